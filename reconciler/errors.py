@@ -1,0 +1,120 @@
+"""Expected failures, one tree, and the exit code each of them means.
+
+ReconcilerError                    1  anything that is expected to go wrong
+├── UsageError                     1  the command line asks for something that cannot be
+├── FilesInvalid                   1  the files hold problems; carries all of them
+├── Refused                        3  a safety rule says no
+└── ApiError                       1  the API, or the way to it
+    ├── Unauthorised               1  401: the credentials are wrong or missing
+    ├── Forbidden                  1  403: the credentials are known, their role is not enough
+    ├── NotFound                   1  404: no such thing there
+    ├── Declined                   1  the API understood and said no (`Succeeded: false`, other 4xx)
+    ├── Unreachable                7  it could not be asked: no connection, or 5xx on a read to the end
+    │   └── AllowanceUsedUp        7  429, and waiting for the allowance would take too long
+    ├── BadAnswer                  1  it answered a read with something that is not the API's form
+    └── NoAnswer                   6  a write left, and nothing says whether it was carried out
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from reconciler.problems import Problem
+
+
+class Exit(IntEnum):
+    """What the process tells its caller. The numbers are a promise to scripts."""
+
+    DONE = 0
+    ERROR = 1
+    PENDING = 2
+    REFUSED = 3
+    PARTLY = 4
+    STALE = 5
+    IN_DOUBT = 6
+    UNAVAILABLE = 7
+
+    @classmethod
+    def gravest(cls, exits: Iterable[Exit]) -> Exit:
+        """Return the one that matters most to a person; `DONE` for none at all."""
+        return min(exits, key=_GRAVITY.index, default=cls.DONE)
+
+
+_GRAVITY = (
+    Exit.IN_DOUBT,
+    Exit.PARTLY,
+    Exit.STALE,
+    Exit.REFUSED,
+    Exit.ERROR,
+    Exit.UNAVAILABLE,
+    Exit.PENDING,
+    Exit.DONE,
+)
+
+
+class ReconcilerError(Exception):
+    """Something that is expected to go wrong; its text says what, where and what to do next."""
+
+    exit: ClassVar[Exit] = Exit.ERROR
+
+
+class UsageError(ReconcilerError):
+    """The command line asks for something that cannot be."""
+
+
+class FilesInvalid(ReconcilerError):
+    """The files hold problems; nothing was asked of any API."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(f"{len(problems)} problem(s) in the files")
+        self.problems = tuple(problems)
+
+
+class Refused(ReconcilerError):
+    """A safety rule says no. Doing it anyway needs a change of the files or a flag that the text names."""
+
+    exit = Exit.REFUSED
+
+
+class ApiError(ReconcilerError):
+    """The API, or the way to it."""
+
+
+class Unauthorised(ApiError):
+    """401: the credentials are wrong or missing. Every further call would fail alike."""
+
+
+class Forbidden(ApiError):
+    """403: the credentials are known, but their role is not enough. Further calls would fail alike."""
+
+
+class NotFound(ApiError):
+    """404: no such thing there."""
+
+
+class Declined(ApiError):
+    """The API understood the request and said no. Nothing was changed."""
+
+
+class Unreachable(ApiError):
+    """The API could not be asked: no connection, or a read that failed to the end. Nothing was changed."""
+
+    exit = Exit.UNAVAILABLE
+
+
+class AllowanceUsedUp(Unreachable):
+    """429, and waiting for the account's allowance would take longer than a run may wait."""
+
+
+class BadAnswer(ApiError):
+    """The API answered a read with something that is not its form: HTML, half a document, another shape."""
+
+
+class NoAnswer(ApiError):
+    """A write left this machine, and nothing says whether it was carried out."""
+
+    exit = Exit.IN_DOUBT
