@@ -1,0 +1,53 @@
+"""An emulator of the survey platforms' APIs, which shares no code with the rest of `reconciler`.
+
+The web framework is imported when an application is first asked for, so that naming variants costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .app import create_app
+    from .checkmarket import Keys
+    from .faults import AnswerLostError, Fault
+    from .inventory import take_inventory
+    from .server import Server, serve
+    from .state import Request, State, StateError
+    from .variants import Variants
+
+_HOMES = {
+    "AnswerLostError": "faults",
+    "Fault": "faults",
+    "Keys": "checkmarket",
+    "Request": "state",
+    "Server": "server",
+    "State": "state",
+    "StateError": "state",
+    "Variants": "variants",
+    "create_app": "app",
+    "serve": "server",
+    "take_inventory": "inventory",
+}
+
+__all__ = [
+    "AnswerLostError",
+    "Fault",
+    "Keys",
+    "Request",
+    "Server",
+    "State",
+    "StateError",
+    "Variants",
+    "create_app",
+    "serve",
+    "take_inventory",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home the first time it is used."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)

@@ -1,0 +1,256 @@
+"""What goes wrong between a client and a server, on demand: lost answers, error pages, delays, cut bodies."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+# The key under which the text of a fault that struck stands in the WSGI environment.
+FAULT = "reconciler.sandbox.fault"
+
+EffectName = Literal["status", "delay", "drop", "cut", "html", "type", "redirect"]
+_WITHOUT_VALUE = ("drop", "html")
+_NEEDS_ANSWER = ("cut", "type")
+_PAGE = b"<!DOCTYPE html><html><head><title>Service</title></head><body>Try again later</body></html>"
+_FORM = "METHOD[ PATH]:NTH:before|after:EFFECT"
+_EXAMPLES = "PUT:2:after:drop, *:1:before:status=503, GET /3/surveys*:1+:after:cut=20"
+
+
+class AnswerLostError(ConnectionResetError):
+    """The connection ends before the whole answer was sent; inside one process the caller sees this."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """What a fault does. `value` is a status code, seconds, a number of bytes, a content type or an address.
+
+    status: that code, with a JSON body, or an HTML page (`html`), and `retry_after` where given · delay:
+    that many seconds · drop: the connection closes without an answer · cut: the body breaks off after that
+    many bytes, without a value in its middle · html: 200 with an HTML page · type: another content type ·
+    redirect: 302 to an address.
+    """
+
+    name: EffectName
+    value: str = ""
+    retry_after: str = ""
+    html: bool = False
+
+    def __post_init__(self) -> None:
+        if not _is_complete(self):
+            raise ValueError(
+                f"{self}: not an effect; write one of drop, html, cut[=BYTES], delay=SECONDS, "
+                "status=CODE[,retry-after=SECONDS][,html], type=CONTENT_TYPE, redirect=ADDRESS"
+            )
+
+    def __str__(self) -> str:
+        """Return the text that `Fault.parse` reads."""
+        options = [f"retry-after={self.retry_after}"] if self.retry_after else []
+        head = f"{self.name}={self.value}" if self.value else self.name
+        return ",".join([head, *options, *(["html"] if self.html else [])])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One thing that goes wrong: at which requests, before or after the application ran, and what.
+
+    The `nth` request that matches is struck, counted from 1; with `onwards` every later one too. `path` is
+    a pattern with `*`, without regard to case. `after` means: the request was executed, only its answer
+    suffers.
+    """
+
+    effect: Effect
+    method: str = "*"
+    path: str = "*"
+    nth: int = 1
+    onwards: bool = False
+    when: Literal["before", "after"] = "before"
+
+    def __post_init__(self) -> None:
+        if self.nth < 1:
+            raise ValueError(f"{self}: requests are counted from 1")
+        if self.when == "before" and self.effect.name in _NEEDS_ANSWER:
+            raise ValueError(f"{self}: there is nothing to spoil before the application ran; write after")
+
+    @classmethod
+    def parse(cls, text: str) -> Fault:
+        """Return the fault that a text stands for: `PUT:2:after:drop`, `* /3/surveys*:1+:before:status=503`.
+
+        Raises `ValueError`, which shows the form, for anything else.
+        """
+        match = re.fullmatch(r"([A-Za-z]+|\*)(?: ([^:]+))?:([0-9]+)(\+?):(before|after):(.+)", text.strip())
+        if match is None:
+            raise ValueError(f"{text!r} is not a fault; write {_FORM}, such as {_EXAMPLES}")
+        method, path, nth, onwards, when, effect = match.groups()
+        place: dict[str, Any] = {"method": method.upper(), "path": path or "*", "nth": int(nth), "when": when}
+        return cls(effect=_effect(effect), onwards=bool(onwards), **place)
+
+    def __str__(self) -> str:
+        """Return the text that `parse` reads."""
+        place = self.method if self.path == "*" else f"{self.method} {self.path}"
+        return f"{place}:{self.nth}{'+' if self.onwards else ''}:{self.when}:{self.effect}"
+
+    def matches(self, method: str, path: str) -> bool:
+        """Say whether a request is one of those that this fault counts."""
+        return self.method in ("*", method) and fnmatchcase(path.lower(), self.path.lower())
+
+    def strikes(self, count: int) -> bool:
+        """Say whether the request that is the count-th match is struck."""
+        return count >= self.nth if self.onwards else count == self.nth
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """A whole response; the body breaks off after `sent` bytes, if that is set."""
+
+    status: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    sent: int | None = None
+
+
+@dataclass(slots=True)
+class _Counts:
+    """How many requests each fault has matched so far; threads take turns."""
+
+    faults: Sequence[Fault]
+    counts: list[int] = field(init=False)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.counts = [0] * len(self.faults)
+
+    def first_to_strike(self, method: str, path: str) -> Fault | None:
+        """Count this request for every fault, and return the first that strikes it."""
+        with self.lock:
+            matching = [index for index, fault in enumerate(self.faults) if fault.matches(method, path)]
+            for index in matching:
+                self.counts[index] += 1
+            return next((self.faults[i] for i in matching if self.faults[i].strikes(self.counts[i])), None)
+
+
+class Faults:
+    """A WSGI layer that lets things go wrong as told; of several faults for one request, the first."""
+
+    def __init__(self, app: WSGIApplication, faults: Sequence[Fault], sleep: Callable[[float], None]) -> None:
+        self._app = app
+        self._counts = _Counts(tuple(faults))
+        self._sleep = sleep
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer as the application does, unless a fault strikes."""
+        fault = self._counts.first_to_strike(environ["REQUEST_METHOD"], environ["PATH_INFO"])
+        if fault is None:
+            return self._app(environ, start_response)
+        environ[FAULT] = str(fault)
+        reply = self._strike(fault, environ)
+        start_response(reply.status, list(reply.headers))
+        return _sending(reply)
+
+    def _strike(self, fault: Fault, environ: WSGIEnvironment) -> _Reply:
+        if fault.effect.name == "delay":
+            return self._late(fault, environ)
+        answer = _run(self._app, environ) if fault.when == "after" else None
+        return _spoiled(fault.effect, answer)
+
+    def _late(self, fault: Fault, environ: WSGIEnvironment) -> _Reply:
+        seconds = float(fault.effect.value)
+        if fault.when == "before":
+            self._sleep(seconds)
+            return _run(self._app, environ)
+        reply = _run(self._app, environ)
+        self._sleep(seconds)
+        return reply
+
+
+def _spoiled(effect: Effect, answer: _Reply | None) -> _Reply:
+    """Return what is sent instead of an answer; it is there only for the effects that need one."""
+    if effect.name == "drop":
+        raise AnswerLostError("the sandbox closed the connection without an answer, as told by a fault")
+    if answer is not None and effect.name == "cut":
+        return replace(answer, sent=int(effect.value) if effect.value else len(answer.body) // 2)
+    if answer is not None and effect.name == "type":
+        return _with_type(answer, effect.value)
+    return _made_up(effect)
+
+
+def _made_up(effect: Effect) -> _Reply:
+    """Return a reply that the application had no part in."""
+    if effect.name == "redirect":
+        return _reply(302, b"", "text/plain", {"Location": effect.value})
+    status = int(effect.value) if effect.name == "status" else 200
+    headers = {"Retry-After": effect.retry_after} if effect.retry_after else {}
+    if effect.html or effect.name == "html":
+        return _reply(status, _PAGE, "text/html; charset=utf-8", headers)
+    body = b'{"Meta": {"Status": %d}, "Data": "The sandbox answers so, as told by a fault."}' % status
+    return _reply(status, body, "application/json; charset=utf-8", headers)
+
+
+def _reply(status: int, body: bytes, content_type: str, headers: dict[str, str]) -> _Reply:
+    known = {code.value: code.phrase for code in HTTPStatus}
+    every = {"Content-Type": content_type, "Content-Length": str(len(body)), **headers}
+    return _Reply(f"{status} {known.get(status, 'Unknown')}", tuple(every.items()), body)
+
+
+def _with_type(answer: _Reply, content_type: str) -> _Reply:
+    others = tuple((name, value) for name, value in answer.headers if name.lower() != "content-type")
+    return replace(answer, headers=(("Content-Type", content_type), *others))
+
+
+def _run(app: WSGIApplication, environ: WSGIEnvironment) -> _Reply:
+    """Execute a request and return its whole answer."""
+    started: list[tuple[str, tuple[tuple[str, str], ...]]] = []
+
+    def start(
+        status: str, headers: list[tuple[str, str]], _error: object = None, /
+    ) -> Callable[[bytes], object]:
+        started.append((status, tuple(headers)))
+        return lambda _body: None
+
+    chunks = app(environ, start)
+    try:
+        body = b"".join(chunks)
+    finally:
+        getattr(chunks, "close", lambda: None)()
+    return _Reply(*started[-1], body)
+
+
+def _sending(reply: _Reply) -> Iterator[bytes]:
+    if reply.sent is None:
+        yield reply.body
+        return
+    yield reply.body[: reply.sent]
+    raise AnswerLostError("the sandbox broke off the answer, as told by a fault")
+
+
+def _effect(text: str) -> Effect:
+    """Return the effect that a text stands for; only a status may have options, after commas."""
+    head, *options = text.split(",") if text.startswith("status=") else [text]
+    name: Any
+    name, _, value = head.partition("=")
+    waits = [option.removeprefix("retry-after=") for option in options if option.startswith("retry-after=")]
+    if len(options) != len(waits) + options.count("html"):
+        raise ValueError(f"{text}: the options of a status are retry-after=SECONDS and html")
+    return Effect(name=name, value=value, retry_after="".join(waits[-1:]), html="html" in options)
+
+
+def _is_complete(effect: Effect) -> bool:
+    """Say whether an effect has the value that it needs, and no option that it cannot have."""
+    forms = {
+        "status": r"[2-5][0-9]{2}",
+        "delay": r"[0-9]+(\.[0-9]+)?",
+        "cut": r"[0-9]*",
+        "type": r"[\w.+-]+/[\w.+-]+(; ?[\w=-]+)?",
+        "redirect": r"\S+",
+        **dict.fromkeys(_WITHOUT_VALUE, ""),
+    }
+    if effect.name != "status" and (effect.retry_after or effect.html):
+        return False
+    return effect.name in forms and re.fullmatch(forms[effect.name], effect.value) is not None

@@ -1,0 +1,99 @@
+"""What a fresh sandbox holds: an account with a few configurations and surveys that somebody made by hand."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+CONFIGS: Final = "checkmarket.import_configs"
+SURVEYS: Final = "checkmarket.surveys"
+MAILS: Final = "expoints.mails"
+
+# 15 January 2024: long before any clock that a test sets, so that what is seeded is never "just created".
+_CREATED_AT: Final = 1_705_309_200.0
+
+
+def stored_config(members: dict[str, Any], created_at: float = _CREATED_AT) -> dict[str, Any]:
+    """Return an import configuration as the state keeps it.
+
+    `Config` holds the documented members; `Extras` the undocumented ones that a write left, None before the
+    first; `CreatedAt` is in seconds since 1970.
+    """
+    return {"Config": members, "Extras": None, "CreatedAt": created_at}
+
+
+def _survey(title: str, status: int, language: str) -> dict[str, Any]:
+    return {
+        "Title": title,
+        "SurveyStatusId": status,
+        "Langs": [language],
+        "DefaultLang": language,
+        "CreateDate": "2024-01-15T09:00:00.0000000Z",
+    }
+
+
+_NEWSLETTER_NL: Final[dict[str, Any]] = {
+    "Name": "Newsletter NL",
+    "ContactListId": 12,
+    "SurveySettings": {
+        "SurveyId": 4711,
+        "InvitationDelayInDays": 5,
+        "InvitationTime": "09:00:00.0000000",
+        "ExpirationAfterDays": 14,
+        "ExpirationTime": "22:00:00.0000000",
+        "ConsiderCooldownPeriod": True,
+        "SurveyCooldownAfterInvitation": 30,
+    },
+    "ColumnMappings": [
+        {"SourceColumnNumber": 1, "TargetColumnName": "Email"},
+        {"SourceColumnNumber": 2, "TargetColumnName": "FirstName"},
+        {"SourceColumnNumber": 3, "TargetColumnName": "LastName"},
+    ],
+    "EmailIsRequired": True,
+    "EmailMustBeUniqueWithinFile": True,
+    "DateFormat": "dd/MM/yyyy",
+    "SendNotificationMail": True,
+    "IsReusable": True,
+    "DefaultLanguageCode": "nl",
+    "UpdateTypeId": 1,
+}
+_NEWSLETTER_BE: Final[dict[str, Any]] = {
+    **_NEWSLETTER_NL,
+    "Name": "Newsletter BE",
+    "SurveySettings": {**_NEWSLETTER_NL["SurveySettings"], "SurveyId": 4712},
+    "FirstRow": 2,
+    "FieldDelimiter": ";",
+    "DefaultLanguageCode": "fr",
+}
+_SUPPORT: Final[dict[str, Any]] = {
+    "Name": "Support follow-up",
+    "SurveySettings": {"SurveyId": 4713, "InvitationDelayInDays": 1},
+    "EmailIsRequired": True,
+    "SendNotificationMail": False,
+    "IsReusable": True,
+    "UpdateTypeId": 2,
+}
+_OLD_CAMPAIGN: Final[dict[str, Any]] = {
+    "Name": "Old campaign 2023 (do not use)",
+    "SurveySettings": {"SurveyId": 4700},
+    "SendNotificationMail": False,
+    "IsReusable": True,
+    "UpdateTypeId": 1,
+}
+
+# Survey status 2 is live, 4 is closed. Two surveys share a title, for titles are nowhere said to be unique.
+STARTING_POINT: Final[dict[str, dict[int | str, dict[str, Any]]]] = {
+    CONFIGS: {
+        288: stored_config(_NEWSLETTER_NL),
+        289: stored_config(_NEWSLETTER_BE),
+        290: stored_config(_SUPPORT),
+        291: stored_config(_OLD_CAMPAIGN),
+    },
+    SURVEYS: {
+        4700: _survey("Campaign 2023", 4, "nl"),
+        4711: _survey("Customer satisfaction 2026", 2, "nl"),
+        4712: _survey("Klanttevredenheid België 2026", 2, "fr"),
+        4713: _survey("Support follow-up", 2, "nl"),
+        4720: _survey("Event feedback", 2, "nl"),
+        4721: _survey("Event feedback", 2, "nl"),
+    },
+}

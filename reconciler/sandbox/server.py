@@ -1,0 +1,97 @@
+"""The sandbox behind a real socket: of this machine only, for it takes any key and holds no secrets."""
+
+from __future__ import annotations
+
+import ipaddress
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
+
+# More than the 20 workers a client may use at most, so that a delayed answer holds up nobody else.
+_THREADS = 32
+
+
+class Server:
+    """A sandbox that listens while its `with` block runs: `with Server(app) as server: ... server.url`.
+
+    Port 0 takes a free one. Raises `ValueError` for a host that is not this machine's loopback.
+    """
+
+    def __init__(self, app: WSGIApplication, *, host: str = "127.0.0.1", port: int = 0) -> None:
+        self._sockets: dict[int, Any] = {}
+        self._waitress = _listen(app, _loopback(host), port, self._sockets)
+        self._thread = threading.Thread(target=self._waitress.run, name="sandbox", daemon=True)
+
+    @property
+    def url(self) -> str:
+        """The address to call, without a slash at the end; known as soon as the server exists."""
+        host = self._waitress.effective_host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self._waitress.effective_port}"
+
+    def start(self) -> Self:
+        """Begin to answer, in a thread of its own."""
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Close every connection and return when the port is free again."""
+        # The thread that waits on the sockets closes them: it must not wait on a number that is reused.
+        self._waitress.trigger.pull_trigger(self._close_all)
+        self._thread.join()
+        self._waitress.task_dispatcher.shutdown()
+
+    def run(self) -> None:
+        """Answer until the process is interrupted."""
+        try:
+            self._waitress.run()
+        finally:
+            self._close_all()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _close_all(self) -> None:
+        for connection in list(self._sockets.values()):
+            connection.close()
+
+
+def serve(
+    app: WSGIApplication, *, host: str = "127.0.0.1", port: int = 0, ready: Callable[[str], object] = print
+) -> None:
+    """Answer until the process is interrupted; `ready` is told the address once it can be called.
+
+    Raises `ValueError` for a host that is not loopback, `OSError` where the port is taken.
+    """
+    server = Server(app, host=host, port=port)
+    ready(server.url)
+    server.run()
+
+
+def _listen(app: WSGIApplication, host: str, port: int, sockets: dict[int, Any]) -> Any:
+    # Imported here: only a sandbox that listens needs a server.
+    from waitress.server import create_server
+
+    # Without log_socket_errors a connection that a fault breaks is closed, not answered with 500.
+    return create_server(
+        app, map=sockets, host=host, port=port, threads=_THREADS, log_socket_errors=False, ident=None
+    )
+
+
+def _loopback(host: str) -> str:
+    address = "127.0.0.1" if host == "localhost" else host
+    try:
+        is_loopback = ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        is_loopback = False
+    if not is_loopback:
+        raise ValueError(f"{host}: the sandbox listens on this machine only; use 127.0.0.1 or ::1")
+    return address

@@ -1,0 +1,218 @@
+"""What a sandbox remembers: JSON documents in collections, numbers given out, and the requests it saw."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from .seeding import STARTING_POINT
+
+Document: TypeAlias = dict[str, Any]
+Key: TypeAlias = int | str
+Seed: TypeAlias = Mapping[str, Mapping[Key, Document]]
+
+_FORMAT = 1
+# What marks a database as ours, so that no other one is ever written into.
+_APPLICATION = int.from_bytes(b"RCSB")
+_IN_MEMORY = ":memory:"
+_KEPT_REQUESTS = 10_000
+_BUSY_TIMEOUT_SECONDS = 30.0
+_TABLES = """
+CREATE TABLE documents (
+    collection TEXT NOT NULL, key NOT NULL, document TEXT NOT NULL, PRIMARY KEY (collection, key)
+);
+CREATE TABLE numbers (series TEXT PRIMARY KEY, last INTEGER NOT NULL);
+CREATE TABLE requests (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, method TEXT NOT NULL, path TEXT NOT NULL,
+    query TEXT NOT NULL, body TEXT NOT NULL, status INTEGER, fault TEXT
+);
+"""
+
+
+class StateError(Exception):
+    """The file cannot be used as a sandbox's state; the message says which file and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request as the sandbox saw it; `status` is None where no answer left, `fault` says why."""
+
+    at: float
+    method: str
+    path: str
+    query: str
+    body: str
+    status: int | None
+    fault: str | None = None
+
+
+class Transaction:
+    """The documents as one request sees and changes them: all of its changes are kept, or none."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def all(self, collection: str) -> dict[Key, Document]:
+        """Return the documents of a collection by key, in order of their keys."""
+        rows = self._connection.execute(
+            "SELECT key, document FROM documents WHERE collection = ? ORDER BY key", (collection,)
+        )
+        return {key: json.loads(document) for key, document in rows}
+
+    def get(self, collection: str, key: Key) -> Document | None:
+        """Return one document, or None where there is none."""
+        row = self._connection.execute(
+            "SELECT document FROM documents WHERE collection = ? AND key = ?", (collection, key)
+        ).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def put(self, collection: str, key: Key, document: Document) -> None:
+        """Store a document in place of the one that has this key, if any."""
+        row = (collection, key, json.dumps(document))
+        self._connection.execute("REPLACE INTO documents VALUES (?, ?, ?)", row)
+
+    def remove(self, collection: str, key: Key) -> None:
+        """Remove a document; one that is not there is no error."""
+        self._connection.execute("DELETE FROM documents WHERE collection = ? AND key = ?", (collection, key))
+
+    def next_number(self, series: str) -> int:
+        """Return a number above all that this series gave before, those of removed documents too."""
+        row = self._connection.execute(
+            "INSERT INTO numbers VALUES (?, 1) ON CONFLICT DO UPDATE SET last = last + 1 RETURNING last",
+            (series,),
+        ).fetchone()
+        return int(row[0])
+
+
+class State:
+    """A sandbox's memory, in a file that other processes may use at the same time, or in this process only.
+
+    A new one starts with the documents of `seed`; a file that exists goes on where it was. The file is
+    readable for its owner only, for it holds what was sent.
+    """
+
+    def __init__(self, path: str | Path = _IN_MEMORY, seed: Seed = STARTING_POINT) -> None:
+        self._seed = seed
+        self._lock = threading.RLock()
+        self._is_file = str(path) != _IN_MEMORY
+        with _translating(path):
+            self._connection = _connect(path)
+            try:
+                self._begin_if_new()
+            except BaseException:
+                self._connection.close()
+                raise
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Give the documents to one request; whoever else asks, in any process, waits until it is done."""
+        with self._writing() as connection:
+            yield Transaction(connection)
+
+    def record(self, request: Request) -> None:
+        """Add a request to the log; a file keeps the last 10,000, a sandbox in memory all."""
+        with self._writing() as connection:
+            row = (None, *astuple(request))
+            number = connection.execute("INSERT INTO requests VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row).lastrowid
+            if self._is_file:
+                oldest_kept = (number or 0) - _KEPT_REQUESTS
+                connection.execute("DELETE FROM requests WHERE number <= ?", (oldest_kept,))
+
+    def requests(self, last: int | None = None) -> tuple[Request, ...]:
+        """Return the requests seen, oldest first; with `last`, only that many of the newest."""
+        limit = -1 if last is None else last
+        with self._lock:
+            newest_first = self._connection.execute(
+                "SELECT * FROM requests ORDER BY number DESC LIMIT ?", (limit,)
+            )
+            return tuple(Request(*columns) for _number, *columns in reversed(newest_first.fetchall()))
+
+    def reset(self) -> None:
+        """Go back to the seeded start: forget all changes, requests and numbers given out since."""
+        with self._writing() as connection:
+            self._start_over(connection)
+
+    def close(self) -> None:
+        """Let go of the file; what was in memory is gone."""
+        with self._lock:
+            self._connection.close()
+
+    def _begin_if_new(self) -> None:
+        with self._writing() as connection:
+            if _is_blank(connection):
+                _create_tables(connection)
+                self._start_over(connection)
+            elif _format_of(connection) != (_APPLICATION, _FORMAT):
+                raise sqlite3.DatabaseError("it is another program's, or another version's")
+
+    def _start_over(self, connection: sqlite3.Connection) -> None:
+        for table in ("documents", "numbers", "requests"):
+            connection.execute(f"DELETE FROM {table}")  # noqa: S608 - the names are the three above
+        start = Transaction(connection)
+        for collection, documents in self._seed.items():
+            for key, document in documents.items():
+                start.put(collection, key, document)
+            taken = max((key for key in documents if isinstance(key, int)), default=0)
+            connection.execute("INSERT INTO numbers VALUES (?, ?)", (collection, taken))
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        # IMMEDIATE: what a request reads is still true when it writes, whoever else asks at the same time.
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+
+@contextlib.contextmanager
+def _translating(path: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, sqlite3.DatabaseError) as error:
+        raise StateError(f"{path}: not a sandbox's state ({error}); move it away to start anew") from error
+
+
+def _connect(path: str | Path) -> sqlite3.Connection:
+    """Open the database; a file is made, or made again, its owner's alone."""
+    if str(path) != _IN_MEMORY:
+        _own(Path(path))
+    connection = sqlite3.connect(
+        path, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
+    )
+    # A sandbox need not survive a power cut, and not to wait for the disk makes a request much faster.
+    connection.execute("PRAGMA synchronous = OFF")
+    return connection
+
+
+def _own(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    path.chmod(0o600)
+
+
+def _is_blank(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT name FROM sqlite_master").fetchone() is None
+
+
+def _format_of(connection: sqlite3.Connection) -> tuple[int, int]:
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    return int(application), int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _create_tables(connection: sqlite3.Connection) -> None:
+    # Not executescript(), which would commit the transaction that keeps a second process out.
+    for statement in filter(str.strip, _TABLES.split(";")):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+    connection.execute(f"PRAGMA user_version = {_FORMAT}")

@@ -1,0 +1,194 @@
+"""What is unknown about the vendor's server: each field is one open question, with its plausible answers."""
+
+from __future__ import annotations
+
+import functools
+import json
+import types
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+Listing = Literal["paged", "unpaged", "clamped", "ignores-skip"]
+Members = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variants:
+    """One answer to each question that the vendor's pages leave open; all are plausible, none is known.
+
+    Where the pages do say something (reset by omission, 25 rows a page, 200 with `Succeeded: false`), there
+    is no variant: the emulator always does it. A value that is none of the plausible ones is a
+    `ValueError`.
+    """
+
+    # Lists.
+    listing: Annotated[Listing, "how the list of import configurations pages; see clamp_at"] = "paged"
+    surveys_listing: Annotated[Listing, "how the list of surveys pages"] = "paged"
+    clamp_at: Annotated[int, "the rows to which a clamped list lowers `top`"] = 50
+    row_order: Annotated[Literal["oldest-first", "newest-first"], "the order without `orderby`"] = (
+        "oldest-first"
+    )
+    rows: Annotated[Literal["whole", "thin"], "whether a listed row is whole, or only id and name"] = "whole"
+    meta_counts: Annotated[bool, "whether `Meta` of a list has TotalRowCount and its like"] = True
+    filter: Annotated[bool, "whether a list obeys `filter` or ignores it"] = True
+    survey_id_member: Annotated[Literal["Id", "SurveyId"], "the name of a survey's id in answers"] = "Id"
+
+    # The form of values in answers.
+    false_and_zero: Annotated[Literal["shown", "omitted"], "whether false and 0 count as empty"] = "shown"
+    times: Annotated[Literal["long", "seconds", "short"], "09:00:00.0000000, 09:00:00 or 09:00"] = "long"
+    mappings_order: Annotated[Literal["as-sent", "reversed"], "the order of ColumnMappings"] = "as-sent"
+
+    # What a write stores.
+    null_in_put: Annotated[Literal["like-omission", "stored-null"], "what an explicit null does"] = (
+        "like-omission"
+    )
+    extra_members: Annotated[
+        Literal["ignored", "stored", "strict"],
+        "what becomes of members that no page documents; strict refuses them, the server's own ones too",
+    ] = "ignored"
+    server_extras: Annotated[
+        Literal["none", "stable", "volatile"],
+        "whether the server has members that no page documents; volatile: some change with every read",
+    ] = "none"
+    defaults: Annotated[
+        Literal["empty", "account"] | Members,
+        "what an omitted member is reset to: its type's empty value, account settings, or the members given",
+    ] = "empty"
+    delimiters: Annotated[Literal["as-sent", "unescaped"], "whether the text \\n becomes a line feed"] = (
+        "as-sent"
+    )
+    too_long: Annotated[Literal["refused", "truncated"], "what becomes of text over its length"] = "refused"
+    name_required: Annotated[bool, "whether a configuration without a name is refused"] = True
+    unique_names: Annotated[bool, "whether a second configuration of one name is refused"] = False
+    case_sensitive_names: Annotated[bool, "whether names or titles can differ in case only"] = True
+    linked_survey: Annotated[Literal["any", "open"], "whether a closed survey can be linked to"] = "any"
+
+    # Other answers.
+    unknown_id: Annotated[Literal["404", "refused"], "404, or 200 with Succeeded false"] = "404"
+    hidden: Annotated[Literal["404-by-id", "readable-by-id"], "what a non-reusable one is by id"] = (
+        "404-by-id"
+    )
+    delete_answer: Annotated[Literal["true", "object"], "`Data: true`, or with Succeeded"] = "true"
+    error_body: Annotated[Literal["object", "string"], "the form of `Data` in an error"] = "object"
+    bad_key: Annotated[Literal["401", "403"], "the status for a missing or wrong key"] = "401"
+
+    # Time and allowance.
+    read_cache_seconds: Annotated[float, "for how long an address answers what it answered before"] = 0.0
+    appears_after_seconds: Annotated[float, "for how long a new configuration cannot be read"] = 0.0
+    requests_per_minute: Annotated[int | None, "the account's allowance in a calendar minute"] = None
+    requests_per_day: Annotated[int | None, "the account's allowance in a calendar day"] = None
+    retry_after: Annotated[Literal["header", "none"], "whether a 429 has a Retry-After header"] = "header"
+
+    def __post_init__(self) -> None:
+        for name, question in _questions().items():
+            question.check(name, getattr(self, name))
+
+    @classmethod
+    def parse(cls, settings: Iterable[str]) -> Variants:
+        """Return the variants that texts like `listing=unpaged` ask for; of two for one name, the later wins.
+
+        Raises `ValueError`, naming what is valid, for an unknown name or a value that is not plausible.
+        """
+        return replace(cls(), **dict(_setting(text) for text in settings))
+
+    def changed(self) -> tuple[str, ...]:
+        """Return the `name=value` texts, as `parse` reads them, of every answer that is not the default."""
+        default = Variants()
+        names = (name for name in _questions() if getattr(self, name) != getattr(default, name))
+        return tuple(f"{name}={_text(getattr(self, name))}" for name in names)
+
+    @classmethod
+    def describe(cls) -> str:
+        """Return one line for each open question: its name, the answers to choose from, the default."""
+        default = cls()
+        return "\n".join(
+            f"{name}={question.choices()} (default {_text(getattr(default, name))}): {question.text}"
+            for name, question in _questions().items()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What is asked, and the type or types that an answer can have."""
+
+    text: str
+    kinds: tuple[Any, ...]
+
+    def read(self, text: str) -> Any:
+        """Return the answer that a text stands for; `ValueError` for a text that is no answer."""
+        if text == "none" and type(None) in self.kinds:
+            return None
+        otherwise: Callable[[str], Any] = json.loads if text.startswith("{") else str
+        return _READERS.get(self.kinds[0], otherwise)(text)
+
+    def check(self, name: str, answer: Any) -> None:
+        """Raise `ValueError` for an answer that is not plausible."""
+        if not any(_is_one(answer, kind) for kind in self.kinds):
+            raise ValueError(f"{name}={_text(answer)}: expected {self.choices()}")
+
+    def choices(self) -> str:
+        """Return the answers to choose from: `paged|unpaged`, `true|false`, `1, 2, …|none`."""
+        return "|".join(_names(kind) for kind in self.kinds)
+
+
+def _boolean(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError(text)
+    return text == "true"
+
+
+_READERS: Mapping[Any, Callable[[str], Any]] = {bool: _boolean, int: int, float: float}
+
+
+@functools.cache
+def _questions() -> Mapping[str, _Question]:
+    """Return the open questions by the name of their field, in order of declaration."""
+    hints = get_type_hints(Variants, include_extras=True)
+    return {
+        name: _Question(hint.__metadata__[0], _alternatives(hint.__origin__)) for name, hint in hints.items()
+    }
+
+
+def _alternatives(kind: Any) -> tuple[Any, ...]:
+    """Return the types of a union, or the one type itself."""
+    return get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """Return name and value of one `name=value` text."""
+    name, separator, value = (part.strip() for part in text.partition("="))
+    question = _questions().get(name)
+    if question is None or not separator:
+        raise ValueError(
+            f"{text!r} is not a variant; write name=value with one of: {', '.join(_questions())}"
+        )
+    try:
+        return name, question.read(value)
+    except ValueError as error:
+        raise ValueError(f"{text}: expected {question.choices()}") from error
+
+
+def _is_one(answer: Any, kind: Any) -> bool:
+    """Say whether an answer is of a kind; a count starts at 1, a duration at 0 and is finite."""
+    if get_origin(kind) is Literal:
+        return isinstance(answer, str) and answer in get_args(kind)
+    if kind is float:
+        return isinstance(answer, int | float) and 0 <= answer < float("inf")
+    if kind is int:
+        return type(answer) is int and answer >= 1
+    return isinstance(answer, get_origin(kind) or kind)
+
+
+def _names(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return "|".join(get_args(kind))
+    names = {bool: "true|false", int: "1, 2, …", float: "seconds", type(None): "none"}
+    return names.get(kind, "a JSON object")
+
+
+def _text(answer: Any) -> str:
+    """Return an answer as `parse` reads it."""
+    if isinstance(answer, Mapping):
+        return json.dumps(answer, ensure_ascii=False)
+    return str(answer).lower() if isinstance(answer, bool) or answer is None else str(answer)

@@ -1,0 +1,163 @@
+"""What a sandbox remembers, in memory and in a file that several processes use."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from reconciler.sandbox import Request, State, StateError, take_inventory
+from reconciler.sandbox.seeding import CONFIGS as CONFIG_DOCUMENTS
+
+from .conftest import OpenSandbox, Sandbox
+
+WRITE_25_TIMES = """
+import sys, httpx
+from reconciler.sandbox import State, create_app
+state = State(sys.argv[1])
+transport = httpx.WSGITransport(create_app(state))
+headers = {"X-Master-Key": "m", "X-Key": "k"}
+with httpx.Client(transport=transport, base_url="http://sandbox", headers=headers) as client:
+    for number in range(25):
+        body = {"Name": f"{sys.argv[2]} {number}", "IsReusable": True}
+        created = client.post("/3/contacts/import/configs", json=body).json()["Data"]
+        assert client.put(f"/3/contacts/import/configs/{created['ImportConfigId']}", json=body).is_success
+state.close()
+"""
+
+
+def request(number: int) -> Request:
+    return Request(at=float(number), method="GET", path="/3/", query="", body="", status=200)
+
+
+def test_a_file_goes_on_where_it_was(open_sandbox: OpenSandbox, tmp_path: Path) -> None:
+    first = open_sandbox(state=State(tmp_path / "new" / "state.db"))
+    first.put(288)
+    first.state.close()
+    second = open_sandbox(state=State(tmp_path / "new" / "state.db"))
+    assert second.read(288)["Name"] == "N"
+    assert len(second.state.requests()) == 2
+
+
+def test_a_file_is_its_owners_alone(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    path.touch(0o644)
+    State(path).close()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_reset_goes_back_to_the_start(sandbox: Sandbox) -> None:
+    start = sandbox.listed()
+    identity = sandbox.created()
+    sandbox.state.reset()
+    assert sandbox.state.requests() == ()
+    assert sandbox.listed() == start
+    assert sandbox.created() == identity
+
+
+def remove_and_fail(state: State) -> None:
+    with state.transaction() as documents:
+        documents.remove(CONFIG_DOCUMENTS, 288)
+        raise RuntimeError
+
+
+def test_what_fails_half_way_leaves_nothing(sandbox: Sandbox) -> None:
+    with pytest.raises(RuntimeError):
+        remove_and_fail(sandbox.state)
+    assert len(sandbox.listed()) == 4
+
+
+def test_a_file_keeps_the_last_ten_thousand_requests(tmp_path: Path) -> None:
+    state = State(tmp_path / "state.db")
+    for number in range(10_003):
+        state.record(request(number))
+    kept = state.requests()
+    state.close()
+    assert (len(kept), kept[0].at, kept[-1].at) == (10_000, 3.0, 10_002.0)
+
+
+def test_the_last_requests_come_oldest_first(sandbox: Sandbox) -> None:
+    for number in range(5):
+        sandbox.state.record(request(number))
+    assert [seen.at for seen in sandbox.state.requests(last=2)] == [3.0, 4.0]
+
+
+def test_threads_take_turns(sandbox: Sandbox) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        created = list(pool.map(lambda number: sandbox.created(Name=f"{number}"), range(40)))
+    assert sorted(created) == list(range(292, 332))
+
+
+def count_up(path: Path) -> None:
+    with contextlib.closing(State(path)) as state:
+        for _ in range(100):
+            with state.transaction() as documents:
+                count = documents.get("counts", 1) or {"Count": 0}
+                documents.put("counts", 1, {"Count": count["Count"] + 1})
+
+
+def test_what_a_request_read_is_still_true_when_it_writes(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(count_up, [path] * 4))
+    with contextlib.closing(State(path)) as state, state.transaction() as documents:
+        assert documents.get("counts", 1) == {"Count": 400}
+
+
+def test_two_processes_share_one_file(open_sandbox: OpenSandbox, tmp_path: Path) -> None:
+    path = str(tmp_path / "state.db")
+    processes = [
+        subprocess.Popen([sys.executable, "-c", WRITE_25_TIMES, path, name]) for name in ("left", "right")
+    ]
+    assert [process.wait() for process in processes] == [0, 0]
+    sandbox = open_sandbox(state=State(path))
+    assert [row["ImportConfigId"] for row in sandbox.listed(top=100)] == list(range(288, 342))
+    assert len(sandbox.state.requests()) == 101
+
+
+def refused(path: Path) -> bool:
+    """Say whether a file is refused as a state, and left as it was."""
+    before = path.read_bytes()
+    with pytest.raises(StateError, match="move it away"):
+        State(path)
+    return path.read_bytes() == before
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "notes").write_bytes(b"not a database " * 100)
+    assert refused(tmp_path / "notes")
+
+
+def test_another_programs_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "other.db")) as other:
+        other.execute("CREATE TABLE documents (other)")
+    assert refused(tmp_path / "other.db")
+
+
+def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
+    with pytest.raises(StateError, match="not a sandbox's state"):
+        State(tmp_path)
+
+
+def test_the_inventory_shows_hidden_configurations_and_the_last_requests(sandbox: Sandbox) -> None:
+    sandbox.put(288, IsReusable=False)
+    sandbox.listed()
+    found = take_inventory(sandbox.state, last_requests=1)
+    assert [(config["ImportConfigId"], config["hidden"]) for config in found["import_configs"]][:2] == [
+        (288, True),
+        (289, False),
+    ]
+    assert found["import_configs"][0] == {
+        "ImportConfigId": 288,
+        "Name": "N",
+        "SendNotificationMail": False,
+        "IsReusable": False,
+        "hidden": True,
+    }
+    assert [(seen["method"], seen["status"]) for seen in found["requests"]] == [("GET", 200)]
+    assert (len(found["surveys"]), found["mails"]) == (6, [])
