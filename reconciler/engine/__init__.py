@@ -1,0 +1,1 @@
+"""From declared and live values to a plan, and from a plan to outcomes; knows a kind, never a vendor."""

@@ -1,0 +1,289 @@
+"""Carrying out changes: read again, compare, write down, write, read back, compare, write down.
+
+Nothing here raises for what an API does: every change ends as exactly one `Outcome`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from reconciler.clock import Clock
+from reconciler.engine.body import Normal, unknown_members, value_at
+from reconciler.engine.classify import Account, FieldClass, FieldView, classify, desired
+from reconciler.engine.conclude import Attempt, conclude, unread
+from reconciler.engine.declared import Declared
+from reconciler.engine.inventory import Each, one_by_one
+from reconciler.engine.kind import Body, Json
+from reconciler.engine.outcome import Outcome, Report, Result
+from reconciler.engine.plan import Action, Blocked, Change, Plan
+from reconciler.engine.ports import Writer
+from reconciler.errors import AllowanceUsedUp, ApiError, Declined, Exit, Forbidden, NoAnswer, Unauthorised
+
+FIRST_PAUSE = 0.5
+"""Seconds before a read-back is repeated for the first time; each further pause is twice as long."""
+
+
+_STRICTER = (
+    "The API has now shown an explicit false or 0, so from here on it differs from nothing: a resource that "
+    "declares one may show up in the next plan."
+)
+
+
+class Journal(Protocol):
+    """Where a run writes down what it is about to do, before it does it."""
+
+    def intent(self, change: Change, overwritten: Body | None, body: Body | None) -> None:
+        """Return only once it is safe on disk that this change is about to be written."""
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Write down how a change ended."""
+
+
+class NoJournal:
+    """Forgets everything: what a PUT did to an import configuration can be read back."""
+
+    def intent(self, change: Change, overwritten: Body | None, body: Body | None) -> None:
+        """Forget it."""
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Forget it."""
+
+
+def apply(plan: Plan, run: Run, *, each: Each = one_by_one) -> Report:
+    """Carry out every change of the plan that is not blocked, and say truthfully how each one ended."""
+    ended = dict(
+        zip((c.key for c in plan.changes), each(run.carry_out, plan.changes, "Applying"), strict=True)
+    )
+    open_attempts = [attempt for attempt in ended.values() if isinstance(attempt, Attempt)]
+    settled = {outcome.key: outcome for outcome in run.settle(open_attempts, each)}
+    outcomes = [end if isinstance(end, Outcome) else settled[key] for key, end in ended.items()]
+    return Report(plan, (*outcomes, *map(_skipped, plan.blocked)), run.notes)
+
+
+def _skipped(blocked: Blocked) -> Outcome:
+    action = blocked.change.action if blocked.change else None
+    reason = "blocked: " + "; ".join(block.message for block in blocked.blocks)
+    return Outcome(blocked.key, action, Result.SKIPPED, reason, exit=Exit.REFUSED)
+
+
+@dataclass
+class Run:
+    """One apply on one account. `patience` is how many seconds a slow cache may hide a write."""
+
+    account: Account
+    writer: Writer
+    clock: Clock
+    patience: float
+    journal: Journal = field(default_factory=NoJournal)
+    _stopped: Outcome | None = field(default=None, init=False)
+    _stricter: bool = field(default=False, init=False)
+    _names: Mapping[str, int] | None = field(default=None, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of the run as a whole."""
+        return (_STRICTER,) if self._stricter else ()
+
+    def stop(self, reason: str, exit: Exit = Exit.ERROR) -> None:
+        """Begin no further change: each one that has not begun ends as skipped, for this reason."""
+        self._stopped = self._stopped or Outcome("", None, Result.SKIPPED, reason, exit=exit)
+
+    def carry_out(self, change: Change) -> Outcome | Attempt:
+        """Carry out one change; an `Attempt` is a write that a read could neither prove nor disprove yet."""
+        if self._stopped:
+            return replace(self._stopped, key=change.key, action=change.action, id=change.id)
+        end = self._guarded(change)
+        if isinstance(end, Outcome):
+            self.journal.outcome(end)
+        return end
+
+    def settle(self, attempts: Sequence[Attempt], each: Each = one_by_one) -> Sequence[Outcome]:
+        """Look at every open attempt again until it can be said how it ended, or patience ends."""
+        outcomes: list[Outcome] = []
+        pause = FIRST_PAUSE
+        while attempts:
+            self.clock.sleep(0 if self._stopped else min(pause, self._patience_left(attempts)))
+            ends = each(self._look, attempts, "Verifying")
+            outcomes += [end for end in ends if isinstance(end, Outcome)]
+            attempts = [end for end in ends if isinstance(end, Attempt)]
+            pause *= 2
+        for outcome in outcomes:
+            self.journal.outcome(outcome)
+        return outcomes
+
+    def _patience_left(self, attempts: Sequence[Attempt]) -> float:
+        latest = max(attempt.since for attempt in attempts)
+        return max(0.0, latest + self.patience - self.clock.monotonic())
+
+    def _guarded(self, change: Change) -> Outcome | Attempt:
+        steps = {Action.CREATE: self._create, Action.UPDATE: self._update, Action.DELETE: self._delete}
+        try:
+            return steps[change.action](change)
+        except (Unauthorised, Forbidden, AllowanceUsedUp) as error:
+            self.stop(f"not begun: {error}", error.exit)
+            return _ended(change, Result.SKIPPED, str(error), error.exit)
+        except Declined as error:
+            return _ended(change, Result.FAILED, f"refused: {error}{self._carried_hint(change)}", Exit.ERROR)
+        except ApiError as error:
+            return _ended(change, Result.FAILED, f"not begun: {error}", error.exit)
+
+    def _update(self, change: Change) -> Outcome | Attempt:
+        now = self._read_again(change)
+        if isinstance(now, Outcome):
+            return now
+        views, live = now
+        moved = _moved(change.fields, views)
+        if moved:
+            return _stale(change, f"changed since the plan: {', '.join(moved)}")
+        body = desired(self.account.kind, _declaration(change), views, live)
+        self.journal.intent(change, live, body)
+        return self._replace(change, views, body)
+
+    def _read_again(self, change: Change) -> tuple[tuple[FieldView, ...], Body] | Outcome:
+        live = self.writer.read(_id(change))
+        if live is None:
+            return _stale(change, "it is gone since the plan")
+        listed = bool(change.live and change.live.listed)
+        return classify(self.account, _declaration(change), live, listed=listed), live
+
+    def _replace(self, change: Change, views: tuple[FieldView, ...], body: Body) -> Outcome | Attempt:
+        notes = tuple(_kept_notes(change.fields, views))
+        end = self._put(Attempt(change, views, 0, change.id, notes=notes), body)
+        if isinstance(end, Attempt) and end.lost:
+            # A full PUT may be repeated after a new read, and that read has just shown the old body.
+            end = self._put(end, body)
+        return end
+
+    def _put(self, attempt: Attempt, body: Body) -> Outcome | Attempt:
+        try:
+            self.writer.replace(_id(attempt.change), body)
+        except NoAnswer as error:
+            return self._look(replace(attempt, since=self.clock.monotonic(), lost=str(error)))
+        return self._look(replace(attempt, since=self.clock.monotonic()))
+
+    def _create(self, change: Change) -> Outcome | Attempt:
+        name = self._name(change)
+        if name in self._names_before():
+            return _stale(change, f"id {self._names_before()[name]} has this name since the plan")
+        body = desired(self.account.kind, _declaration(change), change.fields, None)
+        self.journal.intent(change, None, body)
+        id, lost = None, ""
+        try:
+            id = self.writer.create(body)
+        except NoAnswer as error:
+            lost = str(error)
+        return self._look(Attempt(change, change.fields, self.clock.monotonic(), id, lost))
+
+    def _delete(self, change: Change) -> Outcome | Attempt:
+        live = self.writer.read(_id(change))
+        if live is None:
+            return _ended(change, Result.APPLIED, "it was gone already", Exit.DONE)
+        leaves = self.account.normal.leaves(live)
+        seen = {view.path: view.before for view in change.fields}
+        moved = [path for path, value in leaves.items() if value != seen.get(path)]
+        if moved:
+            return _stale(change, f"changed since the plan: {', '.join(moved)}")
+        self.journal.intent(change, live, None)
+        lost = ""
+        try:
+            self.writer.delete(_id(change))
+        except NoAnswer as error:
+            lost = str(error)
+        return self._look(Attempt(change, change.fields, self.clock.monotonic(), change.id, lost))
+
+    def _look(self, attempt: Attempt) -> Outcome | Attempt:
+        """Read what an attempt left; return its outcome, or the attempt where it is too early to say."""
+        last = bool(self._stopped) or self.clock.monotonic() >= attempt.since + self.patience
+        try:
+            attempt = self._with_id(attempt)
+            body = self.writer.read(attempt.id) if attempt.id is not None else None
+        except ApiError as error:
+            return unread(attempt, str(error)) if last else attempt
+        self._notice(body)
+        return conclude(self.account, attempt, body, last=last) or attempt
+
+    def _notice(self, body: Body | None) -> None:
+        """Remember whether a read-back is the first on this account to show an explicit false or 0."""
+        if body is not None and not self.account.normal.explicit_empties:
+            self._stricter |= Normal.of(self.account.kind, [body]).explicit_empties
+
+    def _with_id(self, attempt: Attempt) -> Attempt:
+        """Return the attempt with its id, looked up by name where the answer of a create named none."""
+        if attempt.id is not None:
+            return attempt
+        name = self._name(attempt.change)
+        found = [row for row in self.writer.list() if self._name_in(row) == name]
+        id = found[0].get(self.account.kind.id_member) if len(found) == 1 else None
+        return replace(attempt, id=id) if isinstance(id, int) else attempt
+
+    def _names_before(self) -> Mapping[str, int]:
+        """Return the names that were there when the first create of this run began, read once."""
+        with self._lock:
+            if self._names is None:
+                member = self.account.kind.id_member
+                self._names = {
+                    str(self._name_in(row)): int(str(row.get(member))) for row in self.writer.list()
+                }
+            return self._names
+
+    def _name_in(self, body: Body) -> Json:
+        value = value_at(body, self.account.kind.by_path[self.account.kind.name_field].member)
+        return value if isinstance(value, str) else None
+
+    def _name(self, change: Change) -> str:
+        return next(str(view.after) for view in change.fields if view.path == self.account.kind.name_field)
+
+    def _carried_hint(self, change: Change) -> str:
+        unknown = [".".join(member) for member, _ in unknown_members(self.account.kind, _live(change))]
+        if not unknown:
+            return ""
+        return (
+            f". The body carried members that this tool does not know: {', '.join(unknown)}. If the server "
+            f"writes them itself, add server_members: [{', '.join(unknown)}] to the target"
+        )
+
+
+def _ended(change: Change, result: Result, reason: str, exit: Exit) -> Outcome:
+    return Outcome(change.key, change.action, result, reason, id=change.id, exit=exit)
+
+
+def _stale(change: Change, reason: str) -> Outcome:
+    return _ended(change, Result.STALE, reason, Exit.STALE)
+
+
+def _moved(planned: Sequence[FieldView], now: Sequence[FieldView]) -> list[str]:
+    """Return the set, reset and refused fields that are no longer what the plan saw."""
+    kept = (FieldClass.KEPT, FieldClass.CARRIED)
+    return [
+        old.path
+        for old, new in zip(planned, now, strict=True)
+        if old.before != new.before and old.cls not in kept
+    ]
+
+
+def _kept_notes(planned: Sequence[FieldView], now: Sequence[FieldView]) -> list[str]:
+    return [
+        f"{new.path}: kept as just read; it changed since the plan"
+        for old, new in zip(planned, now, strict=True)
+        if new.cls is FieldClass.KEPT and old.before != new.before
+    ]
+
+
+def _declaration(change: Change) -> Declared:
+    if change.declared is None:
+        raise TypeError(f"{change.key} is declared nowhere; it can only be deleted")
+    return change.declared
+
+
+def _id(change: Change) -> int:
+    if change.live is None:
+        raise TypeError(f"{change.key} is not live yet")
+    return change.live.id
+
+
+def _live(change: Change) -> Body:
+    return change.live.body if change.live else {}

@@ -1,0 +1,147 @@
+"""Bodies of the API: reading and building nested objects, and the one form in which values are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from reconciler.engine.kind import Body, Field, Json, Kind, Member, Rows
+
+
+class Absent:
+    """A member that a body does not have; unlike `None`, which a body can hold."""
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT = Absent()
+
+
+def value_at(body: Body, member: Member) -> Json | Absent:
+    """Return what stands at `member`, or `ABSENT` where it or a group on the way is missing or null."""
+    here: Json | Absent = dict(body)
+    for name in member:
+        if not isinstance(here, dict) or name not in here:
+            return ABSENT
+        here = here[name]
+    return here
+
+
+def put(body: dict[str, Json], member: Member, value: Json) -> None:
+    """Write `value` at `member`, making the groups on the way; changes `body` in place."""
+    *groups, last = member
+    for name in groups:
+        inner = body.get(name)
+        if not isinstance(inner, dict):
+            inner = body[name] = {}
+        body = inner
+    body[last] = value
+
+
+def unknown_members(kind: Kind, body: Body) -> Iterator[tuple[Member, Json]]:
+    """Yield every member, nested ones too, that neither the kind's table nor its server members name."""
+    known = {field.member for field in kind.fields} | kind.server_members
+    groups = {field.group for field in kind.fields}
+    yield from _unknown(body, (), known, groups)
+
+
+def _unknown(
+    body: Body, above: Member, known: set[Member], groups: set[Member]
+) -> Iterator[tuple[Member, Json]]:
+    for name, value in body.items():
+        member = (*above, name)
+        if member in known:
+            continue
+        if member in groups:
+            if isinstance(value, dict):
+                yield from _unknown(value, member, known, groups)
+        else:
+            yield member, value
+
+
+def carry_rows(rows: Rows, declared: Json, live: Json | Absent) -> Json:
+    """Return the declared rows, each with the unknown members of the live row of the same identity."""
+    if not isinstance(declared, list) or not isinstance(live, list):
+        return declared
+    extras = {
+        str(row.get(rows.identity)): {m: v for m, v in row.items() if m not in rows.names}
+        for row in live
+        if isinstance(row, dict)
+    }
+    return [
+        {**extras.get(str(row.get(rows.identity)), {}), **row} if isinstance(row, dict) else row
+        for row in declared
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Normal:
+    """The form in which values of an account are compared.
+
+    Nothing, `null`, `""`, `[]` and `{}` are one. So are `false` and `0`, unless some answer of the account
+    shows an explicit one (`explicit_empties`): whether the API leaves them out is not documented.
+    """
+
+    kind: Kind
+    explicit_empties: bool
+
+    @classmethod
+    def of(cls, kind: Kind, bodies: Iterable[Body]) -> Normal:
+        """Return the form that the answers seen so far call for."""
+        return cls(kind, any(_shows_empties(kind, body) for body in bodies))
+
+    @property
+    def lenient(self) -> Normal:
+        """The same, with `false` and `0` equal to nothing: how a value is compared with a default."""
+        return Normal(self.kind, explicit_empties=False)
+
+    def value(self, field: Field, value: Json | Absent) -> Json:
+        """Return the compared form of one field's value."""
+        if isinstance(value, Absent) or value in (None, "", [], {}):
+            return None
+        if _is_zero(value):
+            return value if self.explicit_empties else None
+        if field.rows is not None:
+            return _normal_rows(field.rows, value)
+        return field.normal(value)
+
+    def leaves(self, body: Body) -> dict[str, Json]:
+        """Return every field of the kind: path → compared form."""
+        return {f.path: self.value(f, value_at(body, f.member)) for f in self.kind.fields}
+
+
+def _is_zero(value: Json) -> bool:
+    return isinstance(value, int | float) and not value
+
+
+def _shows_empties(kind: Kind, body: Body) -> bool:
+    return any(
+        _is_zero(value)
+        for field in kind.fields
+        if not isinstance(value := value_at(body, field.member), Absent)
+    )
+
+
+def _normal_rows(rows: Rows, value: Json) -> Json:
+    if not isinstance(value, list):
+        return value
+    known = [{m: row.get(m) for m in rows.names} if isinstance(row, dict) else row for row in value]
+    return sorted(known, key=lambda row: _row_order(rows, row))
+
+
+def _row_order(rows: Rows, row: Json) -> tuple[bool, int, str]:
+    identity = row.get(rows.identity) if isinstance(row, dict) else None
+    number = identity if isinstance(identity, int) else None
+    return (number is None, number or 0, str(row))
+
+
+def written(field: Field, value: Json) -> Json:
+    """Return a value as the files write it: rows in the files' own names."""
+    if field.rows is None or not isinstance(value, list):
+        return value
+    names: Mapping[str, str] = field.rows.names
+    return [{names.get(m, m): v for m, v in row.items()} if isinstance(row, dict) else row for row in value]

@@ -1,0 +1,190 @@
+"""Every writable field of a resource in exactly one class, and the body that follows from it.
+
+This is where reset-by-omission is decided: what is left out of the body goes back to the server's default.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from reconciler.engine.body import ABSENT, Absent, Normal, carry_rows, put, unknown_members, value_at
+from reconciler.engine.declared import Declared, Given, Origin, Reference, Ruling
+from reconciler.engine.defaults import ASSUMED_EMPTY, Default, Defaults
+from reconciler.engine.kind import Body, Field, Json, Kind, Member, Policy
+
+
+class FieldClass(StrEnum):
+    """What a PUT does to a field, and why. `REMOVED` is for deletions, where no PUT is sent."""
+
+    SET = "set"
+    KEPT = "kept"
+    RESET = "reset"
+    REFUSED = "refused"
+    CARRIED = "carried"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldView:
+    """One field of one change: its class, the live value and the one to come, both in compared form."""
+
+    path: str
+    cls: FieldClass
+    before: Json
+    after: Json
+    differs: bool
+    """Whether the change does anything to this field."""
+    consented: bool = True
+    """False for a reset that no review of the files named."""
+    default: Default | None = None
+    """What a reset is expected to leave behind."""
+    origin: Origin | None = None
+    named: Reference | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a plan knows of an account: how values compare there, and what a reset leaves behind."""
+
+    normal: Normal
+    defaults: Defaults
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of resource that is compared."""
+        return self.normal.kind
+
+
+def classify(
+    account: Account, declared: Declared, live: Body | None, *, listed: bool = True
+) -> tuple[FieldView, ...]:
+    """Return the view of every field of the kind, in the order of its table.
+
+    `live` is `None` where the resource is to be created. `listed` says that the API lists it, which proves
+    that it is visible even where its flag is left out of the answer.
+    """
+    return tuple(_view(account, declared, field, live, listed=listed) for field in account.kind.fields)
+
+
+def _view(
+    account: Account, declared: Declared, field: Field, live: Body | None, *, listed: bool
+) -> FieldView:
+    given = declared.given.get(field.path)
+    before = account.normal.value(field, ABSENT if live is None else value_at(live, field.member))
+    if given:
+        return _set(account, field, given, before)
+    if field.path == account.kind.visible_field:
+        return _visible(field, live, before, listed=listed)
+    ruling = declared.rulings.get(field.path)
+    match _policy(field, declared, ruling):
+        case Policy.KEEP:
+            return FieldView(
+                field.path, FieldClass.KEPT, before, before, differs=False, origin=_origin(ruling)
+            )
+        case Policy.RESET:
+            return _reset(account, field, ruling, live, before)
+        case Policy.REFUSE:
+            reset = _reset(account, field, None, live, before)
+            cls = FieldClass.REFUSED if reset.differs else FieldClass.RESET
+            return replace(reset, cls=cls, after=before, differs=False)
+
+
+def _policy(field: Field, declared: Declared, ruling: Ruling | None) -> Policy:
+    if ruling:
+        return ruling.policy
+    return Policy.KEEP if field.fills_itself else declared.undeclared
+
+
+def _origin(ruling: Ruling | None) -> Origin | None:
+    return ruling.origin if ruling else None
+
+
+def _set(account: Account, field: Field, given: Given, before: Json) -> FieldView:
+    if isinstance(given.value, Reference):
+        raise TypeError(f"{given.value} was not resolved before planning")
+    after = account.normal.value(field, given.value)
+    return FieldView(
+        field.path, FieldClass.SET, before, after, before != after, origin=given.origin, named=given.named
+    )
+
+
+def _visible(field: Field, live: Body | None, before: Json, *, listed: bool) -> FieldView:
+    """Return the view of the undeclared visibility flag, which is never left out of a body."""
+    if live is None:
+        return FieldView(field.path, FieldClass.SET, None, True, differs=True)
+    # An API that leaves `false` out may show neither; what it lists is visible.
+    value = True if before is None and listed else before
+    return FieldView(field.path, FieldClass.KEPT, before, value, differs=False)
+
+
+def _reset(
+    account: Account, field: Field, ruling: Ruling | None, live: Body | None, before: Json
+) -> FieldView:
+    # A default of false or 0 is nothing to be reset to, whatever the API shows of either.
+    lenient = account.normal.lenient
+    default = account.defaults.get(field.path, ASSUMED_EMPTY)
+    before, after = lenient.value(field, before), lenient.value(field, default.value)
+    return FieldView(
+        field.path,
+        FieldClass.RESET,
+        before,
+        after,
+        differs=live is not None and before != after,
+        consented=bool(ruling and ruling.own),
+        default=default,
+        origin=_origin(ruling),
+    )
+
+
+def desired(
+    kind: Kind, declared: Declared, views: tuple[FieldView, ...], live: Body | None
+) -> dict[str, Json]:
+    """Return the complete body that makes `views` true: set, kept and carried values.
+
+    A kept value is taken from `live` as it is; where the API left it out, it is sent as empty, for leaving
+    it out of the body would reset it. Carried members stand where they stood. Resets are left out.
+    """
+    body: dict[str, Json] = {}
+    for view in views:
+        field = kind.by_path[view.path]
+        if view.cls is FieldClass.SET:
+            put(body, field.member, _set_value(field, declared, view, live))
+        elif view.cls is FieldClass.KEPT and live is not None:
+            put(body, field.member, _kept_value(field, view, live))
+    for member, value in unknown_members(kind, live or {}):
+        put(body, member, value)
+    return _without_hollow_groups(kind, body, live or {})
+
+
+def _set_value(field: Field, declared: Declared, view: FieldView, live: Body | None) -> Json:
+    given = declared.given.get(field.path)
+    if given is None or isinstance(given.value, Reference):
+        return view.after
+    if field.rows is None:
+        return given.value
+    return carry_rows(field.rows, given.value, value_at(live or {}, field.member))
+
+
+def _kept_value(field: Field, view: FieldView, live: Body) -> Json:
+    value = value_at(live, field.member)
+    if isinstance(value, Absent) or value is None:
+        return view.after if field.nullable or view.after else False
+    return value
+
+
+def _without_hollow_groups(kind: Kind, body: dict[str, Json], live: Body) -> dict[str, Json]:
+    """Return the body with `null` for a group of nothing but nulls that stands for the whole group."""
+    groups = Counter(field.group[0] for field in kind.fields if field.group)
+    for group, size in groups.items():
+        members = body.get(group)
+        hollow = isinstance(members, dict) and all(value is None for value in members.values())
+        if isinstance(members, dict) and hollow and (len(members) == size or not live.get(group)):
+            body[group] = None
+    return body
+
+
+def carried(kind: Kind, live: Body) -> tuple[tuple[Member, Json], ...]:
+    """Return the live members that the model does not know; they go into the body untouched."""
+    return tuple(unknown_members(kind, live))

@@ -1,0 +1,155 @@
+"""From a write and what was read after it to an outcome, or to the wish to look again. Pure.
+
+`None` means: not to be said yet. `last` says that patience has ended and something must be said.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from reconciler.engine.body import written
+from reconciler.engine.classify import Account, FieldView
+from reconciler.engine.kind import Body, Json
+from reconciler.engine.outcome import Line, Outcome, Result
+from reconciler.engine.plan import Action, Change
+from reconciler.engine.verify import ReadBack, Seen, read_back
+from reconciler.errors import Exit
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A write that left, and that no read has proved or disproved yet."""
+
+    change: Change
+    views: tuple[FieldView, ...]
+    """Every field as it was read again right before the write."""
+    since: float
+    """When the write ended, on the monotonic clock."""
+    id: int | None = None
+    lost: str = ""
+    """Why there is no answer that says how it ended; empty where the API said that it succeeded."""
+    notes: tuple[str, ...] = ()
+
+    def ended(self, result: Result, reason: str = "", exit: Exit = Exit.DONE) -> Outcome:
+        """Return the outcome of this attempt, with its notes as warnings."""
+        return Outcome(self.change.key, self.change.action, result, reason, self.notes, id=self.id, exit=exit)
+
+
+def conclude(account: Account, attempt: Attempt, body: Body | None, *, last: bool) -> Outcome | None:
+    """Return how the attempt ended, judging by `body`, read after it; `None` for one that is not there."""
+    if attempt.change.action is Action.DELETE:
+        return _deleted(attempt, body, last=last)
+    if body is None:
+        return _vanished(account, attempt, last=last)
+    seen = read_back(account, attempt.views, body)
+    if not seen.is_fresh:
+        return _unmoved(account, attempt, seen) if last else None
+    if seen.not_stored:
+        return _not_stored(attempt, seen.not_stored) if last else None
+    return _applied(account, attempt, seen)
+
+
+def unread(attempt: Attempt, reason: str) -> Outcome:
+    """Return the outcome of a write that could not be read back at all."""
+    return attempt.ended(
+        Result.IN_DOUBT, f"{_sent(attempt)}, and it could not be read back: {reason}", Exit.IN_DOUBT
+    )
+
+
+def _sent(attempt: Attempt) -> str:
+    return f"the answer was lost ({attempt.lost})" if attempt.lost else "the API said that it succeeded"
+
+
+def _deleted(attempt: Attempt, body: Body | None, *, last: bool) -> Outcome | None:
+    if body is None:
+        return attempt.ended(Result.APPLIED)
+    if not last:
+        return None
+    return attempt.ended(Result.IN_DOUBT, f"{_sent(attempt)}, but it can still be read", Exit.IN_DOUBT)
+
+
+def _vanished(account: Account, attempt: Attempt, *, last: bool) -> Outcome | None:
+    if hides(account, attempt.views) and not attempt.lost:
+        return _hidden(attempt.ended(Result.APPLIED))
+    if not last:
+        return None
+    return attempt.ended(Result.IN_DOUBT, f"{_sent(attempt)}, but it cannot be read", Exit.IN_DOUBT)
+
+
+def hides(account: Account, views: Sequence[FieldView]) -> bool:
+    """Tell whether a change takes a resource out of sight."""
+    return any(view.path == account.kind.visible_field and view.differs and not view.after for view in views)
+
+
+def _hidden(outcome: Outcome) -> Outcome:
+    line = Line(outcome.key, "hidden: true")
+    return replace(outcome, lines=(*outcome.lines, line))
+
+
+def _unmoved(account: Account, attempt: Attempt, seen: ReadBack) -> Outcome:
+    outcome = attempt.ended(Result.IN_DOUBT, f"{_sent(attempt)}, but it still reads as before", Exit.IN_DOUBT)
+    lines = [*_default_lines(account, attempt.change, seen), *_stored_lines(account, attempt.change, seen)]
+    hint = "if the next plan shows the same, the server's own values are these" if lines else ""
+    return _with(outcome, [hint] if hint else [], lines)
+
+
+def _not_stored(attempt: Attempt, fields: Sequence[Seen]) -> Outcome:
+    paths = ", ".join(seen.view.path for seen in fields)
+    return attempt.ended(Result.FAILED, f"{_sent(attempt)}, but it did not store {paths}", Exit.ERROR)
+
+
+def _applied(account: Account, attempt: Attempt, seen: ReadBack) -> Outcome:
+    outcome = attempt.ended(Result.APPLIED)
+    warnings = [
+        *([f"{_sent(attempt)}; reading it shows that it was done"] if attempt.lost else []),
+        *_warnings(seen),
+    ]
+    lines = [
+        *_default_lines(account, attempt.change, seen),
+        *_stored_lines(account, attempt.change, seen),
+    ]
+    if attempt.change.action is Action.CREATE:
+        lines.append(
+            Line(attempt.change.key, f"targets: {{{attempt.change.scope.target}: {{id: {attempt.id}}}}}")
+        )
+    outcome = _with(outcome, warnings, lines)
+    return _hidden(outcome) if hides(account, attempt.views) else outcome
+
+
+def _with(outcome: Outcome, warnings: Sequence[str], lines: Sequence[Line]) -> Outcome:
+    return replace(outcome, warnings=(*outcome.warnings, *warnings), lines=(*outcome.lines, *lines))
+
+
+def _warnings(seen: ReadBack) -> Iterator[str]:
+    for s in seen.stored_as:
+        yield f"{s.view.path}: {_text(s.view.after)} was sent, {_text(s.now)} is stored"
+    for s in seen.other_defaults:
+        yield f"{s.view.path}: its default is {_text(s.now)}, not {_text(s.view.after)}"
+    for s in seen.side_changes:
+        yield f"{s.view.path}: was kept, and the API changed it from {_text(s.view.before)} to {_text(s.now)}"
+
+
+def _default_lines(account: Account, change: Change, seen: ReadBack) -> Iterator[Line]:
+    for s in seen.other_defaults:
+        value = written(account.kind.by_path[s.view.path], s.now)
+        yield Line(f"targets.{change.scope.target}.defaults", f"{s.view.path}: {_text(value)}")
+
+
+def _stored_lines(account: Account, change: Change, seen: ReadBack) -> Iterator[Line]:
+    for s in seen.stored_as:
+        value = written(account.kind.by_path[s.view.path], s.now)
+        yield Line(change.key, _as_yaml(s.view.path, value))
+
+
+def _as_yaml(path: str, value: Json) -> str:
+    *groups, leaf = path.split(".")
+    text = f"{leaf}: {_text(value)}"
+    for group in reversed(groups):
+        text = f"{group}: {{{text}}}"
+    return text
+
+
+def _text(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False)

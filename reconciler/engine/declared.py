@@ -1,0 +1,70 @@
+"""What the files say about one resource on one target, with every level already folded into one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from reconciler.engine.kind import Json, Policy
+from reconciler.problems import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A value that only the API can turn into an id: the survey titled so."""
+
+    what: str
+    name: str
+
+    def __str__(self) -> str:
+        return f'{self.what} "{self.name}"'
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Which level decided a field, and where: `resource`, `target production`, `preset standard`."""
+
+    level: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A declared value, in the form of the API's body; `None` is one."""
+
+    value: Json | Reference
+    origin: Origin
+    named: Reference | None = None
+    """The name that it was written as, once a reference has become an id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """A field that the files name under `keep` or `reset`.
+
+    `own` is true where the resource itself (or its block for the target) names it, which is consent to a
+    reset; a preset speaks for many resources and consents for none.
+    """
+
+    policy: Policy
+    origin: Origin
+    own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A resource as the files want it on one target. Maps are keyed by the paths of `Kind.fields`.
+
+    No path stands in both `given` and `rulings`. `undeclared` decides every field that neither names.
+    """
+
+    key: str
+    place: Place
+    id: int | None = None
+    absent: bool = False
+    """It shall not exist there."""
+    hidden: bool = False
+    """It was hidden on purpose; the tool leaves it alone."""
+    given: Mapping[str, Given] = field(default_factory=dict)
+    rulings: Mapping[str, Ruling] = field(default_factory=dict)
+    undeclared: Policy = Policy.RESET

@@ -1,0 +1,97 @@
+"""What the engine knows of a kind of resource: a table of its writable fields, and a handful of names.
+
+A vendor package describes its resource with one `Kind`; no stage has to change for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import TypeAlias
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+"""What JSON can say: a live body, a body to be sent, or one value in either."""
+
+Body: TypeAlias = Mapping[str, Json]
+"""A whole object of the API, in its own member names."""
+
+Member: TypeAlias = tuple[str, ...]
+"""Where a value stands in a body: `("SurveySettings", "InvitationTime")`."""
+
+
+class Policy(StrEnum):
+    """What happens to a field that the files do not declare."""
+
+    RESET = "reset"
+    KEEP = "keep"
+    REFUSE = "refuse"
+
+
+def as_it_is(value: Json) -> Json:
+    """Return the value: it has one form only."""
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The shape of a field that is a list of objects; their order means nothing."""
+
+    identity: str
+    """The member by which a row is the same row: `SourceColumnNumber`."""
+    names: Mapping[str, str]
+    """Every member of a row → its name in the files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One writable leaf of a resource.
+
+    `path` is its name in the files (`survey_settings.invitation_time`), `member` its place in the body.
+    """
+
+    path: str
+    member: Member
+    normal: Callable[[Json], Json] = as_it_is
+    """Brings any known form of a value into the one in which values are compared; the rest stays as it is."""
+    rows: Rows | None = None
+    nullable: bool = True
+    """Whether the API's type has a null; without one its empty value is `false`."""
+    fills_itself: bool = False
+    """The server writes it by itself: kept unless declared or named under `reset`, whatever the policy."""
+
+    @property
+    def group(self) -> Member:
+        """The member of the object that holds it, empty for the body itself."""
+        return self.member[:-1]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of resource, as the engine sees it."""
+
+    name: str
+    """The section of the files that declares it, and the first part of every key: `import_configs`."""
+    fields: tuple[Field, ...]
+    id_member: str
+    """The member of a live body that holds the id, an integer."""
+    name_field: str
+    """The path of the field that identifies a resource where no id is declared."""
+    visible_field: str
+    """The path of the flag that, once false, hides a resource from the API for good."""
+    server_members: frozenset[Member]
+    """Members that the server writes and that are never sent."""
+
+    @cached_property
+    def by_path(self) -> Mapping[str, Field]:
+        """The fields by their name in the files, in the order of the table."""
+        return {field.path: field for field in self.fields}
+
+    def leaves(self, path: str) -> tuple[Field, ...]:
+        """Return the fields that `path` names: itself, or all below it where it names a group."""
+        return tuple(f for f in self.fields if f.path == path or f.path.startswith(f"{path}."))
+
+    def key(self, name: str) -> str:
+        """Return the full key of the resource called `name` in the files."""
+        return f"{self.name}.{name}"

@@ -1,0 +1,141 @@
+"""What would change, as values: the plan holds all that apply needs, and nothing for show."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+
+from reconciler.engine.classify import Account, FieldClass, FieldView
+from reconciler.engine.declared import Declared
+from reconciler.engine.inventory import Live
+from reconciler.engine.limits import Limits
+
+
+class Action(StrEnum):
+    """What a change does to a resource."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where a plan is true: the target, the account behind it, and the guardrails in force."""
+
+    target: str
+    account: str
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Why a change must not be carried out. `code` for machines; `message` says what to do about it."""
+
+    code: str
+    message: str
+    paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that apply would do. Its digest binds a review to exactly this."""
+
+    scope: Scope
+    key: str
+    action: Action
+    fields: tuple[FieldView, ...]
+    declared: Declared | None = None
+    """`None` for a resource that nothing declares and that is pruned."""
+    live: Live | None = None
+    """What the plan saw; `None` for a create."""
+    adopted: bool = False
+    """Found by its name: nothing declares its id yet."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> int | None:
+        """The id of the live resource, `None` for a create."""
+        return self.live.id if self.live else None
+
+    @property
+    def differing(self) -> tuple[FieldView, ...]:
+        """The fields that the change does something to."""
+        return tuple(view for view in self.fields if view.differs)
+
+    @property
+    def resets(self) -> tuple[FieldView, ...]:
+        """The undeclared fields that would go back to the server's default."""
+        return tuple(view for view in self.differing if view.cls is FieldClass.RESET)
+
+    @property
+    def unconsented(self) -> tuple[FieldView, ...]:
+        """The resets that no review of the files named."""
+        return tuple(view for view in self.resets if not view.consented)
+
+    @cached_property
+    def digest(self) -> str:
+        """A fingerprint of what is done and what it overwrites; not of what is kept, carried or unchanged.
+
+        Resets count by the value that they overwrite, not by what is expected after them.
+        """
+        fields = [
+            [view.path, view.cls, view.before, None if view.cls is FieldClass.RESET else view.after]
+            for view in self.differing
+        ]
+        return digest_of([self.scope.target, self.scope.account, self.key, self.action, self.id, fields])
+
+
+@dataclass(frozen=True)
+class Blocked:
+    """A resource that apply would leave alone, with every reason, and the change it would be, if known."""
+
+    key: str
+    blocks: tuple[Block, ...]
+    change: Change | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """A declared resource that is as it should be. `id` is `None` where there is nothing, as wanted."""
+
+    key: str
+    id: int | None = None
+    adopted: bool = False
+    hidden: bool = False
+    views: tuple[FieldView, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a run would do on one target, and everything that it would not, and why."""
+
+    scope: Scope
+    account: Account
+    changes: tuple[Change, ...] = ()
+    blocked: tuple[Blocked, ...] = ()
+    unchanged: tuple[Unchanged, ...] = ()
+    unmanaged: tuple[Live, ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """One value for all changes that apply would carry out, whatever their order."""
+        return digest_of(sorted(change.digest for change in self.changes))
+
+    def count(self, action: Action) -> int:
+        """Return how many changes of that action apply would carry out."""
+        return sum(change.action is action for change in self.changes)
+
+    @property
+    def resets(self) -> int:
+        """How many fields the updates that apply would carry out put back to their default."""
+        return sum(len(change.resets) for change in self.changes)
+
+
+def digest_of(value: object) -> str:
+    """Return the SHA-256 of the value's canonical JSON, in hexadecimal."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()

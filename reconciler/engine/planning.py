@@ -1,0 +1,211 @@
+"""From what is declared and what is live to a plan. Pure: no clock, no file, no network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from reconciler.engine.classify import Account, FieldClass, FieldView, classify
+from reconciler.engine.declared import Declared
+from reconciler.engine.identity import Match, match_all
+from reconciler.engine.inventory import Inventory, Live, name_of
+from reconciler.engine.limits import Share
+from reconciler.engine.plan import Action, Block, Blocked, Change, Plan, Scope, Unchanged
+from reconciler.engine.resolve import Resolved
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What the person at the keyboard agreed to, beyond what the files say."""
+
+    resets: int | None = 0
+    """How many fields policy alone may reset; `None` is any number."""
+    hide: frozenset[str] = frozenset()
+    """Keys whose `is_reusable: false` may be carried out."""
+    prune: bool = False
+    """Whether what is live and declared nowhere shall be deleted."""
+
+
+Verdict = Change | Blocked | Unchanged
+
+
+def make_plan(
+    scope: Scope, account: Account, resolved: Sequence[Resolved], inventory: Inventory, consent: Consent
+) -> Plan:
+    """Return the plan for one target. Order: that of `resolved`, then what is pruned."""
+    matches = match_all(account.kind, [r.declared for r in resolved], inventory)
+    judge = _Judge(scope, account, consent)
+    verdicts = [judge.verdict(r, matches[r.declared.key]) for r in resolved]
+    unmanaged = _unmanaged(account, resolved, inventory)
+    if consent.prune:
+        verdicts += [judge.deletion(f"{account.kind.name}:{live.id}", None, live) for live in unmanaged]
+    verdicts = _within_limits(verdicts, scope, consent, len(inventory.listed) if inventory.complete else None)
+    return Plan(
+        scope,
+        account,
+        changes=tuple(v for v in verdicts if isinstance(v, Change)),
+        blocked=tuple(v for v in verdicts if isinstance(v, Blocked)),
+        unchanged=tuple(v for v in verdicts if isinstance(v, Unchanged)),
+        unmanaged=() if consent.prune else unmanaged,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    """Decides one resource at a time; limits that count over all of them come later."""
+
+    scope: Scope
+    account: Account
+    consent: Consent
+
+    def verdict(self, resolved: Resolved, match: Match) -> Verdict:
+        declared = resolved.declared
+        if declared.hidden:
+            return Unchanged(declared.key, declared.id, hidden=True)
+        blocks = (*resolved.blocks, *((match.block,) if match.block else ()))
+        if declared.absent:
+            return self._absence(declared, match)
+        if blocks:
+            return Blocked(declared.key, blocks)
+        return self._presence(declared, match)
+
+    def _absence(self, declared: Declared, match: Match) -> Verdict:
+        if match.block:
+            return Blocked(declared.key, (match.block,))
+        if match.live is None:
+            return Unchanged(declared.key, declared.id)
+        return self.deletion(declared.key, declared, match.live)
+
+    def deletion(self, key: str, declared: Declared | None, live: Live) -> Change:
+        views = tuple(
+            FieldView(path, FieldClass.REMOVED, value, None, differs=True)
+            for path, value in self.account.normal.leaves(live.body).items()
+            if value is not None
+        )
+        return Change(self.scope, key, Action.DELETE, views, declared, live)
+
+    def _presence(self, declared: Declared, match: Match) -> Verdict:
+        live = match.live
+        views = classify(
+            self.account, declared, live.body if live else None, listed=bool(live and live.listed)
+        )
+        action = Action.UPDATE if live else Action.CREATE
+        change = Change(self.scope, declared.key, action, views, declared, live, match.adopted)
+        blocks = tuple(blocks_of(self.account, change, self.consent.hide))
+        if blocks:
+            return Blocked(declared.key, blocks, change)
+        if live and not change.differing:
+            return Unchanged(declared.key, live.id, match.adopted, views=views)
+        return change
+
+
+def blocks_of(account: Account, change: Change, may_hide: frozenset[str]) -> Iterator[Block]:
+    """Yield what forbids a change by itself: refused fields, and a visibility that must not be lost."""
+    refused = tuple(view.path for view in change.fields if view.cls is FieldClass.REFUSED)
+    if refused:
+        yield Block(
+            "undeclared",
+            f"not declared, and not at its default: {', '.join(refused)}; declare it, or name it under "
+            "keep or reset",
+            refused,
+        )
+    visible = next(view for view in change.fields if view.path == account.kind.visible_field)
+    yield from _visibility(change, visible, may_hide)
+
+
+def _visibility(change: Change, visible: FieldView, may_hide: frozenset[str]) -> Iterator[Block]:
+    path = visible.path
+    if visible.cls is FieldClass.KEPT and visible.after is None:
+        yield Block(
+            "visibility-unknown", f"the API does not say whether it is visible; declare {path}", (path,)
+        )
+    if visible.cls is not FieldClass.SET or visible.after:
+        return
+    if change.action is Action.CREATE:
+        yield Block(
+            "created-hidden", f"{path}: false would hide it from the API at once; leave it out", (path,)
+        )
+    elif (visible.differs or _is_listed(change)) and change.key not in may_hide:
+        yield Block(
+            "would-hide",
+            f"{path}: false hides it from the API and the Tool, for good; if that is meant, run with "
+            f"--allow-hide {change.key}",
+            (path,),
+        )
+
+
+def _is_listed(change: Change) -> bool:
+    return bool(change.live and change.live.listed)
+
+
+def _unmanaged(account: Account, resolved: Sequence[Resolved], inventory: Inventory) -> tuple[Live, ...]:
+    """Return what is listed and named by nothing declared, neither by id nor by name."""
+    ids = {r.declared.id for r in resolved}
+    names = {name_of(r.declared, account.kind) for r in resolved if r.declared.id is None}
+    return tuple(live for live in inventory.listed if live.id not in ids and live.name not in names)
+
+
+def _within_limits(
+    verdicts: Sequence[Verdict], scope: Scope, consent: Consent, live: int | None
+) -> list[Verdict]:
+    """Return the verdicts with every change blocked that a limit over all of them forbids."""
+    limited = _block_if(
+        verdicts, lambda change: bool(change.unconsented), _resets_block(verdicts, scope, consent)
+    )
+    limited = _block_if(
+        limited, lambda change: change.action is Action.UPDATE, _updates_block(limited, scope, live)
+    )
+    return _block_if(limited, lambda change: change.action is Action.DELETE, _deletes_block(limited, scope))
+
+
+def _block_if(
+    verdicts: Sequence[Verdict], concerns: Callable[[Change], bool], block: Callable[[Change], Block] | None
+) -> list[Verdict]:
+    if block is None:
+        return list(verdicts)
+    return [Blocked(v.key, (block(v),), v) if isinstance(v, Change) and concerns(v) else v for v in verdicts]
+
+
+def _resets_block(
+    verdicts: Sequence[Verdict], scope: Scope, consent: Consent
+) -> Callable[[Change], Block] | None:
+    wanted = sum(len(v.unconsented) for v in verdicts if isinstance(v, Change))
+    if scope.limits.resets is None or consent.resets is None:
+        return None
+    allowed = max(scope.limits.resets, consent.resets)
+    if wanted <= allowed:
+        return None
+
+    def block(change: Change) -> Block:
+        paths = tuple(view.path for view in change.unconsented)
+        return Block(
+            "unconsented-resets",
+            f"a PUT would reset {', '.join(paths)}; declare it, name it under keep or reset, or consent with "
+            f"--allow-resets (limits.resets is {scope.limits.resets}, this plan resets {wanted})",
+            paths,
+        )
+
+    return block
+
+
+def _updates_block(
+    verdicts: Sequence[Verdict], scope: Scope, live: int | None
+) -> Callable[[Change], Block] | None:
+    wanted = sum(isinstance(v, Change) and v.action is Action.UPDATE for v in verdicts)
+    limit = scope.limits.updates
+    allowed = (limit.of(live) if live is not None else None) if isinstance(limit, Share) else limit
+    if allowed is None or wanted <= allowed:
+        return None
+    block = Block(
+        "too-many-updates", f"this plan updates {wanted}, limits.updates allows {allowed} ({limit})"
+    )
+    return lambda _: block
+
+
+def _deletes_block(verdicts: Sequence[Verdict], scope: Scope) -> Callable[[Change], Block] | None:
+    wanted = sum(isinstance(v, Change) and v.action is Action.DELETE for v in verdicts)
+    allowed = scope.limits.deletes
+    if allowed is None or wanted <= allowed:
+        return None
+    block = Block("too-many-deletes", f"this plan deletes {wanted}, limits.deletes allows {allowed}")
+    return lambda _: block

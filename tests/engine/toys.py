@@ -1,0 +1,120 @@
+"""A small kind of resource and a small API for it, so that the engine is tested without any vendor."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from reconciler.engine.body import Normal
+from reconciler.engine.classify import Account
+from reconciler.engine.declared import Declared, Given, Origin, Reference, Ruling
+from reconciler.engine.defaults import Defaults
+from reconciler.engine.inventory import Live
+from reconciler.engine.kind import Body, Field, Json, Kind, Policy, Rows
+from reconciler.problems import Place
+
+PLACE = Place("toys.yaml", 1, 1)
+RESOURCE = Origin("resource", PLACE)
+
+TOYS = Kind(
+    name="toys",
+    fields=(
+        Field("name", ("Name",)),
+        Field("size", ("Size",)),
+        Field("is_loud", ("IsLoud",)),
+        Field("battery.kind", ("Battery", "Kind")),
+        Field("battery.count", ("Battery", "Count")),
+        Field(
+            "parts",
+            ("Parts",),
+            rows=Rows("Number", {"Number": "number", "Label": "label"}),
+            fills_itself=True,
+        ),
+        Field("is_visible", ("IsVisible",), nullable=False),
+    ),
+    id_member="ToyId",
+    name_field="name",
+    visible_field="is_visible",
+    server_members=frozenset({("ToyId",)}),
+)
+
+
+def account(*, explicit_empties: bool = False, defaults: Defaults | None = None) -> Account:
+    return Account(Normal(TOYS, explicit_empties), defaults or {})
+
+
+def declared(
+    key: str = "toys.robot",
+    values: Mapping[str, Json | Reference] | None = None,
+    *,
+    id: int | None = None,
+    keep: Sequence[str] = (),
+    reset: Sequence[str] = (),
+    own: bool = True,
+    undeclared: Policy = Policy.RESET,
+    absent: bool = False,
+    hidden: bool = False,
+) -> Declared:
+    rulings = {path: Ruling(Policy.KEEP, RESOURCE, own) for path in keep}
+    rulings |= {path: Ruling(Policy.RESET, RESOURCE, own) for path in reset}
+    given = {path: Given(value, RESOURCE) for path, value in (values or {"name": "Robot"}).items()}
+    return Declared(key, PLACE, id, absent, hidden, given, rulings, undeclared)
+
+
+def live(body: Body | None = None, *, id: int = 1, listed: bool = True) -> Live:
+    whole = {"ToyId": id, "Name": "Robot", "IsVisible": True, **(body or {})}
+    return Live(id, str(whole["Name"]), whole, listed)
+
+
+@dataclass
+class ToyShop:
+    """An API of toys in memory, with hooks before each call; a `Writer`."""
+
+    bodies: dict[int, dict[str, Json]] = field(default_factory=dict)
+    defaults: dict[str, Json] = field(default_factory=dict)
+    before: Callable[[str, int | None], None] = lambda _verb, _id: None
+    after: Callable[[str, int | None], None] = lambda _verb, _id: None
+    calls: list[tuple[str, int | None]] = field(default_factory=list)
+    sent: list[dict[str, Json]] = field(default_factory=list)
+
+    def list(self) -> Sequence[Body]:
+        self._call("list", None)
+        return [copy.deepcopy(body) for body in self.bodies.values() if body.get("IsVisible")]
+
+    def read(self, id: int) -> Body | None:
+        self._call("read", id)
+        body = self.bodies.get(id)
+        return copy.deepcopy(body) if body and body.get("IsVisible") else None
+
+    def find(self, what: str, name: str) -> Sequence[int]:
+        self._call(f"find {what} {name}", None)
+        return []
+
+    def create(self, body: Body) -> int | None:
+        id = max(self.bodies, default=0) + 1
+        return self._write("create", id, body)
+
+    def replace(self, id: int, body: Body) -> None:
+        self._write("replace", id, body)
+
+    def delete(self, id: int) -> None:
+        self._call("delete", id)
+        self.bodies.pop(id, None)
+        self.after("delete", id)
+
+    def _write(self, verb: str, id: int, body: Body) -> int:
+        self._call(verb, id)
+        self.sent.append(copy.deepcopy(dict(body)))
+        given = {name: value for name, value in copy.deepcopy(dict(body)).items() if value is not None}
+        self.bodies[id] = {"ToyId": id, **self.defaults, **given}
+        self.after(verb, id)
+        return id
+
+    def _call(self, verb: str, id: int | None) -> None:
+        self.calls.append((verb, id))
+        self.before(verb, id)
+
+    @property
+    def writes(self) -> Sequence[tuple[str, int | None]]:
+        return [call for call in self.calls if call[0] in ("create", "replace", "delete")]
