@@ -1,0 +1,1 @@
+"""Everything that is CheckMarket's: the import configuration, its body, its client."""

@@ -1,0 +1,619 @@
+"""The only way out of this process to an API: what may be asked, how often, of whom, and what failures mean.
+
+What is repeated here, and how an attempt that is not repeated ends:
+
+    what happened                               a read                     a write
+    no connection: refused, DNS, TLS, proxy     again, then Unreachable    again, then Unreachable
+    429                                         again, then AllowanceUsedUp, both alike
+    lost, cut or late answer                    again, then Unreachable    NoAnswer
+    408, 500, 502, 503, 504                     again, then Unreachable    NoAnswer
+    other 5xx                                   Unreachable                NoAnswer
+    1xx, 3xx                                    BadAnswer                  NoAnswer
+    401, 403, 404, other 4xx                    Unauthorised, Forbidden, NotFound, Declined, both alike
+
+A write is repeated only where nothing of it can have been carried out. A connection that was kept alive and
+turns out to be closed is no such proof: the request may have been read before.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import ipaddress
+import json
+import logging
+import re
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC
+from http import HTTPStatus
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, NoReturn, Self, TypeAlias
+
+import httpx
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential, wait_random
+
+from reconciler import __version__
+from reconciler.clock import Clock, SystemClock
+from reconciler.errors import (
+    AllowanceUsedUp,
+    ApiError,
+    BadAnswer,
+    Declined,
+    Forbidden,
+    NoAnswer,
+    NotFound,
+    Refused,
+    Unauthorised,
+    Unreachable,
+    UsageError,
+)
+from reconciler.pace import Pacer
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+Transport: TypeAlias = httpx.BaseTransport
+"""What carries requests; `wsgi_transport` makes one, and tests may bring any."""
+
+QueryValue: TypeAlias = str | int | bool | Sequence[str | int]
+
+TRUSTED_HOSTS: Final = (
+    "*.agileresearch.medallia.com",
+    "*.checkmarket.com",
+    "*.expoints.nl",
+    "login.microsoftonline.com",  # the documented token host of Expoints
+)
+"""Where credentials may go without anybody saying so."""
+
+_log = logging.getLogger(__name__)
+# httpx logs whole addresses, and a query may hold a person's e-mail address.
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+_IDLE_SECONDS = 20.0  # shorter than any server is known to keep a connection that nobody uses
+_TRIES = 6
+_TRIES_BY_MINUTE = 4
+_SHORTEST_SECRET = 4
+_LONGEST_QUOTE = 300
+_backoff = wait_exponential(multiplier=0.5, max=30) + wait_random(0, 0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A value that is sent and never shown: `value` is for the one who sends it."""
+
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much may be asked of one API, and how long it may take. All times are in seconds."""
+
+    requests_per_minute: int | None = None
+    parallelism: int = 8
+    """How many requests may be under way, and how many connections are kept."""
+    total_wait: float = 180.0
+    """The longest that one request waits between its attempts, all of the waits together."""
+    connect: float = 10.0
+    silence: float = 60.0
+    """How long the server may send, or take, nothing at all."""
+    answer_bytes: int = 64 * 2**20
+
+
+USUAL_BOUNDS: Final = Bounds()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer that arrived whole. `path` is without the query, the names of `headers` are in lower case."""
+
+    method: str
+    path: str
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    content: bytes = field(repr=False)
+    secrets: Sequence[Secret] = field(default=(), repr=False)
+    """What was sent with the request and must not be shown, should the answer repeat it."""
+
+    def quoted(self, text: str) -> str:
+        """Return words of this answer fit to be shown: one line, printable, short, without the secrets."""
+        return _quoted(text, self.secrets)
+
+    def json(self) -> object:
+        """Return the document in the body, whatever type the headers claim; `BadAnswer` for anything else."""
+        try:
+            document: object = json.loads(self.content, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
+            form = self.headers.get("content-type", "of no stated type")
+            raise BadAnswer(
+                f"{self.method} {self.path}: {self.status}, but the body is not JSON "
+                f"({len(self.content)} bytes, {self.quoted(form)}). Check that the address is the API's."
+            ) from error
+        return document
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One attempt, as a log may show it: how long it took, and its status, None where no answer came."""
+
+    method: str
+    path: str
+    status: int | None
+    seconds: float
+
+
+def _plain_complaint(answer: Answer) -> str:
+    text = answer.content.decode("utf-8", "replace").lstrip()
+    return "an HTML page" if text.startswith("<") else text
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What one API's answers mean beyond HTTP."""
+
+    status: Callable[[Answer], int] = lambda answer: answer.status
+    """The status that an answer really has, for APIs that put one into the body."""
+    complaint: Callable[[Answer], str] = _plain_complaint
+    """The API's own words in an answer that is an error; redacted and shortened where they are shown."""
+    hints: Mapping[type[ApiError], str] = field(default_factory=dict)
+    """What to do next, as a sentence, where this API has better advice than the usual."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One request as it was asked for, however often it is attempted."""
+
+    method: str
+    path: str
+    reads: bool
+    headers: Mapping[str, Secret] = field(repr=False)
+    params: Mapping[str, QueryValue] | None = field(repr=False)
+    json: object = field(repr=False)
+    form: Mapping[str, str | Secret] | None = field(repr=False)
+
+    def secrets(self) -> Sequence[Secret]:
+        """Return everything in it that must not be shown."""
+        parts = (*self.headers.values(), *(self.form or {}).values())
+        return tuple(part for part in parts if isinstance(part, Secret))
+
+    def request(self, client: httpx.Client) -> httpx.Request:
+        """Return the request to send. Raises `UsageError` where it cannot be written as one."""
+        form = {name: _revealed(part) for name, part in self.form.items()} if self.form is not None else None
+        headers = {name: secret.value for name, secret in self.headers.items()}
+        try:
+            return client.build_request(
+                self.method, self.path, params=self.params, json=self.json, data=form, headers=headers
+            )
+        except httpx.InvalidURL as error:
+            raise UsageError(f"{self.method} {self.path}: this is no address ({error})") from error
+
+
+def _revealed(part: str | Secret) -> str:
+    return part.value if isinstance(part, Secret) else part
+
+
+class _Again(Exception):  # it never leaves this module
+    """An attempt failed in a way that allows another one; `error` is what to raise if there is none.
+
+    `wait` is how long to leave the API alone, in seconds; `note` is what to say of that if it is too long.
+    """
+
+    def __init__(self, error: ApiError, wait: float = 0.0, tries: int = _TRIES, note: str = "") -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.wait = wait
+        self.tries = tries
+        self.note = note
+
+
+class _TooLarge(Exception):
+    """The answer is longer than an answer may be."""
+
+
+class Api:
+    """One API at one address. Safe for use by many threads at once; close it, or use it in a `with`.
+
+    `headers` go out with every request, to `url` and nowhere else: redirects are not followed, cookies not
+    kept, and `url` must be `trusted` (`trusted_hosts` is the text of RECONCILER_TRUSTED_HOSTS). Without a
+    `transport`, requests go over the network, by the proxy and with the certificates that the environment
+    names, but never by a proxy to this machine. `on_request` is told of each attempt, in the thread that
+    made it.
+
+    Raises `Refused` for an address that is not trusted, `UsageError` for settings that cannot be used.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, Secret] | None = None,
+        bounds: Bounds = USUAL_BOUNDS,
+        dialect: Dialect = Dialect(),
+        clock: Clock | None = None,
+        transport: Transport | None = None,
+        trusted_hosts: str = "",
+        on_request: Callable[[Exchange], None] = lambda _: None,
+    ) -> None:
+        address = trusted(url, trusted_hosts)
+        self._headers = _sendable(headers or {})
+        self._bounds = bounds
+        self._dialect = dialect
+        self._clock = clock or SystemClock()
+        self._on_request = on_request
+        self._pacer = Pacer(bounds.requests_per_minute, self._clock) if bounds.requests_per_minute else None
+        self._counts: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self._base_path = httpx.URL(address).path.rstrip("/")
+        self._client = _client(address, bounds, transport)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; requests after it are a programming error."""
+        self._client.close()
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many requests were sent so far, by method, every attempt counted."""
+        with self._lock:
+            return dict(self._counts)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, QueryValue] | None = None,
+        json: object = None,
+        form: Mapping[str, str | Secret] | None = None,
+        headers: Mapping[str, Secret] | None = None,
+        reads: bool | None = None,
+    ) -> Answer:
+        """Send a request and return its answer, which is a success (2xx) and whole.
+
+        `path` starts with a slash and is relative to the API's address. `json` or `form` is the body.
+        `headers` are sent beside those of the API. `reads` says that repeating it can do no harm; unless
+        told, that is so for GET only. Errors: the `ApiError` tree, see the table at the top.
+        """
+        if not re.fullmatch(r"/[^?#]*", path):
+            raise ValueError("a path starts with a slash and holds no query; give it as `params`")
+        sent_headers = {**self._headers, **_sendable(headers or {})}
+        call = _Call(
+            method, path, method == "GET" if reads is None else reads, sent_headers, params, json, form
+        )
+        attempts = Retrying(
+            sleep=self._clock.sleep,
+            retry=retry_if_exception_type(_Again),
+            wait=_wait,
+            stop=self._is_enough,
+            retry_error_callback=self._give_up,
+        )
+        return attempts(self._attempt, call)
+
+    def _attempt(self, call: _Call) -> Answer:
+        """Send `call` once. Raises an `ApiError` that is final, or `_Again`."""
+        request = call.request(self._client)
+        if self._pacer is not None:
+            self._pacer.wait()
+        try:
+            answer = self._send(request, call.secrets())
+        except httpx.HTTPError as error:
+            raise self._lost(call, error) from error
+        except _TooLarge as error:
+            raise self._error(BadAnswer if call.reads else NoAnswer, call, str(error)) from error
+        return self._judged(call, answer)
+
+    def _send(self, request: httpx.Request, secrets: Sequence[Secret]) -> Answer:
+        method, path, status = request.method, request.url.path, None
+        started = self._clock.monotonic()
+        try:
+            response = self._client.send(request, stream=True)
+            status = response.status_code
+            content = _whole(response, self._bounds.answer_bytes)
+        finally:
+            self._record(Exchange(method, path, status, self._clock.monotonic() - started))
+        return Answer(method, path, status, dict(response.headers), content, secrets)
+
+    def _record(self, exchange: Exchange) -> None:
+        with self._lock:
+            self._counts[exchange.method] += 1
+        _log.debug(
+            "%s %s: %s, %.3f s",
+            exchange.method,
+            exchange.path,
+            exchange.status or "no answer",
+            exchange.seconds,
+        )
+        self._on_request(exchange)
+
+    def _lost(self, call: _Call, error: httpx.HTTPError) -> Exception:
+        """Return what it means that no whole answer came."""
+        quoted = _quoted(f"{type(error).__name__}: {error}", call.secrets())
+        if isinstance(error, _NOT_TAKEN):
+            return _Again(self._error(Unreachable, call, f"no connection ({quoted})"))
+        if call.reads:
+            return _Again(self._error(Unreachable, call, f"no whole answer ({quoted})"))
+        return self._error(NoAnswer, call, f"no whole answer ({quoted})")
+
+    def _judged(self, call: _Call, answer: Answer) -> Answer:
+        """Return an answer that is a success; raise what any other one means."""
+        status = self._dialect.status(answer)
+        if 200 <= status < 300:
+            return answer
+        error = self._error(_kind(status, call.reads), call, self._told(status, answer))
+        if status == HTTPStatus.TOO_MANY_REQUESTS or (call.reads and status in _PASSING):
+            raise self._later(error, status, answer)
+        raise error
+
+    def _told(self, status: int, answer: Answer) -> str:
+        complaint = answer.quoted(self._dialect.complaint(answer))
+        return ": ".join(filter(None, (_status_line(status), complaint)))
+
+    def _later(self, error: ApiError, status: int, answer: Answer) -> _Again:
+        """Return when to ask again: when the answer says, or else after a 429 in the next minute, or soon."""
+        now = self._clock.now()
+        asked = _retry_after(answer, now)
+        if asked is not None:
+            return _Again(error, asked, note=f"; the API asks to wait {asked:.0f} s")
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            # A second more, for the server's minute need not begin with ours.
+            return _Again(error, 61 - now % 60, _TRIES_BY_MINUTE, note=_PERHAPS_DAILY)
+        return _Again(error)
+
+    def _error(self, kind: type[ApiError], call: _Call, what: str) -> ApiError:
+        """Return the error that says what happened to which request and what to do next."""
+        advice = self._dialect.hints.get(kind, _ADVICE[kind])
+        return kind(f"{call.method} {self._base_path}{call.path}: {what}. {advice}")
+
+    def _is_enough(self, state: RetryCallState) -> bool:
+        waited = state.idle_for + state.upcoming_sleep
+        return state.attempt_number >= _trouble(state).tries or waited > self._bounds.total_wait
+
+    def _give_up(self, state: RetryCallState) -> NoReturn:
+        trouble = _trouble(state)
+        text = f"{trouble.error} (attempts: {state.attempt_number}{trouble.note})"
+        raise type(trouble.error)(text) from trouble.__cause__
+
+
+# Raised before the first byte of a request is written; after that nothing proves that it was not taken.
+_NOT_TAKEN = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_PASSING = frozenset({408, 500, 502, 503, 504})
+_PERHAPS_DAILY = "; where a new minute does not help, the allowance of the day is used up"
+_REFUSALS: Mapping[int, type[ApiError]] = {
+    401: Unauthorised,
+    403: Forbidden,
+    404: NotFound,
+    429: AllowanceUsedUp,
+}
+_ADVICE: Mapping[type[ApiError], str] = {
+    Unauthorised: "Check the credentials.",
+    Forbidden: "Give the credentials the role that this needs.",
+    NotFound: "Check the id and the address.",
+    Declined: "Nothing was changed; correct what the API names.",
+    Unreachable: "Nothing was changed; check the address, the network and the proxy, or run again later.",
+    AllowanceUsedUp: "Nothing was changed; run again when the account's allowance is free.",
+    BadAnswer: "Check the address: redirects are not followed, and only the API's own form is read.",
+    NoAnswer: "It may have been carried out or not; look at what is live before sending it again.",
+}
+
+
+def _kind(status: int, reads: bool) -> type[ApiError]:
+    """Return what a status that is no success means in the end."""
+    if 400 <= status < 500 and status != HTTPStatus.REQUEST_TIMEOUT:
+        return _REFUSALS.get(status, Declined)
+    if not reads:
+        return NoAnswer
+    return BadAnswer if status < 400 else Unreachable
+
+
+def _trouble(state: RetryCallState) -> _Again:
+    trouble = state.outcome.exception() if state.outcome else None
+    assert isinstance(trouble, _Again)  # noqa: S101 - the only exception that asks for another attempt
+    return trouble
+
+
+def _wait(state: RetryCallState) -> float:
+    """Return the pause before the next attempt: the API's wish, and never less than the growing back-off."""
+    return max(_trouble(state).wait, _backoff(state))
+
+
+def _retry_after(answer: Answer, now: float) -> float | None:
+    """Return the seconds that `Retry-After` asks for, by a number or an HTTP date; None for anything else."""
+    text = answer.headers.get("retry-after", "").strip()
+    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", text):
+        return float(text)
+    try:
+        date = email.utils.parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
+
+
+def _status_line(status: int) -> str:
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)
+
+
+def _quoted(text: str, secrets: Iterable[Secret]) -> str:
+    """Return words that are not ours, fit to stand in a sentence: printable, short, without any secret."""
+    text = _printable(text).rstrip(".")
+    for secret in secrets:
+        if len(secret.value) >= _SHORTEST_SECRET:
+            text = text.replace(secret.value, "***")
+    return text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}…"
+
+
+def _printable(text: str) -> str:
+    return "".join(c for c in " ".join(text.split()) if c.isprintable())
+
+
+def _sendable(headers: Mapping[str, Secret]) -> Mapping[str, Secret]:
+    """Return the headers. Raises `UsageError`, without the value, for one that HTTP cannot carry."""
+    for name, secret in headers.items():
+        value = secret.value
+        if not (value and value.isascii() and value.isprintable() and value == value.strip()):
+            raise UsageError(
+                f"{name}: empty, or with a line break, a blank at an end or a sign that is not ASCII. "
+                "Check the environment variable or file that it comes from."
+            )
+    return headers
+
+
+def _whole(response: httpx.Response, largest: int) -> bytes:
+    """Read an answer to its end and let go of the connection; `_TooLarge` for more than `largest` bytes."""
+    content = bytearray()
+    try:
+        for chunk in response.iter_bytes():
+            content += chunk
+            if len(content) > largest:
+                raise _TooLarge(f"the answer is larger than {largest} bytes")
+    finally:
+        response.close()
+    return bytes(content)
+
+
+def _client(address: str, bounds: Bounds, transport: Transport | None) -> httpx.Client:
+    """Return the client that all threads share; `UsageError` where the environment's settings are broken."""
+    try:
+        return httpx.Client(
+            base_url=address,
+            headers={"User-Agent": f"reconciler/{__version__}", "Accept": "application/json"},
+            # No domain may set a cookie: every request stands for itself.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            timeout=httpx.Timeout(bounds.silence, connect=bounds.connect),
+            limits=httpx.Limits(
+                max_connections=bounds.parallelism,
+                max_keepalive_connections=bounds.parallelism,
+                keepalive_expiry=_IDLE_SECONDS,
+            ),
+            verify=httpx.create_ssl_context() if transport is None else True,
+            transport=transport,
+            mounts=_without_proxy(_host(httpx.URL(address))),
+        )
+    except (httpx.InvalidURL, ValueError, ImportError, OSError) as error:
+        raise UsageError(
+            "The proxy or certificate settings of the environment cannot be used. Check HTTPS_PROXY, "
+            f"ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR ({type(error).__name__})."
+        ) from error
+
+
+def _without_proxy(host: str) -> Mapping[str, None]:
+    """Return the mount that sends what is for this machine straight to it, whatever NO_PROXY says."""
+    if not _is_loopback(host):
+        return {}
+    return {f"all://[{host}]" if ":" in host else f"all://{host}": None}
+
+
+def trusted(url: str, extra: str = "") -> str:
+    """Return `url` in its normal form if credentials may be sent to it.
+
+    Trusted are TRUSTED_HOSTS, this machine, and the hosts in `extra`: names or `*.` patterns, separated by
+    commas or blanks. Only https will do, but for this machine. Raises `UsageError` for what is no address of
+    an API, `Refused` for one that is not trusted.
+    """
+    address = _address(url)
+    host = _host(address)
+    if not (_is_loopback(host) or _matches(host, [*TRUSTED_HOSTS, *_names(extra)])):
+        raise Refused(
+            f"{host}: credentials go only to {', '.join(TRUSTED_HOSTS)} and this machine. "
+            f"If this host is right: export RECONCILER_TRUSTED_HOSTS={','.join([*_names(extra), host])}"
+        )
+    if address.scheme != "https" and not _is_loopback(host):
+        raise Refused(f"{host}: credentials go over https only. Write https://{host}")
+    return str(address)
+
+
+def _address(url: str) -> httpx.URL:
+    """Read an address as the client will: the same parser, so that both see the same host."""
+    shown = _printable(url) if url and "@" not in url else "The address"
+    try:
+        address = httpx.URL(url)
+        address = address.copy_with(host=_host(address))
+    except (httpx.InvalidURL, ValueError) as error:
+        raise UsageError(f"{shown} is no address of an API. {_LIKE}") from error
+    if address.userinfo:
+        raise Refused(f"{_host(address)}: an address holds no name and password. {_LIKE}")
+    if not _is_plain(address):
+        raise UsageError(f"{shown} is no address of an API. {_LIKE}")
+    if _DOCUMENTATION.search(address.path):
+        raise Refused(f"{shown} is documentation, not the API. {_LIKE}")
+    return address
+
+
+def _is_plain(address: httpx.URL) -> bool:
+    known = address.scheme in ("http", "https") and _HOST.fullmatch(_host(address)) is not None
+    return known and (address.port or 443) < 2**16 and not address.query and not address.fragment
+
+
+def _host(address: httpx.URL) -> str:
+    """Return the name that will be looked up: letters beyond ASCII as punycode, so that none looks alike."""
+    return address.raw_host.decode("ascii").lower().removesuffix(".")
+
+
+_HOST = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*|[0-9a-f:.]*:[0-9a-f:.]*")
+_DOCUMENTATION = re.compile(r"/(help|docs)(/|$)", re.IGNORECASE)
+_LIKE = "Write it like https://api-eu.agileresearch.medallia.com or https://acme.expoints.nl"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _names(text: str) -> list[str]:
+    return [name.lower().removesuffix(".") for name in re.split(r"[,\s]+", text) if name]
+
+
+def _matches(host: str, patterns: Iterable[str]) -> bool:
+    return any(
+        host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern for pattern in patterns
+    )
+
+
+class _InProcess(httpx.BaseTransport):
+    """Carries requests to a WSGI application in this process, with what a wire adds: lost and cut answers."""
+
+    def __init__(self, app: WSGIApplication) -> None:
+        self._wire = httpx.WSGITransport(app)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        try:
+            response = self._wire.handle_request(request)
+            content = b"".join(response.iter_raw())
+        except TimeoutError as error:
+            raise httpx.ReadTimeout("timed out", request=request) from error
+        except ConnectionError as error:
+            raise httpx.ReadError(str(error), request=request) from error
+        promised = response.headers.get("content-length")
+        if promised is not None and int(promised) > len(content):
+            raise httpx.RemoteProtocolError("the answer was cut", request=request)
+        return httpx.Response(
+            response.status_code, headers=response.headers, stream=httpx.ByteStream(content)
+        )
+
+
+def wsgi_transport(app: WSGIApplication) -> Transport:
+    """Return a transport that calls `app` instead of a server, in the thread that sends.
+
+    Where the application raises a `ConnectionError`, the connection was lost after the request had been sent;
+    a `TimeoutError` is an answer that did not come in time. Anything else that it raises is its own fault and
+    comes out as it is.
+    """
+    return _InProcess(app)

@@ -1,0 +1,321 @@
+"""The client against answers of every form that the API may give."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reconciler.checkmarket.client import ImportConfigs, open_checkmarket
+from reconciler.engine.kind import Json
+from reconciler.engine.ports import Reader, Writer
+from reconciler.errors import (
+    AllowanceUsedUp,
+    ApiError,
+    BadAnswer,
+    Declined,
+    Forbidden,
+    NoAnswer,
+    NotFound,
+    Refused,
+    Unauthorised,
+    Unreachable,
+)
+from reconciler.http import Bounds, Exchange, Secret, wsgi_transport
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+MASTER, KEY = Secret("master-hunter22"), Secret("key-hunter33")
+META: Json = {"Status": 200, "Timestamp": "2025-01-22T08:00:34.6424456Z"}
+
+
+class Server:
+    """Answers with the given texts or documents, one a request, the last one again and again.
+
+    `seen` holds what was asked: method, path with query, and the body.
+    """
+
+    def __init__(self, *answers: tuple[int, Json | bytes]) -> None:
+        self._answers = list(answers)
+        self.seen: list[tuple[str, str, Json]] = []
+        self.headers: list[tuple[str, str]] = []
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        self._note(environ)
+        status, answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        start_response(f"{status} -", [("Content-Type", "application/json")])
+        return [answer if isinstance(answer, bytes) else json.dumps(answer).encode()]
+
+    def _note(self, environ: WSGIEnvironment) -> None:
+        body = environ["wsgi.input"].read()
+        query = f"?{environ['QUERY_STRING']}" if environ["QUERY_STRING"] else ""
+        self.headers.append((environ["HTTP_X_MASTER_KEY"], environ["HTTP_X_KEY"]))
+        self.seen.append(
+            (environ["REQUEST_METHOD"], environ["PATH_INFO"] + query, json.loads(body) if body else None)
+        )
+
+
+@contextmanager
+def account(*answers: tuple[int, Json | bytes]) -> Iterator[tuple[ImportConfigs, Server]]:
+    server = Server(*answers)
+    with open_checkmarket(
+        "http://localhost", MASTER, KEY, transport=wsgi_transport(server), bounds=Bounds(total_wait=0)
+    ) as configs:
+        yield configs, server
+
+
+def data(value: Json) -> tuple[int, Json]:
+    return 200, {"Meta": META, "Data": value}
+
+
+GONE: tuple[int, Json] = (404, {"Meta": {"Status": 404}, "Data": "No such import config."})
+ALIVE = data({"ImportConfigId": 7, "Name": "x"})
+REFUSED = data({"Succeeded": False, "FailureMessage": "The name is taken"})
+IN_DOUBT: list[tuple[int, Json | bytes]] = [
+    (200, b""),
+    (204, b""),
+    (200, b"<html>ok</html>"),
+    (200, b'{"Meta": {"Status": 200}, "Da'),
+    (200, "OK"),
+    (200, []),
+    (200, {}),
+    (200, {"Succeeded": True}),
+    (200, {"Meta": META}),
+    data(None),
+    data("OK"),
+    data([]),
+    data({}),
+    data({"ImportConfigId": 7}),
+    data({"ImportConfigId": 7, "Succeeded": "true"}),
+    data({"ImportConfigId": 7, "Succeeded": 1}),
+    (200, {"Meta": {"Status": 500}, "Data": {"Succeeded": True}}),
+    (500, {"Meta": {"Status": 500}, "Data": "Oops"}),
+    (503, b"<html></html>"),
+    (302, b""),
+    (408, b""),
+]
+
+
+def test_it_is_a_writer() -> None:
+    with account(ALIVE) as (configs, _):
+        reader: Reader = configs
+        writer: Writer = configs
+        assert reader is writer
+
+
+def test_both_keys_go_with_every_request() -> None:
+    with account(ALIVE) as (configs, server):
+        configs.read(7)
+    assert server.headers == [("master-hunter22", "key-hunter33")]
+
+
+class TestRead:
+    def test_the_whole_body_is_returned_as_it_came(self) -> None:
+        body: Json = {"ImportConfigId": 7, "Name": "x", "Unknown": [1, {"a": None}]}
+        with account(data(body)) as (configs, server):
+            assert configs.read(7) == body
+        assert server.seen == [("GET", "/3/contacts/import/configs/7", None)]
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            GONE,
+            (404, b"<html></html>"),
+            (200, {"Meta": {"Status": 404}, "Data": "No such import config."}),
+            REFUSED,
+            data({"Succeeded": False}),
+            data({"FailureMessage": "No such import config"}),
+        ],
+    )
+    def test_an_unknown_id_is_none_in_every_form(self, answer: tuple[int, Json | bytes]) -> None:
+        with account(answer) as (configs, _):
+            assert configs.read(7) is None
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            (200, b""),
+            (200, b"<html></html>"),
+            (200, b'{"Meta": {"Status": 200}, "Da'),
+            (200, {"ImportConfigId": 7}),
+            (200, {"Meta": META}),
+            data(None),
+            data([]),
+            data({}),
+            data({"Name": "x"}),
+            data({"ImportConfigId": 8, "Name": "x"}),
+            data({"ImportConfigId": "7", "Name": "x"}),
+            data([{"ImportConfigId": 7}]),
+        ],
+    )
+    def test_anything_that_is_not_about_the_id_is_a_bad_answer(
+        self, answer: tuple[int, Json | bytes]
+    ) -> None:
+        with account(answer) as (configs, _), pytest.raises(BadAnswer):
+            configs.read(7)
+
+    def test_true_is_not_the_id_1(self) -> None:
+        with account(data({"ImportConfigId": True})) as (configs, _), pytest.raises(BadAnswer):
+            configs.read(1)
+
+
+class TestCreate:
+    def test_the_body_is_sent_and_the_id_returned(self) -> None:
+        with account(data({"ImportConfigId": 290, "Succeeded": True})) as (configs, server):
+            assert configs.create({"Name": "New", "IsReusable": True}) == 290
+        assert server.seen == [
+            ("POST", "/3/contacts/import/configs", {"Name": "New", "IsReusable": True}),
+        ]
+
+    @pytest.mark.parametrize("answer", [{"Succeeded": True}, {"Succeeded": True, "ImportConfigId": "290"}])
+    def test_an_answer_without_an_id_is_a_success_too(self, answer: Json) -> None:
+        with account(data(answer)) as (configs, _):
+            assert configs.create({"Name": "New"}) is None
+
+    def test_a_failure_message_beside_a_success_is_no_refusal(self) -> None:
+        sample: Json = {"ImportConfigId": 1, "Succeeded": True, "FailureMessage": "sample string 2"}
+        with account((200, {"Meta": {"Status": 1}, "Data": sample})) as (configs, _):
+            assert configs.create({"Name": "New"}) == 1
+
+    @pytest.mark.parametrize("answer", IN_DOUBT)
+    def test_an_answer_that_says_neither_yes_nor_no_is_in_doubt_and_not_repeated(
+        self, answer: tuple[int, Json | bytes]
+    ) -> None:
+        with account(answer) as (configs, server), pytest.raises(NoAnswer):
+            configs.create({"Name": "New"})
+        assert len(server.seen) == 1
+
+
+class TestReplace:
+    def test_the_name_is_never_in_the_query_for_that_would_rename(self) -> None:
+        with account(data({"ImportConfigId": 7, "Succeeded": True})) as (configs, server):
+            configs.replace(7, {"Name": "Other"})
+        assert server.seen == [("PUT", "/3/contacts/import/configs/7", {"Name": "Other"})]
+
+    @pytest.mark.parametrize("answer", IN_DOUBT)
+    def test_an_answer_that_says_neither_yes_nor_no_is_in_doubt_and_not_repeated(
+        self, answer: tuple[int, Json | bytes]
+    ) -> None:
+        with (
+            account(answer) as (configs, server),
+            pytest.raises(NoAnswer, match=r"PUT /3/contacts.*configs/7"),
+        ):
+            configs.replace(7, {"Name": "x"})
+        assert len(server.seen) == 1
+
+    @pytest.mark.parametrize(
+        ("answer", "reason"),
+        [
+            (REFUSED, "The name is taken"),
+            (data({"Succeeded": False}), "it gave no reason"),
+            (data({"FailureMessage": "The name is taken"}), "The name is taken"),
+            (data(False), "`false`"),
+            ((400, {"Meta": {"Status": 400}, "Data": "Bad member"}), "400 Bad Request: Bad member"),
+            (
+                (200, {"Meta": {"Status": 400}, "Data": {"ErrorCode": 4, "ErrorMessage": "Bad member"}}),
+                "400 Bad Request: Bad member",
+            ),
+        ],
+    )
+    def test_a_refusal_says_why(self, answer: tuple[int, Json | bytes], reason: str) -> None:
+        with account(answer) as (configs, _), pytest.raises(Declined, match="PUT") as caught:
+            configs.replace(7, {"Name": "x"})
+        assert reason in str(caught.value)
+
+    def test_a_reason_that_repeats_a_key_is_shown_without_it(self) -> None:
+        answer: Json = {"Succeeded": False, "FailureMessage": f"key {KEY.value}\x1b[2J of {MASTER.value}"}
+        with account(data(answer)) as (configs, _), pytest.raises(Declined) as caught:
+            configs.replace(7, {"Name": "x"})
+        assert "key ***[2J of ***" in str(caught.value)
+
+
+class TestDelete:
+    @pytest.mark.parametrize(
+        "answer", [True, {"Succeeded": True}, {"ImportConfigId": 7, "Succeeded": True, "FailureMessage": ""}]
+    )
+    def test_both_forms_of_success_are_accepted(self, answer: Json) -> None:
+        with account(data(answer)) as (configs, server):
+            configs.delete(7)
+        assert server.seen == [("DELETE", "/3/contacts/import/configs/7", None)]
+
+    @pytest.mark.parametrize("refusal", [GONE, REFUSED, data(False), (405, b"")])
+    def test_a_refusal_is_a_success_where_a_read_says_that_it_is_gone(
+        self, refusal: tuple[int, Json | bytes]
+    ) -> None:
+        with account(refusal, GONE) as (configs, server):
+            configs.delete(7)
+        assert [method for method, *_ in server.seen] == ["DELETE", "GET"]
+
+    @pytest.mark.parametrize("refusal", [GONE, REFUSED, data(False), (405, b"")])
+    def test_a_refusal_is_one_where_it_is_still_there(self, refusal: tuple[int, Json | bytes]) -> None:
+        with account(refusal, ALIVE) as (configs, _), pytest.raises(Declined, match="still there"):
+            configs.delete(7)
+
+    @pytest.mark.parametrize("answer", IN_DOUBT)
+    def test_an_answer_that_says_neither_yes_nor_no_is_in_doubt(
+        self, answer: tuple[int, Json | bytes]
+    ) -> None:
+        with account(answer) as (configs, _), pytest.raises(NoAnswer):
+            configs.delete(7)
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("status", "error"),
+        [(400, Declined), (401, Unauthorised), (403, Forbidden), (429, AllowanceUsedUp), (503, Unreachable)],
+    )
+    @pytest.mark.parametrize("wrapped", [False, True])
+    @pytest.mark.parametrize("body", ["The reason", {"ErrorCode": 1, "ErrorMessage": "The reason"}])
+    def test_the_status_may_be_of_http_or_of_the_envelope(
+        self, status: int, error: type[ApiError], wrapped: bool, body: Json
+    ) -> None:
+        answer: Json = {"Meta": {"Status": status}, "Data": body}
+        with account((200 if wrapped else status, answer)) as (configs, _):
+            with pytest.raises(error, match=f"{status} .*The reason") as caught:
+                configs.read(7)
+            assert type(caught.value) is error
+
+    @pytest.mark.parametrize("filler", [1, 200, 0, "404", None, True])
+    def test_a_status_in_the_envelope_that_is_no_error_means_nothing(self, filler: Json) -> None:
+        with account((200, {"Meta": {"Status": filler}, "Data": {"ImportConfigId": 7}})) as (configs, _):
+            assert configs.read(7) == {"ImportConfigId": 7}
+
+    def test_a_404_is_an_error_for_everything_but_a_read(self) -> None:
+        with account(GONE) as (configs, _):
+            with pytest.raises(NotFound):
+                configs.replace(7, {"Name": "x"})
+            with pytest.raises(NotFound):
+                configs.list()
+
+    @pytest.mark.parametrize("status", [401, 403])
+    def test_wrong_keys_are_named_by_where_they_are_set(self, status: int) -> None:
+        server = Server((status, b""))
+        with (
+            open_checkmarket(
+                "http://localhost",
+                MASTER,
+                KEY,
+                credentials="CHECKMARKET_MASTER_KEY and CHECKMARKET_KEY",
+                transport=wsgi_transport(server),
+            ) as configs,
+            pytest.raises(ApiError, match="Check CHECKMARKET_MASTER_KEY and CHECKMARKET_KEY"),
+        ):
+            configs.read(7)
+
+    def test_keys_go_to_trusted_hosts_only(self) -> None:
+        with pytest.raises(Refused), open_checkmarket("https://evil.example", MASTER, KEY):
+            pass
+
+    def test_requests_can_be_watched(self) -> None:
+        seen: list[Exchange] = []
+        with open_checkmarket(
+            "http://localhost", MASTER, KEY, transport=wsgi_transport(Server(ALIVE)), on_request=seen.append
+        ) as configs:
+            configs.read(7)
+        assert [(exchange.method, exchange.path, exchange.status) for exchange in seen] == [
+            ("GET", "/3/contacts/import/configs/7", 200)
+        ]

@@ -1,0 +1,344 @@
+"""Listing: every way in which a server may page, and no way to take half a list for a whole one."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciler.checkmarket.client import ImportConfigs, open_checkmarket
+from reconciler.engine.kind import Json
+from reconciler.errors import ApiError, BadAnswer, Declined, Unreachable
+from reconciler.http import Bounds, Secret, wsgi_transport
+from reconciler.parallel import each
+from reconciler.sandbox.app import create_app
+from reconciler.sandbox.seeding import CONFIGS, SURVEYS, stored_config
+from reconciler.sandbox.state import Seed, State
+from reconciler.sandbox.variants import Listing, Variants
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+LISTINGS: list[Listing] = ["paged", "unpaged", "clamped", "ignores-skip"]
+
+
+@contextmanager
+def account(app: WSGIApplication) -> Iterator[ImportConfigs]:
+    with open_checkmarket(
+        "http://localhost",
+        Secret("master-key"),
+        Secret("a-key"),
+        transport=wsgi_transport(app),
+        bounds=Bounds(total_wait=0),
+    ) as configs:
+        yield configs
+
+
+@dataclass
+class Collection:
+    """A server with `count` rows that pages in its own manner, and the pages that it was asked for.
+
+    `most` is its largest page; `obeys` are the options that it knows; `total` says what it counts.
+    """
+
+    count: int
+    most: int = 1000
+    obeys: frozenset[str] = frozenset({"top", "skip"})
+    total: Callable[[int], int | None] = lambda count: count
+    asked: list[tuple[int, int]] = field(default_factory=list)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        options = {name: int(values[0]) for name, values in parse_qs(environ["QUERY_STRING"]).items()}
+        self.asked.append((options["top"], options["skip"]))
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [json.dumps(self.answer(options)).encode()]
+
+    def answer(self, options: Mapping[str, int]) -> Json:
+        top = options["top"] if "top" in self.obeys else self.count
+        skip = options["skip"] if "skip" in self.obeys else 0
+        ids = range(1, self.count + 1)[skip : skip + min(top, self.most)]
+        total = self.total(self.count)
+        meta: Json = {"Status": 200} if total is None else {"Status": 200, "TotalRowCount": total}
+        return {"Meta": meta, "Data": [{"ImportConfigId": id} for id in ids]}
+
+
+def no_count(_: int) -> None:
+    return None
+
+
+def ids(configs: ImportConfigs) -> list[Json]:
+    return [row["ImportConfigId"] for row in configs.list()]
+
+
+COUNTS = [0, 1, 2, 99, 100, 101, 200, 250]
+
+
+@pytest.mark.parametrize("total", [len, None])
+@pytest.mark.parametrize("most", [1000, 25])
+@pytest.mark.parametrize("count", COUNTS)
+def test_pages_are_followed_by_what_came_back(count: int, most: int, total: object) -> None:
+    server = Collection(count, most, total=(lambda n: n) if total else no_count)
+    with account(server) as configs:
+        assert ids(configs) == list(range(1, count + 1))
+    assert all(top == 100 for top, _ in server.asked)
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_a_count_saves_the_last_request(count: int) -> None:
+    server = Collection(count)
+    with account(server) as configs:
+        configs.list()
+    assert len(server.asked) == max(1, -(-count // 100))
+
+
+@pytest.mark.parametrize("counted", [True, False])
+@pytest.mark.parametrize("count", COUNTS)
+def test_a_server_that_sends_everything_at_once_is_believed(count: int, counted: bool) -> None:
+    server = Collection(count, obeys=frozenset(), total=(lambda n: n) if counted else no_count)
+    with account(server) as configs:
+        assert ids(configs) == list(range(1, count + 1))
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_a_server_that_ignores_skip_is_believed_where_its_count_agrees(count: int) -> None:
+    with account(Collection(count, obeys=frozenset({"top"}))) as configs:
+        assert ids(configs) == list(range(1, count + 1))
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        Collection(250, most=100, obeys=frozenset({"top"})),
+        Collection(60, most=25, obeys=frozenset({"top"})),
+        Collection(250, obeys=frozenset({"top"}), total=no_count),
+        Collection(60, obeys=frozenset({"top"}), total=no_count),
+        Collection(3, total=lambda _: 4),
+        Collection(3, total=lambda _: 2),
+        Collection(3, total=lambda _: 0),
+        Collection(0, total=lambda _: 7),
+        Collection(30, most=25, total=lambda _: 1),
+        Collection(30, obeys=frozenset(), total=lambda _: 31),
+        Collection(160, obeys=frozenset({"top"}), total=lambda _: 80),
+    ],
+)
+def test_a_list_that_is_not_proven_to_be_whole_is_an_error(server: Collection) -> None:
+    with account(server) as configs, pytest.raises(BadAnswer, match="do not prove that these are all"):
+        configs.list()
+
+
+def test_a_list_without_an_end_is_an_error() -> None:
+    def endless(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        skip = int(parse_qs(environ["QUERY_STRING"])["skip"][0])
+        start_response("200 OK", [])
+        return [json.dumps({"Meta": {"Status": 200}, "Data": [{"ImportConfigId": skip}]}).encode()]
+
+    with account(endless) as configs, pytest.raises(BadAnswer, match="no end after 1000 pages"):
+        configs.list()
+
+
+class Scripted:
+    """Answers with the given documents, one a request."""
+
+    def __init__(self, *answers: Json) -> None:
+        self._answers = iter(answers)
+
+    def __call__(self, _: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        return [json.dumps(next(self._answers)).encode()]
+
+
+def page(*ids: int, total: int) -> Json:
+    return {"Meta": {"Status": 200, "TotalRowCount": total}, "Data": [{"ImportConfigId": id} for id in ids]}
+
+
+def test_a_row_that_comes_twice_counts_once_where_it_came_first() -> None:
+    with account(Scripted(page(1, 2, total=3), page(2, 3, total=3))) as configs:
+        assert ids(configs) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "moved",
+    [
+        [page(1, 2, total=4), page(2, 3, total=5), page(4, total=5), page(total=5)],  # one came in front
+        [page(1, 2, total=4), page(4, total=3)],  # one of the first two went; 3 was never seen
+        [page(1, 2, total=4), page(1, 2, total=4), page(1, 2, total=4)],  # all moved at once
+        [page(1, 2, total=4), page(total=4)],
+    ],
+)
+def test_a_list_that_moved_is_read_once_more(moved: list[Json]) -> None:
+    if moved[1] == page(4, total=3):
+        moved = [*moved, page(total=3)]
+    with account(Scripted(*moved, page(5, 6, total=3), page(7, total=3))) as configs:
+        assert ids(configs) == [5, 6, 7]
+
+
+def test_a_list_that_never_stands_still_is_an_error() -> None:
+    once = [page(1, 2, total=4), page(total=4)]
+    with account(Scripted(*once, *once)) as configs, pytest.raises(BadAnswer):
+        configs.list()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"Meta": {"Status": 200}},
+        {"Meta": {"Timestamp": "2025-01-22T08:00:34.6424456Z"}},
+        {"Meta": {"Status": 200, "TotalRowCount": 0}},
+        {"Meta": {"Status": 200}, "Data": None},
+        {"Meta": {"Status": 200}, "Data": []},
+        {"Data": []},
+    ],
+)
+def test_an_empty_account_is_empty_in_every_form(answer: Json) -> None:
+    with account(Scripted(answer, answer)) as configs:
+        assert configs.list() == ()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [],
+        {},
+        "",
+        None,
+        {"Data": None},
+        {"Meta": {}},
+        {"Meta": {"Status": 1}},
+        {"Meta": {"Status": 302}},
+        {"Meta": {"Status": 200, "TotalRowCount": 3}},
+        {"Meta": {"Status": 200, "StopRec": 3}},
+        {"Meta": {"Status": 200}, "Data": {}},
+        {"Meta": {"Status": 200}, "Data": {"Items": []}},
+        {"Meta": {"Status": 200}, "Data": "none"},
+        {"Meta": {"Status": 200}, "Data": 0},
+        {"Meta": {"Status": 200}, "Data": True},
+        {"Meta": {"Status": 200}, "Data": [1]},
+        {"Meta": {"Status": 200}, "Data": [None]},
+        {"Meta": {"Status": 200}, "Data": [{"Name": "x"}]},
+        {"Meta": {"Status": 200}, "Data": [{"ImportConfigId": "7"}]},
+        {"Meta": {"Status": 200}, "Data": [{"ImportConfigId": 7.0}]},
+        {"Meta": {"Status": 200}, "Data": [{"ImportConfigId": True}]},
+    ],
+)
+def test_anything_else_is_a_bad_answer_and_no_empty_list(answer: Json) -> None:
+    with account(Scripted(answer)) as configs, pytest.raises(BadAnswer):
+        configs.list()
+
+
+@pytest.mark.parametrize("data", [False, {"Succeeded": False, "FailureMessage": "Not now"}])
+def test_a_refused_list_is_a_refusal(data: Json) -> None:
+    with account(Scripted({"Meta": {"Status": 200}, "Data": data})) as configs, pytest.raises(Declined):
+        configs.list()
+
+
+def test_a_page_that_fails_fails_the_list() -> None:
+    failed: Json = {"Meta": {"Status": 503}, "Data": "Later"}
+    with account(Scripted(page(1, 2, total=3), failed)) as configs, pytest.raises(Unreachable):
+        configs.list()
+
+
+@settings(deadline=None)
+@given(
+    count=st.integers(0, 260),
+    most=st.integers(1, 300),
+    obeys=st.sets(st.sampled_from(["top", "skip"])),
+    total=st.sampled_from([lambda n: n, no_count, lambda n: n + 1]),
+)
+def test_whatever_the_server_does_a_list_is_whole_or_an_error(
+    count: int, most: int, obeys: set[str], total: Callable[[int], int | None]
+) -> None:
+    # Nobody can see through a server that obeys nothing and serves a part as if it were all.
+    page = most if obeys else count
+    with account(Collection(count, page, frozenset(obeys), total)) as configs:
+        try:
+            found = ids(configs)
+        except BadAnswer:
+            return
+    assert found == list(range(1, count + 1))
+
+
+def sandbox(variants: Variants, configs: int, surveys: int = 0) -> WSGIApplication:
+    members = {"Name": "x", "IsReusable": True}
+    seed: Seed = {
+        CONFIGS: {id: stored_config(members, 0.0) for id in range(1, configs + 1)},
+        SURVEYS: {id: {"Title": f"Survey {id % 90}"} for id in range(1, surveys + 1)},
+    }
+    return create_app(State(seed=seed), variants)
+
+
+@pytest.mark.parametrize(
+    ("listing", "counted"),
+    [*[(listing, True) for listing in LISTINGS], ("paged", False), ("unpaged", False), ("clamped", False)],
+)
+@pytest.mark.parametrize("rows", ["whole", "thin"])
+@pytest.mark.parametrize("count", [1, 24, 26, 130])
+def test_the_sandbox_is_listed_whole_in_every_variant_that_proves_it(
+    count: int, listing: Listing, rows: str, counted: bool
+) -> None:
+    variants = Variants(listing=listing, rows=rows, meta_counts=counted)  # type: ignore[arg-type]
+    with account(sandbox(variants, count)) as configs:
+        assert ids(configs) == list(range(1, count + 1))
+
+
+@pytest.mark.parametrize("count", [1, 24, 130])
+def test_a_sandbox_that_proves_nothing_is_not_believed(count: int) -> None:
+    variants = Variants(listing="ignores-skip", meta_counts=False)
+    with account(sandbox(variants, count)) as configs, pytest.raises(BadAnswer):
+        configs.list()
+
+
+class TestSurveys:
+    @pytest.mark.parametrize("member", ["Id", "SurveyId"])
+    @pytest.mark.parametrize("listing", LISTINGS)
+    def test_all_with_exactly_that_title_are_found(self, listing: Listing, member: str) -> None:
+        variants = Variants(surveys_listing=listing, survey_id_member=member)  # type: ignore[arg-type]
+        with account(sandbox(variants, 0, surveys=200)) as configs:
+            assert configs.find("survey", "Survey 7") == [7, 97, 187]
+            assert configs.find("survey", "survey 7") == ()
+            assert configs.find("survey", "Survey") == ()
+
+    def test_they_are_listed_once_for_all_lookups_of_all_threads(self) -> None:
+        asked: list[str] = []
+        app = sandbox(Variants(), 0, surveys=50)
+
+        def counting(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            asked.append(environ["PATH_INFO"])
+            return app(environ, start_response)
+
+        together = threading.Barrier(4)
+
+        def find(number: int) -> object:
+            together.wait()
+            return configs.find("survey", f"Survey {number}")
+
+        with account(counting) as configs:
+            assert each(find, range(1, 5), workers=4) == [[1], [2], [3], [4]]
+        assert asked == ["/3/surveys"]
+
+    def test_a_survey_without_a_title_is_passed_over(self) -> None:
+        rows: Json = {
+            "Meta": {"Status": 200, "TotalRowCount": 2},
+            "Data": [{"Id": 1}, {"Id": 2, "Title": "x"}],
+        }
+        with account(Scripted(rows)) as configs:
+            assert configs.find("survey", "x") == [2]
+
+    def test_a_list_that_failed_is_asked_for_again(self) -> None:
+        failed: Json = {"Meta": {"Status": 503}, "Data": "Later"}
+        rows: Json = {"Meta": {"Status": 200, "TotalRowCount": 1}, "Data": [{"Id": 2, "Title": "x"}]}
+        with account(Scripted(failed, rows)) as configs:
+            with pytest.raises(ApiError):
+                configs.find("survey", "x")
+            assert configs.find("survey", "x") == [2]
+
+    def test_nothing_but_surveys_can_be_found(self) -> None:
+        with account(Scripted()) as configs, pytest.raises(ValueError, match="contact_list"):
+            configs.find("contact_list", "newsletter")

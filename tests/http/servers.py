@@ -1,0 +1,113 @@
+"""Servers on real sockets that misbehave in one way each. All end with their `with`."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+
+Behaviour = Callable[[socket.socket], None]
+
+WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+
+class Server:
+    """A listening socket on this machine, and the number of requests that were read from it."""
+
+    def __init__(self, behaviour: Behaviour) -> None:
+        self.requests = 0
+        self._behaviour = behaviour
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._serve)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._socket.accept()
+                with connection, contextlib.suppress(OSError):
+                    self._answer(connection)
+
+    def _answer(self, connection: socket.socket) -> None:
+        if read_request(connection):
+            self.requests += 1
+            self._behaviour(connection)
+
+
+@contextlib.contextmanager
+def serving(behaviour: Behaviour) -> Iterator[Server]:
+    server = Server(behaviour)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def read_request(connection: socket.socket) -> bytes:
+    """Return one request with its body, nothing where the client left."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        chunk = connection.recv(65536)
+        if not chunk:
+            return b""
+        received += chunk
+    head, _, body = received.partition(b"\r\n\r\n")
+    length = next(
+        (int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0
+    )
+    while len(body) < length:
+        body += connection.recv(65536)
+    return head + body
+
+
+def reset(connection: socket.socket) -> None:
+    """Close so hard that the other side sees a reset."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def close_without_answer(connection: socket.socket) -> None:
+    """Let the connection end with nothing sent."""
+
+
+def reset_before_answer(connection: socket.socket) -> None:
+    reset(connection)
+
+
+def reset_in_body(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n{")
+    reset(connection)
+
+
+def cut_body(connection: socket.socket) -> None:
+    connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n{"Data": ')
+
+
+def cut_chunks(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n")
+
+
+def no_http(connection: socket.socket) -> None:
+    connection.sendall(b"220 mail.example ESMTP\r\n")
+
+
+def broken_gzip(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello")
+
+
+def whole_then_close(connection: socket.socket) -> None:
+    connection.sendall(WHOLE)

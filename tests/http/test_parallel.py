@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from reconciler.errors import ApiError, Declined
+from reconciler.parallel import NOT_STARTED, Interrupted, each
+
+
+def test_results_come_in_the_order_of_the_items() -> None:
+    gate = threading.Event()
+
+    def slow_first(item: int) -> int:
+        if item == 0:
+            gate.wait()
+        if item == 3:
+            gate.set()
+        return item * 10
+
+    assert each(slow_first, range(4), workers=2) == [0, 10, 20, 30]
+
+
+def test_no_item_is_no_result() -> None:
+    assert each(str, [], workers=8) == []
+
+
+def test_a_failure_of_the_api_takes_the_place_of_the_result_and_stops_nothing() -> None:
+    def odd_only(item: int) -> int:
+        if item % 2 == 0:
+            raise Declined(f"no {item}")
+        return item
+
+    results = each(odd_only, range(5), workers=2)
+    assert [str(result) for result in results] == ["no 0", "1", "no 2", "3", "no 4"]
+    assert [isinstance(result, ApiError) for result in results] == [True, False, True, False, True]
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_at_most_so_many_run_at_once(workers: int) -> None:
+    running, most, lock = 0, 0, threading.Lock()
+
+    def count(_: int) -> None:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        with lock:
+            running -= 1
+
+    each(count, range(50), workers)
+    assert most <= workers
+
+
+def test_progress_is_told_in_the_calling_thread() -> None:
+    told: list[tuple[int, int, int]] = []
+    each(str, range(3), 2, progress=lambda done, total: told.append((done, total, threading.get_ident())))
+    assert told == [(done, 3, threading.get_ident()) for done in (1, 2, 3)]
+
+
+def test_a_mistake_in_the_function_is_raised() -> None:
+    with pytest.raises(ZeroDivisionError):
+        each(lambda item: 1 // item, [1, 0, 1], workers=2)
+
+
+def test_an_interrupt_starts_nothing_more_and_lets_the_running_one_end() -> None:
+    running, interrupted = threading.Event(), threading.Event()
+
+    def work(item: int) -> str:
+        if item == 0:
+            raise Declined("no")
+        running.set()
+        interrupted.wait()
+        return f"did {item}"
+
+    def interrupt(_done: int, _total: int) -> None:
+        running.wait()
+        threading.Timer(0, interrupted.set).start()
+        raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted) as caught:
+        each(work, range(5000), workers=1, progress=interrupt)
+    first, second, *others = caught.value.results
+    assert (str(first), second) == ("no", "did 1")
+    assert NOT_STARTED in others
+    assert len(others) == 4998
+    assert isinstance(caught.value, KeyboardInterrupt)
