@@ -1,0 +1,30 @@
+"""What a command takes from the world around it, so that a test can hand in another world."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.clock import Clock, SystemClock
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
+
+
+@dataclass(frozen=True)
+class Outside:
+    """The environment, the clock, the folder one stands in, and sandboxes to use instead of the kept ones."""
+
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    clock: Clock = field(default_factory=SystemClock)
+    folder: Path = field(default_factory=Path.cwd)
+    sandboxes: Mapping[str, WSGIApplication] = field(default_factory=dict)
+    """Target → the application behind its `sandbox:` address, instead of the one kept in `.reconciler/`."""
+
+    @property
+    def in_ci(self) -> bool:
+        """Whether this is a run that nobody watches."""
+        return self.environ.get("CI", "").lower() in ("true", "1")

@@ -1,0 +1,54 @@
+"""From an open target to its plan: what `plan`, `apply` and `show` have in common."""
+
+from __future__ import annotations
+
+from reconciler.commands.console import Console
+from reconciler.commands.pool import Pool
+from reconciler.commands.session import Session
+from reconciler.engine.body import Normal
+from reconciler.engine.classify import Account
+from reconciler.engine.defaults import stated
+from reconciler.engine.inventory import Inventory, Listing, take_inventory
+from reconciler.engine.plan import Plan, Scope
+from reconciler.engine.planning import Consent, make_plan
+from reconciler.engine.resolve import resolve
+from reconciler.errors import Refused, UsageError
+
+
+def plan_target(session: Session, consent: Consent, console: Console) -> Plan:
+    """Read what is live and return the plan. Writes nothing.
+
+    Errors: `ApiError`; `Refused` and `UsageError` for a prune that would delete what it cannot judge.
+    """
+    _check_prune(session, consent)
+    resolved = resolve(session.declared, session.client)
+    inventory = take_inventory(
+        session.client,
+        session.kind,
+        [r.declared for r in resolved if not r.declared.hidden],
+        listing=_listing(session, consent),
+        each=Pool(session.checkmarket.parallelism, console),
+    )
+    scope = Scope(session.target.name, session.account, session.target.guardrails.limits)
+    return make_plan(scope, account_of(session, inventory), resolved, inventory, consent)
+
+
+def account_of(session: Session, inventory: Inventory) -> Account:
+    """Return how values compare on the account, and what resets leave behind there."""
+    normal = Normal.of(session.kind, (live.body for live in inventory.by_id.values()))
+    return Account(normal, stated(session.target.defaults))
+
+
+def _listing(session: Session, consent: Consent) -> Listing:
+    if consent.prune:
+        return Listing.EVERYTHING
+    return Listing.IF_NEEDED if session.is_partial else Listing.DECLARED
+
+
+def _check_prune(session: Session, consent: Consent) -> None:
+    if not consent.prune:
+        return
+    if session.is_partial:
+        raise UsageError("--prune looks at the whole account: leave out --only and --exclude")
+    if not session.declared:
+        raise Refused("--prune with nothing declared on the target would delete every configuration there")

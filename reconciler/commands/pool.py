@@ -1,0 +1,46 @@
+"""Several calls at a time, with progress on a terminal and an orderly end on Ctrl-C."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from reconciler.commands.console import Console
+from reconciler.errors import ApiError
+from reconciler.parallel import NOT_STARTED, Interrupted, each
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Calls a function for many items on a bounded number of threads; an `engine.inventory.Each`."""
+
+    workers: int
+    console: Console
+    on_interrupt: Callable[[], None] | None = None
+    """Called when the person interrupts; the items not begun are then called one by one, to say so."""
+
+    def __call__(
+        self, function: Callable[[Item], Result], items: Sequence[Item], label: str
+    ) -> Sequence[Result]:
+        """Return one result for each item, in their order. The first `ApiError` of an item is raised."""
+        try:
+            ends = each(function, items, self.workers, self.console.progress(label))
+        except Interrupted as interrupt:
+            if self.on_interrupt is None:
+                raise
+            self.on_interrupt()
+            ends = [
+                function(item) if end is NOT_STARTED else end
+                for item, end in zip(items, interrupt.results, strict=True)
+            ]
+        return [_returned(end) for end in ends]
+
+
+def _returned(end: Result | ApiError) -> Result:
+    if isinstance(end, ApiError):
+        raise end
+    return end

@@ -1,0 +1,72 @@
+"""`reconciler sandbox`: the emulated APIs over a port, their state, and their beginning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from reconciler.commands.console import Console
+from reconciler.commands.outside import Outside
+from reconciler.commands.session import Selection, chosen_target, open_workspace, sandbox_path
+from reconciler.errors import Exit, UsageError
+from reconciler.render.sandbox import sandbox_text
+from reconciler.sandbox import Fault, State, StateError, Variants, create_app, serve, take_inventory
+
+Made = TypeVar("Made")
+
+
+def sandbox_serve(
+    selection: Selection,
+    console: Console,
+    outside: Outside,
+    *,
+    port: int,
+    variants: Sequence[str] = (),
+    faults: Sequence[str] = (),
+) -> Exit:
+    """Answer on a port of this machine until interrupted. Prints the address once it can be called."""
+    app = _usable(
+        lambda: create_app(_state(selection, outside), Variants.parse(variants), [*map(Fault.parse, faults)])
+    )
+    try:
+        serve(app, port=port, ready=lambda url: _say_ready(url, console))
+    except OSError as error:
+        raise UsageError(
+            f"port {port} cannot be used: {error.strerror}; choose another, or 0 for any"
+        ) from error
+    except KeyboardInterrupt:
+        console.say("stopped")
+    return Exit.DONE
+
+
+def _say_ready(url: str, console: Console) -> None:
+    console.result(f"Sandbox at {url}, any keys. Stop it with Ctrl-C.", {"url": url})
+    console.stdout.flush()
+
+
+def sandbox_reset(selection: Selection, console: Console, outside: Outside) -> Exit:
+    """Put a sandbox back to its beginning."""
+    _usable(lambda: _state(selection, outside).reset())
+    console.result("The sandbox is as it was at the beginning.", {"reset": True})
+    return Exit.DONE
+
+
+def sandbox_show(selection: Selection, console: Console, outside: Outside) -> Exit:
+    """Print what a sandbox holds: configurations, hidden ones too, surveys, the last requests, mails."""
+    inventory = _usable(lambda: take_inventory(_state(selection, outside)))
+    console.result(sandbox_text(inventory), inventory)
+    return Exit.DONE
+
+
+def _state(selection: Selection, outside: Outside) -> State:
+    workspace = open_workspace(selection, outside)
+    target = chosen_target(workspace, selection.target, outside)
+    return State(sandbox_path(workspace.folder, target.name))
+
+
+def _usable(make: Callable[[], Made]) -> Made:
+    """Return what `make` makes; what a person named wrongly is an error of theirs, not of ours."""
+    try:
+        return make()
+    except (StateError, ValueError) as error:
+        raise UsageError(str(error)) from error

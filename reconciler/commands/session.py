@@ -1,0 +1,181 @@
+"""A workspace, one of its targets, the resources that the command is about, and the way to the API."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from reconciler.checkmarket.client import ImportConfigs, open_checkmarket
+from reconciler.checkmarket.section import SECTION
+from reconciler.commands.outside import Outside
+from reconciler.config.discovery import find_workspace
+from reconciler.config.load import Workspace, load
+from reconciler.config.secret import Secret as Whereabouts
+from reconciler.config.settings import SANDBOX, CheckMarket, Target
+from reconciler.engine.declared import Declared
+from reconciler.engine.kind import Kind
+from reconciler.errors import UsageError
+from reconciler.http import Bounds, Exchange, Secret, Transport, wsgi_transport
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
+
+SECTIONS = (SECTION,)
+
+OnRequest = Callable[[Exchange], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a command is about: which files, target and keys. Globs match with `*` and `?`."""
+
+    workspace: Path | None = None
+    target: str | None = None
+    only: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Session:
+    """An open target. `declared` holds what was selected."""
+
+    workspace: Workspace
+    target: Target
+    kind: Kind
+    account: str
+    declared: tuple[Declared, ...]
+    client: ImportConfigs
+    checkmarket: CheckMarket
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether some of what is declared was left out."""
+        return len(self.declared) < len(self.workspace.declared[self.target.name])
+
+
+def open_workspace(selection: Selection, outside: Outside) -> Workspace:
+    """Find, load and check the workspace. Errors: `UsageError` where there is none, `FilesInvalid`."""
+    folder = find_workspace(selection.workspace, outside.folder)
+    return load(folder, SECTIONS, outside.folder)
+
+
+@contextmanager
+def open_session(
+    selection: Selection, outside: Outside, on_request: OnRequest = lambda _: None
+) -> Iterator[Session]:
+    """Open the selected target of the selected workspace; its connections close with the block."""
+    workspace = open_workspace(selection, outside)
+    target = chosen_target(workspace, selection.target, outside)
+    declared = selected(workspace.declared[target.name], selection)
+    settings = target.checkmarket
+    if settings is None:
+        raise UsageError(f"target {target.name} has no checkmarket: section; add one to reconciler.yaml")
+    kind = replace(SECTION.kind, server_members=SECTION.kind.server_members | settings.never_sent)
+    with _client(workspace, target, settings, outside, on_request) as (client, account):
+        yield Session(workspace, target, kind, account, declared, client, settings)
+
+
+def chosen_target(workspace: Workspace, name: str | None, outside: Outside) -> Target:
+    """Return the target that is named, or the default one; in CI it must be named."""
+    if name is None and outside.in_ci:
+        raise UsageError("in CI the target must be named: add --target, one of " + _names(workspace))
+    chosen = name or workspace.settings.default_target
+    if chosen is None:
+        raise UsageError(
+            "no target: add --target, or default_target to reconciler.yaml; " + _names(workspace)
+        )
+    if chosen not in workspace.targets:
+        raise UsageError(f"there is no target {chosen}; there are {_names(workspace)}")
+    return workspace.targets[chosen]
+
+
+def _names(workspace: Workspace) -> str:
+    return ", ".join(workspace.targets)
+
+
+def selected(declared: Sequence[Declared], selection: Selection) -> tuple[Declared, ...]:
+    """Return what `only` names and `exclude` does not. `UsageError` for a glob that matches nothing."""
+    for glob in (*selection.only, *selection.exclude):
+        if not any(_matches(d.key, glob) for d in declared):
+            raise UsageError(f"nothing declared on this target is called {glob}")
+    return tuple(
+        d
+        for d in declared
+        if (not selection.only or any(_matches(d.key, glob) for glob in selection.only))
+        and not any(_matches(d.key, glob) for glob in selection.exclude)
+    )
+
+
+def _matches(key: str, glob: str) -> bool:
+    """Tell whether a glob names a key, with its section or without."""
+    return fnmatchcase(key, glob) or fnmatchcase(key.partition(".")[2], glob)
+
+
+@contextmanager
+def _client(
+    workspace: Workspace, target: Target, settings: CheckMarket, outside: Outside, on_request: OnRequest
+) -> Iterator[tuple[ImportConfigs, str]]:
+    """Open the account; yield the client and a name of the account that holds no secret."""
+    in_process = settings.url == SANDBOX
+    master_key = _key(settings.master_key, outside)
+    url = "http://localhost" if in_process else settings.url
+    with open_checkmarket(
+        url,
+        Secret(master_key),
+        Secret(_key(settings.key, outside)),
+        bounds=Bounds(settings.requests_per_minute, settings.parallelism),
+        clock=outside.clock,
+        transport=_sandbox(workspace, target, outside) if in_process else None,
+        trusted_hosts=outside.environ.get("RECONCILER_TRUSTED_HOSTS", ""),
+        on_request=on_request,
+    ) as client:
+        yield client, f"sandbox:{target.name}" if in_process else account_name(settings.url, master_key)
+
+
+def _key(secret: Whereabouts | None, outside: Outside) -> str:
+    """Return a credential; a sandbox takes any."""
+    return secret.read(outside.environ) if secret else "sandbox"
+
+
+def account_name(url: str, master_key: str) -> str:
+    """Return a name for the account behind a key: its host, and a fingerprint that cannot be undone.
+
+    One account has one master key (vendor example "getting started"); no documented call names the account.
+    """
+    host = urlsplit(url).netloc
+    return f"{host}#{hashlib.blake2b(master_key.encode(), digest_size=4, person=b'reconciler').hexdigest()}"
+
+
+def _sandbox(workspace: Workspace, target: Target, outside: Outside) -> Transport:
+    return wsgi_transport(
+        outside.sandboxes.get(target.name) or sandbox_app(workspace.folder, target.name, outside)
+    )
+
+
+def sandbox_app(folder: Path, target: str, outside: Outside) -> WSGIApplication:
+    """Return the sandbox of a target over its kept state, in the variants that the environment names."""
+    from reconciler.sandbox import Fault, State, Variants, create_app
+
+    variants = outside.environ.get("RECONCILER_SANDBOX_VARIANTS", "").split()
+    faults = outside.environ.get("RECONCILER_SANDBOX_FAULTS", "").split()
+    return create_app(
+        State(sandbox_path(folder, target)), Variants.parse(variants), [Fault.parse(text) for text in faults]
+    )
+
+
+def sandbox_path(folder: Path, target: str) -> Path:
+    """Return where the sandbox of a target keeps its state; makes the folder."""
+    own = state_folder(folder)
+    own.mkdir(mode=0o700, exist_ok=True)
+    return own / f"sandbox-{target}.db"
+
+
+def state_folder(folder: Path) -> Path:
+    """Return `.reconciler/` beside the workspace folder; in it where that is the top of a repository."""
+    return (folder if (folder / ".git").exists() else folder.parent) / ".reconciler"

@@ -1,0 +1,28 @@
+"""`reconciler show KEY`: one resource, side by side: declared and where, live, desired, and why."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reconciler.commands.console import Console
+from reconciler.commands.outside import Outside
+from reconciler.commands.planning import plan_target
+from reconciler.commands.session import Selection, open_session
+from reconciler.engine.plan import Plan
+from reconciler.engine.planning import Consent
+from reconciler.errors import Exit, UsageError
+from reconciler.render.show import show_document, show_text
+
+
+def show(key: str, selection: Selection, console: Console, outside: Outside) -> Exit:
+    """Print everything that is known of one resource on one target. Writes nothing."""
+    # Consent is given here so that the picture is of the resource itself, not of a run's limits.
+    consent = Consent(resets=None)
+    with open_session(replace(selection, only=(key,)), outside) as session:
+        if len(session.declared) != 1:
+            keys = ", ".join(d.key for d in session.declared)
+            raise UsageError(f"{key} names more than one resource: {keys}")
+        made: Plan = plan_target(session, consent, console)
+        declared = session.declared[0]
+        console.result(show_text(made, declared, paint=console.paint), show_document(made, declared))
+    return Exit.DONE

@@ -1,0 +1,29 @@
+"""`reconciler validate`: every problem of every file. Offline, and needs no secret."""
+
+from __future__ import annotations
+
+from reconciler.commands.console import Console
+from reconciler.commands.outside import Outside
+from reconciler.commands.session import Selection, open_workspace
+from reconciler.errors import Exit
+from reconciler.render.json import FORMAT_VERSION, problem_document
+from reconciler.render.text import counted, problems_text
+
+
+def validate(selection: Selection, console: Console, outside: Outside) -> Exit:
+    """Print the warnings and what was checked. Errors: `FilesInvalid` with all problems."""
+    workspace = open_workspace(selection, outside)
+    summary = (
+        f"Valid: {counted(workspace.files, 'file')}, {counted(workspace.resources, 'resource')}, "
+        f"{counted(len(workspace.targets), 'target')}, {counted(len(workspace.warnings), 'warning')}."
+    )
+    warnings = problems_text(workspace.warnings, paint=console.paint)
+    document = {
+        "format_version": FORMAT_VERSION,
+        "files": workspace.files,
+        "resources": workspace.resources,
+        "targets": list(workspace.targets),
+        "problems": [problem_document(problem) for problem in workspace.warnings],
+    }
+    console.result(f"{warnings}\n\n{summary}" if warnings else summary, document)
+    return Exit.DONE

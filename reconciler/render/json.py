@@ -1,0 +1,164 @@
+"""Plans, reports and problems as JSON documents. `format_version` grows when a member changes its meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from reconciler.engine.body import written
+from reconciler.engine.classify import FieldView
+from reconciler.engine.inventory import Live
+from reconciler.engine.kind import Kind
+from reconciler.engine.limits import Limits
+from reconciler.engine.outcome import Outcome, Report, Result
+from reconciler.engine.plan import Action, Blocked, Change, Plan, Unchanged
+from reconciler.errors import Exit
+from reconciler.problems import Problem
+
+FORMAT_VERSION = 1
+
+Document = dict[str, Any]
+
+
+def plan_document(plan: Plan, problems: Sequence[Problem] = ()) -> Document:
+    """Return a plan as a document. Fields are those that a change touches, keeps, resets or refuses."""
+    kind = plan.account.kind
+    return {
+        "format_version": FORMAT_VERSION,
+        "target": plan.scope.target,
+        "account": plan.scope.account,
+        "limits": _limits(plan.scope.limits),
+        "fingerprint": plan.fingerprint,
+        "summary": plan_summary(plan),
+        "changes": [_change(kind, change) for change in plan.changes],
+        "blocked": [_blocked(kind, blocked) for blocked in plan.blocked],
+        "unchanged": [_unchanged(unchanged) for unchanged in plan.unchanged],
+        "unmanaged": [_unmanaged(live) for live in plan.unmanaged],
+        "seeds": [],
+        "problems": [problem_document(problem) for problem in problems],
+    }
+
+
+def _limits(limits: Limits) -> Document:
+    updates = limits.updates
+    return {
+        "resets": limits.resets,
+        "deletes": limits.deletes,
+        "updates": updates if updates is None or isinstance(updates, int) else str(updates),
+    }
+
+
+def plan_summary(plan: Plan) -> Document:
+    """Return the figures of the summary line."""
+    return {
+        "create": plan.count(Action.CREATE),
+        "update": plan.count(Action.UPDATE),
+        "reset_fields": plan.resets,
+        "delete": plan.count(Action.DELETE),
+        "blocked": len(plan.blocked),
+        "unchanged": len(plan.unchanged),
+        "unmanaged": len(plan.unmanaged),
+        "seeds_to_send": 0,
+        "customers_to_send": 0,
+    }
+
+
+def _change(kind: Kind, change: Change) -> Document:
+    return {
+        "key": change.key,
+        "action": change.action.value,
+        "id": change.id,
+        "name": change.live.name if change.live else None,
+        "adopted": change.adopted,
+        "digest": change.digest,
+        "fields": [_field(kind, view) for view in change.fields if _matters(view)],
+    }
+
+
+def _matters(view: FieldView) -> bool:
+    return view.differs or view.before is not None or view.after is not None
+
+
+def _field(kind: Kind, view: FieldView) -> Document:
+    field = kind.by_path[view.path]
+    place = view.origin.place if view.origin else None
+    return {
+        "path": view.path,
+        "class": view.cls.value,
+        "before": written(field, view.before),
+        "after": written(field, view.after),
+        "differs": view.differs,
+        "default_source": view.default.source.value if view.default else None,
+        "level": view.origin.level if view.origin else None,
+        "file": place.file if place else None,
+        "line": place.line if place else None,
+    }
+
+
+def _blocked(kind: Kind, blocked: Blocked) -> Document:
+    return {
+        "key": blocked.key,
+        "reasons": [{"code": b.code, "message": b.message, "fields": list(b.paths)} for b in blocked.blocks],
+        "change": _change(kind, blocked.change) if blocked.change else None,
+    }
+
+
+def _unchanged(unchanged: Unchanged) -> Document:
+    return {
+        "key": unchanged.key,
+        "id": unchanged.id,
+        "adopted": unchanged.adopted,
+        "hidden": unchanged.hidden,
+    }
+
+
+def _unmanaged(live: Live) -> Document:
+    return {"id": live.id, "name": live.name}
+
+
+def report_document(report: Report) -> Document:
+    """Return the plan and how each of its changes ended, as one document."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "plan": plan_document(report.plan),
+        "summary": {result.name.lower(): report.count(result) for result in Result},
+        "exit_code": int(report.exit),
+        "outcomes": [_outcome(outcome) for outcome in report.outcomes],
+        "notes": list(report.notes),
+    }
+
+
+def _outcome(outcome: Outcome) -> Document:
+    return {
+        "key": outcome.key,
+        "action": outcome.action.value if outcome.action else None,
+        "id": outcome.id,
+        "result": outcome.result.name.lower(),
+        "reason": outcome.reason,
+        "warnings": list(outcome.warnings),
+        "lines": [{"where": line.where, "text": line.text} for line in outcome.lines],
+    }
+
+
+def problem_document(problem: Problem) -> Document:
+    """Return one problem as a document."""
+    return {
+        "code": problem.code,
+        "severity": problem.severity.value,
+        "file": problem.place.file,
+        "line": problem.place.line,
+        "column": problem.place.column,
+        "key": problem.key,
+        "message": problem.message,
+        "hint": problem.hint,
+    }
+
+
+def failure_document(message: str, exit: Exit, problems: Sequence[Problem] = ()) -> Document:
+    """Return what stopped a command, as a document."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "error": message,
+        "exit_code": int(exit),
+        "problems": [problem_document(problem) for problem in problems],
+    }

@@ -1,0 +1,249 @@
+"""Plans, reports and problems as text for a terminal. Summary lines are stable: scripts read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from reconciler.engine.body import unknown_members
+from reconciler.engine.classify import FieldClass, FieldView
+from reconciler.engine.defaults import DefaultSource
+from reconciler.engine.diff import differing_rows
+from reconciler.engine.inventory import Live
+from reconciler.engine.kind import Field, Kind
+from reconciler.engine.limits import SHARE_COUNTS_FROM, Share
+from reconciler.engine.outcome import Outcome, Report, Result
+from reconciler.engine.plan import Action, Blocked, Change, Plan, Scope, Unchanged
+from reconciler.problems import Problem, Severity
+from reconciler.render.paint import PLAIN, Paint, Style
+from reconciler.render.values import harmless, row_text, shown, shown_field
+
+SYMBOLS = {Action.CREATE: "+", Action.UPDATE: "~", Action.DELETE: "-"}
+WIDEST_BEFORE = 40
+"""Values before an arrow are padded to a common width, up to this."""
+
+
+def plan_text(plan: Plan, *, paint: Paint = PLAIN, verbose: bool = False) -> str:
+    """Return the whole plan: guardrails first, every resource that differs, the summary line last."""
+    blocks = [
+        header_text(plan.scope),
+        *(_change(plan, change, paint) for change in plan.changes),
+        *(_blocked(plan, blocked, paint) for blocked in plan.blocked),
+        _unchanged(plan.unchanged, verbose=verbose),
+        _unmanaged(plan.unmanaged),
+        _legend(plan, paint),
+        paint.strong(summary_text(plan)),
+    ]
+    return "\n\n".join(block for block in blocks if block)
+
+
+def header_text(scope: Scope) -> str:
+    """Return where a plan is true, and which guardrails are in force."""
+    limits = scope.limits
+    share = f" (from {SHARE_COUNTS_FROM} live on)" if isinstance(limits.updates, Share) else ""
+    return (
+        f"Target {harmless(scope.target)}, account {harmless(scope.account)}\n"
+        f"Limits: resets {_limit(limits.resets)}, deletes {_limit(limits.deletes)}, "
+        f"updates {_limit(limits.updates)}{share}"
+    )
+
+
+def _limit(limit: int | Share | None) -> str:
+    return "any" if limit is None else str(limit)
+
+
+def summary_text(plan: Plan) -> str:
+    """Return the plan's summary line."""
+    return (
+        f"Plan: {plan.count(Action.CREATE)} to create, {plan.count(Action.UPDATE)} to update "
+        f"({counted(plan.resets, 'field')} reset), {plan.count(Action.DELETE)} to delete, "
+        f"{len(plan.blocked)} blocked, {len(plan.unchanged)} unchanged; 0 seeds to send (0 customers)."
+    )
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, plural unless it is one."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _change(plan: Plan, change: Change, paint: Paint) -> str:
+    style: Style = getattr(paint, change.action.value)
+    title = f"{style(SYMBOLS[change.action])} {paint.strong(change.key)}  {_what(change)}"
+    return "\n".join([title, *_fields(plan.account.kind, change, paint), *_adoption(change)])
+
+
+def _fields(kind: Kind, change: Change, paint: Paint) -> Iterator[str]:
+    yield from _field_lines(kind, change.fields, paint)
+    if change.action is Action.UPDATE and change.live:
+        for member, value in unknown_members(kind, change.live.body):
+            text = f"= {'.'.join(member)}  {shown(value)}  carried, unknown to this tool"
+            yield f"    {paint.kept(harmless(text))}"
+
+
+def _what(change: Change) -> str:
+    if change.live is None:
+        return "create"
+    return f"{change.action.value} id {change.live.id} {shown(change.live.name)}"
+
+
+def _adoption(change: Change) -> Iterator[str]:
+    if change.adopted:
+        yield f"    found by its name; to keep it: targets: {{{change.scope.target}: {{id: {change.id}}}}}"
+
+
+def _blocked(plan: Plan, blocked: Blocked, paint: Paint) -> str:
+    symbol = paint.blocked("!")
+    change = blocked.change
+    title = f"{symbol} {paint.strong(blocked.key)}  {_what(change) + ', ' if change else ''}blocked"
+    reasons = [f"    {symbol} {harmless(block.message)}" for block in blocked.blocks]
+    fields = _fields(plan.account.kind, change, paint) if change else ()
+    adoption = _adoption(change) if change else ()
+    return "\n".join([title, *reasons, *fields, *adoption])
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    symbol: str
+    path: str
+    before: str
+    after: str
+    note: str
+    style: Style
+
+
+def _field_lines(kind: Kind, views: Sequence[FieldView], paint: Paint) -> Iterator[str]:
+    rows = [row for view in views if (row := _row(kind.by_path[view.path], view, paint))]
+    path_width = max((len(row.path) for row in rows), default=0)
+    before_width = max((min(len(row.before), WIDEST_BEFORE) for row in rows if row.after), default=0)
+    for row in rows:
+        arrow = f"{row.before:<{before_width}} → {row.after}" if row.after else row.before
+        line = f"{row.path:<{path_width}}  {arrow}{'  ' + row.note if row.note else ''}"
+        yield f"    {row.style(row.symbol + ' ' + line.rstrip())}"
+        yield from _row_lines(kind.by_path[row.path], views, row)
+
+
+def _row(field: Field, view: FieldView, paint: Paint) -> _Row | None:
+    before, after = shown_field(field, view.before), shown_field(field, view.after)
+    match view.cls:
+        case FieldClass.SET if view.differs and view.before is None:
+            return _Row("+", view.path, after, "", _named(view), paint.create)
+        case FieldClass.SET if view.differs:
+            return _Row("~", view.path, before, after, _named(view), paint.update)
+        case FieldClass.RESET if view.differs:
+            return _Row("↺", view.path, before, after, _reset_note(view), paint.reset)
+        case FieldClass.REFUSED:
+            return _Row(
+                "!", view.path, before, "", "refused: not declared, and not its default", paint.blocked
+            )
+        case FieldClass.KEPT if view.after is not None:
+            return _Row("=", view.path, after, "", "kept", paint.kept)
+        case FieldClass.REMOVED:
+            return _Row("-", view.path, before, "", "", paint.delete)
+    return None
+
+
+def _row_lines(field: Field, views: Sequence[FieldView], row: _Row) -> Iterator[str]:
+    """Yield the rows of a list field that differ, where it changes from something to something."""
+    view = next(view for view in views if view.path == field.path)
+    if field.rows is None or not (view.differs and view.before and view.after):
+        return
+    for _, before, after in differing_rows(field.rows, view.before, view.after):
+        symbol = "+" if before is None else "-" if after is None else "~"
+        texts = [harmless(row_text(r)) for r in (before, after) if r is not None]
+        yield f"        {row.style(symbol + ' ' + ' → '.join(texts))}"
+
+
+def _named(view: FieldView) -> str:
+    return harmless(str(view.named)) if view.named else ""
+
+
+def _reset_note(view: FieldView) -> str:
+    source = view.default.source if view.default else DefaultSource.ASSUMED
+    reason = "as named" if view.consented else "by policy"
+    return f"reset {reason}, default {source.value}"
+
+
+def _unchanged(unchanged: Sequence[Unchanged], *, verbose: bool) -> str:
+    adopted = [u for u in unchanged if u.adopted]
+    lines = [f"  {u.key}  found by its name, id {u.id}" for u in adopted]
+    if verbose:
+        lines += [f"  {u.key}  {_unchanged_what(u)}" for u in unchanged if not u.adopted]
+    return "\n".join(["Unchanged:", *lines]) if lines else ""
+
+
+def _unchanged_what(unchanged: Unchanged) -> str:
+    if unchanged.hidden:
+        return "hidden, left alone"
+    return "absent" if unchanged.id is None else f"id {unchanged.id}"
+
+
+def _unmanaged(unmanaged: Sequence[Live]) -> str:
+    lines = [f"  {live.id} {shown(live.name)}" for live in unmanaged]
+    return "\n".join(["Unmanaged (live, declared nowhere; left alone):", *lines]) if lines else ""
+
+
+def _legend(plan: Plan, paint: Paint) -> str:
+    if not plan.resets:
+        return ""
+    return (
+        f"{paint.reset('↺')} not declared: the PUT leaves it out, and the server puts it back to its default."
+    )
+
+
+def report_text(report: Report, *, paint: Paint = PLAIN) -> str:
+    """Return how every change ended, the lines worth writing, and the summary line last."""
+    blocks = [
+        "\n".join(_outcome(outcome, paint) for outcome in report.outcomes),
+        _lines_to_write(report.outcomes),
+        "\n".join(report.notes),
+        paint.strong(applied_text(report)),
+    ]
+    return "\n\n".join(block for block in blocks if block)
+
+
+_RESULT_SYMBOLS = {
+    Result.APPLIED: ("✓", "create"),
+    Result.FAILED: ("✗", "delete"),
+    Result.STALE: ("≠", "doubt"),
+    Result.SKIPPED: ("!", "blocked"),
+    Result.IN_DOUBT: ("?", "doubt"),
+}
+
+
+def _outcome(outcome: Outcome, paint: Paint) -> str:
+    symbol, style = _RESULT_SYMBOLS[outcome.result]
+    what = f"{outcome.action.value} " if outcome.action else ""
+    id = f"id {outcome.id} " if outcome.id is not None else ""
+    reason = f"  {harmless(outcome.reason)}" if outcome.reason else ""
+    symbol = getattr(paint, style)(symbol)
+    title = f"{symbol} {paint.strong(outcome.key)}  {what}{id}{outcome.result.value}{reason}"
+    return "\n".join([title, *(f"    warning: {harmless(warning)}" for warning in outcome.warnings)])
+
+
+def _lines_to_write(outcomes: Iterable[Outcome]) -> str:
+    lines = dict.fromkeys(line for outcome in outcomes for line in outcome.lines)
+    texts = [f"  {line.where}:  {harmless(line.text)}" for line in lines]
+    return "\n".join(["To write into the files:", *texts]) if texts else ""
+
+
+def applied_text(report: Report) -> str:
+    """Return the report's summary line."""
+    return (
+        f"Applied: {report.count(Result.APPLIED)} changed, {report.count(Result.FAILED)} failed, "
+        f"{report.count(Result.STALE)} stale, {report.count(Result.SKIPPED)} skipped, "
+        f"{report.count(Result.IN_DOUBT)} in doubt; 0 customers sent."
+    )
+
+
+def problems_text(problems: Sequence[Problem], *, paint: Paint = PLAIN) -> str:
+    """Return one paragraph a problem: place, severity and code, key, what is wrong, what to write instead."""
+    return "\n".join(_problem(problem, paint) for problem in problems)
+
+
+def _problem(problem: Problem, paint: Paint) -> str:
+    style = paint.blocked if problem.severity is Severity.ERROR else paint.doubt
+    key = f"{harmless(problem.key)}: " if problem.key else ""
+    title = (
+        f"{problem.place}: {style(problem.severity.value)}[{problem.code}] {key}{harmless(problem.message)}"
+    )
+    return f"{title}\n    → {harmless(problem.hint)}" if problem.hint else title
