@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -31,7 +32,8 @@ Exit codes: 0 done or nothing to do, 1 error, 2 changes are pending (--detailed-
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line (that of the process, unless given) and return the exit code."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _interrupt)
     try:
         return int(cli.main(arguments, prog_name="reconciler", standalone_mode=False) or Exit.DONE)
     except click.exceptions.Exit as end:
@@ -45,10 +47,20 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         _close_stdout()
         return Exit.ERROR
+    except Exception as error:  # noqa: BLE001  # a bug of ours ends as a sentence, not as a traceback
+        return _bug(error)
 
 
 def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
+
+
+def _bug(error: Exception) -> int:
+    if os.environ.get("RECONCILER_DEBUG"):
+        raise error
+    text = f"Error: this is a bug in reconciler {__version__}: {type(error).__name__}: {error}"
+    click.echo(f"{text}\nSet RECONCILER_DEBUG=1 to see where it happened, and please report it.", err=True)
+    return Exit.ERROR
 
 
 def _close_stdout() -> None:
@@ -150,7 +162,7 @@ def validate(**options: Any) -> int:
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 where changes are pending.")
 @_output_options
 def plan(**options: Any) -> int:
-    """Show what would change, and what a PUT would reset. Writes nothing."""
+    """Show what would change, and what is reset."""
     from reconciler.commands.plan import plan
 
     return _run(
@@ -172,7 +184,7 @@ def plan(**options: Any) -> int:
 @click.option("--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
 @_output_options
 def apply(**options: Any) -> int:
-    """Show the plan, ask, and carry it out: read again, write, read back, for each change."""
+    """Show the plan, ask, carry it out, verify it."""
     from reconciler.commands.apply import apply
 
     return _run(
@@ -188,7 +200,7 @@ def apply(**options: Any) -> int:
 @_selection_options
 @_output_options
 def show(**options: Any) -> int:
-    """Show one resource side by side: declared and where, live, desired, and the class of each field."""
+    """Show one resource: declared, live, desired."""
     from reconciler.commands.show import show
 
     return _run(options, lambda console, outside: show(options["key"], _selection(options), console, outside))
@@ -196,7 +208,7 @@ def show(**options: Any) -> int:
 
 @cli.group(epilog=EPILOG)
 def sandbox() -> None:
-    """Try everything without an account: serve the emulated APIs on a port, look into them, start over."""
+    """Serve, look into, reset the emulated APIs."""
 
 
 @sandbox.command("serve", epilog=EPILOG)
@@ -288,8 +300,8 @@ def _console(options: dict[str, Any]) -> Console:
     if options["verbose"] > 1:
         import logging
 
-        logging.basicConfig(level=logging.DEBUG, format="%(asctime)s %(name)s %(message)s")
-        logging.getLogger("httpcore").setLevel(logging.WARNING)  # it would log header values
+        logging.basicConfig(format="%(asctime)s %(name)s %(message)s")
+        logging.getLogger("reconciler").setLevel(logging.DEBUG)
     plain = options["no_color"] or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
     return Console(
         as_json=options["format"] == "json",

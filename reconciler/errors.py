@@ -70,7 +70,8 @@ class FilesInvalid(ReconcilerError):
     """The files hold problems; nothing was asked of any API."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__(f"{len(problems)} problem(s) in the files")
+        noun = "problem" if len(problems) == 1 else "problems"
+        super().__init__(f"{len(problems)} {noun} in the files; nothing was sent")
         self.problems = tuple(problems)
 
 

@@ -92,7 +92,7 @@ def _declared(given: Given | None, view: FieldView) -> str:
     origin = given.origin if given else view.origin
     if origin is None:
         return "-"
-    named = f"{harmless(str(view.named))} " if view.named else ""
+    named = f"{harmless(str(view.named))}, " if view.named else ""
     return f"{named}{origin.level}, {origin.place}"
 
 

@@ -112,7 +112,8 @@ class _Row:
 
 
 def _field_lines(kind: Kind, views: Sequence[FieldView], paint: Paint) -> Iterator[str]:
-    rows = [row for view in views if (row := _row(kind.by_path[view.path], view, paint))]
+    told = [view for view in views if not _goes_without_saying(kind, view)]
+    rows = [row for view in told if (row := _row(kind.by_path[view.path], view, paint))]
     path_width = max((len(row.path) for row in rows), default=0)
     before_width = max((min(len(row.before), WIDEST_BEFORE) for row in rows if row.after), default=0)
     for row in rows:
@@ -120,6 +121,11 @@ def _field_lines(kind: Kind, views: Sequence[FieldView], paint: Paint) -> Iterat
         line = f"{row.path:<{path_width}}  {arrow}{'  ' + row.note if row.note else ''}"
         yield f"    {row.style(row.symbol + ' ' + line.rstrip())}"
         yield from _row_lines(kind.by_path[row.path], views, row)
+
+
+def _goes_without_saying(kind: Kind, view: FieldView) -> bool:
+    """Tell whether this is a visible resource that stays visible: true of nearly every one."""
+    return view.path == kind.visible_field and view.cls is FieldClass.KEPT and view.after is True
 
 
 def _row(field: Field, view: FieldView, paint: Paint) -> _Row | None:

@@ -18,7 +18,6 @@ turns out to be closed is no such proof: the request may have been read before.
 from __future__ import annotations
 
 import email.utils
-import ipaddress
 import json
 import logging
 import re
@@ -30,7 +29,7 @@ from datetime import UTC
 from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, NoReturn, Self, TypeAlias
+from typing import Final, NoReturn, Self, TypeAlias
 
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential, wait_random
@@ -45,30 +44,18 @@ from reconciler.errors import (
     Forbidden,
     NoAnswer,
     NotFound,
-    Refused,
     Unauthorised,
     Unreachable,
     UsageError,
 )
+from reconciler.http.in_process import Transport
+from reconciler.http.printable import printable
+from reconciler.http.trust import host_of, is_loopback, trusted
 from reconciler.pace import Pacer
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
-
-Transport: TypeAlias = httpx.BaseTransport
-"""What carries requests; `wsgi_transport` makes one, and tests may bring any."""
 
 QueryValue: TypeAlias = str | int | bool | Sequence[str | int]
 
-TRUSTED_HOSTS: Final = (
-    "*.agileresearch.medallia.com",
-    "*.checkmarket.com",
-    "*.expoints.nl",
-    "login.microsoftonline.com",  # the documented token host of Expoints
-)
-"""Where credentials may go without anybody saying so."""
-
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("reconciler.http")
 # httpx logs whole addresses, and a query may hold a person's e-mail address.
 for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.WARNING)
@@ -451,15 +438,11 @@ def _status_line(status: int) -> str:
 
 def _quoted(text: str, secrets: Iterable[Secret]) -> str:
     """Return words that are not ours, fit to stand in a sentence: printable, short, without any secret."""
-    text = _printable(text).rstrip(".")
+    text = printable(text).rstrip(".")
     for secret in secrets:
         if len(secret.value) >= _SHORTEST_SECRET:
             text = text.replace(secret.value, "***")
     return text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}…"
-
-
-def _printable(text: str) -> str:
-    return "".join(c for c in " ".join(text.split()) if c.isprintable())
 
 
 def _sendable(headers: Mapping[str, Secret]) -> Mapping[str, Secret]:
@@ -503,7 +486,7 @@ def _client(address: str, bounds: Bounds, transport: Transport | None) -> httpx.
             ),
             verify=httpx.create_ssl_context() if transport is None else True,
             transport=transport,
-            mounts=_without_proxy(_host(httpx.URL(address))),
+            mounts=_without_proxy(host_of(httpx.URL(address))),
         )
     except (httpx.InvalidURL, ValueError, ImportError, OSError) as error:
         raise UsageError(
@@ -514,106 +497,6 @@ def _client(address: str, bounds: Bounds, transport: Transport | None) -> httpx.
 
 def _without_proxy(host: str) -> Mapping[str, None]:
     """Return the mount that sends what is for this machine straight to it, whatever NO_PROXY says."""
-    if not _is_loopback(host):
+    if not is_loopback(host):
         return {}
     return {f"all://[{host}]" if ":" in host else f"all://{host}": None}
-
-
-def trusted(url: str, extra: str = "") -> str:
-    """Return `url` in its normal form if credentials may be sent to it.
-
-    Trusted are TRUSTED_HOSTS, this machine, and the hosts in `extra`: names or `*.` patterns, separated by
-    commas or blanks. Only https will do, but for this machine. Raises `UsageError` for what is no address of
-    an API, `Refused` for one that is not trusted.
-    """
-    address = _address(url)
-    host = _host(address)
-    if not (_is_loopback(host) or _matches(host, [*TRUSTED_HOSTS, *_names(extra)])):
-        raise Refused(
-            f"{host}: credentials go only to {', '.join(TRUSTED_HOSTS)} and this machine. "
-            f"If this host is right: export RECONCILER_TRUSTED_HOSTS={','.join([*_names(extra), host])}"
-        )
-    if address.scheme != "https" and not _is_loopback(host):
-        raise Refused(f"{host}: credentials go over https only. Write https://{host}")
-    return str(address)
-
-
-def _address(url: str) -> httpx.URL:
-    """Read an address as the client will: the same parser, so that both see the same host."""
-    shown = _printable(url) if url and "@" not in url else "The address"
-    try:
-        address = httpx.URL(url)
-        address = address.copy_with(host=_host(address))
-    except (httpx.InvalidURL, ValueError) as error:
-        raise UsageError(f"{shown} is no address of an API. {_LIKE}") from error
-    if address.userinfo:
-        raise Refused(f"{_host(address)}: an address holds no name and password. {_LIKE}")
-    if not _is_plain(address):
-        raise UsageError(f"{shown} is no address of an API. {_LIKE}")
-    if _DOCUMENTATION.search(address.path):
-        raise Refused(f"{shown} is documentation, not the API. {_LIKE}")
-    return address
-
-
-def _is_plain(address: httpx.URL) -> bool:
-    known = address.scheme in ("http", "https") and _HOST.fullmatch(_host(address)) is not None
-    return known and (address.port or 443) < 2**16 and not address.query and not address.fragment
-
-
-def _host(address: httpx.URL) -> str:
-    """Return the name that will be looked up: letters beyond ASCII as punycode, so that none looks alike."""
-    return address.raw_host.decode("ascii").lower().removesuffix(".")
-
-
-_HOST = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*|[0-9a-f:.]*:[0-9a-f:.]*")
-_DOCUMENTATION = re.compile(r"/(help|docs)(/|$)", re.IGNORECASE)
-_LIKE = "Write it like https://api-eu.agileresearch.medallia.com or https://acme.expoints.nl"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _names(text: str) -> list[str]:
-    return [name.lower().removesuffix(".") for name in re.split(r"[,\s]+", text) if name]
-
-
-def _matches(host: str, patterns: Iterable[str]) -> bool:
-    return any(
-        host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern for pattern in patterns
-    )
-
-
-class _InProcess(httpx.BaseTransport):
-    """Carries requests to a WSGI application in this process, with what a wire adds: lost and cut answers."""
-
-    def __init__(self, app: WSGIApplication) -> None:
-        self._wire = httpx.WSGITransport(app)
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        try:
-            response = self._wire.handle_request(request)
-            content = b"".join(response.iter_raw())
-        except TimeoutError as error:
-            raise httpx.ReadTimeout("timed out", request=request) from error
-        except ConnectionError as error:
-            raise httpx.ReadError(str(error), request=request) from error
-        promised = response.headers.get("content-length")
-        if promised is not None and int(promised) > len(content):
-            raise httpx.RemoteProtocolError("the answer was cut", request=request)
-        return httpx.Response(
-            response.status_code, headers=response.headers, stream=httpx.ByteStream(content)
-        )
-
-
-def wsgi_transport(app: WSGIApplication) -> Transport:
-    """Return a transport that calls `app` instead of a server, in the thread that sends.
-
-    Where the application raises a `ConnectionError`, the connection was lost after the request had been sent;
-    a `TimeoutError` is an answer that did not come in time. Anything else that it raises is its own fault and
-    comes out as it is.
-    """
-    return _InProcess(app)

@@ -1,0 +1,117 @@
+"""Imports go one way, each library enters by one door, and starting stays light."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "reconciler"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+# Room → the rooms that it may import from; a room may always import from itself.
+MAY_IMPORT = {
+    "errors": {"problems"},
+    "problems": set(),
+    "clock": set(),
+    "pace": {"clock"},
+    "parallel": {"errors"},
+    "http": {"clock", "errors", "pace"},
+    "engine": {"clock", "errors", "problems"},
+    "config": {"engine", "errors", "problems"},
+    "checkmarket": {"clock", "config", "engine", "errors", "http", "problems"},
+    "render": {"engine", "errors", "problems"},
+    "sandbox": set(),
+    "commands": {
+        *(
+            "checkmarket",
+            "clock",
+            "config",
+            "engine",
+            "errors",
+            "http",
+            "parallel",
+            "problems",
+            "render",
+            "sandbox",
+        ),
+    },
+    "cli": {"commands", "engine", "errors", "render"},
+    "__main__": {"cli"},
+}
+
+# Library → the only modules that may import it.
+DOORS = {
+    "click": {"cli.py"},
+    "deepdiff": {"engine/diff.py"},
+    "flask": {"sandbox/"},
+    "httpx": {"http/"},
+    "pydantic": {"config/", "checkmarket/kind.py", "checkmarket/model.py"},
+    "ruamel": {"config/"},
+    "tenacity": {"http/api.py"},
+    "waitress": {"sandbox/server.py"},
+    "werkzeug": {"sandbox/"},
+}
+VENDOR = re.compile(r"checkmarket|medallia|expoints", re.IGNORECASE)
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """Yield the full name of everything that a module imports, wherever in it."""
+    here = ["reconciler", *path.relative_to(PACKAGE).with_suffix("").parts]
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(here[: -node.level]) if node.level else ""
+            yield ".".join(part for part in (base, node.module or "") if part)
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_imports_go_one_way(path: Path) -> None:
+    rooms = {name.split(".")[1] for name in imports_of(path) if name.startswith("reconciler.")}
+    room = room_of(path)
+    assert rooms - {room} <= MAY_IMPORT.get(room, set())
+
+
+@pytest.mark.parametrize("library", DOORS)
+def test_each_library_enters_by_one_door(library: str) -> None:
+    users = {
+        name_of(path) for path in MODULES if any(name.split(".")[0] == library for name in imports_of(path))
+    }
+    assert users
+    assert [user for user in users if not any(user.startswith(door) for door in DOORS[library])] == []
+
+
+def test_the_engine_names_no_vendor() -> None:
+    named = [
+        name_of(path) for path in (PACKAGE / "engine").glob("*.py") if VENDOR.search(path.read_text("utf-8"))
+    ]
+    assert named == []
+
+
+def test_every_room_is_in_the_plan_of_the_house() -> None:
+    assert {room_of(path) for path in MODULES} - {"__init__"} == set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["plan", "--help"]])
+def test_starting_imports_nothing_that_a_verb_needs(arguments: list[str]) -> None:
+    program = (
+        "import sys; from reconciler.cli import main; main(sys.argv[1:]);"
+        "print(*{name.split('.')[0] for name in sys.modules}, file=sys.stderr)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True)
+    assert ended.returncode == 0
+    assert not {"pydantic", "httpx", "deepdiff", "ruamel", "flask"} & set(ended.stderr.split())

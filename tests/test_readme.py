@@ -1,0 +1,70 @@
+"""The README shows what the tool really prints, and its commands are the ones that work."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+COMMANDS = re.findall(r"```sh\n(.*?)\n```", README, re.DOTALL)
+
+
+def transcripts() -> Iterator[tuple[str, str]]:
+    """Yield every command that the README shows with what it prints."""
+    for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL):
+        for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, output = step.partition("\n")
+            yield command, output
+
+
+def run(command: str, folder: Path, path: Path) -> str:
+    environ = {"PATH": f"{path}:/usr/bin:/bin", "HOME": str(folder), "LC_ALL": "C.UTF-8"}
+    ended = subprocess.run(["bash", "-c", command], cwd=folder, env=environ, capture_output=True, text=True)
+    assert not ended.stderr, ended.stderr
+    return ended.stdout
+
+
+def test_every_command_prints_what_the_readme_shows(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "configs", tmp_path / "configs")
+    drafts = tmp_path / "drafts"
+    drafts.mkdir()
+    (drafts / "reconciler.yaml").write_text(
+        'version: 1\ntargets: {sandbox: {checkmarket: {url: "sandbox:"}}}\n'
+    )
+    steps = list(transcripts())
+    assert len(steps) >= 5
+    for command, output in steps:
+        if command.startswith("cat "):
+            (tmp_path / command.removeprefix("cat ")).write_text(output, "utf-8")
+        assert run(command, tmp_path, Path(sys.executable).parent) == output
+
+
+def test_the_first_command_runs_the_main_job_in_a_fresh_copy(tmp_path: Path) -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    for name in listed.stdout.splitlines():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    ended = subprocess.run(["bash", "-c", COMMANDS[0]], cwd=tmp_path, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout == next(output for command, output in transcripts() if command == "reconciler plan")
+
+
+def test_the_second_command_runs_the_tests() -> None:
+    assert COMMANDS[1].endswith(".venv/bin/pytest")
+
+
+@pytest.mark.parametrize("link", re.findall(r"\]\(([^)h][^)]*)\)", README))
+def test_every_link_into_the_repository_leads_somewhere(link: str) -> None:
+    assert (ROOT / link).exists()
