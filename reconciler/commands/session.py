@@ -178,4 +178,5 @@ def sandbox_path(folder: Path, target: str) -> Path:
 
 def state_folder(folder: Path) -> Path:
     """Return `.reconciler/` beside the workspace folder; in it where that is the top of a repository."""
-    return (folder if (folder / ".git").exists() else folder.parent) / ".reconciler"
+    top = folder.resolve()
+    return (top if (top / ".git").exists() else top.parent) / ".reconciler"

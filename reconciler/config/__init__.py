@@ -1,0 +1,1 @@
+"""From files to declared resources: discovery, YAML with positions, settings, presets, targets, problems."""

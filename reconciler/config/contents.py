@@ -1,0 +1,134 @@
+"""What stands at the top of the files: which sections there are, and what is called what in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from reconciler.config.discovery import SETTINGS_FILE
+from reconciler.config.nodes import Document, Written, unread
+from reconciler.config.report import Report
+from reconciler.config.settings import Settings
+from reconciler.config.validation import Vocabulary, kind_of, unknown_name
+from reconciler.config.wording import meant, visible
+from reconciler.problems import Place
+
+PRESETS, MOVED, GUARDRAILS = "presets", "moved", "guardrails"
+ANYWHERE = (PRESETS, MOVED, GUARDRAILS)
+"""The sections that any file may hold, beside those of the resources."""
+TARGETS = "targets"
+LATER = ("customer_seeds",)
+"""Sections that a later version brings."""
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The sections of all files. A section that stands in several files is listed several times."""
+
+    sections: Mapping[str, Sequence[Written]]
+    resources: Sequence[str]
+    """The names of the sections that hold resources."""
+    settings: Document
+    """`reconciler.yaml`."""
+    files: int
+    whole: bool
+    """Whether every file was read: if not, a name that is missing may stand in one that was not."""
+
+    def has_target(self, name: str, place: Place, key: str, report: Report) -> bool:
+        """Return whether there is such a target; where there is none, report it at `place`."""
+        if name not in self.targets and self.settings.whole:
+            message = f"there is no target {visible(name)}"
+            report.error("unknown-target", place, key, message, meant(name, self.targets))
+        return name in self.targets
+
+    @cached_property
+    def targets(self) -> frozenset[str]:
+        """The names of all targets."""
+        return frozenset(name for name, _ in self.entries(TARGETS))
+
+    def named(self, section: str, report: Report) -> dict[str, Written]:
+        """Return what is called what in a section, over all files, in the order of the names."""
+        found: dict[str, Written] = {}
+        for name, written in self.entries(section):
+            if name in found:
+                message = f"{visible(name)} already stands in {section} at {found[name].key_place}"
+                report.error("declared-twice", written.key_place, "", message, "remove one of the two")
+            elif _may_be_named(name, written.key_place, report):
+                found[name] = written
+        return dict(sorted(found.items()))
+
+    def presets(self, section: str, report: Report) -> dict[str, Written]:
+        """Return the presets that resources of a section name; the first section has the unnamed ones too."""
+        named = {other: self._named_presets(other) for other in self.resources}
+        others = set().union(*(names for other, names in named.items() if other != section))
+        return {
+            name: written
+            for name, written in self.named(PRESETS, report).items()
+            if name in named[section] or (section == self.resources[0] and name not in others)
+        }
+
+    def _named_presets(self, section: str) -> set[str]:
+        values = (written.value for _, written in self.entries(section))
+        return {str(value.get("preset")) for value in values if isinstance(value, dict)}
+
+    def entries(self, section: str) -> Iterator[tuple[str, Written]]:
+        """Yield every name in a section and what stands behind it, file by file."""
+        for written in self.sections.get(section, ()):
+            yield from written.entries()
+
+
+def sorted_out(
+    documents: Sequence[Document], settings_file: str, resources: Sequence[str], report: Report
+) -> Contents:
+    """Return the sections of `documents`; `resources` are the names of those that hold resources.
+
+    `settings_file` is the one that may also hold what counts for the workspace.
+    """
+    sections: dict[str, list[Written]] = {}
+    for document in documents:
+        words = _words(resources, document.top.file == settings_file)
+        for name, written in document.top.entries():
+            if _belongs(name, written, words, report):
+                sections.setdefault(name, []).append(written)
+    found = (document for document in documents if document.top.file == settings_file)
+    settings = next(found, unread(settings_file))
+    return Contents(
+        sections, resources, settings, len(documents), all(document.whole for document in documents)
+    )
+
+
+def _words(resources: Sequence[str], is_settings_file: bool) -> Vocabulary:
+    settings = (*Settings.model_fields, TARGETS)
+    if is_settings_file:
+        return Vocabulary((*resources, *ANYWHERE, *settings))
+    elsewhere = dict.fromkeys(settings, f"it stands in {SETTINGS_FILE}")
+    return Vocabulary((*resources, *ANYWHERE), elsewhere=elsewhere)
+
+
+def _belongs(name: str, written: Written, words: Vocabulary, report: Report) -> bool:
+    if name in LATER and name not in words.paths:
+        message = f"{name} is not supported by this version"
+        report.error("not-yet-supported", written.key_place, "", message, "remove the section, or upgrade")
+    elif name not in words.paths:
+        saying = unknown_name(name, "", words)
+        code = saying.code.replace("unknown-field", "unknown-section")
+        report.error(code, written.key_place, "", saying.message, saying.hint)
+    elif name not in Settings.model_fields and not isinstance(written.value, dict):
+        message = f"{name}: a mapping is expected, this is {kind_of(written.value)}"
+        report.error("wrong-type", written.place, "", message, "write {} if nothing stands in it")
+    else:
+        return True
+    return False
+
+
+def _may_be_named(name: str, place: Place, report: Report) -> bool:
+    if _NAME.fullmatch(name):
+        return True
+    message = f"{visible(name)} cannot be a name"
+    hint = "use at most 100 letters, digits, dots, dashes and underscores, not beginning with a dot or a dash"
+    report.error("invalid-name", place, "", message, hint)
+    return False

@@ -1,0 +1,93 @@
+"""From the files of a workspace to what they declare on each target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler.config.contents import Contents, sorted_out
+from reconciler.config.crosschecks import check_presets, check_section, check_shared
+from reconciler.config.discovery import SETTINGS_FILE, read_workspace, shown
+from reconciler.config.moves import read_moves
+from reconciler.config.report import Report
+from reconciler.config.resources import Ground, ResourceReader
+from reconciler.config.section import Section
+from reconciler.config.settings import Settings, Target
+from reconciler.config.targets import TargetReader, key_of, read_settings
+from reconciler.engine.declared import Declared
+from reconciler.errors import FilesInvalid, UsageError
+from reconciler.problems import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Everything that the files say, without a problem among them. No secret was read."""
+
+    folder: Path
+    settings: Settings
+    targets: Mapping[str, Target]
+    files: int
+    resources: int
+    declared: Mapping[str, tuple[Declared, ...]]
+    """For every target, what is declared on it, in the order of the keys."""
+    moved: Mapping[str, str]
+    """Full key of before → full key of today."""
+    warnings: tuple[Problem, ...]
+
+
+def load(folder: Path, sections: Sequence[Section], base: Path) -> Workspace:
+    """Return what the files of the workspace in `folder` declare. Offline; needs no secret; changes nothing.
+
+    `sections` are the kinds of resources, at least one; files are named relative to the folder `base`.
+    Errors: `FilesInvalid` carries every problem of every file, warnings too; `UsageError` where the folder
+    holds no `reconciler.yaml`.
+    """
+    report = Report()
+    contents = _contents(folder, sections, base, report)
+    settings = read_settings(contents, report)
+    targets = TargetReader(contents, sections, folder, report).read(settings)
+    readers = [ResourceReader(section, report, targets, contents) for section in sections]
+    keys = [key for reader in readers for key in reader.resources]
+    moved = read_moves(contents, [section.kind.name for section in sections], keys, report)
+    declared = _declared(readers, targets, report)
+    check_presets(readers, report, whole=contents.whole)
+    if settings is None or report.errors():
+        raise FilesInvalid(report.all())
+    return Workspace(
+        folder=folder,
+        settings=settings,
+        targets={name: target for name, target in targets.items() if target},
+        files=contents.files,
+        resources=len(keys),
+        declared=declared,
+        moved=moved,
+        warnings=report.warnings(),
+    )
+
+
+def _contents(folder: Path, sections: Sequence[Section], base: Path, report: Report) -> Contents:
+    if not (folder / SETTINGS_FILE).is_file():
+        raise UsageError(f"there is no {SETTINGS_FILE} in {shown(folder, base)}; run `reconciler init`")
+    documents = tuple(read_workspace(folder, base))
+    for document in documents:
+        report.take(document.problems)
+    names = [section.kind.name for section in sections]
+    return sorted_out(documents, shown(folder / SETTINGS_FILE, base), names, report)
+
+
+def _declared(
+    readers: Sequence[ResourceReader], targets: Mapping[str, Target | None], report: Report
+) -> dict[str, tuple[Declared, ...]]:
+    # What a target with an error lends is not to be relied on: its names for ids may be missing.
+    known = {name: None if report.doubts(key_of(name)) else target for name, target in targets.items()}
+    grounds = [Ground.of(name, target) for name, target in known.items()]
+    declared = {(reader, ground.name): reader.on(ground) for reader in readers for ground in grounds}
+    trusted = {at: [one for one in ones if not report.doubts(one.key)] for at, ones in declared.items()}
+    for (reader, target), ones in declared.items():
+        check_section(trusted[reader, target], reader.section, report)
+        check_shared(target, ones, reader.section, report)
+    return {
+        ground.name: tuple(one for reader in readers for one in declared[reader, ground.name])
+        for ground in grounds
+    }

@@ -1,0 +1,50 @@
+"""A section of the files, as a vendor package describes it: what may stand in it, and what to check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from pydantic import BaseModel
+
+from reconciler.engine.declared import Declared
+from reconciler.engine.kind import Kind
+from reconciler.problems import Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something a section's own check found in one resource, at the field `path` (empty: the resource)."""
+
+    code: str
+    path: str
+    message: str
+    hint: str = ""
+    severity: Severity = Severity.ERROR
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A field that people may write by name instead of by id: `survey` for `survey_id`; both are one field.
+
+    `what` is the sort of thing named. With `mapped`, names are looked up in the target's mapping of that
+    name (`contact_lists`) while the files are read; otherwise the value becomes a `Reference`.
+    """
+
+    path: str
+    field: str
+    what: str
+    mapped: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """One kind of resource in the files."""
+
+    kind: Kind
+    model: type[BaseModel]
+    """The fields, strict, every one optional; the alias of a field is its member in the API's body."""
+    named: tuple[Named, ...] = ()
+    check: Callable[[Declared], Iterable[Finding]] = lambda _: ()
+    older_names: Mapping[str, str] = field(default_factory=dict)
+    """Names that older documentation used → the path meant today, for suggestions."""

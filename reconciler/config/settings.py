@@ -1,0 +1,346 @@
+"""What `reconciler.yaml` says: the workspace, its targets, and what each of them allows. Reads no secret."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Annotated, Any
+from urllib.parse import SplitResult, urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    model_validator,
+)
+
+from reconciler.config.secret import JournalAddress, Secret, Setting
+from reconciler.config.validation import refusal
+from reconciler.config.wording import visible
+from reconciler.engine.kind import Json, Member, Policy
+from reconciler.engine.limits import Limits, Share
+from reconciler.problems import Place
+
+VERSION = 1
+SANDBOX = "sandbox:"
+
+_DURATION = re.compile(r"([0-9]{1,6})(s|m|h)")
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+_SHARE = re.compile(r"(100|[0-9]{1,2})%")
+_RECIPIENT = re.compile(r"[^@\s]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+_PHONE_NUMBER = re.compile(r"\+?[0-9]{6,15}")
+
+
+def _duration(value: object) -> timedelta:
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise refusal(
+            "invalid-value", "this is no duration", "write a number and its unit, like 30s, 5m or 1h"
+        )
+    return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
+
+
+def _time_zone(value: object) -> ZoneInfo:
+    try:
+        return ZoneInfo(str(value))
+    except (KeyError, ValueError, OSError) as error:
+        hint = "write a name of the IANA database, like Europe/Amsterdam"
+        raise refusal("unknown-time-zone", "there is no such time zone", hint) from error
+
+
+def _version(value: object) -> int:
+    if isinstance(value, int) and value > VERSION:
+        raise refusal("newer-version", f"{value} is newer than this tool", "upgrade reconciler")
+    if value is True or value != VERSION:
+        raise refusal("unknown-choice", "there is no such version", f"write version: {VERSION}")
+    return VERSION
+
+
+def _recipient(value: str) -> str:
+    if not _RECIPIENT.fullmatch(value):
+        hint = 'write one address, with * in the part before the @ only: "*@qa.example.com"'
+        raise refusal("invalid-recipient", "this is no pattern of addresses in one domain", hint)
+    return value
+
+
+def _phone_number(value: str) -> str:
+    if not _PHONE_NUMBER.fullmatch(value):
+        raise refusal("invalid-value", "this is no phone number", 'write digits only, like "+31612345678"')
+    return value
+
+
+def _at_most(value: object) -> int | Share | None:
+    if isinstance(value, str) and (match := _SHARE.fullmatch(value)):
+        return Share(int(match[1]))
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
+        return value
+    raise refusal(
+        "invalid-value", "this is no limit", "write a number, a share like 30%, or null for no limit"
+    )
+
+
+def _member(value: str) -> str:
+    if not all(value.split(".")):
+        hint = "write the API's own names with dots between them, like SurveySettings.Revision"
+        raise refusal("invalid-value", "this is no member", hint)
+    return value
+
+
+def _address(value: str) -> str:
+    """Return an address that credentials may be sent to, as it is."""
+    parts = _split(value)
+    if "/help/" in f"{parts.path.lower()}/":
+        hint = f"write the address of the API itself, without a path: {_origin(parts)}"
+        raise refusal("documentation-url", "this is the address of the vendor's documentation", hint)
+    if parts.username is not None or parts.password is not None:
+        hint = f"write {_origin(parts)}, and the credentials as {{env: NAME}}"
+        raise refusal("url-with-credentials", "credentials do not belong in an address", hint)
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
+        hint = "write https://…; http only for this machine itself"
+        raise refusal("insecure-url", "credentials are sent over https only", hint)
+    return value
+
+
+def _server(value: str) -> str:
+    """Return the scheme and host of an API, or the sandbox."""
+    if value == SANDBOX:
+        return value
+    parts = _split(_address(value))
+    if parts.path not in {"", "/"} or parts.query or parts.fragment:
+        raise refusal("url-with-path", "the paths of the API are known", f"write {_origin(parts)}")
+    return _origin(parts)
+
+
+def _split(value: str) -> SplitResult:
+    try:
+        parts = urlsplit(value)
+        usable = bool(parts.hostname) and parts.port != 0 and value.isprintable() and " " not in value
+    except ValueError:
+        usable = False
+    if not usable:
+        hint = f'write https:// and the host, or "{SANDBOX}" for the sandbox'
+        raise refusal("invalid-url", "this is not the address of a server", hint)
+    return parts
+
+
+def _origin(parts: SplitResult) -> str:
+    host = visible(parts.hostname or "")
+    host = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "")
+
+
+def needs_credentials(url: str) -> bool:
+    """Tell whether an address is a real account's; a sandbox takes any keys, served here or embedded."""
+    return url != SANDBOX and not _is_loopback(urlsplit(url).hostname or "")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+Id = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Count = Annotated[int, Field(ge=0)]
+Rate = Annotated[int, Field(ge=1)]
+Text = Annotated[str, Field(min_length=1, max_length=1000)]
+Duration = Annotated[timedelta, PlainValidator(_duration)]
+ServerUrl = Annotated[str, AfterValidator(_server)]
+Address = Annotated[str, AfterValidator(_address)]
+Choice = Annotated[Policy, Field(strict=False)]
+Recipient = Annotated[str, AfterValidator(_recipient)]
+PhoneNumber = Annotated[str, AfterValidator(_phone_number)]
+AtMost = Annotated[int | Share | None, PlainValidator(_at_most)]
+
+
+def _tuple(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+AsTuple = BeforeValidator(_tuple)
+
+
+Recipients = Annotated[tuple[Recipient, ...], AsTuple]
+PhoneNumbers = Annotated[tuple[PhoneNumber, ...], AsTuple]
+
+
+class _Written(BaseModel):
+    """Plain data as a person wrote it: nothing is converted, nothing unknown is let through."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Settings(_Written):
+    """What counts for the whole workspace."""
+
+    version: Annotated[int, PlainValidator(_version)] = Field(description="Of these files; 1.")
+    default_target: str | None = Field(None, description="The target of a run that names none.")
+    undeclared: Choice = Field(Policy.RESET, description="What happens to fields that are not declared.")
+    time_zone: Annotated[ZoneInfo, PlainValidator(_time_zone)] = Field(
+        ZoneInfo("Europe/Amsterdam"), description="In which dates and times of seeds are meant."
+    )
+
+
+class Account(_Written):
+    """The account that the keys must open."""
+
+    id: Id | None = None
+    name: Text | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Account:
+        if self.id is None and self.name is None:
+            raise refusal("missing-field", "an account is told by its id or name", "add id: … or name: …")
+        return self
+
+
+class CheckMarket(_Written):
+    """A CheckMarket account, and how to deal with it."""
+
+    url: ServerUrl
+    master_key: Secret | None = None
+    key: Secret | None = None
+    account_must_have: Account | None = None
+    requests_per_minute: Rate | None = None
+    parallelism: Annotated[int, Field(ge=1, le=20)] = 8
+    patience: Duration = Field(
+        timedelta(seconds=30), description="How long a verifying read waits for the server's cache."
+    )
+    server_members: Annotated[tuple[Annotated[Text, AfterValidator(_member)], ...], AsTuple] = Field(
+        (), description="Further members that the server writes and that are never sent."
+    )
+
+    @property
+    def never_sent(self) -> frozenset[Member]:
+        """The `server_members` as places in a body."""
+        return frozenset(tuple(member.split(".")) for member in self.server_members)
+
+    @model_validator(mode="after")
+    def _can_enter(self) -> CheckMarket:
+        if needs_credentials(self.url) and (self.master_key is None or self.key is None):
+            hint = "add master_key: {env: NAME} and key: {env: NAME}"
+            raise refusal("missing-credentials", "a real account needs master_key and key", hint)
+        return self
+
+
+class OAuth(_Written):
+    """Client credentials, and where they are exchanged for a token."""
+
+    token_url: Address
+    client_id: Setting
+    client_secret: Secret
+    scope: Text | None = None
+
+
+class Expoints(_Written):
+    """An Expoints tenant, how to enter it, and whom it may write to."""
+
+    url: ServerUrl
+    token: Secret | None = None
+    oauth: OAuth | None = None
+    allowed_recipients: Recipients | None = None
+    allowed_phone_numbers: PhoneNumbers | None = None
+    requests_per_minute: Rate | None = None
+    settle_after: Duration = Field(
+        timedelta(minutes=10),
+        description="How long a sending in doubt rests before the addresses are counted.",
+    )
+
+    @model_validator(mode="after")
+    def _can_enter(self) -> Expoints:
+        hint = "add token: {env: NAME}, or oauth: {token_url, client_id, client_secret, scope}"
+        if self.token is not None and self.oauth is not None:
+            raise refusal(
+                "contradiction", "token and oauth are two ways of the same thing", "keep one of them"
+            )
+        if needs_credentials(self.url) and self.token is None and self.oauth is None:
+            raise refusal("missing-credentials", "a real tenant needs token or oauth", hint)
+        return self
+
+
+_LIMITS = Limits()
+
+
+class LimitSettings(_Written):
+    """How much one run may change; what is left out has the default of `Limits`."""
+
+    resets: Count | None = _LIMITS.resets
+    deletes: Count | None = _LIMITS.deletes
+    updates: AtMost = _LIMITS.updates
+
+    @property
+    def limits(self) -> Limits:
+        """The limits as the engine knows them."""
+        return Limits(self.resets, self.deletes, self.updates)
+
+
+class GuardrailSettings(_Written):
+    """The guardrails of one target, apart from it, so that code owners can protect the file."""
+
+    limits: LimitSettings | None = None
+    allowed_recipients: Recipients | None = None
+    allowed_phone_numbers: PhoneNumbers | None = None
+
+
+class TargetSettings(_Written):
+    """One named environment."""
+
+    checkmarket: CheckMarket | None = None
+    expoints: Expoints | None = None
+    contact_lists: dict[str, Id] = Field({}, description="Names for ids that the API cannot look up.")
+    defaults: dict[str, Any] = Field({}, description="What a reset leaves behind, as far as known.")
+    journal: JournalAddress | None = None
+    limits: LimitSettings | None = None
+    undeclared: Choice | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Guardrails:
+    """What a target allows, from wherever in the files it is said."""
+
+    limits: Limits = field(default_factory=Limits)
+    allowed_recipients: tuple[str, ...] = ()
+    """Patterns with `*` before the @; none at all allows nobody."""
+    allowed_phone_numbers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A named environment with everything that the files say about it."""
+
+    name: str
+    place: Place
+    settings: TargetSettings
+    guardrails: Guardrails
+    undeclared: Policy
+    """The policy where neither resource nor preset names one."""
+    defaults: Mapping[str, Json]
+    """What a reset leaves behind: the path of a field → the value as it stands in a body."""
+
+    @property
+    def checkmarket(self) -> CheckMarket | None:
+        """The CheckMarket account, where the target has one."""
+        return self.settings.checkmarket
+
+    @property
+    def expoints(self) -> Expoints | None:
+        """The Expoints tenant, where the target has one; whom it may write to is in `guardrails`."""
+        return self.settings.expoints
+
+    @property
+    def journal(self) -> JournalAddress | None:
+        """Where the journal is; `None` is SQLite beside the workspace."""
+        return self.settings.journal
+
+    @property
+    def ids(self) -> Mapping[str, Mapping[str, int]]:
+        """The tables of names for ids, by the name of the table: `contact_lists`."""
+        return {"contact_lists": self.settings.contact_lists}

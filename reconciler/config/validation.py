@@ -1,0 +1,316 @@
+"""From what pydantic says about a mapping to problems that a person can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, NamedTuple, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from reconciler.config.codes import CODES
+from reconciler.config.nodes import Written
+from reconciler.config.report import Report
+from reconciler.config.scalars import quoted
+from reconciler.config.wording import listed, nearest, snake, visible
+
+MOST_PROBLEMS = 100
+"""Of one mapping; more are counted, not listed."""
+
+Fields = Mapping[str, Any]
+Location = tuple[int | str, ...]
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The names that may stand in a mapping, nested ones dotted, for suggestions."""
+
+    paths: tuple[str, ...]
+    older_names: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+    """Names that are right in another place → where that is."""
+
+
+class Saying(NamedTuple):
+    """What is wrong and what to write instead."""
+
+    code: str
+    message: str
+    hint: str = ""
+
+
+def refusal(code: str, message: str, hint: str = "") -> PydanticCustomError:
+    """Return the error with which a validator of a model says why in its own words and with its own code."""
+    return PydanticCustomError(code, "{message}", {"message": message, "hint": hint})
+
+
+@cache
+def paths(model: type[BaseModel]) -> tuple[str, ...]:
+    """Return every name that `model` knows, nested ones dotted, groups before what is in them."""
+    return tuple(_paths(model))
+
+
+def _paths(model: type[BaseModel]) -> Iterator[str]:
+    for name, info in model.model_fields.items():
+        yield name
+        for inner in _models(info.annotation):
+            yield from (f"{name}.{path}" for path in paths(inner))
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models(inner)
+
+
+def validated(
+    model: type[Model],
+    fields: Fields,
+    written: Written,
+    report: Report,
+    *,
+    key: str = "",
+    words: Vocabulary | None = None,
+    context: object = None,
+) -> Model | None:
+    """Return `fields` as a `model`, without those that are wrong; `None` where nothing is left to go by.
+
+    Whatever is wrong goes to the report, placed by `written`, the mapping that the fields come from.
+    """
+    try:
+        return model.model_validate(fields, context=context)
+    except ValidationError as invalid:
+        errors = invalid.errors(include_url=False)
+    words = words or Vocabulary(paths(model))
+    for error in errors[:MOST_PROBLEMS]:
+        _add(error, written, report, key, words)
+    if len(errors) > MOST_PROBLEMS:
+        message = f"{len(errors) - MOST_PROBLEMS} more problems are not listed"
+        report.error("too-many-problems", written.key_place, key, message, "solve the others first")
+        return None
+    return _second_try(model, fields, [error["loc"] for error in errors], context)
+
+
+def _second_try(model: type[Model], fields: Fields, wrong: list[Location], context: object) -> Model | None:
+    parts = {location[0] for location in wrong if location}
+    left = {name: value for name, value in fields.items() if name not in parts}
+    for location in wrong:
+        fields = _without(fields, location)
+    # What is wrong may be needed by what it stands in: then that is left out as a whole.
+    for attempt in (fields, left):
+        try:
+            return model.model_validate(attempt, context=context)
+        except ValidationError:
+            continue
+    return None
+
+
+def _without(fields: Fields, location: Location) -> Fields:
+    if not location:
+        return {}
+    first, *rest = location
+    inner = fields.get(str(first))
+    if rest and isinstance(inner, dict):
+        return {**fields, str(first): _without(inner, tuple(rest))}
+    return {name: value for name, value in fields.items() if name != first}
+
+
+def _add(error: ErrorDetails, written: Written, report: Report, key: str, words: Vocabulary) -> None:
+    location = error["loc"]
+    there = written.at(*location)
+    place = there.key_place if error["type"] in _AT_THE_KEY else there.place
+    saying = _unknown(location, words) if error["type"] == "extra_forbidden" else _saying(error)
+    report.error(saying.code, place, key, saying.message, saying.hint)
+
+
+_AT_THE_KEY = {"extra_forbidden", "missing", "missing-credentials"}
+
+
+def dotted(location: Location) -> str:
+    """Return where something stands as people name it: `column_mappings[0].target_column_name`."""
+    text = ""
+    for step in location:
+        text += f"[{step}]" if isinstance(step, int) else f".{visible(step)}"
+    return text.lstrip(".")
+
+
+def unknown_name(name: str, parent: str, words: Vocabulary) -> Saying:
+    """Return what to say of a name that may not stand below `parent` (dotted; empty for the top)."""
+    if not parent and name in words.elsewhere:
+        return Saying("misplaced", f"{visible(name)} does not belong here", words.elsewhere[name])
+    message = f"{visible(name)} is not known here"
+    meant = _meant(name, parent, words)
+    return Saying("unknown-field", message, _write(meant, parent) if meant else _known(parent, words))
+
+
+def _unknown(location: Location, words: Vocabulary) -> Saying:
+    *above, name = location
+    return unknown_name(str(name), ".".join(str(step) for step in above if isinstance(step, str)), words)
+
+
+def _meant(name: str, parent: str, words: Vocabulary) -> str | None:
+    if name in words.older_names:
+        return words.older_names[name]
+    plain = snake(name)
+    here = _names_below(parent, words)
+    if plain in here:
+        return _join(parent, plain)
+    if elsewhere := [path for path in words.paths if _last(path) == plain]:
+        return elsewhere[0]
+    if near := nearest(plain, here):
+        return _join(parent, near)
+    near = nearest(plain, map(_last, words.paths))
+    return next((path for path in words.paths if _last(path) == near), None)
+
+
+def _names_below(parent: str, words: Vocabulary) -> list[str]:
+    return [_last(path) for path in words.paths if path.rpartition(".")[0] == parent]
+
+
+def _known(parent: str, words: Vocabulary) -> str:
+    return f"known here: {listed(_names_below(parent, words))}"
+
+
+def _write(path: str, parent: str) -> str:
+    group, _, name = path.rpartition(".")
+    if group == parent:
+        return f"write {name}"
+    return (
+        f"write {path}: {name} stands under {group}"
+        if group
+        else f"write {name} one level up, beside {visible(parent)}"
+    )
+
+
+def _join(parent: str, name: str) -> str:
+    return f"{parent}.{name}" if parent else name
+
+
+def _last(path: str) -> str:
+    return path.rpartition(".")[2]
+
+
+def _saying(error: ErrorDetails) -> Saying:
+    code, context = error["type"], error.get("ctx", {})
+    if code in CODES:
+        return Saying(code, _about(error, str(context["message"])), str(context["hint"]))
+    if code in _EXPECTED:
+        return _wrong_type(error)
+    return _SAYINGS.get(code, _invalid)(error, context)
+
+
+def _about(error: ErrorDetails, message: str) -> str:
+    name = dotted(error["loc"])
+    return f"{name}: {message}" if name else message
+
+
+_EXPECTED = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+}
+
+
+def kind_of(value: object) -> str:
+    """Return what sort of plain value this is, in words."""
+    return _KINDS.get(type(value), "something else")
+
+
+_KINDS = {
+    type(None): "null",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a fraction",
+    str: "text",
+    list: "a list",
+    dict: "a mapping",
+}
+
+
+def _wrong_type(error: ErrorDetails) -> Saying:
+    expected = _EXPECTED[error["type"]]
+    message = _about(error, f"{expected} is expected, this is {kind_of(error['input'])}")
+    return Saying("wrong-type", message, _right_form(expected, error["input"]))
+
+
+def _right_form(expected: str, value: object) -> str:
+    if expected == "text" and isinstance(value, bool | int | float):
+        return f"write {quoted(str(value).lower())}" if not isinstance(value, float) else "write it in quotes"
+    if isinstance(value, str) and expected in {"a whole number", "a number", "true or false"}:
+        return "write it without quotes" if _looks_like(expected, value) else f"write {expected}"
+    return _FORMS.get(expected, f"write {expected}")
+
+
+def _looks_like(expected: str, value: str) -> bool:
+    return value in {"true", "false"} if expected == "true or false" else value.isdecimal()
+
+
+_FORMS = {"a list": "write a list: [one, two]", "a mapping": "write a mapping: {name: value}"}
+
+
+def _missing(error: ErrorDetails, _: Fields) -> Saying:
+    name = str(error["loc"][-1])
+    return Saying("missing-field", f"{dotted(error['loc'])} is missing", f"add {name}: …")
+
+
+def _too_long(error: ErrorDetails, context: Fields) -> Saying:
+    unit = "characters" if isinstance(error["input"], str) else "items"
+    message = f"it has {len(error['input'])} {unit}, and {context['max_length']} is the most"
+    return Saying("too-long", _about(error, message), "shorten it")
+
+
+def _too_short(error: ErrorDetails, _: Fields) -> Saying:
+    return Saying(
+        "too-short", _about(error, "nothing stands in it"), "write at least one, or leave the key out"
+    )
+
+
+def _out_of_range(words: str, bound: str) -> Callable[[ErrorDetails, Fields], Saying]:
+    def saying(error: ErrorDetails, context: Fields) -> Saying:
+        message = _about(error, f"{error['input']} is {words} {context[bound]}")
+        return Saying("out-of-range", message, f"write a number {_RANGES[bound]} {context[bound]}")
+
+    return saying
+
+
+_RANGES = {"ge": "not below", "gt": "above", "le": "not above", "lt": "below"}
+
+
+def _choice(error: ErrorDetails, context: Fields) -> Saying:
+    return Saying(
+        "unknown-choice", _about(error, "this is none of the choices"), f"write {context['expected']}"
+    )
+
+
+def _said(error: ErrorDetails, context: Fields) -> Saying:
+    return Saying("invalid-value", _about(error, "this cannot be"), str(context["error"]))
+
+
+def _invalid(error: ErrorDetails, _: Fields) -> Saying:
+    return Saying("invalid-value", _about(error, error["msg"]))
+
+
+_SAYINGS: Mapping[str, Callable[[ErrorDetails, Fields], Saying]] = {
+    "missing": _missing,
+    "string_too_long": _too_long,
+    "too_long": _too_long,
+    "string_too_short": _too_short,
+    "too_short": _too_short,
+    "greater_than_equal": _out_of_range("below", "ge"),
+    "greater_than": _out_of_range("not above", "gt"),
+    "less_than_equal": _out_of_range("above", "le"),
+    "less_than": _out_of_range("not below", "lt"),
+    "literal_error": _choice,
+    "enum": _choice,
+    "value_error": _said,
+}

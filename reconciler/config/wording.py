@@ -1,0 +1,48 @@
+"""How names from files are shown in messages, and which name was probably meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
+"""Characters that cannot be seen and change what is seen: terminal escapes, reversed writing."""
+
+LINE_BREAK = re.compile("[\t\n\r\x85\u2028\u2029]")
+"""Characters that a name cannot hold beside those: it stands on one line."""
+
+LONGEST_SHOWN = 80
+MOST_LISTED = 40
+_CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+def visible(text: str, longest: int = LONGEST_SHOWN) -> str:
+    """Return `text` safe for a terminal and for one line: short, with everything unprintable escaped."""
+    text = text if len(text) <= longest else f"{text[:longest]}…"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def snake(name: str) -> str:
+    """Return a PascalCase, camelCase or kebab-case name in snake_case."""
+    return _CAPITAL.sub("_", name).replace("-", "_").replace(" ", "_").lower()
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that `name` is probably a misspelling of, `None` where none is near."""
+    names = list(known)
+    return next(iter(get_close_matches(name[:LONGEST_SHOWN], names, n=1)), None)
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return the names in order, for a sentence: the first ones of many, `none` where there are none."""
+    ordered = sorted(names)
+    more = ["…"] if len(ordered) > MOST_LISTED else []
+    return ", ".join([*map(visible, ordered[:MOST_LISTED]), *more]) or "none"
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """Return the hint for a name that does not exist, by the names that do."""
+    names = tuple(known)
+    near = nearest(name, names)
+    return f"write {visible(near)}" if near else f"known: {listed(names)}"

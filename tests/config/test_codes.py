@@ -1,0 +1,267 @@
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+import pytest
+
+from reconciler.config.codes import CODES
+from reconciler.problems import Severity
+from tests.config.conftest import SETTINGS, Complain, Files
+
+
+class Case(NamedTuple):
+    """One mistake in one file, and where it is told."""
+
+    code: str
+    content: str | bytes
+    line: int
+    column: int
+    key: str = ""
+    settings: bool = False
+
+    @property
+    def file(self) -> str:
+        return "reconciler.yaml" if self.settings else "a.yaml"
+
+    @property
+    def files(self) -> Files:
+        return {self.file: self.content}
+
+
+def mailing(text: str) -> str:
+    return f"mailings: {{m: {{name: M, {text}}}}}\n"
+
+
+def target(text: str, more: str = "") -> str:
+    return f"version: 1\ntargets:\n  one: {{{text}}}\n{more}"
+
+
+M, ONE = "mailings.m", "targets.one"
+
+CASES = [
+    Case("file-too-large", b"#" * 6_000_000, 1, 1),
+    Case(
+        "too-many-problems",
+        "mailings: {m: {name: M, " + ",".join(f"x{i}: 1" for i in range(101)) + "}}",
+        1,
+        12,
+        M,
+    ),
+    Case("yaml-syntax", "mailings: {m: [}}", 1, 16),
+    Case("yaml-encoding", b"\xff", 1, 1),
+    Case("yaml-tab", "mailings:\n\tm: {}", 2, 1),
+    Case("yaml-documents", "{}\n---\n{}", 2, 1),
+    Case("yaml-directive", "%YAML 1.1\n---\n{}", 1, 1),
+    Case("yaml-tag", mailing("note: !x a"), 1, 31),
+    Case("yaml-implicit-bool", mailing("is_open: yes"), 1, 34),
+    Case("yaml-sexagesimal", "mailings:\n  m:\n    name: M\n    schedule:\n      at: 09:00", 5, 11),
+    Case("yaml-leading-zero", mailing("list_id: 012"), 1, 34),
+    Case("yaml-number-form", mailing("list_id: 1_000"), 1, 34),
+    Case("yaml-number-too-large", mailing("list_id: 99999999999999999999"), 1, 34),
+    Case("yaml-null-form", mailing("note: ~"), 1, 31),
+    Case("yaml-undefined-alias", mailing("note: *x"), 1, 31),
+    Case("yaml-recursive-alias", mailing("columns: &x [*x]"), 1, 38),
+    Case("yaml-merge", mailing("<<: 1"), 1, 29),
+    Case("yaml-alias-bomb", "a: &a [" + "1," * 400 + "]\nb: [" + "*a," * 400 + "]", 2, 4),
+    Case("yaml-too-deep", "[" * 60, 1, 51),
+    Case("duplicate-key", mailing("note: a, note: b"), 1, 34),
+    Case("non-string-key", mailing("12: a"), 1, 25),
+    Case("empty-value", mailing("note: "), 1, 31),
+    Case("control-character", mailing(r'note: "\e"'), 1, 31),
+    Case("control-character", mailing(r'schedule: {survey: "a\nb"}'), 1, 44, M),
+    Case("not-a-mapping", "[]", 1, 1),
+    Case("unknown-section", "mailing: {}", 1, 1),
+    Case("unknown-field", mailing("notes: a"), 1, 25, M),
+    Case("unknown-field", mailing("keep: [notes]"), 1, 32, M),
+    Case("misplaced", "version: 1", 1, 1),
+    Case("misplaced", mailing("targets: {one: {preset: a}}"), 1, 41, M),
+    Case("missing-field", mailing("columns: [{number: 1}]"), 1, 35, M),
+    Case("missing-field", "version: 1", 1, 1, settings=True),
+    Case("wrong-type", mailing("is_open: 1"), 1, 34, M),
+    Case("wrong-type", "mailings: []", 1, 11),
+    Case("wrong-type", "mailings: {m: null}", 1, 15, M),
+    Case("wrong-type", mailing("absent: null"), 1, 33, M),
+    Case("too-long", mailing("note: more than ten"), 1, 31, M),
+    Case("too-short", mailing('columns: [{number: 1, fills: ""}]'), 1, 54, M),
+    Case("too-short", mailing('list: " "'), 1, 31, M),
+    Case("out-of-range", mailing("schedule: {days: 100}"), 1, 42, M),
+    Case("unknown-choice", mailing("undeclared: kep"), 1, 37, M),
+    Case("invalid-value", mailing("schedule: {at: nine}"), 1, 40, M),
+    Case("invalid-name", "mailings: {-m: {name: M}}", 1, 12),
+    Case("not-yet-supported", "customer_seeds: {}", 1, 1),
+    Case("newer-version", "version: 2\ntargets: {one: {}}", 1, 10, settings=True),
+    Case("unknown-target", mailing("targets: [three]"), 1, 35, M),
+    Case("unknown-target", target("", "default_target: three"), 4, 17, settings=True),
+    Case("unknown-target", "guardrails: {three: {}}", 1, 14),
+    Case("unknown-time-zone", target("", "time_zone: Europe/Delft"), 4, 12, settings=True),
+    Case("inline-secret", target('checkmarket: {url: "sandbox:", key: hunter2}'), 3, 45, ONE, settings=True),
+    Case("missing-credentials", target('checkmarket: {url: "https://a.example"}'), 3, 9, ONE, settings=True),
+    Case("invalid-url", target("checkmarket: {url: a.example}"), 3, 28, ONE, settings=True),
+    Case("insecure-url", target('checkmarket: {url: "http://a.example"}'), 3, 28, ONE, settings=True),
+    Case(
+        "documentation-url",
+        target('expoints: {url: "https://a.example/external/Help/Api"}'),
+        3,
+        25,
+        ONE,
+        settings=True,
+    ),
+    Case(
+        "url-with-credentials",
+        target('checkmarket: {url: "https://a:b@a.example"}'),
+        3,
+        28,
+        ONE,
+        settings=True,
+    ),
+    Case("url-with-path", target('checkmarket: {url: "https://a.example/v3"}'), 3, 28, ONE, settings=True),
+    Case(
+        "invalid-recipient",
+        target('expoints: {url: "sandbox:", allowed_recipients: ["*"]}'),
+        3,
+        58,
+        ONE,
+        settings=True,
+    ),
+    Case("declared-twice", mailing("targets: [one, one]"), 1, 40, M),
+    Case("named-twice", mailing("note: a, keep: [note]"), 1, 41, M),
+    Case("unknown-preset", mailing("preset: p"), 1, 33, M),
+    Case("unused-preset", "presets: {p: {note: a}}", 1, 11),
+    Case("unknown-name", mailing("targets: [one], list: olds"), 1, 41, M),
+    Case("no-target", mailing("targets: []"), 1, 34, M),
+    Case("id-without-target", mailing("id: 3"), 1, 25, M),
+    Case("contradiction", mailing("absent: true, hidden: true"), 1, 12, M),
+    Case(
+        "same-id",
+        "mailings:\n  a: {id: 3, name: A, targets: [one]}\n  m: {id: 3, name: B, targets: [one]}",
+        3,
+        3,
+        M,
+    ),
+    Case("same-name", "mailings:\n  a: {name: A, targets: [one]}\n  m: {name: A, targets: [one]}", 3, 3, M),
+    Case("moved-nowhere", "moved: {a: b}", 1, 12),
+    Case("moved-in-place", "mailings: {a: {name: A}, b: {name: B}}\nmoved: {a: b}", 2, 9),
+    Case("moved-in-chain", "mailings: {c: {name: C}}\nmoved: {a: b, b: c}", 2, 12),
+]
+
+BY_THE_FOLDER = {"unreadable-file", "symlink-outside"}
+"""Provoked in test_discovery: these are about the folder, not about a text in it."""
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{case.code}-{n}" for n, case in enumerate(CASES)])
+def test_each_mistake_has_its_code_its_place_and_its_key(case: Case, problems: Complain) -> None:
+    found = [problem for problem in problems(case.files) if problem.code == case.code]
+    assert found, problems(case.files)
+    (place, key) = found[0].place, found[0].key
+    assert (place.file, place.line, place.column, key) == (case.file, case.line, case.column, case.key)
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{case.code}-{n}" for n, case in enumerate(CASES)])
+def test_one_mistake_is_one_problem(case: Case, problems: Complain) -> None:
+    others = {problem.code for problem in problems(case.files)} - {case.code}
+    assert not others or case.code == "too-many-problems"
+
+
+def test_every_code_is_provoked_and_every_code_provoked_is_in_the_table() -> None:
+    assert {case.code for case in CASES} | BY_THE_FOLDER == set(CODES)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_codes_are_slugs_with_a_meaning(code: str) -> None:
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", code)
+    assert CODES[code]
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{case.code}-{n}" for n, case in enumerate(CASES)])
+def test_every_problem_says_what_to_do(case: Case, problems: Complain) -> None:
+    for problem in problems(case.files):
+        assert problem.message
+        assert problem.hint
+
+
+TWENTY = """\
+mailings:
+  a:
+    naem: A
+    preset: nowhere
+    list: nothing
+    note: longer than ten
+    is_open: yes
+    schedule: {at: nine, days: 100, survey: S, survey_id: 3}
+    columns: [{number: "1", fills: ""}]
+    targets: [two, thre]
+  b:
+    id: 5
+    name: B
+    note: 012
+    note: b
+    undeclared: never
+  .c: {}
+moved: {x: w}
+version: 1
+customer_seeds: {}
+nonsense: {}
+"""
+
+
+def test_twenty_mistakes_are_twenty_problems(problems: Complain) -> None:
+    found = [(p.code, p.place.line, p.place.column) for p in problems({"a.yaml": TWENTY})]
+    assert found == [
+        ("unknown-field", 3, 5),
+        ("unknown-preset", 4, 13),
+        ("unknown-name", 5, 5),
+        ("too-long", 6, 11),
+        ("yaml-implicit-bool", 7, 14),
+        ("invalid-value", 8, 20),
+        ("out-of-range", 8, 32),
+        ("named-twice", 8, 48),
+        ("wrong-type", 9, 24),
+        ("too-short", 9, 36),
+        ("unknown-target", 10, 20),
+        ("id-without-target", 12, 5),
+        ("yaml-leading-zero", 14, 11),
+        ("duplicate-key", 15, 5),
+        ("unknown-choice", 16, 17),
+        ("invalid-name", 17, 3),
+        ("moved-nowhere", 18, 12),
+        ("misplaced", 19, 1),
+        ("not-yet-supported", 20, 1),
+        ("unknown-section", 21, 1),
+    ]
+    assert len({code for code, _, _ in found}) == 20
+
+
+def test_a_finding_of_a_section_has_its_own_code(problems: Complain) -> None:
+    (problem,) = problems({"a.yaml": "mailings: {m: {note: a}}"})
+    assert (problem.code, problem.key, str(problem.place)) == ("toy-nameless", M, "a.yaml:1:12")
+
+
+def test_a_finding_is_told_once_for_all_targets_and_at_its_field(problems: Complain) -> None:
+    (problem,) = problems({"a.yaml": mailing("note: old")})
+    assert (problem.code, problem.severity, problem.place.column) == ("toy-old", Severity.WARNING, 25)
+
+
+def test_warnings_come_with_errors(problems: Complain) -> None:
+    found = problems({"a.yaml": mailing("note: old"), "reconciler.yaml": SETTINGS + "undeclared: x\n"})
+    assert [problem.code for problem in found] == ["toy-old", "unknown-choice"]
+
+
+@pytest.mark.parametrize(
+    ("files", "code"),
+    [
+        ({"a.yaml": "mailings: {m: {name: }}"}, "empty-value"),
+        ({"a.yaml": "mailings: {m: {name: M, is_open: no}}"}, "yaml-implicit-bool"),
+        ({"a.yaml": mailing("preset: p"), "b.yaml": "presets: {p: ["}, "yaml-syntax"),
+        ({"a.yaml": "mailings: {m: {preset: p}}\npresets: {p: {x: 1}}"}, "unknown-field"),
+        ({"a.yaml": "moved: {a: b}", "b.yaml": "mailings: {b: ["}, "yaml-syntax"),
+        ({"a.yaml": mailing("targets: [one]"), "reconciler.yaml": "targets: ["}, "yaml-syntax"),
+        (
+            {"a.yaml": mailing("targets: [one]"), "reconciler.yaml": "version: 1\ntargets: {one: 1}"},
+            "wrong-type",
+        ),
+        ({"a.yaml": mailing("list: x"), "reconciler.yaml": target("contact_lists: 1")}, "wrong-type"),
+    ],
+)
+def test_what_only_follows_from_a_mistake_is_not_told(files: Files, code: str, problems: Complain) -> None:
+    assert [problem.code for problem in problems(files)] == [code]

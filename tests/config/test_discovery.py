@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from reconciler.config.discovery import find_workspace, read_workspace, shown
+from reconciler.errors import UsageError
+from tests.config.conftest import Complain, Write
+
+
+def make(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "reconciler.yaml").write_text("version: 1")
+    return folder
+
+
+def test_the_folder_or_its_file_can_be_named(tmp_path: Path) -> None:
+    folder = make(tmp_path / "here")
+    assert find_workspace(folder, tmp_path) == folder
+    assert find_workspace(folder / "reconciler.yaml", tmp_path) == folder
+
+
+@pytest.mark.parametrize("start", [".", "a", "a/b", "configs", "configs/sub"])
+@pytest.mark.parametrize("place", [".", "configs"])
+def test_the_nearest_workspace_above_is_found(start: str, place: str, tmp_path: Path) -> None:
+    (tmp_path / start).mkdir(parents=True, exist_ok=True)
+    folder = make(tmp_path / place)
+    assert find_workspace(None, tmp_path / start).resolve() == folder.resolve()
+
+
+def test_two_in_one_folder_are_both_named(tmp_path: Path) -> None:
+    make(tmp_path), make(tmp_path / "configs")
+    with pytest.raises(UsageError, match=r"both .*reconciler\.yaml and .*configs/reconciler\.yaml"):
+        find_workspace(None, tmp_path)
+
+
+def test_no_workspace_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"write one.*--workspace"):
+        find_workspace(None, tmp_path)
+    make(tmp_path / "configs")
+    with pytest.raises(UsageError, match=r"did you mean .*configs\?"):
+        find_workspace(tmp_path, tmp_path)
+
+
+def test_yaml_files_in_any_folder_are_read_in_a_stable_order(workspace: Write) -> None:
+    names = ["b.yaml", "a.yml", "sub/z.yaml", "sub/deep/a.yaml", ".hidden.yaml", ".git/c.yaml", "notes.md"]
+    folder = workspace(dict.fromkeys(names, ""))
+    assert [document.top.file for document in read_workspace(folder, folder)] == [
+        "a.yml", "b.yaml", "reconciler.yaml", "sub/z.yaml", "sub/deep/a.yaml",
+    ]  # fmt: skip
+
+
+def test_a_link_inside_is_followed_and_one_outside_refused(workspace: Write, problems: Complain) -> None:
+    folder = workspace({"in/a.yaml": "mailings: {m: {name: M}}", ".store/b.yaml": "mailings: {k: {name: K}}"})
+    (folder / "b.yaml").symlink_to(folder / ".store/b.yaml")
+    (folder / "again").symlink_to(folder / "in")
+    assert problems({}) == ()
+    (folder / "out.yaml").symlink_to(folder.parent / "elsewhere.yaml")
+    (folder / "away").symlink_to(folder.parent)
+    assert [(p.code, p.place.file) for p in problems({})] == [
+        ("symlink-outside", "away"),
+        ("symlink-outside", "out.yaml"),
+    ]
+
+
+def test_what_cannot_be_read_is_a_problem(workspace: Write, problems: Complain) -> None:
+    folder = workspace({})
+    (folder / "gone.yaml").symlink_to(folder / "nowhere.yaml")
+    (folder / "loop.yaml").symlink_to(folder / "loop.yaml")
+    os.mkfifo(folder / "pipe.yaml")
+    found = problems({})
+    assert {(p.code, p.place.file) for p in found} == {
+        ("unreadable-file", "gone.yaml"),
+        ("unreadable-file", "loop.yaml"),
+        ("unreadable-file", "pipe.yaml"),
+    }
+    assert all(problem.hint for problem in found)
+
+
+def test_a_folder_may_be_called_like_a_file(problems: Complain) -> None:
+    assert problems({"sub.yaml/a.yaml": "mailings: {m: {name: M}}"}) == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "base", "name"),
+    [
+        ("/w/configs/a.yaml", "/w", "configs/a.yaml"),
+        ("/w/configs/a.yaml", "/other", "/w/configs/a.yaml"),
+        ("/w/\x1b[31m.yaml", "/w", r"\x1b[31m.yaml"),
+    ],
+)
+def test_files_are_shown_relative_to_where_one_is(path: str, base: str, name: str) -> None:
+    assert shown(Path(path), Path(base)) == name
+
+
+def test_a_file_above_is_shown_as_it_was_given() -> None:
+    assert shown(Path("../configs/a.yaml"), Path.cwd()) == "../configs/a.yaml"

@@ -1,0 +1,259 @@
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reconciler.config.load import load
+from reconciler.engine.declared import Declared, Given, Reference, Ruling
+from reconciler.engine.kind import Policy
+from reconciler.problems import Place
+from tests.config.conftest import Complain, Read, write_files
+from tests.config.toy import MAILINGS
+
+
+def one(read: Read, text: str, target: str = "one") -> Declared:
+    (declared,) = read({"a.yaml": text}).declared[target]
+    return declared
+
+
+def values(declared: Declared) -> Mapping[str, Any]:
+    return {path: given.value for path, given in declared.given.items()}
+
+
+def policies(declared: Declared) -> Mapping[str, str]:
+    return {path: ruling.policy.value for path, ruling in declared.rulings.items()}
+
+
+def test_values_stand_in_the_form_of_the_body(loaded: Read) -> None:
+    text = (
+        'mailings: {m: {name: M, columns: [{number: 1, fills: Email}], schedule: {at: "09:00"}, note: null}}'
+    )
+    assert values(one(loaded, text)) == {
+        "name": "M",
+        "columns": [{"Number": 1, "Fills": "Email"}],
+        "schedule.at": "09:00",
+        "note": None,
+    }
+
+
+def test_a_name_becomes_a_reference_or_the_id_of_the_target(loaded: Read) -> None:
+    text = "mailings: {m: {name: M, list: news, schedule: {survey: Satisfied}}}"
+    for target, id in (("one", 11), ("two", 22)):
+        declared = one(loaded, text, target)
+        assert declared.given["schedule.survey_id"].value == Reference("survey", "Satisfied")
+        assert declared.given["list_id"].value == id
+        assert declared.given["list_id"].named == Reference("contact list", "news")
+
+
+def test_a_name_may_be_null(loaded: Read) -> None:
+    declared = one(loaded, "mailings: {m: {name: M, list: null, schedule: {survey: null}}}")
+    assert values(declared) == {"name": "M", "list_id": None, "schedule.survey_id": None}
+
+
+def test_a_null_group_is_null_in_every_leaf(loaded: Read) -> None:
+    declared = one(loaded, "mailings: {m: {name: M, schedule: null}}")
+    assert values(declared) == {
+        "name": "M",
+        "schedule.survey_id": None,
+        "schedule.at": None,
+        "schedule.days": None,
+    }
+
+
+def test_a_leaf_wins_over_its_group_at_one_level(loaded: Read) -> None:
+    declared = one(
+        loaded, "mailings: {m: {name: M, schedule: {days: 3}, keep: [schedule], reset: [schedule.at]}}"
+    )
+    assert values(declared) == {"name": "M", "schedule.days": 3}
+    assert policies(declared) == {"schedule.survey_id": "keep", "schedule.at": "reset"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "note: a, keep: [note]",
+        "note: a, reset: [note]",
+        "keep: [note], reset: [note]",
+        "keep: [note, note]",
+        "keep: [schedule], reset: [schedule]",
+        "schedule: null, keep: [schedule]",
+        "schedule: {survey: A, survey_id: 3}",
+        "schedule: {survey: A}, keep: [schedule.survey_id]",
+        "keep: [schedule.survey], reset: [schedule.survey_id]",
+        "list: news, list_id: 3",
+    ],
+)
+def test_a_field_is_named_once_at_a_level(text: str, problems: Complain) -> None:
+    found = problems({"a.yaml": f"mailings: {{m: {{name: M, {text}}}}}"})
+    assert {problem.code for problem in found} == {"named-twice"}
+
+
+LEVELS = """\
+presets:
+  base: {note: preset, is_open: true, schedule: {days: 1, at: "01:00"}, keep: [columns], undeclared: keep}
+mailings:
+  m:
+    preset: base
+    name: M
+    note: own
+    schedule: {days: 2}
+    reset: [is_open]
+    targets:
+      one: {note: block, keep: [schedule.days], id: 7}
+      two: {}
+"""
+
+
+def test_target_over_resource_over_preset(loaded: Read) -> None:
+    first, second = one(loaded, LEVELS), one(loaded, LEVELS, "two")
+    assert values(first) == {"name": "M", "note": "block", "schedule.at": "01:00"}
+    assert values(second) == {"name": "M", "note": "own", "schedule.at": "01:00", "schedule.days": 2}
+    assert policies(first) == {"columns": "keep", "is_open": "reset", "schedule.days": "keep"}
+    assert policies(second) == {"columns": "keep", "is_open": "reset"}
+    assert (first.id, second.id) == (7, None)
+
+
+def test_every_field_knows_which_level_decided_it_and_where(loaded: Read) -> None:
+    declared = one(loaded, LEVELS)
+    said: dict[str, Given | Ruling] = {**declared.given, **declared.rulings}
+    origins = {path: one.origin for path, one in said.items()}
+    assert {path: origin.level for path, origin in origins.items()} == {
+        "name": "resource",
+        "note": "target one",
+        "schedule.at": "preset base",
+        "columns": "preset base",
+        "is_open": "resource",
+        "schedule.days": "target one",
+    }
+    assert origins["note"].place == Place("a.yaml", 11, 13)
+    assert origins["schedule.days"].place == Place("a.yaml", 11, 33)
+    assert origins["schedule.at"].place == Place("a.yaml", 2, 59)
+
+
+def test_only_the_resource_itself_consents_to_a_reset(loaded: Read) -> None:
+    rulings = one(loaded, LEVELS).rulings
+    assert {path: ruling.own for path, ruling in rulings.items()} == {
+        "columns": False,
+        "is_open": True,
+        "schedule.days": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("block", "own", "preset", "at_target", "anywhere", "policy"),
+    [
+        ("keep", "reset", "refuse", "reset", "reset", "keep"),
+        (None, "refuse", "keep", "reset", "reset", "refuse"),
+        (None, None, "keep", "refuse", "reset", "keep"),
+        (None, None, None, "refuse", "keep", "refuse"),
+        (None, None, None, None, "keep", "keep"),
+        (None, None, None, None, None, "reset"),
+    ],
+)
+def test_the_nearest_policy_for_undeclared_fields_counts(
+    block: str | None,
+    own: str | None,
+    preset: str | None,
+    at_target: str | None,
+    anywhere: str | None,
+    policy: str,
+    loaded: Read,
+) -> None:
+    def policed(mapping: dict[str, Any], value: str | None) -> dict[str, Any]:
+        return mapping | ({"undeclared": value} if value else {})
+
+    resource = {"name": "M", "preset": "p", "targets": {"one": policed({}, block)}}
+    read = loaded(
+        {
+            "reconciler.yaml": json.dumps(
+                policed({"version": 1, "targets": {"one": policed({}, at_target)}}, anywhere)
+            ),
+            "a.yaml": json.dumps(
+                {"presets": {"p": policed({}, preset)}, "mailings": {"m": policed(resource, own)}}
+            ),
+        }
+    )
+    assert read.declared["one"][0].undeclared is Policy(policy)
+
+
+LEAVES = ("note", "is_open", "schedule.at", "schedule.days")
+VALUES: Mapping[str, list[Any]] = {
+    "note": ["a", "b", None],
+    "is_open": [True, False, None],
+    "schedule.at": ["1:2"],
+    "schedule.days": [1],
+}
+
+
+@dataclass(frozen=True)
+class Said:
+    """One level, plainly: of each leaf a value in a list, `keep`, `reset` or nothing; and of the group."""
+
+    leaves: Mapping[str, Any]
+    group: str | None
+
+    def written(self) -> dict[str, Any]:
+        mapping: dict[str, Any] = {"schedule": None} if self.group == "null" else {}
+        for path, said in self.leaves.items():
+            if isinstance(said, list):
+                *groups, leaf = path.split(".")
+                (mapping.setdefault(groups[0], {}) if groups else mapping)[leaf] = said[0]
+        for policy in ("keep", "reset"):
+            named = [path for path, said in self.leaves.items() if said == policy]
+            mapping[policy] = named + (["schedule"] if self.group == policy else [])
+        return mapping
+
+    def of(self, path: str) -> object:
+        if self.leaves.get(path) is not None:
+            return self.leaves[path]
+        in_group = path.startswith("schedule.") and self.group is not None
+        return _GROUP[self.group or ""] if in_group else None
+
+
+_GROUP = {"null": [None], "keep": "keep", "reset": "reset"}
+
+
+@st.composite
+def levels(draw: st.DrawFn) -> Said:
+    group = draw(st.sampled_from([None, None, "null", "keep", "reset"]))
+    leaves = {}
+    for path in LEAVES:
+        can_have_value = group != "null" or not path.startswith("schedule.")
+        said: list[Any] = [
+            None,
+            "keep",
+            "reset",
+            *([[value] for value in VALUES[path]] if can_have_value else []),
+        ]
+        leaves[path] = draw(st.sampled_from(said))
+    return Said(leaves, group)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(preset=levels(), own=levels(), block=levels())
+def test_the_first_level_that_names_a_field_decides(preset: Said, own: Said, block: Said) -> None:
+    resource = own.written() | {"name": "M", "preset": "p", "targets": {"one": block.written()}}
+    text = json.dumps({"presets": {"p": preset.written()}, "mailings": {"m": resource}})
+    with tempfile.TemporaryDirectory() as folder:
+        write_files(Path(folder), {"a.yaml": text})
+        (declared,) = load(Path(folder), [MAILINGS], Path(folder)).declared["one"]
+    for path in (*LEAVES, "schedule.survey_id"):
+        expected = next(
+            (said for level in (block, own, preset) if (said := level.of(path)) is not None), None
+        )
+        assert _heard(declared, path) == expected
+
+
+def _heard(declared: Declared, path: str) -> object:
+    said = declared.given.get(path) or declared.rulings.get(path)
+    if isinstance(said, Given):
+        return [said.value]
+    return said.policy.value if said else None

@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reconciler.checkmarket.section import SECTION
+from reconciler.config.load import load
+from reconciler.errors import FilesInvalid, UsageError
+from tests.config.conftest import Complain, Read, Write
+from tests.config.toy import MAILINGS
+
+
+def codes(problems: Complain, text: str, **files: str) -> list[str]:
+    others = {f"{name}.yaml": content for name, content in files.items()}
+    return [problem.code for problem in problems({"a.yaml": text, **others})]
+
+
+def test_the_files_of_a_workspace_are_counted_with_their_resources(loaded: Read, tmp_path: Path) -> None:
+    read = loaded(
+        {"a.yaml": "mailings: {b: {name: B}, a: {name: A}}", "sub/c.yml": "mailings: {c: {name: C}}"}
+    )
+    assert (read.folder, read.files, read.resources) == (tmp_path, 3, 3)
+    assert [one.key for one in read.declared["two"]] == ["mailings.a", "mailings.b", "mailings.c"]
+    assert list(read.targets) == ["one", "two"]
+
+
+def test_a_workspace_may_be_empty_but_for_its_targets(loaded: Read) -> None:
+    read = loaded({"a.yaml": ""})
+    assert read.declared == {"one": (), "two": ()}
+
+
+def test_the_settings_file_may_hold_any_section(loaded: Read) -> None:
+    read = loaded({"reconciler.yaml": "version: 1\ntargets: {one: {}}\nmailings: {m: {name: M}}"})
+    assert read.resources == 1
+
+
+def test_a_resource_lives_on_the_targets_that_it_names(loaded: Read) -> None:
+    read = loaded({"a.yaml": "mailings: {a: {name: A, targets: [one]}, b: {name: B, targets: {two: {}}}}"})
+    assert {name: [one.key for one in ones] for name, ones in read.declared.items()} == {
+        "one": ["mailings.a"],
+        "two": ["mailings.b"],
+    }
+
+
+def test_the_place_of_a_resource_is_its_key(loaded: Read) -> None:
+    (declared,) = loaded({"a.yaml": "mailings:\n  m: {name: M}"}).declared["one"]
+    assert str(declared.place) == "a.yaml:2:3"
+
+
+@pytest.mark.parametrize(
+    ("text", "id", "absent", "hidden"),
+    [
+        ("id: 3, targets: [one]", 3, False, False),
+        ("id: 3, targets: {one: {id: 4}}", 4, False, False),
+        ("absent: true", None, True, False),
+        ("absent: true, targets: {one: {absent: false, hidden: true}}", None, False, True),
+    ],
+)
+def test_what_is_beside_the_fields(
+    text: str, id: int | None, absent: bool, hidden: bool, loaded: Read
+) -> None:
+    (declared,) = loaded({"a.yaml": f"mailings: {{m: {{name: M, {text}}}}}"}).declared["one"]
+    assert (declared.id, declared.absent, declared.hidden) == (id, absent, hidden)
+
+
+def test_one_key_in_two_files_names_both_places(problems: Complain) -> None:
+    (problem,) = problems({"a.yaml": "mailings: {m: {name: M}}", "b.yaml": "mailings: {m: {name: M}}"})
+    assert (problem.code, problem.place.file) == ("declared-twice", "b.yaml")
+    assert "a.yaml:1:12" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "shared"),
+    [
+        ("name: A", "name: A", ["same-name"]),
+        ("name: A, hidden: true", "name: A", []),
+        ("name: A, absent: true", "name: A", ["same-name"]),
+        ("name: A, absent: true, id: 3", "name: A", []),
+        ("name: A, id: 3", "name: B, id: 3", ["same-id"]),
+        ("name: A, id: 3, hidden: true", "name: B, id: 3", ["same-id"]),
+        ("name: A, id: 3", "name: B, id: 4", []),
+        ("id: 3", "id: 4", []),
+    ],
+)
+def test_two_keys_do_not_share_an_id_or_a_name(
+    first: str, second: str, shared: list[str], problems: Complain
+) -> None:
+    text = f"mailings: {{a: {{{first}, targets: [one]}}, b: {{{second}, targets: [one]}}}}"
+    assert codes(problems, text) == shared
+
+
+def test_an_id_may_stand_on_several_targets(problems: Complain) -> None:
+    text = "mailings: {a: {name: A, id: 3, targets: [one]}, b: {name: A, id: 3, targets: [two]}}"
+    assert codes(problems, text) == []
+
+
+@pytest.mark.parametrize(
+    ("moved", "expected"),
+    [
+        ("{old: m}", {"mailings.old": "mailings.m"}),
+        ("{mailings.old: mailings.m}", {"mailings.old": "mailings.m"}),
+        ("{older: m, old: k}", {"mailings.older": "mailings.m", "mailings.old": "mailings.k"}),
+    ],
+)
+def test_moved_keys_are_told_in_full(moved: str, expected: dict[str, str], loaded: Read) -> None:
+    read = loaded({"a.yaml": f"mailings: {{m: {{name: M}}, k: {{name: K}}}}\nmoved: {moved}"})
+    assert read.moved == expected
+
+
+@pytest.mark.parametrize(
+    ("moved", "code"),
+    [
+        ("{old: gone}", "moved-nowhere"),
+        ("{m: k}", "moved-in-place"),
+        ("{a: b, b: a}", "moved-in-chain"),
+        ("{a: a}", "moved-in-chain"),
+        ("{a: m, b: m}", "contradiction"),
+        ("{a: 1}", "wrong-type"),
+        ("{-a: m}", "invalid-name"),
+    ],
+)
+def test_a_move_goes_from_what_is_gone_to_what_is_there(moved: str, code: str, problems: Complain) -> None:
+    text = f"mailings: {{m: {{name: M}}, k: {{name: K}}}}\nmoved: {moved}"
+    assert set(codes(problems, text)) == {code}
+
+
+@pytest.mark.parametrize(
+    ("field", "hint"),
+    [
+        ("isOpen: true", "write is_open"),
+        ("IsOpen: true", "write is_open"),
+        ("Remark: a", "write note"),
+        ("noet: a", "write note"),
+        ("SurveyId: 3", "write schedule.survey_id: survey_id stands under schedule"),
+        ("survey: A", "write schedule.survey: survey stands under schedule"),
+        ("schedule: {note: a}", "write note one level up, beside schedule"),
+        ("schedule: {suvrey: a}", "write survey"),
+        ("keep: [survey]", "write schedule.survey: survey stands under schedule"),
+        ("keep: [schedule.dyas]", "write days"),
+        ("xyz: 1", "known here: absent, columns,"),
+        ("columns: [{Number: 1, fills: a}]", "write number"),
+    ],
+)
+def test_an_unknown_field_names_the_one_that_was_meant(field: str, hint: str, problems: Complain) -> None:
+    found = problems({"a.yaml": f"mailings: {{m: {{name: M, {field}}}}}"})
+    assert any(p.code == "unknown-field" and p.hint.startswith(hint) for p in found), found
+
+
+@pytest.mark.parametrize(
+    "field", ["name: A", "id: 3", "targets: [one]", "preset: b", "absent: true", "hidden: true"]
+)
+def test_a_preset_speaks_for_no_single_resource(field: str, problems: Complain) -> None:
+    assert codes(problems, f"presets: {{p: {{{field}}}}}\nmailings: {{m: {{name: M, preset: p}}}}") == [
+        "misplaced"
+    ]
+
+
+def test_a_preset_may_stand_in_another_file(loaded: Read) -> None:
+    read = loaded({"a.yaml": "mailings: {m: {name: M, preset: p}}", "z/b.yaml": "presets: {p: {note: a}}"})
+    assert read.declared["one"][0].given["note"].origin.place.file == "z/b.yaml"
+
+
+def test_an_unused_preset_is_a_warning_and_still_read(problems: Complain) -> None:
+    assert codes(problems, "presets: {p: {notes: a}}") == ["unused-preset", "unknown-field"]
+
+
+def test_warnings_alone_do_not_raise(loaded: Read) -> None:
+    read = loaded({"a.yaml": "presets: {p: {note: a}}"})
+    assert [problem.code for problem in read.warnings] == ["unused-preset"]
+
+
+def test_a_merged_preset_within_a_file_keeps_its_place(loaded: Read) -> None:
+    text = "mailings:\n  a: &a\n    name: A\n    note: x\n  b:\n    <<: *a\n    name: B\n"
+    declared = loaded({"a.yaml": text}).declared["one"][1]
+    assert str(declared.given["note"].origin.place) == "a.yaml:4:5"
+    assert str(declared.given["name"].origin.place) == "a.yaml:7:5"
+
+
+def test_a_known_section_of_another_kind_is_not_refused_as_later(workspace: Write) -> None:
+    folder = workspace({"a.yaml": "customer_seeds: {}"})
+    with pytest.raises(FilesInvalid) as caught:
+        load(folder, [MAILINGS], folder)
+    assert [problem.code for problem in caught.value.problems] == ["not-yet-supported"]
+
+
+def test_a_folder_without_settings_is_no_workspace(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no reconciler\.yaml"):
+        load(tmp_path, [MAILINGS], tmp_path)
+
+
+NEWSLETTER = """\
+import_configs:
+  newsletter-nl:
+    name: Newsletter NL
+    contact_list: newsletter
+    survey_settings:
+      survey: Customer satisfaction 2026
+      invitation_delay_in_days: 2
+      invitation_time: "09:00"
+    email_is_required: true
+    date_format: yyyy-MM-dd
+    is_reusable: true
+    update_type_id: 1
+    keep: [survey_settings.expiration_time]
+    targets:
+      one: {}
+      two: {id: 290, contact_list_id: 12}
+"""
+
+
+def test_an_import_configuration_is_read(workspace: Write) -> None:
+    settings = "version: 1\ntargets: {one: {contact_lists: {newsletter: 3}}, two: {}}"
+    folder = workspace({"reconciler.yaml": settings, "a.yaml": NEWSLETTER})
+    read = load(folder, [SECTION], folder)
+    (one,), (two,) = read.declared["one"], read.declared["two"]
+    assert (one.given["contact_list_id"].value, two.given["contact_list_id"].value) == (3, 12)
+    assert one.given["survey_settings.invitation_time"].value == "09:00"
+    assert read.warnings == ()

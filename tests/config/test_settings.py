@@ -1,0 +1,294 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from reconciler.config.load import Workspace
+from reconciler.config.secret import Secret
+from reconciler.config.settings import Target
+from reconciler.engine.kind import Policy
+from reconciler.engine.limits import Limits, Share
+from reconciler.errors import UsageError
+from tests.config.conftest import Complain, Read
+
+REAL = """\
+version: 1
+default_target: one
+undeclared: keep
+time_zone: Europe/Brussels
+targets:
+  one:
+    checkmarket:
+      url: https://API.example:8443/
+      master_key: {env: MASTER}
+      key: {file: secrets/key}
+      account_must_have: {id: 290, name: Newsletter NL}
+      requests_per_minute: 60
+      parallelism: 20
+      patience: 2m
+      server_members: [SurveySettings.Revision, Etag]
+    expoints:
+      url: https://acme.example
+      oauth:
+        token_url: https://login.example/tenant/token?v=2
+        client_id: someone
+        client_secret: {env: CLIENT_SECRET}
+        scope: api/.default
+      allowed_recipients: ["*@qa.example", "qa+*@acme.example"]
+      allowed_phone_numbers: ["+31612345678"]
+      settle_after: 1h
+    contact_lists: {news: 12}
+    defaults: {note: x, schedule.at: "09:00", schedule: {days: 3}, columns: [{number: 1, fills: a}]}
+    journal: {env: JOURNAL}
+    limits: {resets: 3, deletes: null, updates: 50%}
+    undeclared: refuse
+"""
+
+
+def target(text: str, more: str = "") -> str:
+    return f"version: 1\ntargets:\n  one: {{{text}}}\n{more}"
+
+
+def read(loaded: Read, text: str) -> Target:
+    return loaded({"reconciler.yaml": text}).targets["one"]
+
+
+@pytest.fixture
+def real(loaded: Read) -> Workspace:
+    return loaded({"reconciler.yaml": REAL})
+
+
+def test_what_counts_for_the_workspace(real: Workspace) -> None:
+    settings = real.settings
+    assert (settings.version, settings.default_target, settings.undeclared) == (1, "one", Policy.KEEP)
+    assert settings.time_zone.key == "Europe/Brussels"
+
+
+def test_how_to_deal_with_an_account(real: Workspace) -> None:
+    account = real.targets["one"].checkmarket
+    assert account is not None
+    assert account.url == "https://api.example:8443"
+    assert (account.requests_per_minute, account.parallelism, account.patience) == (
+        60,
+        20,
+        timedelta(minutes=2),
+    )
+    assert account.never_sent == {("SurveySettings", "Revision"), ("Etag",)}
+    assert account.account_must_have is not None
+    assert (account.account_must_have.id, account.account_must_have.name) == (290, "Newsletter NL")
+
+
+def test_what_a_target_allows_and_assumes(real: Workspace) -> None:
+    one = real.targets["one"]
+    assert one.guardrails.limits == Limits(resets=3, deletes=None, updates=Share(50))
+    assert one.guardrails.allowed_recipients == ("*@qa.example", "qa+*@acme.example")
+    assert one.guardrails.allowed_phone_numbers == ("+31612345678",)
+    assert one.undeclared is Policy.REFUSE
+    assert one.ids == {"contact_lists": {"news": 12}}
+    assert one.defaults == {
+        "note": "x",
+        "schedule.at": "09:00",
+        "schedule.days": 3,
+        "columns": [{"Number": 1, "Fills": "a"}],
+    }
+
+
+def test_what_is_left_out_has_a_default(loaded: Read) -> None:
+    workspace = loaded({"reconciler.yaml": target('checkmarket: {url: "sandbox:"}')})
+    one = workspace.targets["one"]
+    assert workspace.settings.time_zone.key == "Europe/Amsterdam"
+    assert workspace.settings.default_target is None
+    assert one.checkmarket is not None
+    assert (one.checkmarket.url, one.checkmarket.parallelism) == ("sandbox:", 8)
+    assert one.checkmarket.patience == timedelta(seconds=30)
+    assert one.guardrails.limits == Limits()
+    assert one.guardrails.allowed_recipients == ()
+    assert (one.undeclared, one.journal, one.expoints) == (Policy.RESET, None, None)
+
+
+def test_guardrails_may_stand_in_a_file_of_their_own(loaded: Read) -> None:
+    workspace = loaded(
+        {
+            "reconciler.yaml": target('expoints: {url: "sandbox:"}'),
+            "rails/one.yaml": "guardrails: {one: {limits: {updates: 5}}}",
+            "rails/two.yaml": 'guardrails: {one: {allowed_recipients: ["*@a.example"]}}',
+        }
+    )
+    guardrails = workspace.targets["one"].guardrails
+    assert guardrails.limits == Limits(updates=5)
+    assert guardrails.allowed_recipients == ("*@a.example",)
+
+
+@pytest.mark.parametrize(
+    ("at_target", "apart"),
+    [
+        ("limits: {}", "limits: {}"),
+        ('expoints: {url: "sandbox:", allowed_recipients: []}', "allowed_recipients: []"),
+        ('expoints: {url: "sandbox:", allowed_phone_numbers: []}', "allowed_phone_numbers: []"),
+    ],
+)
+def test_a_guardrail_stands_in_one_place(at_target: str, apart: str, problems: Complain) -> None:
+    rails = f"guardrails: {{one: {{{apart}}}}}"
+    (problem,) = problems({"reconciler.yaml": target(at_target), "rails.yaml": rails})
+    assert problem.code == "declared-twice"
+    assert "reconciler.yaml:3:" in problem.message
+
+
+def test_a_secret_is_read_when_it_is_needed(real: Workspace, tmp_path: Path) -> None:
+    account = real.targets["one"].checkmarket
+    assert account is not None
+    assert account.master_key is not None
+    assert account.key is not None
+    assert account.master_key.read({"MASTER": "hunter2"}) == "hunter2"
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets/key").write_text("hunter3\n\n")
+    assert account.key.read({}) == "hunter3\n"
+
+
+def test_a_missing_secret_names_where_it_should_be(real: Workspace) -> None:
+    account = real.targets["one"].checkmarket
+    assert account is not None
+    assert account.master_key is not None
+    assert account.key is not None
+    for environ in ({}, {"MASTER": ""}):
+        with pytest.raises(UsageError, match="MASTER"):
+            account.master_key.read(environ)
+    with pytest.raises(UsageError, match="secrets/key"):
+        account.key.read({})
+
+
+def test_a_secret_is_never_shown(real: Workspace) -> None:
+    assert repr(Secret(env="HUNTER")) == str(Secret(env="HUNTER")) == "Secret(…)"
+    assert "MASTER" not in repr(real.targets)
+
+
+def test_what_is_no_secret_may_be_text(real: Workspace, loaded: Read) -> None:
+    expoints = real.targets["one"].expoints
+    assert expoints is not None
+    assert expoints.oauth is not None
+    assert expoints.oauth.client_id.read({}) == "someone"
+    journal = read(loaded, target('journal: "git+branch:journal"')).journal
+    assert journal is not None
+    assert journal.read({}) == "git+branch:journal"
+
+
+HUNTER = "hunter2"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'checkmarket: {{url: "sandbox:", key: {HUNTER}}}',
+        f'checkmarket: {{url: "sandbox:", key: [{HUNTER}]}}',
+        f'checkmarket: {{url: "sandbox:", master_key: {{env: [{HUNTER}]}}}}',
+        f'checkmarket: {{url: "https://me:{HUNTER}@a.example"}}',
+        f'checkmarket: {{url: "https://{HUNTER}@a.example"}}',
+        f'expoints: {{url: "sandbox:", token: {HUNTER}}}',
+        f'expoints: {{url: "sandbox:", token: {{env: X, file: {HUNTER}}}}}',
+        f"journal: postgresql://me:{HUNTER}@db.example/x",
+        f'checkmarket: {{url: "sandbox:", key: {{env: X}}, {{a: "{HUNTER}"}}: 1}}',
+    ],
+)
+def test_a_secret_in_the_files_is_refused_and_not_repeated(text: str, problems: Complain) -> None:
+    found = problems({"reconciler.yaml": target(text)})
+    assert found
+    assert HUNTER not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("https://api.example/v3", "url-with-path"),
+        ("https://api.example?x=1", "url-with-path"),
+        ("https://api.example#x", "url-with-path"),
+        ("https://api.example/Help/Api/PUT-3", "documentation-url"),
+        ("https://api.example/help", "documentation-url"),
+        ("http://api.example", "insecure-url"),
+        ("http://localhost.example", "insecure-url"),
+        ("ftp://api.example", "insecure-url"),
+        ("https://", "invalid-url"),
+        ("api.example", "invalid-url"),
+        ("https://api.example:x", "invalid-url"),
+        ("https://[::1", "invalid-url"),
+        ("https://a b", "invalid-url"),
+        ("sandbox", "invalid-url"),
+        ("", "invalid-url"),
+    ],
+)
+def test_an_address_is_scheme_and_host(url: str, code: str, problems: Complain) -> None:
+    text = target(f'checkmarket: {{url: "{url}", key: {{env: A}}, master_key: {{env: B}}}}')
+    assert [problem.code for problem in problems({"reconciler.yaml": text})] == [code]
+
+
+@pytest.mark.parametrize("url", ["http://localhost:8000", "http://127.0.0.1:8000/", "http://[::1]:8000"])
+def test_this_machine_may_be_asked_without_encryption(url: str, loaded: Read) -> None:
+    one = read(loaded, target(f'checkmarket: {{url: "{url}", key: {{env: A}}, master_key: {{env: B}}}}'))
+    assert one.checkmarket is not None
+    assert one.checkmarket.url == url.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    "pattern", ["*", "*@*.example", "a@b", "@a.example", "a@b@c.example", "a b@c.example"]
+)
+def test_a_recipient_is_in_one_literal_domain(pattern: str, problems: Complain) -> None:
+    text = target(f'expoints: {{url: "sandbox:", allowed_recipients: ["{pattern}"]}}')
+    (problem,) = problems({"reconciler.yaml": text})
+    assert problem.code == "invalid-recipient"
+    assert pattern not in problem.message
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "column"),
+    [
+        ('checkmarket: {url: "sandbox:", parallelism: 21}', "out-of-range", 53),
+        ('checkmarket: {url: "sandbox:", parallelism: 0}', "out-of-range", 53),
+        ('checkmarket: {url: "sandbox:", patience: 30}', "invalid-value", 50),
+        ('checkmarket: {url: "sandbox:", patience: 3 days}', "invalid-value", 50),
+        ('checkmarket: {url: "sandbox:", server_members: [A..B]}', "invalid-value", 57),
+        ('checkmarket: {url: "sandbox:", account_must_have: {}}', "missing-field", 59),
+        ('checkmarket: {chekmarket: 1, url: "sandbox:"}', "unknown-field", 23),
+        ("url: a", "unknown-field", 9),
+        ("limits: {updates: 101%}", "invalid-value", 27),
+        ("limits: {updates: true}", "invalid-value", 27),
+        ("limits: {resets: -1}", "out-of-range", 26),
+        ("contact_lists: {news: twelve}", "wrong-type", 31),
+        ("defaults: {noet: a}", "unknown-field", 20),
+        ("defaults: {note: 1}", "wrong-type", 26),
+        ("defaults: {name: A}", "misplaced", 20),
+        ("defaults: {keep: [note]}", "misplaced", 20),
+        ("defaults: {list: news}", "unknown-field", 20),
+        ("defaults: {schedule.at: x}", "invalid-value", 33),
+        ('defaults: {schedule.at: "1:2", schedule: {at: "1:2"}}', "named-twice", 51),
+        ("defaults: []", "wrong-type", 19),
+        ("journal: 3", "wrong-type", 18),
+        ('expoints: {url: "sandbox:", token: {env: A}, oauth: {}}', "missing-field", 54),
+        ('expoints: {url: "sandbox:", allowed_phone_numbers: ["12"]}', "invalid-value", 61),
+    ],
+)
+def test_a_wrong_setting_is_told_where_it_stands(
+    text: str, code: str, column: int, problems: Complain
+) -> None:
+    found = problems({"reconciler.yaml": target(text)})
+    assert {(p.code, p.place.line, p.place.column, p.key) for p in found} == {
+        (code, 3, column, "targets.one")
+    }
+
+
+@pytest.mark.parametrize("version", ["0", "true", '"1"', "1.5"])
+def test_a_version_that_never_was_is_refused(version: str, problems: Complain) -> None:
+    (problem,) = problems({"reconciler.yaml": f"version: {version}\ntargets: {{one: {{}}}}"})
+    assert problem.code == "unknown-choice"
+
+
+@pytest.mark.parametrize("zone", ["Mars", "Europe", "../etc/passwd", "/etc/passwd", "3", '"\\t"'])
+def test_a_time_zone_is_in_the_database(zone: str, problems: Complain) -> None:
+    (problem,) = problems({"reconciler.yaml": target("", f"time_zone: {zone}")})
+    assert problem.code == "unknown-time-zone"
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8080", "http://localhost:8080", "http://[::1]:8080"])
+def test_a_sandbox_that_is_served_on_this_machine_needs_no_keys(loaded: Read, url: str) -> None:
+    workspace = loaded({"reconciler.yaml": target(f'checkmarket: {{url: "{url}"}}')})
+    assert workspace.targets["one"].checkmarket

@@ -1,0 +1,271 @@
+from __future__ import annotations
+
+import pytest
+
+from reconciler.config import composer, yaml
+from reconciler.config.nodes import Document
+from reconciler.problems import Place
+
+OTHER_NUMBERS = ["0o14", "0x1F", "0b11", "1_000", "+12", ".5", "5.", "1e5", "12e-3", ".inf", "-.INF", ".NaN"]
+PARSERS = [yaml.EVENTS, yaml.pure_events]
+
+
+def read(text: str | bytes) -> Document:
+    return yaml.read(text if isinstance(text, bytes) else text.encode(), "f.yaml")
+
+
+def codes(document: Document) -> list[str]:
+    return [problem.code for problem in document.problems]
+
+
+def test_the_c_parser_reads() -> None:
+    assert yaml.PARSER == "libyaml"
+    assert yaml.EVENTS is not yaml.pure_events
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("null", None),
+        ("true", True),
+        ("TRUE", True),
+        ("False", False),
+        ("0", 0),
+        ("-7", -7),
+        ("9223372036854775807", 9223372036854775807),
+        ("1.50", 1.5),
+        ("-0.5", -0.5),
+        ("a text", "a text"),
+        ("2026-01-02", "2026-01-02"),
+        ("10.0.0.1", "10.0.0.1"),
+        ("+21d", "+21d"),
+        ("30%", "30%"),
+        ("maybe", "maybe"),
+        ("=", "="),
+        ('"09:00"', "09:00"),
+        ("'no'", "no"),
+        ('"012"', "012"),
+        ('"~"', "~"),
+        ('""', ""),
+        ("|\n  09:00\n  no\n", "09:00\nno\n"),
+        ("[1, two]", [1, "two"]),
+        ("{}", {}),
+        (r'"\n\t"', "\n\t"),
+    ],
+)
+@pytest.mark.parametrize("parser", PARSERS)
+def test_a_scalar_means_what_every_reader_takes_it_for(parser: yaml.Events, text: str, value: object) -> None:
+    document = yaml.read_with(parser, f"a: {text}".encode(), "f.yaml")
+    assert document.problems == ()
+    assert document.top.value == {"a": value}
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "hint"),
+    [
+        *((word, "yaml-implicit-bool", f'"{word}"') for word in ("no", "Yes", "ON", "off", "y", "N")),
+        ("09:00", "yaml-sexagesimal", '"09:00"'),
+        ("1:30:00", "yaml-sexagesimal", '"1:30:00"'),
+        ("190:20:30.15", "yaml-sexagesimal", '"190:20:30.15"'),
+        ("012", "yaml-leading-zero", '"012"'),
+        ("-007", "yaml-leading-zero", '"-007"'),
+        ("00.5", "yaml-leading-zero", '"00.5"'),
+        *((number, "yaml-number-form", f'"{number}"') for number in OTHER_NUMBERS),
+        ("9223372036854775808", "yaml-number-too-large", "quotes"),
+        ("1" * 100_000, "yaml-number-too-large", "quotes"),
+        ("1" + ":11" * 400, "yaml-number-too-large", "quotes"),
+        ("1" * 400 + ".5", "yaml-number-too-large", "quotes"),
+        ("~", "yaml-null-form", "null"),
+        ("Null", "yaml-null-form", "null"),
+        ("NULL", "yaml-null-form", "null"),
+        ("", "empty-value", "null"),
+        ("!!python/object/apply:os.system [ls]", "yaml-tag", "remove"),
+        ("!x 1", "yaml-tag", "remove"),
+        ("!!str 1", "yaml-tag", "quotes"),
+        ("! 1", "yaml-tag", "quotes"),
+        ("!!omap [a: 1]", "yaml-tag", "remove"),
+        (r'"\e[31m"', "control-character", "remove"),
+        (r'"\u202e"', "control-character", "remove"),
+        ("*b", "yaml-undefined-alias", "&b"),
+        ("&a [*a]", "yaml-recursive-alias", "&a"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("parser", PARSERS)
+def test_a_scalar_that_readers_disagree_on_is_refused_with_the_right_form(
+    parser: yaml.Events, text: str, code: str, hint: str
+) -> None:
+    (problem,) = yaml.read_with(parser, f"a: {text}".encode(), "f.yaml").problems
+    assert problem.code == code
+    assert hint in problem.hint
+    assert problem.place.line == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "code"),
+    [
+        ("no", "yaml-implicit-bool"),
+        ("09:00", "yaml-sexagesimal"),
+        ("012", "yaml-leading-zero"),
+        ("~", "yaml-null-form"),
+        ("12", "non-string-key"),
+        ("true", "non-string-key"),
+        ("null", "non-string-key"),
+        ("1.5", "non-string-key"),
+        ("? [a]\n", "non-string-key"),
+        ("? {a: 1}\n", "non-string-key"),
+        ("!x a", "yaml-tag"),
+        (r'"\e"', "control-character"),
+    ],
+)
+def test_keys_are_text_by_the_same_rules(key: str, code: str) -> None:
+    assert codes(read(f"{key}: 1")) == [code]
+
+
+@pytest.mark.parametrize("key", ["a", '"12"', "'no'", '"<<"', "&x a"])
+def test_a_key_in_quotes_is_text(key: str) -> None:
+    assert codes(read(f"{key}: 1")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "line", "column"),
+    [
+        ("a: [1", "yaml-syntax", 1, 4),
+        ("a: b: c", "yaml-syntax", 1, 5),
+        ("a: @x", "yaml-syntax", 1, 4),
+        ("a: *@example.com", "yaml-syntax", 1, 5),
+        ("a: 'x", "yaml-syntax", 1, 4),
+        ("a:\n\tb: 1", "yaml-tab", 2, 1),
+        ("a: 1\n---\nb: 2", "yaml-documents", 2, 1),
+        ("- a", "not-a-mapping", 1, 1),
+        ("text", "not-a-mapping", 1, 1),
+        ("%YAML 1.1\n---\na: 1", "yaml-directive", 1, 1),
+        ("%TAG ! x\n---\na: 1", "yaml-directive", 1, 1),
+        (b"a: 1\nb: \xff", "yaml-encoding", 2, 4),
+        ("a: 1".encode("utf-16"), "yaml-encoding", 1, 1),
+        ("a: é\x00", "control-character", 1, 5),
+        ("a: 1 # \u202e", "control-character", 1, 8),
+        ("a: 1\nb: 2\na: 3", "duplicate-key", 3, 1),
+        ("b: {<<: 1}", "yaml-merge", 1, 9),
+        ("b: {<<: [1]}", "yaml-merge", 1, 9),
+        ("b: {<<: []}", "yaml-merge", 1, 9),
+        ("b: {<<: {}, <<: {}}", "duplicate-key", 1, 13),
+        ("a:\n  -\n", "empty-value", 2, 4),
+        ("a:\nb: 1", "empty-value", 1, 3),
+        ("{a}", "empty-value", 1, 3),
+    ],
+)
+def test_a_file_that_is_not_plain_is_refused_where_it_is_not(
+    text: str | bytes, code: str, line: int, column: int
+) -> None:
+    (problem,) = read(text).problems
+    assert (problem.code, problem.place) == (code, Place("f.yaml", line, column))
+    assert problem.hint
+
+
+@pytest.mark.parametrize(
+    "text", ["", "# nothing\n", "---\n", "--- # nothing\n", "\ufeff", "%YAML 1.2\n---\n"]
+)
+def test_an_empty_file_has_no_sections(text: str) -> None:
+    document = read(text)
+    assert (document.top.value, document.problems, document.whole) == ({}, (), True)
+
+
+@pytest.mark.parametrize("text", ["a: 1\nb: 2\n", "a: 1\r\nb: 2\r\n", "\ufeffa: 1\nb: 2", "a: 1\n...\n"])
+def test_line_ends_and_a_byte_order_mark_change_nothing(text: str) -> None:
+    assert read(text).top.at("a").value == 1
+    assert read(text).problems == ()
+
+
+def test_every_problem_of_a_file_is_told() -> None:
+    assert codes(read("a: no\nb: 012\nc:\nd: !x 1\na: 1")) == [
+        "yaml-implicit-bool", "yaml-leading-zero", "empty-value", "yaml-tag", "duplicate-key",
+    ]  # fmt: skip
+
+
+def test_what_stands_before_a_syntax_error_is_told_too() -> None:
+    document = read("a: no\nb: [")
+    assert codes(document) == ["yaml-implicit-bool", "yaml-syntax"]
+    assert not document.whole
+
+
+def test_values_and_keys_know_their_places() -> None:
+    top = read("a:\n  - b: é c\n    d: 1\n").top
+    assert top.at("a", 0, "d").place == Place("f.yaml", 3, 8)
+    assert top.at("a", 0, "d").key_place == Place("f.yaml", 3, 5)
+    assert top.at("a", 0).key_place == Place("f.yaml", 2, 5)
+    assert top.at("a", 0, "nowhere", "below").place == top.at("a", 0).place
+
+
+def test_merged_keys_stand_where_they_are_written() -> None:
+    top = read("base: &base {a: 1, b: 2}\nuser:\n  <<: *base\n  b: 3\n").top
+    assert top.at("user").value == {"a": 1, "b": 3}
+    assert top.at("user", "a").key_place == Place("f.yaml", 1, 14)
+    assert top.at("user", "b").key_place == Place("f.yaml", 4, 3)
+
+
+def test_of_merged_mappings_the_earlier_wins() -> None:
+    document = read("x: &x {a: 1}\ny: &y {a: 2, b: 2}\nz: {<<: [*x, *y], c: 3}")
+    assert document.top.at("z").value == {"a": 1, "b": 2, "c": 3}
+
+
+def test_an_alias_is_its_anchor_once_more() -> None:
+    document = read("a: &n text\nb: *n\nc: &n [1]\nd: *n\n&k key: 1\n*k : 2\ne: {*k : 3}")
+    assert document.top.at("b").value == "text"
+    assert document.top.at("d").value == [1]
+    assert document.top.at("e").value == {"key": 3}
+    assert codes(document) == ["duplicate-key"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &a [" + "x," * 10 + "]\n" + "".join(f"b{i}: &a [{'*a,' * 10}]\n" for i in range(30)),
+        "a: &a {k: 1}\n" + "".join(f"b{i}: &a {{<<: *a, k{i}: 1}}\n" for i in range(50_000)),
+        "a: &a {" + ",".join(f"k{i}: 1" for i in range(1_000)) + "}\nb: {<<: [" + "*a," * 10_000 + "]}",
+        "a: [" + "1," * 100_001 + "]",
+    ],
+    ids=["laughs", "merged laughs", "merged often", "no alias"],
+)
+def test_too_many_values_end_in_one_problem(text: str) -> None:
+    assert codes(read(text)) == ["yaml-alias-bomb"]
+
+
+@pytest.mark.parametrize("parser", PARSERS)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        "{a: " * 100_000,
+        "- " * 50_000,
+        "? " * 50_000,
+        "a: &a [1]\n" + "".join(f"b{i}: &a [*a]\n" for i in range(100)),
+    ],
+    ids=["lists", "mappings", "items", "keys", "aliases"],
+)
+def test_too_deep_nesting_ends_in_one_problem(parser: yaml.Events, text: str) -> None:
+    document = yaml.read_with(parser, text.encode(), "f.yaml")
+    assert codes(document) == ["yaml-too-deep"]
+
+
+def test_a_deep_but_possible_file_is_read() -> None:
+    depth = composer.DEEPEST - 2
+    assert codes(read("a: " + "[" * depth + "]" * depth)) == []
+
+
+def test_a_large_file_is_not_parsed() -> None:
+    assert codes(read(b"a: 1\n" + b"#" * 6_000_000)) == ["file-too-large"]
+
+
+def test_a_file_full_of_problems_ends_after_many() -> None:
+    found = codes(read("a: [" + "no," * 20_000 + "]"))
+    assert len(found) == composer.MOST_PROBLEMS + 1
+    assert found[-1] == "too-many-problems"
+
+
+@pytest.mark.parametrize(
+    "secret", ["0123456", "oN", "!tag x", "*alias", "11:59", r'"\e12"', "{env: 0123456}"]
+)
+def test_what_may_be_a_secret_is_not_repeated(secret: str) -> None:
+    (problem,) = read(f"checkmarket:\n  master_key: {secret}").problems
+    for part in ("0123456", "oN", "tag", "alias", "11:59", "e12"):
+        assert part not in f"{problem.message} {problem.hint}"
