@@ -1,0 +1,127 @@
+"""The ledger of deliveries: which customer of which seed was sent, refused, found, or is in doubt.
+
+It holds no address and no value: a customer stands in it under a hash that is keyed for each journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class Standing(StrEnum):
+    """What is known of a delivery."""
+
+    INTENDED = "intended"
+    """Written down before the first byte left; without a later standing it is in doubt."""
+    SENT = "sent"
+    REFUSED = "refused"
+    NOT_SENT = "not sent"
+    FOUND = "found"
+    """Not sent by this journal's knowledge: the address had customers when the journal first met it."""
+    IN_DOUBT = "in doubt"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the request may be under way, or may have been carried out without anybody knowing."""
+        return self in (Standing.INTENDED, Standing.IN_DOUBT)
+
+    @property
+    def is_unsent(self) -> bool:
+        """Whether it is proved that this delivery mailed nothing, so that it may simply be tried again."""
+        return self in (Standing.REFUSED, Standing.NOT_SENT)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One customer in one batch. `baseline` is how many customers its address had right before."""
+
+    customer: str
+    """The keyed hash of the mailbox and its number among equal mailboxes of the seed."""
+    mailbox: str
+    """The keyed hash of the mailbox alone."""
+    digest: str
+    """The keyed hash of the declared content, the batch's members included."""
+    standing: Standing
+    baseline: int
+    batch: int
+    """The number of the batch in the journal; 0 before it is written."""
+    at: float
+    """When it was written down, in seconds since 1970 UTC."""
+    round: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """One request to be sent: what is written down before its first byte leaves."""
+
+    account: str
+    seed: str
+    round: str
+    deliveries: Sequence[Delivery]
+    resolved: Mapping[str, str]
+    """The moments of the batch as they were resolved: member → ISO 8601 with offset."""
+
+
+class Records(Protocol):
+    """What planning asks of a journal: it only reads.
+
+    Any number of processes and threads may use one journal at once. Every method raises `Refused` where the
+    journal cannot be read.
+    """
+
+    def hash(self, text: str) -> str:
+        """Return the keyed hash under which personal text stands in this journal; 32 hexadecimal digits.
+
+        The same text has the same hash for as long as the journal lives, and another one in another journal.
+        """
+
+    def knows_mailbox(self, account: str, mailbox: str) -> bool:
+        """Tell whether any delivery to a (hashed) mailbox on the account was ever written down."""
+
+    def deliveries(self, account: str, seed: str) -> Sequence[Delivery]:
+        """Return the delivery that counts for every customer in every round of a seed, oldest first.
+
+        It is the latest one, but one that provably mailed nothing never hides an older one that may have.
+        """
+
+
+class Ledger(Records, Protocol):
+    """What sending asks of a journal. Every write is safe on disk when it returns, or was not made at all.
+
+    Every method raises `Refused` where the journal cannot be written: then nothing may be sent.
+    """
+
+    def intend(self, shipment: Shipment, *, again: Collection[int] = ()) -> int:
+        """Write down that a request is about to be sent; return the number of its batch.
+
+        Of its deliveries, only what was known before counts: `customer`, `mailbox`, `digest`, `baseline`.
+
+        `again` holds the numbers of the settled batches whose customers are sent to once more on purpose, as
+        the caller has read them. So of two runs that want to repeat the same batch, only one can.
+
+        Raises `Refused`, and writes nothing, if the delivery that counts for any of the customers in this
+        round is open (always) or is sent or found (unless its batch is in `again`).
+        """
+
+    def conclude(self, batch: int, standing: Standing, note: str = "") -> None:
+        """Write down how a batch ended, for all of its deliveries. A later conclusion counts more.
+
+        `note` is kept as it is, so it must hold nothing personal. Raises `LookupError` for an unknown batch.
+        """
+
+    def conclude_delivery(self, batch: int, customer: str, standing: Standing, note: str = "") -> None:
+        """Write down how one delivery of a batch ended. A later conclusion counts more.
+
+        `note` is kept as it is, so it must hold nothing personal. Raises `LookupError` for an unknown one.
+        """
+
+    def record_found(self, account: str, seed: str, round: str, deliveries: Sequence[Delivery]) -> None:
+        """Write down customers that were not sent because their address had customers already.
+
+        One that is open, sent or found in this round already stays as it is, so repeating this changes
+        nothing. Of a delivery, `customer`, `mailbox`, `digest` and `baseline` are kept.
+        """

@@ -1,0 +1,133 @@
+"""A journal in a file of SQLite, for one machine.
+
+Its mode is a rollback journal, SQLite's own default, and not a write-ahead log: between two writes the one
+file is all there is, so it can be kept, copied and restored, by a CI cache for example.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, inspect
+
+from reconciler.clock import Clock
+from reconciler.errors import Refused, UsageError
+from reconciler.journal.failures import FOREIGN, damaged, translated
+from reconciler.journal.migrations import STEPS, Step, is_current, migrate, version
+from reconciler.journal.sql import READS_ONLY, SqlJournal, reading
+
+APPLICATION_ID = 0x7265636A
+"""Marks a file as ours, in its header: "recj"."""
+
+PATIENCE = 30.0
+"""Seconds to wait for another process that is writing. A write takes milliseconds."""
+
+# EXTRA syncs the folder too: with FULL, a power cut can still take back the last commit.
+# On macOS a sync that is not a full one ends in the cache of the drive.
+_CONNECTED = "PRAGMA synchronous = EXTRA; PRAGMA fullfsync = ON; PRAGMA foreign_keys = ON;"
+
+
+def open_file(
+    path: Path, clock: Clock, *, steps: Sequence[Step] = STEPS, patience: float = PATIENCE
+) -> SqlJournal:
+    """Open the journal in a file; make it, or bring it to the version that `steps` lead to.
+
+    Errors as for `reconciler.journal.opening.open_journal`.
+    """
+    name = str(path)
+    _make_file(path)
+    engine = engine_of(path, patience)
+    with translated(name):
+        is_new = _prepare(engine, name, steps, clock)
+    return SqlJournal(engine, clock, name, is_new=is_new)
+
+
+def engine_of(path: Path, patience: float = PATIENCE) -> Engine:
+    """Return what makes connections to a file that is there; it never makes the file.
+
+    Each transaction has a connection of its own, so that none writes to a file that was replaced meanwhile.
+    A transaction waits for the right to write before it reads, unless it is one of `reading(engine)`.
+    """
+    engine = create_engine(
+        "sqlite://", creator=lambda: _connect(path, patience), poolclass=NullPool, hide_parameters=True
+    )
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _connect(path: Path, patience: float) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw",
+        uri=True,
+        timeout=patience,
+        isolation_level=None,  # transactions begin in `_begin`, and nowhere else
+        check_same_thread=False,
+    )
+    try:
+        connection.executescript(_CONNECTED)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _begin(connection: Connection) -> None:
+    reads_only = connection.get_execution_options().get(READS_ONLY)
+    connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+
+
+def _prepare(engine: Engine, name: str, steps: Sequence[Step], clock: Clock) -> bool:
+    """Make the file a journal of the current version; tell whether it held nothing before."""
+    with reading(engine).begin() as connection:
+        _recognise(connection, name)
+        if is_current(connection, name, steps):  # so that a file that may only be read can be read
+            return False
+    with engine.begin() as connection:
+        found = version(connection)
+        if not is_current(connection, name, steps):  # another process may have been faster
+            connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+            migrate(connection, steps, clock.now())
+        return found == 0
+
+
+def _recognise(connection: Connection, name: str) -> None:
+    """Return if the file is a sound journal, or holds nothing at all."""
+    marked = connection.exec_driver_sql("PRAGMA application_id").scalar() == APPLICATION_ID
+    if not marked and inspect(connection).get_table_names():
+        raise UsageError(f"journal {name} {FOREIGN}")
+    sound = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar() == "ok"
+    if not sound or (marked and version(connection) == 0):
+        raise damaged(name)
+
+
+def _make_file(path: Path) -> None:
+    """Make an empty file that only this user can read, and its folder, unless they are there."""
+    try:
+        if not path.exists():
+            _make_folder(path.parent)
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise Refused(
+            f"journal {path} cannot be made: {error.strerror}: {error.filename}; without it nothing is "
+            f"sent. Look at its path and at the rights on its folder"
+        ) from error
+
+
+def _make_folder(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    _sync(folder.parent)
+
+
+def _sync(folder: Path) -> None:
+    """Return once a power cut can no longer take away what was made in the folder."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

@@ -1,0 +1,30 @@
+"""Short ways to say what is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reconciler.journal.ledger import Delivery, Ledger, Shipment, Standing
+
+ACCOUNT = "acme.expoints.nl"
+SEED = "customer_seeds.smoke"
+
+
+def delivery(customer: str, standing: Standing = Standing.INTENDED, batch: int = 0) -> Delivery:
+    """One delivery of round 1 that is only told apart by its customer."""
+    return Delivery(customer, f"{customer}-box", f"{customer}-v1", standing, 2, batch, 0.0, "1")
+
+
+def shipment(*customers: str, round: str = "1", account: str = ACCOUNT, seed: str = SEED) -> Shipment:
+    """A request for some customers."""
+    resolved = {"EndDate": "2026-10-01T00:00:00+02:00"}
+    return Shipment(account, seed, round, [delivery(customer) for customer in customers], resolved)
+
+
+def standings(ledger: Ledger) -> dict[str, Standing]:
+    """Return how each customer of the seed stands."""
+    return {d.customer: d.standing for d in ledger.deliveries(ACCOUNT, SEED)}
+
+
+def batches(deliveries: Sequence[Delivery]) -> list[int]:
+    return [delivery.batch for delivery in deliveries]

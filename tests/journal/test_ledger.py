@@ -1,0 +1,174 @@
+"""What every journal promises to sending, whatever holds it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from reconciler.errors import Refused
+from reconciler.journal.ledger import Standing
+from reconciler.journal.opening import Journal
+from tests.clock import FakeClock
+
+from .conftest import Reopen
+from .shipments import ACCOUNT, SEED, batches, delivery, shipment, standings
+
+SETTLED = [Standing.SENT, Standing.FOUND]
+OPEN = [Standing.INTENDED, Standing.IN_DOUBT]
+UNSENT = [Standing.NOT_SENT, Standing.REFUSED]
+
+
+def test_a_new_journal_knows_nothing(journal: Journal) -> None:
+    assert journal.is_new
+    assert journal.deliveries(ACCOUNT, SEED) == ()
+    assert not journal.knows_mailbox(ACCOUNT, "ann-box")
+
+
+def test_an_intent_is_told_as_it_was_written(journal: Journal, clock: FakeClock) -> None:
+    number = journal.intend(shipment("ann"))
+    assert journal.deliveries(ACCOUNT, SEED) == (replace(delivery("ann"), batch=number, at=clock.now()),)
+
+
+def test_each_batch_has_a_number_of_its_own(journal: Journal) -> None:
+    assert len({journal.intend(shipment(customer)) for customer in ("ann", "bob", "cas")}) == 3
+
+
+def test_a_batch_without_a_conclusion_stays_intended(journal: Journal, reopen: Reopen) -> None:
+    journal.intend(shipment("ann", "bob"))
+    again = reopen()
+    assert not again.is_new
+    assert standings(again) == {"ann": Standing.INTENDED, "bob": Standing.INTENDED}
+
+
+def test_a_conclusion_holds_for_every_delivery_of_its_batch_only(journal: Journal) -> None:
+    journal.intend(shipment("ann"))
+    journal.conclude(journal.intend(shipment("bob", "cas")), Standing.SENT)
+    assert standings(journal) == {"ann": Standing.INTENDED, "bob": Standing.SENT, "cas": Standing.SENT}
+
+
+def test_one_delivery_can_end_otherwise_than_its_batch(journal: Journal) -> None:
+    number = journal.intend(shipment("ann", "bob"))
+    journal.conclude(number, Standing.IN_DOUBT, "no answer")
+    journal.conclude_delivery(number, "bob", Standing.NOT_SENT, "nobody came")
+    told = {d.customer: (d.standing, d.note) for d in journal.deliveries(ACCOUNT, SEED)}
+    assert told == {"ann": (Standing.IN_DOUBT, "no answer"), "bob": (Standing.NOT_SENT, "nobody came")}
+
+
+def test_the_latest_conclusion_counts_and_the_time_stays_that_of_the_intent(
+    journal: Journal, clock: FakeClock
+) -> None:
+    written = clock.now()
+    number = journal.intend(shipment("ann"))
+    clock.sleep(600)
+    journal.conclude(number, Standing.IN_DOUBT)
+    journal.conclude(number, Standing.SENT)
+    [told] = journal.deliveries(ACCOUNT, SEED)
+    assert (told.standing, told.at) == (Standing.SENT, written)
+
+
+def test_what_was_never_intended_cannot_be_concluded(journal: Journal) -> None:
+    number = journal.intend(shipment("ann"))
+    with pytest.raises(LookupError):
+        journal.conclude(number + 1, Standing.SENT)
+    with pytest.raises(LookupError):
+        journal.conclude_delivery(number, "bob", Standing.SENT)
+    assert standings(journal) == {"ann": Standing.INTENDED}
+
+
+def test_accounts_seeds_and_rounds_are_apart(journal: Journal) -> None:
+    journal.intend(shipment("ann"))
+    journal.intend(shipment("ann", account="other.expoints.nl"))
+    journal.intend(shipment("ann", seed="customer_seeds.other"))
+    journal.intend(shipment("ann", round="2"))
+    assert [d.round for d in journal.deliveries(ACCOUNT, SEED)] == ["1", "2"]
+
+
+def test_a_mailbox_is_known_once_anything_was_written_of_it(journal: Journal) -> None:
+    journal.conclude(journal.intend(shipment("ann")), Standing.NOT_SENT)
+    journal.record_found(ACCOUNT, SEED, "1", [delivery("bob")])
+    known = [journal.knows_mailbox(ACCOUNT, f"{name}-box") for name in ("ann", "bob", "cas")]
+    assert known == [True, True, False]
+    assert not journal.knows_mailbox("other.expoints.nl", "ann-box")
+
+
+@pytest.mark.parametrize("standing", [*OPEN, *SETTLED])
+def test_a_customer_that_may_have_been_mailed_is_not_intended_again(
+    journal: Journal, standing: Standing
+) -> None:
+    number = journal.intend(shipment("ann"))
+    journal.conclude(number, standing)
+    with pytest.raises(Refused, match=rf"smoke, round 1: 1 of 2 .*batch {number} in the journal"):
+        journal.intend(shipment("bob", "ann"))
+    assert standings(journal) == {"ann": standing}
+
+
+@pytest.mark.parametrize("standing", UNSENT)
+def test_a_customer_that_provably_was_not_mailed_is_simply_tried_again(
+    journal: Journal, standing: Standing
+) -> None:
+    journal.conclude(journal.intend(shipment("ann")), standing)
+    number = journal.intend(shipment("ann"))
+    assert batches(journal.deliveries(ACCOUNT, SEED)) == [number]
+
+
+@pytest.mark.parametrize("standing", SETTLED)
+def test_a_settled_batch_is_repeated_on_purpose_and_only_once(journal: Journal, standing: Standing) -> None:
+    first = journal.intend(shipment("ann"))
+    journal.conclude(first, standing)
+    second = journal.intend(shipment("ann"), again={first})
+    journal.conclude(second, Standing.SENT)
+    with pytest.raises(Refused, match="at the same time"):
+        journal.intend(shipment("ann"), again={first})
+    assert batches(journal.deliveries(ACCOUNT, SEED)) == [second]
+
+
+@pytest.mark.parametrize("standing", OPEN)
+def test_an_open_batch_is_not_even_repeated_on_purpose(journal: Journal, standing: Standing) -> None:
+    number = journal.intend(shipment("ann"))
+    journal.conclude(number, standing)
+    with pytest.raises(Refused, match="in doubt"):
+        journal.intend(shipment("ann"), again={number})
+
+
+def test_a_late_answer_to_an_older_batch_still_holds(journal: Journal) -> None:
+    first = journal.intend(shipment("ann"))
+    journal.conclude(first, Standing.NOT_SENT, "nobody came in ten minutes")
+    journal.conclude(journal.intend(shipment("ann")), Standing.REFUSED)
+    journal.conclude(first, Standing.SENT, "the answer came late")
+    assert batches(journal.deliveries(ACCOUNT, SEED)) == [first]
+    with pytest.raises(Refused):
+        journal.intend(shipment("ann"))
+
+
+def test_a_shipment_with_one_customer_twice_is_not_written_at_all(journal: Journal) -> None:
+    with pytest.raises(Refused, match="twice"):
+        journal.intend(shipment("ann", "bob", "ann"))
+    assert standings(journal) == {}
+
+
+def test_what_was_found_is_told_with_what_was_counted(journal: Journal) -> None:
+    journal.record_found(ACCOUNT, SEED, "1", [delivery("ann")])
+    [found] = journal.deliveries(ACCOUNT, SEED)
+    assert (found.standing, found.baseline, found.round) == (Standing.FOUND, 2, "1")
+
+
+@pytest.mark.parametrize("standing", [*OPEN, *SETTLED])
+def test_finding_never_hides_what_may_have_been_mailed(journal: Journal, standing: Standing) -> None:
+    number = journal.intend(shipment("ann"))
+    journal.conclude(number, standing)
+    journal.record_found(ACCOUNT, SEED, "1", [delivery("ann"), delivery("bob")])
+    journal.record_found(ACCOUNT, SEED, "1", [delivery("ann"), delivery("bob")])
+    assert standings(journal) == {"ann": standing, "bob": Standing.FOUND}
+    assert len(journal.deliveries(ACCOUNT, SEED)) == 2
+
+
+def test_a_hash_is_32_digits_and_the_same_after_opening_again(journal: Journal, reopen: Reopen) -> None:
+    hashed = journal.hash("ann@example.com")
+    assert len(bytes.fromhex(hashed)) == 16
+    assert reopen().hash("ann@example.com") == hashed != journal.hash("bob@example.com")
+
+
+def test_closing_twice_is_allowed(journal: Journal) -> None:
+    journal.close()
+    journal.close()

@@ -1,0 +1,56 @@
+"""No address, name or value stands in a journal, and opening one is the only thing that loads a database."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reconciler.errors import Refused
+from reconciler.journal.ledger import Shipment, Standing
+from reconciler.journal.opening import Journal
+
+from .backends import open_at
+from .programs import TOP, heard, started
+from .shipments import ACCOUNT, SEED, delivery
+
+PERSONAL = ["planted@example.com", "Plantagenet", "+31 6 12345678"]
+
+
+def fill(journal: Journal) -> None:
+    """Write down everything that there is to write, of a customer of whom everything is personal."""
+    email, name, phone = PERSONAL
+    hashed = replace(
+        delivery(journal.hash(f"{email}#1")), mailbox=journal.hash(email), digest=journal.hash(name + phone)
+    )
+    number = journal.intend(Shipment(ACCOUNT, SEED, "1", [hashed], {"EndDate": "2026-10-01"}))
+    journal.conclude(number, Standing.IN_DOUBT, "no answer")
+    journal.conclude_delivery(number, hashed.customer, Standing.SENT)
+    journal.record_found(ACCOUNT, SEED, "2", [hashed])
+
+
+def test_nothing_personal_is_in_any_byte_even_of_a_half_written_file(sqlite: str) -> None:
+    with open_at(sqlite) as journal:
+        fill(journal)
+    with started("write_half", sqlite) as process:
+        heard(process)
+        files = {file.name: file.read_bytes() for file in Path(sqlite).parent.iterdir()}
+    assert {"journal.db", "journal.db-journal"} <= set(files)
+    assert SEED.encode() in files["journal.db"]  # so what stands there can be seen
+    shown = [planted for planted in PERSONAL if any(planted.encode() in held for held in files.values())]
+    assert shown == []
+
+
+def test_an_error_of_the_database_does_not_show_its_values(sqlite: str) -> None:
+    with open_at(sqlite) as journal, pytest.raises(Refused) as raised:
+        journal.intend(Shipment(ACCOUNT, SEED, "1", [delivery("ann"), delivery("ann")], {}))
+    assert "ann-box" not in f"{raised.value} {raised.value.__cause__}"
+
+
+@pytest.mark.parametrize("module", ["ledger", "repeats", "opening"])
+def test_the_contract_and_the_door_load_no_database(module: str) -> None:
+    program = f"import sys, reconciler.journal.{module}; sys.exit('sqlalchemy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], cwd=TOP, check=False).returncode == 0
