@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .app import create_app
     from .checkmarket import Keys
+    from .expoints import Tokens, approve, revoke_tokens
     from .faults import AnswerLostError, Fault
     from .inventory import take_inventory
     from .server import Server, serve
@@ -25,8 +26,11 @@ _HOMES = {
     "Server": "server",
     "State": "state",
     "StateError": "state",
+    "Tokens": "expoints",
     "Variants": "variants",
+    "approve": "expoints",
     "create_app": "app",
+    "revoke_tokens": "expoints",
     "serve": "server",
     "take_inventory": "inventory",
 }
@@ -39,8 +43,11 @@ __all__ = [
     "Server",
     "State",
     "StateError",
+    "Tokens",
     "Variants",
+    "approve",
     "create_app",
+    "revoke_tokens",
     "serve",
     "take_inventory",
 ]

@@ -11,6 +11,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from .checkmarket import Keys, checkmarket_part
+from .expoints import Tokens, expoints_part
 from .faults import Fault, Faults
 from .recorder import Recorder
 from .state import State
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 _ANY_KEY = Keys()
+_ANY_TOKEN = Tokens()
 _DEFAULT_VARIANTS = Variants()
 
 
@@ -29,17 +31,19 @@ def create_app(
     faults: Sequence[Fault] = (),
     *,
     keys: Keys = _ANY_KEY,
+    tokens: Tokens = _ANY_TOKEN,
     clock: Callable[[], float] = time.time,
     sleep: Callable[[float], None] = time.sleep,
 ) -> WSGIApplication:
     """Return the sandbox over a state, for any WSGI server or client.
 
-    `clock` gives the time in seconds since 1970, for caches, delays and time stamps; `sleep` waits out a
-    delay fault.
+    `keys` and `tokens` say who may call the one part and the other. `clock` gives the time in seconds since
+    1970, for caches, delays and time stamps; `sleep` waits out a delay fault.
     """
     flask = Flask("reconciler.sandbox", static_folder=None)
     flask.url_map.strict_slashes = False
     flask.register_blueprint(checkmarket_part(state, variants, keys, clock))
+    flask.register_blueprint(expoints_part(state, variants, tokens, clock))
     for status in (404, 405):
         flask.register_error_handler(status, _no_route)
     return Recorder(Faults(_any_case(flask.wsgi_app), faults, sleep), state, clock)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Recorder:
-    """A WSGI layer that adds every request to the state's log: no headers, for these hold keys."""
+    """A WSGI layer that logs every request in the state, but no headers and bodies that hold secrets."""
 
     def __init__(self, app: WSGIApplication, state: State, clock: Callable[[], float]) -> None:
         self._app = app
@@ -49,7 +49,13 @@ def _request(environ: WSGIEnvironment, at: float, body: bytes, status: int | Non
         method=environ["REQUEST_METHOD"],
         path=environ["PATH_INFO"],
         query=environ.get("QUERY_STRING", ""),
-        body=body.decode("utf-8", "replace"),
+        body=body.decode("utf-8", "replace") if _may_be_kept(environ) else "",
         status=status,
         fault=environ.get(FAULT),
     )
+
+
+def _may_be_kept(environ: WSGIEnvironment) -> bool:
+    """Say whether a body is no request for a token, whatever its path and form."""
+    is_form = "form" in environ.get("CONTENT_TYPE", "").lower()
+    return not is_form and not environ["PATH_INFO"].rstrip("/").lower().endswith("token")

@@ -1,4 +1,4 @@
-"""What a fresh sandbox holds: an account with a few configurations and surveys that somebody made by hand."""
+"""What a fresh sandbox holds: an account with configurations and surveys, a tenant with some customers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from typing import Any, Final
 
 CONFIGS: Final = "checkmarket.import_configs"
 SURVEYS: Final = "checkmarket.surveys"
+COLUMNS: Final = "expoints.columns"
+BATCHES: Final = "expoints.batches"
+CUSTOMERS: Final = "expoints.customers"
+OPT_OUTS: Final = "expoints.opt_outs"
 MAILS: Final = "expoints.mails"
 
 # 15 January 2024: long before any clock that a test sets, so that what is seeded is never "just created".
@@ -19,6 +23,30 @@ def stored_config(members: dict[str, Any], created_at: float = _CREATED_AT) -> d
     first; `CreatedAt` is in seconds since 1970.
     """
     return {"Config": members, "Extras": None, "CreatedAt": created_at}
+
+
+def stored_customer(members: dict[str, Any], created_at: float = _CREATED_AT) -> dict[str, Any]:
+    """Return a customer as the state keeps it: every member, with what is true of one that says nothing.
+
+    Times are in seconds since 1970. `State` is waiting, approved, locked, fault, opted-out or finished;
+    `NotBefore` is when an approved one is mailed.
+    """
+    silent: dict[str, Any] = {
+        "BatchId": None,
+        "Email": None,
+        "PhoneNumber": None,
+        "SendDate": None,
+        "TransactionDate": created_at,
+        "EndDate": None,
+        "Priority": 0,
+        "PreviousId": None,
+        "Data": [],
+        "IsTest": False,
+        "IsConcept": False,
+        "State": "waiting",
+        "NotBefore": None,
+    }
+    return {**silent, **members, "CreatedAt": created_at}
 
 
 def _survey(title: str, status: int, language: str) -> dict[str, Any]:
@@ -80,6 +108,16 @@ _OLD_CAMPAIGN: Final[dict[str, Any]] = {
     "UpdateTypeId": 1,
 }
 
+
+def _column(name: str, display_name: str, *, required: bool, archived: bool = False) -> dict[str, Any]:
+    return {"Required": required, "Archived": archived, "Name": name, "DisplayName": display_name}
+
+
+def _invited(email: str, state: str = "approved") -> dict[str, Any]:
+    """Return a real customer, who was mailed long ago and is in every report."""
+    return stored_customer({"Email": email, "State": state, "NotBefore": _CREATED_AT})
+
+
 # Survey status 2 is live, 4 is closed. Two surveys share a title, for titles are nowhere said to be unique.
 STARTING_POINT: Final[dict[str, dict[int | str, dict[str, Any]]]] = {
     CONFIGS: {
@@ -96,4 +134,21 @@ STARTING_POINT: Final[dict[str, dict[int | str, dict[str, Any]]]] = {
         4720: _survey("Event feedback", 2, "nl"),
         4721: _survey("Event feedback", 2, "nl"),
     },
+    # Those of the vendor's example (customer/add page), of which fewer are required here, and an old one.
+    COLUMNS: {
+        13: _column("Region", "Region (until 2022)", required=True, archived=True),
+        14: _column("Gender_customer", "Gender customer", required=True),
+        15: _column("First_name_customer", "First name customer", required=True),
+        16: _column("Family_name_customer", "Family_name_customer", required=True),
+        18: _column("Business Unit", "BU", required=True),
+        19: _column("ProductNumber", "Product", required=False),
+        20: _column("EmployeeId", "EmployeeId", required=False),
+    },
+    # A person can be several customers, one a survey (customer/add page).
+    CUSTOMERS: {
+        1001: _invited("anna.devries@example.com", "finished"),
+        1002: _invited("anna.devries@example.com"),
+        1003: _invited("bram.jansen@example.com"),
+    },
+    OPT_OUTS: {1: {"Email": "optedout@example.com", "OptOutDate": _CREATED_AT, "IsTest": False}},
 }

@@ -1,4 +1,4 @@
-"""What is unknown about the vendor's server: each field is one open question, with its plausible answers."""
+"""What is unknown about the vendors' servers: each field is one open question, with its plausible answers."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Members = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variants:
-    """One answer to each question that the vendor's pages leave open; all are plausible, none is known.
+    """One answer to each question that the vendors' pages leave open; all are plausible, none is known.
 
     Where the pages do say something (reset by omission, 25 rows a page, 200 with `Succeeded: false`), there
     is no variant: the emulator always does it. A value that is none of the plausible ones is a
     `ValueError`.
     """
 
-    # Lists.
+    # CheckMarket: lists.
     listing: Annotated[Listing, "how the list of import configurations pages; see clamp_at"] = "paged"
     surveys_listing: Annotated[Listing, "how the list of surveys pages"] = "paged"
     clamp_at: Annotated[int, "the rows to which a clamped list lowers `top`"] = 50
@@ -34,12 +34,12 @@ class Variants:
     filter: Annotated[bool, "whether a list obeys `filter` or ignores it"] = True
     survey_id_member: Annotated[Literal["Id", "SurveyId"], "the name of a survey's id in answers"] = "Id"
 
-    # The form of values in answers.
+    # CheckMarket: the form of values in answers.
     false_and_zero: Annotated[Literal["shown", "omitted"], "whether false and 0 count as empty"] = "shown"
     times: Annotated[Literal["long", "seconds", "short"], "09:00:00.0000000, 09:00:00 or 09:00"] = "long"
     mappings_order: Annotated[Literal["as-sent", "reversed"], "the order of ColumnMappings"] = "as-sent"
 
-    # What a write stores.
+    # CheckMarket: what a write stores.
     null_in_put: Annotated[Literal["like-omission", "stored-null"], "what an explicit null does"] = (
         "like-omission"
     )
@@ -64,7 +64,7 @@ class Variants:
     case_sensitive_names: Annotated[bool, "whether names or titles can differ in case only"] = True
     linked_survey: Annotated[Literal["any", "open"], "whether a closed survey can be linked to"] = "any"
 
-    # Other answers.
+    # CheckMarket: other answers.
     unknown_id: Annotated[Literal["404", "refused"], "404, or 200 with Succeeded false"] = "404"
     hidden: Annotated[Literal["404-by-id", "readable-by-id"], "what a non-reusable one is by id"] = (
         "404-by-id"
@@ -73,12 +73,107 @@ class Variants:
     error_body: Annotated[Literal["object", "string"], "the form of `Data` in an error"] = "object"
     bad_key: Annotated[Literal["401", "403"], "the status for a missing or wrong key"] = "401"
 
-    # Time and allowance.
+    # CheckMarket: time and allowance.
     read_cache_seconds: Annotated[float, "for how long an address answers what it answered before"] = 0.0
     appears_after_seconds: Annotated[float, "for how long a new configuration cannot be read"] = 0.0
     requests_per_minute: Annotated[int | None, "the account's allowance in a calendar minute"] = None
     requests_per_day: Annotated[int | None, "the account's allowance in a calendar day"] = None
     retry_after: Annotated[Literal["header", "none"], "whether a 429 has a Retry-After header"] = "header"
+
+    # Expoints: tokens and lists.
+    token_seconds: Annotated[float, "for how long a token is good"] = 3600.0
+    expires_in: Annotated[Literal["number", "string"], "the type of a token's lifetime"] = "number"
+    scope_required: Annotated[bool, "whether a token is refused to whoever names no scope"] = True
+    statuses: Annotated[
+        Literal["english", "dutch"], "the tenant's own codes and names of customer statuses"
+    ] = "english"
+    waiting_status: Annotated[
+        Literal["own", "initial"],
+        "the status of a customer that waits for approval: one of its own, or initial",
+    ] = "own"
+    twin_columns: Annotated[bool, "whether two columns can have one name"] = False
+    customer_rows: Annotated[
+        Literal["whole", "thin"], "whether a listed customer is whole, or only Id and AccessKey"
+    ] = "whole"
+    limit_over_100: Annotated[Literal["clamped", "refused"], "what a Limit over the maximum does"] = "clamped"
+    last_cursor: Annotated[
+        Literal["null", "absent", "empty", "empty-page"],
+        "NextCursor of the last page: null, left out, an empty text, or one that leads to an empty page",
+    ] = "null"
+    address_filter: Annotated[
+        Literal["exact", "contains", "ignored"], "how EmailAddresses are compared, if they are read at all"
+    ] = "exact"
+    address_case: Annotated[
+        Literal["ignored", "sensitive"], "whether addresses that differ in letter case are two"
+    ] = "ignored"
+    customers_appear_after_seconds: Annotated[
+        float, "for how long a new customer is neither listed nor counted"
+    ] = 0.0
+
+    # Expoints: which customers can be added.
+    data_by_name: Annotated[Literal["accepted", "refused"], "what becomes of data without a column id"] = (
+        "accepted"
+    )
+    id_and_name_differ: Annotated[
+        Literal["id", "name", "refused"], "which one wins where data names two columns"
+    ] = "id"
+    unknown_column: Annotated[
+        Literal["refused", "ignored"], "what becomes of data for a column that the tenant does not have"
+    ] = "refused"
+    archived_column: Annotated[
+        Literal["refused", "accepted"], "what becomes of data for an archived column"
+    ] = "refused"
+    archived_required: Annotated[
+        Literal["not-needed", "needed"], "whether an archived column can still be required"
+    ] = "not-needed"
+    empty_required: Annotated[
+        Literal["refused", "accepted"], "whether an empty value counts as missing from a required column"
+    ] = "refused"
+    unknown_previous: Annotated[
+        Literal["refused", "ignored"], "what becomes of a PreviousId that no customer has"
+    ] = "refused"
+    invalid_customer: Annotated[
+        Literal["refuses-batch", "dropped"],
+        "whether one customer that is not valid fails the call, or is silently left out",
+    ] = "refuses-batch"
+    duplicate_emails: Annotated[
+        Literal["refused", "dropped"],
+        "whether a second customer of one address fails the call, or is silently left out",
+    ] = "refused"
+    concept: Annotated[
+        Literal["accepted", "refused"], "what IsConcept does where the tenant has no concept questionnaire"
+    ] = "accepted"
+    over_200: Annotated[Literal["accepted", "refused"], "whether the advice of 200 customers is a limit"] = (
+        "accepted"
+    )
+
+    # Expoints: who is mailed, and when.
+    plus_addresses: Annotated[Literal["accepted", "fault"], "whether an address with + is valid"] = "accepted"
+    opted_out: Annotated[Literal["unmailed", "mailed"], "whether an address that opted out is mailed"] = (
+        "unmailed"
+    )
+    phone_numbers: Annotated[
+        Literal["ignored", "texted"], "whether a PhoneNumber gets a text message, beside the mail"
+    ] = "ignored"
+    portal_batch: Annotated[Literal["unmailed", "mailed"], "whether a batch of type portal is mailed"] = (
+        "unmailed"
+    )
+    missing_offset: Annotated[
+        Literal["local", "utc"], "what a time without an offset means: Europe/Amsterdam, or UTC"
+    ] = "local"
+    send_time_offset: Annotated[
+        Literal["converted", "ignored"],
+        "whether SendTime is first converted to Europe/Amsterdam, or its clock time taken as it is written",
+    ] = "converted"
+
+    # Expoints: answers.
+    add_answer: Annotated[
+        Literal["empty", "null", "batch-id", "customer-ids", "text", "true"],
+        "the body of the 200 that says customers were added",
+    ] = "empty"
+    refusal_body: Annotated[
+        Literal["model-state", "message", "text", "html"], "the form of what a 400 says"
+    ] = "model-state"
 
     def __post_init__(self) -> None:
         for name, question in _questions().items():
