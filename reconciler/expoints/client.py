@@ -1,0 +1,311 @@
+"""Customers of an Expoints tenant over its external API, version 3: looked up, counted, and added.
+
+Sources, here and in `answers`: D, a page of documentation.expoints.nl, named by the last part of its address;
+C, the code or docs of a public client; I, inferred from these or from ASP.NET; U, unknown, so that every
+plausible form is accepted.
+
+Three things are the same for every call. The token goes with each request (C: `Authorization: Bearer`), and
+a 401 is answered once with a new one. Test records are always asked for: without `IncludeTestRecords` they
+are left out (D: GET-api-v3-customer), and a test batch would look as if it had never arrived. Addresses
+stand in queries and bodies only, which no message and no log shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from http import HTTPStatus
+from typing import TypeVar
+from urllib.parse import quote
+
+from reconciler.clock import Clock
+from reconciler.engine.inventory import Each, one_by_one
+from reconciler.engine.kind import Json
+from reconciler.errors import ApiError, BadAnswer, Forbidden, Unauthorised
+from reconciler.expoints.answers import (
+    BEARER,
+    is_ours_to_judge,
+    number,
+    personal_values,
+    retold,
+    rows,
+    shown,
+    taken,
+    whole_list,
+)
+from reconciler.expoints.token import ClientCredentials, ClientLogin, GivenToken, Tokens
+from reconciler.http import (
+    USUAL_BOUNDS,
+    Answer,
+    Api,
+    Bounds,
+    Dialect,
+    Exchange,
+    QueryValue,
+    Secret,
+    Transport,
+)
+
+_COLUMNS = "/external/api/v3/customerdatacolumn"
+_STATUSES = "/external/api/v3/customer/getcustomerstatuses"
+_CUSTOMERS = "/external/api/v3/customer"
+_COUNT = "/external/api/v3/customer/count"
+_OPT_OUTS = "/external/api/v3/customer/getoptouts"
+_ADD = "/external/api/v3/customer/add"
+
+_ADDRESSES = "EmailAddresses"
+_WITH_TESTS: Mapping[str, QueryValue] = {"IncludeTestRecords": True}
+_PAGE_ROWS = 100  # the maximum, and the default too (D: GET-api-v3-customer)
+_LONGEST_QUERY = 1_800  # of the 2,048 characters that IIS takes unless it is told otherwise (I)
+
+# Capitals mean the same (RFC 9110, 7.6.1). What is sent as a header is masked where an answer repeats it, and
+# the small word is too common for that.
+_UNKEPT = {"Connection": Secret("CLOSE")}
+
+Result = TypeVar("Result")
+Headers = Mapping[str, Secret]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column that the tenant keeps about its customers (D: GET-api-v3-customerdatacolumn)."""
+
+    id: int
+    name: str
+    display_name: str
+    required: bool
+    archived: bool
+
+
+class Customers:
+    """The customers of one tenant. Safe for use by many threads at once; nothing is remembered.
+
+    `reading` carries all calls but `add`, which goes over `posting`: an `Api` that keeps no connection, so
+    that every attempt has its own. On a kept one that the server has closed meanwhile, nothing would prove
+    that a batch was not taken. `open_expoints` makes both.
+
+    Errors of every call: `Unauthorised` after a 401 to the second token too, or where no token can be had;
+    the rest of the `ApiError` tree as for `Api`.
+    """
+
+    def __init__(self, reading: Api, posting: Api, tokens: Tokens) -> None:
+        self._reading = reading
+        self._posting = posting
+        self._tokens = tokens
+
+    def columns(self) -> tuple[Column, ...]:
+        """Return every column, archived ones too, in the API's order. Names are not said to be unique (U)."""
+        found = rows(self._read(_COLUMNS), "CustomerDataColumns", f"GET {_COLUMNS}")
+        return tuple(map(_column, found))
+
+    def statuses(self) -> Mapping[int, str]:
+        """Return the name of each status by its code; both are the tenant's own.
+
+        D: GET-api-v3-customer-getcustomerstatuses; U: which there are.
+        """
+        found = rows(self._read(_STATUSES), "Statuses", f"GET {_STATUSES}")
+        return dict(map(_status, found))
+
+    def count(self, emails: Sequence[str], statuses: Sequence[int] = ()) -> int:
+        """Return how many customers have one of the addresses, and one of the statuses if any are given.
+
+        Many addresses take several requests. None at all are the addresses of nobody: no request, and 0.
+        D: GET-api-v3-customer-count; I: repeated keys stand for a list. U: whether addresses match exactly.
+        Raises `ValueError` for a blank address, which would be no filter at all.
+        """
+        also: Mapping[str, QueryValue] = {"Statuses": list(statuses)} if statuses else {}
+        return sum(self._count({**query, **also}) for query in _queries(emails))
+
+    def counts_by_address(self, emails: Sequence[str], each: Each = one_by_one) -> Mapping[str, int]:
+        """Return how many customers each address has, by the address as it was given: one request each.
+
+        `each` makes the requests, several at a time if it can. Otherwise as for `count`.
+        """
+        addresses = list(dict.fromkeys(emails))
+        counts = each(lambda address: self.count([address]), addresses, "Counting customers")
+        return dict(zip(addresses, counts, strict=True))
+
+    def opted_out(self, emails: Sequence[str]) -> frozenset[str]:
+        """Return those of the addresses that want no more mail, as they were given.
+
+        D: GET-api-v3-customer-getoptouts cannot be asked for addresses, so every opt-out is read. U: whether
+        letter case matters; here it does not, so that rather too many are found. Opt-outs by data alone
+        have no address and are passed over.
+        """
+        if not emails:
+            return frozenset()
+        gone = {_mailbox(row.get("Email")) for row in self._list(_OPT_OUTS, "OptOuts", _WITH_TESTS)}
+        return frozenset(email for email in emails if _mailbox(email) in gone)
+
+    def customers(self, emails: Sequence[str]) -> Sequence[Mapping[str, Json]]:
+        """Return the customers of these addresses, as whole as the API lists them; otherwise as for `count`.
+
+        C: a row has `Id` and `AccessKey`; the rest is not documented (U). It holds personal data.
+        """
+        return [row for query in _queries(emails) for row in self._list(_CUSTOMERS, "Customers", query)]
+
+    def add(self, batch: Mapping[str, Json]) -> str:
+        """Add a batch, which mails its customers; return what the API says: opaque, short, masked.
+
+        Not idempotent, and without a key by which the API could know a batch again (D:
+        POST-api-v3-customer-add). Only what provably was not taken is sent again: an attempt without a
+        connection, a 429, and once a 401, after a new token.
+
+        Raises `NoAnswer`, and nothing else, where the batch may have been taken. Any other error means that
+        nothing of it was: `Declined` and `Forbidden` for its content and its sender, `Unauthorised`,
+        `Unreachable`, or `BadAnswer` from the token host.
+        """
+        answer = self._admitted(
+            lambda headers: self._posting.request("POST", _ADD, json=dict(batch), headers=headers)
+        )
+        return taken(answer, personal_values(batch))
+
+    def _count(self, query: Mapping[str, QueryValue]) -> int:
+        return number(self._read(_COUNT, query), "CustomerCount", f"GET {_COUNT}")
+
+    def _list(self, path: str, name: str, query: Mapping[str, QueryValue]) -> Sequence[Mapping[str, Json]]:
+        """Return the rows of all pages."""
+
+        def read(cursor: str | None) -> object:
+            onwards = {} if cursor is None else {"Cursor": cursor}
+            return self._read(path, {**query, "Limit": _PAGE_ROWS, **onwards})
+
+        return whole_list(read, name, f"GET {path}")
+
+    def _read(self, path: str, query: Mapping[str, QueryValue] | None = None) -> object:
+        """Return the document that the API answers with."""
+        return self._admitted(
+            lambda headers: self._reading.request("GET", path, params=query, headers=headers).json()
+        )
+
+    def _admitted(self, send: Callable[[Headers], Result]) -> Result:
+        """Send with a token; after a 401, which proves that nothing was taken, once more with another."""
+        token = self._tokens.current()
+        try:
+            return _with(token, send)
+        except Unauthorised:
+            return _with(self._tokens.renewed(token), send)
+
+
+def _with(token: Secret, send: Callable[[Headers], Result]) -> Result:
+    try:
+        return send({"Authorization": Secret(f"{BEARER}{token.value}")})
+    except ApiError as error:
+        raise retold(error, token) from None
+
+
+def _column(row: Mapping[str, Json]) -> Column:
+    """Read a column leniently: what it says beside id and name may be missing."""
+    id, name, display_name = row.get("Id"), row.get("Name"), row.get("DisplayName")
+    if type(id) is not int or not isinstance(name, str):
+        raise BadAnswer(f"GET {_COLUMNS}: a column has no number Id or no text Name. It cannot be trusted.")
+    return Column(
+        id,
+        name,
+        display_name if isinstance(display_name, str) else name,
+        required=row.get("Required") is True,
+        archived=row.get("Archived") is True,
+    )
+
+
+def _status(row: Mapping[str, Json]) -> tuple[int, str]:
+    code, name = row.get("StatusCode"), row.get("StatusName")
+    if type(code) is not int or not isinstance(name, str):
+        raise BadAnswer(f"GET {_STATUSES}: a status has no number StatusCode or no text StatusName.")
+    return code, name
+
+
+def _mailbox(email: Json) -> str | None:
+    return email.strip().casefold() if isinstance(email, str) else None
+
+
+def _queries(emails: Iterable[str]) -> Iterator[Mapping[str, QueryValue]]:
+    """Yield queries that together ask for every address once, none too long to be taken."""
+    portion: list[str] = []
+    for email in dict.fromkeys(emails):
+        if not email.strip():
+            raise ValueError("a blank address would ask for every customer of the tenant")
+        if portion and _length([*portion, email]) > _LONGEST_QUERY:
+            yield {**_WITH_TESTS, _ADDRESSES: portion}
+            portion = []
+        portion.append(email)
+    if portion:
+        yield {**_WITH_TESTS, _ADDRESSES: portion}
+
+
+def _length(emails: Iterable[str]) -> int:
+    return sum(len(f"&{_ADDRESSES}={quote(email, safe='')}") for email in emails)
+
+
+@contextmanager
+def open_expoints(
+    url: str,
+    login: Secret | ClientLogin,
+    *,
+    credentials: str = "`token` or `oauth` of the target",
+    bounds: Bounds = USUAL_BOUNDS,
+    clock: Clock | None = None,
+    transport: Transport | None = None,
+    trusted_hosts: str = "",
+    on_request: Callable[[Exchange], None] = lambda _: None,
+) -> Iterator[Customers]:
+    """Open a tenant, such as https://acme.expoints.nl; its connections are closed at the end of the `with`.
+
+    `login` is a token, or client credentials that get one. `credentials` says in messages where they are set.
+    A `transport` carries everything, the requests for a token too. The allowance of a minute is divided
+    between reading and adding, each with a place at least. The rest is as for `Api`.
+    """
+    api = partial(
+        Api, url, clock=clock, transport=transport, trusted_hosts=trusted_hosts, on_request=on_request
+    )
+    reads, posts = _divided(bounds)
+    with ExitStack() as stack:
+        reading = stack.enter_context(api(bounds=reads, dialect=_reading(credentials)))
+        posting = stack.enter_context(api(bounds=posts, dialect=_posting(credentials), headers=_UNKEPT))
+        if isinstance(login, Secret):
+            tokens: Tokens = GivenToken(login, credentials)
+        else:
+            tokens = stack.enter_context(
+                ClientCredentials(
+                    login,
+                    whereabouts=credentials,
+                    bounds=bounds,
+                    clock=clock,
+                    transport=transport,
+                    trusted_hosts=trusted_hosts,
+                    on_request=on_request,
+                )
+            )
+        yield Customers(reading, posting, tokens)
+
+
+def _divided(bounds: Bounds) -> tuple[Bounds, Bounds]:
+    """Return the bounds of reading and of adding, for each keeps its pace by itself; adding is rare."""
+    whole = bounds.requests_per_minute
+    if whole is None:
+        return bounds, bounds
+    posts = max(1, whole // 10)
+    reads = max(1, whole - posts)
+    return replace(bounds, requests_per_minute=reads), replace(bounds, requests_per_minute=posts)
+
+
+def _reading(credentials: str) -> Dialect:
+    return Dialect(complaint=shown, hints=_hints(credentials))
+
+
+def _posting(credentials: str) -> Dialect:
+    """Return the dialect in which an answer to a batch arrives whole, for who knows what was in the batch."""
+    return Dialect(status=_status_to_act_on, complaint=lambda _: "", hints=_hints(credentials))
+
+
+def _status_to_act_on(answer: Answer) -> int:
+    return HTTPStatus.OK if is_ours_to_judge(answer) else answer.status
+
+
+def _hints(credentials: str) -> Mapping[type[ApiError], str]:
+    return {
+        Unauthorised: f"Check {credentials}: the API does not accept the token.",
+        Forbidden: f"Check {credentials}: the API knows the token, but does not let it do this.",
+    }

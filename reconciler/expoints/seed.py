@@ -1,0 +1,123 @@
+"""A customer seed as the files declare it, on one target: all that planning and sending need to know of it.
+
+Members stand under the names of the API's `ImportCustomersRequest` and `ImportCustomer` (vendor page
+POST-api-v3-customer-add). Dates and times stand as they were written: they are resolved when a run starts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import TypeAlias
+
+from reconciler.engine.kind import Json
+from reconciler.problems import Place
+
+
+class Send(StrEnum):
+    """When a seed is sent."""
+
+    ONCE = "once"
+    """Each customer once a round, whatever changes."""
+    ON_CHANGE = "on_change"
+    """Again where the content of a customer, or of the batch, has changed."""
+    BY_HAND = "by_hand"
+    """Only by `seeds send`."""
+
+
+class MomentKind(StrEnum):
+    """What a moment is for, which decides what a missing half means."""
+
+    DATE = "date"
+    TIME_OF_DAY = "time of day"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A date or time as it was written: `today`, `+21d`, `2026-12-01`, `2026-12-01T09:30`, `11:30`."""
+
+    text: str
+    kind: MomentKind
+
+    def __str__(self) -> str:
+        return self.text
+
+
+Value: TypeAlias = "Json | Moment"
+"""A member of a batch or customer: plain, or a moment still to be resolved."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataItem:
+    """One value of a customer's data, for the column with that name (`str`) or id (`int`)."""
+
+    column: str | int
+    value: str = field(repr=False)
+    place: Place
+    encryption: tuple[str, str] | None = field(default=None, repr=False)
+    """Certificate thumbprint and encryption key of a value that is already encrypted."""
+
+
+@dataclass(frozen=True)
+class SeedCustomer:
+    """One customer of a seed: one survey to one mailbox."""
+
+    place: Place
+    email: str = field(repr=False)
+    members: Mapping[str, Value] = field(repr=False)
+    """Every other declared member but `Email` and `Data`: `SendDate`, `Priority`, `Answers`, …"""
+    data: tuple[DataItem, ...] = field(repr=False)
+
+    @property
+    def mailbox(self) -> str:
+        """The address in the form in which two spellings of it are one."""
+        return self.email.strip().casefold()
+
+    @cached_property
+    def digest(self) -> str:
+        """A fingerprint of the declared content; the order of its data means nothing."""
+        data = sorted([str(i.column), i.value, i.encryption or ()] for i in self.data)
+        return digest_of([self.email, _plain(self.members), data])
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A declared test batch on one target."""
+
+    key: str
+    """`customer_seeds.onboarding-smoke`."""
+    place: Place
+    customers: tuple[SeedCustomer, ...]
+    batch: Mapping[str, Value]
+    """Every declared member of the request but `Customers`: `IsTest`, `EndDate`, `SendTime`, …"""
+    send: Send = Send.ONCE
+    round: str = "1"
+    after: tuple[str, ...] = ()
+    """Full keys that must be applied or unchanged before it may be sent."""
+    shared_mailbox: bool = False
+    fault_statuses: tuple[str | int, ...] = ()
+    """Status names or codes of the tenant that mean that a customer was not mailed."""
+
+    @property
+    def approves_automatically(self) -> bool:
+        """Whether nobody at Expoints has to approve the batch before it is mailed."""
+        return self.batch.get("ApproveAutomatically") is True
+
+    @cached_property
+    def batch_digest(self) -> str:
+        """A fingerprint of the declared batch members, as they were written."""
+        return digest_of(_plain(self.batch))
+
+
+def digest_of(value: object) -> str:
+    """Return the SHA-256 of the value's canonical JSON, in hexadecimal."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(members: Mapping[str, Value]) -> dict[str, Json]:
+    return {name: str(value) if isinstance(value, Moment) else value for name, value in members.items()}

@@ -1,0 +1,448 @@
+"""Reading from a tenant: what the sandbox answers in all its variants, and what no tenant should."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+import pytest
+
+from reconciler.engine.kind import Json
+from reconciler.errors import (
+    ApiError,
+    BadAnswer,
+    Declined,
+    Forbidden,
+    NotFound,
+    Refused,
+    Unauthorised,
+    Unreachable,
+)
+from reconciler.expoints.answers import whole_list
+from reconciler.expoints.client import Column, Customers, open_expoints
+from reconciler.http import Bounds, Exchange, Secret, wsgi_transport
+from reconciler.parallel import each
+from reconciler.sandbox import Fault, State, Variants, create_app
+from tests.clock import FakeClock
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+TOKEN = Secret("token-hunter22")
+V3 = "/external/api/v3"
+# Status, document or bytes, and perhaps headers.
+Reply = tuple[int, Any] | tuple[int, Any, Mapping[str, str]]
+
+
+@dataclass
+class Server:
+    """Answers with the given texts or documents, one a request, the last one again and again."""
+
+    replies: Sequence[Reply]
+    asked: list[str] = field(default_factory=list)
+    """Method and path of each request."""
+    queries: list[Mapping[str, Sequence[str]]] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=list)
+    """The `Authorization` of each request."""
+    connections: list[tuple[str, str]] = field(default_factory=list)
+    """What each request said of its connection, and the port that it came from."""
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        status, answer, *headers = self.replies[min(len(self.asked), len(self.replies) - 1)]
+        self._note(environ)
+        body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        every = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+        start_response(f"{status} -", list((every | dict(*headers)).items()))
+        return [body]
+
+    def _note(self, environ: WSGIEnvironment) -> None:
+        self.asked.append(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}")
+        self.queries.append(parse_qs(environ["QUERY_STRING"]))
+        self.bodies.append(environ["wsgi.input"].read())
+        self.tokens.append(environ.get("HTTP_AUTHORIZATION", ""))
+        self.connections.append((environ.get("HTTP_CONNECTION", ""), environ.get("REMOTE_PORT", "")))
+
+
+@contextmanager
+def tenant(*replies: Reply) -> Iterator[tuple[Customers, Server]]:
+    """Open a tenant that answers so."""
+    server = Server(replies)
+    with open_expoints(
+        "http://localhost", TOKEN, transport=wsgi_transport(server), bounds=Bounds(total_wait=0)
+    ) as customers:
+        yield customers, server
+
+
+@contextmanager
+def sandbox(
+    *variants: str,
+    faults: Sequence[str] = (),
+    sleep: Callable[[float], None] = lambda _: None,
+    on_request: Callable[[Exchange], None] = lambda _: None,
+) -> Iterator[Customers]:
+    """Open a sandbox inside the process, in these variants; `sleep` is how it waits out a delay."""
+    app = create_app(State(), Variants.parse(variants), [Fault.parse(text) for text in faults], sleep=sleep)
+    with open_expoints(
+        "http://localhost", TOKEN, transport=wsgi_transport(app), clock=FakeClock(), on_request=on_request
+    ) as customers:
+        yield customers
+
+
+def batch(*emails: str, **members: Json) -> Mapping[str, Json]:
+    """Return a test batch that the sandbox takes."""
+    data: Json = [{"CustomerDataColumnId": id, "Value": f"value {id}"} for id in (14, 15, 16, 18)]
+    rows: list[Json] = [{"Email": email, "Data": data} for email in emails]
+    return {
+        "IsTest": True,
+        "ApproveAutomatically": True,
+        "NotificationEmailAddresses": "qa@example.com",
+        "Customers": rows,
+        **members,
+    }
+
+
+def column(**members: Json) -> Json:
+    return {"Id": 1, "Required": True, "Archived": False, "Name": "n", "DisplayName": "d", **members}
+
+
+class TestColumns:
+    def test_every_column_is_read_archived_ones_too(self) -> None:
+        with sandbox() as customers:
+            columns = customers.columns()
+        assert columns[0] == Column(13, "Region", "Region (until 2022)", required=True, archived=True)
+        assert [found.id for found in columns] == [13, 14, 15, 16, 18, 19, 20]
+
+    def test_they_are_asked_for_without_filters(self) -> None:
+        with tenant((200, {"CustomerDataColumns": []})) as (customers, server):
+            assert customers.columns() == ()
+        assert (server.asked, server.queries) == ([f"GET {V3}/customerdatacolumn"], [{}])
+
+    def test_two_of_one_name_are_two(self) -> None:
+        with sandbox("twin_columns=true") as customers:
+            assert [c.id for c in customers.columns() if c.name == "Business Unit"] == [18, 17]
+
+    def test_what_a_column_does_not_say_is_not_so(self) -> None:
+        row: Json = {"Id": 7, "Name": "Region", "Type": "of a later version"}
+        with tenant((200, {"CustomerDataColumns": [row], "Also": "new"})) as (customers, _):
+            assert customers.columns() == (Column(7, "Region", "Region", required=False, archived=False),)
+
+    @pytest.mark.parametrize(
+        "row",
+        [{}, column(Id="1"), column(Id=True), column(Id=None), column(Name=None), column(Name=3), [], "x", 1],
+    )
+    def test_a_row_that_is_no_column_spoils_the_list(self, row: Json) -> None:
+        with (
+            tenant((200, {"CustomerDataColumns": [column(), row]})) as (customers, _),
+            pytest.raises(BadAnswer, match="GET /external/api/v3/customerdatacolumn"),
+        ):
+            customers.columns()
+
+
+class TestStatuses:
+    @pytest.mark.parametrize(("names", "fault"), [("english", (40, "Fault")), ("dutch", (5, "Foutief"))])
+    def test_codes_and_names_are_those_of_the_tenant(self, names: str, fault: tuple[int, str]) -> None:
+        with sandbox(f"statuses={names}") as customers:
+            assert fault in customers.statuses().items()
+
+    @pytest.mark.parametrize("row", [{}, {"StatusCode": 1}, {"StatusCode": "1", "StatusName": "x"}, "x"])
+    def test_a_row_that_is_no_status_spoils_the_list(self, row: Json) -> None:
+        with tenant((200, {"Statuses": [row]})) as (customers, _), pytest.raises(BadAnswer):
+            customers.statuses()
+
+
+class TestCount:
+    def test_test_records_are_always_counted(self) -> None:
+        with sandbox() as customers:
+            assert customers.count(["smoke+john@example.com"]) == 0
+            customers.add(batch("smoke+john@example.com"))
+            assert customers.count(["smoke+john@example.com"]) == 1
+
+    def test_addresses_and_statuses_are_repeated_keys(self) -> None:
+        with tenant((200, {"CustomerCount": 3})) as (customers, server):
+            assert customers.count(["a+1@x.example", "b@x.example", "a+1@x.example"], [20, 30]) == 3
+        assert server.asked == [f"GET {V3}/customer/count"]
+        assert server.queries == [
+            {
+                "IncludeTestRecords": ["true"],
+                "EmailAddresses": ["a+1@x.example", "b@x.example"],
+                "Statuses": ["20", "30"],
+            }
+        ]
+
+    def test_statuses_narrow_it(self) -> None:
+        with sandbox() as customers:
+            codes = {name: code for code, name in customers.statuses().items()}
+            assert customers.count(["anna.devries@example.com"]) == 2
+            assert customers.count(["anna.devries@example.com"], [codes["Finished"]]) == 1
+
+    def test_many_addresses_are_asked_for_in_queries_of_a_length_that_is_taken(self) -> None:
+        emails = [f"a-rather-long-name+{n}@mail.example.com" for n in range(200)]
+        with tenant((200, {"CustomerCount": 1})) as (customers, server):
+            assert customers.count(emails) == len(server.queries) > 1
+        assert [email for query in server.queries for email in query["EmailAddresses"]] == emails
+        assert all(query["IncludeTestRecords"] == ["true"] for query in server.queries)
+        assert max(len(query["EmailAddresses"]) * len(emails[-1]) for query in server.queries) < 2048
+
+    def test_nobody_has_no_customers_and_is_not_asked_for(self) -> None:
+        with tenant((200, {"CustomerCount": 9})) as (customers, server):
+            assert customers.count([]) == 0
+        assert server.asked == []
+
+    @pytest.mark.parametrize("blank", ["", "  "])
+    def test_a_blank_address_would_count_everybody(self, blank: str) -> None:
+        with tenant((200, {"CustomerCount": 9})) as (customers, server):
+            with pytest.raises(ValueError, match="every customer"):
+                customers.count(["a@x.example", blank])
+            assert server.asked == []
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            {"CustomerCount": None},
+            {"CustomerCount": "3"},
+            {"CustomerCount": 3.0},
+            {"CustomerCount": -1},
+            {"CustomerCount": True},
+            {"CustomerCount": []},
+            {"Count": 3},
+            {},
+            [],
+            3,
+            "3",
+            None,
+            b"",
+            b"<html>3</html>",
+            b'{"CustomerCount": 3',
+        ],
+    )
+    def test_anything_else_is_a_bad_answer_and_never_0(self, answer: object) -> None:
+        with tenant((200, answer)) as (customers, _), pytest.raises(BadAnswer, match="customer/count"):
+            customers.count(["a@x.example"])
+
+    def test_a_test_batch_in_several_portions_is_counted_whole(self) -> None:
+        emails = [f"smoke+{n}@qa.department.example.com" for n in range(120)]
+        with sandbox() as customers:
+            customers.add(batch(*emails))
+            assert customers.count(emails) == 120
+
+
+class TestCountsByAddress:
+    def test_each_address_is_counted_by_itself(self) -> None:
+        emails = ["anna.devries@example.com", "nobody@example.com", "anna.devries@example.com"]
+        with sandbox() as customers:
+            counts = customers.counts_by_address(emails)
+        assert counts == {"anna.devries@example.com": 2, "nobody@example.com": 0}
+
+    def test_the_requests_can_be_made_by_several_threads(self) -> None:
+        labels = []
+
+        def pool(function: Callable[[Any], Any], items: Sequence[Any], label: str) -> Sequence[Any]:
+            labels.append(label)
+            return each(function, items, workers=4)
+
+        emails = [f"{n}@x.example" for n in range(40)]
+        with tenant((200, {"CustomerCount": 1})) as (customers, server):
+            assert customers.counts_by_address(emails, pool) == dict.fromkeys(emails, 1)
+        assert (len(server.asked), labels) == (40, ["Counting customers"])
+
+    def test_the_first_failure_ends_it(self) -> None:
+        with tenant((200, {"CustomerCount": 1}), (403, b"")) as (customers, server):
+            with pytest.raises(Forbidden):
+                customers.counts_by_address(["a@x.example", "b@x.example", "c@x.example"])
+            assert len(server.asked) == 2
+
+
+class TestOptedOut:
+    def test_addresses_are_compared_as_mailboxes_and_returned_as_given(self) -> None:
+        with sandbox() as customers:
+            assert customers.opted_out([" OptedOut@Example.com", "other@example.com"]) == {
+                " OptedOut@Example.com"
+            }
+
+    def test_those_of_test_customers_are_asked_for_too(self) -> None:
+        with tenant((200, {"OptOuts": [], "NextCursor": None})) as (customers, server):
+            assert customers.opted_out(["a@x.example"]) == frozenset()
+        assert server.asked == [f"GET {V3}/customer/getoptouts"]
+        assert server.queries == [{"IncludeTestRecords": ["true"], "Limit": ["100"]}]
+
+    def test_every_page_is_read(self) -> None:
+        pages: list[Reply] = [
+            (200, {"OptOuts": [{"Email": f"{n}@x.example"}], "NextCursor": cursor})
+            for n, cursor in enumerate(["x/1+=", 7, ""])
+        ]
+        with tenant(*pages) as (customers, server):
+            assert customers.opted_out(["2@x.example", "3@x.example"]) == {"2@x.example"}
+        assert [query.get("Cursor") for query in server.queries] == [None, ["x/1+="], ["7"]]
+
+    def test_one_by_data_alone_has_no_address(self) -> None:
+        with tenant((200, {"OptOuts": [{"Email": None}, {"Data": []}]})) as (customers, _):
+            assert customers.opted_out(["a@x.example"]) == frozenset()
+
+    def test_nobody_is_not_asked_for(self) -> None:
+        with tenant((500, b"")) as (customers, server):
+            assert customers.opted_out([]) == frozenset()
+        assert server.asked == []
+
+    def test_a_list_that_breaks_off_is_an_error(self) -> None:
+        first: Json = {"OptOuts": [{"Email": "a@x.example"}], "NextCursor": "2"}
+        with tenant((200, first), (500, b"")) as (customers, _), pytest.raises(Unreachable):
+            customers.opted_out(["a@x.example"])
+
+
+class TestCustomers:
+    @pytest.mark.parametrize("last", ["null", "absent", "empty", "empty-page"])
+    def test_every_page_is_read_whatever_the_last_one_is_like(self, last: str) -> None:
+        emails = [f"smoke+{n}@example.com" for n in range(250)]
+        with sandbox(f"last_cursor={last}") as customers:
+            customers.add(batch(*emails))
+            assert [row["Email"] for row in customers.customers(emails)] == emails
+
+    def test_rows_are_returned_as_they_came(self) -> None:
+        row: Json = {"Id": 1, "AccessKey": "k", "New": [1]}
+        with tenant((200, {"Customers": [row]})) as (customers, server):
+            assert customers.customers(["a@x.example"]) == [row]
+        assert server.asked == [f"GET {V3}/customer"]
+        assert server.queries == [
+            {"EmailAddresses": ["a@x.example"], "IncludeTestRecords": ["true"], "Limit": ["100"]}
+        ]
+
+    def test_nobody_has_no_customers(self) -> None:
+        with tenant((500, b"")) as (customers, server):
+            assert customers.customers([]) == []
+        assert server.asked == []
+
+
+class TestWholeList:
+    """No way to take half a list for a whole one, and no way to read for ever."""
+
+    def test_a_cursor_that_comes_again_is_an_error(self) -> None:
+        pages = iter([["a"], ["b"], ["c"]])
+        with pytest.raises(BadAnswer, match="do not come to an end"):
+            whole_list(lambda _: {"L": [{"r": next(pages)}], "NextCursor": "same"}, "L", "GET /x")
+
+    @pytest.mark.parametrize("page", [[], [{"r": 1}]])
+    def test_a_page_that_comes_again_is_an_error_whatever_its_cursor(self, page: Json) -> None:
+        asked: list[str | None] = []
+
+        def read(cursor: str | None) -> object:
+            asked.append(cursor)
+            return {"L": page, "NextCursor": f"{len(asked)}"}
+
+        with pytest.raises(BadAnswer, match="GET /x"):
+            whole_list(read, "L", "GET /x")
+        assert len(asked) == 2
+
+    def test_a_first_page_that_comes_again_as_the_last_one_is_an_error(self) -> None:
+        cursors = iter(["2", None])
+        with pytest.raises(BadAnswer):
+            whole_list(lambda _: {"L": [{"r": 1}], "NextCursor": next(cursors)}, "L", "GET /x")
+
+    def test_ever_new_pages_end_in_an_error(self) -> None:
+        asked: list[str | None] = []
+
+        def read(cursor: str | None) -> object:
+            asked.append(cursor)
+            return {"L": [{"r": len(asked)}], "NextCursor": str(len(asked))}
+
+        with pytest.raises(BadAnswer, match="do not come to an end"):
+            whole_list(read, "L", "GET /x")
+        assert len(asked) == 10_000
+
+    @pytest.mark.parametrize(
+        "document",
+        [
+            {"L": None},
+            {"L": {}},
+            {"L": "x"},
+            {"L": [1]},
+            {"L": [{}, None]},
+            {"l": []},
+            {},
+            [],
+            None,
+            "x",
+            {"L": [{}], "NextCursor": True},
+            {"L": [{}], "NextCursor": 1.5},
+            {"L": [{}], "NextCursor": []},
+        ],
+    )
+    def test_what_is_no_page_is_an_error(self, document: object) -> None:
+        with pytest.raises(BadAnswer):
+            whole_list(lambda _: document, "L", "GET /x")
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("status", "error"),
+        [(400, Declined), (403, Forbidden), (404, NotFound), (302, BadAnswer), (503, Unreachable)],
+    )
+    def test_a_status_means_what_it_means_for_any_read(self, status: int, error: type[ApiError]) -> None:
+        with tenant((status, b"")) as (customers, _), pytest.raises(error) as caught:
+            customers.count(["a@x.example"])
+        assert type(caught.value) is error
+
+    def test_the_words_of_a_refusal_are_shown(self) -> None:
+        body: Json = {"Message": "The request is invalid.", "ModelState": {"Statuses": ["Not a status."]}}
+        with tenant((400, body)) as (customers, _), pytest.raises(Declined, match="Not a status"):
+            customers.count(["a@x.example"], [999])
+
+    def test_a_read_that_fails_is_repeated(self) -> None:
+        with sandbox(faults=["GET */count:1:before:status=503", "GET */count:2:after:drop"]) as customers:
+            assert customers.count(["bram.jansen@example.com"]) == 1
+
+    def test_a_token_goes_to_trusted_hosts_only(self) -> None:
+        with pytest.raises(Refused), open_expoints("https://evil.example", TOKEN):
+            pass
+
+    def test_an_address_of_the_documentation_is_refused(self) -> None:
+        with pytest.raises(Refused), open_expoints("https://acme.expoints.nl/external/Help/Api", TOKEN):
+            pass
+
+    def test_where_the_token_is_set_is_named(self) -> None:
+        server = Server([(403, b"")])
+        with (
+            open_expoints(
+                "http://localhost", TOKEN, credentials="EXPOINTS_TOKEN", transport=wsgi_transport(server)
+            ) as customers,
+            pytest.raises(Forbidden, match="EXPOINTS_TOKEN"),
+        ):
+            customers.columns()
+
+    def test_a_given_token_that_is_refused_is_final(self) -> None:
+        with tenant((401, b"")) as (customers, server):
+            with pytest.raises(Unauthorised, match="Set a new one"):
+                customers.columns()
+            assert server.tokens == [f"Bearer {TOKEN.value}"]
+
+    def test_requests_can_be_watched(self) -> None:
+        seen: list[Exchange] = []
+        server = Server([(200, {"CustomerCount": 1})])
+        with open_expoints(
+            "http://localhost", TOKEN, transport=wsgi_transport(server), on_request=seen.append
+        ) as customers:
+            customers.count(["a@x.example"])
+        assert [(e.method, e.path, e.status) for e in seen] == [("GET", f"{V3}/customer/count", 200)]
+
+
+@pytest.mark.parametrize(("allowance", "most"), [(1, 1), (2, 1), (10, 9), (60, 54)])
+def test_the_allowance_of_a_minute_is_kept(allowance: int, most: int) -> None:
+    clock = FakeClock()
+    started = clock.now()
+    server = Server([(200, {"CustomerCount": 1})])
+    with open_expoints(
+        "http://localhost",
+        TOKEN,
+        transport=wsgi_transport(server),
+        clock=clock,
+        bounds=Bounds(requests_per_minute=allowance),
+    ) as customers:
+        for _ in range(most):
+            customers.count(["a@x.example"])
+        assert clock.now() == started
+        customers.count(["a@x.example"])
+        assert clock.now() == started + 60

@@ -1,0 +1,310 @@
+"""Adding a batch: what each answer and each loss means, and how often the batch leaves."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import pytest
+
+from reconciler.engine.kind import Json
+from reconciler.errors import (
+    AllowanceUsedUp,
+    ApiError,
+    Declined,
+    Forbidden,
+    NoAnswer,
+    Unauthorised,
+    Unreachable,
+)
+from reconciler.expoints.client import Customers, open_expoints
+from reconciler.expoints.token import ClientLogin
+from reconciler.http import Bounds, Exchange, Secret, wsgi_transport
+from reconciler.sandbox import Fault, State, Variants, create_app, revoke_tokens, take_inventory
+from reconciler.sandbox import Server as Listening
+from tests.clock import FakeClock
+from tests.expoints.test_client import TOKEN, V3, Reply, Server, batch, sandbox, tenant
+from tests.http.servers import (
+    Behaviour,
+    close_without_answer,
+    no_http,
+    reset_before_answer,
+    reset_in_body,
+    serving,
+)
+
+ADD = f"{V3}/customer/add"
+EMAIL = "smoke+john@example.com"
+HTML = b"<!DOCTYPE html><html><body>Sign in</body></html>"
+
+
+@contextmanager
+def patient(*replies: Reply) -> Iterator[tuple[Customers, Server]]:
+    """Open a tenant that answers so, on a clock that never waits."""
+    server = Server(replies)
+    with open_expoints(
+        "http://localhost", TOKEN, transport=wsgi_transport(server), clock=FakeClock()
+    ) as customers:
+        yield customers, server
+
+
+@pytest.mark.parametrize(
+    ("reply", "text"),
+    [
+        ((200, b""), ""),
+        ((200, b" \r\n"), ""),
+        ((200, b"", {"Content-Type": "text/html"}), ""),
+        ((200, None), "null"),
+        ((200, True), "true"),
+        ((200, "Added."), '"Added."'),
+        ((200, {"BatchId": 5}), '{"BatchId": 5}'),
+        ((200, {"CustomerIds": [1, 2]}, {"Content-Type": "text/plain"}), '{"CustomerIds": [1, 2]}'),
+        ((201, {"Id": 5}), '{"Id": 5}'),
+        ((202, b""), ""),
+        ((204, b""), ""),
+    ],
+)
+def test_a_success_that_is_empty_or_json_is_sent(reply: Reply, text: str) -> None:
+    with patient(reply) as (customers, server):
+        assert customers.add(batch(EMAIL)) == text
+    assert server.asked == [f"POST {ADD}"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "error", "posts"),
+    [
+        *(((status, b""), Declined, 1) for status in (400, 402, 404, 405, 409, 413, 415, 422, 499)),
+        *(((status, HTML), Declined, 1) for status in (400, 404)),
+        ((400, {"Message": "The request is invalid."}), Declined, 1),
+        ((403, b""), Forbidden, 1),
+        ((401, b""), Unauthorised, 1),
+        ((408, b""), NoAnswer, 1),
+        ((429, b""), AllowanceUsedUp, 4),
+        ((429, b"", {"Retry-After": "3600"}), AllowanceUsedUp, 1),
+        *(((status, b""), NoAnswer, 1) for status in (500, 501, 502, 503, 504, 599)),
+        ((503, b"", {"Retry-After": "1"}), NoAnswer, 1),
+        *(((status, b""), NoAnswer, 1) for status in (203, 205, 206, 300, 303, 304)),
+        ((302, b"", {"Location": "/login"}), NoAnswer, 1),
+        ((200, HTML), NoAnswer, 1),
+        ((200, HTML, {"Content-Type": "text/html"}), NoAnswer, 1),
+        ((201, HTML), NoAnswer, 1),
+        ((200, b"The customers have been added."), NoAnswer, 1),
+        ((200, b"NaN"), NoAnswer, 1),
+        ((200, b'{"BatchId": '), NoAnswer, 1),
+        ((200, b"[" * 100_000), NoAnswer, 1),
+    ],
+)
+def test_any_other_answer_is_a_refusal_or_a_doubt(reply: Reply, error: type[ApiError], posts: int) -> None:
+    with patient(reply) as (customers, server), pytest.raises(error) as caught:
+        customers.add(batch(EMAIL))
+    assert type(caught.value) is error
+    assert server.asked == [f"POST {ADD}"] * posts
+
+
+@pytest.mark.parametrize(
+    ("replies", "posts"),
+    [
+        ([(429, b""), (200, b"")], 2),
+        ([(429, b"", {"Retry-After": "1"}), (429, b"", {"Retry-After": "1"}), (200, {"BatchId": 1})], 3),
+    ],
+)
+def test_what_was_not_taken_is_sent_again(replies: Sequence[Reply], posts: int) -> None:
+    with patient(*replies) as (customers, server):
+        customers.add(batch(EMAIL))
+    assert len(server.asked) == posts
+    assert len(set(server.bodies)) == 1
+
+
+def test_a_doubt_after_patience_is_a_doubt() -> None:
+    with patient((429, b""), (503, b"")) as (customers, server), pytest.raises(NoAnswer):
+        customers.add(batch(EMAIL))
+    assert len(server.asked) == 2
+
+
+class ServedSandbox:
+    """A sandbox behind a real socket: its client, its state, and every attempt to add."""
+
+    def __init__(self, *faults: str, variants: Sequence[str] = ("add_answer=batch-id",)) -> None:
+        self.state = State()
+        self._app = create_app(self.state, Variants.parse(variants), [Fault.parse(text) for text in faults])
+        self.posts: list[int | None] = []
+
+    @contextmanager
+    def opened(self) -> Iterator[Customers]:
+        with Listening(self._app) as listening:
+            login = ClientLogin(f"{listening.url}/oauth2/token", "client", Secret("hunter33"), "scope")
+            with open_expoints(listening.url, login, clock=FakeClock(), on_request=self._note) as customers:
+                yield customers
+
+    def _note(self, exchange: Exchange) -> None:
+        if exchange.path == ADD:
+            self.posts.append(exchange.status)
+
+    @property
+    def mailed(self) -> Sequence[str]:
+        """The addresses of all invitations."""
+        return [m["to"] for m in take_inventory(self.state)["mails"] if m["kind"] == "invitation"]
+
+
+@pytest.mark.parametrize(
+    ("effect", "mails"),
+    [
+        ("before:drop", 0),
+        ("before:html", 0),
+        ("before:redirect=https://login.example/", 0),
+        ("before:status=503,html", 0),
+        ("before:status=503,retry-after=1", 0),
+        ("before:status=408", 0),
+        ("after:drop", 1),
+        ("after:cut", 1),
+        ("after:cut=0", 1),
+        ("after:status=500", 1),
+        ("after:status=408", 1),
+        ("after:status=302", 1),
+        ("after:html", 1),
+    ],
+)
+def test_a_fault_that_proves_nothing_is_a_doubt_and_never_a_second_batch(effect: str, mails: int) -> None:
+    place = ServedSandbox(f"POST {ADD}:1:{effect}")
+    with place.opened() as customers:
+        with pytest.raises(NoAnswer, match="may have been taken or not"):
+            customers.add(batch(EMAIL))
+        assert len(place.posts) == 1
+        assert customers.count([EMAIL]) == mails
+    assert place.mailed == [EMAIL] * mails
+
+
+@pytest.mark.parametrize(("when", "mails"), [("before", 0), ("after", 1)])
+def test_an_answer_that_does_not_come_in_time_is_a_doubt(when: str, mails: int) -> None:
+    def time_out(_: float) -> None:
+        raise TimeoutError
+
+    seen: list[Exchange] = []
+    fault = f"POST {ADD}:1:{when}:delay=600"
+    with sandbox(faults=[fault], sleep=time_out, on_request=seen.append) as customers:
+        with pytest.raises(NoAnswer, match="ReadTimeout"):
+            customers.add(batch(EMAIL))
+        assert len(seen) == 1
+        assert customers.count([EMAIL]) == mails
+
+
+def test_a_server_that_says_nothing_is_a_doubt() -> None:
+    over = threading.Event()
+
+    def say_nothing(_: socket.socket) -> None:
+        over.wait()
+
+    with serving(say_nothing) as server:
+        with (
+            open_expoints(server.url, TOKEN, bounds=Bounds(silence=0.05)) as customers,
+            pytest.raises(NoAnswer, match="ReadTimeout"),
+        ):
+            customers.add(batch(EMAIL))
+        assert server.requests == 1
+        over.set()
+
+
+@pytest.mark.parametrize("loss", [close_without_answer, reset_before_answer, reset_in_body, no_http])
+def test_a_connection_that_breaks_is_a_doubt(loss: Behaviour) -> None:
+    with serving(loss) as server, open_expoints(server.url, TOKEN, clock=FakeClock()) as customers:
+        with pytest.raises(NoAnswer, match="no whole answer"):
+            customers.add(batch(EMAIL))
+        assert server.requests == 1
+
+
+@pytest.mark.parametrize("answer", ["empty", "null", "batch-id", "customer-ids", "true"])
+def test_every_plausible_answer_is_understood(answer: str) -> None:
+    place = ServedSandbox(variants=[f"add_answer={answer}"])
+    with place.opened() as customers:
+        customers.add(batch(EMAIL))
+    assert place.mailed == [EMAIL]
+
+
+@pytest.mark.parametrize("form", ["model-state", "message", "text", "html"])
+def test_a_refusal_says_what_the_api_says_in_any_form(form: str) -> None:
+    place = ServedSandbox(variants=[f"refusal_body={form}"])
+    words = "an HTML page" if form == "html" else "at"
+    with place.opened() as customers, pytest.raises(Declined, match=f"400: .*{words}") as caught:
+        customers.add({**batch(), "TypeBatch": "fax"})
+    assert "Nothing was taken" in str(caught.value)
+    assert place.mailed == []
+
+
+def test_a_token_that_ended_meanwhile_is_renewed_and_the_batch_sent_once() -> None:
+    place = ServedSandbox()
+    with place.opened() as customers:
+        customers.columns()
+        revoke_tokens(place.state)
+        customers.add(batch(EMAIL))
+    assert (place.posts, place.mailed) == ([401, 200], [EMAIL])
+
+
+def test_a_second_401_is_final() -> None:
+    place = ServedSandbox(f"POST {ADD}:1+:before:status=401")
+    with place.opened() as customers, pytest.raises(Unauthorised, match="`oauth`"):
+        customers.add(batch(EMAIL))
+    assert place.posts == [401, 401]
+
+
+def test_a_doubt_after_a_new_token_is_not_sent_again() -> None:
+    place = ServedSandbox(f"POST {ADD}:1:before:status=401", f"POST {ADD}:2:after:drop")
+    with place.opened() as customers, pytest.raises(NoAnswer):
+        customers.add(batch(EMAIL))
+    assert (place.posts, place.mailed) == ([401, None], [EMAIL])
+
+
+@pytest.mark.parametrize("fault", ["status=500", "status=400", "status=404", "html", "drop"])
+def test_without_a_token_nothing_is_sent_and_nothing_is_in_doubt(fault: str) -> None:
+    place = ServedSandbox(f"POST /oauth2/token:1+:before:{fault}")
+    with place.opened() as customers, pytest.raises(ApiError) as caught:
+        customers.add(batch(EMAIL))
+    assert not isinstance(caught.value, NoAnswer | Declined)
+    assert place.posts == []
+
+
+def test_without_a_connection_it_is_tried_again_and_nothing_is_in_doubt() -> None:
+    seen: list[Exchange] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+    with (
+        open_expoints(
+            f"http://127.0.0.1:{port}", TOKEN, clock=FakeClock(), on_request=seen.append
+        ) as customers,
+        pytest.raises(Unreachable, match="no connection"),
+    ):
+        customers.add(batch(EMAIL))
+    assert [exchange.status for exchange in seen] == [None] * 6
+
+
+def test_every_attempt_has_a_connection_of_its_own_while_reading_keeps_one() -> None:
+    count: Json = {"CustomerCount": 0}
+    server = Server(
+        [(200, count), (200, count), (429, b"", {"Retry-After": "1"}), (200, b""), (200, b""), (200, count)]
+    )
+    with Listening(server) as listening, open_expoints(listening.url, TOKEN, clock=FakeClock()) as customers:
+        customers.count([EMAIL])
+        customers.count([EMAIL])
+        customers.add(batch(EMAIL))
+        customers.add(batch(EMAIL))
+        customers.count([EMAIL])
+    kept = {port for said, port in server.connections if said.lower() != "close"}
+    own = [port for said, port in server.connections if said.lower() == "close"]
+    assert (len(kept), len(own), len({*kept, *own})) == (1, 3, 4)
+
+
+def test_the_batch_is_sent_as_it_is() -> None:
+    body: Mapping[str, Json] = {**batch(EMAIL), "EndDate": None, "BatchName": "Größe"}
+    with tenant((200, b"")) as (customers, server):
+        customers.add(body)
+    assert server.tokens == [f"Bearer {TOKEN.value}"]
+    assert json.loads(server.bodies[0]) == body
+
+
+def test_the_closing_header_goes_with_no_other_call() -> None:
+    server = Server([(200, {"CustomerCount": 0})])
+    with open_expoints("http://localhost", TOKEN, transport=wsgi_transport(server)) as customers:
+        customers.count([EMAIL])
+    assert "close" not in server.connections[0][0].lower()

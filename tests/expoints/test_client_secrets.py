@@ -1,0 +1,237 @@
+"""Credentials and personal data are sent, and are seen nowhere else."""
+
+from __future__ import annotations
+
+import json
+import logging
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reconciler.engine.kind import Json
+from reconciler.errors import ApiError, Declined
+from reconciler.expoints.answers import personal_values, shown, taken
+from reconciler.expoints.client import Customers, open_expoints
+from reconciler.expoints.token import ClientCredentials, ClientLogin, GivenToken
+from reconciler.http import Answer, Bounds, Exchange, Secret, wsgi_transport
+from tests.http.servers import serving
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+TOKEN = "token-hunter22"
+LOGIN = ClientLogin("http://localhost/token", "id-hunter44", Secret("secret-hunter33"), "scope")
+EMAIL = "john.doe+smoke@example.com"
+BATCH: Mapping[str, Json] = {
+    "IsTest": True,
+    "EndDate": "2026-12-01",
+    "NotificationEmailAddresses": "planner@qa.example, second@qa.example",
+    "BatchName": "smoke",
+    "Customers": [
+        {
+            "Email": EMAIL,
+            "PhoneNumber": "+31 6 12345678",
+            "SendDate": "2026-11-01",
+            "PreviousId": 7,
+            "Data": [
+                {"CustomerDataColumnId": 15, "Name": "First_name_customer", "Value": 'Zoë "Q" O\'Neil'},
+                {"CustomerDataColumnId": 18, "Value": " Business unit X"},
+                {"CustomerDataColumnId": 20, "Value": "987654"},
+                {"CustomerDataColumnId": 21, "Value": "NL"},
+            ],
+            "Answers": [{"Text": "Very unhappy", "FileAnswers": [{"FileName": "cv.pdf", "Data": "QEA9"}]}],
+        }
+    ],
+}
+PERSONAL = [
+    *(EMAIL, "planner@qa.example", "second@qa.example", "+31 6 12345678", 'Zoë "Q" O\'Neil'),
+    *("Business unit X", "987654", "Very unhappy", "cv.pdf", "QEA9"),
+]
+CREDENTIALS = [TOKEN, "secret-hunter33", "id-hunter44"]
+
+
+@dataclass
+class Echo:
+    """Gives a token, and answers every other request with all that it said, in one form or another."""
+
+    status: int
+    form: Callable[[str], bytes]
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        said = environ["wsgi.input"].read().decode()
+        body = self.form(f"{environ['QUERY_STRING']} {environ['HTTP_AUTHORIZATION']} {said}")
+        start_response(f"{self.status} -", [("Content-Type", f"text/x-{environ['HTTP_AUTHORIZATION']}")])
+        return [body]
+
+
+def as_text(said: str) -> bytes:
+    return said.encode()
+
+
+def as_json(said: str) -> bytes:
+    return json.dumps({"Message": said, said: [said]}).encode()
+
+
+def as_broken_json(said: str) -> bytes:
+    return as_json(said)[:-1]
+
+
+def as_page(said: str) -> bytes:
+    return f"<html>{said}</html>".encode()
+
+
+def values_as_json(_: str) -> bytes:
+    texts = list(personal_values(BATCH))
+    return json.dumps({"Message": f"for {TOKEN}", "Wrong": [*texts, 987654, {texts[0]: None}]}).encode()
+
+
+def values_as_text(_: str) -> bytes:
+    return " · ".join(personal_values(BATCH)).upper().encode()
+
+
+def add(customers: Customers) -> object:
+    return customers.add(BATCH)
+
+
+def count(customers: Customers) -> object:
+    return customers.count([EMAIL], [1])
+
+
+def look_up(customers: Customers) -> object:
+    return customers.customers([EMAIL])
+
+
+CALLS = [add, count, look_up]
+ECHOES = [as_text, as_json, as_broken_json, as_page]
+
+
+@pytest.mark.parametrize(
+    ("call", "form"),
+    [*product(CALLS, ECHOES), (add, values_as_json), (add, values_as_text)],
+)
+@pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 404, 408, 429, 500])
+def test_no_answer_makes_a_call_tell_what_was_sent(
+    call: Callable[[Customers], object],
+    status: int,
+    form: Callable[[str], bytes],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    seen: list[Exchange] = []
+    with open_expoints(
+        "http://localhost",
+        Secret(TOKEN),
+        transport=wsgi_transport(Echo(status, form)),
+        bounds=Bounds(total_wait=0),
+        on_request=seen.append,
+    ) as customers:
+        try:
+            told = [repr(call(customers))]
+        except ApiError as error:
+            told = [str(error), repr(error), "".join(traceback.format_exception(error))]
+    everything = "\n".join([*told, caplog.text, repr(seen), repr(customers)]).lower()
+    assert [text for text in [*PERSONAL, TOKEN] if text.lower() in everything] == []
+    assert "/external/api/v3/customer" in caplog.text
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_broken_answer_on_the_wire_does_not_make_it_tell_either(
+    call: Callable[[Customers], object], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    garbage = f"{EMAIL} {TOKEN}\r\n\r\n".encode()
+    with (
+        serving(lambda connection: connection.sendall(garbage)) as server,
+        open_expoints(server.url, Secret(TOKEN), bounds=Bounds(total_wait=0)) as customers,
+        pytest.raises(ApiError) as caught,
+    ):
+        call(customers)
+    everything = "".join([*traceback.format_exception(caught.value), caplog.text])
+    assert [text for text in (EMAIL, TOKEN) if text in everything] == []
+
+
+@pytest.mark.parametrize("form", ECHOES)
+@pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 500])
+def test_no_answer_makes_a_token_host_tell_what_was_sent(
+    status: int, form: Callable[[str], bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+
+    def server(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        start_response(f"{status} -", [])
+        return [form(environ["wsgi.input"].read().decode())]
+
+    with (
+        ClientCredentials(LOGIN, transport=wsgi_transport(server), bounds=Bounds(total_wait=0)) as tokens,
+        pytest.raises(ApiError) as caught,
+    ):
+        tokens.current()
+    everything = "".join([*traceback.format_exception(caught.value), caplog.text, repr(tokens)])
+    assert [text for text in CREDENTIALS if text in everything] == []
+
+
+def test_the_error_of_a_token_host_is_shown_without_the_secret() -> None:
+    error = {"error": "invalid_client", "error_description": f"{LOGIN.client_secret.value} has expired"}
+
+    def server(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("401 -", [])
+        return [json.dumps(error).encode()]
+
+    with (
+        ClientCredentials(LOGIN, transport=wsgi_transport(server)) as tokens,
+        pytest.raises(ApiError, match=r"invalid_client: \*\*\* has expired"),
+    ):
+        tokens.current()
+
+
+def test_credentials_have_no_text_form() -> None:
+    texts = [repr(LOGIN), str(LOGIN), repr(GivenToken(Secret(TOKEN)))]
+    assert [text for text in CREDENTIALS if text in "".join(texts)] == []
+
+
+def answer(content: bytes, status: int = 400) -> Answer:
+    secrets = (Secret(f"Bearer {TOKEN}"), Secret("CLOSE"))
+    return Answer("POST", "/add", status, {}, content, secrets)
+
+
+class TestWhatIsShown:
+    """The words of a refusal arrive, without the values of the batch that it was about."""
+
+    @pytest.mark.parametrize(
+        ("content", "text"),
+        [
+            (b"The batch is closed.", "The batch is closed."),
+            (b'"Zo\\u00eb \\"Q\\" O\'Neil of BUSINESS UNIT X"', '"*** of ***"'),
+            (
+                b'{"Email": "JOHN.DOE+smoke@example.com", "N": [987654, 7, null]}',
+                '{"Email": "***", "N": ["***", 7, null]}',
+            ),
+            (b"no column for NL, other@x.example or other%40x.example", "no column for NL, *** or ***"),
+            (b"sent on 2026-11-01 for First_name_customer", "sent on 2026-11-01 for First_name_customer"),
+            (b"", ""),
+            (b" <html>", "an HTML page"),
+            (b'{"Message": "cut', "broken JSON"),
+            (b"[" * 3000 + b"]" * 3000, "broken JSON"),
+            (b"x" * 20_000, "20000 bytes"),
+            (f"of {TOKEN}".encode(), "of ***"),
+        ],
+    )
+    def test_values_are_masked_and_the_rest_is_kept(self, content: bytes, text: str) -> None:
+        assert shown(answer(content), personal_values(BATCH)) == text
+
+    def test_it_is_shortened_after_masking(self) -> None:
+        content = f"{'x' * 290} {EMAIL}".encode()
+        with pytest.raises(Declined) as caught:
+            taken(answer(content), personal_values(BATCH))
+        assert "john" not in str(caught.value)
+
+    def test_a_long_answer_to_a_success_is_shortened(self) -> None:
+        text = taken(answer(json.dumps(["word"] * 500).encode(), 200), personal_values(BATCH))
+        assert (len(text), text[-1]) == (301, "…")
+
+    def test_a_batch_without_the_usual_members_has_nothing_to_hide(self) -> None:
+        assert list(personal_values({"Customers": None, "NotificationEmailAddresses": None})) == []

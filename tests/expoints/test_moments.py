@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.expoints.moments import absolute, check, is_relative, resolve, spoken
+from reconciler.expoints.seed import Moment, MomentKind
+
+AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+NOW = datetime(2026, 7, 1, 22, 30, 15, 123456, tzinfo=UTC)
+"""In Amsterdam it is already the second of July."""
+ZONES = st.sampled_from(
+    [ZoneInfo(n) for n in ("Europe/Amsterdam", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "UTC")]
+)
+
+
+def day(text: str) -> Moment:
+    return Moment(text, MomentKind.DATE)
+
+
+def clock(text: str) -> Moment:
+    return Moment(text, MomentKind.TIME_OF_DAY)
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("now", "2026-07-02T00:30:15+02:00"),
+        ("today", "2026-07-02T00:00:00+02:00"),
+        ("tomorrow", "2026-07-03T00:00:00+02:00"),
+        ("yesterday", "2026-07-01T00:00:00+02:00"),
+        ("+0d", "2026-07-02T00:00:00+02:00"),
+        ("+21d", "2026-07-23T00:00:00+02:00"),
+        ("-3d", "2026-06-29T00:00:00+02:00"),
+        ("+9999d", "2053-11-16T00:00:00+01:00"),
+        ("+120d", "2026-10-30T00:00:00+01:00"),
+        ("tomorrow 09:30", "2026-07-03T09:30:00+02:00"),
+        ("+1dT09:30:05", "2026-07-03T09:30:05+02:00"),
+        ("2026-12-01", "2026-12-01T00:00:00+01:00"),
+        ("2026-12-01T09:30", "2026-12-01T09:30:00+01:00"),
+        ("2026-12-01 09:30:59", "2026-12-01T09:30:59+01:00"),
+        ("2026-12-01T09:30Z", "2026-12-01T10:30:00+01:00"),
+        ("2026-12-01T09:30+05:30", "2026-12-01T05:00:00+01:00"),
+        ("2028-02-29", "2028-02-29T00:00:00+01:00"),
+    ],
+)
+def test_a_day_or_a_time_on_it(text: str, at: str) -> None:
+    check(day(text))
+    resolved = resolve(day(text), NOW, AMSTERDAM)
+    assert (resolved.at.isoformat(), resolved.note) == (at, "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "Today", "next week", "21d", "+21", "+21w", "+ 21d", "+12345d", "today+1d", "now 09:30"),
+        *("2026-02-30", "2027-02-29", "2026-13-01", "2026-1-1", "01-12-2026", "2026/12/01", "20261201"),
+        *("2026-12-01T", "2026-12-01T24:00", "2026-12-01T9:30", "2026-12-01T09:30:60", "2026-12-01T09"),
+        *("2026-12-01T09:30+1", "2026-12-01T09:30.5", "1969-12-31", "9999-12-3", "2026-12-01\n", "٢٠٢٦-12-01"),
+        *("11:30", "tomorrow 09:30 "),
+    ],
+)
+def test_no_day(text: str) -> None:
+    with pytest.raises(ValueError, match="write a day"):
+        check(day(text))
+
+
+@pytest.mark.parametrize("text", ["", "9:30", "24:00", "11:60", "11", "11.30", "11:30Z", "today", "2026-12-01T11:30", "now"])
+def test_no_time_of_day(text: str) -> None:
+    with pytest.raises(ValueError, match="write a local time of day"):
+        check(clock(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "relative"),
+    [("now", True), ("today", True), ("+3d 09:00", True), ("2026-12-01", False), ("2026-12-01T09:30Z", False)],
+)
+def test_what_depends_on_when_a_run_starts(text: str, relative: bool) -> None:
+    assert is_relative(day(text)) is relative
+
+
+def test_a_time_of_day_depends_on_it_too() -> None:
+    assert is_relative(clock("11:30"))
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "note"),
+    [
+        ("2026-03-29T01:59", "2026-03-29T01:59:00+01:00", ""),
+        ("2026-03-29T02:00", "2026-03-29T03:00:00+02:00", "does not exist in Europe/Amsterdam: it becomes 03:00"),
+        ("2026-03-29T02:30", "2026-03-29T03:30:00+02:00", "does not exist in Europe/Amsterdam: it becomes 03:30"),
+        ("2026-03-29T03:00", "2026-03-29T03:00:00+02:00", ""),
+        ("2026-10-25T01:59", "2026-10-25T01:59:00+02:00", ""),
+        ("2026-10-25T02:30", "2026-10-25T02:30:00+02:00", "comes twice in Europe/Amsterdam: the first counts"),
+        ("2026-10-25T03:00", "2026-10-25T03:00:00+01:00", ""),
+        ("2026-10-25T02:30+01:00", "2026-10-25T02:30:00+01:00", ""),
+    ],
+)
+def test_around_a_change_of_the_clock(text: str, at: str, note: str) -> None:
+    resolved = resolve(day(text), NOW, AMSTERDAM)
+    assert resolved.at.isoformat() == at
+    assert resolved.note.endswith(note)
+    assert bool(resolved.note) == bool(note)
+
+
+def test_a_relative_day_may_be_beyond_a_change_of_the_clock() -> None:
+    before = datetime(2026, 3, 28, 12, tzinfo=AMSTERDAM)
+    assert resolve(day("tomorrow 02:30"), before, AMSTERDAM).at.isoformat() == "2026-03-29T03:30:00+02:00"
+    assert resolve(day("+1d"), before, AMSTERDAM).at.isoformat() == "2026-03-29T00:00:00+01:00"
+    assert resolve(day("+2d"), before, AMSTERDAM).at.isoformat() == "2026-03-30T00:00:00+02:00"
+
+
+@pytest.mark.parametrize(
+    ("text", "now", "at"),
+    [
+        ("11:30", "2026-07-01T08:00+02:00", "2026-07-01T11:30:00+02:00"),
+        ("11:30", "2026-07-01T23:00+00:00", "2026-07-02T11:30:00+02:00"),
+        ("11:30:15", "2026-12-01T20:00+01:00", "2026-12-01T11:30:15+01:00"),
+        ("02:30", "2026-03-29T00:30+01:00", "2026-03-30T02:30:00+02:00"),
+        ("02:30", "2026-10-25T00:30+02:00", "2026-10-26T02:30:00+01:00"),
+    ],
+)
+def test_of_a_time_of_day_only_the_time_counts(text: str, now: str, at: str) -> None:
+    resolved = resolve(clock(text), datetime.fromisoformat(now), AMSTERDAM)
+    assert (resolved.at.isoformat(), resolved.note) == (at, "")
+
+
+def test_a_time_is_spoken_in_both_zones() -> None:
+    said = spoken(absolute(day("2026-12-01T00:30"), AMSTERDAM), AMSTERDAM)
+    assert said == ("2026-12-01 00:30 Europe/Amsterdam", "2026-11-30 23:30 UTC")
+    assert str(said) == "2026-12-01 00:30 Europe/Amsterdam (2026-11-30 23:30 UTC)"
+
+
+LOCAL = st.datetimes(datetime(1970, 1, 1), datetime(2099, 12, 31)).map(lambda at: at.replace(microsecond=0))
+
+
+@given(LOCAL, ZONES)
+def test_a_local_time_comes_back_unless_it_is_told(local: datetime, zone: ZoneInfo) -> None:
+    at, note = resolve(day(local.isoformat()), NOW, zone)
+    back = at.astimezone(zone).replace(tzinfo=None)
+    assert at.utcoffset() == at.astimezone(zone).utcoffset()
+    if "does not exist" in note:
+        assert timedelta() < back - local <= timedelta(days=1)
+    else:
+        assert back == local
+
+
+@given(LOCAL, ZONES)
+def test_of_a_local_time_that_comes_twice_the_first_counts(local: datetime, zone: ZoneInfo) -> None:
+    at, note = resolve(day(local.isoformat()), NOW, zone)
+    earlier = [at - timedelta(minutes=minutes) for minutes in (30, 60)]
+    assert local not in [one.astimezone(zone).replace(tzinfo=None) for one in earlier]
+    later = [(at + timedelta(minutes=m)).astimezone(zone).replace(tzinfo=None) for m in (30, 60)]
+    assert (local in later) == ("comes twice" in note)
+
+
+@given(LOCAL, ZONES)
+def test_what_was_resolved_means_the_same_everywhere(local: datetime, zone: ZoneInfo) -> None:
+    at = resolve(day(local.isoformat()), NOW, zone).at
+    for other in ("Asia/Kolkata", "UTC"):
+        assert resolve(day(at.isoformat()), NOW, ZoneInfo(other)).at == at
+
+
+@given(st.datetimes(datetime(2000, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC)), st.integers(0, 3000), ZONES)
+def test_days_follow_each_other(now: datetime, days: int, zone: ZoneInfo) -> None:
+    first, second = (resolve(day(f"+{number}d"), now, zone).at for number in (days, days + 1))
+    assert timedelta(hours=22) < second - first < timedelta(hours=26)
+
+
+@given(st.datetimes(datetime(2000, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC)), st.times(), ZONES)
+def test_a_time_of_day_is_never_moved(now: datetime, time: object, zone: ZoneInfo) -> None:
+    text = str(time)[:5]
+    resolved = resolve(clock(text), now, zone)
+    assert (f"{resolved.at:%H:%M}", resolved.note) == (text, "")
