@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from reconciler.clock import Clock
-from reconciler.engine.body import Normal, unknown_members, value_at
+from reconciler.engine.body import Normal, unknown_members, unknown_row_members, value_at
 from reconciler.engine.classify import Account, FieldClass, FieldView, classify, desired
-from reconciler.engine.conclude import Attempt, conclude, unread
+from reconciler.engine.conclude import Attempt, conclude, reads_as_before, unread
 from reconciler.engine.declared import Declared
 from reconciler.engine.inventory import Each, one_by_one
 from reconciler.engine.kind import Body, Json
@@ -25,6 +25,8 @@ from reconciler.errors import AllowanceUsedUp, ApiError, Declined, Exit, Forbidd
 FIRST_PAUSE = 0.5
 """Seconds before a read-back is repeated for the first time; each further pause is twice as long."""
 
+# After one of these every further call would fail alike.
+_HOPELESS = (Unauthorised, Forbidden, AllowanceUsedUp)
 
 _STRICTER = (
     "The API has now shown an explicit false or 0, so from here on it differs from nothing: a resource that "
@@ -88,6 +90,11 @@ class Run:
         """What a person should know of the run as a whole."""
         return (_STRICTER,) if self._stricter else ()
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether nothing further is begun."""
+        return self._stopped is not None
+
     def stop(self, reason: str, exit: Exit = Exit.ERROR) -> None:
         """Begin no further change: each one that has not begun ends as skipped, for this reason."""
         self._stopped = self._stopped or Outcome("", None, Result.SKIPPED, reason, exit=exit)
@@ -106,7 +113,7 @@ class Run:
         outcomes: list[Outcome] = []
         pause = FIRST_PAUSE
         while attempts:
-            self.clock.sleep(0 if self._stopped else min(pause, self._patience_left(attempts)))
+            self._rest(min(pause, self._patience_left(attempts)))
             ends = each(self._look, attempts, "Verifying")
             outcomes += [end for end in ends if isinstance(end, Outcome)]
             attempts = [end for end in ends if isinstance(end, Attempt)]
@@ -114,6 +121,12 @@ class Run:
         for outcome in outcomes:
             self.journal.outcome(outcome)
         return outcomes
+
+    def _rest(self, seconds: float) -> None:
+        """Sleep, in parts so short that a stop from elsewhere is soon noticed."""
+        while seconds > 0 and not self.is_stopped:
+            self.clock.sleep(min(seconds, FIRST_PAUSE))
+            seconds -= FIRST_PAUSE
 
     def _patience_left(self, attempts: Sequence[Attempt]) -> float:
         latest = max(attempt.since for attempt in attempts)
@@ -123,20 +136,24 @@ class Run:
         steps = {Action.CREATE: self._create, Action.UPDATE: self._update, Action.DELETE: self._delete}
         try:
             return steps[change.action](change)
-        except (Unauthorised, Forbidden, AllowanceUsedUp) as error:
-            self.stop(f"not begun: {error}", error.exit)
+        except _HOPELESS as error:
+            self._stop_if_hopeless(error)
             return _ended(change, Result.SKIPPED, str(error), error.exit)
         except Declined as error:
             return _ended(change, Result.FAILED, f"refused: {error}{self._carried_hint(change)}", Exit.ERROR)
         except ApiError as error:
             return _ended(change, Result.FAILED, f"not begun: {error}", error.exit)
 
+    def _stop_if_hopeless(self, error: ApiError) -> None:
+        if isinstance(error, _HOPELESS):
+            self.stop(f"not begun: {error}", error.exit)
+
     def _update(self, change: Change) -> Outcome | Attempt:
         now = self._read_again(change)
         if isinstance(now, Outcome):
             return now
         views, live = now
-        moved = _moved(change.fields, views)
+        moved = [*_moved(change.fields, views), *_vanished(self.account, change.fields, views)]
         if moved:
             return _stale(change, f"changed since the plan: {', '.join(moved)}")
         body = desired(self.account.kind, _declaration(change), views, live)
@@ -153,9 +170,8 @@ class Run:
     def _replace(self, change: Change, views: tuple[FieldView, ...], body: Body) -> Outcome | Attempt:
         notes = tuple(_kept_notes(change.fields, views))
         end = self._put(Attempt(change, views, 0, change.id, notes=notes), body)
-        if isinstance(end, Attempt) and end.lost:
-            # A full PUT may be repeated after a new read, and that read has just shown the old body.
-            end = self._put(end, body)
+        if isinstance(end, Attempt) and end.lost and end.as_before:
+            end = self._put_again(end, body)
         return end
 
     def _put(self, attempt: Attempt, body: Body) -> Outcome | Attempt:
@@ -164,6 +180,15 @@ class Run:
         except NoAnswer as error:
             return self._look(replace(attempt, since=self.clock.monotonic(), lost=str(error)))
         return self._look(replace(attempt, since=self.clock.monotonic()))
+
+    def _put_again(self, attempt: Attempt, body: Body) -> Outcome | Attempt:
+        """Repeat a full PUT whose answer was lost, once, now that a new read has shown the old body."""
+        try:
+            return self._put(attempt, body)
+        except ApiError as error:
+            # Whatever became of this one, nothing says yet how the first one ended.
+            self._stop_if_hopeless(error)
+            return attempt
 
     def _create(self, change: Change) -> Outcome | Attempt:
         name = self._name(change)
@@ -204,7 +229,8 @@ class Run:
         except ApiError as error:
             return unread(attempt, str(error)) if last else attempt
         self._notice(body)
-        return conclude(self.account, attempt, body, last=last) or attempt
+        seen = replace(attempt, as_before=reads_as_before(self.account, attempt, body))
+        return conclude(self.account, seen, body, last=last) or seen
 
     def _notice(self, body: Body | None) -> None:
         """Remember whether a read-back is the first on this account to show an explicit false or 0."""
@@ -225,8 +251,9 @@ class Run:
         with self._lock:
             if self._names is None:
                 member = self.account.kind.id_member
+                names = {self._name_in(row): row.get(member) for row in self.writer.list()}
                 self._names = {
-                    str(self._name_in(row)): int(str(row.get(member))) for row in self.writer.list()
+                    name: id for name, id in names.items() if isinstance(name, str) and isinstance(id, int)
                 }
             return self._names
 
@@ -238,7 +265,9 @@ class Run:
         return next(str(view.after) for view in change.fields if view.path == self.account.kind.name_field)
 
     def _carried_hint(self, change: Change) -> str:
-        unknown = [".".join(member) for member, _ in unknown_members(self.account.kind, _live(change))]
+        kind, live = self.account.kind, _live(change)
+        members = [*(member for member, _ in unknown_members(kind, live)), *unknown_row_members(kind, live)]
+        unknown = [".".join(member) for member in members]
         if not unknown:
             return ""
         return (
@@ -262,6 +291,16 @@ def _moved(planned: Sequence[FieldView], now: Sequence[FieldView]) -> list[str]:
         old.path
         for old, new in zip(planned, now, strict=True)
         if old.before != new.before and old.cls not in kept
+    ]
+
+
+def _vanished(account: Account, planned: Sequence[FieldView], now: Sequence[FieldView]) -> list[str]:
+    """Return the visibility flag if the plan saw it set and it no longer is: somebody hid the resource."""
+    path = account.kind.visible_field
+    return [
+        old.path
+        for old, new in zip(planned, now, strict=True)
+        if old.path == path and old.cls is FieldClass.KEPT and old.before is True and new.before is not True
     ]
 
 

@@ -63,19 +63,49 @@ def _unknown(
             yield member, value
 
 
+def unknown_row_members(kind: Kind, body: Body) -> tuple[Member, ...]:
+    """Return every member of a row that neither the kind's table nor its server members name, each once."""
+    found = (
+        (*field.member, name)
+        for field in kind.fields
+        if field.rows
+        for row in _rows_at(body, field)
+        for name in row
+        if name not in field.rows.names
+    )
+    return tuple(member for member in dict.fromkeys(found) if member not in kind.server_members)
+
+
+def _rows_at(body: Body, field: Field) -> list[dict[str, Json]]:
+    value = value_at(body, field.member)
+    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+
+
+def without_server_members(kind: Kind, field: Field, value: Json) -> Json:
+    """Return rows without the members that the server writes into them; any other value as it is."""
+    if field.rows is None or not isinstance(value, list):
+        return value
+    own = {member[-1] for member in kind.server_members if member[:-1] == field.member}
+    return [{m: v for m, v in row.items() if m not in own} if isinstance(row, dict) else row for row in value]
+
+
 def carry_rows(rows: Rows, declared: Json, live: Json | Absent) -> Json:
     """Return the declared rows, each with the unknown members of the live row of the same identity."""
     if not isinstance(declared, list) or not isinstance(live, list):
         return declared
     extras = {
-        str(row.get(rows.identity)): {m: v for m, v in row.items() if m not in rows.names}
+        str(_identity(rows, row)): {m: v for m, v in row.items() if m not in rows.names}
         for row in live
         if isinstance(row, dict)
     }
     return [
-        {**extras.get(str(row.get(rows.identity)), {}), **row} if isinstance(row, dict) else row
+        {**extras.get(str(_identity(rows, row)), {}), **row} if isinstance(row, dict) else row
         for row in declared
     ]
+
+
+def _identity(rows: Rows, row: Mapping[str, Json]) -> Json:
+    return row.get(rows.identity) or 0  # a number, so one that is left out can only be 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +159,12 @@ def _shows_empties(kind: Kind, body: Body) -> bool:
 def _normal_rows(rows: Rows, value: Json) -> Json:
     if not isinstance(value, list):
         return value
-    known = [{m: row.get(m) for m in rows.names} if isinstance(row, dict) else row for row in value]
+    known = [_normal_row(rows, row) if isinstance(row, dict) else row for row in value]
     return sorted(known, key=lambda row: _row_order(rows, row))
+
+
+def _normal_row(rows: Rows, row: Mapping[str, Json]) -> dict[str, Json]:
+    return {**{m: row.get(m) or None for m in rows.names}, rows.identity: _identity(rows, row)}
 
 
 def _row_order(rows: Rows, row: Json) -> tuple[bool, int, str]:

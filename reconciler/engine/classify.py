@@ -9,10 +9,19 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from reconciler.engine.body import ABSENT, Absent, Normal, carry_rows, put, unknown_members, value_at
+from reconciler.engine.body import (
+    ABSENT,
+    Absent,
+    Normal,
+    carry_rows,
+    put,
+    unknown_members,
+    value_at,
+    without_server_members,
+)
 from reconciler.engine.declared import Declared, Given, Origin, Reference, Ruling
 from reconciler.engine.defaults import ASSUMED_EMPTY, Default, Defaults
-from reconciler.engine.kind import Body, Field, Json, Kind, Member, Policy
+from reconciler.engine.kind import Body, Field, Json, Kind, Policy
 
 
 class FieldClass(StrEnum):
@@ -84,11 +93,12 @@ def _view(
                 field.path, FieldClass.KEPT, before, before, differs=False, origin=_origin(ruling)
             )
         case Policy.RESET:
-            return _reset(account, field, ruling, live, before)
+            return _reset(account, declared, field, ruling, live)
         case Policy.REFUSE:
-            reset = _reset(account, field, None, live, before)
-            cls = FieldClass.REFUSED if reset.differs else FieldClass.RESET
-            return replace(reset, cls=cls, after=before, differs=False)
+            reset = _reset(account, declared, field, None, live)
+            if not reset.differs:
+                return reset
+            return replace(reset, cls=FieldClass.REFUSED, after=reset.before, differs=False)
 
 
 def _policy(field: Field, declared: Declared, ruling: Ruling | None) -> Policy:
@@ -120,12 +130,14 @@ def _visible(field: Field, live: Body | None, before: Json, *, listed: bool) -> 
 
 
 def _reset(
-    account: Account, field: Field, ruling: Ruling | None, live: Body | None, before: Json
+    account: Account, declared: Declared, field: Field, ruling: Ruling | None, live: Body | None
 ) -> FieldView:
     # A default of false or 0 is nothing to be reset to, whatever the API shows of either.
     lenient = account.normal.lenient
     default = account.defaults.get(field.path, ASSUMED_EMPTY)
-    before, after = lenient.value(field, before), lenient.value(field, default.value)
+    before = lenient.value(field, value_at(live or {}, field.member))
+    # The defaults of a group come with it: what is in no body, neither live nor sent, is not reset.
+    after = None if _stays_away(account.kind, declared, field, live) else lenient.value(field, default.value)
     return FieldView(
         field.path,
         FieldClass.RESET,
@@ -136,6 +148,14 @@ def _reset(
         default=default,
         origin=_origin(ruling),
     )
+
+
+def _stays_away(kind: Kind, declared: Declared, field: Field, live: Body | None) -> bool:
+    """Tell whether the object that holds the field is not live, and nothing declared brings it."""
+    if not field.group or value_at(live or {}, field.group):
+        return False
+    beside = (declared.given.get(other.path) for other in kind.fields if other.group == field.group)
+    return all(given is None or given.value is None for given in beside)
 
 
 def desired(
@@ -150,9 +170,11 @@ def desired(
     for view in views:
         field = kind.by_path[view.path]
         if view.cls is FieldClass.SET:
-            put(body, field.member, _set_value(field, declared, view, live))
+            value = _set_value(field, declared, view, live)
+            put(body, field.member, without_server_members(kind, field, value))
         elif view.cls is FieldClass.KEPT and live is not None:
-            put(body, field.member, _kept_value(field, view, live))
+            value = _kept_value(field, view, live)
+            put(body, field.member, without_server_members(kind, field, value))
     for member, value in unknown_members(kind, live or {}):
         put(body, member, value)
     return _without_hollow_groups(kind, body, live or {})
@@ -183,8 +205,3 @@ def _without_hollow_groups(kind: Kind, body: dict[str, Json], live: Body) -> dic
         if isinstance(members, dict) and hollow and (len(members) == size or not live.get(group)):
             body[group] = None
     return body
-
-
-def carried(kind: Kind, live: Body) -> tuple[tuple[Member, Json], ...]:
-    """Return the live members that the model does not know; they go into the body untouched."""
-    return tuple(unknown_members(kind, live))

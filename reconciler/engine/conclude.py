@@ -14,7 +14,7 @@ from reconciler.engine.classify import Account, FieldView
 from reconciler.engine.kind import Body, Json
 from reconciler.engine.outcome import Line, Outcome, Result
 from reconciler.engine.plan import Action, Change
-from reconciler.engine.verify import ReadBack, Seen, read_back
+from reconciler.engine.verify import ReadBack, read_back
 from reconciler.errors import Exit
 
 
@@ -31,6 +31,8 @@ class Attempt:
     lost: str = ""
     """Why there is no answer that says how it ended; empty where the API said that it succeeded."""
     notes: tuple[str, ...] = ()
+    as_before: bool = False
+    """The latest look at it showed every field as it was before the write."""
 
     def ended(self, result: Result, reason: str = "", exit: Exit = Exit.DONE) -> Outcome:
         """Return the outcome of this attempt, with its notes as warnings."""
@@ -47,8 +49,13 @@ def conclude(account: Account, attempt: Attempt, body: Body | None, *, last: boo
     if not seen.is_fresh:
         return _unmoved(account, attempt, seen) if last else None
     if seen.not_stored:
-        return _not_stored(attempt, seen.not_stored) if last else None
+        return _not_stored(account, attempt, seen) if last else None
     return _applied(account, attempt, seen)
+
+
+def reads_as_before(account: Account, attempt: Attempt, body: Body | None) -> bool:
+    """Tell whether `body` shows every field as it was before the attempt."""
+    return body is not None and not read_back(account, attempt.views, body).is_fresh
 
 
 def unread(attempt: Attempt, reason: str) -> Outcome:
@@ -90,14 +97,23 @@ def _hidden(outcome: Outcome) -> Outcome:
 
 def _unmoved(account: Account, attempt: Attempt, seen: ReadBack) -> Outcome:
     outcome = attempt.ended(Result.IN_DOUBT, f"{_sent(attempt)}, but it still reads as before", Exit.IN_DOUBT)
-    lines = [*_default_lines(account, attempt.change, seen), *_stored_lines(account, attempt.change, seen)]
-    hint = "if the next plan shows the same, the server's own values are these" if lines else ""
-    return _with(outcome, [hint] if hint else [], lines)
+    return _with_own_values(account, attempt, outcome, seen)
 
 
-def _not_stored(attempt: Attempt, fields: Sequence[Seen]) -> Outcome:
-    paths = ", ".join(seen.view.path for seen in fields)
-    return attempt.ended(Result.FAILED, f"{_sent(attempt)}, but it did not store {paths}", Exit.ERROR)
+def _not_stored(account: Account, attempt: Attempt, seen: ReadBack) -> Outcome:
+    paths = ", ".join(s.view.path for s in seen.not_stored)
+    outcome = attempt.ended(Result.FAILED, f"{_sent(attempt)}, but it did not store {paths}", Exit.ERROR)
+    return _with_own_values(account, attempt, outcome, seen)
+
+
+def _with_own_values(account: Account, attempt: Attempt, outcome: Outcome, seen: ReadBack) -> Outcome:
+    """Return the outcome with the lines that end the difference, if the server does not want it otherwise.
+
+    A lost answer proves nothing of what the server wants.
+    """
+    lines = [] if attempt.lost else _lines(account, attempt.change, seen)
+    hint = "if the next plan shows the same, the server's own values are these"
+    return _with(outcome, [hint] if lines else [], lines)
 
 
 def _applied(account: Account, attempt: Attempt, seen: ReadBack) -> Outcome:
@@ -106,10 +122,7 @@ def _applied(account: Account, attempt: Attempt, seen: ReadBack) -> Outcome:
         *([f"{_sent(attempt)}; reading it shows that it was done"] if attempt.lost else []),
         *_warnings(seen),
     ]
-    lines = [
-        *_default_lines(account, attempt.change, seen),
-        *_stored_lines(account, attempt.change, seen),
-    ]
+    lines = _lines(account, attempt.change, seen)
     if attempt.change.action is Action.CREATE:
         lines.append(
             Line(attempt.change.key, f"targets: {{{attempt.change.scope.target}: {{id: {attempt.id}}}}}")
@@ -131,6 +144,10 @@ def _warnings(seen: ReadBack) -> Iterator[str]:
         yield f"{s.view.path}: was kept, and the API changed it from {_text(s.view.before)} to {_text(s.now)}"
 
 
+def _lines(account: Account, change: Change, seen: ReadBack) -> list[Line]:
+    return [*_default_lines(account, change, seen), *_stored_lines(account, change, seen)]
+
+
 def _default_lines(account: Account, change: Change, seen: ReadBack) -> Iterator[Line]:
     for s in seen.other_defaults:
         value = written(account.kind.by_path[s.view.path], s.now)
@@ -138,7 +155,7 @@ def _default_lines(account: Account, change: Change, seen: ReadBack) -> Iterator
 
 
 def _stored_lines(account: Account, change: Change, seen: ReadBack) -> Iterator[Line]:
-    for s in seen.stored_as:
+    for s in (*seen.stored_as, *seen.not_stored):
         value = written(account.kind.by_path[s.view.path], s.now)
         yield Line(change.key, _as_yaml(s.view.path, value))
 

@@ -63,7 +63,8 @@ def _by_name(declared: Declared, name: str, found: Sequence[Live], owners: Mappi
         return Match(
             block=Block(
                 "claimed",
-                f'"{name}" is id {found[0].id}, which {owner} declares; apply that first, or declare an id here',
+                f'"{name}" is id {found[0].id}, which {owner} declares; apply that first, or declare '
+                "an id here",
             )
         )
     return Match(found[0] if found else None, adopted=bool(found) and not declared.absent)

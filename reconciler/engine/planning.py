@@ -197,7 +197,9 @@ def _updates_block(
     if allowed is None or wanted <= allowed:
         return None
     block = Block(
-        "too-many-updates", f"this plan updates {wanted}, limits.updates allows {allowed} ({limit})"
+        "too-many-updates",
+        f"this plan updates {wanted}, limits.updates allows {allowed} ({limit}); if that is meant, raise it "
+        "for the target, or apply a part with --only",
     )
     return lambda _: block
 
@@ -207,5 +209,9 @@ def _deletes_block(verdicts: Sequence[Verdict], scope: Scope) -> Callable[[Chang
     allowed = scope.limits.deletes
     if allowed is None or wanted <= allowed:
         return None
-    block = Block("too-many-deletes", f"this plan deletes {wanted}, limits.deletes allows {allowed}")
+    block = Block(
+        "too-many-deletes",
+        f"this plan deletes {wanted}, limits.deletes allows {allowed}; if that is meant, raise it for the "
+        "target",
+    )
     return lambda _: block

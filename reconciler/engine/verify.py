@@ -5,10 +5,10 @@ A read-back is one document, so a single field that moved proves that all of it 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from reconciler.engine.body import value_at
 from reconciler.engine.classify import Account, FieldClass, FieldView
 from reconciler.engine.kind import Body, Json
 
@@ -74,11 +74,13 @@ class ReadBack:
 
 def read_back(account: Account, views: tuple[FieldView, ...], body: Body) -> ReadBack:
     """Return how `body`, read after the write, compares with what was planned."""
-    leaves: Mapping[str, Json] = account.normal.leaves(body)
-    lenient: Mapping[str, Json] = account.normal.lenient.leaves(body)
-    return ReadBack(
-        tuple(
-            Seen(view, lenient[view.path] if view.cls is FieldClass.RESET else leaves[view.path])
-            for view in views
-        )
-    )
+    return ReadBack(tuple(Seen(view, _now(account, view, body)) for view in views))
+
+
+def _now(account: Account, view: FieldView, body: Body) -> Json:
+    field = account.kind.by_path[view.path]
+    if view.cls is not FieldClass.RESET:
+        return account.normal.value(field, value_at(body, field.member))
+    if field.group and not value_at(body, field.group):
+        return view.after  # the defaults of a group come with it: one that is gone tells nothing of them
+    return account.normal.lenient.value(field, value_at(body, field.member))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import threading
 from collections.abc import Callable
@@ -40,7 +41,8 @@ class Server:
     def stop(self) -> None:
         """Close every connection and return when the port is free again."""
         # The thread that waits on the sockets closes them: it must not wait on a number that is reused.
-        self._waitress.trigger.pull_trigger(self._close_all)
+        with contextlib.suppress(OSError):  # a worker woke it in between, and the trigger itself is closed
+            self._waitress.trigger.pull_trigger(self._close_all)
         self._thread.join()
         self._waitress.task_dispatcher.shutdown()
 

@@ -438,3 +438,91 @@ def test_the_gravest_end_is_what_the_run_says(exits: list[Exit], result: Exit, c
         for exit in exits
     ]
     assert Report(plan, tuple(outcomes)).exit is result
+
+
+def test_a_lost_put_is_not_repeated_where_the_new_read_failed(clock: FakeClock) -> None:
+    toys = shop(Size=5)
+    plan = planned(toys, [BIGGER])
+    lost = raising(NoAnswer("time-out"), "replace", times=1)
+    unread = raising(Unreachable("no connection"), "read", times=1)
+
+    def before(verb: str, id: int | None) -> None:
+        lost(verb, id)
+        if toys.writes:
+            unread(verb, id)
+
+    toys.before = before
+    assert apply(plan, run_of(plan, toys, clock)).outcomes[0].result is Result.IN_DOUBT
+    assert len(toys.writes) == 1
+
+
+def test_a_lost_put_is_not_repeated_over_what_somebody_else_wrote_meanwhile(clock: FakeClock) -> None:
+    toys = shop(Size=5)
+    toys.before = raising(NoAnswer("time-out"), "replace")
+    plan = planned(toys, [BIGGER])
+    real = toys.read
+
+    def read(id: int) -> Body | None:
+        if toys.writes:
+            toys.bodies[id]["Battery"] = {"Kind": "AA"}
+        return real(id)
+
+    toys.read = read  # type: ignore[method-assign]
+    assert apply(plan, run_of(plan, toys, clock)).outcomes[0].result is Result.FAILED
+    assert len(toys.writes) == 1
+
+
+@pytest.mark.parametrize("error", [Unreachable("no connection"), Declined("no"), Unauthorised("401")])
+def test_a_lost_put_stays_in_doubt_however_its_repetition_fails(error: ApiError, clock: FakeClock) -> None:
+    toys = shop(Size=5)
+    errors: list[ApiError] = [NoAnswer("time-out"), error]
+    stale_reads(toys, clock, PATIENCE * 10)
+    done = toys.after
+
+    def after(verb: str, id: int | None) -> None:
+        done(verb, id)
+        if verb == "replace":
+            raise errors.pop(0)
+
+    toys.after = after
+    outcome = applied(toys, BIGGER, clock)
+    assert (outcome.result, outcome.exit) == (Result.IN_DOUBT, Exit.IN_DOUBT)
+
+
+def test_after_a_repetition_that_was_not_allowed_nothing_further_is_begun(clock: FakeClock) -> None:
+    toys = shop(Size=5)
+    toys.bodies[2] = {"ToyId": 2, "Name": "Doll", "IsVisible": True, "Size": 5}
+    errors: list[ApiError] = [NoAnswer("time-out"), Unauthorised("401")]
+
+    def before(verb: str, _: int | None) -> None:
+        if verb == "replace":
+            raise errors.pop(0)
+
+    plan = planned(toys, [BIGGER, declared("toys.doll", {"name": "Doll", "size": 6}, id=2)])
+    toys.before = before
+    report = apply(plan, run_of(plan, toys, clock))
+    assert [outcome.result for outcome in report.outcomes] == [Result.IN_DOUBT, Result.SKIPPED]
+
+
+@pytest.mark.parametrize(("other", "result"), [({}, Result.IN_DOUBT), ({"is_loud": True}, Result.FAILED)])
+def test_a_value_that_the_server_does_not_take_comes_with_the_line_that_ends_the_difference(
+    other: dict[str, Json], result: Result, clock: FakeClock
+) -> None:
+    toys = shop(Size=5)
+    dropping(toys, Size=5)
+    outcome = applied(toys, declared(values={"name": "Robot", "size": 7, **other}, id=1), clock)
+    assert outcome.result is result
+    assert [(line.where, line.text) for line in outcome.lines] == [("toys.robot", "size: 5")]
+
+
+def test_a_lost_answer_proves_nothing_of_the_servers_own_values(clock: FakeClock) -> None:
+    toys = shop(Size=5)
+    toys.before = raising(NoAnswer("time-out"), "replace")
+    assert not applied(toys, declared(id=1), clock).lines
+
+
+def test_a_group_that_is_gone_says_nothing_of_its_defaults(clock: FakeClock) -> None:
+    toys = shop(Battery={"Kind": "AA"})
+    plan = planned(toys, [declared(id=1)], stated({"battery.kind": "AAA"}))
+    (outcome,) = apply(plan, run_of(plan, toys, clock)).outcomes
+    assert (outcome.result, outcome.lines) == (Result.APPLIED, ())

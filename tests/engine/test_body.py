@@ -42,3 +42,10 @@ def test_putting_a_member_makes_its_group() -> None:
     body: dict[str, Json] = {"Battery": None}
     put(body, ("Battery", "Kind"), "AA")
     assert body == {"Battery": {"Kind": "AA"}}
+
+
+def test_rows_compare_alike_where_the_api_leaves_out_the_number_zero() -> None:
+    normal = Normal(TOYS, explicit_empties=False)
+    shown: Json = [{"Label": "arm"}]
+    whole: Json = [{"Number": 0, "Label": "arm"}]
+    assert normal.value(PARTS, shown) == normal.value(PARTS, whole) == whole

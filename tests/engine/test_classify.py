@@ -153,3 +153,19 @@ def test_a_group_declared_null_is_sent_as_null() -> None:
     body: Body = {**LIVE, "Battery": {"Kind": "AA", "Count": 2}}
     d = declared(values={"name": "Robot", "battery.kind": None, "battery.count": None})
     assert desired(TOYS, d, classify(account(), d, body), body)["Battery"] is None
+
+
+@pytest.mark.parametrize(
+    ("beside", "differs"), [({}, False), ({"battery.count": None}, False), ({"battery.count": 2}, True)]
+)
+def test_the_default_of_a_group_comes_only_with_the_group(beside: dict[str, Json], differs: bool) -> None:
+    d = declared(values={"name": "Robot", **beside})
+    views = classify(account(defaults=stated({"battery.kind": "AAA"})), d, LIVE)
+    assert view_of("battery.kind", views).differs is differs
+
+
+@pytest.mark.parametrize("policy", [Policy.RESET, Policy.REFUSE])
+def test_an_explicit_false_at_its_default_is_expected_to_stay_nothing(policy: Policy) -> None:
+    views = classify(account(explicit_empties=True), declared(undeclared=policy), {**LIVE, "IsLoud": False})
+    view = view_of("is_loud", views)
+    assert (view.cls, view.before, view.after) == (FieldClass.RESET, None, None)

@@ -1,0 +1,343 @@
+"""Broken engines: each one a mistake that could be made, and the test that is there to catch it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One change of one file under which one named test has to fail."""
+
+    mistake: str
+    """What the broken tool does, as a sentence about it."""
+    file: str
+    old: str
+    """Stands exactly once in the file."""
+    new: str
+    test: str
+
+    def __str__(self) -> str:
+        return self.mistake
+
+
+APPLY = "tests/engine/test_apply.py"
+BODY = "tests/engine/test_body.py"
+CLASSIFY = "tests/engine/test_classify.py"
+PLANNING = "tests/engine/test_planning.py"
+CLIENT = "tests/checkmarket/test_client.py"
+LISTING = "tests/checkmarket/test_client_listing.py"
+FAILURES = "tests/http/test_failures.py"
+FORMS = "tests/properties/test_forms.py"
+
+WHAT_IS_SENT = (
+    Mutant(
+        "drops what is kept",
+        "engine/classify.py",
+        "elif view.cls is FieldClass.KEPT and live is not None:",
+        "elif view.cls is FieldClass.KEPT and live is None:",
+        f"{CLASSIFY}::test_a_group_keeps_what_is_kept_and_loses_what_is_reset",
+    ),
+    Mutant(
+        "drops what is kept and empty, which resets it",
+        "engine/classify.py",
+        "elif view.cls is FieldClass.KEPT and live is not None:",
+        "elif view.cls is FieldClass.KEPT and live is not None and view.after is not None:",
+        f"{CLASSIFY}::test_a_kept_field_that_is_empty_is_sent_empty_because_leaving_it_out_would_reset_it",
+    ),
+    Mutant(
+        "sends what is kept as it was planned instead of as it was just read",
+        "engine/apply.py",
+        "body = desired(self.account.kind, _declaration(change), views, live)",
+        "body = desired(self.account.kind, _declaration(change), change.fields, _live(change))",
+        f"{APPLY}::test_a_kept_value_that_moved_is_sent_as_just_read_and_mentioned",
+    ),
+    Mutant(
+        "leaves the visibility flag out",
+        "engine/classify.py",
+        "    for view in views:\n",
+        "    for view in (view for view in views if view.path != kind.visible_field):\n",
+        f"{CLASSIFY}::test_the_visibility_flag_is_always_in_the_body",
+    ),
+    Mutant(
+        "does not carry members that it does not know",
+        "engine/classify.py",
+        "in unknown_members(kind, live or {}):",
+        "in unknown_members(kind, {}):",
+        f"{CLASSIFY}::test_members_that_the_model_does_not_know_are_carried_and_the_servers_own_are_not",
+    ),
+    Mutant(
+        "sends the server's own members",
+        "engine/body.py",
+        " | kind.server_members",
+        "",
+        f"{CLASSIFY}::test_members_that_the_model_does_not_know_are_carried_and_the_servers_own_are_not",
+    ),
+    Mutant(
+        "sends the name as a parameter, which makes a rename of an update",
+        "checkmarket/client.py",
+        'self._api.request("PUT", _path(id), json=dict(body))',
+        'self._api.request("PUT", _path(id), params={"name": str(body.get("Name"))}, json=dict(body))',
+        f"{CLIENT}::TestReplace::test_the_name_is_never_in_the_query_for_that_would_rename",
+    ),
+)
+
+WHEN_IT_IS_SENT = (
+    Mutant(
+        "does not read again before it writes",
+        "engine/apply.py",
+        "live = self.writer.read(_id(change))\n        if live is None:\n            return _stale",
+        "live = _live(change)\n        if live is None:\n            return _stale",
+        f"{APPLY}::test_a_change_of_a_set_or_reset_field_since_the_plan_is_stale",
+    ),
+    Mutant(
+        "overwrites what changed since the plan",
+        "engine/apply.py",
+        "        if moved:\n"
+        "            return _stale(change, f\"changed since the plan: {', '.join(moved)}\")\n"
+        "        body = ",
+        "        body = ",
+        f"{APPLY}::test_a_change_of_a_set_or_reset_field_since_the_plan_is_stale",
+    ),
+    Mutant(
+        "deletes what changed since the plan",
+        "engine/apply.py",
+        "        if moved:\n"
+        "            return _stale(change, f\"changed since the plan: {', '.join(moved)}\")\n"
+        "        self.journal",
+        "        self.journal",
+        f"{APPLY}::test_what_changed_since_the_plan_is_not_deleted",
+    ),
+    Mutant(
+        "creates a name that appeared since the plan",
+        "engine/apply.py",
+        "if name in self._names_before():",
+        "if name in {}:",
+        f"{APPLY}::test_a_name_that_appeared_since_the_plan_is_not_created_a_second_time",
+    ),
+    Mutant(
+        "creates again when the answer is lost",
+        "engine/apply.py",
+        "        except NoAnswer as error:\n            lost = str(error)\n"
+        "        return self._look(Attempt(change, change.fields, self.clock.monotonic(), id, lost))",
+        "        except NoAnswer:\n            id = self.writer.create(body)\n"
+        "        return self._look(Attempt(change, change.fields, self.clock.monotonic(), id, lost))",
+        f"{APPLY}::test_a_create_that_left_no_trace_is_in_doubt_and_not_repeated",
+    ),
+    Mutant(
+        "repeats a lost PUT although the new read failed",
+        "engine/apply.py",
+        "end.lost and end.as_before:",
+        "end.lost:",
+        f"{APPLY}::test_a_lost_put_is_not_repeated_where_the_new_read_failed",
+    ),
+    Mutant(
+        "repeats a POST whose answer is lost",
+        "http/api.py",
+        "        if call.reads:\n",
+        '        if call.reads or call.method == "POST":\n',
+        f"{FAILURES}::test_each_failure_ends_as_the_table_says",
+    ),
+    Mutant(
+        "goes on after a 401",
+        "engine/apply.py",
+        "if isinstance(error, _HOPELESS):",
+        "if isinstance(error, ()):",
+        f"{APPLY}::test_after_lost_rights_or_allowance_nothing_further_is_begun",
+    ),
+    Mutant(
+        "does not write down what it overwrites",
+        "engine/apply.py",
+        "        self.journal.intent(change, live, body)\n",
+        "",
+        f"{APPLY}::test_the_journal_holds_the_body_about_to_be_overwritten_before_the_write",
+    ),
+)
+
+WHAT_IS_BELIEVED = (
+    Mutant(
+        "takes any 200 for a success",
+        "checkmarket/envelope.py",
+        'if isinstance(envelope.data, dict) and envelope.data.get("Succeeded") is True:',
+        "if isinstance(envelope.data, dict):",
+        f"{CLIENT}::TestReplace::test_an_answer_that_says_neither_yes_nor_no_is_in_doubt_and_not_repeated",
+    ),
+    Mutant(
+        "does not notice a refusal in a 200",
+        "checkmarket/envelope.py",
+        'if self.data.get("Succeeded") is False or message:',
+        "if self.data is None:",
+        f"{CLIENT}::TestReplace::test_a_refusal_says_why",
+    ),
+    Mutant(
+        "stops at the first page of a list",
+        "checkmarket/listing.py",
+        "if totals == {len(rows)}:",
+        "if rows:",
+        f"{LISTING}::test_pages_are_followed_by_what_came_back",
+    ),
+    Mutant(
+        "takes a list that is cut short for a whole one",
+        "checkmarket/listing.py",
+        "return _Reading(rows, whole=totals <= {len(rows)})",
+        "return _Reading(rows, whole=True)",
+        f"{LISTING}::test_a_list_that_is_not_proven_to_be_whole_is_an_error",
+    ),
+    Mutant(
+        "takes a failed list for an empty one",
+        "checkmarket/client.py",
+        "        return read_list(self._api, _CONFIGS, [_CONFIG_ID])",
+        "        try:\n            return read_list(self._api, _CONFIGS, [_CONFIG_ID])\n"
+        "        except BadAnswer:\n            return ()",
+        f"{LISTING}::test_anything_else_is_a_bad_answer_and_no_empty_list",
+    ),
+    Mutant(
+        "does not look whether a write arrived",
+        "engine/apply.py",
+        "return conclude(self.account, seen, body, last=last) or seen",
+        "return seen.ended(Result.APPLIED)",
+        f"{APPLY}::test_a_value_that_was_accepted_and_not_stored_is_a_failure",
+    ),
+    Mutant(
+        "calls a write applied that still reads as before",
+        "engine/conclude.py",
+        "return _unmoved(account, attempt, seen) if last else None",
+        "return _applied(account, attempt, seen) if last else None",
+        f"{APPLY}::test_a_read_back_that_equals_the_old_body_when_patience_ends_is_in_doubt",
+    ),
+    Mutant(
+        "has no patience with a slow cache",
+        "engine/apply.py",
+        "last = bool(self._stopped) or self.clock.monotonic() >= attempt.since + self.patience",
+        "last = True",
+        f"{APPLY}::test_a_slow_cache_is_waited_for",
+    ),
+    Mutant(
+        "calls a lost PUT not begun because its repetition failed",
+        "engine/apply.py",
+        "            self._stop_if_hopeless(error)\n            return attempt\n",
+        "            raise\n",
+        f"{APPLY}::test_a_lost_put_stays_in_doubt_however_its_repetition_fails",
+    ),
+    Mutant(
+        "says that all went well where only a part did",
+        "engine/outcome.py",
+        "partly = [Exit.PARTLY] if",
+        "partly = [Exit.DONE] if",
+        f"{APPLY}::test_the_gravest_end_is_what_the_run_says",
+    ),
+)
+
+WHAT_IS_MEANT = (
+    Mutant(
+        "takes the first of two that have one name",
+        "engine/identity.py",
+        "if len(found) > 1:",
+        "if len(found) > 2:",
+        f"{PLANNING}::test_two_live_ones_of_one_name_are_not_chosen_from",
+    ),
+    Mutant(
+        "creates again what is not found by its id",
+        "engine/identity.py",
+        "if live or declared.absent:",
+        "if live or not declared.absent:",
+        f"{PLANNING}::test_an_id_that_is_not_there_is_not_created_again",
+    ),
+    Mutant(
+        "lets two keys share one live resource",
+        "engine/identity.py",
+        "if len(keys) > 1",
+        "if len(keys) > 2",
+        f"{PLANNING}::test_two_keys_never_meet_on_one_live_one",
+    ),
+    Mutant(
+        "prunes what a blocked resource may mean",
+        "engine/planning.py",
+        "if live.id not in ids and live.name not in names",
+        "if live.id not in ids",
+        f"{PLANNING}::test_candidates_of_an_ambiguous_name_are_not_unmanaged",
+    ),
+    Mutant(
+        "compares times by their text",
+        "checkmarket/kind.py",
+        "normal=_NORMAL.get(path, as_it_is)",
+        "normal=as_it_is",
+        f"{FORMS}::test_a_time_is_the_same_time_in_every_form",
+    ),
+    Mutant(
+        "tells false from nothing on an account that shows no false",
+        "engine/body.py",
+        "return cls(kind, any(_shows_empties(kind, body) for body in bodies))",
+        "return cls(kind, True)",
+        f"{BODY}::test_false_and_zero_are_nothing_until_the_account_shows_an_explicit_one",
+    ),
+    Mutant(
+        "never tells false from nothing",
+        "engine/body.py",
+        "return cls(kind, any(_shows_empties(kind, body) for body in bodies))",
+        "return cls(kind, False)",
+        f"{BODY}::test_false_and_zero_are_nothing_until_the_account_shows_an_explicit_one",
+    ),
+)
+
+WHAT_IS_ALLOWED = (
+    Mutant(
+        "resets without consent",
+        "engine/planning.py",
+        "    if wanted <= allowed:\n",
+        "    if wanted >= 0:\n",
+        f"{PLANNING}::test_resets_without_consent_block_the_resource_and_name_every_field_while_others_go_on",
+    ),
+    Mutant(
+        "takes a preset's word for consent",
+        "engine/classify.py",
+        "consented=bool(ruling and ruling.own)",
+        "consented=bool(ruling)",
+        f"{CLASSIFY}::test_only_the_resource_itself_consents_to_a_reset",
+    ),
+    Mutant(
+        "applies a share of fewer than ten",
+        "engine/limits.py",
+        "SHARE_COUNTS_FROM = 10",
+        "SHARE_COUNTS_FROM = 9",
+        f"{PLANNING}::test_a_share_counts_from_ten_live_ones_on",
+    ),
+    Mutant(
+        "counts blocked resources as updates",
+        "engine/planning.py",
+        "lambda change: change.action is Action.UPDATE, _updates_block(limited, scope, live)",
+        "lambda change: change.action is Action.UPDATE, _updates_block(verdicts, scope, live)",
+        f"{PLANNING}::test_resources_that_are_blocked_do_not_count_as_updates",
+    ),
+    Mutant(
+        "hides every resource where one may be hidden",
+        "engine/planning.py",
+        "change.key not in may_hide",
+        "not may_hide",
+        f"{PLANNING}::test_a_flag_for_another_key_does_not_allow_hiding",
+    ),
+    Mutant(
+        "deletes beyond the limit",
+        "engine/planning.py",
+        "    if allowed is None or wanted <= allowed:\n        return None\n"
+        '    block = Block(\n        "too-many-deletes"',
+        '    if wanted:\n        return None\n    block = Block(\n        "too-many-deletes"',
+        f"{PLANNING}::test_prune_deletes_within_the_limit_only",
+    ),
+    Mutant(
+        "leaves what is overwritten out of the digest",
+        "engine/plan.py",
+        "[view.path, view.cls, view.before, None if",
+        "[view.path, view.cls, None if",
+        f"{PLANNING}::TestDigest::test_another_value_set_overwritten_or_reset_is_another_change",
+    ),
+    Mutant(
+        "counts what is kept in the digest",
+        "engine/plan.py",
+        "            for view in self.differing\n",
+        "            for view in self.fields\n",
+        f"{PLANNING}::TestDigest::test_what_is_kept_or_carried_does_not_count",
+    ),
+)
+
+MUTANTS = (*WHAT_IS_SENT, *WHEN_IT_IS_SENT, *WHAT_IS_BELIEVED, *WHAT_IS_MEANT, *WHAT_IS_ALLOWED)

@@ -1,0 +1,60 @@
+"""What holds for values holds for files: the whole way, from YAML through the commands to the server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from hypothesis import given
+
+from reconciler.checkmarket.section import SECTION
+from reconciler.commands.apply import apply
+from reconciler.commands.outside import Outside
+from reconciler.commands.session import Selection
+from reconciler.config.load import load
+from reconciler.engine.declared import Declared
+from reconciler.engine.planning import Consent
+from tests.commands.world import Screen
+from tests.properties.files import write_workspace
+from tests.properties.situations import PLACE, situations
+from tests.properties.world import ALL_RESETS, PATIENCE, TARGET, Situation, World
+
+
+def said(declared: Declared) -> dict[str, Any]:
+    """Return what a declaration says, without the places where it says so."""
+    return {
+        "facts": replace(declared, given={}, rulings={}, place=PLACE),
+        "given": {path: given.value for path, given in declared.given.items()},
+        "rulings": {path: (ruling.policy, ruling.own) for path, ruling in declared.rulings.items()},
+    }
+
+
+@given(situations())
+def test_the_files_say_what_was_meant(situation: Situation) -> None:
+    """Every value, policy, preset and id is read as it was written, and none beside it."""
+    with TemporaryDirectory() as folder:
+        read = load(write_workspace(Path(folder), situation), [SECTION], Path(folder)).declared[TARGET]
+    meant = sorted(situation.declared, key=lambda d: d.key)
+    assert [said(declared) for declared in read] == [said(declared) for declared in meant]
+
+
+def applied_by_command(situation: Situation, consent: Consent) -> Mapping[int, Any]:
+    """Return what is stored after `reconciler apply --yes` in a workspace that declares the situation."""
+    with World(situation) as world, TemporaryDirectory() as folder:
+        world.clock.sleep(PATIENCE)
+        outside = Outside({}, world.clock, Path(folder), {TARGET: world.app})
+        selection = Selection(write_workspace(Path(folder), situation), TARGET)
+        apply(selection, consent, Screen().console(world.clock), outside, yes=True)
+        return world.configs()
+
+
+@given(situations())
+def test_the_commands_do_what_the_stages_do(situation: Situation) -> None:
+    """`apply` of a workspace leaves on the server what the stages leave there, called by hand."""
+    with World(situation) as world:
+        world.planned_and_applied(situation)
+        by_hand = world.configs()
+    assert applied_by_command(situation, ALL_RESETS) == by_hand
