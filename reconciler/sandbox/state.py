@@ -7,6 +7,7 @@ import json
 import os
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -104,10 +105,12 @@ class State:
         self._is_file = str(path) != _IN_MEMORY
         with _translating(path):
             self._connection = _connect(path)
+            # Nobody has to remember `close`: it happens, at the latest, when the state is let go of.
+            self._finalizer = weakref.finalize(self, self._connection.close)
             try:
                 self._begin_if_new()
             except BaseException:
-                self._connection.close()
+                self._finalizer()
                 raise
 
     @contextlib.contextmanager
@@ -142,7 +145,7 @@ class State:
     def close(self) -> None:
         """Let go of the file; what was in memory is gone."""
         with self._lock:
-            self._connection.close()
+            self._finalizer()
 
     def _begin_if_new(self) -> None:
         with self._writing() as connection:
@@ -190,8 +193,12 @@ def _connect(path: str | Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
     )
-    # A sandbox need not survive a power cut, and not to wait for the disk makes a request much faster.
-    connection.execute("PRAGMA synchronous = OFF")
+    try:
+        # A sandbox need not survive a power cut, and not to wait for the disk makes a request much faster.
+        connection.execute("PRAGMA synchronous = OFF")
+    except sqlite3.Error:  # the file is no database
+        connection.close()
+        raise
     return connection
 
 
