@@ -5,6 +5,7 @@ Everything that a verb needs is imported when the verb runs, so that `--help` an
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -32,6 +33,7 @@ Exit codes: 0 done or nothing to do, 1 error, 2 changes are pending (--detailed-
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line (that of the process, unless given) and return the exit code."""
+    _make_streams_safe()
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -42,13 +44,24 @@ def main(arguments: list[str] | None = None) -> int:
         error.show()
         return Exit.ERROR
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted; nothing is under way", err=True)
+        click.echo("interrupted", err=True)
         return Exit.ERROR
     except BrokenPipeError:
         _close_stdout()
         return Exit.ERROR
+    except OSError as error:
+        click.echo(f"Error: {error.strerror or error} ({error.filename or 'writing the result'})", err=True)
+        _close_stdout()
+        return Exit.ERROR
     except Exception as error:  # noqa: BLE001  # a bug of ours ends as a sentence, not as a traceback
         return _bug(error)
+
+
+def _make_streams_safe() -> None:
+    """Let every character be written: what the terminal's encoding lacks is written as an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _interrupt(*_: object) -> None:
@@ -106,7 +119,7 @@ def _output_options(command: Command) -> Command:
                 help="How to print the result.",
             ),
             _option("--quiet", is_flag=True, help="The result only."),
-            click.option("-v", "--verbose", count=True, help="More; -vv also logs every request."),
+            _option("--verbose", "-v", count=True, help="More; -vv also logs every request."),
             _option("--no-color", is_flag=True, help="No colour, as with NO_COLOR."),
         )
     ):
@@ -159,7 +172,7 @@ def validate(**options: Any) -> int:
 @_selection_options
 @_glob_options
 @_consent_options
-@click.option("--detailed-exitcode", is_flag=True, help="Exit 2 where changes are pending.")
+@_option("--detailed-exitcode", is_flag=True, help="Exit 2 where changes are pending.")
 @_output_options
 def plan(**options: Any) -> int:
     """Show what would change, and what is reset."""
@@ -181,6 +194,7 @@ def plan(**options: Any) -> int:
 @_selection_options
 @_glob_options
 @_consent_options
+@click.option("--no-seeds", is_flag=True, help="Send no seeds.")
 @click.option("--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
 @_output_options
 def apply(**options: Any) -> int:
@@ -190,7 +204,12 @@ def apply(**options: Any) -> int:
     return _run(
         options,
         lambda console, outside: apply(
-            _selection(options), _consent(options), console, outside, yes=options["yes"]
+            _selection(options),
+            _consent(options),
+            console,
+            outside,
+            yes=options["yes"],
+            with_seeds=not options["no_seeds"],
         ),
     )
 
@@ -213,13 +232,11 @@ def sandbox() -> None:
 
 @sandbox.command("serve", epilog=EPILOG)
 @_selection_options
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port; 0 is any free one.")
-@click.option(
+@_option("--port", type=click.IntRange(0, 65535), default=0, help="The port; 0 is any free one.")
+@_option(
     "--variant", multiple=True, metavar="NAME=VALUE", help="How an unknown of the APIs behaves; repeatable."
 )
-@click.option(
-    "--fault", multiple=True, metavar="RULE", help="What goes wrong, like PUT:2:after:drop; repeatable."
-)
+@_option("--fault", multiple=True, metavar="RULE", help="What goes wrong, like PUT:2:after:drop; repeatable.")
 @_output_options
 def sandbox_serve(**options: Any) -> int:
     """Answer on a port of this machine until interrupted. It takes any keys."""
@@ -256,6 +273,88 @@ def sandbox_reset(**options: Any) -> int:
     from reconciler.commands.sandbox import sandbox_reset
 
     return _run(options, lambda console, outside: sandbox_reset(_selection(options), console, outside))
+
+
+@cli.group(epilog=EPILOG)
+def seeds() -> None:
+    """Preview, watch, settle, send test batches."""
+
+
+@seeds.command("preview", epilog=EPILOG)
+@click.argument("key")
+@_selection_options
+@_output_options
+def seeds_preview(**options: Any) -> int:
+    """Show each customer as it will go, addresses in full; to a terminal only."""
+    from reconciler.commands.seeds import seeds_preview
+
+    return _run(
+        options, lambda console, outside: seeds_preview(options["key"], _selection(options), console, outside)
+    )
+
+
+@seeds.command("status", epilog=EPILOG)
+@_selection_options
+@_glob_options
+@_option("--wait", metavar="DURATION", default="0s", help="Look again for so long, like 30m.")
+@_output_options
+def seeds_status(**options: Any) -> int:
+    """Show how seeds stand and what the tenant counts; exit 0 once all has arrived."""
+    from reconciler.commands.seeds import seeds_status
+
+    wait = _seconds(options["wait"])
+    return _run(
+        options, lambda console, outside: seeds_status(_selection(options), console, outside, wait=wait)
+    )
+
+
+@seeds.command("resolve", epilog=EPILOG)
+@click.argument("key")
+@click.option("--sent/--not-sent", default=None, help="What a person found out; one of the two is needed.")
+@_selection_options
+@_output_options
+def seeds_resolve(**options: Any) -> int:
+    """Settle the customers in doubt of a seed, after looking at the tenant."""
+    from reconciler.commands.seeds import seeds_resolve
+
+    if options["sent"] is None:
+        raise click.UsageError("say what you found out: --sent or --not-sent")
+    return _run(
+        options,
+        lambda console, outside: seeds_resolve(
+            options["key"], _selection(options), console, outside, sent=options["sent"]
+        ),
+    )
+
+
+@seeds.command("send", epilog=EPILOG)
+@click.argument("key")
+@click.option("--again", is_flag=True, help="Also to customers that were sent or found in this round.")
+@click.option("--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
+@_selection_options
+@_output_options
+def seeds_send(**options: Any) -> int:
+    """Send a seed now, whatever its send: says."""
+    from reconciler.commands.seeds import seeds_send
+
+    return _run(
+        options,
+        lambda console, outside: seeds_send(
+            options["key"],
+            _selection(options),
+            console,
+            outside,
+            again=options["again"],
+            yes=options["yes"],
+        ),
+    )
+
+
+def _seconds(text: str) -> float:
+    units = {"s": 1, "m": 60, "h": 3600}
+    if not text[:-1].isdecimal() or text[-1:] not in units:
+        raise click.BadParameter(f"{text} is no duration like 30s, 5m or 1h", param_hint="--wait")
+    return float(text[:-1]) * units[text[-1]]
 
 
 def _selection(options: dict[str, Any]) -> Selection:
@@ -307,7 +406,7 @@ def _console(options: dict[str, Any]) -> Console:
         as_json=options["format"] == "json",
         quiet=options["quiet"],
         verbose=options["verbose"] > 0,
-        colour=sys.stdout.isatty() and not plain and options["format"] == "text",
+        colour=sys.stdout is not None and sys.stdout.isatty() and not plain and options["format"] == "text",
     )
 
 

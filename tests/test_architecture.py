@@ -25,7 +25,9 @@ MAY_IMPORT = {
     "engine": {"clock", "errors", "problems"},
     "config": {"engine", "errors", "problems"},
     "checkmarket": {"clock", "config", "engine", "errors", "http", "problems"},
-    "render": {"engine", "errors", "problems"},
+    "journal": {"clock", "errors"},
+    "expoints": {"clock", "config", "engine", "errors", "http", "journal", "problems"},
+    "render": {"engine", "errors", "expoints", "problems"},
     "sandbox": set(),
     "commands": {
         *(
@@ -34,7 +36,9 @@ MAY_IMPORT = {
             "config",
             "engine",
             "errors",
+            "expoints",
             "http",
+            "journal",
             "parallel",
             "problems",
             "render",
@@ -51,8 +55,9 @@ DOORS = {
     "deepdiff": {"engine/diff.py"},
     "flask": {"sandbox/"},
     "httpx": {"http/"},
-    "pydantic": {"config/", "checkmarket/kind.py", "checkmarket/model.py"},
+    "pydantic": {"config/", "checkmarket/kind.py", "checkmarket/model.py", "expoints/"},
     "ruamel": {"config/"},
+    "sqlalchemy": {"journal/"},
     "tenacity": {"http/api.py"},
     "waitress": {"sandbox/server.py"},
     "werkzeug": {"sandbox/"},
@@ -114,4 +119,4 @@ def test_starting_imports_nothing_that_a_verb_needs(arguments: list[str]) -> Non
     )
     ended = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True)
     assert ended.returncode == 0
-    assert not {"pydantic", "httpx", "deepdiff", "ruamel", "flask"} & set(ended.stderr.split())
+    assert not {"pydantic", "httpx", "deepdiff", "ruamel", "flask", "sqlalchemy"} & set(ended.stderr.split())

@@ -42,7 +42,7 @@ def reconciler(
 @contextmanager
 def served(folder: Path, *arguments: str) -> Iterator[str]:
     """Serve the sandbox on a free port; yield its address."""
-    command = [RECONCILER, "sandbox", "serve", *arguments]
+    command = [str(RECONCILER), "sandbox", "serve", *arguments]
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stdout
@@ -115,7 +115,7 @@ def test_json_is_the_only_thing_on_stdout_even_where_the_files_are_wrong(workspa
     ended = reconciler(workspace, "plan", "--format", "json")
     assert ended.returncode == 1
     document = json.loads(ended.stdout)
-    assert [problem["code"] for problem in document["problems"]][0] == "unknown-field"
+    assert document["problems"][0]["code"] == "unknown-field"
 
 
 def test_every_flag_that_does_not_consent_has_a_variable(workspace: Path) -> None:

@@ -1,25 +1,41 @@
-"""`reconciler apply`: show the plan, ask, carry it out, and say truthfully how each change ended."""
+"""`reconciler apply`: show the plan, ask, carry it out, and say truthfully how everything ended."""
 
 from __future__ import annotations
 
+from reconciler.commands.account import check_account
 from reconciler.commands.console import Console
+from reconciler.commands.interrupts import deferred_interrupts
 from reconciler.commands.outside import Outside
+from reconciler.commands.plan import seeds_exits
 from reconciler.commands.planning import plan_target
 from reconciler.commands.pool import Pool
 from reconciler.commands.requests import RequestCount
+from reconciler.commands.sending import send_seeds
 from reconciler.commands.session import Selection, Session, open_session
+from reconciler.commands.tenant import plan_seeds
 from reconciler.engine.apply import Run
 from reconciler.engine.apply import apply as apply_plan
-from reconciler.engine.outcome import Report
+from reconciler.engine.outcome import Report, Result
 from reconciler.engine.plan import Plan
 from reconciler.engine.planning import Consent
 from reconciler.errors import Exit, Refused
+from reconciler.expoints.planning import SeedsPlan
+from reconciler.expoints.sending import Sent
+from reconciler.expoints.standing import SeedPlan
 from reconciler.render.json import report_document
-from reconciler.render.text import counted, plan_text, problems_text, report_text
+from reconciler.render.seeds import seeds_summary
+from reconciler.render.text import plan_text, problems_text, report_text
+from reconciler.render.values import counted
 
 
 def apply(
-    selection: Selection, consent: Consent, console: Console, outside: Outside, *, yes: bool = False
+    selection: Selection,
+    consent: Consent,
+    console: Console,
+    outside: Outside,
+    *,
+    yes: bool = False,
+    with_seeds: bool = True,
 ) -> Exit:
     """Apply one target; `yes` stands for the answer of a person who is not there."""
     requests = RequestCount()
@@ -27,28 +43,59 @@ def apply(
         if session.workspace.warnings:
             console.say(problems_text(session.workspace.warnings))
         made = plan_target(session, consent, console)
-        console.interim(plan_text(made, paint=console.paint, verbose=console.verbose))
-        if made.changes and not yes:
-            _ask(made, console)
-        report = carry_out(session, made, console, outside)
-        console.result(report_text(report, paint=console.paint), report_document(report))
+        seeds = plan_seeds(session, console, requests) if with_seeds else SeedsPlan()
+        console.show_before_asking(plan_text(made, seeds, paint=console.paint, verbose=console.verbose))
+        if not yes:
+            _ask(made, seeds, console)
+        report, seeds, sent = _carry_out(session, made, seeds, console, requests)
+        exit = exit_of(report, seeds, sent)
+        console.result(
+            report_text(report, sent, paint=console.paint), report_document(report, seeds, sent, exit)
+        )
     if console.verbose:
         console.say(requests.text)
-    return report.exit
+    return exit
 
 
-def _ask(plan: Plan, console: Console) -> None:
+def _ask(plan: Plan, seeds: SeedsPlan, console: Console) -> None:
+    if not plan.changes and not seeds.customers:
+        return
     if not console.stdin.isatty():
         raise Refused("there is no terminal to ask on: look at the plan, then run apply with --yes")
-    question = f"Apply {counted(len(plan.changes), 'change')} to {plan.scope.target}? Only yes is yes:"
-    if console.ask(question) != "yes":
+    sending = f" and send {seeds_summary(seeds).replace(' to send', '')}" if seeds.customers else ""
+    question = f"Apply {counted(len(plan.changes), 'change')}{sending} to {plan.scope.target}?"
+    if console.ask(f"{question} Only yes is yes:") != "yes":
         raise Refused("not confirmed; nothing was changed")
 
 
-def carry_out(session: Session, plan: Plan, console: Console, outside: Outside) -> Report:
-    """Carry out a plan on an open target; an interrupt ends what is under way and begins nothing more."""
-    run = Run(plan.account, session.client, outside.clock, session.checkmarket.patience.total_seconds())
-    pool = Pool(
-        session.checkmarket.parallelism, console, on_interrupt=lambda: run.stop("not begun: interrupted")
-    )
-    return apply_plan(plan, run, each=pool)
+def _carry_out(
+    session: Session, plan: Plan, seeds: SeedsPlan, console: Console, requests: RequestCount
+) -> tuple[Report, SeedsPlan, list[Sent]]:
+    """Carry out changes, then seeds. An interrupt ends what is under way and begins nothing more."""
+    if plan.changes:
+        check_account(session)
+    clock, patience = session.outside.clock, session.checkmarket.patience.total_seconds()
+    run = Run(plan.account, session.client, clock, patience)
+    with deferred_interrupts(lambda: run.stop("not begun: interrupted")):
+        report = apply_plan(plan, run, each=Pool(session.checkmarket.parallelism, console))
+        if not seeds.seeds:
+            return report, seeds, []
+        planned, sent = send_seeds(session, console, requests, lambda seed: _why_held(seed, report, run))
+        return report, planned, sent
+
+
+def _why_held(plan: SeedPlan, report: Report, run: Run) -> str:
+    """Return why a seed has to wait: what it comes after did not come to be, or the run was stopped."""
+    if run.is_stopped:
+        return "the run was stopped"
+    ends = {outcome.key: outcome.result for outcome in report.outcomes}
+    waiting = [key for key in plan.seed.after if ends.get(key, Result.APPLIED) is not Result.APPLIED]
+    return ", ".join(f"{key} is {ends[key].value}" for key in waiting)
+
+
+def exit_of(report: Report, seeds: SeedsPlan, sent: list[Sent]) -> Exit:
+    """Return the gravest end of all; some done beside some that went wrong is partly applied."""
+    exits = [report.exit, *(end.exit for end in sent), *seeds_exits(seeds)]
+    done = report.count(Result.APPLIED) or any(end.sent for end in sent)
+    wrong = any(exit in (Exit.ERROR, Exit.UNAVAILABLE) for exit in exits)
+    return Exit.gravest([*exits, *([Exit.PARTLY] if done and wrong else [])])

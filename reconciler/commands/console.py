@@ -41,6 +41,13 @@ class Console:
         if not self.as_json:
             print(text, end="\n\n", file=self.stdout, flush=True)
 
+    def show_before_asking(self, text: str) -> None:
+        """Print what a question is about: on stdout as a part of the result, with JSON on stderr."""
+        if self.as_json:
+            print(text, end="\n\n", file=self.stderr, flush=True)
+        else:
+            self.interim(text)
+
     def say(self, text: str) -> None:
         """Tell the person something that is not the result, unless quiet was asked for."""
         if not self.quiet:

@@ -9,6 +9,7 @@ from reconciler.engine.body import Normal
 from reconciler.engine.classify import Account
 from reconciler.engine.defaults import stated
 from reconciler.engine.inventory import Inventory, Listing, take_inventory
+from reconciler.engine.limits import SHARE_COUNTS_FROM, Share
 from reconciler.engine.plan import Plan, Scope
 from reconciler.engine.planning import Consent, make_plan
 from reconciler.engine.resolve import resolve
@@ -42,7 +43,10 @@ def account_of(session: Session, inventory: Inventory) -> Account:
 def _listing(session: Session, consent: Consent) -> Listing:
     if consent.prune:
         return Listing.EVERYTHING
-    return Listing.IF_NEEDED if session.is_partial else Listing.DECLARED
+    limit = session.target.guardrails.limits.updates
+    # A part of the files must not escape a limit that counts shares of the whole.
+    counts_share = isinstance(limit, Share) and len(session.declared) > (limit.of(SHARE_COUNTS_FROM) or 0)
+    return Listing.IF_NEEDED if session.is_partial and not counts_share else Listing.DECLARED
 
 
 def _check_prune(session: Session, consent: Consent) -> None:

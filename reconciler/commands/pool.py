@@ -1,4 +1,4 @@
-"""Several calls at a time, with progress on a terminal and an orderly end on Ctrl-C."""
+"""Several calls at a time, with progress on a terminal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from reconciler.commands.console import Console
 from reconciler.errors import ApiError
-from reconciler.parallel import NOT_STARTED, Interrupted, each
+from reconciler.parallel import each
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -20,23 +20,12 @@ class Pool:
 
     workers: int
     console: Console
-    on_interrupt: Callable[[], None] | None = None
-    """Called when the person interrupts; the items not begun are then called one by one, to say so."""
 
     def __call__(
         self, function: Callable[[Item], Result], items: Sequence[Item], label: str
     ) -> Sequence[Result]:
         """Return one result for each item, in their order. The first `ApiError` of an item is raised."""
-        try:
-            ends = each(function, items, self.workers, self.console.progress(label))
-        except Interrupted as interrupt:
-            if self.on_interrupt is None:
-                raise
-            self.on_interrupt()
-            ends = [
-                function(item) if end is NOT_STARTED else end
-                for item, end in zip(items, interrupt.results, strict=True)
-            ]
+        ends = each(function, items, self.workers, self.console.progress(label))
         return [_returned(end) for end in ends]
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urlsplit
 
-from reconciler.checkmarket.client import ImportConfigs, open_checkmarket
 from reconciler.checkmarket.section import SECTION
 from reconciler.commands.outside import Outside
 from reconciler.config.discovery import find_workspace
@@ -21,14 +20,19 @@ from reconciler.config.settings import SANDBOX, CheckMarket, Target
 from reconciler.engine.declared import Declared
 from reconciler.engine.kind import Kind
 from reconciler.errors import UsageError
-from reconciler.http import Bounds, Exchange, Secret, Transport, wsgi_transport
+from reconciler.expoints.section import SEEDS
+from reconciler.expoints.seed import Seed
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
-SECTIONS = (SECTION,)
+    from reconciler.checkmarket.client import ImportConfigs
+    from reconciler.http import Exchange, Transport
 
-OnRequest = Callable[[Exchange], None]
+SECTIONS = (SECTION,)
+SEED_SECTIONS = (SEEDS,)
+
+OnRequest: TypeAlias = "Callable[[Exchange], None]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +47,17 @@ class Selection:
 
 @dataclass(frozen=True)
 class Session:
-    """An open target. `declared` holds what was selected."""
+    """An open target. `declared` and `seeds` hold what was selected."""
 
-    workspace: Workspace
+    workspace: Workspace[Seed]
     target: Target
     kind: Kind
     account: str
     declared: tuple[Declared, ...]
+    seeds: tuple[Seed, ...]
     client: ImportConfigs
     checkmarket: CheckMarket
+    outside: Outside
 
     @property
     def is_partial(self) -> bool:
@@ -59,10 +65,10 @@ class Session:
         return len(self.declared) < len(self.workspace.declared[self.target.name])
 
 
-def open_workspace(selection: Selection, outside: Outside) -> Workspace:
+def open_workspace(selection: Selection, outside: Outside) -> Workspace[Seed]:
     """Find, load and check the workspace. Errors: `UsageError` where there is none, `FilesInvalid`."""
     folder = find_workspace(selection.workspace, outside.folder)
-    return load(folder, SECTIONS, outside.folder)
+    return load(folder, SECTIONS, outside.folder, SEED_SECTIONS)
 
 
 @contextmanager
@@ -72,16 +78,16 @@ def open_session(
     """Open the selected target of the selected workspace; its connections close with the block."""
     workspace = open_workspace(selection, outside)
     target = chosen_target(workspace, selection.target, outside)
-    declared = selected(workspace.declared[target.name], selection)
+    declared, seeds = selected(workspace, target, selection)
     settings = target.checkmarket
     if settings is None:
         raise UsageError(f"target {target.name} has no checkmarket: section; add one to reconciler.yaml")
     kind = replace(SECTION.kind, server_members=SECTION.kind.server_members | settings.never_sent)
     with _client(workspace, target, settings, outside, on_request) as (client, account):
-        yield Session(workspace, target, kind, account, declared, client, settings)
+        yield Session(workspace, target, kind, account, declared, seeds, client, settings, outside)
 
 
-def chosen_target(workspace: Workspace, name: str | None, outside: Outside) -> Target:
+def chosen_target(workspace: Workspace[Seed], name: str | None, outside: Outside) -> Target:
     """Return the target that is named, or the default one; in CI it must be named."""
     if name is None and outside.in_ci:
         raise UsageError("in CI the target must be named: add --target, one of " + _names(workspace))
@@ -95,21 +101,26 @@ def chosen_target(workspace: Workspace, name: str | None, outside: Outside) -> T
     return workspace.targets[chosen]
 
 
-def _names(workspace: Workspace) -> str:
+def _names(workspace: Workspace[Seed]) -> str:
     return ", ".join(workspace.targets)
 
 
-def selected(declared: Sequence[Declared], selection: Selection) -> tuple[Declared, ...]:
+def selected(
+    workspace: Workspace[Seed], target: Target, selection: Selection
+) -> tuple[tuple[Declared, ...], tuple[Seed, ...]]:
     """Return what `only` names and `exclude` does not. `UsageError` for a glob that matches nothing."""
+    declared, seeds = workspace.declared[target.name], workspace.seeds[target.name]
+    keys = [*(one.key for one in declared), *(seed.key for seed in seeds)]
     for glob in (*selection.only, *selection.exclude):
-        if not any(_matches(d.key, glob) for d in declared):
-            raise UsageError(f"nothing declared on this target is called {glob}")
-    return tuple(
-        d
-        for d in declared
-        if (not selection.only or any(_matches(d.key, glob) for glob in selection.only))
-        and not any(_matches(d.key, glob) for glob in selection.exclude)
-    )
+        if not any(_matches(key, glob) for key in keys):
+            raise UsageError(f"nothing declared on target {target.name} is called {glob}")
+    chosen = {key for key in keys if _is_chosen(key, selection)}
+    return tuple(d for d in declared if d.key in chosen), tuple(s for s in seeds if s.key in chosen)
+
+
+def _is_chosen(key: str, selection: Selection) -> bool:
+    named = not selection.only or any(_matches(key, glob) for glob in selection.only)
+    return named and not any(_matches(key, glob) for glob in selection.exclude)
 
 
 def _matches(key: str, glob: str) -> bool:
@@ -119,9 +130,13 @@ def _matches(key: str, glob: str) -> bool:
 
 @contextmanager
 def _client(
-    workspace: Workspace, target: Target, settings: CheckMarket, outside: Outside, on_request: OnRequest
+    workspace: Workspace[Seed], target: Target, settings: CheckMarket, outside: Outside, on_request: OnRequest
 ) -> Iterator[tuple[ImportConfigs, str]]:
     """Open the account; yield the client and a name of the account that holds no secret."""
+    # Imported here: what is offline needs no HTTP.
+    from reconciler.checkmarket.client import open_checkmarket
+    from reconciler.http import Bounds, Secret
+
     in_process = settings.url == SANDBOX
     master_key = _key(settings.master_key, outside)
     url = "http://localhost" if in_process else settings.url
@@ -131,7 +146,7 @@ def _client(
         Secret(_key(settings.key, outside)),
         bounds=Bounds(settings.requests_per_minute, settings.parallelism),
         clock=outside.clock,
-        transport=_sandbox(workspace, target, outside) if in_process else None,
+        transport=sandbox_transport(workspace, target, outside) if in_process else None,
         trusted_hosts=outside.environ.get("RECONCILER_TRUSTED_HOSTS", ""),
         on_request=on_request,
     ) as client:
@@ -152,7 +167,10 @@ def account_name(url: str, master_key: str) -> str:
     return f"{host}#{hashlib.blake2b(master_key.encode(), digest_size=4, person=b'reconciler').hexdigest()}"
 
 
-def _sandbox(workspace: Workspace, target: Target, outside: Outside) -> Transport:
+def sandbox_transport(workspace: Workspace[Seed], target: Target, outside: Outside) -> Transport:
+    """Return what carries requests to the sandbox of a target."""
+    from reconciler.http import wsgi_transport
+
     return wsgi_transport(
         outside.sandboxes.get(target.name) or sandbox_app(workspace.folder, target.name, outside)
     )
@@ -160,19 +178,27 @@ def _sandbox(workspace: Workspace, target: Target, outside: Outside) -> Transpor
 
 def sandbox_app(folder: Path, target: str, outside: Outside) -> WSGIApplication:
     """Return the sandbox of a target over its kept state, in the variants that the environment names."""
-    from reconciler.sandbox import Fault, State, Variants, create_app
+    from reconciler.sandbox import Fault, State, StateError, Variants, create_app
 
     variants = outside.environ.get("RECONCILER_SANDBOX_VARIANTS", "").split()
-    faults = outside.environ.get("RECONCILER_SANDBOX_FAULTS", "").split()
-    return create_app(
-        State(sandbox_path(folder, target)), Variants.parse(variants), [Fault.parse(text) for text in faults]
-    )
+    faults = [rule.strip() for rule in outside.environ.get("RECONCILER_SANDBOX_FAULTS", "").split(";")]
+    try:
+        return create_app(
+            State(sandbox_path(folder, target)),
+            Variants.parse(variants),
+            [Fault.parse(rule) for rule in faults if rule],
+        )
+    except (StateError, ValueError) as error:
+        raise UsageError(f"the sandbox of target {target} cannot be used: {error}") from error
 
 
 def sandbox_path(folder: Path, target: str) -> Path:
-    """Return where the sandbox of a target keeps its state; makes the folder."""
+    """Return where the sandbox of a target keeps its state; makes the folder. `UsageError` if it cannot."""
     own = state_folder(folder)
-    own.mkdir(mode=0o700, exist_ok=True)
+    try:
+        own.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{own} must be a folder that can be written: {error.strerror}") from error
     return own / f"sandbox-{target}.db"
 
 

@@ -7,7 +7,8 @@ from reconciler.commands.outside import Outside
 from reconciler.commands.session import Selection, open_workspace
 from reconciler.errors import Exit
 from reconciler.render.json import FORMAT_VERSION, problem_document
-from reconciler.render.text import counted, problems_text
+from reconciler.render.text import problems_text
+from reconciler.render.values import counted
 
 
 def validate(selection: Selection, console: Console, outside: Outside) -> Exit:

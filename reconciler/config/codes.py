@@ -12,6 +12,7 @@ CODES: Mapping[str, str] = {
     "unreadable-file": "the file or folder cannot be read",
     "symlink-outside": "a link leads out of the workspace",
     "file-too-large": "the file is too large",
+    "path-outside": "a path that does not lead to a visible file inside the workspace",
     "too-many-problems": "there are more problems than are listed",
     # YAML
     "yaml-syntax": "the file is not YAML",
@@ -36,6 +37,13 @@ CODES: Mapping[str, str] = {
     "empty-value": "a key or list item with nothing behind it",
     "control-character": "a character that cannot be seen and changes what is seen",
     "not-a-mapping": "a mapping should stand here",
+    # Files with customers
+    "unknown-format": "a file with customers that is neither a table nor JSON Lines",
+    "not-utf-8": "a file with customers that is not UTF-8",
+    "csv-syntax": "a table that is not CSV",
+    "csv-header": "a header that is missing, that stands twice, or that cannot be one",
+    "csv-row": "a row with more or fewer cells than the first one",
+    "jsonl-syntax": "a line that is not JSON",
     # Names and values
     "unknown-section": "a section that does not exist",
     "unknown-field": "a field that does not exist here",
@@ -67,7 +75,8 @@ CODES: Mapping[str, str] = {
     "unknown-preset": "a preset that does not exist",
     "unused-preset": "a preset that no resource names (warning)",
     "unknown-name": "a name that the target has no id for",
-    "no-target": "a resource that lives nowhere",
+    "unknown-key": "a key of a resource that does not live on the target",
+    "no-target": "a resource or seed that lives nowhere",
     "id-without-target": "an id that would count for several targets",
     "contradiction": "two things that cannot both be",
     "same-id": "two keys on one live id",

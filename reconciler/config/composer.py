@@ -6,7 +6,7 @@ the place where it really stands.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
@@ -34,6 +34,10 @@ MOST_PROBLEMS = 1_000
 """In one file; the rest is not looked at."""
 SECRET_KEYS = frozenset({"key", "master_key", "token", "client_secret", "journal"})
 """What stands below such a key is never repeated in a message, however wrong it is."""
+PERSONAL_KEYS = frozenset(
+    {"customers", "data", "email", "phone_number", "notification_email_addresses", "answers"}
+)
+"""A value below such a key is somebody's: it is not repeated either, but how to write it can be said."""
 
 Event: TypeAlias = Any
 
@@ -51,6 +55,9 @@ def unseen(character: str) -> Refusal:
     """Return why a control character is refused."""
     message = f"the character U+{ord(character):04X} cannot be seen, and changes what is seen around it"
     return Refusal("control-character", message, "remove it")
+
+
+_WITHOUT_QUOTES = ("readers of YAML do not agree on what this means without quotes", "write it in quotes")
 
 
 class _Key(NamedTuple):
@@ -264,7 +271,9 @@ class Composer:
         if not self._is_plain(event, mark):
             return text
         scalar = plain(text)
-        if scalar.refusal:
+        if scalar.refusal and text and self._is_below(PERSONAL_KEYS):
+            self._refuse(Refusal(scalar.refusal.code, *_WITHOUT_QUOTES), mark)
+        elif scalar.refusal:
             self._refuse(scalar.refusal, mark)
         return scalar.value
 
@@ -300,7 +309,7 @@ class Composer:
         return Node(None, _mark(event))
 
     def _refuse(self, refusal: Refusal, mark: Mark) -> None:
-        if any(isinstance(o, _OpenMapping) and o.key and o.key.name in SECRET_KEYS for o in self._open):
+        if self._is_below(SECRET_KEYS):
             refusal = Refusal(
                 refusal.code, "a secret, or what stands for one, is not plain data", "name it: {env: NAME}"
             )
@@ -308,6 +317,9 @@ class Composer:
         if len(self._problems) >= MOST_PROBLEMS:
             message = "the rest of the file is not looked at"
             raise Unreadable(Refusal("too-many-problems", message, "solve the others first"), mark)
+
+    def _is_below(self, keys: Collection[str]) -> bool:
+        return any(isinstance(o, _OpenMapping) and o.key and o.key.name in keys for o in self._open)
 
     def _note(self, refusal: Refusal, mark: Mark) -> None:
         place = Place(self._file, *mark)

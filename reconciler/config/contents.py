@@ -17,10 +17,10 @@ from reconciler.problems import Place
 
 PRESETS, MOVED, GUARDRAILS = "presets", "moved", "guardrails"
 ANYWHERE = (PRESETS, MOVED, GUARDRAILS)
-"""The sections that any file may hold, beside those of the resources."""
+"""The sections that any file may hold, beside those that declare something."""
 TARGETS = "targets"
 LATER = ("customer_seeds",)
-"""Sections that a later version brings."""
+"""Sections that not every caller hands in."""
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
@@ -31,7 +31,7 @@ class Contents:
 
     sections: Mapping[str, Sequence[Written]]
     resources: Sequence[str]
-    """The names of the sections that hold resources."""
+    """The names of the sections that hold resources, which presets are for."""
     settings: Document
     """`reconciler.yaml`."""
     files: int
@@ -82,15 +82,19 @@ class Contents:
 
 
 def sorted_out(
-    documents: Sequence[Document], settings_file: str, resources: Sequence[str], report: Report
+    documents: Sequence[Document],
+    settings_file: str,
+    resources: Sequence[str],
+    others: Sequence[str],
+    report: Report,
 ) -> Contents:
-    """Return the sections of `documents`; `resources` are the names of those that hold resources.
+    """Return the sections of `documents`, of which `resources` hold resources and `others` something else.
 
     `settings_file` is the one that may also hold what counts for the workspace.
     """
     sections: dict[str, list[Written]] = {}
     for document in documents:
-        words = _words(resources, document.top.file == settings_file)
+        words = _words((*resources, *others), document.top.file == settings_file)
         for name, written in document.top.entries():
             if _belongs(name, written, words, report):
                 sections.setdefault(name, []).append(written)
@@ -101,12 +105,12 @@ def sorted_out(
     )
 
 
-def _words(resources: Sequence[str], is_settings_file: bool) -> Vocabulary:
+def _words(declaring: Sequence[str], is_settings_file: bool) -> Vocabulary:
     settings = (*Settings.model_fields, TARGETS)
     if is_settings_file:
-        return Vocabulary((*resources, *ANYWHERE, *settings))
+        return Vocabulary((*declaring, *ANYWHERE, *settings))
     elsewhere = dict.fromkeys(settings, f"it stands in {SETTINGS_FILE}")
-    return Vocabulary((*resources, *ANYWHERE), elsewhere=elsewhere)
+    return Vocabulary((*declaring, *ANYWHERE), elsewhere=elsewhere)
 
 
 def _belongs(name: str, written: Written, words: Vocabulary, report: Report) -> bool:

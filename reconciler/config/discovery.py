@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from reconciler.config.files import content_of
 from reconciler.config.nodes import Document, unread
 from reconciler.config.wording import visible
 from reconciler.config.yaml import LARGEST_FILE, read
@@ -105,17 +105,9 @@ def _document(path: Path, folder: Path, base: Path) -> Document:
     try:
         if _leads_outside(path, folder):
             return _outside(file)
-        return read(_content(path), file)
+        return read(content_of(path, LARGEST_FILE + 1), file)
     except OSError as error:
         return _unreadable(file, error)
-
-
-def _content(path: Path) -> bytes:
-    # A pipe or a device would be waited for without end.
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError("it is not a regular file")
-    with path.open("rb") as file:
-        return file.read(LARGEST_FILE + 1)
 
 
 def _unreadable(file: str, error: OSError) -> Document:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Annotated, Any, NamedTuple, TypeAlias
+from typing import Annotated, NamedTuple, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator
+from pydantic import BaseModel, ConfigDict, Field
 
+from reconciler.config.homes import Targets
 from reconciler.config.nodes import Written
 from reconciler.config.report import Report
 from reconciler.config.section import Named, Section
-from reconciler.config.validation import Vocabulary, kind_of, paths, refusal, unknown_name, validated
+from reconciler.config.validation import Vocabulary, kind_of, paths, unknown_name, validated
 from reconciler.config.wording import LINE_BREAK
 from reconciler.engine.declared import Given, Origin, Reference, Ruling
 from reconciler.engine.kind import Body, Json, Policy
@@ -20,14 +21,6 @@ from reconciler.engine.kind import Body, Json, Policy
 Decision: TypeAlias = Given | Ruling
 Decisions: TypeAlias = Mapping[str, Decision]
 """What is said of each field, by the paths of `Kind.fields`; a field that is not named is not a key."""
-
-
-def _targets(value: object) -> object:
-    if isinstance(value, dict) or (isinstance(value, list) and all(isinstance(name, str) for name in value)):
-        return value
-    raise refusal(
-        "wrong-type", "names of targets are expected", "write [one, two], or {one: {id: …}, two: {}}"
-    )
 
 
 class Controls(BaseModel):
@@ -42,7 +35,7 @@ class Controls(BaseModel):
     absent: bool | None = None
     hidden: bool | None = None
     preset: str | None = None
-    targets: Annotated[Any, PlainValidator(_targets)] = None
+    targets: Targets = None
 
 
 @dataclass(frozen=True, slots=True)

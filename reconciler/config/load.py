@@ -5,23 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Generic
+
+from typing_extensions import TypeVar
 
 from reconciler.config.contents import Contents, sorted_out
 from reconciler.config.crosschecks import check_presets, check_section, check_shared
 from reconciler.config.discovery import SETTINGS_FILE, read_workspace, shown
+from reconciler.config.drafts import SeedSection, Surroundings
+from reconciler.config.files import WorkspaceFiles
 from reconciler.config.moves import read_moves
 from reconciler.config.report import Report
 from reconciler.config.resources import Ground, ResourceReader
 from reconciler.config.section import Section
-from reconciler.config.settings import Settings, Target
+from reconciler.config.seeds import SeedReader
+from reconciler.config.settings import DEFAULT_ZONE, Settings, Target
 from reconciler.config.targets import TargetReader, key_of, read_settings
 from reconciler.engine.declared import Declared
 from reconciler.errors import FilesInvalid, UsageError
 from reconciler.problems import Problem
 
+S = TypeVar("S", default=Any)
+"""What the section of seeds makes of them."""
+
 
 @dataclass(frozen=True, slots=True)
-class Workspace:
+class Workspace(Generic[S]):
     """Everything that the files say, without a problem among them. No secret was read."""
 
     folder: Path
@@ -29,28 +38,43 @@ class Workspace:
     targets: Mapping[str, Target]
     files: int
     resources: int
+    """How many resources and seeds are declared."""
     declared: Mapping[str, tuple[Declared, ...]]
     """For every target, what is declared on it, in the order of the keys."""
+    seeds: Mapping[str, tuple[S, ...]]
+    """For every target, the seeds on it, in the order of the keys."""
     moved: Mapping[str, str]
     """Full key of before → full key of today."""
     warnings: tuple[Problem, ...]
 
 
-def load(folder: Path, sections: Sequence[Section], base: Path) -> Workspace:
+def load(
+    folder: Path,
+    sections: Sequence[Section],
+    base: Path,
+    seed_sections: Sequence[SeedSection[S, Any, Any]] = (),
+) -> Workspace[S]:
     """Return what the files of the workspace in `folder` declare. Offline; needs no secret; changes nothing.
 
-    `sections` are the kinds of resources, at least one; files are named relative to the folder `base`.
-    Errors: `FilesInvalid` carries every problem of every file, warnings too; `UsageError` where the folder
-    holds no `reconciler.yaml`.
+    `sections` are the kinds of resources, at least one, `seed_sections` what is sent; files are named
+    relative to the folder `base`. Errors: `FilesInvalid` carries every problem of every file, warnings too;
+    `UsageError` where the folder holds no `reconciler.yaml`.
     """
     report = Report()
-    contents = _contents(folder, sections, base, report)
+    resources, others = [one.kind.name for one in sections], [one.name for one in seed_sections]
+    contents = _contents(folder, resources, others, base, report)
     settings = read_settings(contents, report)
     targets = TargetReader(contents, sections, folder, report).read(settings)
     readers = [ResourceReader(section, report, targets, contents) for section in sections]
-    keys = [key for reader in readers for key in reader.resources]
-    moved = read_moves(contents, [section.kind.name for section in sections], keys, report)
-    declared = _declared(readers, targets, report)
+    around = Surroundings(WorkspaceFiles(folder, base), settings.time_zone if settings else DEFAULT_ZONE)
+    seed_readers = [SeedReader(section, contents, around, report) for section in seed_sections]
+    keys = [key for reader in readers for key in reader.keys]
+    keys += [key for reader in seed_readers for key in reader.keys]
+    moved = read_moves(contents, [*resources, *others], keys, report)
+    # What a target with an error lends is not to be relied on: its names for ids may be missing.
+    known = {name: None if report.doubts(key_of(name)) else target for name, target in targets.items()}
+    declared = _declared(readers, known, report)
+    seeds = _seeds(seed_readers, known, declared)
     check_presets(readers, report, whole=contents.whole)
     if settings is None or report.errors():
         raise FilesInvalid(report.all())
@@ -61,27 +85,27 @@ def load(folder: Path, sections: Sequence[Section], base: Path) -> Workspace:
         files=contents.files,
         resources=len(keys),
         declared=declared,
+        seeds=seeds,
         moved=moved,
         warnings=report.warnings(),
     )
 
 
-def _contents(folder: Path, sections: Sequence[Section], base: Path, report: Report) -> Contents:
+def _contents(
+    folder: Path, resources: Sequence[str], others: Sequence[str], base: Path, report: Report
+) -> Contents:
     if not (folder / SETTINGS_FILE).is_file():
         raise UsageError(f"there is no {SETTINGS_FILE} in {shown(folder, base)}; run `reconciler init`")
     documents = tuple(read_workspace(folder, base))
     for document in documents:
         report.take(document.problems)
-    names = [section.kind.name for section in sections]
-    return sorted_out(documents, shown(folder / SETTINGS_FILE, base), names, report)
+    return sorted_out(documents, shown(folder / SETTINGS_FILE, base), resources, others, report)
 
 
 def _declared(
     readers: Sequence[ResourceReader], targets: Mapping[str, Target | None], report: Report
 ) -> dict[str, tuple[Declared, ...]]:
-    # What a target with an error lends is not to be relied on: its names for ids may be missing.
-    known = {name: None if report.doubts(key_of(name)) else target for name, target in targets.items()}
-    grounds = [Ground.of(name, target) for name, target in known.items()]
+    grounds = [Ground.of(name, target) for name, target in targets.items()]
     declared = {(reader, ground.name): reader.on(ground) for reader in readers for ground in grounds}
     trusted = {at: [one for one in ones if not report.doubts(one.key)] for at, ones in declared.items()}
     for (reader, target), ones in declared.items():
@@ -91,3 +115,13 @@ def _declared(
         ground.name: tuple(one for reader in readers for one in declared[reader, ground.name])
         for ground in grounds
     }
+
+
+def _seeds(
+    readers: Sequence[SeedReader[S, Any, Any]],
+    targets: Mapping[str, Target | None],
+    declared: Mapping[str, Sequence[Declared]],
+) -> dict[str, tuple[S, ...]]:
+    keys = {name: [one.key for one in ones] for name, ones in declared.items()}
+    read = [reader.read(targets, keys) for reader in readers]
+    return {name: tuple(seed for seeds in read for seed in seeds[name]) for name in targets}

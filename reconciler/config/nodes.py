@@ -63,6 +63,13 @@ class Written:
             entry = below
         return Written(self.file, entry.node, entry.key)
 
+    def find(self, *path: str | int) -> Written | None:
+        """Return what stands at `path` below, `None` where nothing does."""
+        entry: Entry | None = Entry(self.key_mark, self.node)
+        for step in path:
+            entry = _child(entry.node, step) if entry else None
+        return Written(self.file, entry.node, entry.key) if entry else None
+
     def wrapped(self, *path: str) -> Written:
         """Return a mapping in which this stands at `path`; every step has the place of its key."""
         node = self.node

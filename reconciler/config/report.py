@@ -15,6 +15,11 @@ class Report:
         self._unread: set[Place] = set()
         self._doubtful: set[str] = set()
 
+    @property
+    def total(self) -> int:
+        """How many problems there are by now."""
+        return len(self._problems)
+
     def take(self, problems: Iterable[Problem]) -> None:
         """Take problems of the reading itself: whatever is wrong at the same place follows from them."""
         for problem in problems:

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from reconciler.config.contents import Contents
+from reconciler.config.homes import homes
 from reconciler.config.levels import BLOCK, PRESET, RESOURCE, Decisions, Level, LevelReader
 from reconciler.config.nodes import Written
 from reconciler.config.report import Report
@@ -74,6 +75,11 @@ class ResourceReader:
         written = self.contents.named(self.section.kind.name, self.report)
         return {self.section.kind.key(name): self._read(name, there) for name, there in written.items()}
 
+    @property
+    def keys(self) -> Collection[str]:
+        """The full keys of all resources of the section."""
+        return self.resources.keys()
+
     def on(self, ground: Ground) -> list[Declared]:
         """Return what is declared on a target, in the order of the keys."""
         return [
@@ -116,34 +122,14 @@ class ResourceReader:
         return self.presets.get(name)
 
     def _blocks(self, own: Level, key: str) -> Iterator[tuple[str, Level | None]]:
-        targets = own.written.at("targets")
         if own.controls.targets is None:
             yield from ((target, None) for target in self.targets)
-        elif not own.controls.targets:
-            hint = "name a target, or leave targets out for all of them"
-            self.report.error("no-target", targets.place, key, "it lives on no target", hint)
-        elif isinstance(own.controls.targets, dict):
-            yield from self._own_blocks(targets, key)
-        else:
-            yield from self._listed(targets, key)
-
-    def _own_blocks(self, targets: Written, key: str) -> Iterator[tuple[str, Level | None]]:
-        for name, block in targets.entries():
-            says_something = block.value != {}
-            level = self.levels.read(block, BLOCK, f"target {name}", key) if says_something else None
-            if self.contents.has_target(name, block.key_place, key, self.report):
-                yield name, level
-
-    def _listed(self, targets: Written, key: str) -> Iterator[tuple[str, Level | None]]:
-        seen = set()
-        for item in targets.items():
-            name = str(item.value)
-            if name in seen:
-                message = f"the target {visible(name)} is listed twice"
-                self.report.error("declared-twice", item.place, key, message, "remove one of the two")
-            elif self.contents.has_target(name, item.place, key, self.report):
-                yield name, None
-            seen.add(name)
+            return
+        for home in homes(own.written.at("targets"), key, self.contents, self.report):
+            block, label = home.block, f"target {home.target}"
+            level = self.levels.read(block, BLOCK, label, key) if block else None
+            if home.exists:
+                yield home.target, level
 
     def _check_id(self, own: Level, blocks: Mapping[str, Level | None], key: str) -> None:
         if own.controls.id is not None and len(blocks) > 1:

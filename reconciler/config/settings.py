@@ -30,6 +30,8 @@ from reconciler.problems import Place
 
 VERSION = 1
 SANDBOX = "sandbox:"
+DEFAULT_ZONE = ZoneInfo("Europe/Amsterdam")
+"""Where the vendor is, and most of its customers."""
 
 _DURATION = re.compile(r"([0-9]{1,6})(s|m|h)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -185,7 +187,7 @@ class Settings(_Written):
     default_target: str | None = Field(None, description="The target of a run that names none.")
     undeclared: Choice = Field(Policy.RESET, description="What happens to fields that are not declared.")
     time_zone: Annotated[ZoneInfo, PlainValidator(_time_zone)] = Field(
-        ZoneInfo("Europe/Amsterdam"), description="In which dates and times of seeds are meant."
+        DEFAULT_ZONE, description="In which dates and times of seeds are meant."
     )
 
 

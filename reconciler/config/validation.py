@@ -10,7 +10,6 @@ from typing import Any, NamedTuple, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from reconciler.config.codes import CODES
 from reconciler.config.nodes import Written
 from reconciler.config.report import Report
 from reconciler.config.scalars import quoted
@@ -43,7 +42,10 @@ class Saying(NamedTuple):
 
 
 def refusal(code: str, message: str, hint: str = "") -> PydanticCustomError:
-    """Return the error with which a validator of a model says why in its own words and with its own code."""
+    """Return the error with which a validator of a model says why, in its own words and with its own code.
+
+    The message is shown, so it repeats nothing that is secret or personal.
+    """
     return PydanticCustomError(code, "{message}", {"message": message, "hint": hint})
 
 
@@ -196,7 +198,7 @@ def _last(path: str) -> str:
 
 def _saying(error: ErrorDetails) -> Saying:
     code, context = error["type"], error.get("ctx", {})
-    if code in CODES:
+    if "hint" in context:
         return Saying(code, _about(error, str(context["message"])), str(context["hint"]))
     if code in _EXPECTED:
         return _wrong_type(error)

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from reconciler.engine.body import written
-from reconciler.engine.classify import FieldView
+from reconciler.engine.body import unknown_members, written
+from reconciler.engine.classify import FieldClass, FieldView
 from reconciler.engine.inventory import Live
 from reconciler.engine.kind import Kind
 from reconciler.engine.limits import Limits
 from reconciler.engine.outcome import Outcome, Report, Result
 from reconciler.engine.plan import Action, Blocked, Change, Plan, Unchanged
 from reconciler.errors import Exit
+from reconciler.expoints.planning import SeedsPlan
+from reconciler.expoints.sending import Sent
 from reconciler.problems import Problem
+from reconciler.render.seeds import seeds_documents, sent_documents
 
 FORMAT_VERSION = 1
 
 Document = dict[str, Any]
 
 
-def plan_document(plan: Plan, problems: Sequence[Problem] = ()) -> Document:
+def plan_document(plan: Plan, seeds: SeedsPlan, problems: Sequence[Problem] = ()) -> Document:
     """Return a plan as a document. Fields are those that a change touches, keeps, resets or refuses."""
     kind = plan.account.kind
     return {
@@ -29,12 +32,13 @@ def plan_document(plan: Plan, problems: Sequence[Problem] = ()) -> Document:
         "account": plan.scope.account,
         "limits": _limits(plan.scope.limits),
         "fingerprint": plan.fingerprint,
-        "summary": plan_summary(plan),
+        "summary": plan_summary(plan, seeds),
         "changes": [_change(kind, change) for change in plan.changes],
         "blocked": [_blocked(kind, blocked) for blocked in plan.blocked],
         "unchanged": [_unchanged(unchanged) for unchanged in plan.unchanged],
         "unmanaged": [_unmanaged(live) for live in plan.unmanaged],
-        "seeds": [],
+        "seeds": seeds_documents(seeds),
+        "seeds_trouble": str(seeds.trouble) if seeds.trouble else None,
         "problems": [problem_document(problem) for problem in problems],
     }
 
@@ -48,7 +52,7 @@ def _limits(limits: Limits) -> Document:
     }
 
 
-def plan_summary(plan: Plan) -> Document:
+def plan_summary(plan: Plan, seeds: SeedsPlan) -> Document:
     """Return the figures of the summary line."""
     return {
         "create": plan.count(Action.CREATE),
@@ -58,8 +62,8 @@ def plan_summary(plan: Plan) -> Document:
         "blocked": len(plan.blocked),
         "unchanged": len(plan.unchanged),
         "unmanaged": len(plan.unmanaged),
-        "seeds_to_send": 0,
-        "customers_to_send": 0,
+        "seeds_to_send": len(seeds.sending),
+        "customers_to_send": seeds.customers,
     }
 
 
@@ -71,8 +75,29 @@ def _change(kind: Kind, change: Change) -> Document:
         "name": change.live.name if change.live else None,
         "adopted": change.adopted,
         "digest": change.digest,
-        "fields": [_field(kind, view) for view in change.fields if _matters(view)],
+        "fields": [
+            *(_field(kind, view) for view in change.fields if _matters(view)),
+            *_carried(kind, change),
+        ],
     }
+
+
+def _carried(kind: Kind, change: Change) -> Iterator[Document]:
+    """Yield the live members that the model does not know; a deletion carries nothing."""
+    if change.live is None or change.action is not Action.UPDATE:
+        return
+    for member, value in unknown_members(kind, change.live.body):
+        yield {
+            "path": ".".join(member),
+            "class": FieldClass.CARRIED.value,
+            "before": value,
+            "after": value,
+            "differs": False,
+            "default_source": None,
+            "level": None,
+            "file": None,
+            "line": None,
+        }
 
 
 def _matters(view: FieldView) -> bool:
@@ -116,13 +141,14 @@ def _unmanaged(live: Live) -> Document:
     return {"id": live.id, "name": live.name}
 
 
-def report_document(report: Report) -> Document:
+def report_document(report: Report, seeds: SeedsPlan, sent: Sequence[Sent], exit: Exit) -> Document:
     """Return the plan and how each of its changes ended, as one document."""
     return {
         "format_version": FORMAT_VERSION,
-        "plan": plan_document(report.plan),
+        "plan": plan_document(report.plan, seeds),
         "summary": {result.name.lower(): report.count(result) for result in Result},
-        "exit_code": int(report.exit),
+        "exit_code": int(exit),
+        "sent": sent_documents(sent),
         "outcomes": [_outcome(outcome) for outcome in report.outcomes],
         "notes": list(report.notes),
     }

@@ -10,6 +10,7 @@ from reconciler.engine.classify import FieldClass, FieldView
 from reconciler.engine.declared import Declared, Given
 from reconciler.engine.defaults import DefaultSource
 from reconciler.engine.plan import Blocked, Change, Plan, Unchanged
+from reconciler.expoints.planning import SeedsPlan
 from reconciler.render.json import FORMAT_VERSION, plan_document
 from reconciler.render.paint import PLAIN, Paint, Style
 from reconciler.render.values import harmless, shown, shown_field
@@ -40,7 +41,7 @@ def show_document(plan: Plan, declared: Declared) -> dict[str, Any]:
         "format_version": FORMAT_VERSION,
         "key": declared.key,
         "fields": fields,
-        "plan": plan_document(plan),
+        "plan": plan_document(plan, SeedsPlan()),
     }
 
 

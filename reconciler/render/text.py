@@ -14,17 +14,20 @@ from reconciler.engine.kind import Field, Kind
 from reconciler.engine.limits import SHARE_COUNTS_FROM, Share
 from reconciler.engine.outcome import Outcome, Report, Result
 from reconciler.engine.plan import Action, Blocked, Change, Plan, Scope, Unchanged
+from reconciler.expoints.planning import SeedsPlan
+from reconciler.expoints.sending import Sent
 from reconciler.problems import Problem, Severity
 from reconciler.render.paint import PLAIN, Paint, Style
-from reconciler.render.values import harmless, row_text, shown, shown_field
+from reconciler.render.seeds import seeds_summary, seeds_text, sent_text
+from reconciler.render.values import counted, harmless, row_text, shown, shown_field
 
 SYMBOLS = {Action.CREATE: "+", Action.UPDATE: "~", Action.DELETE: "-"}
 WIDEST_BEFORE = 40
 """Values before an arrow are padded to a common width, up to this."""
 
 
-def plan_text(plan: Plan, *, paint: Paint = PLAIN, verbose: bool = False) -> str:
-    """Return the whole plan: guardrails first, every resource that differs, the summary line last."""
+def plan_text(plan: Plan, seeds: SeedsPlan, *, paint: Paint = PLAIN, verbose: bool = False) -> str:
+    """Return the whole plan: guardrails first, all that differs, seeds, the summary line last."""
     blocks = [
         header_text(plan.scope),
         *(_change(plan, change, paint) for change in plan.changes),
@@ -32,7 +35,8 @@ def plan_text(plan: Plan, *, paint: Paint = PLAIN, verbose: bool = False) -> str
         _unchanged(plan.unchanged, verbose=verbose),
         _unmanaged(plan.unmanaged),
         _legend(plan, paint),
-        paint.strong(summary_text(plan)),
+        seeds_text(seeds, paint=paint),
+        paint.strong(summary_text(plan, seeds)),
     ]
     return "\n\n".join(block for block in blocks if block)
 
@@ -52,18 +56,13 @@ def _limit(limit: int | Share | None) -> str:
     return "any" if limit is None else str(limit)
 
 
-def summary_text(plan: Plan) -> str:
+def summary_text(plan: Plan, seeds: SeedsPlan) -> str:
     """Return the plan's summary line."""
     return (
         f"Plan: {plan.count(Action.CREATE)} to create, {plan.count(Action.UPDATE)} to update "
         f"({counted(plan.resets, 'field')} reset), {plan.count(Action.DELETE)} to delete, "
-        f"{len(plan.blocked)} blocked, {len(plan.unchanged)} unchanged; 0 seeds to send (0 customers)."
+        f"{len(plan.blocked)} blocked, {len(plan.unchanged)} unchanged; {seeds_summary(seeds)}."
     )
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun, plural unless it is one."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _change(plan: Plan, change: Change, paint: Paint) -> str:
@@ -196,13 +195,14 @@ def _legend(plan: Plan, paint: Paint) -> str:
     )
 
 
-def report_text(report: Report, *, paint: Paint = PLAIN) -> str:
+def report_text(report: Report, sent: Sequence[Sent], *, paint: Paint = PLAIN) -> str:
     """Return how every change ended, the lines worth writing, and the summary line last."""
     blocks = [
         "\n".join(_outcome(outcome, paint) for outcome in report.outcomes),
+        sent_text(sent, paint=paint),
         _lines_to_write(report.outcomes),
         "\n".join(report.notes),
-        paint.strong(applied_text(report)),
+        paint.strong(applied_text(report, sent)),
     ]
     return "\n\n".join(block for block in blocks if block)
 
@@ -232,12 +232,13 @@ def _lines_to_write(outcomes: Iterable[Outcome]) -> str:
     return "\n".join(["To write into the files:", *texts]) if texts else ""
 
 
-def applied_text(report: Report) -> str:
+def applied_text(report: Report, sent: Sequence[Sent]) -> str:
     """Return the report's summary line."""
+    customers = counted(sum(end.sent for end in sent), "customer")
     return (
         f"Applied: {report.count(Result.APPLIED)} changed, {report.count(Result.FAILED)} failed, "
         f"{report.count(Result.STALE)} stale, {report.count(Result.SKIPPED)} skipped, "
-        f"{report.count(Result.IN_DOUBT)} in doubt; 0 customers sent."
+        f"{report.count(Result.IN_DOUBT)} in doubt; {customers} sent."
     )
 
 

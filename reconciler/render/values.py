@@ -41,6 +41,11 @@ def shortened(text: str, longest: int = LONGEST) -> str:
     return f"{text[: longest - 1]}… (+{len(text) - longest + 1})"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, plural unless it is one."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def harmless(text: str) -> str:
     """Return text in which no character steers a terminal or turns the direction of writing."""
     return "".join(char if _is_harmless(char) else _escaped(char) for char in text)

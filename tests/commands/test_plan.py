@@ -11,6 +11,13 @@ from reconciler.errors import Exit, Refused, UsageError
 from tests.commands.world import EVERYTHING, SETTINGS, Screen, World
 
 RESETS = Consent(resets=None)
+RESET_LINE = (
+    '    ↺ date_format                               "dd/MM/yyyy" → (empty)  reset by policy, default assumed'
+)
+SUMMARY = (
+    "Plan: 0 to create, 1 to update (1 field reset), 0 to delete, 0 blocked, 0 unchanged; "
+    "0 seeds to send (0 customers)."
+)
 
 
 def planned(world: World, screen: Screen, consent: Consent = RESETS, **settings: bool) -> Exit:
@@ -23,12 +30,11 @@ def test_a_plan_shows_sets_resets_and_kept_values_and_its_summary_last(world: Wo
         '~ import_configs.welcome  update id 1 "Welcome"',
         "    ~ survey_settings.invitation_delay_in_days  5            → 2",
         "    = survey_settings.expiration_after_days     14  kept",
-        '    ↺ date_format                               "dd/MM/yyyy" → (empty)  reset by policy, default assumed',
+        RESET_LINE,
         "",
         "↺ not declared: the PUT leaves it out, and the server puts it back to its default.",
         "",
-        "Plan: 0 to create, 1 to update (1 field reset), 0 to delete, 0 blocked, 0 unchanged; "
-        "0 seeds to send (0 customers).",
+        SUMMARY,
     ]
 
 

@@ -52,7 +52,7 @@ class World:
 
     def live(self, configs: Mapping[int, Members]) -> None:
         """Let exactly these configurations be live."""
-        seed = {
+        seed: dict[str, Any] = {
             CONFIGS: {id: stored_config(body) for id, body in configs.items()},
             SURVEYS: STARTING_POINT[SURVEYS],
         }

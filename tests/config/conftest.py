@@ -9,7 +9,7 @@ import pytest
 from reconciler.config.load import Workspace, load
 from reconciler.errors import FilesInvalid
 from reconciler.problems import Problem
-from tests.config.toy import MAILINGS
+from tests.config.toy import LETTERS, MAILINGS, Posted
 
 SETTINGS = """\
 version: 1
@@ -20,7 +20,7 @@ targets:
 
 Files: TypeAlias = Mapping[str, "str | bytes"]
 Write: TypeAlias = Callable[[Files], Path]
-Read: TypeAlias = Callable[[Files], Workspace]
+Read: TypeAlias = Callable[[Files], Workspace[Posted]]
 Complain: TypeAlias = Callable[[Files], tuple[Problem, ...]]
 
 
@@ -34,7 +34,7 @@ def write_files(folder: Path, files: Files) -> Path:
 
 def problems_of(folder: Path) -> tuple[Problem, ...]:
     try:
-        return load(folder, [MAILINGS], folder).warnings
+        return load(folder, [MAILINGS], folder, [LETTERS]).warnings
     except FilesInvalid as invalid:
         return invalid.problems
 
@@ -49,9 +49,9 @@ def workspace(tmp_path: Path) -> Write:
 def loaded(workspace: Write) -> Read:
     """Load a workspace of these files."""
 
-    def read(files: Files) -> Workspace:
+    def read(files: Files) -> Workspace[Posted]:
         folder = workspace(files)
-        return load(folder, [MAILINGS], folder)
+        return load(folder, [MAILINGS], folder, [LETTERS])
 
     return read
 

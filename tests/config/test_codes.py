@@ -19,6 +19,9 @@ class Case(NamedTuple):
     column: int
     key: str = ""
     settings: bool = False
+    also: Files | None = None
+    elsewhere: str = ""
+    """The other file in which the mistake is."""
 
     @property
     def file(self) -> str:
@@ -26,7 +29,7 @@ class Case(NamedTuple):
 
     @property
     def files(self) -> Files:
-        return {self.file: self.content}
+        return {self.file: self.content, **(self.also or {})}
 
 
 def mailing(text: str) -> str:
@@ -37,7 +40,17 @@ def target(text: str, more: str = "") -> str:
     return f"version: 1\ntargets:\n  one: {{{text}}}\n{more}"
 
 
-M, ONE = "mailings.m", "targets.one"
+def letter(text: str) -> str:
+    return f"letters: {{l: {{targets: [one], {text}}}}}\n"
+
+
+def table(code: str, content: str | bytes, line: int, column: int, name: str = "t.csv") -> Case:
+    return Case(
+        code, letter(f"customers_from: {name}"), line, column, L, also={name: content}, elsewhere=name
+    )
+
+
+M, L, ONE = "mailings.m", "letters.l", "targets.one"
 
 CASES = [
     Case("file-too-large", b"#" * 6_000_000, 1, 1),
@@ -140,13 +153,22 @@ CASES = [
         M,
     ),
     Case("same-name", "mailings:\n  a: {name: A, targets: [one]}\n  m: {name: A, targets: [one]}", 3, 3, M),
+    Case("unknown-key", letter("customers: [{email: a}], after: [m]"), 1, 64, L),
+    Case("path-outside", letter("customers: [{email: a}], customers_from: ../t.csv"), 1, 72, L),
+    Case("unknown-format", letter("customers: [{email: a}], customers_from: t.xlsx"), 1, 72, L),
+    Case("unreadable-file", letter("customers: [{email: a}], customers_from: t.csv"), 1, 72, L),
+    table("not-utf-8", b"email\na\n\xff", 3, 1),
+    table("csv-syntax", 'email\na\n"b"c\n', 3, 1),
+    table("csv-header", "Name\na\n", 1, 1),
+    table("csv-row", "email,Name\na\n", 2, 1),
+    table("jsonl-syntax", '{"email": "a"}\n{"email": }', 2, 1, "t.jsonl"),
     Case("moved-nowhere", "moved: {a: b}", 1, 12),
     Case("moved-in-place", "mailings: {a: {name: A}, b: {name: B}}\nmoved: {a: b}", 2, 9),
     Case("moved-in-chain", "mailings: {c: {name: C}}\nmoved: {a: b, b: c}", 2, 12),
 ]
 
-BY_THE_FOLDER = {"unreadable-file", "symlink-outside"}
-"""Provoked in test_discovery: these are about the folder, not about a text in it."""
+BY_THE_FOLDER = {"symlink-outside"}
+"""Provoked in test_discovery: this is about the folder, not about a text in it."""
 
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{case.code}-{n}" for n, case in enumerate(CASES)])
@@ -154,7 +176,12 @@ def test_each_mistake_has_its_code_its_place_and_its_key(case: Case, problems: C
     found = [problem for problem in problems(case.files) if problem.code == case.code]
     assert found, problems(case.files)
     (place, key) = found[0].place, found[0].key
-    assert (place.file, place.line, place.column, key) == (case.file, case.line, case.column, case.key)
+    assert (place.file, place.line, place.column, key) == (
+        case.elsewhere or case.file,
+        case.line,
+        case.column,
+        case.key,
+    )
 
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{case.code}-{n}" for n, case in enumerate(CASES)])

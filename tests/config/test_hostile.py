@@ -11,6 +11,7 @@ from reconciler.config import yaml
 from reconciler.config.codes import CODES
 from tests.config.conftest import problems_of, write_files
 
+TOY_CODES = ("toy-nameless", "toy-old", "toy-nobody", "toy-zone", "toy-empty", "toy-twice")
 YAMLISH = st.lists(
     st.sampled_from(
         [*"aM1 0:-,[]{}&*!<>|\n\t\"'#%?~.\\\x00é\u202e", "<<", "mailings", "name", "&a ", "*a ", "\n  "]
@@ -22,7 +23,7 @@ YAMLISH = st.lists(
 def survives(content: bytes, file: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         found = problems_of(write_files(Path(folder), {file: content}))
-    assert all(problem.code in {*CODES, "toy-nameless", "toy-old"} for problem in found)
+    assert all(problem.code in {*CODES, *TOY_CODES} for problem in found)
 
 
 @settings(deadline=None)
@@ -32,7 +33,12 @@ def test_any_bytes_are_problems_at_most(content: bytes, file: str) -> None:
 
 
 @settings(deadline=None)
-@given(YAMLISH, st.sampled_from(["", "mailings: ", "mailings:\n  m: ", "presets: ", "moved: ", "targets: "]))
+@given(
+    YAMLISH,
+    st.sampled_from(
+        ["", "mailings: ", "mailings:\n  m: ", "presets: ", "moved: ", "targets: ", "letters:\n  l: "]
+    ),
+)
 def test_any_text_is_a_problem_at_most(text: str, before: str) -> None:
     survives(f"{before}{text}".encode(errors="replace"), "a.yaml")
 

@@ -1,14 +1,19 @@
-"""A small kind of resource, so that these tests speak of the files and of no vendor."""
+"""A small kind of resource and one of seed, so that these tests speak of the files and of no vendor."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_pascal
 
+from reconciler.config import rows
+from reconciler.config.drafts import Draft, SeedSection
 from reconciler.config.section import Finding, Named, Section
+from reconciler.config.settings import Target
 from reconciler.engine import kind
 from reconciler.engine.declared import Declared
 from reconciler.problems import Severity
@@ -83,4 +88,68 @@ MAILINGS = Section(
     ),
     check=check,
     older_names={"Remark": "note"},
+)
+
+
+class Reader(_Toy):
+    number: Annotated[int, Field(le=9)] | None = None
+    is_kind: bool | None = None
+    tags: list[str] | None = None
+    data: dict[str, str] | None = None
+
+
+class Addressee(Reader):
+    email: str
+
+
+class Letter(_Toy):
+    note: Annotated[str, Field(max_length=10)] | None = None
+    pages: int | None = None
+    after: list[str] | None = None
+    defaults: dict[str, Any] | None = None
+    customers: list[Any] | None = None
+    customers_from: str | None = None
+
+
+@dataclass(frozen=True)
+class Posted:
+    """What a draft of a letter becomes: the draft itself, so that all of it can be looked at."""
+
+    draft: Draft[Letter, Addressee]
+
+    @property
+    def emails(self) -> list[str]:
+        return [customer.fields.email for customer in self.draft.customers]
+
+
+def check_letter(letter: Posted, target: Target, zone: ZoneInfo) -> Iterator[Finding]:
+    if not letter.emails:
+        yield Finding("toy-nobody", "", f"it goes to nobody on {target.name}", "add customers")
+    for number, email in enumerate(letter.emails):
+        if email == zone.key:
+            yield Finding("toy-zone", f"customers.{number}.email", "this is no address", "write one")
+    if letter.draft.fields.pages == 0:
+        yield Finding("toy-empty", "pages", "it has no pages", "", Severity.WARNING)
+
+
+def check_letters(letters: Sequence[Posted]) -> Iterator[tuple[int, Finding]]:
+    seen: set[str] = set()
+    for at, letter in enumerate(letters):
+        for number, email in enumerate(letter.emails):
+            if email in seen:
+                yield at, Finding("toy-twice", f"customers.{number}.email", "it has two letters", "write one")
+        seen.update(letter.emails)
+
+
+LETTERS = SeedSection(
+    name="letters",
+    fields=Letter,
+    row=Addressee,
+    defaults=Reader,
+    columns=rows.Columns(
+        {"email": rows.text, "number": rows.whole_number, "is_kind": rows.truth}, "email", ("data", "tags")
+    ),
+    build=Posted,
+    check=check_letter,
+    check_together=check_letters,
 )

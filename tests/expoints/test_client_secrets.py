@@ -154,6 +154,23 @@ def test_a_broken_answer_on_the_wire_does_not_make_it_tell_either(
     assert [text for text in (EMAIL, TOKEN) if text in everything] == []
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"Message": "john.doe\\u002bsmoke\\u0040example.com is not valid"}',
+        f"{'x' * 290} {EMAIL} is not valid".encode(),
+    ],
+)
+def test_a_refused_look_up_shows_no_part_of_an_address_however_it_is_written(body: bytes) -> None:
+    echo = Echo(400, lambda _: body)
+    with (
+        open_expoints("http://localhost", Secret(TOKEN), transport=wsgi_transport(echo)) as customers,
+        pytest.raises(ApiError) as caught,
+    ):
+        customers.count([EMAIL])
+    assert "john" not in str(caught.value)
+
+
 @pytest.mark.parametrize("form", ECHOES)
 @pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 500])
 def test_no_answer_makes_a_token_host_tell_what_was_sent(
@@ -218,10 +235,14 @@ class TestWhatIsShown:
             (b"[" * 3000 + b"]" * 3000, "broken JSON"),
             (b"x" * 20_000, "20000 bytes"),
             (f"of {TOKEN}".encode(), "of ***"),
+            (b"Very unhappy with Business unit X, not very", "*** with ***, not very"),
         ],
     )
     def test_values_are_masked_and_the_rest_is_kept(self, content: bytes, text: str) -> None:
         assert shown(answer(content), personal_values(BATCH)) == text
+
+    def test_of_two_values_the_longer_one_is_masked_first(self) -> None:
+        assert shown(answer(b"Unit North, Unit"), ["Unit", "Unit North"]) == "***, ***"
 
     def test_it_is_shortened_after_masking(self) -> None:
         content = f"{'x' * 290} {EMAIL}".encode()

@@ -146,7 +146,7 @@ class TestKeeping:
             (3600.5, 3540),
             (100, 90),
             (1, 0.9),
-            (10**400, 86_340),
+            pytest.param(10**400, 86_340, id="for ever"),
             (None, 270),
             ("soon", 270),
             (True, 270),
@@ -231,6 +231,15 @@ class TestManyThreads:
                 tokens.current()
             issuer.status = 200
             assert tokens.current() == Secret("t2")
+
+
+def test_the_allowance_of_the_tenant_is_not_that_of_the_token_host(clock: FakeClock) -> None:
+    started = clock.now()
+    with ClientCredentials(
+        LOGIN, clock=clock, transport=wsgi_transport(Issuer()), bounds=Bounds(requests_per_minute=1)
+    ) as tokens:
+        tokens.renewed(tokens.renewed(tokens.current()))
+    assert clock.now() == started
 
 
 class TestAfterA401:

@@ -92,7 +92,9 @@ def test_anything_else_is_none(text: str) -> None:
 def test_two_addresses_are_never_one(first: str, second: str, between: str) -> None:
     text = f"{first}{between}{second}"
     assert not is_one_address(text)
-    assert not matches(text, ["*@example.com", f"*@{second.partition('@')[2]}", f"{first}{between}*@x.example"])
+    assert not matches(
+        text, ["*@example.com", f"*@{second.partition('@')[2]}", f"{first}{between}*@x.example"]
+    )
 
 
 @given(ADDRESSISH)
@@ -101,7 +103,7 @@ def test_whatever_passes_has_one_at_and_nothing_that_separates(text: str) -> Non
         assert text.count("@") == 1
         assert text.isascii()
         assert text.isprintable()
-        assert not set(text) & set(" ,;<>()[]\"\\%!*:")
+        assert not set(text) & set(' ,;<>()[]"\\%!*:')
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,182 @@
+"""`reconciler seeds`: look at seeds as they will go, see how they stand, settle a doubt, send by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from reconciler.commands.console import Console
+from reconciler.commands.outside import Outside
+from reconciler.commands.plan import seeds_exits
+from reconciler.commands.requests import RequestCount
+from reconciler.commands.sending import send_some
+from reconciler.commands.session import Selection, Session, open_session
+from reconciler.commands.tenant import Tenant, open_ledger, open_records, open_tenant
+from reconciler.errors import Exit, Refused, UsageError
+from reconciler.expoints.composing import Composer
+from reconciler.expoints.planning import SeedsPlan
+from reconciler.expoints.seed import Seed
+from reconciler.expoints.standing import SeedPlan, Standee, State
+from reconciler.expoints.status import SeedStatus, statuses_of
+from reconciler.journal.ledger import Standing
+from reconciler.render.json import FORMAT_VERSION
+from reconciler.render.seeds import (
+    preview_text,
+    seeds_documents,
+    seeds_text,
+    sent_documents,
+    sent_text,
+    status_documents,
+    status_text,
+)
+
+POLL_SECONDS = 10.0
+"""How long `status --wait` rests between two looks."""
+
+
+@dataclass(frozen=True)
+class _Open:
+    """An open tenant of a session, and what every verb of this file needs beside it."""
+
+    session: Session
+    tenant: Tenant
+
+
+@contextmanager
+def _opened(selection: Selection, console: Console, outside: Outside) -> Iterator[_Open]:
+    requests = RequestCount()
+    with open_session(selection, outside, requests) as session:
+        if not session.seeds:
+            raise UsageError(f"no seed is declared on target {session.target.name}")
+        with open_tenant(session, console, requests) as tenant:
+            yield _Open(session, tenant)
+
+
+@contextmanager
+def _opened_one(
+    key: str, selection: Selection, console: Console, outside: Outside
+) -> Iterator[tuple[_Open, Seed]]:
+    with _opened(replace(selection, only=(key,)), console, outside) as opened:
+        if len(opened.session.seeds) != 1:
+            keys = ", ".join(seed.key for seed in opened.session.seeds)
+            raise UsageError(f"{key} names more than one seed: {keys}")
+        yield opened, opened.session.seeds[0]
+
+
+def seeds_preview(key: str, selection: Selection, console: Console, outside: Outside) -> Exit:
+    """Show each customer of a seed as it will go, addresses in full; to a terminal only. Sends nothing."""
+    if not console.stdout.isatty() or console.as_json:
+        raise Refused("seeds preview shows addresses in full, so it writes to a terminal only")
+    with (
+        _opened_one(key, selection, console, outside) as (opened, _),
+        open_records(opened.session) as records,
+    ):
+        plan = _the_one(opened.tenant.plan(records))
+        zone = opened.session.workspace.settings.time_zone
+        composer = Composer(datetime.fromtimestamp(outside.clock.now(), UTC), zone)
+        console.result(preview_text(plan, composer), None)
+    return Exit.DONE
+
+
+def seeds_status(selection: Selection, console: Console, outside: Outside, *, wait: float = 0.0) -> Exit:
+    """Show how every seed stands, and what the tenant counts of it, by its own statuses.
+
+    With `wait`, look again until every sent customer is counted and nothing is in doubt, for so many seconds.
+    """
+    with _opened(selection, console, outside) as opened, open_records(opened.session) as records:
+        deadline = outside.clock.monotonic() + wait
+        while True:
+            plan = opened.tenant.plan(records)
+            statuses = [] if plan.trouble else statuses_of(opened.tenant.client, plan.seeds)
+            exit = _status_exit(plan, statuses)
+            if exit is Exit.DONE or outside.clock.monotonic() >= deadline:
+                break
+            outside.clock.sleep(min(POLL_SECONDS, wait))
+        _show_status(plan, statuses, console)
+    return exit
+
+
+def _status_exit(plan: SeedsPlan, statuses: Sequence[SeedStatus]) -> Exit:
+    """Return whether all that was sent has arrived: not yet, or with a fault, is an error."""
+    arrived = all(status.has_arrived for status in statuses)
+    return Exit.gravest([*seeds_exits(plan), *([] if arrived else [Exit.ERROR])])
+
+
+def _show_status(plan: SeedsPlan, statuses: Sequence[SeedStatus], console: Console) -> None:
+    text = "\n\n".join(
+        part for part in (seeds_text(plan, paint=console.paint), status_text(statuses)) if part
+    )
+    document = {
+        "format_version": FORMAT_VERSION,
+        "seeds": seeds_documents(plan),
+        "statuses": status_documents(statuses),
+    }
+    console.result(text, document)
+
+
+def seeds_resolve(key: str, selection: Selection, console: Console, outside: Outside, *, sent: bool) -> Exit:
+    """Write down what a person found out of the customers of a seed that are in doubt."""
+    with _opened_one(key, selection, console, outside) as (opened, _), open_ledger(opened.session) as ledger:
+        doubtful = [s for s in _the_one(opened.tenant.plan(ledger)).customers if s.state is State.IN_DOUBT]
+        if not doubtful:
+            raise UsageError(f"nothing of {key} is in doubt in its round")
+        standing = Standing.SENT if sent else Standing.NOT_SENT
+        for standee in doubtful:
+            ledger.conclude_delivery(standee.batch, standee.addressee.name, standing, "resolved by a person")
+    console.result(f"{len(doubtful)} written down as {standing.value}.", {"resolved": len(doubtful)})
+    return Exit.DONE
+
+
+def seeds_send(
+    key: str, selection: Selection, console: Console, outside: Outside, *, again: bool, yes: bool
+) -> Exit:
+    """Send a seed now, whatever its `send:` says; with `again` also customers that were sent or found.
+
+    Customers in doubt are never sent: resolve them first.
+    """
+    with _opened_one(key, selection, console, outside) as (opened, _), open_ledger(opened.session) as ledger:
+        planned = opened.tenant.plan(ledger)
+        plan = _the_one(planned)
+        due = [s for s in plan.customers if s.state in _sendable(again=again)]
+        console.show_before_asking(seeds_text(planned, paint=console.paint))
+        _check(plan, due)
+        if not yes:
+            _ask(len(due), plan, console)
+        sender = opened.tenant.sender(ledger, planned)
+        end = send_some(sender, plan, [_repeating(standee) for standee in due])
+        console.result(sent_text([end], paint=console.paint), {"sent": sent_documents([end])})
+    return end.exit
+
+
+def _sendable(*, again: bool) -> tuple[State, ...]:
+    repeated = (State.SENT, State.FOUND) if again else ()
+    return (State.PENDING, State.CHANGED, *repeated)
+
+
+def _repeating(standee: Standee) -> Standee:
+    """Return a customer that is sent to once more on purpose."""
+    return replace(standee, state=State.CHANGED) if standee.state in (State.SENT, State.FOUND) else standee
+
+
+def _check(plan: SeedPlan, due: Sequence[Standee]) -> None:
+    if plan.blocks:
+        raise Refused("; ".join(block.message for block in plan.blocks))
+    if not due:
+        raise UsageError("nothing of it is to be sent; --again also sends to those that were sent or found")
+
+
+def _ask(number: int, plan: SeedPlan, console: Console) -> None:
+    if not console.stdin.isatty():
+        raise Refused("there is no terminal to ask on: add --yes")
+    if console.ask(f"Send {number} of {plan.seed.key}? Only yes is yes:") != "yes":
+        raise Refused("not confirmed; nothing was sent")
+
+
+def _the_one(plan: SeedsPlan) -> SeedPlan:
+    """Return the plan of the only seed. Errors: the `ApiError` that kept the tenant from being asked."""
+    if plan.trouble is not None:
+        raise plan.trouble
+    (only,) = plan.seeds
+    return only

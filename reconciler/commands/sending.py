@@ -1,0 +1,69 @@
+"""Sending the seeds of a plan: settle what counting settles, write down what is found, send what is due."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from reconciler.commands.console import Console
+from reconciler.commands.session import OnRequest, Session
+from reconciler.commands.tenant import Tenant, open_ledger, open_tenant
+from reconciler.errors import Exit, ReconcilerError
+from reconciler.expoints.planning import SeedsPlan
+from reconciler.expoints.sending import Sender, Sent, delivery_of
+from reconciler.expoints.standing import SeedPlan, Standee, State
+from reconciler.journal.ledger import Ledger, Standing
+
+Held = Callable[[SeedPlan], str]
+"""Why a seed has to wait, empty where it need not."""
+
+
+def send_seeds(
+    session: Session, console: Console, on_request: OnRequest, held: Held
+) -> tuple[SeedsPlan, list[Sent]]:
+    """Send every seed of the target that is due; return the plan by which it was done, and how each ended.
+
+    The plan is made anew with the journal open, so that what another run did meanwhile counts.
+    """
+    with open_tenant(session, console, on_request) as tenant, open_ledger(session) as ledger:
+        plan = tenant.plan(ledger)
+        return plan, list(_ends(tenant, ledger, plan, held))
+
+
+def _ends(tenant: Tenant, ledger: Ledger, plan: SeedsPlan, held: Held) -> Iterator[Sent]:
+    for settled in plan.settled:
+        delivery = settled.delivery
+        ledger.conclude_delivery(delivery.batch, delivery.customer, settled.standing, "counted")
+    if plan.trouble is not None:
+        notes = (f"nothing was sent: {plan.trouble}",)
+        yield Sent("customer_seeds", notes=notes, exit=plan.trouble.exit)
+    sender = tenant.sender(ledger, plan)
+    reason = ""
+    for seed in plan.seeds:
+        _write_down_found(ledger, tenant.account, seed)
+        if seed.to_send:
+            end = _end(sender, seed, reason or held(seed))
+            reason = reason or ("the tenant takes nothing further" if end.stops else "")
+            yield end
+        elif seed.blocks and seed.due:
+            yield Sent(seed.seed.key, notes=tuple(b.message for b in seed.blocks), exit=Exit.REFUSED)
+
+
+def _write_down_found(ledger: Ledger, account: str, plan: SeedPlan) -> None:
+    found = [s for s in plan.customers if s.state is State.FOUND and not s.batch]
+    if found:
+        deliveries = [delivery_of(s.addressee, plan.seed.round, 0, Standing.FOUND) for s in found]
+        ledger.record_found(account, plan.seed.key, plan.seed.round, deliveries)
+
+
+def _end(sender: Sender, plan: SeedPlan, reason: str) -> Sent:
+    if reason:
+        return Sent(plan.seed.key, notes=(f"held: {reason}",), exit=Exit.ERROR)
+    return send_some(sender, plan, plan.to_send)
+
+
+def send_some(sender: Sender, plan: SeedPlan, standees: Sequence[Standee]) -> Sent:
+    """Send these customers of a seed; whatever goes wrong is how it ended."""
+    try:
+        return sender.send(plan, standees)
+    except ReconcilerError as error:
+        return Sent(plan.seed.key, notes=(str(error),), exit=error.exit)

@@ -1,0 +1,168 @@
+"""The way to the tenant of a target and to the journal: what planning and sending seeds have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from reconciler.commands.console import Console
+from reconciler.commands.pool import Pool
+from reconciler.commands.session import OnRequest, Session, sandbox_transport, state_folder
+from reconciler.config.settings import SANDBOX, Expoints
+from reconciler.config.settings import needs_credentials as is_real
+from reconciler.engine.inventory import Each
+from reconciler.engine.plan import Block
+from reconciler.errors import Refused, UsageError
+from reconciler.expoints.client import Customers, open_expoints
+from reconciler.expoints.composing import Composer
+from reconciler.expoints.planning import SeedPlanner, SeedsPlan
+from reconciler.expoints.section import check_seed, place_of
+from reconciler.expoints.seed import Seed
+from reconciler.expoints.sending import Sender
+from reconciler.expoints.standing import SeedPlan
+from reconciler.expoints.token import ClientLogin
+from reconciler.http import Bounds, Secret
+from reconciler.journal.blank import BlankRecords
+from reconciler.journal.ledger import Ledger, Records
+from reconciler.journal.opening import open_journal
+
+SQLITE = "sqlite:"
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """An open tenant. `account` is the name under which the journal knows it."""
+
+    session: Session
+    client: Customers
+    account: str
+    each: Each
+
+    def plan(self, records: Records) -> SeedsPlan:
+        """Return the plan of the selected seeds; reads only."""
+        planner = SeedPlanner(
+            self.client,
+            records,
+            self.account,
+            self.session.outside.clock,
+            self._settings.settle_after.total_seconds(),
+            self.check,
+            self.each,
+            {new: old for old, new in self.session.workspace.moved.items()},
+        )
+        plan = planner.plan(self.session.seeds)
+        return replace(plan, seeds=tuple(self._with_times(seed) for seed in plan.seeds))
+
+    def _with_times(self, plan: SeedPlan) -> SeedPlan:
+        """Return the plan of a seed that is to be sent with what its dates and times mean now."""
+        return replace(plan, notes=tuple(self._composer.times_of(plan.seed))) if plan.to_send else plan
+
+    @property
+    def _composer(self) -> Composer:
+        now = datetime.fromtimestamp(self.session.outside.clock.now(), UTC)
+        return Composer(now, self.session.workspace.settings.time_zone)
+
+    def sender(self, ledger: Ledger, plan: SeedsPlan) -> Sender:
+        """Return what sends the seeds of a plan; every relative moment counts from now."""
+        compose = self._composer.compose
+        return Sender(self.client, ledger, self.account, plan.columns, compose, self.check, self.each)
+
+    def check(self, seed: Seed) -> Sequence[Block]:
+        """Return why a seed must not be sent, by the files and by where its journal would be."""
+        target = self.session.target
+        findings = check_seed(seed, target.guardrails, f"target {target.name}")
+        blocks = [Block(f.code, f"{f.message} ({place_of(seed, f)})") for f in findings]
+        if self.session.outside.in_ci and is_real(self._settings.url) and target.journal is None:
+            blocks.append(
+                Block(
+                    "no-journal",
+                    "in CI a journal that outlives the run must be declared: add journal: to the target",
+                )
+            )
+        return blocks
+
+    @property
+    def _settings(self) -> Expoints:
+        return expoints_of(self.session)
+
+
+def expoints_of(session: Session) -> Expoints:
+    """Return the settings of the target's tenant. Errors: `UsageError` where it has none."""
+    if session.target.expoints is None:
+        raise UsageError(f"target {session.target.name} has no expoints: section; add one to reconciler.yaml")
+    return session.target.expoints
+
+
+@contextmanager
+def open_tenant(session: Session, console: Console, on_request: OnRequest) -> Iterator[Tenant]:
+    """Open the tenant of an open target; its connections close with the block."""
+    settings, outside = expoints_of(session), session.outside
+    in_process = settings.url == SANDBOX
+    bounds = Bounds(settings.requests_per_minute)
+    with open_expoints(
+        "http://localhost" if in_process else settings.url,
+        _login(settings, session),
+        bounds=bounds,
+        clock=outside.clock,
+        transport=sandbox_transport(session.workspace, session.target, outside) if in_process else None,
+        trusted_hosts=outside.environ.get("RECONCILER_TRUSTED_HOSTS", ""),
+        on_request=on_request,
+    ) as client:
+        account = f"sandbox:{session.target.name}" if in_process else urlsplit(settings.url).netloc
+        yield Tenant(session, client, account, Pool(bounds.parallelism, console))
+
+
+def _login(settings: Expoints, session: Session) -> Secret | ClientLogin:
+    environ = session.outside.environ
+    if settings.oauth is not None:
+        return ClientLogin(
+            settings.oauth.token_url,
+            settings.oauth.client_id.read(environ),
+            Secret(settings.oauth.client_secret.read(environ)),
+            settings.oauth.scope,
+        )
+    return Secret(settings.token.read(environ) if settings.token else "sandbox")
+
+
+@contextmanager
+def open_records(session: Session) -> Iterator[Records]:
+    """Open the journal to read it. One that is not there yet is not made: it has nothing to say."""
+    path = journal_path(session)
+    if not path.exists():
+        yield BlankRecords()
+        return
+    with open_journal(path, session.outside.clock) as journal:
+        yield journal
+
+
+@contextmanager
+def open_ledger(session: Session) -> Iterator[Ledger]:
+    """Open the journal to write it; make it where it is not there yet."""
+    with open_journal(journal_path(session), session.outside.clock) as journal:
+        yield journal
+
+
+def journal_path(session: Session) -> Path:
+    """Return the file of the journal: the declared one, or that beside the workspace.
+
+    Errors: `Refused` for a journal of another form than `sqlite:PATH`.
+    """
+    declared = session.target.journal
+    if declared is None:
+        return state_folder(session.workspace.folder) / "journal.db"
+    address = declared.read(session.outside.environ)
+    if not address.startswith(SQLITE):
+        raise Refused("this version keeps its journal in a file: write journal: sqlite:PATH")
+    return session.workspace.folder / address.removeprefix(SQLITE).removeprefix("//")
+
+
+def plan_seeds(session: Session, console: Console, on_request: OnRequest) -> SeedsPlan:
+    """Plan the selected seeds of a target without writing anything; an empty plan if there are none."""
+    if not session.seeds:
+        return SeedsPlan()
+    with open_tenant(session, console, on_request) as tenant, open_records(session) as records:
+        return tenant.plan(records)

@@ -1,0 +1,112 @@
+"""Column names become ids, and what the tenant would refuse becomes a block before anything is sent.
+
+Source: vendor page GET-api-v3-customerdatacolumn; that a missing required column is a validation error is on
+POST-api-v3-customer-add. Neither says that names are unique, nor what an archived column does.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from reconciler.engine.kind import Json
+from reconciler.engine.plan import Block
+from reconciler.expoints.client import Column
+from reconciler.expoints.seed import DataItem, Seed, SeedCustomer
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a tenant, by name and id."""
+
+    all: tuple[Column, ...]
+
+    def named(self, name: str) -> tuple[Column, ...]:
+        """Return every column of exactly that name, archived ones only where no other has it."""
+        found = tuple(column for column in self.all if column.name == name)
+        return tuple(column for column in found if not column.archived) or found
+
+    def found(self, column: str | int) -> tuple[Column, ...]:
+        """Return the columns that a declared name or id means; one, if all is well."""
+        if isinstance(column, int):
+            return tuple(c for c in self.all if c.id == column)
+        return self.named(column)
+
+    def id_of(self, item: DataItem) -> int:
+        """Return the id of the column that an item is for; call it only where `blocks_of` is silent."""
+        (column,) = self.found(item.column)
+        return column.id
+
+    @property
+    def required(self) -> tuple[Column, ...]:
+        """The columns that every customer must have a value for."""
+        return tuple(column for column in self.all if column.required and not column.archived)
+
+
+def blocks_of(seed: Seed, columns: Columns) -> Iterator[Block]:
+    """Yield every reason of the tenant's columns against a seed, each once, with its lines."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for customer in seed.customers:
+        for code, message, place in _findings(customer, columns):
+            reasons.setdefault((code, message), []).append(str(place))
+    for (code, message), places in reasons.items():
+        yield Block(code, f"{message} ({_few(places)})")
+
+
+def _few(places: Sequence[str], most: int = 3) -> str:
+    shown = list(dict.fromkeys(places))
+    more = f" and {len(shown) - most} more" if len(shown) > most else ""
+    return ", ".join(shown[:most]) + more
+
+
+def _findings(customer: SeedCustomer, columns: Columns) -> Iterator[tuple[str, str, object]]:
+    for item in customer.data:
+        yield from ((code, message, item.place) for code, message in _item(item, columns))
+    ids = Counter(column.id for item in customer.data for column in columns.found(item.column))
+    for id, number in ids.items():
+        if number > 1:
+            yield "column-twice", f"column {id} is given more than once", customer.place
+    yield from (
+        ("missing-column", f"the tenant requires {_shown(column)}", customer.place)
+        for column in _missing(customer, columns)
+    )
+
+
+def _item(item: DataItem, columns: Columns) -> Iterator[tuple[str, str]]:
+    found = columns.found(item.column)
+    if not found:
+        near = get_close_matches(str(item.column), [column.name for column in columns.all], n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        yield "unknown-column", f"the tenant has no column {item.column}{hint}"
+    elif len(found) > 1:
+        ids = " and ".join(str(column.id) for column in found)
+        yield "ambiguous-column", f"{len(found)} columns are called {item.column}: {ids}; write the id"
+    elif found[0].archived:
+        yield "archived-column", f"column {item.column} is archived"
+
+
+def _missing(customer: SeedCustomer, columns: Columns) -> Iterator[Column]:
+    # Data of an earlier customer is copied by the server, so what is missing here may come from there.
+    if customer.members.get("PreviousId") is not None:
+        return
+    given = {column.id for item in customer.data if item.value for column in columns.found(item.column)}
+    yield from (column for column in columns.required if column.id not in given)
+
+
+def _shown(column: Column) -> str:
+    return f"{column.name} (column {column.id})"
+
+
+def data_body(customer: SeedCustomer, columns: Columns) -> list[Json]:
+    """Return a customer's data as the request has it, by column id."""
+    return [_data_item(item, columns.id_of(item)) for item in customer.data]
+
+
+def _data_item(item: DataItem, id: int) -> dict[str, Json]:
+    body: dict[str, Json] = {"CustomerDataColumnId": id, "Value": item.value}
+    if item.encryption:
+        thumbprint, key = item.encryption
+        body |= {"IsEncrypted": True, "CertificateThumbprint": thumbprint, "EncryptionKey": key}
+    return body

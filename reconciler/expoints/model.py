@@ -1,0 +1,327 @@
+"""A customer seed as people write it: the vendor's own fields in snake_case, and the seed's own keys.
+
+Source, where nothing else is said: vendor page POST-api-v3-customer-add. The page states no limits of length.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from pathlib import PurePosixPath
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+from pydantic.alias_generators import to_pascal
+
+from reconciler.config.drafts import Surroundings
+from reconciler.config.files import Unfit
+from reconciler.config.validation import kind_of, refusal
+from reconciler.expoints import moments
+from reconciler.expoints.recipients import is_one_address
+from reconciler.expoints.seed import Moment, MomentKind, Send
+
+INT32_MAX = 2**31 - 1
+_ID_OF_A_COLUMN = re.compile(r"[1-9][0-9]{0,9}")
+
+
+def column_of(name: str) -> str | int:
+    """Return the column that a key under `data` means: digits are its id, anything else is its name."""
+    return int(name) if _ID_OF_A_COLUMN.fullmatch(name) else name
+
+
+def _private(value: object) -> object:
+    # What stands here is somebody's, so a value of another type is not repeated to say how it is written.
+    if isinstance(value, str):
+        return value
+    raise refusal("wrong-type", f"text is expected, this is {kind_of(value)}", "write it in quotes")
+
+
+def _one_address(value: str) -> str:
+    if not is_one_address(value):
+        hint = "write one plain address, like qa+john@example.com: no name, list, quotes or brackets"
+        raise refusal("not-one-address", "this is not exactly one address", hint)
+    return value
+
+
+def _not_blank(value: str) -> str:
+    if not value.strip():
+        raise refusal("too-short", "nothing stands in it", "write at least one character, or leave it out")
+    return value
+
+
+def _date(value: str) -> str:
+    moments.check(Moment(value, MomentKind.DATE))
+    return value
+
+
+def _time_of_day(value: str) -> str:
+    moments.check(Moment(value, MomentKind.TIME_OF_DAY))
+    return value
+
+
+def _answered(value: str, info: ValidationInfo) -> str:
+    """Return an absolute moment as ISO 8601 with an offset."""
+    moment = Moment(_date(value), MomentKind.DATE)
+    if moments.is_relative(moment):
+        raise ValueError('write the day itself, like "2026-12-01": what was answered does not move')
+    around = info.context
+    return moments.absolute(moment, around.zone).isoformat() if isinstance(around, Surroundings) else value
+
+
+def _type_of_batch(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _name_or_code(value: object) -> object:
+    if isinstance(value, str | int) and not isinstance(value, bool):
+        return value
+    message = f"the name or code of a status is expected, this is {kind_of(value)}"
+    raise refusal("wrong-type", message, "write [Bounced, 12]")
+
+
+def _value(value: object) -> object:
+    return value if isinstance(value, dict) else {"value": value}
+
+
+class Content(NamedTuple):
+    """The content of a file as the API takes it."""
+
+    name: str
+    base64: str
+    size: int
+    """Of the content itself, in bytes."""
+
+
+def _file(value: object, info: ValidationInfo) -> Content:
+    path = str(_private(value))
+    around = info.context
+    try:
+        content = around.files.content(path) if isinstance(around, Surroundings) else b""
+    except Unfit as unfit:
+        raise refusal(*unfit.refusal) from unfit
+    return Content(PurePosixPath(path).name, base64.b64encode(content).decode("ascii"), len(content))
+
+
+def _base64(value: str) -> str:
+    try:
+        base64.b64decode(value, validate=True)
+    except binascii.Error as error:
+        raise refusal("invalid-value", "this is not base64", "write base64, or file: with a path") from error
+    return value
+
+
+Private: TypeAlias = Annotated[str, BeforeValidator(_private)]
+Address: TypeAlias = Annotated[Private, AfterValidator(_one_address)]
+Label: TypeAlias = Annotated[str, AfterValidator(_not_blank)]
+Date: TypeAlias = Annotated[Private, AfterValidator(_date)]
+TimeOfDay: TypeAlias = Annotated[str, AfterValidator(_time_of_day)]
+Answered: TypeAlias = Annotated[Private, AfterValidator(_answered)]
+Int: TypeAlias = Annotated[int, Field(ge=-INT32_MAX, le=INT32_MAX)]
+Id: TypeAlias = Annotated[int, Field(ge=1, le=INT32_MAX)]
+StatusName: TypeAlias = Annotated[str | int, PlainValidator(_name_or_code)]
+
+
+class _Written(BaseModel):
+    """Plain data as a person wrote it: nothing is converted, nothing unknown is let through.
+
+    The alias of a field is its member in the API's body; it is not accepted in files.
+    """
+
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        alias_generator=to_pascal,
+        validate_by_name=True,
+        validate_by_alias=False,
+    )
+    nullable: ClassVar[frozenset[str]] = frozenset()
+    """The fields to which the vendor gives a null; there it is sent."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _null_where_the_api_has_one(cls, value: object, info: ValidationInfo) -> object:
+        if value is None and info.field_name not in cls.nullable:
+            raise refusal("wrong-type", "this cannot be null", "leave it out")
+        return value
+
+
+class _Encryptable(_Written):
+    """Something that may already be encrypted. How is not documented, so it is passed on as it is."""
+
+    is_encrypted: bool | None = Field(None, description="That the value is already encrypted.")
+    certificate_thumbprint: Private | None = Field(
+        None, description="Of the certificate it is encrypted for."
+    )
+    encryption_key: Private | None = Field(None, description="The key, itself encrypted for the certificate.")
+
+    @model_validator(mode="after")
+    def _all_three_or_none(self) -> _Encryptable:
+        given = [
+            bool(self.is_encrypted),
+            self.certificate_thumbprint is not None,
+            self.encryption_key is not None,
+        ]
+        if any(given) and not all(given):
+            hint = "add the others of is_encrypted: true, certificate_thumbprint and encryption_key"
+            raise refusal("missing-field", "an encrypted value has all three fields of its encryption", hint)
+        return self
+
+    @property
+    def encryption(self) -> tuple[str, str] | None:
+        """The certificate's thumbprint and the key, of an encrypted value."""
+        if self.certificate_thumbprint is None or self.encryption_key is None:
+            return None
+        return self.certificate_thumbprint, self.encryption_key
+
+
+class DataValue(_Encryptable):
+    """One value of a customer's data. Every value is text; blanks around it may matter and stay."""
+
+    value: Private
+
+
+class ScalePosition(_Written):
+    """A position of a scale. Which of its fields tells it is not documented; all are passed on."""
+
+    id: Int | None = None
+    label: Private | None = None
+    value: Int | None = None
+    ranking: Int | None = None
+
+
+class FileAnswer(_Encryptable):
+    """A file that answers a question: from the workspace, or already in base64."""
+
+    file: Annotated[Any, PlainValidator(_file)] = Field(
+        None, description="Path inside the workspace; its content is sent, with its name and size."
+    )
+    data: Annotated[Private, AfterValidator(_base64)] | None = Field(
+        None, description="The content in base64."
+    )
+    file_name: Private | None = Field(None, description="Left out: the name of `file`.")
+    file_type: Private | None = Field(None, description="What the API expects here is not documented.")
+    file_size: Annotated[int, Field(ge=0)] | None = Field(None, description="In bytes; left out: counted.")
+    id: Id | None = Field(None, description="What belongs here for a new answer is not documented.")
+    answer_id: Id | None = Field(None, description="The same.")
+
+    @model_validator(mode="after")
+    def _one_content(self) -> FileAnswer:
+        if (self.file is None) == (self.data is None):
+            raise refusal(
+                "contradiction", "a file answer has one content", "write file: PATH, or data: BASE64"
+            )
+        return self
+
+    @property
+    def content(self) -> Content:
+        """The content, wherever it is from."""
+        if isinstance(self.file, Content):
+            return self.file
+        data = self.data or ""
+        return Content("", data, len(base64.b64decode(data)))
+
+    @model_serializer
+    def _members(self) -> dict[str, Any]:
+        said = {to_pascal(name): getattr(self, name) for name in self.model_fields_set - {"file", "data"}}
+        name, data, size = self.content
+        return {"FileName": name, "FileSize": size, **said, "Data": data}
+
+
+class Answer(_Written):
+    """A pre-filled answer. No documented call lists questions, so none of this can be checked."""
+
+    base_question_id: Id
+    is_not_applicable_selected: bool | None = None
+    text: Private | None = None
+    selected_scale_positions: list[ScalePosition] | None = None
+    date_answered: Answered | None = Field(None, description="A day or time in the zone of the workspace.")
+    file_answers: list[FileAnswer] | None = None
+    page_repetition: Int | None = None
+    section_repetition: Int | None = None
+
+
+class CustomerDefaults(_Written):
+    """What may count for every customer of a seed: all of a customer but the address (ImportCustomer)."""
+
+    nullable = frozenset(
+        {"send_date", "transaction_date", "end_date", "priority", "previous_id", "copy_all_answers"}
+    )
+
+    phone_number: Private | None = Field(None, description="Must stand in allowed_phone_numbers.")
+    send_date: Date | None = Field(None, description="The day of the mail; null is now.")
+    transaction_date: Date | None = Field(None, description="For reporting; null is today.")
+    end_date: Date | None = Field(None, description="After it nobody can answer; null is that of the seed.")
+    priority: Int | None = Field(
+        None, description="Among waiting customers of one address; the highest is mailed."
+    )
+    previous_id: Id | None = Field(None, description="An earlier customer whose data is copied.")
+    data: dict[str, Annotated[DataValue, BeforeValidator(_value)]] | None = Field(
+        None, description="Column, by its name or its id in quotes → text, or a value that is encrypted."
+    )
+    answers: list[Answer] | None = Field(None, description="Pre-filled answers.")
+    answers_to_copy: list[Id] | None = Field(None, description="Answers of the previous customer.")
+    copy_all_answers: bool | None = Field(None, description="All of them.")
+
+    @field_validator("data")
+    @classmethod
+    def _has_names(cls, data: dict[str, DataValue] | None) -> dict[str, DataValue] | None:
+        if data and any(not name.strip() for name in data):
+            raise refusal("too-short", "a column has no name", "write the name of the column, or its id")
+        return data
+
+
+class Customer(CustomerDefaults):
+    """One customer: one survey to one mailbox (ImportCustomer)."""
+
+    email: Address = Field(description="Exactly one address, which the target allows.")
+
+
+class CustomerSeed(_Written):
+    """A test batch: the fields of ImportCustomersRequest, and when and to whom it is sent."""
+
+    nullable = frozenset({"end_date", "send_time", "customers_from"})
+
+    approve_automatically: bool | None = Field(None, description="false waits for a person at Expoints.")
+    end_date: Date | None = Field(None, description="After it nobody can answer.")
+    send_time: TimeOfDay | None = Field(None, description="Not before this local time of day.")
+    is_test: bool | None = Field(None, description="Kept out of the results; mail is sent all the same.")
+    type_batch: Annotated[Literal["0", "1", "email", "portal"], BeforeValidator(_type_of_batch)] | None = (
+        Field(None, description="0 or email is the default; portal only where Expoints says so.")
+    )
+    allow_duplicate_email: bool | None = Field(None, description="One address several times in the batch.")
+    notification_email_addresses: list[Address] | None = Field(
+        None, description="Who is told about the batch; with none, the front office would be."
+    )
+    batch_name: Private | None = None
+    is_concept: bool | None = Field(None, description="For trying a concept questionnaire; a test as well.")
+
+    send: Annotated[Send, Field(strict=False)] = Send.ONCE
+    round: Label = Field("1", max_length=100, description="A new round sends again.")
+    after: list[str] | None = Field(None, description="Resources that must be as declared before it is sent.")
+    shared_mailbox: bool = Field(False, description="Its mailboxes may stand in other seeds that say so too.")
+    fault_statuses: list[StatusName] | None = Field(
+        None, description="Statuses of the tenant, by name or code, that mean that nobody was mailed."
+    )
+    defaults: dict[str, Any] | None = Field(None, description="What counts for every customer.")
+    customers: list[Any] | None = None
+    customers_from: Private | None = Field(None, description="A .csv or .jsonl file inside the workspace.")
+
+
+BATCH = frozenset(CustomerSeed.model_fields) - {
+    "send", "round", "after", "shared_mailbox", "fault_statuses", "defaults", "customers", "customers_from",
+}  # fmt: skip
+"""The fields of a seed that are members of the request."""

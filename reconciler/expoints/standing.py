@@ -1,0 +1,143 @@
+"""How each customer of a seed stands: to be sent, sent, changed, found, or in doubt. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reconciler.engine.plan import Block
+from reconciler.expoints.seed import Seed, SeedCustomer, Send, digest_of
+from reconciler.journal.ledger import Delivery, Standing
+
+LARGEST_BATCH = 200
+"""Customers in one request. The vendor advises no more (page POST-api-v3-customer-add)."""
+
+
+class State(StrEnum):
+    """What a plan says of a customer."""
+
+    PENDING = "pending"
+    CHANGED = "changed"
+    """Sent in this round with other content; sent again."""
+    SENT = "sent"
+    FOUND = "found"
+    """Not sent by this journal's knowledge, but its address has customers already: not sent to."""
+    IN_DOUBT = "in doubt"
+
+
+@dataclass(frozen=True, slots=True)
+class Addressee:
+    """One customer with its number among those of the same mailbox, as the ledger knows it."""
+
+    customer: SeedCustomer
+    name: str
+    mailbox: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standee:
+    """One customer and how it stands."""
+
+    addressee: Addressee
+    state: State
+    note: str = ""
+    batch: int = 0
+    """The number of the batch that sent it before, if one did."""
+
+
+@dataclass(frozen=True)
+class SeedPlan:
+    """A seed with the state of each of its customers, and every reason not to send."""
+
+    seed: Seed
+    customers: tuple[Standee, ...]
+    blocks: tuple[Block, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def count(self, state: State) -> int:
+        """Return how many customers stand so."""
+        return sum(standee.state is state for standee in self.customers)
+
+    @property
+    def due(self) -> tuple[Standee, ...]:
+        """The customers that would be sent if nothing blocks."""
+        return tuple(s for s in self.customers if s.state in (State.PENDING, State.CHANGED))
+
+    @property
+    def to_send(self) -> tuple[Standee, ...]:
+        """The customers that apply sends."""
+        return () if self.blocks or self.seed.send is Send.BY_HAND else self.due
+
+
+def addressees(seed: Seed, hash: Callable[[str], str]) -> tuple[Addressee, ...]:
+    """Return every customer under the hashes by which the ledger knows it."""
+    numbers: Counter[str] = Counter()
+    made = []
+    for customer in seed.customers:
+        numbers[customer.mailbox] += 1
+        name = f"{customer.mailbox}#{numbers[customer.mailbox]}"
+        content = digest_of([seed.batch_digest, customer.digest])
+        made.append(Addressee(customer, hash(name), hash(customer.mailbox), hash(content)))
+    return tuple(made)
+
+
+def stand(
+    seed: Seed,
+    customers: Sequence[Addressee],
+    deliveries: Iterable[Delivery],
+    is_stranger: Callable[[Addressee], bool],
+) -> tuple[Standee, ...]:
+    """Return how each customer stands, by the deliveries of this seed.
+
+    `is_stranger` tells of a mailbox that the journal has never met and that has customers on the tenant.
+    """
+    latest = {(d.round, d.customer): d for d in deliveries}
+    return tuple(
+        _standee(seed, addressee, latest.get((seed.round, addressee.name)), is_stranger)
+        for addressee in customers
+    )
+
+
+def _standee(
+    seed: Seed, addressee: Addressee, delivery: Delivery | None, is_stranger: Callable[[Addressee], bool]
+) -> Standee:
+    if delivery is None:
+        return Standee(addressee, State.FOUND if is_stranger(addressee) else State.PENDING)
+    match delivery.standing:
+        case Standing.INTENDED | Standing.IN_DOUBT:
+            return Standee(addressee, State.IN_DOUBT, delivery.note, delivery.batch)
+        case Standing.REFUSED | Standing.NOT_SENT:
+            return Standee(addressee, State.PENDING, f"{delivery.standing.value} before: {delivery.note}")
+        case Standing.FOUND:
+            return Standee(addressee, State.FOUND, batch=delivery.batch)
+        case Standing.SENT:
+            differs = delivery.digest != addressee.digest
+            again = differs and seed.send is Send.ON_CHANGE
+            note = "changed since; send: once does not send it again" if differs and not again else ""
+            return Standee(addressee, State.CHANGED if again else State.SENT, note, delivery.batch)
+
+
+def settled(delivery: Delivery, in_batch: int, count: int) -> Standing:
+    """Return what the number of customers at an address says of a delivery in doubt.
+
+    `in_batch` is how many customers of the same batch have the address. Anything but the baseline or the
+    baseline plus the batch proves nothing: somebody else may have added or removed customers.
+    """
+    if count == delivery.baseline:
+        return Standing.NOT_SENT
+    return Standing.SENT if count == delivery.baseline + in_batch else Standing.IN_DOUBT
+
+
+def batches(customers: Sequence[Standee]) -> tuple[tuple[Standee, ...], ...]:
+    """Return the customers in requests of at most `LARGEST_BATCH`, in their order."""
+    return tuple(
+        tuple(customers[start : start + LARGEST_BATCH]) for start in range(0, len(customers), LARGEST_BATCH)
+    )
+
+
+def per_mailbox(deliveries: Iterable[Delivery]) -> Mapping[tuple[int, str], int]:
+    """Return how many deliveries each batch has to each mailbox: (batch, mailbox) → number."""
+    return Counter((d.batch, d.mailbox) for d in deliveries)

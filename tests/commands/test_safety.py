@@ -1,0 +1,167 @@
+"""What a strict reader tries: guardrails that a selection must not void, interrupts, the wrong account."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from reconciler.commands.apply import apply
+from reconciler.commands.plan import plan
+from reconciler.commands.session import Selection
+from reconciler.engine.planning import Consent
+from reconciler.errors import Exit, Refused, UsageError
+from reconciler.sandbox import Fault, Variants, create_app
+from tests.clock import FakeClock
+from tests.commands.world import EVERYTHING, SETTINGS, Screen, Terminal, World
+
+RESETS = Consent(resets=None)
+
+
+def applied(world: World, screen: Screen, selection: Selection = EVERYTHING) -> Exit:
+    return apply(selection, RESETS, screen.console(world.clock), world.outside, yes=True)
+
+
+def twelve(world: World) -> None:
+    world.live({id: {"Name": f"C{id}", "IsReusable": True} for id in range(1, 14)})
+    resources = "".join(
+        f"  c{id}: {{name: C{id}, email_is_required: true, targets: {{sandbox: {{id: {id}}}}}}}\n"
+        for id in range(1, 13)
+    )
+    world.write("welcome.yaml", f"import_configs:\n{resources}")
+
+
+@pytest.mark.parametrize("selection", [Selection(), Selection(exclude=("c1",)), Selection(only=("c[2-9]",))])
+def test_a_selection_does_not_escape_the_share_of_updates(
+    world: World, screen: Screen, selection: Selection
+) -> None:
+    twelve(world)
+    assert applied(world, screen, selection) is Exit.REFUSED
+    assert world.writes == []
+
+
+def test_a_selection_of_a_few_still_skips_the_list(world: World, screen: Screen) -> None:
+    twelve(world)
+    assert applied(world, screen, Selection(only=("c1", "c2"))) is Exit.DONE
+    assert not [r for r in world.state.requests() if r.path.endswith("/configs")]
+
+
+@pytest.mark.parametrize("wanted", ["{id: 99}", "{name: Nothing}", "{id: 1, name: Nothing}"])
+def test_another_account_than_the_one_that_is_meant_is_not_written(
+    world: World, screen: Screen, wanted: str
+) -> None:
+    world.write(
+        "reconciler.yaml", SETTINGS.replace('"sandbox:"}', f'"sandbox:", account_must_have: {wanted}}}')
+    )
+    with pytest.raises(Refused, match="account_must_have"):
+        applied(world, screen)
+    assert world.writes == []
+
+
+@pytest.mark.parametrize("wanted", ["{id: 1}", "{name: Welcome}", "{id: 1, name: Welcome}"])
+def test_the_account_that_is_meant_is_written(world: World, screen: Screen, wanted: str) -> None:
+    world.write(
+        "reconciler.yaml", SETTINGS.replace('"sandbox:"}', f'"sandbox:", account_must_have: {wanted}}}')
+    )
+    assert applied(world, screen) is Exit.DONE
+
+
+def test_with_json_the_plan_is_shown_before_anybody_is_asked(world: World) -> None:
+    screen = Screen(stdin=Terminal("yes\n"))
+    apply(EVERYTHING, RESETS, screen.console(world.clock, as_json=True), world.outside)
+    assert screen.err.index("~ import_configs.welcome") < screen.err.index("Only yes is yes")
+    assert screen.document["exit_code"] == 0
+
+
+class InterruptedSleep(FakeClock):
+    """A clock in whose first sleep the process is told to end."""
+
+    def sleep(self, seconds: float) -> None:
+        if seconds and threading.current_thread() is threading.main_thread():
+            os.kill(os.getpid(), signal.SIGTERM)
+        super().sleep(seconds)
+
+
+def test_an_interrupt_while_a_read_back_is_awaited_ends_in_a_true_report(
+    world: World, screen: Screen
+) -> None:
+    world.clock = InterruptedSleep()
+    world.variants = Variants(read_cache_seconds=1000)
+    assert applied(world, screen) is Exit.IN_DOUBT
+    assert screen.out.splitlines()[-1].startswith(
+        "Applied: 0 changed, 0 failed, 0 stale, 0 skipped, 1 in doubt"
+    )
+
+
+class HidesBeforeTheSecondRead:
+    """A sandbox in which somebody hides configuration 1 after the plan has read it."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.app = create_app(world.state, world.variants, clock=world.clock.now)
+        self.reads = 0
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ["PATH_INFO"].endswith("/configs/1"):
+            self.reads += 1
+            if self.reads == 2:
+                self.world.change(1, IsReusable=False)
+        return self.app(environ, start_response)
+
+
+def test_what_somebody_hid_since_the_plan_is_not_shown_again(world: World, screen: Screen) -> None:
+    world.variants = Variants(hidden="readable-by-id", false_and_zero="omitted")
+    world.write(
+        "welcome.yaml", "import_configs:\n  welcome: {name: Welcome, date_format: yyyy, undeclared: keep}\n"
+    )
+    outside = replace(world.outside, sandboxes={"sandbox": HidesBeforeTheSecondRead(world)})
+    assert apply(EVERYTHING, RESETS, screen.console(world.clock), outside, yes=True) is Exit.STALE
+    assert "is_reusable" in screen.out
+    assert world.writes == []
+
+
+def test_a_sandbox_that_cannot_keep_its_state_is_an_error_in_words(world: World, screen: Screen) -> None:
+    (world.folder / ".reconciler").write_text("in the way")
+    outside = replace(world.outside, sandboxes={})
+    with pytest.raises(UsageError, match="must be a folder"):
+        plan(EVERYTHING, RESETS, screen.console(world.clock), outside)
+
+
+@pytest.mark.parametrize("name", ["RECONCILER_SANDBOX_VARIANTS", "RECONCILER_SANDBOX_FAULTS"])
+def test_an_unknown_variant_or_fault_in_the_environment_is_an_error_in_words(
+    world: World, screen: Screen, name: str
+) -> None:
+    world.environ[name] = "nope=1"
+    outside = replace(world.outside, sandboxes={})
+    with pytest.raises(UsageError, match="cannot be used"):
+        plan(EVERYTHING, RESETS, screen.console(world.clock), outside)
+
+
+def test_a_fault_of_a_path_can_be_written_in_the_environment(world: World, screen: Screen) -> None:
+    world.environ["RECONCILER_SANDBOX_FAULTS"] = "GET /3/surveys*:1:before:status=503; PUT:1:after:drop"
+    outside = replace(world.outside, sandboxes={})
+    plan(EVERYTHING, RESETS, screen.console(world.clock), outside)
+    assert "Plan:" in screen.out
+
+
+def test_members_that_the_server_writes_into_rows_can_be_named(world: World, screen: Screen) -> None:
+    rows = [{"SourceColumnNumber": 1, "TargetColumnName": "Email", "RowId": 7}]
+    world.live({1: {"Name": "Welcome", "IsReusable": True, "ColumnMappings": rows, "FirstRow": 3}})
+    members = SETTINGS.replace('"sandbox:"}', '"sandbox:", server_members: [ColumnMappings.RowId]}')
+    world.write("reconciler.yaml", members)
+    world.write("welcome.yaml", "import_configs:\n  welcome: {name: Welcome, targets: {sandbox: {id: 1}}}\n")
+    applied(world, screen)
+    (put,) = world.writes
+    assert "RowId" not in put.body
+    assert "TargetColumnName" in put.body
+
+
+def test_a_fault_keeps_the_report_true(world: World, screen: Screen) -> None:
+    world.faults = [Fault.parse("PUT:1+:before:status=503")]
+    assert applied(world, screen) is Exit.IN_DOUBT
+    assert world.config(1)["SurveySettings"]["InvitationDelayInDays"] == 5

@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciler.config import rows
+from reconciler.config.nodes import Written
+from reconciler.config.report import Report
+from reconciler.engine.kind import Json
+
+COLUMNS = rows.Columns(
+    {"email": rows.text, "send_date": rows.text, "number": rows.whole_number, "is_kind": rows.truth},
+    "email",
+    ("data", "tags"),
+)
+
+
+def read(content: str | bytes, name: str = "t.csv") -> tuple[list[Written], Report]:
+    report = Report()
+    reader = rows.RowReader(name, COLUMNS, report, "k")
+    return list(reader.read(content if isinstance(content, bytes) else content.encode())), report
+
+
+def values(content: str | bytes, name: str = "t.csv") -> list[Json]:
+    found, report = read(content, name)
+    assert report.all() == ()
+    return [row.value for row in found]
+
+
+def told(content: str | bytes, name: str = "t.csv") -> list[tuple[str, int, int]]:
+    _, report = read(content, name)
+    return [(p.code, p.place.line, p.place.column) for p in report.all()]
+
+
+def test_headers_are_fields_or_columns_of_data() -> None:
+    assert values("email,number,First name,is_kind\na@x,3,John,true\n") == [
+        {"email": "a@x", "number": 3, "is_kind": True, "data": {"First name": "John"}}
+    ]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "email,A\na,b\n",
+        "email;A\na;b\n",
+        "email,A\r\na,b\r\n",
+        "email,A\ra,b\r",
+        "\ufeffemail,A\na,b",
+        '"email","A"\n"a","b"\n',
+        "\n\nemail,A\n\na,b\n\n",
+        "A;email\nb;a\n",
+    ],
+)
+def test_each_form_of_a_table_is_the_same(content: str) -> None:
+    assert values(content) == [{"email": "a", "data": {"A": "b"}}]
+
+
+@pytest.mark.parametrize(
+    ("header", "data"),
+    [
+        ("email,A;B", {"A;B": "x"}),
+        ("email;A,B", {"A,B": "x"}),
+        ('email,"A,B"', {"A,B": "x"}),
+        ("email,data.email", {"email": "x"}),
+        ("email,data.Email", {"Email": "x"}),
+        ("email,data.tags", {"tags": "x"}),
+        ("email,data.data.x", {"data.x": "x"}),
+        ("email,15", {"15": "x"}),
+    ],
+)
+def test_the_header_called_email_tells_the_delimiter(header: str, data: Mapping[str, str]) -> None:
+    delimiter = ";" if header.startswith("email;") else ","
+    assert values(f"{header}\na{delimiter}x\n") == [{"email": "a", "data": data}]
+
+
+def test_a_cell_stays_as_it_is_and_an_empty_one_says_nothing() -> None:
+    assert values('email,A,B,C\na, x ,,"say ""hi"";\nthere, ok"\n') == [
+        {"email": "a", "data": {"A": " x ", "C": 'say "hi";\nthere, ok'}}
+    ]
+
+
+def test_a_cell_that_cannot_be_read_is_text() -> None:
+    assert values("email,number,is_kind\na,3.5,yes\nb,007,TRUE\nc,-2,false\n") == [
+        {"email": "a", "number": "3.5", "is_kind": "yes"},
+        {"email": "b", "number": "007", "is_kind": "TRUE"},
+        {"email": "c", "number": -2, "is_kind": False},
+    ]
+
+
+def test_every_cell_has_its_line_and_its_column_of_the_table() -> None:
+    (first, second), _ = read('email,A,number\na,"x\ny",1\nb,z,2\n')
+    assert str(first.at("number").place) == "t.csv:2:3"
+    assert str(second.at("data", "A").place) == "t.csv:4:2"
+    assert str(second.at("is_kind").place) == "t.csv:4:1"
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("", [("csv-header", 1, 1)]),
+        ("john@example.com,John\n", [("csv-header", 1, 1)]),
+        ("email\tName\n", [("csv-header", 1, 1)]),
+        ("Email,Name\n", [("csv-header", 1, 1)]),
+        ("email,A,A\na,b,c\n", [("csv-header", 1, 2), ("csv-header", 1, 3)]),
+        ("email,A,data.A\n", [("csv-header", 1, 2), ("csv-header", 1, 3)]),
+        ("email,email\n", [("csv-header", 1, 1), ("csv-header", 1, 2)]),
+        ("email,,A\n", [("csv-header", 1, 2)]),
+        ("email, A\n", [("csv-header", 1, 2)]),
+        ("email,data.\n", [("csv-header", 1, 2)]),
+        ("email,data\n", [("csv-header", 1, 2)]),
+        ("email,tags\n", [("csv-header", 1, 2)]),
+        ("email,SendDate\n", [("csv-header", 1, 2)]),
+        ("email,Send date\n", [("csv-header", 1, 2)]),
+        ("email,A\na\nb,c\nd,e,f\n", [("csv-row", 2, 1), ("csv-row", 4, 1)]),
+        ('email,A\na,"b\n', [("csv-syntax", 2, 1)]),
+        ('email,A\na,"b"c\n', [("csv-syntax", 2, 1)]),
+        (f"email\n{'a' * 200_000}\n", [("csv-syntax", 2, 1)]),
+        ("email\na\n\x1b[31m\n", [("control-character", 3, 1)]),
+        ("email\na\x00\n", [("control-character", 2, 1)]),
+        (b"email\na\n\xe9\n", [("not-utf-8", 3, 1)]),
+        ("email\na\n".encode("utf-16"), [("not-utf-8", 1, 1)]),
+    ],
+)
+def test_a_table_that_is_wrong_is_told_where(
+    content: str | bytes, expected: list[tuple[str, int, int]]
+) -> None:
+    assert told(content) == expected
+
+
+def test_a_table_without_headers_repeats_nobody() -> None:
+    _, report = read("john@example.com;John\n")
+    assert "john" not in str(report.all()).lower()
+
+
+def test_rows_beside_a_wrong_one_are_read() -> None:
+    found, _ = read("email,A\na\nb,c\n")
+    assert [row.value for row in found] == [{"email": "b", "data": {"A": "c"}}]
+
+
+def test_each_line_of_json_is_a_customer() -> None:
+    content = '\ufeff{"email": "a", "data": {"A": "\\u00e9"}, "tags": [1, null]}\r\n\n{"email": "b"}'
+    assert values(content, "t.jsonl") == [
+        {"email": "a", "data": {"A": "é"}, "tags": [1, None]},
+        {"email": "b"},
+    ]
+    (_, second), _ = read(content, "t.jsonl")
+    assert str(second.at("email").place) == "t.jsonl:3:1"
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("{", "jsonl-syntax"),
+        ("{'email': 'a'}", "jsonl-syntax"),
+        ('{"number": NaN}', "jsonl-syntax"),
+        ('{"number": Infinity}', "jsonl-syntax"),
+        ('{"number": ' + "1" * 5_000 + "}", "jsonl-syntax"),
+        ('{"a": ' + "[" * 100_000 + "]" * 100_000 + "}", "jsonl-syntax"),
+        ('{"a": ' + "[" * 60 + "]" * 60 + "}", "jsonl-syntax"),
+        ('{"email": "a", "email": "b"}', "duplicate-key"),
+        ('{"data": {"A": "1", "A": "2"}}', "duplicate-key"),
+        ('{"email": "\\u0000"}', "control-character"),
+        ('{"email": "\\u202e"}', "control-character"),
+        ('{"email": "\\ud800"}', "control-character"),
+        ('{"\\u001b": 1}', "control-character"),
+        ("[]", "wrong-type"),
+        ('"a"', "wrong-type"),
+        ("null", "wrong-type"),
+    ],
+)
+def test_a_line_that_is_wrong_is_told_and_others_are_read(line: str, code: str) -> None:
+    found, report = read(f'{{"email": "a"}}\n{line}\n{{"email": "b"}}', "t.jsonl")
+    assert [(p.code, p.place.line, p.place.column) for p in report.all()] == [(code, 2, 1)]
+    assert [row.value for row in found] == [{"email": "a"}, {"email": "b"}]
+
+
+ROWISH = st.lists(
+    st.sampled_from([*'aé,;"\n\r\t\x00\ufeff{}[]:1\\u', "email", "data.", '"email": ']), max_size=60
+).map("".join)
+
+
+@settings(deadline=None)
+@given(ROWISH, st.sampled_from(["", "email,A\n", "email;A\n"]), st.sampled_from(["t.csv", "t.jsonl"]))
+def test_any_text_is_rows_or_problems(text: str, before: str, name: str) -> None:
+    found, report = read(f"{before}{text}".encode(), name)
+    assert all(isinstance(row.value, dict) for row in found)
+    assert all(problem.message and problem.hint for problem in report.all())
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=100), st.sampled_from(["t.csv", "t.jsonl"]))
+def test_any_bytes_are_rows_or_problems(content: bytes, name: str) -> None:
+    read(content, name)
+
+
+CELL = st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=10)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(CELL, CELL), max_size=5), st.sampled_from(rows.DELIMITERS))
+def test_what_a_table_says_is_read_back(cells: list[tuple[str, str]], delimiter: str) -> None:
+    quoted = [[f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in row] for row in cells]
+    lines = [delimiter.join(row) for row in (["email", "A"], *quoted)]
+    assert values("\n".join(lines)) == [{"email": email, "data": {"A": a}} for email, a in cells]

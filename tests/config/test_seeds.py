@@ -1,0 +1,320 @@
+from __future__ import annotations
+
+import pytest
+
+from reconciler.config.load import load
+from reconciler.errors import FilesInvalid
+from reconciler.problems import Severity
+from tests.config.conftest import SETTINGS, Complain, Read, Write
+from tests.config.toy import LETTERS, MAILINGS, Posted
+
+
+def letter(text: str, more: str = "") -> dict[str, str]:
+    return {"a.yaml": f"letters:\n  l:\n    targets: [one]\n    {text}\n{more}"}
+
+
+def one(read: Read, files: dict[str, str], target: str = "one") -> Posted:
+    (posted,) = read(files).seeds[target]
+    return posted
+
+
+def told(problems: Complain, files: dict[str, str]) -> list[tuple[str, str, int, int]]:
+    return [(p.code, p.place.file, p.place.line, p.place.column) for p in problems(files)]
+
+
+TWO = """\
+letters:
+  b: {targets: [one, two], customers: [{email: b}]}
+  a: {targets: [two], customers: [{email: a}]}
+"""
+
+
+def test_seeds_stand_on_their_targets_in_the_order_of_the_keys(loaded: Read) -> None:
+    workspace = loaded({"a.yaml": TWO})
+    keys = {target: [seed.draft.key for seed in seeds] for target, seeds in workspace.seeds.items()}
+    assert keys == {"one": ["letters.b"], "two": ["letters.a", "letters.b"]}
+
+
+def test_seeds_count_as_resources_and_can_be_moved(loaded: Read) -> None:
+    workspace = loaded({"a.yaml": TWO, "b.yaml": "mailings: {m: {name: M}}\nmoved: {old: a, older: m}"})
+    assert workspace.resources == 3
+    assert workspace.moved == {"letters.old": "letters.a", "mailings.older": "mailings.m"}
+
+
+def test_without_a_section_there_are_no_seeds(workspace: Write) -> None:
+    folder = workspace({})
+    assert load(folder, [MAILINGS], folder).seeds == {"one": (), "two": ()}
+
+
+def test_one_key_stands_in_one_file(problems: Complain) -> None:
+    files = {"a.yaml": "letters: {l: {targets: [one], customers: [{email: a}]}}"}
+    assert told(problems, {**files, "b.yaml": files["a.yaml"]}) == [("declared-twice", "b.yaml", 1, 11)]
+
+
+def test_the_block_of_a_target_decides_and_lists_replace(loaded: Read) -> None:
+    text = """\
+letters:
+  l:
+    targets:
+      one: {note: block, customers: [{email: c}]}
+      two: {}
+    note: own
+    pages: 3
+    customers: [{email: a}, {email: b}]
+"""
+    at_one, at_two = one(loaded, {"a.yaml": text}), one(loaded, {"a.yaml": text}, "two")
+    assert (at_one.draft.fields.note, at_one.draft.fields.pages, at_one.emails) == ("block", 3, ["c"])
+    assert (at_two.draft.fields.note, at_two.draft.fields.pages, at_two.emails) == ("own", 3, ["a", "b"])
+
+
+def test_defaults_lie_under_every_customer_and_those_of_the_block_over_the_others(loaded: Read) -> None:
+    text = """\
+letters:
+  l:
+    targets: {one: {defaults: {number: 2, data: {B: block}}}}
+    defaults: {number: 1, is_kind: true, data: {A: own, B: own, C: own}}
+    customers: [{email: a, number: 3, data: {C: customer}}, {email: b}]
+"""
+    first, second = one(loaded, {"a.yaml": text}).draft.customers
+    assert (first.fields.number, second.fields.number, second.fields.is_kind) == (3, 2, True)
+    assert first.fields.data == {"A": "own", "B": "block", "C": "customer"}
+    assert second.fields.data == {"A": "own", "B": "block", "C": "own"}
+    places = [str(first.written.at("data", name).place) for name in "ABC"]
+    assert places == ["a.yaml:4:52", "a.yaml:3:53", "a.yaml:5:49"]
+
+
+def test_anchors_and_merge_keys_work_as_everywhere(loaded: Read) -> None:
+    text = """\
+letters:
+  a: &a
+    targets: [one]
+    customers: [&c {email: a, data: {A: x}}]
+  b:
+    <<: *a
+    customers: [{<<: *c, email: b}]
+"""
+    first, second = loaded({"a.yaml": text}).seeds["one"]
+    assert (first.emails, second.emails) == (["a"], ["b"])
+    assert str(second.draft.customers[0].written.at("data", "A").place) == "a.yaml:4:41"
+
+
+def test_customers_come_inline_and_then_from_a_file(loaded: Read) -> None:
+    files = letter("customers: [{email: a}]\n    customers_from: sub/t.csv") | {"sub/t.csv": "email\nb\nc\n"}
+    posted = one(loaded, files)
+    assert posted.emails == ["a", "b", "c"]
+    places = [str(customer.place) for customer in posted.draft.customers]
+    assert places == ["a.yaml:4:17", "sub/t.csv:2:1", "sub/t.csv:3:1"]
+
+
+def test_a_block_may_take_the_file_away(loaded: Read) -> None:
+    text = (
+        "letters: {l: {targets: {one: {customers_from: null}}, customers: [{email: a}], customers_from: t}}"
+    )
+    assert one(loaded, {"a.yaml": text}).emails == ["a"]
+
+
+@pytest.mark.parametrize("named", ["m", "mailings.m"])
+def test_a_seed_waits_for_resources_of_its_target(named: str, loaded: Read) -> None:
+    files = letter(f"customers: [{{email: a}}]\n    after: [{named}]", "mailings: {m: {name: M}}")
+    assert one(loaded, files).draft.after == ("mailings.m",)
+
+
+@pytest.mark.parametrize(
+    ("named", "message"),
+    [
+        ("m", "m does not live on target one"),
+        ("mm", "mm is not declared"),
+        ("l", "l is a seed"),
+        ("letters.l", "letters.l is a seed"),
+    ],
+)
+def test_a_seed_waits_for_nothing_else(named: str, message: str, problems: Complain) -> None:
+    more = "mailings: {m: {name: M, targets: [two]}}"
+    (problem,) = problems(letter(f"customers: [{{email: a}}]\n    after: [{named}]", more))
+    assert (problem.code, problem.message, problem.place.line) == ("unknown-key", message, 5)
+
+
+def test_what_stands_in_a_file_that_was_not_read_is_not_missed(problems: Complain) -> None:
+    files = letter("customers: [{email: a}]\n    after: [m]") | {"b.yaml": "mailings: {m: ["}
+    assert [problem.code for problem in problems(files)] == ["yaml-syntax"]
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "line", "column"),
+    [
+        ("letters:\n  l: {customers: [{email: a}]}", "missing-field", 2, 3),
+        ("letters:\n  l: {targets: null, customers: [{email: a}]}", "wrong-type", 2, 16),
+        ("letters:\n  l: {targets: one, customers: [{email: a}]}", "wrong-type", 2, 16),
+        ("letters:\n  l: {targets: [], customers: [{email: a}]}", "no-target", 2, 16),
+        ("letters:\n  l: {targets: [three], customers: [{email: a}]}", "unknown-target", 2, 17),
+        ("letters:\n  l: {targets: {one: 3}, customers: [{email: a}]}", "wrong-type", 2, 22),
+        ("letters:\n  l: {targets: {one: {targets: [two]}}, customers: [{email: a}]}", "misplaced", 2, 23),
+        ("letters:\n  l: [a]", "wrong-type", 2, 6),
+        ("letters:\n  -l: {targets: [one]}", "invalid-name", 2, 3),
+    ],
+)
+def test_where_a_seed_lives(text: str, code: str, line: int, column: int, problems: Complain) -> None:
+    assert told(problems, {"a.yaml": text}) == [(code, "a.yaml", line, column)]
+
+
+@pytest.mark.parametrize(
+    "name", ["preset: p", "keep: [note]", "reset: []", "id: 3", "absent: true", "hidden: true"]
+)
+def test_what_is_for_resources_only(name: str, problems: Complain) -> None:
+    (problem,) = problems(letter(f"{name}\n    customers: [{{email: a}}]"))
+    assert (problem.code, problem.place.line) == ("misplaced", 4)
+    assert "seed" in problem.hint
+
+
+def test_a_preset_that_only_a_seed_names_is_unused(problems: Complain) -> None:
+    files = letter("preset: p\n    customers: [{email: a}]", "presets: {p: {note: a}}")
+    assert [problem.code for problem in problems(files)] == ["misplaced", "unused-preset"]
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "line", "column", "hint"),
+    [
+        ("noet: a", "unknown-field", 4, 5, "write note"),
+        ("email: a", "unknown-field", 4, 5, "write customers.email: email stands under customers"),
+        ("note: longer than ten", "too-long", 4, 11, "shorten it"),
+        ("defaults: 3", "wrong-type", 4, 15, "write a mapping"),
+        ("defaults: {email: a}", "misplaced", 4, 16, "every customer has its own"),
+        ("defaults: {number: 10}", "out-of-range", 4, 24, "write a number not above 9"),
+        ("customers: {}", "wrong-type", 4, 16, "write a list"),
+        ("customers: [a]", "wrong-type", 4, 17, "write {email"),
+        ("customers: [{number: 3}]", "missing-field", 4, 17, "add email"),
+        ("customers: [{email: a, note: b}]", "misplaced", 4, 28, "it stands on the seed itself"),
+        ("customers: [{email: a, nubmer: 3}]", "unknown-field", 4, 28, "write number"),
+        ("customers: [{email: a, data: {A: 3}}]", "wrong-type", 4, 38, 'write "3"'),
+        ("customers_from: 3", "wrong-type", 4, 21, 'write "3"'),
+    ],
+)
+def test_a_wrong_field_is_told_where_it_stands(
+    text: str, code: str, line: int, column: int, hint: str, problems: Complain
+) -> None:
+    (problem,) = problems(letter(text))
+    assert (problem.code, problem.place.line, problem.place.column) == (code, line, column)
+    assert problem.hint.startswith(hint)
+
+
+def test_a_wrong_customer_hides_no_other(problems: Complain) -> None:
+    found = told(problems, letter("customers: [{number: 3}, {email: Europe/Amsterdam}, {email: a, nub: 1}]"))
+    assert found == [
+        ("missing-field", "a.yaml", 4, 17),
+        ("toy-zone", "a.yaml", 4, 38),
+        ("unknown-field", "a.yaml", 4, 68),
+    ]
+
+
+def test_a_field_that_every_target_overrides_is_checked_all_the_same(problems: Complain) -> None:
+    text = "letters: {l: {targets: {one: {pages: 1}}, pages: x, customers: [{email: a}]}}"
+    assert told(problems, {"a.yaml": text}) == [("wrong-type", "a.yaml", 1, 50)]
+
+
+def test_a_finding_is_told_at_its_field_and_once_for_all_targets(problems: Complain) -> None:
+    text = "letters: {l: {targets: [one, two], pages: 0, customers: [{email: a}]}}"
+    (problem,) = problems({"a.yaml": text})
+    assert (problem.code, problem.severity, problem.place.column) == ("toy-empty", Severity.WARNING, 43)
+
+
+def test_a_finding_of_what_is_missing_stands_at_the_key(problems: Complain) -> None:
+    assert told(problems, letter("pages: 1")) == [("toy-nobody", "a.yaml", 2, 3)]
+
+
+def test_what_is_missing_on_one_target_is_told_whatever_is_wrong_on_another(problems: Complain) -> None:
+    text = """\
+letters:
+  l:
+    targets: {one: {customers: [{email: Europe/Amsterdam}]}, two: {}}
+"""
+    assert told(problems, {"a.yaml": text}) == [
+        ("toy-nobody", "a.yaml", 2, 3),
+        ("toy-zone", "a.yaml", 3, 41),
+    ]
+
+
+def test_seeds_are_checked_together_on_each_target(problems: Complain) -> None:
+    text = """\
+letters:
+  a: {targets: [one], customers: [{email: x}]}
+  b: {targets: [one], customers: [{email: w}, {email: x}]}
+  c: {targets: [two], customers: [{email: x}]}
+"""
+    assert told(problems, {"a.yaml": text}) == [("toy-twice", "a.yaml", 3, 55)]
+
+
+@pytest.mark.parametrize(
+    ("files", "code"),
+    [
+        (letter("customers: 3"), "wrong-type"),
+        (letter("customers_from: gone.csv"), "unreadable-file"),
+        (letter("pages: 1") | {"reconciler.yaml": "version: 1\ntargets: {one: 1}"}, "wrong-type"),
+        (letter("pages: 1") | {"reconciler.yaml": "targets: ["}, "yaml-syntax"),
+    ],
+)
+def test_what_only_follows_from_a_mistake_is_not_told(
+    files: dict[str, str], code: str, problems: Complain
+) -> None:
+    assert [problem.code for problem in problems(files)] == [code]
+
+
+def test_problems_of_seeds_come_with_all_others(problems: Complain) -> None:
+    files = letter("customers_from: t.csv", "mailings: {m: {}}") | {
+        "t.csv": "email;number\na;b\n",
+        "b.yaml": "mailings: {k: {name: K, noet: a}}",
+        "reconciler.yaml": SETTINGS + "time_zone: Mars\n",
+    }
+    assert told(problems, files) == [
+        ("toy-nameless", "a.yaml", 5, 12),
+        ("unknown-field", "b.yaml", 1, 25),
+        ("unknown-time-zone", "reconciler.yaml", 5, 12),
+        ("wrong-type", "t.csv", 2, 2),
+    ]
+
+
+def test_many_wrong_customers_are_not_all_told(problems: Complain) -> None:
+    rows = "email,number\n" + "a,x\n" * 5_000
+    found = problems(letter("customers_from: t.csv") | {"t.csv": rows})
+    assert len(found) == 101
+    assert [(p.code, p.place.line) for p in found if p.code != "wrong-type"] == [("too-many-problems", 102)]
+
+
+def test_many_findings_are_not_all_told(problems: Complain) -> None:
+    rows = "email\n" + "Europe/Amsterdam\n" * 5_000
+    found = problems(letter("customers_from: t.csv") | {"t.csv": rows})
+    assert len(found) == 101
+    assert "4900 more" in next(p.message for p in found if p.code == "too-many-problems")
+
+
+def test_a_seed_has_an_end(problems: Complain) -> None:
+    rows = "email\n" + "".join(f"{number}\n" for number in range(10_001))
+    found = problems(letter("customers_from: t.csv") | {"t.csv": rows})
+    assert [(p.code, p.place.line) for p in found] == [("too-long", 10_002)]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("customers: [{email: a, data: {A: +31612345678}}]", "31612345678"),
+        ("customers: [{email: 0612345678}]", "0612345678"),
+        ("defaults: {data: {A: 012345}}\n    customers: [{email: a}]", "012345"),
+        ("customers: [{email: a, data: {A: 11:30}}]", "11:30"),
+        ("customers: [{email: a, data: {A: off}}]", "off"),
+    ],
+)
+def test_a_value_that_is_somebodys_is_not_repeated(text: str, value: str, problems: Complain) -> None:
+    found = problems(letter(text))
+    assert found
+    assert all(value not in problem.message + problem.hint for problem in found)
+    assert "quotes" in found[0].hint
+
+
+def test_what_is_nobodys_is_repeated(problems: Complain) -> None:
+    (problem,) = problems(letter("note: 11:30\n    customers: [{email: a}]"))
+    assert problem.hint == 'write "11:30"'
+
+
+def test_a_seed_with_a_problem_is_no_workspace(workspace: Write) -> None:
+    folder = workspace(letter("pages: 1"))
+    with pytest.raises(FilesInvalid):
+        load(folder, [MAILINGS], folder, [LETTERS])

@@ -1,0 +1,338 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.checkmarket.section import SECTION
+from reconciler.config.load import load
+from reconciler.config.settings import Guardrails
+from reconciler.expoints.model import BATCH, Answer, CustomerDefaults, CustomerSeed, FileAnswer, column_of
+from reconciler.expoints.section import SEEDS, check_seed
+from reconciler.expoints.seed import Moment, MomentKind, Seed, Send
+from tests.config.conftest import Files, write_files
+
+SETTINGS = """\
+version: 1
+targets:
+  sandbox:
+    expoints:
+      url: "sandbox:"
+      allowed_recipients: ["*@example.com"]
+      allowed_phone_numbers: ["+31612345678"]
+  staging:
+    expoints: {url: "sandbox:"}
+guardrails: {staging: {allowed_recipients: ["*@qa.example"]}}
+"""
+HEAD = "customer_seeds:\n  s:\n    targets: [sandbox]\n"
+SENDABLE = "    is_test: true\n    notification_email_addresses: [qa@example.com]\n"
+CUSTOMER = "    customers: [{email: a@example.com}]\n"
+
+
+def seeds_of(folder: Path, files: Files, target: str = "sandbox") -> tuple[Seed, ...]:
+    write_files(folder, {"reconciler.yaml": SETTINGS, **files})
+    return load(folder, [SECTION], folder, [SEEDS]).seeds[target]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def seed_of(folder: Path, text: str, **files: str) -> Seed:
+    others = {name.replace("_", "."): content for name, content in files.items()}
+    (seed,) = seeds_of(folder, {"a.yaml": f"{HEAD}{SENDABLE}{text}", **others})
+    return seed
+
+
+def day(text: str) -> Moment:
+    return Moment(text, MomentKind.DATE)
+
+
+EVERY_BATCH_FIELD: list[tuple[str, str, Any]] = [
+    ("approve_automatically: true", "ApproveAutomatically", True),
+    ("end_date: +21d", "EndDate", day("+21d")),
+    ("end_date: null", "EndDate", None),
+    ('send_time: "11:30"', "SendTime", Moment("11:30", MomentKind.TIME_OF_DAY)),
+    ("send_time: null", "SendTime", None),
+    ("type_batch: 0", "TypeBatch", "0"),
+    ("type_batch: portal", "TypeBatch", "portal"),
+    ("allow_duplicate_email: false", "AllowDuplicateEmail", False),
+    ("batch_name: Smoke", "BatchName", "Smoke"),
+    ("is_concept: true", "IsConcept", True),
+]
+
+
+@pytest.mark.parametrize(("text", "member", "value"), EVERY_BATCH_FIELD)
+def test_a_field_of_the_batch(text: str, member: str, value: object, folder: Path) -> None:
+    batch = seed_of(folder, f"    {text}\n{CUSTOMER}").batch
+    assert batch == {"IsTest": True, "NotificationEmailAddresses": "qa@example.com", member: value}
+
+
+def test_notification_addresses_go_with_commas(folder: Path) -> None:
+    text = "    is_test: true\n    notification_email_addresses: [b@example.com, a@example.com]\n"
+    (seed,) = seeds_of(folder, {"a.yaml": f"{HEAD}{text}{CUSTOMER}"})
+    assert seed.batch["NotificationEmailAddresses"] == "b@example.com,a@example.com"
+
+
+ENCRYPTED = "data: QEA=, file_size: 9, is_encrypted: true, certificate_thumbprint: T, encryption_key: K"
+POSITION = "{id: 1, label: Good, value: 5, ranking: 2}"
+EVERY_CUSTOMER_FIELD: list[tuple[str, str, Any]] = [
+    ('phone_number: "+31612345678"', "PhoneNumber", "+31612345678"),
+    ("send_date: today", "SendDate", day("today")),
+    ("send_date: null", "SendDate", None),
+    ("transaction_date: -3d", "TransactionDate", day("-3d")),
+    ("end_date: 2099-12-01", "EndDate", day("2099-12-01")),
+    ("priority: 3", "Priority", 3),
+    ("previous_id: 4711", "PreviousId", 4711),
+    ("previous_id: null", "PreviousId", None),
+    ("copy_all_answers: false", "CopyAllAnswers", False),
+    ("answers_to_copy: [], previous_id: 1", "AnswersToCopy", []),
+    (
+        "answers: [{base_question_id: 1, is_not_applicable_selected: true}]",
+        "Answers",
+        [{"BaseQuestionId": 1, "IsNotApplicableSelected": True}],
+    ),
+    (
+        "answers: [{base_question_id: 1, text: Fine, page_repetition: 1, section_repetition: 2}]",
+        "Answers",
+        [{"BaseQuestionId": 1, "Text": "Fine", "PageRepetition": 1, "SectionRepetition": 2}],
+    ),
+    (
+        f"answers: [{{base_question_id: 1, selected_scale_positions: [{POSITION}]}}]",
+        "Answers",
+        [
+            {
+                "BaseQuestionId": 1,
+                "SelectedScalePositions": [{"Id": 1, "Label": "Good", "Value": 5, "Ranking": 2}],
+            }
+        ],
+    ),
+    (
+        "answers: [{base_question_id: 1, date_answered: 2026-07-01}]",
+        "Answers",
+        [{"BaseQuestionId": 1, "DateAnswered": "2026-07-01T00:00:00+02:00"}],
+    ),
+    (
+        'answers: [{base_question_id: 1, date_answered: "2026-12-01T09:30Z"}]',
+        "Answers",
+        [{"BaseQuestionId": 1, "DateAnswered": "2026-12-01T10:30:00+01:00"}],
+    ),
+    (
+        "answers: [{base_question_id: 1, file_answers: [{data: QEA=, file_name: a.txt, file_type: text}]}]",
+        "Answers",
+        [
+            {
+                "BaseQuestionId": 1,
+                "FileAnswers": [{"FileName": "a.txt", "FileSize": 2, "FileType": "text", "Data": "QEA="}],
+            }
+        ],
+    ),
+    (
+        "answers: [{base_question_id: 1, file_answers: [{file: note.txt, id: 1, answer_id: 2}]}]",
+        "Answers",
+        [
+            {
+                "BaseQuestionId": 1,
+                "FileAnswers": [
+                    {"FileName": "note.txt", "FileSize": 2, "Id": 1, "AnswerId": 2, "Data": "QEA="}
+                ],
+            }
+        ],
+    ),
+    (
+        f"answers: [{{base_question_id: 1, file_answers: [{{file_name: x, {ENCRYPTED}}}]}}]",
+        "Answers",
+        [
+            {
+                "BaseQuestionId": 1,
+                "FileAnswers": [
+                    {
+                        "FileName": "x",
+                        "FileSize": 9,
+                        "IsEncrypted": True,
+                        "CertificateThumbprint": "T",
+                        "EncryptionKey": "K",
+                        "Data": "QEA=",
+                    }
+                ],
+            }
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "member", "value"), EVERY_CUSTOMER_FIELD)
+@pytest.mark.parametrize("level", ["customer", "defaults"])
+def test_a_field_of_a_customer(text: str, member: str, value: object, level: str, folder: Path) -> None:
+    customer = f"    customers: [{{email: a@example.com, {text}}}]\n"
+    defaults = f"    defaults: {{{text}}}\n{CUSTOMER}"
+    seed = seed_of(folder, customer if level == "customer" else defaults, note_txt="@@")
+    assert seed.customers[0].email == "a@example.com"
+    assert seed.customers[0].members[member] == value
+
+
+def test_every_documented_field_is_in_the_tables() -> None:
+    batch = {text.partition(":")[0] for text, _, _ in EVERY_BATCH_FIELD}
+    assert batch | {"is_test", "notification_email_addresses"} == BATCH
+    customer = {text.partition(":")[0] for text, _, _ in EVERY_CUSTOMER_FIELD}
+    assert customer | {"data"} == set(CustomerDefaults.model_fields)
+    answers = " ".join(text for text, _, _ in EVERY_CUSTOMER_FIELD)
+    assert all(f"{name}: " in answers for model in (Answer, FileAnswer) for name in model.model_fields)
+
+
+def test_every_field_of_the_seed_itself_is_in_its_model() -> None:
+    own = "send round after shared_mailbox fault_statuses defaults customers customers_from"
+    assert set(CustomerSeed.model_fields) - BATCH == set(own.split())
+
+
+def test_what_a_seed_says_of_itself(folder: Path) -> None:
+    text = """\
+    send: on_change
+    round: "7"
+    after: [m]
+    shared_mailbox: true
+    fault_statuses: [Bounced, 12]
+"""
+    seed = seed_of(folder, f"{text}{CUSTOMER}import_configs: {{m: {{name: M}}}}\n")
+    assert (seed.key, str(seed.place)) == ("customer_seeds.s", "a.yaml:2:3")
+    assert (seed.send, seed.round, seed.after) == (Send.ON_CHANGE, "7", ("import_configs.m",))
+    assert (seed.shared_mailbox, seed.fault_statuses) == (True, ("Bounced", 12))
+
+
+def test_what_a_seed_leaves_out(folder: Path) -> None:
+    seed = seed_of(folder, CUSTOMER)
+    assert (seed.send, seed.round, seed.after) == (Send.ONCE, "1", ())
+    assert (seed.shared_mailbox, seed.fault_statuses) == (False, ())
+    assert seed.customers[0].members == {}
+    assert seed.customers[0].data == ()
+
+
+DATA = """\
+    defaults:
+      data: {Unit: A, "15": Default}
+    customers:
+      - email: a@example.com
+        data:
+          "15": John
+          "Business Unit": " Unit X "
+          Secret: {value: c2VjcmV0, is_encrypted: true, certificate_thumbprint: T, encryption_key: K}
+          Plain: {value: x, is_encrypted: false}
+"""
+
+
+def test_data_stands_by_name_or_id_each_with_its_place(folder: Path) -> None:
+    items = {item.column: item for item in seed_of(folder, DATA).customers[0].data}
+    assert {column: item.value for column, item in items.items()} == {
+        "Unit": "A",
+        15: "John",
+        "Business Unit": " Unit X ",
+        "Secret": "c2VjcmV0",
+        "Plain": "x",
+    }
+    assert (items["Secret"].encryption, items["Plain"].encryption) == (("T", "K"), None)
+    assert {column: str(item.place) for column, item in items.items()} == {
+        "Unit": "a.yaml:7:20",
+        15: "a.yaml:11:17",
+        "Business Unit": "a.yaml:12:28",
+        "Secret": "a.yaml:13:19",
+        "Plain": "a.yaml:14:18",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "column"), [("15", 15), ("0", "0"), ("015", "015"), ("15a", "15a"), ("-1", "-1"), ("٣", "٣")]
+)
+def test_digits_are_the_id_of_a_column(name: str, column: str | int) -> None:
+    assert column_of(name) == column
+
+
+TABLE = """\
+email;send_date;transaction_date;end_date;priority;previous_id;copy_all_answers;phone_number;First name;15
+a@example.com;today;yesterday;+3d;2;7;true;+31612345678;John;
+b@example.com;;;;;;;;;x
+"""
+
+
+def test_a_table_says_the_same(folder: Path) -> None:
+    first, second = seed_of(folder, "    customers_from: t.csv\n", t_csv=TABLE).customers
+    assert first.members == {
+        "SendDate": day("today"),
+        "TransactionDate": day("yesterday"),
+        "EndDate": day("+3d"),
+        "Priority": 2,
+        "PreviousId": 7,
+        "CopyAllAnswers": True,
+        "PhoneNumber": "+31612345678",
+    }
+    assert [(item.column, item.value, str(item.place)) for item in first.data] == [
+        ("First name", "John", "t.csv:2:9")
+    ]
+    assert ([(item.column, item.value) for item in second.data], str(second.place)) == (
+        [(15, "x")],
+        "t.csv:3:1",
+    )
+
+
+LINES = """\
+{"email": "a@example.com", "data": {"15": "x"}, "answers": [{"base_question_id": 1, "text": "ok"}]}
+
+{"email": "b@example.com", "send_date": null, "answers_to_copy": [1], "previous_id": 2}
+"""
+
+
+def test_json_lines_say_everything(folder: Path) -> None:
+    first, second = seed_of(folder, "    customers_from: t.jsonl\n", t_jsonl=LINES).customers
+    assert first.members == {"Answers": [{"BaseQuestionId": 1, "Text": "ok"}]}
+    assert second.members == {"SendDate": None, "AnswersToCopy": [1], "PreviousId": 2}
+    assert [str(customer.place) for customer in (first, second)] == ["t.jsonl:1:1", "t.jsonl:3:1"]
+
+
+def test_a_customer_is_the_same_however_it_is_declared(folder: Path) -> None:
+    inline = '    customers: [{email: a@example.com, send_date: today, data: {"15": x}}]\n'
+    table = "    customers_from: t.csv\n    defaults: {send_date: today}\n"
+    first = seed_of(folder, inline).customers[0]
+    second = seed_of(folder, table, t_csv="email,15\na@example.com,x\n").customers[0]
+    assert first.digest == second.digest
+
+
+def test_the_content_of_a_file_is_part_of_what_is_declared(folder: Path) -> None:
+    answer = "{base_question_id: 1, file_answers: [{file: n.txt}]}"
+    text = f"    customers: [{{email: a@example.com, answers: [{answer}]}}]\n"
+    first, second = (seed_of(folder, text, n_txt=content).customers[0] for content in ("one", "two"))
+    assert first.digest != second.digest
+
+
+def test_the_block_of_a_target_overrides(folder: Path) -> None:
+    text = """\
+customer_seeds:
+  s:
+    targets:
+      sandbox: {}
+      staging:
+        round: other
+        notification_email_addresses: [qa@qa.example]
+        defaults: {data: {Unit: B}}
+        customers: [{email: a@qa.example}, {email: b@qa.example}]
+    is_test: true
+    notification_email_addresses: [qa@example.com]
+    defaults: {send_date: today, data: {Unit: A}}
+    customers: [{email: a@example.com}]
+"""
+    (here,), (there,) = (seeds_of(folder, {"a.yaml": text}, target) for target in ("sandbox", "staging"))
+    assert ([c.email for c in here.customers], here.round) == (["a@example.com"], "1")
+    assert ([c.email for c in there.customers], there.round) == (["a@qa.example", "b@qa.example"], "other")
+    assert [c.data[0].value for c in (*here.customers, *there.customers)] == ["A", "B", "B"]
+    assert [c.members["SendDate"] for c in there.customers] == [day("today")] * 2
+
+
+def test_what_was_loaded_is_proved_again_before_it_is_sent(folder: Path) -> None:
+    seed = seed_of(folder, f"{DATA}")
+    assert list(check_seed(seed, Guardrails(allowed_recipients=("*@example.com",)))) == []
+    assert list(check_seed(seed, Guardrails()))
+
+
+def test_nothing_personal_is_in_a_repr(folder: Path) -> None:
+    seed = seed_of(folder, DATA + "        phone_number: '+31612345678'\n")
+    assert not any(text in repr(seed.customers) for text in ("a@example.com", "John", "+316", "c2VjcmV0"))

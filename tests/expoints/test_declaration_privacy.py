@@ -1,0 +1,172 @@
+"""Nothing that is somebody's is in what is told about the files, whatever is wrong with them."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.expoints.test_declaration_refusals import problems_of
+
+PLANTED = ("zelda", "31699999999", "hyrule", "triforce")
+"""Parts of an address, a phone number, a value and an answer."""
+VALUES: list[Any] = [
+    "zelda@example.com",
+    "zelda@real.example,zelda@example.com",
+    "Zelda <zelda@real.example>",
+    "zelda",
+    31699999999,
+    "+31699999999",
+    "hyrule",
+    "triforce" * 100,
+    "triforce\n",
+    316999999990000000000,
+    3169.9999999,
+    ["zelda@example.com"],
+    {"value": "hyrule"},
+    {"value": 31699999999, "is_encrypted": True},
+    {"hint": "triforce"},
+    True,
+    None,
+]
+PLACES: list[tuple[str | int, ...]] = [
+    ("notification_email_addresses",),
+    ("notification_email_addresses", 0),
+    ("batch_name",),
+    ("customers",),
+    ("customers", 0),
+    ("customers", 0, "email"),
+    ("customers", 0, "phone_number"),
+    ("customers", 0, "send_date"),
+    ("customers", 0, "data"),
+    ("customers", 0, "data", "Name"),
+    ("customers", 0, "answers", 0, "text"),
+    ("customers", 0, "answers", 0, "date_answered"),
+    ("customers", 0, "answers", 0, "selected_scale_positions", 0, "label"),
+    ("customers", 0, "answers", 0, "file_answers", 0, "data"),
+    ("customers", 0, "answers", 0, "file_answers", 0, "file"),
+    ("defaults", "phone_number"),
+    ("defaults", "data", "Name"),
+    ("customers_from",),
+]
+
+
+def declared() -> dict[str, Any]:
+    answer = {"base_question_id": 1, "selected_scale_positions": [{}], "file_answers": [{"data": "QEA="}]}
+    return {
+        "targets": ["sandbox"],
+        "is_test": True,
+        "notification_email_addresses": ["qa@example.com"],
+        "defaults": {"data": {}},
+        "customers": [{"email": "a@example.com", "data": {}, "answers": [answer]}],
+    }
+
+
+def planted(place: tuple[str | int, ...], value: object) -> dict[str, Any]:
+    seed = declared()
+    there: Any = seed
+    for step in place[:-1]:
+        there = there[step]
+    there[place[-1]] = value
+    return seed
+
+
+def told(text: str, **also: str) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        files = {name.replace("_", "."): content for name, content in also.items()}
+        found = problems_of(Path(folder), {"a.yaml": text, **files})
+    return " ".join(f"{problem.message} {problem.hint}" for problem in found).lower()
+
+
+def leaks(said: str) -> list[str]:
+    # The domain of an address may be shown, and the first letter of who it is.
+    return [word for word in PLANTED if word in said]
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: ".".join(map(str, place)))
+@pytest.mark.parametrize("value", VALUES, ids=[str(number) for number in range(len(VALUES))])
+def test_a_planted_value_is_not_told(place: tuple[str | int, ...], value: object) -> None:
+    assert leaks(told(json.dumps({"customer_seeds": {"s": planted(place, value)}}))) == []
+
+
+PLAIN = [
+    "+31699999999",
+    "031699999999",
+    "31699999999.",
+    "3169_9999999",
+    "31699999999:11",
+    "!zelda zelda",
+    "*zelda",
+]
+
+
+@pytest.mark.parametrize("value", PLAIN[:5])
+@pytest.mark.parametrize("place", PLACES[5:11], ids=lambda place: ".".join(map(str, place)))
+def test_a_plain_value_that_yaml_refuses_is_not_told(place: tuple[str | int, ...], value: str) -> None:
+    text = json.dumps({"customer_seeds": {"s": planted(place, "PLANTED")}}).replace('"PLANTED"', value)
+    said = told(text)
+    assert said
+    assert leaks(said) == []
+
+
+def tables() -> Iterator[str]:
+    yield "zelda@real.example,31699999999\n"
+    yield "email,Name\nzelda@real.example,hyrule\n"
+    yield "email,Name\nzelda@real.example,hyrule,triforce\n"
+    yield 'email,Name\nzelda@real.example,"hyrule"triforce\n'
+    yield 'email,Name\nzelda@real.example,"hyrule\n'
+    yield "email,phone_number,send_date,priority\nzelda,31699999999,hyrule,triforce\n"
+    yield "email\nzelda@real.example,zelda@example.com\n"
+    yield "email\nzelda@example.com\nZELDA@example.com\n"
+    yield "email\nzelda\x00\n"
+
+
+@pytest.mark.parametrize("table", list(tables()))
+def test_a_row_is_not_told(table: str) -> None:
+    seed = {**declared(), "customers_from": "t.csv"}
+    said = told(json.dumps({"customer_seeds": {"s": seed}}), t_csv=table)
+    assert said
+    assert leaks(said) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"email": "zelda@real.example"',
+        '{"email": "zelda@real.example", "priority": "triforce"}',
+        '{"email": "zelda@real.example", "data": {"Name": 31699999999}}',
+        '{"email": 31699999999}',
+        '"zelda"',
+        '{"email": "zelda\\u0000"}',
+    ],
+)
+def test_a_line_is_not_told(line: str) -> None:
+    seed = {**declared(), "customers_from": "t.jsonl"}
+    said = told(json.dumps({"customer_seeds": {"s": seed}}), t_jsonl=line)
+    assert said
+    assert leaks(said) == []
+
+
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([place for place in PLACES[5:] if 0 not in place[2:]]), st.sampled_from(VALUES)
+        ),
+        max_size=4,
+    )
+)
+def test_several_planted_values_are_not_told(pairs: list[tuple[tuple[str | int, ...], object]]) -> None:
+    seed = declared()
+    for place, value in pairs:
+        there: Any = seed
+        for step in place[:-1]:
+            there = there[step] if isinstance(there, dict) and step in there else there
+        there[place[-1] if isinstance(there, dict) else 0] = value
+    assert leaks(told(json.dumps({"customer_seeds": {"s": seed}}))) == []

@@ -1,0 +1,404 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.checkmarket.section import SECTION
+from reconciler.config.codes import CODES as FILE_CODES
+from reconciler.config.load import load
+from reconciler.config.settings import Guardrails
+from reconciler.errors import FilesInvalid
+from reconciler.expoints.section import CODES, SEEDS, check_expiry, check_seed, place_of
+from reconciler.expoints.seed import Moment, MomentKind, Seed, SeedCustomer
+from reconciler.problems import Place, Problem, Severity
+from tests.config.conftest import Files, write_files
+from tests.expoints.test_declaration import CUSTOMER, HEAD, SENDABLE, SETTINGS
+
+ALLOWED = Guardrails(allowed_recipients=("*@example.com",), allowed_phone_numbers=("+31612345678",))
+HERE = Place("a.yaml", 1, 1)
+
+
+def problems_of(folder: Path, files: Files) -> tuple[Problem, ...]:
+    write_files(folder, {"reconciler.yaml": SETTINGS, **files})
+    try:
+        return load(folder, [SECTION], folder, [SEEDS]).warnings
+    except FilesInvalid as invalid:
+        return invalid.problems
+
+
+class Case(NamedTuple):
+    """A seed with one mistake, and where it is told."""
+
+    code: str
+    text: str
+    line: int
+    column: int
+    also: Files | None = None
+    file: str = "a.yaml"
+
+
+def field(code: str, text: str, column: int) -> Case:
+    return Case(code, f"{HEAD}{SENDABLE}{CUSTOMER}    {text}\n", 7, column)
+
+
+def customer(code: str, text: str, column: int) -> Case:
+    return Case(
+        code, f"{HEAD}{SENDABLE}    customers:\n    - email: a@example.com\n      {text}\n", 8, column
+    )
+
+
+def answer(code: str, text: str, column: int) -> Case:
+    return customer(code, f"answers: [{{base_question_id: 1, {text}}}]", column)
+
+
+def row(code: str, line: str, column: int) -> Case:
+    header = "email;priority;copy_all_answers;send_date;Unit"
+    files = {"t.csv": f"{header}\nb@example.com;;;;\n{line}\n"}
+    return Case(code, f"{HEAD}{SENDABLE}    customers_from: t.csv\n", 3, column, files, "t.csv")
+
+
+TRIPLE = "is_encrypted: true, certificate_thumbprint: T"
+
+FORMS = [
+    field("wrong-type", "approve_automatically: 1", 28),
+    field("wrong-type", "approve_automatically: null", 28),
+    field("unknown-field", "ApproveAutomatically: true", 5),
+    field("invalid-value", "end_date: 2026-02-30", 15),
+    field("invalid-value", "end_date: soon", 15),
+    field("wrong-type", "end_date: 20261201", 15),
+    field("yaml-sexagesimal", "send_time: 11:30", 16),
+    field("invalid-value", 'send_time: "2026-12-01T11:30"', 16),
+    field("invalid-value", "send_time: today", 16),
+    field("unknown-choice", "type_batch: 2", 17),
+    field("unknown-choice", "type_batch: mail", 17),
+    field("unknown-choice", "type_batch: true", 17),
+    field("wrong-type", 'allow_duplicate_email: "true"', 28),
+    field("wrong-type", "batch_name: 7", 17),
+    field("wrong-type", "is_concept: null", 17),
+    field("unknown-choice", "send: always", 11),
+    field("wrong-type", "round: 7", 12),
+    field("too-short", 'round: " "', 12),
+    field("too-long", f"round: {'x' * 101}", 12),
+    field("wrong-type", "after: m", 12),
+    field("unknown-key", "after: [m]", 13),
+    field("wrong-type", "shared_mailbox: null", 21),
+    field("wrong-type", "fault_statuses: [true]", 22),
+    field("wrong-type", "fault_statuses: Bounced", 21),
+    field("misplaced", "preset: p", 5),
+    field("misplaced", "defaults: {email: a@example.com}", 16),
+    field("wrong-type", "customers_from: 3", 21),
+    field("path-outside", "customers_from: ../t.csv", 21),
+    field("unknown-format", "customers_from: t.txt", 21),
+    customer("wrong-type", "phone_number: 31612345678", 21),
+    customer("yaml-number-form", "phone_number: +31612345678", 21),
+    customer("invalid-value", "send_date: 01-12-2026", 18),
+    customer("wrong-type", "transaction_date: 3", 25),
+    customer("invalid-value", 'end_date: "11:30"', 17),
+    customer("wrong-type", 'priority: "3"', 17),
+    customer("out-of-range", "priority: 2147483648", 17),
+    customer("out-of-range", "previous_id: 0", 20),
+    customer("wrong-type", 'copy_all_answers: "true"', 25),
+    customer("wrong-type", "answers_to_copy: [a]", 25),
+    customer("misplaced", "is_test: true", 7),
+    customer("unknown-field", "Priority: 3", 7),
+    customer("wrong-type", "data: [a]", 13),
+    customer("wrong-type", "data: {A: 3}", 17),
+    customer("wrong-type", "data: {A: true}", 17),
+    customer("wrong-type", "data: {A: null}", 17),
+    customer("wrong-type", "data: {A: [x]}", 17),
+    customer("too-short", 'data: {" ": x}', 13),
+    customer("non-string-key", "data: {15: x}", 14),
+    customer("yaml-implicit-bool", "data: {A: yes}", 17),
+    customer("missing-field", f"data: {{A: {{value: x, {TRIPLE}}}}}", 17),
+    customer("missing-field", "data: {A: {value: x, encryption_key: K}}", 17),
+    customer("missing-field", "data: {A: {value: x, is_encrypted: true}}", 17),
+    customer("missing-field", "data: {A: {is_encrypted: false}}", 14),
+    customer("unknown-field", "data: {A: {value: x, thumbprint: T}}", 28),
+    customer("missing-field", "answers: [{text: a}]", 17),
+    answer("wrong-type", "text: 3", 45),
+    answer("unknown-field", "question_id: 3", 39),
+    answer("invalid-value", "date_answered: today", 54),
+    answer("invalid-value", "date_answered: 2026-02-30", 54),
+    answer("wrong-type", "selected_scale_positions: [{value: a}]", 74),
+    answer("unknown-field", "selected_scale_positions: [{points: 3}]", 67),
+    answer("contradiction", "file_answers: [{file_name: x}]", 54),
+    answer("contradiction", "file_answers: [{file: n.txt, data: QEA=}]", 54),
+    answer("invalid-value", "file_answers: [{data: QEA, file_name: a}]", 61),
+    answer("unreadable-file", "file_answers: [{file: gone.txt}]", 61),
+    answer("path-outside", "file_answers: [{file: ../n.txt}]", 61),
+    answer("path-outside", "file_answers: [{file: .git/config}]", 61),
+    answer("wrong-type", "file_answers: [{file: 3}]", 61),
+    answer("missing-field", f"file_answers: [{{data: QEA=, {TRIPLE}}}]", 54),
+    row("csv-row", "a@example.com;;;", 1),
+    row("missing-field", ";;;;x", 1),
+    row("wrong-type", "a@example.com;1.5;;;", 2),
+    row("wrong-type", "a@example.com;;yes;;", 3),
+    row("invalid-value", "a@example.com;;;soon;", 4),
+]
+
+
+def whole(code: str, text: str, line: int, column: int, **also: str) -> Case:
+    return Case(code, text, line, column, {name.replace("_", "."): content for name, content in also.items()})
+
+
+def sendable(code: str, text: str, line: int, column: int) -> Case:
+    return Case(code, f"{HEAD}{SENDABLE}{text}", line, column)
+
+
+def to(text: str) -> str:
+    return f"    customers: [{{email: x@example.com, {text}}}]\n"
+
+
+def notified(text: str) -> str:
+    return f"{HEAD}    is_test: true\n    notification_email_addresses: {text}\n{CUSTOMER}"
+
+
+MAILBOX_IN_TWO = """\
+customer_seeds:
+  a:
+    targets: [sandbox]
+    shared_mailbox: true
+    is_test: true
+    notification_email_addresses: [qa@example.com]
+    customers: [{email: x@example.com}]
+  b:
+    targets: [sandbox]
+    is_test: true
+    notification_email_addresses: [qa@example.com]
+    customers: [{email: y@example.com}, {email: X@example.COM}]
+"""
+NO_TENANT = "version: 1\ntargets: {sandbox: {}}\n"
+NO_LIST = 'version: 1\ntargets: {sandbox: {expoints: {url: "sandbox:"}}}\n'
+NOTIFIED = "    notification_email_addresses: [qa@example.com]\n"
+
+REFUSALS = [
+    whole("not-a-test", f"{HEAD}{NOTIFIED}{CUSTOMER}", 2, 3),
+    whole("not-a-test", f"{HEAD}    is_test: false\n{NOTIFIED}{CUSTOMER}", 4, 14),
+    whole("not-a-test", f"{HEAD}    is_test: false\n    is_concept: false\n{NOTIFIED}{CUSTOMER}", 4, 14),
+    whole("not-a-test", f"{HEAD}    is_concept: false\n{NOTIFIED}{CUSTOMER}", 4, 17),
+    whole("no-notification-address", f"{HEAD}    is_test: true\n{CUSTOMER}", 2, 3),
+    whole(
+        "no-notification-address",
+        notified("[]"),
+        5,
+        35,
+    ),
+    whole(
+        "recipient-not-allowed",
+        notified("[qa@example.com, qa@real.example]"),
+        5,
+        52,
+    ),
+    whole(
+        "not-one-address",
+        notified('["qa@example.com,qb@example.com"]'),
+        5,
+        36,
+    ),
+    sendable("not-one-address", '    customers: [{email: "ceo@real.example,x@example.com"}]\n', 6, 25),
+    sendable("not-one-address", '    customers: [{email: "John <x@example.com>"}]\n', 6, 25),
+    sendable("recipient-not-allowed", "    customers: [{email: ceo@real.example}]\n", 6, 25),
+    sendable("recipient-not-allowed", "    customers: [{email: x@sub.example.com}]\n", 6, 25),
+    sendable("phone-number-not-allowed", to('phone_number: "0612345678"'), 6, 54),
+    sendable(
+        "phone-number-not-allowed",
+        '    defaults: {phone_number: "0612345678"}\n    customers: [{email: x@example.com}]\n',
+        6,
+        30,
+    ),
+    whole("no-allowed-recipients", f"{HEAD}{SENDABLE}{CUSTOMER}", 3, 14, reconciler_yaml=NO_LIST),
+    whole("no-tenant", f"{HEAD}{SENDABLE}{CUSTOMER}", 3, 14, reconciler_yaml=NO_TENANT),
+    sendable("no-customers", "", 2, 3),
+    sendable("no-customers", "    customers: []\n", 2, 3),
+    whole("no-customers", f"{HEAD}{SENDABLE}    customers_from: t.csv\n", 2, 3, t_csv="email\n"),
+    sendable("duplicate-mailbox", "    customers: [{email: x@example.com}, {email: X@example.com}]\n", 6, 49),
+    whole("shared-mailbox", MAILBOX_IN_TWO, 12, 49),
+    sendable("ends-before-sending", f"    end_date: today\n{CUSTOMER}", 6, 15),
+    sendable("ends-before-sending", "    end_date: 2026-12-01\n" + to("send_date: 2026-12-01"), 6, 15),
+    sendable("ends-before-sending", to("send_date: +3d, end_date: +3d"), 6, 66),
+    sendable(
+        "ends-before-sending",
+        to('send_date: "2026-12-01T09:30", end_date: "2026-12-01T08:30Z"'),
+        6,
+        81,
+    ),
+    sendable("clock-change", '    end_date: "2027-03-28T02:30"\n' + CUSTOMER, 6, 15),
+    sendable("clock-change", to('send_date: "2027-10-31T02:30"'), 6, 51),
+    sendable("nothing-to-copy", to("answers_to_copy: [1]"), 6, 57),
+    sendable("nothing-to-copy", to("copy_all_answers: true"), 6, 58),
+    sendable(
+        "copied-twice",
+        to("previous_id: 1, answers_to_copy: [1], copy_all_answers: true"),
+        6,
+        73,
+    ),
+]  # fmt: skip
+CASES = [*FORMS, *REFUSALS]
+IDS = [f"{case.code}-{number}" for number, case in enumerate(CASES)]
+
+
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_one_mistake_is_one_problem_at_its_place(case: Case, tmp_path: Path) -> None:
+    found = problems_of(tmp_path, {"n.txt": "@@", "a.yaml": case.text, **(case.also or {})})
+    assert [(p.code, p.place) for p in found] == [(case.code, Place(case.file, case.line, case.column))]
+
+
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_every_problem_says_what_to_do(case: Case, tmp_path: Path) -> None:
+    for problem in problems_of(tmp_path, {"n.txt": "@@", "a.yaml": case.text, **(case.also or {})}):
+        assert problem.message
+        assert problem.hint
+
+
+def test_every_code_of_a_seed_is_provoked_and_in_the_table() -> None:
+    assert {case.code for case in REFUSALS} == set(CODES)
+    assert not set(CODES) & set(FILE_CODES)
+    assert {case.code for case in FORMS} <= set(FILE_CODES)
+
+
+def test_warnings_stop_nothing(tmp_path: Path) -> None:
+    warned = {"clock-change", "nothing-to-copy", "copied-twice"}
+    for case in REFUSALS:
+        (problem,) = problems_of(tmp_path, {"a.yaml": case.text, **(case.also or {"t.csv": ""})})
+        assert (problem.severity is Severity.WARNING) == (problem.code in warned)
+        (tmp_path / "reconciler.yaml").unlink()
+
+
+def test_a_mailbox_that_both_seeds_share_is_fine(tmp_path: Path) -> None:
+    text = MAILBOX_IN_TWO.replace("  b:\n", "  b:\n    shared_mailbox: true\n")
+    assert problems_of(tmp_path, {"a.yaml": text}) == ()
+
+
+def test_neither_sharing_is_told_to_both(tmp_path: Path) -> None:
+    text = MAILBOX_IN_TWO.replace("    shared_mailbox: true\n", "")
+    found = problems_of(tmp_path, {"a.yaml": text})
+    assert [(p.code, p.key[-1], p.place.line) for p in found] == [
+        ("shared-mailbox", "a", 6),
+        ("shared-mailbox", "b", 11),
+    ]
+
+
+def test_a_mailbox_may_stand_in_two_seeds_of_two_targets(tmp_path: Path) -> None:
+    text = MAILBOX_IN_TWO.replace("shared_mailbox: true", "shared_mailbox: false")
+    files = {"reconciler.yaml": SETTINGS.replace("*@qa.example", "*@example.com")}
+    first, _, second = text.rpartition("targets: [sandbox]")
+    assert problems_of(tmp_path, {**files, "a.yaml": f"{first}targets: [staging]{second}"}) == ()
+
+
+def test_allow_duplicate_email_allows_it(tmp_path: Path) -> None:
+    text = (
+        "    allow_duplicate_email: true\n    customers: [{email: x@example.com}, {email: x@example.com}]\n"
+    )
+    assert problems_of(tmp_path, {"a.yaml": f"{HEAD}{SENDABLE}{text}"}) == ()
+
+
+def test_one_end_date_is_told_once(tmp_path: Path) -> None:
+    text = "    end_date: today\n    customers: [{email: x@example.com}, {email: y@example.com}]\n"
+    assert len(problems_of(tmp_path, {"a.yaml": f"{HEAD}{SENDABLE}{text}"})) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "end_date: 2020-01-01",
+        "end_date: tomorrow",
+        'end_date: "today 23:59"',
+        "end_date: +21d, customers: [{email: x@example.com, send_date: 2026-12-01}]",
+        "end_date: null",
+    ],
+)
+def test_what_depends_on_the_run_is_not_told_from_the_files(text: str, tmp_path: Path) -> None:
+    more = "" if "customers" in text else ", customers: [{email: x@example.com}]"
+    lines = f"{HEAD}{SENDABLE}    <<: {{{text}{more}}}\n"
+    assert problems_of(tmp_path, {"a.yaml": lines}) == ()
+
+
+def seed(*emails: str, **members: object) -> Seed:
+    customers = tuple(SeedCustomer(HERE, email, {}, ()) for email in emails)
+    batch = {"IsTest": True, "NotificationEmailAddresses": "qa@example.com", **members}
+    return Seed("customer_seeds.s", HERE, customers, batch)  # type: ignore[arg-type]
+
+
+def telling(addresses: object) -> Seed:
+    return seed("a@example.com", NotificationEmailAddresses=addresses)
+
+
+def codes(seed: Seed, allowed: Guardrails = ALLOWED) -> list[str]:
+    return [finding.code for finding in check_seed(seed, allowed)]
+
+
+def test_when_a_run_starts_every_end_date_is_looked_at() -> None:
+    one = seed("a@example.com", EndDate=Moment("2026-12-01", MomentKind.DATE))
+    zone = ZoneInfo("Europe/Amsterdam")
+    assert list(check_expiry(one, zone, datetime(2026, 11, 30, 22, 59, tzinfo=UTC))) == []
+    (finding,) = check_expiry(one, zone, datetime(2026, 11, 30, 23, 0, tzinfo=UTC))
+    assert (finding.code, finding.path) == ("ends-before-sending", "end_date")
+
+
+@pytest.mark.parametrize(
+    ("one", "expected"),
+    [
+        (seed("a@example.com"), []),
+        (seed("a@example.com", IsTest=False), ["not-a-test"]),
+        (seed("a@example.com", IsTest=False, IsConcept=True), []),
+        (seed("a@example.com", IsTest="true"), ["not-a-test"]),
+        (seed("a@example.com", IsTest=1), ["not-a-test"]),
+        (seed(), ["no-customers"]),
+        (seed("ceo@real.example,x@example.com"), ["not-one-address"]),
+        (seed("a@example.com", "ceo@real.example"), ["recipient-not-allowed"]),
+        (telling(""), ["no-notification-address"]),
+        (telling(None), ["no-notification-address"]),
+        (telling("qa@example.com,"), ["not-one-address"]),
+        (telling("qa@example.com, qb@example.com"), ["not-one-address"]),
+        (telling("qa@example.com,ceo@real.example"), ["recipient-not-allowed"]),
+        (telling(["qa@example.com"]), ["not-one-address"]),
+    ],
+)  # fmt: skip
+def test_the_proof_of_test_is_looked_at_again(one: Seed, expected: list[str]) -> None:
+    assert codes(one) == expected
+
+
+def test_without_a_list_nothing_may_be_sent() -> None:
+    assert codes(seed("a@example.com"), Guardrails()) == ["no-allowed-recipients"]
+
+
+@pytest.mark.parametrize(
+    ("phone", "expected"),
+    [
+        ("+31612345678", []),
+        ("31612345678", ["phone-number-not-allowed"]),
+        ("", ["phone-number-not-allowed"]),
+        (None, []),
+    ],
+)
+def test_a_phone_number_is_allowed_literally(phone: str | None, expected: list[str]) -> None:
+    customer = SeedCustomer(HERE, "a@example.com", {"PhoneNumber": phone}, ())
+    assert codes(replace(seed(), customers=(customer,))) == expected
+
+
+@given(
+    st.lists(
+        st.sampled_from(["a@example.com", "ceo@real.example", "a@example.com,ceo@real.example", "x"]),
+        max_size=4,
+    )
+)
+def test_one_address_outside_the_list_is_never_let_through(emails: list[str]) -> None:
+    assert (codes(seed(*emails)) == []) == (bool(emails) and set(emails) == {"a@example.com"})
+
+
+def test_a_finding_is_about_a_customer_or_the_seed() -> None:
+    there = Place("t.csv", 7, 1)
+    one = replace(
+        seed("a@example.com"), customers=(SeedCustomer(there, "x", {}, ()),), batch={"IsTest": True}
+    )
+    assert {finding.code: place_of(one, finding) for finding in check_seed(one, ALLOWED)} == {
+        "not-one-address": there,
+        "no-notification-address": HERE,
+    }
