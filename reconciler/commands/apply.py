@@ -11,7 +11,7 @@ from reconciler.commands.planning import plan_target
 from reconciler.commands.pool import Pool
 from reconciler.commands.requests import RequestCount
 from reconciler.commands.sending import send_seeds
-from reconciler.commands.session import Selection, Session, open_session
+from reconciler.commands.session import Selection, Session, check_target_is_named, open_session
 from reconciler.commands.tenant import plan_seeds
 from reconciler.engine.apply import Run
 from reconciler.engine.apply import apply as apply_plan
@@ -38,6 +38,7 @@ def apply(
     with_seeds: bool = True,
 ) -> Exit:
     """Apply one target; `yes` stands for the answer of a person who is not there."""
+    check_target_is_named(selection, outside)
     requests = RequestCount()
     with open_session(selection, outside, requests) as session:
         if session.workspace.warnings:
@@ -88,9 +89,12 @@ def _why_held(plan: SeedPlan, report: Report, run: Run) -> str:
     """Return why a seed has to wait: what it comes after did not come to be, or the run was stopped."""
     if run.is_stopped:
         return "the run was stopped"
-    ends = {outcome.key: outcome.result for outcome in report.outcomes}
-    waiting = [key for key in plan.seed.after if ends.get(key, Result.APPLIED) is not Result.APPLIED]
-    return ", ".join(f"{key} is {ends[key].value}" for key in waiting)
+    ends = {unchanged.key: Result.APPLIED for unchanged in report.plan.unchanged}
+    ends |= {outcome.key: outcome.result for outcome in report.outcomes}
+    waiting = [key for key in plan.seed.after if ends.get(key) is not Result.APPLIED]
+    return ", ".join(
+        f"{key} is {ends[key].value if key in ends else 'not part of this run'}" for key in waiting
+    )
 
 
 def exit_of(report: Report, seeds: SeedsPlan, sent: list[Sent]) -> Exit:

@@ -60,7 +60,7 @@ def sandbox_show(selection: Selection, console: Console, outside: Outside) -> Ex
 
 def _state(selection: Selection, outside: Outside) -> State:
     workspace = open_workspace(selection, outside)
-    target = chosen_target(workspace, selection.target, outside)
+    target = chosen_target(workspace, selection.target)
     return State(sandbox_path(workspace.folder, target.name))
 
 

@@ -11,8 +11,8 @@ from reconciler.commands.console import Console
 from reconciler.commands.outside import Outside
 from reconciler.commands.plan import seeds_exits
 from reconciler.commands.requests import RequestCount
-from reconciler.commands.sending import send_some
-from reconciler.commands.session import Selection, Session, open_session
+from reconciler.commands.sending import send_some, write_down_settled
+from reconciler.commands.session import Selection, Session, check_target_is_named, open_session
 from reconciler.commands.tenant import Tenant, open_ledger, open_records, open_tenant
 from reconciler.errors import Exit, Refused, UsageError
 from reconciler.expoints.composing import Composer
@@ -136,8 +136,10 @@ def seeds_send(
 
     Customers in doubt are never sent: resolve them first.
     """
+    check_target_is_named(selection, outside)
     with _opened_one(key, selection, console, outside) as (opened, _), open_ledger(opened.session) as ledger:
         planned = opened.tenant.plan(ledger)
+        write_down_settled(ledger, planned)
         plan = _the_one(planned)
         due = [s for s in plan.customers if s.state in _sendable(again=again)]
         console.show_before_asking(seeds_text(planned, paint=console.paint))

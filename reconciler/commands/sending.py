@@ -30,9 +30,7 @@ def send_seeds(
 
 
 def _ends(tenant: Tenant, ledger: Ledger, plan: SeedsPlan, held: Held) -> Iterator[Sent]:
-    for settled in plan.settled:
-        delivery = settled.delivery
-        ledger.conclude_delivery(delivery.batch, delivery.customer, settled.standing, "counted")
+    write_down_settled(ledger, plan)
     if plan.trouble is not None:
         notes = (f"nothing was sent: {plan.trouble}",)
         yield Sent("customer_seeds", notes=notes, exit=plan.trouble.exit)
@@ -46,6 +44,13 @@ def _ends(tenant: Tenant, ledger: Ledger, plan: SeedsPlan, held: Held) -> Iterat
             yield end
         elif seed.blocks and seed.due:
             yield Sent(seed.seed.key, notes=tuple(b.message for b in seed.blocks), exit=Exit.REFUSED)
+
+
+def write_down_settled(ledger: Ledger, plan: SeedsPlan) -> None:
+    """Write down the deliveries in doubt of which counting has told how they ended."""
+    for settled in plan.settled:
+        delivery = settled.delivery
+        ledger.conclude_delivery(delivery.batch, delivery.customer, settled.standing, "counted")
 
 
 def _write_down_found(ledger: Ledger, account: str, plan: SeedPlan) -> None:

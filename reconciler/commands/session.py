@@ -77,7 +77,7 @@ def open_session(
 ) -> Iterator[Session]:
     """Open the selected target of the selected workspace; its connections close with the block."""
     workspace = open_workspace(selection, outside)
-    target = chosen_target(workspace, selection.target, outside)
+    target = chosen_target(workspace, selection.target)
     declared, seeds = selected(workspace, target, selection)
     settings = target.checkmarket
     if settings is None:
@@ -87,10 +87,14 @@ def open_session(
         yield Session(workspace, target, kind, account, declared, seeds, client, settings, outside)
 
 
-def chosen_target(workspace: Workspace[Seed], name: str | None, outside: Outside) -> Target:
-    """Return the target that is named, or the default one; in CI it must be named."""
-    if name is None and outside.in_ci:
-        raise UsageError("in CI the target must be named: add --target, one of " + _names(workspace))
+def check_target_is_named(selection: Selection, outside: Outside) -> None:
+    """Check that a run that nobody watches does not write to whatever the default target is."""
+    if selection.target is None and outside.in_ci:
+        raise UsageError("in CI the target that is written to must be named: add --target")
+
+
+def chosen_target(workspace: Workspace[Seed], name: str | None) -> Target:
+    """Return the target that is named, or the default one."""
     chosen = name or workspace.settings.default_target
     if chosen is None:
         raise UsageError(

@@ -20,7 +20,7 @@ from reconciler.errors import Refused, UsageError
 from reconciler.expoints.client import Customers, open_expoints
 from reconciler.expoints.composing import Composer
 from reconciler.expoints.planning import SeedPlanner, SeedsPlan
-from reconciler.expoints.section import check_seed, place_of
+from reconciler.expoints.section import check_expiry, check_seed, place_of
 from reconciler.expoints.seed import Seed
 from reconciler.expoints.sending import Sender
 from reconciler.expoints.standing import SeedPlan
@@ -29,6 +29,7 @@ from reconciler.http import Bounds, Secret
 from reconciler.journal.blank import BlankRecords
 from reconciler.journal.ledger import Ledger, Records
 from reconciler.journal.opening import open_journal
+from reconciler.problems import Severity
 
 SQLITE = "sqlite:"
 
@@ -74,7 +75,11 @@ class Tenant:
     def check(self, seed: Seed) -> Sequence[Block]:
         """Return why a seed must not be sent, by the files and by where its journal would be."""
         target = self.session.target
-        findings = check_seed(seed, target.guardrails, f"target {target.name}")
+        zone, now = self.session.workspace.settings.time_zone, self._composer.now
+        findings = [
+            *check_seed(seed, target.guardrails, f"target {target.name}"),
+            *(f for f in check_expiry(seed, zone, now) if f.severity is Severity.ERROR),
+        ]
         blocks = [Block(f.code, f"{f.message} ({place_of(seed, f)})") for f in findings]
         if self.session.outside.in_ci and is_real(self._settings.url) and target.journal is None:
             blocks.append(

@@ -120,7 +120,7 @@ def _applied(account: Account, attempt: Attempt, seen: ReadBack) -> Outcome:
     outcome = attempt.ended(Result.APPLIED)
     warnings = [
         *([f"{_sent(attempt)}; reading it shows that it was done"] if attempt.lost else []),
-        *_warnings(seen),
+        *_warnings(attempt.change, seen),
     ]
     lines = _lines(account, attempt.change, seen)
     if attempt.change.action is Action.CREATE:
@@ -135,12 +135,13 @@ def _with(outcome: Outcome, warnings: Sequence[str], lines: Sequence[Line]) -> O
     return replace(outcome, warnings=(*outcome.warnings, *warnings), lines=(*outcome.lines, *lines))
 
 
-def _warnings(seen: ReadBack) -> Iterator[str]:
+def _warnings(change: Change, seen: ReadBack) -> Iterator[str]:
     for s in seen.stored_as:
         yield f"{s.view.path}: {_text(s.view.after)} was sent, {_text(s.now)} is stored"
     for s in seen.other_defaults:
         yield f"{s.view.path}: its default is {_text(s.now)}, not {_text(s.view.after)}"
-    for s in seen.side_changes:
+    # What was not there before was not kept either: a create may show any default.
+    for s in seen.side_changes if change.live else ():
         yield f"{s.view.path}: was kept, and the API changed it from {_text(s.view.before)} to {_text(s.now)}"
 
 

@@ -66,7 +66,8 @@ class Composer:
         for name, moment in moments:
             is_time = moment.kind is MomentKind.TIME_OF_DAY
             meant = self.spoken_time(moment) if is_time else self.spoken(moment)
-            yield f"{name} {moment}: {meant}"
+            note = resolve(moment, self.now, self.zone).note
+            yield f"{name} {moment}: {meant}{'; ' + note if note else ''}"
 
     def _customer(self, standee: Standee, columns: Columns) -> dict[str, Json]:
         customer = standee.addressee.customer

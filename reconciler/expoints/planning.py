@@ -28,6 +28,9 @@ from reconciler.expoints.standing import (
 from reconciler.journal.ledger import Delivery, Records, Standing
 from reconciler.journal.repeats import counting
 
+LONGEST_POST = 300.0
+"""Seconds for which a POST may still be under way after its intent: all waits, and the answer's time-out."""
+
 OPEN = (Standing.INTENDED, Standing.IN_DOUBT)
 
 
@@ -165,7 +168,8 @@ class SeedPlanner:
         return counting(d for key in keys for d in self.ledger.deliveries(self.account, key))
 
     def _has_rested(self, delivery: Delivery) -> bool:
-        return self.clock.now() >= delivery.at + self.settle_after
+        # The intent is older than the POST, which may have waited long for the allowance of a minute.
+        return self.clock.now() >= delivery.at + max(self.settle_after, LONGEST_POST)
 
 
 def _countable(deliveries: Sequence[Delivery]) -> list[Delivery]:

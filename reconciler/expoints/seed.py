@@ -92,7 +92,7 @@ class Seed:
     """`customer_seeds.onboarding-smoke`."""
     place: Place
     customers: tuple[SeedCustomer, ...]
-    batch: Mapping[str, Value]
+    batch: Mapping[str, Value] = field(repr=False)
     """Every declared member of the request but `Customers`: `IsTest`, `EndDate`, `SendTime`, …"""
     send: Send = Send.ONCE
     round: str = "1"

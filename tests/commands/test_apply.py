@@ -6,8 +6,9 @@ import pytest
 
 from reconciler.commands.apply import apply
 from reconciler.commands.plan import plan
+from reconciler.commands.session import Selection
 from reconciler.engine.planning import Consent
-from reconciler.errors import Exit, Refused, Unreachable
+from reconciler.errors import Exit, Refused, Unreachable, UsageError
 from reconciler.sandbox import Fault, Variants
 from tests.commands.world import EVERYTHING, SETTINGS, Screen, Terminal, World
 
@@ -77,6 +78,15 @@ def test_on_a_terminal_only_yes_is_yes(world: World, answer: str, writes: int) -
             apply(EVERYTHING, RESETS, console, world.outside)
     assert len(world.writes) == writes
     assert "Apply 1 change to sandbox?" in screen.err
+
+
+def test_in_ci_the_target_must_be_named(world: World, screen: Screen) -> None:
+    world.environ["CI"] = "true"
+    with pytest.raises(UsageError, match="--target"):
+        applied(world, screen)
+    assert world.writes == []
+    console = screen.console(world.clock)
+    assert apply(Selection(target="sandbox"), RESETS, console, world.outside, yes=True) is Exit.DONE
 
 
 def test_nothing_to_do_asks_nothing(world: World, screen: Screen) -> None:

@@ -122,10 +122,9 @@ def test_a_glob_that_matches_nothing_is_an_error(world: World, screen: Screen, s
         plan(selection, RESETS, screen.console(world.clock), world.outside)
 
 
-def test_in_ci_the_target_must_be_named(world: World, screen: Screen) -> None:
+def test_a_plan_may_take_the_default_target_in_ci_too(world: World, screen: Screen) -> None:
     world.environ["CI"] = "true"
-    with pytest.raises(UsageError, match="--target"):
-        planned(world, screen)
+    assert planned(world, screen) is Exit.DONE
 
 
 def test_prune_of_a_part_is_refused(world: World, screen: Screen) -> None:

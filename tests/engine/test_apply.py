@@ -13,7 +13,7 @@ from reconciler.engine.classify import Account
 from reconciler.engine.declared import Declared
 from reconciler.engine.defaults import Defaults, stated
 from reconciler.engine.inventory import take_inventory
-from reconciler.engine.kind import Body, Json
+from reconciler.engine.kind import Body, Json, Policy
 from reconciler.engine.limits import Limits
 from reconciler.engine.outcome import Outcome, Report, Result
 from reconciler.engine.plan import Change, Plan, Scope
@@ -303,6 +303,11 @@ def test_a_create_that_shows_another_default_prints_its_line(clock: FakeClock) -
     toys = ToyShop(defaults={"Size": 3})
     outcome = applied(toys, declared(), clock)
     assert ("targets.shop.defaults", "size: 3") in [(line.where, line.text) for line in outcome.lines]
+
+
+def test_a_create_under_keep_does_not_warn_of_the_servers_defaults(clock: FakeClock) -> None:
+    outcome = applied(ToyShop(defaults={"Size": 3}), declared(undeclared=Policy.KEEP), clock)
+    assert outcome.warnings == ()
 
 
 def test_a_create_whose_answer_is_lost_is_looked_up_by_its_name(clock: FakeClock) -> None:

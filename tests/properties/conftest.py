@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, settings
 # A run of a whole sandbox is slow beside what hypothesis is used to; that is no sign of a bad strategy.
 _SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
 
-settings.register_profile("default", deadline=None, max_examples=60, suppress_health_check=_SLOW)
+settings.register_profile("default", deadline=None, max_examples=45, suppress_health_check=_SLOW)
 settings.register_profile("ci", settings.get_profile("default"), derandomize=True, print_blob=True)
 settings.register_profile("thorough", settings.get_profile("default"), max_examples=3000)
 # For the mutants, which only ask whether a test fails at all.

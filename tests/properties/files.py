@@ -13,24 +13,26 @@ from reconciler.engine.declared import Declared, Given, Reference, Ruling
 from reconciler.engine.kind import Json, Policy
 from tests.properties.world import TARGET, Situation
 
-_SETTINGS: dict[str, Any] = {
-    "version": 1,
-    "targets": {TARGET: {"checkmarket": {"url": "sandbox:"}, "limits": {"updates": "100%", "deletes": 99}}},
-}
+# One request at a time, so that the ids of what is created do not depend on which thread is first.
+_CHECKMARKET: dict[str, Json] = {"url": "sandbox:", "parallelism": 1}
+_LIMITS: dict[str, Json] = {"updates": "100%", "deletes": 99}
 
 
 def write_workspace(folder: Path, situation: Situation) -> Path:
     """Write the files that declare a situation; JSON is YAML, and leaves no doubt about any scalar."""
     strict = situation.kind.server_members - IMPORT_CONFIGS.server_members
-    target = {**_SETTINGS["targets"][TARGET], "defaults": situation.defaults}
-    if strict:
-        names = sorted(".".join(member) for member in strict)
-        target["checkmarket"] = {**target["checkmarket"], "server_members": names}
+    names: list[Json] = [*sorted(".".join(member) for member in strict)]
+    never_sent: dict[str, Json] = {"server_members": names} if names else {}
+    target = {
+        "checkmarket": {**_CHECKMARKET, **never_sent},
+        "limits": _LIMITS,
+        "defaults": situation.defaults,
+    }
     sections = {
         "presets": {f"of-{_name(d)}": {"reset": resets} for d in situation.declared if (resets := _lent(d))},
         "import_configs": {_name(d): _resource(d) for d in situation.declared},
     }
-    _write(folder / "reconciler.yaml", {**_SETTINGS, "targets": {TARGET: target}})
+    _write(folder / "reconciler.yaml", {"version": 1, "targets": {TARGET: target}})
     _write(folder / "resources.yaml", sections)
     return folder
 

@@ -1,0 +1,184 @@
+"""Each customer is mailed once a round, however often `apply` runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconciler.commands.session import Selection
+from reconciler.errors import Exit
+from tests.seeds.world import DATA, JANE, JOHN, SeedWorld
+
+WELCOME = "import_configs:\n  welcome: {name: Welcome, email_is_required: true}\n"
+
+
+def test_the_first_apply_sends_each_customer_once(world: SeedWorld) -> None:
+    end = world.apply()
+    assert (end.exit, end.states, end.counts) == (Exit.DONE, {"pending": 2}, {"sent": 2})
+    assert world.mailed == [JANE, JOHN]
+
+
+def test_the_second_apply_sends_nothing(world: SeedWorld) -> None:
+    world.apply()
+    end = world.apply()
+    assert (end.exit, end.states, end.counts) == (Exit.DONE, {"sent": 2}, {})
+    assert world.mailed == [JANE, JOHN]
+
+
+def test_a_plan_sends_nothing_and_leaves_no_journal(world: SeedWorld) -> None:
+    exit, shown = world.plan()
+    assert exit is Exit.PENDING
+    assert "1 seed to send (2 customers)." in shown
+    assert world.posts == []
+    assert not world.journal.exists()
+
+
+def test_after_an_apply_the_plan_is_empty(world: SeedWorld) -> None:
+    world.apply()
+    assert world.plan()[0] is Exit.DONE
+
+
+def test_a_new_round_sends_again_and_an_old_one_does_not_come_back(world: SeedWorld) -> None:
+    for round in ("1", "2", "1"):
+        world.declare(JOHN, JANE, round=round)
+        world.apply()
+    assert world.mailed == [JANE, JANE, JOHN, JOHN]
+
+
+def test_a_customer_that_is_added_is_the_only_one_that_is_sent(world: SeedWorld) -> None:
+    world.apply()
+    world.declare(JANE, "smoke+new@example.com", JOHN)
+    world.apply()
+    assert world.batches[1] == ["smoke+new@example.com"]
+
+
+def test_another_spelling_is_the_same_mailbox(world: SeedWorld) -> None:
+    world.apply()
+    world.declare(JOHN.upper().replace("EXAMPLE.COM", "example.com"), JANE)
+    world.apply()
+    assert len(world.posts) == 1
+
+
+def test_without_its_journal_nothing_is_sent_and_the_customers_are_found(world: SeedWorld) -> None:
+    world.apply()
+    world.lose_journal()
+    end = world.apply()
+    assert (end.exit, end.states, end.counts) == (Exit.DONE, {"found": 2}, {})
+    assert len(world.posts) == 1
+
+
+def test_what_was_found_stays_found_until_a_new_round(world: SeedWorld) -> None:
+    world.apply()
+    world.lose_journal()
+    world.apply()
+    assert world.apply().states == {"found": 2}
+    world.declare(JOHN, JANE, round="2")
+    assert world.apply().counts == {"sent": 2}
+    assert len(world.mailed) == 4
+
+
+def test_customers_that_wait_for_approval_are_found_too(world: SeedWorld) -> None:
+    world.declare(JOHN, JANE, approve_automatically=False)
+    world.apply()
+    world.lose_journal()
+    assert world.apply().states == {"found": 2}
+
+
+def test_only_who_has_customers_is_found(world: SeedWorld) -> None:
+    world.declare(JOHN)
+    world.apply()
+    world.lose_journal()
+    world.declare(JOHN, JANE)
+    assert world.apply().states == {"found": 1, "pending": 1}
+    assert world.batches[1] == [JANE]
+
+
+class TestOnChange:
+    """`send: on_change` follows the declared content."""
+
+    @pytest.fixture(autouse=True)
+    def _sent(self, world: SeedWorld) -> None:
+        world.declare(JOHN, JANE, send="on_change")
+        world.apply()
+
+    def test_nothing_changed_sends_nothing(self, world: SeedWorld) -> None:
+        assert world.apply().counts == {}
+
+    def test_a_changed_customer_is_sent_again_alone(self, world: SeedWorld) -> None:
+        john = {"email": JOHN, "data": {**DATA, "First_name_customer": "Joe"}}
+        world.declare(send="on_change", customers=[john, {"email": JANE}])
+        end = world.apply()
+        assert (end.states, world.batches[1]) == ({"changed": 1, "sent": 1}, [JOHN])
+
+    def test_a_changed_batch_is_sent_again_to_all(self, world: SeedWorld) -> None:
+        world.declare(JOHN, JANE, send="on_change", batch_name="another")
+        end = world.apply()
+        assert (end.states, world.batches[1]) == ({"changed": 2}, [JOHN, JANE])
+
+    def test_a_relative_date_is_no_change_when_days_pass(self, world: SeedWorld) -> None:
+        world.declare(JOHN, JANE, send="on_change", end_date="+21d")
+        world.apply()
+        world.rest(3 * 86_400)
+        assert world.apply().counts == {}
+
+    def test_what_was_sent_again_is_not_sent_a_third_time(self, world: SeedWorld) -> None:
+        world.declare(JOHN, JANE, send="on_change", batch_name="another")
+        world.apply()
+        assert world.apply().counts == {}
+
+
+def test_once_does_not_send_what_changed_and_says_so(world: SeedWorld) -> None:
+    world.apply()
+    world.declare(JOHN, JANE, batch_name="another")
+    end = world.apply()
+    assert end.counts == {}
+    assert "changed since; send: once does not send it again" in end.seeds[0]["notes"]
+
+
+def test_apply_never_sends_what_is_sent_by_hand(world: SeedWorld) -> None:
+    world.declare(JOHN, JANE, send="by_hand")
+    end = world.apply()
+    assert (end.exit, end.states, end.counts) == (Exit.DONE, {"pending": 2}, {})
+    assert world.posts == []
+
+
+def test_without_seeds_the_tenant_is_not_asked_at_all(world: SeedWorld) -> None:
+    world.apply(with_seeds=False)
+    assert [request for request in world.state.requests() if "/external/" in request.path] == []
+
+
+def test_only_the_selected_seed_is_sent(world: SeedWorld) -> None:
+    world.declare("smoke+other@example.com", key="other")
+    world.apply(selection=Selection(only=("other",)))
+    assert world.mailed == ["smoke+other@example.com"]
+
+
+class TestAfter:
+    """A seed that comes after a configuration waits for it."""
+
+    @pytest.fixture(autouse=True)
+    def _declared(self, world: SeedWorld) -> None:
+        world.write("welcome.yaml", WELCOME)
+        world.declare(JOHN, JANE, after=["import_configs.welcome"])
+
+    def test_it_is_sent_when_that_is_applied(self, world: SeedWorld) -> None:
+        assert world.apply().counts == {"sent": 2}
+
+    def test_it_is_sent_when_that_is_as_declared(self, world: SeedWorld) -> None:
+        world.apply(with_seeds=False)
+        assert world.apply().counts == {"sent": 2}
+
+    def test_it_is_held_when_that_fails_and_sent_when_it_no_longer_does(self, world: SeedWorld) -> None:
+        end = world.apply("POST /3/*:1+:before:status=400")
+        assert (end.exit, end.counts, end.notes) == (
+            Exit.ERROR,
+            {},
+            "held: import_configs.welcome is failed",
+        )
+        assert world.posts == []
+        assert world.apply().counts == {"sent": 2}
+
+    def test_it_is_held_when_that_is_blocked(self, world: SeedWorld) -> None:
+        world.write("welcome.yaml", WELCOME.replace("true}", "true, targets: {sandbox: {id: 999}}}"))
+        end = world.apply()
+        assert (end.exit, end.notes) == (Exit.REFUSED, "held: import_configs.welcome is skipped")
+        assert world.posts == []

@@ -1,0 +1,215 @@
+"""However the answer to a batch comes or does not come, nobody is mailed twice and the report is true."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import pytest
+
+from reconciler.errors import Exit
+from reconciler.sandbox import Variants
+from tests.seeds.world import ADD, JANE, JOHN, SETTLE_AFTER, SeedWorld
+
+BOTH = [JANE, JOHN]
+NOT_TAKEN = [
+    *(f"{ADD}:1:before:status={status}" for status in (408, 500, 501, 502, 503, 504)),
+    *(f"{ADD}:1:before:{effect}" for effect in ("drop", "html", "redirect=/elsewhere", "status=503,html")),
+]
+TAKEN = [
+    *(f"{ADD}:1:after:status={status}" for status in (408, 500, 502, 503, 504)),
+    *(f"{ADD}:1:after:{effect}" for effect in ("drop", "html", "cut", "status=502,html")),
+]
+REFUSED = [
+    (f"{ADD}:1:before:status=400", Exit.ERROR),
+    (f"{ADD}:1:before:status=401", Exit.ERROR),
+    (f"{ADD}:1:before:status=403", Exit.ERROR),
+    (f"{ADD}:1:before:status=404", Exit.ERROR),
+    (f"{ADD}:1:before:status=422,html", Exit.ERROR),
+    (f"{ADD}:1+:before:status=429", Exit.UNAVAILABLE),
+]
+ANSWERS = get_args(get_args(get_type_hints(Variants, include_extras=True)["add_answer"])[0])
+
+
+@pytest.fixture
+def world(world: SeedWorld) -> SeedWorld:
+    world.variants = Variants(add_answer="batch-id")  # so that there is something to cut
+    return world
+
+
+@pytest.mark.parametrize(("fault", "exit"), REFUSED)
+def test_a_refusal_mails_nobody_and_the_next_apply_sends(world: SeedWorld, fault: str, exit: Exit) -> None:
+    end = world.apply(fault)
+    assert (end.exit, end.counts, world.mailed) == (exit, {"refused": 2}, [])
+    assert world.apply().counts == {"sent": 2}
+    assert world.mailed == BOTH
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_patience_with_a_429_is_rewarded(world: SeedWorld, number: int) -> None:
+    faults = [f"{ADD}:{n + 1}:before:status=429,retry-after=5" for n in range(number)]
+    end = world.apply(*faults)
+    assert (end.exit, end.counts, world.mailed) == (Exit.DONE, {"sent": 2}, BOTH)
+
+
+@pytest.mark.parametrize("fault", [*NOT_TAKEN, *TAKEN])
+def test_an_answer_that_says_nothing_leaves_a_doubt_and_no_second_attempt(
+    world: SeedWorld, fault: str
+) -> None:
+    end = world.apply(fault)
+    assert (end.exit, end.counts) == (Exit.IN_DOUBT, {"in_doubt": 2})
+    assert len(world.posts) == 1
+
+
+@pytest.mark.parametrize("fault", [*NOT_TAKEN, *TAKEN])
+def test_what_is_in_doubt_rests_before_it_is_counted(world: SeedWorld, fault: str) -> None:
+    world.apply(fault)
+    world.rest(SETTLE_AFTER - 1)
+    end = world.apply()
+    assert (end.exit, end.states, end.counts) == (Exit.IN_DOUBT, {"in_doubt": 2}, {})
+    assert len(world.posts) == 1
+
+
+@pytest.mark.parametrize("fault", NOT_TAKEN)
+def test_a_batch_that_left_no_customers_is_sent_after_its_rest(world: SeedWorld, fault: str) -> None:
+    world.apply(fault)
+    world.rest()
+    end = world.apply()
+    assert (end.exit, end.states, end.counts) == (Exit.DONE, {"pending": 2}, {"sent": 2})
+    assert world.mailed == BOTH
+
+
+@pytest.mark.parametrize("fault", TAKEN)
+def test_a_batch_that_left_its_customers_is_sent_after_its_rest(world: SeedWorld, fault: str) -> None:
+    world.apply(fault)
+    world.rest()
+    end = world.apply()
+    assert (end.exit, end.states, end.counts) == (Exit.DONE, {"sent": 2}, {})
+    assert world.apply().states == {"sent": 2}
+    assert world.mailed == BOTH
+
+
+@pytest.mark.parametrize("fault", [f"{ADD}:1:before:drop", f"{ADD}:1:after:drop"])
+def test_a_batch_that_waits_for_a_person_is_never_settled_by_counting(world: SeedWorld, fault: str) -> None:
+    world.declare(JOHN, JANE, approve_automatically=False)
+    world.apply(fault)
+    world.approve()
+    world.rest(10 * SETTLE_AFTER)
+    end = world.apply()
+    assert (end.exit, end.states, len(world.posts)) == (Exit.IN_DOUBT, {"in_doubt": 2}, 1)
+
+
+def test_what_waited_for_a_person_is_not_settled_because_the_files_no_longer_say_so(world: SeedWorld) -> None:
+    world.declare(JOHN, JANE, approve_automatically=False)
+    world.apply(f"{ADD}:1:before:drop")
+    world.declare(JOHN, JANE)
+    world.rest()
+    assert world.apply().states == {"in_doubt": 2}
+
+
+def test_a_count_that_is_neither_settles_nothing(world: SeedWorld) -> None:
+    world.declare(JOHN)
+    world.apply(f"{ADD}:1:after:drop")
+    world.declare(JOHN, key="other", shared_mailbox=True)
+    world.declare(JOHN, shared_mailbox=True)
+    world.apply()
+    world.rest()
+    (world.folder / "configs" / "other.yaml").unlink()
+    world.declare(JOHN)
+    assert world.apply().states == {"in_doubt": 1}
+
+
+@pytest.mark.parametrize("seconds", [1.0, SETTLE_AFTER - 1])
+def test_customers_that_appear_late_are_not_taken_for_absent(world: SeedWorld, seconds: float) -> None:
+    world.variants = Variants(customers_appear_after_seconds=seconds)
+    world.apply(f"{ADD}:1:after:drop")
+    world.apply()
+    world.rest()
+    assert world.apply().states == {"sent": 2}
+    assert world.mailed == BOTH
+
+
+def test_a_round_that_begins_before_the_last_one_is_visible_is_not_settled_by_its_customers(
+    world: SeedWorld,
+) -> None:
+    world.variants = Variants(customers_appear_after_seconds=60.0)
+    world.apply()
+    world.declare(JOHN, JANE, round="2")
+    world.apply(f"{ADD}:1:before:drop")
+    world.rest()
+    assert world.apply().states == {"in_doubt": 2}
+
+
+def test_a_batch_that_is_not_visible_yet_is_sent_and_said_to_be_uncounted(world: SeedWorld) -> None:
+    world.variants = Variants(customers_appear_after_seconds=60.0)
+    end = world.apply()
+    assert (end.exit, end.counts, end.notes) == (Exit.DONE, {"sent": 2}, "2 not visible on the tenant yet")
+
+
+def test_a_count_that_fails_afterwards_does_not_make_a_sent_batch_doubtful(world: SeedWorld) -> None:
+    end = world.apply("GET *customer/count:7+:before:status=403")
+    assert end.counts == {"sent": 2}
+    assert end.notes.startswith("sent, but not counted: ")
+    assert world.apply().states == {"sent": 2}
+
+
+@pytest.mark.parametrize("answer", [answer for answer in ANSWERS if answer != "text"])
+def test_any_json_and_nothing_at_all_say_that_a_batch_was_taken(world: SeedWorld, answer: Any) -> None:
+    world.variants = Variants(add_answer=answer)
+    assert world.apply().counts == {"sent": 2}
+
+
+def test_plain_text_might_be_anybodys_and_is_settled_by_counting(world: SeedWorld) -> None:
+    world.variants = Variants(add_answer="text")
+    assert world.apply().exit is Exit.IN_DOUBT
+    world.rest()
+    assert world.apply().states == {"sent": 2}
+    assert world.mailed == BOTH
+
+
+@pytest.mark.parametrize("path", ["*customerdatacolumn", "*customer/count", "*customer/getoptouts"])
+@pytest.mark.parametrize(("effect", "exit"), [("status=503", 7), ("status=403", 1), ("html", 1)])
+def test_a_tenant_that_cannot_be_asked_is_sent_nothing(
+    world: SeedWorld, path: str, effect: str, exit: int
+) -> None:
+    end = world.apply(f"GET {path}:1+:before:{effect}")
+    assert (end.exit, world.posts) == (exit, [])
+    assert world.apply().counts == {"sent": 2}
+
+
+def test_a_tenant_that_is_lost_after_the_plan_was_shown_is_reported(world: SeedWorld) -> None:
+    end = world.apply("GET *customerdatacolumn:2+:before:status=503")
+    assert (end.exit, world.posts) == (Exit.UNAVAILABLE, [])
+    assert "503" in end.notes
+
+
+def test_a_doubt_about_one_request_does_not_stop_the_next_one(world: SeedWorld) -> None:
+    emails = [f"smoke+{number}@example.com" for number in range(201)]
+    world.declare(*emails)
+    end = world.apply(f"{ADD}:1:before:status=503")
+    assert (end.exit, end.counts) == (Exit.IN_DOUBT, {"in_doubt": 200, "sent": 1})
+    assert world.mailed == [emails[200]]
+
+
+@pytest.mark.parametrize("effect", ["status=401", "status=403", "status=429,retry-after=1"])
+def test_lost_rights_and_allowance_stop_the_next_request(world: SeedWorld, effect: str) -> None:
+    world.declare(*(f"smoke+{number}@example.com" for number in range(201)))
+    end = world.apply(f"{ADD}:1+:before:{effect}")
+    assert {len(batch) for batch in world.batches} == {200}
+    assert "not begun: 1 of 201 customers" in end.notes
+
+
+def test_more_than_200_customers_go_in_several_requests_in_the_order_of_the_files(world: SeedWorld) -> None:
+    emails = [f"smoke+{number * 7 % 401}@example.com" for number in range(401)]
+    world.declare(*emails)
+    assert world.apply().counts == {"sent": 401}
+    assert world.batches == [emails[:200], emails[200:400], emails[400:]]
+
+
+def test_a_key_that_moved_is_not_sent_again(world: SeedWorld, tmp_path: Path) -> None:
+    world.apply()
+    (tmp_path / "configs" / "smoke.yaml").unlink()
+    world.declare(JOHN, JANE, key="renamed")
+    world.write("moved.yaml", "moved: {customer_seeds.smoke: customer_seeds.renamed}\n")
+    assert world.apply().states == {"sent": 2}
+    assert world.mailed == BOTH

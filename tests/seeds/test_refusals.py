@@ -1,0 +1,174 @@
+"""What the tenant would refuse, and what is no test, is told before anything is sent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from reconciler.commands.console import Console
+from reconciler.commands.session import open_session
+from reconciler.commands.tenant import open_ledger, open_tenant
+from reconciler.errors import Exit, FilesInvalid
+from reconciler.expoints.standing import SeedPlan
+from reconciler.sandbox import Variants
+from tests.commands.world import EVERYTHING
+from tests.seeds.world import DATA, JANE, JOHN, SeedWorld
+
+WELCOME = "import_configs:\n  welcome: {name: Welcome, email_is_required: true}\n"
+
+
+def without(column: str) -> dict[str, str]:
+    return {name: value for name, value in DATA.items() if name != column}
+
+
+class TestTheTenant:
+    """Reasons that only the tenant knows."""
+
+    @pytest.mark.parametrize(
+        ("data", "code"),
+        [
+            ({**DATA, "First_nme_customer": "x"}, "unknown-column"),
+            ({**DATA, "99": "x"}, "unknown-column"),
+            ({**DATA, "Region": "x"}, "archived-column"),
+            ({**DATA, "15": "x"}, "column-twice"),
+            (without("Business Unit"), "missing-column"),
+            ({**DATA, "Business Unit": ""}, "missing-column"),
+        ],
+    )
+    def test_a_column_that_is_not_as_it_must_be_blocks_the_seed(
+        self, world: SeedWorld, data: dict[str, str], code: str
+    ) -> None:
+        world.declare(JOHN, JANE, defaults={"data": data})
+        end = world.apply()
+        assert (end.exit, end.codes, end.counts, world.posts) == (Exit.REFUSED, [code], {}, [])
+
+    def test_two_columns_of_one_name_are_not_chosen_from(self, world: SeedWorld) -> None:
+        world.variants = Variants(twin_columns=True)
+        end = world.apply()
+        assert (end.exit, end.codes, world.posts) == (Exit.REFUSED, ["ambiguous-column"], [])
+
+    def test_the_id_chooses_between_two_columns_of_one_name(self, world: SeedWorld) -> None:
+        world.variants = Variants(twin_columns=True)
+        world.declare(JOHN, defaults={"data": {**without("Business Unit"), "18": "Unit X"}})
+        assert world.apply().counts == {"sent": 1}
+
+    def test_a_mailbox_that_wants_no_more_mail_blocks_the_seed(self, world: SeedWorld) -> None:
+        world.declare(JOHN, "optedout@example.com")
+        end = world.apply()
+        assert (end.exit, end.codes, world.posts) == (Exit.REFUSED, ["opted-out"], [])
+
+    def test_a_block_names_the_line_of_the_customer(self, world: SeedWorld) -> None:
+        lines = ["customer_seeds:", "  smoke:", "    targets: [sandbox]", "    is_test: true"]
+        lines += ["    notification_email_addresses: [qa@example.com]", "    customers:"]
+        lines += [f"      - {json.dumps({'email': JOHN, 'data': {**DATA, 'Region': 'x'}})}"]
+        world.write("smoke.yaml", "\n".join(lines))
+        assert "column Region is archived (configs/smoke.yaml:7:" in world.plan()[1]
+
+    def test_a_plan_says_by_its_exit_that_apply_would_be_refused(self, world: SeedWorld) -> None:
+        world.archive("Business Unit")
+        assert world.plan()[0] is Exit.REFUSED
+
+    def test_other_seeds_and_configurations_go_on(self, world: SeedWorld) -> None:
+        world.write("welcome.yaml", WELCOME)
+        world.declare("optedout@example.com", key="other")
+        end = world.apply()
+        assert end.document["summary"]["applied"] == 1
+        assert (end.exit, world.mailed) == (Exit.REFUSED, [JANE, JOHN])
+
+    def test_what_is_sent_already_is_not_blocked_by_a_change_of_the_tenant(self, world: SeedWorld) -> None:
+        world.apply()
+        world.archive("Business Unit")
+        assert world.apply().exit is Exit.DONE
+
+
+class TestTheFiles:
+    """No run sends anything while a seed is no test or writes to somebody else."""
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"is_test": None},
+            {"is_test": False},
+            {"is_test": False, "is_concept": False},
+            {"notification_email_addresses": None},
+            {"notification_email_addresses": []},
+            {"notification_email_addresses": ["ceo@real.example"]},
+            {"notification_email_addresses": ["qa@example.com,ceo@real.example"]},
+            {"defaults": {"data": DATA, "phone_number": "+31612345678"}},
+        ],
+        ids=str,
+    )
+    def test_a_seed_that_is_no_proven_test_sends_nothing(
+        self, world: SeedWorld, fields: dict[str, Any]
+    ) -> None:
+        world.declare(JOHN, JANE, **fields)
+        with pytest.raises(FilesInvalid):
+            world.apply()
+        assert world.state.requests() == ()
+
+    @pytest.mark.parametrize(
+        "email",
+        [
+            *("ceo@real.example", "ceo@real.example,x@example.com", "x@example.com,ceo@real.example"),
+            *("ceo@real.example;x@example.com", "x@example.com ceo@real.example", "<ceo@real.example>"),
+            *(
+                "ceo@real.example\nx@example.com",
+                "ceo@real.example@example.com",
+                "ceo@example.com.real.example",
+            ),
+            *('"ceo@real.example"@example.com', "CEO <x@example.com>", "ceo%real.example@example.com"),
+            *("x@sub.example.com", "x@example.com.", "x@exаmple.com", "", "@example.com", "x@"),
+        ],
+    )
+    @pytest.mark.parametrize("other", [[], [JOHN]])
+    def test_one_address_outside_the_list_sends_nothing_to_anybody(
+        self, world: SeedWorld, email: str, other: list[str]
+    ) -> None:
+        world.declare(*other, email)
+        with pytest.raises(FilesInvalid):
+            world.apply()
+        assert world.state.requests() == ()
+
+    def test_a_target_without_a_list_sends_nothing(self, world: SeedWorld) -> None:
+        settings = (world.folder / "configs" / "reconciler.yaml").read_text()
+        world.write("reconciler.yaml", settings.replace(', allowed_recipients: ["*@example.com"]', ""))
+        with pytest.raises(FilesInvalid):
+            world.apply()
+        assert world.state.requests() == ()
+
+    def test_a_concept_batch_is_a_test(self, world: SeedWorld) -> None:
+        world.declare(JOHN, is_test=None, is_concept=True)
+        assert world.apply().counts == {"sent": 1}
+
+
+def not_a_test(plan: SeedPlan) -> SeedPlan:
+    return replace(plan, seed=replace(plan.seed, batch={**plan.seed.batch, "IsTest": False}))
+
+
+def telling_the_front_office(plan: SeedPlan) -> SeedPlan:
+    return replace(plan, seed=replace(plan.seed, batch={**plan.seed.batch, "NotificationEmailAddresses": ""}))
+
+
+def to_somebody_else(plan: SeedPlan) -> SeedPlan:
+    first, *others = plan.customers
+    stranger = replace(first.addressee, customer=replace(first.addressee.customer, email="ceo@real.example"))
+    return replace(plan, customers=(replace(first, addressee=stranger), *others))
+
+
+@pytest.mark.parametrize("spoilt", [not_a_test, telling_the_front_office, to_somebody_else])
+def test_right_before_sending_the_proof_is_asked_for_again(
+    world: SeedWorld, spoilt: Callable[[SeedPlan], SeedPlan]
+) -> None:
+    with (
+        open_session(EVERYTHING, world.outside) as session,
+        open_tenant(session, Console(clock=world.clock), lambda _: None) as tenant,
+        open_ledger(session) as ledger,
+    ):
+        plan = tenant.plan(ledger)
+        seed = spoilt(plan.seeds[0])
+        end = tenant.sender(ledger, plan).send(seed, seed.to_send)
+    assert (end.exit, end.sent, world.posts) == (Exit.REFUSED, 0, [])

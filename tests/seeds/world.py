@@ -1,0 +1,160 @@
+"""A tenant in a sandbox, a workspace with seeds, and the command: the sandbox's mails are the witness."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reconciler.commands.apply import apply
+from reconciler.commands.plan import plan
+from reconciler.commands.session import Selection
+from reconciler.engine.planning import Consent
+from reconciler.errors import Exit
+from reconciler.sandbox import Fault, approve, take_inventory
+from reconciler.sandbox.seeding import COLUMNS, CUSTOMERS
+from tests.commands.world import EVERYTHING, Screen, World
+
+SETTINGS = """\
+version: 1
+default_target: sandbox
+targets:
+  sandbox:
+    checkmarket: {url: "sandbox:"}
+    expoints: {url: "sandbox:", allowed_recipients: ["*@example.com"]}
+"""
+JOHN, JANE = "smoke+john@example.com", "smoke+jane@example.com"
+SETTLE_AFTER = 600.0
+ADD = "POST *customer/add"
+DATA = {
+    "Gender_customer": "V",
+    "First_name_customer": "Jo",
+    "Family_name_customer": "Do",
+    "Business Unit": "Unit X",
+}
+
+Fields = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class End:
+    """How one run ended: its exit code, its document, and what it told a person besides."""
+
+    exit: Exit
+    document: Mapping[str, Any]
+    told: str
+
+    @property
+    def seeds(self) -> list[Fields]:
+        """The seeds as the run planned them."""
+        found: list[Fields] = self.document["plan"]["seeds"]
+        return found
+
+    @property
+    def states(self) -> dict[str, int]:
+        """How many customers stood how before anything was sent, all seeds together; none is left out."""
+        names = ("pending", "changed", "sent", "found", "in_doubt")
+        counts = {name: sum(seed["states"][name] for seed in self.seeds) for name in names}
+        return {name: count for name, count in counts.items() if count}
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What became of the customers that were to be sent."""
+        ends = self.document["sent"]
+        counts = {name: sum(end[name] for end in ends) for name in ("sent", "refused", "in_doubt")}
+        return {name: count for name, count in counts.items() if count}
+
+    @property
+    def codes(self) -> list[str]:
+        """Why seeds were blocked."""
+        return [reason["code"] for seed in self.seeds for reason in seed["reasons"]]
+
+    @property
+    def notes(self) -> str:
+        """What the run says of the sending."""
+        return "\n".join(note for end in self.document["sent"] for note in end["notes"])
+
+
+@dataclass
+class SeedWorld(World):
+    """One target with a tenant. Unless told otherwise, customers have the data that it requires."""
+
+    def __post_init__(self) -> None:
+        self.write("reconciler.yaml", SETTINGS)
+
+    def declare(self, *emails: str, key: str = "smoke", **fields: Any) -> None:
+        """Declare a seed for these mailboxes, in a file of its own name."""
+        usual = {
+            "targets": ["sandbox"],
+            "is_test": True,
+            "approve_automatically": True,
+            "notification_email_addresses": ["qa@example.com"],
+            "defaults": {"data": DATA},
+            "customers": [{"email": email} for email in emails],
+        }
+        seed = {name: value for name, value in {**usual, **fields}.items() if value is not None}
+        self.write(f"{key}.yaml", json.dumps({"customer_seeds": {key: seed}}))
+
+    def apply(self, *faults: str, selection: Selection = EVERYTHING, with_seeds: bool = True) -> End:
+        """Apply everything while these faults strike."""
+        self.faults = [Fault.parse(fault) for fault in faults]
+        screen = Screen()
+        console = screen.console(self.clock, as_json=True)
+        exit = apply(selection, Consent(), console, self.outside, yes=True, with_seeds=with_seeds)
+        self.faults = ()
+        return End(exit, screen.document, screen.err)
+
+    def plan(self) -> tuple[Exit, str]:
+        """Plan everything; return the exit code and what is shown."""
+        screen = Screen()
+        exit = plan(EVERYTHING, Consent(), screen.console(self.clock), self.outside, detailed_exitcode=True)
+        return exit, screen.out
+
+    def rest(self, seconds: float = SETTLE_AFTER) -> None:
+        """Let time pass."""
+        self.clock.sleep(seconds)
+
+    def approve(self) -> None:
+        """Approve what waits, as a person at the vendor's does."""
+        approve(self.state, variants=self.variants, clock=self.clock.now)
+
+    def lose_journal(self) -> None:
+        """Delete the journal, if there is one."""
+        self.journal.unlink(missing_ok=True)
+
+    @property
+    def journal(self) -> Path:
+        """The file of the journal."""
+        return self.folder / ".reconciler" / "journal.db"
+
+    @property
+    def mailed(self) -> list[str]:
+        """The mailbox of every invitation that was ever sent, in alphabetical order."""
+        mails = take_inventory(self.state)["mails"]
+        return sorted(mail["to"] for mail in mails if mail["kind"] == "invitation")
+
+    @property
+    def customers(self) -> list[str]:
+        """The mailbox of every customer that the tenant has, in the order in which they came."""
+        with self.state.transaction() as documents:
+            return [customer["Email"] for customer in documents.all(CUSTOMERS).values()]
+
+    @property
+    def batches(self) -> list[list[str]]:
+        """The mailboxes of every batch that reached the tenant."""
+        bodies = [json.loads(request.body) for request in self.posts]
+        return [[customer["Email"] for customer in body["Customers"]] for body in bodies]
+
+    @property
+    def posts(self) -> list[Any]:
+        """Every request that could have mailed somebody."""
+        return [request for request in self.state.requests() if request.path.endswith("/customer/add")]
+
+    def archive(self, name: str) -> None:
+        """Archive a column of the tenant."""
+        with self.state.transaction() as documents:
+            for id, column in documents.all(COLUMNS).items():
+                if column["Name"] == name:
+                    documents.put(COLUMNS, id, {**column, "Archived": True, "Required": False})
