@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_pascal
+from pydantic import AfterValidator, Field
+
+from reconciler.config.section import ApiFields
 
 INT32_MAX = 2**31 - 1
 BYTE_MAX = 255
@@ -45,23 +46,7 @@ DateFormat = Annotated[str, Field(max_length=10), AfterValidator(_date_format)]
 Delimiter = Annotated[str, Field(max_length=10)]
 
 
-class _Written(BaseModel):
-    """Plain data as a person wrote it: nothing is converted, nothing unknown is let through.
-
-    The alias of a field is its member in the API's body; it is not accepted in files.
-    """
-
-    model_config = ConfigDict(
-        strict=True,
-        extra="forbid",
-        frozen=True,
-        alias_generator=to_pascal,
-        validate_by_name=True,
-        validate_by_alias=False,
-    )
-
-
-class SurveySettings(_Written):
+class SurveySettings(ApiFields):
     """To which survey the imported contacts are linked, and when they are invited (ImportSurveyLink)."""
 
     survey_id: Id | None = Field(None, description="The survey to link to.")
@@ -92,7 +77,7 @@ class SurveySettings(_Written):
     )
 
 
-class ColumnMapping(_Written):
+class ColumnMapping(ApiFields):
     """Which column of an uploaded file becomes which member of a contact (ImportColumnMapping)."""
 
     source_column_number: Annotated[int, Field(ge=0, le=BYTE_MAX)] = Field(
@@ -103,7 +88,7 @@ class ColumnMapping(_Written):
     )
 
 
-class ImportConfig(_Written):
+class ImportConfig(ApiFields):
     """How uploaded contacts become survey invitations: every writable field of the vendor's page."""
 
     name: Name | None = Field(

@@ -5,11 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_pascal
 
 from reconciler.engine.declared import Declared
 from reconciler.engine.kind import Kind
 from reconciler.problems import Severity
+
+
+class ApiFields(BaseModel):
+    """Fields of an API as a person writes them: nothing is converted, nothing unknown is let through.
+
+    The alias of a field is its member in the API's body; it is not accepted in files.
+    """
+
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        alias_generator=to_pascal,
+        validate_by_name=True,
+        validate_by_alias=False,
+    )
 
 
 @dataclass(frozen=True, slots=True)

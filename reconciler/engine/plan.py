@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
 from reconciler.engine.classify import Account, FieldClass, FieldView
 from reconciler.engine.declared import Declared
+from reconciler.engine.digest import digest_of
 from reconciler.engine.inventory import Live
 from reconciler.engine.limits import Limits
 
@@ -133,9 +132,3 @@ class Plan:
     def resets(self) -> int:
         """How many fields the updates that apply would carry out put back to their default."""
         return sum(len(change.resets) for change in self.changes)
-
-
-def digest_of(value: object) -> str:
-    """Return the SHA-256 of the value's canonical JSON, in hexadecimal."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()

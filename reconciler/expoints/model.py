@@ -13,9 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainValidator,
     ValidationInfo,
@@ -27,6 +25,7 @@ from pydantic.alias_generators import to_pascal
 
 from reconciler.config.drafts import Surroundings
 from reconciler.config.files import Unfit
+from reconciler.config.section import ApiFields
 from reconciler.config.validation import kind_of, refusal
 from reconciler.expoints import moments
 from reconciler.expoints.recipients import is_one_address
@@ -133,21 +132,9 @@ Id: TypeAlias = Annotated[int, Field(ge=1, le=INT32_MAX)]
 StatusName: TypeAlias = Annotated[str | int, PlainValidator(_name_or_code)]
 
 
-class _Written(BaseModel):
-    """Plain data as a person wrote it: nothing is converted, nothing unknown is let through.
+class _Written(ApiFields):
+    """A field is null only where the vendor's type has one."""
 
-    The alias of a field is its member in the API's body; it is not accepted in files.
-    """
-
-    model_config = ConfigDict(
-        strict=True,
-        extra="forbid",
-        frozen=True,
-        hide_input_in_errors=True,
-        alias_generator=to_pascal,
-        validate_by_name=True,
-        validate_by_alias=False,
-    )
     nullable: ClassVar[frozenset[str]] = frozenset()
     """The fields to which the vendor gives a null; there it is sent."""
 

@@ -6,14 +6,13 @@ POST-api-v3-customer-add). Dates and times stand as they were written: they are 
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import TypeAlias
 
+from reconciler.engine.digest import digest_of
 from reconciler.engine.kind import Json
 from reconciler.problems import Place
 
@@ -111,12 +110,6 @@ class Seed:
     def batch_digest(self) -> str:
         """A fingerprint of the declared batch members, as they were written."""
         return digest_of(_plain(self.batch))
-
-
-def digest_of(value: object) -> str:
-    """Return the SHA-256 of the value's canonical JSON, in hexadecimal."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _plain(members: Mapping[str, Value]) -> dict[str, Json]:

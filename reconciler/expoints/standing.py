@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from reconciler.engine.digest import digest_of
 from reconciler.engine.plan import Block
-from reconciler.expoints.seed import Seed, SeedCustomer, Send, digest_of
+from reconciler.expoints.seed import Seed, SeedCustomer, Send
 from reconciler.journal.ledger import Delivery, Standing
 
 LARGEST_BATCH = 200
