@@ -19,6 +19,8 @@ def show(key: str, selection: Selection, console: Console, outside: Outside) -> 
     # Consent is given here so that the picture is of the resource itself, not of a run's limits.
     consent = Consent(resets=None)
     with open_session(replace(selection, only=(key,)), outside) as session:
+        if not session.declared:
+            raise UsageError(f"{key} is a seed, which has no live state; look at it with seeds preview")
         if len(session.declared) != 1:
             keys = ", ".join(d.key for d in session.declared)
             raise UsageError(f"{key} names more than one resource: {keys}")

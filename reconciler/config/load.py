@@ -95,7 +95,7 @@ def _contents(
     folder: Path, resources: Sequence[str], others: Sequence[str], base: Path, report: Report
 ) -> Contents:
     if not (folder / SETTINGS_FILE).is_file():
-        raise UsageError(f"there is no {SETTINGS_FILE} in {shown(folder, base)}; run `reconciler init`")
+        raise UsageError(f"there is no {SETTINGS_FILE} in {shown(folder, base)}; write one")
     documents = tuple(read_workspace(folder, base))
     for document in documents:
         report.take(document.problems)

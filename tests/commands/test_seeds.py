@@ -9,6 +9,7 @@ import pytest
 from reconciler.commands.apply import apply
 from reconciler.commands.seeds import seeds_preview, seeds_resolve, seeds_send, seeds_status
 from reconciler.commands.session import Selection
+from reconciler.commands.show import show
 from reconciler.engine.planning import Consent
 from reconciler.errors import Exit, Refused, UsageError
 from reconciler.sandbox import Fault, State, Variants, take_inventory
@@ -163,3 +164,8 @@ def test_an_unknown_seed_is_an_error(seeded: World, screen: Screen) -> None:
         seeds_send(
             "nowhere", Selection(), screen.console(seeded.clock), seeded.outside, again=False, yes=True
         )
+
+
+def test_a_seed_is_nothing_to_show_side_by_side(seeded: World, screen: Screen) -> None:
+    with pytest.raises(UsageError, match="seeds preview"):
+        show("smoke", EVERYTHING, screen.console(seeded.clock), seeded.outside)
