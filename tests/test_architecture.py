@@ -51,7 +51,7 @@ MAY_IMPORT = {
 
 # Library → the only modules that may import it.
 DOORS = {
-    "click": {"cli.py"},
+    "click": {"cli/"},
     "deepdiff": {"engine/diff.py"},
     "flask": {"sandbox/"},
     "httpx": {"http/"},

@@ -1,0 +1,110 @@
+"""The options that verbs share, and what their values become."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from reconciler.commands.session import Selection
+    from reconciler.engine.planning import Consent
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Decorator = Callable[[Command], Command]
+
+EPILOG = """\b
+Exit codes: 0 done or nothing to do, 1 error, 2 changes are pending (--detailed-exitcode),
+3 refused by a safety rule, 4 partly applied, 5 stale, 6 in doubt, 7 API unavailable."""
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+
+
+def option(*names: str, **settings: Any) -> Decorator[Any]:
+    """Return an option with its RECONCILER_… variable, for everything that does not consent to something."""
+    variable = "RECONCILER_" + names[0].lstrip("-").replace("-", "_").upper()
+    return click.option(*names, envvar=variable, show_envvar=True, **settings)
+
+
+def _all_of(*options: Decorator[Any]) -> Decorator[Any]:
+    """Return one decorator for several options; help shows them in this order."""
+
+    def decorate(command: Command) -> Command:
+        for one in reversed(options):
+            command = one(command)
+        return command
+
+    return decorate
+
+
+selection_options = _all_of(
+    option("--workspace", type=click.Path(path_type=Path), help="The folder with reconciler.yaml."),
+    option("--target", help="The target; default_target of the workspace if left out."),
+)
+
+glob_options = _all_of(
+    option("--only", multiple=True, metavar="GLOB", help="Only these keys; repeatable."),
+    option("--exclude", multiple=True, metavar="GLOB", help="Not these keys; repeatable."),
+)
+
+output_options = _all_of(
+    option("--format", type=click.Choice(["text", "json"]), default="text", help="How to print the result."),
+    option("--quiet", is_flag=True, help="The result only."),
+    option("--verbose", "-v", count=True, help="More; -vv also logs every request."),
+    option("--no-color", is_flag=True, help="No colour, as with NO_COLOR."),
+)
+
+# Consent is given by the person at the keyboard, so none of these has a variable.
+consent_options = _all_of(
+    click.option(
+        "--allow-resets",
+        is_flag=False,
+        flag_value="any",
+        metavar="[N]",
+        help="Consent to resets that no reset: list names; at most N fields if given.",
+    ),
+    click.option(
+        "--allow-hide",
+        multiple=True,
+        metavar="KEY",
+        help="Let is_reusable: false hide this one for good; repeatable.",
+    ),
+    click.option("--prune", is_flag=True, help="Delete what is live and declared nowhere, within limits."),
+)
+
+yes_option = click.option("--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
+
+
+def seconds(text: str, hint: str) -> float:
+    """Return how many seconds a duration like 30s, 5m or 1h is; `hint` is the option that it was given to."""
+    if not text[:-1].isdecimal() or text[-1:] not in _SECONDS:
+        raise click.BadParameter(f"{text} is no duration like 30s, 5m or 1h", param_hint=hint)
+    return float(text[:-1]) * _SECONDS[text[-1]]
+
+
+def selection_of(options: dict[str, Any]) -> Selection:
+    """Return what a command is about."""
+    from reconciler.commands.session import Selection
+
+    return Selection(
+        options["workspace"], options["target"], options.get("only", ()), options.get("exclude", ())
+    )
+
+
+def consent_of(options: dict[str, Any]) -> Consent:
+    """Return what the person at the keyboard agreed to."""
+    from reconciler.engine.planning import Consent
+
+    return Consent(_resets(options["allow_resets"]), frozenset(options["allow_hide"]), options["prune"])
+
+
+def _resets(text: str | None) -> int | None:
+    if text is None:
+        return 0
+    if text == "any":
+        return None
+    if not text.isdecimal():
+        raise click.BadParameter(f"{text} is not a number of fields", param_hint="--allow-resets")
+    return int(text)

@@ -1,0 +1,54 @@
+"""Running a command with a console, and turning what is expected to fail into its text and exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from reconciler.errors import Exit, FilesInvalid, ReconcilerError
+
+if TYPE_CHECKING:
+    from reconciler.commands.console import Console
+
+
+def run(options: dict[str, Any], command: Callable[[Console, Any], Exit]) -> int:
+    """Run a command with a console; turn expected failures into their text and exit code."""
+    from reconciler.commands.outside import Outside
+
+    console = _console(options)
+    try:
+        return command(console, Outside())
+    except ReconcilerError as error:
+        _fail(error, console)
+        return error.exit
+
+
+def _console(options: dict[str, Any]) -> Console:
+    from reconciler.commands.console import Console
+
+    if options["verbose"] > 1:
+        import logging
+
+        logging.basicConfig(format="%(asctime)s %(name)s %(message)s")
+        logging.getLogger("reconciler").setLevel(logging.DEBUG)
+    plain = options["no_color"] or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    return Console(
+        as_json=options["format"] == "json",
+        quiet=options["quiet"],
+        verbose=options["verbose"] > 0,
+        colour=sys.stdout is not None and sys.stdout.isatty() and not plain and options["format"] == "text",
+    )
+
+
+def _fail(error: ReconcilerError, console: Console) -> None:
+    from reconciler.render.json import failure_document
+    from reconciler.render.text import problems_text
+
+    problems = error.problems if isinstance(error, FilesInvalid) else ()
+    if console.as_json:
+        console.result("", failure_document(str(error), error.exit, problems))
+    if problems:
+        print(problems_text(problems, paint=console.paint), file=console.stderr)
+    print(f"Error: {error}", file=console.stderr)

@@ -1,0 +1,89 @@
+"""The verbs that stand by themselves: `validate`, `plan`, `apply`, `show`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from reconciler.cli.options import (
+    EPILOG,
+    consent_of,
+    consent_options,
+    glob_options,
+    option,
+    output_options,
+    selection_of,
+    selection_options,
+    yes_option,
+)
+from reconciler.cli.running import run
+
+
+@click.command(epilog=EPILOG)
+@selection_options
+@output_options
+def validate(**options: Any) -> int:
+    """Check every file. Offline; needs no secret."""
+    from reconciler.commands.validate import validate
+
+    return run(options, lambda console, outside: validate(selection_of(options), console, outside))
+
+
+@click.command(epilog=EPILOG)
+@selection_options
+@glob_options
+@consent_options
+@option("--detailed-exitcode", is_flag=True, help="Exit 2 where changes are pending.")
+@output_options
+def plan(**options: Any) -> int:
+    """Show what would change, and what is reset."""
+    from reconciler.commands.plan import plan
+
+    return run(
+        options,
+        lambda console, outside: plan(
+            selection_of(options),
+            consent_of(options),
+            console,
+            outside,
+            detailed_exitcode=options["detailed_exitcode"],
+        ),
+    )
+
+
+@click.command(epilog=EPILOG)
+@selection_options
+@glob_options
+@consent_options
+@click.option("--no-seeds", is_flag=True, help="Send no seeds.")
+@yes_option
+@output_options
+def apply(**options: Any) -> int:
+    """Show the plan, ask, carry it out, verify it."""
+    from reconciler.commands.apply import apply
+
+    return run(
+        options,
+        lambda console, outside: apply(
+            selection_of(options),
+            consent_of(options),
+            console,
+            outside,
+            yes=options["yes"],
+            with_seeds=not options["no_seeds"],
+        ),
+    )
+
+
+@click.command(epilog=EPILOG)
+@click.argument("key")
+@selection_options
+@output_options
+def show(**options: Any) -> int:
+    """Show one resource: declared, live, desired."""
+    from reconciler.commands.show import show
+
+    return run(
+        options, lambda console, outside: show(options["key"], selection_of(options), console, outside)
+    )
