@@ -28,3 +28,8 @@ class BlankRecords:
         """Return none."""
         del account, seed
         return ()
+
+    def past(self, account: str, seed: str) -> Sequence[Delivery]:
+        """Return none."""
+        del account, seed
+        return ()

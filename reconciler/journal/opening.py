@@ -7,9 +7,10 @@ from typing import Protocol, Self
 
 from reconciler.clock import Clock
 from reconciler.journal.ledger import Ledger
+from reconciler.journal.runs import RunLog
 
 
-class Journal(Ledger, Protocol):
+class Journal(Ledger, RunLog, Protocol):
     """An open journal, which is a context manager that closes it."""
 
     @property

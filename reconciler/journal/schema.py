@@ -1,7 +1,7 @@
 """The tables of a journal, for every SQL database.
 
-Rows are added, and never changed or deleted: what was intended stays written. A delivery's latest standing
-is the one that counts.
+Rows are added, and never changed: what was intended stays written. A delivery's latest standing is the one
+that counts, and so is an operation's latest ending. Only pruning deletes rows, and none of deliveries.
 """
 
 from __future__ import annotations
@@ -37,6 +37,95 @@ meta = Table(
 )
 """What is true of the whole journal. `hash_key`: the key of its hashes, in hexadecimal."""
 
+runs = Table(
+    "runs",
+    TABLES,
+    Column("number", Integer, primary_key=True),
+    Column("command", String, nullable=False),
+    Column("target", String, nullable=False),
+    Column("who", String, nullable=False),
+    Column("machine", String, nullable=False),
+    Column("host", String, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("started", String, nullable=False),
+    Column("version", String, nullable=False),
+    Column("commit", String, nullable=False),
+    Column("ci_run", String, nullable=False),
+    Column("fingerprint", String, nullable=False),
+    Column("digests", JSON, nullable=False),
+    Column("at", Double, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""A run, from its beginning. `machine` to `started` are its process."""
+
+holds = Table(
+    "holds",
+    TABLES,
+    Column("run", ForeignKey(runs.c.number), primary_key=True),
+    Column("account", String, primary_key=True),
+    Index("by_account", "account", "run"),
+)
+"""Which accounts a run holds while it has no row in `run_ends`."""
+
+run_ends = Table(
+    "run_ends",
+    TABLES,
+    Column("run", ForeignKey(runs.c.number), primary_key=True, autoincrement=False),
+    Column("exit", Integer, nullable=True),
+    Column("counts", JSON, nullable=False),
+    Column("note", String, nullable=False),
+    Column("at", Double, nullable=False),
+)
+"""How a run ended. The key lets it end only once; `exit` is null for one that was found dead."""
+
+operations = Table(
+    "operations",
+    TABLES,
+    Column("number", Integer, primary_key=True),
+    Column("run", ForeignKey(runs.c.number), nullable=False),
+    Column("account", String, nullable=False),
+    Column("key", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("id", Integer, nullable=True),
+    Column("digest", String, nullable=False),
+    Column("before", JSON(none_as_null=True), nullable=True),
+    Column("body", JSON(none_as_null=True), nullable=True),
+    Column("at", Double, nullable=False),
+    Index("by_run", "run", "number"),
+    Index("by_key", "account", "key", "number"),
+    sqlite_autoincrement=True,
+)
+"""A write that was about to be made: what it overwrites, and what it sends."""
+
+operation_ends = Table(
+    "operation_ends",
+    TABLES,
+    Column("number", Integer, primary_key=True),
+    Column("operation", ForeignKey(operations.c.number), nullable=False),
+    Column("result", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("id", Integer, nullable=True),
+    Column("after", JSON(none_as_null=True), nullable=True),
+    Column("at", Double, nullable=False),
+    Index("by_operation", "operation", "number"),
+    sqlite_autoincrement=True,
+)
+"""What became known of an operation, one row each time."""
+
+learned = Table(
+    "learned",
+    TABLES,
+    Column("number", Integer, primary_key=True),
+    Column("run", Integer, nullable=False),
+    Column("account", String, nullable=False),
+    Column("path", String, nullable=False),
+    Column("value", JSON, nullable=False),
+    Column("at", Double, nullable=False),
+    Index("by_path", "account", "path", "number"),
+    sqlite_autoincrement=True,
+)
+"""What a reset left behind, as a run saw it; the latest row of a path counts. It outlives its run."""
+
 batches = Table(
     "batches",
     TABLES,
@@ -46,6 +135,7 @@ batches = Table(
     Column("round", String, nullable=False),
     Column("resolved", JSON, nullable=False),
     Column("at", Double, nullable=False),
+    Column("run", Integer, nullable=True),
     sqlite_autoincrement=True,  # a number that a person was told never means another batch
 )
 """What was written down at once: one request, or the customers that one look found."""
@@ -63,6 +153,7 @@ deliveries = Table(
     Column("mailbox", String(32), nullable=False),
     Column("digest", String(32), nullable=False),
     Column("baseline", Integer, nullable=False),
+    Column("contents", JSON(none_as_null=True), nullable=True),
     UniqueConstraint("batch", "customer", name="one_in_a_batch"),
     # Two runs that have read the same past both want the same attempt: only one of them gets it.
     UniqueConstraint("account", "seed", "round", "customer", "attempt", name="one_at_a_time"),

@@ -26,6 +26,7 @@ class Fatal:
         self.hash = ledger.hash
         self.knows_mailbox = ledger.knows_mailbox
         self.deliveries = ledger.deliveries
+        self.past = ledger.past
         self.conclude_delivery = ledger.conclude_delivery
         self.record_found = ledger.record_found
 
