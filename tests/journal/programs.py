@@ -13,12 +13,12 @@ from sqlalchemy import insert
 from reconciler.errors import Held, Refused
 from reconciler.journal.schema import batches
 
-from .backends import engine_at, open_at
+from .backends import inside, open_at
 from .runs import intent, run_start
 from .shipments import ACCOUNT, SEED, shipment
 
 TOP = Path(__file__).parent.parent.parent
-CONTESTS = 20
+CONTESTS = 10
 """How often two racing processes want the same."""
 
 
@@ -32,7 +32,7 @@ def intend_one(address: str) -> None:
 
 def write_half(address: str) -> None:
     """Write a batch in a transaction, say so, and wait for the end before it is committed."""
-    with engine_at(address).begin() as connection:
+    with inside(address) as connection:
         connection.execute(insert(batches).values(account=ACCOUNT, seed=SEED, round="1", resolved={}, at=0.0))
         say("written")
         sys.stdin.read()
@@ -60,15 +60,18 @@ def hold(address: str) -> None:
         sys.stdin.read()
 
 
-def begin_run(address: str, account: str) -> None:
-    """Begin a run on an account, from the same moment on as another process; say how that went."""
+def begin_runs(address: str, account: str) -> None:
+    """Begin runs on several accounts, at the same time as another process; say which of them began."""
     with open_at(address) as journal:
         say("ready")
         sys.stdin.readline()
-        try:
-            say(str(journal.begin_run(run_start(account))))
-        except Held:
-            say("held")
+        for number in range(CONTESTS):
+            try:
+                journal.begin_run(run_start(f"{account} {number}"))
+            except Held:
+                continue
+            say(str(number))
+        say("done")
         sys.stdin.read()
 
 
@@ -107,7 +110,7 @@ PROGRAMS: dict[str, Callable[..., None]] = {
     "write_half": write_half,
     "race": race,
     "hold": hold,
-    "begin_run": begin_run,
+    "begin_runs": begin_runs,
 }
 
 if __name__ == "__main__":
