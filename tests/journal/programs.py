@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import resource
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from subprocess import PIPE, Popen
 
@@ -75,6 +78,37 @@ def begin_runs(address: str, account: str) -> None:
         sys.stdin.read()
 
 
+def open_when_told(address: str) -> None:
+    """Open a journal at the same time as another process; say the key of its hashes, as a hash."""
+    say("ready")
+    sys.stdin.readline()
+    with open_at(address) as journal:
+        say(journal.hash("ann"))
+
+
+def write_till_the_end(address: str) -> None:
+    """Write bodies, one after another, and say the number of each that is written, until killed."""
+    with open_at(address) as journal:
+        run = journal.begin_run(run_start())
+        say(str(run))
+        while True:
+            say(str(journal.begin_operation(run, replace(intent(), body={"big": "x" * 20_000}))))
+
+
+def fill_up(address: str) -> None:
+    """Write until no file may grow any more; say how many were written, and why it ended."""
+    with open_at(address) as journal:
+        run = journal.begin_run(run_start())
+        resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+        for number in count():
+            try:
+                journal.begin_operation(run, replace(intent(), body={"big": "x" * 50_000}))
+            except Refused as refused:
+                say(str(number))
+                say(str(refused))
+                return
+
+
 def say(text: str) -> None:
     """Tell the other side, at once."""
     print(text, flush=True)
@@ -111,6 +145,9 @@ PROGRAMS: dict[str, Callable[..., None]] = {
     "race": race,
     "hold": hold,
     "begin_runs": begin_runs,
+    "open_when_told": open_when_told,
+    "write_till_the_end": write_till_the_end,
+    "fill_up": fill_up,
 }
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -74,9 +74,14 @@ class Server:
         ]
         with (self._folder / "log").open("ab") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log, **ordinary_user())
-        while self._run("pg_isready", "--host=127.0.0.1", f"--port={self.port}").returncode != 0:
-            assert process.poll() is None, (self._folder / "log").read_text()
         self._process = process
+        self.wait()
+
+    def wait(self) -> None:
+        """Return when the server lets connections in."""
+        while self._run("pg_isready", "--host=127.0.0.1", f"--port={self.port}").returncode != 0:
+            assert self._process is not None
+            assert self._process.poll() is None, (self._folder / "log").read_text()
 
     def stop(self) -> None:
         """Stop the server at once, as a machine does that goes down."""
@@ -109,12 +114,21 @@ class Server:
 
     def clear(self, name: str) -> None:
         """Remove the journal of a database, whoever is at work there."""
+        self.disconnect(name)
         with self.admin(name) as admin:
-            admin.execute(
-                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
             admin.execute("DROP SCHEMA IF EXISTS reconciler CASCADE")
+
+    def disconnect(
+        self, database: str, waiting_for: str = "", admin: psycopg.Connection[Any] | None = None
+    ) -> bool:
+        """Cut off who is connected with a database, or waits for something there; tell whether any was."""
+        with nullcontext(admin) if admin else self.admin() as asked:
+            cut = asked.execute(
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s "
+                "AND pid <> pg_backend_pid() AND wait_event_type LIKE %s",
+                [database, waiting_for or "%"],
+            )
+            return bool(cut.fetchall())
 
     def address(self, database: str, user: str = "tester", more: str = "") -> str:
         """Return the address of a journal."""

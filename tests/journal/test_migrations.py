@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -13,10 +14,11 @@ from reconciler.journal import schema
 from reconciler.journal.first import FIRST
 from reconciler.journal.ledger import Standing
 from reconciler.journal.migrations import STEPS, version
-from reconciler.journal.schema import TABLES, batches, deliveries
+from reconciler.journal.schema import TABLES, batches, deliveries, versions
 from tests.clock import FakeClock
 
-from .backends import inside, open_at, open_steps
+from .backends import inside, open_at, open_steps, read_at
+from .programs import go, heard, started
 from .runs import a_run
 from .shipments import ACCOUNT, SEED, shipment, standings
 
@@ -133,6 +135,42 @@ def test_an_older_journal_that_was_brought_up_to_date_can_be_written(old: str, c
         assert number > len(BATCHES)
         assert standings(journal)["cas"] is Standing.INTENDED
         assert a_run(journal, "a") == 1
+
+
+def test_of_two_processes_that_bring_a_journal_up_to_date_at_once_one_does_and_both_go_on(
+    old: str, clock: FakeClock
+) -> None:
+    with open_steps(old, clock, STEPS[:1]) as journal:
+        hashed = journal.hash("ann")
+    with started("open_when_told", old) as one, started("open_when_told", old) as other:
+        assert [heard(one), heard(other)] == ["ready", "ready"]
+        go(one, other)
+        assert [heard(one), heard(other)] == [hashed, hashed]
+    assert [row["number"] for row in rows_of(old, [versions])["versions"]] == list(range(1, CURRENT + 1))
+
+
+def test_an_older_journal_is_read_as_if_it_were_up_to_date_and_left_as_it_is(
+    old: str, clock: FakeClock
+) -> None:
+    with read_at(old, clock) as copy:
+        assert version_at(old) == 1
+        read = [copy.hash("ann"), copy.past(ACCOUNT, SEED), copy.knows_mailbox(ACCOUNT, "b" * 32)]
+        assert (list(copy.runs()), copy.latest(ACCOUNT), copy.learned(ACCOUNT)) == ([], {}, {})
+        with ThreadPoolExecutor(8) as pool:
+            counting = list(pool.map(lambda _: copy.deliveries(ACCOUNT, SEED), range(24)))
+        assert [len(told) for told in counting] == [3] * 24
+    with open_at(old, clock) as journal:
+        assert [
+            journal.hash("ann"),
+            journal.past(ACCOUNT, SEED),
+            journal.knows_mailbox(ACCOUNT, "b" * 32),
+        ] == read
+
+
+def test_a_newer_journal_is_not_even_read(old: str, clock: FakeClock) -> None:
+    open_steps(old, clock, [*STEPS, add_nothing_but_a_table]).close()
+    with pytest.raises(UsageError, match=rf"version {CURRENT + 1}, .*Upgrade"):
+        read_at(old, clock)
 
 
 def test_a_new_journal_takes_every_step(sql_address: str, clock: FakeClock) -> None:

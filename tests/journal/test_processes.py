@@ -8,12 +8,15 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
+from sqlalchemy import func, select
 
 from reconciler.errors import Held
 from reconciler.journal.ledger import Standing
 from reconciler.journal.runs import Ending
+from reconciler.journal.schema import batches
+from tests.clock import FakeClock
 
-from .backends import open_at, path_of
+from .backends import inside, open_at, path_of, read_at
 from .conftest import Reopen
 from .programs import CONTESTS, go, heard, started
 from .runs import ACCOUNT as API
@@ -29,16 +32,47 @@ def test_a_process_that_is_killed_after_its_intent_leaves_it_behind(address: str
     assert standings(reopen()) == {"ann": Standing.INTENDED}
 
 
-def test_a_process_that_is_killed_while_it_writes_takes_nothing_with_it(sqlite: str) -> None:
-    with open_at(sqlite) as journal:
+def test_a_process_that_is_killed_while_it_writes_takes_nothing_with_it(
+    sql_address: str, clock: FakeClock
+) -> None:
+    with open_at(sql_address, clock) as journal:
         journal.intend(shipment("ann"))
-        with started("write_half", sqlite) as process:
+        with started("write_half", sql_address) as process:
             assert heard(process) == "written"
-            assert Path(f"{path_of(sqlite)}-journal").exists()
             process.kill()
             process.wait()
         journal.intend(shipment("bob"))
         assert standings(journal) == {"ann": Standing.INTENDED, "bob": Standing.INTENDED}
+        with inside(sql_address) as connection:
+            assert connection.scalar(select(func.count()).select_from(batches)) == 2
+
+
+def test_a_file_that_was_half_written_when_its_process_was_killed_is_put_right(sqlite: str) -> None:
+    open_at(sqlite).close()
+    with started("write_half", sqlite) as process:
+        assert heard(process) == "written"
+        assert Path(f"{path_of(sqlite)}-journal").exists()
+        process.kill()
+        process.wait()
+    with read_at(sqlite) as journal:
+        assert standings(journal) == {}
+
+
+def test_whenever_a_process_is_killed_all_that_it_was_told_is_written_and_no_half(
+    address: str, reopen: Reopen
+) -> None:
+    journal = reopen()
+    with started("write_till_the_end", address) as process:
+        run = int(heard(process))
+        told = [heard(process) for _ in range(3)]
+        process.kill()
+        assert process.stdout is not None
+        told += [line.strip() for line in process.stdout]
+        process.wait()
+    written = journal.operations(run)
+    assert [o.number for o in written][: len(told)] == [int(number) for number in told]
+    assert len(written) - len(told) in (0, 1)  # the last one may be written, and the word of it lost
+    assert {len(o.intent.body["big"]) for o in written if o.intent.body} == {20_000}
 
 
 def test_of_two_processes_that_intend_the_same_exactly_one_does(address: str, reopen: Reopen) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -19,6 +20,8 @@ from reconciler.journal.schema import batches, deliveries
 from reconciler.journal.sqlite import engine_of, open_file
 from tests.clock import FakeClock
 
+from .backends import open_at
+from .programs import heard, started
 from .shipments import ACCOUNT, SEED, shipment
 
 NOBODY = 65534
@@ -184,6 +187,16 @@ def test_a_journal_that_is_held_by_another_process_is_refused_in_the_end(
             journal.intend(shipment("ann"))
         other.rollback()
         journal.intend(shipment("ann"))
+
+
+def test_a_disk_that_is_full_is_told_and_takes_nothing_with_it(sqlite: str) -> None:
+    with started("fill_up", sqlite) as process:
+        written, reason = int(heard(process)), heard(process)
+        assert process.wait() == 0
+    assert re.search("cannot be (read or )?written: the disk .*; without it nothing is sent", reason)
+    with open_at(sqlite) as journal:
+        [run] = journal.runs()
+        assert len(journal.operations(run.number)) == written > 0
 
 
 @contextmanager
