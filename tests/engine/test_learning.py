@@ -12,7 +12,7 @@ from tests.clock import FakeClock
 from tests.engine.test_apply import BIGGER, planned, run_of, shop
 from tests.engine.toys import ToyShop, account, declared
 
-LOUD = {"IsLoud": True, "Battery": {"Kind": "AA", "Count": 2}}
+LOUD: dict[str, Json] = {"IsLoud": True, "Battery": {"Kind": "AA", "Count": 2}}
 
 
 def outcome_of(toys: ToyShop, resource: Declared, clock: FakeClock) -> Outcome:
