@@ -53,8 +53,9 @@ def apply(
             seeds = plan_seeds(session, memory, console, requests) if with_seeds else SeedsPlan()
         console.show_before_asking(plan_text(made, seeds, paint=console.paint, verbose=console.verbose))
         if not yes:
-            _ask(made, seeds, console)
-        report, seeds, sent = _carry_out(session, made, seeds, lock, console, requests)
+            confirm(made, seeds, console)
+        purpose = Purpose("apply", made.fingerprint, tuple(change.digest for change in made.changes))
+        report, seeds, sent = carry_out(session, purpose, made, seeds, lock, console, requests)
         exit = exit_of(report, seeds, sent)
         console.result(
             report_text(report, sent, paint=console.paint), report_document(report, seeds, sent, exit)
@@ -64,7 +65,8 @@ def apply(
     return exit
 
 
-def _ask(plan: Plan, seeds: SeedsPlan, console: Console) -> None:
+def confirm(plan: Plan, seeds: SeedsPlan, console: Console) -> None:
+    """Ask the person at the terminal. Errors: `Refused` without a terminal, or without a yes."""
     if not plan.changes and not seeds.customers:
         return
     if not console.stdin.isatty():
@@ -78,13 +80,18 @@ def _ask(plan: Plan, seeds: SeedsPlan, console: Console) -> None:
 Done = tuple[Report, SeedsPlan, list[Sent]]
 
 
-def _carry_out(
-    session: Session, plan: Plan, seeds: SeedsPlan, lock: Lock, console: Console, requests: RequestCount
+def carry_out(
+    session: Session,
+    purpose: Purpose,
+    plan: Plan,
+    seeds: SeedsPlan,
+    lock: Lock,
+    console: Console,
+    requests: RequestCount,
 ) -> Done:
     """Carry out the plan in a run that holds its accounts; with nothing to be done there is none."""
     if not plan.changes and seeds.is_settled:
-        return apply_plan(plan, _writing(session, plan, NoJournal())), seeds, []
-    purpose = Purpose("apply", plan.fingerprint, tuple(change.digest for change in plan.changes))
+        return apply_plan(plan, writing(session, plan, NoJournal())), seeds, []
     with open_run(session, purpose, lock, console) as run:
         check_account(session)
         done = _changes_then_seeds(session, plan, seeds, run, console, requests)
@@ -96,17 +103,18 @@ def _changes_then_seeds(
     session: Session, plan: Plan, seeds: SeedsPlan, run: OpenRun, console: Console, requests: RequestCount
 ) -> Done:
     """Carry out changes, then seeds. An interrupt ends what is under way and begins nothing more."""
-    writing = _writing(session, plan, run.recorder)
-    with deferred_interrupts(lambda: writing.stop("not begun: interrupted")):
-        report = apply_plan(plan, writing, each=Pool(session.checkmarket.parallelism, console))
+    engine = writing(session, plan, run.recorder)
+    with deferred_interrupts(lambda: engine.stop("not begun: interrupted")):
+        report = apply_plan(plan, engine, each=Pool(session.checkmarket.parallelism, console))
         if not seeds.seeds:
             return report, seeds, []
-        held = lambda seed: _why_held(seed, report, writing)  # noqa: E731
+        held = lambda seed: _why_held(seed, report, engine)  # noqa: E731
         planned, sent = send_seeds(session, run, console, requests, held)
         return report, planned, sent
 
 
-def _writing(session: Session, plan: Plan, journal: Journal) -> Run:
+def writing(session: Session, plan: Plan, journal: Journal) -> Run:
+    """Return what carries out a plan on the target, and writes it down in `journal`."""
     patience = session.checkmarket.patience.total_seconds()
     return Run(plan.account, session.client, session.outside.clock, patience, journal)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from reconciler.commands.console import Console
 from reconciler.commands.memory import Memory
 from reconciler.commands.pool import Pool
 from reconciler.commands.session import Session
 from reconciler.engine.body import Normal
 from reconciler.engine.classify import Account
+from reconciler.engine.declared import Declared
 from reconciler.engine.defaults import learned, stated
 from reconciler.engine.inventory import Inventory, Listing, take_inventory
 from reconciler.engine.limits import SHARE_COUNTS_FROM, Share
@@ -23,12 +26,24 @@ def plan_target(session: Session, memory: Memory, consent: Consent, console: Con
     Errors: `ApiError`; `Refused` and `UsageError` for a prune that would delete what it cannot judge.
     """
     _check_prune(session, consent)
-    resolved = resolve(session.declared, session.client)
+    return plan_declared(session, session.declared, memory, consent, _listing(session, consent), console)
+
+
+def plan_declared(
+    session: Session,
+    declared: Sequence[Declared],
+    memory: Memory,
+    consent: Consent,
+    listing: Listing,
+    console: Console,
+) -> Plan:
+    """Read what is live and return the plan for these resources. Writes nothing. Errors: `ApiError`."""
+    resolved = resolve(declared, session.client)
     inventory = take_inventory(
         session.client,
         session.kind,
         [r.declared for r in resolved if not r.declared.hidden],
-        listing=_listing(session, consent),
+        listing=listing,
         each=Pool(session.checkmarket.parallelism, console),
     )
     scope = Scope(session.target.name, session.account, session.target.guardrails.limits)

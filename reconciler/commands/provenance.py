@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-
-UNKNOWN = "somebody"
 
 # The variables of GitHub, GitLab, Azure Pipelines, Jenkins and of a login, each with the best one first.
 _WHO = (
@@ -23,8 +22,15 @@ _COMMIT = ("GITHUB_SHA", "CI_COMMIT_SHA", "BUILD_SOURCEVERSION", "GIT_COMMIT")
 
 
 def who(environ: Mapping[str, str]) -> str:
-    """Return the login of the person behind a run, as far as the environment tells."""
-    return _first(environ, _WHO) or UNKNOWN
+    """Return the login of the person behind a run: that of CI, of the session, or of the process."""
+    return _first(environ, _WHO) or _owner()
+
+
+def _owner() -> str:
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError):  # a container may run under a number that has no name
+        return "somebody"
 
 
 def ci_run(environ: Mapping[str, str]) -> str:
