@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "checkmarket": {"clock", "config", "engine", "errors", "http", "problems"},
     "journal": {"clock", "errors"},
     "expoints": {"clock", "config", "engine", "errors", "http", "journal", "problems"},
-    "render": {"engine", "errors", "expoints", "problems"},
+    "render": {"engine", "errors", "expoints", "journal", "problems"},
     "sandbox": set(),
     "commands": {
         *(
