@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from reconciler.commands.session import Chosen, Session, state_folder
+from reconciler.journal.mortal import mortal
 from reconciler.journal.opening import Journal, Past, open_journal, read_journal
 
 
@@ -11,9 +15,12 @@ def open_past(chosen: Chosen | Session) -> Past:
     return read_journal(journal_address(chosen), chosen.workspace.folder, chosen.outside.clock)
 
 
-def open_to_write(chosen: Chosen | Session) -> Journal:
+@contextmanager
+def open_to_write(chosen: Chosen | Session) -> Iterator[Journal]:
     """Open the journal to write it; make it where it is not there yet."""
-    return open_journal(journal_address(chosen), chosen.workspace.folder, chosen.outside.clock)
+    address = journal_address(chosen)
+    with open_journal(address, chosen.workspace.folder, chosen.outside.clock) as journal:
+        yield mortal(journal, chosen.outside.crash)
 
 
 def journal_address(chosen: Chosen | Session) -> str:
