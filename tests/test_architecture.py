@@ -28,6 +28,8 @@ MAY_IMPORT = {
     "journal": {"clock", "errors"},
     "expoints": {"clock", "config", "engine", "errors", "http", "journal", "problems"},
     "render": {"engine", "errors", "expoints", "problems"},
+    "planfile": {"config", "engine", "errors", "problems"},
+    "repository": {"errors"},
     "sandbox": set(),
     "commands": {
         *(
@@ -40,8 +42,10 @@ MAY_IMPORT = {
             "http",
             "journal",
             "parallel",
+            "planfile",
             "problems",
             "render",
+            "repository",
             "sandbox",
         ),
     },
@@ -55,7 +59,7 @@ DOORS = {
     "deepdiff": {"engine/diff.py"},
     "flask": {"sandbox/"},
     "httpx": {"http/"},
-    "pydantic": {"config/", "checkmarket/kind.py", "checkmarket/model.py", "expoints/"},
+    "pydantic": {"config/", "checkmarket/kind.py", "checkmarket/model.py", "expoints/", "planfile/"},
     "ruamel": {"config/"},
     "sqlalchemy": {"journal/"},
     "tenacity": {"http/api.py"},

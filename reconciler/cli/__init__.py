@@ -16,6 +16,7 @@ import click
 from reconciler import __version__
 from reconciler.cli.options import EPILOG
 from reconciler.cli.sandbox import sandbox
+from reconciler.cli.schema import schema
 from reconciler.cli.seeds import seeds
 from reconciler.cli.verbs import apply, plan, show, validate
 from reconciler.errors import Exit
@@ -77,5 +78,5 @@ def cli() -> None:
     """Config-as-code for survey operations: declare import configurations in YAML, plan, apply."""
 
 
-for _command in (validate, plan, apply, show, seeds, sandbox):
+for _command in (validate, plan, apply, show, seeds, schema, sandbox):
     cli.add_command(_command)

@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-from reconciler.commands.account import check_account
+from dataclasses import dataclass
+from functools import partial
+
+from reconciler.commands.account import AccountCheck
 from reconciler.commands.console import Console
 from reconciler.commands.interrupts import deferred_interrupts
 from reconciler.commands.outside import Outside
 from reconciler.commands.plan import seeds_exits
-from reconciler.commands.planning import plan_target
+from reconciler.commands.planning import LiveState, read_live
 from reconciler.commands.pool import Pool
 from reconciler.commands.requests import RequestCount
+from reconciler.commands.reviewing import Reviewed, past_plans
 from reconciler.commands.sending import send_seeds
 from reconciler.commands.session import Selection, Session, check_target_is_named, open_session
-from reconciler.commands.tenant import plan_seeds
+from reconciler.commands.since import look_back
+from reconciler.commands.tenant import digests_of, plan_seeds
 from reconciler.engine.apply import Run
 from reconciler.engine.apply import apply as apply_plan
 from reconciler.engine.outcome import Report, Result
 from reconciler.engine.plan import Plan
 from reconciler.engine.planning import Consent
+from reconciler.engine.review import Review
+from reconciler.engine.since import Since
 from reconciler.errors import Exit, Refused
 from reconciler.expoints.planning import SeedsPlan
+from reconciler.expoints.review import reviewed_seeds
 from reconciler.expoints.sending import Sent
 from reconciler.expoints.standing import SeedPlan
 from reconciler.render.json import report_document
 from reconciler.render.seeds import seeds_summary
 from reconciler.render.text import plan_text, problems_text, report_text
 from reconciler.render.values import counted
+
+EVERYTHING = Reviewed()
 
 
 def apply(
@@ -36,26 +46,58 @@ def apply(
     *,
     yes: bool = False,
     with_seeds: bool = True,
+    reviewed: Reviewed = EVERYTHING,
+    since: str | None = None,
 ) -> Exit:
-    """Apply one target; `yes` stands for the answer of a person who is not there."""
+    """Apply one target, of it what was reviewed; `yes`, or a review, is the answer of a person not there."""
+    selection = reviewed.selection(selection)
     check_target_is_named(selection, outside)
     requests = RequestCount()
     with open_session(selection, outside, requests) as session:
+        reviewed.check_accounts(session)
         if session.workspace.warnings:
             console.say(problems_text(session.workspace.warnings))
-        made = plan_target(session, consent, console)
+        live = read_live(session, consent, console)
         seeds = plan_seeds(session, console, requests) if with_seeds else SeedsPlan()
-        console.show_before_asking(plan_text(made, seeds, paint=console.paint, verbose=console.verbose))
-        if not yes:
-            _ask(made, seeds, console)
-        report, seeds, sent = _carry_out(session, made, seeds, console, requests)
+        agreed = _agreed(reviewed, session, live, seeds, consent)
+        before = look_back(since, session, selection, live, consent) if since is not None else None
+        _show(agreed, before, console)
+        if not yes and not reviewed.binds:
+            _ask(agreed.plan, agreed.seeds, console)
+        report, seeds, sent = _carry_out(session, agreed, console, requests)
         exit = exit_of(report, seeds, sent)
         console.result(
-            report_text(report, sent, paint=console.paint), report_document(report, seeds, sent, exit)
+            report_text(report, sent, paint=console.paint),
+            report_document(report, seeds, sent, exit, before),
         )
     if console.verbose:
         console.say(requests.text)
     return exit
+
+
+@dataclass(frozen=True, slots=True)
+class _Agreed:
+    """What is carried out, with all that was not reviewed marked; the review is `None` if all is meant."""
+
+    plan: Plan
+    seeds: SeedsPlan
+    review: Review | None
+
+
+def _agreed(
+    reviewed: Reviewed, session: Session, live: LiveState, seeds: SeedsPlan, consent: Consent
+) -> _Agreed:
+    plan = live.plan(consent)
+    now = [*plan.digests, *(seeds.digests if seeds.account else digests_of(session.seeds, session))]
+    review = reviewed.review(now, past_plans(session))
+    if review is None:
+        return _Agreed(plan, seeds, None)
+    return _Agreed(live.plan(consent, review), reviewed_seeds(seeds, review), review)
+
+
+def _show(agreed: _Agreed, since: Since | None, console: Console) -> None:
+    text = plan_text(agreed.plan, agreed.seeds, since, paint=console.paint, verbose=console.verbose)
+    console.show_before_asking(text)
 
 
 def _ask(plan: Plan, seeds: SeedsPlan, console: Console) -> None:
@@ -70,18 +112,21 @@ def _ask(plan: Plan, seeds: SeedsPlan, console: Console) -> None:
 
 
 def _carry_out(
-    session: Session, plan: Plan, seeds: SeedsPlan, console: Console, requests: RequestCount
+    session: Session, agreed: _Agreed, console: Console, requests: RequestCount
 ) -> tuple[Report, SeedsPlan, list[Sent]]:
     """Carry out changes, then seeds. An interrupt ends what is under way and begins nothing more."""
+    plan, seeds = agreed.plan, agreed.seeds
+    check_account = AccountCheck(session)
     if plan.changes:
-        check_account(session)
+        check_account()
     clock, patience = session.outside.clock, session.checkmarket.patience.total_seconds()
     run = Run(plan.account, session.client, clock, patience)
     with deferred_interrupts(lambda: run.stop("not begun: interrupted")):
         report = apply_plan(plan, run, each=Pool(session.checkmarket.parallelism, console))
         if not seeds.seeds:
             return report, seeds, []
-        planned, sent = send_seeds(session, console, requests, lambda seed: _why_held(seed, report, run))
+        held = partial(_why_held, report=report, run=run)
+        planned, sent = send_seeds(session, console, requests, held, agreed.review, check_account)
         return report, planned, sent
 
 

@@ -2,36 +2,79 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
 from reconciler.commands.console import Console
 from reconciler.commands.pool import Pool
 from reconciler.commands.session import Session
 from reconciler.engine.body import Normal
 from reconciler.engine.classify import Account
+from reconciler.engine.declared import Declared
 from reconciler.engine.defaults import stated
 from reconciler.engine.inventory import Inventory, Listing, take_inventory
-from reconciler.engine.limits import SHARE_COUNTS_FROM, Share
+from reconciler.engine.kind import Json
+from reconciler.engine.limits import NO_LIMITS, SHARE_COUNTS_FROM, Share
 from reconciler.engine.plan import Plan, Scope
 from reconciler.engine.planning import Consent, make_plan
-from reconciler.engine.resolve import resolve
+from reconciler.engine.remembering import Remembering
+from reconciler.engine.resolve import Resolved, resolve
+from reconciler.engine.review import Review
 from reconciler.errors import Refused, UsageError
 
 
+@dataclass(frozen=True)
+class LiveState:
+    """A target as it was read, from which plans are made: of the files as they are, or as they were."""
+
+    scope: Scope
+    account: Account
+    declared: tuple[Resolved, ...]
+    inventory: Inventory
+    listing: Listing
+    reader: Remembering
+
+    def plan(self, consent: Consent, review: Review | None = None) -> Plan:
+        """Return the plan of what the files declare; asks nothing."""
+        return make_plan(self.scope, self.account, self.declared, self.inventory, consent, review)
+
+    def plan_of(self, declared: Sequence[Declared], defaults: Mapping[str, Json], consent: Consent) -> Plan:
+        """Return what other files would do to the same live state, as if no limit were set to them.
+
+        Asks only for what they name and nobody has asked for. Errors: `ApiError`.
+        """
+        resolved = resolve(declared, self.reader)
+        visible = [r.declared for r in resolved if not r.declared.hidden]
+        inventory = take_inventory(self.reader, self.account.kind, visible, listing=self.listing)
+        account = replace(self.account, defaults=stated(defaults))
+        return make_plan(
+            replace(self.scope, limits=NO_LIMITS), account, resolved, inventory, replace(consent, resets=None)
+        )
+
+
 def plan_target(session: Session, consent: Consent, console: Console) -> Plan:
-    """Read what is live and return the plan. Writes nothing.
+    """Read what is live and return the plan. Writes nothing. Errors as in `read_live`."""
+    return read_live(session, consent, console).plan(consent)
+
+
+def read_live(session: Session, consent: Consent, console: Console) -> LiveState:
+    """Read what is live, as far as the plan needs it. Writes nothing.
 
     Errors: `ApiError`; `Refused` and `UsageError` for a prune that would delete what it cannot judge.
     """
     _check_prune(session, consent)
-    resolved = resolve(session.declared, session.client)
+    reader = Remembering(session.client)
+    resolved = resolve(session.declared, reader)
+    listing = _listing(session, consent)
     inventory = take_inventory(
-        session.client,
+        reader,
         session.kind,
         [r.declared for r in resolved if not r.declared.hidden],
-        listing=_listing(session, consent),
+        listing=listing,
         each=Pool(session.checkmarket.parallelism, console),
     )
     scope = Scope(session.target.name, session.account, session.target.guardrails.limits)
-    return make_plan(scope, account_of(session, inventory), resolved, inventory, consent)
+    return LiveState(scope, account_of(session, inventory), resolved, inventory, listing, reader)
 
 
 def account_of(session: Session, inventory: Inventory) -> Account:

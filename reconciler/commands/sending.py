@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from reconciler.commands.console import Console
 from reconciler.commands.session import OnRequest, Session
 from reconciler.commands.tenant import Tenant, open_ledger, open_tenant
+from reconciler.engine.review import Review
 from reconciler.errors import Exit, ReconcilerError
 from reconciler.expoints.planning import SeedsPlan
+from reconciler.expoints.review import reviewed_seeds
 from reconciler.expoints.sending import Sender, Sent, delivery_of
 from reconciler.expoints.standing import SeedPlan, Standee, State
 from reconciler.journal.ledger import Ledger, Standing
@@ -18,14 +20,23 @@ Held = Callable[[SeedPlan], str]
 
 
 def send_seeds(
-    session: Session, console: Console, on_request: OnRequest, held: Held
+    session: Session,
+    console: Console,
+    on_request: OnRequest,
+    held: Held,
+    review: Review | None,
+    check_account: Callable[[], None],
 ) -> tuple[SeedsPlan, list[Sent]]:
-    """Send every seed of the target that is due; return the plan by which it was done, and how each ended.
+    """Send every seed of the target that is due and reviewed; return the plan that it went by, and the ends.
 
-    The plan is made anew with the journal open, so that what another run did meanwhile counts.
+    The plan is made anew with the journal open, so that what another run did meanwhile counts. Errors:
+    `Refused` if `check_account` finds the wrong account; nothing was sent then.
     """
     with open_tenant(session, console, on_request) as tenant, open_ledger(session) as ledger:
         plan = tenant.plan(ledger)
+        plan = reviewed_seeds(plan, review) if review else plan
+        if plan.sending:
+            check_account()
         return plan, list(_ends(tenant, ledger, plan, held))
 
 
@@ -43,7 +54,7 @@ def _ends(tenant: Tenant, ledger: Ledger, plan: SeedsPlan, held: Held) -> Iterat
             reason = reason or ("the tenant takes nothing further" if end.stops else "")
             yield end
         elif seed.blocks and seed.due:
-            yield Sent(seed.seed.key, notes=tuple(b.message for b in seed.blocks), exit=Exit.REFUSED)
+            yield Sent(seed.seed.key, notes=tuple(b.message for b in seed.blocks), exit=seed.blocked_exit)
 
 
 def write_down_settled(ledger: Ledger, plan: SeedsPlan) -> None:

@@ -56,7 +56,11 @@ class Tenant:
             {new: old for old, new in self.session.workspace.moved.items()},
         )
         plan = planner.plan(self.session.seeds)
-        return replace(plan, seeds=tuple(self._with_times(seed) for seed in plan.seeds))
+        seeds = tuple(self._with_times(self._with_digest(seed)) for seed in plan.seeds)
+        return replace(plan, seeds=seeds, account=self.account)
+
+    def _with_digest(self, plan: SeedPlan) -> SeedPlan:
+        return replace(plan, digest=plan.seed.digest_on(self.session.target.name, self.account))
 
     def _with_times(self, plan: SeedPlan) -> SeedPlan:
         """Return the plan of a seed that is to be sent with what its dates and times mean now."""
@@ -102,6 +106,19 @@ def expoints_of(session: Session) -> Expoints:
     return session.target.expoints
 
 
+def tenant_name(session: Session) -> str:
+    """Return the name of the target's tenant, under which the journal knows it and reviews bind to it."""
+    url = expoints_of(session).url
+    return f"sandbox:{session.target.name}" if url == SANDBOX else urlsplit(url).netloc
+
+
+def digests_of(seeds: Sequence[Seed], session: Session) -> list[str]:
+    """Return what binds reviews to these seeds on the open target; asks nothing. None without a tenant."""
+    if session.target.expoints is None:
+        return []
+    return [seed.digest_on(session.target.name, tenant_name(session)) for seed in seeds]
+
+
 @contextmanager
 def open_tenant(session: Session, console: Console, on_request: OnRequest) -> Iterator[Tenant]:
     """Open the tenant of an open target; its connections close with the block."""
@@ -117,8 +134,7 @@ def open_tenant(session: Session, console: Console, on_request: OnRequest) -> It
         trusted_hosts=outside.environ.get("RECONCILER_TRUSTED_HOSTS", ""),
         on_request=on_request,
     ) as client:
-        account = f"sandbox:{session.target.name}" if in_process else urlsplit(settings.url).netloc
-        yield Tenant(session, client, account, Pool(bounds.parallelism, console))
+        yield Tenant(session, client, tenant_name(session), Pool(bounds.parallelism, console))
 
 
 def _login(settings: Expoints, session: Session) -> Secret | ClientLogin:

@@ -29,3 +29,6 @@ class Limits:
     resets: int | None = 0
     deletes: int | None = 0
     updates: int | Share | None = Share(30)
+
+
+NO_LIMITS = Limits(None, None, None)

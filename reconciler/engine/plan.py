@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -11,6 +12,10 @@ from reconciler.engine.declared import Declared
 from reconciler.engine.digest import digest_of
 from reconciler.engine.inventory import Live
 from reconciler.engine.limits import Limits
+from reconciler.errors import Exit
+
+UNREVIEWED = "unreviewed"
+"""The code of what nobody has reviewed as it is now."""
 
 
 class Action(StrEnum):
@@ -37,6 +42,11 @@ class Block:
     code: str
     message: str
     paths: tuple[str, ...] = ()
+
+    @property
+    def exit(self) -> Exit:
+        """What a run says that leaves something out for this reason."""
+        return Exit.STALE if self.code == UNREVIEWED else Exit.REFUSED
 
 
 @dataclass(frozen=True)
@@ -96,6 +106,16 @@ class Blocked:
     blocks: tuple[Block, ...]
     change: Change | None = None
 
+    @property
+    def is_unreviewed(self) -> bool:
+        """Whether nothing but a missing review keeps it back."""
+        return all(block.code == UNREVIEWED for block in self.blocks)
+
+    @property
+    def exit(self) -> Exit:
+        """What a run says that leaves it alone."""
+        return Exit.gravest(block.exit for block in self.blocks)
+
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
@@ -120,9 +140,9 @@ class Plan:
     unmanaged: tuple[Live, ...] = ()
 
     @property
-    def fingerprint(self) -> str:
-        """One value for all changes that apply would carry out, whatever their order."""
-        return digest_of(sorted(change.digest for change in self.changes))
+    def digests(self) -> tuple[str, ...]:
+        """The digest of every change that apply would carry out."""
+        return tuple(change.digest for change in self.changes)
 
     def count(self, action: Action) -> int:
         """Return how many changes of that action apply would carry out."""
@@ -132,3 +152,8 @@ class Plan:
     def resets(self) -> int:
         """How many fields the updates that apply would carry out put back to their default."""
         return sum(len(change.resets) for change in self.changes)
+
+
+def fingerprint_of(digests: Iterable[str]) -> str:
+    """Return one value for all that apply would do, whatever its order: changes and seeds."""
+    return digest_of(sorted(digests))

@@ -1,0 +1,77 @@
+"""What a person has reviewed, by a plan file or on the command line, and what it is held against."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.commands.outside import Outside
+from reconciler.commands.session import Selection, Session
+from reconciler.commands.tenant import tenant_name
+from reconciler.engine.review import PastPlans, Review, digests_meant, no_past_plans
+from reconciler.errors import Refused
+
+if TYPE_CHECKING:
+    from reconciler.planfile.reading import PlanFile
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """What is said to be reviewed: a plan file, or digests and fingerprints; without either, everything."""
+
+    named: frozenset[str] = frozenset()
+    file: PlanFile | None = None
+
+    @property
+    def binds(self) -> bool:
+        """Whether only what was reviewed may be carried out; it stands for the answer of a person then."""
+        return bool(self.named or self.file)
+
+    def selection(self, selection: Selection) -> Selection:
+        """Return the selection with the target of the file. Errors: `Refused` where another one is named."""
+        if self.file is None:
+            return selection
+        if selection.target not in (None, self.file.target):
+            raise Refused(
+                f"{self.file.name} is a plan for target {self.file.target}, and target {selection.target} is "
+                "named: plan for that one, or leave --target out"
+            )
+        return replace(selection, target=self.file.target)
+
+    def check_accounts(self, session: Session) -> None:
+        """Check that a plan file was made for the accounts of the open target. Errors: `Refused`."""
+        if self.file is None:
+            return
+        pairs = [("account", self.file.account, session.account)]
+        if self.file.tenant is not None and session.seeds:
+            pairs.append(("tenant", self.file.tenant, tenant_name(session)))
+        for what, planned, here in pairs:
+            if planned != here:
+                raise Refused(
+                    f"{self.file.name} is a plan for {what} {planned}, and target {session.target.name} is "
+                    f"{here} now: plan again, and review that"
+                )
+
+    def review(self, now: Collection[str], past: PastPlans) -> Review | None:
+        """Return what it covers, where `now` are the digests of the plan that is made now; `None` for all."""
+        if self.file is not None:
+            return self.file.review
+        return Review(digests_meant(self.named, now, past)) if self.named else None
+
+
+def read_reviewed(path: Path | None, named: Collection[str], outside: Outside) -> Reviewed:
+    """Return what was reviewed, by a plan file or by its fingerprints. Errors as in `read_plan`."""
+    if path is None:
+        return Reviewed(frozenset(named))
+    # Imported here: most runs have no plan file.
+    from reconciler.planfile.reading import read_plan
+
+    return Reviewed(file=read_plan(outside.folder / path))
+
+
+def past_plans(session: Session) -> PastPlans:
+    """Return what knows the plans of earlier runs on the account."""
+    del session
+    return no_past_plans
