@@ -16,7 +16,7 @@ from reconciler.commands.requests import RequestCount
 from reconciler.commands.reviewing import Reviewed, past_plans
 from reconciler.commands.sending import send_seeds
 from reconciler.commands.session import Selection, Session, check_target_is_named, open_session
-from reconciler.commands.since import look_back
+from reconciler.commands.since import files_since
 from reconciler.commands.tenant import digests_of, plan_seeds
 from reconciler.engine.apply import Run
 from reconciler.engine.apply import apply as apply_plan
@@ -57,10 +57,11 @@ def apply(
         reviewed.check_accounts(session)
         if session.workspace.warnings:
             console.say(problems_text(session.workspace.warnings))
+        past = files_since(since, session) if since is not None else None
         live = read_live(session, consent, console)
         seeds = plan_seeds(session, console, requests) if with_seeds else SeedsPlan()
         agreed = _agreed(reviewed, session, live, seeds, consent)
-        before = look_back(since, session, selection, live, consent) if since is not None else None
+        before = past.against(live, selection, consent) if past else None
         _show(agreed, before, console)
         if not yes and not reviewed.binds:
             _ask(agreed.plan, agreed.seeds, console)

@@ -10,7 +10,7 @@ from reconciler.commands.outside import Outside
 from reconciler.commands.planning import read_live
 from reconciler.commands.requests import RequestCount
 from reconciler.commands.session import Selection, open_session
-from reconciler.commands.since import look_back
+from reconciler.commands.since import files_since
 from reconciler.commands.tenant import plan_seeds
 from reconciler.config.wording import visible
 from reconciler.engine.plan import Plan
@@ -44,9 +44,10 @@ def plan(
     with open_session(selection, outside, requests) as session:
         if session.workspace.warnings:
             console.say(problems_text(session.workspace.warnings))
+        past = files_since(since, session) if since is not None else None
         live = read_live(session, consent, console)
         made, seeds = live.plan(consent), plan_seeds(session, console, requests)
-        before = look_back(since, session, selection, live, consent) if since is not None else None
+        before = past.against(live, selection, consent) if past else None
         document = plan_document(made, seeds, session.workspace.warnings, before)
         if file:
             write_plan(file, json_text(document))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from reconciler.commands.planning import LiveState
 from reconciler.commands.session import SECTIONS, SEED_SECTIONS, Selection, Session, chosen_keys
 from reconciler.commands.tenant import digests_of
@@ -14,25 +16,46 @@ from reconciler.expoints.seed import Seed
 from reconciler.repository import NotThere, Repository, UnsafeTree, repository_of
 
 
-def look_back(ref: str, session: Session, selection: Selection, live: LiveState, consent: Consent) -> Since:
-    """Return what the files as they stood at `ref` would have done to the live state that was read.
+@dataclass(frozen=True)
+class Past:
+    """The files of an open target as they stood at a commit; without a workspace the note says why not."""
 
-    Where those files cannot be used, nothing was there before, and the note says so. Errors: `UsageError`
-    without git, a repository or such a commit; `ApiError` for what only the old files name.
+    session: Session
+    ref: str
+    commit: str
+    workspace: Workspace[Seed] | None = None
+    note: str = ""
+
+    def against(self, live: LiveState, selection: Selection, consent: Consent) -> Since:
+        """Return what those files would have done to the live state. Errors: `ApiError`.
+
+        Asks the API only for what they name and nobody has asked for.
+        """
+        if self.workspace is None:
+            return Since(self.ref, self.commit, note=f"{self.note}, {_ALL_CAUSED}")
+        name = self.session.target.name
+        if name not in self.workspace.targets:
+            return Since(self.ref, self.commit, note=f"{self.ref} has no target {name}, {_ALL_CAUSED}")
+        declared = chosen_keys(self.workspace.declared[name], selection)
+        plan = live.plan_of(declared, self.workspace.targets[name].defaults, consent)
+        seeds = chosen_keys(self.workspace.seeds[name], selection)
+        return Since.of(self.ref, self.commit, plan, digests_of(seeds, self.session))
+
+
+_ALL_CAUSED = "so that everything counts as caused by the change since"
+
+
+def files_since(ref: str, session: Session) -> Past:
+    """Return the files as they stood at `ref`; where they cannot be used, why. Asks no API.
+
+    Errors: `UsageError` without git, without a repository, or where it knows no such commit.
     """
     repository = repository_of(session.workspace.folder, session.outside.environ)
     commit = repository.commit(ref)
     try:
-        before = _workspace_at(repository, commit)
+        return Past(session, ref, commit, _workspace_at(repository, commit))
     except (FilesInvalid, UsageError, NotThere, UnsafeTree) as error:
-        return Since(ref, commit, note=_note(ref, error))
-    target = before.targets.get(session.target.name)
-    if target is None:
-        return Since(ref, commit, note=_all_caused(f"{ref} has no target {session.target.name}"))
-    declared = chosen_keys(before.declared[target.name], selection)
-    plan = live.plan_of(declared, target.defaults, consent)
-    seeds = chosen_keys(before.seeds[target.name], selection)
-    return Since.of(ref, commit, plan, digests_of(seeds, session))
+        return Past(session, ref, commit, note=_why_unusable(ref, error))
 
 
 def _workspace_at(repository: Repository, commit: str) -> Workspace[Seed]:
@@ -40,14 +63,10 @@ def _workspace_at(repository: Repository, commit: str) -> Workspace[Seed]:
         return load(folder, SECTIONS, folder.parent, SEED_SECTIONS)
 
 
-def _note(ref: str, error: Exception) -> str:
+def _why_unusable(ref: str, error: Exception) -> str:
     if isinstance(error, FilesInvalid):
         first = error.problems[0]
-        return _all_caused(f"the files of {ref} are invalid ({first.place}: {first.message})")
+        return f"the files of {ref} are invalid ({first.place}: {first.message})"
     if isinstance(error, NotThere):
-        return _all_caused(f"the workspace is not there at {ref}")
-    return _all_caused(f"the files of {ref} cannot be read ({error})")
-
-
-def _all_caused(why: str) -> str:
-    return f"{why}, so that everything counts as caused by the change since"
+        return f"the workspace is not there at {ref}"
+    return f"the files of {ref} cannot be read ({error})"

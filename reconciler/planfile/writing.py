@@ -14,11 +14,14 @@ from reconciler.planfile.reading import LARGEST_FILE
 
 def check_place(path: Path) -> None:
     """Check that a plan can be written to `path`, before work is done. Errors: `UsageError`."""
-    name = visible(str(path), longest=4096)
     if not path.parent.is_dir():
-        raise UsageError(f"there is no folder {visible(str(path.parent), longest=4096)} to write a plan into")
-    if path.exists() and not path.is_file():
-        raise UsageError(f"{name} is not a file that a plan can be written to")
+        raise UsageError(f"there is no folder {_shown(path.parent)} to write a plan into")
+    try:
+        taken = path.exists() and not path.is_file()
+    except OSError as error:
+        raise UsageError(f"{_shown(path)} cannot be written: {error.strerror}") from error
+    if taken:
+        raise UsageError(f"{_shown(path)} is not a file that a plan can be written to")
 
 
 def write_plan(path: Path, text: str) -> None:
@@ -27,7 +30,6 @@ def write_plan(path: Path, text: str) -> None:
     Errors: `UsageError` if it cannot be written, or is too large to be read again.
     """
     check_place(path)
-    name = visible(str(path), longest=4096)
     # What UTF-8 cannot hold becomes the escape that JSON has for it.
     content = f"{text}\n".encode("utf-8", "backslashreplace")
     if len(content) > LARGEST_FILE:
@@ -35,7 +37,11 @@ def write_plan(path: Path, text: str) -> None:
     try:
         _replace(path, content)
     except OSError as error:
-        raise UsageError(f"{name} cannot be written: {error.strerror or error}") from error
+        raise UsageError(f"{_shown(path)} cannot be written: {error.strerror or error}") from error
+
+
+def _shown(path: Path) -> str:
+    return visible(str(path), longest=4096)
 
 
 def _replace(path: Path, content: bytes) -> None:
