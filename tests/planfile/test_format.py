@@ -31,7 +31,9 @@ OPEN = SETTINGS + "    limits: {resets: null, deletes: null, updates: null}\n"
 def world(tmp_path: Path) -> SeedWorld:
     made = SeedWorld(tmp_path)
     twin = {"Name": "Twin", "IsReusable": True}
-    configs = {id: stored_config(body) for id, body in {1: WELCOME, 2: twin, 3: twin}.items()}
+    configs: dict[int | str, Any] = {
+        id: stored_config(body) for id, body in {1: WELCOME, 2: twin, 3: twin}.items()
+    }
     made.state = State(":memory:", {**STARTING_POINT, CONFIGS: configs})
     return made
 
