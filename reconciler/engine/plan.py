@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 
+from reconciler.engine.body import lenient
 from reconciler.engine.classify import Account, FieldClass, FieldView
 from reconciler.engine.declared import Declared
 from reconciler.engine.digest import digest_of
@@ -91,10 +92,19 @@ class Change:
 
         Resets count by the value that they overwrite, not by what is expected after them.
         """
-        fields = [
-            [view.path, view.cls, view.before, None if view.cls is FieldClass.RESET else view.after]
-            for view in self.differing
-        ]
+        return self._digest_over(self.differing)
+
+    @cached_property
+    def lenient_digest(self) -> str:
+        """The digest that it had while the account had shown no explicit false or 0, and they were nothing.
+
+        It is `digest` where nothing else is done. The body that is sent is the same one.
+        """
+        views = [replace(v, before=lenient(v.before), after=lenient(v.after)) for v in self.differing]
+        return self._digest_over([v for v in views if v.before != v.after] or self.differing)
+
+    def _digest_over(self, views: Sequence[FieldView]) -> str:
+        fields = [[v.path, v.cls, v.before, None if v.cls is FieldClass.RESET else v.after] for v in views]
         return digest_of([self.scope.target, self.scope.account, self.key, self.action, self.id, fields])
 
 

@@ -21,11 +21,18 @@ def no_past_plans(fingerprint: str) -> Collection[str]:
 class Review:
     """The digests of all changes and seeds that were reviewed.
 
-    `keys` are what the reviewed plan named, as far as known: they choose words, and allow nothing.
+    `keys` are what the reviewed plan named, as far as known: they choose words, and allow nothing. `lenient`
+    says that false and 0 were nothing when it was made: a run may end half-way with an answer that shows
+    one, and what is left of its plan is still what was reviewed.
     """
 
     digests: frozenset[str]
     keys: frozenset[str] = frozenset()
+    lenient: bool = False
+
+    def covers(self, change: Change) -> bool:
+        """Tell whether exactly this change was reviewed."""
+        return change.digest in self.digests or (self.lenient and change.lenient_digest in self.digests)
 
     def block(self, key: str) -> Block:
         """Return why what is called `key` is not carried out: nobody has reviewed it as it is now."""
@@ -35,7 +42,7 @@ class Review:
 
     def judged(self, change: Change) -> Change | Blocked:
         """Return the change if exactly it was reviewed, else why it is left alone."""
-        if change.digest in self.digests:
+        if self.covers(change):
             return change
         return Blocked(change.key, (self.block(change.key),), change)
 

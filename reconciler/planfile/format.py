@@ -175,6 +175,9 @@ class PlanDocument(_Part):
     target: str
     account: str
     tenant: Annotated[str | None, Field(description="The tenant of the seeds; null where there are none.")]
+    explicit_empties: Annotated[
+        bool, Field(description="Whether the account had shown a false or 0, so that these are not nothing.")
+    ]
     limits: LimitsPart
     fingerprint: Digest
     summary: SummaryPart

@@ -48,7 +48,7 @@ def read_plan(path: Path) -> PlanFile:
         raise Refused(
             f"{name} was changed after it was made: its fingerprint does not fit its digests; {_HINT}"
         )
-    review = Review(document.digests, document.keys)
+    review = Review(document.digests, document.keys, lenient=not document.explicit_empties)
     return PlanFile(name, document.target, document.account, document.tenant, review)
 
 

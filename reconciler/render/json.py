@@ -37,6 +37,7 @@ def plan_document(
         "target": plan.scope.target,
         "account": plan.scope.account,
         "tenant": seeds.account or None,
+        "explicit_empties": plan.account.normal.explicit_empties,
         "limits": _limits(plan.scope.limits),
         "fingerprint": fingerprint_of([*plan.digests, *seeds.digests]),
         "summary": plan_summary(plan, seeds),

@@ -37,10 +37,13 @@ def planned(
     found: Sequence[Live],
     review: Review | None = None,
     limits: Limits = ANYTHING,
+    *,
+    strict: bool = False,
 ) -> Plan:
     inventory = Inventory({item.id: item for item in found})
     scope = Scope("shop", "shop.example", limits)
-    return make_plan(scope, account(), [Resolved(d) for d in wanted], inventory, Consent(), review)
+    of = account(explicit_empties=strict)
+    return make_plan(scope, of, [Resolved(d) for d in wanted], inventory, Consent(), review)
 
 
 def review_of(plan: Plan, *keys: str) -> Review:
@@ -164,3 +167,28 @@ def test_a_review_of_one_account_is_none_of_another() -> None:
     plan = planned(robots(1), lives(1))
     elsewhere = tuple(replace(c, scope=replace(c.scope, account="other.example")) for c in plan.changes)
     assert reviewed(replace(plan, changes=elsewhere), review_of(plan)).changes == ()
+
+
+QUIET = [declared("toys.robot-1", {"name": "Robot 1", "size": 7, "is_loud": False}, id=1)]
+LOUD = [live({"Name": "Robot 1", "Size": 5, "IsLoud": True}, id=1)]
+
+
+@pytest.mark.parametrize("found", [lives(1), LOUD])
+@pytest.mark.parametrize("wanted", [QUIET, [declared("toys.robot-1", {}, id=1, absent=True)]])
+def test_what_was_reviewed_stays_so_when_the_account_shows_its_first_false(
+    wanted: list[Declared], found: list[Live]
+) -> None:
+    before = planned(wanted, found)
+    now = planned(wanted, found, strict=True)
+    assert keys(reviewed(now, replace(review_of(before), lenient=True))) == ["toys.robot-1"]
+
+
+def test_where_false_is_not_nothing_a_review_without_it_is_none_with_it() -> None:
+    before = planned(robots(1), lives(1), strict=True)
+    assert planned(QUIET, lives(1), review_of(before), strict=True).changes == ()
+
+
+def test_a_change_of_nothing_but_a_false_is_not_covered_by_a_review_of_nothing() -> None:
+    quiet = [declared("toys.robot-1", {"name": "Robot 1", "is_loud": False}, id=1)]
+    review = Review(frozenset(), lenient=True)
+    assert planned(quiet, [live({"Name": "Robot 1"}, id=1)], review, strict=True).changes == ()

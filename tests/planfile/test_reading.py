@@ -54,6 +54,7 @@ PLAN: dict[str, Any] = {
     "target": "production",
     "account": "api.example#0a1b2c3d",
     "tenant": "acme.example",
+    "explicit_empties": True,
     "limits": {"resets": 0, "deletes": None, "updates": "30%"},
     "fingerprint": fingerprint_of([ONE, TWO]),
     "summary": {
