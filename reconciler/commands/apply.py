@@ -13,7 +13,7 @@ from reconciler.commands.plan import seeds_exits
 from reconciler.commands.planning import LiveState, read_live
 from reconciler.commands.pool import Pool
 from reconciler.commands.requests import RequestCount
-from reconciler.commands.reviewing import Reviewed, past_plans
+from reconciler.commands.reviewing import Reviewed, gone_text, past_plans
 from reconciler.commands.sending import send_seeds
 from reconciler.commands.session import Selection, Session, check_target_is_named, open_session
 from reconciler.commands.since import files_since
@@ -82,23 +82,29 @@ class _Agreed:
 
     plan: Plan
     seeds: SeedsPlan
-    review: Review | None
+    review: Review | None = None
+    gone: str = ""
+    """What was reviewed and is not to be done any more, as a sentence."""
 
 
 def _agreed(
     reviewed: Reviewed, session: Session, live: LiveState, seeds: SeedsPlan, consent: Consent
 ) -> _Agreed:
-    plan = live.plan(consent)
-    now = [*plan.digests, *(seeds.digests if seeds.account else digests_of(session.seeds, session))]
+    plan, declared = live.plan(consent), digests_of(session.seeds, session)
+    # Seeds that are left out of a run are part of its plan all the same.
+    now = [*plan.digests, *(seeds.digests if seeds.account else declared)]
     review = reviewed.review(now, past_plans(session))
     if review is None:
-        return _Agreed(plan, seeds, None)
-    return _Agreed(live.plan(consent, review), reviewed_seeds(seeds, review), review)
+        return _Agreed(plan, seeds)
+    left = live.plan(consent, review)
+    return _Agreed(left, reviewed_seeds(seeds, review), review, gone_text(review, left, declared))
 
 
 def _show(agreed: _Agreed, since: Since | None, console: Console) -> None:
     text = plan_text(agreed.plan, agreed.seeds, since, paint=console.paint, verbose=console.verbose)
     console.show_before_asking(text)
+    if agreed.gone:
+        console.say(agreed.gone)
 
 
 def _ask(plan: Plan, seeds: SeedsPlan, console: Console) -> None:

@@ -14,7 +14,7 @@ from reconciler.engine.declared import Declared
 from reconciler.engine.defaults import stated
 from reconciler.engine.inventory import Inventory, Listing, take_inventory
 from reconciler.engine.kind import Json
-from reconciler.engine.limits import NO_LIMITS, SHARE_COUNTS_FROM, Share
+from reconciler.engine.limits import SHARE_COUNTS_FROM, Share
 from reconciler.engine.plan import Plan, Scope
 from reconciler.engine.planning import Consent, make_plan
 from reconciler.engine.remembering import Remembering
@@ -39,7 +39,7 @@ class LiveState:
         return make_plan(self.scope, self.account, self.declared, self.inventory, consent, review)
 
     def plan_of(self, declared: Sequence[Declared], defaults: Mapping[str, Json], consent: Consent) -> Plan:
-        """Return what other files would do to the same live state, as if no limit were set to them.
+        """Return what other files would do to the same live state, under the same guardrails.
 
         Asks only for what they name and nobody has asked for. Errors: `ApiError`.
         """
@@ -47,9 +47,7 @@ class LiveState:
         visible = [r.declared for r in resolved if not r.declared.hidden]
         inventory = take_inventory(self.reader, self.account.kind, visible, listing=self.listing)
         account = replace(self.account, defaults=stated(defaults))
-        return make_plan(
-            replace(self.scope, limits=NO_LIMITS), account, resolved, inventory, replace(consent, resets=None)
-        )
+        return make_plan(self.scope, account, resolved, inventory, consent)
 
 
 def plan_target(session: Session, consent: Consent, console: Console) -> Plan:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from reconciler.commands.outside import Outside
 from reconciler.commands.session import Selection, Session
 from reconciler.commands.tenant import tenant_name
+from reconciler.config.wording import visible
+from reconciler.engine.plan import Plan
 from reconciler.engine.review import PastPlans, Review, digests_meant, no_past_plans
 from reconciler.errors import Refused
 
@@ -59,6 +61,16 @@ class Reviewed:
         if self.file is not None:
             return self.file.review
         return Review(digests_meant(self.named, now, past)) if self.named else None
+
+
+def gone_text(review: Review, plan: Plan, seeds: Collection[str]) -> str:
+    """Return what was reviewed and is not to be done any more, by the digests of the declared seeds too."""
+    gone = review.gone(plan, seeds)
+    if not gone:
+        return ""
+    pruned = any(":" in key for key in gone) and not any(c.declared is None for c in plan.changes)
+    hint = "; what --prune deletes needs that flag again" if pruned else ""
+    return f"Reviewed, and done already or no longer wanted: {', '.join(map(visible, gone))}{hint}."
 
 
 def read_reviewed(path: Path | None, named: Collection[str], outside: Outside) -> Reviewed:

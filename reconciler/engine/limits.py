@@ -29,6 +29,3 @@ class Limits:
     resets: int | None = 0
     deletes: int | None = 0
     updates: int | Share | None = Share(30)
-
-
-NO_LIMITS = Limits(None, None, None)

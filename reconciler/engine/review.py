@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from reconciler.engine.plan import UNREVIEWED, Block, Blocked, Change, Plan, fingerprint_of
 
@@ -21,22 +21,31 @@ def no_past_plans(fingerprint: str) -> Collection[str]:
 class Review:
     """The digests of all changes and seeds that were reviewed.
 
-    `keys` are what the reviewed plan named, as far as known: they choose words, and allow nothing. `lenient`
+    `names` are the keys behind them, as far as known: they choose words, and allow nothing. `lenient`
     says that false and 0 were nothing when it was made: a run may end half-way with an answer that shows
     one, and what is left of its plan is still what was reviewed.
     """
 
     digests: frozenset[str]
-    keys: frozenset[str] = frozenset()
+    names: Mapping[str, str] = field(default_factory=dict)
     lenient: bool = False
 
     def covers(self, change: Change) -> bool:
         """Tell whether exactly this change was reviewed."""
         return change.digest in self.digests or (self.lenient and change.lenient_digest in self.digests)
 
+    def gone(self, plan: Plan, seeds: Collection[str]) -> tuple[str, ...]:
+        """Return what was reviewed and is neither in the plan, blocked or not, nor among the seeds' digests.
+
+        Each under its key, or under the beginning of its digest where that is not known.
+        """
+        found = [*plan.changes, *(blocked.change for blocked in plan.blocked if blocked.change)]
+        left = self.digests - {c.digest for c in found} - {c.lenient_digest for c in found} - {*seeds}
+        return tuple(sorted(self.names.get(digest, f"{digest[:12]}…") for digest in left))
+
     def block(self, key: str) -> Block:
         """Return why what is called `key` is not carried out: nobody has reviewed it as it is now."""
-        known = key in self.keys
+        known = key in self.names.values()
         what = "is no longer what was reviewed" if known else "is not part of what was reviewed"
         return Block(UNREVIEWED, f"it {what}; plan again, and review that")
 

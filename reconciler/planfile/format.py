@@ -191,15 +191,10 @@ class PlanDocument(_Part):
     problems: list[ProblemPart]
 
     @property
-    def digests(self) -> frozenset[str]:
-        """The digest of all that this plan would do."""
-        seeds = (seed.digest for seed in self.seeds if not seed.reasons)
-        return frozenset([*(change.digest for change in self.changes), *seeds])
-
-    @property
-    def keys(self) -> frozenset[str]:
-        """The key of all that this plan would do."""
-        return frozenset([*(change.key for change in self.changes), *(seed.key for seed in self.seeds)])
+    def names(self) -> dict[str, str]:
+        """The digest of all that this plan would do, and the key of each."""
+        seeds = {seed.digest: seed.key for seed in self.seeds if not seed.reasons}
+        return {**{change.digest: change.key for change in self.changes}, **seeds}
 
 
 class ResultsPart(_Part):

@@ -44,11 +44,12 @@ def read_plan(path: Path) -> PlanFile:
     """
     name = visible(str(path), longest=4096)
     document = _held_to_the_format(_parsed(_content(path, name), name), name)
-    if document.fingerprint != fingerprint_of(document.digests):
+    if document.fingerprint != fingerprint_of(document.names):
         raise Refused(
             f"{name} was changed after it was made: its fingerprint does not fit its digests; {_HINT}"
         )
-    review = Review(document.digests, document.keys, lenient=not document.explicit_empties)
+    names = document.names
+    review = Review(frozenset(names), names, lenient=not document.explicit_empties)
     return PlanFile(name, document.target, document.account, document.tenant, review)
 
 

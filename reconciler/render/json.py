@@ -93,15 +93,18 @@ def _change(kind: Kind, change: Change, since: Since | None) -> Document:
 
 
 def _carried(kind: Kind, change: Change) -> Iterator[Document]:
-    """Yield the live members that the model does not know; a deletion carries nothing."""
+    """Yield the live members that the model does not know; a deletion carries nothing.
+
+    What they hold is left out: it is not touched, and may be anything, which a plan file must not hold.
+    """
     if change.live is None or change.action is not Action.UPDATE:
         return
-    for member, value in unknown_members(kind, change.live.body):
+    for member, _ in unknown_members(kind, change.live.body):
         yield {
             "path": ".".join(member),
             "class": FieldClass.CARRIED.value,
-            "before": value,
-            "after": value,
+            "before": None,
+            "after": None,
             "differs": False,
             "default_source": None,
             "level": None,

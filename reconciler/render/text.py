@@ -13,7 +13,7 @@ from reconciler.engine.inventory import Live
 from reconciler.engine.kind import Field, Kind
 from reconciler.engine.limits import SHARE_COUNTS_FROM, Share
 from reconciler.engine.outcome import Outcome, Report, Result
-from reconciler.engine.plan import Action, Blocked, Change, Plan, Scope, Unchanged
+from reconciler.engine.plan import Action, Blocked, Change, Plan, Scope, Unchanged, fingerprint_of
 from reconciler.engine.since import Since
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.sending import Sent
@@ -41,6 +41,7 @@ def plan_text(
     """
     blocks = [
         header_text(plan.scope),
+        paint.faint(f"Fingerprint {fingerprint_of([*plan.digests, *seeds.digests])}") if verbose else "",
         *(_differences(plan, paint) if since is None else _groups(plan, seeds, since, paint)),
         _unchanged(plan.unchanged, verbose=verbose),
         _unmanaged(plan.unmanaged),

@@ -9,13 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.commands.apply import apply
+from reconciler.commands.plan import plan
+from reconciler.commands.reviewing import read_reviewed
 from reconciler.commands.session import Selection
 from reconciler.engine.planning import Consent
 from reconciler.errors import Exit, Refused, UsageError
-from reconciler.sandbox import Fault
+from reconciler.sandbox import Fault, Variants
 from reconciler.sandbox.seeding import CONFIGS, stored_config
 from tests.commands.reviews import FILE, RESETS, applied, declare, edited, planned
-from tests.commands.world import SETTINGS, World
+from tests.commands.world import EVERYTHING, SETTINGS, Screen, Terminal, World
 
 KEY = "import_configs.welcome"
 
@@ -251,10 +254,6 @@ def test_only_a_part_of_a_file_may_be_applied(three: World) -> None:
 
 
 def test_on_a_terminal_a_file_is_answer_enough(world: World) -> None:
-    from reconciler.commands.apply import apply
-    from reconciler.commands.reviewing import read_reviewed
-    from tests.commands.world import EVERYTHING, Screen, Terminal
-
     planned(world)
     screen = Screen(stdin=Terminal(""))
     reviewed = read_reviewed(FILE, (), world.outside)
@@ -298,3 +297,39 @@ def test_a_plan_that_has_no_place_is_refused_before_anything_is_asked(
     with pytest.raises(UsageError, match=message):
         planned(world, out=Path(place))
     assert not world.state.requests()
+
+
+def test_what_an_unknown_member_holds_is_in_no_plan_file(world: World) -> None:
+    with world.state.transaction() as documents:
+        stored = documents.get(CONFIGS, 1)
+        documents.put(CONFIGS, 1, {**(stored or {}), "Extras": {"CreatedBy": "planted@example.com"}})
+    world.variants = Variants(extra_members="stored")
+    fields = planned(world).document["changes"][0]["fields"]
+    assert [field["path"] for field in fields if field["class"] == "carried"] == ["CreatedBy"]
+    assert "planted" not in (world.folder / FILE).read_text("utf-8")
+
+
+def test_what_was_reviewed_and_is_done_already_is_named(three: World) -> None:
+    planned(three)
+    three.change(1, SurveySettings={"InvitationDelayInDays": 1})
+    run = applied(three)
+    assert run.exit is Exit.DONE
+    assert "Reviewed, and done already or no longer wanted: import_configs.c1." in run.told
+
+
+def test_a_reviewed_deletion_needs_its_flag_again(three: World) -> None:
+    three.write("reconciler.yaml", SETTINGS + "    limits: {deletes: 9}\n")
+    (three.folder / "configs/c3.yaml").unlink()
+    prune = Consent(resets=None, prune=True)
+    planned(three, prune)
+    assert "needs that flag again" in applied(three).told
+    assert three.config(3) != {}
+    assert applied(three, consent=prune).exit is Exit.DONE
+    assert three.config(3) == {}
+
+
+def test_the_fingerprint_is_shown_to_those_who_ask_for_more(world: World) -> None:
+    fingerprint = planned(world).document["fingerprint"]
+    screen = Screen()
+    plan(EVERYTHING, RESETS, screen.console(world.clock, verbose=True), world.outside)
+    assert f"\nFingerprint {fingerprint}\n" in screen.out

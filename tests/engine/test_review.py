@@ -48,7 +48,7 @@ def planned(
 
 def review_of(plan: Plan, *keys: str) -> Review:
     chosen = [c for c in plan.changes if c.key in keys] if keys else plan.changes
-    return Review(frozenset(c.digest for c in chosen), frozenset(c.key for c in chosen))
+    return Review(frozenset(c.digest for c in chosen), {c.digest: c.key for c in chosen})
 
 
 def keys(plan: Plan) -> list[str]:
@@ -192,3 +192,11 @@ def test_a_change_of_nothing_but_a_false_is_not_covered_by_a_review_of_nothing()
     quiet = [declared("toys.robot-1", {"name": "Robot 1", "is_loud": False}, id=1)]
     review = Review(frozenset(), lenient=True)
     assert planned(quiet, [live({"Name": "Robot 1"}, id=1)], review, strict=True).changes == ()
+
+
+def test_what_is_gone_from_the_plan_is_named_by_its_key_or_its_digest() -> None:
+    review = review_of(planned(robots(1, 2, 3), lives(1, 2, 3)))
+    seed, other = "5" * 64, "6" * 64
+    with_seeds = replace(review, digests=review.digests | {seed, other})
+    now = planned(robots(1, 2, 3), [*lives(1, size=7), *lives(2, 3)], limits=Limits(updates=1))
+    assert with_seeds.gone(now, [seed]) == ("666666666666…", "toys.robot-1")

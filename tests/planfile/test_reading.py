@@ -91,7 +91,7 @@ def test_a_plan_says_where_it_is_true_and_what_was_reviewed(tmp_path: Path, enco
     plan = read_plan(written(tmp_path, TEXT.encode(encoding)))
     assert (plan.target, plan.account, plan.tenant) == ("production", "api.example#0a1b2c3d", "acme.example")
     assert plan.review.digests == {ONE, TWO}
-    assert plan.review.keys == {"import_configs.welcome", "customer_seeds.smoke"}
+    assert plan.review.names == {ONE: "import_configs.welcome", TWO: "customer_seeds.smoke"}
 
 
 def test_a_blocked_seed_was_not_reviewed(tmp_path: Path) -> None:
