@@ -4,6 +4,7 @@ ReconcilerError                    1  anything that is expected to go wrong
 ├── UsageError                     1  the command line asks for something that cannot be
 ├── FilesInvalid                   1  the files hold problems; carries all of them
 ├── Refused                        3  a safety rule says no
+│   └── Held                       3  another run is at work on the account
 └── ApiError                       1  the API, or the way to it
     ├── Unauthorised               1  401: the credentials are wrong or missing
     ├── Forbidden                  1  403: the credentials are known, their role is not enough
@@ -79,6 +80,10 @@ class Refused(ReconcilerError):
     """A safety rule says no. Doing it anyway needs a change of the files or a flag that the text names."""
 
     exit = Exit.REFUSED
+
+
+class Held(Refused):
+    """Another run is at work on the account, and nothing proves that it is dead."""
 
 
 class ApiError(ReconcilerError):

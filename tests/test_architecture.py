@@ -27,9 +27,9 @@ MAY_IMPORT = {
     "checkmarket": {"clock", "config", "engine", "errors", "http", "problems"},
     "journal": {"clock", "errors"},
     "expoints": {"clock", "config", "engine", "errors", "http", "journal", "problems"},
-    "render": {"engine", "errors", "expoints", "problems"},
     "planfile": {"config", "engine", "errors", "problems"},
     "repository": {"errors"},
+    "render": {"engine", "errors", "expoints", "journal", "problems"},
     "sandbox": set(),
     "commands": {
         *(

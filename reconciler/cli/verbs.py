@@ -13,6 +13,8 @@ from reconciler.cli.options import (
     consent_options,
     fingerprints,
     glob_options,
+    lock_of,
+    lock_options,
     option,
     output_options,
     reviewed_option,
@@ -71,6 +73,7 @@ def plan(**options: Any) -> int:
 @reviewed_option
 @click.option("--no-seeds", is_flag=True, help="Send no seeds.")
 @yes_option
+@lock_options
 @output_options
 def apply(**options: Any) -> int:
     """Show the plan, ask, carry it out, verify it.
@@ -94,6 +97,7 @@ def apply(**options: Any) -> int:
             with_seeds=not options["no_seeds"],
             reviewed=read_reviewed(options["file"], named, outside),
             since=options["since"],
+            lock=lock_of(options),
         ),
     )
 

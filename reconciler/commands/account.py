@@ -1,28 +1,12 @@
-"""Whether the keys open the account that is meant: looked at before the first write of any kind."""
+"""Whether the keys open the account that is meant: looked at before the first write."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from reconciler.commands.session import Session
 from reconciler.config.settings import Account
 from reconciler.engine.body import value_at
 from reconciler.engine.kind import Body
 from reconciler.errors import Refused
-
-
-@dataclass
-class AccountCheck:
-    """Checks the account of a run once, however many writes ask for it."""
-
-    session: Session
-    _passed: bool = False
-
-    def __call__(self) -> None:
-        """Check it, unless that was done. Errors: `Refused` as in `check_account`."""
-        if not self._passed:
-            check_account(self.session)
-            self._passed = True
 
 
 def check_account(session: Session) -> None:

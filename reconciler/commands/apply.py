@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
 
-from reconciler.commands.account import AccountCheck
+from reconciler.commands.account import check_account
 from reconciler.commands.console import Console
 from reconciler.commands.interrupts import deferred_interrupts
+from reconciler.commands.memory import remembered
 from reconciler.commands.outside import Outside
 from reconciler.commands.plan import seeds_exits
-from reconciler.commands.planning import LiveState, read_live
+from reconciler.commands.planning import read_target
 from reconciler.commands.pool import Pool
 from reconciler.commands.requests import RequestCount
-from reconciler.commands.reviewing import Reviewed, gone_text, past_plans
+from reconciler.commands.reviewing import EVERYTHING, Agreed, Reviewed, agree
+from reconciler.commands.runs import NO_WAIT, Lock, OpenRun, Purpose, open_run
 from reconciler.commands.sending import send_seeds
 from reconciler.commands.session import Selection, Session, check_target_is_named, open_session
 from reconciler.commands.since import files_since
-from reconciler.commands.tenant import digests_of, plan_seeds
-from reconciler.engine.apply import Run
+from reconciler.commands.tenant import plan_seeds
+from reconciler.engine.apply import Journal, NoJournal, Run
 from reconciler.engine.apply import apply as apply_plan
 from reconciler.engine.outcome import Report, Result
 from reconciler.engine.plan import Plan
@@ -27,15 +28,12 @@ from reconciler.engine.review import Review
 from reconciler.engine.since import Since
 from reconciler.errors import Exit, Refused
 from reconciler.expoints.planning import SeedsPlan
-from reconciler.expoints.review import reviewed_seeds
 from reconciler.expoints.sending import Sent
 from reconciler.expoints.standing import SeedPlan
 from reconciler.render.json import report_document
 from reconciler.render.seeds import seeds_summary
 from reconciler.render.text import plan_text, problems_text, report_text
 from reconciler.render.values import counted
-
-EVERYTHING = Reviewed()
 
 
 def apply(
@@ -46,6 +44,7 @@ def apply(
     *,
     yes: bool = False,
     with_seeds: bool = True,
+    lock: Lock = NO_WAIT,
     reviewed: Reviewed = EVERYTHING,
     since: str | None = None,
 ) -> Exit:
@@ -58,14 +57,17 @@ def apply(
         if session.workspace.warnings:
             console.say(problems_text(session.workspace.warnings))
         past = files_since(since, session) if since is not None else None
-        live = read_live(session, consent, console)
-        seeds = plan_seeds(session, console, requests) if with_seeds else SeedsPlan()
-        agreed = _agreed(reviewed, session, live, seeds, consent)
-        before = past.against(live, selection, consent) if past else None
+        with remembered(session, console) as memory:
+            live = read_target(session, memory, consent, console)
+            seeds = plan_seeds(session, memory, console, requests) if with_seeds else SeedsPlan()
+            agreed = agree(reviewed, session, live, seeds, consent)
+            before = past.against(live, selection, consent) if past else None
         _show(agreed, before, console)
         if not yes and not reviewed.binds:
-            _ask(agreed.plan, agreed.seeds, console)
-        report, seeds, sent = _carry_out(session, agreed, console, requests)
+            confirm(agreed.plan, agreed.seeds, console)
+        report, seeds, sent = carry_out(
+            session, agreed.purpose, agreed.plan, agreed.seeds, lock, console, requests, agreed.review
+        )
         exit = exit_of(report, seeds, sent)
         console.result(
             report_text(report, sent, paint=console.paint),
@@ -76,38 +78,15 @@ def apply(
     return exit
 
 
-@dataclass(frozen=True, slots=True)
-class _Agreed:
-    """What is carried out, with all that was not reviewed marked; the review is `None` if all is meant."""
-
-    plan: Plan
-    seeds: SeedsPlan
-    review: Review | None = None
-    gone: str = ""
-    """What was reviewed and is not to be done any more, as a sentence."""
-
-
-def _agreed(
-    reviewed: Reviewed, session: Session, live: LiveState, seeds: SeedsPlan, consent: Consent
-) -> _Agreed:
-    plan, declared = live.plan(consent), digests_of(session.seeds, session)
-    # Seeds that are left out of a run are part of its plan all the same.
-    now = [*plan.digests, *(seeds.digests if seeds.account else declared)]
-    review = reviewed.review(now, past_plans(session))
-    if review is None:
-        return _Agreed(plan, seeds)
-    left = live.plan(consent, review)
-    return _Agreed(left, reviewed_seeds(seeds, review), review, gone_text(review, left, declared))
-
-
-def _show(agreed: _Agreed, since: Since | None, console: Console) -> None:
+def _show(agreed: Agreed, since: Since | None, console: Console) -> None:
     text = plan_text(agreed.plan, agreed.seeds, since, paint=console.paint, verbose=console.verbose)
     console.show_before_asking(text)
     if agreed.gone:
         console.say(agreed.gone)
 
 
-def _ask(plan: Plan, seeds: SeedsPlan, console: Console) -> None:
+def confirm(plan: Plan, seeds: SeedsPlan, console: Console) -> None:
+    """Ask the person at the terminal. Errors: `Refused` without a terminal, or without a yes."""
     if not plan.changes and not seeds.customers:
         return
     if not console.stdin.isatty():
@@ -118,23 +97,60 @@ def _ask(plan: Plan, seeds: SeedsPlan, console: Console) -> None:
         raise Refused("not confirmed; nothing was changed")
 
 
-def _carry_out(
-    session: Session, agreed: _Agreed, console: Console, requests: RequestCount
-) -> tuple[Report, SeedsPlan, list[Sent]]:
+Done = tuple[Report, SeedsPlan, list[Sent]]
+
+
+def carry_out(
+    session: Session,
+    purpose: Purpose,
+    plan: Plan,
+    seeds: SeedsPlan,
+    lock: Lock,
+    console: Console,
+    requests: RequestCount,
+    review: Review | None = None,
+) -> Done:
+    """Carry out the plan in a run that holds its accounts; with nothing to be done there is none."""
+    if not plan.changes and seeds.is_settled:
+        return apply_plan(plan, writing(session, plan, NoJournal())), seeds, []
+    with open_run(session, purpose, lock, console) as run:
+        check_account(session)
+        done = _changes_then_seeds(session, plan, seeds, run, console, requests, review)
+        run.exit, run.counts = exit_of(*done), counts_of(*done)
+        return done
+
+
+def _changes_then_seeds(
+    session: Session,
+    plan: Plan,
+    seeds: SeedsPlan,
+    run: OpenRun,
+    console: Console,
+    requests: RequestCount,
+    review: Review | None,
+) -> Done:
     """Carry out changes, then seeds. An interrupt ends what is under way and begins nothing more."""
-    plan, seeds = agreed.plan, agreed.seeds
-    check_account = AccountCheck(session)
-    if plan.changes:
-        check_account()
-    clock, patience = session.outside.clock, session.checkmarket.patience.total_seconds()
-    run = Run(plan.account, session.client, clock, patience)
-    with deferred_interrupts(lambda: run.stop("not begun: interrupted")):
-        report = apply_plan(plan, run, each=Pool(session.checkmarket.parallelism, console))
+    engine = writing(session, plan, run.recorder)
+    with deferred_interrupts(lambda: engine.stop("not begun: interrupted")):
+        report = apply_plan(plan, engine, each=Pool(session.checkmarket.parallelism, console))
         if not seeds.seeds:
             return report, seeds, []
-        held = partial(_why_held, report=report, run=run)
-        planned, sent = send_seeds(session, console, requests, held, agreed.review, check_account)
+        held = lambda seed: _why_held(seed, report, engine)  # noqa: E731
+        planned, sent = send_seeds(session, run, console, requests, held, review)
         return report, planned, sent
+
+
+def writing(session: Session, plan: Plan, journal: Journal) -> Run:
+    """Return what carries out a plan on the target, and writes it down in `journal`."""
+    patience = session.checkmarket.patience.total_seconds()
+    return Run(plan.account, session.client, session.outside.clock, patience, journal)
+
+
+def counts_of(report: Report, seeds: SeedsPlan, sent: Sequence[Sent]) -> dict[str, int]:
+    """Return how everything ended, in figures, for the journal."""
+    del seeds
+    ends = {result.value: report.count(result) for result in Result}
+    return {**ends, "sent": sum(end.sent for end in sent)}
 
 
 def _why_held(plan: SeedPlan, report: Report, run: Run) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from reconciler.commands.console import Console, json_text
+from reconciler.commands.memory import remembered
 from reconciler.commands.outside import Outside
-from reconciler.commands.planning import read_live
+from reconciler.commands.planning import read_target
 from reconciler.commands.requests import RequestCount
 from reconciler.commands.session import Selection, open_session
 from reconciler.commands.since import files_since
@@ -45,16 +46,16 @@ def plan(
         if session.workspace.warnings:
             console.say(problems_text(session.workspace.warnings))
         past = files_since(since, session) if since is not None else None
-        live = read_live(session, consent, console)
-        made, seeds = live.plan(consent), plan_seeds(session, console, requests)
-        before = past.against(live, selection, consent) if past else None
+        with remembered(session, console) as memory:
+            live = read_target(session, memory, consent, console)
+            made, seeds = live.plan(consent), plan_seeds(session, memory, console, requests)
+            before = past.against(live, selection, consent) if past else None
         document = plan_document(made, seeds, session.workspace.warnings, before)
         if file:
             write_plan(file, json_text(document))
+            console.say(f"Written to {visible(str(out))}, fingerprint {document['fingerprint']}.")
         text = plan_text(made, seeds, before, paint=console.paint, verbose=console.verbose)
         console.result(text, document)
-    if out:
-        console.say(f"Written to {visible(str(out))}, fingerprint {document['fingerprint']}.")
     if console.verbose:
         console.say(requests.text)
     return plan_exit(made, seeds, detailed=detailed_exitcode)

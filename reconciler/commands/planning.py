@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.commands.console import Console
+from reconciler.commands.memory import Memory
 from reconciler.commands.pool import Pool
 from reconciler.commands.session import Session
 from reconciler.engine.body import Normal
 from reconciler.engine.classify import Account
 from reconciler.engine.declared import Declared
-from reconciler.engine.defaults import stated
+from reconciler.engine.defaults import learned, stated
 from reconciler.engine.inventory import Inventory, Listing, take_inventory
 from reconciler.engine.kind import Json
 from reconciler.engine.limits import SHARE_COUNTS_FROM, Share
@@ -33,9 +34,10 @@ class LiveState:
     inventory: Inventory
     listing: Listing
     reader: Remembering
+    memory: Memory
 
     def plan(self, consent: Consent, review: Review | None = None) -> Plan:
-        """Return the plan of what the files declare; asks nothing."""
+        """Return the plan of what is declared; asks nothing."""
         return make_plan(self.scope, self.account, self.declared, self.inventory, consent, review)
 
     def plan_of(self, declared: Sequence[Declared], defaults: Mapping[str, Json], consent: Consent) -> Plan:
@@ -46,24 +48,30 @@ class LiveState:
         resolved = resolve(declared, self.reader)
         visible = [r.declared for r in resolved if not r.declared.hidden]
         inventory = take_inventory(self.reader, self.account.kind, visible, listing=self.listing)
-        account = replace(self.account, defaults=stated(defaults))
+        account = replace(self.account, defaults={**learned(self.memory.learned), **stated(defaults)})
         return make_plan(self.scope, account, resolved, inventory, consent)
 
 
-def plan_target(session: Session, consent: Consent, console: Console) -> Plan:
-    """Read what is live and return the plan. Writes nothing. Errors as in `read_live`."""
-    return read_live(session, consent, console).plan(consent)
+def plan_target(session: Session, memory: Memory, consent: Consent, console: Console) -> Plan:
+    """Read what is live and return the plan. Writes nothing. Errors as in `read_target`."""
+    return read_target(session, memory, consent, console).plan(consent)
 
 
-def read_live(session: Session, consent: Consent, console: Console) -> LiveState:
-    """Read what is live, as far as the plan needs it. Writes nothing.
+def read_target(session: Session, memory: Memory, consent: Consent, console: Console) -> LiveState:
+    """Read what is live, as far as the plan of the files needs it. Writes nothing.
 
     Errors: `ApiError`; `Refused` and `UsageError` for a prune that would delete what it cannot judge.
     """
     _check_prune(session, consent)
+    return read_live(session, session.declared, memory, _listing(session, consent), console)
+
+
+def read_live(
+    session: Session, declared: Sequence[Declared], memory: Memory, listing: Listing, console: Console
+) -> LiveState:
+    """Read what is live, as far as a plan for these resources needs it, and no more. Errors: `ApiError`."""
     reader = Remembering(session.client)
-    resolved = resolve(session.declared, reader)
-    listing = _listing(session, consent)
+    resolved = resolve(declared, reader)
     inventory = take_inventory(
         reader,
         session.kind,
@@ -72,13 +80,15 @@ def read_live(session: Session, consent: Consent, console: Console) -> LiveState
         each=Pool(session.checkmarket.parallelism, console),
     )
     scope = Scope(session.target.name, session.account, session.target.guardrails.limits)
-    return LiveState(scope, account_of(session, inventory), resolved, inventory, listing, reader)
+    account = account_of(session, memory, inventory)
+    return LiveState(scope, account, resolved, inventory, listing, reader, memory)
 
 
-def account_of(session: Session, inventory: Inventory) -> Account:
-    """Return how values compare on the account, and what resets leave behind there."""
+def account_of(session: Session, memory: Memory, inventory: Inventory) -> Account:
+    """Return how values compare on the account, what resets leave behind there, and which ids are known."""
     normal = Normal.of(session.kind, (live.body for live in inventory.by_id.values()))
-    return Account(normal, stated(session.target.defaults))
+    defaults = {**learned(memory.learned), **stated(session.target.defaults)}
+    return Account(normal, defaults, memory.known_ids)
 
 
 def _listing(session: Session, consent: Consent) -> Listing:

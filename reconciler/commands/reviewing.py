@@ -8,12 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.commands.outside import Outside
+from reconciler.commands.planning import LiveState
+from reconciler.commands.runs import Purpose
 from reconciler.commands.session import Selection, Session
-from reconciler.commands.tenant import tenant_name
+from reconciler.commands.tenant import digests_of, tenant_account
 from reconciler.config.wording import visible
 from reconciler.engine.plan import Plan
-from reconciler.engine.review import PastPlans, Review, digests_meant, no_past_plans
+from reconciler.engine.planning import Consent
+from reconciler.engine.review import PastPlans, Review, digests_meant
 from reconciler.errors import Refused
+from reconciler.expoints.planning import SeedsPlan
+from reconciler.expoints.review import reviewed_seeds
+from reconciler.journal.opening import Past
 
 if TYPE_CHECKING:
     from reconciler.planfile.reading import PlanFile
@@ -48,7 +54,7 @@ class Reviewed:
             return
         pairs = [("account", self.file.account, session.account)]
         if self.file.tenant is not None and session.seeds:
-            pairs.append(("tenant", self.file.tenant, tenant_name(session)))
+            pairs += [("tenant", self.file.tenant, name) for name in tenant_account(session)]
         for what, planned, here in pairs:
             if planned != here:
                 raise Refused(
@@ -73,6 +79,9 @@ def gone_text(review: Review, plan: Plan, seeds: Collection[str]) -> str:
     return f"Reviewed, and done already or no longer wanted: {', '.join(map(visible, gone))}{hint}."
 
 
+EVERYTHING = Reviewed()
+
+
 def read_reviewed(path: Path | None, named: Collection[str], outside: Outside) -> Reviewed:
     """Return what was reviewed, by a plan file or by its fingerprints. Errors as in `read_plan`."""
     if path is None:
@@ -83,7 +92,39 @@ def read_reviewed(path: Path | None, named: Collection[str], outside: Outside) -
     return Reviewed(file=read_plan(outside.folder / path))
 
 
-def past_plans(session: Session) -> PastPlans:
-    """Return what knows the plans of earlier runs on the account."""
-    del session
-    return no_past_plans
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What is carried out, with all that was not reviewed marked; the review is `None` if all is meant."""
+
+    purpose: Purpose
+    plan: Plan
+    seeds: SeedsPlan
+    review: Review | None = None
+    gone: str = ""
+    """What was reviewed and is not to be done any more, as a sentence."""
+
+
+def agree(
+    reviewed: Reviewed, session: Session, live: LiveState, seeds: SeedsPlan, consent: Consent
+) -> Agreed:
+    """Return what of the plan that is made now is carried out, by what was reviewed."""
+    plan, declared = live.plan(consent), digests_of(session.seeds, session)
+    # Seeds that are left out of a run are part of its plan all the same.
+    now = [*plan.digests, *(seeds.digests if seeds.account else declared)]
+    review = reviewed.review(now, past_plans(live.memory.past, session))
+    if review is None:
+        return Agreed(Purpose.of("apply", now), plan, seeds)
+    left = live.plan(consent, review)
+    covered = {*left.digests, *(digest for digest in now if digest in review.digests)}
+    purpose = Purpose.of("apply", sorted(covered))
+    return Agreed(purpose, left, reviewed_seeds(seeds, review), review, gone_text(review, left, declared))
+
+
+def past_plans(past: Past, session: Session) -> PastPlans:
+    """Return what knows the plans of earlier runs on the account by their fingerprints."""
+
+    def digests(fingerprint: str) -> frozenset[str]:
+        starts = (run.start for run in past.runs(session.account))
+        return frozenset(d for start in starts if start.fingerprint == fingerprint for d in start.digests)
+
+    return digests

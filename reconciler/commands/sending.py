@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from reconciler.commands.console import Console
+from reconciler.commands.runs import OpenRun
 from reconciler.commands.session import OnRequest, Session
-from reconciler.commands.tenant import Tenant, open_ledger, open_tenant
+from reconciler.commands.tenant import Tenant, open_tenant
 from reconciler.engine.review import Review
 from reconciler.errors import Exit, ReconcilerError
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.review import reviewed_seeds
 from reconciler.expoints.sending import Sender, Sent, delivery_of
-from reconciler.expoints.standing import SeedPlan, Standee, State
+from reconciler.expoints.standing import SeedPlan, Standee
 from reconciler.journal.ledger import Ledger, Standing
 
 Held = Callable[[SeedPlan], str]
@@ -21,31 +22,29 @@ Held = Callable[[SeedPlan], str]
 
 def send_seeds(
     session: Session,
+    run: OpenRun,
     console: Console,
     on_request: OnRequest,
     held: Held,
-    review: Review | None,
-    check_account: Callable[[], None],
+    review: Review | None = None,
 ) -> tuple[SeedsPlan, list[Sent]]:
-    """Send every seed of the target that is due and reviewed; return the plan that it went by, and the ends.
+    """Send every seed that is due and reviewed; return the plan by which it was done, and how each ended.
 
-    The plan is made anew with the journal open, so that what another run did meanwhile counts. Errors:
-    `Refused` if `check_account` finds the wrong account; nothing was sent then.
+    The plan is made anew now that the run holds the account, so that what another one did meanwhile counts.
     """
-    with open_tenant(session, console, on_request) as tenant, open_ledger(session) as ledger:
-        plan = tenant.plan(ledger)
+    with open_tenant(session, console, on_request) as tenant:
+        plan = tenant.plan(run.journal)
         plan = reviewed_seeds(plan, review) if review else plan
-        if plan.sending:
-            check_account()
-        return plan, list(_ends(tenant, ledger, plan, held))
+        return plan, list(_ends(tenant, run, plan, held))
 
 
-def _ends(tenant: Tenant, ledger: Ledger, plan: SeedsPlan, held: Held) -> Iterator[Sent]:
+def _ends(tenant: Tenant, run: OpenRun, plan: SeedsPlan, held: Held) -> Iterator[Sent]:
+    ledger = run.journal
     write_down_settled(ledger, plan)
     if plan.trouble is not None:
         notes = (f"nothing was sent: {plan.trouble}",)
         yield Sent("customer_seeds", notes=notes, exit=plan.trouble.exit)
-    sender = tenant.sender(ledger, plan)
+    sender = tenant.sender(ledger, plan, run.number)
     reason = ""
     for seed in plan.seeds:
         _write_down_found(ledger, tenant.account, seed)
@@ -65,9 +64,8 @@ def write_down_settled(ledger: Ledger, plan: SeedsPlan) -> None:
 
 
 def _write_down_found(ledger: Ledger, account: str, plan: SeedPlan) -> None:
-    found = [s for s in plan.customers if s.state is State.FOUND and not s.batch]
-    if found:
-        deliveries = [delivery_of(s.addressee, plan.seed.round, 0, Standing.FOUND) for s in found]
+    if plan.unrecorded:
+        deliveries = [delivery_of(s.addressee, plan.seed.round, 0, Standing.FOUND) for s in plan.unrecorded]
         ledger.record_found(account, plan.seed.key, plan.seed.round, deliveries)
 
 

@@ -47,6 +47,21 @@ class Selection:
 
 
 @dataclass(frozen=True)
+class Chosen:
+    """A target of a workspace that is not opened: no credential was read."""
+
+    workspace: Workspace[Seed]
+    target: Target
+    outside: Outside
+
+
+def choose(selection: Selection, outside: Outside) -> Chosen:
+    """Return the selected target. Errors: `UsageError` where there is none, `FilesInvalid`."""
+    workspace = open_workspace(selection, outside)
+    return Chosen(workspace, chosen_target(workspace, selection.target), outside)
+
+
+@dataclass(frozen=True)
 class Session:
     """An open target. `declared` and `seeds` hold what was selected."""
 

@@ -6,17 +6,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from reconciler.commands.console import Console
+from reconciler.commands.memory import Memory
 from reconciler.commands.pool import Pool
-from reconciler.commands.session import OnRequest, Session, sandbox_transport, state_folder
+from reconciler.commands.session import OnRequest, Session, sandbox_transport
 from reconciler.config.settings import SANDBOX, Expoints
 from reconciler.config.settings import needs_credentials as is_real
 from reconciler.engine.inventory import Each
 from reconciler.engine.plan import Block
-from reconciler.errors import Refused, UsageError
+from reconciler.errors import UsageError
 from reconciler.expoints.client import Customers, open_expoints
 from reconciler.expoints.composing import Composer
 from reconciler.expoints.planning import SeedPlanner, SeedsPlan
@@ -26,12 +26,8 @@ from reconciler.expoints.sending import Sender
 from reconciler.expoints.standing import SeedPlan
 from reconciler.expoints.token import ClientLogin
 from reconciler.http import Bounds, Secret
-from reconciler.journal.blank import BlankRecords
 from reconciler.journal.ledger import Ledger, Records
-from reconciler.journal.opening import open_journal
 from reconciler.problems import Severity
-
-SQLITE = "sqlite:"
 
 
 @dataclass(frozen=True)
@@ -71,10 +67,10 @@ class Tenant:
         now = datetime.fromtimestamp(self.session.outside.clock.now(), UTC)
         return Composer(now, self.session.workspace.settings.time_zone)
 
-    def sender(self, ledger: Ledger, plan: SeedsPlan) -> Sender:
-        """Return what sends the seeds of a plan; every relative moment counts from now."""
+    def sender(self, ledger: Ledger, plan: SeedsPlan, run: int | None = None) -> Sender:
+        """Return what sends the seeds of a plan, for a run; every relative moment counts from now."""
         compose = self._composer.compose
-        return Sender(self.client, ledger, self.account, plan.columns, compose, self.check, self.each)
+        return Sender(self.client, ledger, self.account, plan.columns, compose, self.check, self.each, run)
 
     def check(self, seed: Seed) -> Sequence[Block]:
         """Return why a seed must not be sent, by the files and by where its journal would be."""
@@ -106,19 +102,6 @@ def expoints_of(session: Session) -> Expoints:
     return session.target.expoints
 
 
-def tenant_name(session: Session) -> str:
-    """Return the name of the target's tenant, under which the journal knows it and reviews bind to it."""
-    url = expoints_of(session).url
-    return f"sandbox:{session.target.name}" if url == SANDBOX else urlsplit(url).netloc
-
-
-def digests_of(seeds: Sequence[Seed], session: Session) -> list[str]:
-    """Return what binds reviews to these seeds on the open target; asks nothing. None without a tenant."""
-    if session.target.expoints is None:
-        return []
-    return [seed.digest_on(session.target.name, tenant_name(session)) for seed in seeds]
-
-
 @contextmanager
 def open_tenant(session: Session, console: Console, on_request: OnRequest) -> Iterator[Tenant]:
     """Open the tenant of an open target; its connections close with the block."""
@@ -134,7 +117,21 @@ def open_tenant(session: Session, console: Console, on_request: OnRequest) -> It
         trusted_hosts=outside.environ.get("RECONCILER_TRUSTED_HOSTS", ""),
         on_request=on_request,
     ) as client:
-        yield Tenant(session, client, tenant_name(session), Pool(bounds.parallelism, console))
+        (account,) = tenant_account(session)
+        yield Tenant(session, client, account, Pool(bounds.parallelism, console))
+
+
+def tenant_account(session: Session) -> tuple[str, ...]:
+    """Return the name under which the journal knows the target's tenant; nothing where it has none."""
+    settings = session.target.expoints
+    if settings is None:
+        return ()
+    return (f"sandbox:{session.target.name}" if settings.url == SANDBOX else urlsplit(settings.url).netloc,)
+
+
+def digests_of(seeds: Sequence[Seed], session: Session) -> list[str]:
+    """Return what binds reviews to these seeds on the open target; asks nothing. None without a tenant."""
+    return [seed.digest_on(session.target.name, name) for name in tenant_account(session) for seed in seeds]
 
 
 def _login(settings: Expoints, session: Session) -> Secret | ClientLogin:
@@ -149,41 +146,11 @@ def _login(settings: Expoints, session: Session) -> Secret | ClientLogin:
     return Secret(settings.token.read(environ) if settings.token else "sandbox")
 
 
-@contextmanager
-def open_records(session: Session) -> Iterator[Records]:
-    """Open the journal to read it. One that is not there yet is not made: it has nothing to say."""
-    path = journal_path(session)
-    if not path.exists():
-        yield BlankRecords()
-        return
-    with open_journal(path, session.outside.clock) as journal:
-        yield journal
-
-
-@contextmanager
-def open_ledger(session: Session) -> Iterator[Ledger]:
-    """Open the journal to write it; make it where it is not there yet."""
-    with open_journal(journal_path(session), session.outside.clock) as journal:
-        yield journal
-
-
-def journal_path(session: Session) -> Path:
-    """Return the file of the journal: the declared one, or that beside the workspace.
-
-    Errors: `Refused` for a journal of another form than `sqlite:PATH`.
-    """
-    declared = session.target.journal
-    if declared is None:
-        return state_folder(session.workspace.folder) / "journal.db"
-    address = declared.read(session.outside.environ)
-    if not address.startswith(SQLITE):
-        raise Refused("this version keeps its journal in a file: write journal: sqlite:PATH")
-    return session.workspace.folder / address.removeprefix(SQLITE).removeprefix("//")
-
-
-def plan_seeds(session: Session, console: Console, on_request: OnRequest) -> SeedsPlan:
+def plan_seeds(session: Session, memory: Memory, console: Console, on_request: OnRequest) -> SeedsPlan:
     """Plan the selected seeds of a target without writing anything; an empty plan if there are none."""
     if not session.seeds:
         return SeedsPlan()
-    with open_tenant(session, console, on_request) as tenant, open_records(session) as records:
-        return tenant.plan(records)
+    if memory.trouble is not None:
+        return SeedsPlan(trouble=memory.trouble)
+    with open_tenant(session, console, on_request) as tenant:
+        return tenant.plan(memory.past)

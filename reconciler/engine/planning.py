@@ -25,6 +25,8 @@ class Consent:
     """Keys whose `is_reusable: false` may be carried out."""
     prune: bool = False
     """Whether what is live and declared nowhere shall be deleted."""
+    recreate: frozenset[str] = frozenset()
+    """Keys that may be created although the journal knows an id of theirs."""
 
 
 Verdict = Change | Blocked | Unchanged
@@ -64,7 +66,10 @@ class _Draft:
     consent: Consent
 
     def verdicts(self) -> list[Verdict]:
-        matches = match_all(self.account.kind, [r.declared for r in self.resolved], self.inventory)
+        declared = [r.declared for r in self.resolved]
+        ids = self.account.known_ids
+        known = {key: id for key, id in ids.items() if key not in self.consent.recreate}
+        matches = match_all(self.account.kind, declared, self.inventory, known)
         judge = _Judge(self.scope, self.account, self.consent)
         verdicts = [judge.verdict(r, matches[r.declared.key]) for r in self.resolved]
         return [*verdicts, *(judge.pruning(live) for live in self._unmanaged if self.consent.prune)]

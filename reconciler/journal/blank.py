@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from reconciler.journal.ledger import Delivery
+from reconciler.journal.runs import Operation, Run
 
 
 class BlankRecords:
-    """Knows of no delivery. Its hashes hold for this process only."""
+    """Knows of no delivery and of no run. Its hashes hold for this process only."""
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
 
     def hash(self, text: str) -> str:
         """Return a hash that no other process can repeat."""
-        return hashlib.blake2b(text.encode(), digest_size=16, key=self._key).hexdigest()
+        return hashlib.blake2b(
+            text.encode("utf-8", "surrogatepass"), digest_size=16, key=self._key
+        ).hexdigest()
 
     def knows_mailbox(self, account: str, mailbox: str) -> bool:
         """Return false: it has met nobody."""
@@ -28,3 +32,33 @@ class BlankRecords:
         """Return none."""
         del account, seed
         return ()
+
+    def past(self, account: str, seed: str) -> Sequence[Delivery]:
+        """Return none."""
+        del account, seed
+        return ()
+
+    def runs(self, account: str | None = None) -> Sequence[Run]:
+        """Return none."""
+        del account
+        return ()
+
+    def run(self, number: int) -> Run | None:
+        """Return none."""
+        del number
+        return None
+
+    def operations(self, run: int) -> Sequence[Operation]:
+        """Return none."""
+        del run
+        return ()
+
+    def latest(self, account: str) -> Mapping[str, Operation]:
+        """Return none."""
+        del account
+        return {}
+
+    def learned(self, account: str) -> Mapping[str, Any]:
+        """Return nothing."""
+        del account
+        return {}

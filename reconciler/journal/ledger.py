@@ -6,7 +6,7 @@ It holds no address and no value: a customer stands in it under a hash that is k
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -52,6 +52,8 @@ class Delivery:
     """When it was written down, in seconds since 1970 UTC."""
     round: str
     note: str = ""
+    contents: Mapping[str, str] = field(default_factory=dict)
+    """The keyed hash of each declared value, by its path: what tells later which of them changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ class Shipment:
     deliveries: Sequence[Delivery]
     resolved: Mapping[str, str]
     """The moments of the batch as they were resolved: member → ISO 8601 with offset."""
+    run: int | None = None
+    """The number of the run that sends it, and holds its account; `None` for none."""
 
 
 class Records(Protocol):
@@ -88,6 +92,9 @@ class Records(Protocol):
         It is the latest one, but one that provably mailed nothing never hides an older one that may have.
         """
 
+    def past(self, account: str, seed: str) -> Sequence[Delivery]:
+        """Return every delivery of a seed in every round, also those that no longer count; oldest first."""
+
 
 class Ledger(Records, Protocol):
     """What sending asks of a journal. Every write is safe on disk when it returns, or was not made at all.
@@ -98,13 +105,15 @@ class Ledger(Records, Protocol):
     def intend(self, shipment: Shipment, *, again: Collection[int] = ()) -> int:
         """Write down that a request is about to be sent; return the number of its batch.
 
-        Of its deliveries, only what was known before counts: `customer`, `mailbox`, `digest`, `baseline`.
+        Of its deliveries, only what was known before counts: `customer`, `mailbox`, `digest`, `baseline`,
+        `contents`.
 
         `again` holds the numbers of the settled batches whose customers are sent to once more on purpose, as
         the caller has read them. So of two runs that want to repeat the same batch, only one can.
 
         Raises `Refused`, and writes nothing, if the delivery that counts for any of the customers in this
-        round is open (always) or is sent or found (unless its batch is in `again`).
+        round is open (always) or is sent or found (unless its batch is in `again`), or if the run no longer
+        holds its account.
         """
 
     def conclude(self, batch: int, standing: Standing, note: str = "") -> None:

@@ -9,22 +9,39 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection, func, insert, inspect, select, table
 
 from reconciler.errors import Refused, UsageError
-from reconciler.journal.schema import TABLES, batches, deliveries, meta, standings, versions
+from reconciler.journal.first import FIRST
+from reconciler.journal.schema import (
+    TABLES,
+    holds,
+    learned,
+    meta,
+    operation_ends,
+    operations,
+    run_ends,
+    runs,
+    versions,
+)
 
 Step = Callable[[Connection], None]
 """What brings a journal from one version to the next, inside a transaction that it does not end."""
 
 
 def begin(connection: Connection) -> None:
-    """Make an empty journal of version 1, with a hash key of its own.
-
-    When a later version changes one of these tables, this step keeps its own copy of what it was.
-    """
-    TABLES.create_all(connection, [versions, meta, batches, deliveries, standings])
+    """Make an empty journal of version 1, with a hash key of its own."""
+    FIRST.create_all(connection)
     connection.execute(insert(meta).values(name="hash_key", value=secrets.token_hex(32)))
 
 
-STEPS: Sequence[Step] = (begin,)
+def add_runs(connection: Connection) -> None:
+    """Make room for runs, for what they write, and for what a delivery consisted of."""
+    # When a later version changes one of these tables, this step keeps its own copy of what it was.
+    TABLES.create_all(connection, [runs, holds, run_ends, operations, operation_ends, learned])
+    connection.exec_driver_sql("ALTER TABLE batches ADD COLUMN run INTEGER")
+    connection.exec_driver_sql("CREATE INDEX by_sender ON batches (run)")
+    connection.exec_driver_sql("ALTER TABLE deliveries ADD COLUMN contents JSON")
+
+
+STEPS: Sequence[Step] = (begin, add_runs)
 """The step to version 1, to version 2, and so on. A step that was released is never changed."""
 
 

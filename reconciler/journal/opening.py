@@ -6,10 +6,15 @@ from pathlib import Path
 from typing import Protocol, Self
 
 from reconciler.clock import Clock
-from reconciler.journal.ledger import Ledger
+from reconciler.journal.ledger import Ledger, Records
+from reconciler.journal.runs import RunLog, Runs
 
 
-class Journal(Ledger, Protocol):
+class Past(Records, Runs, Protocol):
+    """What planning and looking back ask of a journal: it only reads."""
+
+
+class Journal(Ledger, RunLog, Protocol):
     """An open journal, which is a context manager that closes it."""
 
     @property

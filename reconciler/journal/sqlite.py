@@ -15,9 +15,10 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, event, inspe
 
 from reconciler.clock import Clock
 from reconciler.errors import Refused, UsageError
+from reconciler.journal.database import READS_ONLY, reading
 from reconciler.journal.failures import FOREIGN, damaged, translated
 from reconciler.journal.migrations import STEPS, Step, is_current, migrate, version
-from reconciler.journal.sql import READS_ONLY, SqlJournal, reading
+from reconciler.journal.sql import SqlJournal
 
 APPLICATION_ID = 0x7265636A
 """Marks a file as ours, in its header: "recj"."""

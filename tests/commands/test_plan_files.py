@@ -281,6 +281,16 @@ class TestFingerprints:
         assert applied(three, [fingerprint]).exit is Exit.STALE
         assert delays(three) == [9, 9, 9]
 
+    def test_the_journal_knows_the_fingerprint_of_a_run_that_ended_half_way(self, three: World) -> None:
+        fingerprint = planned(three).document["fingerprint"]
+        three.faults = [Fault.parse("PUT *configs/2:1+:before:status=400")]
+        assert applied(three, [fingerprint]).exit is Exit.PARTLY
+        three.faults = ()
+        three.change(1, SurveySettings={"InvitationDelayInDays": 5})
+        again = applied(three, [fingerprint])
+        assert again.results == {"import_configs.c1": "skipped", "import_configs.c2": "applied"}
+        assert (again.exit, delays(three)) == (Exit.STALE, [5, 1, 1])
+
     def test_a_plan_with_nothing_to_do_is_done_whatever_was_reviewed(self, three: World) -> None:
         planned(three)
         applied(three)

@@ -1,0 +1,44 @@
+"""The database of a journal: its two sorts of transactions, and what all of its parts share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine
+
+from reconciler.clock import Clock
+from reconciler.journal.failures import translated
+
+READS_ONLY = "reads_only"
+"""The execution option of a transaction that writes nothing. One without it may write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A journal's database, whose tables are there. `name` is what errors call it.
+
+    One transaction that may write follows another, whoever makes them, and each is durable once committed.
+    """
+
+    engine: Engine
+    clock: Clock
+    name: str
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open a transaction that writes nothing. Failures of the database: `Refused` or `UsageError`."""
+        with translated(self.name), reading(self.engine).begin() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Open a transaction that is all or nothing. Failures of the database: `Refused` or `UsageError`."""
+        with translated(self.name), self.engine.begin() as connection:
+            yield connection
+
+
+def reading(engine: Engine) -> Engine:
+    """Return the engine whose transactions write nothing."""
+    return engine.execution_options(**{READS_ONLY: True})

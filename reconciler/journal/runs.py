@@ -1,0 +1,191 @@
+"""Runs and what they wrote: who did what, where and when, and what stood there before.
+
+A run holds its accounts from its beginning to its end: while it is open, no other run on one of them can
+begin. So the lock and the log are one thing, and a run that died without a word is known by its missing end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+Body: TypeAlias = Mapping[str, Any]
+"""A whole object of an API, as JSON has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """The process that a run lives in, told apart from every other one on any machine."""
+
+    machine: str
+    """The same for two processes only if each can see whether the other one lives."""
+    host: str
+    """The name of the machine, for people."""
+    pid: int
+    started: str
+    """What tells the process from a later one with the same number; opaque."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunStart:
+    """What is written down of a run before it does anything."""
+
+    command: str
+    """What was asked for, as a person would say it: `apply`, `restore 12`, `seeds send KEY`."""
+    target: str
+    accounts: tuple[str, ...]
+    """Every account that the run may write to; it holds all of them."""
+    who: str
+    process: Process
+    version: str
+    """Of this program."""
+    commit: str = ""
+    """The commit of the files, empty where they are in no repository."""
+    ci_run: str = ""
+    """Where the run can be looked at, empty where nobody else runs it."""
+    fingerprint: str = ""
+    """Of the plan that is carried out."""
+    digests: tuple[str, ...] = ()
+    """Of that plan's changes and seeds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run, as far as it is written down. One without an end is at work, or died."""
+
+    number: int
+    start: RunStart
+    began: float
+    """When it began, in seconds since 1970 UTC; likewise the other times."""
+    latest: float
+    """When it last wrote anything down."""
+    ended: float | None = None
+    exit: int | None = None
+    """Its exit code; `None` for one that is open, or was found dead."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """How its changes ended: `applied`, `failed`, … → number; `sent` counts customers."""
+    note: str = ""
+    """Why it ended, where it did not end by itself."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still holds its accounts."""
+        return self.ended is None
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One write that is about to be made: what is written down before its first byte leaves."""
+
+    account: str
+    key: str
+    action: str
+    """`create`, `update` or `delete`."""
+    id: int | None
+    digest: str
+    """Of the planned change."""
+    before: Body | None
+    """The whole live body that is overwritten; `None` for a create."""
+    body: Body | None
+    """The whole body that is sent; `None` for a delete."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How one write ended."""
+
+    result: str
+    """As reports call it: `applied`, `failed`, `in doubt`, …"""
+    reason: str = ""
+    id: int | None = None
+    """The id of the resource, that of a created one too, as far as it is known."""
+    after: Body | None = None
+    """The whole body as it was read back; `None` where it was not, or is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One write of a run. Without an `ending` nobody knows how it ended: the run died, or is at work."""
+
+    number: int
+    run: int
+    intent: Intent
+    at: float
+    ending: Ending | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """How much `prune` removed."""
+
+    runs: int
+    operations: int
+
+
+class Runs(Protocol):
+    """What can be asked of the past. Every method raises `Refused` where the journal cannot be read."""
+
+    def runs(self, account: str | None = None) -> Sequence[Run]:
+        """Return every run, newest first; only those that held `account`, if one is given."""
+
+    def run(self, number: int) -> Run | None:
+        """Return one run, `None` where the journal knows no such number."""
+
+    def operations(self, run: int) -> Sequence[Operation]:
+        """Return every write of a run, in the order in which they were begun."""
+
+    def latest(self, account: str) -> Mapping[str, Operation]:
+        """Return for every key the last write on the account that may have been carried out.
+
+        That is one that ended as `applied` or `in doubt`, or of which no end is written down.
+        """
+
+    def learned(self, account: str) -> Mapping[str, Any]:
+        """Return what resets were seen to leave behind on the account: path → value in compared form."""
+
+
+class RunLog(Runs, Protocol):
+    """What a run writes down. Every write is safe on disk when it returns, or was not made at all.
+
+    Every method raises `Refused` where the journal cannot be written: then nothing may be changed.
+    """
+
+    def begin_run(self, start: RunStart) -> int:
+        """Write down that a run begins, and hold its accounts; return its number, which grows with time.
+
+        Raises `Held`, and writes nothing, while another run holds one of the accounts. A holder that is
+        provably dead is ended first, with a note.
+        """
+
+    def end_run(self, run: int, exit: int, counts: Mapping[str, int]) -> None:
+        """Write down how a run ended, and let go of its accounts. One that has ended already stays so."""
+
+    def take_over(self, run: int, note: str) -> None:
+        """End a run that another one holds on to, because a person says that it is dead.
+
+        Raises `LookupError` for an unknown one; one that has ended already stays as it is.
+        """
+
+    def begin_operation(self, run: int, intent: Intent) -> int:
+        """Write down that a write is about to be made; return its number.
+
+        Raises `Refused`, and writes nothing, if the run does not hold the account, or no longer: it was found
+        dead, and another one may be at work there.
+        """
+
+    def end_operation(self, operation: int, ending: Ending) -> None:
+        """Write down how a write ended; a later ending counts more. Raises `LookupError` for an unknown one.
+
+        It is written even where the run was ended by somebody else, for it is the truth.
+        """
+
+    def learn(self, run: int, account: str, values: Mapping[str, Any]) -> None:
+        """Write down what resets left behind, of which the journal does not know the same already."""
+
+    def prune(self, before: float) -> Pruned:
+        """Remove runs that ended before a time, with their writes; return how much that was.
+
+        What a later run needs stays: every delivery, what was learned, runs that are open, and every run with
+        the latest write of a key that may have been carried out. A run goes or stays as a whole.
+        """

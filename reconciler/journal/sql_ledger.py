@@ -1,0 +1,161 @@
+"""The ledger of deliveries in an SQL database."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, exists, func, insert, select
+
+from reconciler.journal.database import Database
+from reconciler.journal.ledger import Delivery, Shipment, Standing
+from reconciler.journal.repeats import counting, held, refuse_repeats
+from reconciler.journal.schema import batches, deliveries, standings
+from reconciler.journal.sql_runs import check_holds
+
+
+class SqlLedger:
+    """Keeps `reconciler.journal.ledger.Ledger`, but for its hashes."""
+
+    _database: Database
+
+    def knows_mailbox(self, account: str, mailbox: str) -> bool:
+        """Tell whether any delivery to a (hashed) mailbox on the account was ever written down."""
+        known = exists().where(deliveries.c.account == account, deliveries.c.mailbox == mailbox)
+        with self._database.reading() as connection:
+            return bool(connection.scalar(select(known)))
+
+    def deliveries(self, account: str, seed: str) -> Sequence[Delivery]:
+        """Return the delivery that counts for every customer in every round of a seed, oldest first."""
+        return counting(self.past(account, seed))
+
+    def past(self, account: str, seed: str) -> Sequence[Delivery]:
+        """Return every delivery of a seed in every round, oldest first."""
+        with self._database.reading() as connection:
+            return _past(connection, account, seed)
+
+    def intend(self, shipment: Shipment, *, again: Collection[int] = ()) -> int:
+        """Write down that a request is about to be sent; return the number of its batch."""
+        with self._database.writing() as connection:
+            if shipment.run is not None:
+                check_holds(connection, shipment.run, shipment.account)
+            past = _past(connection, shipment.account, shipment.seed, shipment.round)
+            refuse_repeats(shipment, past, again)
+            return self._write(connection, shipment, Standing.INTENDED, past)
+
+    def conclude(self, batch: int, standing: Standing, note: str = "") -> None:
+        """Write down how a batch ended, for all of its deliveries."""
+        self._conclude(deliveries.c.batch == batch, standing, note)
+
+    def conclude_delivery(self, batch: int, customer: str, standing: Standing, note: str = "") -> None:
+        """Write down how one delivery of a batch ended."""
+        one = (deliveries.c.batch == batch) & (deliveries.c.customer == customer)
+        self._conclude(one, standing, note)
+
+    def record_found(self, account: str, seed: str, round: str, deliveries: Sequence[Delivery]) -> None:
+        """Write down customers that were not sent because their address had customers already."""
+        with self._database.writing() as connection:
+            past = _past(connection, account, seed, round)
+            holding = held(past)
+            found = [d for d in deliveries if d.customer not in holding]
+            if found:
+                self._write(connection, Shipment(account, seed, round, found, {}), Standing.FOUND, past)
+
+    def _write(
+        self, connection: Connection, shipment: Shipment, standing: Standing, past: Sequence[Delivery]
+    ) -> int:
+        """Add a batch with its deliveries, all of them with one standing; return its number."""
+        at = self._database.clock.now()
+        number = _add_batch(connection, shipment, at)
+        connection.execute(insert(deliveries), _rows(shipment, number, past))
+        _add_standings(connection, deliveries.c.batch == number, standing, "", at)
+        return number
+
+    def _conclude(self, which: ColumnElement[bool], standing: Standing, note: str) -> None:
+        with self._database.writing() as connection:
+            _add_standings(connection, which, standing, note, self._database.clock.now())
+
+
+def _past(connection: Connection, account: str, seed: str, round: str | None = None) -> Sequence[Delivery]:
+    """Return every delivery of a seed, of one round or of all, with its latest standing; oldest first."""
+    latest = (
+        select(func.max(standings.c.number))
+        .where(standings.c.delivery == deliveries.c.number)
+        .scalar_subquery()
+        .correlate(deliveries)
+    )
+    query = (
+        select(deliveries, batches.c.at, standings.c.standing, standings.c.note)
+        .join(batches, batches.c.number == deliveries.c.batch)
+        .join(standings, standings.c.delivery == deliveries.c.number)
+        .where(deliveries.c.account == account, deliveries.c.seed == seed, standings.c.number == latest)
+        .order_by(deliveries.c.number)
+    )
+    if round is not None:
+        query = query.where(deliveries.c.round == round)
+    return tuple(_delivery(row) for row in connection.execute(query))
+
+
+def _delivery(row: Row[Any]) -> Delivery:
+    return Delivery(
+        customer=row.customer,
+        mailbox=row.mailbox,
+        digest=row.digest,
+        standing=Standing(row.standing),
+        baseline=row.baseline,
+        batch=row.batch,
+        at=row.at,
+        round=row.round,
+        note=row.note,
+        contents=row.contents or {},
+    )
+
+
+def _add_batch(connection: Connection, shipment: Shipment, at: float) -> int:
+    added = connection.execute(
+        insert(batches).values(
+            account=shipment.account,
+            seed=shipment.seed,
+            round=shipment.round,
+            resolved=dict(shipment.resolved),
+            at=at,
+            run=shipment.run,
+        )
+    )
+    key: Any = added.inserted_primary_key
+    return int(key[0])
+
+
+def _rows(shipment: Shipment, batch: int, past: Sequence[Delivery]) -> list[dict[str, object]]:
+    """Return the rows of a batch's deliveries. `past` is every delivery of the same seed and round."""
+    attempts = Counter(d.customer for d in past)
+    return [
+        {
+            "batch": batch,
+            "account": shipment.account,
+            "seed": shipment.seed,
+            "round": shipment.round,
+            "customer": delivery.customer,
+            "attempt": attempts[delivery.customer] + 1,
+            "mailbox": delivery.mailbox,
+            "digest": delivery.digest,
+            "baseline": delivery.baseline,
+            "contents": dict(delivery.contents) or None,
+        }
+        for delivery in shipment.deliveries
+    ]
+
+
+def _add_standings(
+    connection: Connection, which: ColumnElement[bool], standing: Standing, note: str, at: float
+) -> None:
+    """Add one standing to each of the deliveries that fit; raises `LookupError` if none does."""
+    found = connection.execute(select(deliveries.c.number, deliveries.c.account).where(which)).all()
+    if not found:
+        raise LookupError("the journal knows no such batch or delivery")
+    rows = [
+        {"delivery": number, "account": account, "standing": standing.value, "note": note, "at": at}
+        for number, account in found
+    ]
+    connection.execute(insert(standings), rows)
