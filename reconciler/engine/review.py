@@ -78,4 +78,6 @@ def digests_meant(
     `now` holds the digests of the plan that is made now: its fingerprint stands for all of them.
     """
     of_now = fingerprint_of(now)
-    return frozenset(digest for name in named for digest in (now if name == of_now else (name, *past(name))))
+    return frozenset(
+        digest for name in named for digest in (now if name == of_now else past(name) or (name,))
+    )

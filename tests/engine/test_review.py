@@ -145,9 +145,9 @@ OLD = "f" * 64
         ((), ()),
         ((NOW[0],), (NOW[0],)),
         ((WHOLE,), NOW),
-        ((OLD,), (OLD, "c" * 64)),
+        ((OLD,), ("c" * 64,)),
         (("0" * 64,), ("0" * 64,)),
-        ((NOW[0], OLD), (NOW[0], OLD, "c" * 64)),
+        ((NOW[0], OLD), (NOW[0], "c" * 64)),
     ],
 )
 def test_a_fingerprint_stands_for_a_plan_of_now_or_of_before(
