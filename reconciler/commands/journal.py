@@ -9,6 +9,7 @@ from pathlib import Path
 from reconciler.commands.session import Chosen, Session, state_folder
 from reconciler.errors import Refused
 from reconciler.journal.blank import BlankRecords
+from reconciler.journal.mortal import mortal
 from reconciler.journal.opening import Journal, Past, open_journal
 
 SQLITE = "sqlite:"
@@ -29,7 +30,7 @@ def open_past(chosen: Chosen | Session) -> Iterator[Past]:
 def open_to_write(chosen: Chosen | Session) -> Iterator[Journal]:
     """Open the journal to write it; make it where it is not there yet."""
     with open_journal(journal_path(chosen), chosen.outside.clock) as journal:
-        yield journal
+        yield mortal(journal, chosen.outside.crash)
 
 
 def journal_path(chosen: Chosen | Session) -> Path:

@@ -15,13 +15,15 @@ from reconciler.commands.provenance import ci_run, commit, who
 from reconciler.commands.session import Session
 from reconciler.commands.tenant import tenant_account
 from reconciler.config.settings import needs_credentials
-from reconciler.engine.kind import Body
+from reconciler.engine.kind import Body, Json
 from reconciler.engine.outcome import Outcome
 from reconciler.engine.plan import Change, fingerprint_of
 from reconciler.errors import Exit, Held, ReconcilerError, UsageError
 from reconciler.journal.holding import this_process
 from reconciler.journal.opening import Journal
 from reconciler.journal.runs import Ending, Intent, RunStart
+
+_NOTHING = object()
 
 POLL_SECONDS = 1.0
 """How long a run rests between two tries to get hold of its accounts."""
@@ -76,6 +78,7 @@ class Recorder:
     run: int
     account: str
     _open: dict[str, int] = field(default_factory=dict)
+    _learned: dict[str, Json] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def intent(self, change: Change, overwritten: Body | None, body: Body | None) -> None:
@@ -95,8 +98,15 @@ class Recorder:
             return
         ending = Ending(outcome.result.value, outcome.reason, outcome.id, outcome.body)
         self.journal.end_operation(number, ending)
-        if outcome.learned:
-            self.journal.learn(self.run, self.account, outcome.learned)
+        self._learn(outcome.learned)
+
+    def _learn(self, values: Mapping[str, Json]) -> None:
+        """Write down what this run has not yet written down: most of its updates teach the same."""
+        with self._lock:
+            news = {p: value for p, value in values.items() if self._learned.get(p, _NOTHING) != value}
+            self._learned.update(news)
+        if news:
+            self.journal.learn(self.run, self.account, news)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from reconciler.commands.console import Console
 from reconciler.commands.memory import Memory
 from reconciler.commands.pool import Pool
-from reconciler.commands.session import OnRequest, Session, sandbox_transport
+from reconciler.commands.session import OnRequest, Session, observed, sandbox_transport
 from reconciler.config.settings import SANDBOX, Expoints
 from reconciler.config.settings import needs_credentials as is_real
 from reconciler.engine.inventory import Each
@@ -115,7 +115,8 @@ def open_tenant(session: Session, console: Console, on_request: OnRequest) -> It
         clock=outside.clock,
         transport=sandbox_transport(session.workspace, session.target, outside) if in_process else None,
         trusted_hosts=outside.environ.get("RECONCILER_TRUSTED_HOSTS", ""),
-        on_request=on_request,
+        on_request=observed(outside, on_request),
+        before_request=lambda: outside.crash.before("request"),
     ) as client:
         (account,) = tenant_account(session)
         yield Tenant(session, client, account, Pool(bounds.parallelism, console))
