@@ -10,18 +10,22 @@ from reconciler.commands.interrupts import deferred_interrupts
 from reconciler.commands.memory import remembered
 from reconciler.commands.outside import Outside
 from reconciler.commands.plan import seeds_exits
-from reconciler.commands.planning import plan_target
+from reconciler.commands.planning import read_target
 from reconciler.commands.pool import Pool
 from reconciler.commands.requests import RequestCount
+from reconciler.commands.reviewing import EVERYTHING, Agreed, Reviewed, agree
 from reconciler.commands.runs import NO_WAIT, Lock, OpenRun, Purpose, open_run
 from reconciler.commands.sending import send_seeds
 from reconciler.commands.session import Selection, Session, check_target_is_named, open_session
+from reconciler.commands.since import files_since
 from reconciler.commands.tenant import plan_seeds
 from reconciler.engine.apply import Journal, NoJournal, Run
 from reconciler.engine.apply import apply as apply_plan
 from reconciler.engine.outcome import Report, Result
 from reconciler.engine.plan import Plan
 from reconciler.engine.planning import Consent
+from reconciler.engine.review import Review
+from reconciler.engine.since import Since
 from reconciler.errors import Exit, Refused
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.sending import Sent
@@ -41,28 +45,44 @@ def apply(
     yes: bool = False,
     with_seeds: bool = True,
     lock: Lock = NO_WAIT,
+    reviewed: Reviewed = EVERYTHING,
+    since: str | None = None,
 ) -> Exit:
-    """Apply one target; `yes` stands for the answer of a person who is not there."""
+    """Apply one target, of it what was reviewed; `yes`, or a review, is the answer of a person not there."""
+    selection = reviewed.selection(selection)
     check_target_is_named(selection, outside)
     requests = RequestCount()
     with open_session(selection, outside, requests) as session:
+        reviewed.check_accounts(session)
         if session.workspace.warnings:
             console.say(problems_text(session.workspace.warnings))
+        past = files_since(since, session) if since is not None else None
         with remembered(session, console) as memory:
-            made = plan_target(session, memory, consent, console)
+            live = read_target(session, memory, consent, console)
             seeds = plan_seeds(session, memory, console, requests) if with_seeds else SeedsPlan()
-        console.show_before_asking(plan_text(made, seeds, paint=console.paint, verbose=console.verbose))
-        if not yes:
-            confirm(made, seeds, console)
-        purpose = Purpose("apply", made.fingerprint, tuple(change.digest for change in made.changes))
-        report, seeds, sent = carry_out(session, purpose, made, seeds, lock, console, requests)
+            agreed = agree(reviewed, session, live, seeds, consent)
+            before = past.against(live, selection, consent) if past else None
+        _show(agreed, before, console)
+        if not yes and not reviewed.binds:
+            confirm(agreed.plan, agreed.seeds, console)
+        report, seeds, sent = carry_out(
+            session, agreed.purpose, agreed.plan, agreed.seeds, lock, console, requests, agreed.review
+        )
         exit = exit_of(report, seeds, sent)
         console.result(
-            report_text(report, sent, paint=console.paint), report_document(report, seeds, sent, exit)
+            report_text(report, sent, paint=console.paint),
+            report_document(report, seeds, sent, exit, before),
         )
     if console.verbose:
         console.say(requests.text)
     return exit
+
+
+def _show(agreed: Agreed, since: Since | None, console: Console) -> None:
+    text = plan_text(agreed.plan, agreed.seeds, since, paint=console.paint, verbose=console.verbose)
+    console.show_before_asking(text)
+    if agreed.gone:
+        console.say(agreed.gone)
 
 
 def confirm(plan: Plan, seeds: SeedsPlan, console: Console) -> None:
@@ -88,19 +108,26 @@ def carry_out(
     lock: Lock,
     console: Console,
     requests: RequestCount,
+    review: Review | None = None,
 ) -> Done:
     """Carry out the plan in a run that holds its accounts; with nothing to be done there is none."""
     if not plan.changes and seeds.is_settled:
         return apply_plan(plan, writing(session, plan, NoJournal())), seeds, []
     with open_run(session, purpose, lock, console) as run:
         check_account(session)
-        done = _changes_then_seeds(session, plan, seeds, run, console, requests)
+        done = _changes_then_seeds(session, plan, seeds, run, console, requests, review)
         run.exit, run.counts = exit_of(*done), counts_of(*done)
         return done
 
 
 def _changes_then_seeds(
-    session: Session, plan: Plan, seeds: SeedsPlan, run: OpenRun, console: Console, requests: RequestCount
+    session: Session,
+    plan: Plan,
+    seeds: SeedsPlan,
+    run: OpenRun,
+    console: Console,
+    requests: RequestCount,
+    review: Review | None,
 ) -> Done:
     """Carry out changes, then seeds. An interrupt ends what is under way and begins nothing more."""
     engine = writing(session, plan, run.recorder)
@@ -109,7 +136,7 @@ def _changes_then_seeds(
         if not seeds.seeds:
             return report, seeds, []
         held = lambda seed: _why_held(seed, report, engine)  # noqa: E731
-        planned, sent = send_seeds(session, run, console, requests, held)
+        planned, sent = send_seeds(session, run, console, requests, held, review)
         return report, planned, sent
 
 

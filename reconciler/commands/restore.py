@@ -10,7 +10,7 @@ from reconciler.commands.console import Console
 from reconciler.commands.history import the_run
 from reconciler.commands.memory import Memory, remembered
 from reconciler.commands.outside import Outside
-from reconciler.commands.planning import plan_declared
+from reconciler.commands.planning import read_live
 from reconciler.commands.requests import RequestCount
 from reconciler.commands.runs import NO_WAIT, Lock, Purpose
 from reconciler.commands.session import Selection, Session, check_target_is_named, open_session
@@ -46,7 +46,7 @@ def restore(
         console.show_before_asking("\n\n".join([*notes, text]))
         if not yes:
             confirm(made, SeedsPlan(), console)
-        purpose = Purpose(f"restore {number}", made.fingerprint, tuple(c.digest for c in made.changes))
+        purpose = Purpose.of(f"restore {number}", made.digests)
         report, seeds, sent = carry_out(session, purpose, made, SeedsPlan(), lock, console, requests)
         exit = exit_of(report, seeds, sent)
         document = {**report_document(report, seeds, sent, exit), "restored_run": number, "remarks": notes}
@@ -61,7 +61,7 @@ def _plan_back(number: int, session: Session, memory: Memory, console: Console) 
     operations = [o for o in memory.past.operations(number) if o.intent.account == session.account]
     _check(run, operations, session)
     declared = way_back(session.kind, f"run {number}", map(_overwritten, operations))
-    made = plan_declared(session, declared, memory, Consent(), Listing.DECLARED, console)
+    made = read_live(session, declared, memory, Listing.DECLARED, console).plan(Consent())
     return replace(made, unmanaged=()), list(_notes(run, operations, memory.past, session))
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from reconciler.commands.account import check_account
 from reconciler.commands.console import Console
 from reconciler.commands.journal import open_past
 from reconciler.commands.outside import Outside
@@ -25,6 +26,7 @@ from reconciler.expoints.status import SeedStatus, statuses_of
 from reconciler.journal.ledger import Standing
 from reconciler.render.json import FORMAT_VERSION
 from reconciler.render.seeds import (
+    MAIL_IS_SENT,
     preview_text,
     seeds_documents,
     seeds_text,
@@ -173,10 +175,11 @@ def seeds_send(
         write_down_settled(run.journal, planned)
         plan = _the_one(planned)
         due = [s for s in plan.customers if s.state in _sendable(again=again)]
-        console.show_before_asking(seeds_text(planned, paint=console.paint))
+        console.show_before_asking(f"{seeds_text(planned, paint=console.paint)}\n\n{MAIL_IS_SENT}")
         _check(plan, due)
         if not yes:
             _ask(len(due), plan, console)
+        check_account(opened.session)
         sender = opened.tenant.sender(run.journal, planned, run.number)
         end = send_some(sender, plan, [_repeating(standee) for standee in due])
         run.exit, run.counts = end.exit, {"sent": end.sent}

@@ -8,8 +8,10 @@ from reconciler.commands.console import Console
 from reconciler.commands.runs import OpenRun
 from reconciler.commands.session import OnRequest, Session
 from reconciler.commands.tenant import Tenant, open_tenant
+from reconciler.engine.review import Review
 from reconciler.errors import Exit, ReconcilerError
 from reconciler.expoints.planning import SeedsPlan
+from reconciler.expoints.review import reviewed_seeds
 from reconciler.expoints.sending import Sender, Sent, delivery_of
 from reconciler.expoints.standing import SeedPlan, Standee
 from reconciler.journal.ledger import Ledger, Standing
@@ -19,14 +21,20 @@ Held = Callable[[SeedPlan], str]
 
 
 def send_seeds(
-    session: Session, run: OpenRun, console: Console, on_request: OnRequest, held: Held
+    session: Session,
+    run: OpenRun,
+    console: Console,
+    on_request: OnRequest,
+    held: Held,
+    review: Review | None = None,
 ) -> tuple[SeedsPlan, list[Sent]]:
-    """Send every seed of the target that is due; return the plan by which it was done, and how each ended.
+    """Send every seed that is due and reviewed; return the plan by which it was done, and how each ended.
 
     The plan is made anew now that the run holds the account, so that what another one did meanwhile counts.
     """
     with open_tenant(session, console, on_request) as tenant:
         plan = tenant.plan(run.journal)
+        plan = reviewed_seeds(plan, review) if review else plan
         return plan, list(_ends(tenant, run, plan, held))
 
 
@@ -45,7 +53,7 @@ def _ends(tenant: Tenant, run: OpenRun, plan: SeedsPlan, held: Held) -> Iterator
             reason = reason or ("the tenant takes nothing further" if end.stops else "")
             yield end
         elif seed.blocks and seed.due:
-            yield Sent(seed.seed.key, notes=tuple(b.message for b in seed.blocks), exit=Exit.REFUSED)
+            yield Sent(seed.seed.key, notes=tuple(b.message for b in seed.blocks), exit=seed.blocked_exit)
 
 
 def write_down_settled(ledger: Ledger, plan: SeedsPlan) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 from reconciler.checkmarket.section import SECTION
@@ -33,6 +33,7 @@ SECTIONS = (SECTION,)
 SEED_SECTIONS = (SEEDS,)
 
 OnRequest: TypeAlias = "Callable[[Exchange], None]"
+Keyed = TypeVar("Keyed", Declared, Seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +134,12 @@ def selected(
     for glob in (*selection.only, *selection.exclude):
         if not any(_matches(key, glob) for key in keys):
             raise UsageError(f"nothing declared on target {target.name} is called {glob}")
-    chosen = {key for key in keys if _is_chosen(key, selection)}
-    return tuple(d for d in declared if d.key in chosen), tuple(s for s in seeds if s.key in chosen)
+    return chosen_keys(declared, selection), chosen_keys(seeds, selection)
+
+
+def chosen_keys(declared: Sequence[Keyed], selection: Selection) -> tuple[Keyed, ...]:
+    """Return what `only` names and `exclude` does not, of resources or of seeds."""
+    return tuple(one for one in declared if _is_chosen(one.key, selection))
 
 
 def _is_chosen(key: str, selection: Selection) -> bool:

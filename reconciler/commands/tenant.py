@@ -52,7 +52,11 @@ class Tenant:
             {new: old for old, new in self.session.workspace.moved.items()},
         )
         plan = planner.plan(self.session.seeds)
-        return replace(plan, seeds=tuple(self._with_times(seed) for seed in plan.seeds))
+        seeds = tuple(self._with_times(self._with_digest(seed)) for seed in plan.seeds)
+        return replace(plan, seeds=seeds, account=self.account)
+
+    def _with_digest(self, plan: SeedPlan) -> SeedPlan:
+        return replace(plan, digest=plan.seed.digest_on(self.session.target.name, self.account))
 
     def _with_times(self, plan: SeedPlan) -> SeedPlan:
         """Return the plan of a seed that is to be sent with what its dates and times mean now."""
@@ -124,6 +128,11 @@ def tenant_account(session: Session) -> tuple[str, ...]:
     if settings is None:
         return ()
     return (f"sandbox:{session.target.name}" if settings.url == SANDBOX else urlsplit(settings.url).netloc,)
+
+
+def digests_of(seeds: Sequence[Seed], session: Session) -> list[str]:
+    """Return what binds reviews to these seeds on the open target; asks nothing. None without a tenant."""
+    return [seed.digest_on(session.target.name, name) for name in tenant_account(session) for seed in seeds]
 
 
 def _login(settings: Expoints, session: Session) -> Secret | ClientLogin:

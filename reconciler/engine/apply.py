@@ -79,8 +79,9 @@ def apply(plan: Plan, run: Run, *, each: Each = one_by_one) -> Report:
 
 def _skipped(blocked: Blocked) -> Outcome:
     action = blocked.change.action if blocked.change else None
-    reason = "blocked: " + "; ".join(block.message for block in blocked.blocks)
-    return Outcome(blocked.key, action, Result.SKIPPED, reason, exit=Exit.REFUSED)
+    why = "unreviewed" if blocked.is_unreviewed else "blocked"
+    reason = f"{why}: " + "; ".join(block.message for block in blocked.blocks)
+    return Outcome(blocked.key, action, Result.SKIPPED, reason, exit=blocked.exit)
 
 
 @dataclass
