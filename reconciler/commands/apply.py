@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 
 from reconciler.commands.account import check_account
 from reconciler.commands.console import Console
@@ -14,7 +15,7 @@ from reconciler.commands.planning import plan_target
 from reconciler.commands.pool import Pool
 from reconciler.commands.requests import RequestCount
 from reconciler.commands.runs import NO_WAIT, Lock, OpenRun, Purpose, open_run
-from reconciler.commands.sending import send_seeds
+from reconciler.commands.sending import Stops, kept_waiting, send_seeds
 from reconciler.commands.session import Selection, Session, check_target_is_named, open_session
 from reconciler.commands.tenant import plan_seeds
 from reconciler.engine.apply import Journal, NoJournal, Run
@@ -31,6 +32,8 @@ from reconciler.render.seeds import seeds_summary
 from reconciler.render.text import plan_text, problems_text, report_text
 from reconciler.render.values import counted
 
+_STOPPED = "the run was stopped"
+
 
 def apply(
     selection: Selection,
@@ -45,7 +48,7 @@ def apply(
     """Apply one target; `yes` stands for the answer of a person who is not there."""
     check_target_is_named(selection, outside)
     requests = RequestCount()
-    with open_session(selection, outside, requests) as session:
+    with open_session(selection, outside, requests) as session, ExitStack() as deferral:
         if session.workspace.warnings:
             console.say(problems_text(session.workspace.warnings))
         with remembered(session, console) as memory:
@@ -55,7 +58,7 @@ def apply(
         if not yes:
             confirm(made, seeds, console)
         purpose = Purpose("apply", made.fingerprint, tuple(change.digest for change in made.changes))
-        report, seeds, sent = carry_out(session, purpose, made, seeds, lock, console, requests)
+        report, seeds, sent = carry_out(session, purpose, made, seeds, lock, console, requests, deferral)
         exit = exit_of(report, seeds, sent)
         console.result(
             report_text(report, sent, paint=console.paint), report_document(report, seeds, sent, exit)
@@ -88,29 +91,48 @@ def carry_out(
     lock: Lock,
     console: Console,
     requests: RequestCount,
+    deferral: ExitStack,
 ) -> Done:
-    """Carry out the plan in a run that holds its accounts; with nothing to be done there is none."""
+    """Carry out the plan in a run that holds its accounts; with nothing to be done there is none.
+
+    From the first change on, an interrupt begins nothing more and loses nothing: what is under way comes to
+    its end. That is so until `deferral` is closed, by whoever has then told how everything ended.
+    """
     if not plan.changes and seeds.is_settled:
         return apply_plan(plan, writing(session, plan, NoJournal())), seeds, []
     with open_run(session, purpose, lock, console) as run:
         check_account(session)
-        done = _changes_then_seeds(session, plan, seeds, run, console, requests)
+        engine = writing(session, plan, run.recorder)
+        deferral.enter_context(deferred_interrupts(lambda: _stop(engine, console)))
+        report = apply_plan(plan, engine, each=Pool(session.checkmarket.parallelism, console))
+        done = report, *_send(session, seeds, report, run, engine, console, requests)
         run.exit, run.counts = exit_of(*done), counts_of(*done)
         return done
 
 
-def _changes_then_seeds(
-    session: Session, plan: Plan, seeds: SeedsPlan, run: OpenRun, console: Console, requests: RequestCount
-) -> Done:
-    """Carry out changes, then seeds. An interrupt ends what is under way and begins nothing more."""
-    engine = writing(session, plan, run.recorder)
-    with deferred_interrupts(lambda: engine.stop("not begun: interrupted")):
-        report = apply_plan(plan, engine, each=Pool(session.checkmarket.parallelism, console))
-        if not seeds.seeds:
-            return report, seeds, []
-        held = lambda seed: _why_held(seed, report, engine)  # noqa: E731
-        planned, sent = send_seeds(session, run, console, requests, held)
-        return report, planned, sent
+def _stop(engine: Run, console: Console) -> None:
+    """Begin nothing more; tell the person, who may wonder why the run does not end at once."""
+    engine.stop("not begun: interrupted")
+    with suppress(RuntimeError):  # it may have been telling something else just then
+        console.say("Interrupted: what is under way comes to its end, nothing further is begun.")
+
+
+def _send(
+    session: Session,
+    seeds: SeedsPlan,
+    report: Report,
+    run: OpenRun,
+    engine: Run,
+    console: Console,
+    requests: RequestCount,
+) -> tuple[SeedsPlan, list[Sent]]:
+    """Send what is due; return the plan by which it was done, and how each seed ended."""
+    if not seeds.seeds:
+        return seeds, []
+    if engine.is_stopped:
+        return seeds, [kept_waiting(seed, _STOPPED) for seed in seeds.sending]
+    stops = Stops(lambda seed: _why_held(seed, report, engine), lambda: engine.is_stopped)
+    return send_seeds(session, run, seeds, console, requests, stops)
 
 
 def writing(session: Session, plan: Plan, journal: Journal) -> Run:
@@ -129,7 +151,7 @@ def counts_of(report: Report, seeds: SeedsPlan, sent: Sequence[Sent]) -> dict[st
 def _why_held(plan: SeedPlan, report: Report, run: Run) -> str:
     """Return why a seed has to wait: what it comes after did not come to be, or the run was stopped."""
     if run.is_stopped:
-        return "the run was stopped"
+        return _STOPPED
     ends = {unchanged.key: Result.APPLIED for unchanged in report.plan.unchanged}
     ends |= {outcome.key: outcome.result for outcome in report.outcomes}
     waiting = [key for key in plan.seed.after if ends.get(key) is not Result.APPLIED]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 
 from reconciler.commands.apply import carry_out, confirm, exit_of
@@ -39,7 +40,7 @@ def restore(
     """Put back what a run overwrote, within the same limits and with the same checks as any apply."""
     check_target_is_named(selection, outside)
     requests = RequestCount()
-    with open_session(selection, outside, requests) as session:
+    with open_session(selection, outside, requests) as session, ExitStack() as deferral:
         with remembered(session, console) as memory:
             made, notes = _plan_back(number, session, memory, console)
         text = plan_text(made, SeedsPlan(), paint=console.paint, verbose=console.verbose)
@@ -47,7 +48,9 @@ def restore(
         if not yes:
             confirm(made, SeedsPlan(), console)
         purpose = Purpose(f"restore {number}", made.fingerprint, tuple(c.digest for c in made.changes))
-        report, seeds, sent = carry_out(session, purpose, made, SeedsPlan(), lock, console, requests)
+        report, seeds, sent = carry_out(
+            session, purpose, made, SeedsPlan(), lock, console, requests, deferral
+        )
         exit = exit_of(report, seeds, sent)
         document = {**report_document(report, seeds, sent, exit), "restored_run": number, "remarks": notes}
         console.result(report_text(report, sent, paint=console.paint), document)

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from threading import Event
 
 from reconciler.commands.console import Console
+from reconciler.commands.interrupts import deferred_interrupts
 from reconciler.commands.journal import open_past
 from reconciler.commands.outside import Outside
 from reconciler.commands.plan import seeds_exits
@@ -177,10 +179,12 @@ def seeds_send(
         _check(plan, due)
         if not yes:
             _ask(len(due), plan, console)
-        sender = opened.tenant.sender(run.journal, planned, run.number)
-        end = send_some(sender, plan, [_repeating(standee) for standee in due])
-        run.exit, run.counts = end.exit, {"sent": end.sent}
-        console.result(sent_text([end], paint=console.paint), {"sent": sent_documents([end])})
+        stopped = Event()
+        sender = replace(opened.tenant.sender(run.journal, planned, run.number), is_stopped=stopped.is_set)
+        with deferred_interrupts(stopped.set):
+            end = send_some(sender, plan, [_repeating(standee) for standee in due])
+            run.exit, run.counts = end.exit, {"sent": end.sent}
+            console.result(sent_text([end], paint=console.paint), {"sent": sent_documents([end])})
     return end.exit
 
 

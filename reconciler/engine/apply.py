@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from reconciler.clock import Clock
+from reconciler.clock import Clock, SleepCut
 from reconciler.engine.body import Normal, unknown_members, unknown_row_members, value_at
 from reconciler.engine.classify import Account, FieldClass, FieldView, classify, desired
 from reconciler.engine.conclude import Attempt, conclude, reads_as_before, unread
@@ -21,6 +22,7 @@ from reconciler.engine.outcome import Outcome, Report, Result
 from reconciler.engine.plan import Action, Blocked, Change, Plan
 from reconciler.engine.ports import Writer
 from reconciler.errors import (
+    Abandoned,
     AllowanceUsedUp,
     ApiError,
     Declined,
@@ -114,7 +116,7 @@ class Run:
     def carry_out(self, change: Change) -> Outcome | Attempt:
         """Carry out one change; an `Attempt` is a write that a read could neither prove nor disprove yet."""
         if self._stopped:
-            return replace(self._stopped, key=change.key, action=change.action, id=change.id)
+            return self._not_begun(change, self._stopped)
         end = self._guarded(change)
         return self._written_down(end) if isinstance(end, Outcome) else end
 
@@ -126,6 +128,10 @@ class Run:
             self.stop(f"not begun: {error}", Exit.REFUSED)
             return replace(outcome, warnings=(*outcome.warnings, f"not written down: {error}"))
         return outcome
+
+    @staticmethod
+    def _not_begun(change: Change, stopped: Outcome) -> Outcome:
+        return replace(stopped, key=change.key, action=change.action, id=change.id)
 
     def settle(self, attempts: Sequence[Attempt], each: Each = one_by_one) -> Sequence[Outcome]:
         """Look at every open attempt again until it can be said how it ended, or patience ends."""
@@ -140,10 +146,10 @@ class Run:
         return [self._written_down(outcome) for outcome in outcomes]
 
     def _rest(self, seconds: float) -> None:
-        """Sleep, in parts so short that a stop from elsewhere is soon noticed."""
-        while seconds > 0 and not self.is_stopped:
-            self.clock.sleep(min(seconds, FIRST_PAUSE))
-            seconds -= FIRST_PAUSE
+        """Sleep, unless the run was stopped; an interrupt cuts the sleep short."""
+        if not self.is_stopped:
+            with suppress(SleepCut):
+                self.clock.sleep(seconds)
 
     def _patience_left(self, attempts: Sequence[Attempt]) -> float:
         latest = max(attempt.since for attempt in attempts)
@@ -156,6 +162,11 @@ class Run:
         except _HOPELESS as error:
             self._stop_if_hopeless(error)
             return _ended(change, Result.SKIPPED, str(error), error.exit)
+        except Abandoned as error:
+            stopped = self._stopped or Outcome(
+                "", None, Result.SKIPPED, f"not begun: {error}", exit=error.exit
+            )
+            return self._not_begun(change, stopped)
         except Declined as error:
             return _ended(change, Result.FAILED, f"refused: {error}{self._carried_hint(change)}", Exit.ERROR)
         except ApiError as error:
@@ -177,8 +188,14 @@ class Run:
         if moved:
             return _stale(change, f"changed since the plan: {', '.join(moved)}")
         body = desired(self.account.kind, _declaration(change), views, live)
-        self.journal.intent(change, live, body)
+        self._intend(change, live, body)
         return self._replace(change, views, body)
+
+    def _intend(self, change: Change, overwritten: Body | None, body: Body | None) -> None:
+        """Write down what is about to be written. Raises `Abandoned` where the run was stopped meanwhile."""
+        if self._stopped:
+            raise Abandoned(self._stopped.reason)
+        self.journal.intent(change, overwritten, body)
 
     def _read_again(self, change: Change) -> tuple[tuple[FieldView, ...], Body] | Outcome:
         live = self.writer.read(_id(change))
@@ -215,7 +232,7 @@ class Run:
         if name in self._names_before():
             return _stale(change, f"id {self._names_before()[name]} has this name since the plan")
         body = desired(self.account.kind, _declaration(change), change.fields, None)
-        self.journal.intent(change, None, body)
+        self._intend(change, None, body)
         id, lost = None, ""
         try:
             id = self.writer.create(body)
@@ -232,7 +249,7 @@ class Run:
         moved = [path for path, value in leaves.items() if value != seen.get(path)]
         if moved:
             return _stale(change, f"changed since the plan: {', '.join(moved)}")
-        self.journal.intent(change, live, None)
+        self._intend(change, live, None)
         lost = ""
         try:
             self.writer.delete(_id(change))

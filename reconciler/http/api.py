@@ -11,6 +11,9 @@ What is repeated here, and how an attempt that is not repeated ends:
     1xx, 3xx                                    BadAnswer                  NoAnswer
     401, 403, 404, other 4xx                    Unauthorised, Forbidden, NotFound, Declined, both alike
 
+An interrupt ends each wait before an attempt, and the request as Abandoned, reads and writes alike; an
+attempt that is under way comes to its own end.
+
 A write is repeated only where nothing of it can have been carried out. A connection that was kept alive and
 turns out to be closed is no such proof: the request may have been read before.
 """
@@ -35,8 +38,9 @@ import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential, wait_random
 
 from reconciler import __version__
-from reconciler.clock import Clock, SystemClock
+from reconciler.clock import Clock, SleepCut, SystemClock
 from reconciler.errors import (
+    Abandoned,
     AllowanceUsedUp,
     ApiError,
     BadAnswer,
@@ -288,7 +292,10 @@ class Api:
             stop=self._is_enough,
             retry_error_callback=self._give_up,
         )
-        return attempts(self._attempt, call)
+        try:
+            return attempts(self._attempt, call)
+        except SleepCut as cut:
+            raise self._error(Abandoned, call, "interrupted while it waited to be sent") from cut
 
     def _attempt(self, call: _Call) -> Answer:
         """Send `call` once. Raises an `ApiError` that is final, or `_Again`."""
@@ -392,6 +399,7 @@ _ADVICE: Mapping[type[ApiError], str] = {
     Declined: "Nothing was changed; correct what the API names.",
     Unreachable: "Nothing was changed; check the address, the network and the proxy, or run again later.",
     AllowanceUsedUp: "Nothing was changed; run again when the account's allowance is free.",
+    Abandoned: "Nothing was changed; run again.",
     BadAnswer: "Check the address: redirects are not followed, and only the API's own form is read.",
     NoAnswer: "It may have been carried out or not; look at what is live before sending it again.",
 }
