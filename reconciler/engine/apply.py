@@ -259,15 +259,20 @@ class Run:
 
     def _look(self, attempt: Attempt) -> Outcome | Attempt:
         """Read what an attempt left; return its outcome, or the attempt where it is too early to say."""
-        last = bool(self._stopped) or self.clock.monotonic() >= attempt.since + self.patience
+        last = self._is_over(attempt)
         try:
             attempt = self._with_id(attempt)
             body = self.writer.read(attempt.id) if attempt.id is not None else None
         except ApiError as error:
-            return unread(attempt, str(error)) if last else attempt
+            # It may have taken minutes to fail: a stale answer proves nothing, but this was no answer.
+            return unread(attempt, str(error)) if self._is_over(attempt) else attempt
         self._notice(body)
         seen = replace(attempt, as_before=reads_as_before(self.account, attempt, body))
         return conclude(self.account, seen, body, last=last) or seen
+
+    def _is_over(self, attempt: Attempt) -> bool:
+        """Tell whether this is the time to say how an attempt ended, whatever can be seen of it."""
+        return self.is_stopped or self.clock.monotonic() >= attempt.since + self.patience
 
     def _notice(self, body: Body | None) -> None:
         """Remember whether a read-back is the first on this account to show an explicit false or 0."""

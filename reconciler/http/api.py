@@ -91,6 +91,8 @@ class Bounds:
     connect: float = 10.0
     silence: float = 60.0
     """How long the server may send, or take, nothing at all."""
+    answer: float = 120.0
+    """How long an answer may take from the first byte of its request to its own last, however it drips."""
     answer_bytes: int = 64 * 2**20
 
 
@@ -316,7 +318,7 @@ class Api:
         try:
             response = self._client.send(request, stream=True)
             status = response.status_code
-            content = _whole(response, self._bounds.answer_bytes)
+            content = _whole(response, self._bounds, lambda: self._clock.monotonic() - started)
         finally:
             self._record(Exchange(method, path, status, self._clock.monotonic() - started))
         return Answer(method, path, status, dict(response.headers), content, secrets)
@@ -426,15 +428,24 @@ def _wait(state: RetryCallState) -> float:
 
 
 def _retry_after(answer: Answer, now: float) -> float | None:
-    """Return the seconds that `Retry-After` asks for, by a number or an HTTP date; None for anything else."""
+    """Return the seconds that `Retry-After` asks for, by a number or an HTTP date; None for anything else.
+
+    A date counts from the server's own `Date`, for this machine's clock may be wrong, and else from `now`.
+    """
     text = answer.headers.get("retry-after", "").strip()
     if re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", text):
         return float(text)
+    until, since = _moment(text), _moment(answer.headers.get("date", ""))
+    return None if until is None else max(0.0, until - (now if since is None else since))
+
+
+def _moment(text: str) -> float | None:
+    """Return the wall time that an HTTP date means, None for what is none."""
     try:
         date = email.utils.parsedate_to_datetime(text)
     except ValueError:
         return None
-    return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
+    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
 
 
 def _status_line(status: int) -> str:
@@ -465,14 +476,19 @@ def _sendable(headers: Mapping[str, Secret]) -> Mapping[str, Secret]:
     return headers
 
 
-def _whole(response: httpx.Response, largest: int) -> bytes:
-    """Read an answer to its end and let go of the connection; `_TooLarge` for more than `largest` bytes."""
+def _whole(response: httpx.Response, bounds: Bounds, elapsed: Callable[[], float]) -> bytes:
+    """Read an answer to its end and let go of the connection.
+
+    Raises `_TooLarge` for more bytes than it may have, a time-out where it takes longer than it may.
+    """
     content = bytearray()
     try:
         for chunk in response.iter_bytes():
             content += chunk
-            if len(content) > largest:
-                raise _TooLarge(f"the answer is larger than {largest} bytes")
+            if len(content) > bounds.answer_bytes:
+                raise _TooLarge(f"the answer is larger than {bounds.answer_bytes} bytes")
+            if elapsed() > bounds.answer:
+                raise httpx.ReadTimeout(f"the answer is not whole after {bounds.answer:.0f} s")
     finally:
         response.close()
     return bytes(content)
