@@ -94,6 +94,7 @@ def test_apply_says_as_the_table_does_and_says_the_truth_and_the_next_one_does_t
         assert scene.task.is_done(world)
     elif row.says != "in doubt":
         assert scene.task.is_untouched(world)
+    assert len(world.perhaps_taken) <= (2 if scene.request == PUT else 1)
     world.rest(SETTLE_AFTER)
     assert world.run().exit == 0
     assert scene.task.is_done(world)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,7 +12,7 @@ from reconciler.commands.plan import plan
 from reconciler.commands.session import Selection
 from reconciler.engine.planning import Consent
 from reconciler.errors import ReconcilerError
-from reconciler.sandbox import Fault, State, Tokens, create_app
+from reconciler.sandbox import Fault, Request, State, Tokens, create_app
 from reconciler.sandbox.seeding import CONFIGS, STARTING_POINT, stored_config
 from tests.commands.world import EVERYTHING, Members, Screen
 from tests.seeds.world import JANE, JOHN, SETTINGS, End, SeedWorld
@@ -105,9 +104,14 @@ class FaultWorld(SeedWorld):
         return (self.config(1).get("SurveySettings") or {}).get("InvitationDelayInDays")
 
     @property
-    def written(self) -> Counter[str]:
-        """How often each write left, by method and path."""
-        return Counter(f"{request.method} {request.path}" for request in self.writes)
+    def perhaps_taken(self) -> Sequence[Request]:
+        """The writes that no status and no missing connection proves to have changed nothing."""
+        return [r for r in self.writes if not r.path.endswith("token") and not _proves_nothing_done(r)]
+
+
+def _proves_nothing_done(request: Request) -> bool:
+    refused = request.status is not None and 400 <= request.status < 500 and request.status != 408
+    return refused or (request.fault or "").endswith(":refuse")
 
 
 def said(end: End) -> str:

@@ -208,7 +208,7 @@ WHAT_IS_BELIEVED = (
     Mutant(
         "has no patience with a slow cache",
         "engine/apply.py",
-        "last = bool(self._stopped) or self.clock.monotonic() >= attempt.since + self.patience",
+        "last = self._is_over(attempt)",
         "last = True",
         f"{APPLY}::test_a_slow_cache_is_waited_for",
     ),
