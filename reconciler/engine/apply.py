@@ -29,7 +29,7 @@ from reconciler.errors import (
     Exit,
     Forbidden,
     NoAnswer,
-    Refused,
+    ReconcilerError,
     Unauthorised,
 )
 
@@ -124,8 +124,8 @@ class Run:
         """Write an outcome down and return it; a journal that fails changes nothing of how it ended."""
         try:
             self.journal.outcome(outcome)
-        except Refused as error:
-            self.stop(f"not begun: {error}", Exit.REFUSED)
+        except ReconcilerError as error:
+            self.stop(f"not begun: {error}", error.exit)
             return replace(outcome, warnings=(*outcome.warnings, f"not written down: {error}"))
         return outcome
 
@@ -171,9 +171,9 @@ class Run:
             return _ended(change, Result.FAILED, f"refused: {error}{self._carried_hint(change)}", Exit.ERROR)
         except ApiError as error:
             return _ended(change, Result.FAILED, f"not begun: {error}", error.exit)
-        except Refused as error:  # the journal: what cannot be written down is not done
-            self.stop(f"not begun: {error}", Exit.REFUSED)
-            return _ended(change, Result.SKIPPED, f"not begun: {error}", Exit.REFUSED)
+        except ReconcilerError as error:  # the journal: what cannot be written down is not done
+            self.stop(f"not begun: {error}", error.exit)
+            return _ended(change, Result.SKIPPED, f"not begun: {error}", error.exit)
 
     def _stop_if_hopeless(self, error: ApiError) -> None:
         if isinstance(error, _HOPELESS):

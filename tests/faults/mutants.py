@@ -55,7 +55,7 @@ MUTANTS = (
         "commands/sending.py",
         "    except ReconcilerError as error:\n        ends.append(",
         "    except ZeroDivisionError as error:\n        ends.append(",
-        f"{CLOCKS}::test_a_journal_that_fails_after_the_changes_does_not_hide_what_became_of_them",
+        f"{CLOCKS}::test_a_journal_that_fails_in_the_middle_does_not_hide_what_became_of_the_changes",
     ),
     Mutant(
         "believes its own clock about the server's dates",

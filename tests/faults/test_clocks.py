@@ -13,9 +13,9 @@ import pytest
 from reconciler.commands.outside import Outside
 from reconciler.sandbox import Fault, Tokens, Variants, create_app, revoke_tokens
 from tests.clock import START, FakeClock
-from tests.faults.scenes import ADD, COUNT, ONE, PUT, SENDING, SENDING_WITH_OAUTH, TOKEN, UPDATING
+from tests.faults.scenes import ADD, COLUMNS, COUNT, ONE, PUT, SENDING, SENDING_WITH_OAUTH, TOKEN, UPDATING
 from tests.faults.world import FaultWorld, said
-from tests.seeds.world import SETTINGS, SETTLE_AFTER, End
+from tests.seeds.world import SETTINGS, SETTLE_AFTER
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -190,20 +190,18 @@ def test_a_doubt_does_not_rest_less_because_the_clock_was_set_back(
     assert SENDING.is_done(world)
 
 
-def spoiled_journal(world: DisturbedWorld) -> End:
-    """Apply an update and a seed, and spoil the journal between the two."""
+@pytest.mark.parametrize(
+    ("at", "note"),
+    [(f"{PUT}:1", "held: the run was stopped"), (f"{COLUMNS}:2", "nothing further was sent: ")],
+)
+def test_a_journal_that_fails_in_the_middle_does_not_hide_what_became_of_the_changes(
+    world: DisturbedWorld, at: str, note: str
+) -> None:
     UPDATING.declare(world)
     SENDING.declare(world)
-    world.journal.parent.mkdir(exist_ok=True)
-    world.at, world.happens = f"{PUT}:1", lambda: world.journal.write_text("this is no database" * 100)
-    return world.run()
-
-
-def test_a_journal_that_fails_after_the_changes_does_not_hide_what_became_of_them(
-    world: DisturbedWorld,
-) -> None:
-    end = spoiled_journal(world)
+    world.at, world.happens = at, lambda: world.journal.write_text("this is no database" * 100)
+    end = world.run()
     assert (said(end), end.exit) == ("applied", 4)
-    assert "nothing further was sent: journal" in end.notes
+    assert note in end.notes
     assert UPDATING.is_done(world)
     assert SENDING.is_untouched(world)

@@ -104,8 +104,8 @@ WHEN_IT_IS_SENT = (
         "engine/apply.py",
         "        if moved:\n"
         "            return _stale(change, f\"changed since the plan: {', '.join(moved)}\")\n"
-        "        self.journal",
-        "        self.journal",
+        "        self._intend",
+        "        self._intend",
         f"{APPLY}::test_what_changed_since_the_plan_is_not_deleted",
     ),
     Mutant(
@@ -148,7 +148,7 @@ WHEN_IT_IS_SENT = (
     Mutant(
         "does not write down what it overwrites",
         "engine/apply.py",
-        "        self.journal.intent(change, live, body)\n",
+        "        self.journal.intent(change, overwritten, body)\n",
         "",
         f"{APPLY}::test_the_journal_holds_the_body_about_to_be_overwritten_before_the_write",
     ),
