@@ -48,7 +48,7 @@ def plan(
         past = files_since(since, session) if since is not None else None
         with remembered(session, console) as memory:
             live = read_target(session, memory, consent, console)
-            made, seeds = live.plan(consent), plan_seeds(session, memory, console, requests)
+            made, seeds = live.plan(consent), plan_seeds(session, memory, console)
             before = past.against(live, selection, consent) if past else None
         document = plan_document(made, seeds, session.workspace.warnings, before)
         if file:

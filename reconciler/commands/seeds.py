@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from threading import Event
 
 from reconciler.commands.account import check_account
 from reconciler.commands.console import Console
+from reconciler.commands.interrupts import deferred_interrupts
 from reconciler.commands.journal import open_past
 from reconciler.commands.outside import Outside
 from reconciler.commands.plan import seeds_exits
@@ -54,7 +56,7 @@ def _opened(selection: Selection, console: Console, outside: Outside) -> Iterato
     with open_session(selection, outside, requests) as session:
         if not session.seeds:
             raise UsageError(f"no seed is declared on target {session.target.name}")
-        with open_tenant(session, console, requests) as tenant:
+        with open_tenant(session, console) as tenant:
             yield _Open(session, tenant)
 
 
@@ -180,10 +182,12 @@ def seeds_send(
         if not yes:
             _ask(len(due), plan, console)
         check_account(opened.session)
-        sender = opened.tenant.sender(run.journal, planned, run.number)
-        end = send_some(sender, plan, [_repeating(standee) for standee in due])
-        run.exit, run.counts = end.exit, {"sent": end.sent}
-        console.result(sent_text([end], paint=console.paint), {"sent": sent_documents([end])})
+        stopped = Event()
+        sender = replace(opened.tenant.sender(run.journal, planned, run.number), is_stopped=stopped.is_set)
+        with deferred_interrupts(stopped.set):
+            end = send_some(sender, plan, [_repeating(standee) for standee in due])
+            run.exit, run.counts = end.exit, {"sent": end.sent}
+            console.result(sent_text([end], paint=console.paint), {"sent": sent_documents([end])})
     return end.exit
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 from reconciler.checkmarket.section import SECTION
+from reconciler.commands.interrupts import interruptible
 from reconciler.commands.outside import Outside
 from reconciler.config.discovery import find_workspace
 from reconciler.config.load import Workspace, load
@@ -74,6 +75,8 @@ class Session:
     client: ImportConfigs
     checkmarket: CheckMarket
     outside: Outside
+    on_request: OnRequest
+    """What is told of every request of the command."""
 
     @property
     def is_partial(self) -> bool:
@@ -91,7 +94,10 @@ def open_workspace(selection: Selection, outside: Outside) -> Workspace[Seed]:
 def open_session(
     selection: Selection, outside: Outside, on_request: OnRequest = lambda _: None
 ) -> Iterator[Session]:
-    """Open the selected target of the selected workspace; its connections close with the block."""
+    """Open the selected target of the selected workspace; its connections close with the block.
+
+    An interrupt ends every wait in it, in whatever thread.
+    """
     workspace = open_workspace(selection, outside)
     target = chosen_target(workspace, selection.target)
     declared, seeds = selected(workspace, target, selection)
@@ -99,8 +105,13 @@ def open_session(
     if settings is None:
         raise UsageError(f"target {target.name} has no checkmarket: section; add one to reconciler.yaml")
     kind = replace(SECTION.kind, server_members=SECTION.kind.server_members | settings.never_sent)
-    with _client(workspace, target, settings, outside, on_request) as (client, account):
-        yield Session(workspace, target, kind, account, declared, seeds, client, settings, outside)
+    with (
+        interruptible(outside) as outside,
+        _client(workspace, target, settings, outside, on_request) as (client, account),
+    ):
+        yield Session(
+            workspace, target, kind, account, declared, seeds, client, settings, outside, on_request
+        )
 
 
 def check_target_is_named(selection: Selection, outside: Outside) -> None:

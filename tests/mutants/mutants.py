@@ -109,8 +109,8 @@ WHEN_IT_IS_SENT = (
         "engine/apply.py",
         "        if moved:\n"
         "            return _stale(change, f\"changed since the plan: {', '.join(moved)}\")\n"
-        "        self.journal",
-        "        self.journal",
+        "        self._intend",
+        "        self._intend",
         f"{APPLY}::test_what_changed_since_the_plan_is_not_deleted",
     ),
     Mutant(
@@ -153,7 +153,7 @@ WHEN_IT_IS_SENT = (
     Mutant(
         "does not write down what it overwrites",
         "engine/apply.py",
-        "        self.journal.intent(change, live, body)\n",
+        "        self.journal.intent(change, overwritten, body)\n",
         "",
         f"{APPLY}::test_the_journal_holds_the_body_about_to_be_overwritten_before_the_write",
     ),
@@ -213,7 +213,7 @@ WHAT_IS_BELIEVED = (
     Mutant(
         "has no patience with a slow cache",
         "engine/apply.py",
-        "last = bool(self._stopped) or self.clock.monotonic() >= attempt.since + self.patience",
+        "last = self._is_over(attempt)",
         "last = True",
         f"{APPLY}::test_a_slow_cache_is_waited_for",
     ),
@@ -439,8 +439,8 @@ WHAT_IS_REVIEWED = (
     ),
     Mutant(
         "writes before it has looked at the account",
-        "commands/apply.py",
-        "        check_account(session)\n",
+        "commands/carrying.py",
+        "            check_account(session)\n",
         "",
         f"{REVIEWED_SEEDS}::test_the_account_is_looked_at_before_a_seed_is_sent",
     ),
@@ -454,8 +454,8 @@ WHAT_IS_REVIEWED = (
     Mutant(
         "sends a seed by its second plan without a review",
         "commands/sending.py",
-        "plan = reviewed_seeds(plan, review) if review else plan",
-        "plan = plan if review else plan",
+        "plan = reviewed_seeds(plan, agreed.review) if agreed.review else plan",
+        "plan = plan if agreed.review else plan",
         f"{REVIEWED_SEEDS}::test_a_new_seed_is_not_sent_and_the_reviewed_one_is",
     ),
     Mutant(

@@ -74,7 +74,7 @@ class End:
     @property
     def notes(self) -> str:
         """What the run says of the sending."""
-        return "\n".join(note for end in self.document["sent"] for note in end["notes"])
+        return "\n".join(note for end in self.document.get("sent", ()) for note in end["notes"])
 
 
 @dataclass
