@@ -77,7 +77,9 @@ def writing(session: Session, plan: Plan, journal: Journal) -> Run:
 
 
 def _stop(engine: Run, console: Console) -> None:
-    """Begin nothing more; tell the person, who may wonder why the run does not end at once."""
+    """Begin nothing more; tell the person once, who may wonder why the run does not end at once."""
+    if engine.is_stopped:
+        return
     engine.stop("not begun: interrupted")
     with suppress(RuntimeError):  # it may have been telling something else just then
         console.say("Interrupted: what is under way comes to its end, nothing further is begun.")
