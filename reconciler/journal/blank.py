@@ -17,7 +17,9 @@ class BlankRecords:
 
     def hash(self, text: str) -> str:
         """Return a hash that no other process can repeat."""
-        return hashlib.blake2b(text.encode(), digest_size=16, key=self._key).hexdigest()
+        return hashlib.blake2b(
+            text.encode("utf-8", "surrogatepass"), digest_size=16, key=self._key
+        ).hexdigest()
 
     def knows_mailbox(self, account: str, mailbox: str) -> bool:
         """Return false: it has met nobody."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import secrets
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,17 +13,24 @@ from reconciler.errors import Held
 from reconciler.journal.runs import Process, Run, RunStart
 
 SILENCE = 3600.0
-"""Seconds without a word after which a holder counts as dead.
+"""Seconds without a word after which a holder counts as dead that cannot be looked at from here.
 
 A run that lives writes down each change before it makes it, asks in the same moment whether it still holds
 its accounts, and waits for minutes at the most in between. So nothing is written behind the back of the one
 that took over.
 """
 
+_GONE = ""
+"""What `_started` returns for a process that is not there, or has ended and was not buried yet."""
+
 
 def this_process() -> Process:
     """Return the process that calls, as a journal writes it down."""
-    pid = os.getpid()
+    return process_of(os.getpid())
+
+
+def process_of(pid: int) -> Process:
+    """Return a process of this machine, as a journal writes it down."""
     return Process(_machine(), platform.node(), pid, _started(pid) or "")
 
 
@@ -31,21 +39,24 @@ def refuse_held(start: RunStart, open_runs: Iterable[Run], now: float) -> list[R
 
     Raises `Held` if a run that may be alive holds one of the accounts.
     """
-    holding = [run for run in open_runs if set(run.start.accounts) & set(start.accounts)]
+    holding = [run for run in open_runs if _shared(run, start)]
     for run in holding:
         if not is_dead(run, start.process, now):
-            raise Held(_held(run, now))
+            raise Held(_held(run, _shared(run, start), now))
     return holding
 
 
 def is_dead(run: Run, observer: Process, now: float) -> bool:
-    """Tell whether an open run can do nothing further, as far as `observer`, a process, can know that."""
-    if now - run.latest > SILENCE:
-        return True
+    """Tell whether an open run can do nothing further, as far as `observer`, a process, can know that.
+
+    Where the observer can see the holder's process, that alone decides: one that lives may have slept for
+    hours, and will go on where it was. Elsewhere silence decides.
+    """
     holder = run.start.process
-    if holder.machine != observer.machine or not holder.started:
-        return False
-    return _started(holder.pid) != holder.started
+    if holder.machine == observer.machine and holder.started:
+        started = _started(holder.pid)
+        return started is not None and started != holder.started
+    return now - run.latest > SILENCE
 
 
 def found_dead(run: Run) -> str:
@@ -53,13 +64,18 @@ def found_dead(run: Run) -> str:
     return f"found dead: process {run.start.process.pid} on {run.start.process.host} had not ended it"
 
 
-def _held(run: Run, now: float) -> str:
+def _shared(run: Run, start: RunStart) -> list[str]:
+    return [account for account in run.start.accounts if account in start.accounts]
+
+
+def _held(run: Run, accounts: list[str], now: float) -> str:
     start = run.start
-    where = f"{start.ci_run or f'process {start.process.pid} on {start.process.host}'}"
+    where = start.ci_run or f"process {start.process.pid} on {start.process.host}"
     return (
-        f"run {run.number} ({start.command} on {start.target}) of {start.who} is at work on this account: "
-        f"{where}, begun {_age(now - run.began)} ago, last heard of {_age(now - run.latest)} ago. Wait with "
-        f"--lock-timeout 5m; if that process is surely gone, --take-over {run.number} ends its run"
+        f"run {run.number} ({start.command} on {start.target}) of {start.who} is at work on "
+        f"{' and '.join(accounts)}: {where}, begun {_age(now - run.began)} ago, last heard of "
+        f"{_age(now - run.latest)} ago. Wait with --lock-timeout 5m; if that process is surely gone, "
+        f"--take-over {run.number} ends its run"
     )
 
 
@@ -70,26 +86,50 @@ def _age(seconds: float) -> str:
 
 
 def _machine() -> str:
-    """Return what two processes share if each can see the other: a boot of a machine, and a process space."""
+    """Return what two processes share if each can see the other: a boot of a machine, and a process space.
+
+    Names of machines are not enough: many are called the same.
+    """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
         # Two containers of one machine do not see each other's processes.
-        return f"{platform.node()} {boot} {Path('/proc/self/ns/pid').readlink()}"
+        space = str(Path("/proc/self/ns/pid").readlink())
     except OSError:
-        return f"{platform.node()} {platform.system()}"
+        boot, space = _answer("/usr/sbin/sysctl", "-n", "kern.bootsessionuuid"), ""
+    return f"{platform.node()} {boot or secrets.token_hex(16)} {space}".rstrip()
 
 
 def _started(pid: int) -> str | None:
-    """Return when a process of this machine began, in a form that does not change; `None` for no process."""
+    """Return when a process of this machine began, in a form that does not change.
+
+    `_GONE` for one that is not there or can do nothing further, `None` where that cannot be told.
+    """
+    if not _exists(pid):
+        return _GONE
+    if not Path("/proc/self/stat").exists():
+        return _answer("/bin/ps", "-o", "lstart=", "-p", str(pid)) or None
     try:
-        # After the name in parentheses, which may hold anything, the start is the 20th of the rest (proc(5)).
-        return Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return None if Path("/proc/self/stat").exists() else _started_by_ps(pid)
+        # After the name in parentheses, which may hold anything, the first of the rest is the state, and the
+        # 20th the start (proc(5)).
+        rest = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+    except OSError:
+        return None  # it ended just now, or /proc hides the processes of others (hidepid)
+    return _GONE if rest[0] in "ZX" else rest[19]
 
 
-def _started_by_ps(pid: int) -> str | None:
-    asked = subprocess.run(  # noqa: S603
-        ["/bin/ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
-    return asked.stdout.strip() or None
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)  # signal 0 only asks
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True  # it is somebody else's
+    return True
+
+
+def _answer(*command: str) -> str:
+    """Return what a program of the system says, nothing where it fails or is not there."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
+    except OSError:
+        return ""

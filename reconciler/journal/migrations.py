@@ -37,6 +37,7 @@ def add_runs(connection: Connection) -> None:
     # When a later version changes one of these tables, this step keeps its own copy of what it was.
     TABLES.create_all(connection, [runs, holds, run_ends, operations, operation_ends, learned])
     connection.exec_driver_sql("ALTER TABLE batches ADD COLUMN run INTEGER")
+    connection.exec_driver_sql("CREATE INDEX by_sender ON batches (run)")
     connection.exec_driver_sql("ALTER TABLE deliveries ADD COLUMN contents JSON")
 
 

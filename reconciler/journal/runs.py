@@ -170,8 +170,8 @@ class RunLog(Runs, Protocol):
     def begin_operation(self, run: int, intent: Intent) -> int:
         """Write down that a write is about to be made; return its number.
 
-        Raises `Refused`, and writes nothing, if the run no longer holds its accounts: it was found dead, and
-        another one may be at work there.
+        Raises `Refused`, and writes nothing, if the run does not hold the account, or no longer: it was found
+        dead, and another one may be at work there.
         """
 
     def end_operation(self, operation: int, ending: Ending) -> None:
@@ -186,6 +186,6 @@ class RunLog(Runs, Protocol):
     def prune(self, before: float) -> Pruned:
         """Remove runs that ended before a time, with their writes; return how much that was.
 
-        What a later run needs stays: every delivery, what was learned, the latest write of each key and
-        its run, and runs that are open.
+        What a later run needs stays: every delivery, what was learned, runs that are open, and every run with
+        the latest write of a key that may have been carried out. A run goes or stays as a whole.
         """

@@ -6,9 +6,13 @@ that counts, and so is an operation's latest ending. Only pruning deletes rows, 
 
 from __future__ import annotations
 
+import re
+
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Column,
+    Dialect,
     Double,
     ForeignKey,
     Index,
@@ -16,10 +20,26 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    TypeDecorator,
     UniqueConstraint,
 )
 
 TABLES = MetaData()
+
+_UNWRITABLE = re.compile("[\\0\ud800-\udfff]")
+
+
+class Text(TypeDecorator[str]):
+    """Any text. What no database takes, a null or half a character, is written as an escape that shows it."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Return the text as it is written, or compared with what was written."""
+        del dialect
+        return value and _UNWRITABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", value)
+
 
 versions = Table(
     "versions",
@@ -32,8 +52,8 @@ versions = Table(
 meta = Table(
     "meta",
     TABLES,
-    Column("name", String, primary_key=True),
-    Column("value", String, nullable=False),
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
 )
 """What is true of the whole journal. `hash_key`: the key of its hashes, in hexadecimal."""
 
@@ -41,17 +61,17 @@ runs = Table(
     "runs",
     TABLES,
     Column("number", Integer, primary_key=True),
-    Column("command", String, nullable=False),
-    Column("target", String, nullable=False),
-    Column("who", String, nullable=False),
-    Column("machine", String, nullable=False),
-    Column("host", String, nullable=False),
+    Column("command", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("machine", Text, nullable=False),
+    Column("host", Text, nullable=False),
     Column("pid", Integer, nullable=False),
-    Column("started", String, nullable=False),
-    Column("version", String, nullable=False),
-    Column("commit", String, nullable=False),
-    Column("ci_run", String, nullable=False),
-    Column("fingerprint", String, nullable=False),
+    Column("started", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("commit", Text, nullable=False),
+    Column("ci_run", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
     Column("digests", JSON, nullable=False),
     Column("at", Double, nullable=False),
     sqlite_autoincrement=True,
@@ -62,7 +82,7 @@ holds = Table(
     "holds",
     TABLES,
     Column("run", ForeignKey(runs.c.number), primary_key=True),
-    Column("account", String, primary_key=True),
+    Column("account", Text, primary_key=True),
     Index("by_account", "account", "run"),
 )
 """Which accounts a run holds while it has no row in `run_ends`."""
@@ -73,7 +93,7 @@ run_ends = Table(
     Column("run", ForeignKey(runs.c.number), primary_key=True, autoincrement=False),
     Column("exit", Integer, nullable=True),
     Column("counts", JSON, nullable=False),
-    Column("note", String, nullable=False),
+    Column("note", Text, nullable=False),
     Column("at", Double, nullable=False),
 )
 """How a run ended. The key lets it end only once; `exit` is null for one that was found dead."""
@@ -83,11 +103,11 @@ operations = Table(
     TABLES,
     Column("number", Integer, primary_key=True),
     Column("run", ForeignKey(runs.c.number), nullable=False),
-    Column("account", String, nullable=False),
-    Column("key", String, nullable=False),
-    Column("action", String, nullable=False),
-    Column("id", Integer, nullable=True),
-    Column("digest", String, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("id", BigInteger, nullable=True),
+    Column("digest", Text, nullable=False),
     Column("before", JSON(none_as_null=True), nullable=True),
     Column("body", JSON(none_as_null=True), nullable=True),
     Column("at", Double, nullable=False),
@@ -102,9 +122,9 @@ operation_ends = Table(
     TABLES,
     Column("number", Integer, primary_key=True),
     Column("operation", ForeignKey(operations.c.number), nullable=False),
-    Column("result", String, nullable=False),
-    Column("reason", String, nullable=False),
-    Column("id", Integer, nullable=True),
+    Column("result", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("id", BigInteger, nullable=True),
     Column("after", JSON(none_as_null=True), nullable=True),
     Column("at", Double, nullable=False),
     Index("by_operation", "operation", "number"),
@@ -117,8 +137,8 @@ learned = Table(
     TABLES,
     Column("number", Integer, primary_key=True),
     Column("run", Integer, nullable=False),
-    Column("account", String, nullable=False),
-    Column("path", String, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("path", Text, nullable=False),
     Column("value", JSON, nullable=False),
     Column("at", Double, nullable=False),
     Index("by_path", "account", "path", "number"),
@@ -130,12 +150,13 @@ batches = Table(
     "batches",
     TABLES,
     Column("number", Integer, primary_key=True),
-    Column("account", String, nullable=False),
-    Column("seed", String, nullable=False),
-    Column("round", String, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("seed", Text, nullable=False),
+    Column("round", Text, nullable=False),
     Column("resolved", JSON, nullable=False),
     Column("at", Double, nullable=False),
     Column("run", Integer, nullable=True),
+    Index("by_sender", "run"),
     sqlite_autoincrement=True,  # a number that a person was told never means another batch
 )
 """What was written down at once: one request, or the customers that one look found."""
@@ -145,9 +166,9 @@ deliveries = Table(
     TABLES,
     Column("number", Integer, primary_key=True),
     Column("batch", ForeignKey(batches.c.number), nullable=False),
-    Column("account", String, nullable=False),
-    Column("seed", String, nullable=False),
-    Column("round", String, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("seed", Text, nullable=False),
+    Column("round", Text, nullable=False),
     Column("customer", String(32), nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("mailbox", String(32), nullable=False),
@@ -167,9 +188,9 @@ standings = Table(
     TABLES,
     Column("number", Integer, primary_key=True),
     Column("delivery", ForeignKey(deliveries.c.number), nullable=False),
-    Column("account", String, nullable=False),
-    Column("standing", String, nullable=False),
-    Column("note", String, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("standing", Text, nullable=False),
+    Column("note", Text, nullable=False),
     Column("at", Double, nullable=False),
     Index("by_delivery", "delivery", "number"),
     sqlite_autoincrement=True,

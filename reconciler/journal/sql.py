@@ -44,7 +44,9 @@ class SqlJournal(SqlLedger, SqlRuns):
 
     def hash(self, text: str) -> str:
         """Return the keyed hash under which personal text stands in this journal."""
-        return hashlib.blake2b(text.encode(), digest_size=16, key=self._key).hexdigest()
+        return hashlib.blake2b(
+            text.encode("utf-8", "surrogatepass"), digest_size=16, key=self._key
+        ).hexdigest()
 
     def _hash_key(self) -> bytes:
         with self._database.reading() as connection:

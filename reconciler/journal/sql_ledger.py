@@ -39,7 +39,7 @@ class SqlLedger:
         """Write down that a request is about to be sent; return the number of its batch."""
         with self._database.writing() as connection:
             if shipment.run is not None:
-                check_holds(connection, shipment.run)
+                check_holds(connection, shipment.run, shipment.account)
             past = _past(connection, shipment.account, shipment.seed, shipment.round)
             refuse_repeats(shipment, past, again)
             return self._write(connection, shipment, Standing.INTENDED, past)

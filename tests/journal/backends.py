@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from sqlalchemy import Engine
+
 from reconciler.clock import Clock
-from reconciler.journal.opening import Journal, open_journal
+from reconciler.journal.migrations import STEPS, Step
+from reconciler.journal.opening import Journal
+from reconciler.journal.sqlite import engine_of, open_file
 from tests.clock import FakeClock
 
 
 def open_at(address: str, clock: Clock | None = None) -> Journal:
     """Open the journal at an address: the path of a file."""
-    return open_journal(Path(address), clock or FakeClock())
+    return open_steps(address, clock or FakeClock(), STEPS)
+
+
+def open_steps(address: str, clock: Clock, steps: Sequence[Step]) -> Journal:
+    """Open the journal at the address of an SQL database as a program does that knows these versions."""
+    return open_file(Path(address), clock, steps=steps)
+
+
+def engine_at(address: str) -> Engine:
+    """Return the database behind an address, to look at it or to do to it what no journal does."""
+    return engine_of(Path(address))

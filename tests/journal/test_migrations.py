@@ -2,109 +2,208 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection, delete, func, inspect, select, text
+from sqlalchemy import Connection, Engine, Table, delete, insert, inspect, select, text
 
 from reconciler.errors import Refused, UsageError
+from reconciler.journal import schema
+from reconciler.journal.first import FIRST
+from reconciler.journal.ledger import Standing
 from reconciler.journal.migrations import STEPS, version
-from reconciler.journal.schema import TABLES, standings
-from reconciler.journal.sqlite import engine_of, open_file
+from reconciler.journal.schema import TABLES, batches, deliveries
 from tests.clock import FakeClock
 
-from .shipments import ACCOUNT, SEED, shipment
+from .backends import engine_at, open_at, open_steps
+from .runs import a_run
+from .shipments import ACCOUNT, SEED, shipment, standings
 
+CURRENT = len(STEPS)
 
-def add_runs(connection: Connection) -> None:
-    """Bring a journal to a version 2 in which there are runs."""
-    connection.execute(text("CREATE TABLE runs (id INTEGER PRIMARY KEY)"))
-    connection.execute(text("ALTER TABLE batches ADD COLUMN run INTEGER REFERENCES runs (id)"))
+# Rows as version 1 wrote them; a customer with two attempts, one that was found, one in another round.
+BATCHES = [
+    {
+        "seed": SEED,
+        "round": "1",
+        "resolved": {"EndDate": "2026-10-01T00:00:00+02:00"},
+        "at": 1790000000.123456,
+    },
+    {"seed": SEED, "round": "1", "resolved": {}, "at": 1790000600.0},
+    {"seed": SEED, "round": 'zwölf\'s "2"', "resolved": {"ü": ""}, "at": 1790001200.0},
+]
+DELIVERIES = [
+    {"batch": 1, "customer": "a" * 32, "attempt": 1},
+    {"batch": 1, "customer": "b" * 32, "attempt": 1},
+    {"batch": 2, "customer": "a" * 32, "attempt": 2},
+    {"batch": 3, "customer": "a" * 32, "attempt": 1},
+]
+STANDINGS = [
+    {"delivery": 1, "standing": "intended", "note": ""},
+    {"delivery": 2, "standing": "intended", "note": ""},
+    {"delivery": 1, "standing": "not sent", "note": "nobody came"},
+    {"delivery": 2, "standing": "sent", "note": ""},
+    {"delivery": 3, "standing": "intended", "note": ""},
+    {"delivery": 4, "standing": "found", "note": "ünï"},
+]
 
-
-def forget(connection: Connection) -> None:
-    """Bring a journal to a version 2 in which something is missing."""
-    add_runs(connection)
-    connection.execute(delete(standings))
+Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 @pytest.fixture
-def path(tmp_path: Path, clock: FakeClock) -> Path:
-    """A journal of version 1 with one intent."""
-    path = tmp_path / "journal.db"
-    with open_file(path, clock, steps=STEPS[:1]) as journal:
-        journal.intend(shipment("ann"))
-    return path
+def old(address: str, clock: FakeClock) -> str:
+    """The address of a journal of version 1 that knows something."""
+    open_steps(address, clock, STEPS[:1]).close()
+    rounds = [row["round"] for row in BATCHES]
+    with engine_at(address).begin() as connection:
+        fill(connection, "batches", [{"account": ACCOUNT, **row} for row in BATCHES])
+        fill(connection, "deliveries", [as_delivery(row, rounds) for row in DELIVERIES])
+        fill(connection, "standings", [{"account": ACCOUNT, "at": 1790000000.5, **row} for row in STANDINGS])
+    return address
 
 
-def version_of(path: Path) -> int:
-    with engine_of(path).begin() as connection:
+def as_delivery(row: Mapping[str, Any], rounds: Sequence[object]) -> Mapping[str, Any]:
+    told = {"account": ACCOUNT, "seed": SEED, "round": rounds[row["batch"] - 1], "baseline": 3}
+    return {**told, "mailbox": row["customer"][::-1], "digest": "d" * 32, **row}
+
+
+def fill(connection: Connection, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    connection.execute(insert(FIRST.tables[name]), [dict(row) for row in rows])
+
+
+def rows_of(engine: Engine, tables: Sequence[Table]) -> Rows:
+    """Return every row of these tables, in the columns that they have here."""
+    with engine.begin() as connection:
+        return {
+            table.name: [
+                dict(row) for row in connection.execute(select(table).order_by(*table.primary_key)).mappings()
+            ]
+            for table in tables
+        }
+
+
+def version_at(address: str) -> int:
+    with engine_at(address).begin() as connection:
         return version(connection)
 
 
-def test_an_older_journal_is_brought_up_to_date_with_all_that_it_knew(path: Path, clock: FakeClock) -> None:
-    with open_file(path, clock, steps=STEPS[:1]) as old:
-        hashed, told = old.hash("ann"), old.deliveries(ACCOUNT, SEED)
-    with open_file(path, clock, steps=[*STEPS[:1], add_runs]) as journal:
+def add_nothing_but_a_table(connection: Connection) -> None:
+    """Bring a journal to a later version."""
+    connection.execute(text("CREATE TABLE later (number INTEGER)"))
+
+
+def forget(connection: Connection) -> None:
+    """Bring a journal to a later version, in which something is missing."""
+    add_nothing_but_a_table(connection)
+    connection.execute(delete(FIRST.tables["standings"]))
+
+
+def test_an_older_journal_is_brought_up_to_date_with_every_row_that_it_had(
+    old: str, clock: FakeClock
+) -> None:
+    engine = engine_at(old)
+    before = rows_of(engine, FIRST.sorted_tables)
+    assert [len(rows) for rows in before.values()].count(0) == 0
+    open_at(old, clock).close()
+    after = rows_of(engine, FIRST.sorted_tables)
+    [first, *later] = after["versions"]
+    assert [first] == before["versions"]
+    assert [row["number"] for row in later] == list(range(2, CURRENT + 1))
+    assert {**after, "versions": [first]} == before
+
+
+def test_what_an_older_journal_knew_still_counts(old: str, clock: FakeClock) -> None:
+    with open_steps(old, clock, STEPS[:1]) as before:
+        hashed = before.hash("ann")
+    with open_at(old, clock) as journal:
         assert not journal.is_new
         assert journal.hash("ann") == hashed
-        assert journal.deliveries(ACCOUNT, SEED) == told
-        journal.intend(shipment("bob"))
-    assert version_of(path) == 2
+        told = [(d.customer[0], d.round, d.standing, d.note, d.at) for d in journal.deliveries(ACCOUNT, SEED)]
+        assert told == [
+            ("b", "1", Standing.SENT, "", BATCHES[0]["at"]),
+            ("a", "1", Standing.INTENDED, "", BATCHES[1]["at"]),
+            ("a", BATCHES[2]["round"], Standing.FOUND, "ünï", BATCHES[2]["at"]),
+        ]
+        assert all(dict(d.contents) == {} for d in journal.past(ACCOUNT, SEED))
 
 
-def test_a_new_journal_takes_every_step(tmp_path: Path, clock: FakeClock) -> None:
-    path = tmp_path / "new.db"
-    with open_file(path, clock, steps=[*STEPS, add_runs]) as journal:
+def test_an_older_journal_that_was_brought_up_to_date_can_be_written(old: str, clock: FakeClock) -> None:
+    with open_at(old, clock) as journal:
+        number = journal.intend(shipment("cas"))
+        assert number > len(BATCHES)
+        assert standings(journal)["cas"] is Standing.INTENDED
+        assert a_run(journal, "a") == 1
+
+
+def test_a_new_journal_takes_every_step(address: str, clock: FakeClock) -> None:
+    with open_steps(address, clock, [*STEPS, add_nothing_but_a_table]) as journal:
         assert journal.is_new
-    assert version_of(path) == len(STEPS) + 1
+    assert version_at(address) == CURRENT + 1
 
 
-def test_a_newer_journal_is_refused_and_left_alone(path: Path, clock: FakeClock) -> None:
-    open_file(path, clock, steps=[*STEPS, add_runs]).close()
-    before = path.read_bytes()
-    with pytest.raises(UsageError, match=r"version 2, and .* up to 1: .*Upgrade"):
-        open_file(path, clock, steps=STEPS)
-    assert path.read_bytes() == before
+def test_a_newer_journal_is_refused_and_left_alone(old: str, clock: FakeClock) -> None:
+    open_steps(old, clock, [*STEPS, add_nothing_but_a_table]).close()
+    before = rows_of(engine_at(old), TABLES.sorted_tables)
+    with pytest.raises(UsageError, match=rf"version {CURRENT + 1}, and .* up to {CURRENT}: .*Upgrade"):
+        open_at(old, clock)
+    assert rows_of(engine_at(old), TABLES.sorted_tables) == before
 
 
-def test_a_step_that_loses_rows_is_taken_back(path: Path, clock: FakeClock) -> None:
+def test_a_step_that_loses_rows_is_taken_back(old: str, clock: FakeClock) -> None:
+    before = rows_of(engine_at(old), FIRST.sorted_tables)
     with pytest.raises(Refused, match="lose rows of standings"):
-        open_file(path, clock, steps=[*STEPS, forget])
-    assert version_of(path) == 1
-    with open_file(path, clock) as journal:
-        assert len(journal.deliveries(ACCOUNT, SEED)) == 1
+        open_steps(old, clock, [*STEPS, forget])
+    assert rows_of(engine_at(old), FIRST.sorted_tables) == before
+    assert version_at(old) == 1
 
 
-def test_a_step_that_fails_is_taken_back(path: Path, clock: FakeClock) -> None:
+def test_a_step_that_fails_is_taken_back(old: str, clock: FakeClock) -> None:
     def fail(connection: Connection) -> None:
-        add_runs(connection)
+        add_nothing_but_a_table(connection)
         raise RuntimeError("half-way")
 
     with pytest.raises(RuntimeError, match="half-way"):
-        open_file(path, clock, steps=[*STEPS, fail])
-    with engine_of(path).begin() as connection:
+        open_steps(old, clock, [*STEPS, fail])
+    with engine_at(old).begin() as connection:
         assert version(connection) == 1
+        assert not inspect(connection).has_table("later")
         assert not inspect(connection).has_table("runs")
 
 
-def test_the_steps_lead_to_the_schema(tmp_path: Path, clock: FakeClock) -> None:
-    migrated, declared = tmp_path / "migrated.db", tmp_path / "declared.db"
-    open_file(migrated, clock).close()
-    declared.touch()
-    with engine_of(declared).begin() as connection:
+def test_the_steps_lead_to_the_schema(old: str, clock: FakeClock) -> None:
+    open_at(old, clock).close()
+    with engine_at(old).begin() as connection:
+        migrated = made(connection)
+        TABLES.drop_all(connection)
         TABLES.create_all(connection)
-    with engine_of(migrated).begin() as one, engine_of(declared).begin() as other:
-        assert made(one) == made(other)
+        assert migrated == made(connection)
+        assert set(migrated) == set(TABLES.tables)
 
 
-def made(connection: Connection) -> set[str]:
-    """Return what the database says it was made of."""
-    return set(connection.scalars(text("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")))
+def made(connection: Connection) -> dict[str, object]:
+    """Return what the tables are made of, but for the order of columns and the names that nobody chose."""
+    database = inspect(connection)
+    return {
+        name: {
+            "columns": sorted((c["name"], str(c["type"]), c["nullable"]) for c in database.get_columns(name)),
+            "key": database.get_pk_constraint(name)["constrained_columns"],
+            "unique": sorted(u["column_names"] for u in database.get_unique_constraints(name)),
+            "refers": sorted(
+                (f["constrained_columns"], f["referred_table"]) for f in database.get_foreign_keys(name)
+            ),
+            "indexes": sorted((str(i["name"]), i["column_names"]) for i in database.get_indexes(name)),
+        }
+        for name in database.get_table_names()
+    }
 
 
-def test_there_is_one_row_for_each_version_that_was(path: Path, clock: FakeClock) -> None:
-    clock.sleep(60)
-    open_file(path, clock, steps=[*STEPS, add_runs]).close()
-    with engine_of(path).begin() as connection:
-        assert connection.scalar(select(func.count()).select_from(text("versions"))) == 2
+def test_a_number_that_was_told_is_not_given_again_in_any_version(old: str, clock: FakeClock) -> None:
+    with open_at(old, clock) as journal:
+        told = journal.intend(shipment("cas"))
+        with engine_at(old).begin() as connection:
+            newest = select(deliveries.c.number).where(deliveries.c.batch == told)
+            connection.execute(delete(schema.standings).where(schema.standings.c.delivery.in_(newest)))
+            connection.execute(delete(deliveries).where(deliveries.c.batch == told))
+            connection.execute(delete(batches).where(batches.c.number == told))
+        assert journal.intend(shipment("cas")) > told

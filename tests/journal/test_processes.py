@@ -7,11 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
 
+import pytest
+
+from reconciler.errors import Held
 from reconciler.journal.ledger import Standing
+from reconciler.journal.runs import Ending
 
 from .backends import open_at
 from .conftest import Reopen
-from .programs import CONTESTS, heard, started
+from .programs import CONTESTS, go, heard, started
+from .runs import ACCOUNT as API
+from .runs import OTHER, intent, run_start
 from .shipments import ACCOUNT, SEED, shipment, standings
 
 
@@ -39,10 +45,7 @@ def test_of_two_processes_that_intend_the_same_exactly_one_does(address: str, re
     journal = reopen()
     with started("race", address) as one, started("race", address) as other:
         assert [heard(one), heard(other)] == ["ready", "ready"]
-        for process in (one, other):
-            assert process.stdin is not None
-            process.stdin.write("go\n")
-            process.stdin.flush()
+        go(one, other)
         won = [*wins(one.stdout), *wins(other.stdout)]
     assert sorted(won) == list(range(CONTESTS))
     assert len(journal.deliveries(ACCOUNT, SEED)) == CONTESTS
@@ -69,6 +72,87 @@ def test_of_many_that_open_a_new_journal_at_once_one_makes_it(reopen: Reopen) ->
         told = list(pool.map(run, range(6)))
     assert sum(is_new for is_new, _ in told) == 1
     assert len({hashed for _, hashed in told}) == 1
+
+
+def test_of_two_processes_that_begin_a_run_on_one_account_exactly_one_does(
+    address: str, reopen: Reopen
+) -> None:
+    journal = reopen()
+    for _ in range(3):
+        told = begun_at_once(address, API, API)
+        assert sorted(number == "held" for number in told) == [False, True]
+    assert len(journal.runs()) == 3
+
+
+def test_two_processes_that_begin_runs_on_different_accounts_both_do(address: str, reopen: Reopen) -> None:
+    journal = reopen()
+    told = begun_at_once(address, API, OTHER)
+    assert sorted(int(number) for number in told) == sorted(run.number for run in journal.runs())
+    assert len(journal.runs()) == 2
+
+
+def begun_at_once(address: str, *accounts: str) -> list[str]:
+    """Let two processes begin a run at once, which live until both have; return what each says."""
+    with (
+        started("begin_run", address, accounts[0]) as one,
+        started("begin_run", address, accounts[1]) as other,
+    ):
+        assert [heard(one), heard(other)] == ["ready", "ready"]
+        go(one, other)
+        return [heard(one), heard(other)]
+
+
+def test_a_run_that_lives_elsewhere_on_this_machine_holds_its_account(address: str, reopen: Reopen) -> None:
+    with started("hold", address) as process:
+        number = int(heard(process))
+        with pytest.raises(Held, match=rf"run {number} .*process {process.pid} on "):
+            reopen().begin_run(run_start())
+
+
+def test_a_killed_process_leaves_its_run_open_and_the_next_one_says_so(address: str, reopen: Reopen) -> None:
+    journal = reopen()
+    with started("hold", address) as process:
+        number, operation = int(heard(process)), int(heard(process))
+        process.kill()
+        process.wait()
+    assert [(run.number, run.is_open) for run in journal.runs()] == [(number, True)]
+    journal.begin_run(run_start())
+    dead = journal.run(number)
+    assert dead is not None
+    assert not dead.is_open
+    assert (dead.exit, dead.note.partition(" on ")[0]) == (None, f"found dead: process {process.pid}")
+    assert journal.latest(API)[intent().key].number == operation  # nobody knows how it ended
+
+
+def test_threads_of_a_run_that_write_at_once_lose_nothing(reopen: Reopen) -> None:
+    journal = reopen()
+    run = journal.begin_run(run_start())
+
+    def write(number: int) -> int:
+        operation = journal.begin_operation(run, intent(f"key-{number}"))
+        journal.end_operation(operation, Ending("applied", id=number))
+        return operation
+
+    with ThreadPoolExecutor(8) as pool:
+        numbers = list(pool.map(write, range(24)))
+    told = {o.number: o.ending and o.ending.id for o in journal.operations(run)}
+    assert told == dict(zip(numbers, range(24), strict=True))
+
+
+def test_of_many_threads_that_begin_a_run_at_once_one_does(reopen: Reopen) -> None:
+    journal = reopen()
+    together = Barrier(6)
+
+    def begin(_: int) -> bool:
+        together.wait()
+        try:
+            a_run_of = journal.begin_run(run_start())
+        except Held:
+            return False
+        return a_run_of > 0
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sum(pool.map(begin, range(6))) == 1
 
 
 def wins(said: Iterable[str] | None) -> list[int]:

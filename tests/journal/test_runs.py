@@ -1,0 +1,332 @@
+"""What every journal promises to a run, whatever holds it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from reconciler.errors import Held, Refused
+from reconciler.journal.ledger import Shipment
+from reconciler.journal.opening import Journal
+from reconciler.journal.runs import Ending, Intent, Operation, Pruned, Run
+from tests.clock import FakeClock
+
+from .conftest import Reopen
+from .runs import ACCOUNT, APPLIED, BODY, OTHER, a_run, intent, run_start, write
+from .shipments import ACCOUNT as TENANT
+from .shipments import SEED, delivery, standings
+
+NUMBERLESS = 4711
+ODD_ACCOUNTS = [
+    "ünï.example",
+    'it\'s 50% "of" \\ them; --',
+    "with\nlines\tand\x1b[31m",
+    "عربي🎈",
+    "x" * 10_000,
+    " ",
+    "",
+]
+
+
+def numbers(runs: list[Run] | tuple[Run, ...]) -> list[int]:
+    return [run.number for run in runs]
+
+
+def test_a_new_journal_knows_of_no_run(journal: Journal) -> None:
+    assert list(journal.runs()) == []
+    assert journal.run(1) is None
+    assert (list(journal.operations(1)), journal.latest(ACCOUNT), journal.learned(ACCOUNT)) == ([], {}, {})
+
+
+def test_a_run_is_told_as_it_was_begun(journal: Journal, reopen: Reopen, clock: FakeClock) -> None:
+    start = run_start(
+        ACCOUNT,
+        OTHER,
+        command="seeds send KEY",
+        commit="c0ffee",
+        ci_run="https://ci.example/1",
+        fingerprint="f00d",
+        digests=("one", "two"),
+    )
+    number = journal.begin_run(start)
+    told = reopen().run(number)
+    assert told is not None
+    assert sorted(told.start.accounts) == sorted(start.accounts)
+    begun = clock.now()
+    assert replace(told, start=start) == Run(number, start, begun, begun)
+    assert replace(told.start, accounts=()) == replace(start, accounts=())
+
+
+def test_a_run_ends_once_with_its_exit_and_its_counts(journal: Journal, clock: FakeClock) -> None:
+    number = journal.begin_run(run_start())
+    clock.sleep(60)
+    journal.end_run(number, 4, {"applied": 2, "failed": 1})
+    clock.sleep(60)
+    journal.end_run(number, 0, {})
+    run = journal.run(number)
+    assert run is not None
+    assert (run.ended, run.exit, run.counts) == (clock.now() - 60, 4, {"applied": 2, "failed": 1})
+    assert not run.is_open
+
+
+def test_runs_are_told_newest_first_those_of_one_account_too(journal: Journal) -> None:
+    one = journal.begin_run(run_start(ACCOUNT))
+    other = journal.begin_run(run_start(OTHER))
+    journal.end_run(one, 0, {})
+    both = journal.begin_run(run_start(ACCOUNT, "third.example"))
+    assert numbers([*journal.runs()]) == [both, other, one] == sorted([one, other, both], reverse=True)
+    assert numbers([*journal.runs(ACCOUNT)]) == [both, one]
+    assert list(journal.runs("unknown.example")) == []
+
+
+def test_the_latest_word_of_a_run_is_its_latest_write(journal: Journal, clock: FakeClock) -> None:
+    number = journal.begin_run(run_start(ACCOUNT, TENANT))
+    said = []
+    clock.sleep(10)
+    operation = journal.begin_operation(number, intent())
+    for speak in (
+        lambda: journal.end_operation(operation, APPLIED),
+        lambda: journal.intend(Shipment(TENANT, SEED, "1", [delivery("ann")], {}, number)),
+        lambda: journal.end_run(number, 0, {}),
+    ):
+        said.append([run.latest - run.began for run in journal.runs()])
+        clock.sleep(10)
+        speak()
+    said.append([run.latest - run.began for run in journal.runs()])
+    assert said == [[10], [20], [30], [40]]
+
+
+def test_while_a_run_is_open_no_other_begins_on_one_of_its_accounts(journal: Journal, reopen: Reopen) -> None:
+    first = journal.begin_run(run_start(ACCOUNT, OTHER))
+    other = reopen()
+    with pytest.raises(Held):
+        other.begin_run(run_start("third.example", OTHER))
+    assert numbers([*other.runs()]) == [first]
+    journal.end_run(first, 0, {})
+    assert other.begin_run(run_start(OTHER)) > first
+
+
+def test_runs_on_different_accounts_are_open_at_once(journal: Journal) -> None:
+    one, other = journal.begin_run(run_start(ACCOUNT)), journal.begin_run(run_start(OTHER))
+    assert all(run.is_open for run in journal.runs())
+    assert journal.begin_operation(one, intent()) != journal.begin_operation(other, intent(account=OTHER))
+
+
+def test_who_is_held_off_reads_who_holds_what_for_how_long_and_the_way_out(
+    journal: Journal, clock: FakeClock
+) -> None:
+    number = journal.begin_run(run_start(ACCOUNT, who="Kim", ci_run="https://ci.example/7"))
+    clock.sleep(600)
+    journal.begin_operation(number, intent())
+    clock.sleep(30)
+    with pytest.raises(Held) as raised:
+        journal.begin_run(run_start(ACCOUNT))
+    assert str(raised.value) == (
+        f"run {number} (apply on staging) of Kim is at work on {ACCOUNT}: https://ci.example/7, begun 10 min "
+        f"ago, last heard of 30 s ago. Wait with --lock-timeout 5m; if that process is surely gone, "
+        f"--take-over {number} ends its run"
+    )
+
+
+def test_a_run_that_a_person_takes_over_is_ended_with_the_reason(journal: Journal, clock: FakeClock) -> None:
+    first = journal.begin_run(run_start())
+    clock.sleep(5)
+    journal.take_over(first, "Kim says that it is gone")
+    told = journal.run(first)
+    assert told is not None
+    assert (told.ended, told.exit, told.note) == (clock.now(), None, "Kim says that it is gone")
+    assert journal.begin_run(run_start()) > first
+
+
+def test_a_run_that_ended_by_itself_is_not_taken_over_any_more(journal: Journal) -> None:
+    number = a_run(journal)
+    before = journal.run(number)
+    journal.take_over(number, "too late")
+    assert journal.run(number) == before
+
+
+def test_what_never_began_cannot_be_taken_over_nor_ended(journal: Journal) -> None:
+    with pytest.raises(LookupError):
+        journal.take_over(NUMBERLESS, "nobody")
+    with pytest.raises(LookupError):
+        journal.end_operation(NUMBERLESS, APPLIED)
+
+
+def test_a_run_that_was_ended_can_begin_no_operation_and_send_nothing(journal: Journal) -> None:
+    number = journal.begin_run(run_start(ACCOUNT, TENANT))
+    journal.take_over(number, "gone")
+    with pytest.raises(Refused, match=f"run {number} no longer holds"):
+        journal.begin_operation(number, intent())
+    with pytest.raises(Refused, match=f"run {number} no longer holds"):
+        journal.intend(Shipment(TENANT, SEED, "1", [delivery("ann")], {}, number))
+    assert list(journal.operations(number)) == []
+    assert standings(journal) == {}
+
+
+def test_a_run_writes_only_where_it_holds(journal: Journal) -> None:
+    number = journal.begin_run(run_start(OTHER))
+    with pytest.raises(Refused, match="does not hold"):
+        journal.begin_operation(number, intent(account=ACCOUNT))
+    with pytest.raises(Refused, match="does not hold"):
+        journal.intend(Shipment(TENANT, SEED, "1", [delivery("ann")], {}, number))
+    with pytest.raises(Refused):
+        journal.begin_operation(NUMBERLESS, intent())
+    assert list(journal.operations(number)) == []
+
+
+def test_an_operation_of_a_run_that_was_ended_still_ends_as_it_did(journal: Journal) -> None:
+    number = journal.begin_run(run_start())
+    operation = journal.begin_operation(number, intent())
+    journal.take_over(number, "gone")
+    journal.end_operation(operation, APPLIED)
+    assert [told.ending for told in journal.operations(number)] == [APPLIED]
+
+
+def test_operations_are_told_with_their_bodies_in_the_order_they_were_begun(
+    journal: Journal, reopen: Reopen, clock: FakeClock
+) -> None:
+    run = journal.begin_run(run_start())
+    create = Intent(ACCOUNT, "import_configs.b", "create", None, "d", None, BODY)
+    removal = Intent(ACCOUNT, "import_configs.a", "delete", 2**40, "e", {}, None)
+    first = journal.begin_operation(run, create)
+    second = journal.begin_operation(run, removal)
+    journal.end_operation(second, Ending("failed", "no such thing"))
+    assert list(reopen().operations(run)) == [
+        Operation(first, run, create, clock.now(), None),
+        Operation(second, run, removal, clock.now(), Ending("failed", "no such thing")),
+    ]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"deep": {"er": [None, {"x": [[]]}, True, 0, 1.5, -0.1, 10**30]}},
+        {"text": "a\0b\ud800 \U0001f388 \u202e \\u0000 'q' \"q\" %s :x", "ключ": ""},
+        {"big": "ü" * 1_000_000},
+    ],
+    ids=["empty", "deep", "odd", "big"],
+)
+def test_any_body_comes_back_as_it_was(journal: Journal, body: dict[str, object]) -> None:
+    run = journal.begin_run(run_start())
+    operation = journal.begin_operation(run, replace(intent(), before=body, body=body))
+    journal.end_operation(operation, Ending("applied", "", 7, body))
+    [told] = journal.operations(run)
+    assert told.ending is not None
+    assert (told.intent.before, told.intent.body, told.ending.after) == (body, body, body)
+
+
+def test_text_that_no_database_takes_is_kept_so_that_it_can_be_seen(journal: Journal) -> None:
+    run = journal.begin_run(run_start("a\0b"))
+    operation = journal.begin_operation(run, intent("half \ud800", account="a\0b"))
+    journal.end_operation(operation, Ending("failed", "the server said \0"))
+    [told] = journal.operations(run)
+    assert (told.intent.key, told.ending) == ("half \\ud800", Ending("failed", "the server said \\u0000"))
+    assert numbers([*journal.runs("a\0b")]) == [run]
+
+
+def test_a_later_ending_counts_more(journal: Journal) -> None:
+    run = journal.begin_run(run_start())
+    operation = journal.begin_operation(run, intent())
+    journal.end_operation(operation, Ending("in doubt", "no answer"))
+    journal.end_operation(operation, APPLIED)
+    assert [told.ending for told in journal.operations(run)] == [APPLIED]
+
+
+def test_the_latest_write_of_a_key_is_the_last_that_may_have_been_carried_out(journal: Journal) -> None:
+    run = journal.begin_run(run_start())
+    may_be_done = [
+        write(journal, run, "applied", "applied"),
+        write(journal, run, "in doubt", "in doubt"),
+        write(journal, run, "unknown"),
+        write(journal, run, "then failed", "applied"),
+        write(journal, run, "settled", "in doubt", "applied"),
+    ]
+    write(journal, run, "then failed", "failed")
+    write(journal, run, "only failed", "failed")
+    write(journal, run, "proved undone", "in doubt", "failed")
+    told = journal.latest(ACCOUNT)
+    assert {key: operation.number for key, operation in told.items()} == dict(
+        zip(("applied", "in doubt", "unknown", "then failed", "settled"), may_be_done, strict=True)
+    )
+
+
+def test_the_latest_writes_are_those_of_one_account(journal: Journal) -> None:
+    run = journal.begin_run(run_start(ACCOUNT, OTHER))
+    one = journal.begin_operation(run, intent("k"))
+    other = journal.begin_operation(run, intent("k", account=OTHER))
+    assert [journal.latest(account)["k"].number for account in (ACCOUNT, OTHER)] == [one, other]
+    assert journal.latest("third.example") == {}
+
+
+def test_what_was_learned_is_told_by_account_and_the_latest_counts(journal: Journal, reopen: Reopen) -> None:
+    run = journal.begin_run(run_start(ACCOUNT, OTHER))
+    journal.learn(run, ACCOUNT, {"a": None, "b.c": [1, {}], "d": "x"})
+    journal.learn(run, ACCOUNT, {"d": "y"})
+    journal.learn(run, OTHER, {"a": 1})
+    assert reopen().learned(ACCOUNT) == {"a": None, "b.c": [1, {}], "d": "y"}
+    assert reopen().learned(OTHER) == {"a": 1}
+
+
+def test_odd_accounts_are_held_apart(journal: Journal) -> None:
+    held = {account: journal.begin_run(run_start(account)) for account in ODD_ACCOUNTS}
+    for account, number in held.items():
+        with pytest.raises(Held):
+            journal.begin_run(run_start(account))
+        operation = journal.begin_operation(number, intent(account=account))
+        assert [run.start.accounts for run in journal.runs(account)] == [(account,)]
+        assert [told.number for told in journal.latest(account).values()] == [operation]
+
+
+def test_an_account_that_is_named_twice_is_held_once(journal: Journal) -> None:
+    number = journal.begin_run(run_start(ACCOUNT, ACCOUNT))
+    assert [run.start.accounts for run in journal.runs()] == [(ACCOUNT,)]
+    journal.end_run(number, 0, {})
+
+
+def test_pruning_removes_old_runs_with_their_writes(journal: Journal, clock: FakeClock) -> None:
+    old = a_run(journal, "a", "b")
+    clock.sleep(100)
+    young = a_run(journal, "a", "b")
+    assert journal.prune(clock.now()) == Pruned(runs=1, operations=2)
+    assert journal.run(old) is None
+    assert list(journal.operations(old)) == []
+    assert numbers([*journal.runs()]) == [young]
+    assert len(journal.operations(young)) == 2
+
+
+def test_pruning_keeps_whole_every_run_that_a_later_one_needs(journal: Journal, clock: FakeClock) -> None:
+    needed = a_run(journal, "a", "b")
+    failed = a_run(journal, "c", result="failed")
+    newer = a_run(journal, "a")
+    clock.sleep(100)
+    assert journal.prune(clock.now()) == Pruned(runs=1, operations=1)
+    assert numbers([*journal.runs()]) == [newer, needed] != [failed]
+    assert len(journal.operations(needed)) == 2
+    assert {key: told.run for key, told in journal.latest(ACCOUNT).items()} == {"a": newer, "b": needed}
+    assert [run.start.accounts for run in journal.runs()] == [(ACCOUNT,)] * 2
+
+
+def test_pruning_keeps_open_runs_what_was_learned_and_every_delivery(
+    journal: Journal, clock: FakeClock
+) -> None:
+    gone = journal.begin_run(run_start(ACCOUNT, TENANT))
+    journal.learn(gone, ACCOUNT, {"a": 1})
+    journal.intend(Shipment(TENANT, SEED, "1", [delivery("ann")], {}, gone))
+    journal.end_run(gone, 0, {})
+    at_work = journal.begin_run(run_start(ACCOUNT))
+    clock.sleep(100)
+    assert journal.prune(clock.now()) == Pruned(runs=1, operations=0)
+    assert numbers([*journal.runs()]) == [at_work]
+    assert journal.learned(ACCOUNT) == {"a": 1}
+    assert len(journal.past(TENANT, SEED)) == 1
+
+
+def test_pruning_leaves_alone_what_ended_later_and_never_reuses_a_number(
+    journal: Journal, clock: FakeClock
+) -> None:
+    old = a_run(journal)
+    assert journal.prune(clock.now()) == Pruned(0, 0)
+    assert journal.prune(clock.now() + 1) == Pruned(1, 0)
+    assert a_run(journal) > old
