@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from reconciler.errors import Refused
@@ -38,8 +38,8 @@ def begin_run(known: Known, start: RunStart, now: float) -> Decision[int]:
     dead = [
         entries.run_end(run.number, None, {}, found_dead(run)) for run in refuse_held(start, open_runs, now)
     ]
-    number = known.given.run + 1
-    return Decision(number, [*dead, entries.run(number, start)])
+    number, once = known.given.run + 1, tuple(dict.fromkeys(start.accounts))
+    return Decision(number, [*dead, entries.run(number, replace(start, accounts=once))])
 
 
 def end_run(known: Known, run: int, exit: int, counts: Mapping[str, int]) -> Decision[None]:

@@ -1,4 +1,4 @@
-"""A journal in a branch of the workspace's own git repository, where nothing else is shared: `git+branch:NAME`.
+"""A journal in a branch of the workspace's own git repository, for where nothing else is shared.
 
 The branch is log and lock at once. A write is a commit that the remote has taken by a fast-forward push; of
 two runs that write at once git refuses one, which then reads what the other wrote and asks the rules again.
@@ -21,12 +21,13 @@ from typing import Any, Self
 
 from reconciler.clock import Clock
 from reconciler.journal import decisions
-from reconciler.journal.git_branch import find_branch
+from reconciler.journal.git_finding import find_branch
 from reconciler.journal.git_tree import Tree
 from reconciler.journal.git_writer import Writer
 from reconciler.journal.ledger import Delivery, Shipment, Standing
 from reconciler.journal.repeats import counting
 from reconciler.journal.runs import Ending, Intent, Operation, Pruned, Run, RunStart
+from reconciler.journal.text import in_writing
 
 FRESHNESS = 5.0
 """Seconds for which those who only read go by the last answer. A rule that refuses always asks again."""
@@ -89,41 +90,47 @@ class GitJournal:
 
     def hash(self, text: str) -> str:
         """Return the keyed hash under which personal text stands in this journal."""
-        return hashlib.blake2b(text.encode(), digest_size=16, key=self._writer.hash_key).hexdigest()
+        return hashlib.blake2b(
+            text.encode("utf-8", "surrogatepass"), digest_size=16, key=self._writer.hash_key
+        ).hexdigest()
 
     def knows_mailbox(self, account: str, mailbox: str) -> bool:
         """Tell whether any delivery to a (hashed) mailbox on the account was ever written down."""
-        return (account, mailbox) in self._writer.known().mailboxes
+        return in_writing((account, mailbox)) in self._writer.known().mailboxes
 
     def deliveries(self, account: str, seed: str) -> Sequence[Delivery]:
         """Return the delivery that counts for every customer in every round of a seed, oldest first."""
-        return counting(self._writer.known().past(account, seed))
+        return counting(self.past(account, seed))
 
     def past(self, account: str, seed: str) -> Sequence[Delivery]:
         """Return every delivery of a seed in every round, oldest first."""
-        return tuple(self._writer.known().past(account, seed))
+        return tuple(self._writer.known().past(*in_writing((account, seed))))
 
     def intend(self, shipment: Shipment, *, again: Collection[int] = ()) -> int:
         """Write down that a request is about to be sent; return the number of its batch."""
-        return self._writer.write(lambda known, _: decisions.intend(known, shipment, again))
+        return self._writer.write(lambda known, _: decisions.intend(known, in_writing(shipment), again))
 
     def conclude(self, batch: int, standing: Standing, note: str = "") -> None:
         """Write down how a batch ended, for all of its deliveries."""
-        self._writer.write(lambda known, _: decisions.conclude(known, batch, None, standing, note))
+        self._writer.write(
+            lambda known, _: decisions.conclude(known, batch, None, standing, in_writing(note))
+        )
 
     def conclude_delivery(self, batch: int, customer: str, standing: Standing, note: str = "") -> None:
         """Write down how one delivery of a batch ended."""
-        self._writer.write(lambda known, _: decisions.conclude(known, batch, customer, standing, note))
+        self._writer.write(
+            lambda known, _: decisions.conclude(known, batch, customer, standing, in_writing(note))
+        )
 
     def record_found(self, account: str, seed: str, round: str, deliveries: Sequence[Delivery]) -> None:
         """Write down customers that were not sent because their address had customers already."""
-        found = Shipment(account, seed, round, deliveries, {})
+        found = in_writing(Shipment(account, seed, round, deliveries, {}))
         self._writer.write(lambda known, _: decisions.record_found(known, found))
 
     def runs(self, account: str | None = None) -> Sequence[Run]:
         """Return every run, newest first; only those that held `account`, if one is given."""
         runs = reversed(self._writer.known().runs.values())
-        return tuple(run for run in runs if account is None or account in run.start.accounts)
+        return tuple(run for run in runs if account is None or in_writing(account) in run.start.accounts)
 
     def run(self, number: int) -> Run | None:
         """Return one run, `None` where the journal knows no such number."""
@@ -136,15 +143,15 @@ class GitJournal:
     def latest(self, account: str) -> Mapping[str, Operation]:
         """Return for every key the last write on the account that may have been carried out."""
         latest = self._writer.known().latest()
-        return {key: operation for (of, key), operation in latest.items() if of == account}
+        return {key: operation for (of, key), operation in latest.items() if of == in_writing(account)}
 
     def learned(self, account: str) -> Mapping[str, Any]:
         """Return what resets were seen to leave behind on the account."""
-        return dict(self._writer.known().learned.get(account, {}))
+        return dict(self._writer.known().learned.get(in_writing(account), {}))
 
     def begin_run(self, start: RunStart) -> int:
         """Write down that a run begins, and hold its accounts; return its number."""
-        return self._writer.write(lambda known, now: decisions.begin_run(known, start, now))
+        return self._writer.write(lambda known, now: decisions.begin_run(known, in_writing(start), now))
 
     def end_run(self, run: int, exit: int, counts: Mapping[str, int]) -> None:
         """Write down how a run ended, and let go of its accounts. One that has ended already stays so."""
@@ -152,19 +159,19 @@ class GitJournal:
 
     def take_over(self, run: int, note: str) -> None:
         """End a run that another one holds on to. Raises `LookupError` for an unknown one."""
-        self._writer.write(lambda known, _: decisions.take_over(known, run, note))
+        self._writer.write(lambda known, _: decisions.take_over(known, run, in_writing(note)))
 
     def begin_operation(self, run: int, intent: Intent) -> int:
         """Write down that a write is about to be made; return its number."""
-        return self._writer.write(lambda known, _: decisions.begin_operation(known, run, intent))
+        return self._writer.write(lambda known, _: decisions.begin_operation(known, run, in_writing(intent)))
 
     def end_operation(self, operation: int, ending: Ending) -> None:
         """Write down how a write ended. Raises `LookupError` for an unknown one."""
-        self._writer.write(lambda known, _: decisions.end_operation(known, operation, ending))
+        self._writer.write(lambda known, _: decisions.end_operation(known, operation, in_writing(ending)))
 
     def learn(self, run: int, account: str, values: Mapping[str, Any]) -> None:
         """Write down what resets left behind, of which the journal does not know the same already."""
-        self._writer.write(lambda known, _: decisions.learn(known, run, account, values))
+        self._writer.write(lambda known, _: decisions.learn(known, run, in_writing(account), values))
 
     def prune(self, before: float) -> Pruned:
         """Remove runs that ended before a time, with their writes; return how much that was."""

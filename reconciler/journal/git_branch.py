@@ -8,23 +8,12 @@ itself is moved, from the commit that was expected.
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from reconciler.clock import Clock
 from reconciler.errors import Refused, UsageError
-from reconciler.journal.git_command import (
-    SETTINGS,
-    Git,
-    Said,
-    check_version,
-    quiet_ssh,
-    surroundings,
-    trouble,
-)
+from reconciler.journal.git_command import Git, Said, trouble
 from reconciler.journal.pauses import attempts
 
 FETCHES = 8
@@ -33,10 +22,8 @@ FETCHES = 8
 _CONTENDED = ("lock", "failed to update ref", "incorrect old value", "already exists")
 """What a remote says when somebody else is moving the branch just now."""
 
-_OF_A_REMOTE = ("proxy", "proxyauthmethod", "receivepack", "uploadpack")
-"""The settings of a remote that say how to reach it, beside its address."""
-
-_CONFIGURED = r"^(remote\..*|branch\..*\.remote|core\.sshcommand)$"
+_EVERYTHING = 2**31 - 1
+"""A depth of history that git takes for all of it."""
 
 
 class OutOfReach(Refused):
@@ -116,7 +103,7 @@ class RemoteBranch:
     def tip(self, seen: str | None) -> str | None:
         """Fetch the branch, and return the commit that it is at."""
         for _ in attempts(FETCHES, self.clock):
-            fetched = self.git("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-filter", self.alias)
+            fetched = self._fetch()
             if fetched.is_fine:
                 return self._kept_now(seen)
             there, here = self._there(fetched), _commit_of(self.git, self.kept)
@@ -125,21 +112,26 @@ class RemoteBranch:
                 return None
             if there == here:  # another process of this clone was faster
                 return self._kept_now(seen)
-            self._refuse_moved_back(here, there)
+            if here:
+                self._refuse_moved_back(here, there)
         raise _out_of_reach(self.name, self.remote, fetched)
 
     def move(self, commit: str, base: str | None) -> Taken | NotTaken:
         """Push a commit, without force and without hooks."""
         target = f"refs/heads/{self.name}"
         said = self.git("push", "--porcelain", "--no-verify", self.alias, f"{commit}:{target}")
-        lines = [line.split("\t") for line in said.out.decode("utf-8", "replace").splitlines()]
-        for flag, *_, summary in (line for line in lines if len(line) == 3 and line[1].endswith(f":{target}")):
-            if flag == "!":
-                return _rejected(summary, said)
-            if base and flag != "=" and not base.startswith(summary.partition("..")[0]):
-                raise self._moved_back(" (and this run has put it forward again)")
-            return Taken()
-        return NotTaken(said.reason)
+        flag, summary = _told(said, target)
+        if flag == "!":
+            return _rejected(summary, said)
+        if flag is None:
+            return NotTaken(said.reason)
+        if base and flag != "=" and not base.startswith(summary.partition("..")[0]):
+            raise self._moved_back(" (and this run has put it forward again)")
+        return Taken()
+
+    def _fetch(self, *how: str) -> Said:
+        options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-filter")
+        return self.git("fetch", *options, *how, self.alias)
 
     def _kept_now(self, seen: str | None) -> str:
         found = _commit_of(self.git, self.kept, seen)
@@ -147,14 +139,77 @@ class RemoteBranch:
             raise self._moved_back()
         return found
 
-    def _moved_back(name: str, where: str, mend: str) -> Refused:
+    def _there(self, fetched: Said) -> str | None:
+        """Ask the remote for the commit of its branch, after a fetch that failed."""
+        target = f"refs/heads/{self.name}"
+        said = self.git("ls-remote", "--exit-code", self.alias, target)
+        if said.code not in (0, 2):
+            raise _out_of_reach(self.name, self.remote, fetched)
+        refs = (line.split("\t") for line in said.text.splitlines())
+        return next((commit for commit, ref in refs if ref == target), None)
+
+    def _refuse_lost(self, known: str | None) -> None:
+        """Raise `Refused` for a branch that was at the remote, or is in this repository alone."""
+        if known:
+            mend = f"git push {self.remote} {self.kept}:refs/heads/{self.name}"
+            raise Refused(
+                f"journal git+branch:{self.name} is gone from {self.remote}: without it nobody knows what "
+                f"was sent. This clone still has it: `{mend}` puts it back. To begin a new one: `git "
+                f"update-ref -d {self.kept}`"
+            )
+        if _commit_of(self.git, f"refs/heads/{self.name}"):
+            raise UsageError(
+                f"journal git+branch:{self.name} is in this repository, and not at {self.remote}, where "
+                f"others would look for it: `git push {self.remote} {self.name}` puts it there"
+            )
+
+    def _refuse_moved_back(self, here: str, there: str) -> None:
+        """Raise `Refused` if what the remote had is not in what it has."""
+        # 1 is no; anything else but 0 means that it cannot be told.
+        if self.git("merge-base", "--is-ancestor", here, there).code == 1 and not self._is_cut_short():
+            raise self._moved_back()
+
+    def _is_cut_short(self) -> bool:
+        """Tell whether a shallow clone lacked history of the branch, which it now has."""
+        if self.git.must("rev-parse", "--is-shallow-repository").text != "true":
+            return False
+        return self._fetch(f"--depth={_EVERYTHING}").is_fine
+
+    def _moved_back(self, note: str = "") -> Refused:
+        mend = (
+            f"{self.kept} of this clone has it; if it was meant, `git update-ref -d {self.kept}` accepts it"
+        )
+        return _moved_back(self.name, f" at {self.remote}{note}", mend)
+
+
+def _commit_of(git: Git, ref: str, holding: str | None = None) -> str | None:
+    """Return the commit of a ref; `None` if there is none, or it does not hold the commit `holding`."""
+    holds = [f"--contains={holding}"] if holding else []
+    return git.must("for-each-ref", "--format=%(objectname)", *holds, ref).text or None
+
+
+def _told(said: Said, target: str) -> tuple[str | None, str]:
+    """Return flag and summary of what a push says about a ref; no flag where it says nothing about it."""
+    for line in said.out.decode("utf-8", "replace").splitlines():
+        match line.split("\t"):
+            case [flag, refs, summary] if refs.endswith(f":{target}"):
+                return flag, summary
+    return None, ""
+
+
+def _rejected(summary: str, said: Said) -> NotTaken:
+    refused = summary.startswith("[remote rejected]") and not any(word in summary for word in _CONTENDED)
+    return NotTaken(f"{summary}: {said.reason}", is_final=refused)
+
+
+def _moved_back(name: str, where: str, mend: str) -> Refused:
     return Refused(
-        f"journal git+branch:{name} was moved back or rewritten by somebody{where}: what was written there is "
-        f"gone, and others may have acted without it. Nothing further is sent. {mend}"
+        f"journal git+branch:{name} was moved back or rewritten by somebody{where}: what was written there "
+        f"is gone, and others may have acted without it. Nothing further is sent. {mend}"
     )
 
 
-def _out_of_reach(name: str, remote: str, said: Said) -> Refused:
+def _out_of_reach(name: str, remote: str, said: Said) -> OutOfReach:
     known = trouble(said)
     if isinstance(known, UsageError):
         raise known

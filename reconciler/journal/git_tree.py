@@ -84,6 +84,11 @@ class Tree:
 
     git: Git
     name: str
+    writer: str = field(default_factory=lambda: secrets.token_hex(8))
+    """Stands in every commit: two that write the same at one moment still make different ones.
+
+    If they made the same one, a push of either would find it there, and take it for its own.
+    """
 
     def content(self, commit: str) -> Content:
         """Return everything that a commit holds. Two processes.
@@ -144,7 +149,7 @@ class Tree:
             "fast-import",
             "--quiet",
             "--done",
-            fed=b"".join(_stream(base, _message(subjects), at, removed, files)),
+            fed=b"".join(_stream(base, _message(subjects, self.writer), at, removed, files)),
         )
         return said.text
 
@@ -165,9 +170,9 @@ class Tree:
             meta = json.loads(text)
             if meta["format"] > FORMAT:
                 raise UsageError(
-                    f"journal {self.name} has format {meta['format']}, and this reconciler knows formats up to "
-                    f"{FORMAT}: a newer one has written it. Upgrade reconciler; `reconciler --version` says "
-                    f"which one this is"
+                    f"journal {self.name} has format {meta['format']}, and this reconciler knows formats up "
+                    f"to {FORMAT}: a newer one has written it. Upgrade reconciler; `reconciler --version` "
+                    f"says which one this is"
                 )
             return bytes.fromhex(meta["hash_key"])
         except (ValueError, KeyError, TypeError) as error:
@@ -230,10 +235,10 @@ def _data(text: str) -> bytes:
     return f"data {len(encoded)}\n".encode() + encoded + b"\n"
 
 
-def _message(subjects: Sequence[str]) -> str:
+def _message(subjects: Sequence[str], writer: str) -> str:
     """Return a message whose first line stands for all."""
     first, *others = subjects
     if not others:
-        return f"{first}\n"
+        return f"{first}\n\nWriter: {writer}\n"
     listed = "\n".join(subjects)
-    return f"{first} (and {len(others)} more)\n\n{listed}\n"
+    return f"{first} (and {len(others)} more)\n\n{listed}\n\nWriter: {writer}\n"

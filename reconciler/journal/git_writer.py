@@ -175,21 +175,25 @@ class Writer:
 
     def _moved(self, commit: str, base: str | None) -> bool:
         """Move the branch from `base` to a commit, whatever it takes to know; tell whether it was taken."""
+        reason = ""
         for _ in attempts(PUSHES, self._clock):
             answer = self._tried(commit, base)
             if isinstance(answer, Taken):
                 return True
-            try:
-                self._look()
-            except OutOfReach:
-                continue
-            if self._tip is not None and self._tip != base:
+            if self._has_moved(base) and self._tip:
                 return self._tree.holds(self._tip, commit)
+            reason = answer.reason
             if answer.is_final:
                 break
-        raise Refused(
-            f"journal {self._tree.name} cannot be written: {answer.reason}; without it nothing is sent"
-        )
+        raise Refused(f"journal {self._tree.name} cannot be written: {reason}; without it nothing is sent")
+
+    def _has_moved(self, base: str | None) -> bool:
+        """Tell whether the branch is seen to be somewhere else."""
+        try:
+            self._look()
+        except OutOfReach:
+            return False
+        return self._tip != base
 
     def _tried(self, commit: str, base: str | None) -> Taken | NotTaken:
         self._refuse_lost()

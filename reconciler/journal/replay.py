@@ -105,7 +105,7 @@ class Known:
 
 
 def replayed(known: Known, entries: Iterable[Entry]) -> Known:
-    """Return what is known after these entries too, which may come in any order. Errors as for `Known.add`."""
+    """Return what is known after these entries too, in whatever order. Errors as for `Known.add`."""
     after = known.copy()
     for entry in sorted(entries, key=lambda entry: int(entry["n"])):
         after.add(entry)

@@ -8,14 +8,20 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from reconciler.clock import Clock
+from reconciler.journal.git import open_branch
 from reconciler.journal.migrations import STEPS, Step
 from reconciler.journal.opening import Journal
 from reconciler.journal.sqlite import engine_of, open_file
 from tests.clock import FakeClock
 
+GIT = "git+branch:"
+
 
 def open_at(address: str, clock: Clock | None = None) -> Journal:
-    """Open the journal at an address: the path of a file."""
+    """Open the journal at an address: the path of a file, or `git+branch:NAME` and a folder after a blank."""
+    if address.startswith(GIT):
+        name, _, folder = address.removeprefix(GIT).partition(" ")
+        return open_branch(Path(folder), name, clock or FakeClock(), freshness=0)
     return open_steps(address, clock or FakeClock(), STEPS)
 
 

@@ -52,15 +52,15 @@ Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 @pytest.fixture
-def old(address: str, clock: FakeClock) -> str:
-    """The address of a journal of version 1 that knows something."""
-    open_steps(address, clock, STEPS[:1]).close()
+def old(database: str, clock: FakeClock) -> str:
+    """The database of a journal of version 1 that knows something."""
+    open_steps(database, clock, STEPS[:1]).close()
     rounds = [row["round"] for row in BATCHES]
-    with engine_at(address).begin() as connection:
+    with engine_at(database).begin() as connection:
         fill(connection, "batches", [{"account": ACCOUNT, **row} for row in BATCHES])
         fill(connection, "deliveries", [as_delivery(row, rounds) for row in DELIVERIES])
         fill(connection, "standings", [{"account": ACCOUNT, "at": 1790000000.5, **row} for row in STANDINGS])
-    return address
+    return database
 
 
 def as_delivery(row: Mapping[str, Any], rounds: Sequence[object]) -> Mapping[str, Any]:
@@ -136,10 +136,10 @@ def test_an_older_journal_that_was_brought_up_to_date_can_be_written(old: str, c
         assert a_run(journal, "a") == 1
 
 
-def test_a_new_journal_takes_every_step(address: str, clock: FakeClock) -> None:
-    with open_steps(address, clock, [*STEPS, add_nothing_but_a_table]) as journal:
+def test_a_new_journal_takes_every_step(database: str, clock: FakeClock) -> None:
+    with open_steps(database, clock, [*STEPS, add_nothing_but_a_table]) as journal:
         assert journal.is_new
-    assert version_at(address) == CURRENT + 1
+    assert version_at(database) == CURRENT + 1
 
 
 def test_a_newer_journal_is_refused_and_left_alone(old: str, clock: FakeClock) -> None:
