@@ -23,7 +23,7 @@ from reconciler.clock import Clock
 from reconciler.journal import decisions
 from reconciler.journal.git_finding import find_branch
 from reconciler.journal.git_tree import Tree
-from reconciler.journal.git_writer import Writer
+from reconciler.journal.git_writer import RACES, Writer
 from reconciler.journal.ledger import Delivery, Shipment, Standing
 from reconciler.journal.repeats import counting
 from reconciler.journal.runs import Ending, Intent, Operation, Pruned, Run, RunStart
@@ -33,13 +33,15 @@ FRESHNESS = 5.0
 """Seconds for which those who only read go by the last answer. A rule that refuses always asks again."""
 
 
-def open_branch(folder: Path, name: str, clock: Clock, *, freshness: float = FRESHNESS) -> GitJournal:
+def open_branch(
+    folder: Path, name: str, clock: Clock, *, freshness: float = FRESHNESS, races: int = RACES
+) -> GitJournal:
     """Open the journal in the branch `name` of the repository that `folder` lies in; make it if need be.
 
     Raises `UsageError` if the branch is something else, is checked out or has a newer format, or if git or
     the repository are not fit for it; and `Refused` if it cannot be fetched or made, or has lost something.
     """
-    journal = GitJournal(_writer(folder, name, clock, freshness))
+    journal = GitJournal(_writer(folder, name, clock, freshness, races))
     journal.find_or_make()
     return journal
 
@@ -186,6 +188,6 @@ class GitJournal:
             raise
 
 
-def _writer(folder: Path, name: str, clock: Clock, freshness: float) -> Writer:
+def _writer(folder: Path, name: str, clock: Clock, freshness: float, races: int = RACES) -> Writer:
     git, branch = find_branch(folder, name, os.environ, clock)
-    return Writer(branch, Tree(git, f"git+branch:{name}"), clock, freshness)
+    return Writer(branch, Tree(git, f"git+branch:{name}"), clock, freshness, races)

@@ -22,8 +22,8 @@ FETCHES = 8
 _CONTENDED = ("lock", "failed to update ref", "incorrect old value", "already exists")
 """What a remote says when somebody else is moving the branch just now."""
 
-_EVERYTHING = 2**31 - 1
-"""A depth of history that git takes for all of it."""
+_EVERYTHING = 2**31 - 2
+"""A depth that is all of a branch's history. One more would mean that of every other branch too."""
 
 
 class OutOfReach(Refused):
@@ -165,15 +165,17 @@ class RemoteBranch:
 
     def _refuse_moved_back(self, here: str, there: str) -> None:
         """Raise `Refused` if what the remote had is not in what it has."""
-        # 1 is no; anything else but 0 means that it cannot be told.
-        if self.git("merge-base", "--is-ancestor", here, there).code == 1 and not self._is_cut_short():
+        if self._lacks(here, there) and self._is_shallow():
+            self._fetch(f"--depth={_EVERYTHING}")  # a checkout has cut the history of the branch short
+        if self._lacks(here, there):
             raise self._moved_back()
 
-    def _is_cut_short(self) -> bool:
-        """Tell whether a shallow clone lacked history of the branch, which it now has."""
-        if self.git.must("rev-parse", "--is-shallow-repository").text != "true":
-            return False
-        return self._fetch(f"--depth={_EVERYTHING}").is_fine
+    def _lacks(self, here: str, there: str) -> bool:
+        # 1 is no; anything else but 0 means that it cannot be told.
+        return self.git("merge-base", "--is-ancestor", here, there).code == 1
+
+    def _is_shallow(self) -> bool:
+        return self.git.must("rev-parse", "--is-shallow-repository").text == "true"
 
     def _moved_back(self, note: str = "") -> Refused:
         mend = (

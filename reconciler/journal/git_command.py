@@ -88,7 +88,7 @@ class Git:
     def __call__(self, *arguments: str, fed: bytes = b"") -> Said:
         """Run a command with `fed` as its input, and return what came of it, whatever that is.
 
-        Raises `UsageError` if there is no git.
+        Raises `UsageError` if there is no git or no such folder.
         """
         with self._started(arguments) as process:
             try:
@@ -120,6 +120,8 @@ class Git:
                 start_new_session=True,  # no terminal to ask on, and an interrupt of ours does not end it
             )
         except FileNotFoundError as error:
+            if not self.folder.is_dir():
+                raise UsageError(f"the folder {self.folder} is not there") from error
             raise UsageError(
                 "a journal in a branch of git needs git, and there is none to be found"
             ) from error

@@ -21,7 +21,7 @@ from reconciler.journal.pauses import attempts
 from reconciler.journal.replay import Entry, Known, replayed
 
 RACES = 40
-"""How often to begin anew when others were first, each time with what they wrote taken into account."""
+"""How many races one may lose: each was won by somebody, so twenty runs at once all come through."""
 
 PUSHES = 5
 """How often to push one commit, and to look for it, when nothing says what became of it."""
@@ -72,14 +72,18 @@ class _Group:
 class Writer:
     """What is known of a branch that holds a journal, and the one way to add to it.
 
-    `freshness` is for how many seconds an answer of the branch is good enough for those who only read.
+    `freshness` is for how many seconds an answer of the branch is good enough for those who only read, and
+    `races` how often to begin anew when others were first, each time with what they wrote taken into account.
     """
 
-    def __init__(self, branch: Branch, tree: Tree, clock: Clock, freshness: float) -> None:
+    def __init__(
+        self, branch: Branch, tree: Tree, clock: Clock, freshness: float, races: int = RACES
+    ) -> None:
         self._branch = branch
         self._tree = tree
         self._clock = clock
         self._freshness = freshness
+        self._races = races
         self._tip: str | None = None
         self._known = Known()
         self._hash_key = b""
@@ -136,7 +140,7 @@ class Writer:
                 raise
 
     def _append(self, writes: Sequence[_Write]) -> None:
-        for _ in attempts(RACES, self._clock):
+        for _ in attempts(self._races, self._clock):
             group = self._group(writes)
             if not group.draft.folders or self._is_in(group.draft):
                 group.settle()

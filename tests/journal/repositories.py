@@ -26,7 +26,9 @@ class Repositories:
 
     def remote(self) -> Path:
         """Make the bare repository that the others have as their remote."""
-        git(self.folder, "init", "--quiet", "--bare", "--template=", self.origin.name)
+        git(
+            self.folder, "init", "--quiet", "--bare", "--template=", "--initial-branch=main", self.origin.name
+        )
         return self.origin
 
     def clone(self, name: str = "workspace") -> Path:
