@@ -55,6 +55,7 @@ DOORS = {
     "deepdiff": {"engine/diff.py"},
     "flask": {"sandbox/"},
     "httpx": {"http/"},
+    "psycopg": {"journal/postgresql.py"},
     "pydantic": {"config/", "checkmarket/kind.py", "checkmarket/model.py", "expoints/"},
     "ruamel": {"config/"},
     "sqlalchemy": {"journal/"},
@@ -119,4 +120,6 @@ def test_starting_imports_nothing_that_a_verb_needs(arguments: list[str]) -> Non
     )
     ended = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True)
     assert ended.returncode == 0
-    assert not {"pydantic", "httpx", "deepdiff", "ruamel", "flask", "sqlalchemy"} & set(ended.stderr.split())
+    assert not {"pydantic", "httpx", "deepdiff", "ruamel", "flask", "psycopg", "sqlalchemy"} & set(
+        ended.stderr.split()
+    )

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from reconciler.commands.console import Console
@@ -16,7 +15,7 @@ from reconciler.config.settings import SANDBOX, Expoints
 from reconciler.config.settings import needs_credentials as is_real
 from reconciler.engine.inventory import Each
 from reconciler.engine.plan import Block
-from reconciler.errors import Refused, UsageError
+from reconciler.errors import UsageError
 from reconciler.expoints.client import Customers, open_expoints
 from reconciler.expoints.composing import Composer
 from reconciler.expoints.planning import SeedPlanner, SeedsPlan
@@ -26,12 +25,9 @@ from reconciler.expoints.sending import Sender
 from reconciler.expoints.standing import SeedPlan
 from reconciler.expoints.token import ClientLogin
 from reconciler.http import Bounds, Secret
-from reconciler.journal.blank import BlankRecords
 from reconciler.journal.ledger import Ledger, Records
-from reconciler.journal.opening import open_journal
+from reconciler.journal.opening import Journal, Past, open_journal, read_journal
 from reconciler.problems import Severity
-
-SQLITE = "sqlite:"
 
 
 @dataclass(frozen=True)
@@ -133,36 +129,22 @@ def _login(settings: Expoints, session: Session) -> Secret | ClientLogin:
     return Secret(settings.token.read(environ) if settings.token else "sandbox")
 
 
-@contextmanager
-def open_records(session: Session) -> Iterator[Records]:
+def open_records(session: Session) -> Past:
     """Open the journal to read it. One that is not there yet is not made: it has nothing to say."""
-    path = journal_path(session)
-    if not path.exists():
-        yield BlankRecords()
-        return
-    with open_journal(path, session.outside.clock) as journal:
-        yield journal
+    return read_journal(journal_address(session), session.workspace.folder, session.outside.clock)
 
 
-@contextmanager
-def open_ledger(session: Session) -> Iterator[Ledger]:
+def open_ledger(session: Session) -> Journal:
     """Open the journal to write it; make it where it is not there yet."""
-    with open_journal(journal_path(session), session.outside.clock) as journal:
-        yield journal
+    return open_journal(journal_address(session), session.workspace.folder, session.outside.clock)
 
 
-def journal_path(session: Session) -> Path:
-    """Return the file of the journal: the declared one, or that beside the workspace.
-
-    Errors: `Refused` for a journal of another form than `sqlite:PATH`.
-    """
+def journal_address(session: Session) -> str:
+    """Return where the journal is: as declared, or in a file beside the workspace. It may hold a password."""
     declared = session.target.journal
-    if declared is None:
-        return state_folder(session.workspace.folder) / "journal.db"
-    address = declared.read(session.outside.environ)
-    if not address.startswith(SQLITE):
-        raise Refused("this version keeps its journal in a file: write journal: sqlite:PATH")
-    return session.workspace.folder / address.removeprefix(SQLITE).removeprefix("//")
+    if declared is not None:
+        return declared.read(session.outside.environ)
+    return f"sqlite:{state_folder(session.workspace.folder) / 'journal.db'}"
 
 
 def plan_seeds(session: Session, console: Console, on_request: OnRequest) -> SeedsPlan:

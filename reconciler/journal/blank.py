@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 from reconciler.journal.ledger import Delivery
+from reconciler.journal.runs import Operation, Run
 
 
 class BlankRecords:
@@ -35,3 +37,46 @@ class BlankRecords:
         """Return none."""
         del account, seed
         return ()
+
+
+class BlankRuns:
+    """Knows of no run."""
+
+    def runs(self, account: str | None = None) -> Sequence[Run]:
+        """Return none."""
+        del account
+        return ()
+
+    def run(self, number: int) -> Run | None:
+        """Return none."""
+        del number
+        return None
+
+    def operations(self, run: int) -> Sequence[Operation]:
+        """Return none."""
+        del run
+        return ()
+
+    def latest(self, account: str) -> Mapping[str, Operation]:
+        """Return none."""
+        del account
+        return {}
+
+    def learned(self, account: str) -> Mapping[str, Any]:
+        """Return none."""
+        del account
+        return {}
+
+
+class BlankJournal(BlankRecords, BlankRuns):
+    """Knows nothing at all."""
+
+    is_new = True
+
+    def close(self) -> None:
+        """Return: there is nothing to let go of."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 
 from reconciler.errors import ReconcilerError, Refused, UsageError
 
@@ -30,6 +32,46 @@ _SQLITE: dict[int, tuple[type[ReconcilerError], str]] = {
 }
 
 
+_BROKEN_OFF = (
+    f"broke off, and what was just being written may have been written; {_NOTHING_SENT}. Run it again: what "
+    f"is written counts"
+)
+_NO_RIGHTS = (
+    f"cannot be used with the rights of its user; {_NOTHING_SENT}. Let the owner of its tables grant it "
+    f"SELECT, INSERT and DELETE on every table, and USAGE on every sequence, of the schema reconciler"
+)
+
+# PostgreSQL's error code, or its first two characters, its class
+# (https://www.postgresql.org/docs/current/errcodes-appendix.html) → what to raise, and what it says.
+_POSTGRESQL: dict[str, tuple[type[ReconcilerError], str]] = {
+    "": (Refused, _BROKEN_OFF),  # the library's own word: the server did not say any
+    "08": (Refused, _BROKEN_OFF),
+    "25006": (Refused, f"cannot be written: the server takes it for read-only; {_NOTHING_SENT}"),
+    "25": (Refused, _BROKEN_OFF),
+    "40": (Refused, f"is in use by other transactions; {_NOTHING_SENT}. Try again"),
+    "42501": (Refused, _NO_RIGHTS),
+    "42": (Refused, _DAMAGED),  # a table or column that is not there
+    "3F": (Refused, _DAMAGED),
+    "53100": (Refused, f"cannot be written: the disk of its server is full; {_NOTHING_SENT}"),
+    "53": (
+        Refused,
+        f"cannot be used: its server has too little left, of memory or connections; {_NOTHING_SENT}",
+    ),
+    "54": (Refused, f"cannot hold what is to be written: it is too big; {_NOTHING_SENT}"),
+    "55P03": (
+        Refused,
+        "is in use by another process that does not let go of it; try again when that has ended",
+    ),
+    "57014": (
+        Refused,
+        f"did not answer within the time that its server allows (statement_timeout); {_NOTHING_SENT}",
+    ),
+    "57": (Refused, _BROKEN_OFF),
+    "58": (Refused, f"cannot be read or written: the disk of its server fails; {_NOTHING_SENT}"),
+    "XX": (Refused, _DAMAGED),
+}
+
+
 @contextmanager
 def translated(name: str) -> Iterator[None]:
     """Raise what a database says inside as `Refused` or `UsageError` about the journal called `name`."""
@@ -37,6 +79,8 @@ def translated(name: str) -> Iterator[None]:
         yield
     except DBAPIError as error:
         raise _meaning(name, error) from error
+    except NoConnectionLeft as error:  # every connection of the pool is at work
+        raise Refused(f"journal {name} is in use by too many threads; {_NOTHING_SENT}. Try again") from error
 
 
 def damaged(name: str) -> Refused:
@@ -44,9 +88,26 @@ def damaged(name: str) -> Refused:
     return Refused(f"journal {name} {_DAMAGED}")
 
 
+def unreachable(name: str, said: str) -> Refused:
+    """Return the error about the journal called `name` to which there is no connection."""
+    return Refused(
+        f"journal {name} cannot be reached: {said}; {_NOTHING_SENT}. Look at its address, its user and "
+        f"password, and at the way there"
+    )
+
+
 def _meaning(name: str, error: DBAPIError) -> ReconcilerError:
     if isinstance(error, IntegrityError):
         return Refused(f"journal {name} {_TWICE}")
-    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF  # what stands above that is detail
-    cls, text = _SQLITE.get(code, (Refused, f"failed: {error.orig}; {_NOTHING_SENT}"))
+    cls, text = _by_code(error.orig)
     return cls(f"journal {name} {text}")
+
+
+def _by_code(error: Any) -> tuple[type[ReconcilerError], str]:
+    if hasattr(error, "sqlstate"):
+        state = error.sqlstate or ""
+        # Beyond its first line a message of PostgreSQL holds values.
+        unknown = f"failed: {str(error).partition(chr(10))[0]}; {_NOTHING_SENT}"
+        return _POSTGRESQL.get(state) or _POSTGRESQL.get(state[:2]) or (Refused, unknown)
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # what stands above that is detail
+    return _SQLITE.get(code, (Refused, f"failed: {error}; {_NOTHING_SENT}"))

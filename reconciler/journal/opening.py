@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
 
 from reconciler.clock import Clock
-from reconciler.journal.ledger import Ledger
-from reconciler.journal.runs import RunLog
+from reconciler.errors import UsageError
+from reconciler.journal.blank import BlankJournal
+from reconciler.journal.ledger import Ledger, Records
+from reconciler.journal.runs import RunLog, Runs
 
 
-class Journal(Ledger, RunLog, Protocol):
-    """An open journal, which is a context manager that closes it."""
+class Past(Records, Runs, Protocol):
+    """An open journal that can be read, which is a context manager that closes it."""
 
     @property
     def is_new(self) -> bool:
-        """Whether it was this opening that made the journal, so that it knows nothing of the past."""
+        """Whether it knows nothing of the past because it was not there before it was opened."""
 
     def close(self) -> None:
         """Let go of it. What was written is safe without that; closing twice is allowed."""
@@ -25,15 +30,110 @@ class Journal(Ledger, RunLog, Protocol):
     def __exit__(self, *_: object) -> None: ...
 
 
-def open_journal(path: Path, clock: Clock) -> Journal:
-    """Open the journal in a file of SQLite; make it and its folders where they are not there.
+class Journal(Past, Ledger, RunLog, Protocol):
+    """An open journal."""
 
-    The file can be read by this user alone, as can folders that are made. An older version is brought to
-    the current one. A current one that may only be read can be opened, and refuses to be written.
 
-    Raises `UsageError` if the file is something else or a newer reconciler has written it, and `Refused` if
-    it cannot be made, read or brought up to date, is damaged, or is held by another process.
+def open_journal(address: str, folder: Path, clock: Clock) -> Journal:
+    """Open the journal at an address; make it where it is not there, and bring an older one up to date.
+
+    Its forms are `sqlite:PATH`, a file that only this user can read, whose path counts from `folder`,
+    `postgresql://…`, a database as `psql` takes it, and `git+branch:NAME`, a branch of the repository that
+    `folder` lies in. A current one that may only be read can be opened, and refuses to be written.
+
+    Raises `UsageError` if the address has another form, what is there is something else, or a newer
+    reconciler has written it; and `Refused` if it cannot be reached, made, read or brought up to date, is
+    damaged, or is held by another process. No error shows a password.
     """
+    return _form_of(address).open(address, folder, clock)
+
+
+def read_journal(address: str, folder: Path, clock: Clock) -> Past:
+    """Open the journal at an address to read it. Nothing is made there, and nothing is changed.
+
+    One that is not there yet has nothing to say; an older one is read as if it were up to date. Errors as
+    for `open_journal`.
+    """
+    return _form_of(address).read(address, folder, clock) or BlankJournal()
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form of addresses: how such a journal is opened, and how it is read, `None` if it is not there."""
+
+    open: Callable[[str, Path, Clock], Journal]
+    read: Callable[[str, Path, Clock], Past | None]
+
+
+def _open_file(address: str, folder: Path, clock: Clock) -> Journal:
     from reconciler.journal.sqlite import open_file
 
-    return open_file(path, clock)
+    return open_file(_file(address, folder), clock)
+
+
+def _read_file(address: str, folder: Path, clock: Clock) -> Past | None:
+    from reconciler.journal.sqlite import read_file
+
+    return read_file(_file(address, folder), clock)
+
+
+def _file(address: str, folder: Path) -> Path:
+    path = address.removeprefix("sqlite:").removeprefix("//")
+    if not path or "\0" in path:
+        raise UsageError("the address of the journal names no file: write sqlite:PATH")
+    return folder / path
+
+
+def _open_server(address: str, folder: Path, clock: Clock) -> Journal:
+    del folder
+    with _driver():
+        from reconciler.journal.postgresql import open_server
+    return open_server(address, clock)
+
+
+def _read_server(address: str, folder: Path, clock: Clock) -> Past | None:
+    del folder
+    with _driver():
+        from reconciler.journal.postgresql import read_server
+    return read_server(address, clock)
+
+
+def _open_branch(address: str, folder: Path, clock: Clock) -> Journal:
+    from reconciler.journal.git import open_branch
+
+    return open_branch(folder, address.removeprefix("git+branch:"), clock)
+
+
+def _read_branch(address: str, folder: Path, clock: Clock) -> Past | None:
+    from reconciler.journal.git import read_branch
+
+    return read_branch(folder, address.removeprefix("git+branch:"), clock)
+
+
+@contextmanager
+def _driver() -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        raise UsageError(
+            "a journal in PostgreSQL needs a library that is not there: pip install 'reconciler[postgresql]'"
+        ) from error
+
+
+FORMS: Mapping[str, Form] = {
+    "sqlite:": Form(_open_file, _read_file),
+    "postgresql://": Form(_open_server, _read_server),
+    "postgres://": Form(_open_server, _read_server),
+    "git+branch:": Form(_open_branch, _read_branch),
+}
+"""What an address begins with → what it means."""
+
+
+def _form_of(address: str) -> Form:
+    for beginning, form in FORMS.items():
+        if address.startswith(beginning):
+            return form
+    # An address may hold a password, so none is shown.
+    raise UsageError(
+        f"the address of the journal has no form that is known; it begins with one of {', '.join(FORMS)}"
+    )

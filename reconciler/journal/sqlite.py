@@ -15,10 +15,11 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, event, inspe
 
 from reconciler.clock import Clock
 from reconciler.errors import Refused, UsageError
-from reconciler.journal.database import READS_ONLY, reading
-from reconciler.journal.failures import FOREIGN, damaged, translated
-from reconciler.journal.migrations import STEPS, Step, is_current, migrate, version
+from reconciler.journal.database import READS_ONLY
+from reconciler.journal.failures import FOREIGN, damaged
+from reconciler.journal.migrations import STEPS, Step, version
 from reconciler.journal.sql import SqlJournal
+from reconciler.journal.sql_opening import Place, open_place, read_place
 
 APPLICATION_ID = 0x7265636A
 """Marks a file as ours, in its header: "recj"."""
@@ -38,12 +39,22 @@ def open_file(
 
     Errors as for `reconciler.journal.opening.open_journal`.
     """
-    name = str(path)
     _make_file(path)
-    engine = engine_of(path, patience)
-    with translated(name):
-        is_new = _prepare(engine, name, steps, clock)
-    return SqlJournal(engine, clock, name, is_new=is_new)
+    return open_place(_place(path, patience), steps, clock)
+
+
+def read_file(
+    path: Path, clock: Clock, *, steps: Sequence[Step] = STEPS, patience: float = PATIENCE
+) -> SqlJournal | None:
+    """Open the journal in a file to read it; `None` where there is none yet. Nothing is changed there.
+
+    Errors as for `reconciler.journal.opening.read_journal`.
+    """
+    return read_place(_place(path, patience), steps, clock) if path.exists() else None
+
+
+def _place(path: Path, patience: float) -> Place:
+    return Place(engine_of(path, patience), str(path), _recognise, _mark)
 
 
 def engine_of(path: Path, patience: float = PATIENCE) -> Engine:
@@ -80,18 +91,9 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
 
 
-def _prepare(engine: Engine, name: str, steps: Sequence[Step], clock: Clock) -> bool:
-    """Make the file a journal of the current version; tell whether it held nothing before."""
-    with reading(engine).begin() as connection:
-        _recognise(connection, name)
-        if is_current(connection, name, steps):  # so that a file that may only be read can be read
-            return False
-    with engine.begin() as connection:
-        found = version(connection)
-        if not is_current(connection, name, steps):  # another process may have been faster
-            connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
-            migrate(connection, steps, clock.now())
-        return found == 0
+def _mark(connection: Connection, name: str) -> None:
+    del name
+    connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
 def _recognise(connection: Connection, name: str) -> None:

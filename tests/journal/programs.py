@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import resource
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from subprocess import PIPE, Popen
 
@@ -13,12 +16,12 @@ from sqlalchemy import insert
 from reconciler.errors import Held, Refused
 from reconciler.journal.schema import batches
 
-from .backends import engine_at, open_at
+from .backends import inside, open_at
 from .runs import intent, run_start
 from .shipments import ACCOUNT, SEED, shipment
 
 TOP = Path(__file__).parent.parent.parent
-CONTESTS = 20
+CONTESTS = 10
 """How often two racing processes want the same."""
 
 
@@ -32,7 +35,7 @@ def intend_one(address: str) -> None:
 
 def write_half(address: str) -> None:
     """Write a batch in a transaction, say so, and wait for the end before it is committed."""
-    with engine_at(address).begin() as connection:
+    with inside(address) as connection:
         connection.execute(insert(batches).values(account=ACCOUNT, seed=SEED, round="1", resolved={}, at=0.0))
         say("written")
         sys.stdin.read()
@@ -60,16 +63,50 @@ def hold(address: str) -> None:
         sys.stdin.read()
 
 
-def begin_run(address: str, account: str) -> None:
-    """Begin a run on an account, from the same moment on as another process; say how that went."""
+def begin_runs(address: str, account: str) -> None:
+    """Begin runs on several accounts, at the same time as another process; say which of them began."""
     with open_at(address) as journal:
         say("ready")
         sys.stdin.readline()
-        try:
-            say(str(journal.begin_run(run_start(account))))
-        except Held:
-            say("held")
+        for number in range(CONTESTS):
+            try:
+                journal.begin_run(run_start(f"{account} {number}"))
+            except Held:
+                continue
+            say(str(number))
+        say("done")
         sys.stdin.read()
+
+
+def open_when_told(address: str) -> None:
+    """Open a journal at the same time as another process; say the key of its hashes, as a hash."""
+    say("ready")
+    sys.stdin.readline()
+    with open_at(address) as journal:
+        say(journal.hash("ann"))
+
+
+def write_till_the_end(address: str) -> None:
+    """Write bodies, one after another, and say the number of each that is written, until killed."""
+    with open_at(address) as journal:
+        run = journal.begin_run(run_start())
+        say(str(run))
+        while True:
+            say(str(journal.begin_operation(run, replace(intent(), body={"big": "x" * 20_000}))))
+
+
+def fill_up(address: str) -> None:
+    """Write until no file may grow any more; say how many were written, and why it ended."""
+    with open_at(address) as journal:
+        run = journal.begin_run(run_start())
+        resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+        for number in count():
+            try:
+                journal.begin_operation(run, replace(intent(), body={"big": "x" * 50_000}))
+            except Refused as refused:
+                say(str(number))
+                say(str(refused))
+                return
 
 
 def say(text: str) -> None:
@@ -107,7 +144,10 @@ PROGRAMS: dict[str, Callable[..., None]] = {
     "write_half": write_half,
     "race": race,
     "hold": hold,
-    "begin_run": begin_run,
+    "begin_runs": begin_runs,
+    "open_when_told": open_when_told,
+    "write_till_the_end": write_till_the_end,
+    "fill_up": fill_up,
 }
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reconciler.journal.ledger import Delivery, Ledger, Shipment, Standing
+from reconciler.journal.ledger import Delivery, Records, Shipment, Standing
 
 ACCOUNT = "acme.expoints.nl"
 SEED = "customer_seeds.smoke"
@@ -21,9 +21,9 @@ def shipment(*customers: str, round: str = "1", account: str = ACCOUNT, seed: st
     return Shipment(account, seed, round, [delivery(customer) for customer in customers], resolved)
 
 
-def standings(ledger: Ledger) -> dict[str, Standing]:
+def standings(records: Records) -> dict[str, Standing]:
     """Return how each customer of the seed stands."""
-    return {d.customer: d.standing for d in ledger.deliveries(ACCOUNT, SEED)}
+    return {d.customer: d.standing for d in records.deliveries(ACCOUNT, SEED)}
 
 
 def batches(deliveries: Sequence[Delivery]) -> list[int]:

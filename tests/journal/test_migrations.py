@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, Table, delete, insert, inspect, select, text
+from sqlalchemy import Connection, Table, delete, insert, inspect, select, text
 
 from reconciler.errors import Refused, UsageError
 from reconciler.journal import schema
 from reconciler.journal.first import FIRST
 from reconciler.journal.ledger import Standing
 from reconciler.journal.migrations import STEPS, version
-from reconciler.journal.schema import TABLES, batches, deliveries
+from reconciler.journal.schema import TABLES, batches, deliveries, versions
 from tests.clock import FakeClock
 
-from .backends import engine_at, open_at, open_steps
+from .backends import inside, open_at, open_steps, read_at
+from .programs import go, heard, started
 from .runs import a_run
 from .shipments import ACCOUNT, SEED, shipment, standings
 
@@ -52,15 +54,15 @@ Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 @pytest.fixture
-def old(database: str, clock: FakeClock) -> str:
-    """The database of a journal of version 1 that knows something."""
-    open_steps(database, clock, STEPS[:1]).close()
+def old(sql_address: str, clock: FakeClock) -> str:
+    """The address of a journal of version 1 that knows something."""
+    open_steps(sql_address, clock, STEPS[:1]).close()
     rounds = [row["round"] for row in BATCHES]
-    with engine_at(database).begin() as connection:
+    with inside(sql_address) as connection:
         fill(connection, "batches", [{"account": ACCOUNT, **row} for row in BATCHES])
         fill(connection, "deliveries", [as_delivery(row, rounds) for row in DELIVERIES])
         fill(connection, "standings", [{"account": ACCOUNT, "at": 1790000000.5, **row} for row in STANDINGS])
-    return database
+    return sql_address
 
 
 def as_delivery(row: Mapping[str, Any], rounds: Sequence[object]) -> Mapping[str, Any]:
@@ -72,9 +74,9 @@ def fill(connection: Connection, name: str, rows: Sequence[Mapping[str, Any]]) -
     connection.execute(insert(FIRST.tables[name]), [dict(row) for row in rows])
 
 
-def rows_of(engine: Engine, tables: Sequence[Table]) -> Rows:
+def rows_of(address: str, tables: Sequence[Table]) -> Rows:
     """Return every row of these tables, in the columns that they have here."""
-    with engine.begin() as connection:
+    with inside(address) as connection:
         return {
             table.name: [
                 dict(row) for row in connection.execute(select(table).order_by(*table.primary_key)).mappings()
@@ -83,8 +85,8 @@ def rows_of(engine: Engine, tables: Sequence[Table]) -> Rows:
         }
 
 
-def version_at(address: str) -> int:
-    with engine_at(address).begin() as connection:
+def version_at(sql_address: str) -> int:
+    with inside(sql_address) as connection:
         return version(connection)
 
 
@@ -102,11 +104,10 @@ def forget(connection: Connection) -> None:
 def test_an_older_journal_is_brought_up_to_date_with_every_row_that_it_had(
     old: str, clock: FakeClock
 ) -> None:
-    engine = engine_at(old)
-    before = rows_of(engine, FIRST.sorted_tables)
+    before = rows_of(old, FIRST.sorted_tables)
     assert [len(rows) for rows in before.values()].count(0) == 0
     open_at(old, clock).close()
-    after = rows_of(engine, FIRST.sorted_tables)
+    after = rows_of(old, FIRST.sorted_tables)
     [first, *later] = after["versions"]
     assert [first] == before["versions"]
     assert [row["number"] for row in later] == list(range(2, CURRENT + 1))
@@ -136,25 +137,61 @@ def test_an_older_journal_that_was_brought_up_to_date_can_be_written(old: str, c
         assert a_run(journal, "a") == 1
 
 
-def test_a_new_journal_takes_every_step(database: str, clock: FakeClock) -> None:
-    with open_steps(database, clock, [*STEPS, add_nothing_but_a_table]) as journal:
+def test_of_two_processes_that_bring_a_journal_up_to_date_at_once_one_does_and_both_go_on(
+    old: str, clock: FakeClock
+) -> None:
+    with open_steps(old, clock, STEPS[:1]) as journal:
+        hashed = journal.hash("ann")
+    with started("open_when_told", old) as one, started("open_when_told", old) as other:
+        assert [heard(one), heard(other)] == ["ready", "ready"]
+        go(one, other)
+        assert [heard(one), heard(other)] == [hashed, hashed]
+    assert [row["number"] for row in rows_of(old, [versions])["versions"]] == list(range(1, CURRENT + 1))
+
+
+def test_an_older_journal_is_read_as_if_it_were_up_to_date_and_left_as_it_is(
+    old: str, clock: FakeClock
+) -> None:
+    with read_at(old, clock) as copy:
+        assert version_at(old) == 1
+        read = [copy.hash("ann"), copy.past(ACCOUNT, SEED), copy.knows_mailbox(ACCOUNT, "b" * 32)]
+        assert (list(copy.runs()), copy.latest(ACCOUNT), copy.learned(ACCOUNT)) == ([], {}, {})
+        with ThreadPoolExecutor(8) as pool:
+            counting = list(pool.map(lambda _: copy.deliveries(ACCOUNT, SEED), range(24)))
+        assert [len(told) for told in counting] == [3] * 24
+    with open_at(old, clock) as journal:
+        assert [
+            journal.hash("ann"),
+            journal.past(ACCOUNT, SEED),
+            journal.knows_mailbox(ACCOUNT, "b" * 32),
+        ] == read
+
+
+def test_a_newer_journal_is_not_even_read(old: str, clock: FakeClock) -> None:
+    open_steps(old, clock, [*STEPS, add_nothing_but_a_table]).close()
+    with pytest.raises(UsageError, match=rf"version {CURRENT + 1}, .*Upgrade"):
+        read_at(old, clock)
+
+
+def test_a_new_journal_takes_every_step(sql_address: str, clock: FakeClock) -> None:
+    with open_steps(sql_address, clock, [*STEPS, add_nothing_but_a_table]) as journal:
         assert journal.is_new
-    assert version_at(database) == CURRENT + 1
+    assert version_at(sql_address) == CURRENT + 1
 
 
 def test_a_newer_journal_is_refused_and_left_alone(old: str, clock: FakeClock) -> None:
     open_steps(old, clock, [*STEPS, add_nothing_but_a_table]).close()
-    before = rows_of(engine_at(old), TABLES.sorted_tables)
+    before = rows_of(old, TABLES.sorted_tables)
     with pytest.raises(UsageError, match=rf"version {CURRENT + 1}, and .* up to {CURRENT}: .*Upgrade"):
         open_at(old, clock)
-    assert rows_of(engine_at(old), TABLES.sorted_tables) == before
+    assert rows_of(old, TABLES.sorted_tables) == before
 
 
 def test_a_step_that_loses_rows_is_taken_back(old: str, clock: FakeClock) -> None:
-    before = rows_of(engine_at(old), FIRST.sorted_tables)
+    before = rows_of(old, FIRST.sorted_tables)
     with pytest.raises(Refused, match="lose rows of standings"):
         open_steps(old, clock, [*STEPS, forget])
-    assert rows_of(engine_at(old), FIRST.sorted_tables) == before
+    assert rows_of(old, FIRST.sorted_tables) == before
     assert version_at(old) == 1
 
 
@@ -165,7 +202,7 @@ def test_a_step_that_fails_is_taken_back(old: str, clock: FakeClock) -> None:
 
     with pytest.raises(RuntimeError, match="half-way"):
         open_steps(old, clock, [*STEPS, fail])
-    with engine_at(old).begin() as connection:
+    with inside(old) as connection:
         assert version(connection) == 1
         assert not inspect(connection).has_table("later")
         assert not inspect(connection).has_table("runs")
@@ -173,7 +210,7 @@ def test_a_step_that_fails_is_taken_back(old: str, clock: FakeClock) -> None:
 
 def test_the_steps_lead_to_the_schema(old: str, clock: FakeClock) -> None:
     open_at(old, clock).close()
-    with engine_at(old).begin() as connection:
+    with inside(old) as connection:
         migrated = made(connection)
         TABLES.drop_all(connection)
         TABLES.create_all(connection)
@@ -201,7 +238,7 @@ def made(connection: Connection) -> dict[str, object]:
 def test_a_number_that_was_told_is_not_given_again_in_any_version(old: str, clock: FakeClock) -> None:
     with open_at(old, clock) as journal:
         told = journal.intend(shipment("cas"))
-        with engine_at(old).begin() as connection:
+        with inside(old) as connection:
             newest = select(deliveries.c.number).where(deliveries.c.batch == told)
             connection.execute(delete(schema.standings).where(schema.standings.c.delivery.in_(newest)))
             connection.execute(delete(deliveries).where(deliveries.c.batch == told))

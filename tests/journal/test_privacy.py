@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -13,7 +12,7 @@ from reconciler.errors import Refused
 from reconciler.journal.ledger import Shipment, Standing
 from reconciler.journal.opening import Journal
 
-from .backends import open_at
+from .backends import open_at, path_of
 from .programs import TOP, heard, started
 from .shipments import ACCOUNT, SEED, delivery
 
@@ -37,7 +36,7 @@ def test_nothing_personal_is_in_any_byte_even_of_a_half_written_file(sqlite: str
         fill(journal)
     with started("write_half", sqlite) as process:
         heard(process)
-        files = {file.name: file.read_bytes() for file in Path(sqlite).parent.iterdir()}
+        files = {file.name: file.read_bytes() for file in path_of(sqlite).parent.iterdir()}
     assert {"journal.db", "journal.db-journal"} <= set(files)
     assert SEED.encode() in files["journal.db"]  # so what stands there can be seen
     shown = [planted for planted in PERSONAL if any(planted.encode() in held for held in files.values())]

@@ -8,12 +8,15 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
+from sqlalchemy import func, select
 
 from reconciler.errors import Held
 from reconciler.journal.ledger import Standing
 from reconciler.journal.runs import Ending
+from reconciler.journal.schema import batches
+from tests.clock import FakeClock
 
-from .backends import open_at
+from .backends import inside, open_at, path_of, read_at
 from .conftest import Reopen
 from .programs import CONTESTS, go, heard, started
 from .runs import ACCOUNT as API
@@ -29,16 +32,47 @@ def test_a_process_that_is_killed_after_its_intent_leaves_it_behind(address: str
     assert standings(reopen()) == {"ann": Standing.INTENDED}
 
 
-def test_a_process_that_is_killed_while_it_writes_takes_nothing_with_it(sqlite: str) -> None:
-    with open_at(sqlite) as journal:
+def test_a_process_that_is_killed_while_it_writes_takes_nothing_with_it(
+    sql_address: str, clock: FakeClock
+) -> None:
+    with open_at(sql_address, clock) as journal:
         journal.intend(shipment("ann"))
-        with started("write_half", sqlite) as process:
+        with started("write_half", sql_address) as process:
             assert heard(process) == "written"
-            assert Path(f"{sqlite}-journal").exists()
             process.kill()
             process.wait()
         journal.intend(shipment("bob"))
         assert standings(journal) == {"ann": Standing.INTENDED, "bob": Standing.INTENDED}
+        with inside(sql_address) as connection:
+            assert connection.scalar(select(func.count()).select_from(batches)) == 2
+
+
+def test_a_file_that_was_half_written_when_its_process_was_killed_is_put_right(sqlite: str) -> None:
+    open_at(sqlite).close()
+    with started("write_half", sqlite) as process:
+        assert heard(process) == "written"
+        assert Path(f"{path_of(sqlite)}-journal").exists()
+        process.kill()
+        process.wait()
+    with read_at(sqlite) as journal:
+        assert standings(journal) == {}
+
+
+def test_whenever_a_process_is_killed_all_that_it_was_told_is_written_and_no_half(
+    address: str, reopen: Reopen
+) -> None:
+    journal = reopen()
+    with started("write_till_the_end", address) as process:
+        run = int(heard(process))
+        told = [heard(process) for _ in range(3)]
+        process.kill()
+        assert process.stdout is not None
+        told += [line.strip() for line in process.stdout]
+        process.wait()
+    written = journal.operations(run)
+    assert [o.number for o in written][: len(told)] == [int(number) for number in told]
+    assert len(written) - len(told) in (0, 1)  # the last one may be written, and the word of it lost
+    assert {len(o.intent.body["big"]) for o in written if o.intent.body} == {20_000}
 
 
 def test_of_two_processes_that_intend_the_same_exactly_one_does(address: str, reopen: Reopen) -> None:
@@ -78,28 +112,27 @@ def test_of_two_processes_that_begin_a_run_on_one_account_exactly_one_does(
     address: str, reopen: Reopen
 ) -> None:
     journal = reopen()
-    for _ in range(3):
-        told = begun_at_once(address, API, API)
-        assert sorted(number == "held" for number in told) == [False, True]
-    assert len(journal.runs()) == 3
+    one, other = begun_at_once(address, API, API)
+    assert sorted([*one, *other]) == list(range(CONTESTS))
+    assert len(journal.runs()) == CONTESTS
 
 
 def test_two_processes_that_begin_runs_on_different_accounts_both_do(address: str, reopen: Reopen) -> None:
     journal = reopen()
-    told = begun_at_once(address, API, OTHER)
-    assert sorted(int(number) for number in told) == sorted(run.number for run in journal.runs())
-    assert len(journal.runs()) == 2
+    one, other = begun_at_once(address, API, OTHER)
+    assert one == other == list(range(CONTESTS))
+    assert len({run.number for run in journal.runs()}) == 2 * CONTESTS
 
 
-def begun_at_once(address: str, *accounts: str) -> list[str]:
-    """Let two processes begin a run at once, which live until both have; return what each says."""
+def begun_at_once(address: str, *accounts: str) -> list[list[int]]:
+    """Let two processes begin runs at once, which live until both are done; return which ones each began."""
     with (
-        started("begin_run", address, accounts[0]) as one,
-        started("begin_run", address, accounts[1]) as other,
+        started("begin_runs", address, accounts[0]) as one,
+        started("begin_runs", address, accounts[1]) as other,
     ):
         assert [heard(one), heard(other)] == ["ready", "ready"]
         go(one, other)
-        return [heard(one), heard(other)]
+        return [wins(iter(lambda: heard(one), "done")), wins(iter(lambda: heard(other), "done"))]
 
 
 def test_a_run_that_lives_elsewhere_on_this_machine_holds_its_account(address: str, reopen: Reopen) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -15,11 +16,12 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError
 
 from reconciler.errors import Refused, UsageError
-from reconciler.journal.opening import open_journal
 from reconciler.journal.schema import batches, deliveries
 from reconciler.journal.sqlite import engine_of, open_file
 from tests.clock import FakeClock
 
+from .backends import open_at
+from .programs import heard, started
 from .shipments import ACCOUNT, SEED, shipment
 
 NOBODY = 65534
@@ -33,21 +35,21 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def kept(path: Path, clock: FakeClock) -> Path:
     """A journal that knows enough to take up many pages."""
-    with open_journal(path, clock) as journal:
+    with open_file(path, clock) as journal:
         journal.intend(shipment(*(f"customer-{number}" for number in range(200))))
     return path
 
 
 def test_the_file_and_the_folders_that_are_made_for_it_are_private(tmp_path: Path, clock: FakeClock) -> None:
     path = tmp_path / "outer" / "inner" / "journal.db"
-    open_journal(path, clock).close()
+    open_file(path, clock).close()
     modes = [S_IMODE(part.stat().st_mode) for part in (path.parent.parent, path.parent, path)]
     assert modes == [0o700, 0o700, 0o600]
 
 
 def test_a_folder_that_is_there_stays_as_it_is(tmp_path: Path, clock: FakeClock) -> None:
     tmp_path.chmod(0o755)
-    open_journal(tmp_path / "journal.db", clock).close()
+    open_file(tmp_path / "journal.db", clock).close()
     assert S_IMODE(tmp_path.stat().st_mode) == 0o755
 
 
@@ -75,18 +77,18 @@ def test_the_database_itself_refuses_the_same_attempt_twice(kept: Path) -> None:
 
 @pytest.mark.parametrize("name", ["with space.db", "50%#1?.db", "ünï.db"])
 def test_any_name_will_do(tmp_path: Path, clock: FakeClock, name: str) -> None:
-    open_journal(tmp_path / name, clock).close()
+    open_file(tmp_path / name, clock).close()
     assert [entry.name for entry in tmp_path.iterdir()] == [name]
 
 
 def test_an_empty_file_becomes_a_new_journal(path: Path, clock: FakeClock) -> None:
     path.touch()
-    with open_journal(path, clock) as journal:
+    with open_file(path, clock) as journal:
         assert journal.is_new
 
 
 def test_two_journals_hash_differently(tmp_path: Path, clock: FakeClock) -> None:
-    with open_journal(tmp_path / "a", clock) as one, open_journal(tmp_path / "b", clock) as other:
+    with open_file(tmp_path / "a", clock) as one, open_file(tmp_path / "b", clock) as other:
         assert one.hash("ann@example.com") != other.hash("ann@example.com")
 
 
@@ -96,7 +98,7 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(
 ) -> None:
     path.write_bytes(content)
     with pytest.raises(UsageError, match=r"journal\.db is not a journal of reconciler"):
-        open_journal(path, clock)
+        open_file(path, clock)
     assert path.read_bytes() == content
 
 
@@ -105,7 +107,7 @@ def test_a_database_of_another_program_is_refused_and_left_alone(path: Path, clo
         connection.execute("CREATE TABLE versions (number INTEGER)")
     before = path.read_bytes()
     with pytest.raises(UsageError, match="not a journal of reconciler"):
-        open_journal(path, clock)
+        open_file(path, clock)
     assert path.read_bytes() == before
 
 
@@ -121,11 +123,11 @@ def test_a_damaged_journal_is_refused(kept: Path, clock: FakeClock, damage: str)
         case "without its key":
             change(kept, "DELETE FROM meta")
     with pytest.raises(Refused, match="is damaged; without it nothing is sent"):
-        open_journal(kept, clock)
+        open_file(kept, clock)
 
 
 def test_a_file_that_vanishes_is_not_silently_made_anew(kept: Path, clock: FakeClock) -> None:
-    with open_journal(kept, clock) as journal:
+    with open_file(kept, clock) as journal:
         kept.unlink()
         with pytest.raises(Refused, match="cannot be opened"):
             journal.intend(shipment("ann"))
@@ -135,12 +137,12 @@ def test_a_file_that_vanishes_is_not_silently_made_anew(kept: Path, clock: FakeC
 def test_a_place_where_nothing_can_be_made_is_refused(tmp_path: Path, clock: FakeClock) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(Refused, match=r"cannot be made: File exists: .*/file; without it nothing is sent"):
-        open_journal(tmp_path / "file" / "journal.db", clock)
+        open_file(tmp_path / "file" / "journal.db", clock)
 
 
 def test_a_folder_is_no_journal(tmp_path: Path, clock: FakeClock) -> None:
     with pytest.raises(Refused, match="cannot be opened"):
-        open_journal(tmp_path, clock)
+        open_file(tmp_path, clock)
 
 
 @pytest.fixture
@@ -160,17 +162,17 @@ def test_a_folder_that_may_not_be_written_is_refused(
 ) -> None:
     folder_of_an_ordinary_user.chmod(0o500)
     with pytest.raises(Refused, match="cannot be made: Permission denied"):
-        open_journal(folder_of_an_ordinary_user / "journal.db", clock)
+        open_file(folder_of_an_ordinary_user / "journal.db", clock)
 
 
 def test_a_file_that_may_not_be_written_can_be_read_and_refuses_an_intent(
     folder_of_an_ordinary_user: Path, clock: FakeClock
 ) -> None:
     kept = folder_of_an_ordinary_user / "journal.db"
-    with open_journal(kept, clock) as journal:
+    with open_file(kept, clock) as journal:
         journal.intend(shipment(*(f"customer-{number}" for number in range(200))))
     kept.chmod(0o400)
-    with open_journal(kept, clock) as journal:
+    with open_file(kept, clock) as journal:
         assert len(journal.deliveries(ACCOUNT, SEED)) == 200
         with pytest.raises(Refused, match="cannot be written"):
             journal.intend(shipment("ann"))
@@ -185,6 +187,16 @@ def test_a_journal_that_is_held_by_another_process_is_refused_in_the_end(
             journal.intend(shipment("ann"))
         other.rollback()
         journal.intend(shipment("ann"))
+
+
+def test_a_disk_that_is_full_is_told_and_takes_nothing_with_it(sqlite: str) -> None:
+    with started("fill_up", sqlite) as process:
+        written, reason = int(heard(process)), heard(process)
+        assert process.wait() == 0
+    assert re.search("cannot be (read or )?written: the disk .*; without it nothing is sent", reason)
+    with open_at(sqlite) as journal:
+        [run] = journal.runs()
+        assert len(journal.operations(run.number)) == written > 0
 
 
 @contextmanager

@@ -1,0 +1,221 @@
+"""A journal in a database of PostgreSQL, for a team whose runs are at work on more than one machine.
+
+Its tables lie in a schema of their own, `reconciler`, so that they never meet others of a shared database.
+Between two transactions it relies on nothing that a session keeps: a pooler may hand each one another
+connection.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy import Connection, Engine, cast, create_engine, event, func, inspect, select
+from sqlalchemy.dialects.postgresql import OID
+from sqlalchemy.exc import DBAPIError
+
+from reconciler.clock import Clock
+from reconciler.errors import Refused, UsageError
+from reconciler.journal.database import READS_ONLY
+from reconciler.journal.failures import damaged, unreachable
+from reconciler.journal.migrations import STEPS, Step, version
+from reconciler.journal.schema import TABLES
+from reconciler.journal.sql import SqlJournal
+from reconciler.journal.sql_opening import Place, open_place, read_place
+
+SCHEMA = "reconciler"
+
+PATIENCE = 30.0
+"""Seconds to wait for another process that is writing, and for a free connection."""
+
+SLACK = 15.0
+"""Seconds beyond that for an answer, after which a server counts as gone."""
+
+CONNECTIONS = 4
+"""How many are open at once at the most. Writes follow one another anyway."""
+
+# What libpq does unless the address says otherwise (PostgreSQL manual, "Parameter Key Words").
+_CONNECTED = {
+    "application_name": "reconciler",
+    "connect_timeout": 10,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "client_encoding": "utf8",
+}
+
+_LOCK = 0x7265636A_00000001
+"""Whoever holds this in a transaction is the only one that writes to the journal of the database."""
+
+_READS = (
+    f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL search_path = {SCHEMA}, pg_temp"
+)
+
+# Each statement has to see what the one that held the lock before has written: hence "read committed".
+_WRITES = (
+    f"SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL search_path = {SCHEMA}, pg_temp; "
+    "SELECT set_config('synchronous_commit', 'on', true) "
+    "WHERE current_setting('synchronous_commit') = 'off'; "
+    "SET LOCAL lock_timeout = {patience}; "
+    f"SELECT pg_advisory_xact_lock({_LOCK})"
+)
+
+# A password can hold no @, / or ? here, so that no part of a broken address is taken for a host and shown.
+_ADDRESS = re.compile(
+    r"postgres(?:ql)?://(?:(?P<user>[^:@/?#]*)(?::[^@/?#]*)?@)?(?P<hosts>[^@/?#]*)(?P<path>/[^@/?#]*)?"
+    r"(?:\?[^@#]*)?"
+)
+_HOSTS = re.compile(r"(?:(?:[^:\[\],]*|\[[0-9A-Fa-f:.]+\])(?::\d*)?(?:,|$))*")
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A database by its address, without which no secret of it is ever shown."""
+
+    name: str
+    parameters: dict[str, Any] = field(repr=False)
+
+    def hidden(self, text: str) -> str:
+        """Return what the server or its library says, without the secrets of the address, on one line."""
+        for name in ("password", "sslpassword"):
+            if secret := self.parameters.get(name):
+                text = text.replace(secret, "…")
+        return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def server_at(address: str) -> Server:
+    """Return the database at an address, which is a URL as `psql` takes it; nothing is asked of it.
+
+    Raises `UsageError` for an address of another form, and shows nothing of it.
+    """
+    found = _ADDRESS.fullmatch(address)
+    if not found or not address.isprintable() or not _HOSTS.fullmatch(found["hosts"]):
+        raise _malformed()
+    try:
+        parameters = conninfo_to_dict(address)
+    except psycopg.Error:
+        raise _malformed() from None  # it quotes the address
+    user = f"{found['user']}@" if found["user"] else ""
+    return Server(f"postgresql://{user}{found['hosts']}{found['path'] or ''}", parameters)
+
+
+def open_server(
+    address: str, clock: Clock, *, steps: Sequence[Step] = STEPS, patience: float = PATIENCE
+) -> SqlJournal:
+    """Open the journal in a database; make it, or bring it to the version that `steps` lead to.
+
+    The database itself has to be there, in UTF-8. Errors as for `reconciler.journal.opening.open_journal`.
+    """
+    return open_place(_place(address, patience), steps, clock)
+
+
+def read_server(
+    address: str, clock: Clock, *, steps: Sequence[Step] = STEPS, patience: float = PATIENCE
+) -> SqlJournal | None:
+    """Open the journal in a database to read it; `None` where there is none yet. Nothing is changed there.
+
+    Errors as for `reconciler.journal.opening.read_journal`.
+    """
+    return read_place(_place(address, patience), steps, clock)
+
+
+def _place(address: str, patience: float) -> Place:
+    server = server_at(address)
+    return Place(engine_of(server, patience), server.name, _recognise, _make_schema)
+
+
+def engine_of(server: Server, patience: float = PATIENCE, slack: float = SLACK) -> Engine:
+    """Return what makes connections to a database. A transaction that may write waits until it is alone.
+
+    Connections are kept for the next transaction, and looked at before.
+    """
+    engine = create_engine(
+        "postgresql+psycopg://",
+        creator=lambda: _connect(server, patience + slack),
+        pool_size=CONNECTIONS,
+        max_overflow=0,
+        pool_timeout=patience,
+        pool_pre_ping=True,
+        use_native_hstore=False,
+        hide_parameters=True,
+    )
+    begun = _WRITES.format(patience=max(1, round(patience * 1000)))
+    event.listen(engine, "begin", lambda connection: _begin(connection, begun))
+    return engine
+
+
+class _Bounded(psycopg.Connection[tuple[Any, ...]]):
+    """A connection on which no answer is waited for without end, for a server may stop and stay connected."""
+
+    patience = PATIENCE + SLACK
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        """Return what was waited for. Raises `psycopg.OperationalError`, and closes, when time is up."""
+        try:
+            return super().wait(gen, interval, self.patience if timeout is None else timeout)
+        except psycopg.OperationalError as error:
+            if error.sqlstate is None:  # not the server's word, so the connection is of no more use
+                self.pgconn.finish()
+            raise
+
+
+def _connect(server: Server, patience: float) -> _Bounded:
+    try:
+        # What is prepared stays in a session, and a pooler hands the next transaction another one.
+        connection = _Bounded.connect(**{**_CONNECTED, **server.parameters}, prepare_threshold=None)
+    except psycopg.Error as error:
+        raise unreachable(server.name, server.hidden(str(error))) from None
+    connection.patience = patience
+    if connection.info.parameter_status("server_encoding") != "UTF8":
+        connection.close()
+        raise UsageError(f"journal {server.name} has to be in UTF-8: CREATE DATABASE … ENCODING 'UTF8'")
+    return connection
+
+
+def _begin(connection: Connection, writes: str) -> None:
+    reads_only = connection.get_execution_options().get(READS_ONLY)
+    statements = _READS if reads_only else writes
+    connection.exec_driver_sql(statements, execution_options={"no_parameters": True})
+
+
+def _recognise(connection: Connection, name: str) -> None:
+    """Return if the schema is a journal that can be read, holds nothing, or is not there."""
+    usable = select(func.has_schema_privilege(cast(func.to_regnamespace(SCHEMA), OID), "USAGE"))
+    if connection.scalar(usable) is False:  # null where there is no such schema
+        raise _no_rights(name, f"GRANT USAGE, CREATE ON SCHEMA {SCHEMA} TO …")
+    tables = set(inspect(connection).get_table_names())
+    if tables and not tables & set(TABLES.tables):
+        raise UsageError(
+            f"journal {name}: its schema {SCHEMA} belongs to something else; name another database"
+        )
+    if tables and version(connection) == 0:
+        raise damaged(name)
+
+
+def _make_schema(connection: Connection, name: str) -> None:
+    if connection.scalar(select(func.to_regnamespace(SCHEMA))):
+        return  # asking for it "if not exists" takes the right to make one
+    try:
+        connection.exec_driver_sql(f"CREATE SCHEMA {SCHEMA}")
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != "42501":
+            raise
+        raise _no_rights(name, f"CREATE SCHEMA {SCHEMA} AUTHORIZATION …") from error
+
+
+def _no_rights(name: str, remedy: str) -> Refused:
+    return Refused(
+        f"journal {name} cannot be used with the rights of its user; without it nothing is sent. Let the "
+        f"database's owner say: {remedy}"
+    )
+
+
+def _malformed() -> UsageError:
+    return UsageError(
+        "the address of the journal is not of the form postgresql://USER:PASSWORD@HOST:PORT/DATABASE; in a "
+        "user or password write %40 for @, %2F for /, %3A for :, %3F for ?, %23 for # and %25 for %"
+    )

@@ -1,0 +1,469 @@
+"""A journal in PostgreSQL: what is special there, and every way in which a server can fail."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager, suppress
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from reconciler.errors import ReconcilerError, Refused, UsageError
+from reconciler.journal import postgresql as module
+from reconciler.journal.database import Database
+from reconciler.journal.opening import Journal
+from reconciler.journal.postgresql import engine_of, server_at
+from reconciler.journal.runs import Ending
+from tests.clock import FakeClock
+
+from .backends import inside, open_at, open_steps, read_at
+from .conftest import Reopen
+from .runs import ACCOUNT, intent, run_start
+from .server import PASSWORD, QUOTED, Server, free_port
+from .shipments import ACCOUNT as TENANT
+from .shipments import SEED, shipment
+
+NOTHING_SENT = "without it nothing is sent"
+
+
+@pytest.fixture
+def address(postgresql: str) -> str:
+    """Every test of this file is about this backend."""
+    return postgresql
+
+
+@pytest.fixture
+def own(server: Server) -> Iterator[str]:
+    """The name of a database of which a test changes more than its journal."""
+    name = server.new_database()
+    yield name
+    with server.admin() as admin:
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def refusal(address: str, clock: FakeClock) -> ReconcilerError:
+    """Return why a journal cannot be opened, to write it and to read it alike, which shows no password."""
+    with pytest.raises(ReconcilerError) as writing:
+        open_at(address, clock)
+    with pytest.raises(type(writing.value)) as reading:
+        read_at(address, clock)
+    assert str(reading.value) == str(writing.value)
+    shown = [repr(error) for error in chain(writing.value)]
+    assert [text for text in shown if PASSWORD in text or QUOTED in text] == []
+    return writing.value
+
+
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("postgresql://u:secret@h:1/db", "postgresql://u@h:1/db"),
+        ("postgres://u:secret@h/db?sslmode=require", "postgresql://u@h/db"),
+        ("postgresql://u:sec%40re%2Ft@[::1]:5/db", "postgresql://u@[::1]:5/db"),
+        ("postgresql://u@h1:1,h2:2/db?password=secret", "postgresql://u@h1:1,h2:2/db"),
+        ("postgresql:///db?host=/var/run/postgresql&password=secret", "postgresql:///db"),
+        ("postgresql://h?sslpassword=secret", "postgresql://h"),
+    ],
+)
+def test_a_server_is_called_without_what_is_secret(address: str, name: str) -> None:
+    server = server_at(address)
+    assert server.name == name
+    assert "sec" not in repr(server)
+    assert "sec" not in repr(engine_of(server))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://u:sec@ret@h/db",
+        "postgresql://u:sec/ret@h/db",
+        "postgresql://u:sec#ret@h/db",
+        "postgresql://u:sec?ret@h/db",
+        "postgresql://u:secret",
+        "postgresql://u:sec%zzret@h/db",
+        "postgresql://u:secret@h:port/db",
+        "postgresql://u:secret@h/db?secret=1",
+        "postgresql://u:secret@h/\x1b[31m",
+        "postgresql:secret",
+    ],
+)
+def test_a_broken_address_is_refused_and_nothing_of_it_is_shown(address: str) -> None:
+    with pytest.raises(UsageError, match=r"not of the form postgresql://USER:.*%40 for @") as raised:
+        server_at(address)
+    assert "sec" not in "".join(repr(error) for error in chain(raised.value) if error is raised.value)
+    assert raised.value.__suppress_context__ or raised.value.__context__ is None
+
+
+def test_a_secret_that_a_server_repeats_is_hidden() -> None:
+    server = server_at(f"postgresql://u:{QUOTED}@h/db")
+    assert server.hidden(f"FATAL:\n\tno \x1b[31m{PASSWORD} here") == "FATAL: no [31m… here"
+
+
+def test_what_keeps_one_out_is_told_in_the_words_of_the_server(server: Server, clock: FakeClock) -> None:
+    wrong = server.address("postgres").replace(QUOTED, "wrong")
+    for address, said in (
+        (wrong, "password authentication failed"),
+        (server.address("nowhere"), 'database "nowhere" does not exist'),
+        (f"postgresql://tester:{QUOTED}@127.0.0.1:{free_port()}/x", "Connection refused"),
+        (server.address("postgres", more="?sslmode=require"), "SSL"),
+    ):
+        error = refusal(address, clock)
+        assert isinstance(error, Refused)
+        assert said in str(error)
+        assert 'cannot be reached: connection failed: connection to server at "127.0.0.1"' in str(error)
+        assert f"{NOTHING_SENT}. Look at its address, its user and password" in str(error)
+
+
+def test_a_server_that_says_nothing_is_given_up(clock: FakeClock) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        port = silent.getsockname()[1]
+        with pytest.raises(Refused, match=r"cannot be reached: .*timeout"):
+            open_at(f"postgresql://u:{QUOTED}@127.0.0.1:{port}/db?connect_timeout=1", clock)
+
+
+def test_too_many_connections_are_told(server: Server, own: str, clock: FakeClock) -> None:
+    with server.admin() as admin:
+        admin.execute(f"ALTER DATABASE {own} CONNECTION LIMIT 0")
+    assert "too many connections" in str(refusal(server.address(own), clock))
+
+
+def test_a_database_in_another_encoding_is_refused(server: Server, clock: FakeClock) -> None:
+    name = server.new_database("ENCODING 'LATIN1' TEMPLATE template0")
+    error = refusal(server.address(name), clock)
+    assert isinstance(error, UsageError)
+    assert "has to be in UTF-8" in str(error)
+
+
+def test_a_user_that_may_make_no_schema_is_told_what_its_owner_has_to_say(
+    server: Server, own: str, clock: FakeClock
+) -> None:
+    with server.admin(own) as admin:
+        admin.execute(f"ALTER DATABASE {own} OWNER TO admin")
+        with pytest.raises(Refused, match=r"rights of its user; .*CREATE SCHEMA reconciler AUTHORIZATION"):
+            open_at(server.address(own), clock)
+        admin.execute("CREATE SCHEMA reconciler AUTHORIZATION tester")
+    with open_at(server.address(own), clock) as journal:
+        assert journal.is_new
+
+
+def test_a_schema_that_may_not_be_looked_into_is_not_taken_for_an_empty_one(
+    server: Server, own: str, clock: FakeClock
+) -> None:
+    with server.admin(own) as admin:
+        admin.execute("CREATE SCHEMA reconciler")
+    assert "GRANT USAGE, CREATE ON SCHEMA reconciler" in str(refusal(server.address(own), clock))
+
+
+def test_a_user_that_may_only_read_reads_and_is_refused_to_write(
+    server: Server, own: str, clock: FakeClock
+) -> None:
+    with open_at(server.address(own), clock) as journal:
+        run = journal.begin_run(run_start())
+    with server.admin(own) as admin:
+        admin.execute(f"CREATE ROLE reader_of_{own} LOGIN PASSWORD '{PASSWORD}'")
+        admin.execute(f"GRANT USAGE ON SCHEMA reconciler TO reader_of_{own}")
+        admin.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA reconciler TO reader_of_{own}")
+    with open_at(server.address(own, f"reader_of_{own}"), clock) as journal:
+        assert [told.number for told in journal.runs()] == [run]
+        with pytest.raises(Refused, match=r"rights of its user; .*SELECT, INSERT and DELETE"):
+            journal.begin_operation(run, intent())
+
+
+def test_a_user_that_may_add_and_delete_rows_needs_no_more(
+    server: Server, own: str, clock: FakeClock
+) -> None:
+    open_at(server.address(own), clock).close()
+    with server.admin(own) as admin:
+        admin.execute(f"CREATE ROLE writer_of_{own} LOGIN PASSWORD '{PASSWORD}'")
+        admin.execute(f"GRANT USAGE ON SCHEMA reconciler TO writer_of_{own}")
+        admin.execute(f"GRANT SELECT, INSERT, DELETE ON ALL TABLES IN SCHEMA reconciler TO writer_of_{own}")
+        admin.execute(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA reconciler TO writer_of_{own}")
+    with open_at(server.address(own, f"writer_of_{own}"), clock) as journal:
+        journal.conclude(journal.intend(shipment("ann")), journal.past(TENANT, SEED)[0].standing)
+        run = journal.begin_run(run_start())
+        journal.end_operation(journal.begin_operation(run, intent()), Ending("failed"))
+        journal.learn(run, ACCOUNT, {"a": 1})
+        journal.end_run(run, 0, {})
+        assert journal.prune(clock.now() + 1).operations == 1
+
+
+def test_a_server_that_only_reads_is_read_and_refuses_to_be_written(
+    server: Server, own: str, clock: FakeClock
+) -> None:
+    open_at(server.address(own), clock).close()
+    with server.admin() as admin:
+        admin.execute(f"ALTER DATABASE {own} SET default_transaction_read_only = on")
+    with open_at(server.address(own), clock) as journal:
+        assert list(journal.runs()) == []
+        with pytest.raises(Refused, match=f"takes it for read-only; {NOTHING_SENT}"):
+            journal.begin_run(run_start())
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("53100", "disk of its server is full"),
+        ("53200", "too little left"),
+        ("54000", "too big"),
+        ("40001", "in use by other transactions"),
+        ("57014", "within the time that its server allows"),
+        ("58030", "disk of its server fails"),
+        ("XX001", "is damaged"),
+        ("P0001", "failed: no luck"),
+    ],
+)
+def test_what_the_server_says_in_the_middle_of_a_write_is_told_in_our_words(
+    server: Server, own: str, clock: FakeClock, code: str, said: str
+) -> None:
+    with open_at(server.address(own), clock) as journal:
+        run = journal.begin_run(run_start())
+        with server.admin(own) as admin:
+            admin.execute(
+                "CREATE FUNCTION public.fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION "
+                f"'no luck' USING ERRCODE = '{code}', DETAIL = 'Row (ann@example.com)'; END $$"
+            )
+            admin.execute(
+                "CREATE TRIGGER fail AFTER INSERT ON reconciler.operations EXECUTE FUNCTION public.fail()"
+            )
+        with pytest.raises(Refused) as raised:
+            journal.begin_operation(run, intent())
+        assert said in str(raised.value)
+        assert NOTHING_SENT in str(raised.value)
+        assert "ann@example.com" not in str(raised.value)
+        assert list(journal.operations(run)) == []
+
+
+@contextmanager
+def writer(server: Server, database: str) -> Iterator[psycopg.Connection[Any]]:
+    """Hold the right to write, as a process does that is in the middle of it."""
+    with server.admin(database) as admin, admin.transaction():
+        admin.execute(f"SELECT pg_advisory_xact_lock({module._LOCK})")
+        yield admin
+
+
+def test_a_journal_that_is_held_by_another_process_is_refused_in_the_end(
+    server: Server, database: str, address: str, clock: FakeClock
+) -> None:
+    open_at(address, clock).close()
+    with open_steps(address, clock, patience=0.01) as journal:
+        with writer(server, database):
+            assert list(journal.runs()) == []  # reading goes on meanwhile
+            with pytest.raises(Refused, match="in use by another process"):
+                journal.begin_run(run_start())
+        journal.begin_run(run_start())
+
+
+def test_a_time_limit_of_the_server_is_told(server: Server, own: str, clock: FakeClock) -> None:
+    open_at(server.address(own), clock).close()
+    with server.admin() as admin:
+        admin.execute(f"ALTER DATABASE {own} SET statement_timeout = 50")
+    with (
+        open_at(server.address(own), clock) as journal,
+        writer(server, own),
+        pytest.raises(Refused, match="statement_timeout"),
+    ):
+        journal.begin_run(run_start())
+
+
+def test_when_all_connections_are_at_work_one_waits_no_longer_than_for_another_process(
+    address: str, clock: FakeClock
+) -> None:
+    engine = engine_of(server_at(address), patience=0.01)
+    database = Database(engine, clock, "j")
+    with ExitStack() as at_work:
+        at_work.callback(engine.dispose)
+        for _ in range(module.CONNECTIONS):
+            at_work.enter_context(engine.connect())
+        with pytest.raises(Refused, match=f"by too many threads; {NOTHING_SENT}"), database.reading():
+            pass
+
+
+def test_a_connection_that_was_lost_between_two_transactions_is_made_anew(
+    server: Server, database: str, journal: Journal
+) -> None:
+    run = journal.begin_run(run_start())
+    server.disconnect(database)
+    operation = journal.begin_operation(run, intent())
+    server.disconnect(database)
+    assert [told.number for told in journal.operations(run)] == [operation]
+
+
+def test_a_connection_that_is_lost_in_the_middle_is_told_and_leaves_no_half(
+    server: Server, database: str, journal: Journal
+) -> None:
+    with writer(server, database) as admin, ThreadPoolExecutor(1) as pool:
+        begun = pool.submit(journal.begin_run, run_start())
+        while not server.disconnect(database, waiting_for="Lock", admin=admin):
+            assert not begun.done()
+        with pytest.raises(Refused, match=f"broke off, .* may have been written; {NOTHING_SENT}"):
+            begun.result()
+    assert list(journal.runs()) == []
+    journal.begin_run(run_start())
+
+
+def test_a_server_that_stops_answering_and_stays_connected_is_given_up(
+    address: str, clock: FakeClock
+) -> None:
+    engine = engine_of(server_at(address), patience=0.1, slack=0.2)
+    with pytest.raises(Refused, match="broke off"):
+        ask_one_that_gets(signal.SIGSTOP, Database(engine, clock, "j"))
+    engine.dispose()
+
+
+def ask_one_that_gets(sent: signal.Signals, database: Database) -> None:
+    """Send a signal to the process of the server that is at work on a write, and ask it for more."""
+    with database.writing() as connection:
+        pid = connection.scalar(text("SELECT pg_backend_pid()"))
+        os.kill(pid, sent)
+        try:
+            connection.execute(text("SELECT 1"))
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
+def test_a_server_that_is_gone_is_told_and_one_that_came_back_is_used_again(
+    server: Server, journal: Journal
+) -> None:
+    run = journal.begin_run(run_start())
+    server.stop()
+    try:
+        with pytest.raises(Refused, match=f"cannot be reached: .*refused.*{NOTHING_SENT}"):
+            journal.begin_operation(run, intent())
+    finally:
+        server.start()
+    operation = journal.begin_operation(run, intent())
+    assert [told.number for told in journal.operations(run)] == [operation]
+
+
+def test_a_server_that_crashes_has_kept_what_it_told(
+    server: Server, database: str, journal: Journal, reopen: Reopen
+) -> None:
+    run = journal.begin_run(run_start())
+    told = [journal.begin_operation(run, intent(f"key-{number}")) for number in range(5)]
+    with pytest.raises(Refused, match="broke off"):
+        ask_one_that_gets(signal.SIGKILL, inside_of(journal))
+    server.wait()
+    assert [operation.number for operation in reopen().operations(run)] == told
+
+
+def inside_of(journal: Journal) -> Database:
+    database = journal._database  # type: ignore[attr-defined]
+    assert isinstance(database, Database)
+    return database
+
+
+def test_nothing_is_prepared_in_a_session_that_a_pooler_may_hand_to_another(address: str) -> None:
+    with inside(address) as connection:
+        for _ in range(10):
+            connection.execute(text("SELECT CAST(:x AS INTEGER)"), {"x": 1})
+        assert connection.scalar(text("SELECT count(*) FROM pg_prepared_statements")) == 0
+
+
+def test_nothing_that_a_transaction_set_stays_in_the_session(address: str) -> None:
+    engine = engine_of(server_at(address))
+    with engine.begin():
+        pass
+    raw = engine.raw_connection()  # the pool had one, so it is the same: what a pooler would hand on
+    with closing(raw.cursor()) as cursor:
+        told = [cursor.execute(f"SHOW {name}").fetchone() for name in ("search_path", "lock_timeout")]
+        assert told == [('"$user", public',), ("0",)]
+        held = cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database <> 0")
+        assert held.fetchone() == (0,)
+    raw.close()
+    engine.dispose()
+
+
+def test_other_tables_of_the_same_names_are_neither_met_nor_touched(
+    server: Server, own: str, clock: FakeClock
+) -> None:
+    with server.admin(own) as admin:
+        admin.execute("CREATE TABLE public.versions (number INTEGER)")
+        admin.execute("CREATE TABLE public.runs (of_another_kind TEXT)")
+        with open_at(server.address(own), clock) as journal:
+            assert journal.is_new
+            journal.begin_run(run_start())
+        assert admin.execute("SELECT count(*) FROM public.runs").fetchone() == (0,)
+        assert admin.execute("SELECT count(*) FROM reconciler.runs").fetchone() == (1,)
+
+
+def test_a_schema_of_another_program_is_refused_and_left_alone(
+    server: Server, own: str, clock: FakeClock
+) -> None:
+    with server.admin(own) as admin:
+        admin.execute("CREATE SCHEMA reconciler AUTHORIZATION tester")
+        admin.execute("CREATE TABLE reconciler.invoices (number INTEGER)")
+        error = refusal(server.address(own), clock)
+        assert isinstance(error, UsageError)
+        assert "schema reconciler belongs to something else" in str(error)
+        tables = admin.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'reconciler'")
+        assert tables.fetchall() == [("invoices",)]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["DROP TABLE reconciler.versions", "DELETE FROM reconciler.meta", "DELETE FROM reconciler.versions"],
+)
+def test_a_damaged_journal_is_refused(server: Server, own: str, clock: FakeClock, damage: str) -> None:
+    open_at(server.address(own), clock).close()
+    with server.admin(own) as admin:
+        admin.execute(damage)
+    assert f"is damaged; {NOTHING_SENT}" in str(refusal(server.address(own), clock))
+
+
+def test_a_table_that_is_missing_is_told_when_it_is_needed(
+    server: Server, database: str, journal: Journal
+) -> None:
+    with server.admin(database) as admin:
+        admin.execute("DROP TABLE reconciler.learned")
+    with pytest.raises(Refused, match="is damaged"):
+        journal.learned(ACCOUNT)
+
+
+def test_settings_of_the_server_change_neither_what_is_kept_nor_how_surely(server: Server, own: str) -> None:
+    settings = {
+        "synchronous_commit": "off",
+        "default_transaction_isolation": "serializable",
+        "extra_float_digits": "0",
+        "TimeZone": "Asia/Tokyo",
+        "DateStyle": "SQL, DMY",
+        "search_path": "public",
+    }
+    with server.admin() as admin:
+        for name, value in settings.items():
+            admin.execute(f"ALTER DATABASE {own} SET {name} = '{value}'")
+    clock = FakeClock(1790000000.123456)
+    with open_at(server.address(own), clock) as journal:
+        run = journal.run(journal.begin_run(run_start()))
+    assert run is not None
+    assert run.began == pytest.approx(clock.now(), abs=1e-5)
+    with inside(server.address(own)) as connection:
+        assert connection.scalar(text("SHOW synchronous_commit")) == "on"
+        assert connection.scalar(text("SHOW transaction_isolation")) == "read committed"
+
+
+def test_a_stronger_promise_of_the_server_is_not_weakened(server: Server, own: str) -> None:
+    with server.admin() as admin:
+        admin.execute(f"ALTER DATABASE {own} SET synchronous_commit = 'remote_apply'")
+    with inside(server.address(own)) as connection:
+        assert connection.scalar(text("SHOW synchronous_commit")) == "remote_apply"
+
+
+def test_what_is_read_at_once_is_of_one_moment(server: Server, database: str, journal: Journal) -> None:
+    run = journal.begin_run(run_start())
+    with inside_of(journal).reading() as connection:
+        count = text("SELECT count(*) FROM operations")
+        assert connection.scalar(count) == 0
+        journal.begin_operation(run, intent())
+        assert connection.scalar(count) == 0
