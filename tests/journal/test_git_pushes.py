@@ -114,18 +114,17 @@ def test_the_same_written_by_two_at_one_moment_is_written_by_one(clones: Clones)
 
 
 def test_of_two_clones_that_make_the_journal_one_does(clones: Clones) -> None:
-    os.mkfifo(clones.origin / "here")
-    os.mkfifo(clones.origin / "on")
-    clones.hook("pre-receive", "rm hooks/pre-receive; echo > here; read _ < on; exit 0")
-    with started("begin_run", f"{GIT}journal {clones.folder()}", ACCOUNT) as process:
-        (clones.origin / "here").read_text()  # its push has arrived, and is not taken yet
+    clones.hook("pre-receive", "rm hooks/pre-receive; touch here; while [ -e here ]; do sleep 0.01; done")
+    with started("begin_runs", f"{GIT}journal {clones.folder()}", ACCOUNT) as process:
+        while not (clones.origin / "here").exists():  # until its push has arrived, and is not taken yet
+            assert process.poll() is None
         journal = clones.journal()
         assert journal.is_new
-        (clones.origin / "on").write_text("\n")
+        (clones.origin / "here").unlink()
         assert heard(process) == "ready"
         go(process)
-        assert heard(process) == "1"
-    assert len(journal.runs()) == 1
+        assert heard(process) == "0"
+    assert journal.run(1) is not None
 
 
 def test_an_answer_that_was_lost_is_found_by_a_look(clones: Clones) -> None:
@@ -197,14 +196,14 @@ def test_a_process_that_is_killed_around_its_push_is_found_dead_or_was_never_the
     clones: Clones, hook: str, is_written: bool
 ) -> None:
     journal = clones.journal()
-    with started("begin_run", f"{GIT}journal {clones.folder()}", ACCOUNT) as process:
+    with started("begin_runs", f"{GIT}journal {clones.folder()}", ACCOUNT) as process:
         assert heard(process) == "ready"
         clones.hook(hook, f"kill -9 {process.pid}; exit 1")
         go(process)
         assert process.wait() == -9
     (clones.origin / "hooks" / hook).unlink()
     assert [run.is_open for run in journal.runs()] == [True] * is_written
-    assert journal.begin_run(run_start()) == 1 + is_written
+    assert journal.begin_run(run_start(f"{ACCOUNT} 0")) == 1 + is_written
     dead = journal.run(1) if is_written else None
     assert dead is None or dead.note.startswith(f"found dead: process {process.pid}")
 
