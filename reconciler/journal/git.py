@@ -12,7 +12,6 @@ Pruning removes files by a further commit, so the branch's history still has wha
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from reconciler.journal import decisions
 from reconciler.journal.git_finding import find_branch
 from reconciler.journal.git_tree import Tree
 from reconciler.journal.git_writer import RACES, Writer
+from reconciler.journal.hashing import keyed_hash
 from reconciler.journal.ledger import Delivery, Shipment, Standing
 from reconciler.journal.repeats import counting
 from reconciler.journal.runs import Ending, Intent, Operation, Pruned, Run, RunStart
@@ -92,9 +92,7 @@ class GitJournal:
 
     def hash(self, text: str) -> str:
         """Return the keyed hash under which personal text stands in this journal."""
-        return hashlib.blake2b(
-            text.encode("utf-8", "surrogatepass"), digest_size=16, key=self._writer.hash_key
-        ).hexdigest()
+        return keyed_hash(self._writer.hash_key, text)
 
     def knows_mailbox(self, account: str, mailbox: str) -> bool:
         """Tell whether any delivery to a (hashed) mailbox on the account was ever written down."""

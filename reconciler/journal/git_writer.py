@@ -233,11 +233,17 @@ class Writer:
     def _read(self, tip: str) -> None:
         added = self._tree.added(self._tip, tip) if self._tip else None
         if added is None:
-            content = self._tree.content(tip)
-            self._known, self._hash_key = self._replayed(Known(), content.entries), content.hash_key
+            self._read_all(tip)
         else:
             self._known = self._replayed(self._known, added)
         self._tip = tip
+
+    def _read_all(self, tip: str) -> None:
+        content = self._tree.content(tip)
+        known = self._replayed(Known(), content.entries)
+        if self._tip and (known.given.batch < self._known.given.batch or content.hash_key != self._hash_key):
+            raise self._tree.damaged("somebody took out what was written, and pruned nothing")
+        self._known, self._hash_key = known, content.hash_key
 
     def _replayed(self, known: Known, added: Sequence[Entry]) -> Known:
         try:

@@ -153,6 +153,8 @@ def _learned(known: Known, entry: Entry) -> None:
 
 def _batch(known: Known, entry: Entry) -> None:
     number, at, account = _next(known.given.batch, entry), entry["at"], entry["account"]
+    if number > known.given.batch + 1:  # no pruning removes a batch
+        raise ValueError(f"batch {number - 1} is missing")
     standing = Standing(entry["standing"])
     deliveries = tuple(
         Delivery(**told, standing=standing, batch=number, at=at, round=entry["round"])

@@ -12,6 +12,7 @@ import pytest
 from reconciler.errors import Refused, UsageError
 from reconciler.journal.git import GitJournal, open_branch, read_branch
 from reconciler.journal.ledger import Standing
+from reconciler.journal.opening import open_journal, read_journal
 from tests.clock import FakeClock
 
 from .repositories import Repositories, git
@@ -52,13 +53,16 @@ def use(journal: GitJournal, customer: str = "ann") -> None:
         journal.prune(1e12)
 
 
-def commit(folder: Path, files: Mapping[str, str], branch: str = "journal") -> None:
-    """Put files into a branch of the remote, as a person would, after what it has."""
+def commit(folder: Path, files: Mapping[str, str], branch: str = "journal", *, remove: bool = False) -> None:
+    """Put files into a branch of the remote, or remove them, as a person would, after what it has."""
     other = folder.parent / "person"
     if not other.exists():
         git(folder.parent, "clone", "--quiet", "--template=", str(folder.parent / "origin.git"), other.name)
         git(other, "checkout", "--quiet", "-B", branch, f"origin/{branch}")
     git(other, "pull", "--quiet", "origin", branch)
+    if remove:
+        git(other, "rm", "--quiet", "-r", *files)
+        files = {}
     for name, text in files.items():
         (other / name).write_text(text)
     git(other, "add", "--all")
@@ -339,6 +343,16 @@ def test_a_damaged_record_is_refused(folder: Path, opened: Open, name: str, text
         opened(folder)
 
 
+@pytest.mark.parametrize("name", ["2026-09/batch-000001", "2026-09/batch-000002", META])
+def test_what_was_taken_out_by_hand_is_missed(folder: Path, opened: Open, name: str) -> None:
+    with opened(folder) as journal:
+        journal.intend(shipment("ann"))
+        journal.intend(shipment("bob"))
+        commit(folder, {name: ""}, remove=True)
+        with pytest.raises((Refused, UsageError), match=r"is damaged|not a journal"):
+            journal.intend(shipment("cas"))
+
+
 def test_what_people_add_beside_the_entries_does_no_harm(folder: Path, opened: Open) -> None:
     opened(folder).close()
     commit(folder, {"NOTES.md": "hello", "README.md": "changed"})
@@ -346,6 +360,15 @@ def test_what_people_add_beside_the_entries_does_no_harm(folder: Path, opened: O
         journal.intend(shipment("ann"))
     with opened(folder) as journal:
         assert len(journal.deliveries(MAIL, SEED)) == 1
+
+
+def test_the_door_opens_a_branch_by_its_address(folder: Path, clock: FakeClock) -> None:
+    with read_journal("git+branch:journal", folder, clock) as past:
+        assert past.is_new
+    with open_journal("git+branch:journal", folder, clock) as journal:
+        number = journal.intend(shipment("ann"))
+    with read_journal("git+branch:journal", folder, clock) as past:
+        assert [delivery.batch for delivery in past.deliveries(MAIL, SEED)] == [number]
 
 
 def test_those_who_read_make_nothing(

@@ -130,6 +130,7 @@ def test_no_subject_is_long_or_holds_what_a_terminal_obeys() -> None:
         },
         {"n": 1, "at": 0.0, **entries.batch(1, shipment("ann"), Standing.SENT), "standing": "posted"},
         {"n": 1, "at": 0.0, **entries.batch(0, shipment("ann"), Standing.SENT)},
+        {"n": 1, "at": 0.0, **entries.batch(2, shipment("ann"), Standing.SENT)},
         {"n": 0, "at": 0.0, **entries.batch(1, shipment("ann"), Standing.SENT)},
     ],
 )
@@ -139,6 +140,6 @@ def test_what_cannot_be_right_is_not_taken_for_a_fact(entry: Entry) -> None:
 
 
 def test_a_batch_outlives_its_run() -> None:
-    kept = {"n": 9, "at": 5.0, **entries.batch(3, shipment("ann"), Standing.INTENDED), "run": 2}
+    kept = {"n": 9, "at": 5.0, **entries.batch(1, shipment("ann"), Standing.INTENDED), "run": 2}
     known = replayed(Known(), [kept])
     assert [told.customer for told in known.past(MAIL, SEED)] == [delivery("ann").customer]
