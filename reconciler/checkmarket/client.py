@@ -135,6 +135,7 @@ def open_checkmarket(
     transport: Transport | None = None,
     trusted_hosts: str = "",
     on_request: Callable[[Exchange], None] = lambda _: None,
+    before_request: Callable[[], None] = lambda: None,
 ) -> Iterator[ImportConfigs]:
     """Open an account; its connections are closed at the end of the `with`.
 
@@ -150,5 +151,6 @@ def open_checkmarket(
         transport=transport,
         trusted_hosts=trusted_hosts,
         on_request=on_request,
+        before_request=before_request,
     ) as api:
         yield ImportConfigs(api)

@@ -14,6 +14,8 @@ import threading
 import click
 
 from reconciler import __version__
+from reconciler.cli.defaults import defaults
+from reconciler.cli.history import history, restore
 from reconciler.cli.options import EPILOG
 from reconciler.cli.sandbox import sandbox
 from reconciler.cli.seeds import seeds
@@ -77,5 +79,5 @@ def cli() -> None:
     """Config-as-code for survey operations: declare import configurations in YAML, plan, apply."""
 
 
-for _command in (validate, plan, apply, show, seeds, sandbox):
+for _command in (validate, plan, apply, show, seeds, history, restore, defaults, sandbox):
     cli.add_command(_command)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from reconciler.commands.runs import Lock
     from reconciler.commands.session import Selection
     from reconciler.engine.planning import Consent
 
@@ -19,7 +20,7 @@ EPILOG = """\b
 Exit codes: 0 done or nothing to do, 1 error, 2 changes are pending (--detailed-exitcode),
 3 refused by a safety rule, 4 partly applied, 5 stale, 6 in doubt, 7 API unavailable."""
 
-_SECONDS = {"s": 1, "m": 60, "h": 3600}
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def option(*names: str, **settings: Any) -> Decorator[Any]:
@@ -71,16 +72,37 @@ consent_options = _all_of(
         metavar="KEY",
         help="Let is_reusable: false hide this one for good; repeatable.",
     ),
+    click.option(
+        "--recreate",
+        multiple=True,
+        metavar="KEY",
+        help="Create this one anew although the journal knows an id of it; repeatable.",
+    ),
     click.option("--prune", is_flag=True, help="Delete what is live and declared nowhere, within limits."),
+)
+
+lock_options = _all_of(
+    option(
+        "--lock-timeout",
+        metavar="DURATION",
+        default="0s",
+        help="Wait so long for another run on the account, like 5m.",
+    ),
+    click.option(
+        "--take-over",
+        type=click.IntRange(1),
+        metavar="RUN",
+        help="End this run, which holds the account and is surely dead.",
+    ),
 )
 
 yes_option = click.option("--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
 
 
 def seconds(text: str, hint: str) -> float:
-    """Return how many seconds a duration like 30s, 5m or 1h is; `hint` is the option that it was given to."""
+    """Return how many seconds a duration like 30s or 5m is; `hint` is the option that it was given to."""
     if not text[:-1].isdecimal() or text[-1:] not in _SECONDS:
-        raise click.BadParameter(f"{text} is no duration like 30s, 5m or 1h", param_hint=hint)
+        raise click.BadParameter(f"{text} is no duration like 30s, 5m, 1h or 30d", param_hint=hint)
     return float(text[:-1]) * _SECONDS[text[-1]]
 
 
@@ -97,7 +119,19 @@ def consent_of(options: dict[str, Any]) -> Consent:
     """Return what the person at the keyboard agreed to."""
     from reconciler.engine.planning import Consent
 
-    return Consent(_resets(options["allow_resets"]), frozenset(options["allow_hide"]), options["prune"])
+    return Consent(
+        _resets(options["allow_resets"]),
+        frozenset(options["allow_hide"]),
+        options["prune"],
+        frozenset(options["recreate"]),
+    )
+
+
+def lock_of(options: dict[str, Any]) -> Lock:
+    """Return how to deal with another run on the account."""
+    from reconciler.commands.runs import Lock
+
+    return Lock(seconds(options["lock_timeout"], "--lock-timeout"), options["take_over"])
 
 
 def _resets(text: str | None) -> int | None:

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 def run(options: dict[str, Any], command: Callable[[Console, Any], Exit]) -> int:
     """Run a command with a console; turn expected failures into their text and exit code."""
     from reconciler.commands.outside import Outside
+    from reconciler.crash import VARIABLE, CrashSwitch
 
     console = _console(options)
     try:
-        return command(console, Outside())
+        return command(console, Outside(crash=CrashSwitch(os.environ.get(VARIABLE, ""))))
     except ReconcilerError as error:
         _fail(error, console)
         return error.exit

@@ -9,6 +9,8 @@ import click
 from reconciler.cli.options import (
     EPILOG,
     glob_options,
+    lock_of,
+    lock_options,
     option,
     output_options,
     seconds,
@@ -57,6 +59,7 @@ def seeds_status(**options: Any) -> int:
 @click.argument("key")
 @click.option("--sent/--not-sent", default=None, help="What a person found out; one of the two is needed.")
 @selection_options
+@lock_options
 @output_options
 def seeds_resolve(**options: Any) -> int:
     """Settle the customers in doubt of a seed, after looking at the tenant."""
@@ -67,7 +70,12 @@ def seeds_resolve(**options: Any) -> int:
     return run(
         options,
         lambda console, outside: seeds_resolve(
-            options["key"], selection_of(options), console, outside, sent=options["sent"]
+            options["key"],
+            selection_of(options),
+            console,
+            outside,
+            sent=options["sent"],
+            lock=lock_of(options),
         ),
     )
 
@@ -77,6 +85,7 @@ def seeds_resolve(**options: Any) -> int:
 @click.option("--again", is_flag=True, help="Also to customers that were sent or found in this round.")
 @yes_option
 @selection_options
+@lock_options
 @output_options
 def seeds_send(**options: Any) -> int:
     """Send a seed now, whatever its send: says."""
@@ -91,5 +100,6 @@ def seeds_send(**options: Any) -> int:
             outside,
             again=options["again"],
             yes=options["yes"],
+            lock=lock_of(options),
         ),
     )

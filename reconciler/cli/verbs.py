@@ -11,6 +11,8 @@ from reconciler.cli.options import (
     consent_of,
     consent_options,
     glob_options,
+    lock_of,
+    lock_options,
     option,
     output_options,
     selection_of,
@@ -58,6 +60,7 @@ def plan(**options: Any) -> int:
 @consent_options
 @click.option("--no-seeds", is_flag=True, help="Send no seeds.")
 @yes_option
+@lock_options
 @output_options
 def apply(**options: Any) -> int:
     """Show the plan, ask, carry it out, verify it."""
@@ -72,6 +75,7 @@ def apply(**options: Any) -> int:
             outside,
             yes=options["yes"],
             with_seeds=not options["no_seeds"],
+            lock=lock_of(options),
         ),
     )
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from reconciler.commands.account import check_account
 from reconciler.commands.console import Console
 from reconciler.commands.interrupts import deferred_interrupts
+from reconciler.commands.memory import remembered
 from reconciler.commands.outside import Outside
 from reconciler.commands.plan import seeds_exits
 from reconciler.commands.planning import plan_target
 from reconciler.commands.pool import Pool
 from reconciler.commands.requests import RequestCount
+from reconciler.commands.runs import NO_WAIT, Lock, OpenRun, Purpose, open_run
 from reconciler.commands.sending import send_seeds
 from reconciler.commands.session import Selection, Session, check_target_is_named, open_session
 from reconciler.commands.tenant import plan_seeds
-from reconciler.engine.apply import Run
+from reconciler.engine.apply import Journal, NoJournal, Run
 from reconciler.engine.apply import apply as apply_plan
 from reconciler.engine.outcome import Report, Result
 from reconciler.engine.plan import Plan
@@ -36,6 +40,7 @@ def apply(
     *,
     yes: bool = False,
     with_seeds: bool = True,
+    lock: Lock = NO_WAIT,
 ) -> Exit:
     """Apply one target; `yes` stands for the answer of a person who is not there."""
     check_target_is_named(selection, outside)
@@ -43,12 +48,14 @@ def apply(
     with open_session(selection, outside, requests) as session:
         if session.workspace.warnings:
             console.say(problems_text(session.workspace.warnings))
-        made = plan_target(session, consent, console)
-        seeds = plan_seeds(session, console, requests) if with_seeds else SeedsPlan()
+        with remembered(session, console) as memory:
+            made = plan_target(session, memory, consent, console)
+            seeds = plan_seeds(session, memory, console, requests) if with_seeds else SeedsPlan()
         console.show_before_asking(plan_text(made, seeds, paint=console.paint, verbose=console.verbose))
         if not yes:
-            _ask(made, seeds, console)
-        report, seeds, sent = _carry_out(session, made, seeds, console, requests)
+            confirm(made, seeds, console)
+        purpose = Purpose("apply", made.fingerprint, tuple(change.digest for change in made.changes))
+        report, seeds, sent = carry_out(session, purpose, made, seeds, lock, console, requests)
         exit = exit_of(report, seeds, sent)
         console.result(
             report_text(report, sent, paint=console.paint), report_document(report, seeds, sent, exit)
@@ -58,7 +65,8 @@ def apply(
     return exit
 
 
-def _ask(plan: Plan, seeds: SeedsPlan, console: Console) -> None:
+def confirm(plan: Plan, seeds: SeedsPlan, console: Console) -> None:
+    """Ask the person at the terminal. Errors: `Refused` without a terminal, or without a yes."""
     if not plan.changes and not seeds.customers:
         return
     if not console.stdin.isatty():
@@ -69,20 +77,53 @@ def _ask(plan: Plan, seeds: SeedsPlan, console: Console) -> None:
         raise Refused("not confirmed; nothing was changed")
 
 
-def _carry_out(
-    session: Session, plan: Plan, seeds: SeedsPlan, console: Console, requests: RequestCount
-) -> tuple[Report, SeedsPlan, list[Sent]]:
-    """Carry out changes, then seeds. An interrupt ends what is under way and begins nothing more."""
-    if plan.changes:
+Done = tuple[Report, SeedsPlan, list[Sent]]
+
+
+def carry_out(
+    session: Session,
+    purpose: Purpose,
+    plan: Plan,
+    seeds: SeedsPlan,
+    lock: Lock,
+    console: Console,
+    requests: RequestCount,
+) -> Done:
+    """Carry out the plan in a run that holds its accounts; with nothing to be done there is none."""
+    if not plan.changes and seeds.is_settled:
+        return apply_plan(plan, writing(session, plan, NoJournal())), seeds, []
+    with open_run(session, purpose, lock, console) as run:
         check_account(session)
-    clock, patience = session.outside.clock, session.checkmarket.patience.total_seconds()
-    run = Run(plan.account, session.client, clock, patience)
-    with deferred_interrupts(lambda: run.stop("not begun: interrupted")):
-        report = apply_plan(plan, run, each=Pool(session.checkmarket.parallelism, console))
+        done = _changes_then_seeds(session, plan, seeds, run, console, requests)
+        run.exit, run.counts = exit_of(*done), counts_of(*done)
+        return done
+
+
+def _changes_then_seeds(
+    session: Session, plan: Plan, seeds: SeedsPlan, run: OpenRun, console: Console, requests: RequestCount
+) -> Done:
+    """Carry out changes, then seeds. An interrupt ends what is under way and begins nothing more."""
+    engine = writing(session, plan, run.recorder)
+    with deferred_interrupts(lambda: engine.stop("not begun: interrupted")):
+        report = apply_plan(plan, engine, each=Pool(session.checkmarket.parallelism, console))
         if not seeds.seeds:
             return report, seeds, []
-        planned, sent = send_seeds(session, console, requests, lambda seed: _why_held(seed, report, run))
+        held = lambda seed: _why_held(seed, report, engine)  # noqa: E731
+        planned, sent = send_seeds(session, run, console, requests, held)
         return report, planned, sent
+
+
+def writing(session: Session, plan: Plan, journal: Journal) -> Run:
+    """Return what carries out a plan on the target, and writes it down in `journal`."""
+    patience = session.checkmarket.patience.total_seconds()
+    return Run(plan.account, session.client, session.outside.clock, patience, journal)
+
+
+def counts_of(report: Report, seeds: SeedsPlan, sent: Sequence[Sent]) -> dict[str, int]:
+    """Return how everything ended, in figures, for the journal."""
+    del seeds
+    ends = {result.value: report.count(result) for result in Result}
+    return {**ends, "sent": sum(end.sent for end in sent)}
 
 
 def _why_held(plan: SeedPlan, report: Report, run: Run) -> str:

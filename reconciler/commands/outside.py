@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.clock import Clock, SystemClock
+from reconciler.crash import CrashSwitch
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -23,6 +24,8 @@ class Outside:
     folder: Path = field(default_factory=Path.cwd)
     sandboxes: Mapping[str, WSGIApplication] = field(default_factory=dict)
     """Target → the application behind its `sandbox:` address, instead of the one kept in `.reconciler/`."""
+    crash: CrashSwitch = field(default_factory=CrashSwitch)
+    """Where the process is to end, for those who prove that nothing is lost by it."""
 
     @property
     def in_ci(self) -> bool:

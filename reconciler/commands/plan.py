@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler.commands.console import Console
+from reconciler.commands.memory import remembered
 from reconciler.commands.outside import Outside
 from reconciler.commands.planning import plan_target
 from reconciler.commands.requests import RequestCount
@@ -32,8 +33,9 @@ def plan(
     with open_session(selection, outside, requests) as session:
         if session.workspace.warnings:
             console.say(problems_text(session.workspace.warnings))
-        made = plan_target(session, consent, console)
-        seeds = plan_seeds(session, console, requests)
+        with remembered(session, console) as memory:
+            made = plan_target(session, memory, consent, console)
+            seeds = plan_seeds(session, memory, console, requests)
         console.result(
             plan_text(made, seeds, paint=console.paint, verbose=console.verbose),
             plan_document(made, seeds, session.workspace.warnings),

@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from reconciler.commands.console import Console
+from reconciler.commands.journal import open_past
 from reconciler.commands.outside import Outside
 from reconciler.commands.plan import seeds_exits
 from reconciler.commands.requests import RequestCount
+from reconciler.commands.runs import NO_WAIT, Lock, Purpose, open_run
 from reconciler.commands.sending import send_some, write_down_settled
 from reconciler.commands.session import Selection, Session, check_target_is_named, open_session
-from reconciler.commands.tenant import Tenant, open_ledger, open_records, open_tenant
+from reconciler.commands.tenant import Tenant, open_tenant
 from reconciler.errors import Exit, Refused, UsageError
 from reconciler.expoints.composing import Composer
 from reconciler.expoints.planning import SeedsPlan
@@ -71,7 +73,7 @@ def seeds_preview(key: str, selection: Selection, console: Console, outside: Out
         raise Refused("seeds preview shows addresses in full, so it writes to a terminal only")
     with (
         _opened_one(key, selection, console, outside) as (opened, _),
-        open_records(opened.session) as records,
+        open_past(opened.session) as records,
     ):
         plan = _the_one(opened.tenant.plan(records))
         zone = opened.session.workspace.settings.time_zone
@@ -85,7 +87,7 @@ def seeds_status(selection: Selection, console: Console, outside: Outside, *, wa
 
     With `wait`, look again until every sent customer is counted and nothing is in doubt, for so many seconds.
     """
-    with _opened(selection, console, outside) as opened, open_records(opened.session) as records:
+    with _opened(selection, console, outside) as opened, open_past(opened.session) as records:
         deadline = outside.clock.monotonic() + wait
         while True:
             plan = opened.tenant.plan(records)
@@ -116,38 +118,68 @@ def _show_status(plan: SeedsPlan, statuses: Sequence[SeedStatus], console: Conso
     console.result(text, document)
 
 
-def seeds_resolve(key: str, selection: Selection, console: Console, outside: Outside, *, sent: bool) -> Exit:
-    """Write down what a person found out of the customers of a seed that are in doubt."""
-    with _opened_one(key, selection, console, outside) as (opened, _), open_ledger(opened.session) as ledger:
-        doubtful = [s for s in _the_one(opened.tenant.plan(ledger)).customers if s.state is State.IN_DOUBT]
+def seeds_resolve(
+    key: str,
+    selection: Selection,
+    console: Console,
+    outside: Outside,
+    *,
+    sent: bool,
+    lock: Lock = NO_WAIT,
+) -> Exit:
+    """Write down what a person found out of the customers of a seed that are in doubt.
+
+    It holds the account: what a run at work has just sent is nobody's to judge.
+    """
+    standing = Standing.SENT if sent else Standing.NOT_SENT
+    purpose = Purpose(f"seeds resolve {key} --{standing.value.replace(' ', '-')}")
+    with (
+        _opened_one(key, selection, console, outside) as (opened, _),
+        open_run(opened.session, purpose, lock, console) as run,
+    ):
+        plan = _the_one(opened.tenant.plan(run.journal))
+        doubtful = [s for s in plan.customers if s.state is State.IN_DOUBT]
         if not doubtful:
             raise UsageError(f"nothing of {key} is in doubt in its round")
-        standing = Standing.SENT if sent else Standing.NOT_SENT
         for standee in doubtful:
-            ledger.conclude_delivery(standee.batch, standee.addressee.name, standing, "resolved by a person")
+            run.journal.conclude_delivery(
+                standee.batch, standee.addressee.name, standing, "resolved by a person"
+            )
+        run.exit = Exit.DONE
     console.result(f"{len(doubtful)} written down as {standing.value}.", {"resolved": len(doubtful)})
     return Exit.DONE
 
 
 def seeds_send(
-    key: str, selection: Selection, console: Console, outside: Outside, *, again: bool, yes: bool
+    key: str,
+    selection: Selection,
+    console: Console,
+    outside: Outside,
+    *,
+    again: bool,
+    yes: bool,
+    lock: Lock = NO_WAIT,
 ) -> Exit:
     """Send a seed now, whatever its `send:` says; with `again` also customers that were sent or found.
 
     Customers in doubt are never sent: resolve them first.
     """
     check_target_is_named(selection, outside)
-    with _opened_one(key, selection, console, outside) as (opened, _), open_ledger(opened.session) as ledger:
-        planned = opened.tenant.plan(ledger)
-        write_down_settled(ledger, planned)
+    with (
+        _opened_one(key, selection, console, outside) as (opened, _),
+        open_run(opened.session, Purpose(f"seeds send {key}"), lock, console) as run,
+    ):
+        planned = opened.tenant.plan(run.journal)
+        write_down_settled(run.journal, planned)
         plan = _the_one(planned)
         due = [s for s in plan.customers if s.state in _sendable(again=again)]
         console.show_before_asking(seeds_text(planned, paint=console.paint))
         _check(plan, due)
         if not yes:
             _ask(len(due), plan, console)
-        sender = opened.tenant.sender(ledger, planned)
+        sender = opened.tenant.sender(run.journal, planned, run.number)
         end = send_some(sender, plan, [_repeating(standee) for standee in due])
+        run.exit, run.counts = end.exit, {"sent": end.sent}
         console.result(sent_text([end], paint=console.paint), {"sent": sent_documents([end])})
     return end.exit
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from reconciler.commands.console import Console
+from reconciler.commands.runs import OpenRun
 from reconciler.commands.session import OnRequest, Session
-from reconciler.commands.tenant import Tenant, open_ledger, open_tenant
+from reconciler.commands.tenant import Tenant, open_tenant
 from reconciler.errors import Exit, ReconcilerError
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.sending import Sender, Sent, delivery_of
-from reconciler.expoints.standing import SeedPlan, Standee, State
+from reconciler.expoints.standing import SeedPlan, Standee
 from reconciler.journal.ledger import Ledger, Standing
 
 Held = Callable[[SeedPlan], str]
@@ -18,23 +19,24 @@ Held = Callable[[SeedPlan], str]
 
 
 def send_seeds(
-    session: Session, console: Console, on_request: OnRequest, held: Held
+    session: Session, run: OpenRun, console: Console, on_request: OnRequest, held: Held
 ) -> tuple[SeedsPlan, list[Sent]]:
     """Send every seed of the target that is due; return the plan by which it was done, and how each ended.
 
-    The plan is made anew with the journal open, so that what another run did meanwhile counts.
+    The plan is made anew now that the run holds the account, so that what another one did meanwhile counts.
     """
-    with open_tenant(session, console, on_request) as tenant, open_ledger(session) as ledger:
-        plan = tenant.plan(ledger)
-        return plan, list(_ends(tenant, ledger, plan, held))
+    with open_tenant(session, console, on_request) as tenant:
+        plan = tenant.plan(run.journal)
+        return plan, list(_ends(tenant, run, plan, held))
 
 
-def _ends(tenant: Tenant, ledger: Ledger, plan: SeedsPlan, held: Held) -> Iterator[Sent]:
+def _ends(tenant: Tenant, run: OpenRun, plan: SeedsPlan, held: Held) -> Iterator[Sent]:
+    ledger = run.journal
     write_down_settled(ledger, plan)
     if plan.trouble is not None:
         notes = (f"nothing was sent: {plan.trouble}",)
         yield Sent("customer_seeds", notes=notes, exit=plan.trouble.exit)
-    sender = tenant.sender(ledger, plan)
+    sender = tenant.sender(ledger, plan, run.number)
     reason = ""
     for seed in plan.seeds:
         _write_down_found(ledger, tenant.account, seed)
@@ -54,9 +56,8 @@ def write_down_settled(ledger: Ledger, plan: SeedsPlan) -> None:
 
 
 def _write_down_found(ledger: Ledger, account: str, plan: SeedPlan) -> None:
-    found = [s for s in plan.customers if s.state is State.FOUND and not s.batch]
-    if found:
-        deliveries = [delivery_of(s.addressee, plan.seed.round, 0, Standing.FOUND) for s in found]
+    if plan.unrecorded:
+        deliveries = [delivery_of(s.addressee, plan.seed.round, 0, Standing.FOUND) for s in plan.unrecorded]
         ledger.record_found(account, plan.seed.key, plan.seed.round, deliveries)
 
 

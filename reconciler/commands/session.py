@@ -46,6 +46,21 @@ class Selection:
 
 
 @dataclass(frozen=True)
+class Chosen:
+    """A target of a workspace that is not opened: no credential was read."""
+
+    workspace: Workspace[Seed]
+    target: Target
+    outside: Outside
+
+
+def choose(selection: Selection, outside: Outside) -> Chosen:
+    """Return the selected target. Errors: `UsageError` where there is none, `FilesInvalid`."""
+    workspace = open_workspace(selection, outside)
+    return Chosen(workspace, chosen_target(workspace, selection.target), outside)
+
+
+@dataclass(frozen=True)
 class Session:
     """An open target. `declared` and `seeds` hold what was selected."""
 
@@ -152,9 +167,20 @@ def _client(
         clock=outside.clock,
         transport=sandbox_transport(workspace, target, outside) if in_process else None,
         trusted_hosts=outside.environ.get("RECONCILER_TRUSTED_HOSTS", ""),
-        on_request=on_request,
+        on_request=observed(outside, on_request),
+        before_request=lambda: outside.crash.before("request"),
     ) as client:
         yield client, f"sandbox:{target.name}" if in_process else account_name(settings.url, master_key)
+
+
+def observed(outside: Outside, on_request: OnRequest) -> OnRequest:
+    """Return what is told of each request, past the point after it at which the process may have to end."""
+
+    def told(exchange: Exchange) -> None:
+        outside.crash.after("request")
+        on_request(exchange)
+
+    return told
 
 
 def _key(secret: Whereabouts | None, outside: Outside) -> str:

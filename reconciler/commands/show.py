@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reconciler.commands.console import Console
+from reconciler.commands.memory import remembered
 from reconciler.commands.outside import Outside
 from reconciler.commands.planning import plan_target
 from reconciler.commands.session import Selection, open_session
@@ -18,13 +19,16 @@ def show(key: str, selection: Selection, console: Console, outside: Outside) -> 
     """Print everything that is known of one resource on one target. Writes nothing."""
     # Consent is given here so that the picture is of the resource itself, not of a run's limits.
     consent = Consent(resets=None)
-    with open_session(replace(selection, only=(key,)), outside) as session:
+    with (
+        open_session(replace(selection, only=(key,)), outside) as session,
+        remembered(session, console) as memory,
+    ):
         if not session.declared:
             raise UsageError(f"{key} is a seed, which has no live state; look at it with seeds preview")
         if len(session.declared) != 1:
             keys = ", ".join(d.key for d in session.declared)
             raise UsageError(f"{key} names more than one resource: {keys}")
-        made: Plan = plan_target(session, consent, console)
+        made: Plan = plan_target(session, memory, consent, console)
         declared = session.declared[0]
         console.result(show_text(made, declared, paint=console.paint), show_document(made, declared))
     return Exit.DONE

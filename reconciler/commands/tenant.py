@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from reconciler.commands.console import Console
+from reconciler.commands.memory import Memory
 from reconciler.commands.pool import Pool
-from reconciler.commands.session import OnRequest, Session, sandbox_transport, state_folder
+from reconciler.commands.session import OnRequest, Session, observed, sandbox_transport
 from reconciler.config.settings import SANDBOX, Expoints
 from reconciler.config.settings import needs_credentials as is_real
 from reconciler.engine.inventory import Each
@@ -26,7 +27,6 @@ from reconciler.expoints.standing import SeedPlan
 from reconciler.expoints.token import ClientLogin
 from reconciler.http import Bounds, Secret
 from reconciler.journal.ledger import Ledger, Records
-from reconciler.journal.opening import Journal, Past, open_journal, read_journal
 from reconciler.problems import Severity
 
 
@@ -63,10 +63,10 @@ class Tenant:
         now = datetime.fromtimestamp(self.session.outside.clock.now(), UTC)
         return Composer(now, self.session.workspace.settings.time_zone)
 
-    def sender(self, ledger: Ledger, plan: SeedsPlan) -> Sender:
-        """Return what sends the seeds of a plan; every relative moment counts from now."""
+    def sender(self, ledger: Ledger, plan: SeedsPlan, run: int | None = None) -> Sender:
+        """Return what sends the seeds of a plan, for a run; every relative moment counts from now."""
         compose = self._composer.compose
-        return Sender(self.client, ledger, self.account, plan.columns, compose, self.check, self.each)
+        return Sender(self.client, ledger, self.account, plan.columns, compose, self.check, self.each, run)
 
     def check(self, seed: Seed) -> Sequence[Block]:
         """Return why a seed must not be sent, by the files and by where its journal would be."""
@@ -111,10 +111,19 @@ def open_tenant(session: Session, console: Console, on_request: OnRequest) -> It
         clock=outside.clock,
         transport=sandbox_transport(session.workspace, session.target, outside) if in_process else None,
         trusted_hosts=outside.environ.get("RECONCILER_TRUSTED_HOSTS", ""),
-        on_request=on_request,
+        on_request=observed(outside, on_request),
+        before_request=lambda: outside.crash.before("request"),
     ) as client:
-        account = f"sandbox:{session.target.name}" if in_process else urlsplit(settings.url).netloc
+        (account,) = tenant_account(session)
         yield Tenant(session, client, account, Pool(bounds.parallelism, console))
+
+
+def tenant_account(session: Session) -> tuple[str, ...]:
+    """Return the name under which the journal knows the target's tenant; nothing where it has none."""
+    settings = session.target.expoints
+    if settings is None:
+        return ()
+    return (f"sandbox:{session.target.name}" if settings.url == SANDBOX else urlsplit(settings.url).netloc,)
 
 
 def _login(settings: Expoints, session: Session) -> Secret | ClientLogin:
@@ -129,27 +138,11 @@ def _login(settings: Expoints, session: Session) -> Secret | ClientLogin:
     return Secret(settings.token.read(environ) if settings.token else "sandbox")
 
 
-def open_records(session: Session) -> Past:
-    """Open the journal to read it. One that is not there yet is not made: it has nothing to say."""
-    return read_journal(journal_address(session), session.workspace.folder, session.outside.clock)
-
-
-def open_ledger(session: Session) -> Journal:
-    """Open the journal to write it; make it where it is not there yet."""
-    return open_journal(journal_address(session), session.workspace.folder, session.outside.clock)
-
-
-def journal_address(session: Session) -> str:
-    """Return where the journal is: as declared, or in a file beside the workspace. It may hold a password."""
-    declared = session.target.journal
-    if declared is not None:
-        return declared.read(session.outside.environ)
-    return f"sqlite:{state_folder(session.workspace.folder) / 'journal.db'}"
-
-
-def plan_seeds(session: Session, console: Console, on_request: OnRequest) -> SeedsPlan:
+def plan_seeds(session: Session, memory: Memory, console: Console, on_request: OnRequest) -> SeedsPlan:
     """Plan the selected seeds of a target without writing anything; an empty plan if there are none."""
     if not session.seeds:
         return SeedsPlan()
-    with open_tenant(session, console, on_request) as tenant, open_records(session) as records:
-        return tenant.plan(records)
+    if memory.trouble is not None:
+        return SeedsPlan(trouble=memory.trouble)
+    with open_tenant(session, console, on_request) as tenant:
+        return tenant.plan(memory.past)

@@ -20,7 +20,16 @@ from reconciler.engine.kind import Body, Json
 from reconciler.engine.outcome import Outcome, Report, Result
 from reconciler.engine.plan import Action, Blocked, Change, Plan
 from reconciler.engine.ports import Writer
-from reconciler.errors import AllowanceUsedUp, ApiError, Declined, Exit, Forbidden, NoAnswer, Unauthorised
+from reconciler.errors import (
+    AllowanceUsedUp,
+    ApiError,
+    Declined,
+    Exit,
+    Forbidden,
+    NoAnswer,
+    Refused,
+    Unauthorised,
+)
 
 FIRST_PAUSE = 0.5
 """Seconds before a read-back is repeated for the first time; each further pause is twice as long."""
@@ -35,17 +44,20 @@ _STRICTER = (
 
 
 class Journal(Protocol):
-    """Where a run writes down what it is about to do, before it does it."""
+    """Where a run writes down what it is about to do, before it does it.
+
+    Both raise `Refused` where nothing can be written down: then nothing may be changed any more.
+    """
 
     def intent(self, change: Change, overwritten: Body | None, body: Body | None) -> None:
         """Return only once it is safe on disk that this change is about to be written."""
 
     def outcome(self, outcome: Outcome) -> None:
-        """Write down how a change ended."""
+        """Write down how a change ended; one that was never written leaves nothing to be written down."""
 
 
 class NoJournal:
-    """Forgets everything: what a PUT did to an import configuration can be read back."""
+    """Forgets everything: for those who try the engine by itself."""
 
     def intent(self, change: Change, overwritten: Body | None, body: Body | None) -> None:
         """Forget it."""
@@ -104,9 +116,16 @@ class Run:
         if self._stopped:
             return replace(self._stopped, key=change.key, action=change.action, id=change.id)
         end = self._guarded(change)
-        if isinstance(end, Outcome):
-            self.journal.outcome(end)
-        return end
+        return self._written_down(end) if isinstance(end, Outcome) else end
+
+    def _written_down(self, outcome: Outcome) -> Outcome:
+        """Write an outcome down and return it; a journal that fails changes nothing of how it ended."""
+        try:
+            self.journal.outcome(outcome)
+        except Refused as error:
+            self.stop(f"not begun: {error}", Exit.REFUSED)
+            return replace(outcome, warnings=(*outcome.warnings, f"not written down: {error}"))
+        return outcome
 
     def settle(self, attempts: Sequence[Attempt], each: Each = one_by_one) -> Sequence[Outcome]:
         """Look at every open attempt again until it can be said how it ended, or patience ends."""
@@ -118,9 +137,7 @@ class Run:
             outcomes += [end for end in ends if isinstance(end, Outcome)]
             attempts = [end for end in ends if isinstance(end, Attempt)]
             pause *= 2
-        for outcome in outcomes:
-            self.journal.outcome(outcome)
-        return outcomes
+        return [self._written_down(outcome) for outcome in outcomes]
 
     def _rest(self, seconds: float) -> None:
         """Sleep, in parts so short that a stop from elsewhere is soon noticed."""
@@ -143,6 +160,9 @@ class Run:
             return _ended(change, Result.FAILED, f"refused: {error}{self._carried_hint(change)}", Exit.ERROR)
         except ApiError as error:
             return _ended(change, Result.FAILED, f"not begun: {error}", error.exit)
+        except Refused as error:  # the journal: what cannot be written down is not done
+            self.stop(f"not begun: {error}", Exit.REFUSED)
+            return _ended(change, Result.SKIPPED, f"not begun: {error}", Exit.REFUSED)
 
     def _stop_if_hopeless(self, error: ApiError) -> None:
         if isinstance(error, _HOPELESS):

@@ -6,7 +6,8 @@ This is where reset-by-omission is decided: what is left out of the body goes ba
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from reconciler.engine.body import (
@@ -55,10 +56,14 @@ class FieldView:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What a plan knows of an account: how values compare there, and what a reset leaves behind."""
+    """What a plan knows of an account: how values compare there, and what a reset leaves behind.
+
+    `known_ids` are the ids that keys had when they were last written, as far as a journal knows.
+    """
 
     normal: Normal
     defaults: Defaults
+    known_ids: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def kind(self) -> Kind:

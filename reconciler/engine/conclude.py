@@ -46,6 +46,13 @@ def conclude(account: Account, attempt: Attempt, body: Body | None, *, last: boo
     if body is None:
         return _vanished(account, attempt, last=last)
     seen = read_back(account, attempt.views, body)
+    outcome = _judged(account, attempt, seen, last=last)
+    # What a create leaves out is not reset, so it teaches nothing of what a reset leaves behind.
+    learned = seen.left_behind if attempt.change.live else {}
+    return outcome and replace(outcome, body=body, learned=learned)
+
+
+def _judged(account: Account, attempt: Attempt, seen: ReadBack, *, last: bool) -> Outcome | None:
     if not seen.is_fresh:
         return _unmoved(account, attempt, seen) if last else None
     if seen.not_stored:

@@ -32,5 +32,10 @@ Defaults = Mapping[str, Default]
 
 
 def stated(values: Mapping[str, Json]) -> Defaults:
-    """Return the defaults that the files state."""
+    """Return the defaults that the files state; they count more than what was learned."""
     return {path: Default(value, DefaultSource.STATED) for path, value in values.items()}
+
+
+def learned(values: Mapping[str, Json]) -> Defaults:
+    """Return the defaults that the journal has learned from what resets left behind."""
+    return {path: Default(value, DefaultSource.LEARNED) for path, value in values.items()}

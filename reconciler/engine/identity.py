@@ -21,10 +21,16 @@ class Match:
     block: Block | None = None
 
 
-def match_all(kind: Kind, declared: Sequence[Declared], inventory: Inventory) -> Mapping[str, Match]:
-    """Return the match of every declared resource, by key; one live resource never has two keys."""
+def match_all(
+    kind: Kind, declared: Sequence[Declared], inventory: Inventory, known_ids: Mapping[str, int]
+) -> Mapping[str, Match]:
+    """Return the match of every declared resource, by key; one live resource never has two keys.
+
+    `known_ids` are the ids that keys had before: one whose name is gone is not simply created again.
+    """
     owners = {d.id: d.key for d in declared if d.id is not None}
-    return _without_twins({d.key: _match(kind, d, inventory, owners) for d in declared})
+    found = {d.key: _match(kind, d, inventory, owners) for d in declared}
+    return _without_twins({d.key: _not_lost(d, found[d.key], inventory, known_ids) for d in declared})
 
 
 def _match(kind: Kind, declared: Declared, inventory: Inventory, owners: Mapping[int, str]) -> Match:
@@ -34,6 +40,22 @@ def _match(kind: Kind, declared: Declared, inventory: Inventory, owners: Mapping
     if name is None:
         return Match(block=Block("unresolved", "it has neither an id nor a name to find it by"))
     return _by_name(declared, name, inventory.named(name), owners)
+
+
+def _not_lost(declared: Declared, match: Match, inventory: Inventory, known_ids: Mapping[str, int]) -> Match:
+    """Return the match, or why nothing is created where the journal remembers what the key once was."""
+    id = known_ids.get(declared.key)
+    if id is None or match.live or match.block or declared.id is not None or declared.absent:
+        return match
+    live = inventory.by_id.get(id)
+    now = f'it is called "{live.name}" now' if live else "it may have been renamed, hidden or deleted"
+    return Match(
+        block=Block(
+            "known-id",
+            f"nothing has this name, but the journal knows it as id {id} ({now}); declare id: {id} for the "
+            f"target, or run with --recreate {declared.key} to create it anew",
+        )
+    )
 
 
 def _by_id(declared: Declared, id: int, inventory: Inventory) -> Match:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from reconciler.engine.kind import Body, Json
 from reconciler.engine.plan import Action, Plan
 from reconciler.errors import Exit
 
@@ -39,6 +41,10 @@ class Outcome:
     lines: tuple[Line, ...] = ()
     id: int | None = None
     exit: Exit = Exit.DONE
+    body: Body | None = None
+    """The whole body as it was read back, where it was."""
+    learned: Mapping[str, Json] = field(default_factory=dict)
+    """What its resets were seen to leave behind: path → value in compared form."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ class Consent:
     """Keys whose `is_reusable: false` may be carried out."""
     prune: bool = False
     """Whether what is live and declared nowhere shall be deleted."""
+    recreate: frozenset[str] = frozenset()
+    """Keys that may be created although the journal knows an id of theirs."""
 
 
 Verdict = Change | Blocked | Unchanged
@@ -33,7 +35,8 @@ def make_plan(
     scope: Scope, account: Account, resolved: Sequence[Resolved], inventory: Inventory, consent: Consent
 ) -> Plan:
     """Return the plan for one target. Order: that of `resolved`, then what is pruned."""
-    matches = match_all(account.kind, [r.declared for r in resolved], inventory)
+    known = {key: id for key, id in account.known_ids.items() if key not in consent.recreate}
+    matches = match_all(account.kind, [r.declared for r in resolved], inventory, known)
     judge = _Judge(scope, account, consent)
     verdicts = [judge.verdict(r, matches[r.declared.key]) for r in resolved]
     unmanaged = _unmanaged(account, resolved, inventory)

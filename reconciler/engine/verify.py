@@ -19,6 +19,8 @@ class Seen:
 
     view: FieldView
     now: Json
+    is_shown: bool = True
+    """False for a field of a group that the body does not have: it tells nothing of the field."""
 
     @property
     def arrived(self) -> bool:
@@ -64,6 +66,16 @@ class ReadBack:
         """Kept fields that the API changed all the same."""
         return tuple(s for s in self._of(FieldClass.KEPT) if s.moved and not s.arrived)
 
+    @cached_property
+    def left_behind(self) -> dict[str, Json]:
+        """What the server gave to each field that the body left out: path → value in compared form.
+
+        It is empty unless a declared field shows its new value too: only that proves that no cache speaks.
+        """
+        if not any(seen.moved and seen.arrived for seen in self._set):
+            return {}
+        return {s.view.path: s.now for s in self._of(FieldClass.RESET) if s.is_shown}
+
     @property
     def _set(self) -> tuple[Seen, ...]:
         return self._of(FieldClass.SET)
@@ -74,13 +86,13 @@ class ReadBack:
 
 def read_back(account: Account, views: tuple[FieldView, ...], body: Body) -> ReadBack:
     """Return how `body`, read after the write, compares with what was planned."""
-    return ReadBack(tuple(Seen(view, _now(account, view, body)) for view in views))
+    return ReadBack(tuple(_seen(account, view, body) for view in views))
 
 
-def _now(account: Account, view: FieldView, body: Body) -> Json:
+def _seen(account: Account, view: FieldView, body: Body) -> Seen:
     field = account.kind.by_path[view.path]
     if view.cls is not FieldClass.RESET:
-        return account.normal.value(field, value_at(body, field.member))
+        return Seen(view, account.normal.value(field, value_at(body, field.member)))
     if field.group and not value_at(body, field.group):
-        return view.after  # the defaults of a group come with it: one that is gone tells nothing of them
-    return account.normal.lenient.value(field, value_at(body, field.member))
+        return Seen(view, view.after, is_shown=False)  # the defaults of a group come with it
+    return Seen(view, account.normal.lenient.value(field, value_at(body, field.member)))

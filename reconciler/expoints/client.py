@@ -250,6 +250,7 @@ def open_expoints(
     transport: Transport | None = None,
     trusted_hosts: str = "",
     on_request: Callable[[Exchange], None] = lambda _: None,
+    before_request: Callable[[], None] = lambda: None,
 ) -> Iterator[Customers]:
     """Open a tenant, such as https://acme.expoints.nl; its connections are closed at the end of the `with`.
 
@@ -258,7 +259,13 @@ def open_expoints(
     between reading and adding, each with a place at least. The rest is as for `Api`.
     """
     api = partial(
-        Api, url, clock=clock, transport=transport, trusted_hosts=trusted_hosts, on_request=on_request
+        Api,
+        url,
+        clock=clock,
+        transport=transport,
+        trusted_hosts=trusted_hosts,
+        on_request=on_request,
+        before_request=before_request,
     )
     reads, posts = _divided(bounds)
     with ExitStack() as stack:
@@ -276,6 +283,7 @@ def open_expoints(
                     transport=transport,
                     trusted_hosts=trusted_hosts,
                     on_request=on_request,
+                    before_request=before_request,
                 )
             )
         yield Customers(reading, posting, tokens)

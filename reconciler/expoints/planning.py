@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from reconciler.clock import Clock
 from reconciler.engine.inventory import Each, one_by_one
 from reconciler.engine.plan import Block
-from reconciler.errors import ApiError
+from reconciler.errors import ApiError, ReconcilerError
 from reconciler.expoints.client import Customers
 from reconciler.expoints.columns import Columns, blocks_of
 from reconciler.expoints.seed import Seed
@@ -50,12 +50,18 @@ class SeedsPlan:
     seeds: tuple[SeedPlan, ...] = ()
     columns: Columns = field(default_factory=lambda: Columns(()))
     settled: tuple[Settled, ...] = ()
-    trouble: ApiError | None = None
+    trouble: ReconcilerError | None = None
 
     @property
     def sending(self) -> tuple[SeedPlan, ...]:
         """The seeds of which apply sends something."""
         return tuple(plan for plan in self.seeds if plan.to_send)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether sending would change nothing: not at the tenant, and not in the journal."""
+        at_rest = all(not plan.due and not plan.unrecorded for plan in self.seeds)
+        return at_rest and not self.settled and self.trouble is None
 
     @property
     def customers(self) -> int:

@@ -63,6 +63,8 @@ class Sender:
     compose: Compose
     check: CheckAgain
     each: Each = one_by_one
+    run: int | None = None
+    """The number of the run in the journal that holds the account."""
 
     def send(self, plan: SeedPlan, standees: Sequence[Standee]) -> Sent:
         """Send these customers of a seed, in requests of at most 200, each written down before it leaves.
@@ -105,7 +107,7 @@ class Sender:
             delivery_of(standee.addressee, seed.round, before[standee.addressee.customer.email])
             for standee in batch.standees
         ]
-        return Shipment(self.account, seed.key, seed.round, deliveries, batch.resolved)
+        return Shipment(self.account, seed.key, seed.round, deliveries, batch.resolved, self.run)
 
     def _post(self, seed: Seed, batch: Batch, number: int, before: Mapping[str, int]) -> Sent:
         size = len(batch.standees)

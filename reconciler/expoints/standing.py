@@ -68,6 +68,11 @@ class SeedPlan:
         return tuple(s for s in self.customers if s.state in (State.PENDING, State.CHANGED))
 
     @property
+    def unrecorded(self) -> tuple[Standee, ...]:
+        """The customers that were found and of which the journal does not know that yet."""
+        return tuple(s for s in self.customers if s.state is State.FOUND and not s.batch)
+
+    @property
     def to_send(self) -> tuple[Standee, ...]:
         """The customers that apply sends."""
         return () if self.blocks or self.seed.send is Send.BY_HAND else self.due

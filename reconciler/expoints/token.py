@@ -105,6 +105,7 @@ class ClientCredentials:
         transport: Transport | None = None,
         trusted_hosts: str = "",
         on_request: Callable[[Exchange], None] = lambda _: None,
+        before_request: Callable[[], None] = lambda: None,
     ) -> None:
         address = urlsplit(trusted(login.token_url, trusted_hosts))
         self._path = address.path or "/"
@@ -122,6 +123,7 @@ class ClientCredentials:
             transport=transport,
             trusted_hosts=trusted_hosts,
             on_request=on_request,
+            before_request=before_request,
         )
 
     def __enter__(self) -> Self:

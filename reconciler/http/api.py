@@ -211,7 +211,7 @@ class Api:
     kept, and `url` must be `trusted` (`trusted_hosts` is the text of RECONCILER_TRUSTED_HOSTS). Without a
     `transport`, requests go over the network, by the proxy and with the certificates that the environment
     names, but never by a proxy to this machine. `on_request` is told of each attempt, in the thread that
-    made it.
+    made it, and `before_request` right before one leaves.
 
     Raises `Refused` for an address that is not trusted, `UsageError` for settings that cannot be used.
     """
@@ -227,6 +227,7 @@ class Api:
         transport: Transport | None = None,
         trusted_hosts: str = "",
         on_request: Callable[[Exchange], None] = lambda _: None,
+        before_request: Callable[[], None] = lambda: None,
     ) -> None:
         address = trusted(url, trusted_hosts)
         self._headers = _sendable(headers or {})
@@ -234,6 +235,7 @@ class Api:
         self._dialect = dialect
         self._clock = clock or SystemClock()
         self._on_request = on_request
+        self._before_request = before_request
         self._pacer = Pacer(bounds.requests_per_minute, self._clock) if bounds.requests_per_minute else None
         self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
@@ -305,6 +307,7 @@ class Api:
 
     def _send(self, request: httpx.Request, secrets: Sequence[Secret]) -> Answer:
         method, path, status = request.method, request.url.path, None
+        self._before_request()
         started = self._clock.monotonic()
         try:
             response = self._client.send(request, stream=True)

@@ -12,7 +12,9 @@ from reconciler.journal.runs import Operation, Run
 
 
 class BlankRecords:
-    """Knows of no delivery. Its hashes hold for this process only."""
+    """Knows of no delivery and of no run. Its hashes hold for this process only."""
+
+    is_new = True
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
@@ -36,10 +38,6 @@ class BlankRecords:
         del account, seed
         return ()
 
-
-class BlankRuns:
-    """Knows of no run."""
-
     def runs(self, account: str | None = None) -> Sequence[Run]:
         """Return none."""
         del account
@@ -61,15 +59,9 @@ class BlankRuns:
         return {}
 
     def learned(self, account: str) -> Mapping[str, Any]:
-        """Return none."""
+        """Return nothing."""
         del account
         return {}
-
-
-class BlankJournal(BlankRecords, BlankRuns):
-    """Knows nothing at all."""
-
-    is_new = True
 
     def close(self) -> None:
         """Return: there is nothing to let go of."""

@@ -99,7 +99,8 @@ class Records(Protocol):
 class Ledger(Records, Protocol):
     """What sending asks of a journal. Every write is safe on disk when it returns, or was not made at all.
 
-    Every method raises `Refused` where the journal cannot be written: then nothing may be sent.
+    Every method raises `Refused` where the journal cannot be written: then nothing may be sent. One whose
+    connection broke off at the last moment may have been written all the same.
     """
 
     def intend(self, shipment: Shipment, *, again: Collection[int] = ()) -> int:

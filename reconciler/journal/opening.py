@@ -10,13 +10,13 @@ from typing import Protocol, Self
 
 from reconciler.clock import Clock
 from reconciler.errors import UsageError
-from reconciler.journal.blank import BlankJournal
+from reconciler.journal.blank import BlankRecords
 from reconciler.journal.ledger import Ledger, Records
 from reconciler.journal.runs import RunLog, Runs
 
 
 class Past(Records, Runs, Protocol):
-    """An open journal that can be read, which is a context manager that closes it."""
+    """What planning and looking back ask of an open journal, which is a context manager that closes it."""
 
     @property
     def is_new(self) -> bool:
@@ -54,7 +54,7 @@ def read_journal(address: str, folder: Path, clock: Clock) -> Past:
     One that is not there yet has nothing to say; an older one is read as if it were up to date. Errors as
     for `open_journal`.
     """
-    return _form_of(address).read(address, folder, clock) or BlankJournal()
+    return _form_of(address).read(address, folder, clock) or BlankRecords()
 
 
 @dataclass(frozen=True, slots=True)

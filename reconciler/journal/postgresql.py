@@ -45,7 +45,6 @@ _CONNECTED = {
     "keepalives_idle": 15,
     "keepalives_interval": 5,
     "keepalives_count": 3,
-    "client_encoding": "utf8",
 }
 
 _LOCK = 0x7265636A_00000001
@@ -81,6 +80,7 @@ class Server:
 
     def hidden(self, text: str) -> str:
         """Return what the server or its library says, without the secrets of the address, on one line."""
+        text = text.removeprefix("connection failed: ").removeprefix("connection is bad: ")
         for name in ("password", "sslpassword"):
             if secret := self.parameters.get(name):
                 text = text.replace(secret, "…")
@@ -166,7 +166,8 @@ class _Bounded(psycopg.Connection[tuple[Any, ...]]):
 def _connect(server: Server, patience: float) -> _Bounded:
     try:
         # What is prepared stays in a session, and a pooler hands the next transaction another one.
-        connection = _Bounded.connect(**{**_CONNECTED, **server.parameters}, prepare_threshold=None)
+        parameters = {**_CONNECTED, **server.parameters, "client_encoding": "utf8"}
+        connection = _Bounded.connect(**parameters, prepare_threshold=None)
     except psycopg.Error as error:
         raise unreachable(server.name, server.hidden(str(error))) from None
     connection.patience = patience

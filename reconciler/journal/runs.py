@@ -148,7 +148,8 @@ class Runs(Protocol):
 class RunLog(Runs, Protocol):
     """What a run writes down. Every write is safe on disk when it returns, or was not made at all.
 
-    Every method raises `Refused` where the journal cannot be written: then nothing may be changed.
+    Every method raises `Refused` where the journal cannot be written: then nothing may be changed. One whose
+    connection broke off at the last moment may have been written all the same.
     """
 
     def begin_run(self, start: RunStart) -> int:

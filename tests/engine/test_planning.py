@@ -278,3 +278,23 @@ class TestDigest:
     def test_limits_do_not_count(self) -> None:
         other = replace(SCOPE, limits=Limits(resets=9))
         assert self.digest({"size": 7}, {"Size": 5}, other) == self.digest({"size": 7}, {"Size": 5})
+
+
+def test_a_key_with_a_known_id_is_not_created_under_a_name_that_is_gone() -> None:
+    remembered = replace(account(), known_ids={"toys.robot": 1})
+    made = plan([declared()], [live({"Name": "Android"})], of=remembered)
+    assert codes(made) == ["known-id"]
+    assert "id 1" in made.blocked[0].blocks[0].message
+    assert '"Android"' in made.blocked[0].blocks[0].message
+
+
+def test_a_known_id_is_no_hindrance_where_the_name_is_found_or_somebody_consents() -> None:
+    remembered = replace(account(), known_ids={"toys.robot": 1})
+    assert codes(plan([declared()], [live()], of=remembered)) == []
+    consent = Consent(recreate=frozenset({"toys.robot"}))
+    assert [c.action for c in plan([declared()], of=remembered, consent=consent).changes] == [Action.CREATE]
+
+
+def test_a_known_id_does_not_keep_what_is_absent_from_being_absent() -> None:
+    remembered = replace(account(), known_ids={"toys.robot": 1})
+    assert plan([declared(absent=True)], of=remembered).unchanged

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from itertools import count
@@ -73,7 +75,9 @@ class Server:
             *settings,
         ]
         with (self._folder / "log").open("ab") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log, **ordinary_user())
+            process = subprocess.Popen(
+                command, stdout=log, stderr=log, preexec_fn=end_with_parent, **ordinary_user()
+            )
         self._process = process
         self.wait()
 
@@ -143,6 +147,12 @@ class Server:
 def ordinary_user() -> dict[str, Any]:
     """Return how a process is started without the rights of root, which the server refuses to have."""
     return {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+
+
+def end_with_parent() -> None:
+    """Let the server stop at once when the tests are killed, where the system can do that."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGQUIT)  # PR_SET_PDEATHSIG, prctl(2)
 
 
 def free_port() -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import UsageError
-from reconciler.journal.blank import BlankJournal
+from reconciler.journal.blank import BlankRecords
 from reconciler.journal.opening import FORMS, open_journal, read_journal
 from tests.clock import FakeClock
 
@@ -50,7 +50,7 @@ def test_an_address_that_names_no_file_is_refused(tmp_path: Path, clock: FakeClo
 
 def test_reading_a_journal_that_is_not_there_makes_nothing_and_tells_nothing(address: str) -> None:
     with read_at(address) as blank:
-        assert isinstance(blank, BlankJournal)
+        assert isinstance(blank, BlankRecords)
         assert (list(blank.runs()), list(blank.runs(ACCOUNT)), blank.run(1)) == ([], [], None)
         assert (list(blank.operations(1)), blank.latest(ACCOUNT), blank.learned(ACCOUNT)) == ([], {}, {})
         assert (list(blank.deliveries(ACCOUNT, SEED)), list(blank.past(ACCOUNT, SEED))) == ([], [])

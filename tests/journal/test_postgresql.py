@@ -121,7 +121,7 @@ def test_what_keeps_one_out_is_told_in_the_words_of_the_server(server: Server, c
         error = refusal(address, clock)
         assert isinstance(error, Refused)
         assert said in str(error)
-        assert 'cannot be reached: connection failed: connection to server at "127.0.0.1"' in str(error)
+        assert 'cannot be reached: connection to server at "127.0.0.1"' in str(error)
         assert f"{NOTHING_SENT}. Look at its address, its user and password" in str(error)
 
 

@@ -111,10 +111,15 @@ def _empty(value: Json | Reference) -> Json:
     return []
 
 
-def stored_form(value: Json | Reference) -> Json:
-    """Return a value as the sandbox stores it: times in the long form, references as ids."""
+def stored_form(value: Json | Reference, variants: Variants) -> Json:
+    """Return a value as the sandbox stores it: times in the long form, references as ids.
+
+    A server that takes escapes for the characters that they mean holds none.
+    """
     if isinstance(value, Reference):
         return _SURVEYS[value.name]
+    if variants.delimiters == "unescaped" and isinstance(value, str):
+        value = value.replace(r"\t", "\t").replace(r"\n", "\n")
     return f"{value}:00.0000000" if value in _TIMES else value
 
 
@@ -166,7 +171,11 @@ class Drawn:
         }
         for path, aspect in self.aspects.items():
             if aspect.live != "absent":
-                put(members, _FIELDS[path].member, stored_form(value_of(path, aspect.live, variants)))
+                put(
+                    members,
+                    _FIELDS[path].member,
+                    stored_form(value_of(path, aspect.live, variants), variants),
+                )
         if members.get("SendNotificationMail") is None:
             members["SendNotificationMail"] = False
         extras = (

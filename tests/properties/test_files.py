@@ -46,7 +46,9 @@ def applied_by_command(situation: Situation, consent: Consent) -> Mapping[int, A
     with World(situation) as world, TemporaryDirectory() as folder:
         world.clock.sleep(PATIENCE)
         outside = Outside({}, world.clock, Path(folder), {TARGET: world.app})
-        selection = Selection(write_workspace(Path(folder), situation), TARGET)
+        workspace = Path(folder) / "configs"  # so that the journal beside it is in the folder too
+        workspace.mkdir()
+        selection = Selection(write_workspace(workspace, situation), TARGET)
         apply(selection, consent, Screen().console(world.clock), outside, yes=True)
         return world.configs()
 

@@ -9,9 +9,10 @@ from collections.abc import Collection
 from pathlib import Path
 
 from reconciler.commands.console import Console
+from reconciler.commands.journal import open_to_write
 from reconciler.commands.outside import Outside
 from reconciler.commands.session import Selection, open_session
-from reconciler.commands.tenant import open_ledger, open_tenant
+from reconciler.commands.tenant import open_tenant
 from reconciler.journal.ledger import Ledger, Shipment, Standing
 
 POINTS = ("before intend", "after intend", "before conclude", "after conclude")
@@ -52,7 +53,7 @@ def main(point: str, folder: str) -> None:
     with (
         open_session(Selection(), outside) as session,
         open_tenant(session, Console(), lambda _: None) as tenant,
-        open_ledger(session) as ledger,
+        open_to_write(session) as ledger,
     ):
         plan = tenant.plan(ledger)
         sender = tenant.sender(Fatal(ledger, point), plan)

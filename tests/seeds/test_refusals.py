@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from reconciler.commands.console import Console
+from reconciler.commands.journal import open_to_write
 from reconciler.commands.session import open_session
-from reconciler.commands.tenant import open_ledger, open_tenant
+from reconciler.commands.tenant import open_tenant
 from reconciler.errors import Exit, FilesInvalid
 from reconciler.expoints.standing import SeedPlan
 from reconciler.sandbox import Variants
@@ -166,7 +167,7 @@ def test_right_before_sending_the_proof_is_asked_for_again(
     with (
         open_session(EVERYTHING, world.outside) as session,
         open_tenant(session, Console(clock=world.clock), lambda _: None) as tenant,
-        open_ledger(session) as ledger,
+        open_to_write(session) as ledger,
     ):
         plan = tenant.plan(ledger)
         seed = spoilt(plan.seeds[0])

@@ -1,0 +1,84 @@
+"""`reconciler defaults`: what a reset leaves behind on an account, and finding it out."""
+
+from __future__ import annotations
+
+import secrets
+
+from reconciler.commands.account import check_account
+from reconciler.commands.apply import writing
+from reconciler.commands.console import Console
+from reconciler.commands.interrupts import deferred_interrupts
+from reconciler.commands.memory import remembered
+from reconciler.commands.outside import Outside
+from reconciler.commands.runs import NO_WAIT, Lock, OpenRun, Purpose, open_run
+from reconciler.commands.session import Selection, Session, check_target_is_named, open_session
+from reconciler.engine.apply import apply
+from reconciler.engine.body import Normal
+from reconciler.engine.classify import Account
+from reconciler.engine.defaults import learned, stated
+from reconciler.engine.lesson import Lesson, take_lesson
+from reconciler.engine.plan import Scope
+from reconciler.errors import Exit, Refused
+from reconciler.render.defaults import defaults_document, defaults_text, lesson_document, lesson_text
+
+
+def defaults_show(selection: Selection, console: Console, outside: Outside) -> Exit:
+    """Print the default of every field of the target, and whether it is stated, learned or assumed."""
+    with open_session(selection, outside) as session, remembered(session, console) as memory:
+        known = {**learned(memory.learned), **stated(session.target.defaults)}
+        kind, target = session.kind, session.target.name
+        console.result(defaults_text(kind, target, known), defaults_document(kind, target, known))
+    return Exit.DONE
+
+
+def defaults_learn(
+    selection: Selection,
+    console: Console,
+    outside: Outside,
+    *,
+    yes: bool = False,
+    lock: Lock = NO_WAIT,
+) -> Exit:
+    """Create a configuration in which nothing is set, read it, delete it, and print what its fields hold.
+
+    What it finds counts from then on, as everything that the journal has learned. A configuration that may
+    have been left over is named, and makes this fail.
+    """
+    check_target_is_named(selection, outside)
+    name = f"reconciler defaults {secrets.token_hex(4)}"
+    with open_session(selection, outside) as session:
+        if not yes:
+            _ask(name, session, console)
+        with open_run(session, Purpose("defaults learn"), lock, console) as run:
+            check_account(session)
+            lesson = _lesson(name, session, run)
+            run.exit = lesson.exit
+        kind, target = session.kind, session.target.name
+        console.result(lesson_text(kind, target, lesson), lesson_document(kind, target, lesson))
+    return lesson.exit
+
+
+def _lesson(name: str, session: Session, run: OpenRun) -> Lesson:
+    """Take the lesson, in which an interrupt waits until the configuration is deleted again."""
+    account = Account(Normal(session.kind, explicit_empties=False), {})
+    scope = Scope(session.target.name, session.account, session.target.guardrails.limits)
+    with deferred_interrupts(lambda: None):
+        lesson = take_lesson(
+            account,
+            scope,
+            name,
+            lambda plan: apply(plan, writing(session, plan, run.recorder)).outcomes[0],
+        )
+        run.journal.learn(run.number, run.account, lesson.values)
+    return lesson
+
+
+def _ask(name: str, session: Session, console: Console) -> None:
+    if not console.stdin.isatty():
+        raise Refused("there is no terminal to ask on: add --yes")
+    question = (
+        f'Create a configuration "{name}" on {session.target.name}, read it, and delete it again? '
+        "Only yes is yes:"
+    )
+    if console.ask(question) != "yes":
+        raise Refused("not confirmed; nothing was created")

@@ -1,0 +1,93 @@
+"""`reconciler history`: the runs of a target, what each of them wrote, and forgetting old ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from reconciler.commands.console import Console
+from reconciler.commands.journal import open_past, open_to_write
+from reconciler.commands.outside import Outside
+from reconciler.commands.session import SECTIONS, Chosen, Selection, choose
+from reconciler.errors import Exit, Refused, UsageError
+from reconciler.journal.opening import Past
+from reconciler.journal.runs import Operation, Run
+from reconciler.render.history import history_document, history_text, run_document, run_text
+from reconciler.render.json import FORMAT_VERSION
+from reconciler.render.values import counted
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which runs to show: that wrote a key of these globs, that began within `since` seconds; how many."""
+
+    keys: tuple[str, ...] = ()
+    since: float | None = None
+    limit: int = 20
+
+
+def history(selection: Selection, wanted: Filter, console: Console, outside: Outside) -> Exit:
+    """Print the runs of the target, newest first. Asks no API and needs no secret but the journal's."""
+    chosen = choose(selection, outside)
+    with open_past(chosen) as past:
+        runs = _wanted(past, chosen, wanted)
+    zone = chosen.workspace.settings.time_zone
+    console.result(history_text(chosen.target.name, runs, zone, outside.clock.now()), history_document(runs))
+    return Exit.DONE
+
+
+def _wanted(past: Past, chosen: Chosen, wanted: Filter) -> list[Run]:
+    now = chosen.outside.clock.now()
+    found = (run for run in past.runs() if run.start.target == chosen.target.name)
+    recent = (run for run in found if wanted.since is None or now - run.began <= wanted.since)
+    writing = (run for run in recent if not wanted.keys or _writes(past.operations(run.number), wanted.keys))
+    return [run for run, _ in zip(writing, range(wanted.limit), strict=False)]
+
+
+def _writes(operations: Sequence[Operation], globs: Sequence[str]) -> bool:
+    return any(
+        fnmatchcase(key, glob) or fnmatchcase(key.partition(".")[2], glob)
+        for key in (operation.intent.key for operation in operations)
+        for glob in globs
+    )
+
+
+def history_show(number: int, selection: Selection, console: Console, outside: Outside) -> Exit:
+    """Print one run with every field that it wrote. Errors: `UsageError` where there is no such run."""
+    chosen = choose(selection, outside)
+    with open_past(chosen) as past:
+        run, operations = the_run(past, number), past.operations(number)
+    kinds = {section.kind.name: section.kind for section in SECTIONS}
+    zone = chosen.workspace.settings.time_zone
+    text = run_text(run, operations, kinds, zone, outside.clock.now(), paint=console.paint)
+    console.result(text, run_document(run, operations, kinds))
+    return Exit.DONE
+
+
+def the_run(past: Past, number: int) -> Run:
+    """Return a run. Errors: `UsageError` where the journal knows no such number."""
+    run = past.run(number)
+    if run is None:
+        raise UsageError(f"the journal knows no run {number}; see reconciler history")
+    return run
+
+
+def history_prune(age: float, selection: Selection, console: Console, outside: Outside, *, yes: bool) -> Exit:
+    """Forget runs that ended so many seconds ago. They cannot be restored afterwards."""
+    chosen = choose(selection, outside)
+    if not yes:
+        _ask(console)
+    with open_to_write(chosen) as journal:
+        pruned = journal.prune(outside.clock.now() - age)
+    text = f"Forgot {counted(pruned.runs, 'run')} with {counted(pruned.operations, 'write')}."
+    document = {"format_version": FORMAT_VERSION, "runs": pruned.runs, "operations": pruned.operations}
+    console.result(text, document)
+    return Exit.DONE
+
+
+def _ask(console: Console) -> None:
+    if not console.stdin.isatty():
+        raise Refused("there is no terminal to ask on: add --yes")
+    if console.ask("Forget these runs? They cannot be restored afterwards. Only yes is yes:") != "yes":
+        raise Refused("not confirmed; nothing was forgotten")

@@ -1,0 +1,65 @@
+"""Who runs this, where, and of which commit: what a journal says of a run, for the one who asks later."""
+
+from __future__ import annotations
+
+import getpass
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+# The variables of GitHub, GitLab, Azure Pipelines, Jenkins and of a login, each with the best one first.
+_WHO = (
+    "GITHUB_ACTOR",
+    "GITLAB_USER_LOGIN",
+    "BUILD_REQUESTEDFOR",
+    "BUILD_USER_ID",
+    "LOGNAME",
+    "USER",
+    "USERNAME",
+)
+_WHERE = ("CI_JOB_URL", "BUILD_URL")
+_COMMIT = ("GITHUB_SHA", "CI_COMMIT_SHA", "BUILD_SOURCEVERSION", "GIT_COMMIT")
+
+
+def who(environ: Mapping[str, str]) -> str:
+    """Return the login of the person behind a run: that of CI, of the session, or of the process."""
+    return _first(environ, _WHO) or _owner()
+
+
+def _owner() -> str:
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError):  # a container may run under a number that has no name
+        return "somebody"
+
+
+def ci_run(environ: Mapping[str, str]) -> str:
+    """Return the address at which a run in CI can be looked at, empty outside of CI."""
+    parts = [environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID")]
+    if all(parts):
+        server, repository, number = parts
+        return f"{server}/{repository}/actions/runs/{number}"
+    return _first(environ, _WHERE)
+
+
+def commit(environ: Mapping[str, str], folder: Path) -> str:
+    """Return the commit of the files in a folder: what git says, else the environment, else nothing."""
+    return _head(folder) or _first(environ, _COMMIT)
+
+
+def _first(environ: Mapping[str, str], names: tuple[str, ...]) -> str:
+    return next((value for name in names if (value := environ.get(name, ""))), "")
+
+
+def _head(folder: Path) -> str:
+    try:
+        asked = subprocess.run(  # noqa: S603
+            ["git", "-C", str(folder), "rev-parse", "HEAD"],  # noqa: S607  # the git of whoever calls us
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return asked.stdout.strip() if asked.returncode == 0 else ""

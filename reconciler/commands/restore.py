@@ -1,0 +1,95 @@
+"""`reconciler restore RUN`: the way back from a run, planned, confirmed and carried out like any plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from reconciler.commands.apply import carry_out, confirm, exit_of
+from reconciler.commands.console import Console
+from reconciler.commands.history import the_run
+from reconciler.commands.memory import Memory, remembered
+from reconciler.commands.outside import Outside
+from reconciler.commands.planning import plan_declared
+from reconciler.commands.requests import RequestCount
+from reconciler.commands.runs import NO_WAIT, Lock, Purpose
+from reconciler.commands.session import Selection, Session, check_target_is_named, open_session
+from reconciler.engine.inventory import Listing
+from reconciler.engine.plan import Action, Plan
+from reconciler.engine.planning import Consent
+from reconciler.engine.way_back import Overwritten, way_back
+from reconciler.errors import Exit, Refused
+from reconciler.expoints.planning import SeedsPlan
+from reconciler.journal.opening import Past
+from reconciler.journal.runs import Operation, Run
+from reconciler.render.json import report_document
+from reconciler.render.text import plan_text, report_text
+from reconciler.render.values import counted
+
+
+def restore(
+    number: int,
+    selection: Selection,
+    console: Console,
+    outside: Outside,
+    *,
+    yes: bool = False,
+    lock: Lock = NO_WAIT,
+) -> Exit:
+    """Put back what a run overwrote, within the same limits and with the same checks as any apply."""
+    check_target_is_named(selection, outside)
+    requests = RequestCount()
+    with open_session(selection, outside, requests) as session:
+        with remembered(session, console) as memory:
+            made, notes = _plan_back(number, session, memory, console)
+        text = plan_text(made, SeedsPlan(), paint=console.paint, verbose=console.verbose)
+        console.show_before_asking("\n\n".join([*notes, text]))
+        if not yes:
+            confirm(made, SeedsPlan(), console)
+        purpose = Purpose(f"restore {number}", made.fingerprint, tuple(c.digest for c in made.changes))
+        report, seeds, sent = carry_out(session, purpose, made, SeedsPlan(), lock, console, requests)
+        exit = exit_of(report, seeds, sent)
+        document = {**report_document(report, seeds, sent, exit), "restored_run": number, "remarks": notes}
+        console.result(report_text(report, sent, paint=console.paint), document)
+    return exit
+
+
+def _plan_back(number: int, session: Session, memory: Memory, console: Console) -> tuple[Plan, list[str]]:
+    if memory.trouble is not None:
+        raise memory.trouble
+    run = the_run(memory.past, number)
+    operations = [o for o in memory.past.operations(number) if o.intent.account == session.account]
+    _check(run, operations, session)
+    declared = way_back(session.kind, f"run {number}", map(_overwritten, operations))
+    made = plan_declared(session, declared, memory, Consent(), Listing.DECLARED, console)
+    return replace(made, unmanaged=()), list(_notes(run, operations, memory.past, session))
+
+
+def _check(run: Run, operations: Sequence[Operation], session: Session) -> None:
+    if session.account not in run.start.accounts:
+        raise Refused(
+            f"run {run.number} was on target {run.start.target}, account {', '.join(run.start.accounts)}, "
+            f"and this is {session.account}: name the target that it was on"
+        )
+    if not operations:
+        raise Refused(f"run {run.number} wrote no configuration; there is nothing to be restored")
+
+
+def _overwritten(operation: Operation) -> Overwritten:
+    intent, ending = operation.intent, operation.ending
+    id = ending.id if intent.id is None and ending else intent.id
+    return Overwritten(intent.key, Action(intent.action), id, intent.before, intent.body)
+
+
+def _notes(run: Run, operations: Sequence[Operation], past: Past, session: Session) -> Iterator[str]:
+    """Yield what a person should know before the way back is taken."""
+    if sent := run.counts.get("sent", 0):
+        yield f"Run {run.number} also sent to {counted(sent, 'customer')}: mail cannot be restored."
+    latest = past.latest(session.account)
+    later = [o.intent.key for o in operations if (last := latest.get(o.intent.key)) and last.run > run.number]
+    if later:
+        yield f"Written again by later runs, which goes back too: {', '.join(later)}."
+    yield (
+        f"The files may still declare what run {run.number} wrote: change them too, or the next apply brings "
+        "it back."
+    )

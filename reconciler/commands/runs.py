@@ -1,0 +1,180 @@
+"""A run in the journal: it holds its accounts from before the first write, and writes down what it does."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from reconciler import __version__
+from reconciler.commands.console import Console
+from reconciler.commands.journal import open_to_write
+from reconciler.commands.outside import Outside
+from reconciler.commands.provenance import ci_run, commit, who
+from reconciler.commands.session import Session
+from reconciler.commands.tenant import tenant_account
+from reconciler.config.settings import needs_credentials
+from reconciler.engine.kind import Body, Json
+from reconciler.engine.outcome import Outcome
+from reconciler.engine.plan import Change
+from reconciler.errors import Exit, Held, ReconcilerError, UsageError
+from reconciler.journal.holding import this_process
+from reconciler.journal.opening import Journal
+from reconciler.journal.runs import Ending, Intent, RunStart
+
+_NOTHING = object()
+
+POLL_SECONDS = 1.0
+"""How long a run rests between two tries to get hold of its accounts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """How to deal with another run on the account: wait for so many seconds, or end the one that is named."""
+
+    timeout: float = 0.0
+    take_over: int | None = None
+
+
+NO_WAIT = Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What a run is for: the command as a person would say it, and the plan that it carries out."""
+
+    command: str
+    fingerprint: str = ""
+    digests: tuple[str, ...] = ()
+
+
+@dataclass
+class OpenRun:
+    """A run that has begun. `exit` and `counts` are what its end is written down with."""
+
+    journal: Journal
+    number: int
+    account: str
+    exit: Exit = Exit.ERROR
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def recorder(self) -> Recorder:
+        """What writes down the changes of import configurations."""
+        return Recorder(self.journal, self.number, self.account)
+
+
+@dataclass
+class Recorder:
+    """An `engine.apply.Journal` that writes into a run; safe for use by many threads."""
+
+    journal: Journal
+    run: int
+    account: str
+    _open: dict[str, int] = field(default_factory=dict)
+    _learned: dict[str, Json] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def intent(self, change: Change, overwritten: Body | None, body: Body | None) -> None:
+        """Write down what is about to be overwritten, and with what."""
+        intent = Intent(
+            self.account, change.key, change.action.value, change.id, change.digest, overwritten, body
+        )
+        number = self.journal.begin_operation(self.run, intent)
+        with self._lock:
+            self._open[change.key] = number
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Write down how a write ended, and what it taught; nothing of a change that was never written."""
+        with self._lock:
+            number = self._open.pop(outcome.key, None)
+        if number is None:
+            return
+        ending = Ending(outcome.result.value, outcome.reason, outcome.id, outcome.body)
+        self.journal.end_operation(number, ending)
+        self._learn(outcome.learned)
+
+    def _learn(self, values: Mapping[str, Json]) -> None:
+        """Write down what this run has not yet written down: most of its updates teach the same."""
+        with self._lock:
+            news = {p: value for p, value in values.items() if self._learned.get(p, _NOTHING) != value}
+            self._learned.update(news)
+        if news:
+            self.journal.learn(self.run, self.account, news)
+
+
+@contextmanager
+def open_run(session: Session, purpose: Purpose, lock: Lock, console: Console) -> Iterator[OpenRun]:
+    """Begin a run that holds every account of the target; end it with the block, however that ends.
+
+    Errors: `Held` while another run holds one of them; `Refused` where nothing can be written down.
+    """
+    with open_to_write(session) as journal:
+        _say_if_new(journal, session, console)
+        _take_over(journal, lock)
+        number = _begin(journal, _start(session, purpose), lock, session.outside, console)
+        run = OpenRun(journal, number, session.account)
+        try:
+            yield run
+        except ReconcilerError as error:
+            run.exit = error.exit
+            raise
+        finally:
+            _end(run, console)
+
+
+def _start(session: Session, purpose: Purpose) -> RunStart:
+    environ, folder = session.outside.environ, session.workspace.folder
+    return RunStart(
+        command=purpose.command,
+        target=session.target.name,
+        accounts=tuple(dict.fromkeys((session.account, *tenant_account(session)))),
+        who=who(environ),
+        process=this_process(),
+        version=__version__,
+        commit=commit(environ, folder),
+        ci_run=ci_run(environ),
+        fingerprint=purpose.fingerprint,
+        digests=purpose.digests,
+    )
+
+
+def _say_if_new(journal: Journal, session: Session, console: Console) -> None:
+    if journal.is_new and session.outside.in_ci and needs_credentials(session.checkmarket.url):
+        console.say(
+            "Warning: the journal is brand-new: nothing is known of earlier runs. If this machine is thrown "
+            "away after the run, so is what it writes down: declare a journal: that outlives it on the target"
+        )
+
+
+def _take_over(journal: Journal, lock: Lock) -> None:
+    if lock.take_over is None:
+        return
+    try:
+        journal.take_over(lock.take_over, "ended by a person: --take-over")
+    except LookupError as error:
+        raise UsageError(f"--take-over: {error}") from error
+
+
+def _begin(journal: Journal, start: RunStart, lock: Lock, outside: Outside, console: Console) -> int:
+    """Begin the run as soon as its accounts are free, within the time that the lock allows."""
+    deadline = outside.clock.monotonic() + lock.timeout
+    waits = False
+    while True:
+        try:
+            return journal.begin_run(start)
+        except Held as error:
+            if outside.clock.monotonic() >= deadline:
+                raise
+            if not waits:
+                console.say(f"Waiting: {error}")
+            waits = True
+        outside.clock.sleep(POLL_SECONDS)
+
+
+def _end(run: OpenRun, console: Console) -> None:
+    try:
+        run.journal.end_run(run.number, run.exit, run.counts)
+    except ReconcilerError as error:
+        console.say(f"Warning: {error} Run {run.number} stays open in the journal; the next one will end it.")

@@ -1,0 +1,209 @@
+"""Runs and what they wrote, as text and as documents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from reconciler.engine.body import Absent, Normal, value_at, written
+from reconciler.engine.kind import Field, Json, Kind
+from reconciler.journal.runs import Operation, Run
+from reconciler.render.json import FORMAT_VERSION
+from reconciler.render.paint import PLAIN, Paint, Style
+from reconciler.render.values import counted, harmless, shown_field
+
+Document = dict[str, Any]
+
+_SYMBOLS = {"create": "+", "update": "~", "delete": "-"}
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenField:
+    """One field of one write, in compared form: what stood there, what was sent, and what was read back."""
+
+    field: Field
+    before: Json
+    sent: Json
+    left_out: bool
+    """The body did not have it, so that the server reset it."""
+    after: Json
+
+    @property
+    def now(self) -> Json:
+        """What the field became, as far as it is known."""
+        return self.after if self.left_out else self.sent
+
+
+def fields_of(operation: Operation, kind: Kind) -> Iterator[WrittenField]:
+    """Yield every field to which a write did something, in the order of the kind's table."""
+    intent, ending = operation.intent, operation.ending
+    normal = Normal(kind, explicit_empties=False)
+    for field in kind.fields:
+        before = normal.value(field, value_at(intent.before or {}, field.member))
+        sent = value_at(intent.body or {}, field.member)
+        after = normal.value(field, value_at(ending.after or {}, field.member)) if ending else None
+        one = WrittenField(field, before, normal.value(field, sent), isinstance(sent, Absent), after)
+        if one.before != one.now:
+            yield one
+
+
+def history_text(target: str, runs: Sequence[Run], zone: ZoneInfo, now: float) -> str:
+    """Return one line a run, newest first."""
+    if not runs:
+        return f"No runs of target {harmless(target)}."
+    rows = [_row(run, zone, now) for run in runs]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows]
+    title = f"Runs of target {harmless(target)}, newest first; times in {zone.key}:"
+    return "\n".join([title, *(f"  {line.rstrip()}" for line in lines)])
+
+
+def _row(run: Run, zone: ZoneInfo, now: float) -> tuple[str, ...]:
+    start = run.start
+    at = datetime.fromtimestamp(run.began, zone).strftime("%Y-%m-%d %H:%M")
+    return (
+        str(run.number),
+        at,
+        harmless(start.command),
+        f"{harmless(start.who)} on {harmless(start.process.host)}",
+        _end(run, now),
+    )
+
+
+def _end(run: Run, now: float) -> str:
+    if run.is_open:
+        return f"open, last heard of {max(0, round(now - run.latest))} s ago"
+    if run.exit is None:
+        return harmless(run.note)
+    counts = ", ".join(f"{number} {what}" for what, number in run.counts.items() if number and what != "sent")
+    sent = f"{counted(run.counts['sent'], 'customer')} sent" if run.counts.get("sent") else ""
+    return f"{'; '.join(filter(None, (counts, sent))) or 'nothing written'}, exit {run.exit}"
+
+
+def run_text(
+    run: Run,
+    operations: Sequence[Operation],
+    kinds: Mapping[str, Kind],
+    zone: ZoneInfo,
+    now: float,
+    *,
+    paint: Paint = PLAIN,
+) -> str:
+    """Return a run with every field that it wrote."""
+    blocks = [_head(run, zone, now), *(_operation(operation, kinds, paint) for operation in operations)]
+    return "\n\n".join(blocks)
+
+
+def _head(run: Run, zone: ZoneInfo, now: float) -> str:
+    start = run.start
+    at = datetime.fromtimestamp(run.began, zone).strftime("%Y-%m-%d %H:%M:%S")
+    lines = [
+        f"Run {run.number}: {start.command} on target {start.target}, account {', '.join(start.accounts)}",
+        f"  begun    {at} {zone.key}",
+        f"  by       {start.who} on {start.process.host}, reconciler {start.version}",
+        f"  commit   {start.commit}" if start.commit else "",
+        f"  CI run   {start.ci_run}" if start.ci_run else "",
+        f"  plan     {start.fingerprint}" if start.fingerprint else "",
+        f"  ended    {_end(run, now)}",
+    ]
+    return "\n".join(harmless(line) for line in lines if line)
+
+
+def _operation(operation: Operation, kinds: Mapping[str, Kind], paint: Paint) -> str:
+    intent, ending = operation.intent, operation.ending
+    id = ending.id if ending and ending.id is not None else intent.id
+    result = harmless(ending.result) if ending else "in doubt: the run died before it could be told"
+    reason = f"  {harmless(ending.reason)}" if ending and ending.reason else ""
+    what = f"{intent.action}{'' if id is None else f' id {id}'}"
+    symbol = getattr(paint, intent.action)(_SYMBOLS[intent.action])
+    title = f"{symbol} {paint.strong(harmless(intent.key))}  {what}: {result}{reason}"
+    kind = kinds.get(intent.key.partition(".")[0].partition(":")[0])
+    return "\n".join([title, *(_fields(operation, kind, paint) if kind else ())])
+
+
+def _fields(operation: Operation, kind: Kind, paint: Paint) -> Iterator[str]:
+    rows = list(fields_of(operation, kind))
+    width = max((len(row.field.path) for row in rows), default=0)
+    for row in rows:
+        symbol, style, text = _look(row, operation.intent.action, paint)
+        yield f"    {style(f'{symbol} {row.field.path:<{width}}  {text}')}"
+
+
+def _look(row: WrittenField, action: str, paint: Paint) -> tuple[str, Style, str]:
+    """Return how a field that was written looks: its symbol, its colour, and what became of it."""
+    before, now = shown_field(row.field, row.before), shown_field(row.field, row.now)
+    if action == "delete":
+        return "-", paint.delete, before
+    if row.left_out and action == "update":
+        return "↺", paint.reset, f"{before} → {now}"
+    return ("+", paint.create, now) if row.before is None else ("~", paint.update, f"{before} → {now}")
+
+
+def history_document(runs: Sequence[Run]) -> Document:
+    """Return runs as a document, newest first."""
+    return {"format_version": FORMAT_VERSION, "runs": [_run(run) for run in runs]}
+
+
+def run_document(run: Run, operations: Sequence[Operation], kinds: Mapping[str, Kind]) -> Document:
+    """Return a run with everything that it wrote, as a document."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "run": _run(run),
+        "operations": [_written(operation, kinds) for operation in operations],
+    }
+
+
+def _run(run: Run) -> Document:
+    start = run.start
+    return {
+        "id": run.number,
+        "command": start.command,
+        "target": start.target,
+        "accounts": list(start.accounts),
+        "who": start.who,
+        "host": start.process.host,
+        "version": start.version,
+        "commit": start.commit or None,
+        "ci_run": start.ci_run or None,
+        "fingerprint": start.fingerprint or None,
+        "began": _iso(run.began),
+        "ended": None if run.ended is None else _iso(run.ended),
+        "exit_code": run.exit,
+        "counts": dict(run.counts),
+        "note": run.note,
+    }
+
+
+def _written(operation: Operation, kinds: Mapping[str, Kind]) -> Document:
+    intent, ending = operation.intent, operation.ending
+    kind = kinds.get(intent.key.partition(".")[0].partition(":")[0])
+    return {
+        "key": intent.key,
+        "account": intent.account,
+        "action": intent.action,
+        "id": ending.id if ending and ending.id is not None else intent.id,
+        "at": _iso(operation.at),
+        "digest": intent.digest,
+        "result": ending.result.replace(" ", "_") if ending else "in_doubt",
+        "reason": ending.reason if ending else "the run died before it could be told",
+        "fields": [_field(row) for row in fields_of(operation, kind)] if kind else [],
+        "body_before": intent.before,
+        "body_sent": intent.body,
+        "body_after": ending.after if ending else None,
+    }
+
+
+def _field(row: WrittenField) -> Document:
+    return {
+        "path": row.field.path,
+        "before": written(row.field, row.before),
+        "after": written(row.field, row.now),
+        "left_out": row.left_out,
+    }
+
+
+def _iso(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,132 @@
+"""A run holds its accounts: another one waits, is refused, or takes over what is provably dead."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reconciler.commands.apply import apply
+from reconciler.commands.plan import plan
+from reconciler.commands.runs import NO_WAIT, Lock
+from reconciler.engine.planning import Consent
+from reconciler.errors import Exit, Held, Refused, UsageError
+from reconciler.journal.holding import this_process
+from reconciler.journal.opening import Journal
+from reconciler.journal.runs import Process, RunStart
+from reconciler.journal.sqlite import open_file
+from tests.clock import FakeClock
+from tests.commands.world import EVERYTHING, Screen, World
+
+RESETS = Consent(resets=None)
+ELSEWHERE = Process("another machine", "build-3", 7, "1")
+ACCOUNT = "sandbox:sandbox"
+
+
+def path_of(world: World) -> Path:
+    return world.folder / ".reconciler" / "journal.db"
+
+
+@contextmanager
+def at_work(world: World, process: Process = ELSEWHERE, account: str = ACCOUNT) -> Iterator[Journal]:
+    """Let another run hold the account."""
+    with open_file(path_of(world), world.clock) as journal:
+        journal.begin_run(RunStart("apply", "sandbox", (account,), "ann", process, "1.0"))
+        yield journal
+
+
+def applied(world: World, lock: Lock = NO_WAIT, screen: Screen | None = None) -> Exit:
+    screen = screen or Screen()
+    return apply(EVERYTHING, RESETS, screen.console(world.clock), world.outside, yes=True, lock=lock)
+
+
+def test_while_another_run_is_at_work_nothing_is_written_and_it_is_named(world: World) -> None:
+    with at_work(world), pytest.raises(Held, match=r"run 1 \(apply on sandbox\) of ann is at work.*build-3"):
+        applied(world)
+    assert not world.writes
+
+
+def test_refused_by_the_lock_is_exit_3(world: World) -> None:
+    with at_work(world), pytest.raises(Held) as held:
+        applied(world)
+    assert held.value.exit is Exit.REFUSED
+
+
+def test_a_run_waits_as_long_as_it_may_and_says_so(world: World) -> None:
+    screen = Screen()
+    before = world.clock.now()
+    with at_work(world), pytest.raises(Held):
+        applied(world, Lock(timeout=60), screen)
+    assert 60 <= world.clock.now() - before < 90
+    assert screen.err.count("Waiting:") == 1
+
+
+def test_a_run_goes_on_when_the_other_one_has_ended(world: World) -> None:
+    with at_work(world) as journal:
+        world.clock = EndsARun(world.clock.now(), journal)
+        assert applied(world, Lock(timeout=60)) is Exit.DONE
+    assert len(world.writes) == 1
+
+
+class EndsARun(FakeClock):
+    """A clock in which the other run ends while somebody sleeps."""
+
+    def __init__(self, now: float, journal: Journal) -> None:
+        super().__init__(now)
+        self._journal = journal
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds)
+        self._journal.end_run(1, 0, {})
+
+
+def test_another_account_is_no_hindrance(world: World) -> None:
+    with at_work(world, account="api.example#1"):
+        assert applied(world) is Exit.DONE
+
+
+def test_planning_needs_no_lock(world: World) -> None:
+    with at_work(world):
+        exit = plan(EVERYTHING, RESETS, Screen().console(world.clock), world.outside)
+    assert exit is Exit.DONE
+
+
+def test_a_run_whose_process_is_gone_is_ended_by_the_next_one(world: World) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    with at_work(world, replace(this_process(), pid=gone.pid)) as journal:
+        assert applied(world) is Exit.DONE
+        dead = journal.run(1)
+    assert dead
+    assert dead.note.startswith("found dead")
+
+
+def test_a_person_can_take_over_and_that_is_written_down(world: World) -> None:
+    with at_work(world) as journal:
+        assert applied(world, Lock(take_over=1)) is Exit.DONE
+        ended = journal.run(1)
+    assert ended
+    assert ended.note == "ended by a person: --take-over"
+
+
+def test_taking_over_a_run_that_is_not_there_is_said(world: World) -> None:
+    with at_work(world), pytest.raises(UsageError, match="knows no run 9"):
+        applied(world, Lock(take_over=9))
+
+
+def test_without_a_readable_journal_a_plan_says_so_and_an_apply_refuses_at_once(
+    world: World,
+) -> None:
+    path_of(world).parent.mkdir()
+    path_of(world).write_bytes(b"SQLite format 3\0" + b"x" * 5000)
+    screen = Screen()
+    assert plan(EVERYTHING, RESETS, screen.console(world.clock), world.outside) is Exit.DONE
+    assert "This plan is made without the journal, and apply would refuse." in screen.err
+    with pytest.raises((Refused, UsageError)):
+        applied(world)
+    assert not world.writes
