@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine
 
 from reconciler.clock import Clock
 from reconciler.journal import postgresql, sqlite
-from reconciler.journal.blank import BlankJournal
+from reconciler.journal.blank import BlankRecords
 from reconciler.journal.git import open_branch, read_branch
 from reconciler.journal.migrations import STEPS, Step
 from reconciler.journal.opening import Journal, Past, open_journal, read_journal
@@ -35,7 +35,7 @@ def read_at(address: str, clock: Clock | None = None) -> Past:
     """Open the journal at an address to read it, in the same way."""
     if address.startswith(GIT):
         folder, name = branch_of(address)
-        return read_branch(folder, name, clock or FakeClock(), freshness=0) or BlankJournal()
+        return read_branch(folder, name, clock or FakeClock(), freshness=0) or BlankRecords()
     return read_journal(address, NO_FOLDER, clock or FakeClock())
 
 
