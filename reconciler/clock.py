@@ -6,6 +6,10 @@ import time
 from typing import Protocol
 
 
+class SleepCut(Exception):
+    """The run is to end: a sleep is over before its time, or is not begun."""
+
+
 class Clock(Protocol):
     """What a stage may know of time."""
 
@@ -16,7 +20,7 @@ class Clock(Protocol):
         """Return seconds that never run backwards; only differences mean something."""
 
     def sleep(self, seconds: float) -> None:
-        """Return after `seconds`."""
+        """Return after `seconds`. Raises `SleepCut` where the run is to end before that."""
 
 
 class SystemClock:

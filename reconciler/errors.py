@@ -12,6 +12,7 @@ ReconcilerError                    1  anything that is expected to go wrong
     ├── Declined                   1  the API understood and said no (`Succeeded: false`, other 4xx)
     ├── Unreachable                7  it could not be asked: no connection, or 5xx on a read to the end
     │   └── AllowanceUsedUp        7  429, and waiting for the allowance would take too long
+    ├── Abandoned                  1  an interrupt ended a wait before the request left, or left again
     ├── BadAnswer                  1  it answered a read with something that is not the API's form
     └── NoAnswer                   6  a write left, and nothing says whether it was carried out
 """
@@ -114,6 +115,10 @@ class Unreachable(ApiError):
 
 class AllowanceUsedUp(Unreachable):
     """429, and waiting for the account's allowance would take longer than a run may wait."""
+
+
+class Abandoned(ApiError):
+    """An interrupt ended the wait before a request left, or left again. Nothing of it was carried out."""
 
 
 class BadAnswer(ApiError):

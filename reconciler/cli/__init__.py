@@ -18,6 +18,7 @@ from reconciler.cli.defaults import defaults
 from reconciler.cli.history import history, restore
 from reconciler.cli.options import EPILOG
 from reconciler.cli.sandbox import sandbox
+from reconciler.cli.schema import schema
 from reconciler.cli.seeds import seeds
 from reconciler.cli.verbs import apply, plan, show, validate
 from reconciler.errors import Exit
@@ -79,5 +80,5 @@ def cli() -> None:
     """Config-as-code for survey operations: declare import configurations in YAML, plan, apply."""
 
 
-for _command in (validate, plan, apply, show, seeds, history, restore, defaults, sandbox):
+for _command in (validate, plan, apply, show, seeds, history, restore, defaults, schema, sandbox):
     cli.add_command(_command)

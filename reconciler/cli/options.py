@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,6 +21,7 @@ EPILOG = """\b
 Exit codes: 0 done or nothing to do, 1 error, 2 changes are pending (--detailed-exitcode),
 3 refused by a safety rule, 4 partly applied, 5 stale, 6 in doubt, 7 API unavailable."""
 
+_FINGERPRINT = re.compile("[0-9a-f]{64}")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -81,6 +83,23 @@ consent_options = _all_of(
     click.option("--prune", is_flag=True, help="Delete what is live and declared nowhere, within limits."),
 )
 
+# `history --since` takes a time, so the variable of this one is not called after the flag alone.
+since_option = click.option(
+    "--since",
+    metavar="REF",
+    envvar="RECONCILER_SINCE_REF",
+    show_envvar=True,
+    help="Tell apart what the files since a commit cause.",
+)
+
+# It stands for a person's answer, so it has no variable either.
+reviewed_option = click.option(
+    "--reviewed",
+    multiple=True,
+    metavar="FINGERPRINTS",
+    help="Carry out only these: of whole plans, changes or seeds; repeatable, or with commas.",
+)
+
 lock_options = _all_of(
     option(
         "--lock-timeout",
@@ -104,6 +123,19 @@ def seconds(text: str, hint: str) -> float:
     if not text[:-1].isdecimal() or text[-1:] not in _SECONDS:
         raise click.BadParameter(f"{text} is no duration like 30s, 5m, 1h or 30d", param_hint=hint)
     return float(text[:-1]) * _SECONDS[text[-1]]
+
+
+def fingerprints(texts: tuple[str, ...]) -> frozenset[str]:
+    """Return the fingerprints that `--reviewed` names, each in full."""
+    named = [one.strip().lower() for text in texts for one in text.split(",") if one.strip()]
+    for one in named:
+        if not _FINGERPRINT.fullmatch(one):
+            raise click.BadParameter(
+                f"{one} is no fingerprint of 64 digits and letters a to f", param_hint="--reviewed"
+            )
+    if texts and not named:
+        raise click.BadParameter("it names nothing", param_hint="--reviewed")
+    return frozenset(named)
 
 
 def selection_of(options: dict[str, Any]) -> Selection:

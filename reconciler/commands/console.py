@@ -14,6 +14,11 @@ PROGRESS_AFTER = 1.0
 """Seconds for which work goes on in silence."""
 
 
+def json_text(document: object) -> str:
+    """Return a document as it is printed, and written to files."""
+    return json.dumps(document, ensure_ascii=False, indent=2)
+
+
 @dataclass
 class Console:
     """The two streams of a command and how much it says on them."""
@@ -34,7 +39,7 @@ class Console:
 
     def result(self, text: str, document: object) -> None:
         """Print the result of the command: the text, or the document where JSON was asked for."""
-        print(json.dumps(document, ensure_ascii=False, indent=2) if self.as_json else text, file=self.stdout)
+        print(json_text(document) if self.as_json else text, file=self.stdout)
 
     def interim(self, text: str) -> None:
         """Print a part of the result that comes before its end; JSON has one document, at the end."""

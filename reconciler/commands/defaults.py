@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 
 from reconciler.commands.account import check_account
-from reconciler.commands.apply import writing
+from reconciler.commands.carrying import writing
 from reconciler.commands.console import Console
 from reconciler.commands.interrupts import deferred_interrupts
 from reconciler.commands.memory import remembered

@@ -1,27 +1,102 @@
-"""Ctrl-C and SIGTERM while something is under way: it comes to its end, and nothing further is begun."""
+"""Ctrl-C and SIGTERM: waits are over, what is under way comes to its end, and nothing further is begun."""
 
 from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+from reconciler.clock import Clock, SleepCut
+from reconciler.commands.outside import Outside
+
+NOTICED_WITHIN = 0.5
+"""Seconds after which a sleeping thread has noticed an interrupt."""
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_Handler: TypeAlias = Callable[[int, Any], object]
+
+
+class CuttableClock:
+    """A clock whose sleeps, in whatever thread, end soon after `cut`, and for good."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._is_cut = False
+
+    def now(self) -> float:
+        """Return the wall time, in seconds since 1970 UTC."""
+        return self._clock.now()
+
+    def monotonic(self) -> float:
+        """Return seconds that never run backwards."""
+        return self._clock.monotonic()
+
+    def cut(self) -> None:
+        """End every sleep, those to come too."""
+        self._is_cut = True
+
+    def sleep(self, seconds: float) -> None:
+        """Return after `seconds`; raise `SleepCut` where the clock is cut before that."""
+        while seconds > 0:
+            if self._is_cut:
+                raise SleepCut
+            self._clock.sleep(min(seconds, NOTICED_WITHIN))
+            seconds -= NOTICED_WITHIN
+
+
+@contextmanager
+def interruptible(outside: Outside) -> Iterator[Outside]:
+    """Yield the world with a clock that an interrupt cuts before it breaks into the block.
+
+    So threads that wait for an account's allowance hold nobody up who waits for them.
+    """
+    clock = CuttableClock(outside.clock)
+
+    def strike(*_: object) -> None:
+        clock.cut()
+        raise KeyboardInterrupt
+
+    with _handled(lambda _before: strike):
+        yield replace(outside, clock=clock)
 
 
 @contextmanager
 def deferred_interrupts(on_interrupt: Callable[[], None]) -> Iterator[None]:
     """Call `on_interrupt` for every interrupt while the block runs, instead of breaking into it.
 
-    Signals reach the main thread only; in any other one nothing is deferred.
+    Whatever else an interrupt does outside of the block still happens, and after `on_interrupt`.
+    """
+
+    def handler(before: Any) -> _Handler:
+        def defer(number: int, frame: Any) -> None:
+            on_interrupt()
+            if callable(before):
+                with suppress(KeyboardInterrupt):
+                    before(number, frame)
+
+        return defer
+
+    with _handled(handler):
+        yield
+
+
+@contextmanager
+def _handled(handler: Callable[[Any], _Handler]) -> Iterator[None]:
+    """Let the handlers that `handler` makes of those before take the signals while the block runs.
+
+    Signals reach the main thread only; in any other one nothing changes.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, lambda *_: on_interrupt()) for number in _SIGNALS}
+    before: Mapping[signal.Signals, Any] = {number: signal.getsignal(number) for number in _SIGNALS}
+    for number, former in before.items():
+        signal.signal(number, handler(former))
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, former in before.items():
+            signal.signal(number, former)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
-from reconciler.commands.console import Console
+from reconciler.commands.console import Console, json_text
 from reconciler.commands.memory import remembered
 from reconciler.commands.outside import Outside
-from reconciler.commands.planning import plan_target
+from reconciler.commands.planning import read_target
 from reconciler.commands.requests import RequestCount
 from reconciler.commands.session import Selection, open_session
+from reconciler.commands.since import files_since
 from reconciler.commands.tenant import plan_seeds
+from reconciler.config.wording import visible
 from reconciler.engine.plan import Plan
 from reconciler.engine.planning import Consent
 from reconciler.errors import Exit
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.standing import State
+from reconciler.planfile.writing import check_place, write_plan
 from reconciler.render.json import plan_document
 from reconciler.render.text import plan_text, problems_text
 
@@ -27,19 +31,31 @@ def plan(
     outside: Outside,
     *,
     detailed_exitcode: bool = False,
+    out: Path | None = None,
+    since: str | None = None,
 ) -> Exit:
-    """Print the plan of one target and return what it means."""
+    """Print the plan of one target and return what it means.
+
+    `out` is a file that the plan is written to as well, `since` a commit by which it is split.
+    """
+    file = outside.folder / out if out else None
+    if file:
+        check_place(file)
     requests = RequestCount()
     with open_session(selection, outside, requests) as session:
         if session.workspace.warnings:
             console.say(problems_text(session.workspace.warnings))
+        past = files_since(since, session) if since is not None else None
         with remembered(session, console) as memory:
-            made = plan_target(session, memory, consent, console)
-            seeds = plan_seeds(session, memory, console, requests)
-        console.result(
-            plan_text(made, seeds, paint=console.paint, verbose=console.verbose),
-            plan_document(made, seeds, session.workspace.warnings),
-        )
+            live = read_target(session, memory, consent, console)
+            made, seeds = live.plan(consent), plan_seeds(session, memory, console)
+            before = past.against(live, selection, consent) if past else None
+        document = plan_document(made, seeds, session.workspace.warnings, before)
+        if file:
+            write_plan(file, json_text(document))
+            console.say(f"Written to {visible(str(out))}, fingerprint {document['fingerprint']}.")
+        text = plan_text(made, seeds, before, paint=console.paint, verbose=console.verbose)
+        console.result(text, document)
     if console.verbose:
         console.say(requests.text)
     return plan_exit(made, seeds, detailed=detailed_exitcode)
@@ -60,4 +76,4 @@ def seeds_exits(plan: SeedsPlan) -> Iterator[Exit]:
         if seed.count(State.IN_DOUBT):
             yield Exit.IN_DOUBT
         if seed.blocks and seed.due:
-            yield Exit.REFUSED
+            yield seed.blocked_exit

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from reconciler.commands.console import Console
 from reconciler.commands.memory import Memory
@@ -13,41 +14,74 @@ from reconciler.engine.classify import Account
 from reconciler.engine.declared import Declared
 from reconciler.engine.defaults import learned, stated
 from reconciler.engine.inventory import Inventory, Listing, take_inventory
+from reconciler.engine.kind import Json
 from reconciler.engine.limits import SHARE_COUNTS_FROM, Share
 from reconciler.engine.plan import Plan, Scope
 from reconciler.engine.planning import Consent, make_plan
-from reconciler.engine.resolve import resolve
+from reconciler.engine.remembering import Remembering
+from reconciler.engine.resolve import Resolved, resolve
+from reconciler.engine.review import Review
 from reconciler.errors import Refused, UsageError
 
 
+@dataclass(frozen=True)
+class LiveState:
+    """A target as it was read, from which plans are made: of the files as they are, or as they were."""
+
+    scope: Scope
+    account: Account
+    declared: tuple[Resolved, ...]
+    inventory: Inventory
+    listing: Listing
+    reader: Remembering
+    memory: Memory
+
+    def plan(self, consent: Consent, review: Review | None = None) -> Plan:
+        """Return the plan of what is declared; asks nothing."""
+        return make_plan(self.scope, self.account, self.declared, self.inventory, consent, review)
+
+    def plan_of(self, declared: Sequence[Declared], defaults: Mapping[str, Json], consent: Consent) -> Plan:
+        """Return what other files would do to the same live state, under the same guardrails.
+
+        Asks only for what they name and nobody has asked for. Errors: `ApiError`.
+        """
+        resolved = resolve(declared, self.reader)
+        visible = [r.declared for r in resolved if not r.declared.hidden]
+        inventory = take_inventory(self.reader, self.account.kind, visible, listing=self.listing)
+        account = replace(self.account, defaults={**learned(self.memory.learned), **stated(defaults)})
+        return make_plan(self.scope, account, resolved, inventory, consent)
+
+
 def plan_target(session: Session, memory: Memory, consent: Consent, console: Console) -> Plan:
-    """Read what is live and return the plan. Writes nothing.
+    """Read what is live and return the plan. Writes nothing. Errors as in `read_target`."""
+    return read_target(session, memory, consent, console).plan(consent)
+
+
+def read_target(session: Session, memory: Memory, consent: Consent, console: Console) -> LiveState:
+    """Read what is live, as far as the plan of the files needs it. Writes nothing.
 
     Errors: `ApiError`; `Refused` and `UsageError` for a prune that would delete what it cannot judge.
     """
     _check_prune(session, consent)
-    return plan_declared(session, session.declared, memory, consent, _listing(session, consent), console)
+    return read_live(session, session.declared, memory, _listing(session, consent), console)
 
 
-def plan_declared(
-    session: Session,
-    declared: Sequence[Declared],
-    memory: Memory,
-    consent: Consent,
-    listing: Listing,
-    console: Console,
-) -> Plan:
-    """Read what is live and return the plan for these resources. Writes nothing. Errors: `ApiError`."""
-    resolved = resolve(declared, session.client)
+def read_live(
+    session: Session, declared: Sequence[Declared], memory: Memory, listing: Listing, console: Console
+) -> LiveState:
+    """Read what is live, as far as a plan for these resources needs it, and no more. Errors: `ApiError`."""
+    reader = Remembering(session.client)
+    resolved = resolve(declared, reader)
     inventory = take_inventory(
-        session.client,
+        reader,
         session.kind,
         [r.declared for r in resolved if not r.declared.hidden],
         listing=listing,
         each=Pool(session.checkmarket.parallelism, console),
     )
     scope = Scope(session.target.name, session.account, session.target.guardrails.limits)
-    return make_plan(scope, account_of(session, memory, inventory), resolved, inventory, consent)
+    account = account_of(session, memory, inventory)
+    return LiveState(scope, account, resolved, inventory, listing, reader, memory)
 
 
 def account_of(session: Session, memory: Memory, inventory: Inventory) -> Account:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from reconciler.commands.apply import carry_out, confirm, exit_of
+from reconciler.commands.apply import confirm
+from reconciler.commands.carrying import carried_out
 from reconciler.commands.console import Console
 from reconciler.commands.history import the_run
 from reconciler.commands.memory import Memory, remembered
 from reconciler.commands.outside import Outside
-from reconciler.commands.planning import plan_declared
+from reconciler.commands.planning import read_live
 from reconciler.commands.requests import RequestCount
+from reconciler.commands.reviewing import Agreed
 from reconciler.commands.runs import NO_WAIT, Lock, Purpose
 from reconciler.commands.session import Selection, Session, check_target_is_named, open_session
 from reconciler.engine.inventory import Listing
@@ -46,12 +48,12 @@ def restore(
         console.show_before_asking("\n\n".join([*notes, text]))
         if not yes:
             confirm(made, SeedsPlan(), console)
-        purpose = Purpose(f"restore {number}", made.fingerprint, tuple(c.digest for c in made.changes))
-        report, seeds, sent = carry_out(session, purpose, made, SeedsPlan(), lock, console, requests)
-        exit = exit_of(report, seeds, sent)
-        document = {**report_document(report, seeds, sent, exit), "restored_run": number, "remarks": notes}
-        console.result(report_text(report, sent, paint=console.paint), document)
-    return exit
+        agreed = Agreed(Purpose.of(f"restore {number}", made.digests), made, SeedsPlan())
+        with carried_out(session, agreed, lock, console) as done:
+            document = report_document(done.report, done.seeds, done.sent, done.exit)
+            document |= {"restored_run": number, "remarks": notes}
+            console.result(report_text(done.report, done.sent, paint=console.paint), document)
+    return done.exit
 
 
 def _plan_back(number: int, session: Session, memory: Memory, console: Console) -> tuple[Plan, list[str]]:
@@ -61,7 +63,7 @@ def _plan_back(number: int, session: Session, memory: Memory, console: Console) 
     operations = [o for o in memory.past.operations(number) if o.intent.account == session.account]
     _check(run, operations, session)
     declared = way_back(session.kind, f"run {number}", map(_overwritten, operations))
-    made = plan_declared(session, declared, memory, Consent(), Listing.DECLARED, console)
+    made = read_live(session, declared, memory, Listing.DECLARED, console).plan(Consent())
     return replace(made, unmanaged=()), list(_notes(run, operations, memory.past, session))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -17,7 +17,7 @@ from reconciler.commands.tenant import tenant_account
 from reconciler.config.settings import needs_credentials
 from reconciler.engine.kind import Body, Json
 from reconciler.engine.outcome import Outcome
-from reconciler.engine.plan import Change
+from reconciler.engine.plan import Change, fingerprint_of
 from reconciler.errors import Exit, Held, ReconcilerError, UsageError
 from reconciler.journal.holding import this_process
 from reconciler.journal.opening import Journal
@@ -47,6 +47,11 @@ class Purpose:
     command: str
     fingerprint: str = ""
     digests: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, command: str, digests: Collection[str]) -> Purpose:
+        """Return the purpose of carrying out a plan with these digests, of changes and seeds."""
+        return cls(command, fingerprint_of(digests), tuple(digests))
 
 
 @dataclass

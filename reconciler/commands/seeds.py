@@ -6,8 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from threading import Event
 
+from reconciler.commands.account import check_account
 from reconciler.commands.console import Console
+from reconciler.commands.interrupts import deferred_interrupts
 from reconciler.commands.journal import open_past
 from reconciler.commands.outside import Outside
 from reconciler.commands.plan import seeds_exits
@@ -25,6 +28,7 @@ from reconciler.expoints.status import SeedStatus, statuses_of
 from reconciler.journal.ledger import Standing
 from reconciler.render.json import FORMAT_VERSION
 from reconciler.render.seeds import (
+    MAIL_IS_SENT,
     preview_text,
     seeds_documents,
     seeds_text,
@@ -52,7 +56,7 @@ def _opened(selection: Selection, console: Console, outside: Outside) -> Iterato
     with open_session(selection, outside, requests) as session:
         if not session.seeds:
             raise UsageError(f"no seed is declared on target {session.target.name}")
-        with open_tenant(session, console, requests) as tenant:
+        with open_tenant(session, console) as tenant:
             yield _Open(session, tenant)
 
 
@@ -173,14 +177,17 @@ def seeds_send(
         write_down_settled(run.journal, planned)
         plan = _the_one(planned)
         due = [s for s in plan.customers if s.state in _sendable(again=again)]
-        console.show_before_asking(seeds_text(planned, paint=console.paint))
+        console.show_before_asking(f"{seeds_text(planned, paint=console.paint)}\n\n{MAIL_IS_SENT}")
         _check(plan, due)
         if not yes:
             _ask(len(due), plan, console)
-        sender = opened.tenant.sender(run.journal, planned, run.number)
-        end = send_some(sender, plan, [_repeating(standee) for standee in due])
-        run.exit, run.counts = end.exit, {"sent": end.sent}
-        console.result(sent_text([end], paint=console.paint), {"sent": sent_documents([end])})
+        check_account(opened.session)
+        stopped = Event()
+        sender = replace(opened.tenant.sender(run.journal, planned, run.number), is_stopped=stopped.is_set)
+        with deferred_interrupts(stopped.set):
+            end = send_some(sender, plan, [_repeating(standee) for standee in due])
+            run.exit, run.counts = end.exit, {"sent": end.sent}
+            console.result(sent_text([end], paint=console.paint), {"sent": sent_documents([end])})
     return end.exit
 
 

@@ -3,49 +3,70 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from reconciler.commands.console import Console
+from reconciler.commands.reviewing import Agreed
 from reconciler.commands.runs import OpenRun
-from reconciler.commands.session import OnRequest, Session
+from reconciler.commands.session import Session
 from reconciler.commands.tenant import Tenant, open_tenant
 from reconciler.errors import Exit, ReconcilerError
 from reconciler.expoints.planning import SeedsPlan
+from reconciler.expoints.review import reviewed_seeds
 from reconciler.expoints.sending import Sender, Sent, delivery_of
 from reconciler.expoints.standing import SeedPlan, Standee
 from reconciler.journal.ledger import Ledger, Standing
 
-Held = Callable[[SeedPlan], str]
-"""Why a seed has to wait, empty where it need not."""
+_ALL = "customer_seeds"
+
+
+@dataclass(frozen=True)
+class Stops:
+    """What keeps seeds from being sent, beside themselves."""
+
+    held: Callable[[SeedPlan], str]
+    """Why a seed has to wait, empty where it need not."""
+    is_stopped: Callable[[], bool]
+    """Whether nothing further is to be begun."""
 
 
 def send_seeds(
-    session: Session, run: OpenRun, console: Console, on_request: OnRequest, held: Held
-) -> tuple[SeedsPlan, list[Sent]]:
-    """Send every seed of the target that is due; return the plan by which it was done, and how each ended.
+    session: Session, run: OpenRun, agreed: Agreed, console: Console, stops: Stops
+) -> tuple[SeedsPlan, tuple[Sent, ...]]:
+    """Send every seed that is due and reviewed; return the plan by which it was done, and how each ended.
 
-    The plan is made anew now that the run holds the account, so that what another one did meanwhile counts.
+    The plan is made anew now that the run holds the account, so that what another one did meanwhile counts;
+    it is the one that was agreed on where that fails. Raises nothing that is expected to go wrong: changes
+    were carried out before, and what became of them is still to be told.
     """
-    with open_tenant(session, console, on_request) as tenant:
-        plan = tenant.plan(run.journal)
-        return plan, list(_ends(tenant, run, plan, held))
+    plan, ends = agreed.seeds, list[Sent]()
+    try:
+        with open_tenant(session, console) as tenant:
+            plan = tenant.plan(run.journal)
+            plan = reviewed_seeds(plan, agreed.review) if agreed.review else plan
+            for end in _ends(tenant, run, plan, stops):
+                ends.append(end)  # those before an error count
+    except ReconcilerError as error:
+        ends.append(Sent(_ALL, notes=(f"nothing further was sent: {error}",), exit=error.exit))
+    return plan, tuple(ends)
 
 
-def _ends(tenant: Tenant, run: OpenRun, plan: SeedsPlan, held: Held) -> Iterator[Sent]:
+def _ends(tenant: Tenant, run: OpenRun, plan: SeedsPlan, stops: Stops) -> Iterator[Sent]:
     ledger = run.journal
     write_down_settled(ledger, plan)
     if plan.trouble is not None:
         notes = (f"nothing was sent: {plan.trouble}",)
-        yield Sent("customer_seeds", notes=notes, exit=plan.trouble.exit)
-    sender = tenant.sender(ledger, plan, run.number)
+        yield Sent(_ALL, notes=notes, exit=plan.trouble.exit)
+    sender = replace(tenant.sender(ledger, plan, run.number), is_stopped=stops.is_stopped)
     reason = ""
     for seed in plan.seeds:
         _write_down_found(ledger, tenant.account, seed)
         if seed.to_send:
-            end = _end(sender, seed, reason or held(seed))
+            end = _end(sender, seed, reason or stops.held(seed))
             reason = reason or ("the tenant takes nothing further" if end.stops else "")
             yield end
         elif seed.blocks and seed.due:
-            yield Sent(seed.seed.key, notes=tuple(b.message for b in seed.blocks), exit=Exit.REFUSED)
+            yield Sent(seed.seed.key, notes=tuple(b.message for b in seed.blocks), exit=seed.blocked_exit)
 
 
 def write_down_settled(ledger: Ledger, plan: SeedsPlan) -> None:
@@ -63,8 +84,13 @@ def _write_down_found(ledger: Ledger, account: str, plan: SeedPlan) -> None:
 
 def _end(sender: Sender, plan: SeedPlan, reason: str) -> Sent:
     if reason:
-        return Sent(plan.seed.key, notes=(f"held: {reason}",), exit=Exit.ERROR)
+        return kept_waiting(plan, reason)
     return send_some(sender, plan, plan.to_send)
+
+
+def kept_waiting(plan: SeedPlan, reason: str) -> Sent:
+    """Return the end of a seed that has to wait."""
+    return Sent(plan.seed.key, notes=(f"held: {reason}",), exit=Exit.ERROR)
 
 
 def send_some(sender: Sender, plan: SeedPlan, standees: Sequence[Standee]) -> Sent:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 from reconciler.checkmarket.section import SECTION
+from reconciler.commands.interrupts import interruptible
 from reconciler.commands.outside import Outside
 from reconciler.config.discovery import find_workspace
 from reconciler.config.load import Workspace, load
@@ -33,6 +34,7 @@ SECTIONS = (SECTION,)
 SEED_SECTIONS = (SEEDS,)
 
 OnRequest: TypeAlias = "Callable[[Exchange], None]"
+Keyed = TypeVar("Keyed", Declared, Seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,8 @@ class Session:
     client: ImportConfigs
     checkmarket: CheckMarket
     outside: Outside
+    on_request: OnRequest
+    """What is told of every request of the command."""
 
     @property
     def is_partial(self) -> bool:
@@ -90,7 +94,10 @@ def open_workspace(selection: Selection, outside: Outside) -> Workspace[Seed]:
 def open_session(
     selection: Selection, outside: Outside, on_request: OnRequest = lambda _: None
 ) -> Iterator[Session]:
-    """Open the selected target of the selected workspace; its connections close with the block."""
+    """Open the selected target of the selected workspace; its connections close with the block.
+
+    An interrupt ends every wait in it, in whatever thread.
+    """
     workspace = open_workspace(selection, outside)
     target = chosen_target(workspace, selection.target)
     declared, seeds = selected(workspace, target, selection)
@@ -98,8 +105,13 @@ def open_session(
     if settings is None:
         raise UsageError(f"target {target.name} has no checkmarket: section; add one to reconciler.yaml")
     kind = replace(SECTION.kind, server_members=SECTION.kind.server_members | settings.never_sent)
-    with _client(workspace, target, settings, outside, on_request) as (client, account):
-        yield Session(workspace, target, kind, account, declared, seeds, client, settings, outside)
+    with (
+        interruptible(outside) as outside,
+        _client(workspace, target, settings, outside, on_request) as (client, account),
+    ):
+        yield Session(
+            workspace, target, kind, account, declared, seeds, client, settings, outside, on_request
+        )
 
 
 def check_target_is_named(selection: Selection, outside: Outside) -> None:
@@ -133,8 +145,12 @@ def selected(
     for glob in (*selection.only, *selection.exclude):
         if not any(_matches(key, glob) for key in keys):
             raise UsageError(f"nothing declared on target {target.name} is called {glob}")
-    chosen = {key for key in keys if _is_chosen(key, selection)}
-    return tuple(d for d in declared if d.key in chosen), tuple(s for s in seeds if s.key in chosen)
+    return chosen_keys(declared, selection), chosen_keys(seeds, selection)
+
+
+def chosen_keys(declared: Sequence[Keyed], selection: Selection) -> tuple[Keyed, ...]:
+    """Return what `only` names and `exclude` does not, of resources or of seeds."""
+    return tuple(one for one in declared if _is_chosen(one.key, selection))
 
 
 def _is_chosen(key: str, selection: Selection) -> bool:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from reconciler.commands.console import Console
 from reconciler.commands.memory import Memory
 from reconciler.commands.pool import Pool
-from reconciler.commands.session import OnRequest, Session, observed, sandbox_transport
+from reconciler.commands.session import Session, observed, sandbox_transport
 from reconciler.config.settings import SANDBOX, Expoints
 from reconciler.config.settings import needs_credentials as is_real
 from reconciler.engine.inventory import Each
@@ -52,7 +52,11 @@ class Tenant:
             {new: old for old, new in self.session.workspace.moved.items()},
         )
         plan = planner.plan(self.session.seeds)
-        return replace(plan, seeds=tuple(self._with_times(seed) for seed in plan.seeds))
+        seeds = tuple(self._with_times(self._with_digest(seed)) for seed in plan.seeds)
+        return replace(plan, seeds=seeds, account=self.account)
+
+    def _with_digest(self, plan: SeedPlan) -> SeedPlan:
+        return replace(plan, digest=plan.seed.digest_on(self.session.target.name, self.account))
 
     def _with_times(self, plan: SeedPlan) -> SeedPlan:
         """Return the plan of a seed that is to be sent with what its dates and times mean now."""
@@ -99,7 +103,7 @@ def expoints_of(session: Session) -> Expoints:
 
 
 @contextmanager
-def open_tenant(session: Session, console: Console, on_request: OnRequest) -> Iterator[Tenant]:
+def open_tenant(session: Session, console: Console) -> Iterator[Tenant]:
     """Open the tenant of an open target; its connections close with the block."""
     settings, outside = expoints_of(session), session.outside
     in_process = settings.url == SANDBOX
@@ -111,7 +115,7 @@ def open_tenant(session: Session, console: Console, on_request: OnRequest) -> It
         clock=outside.clock,
         transport=sandbox_transport(session.workspace, session.target, outside) if in_process else None,
         trusted_hosts=outside.environ.get("RECONCILER_TRUSTED_HOSTS", ""),
-        on_request=observed(outside, on_request),
+        on_request=observed(outside, session.on_request),
         before_request=lambda: outside.crash.before("request"),
     ) as client:
         (account,) = tenant_account(session)
@@ -126,6 +130,11 @@ def tenant_account(session: Session) -> tuple[str, ...]:
     return (f"sandbox:{session.target.name}" if settings.url == SANDBOX else urlsplit(settings.url).netloc,)
 
 
+def digests_of(seeds: Sequence[Seed], session: Session) -> list[str]:
+    """Return what binds reviews to these seeds on the open target; asks nothing. None without a tenant."""
+    return [seed.digest_on(session.target.name, name) for name in tenant_account(session) for seed in seeds]
+
+
 def _login(settings: Expoints, session: Session) -> Secret | ClientLogin:
     environ = session.outside.environ
     if settings.oauth is not None:
@@ -138,11 +147,11 @@ def _login(settings: Expoints, session: Session) -> Secret | ClientLogin:
     return Secret(settings.token.read(environ) if settings.token else "sandbox")
 
 
-def plan_seeds(session: Session, memory: Memory, console: Console, on_request: OnRequest) -> SeedsPlan:
+def plan_seeds(session: Session, memory: Memory, console: Console) -> SeedsPlan:
     """Plan the selected seeds of a target without writing anything; an empty plan if there are none."""
     if not session.seeds:
         return SeedsPlan()
     if memory.trouble is not None:
         return SeedsPlan(trouble=memory.trouble)
-    with open_tenant(session, console, on_request) as tenant:
+    with open_tenant(session, console) as tenant:
         return tenant.plan(memory.past)

@@ -74,6 +74,8 @@ class Draft(Generic[Fields, Row]):
     """The full keys under `after`."""
     customers: tuple[Customer[Row], ...]
     """Those of the seed itself, then those of its file."""
+    table: str = ""
+    """A fingerprint of the bytes of that file, empty where there is none."""
 
     def place_of(self, path: str) -> Place:
         """Return where a finding belongs; `customers.3.email` counts the `customers` from 0."""

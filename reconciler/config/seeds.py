@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from reconciler.config.contents import Contents
 from reconciler.config.customers import ON_THE_SEED, CustomerReader, Level, folded
 from reconciler.config.drafts import Draft, Fields, Layers, Row, S, SeedSection, Surroundings
+from reconciler.config.files import Unfit
 from reconciler.config.homes import Home, Targets, homes
 from reconciler.config.nodes import Written
 from reconciler.config.report import Report
@@ -175,7 +177,16 @@ class SeedReader(Generic[S, Fields, Row]):
             written=written,
             after=tuple(self._after(written, sown.key, target, resources)),
             customers=self._customers.read(written, sown.key),
+            table=self._table(written),
         )
+
+    def _table(self, written: Layers) -> str:
+        path = written.at("customers_from").value
+        try:
+            content = self.surroundings.files.content(path) if isinstance(path, str) else b""
+        except Unfit:
+            content = b""  # which is reported where its customers are read
+        return hashlib.sha256(content).hexdigest() if content else ""
 
     def _after(
         self, written: Layers, key: str, target: str, resources: Mapping[str, Collection[str]]

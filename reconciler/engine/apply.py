@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from reconciler.clock import Clock
+from reconciler.clock import Clock, SleepCut
 from reconciler.engine.body import Normal, unknown_members, unknown_row_members, value_at
 from reconciler.engine.classify import Account, FieldClass, FieldView, classify, desired
 from reconciler.engine.conclude import Attempt, conclude, reads_as_before, unread
@@ -21,13 +22,14 @@ from reconciler.engine.outcome import Outcome, Report, Result
 from reconciler.engine.plan import Action, Blocked, Change, Plan
 from reconciler.engine.ports import Writer
 from reconciler.errors import (
+    Abandoned,
     AllowanceUsedUp,
     ApiError,
     Declined,
     Exit,
     Forbidden,
     NoAnswer,
-    Refused,
+    ReconcilerError,
     Unauthorised,
 )
 
@@ -79,8 +81,9 @@ def apply(plan: Plan, run: Run, *, each: Each = one_by_one) -> Report:
 
 def _skipped(blocked: Blocked) -> Outcome:
     action = blocked.change.action if blocked.change else None
-    reason = "blocked: " + "; ".join(block.message for block in blocked.blocks)
-    return Outcome(blocked.key, action, Result.SKIPPED, reason, exit=Exit.REFUSED)
+    why = "unreviewed" if blocked.is_unreviewed else "blocked"
+    reason = f"{why}: " + "; ".join(block.message for block in blocked.blocks)
+    return Outcome(blocked.key, action, Result.SKIPPED, reason, exit=blocked.exit)
 
 
 @dataclass
@@ -114,7 +117,7 @@ class Run:
     def carry_out(self, change: Change) -> Outcome | Attempt:
         """Carry out one change; an `Attempt` is a write that a read could neither prove nor disprove yet."""
         if self._stopped:
-            return replace(self._stopped, key=change.key, action=change.action, id=change.id)
+            return self._not_begun(change, self._stopped)
         end = self._guarded(change)
         return self._written_down(end) if isinstance(end, Outcome) else end
 
@@ -122,10 +125,14 @@ class Run:
         """Write an outcome down and return it; a journal that fails changes nothing of how it ended."""
         try:
             self.journal.outcome(outcome)
-        except Refused as error:
-            self.stop(f"not begun: {error}", Exit.REFUSED)
+        except ReconcilerError as error:
+            self.stop(f"not begun: {error}", error.exit)
             return replace(outcome, warnings=(*outcome.warnings, f"not written down: {error}"))
         return outcome
+
+    @staticmethod
+    def _not_begun(change: Change, stopped: Outcome) -> Outcome:
+        return replace(stopped, key=change.key, action=change.action, id=change.id)
 
     def settle(self, attempts: Sequence[Attempt], each: Each = one_by_one) -> Sequence[Outcome]:
         """Look at every open attempt again until it can be said how it ended, or patience ends."""
@@ -140,10 +147,10 @@ class Run:
         return [self._written_down(outcome) for outcome in outcomes]
 
     def _rest(self, seconds: float) -> None:
-        """Sleep, in parts so short that a stop from elsewhere is soon noticed."""
-        while seconds > 0 and not self.is_stopped:
-            self.clock.sleep(min(seconds, FIRST_PAUSE))
-            seconds -= FIRST_PAUSE
+        """Sleep, unless the run was stopped; an interrupt cuts the sleep short."""
+        if not self.is_stopped:
+            with suppress(SleepCut):
+                self.clock.sleep(seconds)
 
     def _patience_left(self, attempts: Sequence[Attempt]) -> float:
         latest = max(attempt.since for attempt in attempts)
@@ -156,13 +163,18 @@ class Run:
         except _HOPELESS as error:
             self._stop_if_hopeless(error)
             return _ended(change, Result.SKIPPED, str(error), error.exit)
+        except Abandoned as error:
+            stopped = self._stopped or Outcome(
+                "", None, Result.SKIPPED, f"not begun: {error}", exit=error.exit
+            )
+            return self._not_begun(change, stopped)
         except Declined as error:
             return _ended(change, Result.FAILED, f"refused: {error}{self._carried_hint(change)}", Exit.ERROR)
         except ApiError as error:
             return _ended(change, Result.FAILED, f"not begun: {error}", error.exit)
-        except Refused as error:  # the journal: what cannot be written down is not done
-            self.stop(f"not begun: {error}", Exit.REFUSED)
-            return _ended(change, Result.SKIPPED, f"not begun: {error}", Exit.REFUSED)
+        except ReconcilerError as error:  # the journal: what cannot be written down is not done
+            self.stop(f"not begun: {error}", error.exit)
+            return _ended(change, Result.SKIPPED, f"not begun: {error}", error.exit)
 
     def _stop_if_hopeless(self, error: ApiError) -> None:
         if isinstance(error, _HOPELESS):
@@ -177,8 +189,14 @@ class Run:
         if moved:
             return _stale(change, f"changed since the plan: {', '.join(moved)}")
         body = desired(self.account.kind, _declaration(change), views, live)
-        self.journal.intent(change, live, body)
+        self._intend(change, live, body)
         return self._replace(change, views, body)
+
+    def _intend(self, change: Change, overwritten: Body | None, body: Body | None) -> None:
+        """Write down what is about to be written. Raises `Abandoned` where the run was stopped meanwhile."""
+        if self._stopped:
+            raise Abandoned(self._stopped.reason)
+        self.journal.intent(change, overwritten, body)
 
     def _read_again(self, change: Change) -> tuple[tuple[FieldView, ...], Body] | Outcome:
         live = self.writer.read(_id(change))
@@ -215,7 +233,7 @@ class Run:
         if name in self._names_before():
             return _stale(change, f"id {self._names_before()[name]} has this name since the plan")
         body = desired(self.account.kind, _declaration(change), change.fields, None)
-        self.journal.intent(change, None, body)
+        self._intend(change, None, body)
         id, lost = None, ""
         try:
             id = self.writer.create(body)
@@ -232,7 +250,7 @@ class Run:
         moved = [path for path, value in leaves.items() if value != seen.get(path)]
         if moved:
             return _stale(change, f"changed since the plan: {', '.join(moved)}")
-        self.journal.intent(change, live, None)
+        self._intend(change, live, None)
         lost = ""
         try:
             self.writer.delete(_id(change))
@@ -242,15 +260,20 @@ class Run:
 
     def _look(self, attempt: Attempt) -> Outcome | Attempt:
         """Read what an attempt left; return its outcome, or the attempt where it is too early to say."""
-        last = bool(self._stopped) or self.clock.monotonic() >= attempt.since + self.patience
+        last = self._is_over(attempt)
         try:
             attempt = self._with_id(attempt)
             body = self.writer.read(attempt.id) if attempt.id is not None else None
         except ApiError as error:
-            return unread(attempt, str(error)) if last else attempt
+            # It may have taken minutes to fail: a stale answer proves nothing, but this was no answer.
+            return unread(attempt, str(error)) if self._is_over(attempt) else attempt
         self._notice(body)
         seen = replace(attempt, as_before=reads_as_before(self.account, attempt, body))
         return conclude(self.account, seen, body, last=last) or seen
+
+    def _is_over(self, attempt: Attempt) -> bool:
+        """Tell whether this is the time to say how an attempt ended, whatever can be seen of it."""
+        return self.is_stopped or self.clock.monotonic() >= attempt.since + self.patience
 
     def _notice(self, body: Body | None) -> None:
         """Remember whether a read-back is the first on this account to show an explicit false or 0."""

@@ -144,6 +144,11 @@ class Normal:
         return {f.path: self.value(f, value_at(body, f.member)) for f in self.kind.fields}
 
 
+def lenient(value: Json) -> Json:
+    """Return a compared value with false and 0 equal to nothing."""
+    return None if _is_zero(value) else value
+
+
 def _is_zero(value: Json) -> bool:
     return isinstance(value, int | float) and not value
 

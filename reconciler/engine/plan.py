@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 
+from reconciler.engine.body import lenient
 from reconciler.engine.classify import Account, FieldClass, FieldView
 from reconciler.engine.declared import Declared
 from reconciler.engine.digest import digest_of
 from reconciler.engine.inventory import Live
 from reconciler.engine.limits import Limits
+from reconciler.errors import Exit
+
+UNREVIEWED = "unreviewed"
+"""The code of what nobody has reviewed as it is now."""
 
 
 class Action(StrEnum):
@@ -37,6 +43,11 @@ class Block:
     code: str
     message: str
     paths: tuple[str, ...] = ()
+
+    @property
+    def exit(self) -> Exit:
+        """What a run says that leaves something out for this reason."""
+        return Exit.STALE if self.code == UNREVIEWED else Exit.REFUSED
 
 
 @dataclass(frozen=True)
@@ -81,10 +92,19 @@ class Change:
 
         Resets count by the value that they overwrite, not by what is expected after them.
         """
-        fields = [
-            [view.path, view.cls, view.before, None if view.cls is FieldClass.RESET else view.after]
-            for view in self.differing
-        ]
+        return self._digest_over(self.differing)
+
+    @cached_property
+    def lenient_digest(self) -> str:
+        """The digest that it had while the account had shown no explicit false or 0, and they were nothing.
+
+        It is `digest` where nothing else is done. The body that is sent is the same one.
+        """
+        views = [replace(v, before=lenient(v.before), after=lenient(v.after)) for v in self.differing]
+        return self._digest_over([v for v in views if v.before != v.after] or self.differing)
+
+    def _digest_over(self, views: Sequence[FieldView]) -> str:
+        fields = [[v.path, v.cls, v.before, None if v.cls is FieldClass.RESET else v.after] for v in views]
         return digest_of([self.scope.target, self.scope.account, self.key, self.action, self.id, fields])
 
 
@@ -95,6 +115,16 @@ class Blocked:
     key: str
     blocks: tuple[Block, ...]
     change: Change | None = None
+
+    @property
+    def is_unreviewed(self) -> bool:
+        """Whether nothing but a missing review keeps it back."""
+        return all(block.code == UNREVIEWED for block in self.blocks)
+
+    @property
+    def exit(self) -> Exit:
+        """What a run says that leaves it alone."""
+        return Exit.gravest(block.exit for block in self.blocks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +150,9 @@ class Plan:
     unmanaged: tuple[Live, ...] = ()
 
     @property
-    def fingerprint(self) -> str:
-        """One value for all changes that apply would carry out, whatever their order."""
-        return digest_of(sorted(change.digest for change in self.changes))
+    def digests(self) -> tuple[str, ...]:
+        """The digest of every change that apply would carry out."""
+        return tuple(change.digest for change in self.changes)
 
     def count(self, action: Action) -> int:
         """Return how many changes of that action apply would carry out."""
@@ -132,3 +162,8 @@ class Plan:
     def resets(self) -> int:
         """How many fields the updates that apply would carry out put back to their default."""
         return sum(len(change.resets) for change in self.changes)
+
+
+def fingerprint_of(digests: Iterable[str]) -> str:
+    """Return one value for all that apply would do, whatever its order: changes and seeds."""
+    return digest_of(sorted(digests))

@@ -12,6 +12,7 @@ from reconciler.engine.inventory import Inventory, Live, name_of
 from reconciler.engine.limits import Share
 from reconciler.engine.plan import Action, Block, Blocked, Change, Plan, Scope, Unchanged
 from reconciler.engine.resolve import Resolved
+from reconciler.engine.review import Review, reviewed
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,25 +33,62 @@ Verdict = Change | Blocked | Unchanged
 
 
 def make_plan(
-    scope: Scope, account: Account, resolved: Sequence[Resolved], inventory: Inventory, consent: Consent
+    scope: Scope,
+    account: Account,
+    resolved: Sequence[Resolved],
+    inventory: Inventory,
+    consent: Consent,
+    review: Review | None = None,
 ) -> Plan:
-    """Return the plan for one target. Order: that of `resolved`, then what is pruned."""
-    known = {key: id for key, id in account.known_ids.items() if key not in consent.recreate}
-    matches = match_all(account.kind, [r.declared for r in resolved], inventory, known)
-    judge = _Judge(scope, account, consent)
-    verdicts = [judge.verdict(r, matches[r.declared.key]) for r in resolved]
-    unmanaged = _unmanaged(account, resolved, inventory)
-    if consent.prune:
-        verdicts += [judge.deletion(f"{account.kind.name}:{live.id}", None, live) for live in unmanaged]
-    verdicts = _within_limits(verdicts, scope, consent, len(inventory.listed) if inventory.complete else None)
-    return Plan(
-        scope,
-        account,
-        changes=tuple(v for v in verdicts if isinstance(v, Change)),
-        blocked=tuple(v for v in verdicts if isinstance(v, Blocked)),
-        unchanged=tuple(v for v in verdicts if isinstance(v, Unchanged)),
-        unmanaged=() if consent.prune else unmanaged,
-    )
+    """Return the plan for one target. Order: that of `resolved`, then what is pruned.
+
+    With a review, only what it covers is left to do. What it does not cover is named, and keeps nothing back
+    that it does: limits may stop the reviewed changes only by what these do themselves.
+    """
+    draft = _Draft(scope, account, resolved, inventory, consent)
+    verdicts = draft.verdicts()
+    whole = draft.plan(verdicts)
+    if review is None:
+        return whole
+    apart = [review.judged(v) if isinstance(v, Change) else v for v in verdicts]
+    part, alone = reviewed(whole, review), draft.plan(apart)
+    return alone if len(alone.changes) > len(part.changes) else part
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A plan in the making: what each resource calls for, and then what limits over all of them leave."""
+
+    scope: Scope
+    account: Account
+    resolved: Sequence[Resolved]
+    inventory: Inventory
+    consent: Consent
+
+    def verdicts(self) -> list[Verdict]:
+        declared = [r.declared for r in self.resolved]
+        ids = self.account.known_ids
+        known = {key: id for key, id in ids.items() if key not in self.consent.recreate}
+        matches = match_all(self.account.kind, declared, self.inventory, known)
+        judge = _Judge(self.scope, self.account, self.consent)
+        verdicts = [judge.verdict(r, matches[r.declared.key]) for r in self.resolved]
+        return [*verdicts, *(judge.pruning(live) for live in self._unmanaged if self.consent.prune)]
+
+    def plan(self, verdicts: Sequence[Verdict]) -> Plan:
+        live = len(self.inventory.listed) if self.inventory.complete else None
+        limited = _within_limits(verdicts, self.scope, self.consent, live)
+        return Plan(
+            self.scope,
+            self.account,
+            changes=tuple(v for v in limited if isinstance(v, Change)),
+            blocked=tuple(v for v in limited if isinstance(v, Blocked)),
+            unchanged=tuple(v for v in limited if isinstance(v, Unchanged)),
+            unmanaged=() if self.consent.prune else self._unmanaged,
+        )
+
+    @property
+    def _unmanaged(self) -> tuple[Live, ...]:
+        return _unmanaged(self.account, self.resolved, self.inventory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +116,9 @@ class _Judge:
         if match.live is None:
             return Unchanged(declared.key, declared.id)
         return self.deletion(declared.key, declared, match.live)
+
+    def pruning(self, live: Live) -> Change:
+        return self.deletion(f"{self.account.kind.name}:{live.id}", None, live)
 
     def deletion(self, key: str, declared: Declared | None, live: Live) -> Change:
         views = tuple(

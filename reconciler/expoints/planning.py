@@ -51,6 +51,8 @@ class SeedsPlan:
     columns: Columns = field(default_factory=lambda: Columns(()))
     settled: tuple[Settled, ...] = ()
     trouble: ReconcilerError | None = None
+    account: str = ""
+    """The name of the tenant, empty where no seed is."""
 
     @property
     def sending(self) -> tuple[SeedPlan, ...]:
@@ -67,6 +69,11 @@ class SeedsPlan:
     def customers(self) -> int:
         """How many customers apply sends to."""
         return sum(len(plan.to_send) for plan in self.seeds)
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """The digest of every seed that nothing blocks, sent or not."""
+        return tuple(plan.digest for plan in self.seeds if not plan.blocks)
 
 
 @dataclass(frozen=True)

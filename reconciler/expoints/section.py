@@ -75,6 +75,7 @@ def seed_of(draft: Draft[CustomerSeed, Customer]) -> Seed:
         after=draft.after,
         shared_mailbox=fields.shared_mailbox,
         fault_statuses=tuple(fields.fault_statuses or ()),
+        table=draft.table,
     )
 
 

@@ -100,6 +100,8 @@ class Seed:
     shared_mailbox: bool = False
     fault_statuses: tuple[str | int, ...] = ()
     """Status names or codes of the tenant that mean that a customer was not mailed."""
+    table: str = ""
+    """A fingerprint of the bytes of the file that its customers come from, empty where none does."""
 
     @property
     def approves_automatically(self) -> bool:
@@ -110,6 +112,15 @@ class Seed:
     def batch_digest(self) -> str:
         """A fingerprint of the declared batch members, as they were written."""
         return digest_of(_plain(self.batch))
+
+    def digest_on(self, target: str, account: str) -> str:
+        """Return a fingerprint that binds a review to what is declared, on one target and tenant.
+
+        It is over the whole, so that it tells nothing of anybody in it, and over what was written (`+21d`),
+        not over what that means today; nor over what was sent of it, so that it outlives a run.
+        """
+        declared = [self.send, self.round, sorted(self.after), self.batch_digest, self.table]
+        return digest_of([target, account, self.key, declared, [c.digest for c in self.customers]])
 
 
 def _plain(members: Mapping[str, Value]) -> dict[str, Json]:

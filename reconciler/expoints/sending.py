@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from reconciler.engine.inventory import Each, one_by_one
 from reconciler.engine.plan import Block
 from reconciler.errors import (
+    Abandoned,
     ApiError,
     Exit,
     Forbidden,
@@ -43,7 +44,8 @@ class Sent:
     """Whether a further request would fail alike, so that none is begun."""
 
 
-_HOPELESS = (Unauthorised, Forbidden, Unreachable)
+_HOPELESS = (Unauthorised, Forbidden, Unreachable, Abandoned)
+_INTERRUPTED = "interrupted"
 
 Compose = Callable[[Seed, Sequence[Standee], Columns], Batch]
 """Builds one request, with every moment resolved against the start of the run."""
@@ -65,11 +67,14 @@ class Sender:
     each: Each = one_by_one
     run: int | None = None
     """The number of the run in the journal that holds the account."""
+    is_stopped: Callable[[], bool] = lambda: False
+    """Whether nothing further is to be begun, since an interrupt."""
 
     def send(self, plan: SeedPlan, standees: Sequence[Standee]) -> Sent:
         """Send these customers of a seed, in requests of at most 200, each written down before it leaves.
 
-        A request in doubt, or refused, does not stop the others; lost rights and allowance do.
+        A request in doubt, or refused, does not stop the others; lost rights, a used up allowance and an
+        interrupt do.
         """
         blocks = self.check(_with(plan.seed, standees))
         if blocks:
@@ -82,16 +87,19 @@ class Sender:
             end = self._one(seed, portion)
             yield end
             begun += len(portion)
-            if end.stops and begun < len(standees):
+            stops = end.stops or self.is_stopped()
+            if stops and begun < len(standees):
                 left = f"not begun: {len(standees) - begun} of {len(standees)} customers"
-                yield Sent(seed.key, notes=(left,), exit=end.exit)
-            if end.stops:
+                yield Sent(seed.key, notes=(left,), exit=end.exit or Exit.ERROR)
+            if stops:
                 return
 
     def _one(self, seed: Seed, standees: tuple[Standee, ...]) -> Sent:
         try:
             batch = self.compose(seed, standees, self.columns)
             before = self._counts(standees)
+            if self.is_stopped():
+                raise Abandoned(_INTERRUPTED)
             number = self.ledger.intend(self._shipment(seed, batch, before), again=_repeated(standees))
         except ReconcilerError as error:
             stops = not isinstance(error, Refused)
@@ -138,6 +146,8 @@ class Sender:
         """Return what counting again says of a batch that the API took; a count proves no mail."""
         added = Counter(standee.addressee.customer.email for standee in batch.standees)
         try:
+            if self.is_stopped():
+                raise Abandoned(_INTERRUPTED)
             after = self._counts(batch.standees)
         except ApiError as error:
             return (f"sent, but not counted: {error}",)

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from reconciler.engine.digest import digest_of
 from reconciler.engine.plan import Block
+from reconciler.errors import Exit
 from reconciler.expoints.seed import Seed, SeedCustomer, Send
 from reconciler.journal.ledger import Delivery, Standing
 
@@ -57,10 +58,17 @@ class SeedPlan:
     customers: tuple[Standee, ...]
     blocks: tuple[Block, ...] = ()
     notes: tuple[str, ...] = ()
+    digest: str = ""
+    """What binds a review to it: `Seed.digest_on` its target and tenant."""
 
     def count(self, state: State) -> int:
         """Return how many customers stand so."""
         return sum(standee.state is state for standee in self.customers)
+
+    @property
+    def blocked_exit(self) -> Exit:
+        """What a run says that does not send it for its reasons; done where there is none."""
+        return Exit.gravest(block.exit for block in self.blocks)
 
     @property
     def due(self) -> tuple[Standee, ...]:

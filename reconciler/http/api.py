@@ -11,6 +11,9 @@ What is repeated here, and how an attempt that is not repeated ends:
     1xx, 3xx                                    BadAnswer                  NoAnswer
     401, 403, 404, other 4xx                    Unauthorised, Forbidden, NotFound, Declined, both alike
 
+An interrupt ends each wait before an attempt, and the request as Abandoned, reads and writes alike; an
+attempt that is under way comes to its own end.
+
 A write is repeated only where nothing of it can have been carried out. A connection that was kept alive and
 turns out to be closed is no such proof: the request may have been read before.
 """
@@ -35,8 +38,9 @@ import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential, wait_random
 
 from reconciler import __version__
-from reconciler.clock import Clock, SystemClock
+from reconciler.clock import Clock, SleepCut, SystemClock
 from reconciler.errors import (
+    Abandoned,
     AllowanceUsedUp,
     ApiError,
     BadAnswer,
@@ -87,6 +91,8 @@ class Bounds:
     connect: float = 10.0
     silence: float = 60.0
     """How long the server may send, or take, nothing at all."""
+    answer: float = 120.0
+    """How long an answer may take from the first byte of its request to its own last, however it drips."""
     answer_bytes: int = 64 * 2**20
 
 
@@ -290,7 +296,10 @@ class Api:
             stop=self._is_enough,
             retry_error_callback=self._give_up,
         )
-        return attempts(self._attempt, call)
+        try:
+            return attempts(self._attempt, call)
+        except SleepCut as cut:
+            raise self._error(Abandoned, call, "interrupted while it waited to be sent") from cut
 
     def _attempt(self, call: _Call) -> Answer:
         """Send `call` once. Raises an `ApiError` that is final, or `_Again`."""
@@ -312,7 +321,7 @@ class Api:
         try:
             response = self._client.send(request, stream=True)
             status = response.status_code
-            content = _whole(response, self._bounds.answer_bytes)
+            content = _whole(response, self._bounds, lambda: self._clock.monotonic() - started)
         finally:
             self._record(Exchange(method, path, status, self._clock.monotonic() - started))
         return Answer(method, path, status, dict(response.headers), content, secrets)
@@ -395,6 +404,7 @@ _ADVICE: Mapping[type[ApiError], str] = {
     Declined: "Nothing was changed; correct what the API names.",
     Unreachable: "Nothing was changed; check the address, the network and the proxy, or run again later.",
     AllowanceUsedUp: "Nothing was changed; run again when the account's allowance is free.",
+    Abandoned: "Nothing was changed; run again.",
     BadAnswer: "Check the address: redirects are not followed, and only the API's own form is read.",
     NoAnswer: "It may have been carried out or not; look at what is live before sending it again.",
 }
@@ -421,15 +431,24 @@ def _wait(state: RetryCallState) -> float:
 
 
 def _retry_after(answer: Answer, now: float) -> float | None:
-    """Return the seconds that `Retry-After` asks for, by a number or an HTTP date; None for anything else."""
+    """Return the seconds that `Retry-After` asks for, by a number or an HTTP date; None for anything else.
+
+    A date counts from the server's own `Date`, for this machine's clock may be wrong, and else from `now`.
+    """
     text = answer.headers.get("retry-after", "").strip()
     if re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", text):
         return float(text)
+    until, since = _moment(text), _moment(answer.headers.get("date", ""))
+    return None if until is None else max(0.0, until - (now if since is None else since))
+
+
+def _moment(text: str) -> float | None:
+    """Return the wall time that an HTTP date means, None for what is none."""
     try:
         date = email.utils.parsedate_to_datetime(text)
     except ValueError:
         return None
-    return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
+    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
 
 
 def _status_line(status: int) -> str:
@@ -460,14 +479,19 @@ def _sendable(headers: Mapping[str, Secret]) -> Mapping[str, Secret]:
     return headers
 
 
-def _whole(response: httpx.Response, largest: int) -> bytes:
-    """Read an answer to its end and let go of the connection; `_TooLarge` for more than `largest` bytes."""
+def _whole(response: httpx.Response, bounds: Bounds, elapsed: Callable[[], float]) -> bytes:
+    """Read an answer to its end and let go of the connection.
+
+    Raises `_TooLarge` for more bytes than it may have, a time-out where it takes longer than it may.
+    """
     content = bytearray()
     try:
         for chunk in response.iter_bytes():
             content += chunk
-            if len(content) > largest:
-                raise _TooLarge(f"the answer is larger than {largest} bytes")
+            if len(content) > bounds.answer_bytes:
+                raise _TooLarge(f"the answer is larger than {bounds.answer_bytes} bytes")
+            if elapsed() > bounds.answer:
+                raise httpx.ReadTimeout(f"the answer is not whole after {bounds.answer:.0f} s")
     finally:
         response.close()
     return bytes(content)

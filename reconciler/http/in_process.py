@@ -23,6 +23,8 @@ class _InProcess(httpx.BaseTransport):
         try:
             response = self._wire.handle_request(request)
             content = b"".join(response.iter_raw())
+        except ConnectionRefusedError as error:
+            raise httpx.ConnectError(str(error), request=request) from error
         except TimeoutError as error:
             raise httpx.ReadTimeout("timed out", request=request) from error
         except ConnectionError as error:
@@ -39,7 +41,8 @@ def wsgi_transport(app: WSGIApplication) -> Transport:
     """Return a transport that calls `app` instead of a server, in the thread that sends.
 
     Where the application raises a `ConnectionError`, the connection was lost after the request had been sent;
-    a `TimeoutError` is an answer that did not come in time. Anything else that it raises is its own fault and
+    a `ConnectionRefusedError` is one that never came about, a `TimeoutError` an answer that did not come in
+    time. Anything else that it raises is its own fault and
     comes out as it is.
     """
     return _InProcess(app)

@@ -11,7 +11,8 @@ from reconciler.engine.inventory import Live
 from reconciler.engine.kind import Kind
 from reconciler.engine.limits import Limits
 from reconciler.engine.outcome import Outcome, Report, Result
-from reconciler.engine.plan import Action, Blocked, Change, Plan, Unchanged
+from reconciler.engine.plan import Action, Blocked, Change, Plan, Unchanged, fingerprint_of
+from reconciler.engine.since import Since
 from reconciler.errors import Exit
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.sending import Sent
@@ -23,21 +24,29 @@ FORMAT_VERSION = 1
 Document = dict[str, Any]
 
 
-def plan_document(plan: Plan, seeds: SeedsPlan, problems: Sequence[Problem] = ()) -> Document:
-    """Return a plan as a document. Fields are those that a change touches, keeps, resets or refuses."""
+def plan_document(
+    plan: Plan, seeds: SeedsPlan, problems: Sequence[Problem] = (), since: Since | None = None
+) -> Document:
+    """Return a plan as a document, in the format of `planfile.format.PlanDocument`.
+
+    Fields are those that a change touches, keeps, resets or refuses.
+    """
     kind = plan.account.kind
     return {
         "format_version": FORMAT_VERSION,
         "target": plan.scope.target,
         "account": plan.scope.account,
+        "tenant": seeds.account or None,
+        "explicit_empties": plan.account.normal.explicit_empties,
         "limits": _limits(plan.scope.limits),
-        "fingerprint": plan.fingerprint,
+        "fingerprint": fingerprint_of([*plan.digests, *seeds.digests]),
         "summary": plan_summary(plan, seeds),
-        "changes": [_change(kind, change) for change in plan.changes],
-        "blocked": [_blocked(kind, blocked) for blocked in plan.blocked],
+        "since": {"ref": since.ref, "commit": since.commit, "note": since.note} if since else None,
+        "changes": [_change(kind, change, since) for change in plan.changes],
+        "blocked": [_blocked(kind, blocked, since) for blocked in plan.blocked],
         "unchanged": [_unchanged(unchanged) for unchanged in plan.unchanged],
         "unmanaged": [_unmanaged(live) for live in plan.unmanaged],
-        "seeds": seeds_documents(seeds),
+        "seeds": seeds_documents(seeds, since),
         "seeds_trouble": str(seeds.trouble) if seeds.trouble else None,
         "problems": [problem_document(problem) for problem in problems],
     }
@@ -67,7 +76,7 @@ def plan_summary(plan: Plan, seeds: SeedsPlan) -> Document:
     }
 
 
-def _change(kind: Kind, change: Change) -> Document:
+def _change(kind: Kind, change: Change, since: Since | None) -> Document:
     return {
         "key": change.key,
         "action": change.action.value,
@@ -75,6 +84,7 @@ def _change(kind: Kind, change: Change) -> Document:
         "name": change.live.name if change.live else None,
         "adopted": change.adopted,
         "digest": change.digest,
+        "caused": since.caused(change.digest) if since else None,
         "fields": [
             *(_field(kind, view) for view in change.fields if _matters(view)),
             *_carried(kind, change),
@@ -83,15 +93,18 @@ def _change(kind: Kind, change: Change) -> Document:
 
 
 def _carried(kind: Kind, change: Change) -> Iterator[Document]:
-    """Yield the live members that the model does not know; a deletion carries nothing."""
+    """Yield the live members that the model does not know; a deletion carries nothing.
+
+    What they hold is left out: it is not touched, and may be anything, which a plan file must not hold.
+    """
     if change.live is None or change.action is not Action.UPDATE:
         return
-    for member, value in unknown_members(kind, change.live.body):
+    for member, _ in unknown_members(kind, change.live.body):
         yield {
             "path": ".".join(member),
             "class": FieldClass.CARRIED.value,
-            "before": value,
-            "after": value,
+            "before": None,
+            "after": None,
             "differs": False,
             "default_source": None,
             "level": None,
@@ -120,11 +133,12 @@ def _field(kind: Kind, view: FieldView) -> Document:
     }
 
 
-def _blocked(kind: Kind, blocked: Blocked) -> Document:
+def _blocked(kind: Kind, blocked: Blocked, since: Since | None) -> Document:
     return {
         "key": blocked.key,
+        "caused": since.caused_block(blocked) if since else None,
         "reasons": [{"code": b.code, "message": b.message, "fields": list(b.paths)} for b in blocked.blocks],
-        "change": _change(kind, blocked.change) if blocked.change else None,
+        "change": _change(kind, blocked.change, since) if blocked.change else None,
     }
 
 
@@ -141,11 +155,13 @@ def _unmanaged(live: Live) -> Document:
     return {"id": live.id, "name": live.name}
 
 
-def report_document(report: Report, seeds: SeedsPlan, sent: Sequence[Sent], exit: Exit) -> Document:
-    """Return the plan and how each of its changes ended, as one document."""
+def report_document(
+    report: Report, seeds: SeedsPlan, sent: Sequence[Sent], exit: Exit, since: Since | None = None
+) -> Document:
+    """Return the plan and how each of its changes ended, as `planfile.format.ReportDocument` says."""
     return {
         "format_version": FORMAT_VERSION,
-        "plan": plan_document(report.plan, seeds),
+        "plan": plan_document(report.plan, seeds, since=since),
         "summary": {result.name.lower(): report.count(result) for result in Result},
         "exit_code": int(exit),
         "sent": sent_documents(sent),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
+from reconciler.engine.since import Since
 from reconciler.expoints.composing import Composer
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.seed import Seed, Send
@@ -14,15 +16,19 @@ from reconciler.expoints.status import SeedStatus
 from reconciler.render.paint import PLAIN, Paint
 from reconciler.render.values import counted, harmless
 
+MAIL_IS_SENT = "Mail is really sent, for a test batch too. This tool cannot take customers back."
+
 
 def seeds_text(plan: SeedsPlan, *, paint: Paint = PLAIN) -> str:
     """Return every seed with its states and counts, and every reason against it."""
     if plan.trouble is not None:
         return f"{paint.blocked('!')} Seeds: nothing can be sent: {harmless(str(plan.trouble))}"
-    blocks = [_seed(seed, paint) for seed in plan.seeds]
-    if plan.customers:
-        blocks.append("Mail is really sent, for a test batch too. This tool cannot take customers back.")
-    return "\n\n".join(blocks)
+    return "\n\n".join(_seed(seed, paint) for seed in plan.seeds)
+
+
+def without_sending(plan: SeedsPlan) -> SeedsPlan:
+    """Return the seeds of which nothing is to be sent."""
+    return replace(plan, seeds=tuple(seed for seed in plan.seeds if not seed.to_send))
 
 
 def _seed(plan: SeedPlan, paint: Paint) -> str:
@@ -74,11 +80,13 @@ def _sent(end: Sent, paint: Paint) -> str:
     return "\n".join(lines)
 
 
-def seeds_documents(plan: SeedsPlan) -> list[dict[str, Any]]:
+def seeds_documents(plan: SeedsPlan, since: Since | None = None) -> list[dict[str, Any]]:
     """Return every seed as a document."""
     return [
         {
             "key": seed.seed.key,
+            "digest": seed.digest,
+            "caused": since.caused(seed.digest) if since else None,
             "round": seed.seed.round,
             "send": seed.seed.send.value,
             "states": {state.name.lower(): seed.count(state) for state in State},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.engine.body import unknown_members
 from reconciler.engine.classify import FieldClass, FieldView
@@ -13,12 +13,13 @@ from reconciler.engine.inventory import Live
 from reconciler.engine.kind import Field, Kind
 from reconciler.engine.limits import SHARE_COUNTS_FROM, Share
 from reconciler.engine.outcome import Outcome, Report, Result
-from reconciler.engine.plan import Action, Blocked, Change, Plan, Scope, Unchanged
+from reconciler.engine.plan import Action, Blocked, Change, Plan, Scope, Unchanged, fingerprint_of
+from reconciler.engine.since import Since
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.sending import Sent
 from reconciler.problems import Problem, Severity
 from reconciler.render.paint import PLAIN, Paint, Style
-from reconciler.render.seeds import seeds_summary, seeds_text, sent_text
+from reconciler.render.seeds import MAIL_IS_SENT, seeds_summary, seeds_text, sent_text, without_sending
 from reconciler.render.values import counted, harmless, row_text, shown, shown_field
 
 SYMBOLS = {Action.CREATE: "+", Action.UPDATE: "~", Action.DELETE: "-"}
@@ -26,19 +27,54 @@ WIDEST_BEFORE = 40
 """Values before an arrow are padded to a common width, up to this."""
 
 
-def plan_text(plan: Plan, seeds: SeedsPlan, *, paint: Paint = PLAIN, verbose: bool = False) -> str:
-    """Return the whole plan: guardrails first, all that differs, seeds, the summary line last."""
+def plan_text(
+    plan: Plan,
+    seeds: SeedsPlan,
+    since: Since | None = None,
+    *,
+    paint: Paint = PLAIN,
+    verbose: bool = False,
+) -> str:
+    """Return the whole plan: guardrails first, all that differs, seeds, the summary line last.
+
+    With `since`, what differs and the seeds to send stand in two groups: what the files cause, and the rest.
+    """
     blocks = [
         header_text(plan.scope),
-        *(_change(plan, change, paint) for change in plan.changes),
-        *(_blocked(plan, blocked, paint) for blocked in plan.blocked),
+        paint.faint(f"Fingerprint {fingerprint_of([*plan.digests, *seeds.digests])}") if verbose else "",
+        *(_differences(plan, paint) if since is None else _groups(plan, seeds, since, paint)),
         _unchanged(plan.unchanged, verbose=verbose),
         _unmanaged(plan.unmanaged),
         _legend(plan, paint),
-        seeds_text(seeds, paint=paint),
+        seeds_text(seeds if since is None else without_sending(seeds), paint=paint),
+        MAIL_IS_SENT if seeds.customers else "",
         paint.strong(summary_text(plan, seeds)),
     ]
     return "\n\n".join(block for block in blocks if block)
+
+
+def _differences(plan: Plan, paint: Paint) -> list[str]:
+    changes = [_change(plan, change, paint) for change in plan.changes]
+    return changes + [_blocked(plan, blocked, paint) for blocked in plan.blocked]
+
+
+def _groups(plan: Plan, seeds: SeedsPlan, since: Since, paint: Paint) -> Iterator[str]:
+    """Yield what the change of the files causes, then what was there before, each under its heading."""
+    yield harmless(since.note[:1].upper() + since.note[1:])
+    ref = harmless(since.ref)
+    for caused, heading in (
+        (True, f"Caused by the change of the files since {ref}:"),
+        (False, f"Pending or drifted before, whatever changed in the files since {ref}:"),
+    ):
+        part = replace(
+            plan,
+            changes=tuple(c for c in plan.changes if since.caused(c.digest) is caused),
+            blocked=tuple(b for b in plan.blocked if since.caused_block(b) is caused),
+        )
+        sent = replace(seeds, seeds=tuple(s for s in seeds.sending if since.caused(s.digest) is caused))
+        blocks = [*_differences(part, paint), seeds_text(sent, paint=paint) if sent.seeds else ""]
+        yield paint.strong(heading)
+        yield "\n\n".join(block for block in blocks if block) or "  nothing"
 
 
 def header_text(scope: Scope) -> str:
@@ -93,7 +129,8 @@ def _adoption(change: Change) -> Iterator[str]:
 def _blocked(plan: Plan, blocked: Blocked, paint: Paint) -> str:
     symbol = paint.blocked("!")
     change = blocked.change
-    title = f"{symbol} {paint.strong(blocked.key)}  {_what(change) + ', ' if change else ''}blocked"
+    why = "unreviewed" if blocked.is_unreviewed else "blocked"
+    title = f"{symbol} {paint.strong(blocked.key)}  {_what(change) + ', ' if change else ''}{why}"
     reasons = [f"    {symbol} {harmless(block.message)}" for block in blocked.blocks]
     fields = _fields(plan.account.kind, change, paint) if change else ()
     adoption = _adoption(change) if change else ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from http import HTTPStatus
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 # The key under which the text of a fault that struck stands in the WSGI environment.
 FAULT = "reconciler.sandbox.fault"
 
-EffectName = Literal["status", "delay", "drop", "cut", "html", "type", "redirect"]
-_WITHOUT_VALUE = ("drop", "html")
+EffectName = Literal["status", "delay", "refuse", "silence", "drop", "cut", "html", "type", "redirect"]
+_WITHOUT_VALUE = ("refuse", "silence", "drop", "html")
 _NEEDS_ANSWER = ("cut", "type")
 _PAGE = b"<!DOCTYPE html><html><head><title>Service</title></head><body>Try again later</body></html>"
 _FORM = "METHOD[ PATH]:NTH:before|after:EFFECT"
@@ -28,14 +28,23 @@ class AnswerLostError(ConnectionResetError):
     """The connection ends before the whole answer was sent; inside one process the caller sees this."""
 
 
+# Effect → what the caller meets inside one process; a server only sees that the application failed.
+_NO_ANSWER: Mapping[str, type[OSError]] = {
+    "refuse": ConnectionRefusedError,
+    "silence": TimeoutError,
+    "drop": AnswerLostError,
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
     """What a fault does. `value` is a status code, seconds, a number of bytes, a content type or an address.
 
     status: that code, with a JSON body, or an HTML page (`html`), and `retry_after` where given · delay:
-    that many seconds · drop: the connection closes without an answer · cut: the body breaks off after that
-    many bytes, without a value in its middle · html: 200 with an HTML page · type: another content type ·
-    redirect: 302 to an address.
+    that many seconds · refuse: inside one process, nothing listens; over a socket, as drop · silence: inside
+    one process, no answer in the time that the caller allows; over a socket, as drop · drop: the connection
+    closes without an answer · cut: the body breaks off after that many bytes, without a value in its middle ·
+    html: 200 with an HTML page · type: another content type · redirect: 302 to an address.
     """
 
     name: EffectName
@@ -46,8 +55,9 @@ class Effect:
     def __post_init__(self) -> None:
         if not _is_complete(self):
             raise ValueError(
-                f"{self}: not an effect; write one of drop, html, cut[=BYTES], delay=SECONDS, "
-                "status=CODE[,retry-after=SECONDS][,html], type=CONTENT_TYPE, redirect=ADDRESS"
+                f"{self}: not an effect; write one of drop, refuse, silence, html, cut[=BYTES], "
+                "delay=SECONDS, status=CODE[,retry-after=SECONDS|DATE][,html], type=CONTENT_TYPE, "
+                "redirect=ADDRESS"
             )
 
     def __str__(self) -> str:
@@ -78,6 +88,8 @@ class Fault:
             raise ValueError(f"{self}: requests are counted from 1")
         if self.when == "before" and self.effect.name in _NEEDS_ANSWER:
             raise ValueError(f"{self}: there is nothing to spoil before the application ran; write after")
+        if self.when == "after" and self.effect.name == "refuse":
+            raise ValueError(f"{self}: what is refused is never carried out; write before")
 
     @classmethod
     def parse(cls, text: str) -> Fault:
@@ -172,8 +184,8 @@ class Faults:
 
 def _spoiled(effect: Effect, answer: _Reply | None) -> _Reply:
     """Return what is sent instead of an answer; it is there only for the effects that need one."""
-    if effect.name == "drop":
-        raise AnswerLostError("the sandbox closed the connection without an answer, as told by a fault")
+    if effect.name in _NO_ANSWER:
+        raise _NO_ANSWER[effect.name]("no answer comes from the sandbox, as told by a fault")
     if answer is not None and effect.name == "cut":
         return replace(answer, sent=int(effect.value) if effect.value else len(answer.body) // 2)
     if answer is not None and effect.name == "type":
@@ -231,20 +243,23 @@ def _sending(reply: _Reply) -> Iterator[bytes]:
 
 
 def _effect(text: str) -> Effect:
-    """Return the effect that a text stands for; only a status may have options, after commas."""
-    head, *options = text.split(",") if text.startswith("status=") else [text]
+    """Return the effect that a text stands for; only a status may have options, after commas.
+
+    A comma before a blank is one of a date (RFC 9110, 5.6.7), and separates nothing.
+    """
+    head, *options = re.split(",(?! )", text) if text.startswith("status=") else [text]
     name: Any
     name, _, value = head.partition("=")
     waits = [option.removeprefix("retry-after=") for option in options if option.startswith("retry-after=")]
     if len(options) != len(waits) + options.count("html"):
-        raise ValueError(f"{text}: the options of a status are retry-after=SECONDS and html")
+        raise ValueError(f"{text}: the options of a status are retry-after=SECONDS|DATE and html")
     return Effect(name=name, value=value, retry_after="".join(waits[-1:]), html="html" in options)
 
 
 def _is_complete(effect: Effect) -> bool:
     """Say whether an effect has the value that it needs, and no option that it cannot have."""
     forms = {
-        "status": r"[2-5][0-9]{2}",
+        "status": r"[1-5][0-9]{2}",
         "delay": r"[0-9]+(\.[0-9]+)?",
         "cut": r"[0-9]*",
         "type": r"[\w.+-]+/[\w.+-]+(; ?[\w=-]+)?",

@@ -8,8 +8,8 @@ from reconciler.commands.apply import apply
 from reconciler.commands.plan import plan
 from reconciler.commands.session import Selection
 from reconciler.engine.planning import Consent
-from reconciler.errors import Exit, Refused, Unreachable, UsageError
-from reconciler.sandbox import Fault, Variants
+from reconciler.errors import Exit, Refused, UsageError
+from reconciler.sandbox import Variants
 from tests.commands.world import EVERYTHING, SETTINGS, Screen, Terminal, World
 
 RESETS = Consent(resets=None)
@@ -129,30 +129,6 @@ def test_a_refusal_with_200_is_a_failure_in_the_servers_words(world: World, scre
     assert "Applied: 1 changed, 1 failed" in screen.out
 
 
-@pytest.mark.parametrize("effect", ["drop", "html", "status=500", "status=408"])
-def test_a_put_without_an_answer_that_was_carried_out_is_settled_by_reading(
-    world: World, screen: Screen, effect: str
-) -> None:
-    world.faults = [Fault.parse(f"PUT:1:after:{effect}")]
-    assert applied(world, screen) is Exit.DONE
-    assert "reading it shows that it was done" in screen.out
-    assert len(world.writes) == 1
-
-
-def test_a_put_that_never_answers_is_in_doubt(world: World, screen: Screen) -> None:
-    world.faults = [Fault.parse("PUT:1+:before:drop")]
-    assert applied(world, screen) is Exit.IN_DOUBT
-    assert "Applied: 0 changed, 0 failed, 0 stale, 0 skipped, 1 in doubt" in screen.out
-
-
-def test_a_create_whose_answer_is_lost_is_found_and_not_repeated(world: World, screen: Screen) -> None:
-    world.write("other.yaml", "import_configs:\n  other: {name: Other}\n")
-    world.faults = [Fault.parse("POST:1:after:drop")]
-    assert applied(world, screen) is Exit.DONE
-    assert [r.method for r in world.writes].count("POST") == 1
-    assert plan_of(world)[0] is Exit.DONE
-
-
 def test_a_slow_read_cache_is_waited_for(world: World, screen: Screen) -> None:
     world.variants = Variants(read_cache_seconds=20)
     world.clock.sleep(100)
@@ -164,20 +140,6 @@ def test_a_read_cache_longer_than_patience_leaves_a_doubt_and_says_so(world: Wor
     world.write("reconciler.yaml", SETTINGS.replace('"sandbox:"}', '"sandbox:", patience: 5s}'))
     assert applied(world, screen) is Exit.IN_DOUBT
     assert "still reads as before" in screen.out
-
-
-def test_a_list_that_fails_is_an_error_and_never_an_empty_list(world: World, screen: Screen) -> None:
-    world.write("other.yaml", "import_configs:\n  other: {name: Other}\n")
-    world.faults = [Fault.parse("GET /3/contacts/import/configs:1+:before:status=500")]
-    with pytest.raises(Unreachable):
-        applied(world, screen)
-    assert world.writes == []
-
-
-def test_lost_rights_skip_the_rest(world: World, screen: Screen) -> None:
-    world.faults = [Fault.parse("PUT:1+:before:status=403")]
-    assert applied(world, screen) is Exit.ERROR
-    assert "skipped" in screen.out
 
 
 def test_hiding_needs_its_flag_and_prints_the_line_to_commit(world: World, screen: Screen) -> None:

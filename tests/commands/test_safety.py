@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -16,8 +13,7 @@ from reconciler.commands.plan import plan
 from reconciler.commands.session import Selection
 from reconciler.engine.planning import Consent
 from reconciler.errors import Exit, Refused, UsageError
-from reconciler.sandbox import Fault, Variants, create_app
-from tests.clock import FakeClock
+from reconciler.sandbox import Variants, create_app
 from tests.commands.world import EVERYTHING, SETTINGS, Screen, Terminal, World
 
 RESETS = Consent(resets=None)
@@ -76,26 +72,6 @@ def test_with_json_the_plan_is_shown_before_anybody_is_asked(world: World) -> No
     apply(EVERYTHING, RESETS, screen.console(world.clock, as_json=True), world.outside)
     assert screen.err.index("~ import_configs.welcome") < screen.err.index("Only yes is yes")
     assert screen.document["exit_code"] == 0
-
-
-class InterruptedSleep(FakeClock):
-    """A clock in whose first sleep the process is told to end."""
-
-    def sleep(self, seconds: float) -> None:
-        if seconds and threading.current_thread() is threading.main_thread():
-            os.kill(os.getpid(), signal.SIGTERM)
-        super().sleep(seconds)
-
-
-def test_an_interrupt_while_a_read_back_is_awaited_ends_in_a_true_report(
-    world: World, screen: Screen
-) -> None:
-    world.clock = InterruptedSleep()
-    world.variants = Variants(read_cache_seconds=1000)
-    assert applied(world, screen) is Exit.IN_DOUBT
-    assert screen.out.splitlines()[-1].startswith(
-        "Applied: 0 changed, 0 failed, 0 stale, 0 skipped, 1 in doubt"
-    )
 
 
 class HidesBeforeTheSecondRead:
@@ -159,9 +135,3 @@ def test_members_that_the_server_writes_into_rows_can_be_named(world: World, scr
     (put,) = world.writes
     assert "RowId" not in put.body
     assert "TargetColumnName" in put.body
-
-
-def test_a_fault_keeps_the_report_true(world: World, screen: Screen) -> None:
-    world.faults = [Fault.parse("PUT:1+:before:status=503")]
-    assert applied(world, screen) is Exit.IN_DOUBT
-    assert world.config(1)["SurveySettings"]["InvitationDelayInDays"] == 5

@@ -188,6 +188,20 @@ def test_a_put_that_never_gets_an_answer_and_never_shows_is_in_doubt(clock: Fake
     assert len(toys.writes) == 2
 
 
+def test_a_read_back_that_takes_longer_than_patience_to_fail_is_not_repeated(clock: FakeClock) -> None:
+    toys = shop(Size=5)
+    plan = planned(toys, [BIGGER])
+
+    def before(verb: str, _: int | None) -> None:
+        if verb == "read" and toys.writes:
+            clock.sleep(PATIENCE + 1)
+            raise Unreachable("503")
+
+    toys.before = before
+    assert apply(plan, run_of(plan, toys, clock)).outcomes[0].result is Result.IN_DOUBT
+    assert toys.calls[-2:] == [("replace", 1), ("read", 1)]
+
+
 def stale_reads(toys: ToyShop, clock: FakeClock, seconds: float) -> None:
     """Let reads of a toy that was written answer the old body for so long."""
     old = {id: dict(body) for id, body in toys.bodies.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
@@ -152,6 +152,27 @@ def test_an_html_page_is_called_one() -> None:
         pytest.raises(NotFound, match="404 Not Found: an HTML page"),
     ):
         door.request("GET", "/x")
+
+
+@pytest.mark.parametrize(("method", "error", "tries"), [("GET", Unreachable, 6), ("PUT", NoAnswer, 1)])
+def test_an_answer_that_drips_is_not_waited_for_for_ever(
+    method: str, error: type[ApiError], tries: int
+) -> None:
+    clock, dripped = VirtualClock(), []
+
+    def drip() -> Iterator[bytes]:
+        while True:
+            clock.sleep(50)
+            dripped.append(1)
+            yield b" "
+
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=drip()))
+    with (
+        Api("http://localhost", transport=transport, clock=clock) as door,
+        pytest.raises(error, match="not whole after 120 s"),
+    ):
+        door.request(method, "/x")
+    assert len(dripped) == 3 * tries
 
 
 @pytest.mark.parametrize(("method", "error"), [("GET", BadAnswer), ("PUT", NoAnswer)])

@@ -45,6 +45,14 @@ def test_retry_after_as_a_date_is_obeyed() -> None:
     assert clock.sleeps == [40]
 
 
+@pytest.mark.parametrize("behind", [-86_400, -90, 90, 86_400])
+def test_a_retry_after_as_a_date_counts_from_the_servers_own_clock(behind: float) -> None:
+    clock = VirtualClock(START - behind)
+    date, until = formatdate(START, usegmt=True), formatdate(START + 40, usegmt=True)
+    ask(clock, (503, {"Retry-After": until, "Date": date}), (200, {}))
+    assert clock.sleeps == [40]
+
+
 @pytest.mark.parametrize(
     "header", ["", "soon", "-5", "nan", "0", formatdate(START - 900, usegmt=True), "Mon, 99 Foo 2026"]
 )

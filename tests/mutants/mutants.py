@@ -28,6 +28,11 @@ PLANNING = "tests/engine/test_planning.py"
 CLIENT = "tests/checkmarket/test_client.py"
 LISTING = "tests/checkmarket/test_client_listing.py"
 FAILURES = "tests/http/test_failures.py"
+REVIEW = "tests/engine/test_review.py"
+PLAN_FILES = "tests/commands/test_plan_files.py"
+REVIEWED_SEEDS = "tests/commands/test_reviewed_seeds.py"
+SINCE = "tests/commands/test_since.py"
+READING = "tests/planfile/test_reading.py"
 FORMS = "tests/properties/test_forms.py"
 
 WHAT_IS_SENT = (
@@ -104,8 +109,8 @@ WHEN_IT_IS_SENT = (
         "engine/apply.py",
         "        if moved:\n"
         "            return _stale(change, f\"changed since the plan: {', '.join(moved)}\")\n"
-        "        self.journal",
-        "        self.journal",
+        "        self._intend",
+        "        self._intend",
         f"{APPLY}::test_what_changed_since_the_plan_is_not_deleted",
     ),
     Mutant(
@@ -148,7 +153,7 @@ WHEN_IT_IS_SENT = (
     Mutant(
         "does not write down what it overwrites",
         "engine/apply.py",
-        "        self.journal.intent(change, live, body)\n",
+        "        self.journal.intent(change, overwritten, body)\n",
         "",
         f"{APPLY}::test_the_journal_holds_the_body_about_to_be_overwritten_before_the_write",
     ),
@@ -208,7 +213,7 @@ WHAT_IS_BELIEVED = (
     Mutant(
         "has no patience with a slow cache",
         "engine/apply.py",
-        "last = bool(self._stopped) or self.clock.monotonic() >= attempt.since + self.patience",
+        "last = self._is_over(attempt)",
         "last = True",
         f"{APPLY}::test_a_slow_cache_is_waited_for",
     ),
@@ -327,17 +332,163 @@ WHAT_IS_ALLOWED = (
     Mutant(
         "leaves what is overwritten out of the digest",
         "engine/plan.py",
-        "[view.path, view.cls, view.before, None if",
-        "[view.path, view.cls, None if",
+        "[v.path, v.cls, v.before, None if",
+        "[v.path, v.cls, None if",
         f"{PLANNING}::TestDigest::test_another_value_set_overwritten_or_reset_is_another_change",
     ),
     Mutant(
         "counts what is kept in the digest",
         "engine/plan.py",
-        "            for view in self.differing\n",
-        "            for view in self.fields\n",
+        "return self._digest_over(self.differing)\n",
+        "return self._digest_over(self.fields)\n",
         f"{PLANNING}::TestDigest::test_what_is_kept_or_carried_does_not_count",
     ),
 )
 
-MUTANTS = (*WHAT_IS_SENT, *WHEN_IT_IS_SENT, *WHAT_IS_BELIEVED, *WHAT_IS_MEANT, *WHAT_IS_ALLOWED)
+WHAT_IS_REVIEWED = (
+    Mutant(
+        "applies what nobody reviewed",
+        "engine/review.py",
+        "        if self.covers(change):\n",
+        "        if change:\n",
+        f"{REVIEW}::test_exactly_what_was_reviewed_is_left_to_do",
+    ),
+    Mutant(
+        "lets what was not reviewed keep back what was",
+        "engine/planning.py",
+        "return alone if len(alone.changes) > len(part.changes) else part",
+        "return part",
+        f"{REVIEW}::test_what_was_not_reviewed_does_not_keep_back_what_was",
+    ),
+    Mutant(
+        "lets limits pass what was reviewed",
+        "engine/planning.py",
+        "part, alone = reviewed(whole, review), draft.plan(apart)",
+        "part, alone = whole, Plan(scope, account, tuple(v for v in verdicts if isinstance(v, Change)))",
+        f"{REVIEW}::test_what_is_blocked_stays_blocked_whatever_was_reviewed",
+    ),
+    Mutant(
+        "takes a plan file for consent",
+        "commands/planning.py",
+        "self.inventory, consent, review)",
+        "self.inventory, replace(consent, resets=None) if review else consent, review)",
+        f"{PLAN_FILES}::test_a_plan_file_lifts_no_limit",
+    ),
+    Mutant(
+        "calls what nobody reviewed refused",
+        "engine/plan.py",
+        "return Exit.STALE if self.code == UNREVIEWED else Exit.REFUSED",
+        "return Exit.REFUSED",
+        f"{REVIEW}::test_an_apply_says_what_was_not_reviewed_and_is_stale",
+    ),
+    Mutant(
+        "forgets a review when the account shows its first false",
+        "engine/review.py",
+        " or (self.lenient and change.lenient_digest in self.digests)",
+        "",
+        f"{REVIEW}::test_what_was_reviewed_stays_so_when_the_account_shows_its_first_false",
+    ),
+    Mutant(
+        "takes every false for nothing in a review",
+        "engine/review.py",
+        "(self.lenient and change",
+        "(change",
+        f"{REVIEW}::test_where_false_is_not_nothing_a_review_without_it_is_none_with_it",
+    ),
+    Mutant(
+        "ignores the account of a plan file",
+        "commands/reviewing.py",
+        "            if planned != here:\n",
+        "            if not planned:\n",
+        f"{PLAN_FILES}::test_a_plan_for_another_account_is_refused_before_anything_is_asked",
+    ),
+    Mutant(
+        "ignores that another target is named than that of the file",
+        "commands/reviewing.py",
+        "if selection.target not in (None, self.file.target):",
+        "if selection.target and not self.file.target:",
+        f"{PLAN_FILES}::test_another_target_than_that_of_the_file_is_refused",
+    ),
+    Mutant(
+        "believes a plan file that was changed",
+        "planfile/reading.py",
+        "if document.fingerprint != fingerprint_of(document.names):",
+        "if not document.fingerprint:",
+        f"{READING}::test_a_plan_that_was_changed_after_it_was_made_is_refused",
+    ),
+    Mutant(
+        "sends a seed that nobody reviewed",
+        "expoints/review.py",
+        "plan.digest in review.digests:",
+        "plan.digest:",
+        f"{REVIEWED_SEEDS}::test_a_new_seed_is_not_sent_and_the_reviewed_one_is",
+    ),
+    Mutant(
+        "forgets the bytes of a customer file",
+        "expoints/seed.py",
+        "self.batch_digest, self.table]",
+        "self.batch_digest]",
+        f"{REVIEWED_SEEDS}::test_the_bytes_of_a_customer_file_are_reviewed",
+    ),
+    Mutant(
+        "takes a blocked seed for a reviewed one",
+        "expoints/planning.py",
+        "for plan in self.seeds if not plan.blocks)",
+        "for plan in self.seeds)",
+        f"{REVIEWED_SEEDS}::test_a_plan_that_a_seed_blocks_is_no_review_of_that_seed",
+    ),
+    Mutant(
+        "writes before it has looked at the account",
+        "commands/carrying.py",
+        "            check_account(session)\n",
+        "",
+        f"{REVIEWED_SEEDS}::test_the_account_is_looked_at_before_a_seed_is_sent",
+    ),
+    Mutant(
+        "forgets what an earlier run had reviewed",
+        "commands/reviewing.py",
+        "if start.fingerprint == fingerprint for d",
+        "if not fingerprint for d",
+        f"{PLAN_FILES}::TestFingerprints::test_the_journal_knows_the_fingerprint_of_a_run_that_ended_half_way",
+    ),
+    Mutant(
+        "sends a seed by its second plan without a review",
+        "commands/sending.py",
+        "plan = reviewed_seeds(plan, agreed.review) if agreed.review else plan",
+        "plan = plan if agreed.review else plan",
+        f"{REVIEWED_SEEDS}::test_a_new_seed_is_not_sent_and_the_reviewed_one_is",
+    ),
+    Mutant(
+        "sends by hand before it has looked at the account",
+        "commands/seeds.py",
+        "        check_account(opened.session)\n",
+        "",
+        f"{REVIEWED_SEEDS}::test_the_account_is_looked_at_before_a_seed_is_sent",
+    ),
+    Mutant(
+        "reads again what it has read, to look back",
+        "engine/remembering.py",
+        "        if id not in self._bodies:\n",
+        "        if id:\n",
+        f"{SINCE}::test_the_state_that_was_read_is_not_read_again",
+    ),
+    Mutant(
+        "takes what a limit of before forbade for caused",
+        "engine/since.py",
+        "[*plan.digests, *blocked, *seeds]",
+        "[*plan.digests, *seeds]",
+        f"{SINCE}::test_a_limit_makes_nothing_caused_that_was_pending",
+    ),
+    Mutant(
+        "lets the surroundings of a hook lead git to another repository",
+        "repository.py",
+        'if not n.startswith("GIT_") or n.startswith(_CONFIGURES)',
+        "if n",
+        "tests/test_repository.py::test_the_surroundings_of_a_hook_do_not_lead_to_another_repository",
+    ),
+)
+
+MUTANTS = (
+    *(*WHAT_IS_SENT, *WHEN_IT_IS_SENT, *WHAT_IS_BELIEVED, *WHAT_IS_MEANT, *WHAT_IS_ALLOWED),
+    *WHAT_IS_REVIEWED,
+)

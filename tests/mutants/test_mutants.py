@@ -1,4 +1,4 @@
-"""Every broken engine is caught by the test that is named for it: tests that cannot fail prove nothing."""
+"""Every broken tool is caught by the test that is named for it: tests that cannot fail prove nothing."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.mutants.mutants import MUTANTS, Mutant
+from tests.faults.mutants import MUTANTS as FAULTS
+from tests.mutants.mutants import MUTANTS as ENGINES
+from tests.mutants.mutants import Mutant
+from tests.seeds.mutants import MUTANTS as SENDERS
 
+MUTANTS = (*ENGINES, *SENDERS, *FAULTS)
 ROOT = Path(__file__).parents[2]
 PASSED, FAILED = 0, 1  # pytest's exit codes; whatever is above is no verdict of a test
 
@@ -20,7 +24,7 @@ PASSED, FAILED = 0, 1  # pytest's exit codes; whatever is above is no verdict of
 @pytest.fixture
 def copy(tmp_path: Path) -> Iterator[Path]:
     """The package and its tests in a folder of their own; compiled files too, for these make a run fast."""
-    for part in ("reconciler", "tests"):
+    for part in ("reconciler", "tests", ".github"):
         shutil.copytree(ROOT / part, tmp_path / part)
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     yield tmp_path
@@ -52,8 +56,9 @@ def test_it_is_caught(mutant: Mutant, copy: Path) -> None:
     assert f"FAILED {mutant.test}" in result.stdout
 
 
-def test_what_is_not_broken_passes(copy: Path) -> None:
-    result = run(copy, *dict.fromkeys(mutant.test for mutant in MUTANTS))
+@pytest.mark.parametrize("mutants", [ENGINES, SENDERS, FAULTS], ids=["engines", "senders", "faults"])
+def test_what_is_not_broken_passes(mutants: Sequence[Mutant], copy: Path) -> None:
+    result = run(copy, *dict.fromkeys(mutant.test for mutant in mutants))
     assert result.returncode == PASSED, result.stdout + result.stderr
 
 

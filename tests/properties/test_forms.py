@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.checkmarket.kind import IMPORT_CONFIGS
+from reconciler.engine.plan import fingerprint_of
 from reconciler.sandbox import Variants
 from tests.properties.situations import situations
 from tests.properties.world import Situation, World
@@ -17,7 +18,7 @@ from tests.properties.world import Situation, World
 
 def fingerprint(situation: Situation, server: Variants) -> str:
     with World(replace(situation, variants=server)) as world:
-        return world.plan(situation).fingerprint
+        return fingerprint_of(world.plan(situation).digests)
 
 
 @given(

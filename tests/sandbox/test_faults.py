@@ -72,6 +72,30 @@ def test_a_body_can_break_off(open_sandbox: OpenSandbox, effect: str) -> None:
     assert name_now(sandbox) == "Other"
 
 
+@pytest.mark.parametrize(("effect", "error"), [("refuse", ConnectionRefusedError), ("silence", TimeoutError)])
+def test_nothing_may_listen_and_nobody_may_answer(
+    open_sandbox: OpenSandbox, effect: str, error: type[OSError]
+) -> None:
+    sandbox = open_sandbox(faults=(f"PUT:1:before:{effect}",))
+    with pytest.raises(error):
+        rename(sandbox, "Other")
+    assert name_now(sandbox) == "Newsletter NL"
+
+
+def test_an_answer_may_be_late_beyond_all_patience(open_sandbox: OpenSandbox) -> None:
+    sandbox = open_sandbox(faults=("PUT:1:after:silence",))
+    with pytest.raises(TimeoutError):
+        rename(sandbox, "Other")
+    assert name_now(sandbox) == "Other"
+
+
+def test_the_time_to_wait_can_be_a_date(open_sandbox: OpenSandbox) -> None:
+    fault = "*:1:before:status=503,retry-after=Mon, 21 Sep 2026 14:00:00 GMT,html"
+    response = open_sandbox(faults=(fault,)).client.get(CONFIGS)
+    assert response.headers["Retry-After"] == "Mon, 21 Sep 2026 14:00:00 GMT"
+    assert str(Fault.parse(fault)) == fault
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_delay_takes_its_time_and_then_answers(open_sandbox: OpenSandbox, when: str) -> None:
     sandbox = open_sandbox(faults=(f"GET:1:{when}:delay=2.5",))
@@ -113,7 +137,7 @@ def test_the_log_tells_what_was_done_to_a_request(open_sandbox: OpenSandbox) -> 
 
 
 EFFECTS = st.one_of(
-    st.sampled_from(["drop", "html", "delay=0.5", "redirect=https://example.com:1/a,b"]),
+    st.sampled_from(["drop", "silence", "html", "delay=0.5", "redirect=https://example.com:1/a,b"]),
     st.builds("status={},retry-after={},html".format, st.integers(200, 599), st.integers(0, 99)),
 )
 
@@ -146,6 +170,7 @@ def test_a_fault_is_written_as_it_is_read(
         ("PUT:1:after:status=99", "write one of drop"),
         ("PUT:1:after:status=503,later", "options of a status"),
         ("PUT:1:before:cut", "write after"),
+        ("PUT:1:after:refuse", "write before"),
         ("PUT:1:before:type=text/plain", "write after"),
     ],
 )

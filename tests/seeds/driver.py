@@ -52,7 +52,7 @@ def main(point: str, folder: str) -> None:
     outside = Outside(folder=Path(folder))
     with (
         open_session(Selection(), outside) as session,
-        open_tenant(session, Console(), lambda _: None) as tenant,
+        open_tenant(session, Console()) as tenant,
         open_to_write(session) as ledger,
     ):
         plan = tenant.plan(ledger)

@@ -34,7 +34,7 @@ MUTANTS = (
         "        try:\n            try:\n                self.client.add(batch.body)\n"
         "            except NoAnswer:\n                self.client.add(batch.body)\n"
         "        except NoAnswer as error:\n",
-        f"{OUTCOMES}::test_an_answer_that_says_nothing_leaves_a_doubt_and_no_second_attempt",
+        f"{OUTCOMES}::test_what_is_in_doubt_rests_before_it_is_counted",
     ),
     Mutant(
         "takes a 503 for a refusal",
@@ -48,7 +48,7 @@ MUTANTS = (
         "expoints/answers.py",
         "if answer.status in (200, 201, 202, 204) and _is_empty_or_json(answer):",
         "if answer.status in (200, 201, 202, 204):",
-        f"{OUTCOMES}::test_an_answer_that_says_nothing_leaves_a_doubt_and_no_second_attempt",
+        f"{OUTCOMES}::test_what_is_in_doubt_rests_before_it_is_counted",
     ),
     Mutant(
         "takes absence for proof before a doubt has rested",

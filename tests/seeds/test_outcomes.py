@@ -9,25 +9,19 @@ import pytest
 
 from reconciler.errors import Exit
 from reconciler.sandbox import Variants
+from tests.faults.table import effects, rows
 from tests.seeds.world import ADD, JANE, JOHN, SETTLE_AFTER, SeedWorld
 
 BOTH = [JANE, JOHN]
-NOT_TAKEN = [
-    *(f"{ADD}:1:before:status={status}" for status in (408, 500, 501, 502, 503, 504)),
-    *(f"{ADD}:1:before:{effect}" for effect in ("drop", "html", "redirect=/elsewhere", "status=503,html")),
+IN_DOUBT = [
+    f"{ADD}:{effect}"
+    for row in rows()
+    if row.section == "Sending a batch" and row.says == "in doubt"
+    for fault in row.faults
+    for effect in effects()[fault]
 ]
-TAKEN = [
-    *(f"{ADD}:1:after:status={status}" for status in (408, 500, 502, 503, 504)),
-    *(f"{ADD}:1:after:{effect}" for effect in ("drop", "html", "cut", "status=502,html")),
-]
-REFUSED = [
-    (f"{ADD}:1:before:status=400", Exit.ERROR),
-    (f"{ADD}:1:before:status=401", Exit.ERROR),
-    (f"{ADD}:1:before:status=403", Exit.ERROR),
-    (f"{ADD}:1:before:status=404", Exit.ERROR),
-    (f"{ADD}:1:before:status=422,html", Exit.ERROR),
-    (f"{ADD}:1+:before:status=429", Exit.UNAVAILABLE),
-]
+NOT_TAKEN = [fault for fault in IN_DOUBT if ":before:" in fault]
+TAKEN = [fault for fault in IN_DOUBT if ":after:" in fault]
 ANSWERS = get_args(get_args(get_type_hints(Variants, include_extras=True)["add_answer"])[0])
 
 
@@ -37,28 +31,11 @@ def world(world: SeedWorld) -> SeedWorld:
     return world
 
 
-@pytest.mark.parametrize(("fault", "exit"), REFUSED)
-def test_a_refusal_mails_nobody_and_the_next_apply_sends(world: SeedWorld, fault: str, exit: Exit) -> None:
-    end = world.apply(fault)
-    assert (end.exit, end.counts, world.mailed) == (exit, {"refused": 2}, [])
-    assert world.apply().counts == {"sent": 2}
-    assert world.mailed == BOTH
-
-
 @pytest.mark.parametrize("number", [1, 2])
 def test_patience_with_a_429_is_rewarded(world: SeedWorld, number: int) -> None:
     faults = [f"{ADD}:{n + 1}:before:status=429,retry-after=5" for n in range(number)]
     end = world.apply(*faults)
     assert (end.exit, end.counts, world.mailed) == (Exit.DONE, {"sent": 2}, BOTH)
-
-
-@pytest.mark.parametrize("fault", [*NOT_TAKEN, *TAKEN])
-def test_an_answer_that_says_nothing_leaves_a_doubt_and_no_second_attempt(
-    world: SeedWorld, fault: str
-) -> None:
-    end = world.apply(fault)
-    assert (end.exit, end.counts) == (Exit.IN_DOUBT, {"in_doubt": 2})
-    assert len(world.posts) == 1
 
 
 @pytest.mark.parametrize("fault", [*NOT_TAKEN, *TAKEN])
@@ -165,16 +142,6 @@ def test_plain_text_might_be_anybodys_and_is_settled_by_counting(world: SeedWorl
     world.rest()
     assert world.apply().states == {"sent": 2}
     assert world.mailed == BOTH
-
-
-@pytest.mark.parametrize("path", ["*customerdatacolumn", "*customer/count", "*customer/getoptouts"])
-@pytest.mark.parametrize(("effect", "exit"), [("status=503", 7), ("status=403", 1), ("html", 1)])
-def test_a_tenant_that_cannot_be_asked_is_sent_nothing(
-    world: SeedWorld, path: str, effect: str, exit: int
-) -> None:
-    end = world.apply(f"GET {path}:1+:before:{effect}")
-    assert (end.exit, world.posts) == (exit, [])
-    assert world.apply().counts == {"sent": 2}
 
 
 def test_a_tenant_that_is_lost_after_the_plan_was_shown_is_reported(world: SeedWorld) -> None:

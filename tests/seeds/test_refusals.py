@@ -166,7 +166,7 @@ def test_right_before_sending_the_proof_is_asked_for_again(
 ) -> None:
     with (
         open_session(EVERYTHING, world.outside) as session,
-        open_tenant(session, Console(clock=world.clock), lambda _: None) as tenant,
+        open_tenant(session, Console(clock=world.clock)) as tenant,
         open_to_write(session) as ledger,
     ):
         plan = tenant.plan(ledger)

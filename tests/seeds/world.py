@@ -74,7 +74,7 @@ class End:
     @property
     def notes(self) -> str:
         """What the run says of the sending."""
-        return "\n".join(note for end in self.document["sent"] for note in end["notes"])
+        return "\n".join(note for end in self.document.get("sent", ()) for note in end["notes"])
 
 
 @dataclass
@@ -152,9 +152,9 @@ class SeedWorld(World):
         """Every request that could have mailed somebody."""
         return [request for request in self.state.requests() if request.path.endswith("/customer/add")]
 
-    def archive(self, name: str) -> None:
-        """Archive a column of the tenant."""
+    def archive(self, name: str, *, archived: bool = True) -> None:
+        """Archive a column of the tenant, or take it back."""
         with self.state.transaction() as documents:
             for id, column in documents.all(COLUMNS).items():
                 if column["Name"] == name:
-                    documents.put(COLUMNS, id, {**column, "Archived": True, "Required": False})
+                    documents.put(COLUMNS, id, {**column, "Archived": archived, "Required": False})

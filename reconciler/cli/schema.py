@@ -1,0 +1,35 @@
+"""`reconciler schema …`: what the documents of this tool look like, as JSON Schemas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from reconciler.cli.options import EPILOG, output_options
+from reconciler.cli.running import run
+
+
+@click.group(epilog=EPILOG)
+def schema() -> None:
+    """Print JSON Schemas: of plans, of reports."""
+
+
+@schema.command("plan", epilog=EPILOG)
+@output_options
+def schema_plan(**options: Any) -> int:
+    """Print the schema of what plan --out writes and plan --format json prints."""
+    return _print("plan", options)
+
+
+@schema.command("report", epilog=EPILOG)
+@output_options
+def schema_report(**options: Any) -> int:
+    """Print the schema of what apply --format json prints."""
+    return _print("report", options)
+
+
+def _print(kind: str, options: dict[str, Any]) -> int:
+    from reconciler.commands.schema import schema
+
+    return run(options, lambda console, _: schema(kind, console))

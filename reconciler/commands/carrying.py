@@ -1,0 +1,115 @@
+"""Carrying out what was agreed on, in a run that holds its accounts, and how everything ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+
+from reconciler.commands.account import check_account
+from reconciler.commands.console import Console
+from reconciler.commands.interrupts import deferred_interrupts
+from reconciler.commands.plan import seeds_exits
+from reconciler.commands.pool import Pool
+from reconciler.commands.reviewing import Agreed
+from reconciler.commands.runs import Lock, OpenRun, open_run
+from reconciler.commands.sending import Stops, kept_waiting, send_seeds
+from reconciler.commands.session import Session
+from reconciler.engine.apply import Journal, NoJournal, Run, apply
+from reconciler.engine.outcome import Report, Result
+from reconciler.engine.plan import Plan
+from reconciler.errors import Exit
+from reconciler.expoints.planning import SeedsPlan
+from reconciler.expoints.sending import Sent
+from reconciler.expoints.standing import SeedPlan
+
+_STOPPED = "the run was stopped"
+
+
+@dataclass(frozen=True)
+class Done:
+    """How everything ended: changes, then seeds by the plan that they were sent by."""
+
+    report: Report
+    seeds: SeedsPlan
+    sent: tuple[Sent, ...] = ()
+
+    @property
+    def exit(self) -> Exit:
+        """The gravest end of all; some done beside some that went wrong is partly applied."""
+        exits = [self.report.exit, *(end.exit for end in self.sent), *seeds_exits(self.seeds)]
+        done = self.report.count(Result.APPLIED) or any(end.sent for end in self.sent)
+        wrong = any(exit in (Exit.ERROR, Exit.UNAVAILABLE) for exit in exits)
+        return Exit.gravest([*exits, *([Exit.PARTLY] if done and wrong else [])])
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How much ended how, for the journal."""
+        ends = {result.value: self.report.count(result) for result in Result}
+        return {**ends, "sent": sum(end.sent for end in self.sent)}
+
+
+@contextmanager
+def carried_out(session: Session, agreed: Agreed, lock: Lock, console: Console) -> Iterator[Done]:
+    """Carry out what was agreed on; yield how it ended, to be told inside the block.
+
+    With nothing to be done there is no run. From the first change to the end of the block, an interrupt
+    begins nothing more and loses nothing: what is under way comes to its end, and is told.
+    """
+    if not agreed.plan.changes and agreed.seeds.is_settled:
+        yield Done(apply(agreed.plan, writing(session, agreed.plan, NoJournal())), agreed.seeds)
+        return
+    with ExitStack() as deferral:
+        with open_run(session, agreed.purpose, lock, console) as run:
+            check_account(session)
+            engine = writing(session, agreed.plan, run.recorder)
+            deferral.enter_context(deferred_interrupts(lambda: _stop(engine, console)))
+            report = apply(agreed.plan, engine, each=Pool(session.checkmarket.parallelism, console))
+            done = Done(report, *_Sending(session, agreed, report, run, engine).ends(console))
+            run.exit, run.counts = done.exit, done.counts
+        yield done
+
+
+def writing(session: Session, plan: Plan, journal: Journal) -> Run:
+    """Return what carries out a plan on the target, and writes it down in `journal`."""
+    patience = session.checkmarket.patience.total_seconds()
+    return Run(plan.account, session.client, session.outside.clock, patience, journal)
+
+
+def _stop(engine: Run, console: Console) -> None:
+    """Begin nothing more; tell the person, who may wonder why the run does not end at once."""
+    engine.stop("not begun: interrupted")
+    with suppress(RuntimeError):  # it may have been telling something else just then
+        console.say("Interrupted: what is under way comes to its end, nothing further is begun.")
+
+
+@dataclass(frozen=True)
+class _Sending:
+    """The seeds of a run, after its changes."""
+
+    session: Session
+    agreed: Agreed
+    report: Report
+    run: OpenRun
+    engine: Run
+
+    def ends(self, console: Console) -> tuple[SeedsPlan, tuple[Sent, ...]]:
+        """Send what is due; return the plan by which it was done, and how each seed ended."""
+        seeds = self.agreed.seeds
+        if not seeds.seeds:
+            return seeds, ()
+        if self.engine.is_stopped:
+            return seeds, tuple(kept_waiting(seed, _STOPPED) for seed in seeds.sending)
+        stops = Stops(self._why_held, lambda: self.engine.is_stopped)
+        return send_seeds(self.session, self.run, self.agreed, console, stops)
+
+    def _why_held(self, plan: SeedPlan) -> str:
+        """Return why a seed has to wait: what it comes after did not come to be, or the run was stopped."""
+        if self.engine.is_stopped:
+            return _STOPPED
+        ends = {unchanged.key: Result.APPLIED for unchanged in self.report.plan.unchanged}
+        ends |= {outcome.key: outcome.result for outcome in self.report.outcomes}
+        waiting = [key for key in plan.seed.after if ends.get(key) is not Result.APPLIED]
+        return ", ".join(
+            f"{key} is {ends[key].value if key in ends else 'not part of this run'}" for key in waiting
+        )

@@ -1,0 +1,130 @@
+"""What a person has reviewed, by a plan file or on the command line, and what it is held against."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.commands.outside import Outside
+from reconciler.commands.planning import LiveState
+from reconciler.commands.runs import Purpose
+from reconciler.commands.session import Selection, Session
+from reconciler.commands.tenant import digests_of, tenant_account
+from reconciler.config.wording import visible
+from reconciler.engine.plan import Plan
+from reconciler.engine.planning import Consent
+from reconciler.engine.review import PastPlans, Review, digests_meant
+from reconciler.errors import Refused
+from reconciler.expoints.planning import SeedsPlan
+from reconciler.expoints.review import reviewed_seeds
+from reconciler.journal.opening import Past
+
+if TYPE_CHECKING:
+    from reconciler.planfile.reading import PlanFile
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """What is said to be reviewed: a plan file, or digests and fingerprints; without either, everything."""
+
+    named: frozenset[str] = frozenset()
+    file: PlanFile | None = None
+
+    @property
+    def binds(self) -> bool:
+        """Whether only what was reviewed may be carried out; it stands for the answer of a person then."""
+        return bool(self.named or self.file)
+
+    def selection(self, selection: Selection) -> Selection:
+        """Return the selection with the target of the file. Errors: `Refused` where another one is named."""
+        if self.file is None:
+            return selection
+        if selection.target not in (None, self.file.target):
+            raise Refused(
+                f"{self.file.name} is a plan for target {self.file.target}, and target {selection.target} is "
+                "named: plan for that one, or leave --target out"
+            )
+        return replace(selection, target=self.file.target)
+
+    def check_accounts(self, session: Session) -> None:
+        """Check that a plan file was made for the accounts of the open target. Errors: `Refused`."""
+        if self.file is None:
+            return
+        pairs = [("account", self.file.account, session.account)]
+        if self.file.tenant is not None and session.seeds:
+            pairs += [("tenant", self.file.tenant, name) for name in tenant_account(session)]
+        for what, planned, here in pairs:
+            if planned != here:
+                raise Refused(
+                    f"{self.file.name} is a plan for {what} {planned}, and target {session.target.name} is "
+                    f"{here} now: plan again, and review that"
+                )
+
+    def review(self, now: Collection[str], past: PastPlans) -> Review | None:
+        """Return what it covers, where `now` are the digests of the plan that is made now; `None` for all."""
+        if self.file is not None:
+            return self.file.review
+        return Review(digests_meant(self.named, now, past)) if self.named else None
+
+
+def gone_text(review: Review, plan: Plan, seeds: Collection[str]) -> str:
+    """Return what was reviewed and is not to be done any more, by the digests of the declared seeds too."""
+    gone = review.gone(plan, seeds)
+    if not gone:
+        return ""
+    pruned = any(":" in key for key in gone) and not any(c.declared is None for c in plan.changes)
+    hint = "; what --prune deletes needs that flag again" if pruned else ""
+    return f"Reviewed, and done already or no longer wanted: {', '.join(map(visible, gone))}{hint}."
+
+
+EVERYTHING = Reviewed()
+
+
+def read_reviewed(path: Path | None, named: Collection[str], outside: Outside) -> Reviewed:
+    """Return what was reviewed, by a plan file or by its fingerprints. Errors as in `read_plan`."""
+    if path is None:
+        return Reviewed(frozenset(named))
+    # Imported here: most runs have no plan file.
+    from reconciler.planfile.reading import read_plan
+
+    return Reviewed(file=read_plan(outside.folder / path))
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What is carried out, with all that was not reviewed marked; the review is `None` if all is meant."""
+
+    purpose: Purpose
+    plan: Plan
+    seeds: SeedsPlan
+    review: Review | None = None
+    gone: str = ""
+    """What was reviewed and is not to be done any more, as a sentence."""
+
+
+def agree(
+    reviewed: Reviewed, session: Session, live: LiveState, seeds: SeedsPlan, consent: Consent
+) -> Agreed:
+    """Return what of the plan that is made now is carried out, by what was reviewed."""
+    plan, declared = live.plan(consent), digests_of(session.seeds, session)
+    # Seeds that are left out of a run are part of its plan all the same.
+    now = [*plan.digests, *(seeds.digests if seeds.account else declared)]
+    review = reviewed.review(now, past_plans(live.memory.past, session))
+    if review is None:
+        return Agreed(Purpose.of("apply", now), plan, seeds)
+    left = live.plan(consent, review)
+    covered = {*left.digests, *(digest for digest in now if digest in review.digests)}
+    purpose = Purpose.of("apply", sorted(covered))
+    return Agreed(purpose, left, reviewed_seeds(seeds, review), review, gone_text(review, left, declared))
+
+
+def past_plans(past: Past, session: Session) -> PastPlans:
+    """Return what knows the plans of earlier runs on the account by their fingerprints."""
+
+    def digests(fingerprint: str) -> frozenset[str]:
+        starts = (run.start for run in past.runs(session.account))
+        return frozenset(d for start in starts if start.fingerprint == fingerprint for d in start.digests)
+
+    return digests

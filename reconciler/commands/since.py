@@ -1,0 +1,72 @@
+"""`--since REF`: what of a plan the change of the files since then causes, and what was there before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reconciler.commands.planning import LiveState
+from reconciler.commands.session import SECTIONS, SEED_SECTIONS, Selection, Session, chosen_keys
+from reconciler.commands.tenant import digests_of
+from reconciler.config.files import LARGEST_FILE
+from reconciler.config.load import Workspace, load
+from reconciler.engine.planning import Consent
+from reconciler.engine.since import Since
+from reconciler.errors import FilesInvalid, UsageError
+from reconciler.expoints.seed import Seed
+from reconciler.repository import NotThere, Repository, UnsafeTree, repository_of
+
+
+@dataclass(frozen=True)
+class Past:
+    """The files of an open target as they stood at a commit; without a workspace the note says why not."""
+
+    session: Session
+    ref: str
+    commit: str
+    workspace: Workspace[Seed] | None = None
+    note: str = ""
+
+    def against(self, live: LiveState, selection: Selection, consent: Consent) -> Since:
+        """Return what those files would have done to the live state. Errors: `ApiError`.
+
+        Asks the API only for what they name and nobody has asked for.
+        """
+        if self.workspace is None:
+            return Since(self.ref, self.commit, note=f"{self.note}, {_ALL_CAUSED}")
+        name = self.session.target.name
+        if name not in self.workspace.targets:
+            return Since(self.ref, self.commit, note=f"{self.ref} has no target {name}, {_ALL_CAUSED}")
+        declared = chosen_keys(self.workspace.declared[name], selection)
+        plan = live.plan_of(declared, self.workspace.targets[name].defaults, consent)
+        seeds = chosen_keys(self.workspace.seeds[name], selection)
+        return Since.of(self.ref, self.commit, plan, digests_of(seeds, self.session))
+
+
+_ALL_CAUSED = "so that everything counts as caused by the change since"
+
+
+def files_since(ref: str, session: Session) -> Past:
+    """Return the files as they stood at `ref`; where they cannot be used, why. Asks no API.
+
+    Errors: `UsageError` without git, without a repository, or where it knows no such commit.
+    """
+    repository = repository_of(session.workspace.folder, session.outside.environ)
+    commit = repository.commit(ref)
+    try:
+        return Past(session, ref, commit, _workspace_at(repository, commit))
+    except (FilesInvalid, UsageError, NotThere, UnsafeTree) as error:
+        return Past(session, ref, commit, note=_why_unusable(ref, error))
+
+
+def _workspace_at(repository: Repository, commit: str) -> Workspace[Seed]:
+    with repository.folder_at(commit, LARGEST_FILE) as folder:
+        return load(folder, SECTIONS, folder.parent, SEED_SECTIONS)
+
+
+def _why_unusable(ref: str, error: Exception) -> str:
+    if isinstance(error, FilesInvalid):
+        first = error.problems[0]
+        return f"the files of {ref} are invalid ({first.place}: {first.message})"
+    if isinstance(error, NotThere):
+        return f"the workspace is not there at {ref}"
+    return f"the files of {ref} cannot be read ({error})"

@@ -1,0 +1,83 @@
+"""What a person has reviewed, and what of a plan that covers. Pure, and the order of things means nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from reconciler.engine.plan import UNREVIEWED, Block, Blocked, Change, Plan, fingerprint_of
+
+PastPlans = Callable[[str], Collection[str]]
+"""From the fingerprint of a plan of before to the digests in it; none where it is not known."""
+
+
+def no_past_plans(fingerprint: str) -> Collection[str]:
+    """Know of no plan but the one that is made now."""
+    del fingerprint
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """The digests of all changes and seeds that were reviewed.
+
+    `names` are the keys behind them, as far as known: they choose words, and allow nothing. `lenient`
+    says that false and 0 were nothing when it was made: a run may end half-way with an answer that shows
+    one, and what is left of its plan is still what was reviewed.
+    """
+
+    digests: frozenset[str]
+    names: Mapping[str, str] = field(default_factory=dict)
+    lenient: bool = False
+
+    def covers(self, change: Change) -> bool:
+        """Tell whether exactly this change was reviewed."""
+        return change.digest in self.digests or (self.lenient and change.lenient_digest in self.digests)
+
+    def gone(self, plan: Plan, seeds: Collection[str]) -> tuple[str, ...]:
+        """Return what was reviewed and is neither in the plan, blocked or not, nor among the seeds' digests.
+
+        Each under its key, or under the beginning of its digest where that is not known.
+        """
+        found = [*plan.changes, *(blocked.change for blocked in plan.blocked if blocked.change)]
+        left = self.digests - {c.digest for c in found} - {c.lenient_digest for c in found} - {*seeds}
+        return tuple(sorted(self.names.get(digest, f"{digest[:12]}…") for digest in left))
+
+    def block(self, key: str) -> Block:
+        """Return why what is called `key` is not carried out: nobody has reviewed it as it is now."""
+        known = key in self.names.values()
+        what = "is no longer what was reviewed" if known else "is not part of what was reviewed"
+        return Block(UNREVIEWED, f"it {what}; plan again, and review that")
+
+    def judged(self, change: Change) -> Change | Blocked:
+        """Return the change if exactly it was reviewed, else why it is left alone."""
+        if self.covers(change):
+            return change
+        return Blocked(change.key, (self.block(change.key),), change)
+
+
+def reviewed(plan: Plan, review: Review) -> Plan:
+    """Return the plan with every change marked as unreviewed that was not reviewed as it is now.
+
+    What was reviewed and is not in the plan is done already, or no longer wanted: either is fine. Doing it
+    twice changes nothing, and nothing that the plan blocks is let through.
+    """
+    judged = [review.judged(change) for change in plan.changes]
+    return replace(
+        plan,
+        changes=tuple(one for one in judged if isinstance(one, Change)),
+        blocked=(*plan.blocked, *(one for one in judged if isinstance(one, Blocked))),
+    )
+
+
+def digests_meant(
+    named: Iterable[str], now: Collection[str], past: PastPlans = no_past_plans
+) -> frozenset[str]:
+    """Return the digests that `named` stands for: digests, and fingerprints of whole plans.
+
+    `now` holds the digests of the plan that is made now: its fingerprint stands for all of them.
+    """
+    of_now = fingerprint_of(now)
+    return frozenset(
+        digest for name in named for digest in (now if name == of_now else past(name) or (name,))
+    )

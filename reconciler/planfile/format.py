@@ -1,0 +1,257 @@
+"""The documents that `plan` and `apply` print, as models: schemas come from them, files are held to them.
+
+They are strict: nothing is converted, nothing unknown is let through. What a document says grows only with
+`FORMAT_VERSION`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from reconciler.engine.classify import FieldClass
+from reconciler.engine.defaults import DefaultSource
+from reconciler.engine.plan import Action
+from reconciler.problems import Severity
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Count = Annotated[int, Field(ge=0)]
+Line = Annotated[int, Field(ge=1)]
+Caused = Annotated[
+    bool | None,
+    Field(description="Whether the change of the files since REF causes it; null without --since."),
+]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class FieldPart(_Part):
+    """One field of a change: what is live, what is to come, and why."""
+
+    path: str
+    cls: Annotated[FieldClass, Field(alias="class", strict=False)]
+    before: JsonValue
+    after: JsonValue
+    differs: bool
+    default_source: Annotated[DefaultSource, Field(strict=False)] | None
+    level: str | None
+    file: str | None
+    line: Line | None
+
+
+class ChangePart(_Part):
+    """One change of one resource."""
+
+    key: str
+    action: Annotated[Action, Field(strict=False)]
+    id: int | None
+    name: str | None
+    adopted: bool
+    digest: Digest
+    caused: Caused
+    fields: list[FieldPart]
+
+
+class ReasonPart(_Part):
+    """Why something is left alone."""
+
+    code: str
+    message: str
+
+
+class FieldsReasonPart(ReasonPart):
+    """Why a resource is left alone, and which fields are meant."""
+
+    fields: list[str]
+
+
+class BlockedPart(_Part):
+    """A resource that apply leaves alone, and the change that it would be, as far as that is known."""
+
+    key: str
+    caused: Caused
+    reasons: list[FieldsReasonPart]
+    change: ChangePart | None
+
+
+class UnchangedPart(_Part):
+    """A resource that is as declared."""
+
+    key: str
+    id: int | None
+    adopted: bool
+    hidden: bool
+
+
+class UnmanagedPart(_Part):
+    """What is live and declared nowhere."""
+
+    id: int
+    name: str
+
+
+class StatesPart(_Part):
+    """How many customers of a seed stand how."""
+
+    pending: Count
+    changed: Count
+    sent: Count
+    found: Count
+    in_doubt: Count
+
+
+class SeedPart(_Part):
+    """A declared test batch. Its digest is over the whole of it, and holds however much of it was sent."""
+
+    key: str
+    digest: Digest
+    caused: Caused
+    round: str
+    send: Literal["once", "on_change", "by_hand"]
+    states: StatesPart
+    to_send: Count
+    file: str
+    line: Line
+    reasons: list[ReasonPart]
+    notes: list[str]
+
+
+class ProblemPart(_Part):
+    """Something in the files that a person should look at."""
+
+    code: str
+    severity: Annotated[Severity, Field(strict=False)]
+    file: str
+    line: Line
+    column: Line
+    key: str
+    message: str
+    hint: str
+
+
+class LimitsPart(_Part):
+    """The guardrails in force; null is no limit, a share is written like 30%."""
+
+    resets: Count | None
+    deletes: Count | None
+    updates: Count | Annotated[str, Field(pattern="^[0-9]{1,3}%$")] | None
+
+
+class SummaryPart(_Part):
+    """The figures of the summary line."""
+
+    create: Count
+    update: Count
+    reset_fields: Count
+    delete: Count
+    blocked: Count
+    unchanged: Count
+    unmanaged: Count
+    seeds_to_send: Count
+    customers_to_send: Count
+
+
+class SincePart(_Part):
+    """What the plan was split by: the files as they stood at a commit."""
+
+    ref: str
+    commit: str
+    note: str
+
+
+class PlanDocument(_Part):
+    """A plan of one target, as `plan --out` writes it and `plan --format json` prints it.
+
+    The fingerprint is the SHA-256 of the sorted digests of all changes, and of all seeds without reasons.
+    """
+
+    format_version: Literal[1]
+    target: str
+    account: str
+    tenant: Annotated[str | None, Field(description="The tenant of the seeds; null where there are none.")]
+    explicit_empties: Annotated[
+        bool, Field(description="Whether the account had shown a false or 0, so that these are not nothing.")
+    ]
+    limits: LimitsPart
+    fingerprint: Digest
+    summary: SummaryPart
+    since: SincePart | None
+    changes: list[ChangePart]
+    blocked: list[BlockedPart]
+    unchanged: list[UnchangedPart]
+    unmanaged: list[UnmanagedPart]
+    seeds: list[SeedPart]
+    seeds_trouble: str | None
+    problems: list[ProblemPart]
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The digest of all that this plan would do, and the key of each."""
+        seeds = {seed.digest: seed.key for seed in self.seeds if not seed.reasons}
+        return {**{change.digest: change.key for change in self.changes}, **seeds}
+
+
+class ResultsPart(_Part):
+    """How many changes ended how."""
+
+    applied: Count
+    failed: Count
+    stale: Count
+    skipped: Count
+    in_doubt: Count
+
+
+class SentPart(_Part):
+    """How the sending of a seed ended, in customers."""
+
+    key: str
+    sent: Count
+    refused: Count
+    in_doubt: Count
+    notes: list[str]
+
+
+class LinePart(_Part):
+    """A line of YAML to write into the files."""
+
+    where: str
+    text: str
+
+
+class OutcomePart(_Part):
+    """How one change ended."""
+
+    key: str
+    action: Annotated[Action, Field(strict=False)] | None
+    id: int | None
+    result: Literal["applied", "failed", "stale", "skipped", "in_doubt"]
+    reason: str
+    warnings: list[str]
+    lines: list[LinePart]
+
+
+class ReportDocument(_Part):
+    """A plan and how each part of it ended, as `apply --format json` prints it."""
+
+    format_version: Literal[1]
+    plan: PlanDocument
+    summary: ResultsPart
+    exit_code: Annotated[int, Field(ge=0, le=7)]
+    sent: list[SentPart]
+    outcomes: list[OutcomePart]
+    notes: list[str]
+
+
+DOCUMENTS: Mapping[str, type[BaseModel]] = {"plan": PlanDocument, "report": ReportDocument}
+"""Kind → the model of such a document."""
+
+
+def schema_of(kind: str) -> dict[str, Any]:
+    """Return the JSON Schema of a kind of document, in draft 2020-12."""
+    return {"$schema": DIALECT, **DOCUMENTS[kind].model_json_schema()}

@@ -1,0 +1,95 @@
+"""Plans that are written to files and applied after things have changed: what the tests of them share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reconciler.commands.apply import apply
+from reconciler.commands.plan import plan
+from reconciler.commands.reviewing import read_reviewed
+from reconciler.commands.session import Selection
+from reconciler.engine.planning import Consent
+from reconciler.errors import Exit
+from tests.commands.world import EVERYTHING, Screen, World
+
+RESETS = Consent(resets=None)
+FILE = Path("plan.json")
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a command ended, and what it printed."""
+
+    exit: Exit
+    document: Any
+    told: str
+
+    @property
+    def results(self) -> dict[str, str]:
+        """Key → how its change ended."""
+        return {outcome["key"]: outcome["result"] for outcome in self.document["outcomes"]}
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Key → why its change ended so."""
+        return {outcome["key"]: outcome["reason"] for outcome in self.document["outcomes"]}
+
+    @property
+    def sent(self) -> dict[str, int]:
+        """Key → how many customers were sent to, of every seed that had anything to send."""
+        return {end["key"]: end["sent"] for end in self.document["sent"]}
+
+
+def planned(
+    world: World,
+    consent: Consent = RESETS,
+    selection: Selection = EVERYTHING,
+    *,
+    out: Path | None = FILE,
+    since: str | None = None,
+) -> Run:
+    """Plan, and write the plan to a file."""
+    screen = Screen()
+    console = screen.console(world.clock, as_json=True)
+    exit = plan(selection, consent, console, world.outside, out=out, since=since)
+    return Run(exit, screen.document, screen.err)
+
+
+def applied(
+    world: World,
+    named: Collection[str] = (),
+    consent: Consent = RESETS,
+    selection: Selection = EVERYTHING,
+    *,
+    file: Path | None = FILE,
+    with_seeds: bool = True,
+    since: str | None = None,
+) -> Run:
+    """Apply the plan of the file, or what is named."""
+    screen = Screen()
+    console = screen.console(world.clock, as_json=True)
+    reviewed = read_reviewed(None if named else file, named, world.outside)
+    exit = apply(
+        selection, consent, console, world.outside, with_seeds=with_seeds, reviewed=reviewed, since=since
+    )
+    return Run(exit, screen.document, screen.err)
+
+
+def edited(world: World, **members: Any) -> None:
+    """Edit the plan file as a person with an editor would."""
+    path = world.folder / FILE
+    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), **members}), "utf-8")
+
+
+def declare(world: World, **sizes: int) -> None:
+    """Declare configurations with these delays, each in a file of its own; each is live with another."""
+    for name, days in sizes.items():
+        id = int(name.removeprefix("c"))
+        text = f"name: C{id}, survey_settings: {{invitation_delay_in_days: {days}}}, undeclared: keep"
+        world.write(
+            f"{name}.yaml", f"import_configs: {{{name}: {{{text}, targets: {{sandbox: {{id: {id}}}}}}}}}\n"
+        )

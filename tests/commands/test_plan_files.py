@@ -1,0 +1,345 @@
+"""A plan file binds: what was reviewed is carried out, what is done is fine, and the rest is named."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reconciler.commands.apply import apply
+from reconciler.commands.plan import plan
+from reconciler.commands.reviewing import read_reviewed
+from reconciler.commands.session import Selection
+from reconciler.engine.planning import Consent
+from reconciler.errors import Exit, Refused, UsageError
+from reconciler.sandbox import Fault, Variants
+from reconciler.sandbox.seeding import CONFIGS, stored_config
+from tests.commands.reviews import FILE, RESETS, applied, declare, edited, planned
+from tests.commands.world import EVERYTHING, SETTINGS, Screen, Terminal, World
+
+KEY = "import_configs.welcome"
+
+
+@pytest.fixture
+def three(world: World) -> World:
+    """Three configurations that differ from what is live, each in a file of its own."""
+    world.live(
+        {
+            id: {"Name": f"C{id}", "IsReusable": True, "SurveySettings": {"InvitationDelayInDays": 9}}
+            for id in (1, 2, 3)
+        }
+    )
+    (world.folder / "configs/welcome.yaml").unlink()
+    declare(world, c1=1, c2=1, c3=1)
+    return world
+
+
+def delays(world: World) -> list[int]:
+    return [world.config(id)["SurveySettings"]["InvitationDelayInDays"] for id in (1, 2, 3)]
+
+
+def test_what_was_reviewed_is_applied_without_asking(world: World) -> None:
+    planned(world)
+    run = applied(world)
+    assert (run.exit, run.results) == (Exit.DONE, {KEY: "applied"})
+
+
+def test_a_plan_that_is_carried_out_already_is_fine(world: World) -> None:
+    planned(world)
+    applied(world)
+    before = len(world.writes)
+    assert applied(world).exit is Exit.DONE
+    assert len(world.writes) == before
+
+
+def test_the_file_is_what_is_printed_and_for_this_user_alone(world: World) -> None:
+    run = planned(world)
+    path = world.folder / FILE
+    assert json.loads(path.read_text("utf-8")) == run.document
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert run.document["fingerprint"] in run.told
+
+
+def test_a_plan_that_is_refused_is_written_all_the_same(world: World) -> None:
+    assert planned(world, Consent()).exit is Exit.REFUSED
+    assert (world.folder / FILE).exists()
+
+
+def other_value(world: World) -> None:
+    declare(world, c1=2)
+
+
+def other_live_value(world: World) -> None:
+    world.change(1, SurveySettings={"InvitationDelayInDays": 8})
+
+
+def other_fields(world: World) -> None:
+    declare(world, c1=1)
+    rewrite(world, "c1.yaml", "name: C1", "name: Other")
+
+
+def reset_instead(world: World) -> None:
+    rewrite(world, "c1.yaml", "survey_settings: {invitation_delay_in_days: 1}", "reset: [survey_settings]")
+
+
+def other_key(world: World) -> None:
+    rewrite(world, "c1.yaml", "{c1: {", "{c9: {")
+
+
+def rewrite(world: World, name: str, old: str, new: str) -> None:
+    text = (world.folder / "configs" / name).read_text("utf-8")
+    assert old in text
+    world.write(name, text.replace(old, new))
+
+
+CHANGES = (other_value, other_live_value, other_fields, reset_instead, other_key)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_is_no_longer_as_reviewed_is_skipped_and_named(
+    three: World, change: Callable[[World], None]
+) -> None:
+    planned(three)
+    change(three)
+    before = delays(three)
+    run = applied(three)
+    (skipped,) = [key for key, result in run.results.items() if result == "skipped"]
+    assert run.reasons[skipped].startswith("unreviewed: ")
+    assert run.exit is Exit.STALE
+    assert delays(three) == [before[0], 1, 1]
+
+
+def kept_value(world: World) -> None:
+    world.change(1, DateFormat="yyyy")
+
+
+def unmanaged(world: World) -> None:
+    with world.state.transaction() as documents:
+        documents.put(CONFIGS, 7, stored_config({"Name": "Elsewhere", "IsReusable": True}))
+
+
+def time(world: World) -> None:
+    world.clock.sleep(90_000)
+
+
+def place_in_the_files(world: World) -> None:
+    path = world.folder / "configs/c1.yaml"
+    world.write("sub/renamed.yaml", f"# moved\n\n{path.read_text('utf-8')}")
+    path.unlink()
+
+
+def kept_by_name(world: World) -> None:
+    rewrite(world, "c1.yaml", "undeclared: keep", "undeclared: keep, keep: [date_format]")
+
+
+HARMLESS = (kept_value, unmanaged, time, place_in_the_files, kept_by_name)
+
+
+@pytest.mark.parametrize("change", HARMLESS)
+def test_what_no_change_depends_on_may_move(three: World, change: Callable[[World], None]) -> None:
+    planned(three)
+    change(three)
+    assert applied(three).exit is Exit.DONE
+    assert delays(three) == [1, 1, 1]
+
+
+def test_what_is_no_longer_declared_is_not_done_and_no_fault(three: World) -> None:
+    planned(three)
+    (three.folder / "configs/c1.yaml").unlink()
+    run = applied(three)
+    assert (run.exit, delays(three)) == (Exit.DONE, [9, 1, 1])
+
+
+def test_two_pull_requests_merged_one_after_the_other_are_each_applied_as_reviewed(three: World) -> None:
+    applied_first = Path("first.json")
+    declare(three, c1=1, c2=9, c3=9)
+    planned(three, out=applied_first)
+    declare(three, c1=9, c2=1)
+    planned(three)
+    declare(three, c1=1, c2=1)
+    assert applied(three, file=applied_first).exit is Exit.STALE
+    assert delays(three) == [1, 9, 9]
+    assert applied(three).exit is Exit.DONE
+    assert delays(three) == [1, 1, 9]
+
+
+def test_a_run_that_ended_half_way_is_applied_again_with_the_same_file(three: World) -> None:
+    planned(three)
+    three.faults = [Fault.parse("PUT *configs/2:1+:before:status=400")]
+    assert applied(three).exit is Exit.PARTLY
+    assert delays(three) == [1, 9, 1]
+    three.faults = ()
+    again = applied(three)
+    assert (again.exit, again.results) == (Exit.DONE, {"import_configs.c2": "applied"})
+    assert delays(three) == [1, 1, 1]
+
+
+def test_the_gravest_end_wins_over_a_missing_review(three: World) -> None:
+    planned(three)
+    declare(three, c1=2)
+    three.faults = [Fault.parse("PUT *configs/2:1+:before:status=400")]
+    assert applied(three).exit is Exit.PARTLY
+
+
+def test_a_plan_file_lifts_no_limit(world: World) -> None:
+    planned(world, RESETS)
+    run = applied(world, consent=Consent())
+    assert (run.exit, run.results) == (Exit.REFUSED, {KEY: "skipped"})
+    assert "would reset date_format" in run.reasons[KEY]
+    assert world.writes == []
+
+
+def test_a_plan_made_without_consent_is_no_review_of_what_it_blocked(world: World) -> None:
+    planned(world, Consent())
+    assert applied(world, consent=Consent()).exit is Exit.REFUSED
+    assert applied(world, consent=RESETS).exit is Exit.STALE
+    assert world.writes == []
+
+
+def test_a_limit_of_today_counts(three: World) -> None:
+    planned(three)
+    three.write("reconciler.yaml", SETTINGS + "    limits: {updates: 2}\n")
+    assert applied(three).exit is Exit.REFUSED
+    assert three.writes == []
+
+
+def test_a_file_says_which_target_is_meant_in_ci_too(world: World) -> None:
+    planned(world)
+    world.environ["CI"] = "true"
+    assert applied(world).exit is Exit.DONE
+
+
+def test_fingerprints_alone_name_no_target_in_ci(world: World) -> None:
+    world.environ["CI"] = "true"
+    with pytest.raises(UsageError, match="must be named"):
+        applied(world, ["0" * 64])
+
+
+def test_another_target_than_that_of_the_file_is_refused(world: World) -> None:
+    planned(world)
+    world.write("reconciler.yaml", SETTINGS + '  other:\n    checkmarket: {url: "sandbox:"}\n')
+    with pytest.raises(Refused, match="target sandbox, and target other is named"):
+        applied(world, selection=Selection(target="other"))
+
+
+def test_the_same_target_may_be_named(world: World) -> None:
+    planned(world)
+    assert applied(world, selection=Selection(target="sandbox")).exit is Exit.DONE
+
+
+def test_a_target_that_is_gone_is_an_error(world: World) -> None:
+    planned(world)
+    world.write("reconciler.yaml", SETTINGS.replace("sandbox:\n", "other:\n").replace(": sandbox", ": other"))
+    rewrite(world, "welcome.yaml", "      sandbox: {id: 1}", "      other: {id: 1}")
+    with pytest.raises(UsageError, match="there is no target sandbox"):
+        applied(world)
+
+
+def test_a_plan_for_another_account_is_refused_before_anything_is_asked(world: World) -> None:
+    planned(world)
+    edited(world, account="api.example#0a1b2c3d")
+    asked = len(world.state.requests())
+    with pytest.raises(Refused, match=r"account api.example#0a1b2c3d, and target sandbox is sandbox:sandbox"):
+        applied(world)
+    assert len(world.state.requests()) == asked
+
+
+def test_only_a_part_of_a_file_may_be_applied(three: World) -> None:
+    planned(three)
+    assert applied(three, selection=Selection(only=("c1",))).exit is Exit.DONE
+    assert delays(three) == [1, 9, 9]
+
+
+def test_on_a_terminal_a_file_is_answer_enough(world: World) -> None:
+    planned(world)
+    screen = Screen(stdin=Terminal(""))
+    reviewed = read_reviewed(FILE, (), world.outside)
+    end = apply(EVERYTHING, RESETS, screen.console(world.clock), world.outside, reviewed=reviewed)
+    assert end is Exit.DONE
+    assert "Only yes is yes" not in screen.err
+
+
+class TestFingerprints:
+    """`--reviewed` needs no file: digests of changes, or the fingerprint of the plan that is made now."""
+
+    def test_the_fingerprint_of_the_plan_made_now_stands_for_all_of_it(self, three: World) -> None:
+        fingerprint = planned(three).document["fingerprint"]
+        assert applied(three, [fingerprint]).exit is Exit.DONE
+        assert delays(three) == [1, 1, 1]
+
+    def test_a_digest_stands_for_one_change(self, three: World) -> None:
+        changes = planned(three).document["changes"]
+        run = applied(three, [c["digest"] for c in changes if c["key"] == "import_configs.c2"])
+        assert (run.exit, delays(three)) == (Exit.STALE, [9, 1, 9])
+
+    def test_the_fingerprint_of_another_plan_stands_for_nothing(self, three: World) -> None:
+        fingerprint = planned(three).document["fingerprint"]
+        declare(three, c1=2)
+        assert applied(three, [fingerprint]).exit is Exit.STALE
+        assert delays(three) == [9, 9, 9]
+
+    def test_the_journal_knows_the_fingerprint_of_a_run_that_ended_half_way(self, three: World) -> None:
+        fingerprint = planned(three).document["fingerprint"]
+        three.faults = [Fault.parse("PUT *configs/2:1+:before:status=400")]
+        assert applied(three, [fingerprint]).exit is Exit.PARTLY
+        three.faults = ()
+        three.change(1, SurveySettings={"InvitationDelayInDays": 5})
+        again = applied(three, [fingerprint])
+        assert again.results == {"import_configs.c1": "skipped", "import_configs.c2": "applied"}
+        assert (again.exit, delays(three)) == (Exit.STALE, [5, 1, 1])
+
+    def test_a_plan_with_nothing_to_do_is_done_whatever_was_reviewed(self, three: World) -> None:
+        planned(three)
+        applied(three)
+        assert applied(three, ["0" * 64]).exit is Exit.DONE
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [("nowhere/plan.json", "there is no folder"), ("configs", "not a file"), ("/dev/null", "not a file")],
+)
+def test_a_plan_that_has_no_place_is_refused_before_anything_is_asked(
+    world: World, place: str, message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        planned(world, out=Path(place))
+    assert not world.state.requests()
+
+
+def test_what_an_unknown_member_holds_is_in_no_plan_file(world: World) -> None:
+    with world.state.transaction() as documents:
+        stored = documents.get(CONFIGS, 1)
+        documents.put(CONFIGS, 1, {**(stored or {}), "Extras": {"CreatedBy": "planted@example.com"}})
+    world.variants = Variants(extra_members="stored")
+    fields = planned(world).document["changes"][0]["fields"]
+    assert [field["path"] for field in fields if field["class"] == "carried"] == ["CreatedBy"]
+    assert "planted" not in (world.folder / FILE).read_text("utf-8")
+
+
+def test_what_was_reviewed_and_is_done_already_is_named(three: World) -> None:
+    planned(three)
+    three.change(1, SurveySettings={"InvitationDelayInDays": 1})
+    run = applied(three)
+    assert run.exit is Exit.DONE
+    assert "Reviewed, and done already or no longer wanted: import_configs.c1." in run.told
+
+
+def test_a_reviewed_deletion_needs_its_flag_again(three: World) -> None:
+    three.write("reconciler.yaml", SETTINGS + "    limits: {deletes: 9}\n")
+    (three.folder / "configs/c3.yaml").unlink()
+    prune = Consent(resets=None, prune=True)
+    planned(three, prune)
+    assert "needs that flag again" in applied(three).told
+    assert three.config(3) != {}
+    assert applied(three, consent=prune).exit is Exit.DONE
+    assert three.config(3) == {}
+
+
+def test_the_fingerprint_is_shown_to_those_who_ask_for_more(world: World) -> None:
+    fingerprint = planned(world).document["fingerprint"]
+    screen = Screen()
+    plan(EVERYTHING, RESETS, screen.console(world.clock, verbose=True), world.outside)
+    assert f"\nFingerprint {fingerprint}\n" in screen.out

@@ -1,0 +1,208 @@
+"""A review binds seeds by what is declared of them; one that was not reviewed mails nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.commands.seeds import seeds_send
+from reconciler.errors import Exit, Refused
+from reconciler.sandbox import Fault, take_inventory
+from tests.commands.reviews import FILE, applied, edited, planned
+from tests.commands.world import EVERYTHING, Screen
+from tests.seeds.world import ADD, DATA, JANE, JOHN, SETTINGS, SeedWorld
+
+SMOKE, OTHER = "customer_seeds.smoke", "customer_seeds.other"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> SeedWorld:
+    made = SeedWorld(tmp_path)
+    made.declare(JOHN, JANE, end_date="+21d")
+    return made
+
+
+def mails(world: SeedWorld) -> list[str]:
+    found: list[dict[str, Any]] = take_inventory(world.state)["mails"]
+    return sorted(mail["to"] for mail in found if mail["kind"] == "invitation")
+
+
+BOTH = sorted([JOHN, JANE])
+
+
+def test_a_seed_that_was_reviewed_is_sent(world: SeedWorld) -> None:
+    planned(world)
+    assert applied(world).sent == {SMOKE: 2}
+    assert mails(world) == BOTH
+
+
+def test_a_seed_that_is_sent_already_is_fine(world: SeedWorld) -> None:
+    planned(world)
+    applied(world)
+    run = applied(world)
+    assert (run.exit, run.sent, mails(world)) == (Exit.DONE, {}, BOTH)
+
+
+def test_a_reviewed_end_in_21_days_is_still_reviewed_tomorrow(world: SeedWorld) -> None:
+    planned(world)
+    world.clock.sleep(86_400)
+    assert applied(world).exit is Exit.DONE
+    assert mails(world) == BOTH
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"end_date": "+22d"},
+        {"round": "second"},
+        {"send": "on_change"},
+        {"customers": [{"email": JOHN}]},
+        {"customers": [{"email": JOHN}, {"email": "smoke+jack@example.com"}]},
+        {"customers": [{"email": JOHN, "priority": 2}, {"email": JANE}]},
+        {"defaults": {"data": {**DATA, "First_name_customer": "Another"}}},
+        {"notification_email_addresses": ["other@example.com"]},
+    ],
+    ids=str,
+)
+def test_a_seed_that_is_declared_otherwise_is_not_sent_and_named(
+    world: SeedWorld, fields: dict[str, Any]
+) -> None:
+    planned(world)
+    world.declare(JOHN, JANE, **{"end_date": "+21d", **fields})
+    run = applied(world)
+    assert (run.exit, run.sent) == (Exit.STALE, {SMOKE: 0})
+    assert "no longer what was reviewed" in run.document["sent"][0]["notes"][0]
+    assert world.posts == []
+
+
+def test_a_new_seed_is_not_sent_and_the_reviewed_one_is(world: SeedWorld) -> None:
+    planned(world)
+    world.declare("smoke+new@example.com", key="other")
+    run = applied(world)
+    assert (run.exit, run.sent) == (Exit.STALE, {OTHER: 0, SMOKE: 2})
+    assert mails(world) == BOTH
+
+
+def table(world: SeedWorld, text: str) -> None:
+    world.write("people.csv", text)
+    world.declare(customers=None, customers_from="people.csv")
+
+
+ROWS = "email,First_name_customer\nsmoke+a@example.com,A\n"
+
+
+@pytest.mark.parametrize("text", [ROWS.replace(",A", ",B"), ROWS + "\n", ROWS.replace("\n", "\r\n")])
+def test_the_bytes_of_a_customer_file_are_reviewed(world: SeedWorld, text: str) -> None:
+    table(world, ROWS)
+    planned(world)
+    table(world, text)
+    assert applied(world).exit is Exit.STALE
+    assert world.posts == []
+
+
+def test_a_digest_of_a_seed_can_be_named_alone(world: SeedWorld) -> None:
+    world.declare("smoke+new@example.com", key="other")
+    digests = {seed["key"]: seed["digest"] for seed in planned(world).document["seeds"]}
+    run = applied(world, [digests[OTHER]])
+    assert (run.exit, run.sent) == (Exit.STALE, {OTHER: 1, SMOKE: 0})
+
+
+def test_the_fingerprint_of_a_plan_covers_its_seeds(world: SeedWorld) -> None:
+    fingerprint = planned(world).document["fingerprint"]
+    assert applied(world, [fingerprint]).sent == {SMOKE: 2}
+
+
+def test_the_fingerprint_holds_where_seeds_are_left_out(world: SeedWorld) -> None:
+    world.write("c.yaml", "import_configs: {c: {name: C}}\n")
+    fingerprint = planned(world).document["fingerprint"]
+    run = applied(world, [fingerprint], with_seeds=False)
+    assert (run.exit, run.results, mails(world)) == (Exit.DONE, {"import_configs.c": "applied"}, [])
+
+
+def test_the_digest_is_the_same_in_every_state_of_sending(world: SeedWorld) -> None:
+    before = planned(world).document
+    applied(world, [before["fingerprint"]])
+    after = planned(world).document
+    assert after["seeds"][0]["digest"] == before["seeds"][0]["digest"]
+    assert after["fingerprint"] == before["fingerprint"]
+
+
+def test_a_sending_that_was_refused_half_way_is_sent_again_with_the_same_file(world: SeedWorld) -> None:
+    planned(world)
+    world.faults = [Fault.parse(f"{ADD}:1:before:status=400")]
+    assert applied(world).exit is not Exit.DONE
+    world.faults = ()
+    assert (applied(world).exit, mails(world)) == (Exit.DONE, BOTH)
+
+
+def test_a_seed_in_doubt_is_not_sent_by_a_review(world: SeedWorld) -> None:
+    planned(world)
+    world.faults = [Fault.parse(f"{ADD}:1:after:drop")]
+    assert applied(world).exit is Exit.IN_DOUBT
+    world.faults = ()
+    assert (applied(world).exit, mails(world)) == (Exit.IN_DOUBT, BOTH)
+
+
+def test_a_plan_for_another_tenant_is_refused(world: SeedWorld) -> None:
+    planned(world)
+    edited(world, tenant="other.expoints.example")
+    with pytest.raises(Refused, match=r"tenant other\.expoints\.example"):
+        applied(world)
+    assert world.posts == []
+
+
+def test_a_plan_that_a_seed_blocks_is_no_review_of_that_seed(world: SeedWorld) -> None:
+    world.archive("Gender_customer")
+    assert planned(world).document["seeds"][0]["reasons"] != []
+    assert applied(world).exit is Exit.REFUSED
+    world.archive("Gender_customer", archived=False)
+    assert applied(world).exit is Exit.STALE
+    assert world.posts == []
+
+
+def test_no_address_and_no_name_is_in_a_plan_file(world: SeedWorld) -> None:
+    planned(world)
+    text = (world.folder / FILE).read_text("utf-8")
+    for personal in (JOHN, JANE, "smoke+", "qa@", "@example.com", "Unit X", '"Jo"'):
+        assert personal not in text
+
+
+WANTED = '"sandbox:", account_must_have: {name: Nothing}}'
+
+
+@pytest.fixture
+def stranger(world: SeedWorld) -> SeedWorld:
+    """A world in which the keys open another account than the one that is meant."""
+    world.write(
+        "reconciler.yaml", SETTINGS.replace('checkmarket: {url: "sandbox:"}', f"checkmarket: {{url: {WANTED}")
+    )
+    return world
+
+
+def by_hand(world: SeedWorld) -> None:
+    console = Screen().console(world.clock)
+    seeds_send("smoke", EVERYTHING, console, world.outside, again=False, yes=True)
+
+
+def by_apply(world: SeedWorld) -> None:
+    world.apply()
+
+
+@pytest.mark.parametrize("sending", [by_apply, by_hand])
+def test_the_account_is_looked_at_before_a_seed_is_sent(
+    stranger: SeedWorld, sending: Callable[[SeedWorld], None]
+) -> None:
+    with pytest.raises(Refused, match="account_must_have"):
+        sending(stranger)
+    assert stranger.posts == []
+
+
+def test_the_account_is_not_asked_for_where_nothing_is_written(world: SeedWorld) -> None:
+    world.apply()
+    world.write(
+        "reconciler.yaml", SETTINGS.replace('checkmarket: {url: "sandbox:"}', f"checkmarket: {{url: {WANTED}")
+    )
+    assert world.apply().exit is Exit.DONE

@@ -1,0 +1,259 @@
+"""`--since` tells what a change of the files causes from what was pending or had drifted before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from reconciler.commands.apply import apply
+from reconciler.commands.plan import plan
+from reconciler.commands.session import Selection
+from reconciler.engine.planning import Consent
+from reconciler.errors import Exit, UsageError
+from reconciler.planfile.format import schema_of
+from tests.commands.reviews import RESETS, applied, declare, planned
+from tests.commands.world import EVERYTHING, Screen
+from tests.repositories import ENVIRON, Repository
+from tests.seeds.world import JANE, JOHN, SETTINGS, SeedWorld
+
+C1, C2, C3 = (f"import_configs.c{number}" for number in (1, 2, 3))
+SMOKE, OTHER = "customer_seeds.smoke", "customer_seeds.other"
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    return Repository.made(tmp_path / "Onze enquêtes")
+
+
+@pytest.fixture
+def world(repository: Repository) -> SeedWorld:
+    """A workspace whose first commit declares c1 and c2, of which c2 is pending; the seed is pending too."""
+    made = SeedWorld(repository.folder, environ=dict(ENVIRON))
+    made.live({id: {"Name": f"C{id}", "IsReusable": True} for id in (1, 2, 3)} | {1: live(1)})
+    made.write(".gitkeep", "")
+    declare(made, c1=1, c2=1)
+    repository.commit("first")
+    return made
+
+
+def live(days: int) -> dict[str, Any]:
+    return {"Name": "C1", "IsReusable": True, "SurveySettings": {"InvitationDelayInDays": days}}
+
+
+def caused(world: SeedWorld, ref: str = "HEAD", selection: Selection = EVERYTHING) -> dict[str, bool | None]:
+    """Plan; return what is caused by the change of the files, of all that is in the plan."""
+    document = planned(world, selection=selection, out=None, since=ref).document
+    Draft202012Validator(schema_of("plan")).validate(document)
+    parts = [*document["changes"], *document["blocked"], *(s for s in document["seeds"] if s["to_send"])]
+    return {part["key"]: part["caused"] for part in parts}
+
+
+def test_what_the_files_change_is_caused_and_what_was_pending_is_not(world: SeedWorld) -> None:
+    declare(world, c1=2, c3=1)
+    assert caused(world) == {C1: True, C2: False, C3: True}
+
+
+def test_what_drifted_is_not_caused(world: SeedWorld) -> None:
+    world.change(1, SurveySettings={"InvitationDelayInDays": 7})
+    assert caused(world) == {C1: False, C2: False}
+
+
+def test_without_a_commit_nothing_is_said_of_causes(world: SeedWorld) -> None:
+    document = planned(world, out=None).document
+    assert document["since"] is None
+    assert [change["caused"] for change in document["changes"]] == [None]
+
+
+def test_it_counts_from_the_commit_that_is_named(world: SeedWorld, repository: Repository) -> None:
+    declare(world, c1=2)
+    repository.commit("second")
+    assert caused(world, "HEAD") == {C1: False, C2: False}
+    assert caused(world, "HEAD~1") == {C1: True, C2: False}
+
+
+def test_the_state_that_was_read_is_not_read_again(world: SeedWorld) -> None:
+    declare(world, c1=2)
+    planned(world, out=None)
+    alone = len(world.state.requests())
+    planned(world, out=None, since="HEAD")
+    assert len(world.state.requests()) == 2 * alone
+
+
+def test_only_what_nobody_has_asked_for_is_asked(world: SeedWorld, repository: Repository) -> None:
+    world.write("gone.yaml", "import_configs: {gone: {name: Gone, targets: {sandbox: {id: 77}}}}")
+    repository.commit("second")
+    (world.folder / "configs/gone.yaml").unlink()
+    caused(world)
+    asked = [request.path for request in world.state.requests()]
+    assert [path for path in asked if path.endswith("/77")] == ["/3/contacts/import/configs/77"]
+
+
+def test_seeds_are_caused_by_what_is_declared_of_them(world: SeedWorld, repository: Repository) -> None:
+    from reconciler.sandbox import State
+
+    world.state = State(":memory:")
+    for name in ("c1", "c2"):
+        (world.folder / f"configs/{name}.yaml").unlink()
+    world.declare(JOHN)
+    repository.commit("second")
+    world.declare(JANE, key="other")
+    assert caused(world) == {OTHER: True, SMOKE: False}
+    world.declare(JOHN, round="next")
+    assert caused(world) == {OTHER: True, SMOKE: True}
+
+
+def test_a_default_that_the_files_state_since_counts(world: SeedWorld, repository: Repository) -> None:
+    world.change(2, DateFormat="yyyy")
+    world.write(
+        "c2.yaml", "import_configs: {c2: {name: C2, reset: [date_format], targets: {sandbox: {id: 2}}}}"
+    )
+    world.write("reconciler.yaml", SETTINGS + "    defaults: {date_format: yyyy}\n")
+    repository.commit("second")
+    world.write("reconciler.yaml", SETTINGS)
+    assert caused(world) == {C2: True}
+
+
+def test_a_limit_makes_nothing_caused_that_was_pending(world: SeedWorld) -> None:
+    world.write("reconciler.yaml", SETTINGS + "    limits: {updates: 0}\n")
+    assert caused(world) == {C2: False}
+
+
+def test_a_selection_counts_for_the_files_of_before_too(world: SeedWorld) -> None:
+    declare(world, c3=1)
+    assert caused(world, selection=Selection(only=("c3",))) == {C3: True}
+
+
+def test_pruning_what_was_declared_before_is_caused(world: SeedWorld) -> None:
+    world.write("reconciler.yaml", SETTINGS + "    limits: {deletes: 9}\n")
+    (world.folder / "configs/c1.yaml").unlink()
+    document = planned(world, Consent(resets=None, prune=True), out=None, since="HEAD").document
+    causes = {change["id"]: change["caused"] for change in document["changes"]}
+    assert causes == {1: True, 2: False, 3: False}
+
+
+def test_a_reason_that_was_there_before_is_not_caused(world: SeedWorld, repository: Repository) -> None:
+    unknown = "import_configs: {KEY: {name: KEY, survey_settings: {survey: Nothing}}}"
+    world.write("old.yaml", unknown.replace("KEY", "old"))
+    repository.commit("second")
+    world.write("new.yaml", unknown.replace("KEY", "new"))
+    assert caused(world) == {C2: False, "import_configs.old": False, "import_configs.new": True}
+
+
+def text_of(world: SeedWorld, ref: str) -> str:
+    screen = Screen()
+    plan(EVERYTHING, RESETS, screen.console(world.clock), world.outside, since=ref)
+    return screen.out
+
+
+def test_the_text_has_two_groups(world: SeedWorld) -> None:
+    declare(world, c1=2)
+    text = text_of(world, "main")
+    first, second = "Caused by the change of the files since main:", "Pending or drifted before"
+    assert text.index(first) < text.index(C1) < text.index(second) < text.index(C2) < text.index("Plan:")
+
+
+def test_a_group_with_nothing_in_it_says_so(world: SeedWorld) -> None:
+    assert "since main:\n\n  nothing\n\nPending" in text_of(world, "main")
+
+
+@pytest.mark.parametrize(
+    ("files", "note"),
+    [
+        ({"bad.yaml": "import_configs: {c1: {nam: x}}\n"}, "configs/bad.yaml:1:"),
+        ({"reconciler.yaml": None}, "there is no reconciler.yaml"),
+        ({"reconciler.yaml": SETTINGS.replace("  sandbox:", "  other:").replace(": sandbox", ": other")}, ""),
+    ],
+)
+def test_of_files_that_are_no_use_everything_is_caused_and_it_is_said(
+    world: SeedWorld, repository: Repository, files: dict[str, str | None], note: str
+) -> None:
+    before = {name: (world.folder / "configs" / name) for name in files}
+    kept = {name: path.read_text("utf-8") if path.exists() else None for name, path in before.items()}
+    for name, text in files.items():
+        before[name].unlink(missing_ok=True)
+        if text is not None:
+            world.write(name, text)
+    repository.commit("unusable")
+    for name, text in kept.items():
+        before[name].unlink(missing_ok=True)
+        if text is not None:
+            world.write(name, text)
+    assert caused(world) == {C2: True}
+    told = planned(world, out=None, since="HEAD").document["since"]["note"]
+    assert note in told
+    assert "everything counts as caused" in told
+    assert "verything counts as caused" in text_of(world, "HEAD")
+
+
+def test_a_link_in_git_that_leads_out_of_the_workspace_is_refused_as_elsewhere(
+    world: SeedWorld, repository: Repository
+) -> None:
+    (world.folder / "configs/link.yaml").symlink_to("/etc/hostname")
+    repository.commit("link")
+    (world.folder / "configs/link.yaml").unlink()
+    note = planned(world, out=None, since="HEAD").document["since"]["note"]
+    assert "configs/link.yaml:1:1: this link leads out of the workspace" in note
+
+
+def test_a_link_in_git_that_stays_inside_is_followed(world: SeedWorld, repository: Repository) -> None:
+    (world.folder / "configs/c3.txt").write_text(
+        "import_configs: {c3: {name: C3, targets: {sandbox: {id: 3}}}}"
+    )
+    (world.folder / "configs/c3.yaml").symlink_to("c3.txt")
+    repository.commit("link")
+    declare(world, c1=2)
+    assert caused(world) == {C1: True, C2: False}
+
+
+def test_a_workspace_that_is_the_repository_itself(tmp_path: Path) -> None:
+    top = tmp_path / "top"
+    world = SeedWorld(top, environ=dict(ENVIRON))
+    world.live({1: live(1)})
+    repository = Repository.made(top / "configs")
+    declare(world, c1=1)
+    repository.commit("first")
+    declare(world, c1=2)
+    assert caused(world) == {C1: True}
+
+
+def test_a_customer_file_is_read_as_it_stood(world: SeedWorld, repository: Repository) -> None:
+    from reconciler.sandbox import State
+
+    world.state = State(":memory:")
+    for name in ("c1", "c2"):
+        (world.folder / f"configs/{name}.yaml").unlink()
+    world.write("lists/people.csv", "email\nsmoke+a@example.com\n")
+    world.declare(customers=None, customers_from="lists/people.csv")
+    repository.commit("second")
+    assert caused(world) == {SMOKE: False}
+    world.write("lists/people.csv", "email\nsmoke+b@example.com\n")
+    assert caused(world) == {SMOKE: True}
+
+
+@pytest.mark.parametrize("ref", ["nowhere", "--help", ""])
+def test_an_unknown_commit_is_an_error_before_anything_is_asked(world: SeedWorld, ref: str) -> None:
+    with pytest.raises(UsageError, match="commit"):
+        planned(world, out=None, since=ref)
+    assert not world.state.requests()
+
+
+def test_the_repository_is_left_as_it_was(world: SeedWorld, repository: Repository) -> None:
+    declare(world, c1=2)
+    before = repository.state()
+    caused(world)
+    assert repository.state() == before
+
+
+def test_apply_shows_the_groups_and_reports_them(world: SeedWorld) -> None:
+    declare(world, c1=2)
+    planned(world)
+    run = applied(world, since="HEAD")
+    assert run.exit is Exit.DONE
+    causes = {change["key"]: change["caused"] for change in run.document["plan"]["changes"]}
+    assert causes == {C1: True, C2: False}
+    screen = Screen()
+    apply(EVERYTHING, RESETS, screen.console(world.clock), world.outside, yes=True, since="HEAD")
+    assert "Caused by the change of the files since HEAD:" in screen.out

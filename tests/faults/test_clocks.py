@@ -1,0 +1,207 @@
+"""Clocks that jump, tokens that expire, allowances that end: time goes wrong in the middle of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from email.utils import formatdate
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reconciler.commands.outside import Outside
+from reconciler.sandbox import Fault, Tokens, Variants, create_app, revoke_tokens
+from tests.clock import START, FakeClock
+from tests.faults.scenes import ADD, COLUMNS, COUNT, ONE, PUT, SENDING, SENDING_WITH_OAUTH, TOKEN, UPDATING
+from tests.faults.world import FaultWorld, said
+from tests.seeds.world import SETTINGS, SETTLE_AFTER
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+JUMPS = [-400 * 86_400.0, -3600.0, 3600.0, 400 * 86_400.0]
+
+
+class Jumping(FakeClock):
+    """A clock whose wall time somebody sets while it runs; what it measures is right."""
+
+    offset = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.offset
+
+
+@dataclass
+class Disturbed:
+    """A WSGI layer in which something happens around it when a request comes in."""
+
+    app: WSGIApplication
+    at: Fault
+    happens: Callable[[], object]
+    seen: int = 0
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if self.at.matches(environ["REQUEST_METHOD"], environ["PATH_INFO"]):
+            self.seen += 1
+            if self.seen == self.at.nth:
+                self.happens()
+        return self.app(environ, start_response)
+
+
+@dataclass
+class DisturbedWorld(FaultWorld):
+    """A world whose server has a clock of its own."""
+
+    at: str = ""
+    happens: Callable[[], object] = lambda: None
+
+    @property
+    def outside(self) -> Outside:
+        faults, clock = self.faults, self.clock.monotonic
+        app = create_app(
+            self.state, self.variants, faults, tokens=self.tokens, clock=clock, sleep=self.clock.sleep
+        )
+        if self.at:
+            app = Disturbed(app, Fault.parse(f"{self.at}:before:drop"), self.happens)
+        return replace(super().outside, sandboxes={"sandbox": app})
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> DisturbedWorld:
+    return DisturbedWorld(tmp_path)
+
+
+def jumps(world: DisturbedWorld, at: str, seconds: float) -> Jumping:
+    """Let the wall clock jump when that request comes in."""
+    clock = Jumping()
+    world.clock, world.at = clock, at
+    world.happens = lambda: setattr(clock, "offset", clock.offset + seconds)
+    return clock
+
+
+@pytest.mark.parametrize("jump", JUMPS)
+@pytest.mark.parametrize("at", [f"{ONE}:1", f"{ONE}:2", f"{PUT}:1", f"{ONE}:3"])
+def test_patience_with_the_servers_cache_is_as_long_as_it_is(
+    world: DisturbedWorld, at: str, jump: float
+) -> None:
+    clock = jumps(world, at, jump)
+    world.variants = Variants(read_cache_seconds=20)
+    UPDATING.declare(world)
+    end = world.run()
+    assert (said(end), end.exit, UPDATING.is_done(world)) == ("applied", 0, True)
+    assert clock.monotonic() - START < 40
+
+
+@pytest.mark.parametrize("jump", JUMPS)
+def test_the_pace_of_an_account_is_kept(world: DisturbedWorld, jump: float) -> None:
+    jumps(world, f"{ONE}:1", jump)
+    world.write(
+        "reconciler.yaml", SETTINGS.replace("checkmarket: {", "checkmarket: {requests_per_minute: 2, ")
+    )
+    UPDATING.declare(world)
+    assert world.run().exit == 0
+    starts = [request.at for request in world.state.requests()]
+    assert all(later - earlier >= 60 for earlier, later in zip(starts, starts[2:], strict=False))
+
+
+@pytest.mark.parametrize("jump", JUMPS)
+def test_a_wait_for_the_allowance_is_as_long_as_it_is(world: DisturbedWorld, jump: float) -> None:
+    clock = jumps(world, f"{PUT}:1", jump)
+    UPDATING.declare(world)
+    assert world.run(f"{PUT}:1:before:status=429,retry-after=30").exit == 0
+    assert 30 <= clock.monotonic() - START < 32
+
+
+@pytest.mark.parametrize("form", ["7", formatdate(START + 7, usegmt=True)], ids=["seconds", "date"])
+@pytest.mark.parametrize(("status", "struck"), [(429, f"{PUT}:1"), (503, f"{ONE}:2"), (429, f"{ADD}:1")])
+def test_both_forms_of_retry_after_are_obeyed(
+    world: DisturbedWorld, struck: str, status: int, form: str
+) -> None:
+    task = SENDING if struck.startswith(ADD) else UPDATING
+    task.declare(world)
+    assert world.run(f"{struck}:before:status={status},retry-after={form}").exit == 0
+    assert task.is_done(world)
+    assert 7 <= world.clock.now() - START < 8.5
+
+
+@pytest.mark.parametrize("form", ["40000", formatdate(START + 40_000, usegmt=True)], ids=["seconds", "date"])
+@pytest.mark.parametrize(("struck", "says"), [(PUT, "skipped"), (ADD, "refused")])
+def test_nobody_sleeps_until_tomorrow(world: DisturbedWorld, struck: str, says: str, form: str) -> None:
+    task = SENDING if struck == ADD else UPDATING
+    task.declare(world)
+    end = world.run(f"{struck}:1+:before:status=429,retry-after={form}")
+    assert (said(end), end.exit, world.clock.now()) == (says, 7, START)
+
+
+@pytest.mark.parametrize("header", ["header", "none"])
+@pytest.mark.parametrize("allowed", range(6))
+def test_an_allowance_of_the_day_that_ends_in_the_middle_leaves_a_true_report(
+    world: DisturbedWorld, allowed: int, header: str
+) -> None:
+    UPDATING.declare(world)
+    world.variants = Variants.parse([f"requests_per_day={allowed + 1}", f"retry_after={header}"])
+    end = world.run()
+    assert end.exit == {True: 0, False: 6 if said(end) == "in doubt" else 7}[allowed == 5]
+    assert world.clock.now() - START <= 180 + 30
+    assert UPDATING.is_untouched(world) or said(end) in ("applied", "in doubt")
+
+
+@pytest.mark.parametrize("jump", JUMPS)
+def test_a_token_is_kept_as_long_as_it_is_good(world: DisturbedWorld, jump: float) -> None:
+    jumps(world, f"{COUNT}:5", jump)
+    SENDING_WITH_OAUTH.declare(world)
+    assert world.run().exit == 0
+    assert [request.path for request in world.state.requests()].count(
+        "/oauth2/token"
+    ) == 2  # the plan, the run
+
+
+@pytest.mark.parametrize("at", [f"{COUNT}:1", f"{COUNT}:5", f"{ADD}:1", f"{COUNT}:7"])
+def test_a_token_that_expires_in_the_middle_is_replaced(world: DisturbedWorld, at: str) -> None:
+    SENDING_WITH_OAUTH.declare(world)
+    world.tokens = Tokens(accepted=frozenset())
+    world.at, world.happens = at, lambda: revoke_tokens(world.state)
+    end = world.run()
+    assert (said(end), end.exit, SENDING.is_done(world)) == ("sent", 0, True)
+
+
+def test_a_token_that_expires_and_cannot_be_replaced_sends_nothing(world: DisturbedWorld) -> None:
+    SENDING_WITH_OAUTH.declare(world)
+    world.tokens = Tokens(accepted=frozenset())
+    world.at, world.happens = f"{ADD}:1", lambda: revoke_tokens(world.state)
+    end = world.run(f"{TOKEN}:3+:before:status=400")
+    assert (said(end), end.exit, SENDING.is_untouched(world)) == ("refused", 1, True)
+
+
+@pytest.mark.parametrize("jump", [jump for jump in JUMPS if jump < 0])
+@pytest.mark.parametrize("taken", ["before", "after"])
+def test_a_doubt_does_not_rest_less_because_the_clock_was_set_back(
+    world: DisturbedWorld, taken: str, jump: float
+) -> None:
+    clock = jumps(world, f"{COUNT}:7", 0)
+    SENDING.declare(world)
+    assert world.run(f"{ADD}:1:{taken}:drop").exit == 6
+    clock.offset = jump
+    world.rest(SETTLE_AFTER)
+    assert world.run().states == {"in_doubt": 2}
+    clock.offset = 0
+    assert world.run().exit == 0
+    assert SENDING.is_done(world)
+
+
+@pytest.mark.parametrize(
+    ("at", "note"),
+    [(f"{PUT}:1", "held: the run was stopped"), (f"{COLUMNS}:2", "nothing further was sent: ")],
+)
+def test_a_journal_that_fails_in_the_middle_does_not_hide_what_became_of_the_changes(
+    world: DisturbedWorld, at: str, note: str
+) -> None:
+    UPDATING.declare(world)
+    SENDING.declare(world)
+    world.at, world.happens = at, lambda: world.journal.write_text("this is no database" * 100)
+    end = world.run()
+    assert (said(end), end.exit) == ("applied", 4)
+    assert note in end.notes
+    assert UPDATING.is_done(world)
+    assert SENDING.is_untouched(world)

@@ -1,0 +1,125 @@
+"""Every row of `.github/FAULTS.md`, run: what the client raises, what `apply` says, and what is so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from _pytest.mark import ParameterSet
+
+from reconciler import errors
+from reconciler.checkmarket.client import ImportConfigs, open_checkmarket
+from reconciler.errors import ApiError
+from reconciler.expoints.client import Customers, open_expoints
+from reconciler.expoints.token import ClientLogin
+from reconciler.http import Secret, wsgi_transport
+from reconciler.sandbox import Fault
+from tests.faults.scenes import ADD, LIST, PUT, SCENES, SENDING_WITH_OAUTH, TOKEN, Scene
+from tests.faults.table import FAULTS, Row, effects, rows, sections
+from tests.faults.world import FaultWorld, said
+from tests.seeds.world import SETTLE_AFTER
+
+URL, KEYS = "http://localhost", (Secret("master-key"), Secret("user-key"))
+LOGIN = ClientLogin("http://localhost/oauth2/token", "client", Secret("secret-of-a-test"), "scope")
+
+
+def row_of(case: ParameterSet) -> Row:
+    row = case.values[0]
+    assert isinstance(row, Row)
+    return row
+
+
+def cases(is_thorough: Callable[[Scene], bool]) -> list[ParameterSet]:
+    """Return every row with every scene, and every way of each fault, or only the first."""
+    return [
+        pytest.param(row, scene, effect, id=f"{row.section}-{scene}-{effect}")
+        for row in rows()
+        for scene in SCENES[row.section]
+        for fault in row.faults
+        for effect in effects()[fault][: None if is_thorough(scene) else 1]
+    ]
+
+
+# The sections share the layer that sends, so every way of every fault is tried where it has most to spoil.
+ASKED = cases(lambda scene: (scene.request, scene.nth) in {(LIST, 1), (PUT, 1), (TOKEN, 1), (ADD, 1)})
+APPLIED = [case for case in cases(lambda scene: scene.request in (PUT, ADD)) if row_of(case).says]
+PLANNING = ("Listing for a plan", "Reading for a plan", "A token for the tenant")
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> FaultWorld:
+    return FaultWorld(tmp_path)
+
+
+@contextmanager
+def clients(world: FaultWorld, scene: Scene) -> Iterator[tuple[ImportConfigs, Customers]]:
+    app = world.outside.sandboxes["sandbox"]
+    clock, transport = world.clock, wsgi_transport(app)
+    login = LOGIN if scene.task is SENDING_WITH_OAUTH else Secret("token-of-a-test")
+    with (
+        open_checkmarket(URL, *KEYS, clock=clock, transport=transport) as account,
+        open_expoints(URL, login, clock=clock, transport=transport) as tenant,
+    ):
+        yield account, tenant
+
+
+@pytest.mark.parametrize(("row", "scene", "effect"), ASKED)
+def test_the_client_raises_and_asks_as_the_table_says(
+    world: FaultWorld, row: Row, scene: Scene, effect: str
+) -> None:
+    fault = Fault.parse(scene.faults(effect)[0])
+    world.faults = [fault]
+    raised = ""
+    with clients(world, scene) as (account, tenant):
+        try:
+            scene.ask(account, tenant)
+        except ApiError as error:
+            raised = type(error).__name__
+    asked = [r for r in world.state.requests() if fault.matches(r.method, r.path)]
+    assert (raised, len(asked)) == (row.raises, row.asked)
+
+
+@pytest.mark.parametrize(("row", "scene", "effect"), APPLIED)
+def test_apply_says_as_the_table_does_and_says_the_truth_and_the_next_one_does_the_rest(
+    world: FaultWorld, row: Row, scene: Scene, effect: str
+) -> None:
+    scene.task.declare(world)
+    end = world.run(scene.faults(effect)[1])
+    assert (said(end), end.exit) == (row.says, row.exit), end
+    if "not visible on the tenant yet" in end.notes:
+        return  # a tenant that says 200 and does nothing is believed
+    if row.says in ("applied", "sent"):
+        assert scene.task.is_done(world)
+    elif row.says != "in doubt":
+        assert scene.task.is_untouched(world)
+    assert len(world.perhaps_taken) <= (2 if scene.request == PUT else 1)
+    world.rest(SETTLE_AFTER)
+    assert world.run().exit == 0
+    assert scene.task.is_done(world)
+
+
+@pytest.mark.parametrize(
+    ("row", "scene", "effect"), [case for case in APPLIED if row_of(case).section in PLANNING]
+)
+def test_plan_ends_as_apply_does(world: FaultWorld, row: Row, scene: Scene, effect: str) -> None:
+    scene.task.declare(world)
+    assert world.planned(scene.faults(effect)[1]) == row.exit
+    assert scene.task.is_untouched(world)
+
+
+def test_every_section_has_its_scenes_and_says_something_of_every_fault() -> None:
+    told = {
+        section: {fault for row in rows() if row.section == section for fault in row.faults}
+        for section in SCENES
+    }
+    assert told == {section: set(effects()) for section in SCENES}
+    assert {*sections()} == {FAULTS, "An interrupt", *SCENES}
+
+
+def test_every_error_that_a_client_can_raise_is_in_the_table() -> None:
+    kinds = {
+        name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, ApiError)
+    }
+    assert {row.raises for row in rows()} - {""} == kinds - {"ApiError", "Abandoned"}

@@ -1,0 +1,126 @@
+"""A workspace with one thing to do, a sandbox in which one request goes wrong, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from reconciler.commands.apply import apply
+from reconciler.commands.outside import Outside
+from reconciler.commands.plan import plan
+from reconciler.commands.session import Selection
+from reconciler.engine.planning import Consent
+from reconciler.errors import ReconcilerError
+from reconciler.sandbox import Fault, Request, State, Tokens, create_app
+from reconciler.sandbox.seeding import CONFIGS, STARTING_POINT, stored_config
+from tests.commands.world import EVERYTHING, Members, Screen
+from tests.seeds.world import JANE, JOHN, SETTINGS, End, SeedWorld
+
+BOTH = [JANE, JOHN]
+WELCOME: Mapping[str, Any] = {
+    "Name": "Welcome",
+    "SurveySettings": {"SurveyId": 4711, "InvitationDelayInDays": 5},
+    "EmailIsRequired": True,
+    "IsReusable": True,
+}
+UPDATE = """\
+import_configs:
+  welcome:
+    name: Welcome
+    survey_settings: {survey: Customer satisfaction 2026, invitation_delay_in_days: 2}
+    undeclared: keep
+    targets: {sandbox: {id: 1}}
+"""
+CREATE = "import_configs: {newcomer: {name: Newcomer}}\n"
+DELETE = "import_configs: {welcome: {absent: true, targets: {sandbox: {id: 1}}}}\n"
+OTHER = "import_configs: {other: {name: Other, targets: {sandbox: {id: 2}}}}\n"
+LIMITS = "    limits: {deletes: 1}\n"
+LOGIN = "token_url: 'http://localhost/oauth2/token', client_id: c, client_secret: {env: SECRET}, scope: s"
+OAUTH = f"oauth: {{{LOGIN}}}"
+
+
+@dataclass
+class FaultWorld(SeedWorld):
+    """One target with an account and a tenant. `done` and `untouched` ask the sandbox itself."""
+
+    tokens: Tokens = field(default_factory=Tokens)
+    selection: Selection = EVERYTHING
+
+    def __post_init__(self) -> None:
+        self.write("reconciler.yaml", SETTINGS + LIMITS)
+        self.begin_with({1: WELCOME})
+        self.environ["SECRET"] = "a-secret-of-a-test"
+
+    def begin_with(self, configs: Mapping[int, Mapping[str, Any]]) -> None:
+        """Let exactly these configurations be live, beside an untouched tenant."""
+        stored: dict[int | str, Members] = {id: stored_config(dict(body)) for id, body in configs.items()}
+        self.state = State(":memory:", {**STARTING_POINT, CONFIGS: stored})
+
+    @property
+    def outside(self) -> Outside:
+        app = create_app(
+            self.state,
+            self.variants,
+            self.faults,
+            tokens=self.tokens,
+            clock=self.clock.now,
+            sleep=self.clock.sleep,
+        )
+        return replace(super().outside, sandboxes={"sandbox": app})
+
+    def run(self, *faults: str) -> End:
+        """Apply while these faults strike; an error that ends it is an end without a document."""
+        self.faults = [Fault.parse(fault) for fault in faults]
+        screen = Screen()
+        try:
+            console = screen.console(self.clock, as_json=True)
+            exit = apply(self.selection, Consent(), console, self.outside, yes=True)
+            return End(exit, screen.document, screen.err)
+        except ReconcilerError as error:
+            return End(error.exit, {}, str(error))
+        finally:
+            self.faults = ()
+
+    def planned(self, *faults: str) -> int:
+        """Plan while these faults strike; return the exit code."""
+        self.faults = [Fault.parse(fault) for fault in faults]
+        try:
+            return plan(self.selection, Consent(), Screen().console(self.clock), self.outside)
+        except ReconcilerError as error:
+            return error.exit
+        finally:
+            self.faults = ()
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The name of everything that is live, in alphabetical order."""
+        with self.state.transaction() as documents:
+            return sorted(str(document["Config"]["Name"]) for document in documents.all(CONFIGS).values())
+
+    @property
+    def delay(self) -> Any:
+        """What configuration 1 holds of the field that an update sets: 5 before, 2 after."""
+        return (self.config(1).get("SurveySettings") or {}).get("InvitationDelayInDays")
+
+    @property
+    def perhaps_taken(self) -> Sequence[Request]:
+        """The writes that no status and no missing connection proves to have changed nothing."""
+        return [r for r in self.writes if not r.path.endswith("token") and not _proves_nothing_done(r)]
+
+
+def _proves_nothing_done(request: Request) -> bool:
+    refused = request.status is not None and 400 <= request.status < 500 and request.status != 408
+    return refused or (request.fault or "").endswith(":refuse")
+
+
+def said(end: End) -> str:
+    """Return in the words of the table how a run says that its only change or seed ended."""
+    if not end.document:
+        return "no plan"
+    outcomes, sent = end.document["outcomes"], end.document["sent"]
+    if outcomes:
+        return str(outcomes[0]["result"]).replace("_", " ")
+    names = ("sent", "refused", "in_doubt")
+    counts = [name for name in names if any(one[name] for one in sent)]
+    return counts[0].replace("_", " ") if counts else "nothing sent"

@@ -1,0 +1,191 @@
+"""A plan file is read strictly: what is not plainly a whole plan is refused, and why is said."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.engine.plan import fingerprint_of
+from reconciler.errors import Refused, UsageError
+from reconciler.planfile.reading import LARGEST_FILE, read_plan
+
+ONE, TWO = "1" * 64, "2" * 64
+FIELD = {
+    "path": "name",
+    "class": "set",
+    "before": None,
+    "after": "Welcome",
+    "differs": True,
+    "default_source": None,
+    "level": "resource",
+    "file": "configs/a.yaml",
+    "line": 3,
+}
+CHANGE = {
+    "key": "import_configs.welcome",
+    "action": "create",
+    "id": None,
+    "name": None,
+    "adopted": False,
+    "digest": ONE,
+    "caused": None,
+    "fields": [FIELD],
+}
+SEED: dict[str, Any] = {
+    "key": "customer_seeds.smoke",
+    "digest": TWO,
+    "caused": None,
+    "round": "1",
+    "send": "once",
+    "states": {"pending": 1, "changed": 0, "sent": 0, "found": 0, "in_doubt": 0},
+    "to_send": 1,
+    "file": "configs/a.yaml",
+    "line": 9,
+    "reasons": [],
+    "notes": [],
+}
+PLAN: dict[str, Any] = {
+    "format_version": 1,
+    "target": "production",
+    "account": "api.example#0a1b2c3d",
+    "tenant": "acme.example",
+    "explicit_empties": True,
+    "limits": {"resets": 0, "deletes": None, "updates": "30%"},
+    "fingerprint": fingerprint_of([ONE, TWO]),
+    "summary": {
+        "create": 1,
+        "update": 0,
+        "reset_fields": 0,
+        "delete": 0,
+        "blocked": 0,
+        "unchanged": 0,
+        "unmanaged": 0,
+        "seeds_to_send": 1,
+        "customers_to_send": 1,
+    },
+    "since": None,
+    "changes": [CHANGE],
+    "blocked": [],
+    "unchanged": [],
+    "unmanaged": [],
+    "seeds": [SEED],
+    "seeds_trouble": None,
+    "problems": [],
+}
+TEXT = json.dumps(PLAN)
+
+
+def written(tmp_path: Path, content: str | bytes) -> Path:
+    path = tmp_path / "plan.json"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_plan_says_where_it_is_true_and_what_was_reviewed(tmp_path: Path, encoding: str) -> None:
+    plan = read_plan(written(tmp_path, TEXT.encode(encoding)))
+    assert (plan.target, plan.account, plan.tenant) == ("production", "api.example#0a1b2c3d", "acme.example")
+    assert plan.review.digests == {ONE, TWO}
+    assert plan.review.names == {ONE: "import_configs.welcome", TWO: "customer_seeds.smoke"}
+
+
+def test_a_blocked_seed_was_not_reviewed(tmp_path: Path) -> None:
+    seed = {**SEED, "reasons": [{"code": "opted-out", "message": "no"}]}
+    plan = {**PLAN, "seeds": [seed], "fingerprint": fingerprint_of([ONE])}
+    assert read_plan(written(tmp_path, json.dumps(plan))).review.digests == {ONE}
+
+
+WRONG: dict[str, tuple[str | bytes, str]] = {
+    "empty": ("", "is empty"),
+    "blank": (" \n", "is empty"),
+    "no JSON": ("version: 1", "no JSON"),
+    "bytes": (b"\xff\xfe\x00\xd8\x01", "no JSON"),
+    "cut short": (TEXT[: len(TEXT) // 2], "cut short"),
+    "cut at its last byte": (TEXT[:-1], "cut short"),
+    "two plans": (TEXT + TEXT, "cut short, or no JSON"),
+    "a list": ("[]", "not a plan"),
+    "a number": ("1", "not a plan"),
+    "no version": ("{}", "not a plan"),
+    "a version that is true": (json.dumps({**PLAN, "format_version": True}), "not a plan"),
+    "a newer format": (json.dumps({**PLAN, "format_version": 2}), "format 2, .* upgrade reconciler"),
+    "an unknown format": (json.dumps({**PLAN, "format_version": 0}), "format_version"),
+    "a member too many": (json.dumps({**PLAN, "force": True}), "force"),
+    "a member twice": (TEXT[:-1] + ', "target": "sandbox"}', "twice"),
+    "a member twice deep inside": (TEXT.replace('"path"', '"path": "a", "path"'), "twice"),
+    "a wrong type": (json.dumps({**PLAN, "target": 7}), "target"),
+    "a number as text": (TEXT.replace('"line": 9', '"line": "9"'), "seeds.0.line"),
+    "no digest": (json.dumps({**PLAN, "changes": [{**CHANGE, "digest": "all"}]}), "changes.0.digest"),
+    "a constant": (TEXT.replace('"id": null', '"id": NaN'), "NaN"),
+    "a number without end": (TEXT.replace('"id": null', f'"id": {"9" * 5000}'), "no JSON"),
+    "nested without end": ("[" * 200_000, "nested too deeply"),
+    "members without end": ("[" + "[]," * 800_000 + "[]]", "larger than any"),
+    "a report": (json.dumps({"format_version": 1, "plan": PLAN}), "not a whole plan"),
+    "a failure": (json.dumps({"format_version": 1, "error": "no", "exit_code": 1}), "not a whole plan"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), WRONG.values(), ids=WRONG.keys())
+def test_what_is_no_whole_plan_is_an_error_that_says_why(
+    tmp_path: Path, content: str | bytes, message: str
+) -> None:
+    with pytest.raises(UsageError, match=rf"plan\.json .*{message}.*") as raised:
+        read_plan(written(tmp_path, content))
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"changes": []},
+        {"changes": [{**CHANGE, "digest": "3" * 64}]},
+        {"seeds": []},
+        {"fingerprint": "0" * 64},
+    ],
+    ids=str,
+)
+def test_a_plan_that_was_changed_after_it_was_made_is_refused(tmp_path: Path, edit: dict[str, Any]) -> None:
+    with pytest.raises(Refused, match="changed after it was made"):
+        read_plan(written(tmp_path, json.dumps({**PLAN, **edit})))
+
+
+def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be read: No such file"):
+        read_plan(tmp_path / "plan.json")
+
+
+def test_a_folder_is_no_plan(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="not a regular file"):
+        read_plan(tmp_path)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "plan.json")
+    with pytest.raises(UsageError, match="not a regular file"):
+        read_plan(tmp_path / "plan.json")
+
+
+def test_of_gigabytes_only_a_few_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    with path.open("wb") as file:
+        file.truncate(4_000_000_000)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(UsageError, match="larger than any"):
+        read_plan(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 6 * LARGEST_FILE // 1024
+
+
+def test_a_name_that_steers_a_terminal_is_shown_harmless(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as raised:
+        read_plan(tmp_path / "plan\x1b[31m.json")
+    assert "\x1b" not in str(raised.value)
+
+
+def test_a_member_that_steers_a_terminal_is_shown_harmless(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as raised:
+        read_plan(written(tmp_path, json.dumps({**PLAN, "\x1b[31m\u202e": 1})))
+    assert not {"\x1b", "\u202e"} & set(str(raised.value))

@@ -1,0 +1,120 @@
+"""Exactly what was reviewed is applied, and a digest is of exactly what is done and overwritten."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from reconciler.engine.classify import FieldClass
+from reconciler.engine.outcome import Result
+from reconciler.engine.plan import Change, Plan, Scope, fingerprint_of
+from reconciler.engine.review import Review, digests_meant, reviewed
+from reconciler.sandbox import Fault
+from tests.properties.faults import fault_lists
+from tests.properties.lines import with_lines
+from tests.properties.situations import situations
+from tests.properties.test_stale import edit, edits
+from tests.properties.world import TARGET, Situation, World
+
+
+def drawn_part(data: st.DataObject, plan: Plan) -> frozenset[str]:
+    """Return the keys of some of the changes."""
+    return frozenset(c.key for c in plan.changes if data.draw(st.booleans(), label=c.key))
+
+
+def review_of(plan: Plan, keys: frozenset[str]) -> Review:
+    return Review(frozenset(c.digest for c in plan.changes if c.key in keys))
+
+
+@given(situations(), st.data())
+def test_of_any_plan_exactly_the_reviewed_part_is_applied(situation: Situation, data: st.DataObject) -> None:
+    """What was not reviewed is named and as it was; the rest is as a run of the whole would leave it."""
+    with World(situation) as world:
+        plan = world.plan(situation)
+        part = drawn_part(data, plan)
+        before = world.documents()
+        report = world.apply(reviewed(plan, review_of(plan, part)))
+        after = world.documents()
+    ends = {outcome.key: outcome for outcome in report.outcomes}
+    assert {c.key for c in report.plan.changes} == part
+    for change in plan.changes:
+        skipped = ends[change.key].result is Result.SKIPPED and ends[change.key].reason.startswith(
+            "unreviewed"
+        )
+        assert skipped is (change.key not in part)
+        if skipped and change.id is not None:
+            assert before[change.id] == after[change.id]
+    assert len(after) - len(before) <= sum(c.id is None for c in report.plan.changes)
+
+
+@given(situations(), st.data())
+def test_a_plan_made_again_is_reviewed_alike(situation: Situation, data: st.DataObject) -> None:
+    """The digests of a plan hold for the next one of the same files and live state, in any order."""
+    with World(situation) as world:
+        plan, again = world.plan(situation), world.plan(situation)
+    part = drawn_part(data, plan)
+    shuffled = replace(again, changes=tuple(data.draw(st.permutations(again.changes))))
+    left = {c.key for c in reviewed(shuffled, review_of(plan, part)).changes}
+    assert left == part
+    assert fingerprint_of(shuffled.digests) == fingerprint_of(plan.digests)
+    assert digests_meant([fingerprint_of(plan.digests)], shuffled.digests) == frozenset(plan.digests)
+
+
+@given(situations(), fault_lists())
+def test_a_run_that_ended_half_way_is_finished_by_the_same_review(
+    situation: Situation, faults: list[Fault]
+) -> None:
+    """Nothing but what was reviewed is begun, and where the second run meets no fault it is all done."""
+    with World(situation) as world:
+        plan = world.plan(situation)
+        review = review_of(plan, frozenset(c.key for c in plan.changes))
+        world.apply(plan, faults)
+        second = world.apply(reviewed(world.plan(situation), review))
+        left = reviewed(world.plan(with_lines(situation, second)), review)
+    assert {c.digest for c in second.plan.changes} <= review.digests
+    assert not left.changes
+
+
+def same_place(plan: Plan, change: Change) -> list[str]:
+    return [c.digest for c in plan.changes if c.key == change.key]
+
+
+@given(situations(), st.data())
+def test_the_digest_changes_with_what_is_overwritten(situation: Situation, data: st.DataObject) -> None:
+    """Somebody else's edit of a set, reset or removed field makes another change of it, and of no other."""
+    with World(situation) as world:
+        plan = world.plan(situation)
+        candidates = edits(plan, FieldClass.SET, FieldClass.RESET, FieldClass.REMOVED)
+        assume(candidates)
+        change, view = data.draw(st.sampled_from(candidates))
+        edit(world, change, view)
+        again = world.plan(situation)
+    assert change.digest not in again.digests
+    if view.path != "name":
+        assert {c.digest for c in plan.changes} - {change.digest} <= set(again.digests)
+
+
+@given(situations(), st.data())
+def test_the_digest_does_not_change_with_what_is_kept(situation: Situation, data: st.DataObject) -> None:
+    """Nor with the time, which passes between two plans."""
+    with World(situation) as world:
+        plan = world.plan(situation)
+        candidates = edits(plan, FieldClass.KEPT)
+        assume(candidates)
+        change, view = data.draw(st.sampled_from(candidates))
+        edit(world, change, view)
+        again = world.plan(situation)
+    assert again.digests == plan.digests
+    assert same_place(again, change) == [change.digest]
+
+
+@given(situations(), st.sampled_from([Scope("elsewhere", "sandbox:"), Scope(TARGET, "elsewhere")]))
+def test_the_digest_changes_with_target_account_and_key(situation: Situation, other: Scope) -> None:
+    """A review of one place, or of one resource, is none of another."""
+    with World(situation) as world:
+        plan = world.plan(situation)
+    for change in plan.changes:
+        assert replace(change, scope=other).digest != change.digest
+        assert replace(change, key="import_configs.other").digest != change.digest

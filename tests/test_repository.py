@@ -1,0 +1,240 @@
+"""What stood in a folder at a commit is read by real git, and nothing is touched or run for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reconciler.errors import UsageError
+from reconciler.repository import NotThere, UnsafeTree, repository_of
+from tests.repositories import ENVIRON, Repository
+
+MOST = 1000
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Repository:
+    return Repository.made(tmp_path / "work")
+
+
+def files_at(folder: Path, ref: str = "HEAD") -> dict[str, bytes]:
+    """Return the files of a folder as they stood at a commit; a link is what it says."""
+    repository = repository_of(folder, ENVIRON)
+    with repository.folder_at(repository.commit(ref), MOST) as copy:
+        return {path.relative_to(copy).as_posix(): content(path) for path in walked(copy)}
+
+
+def walked(folder: Path) -> Iterator[Path]:
+    for here, folders, files in os.walk(folder):
+        for name in [*files, *(name for name in folders if (Path(here) / name).is_symlink())]:
+            yield Path(here) / name
+
+
+def content(path: Path) -> bytes:
+    return b"-> " + os.fsencode(path.readlink()) if path.is_symlink() else path.read_bytes()
+
+
+def write(folder: Path, name: str, content: str | bytes = "x") -> None:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+@pytest.mark.parametrize(
+    "where", ["", "configs", "deep/in side/België", 'quo"ted', "tab\there", "-dash", "a:b"]
+)
+def test_the_files_of_a_folder_are_as_they_stood(made: Repository, where: str) -> None:
+    folder = made.folder / where
+    write(folder, "a.yaml", "one")
+    write(folder, "sub folder/é\n.yaml", "two")
+    write(folder, "binary.bin", bytes(range(256)) * 2)
+    write(folder, "empty.yaml", "")
+    made.commit()
+    write(folder, "a.yaml", "changed")
+    assert files_at(folder) == {
+        "a.yaml": b"one",
+        "sub folder/é\n.yaml": b"two",
+        "binary.bin": bytes(range(256)) * 2,
+        "empty.yaml": b"",
+    }
+
+
+def test_what_is_beside_the_folder_or_hidden_in_it_is_left_out(made: Repository) -> None:
+    write(made.folder, "beside.yaml")
+    write(made.folder, "configs/.hidden/a.yaml")
+    write(made.folder, "configs/a.yaml")
+    made.commit()
+    assert files_at(made.folder / "configs") == {"a.yaml": b"x"}
+
+
+def test_many_files_come_in_portions(made: Repository) -> None:
+    for number in range(520):
+        write(made.folder, f"{number}.yaml", f"content {number}\n")
+    made.commit()
+    found = files_at(made.folder)
+    assert found == {f"{number}.yaml": f"content {number}\n".encode() for number in range(520)}
+
+
+def test_a_file_that_is_too_large_is_as_long_and_empty(made: Repository) -> None:
+    write(made.folder, "film.bin", b"x" * (MOST + 1))
+    made.commit()
+    assert files_at(made.folder) == {"film.bin": b"\0" * (MOST + 1)}
+
+
+@pytest.mark.parametrize("leads", ["a.yaml", "../secret", "/etc/passwd", "nowhere"])
+def test_a_link_is_copied_as_a_link(made: Repository, leads: str) -> None:
+    write(made.folder, "configs/a.yaml")
+    (made.folder / "configs/link.yaml").symlink_to(leads)
+    made.commit()
+    assert files_at(made.folder / "configs")["link.yaml"] == b"-> " + leads.encode()
+
+
+@pytest.mark.parametrize("ref", ["main", "HEAD", "v1", "HEAD~0", "@"])
+def test_every_name_of_a_commit_is_one(made: Repository, ref: str) -> None:
+    commit = made.commit("first")
+    made.git("tag", "-a", "v1", "-m", "a tag")
+    assert repository_of(made.folder, ENVIRON).commit(ref) == commit
+
+
+@pytest.mark.parametrize(
+    "ref",
+    ["nowhere", "", "-h", "--help", "--all", "^HEAD", "HEAD..HEAD", "HEAD:a.yaml", "a\nb", "a\0b", "\x1b"],
+)
+def test_what_names_no_commit_is_an_error(made: Repository, ref: str) -> None:
+    write(made.folder, "a.yaml")
+    made.commit()
+    with pytest.raises(UsageError, match="commit") as raised:
+        repository_of(made.folder, ENVIRON).commit(ref)
+    assert not {"\n", "\0", "\x1b"} & set(str(raised.value))
+
+
+def test_a_branch_that_looks_like_an_option_is_none(made: Repository) -> None:
+    commit = made.commit()
+    made.git("update-ref", "refs/heads/--output=x", commit)
+    with pytest.raises(UsageError):
+        repository_of(made.folder, ENVIRON).commit("--output=x")
+    assert not (made.folder / "x").exists()
+
+
+def test_a_shallow_clone_says_how_to_get_what_it_lacks(made: Repository, tmp_path: Path) -> None:
+    first = made.commit("first")
+    made.commit("second")
+    clone = tmp_path / "clone"
+    made.git("clone", "--quiet", "--depth=1", made.folder.as_uri(), str(clone))
+    with pytest.raises(UsageError, match=r"shallow.*fetch-depth: 0"):
+        repository_of(clone, ENVIRON).commit(first)
+
+
+def test_a_folder_outside_of_any_repository_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="not in a git repository"):
+        repository_of(tmp_path, {**ENVIRON, "GIT_CEILING_DIRECTORIES": str(tmp_path.parent)})
+
+
+def test_without_git_it_is_said_that_git_is_needed(made: Repository) -> None:
+    with pytest.raises(UsageError, match="git cannot be run"):
+        repository_of(made.folder, {"PATH": str(made.folder)})
+
+
+def test_a_folder_that_was_not_there_is_told_apart(made: Repository) -> None:
+    write(made.folder, "a.yaml")
+    made.commit()
+    write(made.folder, "configs/a.yaml")
+    with pytest.raises(NotThere):
+        files_at(made.folder / "configs")
+
+
+@pytest.mark.parametrize("mode", ["100644", "120000"])
+@pytest.mark.parametrize("name", ["..", ".", "a/../../b"])
+def test_a_tree_that_leads_out_of_its_folder_is_refused(made: Repository, mode: str, name: str) -> None:
+    blob = made.git("hash-object", "-w", "--stdin", input=b"planted")
+    entry = f"{mode} {name}\0".encode() + bytes.fromhex(blob)
+    tree = made.git("hash-object", "-w", "-t", "tree", "--literally", "--stdin", input=entry)
+    made.git("update-ref", "refs/heads/main", made.git("commit-tree", tree, "-m", "planted"))
+    with pytest.raises((UnsafeTree, NotThere)):
+        files_at(made.folder, "main")
+
+
+def test_a_file_below_a_link_of_the_same_name_is_not_written_through_it(
+    made: Repository, tmp_path: Path
+) -> None:
+    blob = made.git("hash-object", "-w", "--stdin", input=b"planted")
+    link = made.git("hash-object", "-w", "--stdin", input=os.fsencode(tmp_path))
+    inner = made.git("mktree", input=f"100644 blob {blob}\tplanted\n".encode())
+    entries = b"".join(
+        f"{mode} a\0".encode() + bytes.fromhex(object)
+        for mode, object in (("120000", link), ("40000", inner))
+    )
+    tree = made.git("hash-object", "-w", "-t", "tree", "--literally", "--stdin", input=entries)
+    made.git("update-ref", "refs/heads/main", made.git("commit-tree", tree, "-m", "planted"))
+    with pytest.raises(UnsafeTree):
+        files_at(made.folder, "main")
+    assert not (tmp_path / "planted").exists()
+
+
+def test_nothing_runs_and_nothing_is_touched(made: Repository, tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    script = tmp_path / "script"
+    script.write_text(f"#!/bin/sh\necho ran >> {ran}\n")
+    script.chmod(0o755)
+    write(made.folder, "a.yaml", "one")
+    write(made.folder, ".gitattributes", "*.yaml diff=planted filter=planted export-subst\n")
+    made.commit()
+    for hook in ("post-checkout", "reference-transaction", "post-index-change", "fsmonitor-watchman"):
+        (made.folder / ".git/hooks" / hook).symlink_to(script)
+    for setting in (
+        "core.pager",
+        "core.fsmonitor",
+        "diff.planted.textconv",
+        "filter.planted.smudge",
+        "pager.ls-tree",
+    ):
+        made.git("config", setting, str(script))
+    before = made.state()
+    ran.unlink(missing_ok=True)
+    assert files_at(made.folder) == {"a.yaml": b"one"}
+    assert made.state() == before
+    assert not ran.exists()
+
+
+def test_the_surroundings_of_a_hook_do_not_lead_to_another_repository(
+    made: Repository, tmp_path: Path
+) -> None:
+    other = Repository.made(tmp_path / "other")
+    write(other.folder, "other.yaml")
+    other.commit()
+    write(made.folder, "a.yaml")
+    made.commit()
+    environ = {**ENVIRON, "GIT_DIR": str(other.folder / ".git"), "GIT_WORK_TREE": str(other.folder)}
+    repository = repository_of(made.folder, environ)
+    assert repository.commit("HEAD") == made.git("rev-parse", "HEAD")
+
+
+def test_a_work_tree_of_its_own_and_a_bundle_of_links_are_repositories_too(
+    made: Repository, tmp_path: Path
+) -> None:
+    write(made.folder, "configs/a.yaml")
+    made.commit()
+    made.git("worktree", "add", "--quiet", str(tmp_path / "second tree"), "-b", "second")
+    (tmp_path / "link").symlink_to(tmp_path / "second tree")
+    assert files_at(tmp_path / "link/configs") == {"a.yaml": b"x"}
+
+
+def test_the_copy_is_gone_afterwards(made: Repository) -> None:
+    write(made.folder, "a.yaml")
+    made.commit()
+    repository = repository_of(made.folder, ENVIRON)
+    with repository.folder_at(repository.commit("HEAD"), MOST) as copy:
+        assert copy.exists()
+    assert not copy.parent.exists()
+
+
+def test_content_that_git_lacks_is_told(made: Repository, tmp_path: Path) -> None:
+    write(made.folder, "a.yaml", "only here")
+    made.commit()
+    blob = made.git("rev-parse", "HEAD:a.yaml")
+    (made.folder / ".git/objects" / blob[:2] / blob[2:]).unlink()
+    with pytest.raises((UnsafeTree, NotThere)):
+        files_at(made.folder)
