@@ -39,6 +39,11 @@ def read_at(address: str, clock: Clock | None = None) -> Past:
     return read_journal(address, NO_FOLDER, clock or FakeClock())
 
 
+def declared(address: str) -> str:
+    """Return an address as a workspace declares it, which lies in the folder of the branch if it is one."""
+    return f"{GIT}{branch_of(address)[1]}" if address.startswith(GIT) else address
+
+
 def branch_of(address: str) -> tuple[Path, str]:
     """Return folder and name of the branch behind an address."""
     name, _, folder = address.removeprefix(GIT).partition(" ")
