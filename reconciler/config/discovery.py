@@ -15,6 +15,8 @@ from reconciler.problems import Place, Problem
 
 SETTINGS_FILE = "reconciler.yaml"
 DEFAULT_FOLDER = "configs"
+DEEPEST_FOLDER = 30
+"""Folders inside each other, below that of the workspace."""
 _SUFFIXES = (".yaml", ".yml")
 
 
@@ -72,6 +74,9 @@ def read_workspace(folder: Path, base: Path) -> Iterator[Document]:
     unreadable: list[OSError] = []
     for here, folders, files in os.walk(folder, onerror=unreadable.append):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if len(Path(here).parts) - len(folder.parts) >= DEEPEST_FOLDER and folders:
+            yield _too_deep(shown(Path(here) / folders[0], base))
+            folders.clear()
         for name in sorted(filter(_is_wanted, files)):
             yield _document(Path(here) / name, folder, base)
         for name in folders:
@@ -114,6 +119,11 @@ def _unreadable(file: str, error: OSError) -> Document:
     return _refused(
         file, "unreadable-file", f"it cannot be read: {error.strerror or error}", "make it readable"
     )
+
+
+def _too_deep(file: str) -> Document:
+    message = f"more than {DEEPEST_FOLDER} folders stand inside each other"
+    return _refused(file, "too-much", message, "no workspace needs that; move it up")
 
 
 def _outside(file: str) -> Document:
