@@ -39,15 +39,22 @@ def find_workspace(explicit: Path | None, start: Path) -> Path:
 
 def _named(explicit: Path) -> Path:
     folder = explicit.parent if explicit.name == SETTINGS_FILE else explicit
-    if (folder / SETTINGS_FILE).is_file():
+    if _holds_settings(folder):
         return folder
     below = folder / DEFAULT_FOLDER
-    hint = f"; did you mean {below}?" if (below / SETTINGS_FILE).is_file() else ""
+    hint = f"; did you mean {visible(str(below))}?" if _holds_settings(below) else ""
     raise UsageError(f"there is no {SETTINGS_FILE} in {visible(str(folder))}{hint}")
 
 
 def _workspaces_in(folder: Path) -> list[Path]:
-    return [place for place in (folder, folder / DEFAULT_FOLDER) if (place / SETTINGS_FILE).is_file()]
+    return [place for place in (folder, folder / DEFAULT_FOLDER) if _holds_settings(place)]
+
+
+def _holds_settings(folder: Path) -> bool:
+    try:
+        return (folder / SETTINGS_FILE).is_file()
+    except OSError as error:
+        raise UsageError(f"{visible(str(folder))} cannot be looked into: {error.strerror}") from error
 
 
 def _only(found: list[Path]) -> Path:

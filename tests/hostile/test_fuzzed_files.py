@@ -67,19 +67,19 @@ SECTION_CODES = (
 )
 
 
-@share(10)
+@share(8)
 @given(st.binary(max_size=300), st.sampled_from(["a.yaml", "reconciler.yaml"]))
 def test_any_bytes_are_read_or_refused(content: bytes, file: str) -> None:
     assert_read_or_refused({file: content})
 
 
-@share(10)
+@share(8)
 @given(st.sampled_from(_TOP), yamlish)
 def test_any_text_is_read_or_refused(before: str, text: str) -> None:
     assert_read_or_refused({"a.yaml": f"{before}{text}".encode()})
 
 
-@share(8)
+@share(6)
 @given(st.sampled_from(_SETTINGS_TOP), yamlish)
 def test_any_settings_are_read_or_refused(before: str, text: str) -> None:
     assert_read_or_refused({"reconciler.yaml": f"{before}{text}".encode()})
@@ -95,7 +95,7 @@ def test_any_document_is_read_or_refused(section: str, document: Any) -> None:
     assert_read_or_refused({"a.yaml": text.encode(errors="replace")})
 
 
-@share(10)
+@share(8)
 @given(st.dictionaries(st.sampled_from(FIELDS), declared, max_size=6), st.booleans())
 def test_any_target_is_read_or_refused(document: Any, whole: bool) -> None:
     top = document if whole else {"version": 1, "targets": {"one": document}}
@@ -114,7 +114,7 @@ tables = st.builds(
 )
 
 
-@share(10)
+@share(8)
 @given(
     st.one_of(tables, st.binary(max_size=200), st.binary(max_size=100).map(lambda tail: b"email,x\n" + tail))
 )

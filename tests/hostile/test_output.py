@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.cli import main
 from reconciler.render.sandbox import sandbox_text
 from tests.hostile.answering import CONFIGS, SEEDS, Hostile, envelope, run, write_workspace
 from tests.hostile.children import assert_refused, reconciler
@@ -86,14 +87,15 @@ def test_a_formula_in_a_table_is_never_repeated(tmp_path: Path, text: str) -> No
     assert "not an address" not in seen.error + seen.out
 
 
-@pytest.mark.parametrize(
-    "name", ["\x1b[31m", "a\nb", "\u202e", "\U0001f4a9", "\udcff", "x" * 250, "```", "%s"]
-)
-def test_a_name_of_a_file_cannot_steer_what_shows_it(tmp_path: Path, name: str) -> None:
+NAMES = ("\x1b[31m", "a\nb", "\u202e", "\U0001f4a9", "\udcff", "x" * 250, "```", "%s", " ", "-rf", "$(id)")
+
+
+def test_names_of_files_cannot_steer_what_shows_them(tmp_path: Path) -> None:
     folder = write(tmp_path, {})
-    (folder / f"{name}.yaml").write_text("nowhere: 1")
+    for name in NAMES:
+        (folder / f"{name}.yaml").write_text("nowhere: 1")
     ended = reconciler(folder, "validate")
-    assert_refused(ended, "unknown-section")
+    assert_refused(ended, f"{len(NAMES)} problems in the files")
     assert_harmless(ended.text)
 
 
@@ -101,25 +103,35 @@ VARIABLES = (
     *("WORKSPACE", "TARGET", "ONLY", "EXCLUDE", "FORMAT", "QUIET", "VERBOSE", "DETAILED_EXITCODE"),
     *("SANDBOX_VARIANTS", "SANDBOX_FAULTS"),
 )
+ARGUMENTS = ("\x1b[31m", "--\x1b[31m", "--target=\x1b[31m\u202e", "--allow-resets=" + "9" * 5_000)
+TROUBLES = [
+    *(
+        pytest.param((), {f"RECONCILER_{name}": "\x1b]0;owned\x07\u202e\udcff"}, id=name)
+        for name in VARIABLES
+    ),
+    *(pytest.param((), {f"RECONCILER_{name}": "9" * 5_000}, id=f"long {name}") for name in VARIABLES),
+    *(pytest.param((text,), {}, id=ascii(text[:30])) for text in ARGUMENTS),
+]
 
 
-@pytest.mark.parametrize("variable", VARIABLES)
-def test_a_variable_cannot_steer_what_shows_it(tmp_path: Path, variable: str) -> None:
-    folder = write(tmp_path / "configs", {"a.yaml": "import_configs: {m: {name: M}}"})
-    hostile = "\x1b]0;owned\x07\u202e\udcff" + "9" * 5_000
-    ended = reconciler(folder, "plan", environ={f"RECONCILER_{variable}": hostile})
-    assert_refused(ended, "Error: ")
-    assert_harmless(ended.text)
-
-
-@pytest.mark.parametrize(
-    "argument", ["\x1b[31m", "--\x1b[31m", "--target=\x1b[31m\u202e", "--allow-resets=" + "9" * 5_000]
-)
-def test_an_argument_cannot_steer_what_shows_it(tmp_path: Path, argument: str) -> None:
+@pytest.mark.parametrize(("arguments", "environ"), TROUBLES)
+def test_what_is_typed_or_set_cannot_steer_what_shows_it(
+    arguments: tuple[str, ...],
+    environ: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     write(tmp_path / "configs", {"a.yaml": "import_configs: {m: {name: M}}"})
-    ended = reconciler(tmp_path, "plan", argument)
-    assert_refused(ended, "Error: ")
-    assert_harmless(ended.text)
+    monkeypatch.chdir(tmp_path)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    exit = main(["plan", *arguments])
+    out, err = capsys.readouterr()
+    assert (exit, out) == (1, "")
+    assert "Error: " in err
+    assert "this is a bug" not in err
+    assert_harmless(err)
 
 
 def test_a_request_to_the_sandbox_cannot_steer_what_shows_it() -> None:
