@@ -346,11 +346,14 @@ class Api:
         try:
             response = self._client.send(request, stream=True)
             status = response.status_code
-            most, left = self._bounds.answer_bytes, started + self._bounds.answer
-            content = received(response, most, lambda: left - self._clock.monotonic())
+            content = received(response, self._bounds.answer_bytes, lambda: self._check_time(started))
         finally:
             self._record(Exchange(method, path, status, self._clock.monotonic() - started))
         return Answer(method, path, status, dict(response.headers), content, secrets)
+
+    def _check_time(self, started: float) -> None:
+        if self._clock.monotonic() - started > self._bounds.answer:
+            raise httpx.ReadTimeout(f"the answer is not whole after {self._bounds.answer:.0f} s")
 
     def _record(self, exchange: Exchange) -> None:
         with self._lock:

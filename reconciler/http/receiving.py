@@ -22,16 +22,17 @@ class Foreign(Exception):
     """The answer is packed in a way that was not asked for."""
 
 
-def received(response: httpx.Response, largest: int, seconds_left: Callable[[], float]) -> bytes:
+def received(response: httpx.Response, largest: int, check_time: Callable[[], None]) -> bytes:
     """Return an answer's content, unpacked, and let go of its connection.
 
-    It is whole before no seconds are left, or an `httpx.ReadTimeout`, however it drips. Never holds more than `largest` bytes and a piece, however much a packed answer would unfold to. Raises
+    Never holds more than `largest` bytes and a piece, however much a packed answer would unfold to. Raises
     `TooLarge` for more than that, packed or unpacked, `Foreign` for what cannot be unpacked here, and an
-    `httpx.HTTPError` where it does not come to its end.
+    `httpx.HTTPError` where it does not come to its end. `check_time` is called after each piece, and raises
+    one where the answer takes too long, however it drips.
     """
     try:
         coding = response.headers.get("content-encoding", "").strip().lower() or "identity"
-        packed = _at_most(largest, _raw(response, seconds_left))
+        packed = _at_most(largest, _raw(response, check_time))
         if coding == "identity":
             return b"".join(packed)
         if coding not in (PACKED, f"x-{PACKED}", "deflate"):
@@ -41,13 +42,12 @@ def received(response: httpx.Response, largest: int, seconds_left: Callable[[], 
         response.close()
 
 
-def _raw(response: httpx.Response, seconds_left: Callable[[], float]) -> Iterator[bytes]:
+def _raw(response: httpx.Response, check_time: Callable[[], None]) -> Iterator[bytes]:
     # httpx would unpack here: every layer that the server names, each to whatever size.
     assert isinstance(response.stream, httpx.SyncByteStream)  # noqa: S101 - the client is a synchronous one
     for piece in response.stream:
         yield piece
-        if seconds_left() < 0:
-            raise httpx.ReadTimeout("the answer took too long to become whole")
+        check_time()
 
 
 def _at_most(largest: int, pieces: Iterable[bytes]) -> Iterator[bytes]:
