@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from reconciler.checkmarket.kind import IMPORT_CONFIGS
@@ -74,7 +75,7 @@ def _columns(declared: Declared) -> Iterator[Finding]:
         if isinstance(mappings, list)
         else []
     )
-    for number in sorted({str(n) for n in numbers if numbers.count(n) > 1}):
+    for number in sorted(str(n) for n, times in Counter(map(str, numbers)).items() if times > 1):
         yield Finding(
             "duplicate-column",
             "column_mappings",

@@ -13,6 +13,7 @@ CODES: Mapping[str, str] = {
     "symlink-outside": "a link leads out of the workspace",
     "file-too-large": "the file is too large",
     "path-outside": "a path that does not lead to a visible file inside the workspace",
+    "too-much": "more files, folders, values or customers than a workspace may have",
     "too-many-problems": "there are more problems than are listed",
     # YAML
     "yaml-syntax": "the file is not YAML",

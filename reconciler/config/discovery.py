@@ -15,6 +15,8 @@ from reconciler.problems import Place, Problem
 
 SETTINGS_FILE = "reconciler.yaml"
 DEFAULT_FOLDER = "configs"
+DEEPEST_FOLDER = 30
+"""Folders inside each other, below that of the workspace."""
 _SUFFIXES = (".yaml", ".yml")
 
 
@@ -37,15 +39,22 @@ def find_workspace(explicit: Path | None, start: Path) -> Path:
 
 def _named(explicit: Path) -> Path:
     folder = explicit.parent if explicit.name == SETTINGS_FILE else explicit
-    if (folder / SETTINGS_FILE).is_file():
+    if _holds_settings(folder):
         return folder
     below = folder / DEFAULT_FOLDER
-    hint = f"; did you mean {below}?" if (below / SETTINGS_FILE).is_file() else ""
+    hint = f"; did you mean {visible(str(below))}?" if _holds_settings(below) else ""
     raise UsageError(f"there is no {SETTINGS_FILE} in {visible(str(folder))}{hint}")
 
 
 def _workspaces_in(folder: Path) -> list[Path]:
-    return [place for place in (folder, folder / DEFAULT_FOLDER) if (place / SETTINGS_FILE).is_file()]
+    return [place for place in (folder, folder / DEFAULT_FOLDER) if _holds_settings(place)]
+
+
+def _holds_settings(folder: Path) -> bool:
+    try:
+        return (folder / SETTINGS_FILE).is_file()
+    except OSError as error:
+        raise UsageError(f"{visible(str(folder))} cannot be looked into: {error.strerror}") from error
 
 
 def _only(found: list[Path]) -> Path:
@@ -72,6 +81,9 @@ def read_workspace(folder: Path, base: Path) -> Iterator[Document]:
     unreadable: list[OSError] = []
     for here, folders, files in os.walk(folder, onerror=unreadable.append):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if len(Path(here).parts) - len(folder.parts) >= DEEPEST_FOLDER and folders:
+            yield _too_deep(shown(Path(here) / folders[0], base))
+            folders.clear()
         for name in sorted(filter(_is_wanted, files)):
             yield _document(Path(here) / name, folder, base)
         for name in folders:
@@ -114,6 +126,11 @@ def _unreadable(file: str, error: OSError) -> Document:
     return _refused(
         file, "unreadable-file", f"it cannot be read: {error.strerror or error}", "make it readable"
     )
+
+
+def _too_deep(file: str) -> Document:
+    message = f"more than {DEEPEST_FOLDER} folders stand inside each other"
+    return _refused(file, "too-much", message, "no workspace needs that; move it up")
 
 
 def _outside(file: str) -> Document:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic
@@ -15,7 +15,8 @@ from reconciler.config.discovery import SETTINGS_FILE, read_workspace, shown
 from reconciler.config.drafts import SeedSection, Surroundings
 from reconciler.config.files import WorkspaceFiles
 from reconciler.config.moves import read_moves
-from reconciler.config.report import Report
+from reconciler.config.nodes import Document
+from reconciler.config.report import Full, Report
 from reconciler.config.resources import Ground, ResourceReader
 from reconciler.config.section import Section
 from reconciler.config.seeds import SeedReader
@@ -23,7 +24,12 @@ from reconciler.config.settings import DEFAULT_ZONE, Settings, Target
 from reconciler.config.targets import TargetReader, key_of, read_settings
 from reconciler.engine.declared import Declared
 from reconciler.errors import FilesInvalid, UsageError
-from reconciler.problems import Problem
+from reconciler.problems import Place, Problem
+
+MOST_FILES = 20_000
+"""YAML files in one workspace."""
+MOST_VALUES = 400_000
+"""Values in all of them together, counted as if every alias and merge key were written out."""
 
 S = TypeVar("S", default=Any)
 """What the section of seeds makes of them."""
@@ -61,6 +67,19 @@ def load(
     `UsageError` where the folder holds no `reconciler.yaml`.
     """
     report = Report()
+    try:
+        return _loaded(folder, sections, base, seed_sections, report)
+    except Full as full:
+        raise FilesInvalid(report.all()) from full
+
+
+def _loaded(
+    folder: Path,
+    sections: Sequence[Section],
+    base: Path,
+    seed_sections: Sequence[SeedSection[S, Any, Any]],
+    report: Report,
+) -> Workspace[S]:
     resources, others = [one.kind.name for one in sections], [one.name for one in seed_sections]
     contents = _contents(folder, resources, others, base, report)
     settings = read_settings(contents, report)
@@ -96,10 +115,21 @@ def _contents(
 ) -> Contents:
     if not (folder / SETTINGS_FILE).is_file():
         raise UsageError(f"there is no {SETTINGS_FILE} in {shown(folder, base)}; write one")
-    documents = tuple(read_workspace(folder, base))
-    for document in documents:
-        report.take(document.problems)
+    documents = tuple(_documents(folder, base, report))
     return sorted_out(documents, shown(folder / SETTINGS_FILE, base), resources, others, report)
+
+
+def _documents(folder: Path, base: Path, report: Report) -> Iterator[Document]:
+    """Yield the files as they are read, until they are more than a workspace may hold."""
+    values = 0
+    for number, document in enumerate(read_workspace(folder, base), start=1):
+        report.take(document.problems)
+        values += document.top.node.size
+        if number > MOST_FILES or values > MOST_VALUES:
+            message = f"a workspace holds at most {MOST_FILES:,} files with {MOST_VALUES:,} values together"
+            place = Place(document.top.file, 1, 1)
+            report.stop("too-much", place, "", message, "make several workspaces of it")
+        yield document
 
 
 def _declared(
