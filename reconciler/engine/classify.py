@@ -82,6 +82,15 @@ def classify(
     return tuple(_view(account, declared, field, live, listed=listed) for field in account.kind.fields)
 
 
+def removals(account: Account, live: Body) -> tuple[FieldView, ...]:
+    """Return the view of every field that a deletion takes away."""
+    return tuple(
+        FieldView(path, FieldClass.REMOVED, value, None, differs=True)
+        for path, value in account.normal.leaves(live).items()
+        if value is not None
+    )
+
+
 def _view(
     account: Account, declared: Declared, field: Field, live: Body | None, *, listed: bool
 ) -> FieldView:

@@ -6,18 +6,17 @@ the caller once they are safe.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from reconciler.errors import Refused
 from reconciler.journal import entries
-from reconciler.journal.holding import found_dead, refuse_held
+from reconciler.journal.holding import found_dead, never_held, refuse_held, taken_for_dead
 from reconciler.journal.ledger import Delivery, Shipment, Standing
 from reconciler.journal.repeats import held, refuse_repeats
 from reconciler.journal.replay import Entry, Known
-from reconciler.journal.runs import Ending, Intent, Pruned, RunStart
+from reconciler.journal.runs import Ending, Intent, Pruned, RunStart, news
 
 Answer = TypeVar("Answer", covariant=True)
 
@@ -70,13 +69,8 @@ def end_operation(known: Known, operation: int, ending: Ending) -> Decision[None
 
 def learn(known: Known, run: int, account: str, values: Mapping[str, Any]) -> Decision[None]:
     """Decide on what was learned, as far as the same is not known already."""
-    old = known.learned.get(account, {})
-    news = {
-        path: value
-        for path, value in values.items()
-        if path not in old or _written(old[path]) != _written(value)
-    }
-    return Decision(None, [entries.learned(run, account, news)] if news else ())
+    new = news(known.learned.get(account, {}), values)
+    return Decision(None, [entries.learned(run, account, new)] if new else ())
 
 
 def prune(known: Known, before: float) -> Decision[Pruned]:
@@ -139,17 +133,10 @@ def _batch(known: Known, shipment: Shipment, standing: Standing) -> Decision[int
 
 def _check_holds(known: Known, run: int, account: str) -> None:
     if not _is_open(known, run):
-        raise Refused(
-            f"run {run} no longer holds its account: another run took it for dead. Nothing further is written"
-        )
+        raise taken_for_dead(run)
     if account not in known.runs[run].start.accounts:
-        raise Refused(f"run {run} does not hold {account}: nothing is written there. Please report it")
+        raise never_held(run, account)
 
 
 def _is_open(known: Known, run: int) -> bool:
     return run in known.runs and known.runs[run].is_open
-
-
-def _written(value: Any) -> str:
-    """Return a value as JSON, which tells `false` from `0`."""
-    return json.dumps(value, sort_keys=True, default=dict)

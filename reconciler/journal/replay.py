@@ -11,13 +11,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from reconciler.journal.ledger import Delivery, Standing
-from reconciler.journal.runs import Ending, Intent, Operation, Process, Run, RunStart
+from reconciler.journal.runs import MAY_BE_DONE, Ending, Intent, Operation, Process, Run, RunStart
 
 Entry: TypeAlias = Mapping[str, Any]
 """An entry as JSON has it. `reconciler.journal.entries` makes them."""
-
-MAY_BE_DONE = ("applied", "in doubt")
-"""How a write ends that may have been carried out."""
 
 
 @dataclass(frozen=True, slots=True)
