@@ -15,7 +15,7 @@ import click
 
 from reconciler import __version__
 from reconciler.cli.defaults import defaults
-from reconciler.cli.files import fmt, list_, set_
+from reconciler.cli.files import adopt, fmt, list_, set_
 from reconciler.cli.history import history, restore
 from reconciler.cli.options import EPILOG
 from reconciler.cli.sandbox import sandbox
@@ -93,5 +93,20 @@ def cli() -> None:
     """Config-as-code for survey operations: declare import configurations in YAML, plan, apply."""
 
 
-for _command in (validate, plan, apply, show, list_, set_, fmt, seeds, history, restore, defaults, schema, sandbox):
+for _command in (
+    validate,
+    plan,
+    apply,
+    show,
+    adopt,
+    list_,
+    set_,
+    fmt,
+    seeds,
+    history,
+    restore,
+    defaults,
+    schema,
+    sandbox,
+):
     cli.add_command(_command)

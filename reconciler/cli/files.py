@@ -1,4 +1,4 @@
-"""The verbs that read and write the files of a workspace: `set`, `list`, `fmt`."""
+"""The verbs that read and write the files of a workspace: `adopt`, `set`, `list`, `fmt`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,51 @@ from typing import Any
 
 import click
 
-from reconciler.cli.options import EPILOG, output_options, selection_of, selection_options
+from reconciler.cli.options import EPILOG, glob_options, output_options, selection_of, selection_options
 from reconciler.cli.running import run
 
 diff_option = click.option("--diff", is_flag=True, help="Show the edit, and write nothing.")
+
+
+@click.command("adopt", epilog=EPILOG)
+@click.option("--all", "everything", is_flag=True, help="Everything that is live and declared nowhere.")
+@click.option("--id", "ids", type=int, multiple=True, metavar="N", help="This one; repeatable.")
+@click.option("--name", "names", multiple=True, metavar="GLOB", help="What is named so; repeatable.")
+@click.option("--into", type=click.Path(path_type=Path), help="The file; with --split the folder.")
+@click.option("--split", is_flag=True, help="One file for each.")
+@click.option("--preset", default="", metavar="NAME", help="Write only what differs from this preset.")
+@click.option("--update", is_flag=True, help="Bring live changes of declared fields into the files.")
+@diff_option
+@selection_options
+@glob_options
+@output_options
+def adopt(**options: Any) -> int:
+    """Write live configurations into the files, so that the next plan is empty.
+
+    What is declared on another target by the same name comes to live on this one too.
+    """
+    if options["update"]:
+        return _adopt_update(options)
+    if options["only"] or options["exclude"]:
+        raise click.UsageError("--only and --exclude choose among what is declared: they go with --update")
+    from reconciler.commands.adopt import Wanted, adopt
+
+    wanted = Wanted(*(options[name] for name in ("everything", "ids", "names", "into", "split", "preset")))
+    return run(
+        options,
+        lambda console, outside: adopt(wanted, selection_of(options), console, outside, diff=options["diff"]),
+    )
+
+
+def _adopt_update(options: dict[str, Any]) -> int:
+    if any(options[name] for name in ("everything", "ids", "names", "into", "split", "preset")):
+        raise click.UsageError("--update is about what is declared already: choose with --only and --exclude")
+    from reconciler.commands.adopt_update import adopt_update
+
+    return run(
+        options,
+        lambda console, outside: adopt_update(selection_of(options), console, outside, diff=options["diff"]),
+    )
 
 
 @click.command("set", epilog=EPILOG)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.config.contents import TARGETS
@@ -34,14 +34,15 @@ class ResourceEditor:
 
         The other name of the field, if it stands there, makes room; a code gets its meaning beside it.
         """
-        if target:
-            self._make_block(target)
-        dotted = ".".join(path)
-        meanings = self.section.meanings.get(dotted, {})
+        meanings = self.section.meanings.get(".".join(path), {})
         meaning = meanings.get(value, "") if not isinstance(value, list | dict) else ""
+        self.edit_field(path, Put(value, meaning, frozenset(meanings.values())), target=target)
+
+    def edit_field(self, path: Sequence[str], put: Put, *, target: str = "") -> None:
+        """Edit a field by one of its names; the other name, if that stands there, makes room."""
         there, name = self._name_there(path, target), path[-1]
-        change = Put(value, meaning, frozenset(meanings.values()), key=name if there != name else "")
-        self._edit((*path[:-1], there), change, target)
+        change = replace(put, key=name) if there != name else put
+        self.edit((*path[:-1], there), change, target=target)
 
     def write_id(self, target: str, id: int) -> None:
         """Let the resource have this live id on a target, in the block of the target."""
@@ -53,6 +54,15 @@ class ResourceEditor:
         if target:
             self._make_block(target)
         self._edit(tuple(path), change, target)
+
+    def is_without_comment(self, path: Sequence[str]) -> bool:
+        """Tell whether nobody wrote a comment on the lines of what stands at a path, but for a meaning."""
+        place = (self.section.kind.name, self._name, *path)
+        comment = self.edition.comment_at(self._file(), place)
+        return comment is not None and comment in {
+            "",
+            *self.section.meanings.get(".".join(path), {}).values(),
+        }
 
     def _edit(self, path: tuple[str, ...], change: Edit, target: str) -> None:
         above = (TARGETS, target) if target else ()

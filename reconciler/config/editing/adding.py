@@ -60,7 +60,7 @@ class Adder:
         lines: list[str] = []
         for name, edit in patch.items():
             if brings(edit):
-                lines += [*([""] if lines else []), *block(name, edit, 0, STEP)]
+                lines += [*([""] if lines else []), *block(name, edit, 0, STEP, is_section=True)]
         return self._at_the_end(lines)
 
     def over_names(self, names: Items, edit: OverNames) -> Iterator[Splice]:
@@ -117,6 +117,8 @@ class Adder:
                 lines.append(" " * indent + self.layout.text[kept.key.start : kept.value.end])
             elif isinstance(wanted, dict):
                 edit = Put(wanted[name]) if table.own(name) else patch.get(name, Put(wanted[name]))
+                if lines and isinstance(edit, Mapping) and len(path) <= _RESOURCES:
+                    lines.append("")
                 lines += block(name, edit, indent, self._step())
         yield Splice(self.layout.skip(pair.key.end) + 1, table.end, "")
         end, newline = self.layout.line_end(table.end), self.layout.break_after(table.end)
@@ -150,7 +152,7 @@ class Adder:
         first = table.pairs[0].key.start
         indent = self.layout.column(first)
         blank = [""] if self._is_set_apart(table, edit, path) else []
-        lines = [*block(name, edit, indent, self._step())]
+        lines = [*block(name, edit, indent, self._step(), is_section=len(path) == _SECTIONS)]
         if ahead is None and self.layout.begins_its_line(first):
             start, newline = self.layout.line_start(first), self.layout.break_after(first)
             return Splice(start, start, "".join(line + newline for line in [*lines, *blank]))

@@ -10,6 +10,7 @@ from pathlib import Path
 from reconciler.config.contents import TARGETS
 from reconciler.config.discovery import shown, workspace_files
 from reconciler.config.editing.editor import edit
+from reconciler.config.editing.layout import Layout, comment_at, laid_out
 from reconciler.config.editing.patch import Edit, Edits, Ranks, no_ranks
 from reconciler.config.editing.patch import Path as KeyPath
 from reconciler.config.editing.writing import FileEdit
@@ -46,6 +47,18 @@ class Edition:
             if isinstance(inner, dict) and name in inner:
                 return path
         return None
+
+    def shown(self, file: Path) -> str:
+        """Return how a file is named to people."""
+        return shown(file, self.base)
+
+    def comment_at(self, file: Path, path: KeyPath) -> str | None:
+        """Return the comment right above or behind the line of a value; `None` where it has no such line."""
+        return comment_at(self._layouts[file], path)
+
+    @cached_property
+    def _layouts(self) -> Mapping[Path, Layout]:
+        return {path: laid_out(content.decode("utf-8-sig")) for path, content in self.contents.items()}
 
     def put(self, file: Path, path: KeyPath, change: Edit) -> None:
         """Add an edit of a file, which may be a new one; of two at one path the later counts.

@@ -6,7 +6,7 @@ The text itself is never rebuilt from this; it says where to cut.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -299,3 +299,24 @@ def quote_of(piece: Piece) -> str:
 def is_json(table: Table) -> bool:
     """Tell whether a mapping is written as JSON would be."""
     return table.flow and bool(table.pairs) and all(quote_of(pair.key) == '"' for pair in table.pairs)
+
+
+def comment_at(layout: Layout, path: Sequence[str]) -> str | None:
+    """Return the comment right above or behind the line of the scalar at a path.
+
+    Empty where there is none; `None` where no scalar stands there on a line of its own.
+    """
+    piece: Piece | None = layout.top
+    pair: Pair | None = None
+    for step in path:
+        pair = piece.own(step) if isinstance(piece, Table) else None
+        piece = pair.value if pair else None
+    if pair is None or not isinstance(piece, Words) or piece.anchor:
+        return None
+    if not layout.begins_its_line(pair.key.start) or layout.line_end(pair.key.start) < piece.end:
+        return None
+    above = layout.text[: layout.line_start(pair.key.start)].splitlines()[-1:]
+    behind = layout.comment_after(piece.end)
+    comments = [line.strip() for line in above if line.strip().startswith("#")]
+    comments += [layout.text[behind : layout.line_end(behind)]] if behind is not None else []
+    return " ".join(comment.lstrip("#").strip() for comment in comments)

@@ -59,8 +59,11 @@ def inline(value: Json, *, quote: str = "") -> str:
     return scalar(value, quote)
 
 
-def block(name: str, edit: Edit, indent: int, step: int) -> Iterator[str]:
-    """Yield the lines of a key with what an edit puts behind it, each without its line break."""
+def block(name: str, edit: Edit, indent: int, step: int, *, is_section: bool = False) -> Iterator[str]:
+    """Yield the lines of a key with what an edit puts behind it, each without its line break.
+
+    The entries of a section are set apart by blank lines.
+    """
     start = " " * indent + scalar(key_of(name, edit)) + ":"
     match edit:
         case Remove():
@@ -71,9 +74,11 @@ def block(name: str, edit: Edit, indent: int, step: int) -> Iterator[str]:
             yield from _value(start, value, comment, indent, step)
         case Mapping():
             yield start
-            for inner_name, inner in edit.items():
-                if brings(inner):
-                    yield from block(inner_name, inner, indent + step, step)
+            entries = [(inner_name, inner) for inner_name, inner in edit.items() if brings(inner)]
+            for number, (inner_name, inner) in enumerate(entries):
+                if is_section and number and isinstance(inner, Mapping):
+                    yield ""
+                yield from block(inner_name, inner, indent + step, step)
 
 
 def _value(start: str, value: Json, comment: str, indent: int, step: int) -> Iterator[str]:
