@@ -28,7 +28,18 @@ NAMES = (
     *("...", ".hidden", "-dash", "con", "NUL", "aux.txt", "no", "on", "null", "2026", "1e3", "0x1F", "~"),
     *("Ünïcödé Straße", "Æøå Łódź", "Опрос клиентов", "مرحبا بالعالم", "\u200fשלום", "問卷調查", "a" * 50),
     *('say "hi"', "it's", "# no comment", "a: b", "[x]", "{y}", "*star", "&and", "!bang", "%", "@", "`", "|"),
-    *("tab\there", "line\nbreak", "\x1besc", "\u202eevil", "\ufeffbom", "x\u2028y", "..", "/", "\\", "a/b/../c"),
+    *(
+        "tab\there",
+        "line\nbreak",
+        "\x1besc",
+        "\u202eevil",
+        "\ufeffbom",
+        "x\u2028y",
+        "..",
+        "/",
+        "\\",
+        "a/b/../c",
+    ),
     *("CON.yaml", "x.", "trailing dot.", "nul.", "COM1", "e\u0301", "é", "ﬁne", "👨\u200d👩\u200d👧"),
 )
 _SURVEYS = (None, 4700, 4711, 4712, 4713, 4720, 4721, 9999)
@@ -96,7 +107,7 @@ class Accounts:
     def __post_init__(self) -> None:
         surveys = STARTING_POINT[SURVEYS]
         for target, live in self.live.items():
-            stored = {id: stored_config(members) for id, members in live.items()}
+            stored: dict[int | str, Members] = {id: stored_config(members) for id, members in live.items()}
             self.states[target] = State(":memory:", {CONFIGS: stored, SURVEYS: surveys})
         lists = "contact_lists: {newsletter: 12, one: 13, two: 13}"
         targets = "".join(

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler.config.editing.layout import Items, Layout, Pair, Piece, Table, Words, is_json, quote_of
+from reconciler.config.editing.layout import (
+    BREAK,
+    Items,
+    Layout,
+    Pair,
+    Piece,
+    Table,
+    Words,
+    is_json,
+    quote_of,
+)
 from reconciler.config.editing.patch import Put
 from reconciler.config.editing.splices import Splice
 from reconciler.config.editing.style import inline, items, scalar
@@ -13,10 +23,12 @@ from reconciler.engine.kind import Json
 
 def put(layout: Layout, table: Table, pair: Pair, edit: Put) -> Iterator[Splice]:
     """Yield the cuts that replace the value of an entry, and its key where it gets another name."""
+    key = scalar(edit.key or pair.name, quote_of(pair.key))
     if edit.key and edit.key != pair.name:
-        yield Splice(pair.key.start, pair.key.end, scalar(edit.key, quote_of(pair.key)))
+        yield Splice(pair.key.start, pair.key.end, key)
     if table.flow or isinstance(pair.value, Words) or _is_flow(pair.value):
-        yield from _in_line(layout, table, pair.value, edit)
+        longer = len(key) - (pair.key.end - pair.key.start) if edit.key else 0
+        yield from _in_line(layout, table, pair.value, edit, longer)
     elif isinstance(pair.value, Items) and isinstance(edit.value, list) and edit.value:
         yield _list(layout, pair.value, edit.value)
     else:
@@ -32,14 +44,17 @@ def _is_flow(piece: Piece) -> bool:
     return isinstance(piece, Table | Items) and piece.flow
 
 
-def _in_line(layout: Layout, table: Table, old: Piece, edit: Put) -> Iterator[Splice]:
+def _in_line(layout: Layout, table: Table, old: Piece, edit: Put, longer: int) -> Iterator[Splice]:
     is_scalar = not isinstance(edit.value, list | dict)
     quote = '"' if is_json(table) else quote_of(old) if is_scalar else ""
     header, start = _header_comment(layout, old), layout.inner_start(old)
     new = inline(edit.value, quote=quote) + header
     yield Splice(start, old.end, new)
     if not table.flow and not header:
-        yield from _comment(layout, old.end, edit, len(new) - (old.end - start))
+        is_one_line = not BREAK.search(layout.text, start, old.end)
+        yield from _comment(
+            layout, old.end, edit, longer + len(new) - (old.end - start) if is_one_line else 0
+        )
 
 
 def _header_comment(layout: Layout, piece: Piece) -> str:
