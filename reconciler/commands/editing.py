@@ -43,7 +43,7 @@ def finish(
     document: dict[str, Any],
 ) -> None:
     """Write edited files and print what was done; with `diff`, print what would change and write nothing."""
-    diffs = {one.file: _diff(one, console) for one in edits}
+    diffs = {one.file: _diff(one, console) if diff or console.as_json else "" for one in edits}
     if not diff:
         write(edits, workspace.folder)
     plain = "" if not diff else "\n".join([*diffs.values(), *([""] if diffs else [])])

@@ -6,8 +6,9 @@ The text itself is never rebuilt from this; it says where to cut.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from ruamel.yaml.events import (
@@ -30,7 +31,7 @@ _SPACE = " \t"
 _REST = re.compile(r"[ \t]*,?(?:[ \t]*|[ \t]+#.*)")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Piece:
     """A value or key: `text[start:end]`. It begins with its anchor, if it has one, and ends where it does."""
 
@@ -40,7 +41,7 @@ class Piece:
     anchor: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Words(Piece):
     """A scalar. `style` is a quote, `|`, `>`, or nothing; `tail` is the end with the line breaks after it."""
 
@@ -49,12 +50,12 @@ class Words(Piece):
     tail: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Alias(Piece):
     """An alias; `anchor` is the one that it stands for."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Items(Piece):
     """A list; `opening` is the offset behind its [ in flow style, of its first - in block style."""
 
@@ -63,7 +64,7 @@ class Items(Piece):
     items: tuple[Piece, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Pair:
     """An entry of a mapping."""
 
@@ -76,7 +77,7 @@ class Pair:
         return self.key.value if isinstance(self.key, Words) else ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Table(Piece):
     """A mapping with the entries that are written in it; `opening` is the offset behind its {."""
 
@@ -86,7 +87,11 @@ class Table(Piece):
 
     def own(self, name: str) -> Pair | None:
         """Return the entry that is written under a key, not merged from elsewhere."""
-        return next((pair for pair in self.pairs if pair.name == name), None)
+        return self._by_name.get(name)
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Pair]:
+        return {pair.name: pair for pair in self.pairs}
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,12 @@ class Layout:
         while offset > 0 and self.text[offset - 1] not in _BREAKS:
             offset -= 1
         return offset
+
+    def line_above(self, offset: int) -> str:
+        """Return the line above that of an offset, empty for the first one."""
+        start = self.line_start(offset)
+        end = start - (2 if self.text[max(0, start - 2) : start] == "\r\n" else 1)
+        return self.text[self.line_start(end) : end] if end >= 0 else ""
 
     def line_end(self, offset: int) -> int:
         """Return where the line of an offset ends, before its line break."""
@@ -315,8 +326,7 @@ def comment_at(layout: Layout, path: Sequence[str]) -> str | None:
         return None
     if not layout.begins_its_line(pair.key.start) or layout.line_end(pair.key.start) < piece.end:
         return None
-    above = layout.text[: layout.line_start(pair.key.start)].splitlines()[-1:]
     behind = layout.comment_after(piece.end)
-    comments = [line.strip() for line in above if line.strip().startswith("#")]
-    comments += [layout.text[behind : layout.line_end(behind)]] if behind is not None else []
-    return " ".join(comment.lstrip("#").strip() for comment in comments)
+    comments = [layout.text[behind : layout.line_end(behind)]] if behind is not None else []
+    above = layout.line_above(pair.key.start).strip()
+    return " ".join(c.lstrip("#").strip() for c in (above, *comments) if c.startswith("#"))

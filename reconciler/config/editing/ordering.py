@@ -95,13 +95,9 @@ def _spans(layout: Layout, table: Table) -> list[tuple[int, int]]:
         end = layout.behind_comments(layout.code_end(pair.value), column)
         end = end if layout.line_start(end) == end else layout.next_line(end)
         start = layout.line_start(pair.key.start)
-        floor = spans[-1][1] if spans else layout.next_line(table.start) if _below_key(layout, table) else 0
+        floor = spans[-1][1] if spans else 0
         spans.append((_with_comments_above(layout, start, floor, column), end))
     return spans
-
-
-def _below_key(layout: Layout, table: Table) -> bool:
-    return not layout.begins_its_line(table.start)
 
 
 def _with_comments_above(layout: Layout, start: int, floor: int, column: int) -> int:
