@@ -12,6 +12,7 @@ from reconciler.checkmarket.section import SECTION
 from reconciler.commands.console import Console
 from reconciler.commands.editing import as_edited, edition_of, finish
 from reconciler.commands.live import Scene, every_change
+from reconciler.commands.memory import remembered
 from reconciler.commands.outside import Outside
 from reconciler.commands.session import Selection, Session, open_session
 from reconciler.config.adopting import Entry, Teller
@@ -56,8 +57,8 @@ def adopt(
     """
     if not (wanted.everything or wanted.ids or wanted.names):
         raise UsageError("say what to adopt: --all, --id N or --name GLOB; or --update, for what is declared")
-    with open_session(selection, outside) as session:
-        scene = Scene.of(session, _to_read(session, wanted), _listing(wanted), console)
+    with open_session(selection, outside) as session, remembered(session, console) as memory:
+        scene = Scene.of(session, _to_read(session, wanted), memory, _listing(wanted), console)
         adoption = _Adoption(
             wanted, scene, scene.teller(console), edition_of(session.workspace, outside), outside
         )

@@ -9,6 +9,7 @@ from reconciler.checkmarket.section import SECTION
 from reconciler.commands.console import Console
 from reconciler.commands.editing import as_edited, edition_of, finish
 from reconciler.commands.live import Scene, every_change
+from reconciler.commands.memory import remembered
 from reconciler.commands.outside import Outside
 from reconciler.commands.session import Selection, Session, open_session
 from reconciler.config.adopting import Teller
@@ -30,9 +31,9 @@ def adopt_update(selection: Selection, console: Console, outside: Outside, *, di
     Where a resource lives on several targets, or a preset speaks, the block of this target says it, so that
     nothing else changes. What is not declared stays so. Errors: `NotEdited`.
     """
-    with open_session(selection, outside) as session:
+    with open_session(selection, outside) as session, remembered(session, console) as memory:
         declared = [one for one in session.declared if not one.hidden]
-        scene = Scene.of(session, declared, Listing.DECLARED, console)
+        scene = Scene.of(session, declared, memory, Listing.DECLARED, console)
         update = _Update(session, scene.teller(console), edition_of(session.workspace, outside))
         plan = scene.plan(declared)
         brought = [*update.write(plan)]

@@ -7,18 +7,16 @@ from dataclasses import dataclass, field
 
 from reconciler.checkmarket.section import SECTION
 from reconciler.commands.console import Console
-from reconciler.commands.planning import account_of
-from reconciler.commands.pool import Pool
+from reconciler.commands.memory import Memory
+from reconciler.commands.planning import LiveState, read_live
 from reconciler.commands.session import Session
 from reconciler.config.adopting import Name, Teller, is_one_line
 from reconciler.config.section import Named
-from reconciler.engine.classify import Account
 from reconciler.engine.declared import Declared
-from reconciler.engine.inventory import Inventory, Listing, take_inventory
-from reconciler.engine.plan import Change, Plan, Scope
-from reconciler.engine.planning import Consent, make_plan
+from reconciler.engine.inventory import Inventory, Listing
+from reconciler.engine.plan import Change, Plan
+from reconciler.engine.planning import Consent
 from reconciler.engine.ports import Namer
-from reconciler.engine.resolve import resolve
 from reconciler.errors import BadAnswer, Declined, Forbidden, NotFound
 
 _NO_NAMES = (Forbidden, NotFound, Declined, BadAnswer)
@@ -30,26 +28,33 @@ class Scene:
     """Everything live on the target of a session, read once."""
 
     session: Session
-    inventory: Inventory
-    account: Account
+    state: LiveState
 
     @classmethod
-    def of(cls, session: Session, declared: Sequence[Declared], listing: Listing, console: Console) -> Scene:
+    def of(
+        cls,
+        session: Session,
+        declared: Sequence[Declared],
+        memory: Memory,
+        listing: Listing,
+        console: Console,
+    ) -> Scene:
         """Read what is live, whole bodies as far as `declared` and `listing` ask for them."""
-        each = Pool(session.checkmarket.parallelism, console)
-        inventory = take_inventory(session.client, session.kind, declared, listing=listing, each=each)
-        return cls(session, inventory, account_of(session, inventory))
+        return cls(session, read_live(session, declared, memory, listing, console))
+
+    @property
+    def inventory(self) -> Inventory:
+        """What is live."""
+        return self.state.inventory
 
     def plan(self, declared: Sequence[Declared]) -> Plan:
         """Return the plan for what is, or would be, declared; consented to, so that it shows everything."""
-        scope = Scope(self.session.target.name, self.session.account, self.session.target.guardrails.limits)
-        resolved = resolve(declared, self.session.client)
-        return make_plan(scope, self.account, resolved, self.inventory, Consent(resets=None))
+        return self.state.plan_of(declared, self.session.target.defaults, Consent(resets=None))
 
     def teller(self, console: Console) -> Teller:
         """Return what says in the words of the files what is live."""
         names = _Names(self.session, self.session.client, console)
-        return Teller(SECTION, self.account, names.name_of, names.id_of)
+        return Teller(SECTION, self.state.account, names.name_of, names.id_of)
 
 
 @dataclass
