@@ -86,3 +86,11 @@ CODES: Mapping[str, str] = {
     "moved-in-place": "a moved key that is still declared",
     "moved-in-chain": "a key moved to one that is itself moved",
 }
+
+EDIT_CODES: Mapping[str, str] = {
+    "edit-alias": "the value is an alias",
+    "edit-anchor": "the value also counts elsewhere, by its anchor",
+    "edit-merge": "the value comes through a merge key",
+    "edit-layout": "the layout leaves no place where an edit is safe",
+}
+"""Why a file that holds no problem is not edited all the same."""
