@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -66,3 +68,17 @@ def test_on_any_server_any_account_is_adopted_whole(
         accounts.assert_nothing_to_do("one", 12)
         for state in accounts.states.values():
             state.close()
+
+
+def test_a_thousand_names_that_anybody_typed_are_a_thousand_files(tmp_path: Path) -> None:
+    """Names that collide, hide, steer or are not allowed on some system; the same keys each time."""
+    chance = random.Random(7)
+    names = [chance.choice(NAMES)[: chance.choice([50, 50, 5])] or "x" for _ in range(1000)]
+    live = {100 + n: {"Name": name, "IsReusable": True} for n, name in enumerate(names)}
+    accounts = Accounts(tmp_path, {"one": live})
+    accounts.adopt("one", everything=True, split=True)
+    files = [path.name for path in (tmp_path / "configs/import_configs").iterdir()]
+    assert len({name.lower() for name in files}) == 1000
+    assert all(re.fullmatch(r"[a-z0-9][a-z0-9-]{0,70}\.yaml", name) for name in files)
+    accounts.assert_nothing_to_do("one", 1000)
+    assert "0 new, 0 merged, 1000 declared already; 0 files." in accounts.adopt("one").out
