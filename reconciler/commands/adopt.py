@@ -27,6 +27,7 @@ from reconciler.config.resources import Resource
 from reconciler.config.wording import meant, visible
 from reconciler.engine.declared import Declared, Given
 from reconciler.engine.inventory import Listing, Live, name_of
+from reconciler.engine.plan import Plan
 from reconciler.errors import Exit, UsageError
 from reconciler.problems import Place
 from reconciler.render.adoption import Adopted, adopted_document, adopted_text, left_text
@@ -127,11 +128,21 @@ class _Adoption:
         return self._session.workspace.readers[SECTION.kind.name].resources
 
     @cached_property
+    def _plan(self) -> Plan:
+        return self.scene.plan([one for one in self._session.declared if not one.hidden])
+
+    @cached_property
+    def _free(self) -> Mapping[int, Live]:
+        """What is live and meant by nothing declared, neither by its id nor by its name."""
+        hidden = {one.id for one in self._session.declared if one.hidden}
+        whole = self.scene.inventory.by_id
+        return {live.id: whole[live.id] for live in self._plan.unmanaged if live.id not in hidden}
+
+    @cached_property
     def managed(self) -> Mapping[int, str]:
         """Live ids that are declared already, with their keys."""
-        plan = self.scene.plan([one for one in self._session.declared if not one.hidden])
-        found = [(one.id, one.key) for one in plan.unchanged]
-        found += [(change.id, change.key) for change in every_change(plan)]
+        found = [(one.id, one.key) for one in self._plan.unchanged]
+        found += [(change.id, change.key) for change in every_change(self._plan)]
         return {id: key for id, key in found if id is not None}
 
     def write(self) -> list[Adopted]:
@@ -151,8 +162,7 @@ class _Adoption:
         for glob in self.wanted.names:
             if not any(fnmatchcase(live.name, glob) for live in listed):
                 raise UsageError(f"nothing live on {self._target} is named {visible(glob)}")
-        declared = {*self.managed, *(one.id for one in self._session.declared)}
-        return [live for live in listed if live.id not in declared and self.wanted.chooses(live)]
+        return [live for live in self._free.values() if self.wanted.chooses(live)]
 
     def _check_id(self, id: int) -> None:
         live = self.scene.inventory.by_id.get(id)
@@ -164,6 +174,8 @@ class _Adoption:
             raise UsageError(
                 f"id {id} is declared already, as {self.managed[id]}; to bring it in, use --update"
             )
+        if id not in self._free:
+            raise UsageError(f"id {id} has the name of something declared without an id; write the id there")
 
     # One more target
 

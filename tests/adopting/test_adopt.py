@@ -61,6 +61,14 @@ def test_it_is_written_as_a_person_would_by_name_and_with_what_a_code_means(acco
     assert accounts.read("import_configs.yaml") == ADOPTED
 
 
+def test_of_a_list_of_names_only_what_is_wanted_is_read_whole(tmp_path: Path) -> None:
+    accounts = Accounts(tmp_path, {"one": {1: WELCOME, 2: EVENT}}, Variants(rows="thin"))
+    accounts.adopt("one", ids=(1,))
+    assert accounts.read("import_configs.yaml") == ADOPTED
+    paths = [request.path for request in accounts.states["one"].requests()]
+    assert not any(path.endswith("configs/2") for path in paths)
+
+
 def test_what_has_no_name_of_its_own_is_written_by_its_id(accounts: Accounts) -> None:
     accounts.adopt("one", names=("Ev*",))
     written = accounts.read("import_configs.yaml")
@@ -218,6 +226,15 @@ def test_what_cannot_be_is_refused_and_nothing_is_written(
 def test_what_is_declared_already_is_brought_in_another_way(accounts: Accounts) -> None:
     accounts.adopt("one", ids=(1,))
     assert "declared already, as import_configs.welcome-all" in refusal(accounts, ids=(1,))
+
+
+def test_what_may_be_meant_by_a_name_is_not_adopted_beside_it(accounts: Accounts) -> None:
+    """Two are named so, and the files do not say yet which one they mean: a person has to."""
+    accounts.change("one", 2, Name="Welcome: all")
+    text = 'import_configs: {w: {name: "Welcome: all", targets: [one]}}\n'
+    accounts.write("w.yaml", text)
+    assert "0 new" in accounts.adopt("one").out
+    assert "write the id there" in refusal(accounts, ids=(2,))
 
 
 def test_what_is_hidden_is_not_adopted(tmp_path: Path) -> None:
