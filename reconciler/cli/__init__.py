@@ -16,6 +16,7 @@ import click
 from reconciler import __version__
 from reconciler.cli.defaults import defaults
 from reconciler.cli.history import history, restore
+from reconciler.cli.init import init
 from reconciler.cli.options import EPILOG
 from reconciler.cli.sandbox import sandbox
 from reconciler.cli.schema import schema
@@ -92,5 +93,5 @@ def cli() -> None:
     """Config-as-code for survey operations: declare import configurations in YAML, plan, apply."""
 
 
-for _command in (validate, plan, apply, show, seeds, history, restore, defaults, schema, sandbox):
+for _command in (init, validate, plan, apply, show, seeds, history, restore, defaults, schema, sandbox):
     cli.add_command(_command)
