@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from reconciler.commands.console import Console
+from reconciler.commands.console import Console, json_text
 from reconciler.commands.ignoring import Ignored, ignore_state
 from reconciler.commands.outside import Outside
+from reconciler.commands.schema import files_schema
 from reconciler.config.discovery import DEFAULT_FOLDER, SETTINGS_FILE, find_workspace, read_workspace, shown
+from reconciler.config.schema import SCHEMA_FILE
 from reconciler.config.starting import REAL_TARGET, Accounts, accounts_at, first_files, server_at
 from reconciler.errors import Exit, ReconcilerError, UsageError
 from reconciler.http import trusted
@@ -30,7 +32,8 @@ def init(
     """
     folder = _free_folder(workspace, outside)
     accounts = accounts_at(urls or list(_answers(console, may_ask=may_ask)))
-    written = _write(folder, first_files(accounts))
+    schema = {SCHEMA_FILE: f"{json_text(files_schema())}\n"}
+    written = _write(folder, {**schema, **first_files(accounts)})
     ignored = ignore_state(folder)
     steps = [*_next_steps(folder, accounts, ignored, outside)]
     files = [shown(path, outside.folder) for path in (*written, *ignored.written)]
