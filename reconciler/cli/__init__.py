@@ -15,6 +15,7 @@ import click
 
 from reconciler import __version__
 from reconciler.cli.defaults import defaults
+from reconciler.cli.doctor import doctor
 from reconciler.cli.history import history, restore
 from reconciler.cli.init import init
 from reconciler.cli.options import EPILOG
@@ -93,5 +94,18 @@ def cli() -> None:
     """Config-as-code for survey operations: declare import configurations in YAML, plan, apply."""
 
 
-for _command in (init, validate, plan, apply, show, seeds, history, restore, defaults, schema, sandbox):
+for _command in (
+    init,
+    validate,
+    plan,
+    apply,
+    show,
+    seeds,
+    history,
+    restore,
+    defaults,
+    schema,
+    doctor,
+    sandbox,
+):
     cli.add_command(_command)
