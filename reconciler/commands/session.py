@@ -245,7 +245,12 @@ def sandbox_path(folder: Path, target: str) -> Path:
         own.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{own} must be a folder that can be written: {error.strerror}") from error
-    return own / f"sandbox-{target}.db"
+    return sandbox_file(folder, target)
+
+
+def sandbox_file(folder: Path, target: str) -> Path:
+    """Return where the sandbox of a target keeps its state, whether it is there or not."""
+    return state_folder(folder) / f"sandbox-{target}.db"
 
 
 def state_folder(folder: Path) -> Path:

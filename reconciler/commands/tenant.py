@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -110,7 +110,7 @@ def open_tenant(session: Session, console: Console) -> Iterator[Tenant]:
     bounds = Bounds(settings.requests_per_minute)
     with open_expoints(
         "http://localhost" if in_process else settings.url,
-        _login(settings, session),
+        login_of(settings, outside.environ),
         bounds=bounds,
         clock=outside.clock,
         transport=sandbox_transport(session.workspace, session.target, outside) if in_process else None,
@@ -135,8 +135,8 @@ def digests_of(seeds: Sequence[Seed], session: Session) -> list[str]:
     return [seed.digest_on(session.target.name, name) for name in tenant_account(session) for seed in seeds]
 
 
-def _login(settings: Expoints, session: Session) -> Secret | ClientLogin:
-    environ = session.outside.environ
+def login_of(settings: Expoints, environ: Mapping[str, str]) -> Secret | ClientLogin:
+    """Return what enters a tenant. Errors: `UsageError` names the variable or file that is missing."""
     if settings.oauth is not None:
         return ClientLogin(
             settings.oauth.token_url,

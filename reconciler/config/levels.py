@@ -28,14 +28,20 @@ class Controls(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
-    keep: list[str] = []
-    reset: list[str] = []
-    undeclared: Annotated[Policy, Field(strict=False)] | None = None
-    id: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
-    absent: bool | None = None
-    hidden: bool | None = None
-    preset: str | None = None
-    targets: Targets = None
+    keep: list[str] = Field([], description="Fields or groups that stay as they are live.")
+    reset: list[str] = Field([], description="Fields or groups that go back to the server's default.")
+    undeclared: Annotated[Policy, Field(strict=False)] | None = Field(
+        None, description="What happens to every other field that is not declared."
+    )
+    id: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = Field(
+        None, description="The live id, which counts for one target."
+    )
+    absent: bool | None = Field(None, description="true deletes what is live, within limits.deletes.")
+    hidden: bool | None = Field(None, description="true for what was hidden on purpose, for good.")
+    preset: str | None = Field(None, description="The name of a preset that says what is not said here.")
+    targets: Targets = Field(
+        None, description="Where it lives, all targets if left out: [a, b], or {a: {what differs there}}."
+    )
 
 
 @dataclass(frozen=True, slots=True)
