@@ -129,9 +129,7 @@ def _contents(
     return sorted_out(documents, shown(folder / SETTINGS_FILE, base), resources, others, report)
 
 
-def _documents(
-    folder: Path, base: Path, report: Report, edited: Mapping[Path, bytes]
-) -> Iterator[Document]:
+def _documents(folder: Path, base: Path, report: Report, edited: Mapping[Path, bytes]) -> Iterator[Document]:
     """Yield the files as they are read, until they are more than a workspace may hold."""
     values = 0
     for number, document in enumerate(read_workspace(folder, base, edited), start=1):
