@@ -138,7 +138,7 @@ import_configs:
     date_format: yyyy-MM-dd
     send_notification_mail: true
     default_language_code: nl
-    update_type_id: 1                        # 1: update existing contacts of this survey
+    update_type_id: 1                        # 1: update existing contacts within this survey
     keep: [survey_settings.expiration_time]  # leave these as they are live; anything else is reset
     targets: [sandbox]                       # where it lives; elsewhere with its id: {production: {id: 290}}
 """

@@ -289,7 +289,7 @@ def test_a_time_without_quotes_is_rejected_where_the_editor_reads_it_as_a_number
 def test_every_property_says_what_it_means() -> None:
     told = dict(properties_of(SCHEMA))
     assert [name for name, part in told.items() if not part.get("description")] == []
-    assert told["update_type_id"]["description"].startswith("1: update existing contacts of this survey.")
+    assert told["update_type_id"]["description"].startswith("1: update existing contacts within this survey.")
 
 
 def test_no_default_is_shown_that_could_not_be_written() -> None:
