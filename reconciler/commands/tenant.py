@@ -48,6 +48,7 @@ class Tenant:
             self.session.outside.clock,
             self._settings.settle_after.total_seconds(),
             self.check,
+            self.session.workspace.seeds[self.session.target.name],
             self.each,
             {new: old for old, new in self.session.workspace.moved.items()},
         )

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from reconciler.errors import Exit
+from reconciler.expoints.settling import LONGEST_POST
 from reconciler.sandbox import Server, create_app
 from tests.clock import FakeClock
 from tests.seeds.driver import POINTS
@@ -19,8 +20,10 @@ from tests.seeds.world import JANE, JOHN, SETTINGS, SETTLE_AFTER, End, SeedWorld
 APPLY = ("reconciler", "apply", "--yes", "--target", "sandbox")
 BOTH = [JANE, JOHN]
 # Columns, a count for each mailbox, and opt-outs: twice, for the plan is made again with the journal open.
-# Then a count for each mailbox, the batch, and a count for each mailbox.
-REQUESTS = 2 * (1 + 2 + 1) + 2 + 1 + 2
+# Then a count for each mailbox, and the batch; the statuses, a count of all, and of three of the statuses.
+REQUESTS = 2 * (1 + 2 + 1) + 2 + 1 + 1 + 1 + 3
+# Of a process that was killed nobody knows how long its request was under way.
+RESTED = LONGEST_POST + SETTLE_AFTER
 
 
 @contextmanager
@@ -44,7 +47,7 @@ def check_recovery(world: SeedWorld) -> None:
     """Check that the next apply reports who was not mailed, and one after the rest mails them."""
     soon = applied(world)
     assert world.mailed == BOTH or (soon.exit, soon.states) == (Exit.IN_DOUBT, {"in_doubt": 2})
-    assert applied(world, SETTLE_AFTER).exit is Exit.DONE
+    assert applied(world, RESTED).exit is Exit.DONE
     assert world.mailed == BOTH
 
 
@@ -82,6 +85,13 @@ def test_killed_around_the_batch_the_next_apply_is_in_doubt(
     with served(world) as reaper:
         reaper.run(world.folder, "tests.seeds.driver", point, str(world.folder))
         assert (applied(world).exit, world.mailed) == (Exit.IN_DOUBT, mailed)
+
+
+@pytest.mark.parametrize("point", ["after intend", "before conclude"])
+def test_killed_around_the_batch_it_rests_for_the_longest_request_too(world: SeedWorld, point: str) -> None:
+    with served(world) as reaper:
+        reaper.run(world.folder, "tests.seeds.driver", point, str(world.folder))
+        assert applied(world, SETTLE_AFTER + LONGEST_POST / 2).states == {"in_doubt": 2}
 
 
 def test_killed_while_a_person_has_to_approve_nothing_is_sent_again_ever(world: SeedWorld) -> None:

@@ -72,6 +72,13 @@ class End:
         return [reason["code"] for seed in self.seeds for reason in seed["reasons"]]
 
     @property
+    def status(self) -> Fields:
+        """What the run says that the tenant counts of the only seed that it sent."""
+        (end,) = self.document["sent"]
+        found: Fields = end["status"]
+        return found
+
+    @property
     def notes(self) -> str:
         """What the run says of the sending."""
         return "\n".join(note for end in self.document.get("sent", ()) for note in end["notes"])
@@ -151,6 +158,18 @@ class SeedWorld(World):
     def posts(self) -> list[Any]:
         """Every request that could have mailed somebody."""
         return [request for request in self.state.requests() if request.path.endswith("/customer/add")]
+
+    def lose(self, email: str) -> None:
+        """Take the newest customer of a mailbox from the tenant, as if it had never come."""
+        with self.state.transaction() as documents:
+            ids = [id for id, found in documents.all(CUSTOMERS).items() if found["Email"] == email]
+            documents.remove(CUSTOMERS, ids[-1])
+
+    def add_by_hand(self, email: str) -> None:
+        """Give the newest customer of a mailbox a twin, as somebody else might."""
+        with self.state.transaction() as documents:
+            twin = [found for found in documents.all(CUSTOMERS).values() if found["Email"] == email][-1]
+            documents.put(CUSTOMERS, documents.next_number(CUSTOMERS), twin)
 
     def archive(self, name: str, *, archived: bool = True) -> None:
         """Archive a column of the tenant, or take it back."""
