@@ -66,3 +66,5 @@ class Section:
     check: Callable[[Declared], Iterable[Finding]] = lambda _: ()
     older_names: Mapping[str, str] = field(default_factory=dict)
     """Names that older documentation used → the path meant today, for suggestions."""
+    account: str = ""
+    """The section of a target that opens the account where they live: `checkmarket`; empty for none."""

@@ -104,12 +104,18 @@ class SeedWorld(World):
         seed = {name: value for name, value in {**usual, **fields}.items() if value is not None}
         self.write(f"{key}.yaml", json.dumps({"customer_seeds": {key: seed}}))
 
-    def apply(self, *faults: str, selection: Selection = EVERYTHING, with_seeds: bool = True) -> End:
+    def apply(
+        self,
+        *faults: str,
+        selection: Selection = EVERYTHING,
+        with_seeds: bool = True,
+        consent: Consent = Consent(),  # noqa: B008 - it is frozen
+    ) -> End:
         """Apply everything while these faults strike."""
         self.faults = [Fault.parse(fault) for fault in faults]
         screen = Screen()
         console = screen.console(self.clock, as_json=True)
-        exit = apply(selection, Consent(), console, self.outside, yes=True, with_seeds=with_seeds)
+        exit = apply(selection, consent, console, self.outside, yes=True, with_seeds=with_seeds)
         self.faults = ()
         return End(exit, screen.document, screen.err)
 
