@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,12 @@ from reconciler.commands.apply import apply
 from reconciler.commands.plan import plan
 from reconciler.commands.session import Selection
 from reconciler.engine.planning import Consent
-from reconciler.errors import Exit
+from reconciler.errors import Exit, ReconcilerError
+from reconciler.journal.blank import BlankRecords
+from reconciler.journal.ledger import Records
+from reconciler.journal.opening import open_journal
 from reconciler.sandbox import Fault, approve, take_inventory
-from reconciler.sandbox.seeding import COLUMNS, CUSTOMERS
+from reconciler.sandbox.seeding import BATCHES, COLUMNS, CUSTOMERS
 from tests.commands.world import EVERYTHING, Screen, World
 
 SETTINGS = """\
@@ -119,6 +123,34 @@ class SeedWorld(World):
         self.faults = ()
         return End(exit, screen.document, screen.err)
 
+    def call(self, verb: Callable[..., Exit], *faults: str) -> Any:
+        """Call another verb while these faults strike; return its document, `None` where it had none."""
+        self.faults = [Fault.parse(fault) for fault in faults]
+        screen = Screen()
+        console = screen.console(self.clock, as_json=True)
+        try:
+            verb(selection=EVERYTHING, console=console, outside=self.outside)
+        except ReconcilerError:
+            return None
+        finally:
+            self.faults = ()
+        return screen.document
+
+    @contextmanager
+    def records(self) -> Iterator[Records]:
+        """Open the journal to read it."""
+        if not self.journal.exists():
+            yield BlankRecords()
+            return
+        with open_journal(self.journal, self.clock) as journal:
+            yield journal
+
+    def forget_customers(self) -> None:
+        """Let the tenant have no customer to begin with."""
+        with self.state.transaction() as documents:
+            for id in documents.all(CUSTOMERS):
+                documents.remove(CUSTOMERS, id)
+
     def plan(self) -> tuple[Exit, str]:
         """Plan everything; return the exit code and what is shown."""
         screen = Screen()
@@ -153,6 +185,14 @@ class SeedWorld(World):
         """The mailbox of every customer that the tenant has, in the order in which they came."""
         with self.state.transaction() as documents:
             return [customer["Email"] for customer in documents.all(CUSTOMERS).values()]
+
+    @property
+    def came(self) -> list[tuple[str, str]]:
+        """The mailbox of every customer that the tenant was sent, with the name of its batch."""
+        with self.state.transaction() as documents:
+            names = {batch["Id"]: batch["Name"] for batch in documents.all(BATCHES).values()}
+            sent = [c for c in documents.all(CUSTOMERS).values() if c.get("BatchId") in names]
+            return [(customer["Email"], names[customer["BatchId"]]) for customer in sent]
 
     @property
     def batches(self) -> list[list[str]]:
