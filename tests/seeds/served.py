@@ -36,7 +36,8 @@ class Front:
     def __init__(self) -> None:
         self.app: WSGIApplication | None = None
         self.requests = 0
-        self._lock = threading.Lock()
+        self._under_way = 0
+        self._lock = threading.Condition()
         self._boundary: Boundary = (0, "before")
         self._act: Callable[[], None] = lambda: None
 
@@ -49,11 +50,22 @@ class Front:
         assert self.app
         with self._lock:
             self.requests += 1
+            self._under_way += 1
             number = self.requests
-        self._reach((number, "before"))
-        answer = list(self.app(environ, start_response))
-        self._reach((number, "after"))
-        return answer
+        try:
+            self._reach((number, "before"))
+            answer = list(self.app(environ, start_response))
+            self._reach((number, "after"))
+            return answer
+        finally:
+            with self._lock:
+                self._under_way -= 1
+                self._lock.notify_all()
+
+    def rest(self) -> None:
+        """Return when nothing is under way any more, also for a client that is dead."""
+        with self._lock:
+            assert self._lock.wait_for(lambda: not self._under_way, LONGEST)
 
     def _reach(self, boundary: Boundary) -> None:
         if boundary == self._boundary:
@@ -106,6 +118,7 @@ class ServedWorld(SeedWorld):
         begun.set()
         code = forks.end()
         ended.set()
+        self.front.rest()
         return code
 
     @property
@@ -121,4 +134,4 @@ def serving(make: Callable[[Front, str], ServedWorld]) -> Iterator[ServedWorld]:
     with Server(front) as server:
         world = make(front, server.url)
         yield world
-        world.state.close()
+    world.state.close()

@@ -234,6 +234,7 @@ TestSequences.settings = settings(
     max_examples=30,
     stateful_step_count=MOST_STEPS,
     deadline=None,
+    report_multiple_bugs=False,
     derandomize=bool(os.environ.get("CI")),
     suppress_health_check=[HealthCheck.too_slow],
 )
