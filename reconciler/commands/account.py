@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from reconciler.checkmarket.client import ImportConfigs
 from reconciler.commands.session import Session
 from reconciler.config.settings import Account
 from reconciler.engine.body import value_at
 from reconciler.engine.kind import Body, Kind
+from reconciler.engine.ports import Reader
 from reconciler.errors import Refused
 
 
@@ -23,14 +23,14 @@ def check_account(session: Session) -> None:
         )
 
 
-def holds(client: ImportConfigs, kind: Kind, wanted: Account) -> bool:
+def holds(client: Reader, kind: Kind, wanted: Account) -> bool:
     """Tell whether an account has what `wanted` names; reads only."""
     name_of = kind.by_path[kind.name_field].member
     bodies = _candidates(client, wanted)
     return any(wanted.name is None or value_at(body, name_of) == wanted.name for body in bodies)
 
 
-def _candidates(client: ImportConfigs, wanted: Account) -> list[Body]:
+def _candidates(client: Reader, wanted: Account) -> list[Body]:
     if wanted.id is None:
         return list(client.list())
     body = client.read(wanted.id)

@@ -377,6 +377,10 @@ class Target:
         """Where the journal is; `None` is SQLite beside the workspace."""
         return self.settings.journal
 
+    def has_account(self, section: str) -> bool:
+        """Tell whether it says how to open the account of that section; an empty one needs none."""
+        return not section or getattr(self.settings, section) is not None
+
     @property
     def ids(self) -> Mapping[str, Mapping[str, int]]:
         """The tables of names for ids, by the name of the table: `contact_lists`."""

@@ -58,6 +58,13 @@ def _one_address(value: str) -> str:
     return value
 
 
+def _somebodys(value: object) -> object:
+    # What an earlier customer is known by is not repeated either.
+    if type(value) is int and not 1 <= value <= INT32_MAX:
+        raise refusal("out-of-range", "this is no id", "write the id, a whole number from 1 on")
+    return value
+
+
 def _not_blank(value: str) -> str:
     if not value.strip():
         raise refusal("too-short", "nothing stands in it", "write at least one character, or leave it out")
@@ -154,6 +161,7 @@ TypeOfBatch: TypeAlias = Annotated[
 StatusName: TypeAlias = Annotated[
     str | int, PlainValidator(_name_or_code), shaped(type=["string", "integer"])
 ]
+PrivateId: TypeAlias = Annotated[int, BeforeValidator(_somebodys, Id)]
 
 
 class _Written(ApiFields):
@@ -303,12 +311,12 @@ class CustomerDefaults(_Written):
     priority: Int | None = Field(
         None, description="Among waiting customers of one address; the highest is mailed."
     )
-    previous_id: Id | None = Field(None, description="An earlier customer whose data is copied.")
+    previous_id: PrivateId | None = Field(None, description="An earlier customer whose data is copied.")
     data: dict[str, Annotated[DataValue, BeforeValidator(_value, str | DataValue)]] | None = Field(
         None, description="Column, by its name or its id in quotes → text, or a value that is encrypted."
     )
     answers: list[Answer] | None = Field(None, description="Pre-filled answers.")
-    answers_to_copy: list[Id] | None = Field(None, description="Answers of the previous customer.")
+    answers_to_copy: list[PrivateId] | None = Field(None, description="Answers of the previous customer.")
     copy_all_answers: bool | None = Field(None, description="All of them.")
 
     @field_validator("data")
