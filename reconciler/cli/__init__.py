@@ -14,6 +14,7 @@ import threading
 import click
 
 from reconciler import __version__
+from reconciler.cli.completion import completion
 from reconciler.cli.defaults import defaults
 from reconciler.cli.doctor import doctor
 from reconciler.cli.files import adopt, fmt, list_, set_
@@ -112,5 +113,6 @@ for _command in (
     schema,
     doctor,
     sandbox,
+    completion,
 ):
     cli.add_command(_command)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from reconciler.cli.completion import complete_key, complete_resource, complete_target
+
 if TYPE_CHECKING:
     from reconciler.commands.runs import Lock
     from reconciler.commands.session import Selection
@@ -45,12 +47,28 @@ def _all_of(*options: Decorator[Any]) -> Decorator[Any]:
 
 selection_options = _all_of(
     option("--workspace", type=click.Path(path_type=Path), help="The folder with reconciler.yaml."),
-    option("--target", help="The target; default_target of the workspace if left out."),
+    option(
+        "--target",
+        shell_complete=complete_target,
+        help="The target; default_target of the workspace if left out.",
+    ),
 )
 
 glob_options = _all_of(
-    option("--only", multiple=True, metavar="GLOB", help="Only these keys; repeatable."),
-    option("--exclude", multiple=True, metavar="GLOB", help="Not these keys; repeatable."),
+    option(
+        "--only",
+        multiple=True,
+        metavar="GLOB",
+        shell_complete=complete_key,
+        help="Only these keys; repeatable.",
+    ),
+    option(
+        "--exclude",
+        multiple=True,
+        metavar="GLOB",
+        shell_complete=complete_key,
+        help="Not these keys; repeatable.",
+    ),
 )
 
 output_options = _all_of(
@@ -73,12 +91,14 @@ consent_options = _all_of(
         "--allow-hide",
         multiple=True,
         metavar="KEY",
+        shell_complete=complete_resource,
         help="Let is_reusable: false hide this one for good; repeatable.",
     ),
     click.option(
         "--recreate",
         multiple=True,
         metavar="KEY",
+        shell_complete=complete_resource,
         help="Create this one anew although the journal knows an id of it; repeatable.",
     ),
     click.option("--prune", is_flag=True, help="Delete what is live and declared nowhere, within limits."),

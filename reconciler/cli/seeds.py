@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from reconciler.cli.completion import complete_seed
 from reconciler.cli.options import (
     EPILOG,
     glob_options,
@@ -27,7 +28,7 @@ def seeds() -> None:
 
 
 @seeds.command("preview", epilog=EPILOG)
-@click.argument("key")
+@click.argument("key", shell_complete=complete_seed)
 @selection_options
 @output_options
 def seeds_preview(**options: Any) -> int:
@@ -56,7 +57,7 @@ def seeds_status(**options: Any) -> int:
 
 
 @seeds.command("resolve", epilog=EPILOG)
-@click.argument("key")
+@click.argument("key", shell_complete=complete_seed)
 @click.option("--sent/--not-sent", default=None, help="What a person found out; one of the two is needed.")
 @selection_options
 @lock_options
@@ -81,7 +82,7 @@ def seeds_resolve(**options: Any) -> int:
 
 
 @seeds.command("send", epilog=EPILOG)
-@click.argument("key")
+@click.argument("key", shell_complete=complete_seed)
 @click.option("--again", is_flag=True, help="Also to customers that were sent or found in this round.")
 @yes_option
 @selection_options

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from reconciler.cli.completion import complete_resource
 from reconciler.cli.options import (
     EPILOG,
     consent_of,
@@ -103,7 +104,7 @@ def apply(**options: Any) -> int:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("key")
+@click.argument("key", shell_complete=complete_resource)
 @selection_options
 @output_options
 def show(**options: Any) -> int:

@@ -1,0 +1,74 @@
+"""Completion in a shell: the script that asks for it, and the names of the workspace.
+
+A shell asks while a line is typed, so what cannot be told is silently nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reconciler.errors import ReconcilerError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from reconciler.commands.names import Names
+
+_VARIABLE = "_RECONCILER_COMPLETE"
+_RESOURCES, _SEEDS = "import_configs", "customer_seeds"
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(context: click.Context, shell: str) -> int:
+    """Print the script by which a shell completes: eval "$(reconciler completion bash)".
+
+    In fish: reconciler completion fish | source. It goes into the start-up file of the shell.
+    """
+    from click.shell_completion import get_completion_class
+
+    made_by = get_completion_class(shell)
+    assert made_by is not None  # noqa: S101  # the choices above are click's own
+    click.echo(made_by(context.find_root().command, {}, "reconciler", _VARIABLE).source())
+    return 0
+
+
+def complete_target(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the targets that begin so."""
+    return _items(name for name in _names(context).targets if name.startswith(incomplete))
+
+
+def complete_key(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the keys of resources and seeds that begin so; in full once their section is typed."""
+    return _items(_names(context).keys(incomplete))
+
+
+def complete_resource(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the keys of resources that begin so."""
+    return _items(_names(context).keys(incomplete, _RESOURCES))
+
+
+def complete_seed(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the keys of seeds that begin so."""
+    return _items(_names(context).keys(incomplete, _SEEDS))
+
+
+def _items(names: Iterable[str]) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(name) for name in names]
+
+
+def _names(context: click.Context) -> Names:
+    from reconciler.commands.names import Names, names_in
+
+    options: dict[str, Any] = context.params
+    try:
+        return names_in(options.get("workspace"), Path.cwd())
+    except (ReconcilerError, OSError):
+        return Names((), {})
