@@ -1,0 +1,129 @@
+"""Completion, asked for as real shells ask."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SHELLS = {
+    # Each is given the line in WORDS, the last word unfinished, and prints one candidate a line.
+    "bash": """
+        eval "$(reconciler completion bash)"
+        compopt() { :; }
+        IFS='|' read -ra COMP_WORDS <<< "$WORDS"; [[ $WORDS == *'|' ]] && COMP_WORDS+=("")
+        COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+        "$(complete -p reconciler | sed 's/.*-F \\([^ ]*\\).*/\\1/')" reconciler
+        printf '%s\\n' "${COMPREPLY[@]}"
+    """,
+    "zsh": """
+        compdef() { : }
+        eval "$(reconciler completion zsh)"
+        compadd() { [[ $1 == -U ]] && print -l -- ${(P)5} }
+        _describe() { print -l -- ${${(P)3}%%:*} }
+        words=("${(@s:|:)WORDS}"); CURRENT=$#words
+        _reconciler_completion
+    """,
+    "fish": """
+        reconciler completion fish | source
+        complete -C (string replace -a '|' ' ' $WORDS) | string split -f 1 \\t
+    """,
+}
+
+
+def completed(shell: str, line: str, folder: Path, **environ: str) -> list[str]:
+    """Return what a shell offers for the last word of a line; its words stand between `|`."""
+    there = shutil.which(shell)
+    if there is None:
+        pytest.skip(f"{shell} is not installed")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    kept = {"PATH": path, "HOME": str(folder), "LC_ALL": "C.UTF-8", "WORDS": line, **environ}
+    rc = {"bash": "--norc", "zsh": "-f", "fish": "--no-config"}[shell]
+    ended = subprocess.run(
+        [there, rc, "-c", SHELLS[shell]], cwd=folder, env=kept, capture_output=True, text=True
+    )
+    assert ended.stderr == ""
+    return ended.stdout.split()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    shutil.copytree(ROOT / "configs", tmp_path / "configs")
+    return tmp_path
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("reconciler|plan|--target|", ["production", "sandbox"]),
+        ("reconciler|show|news", ["newsletter-be", "newsletter-nl"]),
+        ("reconciler|sch", ["schema"]),
+    ],
+)
+def test_verbs_targets_and_keys_complete(shell: str, line: str, offered: list[str], folder: Path) -> None:
+    assert completed(shell, line, folder) == offered
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("show|import_configs.w", ["import_configs.welcome"]),
+        ("plan|--only|o", ["onboarding-smoke"]),
+        ("plan|--only|w", ["welcome"]),
+        ("apply|--allow-hide|o", []),
+        ("apply|--recreate|wel", ["welcome"]),
+        ("seeds|preview|", ["onboarding-smoke"]),
+        ("seeds|send|w", []),
+        ("doctor|--target|s", ["sandbox"]),
+        ("plan|--format|j", ["json"]),
+    ],
+)
+def test_what_completes_is_what_the_place_is_for(line: str, offered: list[str], folder: Path) -> None:
+    assert completed("bash", f"reconciler|{line}", folder) == offered
+
+
+def test_the_workspace_that_is_named_counts(folder: Path) -> None:
+    (folder / "configs").rename(folder / "surveys")
+    line = "reconciler|plan|--workspace|surveys|--target|"
+    assert completed("bash", line, folder) == ["production", "sandbox"]
+    named = completed("bash", "reconciler|plan|--target|", folder, RECONCILER_WORKSPACE="surveys")
+    assert named == ["production", "sandbox"]
+
+
+@pytest.mark.parametrize("broken", ["targets: [", "\x00", "targets: {sandbox: 1}\nimport_configs: 3"])
+def test_files_that_are_wrong_offer_what_can_be_read_and_say_nothing(broken: str, folder: Path) -> None:
+    (folder / "configs" / "broken.yaml").write_text(broken)
+    assert completed("bash", "reconciler|plan|--target|", folder) == ["production", "sandbox"]
+    assert "welcome" in completed("bash", "reconciler|show|", folder)
+
+
+def test_without_a_workspace_nothing_is_offered(tmp_path: Path) -> None:
+    assert completed("bash", "reconciler|plan|--target|", tmp_path) == []
+
+
+def test_completing_imports_no_more_than_reading_the_files_needs(folder: Path) -> None:
+    program = (
+        "import atexit, sys; from reconciler.cli import main\n"
+        "atexit.register(lambda: print(*{name.split('.')[0] for name in sys.modules}, file=sys.stderr))\n"
+        "main([])"
+    )
+    asked = {
+        "COMP_WORDS": "reconciler plan --target ",
+        "COMP_CWORD": "3",
+        "_RECONCILER_COMPLETE": "bash_complete",
+    }
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=folder,
+        env={**os.environ, **asked},
+        capture_output=True,
+        text=True,
+    )
+    assert ended.stdout.splitlines() == ["plain,production", "plain,sandbox"]
+    assert not {"pydantic", "httpx", "deepdiff", "flask", "sqlalchemy"} & set(ended.stderr.split())

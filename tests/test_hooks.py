@@ -1,0 +1,75 @@
+"""The hooks for pre-commit, run as it runs them: the entry, its arguments, from the top of a repository."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parent.parent
+HOOKS = {hook["id"]: hook for hook in YAML(typ="safe", pure=True).load(ROOT / ".pre-commit-hooks.yaml")}
+OUT_OF_ORDER = "import_configs:\n  a:\n    email_is_required: true\n    # its name\n    name: A\n"
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    shutil.copytree(ROOT / "configs", tmp_path / "configs")
+    return tmp_path
+
+
+def run(id: str, repository: Path, *args: str) -> subprocess.CompletedProcess[str]:
+    """Run a hook. It is told no file names, as each of them asks for."""
+    assert HOOKS[id]["pass_filenames"] is False
+    environ = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
+    command = [*shlex.split(HOOKS[id]["entry"]), *args]
+    return subprocess.run(
+        command, cwd=repository, env={**environ, "PRE_COMMIT": "1"}, capture_output=True, text=True
+    )
+
+
+@pytest.mark.parametrize("id", HOOKS)
+def test_a_sound_workspace_passes_and_no_file_is_changed(id: str, repository: Path) -> None:
+    before = {path: path.read_bytes() for path in repository.glob("configs/*")}
+    ended = run(id, repository)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert {path: path.read_bytes() for path in repository.glob("configs/*")} == before
+
+
+def test_validate_fails_where_a_file_is_wrong(repository: Path) -> None:
+    (repository / "configs" / "wrong.yaml").write_text("import_configs: {a: {Name: A}}\n")
+    ended = run("reconciler-validate", repository)
+    assert ended.returncode == 1
+    assert "configs/wrong.yaml:1:22: error[unknown-field]" in ended.stderr
+
+
+def test_fmt_changes_a_file_which_is_what_makes_a_commit_fail(repository: Path) -> None:
+    file = repository / "configs" / "a.yaml"
+    file.write_text(OUT_OF_ORDER)
+    assert run("reconciler-fmt", repository).returncode == 0
+    assert (
+        file.read_text()
+        == "import_configs:\n  a:\n    # its name\n    name: A\n    email_is_required: true\n"
+    )
+
+
+@pytest.mark.parametrize("id", HOOKS)
+def test_a_workspace_elsewhere_is_named_by_args(id: str, repository: Path) -> None:
+    (repository / "configs").rename(repository / "surveys")
+    assert run(id, repository).returncode == 1
+    assert run(id, repository, "--workspace", "surveys").returncode == 0
+
+
+@pytest.mark.parametrize("hook", HOOKS.values(), ids=HOOKS)
+def test_a_hook_runs_for_what_a_workspace_consists_of(hook: dict[str, Any]) -> None:
+    for path in (ROOT / "configs").glob("*.yaml"):
+        assert re.search(hook["files"], path.name)
+    assert not re.search(hook["files"], "README.md")
