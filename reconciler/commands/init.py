@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -110,6 +111,8 @@ def _next_steps(folder: Path, accounts: Accounts, ignored: Ignored, outside: Out
     )
     if accounts:
         yield f"reconciler doctor{named} --target {REAL_TARGET}: whether all is there that it needs"
+    if accounts.checkmarket:
+        yield f"reconciler adopt{named} --target {REAL_TARGET} --all: what is live there into the files"
     if ignored.advice:
         yield ignored.advice
 
@@ -119,7 +122,7 @@ def _option(folder: Path, outside: Outside) -> str:
     here = outside.folder.resolve()
     if folder.resolve() in (here, here / DEFAULT_FOLDER):
         return ""
-    return f" --workspace {shown(folder, outside.folder)}"
+    return f" --workspace {shlex.quote(shown(folder, outside.folder))}"
 
 
 def _trust(url: str, outside: Outside) -> str:

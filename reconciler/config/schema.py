@@ -236,7 +236,8 @@ def _targets(sections: Sequence[Section], models: _Models) -> Schema:
     levels = [_level(section, DEFAULTS, models) for section in sections]
     known = {name: field for level in levels for name, field in level["properties"].items()}
     fields["defaults"] = _object(known, fields["defaults"]["description"])
-    return _object(fields, str(models.defined(models.reference(TargetSettings)).get("description", "")))
+    said = str(models.defined(models.reference(TargetSettings)).get("description", ""))
+    return _object(fields, said, anyOf=[{"required": ["checkmarket"]}, {"required": ["expoints"]}])
 
 
 def _tidied(part: Any, *, names: bool = False) -> Any:

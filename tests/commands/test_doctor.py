@@ -260,7 +260,10 @@ def test_files_with_problems_are_counted_and_nothing_is_asked(tmp_path: Path) ->
 
 
 def test_one_target_is_looked_at_alone_and_an_unknown_one_is_an_error(tmp_path: Path) -> None:
-    patient = Patient(tmp_path, 'checkmarket: {url: "sandbox:"}}, two: {journal: {env: NOWHERE}')
+    patient = Patient(
+        tmp_path,
+        'checkmarket: {url: "sandbox:"}}, two: {checkmarket: {url: "sandbox:"}, journal: {env: NOWHERE}',
+    )
     assert patient.examined("one")[0] is Exit.DONE
     assert patient.examined()[0] is Exit.ERROR
     with pytest.raises(UsageError, match="no target three"):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import shlex
 from pathlib import Path
 
 import pytest
 
+from reconciler.cli import cli
 from reconciler.commands.init import init
 from reconciler.commands.outside import Outside
 from reconciler.commands.plan import plan
@@ -162,6 +164,16 @@ def test_json_lists_what_was_written_and_what_is_next(place: Place) -> None:
     place.init()
     assert "configs/reconciler.yaml" in place.screen.document["written"]
     assert place.screen.document["next"]
+
+
+def test_every_command_that_it_names_exists(place: Place) -> None:
+    place.console.as_json = True
+    place.init(ACCOUNT, workspace=place.folder / "else where")
+    steps = [step.partition(": ")[0] for step in place.screen.document["next"]]
+    commands = [shlex.split(step)[1:] for step in steps if step.startswith("reconciler ")]
+    assert [command[0] for command in commands] == ["plan", "doctor", "adopt"]
+    for verb, *options in commands:
+        cli.commands[verb].make_context(verb, options)
 
 
 @pytest.mark.parametrize(

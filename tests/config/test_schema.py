@@ -38,6 +38,7 @@ targets:
     expoints: {url: "sandbox:", allowed_recipients: ["*@example.com"]}
     contact_lists: {newsletter: 12}
 """
+SANDBOX = "targets: {sandbox: {checkmarket: {url: 'sandbox:'}, %s}}"
 ACCOUNT = "targets: {a: {checkmarket: {url: 'HTTPS://api.example.com', %s}}}"
 TENANT = "targets: {a: {expoints: {url: 'https://a.example.com:8443', %s}}}"
 CONFIG = "import_configs: {a: {name: A, %s}}"
@@ -158,16 +159,15 @@ def test_every_form_that_the_reader_accepts_is_accepted(text: str, tmp_path: Pat
 @pytest.mark.parametrize(
     "text",
     [
-        "targets: {sandbox: {}}",
-        "default_target: null\ntime_zone: UTC\nundeclared: refuse\ntargets: {sandbox: {expoints: null}}",
+        SANDBOX % "expoints: null" + "\ndefault_target: null\ntime_zone: UTC\nundeclared: refuse",
         ACCOUNT % "master_key: {env: A}, key: {file: b}, patience: 0s, server_members: [A.B]",
         ACCOUNT
         % "master_key: {env: A}, key: {env: B}, account_must_have: {id: 1}, requests_per_minute: null",
         TENANT % "oauth: {token_url: 'https://a.example.com/x', client_id: me, client_secret: {env: S}}",
         TENANT % "token: {env: A}, allowed_phone_numbers: ['+31612345678'], allowed_recipients: ['*@a.nl']",
-        "targets: {sandbox: {journal: 'sqlite:x.db', limits: {updates: null, deletes: 3}}}",
-        "targets: {sandbox: {journal: {env: J}, defaults: {date_format: dd, survey_settings.survey_id: 1}}}",
-        "targets: {sandbox: {defaults: {survey_settings: {survey_id: 1}, column_mappings: null}}}",
+        SANDBOX % "journal: 'sqlite:x.db', limits: {updates: null, deletes: 3}",
+        SANDBOX % "journal: {env: J}, defaults: {date_format: dd, survey_settings.survey_id: 1}",
+        SANDBOX % "defaults: {survey_settings: {survey_id: 1}, column_mappings: null}",
     ],
 )
 def test_every_form_of_settings_that_the_reader_accepts_is_accepted(text: str, tmp_path: Path) -> None:
@@ -265,13 +265,14 @@ def test_each_mistake_that_it_can_see_is_rejected(text: str, where: str, tmp_pat
         "targets: {sandbox: {checkmarket: {url: 'sandbox:', requests_per_minute: 0}}}",
         "targets: {sandbox: {expoints: {url: 'sandbox:', allowed_recipients: ['*']}}}",
         "targets: {sandbox: {expoints: {url: 'sandbox:', allowed_phone_numbers: [31612345678]}}}",
-        "targets: {sandbox: {contact_lists: {newsletter: '12'}}}",
-        "targets: {sandbox: {defaults: {name: A}}}",
-        "targets: {sandbox: {defaults: {contact_list: newsletter}}}",
-        "targets: {sandbox: {defaults: {survey_settings.survey: One}}}",
-        "targets: {sandbox: {defaults: {first_row: '1'}}}",
-        "targets: {sandbox: {journal: 5}}",
-        "targets: {a b: {}}",
+        SANDBOX % "contact_lists: {newsletter: '12'}",
+        SANDBOX % "defaults: {name: A}",
+        SANDBOX % "defaults: {contact_list: newsletter}",
+        SANDBOX % "defaults: {survey_settings.survey: One}",
+        SANDBOX % "defaults: {first_row: '1'}",
+        SANDBOX % "journal: 5",
+        "targets: {a b: {checkmarket: {url: 'sandbox:'}}}",
+        "targets: {sandbox: {}}",
     ],
 )
 def test_each_mistake_in_settings_that_it_can_see_is_rejected(text: str, tmp_path: Path) -> None:
