@@ -105,6 +105,17 @@ class StatesPart(_Part):
     in_doubt: Count
 
 
+class ChangedPathPart(_Part):
+    """A path of the files at which customers differ from what they were sent, and how many do.
+
+    Null is for those of whom the journal does not say where: an older version sent them.
+    """
+
+    path: str | None
+    customers: Count
+    sent_again: Count
+
+
 class SeedPart(_Part):
     """A declared test batch. Its digest is over the whole of it, and holds however much of it was sent."""
 
@@ -115,6 +126,7 @@ class SeedPart(_Part):
     send: Literal["once", "on_change", "by_hand"]
     states: StatesPart
     to_send: Count
+    changes: list[ChangedPathPart]
     file: str
     line: Line
     reasons: list[ReasonPart]
@@ -206,6 +218,20 @@ class ResultsPart(_Part):
     in_doubt: Count
 
 
+class SeedStatusPart(_Part):
+    """What the tenant counts of a seed that was sent, by its own statuses; faults are null where unverified."""
+
+    key: str
+    sent: Count
+    counted: Count
+    missing: Annotated[Count, Field(description="How many are not visible yet, at least.")]
+    by_status: dict[str, Count]
+    in_no_status: Count
+    faults: Count | None
+    unknown_fault_statuses: list[str]
+    arrived: bool
+
+
 class SentPart(_Part):
     """How the sending of a seed ended, in customers."""
 
@@ -214,6 +240,9 @@ class SentPart(_Part):
     refused: Count
     in_doubt: Count
     notes: list[str]
+    status: Annotated[
+        SeedStatusPart | None, Field(description="Null where nothing was sent, or it could not be asked.")
+    ]
 
 
 class LinePart(_Part):
