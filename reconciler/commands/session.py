@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from reconciler.checkmarket.section import SECTION
 from reconciler.commands.interrupts import interruptible
 from reconciler.commands.outside import Outside
+from reconciler.config.acceptance import as_of
 from reconciler.config.discovery import find_workspace
 from reconciler.config.load import Workspace, load
 from reconciler.config.secret import Secret as Whereabouts
@@ -87,7 +88,7 @@ class Session:
 def open_workspace(selection: Selection, outside: Outside) -> Workspace[Seed]:
     """Find, load and check the workspace. Errors: `UsageError` where there is none, `FilesInvalid`."""
     folder = find_workspace(selection.workspace, outside.folder)
-    return load(folder, SECTIONS, outside.folder, SEED_SECTIONS)
+    return as_of(load(folder, SECTIONS, outside.folder, SEED_SECTIONS), outside.clock.now())
 
 
 @contextmanager

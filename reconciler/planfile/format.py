@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from reconciler.engine.classify import FieldClass
 from reconciler.engine.defaults import DefaultSource
+from reconciler.engine.drift import Drift
 from reconciler.engine.plan import Action
 from reconciler.problems import Severity
 
@@ -21,6 +22,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0)]
 Line = Annotated[int, Field(ge=1)]
+Day = Annotated[str, Field(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 Caused = Annotated[
     bool | None,
     Field(description="Whether the change of the files since REF causes it; null without --since."),
@@ -29,6 +31,14 @@ Caused = Annotated[
 
 class _Part(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class AcceptedPart(_Part):
+    """Why the field is left as it is for a while, and what it would become without that."""
+
+    until: Day
+    reason: str
+    wanted: JsonValue
 
 
 class FieldPart(_Part):
@@ -43,6 +53,11 @@ class FieldPart(_Part):
     level: str | None
     file: str | None
     line: Line | None
+    drift: Annotated[
+        Annotated[Drift, Field(strict=False)] | None,
+        Field(description="Who brought about the difference since the last run; null where nothing is said."),
+    ]
+    accepted: AcceptedPart | None
 
 
 class ChangePart(_Part):
@@ -87,6 +102,9 @@ class UnchangedPart(_Part):
     id: int | None
     adopted: bool
     hidden: bool
+    fields: Annotated[
+        list[FieldPart], Field(description="Those that are accepted, or kept and no longer declared.")
+    ]
 
 
 class UnmanagedPart(_Part):

@@ -167,6 +167,8 @@ CASES = [
     Case("moved-in-chain", "mailings: {c: {name: C}}\nmoved: {a: b, b: c}", 2, 12),
 ]
 
+BY_THE_CLOCK = {"acceptance-ended"}
+"""Provoked in test_acceptance: this is about the day on which the files are read."""
 BY_THE_FOLDER = {"symlink-outside"}
 """Provoked in test_discovery: this is about the folder, not about a text in it."""
 
@@ -191,7 +193,7 @@ def test_one_mistake_is_one_problem(case: Case, problems: Complain) -> None:
 
 
 def test_every_code_is_provoked_and_every_code_provoked_is_in_the_table() -> None:
-    assert {case.code for case in CASES} | BY_THE_FOLDER == set(CODES)
+    assert {case.code for case in CASES} | BY_THE_FOLDER | BY_THE_CLOCK == set(CODES)
 
 
 @pytest.mark.parametrize("code", CODES)
