@@ -3,6 +3,7 @@
 ReconcilerError                    1  anything that is expected to go wrong
 ├── UsageError                     1  the command line asks for something that cannot be
 ├── FilesInvalid                   1  the files hold problems; carries all of them
+│   └── NotEdited                  1  an edit of the files is not safe, or would make them invalid
 ├── Refused                        3  a safety rule says no
 │   └── Held                       3  another run is at work on the account
 └── ApiError                       1  the API, or the way to it
@@ -75,6 +76,15 @@ class FilesInvalid(ReconcilerError):
         noun = "problem" if len(problems) == 1 else "problems"
         super().__init__(f"{len(problems)} {noun} in the files; nothing was sent")
         self.problems = tuple(problems)
+
+
+class NotEdited(FilesInvalid):
+    """Files cannot be edited as asked without guessing, or would be invalid then. None was written."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(problems)
+        noun = "problem stands" if len(problems) == 1 else "problems stand"
+        self.args = (f"{len(problems)} {noun} in the way of this edit; nothing was written",)
 
 
 class Refused(ReconcilerError):

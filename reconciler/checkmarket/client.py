@@ -90,6 +90,12 @@ class ImportConfigs:
             raise ValueError(f"the API finds surveys by name, not {what}")
         return self._surveys.titled(name)
 
+    def name(self, what: str, id: int) -> str | None:
+        """Return the title of a survey, None where there is none; `ValueError` for another `what`."""
+        if what != "survey":
+            raise ValueError(f"the API names surveys, not {what}")
+        return self._surveys.title(id)
+
 
 class _Surveys:
     """The surveys of the account, listed when the first one is looked for.
@@ -104,10 +110,18 @@ class _Surveys:
 
     def titled(self, title: str) -> Sequence[int]:
         """Return the ids of the surveys with exactly this title, in the order of the list."""
+        return self._listed.get(title, ())
+
+    def title(self, id: int) -> str | None:
+        """Return the title of the survey with this id, None where there is none."""
+        return next((title for title, ids in self._listed.items() if id in ids), None)
+
+    @property
+    def _listed(self) -> Mapping[str, Sequence[int]]:
         with self._lock:
             if self._ids is None:
                 self._ids = _by_title(read_list(self._api, _SURVEYS, _SURVEY_IDS))
-        return self._ids.get(title, ())
+            return self._ids
 
 
 def _by_title(rows: Sequence[Mapping[str, Json]]) -> Mapping[str, Sequence[int]]:

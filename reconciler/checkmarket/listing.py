@@ -24,7 +24,7 @@ from typing import NoReturn
 from reconciler.checkmarket.envelope import Envelope, opened
 from reconciler.engine.kind import Body, Json
 from reconciler.errors import BadAnswer, Declined
-from reconciler.http import Api
+from reconciler.http import Api, Room
 
 TOP = 100
 """How many rows are asked for at once."""
@@ -86,9 +86,9 @@ class _Listing:
         """Go through the pages once; a row that comes twice counts where it came first."""
         rows: dict[int, Body] = {}
         totals: set[int] = set()
-        skip = 0
+        skip, room = 0, Room()
         for _ in range(_MOST_PAGES):
-            page = self._page(TOP, skip)
+            page = self._page(TOP, skip, room)
             totals |= page.totals
             if not page.rows:
                 return _Reading(rows, whole=totals <= {len(rows)})
@@ -106,13 +106,14 @@ class _Listing:
         Asks for all rows where their number is known, else for one less than came: more than that is all.
         """
         top = max(totals, default=len(seen) - 1)
-        page = self._page(top, 0)
+        page = self._page(top, 0, Room())
         proven = page.totals == {len(page.rows)} if page.totals else len(page.rows) > top
         whole = proven and seen.keys() <= page.rows.keys()
         return _Reading(page.rows if whole else seen, whole)
 
-    def _page(self, top: int, skip: int) -> _Page:
+    def _page(self, top: int, skip: int, room: Room) -> _Page:
         answer = self._api.request("GET", self._path, params={"top": top, "skip": skip})
+        room.take(answer)
         envelope = opened(answer)
         refusal = envelope.refusal()
         if refusal is not None:

@@ -7,11 +7,13 @@ settings the vendor's model page ImportSurveyLink. Ranges are those of the types
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
 from reconciler.config.section import ApiFields
+from reconciler.engine.kind import Json
 
 INT32_MAX = 2**31 - 1
 BYTE_MAX = 255
@@ -44,6 +46,13 @@ TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
 Name = Annotated[str, Field(max_length=50), AfterValidator(_not_blank)]
 DateFormat = Annotated[str, Field(max_length=10), AfterValidator(_date_format)]
 Delimiter = Annotated[str, Field(max_length=10)]
+
+
+UPDATE_TYPES: Mapping[Json, str] = {
+    1: "update existing contacts within this survey",
+    2: "always create new contacts",
+}
+"""What the vendor means by each `UpdateTypeId`."""
 
 
 class SurveySettings(ApiFields):
@@ -136,5 +145,5 @@ class ImportConfig(ApiFields):
         None, description="The two-letter language of contacts whose row names none."
     )
     update_type_id: Annotated[int, Field(ge=1, le=2)] | None = Field(
-        None, description="1: update existing contacts of this survey. 2: always create new contacts."
+        None, description=". ".join(f"{code}: {meaning}" for code, meaning in UPDATE_TYPES.items()) + "."
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from reconciler.checkmarket.kind import IMPORT_CONFIGS
-from reconciler.checkmarket.model import ImportConfig
+from reconciler.checkmarket.model import UPDATE_TYPES, ImportConfig
 from reconciler.config.section import Finding, Named, Section
 from reconciler.engine.declared import Declared, Reference
 from reconciler.engine.kind import Json, Policy
@@ -74,7 +75,7 @@ def _columns(declared: Declared) -> Iterator[Finding]:
         if isinstance(mappings, list)
         else []
     )
-    for number in sorted({str(n) for n in numbers if numbers.count(n) > 1}):
+    for number in sorted(str(n) for n, times in Counter(map(str, numbers)).items() if times > 1):
         yield Finding(
             "duplicate-column",
             "column_mappings",
@@ -137,6 +138,7 @@ SECTION = Section(
         Named("contact_list", "contact_list_id", "contact list", mapped="contact_lists"),
     ),
     check=check,
+    meanings={"update_type_id": UPDATE_TYPES},
     # The vendor's own Node example sends DefaultLanguage; today's reference says DefaultLanguageCode.
     older_names={"DefaultLanguage": "default_language_code", "ContactList": "contact_list_id"},
 )

@@ -15,6 +15,7 @@ import click
 
 from reconciler import __version__
 from reconciler.cli.defaults import defaults
+from reconciler.cli.files import adopt, fmt, list_, set_
 from reconciler.cli.history import history, restore
 from reconciler.cli.options import EPILOG
 from reconciler.cli.sandbox import sandbox
@@ -34,7 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.ClickException as error:
-        error.show()
+        text = io.StringIO()
+        error.show(text)
+        click.echo("\n".join(map(_harmless, text.getvalue().split("\n"))), err=True, nl=False)
         return Exit.ERROR
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
@@ -43,7 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
         _close_stdout()
         return Exit.ERROR
     except OSError as error:
-        click.echo(f"Error: {error.strerror or error} ({error.filename or 'writing the result'})", err=True)
+        what = f"{error.strerror or error} ({error.filename or 'writing the result'})"
+        click.echo(f"Error: {_harmless(what)}", err=True)
         _close_stdout()
         return Exit.ERROR
     except Exception as error:  # noqa: BLE001  # a bug of ours ends as a sentence, not as a traceback
@@ -64,9 +68,18 @@ def _interrupt(*_: object) -> None:
 def _bug(error: Exception) -> int:
     if os.environ.get("RECONCILER_DEBUG"):
         raise error
-    text = f"Error: this is a bug in reconciler {__version__}: {type(error).__name__}: {error}"
+    text = (
+        f"Error: this is a bug in reconciler {__version__}: {type(error).__name__}: {_harmless(str(error))}"
+    )
     click.echo(f"{text}\nSet RECONCILER_DEBUG=1 to see where it happened, and please report it.", err=True)
     return Exit.ERROR
+
+
+def _harmless(text: str) -> str:
+    """Return what somebody typed, or the environment held, without what steers a terminal."""
+    from reconciler.render.values import harmless
+
+    return harmless(text)
 
 
 def _close_stdout() -> None:
@@ -80,5 +93,20 @@ def cli() -> None:
     """Config-as-code for survey operations: declare import configurations in YAML, plan, apply."""
 
 
-for _command in (validate, plan, apply, show, seeds, history, restore, defaults, schema, sandbox):
+for _command in (
+    validate,
+    plan,
+    apply,
+    show,
+    adopt,
+    list_,
+    set_,
+    fmt,
+    seeds,
+    history,
+    restore,
+    defaults,
+    schema,
+    sandbox,
+):
     cli.add_command(_command)

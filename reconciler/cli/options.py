@@ -22,6 +22,7 @@ Exit codes: 0 done or nothing to do, 1 error, 2 changes are pending (--detailed-
 3 refused by a safety rule, 4 partly applied, 5 stale, 6 in doubt, 7 API unavailable."""
 
 _FINGERPRINT = re.compile("[0-9a-f]{64}")
+_MOST_DIGITS = 9
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -120,7 +121,7 @@ yes_option = click.option("--yes", is_flag=True, help="Do not ask; needed where 
 
 def seconds(text: str, hint: str) -> float:
     """Return how many seconds a duration like 30s or 5m is; `hint` is the option that it was given to."""
-    if not text[:-1].isdecimal() or text[-1:] not in _SECONDS:
+    if not text[:-1].isdecimal() or len(text) > _MOST_DIGITS or text[-1:] not in _SECONDS:
         raise click.BadParameter(f"{text} is no duration like 30s, 5m, 1h or 30d", param_hint=hint)
     return float(text[:-1]) * _SECONDS[text[-1]]
 
@@ -171,6 +172,6 @@ def _resets(text: str | None) -> int | None:
         return 0
     if text == "any":
         return None
-    if not text.isdecimal():
+    if not text.isdecimal() or len(text) > _MOST_DIGITS:
         raise click.BadParameter(f"{text} is not a number of fields", param_hint="--allow-resets")
     return int(text)

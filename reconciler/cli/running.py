@@ -46,10 +46,11 @@ def _console(options: dict[str, Any]) -> Console:
 def _fail(error: ReconcilerError, console: Console) -> None:
     from reconciler.render.json import failure_document
     from reconciler.render.text import problems_text
+    from reconciler.render.values import harmless
 
     problems = error.problems if isinstance(error, FilesInvalid) else ()
     if console.as_json:
         console.result("", failure_document(str(error), error.exit, problems))
     if problems:
         print(problems_text(problems, paint=console.paint), file=console.stderr)
-    print(f"Error: {error}", file=console.stderr)
+    print(f"Error: {harmless(str(error))}", file=console.stderr)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import getpass
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+
+from reconciler.errors import UsageError
+from reconciler.repository import repository_of
 
 # The variables of GitHub, GitLab, Azure Pipelines, Jenkins and of a login, each with the best one first.
 _WHO = (
@@ -44,22 +46,11 @@ def ci_run(environ: Mapping[str, str]) -> str:
 
 def commit(environ: Mapping[str, str], folder: Path) -> str:
     """Return the commit of the files in a folder: what git says, else the environment, else nothing."""
-    return _head(folder) or _first(environ, _COMMIT)
+    try:
+        return repository_of(folder, environ).commit("HEAD")
+    except UsageError:
+        return _first(environ, _COMMIT)
 
 
 def _first(environ: Mapping[str, str], names: tuple[str, ...]) -> str:
     return next((value for name in names if (value := environ.get(name, ""))), "")
-
-
-def _head(folder: Path) -> str:
-    try:
-        asked = subprocess.run(  # noqa: S603
-            ["git", "-C", str(folder), "rev-parse", "HEAD"],  # noqa: S607  # the git of whoever calls us
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return asked.stdout.strip() if asked.returncode == 0 else ""

@@ -13,6 +13,7 @@ CODES: Mapping[str, str] = {
     "symlink-outside": "a link leads out of the workspace",
     "file-too-large": "the file is too large",
     "path-outside": "a path that does not lead to a visible file inside the workspace",
+    "too-much": "more files, folders, values or customers than a workspace may have",
     "too-many-problems": "there are more problems than are listed",
     # YAML
     "yaml-syntax": "the file is not YAML",
@@ -86,3 +87,11 @@ CODES: Mapping[str, str] = {
     "moved-in-place": "a moved key that is still declared",
     "moved-in-chain": "a key moved to one that is itself moved",
 }
+
+EDIT_CODES: Mapping[str, str] = {
+    "edit-alias": "the value is an alias",
+    "edit-anchor": "the value also counts elsewhere, by its anchor",
+    "edit-merge": "the value comes through a merge key",
+    "edit-layout": "the layout leaves no place where an edit is safe",
+}
+"""Why a file that holds no problem is not edited all the same."""

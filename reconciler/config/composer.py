@@ -113,6 +113,7 @@ class Composer:
         self._open: list[_OpenList | _OpenMapping] = []
         self._anchors: dict[str, Node] = {}
         self._copied = 0
+        self._begun = 0
 
     def document(self) -> Document:
         """Return what was composed."""
@@ -147,6 +148,7 @@ class Composer:
     def scalar(self, event: Event) -> None:
         """Take a scalar, as a key or as a value."""
         mark = _mark(event)
+        self._count(mark)
         if self._awaits_key():
             self._take_key(self._scalar_key(event, mark))
             if event.anchor:
@@ -156,6 +158,7 @@ class Composer:
 
     def alias(self, event: Event) -> None:
         """Take an alias: the node of its anchor, once more."""
+        self._count(_mark(event))
         node = self._anchors.get(event.anchor) or self._no_anchor(event)
         self._deliver(node, None)
 
@@ -177,10 +180,17 @@ class Composer:
         self._deliver(node, closing.anchor)
 
     def _start(self, opening: _OpenList | _OpenMapping, event: Event) -> None:
+        self._count(opening.mark)
         self._no_tag(event, opening.mark)
         self._open.append(opening)
         if len(self._open) > DEEPEST:
             raise _too_deep(opening.mark)
+
+    def _count(self, mark: Mark) -> None:
+        # Keys count here too, so the bound is twice that of the values; it holds before anything is closed.
+        self._begun += 1
+        if self._begun > 2 * MOST_NODES:
+            raise _bomb(mark)
 
     def _count_copies(self, closing: _OpenMapping, event: Event) -> None:
         self._copied += sum(len(source.children) for source in closing.merged)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,6 +22,11 @@ from reconciler.config.validation import MOST_PROBLEMS, Vocabulary, kind_of, pat
 
 MOST_CUSTOMERS = 10_000
 """Of one seed."""
+MOST_EVERYWHERE = 50_000
+"""Customers of all seeds, each counted on every target that its seed lives on."""
+MOST_VALUES = 250_000
+"""Of all customers of all seeds together, each with its keys as many times as it is read."""
+_FEWER = "leave some out, or make several workspaces of it"
 _SOURCES = ("customers", "customers_from", "defaults")
 ON_THE_SEED = "it stands on the seed itself"
 
@@ -54,6 +60,7 @@ class CustomerReader(Generic[S, Fields, Row]):
     surroundings: Surroundings
     report: Report
     _read: dict[tuple[object, ...], tuple[Customer[Row], ...]] = field(default_factory=dict, init=False)
+    _counts: Counter[str] = field(default_factory=Counter, init=False)
 
     def read(self, written: Layers, key: str) -> tuple[Customer[Row], ...]:
         """Return the customers of the seed `key`, whose levels are `written`, but for wrong ones."""
@@ -62,6 +69,10 @@ class CustomerReader(Generic[S, Fields, Row]):
         sources = (key, *(id(there.node) for there in said if there))
         if sources not in self._read:
             self._read[sources] = tuple(self._read_customers(written, key))
+        self._counts["customers"] += len(self._read[sources])
+        if self._counts["customers"] > MOST_EVERYWHERE:
+            message = f"all seeds together have more than {MOST_EVERYWHERE:,} customers on all targets"
+            self.report.stop("too-much", written.first.key_place, key, message, _FEWER)
         return self._read[sources]
 
     def _read_customers(self, written: Layers, key: str) -> Iterator[Customer[Row]]:
@@ -72,9 +83,16 @@ class CustomerReader(Generic[S, Fields, Row]):
             if number == MOST_CUSTOMERS or self.report.total - before >= MOST_PROBLEMS:
                 self._stop(row, key, number)
                 return
+            self._count(row, key)
             customer = self._customer(row, under, key)
             if customer:
                 yield customer
+
+    def _count(self, row: Written, key: str) -> None:
+        self._counts["values"] += row.node.size
+        if self._counts["values"] > MOST_VALUES:
+            message = f"the customers of all seeds hold more than {MOST_VALUES:,} values together"
+            self.report.stop("too-much", row.place, key, message, _FEWER)
 
     def _stop(self, row: Written, key: str, number: int) -> None:
         if number == MOST_CUSTOMERS:

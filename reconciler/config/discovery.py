@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from reconciler.config.files import content_of
 from reconciler.config.nodes import Document, unread
@@ -15,6 +16,8 @@ from reconciler.problems import Place, Problem
 
 SETTINGS_FILE = "reconciler.yaml"
 DEFAULT_FOLDER = "configs"
+DEEPEST_FOLDER = 30
+"""Folders inside each other, below that of the workspace."""
 _SUFFIXES = (".yaml", ".yml")
 
 
@@ -37,15 +40,22 @@ def find_workspace(explicit: Path | None, start: Path) -> Path:
 
 def _named(explicit: Path) -> Path:
     folder = explicit.parent if explicit.name == SETTINGS_FILE else explicit
-    if (folder / SETTINGS_FILE).is_file():
+    if _holds_settings(folder):
         return folder
     below = folder / DEFAULT_FOLDER
-    hint = f"; did you mean {below}?" if (below / SETTINGS_FILE).is_file() else ""
+    hint = f"; did you mean {visible(str(below))}?" if _holds_settings(below) else ""
     raise UsageError(f"there is no {SETTINGS_FILE} in {visible(str(folder))}{hint}")
 
 
 def _workspaces_in(folder: Path) -> list[Path]:
-    return [place for place in (folder, folder / DEFAULT_FOLDER) if (place / SETTINGS_FILE).is_file()]
+    return [place for place in (folder, folder / DEFAULT_FOLDER) if _holds_settings(place)]
+
+
+def _holds_settings(folder: Path) -> bool:
+    try:
+        return (folder / SETTINGS_FILE).is_file()
+    except OSError as error:
+        raise UsageError(f"{visible(str(folder))} cannot be looked into: {error.strerror}") from error
 
 
 def _only(found: list[Path]) -> Path:
@@ -64,36 +74,72 @@ def shown(path: Path, base: Path) -> str:
     return visible(relative.as_posix(), longest=4096)
 
 
-def read_workspace(folder: Path, base: Path) -> Iterator[Document]:
+NOT_EDITED: Mapping[Path, bytes] = MappingProxyType({})
+
+
+def read_workspace(folder: Path, base: Path, edited: Mapping[Path, bytes] = NOT_EDITED) -> Iterator[Document]:
     """Yield every `*.yaml` and `*.yml` below `folder` that no dot hides, in a stable order.
 
-    What cannot be read is an empty document with its problem. `base` as in `shown`.
+    What cannot be read is an empty document with its problem. `base` as in `shown`. `edited` files are read
+    as if they were written already, new ones too.
     """
     unreadable: list[OSError] = []
-    for here, folders, files in os.walk(folder, onerror=unreadable.append):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(filter(_is_wanted, files)):
-            yield _document(Path(here) / name, folder, base)
+    found: set[Path] = set()
+    for here, folders, files in _walk(folder, unreadable.append):
+        for name in _taken_if_too_deep(here, folder, folders):
+            yield _too_deep(shown(here / name, base))
+        for path in files:
+            found.add(path)
+            content = edited.get(path)
+            yield _document(path, folder, base) if content is None else read(content, shown(path, base))
         for name in folders:
-            yield from _linked(Path(here) / name, folder, base)
+            yield from _linked(here / name, folder, base)
+    for path in sorted(edited.keys() - found):
+        yield read(edited[path], shown(path, base))
     for error in unreadable:
         yield _unreadable(shown(Path(str(error.filename)), base), error)
 
 
-def _is_wanted(name: str) -> bool:
+def workspace_files(folder: Path) -> Iterator[Path]:
+    """Yield the path of every file that `read_workspace` reads, in its order."""
+    for here, folders, files in _walk(folder, lambda _: None):
+        _taken_if_too_deep(here, folder, folders)
+        yield from files
+
+
+def _walk(
+    folder: Path, unreadable: Callable[[OSError], object]
+) -> Iterator[tuple[Path, list[str], list[Path]]]:
+    for here, folders, files in os.walk(folder, onerror=unreadable):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield Path(here), folders, [Path(here) / name for name in sorted(filter(is_workspace_file, files))]
+
+
+def _taken_if_too_deep(here: Path, folder: Path, folders: list[str]) -> list[str]:
+    """Take away the folders that lie too deep to be looked into; return the first of them."""
+    if len(here.parts) - len(folder.parts) < DEEPEST_FOLDER:
+        return []
+    first = folders[:1]
+    folders.clear()
+    return first
+
+
+def is_workspace_file(name: str) -> bool:
+    """Tell whether a file of that name is read as a part of a workspace."""
     return name.endswith(_SUFFIXES) and not name.startswith(".")
 
 
 def _linked(path: Path, folder: Path, base: Path) -> Iterator[Document]:
     """Yield the problem of a link to a folder outside; a folder inside is read where it really is."""
     try:
-        if _leads_outside(path, folder):
+        if leads_outside(path, folder):
             yield _outside(shown(path, base))
     except OSError as error:
         yield _unreadable(shown(path, base), error)
 
 
-def _leads_outside(path: Path, folder: Path) -> bool:
+def leads_outside(path: Path, folder: Path) -> bool:
+    """Tell whether a path is a link out of the workspace in `folder`. Errors: `OSError` for a loop."""
     try:
         return path.is_symlink() and not path.resolve().is_relative_to(folder.resolve())
     except RuntimeError as loop:
@@ -103,7 +149,7 @@ def _leads_outside(path: Path, folder: Path) -> bool:
 def _document(path: Path, folder: Path, base: Path) -> Document:
     file = shown(path, base)
     try:
-        if _leads_outside(path, folder):
+        if leads_outside(path, folder):
             return _outside(file)
         return read(content_of(path, LARGEST_FILE + 1), file)
     except OSError as error:
@@ -114,6 +160,11 @@ def _unreadable(file: str, error: OSError) -> Document:
     return _refused(
         file, "unreadable-file", f"it cannot be read: {error.strerror or error}", "make it readable"
     )
+
+
+def _too_deep(file: str) -> Document:
+    message = f"more than {DEEPEST_FOLDER} folders stand inside each other"
+    return _refused(file, "too-much", message, "no workspace needs that; move it up")
 
 
 def _outside(file: str) -> Document:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import os
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -10,6 +12,8 @@ from reconciler.config.scalars import Refusal
 
 LARGEST_FILE = 5_000_000
 """Bytes in one file."""
+MOST_BYTES = 50_000_000
+"""In all of them together."""
 
 
 class Unfit(Exception):
@@ -28,6 +32,7 @@ class WorkspaceFiles:
     base: Path
     """The folder that files are named relative to."""
     _read: dict[str, bytes] = field(default_factory=dict, repr=False)
+    _encoded: dict[str, str] = field(default_factory=dict, repr=False)
 
     def content(self, path: str) -> bytes:
         """Return the bytes of the file at `path`, which counts from the folder, with `/` between its parts.
@@ -36,8 +41,18 @@ class WorkspaceFiles:
         be read, and for more than `LARGEST_FILE` bytes.
         """
         if path not in self._read:
-            self._read[path] = self._content(path)
+            content = self._content(path)
+            if sum(map(len, self._read.values())) + len(content) > MOST_BYTES:
+                message = f"with this one, the files are larger than {MOST_BYTES // 1_000_000} MB together"
+                raise Unfit(Refusal("file-too-large", message, "use fewer or smaller ones"))
+            self._read[path] = content
         return self._read[path]
+
+    def in_base64(self, path: str) -> str:
+        """Return the same in base64: one text, however often a file is named. Errors: as for `content`."""
+        if path not in self._encoded:
+            self._encoded[path] = base64.b64encode(self.content(path)).decode("ascii")
+        return self._encoded[path]
 
     def _content(self, path: str) -> bytes:
         try:
@@ -73,8 +88,18 @@ def _outside() -> Unfit:
 
 def content_of(path: Path, most: int) -> bytes:
     """Return at most the first `most` bytes of a regular file. Errors: `OSError`."""
-    # A pipe or a device would be waited for without end.
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError("it is not a regular file")
-    with path.open("rb") as file:
+    _check_regular(path.stat())
+    # What it was a moment ago it need not be any more.
+    with open(path, "rb", opener=_without_waiting) as file:
+        _check_regular(os.fstat(file.fileno()))
         return file.read(most)
+
+
+def _check_regular(found: os.stat_result) -> None:
+    # A pipe or a device would be waited for without end.
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError("it is not a regular file")
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

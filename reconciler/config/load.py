@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic
@@ -11,11 +11,12 @@ from typing_extensions import TypeVar
 
 from reconciler.config.contents import Contents, sorted_out
 from reconciler.config.crosschecks import check_presets, check_section, check_shared
-from reconciler.config.discovery import SETTINGS_FILE, read_workspace, shown
+from reconciler.config.discovery import NOT_EDITED, SETTINGS_FILE, read_workspace, shown
 from reconciler.config.drafts import SeedSection, Surroundings
 from reconciler.config.files import WorkspaceFiles
 from reconciler.config.moves import read_moves
-from reconciler.config.report import Report
+from reconciler.config.nodes import Document
+from reconciler.config.report import Full, Report
 from reconciler.config.resources import Ground, ResourceReader
 from reconciler.config.section import Section
 from reconciler.config.seeds import SeedReader
@@ -23,7 +24,12 @@ from reconciler.config.settings import DEFAULT_ZONE, Settings, Target
 from reconciler.config.targets import TargetReader, key_of, read_settings
 from reconciler.engine.declared import Declared
 from reconciler.errors import FilesInvalid, UsageError
-from reconciler.problems import Problem
+from reconciler.problems import Place, Problem
+
+MOST_FILES = 20_000
+"""YAML files in one workspace."""
+MOST_VALUES = 400_000
+"""Values in all of them together, counted as if every alias and merge key were written out."""
 
 S = TypeVar("S", default=Any)
 """What the section of seeds makes of them."""
@@ -41,6 +47,8 @@ class Workspace(Generic[S]):
     """How many resources and seeds are declared."""
     declared: Mapping[str, tuple[Declared, ...]]
     """For every target, what is declared on it, in the order of the keys."""
+    readers: Mapping[str, ResourceReader]
+    """For every section, its resources and presets level by level, as they are written."""
     seeds: Mapping[str, tuple[S, ...]]
     """For every target, the seeds on it, in the order of the keys."""
     moved: Mapping[str, str]
@@ -53,16 +61,31 @@ def load(
     sections: Sequence[Section],
     base: Path,
     seed_sections: Sequence[SeedSection[S, Any, Any]] = (),
+    edited: Mapping[Path, bytes] = NOT_EDITED,
 ) -> Workspace[S]:
     """Return what the files of the workspace in `folder` declare. Offline; needs no secret; changes nothing.
 
     `sections` are the kinds of resources, at least one, `seed_sections` what is sent; files are named
-    relative to the folder `base`. Errors: `FilesInvalid` carries every problem of every file, warnings too;
-    `UsageError` where the folder holds no `reconciler.yaml`.
+    relative to the folder `base`; `edited` files count as if they were written. Errors: `FilesInvalid`
+    carries every problem of every file, warnings too; `UsageError` where there is no `reconciler.yaml`.
     """
     report = Report()
+    try:
+        return _loaded(folder, sections, base, seed_sections, report, edited)
+    except Full as full:
+        raise FilesInvalid(report.all()) from full
+
+
+def _loaded(
+    folder: Path,
+    sections: Sequence[Section],
+    base: Path,
+    seed_sections: Sequence[SeedSection[S, Any, Any]],
+    report: Report,
+    edited: Mapping[Path, bytes],
+) -> Workspace[S]:
     resources, others = [one.kind.name for one in sections], [one.name for one in seed_sections]
-    contents = _contents(folder, resources, others, base, report)
+    contents = _contents(folder, resources, others, base, report, edited)
     settings = read_settings(contents, report)
     targets = TargetReader(contents, sections, folder, report).read(settings)
     readers = [ResourceReader(section, report, targets, contents) for section in sections]
@@ -85,6 +108,7 @@ def load(
         files=contents.files,
         resources=len(keys),
         declared=declared,
+        readers={reader.section.kind.name: reader for reader in readers},
         seeds=seeds,
         moved=moved,
         warnings=report.warnings(),
@@ -92,14 +116,30 @@ def load(
 
 
 def _contents(
-    folder: Path, resources: Sequence[str], others: Sequence[str], base: Path, report: Report
+    folder: Path,
+    resources: Sequence[str],
+    others: Sequence[str],
+    base: Path,
+    report: Report,
+    edited: Mapping[Path, bytes],
 ) -> Contents:
     if not (folder / SETTINGS_FILE).is_file():
         raise UsageError(f"there is no {SETTINGS_FILE} in {shown(folder, base)}; write one")
-    documents = tuple(read_workspace(folder, base))
-    for document in documents:
-        report.take(document.problems)
+    documents = tuple(_documents(folder, base, report, edited))
     return sorted_out(documents, shown(folder / SETTINGS_FILE, base), resources, others, report)
+
+
+def _documents(folder: Path, base: Path, report: Report, edited: Mapping[Path, bytes]) -> Iterator[Document]:
+    """Yield the files as they are read, until they are more than a workspace may hold."""
+    values = 0
+    for number, document in enumerate(read_workspace(folder, base, edited), start=1):
+        report.take(document.problems)
+        values += document.top.node.size
+        if number > MOST_FILES or values > MOST_VALUES:
+            message = f"a workspace holds at most {MOST_FILES:,} files with {MOST_VALUES:,} values together"
+            place = Place(document.top.file, 1, 1)
+            report.stop("too-much", place, "", message, "make several workspaces of it")
+        yield document
 
 
 def _declared(

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NoReturn
 
 from reconciler.problems import Place, Problem, Severity
 
+MOST_PROBLEMS = 2_000
+"""Of a whole workspace; nobody reads more at once."""
+
+
+class Full(Exception):
+    """Nothing more of the files is looked at; the last problem of the report says why."""
+
 
 class Report:
-    """Takes every problem once, and drops what only follows from the YAML problem at the same place."""
+    """Takes every problem once, and drops what only follows from the YAML problem at the same place.
+
+    Raises `Full` where there are too many of them.
+    """
 
     def __init__(self) -> None:
         self._problems: dict[Problem, None] = {}
@@ -23,8 +34,8 @@ class Report:
     def take(self, problems: Iterable[Problem]) -> None:
         """Take problems of the reading itself: whatever is wrong at the same place follows from them."""
         for problem in problems:
-            self._problems[problem] = None
             self._unread.add(problem.place)
+            self._take(problem)
 
     def error(self, code: str, place: Place, key: str, message: str, hint: str = "") -> None:
         """Add an error; `key` as in `Problem`."""
@@ -39,7 +50,18 @@ class Report:
         if problem.severity is Severity.ERROR:
             self._doubtful.add(problem.key)
         if problem.place not in self._unread:
-            self._problems[problem] = None
+            self._take(problem)
+
+    def stop(self, code: str, place: Place, key: str, message: str, hint: str) -> NoReturn:
+        """Add the last error and raise `Full`."""
+        self._problems[Problem(code, place, key, message, hint)] = None
+        raise Full(code)
+
+    def _take(self, problem: Problem) -> None:
+        self._problems[problem] = None
+        if len(self._problems) >= MOST_PROBLEMS:
+            message = "the rest of the workspace is not looked at"
+            self.stop("too-many-problems", problem.place, "", message, "solve the others first")
 
     def unread(self, place: Place) -> bool:
         """Return whether what stands at `place` could not be read."""

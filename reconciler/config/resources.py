@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from reconciler.config.contents import Contents
 from reconciler.config.homes import homes
@@ -17,6 +17,9 @@ from reconciler.config.settings import Target
 from reconciler.config.wording import meant, visible
 from reconciler.engine.declared import Accepted, Declared, Given, Reference, Ruling
 from reconciler.engine.kind import Policy
+
+MOST_DECLARED = 50_000
+"""Resources of one section on all targets together."""
 
 T = TypeVar("T")
 
@@ -85,7 +88,20 @@ class ResourceReader:
     def resources(self) -> Mapping[str, Resource]:
         """All resources of the section by their full keys, in the order of the keys."""
         written = self.contents.named(self.section.kind.name, self.report)
-        return {self.section.kind.key(name): self._read(name, there) for name, there in written.items()}
+        found: dict[str, Resource] = {}
+        declared = 0
+        for name, there in written.items():
+            resource = self._read(name, there)
+            declared += len(resource.blocks)
+            if declared > MOST_DECLARED:
+                self._too_many(resource)
+            found[resource.key] = resource
+        return found
+
+    def _too_many(self, resource: Resource) -> NoReturn:
+        message = f"{MOST_DECLARED:,} resources, each counted on every target, are the most of a workspace"
+        hint = "say with targets: where each one lives, or make several workspaces of it"
+        self.report.stop("too-much", resource.written.key_place, resource.key, message, hint)
 
     @property
     def keys(self) -> Collection[str]:

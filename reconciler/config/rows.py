@@ -27,6 +27,10 @@ from reconciler.problems import Place
 LINES = ".jsonl"
 FORMS = (".csv", LINES)
 """How the names of files with rows end."""
+MOST_COLUMNS = 1_000
+"""Of one table."""
+MOST_VALUES = 10_000
+"""In one line of JSON, about."""
 DELIMITERS = (",", ";")
 """What may stand between the cells of a CSV file."""
 ESCAPE = "data."
@@ -114,11 +118,14 @@ class RowReader:
         raise _Unusable(Refusal("csv-header", message, hint))
 
     def _wrong_headers(self, headers: Sequence[str], line: int) -> bool:
-        paths = [self._path(header) for header in headers]
+        if len(headers) > MOST_COLUMNS:
+            message = f"{len(headers):,} columns are too many"
+            raise _Unusable(Refusal("csv-header", message, f"use at most {MOST_COLUMNS:,}"), (line, 1))
+        times = Counter(map(self._path, headers))
         found = [
             (number, refusal)
-            for number, (header, path) in enumerate(zip(headers, paths, strict=True), start=1)
-            if (refusal := self._wrong_header(header, paths.count(path)))
+            for number, header in enumerate(headers, start=1)
+            if (refusal := self._wrong_header(header, times[self._path(header)]))
         ]
         for number, refusal in found:
             self._error(refusal, (line, number))
@@ -208,6 +215,9 @@ def _records(content: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _of_json(line: str, mark: Mark) -> Node:
+    if sum(map(line.count, ",[{")) > MOST_VALUES:
+        message = f"this line holds more than {MOST_VALUES:,} values"
+        raise _Unusable(Refusal("jsonl-syntax", message, _ONE_OBJECT), mark)
     try:
         value = json.loads(line, object_pairs_hook=_without_twins, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
@@ -248,12 +258,13 @@ def _node(value: Any, mark: Mark, deepest: int) -> Node:
         return _of_entries(entries, mark)
     if isinstance(value, list):
         items = [_node(item, mark, deepest - 1) for item in value]
-        return Node([item.value for item in items], mark, items)
+        return Node([item.value for item in items], mark, items, 1 + sum(item.size for item in items))
     return Node(_seen(value, mark) if isinstance(value, str) else value, mark)
 
 
 def _of_entries(entries: Mapping[str, Entry], mark: Mark) -> Node:
-    return Node({name: entry.node.value for name, entry in entries.items()}, mark, entries)
+    size = 1 + sum(entry.node.size for entry in entries.values())
+    return Node({name: entry.node.value for name, entry in entries.items()}, mark, entries, size)
 
 
 _UNSEEN = re.compile(f"{CONTROL.pattern}|[\ud800-\udfff]")

@@ -8,9 +8,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, field_validator, model_validator
 
+from reconciler.config.files import content_of
 from reconciler.config.validation import refusal
 from reconciler.config.wording import visible
 from reconciler.errors import UsageError
+
+LARGEST = 64_000
+"""Bytes of a file that holds a value."""
 
 _FORM = "write {env: NAME_OF_A_VARIABLE} or {file: PATH}"
 
@@ -40,9 +44,12 @@ class Kept(BaseModel):
 
     def _content(self) -> str:
         try:
-            text = (self._folder / (self.file or "")).read_text("utf-8")
+            content = content_of(self._folder / (self.file or ""), LARGEST + 1)
+            text = content.decode("utf-8")
         except (OSError, ValueError) as error:
             raise UsageError(f"{self._whence()} cannot be read") from error
+        if len(content) > LARGEST:
+            raise UsageError(f"{self._whence()} is larger than any key; it must hold the value alone")
         return text.removesuffix("\n").removesuffix("\r")
 
     def _whence(self) -> str:

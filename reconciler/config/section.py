@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_pascal
 
 from reconciler.engine.declared import Declared
-from reconciler.engine.kind import Kind
+from reconciler.engine.kind import Json, Kind
 from reconciler.problems import Severity
 
 
@@ -64,5 +64,7 @@ class Section:
     """The fields, strict, every one optional; the alias of a field is its member in the API's body."""
     named: tuple[Named, ...] = ()
     check: Callable[[Declared], Iterable[Finding]] = lambda _: ()
+    meanings: Mapping[str, Mapping[Json, str]] = field(default_factory=dict)
+    """Fields that hold a code: path → code → what the vendor means by it, to be written beside it."""
     older_names: Mapping[str, str] = field(default_factory=dict)
     """Names that older documentation used → the path meant today, for suggestions."""

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Generic
 
 from pydantic import BaseModel, ConfigDict
@@ -191,7 +192,7 @@ class SeedReader(Generic[S, Fields, Row]):
     def _after(
         self, written: Layers, key: str, target: str, resources: Mapping[str, Collection[str]]
     ) -> Iterator[str]:
-        for item in written.at("after").items():
+        for item in islice(written.at("after").items(), MOST_PROBLEMS):
             named = _called(str(item.value), resources[target])
             if named:
                 yield named[0]

@@ -158,7 +158,7 @@ Duration = Annotated[timedelta, PlainValidator(_duration)]
 ServerUrl = Annotated[str, AfterValidator(_server)]
 Address = Annotated[str, AfterValidator(_address)]
 Choice = Annotated[Policy, Field(strict=False)]
-Recipient = Annotated[str, AfterValidator(_recipient)]
+Recipient = Annotated[str, Field(max_length=254), AfterValidator(_recipient)]
 PhoneNumber = Annotated[str, AfterValidator(_phone_number)]
 AtMost = Annotated[int | Share | None, PlainValidator(_at_most)]
 
@@ -170,8 +170,8 @@ def _tuple(value: object) -> object:
 AsTuple = BeforeValidator(_tuple)
 
 
-Recipients = Annotated[tuple[Recipient, ...], AsTuple]
-PhoneNumbers = Annotated[tuple[PhoneNumber, ...], AsTuple]
+Recipients = Annotated[tuple[Recipient, ...], Field(max_length=200), AsTuple]
+PhoneNumbers = Annotated[tuple[PhoneNumber, ...], Field(max_length=200), AsTuple]
 
 
 class _Written(BaseModel):

@@ -12,6 +12,8 @@ CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e
 LINE_BREAK = re.compile("[\t\n\r\x85\u2028\u2029]")
 """Characters that a name cannot hold beside those: it stands on one line."""
 
+MOST_COMPARED = 200
+"""Names that are looked through for the one that was meant."""
 LONGEST_SHOWN = 80
 MOST_LISTED = 40
 _CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -30,8 +32,8 @@ def snake(name: str) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that `name` is probably a misspelling of, `None` where none is near."""
-    names = list(known)
-    return next(iter(get_close_matches(name[:LONGEST_SHOWN], names, n=1)), None)
+    alike = sorted(known, key=lambda other: other[:1].lower() != name[:1].lower())
+    return next(iter(get_close_matches(name[:LONGEST_SHOWN], alike[:MOST_COMPARED], n=1)), None)
 
 
 def listed(names: Iterable[str]) -> str:

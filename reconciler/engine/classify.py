@@ -106,6 +106,15 @@ def _tolerated(
     return replace(kept, origin=accepted.origin, accepted=accepted, wanted=wanted)
 
 
+def removals(account: Account, live: Body) -> tuple[FieldView, ...]:
+    """Return the view of every field that a deletion takes away."""
+    return tuple(
+        FieldView(path, FieldClass.REMOVED, value, None, differs=True)
+        for path, value in account.normal.leaves(live).items()
+        if value is not None
+    )
+
+
 def _view(
     account: Account, declared: Declared, field: Field, live: Body | None, *, listed: bool
 ) -> FieldView:

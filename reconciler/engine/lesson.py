@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from reconciler.engine.body import value_at
-from reconciler.engine.classify import Account, FieldClass, FieldView, classify
+from reconciler.engine.classify import Account, classify, removals
 from reconciler.engine.declared import Declared, Given, Origin
 from reconciler.engine.inventory import Live
 from reconciler.engine.kind import Body, Json
@@ -70,12 +70,8 @@ def _creation(account: Account, scope: Scope, key: str, name: str) -> Change:
 
 
 def _deletion(account: Account, scope: Scope, key: str, id: int, name: str, body: Body) -> Change:
-    views = tuple(
-        FieldView(path, FieldClass.REMOVED, value, None, differs=True)
-        for path, value in account.normal.leaves(body).items()
-        if value is not None
-    )
-    return Change(scope, key, Action.DELETE, views, live=Live(id, name, body, listed=True))
+    live = Live(id, name, body, listed=True)
+    return Change(scope, key, Action.DELETE, removals(account, body), live=live)
 
 
 def _shown(account: Account, body: Body) -> tuple[dict[str, Json], tuple[str, ...]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from reconciler.engine.classify import Account, FieldClass, FieldView, classify
+from reconciler.engine.classify import Account, FieldClass, FieldView, classify, removals
 from reconciler.engine.declared import Declared
 from reconciler.engine.identity import Match, match_all
 from reconciler.engine.inventory import Inventory, Live, name_of
@@ -121,12 +121,7 @@ class _Judge:
         return self.deletion(f"{self.account.kind.name}:{live.id}", None, live)
 
     def deletion(self, key: str, declared: Declared | None, live: Live) -> Change:
-        views = tuple(
-            FieldView(path, FieldClass.REMOVED, value, None, differs=True)
-            for path, value in self.account.normal.leaves(live.body).items()
-            if value is not None
-        )
-        return Change(self.scope, key, Action.DELETE, views, declared, live)
+        return Change(self.scope, key, Action.DELETE, removals(self.account, live.body), declared, live)
 
     def _presence(self, declared: Declared, match: Match) -> Verdict:
         live = match.live

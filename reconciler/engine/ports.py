@@ -21,6 +21,16 @@ class Reader(Protocol):
         """Return the ids of everything of that sort with exactly that name (`what` as in `Reference`)."""
 
 
+class Namer(Protocol):
+    """Looks up what things are called and which they are. Errors: the `ApiError` tree."""
+
+    def name(self, what: str, id: int) -> str | None:
+        """Return the name of the thing of that sort with this id, `None` where there is none."""
+
+    def find(self, what: str, name: str) -> Sequence[int]:
+        """Return the ids of everything of that sort with exactly that name."""
+
+
 class Writer(Reader, Protocol):
     """Writes of one kind of resource. Each returns only when the API said that it succeeded.
 

@@ -44,12 +44,17 @@ def rows(document: object, name: str, where: str) -> Sequence[Row]:
 
 
 def whole_list(read: Callable[[str | None], object], name: str, where: str) -> Sequence[Row]:
-    """Return the rows of every page; `read` returns the page at a cursor, None for the first.
+    """Return the rows of all `pages`."""
+    return [row for page in pages(read, name, where) for row in page]
+
+
+def pages(read: Callable[[str | None], object], name: str, where: str) -> Iterator[Sequence[Row]]:
+    """Yield the rows of every page; `read` returns the page at a cursor, None for the first.
 
     D: the next cursor is `NextCursor` of the answer (page GET-api-v3-customer). U: at the end it may be null,
-    empty or missing, and the last page may be empty. Raises `BadAnswer` where the pages go in circles.
+    empty or missing, and the last page may be empty. Raises `BadAnswer` where the pages go in circles: what
+    came before is then not to be trusted either.
     """
-    found: list[Row] = []
     seen: set[str | None] = set()
     cursor = None
     for _ in range(_MOST_PAGES):
@@ -58,9 +63,9 @@ def whole_list(read: Callable[[str | None], object], name: str, where: str) -> S
         marks = {_digest(page), cursor}
         if marks & seen:
             break
-        found += page
+        yield page
         if cursor is None:
-            return found
+            return
         seen |= marks
     raise BadAnswer(f"{where}: the pages of {name} do not come to an end. The list cannot be trusted.")
 

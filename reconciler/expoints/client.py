@@ -28,6 +28,7 @@ from reconciler.expoints.answers import (
     BEARER,
     is_ours_to_judge,
     number,
+    pages,
     personal_values,
     retold,
     rows,
@@ -44,6 +45,7 @@ from reconciler.http import (
     Dialect,
     Exchange,
     QueryValue,
+    Room,
     Secret,
     Transport,
 )
@@ -136,7 +138,12 @@ class Customers:
         """
         if not emails:
             return frozenset()
-        gone = {_mailbox(row.get("Email")) for row in self._list(_OPT_OUTS, "OptOuts", _WITH_TESTS)}
+        asked = {_mailbox(email) for email in emails}
+        # Page by page: a tenant may have any number of them, and only a few matter.
+        listed = pages(self._reader(_OPT_OUTS, _WITH_TESTS), "OptOuts", f"GET {_OPT_OUTS}")
+        gone = {
+            mailbox for page in listed for row in page if (mailbox := _mailbox(row.get("Email"))) in asked
+        }
         return frozenset(email for email in emails if _mailbox(email) in gone)
 
     def customers(self, emails: Sequence[str]) -> Sequence[Mapping[str, Json]]:
@@ -167,18 +174,31 @@ class Customers:
 
     def _list(self, path: str, name: str, query: Mapping[str, QueryValue]) -> Sequence[Mapping[str, Json]]:
         """Return the rows of all pages."""
+        return whole_list(self._reader(path, query, Room()), name, f"GET {path}")
+
+    def _reader(
+        self, path: str, query: Mapping[str, QueryValue], room: Room | None = None
+    ) -> Callable[[str | None], object]:
+        """Return what reads the page at a cursor, each of them into `room` if one is given."""
 
         def read(cursor: str | None) -> object:
             onwards = {} if cursor is None else {"Cursor": cursor}
-            return self._read(path, {**query, "Limit": _PAGE_ROWS, **onwards})
+            return self._read(path, {**query, "Limit": _PAGE_ROWS, **onwards}, room)
 
-        return whole_list(read, name, f"GET {path}")
+        return read
 
-    def _read(self, path: str, query: Mapping[str, QueryValue] | None = None) -> object:
+    def _read(
+        self, path: str, query: Mapping[str, QueryValue] | None = None, room: Room | None = None
+    ) -> object:
         """Return the document that the API answers with."""
-        return self._admitted(
-            lambda headers: self._reading.request("GET", path, params=query, headers=headers).json()
-        )
+
+        def read(headers: Headers) -> object:
+            answer = self._reading.request("GET", path, params=query, headers=headers)
+            if room is not None:
+                room.take(answer)
+            return answer.json()
+
+        return self._admitted(read)
 
     def _admitted(self, send: Callable[[Headers], Result]) -> Result:
         """Send with a token; after a 401, which proves that nothing was taken, once more with another."""

@@ -107,10 +107,12 @@ def _file(value: object, info: ValidationInfo) -> Content:
     path = str(_private(value))
     around = info.context
     try:
-        content = around.files.content(path) if isinstance(around, Surroundings) else b""
+        if not isinstance(around, Surroundings):
+            return Content(PurePosixPath(path).name, "", 0)
+        content = around.files.in_base64(path), len(around.files.content(path))
     except Unfit as unfit:
         raise refusal(*unfit.refusal) from unfit
-    return Content(PurePosixPath(path).name, base64.b64encode(content).decode("ascii"), len(content))
+    return Content(PurePosixPath(path).name, *content)
 
 
 def _base64(value: str) -> str:
@@ -298,7 +300,9 @@ class CustomerSeed(_Written):
 
     send: Annotated[Send, Field(strict=False)] = Send.ONCE
     round: Label = Field("1", max_length=100, description="A new round sends again.")
-    after: list[str] | None = Field(None, description="Resources that must be as declared before it is sent.")
+    after: list[str] | None = Field(
+        None, max_length=100, description="Resources that must be as declared before it is sent."
+    )
     shared_mailbox: bool = Field(False, description="Its mailboxes may stand in other seeds that say so too.")
     fault_statuses: list[StatusName] | None = Field(
         None, description="Statuses of the tenant, by name or code, that mean that nobody was mailed."

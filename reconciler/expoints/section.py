@@ -37,9 +37,13 @@ CODES: Mapping[str, str] = {
     "ends-before-sending": "a questionnaire that is closed before its mail is sent",
     "clock-change": "a local time that a change of the clock leaves out or repeats (warning)",
     "nothing-to-copy": "answers to copy without a previous customer (warning)",
+    "answers-too-large": "files that answer questions, too large together for a request",
     "copied-twice": "all answers and some answers to copy at once (warning)",
 }
 """Every code that a problem of a seed can have beside those of `config.codes`, and what it means."""
+
+MOST_BYTES = 20_000_000
+"""Of all files that a seed sends as answers, in base64; each counts as often as it is sent."""
 
 _KINDS = {
     "EndDate": MomentKind.DATE,
@@ -118,6 +122,7 @@ def check_declared(seed: Seed, target: Target, zone: ZoneInfo) -> Iterator[Findi
     yield from check_expiry(seed, zone)
     yield from _clock_changes(seed, zone)
     yield from _copies(seed)
+    yield from _answers(seed)
 
 
 def check_seed(seed: Seed, allowed: Allowed, target: str = "the target") -> Iterator[Finding]:
@@ -224,6 +229,25 @@ def _shared(customer: SeedCustomer, number: int, other: Seed) -> Finding:
     message = f"the mailbox {masked(customer.email)} stands in {other.key} too"
     hint = "give each seed its own, or write shared_mailbox: true in both"
     return Finding("shared-mailbox", f"customers.{number}.email", message, hint)
+
+
+def _answers(seed: Seed) -> Iterator[Finding]:
+    size = sum(
+        len(data) for customer in seed.customers for data in _sent_files(customer.members.get("Answers"))
+    )
+    if size > MOST_BYTES:
+        message = f"its file answers are larger than {MOST_BYTES // 1_000_000} MB together"
+        yield Finding("answers-too-large", "", message, "send smaller files, or to fewer customers")
+
+
+def _sent_files(value: Value) -> Iterator[str]:
+    """Yield the content of every file in answers, in base64."""
+    if isinstance(value, list):
+        yield from (data for item in value for data in _sent_files(item))
+    elif isinstance(value, dict):
+        if isinstance(data := value.get("Data"), str):
+            yield data
+        yield from _sent_files(value.get("FileAnswers"))
 
 
 def check_expiry(seed: Seed, zone: ZoneInfo, now: datetime | None = None) -> Iterator[Finding]:

@@ -219,7 +219,7 @@ def _lifetime(stated: object) -> float:
         stated = int(stated)
     if isinstance(stated, bool) or not isinstance(stated, int | float):
         return _UNSTATED_LIFETIME
-    return max(0.0, float(min(stated, _LONGEST_LIFETIME)))
+    return float(min(max(stated, 0), _LONGEST_LIFETIME))
 
 
 def _dialect(whereabouts: str) -> Dialect:

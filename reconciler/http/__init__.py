@@ -1,6 +1,16 @@
 """The only way out of this process to an API, and the one door of httpx. `api` has the table of failures."""
 
-from reconciler.http.api import USUAL_BOUNDS, Answer, Api, Bounds, Dialect, Exchange, QueryValue, Secret
+from reconciler.http.api import (
+    USUAL_BOUNDS,
+    Answer,
+    Api,
+    Bounds,
+    Dialect,
+    Exchange,
+    QueryValue,
+    Room,
+    Secret,
+)
 from reconciler.http.in_process import Transport, wsgi_transport
 from reconciler.http.trust import TRUSTED_HOSTS, trusted
 
@@ -13,6 +23,7 @@ __all__ = [
     "Dialect",
     "Exchange",
     "QueryValue",
+    "Room",
     "Secret",
     "Transport",
     "trusted",

@@ -52,8 +52,10 @@ from reconciler.errors import (
     Unreachable,
     UsageError,
 )
+from reconciler.http.documents import HEAVIEST, Unfit, document_in, weight
 from reconciler.http.in_process import Transport
 from reconciler.http.printable import printable
+from reconciler.http.receiving import PACKED, Foreign, TooLarge, received
 from reconciler.http.trust import host_of, is_loopback, trusted
 from reconciler.pace import Pacer
 
@@ -69,6 +71,7 @@ _TRIES = 6
 _TRIES_BY_MINUTE = 4
 _SHORTEST_SECRET = 4
 _LONGEST_QUOTE = 300
+_LONGEST_LOOKED_AT = 20_000
 _backoff = wait_exponential(multiplier=0.5, max=30) + wait_random(0, 0.5)
 
 
@@ -93,7 +96,8 @@ class Bounds:
     """How long the server may send, or take, nothing at all."""
     answer: float = 120.0
     """How long an answer may take from the first byte of its request to its own last, however it drips."""
-    answer_bytes: int = 64 * 2**20
+    answer_bytes: int = 32 * 2**20
+    """How long one answer may be, packed and unpacked."""
 
 
 USUAL_BOUNDS: Final = Bounds()
@@ -118,18 +122,28 @@ class Answer:
     def json(self) -> object:
         """Return the document in the body, whatever type the headers claim; `BadAnswer` for anything else."""
         try:
-            document: object = json.loads(self.content, parse_constant=_refuse_constant)
-        except (ValueError, RecursionError) as error:
+            return document_in(self.content)
+        except Unfit as unfit:
             form = self.headers.get("content-type", "of no stated type")
             raise BadAnswer(
-                f"{self.method} {self.path}: {self.status}, but the body is not JSON "
+                f"{self.method} {self.path}: {self.status}, but the body {unfit} "
                 f"({len(self.content)} bytes, {self.quoted(form)}). Check that the address is the API's."
-            ) from error
-        return document
+            ) from unfit
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+class Room:
+    """The memory that is left for one list, page by page. For one thread."""
+
+    def __init__(self, free: int = HEAVIEST) -> None:
+        self._free = free
+
+    def take(self, answer: Answer) -> None:
+        """Count a page; `BadAnswer` where the list is more than can be held."""
+        self._free -= weight(answer.content)
+        if self._free < 0:
+            raise BadAnswer(
+                f"{answer.method} {answer.path}: the list is larger than any account's. It cannot be trusted."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +157,9 @@ class Exchange:
 
 
 def _plain_complaint(answer: Answer) -> str:
-    text = answer.content.decode("utf-8", "replace").lstrip()
-    return "an HTML page" if text.startswith("<") else text
+    # More than is looked at, so that where it is cut is known there too.
+    text = answer.content[: 4 * (_LONGEST_LOOKED_AT + 1)].decode("utf-8", "replace")
+    return "an HTML page" if text.lstrip().startswith("<") else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,12 +195,26 @@ class _Call:
         """Return the request to send. Raises `UsageError` where it cannot be written as one."""
         form = {name: _revealed(part) for name, part in self.form.items()} if self.form is not None else None
         headers = {name: secret.value for name, secret in self.headers.items()}
+        if self.json is not None:
+            headers["Content-Type"] = "application/json"
         try:
             return client.build_request(
-                self.method, self.path, params=self.params, json=self.json, data=form, headers=headers
+                self.method,
+                self.path,
+                params=self.params,
+                content=self._content(),
+                data=form,
+                headers=headers,
             )
         except httpx.InvalidURL as error:
             raise UsageError(f"{self.method} {self.path}: this is no address ({error})") from error
+
+    def _content(self) -> bytes | None:
+        if self.json is None:
+            return None
+        text = json.dumps(self.json, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        # Half of a character, which an answer may hold, goes back as the escape that it came as.
+        return text.encode("utf-8", "backslashreplace")
 
 
 def _revealed(part: str | Secret) -> str:
@@ -204,10 +233,6 @@ class _Again(Exception):  # it never leaves this module
         self.wait = wait
         self.tries = tries
         self.note = note
-
-
-class _TooLarge(Exception):
-    """The answer is longer than an answer may be."""
 
 
 class Api:
@@ -310,7 +335,7 @@ class Api:
             answer = self._send(request, call.secrets())
         except httpx.HTTPError as error:
             raise self._lost(call, error) from error
-        except _TooLarge as error:
+        except (TooLarge, Foreign) as error:
             raise self._error(BadAnswer if call.reads else NoAnswer, call, str(error)) from error
         return self._judged(call, answer)
 
@@ -321,10 +346,14 @@ class Api:
         try:
             response = self._client.send(request, stream=True)
             status = response.status_code
-            content = _whole(response, self._bounds, lambda: self._clock.monotonic() - started)
+            content = received(response, self._bounds.answer_bytes, lambda: self._check_time(started))
         finally:
             self._record(Exchange(method, path, status, self._clock.monotonic() - started))
         return Answer(method, path, status, dict(response.headers), content, secrets)
+
+    def _check_time(self, started: float) -> None:
+        if self._clock.monotonic() - started > self._bounds.answer:
+            raise httpx.ReadTimeout(f"the answer is not whole after {self._bounds.answer:.0f} s")
 
     def _record(self, exchange: Exchange) -> None:
         with self._lock:
@@ -460,10 +489,14 @@ def _status_line(status: int) -> str:
 
 def _quoted(text: str, secrets: Iterable[Secret]) -> str:
     """Return words that are not ours, fit to stand in a sentence: printable, short, without any secret."""
-    text = printable(text).rstrip(".")
-    for secret in secrets:
-        if len(secret.value) >= _SHORTEST_SECRET:
-            text = text.replace(secret.value, "***")
+    values = [secret.value for secret in secrets if len(secret.value) >= _SHORTEST_SECRET]
+    is_cut = len(text) > _LONGEST_LOOKED_AT
+    text = printable(text[:_LONGEST_LOOKED_AT]).rstrip(".")
+    for value in values:
+        text = text.replace(value, "***")
+    if is_cut:
+        # Where it was cut the beginning of a secret may stand, which nothing would know for one.
+        text = text[: -max(map(len, values), default=1)]
     return text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}…"
 
 
@@ -479,30 +512,16 @@ def _sendable(headers: Mapping[str, Secret]) -> Mapping[str, Secret]:
     return headers
 
 
-def _whole(response: httpx.Response, bounds: Bounds, elapsed: Callable[[], float]) -> bytes:
-    """Read an answer to its end and let go of the connection.
-
-    Raises `_TooLarge` for more bytes than it may have, a time-out where it takes longer than it may.
-    """
-    content = bytearray()
-    try:
-        for chunk in response.iter_bytes():
-            content += chunk
-            if len(content) > bounds.answer_bytes:
-                raise _TooLarge(f"the answer is larger than {bounds.answer_bytes} bytes")
-            if elapsed() > bounds.answer:
-                raise httpx.ReadTimeout(f"the answer is not whole after {bounds.answer:.0f} s")
-    finally:
-        response.close()
-    return bytes(content)
-
-
 def _client(address: str, bounds: Bounds, transport: Transport | None) -> httpx.Client:
     """Return the client that all threads share; `UsageError` where the environment's settings are broken."""
     try:
         return httpx.Client(
             base_url=address,
-            headers={"User-Agent": f"reconciler/{__version__}", "Accept": "application/json"},
+            headers={
+                "User-Agent": f"reconciler/{__version__}",
+                "Accept": "application/json",
+                "Accept-Encoding": PACKED,
+            },
             # No domain may set a cookie: every request stands for itself.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             timeout=httpx.Timeout(bounds.silence, connect=bounds.connect),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
+from reconciler.journal.hashing import keyed_hash
 from reconciler.journal.ledger import Delivery
 from reconciler.journal.runs import Operation, Run
 
@@ -21,9 +21,7 @@ class BlankRecords:
 
     def hash(self, text: str) -> str:
         """Return a hash that no other process can repeat."""
-        return hashlib.blake2b(
-            text.encode("utf-8", "surrogatepass"), digest_size=16, key=self._key
-        ).hexdigest()
+        return keyed_hash(self._key, text)
 
     def knows_mailbox(self, account: str, mailbox: str) -> bool:
         """Return false: it has met nobody."""

@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from reconciler.errors import Held
+from reconciler.errors import Held, Refused
 from reconciler.journal.runs import Process, Run, RunStart
 
 SILENCE = 3600.0
@@ -66,6 +66,18 @@ def found_dead(run: Run) -> str:
 
 def _shared(run: Run, start: RunStart) -> list[str]:
     return [account for account in run.start.accounts if account in start.accounts]
+
+
+def taken_for_dead(run: int) -> Refused:
+    """Return the error of a run that wants to write, and was ended by another one."""
+    return Refused(
+        f"run {run} no longer holds its account: another run took it for dead. Nothing further is written"
+    )
+
+
+def never_held(run: int, account: str) -> Refused:
+    """Return the error of a run that wants to write on an account that it never held."""
+    return Refused(f"run {run} does not hold {account}: nothing is written there. Please report it")
 
 
 def _held(run: Run, accounts: list[str], now: float) -> str:

@@ -37,9 +37,9 @@ class Journal(Past, Ledger, RunLog, Protocol):
 def open_journal(address: str, folder: Path, clock: Clock) -> Journal:
     """Open the journal at an address; make it where it is not there, and bring an older one up to date.
 
-    Its forms are `sqlite:PATH`, a file that only this user can read, whose path counts from `folder`, and
-    `postgresql://…`, a database as `psql` takes it. A current one that may only be read can be opened, and
-    refuses to be written.
+    Its forms are `sqlite:PATH`, a file that only this user can read, whose path counts from `folder`,
+    `postgresql://…`, a database as `psql` takes it, and `git+branch:NAME`, a branch of the repository that
+    `folder` lies in. A current one that may only be read can be opened, and refuses to be written.
 
     Raises `UsageError` if the address has another form, what is there is something else, or a newer
     reconciler has written it; and `Refused` if it cannot be reached, made, read or brought up to date, is
@@ -98,6 +98,18 @@ def _read_server(address: str, folder: Path, clock: Clock) -> Past | None:
     return read_server(address, clock)
 
 
+def _open_branch(address: str, folder: Path, clock: Clock) -> Journal:
+    from reconciler.journal.git import open_branch
+
+    return open_branch(folder, address.removeprefix("git+branch:"), clock)
+
+
+def _read_branch(address: str, folder: Path, clock: Clock) -> Past | None:
+    from reconciler.journal.git import read_branch
+
+    return read_branch(folder, address.removeprefix("git+branch:"), clock)
+
+
 @contextmanager
 def _driver() -> Iterator[None]:
     try:
@@ -112,6 +124,7 @@ FORMS: Mapping[str, Form] = {
     "sqlite:": Form(_open_file, _read_file),
     "postgresql://": Form(_open_server, _read_server),
     "postgres://": Form(_open_server, _read_server),
+    "git+branch:": Form(_open_branch, _read_branch),
 }
 """What an address begins with → what it means."""
 

@@ -6,12 +6,17 @@ begin. So the lock and the log are one thing, and a run that died without a word
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 Body: TypeAlias = Mapping[str, Any]
 """A whole object of an API, as JSON has it."""
+
+
+MAY_BE_DONE = ("applied", "in doubt")
+"""How a write ends that may have been carried out; so may one of which no end is written down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,3 +195,12 @@ class RunLog(Runs, Protocol):
         What a later run needs stays: every delivery, what was learned, runs that are open, and every run with
         the latest write of a key that may have been carried out. A run goes or stays as a whole.
         """
+
+
+def news(known: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that are not known already; unlike Python, JSON tells `false` from `0`."""
+    return {p: value for p, value in values.items() if p not in known or _json(known[p]) != _json(value)}
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=dict)

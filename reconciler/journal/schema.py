@@ -6,8 +6,6 @@ that counts, and so is an operation's latest ending. Only pruning deletes rows, 
 
 from __future__ import annotations
 
-import re
-
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -24,9 +22,9 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-TABLES = MetaData()
+from reconciler.journal.text import written
 
-_UNWRITABLE = re.compile("[\\0\ud800-\udfff]")
+TABLES = MetaData()
 
 
 class Text(TypeDecorator[str]):
@@ -38,7 +36,7 @@ class Text(TypeDecorator[str]):
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """Return the text as it is written, or compared with what was written."""
         del dialect
-        return value and _UNWRITABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", value)
+        return value and written(value)
 
 
 versions = Table(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Self
 
 from sqlalchemy import Engine, select
@@ -10,6 +9,7 @@ from sqlalchemy import Engine, select
 from reconciler.clock import Clock
 from reconciler.journal.database import Database
 from reconciler.journal.failures import damaged
+from reconciler.journal.hashing import keyed_hash
 from reconciler.journal.schema import meta
 from reconciler.journal.sql_ledger import SqlLedger
 from reconciler.journal.sql_runs import SqlRuns
@@ -44,9 +44,7 @@ class SqlJournal(SqlLedger, SqlRuns):
 
     def hash(self, text: str) -> str:
         """Return the keyed hash under which personal text stands in this journal."""
-        return hashlib.blake2b(
-            text.encode("utf-8", "surrogatepass"), digest_size=16, key=self._key
-        ).hexdigest()
+        return keyed_hash(self._key, text)
 
     def _hash_key(self) -> bytes:
         with self._database.reading() as connection:

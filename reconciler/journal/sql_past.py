@@ -7,11 +7,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, Select, func, or_, select, union_all
 
-from reconciler.journal.runs import Ending, Intent, Operation, Process, Run, RunStart
+from reconciler.journal.runs import MAY_BE_DONE, Ending, Intent, Operation, Process, Run, RunStart
 from reconciler.journal.schema import batches, holds, learned, operation_ends, operations, run_ends, runs
-
-MAY_BE_DONE = ("applied", "in doubt")
-"""How a write ends that may have been carried out."""
 
 
 def runs_where(connection: Connection, *conditions: ColumnElement[bool]) -> Sequence[Run]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, Table, delete, exists, insert, select
 
-from reconciler.errors import Refused
 from reconciler.journal.database import Database
-from reconciler.journal.holding import found_dead, refuse_held
-from reconciler.journal.runs import Ending, Intent, Operation, Pruned, Run, RunStart
+from reconciler.journal.holding import found_dead, never_held, refuse_held, taken_for_dead
+from reconciler.journal.runs import Ending, Intent, Operation, Pruned, Run, RunStart, news
 from reconciler.journal.schema import holds, learned, operation_ends, operations, run_ends, runs
 from reconciler.journal.sql_past import held, latest_by_key, learned_on, operations_where, runs_where
 
@@ -92,11 +90,10 @@ class SqlRuns:
     def learn(self, run: int, account: str, values: Mapping[str, Any]) -> None:
         """Write down what resets left behind, of which the journal does not know the same already."""
         with self._database.writing() as connection:
-            known, at = learned_on(connection, account), self._database.clock.now()
+            new, at = news(learned_on(connection, account), values), self._database.clock.now()
             rows = [
                 {"run": run, "account": account, "path": path, "value": value, "at": at}
-                for path, value in values.items()
-                if path not in known or _written(known[path]) != _written(value)
+                for path, value in new.items()
             ]
             if rows:
                 connection.execute(insert(learned), rows)
@@ -112,11 +109,9 @@ class SqlRuns:
 def check_holds(connection: Connection, run: int, account: str) -> None:
     """Return if the run holds the account. Raises `Refused` if it was ended, or never held that one."""
     if not _is_open(connection, run):
-        raise Refused(
-            f"run {run} no longer holds its account: another run took it for dead. Nothing further is written"
-        )
+        raise taken_for_dead(run)
     if not connection.scalar(select(exists().where(holds.c.run == run, holds.c.account == account))):
-        raise Refused(f"run {run} does not hold {account}: nothing is written there. Please report it")
+        raise never_held(run, account)
 
 
 def _is_open(connection: Connection, run: int) -> bool:
@@ -159,11 +154,6 @@ def _end(
 ) -> None:
     row = {"run": run, "exit": exit, "counts": dict(counts), "note": note, "at": at}
     connection.execute(insert(run_ends).values(row))
-
-
-def _written(value: Any) -> str:
-    """Return a value as JSON, which tells `false` from `0`."""
-    return json.dumps(value, sort_keys=True)
 
 
 def _remove(connection: Connection, gone: Sequence[int]) -> Pruned:

@@ -36,4 +36,4 @@ def _requests(requests: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for request in requests:
         query = f"?{request['query']}" if request["query"] else ""
         status = request["status"] if request["status"] is not None else request["fault"]
-        yield f"  {request['method']} {harmless(request['path'] + query)} → {status}"
+        yield harmless(f"  {request['method']} {request['path']}{query} → {status}")

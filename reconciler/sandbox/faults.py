@@ -97,7 +97,9 @@ class Fault:
 
         Raises `ValueError`, which shows the form, for anything else.
         """
-        match = re.fullmatch(r"([A-Za-z]+|\*)(?: ([^:]+))?:([0-9]+)(\+?):(before|after):(.+)", text.strip())
+        match = re.fullmatch(
+            r"([A-Za-z]+|\*)(?: ([^:]+))?:([0-9]{1,9})(\+?):(before|after):(.+)", text.strip()
+        )
         if match is None:
             raise ValueError(f"{text!r} is not a fault; write {_FORM}, such as {_EXAMPLES}")
         method, path, nth, onwards, when, effect = match.groups()

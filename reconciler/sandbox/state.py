@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import sqlite3
+import stat
 import threading
 import weakref
 from collections.abc import Iterator, Mapping
@@ -154,6 +155,8 @@ class State:
                 self._start_over(connection)
             elif _format_of(connection) != (_APPLICATION, _FORMAT):
                 raise sqlite3.DatabaseError("it is another program's, or another version's")
+            else:
+                _check_undamaged(connection)
 
     def _start_over(self, connection: sqlite3.Connection) -> None:
         for table in ("documents", "numbers", "requests"):
@@ -204,8 +207,15 @@ def _connect(path: str | Path) -> sqlite3.Connection:
 
 def _own(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    path.chmod(0o600)
+    # A link may lead to somebody else's file, and a device is nobody's; neither is to be touched.
+    flags = os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    file = os.open(path, flags, 0o600)
+    try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise OSError("not a regular file")
+        path.chmod(0o600)
+    finally:
+        os.close(file)
 
 
 def _is_blank(connection: sqlite3.Connection) -> bool:
@@ -215,6 +225,12 @@ def _is_blank(connection: sqlite3.Connection) -> bool:
 def _format_of(connection: sqlite3.Connection) -> tuple[int, int]:
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     return int(application), int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _check_undamaged(connection: sqlite3.Connection) -> None:
+    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise sqlite3.DatabaseError("it is damaged")
 
 
 def _create_tables(connection: sqlite3.Connection) -> None:

@@ -55,7 +55,7 @@ def text(world: World) -> str:
 def drifts(world: World) -> dict[str, str | None]:
     """Return what is said of each field of the one resource that differs or that is worth a word."""
     made = document(world)
-    (entry,) = [*made["changes"], *made["unchanged"]]
+    (entry,) = made["changes"] or made["unchanged"]
     return {f["path"]: f["drift"] for f in entry["fields"] if f["differs"] or f["drift"]}
 
 

@@ -169,8 +169,8 @@ CASES = [
 
 BY_THE_CLOCK = {"acceptance-ended"}
 """Provoked in test_acceptance: this is about the day on which the files are read."""
-BY_THE_FOLDER = {"symlink-outside"}
-"""Provoked in test_discovery: this is about the folder, not about a text in it."""
+BY_THE_FOLDER = {"symlink-outside", "too-much"}
+"""Provoked in test_discovery and tests/hostile: they are about the folder, not about a text in it."""
 
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{case.code}-{n}" for n, case in enumerate(CASES)])

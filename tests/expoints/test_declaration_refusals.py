@@ -258,7 +258,8 @@ def test_every_problem_says_what_to_do(case: Case, tmp_path: Path) -> None:
 
 
 def test_every_code_of_a_seed_is_provoked_and_in_the_table() -> None:
-    assert {case.code for case in REFUSALS} == set(CODES)
+    # Of what takes 20 MB of files, tests/hostile/test_memory.py makes a case.
+    assert {case.code for case in REFUSALS} | {"answers-too-large"} == set(CODES)
     assert not set(CODES) & set(FILE_CODES)
     assert {case.code for case in FORMS} <= set(FILE_CODES)
 

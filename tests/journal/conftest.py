@@ -16,11 +16,12 @@ import pytest
 from reconciler.journal.opening import Journal
 from tests.clock import FakeClock
 
-from .backends import open_at
+from .backends import GIT, open_at
+from .repositories import Repositories
 from .server import Server, programs, serving
 
 SQL_BACKENDS = ["sqlite", "postgresql"]
-BACKENDS = [*SQL_BACKENDS]
+BACKENDS = [*SQL_BACKENDS, "git", "git_alone"]
 
 Reopen = Callable[[], Journal]
 
@@ -51,6 +52,27 @@ def database(server: Server) -> str:
 def postgresql(server: Server, database: str) -> str:
     server.clear(database)
     return server.address(database)
+
+
+@pytest.fixture
+def git(repositories: Repositories) -> str:
+    """A branch that lives at a remote."""
+    repositories.remote()
+    return f"{GIT}journal {repositories.clone()}"
+
+
+@pytest.fixture
+def git_alone(repositories: Repositories) -> str:
+    """A branch of a repository that has no remote."""
+    return f"{GIT}journal {repositories.alone()}"
+
+
+@pytest.fixture
+def repositories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repositories:
+    """Make repositories, for a git that no settings of this machine reach."""
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    return Repositories(tmp_path)
 
 
 @pytest.fixture(params=BACKENDS)

@@ -13,7 +13,7 @@ from reconciler.errors import Exit, Refused, UsageError
 from tests.commands.conftest import FILES, WELCOME
 from tests.commands.world import EVERYTHING, SETTINGS, Screen, World
 
-from .backends import read_at
+from .backends import declared, read_at
 from .server import QUOTED, free_port
 
 RESETS = Consent(resets=None)
@@ -35,7 +35,7 @@ def applied(world: World) -> Exit:
 
 
 def test_apply_writes_its_run_into_the_journal_that_the_target_names(world: World, address: str) -> None:
-    world.environ["JOURNAL"] = address
+    world.environ["JOURNAL"] = declared(address)
     assert applied(world) == Exit.DONE
     with read_at(address, world.clock) as past:
         [run] = past.runs()
@@ -45,7 +45,7 @@ def test_apply_writes_its_run_into_the_journal_that_the_target_names(world: Worl
 
 
 def test_a_plan_makes_no_journal(world: World, address: str) -> None:
-    world.environ["JOURNAL"] = address
+    world.environ["JOURNAL"] = declared(address)
     plan(EVERYTHING, RESETS, Screen().console(world.clock), world.outside)
     with read_at(address, world.clock) as past:
         assert past.is_new

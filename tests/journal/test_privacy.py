@@ -12,7 +12,7 @@ from reconciler.errors import Refused
 from reconciler.journal.ledger import Shipment, Standing
 from reconciler.journal.opening import Journal
 
-from .backends import open_at, path_of
+from .backends import branch_of, open_at, path_of
 from .programs import TOP, heard, started
 from .shipments import ACCOUNT, SEED, delivery
 
@@ -41,6 +41,16 @@ def test_nothing_personal_is_in_any_byte_even_of_a_half_written_file(sqlite: str
     assert SEED.encode() in files["journal.db"]  # so what stands there can be seen
     shown = [planted for planted in PERSONAL if any(planted.encode() in held for held in files.values())]
     assert shown == []
+
+
+def test_nothing_personal_is_in_any_object_of_a_branch(git: str) -> None:
+    with open_at(git) as journal:
+        fill(journal)
+    folder, _ = branch_of(git)
+    told = ["git", "cat-file", "--batch", "--batch-all-objects", "--unordered"]
+    objects = subprocess.run(told, cwd=folder, capture_output=True, check=True).stdout
+    assert SEED.encode() in objects
+    assert [planted for planted in PERSONAL if planted.encode() in objects] == []
 
 
 def test_an_error_of_the_database_does_not_show_its_values(sqlite: str) -> None:

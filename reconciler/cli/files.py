@@ -1,0 +1,122 @@
+"""The verbs that read and write the files of a workspace: `adopt`, `set`, `list`, `fmt`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reconciler.cli.options import EPILOG, glob_options, output_options, selection_of, selection_options
+from reconciler.cli.running import run
+
+diff_option = click.option("--diff", is_flag=True, help="Show the edit, and write nothing.")
+
+
+@click.command("adopt", epilog=EPILOG)
+@click.option("--all", "everything", is_flag=True, help="Everything that is live and declared nowhere.")
+@click.option("--id", "ids", type=int, multiple=True, metavar="N", help="This one; repeatable.")
+@click.option("--name", "names", multiple=True, metavar="GLOB", help="What is named so; repeatable.")
+@click.option("--into", type=click.Path(path_type=Path), help="The file; with --split the folder.")
+@click.option("--split", is_flag=True, help="One file for each.")
+@click.option("--preset", default="", metavar="NAME", help="Write only what differs from this preset.")
+@click.option("--update", is_flag=True, help="Bring live changes of declared fields into the files.")
+@diff_option
+@selection_options
+@glob_options
+@output_options
+def adopt(**options: Any) -> int:
+    """Write live configurations into the files, so that the next plan is empty.
+
+    What is declared on another target by the same name comes to live on this one too.
+    """
+    if options["update"]:
+        return _adopt_update(options)
+    if options["only"] or options["exclude"]:
+        raise click.UsageError("--only and --exclude choose among what is declared: they go with --update")
+    from reconciler.commands.adopt import Wanted, adopt
+
+    wanted = Wanted(*(options[name] for name in ("everything", "ids", "names", "into", "split", "preset")))
+    return run(
+        options,
+        lambda console, outside: adopt(wanted, selection_of(options), console, outside, diff=options["diff"]),
+    )
+
+
+def _adopt_update(options: dict[str, Any]) -> int:
+    if any(options[name] for name in ("everything", "ids", "names", "into", "split", "preset")):
+        raise click.UsageError("--update is about what is declared already: choose with --only and --exclude")
+    from reconciler.commands.adopt_update import adopt_update
+
+    return run(
+        options,
+        lambda console, outside: adopt_update(selection_of(options), console, outside, diff=options["diff"]),
+    )
+
+
+@click.command("set", epilog=EPILOG)
+@click.argument("glob")
+@click.argument("assignments", nargs=-1, required=True, metavar="PATH=VALUE...")
+@diff_option
+@selection_options
+@output_options
+def set_(**options: Any) -> int:
+    """Edit many resources at once, in place: comments and layout stay.
+
+    targets.NAME.PATH=VALUE edits the block of a target.
+    """
+    from reconciler.commands.set_fields import set_fields
+
+    return run(
+        options,
+        lambda console, outside: set_fields(
+            options["glob"],
+            options["assignments"],
+            selection_of(options),
+            console,
+            outside,
+            diff=options["diff"],
+        ),
+    )
+
+
+@click.command("list", epilog=EPILOG)
+@click.argument("glob", default="*")
+@click.option(
+    "--where", multiple=True, metavar="PATH=VALUE", help="Only what declares this; repeatable, all count."
+)
+@selection_options
+@output_options
+def list_(**options: Any) -> int:
+    """List resources and where they stand. Offline."""
+    from reconciler.commands.list_resources import list_resources
+
+    return run(
+        options,
+        lambda console, outside: list_resources(
+            options["glob"], options["where"], selection_of(options), console, outside
+        ),
+    )
+
+
+@click.command("fmt", epilog=EPILOG)
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE...]")
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 where a file is not in order.")
+@diff_option
+@selection_options
+@output_options
+def fmt(**options: Any) -> int:
+    """Put the keys of resources into their canonical order, comments with them."""
+    from reconciler.commands.fmt import fmt
+
+    return run(
+        options,
+        lambda console, outside: fmt(
+            options["files"],
+            selection_of(options),
+            console,
+            outside,
+            check=options["check"],
+            diff=options["diff"],
+        ),
+    )

@@ -1,0 +1,279 @@
+"""`reconciler adopt`: live configurations into the files, so that the next plan is empty."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+
+from reconciler.checkmarket.section import SECTION
+from reconciler.commands.console import Console
+from reconciler.commands.editing import as_edited, edition_of, finish
+from reconciler.commands.live import Scene, every_change
+from reconciler.commands.memory import remembered
+from reconciler.commands.outside import Outside
+from reconciler.commands.session import Selection, Session, open_session
+from reconciler.config.adopting import Entry, Teller
+from reconciler.config.blocks import ResourceEditor
+from reconciler.config.canonical import ranks_of
+from reconciler.config.discovery import is_workspace_file
+from reconciler.config.editing.edition import Edition
+from reconciler.config.levels import Decisions
+from reconciler.config.merging import Merge, shared_decisions
+from reconciler.config.naming import keys_for
+from reconciler.config.resources import Resource
+from reconciler.config.wording import meant, visible
+from reconciler.engine.declared import Declared, Given
+from reconciler.engine.inventory import Listing, Live, name_of
+from reconciler.engine.plan import Plan
+from reconciler.errors import Exit, UsageError
+from reconciler.problems import Place
+from reconciler.render.adoption import Adopted, adopted_document, adopted_text, left_text
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which live configurations are adopted, and into which files."""
+
+    everything: bool = False
+    ids: tuple[int, ...] = ()
+    names: tuple[str, ...] = ()
+    into: Path | None = None
+    split: bool = False
+    preset: str = ""
+
+    def chooses(self, live: Live) -> bool:
+        """Tell whether a configuration that nothing declares is wanted."""
+        return self.everything or live.id in self.ids or any(fnmatchcase(live.name, n) for n in self.names)
+
+
+def adopt(
+    wanted: Wanted, selection: Selection, console: Console, outside: Outside, *, diff: bool = False
+) -> Exit:
+    """Write what is live and declared nowhere into the files; with `diff`, show it and write nothing.
+
+    Errors: `NotEdited` where a file cannot be edited safely; `UsageError` for what is not there.
+    """
+    if not (wanted.everything or wanted.ids or wanted.names):
+        raise UsageError("say what to adopt: --all, --id N or --name GLOB; or --update, for what is declared")
+    with open_session(selection, outside) as session, remembered(session, console) as memory:
+        scene = Scene.of(session, _to_read(session, wanted), memory, _listing(wanted), console)
+        adoption = _Adoption(
+            wanted, scene, scene.teller(console), edition_of(session.workspace, outside), outside
+        )
+        adopted = adoption.write()
+        edits = adoption.edition.edited()
+        after = as_edited(session.workspace, edits, outside)
+        _check_others(session, after.declared)
+        left = scene.plan(_only(after.declared[session.target.name], adopted))
+    text = adopted_text(adopted, len(edits), len(adoption.managed), writes=not diff, paint=console.paint)
+    finish(edits, session.workspace, console, diff=diff, text=text, document=adopted_document(adopted))
+    if left.changes or left.blocked:
+        console.say(left_text(left))
+    return Exit.DONE
+
+
+def _to_read(session: Session, wanted: Wanted) -> list[Declared]:
+    """Return what is declared, and a stand-in for every id that is asked for."""
+    place = Place("", 1, 1)
+    declared = [one for one in session.declared if not one.hidden]
+    return [*declared, *(Declared("", place, id=id) for id in wanted.ids)]
+
+
+def _listing(wanted: Wanted) -> Listing:
+    return Listing.EVERYTHING if wanted.everything or wanted.names else Listing.DECLARED
+
+
+def _only(declared: Sequence[Declared], adopted: Sequence[Adopted]) -> list[Declared]:
+    keys = {one.key for one in adopted}
+    return [one for one in declared if one.key in keys]
+
+
+def _check_others(session: Session, after: Mapping[str, Sequence[Declared]]) -> None:
+    """Check that nothing declared on another target came out different: what moved says the same there."""
+    for target, before in session.workspace.declared.items():
+        if target != session.target.name and [*map(_said, before)] != [*map(_said, after[target])]:
+            raise UsageError(f"this would change what is declared on {target}; nothing was written")
+
+
+def _said(declared: Declared) -> tuple[object, ...]:
+    given = {path: one.value for path, one in declared.given.items()}
+    rulings = {path: one.policy for path, one in declared.rulings.items()}
+    return declared.key, declared.id, declared.absent, declared.hidden, declared.undeclared, given, rulings
+
+
+@dataclass
+class _Adoption:
+    """One run of `adopt`: what is live finds its place in the files."""
+
+    wanted: Wanted
+    scene: Scene
+    teller: Teller
+    edition: Edition
+    outside: Outside
+    _adopted: list[Adopted] = field(default_factory=list)
+
+    @property
+    def _session(self) -> Session:
+        return self.scene.session
+
+    @property
+    def _target(self) -> str:
+        return self._session.target.name
+
+    @cached_property
+    def _resources(self) -> Mapping[str, Resource]:
+        return self._session.workspace.readers[SECTION.kind.name].resources
+
+    @cached_property
+    def _plan(self) -> Plan:
+        return self.scene.plan([one for one in self._session.declared if not one.hidden])
+
+    @cached_property
+    def _free(self) -> Mapping[int, Live]:
+        """What is live and meant by nothing declared, neither by its id nor by its name."""
+        hidden = {one.id for one in self._session.declared if one.hidden}
+        whole = self.scene.inventory.by_id
+        return {live.id: whole[live.id] for live in self._plan.unmanaged if live.id not in hidden}
+
+    @cached_property
+    def managed(self) -> Mapping[int, str]:
+        """Live ids that are declared already, with their keys."""
+        found = [(one.id, one.key) for one in self._plan.unchanged]
+        found += [(change.id, change.key) for change in every_change(self._plan)]
+        return {id: key for id, key in found if id is not None}
+
+    def write(self) -> list[Adopted]:
+        """Edit the files, in memory, and return what was adopted."""
+        chosen = self._chosen()
+        merges = self._merges(chosen)
+        for live in chosen:
+            if live.id in merges:
+                self._merge(live, merges[live.id])
+        self._write_new([live for live in chosen if live.id not in merges])
+        return self._adopted
+
+    def _chosen(self) -> list[Live]:
+        listed = self.scene.inventory.listed
+        for id in self.wanted.ids:
+            self._check_id(id)
+        for glob in self.wanted.names:
+            if not any(fnmatchcase(live.name, glob) for live in listed):
+                raise UsageError(f"nothing live on {self._target} is named {visible(glob)}")
+        return [live for live in self._free.values() if self.wanted.chooses(live)]
+
+    def _check_id(self, id: int) -> None:
+        live = self.scene.inventory.by_id.get(id)
+        if live is None:
+            raise UsageError(f"there is no id {id} on {self._target}")
+        if not live.listed:
+            raise UsageError(f"id {id} is hidden, for good: there is nothing to adopt")
+        if id in self.managed:
+            raise UsageError(
+                f"id {id} is declared already, as {self.managed[id]}; to bring it in, use --update"
+            )
+        if id not in self._free:
+            raise UsageError(f"id {id} has the name of something declared without an id; write the id there")
+
+    # One more target
+
+    def _merges(self, chosen: Sequence[Live]) -> Mapping[int, Resource]:
+        """Return the resource that each one is by its name, declared on other targets, where that is sure."""
+        by_name: dict[str, list[Resource]] = {}
+        for resource in self._resources.values():
+            if self._target not in resource.blocks and not _is_gone(resource):
+                by_name.setdefault(_name(resource), []).append(resource)
+        names = [live.name for live in self.scene.inventory.listed]
+        return {
+            live.id: by_name[live.name][0]
+            for live in chosen
+            if len(by_name.get(live.name, ())) == 1
+            and names.count(live.name) == 1
+            and not self._is_taken(live)
+        }
+
+    def _is_taken(self, live: Live) -> bool:
+        return live.name in self._taken_names
+
+    @cached_property
+    def _taken_names(self) -> frozenset[str | None]:
+        """The names that stand in the files for this target."""
+        return frozenset(name_of(one, self._session.kind) for one in self._session.declared if not one.hidden)
+
+    def _merge(self, live: Live, resource: Resource) -> None:
+        editor = ResourceEditor(self.edition, SECTION, resource, self._session.workspace.targets)
+        Merge(editor, self._target, live.id, live.body).write(self.teller)
+        self._adopted.append(Adopted(resource.key, live.id, live.name, resource.written.file, merged=True))
+
+    # New resources
+
+    def _write_new(self, chosen: Sequence[Live]) -> None:
+        keys = keys_for(
+            [(live.id, live.name) for live in chosen], self._taken_keys(), _singular(SECTION.kind.name)
+        )
+        below = self._below()
+        names = set(self._taken_names)
+        for live in sorted(chosen, key=lambda live: live.id):
+            told = self.teller.tell(live.body, below)
+            note = ""
+            if live.name in names:
+                told, note = told.without_name(SECTION.kind.name_field), "another one has the same name"
+            names.add(live.name)
+            entry = Entry(SECTION, keys[live.id], self._target, live.id, told, self.wanted.preset, note)
+            path = self._file(entry.key)
+            self.edition.put(path, entry.path, entry.patch(ranks_of([SECTION])))
+            self._adopted.append(
+                Adopted(SECTION.kind.key(entry.key), live.id, live.name, self.edition.shown(path))
+            )
+
+    def _taken_keys(self) -> list[str]:
+        taken = (*self._resources, *self._session.workspace.moved)
+        return [key.removeprefix(f"{SECTION.kind.name}.") for key in taken]
+
+    def _below(self) -> Decisions:
+        if not self.wanted.preset:
+            return {}
+        presets = self._session.workspace.readers[SECTION.kind.name].presets
+        if self.wanted.preset not in presets:
+            hint = meant(self.wanted.preset, presets)
+            raise UsageError(f"there is no preset {visible(self.wanted.preset)}; {hint}")
+        return presets[self.wanted.preset].decisions
+
+    def _file(self, key: str) -> Path:
+        if self.wanted.split:
+            return self._into(SECTION.kind.name) / f"{key}.yaml"
+        return self._into(f"{SECTION.kind.name}.yaml", is_file=True)
+
+    def _into(self, otherwise: str, *, is_file: bool = False) -> Path:
+        """Return the file or folder that is named, from where one stands or else from the workspace."""
+        folder = self._session.workspace.folder
+        named = self.wanted.into or Path(otherwise)
+        for start in (self.outside.folder, folder) if self.wanted.into else (folder,):
+            place = (start / named).resolve()
+            if place.is_relative_to(folder.resolve()):
+                inside = place.relative_to(folder.resolve())
+                self._check_visible(inside, is_file=is_file)
+                return folder / inside
+        raise UsageError(f"{named} does not lie in the workspace {folder}")
+
+    @staticmethod
+    def _check_visible(inside: Path, *, is_file: bool) -> None:
+        if any(part.startswith(".") for part in inside.parts):
+            raise UsageError(f"{inside} would be hidden from the workspace by its dot")
+        if is_file and not is_workspace_file(inside.name):
+            raise UsageError(f"{inside} is no .yaml or .yml file; for a folder, add --split")
+
+
+def _name(resource: Resource) -> str:
+    given = shared_decisions(resource).get(SECTION.kind.name_field)
+    return str(given.value) if isinstance(given, Given) else ""
+
+
+def _is_gone(resource: Resource) -> bool:
+    return bool(resource.own.controls.absent or resource.own.controls.hidden)
+
+
+def _singular(section: str) -> str:
+    return section.removesuffix("s").replace("_", "-")

@@ -1,0 +1,244 @@
+"""The files of a journal in git: one small file for each folder that an append touches, never changed again.
+
+`reconciler-journal.json` holds the version of the format and the key of the hashes; whoever can read the
+repository can read it, as with any journal. Pruning removes files by a further commit; the branch's history
+still has them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.errors import Refused, UsageError
+from reconciler.journal import entries
+from reconciler.journal.decisions import Decision
+from reconciler.journal.git_command import Git
+from reconciler.journal.replay import Entry, Known
+
+FORMAT = 1
+"""The version of the format that this program writes, and the highest that it reads."""
+
+META = "reconciler-journal.json"
+README = "README.md"
+
+_ENTRIES = re.compile(r"\d{4}-\d{2}/[^/]+/\d+\.jsonl")
+_IDENTITY = "reconciler <reconciler@journal.invalid>"
+_EXPLAINED = """\
+# A journal
+
+`reconciler` writes this branch: what it was about to do, and what became of it. `git log` tells it to people.
+Nothing else may write here, and no other branch is to be merged with it: a file that is changed or lost
+makes the journal useless.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Everything that a commit of a journal holds."""
+
+    hash_key: bytes
+    entries: Sequence[Entry]
+
+
+@dataclass(slots=True)
+class Draft:
+    """A commit in the making: what would be known after it, and what it adds and removes."""
+
+    known: Known
+    at: float
+    folders: dict[str, list[Entry]] = field(default_factory=dict)
+    removed: list[str] = field(default_factory=list)
+    subjects: list[str] = field(default_factory=list)
+
+    def add(self, decision: Decision[Any]) -> None:
+        """Take a decision into it."""
+        for entry in decision.entries:
+            self._add({"n": self.known.given.entry + 1, "at": self.at, **entry})
+        gone = [entries.folder_of_run(self.known, run) for run in decision.forgotten]
+        self.removed += gone
+        self.folders = {folder: added for folder, added in self.folders.items() if folder not in gone}
+        self.known.forget(decision.forgotten)
+
+    def _add(self, made: Entry) -> None:
+        entry = json.loads(entries.line(made))  # so it is known in the form in which others will read it
+        self.known.add(entry)
+        self.folders.setdefault(entries.folder(entry, self.known), []).append(entry)
+        self.subjects.append(entries.subject(entry, self.known))
+
+    def files(self) -> dict[str, str]:
+        """Return the files to be added: path → text."""
+        return {
+            f"{folder}/{added[0]['n']:08}.jsonl": "".join(map(entries.line, added))
+            for folder, added in self.folders.items()
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """Reads and makes the commits of a journal, whose name in errors is `name`."""
+
+    git: Git
+    name: str
+    writer: str = field(default_factory=lambda: secrets.token_hex(8))
+    """Stands in every commit: two that write the same at one moment still make different ones.
+
+    If they made the same one, a push of either would find it there, and take it for its own.
+    """
+
+    def content(self, commit: str) -> Content:
+        """Return everything that a commit holds. Two processes.
+
+        Raises `UsageError` if it is no journal's, or of a newer format, and `Refused` if it is damaged.
+        """
+        listed = self.git.must("ls-tree", "-r", "-z", "--full-tree", commit).out.decode("utf-8", "replace")
+        blobs = dict(_listed(listed))
+        if META not in blobs:
+            raise UsageError(
+                f"journal {self.name} names a branch that is not a journal of reconciler; name another one, "
+                f"which need not be there yet"
+            )
+        wanted = {path: blob for path, blob in blobs.items() if path == META or _ENTRIES.fullmatch(path)}
+        texts = self._read(wanted)
+        return Content(self._hash_key(texts.pop(META)), self._entries(texts))
+
+    def added(self, old: str, new: str) -> Sequence[Entry] | None:
+        """Return what was added between two commits; `None` if more than that happened. Two processes."""
+        told = self.git.must("diff-tree", "-r", "-z", "--no-renames", "--no-relative", old, new)
+        fields = told.out.decode("utf-8", "replace").split("\0")
+        changes = [(about.split(), path) for about, path in zip(fields[::2], fields[1::2], strict=False)]
+        if any(about[4] != "A" for about, _ in changes):
+            return None
+        return self._entries(
+            self._read({path: about[3] for about, path in changes if _ENTRIES.fullmatch(path)})
+        )
+
+    def begin(self, at: float) -> str:
+        """Make the first commit of a journal, with a key of its own; return it. One process."""
+        meta = json.dumps({"format": FORMAT, "hash_key": secrets.token_hex(32)}, indent=2) + "\n"
+        return self._commit(None, ["begin the journal"], at, [], {META: meta, README: _EXPLAINED})
+
+    def commit(self, base: str, draft: Draft) -> str:
+        """Make a commit of a draft after `base`; return it. No ref knows it yet. One process."""
+        return self._commit(base, draft.subjects, draft.at, draft.removed, draft.files())
+
+    def holds(self, tip: str, commit: str) -> bool:
+        """Tell whether a commit is in the history of another one. One process."""
+        return self.git("merge-base", "--is-ancestor", commit, tip).is_fine
+
+    def damaged(self, what: str) -> Refused:
+        """Return the error about a journal in which something cannot be right."""
+        return Refused(
+            f"journal {self.name} is damaged: {what}; without it nothing is sent. `git log -p` on the branch "
+            f"says who changed it; put back what was there"
+        )
+
+    def _commit(
+        self,
+        base: str | None,
+        subjects: Sequence[str],
+        at: float,
+        removed: Iterable[str],
+        files: Mapping[str, str],
+    ) -> str:
+        said = self.git.must(
+            "fast-import",
+            "--quiet",
+            "--done",
+            fed=b"".join(_stream(base, _message(subjects, self.writer), at, removed, files)),
+        )
+        return said.text
+
+    def _read(self, blobs: Mapping[str, str]) -> dict[str, bytes]:
+        """Return the contents of files, by their paths."""
+        if not blobs:
+            return {}
+        asked = "".join(f"{blob}\n" for blob in blobs.values()).encode("ascii")
+        contents = _batched(self.git.must("cat-file", "--batch", fed=asked).out)
+        texts = dict(zip(blobs, contents, strict=False))
+        for path in blobs:
+            if texts.get(path) is None:
+                raise self.damaged(f"{path} is not in the repository")
+        return {path: text for path, text in texts.items() if text is not None}
+
+    def _hash_key(self, text: bytes) -> bytes:
+        try:
+            meta = json.loads(text)
+            if meta["format"] > FORMAT:
+                raise UsageError(
+                    f"journal {self.name} has format {meta['format']}, and this reconciler knows formats up "
+                    f"to {FORMAT}: a newer one has written it. Upgrade reconciler; `reconciler --version` "
+                    f"says which one this is"
+                )
+            return bytes.fromhex(meta["hash_key"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise self.damaged(f"{META} cannot be read") from error
+
+    def _entries(self, texts: Mapping[str, bytes]) -> Sequence[Entry]:
+        return [entry for path, text in texts.items() for entry in self._lines(path, text)]
+
+    def _lines(self, path: str, text: bytes) -> Iterator[Entry]:
+        if not text.endswith(b"\n"):
+            raise self.damaged(f"{path} is cut short")
+        for number, line in enumerate(text.splitlines(), start=1):
+            try:
+                entry = json.loads(line)
+                int(entry["n"])
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
+                raise self.damaged(f"line {number} of {path} cannot be read") from error
+            yield entry
+
+
+def _listed(text: str) -> Iterator[tuple[str, str]]:
+    """Yield path and object of each file in what ls-tree says."""
+    for line in filter(None, text.split("\0")):
+        about, _, path = line.partition("\t")
+        _, kind, name = about.split()
+        if kind == "blob":
+            yield path, name
+
+
+def _batched(out: bytes) -> Iterator[bytes | None]:
+    """Yield each content in what cat-file says; `None` for an object that is not there."""
+    at = 0
+    while at < len(out):
+        end = out.index(b"\n", at)
+        head, at = out[at:end].split(), end + 1
+        if head[-1] == b"missing":
+            yield None
+            continue
+        size = int(head[2])
+        yield out[at : at + size]
+        at += size + 1
+
+
+def _stream(
+    base: str | None, message: str, at: float, removed: Iterable[str], files: Mapping[str, str]
+) -> Iterator[bytes]:
+    """Yield what makes fast-import write one commit and say its name, and leaves no ref behind."""
+    yield f"commit refs/reconciler-made\nmark :1\ncommitter {_IDENTITY} {int(at)} +0000\n".encode()
+    yield _data(message)
+    yield f"from {base}\n".encode() if base else b""
+    for path in removed:
+        yield f"D {path}\n".encode()
+    for path, text in files.items():
+        yield f"M 100644 inline {path}\n".encode() + _data(text)
+    yield b"\nget-mark :1\nreset refs/reconciler-made\n\ndone\n"
+
+
+def _data(text: str) -> bytes:
+    encoded = text.encode("utf-8", "replace")
+    return f"data {len(encoded)}\n".encode() + encoded + b"\n"
+
+
+def _message(subjects: Sequence[str], writer: str) -> str:
+    """Return a message whose first line stands for all."""
+    first, *others = subjects
+    if not others:
+        return f"{first}\n\nWriter: {writer}\n"
+    listed = "\n".join(subjects)
+    return f"{first} (and {len(others)} more)\n\n{listed}\n\nWriter: {writer}\n"

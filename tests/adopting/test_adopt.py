@@ -1,0 +1,278 @@
+"""`adopt`: which ones, into which file, in which words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.checkmarket.section import SECTION
+from reconciler.commands.adopt import Wanted, adopt
+from reconciler.commands.session import Selection
+from reconciler.config.load import load
+from reconciler.errors import Exit, FilesInvalid, NotEdited, UsageError
+from reconciler.sandbox import Fault, Variants, create_app
+from tests.adopting.accounts import Accounts, Members
+from tests.commands.world import Screen
+
+WELCOME: Members = {
+    "Name": "Welcome: all",
+    "ContactListId": 12,
+    "SurveySettings": {"SurveyId": 4711, "InvitationTime": "09:00:00.0000000"},
+    "ColumnMappings": [{"SourceColumnNumber": 1, "TargetColumnName": "Email"}],
+    "EmailIsRequired": False,
+    "SendNotificationMail": True,
+    "IsReusable": True,
+    "UpdateTypeId": 1,
+}
+EVENT = {**WELCOME, "Name": "Event", "SurveySettings": {"SurveyId": 4720}, "ContactListId": 13}
+
+ADOPTED = """\
+import_configs:
+  welcome-all:
+    name: "Welcome: all"
+    contact_list: newsletter
+    survey_settings:
+      survey: Customer satisfaction 2026
+      invitation_time: "09:00"
+    email_is_required: false
+    send_notification_mail: true
+    update_type_id: 1  # update existing contacts within this survey
+    targets:
+      one: {id: 1}
+"""
+
+
+@pytest.fixture
+def accounts(tmp_path: Path) -> Accounts:
+    return Accounts(tmp_path, {"one": {1: WELCOME, 2: EVENT}, "two": {11: WELCOME}})
+
+
+def refusal(accounts: Accounts, **wanted: Any) -> str:
+    where = Selection(target="one")
+    with pytest.raises((UsageError, NotEdited)) as refused:
+        adopt(Wanted(**wanted), where, Screen().console(accounts.clock), accounts.outside)
+    return str(refused.value)
+
+
+def test_it_is_written_as_a_person_would_by_name_and_with_what_a_code_means(accounts: Accounts) -> None:
+    accounts.adopt("one", ids=(1,))
+    assert accounts.read("import_configs.yaml") == ADOPTED
+
+
+def test_of_a_list_of_names_only_what_is_wanted_is_read_whole(tmp_path: Path) -> None:
+    accounts = Accounts(tmp_path, {"one": {1: WELCOME, 2: EVENT}}, Variants(rows="thin"))
+    accounts.adopt("one", ids=(1,))
+    assert accounts.read("import_configs.yaml") == ADOPTED
+    paths = [request.path for request in accounts.states["one"].requests()]
+    assert not any(path.endswith("configs/2") for path in paths)
+
+
+def test_what_has_no_name_of_its_own_is_written_by_its_id(accounts: Accounts) -> None:
+    accounts.adopt("one", names=("Ev*",))
+    written = accounts.read("import_configs.yaml")
+    assert '      survey_id: 4720  # "Event feedback", like another survey\n' in written
+    assert "    contact_list_id: 13\n" in written
+
+
+def test_columns_fill_themselves_and_are_not_written(accounts: Accounts) -> None:
+    accounts.adopt("one")
+    assert "column_mappings" not in accounts.read("import_configs.yaml")
+
+
+def test_the_diff_shows_the_edit_and_writes_nothing(accounts: Accounts) -> None:
+    screen = accounts.adopt("one", diff=True, ids=(1,))
+    assert screen.out.startswith("--- /dev/null\n+++ b/configs/import_configs.yaml\n")
+    assert "+  welcome-all:\n" in screen.out
+    assert screen.out.endswith("Would adopt: 1 new, 0 merged, 0 declared already; 1 file.\n")
+    assert not (accounts.folder / "configs/import_configs.yaml").exists()
+
+
+def test_the_summary_comes_last_and_says_what_was_declared_already(accounts: Accounts) -> None:
+    accounts.adopt("one", ids=(1,))
+    out = accounts.adopt("one").out
+    assert out.splitlines() == [
+        '+ import_configs.event  id 2 "Event"  configs/import_configs.yaml',
+        "",
+        "Adopted: 1 new, 0 merged, 1 declared already; 1 file.",
+    ]
+
+
+def test_a_file_that_exists_is_edited_in_place(accounts: Accounts) -> None:
+    before = "import_configs:\r\n    own:  # c\r\n        name: 'Own'\r\n        targets: [two]\r\n# end\r\n"
+    accounts.write("mine.yaml", before)
+    accounts.adopt("one", everything=True, into=Path("mine.yaml"))
+    after = accounts.read("mine.yaml")
+    head, tail = before.split("# end")
+    assert after.startswith(head)
+    assert after.endswith("# end" + tail)
+    assert after.count("\n") == after.count("\r\n")
+    assert "    event:\r\n        name: Event\r\n" in after
+
+
+@pytest.mark.parametrize("into", ["configs/team/nl.yaml", "team/nl.yaml"])
+def test_a_file_is_named_from_where_one_stands_or_from_the_workspace(into: str, accounts: Accounts) -> None:
+    accounts.adopt("one", everything=True, into=Path(into))
+    assert accounts.read("team/nl.yaml").startswith("import_configs:\n")
+
+
+def test_split_makes_one_file_for_each(accounts: Accounts) -> None:
+    accounts.adopt("one", everything=True, split=True)
+    found = sorted(path.name for path in (accounts.folder / "configs/import_configs").iterdir())
+    assert found == ["event.yaml", "welcome-all.yaml"]
+    assert accounts.read("import_configs/welcome-all.yaml") == ADOPTED
+
+
+PRESET = """\
+presets:
+  usual:
+    contact_list: newsletter
+    email_is_required: true
+    send_notification_mail: true
+    update_type_id: 1
+    date_format: dd/MM
+"""
+
+
+def test_with_a_preset_only_what_differs_from_it_is_written(accounts: Accounts) -> None:
+    accounts.write("presets.yaml", PRESET)
+    accounts.adopt("one", ids=(1,), preset="usual")
+    assert accounts.read("import_configs.yaml").splitlines()[1:] == [
+        "  welcome-all:",
+        "    preset: usual",
+        '    name: "Welcome: all"',
+        "    survey_settings:",
+        "      survey: Customer satisfaction 2026",
+        '      invitation_time: "09:00"',
+        "    email_is_required: false",
+        "    date_format: null",
+        "    targets:",
+        "      one: {id: 1}",
+    ]
+    accounts.adopt("one", everything=True, preset="usual")
+    accounts.assert_nothing_to_do("one", 2)
+
+
+def test_another_account_adds_its_target_to_what_has_the_same_name(accounts: Accounts) -> None:
+    accounts.adopt("one", ids=(1,))
+    accounts.change("two", 11, DateFormat="dd/MM", EmailIsRequired=True, UpdateTypeId=2)
+    out = accounts.adopt("two").out
+    assert out.startswith("~ import_configs.welcome-all  id 11")
+    assert accounts.read("import_configs.yaml") == ADOPTED.replace(
+        "    email_is_required: false\n", ""
+    ).replace("    update_type_id: 1  # update existing contacts within this survey\n", "").replace(
+        "one: {id: 1}\n",
+        "one: {id: 1, email_is_required: false, update_type_id: 1}\n"
+        "      two: {id: 11, email_is_required: true, date_format: dd/MM, update_type_id: 2}\n",
+    )
+    accounts.assert_nothing_to_do("two", 1)
+
+
+def test_what_a_person_commented_stays_on_top(accounts: Accounts) -> None:
+    """The other account overrides it in its block: a comment belongs to its line."""
+    text = ADOPTED.replace("email_is_required: false", "email_is_required: false  # the law says so")
+    accounts.write("import_configs.yaml", text)
+    accounts.change("two", 11, EmailIsRequired=True)
+    accounts.adopt("two")
+    assert accounts.read("import_configs.yaml") == text + "      two: {id: 11, email_is_required: true}\n"
+
+
+def test_an_id_on_top_moves_into_the_block_of_its_target(accounts: Accounts) -> None:
+    text = ADOPTED.replace("    targets:\n      one: {id: 1}\n", "    id: 1\n    targets: [one]\n")
+    accounts.write("import_configs.yaml", text)
+    accounts.adopt("two")
+    assert accounts.read("import_configs.yaml").endswith("    targets: {one: {id: 1}, two: {id: 11}}\n")
+
+
+def test_two_of_one_name_are_told_apart_by_their_ids(accounts: Accounts) -> None:
+    accounts.change("one", 2, Name="Welcome: all")
+    accounts.adopt("one")
+    written = accounts.read("import_configs.yaml")
+    assert written.count('name: "Welcome: all"') == 1
+    assert "  welcome-all-2:\n" in written
+    assert "    keep: [name]  # another one has the same name\n" in written
+    accounts.assert_nothing_to_do("one", 2)
+
+
+def test_a_file_that_cannot_be_edited_safely_is_left_alone(accounts: Accounts) -> None:
+    text = "import_configs: &all\n  own: {name: Own, targets: [two]}\nmoved: {}\n"
+    accounts.write("import_configs.yaml", text)
+    accounts.write("other.yaml", "presets: {p: {email_is_required: true}}\n")
+    accounts.adopt("one", everything=True)
+    assert accounts.read("import_configs.yaml").startswith(text.partition("moved")[0])
+
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({}, "--all"),
+    ({"ids": (99,)}, "there is no id 99"),
+    ({"names": ("Nope*",)}, "nothing live on one is named Nope*"),
+    ({"everything": True, "preset": "nope"}, "there is no preset nope"),
+    ({"everything": True, "into": Path("/etc/x.yaml")}, "does not lie in the workspace"),
+    ({"everything": True, "into": Path("../../x.yaml")}, "does not lie in the workspace"),
+    ({"everything": True, "into": Path(".git/x.yaml")}, "hidden"),
+    ({"everything": True, "into": Path("x.txt")}, "no .yaml"),
+]
+
+
+@pytest.mark.parametrize(("wanted", "words"), REFUSED)
+def test_what_cannot_be_is_refused_and_nothing_is_written(
+    wanted: dict[str, Any], words: str, accounts: Accounts
+) -> None:
+    assert words in refusal(accounts, **wanted)
+    assert [path.name for path in (accounts.folder / "configs").iterdir()] == ["reconciler.yaml"]
+
+
+def test_what_is_declared_already_is_brought_in_another_way(accounts: Accounts) -> None:
+    accounts.adopt("one", ids=(1,))
+    assert "declared already, as import_configs.welcome-all" in refusal(accounts, ids=(1,))
+
+
+def test_what_may_be_meant_by_a_name_is_not_adopted_beside_it(accounts: Accounts) -> None:
+    """Two are named so, and the files do not say yet which one they mean: a person has to."""
+    accounts.change("one", 2, Name="Welcome: all")
+    text = 'import_configs: {w: {name: "Welcome: all", targets: [one]}}\n'
+    accounts.write("w.yaml", text)
+    assert "0 new" in accounts.adopt("one").out
+    assert "write the id there" in refusal(accounts, ids=(2,))
+
+
+def test_what_is_hidden_is_not_adopted(tmp_path: Path) -> None:
+    live = {"one": {1: {**WELCOME, "IsReusable": False}}}
+    accounts = Accounts(tmp_path, live, Variants(hidden="readable-by-id"))
+    assert "hidden" in refusal(accounts, ids=(1,))
+
+
+def test_without_the_role_to_read_surveys_ids_are_written(accounts: Accounts) -> None:
+    """The names of surveys are a convenience: what cannot be asked is not needed."""
+    app = create_app(accounts.states["one"], faults=[Fault.parse("GET /3/surveys:1+:before:status=403")])
+    outside = accounts.outside
+    outside.sandboxes["one"] = app  # type: ignore[index]
+    screen = Screen()
+    wanted = Wanted(ids=(1,))
+    assert adopt(wanted, Selection(target="one"), screen.console(accounts.clock), outside) is Exit.DONE
+    assert "survey_id: 4711\n" in accounts.read("import_configs.yaml")
+    assert screen.err.count("Names of surveys cannot be read") == 1
+
+
+def test_the_document_says_what_was_adopted_and_what_was_written(accounts: Accounts) -> None:
+    screen = Screen()
+    console = screen.console(accounts.clock, as_json=True)
+    adopt(Wanted(ids=(1,)), Selection(target="one"), console, accounts.outside)
+    adopted = {"key": "import_configs.welcome-all", "id": 1, "name": "Welcome: all", "merged": False}
+    assert screen.document["adopted"] == [{**adopted, "file": "configs/import_configs.yaml"}]
+    assert [file["written"] for file in screen.document["files"]] == [True]
+
+
+def test_files_that_are_wrong_are_told_before_anything_is_asked(accounts: Accounts) -> None:
+    accounts.write("wrong.yaml", "import_configs: {x: {nmae: X}}\n")
+    with pytest.raises(FilesInvalid):
+        adopt(
+            Wanted(everything=True),
+            Selection(target="one"),
+            Screen().console(accounts.clock),
+            accounts.outside,
+        )
+    assert not accounts.states["one"].requests()
+    with pytest.raises(FilesInvalid):
+        load(accounts.folder / "configs", [SECTION], accounts.folder)

@@ -1,0 +1,79 @@
+"""The verbs as a person types them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    shutil.copytree(ROOT / "configs", tmp_path / "configs")
+    return tmp_path
+
+
+def reconciler(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    program = [sys.executable, "-m", "reconciler", *arguments]
+    environ = {"PATH": "/usr/bin:/bin", "HOME": str(folder)}
+    return subprocess.run(program, cwd=folder, env=environ, capture_output=True, text=True)
+
+
+def test_from_hand_made_configurations_to_a_repository(workspace: Path) -> None:
+    for file in ("newsletter", "support", "onboarding"):
+        (workspace / f"configs/{file}.yaml").unlink()
+    assert reconciler(workspace, "adopt", "--all").stdout.endswith(
+        "4 new, 0 merged, 0 declared already; 1 file.\n"
+    )
+    assert reconciler(workspace, "plan", "--detailed-exitcode").returncode == 0
+    assert reconciler(workspace, "fmt", "--check").returncode == 0
+    found = reconciler(workspace, "list", "--where", "survey=Campaign 2023", "--format", "json")
+    assert [one["name"] for one in json.loads(found.stdout)["resources"]] == [
+        "Old campaign 2023 (do not use)"
+    ]
+
+
+def test_the_way_out_of_drift(workspace: Path) -> None:
+    shown = reconciler(workspace, "adopt", "--update", "--only", "newsletter-be", "--diff")
+    assert "+      invitation_delay_in_days: 5\n" in shown.stdout
+    assert reconciler(workspace, "adopt", "--update").returncode == 0
+    left = json.loads(reconciler(workspace, "plan", "--format", "json").stdout)
+    classes = {
+        f["class"] for c in left["changes"] if c["action"] == "update" for f in c["fields"] if f["differs"]
+    }
+    assert classes <= {"reset"}
+
+
+def test_a_bulk_edit_and_back_is_the_same_bytes(workspace: Path) -> None:
+    before = (workspace / "configs/newsletter.yaml").read_bytes()
+    path = "survey_settings.expiration_after_days"
+    assert reconciler(workspace, "set", "newsletter-*", f"{path}=30").returncode == 0
+    assert (workspace / "configs/newsletter.yaml").read_bytes() != before
+    assert reconciler(workspace, "set", "newsletter-*", f"{path}=14").returncode == 0
+    assert (workspace / "configs/newsletter.yaml").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["adopt"],
+        ["adopt", "--id", "x"],
+        ["adopt", "--all", "--update"],
+        ["adopt", "--all", "--only", "x"],
+        ["set", "x"],
+        ["set", "newsletter-*", "update_type_id=7"],
+        ["list", "nope"],
+        ["fmt", "nope.yaml"],
+    ],
+)
+def test_what_cannot_be_is_one_sentence_and_exit_1(workspace: Path, arguments: list[str]) -> None:
+    ended = reconciler(workspace, *arguments)
+    assert ended.returncode == 1
+    assert "Error: " in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -1,0 +1,223 @@
+"""`set`, `list`, `fmt`: the files as a person works with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from reconciler.commands.editing import edition_of
+from reconciler.commands.fmt import fmt
+from reconciler.commands.list_resources import list_resources
+from reconciler.commands.session import SECTIONS, Selection, open_workspace
+from reconciler.commands.set_fields import set_fields
+from reconciler.config.blocks import ResourceEditor
+from reconciler.errors import Exit, FilesInvalid, NotEdited, UsageError
+from tests.commands.world import EVERYTHING, Screen, World
+
+SETTINGS = """\
+version: 1
+targets:
+  sandbox:
+    checkmarket: {url: "sandbox:"}
+    contact_lists: {news: 12}
+  other.one: {checkmarket: {url: "sandbox:"}}
+"""
+PRESETS = "presets: {usual: {update_type_id: 2}}\n"
+NEWS = """\
+import_configs:
+  news-nl:
+    preset: usual
+    name: News NL
+    survey_settings:
+      survey: "Customer satisfaction 2026"   # by title
+      invitation_delay_in_days: 14
+    targets: [sandbox, other.one]   # everywhere
+  news-be:
+    name: News BE
+    update_type_id: 1  # update existing contacts within this survey
+    survey_settings: {survey_id: 4711, invitation_delay_in_days: 14}
+    targets:
+      sandbox: {id: 7}
+"""
+
+
+@pytest.fixture
+def world(world: World) -> World:
+    (world.folder / "configs/welcome.yaml").unlink()
+    world.write("reconciler.yaml", SETTINGS)
+    world.write("presets.yaml", PRESETS)
+    world.write("news.yaml", NEWS)
+    return world
+
+
+def was_set(world: World, glob: str, *assignments: str, diff: bool = False) -> str:
+    screen = Screen()
+    console = screen.console(world.clock)
+    assert set_fields(glob, assignments, EVERYTHING, console, world.outside, diff=diff) is Exit.DONE
+    return screen.out
+
+
+def news(world: World) -> str:
+    return (world.folder / "configs/news.yaml").read_text("utf-8")
+
+
+def listed(world: World, *where: str, glob: str = "*", target: str | None = None) -> list[str]:
+    screen = Screen()
+    console = screen.console(world.clock, as_json=True)
+    list_resources(glob, where, Selection(target=target), console, world.outside)
+    return [one["key"].removeprefix("import_configs.") for one in screen.document["resources"]]
+
+
+def test_set_edits_every_resource_that_the_glob_names(world: World) -> None:
+    out = was_set(world, "news-*", "survey_settings.invitation_delay_in_days=3", "date_format=dd/MM")
+    assert out == "Changed: 1 file for 2 resources.\n"
+    assert news(world) == NEWS.replace("days: 14", "days: 3").replace(
+        "    targets: [", "    date_format: dd/MM\n    targets: ["
+    ).replace("days: 3}\n", "days: 3}\n    date_format: dd/MM\n")
+
+
+def test_set_shows_the_edit_and_writes_nothing_with_diff(world: World) -> None:
+    out = was_set(world, "news-be", "update_type_id=2", diff=True)
+    assert "+    update_type_id: 2  # always create new contacts\n" in out
+    assert out.endswith("Would change: 1 file for 1 resource.\n")
+    assert news(world) == NEWS
+
+
+SET = [
+    ("name=2026", 'name: "2026"'),
+    ("email_is_required=true", "email_is_required: true"),
+    ("date_format=null", "date_format: null"),
+    (
+        "survey_settings.invitation_time=09:00",
+        'survey_settings: {survey_id: 4711, invitation_delay_in_days: 14, invitation_time: "09:00"}',
+    ),
+    (
+        "survey_settings.survey=Support follow-up",
+        "survey_settings: {survey: Support follow-up, invitation_delay_in_days: 14}",
+    ),
+    ("contact_list=news", "contact_list: news"),
+    ("default_language_code=no", 'default_language_code: "no"'),
+    ("keep=[first_row]", "keep: [first_row]"),
+    ("undeclared=keep", "undeclared: keep"),
+    ("field_delimiter=;", "field_delimiter: ;"),
+    ("targets.sandbox.first_row=2", "sandbox: {id: 7, first_row: 2}"),
+    ("targets.other.one.id=9", "other.one: {id: 9}"),
+]
+
+
+@pytest.mark.parametrize(("assignment", "line"), SET)
+def test_a_value_is_of_the_type_of_its_field(assignment: str, line: str, world: World) -> None:
+    was_set(world, "news-be", assignment)
+    assert any(one.strip() in (line, line.replace(";", '";"')) for one in news(world).splitlines())
+
+
+def test_a_block_of_a_target_is_made_where_a_list_named_it(world: World) -> None:
+    was_set(world, "news-nl", "targets.other.one.first_row=2")
+    assert "    targets: {sandbox: {}, other.one: {first_row: 2}}  # everywhere\n" in news(world)
+
+
+REFUSED = [
+    ("nope", ["first_row=1"], "no resource is called nope"),
+    ("news-*", ["first_row"], "PATH=VALUE"),
+    ("news-*", ["frist_row=1"], "write first_row"),
+    ("news-*", ["FirstRow=1"], "write first_row"),
+    ("news-*", ["targets.nowhere.id=1"], "targets.NAME.FIELD"),
+]
+
+
+@pytest.mark.parametrize(("glob", "assignments", "words"), REFUSED)
+def test_what_makes_no_sense_is_an_error(
+    glob: str, assignments: Sequence[str], words: str, world: World
+) -> None:
+    with pytest.raises(UsageError, match=words):
+        was_set(world, glob, *assignments)
+
+
+@pytest.mark.parametrize("assignment", ["name=Same", "update_type_id=9", "first_row=x", "preset=nope"])
+def test_an_edit_that_would_make_the_files_invalid_writes_nothing(assignment: str, world: World) -> None:
+    with pytest.raises(NotEdited, match="nothing was written") as refused:
+        was_set(world, "news-*", assignment)
+    assert refused.value.problems
+    assert news(world) == NEWS
+
+
+def test_list_finds_what_is_declared_wherever_it_is_said(world: World) -> None:
+    assert listed(world, "survey_settings.invitation_delay_in_days=14") == ["news-be", "news-nl"]
+    assert listed(world, "survey=Customer satisfaction 2026") == ["news-nl"]
+    assert listed(world, 'survey="Customer satisfaction 2026"') == ["news-nl"]
+    assert listed(world, "survey_id=4711") == ["news-be"]
+    assert listed(world, "update_type_id=2") == ["news-nl"]
+    assert listed(world, "update_type_id=2", "name=News BE") == []
+    assert listed(world, glob="*-be") == ["news-be"]
+    assert listed(world, target="other.one") == ["news-nl"]
+
+
+def test_list_looks_at_each_target_by_itself(world: World) -> None:
+    was_set(world, "news-nl", "targets.other.one.first_row=2")
+    assert listed(world, "first_row=2") == ["news-nl"]
+    assert listed(world, "first_row=2", target="sandbox") == []
+
+
+def test_list_prints_one_line_for_each_and_the_number_last(world: World) -> None:
+    screen = Screen()
+    list_resources("*", (), EVERYTHING, screen.console(world.clock), world.outside)
+    assert screen.out.splitlines() == [
+        'import_configs.news-be  "News BE"  sandbox 7           configs/news.yaml:9:3',
+        'import_configs.news-nl  "News NL"  other.one, sandbox  configs/news.yaml:2:3',
+        "",
+        "2 resources.",
+    ]
+
+
+@pytest.mark.parametrize("where", ["nope=1", "keep=x", "survey"])
+def test_list_says_what_can_be_compared(where: str, world: World) -> None:
+    with pytest.raises(UsageError):
+        listed(world, where)
+
+
+def formatted(world: World, *files: Path, check: bool = False) -> tuple[Exit, str]:
+    screen = Screen()
+    end = fmt(files, EVERYTHING, screen.console(world.clock), world.outside, check=check)
+    return end, screen.out
+
+
+def test_fmt_puts_keys_into_order_once(world: World) -> None:
+    assert formatted(world, check=True) == (Exit.ERROR, "configs/news.yaml\nNot in order: 1 file.\n")
+    assert news(world) == NEWS
+    assert formatted(world) == (Exit.DONE, "configs/news.yaml\nPut into order: 1 file.\n")
+    lines = news(world).splitlines()
+    assert lines[10].startswith("    survey_settings: {survey_id")
+    assert lines[11] == "    update_type_id: 1  # update existing contacts within this survey"
+    assert formatted(world, check=True) == (Exit.DONE, "All files are in order.\n")
+
+
+def test_fmt_of_one_file_leaves_the_others(world: World) -> None:
+    assert formatted(world, Path("configs/presets.yaml"))[1] == "All files are in order.\n"
+    assert news(world) == NEWS
+    with pytest.raises(UsageError, match="no file of the workspace"):
+        formatted(world, Path("README.md"))
+
+
+def test_fmt_refuses_files_that_are_wrong(world: World) -> None:
+    world.write("wrong.yaml", "import_configs: {x: {}}\n")
+    with pytest.raises(FilesInvalid):
+        formatted(world)
+
+
+@pytest.mark.parametrize(
+    ("key", "line"),
+    [("news-nl", "targets: {sandbox: {id: 5}, other.one: {}}  # everywhere"), ("plain", "sandbox: {id: 5}")],
+)
+def test_an_id_is_written_under_its_target_and_the_others_stay(key: str, line: str, world: World) -> None:
+    """A resource that names no target lives on all of them, and still does."""
+    world.write("plain.yaml", "import_configs: {plain: {name: Plain}}\n")
+    workspace = open_workspace(EVERYTHING, world.outside)
+    edition = edition_of(workspace, world.outside)
+    resource = workspace.readers["import_configs"].resources[f"import_configs.{key}"]
+    ResourceEditor(edition, SECTIONS[0], resource, workspace.targets).write_id("sandbox", 5)
+    (edit,) = edition.edited()
+    assert line in edit.after.decode()
+    if key == "plain":
+        assert "other.one: {}" in edit.after.decode()

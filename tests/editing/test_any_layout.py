@@ -1,0 +1,181 @@
+"""Whatever a file looks like: an edit changes the lines that it is about, and the data that it is about."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import re
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+from reconciler.config.editing.editor import edit, same
+from reconciler.config.editing.patch import Edit, Edits, Patch, Put, Remove
+from reconciler.config.yaml import read
+from tests.editing.layouts import KEYS, Written, paths, scalars, values, written
+
+LINE = re.compile(rb"[^\r\n]*(?:\r\n|[\r\n]|$)")
+
+
+def loaded(content: bytes) -> Any:
+    document = read(content, "any.yaml")
+    assert document.problems == ()
+    return document.top.value
+
+
+def lines(content: bytes) -> list[bytes]:
+    return [line.rstrip(b"\r\n") for line in LINE.findall(content.removeprefix(b"\xef\xbb\xbf"))][:-1]
+
+
+def patch_of(path: tuple[str, ...], change: Edit) -> Patch:
+    edits = Edits()
+    edits.put(path, change)
+    return edits.tree
+
+
+def changed(data: Any, path: tuple[str, ...], value: Any) -> Any:
+    """Return the data with a value somewhere; `...` is nothing."""
+    data = copy.deepcopy(data)
+    here = data
+    for step in path[:-1]:
+        here = here.setdefault(step, {})
+    if value is ...:
+        del here[path[-1]]
+    else:
+        here[path[-1]] = value
+    return data
+
+
+def touched(before: bytes, after: bytes) -> tuple[list[bytes], list[bytes]]:
+    """Return the lines that an edit took away and those that it brought."""
+    diff = [*difflib.ndiff(_readable(before), _readable(after))]
+    gone = [line[2:].encode("latin-1") for line in diff if line.startswith("- ")]
+    return gone, [line[2:].encode("latin-1") for line in diff if line.startswith("+ ")]
+
+
+def _readable(content: bytes) -> list[str]:
+    return [line.decode("latin-1") for line in lines(content)]
+
+
+@given(written())
+def test_what_is_drawn_is_what_is_loaded(drawn: Written) -> None:
+    """The files of these tests are good ones, so that a refusal below is a fault of the editor."""
+    assert same(loaded(drawn.content), drawn.data)
+
+
+@given(written())
+def test_an_edit_to_what_is_there_already_changes_no_byte(drawn: Written) -> None:
+    patch: Patch = {key: Put(value) for key, value in drawn.data.items()}
+    assert edit(drawn.content, "any.yaml", patch) == drawn.content
+
+
+@given(st.data(), written())
+def test_a_value_is_replaced_where_it_stands(data: st.DataObject, drawn: Written) -> None:
+    """Any value by any other: the data differ there only, and all lines but those of the value stay."""
+    if not drawn.data:
+        return
+    path = data.draw(st.sampled_from([*paths(drawn.data)]))
+    value = data.draw(values)
+    after = edit(drawn.content, "any.yaml", patch_of(path, Put(value)))
+    assert same(loaded(after), changed(drawn.data, path, value))
+    assert_only(drawn.content, after, path)
+
+
+@given(st.data(), written())
+def test_a_scalar_in_place_of_a_scalar_touches_one_line(data: st.DataObject, drawn: Written) -> None:
+    spots = [path for path in paths(drawn.data) if is_one_line(at(drawn.data, path))]
+    if not spots:
+        return
+    path, value = data.draw(st.sampled_from(spots)), data.draw(scalars)
+    after = edit(drawn.content, "any.yaml", patch_of(path, Put(value)))
+    assert same(loaded(after), changed(drawn.data, path, value))
+    if b"|-" not in drawn.content:
+        pairs = zip(lines(drawn.content), lines(after), strict=True)
+        assert sum(before != now for before, now in pairs) <= 1
+
+
+@given(st.data(), written(), st.sampled_from(KEYS), values)
+def test_a_new_key_adds_lines_and_takes_none_away(
+    data: st.DataObject, drawn: Written, key: str, value: Any
+) -> None:
+    """Beside others, or below mappings that are not there yet; a flow mapping grows on its line."""
+    above = [(), *(path for path in paths(drawn.data) if isinstance(at(drawn.data, path), dict))]
+    path = (*data.draw(st.sampled_from(above)), key)
+    if key in at(drawn.data, path[:-1]):
+        return
+    below = data.draw(st.sampled_from([(), ("new",), ("new", "newer")]))
+    after = edit(drawn.content, "any.yaml", patch_of((*path, *below), Put(value)))
+    assert same(loaded(after), changed(drawn.data, (*path, *below), value))
+    gone, _ = touched(drawn.content, after)
+    assert len(gone) <= 1
+    if gone:
+        assert b"{" in gone[0] or b"[" in gone[0]
+
+
+@given(st.data(), written())
+def test_a_key_that_goes_takes_its_own_lines_with_it(data: st.DataObject, drawn: Written) -> None:
+    if not drawn.data:
+        return
+    path = data.draw(st.sampled_from([*paths(drawn.data)]))
+    after = edit(drawn.content, "any.yaml", patch_of(path, Remove()))
+    assert same(loaded(after), changed(drawn.data, path, ...))
+    _, come = touched(drawn.content, after)
+    assert len(come) <= 1
+
+
+@given(st.data(), written())
+def test_many_edits_at_once_are_the_sum_of_them(data: st.DataObject, drawn: Written) -> None:
+    """Edits of one file are made together, and none knows of the other."""
+    edits, wanted = Edits(), drawn.data
+    spots = [*paths(drawn.data)]
+    chosen = data.draw(st.lists(st.sampled_from(spots), max_size=4, unique=True)) if spots else []
+    for path in without_nested(chosen):
+        value = data.draw(st.one_of(scalars, st.just(...)))
+        edits.put(path, Remove() if value is ... else Put(value))
+        wanted = changed(wanted, path, value)
+    fresh = data.draw(st.dictionaries(st.sampled_from(["new", "newer"]), values, max_size=2))
+    for key, value in fresh.items():
+        edits.put((key,), Put(value))
+        wanted = changed(wanted, (key,), value)
+    assert same(loaded(edit(drawn.content, "any.yaml", edits.tree)), wanted)
+
+
+def without_nested(chosen: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    return [path for path in chosen if not any(path[: len(o)] == o for o in chosen if o != path)]
+
+
+def at(data: Any, path: tuple[str, ...]) -> Any:
+    for step in path:
+        data = data[step]
+    return data
+
+
+def is_one_line(value: Any) -> bool:
+    return not isinstance(value, dict | list)
+
+
+def assert_only(before: bytes, after: bytes, path: tuple[str, ...]) -> None:
+    """All lines but those on which, by another reader, the value stands are as before and in their order."""
+    first, last = span(before, path)
+    old, new = lines(before), lines(after)
+    assert new[:first] == old[:first]
+    assert new[len(new) - len(old[last:]) :] == old[last:]
+
+
+def span(content: bytes, path: tuple[str, ...]) -> tuple[int, int]:
+    """Return the first line of an entry, and the one behind its last."""
+    text = content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    node = YAML(typ="rt", pure=True).compose(text)
+    for step in path:
+        key, node = next(pair for pair in node.value if pair[0].value == step)
+    found = text.splitlines()
+    last = node.end_mark.line + (node.end_mark.column > 0)
+    while "|-" not in text and last > key.start_mark.line + 1 and is_between(found[last - 1]):
+        last -= 1
+    return key.start_mark.line, last
+
+
+def is_between(line: str) -> bool:
+    return not line.strip() or line.lstrip().startswith("#")

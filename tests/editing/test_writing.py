@@ -1,0 +1,101 @@
+"""Files are replaced at once, with their rights, where they really are, and only if nobody else did."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from reconciler.config.editing.writing import FileEdit, write
+from reconciler.errors import UsageError
+
+
+def edit_of(path: Path, after: bytes = b"new\n") -> FileEdit:
+    return FileEdit(path, path.name, path.read_bytes() if path.exists() else None, after)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    made = tmp_path / "a.yaml"
+    made.write_bytes(b"old\n")
+    return made
+
+
+def test_a_file_keeps_its_rights(file: Path, tmp_path: Path) -> None:
+    file.chmod(0o640)
+    write([edit_of(file)], tmp_path)
+    assert file.read_bytes() == b"new\n"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+
+
+def test_a_file_is_replaced_not_overwritten(file: Path, tmp_path: Path) -> None:
+    """Whoever reads it meanwhile reads one of the two, whole."""
+    with file.open("rb") as reader:
+        write([edit_of(file)], tmp_path)
+        assert reader.read() == b"old\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.yaml"]
+
+
+def test_a_new_file_has_the_usual_rights_and_its_folder_is_made(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write([edit_of(tmp_path / "deep/down/b.yaml")], tmp_path)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "deep/down/b.yaml").stat().st_mode) == 0o640
+
+
+def test_a_link_inside_the_workspace_stays_a_link(file: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link.yaml"
+    link.symlink_to(file)
+    write([edit_of(link)], tmp_path)
+    assert link.is_symlink()
+    assert file.read_bytes() == b"new\n"
+
+
+def test_a_link_out_of_the_workspace_is_refused(file: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "configs"
+    folder.mkdir()
+    link = folder / "link.yaml"
+    link.symlink_to(file)
+    with pytest.raises(UsageError, match="link out of the workspace"):
+        write([edit_of(link)], folder)
+    assert file.read_bytes() == b"old\n"
+
+
+def test_a_folder_that_is_a_link_out_of_the_workspace_is_refused(tmp_path: Path) -> None:
+    folder, outside = tmp_path / "configs", tmp_path / "outside"
+    folder.mkdir()
+    outside.mkdir()
+    (folder / "sub").symlink_to(outside)
+    with pytest.raises(UsageError, match="does not stand in the workspace"):
+        write([edit_of(folder / "sub/b.yaml")], folder)
+    assert not [*outside.iterdir()]
+
+
+def test_what_changed_meanwhile_is_not_overwritten_and_nothing_else_is_written(
+    file: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "b.yaml"
+    edits = [edit_of(other), edit_of(file)]
+    file.write_bytes(b"somebody else\n")
+    with pytest.raises(UsageError, match="changed by somebody else"):
+        write(edits, tmp_path)
+    assert file.read_bytes() == b"somebody else\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.yaml"]
+
+
+def test_where_one_file_cannot_be_written_none_is(file: Path, tmp_path: Path) -> None:
+    blocked = tmp_path / "a.yaml/b.yaml"
+    with pytest.raises(UsageError, match="cannot be written"):
+        write([edit_of(file), FileEdit(blocked, "b.yaml", None, b"x")], tmp_path)
+    assert file.read_bytes() == b"old\n"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only to root")
+def test_a_file_that_is_read_only_is_refused(file: Path, tmp_path: Path) -> None:
+    file.chmod(0o440)
+    with pytest.raises(UsageError, match="read-only"):
+        write([edit_of(file)], tmp_path)

@@ -1,0 +1,109 @@
+"""A server that answers with whatever it is told to, behind the `sandbox:` address of a target."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reconciler.commands.apply import apply
+from reconciler.commands.outside import Outside
+from reconciler.commands.plan import plan
+from reconciler.commands.session import Selection
+from reconciler.commands.show import show
+from reconciler.engine.planning import Consent
+from reconciler.errors import ReconcilerError
+from tests.clock import FakeClock
+from tests.commands.world import Screen
+from tests.hostile.looking import assert_harmless, strict
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+SETTINGS = """\
+version: 1
+default_target: sandbox
+targets:
+  sandbox:
+    checkmarket: {url: "sandbox:"}
+    expoints: {url: "sandbox:", allowed_recipients: ["*@example.com"]}
+"""
+CONFIGS = """\
+import_configs:
+  by-id:
+    name: Newsletter
+    survey_settings: {survey_id: 1, invitation_delay_in_days: 2}
+    column_mappings: [{source_column_number: 1, target_column_name: Email}]
+    targets: {sandbox: {id: 1}}
+  by-name: {name: Welcome, undeclared: keep, survey_settings: {survey: Customer satisfaction}}
+"""
+SEEDS = """\
+customer_seeds:
+  smoke:
+    targets: [sandbox]
+    is_test: true
+    notification_email_addresses: [qa@example.com]
+    fault_statuses: [Bounced]
+    customers: [{email: a@example.com, data: {Name: A}}, {email: b@example.com, data: {"7": B}}]
+"""
+EVERYTHING = Consent(resets=None)
+
+
+@dataclass
+class Hostile:
+    """Answers each request by the first pattern that stands in its method and path; 404 for the rest."""
+
+    answers: Mapping[str, bytes]
+    headers: Iterable[tuple[str, str]] = (("Content-Type", "application/json"),)
+    asked: list[str] = field(default_factory=list)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        request = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
+        self.asked.append(request)
+        content = next((content for pattern, content in self.answers.items() if pattern in request), None)
+        start_response("404 Not Found" if content is None else "200 OK", list(self.headers))
+        return [content or b""]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a person saw of one run, and what a program saw of the same one."""
+
+    out: str
+    document: Any
+    error: str
+
+
+def write_workspace(folder: Path, **files: str) -> Path:
+    for name, text in {"reconciler": SETTINGS, **files}.items():
+        (folder / f"{name}.yaml").write_text(text, "utf-8")
+    return folder
+
+
+def run(folder: Path, server: Callable[..., Any], verb: str, *, as_json: bool = False) -> Seen:
+    """Run a verb in a workspace against a server; whatever it shows must be harmless, its JSON strict."""
+    clock, screen, selection = FakeClock(), Screen(), Selection(folder)
+    outside = Outside({}, clock, folder, {"sandbox": server})
+    console = screen.console(clock, as_json=as_json, verbose=True)
+    error = ""
+    try:
+        if verb == "plan":
+            plan(selection, EVERYTHING, console, outside)
+        elif verb == "show":
+            show("by-id", selection, console, outside)
+        else:
+            apply(selection, EVERYTHING, console, outside, yes=True)
+    except ReconcilerError as expected:
+        error = str(expected)
+    assert_harmless(screen.err)
+    assert_harmless(error)
+    if as_json:
+        return Seen("", strict(screen.out) if screen.out else None, error)
+    assert_harmless(screen.out)
+    return Seen(screen.out, None, error)
+
+
+def envelope(data: Any, **meta: Any) -> bytes:
+    return json.dumps({"Meta": {"Status": 200, **meta}, "Data": data}).encode()

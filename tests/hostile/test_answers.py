@@ -1,0 +1,166 @@
+"""Single answers that did harm, or would have done, each with how it ends now."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from reconciler.errors import BadAnswer, NoAnswer, Unreachable
+from reconciler.http import Api, Room, Secret
+from tests.hostile.answering import CONFIGS, Hostile, envelope, run, write_workspace
+from tests.http.clocks import VirtualClock
+
+LIVE: dict[str, Any] = {
+    "ImportConfigId": 1,
+    "Name": "Newsletter",
+    "IsReusable": True,
+    "DateFormat": "dd/MM/yyyy",
+}
+WELCOME: dict[str, Any] = {"ImportConfigId": 2, "Name": "Welcome", "IsReusable": True}
+SURVEYS = envelope([{"Id": 5, "Title": "Customer satisfaction"}], TotalRowCount=1)
+
+
+def server(raw: str, **members: Any) -> Hostile:
+    """Serve one configuration that differs, with `raw` wherever a member is `RAW`."""
+    live = {**LIVE, **members}
+    one, all = envelope(live), envelope([live, WELCOME], TotalRowCount=2)
+    return Hostile(
+        {
+            "GET /3/surveys": SURVEYS,
+            "GET /3/contacts/import/configs/1": one.replace(b'"RAW"', raw.encode()),
+            "GET /3/contacts/import/configs/2": envelope(WELCOME),
+            "GET /3/contacts/import/configs": all.replace(b'"RAW"', raw.encode()),
+            "PUT ": envelope({"Succeeded": True}),
+        }
+    )
+
+
+def answered(content: bytes, **headers: str) -> Any:
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=content, headers=headers))
+    with Api("http://localhost", transport=transport, clock=VirtualClock()) as api:
+        return api.request("GET", "/x").json()
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "1" * 400 + ".5"])
+@pytest.mark.parametrize("where", ["Unknown", "FirstRow", "Name", "SurveySettings"])
+def test_a_number_that_json_cannot_hold_is_refused(tmp_path: Path, number: str, where: str) -> None:
+    seen = run(
+        write_workspace(tmp_path, configs=CONFIGS), server(number, **{where: "RAW"}), "plan", as_json=True
+    )
+    assert "a number that is too large" in seen.error
+
+
+def test_a_member_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    twice = '{"InvitationDelayInDays": 1, "InvitationDelayInDays": 2}'
+    hostile = server(twice, SurveySettings="RAW")
+    seen = run(write_workspace(tmp_path, configs=CONFIGS), hostile, "apply")
+    assert "a member stands twice" in seen.error
+    assert not [request for request in hostile.asked if request.startswith("PUT")]
+
+
+def test_half_of_a_character_goes_back_as_it_came() -> None:
+    sent = []
+
+    def keep(request: httpx.Request) -> httpx.Response:
+        sent.append(request.content)
+        return httpx.Response(200, json={})
+
+    with Api("http://localhost", transport=httpx.MockTransport(keep)) as api:
+        api.request("PUT", "/x", json=json.loads('{"a": "\\ud800", "é": 1}'))
+    assert sent == ['{"a":"\\ud800","é":1}'.encode()]
+
+
+@pytest.mark.parametrize("verb", ["plan", "show", "apply"])
+@pytest.mark.parametrize("as_json", [False, True])
+def test_half_of_a_character_is_shown_harmlessly(tmp_path: Path, verb: str, as_json: bool) -> None:
+    seen = run(
+        write_workspace(tmp_path, configs=CONFIGS),
+        server('"\\ud800\\u001b[2J"', Unknown="RAW"),
+        verb,
+        as_json=as_json,
+    )
+    assert seen.error == ""
+
+
+@pytest.mark.parametrize("form", ["[", '{"a": '])
+def test_a_document_is_at_most_100_deep(form: str) -> None:
+    closing = "]" if form == "[" else "}"
+    assert answered((form * 99 + "[1]" + closing * 99).encode())
+    with pytest.raises(BadAnswer, match="inside each other"):
+        answered((form * 100 + "[1]" + closing * 100).encode())
+
+
+@pytest.mark.parametrize(
+    "member", ["ImportConfigId", "Name", "SurveySettings", "ColumnMappings", "IsReusable"]
+)
+@pytest.mark.parametrize(
+    "value", ["1", "1.5", "true", "null", "-7", '"1"', "[]", "[[]]", "{}", "[null, 1]", "9" * 4000]
+)
+@pytest.mark.parametrize("verb", ["show", "apply"])
+def test_a_member_of_another_type_ends_in_a_sentence(
+    tmp_path: Path, member: str, value: str, verb: str
+) -> None:
+    run(write_workspace(tmp_path, configs=CONFIGS), server(value, **{member: "RAW"}), verb)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "x-gzip", "deflate", "GZIP"])
+def test_a_packed_answer_is_unpacked(coding: str) -> None:
+    content = b'{"a": "' + b"x" * 300_000 + b'"}'
+    packed = zlib.compress(content) if coding == "deflate" else gzip.compress(content)
+    assert answered(packed, **{"Content-Encoding": coding}) == json.loads(content)
+
+
+@pytest.mark.parametrize("coding", ["br", "zstd", "gzip, gzip", "identity, gzip", "\u0441"])
+def test_an_answer_packed_otherwise_is_refused(coding: str) -> None:
+    transport = httpx.MockTransport(
+        lambda _: httpx.Response(
+            200, stream=httpx.ByteStream(b"{}"), headers=[(b"Content-Encoding", coding.encode())]
+        )
+    )
+    with Api("http://localhost", transport=transport) as api:
+        with pytest.raises(BadAnswer, match="not asked for"):
+            api.request("GET", "/x")
+        with pytest.raises(NoAnswer, match="not asked for"):
+            api.request("PUT", "/x")
+
+
+@pytest.mark.parametrize("packed", [gzip.compress(b"{}" * 999, mtime=0)[:-9], b"\x1f\x8b", b"hello", b""])
+def test_a_packed_answer_that_is_cut_is_none(packed: bytes) -> None:
+    def cut(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, stream=httpx.ByteStream(packed), headers={"Content-Encoding": "gzip"})
+
+    with (
+        Api("http://localhost", transport=httpx.MockTransport(cut), clock=VirtualClock()) as api,
+        pytest.raises(Unreachable, match="no whole answer"),
+    ):
+        api.request("GET", "/x")
+
+
+def test_a_secret_is_not_shown_where_an_endless_error_is_cut() -> None:
+    secret = "s3cret-" * 500
+    repeated = (secret + " ") * 8
+    transport = httpx.MockTransport(lambda _: httpx.Response(400, text=repeated))
+    with (
+        Api("http://localhost", headers={"X-Key": Secret(secret)}, transport=transport) as api,
+        pytest.raises(Exception, match="400 Bad Request") as caught,
+    ):
+        api.request("GET", "/x")
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_list_is_not_read_beyond_what_can_be_held() -> None:
+    heavy = b"[" + b"{}," * 150_000 + b"{}]"
+    room = Room()
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=heavy))
+    with Api("http://localhost", transport=transport) as api:
+        answer = api.request("GET", "/x")
+    for _ in range(2):
+        room.take(answer)
+    with pytest.raises(BadAnswer, match="the list is larger"):
+        room.take(answer)

@@ -1,0 +1,103 @@
+"""Small files that ask for a lot of work: each ends in its own problem instead of in minutes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from reconciler.checkmarket.section import SECTION
+from reconciler.config.load import load
+from reconciler.config.report import MOST_PROBLEMS
+from reconciler.errors import FilesInvalid
+from reconciler.expoints.section import SEEDS
+from tests.hostile.workspaces import SETTINGS, seeds, table, write
+
+
+def counted(folder: Path, files: dict[str, str], settings: str = SETTINGS) -> Counter[str]:
+    """Return how often each problem is told of a workspace."""
+    write(folder, files, settings)
+    with pytest.raises(FilesInvalid) as caught:
+        load(folder, [SECTION], folder, [SEEDS])
+    return Counter(problem.code for problem in caught.value.problems)
+
+
+def resources(number: int, more: str = "") -> str:
+    lines = (f"  m{n}: {{name: N{n}{more.replace('%', str(n))}}}\n" for n in range(number))
+    return "import_configs:\n" + "".join(lines)
+
+
+def targets(number: int) -> str:
+    names = "".join(f"  t{n}: *one\n" for n in range(number))
+    return f'version: 1\ntargets:\n  one: &one {{expoints: {{url: "sandbox:"}}}}\n{names}'
+
+
+def test_resources_are_counted_on_every_target(tmp_path: Path) -> None:
+    assert counted(tmp_path, {"a.yaml": resources(600)}, targets(600)) == {"too-much": 1}
+
+
+def test_customers_are_counted_on_every_target(tmp_path: Path) -> None:
+    everywhere = seeds("customers_from: c.csv").replace(
+        "[sandbox]", f"[{', '.join(f't{n}' for n in range(90))}]"
+    )
+    assert "too-much" in counted(tmp_path, {"a.yaml": everywhere, "c.csv": table(600, 1)}, targets(90))
+
+
+def test_a_table_has_at_most_1_000_columns(tmp_path: Path) -> None:
+    files = {"a.yaml": seeds("customers_from: c.csv"), "c.csv": table(1, 200_000)}
+    assert counted(tmp_path, files)["csv-header"] == 1
+
+
+def test_a_column_mapped_10_000_times_is_told_once(tmp_path: Path) -> None:
+    row = "{source_column_number: 1, target_column_name: Email}, "
+    found = counted(
+        tmp_path, {"a.yaml": f"import_configs: {{m: {{name: M, column_mappings: [{row * 10_000}]}}}}"}
+    )
+    assert found["duplicate-column"] == 1
+
+
+def test_a_seed_waits_for_at_most_100_resources(tmp_path: Path) -> None:
+    names = ", ".join(f"nowhere{n}" for n in range(5_000))
+    found = counted(tmp_path, {"a.yaml": resources(500) + seeds(f"after: [{names}]")})
+    assert (found["too-long"], found["unknown-key"]) == (1, 100)
+
+
+def test_names_that_nothing_is_called_are_told_up_to_a_bound(tmp_path: Path) -> None:
+    presets = "presets:\n" + "".join(f"  p{n}: {{}}\n" for n in range(300))
+    found = counted(tmp_path, {"a.yaml": presets + resources(2_100, ", preset: q%")})
+    assert found.total() == MOST_PROBLEMS + 1
+    assert found["too-many-problems"] == 1
+
+
+def test_problems_of_many_files_are_told_up_to_a_bound(tmp_path: Path) -> None:
+    wrong = "".join(f"k{n}: ~\n" for n in range(900))
+    found = counted(tmp_path, {f"{n}.yaml": wrong for n in range(9)})
+    assert found == {"yaml-null-form": MOST_PROBLEMS, "too-many-problems": 1}
+
+
+@pytest.mark.parametrize("length", [254, 100_000])
+def test_a_pattern_of_addresses_is_no_longer_than_an_address(tmp_path: Path, length: int) -> None:
+    pattern = "*a" * (length // 2) + "@example.com"
+    settings = SETTINGS.replace("*@example.com", pattern)
+    assert "too-long" in counted(
+        tmp_path, {"a.yaml": seeds("customers: [{email: ab@example.com}]")}, settings
+    )
+
+
+def test_patterns_of_addresses_are_no_more_than_200(tmp_path: Path) -> None:
+    patterns = ", ".join(f'"*@d{n}.example"' for n in range(201))
+    settings = SETTINGS.replace('"*@example.com"', patterns)
+    assert "too-long" in counted(
+        tmp_path, {"a.yaml": seeds("customers: [{email: ab@example.com}]")}, settings
+    )
+
+
+def test_files_of_content_are_bounded_together(tmp_path: Path) -> None:
+    for n in range(11):
+        with (tmp_path / f"{n}.bin").open("wb") as file:
+            file.truncate(4_999_999)
+    answers = ", ".join(f"{{base_question_id: 1, file_answers: [{{file: {n}.bin}}]}}" for n in range(11))
+    assert counted(
+        tmp_path, {"a.yaml": seeds(f"customers: [{{email: a@example.com, answers: [{answers}]}}]")}
+    )["file-too-large"]

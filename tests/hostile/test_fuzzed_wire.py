@@ -1,0 +1,92 @@
+"""Addresses and headers of any form: nobody is trusted by a trick of writing, no header stops a run."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import httpx
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.errors import ApiError, Refused, UsageError
+from reconciler.http import Api, trusted
+from tests.hostile.fuzzing import harmful_text, share
+from tests.hostile.looking import assert_harmless
+from tests.http.clocks import VirtualClock
+
+PIECES = (
+    *(
+        "https://",
+        "http://",
+        "HTTPS:",
+        "//",
+        "/",
+        "\\",
+        "@",
+        ":",
+        "?",
+        "#",
+        ".",
+        "%2e",
+        "%00",
+        "\u3002",
+        "\uff0e",
+        "[",
+        "]",
+    ),
+    *(
+        "api.checkmarket.com",
+        "acme.expoints.nl",
+        "evil.example",
+        "localhost",
+        "127.0.0.1",
+        "::1",
+        "xn--",
+        "\u0430",
+        "443",
+    ),
+)
+addresses = st.lists(st.one_of(st.sampled_from(PIECES), harmful_text), max_size=8).map("".join)
+OURS = (".agileresearch.medallia.com", ".checkmarket.com", ".expoints.nl")
+
+
+@share(5)
+@given(st.sampled_from(["", "https://"]), addresses)
+def test_whatever_is_trusted_is_one_of_the_known_hosts_to_other_readers_too(before: str, text: str) -> None:
+    try:
+        url = trusted(before + text)
+    except (Refused, UsageError) as error:
+        assert_harmless(str(error))
+        return
+    host = (urlsplit(url).hostname or "").removesuffix(".")
+    assert (
+        host.endswith(OURS)
+        or host in ("localhost", "::1", "login.microsoftonline.com")
+        or host.startswith("127.")
+    )
+
+
+headers = st.dictionaries(
+    st.sampled_from(
+        ["Retry-After", "Content-Type", "Content-Encoding", "Content-Length", "Location", "Set-Cookie"]
+    ),
+    st.one_of(
+        harmful_text,
+        st.sampled_from(["9" * 9, "-1", "1e9", "Fri, 31 Dec 9999 23:59:59 -2359", "gzip", "0, 1"]),
+    ),
+    max_size=4,
+)
+
+
+@share(5)
+@given(st.sampled_from([200, 204, 302, 401, 408, 429, 500, 503, 599]), headers, st.binary(max_size=20))
+def test_any_header_ends_in_a_sentence(status: int, said: dict[str, str], content: bytes) -> None:
+    sent = [(name.encode(), text.encode(errors="surrogatepass")) for name, text in said.items()]
+    transport = httpx.MockTransport(
+        lambda _: httpx.Response(status, headers=sent, stream=httpx.ByteStream(content))
+    )
+    with Api("http://localhost", transport=transport, clock=VirtualClock()) as api:
+        try:
+            api.request("GET", "/x").json()
+        except ApiError as error:
+            assert_harmless(str(error))

@@ -1,0 +1,132 @@
+"""No file and no answer makes a run hold more than 500 MB: measured on real processes."""
+
+from __future__ import annotations
+
+import socket
+import zlib
+from pathlib import Path
+
+import pytest
+
+from tests.hostile.children import assert_refused, reconciler
+from tests.hostile.workspaces import seeds, table, write
+from tests.http.servers import Behaviour, serving
+
+BOMB = "import_configs:\n" + "".join(
+    f"  b{n}: &b{n} [{', '.join([f'*b{n - 1}'] * 9) if n else 'x'}]\n" for n in range(12)
+)
+ANSWERED = (
+    "allow_duplicate_email: true, customers: ["
+    + "{email: a@example.com, answers: [{base_question_id: 1, file_answers: [{file: f}]}]}," * 300
+)
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        pytest.param({"a.yaml": BOMB}, "yaml-alias-bomb", id="aliases of aliases"),
+        pytest.param(
+            {"a.yaml": f"import_configs: [{'a,' * 2_400_000}]"}, "yaml-alias-bomb", id="a long list"
+        ),
+        pytest.param({"a.yaml": "a: " + "[" * 4_900_000}, "yaml-too-deep", id="a deep list"),
+        pytest.param({"a.yaml": "a: '" + "x" * 4_900_000}, "yaml-syntax", id="a quote without end"),
+        pytest.param(
+            {"a.yaml": seeds(*["customers_from: c.csv"] * 60), "c.csv": table(400, 500)},
+            "too-much",
+            id="many seeds of one table",
+        ),
+        pytest.param(
+            {
+                "a.yaml": seeds("customers_from: c.jsonl"),
+                "c.jsonl": '{"email": "a@example.com", "data": {"x": [' + "0," * 2_400_000 + "0]}}",
+            },
+            "jsonl-syntax",
+            id="a line of many values",
+        ),
+    ],
+)
+def test_files_that_unfold_are_refused_before_they_do(
+    tmp_path: Path, files: dict[str, str], words: str
+) -> None:
+    write(tmp_path, files)
+    assert_refused(reconciler(tmp_path, "validate"), words)
+
+
+def test_a_file_of_100_mb_is_not_read_to_its_end(tmp_path: Path) -> None:
+    write(tmp_path, {"a.yaml": "a: 1\n", "c.csv": "email\n", "b.yaml": seeds("customers_from: c.csv")})
+    for name in ("a.yaml", "c.csv"):
+        with (tmp_path / name).open("r+b") as file:
+            file.truncate(100_000_000)
+    ended = reconciler(tmp_path, "validate")
+    assert_refused(ended, "a.yaml:1:1: error[file-too-large]")
+    assert ended.text.count("file-too-large") == 2
+
+
+def test_many_files_together_are_not_more_than_a_workspace_may_hold(tmp_path: Path) -> None:
+    text = f"import_configs: {{m: {{keep: [{'x,' * 99_000}]}}}}"
+    write(tmp_path, {f"f{n}.yaml": text for n in range(30)})
+    assert_refused(reconciler(tmp_path, "validate"), "too-much")
+
+
+def test_a_file_that_answers_300_questions_is_held_once(tmp_path: Path) -> None:
+    write(tmp_path, {"a.yaml": seeds(ANSWERED + "]"), "f": b"x" * 4_900_000})
+    assert_refused(reconciler(tmp_path, "validate"), "answers-too-large")
+
+
+def test_10_000_files_are_read(tmp_path: Path) -> None:
+    write(
+        tmp_path, {f"d{n % 100}/{n}.yaml": f"import_configs: {{m{n}: {{name: N{n}}}}}" for n in range(10_000)}
+    )
+    assert_refused(reconciler(tmp_path, "validate"), "Valid: 10001 files, 10000 resources", exit=0)
+
+
+def in_chunks(content: bytes, headers: bytes = b"", times: int = 1) -> Behaviour:
+    """Answer with the same content again and again, in one answer."""
+
+    def behave(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" + headers + b"\r\n")
+        for _ in range(times):
+            connection.sendall(b"%x\r\n%s\r\n" % (len(content), content))
+        connection.sendall(b"0\r\n\r\n")
+
+    return behave
+
+
+def zeros(megabytes: int, times: int) -> bytes:
+    """Return `megabytes` of zeros in the form of gzip, without their end, packed so many `times`."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+    begun = packer.compress(bytes(2**20)) + packer.flush(zlib.Z_FULL_FLUSH)
+    block = packer.compress(bytes(2**20)) + packer.flush(zlib.Z_FULL_FLUSH)
+    content = begun + block * (megabytes - 1)
+    for _ in range(times - 1):
+        outer = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+        content = outer.compress(content) + outer.flush()
+    return content
+
+
+GZIP = b"Content-Encoding: gzip\r\n"
+GZIPPED_TWICE = b"Content-Encoding: gzip, gzip\r\n"
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "words"),
+    [
+        pytest.param(in_chunks(b"x" * 2**20, times=10_000), "larger than", id="without end"),
+        pytest.param(in_chunks(zeros(1_000, 1), GZIP), "larger than", id="packed zeros"),
+        pytest.param(in_chunks(zeros(1_000, 2), GZIPPED_TWICE), "not asked for", id="zeros packed twice"),
+        pytest.param(in_chunks(b"x", b"Content-Encoding: br\r\n"), "not asked for", id="packed otherwise"),
+        pytest.param(
+            in_chunks(b"[" + b"[]," * 10_000_000 + b"[]]"), "larger than any account", id="many lists"
+        ),
+        pytest.param(in_chunks(b"[" * 10_000 + b"]" * 10_000), "inside each other", id="deep lists"),
+    ],
+)
+def test_answers_that_unfold_are_refused_before_they_do(
+    tmp_path: Path, behaviour: Behaviour, words: str
+) -> None:
+    with serving(behaviour) as server:
+        settings = (
+            f"version: 1\ndefault_target: t\ntargets: {{t: {{checkmarket: {{url: '{server.url}'}}}}}}\n"
+        )
+        write(tmp_path, {"a.yaml": "import_configs: {m: {name: M}}"}, settings)
+        assert_refused(reconciler(tmp_path, "plan"), words)

@@ -1,0 +1,59 @@
+"""Credentials go to the host that is meant, or nowhere: seen from the hosts, with the real program."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.hostile.children import assert_refused, reconciler
+from tests.hostile.workspaces import write
+from tests.http.servers import serving, whole_then_close
+
+KEYS = {"KEY": "k-0123456789", "MASTER": "m-0123456789"}
+CONFIG = {"a.yaml": "import_configs: {m: {name: M}}"}
+
+
+def settings(url: str) -> str:
+    account = f'{{url: "{url}", master_key: {{env: MASTER}}, key: {{env: KEY}}}}'
+    return f"version: 1\ndefault_target: t\ntargets: {{t: {{checkmarket: {account}}}}}\n"
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_takes_no_key_to_another_host(tmp_path: Path, status: int) -> None:
+    with serving(whole_then_close) as other:
+
+        def redirect(connection: socket.socket) -> None:
+            head = f"HTTP/1.1 {status} Elsewhere\r\nLocation: {other.url}/3/\r\nContent-Length: 0\r\n\r\n"
+            connection.sendall(head.encode())
+
+        with serving(redirect) as server:
+            write(tmp_path, CONFIG, settings(server.url))
+            ended = reconciler(tmp_path, "plan", environ=KEYS)
+        assert_refused(ended, "redirects are not followed")
+        assert (server.requests, other.requests) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("url", "words", "exit"),
+    [
+        ("https://evil.example", "credentials go only to", 3),
+        ("https://api.checkmarket.com.evil.example", "credentials go only to", 3),
+        ("https://169.254.169.254", "credentials go only to", 3),
+        ("http://api.checkmarket.com", "insecure-url", 1),
+        ("http://evil.example", "insecure-url", 1),
+        ("https://k:p@api.checkmarket.com", "url-with-credentials", 1),
+        ("https://api.checkmarket.com\\\\@evil.example", "error[", 1),
+        ("file:///etc/passwd", "invalid-url", 1),
+        ("gopher://127.0.0.1:25", "insecure-url", 1),
+    ],
+)
+def test_an_address_that_is_not_trusted_gets_nothing(tmp_path: Path, url: str, words: str, exit: int) -> None:
+    with serving(whole_then_close) as proxy:
+        names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+        write(tmp_path, CONFIG, settings(url))
+        ended = reconciler(tmp_path, "plan", environ={**KEYS, **dict.fromkeys(names, proxy.url)})
+    assert_refused(ended, words, exit)
+    assert proxy.requests == 0
+    assert not any(key in ended.text for key in KEYS.values())

@@ -1,0 +1,146 @@
+"""What people and programs get to see, whatever stands in names, values, variables and on the wire."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.cli import main
+from reconciler.render.sandbox import sandbox_text
+from tests.hostile.answering import CONFIGS, SEEDS, Hostile, envelope, run, write_workspace
+from tests.hostile.children import assert_refused, reconciler
+from tests.hostile.fuzzing import HARMFUL
+from tests.hostile.looking import assert_harmless
+from tests.hostile.workspaces import seeds, write
+
+SEEN = [text for text in HARMFUL if not set(text) & set("\x00\x07\x1b\x7f\x9b\r\n\u202e\u2066\u2028")]
+"""Those that a file may hold."""
+
+
+@pytest.mark.parametrize("text", HARMFUL)
+@pytest.mark.parametrize("verb", ["plan", "show", "apply"])
+def test_a_live_name_cannot_steer_what_shows_it(tmp_path: Path, text: str, verb: str) -> None:
+    rows = [
+        {
+            "ImportConfigId": 1,
+            "Name": f"Newsletter {text}",
+            text: text,
+            "DateFormat": text,
+            "IsReusable": True,
+        },
+        {"ImportConfigId": 2, "Name": text, "IsReusable": True},
+    ]
+    said = {
+        "GET /3/surveys": envelope([{"Id": 5, "Title": "Customer satisfaction"}], TotalRowCount=1),
+        "GET /3/contacts/import/configs/1": envelope(rows[0]),
+        "GET /3/contacts/import/configs/2": envelope(rows[1]),
+        "GET /3/contacts/import/configs": envelope(rows, TotalRowCount=2),
+        "PUT ": envelope({"Succeeded": False, "FailureMessage": text}),
+        "POST ": envelope({"Succeeded": False, "FailureMessage": text}),
+    }
+    assert run(write_workspace(tmp_path, configs=CONFIGS), Hostile(said), verb).out
+
+
+@pytest.mark.parametrize("text", HARMFUL)
+def test_a_column_of_the_tenant_cannot_steer_what_shows_it(tmp_path: Path, text: str) -> None:
+    column = {"Id": 9, "Name": f"Name{text}", "DisplayName": text, "Required": True}
+    said = {
+        "GET /3/": envelope([], TotalRowCount=0),
+        "customerdatacolumn": json.dumps({"CustomerDataColumns": [column]}).encode(),
+        "customer/count": b'{"CustomerCount": 0}',
+    }
+    inside = tmp_path / "configs"
+    inside.mkdir()
+    assert "blocked" in run(write_workspace(inside, seeds=SEEDS), Hostile(said), "plan").out
+
+
+@pytest.mark.parametrize("text", SEEN)
+def test_a_declared_value_is_data_to_whoever_reads_it_next(tmp_path: Path, text: str) -> None:
+    """A formula, some Markdown or HTML, a command of a CI log: quoted, on one line, sent as it is."""
+    document = {"import_configs": {"m": {"name": text[:50], "targets": {"sandbox": {"id": 1}}}}}
+    live = {"ImportConfigId": 1, "Name": "M", "IsReusable": True}
+    said = {"configs/1": envelope(live), "GET ": envelope([live], TotalRowCount=1)}
+    write_workspace(tmp_path, m=json.dumps(document, ensure_ascii=False))
+    (line,) = [
+        line
+        for line in run(tmp_path, Hostile(said), "plan").out.splitlines()
+        if "→ " in line and " name " in line
+    ]
+    assert line.startswith("    ~ name")
+    _, _, after = line.strip().partition(" → ")
+    assert after.startswith('"')
+    assert (
+        run(tmp_path, Hostile(said), "plan", as_json=True).document["changes"][0]["fields"][0]["after"]
+        == text[:50]
+    )
+
+
+@pytest.mark.parametrize("text", HARMFUL)
+def test_a_formula_in_a_table_is_never_repeated(tmp_path: Path, text: str) -> None:
+    table = f"email,x\nnot an address {text},{text}\n".encode()
+    write(tmp_path, {"a.yaml": seeds("customers_from: c.csv"), "c.csv": table})
+    seen = run(tmp_path, Hostile({}), "plan")
+    assert "problem" in seen.error
+    assert "not an address" not in seen.error + seen.out
+
+
+NAMES = ("\x1b[31m", "a\nb", "\u202e", "\U0001f4a9", "\udcff", "x" * 250, "```", "%s", " ", "-rf", "$(id)")
+
+
+def test_names_of_files_cannot_steer_what_shows_them(tmp_path: Path) -> None:
+    folder = write(tmp_path, {})
+    for name in NAMES:
+        (folder / f"{name}.yaml").write_text("nowhere: 1")
+    ended = reconciler(folder, "validate")
+    assert_refused(ended, f"{len(NAMES)} problems in the files")
+    assert_harmless(ended.text)
+
+
+VARIABLES = (
+    *("WORKSPACE", "TARGET", "ONLY", "EXCLUDE", "FORMAT", "QUIET", "VERBOSE", "DETAILED_EXITCODE"),
+    *("SANDBOX_VARIANTS", "SANDBOX_FAULTS"),
+)
+ARGUMENTS = ("\x1b[31m", "--\x1b[31m", "--target=\x1b[31m\u202e", "--allow-resets=" + "9" * 5_000)
+TROUBLES = [
+    *(
+        pytest.param((), {f"RECONCILER_{name}": "\x1b]0;owned\x07\u202e\udcff"}, id=name)
+        for name in VARIABLES
+    ),
+    *(pytest.param((), {f"RECONCILER_{name}": "9" * 5_000}, id=f"long {name}") for name in VARIABLES),
+    *(pytest.param((text,), {}, id=ascii(text[:30])) for text in ARGUMENTS),
+]
+
+
+@pytest.mark.parametrize(("arguments", "environ"), TROUBLES)
+def test_what_is_typed_or_set_cannot_steer_what_shows_it(
+    arguments: tuple[str, ...],
+    environ: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write(tmp_path / "configs", {"a.yaml": "import_configs: {m: {name: M}}"})
+    monkeypatch.chdir(tmp_path)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    exit = main(["plan", *arguments])
+    out, err = capsys.readouterr()
+    assert (exit, out) == (1, "")
+    assert "Error: " in err
+    assert "this is a bug" not in err
+    assert_harmless(err)
+
+
+def test_a_request_to_the_sandbox_cannot_steer_what_shows_it() -> None:
+    request: dict[str, Any] = {
+        "method": "\x1b[2J",
+        "path": "/\x1b",
+        "query": "\u202e",
+        "status": 200,
+        "fault": None,
+    }
+    inventory = {"import_configs": [], "surveys": [], "requests": [request], "mails": []}
+    assert_harmless(sandbox_text(inventory))

@@ -1,0 +1,191 @@
+"""What is called a file and is none: pipes, sockets, devices, links; and what is a file elsewhere."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from reconciler.checkmarket.section import SECTION
+from reconciler.config.load import load
+from reconciler.config.secret import Secret
+from reconciler.errors import FilesInvalid, UsageError
+from reconciler.expoints.section import SEEDS
+from reconciler.sandbox import State, StateError
+from tests.hostile.workspaces import seeds, write
+
+Make = Callable[[Path], object]
+
+
+def pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def loop(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+def nothing(path: Path) -> None:
+    path.symlink_to("nothing-there")
+
+
+def listening(path: Path) -> None:
+    here = Path.cwd()
+    os.chdir(path.parent)  # the address of a socket is short
+    try:
+        with socket.socket(socket.AF_UNIX) as made:
+            made.bind(path.name)
+    finally:
+        os.chdir(here)
+
+
+SPECIAL = [pipe, device, loop, nothing, listening, Path.mkdir]
+NO_FILES = [make for make in SPECIAL if make is not Path.mkdir]
+
+
+def codes(folder: Path) -> list[str]:
+    try:
+        load(folder, [SECTION], folder, [SEEDS])
+    except FilesInvalid as invalid:
+        return [problem.code for problem in invalid.problems]
+    return []
+
+
+@pytest.mark.parametrize("make", NO_FILES)
+def test_what_only_looks_like_yaml_is_not_waited_for(tmp_path: Path, make: Make) -> None:
+    write(tmp_path, {})
+    make(tmp_path / "x.yaml")
+    assert codes(tmp_path) == ["symlink-outside" if make is device else "unreadable-file"]
+
+
+@pytest.mark.parametrize("make", SPECIAL)
+def test_what_only_looks_like_settings_is_none(tmp_path: Path, make: Make) -> None:
+    make(tmp_path / "reconciler.yaml")
+    with pytest.raises(UsageError, match=r"there is no reconciler\.yaml"):
+        codes(tmp_path)
+
+
+@pytest.mark.parametrize("make", SPECIAL)
+@pytest.mark.parametrize(
+    "named", ["customers_from: c.csv", "customers: [{email: a@example.com, answers: %s}]"]
+)
+def test_what_only_looks_like_content_is_not_sent(tmp_path: Path, make: Make, named: str) -> None:
+    answers = "[{base_question_id: 1, file_answers: [{file: c.csv}]}]"
+    write(tmp_path, {"a.yaml": seeds(named.replace("%s", answers))})
+    make(tmp_path / "c.csv")
+    assert ("path-outside" if make is device else "unreadable-file") in codes(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(
+            "../secret.csv",
+            "/etc/passwd",
+            "d/../../secret.csv",
+            "link.csv",
+            "linked/secret.csv",
+            ".git/config.csv",
+        ),
+        *("..\\\\secret.csv", "shown/config.csv", "~/secret.csv", "//etc/passwd", "./../secret.csv"),
+    ],
+)
+def test_content_comes_from_inside_the_workspace_only(tmp_path: Path, path: str) -> None:
+    (tmp_path / "secret.csv").write_text("email\na@example.com\n")
+    folder = write(
+        tmp_path / "configs",
+        {
+            "a.yaml": seeds(f'customers_from: "{path}"'),
+            ".git/config.csv": "email\na@example.com\n",
+            "d/x": "",
+        },
+    )
+    (folder / "link.csv").symlink_to("../secret.csv")
+    (folder / "linked").symlink_to("..")
+    (folder / "shown").symlink_to(".git")
+    assert set(codes(folder)) & {"path-outside", "unreadable-file", "unknown-format"}
+
+
+@pytest.mark.parametrize("make", SPECIAL)
+def test_what_only_looks_like_a_key_is_not_waited_for(tmp_path: Path, make: Make) -> None:
+    make(tmp_path / "key")
+    with pytest.raises(UsageError, match="the file key cannot be read"):
+        Secret.model_validate({"file": "key"}, context=tmp_path).read({})
+
+
+def test_a_key_is_no_more_than_a_key(tmp_path: Path) -> None:
+    with (tmp_path / "key").open("wb") as file:
+        file.truncate(10**12)
+    with pytest.raises(UsageError, match="larger than any key"):
+        Secret.model_validate({"file": "key"}, context=tmp_path).read({})
+
+
+def test_a_key_may_lie_outside_the_workspace(tmp_path: Path) -> None:
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "key").write_text("k-1\n")
+    assert Secret.model_validate({"file": "../key"}, context=tmp_path / "configs").read({}) == "k-1"
+
+
+@pytest.fixture
+def deep(tmp_path: Path) -> Iterator[Path]:
+    """Make a workspace with 1,200 folders inside each other, and take it away again: pytest could not."""
+    here, levels = Path.cwd(), 1_200
+    os.chdir(write(tmp_path, {}))
+    for _ in range(levels):
+        Path("d").mkdir()  # from folder to folder, for the whole path would be too long
+        os.chdir("d")
+    os.chdir(tmp_path)
+    yield tmp_path
+    for _ in range(levels):
+        os.chdir("d")
+    for _ in range(levels):
+        os.chdir("..")
+        Path("d").rmdir()
+    os.chdir(here)
+
+
+def test_folders_without_end_are_not_walked(deep: Path) -> None:
+    assert codes(deep) == ["too-much"]
+
+
+def test_links_between_folders_are_not_followed_in_circles(tmp_path: Path) -> None:
+    folder = write(tmp_path, {"d/a.yaml": "import_configs: {m: {name: M}}"})
+    (folder / "d" / "again").symlink_to(folder)
+    (folder / "d" / "self").symlink_to("self")
+    assert codes(folder) == []
+
+
+@pytest.mark.parametrize("make", [pipe, device, loop, Path.mkdir])
+def test_what_only_looks_like_a_sandbox_is_left_as_it_is(tmp_path: Path, make: Make) -> None:
+    path = tmp_path / "sandbox.db"
+    make(path)
+    before = path.lstat().st_mode
+    with pytest.raises(StateError, match="move it away"):
+        State(path)
+    assert path.lstat().st_mode == before
+
+
+def test_a_sandbox_does_not_write_through_a_link(tmp_path: Path) -> None:
+    victim, path = tmp_path / "victim", tmp_path / "sandbox.db"
+    victim.touch(0o644)
+    path.symlink_to(victim)
+    with pytest.raises(StateError):
+        State(path)
+    assert (victim.stat().st_mode & 0o777, victim.stat().st_size) == (0o644, 0)
+
+
+@pytest.mark.parametrize("keep", [100, 4096, 5000])
+def test_a_damaged_sandbox_is_told_when_it_is_opened(tmp_path: Path, keep: int) -> None:
+    path = tmp_path / "sandbox.db"
+    State(path).close()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:keep] + b"\xa5" * (len(whole) - keep))
+    with pytest.raises(StateError, match="move it away"):
+        State(path)

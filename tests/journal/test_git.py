@@ -1,0 +1,459 @@
+"""A journal in a branch of git: what it leaves alone, where it works, and what is not taken for one."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from reconciler.errors import Refused, UsageError
+from reconciler.journal.git import GitJournal, open_branch, read_branch
+from reconciler.journal.ledger import Standing
+from reconciler.journal.opening import open_journal, read_journal
+from tests.clock import FakeClock
+
+from .repositories import Repositories, git
+from .runs import ACCOUNT, APPLIED, OTHER, a_run, intent, run_start
+from .shipments import ACCOUNT as MAIL
+from .shipments import SEED, shipment, standings
+
+META = "reconciler-journal.json"
+PERSON = ("-c", "user.name=U", "-c", "user.email=u@example.com")
+UNHELPFUL = """
+    commit.gpgsign=true push.gpgSign=true gpg.program=/bin/false push.followTags=true fetch.prune=true
+    remote.origin.mirror=true remote.origin.prune=true remote.origin.push=refs/heads/main core.abbrev=4
+    push.recurseSubmodules=check push.default=nothing user.useConfigOnly=true color.ui=always
+    diff.relative=true diff.noprefix=true core.quotePath=true core.bigFileThreshold=1 log.showSignature=true
+"""
+
+
+@pytest.fixture
+def folder(repositories: Repositories) -> Path:
+    """A repository whose remote has no journal yet."""
+    repositories.remote()
+    return repositories.clone()
+
+
+@pytest.fixture
+def opened(clock: FakeClock) -> Callable[..., GitJournal]:
+    return lambda folder, name="journal": open_branch(folder, name, clock, freshness=0)
+
+
+Open = Callable[..., GitJournal]
+
+
+def use(journal: GitJournal, customer: str = "ann") -> None:
+    """Write down a bit of everything."""
+    with journal:
+        journal.conclude(journal.intend(shipment(customer)), Standing.SENT)
+        a_run(journal, "one", "two", result="failed")
+        journal.prune(1e12)
+
+
+def commit(folder: Path, files: Mapping[str, str], branch: str = "journal", *, remove: bool = False) -> None:
+    """Put files into a branch of the remote, or remove them, as a person would, after what it has."""
+    other = folder.parent / "person"
+    if not other.exists():
+        git(folder.parent, "clone", "--quiet", "--template=", str(folder.parent / "origin.git"), other.name)
+        git(other, "checkout", "--quiet", "-B", branch, f"origin/{branch}")
+    git(other, "pull", "--quiet", "origin", branch)
+    if remove:
+        git(other, "rm", "--quiet", "-r", *files)
+        files = {}
+    for name, text in files.items():
+        (other / name).write_text(text)
+    git(other, "add", "--all")
+    git(other, *PERSON, "commit", "--quiet", "--message=change")
+    git(other, "push", "--quiet", "origin", branch)
+
+
+def furnish(folder: Path) -> None:
+    """Fill a repository with everything that a journal could disturb."""
+    (folder / "kept.yaml").write_text("one\n")
+    git(folder, "add", ".")
+    git(folder, *PERSON, "commit", "--quiet", "--message=first")
+    git(folder, "tag", "v1")
+    git(folder, "branch", "feature")
+    git(folder, "push", "--quiet", "origin", "main")
+    (folder / "kept.yaml").write_text("two\n")
+    git(folder, *PERSON, "stash", "--quiet")
+    (folder / "staged.yaml").write_text("staged\n")
+    git(folder, "add", "staged.yaml")
+    (folder / "kept.yaml").write_text("three\n")
+
+
+def state(folder: Path) -> dict[str, object]:
+    """Return everything in a repository that is its user's, but for objects."""
+    inside = {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and ".git/objects" not in path.as_posix()
+    }
+    return {name: text for name, text in inside.items() if not name.startswith(".git/refs/reconciler/")}
+
+
+def test_nothing_of_the_user_is_touched(folder: Path, opened: Open) -> None:
+    furnish(folder)
+    before = state(folder)
+    use(opened(folder))
+    use(opened(folder), "bob")
+    assert state(folder) == before
+
+
+def test_without_a_remote_nothing_is_touched_but_the_branch(
+    repositories: Repositories, folder: Path, opened: Open
+) -> None:
+    furnish(folder)
+    git(folder, "remote", "remove", "origin")
+    before = state(folder)
+    use(opened(folder))
+    after = state(folder)
+    assert after.pop(".git/refs/heads/journal")
+    assert after == before
+
+
+def test_no_hook_runs(folder: Path, opened: Open, tmp_path: Path) -> None:
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    for name in ("pre-push", "reference-transaction", "post-commit", "pre-auto-gc"):
+        hook = hooks / name
+        hook.write_text(f"#!/bin/sh\ntouch '{tmp_path}/ran'\nexit 1\n")
+        hook.chmod(0o755)
+    git(folder, "config", "core.hooksPath", str(hooks))
+    use(opened(folder))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_settings_of_the_user_do_not_get_in_the_way(folder: Path, opened: Open) -> None:
+    for setting in UNHELPFUL.split():
+        git(folder, "config", *setting.split("=", 1))
+    with opened(folder) as journal:
+        use(opened(folder))
+        assert standings(journal) == {"ann": Standing.SENT}
+
+
+def test_the_variables_of_a_surrounding_hook_lead_nowhere_else(
+    folder: Path, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_QUARANTINE_PATH"):
+        monkeypatch.setenv(name, str(folder / "nowhere"))
+    use(opened(folder))
+    assert not (folder / "nowhere").exists()
+
+
+def test_the_log_reads_well_and_names_nobody(folder: Path, opened: Open, repositories: Repositories) -> None:
+    use(opened(folder))
+    told = git(repositories.origin, "log", "--reverse", "--format=%an: %s", "journal").splitlines()
+    assert told == [
+        "reconciler: begin the journal",
+        "reconciler: send customer_seeds.smoke, round 1 (1 customer, batch 1)",
+        "reconciler: batch 1: sent",
+        "reconciler: run 1: begin apply on staging",
+        "reconciler: run 1: update one",
+        "reconciler: run 1: one failed",
+        "reconciler: run 1: update two",
+        "reconciler: run 1: two failed",
+        "reconciler: run 1: end with exit code 0 (2 failed)",
+        "reconciler: prune 1 run, 2 writes",
+    ]
+
+
+def test_files_are_only_added_until_runs_are_pruned_and_then_whole_folders_go(
+    folder: Path, opened: Open, repositories: Repositories
+) -> None:
+    use(opened(folder))
+    log = git(repositories.origin, "log", "--format=", "--name-status", "--no-renames", "journal")
+    changes = [line.split("\t") for line in log.splitlines()]
+    assert {path.rpartition("/")[0] for kind, path in changes if kind == "D"} == {"2026-09/run-000001"}
+    assert {kind for kind, _ in changes} == {"A", "D"}
+    left = git(repositories.origin, "ls-tree", "-r", "--name-only", "journal").splitlines()
+    assert [path.rpartition("/")[0] for path in left] == ["2026-09/batch-000001"] * 2 + [
+        "2026-09/pruned",
+        "",
+        "",
+    ]
+
+
+def test_another_clone_knows_what_was_written_and_what_was_pruned(
+    folder: Path, opened: Open, repositories: Repositories
+) -> None:
+    with opened(repositories.clone("other")) as other, opened(folder) as journal:
+        kept, gone = a_run(journal, "one"), a_run(journal, "one", result="failed")
+        assert [run.number for run in other.runs()] == [gone, kept]
+        journal.prune(1e12)
+        assert [run.number for run in other.runs()] == [kept]
+        assert other.begin_run(run_start()) == gone + 1
+        assert journal.runs() == other.runs()
+
+
+def test_a_shallow_and_detached_checkout_will_do(
+    folder: Path, opened: Open, repositories: Repositories
+) -> None:
+    furnish(folder)
+    use(opened(folder))
+    address = repositories.origin.as_uri()
+    git(repositories.folder, "clone", "--quiet", "--depth=1", "--branch=main", address, "checkout")
+    checkout = repositories.folder / "checkout"
+    git(checkout, "checkout", "--quiet", "--detach")
+    with opened(checkout) as journal:
+        assert standings(journal) == {"ann": Standing.SENT}
+        a_run(journal, "three")
+    assert (checkout / ".git/shallow").read_text().split() == [git(checkout, "rev-parse", "HEAD")]
+    with opened(folder) as journal:
+        assert len(journal.runs()) == 1
+
+
+def test_a_checkout_that_cuts_the_history_of_the_branch_short_raises_no_false_alarm(
+    folder: Path, opened: Open, repositories: Repositories
+) -> None:
+    use(opened(folder))
+    checkout = repositories.clone("checkout")
+    git(checkout, "config", "remote.origin.url", repositories.origin.as_uri())
+    with opened(checkout) as journal:
+        use(opened(folder), "bob")
+        git(checkout, "fetch", "--quiet", "--depth=1", "origin")  # now the tip has no parent here
+        a_run(journal, "three")
+        assert len(journal.runs()) == 1
+
+
+def test_a_worktree_a_subfolder_and_a_bare_repository_will_do(
+    folder: Path, opened: Open, repositories: Repositories
+) -> None:
+    furnish(folder)
+    git(folder, "worktree", "add", "--quiet", "../tree", "feature")
+    (folder / "configs").mkdir()
+    use(opened(folder.parent / "tree"))
+    use(opened(folder / "configs"), "bob")
+    with opened(repositories.origin) as journal:  # which has no remote itself
+        assert standings(journal) == {"ann": Standing.SENT, "bob": Standing.SENT}
+
+
+def test_a_workspace_in_a_submodule_keeps_its_journal_there(
+    folder: Path, opened: Open, repositories: Repositories
+) -> None:
+    furnish(folder)
+    outer = repositories.alone("outer")
+    allowed = ("-c", "protocol.file.allow=always")
+    git(outer, *allowed, "submodule", "--quiet", "add", str(repositories.origin), "inner")
+    index = (outer / ".git/index").read_bytes()
+    use(opened(outer / "inner"))
+    assert (
+        git(repositories.origin, "for-each-ref", "--format=%(refname)")
+        == "refs/heads/journal\nrefs/heads/main"
+    )
+    assert (git(outer, "for-each-ref"), (outer / ".git/index").read_bytes()) == ("", index)
+
+
+def test_the_remote_of_the_branch_comes_before_origin(
+    folder: Path, opened: Open, repositories: Repositories
+) -> None:
+    git(repositories.folder, "init", "--quiet", "--bare", "second.git")
+    git(folder, "remote", "add", "second", "../second.git")
+    git(folder, "config", "branch.journal.remote", "second")
+    use(opened(folder))
+    assert (
+        git(repositories.folder / "second.git", "for-each-ref", "--format=%(refname)") == "refs/heads/journal"
+    )
+    assert git(repositories.origin, "for-each-ref") == ""
+
+
+def test_a_remote_is_read_where_it_is_written(folder: Path, opened: Open, repositories: Repositories) -> None:
+    git(folder, "config", "remote.origin.url", "/nowhere")
+    git(folder, "config", "remote.origin.pushurl", str(repositories.origin))
+    use(opened(folder))
+    assert git(repositories.origin, "for-each-ref", "--format=%(refname)") == "refs/heads/journal"
+
+
+def test_remotes_of_which_none_stands_out_are_a_question(folder: Path, opened: Open) -> None:
+    git(folder, "remote", "rename", "origin", "one")
+    git(folder, "remote", "add", "two", "../origin.git")
+    with pytest.raises(UsageError, match=r"at one or two: `git config branch\.journal\.remote REMOTE`"):
+        opened(folder)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "-x", "a..b", "a b", "HEAD", "a:b", "x.lock", "@{-1}", "a\n", "a\0", "/a"]
+)
+def test_a_name_that_no_branch_can_have_is_refused(folder: Path, opened: Open, name: str) -> None:
+    with pytest.raises(UsageError, match="names no branch"):
+        opened(folder, name)
+
+
+@pytest.mark.parametrize("name", ["team/journal", "jöurnal", "main2"])
+def test_any_other_name_will_do(folder: Path, opened: Open, name: str) -> None:
+    with opened(folder, name) as journal:
+        assert journal.is_new
+
+
+def test_the_branch_that_is_checked_out_is_refused(folder: Path, opened: Open) -> None:
+    with pytest.raises(UsageError, match="git\\+branch:main names a branch that is checked out"):
+        opened(folder, "main")  # which has no commit yet
+    furnish(folder)
+    git(folder, "worktree", "add", "--quiet", "../tree", "feature")
+    with pytest.raises(UsageError, match="git\\+branch:feature names a branch that is checked out"):
+        opened(folder, "feature")
+
+
+def test_a_folder_outside_of_every_repository_is_refused(tmp_path: Path, opened: Open) -> None:
+    with pytest.raises(UsageError, match="needs the workspace to lie in a repository"):
+        opened(tmp_path)
+
+
+def test_a_branch_that_is_something_else_is_refused_and_left_alone(
+    folder: Path, opened: Open, repositories: Repositories
+) -> None:
+    furnish(folder)
+    git(folder, "checkout", "--quiet", "--detach")
+    before = git(repositories.origin, "for-each-ref")
+    with pytest.raises(UsageError, match="not a journal of reconciler; name another one"):
+        opened(folder, "main")
+    assert git(repositories.origin, "for-each-ref") == before
+
+
+def test_a_newer_format_is_refused_and_left_alone(folder: Path, opened: Open) -> None:
+    opened(folder).close()
+    commit(folder, {META: json.dumps({"format": 2, "hash_key": "00"})})
+    with pytest.raises(UsageError, match=r"format 2, and .* up to 1: .*Upgrade"):
+        opened(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        (META, "{", f"{META} cannot be read"),
+        (META, '{"format": 1}', f"{META} cannot be read"),
+        ("2026-09/batch-000001/00000001.jsonl", "", "is cut short"),
+        ("2026-09/batch-000001/00000001.jsonl", '{"n": 1,', "is cut short"),
+        ("2026-09/batch-000001/00000001.jsonl", "[]\n", "line 1 of .*00000001.jsonl cannot be read"),
+        ("2026-09/batch-000001/00000001.jsonl", '{"n": 1}\n', "does not hold together"),
+        ("2026-09/batch-000001/00000001.jsonl", '{"n": 1, "what": ["batch"]}\n', "does not hold together"),
+        ("2026-09/batch-000001/00000099.jsonl", '{"n": 99, "what": "run end", "run": 9}\n', "hold together"),
+    ],
+)
+def test_a_damaged_record_is_refused(folder: Path, opened: Open, name: str, text: str, said: str) -> None:
+    with opened(folder) as journal:
+        journal.intend(shipment("ann"))
+        commit(folder, {name: text})
+        with pytest.raises(Refused, match=f"is damaged: .*{said}"):
+            journal.deliveries(MAIL, SEED)
+    with pytest.raises(Refused, match=r"is damaged: .*without it nothing is sent"):
+        opened(folder)
+
+
+@pytest.mark.parametrize("name", ["2026-09/batch-000001", "2026-09/batch-000002", META])
+def test_what_was_taken_out_by_hand_is_missed(folder: Path, opened: Open, name: str) -> None:
+    with opened(folder) as journal:
+        journal.intend(shipment("ann"))
+        journal.intend(shipment("bob"))
+        commit(folder, {name: ""}, remove=True)
+        with pytest.raises((Refused, UsageError), match=r"is damaged|not a journal"):
+            journal.intend(shipment("cas"))
+
+
+def test_what_people_add_beside_the_entries_does_no_harm(folder: Path, opened: Open) -> None:
+    opened(folder).close()
+    commit(folder, {"NOTES.md": "hello", "README.md": "changed"})
+    with opened(folder) as journal:
+        journal.intend(shipment("ann"))
+    with opened(folder) as journal:
+        assert len(journal.deliveries(MAIL, SEED)) == 1
+
+
+def test_the_door_opens_a_branch_by_its_address(folder: Path, clock: FakeClock) -> None:
+    with read_journal("git+branch:journal", folder, clock) as past:
+        assert past.is_new
+    with open_journal("git+branch:journal", folder, clock) as journal:
+        number = journal.intend(shipment("ann"))
+    with read_journal("git+branch:journal", folder, clock) as past:
+        assert [delivery.batch for delivery in past.deliveries(MAIL, SEED)] == [number]
+
+
+def test_those_who_read_make_nothing(
+    folder: Path, opened: Open, clock: FakeClock, repositories: Repositories
+) -> None:
+    assert read_branch(folder, "journal", clock) is None
+    assert git(repositories.origin, "for-each-ref") == ""
+    with opened(folder) as journal:
+        number = journal.begin_run(run_start())
+    found = read_branch(folder, "journal", clock)
+    assert found is not None
+    with found:
+        assert not found.is_new
+        assert [run.number for run in found.runs()] == [number]
+
+
+def test_those_who_read_need_not_ask_the_remote_each_time(
+    folder: Path, opened: Open, clock: FakeClock
+) -> None:
+    opened(folder).close()
+    with opened(folder) as journal, open_branch(folder, "journal", clock, freshness=5) as reader:
+        journal.begin_run(run_start())
+        assert reader.runs() == ()
+        clock.sleep(5)
+        assert len(reader.runs()) == 1
+
+
+def test_a_rule_refuses_nobody_for_what_is_no_longer_so(folder: Path, opened: Open, clock: FakeClock) -> None:
+    with opened(folder) as journal, open_branch(folder, "journal", clock, freshness=1e9) as other:
+        run = journal.begin_run(run_start())
+        assert other.begin_run(run_start(OTHER)) > run  # from here on it knows of the first
+        journal.end_run(run, 0, {})
+        assert other.begin_run(run_start()) > run
+
+
+@pytest.mark.parametrize("address", ["http://me:s3cret@127.0.0.1:9/x.git", "/nowhere/x.git"])
+def test_a_remote_out_of_reach_is_refused_and_not_taken_for_an_empty_one(
+    folder: Path, opened: Open, clock: FakeClock, address: str
+) -> None:
+    git(folder, "config", "remote.origin.url", address)
+    with pytest.raises(Refused, match="origin cannot be reached: ") as raised:
+        opened(folder)
+    assert "s3cret" not in str(raised.value)
+    with pytest.raises(Refused, match="origin cannot be reached: "):
+        read_branch(folder, "journal", clock)
+
+
+def test_a_remote_that_goes_away_lets_nothing_more_be_written(
+    folder: Path, opened: Open, repositories: Repositories
+) -> None:
+    with opened(folder) as journal:
+        run = journal.begin_run(run_start())
+        repositories.origin.rename(repositories.folder / "away")
+        with pytest.raises(Refused, match=r"cannot be written: .*without it nothing is sent"):
+            journal.begin_operation(run, intent())
+        (repositories.folder / "away").rename(repositories.origin)
+        journal.end_operation(journal.begin_operation(run, intent()), APPLIED)
+        assert len(journal.operations(run)) == 1
+
+
+def test_a_journal_that_is_only_here_is_not_made_anew_there(
+    folder: Path, opened: Open, repositories: Repositories
+) -> None:
+    git(folder, "config", "branch.journal.remote", ".")
+    use(opened(folder))
+    git(folder, "config", "branch.journal.remote", "origin")
+    with pytest.raises(UsageError, match="`git push origin journal` puts it there"):
+        opened(folder)
+    git(folder, "push", "--quiet", "origin", "journal")
+    with opened(folder) as journal:
+        assert standings(journal) == {"ann": Standing.SENT}
+
+
+def test_text_that_git_does_not_take_is_written_all_the_same(folder: Path, opened: Open) -> None:
+    with opened(folder) as journal:
+        run = journal.begin_run(run_start(command="ap\0ply\n\ud800"))
+        journal.begin_operation(run, intent("key\nwith lines"))
+    with opened(folder) as journal:
+        assert [run.start.command for run in journal.runs()] == ["ap\\u0000ply\n\\ud800"]
+        assert list(journal.latest(ACCOUNT)) == ["key\nwith lines"]
+
+
+def test_the_objects_are_sound(folder: Path, opened: Open, repositories: Repositories) -> None:
+    use(opened(folder))
+    checked = subprocess.run(
+        ["git", "fsck", "--strict"], cwd=repositories.origin, capture_output=True, text=True
+    )
+    assert (checked.returncode, checked.stdout) == (0, "")

@@ -1,0 +1,319 @@
+"""What decides is what the remote took: races, lost answers, kills, and a branch that somebody moves back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from reconciler.errors import Held, Refused
+from reconciler.journal.decisions import Decision, begin_run
+from reconciler.journal.git import GitJournal, open_branch
+from reconciler.journal.git_branch import Branch, NotTaken, Taken
+from reconciler.journal.git_finding import find_branch
+from reconciler.journal.git_tree import Tree
+from reconciler.journal.git_writer import Writer
+from reconciler.journal.ledger import Standing
+from reconciler.journal.replay import Known
+from tests.clock import FakeClock
+
+from .backends import GIT
+from .programs import go, heard, started
+from .repositories import Repositories, git
+from .runs import ACCOUNT, OTHER, a_run, intent, run_start
+from .shipments import shipment, standings
+
+COUNTED = """
+count=$(cat count 2>/dev/null || echo 0)
+echo $((count + 1)) > count
+"""
+"""What lets a hook know how often it ran before."""
+
+SOMEBODY_ELSE_WRITES = """
+unset GIT_QUARANTINE_PATH GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES
+export GIT_AUTHOR_NAME=o GIT_AUTHOR_EMAIL=o@example.com GIT_COMMITTER_NAME=o GIT_COMMITTER_EMAIL=o@example.com
+tip=$(git rev-parse journal)
+git update-ref refs/heads/journal $(git commit-tree -p $tip -m other $tip^{tree})
+"""
+
+
+class Clones:
+    """Opens the journal of one remote from one clone after another."""
+
+    def __init__(self, repositories: Repositories, clock: FakeClock, opened: ExitStack) -> None:
+        self.repositories = repositories
+        self.origin = repositories.remote()
+        self._clock = clock
+        self._opened = opened
+        self._number = 0
+
+    def folder(self) -> Path:
+        self._number += 1
+        return self.repositories.clone(f"clone-{self._number}")
+
+    def journal(self, freshness: float = 0) -> GitJournal:
+        """Open it in a clone of its own."""
+        return self.journal_in(self.folder(), freshness)
+
+    def journal_in(self, folder: Path, freshness: float = 0) -> GitJournal:
+        return self._opened.enter_context(open_branch(folder, "journal", self._clock, freshness=freshness))
+
+    def hook(self, name: str, script: str) -> None:
+        """Let the remote run a script at a point of each push; its folder is that of the remote."""
+        hook = self.origin / "hooks" / name
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text(f"#!/bin/sh\n{script}\n")
+        hook.chmod(0o755)
+
+    def tip(self) -> str:
+        return git(self.origin, "rev-parse", "journal")
+
+    def count(self) -> int:
+        return int(git(self.origin, "rev-list", "--count", "journal"))
+
+
+@pytest.fixture
+def clones(repositories: Repositories, clock: FakeClock) -> Iterator[Clones]:
+    with ExitStack() as opened:
+        yield Clones(repositories, clock, opened)
+
+
+def test_one_who_was_second_reads_what_the_first_wrote_and_writes_after_it(clones: Clones) -> None:
+    one, other = clones.journal(), clones.journal()
+    assert one.begin_run(run_start()) == 1
+    assert other.begin_run(run_start(OTHER)) == 2
+    assert one.begin_operation(1, intent()) == 1
+    assert other.begin_operation(2, intent(account=OTHER)) == 2
+    assert [run.start.accounts for run in one.runs()] == [(OTHER,), (ACCOUNT,)]
+
+
+def test_one_who_was_second_is_asked_by_the_rules_once_more(clones: Clones) -> None:
+    one, other = clones.journal(), clones.journal(freshness=1e9)
+    one.begin_run(run_start())
+    with pytest.raises(Held, match="run 1 "):
+        other.begin_run(run_start())
+    one.intend(shipment("ann"))
+    with pytest.raises(Refused, match="under way or in doubt"):
+        other.intend(shipment("ann"))
+    one.take_over(1, "by hand")
+    one.begin_run(run_start())
+    with pytest.raises(Refused, match="no longer holds"):
+        other.begin_operation(1, intent())
+
+
+def test_the_same_written_by_two_at_one_moment_is_written_by_one(clones: Clones) -> None:
+    one, other = clones.journal(), clones.journal(freshness=1e9)
+    assert one.intend(shipment("ann")) == 1
+    with pytest.raises(Refused):
+        other.intend(shipment("ann"))
+
+
+def test_of_two_clones_that_make_the_journal_one_does(clones: Clones) -> None:
+    clones.hook("pre-receive", "rm hooks/pre-receive; touch here; while [ -e here ]; do sleep 0.01; done")
+    with started("begin_runs", f"{GIT}journal {clones.folder()}", ACCOUNT) as process:
+        while not (clones.origin / "here").exists():  # until its push has arrived, and is not taken yet
+            assert process.poll() is None
+        journal = clones.journal()
+        assert journal.is_new
+        (clones.origin / "here").unlink()
+        assert heard(process) == "ready"
+        go(process)
+        assert heard(process) == "0"
+    assert journal.run(1) is not None
+
+
+def test_an_answer_that_was_lost_is_found_by_a_look(clones: Clones) -> None:
+    journal = clones.journal()
+    clones.hook("reference-transaction", '[ "$1" = committed ] && kill -9 $PPID; exit 0')
+    run = journal.begin_run(run_start())
+    assert journal.begin_operation(run, intent()) == 1
+    assert clones.count() == 3  # so nothing was written twice
+    assert len(clones.journal().operations(run)) == 1
+
+
+def test_a_push_that_was_cut_is_made_again(clones: Clones) -> None:
+    journal = clones.journal()
+    clones.hook("pre-receive", f"{COUNTED} [ $count -ge 2 ] || kill -9 $PPID")
+    assert journal.begin_run(run_start()) == 1
+    assert clones.count() == 2
+
+
+def test_an_answer_that_was_lost_is_found_under_what_others_wrote_since(clones: Clones) -> None:
+    journal = clones.journal()
+    lost = (
+        f'[ "$1" = committed ] || exit 0\nrm hooks/reference-transaction\n{SOMEBODY_ELSE_WRITES}kill -9 $PPID'
+    )
+    clones.hook("reference-transaction", lost)
+    assert journal.begin_run(run_start()) == 1
+    assert clones.count() == 3
+    assert len(clones.journal().runs()) == 1
+
+
+@pytest.mark.parametrize("name", ["pre-receive", "update"])
+def test_a_branch_that_may_not_be_written_is_refused_in_the_words_of_the_remote(
+    clones: Clones, name: str
+) -> None:
+    journal = clones.journal()
+    clones.hook(name, "echo 'GH006: the branch is protected' >&2; exit 1")
+    with pytest.raises(
+        Refused, match=r"cannot be written: \[remote rejected\] .*GH006: the branch is protected"
+    ):
+        journal.begin_run(run_start())
+    assert (clones.count(), journal.runs()) == (1, ())
+
+
+def test_what_was_refused_leaves_nothing_behind_and_can_be_tried_again(clones: Clones) -> None:
+    journal = clones.journal()
+    clones.hook("pre-receive", "exit 1")
+    with pytest.raises(Refused):
+        journal.begin_run(run_start())
+    clones.hook("pre-receive", "exit 0")
+    assert journal.begin_run(run_start()) == 1
+
+
+def test_a_remote_that_somebody_else_writes_to_just_now_is_tried_again(clones: Clones) -> None:
+    journal = clones.journal()
+    (clones.origin / "refs/heads/journal.lock").touch()
+    clones.hook("pre-receive", f"{COUNTED} [ $count -lt 2 ] || rm -f refs/heads/journal.lock")
+    assert journal.begin_run(run_start()) == 1
+
+
+def test_others_who_are_always_first_are_not_raced_for_ever(clones: Clones, clock: FakeClock) -> None:
+    with open_branch(clones.folder(), "journal", clock, freshness=0, races=3) as journal:
+        clones.hook("pre-receive", SOMEBODY_ELSE_WRITES)
+        with pytest.raises(Refused, match="others write to it all the time"):
+            journal.begin_run(run_start())
+    assert clones.count() == 4
+
+
+@pytest.mark.parametrize(("hook", "is_written"), [("pre-receive", False), ("post-receive", True)])
+def test_a_process_that_is_killed_around_its_push_is_found_dead_or_was_never_there(
+    clones: Clones, hook: str, is_written: bool
+) -> None:
+    journal = clones.journal()
+    with started("begin_runs", f"{GIT}journal {clones.folder()}", ACCOUNT) as process:
+        assert heard(process) == "ready"
+        clones.hook(hook, f"kill -9 {process.pid}; exit 1")
+        go(process)
+        assert process.wait() == -9
+    (clones.origin / "hooks" / hook).unlink()
+    assert [run.is_open for run in journal.runs()] == [True] * is_written
+    assert journal.begin_run(run_start(f"{ACCOUNT} 0")) == 1 + is_written
+    dead = journal.run(1) if is_written else None
+    assert dead is None or dead.note.startswith(f"found dead: process {process.pid}")
+
+
+def test_a_branch_that_is_moved_back_while_others_go_on_is_refused_loudly(clones: Clones) -> None:
+    journal, other = clones.journal(), clones.journal()
+    early = clones.tip()
+    run = journal.begin_run(run_start())
+    git(clones.origin, "update-ref", "refs/heads/journal", early)
+    clones.journal().begin_run(run_start())  # which can know nothing of the first
+    for _ in range(2):
+        with pytest.raises(Refused, match="moved back or rewritten by somebody at origin"):
+            journal.begin_operation(run, intent())
+    with pytest.raises(Refused, match="moved back or rewritten"):
+        journal.runs()
+    assert len(other.runs()) == 1
+
+
+def test_a_branch_that_is_moved_back_alone_is_noticed_by_the_next_write(clones: Clones) -> None:
+    journal = clones.journal()
+    early = clones.tip()
+    run = journal.begin_run(run_start())
+    git(clones.origin, "update-ref", "refs/heads/journal", early)
+    for _ in range(2):
+        with pytest.raises(Refused, match="moved back or rewritten"):
+            journal.begin_operation(run, intent())
+
+
+def test_a_branch_that_was_moved_back_between_two_runs_is_noticed_by_the_clone_that_knew_it(
+    clones: Clones,
+) -> None:
+    folder = clones.folder()
+    clones.journal_in(folder)
+    early = clones.tip()
+    a_run(clones.journal_in(folder), "one")
+    late = clones.tip()
+    git(clones.origin, "update-ref", "refs/heads/journal", early)
+    with pytest.raises(Refused, match=r"refs/reconciler/journal of this clone has it; .*`git update-ref -d"):
+        clones.journal_in(folder)
+    assert git(folder, "rev-parse", "refs/reconciler/journal") == late
+    git(folder, "update-ref", "-d", "refs/reconciler/journal")
+    assert clones.journal_in(folder).runs() == ()
+
+
+def test_a_branch_that_is_gone_is_not_made_anew_by_a_clone_that_knew_it(clones: Clones) -> None:
+    folder = clones.folder()
+    clones.journal_in(folder).intend(shipment("ann"))
+    git(clones.origin, "update-ref", "-d", "refs/heads/journal")
+    with pytest.raises(Refused, match=r"is gone from origin.*`git push origin ") as raised:
+        clones.journal_in(folder)
+    _, mend, *_ = str(raised.value).split("`")
+    git(folder, *mend.split()[1:])
+    assert standings(clones.journal_in(folder)) == {"ann": Standing.INTENDED}
+
+
+def test_a_branch_that_vanishes_during_a_run_is_refused(clones: Clones) -> None:
+    journal = clones.journal()
+    run = journal.begin_run(run_start())
+    git(clones.origin, "update-ref", "-d", "refs/heads/journal")
+    with pytest.raises(Refused, match="moved back or rewritten"):
+        journal.begin_operation(run, intent())
+
+
+@pytest.mark.parametrize("to", ["an earlier commit", "nothing"])
+def test_without_a_remote_a_branch_that_is_moved_back_is_noticed_too(
+    repositories: Repositories, clock: FakeClock, to: str
+) -> None:
+    folder = repositories.alone()
+    with open_branch(folder, "journal", clock, freshness=0) as journal:
+        run = journal.begin_run(run_start())
+        late = git(folder, "rev-parse", "journal")
+        undo = ["-d", "refs/heads/journal"] if to == "nothing" else ["refs/heads/journal", "journal~1"]
+        git(folder, "update-ref", *undo)
+        with pytest.raises(Refused, match=f"moved back .*git update-ref refs/heads/journal {late}"):
+            journal.begin_operation(run, intent())
+
+
+@dataclass
+class Crowded:
+    """A branch that moves only when everybody who is to write waits for it to move."""
+
+    branch: Branch
+    has_come: Callable[[], bool] = lambda: True
+
+    def tip(self, seen: str | None) -> str | None:
+        return self.branch.tip(seen)
+
+    def move(self, commit: str, base: str | None) -> Taken | NotTaken:
+        while not self.has_come():
+            pass
+        return self.branch.move(commit, base)
+
+
+def test_one_push_carries_all_that_waits(clones: Clones, clock: FakeClock) -> None:
+    tool, found = find_branch(clones.folder(), "journal", os.environ, clock)
+    branch = Crowded(found)
+    writer = Writer(branch, Tree(tool, "journal"), clock, 0)
+    writer.find_or_make()
+    asked = set[str]()
+
+    def begin(account: str) -> int:
+        def decide(known: Known, now: float) -> Decision[int]:
+            asked.add(account)
+            return begin_run(known, run_start(account), now)
+
+        return writer.write(decide)
+
+    branch.has_come = lambda: len(asked) + len(writer._waiting) == 12
+    with ThreadPoolExecutor(12) as pool:
+        numbers = list(pool.map(begin, map(str, range(12))))
+    writer.close()
+    assert sorted(numbers) == list(range(1, 13))
+    assert clones.count() <= 3  # the first, what came before the first push, and all the rest
