@@ -95,11 +95,19 @@ def open_workspace(selection: Selection, outside: Outside) -> Workspace[Seed]:
 def open_session(
     selection: Selection, outside: Outside, on_request: OnRequest = lambda _: None
 ) -> Iterator[Session]:
-    """Open the selected target of the selected workspace; its connections close with the block.
+    """Open the selected target of the selected workspace; its connections close with the block."""
+    with open_target(open_workspace(selection, outside), selection, outside, on_request) as session:
+        yield session
+
+
+@contextmanager
+def open_target(
+    workspace: Workspace[Seed], selection: Selection, outside: Outside, on_request: OnRequest
+) -> Iterator[Session]:
+    """Open the selected target of a workspace that is loaded; its connections close with the block.
 
     An interrupt ends every wait in it, in whatever thread.
     """
-    workspace = open_workspace(selection, outside)
     target = chosen_target(workspace, selection.target)
     declared, seeds = selected(workspace, target, selection)
     settings = target.checkmarket
@@ -144,7 +152,7 @@ def selected(
     declared, seeds = workspace.declared[target.name], workspace.seeds[target.name]
     keys = [*(one.key for one in declared), *(seed.key for seed in seeds)]
     for glob in (*selection.only, *selection.exclude):
-        if not any(_matches(key, glob) for key in keys):
+        if not any(matches(key, glob) for key in keys):
             raise UsageError(f"nothing declared on target {target.name} is called {glob}")
     return chosen_keys(declared, selection), chosen_keys(seeds, selection)
 
@@ -155,11 +163,11 @@ def chosen_keys(declared: Sequence[Keyed], selection: Selection) -> tuple[Keyed,
 
 
 def _is_chosen(key: str, selection: Selection) -> bool:
-    named = not selection.only or any(_matches(key, glob) for glob in selection.only)
-    return named and not any(_matches(key, glob) for glob in selection.exclude)
+    named = not selection.only or any(matches(key, glob) for glob in selection.only)
+    return named and not any(matches(key, glob) for glob in selection.exclude)
 
 
-def _matches(key: str, glob: str) -> bool:
+def matches(key: str, glob: str) -> bool:
     """Tell whether a glob names a key, with its section or without."""
     return fnmatchcase(key, glob) or fnmatchcase(key.partition(".")[2], glob)
 

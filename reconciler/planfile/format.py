@@ -22,6 +22,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0)]
 Line = Annotated[int, Field(ge=1)]
+ExitCode = Annotated[int, Field(ge=0, le=7)]
 Day = Annotated[str, Field(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 Caused = Annotated[
     bool | None,
@@ -254,19 +255,72 @@ class OutcomePart(_Part):
     lines: list[LinePart]
 
 
+class IdPart(_Part):
+    """An id that was written into the files."""
+
+    key: str
+    id: int
+
+
 class ReportDocument(_Part):
     """A plan and how each part of it ended, as `apply --format json` prints it."""
 
     format_version: Literal[1]
     plan: PlanDocument
     summary: ResultsPart
-    exit_code: Annotated[int, Field(ge=0, le=7)]
+    exit_code: ExitCode
     sent: list[SentPart]
     outcomes: list[OutcomePart]
+    ids_written: list[IdPart]
     notes: list[str]
 
 
-DOCUMENTS: Mapping[str, type[BaseModel]] = {"plan": PlanDocument, "report": ReportDocument}
+class TargetPart(_Part):
+    """One of several targets. Where there is no document, error or note says why."""
+
+    target: str
+    exit_code: ExitCode
+    error: str | None
+    note: str
+
+
+class PlannedPart(TargetPart):
+    """The plan of one of several targets."""
+
+    plan: PlanDocument | None
+
+
+class ReportedPart(TargetPart):
+    """The report of one of several targets."""
+
+    report: ReportDocument | None
+
+
+class PlansDocument(_Part):
+    """The plans of several targets, as `plan --format json` prints them; the summary is over all."""
+
+    format_version: Literal[1]
+    targets: list[PlannedPart]
+    summary: dict[str, Count]
+    exit_code: ExitCode
+
+
+class ReportsDocument(_Part):
+    """The reports of several targets, as `apply --format json` prints them; the summary is over all."""
+
+    format_version: Literal[1]
+    targets: list[ReportedPart]
+    summary: dict[str, Count]
+    customers_sent: Count
+    exit_code: ExitCode
+
+
+DOCUMENTS: Mapping[str, type[BaseModel]] = {
+    "plan": PlanDocument,
+    "plans": PlansDocument,
+    "report": ReportDocument,
+    "reports": ReportsDocument,
+}
 """Kind → the model of such a document."""
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from reconciler.engine.body import unknown_members, written
@@ -23,6 +24,7 @@ from reconciler.render.seeds import seeds_documents, sent_documents
 FORMAT_VERSION = 1
 
 Document = dict[str, Any]
+NO_IDS: Mapping[str, int] = MappingProxyType({})
 
 
 def plan_document(
@@ -170,7 +172,13 @@ def _unmanaged(live: Live) -> Document:
 
 
 def report_document(
-    report: Report, seeds: SeedsPlan, sent: Sequence[Sent], exit: Exit, since: Since | None = None
+    report: Report,
+    seeds: SeedsPlan,
+    sent: Sequence[Sent],
+    exit: Exit,
+    since: Since | None = None,
+    *,
+    ids_written: Mapping[str, int] = NO_IDS,
 ) -> Document:
     """Return the plan and how each of its changes ended, as `planfile.format.ReportDocument` says."""
     return {
@@ -180,6 +188,7 @@ def report_document(
         "exit_code": int(exit),
         "sent": sent_documents(sent),
         "outcomes": [_outcome(outcome) for outcome in report.outcomes],
+        "ids_written": [{"key": key, "id": id} for key, id in ids_written.items()],
         "notes": list(report.notes),
     }
 

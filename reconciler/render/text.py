@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.engine.body import unknown_members
@@ -19,6 +19,7 @@ from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.sending import Sent
 from reconciler.problems import Problem, Severity
 from reconciler.render.drift import accepted_text, drift_text, noted, untold_text
+from reconciler.render.json import NO_IDS
 from reconciler.render.paint import PLAIN, Paint, Style
 from reconciler.render.seeds import MAIL_IS_SENT, seeds_summary, seeds_text, sent_text, without_sending
 from reconciler.render.values import counted, harmless, row_text, shown, shown_field
@@ -244,11 +245,15 @@ def _legend(plan: Plan, paint: Paint) -> str:
     )
 
 
-def report_text(report: Report, sent: Sequence[Sent], *, paint: Paint = PLAIN) -> str:
+def report_text(
+    report: Report, sent: Sequence[Sent], *, paint: Paint = PLAIN, ids_written: Mapping[str, int] = NO_IDS
+) -> str:
     """Return how every change ended, the lines worth writing, and the summary line last."""
+    ids = [f"  {key}:  id {id}" for key, id in ids_written.items()]
     blocks = [
         "\n".join(_outcome(outcome, paint) for outcome in report.outcomes),
         sent_text(sent, paint=paint),
+        "\n".join(["Written into the files:", *ids]) if ids else "",
         _lines_to_write(report.outcomes),
         "\n".join(report.notes),
         paint.strong(applied_text(report, sent)),
