@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "problems": set(),
     "clock": set(),
     "crash": {"errors"},
+    "checkup": {"errors"},
     "pace": {"clock"},
     "parallel": {"errors"},
     "http": {"clock", "errors", "pace"},
@@ -30,11 +31,12 @@ MAY_IMPORT = {
     "expoints": {"clock", "config", "engine", "errors", "http", "journal", "problems"},
     "planfile": {"config", "engine", "errors", "problems"},
     "repository": {"errors"},
-    "render": {"engine", "errors", "expoints", "journal", "problems"},
+    "render": {"checkup", "engine", "errors", "expoints", "journal", "problems"},
     "sandbox": set(),
     "commands": {
         *(
             "checkmarket",
+            "checkup",
             "clock",
             "config",
             "crash",

@@ -35,6 +35,17 @@ class ImportConfigs:
         self._api = api
         self._surveys = _Surveys(api)
 
+    def server_time(self) -> float | None:
+        """Ask for one row of the list, which proves that the keys may read; return the time of the server.
+
+        In seconds since 1970 UTC, None where it does not say. The API has no call for the keys themselves.
+        """
+        answer = self._api.request("GET", _CONFIGS, params={"top": 1, "skip": 0})
+        refusal = opened(answer).refusal()
+        if refusal is not None:
+            raise Declined(f"GET {_CONFIGS}: refused: {answer.quoted(refusal)}. Nothing was changed.")
+        return answer.sent_at
+
     def list(self) -> Sequence[Body]:
         """Return every configuration that the API lists, in its order; a row may hold less than `read` tells.
 

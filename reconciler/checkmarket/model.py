@@ -13,6 +13,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from reconciler.config.section import ApiFields
+from reconciler.config.shapes import NOT_BLANK, pattern_of, shape
 from reconciler.engine.kind import Json
 
 INT32_MAX = 2**31 - 1
@@ -42,9 +43,14 @@ def _not_blank(value: str) -> str:
 
 Id = Annotated[int, Field(ge=1, le=INT32_MAX)]
 Days = Annotated[int, Field(ge=0, le=INT32_MAX)]
-TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
-Name = Annotated[str, Field(max_length=50), AfterValidator(_not_blank)]
-DateFormat = Annotated[str, Field(max_length=10), AfterValidator(_date_format)]
+TimeOfDay = Annotated[str, AfterValidator(_time_of_day), shape(pattern=pattern_of(_TIME), examples=["09:00"])]
+Name = Annotated[str, Field(max_length=50), AfterValidator(_not_blank), shape(pattern=NOT_BLANK)]
+DateFormat = Annotated[
+    str,
+    Field(max_length=10),
+    AfterValidator(_date_format),
+    shape(pattern=f"^$|{_DATE_LETTERS.pattern}", examples=["yyyy-MM-dd"]),
+]
 Delimiter = Annotated[str, Field(max_length=10)]
 
 

@@ -133,6 +133,7 @@ def _contradictions(declared: Declared) -> Iterator[Finding]:
 SECTION = Section(
     kind=IMPORT_CONFIGS,
     model=ImportConfig,
+    account="checkmarket",
     named=(
         Named("survey_settings.survey", "survey_settings.survey_id", "survey"),
         Named("contact_list", "contact_list_id", "contact list", mapped="contact_lists"),

@@ -15,8 +15,10 @@ import click
 
 from reconciler import __version__
 from reconciler.cli.defaults import defaults
+from reconciler.cli.doctor import doctor
 from reconciler.cli.files import adopt, fmt, list_, set_
 from reconciler.cli.history import history, restore
+from reconciler.cli.init import init
 from reconciler.cli.options import EPILOG
 from reconciler.cli.sandbox import sandbox
 from reconciler.cli.schema import schema
@@ -94,6 +96,7 @@ def cli() -> None:
 
 
 for _command in (
+    init,
     validate,
     plan,
     apply,
@@ -107,6 +110,7 @@ for _command in (
     restore,
     defaults,
     schema,
+    doctor,
     sandbox,
 ):
     cli.add_command(_command)

@@ -12,7 +12,14 @@ from reconciler.cli.running import run
 
 @click.group(epilog=EPILOG)
 def schema() -> None:
-    """Print JSON Schemas: of plans, of reports."""
+    """Print JSON Schemas: of the files, of plans, of reports."""
+
+
+@schema.command("workspace", epilog=EPILOG)
+@output_options
+def schema_workspace(**options: Any) -> int:
+    """Print the schema of what stands in the files, for editors: save it as .schema.json beside them."""
+    return _print("workspace", options)
 
 
 @schema.command("plan", epilog=EPILOG)

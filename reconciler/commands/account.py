@@ -5,7 +5,8 @@ from __future__ import annotations
 from reconciler.commands.session import Session
 from reconciler.config.settings import Account
 from reconciler.engine.body import value_at
-from reconciler.engine.kind import Body
+from reconciler.engine.kind import Body, Kind
+from reconciler.engine.ports import Reader
 from reconciler.errors import Refused
 
 
@@ -14,7 +15,7 @@ def check_account(session: Session) -> None:
     wanted = session.checkmarket.account_must_have
     if wanted is None:
         return
-    if not any(_is_wanted(session, wanted, body) for body in _candidates(session, wanted)):
+    if not holds(session.client, session.kind, wanted):
         what = " ".join(str(part) for part in (wanted.id, wanted.name) if part is not None)
         raise Refused(
             f"the account behind target {session.target.name} does not have {what}, which account_must_have "
@@ -22,13 +23,15 @@ def check_account(session: Session) -> None:
         )
 
 
-def _candidates(session: Session, wanted: Account) -> list[Body]:
+def holds(client: Reader, kind: Kind, wanted: Account) -> bool:
+    """Tell whether an account has what `wanted` names; reads only."""
+    name_of = kind.by_path[kind.name_field].member
+    bodies = _candidates(client, wanted)
+    return any(wanted.name is None or value_at(body, name_of) == wanted.name for body in bodies)
+
+
+def _candidates(client: Reader, wanted: Account) -> list[Body]:
     if wanted.id is None:
-        return list(session.client.list())
-    body = session.client.read(wanted.id)
+        return list(client.list())
+    body = client.read(wanted.id)
     return [] if body is None else [body]
-
-
-def _is_wanted(session: Session, wanted: Account, body: Body) -> bool:
-    name = value_at(body, session.kind.by_path[session.kind.name_field].member)
-    return wanted.name is None or name == wanted.name

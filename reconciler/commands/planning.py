@@ -107,6 +107,8 @@ def _listing(session: Session, consent: Consent) -> Listing:
 def _check_prune(session: Session, consent: Consent) -> None:
     if not consent.prune:
         return
+    if session.target.checkmarket is None:
+        raise UsageError(f"--prune: target {session.target.name} has no checkmarket: section to prune")
     if session.is_partial:
         raise UsageError("--prune looks at the whole account: leave out --only and --exclude")
     if not session.declared:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from reconciler.commands.outside import Outside
 from reconciler.commands.planning import LiveState
 from reconciler.commands.runs import Purpose
-from reconciler.commands.session import Selection, Session
-from reconciler.commands.tenant import digests_of, tenant_account
+from reconciler.commands.session import Selection, Session, tenant_account
+from reconciler.commands.tenant import digests_of
 from reconciler.config.wording import visible
 from reconciler.engine.plan import Plan
 from reconciler.engine.planning import Consent
@@ -54,7 +54,7 @@ class Reviewed:
             return
         pairs = [("account", self.file.account, session.account)]
         if self.file.tenant is not None and session.seeds:
-            pairs += [("tenant", self.file.tenant, name) for name in tenant_account(session)]
+            pairs += [("tenant", self.file.tenant, name) for name in tenant_account(session.target)]
         for what, planned, here in pairs:
             if planned != here:
                 raise Refused(

@@ -12,8 +12,7 @@ from reconciler.commands.console import Console
 from reconciler.commands.journal import open_to_write
 from reconciler.commands.outside import Outside
 from reconciler.commands.provenance import ci_run, commit, who
-from reconciler.commands.session import Session
-from reconciler.commands.tenant import tenant_account
+from reconciler.commands.session import Session, tenant_account
 from reconciler.config.settings import needs_credentials
 from reconciler.engine.kind import Body, Json
 from reconciler.engine.outcome import Outcome
@@ -134,7 +133,7 @@ def _start(session: Session, purpose: Purpose) -> RunStart:
     return RunStart(
         command=purpose.command,
         target=session.target.name,
-        accounts=tuple(dict.fromkeys((session.account, *tenant_account(session)))),
+        accounts=tuple(dict.fromkeys((session.account, *tenant_account(session.target)))),
         who=who(environ),
         process=this_process(),
         version=__version__,

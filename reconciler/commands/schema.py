@@ -1,14 +1,22 @@
-"""`reconciler schema KIND`: the JSON Schema of a document. Offline, and needs no workspace."""
+"""`reconciler schema KIND`: the JSON Schema of a document, or of the files. Offline; needs no workspace."""
 
 from __future__ import annotations
 
 from reconciler.commands.console import Console, json_text
+from reconciler.commands.session import SECTIONS, SEED_SECTIONS
+from reconciler.config.schema import workspace_schema
+from reconciler.config.shapes import Schema
 from reconciler.errors import Exit
 from reconciler.planfile.format import schema_of
 
 
 def schema(kind: str, console: Console) -> Exit:
-    """Print the schema of one of `planfile.format.DOCUMENTS`; it is JSON either way."""
-    found = schema_of(kind)
+    """Print the schema of `workspace`, or of one of `planfile.format.DOCUMENTS`; it is JSON either way."""
+    found = files_schema() if kind == "workspace" else dict(schema_of(kind))
     console.result(json_text(found), found)
     return Exit.DONE
+
+
+def files_schema() -> Schema:
+    """Return the schema of what a person may write into any file of a workspace."""
+    return workspace_schema(SECTIONS, SEED_SECTIONS)

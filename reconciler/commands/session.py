@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from reconciler.checkmarket.section import SECTION
 from reconciler.commands.interrupts import interruptible
+from reconciler.commands.no_account import NoAccount
 from reconciler.commands.outside import Outside
 from reconciler.config.acceptance import as_of
 from reconciler.config.discovery import find_workspace
@@ -28,7 +29,7 @@ from reconciler.expoints.seed import Seed
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
-    from reconciler.checkmarket.client import ImportConfigs
+    from reconciler.engine.ports import Client
     from reconciler.http import Exchange, Transport
 
 SECTIONS = (SECTION,)
@@ -73,8 +74,9 @@ class Session:
     account: str
     declared: tuple[Declared, ...]
     seeds: tuple[Seed, ...]
-    client: ImportConfigs
+    client: Client
     checkmarket: CheckMarket
+    """How to deal with the account; the defaults where the target has none, and only sends seeds."""
     outside: Outside
     on_request: OnRequest
     """What is told of every request of the command."""
@@ -110,9 +112,23 @@ def open_target(
     """
     target = chosen_target(workspace, selection.target)
     declared, seeds = selected(workspace, target, selection)
+    if target.checkmarket is None:
+        (account,), settings = tenant_account(target), CheckMarket(url=SANDBOX)
+        with interruptible(outside) as outside:
+            yield Session(
+                workspace=workspace,
+                target=target,
+                kind=SECTION.kind,
+                account=account,
+                declared=declared,
+                seeds=seeds,
+                client=NoAccount(target.name),
+                checkmarket=settings,
+                outside=outside,
+                on_request=on_request,
+            )
+        return
     settings = target.checkmarket
-    if settings is None:
-        raise UsageError(f"target {target.name} has no checkmarket: section; add one to reconciler.yaml")
     kind = replace(SECTION.kind, server_members=SECTION.kind.server_members | settings.never_sent)
     with (
         interruptible(outside) as outside,
@@ -121,6 +137,14 @@ def open_target(
         yield Session(
             workspace, target, kind, account, declared, seeds, client, settings, outside, on_request
         )
+
+
+def tenant_account(target: Target) -> tuple[str, ...]:
+    """Return the name under which the journal knows the target's tenant; nothing where it has none."""
+    if target.expoints is None:
+        return ()
+    url = target.expoints.url
+    return (f"sandbox:{target.name}" if url == SANDBOX else urlsplit(url).netloc,)
 
 
 def check_target_is_named(selection: Selection, outside: Outside) -> None:
@@ -153,13 +177,17 @@ def selected(
     keys = [*(one.key for one in declared), *(seed.key for seed in seeds)]
     for glob in (*selection.only, *selection.exclude):
         if not any(matches(key, glob) for key in keys):
-            raise UsageError(f"nothing declared on target {target.name} is called {glob}")
+            raise UsageError(f"nothing declared on target {target.name} is called {glob}{_why(target)}")
     return chosen_keys(declared, selection), chosen_keys(seeds, selection)
 
 
 def chosen_keys(declared: Sequence[Keyed], selection: Selection) -> tuple[Keyed, ...]:
     """Return what `only` names and `exclude` does not, of resources or of seeds."""
     return tuple(one for one in declared if _is_chosen(one.key, selection))
+
+
+def _why(target: Target) -> str:
+    return "" if target.checkmarket else "; it has no checkmarket: section, so only seeds live on it"
 
 
 def _is_chosen(key: str, selection: Selection) -> bool:
@@ -175,7 +203,7 @@ def matches(key: str, glob: str) -> bool:
 @contextmanager
 def _client(
     workspace: Workspace[Seed], target: Target, settings: CheckMarket, outside: Outside, on_request: OnRequest
-) -> Iterator[tuple[ImportConfigs, str]]:
+) -> Iterator[tuple[Client, str]]:
     """Open the account; yield the client and a name of the account that holds no secret."""
     # Imported here: what is offline needs no HTTP.
     from reconciler.checkmarket.client import open_checkmarket
@@ -254,7 +282,12 @@ def sandbox_path(folder: Path, target: str) -> Path:
         own.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{own} must be a folder that can be written: {error.strerror}") from error
-    return own / f"sandbox-{target}.db"
+    return sandbox_file(folder, target)
+
+
+def sandbox_file(folder: Path, target: str) -> Path:
+    """Return where the sandbox of a target keeps its state, whether it is there or not."""
+    return state_folder(folder) / f"sandbox-{target}.db"
 
 
 def state_folder(folder: Path) -> Path:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
 
 from reconciler.commands.console import Console
 from reconciler.commands.memory import Memory
 from reconciler.commands.pool import Pool
-from reconciler.commands.session import Session, observed, sandbox_transport
+from reconciler.commands.session import Session, observed, sandbox_transport, tenant_account
 from reconciler.config.settings import SANDBOX, Expoints
 from reconciler.config.settings import needs_credentials as is_real
 from reconciler.engine.inventory import Each
@@ -48,6 +47,7 @@ class Tenant:
             self.session.outside.clock,
             self._settings.settle_after.total_seconds(),
             self.check,
+            self.session.workspace.seeds[self.session.target.name],
             self.each,
             {new: old for old, new in self.session.workspace.moved.items()},
         )
@@ -110,7 +110,7 @@ def open_tenant(session: Session, console: Console) -> Iterator[Tenant]:
     bounds = Bounds(settings.requests_per_minute)
     with open_expoints(
         "http://localhost" if in_process else settings.url,
-        _login(settings, session),
+        login_of(settings, outside.environ),
         bounds=bounds,
         clock=outside.clock,
         transport=sandbox_transport(session.workspace, session.target, outside) if in_process else None,
@@ -118,25 +118,18 @@ def open_tenant(session: Session, console: Console) -> Iterator[Tenant]:
         on_request=observed(outside, session.on_request),
         before_request=lambda: outside.crash.before("request"),
     ) as client:
-        (account,) = tenant_account(session)
+        (account,) = tenant_account(session.target)
         yield Tenant(session, client, account, Pool(bounds.parallelism, console))
-
-
-def tenant_account(session: Session) -> tuple[str, ...]:
-    """Return the name under which the journal knows the target's tenant; nothing where it has none."""
-    settings = session.target.expoints
-    if settings is None:
-        return ()
-    return (f"sandbox:{session.target.name}" if settings.url == SANDBOX else urlsplit(settings.url).netloc,)
 
 
 def digests_of(seeds: Sequence[Seed], session: Session) -> list[str]:
     """Return what binds reviews to these seeds on the open target; asks nothing. None without a tenant."""
-    return [seed.digest_on(session.target.name, name) for name in tenant_account(session) for seed in seeds]
+    accounts = tenant_account(session.target)
+    return [seed.digest_on(session.target.name, name) for name in accounts for seed in seeds]
 
 
-def _login(settings: Expoints, session: Session) -> Secret | ClientLogin:
-    environ = session.outside.environ
+def login_of(settings: Expoints, environ: Mapping[str, str]) -> Secret | ClientLogin:
+    """Return what enters a tenant. Errors: `UsageError` names the variable or file that is missing."""
     if settings.oauth is not None:
         return ClientLogin(
             settings.oauth.token_url,

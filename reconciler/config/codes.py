@@ -61,6 +61,7 @@ CODES: Mapping[str, str] = {
     # reconciler.yaml
     "newer-version": "the files are for a newer version",
     "unknown-target": "a target that does not exist",
+    "no-account": "a target without the section that opens an account",
     "unknown-time-zone": "a time zone that does not exist",
     "inline-secret": "a secret in the files",
     "missing-credentials": "a real account without what it takes to enter",

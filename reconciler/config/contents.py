@@ -22,7 +22,8 @@ TARGETS = "targets"
 LATER = ("customer_seeds",)
 """Sections that not every caller hands in."""
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+"""The form of a key, and of the name of a target or preset."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def _belongs(name: str, written: Written, words: Vocabulary, report: Report) -> 
 
 
 def _may_be_named(name: str, place: Place, report: Report) -> bool:
-    if _NAME.fullmatch(name):
+    if NAME.fullmatch(name):
         return True
     message = f"{visible(name)} cannot be a name"
     hint = "use at most 100 letters, digits, dots, dashes and underscores, not beginning with a dot or a dash"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
 from reconciler.config.report import Report
 from reconciler.config.resources import ResourceReader
 from reconciler.config.section import Finding, Section
+from reconciler.config.settings import Target
 from reconciler.engine.declared import Declared
 from reconciler.problems import Place, Problem
 
@@ -60,6 +61,15 @@ def check_section(declared: Iterable[Declared], section: Section, report: Report
 def _place(declared: Declared, finding: Finding) -> Place:
     said = declared.given.get(finding.path) or declared.rulings.get(finding.path)
     return said.origin.place if said else declared.place
+
+
+def check_accounts(targets: Mapping[str, Target | None], accounts: Sequence[str], report: Report) -> None:
+    """Report the targets that lead nowhere: without any of the sections that open an account."""
+    for name, target in targets.items():
+        if target and not any(map(target.has_account, accounts)):
+            message = f"it leads nowhere: it has no {' and no '.join(f'{account}:' for account in accounts)}"
+            hint = f'add {accounts[0]}: {{url: "sandbox:"}}, for example'
+            report.error("no-account", target.place, f"targets.{name}", message, hint)
 
 
 def check_presets(readers: Sequence[ResourceReader], report: Report, *, whole: bool) -> None:

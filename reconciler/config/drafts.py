@@ -111,3 +111,5 @@ class SeedSection(Generic[S, Fields, Row]):
     """Finds what is wrong between the seeds of a target; the number is that of the seed."""
     older_names: Mapping[str, str] = field(default_factory=dict)
     """As in `Section`."""
+    account: str = ""
+    """The same: `expoints`."""

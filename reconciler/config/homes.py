@@ -10,6 +10,7 @@ from pydantic import PlainValidator
 from reconciler.config.contents import Contents
 from reconciler.config.nodes import Written
 from reconciler.config.report import Report
+from reconciler.config.shapes import shaped
 from reconciler.config.validation import refusal
 from reconciler.config.wording import visible
 
@@ -22,7 +23,16 @@ def _targets(value: object) -> object:
     )
 
 
-Targets: TypeAlias = Annotated[Any, PlainValidator(_targets)]
+Targets: TypeAlias = Annotated[
+    Any,
+    PlainValidator(_targets),
+    shaped(
+        anyOf=[
+            {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True},
+            {"type": "object", "minProperties": 1},
+        ]
+    ),
+]
 """A list of the names of targets, or a mapping from them to what differs there."""
 
 

@@ -15,6 +15,7 @@ from reconciler.config.homes import Targets
 from reconciler.config.nodes import Written
 from reconciler.config.report import Report
 from reconciler.config.section import Named, Section
+from reconciler.config.shapes import NOT_BLANK, pattern_of, shape, shaped
 from reconciler.config.validation import Vocabulary, kind_of, paths, refusal, unknown_name, validated
 from reconciler.config.wording import CONTROL, LINE_BREAK
 from reconciler.engine.declared import Accepted, Given, Origin, Reference, Ruling
@@ -50,9 +51,15 @@ class Acceptance(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
-    field: str
-    until: Annotated[date, PlainValidator(_day)]
-    reason: Annotated[str, AfterValidator(_reason)]
+    field: str = Field(description="The field, or the group of fields, that keeps its live value.")
+    until: Annotated[
+        date,
+        PlainValidator(_day),
+        shaped(type="string", pattern=pattern_of(_DAY), examples=["2026-12-31"]),
+    ] = Field(description="The last day on which it counts, in the workspace's time zone.")
+    reason: Annotated[str, AfterValidator(_reason), shape(pattern=NOT_BLANK)] = Field(
+        description="Why; whoever reads a plan sees it."
+    )
 
 
 class Controls(BaseModel):
@@ -60,15 +67,21 @@ class Controls(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
-    keep: list[str] = []
-    reset: list[str] = []
-    accept: list[Acceptance] = []
-    undeclared: Annotated[Policy, Field(strict=False)] | None = None
-    id: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
-    absent: bool | None = None
-    hidden: bool | None = None
-    preset: str | None = None
-    targets: Targets = None
+    keep: list[str] = Field([], description="Fields or groups that stay as they are live.")
+    reset: list[str] = Field([], description="Fields or groups that go back to the server's default.")
+    accept: list[Acceptance] = Field([], description="Known differences that are left alone for a while.")
+    undeclared: Annotated[Policy, Field(strict=False)] | None = Field(
+        None, description="What happens to every other field that is not declared."
+    )
+    id: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = Field(
+        None, description="The live id, which counts for one target."
+    )
+    absent: bool | None = Field(None, description="true deletes what is live, within limits.deletes.")
+    hidden: bool | None = Field(None, description="true for what was hidden on purpose, for good.")
+    preset: str | None = Field(None, description="The name of a preset that says what is not said here.")
+    targets: Targets = Field(
+        None, description="Where it lives, all targets if left out: [a, b], or {a: {what differs there}}."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any, Generic
 from typing_extensions import TypeVar
 
 from reconciler.config.contents import Contents, sorted_out
-from reconciler.config.crosschecks import check_presets, check_section, check_shared
+from reconciler.config.crosschecks import check_accounts, check_presets, check_section, check_shared
 from reconciler.config.discovery import NOT_EDITED, SETTINGS_FILE, read_workspace, shown
 from reconciler.config.drafts import SeedSection, Surroundings
 from reconciler.config.files import WorkspaceFiles
@@ -88,6 +88,8 @@ def _loaded(
     contents = _contents(folder, resources, others, base, report, edited)
     settings = read_settings(contents, report)
     targets = TargetReader(contents, sections, folder, report).read(settings)
+    accounts = [*(one.account for one in sections), *(one.account for one in seed_sections)]
+    check_accounts(targets, accounts, report)
     readers = [ResourceReader(section, report, targets, contents) for section in sections]
     around = Surroundings(WorkspaceFiles(folder, base), settings.time_zone if settings else DEFAULT_ZONE)
     seed_readers = [SeedReader(section, contents, around, report) for section in seed_sections]

@@ -81,7 +81,7 @@ class ResourceReader:
 
     section: Section
     report: Report
-    targets: Collection[str]
+    targets: Mapping[str, Target | None]
     contents: Contents
 
     @cached_property
@@ -151,13 +151,25 @@ class ResourceReader:
 
     def _blocks(self, own: Level, key: str) -> Iterator[tuple[str, Level | None]]:
         if own.controls.targets is None:
-            yield from ((target, None) for target in self.targets)
+            yield from ((target, None) for target in self.targets if self._has_account(target))
             return
         for home in homes(own.written.at("targets"), key, self.contents, self.report):
             block, label = home.block, f"target {home.target}"
             level = self.levels.read(block, BLOCK, label, key) if block else None
-            if home.exists:
+            if home.exists and self._has_account(home.target):
                 yield home.target, level
+            elif home.exists:
+                self._no_account(home.target, own, key)
+
+    def _has_account(self, name: str) -> bool:
+        """Tell whether a target has the account in which these resources live, as far as is known."""
+        target = self.targets[name]
+        return target is None or target.has_account(self.section.account)
+
+    def _no_account(self, target: str, own: Level, key: str) -> None:
+        message = f"target {visible(target)} has no {self.section.account}:"
+        hint = f"add {self.section.account}: {{url: …}} to the target, or leave it out of targets"
+        self.report.error("no-account", own.written.at("targets").place, key, message, hint)
 
     def _check_id(self, own: Level, blocks: Mapping[str, Level | None], key: str) -> None:
         if own.controls.id is not None and len(blocks) > 1:

@@ -6,9 +6,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, PrivateAttr, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    PrivateAttr,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import CoreSchema
 
 from reconciler.config.files import content_of
+from reconciler.config.shapes import NOT_BLANK, Schema
 from reconciler.config.validation import refusal
 from reconciler.config.wording import visible
 from reconciler.errors import UsageError
@@ -24,13 +34,27 @@ class Kept(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    env: str | None = None
-    file: str | None = None
+    env: str | None = Field(None, description="The name of the variable that holds it.")
+    file: str | None = Field(None, description="The path of the file that holds it, from the workspace.")
     _folder: Path = PrivateAttr(Path())
 
     def model_post_init(self, context: Any) -> None:
         """Remember the workspace, which a relative path of a file counts from."""
         self._folder = context if isinstance(context, Path) else Path()
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> Schema:
+        """Return what an editor can check: one of the two, and which of them."""
+        schema = handler(core)
+        place = handler.resolve_ref_schema(schema)
+        text = {"type": "string", "pattern": NOT_BLANK}
+        place["properties"] = {
+            name: {**text, "description": info.description}
+            for name, info in cls.model_fields.items()
+            if info.description
+        }
+        place.update(minProperties=1, maxProperties=1)
+        return schema
 
     def read(self, environ: Mapping[str, str]) -> str:
         """Return the value, a file's without one trailing newline.
@@ -94,6 +118,11 @@ class Setting(Kept):
     """Something that is no secret by itself: as text, or by where it is."""
 
     text: str | None = None
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> Schema:
+        """Return what an editor can check: a text, or as `Kept`."""
+        return {"anyOf": [{"type": "string"}, super().__get_pydantic_json_schema__(core, handler)]}
 
     def read(self, environ: Mapping[str, str]) -> str:
         """Return the text, or as `Kept.read`."""

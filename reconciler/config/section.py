@@ -68,3 +68,5 @@ class Section:
     """Fields that hold a code: path → code → what the vendor means by it, to be written beside it."""
     older_names: Mapping[str, str] = field(default_factory=dict)
     """Names that older documentation used → the path meant today, for suggestions."""
+    account: str = ""
+    """The section of a target that opens the account where they live: `checkmarket`; empty for none."""

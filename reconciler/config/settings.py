@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from reconciler.config.secret import JournalAddress, Secret, Setting
+from reconciler.config.shapes import pattern_of, shape, shaped
 from reconciler.config.validation import refusal
 from reconciler.config.wording import visible
 from reconciler.engine.kind import Json, Member, Policy
@@ -37,6 +38,7 @@ _DURATION = re.compile(r"([0-9]{1,6})(s|m|h)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _SHARE = re.compile(r"(100|[0-9]{1,2})%")
 _RECIPIENT = re.compile(r"[^@\s]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+_WEB = "[Hh][Tt][Tt][Pp][Ss]?://."
 _PHONE_NUMBER = re.compile(r"\+?[0-9]{6,15}")
 
 
@@ -154,13 +156,23 @@ Id = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Count = Annotated[int, Field(ge=0)]
 Rate = Annotated[int, Field(ge=1)]
 Text = Annotated[str, Field(min_length=1, max_length=1000)]
-Duration = Annotated[timedelta, PlainValidator(_duration)]
-ServerUrl = Annotated[str, AfterValidator(_server)]
-Address = Annotated[str, AfterValidator(_address)]
+Duration = Annotated[
+    timedelta,
+    PlainValidator(_duration),
+    shaped(type="string", pattern=pattern_of(_DURATION), examples=["30s", "5m", "1h"]),
+]
+ServerUrl = Annotated[str, AfterValidator(_server), shape(pattern=rf"^({SANDBOX}$|{_WEB})")]
+Address = Annotated[str, AfterValidator(_address), shape(pattern=f"^{_WEB}")]
 Choice = Annotated[Policy, Field(strict=False)]
-Recipient = Annotated[str, Field(max_length=254), AfterValidator(_recipient)]
-PhoneNumber = Annotated[str, AfterValidator(_phone_number)]
-AtMost = Annotated[int | Share | None, PlainValidator(_at_most)]
+Recipient = Annotated[
+    str, Field(max_length=254), AfterValidator(_recipient), shape(pattern=pattern_of(_RECIPIENT))
+]
+PhoneNumber = Annotated[str, AfterValidator(_phone_number), shape(pattern=pattern_of(_PHONE_NUMBER))]
+AtMost = Annotated[
+    int | Share | None,
+    PlainValidator(_at_most),
+    shaped(type=["integer", "string", "null"], minimum=0, pattern=pattern_of(_SHARE), examples=[10, "30%"]),
+]
 
 
 def _tuple(value: object) -> object:
@@ -183,19 +195,21 @@ class _Written(BaseModel):
 class Settings(_Written):
     """What counts for the whole workspace."""
 
-    version: Annotated[int, PlainValidator(_version)] = Field(description="Of these files; 1.")
+    version: Annotated[int, PlainValidator(_version), shaped(const=VERSION)] = Field(
+        description="Of these files; 1."
+    )
     default_target: str | None = Field(None, description="The target of a run that names none.")
     undeclared: Choice = Field(Policy.RESET, description="What happens to fields that are not declared.")
-    time_zone: Annotated[ZoneInfo, PlainValidator(_time_zone)] = Field(
-        DEFAULT_ZONE, description="In which dates and times of seeds are meant."
+    time_zone: Annotated[ZoneInfo, PlainValidator(_time_zone), shaped(type="string")] = Field(
+        DEFAULT_ZONE, description="In which dates and times of seeds are meant, like Europe/Amsterdam."
     )
 
 
 class Account(_Written):
     """The account that the keys must open."""
 
-    id: Id | None = None
-    name: Text | None = None
+    id: Id | None = Field(None, description="The id of an import configuration that it must have.")
+    name: Text | None = Field(None, description="The name of one that it must have.")
 
     @model_validator(mode="after")
     def _says_something(self) -> Account:
@@ -207,14 +221,20 @@ class Account(_Written):
 class CheckMarket(_Written):
     """A CheckMarket account, and how to deal with it."""
 
-    url: ServerUrl
-    master_key: Secret | None = None
-    key: Secret | None = None
-    account_must_have: Account | None = None
-    requests_per_minute: Rate | None = None
-    parallelism: Annotated[int, Field(ge=1, le=20)] = 8
+    url: ServerUrl = Field(description='Scheme and host of the API, or "sandbox:".')
+    master_key: Secret | None = Field(None, description="The master key of the account: {env: NAME}.")
+    key: Secret | None = Field(None, description="The key of a user of the API: {env: NAME}.")
+    account_must_have: Account | None = Field(
+        None, description="Looked for before the first write: are these the keys of the right account?"
+    )
+    requests_per_minute: Rate | None = Field(
+        None, description="At most so many; the allowance is shared by the whole account."
+    )
+    parallelism: Annotated[int, Field(ge=1, le=20)] = Field(8, description="Requests under way at once.")
     patience: Duration = Field(
-        timedelta(seconds=30), description="How long a verifying read waits for the server's cache."
+        timedelta(seconds=30),
+        description="How long a verifying read waits for the server's cache.",
+        json_schema_extra={"default": "30s"},
     )
     server_members: Annotated[tuple[Annotated[Text, AfterValidator(_member)], ...], AsTuple] = Field(
         (), description="Further members that the server writes and that are never sent."
@@ -236,24 +256,31 @@ class CheckMarket(_Written):
 class OAuth(_Written):
     """Client credentials, and where they are exchanged for a token."""
 
-    token_url: Address
-    client_id: Setting
-    client_secret: Secret
-    scope: Text | None = None
+    token_url: Address = Field(description="Where a token is given for them.")
+    client_id: Setting = Field(description="As text, or {env: NAME}.")
+    client_secret: Secret = Field(description="{env: NAME} or {file: PATH}.")
+    scope: Text | None = Field(None, description="What to ask for, where the token host wants that said.")
+
+
+_RECIPIENTS: Any = Field(
+    None, description='To whom batches may be sent, like "*@qa.example.com"; * stands before the @ only.'
+)
+_PHONE_NUMBERS: Any = Field(None, description="Numbers that a batch may hold, literally.")
 
 
 class Expoints(_Written):
     """An Expoints tenant, how to enter it, and whom it may write to."""
 
-    url: ServerUrl
-    token: Secret | None = None
-    oauth: OAuth | None = None
-    allowed_recipients: Recipients | None = None
-    allowed_phone_numbers: PhoneNumbers | None = None
-    requests_per_minute: Rate | None = None
+    url: ServerUrl = Field(description='Scheme and host of the tenant, or "sandbox:".')
+    token: Secret | None = Field(None, description="A bearer token: {env: NAME}; or oauth.")
+    oauth: OAuth | None = Field(None, description="Client credentials that a token is got for.")
+    allowed_recipients: Recipients | None = _RECIPIENTS
+    allowed_phone_numbers: PhoneNumbers | None = _PHONE_NUMBERS
+    requests_per_minute: Rate | None = Field(None, description="At most so many.")
     settle_after: Duration = Field(
         timedelta(minutes=10),
         description="How long a sending in doubt rests before the addresses are counted.",
+        json_schema_extra={"default": "10m"},
     )
 
     @model_validator(mode="after")
@@ -274,9 +301,15 @@ _LIMITS = Limits()
 class LimitSettings(_Written):
     """How much one run may change; what is left out has the default of `Limits`."""
 
-    resets: Count | None = _LIMITS.resets
-    deletes: Count | None = _LIMITS.deletes
-    updates: AtMost = _LIMITS.updates
+    resets: Count | None = Field(
+        _LIMITS.resets, description="Fields that may be reset though no reset: list names them; null is any."
+    )
+    deletes: Count | None = Field(_LIMITS.deletes, description="Configurations that may go; null is any.")
+    updates: AtMost = Field(
+        _LIMITS.updates,
+        description="Configurations that may change: a number, or a share that counts from 10 live on.",
+        json_schema_extra={"default": "30%"},
+    )
 
     @property
     def limits(self) -> Limits:
@@ -287,21 +320,23 @@ class LimitSettings(_Written):
 class GuardrailSettings(_Written):
     """The guardrails of one target, apart from it, so that code owners can protect the file."""
 
-    limits: LimitSettings | None = None
-    allowed_recipients: Recipients | None = None
-    allowed_phone_numbers: PhoneNumbers | None = None
+    limits: LimitSettings | None = Field(None, description="How much one run may change.")
+    allowed_recipients: Recipients | None = _RECIPIENTS
+    allowed_phone_numbers: PhoneNumbers | None = _PHONE_NUMBERS
 
 
 class TargetSettings(_Written):
     """One named environment."""
 
-    checkmarket: CheckMarket | None = None
-    expoints: Expoints | None = None
+    checkmarket: CheckMarket | None = Field(None, description="The account with import configurations.")
+    expoints: Expoints | None = Field(None, description="The tenant that test batches go to.")
     contact_lists: dict[str, Id] = Field({}, description="Names for ids that the API cannot look up.")
     defaults: dict[str, Any] = Field({}, description="What a reset leaves behind, as far as known.")
-    journal: JournalAddress | None = None
-    limits: LimitSettings | None = None
-    undeclared: Choice | None = None
+    journal: JournalAddress | None = Field(
+        None, description="sqlite:PATH, or where an address stands: {env: NAME}; SQLite here if left out."
+    )
+    limits: LimitSettings | None = Field(None, description="How much one run may change.")
+    undeclared: Choice | None = Field(None, description="As in the workspace, for this target.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +376,10 @@ class Target:
     def journal(self) -> JournalAddress | None:
         """Where the journal is; `None` is SQLite beside the workspace."""
         return self.settings.journal
+
+    def has_account(self, section: str) -> bool:
+        """Tell whether it says how to open the account of that section; an empty one needs none."""
+        return not section or getattr(self.settings, section) is not None
 
     @property
     def ids(self) -> Mapping[str, Mapping[str, int]]:

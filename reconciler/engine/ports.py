@@ -47,3 +47,7 @@ class Writer(Reader, Protocol):
 
     def delete(self, id: int) -> None:
         """Delete the resource; one that is already gone counts as deleted."""
+
+
+class Client(Writer, Namer, Protocol):
+    """All that can be asked of the API of one kind of resource."""

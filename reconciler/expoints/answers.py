@@ -23,8 +23,18 @@ MASKED = "***"
 _MOST_PAGES = 10_000
 _SHORTEST_MASKED = 3
 _LARGEST_SHOWN = 16 * 2**10
-# Not personal among what a customer holds: names of columns, and dates.
-_PLAIN_MEMBERS = frozenset({"Name", "SendDate", "TransactionDate", "EndDate", "DateAnswered"})
+# Not personal among what a customer holds: names and ids of columns and questions, dates, and mere figures.
+_PLAIN_MEMBERS = frozenset(
+    {"Name", "SendDate", "TransactionDate", "EndDate", "DateAnswered"}
+    | {
+        "CustomerDataColumnId",
+        "BaseQuestionId",
+        "PageRepetition",
+        "SectionRepetition",
+        "FileSize",
+        "Priority",
+    }
+)
 _PART = r"""[^\s@"'`<>()\[\]{},;:=&]+"""
 _ADDRESS = re.compile(f"{_PART}(?:@|%40){_PART}", re.IGNORECASE)
 
@@ -181,9 +191,11 @@ def personal_values(batch: Mapping[str, Json]) -> Iterator[str]:
 
 
 def _texts(value: Json) -> Iterator[str]:
-    """Yield every text of a customer but those in members that are known to be plain."""
+    """Yield every text and number of a customer but those in members that are known to be plain."""
     if isinstance(value, str):
         yield value
+    elif isinstance(value, int) and not isinstance(value, bool):
+        yield str(value)
     elif isinstance(value, list):
         for item in value:
             yield from _texts(item)

@@ -97,6 +97,15 @@ class Customers:
         self._posting = posting
         self._tokens = tokens
 
+    def server_time(self) -> float | None:
+        """Ask for the columns, which proves that the token may read; return the time of the server.
+
+        In seconds since 1970 UTC, None where it does not say. The API has no call for the token itself.
+        """
+        answer = self._admitted(lambda headers: self._reading.request("GET", _COLUMNS, headers=headers))
+        rows(answer.json(), "CustomerDataColumns", f"GET {_COLUMNS}")
+        return answer.sent_at
+
     def columns(self) -> tuple[Column, ...]:
         """Return every column, archived ones too, in the API's order. Names are not said to be unique (U)."""
         found = rows(self._read(_COLUMNS), "CustomerDataColumns", f"GET {_COLUMNS}")

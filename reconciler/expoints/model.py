@@ -14,7 +14,9 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     PlainValidator,
     ValidationInfo,
     field_validator,
@@ -22,13 +24,15 @@ from pydantic import (
     model_validator,
 )
 from pydantic.alias_generators import to_pascal
+from pydantic_core import CoreSchema
 
 from reconciler.config.drafts import Surroundings
 from reconciler.config.files import Unfit
 from reconciler.config.section import ApiFields
+from reconciler.config.shapes import NOT_BLANK, Schema, pattern_of, shape, shaped, without_null
 from reconciler.config.validation import kind_of, refusal
 from reconciler.expoints import moments
-from reconciler.expoints.recipients import is_one_address
+from reconciler.expoints.recipients import ADDRESS, LONGEST, is_one_address
 from reconciler.expoints.seed import Moment, MomentKind, Send
 
 INT32_MAX = 2**31 - 1
@@ -51,6 +55,13 @@ def _one_address(value: str) -> str:
     if not is_one_address(value):
         hint = "write one plain address, like qa+john@example.com: no name, list, quotes or brackets"
         raise refusal("not-one-address", "this is not exactly one address", hint)
+    return value
+
+
+def _somebodys(value: object) -> object:
+    # What an earlier customer is known by is not repeated either.
+    if type(value) is int and not 1 <= value <= INT32_MAX:
+        raise refusal("out-of-range", "this is no id", "write the id, a whole number from 1 on")
     return value
 
 
@@ -124,14 +135,33 @@ def _base64(value: str) -> str:
 
 
 Private: TypeAlias = Annotated[str, BeforeValidator(_private)]
-Address: TypeAlias = Annotated[Private, AfterValidator(_one_address)]
-Label: TypeAlias = Annotated[str, AfterValidator(_not_blank)]
-Date: TypeAlias = Annotated[Private, AfterValidator(_date)]
-TimeOfDay: TypeAlias = Annotated[str, AfterValidator(_time_of_day)]
-Answered: TypeAlias = Annotated[Private, AfterValidator(_answered)]
+Address: TypeAlias = Annotated[
+    Private, AfterValidator(_one_address), shape(pattern=pattern_of(ADDRESS), maxLength=LONGEST)
+]
+Label: TypeAlias = Annotated[str, AfterValidator(_not_blank), shape(pattern=NOT_BLANK)]
+Date: TypeAlias = Annotated[
+    Private,
+    AfterValidator(_date),
+    shape(pattern=pattern_of(moments.FORMS[MomentKind.DATE]), examples=["today", "+21d", "2026-12-01"]),
+]
+TimeOfDay: TypeAlias = Annotated[
+    str,
+    AfterValidator(_time_of_day),
+    shape(pattern=pattern_of(moments.FORMS[MomentKind.TIME_OF_DAY]), examples=["11:30"]),
+]
+Answered: TypeAlias = Annotated[
+    Private, AfterValidator(_answered), shape(pattern=pattern_of(moments.FORMS[MomentKind.DATE]))
+]
 Int: TypeAlias = Annotated[int, Field(ge=-INT32_MAX, le=INT32_MAX)]
 Id: TypeAlias = Annotated[int, Field(ge=1, le=INT32_MAX)]
-StatusName: TypeAlias = Annotated[str | int, PlainValidator(_name_or_code)]
+TypeOfBatch: TypeAlias = Annotated[
+    Literal["0", "1", "email", "portal"],
+    BeforeValidator(_type_of_batch, Literal["0", "1", "email", "portal", 0, 1]),
+]
+StatusName: TypeAlias = Annotated[
+    str | int, PlainValidator(_name_or_code), shaped(type=["string", "integer"])
+]
+PrivateId: TypeAlias = Annotated[int, BeforeValidator(_somebodys, Id)]
 
 
 class _Written(ApiFields):
@@ -139,6 +169,14 @@ class _Written(ApiFields):
 
     nullable: ClassVar[frozenset[str]] = frozenset()
     """The fields to which the vendor gives a null; there it is sent."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> Schema:
+        """Return the schema with null where the vendor has one, and nowhere else."""
+        schema = handler(core)
+        fields = handler.resolve_ref_schema(schema)["properties"]
+        fields.update({name: without_null(fields[name]) for name in fields.keys() - cls.nullable})
+        return schema
 
     @field_validator("*", mode="before")
     @classmethod
@@ -148,8 +186,14 @@ class _Written(ApiFields):
         return value
 
 
+_ENCRYPTED = {"is_encrypted", "certificate_thumbprint", "encryption_key"}
+_ALL_THREE: Any = {name: sorted(_ENCRYPTED - {name}) for name in ("certificate_thumbprint", "encryption_key")}
+
+
 class _Encryptable(_Written):
     """Something that may already be encrypted. How is not documented, so it is passed on as it is."""
+
+    model_config = ConfigDict(json_schema_extra={"dependentRequired": _ALL_THREE})
 
     is_encrypted: bool | None = Field(None, description="That the value is already encrypted.")
     certificate_thumbprint: Private | None = Field(
@@ -180,22 +224,32 @@ class _Encryptable(_Written):
 class DataValue(_Encryptable):
     """One value of a customer's data. Every value is text; blanks around it may matter and stay."""
 
-    value: Private
+    value: Private = Field(description="The value, as text.")
+
+
+_UNDOCUMENTED = "Passed on; the vendor documents no more than its name."
 
 
 class ScalePosition(_Written):
     """A position of a scale. Which of its fields tells it is not documented; all are passed on."""
 
-    id: Int | None = None
-    label: Private | None = None
-    value: Int | None = None
-    ranking: Int | None = None
+    id: Int | None = Field(None, description=_UNDOCUMENTED)
+    label: Private | None = Field(None, description=_UNDOCUMENTED)
+    value: Int | None = Field(None, description=_UNDOCUMENTED)
+    ranking: Int | None = Field(None, description=_UNDOCUMENTED)
 
 
 class FileAnswer(_Encryptable):
     """A file that answers a question: from the workspace, or already in base64."""
 
-    file: Annotated[Any, PlainValidator(_file)] = Field(
+    model_config = ConfigDict(
+        json_schema_extra={
+            "dependentRequired": _ALL_THREE,
+            "oneOf": [{"required": ["file"]}, {"required": ["data"]}],
+        }
+    )
+
+    file: Annotated[Any, PlainValidator(_file), shaped(type="string")] = Field(
         None, description="Path inside the workspace; its content is sent, with its name and size."
     )
     data: Annotated[Private, AfterValidator(_base64)] | None = Field(
@@ -233,14 +287,14 @@ class FileAnswer(_Encryptable):
 class Answer(_Written):
     """A pre-filled answer. No documented call lists questions, so none of this can be checked."""
 
-    base_question_id: Id
-    is_not_applicable_selected: bool | None = None
-    text: Private | None = None
-    selected_scale_positions: list[ScalePosition] | None = None
+    base_question_id: Id = Field(description="The question that is answered.")
+    is_not_applicable_selected: bool | None = Field(None, description="That it is “not applicable”.")
+    text: Private | None = Field(None, description="An answer in words.")
+    selected_scale_positions: list[ScalePosition] | None = Field(None, description="On a scale.")
     date_answered: Answered | None = Field(None, description="A day or time in the zone of the workspace.")
-    file_answers: list[FileAnswer] | None = None
-    page_repetition: Int | None = None
-    section_repetition: Int | None = None
+    file_answers: list[FileAnswer] | None = Field(None, description="Files that answer.")
+    page_repetition: Int | None = Field(None, description=_UNDOCUMENTED)
+    section_repetition: Int | None = Field(None, description=_UNDOCUMENTED)
 
 
 class CustomerDefaults(_Written):
@@ -257,12 +311,12 @@ class CustomerDefaults(_Written):
     priority: Int | None = Field(
         None, description="Among waiting customers of one address; the highest is mailed."
     )
-    previous_id: Id | None = Field(None, description="An earlier customer whose data is copied.")
-    data: dict[str, Annotated[DataValue, BeforeValidator(_value)]] | None = Field(
+    previous_id: PrivateId | None = Field(None, description="An earlier customer whose data is copied.")
+    data: dict[str, Annotated[DataValue, BeforeValidator(_value, str | DataValue)]] | None = Field(
         None, description="Column, by its name or its id in quotes → text, or a value that is encrypted."
     )
     answers: list[Answer] | None = Field(None, description="Pre-filled answers.")
-    answers_to_copy: list[Id] | None = Field(None, description="Answers of the previous customer.")
+    answers_to_copy: list[PrivateId] | None = Field(None, description="Answers of the previous customer.")
     copy_all_answers: bool | None = Field(None, description="All of them.")
 
     @field_validator("data")
@@ -288,17 +342,19 @@ class CustomerSeed(_Written):
     end_date: Date | None = Field(None, description="After it nobody can answer.")
     send_time: TimeOfDay | None = Field(None, description="Not before this local time of day.")
     is_test: bool | None = Field(None, description="Kept out of the results; mail is sent all the same.")
-    type_batch: Annotated[Literal["0", "1", "email", "portal"], BeforeValidator(_type_of_batch)] | None = (
-        Field(None, description="0 or email is the default; portal only where Expoints says so.")
+    type_batch: TypeOfBatch | None = Field(
+        None, description="0 or email is the default; portal only where Expoints says so."
     )
     allow_duplicate_email: bool | None = Field(None, description="One address several times in the batch.")
     notification_email_addresses: list[Address] | None = Field(
         None, description="Who is told about the batch; with none, the front office would be."
     )
-    batch_name: Private | None = None
+    batch_name: Private | None = Field(None, description="The name of the batch at Expoints.")
     is_concept: bool | None = Field(None, description="For trying a concept questionnaire; a test as well.")
 
-    send: Annotated[Send, Field(strict=False)] = Send.ONCE
+    send: Annotated[Send, Field(strict=False)] = Field(
+        Send.ONCE, description="once a round; on_change: what changed goes again; by_hand: seeds send."
+    )
     round: Label = Field("1", max_length=100, description="A new round sends again.")
     after: list[str] | None = Field(
         None, max_length=100, description="Resources that must be as declared before it is sent."
@@ -308,7 +364,7 @@ class CustomerSeed(_Written):
         None, description="Statuses of the tenant, by name or code, that mean that nobody was mailed."
     )
     defaults: dict[str, Any] | None = Field(None, description="What counts for every customer.")
-    customers: list[Any] | None = None
+    customers: list[Any] | None = Field(None, description="To whom it goes: [{email: …, data: {…}}].")
     customers_from: Private | None = Field(None, description="A .csv or .jsonl file inside the workspace.")
 
 

@@ -29,6 +29,12 @@ _OFFSET = r"(?P<offset>Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])"
 _MOMENT = re.compile(f"(?:{_DAY})(?:[T ]{_TIME}{_OFFSET}?)?")
 _TIME_OF_DAY = re.compile(_TIME)
 
+FORMS = {
+    MomentKind.DATE: re.compile(f"{_NOW}|{_MOMENT.pattern}"),
+    MomentKind.TIME_OF_DAY: _TIME_OF_DAY,
+}
+"""How a moment is written; a day that no calendar has is written so too."""
+
 _HINTS = {
     MomentKind.DATE: 'write a day, like "2026-12-01", "today" or "+21d", or a time on it: "2026-12-01T09:30"',
     MomentKind.TIME_OF_DAY: 'write a local time of day, like "11:30"',

@@ -10,19 +10,20 @@ import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
-_LONGEST = 254
+LONGEST = 254
 _ATOM = r"[A-Za-z0-9_+'=-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 # No % and !, which some servers take for a way to somebody else; no *, which belongs in patterns.
 _LOCAL = rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*"
 _DOMAIN = rf"(?:{_LABEL}\.)+[A-Za-z][A-Za-z0-9-]{{0,61}}[A-Za-z0-9]"
-_ADDRESS = re.compile(f"{_LOCAL}@{_DOMAIN}")
+ADDRESS = re.compile(f"{_LOCAL}@{_DOMAIN}")
+"""The form of one plain address in ASCII."""
 _NOT_STARS = re.compile(r"[?\[]")
 
 
 def is_one_address(text: str) -> bool:
     """Return whether `text` is exactly one plain address in ASCII: no list, name, quotes or blank."""
-    return len(text) <= _LONGEST and _ADDRESS.fullmatch(text) is not None
+    return len(text) <= LONGEST and ADDRESS.fullmatch(text) is not None
 
 
 def matches(address: str, patterns: Iterable[str]) -> bool:

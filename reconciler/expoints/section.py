@@ -314,6 +314,7 @@ def _warning(code: str, path: str, message: str, hint: str) -> Finding:
 
 SEEDS = SeedSection(
     name="customer_seeds",
+    account="expoints",
     fields=CustomerSeed,
     row=Customer,
     defaults=CustomerDefaults,

@@ -5,9 +5,8 @@ Nothing here raises for what the API or the journal does: every seed ends as a `
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from reconciler.engine.inventory import Each, one_by_one
 from reconciler.engine.plan import Block
@@ -27,6 +26,7 @@ from reconciler.expoints.columns import Columns
 from reconciler.expoints.composing import Batch
 from reconciler.expoints.seed import Seed
 from reconciler.expoints.standing import Addressee, SeedPlan, Standee, State, batches
+from reconciler.expoints.status import SeedStatus, status_of
 from reconciler.journal.ledger import Delivery, Ledger, Shipment, Standing
 
 
@@ -42,6 +42,8 @@ class Sent:
     exit: Exit = Exit.DONE
     stops: bool = False
     """Whether a further request would fail alike, so that none is begun."""
+    status: SeedStatus | None = None
+    """What the tenant counted afterwards of those that were sent, where it could be asked."""
 
 
 _HOPELESS = (Unauthorised, Forbidden, Unreachable, Abandoned)
@@ -79,32 +81,53 @@ class Sender:
         blocks = self.check(_with(plan.seed, standees))
         if blocks:
             return Sent(plan.seed.key, notes=tuple(b.message for b in blocks), exit=Exit.REFUSED)
-        return _total(plan.seed.key, list(self._requests(plan.seed, standees)))
+        requests = list(self._requests(plan.seed, standees))
+        end = _total(plan.seed.key, [request.end for request in requests])
+        return self._verified(end, plan.seed, [request for request in requests if request.end.sent])
 
-    def _requests(self, seed: Seed, standees: Sequence[Standee]) -> Iterator[Sent]:
+    def _requests(self, seed: Seed, standees: Sequence[Standee]) -> Iterator[_Request]:
         begun = 0
         for portion in batches(standees):
-            end = self._one(seed, portion)
-            yield end
+            request = self._one(seed, portion)
+            yield request
             begun += len(portion)
-            stops = end.stops or self.is_stopped()
+            stops = request.end.stops or self.is_stopped()
             if stops and begun < len(standees):
                 left = f"not begun: {len(standees) - begun} of {len(standees)} customers"
-                yield Sent(seed.key, notes=(left,), exit=end.exit or Exit.ERROR)
+                yield _Request(Sent(seed.key, notes=(left,), exit=request.end.exit or Exit.ERROR))
             if stops:
                 return
 
-    def _one(self, seed: Seed, standees: tuple[Standee, ...]) -> Sent:
+    def _one(self, seed: Seed, standees: tuple[Standee, ...]) -> _Request:
         try:
             batch = self.compose(seed, standees, self.columns)
             before = self._counts(standees)
+            self._check_strangers(standees, before)
             if self.is_stopped():
                 raise Abandoned(_INTERRUPTED)
             number = self.ledger.intend(self._shipment(seed, batch, before), again=_repeated(standees))
         except ReconcilerError as error:
             stops = not isinstance(error, Refused)
-            return Sent(seed.key, notes=(f"nothing was sent: {error}",), exit=error.exit, stops=stops)
-        return self._post(seed, batch, number, before)
+            end = Sent(seed.key, notes=(f"nothing was sent: {error}",), exit=error.exit, stops=stops)
+            return _Request(end)
+        return _Request(self._post(seed, batch, number), standees, before)
+
+    def _check_strangers(self, standees: Sequence[Standee], before: Mapping[str, int]) -> None:
+        """Check that no customers have come to light at a mailbox that the journal has never met.
+
+        A lost journal may have sent to them. Errors: `Refused`.
+        """
+        strange = [
+            addressee
+            for addressee in (s.addressee for s in standees if s.state is State.PENDING)
+            if before[addressee.customer.email]
+            and not self.ledger.knows_mailbox(self.account, addressee.mailbox)
+        ]
+        if strange:
+            message = (
+                f"{len(strange)} of its mailboxes have had customers since the plan was made: plan again"
+            )
+            raise Refused(message)
 
     def _counts(self, standees: Sequence[Standee]) -> Mapping[str, int]:
         emails = [standee.addressee.customer.email for standee in standees]
@@ -112,12 +135,15 @@ class Sender:
 
     def _shipment(self, seed: Seed, batch: Batch, before: Mapping[str, int]) -> Shipment:
         deliveries = [
-            delivery_of(standee.addressee, seed.round, before[standee.addressee.customer.email])
+            replace(
+                delivery_of(standee.addressee, seed.round, before[standee.addressee.customer.email]),
+                contents=standee.addressee.contents,
+            )
             for standee in batch.standees
         ]
         return Shipment(self.account, seed.key, seed.round, deliveries, batch.resolved, self.run)
 
-    def _post(self, seed: Seed, batch: Batch, number: int, before: Mapping[str, int]) -> Sent:
+    def _post(self, seed: Seed, batch: Batch, number: int) -> Sent:
         size = len(batch.standees)
         try:
             self.client.add(batch.body)
@@ -132,7 +158,7 @@ class Sender:
             return Sent(seed.key, refused=size, notes=notes, exit=error.exit, stops=stops)
         unwritten = self._conclude(number, Standing.SENT)
         exit = Exit.IN_DOUBT if unwritten else Exit.DONE
-        return Sent(seed.key, sent=size, notes=(*unwritten, *self._verified(batch, before)), exit=exit)
+        return Sent(seed.key, sent=size, notes=unwritten, exit=exit)
 
     def _conclude(self, number: int, standing: Standing, note: str = "") -> tuple[str, ...]:
         """Write down how a request ended; return what to say where the journal could not."""
@@ -142,17 +168,31 @@ class Sender:
             return (f"{error} The next run will take this batch for one in doubt.",)
         return ()
 
-    def _verified(self, batch: Batch, before: Mapping[str, int]) -> tuple[str, ...]:
-        """Return what counting again says of a batch that the API took; a count proves no mail."""
-        added = Counter(standee.addressee.customer.email for standee in batch.standees)
+    def _verified(self, end: Sent, seed: Seed, requests: Sequence[_Request]) -> Sent:
+        """Return how a seed ended with what the tenant counts of it now; a count proves no mail."""
+        emails = [s.addressee.customer.email for request in requests for s in request.standees]
+        if not emails:
+            return end
+        # What was there before the first request to an address is there, and all that was sent to it.
+        before = {email: count for request in reversed(requests) for email, count in request.before.items()}
+        expected = sum(before.values()) + len(emails)
         try:
             if self.is_stopped():
                 raise Abandoned(_INTERRUPTED)
-            after = self._counts(batch.standees)
+            status = status_of(self.client, self.client.statuses(), seed, emails, expected)
         except ApiError as error:
-            return (f"sent, but not counted: {error}",)
-        missing = sum(after[email] < before[email] + number for email, number in added.items())
-        return (f"{missing} not visible on the tenant yet",) if missing else ()
+            return replace(end, notes=(*end.notes, f"sent, but not verified: {error}"))
+        exits = [end.exit, *([Exit.ERROR] if status.faults else [])]
+        return replace(end, status=status, exit=Exit.gravest(exits))
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """One request: how it ended, whom it was for, and how many customers each address had before."""
+
+    end: Sent
+    standees: tuple[Standee, ...] = field(default=(), repr=False)
+    before: Mapping[str, int] = field(default_factory=dict, repr=False)
 
 
 def delivery_of(

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from reconciler.engine.digest import digest_of
 from reconciler.engine.plan import Block
 from reconciler.errors import Exit
+from reconciler.expoints.contents import (
+    Change,
+    Contents,
+    batch_contents,
+    change_of,
+    customer_contents,
+)
 from reconciler.expoints.seed import Seed, SeedCustomer, Send
 from reconciler.journal.ledger import Delivery, Standing
 
@@ -37,6 +44,7 @@ class Addressee:
     name: str
     mailbox: str
     digest: str
+    contents: Contents = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,18 @@ class Standee:
     note: str = ""
     batch: int = 0
     """The number of the batch that sent it before, if one did."""
+    change: Change | None = None
+    """How what is declared differs from what that batch held, if it does."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedPath:
+    """A path of the files at which customers differ from what they were sent, and how many do."""
+
+    path: str
+    """Empty for those of whom the journal does not say where they differ."""
+    customers: int
+    sent_again: int
 
 
 @dataclass(frozen=True)
@@ -71,6 +91,18 @@ class SeedPlan:
         return Exit.gravest(block.exit for block in self.blocks)
 
     @property
+    def changes(self) -> tuple[ChangedPath, ...]:
+        """Where its customers differ from what they were sent, whether or not they are sent again."""
+        differing: dict[str, list[Standee]] = {}
+        for standee in self.customers:
+            for path in (standee.change.paths or ("",)) if standee.change else ():
+                differing.setdefault(path, []).append(standee)
+        return tuple(
+            ChangedPath(path, len(standees), sum(s.state is State.CHANGED for s in standees))
+            for path, standees in differing.items()
+        )
+
+    @property
     def due(self) -> tuple[Standee, ...]:
         """The customers that would be sent if nothing blocks."""
         return tuple(s for s in self.customers if s.state in (State.PENDING, State.CHANGED))
@@ -89,12 +121,14 @@ class SeedPlan:
 def addressees(seed: Seed, hash: Callable[[str], str]) -> tuple[Addressee, ...]:
     """Return every customer under the hashes by which the ledger knows it."""
     numbers: Counter[str] = Counter()
+    of_batch = batch_contents(seed, hash)
     made = []
     for customer in seed.customers:
         numbers[customer.mailbox] += 1
         name = f"{customer.mailbox}#{numbers[customer.mailbox]}"
         content = digest_of([seed.batch_digest, customer.digest])
-        made.append(Addressee(customer, hash(name), hash(customer.mailbox), hash(content)))
+        contents = {**of_batch, **customer_contents(customer, hash)}
+        made.append(Addressee(customer, hash(name), hash(customer.mailbox), hash(content), contents))
     return tuple(made)
 
 
@@ -120,29 +154,24 @@ def _standee(
 ) -> Standee:
     if delivery is None:
         return Standee(addressee, State.FOUND if is_stranger(addressee) else State.PENDING)
+    change = _change(delivery, addressee)
     match delivery.standing:
         case Standing.INTENDED | Standing.IN_DOUBT:
-            return Standee(addressee, State.IN_DOUBT, delivery.note, delivery.batch)
+            return Standee(addressee, State.IN_DOUBT, delivery.note, delivery.batch, change)
         case Standing.REFUSED | Standing.NOT_SENT:
             return Standee(addressee, State.PENDING, f"{delivery.standing.value} before: {delivery.note}")
         case Standing.FOUND:
             return Standee(addressee, State.FOUND, batch=delivery.batch)
         case Standing.SENT:
-            differs = delivery.digest != addressee.digest
-            again = differs and seed.send is Send.ON_CHANGE
-            note = "changed since; send: once does not send it again" if differs and not again else ""
-            return Standee(addressee, State.CHANGED if again else State.SENT, note, delivery.batch)
+            again = change is not None and seed.send is Send.ON_CHANGE
+            state = State.CHANGED if again else State.SENT
+            return Standee(addressee, state, batch=delivery.batch, change=change)
 
 
-def settled(delivery: Delivery, in_batch: int, count: int) -> Standing:
-    """Return what the number of customers at an address says of a delivery in doubt.
-
-    `in_batch` is how many customers of the same batch have the address. Anything but the baseline or the
-    baseline plus the batch proves nothing: somebody else may have added or removed customers.
-    """
-    if count == delivery.baseline:
-        return Standing.NOT_SENT
-    return Standing.SENT if count == delivery.baseline + in_batch else Standing.IN_DOUBT
+def _change(delivery: Delivery, addressee: Addressee) -> Change | None:
+    if delivery.contents:
+        return change_of(delivery.contents, addressee.contents)
+    return None if delivery.digest == addressee.digest else Change(paths=())
 
 
 def batches(customers: Sequence[Standee]) -> tuple[tuple[Standee, ...], ...]:
@@ -150,8 +179,3 @@ def batches(customers: Sequence[Standee]) -> tuple[tuple[Standee, ...], ...]:
     return tuple(
         tuple(customers[start : start + LARGEST_BATCH]) for start in range(0, len(customers), LARGEST_BATCH)
     )
-
-
-def per_mailbox(deliveries: Iterable[Delivery]) -> Mapping[tuple[int, str], int]:
-    """Return how many deliveries each batch has to each mailbox: (batch, mailbox) → number."""
-    return Counter((d.batch, d.mailbox) for d in deliveries)

@@ -119,6 +119,11 @@ class Answer:
         """Return words of this answer fit to be shown: one line, printable, short, without the secrets."""
         return _quoted(text, self.secrets)
 
+    @property
+    def sent_at(self) -> float | None:
+        """When the server says that it answered, in seconds since 1970 UTC; None where it does not say."""
+        return _moment(self.headers.get("date", ""))
+
     def json(self) -> object:
         """Return the document in the body, whatever type the headers claim; `BadAnswer` for anything else."""
         try:

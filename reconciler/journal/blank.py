@@ -33,7 +33,7 @@ class BlankRecords:
         del account, seed
         return ()
 
-    def past(self, account: str, seed: str) -> Sequence[Delivery]:
+    def past(self, account: str, seed: str | None = None) -> Sequence[Delivery]:
         """Return none."""
         del account, seed
         return ()

@@ -102,8 +102,8 @@ class GitJournal:
         """Return the delivery that counts for every customer in every round of a seed, oldest first."""
         return counting(self.past(account, seed))
 
-    def past(self, account: str, seed: str) -> Sequence[Delivery]:
-        """Return every delivery of a seed in every round, oldest first."""
+    def past(self, account: str, seed: str | None = None) -> Sequence[Delivery]:
+        """Return every delivery of a seed, or of all, in every round, oldest first."""
         return tuple(self._writer.known().past(*in_writing((account, seed))))
 
     def intend(self, shipment: Shipment, *, again: Collection[int] = ()) -> int:

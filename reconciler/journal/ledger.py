@@ -54,6 +54,8 @@ class Delivery:
     note: str = ""
     contents: Mapping[str, str] = field(default_factory=dict)
     """The keyed hash of each declared value, by its path: what tells later which of them changed."""
+    since: float = 0.0
+    """When its standing was written down, in the same seconds as `at`; 0 before it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +94,11 @@ class Records(Protocol):
         It is the latest one, but one that provably mailed nothing never hides an older one that may have.
         """
 
-    def past(self, account: str, seed: str) -> Sequence[Delivery]:
-        """Return every delivery of a seed in every round, also those that no longer count; oldest first."""
+    def past(self, account: str, seed: str | None = None) -> Sequence[Delivery]:
+        """Return every delivery in every round, also those that no longer count; oldest first.
+
+        They are those of a seed, or of all seeds that were ever sent to the account where none is named.
+        """
 
 
 class Ledger(Records, Protocol):

@@ -57,6 +57,18 @@ def read_journal(address: str, folder: Path, clock: Clock) -> Past:
     return _form_of(address).read(address, folder, clock) or BlankRecords()
 
 
+def name_of(address: str, folder: Path) -> str:
+    """Return what messages call the journal at an address; no password is in it. Errors: `UsageError`."""
+    _form_of(address)
+    if address.startswith("sqlite:"):
+        return str(_file(address, folder))
+    if address.startswith("git+branch:"):
+        return address
+    with _driver():
+        from reconciler.journal.postgresql import server_at
+    return server_at(address).name
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """A form of addresses: how such a journal is opened, and how it is read, `None` if it is not there."""

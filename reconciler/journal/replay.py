@@ -64,10 +64,13 @@ class Known:
             replace(self.given),
         )
 
-    def past(self, account: str, seed: str) -> Iterator[Delivery]:
-        """Yield every delivery of a seed, oldest first."""
-        for number in self.seeds.get((account, seed), ()):
+    def past(self, account: str, seed: str | None) -> Iterator[Delivery]:
+        """Yield every delivery of a seed, or of every seed of the account, oldest first."""
+        for number in self._batches_of(account) if seed is None else self.seeds.get((account, seed), ()):
             yield from self.batches[number].deliveries
+
+    def _batches_of(self, account: str) -> Iterator[int]:
+        return (number for number, batch in self.batches.items() if batch.account == account)
 
     def operations_of(self, run: int) -> Iterator[Operation]:
         """Yield every write of a run, in the order in which they were begun."""
@@ -154,7 +157,7 @@ def _batch(known: Known, entry: Entry) -> None:
         raise ValueError(f"batch {number - 1} is missing")
     standing = Standing(entry["standing"])
     deliveries = tuple(
-        Delivery(**told, standing=standing, batch=number, at=at, round=entry["round"])
+        Delivery(**told, standing=standing, batch=number, at=at, round=entry["round"], since=at)
         for told in entry["deliveries"]
     )
     known.batches[number] = Batch(account, entry["seed"], entry["run"], at, deliveries)
@@ -169,7 +172,7 @@ def _batch(known: Known, entry: Entry) -> None:
 def _standing(known: Known, entry: Entry) -> None:
     batch, standing, customer = known.batches[entry["batch"]], Standing(entry["standing"]), entry["customer"]
     deliveries = tuple(
-        replace(delivery, standing=standing, note=entry["note"])
+        replace(delivery, standing=standing, note=entry["note"], since=entry["at"])
         if customer in (None, delivery.customer)
         else delivery
         for delivery in batch.deliveries

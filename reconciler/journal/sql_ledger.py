@@ -30,8 +30,8 @@ class SqlLedger:
         """Return the delivery that counts for every customer in every round of a seed, oldest first."""
         return counting(self.past(account, seed))
 
-    def past(self, account: str, seed: str) -> Sequence[Delivery]:
-        """Return every delivery of a seed in every round, oldest first."""
+    def past(self, account: str, seed: str | None = None) -> Sequence[Delivery]:
+        """Return every delivery of a seed, or of all, in every round, oldest first."""
         with self._database.reading() as connection:
             return _past(connection, account, seed)
 
@@ -77,8 +77,10 @@ class SqlLedger:
             _add_standings(connection, which, standing, note, self._database.clock.now())
 
 
-def _past(connection: Connection, account: str, seed: str, round: str | None = None) -> Sequence[Delivery]:
-    """Return every delivery of a seed, of one round or of all, with its latest standing; oldest first."""
+def _past(
+    connection: Connection, account: str, seed: str | None, round: str | None = None
+) -> Sequence[Delivery]:
+    """Return every delivery of one seed or of all, of one round or of all, with its latest standing."""
     latest = (
         select(func.max(standings.c.number))
         .where(standings.c.delivery == deliveries.c.number)
@@ -86,12 +88,16 @@ def _past(connection: Connection, account: str, seed: str, round: str | None = N
         .correlate(deliveries)
     )
     query = (
-        select(deliveries, batches.c.at, standings.c.standing, standings.c.note)
+        select(
+            deliveries, batches.c.at, standings.c.standing, standings.c.note, standings.c.at.label("since")
+        )
         .join(batches, batches.c.number == deliveries.c.batch)
         .join(standings, standings.c.delivery == deliveries.c.number)
-        .where(deliveries.c.account == account, deliveries.c.seed == seed, standings.c.number == latest)
+        .where(deliveries.c.account == account, standings.c.number == latest)
         .order_by(deliveries.c.number)
     )
+    if seed is not None:
+        query = query.where(deliveries.c.seed == seed)
     if round is not None:
         query = query.where(deliveries.c.round == round)
     return tuple(_delivery(row) for row in connection.execute(query))
@@ -109,6 +115,7 @@ def _delivery(row: Row[Any]) -> Delivery:
         round=row.round,
         note=row.note,
         contents=row.contents or {},
+        since=row.since,
     )
 
 

@@ -11,13 +11,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from reconciler.config.shapes import DIALECT
 from reconciler.engine.classify import FieldClass
 from reconciler.engine.defaults import DefaultSource
 from reconciler.engine.drift import Drift
 from reconciler.engine.plan import Action
 from reconciler.problems import Severity
-
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0)]

@@ -8,10 +8,11 @@ from typing import Any
 
 from reconciler.engine.since import Since
 from reconciler.expoints.composing import Composer
+from reconciler.expoints.contents import Change
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.seed import Seed, Send
 from reconciler.expoints.sending import Sent
-from reconciler.expoints.standing import SeedPlan, Standee, State
+from reconciler.expoints.standing import ChangedPath, SeedPlan, Standee, State
 from reconciler.expoints.status import SeedStatus
 from reconciler.render.paint import PLAIN, Paint
 from reconciler.render.values import counted, harmless
@@ -34,8 +35,16 @@ def without_sending(plan: SeedsPlan) -> SeedsPlan:
 def _seed(plan: SeedPlan, paint: Paint) -> str:
     lines = [f"{_symbol(plan, paint)} {paint.strong(plan.seed.key)}  {_what(plan)}"]
     lines += [f"    {paint.blocked('!')} {harmless(block.message)}" for block in plan.blocks]
+    lines += [f"    {paint.update('~')} {_changed(changed)}" for changed in plan.changes]
     lines += [f"    {harmless(note)}" for note in _notes(plan)]
     return "\n".join(lines)
+
+
+def _changed(changed: ChangedPath) -> str:
+    customers = counted(changed.customers, "customer")
+    if not changed.path:
+        return f"{customers} changed; they were sent by an older version, which did not write down where"
+    return f"{harmless(changed.path)}  changed for {customers}"
 
 
 def _symbol(plan: SeedPlan, paint: Paint) -> str:
@@ -56,10 +65,13 @@ def _what(plan: SeedPlan) -> str:
 def _notes(plan: SeedPlan) -> Iterator[str]:
     yield from plan.notes
     yield from dict.fromkeys(standee.note for standee in plan.customers if standee.note)
+    if any(standee.change and standee.state is State.SENT for standee in plan.customers):
+        yield f"changed since; send: {plan.seed.send.value} does not send it again"
     if plan.count(State.FOUND):
         yield "found: mailboxes with customers that no journal knows of; only a new round: sends to them"
     if plan.count(State.IN_DOUBT):
-        yield f"in doubt: look at the tenant, then run seeds resolve {plan.seed.key} --sent or --not-sent"
+        yield "in doubt: counting may settle it once it has rested for settle_after; or look at the tenant,"
+        yield f"then run seeds resolve {plan.seed.key} --sent or --not-sent"
 
 
 def seeds_summary(plan: SeedsPlan) -> str:
@@ -76,7 +88,8 @@ def _sent(end: Sent, paint: Paint) -> str:
     counts = {"sent": end.sent, "refused": end.refused, "in doubt": end.in_doubt}
     told = ", ".join(f"{number} {what}" for what, number in counts.items() if number) or "nothing sent"
     symbol = paint.doubt("?") if end.in_doubt else paint.create("→") if end.sent else paint.blocked("!")
-    lines = [f"{symbol} {paint.strong(end.key)}  {told}", *(f"    {harmless(note)}" for note in end.notes)]
+    notes = [*end.notes, *([f"on the tenant: {_counted(end.status)}"] if end.status else [])]
+    lines = [f"{symbol} {paint.strong(end.key)}  {told}", *(f"    {harmless(note)}" for note in notes)]
     return "\n".join(lines)
 
 
@@ -91,6 +104,7 @@ def seeds_documents(plan: SeedsPlan, since: Since | None = None) -> list[dict[st
             "send": seed.seed.send.value,
             "states": {state.name.lower(): seed.count(state) for state in State},
             "to_send": len(seed.to_send),
+            "changes": [_changed_document(changed) for changed in seed.changes],
             "file": seed.seed.place.file,
             "line": seed.seed.place.line,
             "reasons": [{"code": block.code, "message": block.message} for block in seed.blocks],
@@ -98,6 +112,14 @@ def seeds_documents(plan: SeedsPlan, since: Since | None = None) -> list[dict[st
         }
         for seed in plan.seeds
     ]
+
+
+def _changed_document(changed: ChangedPath) -> dict[str, Any]:
+    return {
+        "path": changed.path or None,
+        "customers": changed.customers,
+        "sent_again": changed.sent_again,
+    }
 
 
 def sent_documents(sent: Sequence[Sent]) -> list[dict[str, Any]]:
@@ -109,6 +131,7 @@ def sent_documents(sent: Sequence[Sent]) -> list[dict[str, Any]]:
             "refused": end.refused,
             "in_doubt": end.in_doubt,
             "notes": list(end.notes),
+            "status": _status_document(end.status) if end.status else None,
         }
         for end in sent
     ]
@@ -120,38 +143,61 @@ def status_text(statuses: Sequence[SeedStatus]) -> str:
 
 
 def _status(status: SeedStatus) -> str:
-    counts = ", ".join(f"{number} {harmless(name)}" for name, number in status.by_status.items())
-    faults = "faults unverified: no fault_statuses are declared" if status.faults is None else ""
-    told = [f"{status.sent} sent", f"{status.counted} counted on the tenant", counts, faults]
-    return f"{status.key}: {'; '.join(part for part in told if part)}"
+    return f"{status.key}: {status.sent} sent; {status.counted} counted on the tenant; {_counted(status)}"
+
+
+def _counted(status: SeedStatus) -> str:
+    """Return what the tenant counts by its statuses, and what that leaves unverified."""
+    told = [
+        ", ".join(f"{number} {harmless(name)}" for name, number in status.by_status.items()),
+        f"{status.missing} not visible yet, unverified" if status.missing else "",
+        f"{status.unplaced} in no status, unverified" if status.unplaced else "",
+        _faults(status),
+        f"unverified: there is no status {harmless(', '.join(status.unknown))}" if status.unknown else "",
+    ]
+    return "; ".join(part for part in told if part)
+
+
+def _faults(status: SeedStatus) -> str:
+    if status.faults is None:
+        return "faults unverified: no fault_statuses are declared"
+    return (
+        f"{status.faults} where fault_statuses says that nobody was mailed" if status.faults else "no fault"
+    )
 
 
 def status_documents(statuses: Sequence[SeedStatus]) -> list[dict[str, Any]]:
     """Return what the tenant counts of each seed, as documents."""
-    return [
-        {
-            "key": status.key,
-            "sent": status.sent,
-            "counted": status.counted,
-            "by_status": dict(status.by_status),
-            "faults": status.faults,
-            "arrived": status.has_arrived,
-        }
-        for status in statuses
-    ]
+    return [_status_document(status) for status in statuses]
+
+
+def _status_document(status: SeedStatus) -> dict[str, Any]:
+    return {
+        "key": status.key,
+        "sent": status.sent,
+        "counted": status.counted,
+        "missing": status.missing,
+        "by_status": dict(status.by_status),
+        "in_no_status": status.unplaced,
+        "faults": status.faults,
+        "unknown_fault_statuses": list(status.unknown),
+        "arrived": status.has_arrived,
+    }
 
 
 def preview_text(plan: SeedPlan, composer: Composer) -> str:
     """Return each customer as it will go, with its address in full: for a terminal only."""
     rows = [_HEADINGS, *(_preview(plan.seed, standee, composer) for standee in plan.customers)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
+    if not plan.changes:
+        rows = [row[:-1] for row in rows]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows]
     approval = "automatically" if plan.seed.approves_automatically else "by hand, at Expoints"
     title = f"{plan.seed.key}, round {harmless(plan.seed.round)}; approved {approval}"
     return "\n".join([title, "", *(line.rstrip() for line in lines)])
 
 
-_HEADINGS = ("address", "state", "mailed from", "not before", "expires")
+_HEADINGS = ("address", "state", "mailed from", "not before", "expires", "changed since it was sent")
 
 
 def _preview(seed: Seed, standee: Standee, composer: Composer) -> tuple[str, ...]:
@@ -163,4 +209,9 @@ def _preview(seed: Seed, standee: Standee, composer: Composer) -> tuple[str, ...
         composer.spoken_time(seed.batch.get("SendTime")) or "any time",
         composer.spoken(customer.members.get("EndDate", seed.batch.get("EndDate")))
         or "as the system decides",
+        _paths(standee.change) if standee.change else "",
     )
+
+
+def _paths(change: Change) -> str:
+    return harmless(", ".join(change.paths)) or "in what its sender did not write down"

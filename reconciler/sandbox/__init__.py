@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .faults import AnswerLostError, Fault
     from .inventory import take_inventory
     from .server import Server, serve
-    from .state import Request, State, StateError
+    from .state import Request, State, StateError, check_state
     from .variants import Variants
 
 _HOMES = {
@@ -29,6 +29,7 @@ _HOMES = {
     "Tokens": "expoints",
     "Variants": "variants",
     "approve": "expoints",
+    "check_state": "state",
     "create_app": "app",
     "revoke_tokens": "expoints",
     "serve": "server",
@@ -46,6 +47,7 @@ __all__ = [
     "Tokens",
     "Variants",
     "approve",
+    "check_state",
     "create_app",
     "revoke_tokens",
     "serve",

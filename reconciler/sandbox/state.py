@@ -181,6 +181,19 @@ class State:
             self._connection.execute("COMMIT")
 
 
+def check_state(path: Path) -> None:
+    """Check that a file is the sound state of a sandbox of this version; changes nothing there.
+
+    Raises `StateError` where it is not.
+    """
+    with _translating(path):
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        with contextlib.closing(connection):
+            if _format_of(connection) != (_APPLICATION, _FORMAT):
+                raise sqlite3.DatabaseError("it is another program's, or another version's")
+            _check_undamaged(connection)
+
+
 @contextlib.contextmanager
 def _translating(path: str | Path) -> Iterator[None]:
     try:

@@ -91,6 +91,9 @@ class Variants:
         Literal["own", "initial"],
         "the status of a customer that waits for approval: one of its own, or initial",
     ] = "own"
+    waiting_customers: Annotated[
+        Literal["listed", "hidden"], "whether customers that wait for approval are listed and counted"
+    ] = "listed"
     twin_columns: Annotated[bool, "whether two columns can have one name"] = False
     customer_rows: Annotated[
         Literal["whole", "thin"], "whether a listed customer is whole, or only Id and AccessKey"

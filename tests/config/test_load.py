@@ -210,7 +210,10 @@ import_configs:
 
 
 def test_an_import_configuration_is_read(workspace: Write) -> None:
-    settings = "version: 1\ntargets: {one: {contact_lists: {newsletter: 3}}, two: {}}"
+    account = 'checkmarket: {url: "sandbox:"}'
+    settings = (
+        f"version: 1\ntargets: {{one: {{{account}, contact_lists: {{newsletter: 3}}}}, two: {{{account}}}}}"
+    )
     folder = workspace({"reconciler.yaml": settings, "a.yaml": NEWSLETTER})
     read = load(folder, [SECTION], folder)
     (one,), (two,) = read.declared["one"], read.declared["two"]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.config.contents import _NAME
+from reconciler.config.contents import NAME
 from reconciler.config.naming import keys_for, slug
 
 SLUGS = {
@@ -52,7 +52,7 @@ def test_keys_are_safe_unique_and_the_same_in_any_order(some: list[str], taken: 
     named = [*enumerate(some, 1)]
     keys = keys_for(named, taken, "x")
     assert keys.keys() == {id for id, _ in named}
-    assert all(_NAME.fullmatch(key) and not DEVICES.fullmatch(key) for key in keys.values())
+    assert all(NAME.fullmatch(key) and not DEVICES.fullmatch(key) for key in keys.values())
     assert len({key.lower() for key in (*keys.values(), *taken)}) == len(some) + len(taken)
     random.Random(1).shuffle(named)
     assert keys_for(named, taken, "x") == keys

@@ -17,6 +17,7 @@ SETTINGS = """\
 version: 1
 targets:
   sandbox:
+    checkmarket: {url: "sandbox:"}
     expoints:
       url: "sandbox:"
       allowed_recipients: ["*@example.com"]

@@ -174,7 +174,7 @@ customer_seeds:
     notification_email_addresses: [qa@example.com]
     customers: [{email: y@example.com}, {email: X@example.COM}]
 """
-NO_TENANT = "version: 1\ntargets: {sandbox: {}}\n"
+NO_TENANT = 'version: 1\ntargets: {sandbox: {checkmarket: {url: "sandbox:"}}}\n'
 NO_LIST = 'version: 1\ntargets: {sandbox: {expoints: {url: "sandbox:"}}}\n'
 NOTIFIED = "    notification_email_addresses: [qa@example.com]\n"
 

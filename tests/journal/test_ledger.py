@@ -27,7 +27,24 @@ def test_a_new_journal_knows_nothing(journal: Journal) -> None:
 
 def test_an_intent_is_told_as_it_was_written(journal: Journal, clock: FakeClock) -> None:
     number = journal.intend(shipment("ann"))
-    assert journal.deliveries(ACCOUNT, SEED) == (replace(delivery("ann"), batch=number, at=clock.now()),)
+    now = clock.now()
+    assert journal.deliveries(ACCOUNT, SEED) == (replace(delivery("ann"), batch=number, at=now, since=now),)
+
+
+def test_a_standing_is_as_old_as_its_conclusion(journal: Journal, clock: FakeClock) -> None:
+    number, intended = journal.intend(shipment("ann")), clock.now()
+    clock.sleep(60)
+    journal.conclude(number, Standing.IN_DOUBT)
+    (ann,) = journal.deliveries(ACCOUNT, SEED)
+    assert (ann.at, ann.since) == (intended, clock.now())
+
+
+def test_the_past_of_an_account_is_that_of_all_its_seeds(journal: Journal) -> None:
+    journal.intend(shipment("ann"))
+    journal.intend(shipment("bob", seed="customer_seeds.other"))
+    journal.intend(shipment("cas", account="elsewhere.expoints.nl"))
+    assert [d.customer for d in journal.past(ACCOUNT)] == ["ann", "bob"]
+    assert [d.customer for d in journal.past(ACCOUNT, SEED)] == ["ann"]
 
 
 def test_each_batch_has_a_number_of_its_own(journal: Journal) -> None:

@@ -154,6 +154,15 @@ def test_waiting_can_look_like_any_other_new_customer(open_tenant: OpenTenant) -
     assert (tenant.mailed(), tenant.status(EMAIL)) == ([], "Initial")
 
 
+def test_who_waits_may_be_seen_only_once_approved(open_tenant: OpenTenant) -> None:
+    """U: variant `waiting_customers`."""
+    tenant = open_tenant("waiting_customers=hidden")
+    tenant.add(EMAIL, ApproveAutomatically=False)
+    assert tenant.count(EMAIL) == 0
+    tenant.approve()
+    assert tenant.count(EMAIL) == 1
+
+
 # When.
 
 

@@ -1,93 +1,193 @@
-"""A real process, ended by SIGKILL at every request and journal write of an apply, mails nobody twice."""
+"""A real process, ended by SIGKILL at every request and every write of its journal, mails nobody twice."""
 
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from reconciler.errors import Exit
-from reconciler.sandbox import Server, create_app
-from tests.clock import FakeClock
-from tests.seeds.driver import POINTS
-from tests.seeds.served import Reaper, When
-from tests.seeds.world import JANE, JOHN, SETTINGS, SETTLE_AFTER, End, SeedWorld
+from reconciler.expoints.settling import LONGEST_POST
+from tests.seeds.forks import Forks, Task, open_forks
+from tests.seeds.served import WHENS, ServedWorld, When, serving
+from tests.seeds.world import ADD, JANE, JOHN, SETTLE_AFTER, End
 
-APPLY = ("reconciler", "apply", "--yes", "--target", "sandbox")
 BOTH = [JANE, JOHN]
-# Columns, a count for each mailbox, and opt-outs: twice, for the plan is made again with the journal open.
-# Then a count for each mailbox, the batch, and a count for each mailbox.
-REQUESTS = 2 * (1 + 2 + 1) + 2 + 1 + 2
+WELCOME = "import_configs:\n  welcome: {name: Welcome, email_is_required: true}\n"
+# Of a process that was killed nobody knows how long its request was under way.
+RESTED = LONGEST_POST + SETTLE_AFTER
 
 
-@contextmanager
-def served(world: SeedWorld, number: int = 0, when: When = "before") -> Iterator[Reaper]:
-    """Serve the tenant on a free port, to the commands that run in the block."""
-    reaper = Reaper(create_app(world.state), number, when)
-    with Server(reaper) as server:
-        world.write("reconciler.yaml", SETTINGS.replace('"sandbox:", allowed', f'"{server.url}", allowed'))
-        yield reaper
+class Story(NamedTuple):
+    """A command, what happened before it, and how many requests and writes of the journal it makes."""
+
+    name: str
+    verb: str
+    requests: int
+    writes: int
+
+    def __str__(self) -> str:
+        return self.name
 
 
-def applied(world: SeedWorld, later: float = 0.0) -> End:
+# Requests: what the plan asks before and after the run has begun, what is written and read back, and for a
+# batch a count for each mailbox, the batch itself, and five more to verify it. Writes: a journal that is new,
+# the run, each change, each batch, each customer that is settled or found, and their ends.
+FIRST = Story("the first apply", "apply", 20, 7)
+SETTLING = Story("an apply that settles", "apply", 9, 4)
+FINDING = Story("an apply that finds", "apply", 7, 4)
+BY_HAND = Story("seeds send", "send", 12, 5)
+RESOLVING = Story("seeds resolve", "resolve --sent", 1, 4)
+STORIES = (FIRST, SETTLING, FINDING, BY_HAND, RESOLVING)
+
+
+@pytest.fixture(scope="module")
+def forks() -> Iterator[Forks]:
+    with open_forks() as forks:
+        yield forks
+
+
+@pytest.fixture(scope="module")
+def others() -> Iterator[Forks]:
+    with open_forks() as forks:
+        yield forks
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[ServedWorld]:
+    with serving(lambda front, url: ServedWorld(tmp_path, front=front, url=url)) as world:
+        world.declare(JOHN, JANE)
+        yield world
+
+
+def tell(world: ServedWorld, story: Story) -> None:
+    """Let happen what comes before a story."""
+    if story is FIRST:
+        world.write("welcome.yaml", WELCOME)
+    if story is BY_HAND:
+        world.declare(JOHN, JANE, send="by_hand")
+    if story in (SETTLING, RESOLVING):
+        world.apply(f"{ADD}:1:after:drop")
+    if story is SETTLING:
+        world.rest()
+    if story is FINDING:
+        world.apply()
+        world.lose_journal()
+
+
+def applied(world: ServedWorld, later: float = 0.0) -> End:
     """Apply in this process, so many seconds from now; whatever happened, nobody was mailed twice."""
-    world.clock = FakeClock(time.time() + later)
+    world.rest(later)
     end = world.apply()
     assert world.mailed in ([], BOTH)
     return end
 
 
-def check_recovery(world: SeedWorld) -> None:
+def check_recovery(world: ServedWorld, story: Story) -> None:
     """Check that the next apply reports who was not mailed, and one after the rest mails them."""
     soon = applied(world)
-    assert world.mailed == BOTH or (soon.exit, soon.states) == (Exit.IN_DOUBT, {"in_doubt": 2})
-    assert applied(world, SETTLE_AFTER).exit is Exit.DONE
+    assert world.mailed == BOTH or sum(soon.states.values()) == 2
+    assert "sent" not in soon.states or world.mailed == BOTH
+    last = applied(world, RESTED)
+    assert (last.exit, last.document["plan"]["summary"]["create"]) == (Exit.DONE, 0)
+    if story is BY_HAND and world.mailed == []:
+        assert last.states == {"pending": 2}
+    else:
+        assert world.mailed == BOTH
+    assert applied(world).counts == {}
+
+
+@pytest.mark.parametrize("story", STORIES, ids=str)
+def test_a_command_makes_as_many_requests_and_writes_as_are_tried_here(
+    world: ServedWorld, forks: Forks, story: Story
+) -> None:
+    tell(world, story)
+    assert world.run(forks, story.verb) == Exit.DONE
+    assert (world.front.requests, world.journaled) == (story.requests, story.writes)
     assert world.mailed == BOTH
 
 
-def test_an_apply_makes_as_many_requests_as_are_tried_here(world: SeedWorld) -> None:
-    with served(world) as reaper:
-        assert reaper.run(world.folder, *APPLY) == Exit.DONE
-    assert reaper.requests == REQUESTS
-    assert world.mailed == BOTH
-
-
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("number", range(1, REQUESTS + 1))
+@pytest.mark.parametrize("when", WHENS)
+@pytest.mark.parametrize(
+    ("story", "number"), [(story, n + 1) for story in STORIES for n in range(story.requests)], ids=str
+)
 def test_killed_at_any_request_nobody_is_mailed_twice_and_everybody_once(
-    world: SeedWorld, number: int, when: When
+    world: ServedWorld, forks: Forks, story: Story, number: int, when: When
 ) -> None:
-    with served(world, number, when) as reaper:
-        assert reaper.run(world.folder, *APPLY) == -signal.SIGKILL
-        check_recovery(world)
+    tell(world, story)
+    assert world.run(forks, story.verb, boundary=(number, when)) == -signal.SIGKILL
+    check_recovery(world, story)
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("when", WHENS)
+@pytest.mark.parametrize(
+    ("story", "number"), [(story, n + 1) for story in STORIES for n in range(story.writes)], ids=str
+)
 def test_killed_at_any_write_of_the_journal_nobody_is_mailed_twice_and_everybody_once(
-    world: SeedWorld, point: str
+    world: ServedWorld, forks: Forks, story: Story, number: int, when: When
 ) -> None:
-    with served(world) as reaper:
-        killed = reaper.run(world.folder, "tests.seeds.driver", point, str(world.folder))
-        assert killed == -signal.SIGKILL
-        check_recovery(world)
+    tell(world, story)
+    assert world.run(forks, story.verb, point=f"{number} {when}") == -signal.SIGKILL
+    check_recovery(world, story)
 
 
-@pytest.mark.parametrize(("point", "mailed"), [("after intend", []), ("before conclude", BOTH)])
+INTENDED, CONCLUDED = 3, 4
+"""The writes of `seeds send` around its batch: after those of a journal that is new, and of a run."""
+AROUND = [(f"{INTENDED} after", []), (f"{CONCLUDED} before", BOTH)]
+
+
+@pytest.mark.parametrize(("point", "mailed"), AROUND)
 def test_killed_around_the_batch_the_next_apply_is_in_doubt(
-    world: SeedWorld, point: str, mailed: list[str]
+    world: ServedWorld, forks: Forks, point: str, mailed: list[str]
 ) -> None:
-    with served(world) as reaper:
-        reaper.run(world.folder, "tests.seeds.driver", point, str(world.folder))
-        assert (applied(world).exit, world.mailed) == (Exit.IN_DOUBT, mailed)
+    world.run(forks, "send", point=point)
+    assert (applied(world).exit, world.mailed) == (Exit.IN_DOUBT, mailed)
 
 
-def test_killed_while_a_person_has_to_approve_nothing_is_sent_again_ever(world: SeedWorld) -> None:
+@pytest.mark.parametrize(("point", "mailed"), AROUND)
+def test_killed_around_the_batch_it_rests_for_the_longest_request_too(
+    world: ServedWorld, forks: Forks, point: str, mailed: list[str]
+) -> None:
+    world.run(forks, "send", point=point)
+    assert applied(world, RESTED - 1).states == {"in_doubt": 2}
+    assert world.mailed == mailed
+
+
+def test_killed_while_a_person_has_to_approve_nothing_is_sent_again_ever(
+    world: ServedWorld, forks: Forks
+) -> None:
     world.declare(JOHN, JANE, approve_automatically=False)
-    with served(world) as reaper:
-        reaper.run(world.folder, "tests.seeds.driver", "before conclude", str(world.folder))
-        world.approve()
-        assert applied(world, 10 * SETTLE_AFTER).states == {"in_doubt": 2}
+    world.run(forks, "send", point=f"{CONCLUDED} before")
+    world.approve()
+    assert applied(world, 10 * SETTLE_AFTER).states == {"in_doubt": 2}
     assert world.mailed == BOTH
+
+
+APPLY = 16
+"""The requests of an apply with one seed."""
+
+
+@pytest.mark.parametrize("number", range(1, APPLY + 1))
+def test_of_two_at_once_on_one_account_one_sends(
+    world: ServedWorld, forks: Forks, others: Forks, number: int
+) -> None:
+    task = Task("apply", str(world.folder), world.clock.now())
+    ends: list[int] = []
+
+    def run_the_other() -> None:
+        others.begin(task)
+        ends.append(others.end())
+
+    world.refresh()
+    world.front.arm((number, "after"), run_the_other)
+    forks.begin(task)
+    ends.append(forks.end())
+    assert (len(ends), world.front.requests >= APPLY) == (2, True)
+    assert world.mailed == BOTH
+    # What the other one has under way may be done or not, for all that the second one can tell.
+    assert Exit.DONE in ends
+    assert set(ends) <= {Exit.DONE, Exit.REFUSED, Exit.IN_DOUBT}
+    assert applied(world).states == {"sent": 2}

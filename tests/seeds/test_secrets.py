@@ -6,79 +6,132 @@ import base64
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reconciler.sandbox import Fault, Server, State, Variants, create_app
+from reconciler.sandbox.state import State as Kept
 from tests.seeds.world import ADD, DATA, SeedWorld
 
 TOP = Path(__file__).parents[2]
-TOKEN = "token-planted-1"
+FILE = b"planted11"
+ENCRYPTED = {"is_encrypted": True, "certificate_thumbprint": "planted7", "encryption_key": "planted8"}
 CUSTOMER: Mapping[str, Any] = {
     "email": "planted2@example.com",
     "phone_number": "+31600000003",
+    "previous_id": 931_990_171,
+    "answers_to_copy": [931_990_172],
     "data": {
         **DATA,
         "First_name_customer": "Planted4",
         "Family_name_customer": 'Planted5 "quoted" O\'Neil',
-        "ProductNumber": {
-            "value": "planted6",
-            "is_encrypted": True,
-            "certificate_thumbprint": "planted7",
-            "encryption_key": "planted8",
-        },
+        "ProductNumber": {"value": "planted6", **ENCRYPTED},
     },
     "answers": [
-        {"base_question_id": 1, "text": "planted9", "file_answers": [{"file": "planted10.txt"}]},
+        {
+            "base_question_id": 1,
+            "text": "planted9",
+            "selected_scale_positions": [{"id": 931_990_173, "label": "planted13", "value": 931_990_174}],
+            "file_answers": [
+                {"file": "planted10.txt", "file_type": "planted14", "id": 931_990_175},
+                {"data": base64.b64encode(b"planted15").decode(), "file_name": "planted16", **ENCRYPTED},
+            ],
+        },
     ],
 }
-FILE = b"planted11"
-PLANTED = [
-    *(TOKEN, "planted2", "00000003", "Planted4", "Planted5", "planted6", "planted7", "planted8"),
-    *("planted9", "planted10", FILE.decode(), base64.b64encode(FILE).decode(), "planted12"),
+SENT = [
+    *("planted2", "00000003", "Planted4", "Planted5", "planted6", "planted7", "planted8", "planted9"),
+    *("planted10", base64.b64encode(FILE).decode(), "planted12", "planted13", "planted14", "planted16"),
+    *(base64.b64encode(b"planted15").decode(), *(str(931_990_170 + number) for number in range(1, 6))),
 ]
+CREDENTIALS = {
+    "PLANTED_TOKEN": "planted-token",
+    "PLANTED_ID": "planted-client-id",
+    "PLANTED_SECRET": "planted-client-secret",
+}
+SCOPE = "planted-scope/.default"
+PLANTED = [*SENT, *CREDENTIALS.values(), SCOPE, FILE.decode()]
 SETTINGS = """\
 version: 1
 default_target: sandbox
 targets:
   sandbox:
-    checkmarket: {url: "sandbox:"}
     expoints:
-      url: "sandbox:"
-      token: {env: PLANTED_TOKEN}
+      url: "URL"
+      LOGIN
       allowed_recipients: ["*@example.com"]
       allowed_phone_numbers: ["+31600000003"]
 """
+TOKEN = "token: {env: PLANTED_TOKEN}"
+OAUTH = (
+    'oauth: {token_url: "URL/oauth2/token", client_id: {env: PLANTED_ID}, '
+    f"client_secret: {{env: PLANTED_SECRET}}, scope: {SCOPE}}}"
+)
+MISTAKES = [
+    {"email": "planted2@elsewhere.example"},
+    {"email": "planted2@example.com,planted4@example.com"},
+    {"phone_number": "+31600000004 planted4"},
+    {"phone_number": "+31699999999"},
+    {"send_date": "planted4"},
+    {"end_date": "planted4"},
+    {"priority": "planted4"},
+    {"previous_id": "planted4"},
+    {"previous_id": -931_990_171},
+    {"answers_to_copy": ["planted4"]},
+    {"answers_to_copy": [-931_990_172]},
+    {"copy_all_answers": "planted4"},
+    {"data": ["planted4"]},
+    {"data": {**DATA, "Gender_customer": {"value": "planted4", "is_encrypted": True}}},
+    {"data": {**DATA, "Gender_customer": 931_990_171}},
+    {"answers": "planted9"},
+    {"answers": [{"base_question_id": "planted9"}]},
+    {"answers": [{"base_question_id": 1, "date_answered": "planted9"}]},
+    {"answers": [{"base_question_id": 1, "file_answers": [{"data": "planted9!"}]}]},
+    {"answers": [{"base_question_id": 1, "selected_scale_positions": [{"id": "planted13"}]}]},
+]
+
+Run = Callable[..., bytes]
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> SeedWorld:
     world = SeedWorld(tmp_path)
-    world.write("reconciler.yaml", SETTINGS)
     world.write("planted10.txt", FILE.decode())
     world.declare(customers=[CUSTOMER], notification_email_addresses=["planted12@example.com"])
     return world
 
 
-def run(world: SeedWorld, *arguments: str, faults: str = "", variants: str = "") -> bytes:
-    """Run the command; return every byte that it wrote to its streams and its journal."""
-    process = subprocess.run(
-        [sys.executable, "-m", "reconciler", *arguments],
-        cwd=TOP,
-        env={
-            "PATH": "",
-            "PLANTED_TOKEN": TOKEN,
-            "RECONCILER_WORKSPACE": str(world.folder / "configs"),
-            "RECONCILER_SANDBOX_FAULTS": faults,
-            "RECONCILER_SANDBOX_VARIANTS": variants,
-        },
-        capture_output=True,
-        check=False,
-    )
-    journal = [file.read_bytes() for file in world.journal.parent.glob("journal*")]
-    return b"\n".join([process.stdout, process.stderr, *journal])
+@pytest.fixture
+def state() -> Iterator[Kept]:
+    state = State(":memory:")
+    yield state
+    state.close()
+
+
+@pytest.fixture
+def run(world: SeedWorld, state: Kept) -> Run:
+    """Return what runs a command and returns every byte that it wrote to its streams and its journal."""
+
+    def run(*arguments: str, login: str = TOKEN, faults: str = "", variants: str = "") -> bytes:
+        chosen = Variants.parse(["unknown_previous=ignored", *variants.split()])
+        app = create_app(state, chosen, [Fault.parse(fault) for fault in faults.split(";") if fault])
+        with Server(app) as server:
+            settings = SETTINGS.replace("LOGIN", login).replace("URL", server.url)
+            world.write("reconciler.yaml", settings)
+            process = subprocess.run(
+                [sys.executable, "-m", "reconciler", *arguments],
+                cwd=TOP,
+                env={"PATH": "", "RECONCILER_WORKSPACE": str(world.folder / "configs"), **CREDENTIALS},
+                capture_output=True,
+                check=False,
+            )
+        journal = [file.read_bytes() for file in world.journal.parent.glob("journal*")]
+        return b"\n".join([process.stdout, process.stderr, *journal])
+
+    return run
 
 
 def shown(seen: bytes) -> list[str]:
@@ -86,56 +139,94 @@ def shown(seen: bytes) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("faults", "variants", "told"),
+    ("login", "faults", "variants", "told"),
     [
-        ("", "", b"1 customer sent."),
-        ("", "add_answer=customer-ids", b"1 customer sent."),
-        (f"{ADD}:1:after:drop", "", b"in doubt"),
-        (f"{ADD}:1:after:status=503,html", "", b"in doubt"),
-        (f"{ADD}:1:before:status=400", "", b"refused, nothing was sent"),
-        ("GET *customer/count:1+:before:status=403", "", b"403"),
-        ("", "twin_columns=true", b"2 columns are called Business Unit"),
+        (TOKEN, "", "", b"1 customer sent."),
+        (OAUTH, "", "", b"1 customer sent."),
+        (TOKEN, "", "add_answer=customer-ids", b"1 customer sent."),
+        (TOKEN, f"{ADD}:1:after:drop", "", b"in doubt"),
+        (TOKEN, f"{ADD}:1:after:status=503,html", "", b"in doubt"),
+        (OAUTH, f"{ADD}:1:before:status=400", "", b"refused, nothing was sent"),
+        (TOKEN, "", "unknown_previous=refused", b"refused, nothing was sent"),
+        (TOKEN, "", "unknown_previous=refused refusal_body=text", b"refused, nothing was sent"),
+        (TOKEN, "GET *customer/count:1+:before:status=403", "", b"403"),
+        (OAUTH, "POST *oauth2/token:1+:before:status=400", "", b"400"),
+        (OAUTH, "POST *oauth2/token:1+:before:status=401,html", "", b"401"),
+        (OAUTH, "POST *oauth2/token:1:after:cut", "", b"oauth2/token"),
+        (TOKEN, "", "twin_columns=true", b"2 columns are called Business Unit"),
     ],
 )
 def test_an_apply_shows_and_keeps_nothing_of_it_however_it_ends(
-    world: SeedWorld, faults: str, variants: str, told: bytes
+    run: Run, login: str, faults: str, variants: str, told: bytes
 ) -> None:
-    seen = run(world, "apply", "--yes", "-vv", faults=faults, variants=variants)
+    seen = run("apply", "--yes", "-vv", login=login, faults=faults, variants=variants)
     assert told in seen
     assert shown(seen) == []
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_a_plan_shows_nothing_of_it(world: SeedWorld, form: str) -> None:
-    seen = run(world, "plan", "-vv", "--format", form)
+@pytest.mark.parametrize("edited", [False, True])
+def test_a_plan_shows_nothing_of_it(world: SeedWorld, run: Run, form: str, edited: bool) -> None:
+    run("apply", "--yes")
+    if edited:
+        world.declare(customers=[{**CUSTOMER, "data": DATA}], send="on_change", is_concept=True)
+    seen = run("plan", "-vv", "--format", form)
     assert b"customer_seeds.smoke" in seen
     assert shown(seen) == []
 
 
 @pytest.mark.parametrize(
-    "mistake",
+    "verb",
     [
-        {"email": "planted2@elsewhere.example"},
-        {"email": "planted2@example.com,planted4@example.com"},
-        {"phone_number": "+31600000004 planted4"},
-        {"send_date": "planted4"},
-        {"data": ["planted4"]},
-        {"data": {**DATA, "Gender_customer": {"value": "planted4", "is_encrypted": True}}},
-        {"answers": "planted9"},
-        {"answers": [{"base_question_id": "planted9"}]},
+        ("seeds", "status"),
+        ("seeds", "status", "--format", "json"),
+        ("seeds", "send", "smoke", "--yes", "--again"),
+        ("seeds", "resolve", "smoke", "--not-sent"),
+        ("seeds", "preview", "smoke"),
+        ("show", "smoke"),
     ],
-    ids=json.dumps,
+    ids=" ".join,
 )
-def test_a_problem_of_the_files_shows_nothing_of_it(world: SeedWorld, mistake: dict[str, Any]) -> None:
+@pytest.mark.parametrize("fault", ["", f"{ADD}:1:after:drop"])
+def test_no_verb_shows_anything_of_it(run: Run, verb: tuple[str, ...], fault: str) -> None:
+    run("apply", "--yes", faults=fault)
+    assert shown(run(*verb, "-vv", login=OAUTH)) == []
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=json.dumps)
+def test_a_problem_of_the_files_shows_nothing_of_it(
+    world: SeedWorld, run: Run, mistake: dict[str, Any]
+) -> None:
     world.declare(customers=[{**CUSTOMER, **mistake}])
-    seen = run(world, "apply", "--yes", "-vv")
+    seen = run("apply", "--yes", "-vv")
     assert b"configs/smoke.yaml:1:" in seen
     assert shown(seen) == []
 
 
-def test_what_is_planted_reaches_the_tenant(world: SeedWorld) -> None:
-    world.environ["PLANTED_TOKEN"] = TOKEN
-    world.apply()
-    (post,) = world.posts
-    missing = [planted for planted in PLANTED if planted not in post.body]
-    assert missing == [TOKEN, FILE.decode()]
+@pytest.mark.parametrize("address", ["planted12@elsewhere.example", "planted12", "planted12@example.com,x"])
+def test_a_problem_of_who_is_notified_shows_nothing_of_it(world: SeedWorld, run: Run, address: str) -> None:
+    world.declare(customers=[CUSTOMER], notification_email_addresses=[address])
+    seen = run("validate", "-vv")
+    assert b"configs/smoke.yaml:1:" in seen
+    assert shown(seen) == []
+
+
+@pytest.mark.parametrize(
+    "row",
+    ["planted2@elsewhere.example,1,Planted4", "planted2@example.com,planted9,x", "planted2@example.com"],
+)
+def test_a_problem_of_a_table_shows_nothing_of_it(world: SeedWorld, run: Run, row: str) -> None:
+    world.write("people.csv", f"email,previous_id,First_name_customer\n{row}\n")
+    world.declare(customers=None, customers_from="people.csv")
+    seen = run("validate", "-vv")
+    assert b"configs/people.csv:2:" in seen
+    assert shown(seen) == []
+
+
+@pytest.mark.parametrize("login", [TOKEN, OAUTH])
+def test_what_is_planted_reaches_the_tenant(run: Run, state: Kept, login: str) -> None:
+    run("apply", "--yes", login=login)
+    posts = [request for request in state.requests() if request.method == "POST"]
+    assert [planted for planted in SENT if planted not in posts[-1].body] == []
+    # What is posted to get a token is a secret, so not even the sandbox keeps it.
+    assert [post.path for post in posts[:-1]] == (["/oauth2/token"] if login is OAUTH else [])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ from reconciler.commands.apply import apply
 from reconciler.commands.plan import plan
 from reconciler.commands.session import Selection
 from reconciler.engine.planning import Consent
-from reconciler.errors import Exit
+from reconciler.errors import Exit, ReconcilerError
+from reconciler.journal.ledger import Records
+from reconciler.journal.opening import read_journal
 from reconciler.sandbox import Fault, approve, take_inventory
-from reconciler.sandbox.seeding import COLUMNS, CUSTOMERS
+from reconciler.sandbox.seeding import BATCHES, COLUMNS, CUSTOMERS
 from tests.commands.world import EVERYTHING, Screen, World
 
 SETTINGS = """\
@@ -72,6 +75,13 @@ class End:
         return [reason["code"] for seed in self.seeds for reason in seed["reasons"]]
 
     @property
+    def status(self) -> Fields:
+        """What the run says that the tenant counts of the only seed that it sent."""
+        (end,) = self.document["sent"]
+        found: Fields = end["status"]
+        return found
+
+    @property
     def notes(self) -> str:
         """What the run says of the sending."""
         return "\n".join(note for end in self.document.get("sent", ()) for note in end["notes"])
@@ -97,14 +107,45 @@ class SeedWorld(World):
         seed = {name: value for name, value in {**usual, **fields}.items() if value is not None}
         self.write(f"{key}.yaml", json.dumps({"customer_seeds": {key: seed}}))
 
-    def apply(self, *faults: str, selection: Selection = EVERYTHING, with_seeds: bool = True) -> End:
+    def apply(
+        self,
+        *faults: str,
+        selection: Selection = EVERYTHING,
+        with_seeds: bool = True,
+        consent: Consent = Consent(),  # noqa: B008 - it is frozen
+    ) -> End:
         """Apply everything while these faults strike."""
         self.faults = [Fault.parse(fault) for fault in faults]
         screen = Screen()
         console = screen.console(self.clock, as_json=True)
-        exit = apply(selection, Consent(), console, self.outside, yes=True, with_seeds=with_seeds)
+        exit = apply(selection, consent, console, self.outside, yes=True, with_seeds=with_seeds)
         self.faults = ()
         return End(exit, screen.document, screen.err)
+
+    def call(self, verb: Callable[..., Exit], *faults: str) -> Any:
+        """Call another verb while these faults strike; return its document, `None` where it had none."""
+        self.faults = [Fault.parse(fault) for fault in faults]
+        screen = Screen()
+        console = screen.console(self.clock, as_json=True)
+        try:
+            verb(selection=EVERYTHING, console=console, outside=self.outside)
+        except ReconcilerError:
+            return None
+        finally:
+            self.faults = ()
+        return screen.document
+
+    @contextmanager
+    def records(self) -> Iterator[Records]:
+        """Open the journal to read it."""
+        with read_journal(f"sqlite:{self.journal}", self.folder, self.clock) as journal:
+            yield journal
+
+    def forget_customers(self) -> None:
+        """Let the tenant have no customer to begin with."""
+        with self.state.transaction() as documents:
+            for id in documents.all(CUSTOMERS):
+                documents.remove(CUSTOMERS, id)
 
     def plan(self) -> tuple[Exit, str]:
         """Plan everything; return the exit code and what is shown."""
@@ -142,6 +183,14 @@ class SeedWorld(World):
             return [customer["Email"] for customer in documents.all(CUSTOMERS).values()]
 
     @property
+    def came(self) -> list[tuple[str, str]]:
+        """The mailbox of every customer that the tenant was sent, with the name of its batch."""
+        with self.state.transaction() as documents:
+            names = {batch["Id"]: batch["Name"] for batch in documents.all(BATCHES).values()}
+            sent = [c for c in documents.all(CUSTOMERS).values() if c.get("BatchId") in names]
+            return [(customer["Email"], names[customer["BatchId"]]) for customer in sent]
+
+    @property
     def batches(self) -> list[list[str]]:
         """The mailboxes of every batch that reached the tenant."""
         bodies = [json.loads(request.body) for request in self.posts]
@@ -151,6 +200,18 @@ class SeedWorld(World):
     def posts(self) -> list[Any]:
         """Every request that could have mailed somebody."""
         return [request for request in self.state.requests() if request.path.endswith("/customer/add")]
+
+    def lose(self, email: str) -> None:
+        """Take the newest customer of a mailbox from the tenant, as if it had never come."""
+        with self.state.transaction() as documents:
+            ids = [id for id, found in documents.all(CUSTOMERS).items() if found["Email"] == email]
+            documents.remove(CUSTOMERS, ids[-1])
+
+    def add_by_hand(self, email: str) -> None:
+        """Give the newest customer of a mailbox a twin, as somebody else might."""
+        with self.state.transaction() as documents:
+            twin = [found for found in documents.all(CUSTOMERS).values() if found["Email"] == email][-1]
+            documents.put(CUSTOMERS, documents.next_number(CUSTOMERS), twin)
 
     def archive(self, name: str, *, archived: bool = True) -> None:
         """Archive a column of the tenant, or take it back."""

@@ -54,6 +54,8 @@ def _tests(call: Call) -> list[Test]:
     """Return what a customer has to pass; test customers are left out unless asked for (D)."""
     _refuse_unknown_filters(call)
     tests: list[Test] = [_has_appeared(call), _has_address(call), _has_status(call)]
+    if call.tenant.variants.waiting_customers == "hidden":
+        tests.append(lambda _key, customer: customer["State"] != "waiting")
     if ids := call.numbers("CustomerIds"):
         tests.append(lambda key, _customer: key in ids)
     if not call.flag("IncludeTestRecords"):

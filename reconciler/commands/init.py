@@ -1,0 +1,138 @@
+"""`reconciler init`: the first files of a workspace. Overwrites nothing, and asks no API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from reconciler.commands.console import Console, json_text
+from reconciler.commands.ignoring import Ignored, ignore_state
+from reconciler.commands.outside import Outside
+from reconciler.commands.schema import files_schema
+from reconciler.config.discovery import DEFAULT_FOLDER, SETTINGS_FILE, find_workspace, read_workspace, shown
+from reconciler.config.schema import SCHEMA_FILE
+from reconciler.config.starting import REAL_TARGET, Accounts, accounts_at, first_files, server_at
+from reconciler.errors import Exit, ReconcilerError, UsageError
+from reconciler.http import trusted
+
+_QUESTIONS = (
+    "Address of your CheckMarket API, like https://api-eu.agileresearch.medallia.com (Enter: none yet):",
+    "Address of your Expoints tenant, like https://acme.expoints.nl (Enter: none yet):",
+)
+
+
+def init(
+    workspace: Path | None, urls: Sequence[str], console: Console, outside: Outside, *, may_ask: bool = True
+) -> Exit:
+    """Write a workspace that `validate` and `plan` work on at once, and say what to do next.
+
+    `urls` are the addresses of a real account and tenant; without them a person at a terminal is asked,
+    unless not `may_ask`. Errors: `UsageError` where a workspace or a YAML file is in the way; then nothing
+    is written.
+    """
+    folder = _free_folder(workspace, outside)
+    accounts = accounts_at(urls or list(_answers(console, may_ask=may_ask)))
+    schema = {SCHEMA_FILE: f"{json_text(files_schema())}\n"}
+    written = _write(folder, {**schema, **first_files(accounts)})
+    ignored = ignore_state(folder)
+    steps = [*_next_steps(folder, accounts, ignored, outside)]
+    files = [shown(path, outside.folder) for path in (*written, *ignored.written)]
+    console.result(_told(files, steps), {"written": files, "next": steps})
+    return Exit.DONE
+
+
+def _free_folder(workspace: Path | None, outside: Outside) -> Path:
+    folder = workspace or outside.folder / DEFAULT_FOLDER
+    folder = folder.parent if folder.name == SETTINGS_FILE else folder
+    there = folder if workspace else _workspace_around(outside)
+    if there is not None and (there / SETTINGS_FILE).exists():
+        raise UsageError(
+            f"{shown(there, outside.folder)} is a workspace already, and init overwrites nothing; "
+            "plan with it, or name another folder with --workspace"
+        )
+    if folder.is_dir():
+        for document in read_workspace(folder, outside.folder):
+            raise UsageError(
+                f"{document.top.file} would become a part of the workspace; name a folder without YAML files "
+                "with --workspace"
+            )
+    return folder
+
+
+def _workspace_around(outside: Outside) -> Path | None:
+    try:
+        return find_workspace(None, outside.folder)
+    except UsageError:
+        # Either there is none, or there are two here; one of them is where the new one would be.
+        return outside.folder / DEFAULT_FOLDER
+
+
+def _answers(console: Console, *, may_ask: bool) -> Iterator[str]:
+    if may_ask and console.stdin.isatty():
+        yield from (url for question in _QUESTIONS if (url := _answer(question, console)))
+
+
+def _answer(question: str, console: Console) -> str:
+    """Return an address as a person types it, empty for none; ask again where it is none."""
+    while text := console.ask(question):
+        try:
+            return server_at(text)
+        except ReconcilerError as error:
+            console.say(f"  {error}")
+    return ""
+
+
+def _write(folder: Path, files: Mapping[str, str]) -> list[Path]:
+    """Write new files in this order; where one cannot be written, take the others back."""
+    written: list[Path] = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            with (folder / name).open("x", encoding="utf-8", newline="\n") as file:
+                written.append(folder / name)
+                file.write(text)
+    except BaseException as error:
+        for path in written:
+            path.unlink()
+        if isinstance(error, OSError):
+            raise UsageError(f"{error.filename} cannot be written: {error.strerror}") from error
+        raise
+    return written
+
+
+def _next_steps(folder: Path, accounts: Accounts, ignored: Ignored, outside: Outside) -> Iterator[str]:
+    named = _option(folder, outside)
+    yield f"reconciler plan{named}: what would change in the sandbox; reconciler apply{named} does it"
+    if accounts.variables:
+        yield f"set {', '.join(accounts.variables)} in the environment: credentials stay out of the files"
+    yield from (
+        advice for url in (accounts.checkmarket, accounts.expoints) if (advice := _trust(url, outside))
+    )
+    if accounts:
+        yield f"reconciler doctor{named} --target {REAL_TARGET}: whether all is there that it needs"
+    if ignored.advice:
+        yield ignored.advice
+
+
+def _option(folder: Path, outside: Outside) -> str:
+    """Return the option that finds the workspace from here, empty where none is needed."""
+    here = outside.folder.resolve()
+    if folder.resolve() in (here, here / DEFAULT_FOLDER):
+        return ""
+    return f" --workspace {shown(folder, outside.folder)}"
+
+
+def _trust(url: str, outside: Outside) -> str:
+    """Return what to do before credentials go to an address, empty where nothing is to be done."""
+    try:
+        if url:
+            trusted(url, outside.environ.get("RECONCILER_TRUSTED_HOSTS", ""))
+    except ReconcilerError as refusal:
+        return str(refusal)
+    return ""
+
+
+def _told(files: Sequence[str], steps: Sequence[str]) -> str:
+    return "\n".join(
+        ["Written:", *(f"  {file}" for file in files), "", "Next:", *(f"  {step}" for step in steps)]
+    )

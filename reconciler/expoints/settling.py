@@ -1,0 +1,188 @@
+"""Deliveries in doubt that counting customers decides. Reads the tenant and the ledger; writes to neither.
+
+Two wrong answers are possible. *Not sent* of a batch that was taken would mail its customers twice; *sent* of
+one that was not would mail them never. So each needs all of its own conditions, and what meets neither stays
+in doubt, for a person.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import groupby
+
+from reconciler.clock import Clock
+from reconciler.engine.inventory import Each, one_by_one
+from reconciler.expoints.client import Customers
+from reconciler.expoints.contents import APPROVAL, EMAIL, hash_at
+from reconciler.expoints.seed import Seed
+from reconciler.expoints.standing import Addressee, addressees
+from reconciler.journal.ledger import Delivery, Records, Standing
+
+LONGEST_POST = 300.0
+"""Seconds for which a POST may still be under way after its intent: all waits, and the answer's time-out.
+
+Counting customers right before an intent takes no longer either.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A delivery in doubt of which counting has told how it ended."""
+
+    seed: str
+    delivery: Delivery
+    standing: Standing
+
+
+@dataclass(frozen=True)
+class Settler:
+    """Settles what is in doubt on one account.
+
+    `past` holds every delivery to the account, of whatever seed; `declared` every seed of the target, whose
+    addresses are known.
+    """
+
+    client: Customers
+    ledger: Records
+    clock: Clock
+    settle_after: float
+    past: Sequence[Delivery]
+    declared: Sequence[Seed]
+    each: Each = one_by_one
+
+    def settle(self, seeds: Sequence[tuple[Seed, Sequence[Delivery]]]) -> tuple[Settled, ...]:
+        """Return what is settled of seeds, each with the deliveries that count for it. Errors: `ApiError`."""
+        doubts = [doubt for seed, deliveries in seeds for doubt in self._ripe(seed, deliveries)]
+        if not doubts or self._counts_anybody():
+            return ()
+        counts = self.client.counts_by_address([doubt.email for doubt in doubts], self.each)
+        return tuple(
+            settled
+            for _, of_batch in groupby(doubts, lambda doubt: doubt.delivery.batch)
+            for settled in self._batch([(doubt, counts[doubt.email]) for doubt in of_batch])
+        )
+
+    def _ripe(self, seed: Seed, deliveries: Sequence[Delivery]) -> Iterator[_Doubt]:
+        """Yield the deliveries in doubt that have rested, and of which a count may tell something.
+
+        Nobody but this journal is known to send to a mailbox, unless the seed says that it is shared. A batch
+        that waits for approval by hand may become customers at any time.
+        """
+        doubtful = [d for d in deliveries if d.standing.is_open and self._has_rested(d)]
+        if not doubtful or seed.shared_mailbox:
+            return
+        people = {person.name: person for person in addressees(seed, self.ledger.hash)}
+        for delivery in doubtful:
+            person = people.get(delivery.customer)
+            if person and self._is_countable(delivery, person) and not self._was_followed(delivery):
+                yield _Doubt(seed.key, delivery, person.customer.email)
+
+    def _is_countable(self, delivery: Delivery, person: Addressee) -> bool:
+        """Tell whether it was approved automatically, and to the same spelling of the address as today's."""
+        if not delivery.contents:  # of an older journal
+            return delivery.digest == person.digest and self._is_automatic(person.contents)
+        is_same_address = delivery.contents.get(EMAIL) == person.contents[EMAIL]
+        return is_same_address and self._is_automatic(delivery.contents)
+
+    def _is_automatic(self, contents: Mapping[str, str]) -> bool:
+        return contents.get(APPROVAL) == self._automatic
+
+    @cached_property
+    def _automatic(self) -> str:
+        return hash_at(APPROVAL, True, self.ledger.hash)
+
+    def _has_rested(self, delivery: Delivery) -> bool:
+        return self.clock.now() >= _over(delivery) + self.settle_after
+
+    def _was_followed(self, delivery: Delivery) -> bool:
+        """Tell whether a later batch went to its mailbox, so that nobody knows whose customers count."""
+        return delivery.batch < self._latest.get(delivery.mailbox, 0)
+
+    @cached_property
+    def _latest(self) -> Mapping[str, int]:
+        return {d.mailbox: d.batch for d in self.past if _may_have_mailed(d)}
+
+    def _counts_anybody(self) -> bool:
+        """Tell whether the tenant counts customers for an address that nobody has: then no count means much.
+
+        U: whether `EmailAddresses` is obeyed as documented.
+        """
+        return self.client.count([f"nobody-{secrets.token_hex(8)}@{secrets.token_hex(8)}.example"]) > 0
+
+    def _batch(self, counted: Sequence[tuple[_Doubt, int]]) -> Iterator[Settled]:
+        """Yield what the counts say of deliveries of one batch.
+
+        U: whether a batch is taken as a whole, and appears at once. So nobody of it counts as not sent unless
+        it added nobody at all.
+        """
+        first = counted[0][0].delivery
+        batch = [d for d in self.past if d.batch == first.batch]
+        is_lost = all(count == doubt.delivery.baseline for doubt, count in counted) and not any(
+            d.standing is Standing.SENT for d in batch
+        )
+        suspects = [d for d in self.past if _may_have_mailed(d) and not self._is_in_baseline(d, first)]
+        for doubt, count in counted:
+            added = sum(d.mailbox == doubt.delivery.mailbox for d in batch)
+            if is_lost:
+                yield Settled(doubt.seed, doubt.delivery, Standing.NOT_SENT)
+            elif count == doubt.delivery.baseline + added and not self._is_confusable(doubt, suspects):
+                yield Settled(doubt.seed, doubt.delivery, Standing.SENT)
+
+    def _is_confusable(self, doubt: _Doubt, suspects: Sequence[Delivery]) -> bool:
+        """Tell whether what is counted for an address may be customers of another delivery.
+
+        U: whether the filter takes addresses that only contain the one that is asked for, so they count too.
+        """
+        own = (doubt.delivery.batch, doubt.delivery.mailbox)
+        return any(
+            (other.batch, other.mailbox) != own and self._may_be_counted_at(doubt.email, other)
+            for other in suspects
+        )
+
+    def _may_be_counted_at(self, email: str, other: Delivery) -> bool:
+        address = self._addresses.get(other.mailbox)
+        # The address of a mailbox that is no longer declared is not known.
+        return address is None or _contains(address, email)
+
+    def _is_in_baseline(self, other: Delivery, delivery: Delivery) -> bool:
+        """Tell whether the customers of another delivery had become visible before one was counted for.
+
+        Never, if a person may turn it into customers later, as who approves by hand can.
+        """
+        is_final = other.standing is Standing.FOUND or self._is_automatic(other.contents)
+        is_known = other.mailbox in self._addresses
+        counted_at = delivery.at - LONGEST_POST
+        is_visible = other.batch < delivery.batch and _over(other) + self.settle_after <= counted_at
+        return is_visible and (is_final or not is_known)
+
+    @cached_property
+    def _addresses(self) -> Mapping[str, str]:
+        people = (customer for seed in self.declared for customer in seed.customers)
+        return {self.ledger.hash(customer.mailbox): customer.mailbox for customer in people}
+
+
+@dataclass(frozen=True, slots=True)
+class _Doubt:
+    seed: str
+    delivery: Delivery
+    email: str = field(repr=False)
+
+
+def _over(delivery: Delivery) -> float:
+    """Return when its request was over at the latest."""
+    longest = delivery.at + LONGEST_POST
+    known = delivery.standing is not Standing.INTENDED and delivery.since
+    return min(delivery.since, longest) if known else longest
+
+
+def _may_have_mailed(delivery: Delivery) -> bool:
+    return not delivery.standing.is_unsent
+
+
+def _contains(address: str, email: str) -> bool:
+    """Tell whether a pattern of SQL made of one address, where `_` is any character, is in the other."""
+    return re.search(re.escape(email.casefold()).replace("_", "."), address.casefold()) is not None

@@ -1,0 +1,289 @@
+"""`doctor` tells how each thing stands, how to mend it, and changes nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.commands.doctor import doctor
+from reconciler.commands.init import init
+from reconciler.commands.outside import Outside
+from reconciler.commands.plan import plan
+from reconciler.commands.session import Selection
+from reconciler.engine.planning import Consent
+from reconciler.errors import Exit, UsageError
+from reconciler.journal.holding import this_process
+from reconciler.journal.opening import open_journal
+from reconciler.journal.runs import Process, RunStart
+from reconciler.sandbox import Fault, Server, State, Variants, create_app
+from tests.clock import START, FakeClock
+from tests.commands.world import EVERYTHING, Screen
+from tests.http.servers import serving
+
+SECRET = "hunter2-is-secret"
+REAL = "https://api-eu.agileresearch.medallia.com"
+ACCOUNT = f"checkmarket: {{url: '{REAL}', master_key: {{env: MASTER}}, key: {{env: KEY}}}}"
+SERVED = "checkmarket: {url: '%s', master_key: {env: MASTER}, key: {file: key.txt}}"
+BOTH_SERVED = (
+    "checkmarket: {url: '%s'}, expoints: {url: '%s', token: {env: KEY}, allowed_recipients: ['*@a.nl']}"
+)
+
+
+class Patient:
+    """A workspace with one target, a journal and an environment; and what doctor says of it."""
+
+    def __init__(self, folder: Path, target: str, **environ: str) -> None:
+        self.folder = folder
+        self.clock = FakeClock()
+        self.environ: Mapping[str, str] = environ
+        self.write("reconciler.yaml", f"version: 1\ntargets: {{one: {{{target}}}}}\n")
+
+    def write(self, name: str, text: str) -> None:
+        path = self.folder / "configs" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, "utf-8")
+
+    @property
+    def outside(self) -> Outside:
+        return Outside(self.environ, self.clock, self.folder)
+
+    def examined(self, target: str | None = None) -> tuple[Exit, dict[str, dict[str, Any]]]:
+        """Return the exit code, and each check by its subject."""
+        screen = Screen()
+        ended = doctor(Selection(target=target), screen.console(self.clock, as_json=True), self.outside)
+        assert SECRET not in screen.out + screen.err
+        return ended, {c["subject"]: c for part in screen.document["parts"] for c in part["checks"]}
+
+    def files(self) -> dict[str, bytes]:
+        return {str(path): path.read_bytes() for path in self.folder.rglob("*") if path.is_file()}
+
+
+@contextlib.contextmanager
+def served(*faults: str) -> Iterator[str]:
+    with (
+        contextlib.closing(State()) as state,
+        Server(create_app(state, Variants(), [*map(Fault.parse, faults)])) as at,
+    ):
+        yield at.url
+
+
+def begin_run(patient: Patient, process: Process) -> None:
+    address = f"sqlite:{patient.folder / '.reconciler' / 'journal.db'}"
+    with open_journal(address, patient.folder, patient.clock) as journal:
+        journal.begin_run(RunStart("apply", "one", ("api.example.com#1",), "qa", process, "0"))
+
+
+def test_a_sandbox_alone_is_well_and_exit_is_0(tmp_path: Path) -> None:
+    ended, checks = Patient(
+        tmp_path, 'checkmarket: {url: "sandbox:"}, expoints: {url: "sandbox:"}'
+    ).examined()
+    assert ended is Exit.DONE
+    assert checks["checkmarket"]["message"] == "the embedded sandbox: no account, no network"
+    assert "is not there yet" in checks["sandbox"]["message"]
+
+
+def test_nothing_is_written_anywhere(tmp_path: Path) -> None:
+    patient = Patient(tmp_path, 'checkmarket: {url: "sandbox:"}')
+    before = patient.files()
+    patient.examined()
+    assert patient.files() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["configs"]
+
+
+def test_a_sandbox_and_a_journal_that_are_there_are_left_as_they_are(tmp_path: Path) -> None:
+    patient = Patient(tmp_path, 'checkmarket: {url: "sandbox:"}')
+    plan(Selection(target="one"), Consent(), Screen().console(patient.clock), patient.outside)
+    begin_run(patient, this_process())
+    before = patient.files()
+    ended, checks = patient.examined()
+    assert ended is Exit.DONE
+    assert "is sound" in checks["sandbox"]["message"]
+    assert patient.files() == before
+
+
+def test_a_damaged_sandbox_is_a_problem(tmp_path: Path) -> None:
+    patient = Patient(tmp_path, 'checkmarket: {url: "sandbox:"}')
+    (tmp_path / ".reconciler").mkdir()
+    (tmp_path / ".reconciler" / "sandbox-one.db").write_text("not a database")
+    ended, checks = patient.examined()
+    assert (ended, checks["sandbox"]["state"]) == (Exit.ERROR, "problem")
+    assert "move it away" in checks["sandbox"]["message"]
+
+
+def test_missing_credentials_are_named_and_the_api_is_not_asked(tmp_path: Path) -> None:
+    ended, checks = Patient(tmp_path, ACCOUNT, KEY=SECRET).examined()
+    assert ended is Exit.ERROR
+    assert "MASTER" in checks["checkmarket master_key"]["message"]
+    assert checks["checkmarket master_key"]["mend"] == "export MASTER=…"
+    assert checks["checkmarket key"]["message"] == "the variable KEY holds a value"
+    assert checks["checkmarket"]["state"] == "not checkable"
+
+
+def test_a_host_that_is_not_trusted_is_a_problem_and_is_not_asked(tmp_path: Path) -> None:
+    there = ACCOUNT.replace("api-eu.agileresearch.medallia.com", "api.example.com")
+    ended, checks = Patient(tmp_path, there, KEY=SECRET, MASTER=SECRET).examined()
+    assert ended is Exit.ERROR
+    assert "RECONCILER_TRUSTED_HOSTS=api.example.com" in checks["checkmarket host"]["message"]
+    assert checks["checkmarket"]["state"] == "not checkable"
+
+
+def test_both_apis_are_asked_one_thing_each(tmp_path: Path) -> None:
+    with served() as url:
+        patient = Patient(tmp_path, BOTH_SERVED % (url, url), KEY=SECRET)
+        _, checks = patient.examined()
+    for api in ("checkmarket", "expoints"):
+        assert checks[api]["message"] == "it answers, and the credentials may read"
+        assert checks[f"{api} writing"]["state"] == "not checkable"
+
+
+def test_credentials_may_stand_in_a_file(tmp_path: Path) -> None:
+    with served() as url:
+        patient = Patient(tmp_path, SERVED % url, MASTER=SECRET)
+        patient.write("key.txt", SECRET)
+        assert patient.examined()[1]["checkmarket key"]["message"] == "the file key.txt holds a value"
+
+
+@pytest.mark.parametrize(("status", "said"), [("401", "401 Unauthorized"), ("403", "Contacts (read)")])
+def test_what_the_api_says_against_the_credentials_is_shown(tmp_path: Path, status: str, said: str) -> None:
+    with served(f"GET:1+:before:status={status}") as url:
+        patient = Patient(tmp_path, SERVED % url, MASTER=SECRET)
+        patient.write("key.txt", SECRET)
+        ended, checks = patient.examined()
+    assert (ended, checks["checkmarket"]["state"]) == (Exit.ERROR, "problem")
+    assert said in checks["checkmarket"]["message"]
+
+
+def test_an_api_that_cannot_be_reached_is_exit_7(tmp_path: Path) -> None:
+    ended, checks = Patient(tmp_path, "checkmarket: {url: 'http://127.0.0.1:1'}").examined()
+    assert ended is Exit.UNAVAILABLE
+    assert checks["checkmarket"]["unavailable"] is True
+
+
+def test_another_problem_beside_it_is_exit_1(tmp_path: Path) -> None:
+    target = "checkmarket: {url: 'http://127.0.0.1:1'}, journal: {env: JOURNAL}"
+    ended, checks = Patient(tmp_path, target).examined()
+    assert ended is Exit.ERROR
+    assert "JOURNAL" in checks["journal"]["message"]
+
+
+def answering(date: str) -> Callable[[socket.socket], None]:
+    """Return the behaviour of a server whose list is empty, with these headers beside the usual ones."""
+    body = b'{"Meta": {"Status": 200}, "Data": []}'
+    answer = b"HTTP/1.1 200 OK\r\n%sContent-Length: %d\r\n\r\n%s" % (date.encode(), len(body), body)
+    return lambda connection: connection.sendall(answer)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "state", "said"),
+    [
+        (0, "ok", "agree to the minute"),
+        (60, "ok", "agree to the minute"),
+        (-61, "problem", "61 s behind the server"),
+        (86400, "problem", "86400 s ahead of the server"),
+    ],
+)
+def test_the_clock_is_compared_with_that_of_the_server(
+    tmp_path: Path, seconds: int, state: str, said: str
+) -> None:
+    date = formatdate(START - seconds, usegmt=True)
+    with serving(answering(f"Date: {date}\r\n")) as server:
+        ended, checks = Patient(tmp_path, f"checkmarket: {{url: '{server.url}'}}").examined()
+    assert ended is (Exit.DONE if state == "ok" else Exit.ERROR)
+    assert checks["checkmarket clock"]["state"] == state
+    assert said in checks["checkmarket clock"]["message"]
+
+
+def test_a_server_without_a_date_leaves_the_clock_not_checkable(tmp_path: Path) -> None:
+    with serving(answering("")) as server:
+        _, checks = Patient(tmp_path, f"checkmarket: {{url: '{server.url}'}}").examined()
+    assert checks["checkmarket"]["state"] == "ok"
+    assert checks["checkmarket clock"]["state"] == "not checkable"
+
+
+@pytest.mark.parametrize(("wanted", "state"), [("{id: 288}", "ok"), ("{name: Nobody}", "problem")])
+def test_the_account_is_told_by_what_it_must_have(tmp_path: Path, wanted: str, state: str) -> None:
+    with served() as url:
+        patient = Patient(tmp_path, f"checkmarket: {{url: '{url}', account_must_have: {wanted}}}")
+        assert patient.examined()[1]["account"]["state"] == state
+
+
+def test_a_password_in_the_address_of_a_journal_is_not_shown(tmp_path: Path) -> None:
+    pytest.importorskip("psycopg")
+    target = 'checkmarket: {url: "sandbox:"}, journal: {env: JOURNAL}'
+    address = f"postgresql://qa:{SECRET}@127.0.0.1:1/db"
+    ended, checks = Patient(tmp_path, target, JOURNAL=address).examined()
+    assert (ended, checks["journal"]["state"]) == (Exit.ERROR, "problem")
+    assert "127.0.0.1:1" in checks["journal"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("process", "state", "said"),
+    [
+        (this_process(), "ok", "at work here"),
+        (Process(this_process().machine, "here", 2**22 + 1, "1"), "ok", "died"),
+        (Process("another machine", "there", 1, "1"), "not checkable", "cannot be seen from here"),
+    ],
+)
+def test_who_holds_an_account_is_told(tmp_path: Path, process: Process, state: str, said: str) -> None:
+    patient = Patient(tmp_path, 'checkmarket: {url: "sandbox:"}')
+    begin_run(patient, process)
+    _, checks = patient.examined()
+    assert checks["lock"]["state"] == state
+    assert said in checks["lock"]["message"]
+
+
+def test_a_journal_of_one_machine_is_told_of_and_in_ci_it_is_a_problem(tmp_path: Path) -> None:
+    patient = Patient(tmp_path, ACCOUNT)
+    assert patient.examined()[1]["journal sharing"]["state"] == "not checkable"
+    patient.environ = {"CI": "true"}
+    assert patient.examined()[1]["journal sharing"]["state"] == "problem"
+
+
+def test_without_a_workspace_it_says_how_to_begin_one(tmp_path: Path) -> None:
+    screen = Screen()
+    assert doctor(EVERYTHING, screen.console(FakeClock()), Outside({}, FakeClock(), tmp_path)) is Exit.ERROR
+    assert "→ begin one: reconciler init" in screen.out
+
+
+def test_files_with_problems_are_counted_and_nothing_is_asked(tmp_path: Path) -> None:
+    patient = Patient(tmp_path, "checkmarket: {url: 'http://127.0.0.1:1', nonsense: 1}, more: 2")
+    ended, checks = patient.examined()
+    assert ended is Exit.ERROR
+    assert checks["files"]["message"] == "2 problems"
+    assert checks["targets"]["state"] == "not checkable"
+
+
+def test_one_target_is_looked_at_alone_and_an_unknown_one_is_an_error(tmp_path: Path) -> None:
+    patient = Patient(tmp_path, 'checkmarket: {url: "sandbox:"}}, two: {journal: {env: NOWHERE}')
+    assert patient.examined("one")[0] is Exit.DONE
+    assert patient.examined()[0] is Exit.ERROR
+    with pytest.raises(UsageError, match="no target three"):
+        patient.examined("three")
+
+
+def test_what_init_writes_is_well_and_an_old_schema_is_told_of(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    outside, screen = Outside({}, FakeClock(), tmp_path), Screen()
+    init(None, (), Screen().console(FakeClock()), outside)
+    assert doctor(EVERYTHING, screen.console(FakeClock()), outside) is Exit.DONE
+    assert "✓ schema  .schema.json is of this version" in screen.out
+    assert "✓ git     ignores .reconciler/" in screen.out
+    (tmp_path / "configs" / ".schema.json").write_text("{}")
+    assert doctor(EVERYTHING, screen.console(FakeClock()), outside) is Exit.ERROR
+    assert "→ reconciler schema workspace > configs/.schema.json" in screen.out
+
+
+def test_text_shows_each_thing_with_its_mending_and_counts_them(tmp_path: Path) -> None:
+    patient, screen = Patient(tmp_path, ACCOUNT, KEY=SECRET), Screen()
+    doctor(EVERYTHING, screen.console(patient.clock), patient.outside)
+    lines = screen.out.splitlines()
+    assert "Target one" in lines
+    assert any(line.startswith("  ! checkmarket master_key  the variable MASTER") for line in lines)
+    assert any(line.strip() == "→ export MASTER=…" for line in lines)
+    assert lines[-1] == "Checked: 6 ok, 1 problem, 3 not checkable."

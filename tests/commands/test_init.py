@@ -1,0 +1,209 @@
+"""`init` writes a workspace that works at once, and never writes over anything."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from reconciler.commands.init import init
+from reconciler.commands.outside import Outside
+from reconciler.commands.plan import plan
+from reconciler.commands.session import Selection
+from reconciler.commands.validate import validate
+from reconciler.engine.planning import Consent
+from reconciler.errors import Exit, UsageError
+from tests.clock import FakeClock
+from tests.commands.world import EVERYTHING, Screen, Terminal
+
+ACCOUNT = "https://api-eu.agileresearch.medallia.com"
+TENANT = "https://acme.expoints.nl"
+
+
+class Place:
+    """A folder in which somebody begins, and what they see and type there."""
+
+    def __init__(self, folder: Path, typed: str | None = None) -> None:
+        self.folder = folder
+        self.outside = Outside({}, FakeClock(), folder)
+        self.screen = Screen(stdin=io.StringIO() if typed is None else Terminal(typed))
+        self.console = self.screen.console(FakeClock())
+
+    def init(self, *urls: str, workspace: Path | None = None, may_ask: bool = True) -> Exit:
+        return init(workspace, urls, self.console, self.outside, may_ask=may_ask)
+
+    def text(self, name: str) -> str:
+        return (self.folder / name).read_text("utf-8")
+
+    def files(self) -> set[str]:
+        return {str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+@pytest.mark.parametrize("urls", [[], [ACCOUNT], [TENANT], [ACCOUNT, TENANT], ["http://127.0.0.1:8080"]])
+def test_what_it_writes_is_valid_and_planned_at_once(place: Place, urls: list[str]) -> None:
+    assert place.init(*urls) is Exit.DONE
+    assert validate(EVERYTHING, place.console, place.outside) is Exit.DONE
+    assert plan(EVERYTHING, Consent(), place.console, place.outside) is Exit.DONE
+    assert "1 to update (3 fields reset)" in place.screen.out
+    assert "0 warnings" in place.screen.out
+
+
+def test_the_real_account_is_a_target_and_its_credentials_are_names(place: Place) -> None:
+    place.init(f"{ACCOUNT}/", TENANT)
+    settings = place.text("configs/reconciler.yaml")
+    assert f'url: "{ACCOUNT}"\n' in settings
+    assert "master_key: {env: CHECKMARKET_MASTER_KEY}" in settings
+    assert "token: {env: EXPOINTS_TOKEN}" in settings
+    assert "set CHECKMARKET_MASTER_KEY, CHECKMARKET_KEY, EXPOINTS_TOKEN" in place.screen.out
+
+
+def test_a_sandbox_on_this_machine_needs_no_credentials(place: Place) -> None:
+    place.init("http://127.0.0.1:8080")
+    assert "env:" not in place.text("configs/reconciler.yaml")
+
+
+def test_a_person_at_a_terminal_is_asked_for_two_addresses(tmp_path: Path) -> None:
+    place = Place(tmp_path, f"{ACCOUNT}\n{TENANT}\n")
+    place.init()
+    assert place.screen.err.count("(Enter: none yet)") == 2
+    assert ACCOUNT in place.text("configs/reconciler.yaml")
+    assert TENANT in place.text("configs/reconciler.yaml")
+
+
+def test_an_answer_that_is_no_address_is_asked_for_again(tmp_path: Path) -> None:
+    place = Place(tmp_path, f"{ACCOUNT}/Help/\n{ACCOUNT}\n\n")
+    place.init()
+    assert "documentation" in place.screen.err
+    assert f'url: "{ACCOUNT}"' in place.text("configs/reconciler.yaml")
+
+
+def test_two_times_enter_is_the_sandbox_alone(tmp_path: Path) -> None:
+    place = Place(tmp_path, "\n\n")
+    place.init()
+    assert "production:" not in place.text("configs/reconciler.yaml")
+
+
+@pytest.mark.parametrize(("typed", "may_ask"), [(None, True), (f"{ACCOUNT}\n", False)])
+def test_nobody_is_asked_without_a_terminal_or_against_their_will(
+    tmp_path: Path, typed: str | None, may_ask: bool
+) -> None:
+    place = Place(tmp_path, typed)
+    place.init(may_ask=may_ask)
+    assert place.screen.err == ""
+    assert "production:" not in place.text("configs/reconciler.yaml")
+
+
+@pytest.mark.parametrize(
+    ("urls", "said"),
+    [
+        (["acme.expoints.nl"], "https://"),
+        (["http://api.example.com"], "https only"),
+        ([f"{ACCOUNT}/3/contacts"], f"write {ACCOUNT}"),
+        (["sandbox:"], "leave its address out"),
+        ([TENANT, "https://other.expoints.nl"], "of one sort"),
+    ],
+)
+def test_an_address_that_cannot_be_is_refused_and_nothing_written(
+    place: Place, urls: list[str], said: str
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        place.init(*urls)
+    assert place.files() == set()
+
+
+def test_a_host_that_is_not_trusted_is_told_with_the_way_to_trust_it(place: Place) -> None:
+    place.init("https://api.example.com")
+    assert "RECONCILER_TRUSTED_HOSTS=api.example.com" in place.screen.out
+
+
+@pytest.mark.parametrize("inside", [".", "configs", "deeper/down"])
+def test_a_workspace_around_is_left_as_it_is(place: Place, inside: str) -> None:
+    place.init()
+    before = place.files()
+    (place.folder / inside).mkdir(parents=True, exist_ok=True)
+    with pytest.raises(UsageError, match="overwrites nothing"):
+        Place(place.folder / inside).init()
+    assert place.files() == before
+
+
+def test_another_workspace_is_made_where_its_folder_is_named(place: Place) -> None:
+    place.init()
+    place.init(workspace=place.folder / "other")
+    assert {"other/reconciler.yaml", "other/newsletter.yaml"} <= place.files()
+    assert "reconciler plan --workspace other" in place.screen.out
+    assert plan(Selection(place.folder / "other"), Consent(), place.console, place.outside) is Exit.DONE
+
+
+@pytest.mark.parametrize("name", ["newsletter.yaml", "unrelated.yml", "deeper/compose.yaml"])
+def test_a_folder_with_yaml_files_is_not_made_a_workspace(place: Place, name: str) -> None:
+    (place.folder / "configs" / name).parent.mkdir(parents=True)
+    (place.folder / "configs" / name).write_text("mine: true\n")
+    with pytest.raises(UsageError, match="without YAML files"):
+        place.init()
+    assert place.text(f"configs/{name}") == "mine: true\n"
+    assert place.files() == {f"configs/{name}"}
+
+
+def test_what_cannot_be_written_is_said_and_leaves_nothing_behind(place: Place) -> None:
+    (place.folder / "configs").write_text("a file")
+    with pytest.raises(UsageError, match="cannot be written"):
+        place.init()
+    assert place.files() == {"configs"}
+
+
+def test_json_lists_what_was_written_and_what_is_next(place: Place) -> None:
+    place.console.as_json = True
+    place.init()
+    assert "configs/reconciler.yaml" in place.screen.document["written"]
+    assert place.screen.document["next"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (None, b".reconciler/\n"),
+        (b"", b".reconciler/\n"),
+        (b"# mine\n*.log\n", b"# mine\n*.log\n.reconciler/\n"),
+        (b"*.log", b"*.log\n.reconciler/\n"),
+        (b"*.log\r\n# \xe9", b"*.log\r\n# \xe9\r\n.reconciler/\r\n"),
+        (b".reconciler/\n*.log", b".reconciler/\n*.log"),
+        (b"/.reconciler \r\n", b"/.reconciler \r\n"),
+    ],
+)
+def test_git_ignores_the_state_and_the_rest_of_the_file_stays(
+    place: Place, before: bytes | None, after: bytes
+) -> None:
+    (place.folder / ".git").mkdir()
+    file = place.folder / ".gitignore"
+    if before is not None:
+        file.write_bytes(before)
+    place.init()
+    assert file.read_bytes() == after
+
+
+def test_the_line_goes_to_the_top_of_the_repository(place: Place) -> None:
+    (place.folder / ".git").write_text("gitdir: elsewhere\n")  # as in a linked work tree
+    (place.folder / "team").mkdir()
+    Place(place.folder / "team").init()
+    assert place.text(".gitignore") == ".reconciler/\n"
+
+
+def test_without_a_repository_no_gitignore_is_made_and_that_is_said(place: Place) -> None:
+    place.init()
+    assert ".gitignore" not in place.files()
+    assert "once this is in a git repository" in place.screen.out
+
+
+def test_a_gitignore_that_is_a_link_is_left_to_a_person(place: Place) -> None:
+    (place.folder / ".git").mkdir()
+    (place.folder / "theirs").write_text("*.log\n")
+    (place.folder / ".gitignore").symlink_to("theirs")
+    place.init()
+    assert place.text("theirs") == "*.log\n"
+    assert "add the line .reconciler/ to" in place.screen.out

@@ -1,0 +1,309 @@
+"""The schema of the files, held by a validator that is not ours against what the reader itself says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import given
+from jsonschema import Draft202012Validator
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import SafeConstructor
+
+from reconciler.commands.schema import files_schema, schema
+from reconciler.commands.session import SECTIONS, SEED_SECTIONS
+from reconciler.config.load import load
+from reconciler.config.schema import SCHEMA_FILE
+from reconciler.config.starting import MODELINE, accounts_at, first_files
+from reconciler.errors import Exit, FilesInvalid
+from tests.clock import FakeClock
+from tests.commands.world import Screen
+from tests.properties.files import write_workspace
+from tests.properties.situations import situations
+from tests.properties.world import Situation
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+SCHEMA = files_schema()
+JUDGE = Draft202012Validator(SCHEMA)
+
+SETTINGS = """\
+version: 1
+targets:
+  sandbox:
+    checkmarket: {url: "sandbox:"}
+    expoints: {url: "sandbox:", allowed_recipients: ["*@example.com"]}
+    contact_lists: {newsletter: 12}
+"""
+ACCOUNT = "targets: {a: {checkmarket: {url: 'HTTPS://api.example.com', %s}}}"
+TENANT = "targets: {a: {expoints: {url: 'https://a.example.com:8443', %s}}}"
+CONFIG = "import_configs: {a: {name: A, %s}}"
+SURVEY = CONFIG % "survey_settings: {%s}"
+SEED = """customer_seeds: {s: {targets: [sandbox], is_test: true, \
+notification_email_addresses: [qa@example.com], %s}}"""
+BY_TARGET = """\
+customer_seeds:
+  s:
+    targets: {sandbox: {is_test: true, notification_email_addresses: [qa@example.com]}}
+    batch_name: ""
+    customers: [{email: a@example.com}]
+"""
+CUSTOMERS = SEED % "customers: [{email: a@example.com, %s}]"
+
+
+class Core(SafeConstructor):
+    """The core schema of YAML 1.2, in which a date is a text."""
+
+
+Core.add_constructor("tag:yaml.org,2002:timestamp", Core.construct_yaml_str)
+
+
+def plain(text: str) -> Any:
+    """Return YAML as an editor reads it."""
+    reader = YAML(typ="safe", pure=True)
+    reader.Constructor = Core
+    return reader.load(text)
+
+
+def complaints(document: Any) -> list[str]:
+    return [f"{error.json_path}: {error.message}" for error in JUDGE.iter_errors(document)]
+
+
+def reader_accepts(settings: str, other: str, folder: Path) -> bool:
+    """Tell whether `validate` finds no error in a workspace of these two files."""
+    (folder / "reconciler.yaml").write_text(settings, "utf-8")
+    (folder / "other.yaml").write_text(other, "utf-8")
+    try:
+        load(folder, SECTIONS, folder, SEED_SECTIONS)
+    except FilesInvalid:
+        return False
+    return True
+
+
+def properties_of(part: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield every property that a part of a schema describes."""
+    for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        yield from properties_of(inner)
+    if isinstance(part, dict):
+        yield from part.get("properties", {}).items()
+
+
+def test_it_is_a_schema_of_its_dialect() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+    assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.name)
+def test_the_example_files_are_accepted_and_name_it(path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert complaints(plain(text)) == []
+    assert text.splitlines()[0] == MODELINE
+
+
+def test_what_lies_beside_the_example_files_is_what_the_command_prints() -> None:
+    screen = Screen()
+    assert schema("workspace", screen.console(FakeClock())) is Exit.DONE
+    assert (CONFIGS / SCHEMA_FILE).read_text("utf-8") == screen.out
+
+
+@pytest.mark.parametrize("urls", [[], ["https://eu.agileresearch.medallia.com", "https://acme.expoints.nl"]])
+def test_what_init_writes_is_accepted(urls: list[str]) -> None:
+    for text in first_files(accounts_at(urls)).values():
+        assert complaints(plain(text)) == []
+
+
+@given(situations())
+def test_what_the_reader_accepts_the_schema_accepts(situation: Situation) -> None:
+    with TemporaryDirectory() as name:
+        folder = write_workspace(Path(name), situation)
+        load(folder, SECTIONS, folder, SEED_SECTIONS)
+        for file in folder.glob("*.yaml"):
+            assert complaints(json.loads(file.read_text("utf-8"))) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "# only a comment",
+        CONFIG % "survey_settings: null",
+        CONFIG % "contact_list: newsletter, contact_group_id: null",
+        CONFIG % 'targets: {sandbox: {id: 4, undeclared: keep, date_format: "", survey_settings: {}}}',
+        CONFIG % "keep: [survey_settings, contact_list], reset: [survey_settings.survey]",
+        CONFIG % "column_mappings: [{source_column_number: 0, target_column_name: Email}]",
+        SURVEY % 'survey: One, invitation_time: "09:00", expiration_time: "23:59:59"',
+        "presets: {p: {keep: [name], row_delimiter: x}}\n" + CONFIG % "preset: p",
+        CONFIG % "update_type_id: 1" + "\nmoved: {old: import_configs.a}",
+        "guardrails: {sandbox: {limits: {updates: 5, resets: null}, allowed_phone_numbers: []}}",
+        CUSTOMERS % "send_date: null, priority: -1, data: {A: x, '14': {value: ''}}",
+        CUSTOMERS
+        % "end_date: '2026-12-01 09:30', send_date: '2026-11-01T08:00Z', transaction_date: 2026-12-01",
+        CUSTOMERS
+        % "answers: [{base_question_id: 1, file_answers: [{data: aGk=}], date_answered: 2026-01-01}]",
+        SEED % "type_batch: 1, send: on_change, end_date: null, customers: [{email: a@example.com}]",
+        SEED % "type_batch: portal, send: by_hand, send_time: null, customers: [{email: a@example.com}]",
+        SEED % "defaults: {send_date: +3d, data: {A: b}}, after: [], customers: [{email: a@example.com}]",
+        SEED % "fault_statuses: [Bounced, 12], customers: [{email: a@example.com}]",
+        BY_TARGET,
+    ],
+)
+def test_every_form_that_the_reader_accepts_is_accepted(text: str, tmp_path: Path) -> None:
+    assert reader_accepts(SETTINGS, text, tmp_path)
+    assert complaints(plain(text)) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "targets: {sandbox: {}}",
+        "default_target: null\ntime_zone: UTC\nundeclared: refuse\ntargets: {sandbox: {expoints: null}}",
+        ACCOUNT % "master_key: {env: A}, key: {file: b}, patience: 0s, server_members: [A.B]",
+        ACCOUNT
+        % "master_key: {env: A}, key: {env: B}, account_must_have: {id: 1}, requests_per_minute: null",
+        TENANT % "oauth: {token_url: 'https://a.example.com/x', client_id: me, client_secret: {env: S}}",
+        TENANT % "token: {env: A}, allowed_phone_numbers: ['+31612345678'], allowed_recipients: ['*@a.nl']",
+        "targets: {sandbox: {journal: 'sqlite:x.db', limits: {updates: null, deletes: 3}}}",
+        "targets: {sandbox: {journal: {env: J}, defaults: {date_format: dd, survey_settings.survey_id: 1}}}",
+        "targets: {sandbox: {defaults: {survey_settings: {survey_id: 1}, column_mappings: null}}}",
+    ],
+)
+def test_every_form_of_settings_that_the_reader_accepts_is_accepted(text: str, tmp_path: Path) -> None:
+    settings = f"version: 1\n{text}"
+    assert reader_accepts(settings, "", tmp_path)
+    assert complaints(plain(settings)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("import_config: {}", "import_config"),
+        ("import_configs: []", "import_configs"),
+        ("import_configs: {-a: {name: A}}", "-a"),
+        ("import_configs: {a: null}", "a: None"),
+        (CONFIG % "Name: B", "Name"),
+        (CONFIG % "invitation_time: '09:00'", "invitation_time"),
+        (CONFIG % "email_is_required: 'yes'", "email_is_required"),
+        (CONFIG % "email_is_required: 1", "email_is_required"),
+        (CONFIG % "update_type_id: 3", "update_type_id"),
+        (CONFIG % "contact_list_id: 0", "contact_list_id"),
+        (CONFIG % "contact_list_id: 2147483648", "contact_list_id"),
+        (CONFIG % "contact_list: 12", "contact_list"),
+        (CONFIG % "contact_list: newsletter, contact_list_id: 12", "import_configs.a"),
+        (CONFIG % "date_format: ddd-MMMM-yyyy", "date_format"),
+        (CONFIG % "date_format: DD", "date_format"),
+        (CONFIG % "column_mappings: [{source_column_number: 256, target_column_name: Email}]", "number"),
+        (CONFIG % "column_mappings: [{source_column_number: 1}]", "target_column_name"),
+        (CONFIG % "keep: first_row", "keep"),
+        (CONFIG % "keep: null", "keep"),
+        (CONFIG % "keep: [first_rows]", "first_rows"),
+        (CONFIG % "undeclared: ignore", "undeclared"),
+        (CONFIG % "id: 0", "id"),
+        (CONFIG % "absent: maybe", "absent"),
+        (CONFIG % "targets: []", "targets"),
+        (CONFIG % "targets: [sandbox, sandbox]", "targets"),
+        (CONFIG % "targets: sandbox", "targets"),
+        (CONFIG % "targets: {sandbox: {preset: p}}", "targets"),
+        (CONFIG % "targets: {sandbox: {targets: [sandbox]}}", "targets"),
+        ("import_configs: {a: {name: '  '}}", "name"),
+        (f"import_configs: {{a: {{name: {'x' * 51}}}}}", "name"),
+        (SURVEY % "invitation_time: '24:00'", "invitation_time"),
+        (SURVEY % "invitation_time: '9:00'", "invitation_time"),
+        (SURVEY % "invitation_delay_in_days: -1", "invitation_delay_in_days"),
+        (SURVEY % "invitation_delay_in_days: 1.5", "invitation_delay_in_days"),
+        (SURVEY % "survey: One, survey_id: 1", "survey_settings"),
+        (SURVEY % "survey: ''", "survey"),
+        (SURVEY % "cooldown: 1", "cooldown"),
+        ("presets: {p: {name: A}}", "name"),
+        ("presets: {p: {targets: [sandbox]}}", "targets"),
+        ("moved: {old: 1}", "old"),
+        ("guardrails: {sandbox: {limits: {resets: -1}}}", "resets"),
+        ("guardrails: {sandbox: {limits: {updates: 101%}}}", "updates"),
+        ("customer_seeds: {s: {is_test: true}}", "targets"),
+        (SEED % "is_tests: true", "is_tests"),
+        (SEED % "preset: p", "preset"),
+        (SEED % "send: twice", "send"),
+        (SEED % "round: 7", "round"),
+        (SEED % "round: ' '", "round"),
+        (SEED % "is_concept: null", "is_concept"),
+        (SEED % "end_date: next week", "end_date"),
+        (SEED % "send_time: 11h30", "send_time"),
+        (SEED % "type_batch: 2", "type_batch"),
+        (SEED % "defaults: {email: a@example.com}", "email"),
+        (SEED % "customers: [a@example.com]", "customers"),
+        (SEED % "customers: [{data: {}}]", "email"),
+        (CUSTOMERS % "email: x", "email"),
+        (CUSTOMERS % "data: {A: 1}", "A"),
+        (CUSTOMERS % "data: {A: {value: x, encryption_key: y}}", "data"),
+        (CUSTOMERS % "answers: [{}]", "base_question_id"),
+        (CUSTOMERS % "answers: [{base_question_id: 1, file_answers: [{file_name: x}]}]", "file_answers"),
+    ],
+)
+def test_each_mistake_that_it_can_see_is_rejected(text: str, where: str, tmp_path: Path) -> None:
+    document = plain(text.replace("email: a@example.com, email: x", "email: x"))
+    assert where in "\n".join(complaints(document))
+    assert not reader_accepts(SETTINGS, text, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "version: 2",
+        "version: '1'",
+        "undeclared: drop",
+        "targets: {sandbox: {checkmarkt: {}}}",
+        "targets: {sandbox: {checkmarket: {}}}",
+        "targets: {sandbox: {checkmarket: {url: 'ftp://api.example.com'}}}",
+        "targets: {sandbox: {checkmarket: {url: 'sandbox:', key: secret}}}",
+        "targets: {sandbox: {checkmarket: {url: 'sandbox:', key: {env: A, file: b}}}}",
+        "targets: {sandbox: {checkmarket: {url: 'sandbox:', key: {}}}}",
+        "targets: {sandbox: {checkmarket: {url: 'sandbox:', key: {env: ' '}}}}",
+        "targets: {sandbox: {checkmarket: {url: 'sandbox:', patience: 30}}}",
+        "targets: {sandbox: {checkmarket: {url: 'sandbox:', parallelism: 21}}}",
+        "targets: {sandbox: {checkmarket: {url: 'sandbox:', requests_per_minute: 0}}}",
+        "targets: {sandbox: {expoints: {url: 'sandbox:', allowed_recipients: ['*']}}}",
+        "targets: {sandbox: {expoints: {url: 'sandbox:', allowed_phone_numbers: [31612345678]}}}",
+        "targets: {sandbox: {contact_lists: {newsletter: '12'}}}",
+        "targets: {sandbox: {defaults: {name: A}}}",
+        "targets: {sandbox: {defaults: {contact_list: newsletter}}}",
+        "targets: {sandbox: {defaults: {survey_settings.survey: One}}}",
+        "targets: {sandbox: {defaults: {first_row: '1'}}}",
+        "targets: {sandbox: {journal: 5}}",
+        "targets: {a b: {}}",
+    ],
+)
+def test_each_mistake_in_settings_that_it_can_see_is_rejected(text: str, tmp_path: Path) -> None:
+    settings = text if "version" in text else f"version: 1\n{text}"
+    assert complaints(plain(settings)) != []
+    assert not reader_accepts(settings, "", tmp_path)
+
+
+def test_a_time_without_quotes_is_rejected_where_the_editor_reads_it_as_a_number() -> None:
+    document = plain("%YAML 1.1\n---\n" + SURVEY % "invitation_time: 10:30")
+    assert document["import_configs"]["a"]["survey_settings"]["invitation_time"] == 630
+    assert "invitation_time" in "\n".join(complaints(document))
+
+
+def test_every_property_says_what_it_means() -> None:
+    told = dict(properties_of(SCHEMA))
+    assert [name for name, part in told.items() if not part.get("description")] == []
+    assert told["update_type_id"]["description"].startswith("1: update existing contacts within this survey.")
+
+
+def test_no_default_is_shown_that_could_not_be_written() -> None:
+    for name, part in properties_of(SCHEMA):
+        if "default" in part:
+            judge = Draft202012Validator({**part, "$defs": SCHEMA["$defs"]})
+            assert judge.is_valid(part["default"]), name
+
+
+def test_every_object_refuses_what_it_does_not_know() -> None:
+    def objects(part: Any) -> Iterator[Mapping[str, Any]]:
+        for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+            yield from objects(inner)
+        if isinstance(part, dict) and "properties" in part and "type" in part:
+            yield part
+
+    assert [part for part in objects(SCHEMA) if part.get("additionalProperties") is not False] == []

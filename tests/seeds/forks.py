@@ -1,0 +1,176 @@
+"""Real processes that start at once: forks of one that has imported everything (`-m tests.seeds.forks`).
+
+Each line on its input is a task. It answers with two lines: the number of the process, and how that ended.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Pool, event
+
+from reconciler.commands.apply import apply
+from reconciler.commands.console import Console
+from reconciler.commands.outside import Outside
+from reconciler.commands.seeds import seeds_resolve, seeds_send, seeds_status
+from reconciler.commands.session import Selection
+from reconciler.engine.planning import Consent
+from reconciler.errors import ReconcilerError
+from reconciler.journal.database import READS_ONLY
+from tests.clock import FakeClock
+
+TOP = Path(__file__).parents[2]
+EVERYTHING = Selection()
+
+
+@dataclass(frozen=True)
+class Task:
+    """A command in a workspace at a time. It dies at a write of the journal, if `point` names one.
+
+    Writes count from 1; `3 before` is right before the third is committed, `3 after` right after it.
+    """
+
+    verb: str
+    folder: str
+    now: float
+    point: str = ""
+
+
+class Fatal:
+    """Counts the transactions that write to a journal, and ends the process at one, as a power cut would."""
+
+    def __init__(self, point: str) -> None:
+        self.writes = 0
+        self._point = point
+        self._committed: set[int] = set()
+        event.listen(Engine, "commit", self._on_commit)
+        event.listen(Pool, "checkin", self._on_checkin)
+
+    def _on_commit(self, connection: Connection) -> None:
+        if connection.get_execution_options().get(READS_ONLY):
+            return
+        self.writes += 1
+        self._committed.add(id(connection.connection.dbapi_connection))
+        self._reach("before")
+
+    def _on_checkin(self, connection: Any, _: Any) -> None:
+        if id(connection) in self._committed:
+            self._committed.remove(id(connection))
+            self._reach("after")
+
+    def _reach(self, when: str) -> None:
+        if self._point == f"{self.writes} {when}":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _apply(console: Console, outside: Outside) -> int:
+    return apply(EVERYTHING, Consent(resets=None), console, outside, yes=True)
+
+
+def _send(console: Console, outside: Outside) -> int:
+    return seeds_send("smoke", EVERYTHING, console, outside, again=False, yes=True)
+
+
+def _send_again(console: Console, outside: Outside) -> int:
+    return seeds_send("smoke", EVERYTHING, console, outside, again=True, yes=True)
+
+
+def _resolve_sent(console: Console, outside: Outside) -> int:
+    return seeds_resolve("smoke", EVERYTHING, console, outside, sent=True)
+
+
+def _resolve_not_sent(console: Console, outside: Outside) -> int:
+    return seeds_resolve("smoke", EVERYTHING, console, outside, sent=False)
+
+
+def _status(console: Console, outside: Outside) -> int:
+    return seeds_status(EVERYTHING, console, outside)
+
+
+VERBS: dict[str, Callable[[Console, Outside], int]] = {
+    "apply": _apply,
+    "send": _send,
+    "send --again": _send_again,
+    "resolve --sent": _resolve_sent,
+    "resolve --not-sent": _resolve_not_sent,
+    "status": _status,
+}
+
+
+def perform(task: Task) -> int:
+    """Carry out a task in this process; write down how often it wrote to the journal."""
+    fatal = Fatal(task.point)
+    console = Console(io.StringIO(), io.StringIO(), io.StringIO())
+    outside = Outside({}, FakeClock(task.now), Path(task.folder))
+    try:
+        return VERBS[task.verb](console, outside)
+    except ReconcilerError as error:
+        return error.exit
+    finally:
+        writes_of(task.folder).write_text(str(fatal.writes))
+
+
+def writes_of(folder: str) -> Path:
+    """Return the file that says how often the last task in a folder wrote to its journal."""
+    return Path(folder) / "writes"
+
+
+def main() -> None:
+    """Fork a process for each line of input, and tell its number and its end."""
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            os._exit(perform(Task(**json.loads(line))))
+        print(pid, flush=True)
+        _, status = os.waitpid(pid, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+class Forks:
+    """The other side: runs tasks one after another."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def begin(self, task: Task) -> int:
+        """Begin a task; return the number of its process."""
+        assert self._process.stdin
+        print(json.dumps(asdict(task)), file=self._process.stdin, flush=True)
+        return int(self._line())
+
+    def end(self) -> int:
+        """Wait for the end of the task; return its exit code, negative where a signal ended it."""
+        return int(self._line())
+
+    def _line(self) -> str:
+        assert self._process.stdout
+        return self._process.stdout.readline()
+
+
+@contextmanager
+def open_forks() -> Iterator[Forks]:
+    """Start the process that forks; it ends with the block."""
+    command = [sys.executable, "-m", "tests.seeds.forks"]
+    with subprocess.Popen(
+        command, cwd=TOP, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield Forks(process)
+        finally:
+            with suppress(BrokenPipeError):
+                assert process.stdin
+                process.stdin.close()
+
+
+if __name__ == "__main__":
+    main()
