@@ -7,7 +7,14 @@ from typing import Any
 
 import click
 
-from reconciler.cli.options import EPILOG, glob_options, output_options, selection_of, selection_options
+from reconciler.cli.options import (
+    EPILOG,
+    glob_options,
+    output_options,
+    selection_anywhere,
+    selection_of,
+    selection_options,
+)
 from reconciler.cli.running import run
 
 diff_option = click.option("--diff", is_flag=True, help="Show the edit, and write nothing.")
@@ -72,7 +79,7 @@ def set_(**options: Any) -> int:
         lambda console, outside: set_fields(
             options["glob"],
             options["assignments"],
-            selection_of(options),
+            selection_anywhere(options),
             console,
             outside,
             diff=options["diff"],
@@ -113,7 +120,7 @@ def fmt(**options: Any) -> int:
         options,
         lambda console, outside: fmt(
             options["files"],
-            selection_of(options),
+            selection_anywhere(options),
             console,
             outside,
             check=options["check"],

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from reconciler.cli.completion import complete_key, complete_resource, complete_target
 
 if TYPE_CHECKING:
+    from reconciler.commands.across import Several
     from reconciler.commands.runs import Lock
     from reconciler.commands.session import Selection
     from reconciler.engine.planning import Consent
@@ -49,9 +52,14 @@ selection_options = _all_of(
     option("--workspace", type=click.Path(path_type=Path), help="The folder with reconciler.yaml."),
     option(
         "--target",
+        multiple=True,
         shell_complete=complete_target,
         help="The target; default_target of the workspace if left out.",
     ),
+)
+
+all_targets_option = option(
+    "--all-targets", is_flag=True, help="Every target of the workspace; --target is repeatable, too."
 )
 
 glob_options = _all_of(
@@ -160,12 +168,41 @@ def fingerprints(texts: tuple[str, ...]) -> frozenset[str]:
 
 
 def selection_of(options: dict[str, Any]) -> Selection:
-    """Return what a command is about."""
+    """Return what a command is about that knows one target at most."""
+    targets = _targets(options)
+    if len(targets) > 1:
+        raise click.UsageError(f"this command takes one target, not {' and '.join(targets)}")
+    return replace(selection_anywhere(options), target=next(iter(targets), None))
+
+
+def selection_anywhere(options: dict[str, Any]) -> Selection:
+    """Return what a command is about, whatever target is named."""
     from reconciler.commands.session import Selection
 
-    return Selection(
-        options["workspace"], options["target"], options.get("only", ()), options.get("exclude", ())
-    )
+    return Selection(options["workspace"], None, options.get("only", ()), options.get("exclude", ()))
+
+
+def several_of(options: dict[str, Any]) -> Several | None:
+    """Return the targets of a command where several are asked for, `None` for one or the default one.
+
+    What stands on the command line counts more than what the environment says.
+    """
+    from reconciler.commands.across import Several
+
+    targets = _targets(options)
+    if options["all_targets"] and targets and _is_typed("all_targets") == _is_typed("target"):
+        raise click.UsageError("--all-targets is every target: leave out --target, or name them by it alone")
+    if options["all_targets"] and (not targets or _is_typed("all_targets")):
+        return Several()
+    return Several(targets) if len(targets) > 1 else None
+
+
+def _targets(options: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for name in options["target"] if name))
+
+
+def _is_typed(name: str) -> bool:
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def consent_of(options: dict[str, Any]) -> Consent:

@@ -36,6 +36,20 @@ def schema_report(**options: Any) -> int:
     return _print("report", options)
 
 
+@schema.command("plans", epilog=EPILOG)
+@output_options
+def schema_plans(**options: Any) -> int:
+    """Print the schema of what plan prints of several targets."""
+    return _print("plans", options)
+
+
+@schema.command("reports", epilog=EPILOG)
+@output_options
+def schema_reports(**options: Any) -> int:
+    """Print the schema of what apply prints of several targets."""
+    return _print("reports", options)
+
+
 def _print(kind: str, options: dict[str, Any]) -> int:
     from reconciler.commands.schema import schema
 

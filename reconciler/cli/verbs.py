@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from reconciler.cli.completion import complete_resource
 from reconciler.cli.options import (
     EPILOG,
+    all_targets_option,
     consent_of,
     consent_options,
     fingerprints,
@@ -19,12 +20,18 @@ from reconciler.cli.options import (
     option,
     output_options,
     reviewed_option,
+    selection_anywhere,
     selection_of,
     selection_options,
+    several_of,
     since_option,
     yes_option,
 )
 from reconciler.cli.running import run
+
+if TYPE_CHECKING:
+    from reconciler.commands.across import Several
+    from reconciler.commands.outside import Outside
 
 
 @click.command(epilog=EPILOG)
@@ -34,11 +41,12 @@ def validate(**options: Any) -> int:
     """Check every file. Offline; needs no secret."""
     from reconciler.commands.validate import validate
 
-    return run(options, lambda console, outside: validate(selection_of(options), console, outside))
+    return run(options, lambda console, outside: validate(selection_anywhere(options), console, outside))
 
 
 @click.command(epilog=EPILOG)
 @selection_options
+@all_targets_option
 @glob_options
 @consent_options
 @since_option
@@ -48,31 +56,39 @@ def validate(**options: Any) -> int:
 @option("--detailed-exitcode", is_flag=True, help="Exit 2 where changes are pending.")
 @output_options
 def plan(**options: Any) -> int:
-    """Show what would change, and what is reset."""
-    from reconciler.commands.plan import plan
+    """Show what would change, and what is reset.
 
+    Several targets are planned one after the other, and the gravest exit code of them counts.
+    """
+    from reconciler.commands.plan import plan, plan_across
+
+    consent, several = consent_of(options), several_of(options)
+    wanted = {name: options[name] for name in ("detailed_exitcode", "since")}
+    if several is None:
+        selection = selection_of(options)
+        return run(
+            options,
+            lambda console, outside: plan(selection, consent, console, outside, out=options["out"], **wanted),
+        )
+    if options["out"] is not None:
+        raise click.UsageError("--out writes the plan of one target: plan each target by itself")
+    selection = selection_anywhere(options)
     return run(
         options,
-        lambda console, outside: plan(
-            selection_of(options),
-            consent_of(options),
-            console,
-            outside,
-            detailed_exitcode=options["detailed_exitcode"],
-            out=options["out"],
-            since=options["since"],
-        ),
+        lambda console, outside: plan_across(several, selection, consent, console, outside, **wanted),
     )
 
 
 @click.command(epilog=EPILOG)
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @selection_options
+@all_targets_option
 @glob_options
 @consent_options
 @since_option
 @reviewed_option
 @click.option("--no-seeds", is_flag=True, help="Send no seeds.")
+@option("--write-ids", is_flag=True, help="Write the ids of what is created or found by name into the files.")
 @yes_option
 @lock_options
 @output_options
@@ -81,26 +97,49 @@ def apply(**options: Any) -> int:
 
     With a FILE of plan --out, or with --reviewed, nobody is asked: only what was reviewed is carried out.
     """
-    from reconciler.commands.apply import apply
-    from reconciler.commands.reviewing import read_reviewed
+    from reconciler.commands.apply import How, apply, apply_across
 
-    named = fingerprints(options["reviewed"])
-    if options["file"] is not None and named:
-        raise click.UsageError("a plan file says what was reviewed: leave out --reviewed, or the file")
+    several = several_of(options)
+    _check_one_target(options, several)
+    named, consent = fingerprints(options["reviewed"]), consent_of(options)
+    if several is None:
+        selection = selection_of(options)
+        return run(
+            options,
+            lambda console, outside: apply(
+                selection, consent, console, outside, **_how(options, named, outside)
+            ),
+        )
+    selection = selection_anywhere(options)
     return run(
         options,
-        lambda console, outside: apply(
-            selection_of(options),
-            consent_of(options),
-            console,
-            outside,
-            yes=options["yes"],
-            with_seeds=not options["no_seeds"],
-            reviewed=read_reviewed(options["file"], named, outside),
-            since=options["since"],
-            lock=lock_of(options),
+        lambda console, outside: apply_across(
+            several, selection, How(consent, **_how(options, named, outside)), console, outside
         ),
     )
+
+
+def _check_one_target(options: dict[str, Any], several: Several | None) -> None:
+    if options["file"] is not None and options["reviewed"]:
+        raise click.UsageError("a plan file says what was reviewed: leave out --reviewed, or the file")
+    if several is not None and options["file"] is not None:
+        raise click.UsageError("a plan file is for one target: apply each by itself")
+    if several is not None and options["take_over"] is not None:
+        raise click.UsageError("--take-over ends one run: name the one target that it holds")
+
+
+def _how(options: dict[str, Any], named: frozenset[str], outside: Outside) -> dict[str, Any]:
+    """Return how plans are to be carried out, beside what was consented to: the fields of `How`."""
+    from reconciler.commands.reviewing import read_reviewed
+
+    return {
+        "yes": options["yes"],
+        "with_seeds": not options["no_seeds"],
+        "lock": lock_of(options),
+        "reviewed": read_reviewed(options["file"], named, outside),
+        "since": options["since"],
+        "write_ids": options["write_ids"],
+    }
 
 
 @click.command(epilog=EPILOG)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from reconciler.commands.across import Several, Told, visited
 from reconciler.commands.carrying import carried_out
 from reconciler.commands.console import Console
 from reconciler.commands.memory import remembered
@@ -10,18 +15,44 @@ from reconciler.commands.planning import read_target
 from reconciler.commands.requests import RequestCount
 from reconciler.commands.reviewing import EVERYTHING, Agreed, Reviewed, agree
 from reconciler.commands.runs import NO_WAIT, Lock
-from reconciler.commands.session import Selection, check_target_is_named, open_session
+from reconciler.commands.session import (
+    Selection,
+    Session,
+    check_target_is_named,
+    open_session,
+    open_target,
+)
 from reconciler.commands.since import files_since
 from reconciler.commands.tenant import plan_seeds
+from reconciler.commands.write_ids import NO_IDS, without_lines, write_ids
+from reconciler.config.load import Workspace
 from reconciler.engine.plan import Plan
 from reconciler.engine.planning import Consent
 from reconciler.engine.since import Since
 from reconciler.errors import Exit, Refused
 from reconciler.expoints.planning import SeedsPlan
-from reconciler.render.json import report_document
+from reconciler.expoints.seed import Seed
+from reconciler.render.across import exit_of, reports_document, reports_text
+from reconciler.render.json import Document, report_document
 from reconciler.render.seeds import seeds_summary
 from reconciler.render.text import plan_text, problems_text, report_text
 from reconciler.render.values import counted
+
+Tell: TypeAlias = Callable[[str, Document], None]
+"""Tells how everything ended, in text and as a document."""
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How plans are carried out, on every target alike."""
+
+    consent: Consent
+    yes: bool = False
+    with_seeds: bool = True
+    lock: Lock = NO_WAIT
+    reviewed: Reviewed = EVERYTHING
+    since: str | None = None
+    write_ids: bool = False
 
 
 def apply(
@@ -35,30 +66,61 @@ def apply(
     lock: Lock = NO_WAIT,
     reviewed: Reviewed = EVERYTHING,
     since: str | None = None,
+    write_ids: bool = False,
 ) -> Exit:
-    """Apply one target, of it what was reviewed; `yes`, or a review, is the answer of a person not there."""
+    """Apply one target, of it what was reviewed; `yes`, or a review, is the answer of a person not there.
+
+    With `write_ids` the files learn the ids of what was created or found by its name.
+    """
+    how = How(consent, yes, with_seeds, lock, reviewed, since, write_ids)
     selection = reviewed.selection(selection)
     check_target_is_named(selection, outside)
     requests = RequestCount()
     with open_session(selection, outside, requests) as session:
-        reviewed.check_accounts(session)
         if session.workspace.warnings:
             console.say(problems_text(session.workspace.warnings))
-        past = files_since(since, session) if since is not None else None
-        with remembered(session, console) as memory:
-            live = read_target(session, memory, consent, console)
-            seeds = plan_seeds(session, memory, console) if with_seeds else SeedsPlan()
-            agreed = agree(reviewed, session, live, seeds, consent)
-            before = past.against(live, selection, consent) if past else None
-        _show(agreed, before, console)
-        if not yes and not reviewed.binds:
-            confirm(agreed.plan, agreed.seeds, console)
-        with carried_out(session, agreed, lock, console) as done:
-            document = report_document(done.report, done.seeds, done.sent, done.exit, before)
-            console.result(report_text(done.report, done.sent, paint=console.paint), document)
+        exit, _ = _applied(session, selection, how, console, console.result)
     if console.verbose:
         console.say(requests.text)
-    return done.exit
+    return exit
+
+
+def apply_across(
+    several: Several, selection: Selection, how: How, console: Console, outside: Outside
+) -> Exit:
+    """Apply several targets one after the other, each asked about by itself; return the gravest end."""
+    requests = RequestCount()
+
+    def visit(workspace: Workspace[Seed], part: Selection) -> Told:
+        with open_target(workspace, part, outside, requests) as session:
+            return _applied(session, part, how, console, lambda text, _: console.interim(text))
+
+    ends = visited(several, selection, visit, console, outside)
+    console.result(console.paint.strong(reports_text(ends)), reports_document(ends))
+    if console.verbose:
+        console.say(requests.text)
+    return exit_of(ends)
+
+
+def _applied(session: Session, selection: Selection, how: How, console: Console, tell: Tell) -> Told:
+    """Plan, ask, carry out and tell."""
+    how.reviewed.check_accounts(session)
+    past = files_since(how.since, session) if how.since is not None else None
+    with remembered(session, console) as memory:
+        live = read_target(session, memory, how.consent, console)
+        seeds = plan_seeds(session, memory, console) if how.with_seeds else SeedsPlan()
+        agreed = agree(how.reviewed, session, live, seeds, how.consent)
+        before = past.against(live, selection, how.consent) if past else None
+    _show(agreed, before, console)
+    if not how.yes and not how.reviewed.binds:
+        confirm(agreed.plan, agreed.seeds, console)
+    with carried_out(session, agreed, how.lock, console) as done:
+        ids = write_ids(done.report, session, console) if how.write_ids else NO_IDS
+        exit = Exit.gravest([done.exit, ids.exit])
+        report = without_lines(done.report, ids)
+        document = report_document(report, done.seeds, done.sent, exit, before, ids_written=ids.ids)
+        tell(report_text(report, done.sent, paint=console.paint, ids_written=ids.ids), document)
+    return exit, document
 
 
 def _show(agreed: Agreed, since: Since | None, console: Console) -> None:

@@ -54,13 +54,31 @@ def interruptible(outside: Outside) -> Iterator[Outside]:
     So threads that wait for an account's allowance hold nobody up who waits for them.
     """
     clock = CuttableClock(outside.clock)
-
-    def strike(*_: object) -> None:
-        clock.cut()
-        raise KeyboardInterrupt
-
-    with _handled(lambda _before: strike):
+    with _handled(_breaking(clock.cut)):
         yield replace(outside, clock=clock)
+
+
+@contextmanager
+def noticed_interrupts() -> Iterator[threading.Event]:
+    """Yield what is set once an interrupt has struck, even one that did not break into the block."""
+    noticed = threading.Event()
+    with _handled(_breaking(noticed.set)):
+        yield noticed
+
+
+def _breaking(first: Callable[[], None]) -> Callable[[Any], _Handler]:
+    """Return the handlers that do something, then what those before them did, and break into the block."""
+
+    def handler(before: Any) -> _Handler:
+        def strike(number: int, frame: Any) -> None:
+            first()
+            if callable(before):
+                before(number, frame)
+            raise KeyboardInterrupt
+
+        return strike
+
+    return handler
 
 
 @contextmanager

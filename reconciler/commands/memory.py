@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reconciler.commands.console import Console
 from reconciler.commands.journal import open_past
 from reconciler.commands.session import Session
+from reconciler.engine.drift import LastWrite
 from reconciler.engine.kind import Json
-from reconciler.engine.plan import Action
+from reconciler.engine.outcome import Result
+from reconciler.engine.plan import Action, Plan
+from reconciler.engine.tell_apart import tell_apart
 from reconciler.errors import ReconcilerError
 from reconciler.journal.blank import BlankRecords
 from reconciler.journal.opening import Past
 from reconciler.journal.runs import Operation
+
+RESTORE = "restore "
+"""How the command of a run begins that was a way back."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +32,30 @@ class Memory:
     """What resets were seen to leave behind: path → value in compared form."""
     known_ids: Mapping[str, int] = field(default_factory=dict)
     """The id that each key of today had when it was last written."""
+    last_writes: Mapping[str, LastWrite] = field(default_factory=dict)
+    """How each key of today was last written."""
     trouble: ReconcilerError | None = None
+
+    def told_apart(self, plan: Plan) -> Plan:
+        """Return the plan in which what changed in git is told from what changed live."""
+        told = tell_apart(plan, self.last_writes)
+        runs = {self.last_writes[key].run for key in _worded(told) if key in self.last_writes}
+        restores = {number for number in runs if self._is_restore(number)}
+        if not restores:
+            return told
+        last = {key: replace(one, restored=one.run in restores) for key, one in self.last_writes.items()}
+        return tell_apart(plan, last)
+
+    def _is_restore(self, number: int) -> bool:
+        run = self.past.run(number)
+        return bool(run and run.start.command.startswith(RESTORE))
+
+
+def _worded(plan: Plan) -> Iterator[str]:
+    """Yield the keys of which something is said."""
+    changes = [*plan.changes, *(blocked.change for blocked in plan.blocked if blocked.change)]
+    views = {**{one.key: one.views for one in plan.unchanged}, **{one.key: one.fields for one in changes}}
+    yield from (key for key, some in views.items() if any(view.drift for view in some))
 
 
 @contextmanager
@@ -43,10 +72,21 @@ def remembered(session: Session, console: Console) -> Iterator[Memory]:
 
 def _recalled(session: Session, past: Past) -> Memory:
     latest = past.latest(session.account)
-    moved = session.workspace.moved
-    ids = {key: id for key, operation in latest.items() if (id := _id_after(operation)) is not None}
-    former = {new: ids[old] for old, new in moved.items() if old in ids}
-    return Memory(past, past.learned(session.account), {**former, **ids})
+    former = {new: latest[old] for old, new in session.workspace.moved.items() if old in latest}
+    by_key = {**former, **latest}
+    ids = {key: id for key, operation in by_key.items() if (id := _id_after(operation)) is not None}
+    writes = {key: write for key, operation in by_key.items() if (write := _last_write(operation))}
+    return Memory(past, past.learned(session.account), ids, writes)
+
+
+def _last_write(operation: Operation) -> LastWrite | None:
+    """Return what an operation left behind, `None` where that is nothing."""
+    intent, ending = operation.intent, operation.ending
+    if intent.body is None:
+        return None
+    is_sure = bool(ending and ending.result == Result.APPLIED)
+    after = ending.after if ending else None
+    return LastWrite(operation.run, _id_after(operation), intent.before, intent.body, after, is_sure)
 
 
 def _id_after(operation: Operation) -> int | None:

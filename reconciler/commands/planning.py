@@ -37,7 +37,11 @@ class LiveState:
     memory: Memory
 
     def plan(self, consent: Consent, review: Review | None = None) -> Plan:
-        """Return the plan of what is declared; asks nothing."""
+        """Return the plan of what is declared, with what changed live told apart; asks no API."""
+        return self.memory.told_apart(self.bare_plan(consent, review))
+
+    def bare_plan(self, consent: Consent, review: Review | None = None) -> Plan:
+        """Return the same plan, in which nobody asked how anything has come about; asks nothing."""
         return make_plan(self.scope, self.account, self.declared, self.inventory, consent, review)
 
     def plan_of(self, declared: Sequence[Declared], defaults: Mapping[str, Json], consent: Consent) -> Plan:

@@ -9,7 +9,7 @@ from reconciler.commands.apply import confirm
 from reconciler.commands.carrying import carried_out
 from reconciler.commands.console import Console
 from reconciler.commands.history import the_run
-from reconciler.commands.memory import Memory, remembered
+from reconciler.commands.memory import RESTORE, Memory, remembered
 from reconciler.commands.outside import Outside
 from reconciler.commands.planning import read_live
 from reconciler.commands.requests import RequestCount
@@ -48,7 +48,7 @@ def restore(
         console.show_before_asking("\n\n".join([*notes, text]))
         if not yes:
             confirm(made, SeedsPlan(), console)
-        agreed = Agreed(Purpose.of(f"restore {number}", made.digests), made, SeedsPlan())
+        agreed = Agreed(Purpose.of(f"{RESTORE}{number}", made.digests), made, SeedsPlan())
         with carried_out(session, agreed, lock, console) as done:
             document = report_document(done.report, done.seeds, done.sent, done.exit)
             document |= {"restored_run": number, "remarks": notes}
@@ -63,7 +63,7 @@ def _plan_back(number: int, session: Session, memory: Memory, console: Console) 
     operations = [o for o in memory.past.operations(number) if o.intent.account == session.account]
     _check(run, operations, session)
     declared = way_back(session.kind, f"run {number}", map(_overwritten, operations))
-    made = read_live(session, declared, memory, Listing.DECLARED, console).plan(Consent())
+    made = read_live(session, declared, memory, Listing.DECLARED, console).bare_plan(Consent())
     return replace(made, unmanaged=()), list(_notes(run, operations, memory.past, session))
 
 

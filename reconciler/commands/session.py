@@ -15,6 +15,7 @@ from reconciler.checkmarket.section import SECTION
 from reconciler.commands.interrupts import interruptible
 from reconciler.commands.no_account import NoAccount
 from reconciler.commands.outside import Outside
+from reconciler.config.acceptance import as_of
 from reconciler.config.discovery import find_workspace
 from reconciler.config.load import Workspace, load
 from reconciler.config.secret import Secret as Whereabouts
@@ -89,18 +90,26 @@ class Session:
 def open_workspace(selection: Selection, outside: Outside) -> Workspace[Seed]:
     """Find, load and check the workspace. Errors: `UsageError` where there is none, `FilesInvalid`."""
     folder = find_workspace(selection.workspace, outside.folder)
-    return load(folder, SECTIONS, outside.folder, SEED_SECTIONS)
+    return as_of(load(folder, SECTIONS, outside.folder, SEED_SECTIONS), outside.clock.now())
 
 
 @contextmanager
 def open_session(
     selection: Selection, outside: Outside, on_request: OnRequest = lambda _: None
 ) -> Iterator[Session]:
-    """Open the selected target of the selected workspace; its connections close with the block.
+    """Open the selected target of the selected workspace; its connections close with the block."""
+    with open_target(open_workspace(selection, outside), selection, outside, on_request) as session:
+        yield session
+
+
+@contextmanager
+def open_target(
+    workspace: Workspace[Seed], selection: Selection, outside: Outside, on_request: OnRequest
+) -> Iterator[Session]:
+    """Open the selected target of a workspace that is loaded; its connections close with the block.
 
     An interrupt ends every wait in it, in whatever thread.
     """
-    workspace = open_workspace(selection, outside)
     target = chosen_target(workspace, selection.target)
     declared, seeds = selected(workspace, target, selection)
     if target.checkmarket is None:
@@ -167,7 +176,7 @@ def selected(
     declared, seeds = workspace.declared[target.name], workspace.seeds[target.name]
     keys = [*(one.key for one in declared), *(seed.key for seed in seeds)]
     for glob in (*selection.only, *selection.exclude):
-        if not any(_matches(key, glob) for key in keys):
+        if not any(matches(key, glob) for key in keys):
             raise UsageError(f"nothing declared on target {target.name} is called {glob}{_why(target)}")
     return chosen_keys(declared, selection), chosen_keys(seeds, selection)
 
@@ -182,11 +191,11 @@ def _why(target: Target) -> str:
 
 
 def _is_chosen(key: str, selection: Selection) -> bool:
-    named = not selection.only or any(_matches(key, glob) for glob in selection.only)
-    return named and not any(_matches(key, glob) for glob in selection.exclude)
+    named = not selection.only or any(matches(key, glob) for glob in selection.only)
+    return named and not any(matches(key, glob) for glob in selection.exclude)
 
 
-def _matches(key: str, glob: str) -> bool:
+def matches(key: str, glob: str) -> bool:
     """Tell whether a glob names a key, with its section or without."""
     return fnmatchcase(key, glob) or fnmatchcase(key.partition(".")[2], glob)
 

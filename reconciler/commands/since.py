@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from reconciler.commands.planning import LiveState
 from reconciler.commands.session import SECTIONS, SEED_SECTIONS, Selection, Session, chosen_keys
 from reconciler.commands.tenant import digests_of
+from reconciler.config.acceptance import as_of
 from reconciler.config.files import LARGEST_FILE
 from reconciler.config.load import Workspace, load
 from reconciler.engine.planning import Consent
@@ -53,14 +54,14 @@ def files_since(ref: str, session: Session) -> Past:
     repository = repository_of(session.workspace.folder, session.outside.environ)
     commit = repository.commit(ref)
     try:
-        return Past(session, ref, commit, _workspace_at(repository, commit))
+        return Past(session, ref, commit, _workspace_at(repository, commit, session.outside.clock.now()))
     except (FilesInvalid, UsageError, NotThere, UnsafeTree) as error:
         return Past(session, ref, commit, note=_why_unusable(ref, error))
 
 
-def _workspace_at(repository: Repository, commit: str) -> Workspace[Seed]:
+def _workspace_at(repository: Repository, commit: str, now: float) -> Workspace[Seed]:
     with repository.folder_at(commit, LARGEST_FILE) as folder:
-        return load(folder, SECTIONS, folder.parent, SEED_SECTIONS)
+        return as_of(load(folder, SECTIONS, folder.parent, SEED_SECTIONS), now)
 
 
 def _why_unusable(ref: str, error: Exception) -> str:

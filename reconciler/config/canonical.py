@@ -10,7 +10,7 @@ from reconciler.config.section import Section
 from reconciler.config.validation import paths
 
 _BEFORE = ("<<", "preset")
-_BEHIND = ("undeclared", "keep", "reset", "hidden", "absent")
+_BEHIND = ("undeclared", "keep", "reset", "accept", "hidden", "absent")
 _WHERE = ("id", "targets")
 
 

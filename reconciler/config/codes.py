@@ -76,6 +76,7 @@ CODES: Mapping[str, str] = {
     "named-twice": "a field named twice at one level",
     "unknown-preset": "a preset that does not exist",
     "unused-preset": "a preset that no resource names (warning)",
+    "acceptance-ended": "a difference that was accepted until a day that is over (warning)",
     "unknown-name": "a name that the target has no id for",
     "unknown-key": "a key of a resource that does not live on the target",
     "no-target": "a resource or seed that lives nowhere",

@@ -2,25 +2,64 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
-from typing import Annotated, NamedTuple, TypeAlias
+from typing import Annotated, Generic, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
 
 from reconciler.config.homes import Targets
 from reconciler.config.nodes import Written
 from reconciler.config.report import Report
 from reconciler.config.section import Named, Section
-from reconciler.config.validation import Vocabulary, kind_of, paths, unknown_name, validated
-from reconciler.config.wording import LINE_BREAK
-from reconciler.engine.declared import Given, Origin, Reference, Ruling
+from reconciler.config.shapes import NOT_BLANK, pattern_of, shape, shaped
+from reconciler.config.validation import Vocabulary, kind_of, paths, refusal, unknown_name, validated
+from reconciler.config.wording import CONTROL, LINE_BREAK
+from reconciler.engine.declared import Accepted, Given, Origin, Reference, Ruling
 from reconciler.engine.kind import Body, Json, Policy
 
 Decision: TypeAlias = Given | Ruling
 Decisions: TypeAlias = Mapping[str, Decision]
 """What is said of each field, by the paths of `Kind.fields`; a field that is not named is not a key."""
+
+
+_DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _day(value: object) -> date:
+    try:
+        if isinstance(value, str) and _DAY.fullmatch(value):
+            return date.fromisoformat(value)
+    except ValueError:
+        pass
+    raise refusal("invalid-value", "this is no day of the calendar", "write it like 2026-12-31")
+
+
+def _reason(value: str) -> str:
+    if not value.strip():
+        raise refusal("too-short", "an empty reason is none", "write why the difference is accepted")
+    if CONTROL.search(value) or LINE_BREAK.search(value):
+        raise refusal("control-character", "it holds what cannot be seen", "write it in one line")
+    return value.strip()
+
+
+class Acceptance(BaseModel):
+    """One known drift that shall be left alone for a while."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    field: str = Field(description="The field, or the group of fields, that keeps its live value.")
+    until: Annotated[
+        date,
+        PlainValidator(_day),
+        shaped(type="string", pattern=pattern_of(_DAY), examples=["2026-12-31"]),
+    ] = Field(description="The last day on which it counts, in the workspace's time zone.")
+    reason: Annotated[str, AfterValidator(_reason), shape(pattern=NOT_BLANK)] = Field(
+        description="Why; whoever reads a plan sees it."
+    )
 
 
 class Controls(BaseModel):
@@ -30,6 +69,7 @@ class Controls(BaseModel):
 
     keep: list[str] = Field([], description="Fields or groups that stay as they are live.")
     reset: list[str] = Field([], description="Fields or groups that go back to the server's default.")
+    accept: list[Acceptance] = Field([], description="Known differences that are left alone for a while.")
     undeclared: Annotated[Policy, Field(strict=False)] | None = Field(
         None, description="What happens to every other field that is not declared."
     )
@@ -64,7 +104,7 @@ _ON_A_RESOURCE = "it stands on the resource itself"
 
 RESOURCE = Role(frozenset(Controls.model_fields), own=True)
 BLOCK = Role(
-    _ANYWHERE | _IDENTITY,
+    _ANYWHERE | _IDENTITY | {"accept"},
     own=True,
     elsewhere={"preset": _ON_A_RESOURCE, "targets": _ON_A_RESOURCE},
 )
@@ -72,7 +112,7 @@ PRESET = Role(
     _ANYWHERE,
     own=False,
     identifies=False,
-    elsewhere=dict.fromkeys(("id", "absent", "hidden", "preset", "targets"), _ON_A_RESOURCE),
+    elsewhere=dict.fromkeys(("id", "absent", "hidden", "preset", "targets", "accept"), _ON_A_RESOURCE),
 )
 DEFAULTS = Role(
     frozenset(),
@@ -88,16 +128,22 @@ class Level:
     """What one level says. `controls` are defaults where it says nothing."""
 
     decisions: Decisions
+    accepted: Mapping[str, Accepted]
+    """The drift that it tolerates, by the paths of `Kind.fields`, until days that may be over."""
     controls: Controls
     written: Written
 
 
-class _Naming(NamedTuple):
+Said = TypeVar("Said", bound=Decision | Accepted)
+
+
+@dataclass(frozen=True, slots=True)
+class _Naming(Generic[Said]):
     """One mention of a field. Of two at one level the longer path wins: a leaf over its group."""
 
     path: str
     depth: int
-    decision: Decision
+    said: Said
 
 
 @dataclass(frozen=True)
@@ -136,7 +182,10 @@ class _Reading:
         fields = {name: value for name, value in mapping.items() if name not in self.role.controls}
         controls = self._controls(known)
         namings = [*self._values(fields), *self._rulings(controls)]
-        return Level(self._decisions(namings), controls, self.written)
+        hint = "keep one of the two: the value, or its name under keep or reset"
+        decisions = self._chosen(namings, hint)
+        accepted = self._chosen([*self._acceptances(controls)], "keep one of the two")
+        return Level(decisions, accepted, controls, self.written)
 
     def _controls(self, known: dict[str, Json]) -> Controls:
         for name in [name for name, value in known.items() if value is None]:
@@ -165,14 +214,14 @@ class _Reading:
         self.reader.report.error("misplaced", place, self.key, message, _ON_A_RESOURCE)
         return {other: value for other, value in mapping.items() if other != name}
 
-    def _values(self, fields: dict[str, Json]) -> Iterator[_Naming]:
+    def _values(self, fields: dict[str, Json]) -> Iterator[_Naming[Decision]]:
         for named in self.reader.section.named if self.role.by_name else ():
             fields, found = _taken(fields, named.path.split("."))
             for value in found:
                 yield from self._by_name(named, value)
         yield from self._by_model(fields)
 
-    def _by_name(self, named: Named, value: Json) -> Iterator[_Naming]:
+    def _by_name(self, named: Named, value: Json) -> Iterator[_Naming[Decision]]:
         there = self.written.at(*named.path.split("."))
         self._look_at(there)
         if value is None:
@@ -197,7 +246,7 @@ class _Reading:
             return True
         return False
 
-    def _by_model(self, fields: dict[str, Json]) -> Iterator[_Naming]:
+    def _by_model(self, fields: dict[str, Json]) -> Iterator[_Naming[Decision]]:
         section = self.reader.section
         words = self.reader.words(self.role)
         model = validated(section.model, fields, self.written, self.reader.report, key=self.key, words=words)
@@ -216,20 +265,31 @@ class _Reading:
     def _given(self, value: Json | Reference, there: Written) -> Given:
         return Given(value, Origin(self.label, there.key_place))
 
-    def _rulings(self, controls: Controls) -> Iterator[_Naming]:
+    def _rulings(self, controls: Controls) -> Iterator[_Naming[Decision]]:
         for policy, named in ((Policy.KEEP, controls.keep), (Policy.RESET, controls.reset)):
             for index, path in enumerate(named):
                 yield from self._ruling(policy, path, self.written.at(policy.value, index))
 
-    def _ruling(self, policy: Policy, path: str, there: Written) -> Iterator[_Naming]:
+    def _ruling(self, policy: Policy, path: str, there: Written) -> Iterator[_Naming[Decision]]:
+        ruling = Ruling(policy, Origin(self.label, there.place), self.role.own)
+        for leaf, depth in self._leaves(path, there):
+            yield _Naming(leaf, depth, ruling)
+
+    def _acceptances(self, controls: Controls) -> Iterator[_Naming[Accepted]]:
+        for index, one in enumerate(controls.accept):
+            there = self.written.at("accept", index)
+            accepted = Accepted(one.field, one.until, one.reason, Origin(self.label, there.place))
+            for leaf, depth in self._leaves(one.field, there.at("field")):
+                yield _Naming(leaf, depth, accepted)
+
+    def _leaves(self, path: str, there: Written) -> Iterator[tuple[str, int]]:
+        """Yield the fields that a path names, and how deep it goes; a path that names none is reported."""
         section = self.reader.section
         meant = next((named.field for named in section.named if named.path == path), path)
-        ruling = Ruling(policy, Origin(self.label, there.place), self.role.own)
         leaves = section.kind.leaves(meant)
         if not leaves:
             self._unknown_path(path, there)
-        for leaf in leaves:
-            yield _Naming(leaf.path, _depth(meant), ruling)
+        yield from ((leaf.path, _depth(meant)) for leaf in leaves)
 
     def _unknown_path(self, path: str, there: Written) -> None:
         parent, _, name = path.rpartition(".")
@@ -237,20 +297,19 @@ class _Reading:
         saying = unknown_name(name, parent, words)
         self._error(saying.code, there, saying.message, saying.hint)
 
-    def _decisions(self, namings: Iterable[_Naming]) -> Decisions:
-        chosen: dict[str, _Naming] = {}
+    def _chosen(self, namings: Iterable[_Naming[Said]], hint: str) -> dict[str, Said]:
+        chosen: dict[str, _Naming[Said]] = {}
         for naming in namings:
             other = chosen.get(naming.path)
             if other is None or naming.depth > other.depth:
                 chosen[naming.path] = naming
             elif naming.depth == other.depth:
-                self._twice(naming, other)
-        return {path: naming.decision for path, naming in chosen.items()}
+                self._twice(naming, other, hint)
+        return {path: naming.said for path, naming in chosen.items()}
 
-    def _twice(self, naming: _Naming, other: _Naming) -> None:
-        first, second = sorted((naming.decision.origin.place, other.decision.origin.place))
+    def _twice(self, naming: _Naming[Said], other: _Naming[Said], hint: str) -> None:
+        first, second = sorted((naming.said.origin.place, other.said.origin.place))
         message = f"{naming.path} is named twice at this level; first on line {first.line}"
-        hint = "keep one of the two: the value, or its name under keep or reset"
         self.reader.report.error("named-twice", second, self.key, message, hint)
 
 

@@ -15,7 +15,7 @@ from reconciler.config.report import Report
 from reconciler.config.section import Named, Section
 from reconciler.config.settings import Target
 from reconciler.config.wording import meant, visible
-from reconciler.engine.declared import Declared, Given, Reference, Ruling
+from reconciler.engine.declared import Accepted, Declared, Given, Reference, Ruling
 from reconciler.engine.kind import Policy
 
 MOST_DECLARED = 50_000
@@ -42,6 +42,18 @@ class Resource:
         """Return what is said of each field on a target: the first level that names a field decides."""
         block = self.blocks[target]
         return {**self._shared, **block.decisions} if block else self._shared
+
+    def accepted(self, target: str) -> dict[str, Accepted]:
+        """Return the drift that is tolerated on a target.
+
+        It holds over what its own level and weaker ones say of the field; a stronger level that names the
+        field ends it.
+        """
+        accepted: dict[str, Accepted] = {}
+        for level in reversed([*self.levels(target)]):
+            accepted = {path: one for path, one in accepted.items() if path not in level.decisions}
+            accepted |= level.accepted
+        return accepted
 
     def levels(self, target: str) -> Iterator[Level]:
         """Yield the levels that speak on a target, the strongest first."""
@@ -191,6 +203,7 @@ class _Folding:
             given={path: one for path, one in decisions.items() if isinstance(one, Given)},
             rulings={path: one for path, one in decisions.items() if isinstance(one, Ruling)},
             undeclared=_first(controls.undeclared for controls in said) or self.ground.undeclared,
+            accepted=self.resource.accepted(self.ground.name),
         )
 
     def _absent_and_hidden(self) -> None:

@@ -141,8 +141,16 @@ def _level(section: Section, role: Role, models: _Models) -> Schema:
     paths = models.defining(f"{section.kind.name}.paths", {"enum": fields.paths})
     for ruling in ("keep", "reset"):
         controls[ruling]["items"] = paths
+    controls["accept"]["items"] = models.defining(f"{section.kind.name}.accept", _acceptance(paths, models))
     level["properties"] = {**said, **{name: controls[name] for name in controls if name in role.controls}}
     return level
+
+
+def _acceptance(paths: Schema, models: _Models) -> Schema:
+    """Return the schema of one accepted difference of a field that the section has."""
+    accepted = deepcopy(models.defined(models.fields(Controls)["accept"]["items"]))
+    accepted["properties"]["field"] |= paths
+    return accepted
 
 
 @dataclass(frozen=True)

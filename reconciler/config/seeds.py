@@ -27,7 +27,7 @@ from reconciler.problems import Problem
 _NO_LIVE_STATE = "a seed has no live state: it is sent, not compared"
 _ELSEWHERE = {
     "preset": "presets do not apply to seeds; share fields by an anchor, or by defaults: for customers",
-    **dict.fromkeys(("keep", "reset", "undeclared", "id", "absent", "hidden"), _NO_LIVE_STATE),
+    **dict.fromkeys(("keep", "reset", "accept", "undeclared", "id", "absent", "hidden"), _NO_LIVE_STATE),
 }
 
 

@@ -20,8 +20,9 @@ from reconciler.engine.body import (
     value_at,
     without_server_members,
 )
-from reconciler.engine.declared import Declared, Given, Origin, Reference, Ruling
+from reconciler.engine.declared import Accepted, Declared, Given, Origin, Reference, Ruling
 from reconciler.engine.defaults import ASSUMED_EMPTY, Default, Defaults
+from reconciler.engine.drift import Drift
 from reconciler.engine.kind import Body, Field, Json, Kind, Policy
 
 
@@ -52,6 +53,12 @@ class FieldView:
     """What a reset is expected to leave behind."""
     origin: Origin | None = None
     named: Reference | None = None
+    accepted: Accepted | None = None
+    """Why a difference is left alone for a while: the field is kept then."""
+    wanted: Json = None
+    """What it would become without that."""
+    drift: Drift | None = None
+    """Who brought about the difference, where that was asked; `None` where there is nothing to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,24 @@ def classify(
     `live` is `None` where the resource is to be created. `listed` says that the API lists it, which proves
     that it is visible even where its flag is left out of the answer.
     """
-    return tuple(_view(account, declared, field, live, listed=listed) for field in account.kind.fields)
+    views = (_view(account, declared, field, live, listed=listed) for field in account.kind.fields)
+    return tuple(_tolerated(account, declared, view, live, listed=listed) for view in views)
+
+
+def _tolerated(
+    account: Account, declared: Declared, view: FieldView, live: Body | None, *, listed: bool
+) -> FieldView:
+    """Return the view, or that of a kept field where its drift is accepted; a create has none to accept."""
+    accepted = declared.accepted.get(view.path)
+    if accepted is None or live is None:
+        return view
+    field = account.kind.by_path[view.path]
+    before = account.normal.value(field, value_at(live, field.member))
+    kept = FieldView(field.path, FieldClass.KEPT, before, before, differs=False)
+    if field.path == account.kind.visible_field:
+        kept = _visible(field, live, before, listed=listed)
+    wanted = before if view.cls is FieldClass.REFUSED else view.after
+    return replace(kept, origin=accepted.origin, accepted=accepted, wanted=wanted)
 
 
 def removals(account: Account, live: Body) -> tuple[FieldView, ...]:
@@ -168,8 +192,9 @@ def _stays_away(kind: Kind, declared: Declared, field: Field, live: Body | None)
     """Tell whether the object that holds the field is not live, and nothing declared brings it."""
     if not field.group or value_at(live or {}, field.group):
         return False
-    beside = (declared.given.get(other.path) for other in kind.fields if other.group == field.group)
-    return all(given is None or given.value is None for given in beside)
+    beside = (other.path for other in kind.fields if other.group == field.group)
+    given = (declared.given.get(path) for path in beside if path not in declared.accepted)
+    return all(one is None or one.value is None for one in given)
 
 
 def desired(

@@ -131,11 +131,14 @@ def _applied(account: Account, attempt: Attempt, seen: ReadBack) -> Outcome:
     ]
     lines = _lines(account, attempt.change, seen)
     if attempt.change.action is Action.CREATE:
-        lines.append(
-            Line(attempt.change.key, f"targets: {{{attempt.change.scope.target}: {{id: {attempt.id}}}}}")
-        )
+        lines.append(id_line(attempt.change.key, attempt.change.scope.target, attempt.id))
     outcome = _with(outcome, warnings, lines)
     return _hidden(outcome) if hides(account, attempt.views) else outcome
+
+
+def id_line(key: str, target: str, id: int | None) -> Line:
+    """Return the line that tells the files the id of a resource on a target."""
+    return Line(key, f"targets: {{{target}: {{id: {id}}}}}")
 
 
 def _with(outcome: Outcome, warnings: Sequence[str], lines: Sequence[Line]) -> Outcome:

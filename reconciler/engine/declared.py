@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 from reconciler.engine.kind import Json, Policy
 from reconciler.problems import Place
@@ -52,10 +53,23 @@ class Ruling:
 
 
 @dataclass(frozen=True, slots=True)
+class Accepted:
+    """A difference that the files tolerate for a while: until then the field keeps its live value."""
+
+    field: str
+    """As it is named in the files: the field itself, or the group that it stands in."""
+    until: date
+    """The last day on which it counts, in the workspace's time zone."""
+    reason: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
 class Declared:
     """A resource as the files want it on one target. Maps are keyed by the paths of `Kind.fields`.
 
     No path stands in both `given` and `rulings`. `undeclared` decides every field that neither names.
+    What is `accepted` comes before all of them, wherever there is something live.
     """
 
     key: str
@@ -68,3 +82,4 @@ class Declared:
     given: Mapping[str, Given] = field(default_factory=dict)
     rulings: Mapping[str, Ruling] = field(default_factory=dict)
     undeclared: Policy = Policy.RESET
+    accepted: Mapping[str, Accepted] = field(default_factory=dict)

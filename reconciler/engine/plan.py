@@ -137,6 +137,11 @@ class Unchanged:
     hidden: bool = False
     views: tuple[FieldView, ...] = ()
 
+    @property
+    def remarkable(self) -> tuple[FieldView, ...]:
+        """The fields that a person should know of although nothing is done about them."""
+        return tuple(view for view in self.views if view.accepted or view.drift)
+
 
 @dataclass(frozen=True)
 class Plan:

@@ -14,12 +14,15 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from reconciler.config.shapes import DIALECT
 from reconciler.engine.classify import FieldClass
 from reconciler.engine.defaults import DefaultSource
+from reconciler.engine.drift import Drift
 from reconciler.engine.plan import Action
 from reconciler.problems import Severity
 
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0)]
 Line = Annotated[int, Field(ge=1)]
+ExitCode = Annotated[int, Field(ge=0, le=7)]
+Day = Annotated[str, Field(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 Caused = Annotated[
     bool | None,
     Field(description="Whether the change of the files since REF causes it; null without --since."),
@@ -28,6 +31,14 @@ Caused = Annotated[
 
 class _Part(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class AcceptedPart(_Part):
+    """Why the field is left as it is for a while, and what it would become without that."""
+
+    until: Day
+    reason: str
+    wanted: JsonValue
 
 
 class FieldPart(_Part):
@@ -42,6 +53,11 @@ class FieldPart(_Part):
     level: str | None
     file: str | None
     line: Line | None
+    drift: Annotated[
+        Annotated[Drift, Field(strict=False)] | None,
+        Field(description="Who brought about the difference since the last run; null where nothing is said."),
+    ]
+    accepted: AcceptedPart | None
 
 
 class ChangePart(_Part):
@@ -86,6 +102,9 @@ class UnchangedPart(_Part):
     id: int | None
     adopted: bool
     hidden: bool
+    fields: Annotated[
+        list[FieldPart], Field(description="Those that are accepted, or kept and no longer declared.")
+    ]
 
 
 class UnmanagedPart(_Part):
@@ -264,19 +283,72 @@ class OutcomePart(_Part):
     lines: list[LinePart]
 
 
+class IdPart(_Part):
+    """An id that was written into the files."""
+
+    key: str
+    id: int
+
+
 class ReportDocument(_Part):
     """A plan and how each part of it ended, as `apply --format json` prints it."""
 
     format_version: Literal[1]
     plan: PlanDocument
     summary: ResultsPart
-    exit_code: Annotated[int, Field(ge=0, le=7)]
+    exit_code: ExitCode
     sent: list[SentPart]
     outcomes: list[OutcomePart]
+    ids_written: list[IdPart]
     notes: list[str]
 
 
-DOCUMENTS: Mapping[str, type[BaseModel]] = {"plan": PlanDocument, "report": ReportDocument}
+class TargetPart(_Part):
+    """One of several targets. Where there is no document, error or note says why."""
+
+    target: str
+    exit_code: ExitCode
+    error: str | None
+    note: str
+
+
+class PlannedPart(TargetPart):
+    """The plan of one of several targets."""
+
+    plan: PlanDocument | None
+
+
+class ReportedPart(TargetPart):
+    """The report of one of several targets."""
+
+    report: ReportDocument | None
+
+
+class PlansDocument(_Part):
+    """The plans of several targets, as `plan --format json` prints them; the summary is over all."""
+
+    format_version: Literal[1]
+    targets: list[PlannedPart]
+    summary: dict[str, Count]
+    exit_code: ExitCode
+
+
+class ReportsDocument(_Part):
+    """The reports of several targets, as `apply --format json` prints them; the summary is over all."""
+
+    format_version: Literal[1]
+    targets: list[ReportedPart]
+    summary: dict[str, Count]
+    customers_sent: Count
+    exit_code: ExitCode
+
+
+DOCUMENTS: Mapping[str, type[BaseModel]] = {
+    "plan": PlanDocument,
+    "plans": PlansDocument,
+    "report": ReportDocument,
+    "reports": ReportsDocument,
+}
 """Kind → the model of such a document."""
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from reconciler.engine.body import unknown_members, written
 from reconciler.engine.classify import FieldClass, FieldView
+from reconciler.engine.declared import Accepted
 from reconciler.engine.inventory import Live
-from reconciler.engine.kind import Kind
+from reconciler.engine.kind import Field, Kind
 from reconciler.engine.limits import Limits
 from reconciler.engine.outcome import Outcome, Report, Result
 from reconciler.engine.plan import Action, Blocked, Change, Plan, Unchanged, fingerprint_of
@@ -22,6 +24,7 @@ from reconciler.render.seeds import seeds_documents, sent_documents
 FORMAT_VERSION = 1
 
 Document = dict[str, Any]
+NO_IDS: Mapping[str, int] = MappingProxyType({})
 
 
 def plan_document(
@@ -44,7 +47,7 @@ def plan_document(
         "since": {"ref": since.ref, "commit": since.commit, "note": since.note} if since else None,
         "changes": [_change(kind, change, since) for change in plan.changes],
         "blocked": [_blocked(kind, blocked, since) for blocked in plan.blocked],
-        "unchanged": [_unchanged(unchanged) for unchanged in plan.unchanged],
+        "unchanged": [_unchanged(kind, unchanged) for unchanged in plan.unchanged],
         "unmanaged": [_unmanaged(live) for live in plan.unmanaged],
         "seeds": seeds_documents(seeds, since),
         "seeds_trouble": str(seeds.trouble) if seeds.trouble else None,
@@ -110,6 +113,8 @@ def _carried(kind: Kind, change: Change) -> Iterator[Document]:
             "level": None,
             "file": None,
             "line": None,
+            "drift": None,
+            "accepted": None,
         }
 
 
@@ -130,6 +135,16 @@ def _field(kind: Kind, view: FieldView) -> Document:
         "level": view.origin.level if view.origin else None,
         "file": place.file if place else None,
         "line": place.line if place else None,
+        "drift": view.drift.value if view.drift else None,
+        "accepted": _accepted(field, view, view.accepted) if view.accepted else None,
+    }
+
+
+def _accepted(field: Field, view: FieldView, accepted: Accepted) -> Document:
+    return {
+        "until": accepted.until.isoformat(),
+        "reason": accepted.reason,
+        "wanted": written(field, view.wanted),
     }
 
 
@@ -142,12 +157,13 @@ def _blocked(kind: Kind, blocked: Blocked, since: Since | None) -> Document:
     }
 
 
-def _unchanged(unchanged: Unchanged) -> Document:
+def _unchanged(kind: Kind, unchanged: Unchanged) -> Document:
     return {
         "key": unchanged.key,
         "id": unchanged.id,
         "adopted": unchanged.adopted,
         "hidden": unchanged.hidden,
+        "fields": [_field(kind, view) for view in unchanged.remarkable],
     }
 
 
@@ -156,7 +172,13 @@ def _unmanaged(live: Live) -> Document:
 
 
 def report_document(
-    report: Report, seeds: SeedsPlan, sent: Sequence[Sent], exit: Exit, since: Since | None = None
+    report: Report,
+    seeds: SeedsPlan,
+    sent: Sequence[Sent],
+    exit: Exit,
+    since: Since | None = None,
+    *,
+    ids_written: Mapping[str, int] = NO_IDS,
 ) -> Document:
     """Return the plan and how each of its changes ended, as `planfile.format.ReportDocument` says."""
     return {
@@ -166,6 +188,7 @@ def report_document(
         "exit_code": int(exit),
         "sent": sent_documents(sent),
         "outcomes": [_outcome(outcome) for outcome in report.outcomes],
+        "ids_written": [{"key": key, "id": id} for key, id in ids_written.items()],
         "notes": list(report.notes),
     }
 

@@ -7,10 +7,11 @@ from typing import Any
 
 from reconciler.engine.body import unknown_members
 from reconciler.engine.classify import FieldClass, FieldView
-from reconciler.engine.declared import Declared, Given
+from reconciler.engine.declared import Declared, Given, Origin
 from reconciler.engine.defaults import DefaultSource
 from reconciler.engine.plan import Blocked, Change, Plan, Unchanged
 from reconciler.expoints.planning import SeedsPlan
+from reconciler.render.drift import drift_text, noted
 from reconciler.render.json import FORMAT_VERSION, plan_document
 from reconciler.render.paint import PLAIN, Paint, Style
 from reconciler.render.values import harmless, shown, shown_field
@@ -33,15 +34,24 @@ def show_text(plan: Plan, declared: Declared, *, paint: Paint = PLAIN) -> str:
 
 def show_document(plan: Plan, declared: Declared) -> dict[str, Any]:
     """Return the same as a document: the plan of this one resource, with every field's view."""
-    fields = [
-        {"path": v.path, "class": v.cls.value, "live": v.before, "desired": v.after, "differs": v.differs}
-        for v in _views(plan)
-    ]
+    fields = [_field(view) for view in _views(plan)]
     return {
         "format_version": FORMAT_VERSION,
         "key": declared.key,
         "fields": fields,
         "plan": plan_document(plan, SeedsPlan()),
+    }
+
+
+def _field(view: FieldView) -> dict[str, Any]:
+    return {
+        "path": view.path,
+        "class": view.cls.value,
+        "live": view.before,
+        "desired": view.after,
+        "differs": view.differs,
+        "drift": view.drift.value if view.drift else None,
+        "accepted_until": view.accepted.until.isoformat() if view.accepted else None,
     }
 
 
@@ -78,7 +88,7 @@ def _cells(plan: Plan, declared: Declared, view: FieldView) -> tuple[str, ...]:
     after = shown_field(field, view.after, longest=_LONGEST)
     return (
         view.path,
-        view.cls.value,
+        noted(view.cls.value, drift_text(view.drift)),
         shown_field(field, view.before, longest=_LONGEST),
         f"{after} ({_source(view)} default)" if view.cls is FieldClass.RESET else after,
         _declared(given, view),
@@ -90,11 +100,15 @@ def _source(view: FieldView) -> str:
 
 
 def _declared(given: Given | None, view: FieldView) -> str:
-    origin = given.origin if given else view.origin
-    if origin is None:
-        return "-"
+    if view.accepted is None:
+        return _said(given.origin if given else view.origin, view) or "-"
+    accepted = f"accepted until {view.accepted.until}, {view.accepted.origin.place}"
+    return noted(_said(given.origin if given else None, view), accepted)
+
+
+def _said(origin: Origin | None, view: FieldView) -> str:
     named = f"{harmless(str(view.named))}, " if view.named else ""
-    return f"{named}{origin.level}, {origin.place}"
+    return f"{named}{origin.level}, {origin.place}" if origin else ""
 
 
 def _plain(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.engine.body import unknown_members
@@ -18,6 +18,8 @@ from reconciler.engine.since import Since
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.sending import Sent
 from reconciler.problems import Problem, Severity
+from reconciler.render.drift import accepted_text, drift_text, noted, untold_text
+from reconciler.render.json import NO_IDS
 from reconciler.render.paint import PLAIN, Paint, Style
 from reconciler.render.seeds import MAIL_IS_SENT, seeds_summary, seeds_text, sent_text, without_sending
 from reconciler.render.values import counted, harmless, row_text, shown, shown_field
@@ -43,9 +45,10 @@ def plan_text(
         header_text(plan.scope),
         paint.faint(f"Fingerprint {fingerprint_of([*plan.digests, *seeds.digests])}") if verbose else "",
         *(_differences(plan, paint) if since is None else _groups(plan, seeds, since, paint)),
-        _unchanged(plan.unchanged, verbose=verbose),
+        _unchanged(plan, paint, verbose=verbose),
         _unmanaged(plan.unmanaged),
         _legend(plan, paint),
+        untold_text(plan),
         seeds_text(seeds if since is None else without_sending(seeds), paint=paint),
         MAIL_IS_SENT if seeds.customers else "",
         paint.strong(summary_text(plan, seeds)),
@@ -161,24 +164,31 @@ def _field_lines(kind: Kind, views: Sequence[FieldView], paint: Paint) -> Iterat
 
 def _goes_without_saying(kind: Kind, view: FieldView) -> bool:
     """Tell whether this is a visible resource that stays visible: true of nearly every one."""
-    return view.path == kind.visible_field and view.cls is FieldClass.KEPT and view.after is True
+    return (
+        not view.accepted
+        and view.path == kind.visible_field
+        and view.cls is FieldClass.KEPT
+        and view.after is True
+    )
 
 
 def _row(field: Field, view: FieldView, paint: Paint) -> _Row | None:
     before, after = shown_field(field, view.before), shown_field(field, view.after)
+    drift = drift_text(view.drift)
     match view.cls:
         case FieldClass.SET if view.differs and view.before is None:
-            return _Row("+", view.path, after, "", _named(view), paint.create)
+            return _Row("+", view.path, after, "", noted(_named(view), drift), paint.create)
         case FieldClass.SET if view.differs:
-            return _Row("~", view.path, before, after, _named(view), paint.update)
+            return _Row("~", view.path, before, after, noted(_named(view), drift), paint.update)
         case FieldClass.RESET if view.differs:
-            return _Row("↺", view.path, before, after, _reset_note(view), paint.reset)
+            return _Row("↺", view.path, before, after, noted(_reset_note(view), drift), paint.reset)
         case FieldClass.REFUSED:
-            return _Row(
-                "!", view.path, before, "", "refused: not declared, and not its default", paint.blocked
-            )
+            reason = "refused: not declared, and not its default"
+            return _Row("!", view.path, before, "", noted(reason, drift), paint.blocked)
+        case FieldClass.KEPT if view.accepted:
+            return _Row("=", view.path, after, "", accepted_text(field, view, view.accepted), paint.kept)
         case FieldClass.KEPT if view.after is not None:
-            return _Row("=", view.path, after, "", "kept", paint.kept)
+            return _Row("=", view.path, after, "", noted("kept", drift), paint.kept)
         case FieldClass.REMOVED:
             return _Row("-", view.path, before, "", "", paint.delete)
     return None
@@ -205,15 +215,18 @@ def _reset_note(view: FieldView) -> str:
     return f"reset {reason}, default {source.value}"
 
 
-def _unchanged(unchanged: Sequence[Unchanged], *, verbose: bool) -> str:
-    adopted = [u for u in unchanged if u.adopted]
-    lines = [f"  {u.key}  found by its name, id {u.id}" for u in adopted]
-    if verbose:
-        lines += [f"  {u.key}  {_unchanged_what(u)}" for u in unchanged if not u.adopted]
+def _unchanged(plan: Plan, paint: Paint, *, verbose: bool) -> str:
+    lines: list[str] = []
+    for one in sorted(plan.unchanged, key=lambda unchanged: not unchanged.adopted):
+        if verbose or one.adopted or one.remarkable:
+            fields = _field_lines(plan.account.kind, one.remarkable, paint)
+            lines += [f"  {one.key}  {_unchanged_what(one)}", *fields]
     return "\n".join(["Unchanged:", *lines]) if lines else ""
 
 
 def _unchanged_what(unchanged: Unchanged) -> str:
+    if unchanged.adopted:
+        return f"found by its name, id {unchanged.id}"
     if unchanged.hidden:
         return "hidden, left alone"
     return "absent" if unchanged.id is None else f"id {unchanged.id}"
@@ -232,11 +245,15 @@ def _legend(plan: Plan, paint: Paint) -> str:
     )
 
 
-def report_text(report: Report, sent: Sequence[Sent], *, paint: Paint = PLAIN) -> str:
+def report_text(
+    report: Report, sent: Sequence[Sent], *, paint: Paint = PLAIN, ids_written: Mapping[str, int] = NO_IDS
+) -> str:
     """Return how every change ended, the lines worth writing, and the summary line last."""
+    ids = [f"  {key}:  id {id}" for key, id in ids_written.items()]
     blocks = [
         "\n".join(_outcome(outcome, paint) for outcome in report.outcomes),
         sent_text(sent, paint=paint),
+        "\n".join(["Written into the files:", *ids]) if ids else "",
         _lines_to_write(report.outcomes),
         "\n".join(report.notes),
         paint.strong(applied_text(report, sent)),

@@ -14,6 +14,10 @@ RESETS = Consent(resets=None)
 RESET_LINE = (
     '    ↺ date_format                               "dd/MM/yyyy" → (empty)  reset by policy, default assumed'
 )
+UNTOLD = (
+    "No earlier run is known of import_configs.welcome: what changed in git and what changed live cannot be "
+    "told apart."
+)
 SUMMARY = (
     "Plan: 0 to create, 1 to update (1 field reset), 0 to delete, 0 blocked, 0 unchanged; "
     "0 seeds to send (0 customers)."
@@ -33,6 +37,8 @@ def test_a_plan_shows_sets_resets_and_kept_values_and_its_summary_last(world: Wo
         RESET_LINE,
         "",
         "↺ not declared: the PUT leaves it out, and the server puts it back to its default.",
+        "",
+        UNTOLD,
         "",
         SUMMARY,
     ]
@@ -99,6 +105,8 @@ def test_json_is_one_document_with_every_promised_member(world: World, screen: S
         "level": "resource",
         "file": "configs/welcome.yaml",
         "line": 6,
+        "drift": "unknown",
+        "accepted": None,
     }
     assert by_path["date_format"]["class"] == "reset"
     assert by_path["date_format"]["default_source"] == "assumed"

@@ -138,7 +138,7 @@ def test_a_move_goes_from_what_is_gone_to_what_is_there(moved: str, code: str, p
         ("schedule: {suvrey: a}", "write survey"),
         ("keep: [survey]", "write schedule.survey: survey stands under schedule"),
         ("keep: [schedule.dyas]", "write days"),
-        ("xyz: 1", "known here: absent, columns,"),
+        ("xyz: 1", "known here: absent, accept, columns,"),
         ("columns: [{Number: 1, fills: a}]", "write number"),
     ],
 )

@@ -34,6 +34,10 @@ REVIEWED_SEEDS = "tests/commands/test_reviewed_seeds.py"
 SINCE = "tests/commands/test_since.py"
 READING = "tests/planfile/test_reading.py"
 FORMS = "tests/properties/test_forms.py"
+TELLING = "tests/engine/test_tell_apart.py"
+ACCEPTED = "tests/engine/test_accepted.py"
+ACCEPTANCE = "tests/config/test_acceptance.py"
+ACROSS = "tests/commands/test_across.py"
 
 WHAT_IS_SENT = (
     Mutant(
@@ -488,7 +492,95 @@ WHAT_IS_REVIEWED = (
     ),
 )
 
+WHAT_IS_TOLD = (
+    Mutant(
+        "takes what the server made of a value for somebody's change",
+        "engine/tell_apart.py",
+        "bodies = (self.last.after, None",
+        "bodies = (self.last.sent, None",
+        f"{TELLING}::test_what_the_server_made_of_it_is_nobodys_change",
+    ),
+    Mutant(
+        "takes a write in doubt for one that was carried out",
+        "engine/tell_apart.py",
+        "None if self.last.is_sure else self.last.before)",
+        "None)",
+        f"{TELLING}::test_a_write_in_doubt_explains_both_what_it_overwrote_and_what_it_sent",
+    ),
+    Mutant(
+        "takes a false that is shown for the first time for a change",
+        "engine/tell_apart.py",
+        "strict and Normal.of(kind, [body]).explicit_empties",
+        "strict",
+        f"{TELLING}::test_a_false_that_an_answer_left_out_is_nobodys_change",
+    ),
+    Mutant(
+        "judges a resource by the past of another one",
+        "engine/tell_apart.py",
+        "if found and found.id == entry.id else None",
+        "if found else None",
+        f"{TELLING}::test_a_write_of_another_resource_under_the_key_says_nothing",
+    ),
+    Mutant(
+        "counts who brought about a change into its digest",
+        "engine/plan.py",
+        "[v.path, v.cls, v.before,",
+        "[v.path, v.cls, v.drift, v.before,",
+        f"{TELLING}::test_words_never_change_what_is_done",
+    ),
+    Mutant(
+        "overwrites what is accepted",
+        "engine/classify.py",
+        "return tuple(_tolerated(account, declared, view, live, listed=listed) for view in views)",
+        "return tuple(views)",
+        f"{ACCEPTED}::test_its_live_value_is_in_the_body_beside_what_changes",
+    ),
+    Mutant(
+        "leaves what is accepted out of a create",
+        "engine/classify.py",
+        "if accepted is None or live is None:",
+        "if accepted is None:",
+        f"{ACCEPTED}::test_a_create_has_nothing_to_accept",
+    ),
+    Mutant(
+        "ends an acceptance a day early",
+        "config/acceptance.py",
+        "if one.until >= today}",
+        "if one.until > today}",
+        f"{ACCEPTANCE}::test_its_last_day_is_a_day_of_the_workspace",
+    ),
+    Mutant(
+        "lets an acceptance of the resource outlast what a target says",
+        "config/resources.py",
+        "for path, one in accepted.items() if path not in level.decisions}",
+        "for path, one in accepted.items()}",
+        f"{ACCEPTANCE}::test_it_holds_over_its_own_level_and_weaker_ones",
+    ),
+    Mutant(
+        "goes on to the next target after an interrupt",
+        "commands/across.py",
+        "is_begun=not interrupted.is_set()",
+        "is_begun=True",
+        f"{ACROSS}::test_after_an_interrupt_no_other_target_is_begun_and_what_was_done_is_told",
+    ),
+    Mutant(
+        "lets the failure of one target end the others",
+        "commands/across.py",
+        "        except ReconcilerError as error:\n            return self._failed(error.exit, str(error))\n",
+        "",
+        f"{ACROSS}::test_the_failure_of_one_leaves_the_others_whole",
+    ),
+    Mutant(
+        "writes ids by files as they were before an earlier target wrote into them",
+        "commands/write_ids.py",
+        "workspace = open_workspace(Selection(session.workspace.folder), session.outside)",
+        "workspace = session.workspace",
+        f"{ACROSS}::TestIds::test_each_target_writes_its_own_into_the_same_file",
+    ),
+)
+
 MUTANTS = (
+    *WHAT_IS_TOLD,
     *(*WHAT_IS_SENT, *WHEN_IT_IS_SENT, *WHAT_IS_BELIEVED, *WHAT_IS_MEANT, *WHAT_IS_ALLOWED),
     *WHAT_IS_REVIEWED,
 )

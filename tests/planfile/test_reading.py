@@ -25,6 +25,8 @@ FIELD = {
     "level": "resource",
     "file": "configs/a.yaml",
     "line": 3,
+    "drift": None,
+    "accepted": None,
 }
 CHANGE = {
     "key": "import_configs.welcome",

@@ -1,0 +1,84 @@
+"""`apply --write-ids`: the ids of what was created or found by its name, written into the files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from reconciler.checkmarket.section import SECTION
+from reconciler.commands.console import Console
+from reconciler.commands.editing import as_edited, edition_of
+from reconciler.commands.session import Selection, Session, open_workspace
+from reconciler.config.blocks import ResourceEditor
+from reconciler.config.editing.writing import write
+from reconciler.engine.conclude import id_line
+from reconciler.engine.outcome import Outcome, Report, Result
+from reconciler.engine.plan import Action
+from reconciler.errors import Exit, FilesInvalid, ReconcilerError
+from reconciler.render.text import problems_text
+
+
+@dataclass(frozen=True, slots=True)
+class IdsWritten:
+    """Which ids stand in the files now, by their keys; an exit that is an error says that they do not."""
+
+    ids: Mapping[str, int]
+    exit: Exit = Exit.DONE
+
+
+NO_IDS = IdsWritten({})
+
+
+def write_ids(report: Report, session: Session, console: Console) -> IdsWritten:
+    """Write the ids of a run into the blocks of its target; all of them, or none if one is not safe.
+
+    What was applied stays applied: where the files cannot be edited, that is said, and the lines are printed.
+    """
+    ids = dict(_found(report))
+    if not ids:
+        return NO_IDS
+    try:
+        return IdsWritten(_written(ids, session))
+    except ReconcilerError as error:
+        problems = error.problems if isinstance(error, FilesInvalid) else ()
+        console.say(
+            "\n".join([*([problems_text(problems)] if problems else []), f"Ids not written: {error}"])
+        )
+        return IdsWritten({}, error.exit)
+
+
+def _found(report: Report) -> Iterator[tuple[str, int]]:
+    """Yield every key with an id that the files do not know yet."""
+    yield from ((one.key, one.id) for one in report.plan.unchanged if one.adopted and one.id is not None)
+    adopted = {change.key for change in report.plan.changes if change.adopted}
+    for outcome in report.outcomes:
+        if outcome.id is not None and (outcome.key in adopted or _is_created(outcome)):
+            yield outcome.key, outcome.id
+
+
+def _is_created(outcome: Outcome) -> bool:
+    return outcome.action is Action.CREATE and outcome.result is Result.APPLIED
+
+
+def _written(ids: Mapping[str, int], session: Session) -> Mapping[str, int]:
+    # An earlier target of this run may have written into the same files.
+    workspace = open_workspace(Selection(session.workspace.folder), session.outside)
+    edition = edition_of(workspace, session.outside)
+    resources = workspace.readers[SECTION.kind.name].resources
+    there = {key: id for key, id in ids.items() if key in resources}
+    for key, id in there.items():
+        editor = ResourceEditor(edition, SECTION, resources[key], workspace.targets)
+        editor.write_id(session.target.name, id)
+    edits = edition.edited()
+    as_edited(workspace, edits, session.outside)
+    write(edits, workspace.folder)
+    return there
+
+
+def without_lines(report: Report, written: IdsWritten) -> Report:
+    """Return the report without the lines that stand in the files now."""
+    done = {id_line(key, report.plan.scope.target, id) for key, id in written.ids.items()}
+    outcomes = (
+        replace(one, lines=tuple(line for line in one.lines if line not in done)) for one in report.outcomes
+    )
+    return replace(report, outcomes=tuple(outcomes))

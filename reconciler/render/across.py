@@ -1,0 +1,101 @@
+"""Several targets in one document and under one summary line."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reconciler.errors import Exit
+from reconciler.render.json import FORMAT_VERSION, Document
+from reconciler.render.paint import Paint
+from reconciler.render.values import counted, harmless
+
+
+@dataclass(frozen=True, slots=True)
+class TargetEnd:
+    """How a run ended on one of several targets. Without a document, error or note says why there is none."""
+
+    target: str
+    exit: Exit
+    document: Document | None = None
+    error: str = ""
+    note: str = ""
+
+
+def exit_of(ends: Sequence[TargetEnd]) -> Exit:
+    """Return the gravest of all ends."""
+    return Exit.gravest(end.exit for end in ends)
+
+
+def heading(target: str, paint: Paint) -> str:
+    """Return the line above all that is told of a target."""
+    return paint.strong(f"── {harmless(target)} ──")
+
+
+def plans_document(ends: Sequence[TargetEnd]) -> Document:
+    """Return the plans of several targets, as `planfile.format.PlansDocument` says."""
+    return _document(ends, "plan")
+
+
+def reports_document(ends: Sequence[TargetEnd]) -> Document:
+    """Return the reports of several targets, as `planfile.format.ReportsDocument` says."""
+    return {**_document(ends, "report"), "customers_sent": _customers_sent(ends)}
+
+
+def _document(ends: Sequence[TargetEnd], what: str) -> Document:
+    return {
+        "format_version": FORMAT_VERSION,
+        "targets": [_target(end, what) for end in ends],
+        "summary": dict(_sums(ends)),
+        "exit_code": int(exit_of(ends)),
+    }
+
+
+def _target(end: TargetEnd, what: str) -> Document:
+    return {
+        "target": end.target,
+        "exit_code": int(end.exit),
+        "error": end.error or None,
+        "note": end.note,
+        what: end.document,
+    }
+
+
+def _sums(ends: Sequence[TargetEnd]) -> Counter[str]:
+    """Return the figures of all summaries together."""
+    sums: Counter[str] = Counter()
+    for end in ends:
+        if end.document:
+            sums.update(end.document["summary"])
+    return sums
+
+
+def _customers_sent(ends: Sequence[TargetEnd]) -> int:
+    return sum(seed["sent"] for end in ends if end.document for seed in end.document["sent"])
+
+
+def plans_text(ends: Sequence[TargetEnd]) -> str:
+    """Return the summary line of several plans."""
+    sums = _sums(ends)
+    customers = counted(sums["customers_to_send"], "customer")
+    return (
+        f"{_over(ends)}: {sums['create']} to create, {sums['update']} to update "
+        f"({counted(sums['reset_fields'], 'field')} reset), {sums['delete']} to delete, "
+        f"{sums['blocked']} blocked, {sums['unchanged']} unchanged; "
+        f"{counted(sums['seeds_to_send'], 'seed')} to send ({customers})."
+    )
+
+
+def reports_text(ends: Sequence[TargetEnd]) -> str:
+    """Return the summary line of several reports."""
+    sums = _sums(ends)
+    return (
+        f"{_over(ends)}: {sums['applied']} changed, {sums['failed']} failed, {sums['stale']} stale, "
+        f"{sums['skipped']} skipped, {sums['in_doubt']} in doubt; "
+        f"{counted(_customers_sent(ends), 'customer')} sent."
+    )
+
+
+def _over(ends: Sequence[TargetEnd]) -> str:
+    return f"Over {counted(len(ends), 'target')} ({sum(bool(end.error) for end in ends)} in error)"

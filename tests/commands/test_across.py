@@ -1,0 +1,279 @@
+"""Several targets in one run: each stands by itself, one line is over all, and the gravest end counts."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from reconciler.commands.across import Several
+from reconciler.commands.apply import How, apply_across
+from reconciler.commands.outside import Outside
+from reconciler.commands.plan import plan_across
+from reconciler.commands.session import Selection
+from reconciler.engine.planning import Consent
+from reconciler.errors import Exit, FilesInvalid, UsageError
+from reconciler.planfile.format import schema_of
+from reconciler.sandbox import Fault
+from tests.commands.reviews import RESETS
+from tests.commands.world import EVERYTHING, Screen, World
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
+
+SETTINGS = """\
+version: 1
+targets:
+  one: {checkmarket: {url: "sandbox:"}, undeclared: keep}
+  two: {checkmarket: {url: "sandbox:"}, undeclared: keep}
+  three: {checkmarket: {url: "sandbox:"}, undeclared: keep}
+"""
+NAMES = ("one", "two", "three")
+HELLO = "import_configs: {hello: {name: Hello, first_row: 2, targets: [%s]}}\n"
+ALL = Several()
+
+
+@dataclass
+class Worlds:
+    """A workspace with three targets, a sandbox for each; `layers` stand before some of them."""
+
+    folder: Path
+    each: Mapping[str, World] = field(init=False)
+    layers: dict[str, Callable[[WSGIApplication], WSGIApplication]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.each = {name: World(self.folder) for name in NAMES}
+        for world in self.each.values():
+            world.live({1: {"Name": "Hello", "IsReusable": True}})
+            world.clock = self.each["one"].clock
+        self.write("reconciler.yaml", SETTINGS)
+        self.write("hello.yaml", HELLO % ", ".join(NAMES))
+
+    def write(self, name: str, text: str) -> None:
+        self.each["one"].write(name, text)
+
+    @property
+    def outside(self) -> Outside:
+        apps = {name: world.outside.sandboxes["sandbox"] for name, world in self.each.items()}
+        layered = {name: self.layers[name](app) if name in self.layers else app for name, app in apps.items()}
+        return replace(self.each["one"].outside, sandboxes=layered)
+
+    def plan(
+        self, several: Several = ALL, selection: Selection = EVERYTHING, *, detailed: bool = False
+    ) -> tuple[Exit, Any]:
+        screen = Screen()
+        console = screen.console(self.each["one"].clock, as_json=True)
+        exit = plan_across(several, selection, Consent(), console, self.outside, detailed_exitcode=detailed)
+        Draft202012Validator(schema_of("plans")).validate(screen.document)
+        return exit, screen.document
+
+    def apply(self, several: Several = ALL, *, write_ids: bool = False) -> tuple[Exit, Any]:
+        screen = Screen()
+        console = screen.console(self.each["one"].clock, as_json=True)
+        how = How(RESETS, yes=True, write_ids=write_ids)
+        exit = apply_across(several, EVERYTHING, how, console, self.outside)
+        Draft202012Validator(schema_of("reports")).validate(screen.document)
+        return exit, screen.document
+
+    def text(self, several: Several = ALL) -> str:
+        screen = Screen()
+        plan_across(several, EVERYTHING, Consent(), screen.console(self.each["one"].clock), self.outside)
+        return screen.out
+
+    @property
+    def written(self) -> set[str]:
+        """The targets that were written to."""
+        return {name for name, world in self.each.items() if world.writes}
+
+
+@pytest.fixture
+def worlds(tmp_path: Path) -> Worlds:
+    return Worlds(tmp_path)
+
+
+def ends(document: Any) -> dict[str, int]:
+    return {target["target"]: target["exit_code"] for target in document["targets"]}
+
+
+def test_every_target_has_its_whole_plan_and_the_summary_is_over_all(worlds: Worlds) -> None:
+    exit, document = worlds.plan(detailed=True)
+    assert exit is Exit.PENDING
+    assert {target["target"]: target["plan"]["target"] for target in document["targets"]} == {
+        name: name for name in sorted(NAMES)
+    }
+    assert document["summary"]["update"] == 3
+    assert worlds.written == set()
+
+
+def test_the_targets_come_in_the_order_in_which_they_are_named(worlds: Worlds) -> None:
+    _, document = worlds.plan(Several(("two", "one")))
+    assert list(ends(document)) == ["two", "one"]
+
+
+def test_text_heads_each_target_and_ends_with_one_line(worlds: Worlds) -> None:
+    lines = worlds.text(Several(("two", "one"))).splitlines()
+    assert [line for line in lines if line.startswith("──")] == ["── two ──", "── one ──"]
+    assert sum(line.startswith("Plan: ") for line in lines) == 2
+    assert lines[-1] == (
+        "Over 2 targets (0 in error): 0 to create, 2 to update (0 fields reset), 0 to delete, 0 blocked, "
+        "0 unchanged; 0 seeds to send (0 customers)."
+    )
+
+
+def test_the_failure_of_one_leaves_the_others_whole(worlds: Worlds) -> None:
+    worlds.each["one"].faults = [Fault.parse("GET:1+:before:status=401")]
+    exit, document = worlds.apply(Several(NAMES))
+    assert exit is Exit.ERROR
+    assert ends(document) == {"one": 1, "two": 0, "three": 0}
+    assert document["targets"][0]["report"] is None
+    assert "401" in document["targets"][0]["error"]
+    assert worlds.written == {"two", "three"}
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "gravest"),
+    [
+        ("GET:1+:before:status=401", "PUT:1+:before:drop", Exit.IN_DOUBT),
+        ("GET:1+:before:status=401", "PUT:1:before:status=400", Exit.ERROR),
+        ("GET:1+:before:status=503", "PUT:1:before:status=400", Exit.ERROR),
+        ("GET:1+:before:status=503", "PUT:9:before:drop", Exit.UNAVAILABLE),
+    ],
+)
+def test_the_gravest_end_counts(worlds: Worlds, one: str, two: str, gravest: Exit) -> None:
+    worlds.each["one"].faults = [Fault.parse(one)]
+    worlds.each["two"].faults = [Fault.parse(two)]
+    exit, document = worlds.apply(Several(NAMES))
+    assert exit is gravest
+    assert document["exit_code"] == gravest
+    assert ends(document)["three"] == 0
+
+
+def test_a_target_that_does_not_exist_stops_everything_before_it_begins(worlds: Worlds) -> None:
+    with pytest.raises(UsageError, match="there is no target four; there are"):
+        worlds.apply(Several(("one", "four")))
+    assert worlds.written == set()
+
+
+def test_invalid_files_are_one_error_and_no_target_is_asked(worlds: Worlds) -> None:
+    worlds.write("hello.yaml", "import_configs: {hello: {nmae: Hello}}\n")
+    with pytest.raises(FilesInvalid):
+        worlds.plan()
+    assert not any(world.state.requests() for world in worlds.each.values())
+
+
+def test_a_glob_has_to_match_on_one_of_the_targets(worlds: Worlds) -> None:
+    worlds.write("other.yaml", "import_configs: {other: {name: Other, targets: [two]}}\n")
+    _, document = worlds.plan(selection=Selection(only=("other",)))
+    assert {target["target"] for target in document["targets"] if target["plan"]} == {"two"}
+    assert {target["note"] for target in document["targets"]} == {
+        "",
+        "nothing that was selected is declared on it",
+    }
+    with pytest.raises(UsageError, match="nothing declared on the targets one, three, two is called nope"):
+        worlds.plan(selection=Selection(only=("other", "nope")))
+
+
+def test_a_glob_that_excludes_on_one_target_counts_there(worlds: Worlds) -> None:
+    worlds.write("other.yaml", "import_configs: {other: {name: Other, targets: [two]}}\n")
+    _, document = worlds.plan(selection=Selection(exclude=("other",)))
+    assert document["summary"]["create"] == 0
+    assert document["summary"]["update"] == 3
+
+
+def test_applying_twice_changes_nothing_the_second_time(worlds: Worlds) -> None:
+    assert worlds.apply()[1]["summary"]["applied"] == 3
+    worlds.each["one"].clock.sleep(60)
+    exit, document = worlds.apply()
+    assert exit is Exit.DONE
+    assert document["summary"]["applied"] == 0
+
+
+def interrupting(app: WSGIApplication) -> WSGIApplication:
+    """Let Ctrl-C come while the first PUT is under way."""
+
+    def layer(environ: Any, start_response: Any) -> Any:
+        if environ["REQUEST_METHOD"] == "PUT":
+            handler = signal.getsignal(signal.SIGINT)
+            assert callable(handler)
+            handler(signal.SIGINT, None)
+        return app(environ, start_response)
+
+    return layer
+
+
+def test_after_an_interrupt_no_other_target_is_begun_and_what_was_done_is_told(worlds: Worlds) -> None:
+    worlds.layers["two"] = interrupting
+    exit, document = worlds.apply(Several(NAMES))
+    assert exit is Exit.ERROR
+    assert worlds.written == {"one", "two"}
+    one, two, three = document["targets"]
+    assert one["report"]["summary"]["applied"] == two["report"]["summary"]["applied"] == 1
+    assert (three["report"], three["error"]) == (None, "not begun: interrupted")
+
+
+def breaking_into_a_plan(app: WSGIApplication) -> WSGIApplication:
+    def layer(environ: Any, start_response: Any) -> Any:
+        raise KeyboardInterrupt
+
+    return layer
+
+
+def test_an_interrupt_of_a_plan_still_tells_what_was_done_before(worlds: Worlds) -> None:
+    worlds.layers["two"] = breaking_into_a_plan
+    _, document = worlds.apply(Several(("one", "two")))
+    assert document["targets"][0]["report"]["summary"]["applied"] == 1
+    assert document["targets"][1]["error"] == "interrupted"
+
+
+class TestIds:
+    def test_each_target_writes_its_own_into_the_same_file(self, worlds: Worlds) -> None:
+        worlds.write("hello.yaml", "# ours\nimport_configs:\n  hello:\n    name: Hello # the name\n")
+        worlds.each["two"].live({7: {"Name": "Hello", "IsReusable": True}})
+        _, document = worlds.apply(write_ids=True)
+        written = {t["target"]: t["report"]["ids_written"][0]["id"] for t in document["targets"]}
+        assert written == {"one": 1, "two": 7, "three": 1}
+        text = (worlds.folder / "configs" / "hello.yaml").read_text("utf-8")
+        assert text.startswith("# ours\nimport_configs:\n  hello:\n    name: Hello # the name\n")
+        _, document = worlds.plan()
+        ids = {t["target"]: t["plan"]["unchanged"][0] for t in document["targets"]}
+        assert {name: (one["id"], one["adopted"]) for name, one in ids.items()} == {
+            "one": (1, False),
+            "two": (7, False),
+            "three": (1, False),
+        }
+
+    def test_what_is_created_has_its_id_in_the_file_and_no_line_left(self, worlds: Worlds) -> None:
+        worlds.write("new.yaml", "import_configs:\n  new: {name: New, targets: [one]}\n")
+        _, document = worlds.apply(Several(("one",)), write_ids=True)
+        report = document["targets"][0]["report"]
+        assert {one["key"]: one["id"] for one in report["ids_written"]} == {
+            "import_configs.hello": 1,
+            "import_configs.new": 2,
+        }
+        assert [outcome["lines"] for outcome in report["outcomes"]] == [[], []]
+        assert "{one: {id: 2}}" in (worlds.folder / "configs" / "new.yaml").read_text("utf-8")
+
+    def test_without_the_flag_no_file_is_touched(self, worlds: Worlds) -> None:
+        before = (worlds.folder / "configs" / "hello.yaml").read_bytes()
+        _, document = worlds.apply()
+        assert (worlds.folder / "configs" / "hello.yaml").read_bytes() == before
+        assert [target["report"]["ids_written"] for target in document["targets"]] == [[], [], []]
+
+    def test_files_that_cannot_be_edited_are_said_and_the_change_stays_told(self, worlds: Worlds) -> None:
+        hello = "&a {name: Hello, first_row: 2, targets: [one]}"
+        shared = f"import_configs:\n  hello: {hello}\n  new: {{<<: *a, name: New}}\n"
+        worlds.write("hello.yaml", shared)
+        exit, document = worlds.apply(Several(("one",)), write_ids=True)
+        assert exit is Exit.ERROR
+        report = document["targets"][0]["report"]
+        assert report["summary"]["applied"] == 2
+        assert report["ids_written"] == []
+        assert [line["text"] for outcome in report["outcomes"] for line in outcome["lines"]] == [
+            "targets: {one: {id: 2}}"
+        ]
+        assert (worlds.folder / "configs" / "hello.yaml").read_text("utf-8") == shared

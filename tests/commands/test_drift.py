@@ -1,0 +1,206 @@
+"""A plan says what changed in git and what changed live, and leaves alone what is accepted."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from reconciler.commands.apply import apply
+from reconciler.commands.history import history_prune
+from reconciler.commands.plan import plan
+from reconciler.commands.restore import restore
+from reconciler.commands.show import show
+from reconciler.commands.validate import validate
+from reconciler.errors import Exit
+from reconciler.planfile.format import schema_of
+from reconciler.sandbox import Fault
+from tests.commands.reviews import RESETS
+from tests.commands.world import EVERYTHING, Screen, World
+
+DELAY = "survey_settings.invitation_delay_in_days"
+EXPIRES = "survey_settings.expiration_after_days"
+KEEPING = "import_configs: {welcome: {name: Welcome, undeclared: keep, targets: {sandbox: {id: 1}}%s}}\n"
+UNTIL = "2026-12-31"
+ACCEPT = f", accept: [{{field: date_format, until: {UNTIL}, reason: a trial of marketing}}]"
+
+
+def declare(world: World, more: str = "") -> None:
+    world.write("welcome.yaml", KEEPING % more)
+
+
+def applied(world: World, more: str = "") -> None:
+    """Declare, apply, and wait until no answer of before is served any more."""
+    declare(world, more)
+    apply(EVERYTHING, RESETS, Screen().console(world.clock), world.outside, yes=True)
+    world.clock.sleep(60)
+
+
+def document(world: World) -> Any:
+    screen = Screen()
+    plan(EVERYTHING, RESETS, screen.console(world.clock, as_json=True), world.outside)
+    Draft202012Validator(schema_of("plan")).validate(screen.document)
+    return screen.document
+
+
+def text(world: World) -> str:
+    screen = Screen()
+    plan(EVERYTHING, RESETS, screen.console(world.clock), world.outside)
+    return screen.out
+
+
+def drifts(world: World) -> dict[str, str | None]:
+    """Return what is said of each field of the one resource that differs or that is worth a word."""
+    made = document(world)
+    (entry,) = made["changes"] or made["unchanged"]
+    return {f["path"]: f["drift"] for f in entry["fields"] if f["differs"] or f["drift"]}
+
+
+def live_format(world: World, value: str) -> None:
+    world.change(1, DateFormat=value)
+
+
+def test_a_first_plan_says_that_no_earlier_run_is_known(world: World) -> None:
+    assert drifts(world) == {DELAY: "unknown", "date_format": "unknown"}
+    assert "No earlier run is known of import_configs.welcome: what changed in git" in text(world)
+
+
+def test_a_change_of_the_files_is_told_from_one_in_the_tool(world: World) -> None:
+    applied(world, ", date_format: yyyy-MM-dd, first_row: 2")
+    live_format(world, "dd-MM-yyyy")
+    declare(world, ", date_format: yyyy-MM-dd, first_row: 3")
+    assert drifts(world) == {"date_format": "live", "first_row": "git"}
+    shown = text(world)
+    assert re.search("first_row +2 +→ 3 +changed in git$", shown, re.MULTILINE)
+    assert '"dd-MM-yyyy" → "yyyy-MM-dd"  changed live' in shown
+    assert "No earlier run" not in shown
+
+
+def test_a_change_on_both_sides_is_both(world: World) -> None:
+    applied(world, ", date_format: yyyy-MM-dd")
+    live_format(world, "dd-MM-yyyy")
+    declare(world, ", date_format: dd.MM.yyyy")
+    assert drifts(world) == {"date_format": "both"}
+
+
+def test_what_is_no_longer_declared_and_kept_is_said_although_nothing_changes(world: World) -> None:
+    applied(world, ", date_format: yyyy-MM-dd")
+    declare(world)
+    assert drifts(world) == {"date_format": "undeclared"}
+    assert '= date_format  "yyyy-MM-dd"  kept, no longer declared, its live value stays' in text(world)
+
+
+def test_a_reset_that_somebody_undid_changed_live(world: World) -> None:
+    applied(world, ", reset: [date_format]")
+    live_format(world, "dd-MM-yyyy")
+    assert drifts(world) == {"date_format": "live"}
+    assert re.search(
+        "↺ date_format .* reset as named, default [a-z]+, changed live$", text(world), re.MULTILINE
+    )
+
+
+def test_what_a_restore_left_is_no_change_of_git(world: World) -> None:
+    applied(world, ", date_format: yyyy-MM-dd")
+    restore(1, EVERYTHING, Screen().console(world.clock), world.outside, yes=True)
+    world.clock.sleep(60)
+    assert drifts(world) == {"date_format": "restored"}
+
+
+def test_the_way_back_itself_says_nothing_of_git(world: World, screen: Screen) -> None:
+    applied(world, ", date_format: yyyy-MM-dd")
+    restore(1, EVERYTHING, screen.console(world.clock, as_json=True), world.outside, yes=True)
+    (change,) = screen.document["plan"]["changes"]
+    assert {field["drift"] for field in change["fields"]} == {None}
+
+
+def test_a_moved_key_brings_its_past(world: World) -> None:
+    applied(world, ", date_format: yyyy-MM-dd")
+    live_format(world, "dd-MM-yyyy")
+    world.write("welcome.yaml", (KEEPING % ", date_format: yyyy-MM-dd").replace("{welcome:", "{hello:"))
+    world.write("moved.yaml", "moved: {import_configs.welcome: import_configs.hello}\n")
+    assert drifts(world) == {"date_format": "live"}
+
+
+def test_pruning_the_journal_leaves_what_is_needed(world: World) -> None:
+    applied(world, ", date_format: yyyy-MM-dd")
+    world.clock.sleep(90 * 86400)
+    console = Screen().console(world.clock)
+    history_prune(86400, EVERYTHING, console, world.outside, yes=True)
+    live_format(world, "dd-MM-yyyy")
+    assert drifts(world) == {"date_format": "live"}
+
+
+def test_a_journal_that_cannot_be_read_makes_everything_unknown(world: World, screen: Screen) -> None:
+    applied(world, ", date_format: yyyy-MM-dd")
+    live_format(world, "dd-MM-yyyy")
+    (world.folder / ".reconciler" / "journal.db").write_bytes(b"no database at all" * 100)
+    assert drifts(world) == {"date_format": "unknown"}
+
+
+def test_a_write_that_nobody_knows_the_end_of_is_in_doubt(world: World) -> None:
+    world.faults = [Fault.parse("PUT:1+:before:drop")]
+    applied(world, ", date_format: yyyy-MM-dd")
+    world.faults = ()
+    assert drifts(world) == {"date_format": "in_doubt"}
+    assert "the last run is in doubt" in text(world)
+
+
+def test_words_change_neither_digest_nor_what_is_sent(world: World) -> None:
+    """The same files and the same live state, once with a past and once without, are one plan."""
+    applied(world, ", date_format: yyyy-MM-dd")
+    live_format(world, "dd-MM-yyyy")
+    known = document(world)
+    (world.folder / ".reconciler" / "journal.db").unlink()
+    unknown = document(world)
+    assert known["changes"][0]["fields"] != unknown["changes"][0]["fields"]
+    assert known["fingerprint"] == unknown["fingerprint"]
+
+
+def test_show_says_it_too(world: World, screen: Screen) -> None:
+    applied(world, ", date_format: yyyy-MM-dd")
+    live_format(world, "dd-MM-yyyy")
+    show("welcome", EVERYTHING, screen.console(world.clock), world.outside)
+    assert "set, changed live" in screen.out
+
+
+@pytest.mark.parametrize(
+    "more", [", date_format: yyyy-MM-dd", ", reset: [date_format]", ", undeclared: refuse"]
+)
+def test_what_is_accepted_is_left_as_it_is_and_named(world: World, more: str) -> None:
+    world.write(
+        "welcome.yaml",
+        (KEEPING % (ACCEPT + more)).replace(
+            "undeclared: keep, ", "" if "undec" in more else "undeclared: keep, "
+        ),
+    )
+    world.live({1: {"Name": "Welcome", "DateFormat": "dd/MM/yyyy", "IsReusable": True}})
+    made = document(world)
+    assert made["changes"] == made["blocked"] == []
+    ((field,),) = [one["fields"] for one in made["unchanged"]]
+    assert (field["class"], field["after"], field["differs"]) == ("kept", "dd/MM/yyyy", False)
+    assert field["accepted"]["until"] == UNTIL
+    assert f"until {UNTIL}: a trial of marketing" in text(world)
+
+
+def test_an_accepted_value_is_carried_into_the_put_of_another_change(world: World) -> None:
+    applied(world, ACCEPT + ", date_format: yyyy-MM-dd, first_row: 7")
+    assert (world.config(1)["DateFormat"], world.config(1)["FirstRow"]) == ("dd/MM/yyyy", 7)
+
+
+def test_an_acceptance_that_has_ended_is_warned_of_and_holds_no_more(world: World, screen: Screen) -> None:
+    declare(world, ACCEPT + ", date_format: yyyy-MM-dd")
+    world.clock.sleep(datetime(2027, 1, 1, tzinfo=UTC).timestamp() - world.clock.now())
+    made = document(world)
+    assert [field["path"] for field in made["changes"][0]["fields"] if field["differs"]] == ["date_format"]
+    assert [problem["code"] for problem in made["problems"]] == ["acceptance-ended"]
+    assert validate(EVERYTHING, screen.console(world.clock), world.outside) is Exit.DONE
+    assert "date_format was accepted until 2026-12-31 (a trial of marketing)" in screen.out
+
+
+def test_show_names_an_acceptance_and_where_it_stands(world: World, screen: Screen) -> None:
+    declare(world, ACCEPT + ", date_format: yyyy-MM-dd")
+    show("welcome", EVERYTHING, screen.console(world.clock), world.outside)
+    assert f"accepted until {UNTIL}, configs/welcome.yaml:1:" in screen.out
