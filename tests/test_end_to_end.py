@@ -150,6 +150,9 @@ def test_the_sandbox_can_be_looked_into_and_started_over(workspace: Path) -> Non
     assert '292 "Welcome"' in reconciler(workspace, "sandbox", "show").stdout
     assert reconciler(workspace, "sandbox", "reset").returncode == 0
     assert reconciler(workspace, "plan", "--detailed-exitcode").returncode == 2
+    again = reconciler(workspace, "apply", "--yes", "--allow-resets")
+    assert again.stdout.splitlines()[-1].startswith("Applied: 3 changed, 0 failed")
+    assert again.stdout.endswith("2 customers sent.\n")
 
 
 @pytest.mark.parametrize(

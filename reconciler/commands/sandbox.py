@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from reconciler.commands.console import Console
+from reconciler.commands.forgetting import forget_sandbox
 from reconciler.commands.outside import Outside
 from reconciler.commands.session import Selection, chosen_target, open_workspace, sandbox_path
 from reconciler.errors import Exit, UsageError
@@ -45,8 +46,9 @@ def _say_ready(url: str, console: Console) -> None:
 
 
 def sandbox_reset(selection: Selection, console: Console, outside: Outside) -> Exit:
-    """Put a sandbox back to its beginning."""
+    """Put a sandbox back to its beginning, and have the journal know that."""
     _usable(lambda: _state(selection, outside).reset())
+    forget_sandbox(selection, console, outside)
     console.result("The sandbox is as it was at the beginning.", {"reset": True})
     return Exit.DONE
 
