@@ -46,6 +46,7 @@ SEED: dict[str, Any] = {
     "send": "once",
     "states": {"pending": 1, "changed": 0, "sent": 0, "found": 0, "in_doubt": 0},
     "to_send": 1,
+    "changes": [],
     "file": "configs/a.yaml",
     "line": 9,
     "reasons": [],
