@@ -238,7 +238,7 @@ class ResultsPart(_Part):
 
 
 class SeedStatusPart(_Part):
-    """What the tenant counts of a seed that was sent, by its own statuses; faults are null where unverified."""
+    """What the tenant counts of a seed that was sent, by its own statuses; faults are null if unverified."""
 
     key: str
     sent: Count
