@@ -39,8 +39,8 @@ MUTANTS = (
     Mutant(
         "begins the next request of a seed after an interrupt",
         "expoints/sending.py",
-        "stops = end.stops or self.is_stopped()",
-        "stops = end.stops",
+        "stops = request.end.stops or self.is_stopped()",
+        "stops = request.end.stops",
         f"{INTERRUPTS}::test_seeds_that_are_sent_by_hand_are_told_of_too",
     ),
     Mutant(
