@@ -15,6 +15,7 @@ from reconciler.commands.reports import Form, Report
 from reconciler.engine.planning import Consent
 from reconciler.errors import Exit, FilesInvalid, Refused, UsageError
 from reconciler.sandbox import Fault
+from tests.commands.conftest import FILES
 from tests.commands.reviews import RESETS
 from tests.commands.world import EVERYTHING, SETTINGS, Screen, Terminal, World
 
@@ -129,9 +130,12 @@ def test_reports_can_be_named_by_the_environment(
 
 
 def test_several_targets_are_in_one_report_the_failed_one_too(world: World, screen: Screen) -> None:
-    world.write("reconciler.yaml", SETTINGS + '  other:\n    checkmarket: {url: "sandbox:"}\n  bare: {}\n')
+    keys = "master_key: {env: NOT_SET}, key: {env: NOT_SET}"
+    other = f"  other:\n    checkmarket: {{url: 'https://api.checkmarket.com', {keys}}}\n"
+    world.write("reconciler.yaml", SETTINGS + other)
+    world.write("welcome.yaml", FILES.replace("sandbox: {id: 1}", "sandbox: {id: 1}\n      other: {id: 2}"))
     console = screen.console(world.clock)
     exit = plan_across(Several(), EVERYTHING, RESETS, console, world.outside, reports=MARKDOWN)
     assert exit is Exit.ERROR
-    marks = [f"<!-- reconciler:plan target={name} -->" for name in ("bare", "sandbox", "other")]
+    marks = [f"<!-- reconciler:plan target={name} -->" for name in ("other", "sandbox")]
     assert sorted(marks, key=report(world).index) == marks
