@@ -15,6 +15,7 @@ from reconciler.cli.completion import complete_key, complete_resource, complete_
 
 if TYPE_CHECKING:
     from reconciler.commands.across import Several
+    from reconciler.commands.reports import Report
     from reconciler.commands.runs import Lock
     from reconciler.commands.session import Selection
     from reconciler.engine.planning import Consent
@@ -121,6 +122,13 @@ since_option = click.option(
     help="Tell apart what the files since a commit cause.",
 )
 
+report_option = option(
+    "--report",
+    multiple=True,
+    metavar="KIND=PATH",
+    help="Also write a report to a file: markdown=PATH; repeatable.",
+)
+
 # It stands for a person's answer, so it has no variable either.
 reviewed_option = click.option(
     "--reviewed",
@@ -165,6 +173,18 @@ def fingerprints(texts: tuple[str, ...]) -> frozenset[str]:
     if texts and not named:
         raise click.BadParameter("it names nothing", param_hint="--reviewed")
     return frozenset(named)
+
+
+def reports_of(options: dict[str, Any]) -> tuple[Report, ...]:
+    """Return the reports that `--report` asks for."""
+    from reconciler.commands.reports import Form, Report
+
+    named = [text.partition("=") for text in options["report"]]
+    for kind, _, path in named:
+        if kind not in list(Form) or not path:
+            kinds = " or ".join(f"{form.value}=PATH" for form in Form)
+            raise click.BadParameter(f"write {kinds}", param_hint="--report")
+    return tuple(Report(Form(kind), Path(path)) for kind, _, path in named)
 
 
 def selection_of(options: dict[str, Any]) -> Selection:

@@ -19,6 +19,8 @@ from reconciler.cli.options import (
     lock_options,
     option,
     output_options,
+    report_option,
+    reports_of,
     reviewed_option,
     selection_anywhere,
     selection_of,
@@ -50,6 +52,7 @@ def validate(**options: Any) -> int:
 @glob_options
 @consent_options
 @since_option
+@report_option
 @option(
     "--out", type=click.Path(path_type=Path), metavar="FILE", help="Also write the plan to a file, for apply."
 )
@@ -62,8 +65,8 @@ def plan(**options: Any) -> int:
     """
     from reconciler.commands.plan import plan, plan_across
 
-    consent, several = consent_of(options), several_of(options)
-    wanted = {name: options[name] for name in ("detailed_exitcode", "since")}
+    consent, several, reports = consent_of(options), several_of(options), reports_of(options)
+    wanted = {"reports": reports, **{name: options[name] for name in ("detailed_exitcode", "since")}}
     if several is None:
         selection = selection_of(options)
         return run(
@@ -86,6 +89,7 @@ def plan(**options: Any) -> int:
 @glob_options
 @consent_options
 @since_option
+@report_option
 @reviewed_option
 @click.option("--no-seeds", is_flag=True, help="Send no seeds.")
 @option("--write-ids", is_flag=True, help="Write the ids of what is created or found by name into the files.")
@@ -139,6 +143,7 @@ def _how(options: dict[str, Any], named: frozenset[str], outside: Outside) -> di
         "reviewed": read_reviewed(options["file"], named, outside),
         "since": options["since"],
         "write_ids": options["write_ids"],
+        "reports": reports_of(options),
     }
 
 

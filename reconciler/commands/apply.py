@@ -12,6 +12,7 @@ from reconciler.commands.console import Console
 from reconciler.commands.memory import remembered
 from reconciler.commands.outside import Outside
 from reconciler.commands.planning import read_target
+from reconciler.commands.reports import Report, Reporting, reporting
 from reconciler.commands.requests import RequestCount
 from reconciler.commands.reviewing import EVERYTHING, Agreed, Reviewed, agree
 from reconciler.commands.runs import NO_WAIT, Lock
@@ -34,6 +35,7 @@ from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.seed import Seed
 from reconciler.render.across import exit_of, reports_document, reports_text
 from reconciler.render.json import Document, report_document
+from reconciler.render.reported import Applied, Planned
 from reconciler.render.seeds import seeds_summary
 from reconciler.render.text import plan_text, problems_text, report_text
 from reconciler.render.values import counted
@@ -53,6 +55,7 @@ class How:
     reviewed: Reviewed = EVERYTHING
     since: str | None = None
     write_ids: bool = False
+    reports: tuple[Report, ...] = ()
 
 
 def apply(
@@ -67,22 +70,26 @@ def apply(
     reviewed: Reviewed = EVERYTHING,
     since: str | None = None,
     write_ids: bool = False,
+    reports: tuple[Report, ...] = (),
 ) -> Exit:
     """Apply one target, of it what was reviewed; `yes`, or a review, is the answer of a person not there.
 
     With `write_ids` the files learn the ids of what was created or found by its name.
     """
-    how = How(consent, yes, with_seeds, lock, reviewed, since, write_ids)
+    how = How(consent, yes, with_seeds, lock, reviewed, since, write_ids, reports)
     selection = reviewed.selection(selection)
     check_target_is_named(selection, outside)
     requests = RequestCount()
-    with open_session(selection, outside, requests) as session:
+    with (
+        reporting("apply", selection, reports, console, outside) as report,
+        open_session(selection, outside, requests) as session,
+    ):
         if session.workspace.warnings:
             console.say(problems_text(session.workspace.warnings))
-        exit, _ = _applied(session, selection, how, console, console.result)
+        exit, _ = _applied(session, selection, how, report, console, console.result)
     if console.verbose:
         console.say(requests.text)
-    return exit
+    return Exit.gravest([exit, report.exit])
 
 
 def apply_across(
@@ -93,16 +100,20 @@ def apply_across(
 
     def visit(workspace: Workspace[Seed], part: Selection) -> Told:
         with open_target(workspace, part, outside, requests) as session:
-            return _applied(session, part, how, console, lambda text, _: console.interim(text))
+            return _applied(session, part, how, report, console, lambda text, _: console.interim(text))
 
-    ends = visited(several, selection, visit, console, outside)
+    with reporting("apply", selection, how.reports, console, outside) as report:
+        ends = visited(several, selection, visit, console, outside)
+        report.failures(ends)
     console.result(console.paint.strong(reports_text(ends)), reports_document(ends))
     if console.verbose:
         console.say(requests.text)
-    return exit_of(ends)
+    return Exit.gravest([exit_of(ends), report.exit])
 
 
-def _applied(session: Session, selection: Selection, how: How, console: Console, tell: Tell) -> Told:
+def _applied(
+    session: Session, selection: Selection, how: How, written: Reporting, console: Console, tell: Tell
+) -> Told:
     """Plan, ask, carry out and tell."""
     how.reviewed.check_accounts(session)
     past = files_since(how.since, session) if how.since is not None else None
@@ -118,6 +129,8 @@ def _applied(session: Session, selection: Selection, how: How, console: Console,
         ids = write_ids(done.report, session, console) if how.write_ids else NO_IDS
         exit = Exit.gravest([done.exit, ids.exit])
         report = without_lines(done.report, ids)
+        planned = Planned(agreed.plan, done.seeds, before, session.workspace.warnings)
+        written(Applied(planned, report, done.sent, exit, ids.ids))
         document = report_document(report, done.seeds, done.sent, exit, before, ids_written=ids.ids)
         tell(report_text(report, done.sent, paint=console.paint, ids_written=ids.ids), document)
     return exit, document

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from reconciler.commands.across import Several, Told, visited
@@ -12,6 +10,7 @@ from reconciler.commands.console import Console, json_text
 from reconciler.commands.memory import remembered
 from reconciler.commands.outside import Outside
 from reconciler.commands.planning import read_target
+from reconciler.commands.reports import Report, reporting
 from reconciler.commands.requests import RequestCount
 from reconciler.commands.session import Selection, Session, open_session, open_target
 from reconciler.commands.since import files_since
@@ -20,15 +19,14 @@ from reconciler.config.load import Workspace
 from reconciler.config.wording import visible
 from reconciler.engine.plan import Plan
 from reconciler.engine.planning import Consent
-from reconciler.engine.since import Since
 from reconciler.errors import Exit
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.seed import Seed
 from reconciler.expoints.standing import State
 from reconciler.planfile.writing import check_place, write_plan
-from reconciler.problems import Problem
 from reconciler.render.across import exit_of, plans_document, plans_text
 from reconciler.render.json import Document, plan_document
+from reconciler.render.reported import Planned
 from reconciler.render.text import plan_text, problems_text
 
 
@@ -41,6 +39,7 @@ def plan(
     detailed_exitcode: bool = False,
     out: Path | None = None,
     since: str | None = None,
+    reports: tuple[Report, ...] = (),
 ) -> Exit:
     """Print the plan of one target and return what it means.
 
@@ -50,17 +49,19 @@ def plan(
     if file:
         check_place(file)
     requests = RequestCount()
-    with open_session(selection, outside, requests) as session:
-        if session.workspace.warnings:
-            console.say(problems_text(session.workspace.warnings))
-        made = _planned(session, selection, consent, console, since)
-    if file:
-        write_plan(file, json_text(made.document))
-        console.say(f"Written to {visible(str(out))}, fingerprint {made.document['fingerprint']}.")
-    console.result(made.text(console), made.document)
+    with reporting("plan", selection, reports, console, outside, out) as report:
+        with open_session(selection, outside, requests) as session:
+            if session.workspace.warnings:
+                console.say(problems_text(session.workspace.warnings))
+            made = _planned(session, selection, consent, console, since, detailed=detailed_exitcode)
+        if file:
+            write_plan(file, json_text(_document(made)))
+            console.say(f"Written to {visible(str(out))}, fingerprint {made.fingerprint}.")
+        report(made)
+    console.result(_text(made, console), _document(made))
     if console.verbose:
         console.say(requests.text)
-    return plan_exit(made.plan, made.seeds, detailed=detailed_exitcode)
+    return Exit.gravest([made.exit, report.exit])
 
 
 def plan_across(
@@ -72,49 +73,51 @@ def plan_across(
     *,
     detailed_exitcode: bool = False,
     since: str | None = None,
+    reports: tuple[Report, ...] = (),
 ) -> Exit:
     """Print the plans of several targets one after the other, and one line over all; return the gravest."""
     requests = RequestCount()
 
     def visit(workspace: Workspace[Seed], part: Selection) -> Told:
         with open_target(workspace, part, outside, requests) as session:
-            made = _planned(session, part, consent, console, since)
-        console.interim(made.text(console))
-        return plan_exit(made.plan, made.seeds, detailed=detailed_exitcode), made.document
+            made = _planned(session, part, consent, console, since, detailed=detailed_exitcode)
+        report(made)
+        console.interim(_text(made, console))
+        return made.exit, _document(made)
 
-    ends = visited(several, selection, visit, console, outside)
+    with reporting("plan", selection, reports, console, outside) as report:
+        ends = visited(several, selection, visit, console, outside)
+        report.failures(ends)
     console.result(console.paint.strong(plans_text(ends)), plans_document(ends))
     if console.verbose:
         console.say(requests.text)
-    return exit_of(ends)
+    return Exit.gravest([exit_of(ends), report.exit])
 
 
-@dataclass(frozen=True)
-class _Planned:
-    """The plan of one target, of changes and seeds; `since` splits it."""
+def _document(made: Planned) -> Document:
+    return plan_document(made.plan, made.seeds, made.problems, made.since)
 
-    plan: Plan
-    seeds: SeedsPlan
-    since: Since | None
-    warnings: tuple[Problem, ...]
 
-    @cached_property
-    def document(self) -> Document:
-        return plan_document(self.plan, self.seeds, self.warnings, self.since)
-
-    def text(self, console: Console) -> str:
-        return plan_text(self.plan, self.seeds, self.since, paint=console.paint, verbose=console.verbose)
+def _text(made: Planned, console: Console) -> str:
+    return plan_text(made.plan, made.seeds, made.since, paint=console.paint, verbose=console.verbose)
 
 
 def _planned(
-    session: Session, selection: Selection, consent: Consent, console: Console, since: str | None
-) -> _Planned:
+    session: Session,
+    selection: Selection,
+    consent: Consent,
+    console: Console,
+    since: str | None,
+    *,
+    detailed: bool,
+) -> Planned:
     past = files_since(since, session) if since is not None else None
     with remembered(session, console) as memory:
         live = read_target(session, memory, consent, console)
         made, seeds = live.plan(consent), plan_seeds(session, memory, console)
         before = past.against(live, selection, consent) if past else None
-    return _Planned(made, seeds, before, session.workspace.warnings)
+    exit = plan_exit(made, seeds, detailed=detailed)
+    return Planned(made, seeds, before, session.workspace.warnings, exit)
 
 
 def plan_exit(plan: Plan, seeds: SeedsPlan, *, detailed: bool) -> Exit:

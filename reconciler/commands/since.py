@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.commands.planning import LiveState
 from reconciler.commands.session import SECTIONS, SEED_SECTIONS, Selection, Session, chosen_keys
 from reconciler.commands.tenant import digests_of
 from reconciler.config.acceptance import as_of
 from reconciler.config.files import LARGEST_FILE
+from reconciler.config.guardrails import loosened
 from reconciler.config.load import Workspace, load
 from reconciler.engine.planning import Consent
 from reconciler.engine.since import Since
@@ -40,7 +41,9 @@ class Past:
         declared = chosen_keys(self.workspace.declared[name], selection)
         plan = live.plan_of(declared, self.workspace.targets[name].defaults, consent)
         seeds = chosen_keys(self.workspace.seeds[name], selection)
-        return Since.of(self.ref, self.commit, plan, digests_of(seeds, self.session))
+        since = Since.of(self.ref, self.commit, plan, digests_of(seeds, self.session))
+        before, now = self.workspace.targets[name].guardrails, self.session.target.guardrails
+        return replace(since, loosened=tuple(loosened(before, now)))
 
 
 _ALL_CAUSED = "so that everything counts as caused by the change since"

@@ -22,6 +22,8 @@ class Since:
     blocks: frozenset[tuple[str, str]] = frozenset()
     """Key and code of every reason why a resource was left alone."""
     note: str = ""
+    loosened: tuple[str, ...] = ()
+    """The guardrails that allow more than they did then, as sentences."""
 
     @classmethod
     def of(cls, ref: str, commit: str, plan: Plan, seeds: Iterable[str]) -> Since:

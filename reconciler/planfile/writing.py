@@ -1,4 +1,4 @@
-"""Writing a plan file: whole or not at all, for this user alone."""
+"""Writing a plan, or a report, to a file: whole or not at all, for this user alone."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from reconciler.errors import UsageError
 from reconciler.planfile.reading import LARGEST_FILE
 
 
-def check_place(path: Path) -> None:
+def check_place(path: Path, what: str = "plan") -> None:
     """Check that a plan can be written to `path`, before work is done. Errors: `UsageError`."""
     if not path.parent.is_dir():
-        raise UsageError(f"there is no folder {_shown(path.parent)} to write a plan into")
+        raise UsageError(f"there is no folder {_shown(path.parent)} to write a {what} into")
     try:
         taken = path.exists() and not path.is_file()
     except OSError as error:
         raise UsageError(f"{_shown(path)} cannot be written: {error.strerror}") from error
     if taken:
-        raise UsageError(f"{_shown(path)} is not a file that a plan can be written to")
+        raise UsageError(f"{_shown(path)} is not a file that a {what} can be written to")
 
 
 def write_plan(path: Path, text: str) -> None:
@@ -34,6 +34,16 @@ def write_plan(path: Path, text: str) -> None:
     content = f"{text}\n".encode("utf-8", "backslashreplace")
     if len(content) > LARGEST_FILE:
         raise UsageError(f"the plan is too large for a file: {len(content)} bytes; plan a part with --only")
+    _write(path, content)
+
+
+def write_report(path: Path, text: str) -> None:
+    """Write a report of any size, like a plan. Errors: `UsageError` if it cannot be written."""
+    check_place(path, "report")
+    _write(path, text.encode("utf-8", "backslashreplace"))
+
+
+def _write(path: Path, content: bytes) -> None:
     try:
         _replace(path, content)
     except OSError as error:

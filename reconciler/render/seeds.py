@@ -10,6 +10,7 @@ from reconciler.engine.since import Since
 from reconciler.expoints.composing import Composer
 from reconciler.expoints.contents import Change
 from reconciler.expoints.planning import SeedsPlan
+from reconciler.expoints.recipients import masked
 from reconciler.expoints.seed import Seed, Send
 from reconciler.expoints.sending import Sent
 from reconciler.expoints.standing import ChangedPath, SeedPlan, Standee, State
@@ -33,21 +34,23 @@ def without_sending(plan: SeedsPlan) -> SeedsPlan:
 
 
 def _seed(plan: SeedPlan, paint: Paint) -> str:
-    lines = [f"{_symbol(plan, paint)} {paint.strong(plan.seed.key)}  {_what(plan)}"]
+    lines = [f"{seed_symbol(plan, paint)} {paint.strong(plan.seed.key)}  {seed_what(plan)}"]
     lines += [f"    {paint.blocked('!')} {harmless(block.message)}" for block in plan.blocks]
-    lines += [f"    {paint.update('~')} {_changed(changed)}" for changed in plan.changes]
-    lines += [f"    {harmless(note)}" for note in _notes(plan)]
+    lines += [f"    {paint.update('~')} {seed_change(changed)}" for changed in plan.changes]
+    lines += [f"    {harmless(note)}" for note in seed_notes(plan)]
     return "\n".join(lines)
 
 
-def _changed(changed: ChangedPath) -> str:
+def seed_change(changed: ChangedPath) -> str:
+    """Return which part of a seed has changed since it was sent, and for how many customers."""
     customers = counted(changed.customers, "customer")
     if not changed.path:
         return f"{customers} changed; they were sent by an older version, which did not write down where"
     return f"{harmless(changed.path)}  changed for {customers}"
 
 
-def _symbol(plan: SeedPlan, paint: Paint) -> str:
+def seed_symbol(plan: SeedPlan, paint: Paint = PLAIN) -> str:
+    """Return the sign of what a plan does about a seed."""
     if plan.blocks:
         return paint.blocked("!")
     if plan.count(State.IN_DOUBT):
@@ -55,14 +58,16 @@ def _symbol(plan: SeedPlan, paint: Paint) -> str:
     return paint.create("→") if plan.to_send else paint.faint("=")
 
 
-def _what(plan: SeedPlan) -> str:
+def seed_what(plan: SeedPlan) -> str:
+    """Return what is done about a seed, and how many of its customers stand how."""
     counts = ", ".join(f"{plan.count(state)} {state.value}" for state in State if plan.count(state))
     verb = "send" if plan.to_send else "blocked" if plan.blocks and plan.due else "nothing to send"
     by_hand = ", by hand only" if plan.seed.send is Send.BY_HAND else ""
     return f"{verb}, round {harmless(plan.seed.round)}: {counts}{by_hand}"
 
 
-def _notes(plan: SeedPlan) -> Iterator[str]:
+def seed_notes(plan: SeedPlan) -> Iterator[str]:
+    """Yield what a person should know of a seed besides."""
     yield from plan.notes
     yield from dict.fromkeys(standee.note for standee in plan.customers if standee.note)
     if any(standee.change and standee.state is State.SENT for standee in plan.customers):
@@ -72,6 +77,13 @@ def _notes(plan: SeedPlan) -> Iterator[str]:
     if plan.count(State.IN_DOUBT):
         yield "in doubt: counting may settle it once it has rested for settle_after; or look at the tenant,"
         yield f"then run seeds resolve {plan.seed.key} --sent or --not-sent"
+
+
+def customer_cells(plan: SeedPlan) -> Iterator[tuple[str, str, str]]:
+    """Yield the masked address of every customer, how it stands, and where it is declared."""
+    for standee in plan.customers:
+        customer = standee.addressee.customer
+        yield harmless(masked(customer.email)), standee.state.value, harmless(str(customer.place))
 
 
 def seeds_summary(plan: SeedsPlan) -> str:
@@ -85,12 +97,25 @@ def sent_text(sent: Sequence[Sent], *, paint: Paint = PLAIN) -> str:
 
 
 def _sent(end: Sent, paint: Paint) -> str:
+    symbol, told = sent_what(end, paint)
+    lines = [
+        f"{symbol} {paint.strong(end.key)}  {told}",
+        *(f"    {harmless(note)}" for note in sent_notes(end)),
+    ]
+    return "\n".join(lines)
+
+
+def sent_what(end: Sent, paint: Paint = PLAIN) -> tuple[str, str]:
+    """Return the sign of how a sending ended, and how many customers ended how."""
     counts = {"sent": end.sent, "refused": end.refused, "in doubt": end.in_doubt}
     told = ", ".join(f"{number} {what}" for what, number in counts.items() if number) or "nothing sent"
     symbol = paint.doubt("?") if end.in_doubt else paint.create("→") if end.sent else paint.blocked("!")
-    notes = [*end.notes, *([f"on the tenant: {_counted(end.status)}"] if end.status else [])]
-    lines = [f"{symbol} {paint.strong(end.key)}  {told}", *(f"    {harmless(note)}" for note in notes)]
-    return "\n".join(lines)
+    return symbol, told
+
+
+def sent_notes(end: Sent) -> list[str]:
+    """Return what a person should know of a sending, and what the tenant counts of it."""
+    return [*end.notes, *([f"on the tenant: {_counted(end.status)}"] if end.status else [])]
 
 
 def seeds_documents(plan: SeedsPlan, since: Since | None = None) -> list[dict[str, Any]]:
@@ -108,7 +133,7 @@ def seeds_documents(plan: SeedsPlan, since: Since | None = None) -> list[dict[st
             "file": seed.seed.place.file,
             "line": seed.seed.place.line,
             "reasons": [{"code": block.code, "message": block.message} for block in seed.blocks],
-            "notes": list(_notes(seed)),
+            "notes": list(seed_notes(seed)),
         }
         for seed in plan.seeds
     ]

@@ -110,6 +110,26 @@ def _change(plan: Plan, change: Change, paint: Paint) -> str:
     return "\n".join([title, *_fields(plan.account.kind, change, paint), *_adoption(change)])
 
 
+def change_lines(kind: Kind, change: Change) -> list[str]:
+    """Return what a change does to each field, a line each, for pages that are kept and passed on.
+
+    Of what is carried they show the name alone: the value may be anything.
+    """
+    carried = [f"= {name}  carried, unknown to this tool" for name in carried_names(kind, change)]
+    return [*view_lines(kind, change.fields), *carried]
+
+
+def view_lines(kind: Kind, views: Sequence[FieldView]) -> list[str]:
+    """Return what there is to say of some fields, a line each."""
+    return [line.removeprefix("    ") for line in _field_lines(kind, views, PLAIN)]
+
+
+def carried_names(kind: Kind, change: Change) -> list[str]:
+    """Return the live members that an update sends back although nobody knows them."""
+    live = change.live if change.action is Action.UPDATE else None
+    return [harmless(".".join(member)) for member, _ in unknown_members(kind, live.body)] if live else []
+
+
 def _fields(kind: Kind, change: Change, paint: Paint) -> Iterator[str]:
     yield from _field_lines(kind, change.fields, paint)
     if change.action is Action.UPDATE and change.live:
@@ -124,9 +144,14 @@ def _what(change: Change) -> str:
     return f"{change.action.value} id {change.live.id} {shown(change.live.name)}"
 
 
+def adoption_line(change: Change) -> str:
+    """Return the line of YAML that keeps a resource that was found by its name."""
+    return f"targets: {{{change.scope.target}: {{id: {change.id}}}}}"
+
+
 def _adoption(change: Change) -> Iterator[str]:
     if change.adopted:
-        yield f"    found by its name; to keep it: targets: {{{change.scope.target}: {{id: {change.id}}}}}"
+        yield f"    found by its name; to keep it: {adoption_line(change)}"
 
 
 def _blocked(plan: Plan, blocked: Blocked, paint: Paint) -> str:
@@ -141,7 +166,9 @@ def _blocked(plan: Plan, blocked: Blocked, paint: Paint) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class FieldRow:
+    """What is said of one field, in cells; `after` is empty where nothing takes the place of a value."""
+
     symbol: str
     path: str
     before: str
@@ -151,8 +178,7 @@ class _Row:
 
 
 def _field_lines(kind: Kind, views: Sequence[FieldView], paint: Paint) -> Iterator[str]:
-    told = [view for view in views if not _goes_without_saying(kind, view)]
-    rows = [row for view in told if (row := _row(kind.by_path[view.path], view, paint))]
+    rows = field_rows(kind, views, paint)
     path_width = max((len(row.path) for row in rows), default=0)
     before_width = max((min(len(row.before), WIDEST_BEFORE) for row in rows if row.after), default=0)
     for row in rows:
@@ -160,6 +186,12 @@ def _field_lines(kind: Kind, views: Sequence[FieldView], paint: Paint) -> Iterat
         line = f"{row.path:<{path_width}}  {arrow}{'  ' + row.note if row.note else ''}"
         yield f"    {row.style(row.symbol + ' ' + line.rstrip())}"
         yield from _row_lines(kind.by_path[row.path], views, row)
+
+
+def field_rows(kind: Kind, views: Sequence[FieldView], paint: Paint = PLAIN) -> list[FieldRow]:
+    """Return the cells of every field that there is something to say of, in the order of the table."""
+    told = [view for view in views if not _goes_without_saying(kind, view)]
+    return [row for view in told if (row := _row(kind.by_path[view.path], view, paint))]
 
 
 def _goes_without_saying(kind: Kind, view: FieldView) -> bool:
@@ -172,29 +204,29 @@ def _goes_without_saying(kind: Kind, view: FieldView) -> bool:
     )
 
 
-def _row(field: Field, view: FieldView, paint: Paint) -> _Row | None:
+def _row(field: Field, view: FieldView, paint: Paint) -> FieldRow | None:
     before, after = shown_field(field, view.before), shown_field(field, view.after)
     drift = drift_text(view.drift)
     match view.cls:
         case FieldClass.SET if view.differs and view.before is None:
-            return _Row("+", view.path, after, "", noted(_named(view), drift), paint.create)
+            return FieldRow("+", view.path, after, "", noted(_named(view), drift), paint.create)
         case FieldClass.SET if view.differs:
-            return _Row("~", view.path, before, after, noted(_named(view), drift), paint.update)
+            return FieldRow("~", view.path, before, after, noted(_named(view), drift), paint.update)
         case FieldClass.RESET if view.differs:
-            return _Row("↺", view.path, before, after, noted(_reset_note(view), drift), paint.reset)
+            return FieldRow("↺", view.path, before, after, noted(_reset_note(view), drift), paint.reset)
         case FieldClass.REFUSED:
             reason = "refused: not declared, and not its default"
-            return _Row("!", view.path, before, "", noted(reason, drift), paint.blocked)
+            return FieldRow("!", view.path, before, "", noted(reason, drift), paint.blocked)
         case FieldClass.KEPT if view.accepted:
-            return _Row("=", view.path, after, "", accepted_text(field, view, view.accepted), paint.kept)
+            return FieldRow("=", view.path, after, "", accepted_text(field, view, view.accepted), paint.kept)
         case FieldClass.KEPT if view.after is not None:
-            return _Row("=", view.path, after, "", noted("kept", drift), paint.kept)
+            return FieldRow("=", view.path, after, "", noted("kept", drift), paint.kept)
         case FieldClass.REMOVED:
-            return _Row("-", view.path, before, "", "", paint.delete)
+            return FieldRow("-", view.path, before, "", "", paint.delete)
     return None
 
 
-def _row_lines(field: Field, views: Sequence[FieldView], row: _Row) -> Iterator[str]:
+def _row_lines(field: Field, views: Sequence[FieldView], row: FieldRow) -> Iterator[str]:
     """Yield the rows of a list field that differ, where it changes from something to something."""
     view = next(view for view in views if view.path == field.path)
     if field.rows is None or not (view.differs and view.before and view.after):
@@ -261,7 +293,7 @@ def report_text(
     return "\n\n".join(block for block in blocks if block)
 
 
-_RESULT_SYMBOLS = {
+RESULT_SYMBOLS = {
     Result.APPLIED: ("✓", "create"),
     Result.FAILED: ("✗", "delete"),
     Result.STALE: ("≠", "doubt"),
@@ -271,7 +303,7 @@ _RESULT_SYMBOLS = {
 
 
 def _outcome(outcome: Outcome, paint: Paint) -> str:
-    symbol, style = _RESULT_SYMBOLS[outcome.result]
+    symbol, style = RESULT_SYMBOLS[outcome.result]
     what = f"{outcome.action.value} " if outcome.action else ""
     id = f"id {outcome.id} " if outcome.id is not None else ""
     reason = f"  {harmless(outcome.reason)}" if outcome.reason else ""

@@ -1,0 +1,67 @@
+"""What a report is about: a plan, the end of an apply, or what stopped either."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from reconciler.engine.outcome import Report
+from reconciler.engine.plan import Plan, fingerprint_of
+from reconciler.engine.since import Since
+from reconciler.errors import Exit
+from reconciler.expoints.planning import SeedsPlan
+from reconciler.expoints.sending import Sent
+from reconciler.problems import Problem
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan of one target, split by `since` if asked for, with the warnings about the files."""
+
+    plan: Plan
+    seeds: SeedsPlan
+    since: Since | None = None
+    problems: Sequence[Problem] = ()
+    exit: Exit = Exit.DONE
+
+    @property
+    def fingerprint(self) -> str:
+        """What binds a review to the whole of it."""
+        return fingerprint_of([*self.plan.digests, *self.seeds.digests])
+
+    @property
+    def target(self) -> str:
+        """The target that it is of."""
+        return self.plan.scope.target
+
+
+@dataclass(frozen=True)
+class Applied:
+    """How everything ended on one target. `planned` is what was carried out, without an exit of its own."""
+
+    planned: Planned
+    report: Report
+    sent: Sequence[Sent]
+    exit: Exit
+    ids_written: Mapping[str, int] = field(default_factory=dict)
+    """Key → the id that the files have learned."""
+
+    @property
+    def target(self) -> str:
+        """The target that was written to."""
+        return self.planned.target
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """What stopped a command before there was a plan, or an end. `target` is empty where none was named."""
+
+    verb: str
+    target: str
+    error: str
+    exit: Exit
+    problems: Sequence[Problem] = ()
+
+
+Reported: TypeAlias = Planned | Applied | Stopped

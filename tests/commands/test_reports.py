@@ -1,0 +1,141 @@
+"""`--report` writes files beside what is printed, however the run ends."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from reconciler.cli import main
+from reconciler.commands.across import Several
+from reconciler.commands.apply import apply
+from reconciler.commands.plan import plan, plan_across
+from reconciler.commands.reports import Form, Report
+from reconciler.engine.planning import Consent
+from reconciler.errors import Exit, FilesInvalid, Refused, UsageError
+from reconciler.sandbox import Fault
+from tests.commands.conftest import FILES
+from tests.commands.reviews import RESETS
+from tests.commands.world import EVERYTHING, SETTINGS, Screen, Terminal, World
+
+FILE = Path("report.md")
+MARKDOWN = (Report(Form.MARKDOWN, FILE),)
+
+
+class Removing(Terminal):
+    """A person who takes a folder away before answering."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__("yes\n")
+        self.folder = folder
+
+    def readline(self, *_: object) -> str:  # type: ignore[override]  # as a text stream, not as its base
+        self.folder.rmdir()
+        return super().readline()
+
+
+def planned(world: World, screen: Screen, consent: Consent = RESETS) -> Exit:
+    return plan(EVERYTHING, consent, screen.console(world.clock), world.outside, reports=MARKDOWN)
+
+
+def applied(world: World, screen: Screen, *, yes: bool = True) -> Exit:
+    console = screen.console(world.clock)
+    return apply(EVERYTHING, RESETS, console, world.outside, yes=yes, reports=MARKDOWN)
+
+
+def report(world: World) -> str:
+    return (world.folder / FILE).read_text("utf-8")
+
+
+def test_a_plan_is_written_beside_what_is_printed(world: World, screen: Screen) -> None:
+    assert planned(world, screen) is Exit.DONE
+    summary = "Plan: 0 to create, 1 to update (1 field reset), 0 to delete, 0 blocked"
+    assert summary in screen.out
+    assert summary in report(world)
+    assert stat.S_IMODE((world.folder / FILE).stat().st_mode) == 0o600
+
+
+def test_a_plan_that_is_refused_is_written_with_its_reasons(world: World, screen: Screen) -> None:
+    assert planned(world, screen, Consent()) is Exit.REFUSED
+    assert "**Exit 3:** a safety rule refuses a part of it" in report(world)
+    assert "#### ! Blocked" in report(world)
+
+
+def test_the_end_of_an_apply_is_written(world: World, screen: Screen) -> None:
+    assert applied(world, screen) is Exit.DONE
+    assert "**Applied: 1 changed, 0 failed" in report(world)
+
+
+def test_the_end_of_an_apply_that_went_wrong_is_written(world: World, screen: Screen) -> None:
+    world.faults = [Fault.parse("PUT:1+:before:status=400")]
+    assert applied(world, screen) is Exit.ERROR
+    assert "**Applied: 0 changed, 1 failed" in report(world)
+    assert "#### Needs a look" in report(world)
+
+
+def test_problems_in_the_files_are_written(world: World, screen: Screen) -> None:
+    world.write("other.yaml", "import_configs: {other: {nmae: X}}")
+    with pytest.raises(FilesInvalid):
+        planned(world, screen)
+    assert "### Plan was stopped" in report(world)
+    assert "`configs/other.yaml:1:26` error `unknown-field`" in report(world)
+
+
+def test_an_apply_that_nobody_confirmed_is_written(world: World, screen: Screen) -> None:
+    with pytest.raises(Refused, match="no terminal"):
+        applied(world, screen, yes=False)
+    assert "### Apply was stopped" in report(world)
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [("nowhere/report.md", "there is no folder"), (".", "is not a file"), ("plan.json", "written twice")],
+)
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_asked(
+    world: World, screen: Screen, path: str, why: str
+) -> None:
+    reports = (Report(Form.MARKDOWN, Path(path)),)
+    console = screen.console(world.clock)
+    with pytest.raises(UsageError, match=why):
+        plan(EVERYTHING, RESETS, console, world.outside, out=Path("plan.json"), reports=reports)
+    assert not world.state.requests()
+
+
+def test_a_report_that_cannot_be_written_any_more_hides_nothing(world: World, screen: Screen) -> None:
+    (world.folder / "reports").mkdir()
+    reports = (Report(Form.MARKDOWN, Path("reports/report.md")),)
+    screen.stdin = Removing(world.folder / "reports")
+    exit = apply(EVERYTHING, RESETS, screen.console(world.clock), world.outside, reports=reports)
+    assert exit is Exit.ERROR
+    assert "Applied: 1 changed" in screen.out
+    assert "there is no folder" in screen.err
+
+
+@pytest.mark.parametrize("value", ["markdown", "markdown=", "pdf=x", "=x", ""])
+def test_what_is_no_report_is_refused_with_the_right_form(
+    value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", "--report", value]) == 1
+    assert "markdown=PATH" in capsys.readouterr().err
+
+
+def test_reports_can_be_named_by_the_environment(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(world.folder)
+    monkeypatch.setenv("RECONCILER_REPORT", "markdown=a.md markdown=b.md")
+    main(["plan"])
+    assert (world.folder / "a.md").read_text("utf-8") == (world.folder / "b.md").read_text("utf-8")
+
+
+def test_several_targets_are_in_one_report_the_failed_one_too(world: World, screen: Screen) -> None:
+    keys = "master_key: {env: NOT_SET}, key: {env: NOT_SET}"
+    other = f"  other:\n    checkmarket: {{url: 'https://api.checkmarket.com', {keys}}}\n"
+    world.write("reconciler.yaml", SETTINGS + other)
+    world.write("welcome.yaml", FILES.replace("sandbox: {id: 1}", "sandbox: {id: 1}\n      other: {id: 2}"))
+    console = screen.console(world.clock)
+    exit = plan_across(Several(), EVERYTHING, RESETS, console, world.outside, reports=MARKDOWN)
+    assert exit is Exit.ERROR
+    marks = [f"<!-- reconciler:plan target={name} -->" for name in ("other", "sandbox")]
+    assert sorted(marks, key=report(world).index) == marks

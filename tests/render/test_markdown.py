@@ -1,0 +1,117 @@
+"""Reports in Markdown: what a reviewer sees, in which order, and that no value becomes anything else."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+
+from reconciler.engine.plan import Action
+from reconciler.errors import Exit
+from reconciler.render.fitting import COMMENT, STEP_SUMMARY, Limit
+from reconciler.render.markdown import markdown, marker
+from reconciler.render.reported import Reported
+from tests.engine.toys import live
+from tests.hostile.fuzzing import HARMFUL, harmful_text, share
+from tests.hostile.looking import assert_harmless
+from tests.render.plans import ADDRESS, applied, change, in_trouble, planned, stopped
+from tests.render.reading import assert_inert, code_of
+from tests.render.test_inline import MARKDOWN
+
+
+def every_report(text: str) -> list[Reported]:
+    return [planned(text), planned(text, split=False), in_trouble(text), applied(text), stopped(text)]
+
+
+@pytest.mark.parametrize("text", [*MARKDOWN, *HARMFUL])
+def test_no_text_from_outside_becomes_anything_but_text(text: str) -> None:
+    for reported in every_report(text):
+        page = markdown([reported])
+        assert_inert(page)
+        assert_harmless(page)
+
+
+@given(harmful_text)
+@share(3)
+def test_nor_does_any_other(text: str) -> None:
+    for reported in every_report(text):
+        assert_inert(markdown([reported]))
+
+
+def test_what_needs_an_eye_comes_first() -> None:
+    page = markdown([planned()])
+    order = [
+        *("<!-- reconciler:plan target=Robot -->", "### Plan of `Robot`", "Limits: resets 0", "[!CAUTION]"),
+        *("Guardrails allow more than at", "#### ↺ 2 fields reset", "#### ! Blocked", "#### Caused by"),
+        *("#### Pending or drifted before", "#### Seeds", "#### Unmanaged", "#### Problems", "**Plan: "),
+        "Fingerprint `",
+    ]
+    places = [page.index(text) for text in order]
+    assert places == sorted(places)
+
+
+def test_a_reset_is_named_with_what_it_takes_away() -> None:
+    page = markdown([planned("Robot", changes=1)])
+    assert '- ↺ `toys.Robot1` `size`: `"Robot"` → `(empty)`, reset by policy, default assumed' in page
+    assert "<b>↺ 1 field reset</b>" in page
+
+
+def test_what_was_pending_before_is_told_apart() -> None:
+    caused, _, before = markdown([planned()]).partition("#### Pending or drifted before")
+    assert "<code>toys.Robot1</code>" in caused
+    assert "<code>toys.Robot2</code>" not in caused.partition("#### Caused")[2]
+    assert "<code>toys.Robot2</code>" in before
+
+
+def test_nobodys_address_is_in_it_and_no_carried_value() -> None:
+    seen = live({"Owner": "in person"})
+    one = replace(change(1), live=seen)
+    made = planned()
+    page = markdown([replace(made, plan=replace(made.plan, changes=(one,)))])
+    assert ADDRESS not in page
+    assert "j***@example.com" in page
+    assert "= Owner  carried" in page
+    assert "in person" not in page
+
+
+@pytest.mark.parametrize("limit", [COMMENT, STEP_SUMMARY])
+@pytest.mark.parametrize("text", ["Robot", "💩" * 80, "`" * 100], ids=["plain", "wide", "ticks"])
+def test_hundreds_of_changes_fit_and_what_does_not_is_counted(limit: Limit, text: str) -> None:
+    page = markdown([planned(text, changes=600, blocked=60, split=False)], limit)
+    assert limit.size(page) <= limit.most
+    assert_inert(page)
+    left = [int(number) for number in re.findall(r"\*\*(\d+) more resources? (?:is|are) left out", page)]
+    assert page.count("<summary>~ ") + page.count("<summary>! ") + sum(left) == 660
+    assert "**Plan: 0 to create, 600 to update" in page
+
+
+def test_how_every_change_ended_is_told_the_wrong_ones_first() -> None:
+    page = markdown([applied()])
+    assert page.index("#### Needs a look") < page.index("<b>in doubt</b>") < page.index("#### Applied\n")
+    assert "**Exit 6:** an outcome is in doubt" in page
+    assert "**Applied: 1 changed, 1 failed, 1 stale, 1 skipped, 1 in doubt; 1 customer sent.**" in page
+    assert "`Robot`: `Robot`" in page
+
+
+def test_what_stopped_a_run_is_told_with_every_problem() -> None:
+    page = markdown([stopped("no")])
+    assert page.startswith(marker("plan", "no"))
+    assert "> **Exit 1:** no" in page
+    assert "- `no.yaml:3:4` error `unknown-key` `no`: no → no" in page
+
+
+def test_a_create_shows_its_values_as_a_block() -> None:
+    made = planned()
+    plan = replace(made.plan, changes=(change(1, action=Action.CREATE),))
+    page = markdown([replace(made, plan=plan, exit=Exit.DONE)])
+    assert any('+ name           "Robot 1"' in block for block in code_of(page))
+    assert "[!CAUTION]" not in page
+
+
+def test_several_targets_stand_in_one_page_and_what_was_stopped_comes_first() -> None:
+    page = markdown([planned("a", changes=300), planned("b", changes=300), stopped("c")])
+    assert COMMENT.size(page) <= COMMENT.most
+    places = [page.index(marker("plan", target)) for target in "cab"]
+    assert places == sorted(places)
