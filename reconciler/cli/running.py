@@ -24,6 +24,17 @@ def run(options: dict[str, Any], command: Callable[[Console, Any], Exit]) -> int
     except ReconcilerError as error:
         _fail(error, console)
         return error.exit
+    except KeyboardInterrupt:
+        _interrupted(console)
+        raise
+
+
+def _interrupted(console: Console) -> None:
+    """Let a run that was interrupted before it did anything print its one document too."""
+    from reconciler.render.json import failure_document
+
+    if console.as_json:
+        console.result("", failure_document("interrupted", Exit.ERROR))
 
 
 def _console(options: dict[str, Any]) -> Console:

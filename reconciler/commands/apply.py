@@ -148,7 +148,7 @@ def confirm(plan: Plan, seeds: SeedsPlan, console: Console) -> None:
     if not plan.changes and not seeds.customers:
         return
     if not console.stdin.isatty():
-        raise Refused("there is no terminal to ask on: look at the plan, then run apply with --yes")
+        raise Refused("there is no terminal to ask on: look at the plan, then run it again with --yes")
     sending = f" and send {seeds_summary(seeds).replace(' to send', '')}" if seeds.customers else ""
     question = f"Apply {counted(len(plan.changes), 'change')}{sending} to {plan.scope.target}?"
     if console.ask(f"{question} Only yes is yes:") != "yes":

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from reconciler.commands.account import check_account
 from reconciler.commands.console import Console
 from reconciler.commands.interrupts import deferred_interrupts
+from reconciler.commands.journal import open_past
 from reconciler.commands.plan import seeds_exits
 from reconciler.commands.pool import Pool
 from reconciler.commands.reviewing import Agreed
@@ -18,10 +19,11 @@ from reconciler.commands.session import Session
 from reconciler.engine.apply import Journal, NoJournal, Run, apply
 from reconciler.engine.outcome import Report, Result
 from reconciler.engine.plan import Plan
-from reconciler.errors import Exit
+from reconciler.errors import Exit, ReconcilerError
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.sending import Sent
 from reconciler.expoints.standing import SeedPlan
+from reconciler.journal.holding import is_dead, this_process
 
 _STOPPED = "the run was stopped"
 
@@ -53,10 +55,11 @@ class Done:
 def carried_out(session: Session, agreed: Agreed, lock: Lock, console: Console) -> Iterator[Done]:
     """Carry out what was agreed on; yield how it ended, to be told inside the block.
 
-    With nothing to be done there is no run. From the first change to the end of the block, an interrupt
-    begins nothing more and loses nothing: what is under way comes to its end, and is told.
+    With nothing to be done there is no run, unless one that died is still to be ended. From the first change
+    to the end of the block, an interrupt begins nothing more and loses nothing: what is under way comes to
+    its end, and is told.
     """
-    if not agreed.plan.changes and agreed.seeds.is_settled:
+    if not agreed.plan.changes and agreed.seeds.is_settled and not _is_left_open(session):
         yield Done(apply(agreed.plan, writing(session, agreed.plan, NoJournal())), agreed.seeds)
         return
     with ExitStack() as deferral:
@@ -68,6 +71,16 @@ def carried_out(session: Session, agreed: Agreed, lock: Lock, console: Console) 
             done = Done(report, *_Sending(session, agreed, report, run, engine).ends(console))
             run.exit, run.counts = done.exit, done.counts
         yield done
+
+
+def _is_left_open(session: Session) -> bool:
+    """Tell whether a run on the account died without a word, so that the next one has to end it."""
+    try:
+        with open_past(session) as past:
+            open_runs = [run for run in past.runs(session.account) if run.is_open]
+    except ReconcilerError:
+        return False  # nothing is to be done, so nothing needs the journal
+    return any(is_dead(run, this_process(), session.outside.clock.now()) for run in open_runs)
 
 
 def writing(session: Session, plan: Plan, journal: Journal) -> Run:

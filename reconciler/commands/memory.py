@@ -65,7 +65,8 @@ def remembered(session: Session, console: Console) -> Iterator[Memory]:
         try:
             memory = _recalled(session, opened.enter_context(open_past(session)))
         except ReconcilerError as error:
-            console.say(f"Warning: {error} This plan is made without the journal, and apply would refuse.")
+            reason = str(error).rstrip(".")
+            console.say(f"Warning: {reason}. This plan is made without the journal, and apply would refuse.")
             memory = Memory(trouble=error)
         yield memory
 

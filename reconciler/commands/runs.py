@@ -181,4 +181,7 @@ def _end(run: OpenRun, console: Console) -> None:
     try:
         run.journal.end_run(run.number, run.exit, run.counts)
     except ReconcilerError as error:
-        console.say(f"Warning: {error} Run {run.number} stays open in the journal; the next one will end it.")
+        reason = str(error).rstrip(".")
+        console.say(
+            f"Warning: {reason}. Run {run.number} stays open in the journal; the next one will end it."
+        )

@@ -76,6 +76,7 @@ def learn(known: Known, run: int, account: str, values: Mapping[str, Any]) -> De
 def prune(known: Known, before: float) -> Decision[Pruned]:
     """Decide on removing runs that ended before a time, but for those with the latest write of a key."""
     needed = {operation.run for operation in known.latest().values()}
+    needed |= {batch.run for batch in known.batches.values() if batch.run is not None}
     gone = [
         run.number
         for run in known.runs.values()

@@ -192,8 +192,9 @@ class RunLog(Runs, Protocol):
     def prune(self, before: float) -> Pruned:
         """Remove runs that ended before a time, with their writes; return how much that was.
 
-        What a later run needs stays: every delivery, what was learned, runs that are open, and every run with
-        the latest write of a key that may have been carried out. A run goes or stays as a whole.
+        What a later run needs stays: every delivery with the run that sent it, what was learned, runs that
+        are open, and every run with the latest write of a key that may have been carried out. A run goes or
+        stays as a whole.
         """
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Table, delete, exists, insert, select
 from reconciler.journal.database import Database
 from reconciler.journal.holding import found_dead, never_held, refuse_held, taken_for_dead
 from reconciler.journal.runs import Ending, Intent, Operation, Pruned, Run, RunStart, news
-from reconciler.journal.schema import holds, learned, operation_ends, operations, run_ends, runs
+from reconciler.journal.schema import batches, holds, learned, operation_ends, operations, run_ends, runs
 from reconciler.journal.sql_past import held, latest_by_key, learned_on, operations_where, runs_where
 
 AT_ONCE = 500
@@ -100,8 +100,10 @@ class SqlRuns:
 
     def prune(self, before: float) -> Pruned:
         """Remove runs that ended before a time, with their writes; return how much that was."""
-        needed = select(operations.c.run).where(operations.c.number.in_(latest_by_key()))
-        old = select(run_ends.c.run).where(run_ends.c.at < before, run_ends.c.run.not_in(needed))
+        wrote_last = select(operations.c.run).where(operations.c.number.in_(latest_by_key()))
+        sent = select(batches.c.run).where(batches.c.run.is_not(None))
+        needed = run_ends.c.run.in_(wrote_last) | run_ends.c.run.in_(sent)
+        old = select(run_ends.c.run).where(run_ends.c.at < before, ~needed)
         with self._database.writing() as connection:
             return _remove(connection, connection.scalars(old).all())
 

@@ -106,6 +106,23 @@ def test_a_run_whose_process_is_gone_is_ended_by_the_next_one(world: World) -> N
     assert dead.note.startswith("found dead")
 
 
+def test_a_dead_run_is_ended_by_one_that_has_nothing_else_to_do(world: World) -> None:
+    applied(world)
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    with at_work(world, replace(this_process(), pid=gone.pid)) as journal:
+        assert applied(world) is Exit.DONE
+        dead = journal.run(2)
+    assert dead
+    assert not dead.is_open
+
+
+def test_a_run_that_may_live_hinders_nobody_who_has_nothing_to_do(world: World) -> None:
+    applied(world)
+    with at_work(world):
+        assert applied(world) is Exit.DONE
+
+
 def test_a_person_can_take_over_and_that_is_written_down(world: World) -> None:
     with at_work(world) as journal:
         assert applied(world, Lock(take_over=1)) is Exit.DONE

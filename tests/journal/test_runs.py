@@ -328,17 +328,19 @@ def test_pruning_keeps_whole_every_run_that_a_later_one_needs(journal: Journal, 
     assert [run.start.accounts for run in journal.runs()] == [(ACCOUNT,)] * 2
 
 
-def test_pruning_keeps_open_runs_what_was_learned_and_every_delivery(
+def test_pruning_keeps_open_runs_what_was_learned_and_every_delivery_with_its_run(
     journal: Journal, clock: FakeClock
 ) -> None:
-    gone = journal.begin_run(run_start(ACCOUNT, TENANT))
+    gone = journal.begin_run(run_start(ACCOUNT))
     journal.learn(gone, ACCOUNT, {"a": 1})
-    journal.intend(Shipment(TENANT, SEED, "1", [delivery("ann")], {}, gone))
     journal.end_run(gone, 0, {})
+    sent = journal.begin_run(run_start(ACCOUNT, TENANT))
+    journal.intend(Shipment(TENANT, SEED, "1", [delivery("ann")], {}, sent))
+    journal.end_run(sent, 0, {})
     at_work = journal.begin_run(run_start(ACCOUNT))
     clock.sleep(100)
     assert journal.prune(clock.now()) == Pruned(runs=1, operations=0)
-    assert numbers([*journal.runs()]) == [at_work]
+    assert numbers([*journal.runs()]) == [at_work, sent]
     assert journal.learned(ACCOUNT) == {"a": 1}
     assert len(journal.past(TENANT, SEED)) == 1
 
