@@ -30,7 +30,8 @@ def resources(number: int, more: str = "") -> str:
 
 def targets(number: int) -> str:
     names = "".join(f"  t{n}: *one\n" for n in range(number))
-    return f'version: 1\ntargets:\n  one: &one {{checkmarket: {{url: "sandbox:"}}, expoints: {{url: "sandbox:"}}}}\n{names}'
+    one = '{checkmarket: {url: "sandbox:"}, expoints: {url: "sandbox:"}}'
+    return f"version: 1\ntargets:\n  one: &one {one}\n{names}"
 
 
 def test_resources_are_counted_on_every_target(tmp_path: Path) -> None:
