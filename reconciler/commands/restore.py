@@ -23,7 +23,7 @@ from reconciler.engine.way_back import Overwritten, way_back
 from reconciler.errors import Exit, Refused
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.journal.opening import Past
-from reconciler.journal.runs import Operation, Run
+from reconciler.journal.runs import MAY_BE_DONE, Operation, Run
 from reconciler.render.json import report_document
 from reconciler.render.text import plan_text, report_text
 from reconciler.render.values import counted
@@ -62,9 +62,22 @@ def _plan_back(number: int, session: Session, memory: Memory, console: Console) 
     run = the_run(memory.past, number)
     operations = [o for o in memory.past.operations(number) if o.intent.account == session.account]
     _check(run, operations, session)
-    declared = way_back(session.kind, f"run {number}", map(_overwritten, operations))
+    changed = [operation for operation in operations if _may_have_changed(operation)]
+    known = [operation for operation in changed if not _is_nameless(operation)]
+    declared = way_back(session.kind, f"run {number}", map(_overwritten, known))
     made = read_live(session, declared, memory, Listing.DECLARED, console).bare_plan(Consent())
-    return replace(made, unmanaged=()), list(_notes(run, operations, memory.past, session))
+    return replace(made, unmanaged=()), list(_notes(run, changed, memory.past, session))
+
+
+def _may_have_changed(operation: Operation) -> bool:
+    """Tell whether a write may have changed anything: one that was refused has nothing to be taken back."""
+    ending = operation.ending
+    return ending is None or ending.result in MAY_BE_DONE or ending.after is not None
+
+
+def _is_nameless(operation: Operation) -> bool:
+    """Tell whether a write may have created something of which no id is known: nothing is deleted for it."""
+    return operation.intent.before is None and _overwritten(operation).id is None
 
 
 def _check(run: Run, operations: Sequence[Operation], session: Session) -> None:
@@ -88,6 +101,12 @@ def _notes(run: Run, operations: Sequence[Operation], past: Past, session: Sessi
     if sent := run.counts.get("sent", 0):
         yield f"Run {run.number} also sent to {counted(sent, 'customer')}: mail cannot be restored."
     latest = past.latest(session.account)
+    nameless = [operation.intent.key for operation in operations if _is_nameless(operation)]
+    if nameless:
+        yield (
+            f"No id is known of what run {run.number} may have created, so nothing is deleted for it: "
+            f"{', '.join(nameless)}. Look in the Tool."
+        )
     later = [o.intent.key for o in operations if (last := latest.get(o.intent.key)) and last.run > run.number]
     if later:
         yield f"Written again by later runs, which goes back too: {', '.join(later)}."

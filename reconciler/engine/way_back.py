@@ -14,7 +14,10 @@ from reconciler.problems import Place
 
 @dataclass(frozen=True, slots=True)
 class Overwritten:
-    """What a run did to one resource. `before` is the whole body that was there, `sent` what replaced it."""
+    """What a run did to one resource. `before` is the whole body that was there, `sent` what replaced it.
+
+    `id` is known for whatever was there, or was created: by its name alone nothing may be deleted.
+    """
 
     key: str
     action: Action

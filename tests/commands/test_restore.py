@@ -11,6 +11,7 @@ from reconciler.commands.plan import plan
 from reconciler.commands.restore import restore
 from reconciler.engine.planning import Consent
 from reconciler.errors import Exit, Refused, UsageError
+from reconciler.sandbox import Fault
 from tests.commands.conftest import FILES
 from tests.commands.world import EVERYTHING, SETTINGS, Screen, Terminal, World
 
@@ -55,6 +56,39 @@ def test_what_was_created_is_deleted_within_the_limit_for_deletions(world: World
     world.write("reconciler.yaml", MAY_DELETE)
     assert restored(world) is Exit.DONE
     assert not world.config(2)
+
+
+def test_a_refused_create_deletes_nobody_who_has_its_name(world: World) -> None:
+    world.write("reconciler.yaml", MAY_DELETE)
+    world.write("welcome.yaml", CREATED)
+    world.faults = [Fault.parse("POST:1+:before:status=400")]
+    apply(EVERYTHING, RESETS, Screen().console(world.clock), world.outside, yes=True)
+    world.faults = ()
+    world.change(1, Name="Other")
+    restored(world)
+    assert world.config(1)
+
+
+def test_a_create_of_which_no_id_is_known_is_named_and_nothing_is_deleted_for_it(world: World) -> None:
+    world.write("reconciler.yaml", MAY_DELETE)
+    world.write("welcome.yaml", CREATED)
+    world.faults = [Fault.parse("POST:1+:before:drop")]
+    apply(EVERYTHING, RESETS, Screen().console(world.clock), world.outside, yes=True)
+    world.faults = ()
+    world.change(1, Name="Other")
+    screen = Screen()
+    restored(world, 1, screen)
+    assert "nothing is deleted for it: import_configs.other." in screen.out
+    assert world.config(1)
+
+
+def test_a_refused_update_is_not_taken_back_over_what_somebody_wrote_later(world: World) -> None:
+    world.faults = [Fault.parse("PUT:1+:before:status=400")]
+    apply(EVERYTHING, RESETS, Screen().console(world.clock), world.outside, yes=True)
+    world.faults = ()
+    world.change(1, DateFormat="yyyy")
+    assert restored(world) is Exit.DONE
+    assert world.config(1)["DateFormat"] == "yyyy"
 
 
 def test_what_was_deleted_is_created_again_with_all_that_it_had(world: World) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from reconciler.engine.declared import Declared
 from reconciler.engine.kind import Body
 from reconciler.engine.plan import Action
@@ -43,10 +41,9 @@ def test_a_deleted_resource_is_declared_without_the_id_that_is_gone() -> None:
     assert (declared.id, declared.absent, declared.given["size"].value) == (None, False, 5)
 
 
-@pytest.mark.parametrize("id", [1, None])
-def test_a_created_resource_is_to_be_absent_found_by_its_name_if_need_be(id: int | None) -> None:
-    declared = back(Action.CREATE, None, {"Name": "Robot"}, id)
-    assert (declared.id, declared.absent, declared.given["name"].value) == (id, True, "Robot")
+def test_a_created_resource_is_to_be_absent_by_its_id() -> None:
+    declared = back(Action.CREATE, None, {"Name": "Robot"})
+    assert (declared.id, declared.absent, declared.given["name"].value) == (1, True, "Robot")
 
 
 def test_the_plan_says_which_run_a_value_comes_from() -> None:
