@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -49,7 +49,7 @@ VARIANTS = st.builds(
     Variants,
     add_answer=st.sampled_from(["empty", "batch-id", "text", "true"]),
     customers_appear_after_seconds=st.sampled_from([0.0, 1.0, LATEST]),
-    address_filter=st.sampled_from(["exact", "contains", "ignored"]),
+    address_filter=st.sampled_from(["exact", "exact", "contains", "ignored"]),
     address_case=st.sampled_from(["ignored", "sensitive"]),
     waiting_status=st.sampled_from(["own", "initial"]),
     waiting_customers=st.sampled_from(["listed", "hidden"]),
@@ -61,6 +61,7 @@ BOTH = (JOHN, f"a.{JOHN}")
 REQUESTS, WRITES = 16, 5
 MOST_STEPS = 12
 SEND = st.sampled_from(["once", "on_change"])
+AUTOMATIC = st.sampled_from([True, True, True, False])
 WHEN = st.sampled_from(WHENS)
 
 
@@ -85,7 +86,7 @@ class Sequences(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.stack.close()
 
-    @initialize(variants=VARIANTS, automatic=st.booleans(), send=SEND)
+    @initialize(variants=VARIANTS, automatic=AUTOMATIC, send=SEND)
     def begin(self, variants: Variants, automatic: bool, send: str) -> None:
         self.world.variants = variants
         if variants.address_filter == "ignored":
@@ -196,12 +197,22 @@ class Sequences(RuleBasedStateMachine):
     def approve(self) -> None:
         self.world.approve()
 
-    @rule(automatic=st.booleans())
+    @rule(automatic=AUTOMATIC)
     def edit(self, automatic: bool) -> None:
         self.version += 1
         self.declare(automatic, self.sends[str(self.round)])
 
-    @rule(automatic=st.booleans(), send=SEND)
+    @rule(automatic=AUTOMATIC, faults=FAULTS)
+    def edit_and_apply(self, automatic: bool, faults: list[str]) -> None:
+        self.edit(automatic)
+        self.apply(faults)
+
+    @rule()
+    def rest_and_apply(self) -> None:
+        self.world.rest()
+        self.apply([])
+
+    @rule(automatic=AUTOMATIC, send=SEND)
     def begin_a_round(self, automatic: bool, send: str) -> None:
         self.round, self.version = self.round + 1, 1
         self.declare(automatic, send)
@@ -238,3 +249,26 @@ TestSequences.settings = settings(
     derandomize=bool(os.environ.get("CI")),
     suppress_health_check=[HealthCheck.too_slow],
 )
+
+
+LOST = st.sampled_from([[], [], [f"{ADD}:1:before:drop"], [f"{ADD}:1:after:drop"]])
+STEPS = st.tuples(st.sampled_from(["apply", "edit", "rest"]), LOST)
+
+
+@settings(max_examples=60, deadline=None, derandomize=bool(os.environ.get("CI")))
+@given(late=st.sampled_from([0.0, 1.0, LATEST]), steps=st.lists(STEPS, min_size=3, max_size=6))
+def test_edits_within_a_round_are_sent_once_each_and_told_truly(
+    late: float, steps: list[tuple[str, list[str]]]
+) -> None:
+    """The same machine, kept to what makes settling hard: edits, lost batches, customers that appear late."""
+    machine = Sequences()
+    try:
+        machine.begin(Variants(customers_appear_after_seconds=late), True, "on_change")
+        for what, faults in steps:
+            if what == "edit":
+                machine.edit(True)
+            if what == "rest":
+                machine.world.rest()
+            machine.apply(faults)
+    finally:
+        machine.teardown()
