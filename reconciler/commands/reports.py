@@ -24,6 +24,8 @@ class Form(StrEnum):
 
     MARKDOWN = "markdown"
     """For a comment on a pull request."""
+    HTML = "html"
+    """A page that needs nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +74,23 @@ class Reporting:
 
     def _write(self, report: Report) -> None:
         try:
-            write_report(self.outside.folder / report.path, _text(self.told))
+            write_report(self.outside.folder / report.path, _text(report.form, self.told, self.outside))
         except UsageError as error:
             # What was done is done, and is told: this must not come in its place.
             print(f"Error: {harmless(str(error))}", file=self.console.stderr)
             self.exit = Exit.ERROR
 
 
-def _text(told: Sequence[Reported]) -> str:
+def _text(form: Form, told: Sequence[Reported], outside: Outside) -> str:
     # Imported here: most runs write no report.
-    from reconciler.render.markdown import markdown
+    if form is Form.MARKDOWN:
+        from reconciler.render.markdown import markdown
 
-    return markdown(told)
+        return markdown(told)
+    from reconciler.render.html import html
+    from reconciler.render.html.links import Links
+
+    return html(told, Links.of(outside.environ, outside.folder))
 
 
 @contextmanager

@@ -14,6 +14,16 @@ from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.sending import Sent
 from reconciler.problems import Problem
 
+MEANINGS = {
+    Exit.ERROR: "something went wrong",
+    Exit.REFUSED: "a safety rule refuses a part of it",
+    Exit.PARTLY: "only a part of it was carried out",
+    Exit.STALE: "not everything is what was reviewed",
+    Exit.IN_DOUBT: "an outcome is in doubt, and a person is needed",
+    Exit.UNAVAILABLE: "the API is unavailable, or its allowance is used up",
+}
+"""What an exit code that is not plainly good means, as the rest of a sentence."""
+
 
 @dataclass(frozen=True)
 class Planned:
