@@ -75,3 +75,9 @@ class Stopped:
 
 
 Reported: TypeAlias = Planned | Applied | Stopped
+
+
+def problems_of(told: Sequence[Reported]) -> list[Problem]:
+    """Return what is wrong in the files, each once, whatever targets it was found for."""
+    plans = (one.planned if isinstance(one, Applied) else one for one in told)
+    return [*dict.fromkeys(problem for one in plans for problem in one.problems)]

@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from reconciler.render.html import html
-from reconciler.render.html.links import Links
+from reconciler.render.links import Links
 from reconciler.render.reported import Reported
 
 # Without a sandbox of its own, which root cannot have; with nothing that would call home.

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, expect
 
 from reconciler.engine.plan import Action
 from reconciler.render.html import html
-from reconciler.render.html.links import Links
+from reconciler.render.links import Links
 from reconciler.render.reported import Planned, Reported
 from reconciler.render.values import harmless
 from tests.engine.toys import live

@@ -14,8 +14,8 @@ from importlib.resources import files
 
 from jinja2 import Environment, StrictUndefined, Template
 
-from reconciler.render.html.links import Links
 from reconciler.render.html.page import page_of
+from reconciler.render.links import Links
 from reconciler.render.reported import Reported
 
 

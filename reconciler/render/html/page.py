@@ -17,7 +17,7 @@ from reconciler.expoints.sending import Sent
 from reconciler.expoints.standing import SeedPlan, State
 from reconciler.problems import Place, Problem
 from reconciler.render.drift import untold_text
-from reconciler.render.html.links import Links
+from reconciler.render.links import Links
 from reconciler.render.reported import MEANINGS, Applied, Planned, Reported, Stopped
 from reconciler.render.seeds import (
     MAIL_IS_SENT,

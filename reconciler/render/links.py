@@ -29,15 +29,19 @@ class Links:
         server, repository, commit, top = (
             environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "SHA", "WORKSPACE")
         )
-        known = _SERVER.fullmatch(server) and _REPOSITORY.fullmatch(repository) and _COMMIT.fullmatch(commit)
-        if not known or not top or not folder.resolve().is_relative_to(Path(top).resolve()):
+        if not top or not folder.resolve().is_relative_to(Path(top).resolve()):
             return cls()
         below = folder.resolve().relative_to(Path(top).resolve()).as_posix()
-        return cls(f"{server}/{repository}/blob/{commit}", below)
+        known = _SERVER.fullmatch(server) and _REPOSITORY.fullmatch(repository) and _COMMIT.fullmatch(commit)
+        return cls(f"{server}/{repository}/blob/{commit}" if known else "", below)
+
+    def path(self, place: Place) -> str:
+        """Return the path of a file from the top of the repository."""
+        return str(PurePosixPath(self.below) / place.file.replace("\\", "/"))
 
     def to(self, place: Place) -> str:
         """Return the address of a line, empty where there is none."""
-        path = PurePosixPath(self.below) / place.file.replace("\\", "/")
+        path = PurePosixPath(self.path(place))
         if not self.commit or path.is_absolute() or ".." in path.parts:
             return ""
         return f"{self.commit}/{quote(str(path), errors='replace')}#L{place.line}"
