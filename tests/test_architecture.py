@@ -63,6 +63,7 @@ DOORS = {
     "deepdiff": {"engine/diff.py"},
     "flask": {"sandbox/"},
     "httpx": {"http/"},
+    "jinja2": {"render/html/__init__.py"},
     "psycopg": {"journal/postgresql.py"},
     "pydantic": {"config/", "checkmarket/kind.py", "checkmarket/model.py", "expoints/", "planfile/"},
     "ruamel": {"config/"},

@@ -126,7 +126,7 @@ report_option = option(
     "--report",
     multiple=True,
     metavar="KIND=PATH",
-    help="Also write a report to a file: markdown=PATH; repeatable.",
+    help="Also write a report to a file: markdown, html or github; repeatable.",
 )
 
 # It stands for a person's answer, so it has no variable either.

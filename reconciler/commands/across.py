@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from reconciler.commands.console import Console
+from reconciler.commands.github import begin
 from reconciler.commands.interrupts import noticed_interrupts
 from reconciler.commands.outside import Outside
 from reconciler.commands.session import Selection, matches, open_workspace
@@ -15,7 +16,6 @@ from reconciler.errors import Exit, ReconcilerError, UsageError
 from reconciler.expoints.seed import Seed
 from reconciler.render.across import TargetEnd, heading
 from reconciler.render.json import Document
-from reconciler.render.text import problems_text
 from reconciler.render.values import harmless
 
 _INTERRUPTED = "interrupted"
@@ -49,8 +49,7 @@ def visited(
     """
     workspace = open_workspace(selection, outside)
     parts = shares(several, selection, workspace)
-    if workspace.warnings:
-        console.say(problems_text(workspace.warnings))
+    begin(workspace, console, outside)
     with noticed_interrupts() as interrupted:
         return tuple(
             _Stop(workspace, part, console).end(visit, is_begun=not interrupted.is_set()) for part in parts

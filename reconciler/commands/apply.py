@@ -9,6 +9,7 @@ from typing import TypeAlias
 from reconciler.commands.across import Several, Told, visited
 from reconciler.commands.carrying import carried_out
 from reconciler.commands.console import Console
+from reconciler.commands.github import begin
 from reconciler.commands.memory import remembered
 from reconciler.commands.outside import Outside
 from reconciler.commands.planning import read_target
@@ -37,7 +38,7 @@ from reconciler.render.across import exit_of, reports_document, reports_text
 from reconciler.render.json import Document, report_document
 from reconciler.render.reported import Applied, Planned
 from reconciler.render.seeds import seeds_summary
-from reconciler.render.text import plan_text, problems_text, report_text
+from reconciler.render.text import plan_text, report_text
 from reconciler.render.values import counted
 
 Tell: TypeAlias = Callable[[str, Document], None]
@@ -84,8 +85,7 @@ def apply(
         reporting("apply", selection, reports, console, outside) as report,
         open_session(selection, outside, requests) as session,
     ):
-        if session.workspace.warnings:
-            console.say(problems_text(session.workspace.warnings))
+        begin(session.workspace, console, outside)
         exit, _ = _applied(session, selection, how, report, console, console.result)
     if console.verbose:
         console.say(requests.text)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from reconciler.commands.across import Several, Told, visited
 from reconciler.commands.console import Console, json_text
+from reconciler.commands.github import begin
 from reconciler.commands.memory import remembered
 from reconciler.commands.outside import Outside
 from reconciler.commands.planning import read_target
@@ -27,7 +28,7 @@ from reconciler.planfile.writing import check_place, write_plan
 from reconciler.render.across import exit_of, plans_document, plans_text
 from reconciler.render.json import Document, plan_document
 from reconciler.render.reported import Planned
-from reconciler.render.text import plan_text, problems_text
+from reconciler.render.text import plan_text
 
 
 def plan(
@@ -51,8 +52,7 @@ def plan(
     requests = RequestCount()
     with reporting("plan", selection, reports, console, outside, out) as report:
         with open_session(selection, outside, requests) as session:
-            if session.workspace.warnings:
-                console.say(problems_text(session.workspace.warnings))
+            begin(session.workspace, console, outside)
             made = _planned(session, selection, consent, console, since, detailed=detailed_exitcode)
         if file:
             write_plan(file, json_text(_document(made)))

@@ -9,13 +9,15 @@ from enum import StrEnum
 from pathlib import Path
 
 from reconciler.commands.console import Console
+from reconciler.commands.github import annotate, github_text, is_in_actions, tell
 from reconciler.commands.outside import Outside
 from reconciler.commands.session import Selection
 from reconciler.config.wording import visible
 from reconciler.errors import Exit, FilesInvalid, ReconcilerError, UsageError
 from reconciler.planfile.writing import check_place, write_report
 from reconciler.render.across import TargetEnd
-from reconciler.render.reported import Reported, Stopped
+from reconciler.render.links import Links
+from reconciler.render.reported import Reported, Stopped, problems_of
 from reconciler.render.values import harmless
 
 
@@ -24,6 +26,10 @@ class Form(StrEnum):
 
     MARKDOWN = "markdown"
     """For a comment on a pull request."""
+    HTML = "html"
+    """A page that needs nothing else."""
+    GITHUB = "github"
+    """What a step of GitHub Actions tells: annotations, outputs and summary, which there need no asking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +76,44 @@ class Reporting:
             if end.error:
                 self(Stopped(self.verb, end.target, end.error, end.exit))
 
+    def finish(self) -> None:
+        """Tell GitHub, where the run is a step of its Actions, once nothing more is to come."""
+        if is_in_actions(self.outside):
+            annotate(problems_of(self.told), self.console, self.outside)
+            with self._told_if_it_fails():
+                tell(self.told, self._exit_code, self.outside)
+
+    @property
+    def _exit_code(self) -> int:
+        return int(Exit.gravest([self.exit, *(one.exit for one in self.told)]))
+
     def _write(self, report: Report) -> None:
+        with self._told_if_it_fails():
+            write_report(self.outside.folder / report.path, self._text(report.form))
+
+    @contextmanager
+    def _told_if_it_fails(self) -> Iterator[None]:
         try:
-            write_report(self.outside.folder / report.path, _text(self.told))
+            yield
         except UsageError as error:
             # What was done is done, and is told: this must not come in its place.
             print(f"Error: {harmless(str(error))}", file=self.console.stderr)
             self.exit = Exit.ERROR
 
+    def _text(self, form: Form) -> str:
+        # Imported here: most runs write no report.
+        links = Links.of(self.outside.environ, self.outside.folder)
+        match form:
+            case Form.MARKDOWN:
+                from reconciler.render.markdown import markdown
 
-def _text(told: Sequence[Reported]) -> str:
-    # Imported here: most runs write no report.
-    from reconciler.render.markdown import markdown
+                return markdown(self.told)
+            case Form.HTML:
+                from reconciler.render.html import html
 
-    return markdown(told)
+                return html(self.told, links)
+            case Form.GITHUB:
+                return github_text(self.told, problems_of(self.told), self._exit_code, links)
 
 
 @contextmanager
@@ -106,4 +136,6 @@ def reporting(
     except ReconcilerError as error:
         problems = error.problems if isinstance(error, FilesInvalid) else ()
         report(Stopped(verb, selection.target or "", str(error), error.exit, problems))
+        report.finish()
         raise
+    report.finish()

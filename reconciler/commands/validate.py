@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from reconciler.commands.console import Console
+from reconciler.commands.github import annotate
 from reconciler.commands.outside import Outside
 from reconciler.commands.session import Selection, open_workspace
-from reconciler.errors import Exit
+from reconciler.errors import Exit, FilesInvalid
 from reconciler.render.json import FORMAT_VERSION, problem_document
 from reconciler.render.text import problems_text
 from reconciler.render.values import counted
@@ -13,7 +14,12 @@ from reconciler.render.values import counted
 
 def validate(selection: Selection, console: Console, outside: Outside) -> Exit:
     """Print the warnings and what was checked. Errors: `FilesInvalid` with all problems."""
-    workspace = open_workspace(selection, outside)
+    try:
+        workspace = open_workspace(selection, outside)
+    except FilesInvalid as error:
+        annotate(error.problems, console, outside)
+        raise
+    annotate(workspace.warnings, console, outside)
     summary = (
         f"Valid: {counted(workspace.files, 'file')}, {counted(workspace.resources, 'resource')}, "
         f"{counted(len(workspace.targets), 'target')}, {counted(len(workspace.warnings), 'warning')}."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -146,3 +146,12 @@ class JournalAddress(Setting):
                 "inline-secret", "a password does not belong in the files, where git keeps it", _FORM
             )
         return text
+
+
+def kept_in(settings: object) -> Iterator[Kept]:
+    """Yield every value that settings keep elsewhere, however deep."""
+    if isinstance(settings, Kept):
+        yield settings
+    elif isinstance(settings, BaseModel):
+        for name in type(settings).model_fields:
+            yield from kept_in(getattr(settings, name))

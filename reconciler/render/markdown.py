@@ -17,7 +17,7 @@ from reconciler.problems import Problem
 from reconciler.render.drift import untold_text
 from reconciler.render.fitting import COMMENT, Group, Limit, Part, fitted
 from reconciler.render.inline import code, element, fenced, prose
-from reconciler.render.reported import Applied, Planned, Reported, Stopped
+from reconciler.render.reported import MEANINGS, Applied, Planned, Reported, Stopped
 from reconciler.render.seeds import (
     MAIL_IS_SENT,
     customer_cells,
@@ -48,14 +48,6 @@ _MOST_CUSTOMERS = 50
 _MOST_LOOSENED = 20
 
 _WHAT_A_RESET_IS = "Not declared: the PUT leaves them out, and the server puts them back to their default."
-_MEANINGS = {
-    Exit.ERROR: "something went wrong",
-    Exit.REFUSED: "a safety rule refuses a part of it",
-    Exit.PARTLY: "only a part of it was carried out",
-    Exit.STALE: "not everything is what was reviewed",
-    Exit.IN_DOUBT: "an outcome is in doubt, and a person is needed",
-    Exit.UNAVAILABLE: "the API is unavailable, or its allowance is used up",
-}
 
 
 def markdown(told: Sequence[Reported], limit: Limit = COMMENT, elsewhere: str = ELSEWHERE) -> str:
@@ -95,7 +87,7 @@ def _head(verb: str, planned: Planned, exit: Exit | None = None) -> Iterator[str
 
 
 def _meaning(exit: Exit) -> Sequence[str]:
-    return [f"**Exit {int(exit)}:** {_MEANINGS[exit]}."] if exit in _MEANINGS else []
+    return [f"**Exit {int(exit)}:** {MEANINGS[exit]}."] if exit in MEANINGS else []
 
 
 def _loosened(planned: Planned) -> Iterator[str]:

@@ -14,6 +14,16 @@ from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.sending import Sent
 from reconciler.problems import Problem
 
+MEANINGS = {
+    Exit.ERROR: "something went wrong",
+    Exit.REFUSED: "a safety rule refuses a part of it",
+    Exit.PARTLY: "only a part of it was carried out",
+    Exit.STALE: "not everything is what was reviewed",
+    Exit.IN_DOUBT: "an outcome is in doubt, and a person is needed",
+    Exit.UNAVAILABLE: "the API is unavailable, or its allowance is used up",
+}
+"""What an exit code that is not plainly good means, as the rest of a sentence."""
+
 
 @dataclass(frozen=True)
 class Planned:
@@ -65,3 +75,9 @@ class Stopped:
 
 
 Reported: TypeAlias = Planned | Applied | Stopped
+
+
+def problems_of(told: Sequence[Reported]) -> list[Problem]:
+    """Return what is wrong in the files, each once, whatever targets it was found for."""
+    plans = (one.planned if isinstance(one, Applied) else one for one in told)
+    return [*dict.fromkeys(problem for one in plans for problem in one.problems)]

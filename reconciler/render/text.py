@@ -335,8 +335,7 @@ def problems_text(problems: Sequence[Problem], *, paint: Paint = PLAIN) -> str:
 
 def _problem(problem: Problem, paint: Paint) -> str:
     style = paint.blocked if problem.severity is Severity.ERROR else paint.doubt
+    place, message = harmless(str(problem.place)), harmless(problem.message)
     key = f"{harmless(problem.key)}: " if problem.key else ""
-    title = (
-        f"{problem.place}: {style(problem.severity.value)}[{problem.code}] {key}{harmless(problem.message)}"
-    )
+    title = f"{place}: {style(problem.severity.value)}[{problem.code}] {key}{message}"
     return f"{title}\n    → {harmless(problem.hint)}" if problem.hint else title

@@ -47,8 +47,16 @@ def counted(number: int, noun: str) -> str:
 
 
 def harmless(text: str) -> str:
-    """Return text in which no character steers a terminal or turns the direction of writing."""
-    return "".join(char if _is_harmless(char) else _escaped(char) for char in text)
+    """Return text that steers nothing: no terminal, no direction of writing, no runner of CI."""
+    text = "".join(char if _is_harmless(char) else _escaped(char) for char in text)
+    return _commanding_nobody(text)
+
+
+def _commanding_nobody(text: str) -> str:
+    """Return text that GitHub's runner takes for no command: one begins a line with `::`, or holds `##[`."""
+    text = text.replace("##[", f"{_escaped('#')}#[")
+    blanks = len(text) - len(text.lstrip())
+    return f"{text[:blanks]}{_escaped(':')}{text[blanks + 1 :]}" if text.startswith("::", blanks) else text
 
 
 def _is_harmless(char: str) -> bool:

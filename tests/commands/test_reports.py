@@ -139,3 +139,12 @@ def test_several_targets_are_in_one_report_the_failed_one_too(world: World, scre
     assert exit is Exit.ERROR
     marks = [f"<!-- reconciler:plan target={name} -->" for name in ("other", "sandbox")]
     assert sorted(marks, key=report(world).index) == marks
+
+
+def test_one_run_writes_every_report_that_is_asked_for(world: World, screen: Screen) -> None:
+    reports = (Report(Form.HTML, Path("plan.html")), *MARKDOWN)
+    plan(EVERYTHING, RESETS, screen.console(world.clock), world.outside, reports=reports)
+    page = (world.folder / "plan.html").read_text("utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert "Plan: 0 to create, 1 to update (1 field reset)" in page
+    assert "### Plan of `sandbox`" in report(world)

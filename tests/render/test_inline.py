@@ -91,7 +91,7 @@ def test_plain_words_stay_words_and_the_rest_is_code() -> None:
 def test_a_block_ends_where_it_ends(text: str) -> None:
     page = f"before\n\n{fenced([text, f'+ {text}'], 'diff')}\n\nafter"
     (block,) = [token for token in tokens(page) if token.type == "fence"]
-    assert block.content == f"{harmless(text)}\n+ {harmless(text)}\n"
+    assert block.content == f"{harmless(text)}\n{harmless(f'+ {text}')}\n"
     assert_inert(page)
 
 

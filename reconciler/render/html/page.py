@@ -1,0 +1,452 @@
+"""What stands on the page, as values: every text is made harmless here, and escaped by the template."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from reconciler.engine.body import put, unknown_members, value_at
+from reconciler.engine.classify import FieldClass, FieldView, desired
+from reconciler.engine.inventory import Live
+from reconciler.engine.kind import Json, Kind
+from reconciler.engine.outcome import Outcome, Result
+from reconciler.engine.plan import Action, Blocked, Change, Unchanged
+from reconciler.errors import Exit
+from reconciler.expoints.sending import Sent
+from reconciler.expoints.standing import SeedPlan, State
+from reconciler.problems import Place, Problem
+from reconciler.render.drift import untold_text
+from reconciler.render.links import Links
+from reconciler.render.reported import MEANINGS, Applied, Planned, Reported, Stopped
+from reconciler.render.seeds import (
+    MAIL_IS_SENT,
+    customer_cells,
+    seed_change,
+    seed_notes,
+    seed_symbol,
+    seed_what,
+    sent_notes,
+    sent_what,
+)
+from reconciler.render.text import (
+    RESULT_SYMBOLS,
+    SYMBOLS,
+    FieldRow,
+    adoption_line,
+    applied_text,
+    carried_names,
+    field_rows,
+    header_text,
+    summary_text,
+)
+from reconciler.render.values import harmless, shown_field
+
+LONGEST_VALUE = 2000
+LONGEST_BODY = 100_000
+CARRIED = "(carried as it is)"
+"""Stands for what a body carries although nobody knows it: it may be anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A place in a file, with the address at which it is seen, if there is one."""
+
+    text: str
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What happens to one field."""
+
+    cls: str
+    symbol: str
+    path: str
+    before: str
+    after: str
+    note: str = ""
+    spot: Spot | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One resource or seed, folded: what is done about it, why or why not, and every field of it."""
+
+    key: str
+    symbol: str
+    action: str
+    what: str
+    target: str
+    file: str = ""
+    spot: Spot | None = None
+    resets: int = 0
+    remark: str = ""
+    is_open: bool = False
+    reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    rows: tuple[Row, ...] = ()
+    customers: tuple[tuple[str, str, str], ...] = ()
+    body: str = ""
+
+    @property
+    def classes(self) -> str:
+        """The classes of its fields, by which it is found."""
+        return " ".join(dict.fromkeys(row.cls for row in self.rows))
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Cards under a heading."""
+
+    heading: str
+    cards: tuple[Card, ...]
+    told: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A problem of the files, with its place."""
+
+    severity: str
+    code: str
+    spot: Spot
+    key: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """All there is to tell of one target."""
+
+    target: str
+    lines: tuple[str, ...] = ()
+    alert: str = ""
+    loosened: tuple[str, ...] = ()
+    groups: tuple[Group, ...] = ()
+    notes: tuple[str, ...] = ()
+    unmanaged: tuple[str, ...] = ()
+    problems: tuple[Told, ...] = ()
+    to_write: tuple[tuple[str, str], ...] = ()
+    summary: str = ""
+    fingerprint: str = ""
+    figures: tuple[tuple[str, str, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Page:
+    """The whole page."""
+
+    title: str
+    sections: tuple[Section, ...]
+    figures: tuple[tuple[str, str, int], ...] = field(default=())
+    """Class, label and number."""
+
+    @property
+    def cards(self) -> tuple[Card, ...]:
+        """Every card, whatever its target."""
+        return tuple(card for section in self.sections for group in section.groups for card in group.cards)
+
+    def choices(self, name: str) -> list[str]:
+        """Return what the page can be filtered by, in order: of targets, actions, classes or files."""
+        texts = {
+            text
+            for card in self.cards
+            for text in (card.classes.split() if name == "classes" else [getattr(card, name)])
+        }
+        return sorted(texts - {""})
+
+
+def page_of(told: Sequence[Reported], links: Links) -> Page:
+    """Return what a page over targets says, those first that were stopped."""
+    ordered = sorted(told, key=lambda one: not isinstance(one, Stopped))
+    sections = tuple(_section(one, links) for one in ordered)
+    verb = "Apply" if any(isinstance(one, Applied) or _is_apply(one) for one in told) else "Plan"
+    targets = ", ".join(section.target for section in sections if section.target)
+    return Page(
+        f"{verb} {'to' if verb == 'Apply' else 'of'} {targets or 'a workspace'}", sections, _sums(sections)
+    )
+
+
+def _is_apply(reported: Reported) -> bool:
+    return isinstance(reported, Stopped) and reported.verb == "apply"
+
+
+def _sums(sections: Sequence[Section]) -> tuple[tuple[str, str, int], ...]:
+    sums: dict[tuple[str, str], int] = {}
+    for section in sections:
+        for cls, label, number in section.figures:
+            sums[cls, label] = sums.get((cls, label), 0) + number
+    return tuple((cls, label, number) for (cls, label), number in sums.items())
+
+
+def _section(reported: Reported, links: Links) -> Section:
+    match reported:
+        case Planned():
+            return _Making(reported, links).plan()
+        case Applied():
+            return _Making(reported.planned, links).end(reported)
+        case Stopped():
+            problems = tuple(_problem(one, links) for one in reported.problems)
+            alert = f"{_alert(reported.exit)} {harmless(reported.error)}"
+            return Section(harmless(reported.target), alert=alert, problems=problems)
+
+
+def _alert(exit: Exit) -> str:
+    return f"Exit {int(exit)}: {MEANINGS[exit]}." if exit in MEANINGS else ""
+
+
+def _problem(problem: Problem, links: Links) -> Told:
+    texts = (problem.key, problem.message, problem.hint)
+    return Told(problem.severity.value, problem.code, _spot(problem.place, links), *map(harmless, texts))
+
+
+def _spot(place: Place, links: Links) -> Spot:
+    return Spot(harmless(f"{place.file}:{place.line}"), links.to(place))
+
+
+@dataclass(frozen=True)
+class _Making:
+    """The making of one target's section."""
+
+    planned: Planned
+    links: Links
+
+    @property
+    def kind(self) -> Kind:
+        return self.planned.plan.account.kind
+
+    @property
+    def target(self) -> str:
+        return harmless(self.planned.target)
+
+    def plan(self) -> Section:
+        """Return the section of a plan."""
+        plan = self.planned.plan
+        return replace(
+            self._frame(self.planned.exit),
+            groups=tuple(group for group in self._groups() if group.cards),
+            notes=tuple(harmless(note) for note in self._notes() if note),
+            unmanaged=tuple(_unmanaged(live) for live in plan.unmanaged),
+            summary=harmless(summary_text(plan, self.planned.seeds)),
+            figures=self._figures(),
+        )
+
+    def end(self, applied: Applied) -> Section:
+        """Return the section of how everything ended."""
+        changes = {change.key: change for change in self.planned.plan.changes}
+        cards = [self._ended(one, changes.get(one.key)) for one in applied.report.outcomes]
+        wrong = tuple(card for card in cards if card.action != Result.APPLIED.value)
+        right = tuple(card for card in cards if card.action == Result.APPLIED.value)
+        sent = tuple(self._sent(end) for end in applied.sent)
+        groups = [Group("Needs a look", wrong), Group("Applied", right), Group("Seeds", sent)]
+        lines = dict.fromkeys(line for outcome in applied.report.outcomes for line in outcome.lines)
+        ids = [f"Written into the files: {key}: id {id}" for key, id in applied.ids_written.items()]
+        return replace(
+            self._frame(applied.exit),
+            groups=tuple(group for group in groups if group.cards),
+            notes=tuple(map(harmless, [*applied.report.notes, *ids])),
+            to_write=tuple((harmless(line.where), harmless(line.text)) for line in lines),
+            summary=harmless(applied_text(applied.report, applied.sent)),
+            figures=_end_figures(applied),
+        )
+
+    def _frame(self, exit: Exit) -> Section:
+        planned = self.planned
+        return Section(
+            self.target,
+            tuple(header_text(planned.plan.scope).splitlines()),
+            _alert(exit),
+            tuple(map(harmless, planned.since.loosened)) if planned.since else (),
+            problems=tuple(_problem(one, self.links) for one in planned.problems),
+            fingerprint=planned.fingerprint,
+        )
+
+    def _notes(self) -> Iterator[str]:
+        if self.planned.since:
+            yield self.planned.since.note
+        yield untold_text(self.planned.plan)
+        if self.planned.seeds.trouble is not None:
+            yield f"Seeds: nothing can be sent: {self.planned.seeds.trouble}"
+
+    def _figures(self) -> tuple[tuple[str, str, int], ...]:
+        plan, seeds = self.planned.plan, self.planned.seeds
+        return (
+            ("create", "to create", plan.count(Action.CREATE)),
+            ("update", "to update", plan.count(Action.UPDATE)),
+            ("reset", "fields reset", plan.resets),
+            ("delete", "to delete", plan.count(Action.DELETE)),
+            ("blocked", "blocked", len(plan.blocked)),
+            ("unchanged", "unchanged", len(plan.unchanged)),
+            ("send", "customers to send", seeds.customers),
+        )
+
+    def _groups(self) -> Iterator[Group]:
+        plan, since = self.planned.plan, self.planned.since
+        yield Group("Blocked", tuple(map(self._blocked, plan.blocked)))
+        if since is None:
+            yield Group("Changes", tuple(map(self._change, plan.changes)))
+        else:
+            caused = tuple(self._change(one) for one in plan.changes if since.caused(one.digest))
+            before = tuple(self._change(one) for one in plan.changes if not since.caused(one.digest))
+            yield Group(f"Caused by the change of the files since {harmless(since.ref)}", caused)
+            yield Group("Pending or drifted before", before)
+        told = MAIL_IS_SENT if self.planned.seeds.customers else ""
+        yield Group("Seeds", tuple(map(self._seed, self.planned.seeds.seeds)), told)
+        left = [one for one in plan.unchanged if one.adopted or one.remarkable]
+        yield Group("Left as it is", tuple(map(self._left, left)))
+
+    def _change(self, change: Change) -> Card:
+        place = change.declared.place if change.declared else None
+        adoption = (f"Found by its name; to keep it: {adoption_line(change)}",) if change.adopted else ()
+        return Card(
+            harmless(change.key),
+            SYMBOLS[change.action],
+            change.action.value,
+            _what(change),
+            self.target,
+            harmless(place.file) if place else "",
+            _spot(place, self.links) if place else None,
+            len(change.resets),
+            notes=tuple(map(harmless, adoption)),
+            rows=tuple(self._rows(change)),
+            body=_body_text(self.kind, change),
+        )
+
+    def _blocked(self, blocked: Blocked) -> Card:
+        card = self._change(blocked.change) if blocked.change else None
+        card = card or Card(harmless(blocked.key), "!", "blocked", "", self.target)
+        since = self.planned.since
+        return replace(
+            card,
+            key=harmless(blocked.key),
+            symbol="!",
+            action="blocked",
+            what=f"{card.what} · unreviewed".removeprefix(" · ") if blocked.is_unreviewed else card.what,
+            remark="so before" if since and not since.caused_block(blocked) else "",
+            is_open=True,
+            reasons=tuple(harmless(block.message) for block in blocked.blocks),
+        )
+
+    def _left(self, unchanged: Unchanged) -> Card:
+        found = f"found by its name, id {unchanged.id}" if unchanged.adopted else ""
+        rows = tuple(self._views(unchanged.remarkable))
+        return Card(harmless(unchanged.key), "=", "unchanged", found, self.target, rows=rows)
+
+    def _seed(self, plan: SeedPlan) -> Card:
+        since = self.planned.since
+        was_there = bool(plan.to_send and since and not since.caused(plan.digest))
+        changed = (f"~ {seed_change(one)}" for one in plan.changes)
+        return Card(
+            harmless(plan.seed.key),
+            seed_symbol(plan),
+            _seed_action(plan),
+            harmless(seed_what(plan)),
+            self.target,
+            harmless(plan.seed.place.file),
+            _spot(plan.seed.place, self.links),
+            remark="pending before" if was_there else "",
+            is_open=bool(plan.blocks),
+            reasons=tuple(harmless(block.message) for block in plan.blocks),
+            notes=tuple(map(harmless, [*changed, *seed_notes(plan)])),
+            customers=tuple(customer_cells(plan)),
+        )
+
+    def _ended(self, outcome: Outcome, change: Change | None) -> Card:
+        card = self._change(change) if change else None
+        card = card or Card(
+            harmless(outcome.key), "", "", outcome.action.value if outcome.action else "", self.target
+        )
+        what = (
+            f"{outcome.action.value} id {outcome.id}"
+            if outcome.action and outcome.id is not None
+            else card.what
+        )
+        return replace(
+            card,
+            symbol=RESULT_SYMBOLS[outcome.result][0],
+            action=outcome.result.value.replace(" ", "-"),
+            what=what,
+            is_open=outcome.result is not Result.APPLIED or bool(outcome.warnings),
+            reasons=(harmless(outcome.reason),) if outcome.reason else (),
+            notes=tuple(f"warning: {harmless(warning)}" for warning in outcome.warnings),
+        )
+
+    def _sent(self, end: Sent) -> Card:
+        symbol, told = sent_what(end)
+        action = "in-doubt" if end.in_doubt else "sent" if end.sent else "held"
+        notes = tuple(map(harmless, sent_notes(end)))
+        return Card(harmless(end.key), symbol, action, told, self.target, notes=notes, is_open=bool(notes))
+
+    def _rows(self, change: Change) -> Iterator[Row]:
+        yield from self._views(change.fields)
+        for name in carried_names(self.kind, change):
+            yield Row(FieldClass.CARRIED.value, "=", name, CARRIED, CARRIED, "unknown to this tool")
+
+    def _views(self, views: Sequence[FieldView]) -> Iterator[Row]:
+        by_path: Mapping[str, FieldView] = {view.path: view for view in views}
+        for row in field_rows(self.kind, views):
+            yield self._row(row, by_path[row.path])
+
+    def _row(self, row: FieldRow, view: FieldView) -> Row:
+        field = self.kind.by_path[view.path]
+        before, after = (
+            shown_field(field, value, longest=LONGEST_VALUE) for value in (view.before, view.after)
+        )
+        if view.cls is FieldClass.REFUSED:
+            after = before
+        spot = _spot(view.origin.place, self.links) if view.origin else None
+        return Row(view.cls.value, row.symbol, row.path, before, after, row.note, spot)
+
+
+def _what(change: Change) -> str:
+    if change.live is None:
+        return change.action.value
+    return harmless(f"{change.action.value} id {change.live.id} · {change.live.name}")
+
+
+def _unmanaged(live: Live) -> str:
+    return harmless(f"{live.id} · {live.name}")
+
+
+def _seed_action(plan: SeedPlan) -> str:
+    if plan.blocks:
+        return "blocked"
+    if plan.count(State.IN_DOUBT):
+        return "in-doubt"
+    return "send" if plan.to_send else "unchanged"
+
+
+def _end_figures(applied: Applied) -> tuple[tuple[str, str, int], ...]:
+    classes = {
+        Result.APPLIED: ("create", "changed"),
+        Result.FAILED: ("delete", "failed"),
+        Result.STALE: ("update", "stale"),
+        Result.SKIPPED: ("blocked", "skipped"),
+        Result.IN_DOUBT: ("reset", "in doubt"),
+    }
+    figures = [(*texts, applied.report.count(result)) for result, texts in classes.items()]
+    return (*figures, ("send", "customers sent", sum(end.sent for end in applied.sent)))
+
+
+def _body_text(kind: Kind, change: Change) -> str:
+    """Return the body that is sent, as far as the plan knows it, with what is carried left out."""
+    if change.declared is None or change.action is Action.DELETE:
+        return ""
+    live = change.live.body if change.live else None
+    body = desired(kind, change.declared, change.fields, live)
+    for member, _ in list(unknown_members(kind, live or {})):
+        put(body, member, CARRIED)
+    for one in kind.fields:
+        rows = value_at(body, one.member)
+        if one.rows and isinstance(rows, list):
+            put(body, one.member, [_known(row, one.rows.names) for row in rows])
+    text = "\n".join(map(harmless, json.dumps(body, ensure_ascii=False, indent=2).split("\n")))
+    return text if len(text) <= LONGEST_BODY else f"{text[:LONGEST_BODY]}…"
+
+
+def _known(row: Json, names: Mapping[str, str]) -> Json:
+    if not isinstance(row, dict):
+        return row
+    return {name: value if name in names else CARRIED for name, value in row.items()}

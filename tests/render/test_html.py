@@ -1,0 +1,240 @@
+"""The HTML report, in a real browser: what it says, how it is filtered and read, and what it never does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from reconciler.engine.plan import Action
+from reconciler.render.html import html
+from reconciler.render.links import Links
+from reconciler.render.reported import Planned, Reported
+from reconciler.render.values import harmless
+from tests.engine.toys import live
+from tests.hostile.fuzzing import HARMFUL
+from tests.render.browsing import Reader
+from tests.render.plans import ADDRESS, applied, change, in_trouble, planned, stopped
+from tests.render.test_inline import MARKDOWN
+
+FOREIGN = "img, svg, form, base, iframe, object, template, plaintext, a[href^=javascript], body > style"
+Open = Callable[..., Reader]
+ATTACKS = (
+    *("<script>alert(1)</script>", "</script><script>alert(1)</script>", '"><img src=x onerror=alert(1)>'),
+    *(
+        "' onmouseover='alert(1)",
+        "</style><style>*{display:none}</style>",
+        "<!--",
+        "]]>",
+        "{{ 7*7 }}",
+        "{% raw %}",
+    ),
+    *("<svg onload=alert(1)>", "<base href=https://evil.example>", "<meta http-equiv=refresh content=0>"),
+    *(
+        "javascript:alert(1)",
+        "&#60;b&#62;",
+        "</details></main>",
+        "<template>",
+        "<plaintext>",
+        "<form action=x>",
+    ),
+)
+
+
+def plain(text: str) -> str:
+    """Return text with each stretch of blanks as one, as a browser shows it."""
+    return re.sub(r"\s+", " ", text).strip()
+
+
+@pytest.fixture
+def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
+    """Opens reports; none may have complained, or asked for anything but itself."""
+    readers: list[Reader] = []
+
+    def open(*told: Reported, **settings: str) -> Reader:
+        readers.append(Reader.of(browser, told, tmp_path, **settings))  # type: ignore[arg-type]  # its context
+        return readers[-1]
+
+    yield open
+    for reader in readers:
+        assert reader.trouble == []
+        assert set(reader.requests) == {reader.path.as_uri()}
+        reader.page.close()
+
+
+def with_change(made: Planned, *, action: Action = Action.UPDATE) -> Planned:
+    return replace(made, plan=replace(made.plan, changes=(change(1, action=action),), blocked=()))
+
+
+def test_the_figures_stand_on_top(opened: Open) -> None:
+    figures = opened(planned()).page.locator(".figures li").all_inner_texts()
+    assert [" ".join(text.split()) for text in figures] == [
+        *("0 to create", "2 to update", "2 fields reset", "0 to delete", "1 blocked", "0 unchanged"),
+        "2 customers to send",
+    ]
+
+
+def test_what_needs_an_eye_comes_first(opened: Open) -> None:
+    text = opened(planned()).page.inner_text("main").lower()
+    order = (
+        "exit 3",
+        "guardrails allow more",
+        "limits:",
+        "blocked",
+        "caused by",
+        "pending or drifted",
+        "seeds",
+        "unmanaged",
+    )
+    assert sorted(order, key=text.index) == list(order)
+
+
+def test_a_resource_folds_out_to_what_is_and_what_will_be(opened: Open) -> None:
+    reader = opened(with_change(planned(split=False)))
+    card = reader.page.locator(".card.update")
+    expect(card.locator("table")).to_be_hidden()
+    card.locator("summary").first.click()
+    reset = card.locator("tr.reset")
+    assert [" ".join(cell.split()) for cell in reset.locator("th, td").all_inner_texts()] == [
+        "↺ size",
+        "reset",
+        '"Robot"',
+        "(empty)",
+        "reset by policy, default assumed",
+    ]
+    body = card.locator("pre")
+    expect(body).to_be_hidden()
+    card.locator(".body summary").click()
+    assert '"Size"' not in body.inner_text()
+    assert '"Name": "Robot 1"' in body.inner_text()
+
+
+def test_what_is_carried_and_who_is_written_to_is_not_in_it() -> None:
+    made = planned()
+    one = replace(
+        change(1), live=live({"Owner": "in person", "Parts": [{"Number": 1, "Secret": "in person"}]})
+    )
+    page = html([replace(made, plan=replace(made.plan, changes=(one,)))], Links())
+    assert "in person" not in page
+    assert "Owner" in page
+    assert ADDRESS not in page
+    assert "j***@example.com" in page
+
+
+def filtered(reader: Reader, name: str, choice: str) -> list[str]:
+    reader.page.select_option(f"#by-{name}", choice)
+    expect(reader.page.locator("#count")).to_contain_text(" of ")
+    return reader.shown
+
+
+@pytest.mark.parametrize(
+    ("name", "choice", "shown"),
+    [
+        ("target", "b", ["toys.b1b", "toys.b1", "toys.b2", "customer_seeds.b"]),
+        ("action", "blocked", ["toys.b1a", "toys.b1b"]),
+        ("action", "send", ["customer_seeds.a", "customer_seeds.b"]),
+        ("class", "reset", ["toys.b1a", "toys.a1", "toys.a2", "toys.b1b", "toys.b1", "toys.b2"]),
+        ("file", "a.yaml", ["customer_seeds.a"]),
+    ],
+)
+def test_what_is_shown_can_be_chosen(opened: Open, name: str, choice: str, shown: Sequence[str]) -> None:
+    assert filtered(opened(planned("a"), planned("b")), name, choice) == list(shown)
+
+
+def test_every_word_has_to_be_somewhere_in_what_is_shown(opened: Open) -> None:
+    reader = opened(planned("a"), planned("b"))
+    reader.page.fill("#by-text", "TOYS.B2  reset")
+    expect(reader.page.locator("#count")).to_have_text("1 of 8 shown")
+    assert reader.shown == ["toys.b2"]
+    reader.page.fill("#by-text", "nowhere")
+    expect(reader.page.locator("#nothing")).to_be_visible()
+    reader.page.click("#clear")
+    expect(reader.page.locator("#count")).to_have_text("8 shown")
+
+
+def test_all_of_it_works_from_the_keyboard(opened: Open) -> None:
+    reader = opened(planned("a"), planned("b"))
+    keyboard = reader.page.keyboard
+    keyboard.press("Tab")
+    assert reader.page.evaluate("document.activeElement.className") == "skip"
+    keyboard.press("/")
+    keyboard.type("b2")
+    expect(reader.page.locator("#count")).to_have_text("1 of 8 shown")
+    keyboard.press("Escape")
+    expect(reader.page.locator("#count")).to_have_text("8 shown")
+    reader.page.locator(".card.update > summary").first.focus()
+    keyboard.press("Enter")
+    expect(reader.page.locator(".card.update table").first).to_be_visible()
+
+
+def test_all_can_be_unfolded_and_folded(opened: Open) -> None:
+    reader = opened(planned())
+    reader.page.click("#unfold")
+    assert reader.page.locator(".card:not([open])").count() == 0
+    reader.page.click("#fold")
+    assert reader.page.locator(".card[open]").count() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_an_accessibility_checker_finds_nothing_serious(opened: Open, scheme: str) -> None:
+    reader = opened(planned(), planned("b", split=False), in_trouble("c"), color_scheme=scheme)
+    assert reader.complaints == []
+    reader.page.click("#unfold")
+    assert reader.complaints == []
+    reader.page.set_viewport_size({"width": 360, "height": 900})
+    assert reader.complaints == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nor_in_how_everything_ended(opened: Open, scheme: str) -> None:
+    reader = opened(applied(), stopped(), color_scheme=scheme)
+    reader.page.click("#unfold")
+    assert reader.complaints == []
+
+
+def test_a_page_is_never_wider_than_a_telephone(opened: Open) -> None:
+    reader = opened(planned("x" * 300))
+    reader.page.set_viewport_size({"width": 360, "height": 800})
+    reader.page.click("#unfold")
+    assert reader.page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_on_paper_everything_is_unfolded_and_in_dark_ink(opened: Open, tmp_path: Path) -> None:
+    reader = opened(planned(), color_scheme="dark")
+    reader.page.emulate_media(media="print")
+    reader.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    expect(reader.page.locator(".card table").last).to_be_visible()
+    expect(reader.page.locator(".filters")).to_be_hidden()
+    assert reader.page.evaluate("getComputedStyle(document.documentElement).color") == "rgb(0, 0, 0)"
+    reader.page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert reader.page.locator(".card.update[open]").count() == 0
+
+
+@pytest.mark.parametrize("texts", [ATTACKS, MARKDOWN, HARMFUL], ids=["html", "markdown", "harmful"])
+def test_whatever_it_is_called_it_stays_text(opened: Open, texts: Sequence[str]) -> None:
+    told = [one for text in texts for one in (planned(text), in_trouble(text), applied(text), stopped(text))]
+    page = opened(*told).page
+    assert page.locator("script").count() == 1
+    assert page.locator(FOREIGN).count() == 0
+    assert page.locator("main > section.target").count() == len(told)
+    keys = {plain(key) for key in page.locator(".key").all_text_contents()}
+    assert {plain(harmless(f"toys.{text}1")) for text in texts} <= keys
+
+
+def test_links_lead_to_the_line_at_the_commit(opened: Open) -> None:
+    links = Links(f"https://github.com/acme/surveys/blob/{'a' * 40}", "sub")
+    reader = opened(planned("Robot"), links=links)
+    found = {link.get_attribute("href") for link in reader.page.locator("main a").all()}
+    assert f"https://github.com/acme/surveys/blob/{'a' * 40}/sub/toys.yaml#L1" in found
+
+
+def test_a_thousand_changes_stay_smooth(opened: Open) -> None:
+    reader = opened(planned("Robot", changes=1_000, blocked=0, split=False))
+    reader.page.fill("#by-text", "robot999")
+    expect(reader.page.locator("#count")).to_have_text("1 of 1001 shown")
+    assert reader.shown == ["toys.Robot999"]
+    assert reader.path.stat().st_size < 8_000_000
