@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -27,23 +28,22 @@ def hub() -> Iterator[Hub]:
         yield hub
 
 
-def callers() -> dict[str, str]:
-    """Return the workflows that the documentation shows, each by its path."""
+def callers(target: str = "live") -> dict[str, str]:
+    """Return the workflows that the documentation shows, each by its path, for another target."""
+    targets = json.dumps([target]).replace("'", "''")
     text = (TOP / ".github/WORKFLOWS.md").read_text("utf-8")
     found = re.findall(
         r"^`(\.github/workflows/\S+\.yml)`:\n\n```yaml\n(.*?)```", text, re.DOTALL | re.MULTILINE
     )
-    return {path: body.replace('["staging", "production"]', '["live"]') for path, body in found}
+    return {path: body.replace('["staging", "production"]', targets) for path, body in found}
 
 
-def declared(name: str, days: int, **fields: object) -> dict[str, str]:
+def declared(name: str, days: int, target: str = "live", undeclared: str = "keep") -> dict[str, str]:
     """Return a file that declares a configuration with a delay."""
     id = int(name.removeprefix("c"))
-    more = "".join(f", {field}: {value}" for field, value in fields.items())
-    text = f"name: C{id}, survey_settings: {{invitation_delay_in_days: {days}}}, undeclared: keep{more}"
-    return {
-        f"configs/{name}.yaml": f"import_configs: {{{name}: {{{text}, targets: {{live: {{id: {id}}}}}}}}}\n"
-    }
+    text = f"name: C{id}, survey_settings: {{invitation_delay_in_days: {days}}}, undeclared: {undeclared}"
+    body = f"{{{text}, targets: {{{json.dumps(target)}: {{id: {id}}}}}}}"
+    return {f"configs/{name}.yaml": f"import_configs: {{{name}: {body}}}\n"}
 
 
 @dataclass
@@ -111,29 +111,42 @@ class Scene:
 
 SETTINGS = """\
 version: 1
-default_target: live
 targets:
-  live:
-    checkmarket: {url: "%s", master_key: {env: CHECKMARKET_MASTER_KEY}, key: {env: CHECKMARKET_KEY}, patience: 0s}
-    journal: git+branch:journal
-"""
+  {target}:
+    checkmarket: {{url: "{url}", master_key: {{env: CHECKMARKET_MASTER_KEY}}, key: {{env: CHECKMARKET_KEY}}}}
+{journal}"""
+JOURNAL = "    journal: git+branch:journal\n"
+
+
+@contextlib.contextmanager
+def staged(hub: Hub, folder: Path, journal: str = "", target: str = "live") -> Iterator[Scene]:
+    """Return a scene with three configurations that are live as declared."""
+    body = {"SurveySettings": {"SurveyId": 4711, "InvitationDelayInDays": 9}, "IsReusable": True}
+    configs = {id: stored_config({**body, "Name": f"C{id}"}) for id in (1, 2, 3)}
+    seed: dict[str, Any] = {CONFIGS: configs, SURVEYS: {4711: {"Title": "S", "SurveyStatusId": 2}}}
+    with contextlib.closing(State(":memory:", seed)) as state, Server(create_app(state)) as server:
+        text = SETTINGS.format(target=json.dumps(target), url=server.url, journal=journal)
+        files = {"configs/reconciler.yaml": text}
+        for id in (1, 2, 3):
+            files |= declared(f"c{id}", 9, target)
+        forge = Forge.made(hub, folder / "forge", files)
+        keys = {"CHECKMARKET_MASTER_KEY": f"{KEY}-master", "CHECKMARKET_KEY": KEY}
+        secrets = {f"{target}-plan": keys, target: keys}
+        yield Scene(hub, forge, Runner(hub, forge.bare, folder / "jobs", callers(target), secrets), state)
 
 
 @pytest.fixture
 def scene(hub: Hub, tmp_path: Path) -> Iterator[Scene]:
-    body = {"SurveySettings": {"SurveyId": 4711, "InvitationDelayInDays": 9}, "IsReusable": True}
-    configs = {id: stored_config({**body, "Name": f"C{id}"}) for id in (1, 2, 3)}
-    seed: dict[str, Any] = {CONFIGS: configs, SURVEYS: {4711: {"Title": "S", "SurveyStatusId": 2}}}
-    state = State(":memory:", seed)
-    with contextlib.closing(state), Server(create_app(state)) as server:
-        files = {"configs/reconciler.yaml": SETTINGS % server.url}
-        for id in (1, 2, 3):
-            files |= declared(f"c{id}", 9)
-        forge = Forge.made(hub, tmp_path / "forge", files)
-        keys = {"CHECKMARKET_MASTER_KEY": f"{KEY}-master", "CHECKMARKET_KEY": KEY}
-        secrets = {"live-plan": keys, "live": keys}
-        texts = with_git_journal(callers())
-        yield Scene(hub, forge, Runner(hub, forge.bare, tmp_path / "jobs", texts, secrets), state)
+    with staged(hub, tmp_path) as scene:
+        yield scene
+
+
+@pytest.fixture
+def journaled(hub: Hub, tmp_path: Path) -> Iterator[Scene]:
+    """A scene whose journal is a branch of the repository, and whose callers say so."""
+    with staged(hub, tmp_path, JOURNAL) as scene:
+        scene.runner.callers = with_git_journal(scene.runner.callers)
+        yield scene
 
 
 def with_git_journal(texts: Mapping[str, str]) -> dict[str, str]:

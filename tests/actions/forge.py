@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,8 @@ class Forge:
         """Return a repository whose default branch holds these files."""
         bare, work = folder / "origin.git", Repository.made(folder / "work")
         work.git("init", "--quiet", "--bare", "--initial-branch=main", str(bare))
+        # GitHub gives any commit that it has, also one that no branch has any more.
+        work.git("--git-dir", str(bare), "config", "uploadpack.allowAnySHA1InWant", "true")
         hook = bare / "hooks" / "pre-receive"
         hook.write_text(GUARD)
         hook.chmod(0o755)
@@ -94,7 +97,7 @@ class Forge:
         """Return the event of a pull request that was opened or updated."""
         pull = self.hub.pulls[number]
         merged = self.work.git("ls-remote", str(self.bare), f"refs/pull/{number}/merge").split()[0]
-        payload = {"pull_request": pull, "repository": self._repository}
+        payload = {"pull_request": copy.deepcopy(pull), "repository": self._repository}
         origin = pull["head"]["repo"]["full_name"]
         return Event(
             "pull_request", payload, f"refs/pull/{number}/merge", merged, pull["head"]["sha"], origin

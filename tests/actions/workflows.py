@@ -378,7 +378,7 @@ class Machine:
         depth = [] if given.get("fetch-depth") == 0 else ["--depth=1"]
         url = f"file://{self.runner.bare}"
         self._git("init", "--quiet")
-        self._git("fetch", "--quiet", *depth, url, "+refs/heads/*:refs/remotes/origin/*", github["ref"])
+        self._git("fetch", "--quiet", *depth, url, "+refs/heads/*:refs/remotes/origin/*", github["sha"])
         self._git("checkout", "--quiet", "--detach", github["sha"])
         # A repository that nobody but its members may read.
         self._git("remote", "add", "origin", url if given["persist-credentials"] else NO_TOKEN)

@@ -158,9 +158,18 @@ def validate(step: Step) -> int:
 
 def plan(step: Step) -> int:
     """Plan a pull request and show the plan in its one comment about the target."""
-    code = step.planned(*(["--since", step.inputs["SINCE"]] if step.inputs["SINCE"] else []))
+    code = step.planned(*since(step.inputs["SINCE"]))
     pull = step.event.get("pull_request")
     return told(code, lambda: comment(step, pull, code)) if pull else code
+
+
+def since(ref: str) -> list[str]:
+    """Return the option for a commit, by the name under which people know it; none where there is none."""
+    if not ref:
+        return []
+    asked = ["git", "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"]
+    found = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.split()  # noqa: S603
+    return ["--since", found[-1][:12] if found else ref]
 
 
 def comment(step: Step, pull: Mapping[str, Any], code: int) -> None:
