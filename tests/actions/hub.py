@@ -329,6 +329,7 @@ def _api(hub: Hub) -> type[BaseHTTPRequestHandler]:
         def handle_any(self) -> None:
             content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             line = f"{self.command} {self.path}"
+            said: Any = {}
             with lock:
                 hub.requests.append(line)
                 fault = next((one for one in hub.faults if one.times and re.search(one.line, line)), None)
@@ -337,7 +338,8 @@ def _api(hub: Hub) -> type[BaseHTTPRequestHandler]:
                 if fault is None or fault.is_done:
                     status, said, headers = self.answered(content)
                 if fault is not None:
-                    status, said, headers = fault.status, {"message": "a fault"}, dict(fault.headers)
+                    said = said if fault.status < 300 else {"message": "a fault"}
+                    status, headers = fault.status, dict(fault.headers)
             self.reply(status, json.dumps(said).encode(), {"Content-Type": "application/json", **headers})
 
         def answered(self, content: bytes) -> Said:

@@ -136,7 +136,7 @@ class GitHub:
         url = self._url(f"{path}{'&' if '?' in path else '?'}per_page=100")
         for _ in range(_MOST_PAGES):
             answer = self._call("GET", url)
-            yield from answer.json[member] if member else answer.json
+            yield from _items(answer.json, member)
             following = _NEXT.search(answer.headers.get("link", ""))
             if following is None:
                 return
@@ -184,6 +184,13 @@ class GitHub:
         if not url.startswith(f"{self.api}/"):
             raise Trouble("a list goes on at another address")
         return url
+
+
+def _items(said: Any, member: str) -> list[Any]:
+    items = said.get(member) if member and isinstance(said, dict) else said
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise Trouble("GitHub answered in a form that is not known")
+    return items
 
 
 def _wait(answer: Answer, method: str) -> float | None:

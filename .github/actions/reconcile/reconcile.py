@@ -101,7 +101,7 @@ class Step:
 def harmless(text: str) -> str:
     """Return text as one line that steers neither the runner nor a terminal."""
     line = _STEERING.sub(" ", text).strip()
-    return f" {line}" if line.startswith("::") else line
+    return f": {line[1:]}" if line.startswith("::") else line
 
 
 def marker(what: str, target: str) -> str:
