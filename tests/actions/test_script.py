@@ -327,7 +327,7 @@ def test_of_the_bots_own_only_the_one_about_the_target_is_edited(bench: Bench) -
 
 
 class TestReviewedPlans:
-    """A plan counts if the right workflow made it, of the head commit of a pull request of this repository."""
+    """A plan counts if the right workflow made it, of the head commit of an own pull request."""
 
     def test_it_is_handed_to_apply(self, bench: Bench) -> None:
         run = planned(bench.hub, b'{"a": 1}')
@@ -374,7 +374,10 @@ class TestReviewedPlans:
         assert (ended.code, ended.arguments[0]) == (5, "plan")
         assert "the plan that run 1000 made has expired" in ended.summary
         assert "run the plan of the pull request again" in ended.summary
-        assert "The fingerprint is f1n9er" in ended.summary
+        assert (
+            "Exit 5: nothing was carried out, for nobody has reviewed it. Its fingerprint is f1n9er"
+            in ended.summary
+        )
 
     def test_one_that_expires_just_now_is_told_too(self, bench: Bench) -> None:
         planned(bench.hub)
@@ -389,6 +392,14 @@ class TestReviewedPlans:
 
     def test_nothing_to_do_needs_no_review(self, bench: Bench) -> None:
         assert bench.apply().code == 0
+
+    def test_without_one_and_without_a_plan_there_is_no_fingerprint(self, bench: Bench) -> None:
+        program = bench.folder / "refuses"
+        program.write_text("#!/bin/sh\nexit 3\n")
+        program.chmod(0o755)
+        bench.inputs["PROGRAM"] = str(program)
+        ended = bench.apply()
+        assert (ended.code, ended.log.count("fingerprint")) == (3, 0)
 
     @pytest.mark.parametrize(("code", "ends"), [(3, 3), (1, 1), (7, 7)])
     def test_without_one_the_plan_ends_as_it_ends(self, bench: Bench, code: int, ends: int) -> None:
@@ -473,7 +484,10 @@ class TestByHand:
     def test_without_fingerprints_what_is_pending_is_shown(self, bench: Bench) -> None:
         ended = bench.run("apply", {"inputs": {}}, code=2)
         assert (ended.code, ended.arguments[0], bench.hub.requests) == (5, "plan", [])
-        assert "The fingerprint is f1n9er" in ended.summary
+        assert (
+            "Exit 5: nothing was carried out, for nobody has reviewed it. Its fingerprint is f1n9er"
+            in ended.summary
+        )
 
     def test_with_them_exactly_that_is_carried_out(self, bench: Bench) -> None:
         bench.inputs["REVIEWED"] = " ab, cd \n"

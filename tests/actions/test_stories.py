@@ -61,8 +61,9 @@ def test_a_merge_queue_pushes_two_pull_requests_at_once_and_both_are_applied(sce
 
 
 def test_a_merge_queue_gets_its_files_checked_without_a_plan(scene: Scene) -> None:
-    event = scene.forge.event("merge_group")
-    assert scene.run(PLAN, event).done == ["plan / validate"]
+    run = scene.run(PLAN, scene.forge.event("merge_group"))
+    assert run.done == ["plan / validate"]
+    assert run.jobs["plan / checked"].conclusion == "success"
 
 
 class TestDirectPushes:
@@ -166,8 +167,10 @@ def test_a_rerun_finishes_what_a_machine_that_died_has_begun(journaled: Scene) -
 
 def test_a_refused_plan_is_shown_and_fails_and_is_refused_after_the_merge(scene: Scene) -> None:
     number = scene.forge.pull("less", declared("c1", 2, undeclared="refuse"))
-    job = only(scene.plan(number))
+    run = scene.plan(number)
+    job = only(run)
     assert (job.conclusion, job.code) == ("failure", 3)
+    assert run.jobs["plan / checked"].conclusion == "failure"
     (comment,) = scene.hub.comments
     assert "Exit 3" in comment["body"]
     job = only(scene.apply(scene.forge.merged("squash", number)))

@@ -82,8 +82,9 @@ class Run:
 
     @property
     def done(self) -> list[str]:
-        """The names of the jobs that were not left out."""
-        return [job.name for job in self.jobs.values() if job.conclusion != "skipped"]
+        """The names of the jobs that were not left out, but for the one that sums up."""
+        done = [job.name for job in self.jobs.values() if job.conclusion != "skipped"]
+        return [name for name in done if not name.endswith("/ checked")]
 
 
 @dataclass
@@ -164,15 +165,18 @@ class Runner:
         shared: Mapping[str, Any],
         environ: Mapping[str, str],
     ) -> Iterator[Job]:
+        results: dict[str, list[str]] = {}
         for name, job in called["jobs"].items():
             permissions = _permissions(called, job, granted)
             combinations: Sequence[Mapping[str, Any]] = [{}]
-            is_on = holds(job.get("if"), shared)
+            needs = {one: {"result": _worst(results[one])} for one in job.get("needs", [])}
+            status = "success" if all(one["result"] == "success" for one in needs.values()) else "failure"
+            is_on = holds(job.get("if"), {**shared, "needs": needs}, status)
             if is_on and "strategy" in job:
                 ((axis, values),) = job["strategy"]["matrix"].items()
                 combinations = [{axis: value} for value in interpolated(values, shared)]
             for matrix in combinations:
-                contexts = {**shared, "matrix": matrix, "job": {}, "needs": {}, "env": {}}
+                contexts = {**shared, "matrix": matrix, "job": {}, "needs": needs, "env": {}}
                 title = as_text(interpolated(job.get("name", name), contexts)) if is_on else name
                 made = Job(f"{caller} / {title}", permissions=permissions)
                 if is_on:
@@ -181,7 +185,13 @@ class Runner:
                     machine.run(job, calling.get("secrets"), called["on"]["workflow_call"].get("secrets", {}))
                 else:
                     made.conclusion = "skipped"
+                results.setdefault(name, []).append(made.conclusion)
                 yield made
+
+
+def _worst(results: Sequence[str]) -> str:
+    """Return the result of a job over all of its matrix."""
+    return next((one for one in ("failure", "cancelled", "success") if one in results), "skipped")
 
 
 def interpolated_all(values: Mapping[str, Any], contexts: Mapping[str, Any], status: str = "success") -> Any:

@@ -254,15 +254,15 @@ def carry_out(step: Step, *how: str) -> int:
 
 def show_only(step: Step) -> int:
     """Plan, and carry out nothing, for nothing was reviewed: 5 where something is pending."""
-    code = step.planned("--detailed-exitcode")
-    if code not in (PENDING, REFUSED):
+    code, file = step.planned("--detailed-exitcode"), step.folder / "plan.json"
+    if code not in (PENDING, REFUSED) or not file.exists():
         return code
-    fingerprint = json.loads((step.folder / "plan.json").read_text("utf-8"))["fingerprint"]
+    ends, fingerprint = STALE if code == PENDING else code, json.loads(file.read_text("utf-8"))["fingerprint"]
     step.say(
-        f"Nothing was carried out, for nobody has reviewed it. The fingerprint is {fingerprint}.",
+        f"Exit {ends}: nothing was carried out, for nobody has reviewed it. Its fingerprint is {fingerprint}.",
         HOW_TO_GO_ON,
     )
-    return STALE if code == PENDING else code
+    return ends
 
 
 def told(code: int, tell: Callable[[], None]) -> int:
