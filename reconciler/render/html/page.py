@@ -13,6 +13,7 @@ from reconciler.engine.kind import Json, Kind
 from reconciler.engine.outcome import Outcome, Result
 from reconciler.engine.plan import Action, Blocked, Change, Unchanged
 from reconciler.errors import Exit
+from reconciler.expoints.recipients import masked
 from reconciler.expoints.sending import Sent
 from reconciler.expoints.standing import SeedPlan, State
 from reconciler.problems import Place, Problem
@@ -21,7 +22,6 @@ from reconciler.render.links import Links
 from reconciler.render.reported import MEANINGS, Applied, Planned, Reported, Stopped
 from reconciler.render.seeds import (
     MAIL_IS_SENT,
-    customer_cells,
     seed_change,
     seed_notes,
     seed_symbol,
@@ -40,7 +40,7 @@ from reconciler.render.text import (
     header_text,
     summary_text,
 )
-from reconciler.render.values import harmless, shown_field
+from reconciler.render.values import harmless, shortened, shown_field
 
 LONGEST_VALUE = 2000
 LONGEST_BODY = 100_000
@@ -52,6 +52,7 @@ CARRIED = "(carried as it is)"
 class Spot:
     """A place in a file, with the address at which it is seen, if there is one."""
 
+    file: str
     text: str
     link: str = ""
 
@@ -70,6 +71,15 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Customer:
+    """One customer of a seed, masked."""
+
+    address: str
+    state: str
+    spot: Spot
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """One resource or seed, folded: what is done about it, why or why not, and every field of it."""
 
@@ -78,7 +88,6 @@ class Card:
     action: str
     what: str
     target: str
-    file: str = ""
     spot: Spot | None = None
     resets: int = 0
     remark: str = ""
@@ -86,13 +95,20 @@ class Card:
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     rows: tuple[Row, ...] = ()
-    customers: tuple[tuple[str, str, str], ...] = ()
+    customers: tuple[Customer, ...] = ()
+    request: str = ""
     body: str = ""
 
     @property
     def classes(self) -> str:
         """The classes of its fields, by which it is found."""
         return " ".join(dict.fromkeys(row.cls for row in self.rows))
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files in which anything of it is declared."""
+        spots = (self.spot, *(row.spot for row in self.rows), *(one.spot for one in self.customers))
+        return tuple(dict.fromkeys(spot.file for spot in spots if spot))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,14 +164,25 @@ class Page:
         """Every card, whatever its target."""
         return tuple(card for section in self.sections for group in section.groups for card in group.cards)
 
-    def choices(self, name: str) -> list[str]:
-        """Return what the page can be filtered by, in order: of targets, actions, classes or files."""
-        texts = {
-            text
-            for card in self.cards
-            for text in (card.classes.split() if name == "classes" else [getattr(card, name)])
-        }
-        return sorted(texts - {""})
+    @property
+    def targets(self) -> list[str]:
+        """The targets, to choose from; a stopped one too, of which there is no card."""
+        return sorted({section.target for section in self.sections} - {""})
+
+    @property
+    def actions(self) -> list[str]:
+        """What is done, to choose from."""
+        return sorted({card.action for card in self.cards})
+
+    @property
+    def classes(self) -> list[str]:
+        """The classes of fields, to choose from."""
+        return sorted({row.cls for card in self.cards for row in card.rows})
+
+    @property
+    def files(self) -> list[str]:
+        """The files, to choose from."""
+        return sorted({file for card in self.cards for file in card.files})
 
 
 def page_of(told: Sequence[Reported], links: Links) -> Page:
@@ -203,7 +230,8 @@ def _problem(problem: Problem, links: Links) -> Told:
 
 
 def _spot(place: Place, links: Links) -> Spot:
-    return Spot(harmless(f"{place.file}:{place.line}"), links.to(place))
+    file = harmless(place.file)
+    return Spot(file, f"{file}:{place.line}", links.to(place))
 
 
 @dataclass(frozen=True)
@@ -306,11 +334,11 @@ class _Making:
             change.action.value,
             _what(change),
             self.target,
-            harmless(place.file) if place else "",
             _spot(place, self.links) if place else None,
             len(change.resets),
             notes=tuple(map(harmless, adoption)),
             rows=tuple(self._rows(change)),
+            request=_request(change),
             body=_body_text(self.kind, change),
         )
 
@@ -344,14 +372,18 @@ class _Making:
             _seed_action(plan),
             harmless(seed_what(plan)),
             self.target,
-            harmless(plan.seed.place.file),
             _spot(plan.seed.place, self.links),
             remark="pending before" if was_there else "",
             is_open=bool(plan.blocks),
             reasons=tuple(harmless(block.message) for block in plan.blocks),
             notes=tuple(map(harmless, [*changed, *seed_notes(plan)])),
-            customers=tuple(customer_cells(plan)),
+            customers=tuple(self._customers(plan)),
         )
+
+    def _customers(self, plan: SeedPlan) -> Iterator[Customer]:
+        for standee in plan.customers:
+            one = standee.addressee.customer
+            yield Customer(harmless(masked(one.email)), standee.state.value, _spot(one.place, self.links))
 
     def _ended(self, outcome: Outcome, change: Change | None) -> Card:
         card = self._change(change) if change else None
@@ -406,6 +438,12 @@ def _what(change: Change) -> str:
     return harmless(f"{change.action.value} id {change.live.id} · {change.live.name}")
 
 
+def _request(change: Change) -> str:
+    if change.action is Action.CREATE:
+        return "Body of the POST"
+    return "Body of the PUT; what is kept or carried is read again right before"
+
+
 def _unmanaged(live: Live) -> str:
     return harmless(f"{live.id} · {live.name}")
 
@@ -443,7 +481,7 @@ def _body_text(kind: Kind, change: Change) -> str:
         if one.rows and isinstance(rows, list):
             put(body, one.member, [_known(row, one.rows.names) for row in rows])
     text = "\n".join(map(harmless, json.dumps(body, ensure_ascii=False, indent=2).split("\n")))
-    return text if len(text) <= LONGEST_BODY else f"{text[:LONGEST_BODY]}…"
+    return shortened(text, LONGEST_BODY)
 
 
 def _known(row: Json, names: Mapping[str, str]) -> Json:
