@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeAlias
 
-from reconciler.engine.outcome import Report
-from reconciler.engine.plan import Plan, fingerprint_of
+from reconciler.engine.outcome import Outcome, Report
+from reconciler.engine.plan import Change, Plan, fingerprint_of
 from reconciler.engine.since import Since
 from reconciler.errors import Exit
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.sending import Sent
+from reconciler.expoints.standing import SeedPlan, State
 from reconciler.problems import Problem
 
 MEANINGS = {
@@ -61,6 +63,23 @@ class Applied:
     def target(self) -> str:
         """The target that was written to."""
         return self.planned.target
+
+    @property
+    def held(self) -> Sequence[SeedPlan]:
+        """The seeds that nothing was sent of although a person should know of them: blocked, or in doubt."""
+        tried = {end.key for end in self.sent}
+        seeds = (seed for seed in self.planned.seeds.seeds if seed.seed.key not in tried)
+        return [seed for seed in seeds if seed.blocks or seed.count(State.IN_DOUBT)]
+
+    def change_of(self, outcome: Outcome) -> Change | None:
+        """Return what an outcome is the end of; of what was blocked, the change that it would have been."""
+        return self._changes.get(outcome.key)
+
+    @cached_property
+    def _changes(self) -> Mapping[str, Change]:
+        plan = self.planned.plan
+        blocked = {one.key: one.change for one in plan.blocked if one.change}
+        return blocked | {change.key: change for change in plan.changes}
 
 
 @dataclass(frozen=True)

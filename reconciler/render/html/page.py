@@ -263,18 +263,23 @@ class _Making:
 
     def end(self, applied: Applied) -> Section:
         """Return the section of how everything ended."""
-        changes = {change.key: change for change in self.planned.plan.changes}
-        cards = [self._ended(one, changes.get(one.key)) for one in applied.report.outcomes]
+        cards = [self._ended(one, applied.change_of(one)) for one in applied.report.outcomes]
         wrong = tuple(card for card in cards if card.action != Result.APPLIED.value)
         right = tuple(card for card in cards if card.action == Result.APPLIED.value)
         sent = tuple(self._sent(end) for end in applied.sent)
-        groups = [Group("Needs a look", wrong), Group("Applied", right), Group("Seeds", sent)]
+        held = tuple(map(self._seed, applied.held))
+        groups = [
+            Group("Needs a look", wrong),
+            Group("Applied", right),
+            Group("Seeds", sent),
+            Group("Seeds that were not sent", held),
+        ]
         lines = dict.fromkeys(line for outcome in applied.report.outcomes for line in outcome.lines)
         ids = [f"Written into the files: {key}: id {id}" for key, id in applied.ids_written.items()]
         return replace(
             self._frame(applied.exit),
             groups=tuple(group for group in groups if group.cards),
-            notes=tuple(map(harmless, [*applied.report.notes, *ids])),
+            notes=tuple(map(harmless, [*self._trouble(), *applied.report.notes, *ids])),
             to_write=tuple((harmless(line.where), harmless(line.text)) for line in lines),
             summary=harmless(applied_text(applied.report, applied.sent)),
             figures=_end_figures(applied),
@@ -295,6 +300,9 @@ class _Making:
         if self.planned.since:
             yield self.planned.since.note
         yield untold_text(self.planned.plan)
+        yield from self._trouble()
+
+    def _trouble(self) -> Iterator[str]:
         if self.planned.seeds.trouble is not None:
             yield f"Seeds: nothing can be sent: {self.planned.seeds.trouble}"
 
