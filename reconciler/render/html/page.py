@@ -352,7 +352,7 @@ class _Making:
 
     def _blocked(self, blocked: Blocked) -> Card:
         card = self._change(blocked.change) if blocked.change else None
-        card = card or Card(harmless(blocked.key), "!", "blocked", "", self.target)
+        card = card or self._nameless(blocked.key)
         since = self.planned.since
         return replace(
             card,
@@ -365,10 +365,16 @@ class _Making:
             reasons=tuple(harmless(block.message) for block in blocked.blocks),
         )
 
+    def _nameless(self, key: str, what: str = "") -> Card:
+        """Return the card of a resource of which no change is known."""
+        place = self.planned.places.get(key)
+        return Card(harmless(key), "", "", what, self.target, _spot(place, self.links) if place else None)
+
     def _left(self, unchanged: Unchanged) -> Card:
         found = f"found by its name, id {unchanged.id}" if unchanged.adopted else ""
         rows = tuple(self._views(unchanged.remarkable))
-        return Card(harmless(unchanged.key), "=", "unchanged", found, self.target, rows=rows)
+        card = self._nameless(unchanged.key, found)
+        return replace(card, symbol="=", action="unchanged", rows=rows)
 
     def _seed(self, plan: SeedPlan) -> Card:
         since = self.planned.since
@@ -395,9 +401,7 @@ class _Making:
 
     def _ended(self, outcome: Outcome, change: Change | None) -> Card:
         card = self._change(change) if change else None
-        card = card or Card(
-            harmless(outcome.key), "", "", outcome.action.value if outcome.action else "", self.target
-        )
+        card = card or self._nameless(outcome.key, outcome.action.value if outcome.action else "")
         what = (
             f"{outcome.action.value} id {outcome.id}"
             if outcome.action and outcome.id is not None
@@ -417,7 +421,8 @@ class _Making:
         symbol, told = sent_what(end)
         action = "in-doubt" if end.in_doubt else "sent" if end.sent else "held"
         notes = tuple(map(harmless, sent_notes(end)))
-        return Card(harmless(end.key), symbol, action, told, self.target, notes=notes, is_open=bool(notes))
+        card = self._nameless(end.key, told)
+        return replace(card, symbol=symbol, action=action, notes=notes, is_open=bool(notes))
 
     def _rows(self, change: Change) -> Iterator[Row]:
         yield from self._views(change.fields)
