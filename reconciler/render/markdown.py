@@ -117,7 +117,7 @@ def _plan_parts(planned: Planned) -> Iterator[Part]:
     yield from _changes(planned)
     yield _seeds(planned)
     yield _trouble(planned)
-    yield Group("#### Left as it is", [*_remarkable(planned)], "resource")
+    yield _group("#### Left as it is", [*_remarkable(planned)])
     yield _sentence(untold_text(planned.plan))
     unmanaged = [f"- {live.id} {_name(live.name)}" for live in planned.plan.unmanaged]
     yield Group("#### Unmanaged (live, declared nowhere; left alone)", unmanaged, "configuration", "\n")
@@ -126,14 +126,14 @@ def _plan_parts(planned: Planned) -> Iterator[Part]:
     yield f"Fingerprint {code(planned.fingerprint)}"
 
 
-def _remarkable(planned: Planned) -> Iterator[str]:
+def _remarkable(planned: Planned) -> Iterator[_Fold]:
     """Yield the resources that nothing is done about, and of which a person should know all the same."""
     for one in planned.plan.unchanged:
         if one.adopted or one.remarkable:
             found = f" found by its name, id {one.id}" if one.adopted else ""
             lines = view_lines(planned.plan.account.kind, one.remarkable)
-            body = [fenced(lines, "diff")] if lines else []
-            yield _details(f"= {element(one.key)}{found}", iter(body))
+            body = (fenced(lines, "diff"),) if lines else ()
+            yield _Fold(f"= {element(one.key)}{found}", body, f"= {code(one.key)}{found}")
 
 
 def _resets(planned: Planned) -> Group:
@@ -184,7 +184,7 @@ class _Fold:
 
     @property
     def text(self) -> str:
-        return _details(self.title, iter(self.body), is_open=self.is_open)
+        return _details(self.title, iter(self.body), is_open=self.is_open) if self.body else f"- {self.line}"
 
 
 def _group(heading: str, folds: Sequence[_Fold], *, is_grave: bool = False) -> Group:

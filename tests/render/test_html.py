@@ -14,7 +14,7 @@ from reconciler.engine.declared import Origin
 from reconciler.engine.plan import Action
 from reconciler.problems import Place
 from reconciler.render.html import WHOLE, html
-from reconciler.render.html.page import page_of
+from reconciler.render.html.page import MOST_OPEN, page_of
 from reconciler.render.links import Links
 from reconciler.render.reported import Planned, Reported
 from reconciler.render.values import harmless
@@ -287,6 +287,11 @@ def test_what_waits_is_searched_as_it_reads(opened: Open) -> None:
     reader = opened(planned("<a> & 'b'", changes=WHOLE + 50, split=False))
     # Before any of it is made into elements.
     assert reader.page.evaluate(SEARCHED_AT_ONCE, "\"<a> & 'b' 149\"".lower()) == ["toys.<a> & 'b'149"]
+
+
+def test_few_that_need_a_look_are_open_and_many_are_folded(opened: Open) -> None:
+    assert opened(planned(blocked=MOST_OPEN)).page.locator(".card[open]").count() == MOST_OPEN
+    assert opened(planned(blocked=MOST_OPEN + 1)).page.locator(".card[open]").count() == 0
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

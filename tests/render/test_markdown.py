@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 from reconciler.engine.outcome import Outcome, Report, Result
-from reconciler.engine.plan import Action, Block
+from reconciler.engine.plan import Action, Block, Unchanged
 from reconciler.errors import Exit
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.render.fitting import COMMENT, STEP_SUMMARY, Limit
@@ -99,6 +99,16 @@ def test_every_resource_is_named_where_not_all_can_be_shown() -> None:
     assert len(re.findall(r"^(?:<details><summary>~ <code>|- ~ `)toys\.Robot\d+", page, re.MULTILINE)) == 200
     assert re.search(r"\*\*\d+ resources are told in short here:\*\* the output of the run has them\.", page)
     assert "- ~ `toys.Robot200` update id 200, ↺ 1 field reset" in page
+
+
+def test_what_has_nothing_to_fold_out_is_a_line() -> None:
+    made = planned(split=False, changes=0, blocked=0)
+    plan = replace(
+        made.plan, unchanged=(Unchanged("toys.found", 7, adopted=True), Unchanged("toys.usual", 8))
+    )
+    page = markdown([replace(made, plan=plan)])
+    assert "#### Left as it is\n\n- = `toys.found` found by its name, id 7\n\n" in page
+    assert "toys.usual" not in page
 
 
 def test_a_hundred_targets_are_never_too_much() -> None:

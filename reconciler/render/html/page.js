@@ -132,6 +132,7 @@
     if (card) build(card);
   });
   addEventListener("hashchange", recall);
+  for (const card of cards) if (card.node.open) build(card);
 
   // On paper everything is unfolded, and folded again as it was.
   let folded = [];

@@ -43,6 +43,7 @@ from reconciler.render.text import (
 from reconciler.render.values import harmless, shortened, shown_field
 
 LONGEST_VALUE = 2000
+MOST_OPEN = 10
 LONGEST_BODY = 100_000
 CARRIED = "(carried as it is)"
 """Stands for what a body carries although nobody knows it: it may be anything."""
@@ -113,11 +114,16 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Cards under a heading."""
+    """Cards under a heading. Where many would be open, all are folded, to show how many there are."""
 
     heading: str
     cards: tuple[Card, ...]
     told: str = ""
+
+    @property
+    def is_long(self) -> bool:
+        """Whether none of them is open at first."""
+        return sum(card.is_open for card in self.cards) > MOST_OPEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -475,7 +481,7 @@ def _end_figures(applied: Applied) -> tuple[tuple[str, str, int], ...]:
         Result.FAILED: ("delete", "failed"),
         Result.STALE: ("update", "stale"),
         Result.SKIPPED: ("blocked", "skipped"),
-        Result.IN_DOUBT: ("reset", "in doubt"),
+        Result.IN_DOUBT: ("in-doubt", "in doubt"),
     }
     figures = [(*texts, applied.report.count(result)) for result, texts in classes.items()]
     return (*figures, ("send", "customers sent", sum(end.sent for end in applied.sent)))
