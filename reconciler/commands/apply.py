@@ -129,9 +129,12 @@ def _applied(
         ids = write_ids(done.report, session, console) if how.write_ids else NO_IDS
         exit = Exit.gravest([done.exit, ids.exit])
         report = without_lines(done.report, ids)
-        planned = Planned(agreed.plan, done.seeds, before, session.workspace.warnings)
-        written(Applied(planned, report, done.sent, exit, ids.ids))
-        document = report_document(report, done.seeds, done.sent, exit, before, ids_written=ids.ids)
+        warnings = session.workspace.warnings
+        planned = Planned(agreed.plan, done.seeds, before, warnings, places=session.places)
+        written.interim(Applied(planned, report, done.sent, exit, ids.ids))
+        document = report_document(
+            report, done.seeds, done.sent, exit, before, problems=warnings, ids_written=ids.ids
+        )
         tell(report_text(report, done.sent, paint=console.paint, ids_written=ids.ids), document)
     return exit, document
 

@@ -81,7 +81,7 @@ def plan_across(
     def visit(workspace: Workspace[Seed], part: Selection) -> Told:
         with open_target(workspace, part, outside, requests) as session:
             made = _planned(session, part, consent, console, since, detailed=detailed_exitcode)
-        report(made)
+        report.interim(made)
         console.interim(_text(made, console))
         return made.exit, _document(made)
 
@@ -117,7 +117,7 @@ def _planned(
         made, seeds = live.plan(consent), plan_seeds(session, memory, console)
         before = past.against(live, selection, consent) if past else None
     exit = plan_exit(made, seeds, detailed=detailed)
-    return Planned(made, seeds, before, session.workspace.warnings, exit)
+    return Planned(made, seeds, before, session.workspace.warnings, exit, session.places)
 
 
 def plan_exit(plan: Plan, seeds: SeedsPlan, *, detailed: bool) -> Exit:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -25,6 +25,7 @@ from reconciler.engine.kind import Kind
 from reconciler.errors import UsageError
 from reconciler.expoints.section import SEEDS
 from reconciler.expoints.seed import Seed
+from reconciler.problems import Place
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -85,6 +86,12 @@ class Session:
     def is_partial(self) -> bool:
         """Whether some of what is declared was left out."""
         return len(self.declared) < len(self.workspace.declared[self.target.name])
+
+    @property
+    def places(self) -> Mapping[str, Place]:
+        """Where everything that was selected is declared."""
+        seeds = {seed.key: seed.place for seed in self.seeds}
+        return {one.key: one.place for one in self.declared} | seeds
 
 
 def open_workspace(selection: Selection, outside: Outside) -> Workspace[Seed]:

@@ -178,12 +178,13 @@ def report_document(
     exit: Exit,
     since: Since | None = None,
     *,
+    problems: Sequence[Problem] = (),
     ids_written: Mapping[str, int] = NO_IDS,
 ) -> Document:
     """Return the plan and how each of its changes ended, as `planfile.format.ReportDocument` says."""
     return {
         "format_version": FORMAT_VERSION,
-        "plan": plan_document(report.plan, seeds, since=since),
+        "plan": plan_document(report.plan, seeds, problems, since),
         "summary": {result.name.lower(): report.count(result) for result in Result},
         "exit_code": int(exit),
         "sent": sent_documents(sent),
