@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator = Callable[[Command], Command]
 
-EPILOG = """\b
-Exit codes: 0 done or nothing to do, 1 error, 2 changes are pending (--detailed-exitcode),
-3 refused by a safety rule, 4 partly applied, 5 stale, 6 in doubt, 7 API unavailable."""
-
 _FINGERPRINT = re.compile("[0-9a-f]{64}")
 _MOST_DIGITS = 9
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
