@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reconciler.commands.across import Several
     from reconciler.commands.reports import Report
     from reconciler.commands.runs import Lock
-    from reconciler.commands.session import Selection
+    from reconciler.commands.workspace import Selection
     from reconciler.engine.planning import Consent
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -193,7 +193,7 @@ def selection_of(options: dict[str, Any]) -> Selection:
 
 def selection_anywhere(options: dict[str, Any]) -> Selection:
     """Return what a command is about, whatever target is named."""
-    from reconciler.commands.session import Selection
+    from reconciler.commands.workspace import Selection
 
     return Selection(options["workspace"], None, options.get("only", ()), options.get("exclude", ()))
 

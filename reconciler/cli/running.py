@@ -31,7 +31,7 @@ def run(options: dict[str, Any], command: Callable[[Console, Any], Exit]) -> int
 
 def _interrupted(console: Console) -> None:
     """Let a run that was interrupted before it did anything print its one document too."""
-    from reconciler.render.json import failure_document
+    from reconciler.render.problems import failure_document
 
     if console.as_json:
         console.result("", failure_document("interrupted", Exit.ERROR))
@@ -55,8 +55,7 @@ def _console(options: dict[str, Any]) -> Console:
 
 
 def _fail(error: ReconcilerError, console: Console) -> None:
-    from reconciler.render.json import failure_document
-    from reconciler.render.text import problems_text
+    from reconciler.render.problems import failure_document, problems_text
     from reconciler.render.values import harmless
 
     problems = error.problems if isinstance(error, FilesInvalid) else ()

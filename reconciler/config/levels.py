@@ -49,7 +49,7 @@ def _reason(value: str) -> str:
 class Acceptance(BaseModel):
     """One known drift that shall be left alone for a while."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
     field: str = Field(description="The field, or the group of fields, that keeps its live value.")
     until: Annotated[
@@ -65,7 +65,7 @@ class Acceptance(BaseModel):
 class Controls(BaseModel):
     """What stands beside the fields: how a level is applied, not what is in the body."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
     keep: list[str] = Field([], description="Fields or groups that stay as they are live.")
     reset: list[str] = Field([], description="Fields or groups that go back to the server's default.")
