@@ -189,7 +189,9 @@ PhoneNumbers = Annotated[tuple[PhoneNumber, ...], Field(max_length=200), AsTuple
 class _Written(BaseModel):
     """Plain data as a person wrote it: nothing is converted, nothing unknown is let through."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True
+    )
 
 
 class Settings(_Written):

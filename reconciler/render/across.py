@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reconciler.errors import Exit
-from reconciler.render.json import FORMAT_VERSION, Document
+from reconciler.render.document import FORMAT_VERSION, Document
 from reconciler.render.paint import Paint
 from reconciler.render.values import counted, harmless
 

@@ -17,7 +17,6 @@ from reconciler.engine.plan import Action, Blocked, Change, Plan, Scope, Unchang
 from reconciler.engine.since import Since
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.sending import Sent
-from reconciler.problems import Problem, Severity
 from reconciler.render.drift import accepted_text, drift_text, noted, untold_text
 from reconciler.render.json import NO_IDS
 from reconciler.render.paint import PLAIN, Paint, Style
@@ -326,16 +325,3 @@ def applied_text(report: Report, sent: Sequence[Sent]) -> str:
         f"{report.count(Result.STALE)} stale, {report.count(Result.SKIPPED)} skipped, "
         f"{report.count(Result.IN_DOUBT)} in doubt; {customers} sent."
     )
-
-
-def problems_text(problems: Sequence[Problem], *, paint: Paint = PLAIN) -> str:
-    """Return one paragraph a problem: place, severity and code, key, what is wrong, what to write instead."""
-    return "\n".join(_problem(problem, paint) for problem in problems)
-
-
-def _problem(problem: Problem, paint: Paint) -> str:
-    style = paint.blocked if problem.severity is Severity.ERROR else paint.doubt
-    place, message = harmless(str(problem.place)), harmless(problem.message)
-    key = f"{harmless(problem.key)}: " if problem.key else ""
-    title = f"{place}: {style(problem.severity.value)}[{problem.code}] {key}{message}"
-    return f"{title}\n    → {harmless(problem.hint)}" if problem.hint else title

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.checkmarket.client import ImportConfigs
-from reconciler.commands.session import Selection
+from reconciler.commands.workspace import Selection
 from reconciler.expoints.client import Customers
 from tests.faults.world import BOTH, CREATE, DELETE, OAUTH, OTHER, UPDATE, WELCOME, FaultWorld
 from tests.seeds.world import DATA, JOHN, SETTINGS
