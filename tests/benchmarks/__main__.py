@@ -10,20 +10,37 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from tests.benchmarks.applying import applying
 from tests.benchmarks.bench import Bench, Scale
 from tests.benchmarks.figures import Results, Row
-from tests.benchmarks.planning import asking, planning
+from tests.benchmarks.only import only
+from tests.benchmarks.paging import paging
+from tests.benchmarks.planning import OCTODNS, PLAN, SCRIPT, TERRAFORM, asking, planning
+from tests.benchmarks.plot import plot
 from tests.benchmarks.processes import Failed
+from tests.benchmarks.seeding import seeding
 from tests.benchmarks.serving import served
 from tests.benchmarks.starting import starting
 from tests.benchmarks.table import check_markers, machine, table, write_between_markers
-from tests.benchmarks.validating import validating
+from tests.benchmarks.validating import VALIDATE, validating
 
 BENCHMARKS: Mapping[str, Callable[[Bench], Iterator[Row]]] = {
     "start": starting,
     "validate": validating,
     "plan": planning,
     "requests": asking,
+    "apply": applying,
+    "only": only,
+    "seeds": seeding,
+    "page": paging,
+}
+# Drawn in this order, with these words beside the lines.
+_DRAWN = {
+    PLAN: PLAN,
+    VALIDATE: VALIDATE,
+    SCRIPT: "bare script, plan",
+    OCTODNS: "octoDNS, plan",
+    TERRAFORM: "Terraform, plan",
 }
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "reconciler-benchmarks"
 
@@ -42,6 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(text)
     if options.write:
         write_between_markers(options.write, text)
+    if options.plot:
+        title = f"Seconds for so many objects; {machine()}"
+        options.plot.write_text(plot(results.points, _DRAWN, title), "utf-8")
     return 0
 
 
@@ -78,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--no-peers", action="store_true", help="leave out octoDNS, Terraform and Ansible")
     add("--full", action="store_true", help="measure the peers with 10,000 objects too")
     add("--write", type=Path, metavar="FILE", help="write the table between the markers of this file")
+    add("--plot", type=Path, metavar="FILE", help="draw how cost grows into this SVG; needs validate or plan")
     add("--cache", type=Path, default=_CACHE, help="where the peers are installed, on a real disk")
     return parser
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -43,6 +44,14 @@ class Scale:
         return self.repetitions if objects <= self.objects else min(self.repetitions, 3)
 
 
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What a run cost, and for each watched function its calls and their seconds together."""
+
+    spent: Spent
+    inside: Mapping[str, tuple[int, float]]
+
+
 @dataclass
 class Bench:
     """One run of the benchmarks. `folder` is on a real disk, `cache` keeps environments of peers."""
@@ -71,11 +80,22 @@ class Bench:
         return folder
 
     def run(
-        self, *arguments: str | Path, workspace: Path | None = None, exits: Sequence[int] = (0,)
+        self,
+        *arguments: str | Path,
+        workspace: Path | None = None,
+        watch: Callable[[int], object] = lambda _: None,
     ) -> Spent:
-        """Run the tool, in the folder of a workspace if one is given."""
+        """Run the tool, in a workspace if one is given; `watch` is told the number of the process."""
         where: list[str | Path] = ["--workspace", workspace] if workspace else []
-        return spend([*self.tool, *arguments, *where], self.folder, _ENVIRON, exits=exits)
+        return spend([*self.tool, *arguments, *where], self.folder, _ENVIRON, watch=watch)
+
+    def watched(self, names: Sequence[str], *arguments: str, workspace: Path) -> Watched:
+        """Run the tool, and tell how long it spent in these functions; see `stopwatch`."""
+        result = self.folder / "stopwatch.json"
+        stopwatch: list[str | Path] = ["-m", "tests.benchmarks.stopwatch", result, *names, "--", *arguments]
+        spent = self.script(*stopwatch, "--workspace", workspace)
+        told = json.loads(result.read_text("utf-8"))
+        return Watched(spent, {name: (calls, seconds) for name, (calls, seconds) in told.items()})
 
     def script(self, *arguments: str | Path) -> Spent:
         """Run Python, which this is, with arguments of its own."""

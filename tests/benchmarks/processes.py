@@ -40,19 +40,18 @@ def spend(
     folder: Path = TOP,
     environ: Mapping[str, str] | None = None,
     *,
-    exits: Sequence[int] = (0,),
     watch: Callable[[int], object] = lambda _: None,
 ) -> Spent:
     """Run a process to its end, and return what it cost with the children that it waited for.
 
-    `watch` is told its number once it runs. Raises `Failed` for an exit that is none of `exits`.
+    `watch` is told its number once it runs. Raises `Failed` where it does not end with 0.
     """
     with tempfile.TemporaryFile() as written:
         begun = time.perf_counter()
         process = subprocess.Popen(
             [str(part) for part in command],
             cwd=folder,
-            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **(environ or {})},
+            env={**_usual_environ(), **(environ or {})},
             stdin=subprocess.DEVNULL,
             stdout=written,
             stderr=subprocess.STDOUT,
@@ -68,9 +67,15 @@ def spend(
         process.returncode = os.waitstatus_to_exitcode(status)
         written.seek(0)
         text = written.read().decode(errors="replace")
-    if process.returncode not in exits:
+    if process.returncode:
         raise Failed(f"exit {process.returncode}: {' '.join(map(str, command))}\n{text[-3000:]}")
     return Spent(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / _KIBIBYTES / 2**10, text)
+
+
+def _usual_environ() -> Mapping[str, str]:
+    """Return the environment without what changes the tool, or keeps compiled Python from being stored."""
+    changing = ("RECONCILER_", "PYTHONDONTWRITEBYTECODE", "FORCE_COLOR")
+    return {name: value for name, value in os.environ.items() if not name.startswith(changing)}
 
 
 def alternating(

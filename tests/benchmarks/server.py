@@ -54,6 +54,11 @@ class Told:
         """All requests."""
         return sum(self.requests.values())
 
+    @property
+    def words(self) -> str:
+        """How many of each kind, for people."""
+        return ", ".join(f"{number:,} {kind}" for kind, number in sorted(self.requests.items()))
+
 
 def _json(document: object) -> bytes:
     return json.dumps(document, separators=(",", ":")).encode()

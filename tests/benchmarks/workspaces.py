@@ -65,7 +65,7 @@ customer_seeds:
     approve_automatically: true
     end_date: +21d
     notification_email_addresses: [qa@example.com]
-    customers_from: {{file: customers.csv}}
+    customers_from: customers.csv
 """
 
 
