@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tests.benchmarks.processes import Spent
@@ -17,24 +17,30 @@ class Goal:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the table.
+class Check:
+    """A figure, how it is written, and the goal that it is held against, in the same unit.
 
-    `ours` and `beside` are what was measured, as text; `figure` is what the goal is about, in the goal's
-    unit, and `shown` how it is written. Without a goal the line is for orientation only.
+    The figure is None where nothing could be measured; without a goal it is for orientation only.
     """
 
-    work: str
-    ours: str
-    beside: str = ""
+    shown: str
     figure: float | None = None
-    shown: str = ""
     goal: Goal | None = None
 
     @property
     def met(self) -> bool | None:
         """Whether the goal is met; None where there is none, or nothing was measured."""
         return None if self.goal is None or self.figure is None else self.figure <= self.goal.bound
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table: `ours` and `beside` are what was measured, as text."""
+
+    work: str
+    ours: str
+    beside: str
+    checks: Sequence[Check]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +67,8 @@ class Results:
 def seconds(value: float) -> str:
     """Return a duration for people, in three digits at most."""
     if value < 1:
-        return f"{value * 1000:.0f} ms"
-    return f"{value:.2f} s" if value < 10 else f"{value:.1f} s" if value < 100 else f"{value:.0f} s"
+        return f"{value * 1000:.3g} ms"
+    return f"{value:.3g} s" if value < 1000 else f"{value:.0f} s"
 
 
 def cost(spent: Spent) -> str:
@@ -71,12 +77,22 @@ def cost(spent: Spent) -> str:
 
 
 def times(ratio: float) -> str:
-    """Return a ratio for people: × 1.3, or 1/14 where it is small."""
-    return f"1/{1 / ratio:.1f}" if 0 < ratio < 0.95 else f"{ratio:.2f} ×"
+    """Return a ratio for people: 1.3 ×, or 1/14 where it is small."""
+    return f"1/{1 / ratio:.3g}" if 0 < ratio < 0.95 else f"{ratio:.2f} ×"
 
 
-def compared(work: str, ours: Spent, other: Spent, name: str, goal: Goal | None = None) -> Row:
-    """Return the line of a process beside another one; its figure is the ratio of their times."""
+def beside(ours: Spent, other: Spent, goal: Goal | None = None) -> Check:
+    """Return the ratio of the time of two processes, and that of what they took of the processor."""
     ratio = ours.wall / other.wall
-    shown = f"{times(ratio)} (CPU {times(ours.cpu / other.cpu)})"
-    return Row(work, cost(ours), f"{name} {cost(other)}", ratio, shown, goal)
+    return Check(f"{times(ratio)} (CPU {times(ours.cpu / other.cpu)})", ratio, goal)
+
+
+def grown(many: Spent, usual: Spent) -> Check:
+    """Return how much longer ten times as much took."""
+    ratio = many.wall / usual.wall
+    return Check(f"{times(ratio)} for 10 ×", ratio, Goal("≤ 10 ×", 10))
+
+
+def held(spent: Spent, most: int) -> Check:
+    """Return the memory of a process, which may hold so many MiB."""
+    return Check(f"{spent.mebibytes:.0f} MiB", spent.mebibytes, Goal(f"≤ {most} MiB", most))

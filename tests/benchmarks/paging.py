@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+import statistics
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tests.benchmarks.bench import Bench
-from tests.benchmarks.figures import Goal, Row, seconds
+from tests.benchmarks.figures import Check, Goal, Row, seconds
 from tests.benchmarks.processes import TOP, spend
 from tests.benchmarks.server import Account
 from tests.benchmarks.workspaces import key_of
@@ -28,26 +29,19 @@ def paging(bench: Bench) -> Iterator[Row]:
         bench.server.begin(Account(changes, differing=changes))
         run = bench.watched([_WRITE], "plan", "--report", f"html={page}", workspace=folder)
         taken.append(run.inside[_WRITE][1])
-    middle = sorted(taken)[len(taken) // 2]
-    kilobytes = page.stat().st_size / 1000
-    goal = Goal("≤ 1 s", 1)
-    work = f"HTML page with {changes:,} changes"
-    yield Row(
-        f"{work}, written", f"{seconds(middle)}, {kilobytes:,.0f} kB", "", middle, seconds(middle), goal
-    )
-    yield from _browsed(page, work, key_of(changes // 2))
+    middle = statistics.median(taken)
+    checks = [Check(seconds(middle), middle, Goal("≤ 1 s", 1)), *_browsed(page, key_of(changes // 2))]
+    yield Row(f"HTML page with {changes:,} changes", f"{page.stat().st_size / 1000:,.0f} kB", "", checks)
 
 
-def _browsed(page: Path, work: str, word: str) -> Iterator[Row]:
+def _browsed(page: Path, word: str) -> Iterator[Check]:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    told = _told(page, word, chromium) if chromium else None
-    for step in ("opened", "filtered"):
-        ours = seconds(told[step]["took"]) if told else "not measured: needs Chromium"
-        longest = told[step]["longest"] if told else None
-        shown = (
-            "" if longest is None else f"longest task {seconds(longest)}" if longest else "no task > 50 ms"
-        )
-        yield Row(f"{work}, {step} in Chromium", ours, "", longest, shown, _SMOOTH)
+    if not chromium:
+        yield Check("not opened: that needs Chromium", None, _SMOOTH)
+        return
+    for step, found in _told(page, word, chromium).items():
+        longest = f"longest task {seconds(found['longest'])}" if found["longest"] else "no task > 50 ms"
+        yield Check(f"{step} in {seconds(found['took'])}, {longest}", found["longest"], _SMOOTH)
 
 
 def _told(page: Path, word: str, chromium: str) -> Mapping[str, Mapping[str, float]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from tests.benchmarks.bench import FLOOR, Bench
-from tests.benchmarks.figures import Goal, Row, compared, cost, seconds, times
+from tests.benchmarks.figures import Check, Goal, Row, beside, cost, grown, held
 from tests.benchmarks.peers.octodns import OctoDns
 from tests.benchmarks.peers.terraform import Terraform
 from tests.benchmarks.processes import Spent
@@ -17,12 +17,11 @@ PLAN, THIN = "reconciler plan", "reconciler plan, thin list"
 SCRIPT, THIN_SCRIPT = "bare script, list", "bare script, thin list"
 OCTODNS, TERRAFORM = "octoDNS", "Terraform"
 _ROWS_OF_A_PAGE = 100
-# The words, the bound, and whose figure is compared, for each of ours.
-_BESIDE_PEERS = (
-    (PLAN, OCTODNS, Goal("≤ 1/5", 1 / 5)),
-    (PLAN, TERRAFORM, Goal("≤ 1/8", 1 / 8)),
-    (THIN, OCTODNS, Goal("≤ 1/2", 1 / 2)),
-)
+# What each of ours is held against.
+_GOALS = {
+    PLAN: {OCTODNS: Goal("≤ 1/5", 1 / 5), TERRAFORM: Goal("≤ 1/8", 1 / 8)},
+    THIN: {OCTODNS: Goal("≤ 1/2", 1 / 2)},
+}
 
 Runs = Iterator[tuple[str, Callable[[], Spent]]]
 
@@ -36,11 +35,13 @@ def planning(bench: Bench) -> Iterator[Row]:
         measured[objects] = bench.alternating(runs, objects)
         bench.results.grew(objects, measured[objects])
     usual, many = measured[bench.scale.objects], measured[bench.scale.many]
-    yield from _usual(bench.scale.objects, usual)
-    yield from _many(bench.scale.many, usual[PLAN], many)
+    work = f"`plan`, {bench.scale.objects:,} configurations, 10 % differing"
+    yield _row(work, PLAN, SCRIPT, usual)
+    yield _row(f"{work}, from a thin list", THIN, THIN_SCRIPT, usual)
+    yield _many(bench.scale.many, usual[PLAN], many)
     if peers.terraform:
         applied = peers.terraform.applied[bench.scale.objects]
-        yield Row(f"Terraform's apply of {bench.scale.objects:,}, once", "", cost(applied))
+        bench.say(f"Terraform's apply of {bench.scale.objects}, once: {cost(applied)}")
 
 
 @dataclass(frozen=True)
@@ -85,41 +86,32 @@ def _runs(bench: Bench, objects: int) -> Runs:
         yield THIN_SCRIPT, served(script, thin=True)
 
 
-def _usual(objects: int, spent: Mapping[str, Spent]) -> Iterator[Row]:
-    work = f"`plan`, {objects:,} configurations, {objects // 10:,} differing"
-    works = {PLAN: work, THIN: f"{work}, thin list"}
-    yield compared(works[PLAN], spent[PLAN], spent[SCRIPT], "bare script")
-    yield compared(works[THIN], spent[THIN], spent[THIN_SCRIPT], "bare script")
-    for ours, peer, goal in _BESIDE_PEERS:
-        if peer in spent:
-            yield compared(works[ours], spent[ours], spent[peer], peer, goal)
+def _row(work: str, ours: str, script: str, spent: Mapping[str, Spent]) -> Row:
+    others = {"bare script": spent[script], **{name: spent[name] for name in _GOALS[ours] if name in spent}}
+    words = "; ".join(f"{name} {cost(one)}" for name, one in others.items())
+    checks = [beside(spent[ours], one, _GOALS[ours].get(name)) for name, one in others.items()]
+    return Row(work, cost(spent[ours]), words, checks)
 
 
-def _many(many: int, usual: Spent, spent: Mapping[str, Spent]) -> Iterator[Row]:
-    work = f"`plan`, {many:,} configurations, {many // 10:,} differing"
-    yield compared(work, spent[PLAN], spent[SCRIPT], "bare script")
-    if OCTODNS in spent:
-        yield compared(work, spent[PLAN], spent[OCTODNS], OCTODNS)
-    growth = spent[PLAN].wall / usual.wall
-    goal = Goal("≤ 10 × the time", 10)
-    yield Row(
-        "10 × the configurations", seconds(spent[PLAN].wall), seconds(usual.wall), growth, times(growth), goal
-    )
-    held = spent[PLAN].mebibytes
-    beside = f"bare script {spent[SCRIPT].mebibytes:.0f} MiB"
-    shown = f"{held:.0f} MiB"
-    yield Row(f"memory of that `plan` of {many:,}", shown, beside, held, shown, Goal("≤ 300 MiB", 300))
+def _many(many: int, usual: Spent, spent: Mapping[str, Spent]) -> Row:
+    others = {"bare script": spent[SCRIPT], **{name: spent[name] for name in (OCTODNS,) if name in spent}}
+    words = "; ".join(f"{name} {cost(one)}" for name, one in others.items())
+    checks = [beside(spent[PLAN], one) for one in others.values()]
+    work = f"`plan`, {many:,} configurations, 10 % differing"
+    checks += [grown(spent[PLAN], usual), held(spent[PLAN], 300)]
+    return Row(work, cost(spent[PLAN]), words, checks)
 
 
 def asking(bench: Bench) -> Iterator[Row]:
     """Count what a plan asks: the pages of the list, one row once more, and what the list lacks."""
     objects = bench.scale.objects
     pages = -(-objects // _ROWS_OF_A_PAGE)
-    listed, thin = _told(bench, thin=False), _told(bench, thin=True)
-    words = f"{pages} of the list, 1 probe"
-    yield _requests(f"requests of a `plan`, {objects:,} configurations", listed, words, pages + 1)
-    words = f"{pages} of the list, {objects:,} reads"
-    yield _requests("the same, thin list", thin, words, pages + objects)
+    listed, thin = (_told(bench, thin=thin).total for thin in (False, True))
+    checks = [
+        Check(f"{listed:,}", listed, Goal(f"{pages} pages, 1 probe", pages + 1)),
+        Check(f"thin: {thin:,}", thin, Goal(f"{pages} pages, {objects:,} reads", pages + objects)),
+    ]
+    yield Row(f"requests of a `plan` of {objects:,}", f"{listed:,}; thin {thin:,}", "", checks)
 
 
 def _told(bench: Bench, *, thin: bool) -> Told:
@@ -127,7 +119,3 @@ def _told(bench: Bench, *, thin: bool) -> Told:
     bench.server.begin(Account(objects, objects // 10, thin))
     bench.run("plan", workspace=bench.workspace(objects))
     return bench.server.told()
-
-
-def _requests(work: str, told: Told, words: str, most: int) -> Row:
-    return Row(work, told.words, "", told.total, f"{told.total:,}", Goal(words, most))

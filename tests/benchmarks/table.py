@@ -11,7 +11,7 @@ from tests.benchmarks.figures import Row
 
 BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
 _HEAD = "| work | reconciler | beside it | ratio or figure | goal |\n|---|---|---|---|---|\n"
-_MARKS = {True: "✓", False: "✗", None: ""}
+_MARKS = {True: "✓", False: "✗", None: "?"}
 
 
 def machine() -> str:
@@ -25,8 +25,9 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def _line(row: Row) -> str:
-    goal = f"{row.goal.words} {_MARKS[row.met]}" if row.goal else ""
-    cells = (row.work, row.ours, row.beside, row.shown, goal)
+    shown = "; ".join(check.shown for check in row.checks)
+    goals = "; ".join(f"{check.goal.words} {_MARKS[check.met]}" for check in row.checks if check.goal)
+    cells = (row.work, row.ours, row.beside, shown, goals)
     return f"| {' | '.join(cell.strip() for cell in cells)} |\n"
 
 

@@ -62,7 +62,8 @@ class Ansible:
 
     def _wall(self, objects: int, *, apply: bool) -> float:
         bodies = [body for _, body in live_bodies(objects, 0)]
-        given = {"bodies": bodies, "url": self.url, "apply": apply}
+        python = str(self.program.with_name("python"))
+        given = {"bodies": bodies, "url": self.url, "apply": apply, "ansible_python_interpreter": python}
         (self.folder / "given.json").write_text(json.dumps(given), "utf-8")
         command: list[str | Path] = [self.program, "-i", "localhost,", "-e", "@given.json", "playbook.yaml"]
         home = {"ANSIBLE_HOME": str(self.folder), "ANSIBLE_LOCALHOST_WARNING": "0", "ANSIBLE_NOCOLOR": "1"}

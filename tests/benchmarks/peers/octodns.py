@@ -24,12 +24,12 @@ _RECORD = """\
 configuration-{number:05}:
   octodns:
     comment: Configuration {number:05}
-    owner: newsletter
     healthcheck:
       host: example.com
       path: /check
       port: 443
       protocol: HTTPS
+    owner: newsletter
   ttl: {ttl}
   type: TXT
   values:
