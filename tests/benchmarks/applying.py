@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import statistics
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -41,7 +40,6 @@ def _apply(bench: Bench) -> tuple[Watched, Told]:
     account = Account(bench.scale.objects, differing=bench.scale.objects, latency=LATENCY)
     folder = bench.workspace(bench.scale.objects, parallelism=WORKERS)
     bench.server.begin(account)
-    _forget(folder)
     run = bench.watched([_INTENT, _OUTCOME], "apply", "--yes", workspace=folder)
     bench.say(f"apply: {run.spent.wall:.3f} s, {run.spent.cpu:.3f} s of processor; {run.inside}")
     return run, bench.server.told()
@@ -50,13 +48,8 @@ def _apply(bench: Bench) -> tuple[Watched, Told]:
 def _plan(bench: Bench) -> Told:
     folder = bench.workspace(bench.scale.objects, parallelism=WORKERS)
     bench.server.begin(Account(bench.scale.objects, differing=bench.scale.objects))
-    _forget(folder)
     bench.run("plan", workspace=folder)
     return bench.server.told()
-
-
-def _forget(folder: Path) -> None:
-    shutil.rmtree(folder.parent / ".reconciler", ignore_errors=True)
 
 
 def _beside_the_floor(changes: int, ours: Spent, told: Told) -> Row:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,7 +38,8 @@ class Scale:
     @property
     def sizes(self) -> Sequence[int]:
         """The numbers of objects at which growth is looked at, in steps of ten."""
-        return [size for size in (10, 100, 1000, 10_000, 100_000) if size <= self.many]
+        steps = {size for size in (10, 100, 1000, 10_000) if size <= self.many}
+        return sorted(steps | {self.objects, self.many})
 
     def repetitions_at(self, objects: int) -> int:
         """Return how often something with so many objects is run."""
@@ -71,12 +73,13 @@ class Bench:
         return [program] if program.exists() else [sys.executable, "-m", "reconciler"]
 
     def workspace(self, objects: int, parallelism: int = 8) -> Path:
-        """Return a workspace of so many configurations, on the server; its journal is as new."""
+        """Return a workspace of so many configurations, on the server, without a journal of earlier runs."""
         if objects not in self._workspaces:
             folder = self.folder / f"{objects}" / "configs"
             self._workspaces[objects] = write_workspace(folder, objects)
         folder = self._workspaces[objects]
         write_settings(folder, self.server.url, parallelism)
+        shutil.rmtree(folder.parent / ".reconciler", ignore_errors=True)
         return folder
 
     def run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator
 
 from tests.benchmarks.bench import Bench, Watched
@@ -45,5 +46,4 @@ def _noted(runs: list[Watched], run: Watched) -> Spent:
 
 def _rest(runs: list[Watched]) -> float:
     """Return the middle of what runs took beside reading their files, in seconds."""
-    rests = sorted(run.spent.wall - run.inside[_READ][1] for run in runs)
-    return rests[len(rests) // 2]
+    return statistics.median(run.spent.wall - run.inside[_READ][1] for run in runs)
