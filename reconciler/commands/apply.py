@@ -131,7 +131,7 @@ def _applied(
         document = report_document(
             report, done.seeds, done.sent, exit, before, problems=warnings, ids_written=ids.ids
         )
-        tell(report_text(report, done.sent, paint=console.paint, ids_written=ids.ids), document)
+        tell(report_text(report, done.seeds, done.sent, paint=console.paint, ids_written=ids.ids), document)
     return exit, document
 
 
