@@ -91,7 +91,7 @@ class Bounds:
 
     requests_per_minute: int | None = None
     parallelism: int = 8
-    """How many requests may be under way, and how many connections are kept."""
+    """How many requests may be under way, whoever makes them, and how many connections are kept."""
     total_wait: float = 180.0
     """The longest that one request waits between its attempts, all of the waits together."""
     connect: float = 10.0
@@ -280,6 +280,7 @@ class Api:
         self._on_request = on_request
         self._before_request = before_request
         self._pacer = Pacer(bounds.requests_per_minute, self._clock) if bounds.requests_per_minute else None
+        self._under_way = threading.BoundedSemaphore(bounds.parallelism)
         self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._base_path = httpx.URL(address).path.rstrip("/")
@@ -341,10 +342,12 @@ class Api:
     def _attempt(self, call: _Call) -> Answer:
         """Send `call` once. Raises an `ApiError` that is final, or `_Again`."""
         request = call.request(self._client)
-        if self._pacer is not None:
-            self._pacer.wait()
         try:
-            answer = self._send(request, call.secrets())
+            with self._under_way:
+                # Within it, so that whoever has a place in the minute starts there and then.
+                if self._pacer is not None:
+                    self._pacer.wait()
+                answer = self._send(request, call.secrets())
         except httpx.HTTPError as error:
             raise self._lost(call, error) from error
         except (TooLarge, Foreign) as error:
