@@ -15,7 +15,7 @@ from reconciler.commands.reports import Report, reporting
 from reconciler.commands.requests import RequestCount
 from reconciler.commands.session import Session, open_session, open_target
 from reconciler.commands.since import files_since
-from reconciler.commands.tenant import plan_seeds
+from reconciler.commands.tenant import plan_seeds, tenant_when_asked
 from reconciler.commands.workspace import Selection
 from reconciler.config.load import Workspace
 from reconciler.config.wording import visible
@@ -114,9 +114,9 @@ def _planned(
     detailed: bool,
 ) -> Planned:
     past = files_since(since, session) if since is not None else None
-    with remembered(session, console) as memory:
+    with remembered(session, console) as memory, tenant_when_asked(session, console) as enter:
         live = read_target(session, memory, consent, console)
-        made, seeds = live.plan(consent), plan_seeds(session, memory, console)
+        made, seeds = live.plan(consent), plan_seeds(session, memory, enter)
         before = past.against(live, selection, consent) if past else None
     exit = plan_exit(made, seeds, detailed=detailed)
     return Planned(made, seeds, before, session.workspace.warnings, exit, session.places)
