@@ -18,7 +18,7 @@ MUTANTS = (
     Mutant(
         "passes the report of some targets for that of all",
         "commands/reports.py",
-        "self._write_all([*self.told, self._stopped(_UNFINISHED)])",
+        "self._write_all([*self.told, self._underway])",
         "self._write_all(self.told)",
         f"{REPORTS}::test_between_two_targets_the_report_has_the_first_and_says_that_it_is_not_all",
     ),

@@ -16,7 +16,7 @@ from reconciler.problems import Place
 from reconciler.render.html import WHOLE, html
 from reconciler.render.html.page import MOST_OPEN, page_of
 from reconciler.render.links import Links
-from reconciler.render.reported import Planned, Reported
+from reconciler.render.reported import Planned, Reported, Underway
 from reconciler.render.values import harmless
 from tests.engine.toys import live
 from tests.hostile.fuzzing import HARMFUL
@@ -367,6 +367,11 @@ def test_whatever_it_is_called_it_stays_text(opened: Open, texts: Sequence[str])
     assert page.locator("main > section.target").count() == len(told)
     keys = {plain(key) for key in page.locator(".key").all_text_contents()}
     assert {plain(harmless(f"toys.{text}1")) for text in texts} <= keys
+
+
+def test_what_has_not_ended_says_so_before_all_that_has(opened: Open) -> None:
+    text = opened(applied("a"), Underway("apply", "<b>")).page.inner_text("main")
+    assert text.startswith("<b>\n\nThis run has not ended: it is under way, or it was killed.")
 
 
 def test_links_lead_to_the_line_at_the_commit(opened: Open) -> None:
