@@ -52,7 +52,7 @@ def _codes(words: Iterable[str]) -> str:
 
 
 def _divided(word: str) -> tuple[str, str, str]:
-    """Return a word apart from what the sentence puts around it: a bracket without a partner in it, a stop."""
+    """Return a word apart from what the sentence puts around it: a bracket without its partner, a stop."""
     core, after = (word[:-1], word[-1]) if word[-1] in _STOPS else (word, "")
     if core.endswith(")") and "(" not in core[1:]:
         core, after = core[:-1], f"){after}"

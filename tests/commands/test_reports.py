@@ -92,6 +92,16 @@ def test_problems_in_the_files_are_written(world: World, screen: Screen) -> None
     assert "`configs/other.yaml:1:26` error `unknown-field`" in report(world)
 
 
+def test_warnings_about_the_files_are_in_how_an_apply_ended(world: World, screen: Screen) -> None:
+    world.write(
+        "welcome.yaml", FILES.replace("email_is_required", "contact_group_id: 7\n    email_is_required")
+    )
+    console = screen.console(world.clock, as_json=True)
+    apply(EVERYTHING, RESETS, console, world.outside, yes=True, reports=MARKDOWN)
+    assert [problem["code"] for problem in screen.document["plan"]["problems"]] == ["obsolete-field"]
+    assert "`obsolete-field`" in report(world)
+
+
 def test_an_apply_in_ci_that_names_no_target_is_written(world: World, screen: Screen) -> None:
     world.environ["CI"] = "true"
     with pytest.raises(UsageError, match="add --target"):
