@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from os import SEEK_END
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from reconciler.commands.console import Console
@@ -16,11 +16,12 @@ from reconciler.config.wording import visible
 from reconciler.errors import UsageError
 from reconciler.expoints.seed import Seed
 from reconciler.problems import Problem
-from reconciler.render.fitting import STEP_SUMMARY, Limit
-from reconciler.render.links import Links
-from reconciler.render.reported import Reported
-from reconciler.render.text import problems_text
-from reconciler.repository import repository_of
+from reconciler.render.problems import problems_text
+
+if TYPE_CHECKING:
+    from reconciler.render.fitting import Limit
+    from reconciler.render.links import Links
+    from reconciler.render.reported import Reported
 
 
 def is_in_actions(outside: Outside) -> bool:
@@ -48,6 +49,9 @@ def annotate(problems: Sequence[Problem], console: Console, outside: Outside) ->
 
 def links_of(outside: Outside) -> Links:
     """Return where files are seen: as git tells in a step of GitHub Actions, else as the variables do."""
+    from reconciler.render.links import Links
+    from reconciler.repository import repository_of
+
     if is_in_actions(outside):
         try:
             repository = repository_of(outside.folder, outside.environ)
@@ -70,6 +74,7 @@ def tell(told: Sequence[Reported], exit_code: int, outside: Outside) -> None:
 
 def github_text(told: Sequence[Reported], problems: Sequence[Problem], exit_code: int, links: Links) -> str:
     """Return all that a step would tell GitHub, as one text: annotations, outputs, summary."""
+    from reconciler.render.fitting import STEP_SUMMARY
     from reconciler.render.github import annotation_lines, outputs, outputs_text
     from reconciler.render.markdown import markdown
 
@@ -110,6 +115,8 @@ def _parts(value: str) -> Iterator[str]:
 
 def _room(outside: Outside) -> Limit:
     """Return what the summary of the step has room for, beside what other commands have written."""
+    from reconciler.render.fitting import STEP_SUMMARY, Limit
+
     path = outside.environ.get("GITHUB_STEP_SUMMARY")
     try:
         taken = Path(path).stat().st_size if path else 0

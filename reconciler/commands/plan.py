@@ -13,9 +13,10 @@ from reconciler.commands.outside import Outside
 from reconciler.commands.planning import read_target
 from reconciler.commands.reports import Report, reporting
 from reconciler.commands.requests import RequestCount
-from reconciler.commands.session import Selection, Session, open_session, open_target
+from reconciler.commands.session import Session, open_session, open_target
 from reconciler.commands.since import files_since
 from reconciler.commands.tenant import plan_seeds
+from reconciler.commands.workspace import Selection
 from reconciler.config.load import Workspace
 from reconciler.config.wording import visible
 from reconciler.engine.plan import Plan
@@ -26,7 +27,8 @@ from reconciler.expoints.seed import Seed
 from reconciler.expoints.standing import State
 from reconciler.planfile.writing import check_place, write_plan
 from reconciler.render.across import exit_of, plans_document, plans_text
-from reconciler.render.json import Document, plan_document
+from reconciler.render.document import Document
+from reconciler.render.json import plan_document
 from reconciler.render.reported import Planned
 from reconciler.render.text import plan_text
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from reconciler.commands.console import Console
 from reconciler.commands.github import annotate, github_text, is_in_actions, links_of, tell
 from reconciler.commands.outside import Outside
-from reconciler.commands.session import Selection
+from reconciler.commands.workspace import Selection
 from reconciler.config.wording import visible
 from reconciler.errors import Exit, FilesInvalid, ReconcilerError, UsageError
 from reconciler.planfile.writing import check_place, write_report
