@@ -75,14 +75,12 @@ def apply(
     """
     how = How(consent, yes, with_seeds, lock, reviewed, since, write_ids, reports)
     selection = reviewed.selection(selection)
-    check_target_is_named(selection, outside)
     requests = RequestCount()
-    with (
-        reporting("apply", selection, reports, console, outside) as report,
-        open_session(selection, outside, requests) as session,
-    ):
-        begin(session.workspace, console, outside)
-        exit, _ = _applied(session, selection, how, report, console, console.result)
+    with reporting("apply", selection, reports, console, outside) as report:
+        check_target_is_named(selection, outside)
+        with open_session(selection, outside, requests) as session:
+            begin(session.workspace, console, outside)
+            exit, _ = _applied(session, selection, how, report, console, console.result)
     if console.verbose:
         console.say(requests.text)
     return Exit.gravest([exit, report.exit])

@@ -18,7 +18,7 @@ from reconciler.errors import Exit, FilesInvalid, ReconcilerError, UsageError
 from reconciler.planfile.writing import check_place, write_report
 from reconciler.problems import Problem
 from reconciler.render.across import TargetEnd
-from reconciler.render.reported import Reported, Stopped, problems_of
+from reconciler.render.reported import Reported, Stopped, Underway, problems_of
 from reconciler.render.values import harmless
 
 
@@ -39,9 +39,6 @@ class Report:
 
     form: Form
     path: Path
-
-
-_UNFINISHED = "this run has not come to its end: it is under way, or it was killed"
 
 
 @dataclass
@@ -73,7 +70,7 @@ class Reporting:
     def begin(self) -> None:
         """Write every report for the first time. Errors: `UsageError` for one that cannot be written."""
         for report in self.reports:
-            self._write(report, [self._stopped(_UNFINISHED)])
+            self._write(report, [self._underway])
 
     def __call__(self, reported: Reported) -> None:
         """Remember what there is to tell of one more target."""
@@ -82,7 +79,7 @@ class Reporting:
     def interim(self, reported: Reported) -> None:
         """Write every report with what there is to tell of one more target, and not of all."""
         self(reported)
-        self._write_all([*self.told, self._stopped(_UNFINISHED)])
+        self._write_all([*self.told, self._underway])
 
     def failures(self, ends: Sequence[TargetEnd]) -> None:
         """Tell of the targets of which there is no plan and no end."""
@@ -108,6 +105,10 @@ class Reporting:
         if is_in_actions(self.outside):
             annotate(problems_of(self.told), self.console, self.outside)
             self._tried(lambda: tell(self.told, self._exit_code, self.outside))
+
+    @property
+    def _underway(self) -> Underway:
+        return Underway(self.verb, self.selection.target or "")
 
     @property
     def _exit_code(self) -> int:

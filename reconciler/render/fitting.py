@@ -28,10 +28,8 @@ def _units(text: str) -> int:
 
 
 COMMENT = Limit(64_900, _units)
-"""A comment on GitHub has at most 65,536 characters, as its refusal says, or 262,144 bytes, as measured.
-
-So many of these units are neither, whatever they are of.
-"""
+"""A comment on GitHub has at most 65,536 characters, as its refusal says, or 262,144 bytes, as others have
+measured: so many units are below both, whatever they are of."""
 STEP_SUMMARY = Limit(1_048_000, lambda text: len(text.encode("utf-8", "replace")))
 """The summary of a step on GitHub has at most 1 MiB."""
 

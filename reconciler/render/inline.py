@@ -17,7 +17,7 @@ _TICKS = re.compile("`+")
 # Letters alone, numbers too short to be the name of a commit, dates and times; nothing that begins a list.
 _NUMBERS = r"\d{1,6}%?(?![.)]$)|\d{4}-\d\d-\d\d|\d\d?:\d\d"
 _WORD = re.compile(rf"\(?(?:[^\W\d_]+(?:['’-][^\W\d_]+)*|{_NUMBERS})\)?[.,;:?]?")
-_ENDS = re.compile(r"(.*?[^.,;:])([.,;:]?)", re.DOTALL)
+_STOPS = ".,;:"
 
 
 def code(text: str) -> str:
@@ -37,19 +37,28 @@ def prose(text: str) -> str:
 
 
 def _codes(words: Iterable[str]) -> str:
-    """Return words as code, one span up to each that ends a part of the sentence; its stop stays outside."""
-    spans, span = [], list[str]()
+    """Return words as code, in one span as far as no bracket and no stop of the sentence divides them."""
+    parts, opened, span = list[str](), "", list[str]()
     for word in words:
-        span.append(word)
-        if word[-1] in ".,;:":
-            spans.append(_stopped(" ".join(span)))
-            span = []
-    return " ".join([*spans, *([code(" ".join(span))] if span else [])])
+        before, core, after = _divided(word)
+        if before and span:
+            parts.append(f"{opened}{code(' '.join(span))}")
+            opened, span = "", []
+        opened, span = opened + before, [*span, core]
+        if after:
+            parts.append(f"{opened}{code(' '.join(span))}{after}")
+            opened, span = "", []
+    return " ".join([*parts, f"{opened}{code(' '.join(span))}"] if span else parts)
 
 
-def _stopped(text: str) -> str:
-    told = _ENDS.fullmatch(text)
-    return f"{code(told[1])}{told[2]}" if told else code(text)
+def _divided(word: str) -> tuple[str, str, str]:
+    """Return a word apart from what the sentence puts around it: a bracket without its partner, a stop."""
+    core, after = (word[:-1], word[-1]) if word[-1] in _STOPS else (word, "")
+    if core.endswith(")") and "(" not in core[1:]:
+        core, after = core[:-1], f"){after}"
+    before = "(" if core.startswith("(") and ")" not in core else ""
+    core = core.removeprefix(before)
+    return ("", word, "") if not core or core[-1] in _STOPS else (before, core, after)
 
 
 def fenced(lines: Iterable[str], language: str = "") -> str:

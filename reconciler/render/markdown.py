@@ -18,7 +18,7 @@ from reconciler.problems import Problem
 from reconciler.render.drift import untold_text
 from reconciler.render.fitting import COMMENT, Group, Limit, Part, fitted
 from reconciler.render.inline import code, element, fenced, prose
-from reconciler.render.reported import MEANINGS, Applied, Planned, Reported, Stopped
+from reconciler.render.reported import MEANINGS, Applied, Planned, Reported, Stopped, Underway, without_plan
 from reconciler.render.seeds import (
     MAIL_IS_SENT,
     customer_cells,
@@ -52,12 +52,12 @@ _WHAT_A_RESET_IS = "Not declared: the PUT leaves them out, and the server puts t
 
 
 def markdown(told: Sequence[Reported], limit: Limit = COMMENT, elsewhere: str = ELSEWHERE) -> str:
-    """Return a report over targets, of at most that size, those first that were stopped.
+    """Return a report over targets, of at most that size, those first of which there is no plan.
 
     What is cut is counted, and `elsewhere` says where it is; resets and what is blocked are cut last.
     Empty where not even the head of a report has room.
     """
-    ordered = sorted(told, key=lambda one: not isinstance(one, Stopped))
+    ordered = sorted(told, key=lambda one: not without_plan(one))
     text = fitted([list(_parts(one)) for one in ordered], replace(limit, most=limit.most - 1), elsewhere)
     return f"{text}\n" if text else ""
 
@@ -72,6 +72,10 @@ def _parts(reported: Reported) -> Iterator[Part]:
             yield from _ends(reported)
         case Stopped():
             yield from _stopped(reported)
+        case Underway():
+            yield marker(reported.verb, reported.target)
+            yield f"{_title(reported)} has not ended"
+            yield _alert("CAUTION", [reported.told])
 
 
 def marker(verb: str, target: str) -> str:
@@ -294,6 +298,7 @@ def _ends(applied: Applied) -> Iterator[Part]:
     to_write = [f"- {code(line.where)}: {code(line.text)}" for line in lines]
     yield Group("#### To write into the files", to_write, "line", "\n")
     yield Group("", [_sentence(note) for note in applied.report.notes], "note")
+    yield _problems(applied.planned.problems)
     yield f"**{prose(applied_text(applied.report, applied.planned.seeds, applied.sent))}**"
     yield f"Fingerprint {code(applied.planned.fingerprint)}"
 
@@ -331,10 +336,16 @@ def _sent(end: Sent) -> str:
     return f"- {symbol} {code(end.key)} {told}{notes}"
 
 
+def _title(reported: Stopped | Underway) -> str:
+    where = (
+        f" {'of' if reported.verb == 'plan' else 'to'} {_name(reported.target)}" if reported.target else ""
+    )
+    return f"### {reported.verb.capitalize()}{where}"
+
+
 def _stopped(stopped: Stopped) -> Iterator[Part]:
     yield marker(stopped.verb, stopped.target)
-    where = f" {'of' if stopped.verb == 'plan' else 'to'} {_name(stopped.target)}" if stopped.target else ""
-    yield f"### {stopped.verb.capitalize()}{where} was stopped"
+    yield f"{_title(stopped)} was stopped"
     yield _alert("CAUTION", [f"**Exit {int(stopped.exit)}:** {_sentence(stopped.error)}"])
     yield _problems(stopped.problems)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 from reconciler.engine.outcome import Outcome, Report, Result
 from reconciler.engine.plan import Blocked, Change, Plan, fingerprint_of
@@ -115,7 +115,26 @@ class Stopped:
     problems: Sequence[Problem] = ()
 
 
-Reported: TypeAlias = Planned | Applied | Stopped
+@dataclass(frozen=True)
+class Underway:
+    """What stands in a report until its run has ended. `target` is empty where none was named."""
+
+    verb: str
+    target: str
+    exit: Exit = Exit.ERROR
+    problems: Sequence[Problem] = ()
+
+    told: ClassVar[str] = (
+        "This run has not ended: it is under way, or it was killed. This report is not the whole of it."
+    )
+
+
+Reported: TypeAlias = Planned | Applied | Stopped | Underway
+
+
+def without_plan(reported: Reported) -> bool:
+    """Tell whether there is no plan and no end to tell of; such a target stands first in a report."""
+    return isinstance(reported, Stopped | Underway)
 
 
 def problems_of(told: Sequence[Reported]) -> list[Problem]:

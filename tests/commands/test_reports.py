@@ -92,6 +92,23 @@ def test_problems_in_the_files_are_written(world: World, screen: Screen) -> None
     assert "`configs/other.yaml:1:26` error `unknown-field`" in report(world)
 
 
+def test_warnings_about_the_files_are_in_how_an_apply_ended(world: World, screen: Screen) -> None:
+    world.write(
+        "welcome.yaml", FILES.replace("email_is_required", "contact_group_id: 7\n    email_is_required")
+    )
+    console = screen.console(world.clock, as_json=True)
+    apply(EVERYTHING, RESETS, console, world.outside, yes=True, reports=MARKDOWN)
+    assert [problem["code"] for problem in screen.document["plan"]["problems"]] == ["obsolete-field"]
+    assert "`obsolete-field`" in report(world)
+
+
+def test_an_apply_in_ci_that_names_no_target_is_written(world: World, screen: Screen) -> None:
+    world.environ["CI"] = "true"
+    with pytest.raises(UsageError, match="add --target"):
+        applied(world, screen)
+    assert "### Apply was stopped" in report(world)
+
+
 def test_an_apply_that_nobody_confirmed_is_written(world: World, screen: Screen) -> None:
     with pytest.raises(Refused, match="no terminal"):
         applied(world, screen, yes=False)
@@ -132,9 +149,9 @@ def test_while_a_run_is_under_way_its_report_says_so(world: World, screen: Scree
     seen: list[str] = []
     screen.stdin = Doing(lambda: seen.append(report(world)))
     assert applied(world, screen, yes=False) is Exit.DONE
-    assert "this run has not come to its end" in seen[0]
+    assert "This run has not ended" in seen[0]
     assert "another run" not in seen[0]
-    assert "not come to its end" not in report(world)
+    assert "has not ended" not in report(world)
 
 
 @pytest.mark.parametrize(
@@ -166,8 +183,8 @@ def test_between_two_targets_the_report_has_the_first_and_says_that_it_is_not_al
     exit = apply_across(Several(), EVERYTHING, how, screen.console(world.clock), two)
     assert exit is Exit.DONE
     assert seen[1].count("### Apply to ") == 1
-    assert "this run has not come to its end" in seen[1]
-    assert "not come to its end" not in report(world)
+    assert "This run has not ended" in seen[1]
+    assert "has not ended" not in report(world)
     assert report(world).count("### Apply to ") == 2
 
 

@@ -16,7 +16,7 @@ from reconciler.problems import Place
 from reconciler.render.html import WHOLE, html
 from reconciler.render.html.page import MOST_OPEN, page_of
 from reconciler.render.links import Links
-from reconciler.render.reported import Planned, Reported
+from reconciler.render.reported import Planned, Reported, Underway
 from reconciler.render.values import harmless
 from tests.engine.toys import live
 from tests.hostile.fuzzing import HARMFUL
@@ -217,7 +217,7 @@ def test_a_resource_is_found_by_every_file_that_has_a_say_in_it(opened: Open) ->
     made = planned(split=False)
     (one, *_) = made.plan.changes
     preset = Origin("preset", Place("sub folder/presets.yaml", 7, 1))
-    views = tuple(replace(view, origin=preset) if view.path == "name" else view for view in one.fields)
+    views = tuple(view._replace(origin=preset) if view.path == "name" else view for view in one.fields)
     plan = replace(made.plan, changes=(replace(one, fields=views), *made.plan.changes[1:]))
     reader = opened(replace(made, plan=plan))
     assert filtered(reader, "file", "sub folder/presets.yaml") == [one.key]
@@ -367,6 +367,11 @@ def test_whatever_it_is_called_it_stays_text(opened: Open, texts: Sequence[str])
     assert page.locator("main > section.target").count() == len(told)
     keys = {plain(key) for key in page.locator(".key").all_text_contents()}
     assert {plain(harmless(f"toys.{text}1")) for text in texts} <= keys
+
+
+def test_what_has_not_ended_says_so_before_all_that_has(opened: Open) -> None:
+    text = opened(applied("a"), Underway("apply", "<b>")).page.inner_text("main")
+    assert text.startswith("<b>\n\nThis run has not ended: it is under way, or it was killed.")
 
 
 def test_links_lead_to_the_line_at_the_commit(opened: Open) -> None:

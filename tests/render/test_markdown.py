@@ -16,7 +16,7 @@ from reconciler.render.fitting import COMMENT, STEP_SUMMARY, Limit
 from reconciler.render.html import html
 from reconciler.render.links import Links
 from reconciler.render.markdown import markdown, marker
-from reconciler.render.reported import Reported
+from reconciler.render.reported import Reported, Underway
 from tests.engine.toys import live
 from tests.hostile.fuzzing import HARMFUL, harmful_text, share
 from tests.hostile.looking import assert_harmless
@@ -26,7 +26,8 @@ from tests.render.test_inline import MARKDOWN
 
 
 def every_report(text: str) -> list[Reported]:
-    return [planned(text), planned(text, split=False), in_trouble(text), applied(text), stopped(text)]
+    made: list[Reported] = [planned(text), planned(text, split=False), in_trouble(text), applied(text)]
+    return [*made, stopped(text), Underway("apply", text)]
 
 
 @pytest.mark.parametrize("text", [*MARKDOWN, *HARMFUL])

@@ -19,7 +19,7 @@ from reconciler.expoints.standing import SeedPlan, State
 from reconciler.problems import Place, Problem
 from reconciler.render.drift import untold_text
 from reconciler.render.links import Links
-from reconciler.render.reported import MEANINGS, Applied, Planned, Reported, Stopped
+from reconciler.render.reported import MEANINGS, Applied, Planned, Reported, Stopped, Underway, without_plan
 from reconciler.render.seeds import (
     MAIL_IS_SENT,
     customers_in_doubt,
@@ -193,8 +193,8 @@ class Page:
 
 
 def page_of(told: Sequence[Reported], links: Links) -> Page:
-    """Return what a page over targets says, those first that were stopped."""
-    ordered = sorted(told, key=lambda one: not isinstance(one, Stopped))
+    """Return what a page over targets says, those first of which there is no plan."""
+    ordered = sorted(told, key=lambda one: not without_plan(one))
     sections = tuple(_section(one, links) for one in ordered)
     verb = "Apply" if any(isinstance(one, Applied) or _is_apply(one) for one in told) else "Plan"
     targets = ", ".join(section.target for section in sections if section.target)
@@ -204,7 +204,7 @@ def page_of(told: Sequence[Reported], links: Links) -> Page:
 
 
 def _is_apply(reported: Reported) -> bool:
-    return isinstance(reported, Stopped) and reported.verb == "apply"
+    return isinstance(reported, Stopped | Underway) and reported.verb == "apply"
 
 
 def _sums(sections: Sequence[Section]) -> tuple[tuple[str, str, int], ...]:
@@ -223,8 +223,10 @@ def _section(reported: Reported, links: Links) -> Section:
             return _Making(reported.planned, links).end(reported)
         case Stopped():
             problems = tuple(_problem(one, links) for one in reported.problems)
-            alert = f"{_alert(reported.exit)} {harmless(reported.error)}"
+            alert = f"Exit {int(reported.exit)}: {harmless(reported.error)}"
             return Section(harmless(reported.target), alert=alert, problems=problems)
+        case Underway():
+            return Section(harmless(reported.target), alert=reported.told)
 
 
 def _alert(exit: Exit) -> str:
