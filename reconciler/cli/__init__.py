@@ -24,6 +24,7 @@ from reconciler.cli.options import EPILOG
 from reconciler.cli.sandbox import sandbox
 from reconciler.cli.schema import schema
 from reconciler.cli.seeds import seeds
+from reconciler.cli.status import status
 from reconciler.cli.verbs import apply, plan, show, validate
 from reconciler.errors import Exit
 
@@ -107,6 +108,7 @@ for _command in (
     set_,
     fmt,
     seeds,
+    status,
     history,
     restore,
     defaults,

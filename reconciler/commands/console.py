@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TextIO
 
 from reconciler.clock import Clock, SystemClock
@@ -46,6 +46,11 @@ class Console:
         """Print a part of the result that comes before its end; JSON has one document, at the end."""
         if not self.as_json:
             print(text, end="\n\n", file=self.stdout, flush=True)
+
+    @property
+    def without_parts(self) -> Console:
+        """The same console for work whose result is told as a whole, at its end."""
+        return replace(self, as_json=True)
 
     def show_before_asking(self, text: str) -> None:
         """Print what a question is about: on stdout as a part of the result, with JSON on stderr."""
