@@ -10,10 +10,12 @@ import os
 import signal
 import sys
 import threading
+import traceback
 
 import click
 
 from reconciler import __version__
+from reconciler.cli.complaints import complain, logs_json
 from reconciler.cli.completion import completion
 from reconciler.cli.defaults import defaults
 from reconciler.cli.doctor import doctor
@@ -32,6 +34,7 @@ from reconciler.errors import Exit
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line (that of the process, unless given) and return the exit code."""
     _make_streams_safe()
+    told = sys.argv[1:] if arguments is None else arguments
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -41,21 +44,21 @@ def main(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         text = io.StringIO()
         error.show(text)
-        click.echo("\n".join(map(_harmless, text.getvalue().split("\n"))), err=True, nl=False)
+        complain(told, error.format_message(), text.getvalue())
         return Exit.ERROR
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted", err=True)
+        complain(told, "interrupted", "interrupted")
         return Exit.ERROR
     except BrokenPipeError:
         _close_stdout()
         return Exit.ERROR
     except OSError as error:
         what = f"{error.strerror or error} ({error.filename or 'writing the result'})"
-        click.echo(f"Error: {_harmless(what)}", err=True)
+        complain(told, what)
         _close_stdout()
         return Exit.ERROR
     except Exception as error:  # noqa: BLE001  # a bug of ours ends as a sentence, not as a traceback
-        return _bug(error)
+        return _bug(error, told)
 
 
 def _make_streams_safe() -> None:
@@ -69,21 +72,18 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _bug(error: Exception) -> int:
+def _bug(error: Exception, told: list[str]) -> int:
+    where: dict[str, str] = {}
     if os.environ.get("RECONCILER_DEBUG"):
-        raise error
-    text = (
-        f"Error: this is a bug in reconciler {__version__}: {type(error).__name__}: {_harmless(str(error))}"
+        if not logs_json(told):
+            raise error
+        where = {"traceback": "".join(traceback.format_exception(error))}
+    what = (
+        f"this is a bug in reconciler {__version__}: {type(error).__name__}: {' '.join(str(error).split())}"
     )
-    click.echo(f"{text}\nSet RECONCILER_DEBUG=1 to see where it happened, and please report it.", err=True)
+    advice = "Set RECONCILER_DEBUG=1 to see where it happened, and please report it."
+    complain(told, f"{what}. {advice}", f"Error: {what}\n{advice}", **where)
     return Exit.ERROR
-
-
-def _harmless(text: str) -> str:
-    """Return what somebody typed, or the environment held, without what steers a terminal."""
-    from reconciler.render.values import harmless
-
-    return harmless(text)
 
 
 def _close_stdout() -> None:

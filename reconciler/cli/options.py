@@ -88,6 +88,12 @@ def output_options_with(*formats: str) -> Decorator[Any]:
         option("--format", type=choices, default="text", help="How to print the result."),
         option("--quiet", is_flag=True, help="The result only."),
         option("--verbose", "-v", count=True, help="More; -vv also logs every request."),
+        option(
+            "--log-format",
+            type=click.Choice(["text", "json"]),
+            default="text",
+            help="How stderr is written; json is an object a line, every request among them.",
+        ),
         option("--no-color", is_flag=True, help="No colour, as with NO_COLOR."),
     )
 

@@ -123,5 +123,5 @@ class _Stop:
     def _failed(self, exit: Exit, error: str) -> TargetEnd:
         self.console.interim(f"Error: {harmless(error)}")
         if self.console.as_json:
-            self.console.say(f"Error: target {self.share.target}: {error}")
+            self.console.complain(f"target {self.share.target}: {error}")
         return TargetEnd(self.share.target, exit, error=error)

@@ -66,7 +66,7 @@ def remembered(session: Session, console: Console) -> Iterator[Memory]:
     with recalled(session) as memory:
         if memory.trouble is not None:
             reason = str(memory.trouble).rstrip(".")
-            console.say(f"Warning: {reason}. This plan is made without the journal, and apply would refuse.")
+            console.warn(f"{reason}. This plan is made without the journal, and apply would refuse.")
         yield memory
 
 

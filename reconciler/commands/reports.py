@@ -18,7 +18,6 @@ from reconciler.planfile.writing import check_place, write_report
 from reconciler.render.across import TargetEnd
 from reconciler.render.links import Links
 from reconciler.render.reported import Reported, Stopped, problems_of
-from reconciler.render.values import harmless
 
 
 class Form(StrEnum):
@@ -97,7 +96,7 @@ class Reporting:
             yield
         except UsageError as error:
             # What was done is done, and is told: this must not come in its place.
-            print(f"Error: {harmless(str(error))}", file=self.console.stderr)
+            self.console.complain(str(error))
             self.exit = Exit.ERROR
 
     def _text(self, form: Form) -> str:

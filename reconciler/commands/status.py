@@ -17,7 +17,6 @@ from reconciler.commands.journal import open_past
 from reconciler.commands.memory import Memory, recalled
 from reconciler.commands.outside import Outside
 from reconciler.commands.planning import read_target
-from reconciler.commands.requests import RequestCount
 from reconciler.commands.session import (
     Chosen,
     Selection,
@@ -94,7 +93,7 @@ def _complain(statuses: Sequence[TargetStatus], console: Console) -> None:
     """Tell a person what a result for programs says of errors, or cannot say."""
     for one in statuses:
         for error in filter(None, (one.error, one.journal_error)):
-            console.say(f"Error: target {one.target}: {error}")
+            console.complain(f"target {one.target}: {error}")
 
 
 def _text(form: Form, statuses: Sequence[TargetStatus], now: float, console: Console) -> str:
@@ -113,26 +112,24 @@ def _statuses(
     several: Several, selection: Selection, console: Console, outside: Outside
 ) -> tuple[TargetStatus, ...]:
     """Look at every target, each by itself. Errors: `FilesInvalid` and `UsageError` before the first."""
-    requests, found = RequestCount(), dict[str, TargetStatus]()
+    found: dict[str, TargetStatus] = {}
 
     def visit(workspace: Workspace[Seed], part: Selection) -> Told:
-        one = _looked_at(workspace, part, console, outside, requests)
+        one = _looked_at(workspace, part, console, outside)
         found[one.target] = one
         return one.exit, {}
 
     ends = visited(several, selection, visit, console.without_parts, outside)
-    if console.verbose:
-        console.say(requests.text)
     return tuple(
         found.get(end.target) or TargetStatus(end.target, error=end.error, exit=end.exit) for end in ends
     )
 
 
 def _looked_at(
-    workspace: Workspace[Seed], part: Selection, console: Console, outside: Outside, requests: RequestCount
+    workspace: Workspace[Seed], part: Selection, console: Console, outside: Outside
 ) -> TargetStatus:
     look = _Look(Chosen(workspace, chosen_target(workspace, part.target), outside), console)
-    with _noted(look.errors), open_target(workspace, part, outside, requests) as session:
+    with _noted(look.errors), open_target(workspace, part, outside) as session:
         look.at(session)
     if look.journal is None and not look.journal_errors:
         # It could not even be opened; its journal may be read for all that.
