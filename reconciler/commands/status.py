@@ -78,22 +78,20 @@ def status(
     file = outside.folder / out if out else None
     if file:
         check_place(file, "status")
-    statuses, now = _statuses(several, selection, console, outside), outside.clock.now()
+    statuses = _statuses(several, selection, form, console, outside)
+    now = outside.clock.now()
     text = _text(form, statuses, now, console)
     if file:
         write_shared(file, f"{_text(form, statuses, now, replace(console, colour=False))}\n")
-    if form is not Form.TEXT:
-        _complain(statuses, console)
     console.result(text, status_document(statuses, now))
     pending = detailed_exitcode and any(status.is_pending for status in statuses)
     return Exit.gravest([*(status.exit for status in statuses), *([Exit.PENDING] if pending else [])])
 
 
-def _complain(statuses: Sequence[TargetStatus], console: Console) -> None:
+def _complain(status: TargetStatus, console: Console) -> None:
     """Tell a person what a result for programs says of errors, or cannot say."""
-    for one in statuses:
-        for error in filter(None, (one.error, one.journal_error)):
-            console.complain(f"target {one.target}: {error}")
+    for error in filter(None, (status.error, status.journal_error)):
+        console.complain(f"target {status.target}: {error}")
 
 
 def _text(form: Form, statuses: Sequence[TargetStatus], now: float, console: Console) -> str:
@@ -109,7 +107,7 @@ def _text(form: Form, statuses: Sequence[TargetStatus], now: float, console: Con
 
 
 def _statuses(
-    several: Several, selection: Selection, console: Console, outside: Outside
+    several: Several, selection: Selection, form: Form, console: Console, outside: Outside
 ) -> tuple[TargetStatus, ...]:
     """Look at every target, each by itself. Errors: `FilesInvalid` and `UsageError` before the first."""
     found: dict[str, TargetStatus] = {}
@@ -117,6 +115,8 @@ def _statuses(
     def visit(workspace: Workspace[Seed], part: Selection) -> Told:
         one = _looked_at(workspace, part, console, outside)
         found[one.target] = one
+        if form is not Form.TEXT:
+            _complain(one, console)
         return one.exit, {}
 
     ends = visited(several, selection, visit, console.without_parts, outside)
