@@ -10,24 +10,12 @@ import os
 import signal
 import sys
 import threading
-import traceback
 
 import click
 
 from reconciler import __version__
-from reconciler.cli.complaints import complain, logs_json
-from reconciler.cli.completion import completion
-from reconciler.cli.defaults import defaults
-from reconciler.cli.doctor import doctor
-from reconciler.cli.files import adopt, fmt, list_, set_
-from reconciler.cli.history import history, restore
-from reconciler.cli.init import init
-from reconciler.cli.options import EPILOG
-from reconciler.cli.sandbox import sandbox
-from reconciler.cli.schema import schema
-from reconciler.cli.seeds import seeds
-from reconciler.cli.status import status
-from reconciler.cli.verbs import apply, plan, show, validate
+from reconciler.cli.epilog import EPILOG
+from reconciler.cli.later import Later
 from reconciler.errors import Exit
 
 
@@ -44,17 +32,17 @@ def main(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         text = io.StringIO()
         error.show(text)
-        complain(told, error.format_message(), text.getvalue())
+        _complain(told, error.format_message(), text.getvalue())
         return Exit.ERROR
     except (KeyboardInterrupt, click.Abort):
-        complain(told, "interrupted", "interrupted")
+        _complain(told, "interrupted", "interrupted")
         return Exit.ERROR
     except BrokenPipeError:
         _close_stdout()
         return Exit.ERROR
     except OSError as error:
         what = f"{error.strerror or error} ({error.filename or 'writing the result'})"
-        complain(told, what)
+        _complain(told, what)
         _close_stdout()
         return Exit.ERROR
     except Exception as error:  # noqa: BLE001  # a bug of ours ends as a sentence, not as a traceback
@@ -72,7 +60,17 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+def _complain(arguments: list[str], message: str, text: str = "", **fields: str) -> None:
+    from reconciler.cli.complaints import complain
+
+    complain(arguments, message, text, **fields)
+
+
 def _bug(error: Exception, told: list[str]) -> int:
+    import traceback
+
+    from reconciler.cli.complaints import logs_json
+
     where: dict[str, str] = {}
     if os.environ.get("RECONCILER_DEBUG"):
         if not logs_json(told):
@@ -82,7 +80,7 @@ def _bug(error: Exception, told: list[str]) -> int:
         f"this is a bug in reconciler {__version__}: {type(error).__name__}: {' '.join(str(error).split())}"
     )
     advice = "Set RECONCILER_DEBUG=1 to see where it happened, and please report it."
-    complain(told, f"{what}. {advice}", f"Error: {what}\n{advice}", **where)
+    _complain(told, f"{what}. {advice}", f"Error: {what}\n{advice}", **where)
     return Exit.ERROR
 
 
@@ -97,24 +95,25 @@ def cli() -> None:
     """Config-as-code for survey operations: declare import configurations in YAML, plan, apply."""
 
 
-for _command in (
-    init,
-    validate,
-    plan,
-    apply,
-    show,
-    adopt,
-    list_,
-    set_,
-    fmt,
-    seeds,
-    status,
-    history,
-    restore,
-    defaults,
-    schema,
-    doctor,
-    sandbox,
-    completion,
+# All that `--help` has to know of each verb: where it is, and what it does in one line.
+for _verb in (
+    Later("init", "init", "Write a workspace to begin with."),
+    Later("validate", "verbs", "Check every file; offline, without a secret."),
+    Later("plan", "verbs", "Show what would change, and what is reset."),
+    Later("apply", "verbs", "Show the plan, ask, carry it out, verify it."),
+    Later("show", "verbs", "Show one resource: declared, live, desired."),
+    Later("adopt", "files", "Write live configurations into the files."),
+    Later("list_", "files", "List resources and where they stand."),
+    Later("set_", "files", "Edit many resources at once, in place."),
+    Later("fmt", "files", "Put the keys of resources into their order."),
+    Later("seeds", "seeds", "Preview, watch, settle, send test batches."),
+    Later("status", "status", "Count what is managed, drifted, pending, in doubt."),
+    Later("history", "history", "Show the runs of a target, newest first."),
+    Later("restore", "history", "Plan the way back from a run, ask, carry it out."),
+    Later("defaults", "defaults", "Show and learn what a reset leaves behind."),
+    Later("schema", "schema", "Print JSON Schemas: of the files, of plans, of reports, of status."),
+    Later("doctor", "doctor", "Check credentials, hosts, APIs, clock, journal."),
+    Later("sandbox", "sandbox", "Serve, look into, reset the emulated APIs."),
+    Later("completion", "completion", "Print the script by which a shell completes."),
 ):
-    cli.add_command(_command)
+    cli.add_command(_verb)

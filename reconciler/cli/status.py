@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
+from reconciler.cli.epilog import EPILOG
 from reconciler.cli.options import (
-    EPILOG,
     all_targets_option,
     option,
     output_options_with,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli.completion import complete_resource
+from reconciler.cli.epilog import EPILOG
 from reconciler.cli.options import (
-    EPILOG,
     all_targets_option,
     consent_of,
     consent_options,
@@ -83,7 +83,7 @@ def plan(**options: Any) -> int:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE]...")
 @selection_options
 @all_targets_option
 @glob_options
@@ -99,7 +99,8 @@ def plan(**options: Any) -> int:
 def apply(**options: Any) -> int:
     """Show the plan, ask, carry it out, verify it.
 
-    With a FILE of plan --out, or with --reviewed, nobody is asked: only what was reviewed is carried out.
+    With a FILE of plan --out, or with --reviewed, nobody is asked: only what was reviewed is carried out;
+    of several files, what is in any of them.
     """
     from reconciler.commands.apply import How, apply, apply_across
 
@@ -124,9 +125,9 @@ def apply(**options: Any) -> int:
 
 
 def _check_one_target(options: dict[str, Any], several: Several | None) -> None:
-    if options["file"] is not None and options["reviewed"]:
+    if options["files"] and options["reviewed"]:
         raise click.UsageError("a plan file says what was reviewed: leave out --reviewed, or the file")
-    if several is not None and options["file"] is not None:
+    if several is not None and options["files"]:
         raise click.UsageError("a plan file is for one target: apply each by itself")
     if several is not None and options["take_over"] is not None:
         raise click.UsageError("--take-over ends one run: name the one target that it holds")
@@ -140,7 +141,7 @@ def _how(options: dict[str, Any], named: frozenset[str], outside: Outside) -> di
         "yes": options["yes"],
         "with_seeds": not options["no_seeds"],
         "lock": lock_of(options),
-        "reviewed": read_reviewed(options["file"], named, outside),
+        "reviewed": read_reviewed(options["files"], named, outside),
         "since": options["since"],
         "write_ids": options["write_ids"],
         "reports": reports_of(options),

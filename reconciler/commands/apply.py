@@ -16,15 +16,10 @@ from reconciler.commands.planning import read_target
 from reconciler.commands.reports import Report, Reporting, reporting
 from reconciler.commands.reviewing import EVERYTHING, Agreed, Reviewed, agree
 from reconciler.commands.runs import NO_WAIT, Lock
-from reconciler.commands.session import (
-    Selection,
-    Session,
-    check_target_is_named,
-    open_session,
-    open_target,
-)
+from reconciler.commands.session import Session, check_target_is_named, open_session, open_target
 from reconciler.commands.since import files_since
 from reconciler.commands.tenant import plan_seeds
+from reconciler.commands.workspace import Selection
 from reconciler.commands.write_ids import NO_IDS, without_lines, write_ids
 from reconciler.config.load import Workspace
 from reconciler.engine.plan import Plan
@@ -34,7 +29,8 @@ from reconciler.errors import Exit, Refused
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.seed import Seed
 from reconciler.render.across import exit_of, reports_document, reports_text
-from reconciler.render.json import Document, report_document
+from reconciler.render.document import Document
+from reconciler.render.json import report_document
 from reconciler.render.reported import Applied, Planned
 from reconciler.render.seeds import seeds_summary
 from reconciler.render.text import plan_text, report_text
@@ -122,10 +118,13 @@ def _applied(
         ids = write_ids(done.report, session, console) if how.write_ids else NO_IDS
         exit = Exit.gravest([done.exit, ids.exit])
         report = without_lines(done.report, ids)
-        planned = Planned(agreed.plan, done.seeds, before, session.workspace.warnings)
-        written(Applied(planned, report, done.sent, exit, ids.ids))
-        document = report_document(report, done.seeds, done.sent, exit, before, ids_written=ids.ids)
-        tell(report_text(report, done.sent, paint=console.paint, ids_written=ids.ids), document)
+        warnings = session.workspace.warnings
+        planned = Planned(agreed.plan, done.seeds, before, warnings, places=session.places)
+        written.interim(Applied(planned, report, done.sent, exit, ids.ids))
+        document = report_document(
+            report, done.seeds, done.sent, exit, before, problems=warnings, ids_written=ids.ids
+        )
+        tell(report_text(report, done.seeds, done.sent, paint=console.paint, ids_written=ids.ids), document)
     return exit, document
 
 

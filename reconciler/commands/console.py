@@ -90,8 +90,7 @@ class Console:
     def problems(self, problems: Sequence[Problem]) -> None:
         """Tell the person what is wrong in the files, each on its line."""
         # Imported here: most runs find nothing wrong.
-        from reconciler.render.json import problem_document
-        from reconciler.render.text import problems_text
+        from reconciler.render.problems import problem_document, problems_text
 
         if not self.logs_json:
             if problems:

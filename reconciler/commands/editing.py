@@ -7,7 +7,7 @@ from typing import Any
 
 from reconciler.commands.console import Console
 from reconciler.commands.outside import Outside
-from reconciler.commands.session import SECTIONS, SEED_SECTIONS
+from reconciler.commands.workspace import SECTIONS, SEED_SECTIONS
 from reconciler.config.canonical import ranks_of
 from reconciler.config.editing.edition import Edition, overlay
 from reconciler.config.editing.masking import masked

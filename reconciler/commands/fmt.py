@@ -8,13 +8,13 @@ from pathlib import Path
 from reconciler.commands.console import Console
 from reconciler.commands.editing import finish
 from reconciler.commands.outside import Outside
-from reconciler.commands.session import SECTIONS, Selection, open_workspace
+from reconciler.commands.workspace import SECTIONS, Selection, open_workspace
 from reconciler.config.canonical import ranks_of
 from reconciler.config.discovery import shown, workspace_files
 from reconciler.config.editing.ordering import ordered
 from reconciler.config.editing.writing import FileEdit
 from reconciler.errors import Exit, UsageError
-from reconciler.render.json import FORMAT_VERSION
+from reconciler.render.document import FORMAT_VERSION
 from reconciler.render.values import counted
 
 

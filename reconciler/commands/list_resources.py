@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from reconciler.commands.console import Console
 from reconciler.commands.matching import matching
 from reconciler.commands.outside import Outside
-from reconciler.commands.session import Selection, chosen_target, open_workspace
+from reconciler.commands.session import chosen_target
+from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.assignments import candidates, full_path, split_assignment
 from reconciler.config.load import Workspace
 from reconciler.config.section import Section

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from reconciler.commands.session import SECTIONS
+from reconciler.commands.workspace import SECTIONS
 from reconciler.config.load import Workspace
 from reconciler.config.resources import Resource
 from reconciler.config.section import Section

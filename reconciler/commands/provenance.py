@@ -36,11 +36,16 @@ def _owner() -> str:
 
 
 def ci_run(environ: Mapping[str, str]) -> str:
-    """Return the address at which a run in CI can be looked at, empty outside of CI."""
+    """Return the address at which a run in CI can be looked at, empty outside of CI.
+
+    Of GitHub it names the attempt, too: a run that is run again keeps its number.
+    """
     parts = [environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID")]
     if all(parts):
         server, repository, number = parts
-        return f"{server}/{repository}/actions/runs/{number}"
+        attempt = environ.get("GITHUB_RUN_ATTEMPT", "")
+        again = f"/attempts/{attempt}" if attempt else ""
+        return f"{server}/{repository}/actions/runs/{number}{again}"
     return _first(environ, _WHERE)
 
 

@@ -14,7 +14,8 @@ from reconciler.commands.outside import Outside
 from reconciler.commands.planning import read_live
 from reconciler.commands.reviewing import Agreed
 from reconciler.commands.runs import NO_WAIT, Lock, Purpose
-from reconciler.commands.session import Selection, Session, check_target_is_named, open_session
+from reconciler.commands.session import Session, check_target_is_named, open_session
+from reconciler.commands.workspace import Selection
 from reconciler.engine.inventory import Listing
 from reconciler.engine.plan import Action, Plan
 from reconciler.engine.planning import Consent
@@ -50,7 +51,7 @@ def restore(
         with carried_out(session, agreed, lock, console) as done:
             document = report_document(done.report, done.seeds, done.sent, done.exit)
             document |= {"restored_run": number, "remarks": notes}
-            console.result(report_text(done.report, done.sent, paint=console.paint), document)
+            console.result(report_text(done.report, done.seeds, done.sent, paint=console.paint), document)
     return done.exit
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from reconciler.commands.outside import Outside
 from reconciler.commands.planning import LiveState
 from reconciler.commands.runs import Purpose
-from reconciler.commands.session import Selection, Session, tenant_account
+from reconciler.commands.session import Session, tenant_account
 from reconciler.commands.tenant import digests_of
+from reconciler.commands.workspace import Selection
 from reconciler.config.wording import visible
 from reconciler.engine.plan import Plan
 from reconciler.engine.planning import Consent
-from reconciler.engine.review import PastPlans, Review, digests_meant
+from reconciler.engine.review import PastPlans, Review, digests_meant, joined
 from reconciler.errors import Refused
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.review import reviewed_seeds
@@ -27,46 +28,52 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Reviewed:
-    """What is said to be reviewed: a plan file, or digests and fingerprints; without either, everything."""
+    """What is said to be reviewed: plan files, or digests and fingerprints; without either, everything.
+
+    Several files, as of several pull requests, stand for whatever is in any of them.
+    """
 
     named: frozenset[str] = frozenset()
-    file: PlanFile | None = None
+    files: tuple[PlanFile, ...] = ()
 
     @property
     def binds(self) -> bool:
         """Whether only what was reviewed may be carried out; it stands for the answer of a person then."""
-        return bool(self.named or self.file)
+        return bool(self.named or self.files)
 
     def selection(self, selection: Selection) -> Selection:
-        """Return the selection with the target of the file. Errors: `Refused` where another one is named."""
-        if self.file is None:
-            return selection
-        if selection.target not in (None, self.file.target):
-            raise Refused(
-                f"{self.file.name} is a plan for target {self.file.target}, and target {selection.target} is "
-                "named: plan for that one, or leave --target out"
-            )
-        return replace(selection, target=self.file.target)
+        """Return the selection with the target of the files. Errors: `Refused` where another one is named."""
+        for file in self.files:
+            if selection.target not in (None, file.target):
+                raise Refused(
+                    f"{file.name} is a plan for target {file.target}, and target {selection.target} is "
+                    "named: plan for that one, or leave --target out"
+                )
+            selection = replace(selection, target=file.target)
+        return selection
 
     def check_accounts(self, session: Session) -> None:
-        """Check that a plan file was made for the accounts of the open target. Errors: `Refused`."""
-        if self.file is None:
-            return
-        pairs = [("account", self.file.account, session.account)]
-        if self.file.tenant is not None and session.seeds:
-            pairs += [("tenant", self.file.tenant, name) for name in tenant_account(session.target)]
-        for what, planned, here in pairs:
-            if planned != here:
-                raise Refused(
-                    f"{self.file.name} is a plan for {what} {planned}, and target {session.target.name} is "
-                    f"{here} now: plan again, and review that"
-                )
+        """Check that each plan file was made for the accounts of the open target. Errors: `Refused`."""
+        for file in self.files:
+            _check_accounts(file, session)
 
     def review(self, now: Collection[str], past: PastPlans) -> Review | None:
         """Return what it covers, where `now` are the digests of the plan that is made now; `None` for all."""
-        if self.file is not None:
-            return self.file.review
+        if self.files:
+            return joined([file.review for file in self.files])
         return Review(digests_meant(self.named, now, past)) if self.named else None
+
+
+def _check_accounts(file: PlanFile, session: Session) -> None:
+    pairs = [("account", file.account, session.account)]
+    if file.tenant is not None and session.seeds:
+        pairs += [("tenant", file.tenant, name) for name in tenant_account(session.target)]
+    for what, planned, here in pairs:
+        if planned != here:
+            raise Refused(
+                f"{file.name} is a plan for {what} {planned}, and target {session.target.name} is "
+                f"{here} now: plan again, and review that"
+            )
 
 
 def gone_text(review: Review, plan: Plan, seeds: Collection[str]) -> str:
@@ -82,14 +89,14 @@ def gone_text(review: Review, plan: Plan, seeds: Collection[str]) -> str:
 EVERYTHING = Reviewed()
 
 
-def read_reviewed(path: Path | None, named: Collection[str], outside: Outside) -> Reviewed:
-    """Return what was reviewed, by a plan file or by its fingerprints. Errors as in `read_plan`."""
-    if path is None:
+def read_reviewed(paths: Sequence[Path], named: Collection[str], outside: Outside) -> Reviewed:
+    """Return what was reviewed, by plan files or by fingerprints. Errors as in `read_plan`."""
+    if not paths:
         return Reviewed(frozenset(named))
     # Imported here: most runs have no plan file.
     from reconciler.planfile.reading import read_plan
 
-    return Reviewed(file=read_plan(outside.folder / path))
+    return Reviewed(files=tuple(read_plan(outside.folder / path) for path in paths))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,13 +19,13 @@ from reconciler.commands.outside import Outside
 from reconciler.commands.planning import read_target
 from reconciler.commands.session import (
     Chosen,
-    Selection,
     Session,
     chosen_target,
     open_target,
     tenant_account,
 )
 from reconciler.commands.tenant import plan_seeds
+from reconciler.commands.workspace import Selection
 from reconciler.config.load import Workspace
 from reconciler.engine.plan import Plan
 from reconciler.engine.planning import Consent

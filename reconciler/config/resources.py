@@ -163,7 +163,7 @@ class ResourceReader:
 
     def _has_account(self, name: str) -> bool:
         """Tell whether a target has the account in which these resources live, as far as is known."""
-        target = self.targets[name]
+        target = self.targets.get(name)
         return target is None or target.has_account(self.section.account)
 
     def _no_account(self, target: str, own: Level, key: str) -> None:

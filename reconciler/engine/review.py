@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from reconciler.engine.plan import UNREVIEWED, Block, Blocked, Change, Plan, fingerprint_of
@@ -21,18 +21,18 @@ def no_past_plans(fingerprint: str) -> Collection[str]:
 class Review:
     """The digests of all changes and seeds that were reviewed.
 
-    `names` are the keys behind them, as far as known: they choose words, and allow nothing. `lenient`
-    says that false and 0 were nothing when it was made: a run may end half-way with an answer that shows
+    `names` are the keys behind them, as far as known: they choose words, and allow nothing. `lenient` are
+    those that were made when false and 0 were nothing: a run may end half-way with an answer that shows
     one, and what is left of its plan is still what was reviewed.
     """
 
     digests: frozenset[str]
     names: Mapping[str, str] = field(default_factory=dict)
-    lenient: bool = False
+    lenient: frozenset[str] = frozenset()
 
     def covers(self, change: Change) -> bool:
         """Tell whether exactly this change was reviewed."""
-        return change.digest in self.digests or (self.lenient and change.lenient_digest in self.digests)
+        return change.digest in self.digests or change.lenient_digest in self.lenient
 
     def gone(self, plan: Plan, seeds: Collection[str]) -> tuple[str, ...]:
         """Return what was reviewed and is neither in the plan, blocked or not, nor among the seeds' digests.
@@ -54,6 +54,15 @@ class Review:
         if self.covers(change):
             return change
         return Blocked(change.key, (self.block(change.key),), change)
+
+
+def joined(reviews: Sequence[Review]) -> Review:
+    """Return a review that covers what any of these covers, and nothing else."""
+    return Review(
+        frozenset().union(*(review.digests for review in reviews)),
+        {digest: name for review in reviews for digest, name in review.names.items()},
+        frozenset().union(*(review.lenient for review in reviews)),
+    )
 
 
 def reviewed(plan: Plan, review: Review) -> Plan:

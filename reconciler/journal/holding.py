@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import secrets
 import subprocess
 from collections.abc import Iterable
@@ -19,6 +20,8 @@ A run that lives writes down each change before it makes it, asks in the same mo
 its accounts, and waits for minutes at the most in between. So nothing is written behind the back of the one
 that took over.
 """
+
+_ATTEMPT = re.compile(r"(.+/actions/runs/[0-9]{1,20})/attempts/([0-9]{1,9})")
 
 _GONE = ""
 """What `_started` returns for a process that is not there, or has ended and was not buried yet."""
@@ -41,22 +44,33 @@ def refuse_held(start: RunStart, open_runs: Iterable[Run], now: float) -> list[R
     """
     holding = [run for run in open_runs if _shared(run, start)]
     for run in holding:
-        if not is_dead(run, start.process, now):
+        if not is_dead(run, start.process, now, start.ci_run):
             raise Held(_held(run, _shared(run, start), now))
     return holding
 
 
-def is_dead(run: Run, observer: Process, now: float) -> bool:
+def is_dead(run: Run, observer: Process, now: float, ci_run: str = "") -> bool:
     """Tell whether an open run can do nothing further, as far as `observer`, a process, can know that.
 
     Where the observer can see the holder's process, that alone decides: one that lives may have slept for
-    hours, and will go on where it was. Elsewhere silence decides.
+    hours, and will go on where it was. Elsewhere it is dead if the observer is a later attempt of the same
+    `ci_run`, or by its silence.
     """
     holder = run.start.process
     if holder.machine == observer.machine and holder.started:
         started = _started(holder.pid)
         return started is not None and started != holder.started
-    return now - run.latest > SILENCE
+    return _is_later_attempt(ci_run, run.start.ci_run) or now - run.latest > SILENCE
+
+
+def _is_later_attempt(ci_run: str, earlier: str) -> bool:
+    """Tell whether one address is that of a later attempt of the same run of GitHub Actions.
+
+    GitHub begins an attempt only when every job of the one before has ended (GitHub's documentation
+    "Re-running workflows and jobs").
+    """
+    now, before = _ATTEMPT.fullmatch(ci_run), _ATTEMPT.fullmatch(earlier)
+    return bool(now and before and now[1] == before[1] and int(now[2]) > int(before[2]))
 
 
 def found_dead(run: Run) -> str:

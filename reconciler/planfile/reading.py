@@ -49,7 +49,8 @@ def read_plan(path: Path) -> PlanFile:
             f"{name} was changed after it was made: its fingerprint does not fit its digests; {_HINT}"
         )
     names = document.names
-    review = Review(frozenset(names), names, lenient=not document.explicit_empties)
+    digests = frozenset(names)
+    review = Review(digests, names, frozenset() if document.explicit_empties else digests)
     return PlanFile(name, document.target, document.account, document.tenant, review)
 
 

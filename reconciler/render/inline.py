@@ -14,8 +14,10 @@ from itertools import groupby
 from reconciler.render.values import harmless
 
 _TICKS = re.compile("`+")
-# Letters alone, and numbers too short to be the name of a commit; nothing that begins a list.
-_WORD = re.compile(r"\(?(?:[^\W\d_]+(?:['’-][^\W\d_]+)*|\d{1,6}%?(?![.)]$))\)?[.,;:?]?")
+# Letters alone, numbers too short to be the name of a commit, dates and times; nothing that begins a list.
+_NUMBERS = r"\d{1,6}%?(?![.)]$)|\d{4}-\d\d-\d\d|\d\d?:\d\d"
+_WORD = re.compile(rf"\(?(?:[^\W\d_]+(?:['’-][^\W\d_]+)*|{_NUMBERS})\)?[.,;:?]?")
+_ENDS = re.compile(r"(.*?[^.,;:])([.,;:]?)", re.DOTALL)
 
 
 def code(text: str) -> str:
@@ -31,7 +33,23 @@ def code(text: str) -> str:
 def prose(text: str) -> str:
     """Return a sentence in which every word that could mean something to Markdown stands as code."""
     parts = groupby(harmless(text).split(), key=lambda word: bool(_WORD.fullmatch(word)))
-    return " ".join(" ".join(words) if is_plain else code(" ".join(words)) for is_plain, words in parts)
+    return " ".join(" ".join(words) if is_plain else _codes(words) for is_plain, words in parts)
+
+
+def _codes(words: Iterable[str]) -> str:
+    """Return words as code, one span up to each that ends a part of the sentence; its stop stays outside."""
+    spans, span = [], list[str]()
+    for word in words:
+        span.append(word)
+        if word[-1] in ".,;:":
+            spans.append(_stopped(" ".join(span)))
+            span = []
+    return " ".join([*spans, *([code(" ".join(span))] if span else [])])
+
+
+def _stopped(text: str) -> str:
+    told = _ENDS.fullmatch(text)
+    return f"{code(told[1])}{told[2]}" if told else code(text)
 
 
 def fenced(lines: Iterable[str], language: str = "") -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from reconciler.engine.declared import Declared, Given
 from reconciler.engine.kind import Json
 from reconciler.problems import Place
-from reconciler.render.json import FORMAT_VERSION
+from reconciler.render.document import FORMAT_VERSION
 from reconciler.render.paint import PLAIN, Paint
 from reconciler.render.values import counted, harmless, shown
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from reconciler.errors import Exit
 from reconciler.journal.runs import Run
-from reconciler.render.json import FORMAT_VERSION
+from reconciler.render.document import FORMAT_VERSION
 from reconciler.render.paint import PLAIN, Paint
 from reconciler.render.values import counted, harmless
 

@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.checkmarket.section import SECTION
 from reconciler.commands.adopt import Wanted, adopt
-from reconciler.commands.session import Selection
+from reconciler.commands.workspace import Selection
 from reconciler.config.load import load
 from reconciler.errors import Exit, FilesInvalid, NotEdited, UsageError
 from reconciler.sandbox import Fault, Variants, create_app

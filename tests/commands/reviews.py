@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from reconciler.commands.apply import apply
 from reconciler.commands.plan import plan
 from reconciler.commands.reviewing import read_reviewed
-from reconciler.commands.session import Selection
+from reconciler.commands.workspace import Selection
 from reconciler.engine.planning import Consent
 from reconciler.errors import Exit
 from tests.commands.world import EVERYTHING, Screen, World
@@ -66,13 +66,14 @@ def applied(
     selection: Selection = EVERYTHING,
     *,
     file: Path | None = FILE,
+    others: Sequence[Path] = (),
     with_seeds: bool = True,
     since: str | None = None,
 ) -> Run:
-    """Apply the plan of the file, or what is named."""
+    """Apply the plan of the file, and of others, or what is named."""
     screen = Screen()
     console = screen.console(world.clock, as_json=True)
-    reviewed = read_reviewed(None if named else file, named, world.outside)
+    reviewed = read_reviewed([] if named or file is None else [file, *others], named, world.outside)
     exit = apply(
         selection, consent, console, world.outside, with_seeds=with_seeds, reviewed=reviewed, since=since
     )

@@ -10,8 +10,8 @@ import pytest
 from reconciler.commands.editing import edition_of
 from reconciler.commands.fmt import fmt
 from reconciler.commands.list_resources import list_resources
-from reconciler.commands.session import SECTIONS, Selection, open_workspace
 from reconciler.commands.set_fields import set_fields
+from reconciler.commands.workspace import SECTIONS, Selection, open_workspace
 from reconciler.config.blocks import ResourceEditor
 from reconciler.errors import Exit, FilesInvalid, NotEdited, UsageError
 from tests.commands.world import EVERYTHING, Screen, World

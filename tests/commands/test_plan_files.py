@@ -12,7 +12,7 @@ import pytest
 from reconciler.commands.apply import apply
 from reconciler.commands.plan import plan
 from reconciler.commands.reviewing import read_reviewed
-from reconciler.commands.session import Selection
+from reconciler.commands.workspace import Selection
 from reconciler.engine.planning import Consent
 from reconciler.errors import Exit, Refused, UsageError
 from reconciler.sandbox import Fault, Variants
@@ -247,6 +247,27 @@ def test_a_plan_for_another_account_is_refused_before_anything_is_asked(world: W
     assert len(world.state.requests()) == asked
 
 
+OTHER_FILE = Path("other.json")
+
+
+def test_several_files_bind_to_what_any_of_them_holds(three: World) -> None:
+    planned(three, selection=Selection(only=("c1",)))
+    planned(three, selection=Selection(only=("c3",)), out=OTHER_FILE)
+    run = applied(three, others=[OTHER_FILE])
+    assert (run.exit, delays(three)) == (Exit.STALE, [1, 9, 1])
+    assert run.results["import_configs.c2"] == "skipped"
+
+
+def test_one_file_of_several_for_another_target_stops_them_all(three: World) -> None:
+    planned(three)
+    three.write("reconciler.yaml", SETTINGS + '  other:\n    checkmarket: {url: "sandbox:"}\n')
+    document = planned(three, out=OTHER_FILE).document
+    (three.folder / OTHER_FILE).write_text(json.dumps({**document, "target": "other"}), "utf-8")
+    with pytest.raises(Refused, match="target other, and target sandbox is named"):
+        applied(three, others=[OTHER_FILE])
+    assert three.writes == []
+
+
 def test_only_a_part_of_a_file_may_be_applied(three: World) -> None:
     planned(three)
     assert applied(three, selection=Selection(only=("c1",))).exit is Exit.DONE
@@ -256,7 +277,7 @@ def test_only_a_part_of_a_file_may_be_applied(three: World) -> None:
 def test_on_a_terminal_a_file_is_answer_enough(world: World) -> None:
     planned(world)
     screen = Screen(stdin=Terminal(""))
-    reviewed = read_reviewed(FILE, (), world.outside)
+    reviewed = read_reviewed([FILE], (), world.outside)
     end = apply(EVERYTHING, RESETS, screen.console(world.clock), world.outside, reviewed=reviewed)
     assert end is Exit.DONE
     assert "Only yes is yes" not in screen.err

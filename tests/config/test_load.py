@@ -43,6 +43,12 @@ def test_a_resource_lives_on_the_targets_that_it_names(loaded: Read) -> None:
     }
 
 
+def test_a_target_whose_name_is_none_is_a_problem_for_those_who_live_there_too(problems: Complain) -> None:
+    settings = "version: 1\ntargets: {'a b': {}}\n"
+    found = problems({"reconciler.yaml": settings, "a.yaml": "mailings: {a: {name: A, targets: ['a b']}}"})
+    assert [problem.code for problem in found] == ["invalid-name"]
+
+
 def test_the_place_of_a_resource_is_its_key(loaded: Read) -> None:
     (declared,) = loaded({"a.yaml": "mailings:\n  m: {name: M}"}).declared["one"]
     assert str(declared.place) == "a.yaml:2:3"

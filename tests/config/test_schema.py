@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
 
 from reconciler.commands.schema import files_schema, schema
-from reconciler.commands.session import SECTIONS, SEED_SECTIONS
+from reconciler.commands.workspace import SECTIONS, SEED_SECTIONS
 from reconciler.config.load import load
 from reconciler.config.schema import SCHEMA_FILE
 from reconciler.config.starting import MODELINE, accounts_at, first_files

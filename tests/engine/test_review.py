@@ -16,7 +16,7 @@ from reconciler.engine.outcome import Result
 from reconciler.engine.plan import Plan, Scope, fingerprint_of
 from reconciler.engine.planning import Consent, make_plan
 from reconciler.engine.resolve import Resolved
-from reconciler.engine.review import Review, digests_meant, reviewed
+from reconciler.engine.review import Review, digests_meant, joined, reviewed
 from reconciler.errors import Exit
 from tests.clock import FakeClock
 from tests.engine.toys import ToyShop, account, declared, live
@@ -180,7 +180,8 @@ def test_what_was_reviewed_stays_so_when_the_account_shows_its_first_false(
 ) -> None:
     before = planned(wanted, found)
     now = planned(wanted, found, strict=True)
-    assert keys(reviewed(now, replace(review_of(before), lenient=True))) == ["toys.robot-1"]
+    review = review_of(before)
+    assert keys(reviewed(now, replace(review, lenient=review.digests))) == ["toys.robot-1"]
 
 
 def test_where_false_is_not_nothing_a_review_without_it_is_none_with_it() -> None:
@@ -190,8 +191,19 @@ def test_where_false_is_not_nothing_a_review_without_it_is_none_with_it() -> Non
 
 def test_a_change_of_nothing_but_a_false_is_not_covered_by_a_review_of_nothing() -> None:
     quiet = [declared("toys.robot-1", {"name": "Robot 1", "is_loud": False}, id=1)]
-    review = Review(frozenset(), lenient=True)
+    review = Review(frozenset(), lenient=frozenset())
     assert planned(quiet, [live({"Name": "Robot 1"}, id=1)], review, strict=True).changes == ()
+
+
+def test_several_reviews_cover_what_any_of_them_covers_and_each_is_as_lenient_as_it_was() -> None:
+    loud, quiet = planned(robots(1), lives(1), strict=True), planned(QUIET, LOUD)
+    lenient = replace(review_of(quiet), lenient=review_of(quiet).digests)
+    both = joined([review_of(loud), lenient])
+    assert both.digests == {*loud.digests, *quiet.digests}
+    assert both.lenient == {*quiet.digests}
+    assert both.names == {**review_of(loud).names, **lenient.names}
+    assert keys(planned(QUIET, LOUD, both, strict=True)) == ["toys.robot-1"]
+    assert joined([]).digests == frozenset()
 
 
 def test_what_is_gone_from_the_plan_is_named_by_its_key_or_its_digest() -> None:

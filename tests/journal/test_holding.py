@@ -70,6 +70,38 @@ def test_a_later_process_with_the_same_number_does_not_keep_a_run_alive() -> Non
     assert is_dead(run_of(replace(HERE, started="earlier")), HERE, 0)
 
 
+ELSEWHERE = replace(HERE, machine="another machine")
+RUN = "https://git.example/acme/surveys/actions/runs/77"
+
+
+def attempt_of(ci_run: str, process: Process = ELSEWHERE) -> Run:
+    """A run that spoke just now, of that address."""
+    return Run(1, run_start(process=process, ci_run=ci_run), 0, 0)
+
+
+def test_an_earlier_attempt_of_the_same_run_of_github_is_dead_wherever_it_ran() -> None:
+    assert is_dead(attempt_of(f"{RUN}/attempts/9"), HERE, 0, f"{RUN}/attempts/10")
+
+
+@pytest.mark.parametrize(
+    "earlier", [f"{RUN}/attempts/2", f"{RUN}/attempts/3", f"{RUN}8/attempts/1", f"{RUN}/attempts/x", RUN, ""]
+)
+def test_no_other_run_is_dead_before_it_is_silent(earlier: str) -> None:
+    assert not is_dead(attempt_of(earlier), HERE, 0, f"{RUN}/attempts/2")
+
+
+def test_an_earlier_attempt_that_can_be_seen_alive_is_not_dead(sleeper: subprocess.Popen[str]) -> None:
+    run = attempt_of(f"{RUN}/attempts/1", process_of(sleeper.pid))
+    assert not is_dead(run, HERE, 0, f"{RUN}/attempts/2")
+
+
+def test_a_later_attempt_need_not_wait_for_the_one_before() -> None:
+    run = attempt_of(f"{RUN}/attempts/1")
+    assert refuse_held(run_start(ci_run=f"{RUN}/attempts/2"), [run], 0) == [run]
+    with pytest.raises(Held, match="attempts/1"):
+        refuse_held(run_start(ci_run=f"{RUN}8/attempts/2"), [run], 0)
+
+
 @pytest.mark.parametrize("pid", [2**40, 2**31 - 1])
 def test_a_number_that_no_process_has_is_dead(pid: int) -> None:
     assert is_dead(run_of(replace(HERE, pid=pid)), HERE, 0)

@@ -391,15 +391,15 @@ WHAT_IS_REVIEWED = (
     Mutant(
         "forgets a review when the account shows its first false",
         "engine/review.py",
-        " or (self.lenient and change.lenient_digest in self.digests)",
+        " or change.lenient_digest in self.lenient",
         "",
         f"{REVIEW}::test_what_was_reviewed_stays_so_when_the_account_shows_its_first_false",
     ),
     Mutant(
         "takes every false for nothing in a review",
         "engine/review.py",
-        "(self.lenient and change",
-        "(change",
+        "change.lenient_digest in self.lenient",
+        "change.lenient_digest in self.digests",
         f"{REVIEW}::test_where_false_is_not_nothing_a_review_without_it_is_none_with_it",
     ),
     Mutant(

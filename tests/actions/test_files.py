@@ -1,0 +1,196 @@
+"""What the workflow files promise: pinned actions, least permissions, nothing untrusted in a shell."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.actions.conftest import Scene, callers, declared
+from tests.actions.expressions import evaluate, holds, interpolated
+from tests.actions.test_stories import only
+from tests.actions.workflows import TOP, read_yaml
+
+FILES = sorted([*TOP.glob(".github/workflows/*.yml"), *TOP.glob(".github/actions/*/action.yml")])
+REUSABLE = sorted(TOP.glob(".github/workflows/reconcile-*.yml"))
+PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+|\$/\.github/actions/[a-z]+")
+REQUIREMENT = re.compile(r"^([a-z0-9-]+)==(\S+)", re.MULTILINE)
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(TOP / ".github").as_posix()
+
+
+def read(path: Path) -> Any:
+    return read_yaml(path.read_text("utf-8"))
+
+
+def steps_in(file: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for job in file["jobs"].values() if "jobs" in file else [file["runs"]]:
+        yield from job["steps"]
+
+
+def test_there_are_three_workflows_to_call_and_the_documentation_calls_each_of_them() -> None:
+    assert [path.stem for path in REUSABLE] == ["reconcile-apply", "reconcile-drift", "reconcile-plan"]
+    called = {read_yaml(text)["name"].lower() for text in callers().values()}
+    assert called == {"apply", "drift", "plan"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+class TestEachFile:
+    """Of workflows and actions alike."""
+
+    def test_every_action_is_pinned_by_its_commit_or_is_of_this_repository(self, path: Path) -> None:
+        used = re.findall(r"^\s*(?:- )?uses:\s*(.+?)\s*$", path.read_text("utf-8"), re.MULTILINE)
+        assert [one for one in used if not PINNED.fullmatch(one)] == []
+
+    def test_no_expression_stands_in_a_shell(self, path: Path) -> None:
+        assert [step for step in steps_in(read(path)) if "${{" in str(step.get("run", ""))] == []
+
+    def test_no_event_brings_secrets_to_the_files_of_strangers(self, path: Path) -> None:
+        assert not re.search(r"pull_request_target|workflow_run|issue_comment", path.read_text("utf-8"))
+
+    def test_a_checkout_leaves_no_token_behind_unless_git_needs_it(self, path: Path) -> None:
+        found = [
+            step for step in steps_in(read(path)) if step.get("uses", "").startswith("actions/checkout@")
+        ]
+        allowed = (False, "${{ inputs.journal_in_git }}")
+        assert [step for step in found if step["with"]["persist-credentials"] not in allowed] == []
+
+
+@pytest.mark.parametrize("path", REUSABLE, ids=name_of)
+class TestEachReusableWorkflow:
+    """They differ in what they do, and not in how they are called."""
+
+    def test_it_never_runs_by_itself(self, path: Path) -> None:
+        assert set(read(path)["on"]) == {"workflow_call"}
+
+    def test_it_has_no_secret_outside_of_the_one_step_that_needs_them(self, path: Path) -> None:
+        file = read(path)
+        assert "env" not in file
+        for job in file["jobs"].values():
+            assert "env" not in job
+            withs = [step.get("with", {}) for step in job["steps"]]
+            assert "secrets." not in str(withs)
+            assert sum("secrets." in str(step.get("env", "")) for step in job["steps"]) <= 1
+
+    def test_every_input_and_secret_is_used_and_explained(self, path: Path) -> None:
+        text, told = path.read_text("utf-8"), (TOP / ".github/WORKFLOWS.md").read_text("utf-8")
+        called = read(path)["on"]["workflow_call"]
+        for name in called["inputs"]:
+            assert f"inputs.{name}" in text
+            assert f"`{name}`" in told
+        for name in called["secrets"]:
+            assert f"{name}: ${{{{ secrets.{name} }}}}" in text
+            assert f"`{name}`" in told
+
+
+def test_jobs_have_the_permissions_that_the_documentation_says() -> None:
+    granted = {
+        f"{path.stem}/{name}": job.get("permissions")
+        for path in REUSABLE
+        for name, job in read(path)["jobs"].items()
+    }
+    assert granted == {
+        "reconcile-plan/validate": {"contents": "read"},
+        "reconcile-plan/plan": {"contents": "read", "pull-requests": "write"},
+        "reconcile-plan/checked": {},
+        "reconcile-apply/apply": None,  # those of the caller: only a journal in git needs to write
+        "reconcile-drift/drift": {"contents": "read", "issues": "write"},
+    }
+
+
+def test_an_apply_is_never_cancelled_and_every_one_that_waits_gets_its_turn() -> None:
+    job = read(TOP / ".github/workflows/reconcile-apply.yml")["jobs"]["apply"]
+    assert job["concurrency"] == {
+        "group": "reconcile-apply-${{ matrix.target }}",
+        "cancel-in-progress": False,
+        "queue": "max",
+    }
+
+
+def test_the_action_installs_what_the_tests_run_with() -> None:
+    own = dict(REQUIREMENT.findall((TOP / ".github/actions/reconcile/requirements.txt").read_text("utf-8")))
+    tried = dict(REQUIREMENT.findall((TOP / ".ci/requirements.txt").read_text("utf-8")))
+    build_only = {"hatchling", "tomlkit", "trove-classifiers"}
+    assert {name: version for name, version in own.items() if tried.get(name) != version}.keys() == build_only
+    wanted = tomllib.loads((TOP / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
+    names = {re.split(r"[><=;\[ ]", one)[0].replace(".", "-") for one in wanted}
+    assert names <= own.keys()
+    assert {"psycopg", "hatchling"} <= own.keys()
+
+
+def test_no_link_leads_nowhere_for_github_lays_the_whole_repository_beside_the_action() -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=TOP, capture_output=True, text=True).stdout.split(
+        "\0"
+    )
+    assert [name for name in listed if (TOP / name).is_symlink() and not (TOP / name).exists()] == []
+
+
+def test_the_tool_is_installed_from_the_commit_of_the_action_with_its_pins(scene: Scene) -> None:
+    scene.runner = replace(scene.runner, program=None, environ=_network())
+    job = only(scene.plan(scene.forge.pull("theirs", declared("c1", 2), fork="mallory/surveys")))
+    if job.conclusion != "success" and not os.environ.get("CI"):
+        pytest.skip(f"no package registry can be reached: {job.log[-200:]}")
+    assert job.conclusion == "success", job.log
+    tool = next(scene.runner.folder.glob("job-*/temp/reconciler"))
+    asked = [str(tool / "bin/python"), "-c", VERSIONS]
+    frozen = subprocess.run(asked, capture_output=True, text=True, check=True)
+    pins = dict(REQUIREMENT.findall((TOP / ".github/actions/reconcile/requirements.txt").read_text("utf-8")))
+    there = dict(line.split("==") for line in frozen.stdout.split())
+    assert there.pop("reconciler")
+    assert not there.keys() - pins.keys()
+    assert {name for name, version in there.items() if pins[name] != version} == set()
+    assert "site-packages" in there_of(tool)
+
+
+VERSIONS = """
+from importlib.metadata import distributions
+print(*(f"{one.name.lower().replace('_', '-').replace('.', '-')}=={one.version}" for one in distributions()))
+"""
+
+
+def there_of(tool: Path) -> str:
+    """Return where the package lies that the tool runs."""
+    command = [str(tool / "bin/python"), "-c", "import reconciler; print(reconciler.__file__)"]
+    return subprocess.run(command, cwd="/", capture_output=True, text=True, check=True).stdout
+
+
+def _network() -> dict[str, str]:
+    """Return the variables that say how packages are reached."""
+    return {name: value for name, value in os.environ.items() if re.match(r"(?i)pip_|.*_proxy$|ssl_", name)}
+
+
+CONTEXTS = {"a": {"b": "X", "none": None, "zero": 0}, "l": ["p", "q"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("a.b == 'x'", True),
+        ("a.b != 'x' || a.none", None),
+        ("a.none || 'y'", "y"),
+        ("a.missing.deeper", None),
+        ("a.missing == ''", True),
+        ("!(a.zero) && 'z'", "z"),
+        ("format('{0}-{1}', a.b, 'it''s')", "X-it's"),
+        ("fromJSON('[1, 2]')", [1, 2]),
+        ("success() && !cancelled()", True),
+    ],
+)
+def test_expressions_are_evaluated_as_github_documents_them(text: str, value: object) -> None:
+    assert evaluate(text, CONTEXTS) == value
+
+
+def test_a_condition_without_a_word_about_the_status_holds_after_success_only() -> None:
+    assert holds("a.b", CONTEXTS, "success")
+    assert not holds("a.b", CONTEXTS, "failure")
+    assert holds("${{ !cancelled() && a.b }}", CONTEXTS, "failure")
+    assert interpolated("${{ a.b }}-${{ a.zero }}", CONTEXTS) == "X-0"

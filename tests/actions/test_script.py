@@ -1,0 +1,556 @@
+"""The action's own script, as a process, against the stand-in: what it asks, believes, repeats and says."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.actions.hub import BOT, REPOSITORY, STRANGER, Fault, Hub
+from tests.actions.workflows import TOP
+
+SCRIPT = TOP / ".github/actions/reconcile/reconcile.py"
+MARKER = "<!-- reconciler:plan target=live -->"
+REPORT = f"{MARKER}\nThe plan."
+HEAD, COMMIT, NOTHING = "a" * 40, "b" * 40, "0" * 40
+# Stands in for `reconciler`: writes what it is asked for, notes what it was given, and ends as it is told.
+PROGRAM = """\
+#!/bin/sh
+env > "$RECORD/environ"
+printf '%s\\n' "$@" > "$RECORD/arguments"
+while [ $# -gt 0 ]; do
+    case "$1" in
+        --out) printf '{"fingerprint": "f1n9er"}' > "$2" ;;
+        markdown=*) cat "$RECORD/report" > "${1#markdown=}" ;;
+    esac
+    shift
+done
+exit "$CODE"
+"""
+
+
+@dataclass
+class Ended:
+    """How the script ended."""
+
+    code: int
+    log: str
+    summary: str
+    record: Path
+
+    @property
+    def arguments(self) -> list[str]:
+        """What the program was given; nothing where it was not run."""
+        path = self.record / "arguments"
+        return path.read_text("utf-8").splitlines() if path.exists() else []
+
+
+@dataclass
+class Bench:
+    """A step of a job with a token, on a machine of its own."""
+
+    hub: Hub
+    folder: Path
+    token: str = ""
+    inputs: dict[str, str] = field(default_factory=dict)
+    environ: dict[str, str] = field(default_factory=dict)
+
+    def run(self, command: str, event: Mapping[str, Any], code: int = 0, report: str = REPORT) -> Ended:
+        """Run the script to its end."""
+        record = self.folder / "record"
+        record.mkdir(exist_ok=True)
+        for name, text in {"report": report, "event": json.dumps(event), "summary": "", "output": ""}.items():
+            (record / name).write_text(text, "utf-8")
+        program = record / "program"
+        program.write_text(PROGRAM)
+        program.chmod(0o755)
+        ended = subprocess.run(
+            [sys.executable, SCRIPT, command],
+            cwd=self.folder,
+            env={**self._environ(record), "CODE": str(code), **self.environ},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        return Ended(ended.returncode, ended.stdout, (record / "summary").read_text("utf-8"), record)
+
+    def _environ(self, record: Path) -> dict[str, str]:
+        given = {
+            "PROGRAM": str(record / "program"),
+            "FOLDER": str(self.folder / "files"),
+            "TOKEN": self.token,
+            "TARGET": "live",
+            "WORKSPACE": "configs",
+            "SINCE": "",
+            "PLAN_WORKFLOW": ".github/workflows/reconciler-plan.yml",
+            "DIRECT_PUSH": "show",
+            "REVIEWED": "",
+            "WHY": "Only checked.",
+            "BOT": "github-actions[bot]",
+            "PAUSE": "0",
+            **self.inputs,
+        }
+        return {
+            "PATH": os.environ["PATH"],
+            "RECORD": str(record),
+            "EMPTY": "",
+            "KEPT": "kept",
+            "GITHUB_API_URL": self.hub.api,
+            "GITHUB_SERVER_URL": "https://github.example",
+            "GITHUB_REPOSITORY": REPOSITORY,
+            "GITHUB_REF_NAME": "main",
+            "GITHUB_RUN_ID": "77",
+            "GITHUB_SHA": COMMIT,
+            "GITHUB_EVENT_PATH": str(record / "event"),
+            "GITHUB_OUTPUT": str(record / "output"),
+            "GITHUB_STEP_SUMMARY": str(record / "summary"),
+            **{f"INPUT_{name}": value for name, value in given.items()},
+        }
+
+    def plan(self, code: int = 0, report: str = REPORT) -> Ended:
+        """Plan pull request 1."""
+        return self.run("plan", {"pull_request": self.hub.pulls[1]}, code, report)
+
+    def apply(self, code: int = 0, before: str = NOTHING) -> Ended:
+        """Apply what a push of one commit brings."""
+        return self.run("apply", {"before": before, "after": COMMIT}, code)
+
+
+@pytest.fixture
+def bench(hub: Hub, tmp_path: Path) -> Bench:
+    repository = {"full_name": REPOSITORY}
+    hub.pulls[1] = {
+        "number": 1,
+        "id": 7001,
+        "state": "closed",
+        "title": "T",
+        "body": "",
+        "user": dict(STRANGER),
+        "merged_at": "2026-01-02T00:00:00Z",
+        "base": {"ref": "main", "repo": repository},
+        "head": {"sha": HEAD, "ref": "b", "repo": repository},
+    }
+    hub.pulls_of[COMMIT] = [1]
+    may = {"pull_requests": "write", "issues": "write", "actions": "read", "contents": "read"}
+    return Bench(hub, tmp_path, hub.token(**may))
+
+
+def planned(hub: Hub, plan: bytes = b"{}", **members: Any) -> dict[str, Any]:
+    """Add a run that has planned the head of the pull request, with its artifact."""
+    run = hub.add_run(**{"head_sha": HEAD, **members})
+    hub.add_artifact(run["id"], "reconciler-plan-live", {"plan.json": plan, "plan.md": b"x"})
+    return run
+
+
+class TestToken:
+    """GitHub is asked with the token, and nobody else sees it."""
+
+    def test_without_one_the_plan_is_made_and_the_step_fails(self, bench: Bench) -> None:
+        bench.token = ""
+        ended = bench.plan()
+        assert (ended.code, bench.hub.requests) == (1, [])
+        assert "there is no token" in ended.log
+
+    def test_one_that_is_wrong_is_not_shown(self, bench: Bench) -> None:
+        bench.token = "gh0_wrong"
+        ended = bench.plan()
+        assert ended.code == 1
+        assert "401, Bad credentials" in ended.log
+        assert "gh0_wrong" not in ended.log + ended.summary
+
+    @pytest.mark.parametrize(("code", "ends"), [(0, 1), (3, 3), (7, 7)])
+    def test_one_that_may_not_write_hides_no_graver_end(self, bench: Bench, code: int, ends: int) -> None:
+        bench.token = bench.hub.token(pull_requests="read")
+        ended = bench.plan(code)
+        assert (ended.code, bench.hub.comments) == (ends, [])
+        assert "::error::POST /repos/acme/surveys/issues/1/comments: 403, Resource not acc" in ended.log
+
+    def test_the_program_gets_no_token_and_no_secret_that_is_not_set(self, bench: Bench) -> None:
+        ended = bench.plan()
+        environ = (ended.record / "environ").read_text("utf-8")
+        assert "KEPT=kept" in environ
+        assert bench.token not in environ
+        assert not any(line.startswith(("INPUT_", "EMPTY=")) for line in environ.splitlines())
+
+    def test_it_does_not_go_over_plain_http_to_another_machine(self, bench: Bench) -> None:
+        bench.environ["GITHUB_API_URL"] = "http://api.github.example"
+        ended = bench.plan()
+        assert ended.code == 1
+        assert "http://api.github.example is no https address" in ended.log
+
+    def test_it_does_not_follow_a_list_to_another_address(self, bench: Bench) -> None:
+        link = {"Link": f'<{bench.hub.storage}/repos/x?page=2>; rel="next"'}
+        bench.hub.faults = [Fault("GET .*/comments", 200, link, is_done=True)]
+        ended = bench.plan()
+        assert ended.code == 1
+        assert "a list goes on at another address" in ended.log
+
+    def test_it_stays_behind_when_an_artifact_lies_elsewhere(self, bench: Bench) -> None:
+        planned(bench.hub)
+        assert bench.apply().code == 0
+
+    @pytest.mark.parametrize("to", ["http://storage.example/x", "ftp://storage.example/x", ""])
+    def test_an_artifact_is_not_fetched_from_just_anywhere(self, bench: Bench, to: str) -> None:
+        planned(bench.hub)
+        bench.hub.faults = [Fault("/zip", 302, {"Location": to})]
+        ended = bench.apply()
+        assert (ended.code, ended.arguments) == (1, [])
+        assert "is no https address" in ended.log
+
+    def test_the_signature_of_the_storage_is_not_shown(self, bench: Bench) -> None:
+        planned(bench.hub)
+        bench.hub.faults = [Fault("/zip", 302, {"Location": f"{bench.hub.storage}/archives/1?sig=s3cr3t"})]
+        ended = bench.apply()
+        assert ended.code == 1
+        assert "GET /archives/1: 400" in ended.log
+        assert "s3cr3t" not in ended.log
+
+
+class TestPages:
+    """A list is read to its end, in pages of a hundred."""
+
+    def test_the_own_comment_is_found_on_the_third(self, bench: Bench) -> None:
+        for number in range(230):
+            bench.hub.add_comment(1, f"{number}", STRANGER)
+        own = bench.hub.add_comment(1, f"{MARKER}\nold")
+        assert bench.plan().code == 0
+        assert own["body"].startswith(REPORT)
+        assert len(bench.hub.comments) == 231
+        lists = [line for line in bench.hub.requests if line.startswith("GET") and "comments" in line]
+        assert len(lists) == 3
+
+    def test_one_that_never_ends_is_an_error(self, bench: Bench) -> None:
+        link = {"Link": f'<{bench.hub.api}/repos/{REPOSITORY}/issues/1/comments?page=2>; rel="next"'}
+        bench.hub.faults = [Fault("GET .*/comments", 200, link, times=10_000, is_done=True)]
+        ended = bench.plan()
+        assert ended.code == 1
+        assert "more than 200 pages" in ended.log
+
+
+class TestRepeats:
+    """What may be repeated is, a few times; what may have been done is looked up first."""
+
+    @pytest.mark.parametrize(
+        ("status", "headers"),
+        [
+            (429, {"Retry-After": "0"}),
+            (403, {"Retry-After": "0"}),
+            (403, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1"}),
+        ],
+    )
+    @pytest.mark.parametrize("line", ["GET .*/comments", "POST .*/comments"])
+    def test_a_limit_is_waited_for(
+        self, bench: Bench, line: str, status: int, headers: dict[str, str]
+    ) -> None:
+        bench.hub.faults = [Fault(line, status, headers, times=2)]
+        assert bench.plan().code == 0
+        assert len(bench.hub.comments) == 1
+
+    def test_a_limit_that_lasts_for_an_hour_is_not(self, bench: Bench) -> None:
+        bench.hub.faults = [Fault("GET .*/comments", 429, {"Retry-After": "3600"})]
+        assert bench.plan().code == 1
+        assert sum("comments" in line for line in bench.hub.requests) == 1
+
+    def test_a_server_that_fails_is_asked_again(self, bench: Bench) -> None:
+        bench.hub.faults = [Fault("GET", 502, times=3)]
+        assert bench.plan().code == 0
+
+    def test_but_not_for_ever(self, bench: Bench) -> None:
+        bench.hub.faults = [Fault("GET", 502, times=10_000)]
+        assert bench.plan().code == 1
+        assert len(bench.hub.requests) == 5
+
+    @pytest.mark.parametrize("is_done", [True, False])
+    def test_a_comment_is_made_once_though_its_answer_is_lost(self, bench: Bench, is_done: bool) -> None:
+        bench.hub.faults = [Fault("POST", 502, is_done=is_done)]
+        assert bench.plan().code == 0
+        assert len(bench.hub.comments) == 1
+
+    def test_a_server_that_is_not_there_is_an_error_in_one_sentence(self, bench: Bench) -> None:
+        bench.environ["GITHUB_API_URL"] = "http://127.0.0.1:9"
+        ended = bench.plan()
+        assert ended.code == 1
+        assert "::error::127.0.0.1 gave no answer: URLError" in ended.log
+        assert "Traceback" not in ended.log
+
+    def test_what_is_no_list_is_an_error_in_one_sentence(self, bench: Bench) -> None:
+        bench.hub.faults = [Fault("GET .*/comments", 200)]
+        ended = bench.plan()
+        assert ended.code == 1
+        assert "::error::GitHub answered in a form that is not known" in ended.log
+
+    def test_what_is_no_json_is_an_error_in_one_sentence(self, bench: Bench) -> None:
+        bench.environ["GITHUB_API_URL"] = f"{bench.hub.storage}/archives"
+        ended = bench.plan()
+        assert ended.code == 1
+        assert "Traceback" not in ended.log
+
+
+def test_a_body_is_cut_to_what_github_takes(bench: Bench) -> None:
+    assert bench.plan(report=f"{MARKER}\n{'é' * 70_000}").code == 0
+    (comment,) = bench.hub.comments
+    assert len(comment["body"]) == 65_536
+    assert HEAD in comment["body"]
+
+
+def test_without_a_report_the_comment_says_so(bench: Bench) -> None:
+    bench.environ["RECORD"] = "/nowhere"
+    assert bench.plan().code == 0
+    assert bench.hub.comments[0]["body"].startswith(f"{MARKER}\n")
+
+
+@pytest.mark.parametrize(
+    "user", [STRANGER, {**BOT, "type": "User"}, {**BOT, "login": "other[bot]"}, {"login": None}]
+)
+def test_only_what_the_bot_wrote_itself_is_edited(bench: Bench, user: dict[str, str]) -> None:
+    theirs = bench.hub.add_comment(1, f"{MARKER}\ntheirs", user)
+    bench.plan()
+    assert theirs["body"] == f"{MARKER}\ntheirs"
+    assert len(bench.hub.comments) == 2
+
+
+def test_of_the_bots_own_only_the_one_about_the_target_is_edited(bench: Bench) -> None:
+    others = ["<!-- reconciler:plan target=other -->", f"Quoted: {MARKER}", MARKER.replace("live", "live2")]
+    for body in others:
+        bench.hub.add_comment(1, body)
+    bench.plan()
+    assert [comment["body"] for comment in bench.hub.comments[:3]] == others
+
+
+class TestReviewedPlans:
+    """A plan counts if the right workflow made it, of the head commit of an own pull request."""
+
+    def test_it_is_handed_to_apply(self, bench: Bench) -> None:
+        run = planned(bench.hub, b'{"a": 1}')
+        ended = bench.apply()
+        assert ended.code == 0
+        assert ended.arguments[:2] == ["apply", "--workspace"]
+        assert str(bench.folder / "files/reviewed-1.json") in ended.arguments
+        assert (bench.folder / "files/reviewed-1.json").read_bytes() == b'{"a": 1}'
+        assert f"the plan of run {run['id']} holds was reviewed" in ended.summary
+
+    def test_that_of_the_newest_run_counts_whatever_order_they_are_listed_in(self, bench: Bench) -> None:
+        planned(bench.hub, b"new", created_at="2026-02-02T00:00:00Z", conclusion="failure")
+        planned(bench.hub, b"old", created_at="2026-02-01T00:00:00Z")
+        bench.apply()
+        assert (bench.folder / "files/reviewed-1.json").read_bytes() == b"new"
+
+    @pytest.mark.parametrize(
+        "forged",
+        [
+            {"path": ".github/workflows/other.yml"},
+            {"path": "x/.github/workflows/reconciler-plan.yml"},
+            {"event": "push"},
+            {"event": "workflow_dispatch"},
+            {"head_sha": "c" * 40},
+            {"conclusion": "cancelled"},
+            {"status": "in_progress", "conclusion": None},
+            {"head_repository": {"full_name": "mallory/surveys"}},
+            {"head_repository": None},
+            {"repository": {"full_name": "mallory/surveys"}},
+        ],
+        ids=str,
+    )
+    def test_no_other_run_counts(self, bench: Bench, forged: dict[str, Any]) -> None:
+        planned(bench.hub, **forged)
+        ended = bench.apply(code=2)
+        assert (ended.code, ended.arguments[0]) == (5, "plan")
+        assert "nothing of it counts as reviewed, for no run of" in ended.summary
+        assert not (bench.folder / "files/reviewed-1.json").exists()
+
+    def test_one_that_has_expired_is_told_with_how_to_go_on(self, bench: Bench) -> None:
+        planned(bench.hub)
+        bench.hub.artifacts[0]["expired"] = True
+        ended = bench.apply(code=2)
+        assert (ended.code, ended.arguments[0]) == (5, "plan")
+        assert "the plan that run 1000 made has expired" in ended.summary
+        assert "run the plan of the pull request again" in ended.summary
+        assert (
+            "Exit 5: nothing was carried out, for nobody has reviewed it. Its fingerprint is f1n9er"
+            in ended.summary
+        )
+
+    def test_one_that_expires_just_now_is_told_too(self, bench: Bench) -> None:
+        planned(bench.hub)
+        bench.hub.faults = [Fault("/zip", 410)]
+        assert bench.apply(code=2).code == 5
+
+    def test_a_run_without_one_for_the_target_is_told(self, bench: Bench) -> None:
+        run = bench.hub.add_run(head_sha=HEAD)
+        bench.hub.add_artifact(run["id"], "reconciler-plan-other", {"plan.json": b"{}"})
+        ended = bench.apply(code=2)
+        assert f"run {run['id']} has made no plan of live" in ended.summary
+
+    def test_nothing_to_do_needs_no_review(self, bench: Bench) -> None:
+        assert bench.apply().code == 0
+
+    def test_without_one_and_without_a_plan_there_is_no_fingerprint(self, bench: Bench) -> None:
+        program = bench.folder / "refuses"
+        program.write_text("#!/bin/sh\nexit 3\n")
+        program.chmod(0o755)
+        bench.inputs["PROGRAM"] = str(program)
+        ended = bench.apply()
+        assert (ended.code, ended.log.count("fingerprint")) == (3, 0)
+
+    @pytest.mark.parametrize(("code", "ends"), [(3, 3), (1, 1), (7, 7)])
+    def test_without_one_the_plan_ends_as_it_ends(self, bench: Bench, code: int, ends: int) -> None:
+        assert bench.apply(code).code == ends
+
+    @pytest.mark.parametrize(
+        "pull",
+        [
+            {"merged_at": None},
+            {"base": {"ref": "other", "repo": {"full_name": REPOSITORY}}},
+            {"base": {"ref": "main", "repo": {"full_name": "mallory/surveys"}}},
+        ],
+        ids=str,
+    )
+    def test_a_pull_request_that_was_not_merged_here_brings_none(
+        self, bench: Bench, pull: dict[str, Any]
+    ) -> None:
+        planned(bench.hub)
+        bench.hub.pulls[1] |= pull
+        ended = bench.apply(code=2)
+        assert (ended.code, ended.arguments[0]) == (5, "plan")
+        assert "it came by no pull request" in ended.summary
+
+    @pytest.mark.parametrize("repository", [None, {"full_name": "mallory/surveys"}])
+    def test_nor_does_that_of_a_fork(self, bench: Bench, repository: dict[str, str] | None) -> None:
+        planned(bench.hub)
+        bench.hub.pulls[1]["head"] = {**bench.hub.pulls[1]["head"], "repo": repository}
+        ended = bench.apply(code=2)
+        assert "it came from a fork" in ended.summary
+
+    def test_a_push_whose_commits_git_cannot_tell_brings_none(self, bench: Bench) -> None:
+        planned(bench.hub)
+        ended = bench.apply(code=2, before="d" * 40)
+        assert ended.code == 5
+        assert "git cannot tell what is new in the push" in ended.summary
+
+
+class TestArchives:
+    """What lies in an artifact was made by anybody who can push a branch."""
+
+    def test_what_is_no_archive_stops_the_step(self, bench: Bench) -> None:
+        planned(bench.hub)
+        bench.hub.artifacts[0]["archive"] = b"no archive"
+        ended = bench.apply()
+        assert (ended.code, ended.arguments) == (1, [])
+        assert "the artifact cannot be read: BadZipFile" in ended.log
+
+    def test_one_that_is_cut_stops_the_step(self, bench: Bench) -> None:
+        planned(bench.hub, os.urandom(5000))
+        archive = bytearray(bench.hub.artifacts[0]["archive"])
+        archive[1000:1100] = bytes(100)
+        bench.hub.artifacts[0]["archive"] = bytes(archive)
+        ended = bench.apply()
+        assert (ended.code, ended.arguments) == (1, [])
+        assert "Traceback" not in ended.log
+
+    def test_one_without_a_plan_brings_none(self, bench: Bench) -> None:
+        run = bench.hub.add_run(head_sha=HEAD)
+        bench.hub.add_artifact(run["id"], "reconciler-plan-live", {"../plan.json": b"{}", "plan.md": b""})
+        assert "has left no plan of live" in bench.apply(code=2).summary
+
+    def test_one_that_swells_is_refused(self, bench: Bench) -> None:
+        planned(bench.hub, bytes(17_000_000))
+        ended = bench.apply()
+        assert (ended.code, ended.arguments) == (1, [])
+        assert "larger than any that this tool writes" in ended.log
+
+    def test_what_is_in_it_is_never_unpacked_elsewhere(self, bench: Bench) -> None:
+        planned(bench.hub)
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as zipped:
+            zipped.writestr("plan.json", "{}")
+            zipped.writestr("../../escaped", "x")
+        bench.hub.artifacts[0]["archive"] = archive.getvalue()
+        assert bench.apply().code == 0
+        assert [*bench.folder.parent.rglob("escaped")] == []
+
+
+class TestByHand:
+    """A person names what was reviewed."""
+
+    def test_without_fingerprints_what_is_pending_is_shown(self, bench: Bench) -> None:
+        ended = bench.run("apply", {"inputs": {}}, code=2)
+        assert (ended.code, ended.arguments[0], bench.hub.requests) == (5, "plan", [])
+        assert (
+            "Exit 5: nothing was carried out, for nobody has reviewed it. Its fingerprint is f1n9er"
+            in ended.summary
+        )
+
+    def test_with_them_exactly_that_is_carried_out(self, bench: Bench) -> None:
+        bench.inputs["REVIEWED"] = " ab, cd \n"
+        ended = bench.run("apply", {"inputs": {}})
+        at = ended.arguments.index("--reviewed")
+        assert ended.arguments[at + 1] == "ab, cd"
+        assert "--yes" not in ended.arguments
+
+
+class TestDrift:
+    """An issue is opened, updated and closed by what the plan says, and left alone where it says nothing."""
+
+    def issues(self, bench: Bench, code: int) -> list[tuple[str, str]]:
+        bench.run("drift", {"schedule": "x"}, code)
+        return [(issue["state"], issue["body"].splitlines()[0]) for issue in bench.hub.issues]
+
+    def test_a_pull_request_is_no_issue(self, bench: Bench) -> None:
+        mark = "<!-- reconciler:drift target=live -->"
+        bench.hub.pulls[1] |= {"state": "open", "user": dict(BOT), "body": f"{mark}\nx"}
+        assert self.issues(bench, 2) == [("open", mark)]
+
+    @pytest.mark.parametrize("code", [1, 4, 5, 6, 7])
+    def test_what_is_not_known_is_no_drift_and_no_end_of_one(self, bench: Bench, code: int) -> None:
+        assert self.issues(bench, 2) != []
+        before = json.dumps(bench.hub.issues)
+        ended = bench.run("drift", {"schedule": "x"}, code)
+        assert ended.code == code
+        assert f"is not known: exit code {code}" in ended.summary
+        assert json.dumps(bench.hub.issues) == before
+
+    @pytest.mark.parametrize(("code", "ends"), [(0, 0), (2, 0), (3, 3)])
+    def test_drift_is_told_by_the_issue_and_a_refusal_by_the_exit_code_too(
+        self, bench: Bench, code: int, ends: int
+    ) -> None:
+        assert bench.run("drift", {"schedule": "x"}, code).code == ends
+
+    def test_another_one_is_opened_after_the_first_was_closed(self, bench: Bench) -> None:
+        for code in (2, 0, 2):
+            found = self.issues(bench, code)
+        assert [state for state, _ in found] == ["closed", "open"]
+
+
+def test_the_files_of_an_earlier_step_of_the_job_are_not_taken_for_this_one(bench: Bench) -> None:
+    bench.plan()
+    bench.environ["RECORD"] = "/nowhere"
+    bench.plan()
+    assert "The plan." not in bench.hub.comments[0]["body"]
+
+
+def test_a_program_that_is_killed_ends_as_a_shell_would_say_it(bench: Bench) -> None:
+    killed = bench.folder / "killed"
+    killed.write_text("#!/bin/sh\nkill -9 $$\n")
+    killed.chmod(0o755)
+    bench.inputs["PROGRAM"] = str(killed)
+    assert bench.plan().code == 137
+
+
+def test_validate_says_why_and_asks_nobody(bench: Bench) -> None:
+    bench.token = ""
+    ended = bench.run("validate", {})
+    assert (ended.code, ended.arguments, bench.hub.requests) == (
+        0,
+        ["validate", "--workspace", "configs", "--target", "live"],
+        [],
+    )
+    assert "Only checked." in ended.summary
