@@ -67,10 +67,15 @@ def carried_out(session: Session, agreed: Agreed, lock: Lock, console: Console) 
             check_account(session)
             engine = writing(session, agreed.plan, run.recorder)
             deferral.enter_context(deferred_interrupts(lambda: _stop(engine, console)))
-            report = apply(agreed.plan, engine, each=Pool(session.checkmarket.parallelism, console))
+            report = apply(agreed.plan, engine, each=_pool(session.checkmarket.parallelism, console))
             done = Done(report, *_Sending(session, agreed, report, run, engine).ends(console))
             run.exit, run.counts = done.exit, done.counts
         yield done
+
+
+def _pool(parallelism: int, console: Console) -> Pool:
+    """Return half as many threads again as requests may be under way: some always wait for the journal."""
+    return Pool(parallelism + parallelism // 2, console)
 
 
 def _is_left_open(session: Session) -> bool:

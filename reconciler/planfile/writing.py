@@ -9,7 +9,9 @@ from pathlib import Path
 
 from reconciler.config.wording import visible
 from reconciler.errors import UsageError
-from reconciler.planfile.reading import LARGEST_FILE
+
+LARGEST_FILE = 16_000_000
+"""Bytes of a plan file: some thousand changes."""
 
 _FOR_THIS_USER, _FOR_EVERYBODY = 0o600, 0o644
 

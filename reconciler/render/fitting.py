@@ -28,7 +28,7 @@ def _units(text: str) -> int:
 
 
 COMMENT = Limit(64_900, _units)
-"""A comment on GitHub has at most 65,536 characters, as its refusal says, or 262,144 bytes, as others have measured.
+"""A comment on GitHub has at most 65,536 characters, as its refusal says, or 262,144 bytes, as measured.
 
 So many of these units are neither, whatever they are of.
 """

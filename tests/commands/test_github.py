@@ -13,8 +13,8 @@ from reconciler.cli import main
 from reconciler.commands.apply import apply
 from reconciler.commands.plan import plan
 from reconciler.commands.reports import Form, Report
-from reconciler.commands.session import Selection
 from reconciler.commands.validate import validate
+from reconciler.commands.workspace import Selection
 from reconciler.engine.planning import Consent
 from reconciler.errors import Exit, FilesInvalid, ReconcilerError
 from reconciler.sandbox import Fault

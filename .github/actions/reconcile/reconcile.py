@@ -259,7 +259,8 @@ def show_only(step: Step) -> int:
         return code
     ends, fingerprint = STALE if code == PENDING else code, json.loads(file.read_text("utf-8"))["fingerprint"]
     step.say(
-        f"Exit {ends}: nothing was carried out, for nobody has reviewed it. Its fingerprint is {fingerprint}.",
+        f"Exit {ends}: nothing was carried out, for nobody has reviewed it. "
+        f"Its fingerprint is {fingerprint}.",
         HOW_TO_GO_ON,
     )
     return ends
