@@ -112,6 +112,26 @@ def test_each_library_enters_by_one_door(library: str) -> None:
     assert [user for user in users if not any(user.startswith(door) for door in DOORS[library])] == []
 
 
+# What writes to a stream by itself → the only modules that may: everything else goes through the console.
+WRITERS = {
+    "print": {"commands/console.py"},
+    "echo": {"cli/complaints.py", "cli/completion.py"},
+    "getLogger": {"cli/libraries.py", "http/api.py"},
+}
+
+
+def calls_in(path: Path) -> Iterator[str]:
+    """Yield the bare name of everything that a module calls."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
+            yield node.func.id if isinstance(node.func, ast.Name) else node.func.attr
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_all_that_is_said_goes_through_the_console(writer: str) -> None:
+    assert {name_of(path) for path in MODULES if writer in calls_in(path)} == WRITERS[writer]
+
+
 def test_the_engine_names_no_vendor() -> None:
     named = [
         name_of(path) for path in (PACKAGE / "engine").glob("*.py") if VENDOR.search(path.read_text("utf-8"))

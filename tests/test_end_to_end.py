@@ -174,12 +174,14 @@ def test_a_reader_that_goes_away_is_no_traceback(workspace: Path) -> None:
     assert "Traceback" not in ended.stderr
 
 
-def test_secrets_stand_in_no_output(workspace: Path) -> None:
+@pytest.mark.parametrize("log", ["text", "json"])
+def test_secrets_stand_in_no_output(workspace: Path, log: str) -> None:
     secrets = {"CHECKMARKET_MASTER_KEY": "planted-master-key", "CHECKMARKET_KEY": "planted-other-key"}
     with served(workspace, "--fault", "*:1+:before:status=401") as url:
         settings = workspace / "configs/reconciler.yaml"
         settings.write_text(settings.read_text().replace("https://api-eu.agileresearch.medallia.com", url))
-        ended = reconciler(workspace, "plan", "--target", "production", "-vv", environ=secrets)
+        options = ("--target", "production", "-vv", "--log-format", log)
+        ended = reconciler(workspace, "plan", *options, environ=secrets)
     assert ended.returncode == 1
     assert "401" in ended.stderr
     assert "planted" not in ended.stdout + ended.stderr

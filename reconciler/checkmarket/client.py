@@ -161,6 +161,7 @@ def open_checkmarket(
     trusted_hosts: str = "",
     on_request: Callable[[Exchange], None] = lambda _: None,
     before_request: Callable[[], None] = lambda: None,
+    new_id: Callable[[], str] = lambda: "",
 ) -> Iterator[ImportConfigs]:
     """Open an account; its connections are closed at the end of the `with`.
 
@@ -177,5 +178,6 @@ def open_checkmarket(
         trusted_hosts=trusted_hosts,
         on_request=on_request,
         before_request=before_request,
+        new_id=new_id,
     ) as api:
         yield ImportConfigs(api)

@@ -22,6 +22,7 @@ from reconciler.errors import Exit
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line (that of the process, unless given) and return the exit code."""
     _make_streams_safe()
+    told = sys.argv[1:] if arguments is None else arguments
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -31,21 +32,21 @@ def main(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         text = io.StringIO()
         error.show(text)
-        click.echo("\n".join(map(_harmless, text.getvalue().split("\n"))), err=True, nl=False)
+        _complain(told, error.format_message(), text.getvalue())
         return Exit.ERROR
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted", err=True)
+        _complain(told, "interrupted", "interrupted")
         return Exit.ERROR
     except BrokenPipeError:
         _close_stdout()
         return Exit.ERROR
     except OSError as error:
         what = f"{error.strerror or error} ({error.filename or 'writing the result'})"
-        click.echo(f"Error: {_harmless(what)}", err=True)
+        _complain(told, what)
         _close_stdout()
         return Exit.ERROR
     except Exception as error:  # noqa: BLE001  # a bug of ours ends as a sentence, not as a traceback
-        return _bug(error)
+        return _bug(error, told)
 
 
 def _make_streams_safe() -> None:
@@ -59,21 +60,28 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _bug(error: Exception) -> int:
+def _complain(arguments: list[str], message: str, text: str = "", **fields: str) -> None:
+    from reconciler.cli.complaints import complain
+
+    complain(arguments, message, text, **fields)
+
+
+def _bug(error: Exception, told: list[str]) -> int:
+    import traceback
+
+    from reconciler.cli.complaints import logs_json
+
+    where: dict[str, str] = {}
     if os.environ.get("RECONCILER_DEBUG"):
-        raise error
-    text = (
-        f"Error: this is a bug in reconciler {__version__}: {type(error).__name__}: {_harmless(str(error))}"
+        if not logs_json(told):
+            raise error
+        where = {"traceback": "".join(traceback.format_exception(error))}
+    what = (
+        f"this is a bug in reconciler {__version__}: {type(error).__name__}: {' '.join(str(error).split())}"
     )
-    click.echo(f"{text}\nSet RECONCILER_DEBUG=1 to see where it happened, and please report it.", err=True)
+    advice = "Set RECONCILER_DEBUG=1 to see where it happened, and please report it."
+    _complain(told, f"{what}. {advice}", f"Error: {what}\n{advice}", **where)
     return Exit.ERROR
-
-
-def _harmless(text: str) -> str:
-    """Return what somebody typed, or the environment held, without what steers a terminal."""
-    from reconciler.render.values import harmless
-
-    return harmless(text)
 
 
 def _close_stdout() -> None:
@@ -99,10 +107,11 @@ for _verb in (
     Later("set_", "files", "Edit many resources at once, in place."),
     Later("fmt", "files", "Put the keys of resources into their order."),
     Later("seeds", "seeds", "Preview, watch, settle, send test batches."),
+    Later("status", "status", "Count what is managed, drifted, pending, in doubt."),
     Later("history", "history", "Show the runs of a target, newest first."),
     Later("restore", "history", "Plan the way back from a run, ask, carry it out."),
     Later("defaults", "defaults", "Show and learn what a reset leaves behind."),
-    Later("schema", "schema", "Print JSON Schemas: of the files, of plans, of reports."),
+    Later("schema", "schema", "Print JSON Schemas: files, plans, reports, status."),
     Later("doctor", "doctor", "Check credentials, hosts, APIs, clock, journal."),
     Later("sandbox", "sandbox", "Serve, look into, reset the emulated APIs."),
     Later("completion", "completion", "Print the script by which a shell completes."),

@@ -76,12 +76,25 @@ glob_options = _all_of(
     ),
 )
 
-output_options = _all_of(
-    option("--format", type=click.Choice(["text", "json"]), default="text", help="How to print the result."),
-    option("--quiet", is_flag=True, help="The result only."),
-    option("--verbose", "-v", count=True, help="More; -vv also logs every request."),
-    option("--no-color", is_flag=True, help="No colour, as with NO_COLOR."),
-)
+
+def output_options_with(*formats: str) -> Decorator[Any]:
+    """Return the options of what is printed, and how: in these formats too, beside text and JSON."""
+    choices = click.Choice(["text", "json", *formats])
+    return _all_of(
+        option("--format", type=choices, default="text", help="How to print the result."),
+        option("--quiet", is_flag=True, help="The result only."),
+        option("--verbose", "-v", count=True, help="More; -vv also logs every request."),
+        option(
+            "--log-format",
+            type=click.Choice(["text", "json"]),
+            default="text",
+            help="How stderr is written; json is an object a line, every request among them.",
+        ),
+        option("--no-color", is_flag=True, help="No colour, as with NO_COLOR."),
+    )
+
+
+output_options = output_options_with()
 
 # Consent is given by the person at the keyboard, so none of these has a variable.
 consent_options = _all_of(
@@ -211,6 +224,13 @@ def several_of(options: dict[str, Any]) -> Several | None:
     if options["all_targets"] and (not targets or _is_typed("all_targets")):
         return Several()
     return Several(targets) if len(targets) > 1 else None
+
+
+def several_or_default(options: dict[str, Any]) -> Several:
+    """Return the targets of a command that tells of one as it does of several."""
+    from reconciler.commands.across import Several
+
+    return several_of(options) or Several(_targets(options), or_default=True)
 
 
 def _targets(options: dict[str, Any]) -> tuple[str, ...]:

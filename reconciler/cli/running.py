@@ -6,7 +6,10 @@ import gc
 import os
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
+
+import click
 
 from reconciler.errors import Exit, FilesInvalid, ReconcilerError
 
@@ -17,20 +20,36 @@ if TYPE_CHECKING:
 def run(options: dict[str, Any], command: Callable[[Console, Any], Exit]) -> int:
     """Run a command with a console; turn expected failures into their text and exit code."""
     from reconciler.commands.outside import Outside
+    from reconciler.commands.requests import Requests
     from reconciler.crash import VARIABLE, CrashSwitch
 
     # What is read and planned is kept to the end: to look through it for cycles, again and again, takes
     # a third of the time of a large run.
     gc.set_threshold(50_000, 100)
     console = _console(options)
+    requests = Requests(console)
+    crash = CrashSwitch(os.environ.get(VARIABLE, ""))
+    exit = Exit.ERROR
     try:
-        return command(console, Outside(crash=CrashSwitch(os.environ.get(VARIABLE, ""))))
+        with _everything_logged(console):
+            exit = command(console, Outside(crash=crash, on_request=requests, new_id=requests.new_id))
     except ReconcilerError as error:
         _fail(error, console)
-        return error.exit
+        exit = error.exit
     except KeyboardInterrupt:
         _interrupted(console)
         raise
+    finally:
+        requests.end(click.get_current_context().command_path.partition(" ")[2], exit)
+    return exit
+
+
+def _everything_logged(console: Console) -> AbstractContextManager[None]:
+    if not console.logs_json:
+        return nullcontext()
+    from reconciler.cli.libraries import libraries_logged
+
+    return libraries_logged(console)
 
 
 def _interrupted(console: Console) -> None:
@@ -44,27 +63,22 @@ def _interrupted(console: Console) -> None:
 def _console(options: dict[str, Any]) -> Console:
     from reconciler.commands.console import Console
 
-    if options["verbose"] > 1:
-        import logging
-
-        logging.basicConfig(format="%(asctime)s %(name)s %(message)s")
-        logging.getLogger("reconciler").setLevel(logging.DEBUG)
     plain = options["no_color"] or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
     return Console(
         as_json=options["format"] == "json",
         quiet=options["quiet"],
         verbose=options["verbose"] > 0,
+        very_verbose=options["verbose"] > 1,
+        logs_json=options["log_format"] == "json",
         colour=sys.stdout is not None and sys.stdout.isatty() and not plain and options["format"] == "text",
     )
 
 
 def _fail(error: ReconcilerError, console: Console) -> None:
-    from reconciler.render.problems import failure_document, problems_text
-    from reconciler.render.values import harmless
+    from reconciler.render.problems import failure_document
 
     problems = error.problems if isinstance(error, FilesInvalid) else ()
     if console.as_json:
         console.result("", failure_document(str(error), error.exit, problems))
-    if problems:
-        print(problems_text(problems, paint=console.paint), file=console.stderr)
-    print(f"Error: {harmless(str(error))}", file=console.stderr)
+    console.problems(problems)
+    console.complain(str(error), kind=type(error).__name__, exit_code=int(error.exit))

@@ -13,7 +13,7 @@ from reconciler.cli.running import run
 
 @click.group(epilog=EPILOG)
 def schema() -> None:
-    """Print JSON Schemas: of the files, of plans, of reports."""
+    """Print JSON Schemas: files, plans, reports, status."""
 
 
 @schema.command("workspace", epilog=EPILOG)
@@ -49,6 +49,13 @@ def schema_plans(**options: Any) -> int:
 def schema_reports(**options: Any) -> int:
     """Print the schema of what apply prints of several targets."""
     return _print("reports", options)
+
+
+@schema.command("status", epilog=EPILOG)
+@output_options
+def schema_status(**options: Any) -> int:
+    """Print the schema of what status --format json prints."""
+    return _print("status", options)
 
 
 def _print(kind: str, options: dict[str, Any]) -> int:

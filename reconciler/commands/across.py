@@ -10,7 +10,7 @@ from reconciler.commands.console import Console
 from reconciler.commands.github import begin
 from reconciler.commands.interrupts import noticed_interrupts
 from reconciler.commands.outside import Outside
-from reconciler.commands.session import matches
+from reconciler.commands.session import chosen_target, matches
 from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.load import Workspace
 from reconciler.errors import Exit, ReconcilerError, UsageError
@@ -29,12 +29,15 @@ Visit: TypeAlias = Callable[[Workspace[Seed], Selection], Told]
 
 @dataclass(frozen=True, slots=True)
 class Several:
-    """Which targets are asked for, in this order; none named are all of the workspace."""
+    """Which targets are asked for, in this order; none named are all of the workspace, or the default one."""
 
     names: tuple[str, ...] = ()
+    or_default: bool = False
 
     def of(self, workspace: Workspace[Seed]) -> tuple[str, ...]:
-        """Return the names of the targets. Errors: `UsageError` for one that does not exist."""
+        """Return the names of the targets. Errors: `UsageError` for one that does not exist, or for none."""
+        if not self.names and self.or_default:
+            return (chosen_target(workspace, None).name,)
         for name in self.names:
             if name not in workspace.targets:
                 raise UsageError(f"there is no target {name}; there are {', '.join(workspace.targets)}")
@@ -121,5 +124,5 @@ class _Stop:
     def _failed(self, exit: Exit, error: str) -> TargetEnd:
         self.console.interim(f"Error: {harmless(error)}")
         if self.console.as_json:
-            self.console.say(f"Error: target {self.share.target}: {error}")
+            self.console.complain(f"target {self.share.target}: {error}")
         return TargetEnd(self.share.target, exit, error=error)

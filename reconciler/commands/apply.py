@@ -14,7 +14,6 @@ from reconciler.commands.memory import remembered
 from reconciler.commands.outside import Outside
 from reconciler.commands.planning import read_target
 from reconciler.commands.reports import Report, Reporting, reporting
-from reconciler.commands.requests import RequestCount
 from reconciler.commands.reviewing import EVERYTHING, Agreed, Reviewed, agree
 from reconciler.commands.runs import NO_WAIT, Lock
 from reconciler.commands.session import Session, check_target_is_named, open_session, open_target
@@ -75,14 +74,11 @@ def apply(
     """
     how = How(consent, yes, with_seeds, lock, reviewed, since, write_ids, reports)
     selection = reviewed.selection(selection)
-    requests = RequestCount()
     with reporting("apply", selection, reports, console, outside) as report:
         check_target_is_named(selection, outside)
-        with open_session(selection, outside, requests) as session:
+        with open_session(selection, outside) as session:
             begin(session.workspace, console, outside)
             exit, _ = _applied(session, selection, how, report, console, console.result)
-    if console.verbose:
-        console.say(requests.text)
     return Exit.gravest([exit, report.exit])
 
 
@@ -90,18 +86,15 @@ def apply_across(
     several: Several, selection: Selection, how: How, console: Console, outside: Outside
 ) -> Exit:
     """Apply several targets one after the other, each asked about by itself; return the gravest end."""
-    requests = RequestCount()
 
     def visit(workspace: Workspace[Seed], part: Selection) -> Told:
-        with open_target(workspace, part, outside, requests) as session:
+        with open_target(workspace, part, outside) as session:
             return _applied(session, part, how, report, console, lambda text, _: console.interim(text))
 
     with reporting("apply", selection, how.reports, console, outside) as report:
         ends = visited(several, selection, visit, console, outside)
         report.failures(ends)
     console.result(console.paint.strong(reports_text(ends)), reports_document(ends))
-    if console.verbose:
-        console.say(requests.text)
     return Exit.gravest([exit_of(ends), report.exit])
 
 

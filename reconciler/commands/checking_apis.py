@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlsplit
 
 from reconciler.checkmarket.client import ImportConfigs, open_checkmarket
@@ -37,7 +38,7 @@ class _Api:
     """What cannot be told of the right to write."""
 
 
-def check_account_access(settings: CheckMarket, outside: Outside) -> Iterator[Check]:
+def check_account_access(target: str, settings: CheckMarket, outside: Outside) -> Iterator[Check]:
     """Yield how a CheckMarket account stands: credentials, host, answer, account, rights, clock."""
     credentials = {"master_key": settings.master_key, "key": settings.key}
 
@@ -48,6 +49,8 @@ def check_account_access(settings: CheckMarket, outside: Outside) -> Iterator[Ch
             bounds=Bounds(settings.requests_per_minute, total_wait=_PATIENCE),
             clock=outside.clock,
             trusted_hosts=_more_hosts(outside),
+            on_request=partial(outside.on_request, target),
+            new_id=outside.new_id,
         ) as client:
             return client.server_time(), [*_account(client, settings)]
 
@@ -68,7 +71,7 @@ def _account(client: ImportConfigs, settings: CheckMarket) -> Iterator[Check]:
         )
 
 
-def check_tenant_access(settings: Expoints, outside: Outside) -> Iterator[Check]:
+def check_tenant_access(target: str, settings: Expoints, outside: Outside) -> Iterator[Check]:
     """Yield how an Expoints tenant stands: credentials, hosts, answer, rights, clock."""
     oauth = settings.oauth
     credentials: dict[str, Kept | None] = {"token": settings.token}
@@ -84,6 +87,8 @@ def check_tenant_access(settings: Expoints, outside: Outside) -> Iterator[Check]
             bounds=Bounds(settings.requests_per_minute, total_wait=_PATIENCE),
             clock=outside.clock,
             trusted_hosts=_more_hosts(outside),
+            on_request=partial(outside.on_request, target),
+            new_id=outside.new_id,
         ) as client:
             return client.server_time(), []
 

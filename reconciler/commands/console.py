@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass, field
-from typing import TextIO
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TextIO
 
 from reconciler.clock import Clock, SystemClock
+from reconciler.render.log import Level, log_line
 from reconciler.render.paint import COLOURED, PLAIN, Paint
+from reconciler.render.values import harmless
 
+if TYPE_CHECKING:
+    from reconciler.problems import Problem
+
+NO_FIELDS: Mapping[str, Any] = MappingProxyType({})
 PROGRESS_AFTER = 1.0
 """Seconds for which work goes on in silence."""
 
@@ -30,8 +39,12 @@ class Console:
     as_json: bool = False
     quiet: bool = False
     verbose: bool = False
+    very_verbose: bool = False
     colour: bool = False
+    logs_json: bool = False
+    """Whether everything on stderr is one JSON object a line."""
     clock: Clock = field(default_factory=SystemClock)
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @property
     def paint(self) -> Paint:
@@ -47,26 +60,86 @@ class Console:
         if not self.as_json:
             print(text, end="\n\n", file=self.stdout, flush=True)
 
+    @property
+    def without_parts(self) -> Console:
+        """The same console for work whose result is told as a whole, at its end."""
+        return replace(self, as_json=True)
+
     def show_before_asking(self, text: str) -> None:
         """Print what a question is about: on stdout as a part of the result, with JSON on stderr."""
-        if self.as_json:
-            print(text, end="\n\n", file=self.stderr, flush=True)
-        else:
+        if not self.as_json:
             self.interim(text)
+        elif self.logs_json:
+            self._log(Level.INFO, "shown", "", {"message": text})
+        else:
+            self._write(f"{text}\n")
 
     def say(self, text: str) -> None:
         """Tell the person something that is not the result, unless quiet was asked for."""
+        self.event("message", text)
+
+    def warn(self, text: str) -> None:
+        """Tell the person of something that may go wrong, unless quiet was asked for."""
         if not self.quiet:
-            print(text, file=self.stderr, flush=True)
+            self._log(Level.WARNING, "warning", f"Warning: {harmless(text)}", {"message": text})
+
+    def complain(self, text: str, **fields: Any) -> None:
+        """Tell the person of something that went wrong; `fields` are for programs."""
+        self._log(Level.ERROR, "error", f"Error: {harmless(text)}", {"message": text, **fields})
+
+    def problems(self, problems: Sequence[Problem]) -> None:
+        """Tell the person what is wrong in the files, each on its line."""
+        # Imported here: most runs find nothing wrong.
+        from reconciler.render.problems import problem_document, problems_text
+
+        if not self.logs_json:
+            if problems:
+                self._write(problems_text(problems, paint=self.paint))
+            return
+        for problem in problems:
+            fields = problem_document(problem)
+            self._log(Level(fields.pop("severity")), "problem", "", fields)
+
+    def event(self, event: str, text: str, fields: Mapping[str, Any] = NO_FIELDS) -> None:
+        """Tell the text to a person, or the event to a program, unless quiet was asked for."""
+        if not self.quiet and (text or self.logs_json):
+            self._log(Level.INFO, event, text, fields or {"message": text})
+
+    def library(self, name: str, message: str, level: Level) -> None:
+        """Tell what a library has to say, which is never the result and never expected."""
+        self._log(level, "library", f"{name}: {harmless(message)}", {"logger": name, "message": message})
+
+    @property
+    def logs_requests(self) -> bool:
+        """Whether each request is a line of the log."""
+        return not self.quiet and (self.logs_json or self.very_verbose)
+
+    def command(self, line: str) -> None:
+        """Write a command to the runner of a CI, which reads it where it stands, in the log as elsewhere.
+
+        It is never taken for a line of the log: those begin with a brace, and it begins with two colons.
+        """
+        self._write(line)
+
+    def _log(self, level: Level, event: str, text: str, fields: Mapping[str, Any]) -> None:
+        self._write(log_line(self.clock.now(), level, event, fields) if self.logs_json else text)
+
+    def _write(self, text: str) -> None:
+        with self.lock:  # a line of one thread ends before that of another begins
+            self.stderr.write(f"{text}\n")
+            self.stderr.flush()
 
     def ask(self, question: str) -> str:
         """Ask the person at the terminal and return the answer without blanks around it; empty at its end."""
-        print(question, end=" ", file=self.stderr, flush=True)
+        if self.logs_json:
+            self._log(Level.INFO, "question", "", {"message": question})
+        else:
+            print(question, end=" ", file=self.stderr, flush=True)
         return self.stdin.readline().strip()
 
     def progress(self, label: str) -> Progress:
         """Return a progress line for work that begins now."""
-        shows = self.stderr.isatty() and not self.quiet
+        shows = self.stderr.isatty() and not self.quiet and not self.logs_json
         return Progress(label, self.stderr if shows else None, self.clock, self.clock.monotonic())
 
 

@@ -123,9 +123,9 @@ def _targets(
 
 def _target(chosen: Chosen) -> Iterator[Check]:
     if chosen.target.checkmarket is not None:
-        yield from check_account_access(chosen.target.checkmarket, chosen.outside)
+        yield from check_account_access(chosen.target.name, chosen.target.checkmarket, chosen.outside)
     if chosen.target.expoints is not None:
-        yield from check_tenant_access(chosen.target.expoints, chosen.outside)
+        yield from check_tenant_access(chosen.target.name, chosen.target.expoints, chosen.outside)
         yield from _recipients(chosen.target)
     if SANDBOX in _urls(chosen.target):
         yield _sandbox(chosen)

@@ -16,7 +16,6 @@ from reconciler.config.wording import visible
 from reconciler.errors import UsageError
 from reconciler.expoints.seed import Seed
 from reconciler.problems import Problem
-from reconciler.render.problems import problems_text
 
 if TYPE_CHECKING:
     from reconciler.render.fitting import Limit
@@ -35,8 +34,8 @@ def begin(workspace: Workspace[Seed], console: Console, outside: Outside) -> Non
         from reconciler.render.github import mask_lines
 
         _command(mask_lines(_secrets(workspace, outside)), console)
-    if workspace.warnings:
-        console.say(problems_text(workspace.warnings))
+    if not console.quiet:
+        console.problems(workspace.warnings)
 
 
 def annotate(problems: Sequence[Problem], console: Console, outside: Outside) -> None:
@@ -85,7 +84,7 @@ def github_text(told: Sequence[Reported], problems: Sequence[Problem], exit_code
 def _command(lines: Iterator[str], console: Console) -> None:
     """Print commands where GitHub reads them: it reads both streams, and JSON has the first one to itself."""
     for line in lines:
-        print(line, file=console.stderr, flush=True)
+        console.command(line) if line.startswith("::") else console.say(line)
 
 
 def _secrets(workspace: Workspace[Seed], outside: Outside) -> Iterator[str]:

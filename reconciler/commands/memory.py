@@ -34,6 +34,8 @@ class Memory:
     """The id that each key of today had when it was last written."""
     last_writes: Mapping[str, LastWrite] = field(default_factory=dict)
     """How each key of today was last written."""
+    unsure: Mapping[str, int] = field(default_factory=dict)
+    """The keys of today of which nobody knows whether their last write was carried out → its run."""
     trouble: ReconcilerError | None = None
 
     def told_apart(self, plan: Plan) -> Plan:
@@ -61,12 +63,20 @@ def _worded(plan: Plan) -> Iterator[str]:
 @contextmanager
 def remembered(session: Session, console: Console) -> Iterator[Memory]:
     """Open the journal for planning. Where it cannot be read, that is said, and nothing is remembered."""
+    with recalled(session) as memory:
+        if memory.trouble is not None:
+            reason = str(memory.trouble).rstrip(".")
+            console.warn(f"{reason}. This plan is made without the journal, and apply would refuse.")
+        yield memory
+
+
+@contextmanager
+def recalled(session: Session) -> Iterator[Memory]:
+    """Open the journal to read it. Where it cannot be read, the memory says why, and holds nothing."""
     with ExitStack() as opened:
         try:
             memory = _recalled(session, opened.enter_context(open_past(session)))
         except ReconcilerError as error:
-            reason = str(error).rstrip(".")
-            console.say(f"Warning: {reason}. This plan is made without the journal, and apply would refuse.")
             memory = Memory(trouble=error)
         yield memory
 
@@ -77,7 +87,8 @@ def _recalled(session: Session, past: Past) -> Memory:
     by_key = {**former, **latest}
     ids = {key: id for key, operation in by_key.items() if (id := _id_after(operation)) is not None}
     writes = {key: write for key, operation in by_key.items() if (write := _last_write(operation))}
-    return Memory(past, past.learned(session.account), ids, writes)
+    unsure = {key: operation.run for key, operation in by_key.items() if not _is_applied(operation)}
+    return Memory(past, past.learned(session.account), ids, writes, unsure)
 
 
 def _last_write(operation: Operation) -> LastWrite | None:
@@ -85,9 +96,13 @@ def _last_write(operation: Operation) -> LastWrite | None:
     intent, ending = operation.intent, operation.ending
     if intent.body is None:
         return None
-    is_sure = bool(ending and ending.result == Result.APPLIED)
     after = ending.after if ending else None
-    return LastWrite(operation.run, _id_after(operation), intent.before, intent.body, after, is_sure)
+    sure = _is_applied(operation)
+    return LastWrite(operation.run, _id_after(operation), intent.before, intent.body, after, sure)
+
+
+def _is_applied(operation: Operation) -> bool:
+    return bool(operation.ending and operation.ending.result == Result.APPLIED)
 
 
 def _id_after(operation: Operation) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,8 @@ from reconciler.crash import CrashSwitch
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
+
+    from reconciler.http import Exchange
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,11 @@ class Outside:
     """Target → the application behind its `sandbox:` address, instead of the one kept in `.reconciler/`."""
     crash: CrashSwitch = field(default_factory=CrashSwitch)
     """Where the process is to end, for those who prove that nothing is lost by it."""
+
+    on_request: Callable[[str, Exchange], None] = lambda _target, _exchange: None
+    """What is told of each attempt of a request, with the target that it went to."""
+    new_id: Callable[[], str] = lambda: ""
+    """What names a request."""
 
     @property
     def in_ci(self) -> bool:

@@ -12,7 +12,6 @@ from reconciler.commands.memory import remembered
 from reconciler.commands.outside import Outside
 from reconciler.commands.planning import read_target
 from reconciler.commands.reports import Report, reporting
-from reconciler.commands.requests import RequestCount
 from reconciler.commands.session import Session, open_session, open_target
 from reconciler.commands.since import files_since
 from reconciler.commands.tenant import plan_seeds, tenant_when_asked
@@ -51,9 +50,8 @@ def plan(
     file = outside.folder / out if out else None
     if file:
         check_place(file)
-    requests = RequestCount()
     with reporting("plan", selection, reports, console, outside, out) as report:
-        with open_session(selection, outside, requests) as session:
+        with open_session(selection, outside) as session:
             begin(session.workspace, console, outside)
             made = _planned(session, selection, consent, console, since, detailed=detailed_exitcode)
         if file:
@@ -61,8 +59,6 @@ def plan(
             console.say(f"Written to {visible(str(out))}, fingerprint {made.fingerprint}.")
         report(made)
     console.result(_text(made, console), _document(made))
-    if console.verbose:
-        console.say(requests.text)
     return Exit.gravest([made.exit, report.exit])
 
 
@@ -78,10 +74,9 @@ def plan_across(
     reports: tuple[Report, ...] = (),
 ) -> Exit:
     """Print the plans of several targets one after the other, and one line over all; return the gravest."""
-    requests = RequestCount()
 
     def visit(workspace: Workspace[Seed], part: Selection) -> Told:
-        with open_target(workspace, part, outside, requests) as session:
+        with open_target(workspace, part, outside) as session:
             made = _planned(session, part, consent, console, since, detailed=detailed_exitcode)
         report.interim(made)
         console.interim(_text(made, console))
@@ -91,8 +86,6 @@ def plan_across(
         ends = visited(several, selection, visit, console, outside)
         report.failures(ends)
     console.result(console.paint.strong(plans_text(ends)), plans_document(ends))
-    if console.verbose:
-        console.say(requests.text)
     return Exit.gravest([exit_of(ends), report.exit])
 
 

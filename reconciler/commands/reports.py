@@ -19,7 +19,6 @@ from reconciler.planfile.writing import check_place, write_report
 from reconciler.problems import Problem
 from reconciler.render.across import TargetEnd
 from reconciler.render.reported import Reported, Stopped, Underway, problems_of
-from reconciler.render.values import harmless
 
 
 class Form(StrEnum):
@@ -132,7 +131,7 @@ class Reporting:
         try:
             write()
         except UsageError as error:
-            print(f"Error: {harmless(str(error))}", file=self.console.stderr)
+            self.console.complain(str(error))
             self.exit = Exit.ERROR
             return False
         return True

@@ -12,7 +12,6 @@ from reconciler.commands.history import the_run
 from reconciler.commands.memory import RESTORE, Memory, remembered
 from reconciler.commands.outside import Outside
 from reconciler.commands.planning import read_live
-from reconciler.commands.requests import RequestCount
 from reconciler.commands.reviewing import Agreed
 from reconciler.commands.runs import NO_WAIT, Lock, Purpose
 from reconciler.commands.session import Session, check_target_is_named, open_session
@@ -42,8 +41,7 @@ def restore(
 ) -> Exit:
     """Put back what a run overwrote, within the same limits and with the same checks as any apply."""
     check_target_is_named(selection, outside)
-    requests = RequestCount()
-    with open_session(selection, outside, requests) as session:
+    with open_session(selection, outside) as session:
         with remembered(session, console) as memory:
             made, notes = _plan_back(number, session, memory, console)
         text = plan_text(made, SeedsPlan(), paint=console.paint, verbose=console.verbose)

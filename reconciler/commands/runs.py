@@ -146,8 +146,8 @@ def _start(session: Session, purpose: Purpose) -> RunStart:
 
 def _say_if_new(journal: Journal, session: Session, console: Console) -> None:
     if journal.is_new and session.outside.in_ci and needs_credentials(session.checkmarket.url):
-        console.say(
-            "Warning: the journal is brand-new: nothing is known of earlier runs. If this machine is thrown "
+        console.warn(
+            "the journal is brand-new: nothing is known of earlier runs. If this machine is thrown "
             "away after the run, so is what it writes down: declare a journal: that outlives it on the target"
         )
 
@@ -182,6 +182,4 @@ def _end(run: OpenRun, console: Console) -> None:
         run.journal.end_run(run.number, run.exit, run.counts)
     except ReconcilerError as error:
         reason = str(error).rstrip(".")
-        console.say(
-            f"Warning: {reason}. Run {run.number} stays open in the journal; the next one will end it."
-        )
+        console.warn(f"{reason}. Run {run.number} stays open in the journal; the next one will end it.")

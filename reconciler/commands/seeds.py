@@ -14,7 +14,6 @@ from reconciler.commands.interrupts import deferred_interrupts
 from reconciler.commands.journal import open_past
 from reconciler.commands.outside import Outside
 from reconciler.commands.plan import seeds_exits
-from reconciler.commands.requests import RequestCount
 from reconciler.commands.runs import NO_WAIT, Lock, Purpose, open_run
 from reconciler.commands.sending import send_some, write_down_settled
 from reconciler.commands.session import Session, check_target_is_named, open_session
@@ -53,8 +52,7 @@ class _Open:
 
 @contextmanager
 def _opened(selection: Selection, console: Console, outside: Outside) -> Iterator[_Open]:
-    requests = RequestCount()
-    with open_session(selection, outside, requests) as session:
+    with open_session(selection, outside) as session:
         if not session.seeds:
             raise UsageError(f"no seed is declared on target {session.target.name}")
         with open_tenant(session, console) as tenant:

@@ -64,8 +64,6 @@ class Session:
     checkmarket: CheckMarket
     """How to deal with the account; the defaults where the target has none, and only sends seeds."""
     outside: Outside
-    on_request: OnRequest
-    """What is told of every request of the command."""
 
     @property
     def is_partial(self) -> bool:
@@ -80,18 +78,14 @@ class Session:
 
 
 @contextmanager
-def open_session(
-    selection: Selection, outside: Outside, on_request: OnRequest = lambda _: None
-) -> Iterator[Session]:
+def open_session(selection: Selection, outside: Outside) -> Iterator[Session]:
     """Open the selected target of the selected workspace; its connections close with the block."""
-    with open_target(open_workspace(selection, outside), selection, outside, on_request) as session:
+    with open_target(open_workspace(selection, outside), selection, outside) as session:
         yield session
 
 
 @contextmanager
-def open_target(
-    workspace: Workspace[Seed], selection: Selection, outside: Outside, on_request: OnRequest
-) -> Iterator[Session]:
+def open_target(workspace: Workspace[Seed], selection: Selection, outside: Outside) -> Iterator[Session]:
     """Open the selected target of a workspace that is loaded; its connections close with the block.
 
     An interrupt ends every wait in it, in whatever thread.
@@ -111,18 +105,15 @@ def open_target(
                 client=NoAccount(target.name),
                 checkmarket=settings,
                 outside=outside,
-                on_request=on_request,
             )
         return
     settings = target.checkmarket
     kind = replace(SECTION.kind, server_members=SECTION.kind.server_members | settings.never_sent)
     with (
         interruptible(outside) as outside,
-        _client(workspace, target, settings, outside, on_request) as (client, account),
+        _client(workspace, target, settings, outside) as (client, account),
     ):
-        yield Session(
-            workspace, target, kind, account, declared, seeds, client, settings, outside, on_request
-        )
+        yield Session(workspace, target, kind, account, declared, seeds, client, settings, outside)
 
 
 def tenant_account(target: Target) -> tuple[str, ...]:
@@ -188,7 +179,7 @@ def matches(key: str, glob: str) -> bool:
 
 @contextmanager
 def _client(
-    workspace: Workspace[Seed], target: Target, settings: CheckMarket, outside: Outside, on_request: OnRequest
+    workspace: Workspace[Seed], target: Target, settings: CheckMarket, outside: Outside
 ) -> Iterator[tuple[Client, str]]:
     """Open the account; yield the client and a name of the account that holds no secret."""
     # Imported here: what is offline needs no HTTP.
@@ -206,18 +197,22 @@ def _client(
         clock=outside.clock,
         transport=sandbox_transport(workspace, target, outside) if in_process else None,
         trusted_hosts=outside.environ.get("RECONCILER_TRUSTED_HOSTS", ""),
-        on_request=observed(outside, on_request),
+        on_request=observed(outside, target.name),
         before_request=lambda: outside.crash.before("request"),
+        new_id=outside.new_id,
     ) as client:
         yield client, f"sandbox:{target.name}" if in_process else account_name(settings.url, master_key)
 
 
-def observed(outside: Outside, on_request: OnRequest) -> OnRequest:
-    """Return what is told of each request, past the point after it at which the process may have to end."""
+def observed(outside: Outside, target: str) -> OnRequest:
+    """Return what is told of each request to a target.
+
+    It is told past the point at which the process may have to end after a request.
+    """
 
     def told(exchange: Exchange) -> None:
         outside.crash.after("request")
-        on_request(exchange)
+        outside.on_request(target, exchange)
 
     return told
 

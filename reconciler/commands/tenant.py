@@ -131,8 +131,9 @@ def open_tenant(session: Session, console: Console) -> Iterator[Tenant]:
         clock=outside.clock,
         transport=sandbox_transport(session.workspace, session.target, outside) if in_process else None,
         trusted_hosts=outside.environ.get("RECONCILER_TRUSTED_HOSTS", ""),
-        on_request=observed(outside, session.on_request),
+        on_request=observed(outside, session.target.name),
         before_request=lambda: outside.crash.before("request"),
+        new_id=outside.new_id,
     ) as client:
         (account,) = tenant_account(session.target)
         yield Tenant(session, client, account, Pool(bounds.parallelism, console))

@@ -16,7 +16,6 @@ from reconciler.engine.conclude import id_line
 from reconciler.engine.outcome import Outcome, Report, Result
 from reconciler.engine.plan import Action
 from reconciler.errors import Exit, FilesInvalid, ReconcilerError
-from reconciler.render.problems import problems_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +41,9 @@ def write_ids(report: Report, session: Session, console: Console) -> IdsWritten:
         return IdsWritten(_written(ids, session))
     except ReconcilerError as error:
         problems = error.problems if isinstance(error, FilesInvalid) else ()
-        console.say(
-            "\n".join([*([problems_text(problems)] if problems else []), f"Ids not written: {error}"])
-        )
+        if not console.quiet:
+            console.problems(problems)
+        console.say(f"Ids not written: {error}")
         return IdsWritten({}, error.exit)
 
 

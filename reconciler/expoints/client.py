@@ -311,6 +311,7 @@ def open_expoints(
     trusted_hosts: str = "",
     on_request: Callable[[Exchange], None] = lambda _: None,
     before_request: Callable[[], None] = lambda: None,
+    new_id: Callable[[], str] = lambda: "",
 ) -> Iterator[Customers]:
     """Open a tenant, such as https://acme.expoints.nl; its connections are closed at the end of the `with`.
 
@@ -326,6 +327,7 @@ def open_expoints(
         trusted_hosts=trusted_hosts,
         on_request=on_request,
         before_request=before_request,
+        new_id=new_id,
     )
     reads, posts = _divided(bounds)
     with ExitStack() as stack:
@@ -344,6 +346,7 @@ def open_expoints(
                     trusted_hosts=trusted_hosts,
                     on_request=on_request,
                     before_request=before_request,
+                    new_id=new_id,
                 )
             )
         yield Customers(reading, posting, tokens)

@@ -106,6 +106,7 @@ class ClientCredentials:
         trusted_hosts: str = "",
         on_request: Callable[[Exchange], None] = lambda _: None,
         before_request: Callable[[], None] = lambda: None,
+        new_id: Callable[[], str] = lambda: "",
     ) -> None:
         address = urlsplit(trusted(login.token_url, trusted_hosts))
         self._path = address.path or "/"
@@ -124,6 +125,7 @@ class ClientCredentials:
             trusted_hosts=trusted_hosts,
             on_request=on_request,
             before_request=before_request,
+            new_id=new_id,
         )
 
     def __enter__(self) -> Self:

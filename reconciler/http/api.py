@@ -64,7 +64,6 @@ from reconciler.pace import Pacer
 
 QueryValue: TypeAlias = str | int | bool | Sequence[str | int]
 
-_log = logging.getLogger("reconciler.http")
 # httpx logs whole addresses, and a query may hold a person's e-mail address.
 for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.WARNING)
@@ -75,6 +74,8 @@ _TRIES_BY_MINUTE = 4
 _SHORTEST_SECRET = 4
 _LONGEST_QUOTE = 300
 _LONGEST_LOOKED_AT = 20_000
+_ID_HEADERS = ("x-request-id", "request-id", "x-correlation-id", "x-ms-request-id")
+_ID = re.compile(r"[0-9A-Za-z|][0-9A-Za-z_.:=|-]{0,127}")
 _backoff = wait_exponential(multiplier=0.5, max=30) + wait_random(0, 0.5)
 
 
@@ -166,6 +167,29 @@ class Exchange:
     path: str
     status: int | None
     seconds: float
+    id: str = ""
+    """What names the request in the log; each attempt of it has the same one."""
+    attempt: int = 1
+    waited: float = 0.0
+    """How long it waited to be sent, for its pace or since the attempt before, in seconds."""
+    failure: str = ""
+    """What went wrong where no whole answer came: the name of an error, without its words."""
+    params: Mapping[str, QueryValue] = field(default_factory=dict, repr=False, compare=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    """Those of the answer."""
+    secrets: Sequence[Secret] = field(default=(), repr=False, compare=False)
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """The query with its numbers and truth values; of texts, which may be addresses, only how many."""
+        return {name: _masked(value) for name, value in self.params.items()}
+
+    @property
+    def server_id(self) -> str:
+        """What the server calls the request; empty where it does not say, or says anything but a plain id."""
+        found = next((id for name in _ID_HEADERS if (id := self.headers.get(name))), "")
+        shows_secret = any(value in found for value in _redactable(self.secrets))
+        return found if _ID.fullmatch(found) and not shows_secret else ""
 
 
 def _plain_complaint(answer: Answer) -> str:
@@ -233,6 +257,36 @@ def _revealed(part: str | Secret) -> str:
     return part.value if isinstance(part, Secret) else part
 
 
+@dataclass
+class _Course:
+    """How far a request is that may take several attempts. For one thread."""
+
+    call: _Call
+    id: str
+    waits_since: float
+    attempt: int = 0
+
+    def ended(
+        self, path: str, response: httpx.Response | None, failure: str, started: float, now: float
+    ) -> Exchange:
+        """Return the attempt that has just ended; the wait for another one begins."""
+        waited = started - self.waits_since
+        self.attempt, self.waits_since = self.attempt + 1, now
+        return Exchange(
+            method=self.call.method,
+            path=path,
+            status=None if response is None else response.status_code,
+            seconds=now - started,
+            id=self.id,
+            attempt=self.attempt,
+            waited=waited,
+            failure=failure,
+            params=self.call.params or {},
+            headers={} if response is None else response.headers,
+            secrets=self.call.secrets(),
+        )
+
+
 class _Again(Exception):  # it never leaves this module
     """An attempt failed in a way that allows another one; `error` is what to raise if there is none.
 
@@ -254,7 +308,8 @@ class Api:
     kept, and `url` must be `trusted` (`trusted_hosts` is the text of RECONCILER_TRUSTED_HOSTS). Without a
     `transport`, requests go over the network, by the proxy and with the certificates that the environment
     names, but never by a proxy to this machine. `on_request` is told of each attempt, in the thread that
-    made it, and `before_request` right before one leaves.
+    made it, and `before_request` right before one leaves. `new_id` names each request for those who are told;
+    the name is not sent.
 
     Raises `Refused` for an address that is not trusted, `UsageError` for settings that cannot be used.
     """
@@ -271,6 +326,7 @@ class Api:
         trusted_hosts: str = "",
         on_request: Callable[[Exchange], None] = lambda _: None,
         before_request: Callable[[], None] = lambda: None,
+        new_id: Callable[[], str] = lambda: "",
     ) -> None:
         address = trusted(url, trusted_hosts)
         self._headers = _sendable(headers or {})
@@ -279,6 +335,7 @@ class Api:
         self._clock = clock or SystemClock()
         self._on_request = on_request
         self._before_request = before_request
+        self._new_id = new_id
         self._pacer = Pacer(bounds.requests_per_minute, self._clock) if bounds.requests_per_minute else None
         self._under_way = threading.BoundedSemaphore(bounds.parallelism)
         self._counts: Counter[str] = Counter()
@@ -335,51 +392,49 @@ class Api:
             retry_error_callback=self._give_up,
         )
         try:
-            return attempts(self._attempt, call)
+            return attempts(self._attempt, _Course(call, self._new_id(), self._clock.monotonic()))
         except SleepCut as cut:
             raise self._error(Abandoned, call, "interrupted while it waited to be sent") from cut
 
-    def _attempt(self, call: _Call) -> Answer:
-        """Send `call` once. Raises an `ApiError` that is final, or `_Again`."""
+    def _attempt(self, course: _Course) -> Answer:
+        """Send its call once. Raises an `ApiError` that is final, or `_Again`."""
+        call = course.call
         request = call.request(self._client)
         try:
             with self._under_way:
                 # Within it, so that whoever has a place in the minute starts there and then.
                 if self._pacer is not None:
                     self._pacer.wait()
-                answer = self._send(request, call.secrets())
+                answer = self._send(request, course)
         except httpx.HTTPError as error:
             raise self._lost(call, error) from error
         except (TooLarge, Foreign) as error:
             raise self._error(BadAnswer if call.reads else NoAnswer, call, str(error)) from error
         return self._judged(call, answer)
 
-    def _send(self, request: httpx.Request, secrets: Sequence[Secret]) -> Answer:
-        method, path, status = request.method, request.url.path, None
+    def _send(self, request: httpx.Request, course: _Course) -> Answer:
+        path, response, failure = request.url.path, None, ""
         self._before_request()
         started = self._clock.monotonic()
         try:
             response = self._client.send(request, stream=True)
-            status = response.status_code
             content = received(response, self._bounds.answer_bytes, lambda: self._check_time(started))
+        except BaseException as error:
+            failure = type(error).__name__
+            raise
         finally:
-            self._record(Exchange(method, path, status, self._clock.monotonic() - started))
-        return Answer(method, path, status, dict(response.headers), content, secrets)
+            self._record(course.ended(path, response, failure, started, self._clock.monotonic()))
+        headers, secrets = dict(response.headers), course.call.secrets()
+        return Answer(request.method, path, response.status_code, headers, content, secrets)
 
     def _check_time(self, started: float) -> None:
         if self._clock.monotonic() - started > self._bounds.answer:
             raise httpx.ReadTimeout(f"the answer is not whole after {self._bounds.answer:.0f} s")
 
     def _record(self, exchange: Exchange) -> None:
+        """Count an attempt that has ended, and tell of it."""
         with self._lock:
             self._counts[exchange.method] += 1
-        _log.debug(
-            "%s %s: %s, %.3f s",
-            exchange.method,
-            exchange.path,
-            exchange.status or "no answer",
-            exchange.seconds,
-        )
         self._on_request(exchange)
 
     def _lost(self, call: _Call, error: httpx.HTTPError) -> Exception:
@@ -502,9 +557,14 @@ def _status_line(status: int) -> str:
         return str(status)
 
 
+def _redactable(secrets: Iterable[Secret]) -> list[str]:
+    """Return the values that are long enough to be known for secrets in a text."""
+    return [secret.value for secret in secrets if len(secret.value) >= _SHORTEST_SECRET]
+
+
 def _quoted(text: str, secrets: Iterable[Secret]) -> str:
     """Return words that are not ours, fit to stand in a sentence: printable, short, without any secret."""
-    values = [secret.value for secret in secrets if len(secret.value) >= _SHORTEST_SECRET]
+    values = _redactable(secrets)
     is_cut = len(text) > _LONGEST_LOOKED_AT
     text = printable(text[:_LONGEST_LOOKED_AT]).rstrip(".")
     for value in values:
@@ -513,6 +573,16 @@ def _quoted(text: str, secrets: Iterable[Secret]) -> str:
         # Where it was cut the beginning of a secret may stand, which nothing would know for one.
         text = text[: -max(map(len, values), default=1)]
     return text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}…"
+
+
+def _masked(value: QueryValue) -> str:
+    """Return a value of a query as a log may show it."""
+    if isinstance(value, bool | int):
+        return json.dumps(value)
+    if isinstance(value, str):
+        return "***"
+    texts = sum(isinstance(one, str) for one in value)
+    return f"*** ({texts})" if texts else ",".join(map(str, value))
 
 
 def _sendable(headers: Mapping[str, Secret]) -> Mapping[str, Secret]:

@@ -1,4 +1,4 @@
-"""The documents that `plan` and `apply` print, as models: schemas come from them, files are held to them.
+"""The documents of `plan`, `apply` and `status` as models: schemas come from them, files are held to them.
 
 They are strict: nothing is converted, nothing unknown is let through. What a document says grows only with
 `FORMAT_VERSION`.
@@ -23,6 +23,7 @@ Count = Annotated[int, Field(ge=0)]
 Line = Annotated[int, Field(ge=1)]
 ExitCode = Annotated[int, Field(ge=0, le=7)]
 Day = Annotated[str, Field(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+Moment = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{12}\+00:00$")]
 Caused = Annotated[
     bool | None,
     Field(description="Whether the change of the files since REF causes it; null without --since."),
@@ -348,11 +349,87 @@ class ReportsDocument(_Part):
     exit_code: ExitCode
 
 
+class ResourceFiguresPart(_Part):
+    """How many configurations stand how."""
+
+    managed: Annotated[Count, Field(description="Declared on the target, and not as absent.")]
+    unmanaged: Annotated[Count, Field(description="Live, and declared nowhere.")]
+    drifted: Annotated[Count, Field(description="Declared; apply would create, change or delete it.")]
+    blocked: Annotated[Count, Field(description="Declared; apply would leave it alone, for a rule says no.")]
+
+
+class SeedFiguresPart(_Part):
+    """How many seeds, and customers of them, stand how."""
+
+    declared: Count
+    pending: Annotated[Count, Field(description="Apply would send something of it.")]
+    blocked: Annotated[Count, Field(description="Something of it is due, and a rule says no.")]
+    in_doubt: Annotated[Count, Field(description="Nobody knows of some of its customers if they were sent.")]
+    customers_pending: Count
+    customers_in_doubt: Count
+
+
+class LastApplyPart(_Part):
+    """The latest apply on the target that has ended."""
+
+    run: Line
+    began: Moment
+    ended: Moment
+    outcome: Annotated[str, Field(description="The name of the exit code, such as done; or died.")]
+    exit_code: Annotated[int | None, Field(description="Null for a run that died.")]
+
+
+class OpenRunPart(_Part):
+    """A run that holds the target or one of its accounts."""
+
+    run: Line
+    command: str
+    began: Moment
+    latest: Annotated[Moment, Field(description="When it last wrote anything down.")]
+    died: Annotated[bool, Field(description="Whether its process is provably gone.")]
+
+
+class JournalPart(_Part):
+    """What the journal says of the target."""
+
+    last_apply: Annotated[LastApplyPart | None, Field(description="Null where there was none yet.")]
+    open_runs: list[OpenRunPart]
+
+
+class TargetStatusPart(_Part):
+    """How a target stands. A null could not be found out; error or journal_error says why."""
+
+    target: str
+    account: str | None
+    tenant: str | None
+    up: Annotated[bool, Field(description="Whether all that was asked of its APIs was answered.")]
+    exit_code: ExitCode
+    error: str | None
+    resources: ResourceFiguresPart | None
+    seeds: SeedFiguresPart | None
+    changes_in_doubt: Annotated[
+        Count | None,
+        Field(description="Not as declared, and nobody knows whether the last write was carried out."),
+    ]
+    journal: JournalPart | None
+    journal_error: str | None
+
+
+class StatusDocument(_Part):
+    """How targets stand, as `status --format json` prints it."""
+
+    format_version: Literal[1]
+    at: Annotated[Moment, Field(description="When this was found out.")]
+    targets: list[TargetStatusPart]
+    exit_code: ExitCode
+
+
 DOCUMENTS: Mapping[str, type[BaseModel]] = {
     "plan": PlanDocument,
     "plans": PlansDocument,
     "report": ReportDocument,
     "reports": ReportsDocument,
+    "status": StatusDocument,
 }
 """Kind → the model of such a document."""
 

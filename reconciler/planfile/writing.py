@@ -1,4 +1,4 @@
-"""Writing a plan, or a report, to a file: whole or not at all, for this user alone."""
+"""Writing a plan, a report or a status to a file: whole or not at all."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from reconciler.errors import UsageError
 
 LARGEST_FILE = 16_000_000
 """Bytes of a plan file: some thousand changes."""
+
+_FOR_THIS_USER, _FOR_EVERYBODY = 0o600, 0o644
 
 
 def check_place(path: Path, what: str = "plan") -> None:
@@ -45,9 +47,18 @@ def write_report(path: Path, text: str) -> None:
     _write(path, text.encode("utf-8", "backslashreplace"))
 
 
-def _write(path: Path, content: bytes) -> None:
+def write_shared(path: Path, text: str) -> None:
+    """Write what other users may read, whatever the umask: a collector of figures is one of them.
+
+    Errors: `UsageError` if it cannot be written.
+    """
+    check_place(path, "status")
+    _write(path, text.encode("utf-8", "backslashreplace"), _FOR_EVERYBODY)
+
+
+def _write(path: Path, content: bytes, mode: int = _FOR_THIS_USER) -> None:
     try:
-        _replace(path, content)
+        _replace(path, content, mode)
     except OSError as error:
         raise UsageError(f"{_shown(path)} cannot be written: {error.strerror or error}") from error
 
@@ -56,13 +67,14 @@ def _shown(path: Path) -> str:
     return visible(str(path), longest=4096)
 
 
-def _replace(path: Path, content: bytes) -> None:
+def _replace(path: Path, content: bytes, mode: int) -> None:
     handle, new = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        Path(new).chmod(mode)
         Path(new).replace(path)
     except BaseException:
         with contextlib.suppress(OSError):

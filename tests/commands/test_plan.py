@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from reconciler.commands.plan import plan
+from reconciler.commands.requests import Requests
 from reconciler.commands.workspace import Selection
 from reconciler.engine.planning import Consent
 from reconciler.errors import Exit, Refused, UsageError
@@ -186,5 +189,8 @@ def test_names_that_steer_a_terminal_are_shown_harmless(world: World, screen: Sc
 
 
 def test_the_number_of_requests_is_told_on_stderr(world: World, screen: Screen) -> None:
-    planned(world, screen, verbose=True)
+    console = screen.console(world.clock, verbose=True)
+    requests = Requests(console)
+    plan(EVERYTHING, Consent(), console, replace(world.outside, on_request=requests))
+    requests.end("plan", Exit.DONE)
     assert screen.err == "3 requests: 3 GET\n"

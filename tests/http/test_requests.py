@@ -5,7 +5,7 @@ import pytest
 
 from reconciler import __version__
 from reconciler.errors import BadAnswer, UsageError
-from reconciler.http import Answer, Api, Exchange, QueryValue
+from reconciler.http import Answer, Api, Exchange, QueryValue, Secret
 
 from .clocks import VirtualClock
 
@@ -82,10 +82,78 @@ def test_each_attempt_is_recorded() -> None:
         return httpx.Response(next(statuses))
 
     transport = httpx.MockTransport(server)
-    with Api("http://localhost", transport=transport, clock=clock, on_request=seen.append) as api:
+    ids = iter(["one", "two"])
+    with Api(
+        "http://localhost",
+        transport=transport,
+        clock=clock,
+        on_request=seen.append,
+        new_id=lambda: next(ids),
+    ) as api:
         api.request("GET", "/x", params={"q": "someone@example.com"})
         assert api.counts == {"GET": 2}
-    assert seen == [Exchange("GET", "/x", 503, 2), Exchange("GET", "/x", 200, 2)]
+    assert [(one.method, one.path, one.status, one.seconds) for one in seen] == [
+        ("GET", "/x", 503, 2),
+        ("GET", "/x", 200, 2),
+    ]
+    assert [(one.id, one.attempt) for one in seen] == [("one", 1), ("one", 2)]
+    assert [one.waited for one in seen] == [0, pytest.approx(clock.sleeps[1])]
+
+
+def test_a_query_is_told_without_its_texts() -> None:
+    seen: list[Exchange] = []
+    transport = httpx.MockTransport(lambda _: httpx.Response(200))
+    with Api("http://localhost", transport=transport, on_request=seen.append) as api:
+        params: dict[str, QueryValue] = {
+            "EmailAddresses": ["a@example.com", "b@example.com"],
+            "Statuses": [1, 2],
+            "Limit": 100,
+            "All": True,
+            "Cursor": "a@example.com",
+        }
+        api.request("GET", "/x", params=params)
+    assert seen[0].query == {
+        "EmailAddresses": "*** (2)",
+        "Statuses": "1,2",
+        "Limit": "100",
+        "All": "true",
+        "Cursor": "***",
+    }
+    assert "example.com" not in repr(seen)
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "told"),
+    [
+        ("X-Request-ID", "0HMV-1:2", "0HMV-1:2"),
+        ("Request-Id", "|a.b_1.", "|a.b_1."),
+        ("x-ms-request-id", "7f9c", "7f9c"),
+        ("X-Request-ID", "someone@example.com", ""),
+        ("X-Request-ID", "with blanks", ""),
+        ("X-Request-ID", "a" * 129, ""),
+        ("X-Request-ID", "before-hunter22-after", ""),
+        ("X-Other", "7f9c", ""),
+    ],
+)
+def test_the_servers_id_is_told_where_it_is_one_and_nothing_else(name: str, said: str, told: str) -> None:
+    seen: list[Exchange] = []
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, headers={name: said}))
+    key = {"X-Key": Secret("hunter22")}
+    with Api("http://localhost", headers=key, transport=transport, on_request=seen.append) as api:
+        api.request("GET", "/x")
+    assert seen[0].server_id == told
+
+
+def test_nothing_of_an_id_is_sent() -> None:
+    sent: list[httpx.Request] = []
+
+    def server(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return httpx.Response(200)
+
+    with Api("http://localhost", transport=httpx.MockTransport(server), new_id=lambda: "own-id") as api:
+        api.request("GET", "/x")
+    assert "own-id" not in str(sent[0].headers) + str(sent[0].url)
 
 
 def test_an_attempt_without_an_answer_is_recorded_without_a_status() -> None:
@@ -99,7 +167,7 @@ def test_an_attempt_without_an_answer_is_recorded_without_a_status() -> None:
     transport = httpx.MockTransport(server)
     with Api("http://localhost", transport=transport, clock=VirtualClock(), on_request=seen.append) as api:
         api.request("PUT", "/x")
-    assert [exchange.status for exchange in seen] == [None, 200]
+    assert [(exchange.status, exchange.failure) for exchange in seen] == [(None, "ConnectError"), (200, "")]
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "text/html", ""])

@@ -38,6 +38,9 @@ TELLING = "tests/engine/test_tell_apart.py"
 ACCEPTED = "tests/engine/test_accepted.py"
 ACCEPTANCE = "tests/config/test_acceptance.py"
 ACROSS = "tests/commands/test_across.py"
+STATUS = "tests/commands/test_status.py"
+METRICS = "tests/render/test_metrics.py"
+REQUESTS = "tests/http/test_requests.py"
 
 WHAT_IS_SENT = (
     Mutant(
@@ -579,8 +582,62 @@ WHAT_IS_TOLD = (
     ),
 )
 
+WHAT_IS_COUNTED = (
+    Mutant(
+        "counts seeds of a journal that cannot be read as none",
+        "commands/status.py",
+        """        if memory.trouble is not None:
+            return
+        plan = plan_seeds""",
+        """        if memory.trouble is not None:
+            self.seeds = _seeds(SeedsPlan())
+            return
+        plan = plan_seeds""",
+        f"{STATUS}::test_a_journal_that_cannot_be_read_is_said_and_its_figures_are_left_out",
+    ),
+    Mutant(
+        "calls a write in doubt that what is live has settled long ago",
+        "commands/status.py",
+        "sum(key in differing and run not in at_work",
+        "sum(run not in at_work",
+        f"{STATUS}::test_a_change_in_doubt_counts_until_what_is_live_is_as_declared",
+    ),
+    Mutant(
+        "calls a write in doubt that is just being made",
+        "commands/status.py",
+        "sum(key in differing and run not in at_work",
+        "sum(key in differing",
+        f"{STATUS}::test_what_a_run_that_lives_is_just_writing_is_not_in_doubt",
+    ),
+    Mutant(
+        "gives a figure that is unknown as zero",
+        "render/metrics.py",
+        "        if value is not None:\n            yield",
+        "        value = value or 0\n        if value is not None:\n            yield",
+        f"{METRICS}::test_what_is_unknown_is_left_out_and_is_not_zero",
+    ),
+)
+WHAT_IS_LOGGED = (
+    Mutant(
+        "logs the addresses that a tenant is asked about",
+        "http/api.py",
+        """    texts = sum(isinstance(one, str) for one in value)
+""",
+        """    texts = 0
+""",
+        f"{REQUESTS}::test_a_query_is_told_without_its_texts",
+    ),
+    Mutant(
+        "logs a secret that a server calls a request by",
+        "http/api.py",
+        "if _ID.fullmatch(found) and not shows_secret else",
+        "if _ID.fullmatch(found) else",
+        f"{REQUESTS}::test_the_servers_id_is_told_where_it_is_one_and_nothing_else",
+    ),
+)
+
 MUTANTS = (
-    *WHAT_IS_TOLD,
+    *(*WHAT_IS_TOLD, *WHAT_IS_COUNTED, *WHAT_IS_LOGGED),
     *(*WHAT_IS_SENT, *WHEN_IT_IS_SENT, *WHAT_IS_BELIEVED, *WHAT_IS_MEANT, *WHAT_IS_ALLOWED),
     *WHAT_IS_REVIEWED,
 )

@@ -115,7 +115,9 @@ def state() -> Iterator[Kept]:
 def run(world: SeedWorld, state: Kept) -> Run:
     """Return what runs a command and returns every byte that it wrote to its streams and its journal."""
 
-    def run(*arguments: str, login: str = TOKEN, faults: str = "", variants: str = "") -> bytes:
+    def run(
+        *arguments: str, login: str = TOKEN, faults: str = "", variants: str = "", log: str = "text"
+    ) -> bytes:
         chosen = Variants.parse(["unknown_previous=ignored", *variants.split()])
         app = create_app(state, chosen, [Fault.parse(fault) for fault in faults.split(";") if fault])
         with Server(app) as server:
@@ -124,14 +126,28 @@ def run(world: SeedWorld, state: Kept) -> Run:
             process = subprocess.run(
                 [sys.executable, "-m", "reconciler", *arguments],
                 cwd=TOP,
-                env={"PATH": "", "RECONCILER_WORKSPACE": str(world.folder / "configs"), **CREDENTIALS},
+                env={
+                    "PATH": "",
+                    "RECONCILER_WORKSPACE": str(world.folder / "configs"),
+                    "RECONCILER_LOG_FORMAT": log,
+                    **CREDENTIALS,
+                },
                 capture_output=True,
                 check=False,
             )
+        if log == "json":
+            assert_is_a_log(process.stderr)
         journal = [file.read_bytes() for file in world.journal.parent.glob("journal*")]
         return b"\n".join([process.stdout, process.stderr, *journal])
 
     return run
+
+
+def assert_is_a_log(stderr: bytes) -> None:
+    """Every line of it is one JSON object, and the last one says how it ended."""
+    events = [json.loads(line) for line in stderr.splitlines()]
+    assert events[-1]["event"] == "end"
+    assert all({"time", "level", "event"} <= event.keys() for event in events)
 
 
 def shown(seen: bytes) -> list[str]:
@@ -156,10 +172,11 @@ def shown(seen: bytes) -> list[str]:
         (TOKEN, "", "twin_columns=true", b"2 columns are called Business Unit"),
     ],
 )
+@pytest.mark.parametrize("log", ["text", "json"])
 def test_an_apply_shows_and_keeps_nothing_of_it_however_it_ends(
-    run: Run, login: str, faults: str, variants: str, told: bytes
+    run: Run, login: str, faults: str, variants: str, told: bytes, log: str
 ) -> None:
-    seen = run("apply", "--yes", "-vv", login=login, faults=faults, variants=variants)
+    seen = run("apply", "--yes", "-vv", login=login, faults=faults, variants=variants, log=log)
     assert told in seen
     assert shown(seen) == []
 
@@ -188,9 +205,51 @@ def test_a_plan_shows_nothing_of_it(world: SeedWorld, run: Run, form: str, edite
     ids=" ".join,
 )
 @pytest.mark.parametrize("fault", ["", f"{ADD}:1:after:drop"])
-def test_no_verb_shows_anything_of_it(run: Run, verb: tuple[str, ...], fault: str) -> None:
+@pytest.mark.parametrize("log", ["text", "json"])
+def test_no_verb_of_seeds_shows_anything_of_it(run: Run, verb: tuple[str, ...], fault: str, log: str) -> None:
     run("apply", "--yes", faults=fault)
-    assert shown(run(*verb, "-vv", login=OAUTH)) == []
+    assert shown(run(*verb, "-vv", login=OAUTH, log=log)) == []
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ("plan",),
+        ("plan", "--format", "json"),
+        ("apply", "--format", "json"),
+        ("status",),
+        ("status", "--format", "json"),
+        ("status", "--format", "openmetrics"),
+        ("doctor",),
+        ("history",),
+        ("history", "show", "1"),
+        ("restore", "1"),
+        ("adopt", "--all"),
+        ("list",),
+        ("fmt",),
+        ("validate",),
+        ("defaults", "show"),
+        ("schema", "status"),
+        ("set", "*", "first_row=2"),
+        ("sandbox", "show"),
+    ],
+    ids=" ".join,
+)
+def test_no_other_verb_shows_anything_of_it(run: Run, verb: tuple[str, ...]) -> None:
+    run("apply", "--yes", faults=f"{ADD}:1:after:drop")
+    assert shown(run(*verb, "-vv", login=OAUTH, log="json")) == []
+
+
+@pytest.mark.parametrize("login", [TOKEN, OAUTH])
+def test_each_request_is_logged_without_anything_of_it(run: Run, login: str) -> None:
+    seen = run("apply", "--yes", login=login, log="json")
+    requests = [json.loads(line) for line in seen.splitlines() if b'"event": "request"' in line]
+    paths = {request["path"] for request in requests}
+    assert {"/external/api/v3/customer/count", "/external/api/v3/customer/add"} <= paths
+    assert ("/oauth2/token" in paths) is (login is OAUTH)
+    assert {one["query"]["EmailAddresses"] for one in requests if "EmailAddresses" in one["query"]} == {
+        "*** (1)"
+    }
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=json.dumps)
@@ -201,6 +260,7 @@ def test_a_problem_of_the_files_shows_nothing_of_it(
     seen = run("apply", "--yes", "-vv")
     assert b"configs/smoke.yaml:1:" in seen
     assert shown(seen) == []
+    assert shown(run("apply", "--yes", log="json")) == []
 
 
 @pytest.mark.parametrize("address", ["planted12@elsewhere.example", "planted12", "planted12@example.com,x"])

@@ -1,0 +1,269 @@
+"""How targets stand: the figures of `status`, as a table for people and as a document.
+
+A figure that nobody could find out is `None`, and is left out or shown as a dash; it is never zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from reconciler.errors import Exit
+from reconciler.journal.runs import Run
+from reconciler.render.document import FORMAT_VERSION
+from reconciler.render.paint import PLAIN, Paint
+from reconciler.render.values import counted, harmless
+
+DIED = "died"
+"""The outcome of a run that never said how it ended, and was ended by somebody else."""
+
+_HEADINGS = (
+    *("target", "managed", "drifted", "blocked", "unmanaged"),
+    *("seeds pending", "customers in doubt", "changes in doubt", "last apply"),
+)
+_UNKNOWN = "–"
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceFigures:
+    """How many configurations of a target stand how; one that is not as declared is drifted or blocked."""
+
+    managed: int
+    """Declared on the target; not those that are declared `absent`."""
+    unmanaged: int
+    """Live, and declared nowhere."""
+    drifted: int
+    """Declared, and apply would create, change or delete it; whoever brought the difference about."""
+    blocked: int
+    """Declared, and apply would leave it alone, differing or not to be identified, for a rule says no."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeedFigures:
+    """How many seeds of a target, and customers of them, stand how."""
+
+    declared: int
+    pending: int
+    """Apply would send something of it."""
+    blocked: int
+    """Something of it is due, and a rule says no."""
+    in_doubt: int
+    """Of some of its customers nobody knows whether they were sent."""
+    customers_pending: int
+    customers_in_doubt: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRun:
+    """A run that holds the account; `is_dead` where its process is provably gone."""
+
+    run: Run
+    is_dead: bool
+
+
+@dataclass(frozen=True, slots=True)
+class JournalFigures:
+    """What the journal says of a target."""
+
+    last_apply: Run | None = None
+    """The latest `apply` on the target that has ended, in whatever way; `None` if there was none."""
+    open_runs: tuple[OpenRun, ...] = ()
+    """The runs, of any command, that hold the target or its accounts."""
+
+    @property
+    def open(self) -> int:
+        """How many of them there are."""
+        return len(self.open_runs)
+
+    @property
+    def oldest_began(self) -> float | None:
+        """When the oldest of them began, in seconds since 1970 UTC; `None` where there is none."""
+        return min((one.run.began for one in self.open_runs), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetStatus:
+    """How a target stands. What is `None` could not be found out, and `error` or `journal_error` says why."""
+
+    target: str
+    account: str = ""
+    tenant: str = ""
+    resources: ResourceFigures | None = None
+    seeds: SeedFigures | None = None
+    changes_in_doubt: int | None = None
+    """Resources that are not as declared, and of which nobody knows whether their last write was carried out.
+
+    It takes the journal and the account to tell: a write in doubt of what is as declared now needs nobody.
+    What a run that lives is just writing does not count.
+    """
+    journal: JournalFigures | None = None
+    error: str = ""
+    """Why the target could not be asked, or not the whole of it."""
+    journal_error: str = ""
+    exit: Exit = Exit.DONE
+
+    @property
+    def is_up(self) -> bool:
+        """Whether everything that was asked of its APIs was answered."""
+        return not self.error
+
+    @property
+    def is_journal_up(self) -> bool:
+        """Whether the journal was read."""
+        return self.journal is not None
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether something on it is known not to be as declared, or due to be sent."""
+        resources, seeds = self.resources, self.seeds
+        return bool(resources and (resources.drifted or resources.blocked)) or bool(seeds and seeds.pending)
+
+
+def outcome_of(run: Run) -> str:
+    """Return how an ended run ended, in one word: the name of its exit code, or that it died."""
+    if run.exit is None:
+        return DIED
+    return Exit(run.exit).name.lower() if run.exit in set(Exit) else f"exit_{run.exit}"
+
+
+def status_text(statuses: Sequence[TargetStatus], now: float, *, paint: Paint = PLAIN) -> str:
+    """Return one row a target, then what is wrong with any of them, then a line over all."""
+    blocks = [_table(statuses, paint), "\n".join(_remarks(statuses, now, paint)), _summary(statuses, paint)]
+    return "\n\n".join(block for block in blocks if block)
+
+
+def _table(statuses: Sequence[TargetStatus], paint: Paint) -> str:
+    rows = [_HEADINGS, *(_row(status) for status in statuses)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
+    lines = [_line(row, widths) for row in rows]
+    return "\n".join([paint.strong(lines[0]), *lines[1:]])
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    """Return a row with its names on the left and its figures on the right of their columns."""
+    first, *figures, last = row
+    between = [f"{cell:>{width}}" for cell, width in zip(figures, widths[1:-1], strict=True)]
+    return "  ".join([f"{first:<{widths[0]}}", *between, last]).rstrip()
+
+
+def _row(status: TargetStatus) -> tuple[str, ...]:
+    figures = (
+        *(_figure(status.resources, name) for name in ("managed", "drifted", "blocked", "unmanaged")),
+        *(_figure(status.seeds, name) for name in ("pending", "customers_in_doubt")),
+        _figure(status, "changes_in_doubt"),
+    )
+    return (harmless(status.target), *figures, _last_apply(status.journal))
+
+
+def _figure(figures: object, name: str) -> str:
+    number = getattr(figures, name, None)
+    return _UNKNOWN if number is None else str(number)
+
+
+def _last_apply(journal: JournalFigures | None) -> str:
+    if journal is None:
+        return _UNKNOWN
+    run = journal.last_apply
+    if run is None or run.ended is None:
+        return "never"
+    return f"{_utc(run.ended):%Y-%m-%d %H:%M} UTC, run {run.number}: {outcome_of(run).replace('_', ' ')}"
+
+
+def _remarks(statuses: Sequence[TargetStatus], now: float, paint: Paint) -> Iterator[str]:
+    for status in statuses:
+        name = harmless(status.target)
+        if status.error:
+            yield f"{paint.blocked('!')} {name}: {harmless(status.error)}"
+        if status.journal_error:
+            yield f"{paint.blocked('!')} {name}: the journal says nothing: {harmless(status.journal_error)}"
+        for one in status.journal.open_runs if status.journal else ():
+            yield f"{paint.doubt('?')} {name}: {_open(one, now)}"
+
+
+def _open(one: OpenRun, now: float) -> str:
+    run, age = one.run, max(0, round(now - one.run.latest))
+    state = "died, and the next run will end it" if one.is_dead else f"last heard of {age} s ago"
+    return f"run {run.number} ({harmless(run.start.command)}) holds the account, {state}"
+
+
+def _summary(statuses: Sequence[TargetStatus], paint: Paint) -> str:
+    found = [status.resources for status in statuses if status.resources]
+    seeds = [status.seeds for status in statuses if status.seeds]
+    down = sum(not status.is_up for status in statuses)
+    changes = sum(status.changes_in_doubt or 0 for status in statuses)
+    return paint.strong(
+        f"Status of {counted(len(statuses), 'target')} ({down} in error): "
+        f"{sum(one.managed for one in found)} managed, {sum(one.drifted for one in found)} drifted, "
+        f"{sum(one.blocked for one in found)} blocked, {sum(one.unmanaged for one in found)} unmanaged; "
+        f"{counted(sum(one.pending for one in seeds), 'seed')} pending; "
+        f"{counted(sum(one.customers_in_doubt for one in seeds), 'customer')} and "
+        f"{counted(changes, 'change')} in doubt."
+    )
+
+
+def status_document(statuses: Sequence[TargetStatus], now: float) -> dict[str, Any]:
+    """Return the same as a document, as `planfile.format.StatusDocument` says."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "at": _iso(now),
+        "targets": [_target(status) for status in statuses],
+        "exit_code": int(Exit.gravest(status.exit for status in statuses)),
+    }
+
+
+def _target(status: TargetStatus) -> dict[str, Any]:
+    return {
+        "target": status.target,
+        "account": status.account or None,
+        "tenant": status.tenant or None,
+        "up": status.is_up,
+        "exit_code": int(status.exit),
+        "error": status.error or None,
+        "resources": _figures(status.resources),
+        "seeds": _figures(status.seeds),
+        "changes_in_doubt": status.changes_in_doubt,
+        "journal": _journal(status.journal) if status.journal else None,
+        "journal_error": status.journal_error or None,
+    }
+
+
+def _figures(figures: ResourceFigures | SeedFigures | None) -> dict[str, int] | None:
+    return {name: getattr(figures, name) for name in figures.__slots__} if figures else None
+
+
+def _journal(journal: JournalFigures) -> dict[str, Any]:
+    return {
+        "last_apply": _ended(journal.last_apply) if journal.last_apply else None,
+        "open_runs": [_held(one) for one in journal.open_runs],
+    }
+
+
+def _ended(run: Run) -> dict[str, Any]:
+    return {
+        "run": run.number,
+        "began": _iso(run.began),
+        "ended": None if run.ended is None else _iso(run.ended),
+        "outcome": outcome_of(run),
+        "exit_code": run.exit,
+    }
+
+
+def _held(one: OpenRun) -> dict[str, Any]:
+    run = one.run
+    return {
+        "run": run.number,
+        "command": run.start.command,
+        "began": _iso(run.began),
+        "latest": _iso(run.latest),
+        "died": one.is_dead,
+    }
+
+
+def _iso(at: float) -> str:
+    return _utc(at).isoformat(timespec="milliseconds")
+
+
+def _utc(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)

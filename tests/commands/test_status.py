@@ -1,0 +1,390 @@
+"""Figures of how targets stand: true ones, and none where nobody could find out."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from reconciler.cli import main
+from reconciler.commands.across import Several
+from reconciler.commands.apply import apply
+from reconciler.commands.status import Form, status
+from reconciler.engine.planning import Consent
+from reconciler.errors import Exit, FilesInvalid, UsageError
+from reconciler.journal.holding import this_process
+from reconciler.planfile.format import StatusDocument, schema_of
+from reconciler.sandbox import Fault, State
+from reconciler.sandbox.seeding import CONFIGS, STARTING_POINT, stored_config
+from tests.clock import START
+from tests.commands.conftest import WELCOME
+from tests.commands.reviews import RESETS
+from tests.commands.test_across import NAMES, Worlds
+from tests.commands.test_runs import ELSEWHERE, at_work, path_of
+from tests.commands.world import EVERYTHING, SETTINGS, Screen, World
+from tests.metrics import openmetrics_families, prometheus_families
+from tests.seeds.world import ADD, JANE, JOHN, SeedWorld
+
+DEFAULT, ALL = Several(or_default=True), Several()
+DRIFTED = "import_configs: {welcome: {name: Welcome, undeclared: keep, first_row: 2}}\n"
+HOUR = 3600.0
+
+
+@pytest.fixture
+def worlds(tmp_path: Path) -> Worlds:
+    return Worlds(tmp_path)
+
+
+@pytest.fixture
+def seeded(tmp_path: Path) -> SeedWorld:
+    made = SeedWorld(tmp_path)
+    seed: dict[str, Any] = {**STARTING_POINT, CONFIGS: {1: stored_config(WELCOME)}}
+    made.state = State(":memory:", seed)
+    return made
+
+
+def looked(
+    world: World | Worlds, several: Several = DEFAULT, form: Form = Form.JSON, **wanted: Any
+) -> tuple[Exit, Screen]:
+    clock = world.clock if isinstance(world, World) else world.each["one"].clock
+    screen = Screen()
+    console = screen.console(clock, as_json=form is Form.JSON, verbose=wanted.pop("verbose", False))
+    return status(several, EVERYTHING, form, console, world.outside, **wanted), screen
+
+
+def found(world: World | Worlds, several: Several = DEFAULT) -> Any:
+    """Return the document, which is what its schema says."""
+    _, screen = looked(world, several)
+    Draft202012Validator(schema_of("status")).validate(screen.document)
+    StatusDocument.model_validate(screen.document)
+    return screen.document
+
+
+def target(world: World) -> Any:
+    (only,) = found(world)["targets"]
+    return only
+
+
+def applied(world: World, consent: Consent = RESETS, fault: str = "") -> Exit:
+    world.faults = [Fault.parse(fault)] if fault else []
+    exit = apply(EVERYTHING, consent, Screen().console(world.clock), world.outside, yes=True)
+    world.faults = ()
+    world.clock.sleep(HOUR)
+    return exit
+
+
+def resources(managed: int = 0, unmanaged: int = 0, drifted: int = 0, blocked: int = 0) -> dict[str, int]:
+    return {"managed": managed, "unmanaged": unmanaged, "drifted": drifted, "blocked": blocked}
+
+
+def test_what_differs_is_drifted_whoever_brought_it_about(world: World) -> None:
+    world.write("welcome.yaml", DRIFTED)
+    world.write("new.yaml", "import_configs: {new: {name: New}}")
+    assert target(world)["resources"] == resources(managed=2, drifted=2)
+    applied(world)
+    assert target(world)["resources"] == resources(managed=2)
+    world.change(1, FirstRow=7)
+    assert target(world)["resources"] == resources(managed=2, drifted=1)
+
+
+def test_what_a_rule_keeps_from_being_applied_is_blocked_and_not_drifted(world: World) -> None:
+    assert target(world)["resources"] == resources(managed=1, blocked=1)
+    applied(world)
+    assert target(world)["resources"] == resources(managed=1)
+
+
+def test_what_is_declared_nowhere_is_unmanaged(world: World) -> None:
+    world.live({1: WELCOME, 2: {"Name": "Other", "IsReusable": True}})
+    assert target(world)["resources"]["unmanaged"] == 1
+
+
+def test_what_shall_not_exist_is_not_managed_and_drifts_while_it_does(world: World) -> None:
+    settings = SETTINGS + "    limits: {deletes: 1, updates: null}\n"
+    world.write("reconciler.yaml", settings)
+    world.write("welcome.yaml", "import_configs: {welcome: {targets: {sandbox: {id: 1, absent: true}}}}")
+    assert target(world)["resources"] == resources(drifted=1)
+    applied(world)
+    assert target(world)["resources"] == resources()
+
+
+def test_the_last_apply_is_told_with_its_end(world: World) -> None:
+    assert target(world)["journal"] == {"last_apply": None, "open_runs": []}
+    world.write("welcome.yaml", DRIFTED)
+    assert applied(world, fault="PUT:1:before:status=400") is Exit.ERROR
+    last = target(world)["journal"]["last_apply"]
+    assert (last["run"], last["exit_code"], last["outcome"]) == (1, 1, "error")
+    assert last["ended"].startswith("2026-09-21T14:13:20.000+00:00")
+    applied(world)
+    assert target(world)["journal"]["last_apply"]["outcome"] == "done"
+
+
+def test_a_run_of_another_command_is_no_apply(world: World) -> None:
+    applied(world)
+    with at_work(world, replace(ELSEWHERE)) as journal:
+        journal.end_run(2, 0, {})
+        start = replace(journal.runs()[0].start, command="restore 1")
+        journal.end_run(journal.begin_run(start), 0, {})
+    assert target(world)["journal"]["last_apply"]["run"] == 2
+
+
+def test_a_run_at_work_is_told_and_is_not_the_last_apply(world: World) -> None:
+    applied(world)
+    with at_work(world, this_process()):
+        journal = target(world)["journal"]
+    assert journal["last_apply"]["run"] == 1
+    (held,) = journal["open_runs"]
+    assert (held["run"], held["command"], held["died"]) == (2, "apply", False)
+
+
+def test_a_run_of_which_nobody_has_heard_for_long_has_died(world: World) -> None:
+    with at_work(world):
+        world.clock.sleep(2 * HOUR)
+        (held,) = target(world)["journal"]["open_runs"]
+        assert held["died"]
+        _, screen = looked(world, form=Form.TEXT)
+        assert "? sandbox: run 1 (apply) holds the account, died, and the next run will end it" in screen.out
+    applied(world)
+    assert target(world)["journal"]["last_apply"]["run"] == 2
+
+
+def test_an_apply_that_died_has_no_exit_code(world: World) -> None:
+    with at_work(world) as journal:
+        journal.take_over(1, "gone")
+    last = target(world)["journal"]["last_apply"]
+    assert (last["outcome"], last["exit_code"]) == ("died", None)
+    assert "last_apply_exit_code" not in metrics(world)
+
+
+def test_a_change_in_doubt_counts_until_what_is_live_is_as_declared(world: World) -> None:
+    world.write("welcome.yaml", DRIFTED)
+    assert applied(world, fault="PUT:1+:before:drop") is Exit.IN_DOUBT
+    one = target(world)
+    assert (one["changes_in_doubt"], one["resources"]["drifted"], one["exit_code"]) == (1, 1, 0)
+    world.change(1, FirstRow=2)
+    assert target(world)["changes_in_doubt"] == 0
+
+
+def test_what_a_run_that_lives_is_just_writing_is_not_in_doubt(world: World) -> None:
+    world.write("welcome.yaml", DRIFTED)
+    applied(world, fault="PUT:1+:before:drop")
+    with at_work(world, this_process()) as journal:
+        (operation,) = journal.operations(1)
+        journal.begin_operation(2, operation.intent)
+        assert target(world)["changes_in_doubt"] == 0
+        journal.take_over(2, "gone")
+    assert target(world)["changes_in_doubt"] == 1
+
+
+def seeds(**counts: int) -> dict[str, int]:
+    names = ("declared", "pending", "blocked", "in_doubt", "customers_pending", "customers_in_doubt")
+    return dict.fromkeys(names, 0) | counts
+
+
+def test_seeds_are_pending_then_sent(seeded: SeedWorld) -> None:
+    seeded.declare(JOHN, JANE)
+    assert target(seeded)["seeds"] == seeds(declared=1, pending=1, customers_pending=2)
+    applied(seeded)
+    assert target(seeded)["seeds"] == seeds(declared=1)
+
+
+def test_customers_in_doubt_are_counted(seeded: SeedWorld) -> None:
+    seeded.declare(JOHN, JANE, approve_automatically=False)
+    applied(seeded, fault=f"{ADD}:1:after:drop")
+    exit, screen = looked(seeded)
+    assert screen.document["targets"][0]["seeds"] == seeds(declared=1, in_doubt=1, customers_in_doubt=2)
+    assert exit is Exit.DONE
+
+
+def test_a_seed_that_a_rule_blocks_is_not_pending(seeded: SeedWorld) -> None:
+    seeded.declare(JOHN)
+    seeded.archive("Gender_customer")
+    assert target(seeded)["seeds"] == seeds(declared=1, blocked=1)
+
+
+def test_a_tenant_that_cannot_be_asked_leaves_the_account_whole(seeded: SeedWorld) -> None:
+    seeded.declare(JOHN)
+    seeded.write("welcome.yaml", DRIFTED)
+    seeded.faults = [Fault.parse("GET *customerdatacolumn*:1+:before:status=403")]
+    exit, screen = looked(seeded)
+    (one,) = screen.document["targets"]
+    assert (one["up"], one["seeds"], exit) == (False, None, Exit.ERROR)
+    assert one["resources"] == resources(managed=1, drifted=1)
+    assert "403" in one["error"]
+
+
+def test_an_account_that_cannot_be_asked_leaves_the_tenant_whole(seeded: SeedWorld) -> None:
+    seeded.declare(JOHN)
+    seeded.faults = [Fault.parse("GET *configs*:1+:before:status=401")]
+    one = target(seeded)
+    assert (one["up"], one["resources"], one["changes_in_doubt"]) == (False, None, None)
+    assert one["seeds"] == seeds(declared=1, pending=1, customers_pending=1)
+
+
+def test_one_target_that_fails_leaves_the_others_whole(worlds: Worlds) -> None:
+    worlds.each["two"].faults = [Fault.parse("GET:1+:before:status=503")]
+    exit, screen = looked(worlds, ALL)
+    told = {one["target"]: (one["up"], one["exit_code"]) for one in screen.document["targets"]}
+    assert told == {"one": (True, 0), "two": (False, 7), "three": (True, 0)}
+    assert exit is Exit.UNAVAILABLE
+    assert "\nError: target two: " in screen.err
+    assert worlds.written == set()
+
+
+def test_the_journal_of_a_target_without_credentials_is_read_all_the_same(world: World) -> None:
+    applied(world)
+    real = '{url: "https://api.checkmarket.com", master_key: {env: NOWHERE}, key: {env: NOWHERE}}'
+    world.write("reconciler.yaml", SETTINGS.replace('{url: "sandbox:"}', real))
+    exit, screen = looked(world)
+    (one,) = screen.document["targets"]
+    assert (one["up"], one["resources"], exit) == (False, None, Exit.ERROR)
+    assert "NOWHERE" in one["error"]
+    assert one["journal"]["last_apply"]["run"] == 1
+
+
+def test_a_journal_that_cannot_be_read_is_said_and_its_figures_are_left_out(seeded: SeedWorld) -> None:
+    seeded.declare(JOHN)
+    seeded.write("welcome.yaml", DRIFTED)
+    seeded.journal.parent.mkdir(exist_ok=True)
+    seeded.journal.write_text("this is no database")
+    exit, screen = looked(seeded)
+    (one,) = screen.document["targets"]
+    assert one["up"]
+    assert (one["journal"], one["seeds"], one["changes_in_doubt"]) == (None, None, None)
+    assert one["resources"] == resources(managed=1, drifted=1)
+    assert "journal.db" in one["journal_error"]
+    assert exit == one["exit_code"] != 0
+    names = set(metrics(seeded))
+    assert "journal_up" in names
+    assert not {"open_runs", "in_doubt_changes", "pending_seeds", "last_apply_run"} & names
+
+
+def test_nothing_is_written_anywhere(seeded: SeedWorld) -> None:
+    seeded.declare(JOHN)
+    seeded.write("new.yaml", "import_configs: {new: {name: New}}")
+    for form in Form:
+        looked(seeded, form=form)
+    assert seeded.writes == []
+    assert not seeded.journal.exists()
+
+
+@pytest.mark.parametrize("detailed", [True, False])
+def test_drift_is_an_exit_code_where_asked_for(world: World, detailed: bool) -> None:
+    applied(world)
+    assert looked(world, detailed_exitcode=detailed)[0] is Exit.DONE
+    world.change(1, FirstRow=7, DateFormat="x")
+    assert looked(world, detailed_exitcode=detailed)[0] is (Exit.PENDING if detailed else Exit.DONE)
+
+
+def test_what_is_to_be_sent_is_pending_too(seeded: SeedWorld) -> None:
+    seeded.declare(JOHN)
+    assert looked(seeded, detailed_exitcode=True)[0] is Exit.PENDING
+
+
+def test_the_default_target_is_looked_at_unless_others_are_named(worlds: Worlds) -> None:
+    with pytest.raises(UsageError, match="no target: add --target"):
+        looked(worlds)
+    assert [one["target"] for one in found(worlds, Several(("three", "one")))["targets"]] == ["three", "one"]
+    assert {one["target"] for one in found(worlds, ALL)["targets"]} == set(NAMES)
+    with pytest.raises(UsageError, match="there is no target four"):
+        looked(worlds, Several(("four",)))
+
+
+def test_invalid_files_are_one_error(worlds: Worlds) -> None:
+    worlds.write("hello.yaml", "import_configs: {hello: {nmae: Hello}}\n")
+    with pytest.raises(FilesInvalid):
+        looked(worlds, ALL)
+
+
+def metrics(world: World | Worlds, several: Several = DEFAULT) -> dict[str, dict[str, float]]:
+    """Return the figures by name and target, as an independent parser reads either format."""
+    texts = {form: looked(world, several, form)[1].out for form in (Form.OPENMETRICS, Form.PROMETHEUS)}
+    assert texts[Form.OPENMETRICS].endswith("\n# EOF\n")
+    read = samples(openmetrics_families(texts[Form.OPENMETRICS]))
+    assert samples(prometheus_families(texts[Form.PROMETHEUS])) == read
+    return read
+
+
+def samples(families: Any) -> dict[str, dict[str, float]]:
+    read: dict[str, dict[str, float]] = {}
+    for sample in (sample for family in families for sample in family.samples):
+        per_target = read.setdefault(sample.name.removeprefix("reconciler_"), {})
+        per_target[sample.labels.get("target", "")] = sample.value
+    return read
+
+
+def test_the_metrics_are_the_figures_of_the_document(worlds: Worlds) -> None:
+    worlds.each["two"].faults = [Fault.parse("GET:1+:before:status=401")]
+    worlds.apply(Several(("one",)))
+    worlds.each["one"].clock.sleep(HOUR)
+    told = metrics(worlds, ALL)
+    assert told["up"] == {"one": 1, "two": 0, "three": 1}
+    assert told["drifted_resources"] == {"one": 0, "three": 1}
+    assert told["managed_resources"] == {"one": 1, "three": 1}
+    assert told["last_apply_exit_code"] == {"one": 0}
+    assert told["last_apply_timestamp_seconds"]["one"] == pytest.approx(START, abs=HOUR)
+    assert told["status_timestamp_seconds"] == {"": worlds.each["one"].clock.now()}
+    assert told["target_info"] == {"one": 1, "two": 1, "three": 1}
+
+
+def test_a_person_reads_one_row_a_target_and_why_figures_are_missing(worlds: Worlds) -> None:
+    worlds.each["two"].faults = [Fault.parse("GET:1+:before:status=401")]
+    worlds.apply(Several(("one",)))
+    _, screen = looked(worlds, ALL, Form.TEXT)
+    lines = screen.out.splitlines()
+    rows = {line.split()[0]: line for line in lines[:4]}
+    assert rows["one"].split()[1:8] == ["1", "0", "0", "0", "0", "0", "0"]
+    assert rows["one"].endswith(" UTC, run 1: done")
+    assert rows["two"].split()[1:8] == ["–", "–", "–", "–", "0", "0", "–"]
+    assert rows["three"].split()[2] == "1"
+    assert len({line.rindex("  ") for line in rows.values()}) == 1
+    assert lines[5].startswith("! two: GET /3/contacts/import/configs: 401")
+    assert lines[-1] == (
+        "Status of 3 targets (1 in error): 2 managed, 1 drifted, 0 blocked, 0 unmanaged; "
+        "0 seeds pending; 0 customers and 0 changes in doubt."
+    )
+    assert "Error" not in screen.err
+
+
+@pytest.mark.parametrize("form", list(Form))
+def test_the_same_is_written_to_a_file_that_everybody_may_read(world: World, form: Form) -> None:
+    before = os.umask(0o077)
+    try:
+        _, screen = looked(world, form=form, out=Path("status.prom"))
+    finally:
+        os.umask(before)
+    path = world.folder / "status.prom"
+    assert path.read_text("utf-8") == screen.out
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert [file for file in path.parent.iterdir() if "status.prom" in file.name] == [path]
+
+
+def test_a_place_that_is_none_is_an_error_before_anything_is_asked(world: World) -> None:
+    with pytest.raises(UsageError, match="no folder"):
+        looked(world, out=Path("nowhere/status.prom"))
+    assert not world.state.requests()
+
+
+def test_the_command_line_has_its_targets_and_formats(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.write("reconciler.yaml", SETTINGS + '  other: {checkmarket: {url: "sandbox:"}}\n')
+    monkeypatch.chdir(world.folder)
+    assert main(["status", "--all-targets", "--format", "openmetrics"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert set(samples(openmetrics_families(out))["up"]) == {"sandbox", "other"}
+    assert main(["status", "--detailed-exitcode"]) == 2
+    assert capsys.readouterr().out.splitlines()[1].startswith("sandbox ")
+    assert main(["status", "--target", "other", "--target", "sandbox", "--format", "json"]) == 0
+
+
+def test_a_journal_of_this_version_is_read_while_it_is_there(world: World) -> None:
+    applied(world)
+    before = path_of(world).read_bytes()
+    target(world)
+    assert path_of(world).read_bytes() == before
