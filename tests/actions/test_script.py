@@ -403,6 +403,12 @@ class TestReviewedPlans:
         ended = bench.apply(code=2)
         assert f"run {run['id']} has made no plan of live" in ended.summary
 
+    def test_github_may_know_a_moment_later_where_a_commit_came_from(self, bench: Bench) -> None:
+        planned(bench.hub)
+        bench.hub.faults = [Fault("/commits/", 200, times=3, said=[])]
+        assert bench.apply().code == 0
+        assert (bench.folder / "files/reviewed-1.json").exists()
+
     def test_nothing_to_do_needs_no_review(self, bench: Bench) -> None:
         assert bench.apply().code == 0
 
