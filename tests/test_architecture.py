@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.cli import cli
+
 PACKAGE = Path(__file__).parent.parent / "reconciler"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
@@ -121,14 +123,35 @@ def test_every_room_is_in_the_plan_of_the_house() -> None:
     assert {room_of(path) for path in MODULES} - {"__init__"} == set(MAY_IMPORT)
 
 
-@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["plan", "--help"]])
-def test_starting_imports_nothing_that_a_verb_needs(arguments: list[str]) -> None:
+def imported_by(*arguments: str) -> set[str]:
+    """Return the modules that are imported once the command line has run, in a process of its own."""
     program = (
-        "import sys; from reconciler.cli import main; main(sys.argv[1:]);"
-        "print(*{name.split('.')[0] for name in sys.modules}, file=sys.stderr)"
+        "import sys; from reconciler.cli import main; main(sys.argv[1:]);print(*sys.modules, file=sys.stderr)"
     )
     ended = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True)
     assert ended.returncode == 0
-    assert not {"pydantic", "httpx", "deepdiff", "ruamel", "flask", "psycopg", "sqlalchemy"} & set(
-        ended.stderr.split()
-    )
+    return set(ended.stderr.split())
+
+
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_starting_imports_the_table_of_verbs_and_no_verb(option: str) -> None:
+    modules = imported_by(option)
+    assert not {"pydantic", "httpx", "deepdiff", "ruamel"} & modules
+    assert {name for name in modules if name.startswith("reconciler")} == {
+        "reconciler",
+        "reconciler.cli",
+        "reconciler.cli.epilog",
+        "reconciler.cli.later",
+        "reconciler.errors",
+    }
+
+
+def test_the_help_of_a_verb_imports_nothing_that_the_verb_needs() -> None:
+    needed = {"pydantic", "httpx", "deepdiff", "ruamel", "flask", "psycopg", "sqlalchemy"}
+    assert not needed & {name.partition(".")[0] for name in imported_by("plan", "--help")}
+
+
+def test_the_table_of_verbs_names_what_there_is_and_in_one_line() -> None:
+    for name, verb in cli.commands.items():
+        verb.make_context(name, [], resilient_parsing=True)
+        assert verb.get_short_help_str(limit=60) == verb.help

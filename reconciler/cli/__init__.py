@@ -14,17 +14,8 @@ import threading
 import click
 
 from reconciler import __version__
-from reconciler.cli.completion import completion
-from reconciler.cli.defaults import defaults
-from reconciler.cli.doctor import doctor
-from reconciler.cli.files import adopt, fmt, list_, set_
-from reconciler.cli.history import history, restore
-from reconciler.cli.init import init
-from reconciler.cli.options import EPILOG
-from reconciler.cli.sandbox import sandbox
-from reconciler.cli.schema import schema
-from reconciler.cli.seeds import seeds
-from reconciler.cli.verbs import apply, plan, show, validate
+from reconciler.cli.epilog import EPILOG
+from reconciler.cli.later import Later
 from reconciler.errors import Exit
 
 
@@ -96,23 +87,24 @@ def cli() -> None:
     """Config-as-code for survey operations: declare import configurations in YAML, plan, apply."""
 
 
-for _command in (
-    init,
-    validate,
-    plan,
-    apply,
-    show,
-    adopt,
-    list_,
-    set_,
-    fmt,
-    seeds,
-    history,
-    restore,
-    defaults,
-    schema,
-    doctor,
-    sandbox,
-    completion,
+# All that `--help` has to know of each verb: where it is, and what it does in one line.
+for _verb in (
+    Later("init", "init", "Write a workspace to begin with."),
+    Later("validate", "verbs", "Check every file; offline, without a secret."),
+    Later("plan", "verbs", "Show what would change, and what is reset."),
+    Later("apply", "verbs", "Show the plan, ask, carry it out, verify it."),
+    Later("show", "verbs", "Show one resource: declared, live, desired."),
+    Later("adopt", "files", "Write live configurations into the files."),
+    Later("list_", "files", "List resources and where they stand."),
+    Later("set_", "files", "Edit many resources at once, in place."),
+    Later("fmt", "files", "Put the keys of resources into their order."),
+    Later("seeds", "seeds", "Preview, watch, settle, send test batches."),
+    Later("history", "history", "Show the runs of a target, newest first."),
+    Later("restore", "history", "Plan the way back from a run, ask, carry it out."),
+    Later("defaults", "defaults", "Show and learn what a reset leaves behind."),
+    Later("schema", "schema", "Print JSON Schemas: of the files, of plans, of reports."),
+    Later("doctor", "doctor", "Check credentials, hosts, APIs, clock, journal."),
+    Later("sandbox", "sandbox", "Serve, look into, reset the emulated APIs."),
+    Later("completion", "completion", "Print the script by which a shell completes."),
 ):
-    cli.add_command(_command)
+    cli.add_command(_verb)

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
+from reconciler.cli.epilog import EPILOG
 from reconciler.cli.options import (
-    EPILOG,
     lock_of,
     lock_options,
     output_options,

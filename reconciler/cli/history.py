@@ -7,8 +7,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from reconciler.cli.epilog import EPILOG
 from reconciler.cli.options import (
-    EPILOG,
     lock_of,
     lock_options,
     option,

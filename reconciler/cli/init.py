@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from reconciler.cli.options import EPILOG, option, output_options
+from reconciler.cli.epilog import EPILOG
+from reconciler.cli.options import option, output_options
 from reconciler.cli.running import run
 
 

@@ -17,15 +17,11 @@ if TYPE_CHECKING:
     from reconciler.commands.across import Several
     from reconciler.commands.reports import Report
     from reconciler.commands.runs import Lock
-    from reconciler.commands.session import Selection
+    from reconciler.commands.workspace import Selection
     from reconciler.engine.planning import Consent
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator = Callable[[Command], Command]
-
-EPILOG = """\b
-Exit codes: 0 done or nothing to do, 1 error, 2 changes are pending (--detailed-exitcode),
-3 refused by a safety rule, 4 partly applied, 5 stale, 6 in doubt, 7 API unavailable."""
 
 _FINGERPRINT = re.compile("[0-9a-f]{64}")
 _MOST_DIGITS = 9
@@ -197,7 +193,7 @@ def selection_of(options: dict[str, Any]) -> Selection:
 
 def selection_anywhere(options: dict[str, Any]) -> Selection:
     """Return what a command is about, whatever target is named."""
-    from reconciler.commands.session import Selection
+    from reconciler.commands.workspace import Selection
 
     return Selection(options["workspace"], None, options.get("only", ()), options.get("exclude", ()))
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from reconciler.cli.options import EPILOG, output_options
+from reconciler.cli.epilog import EPILOG
+from reconciler.cli.options import output_options
 from reconciler.cli.running import run
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from reconciler.cli.completion import complete_seed
+from reconciler.cli.epilog import EPILOG
 from reconciler.cli.options import (
-    EPILOG,
     glob_options,
     lock_of,
     lock_options,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli.completion import complete_resource
+from reconciler.cli.epilog import EPILOG
 from reconciler.cli.options import (
-    EPILOG,
     all_targets_option,
     consent_of,
     consent_options,

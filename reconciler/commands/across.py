@@ -10,12 +10,13 @@ from reconciler.commands.console import Console
 from reconciler.commands.github import begin
 from reconciler.commands.interrupts import noticed_interrupts
 from reconciler.commands.outside import Outside
-from reconciler.commands.session import Selection, matches, open_workspace
+from reconciler.commands.session import matches
+from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.load import Workspace
 from reconciler.errors import Exit, ReconcilerError, UsageError
 from reconciler.expoints.seed import Seed
 from reconciler.render.across import TargetEnd, heading
-from reconciler.render.json import Document
+from reconciler.render.document import Document
 from reconciler.render.values import harmless
 
 _INTERRUPTED = "interrupted"

@@ -14,7 +14,8 @@ from reconciler.commands.editing import as_edited, edition_of, finish
 from reconciler.commands.live import Scene, every_change
 from reconciler.commands.memory import remembered
 from reconciler.commands.outside import Outside
-from reconciler.commands.session import Selection, Session, open_session
+from reconciler.commands.session import Session, open_session
+from reconciler.commands.workspace import Selection
 from reconciler.config.adopting import Entry, Teller
 from reconciler.config.blocks import ResourceEditor
 from reconciler.config.canonical import ranks_of

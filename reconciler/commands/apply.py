@@ -17,15 +17,10 @@ from reconciler.commands.reports import Report, Reporting, reporting
 from reconciler.commands.requests import RequestCount
 from reconciler.commands.reviewing import EVERYTHING, Agreed, Reviewed, agree
 from reconciler.commands.runs import NO_WAIT, Lock
-from reconciler.commands.session import (
-    Selection,
-    Session,
-    check_target_is_named,
-    open_session,
-    open_target,
-)
+from reconciler.commands.session import Session, check_target_is_named, open_session, open_target
 from reconciler.commands.since import files_since
-from reconciler.commands.tenant import plan_seeds
+from reconciler.commands.tenant import Enter, plan_seeds, tenant_when_asked
+from reconciler.commands.workspace import Selection
 from reconciler.commands.write_ids import NO_IDS, without_lines, write_ids
 from reconciler.config.load import Workspace
 from reconciler.engine.plan import Plan
@@ -35,7 +30,8 @@ from reconciler.errors import Exit, Refused
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.seed import Seed
 from reconciler.render.across import exit_of, reports_document, reports_text
-from reconciler.render.json import Document, report_document
+from reconciler.render.document import Document
+from reconciler.render.json import report_document
 from reconciler.render.reported import Applied, Planned
 from reconciler.render.seeds import seeds_summary
 from reconciler.render.text import plan_text, report_text
@@ -79,14 +75,12 @@ def apply(
     """
     how = How(consent, yes, with_seeds, lock, reviewed, since, write_ids, reports)
     selection = reviewed.selection(selection)
-    check_target_is_named(selection, outside)
     requests = RequestCount()
-    with (
-        reporting("apply", selection, reports, console, outside) as report,
-        open_session(selection, outside, requests) as session,
-    ):
-        begin(session.workspace, console, outside)
-        exit, _ = _applied(session, selection, how, report, console, console.result)
+    with reporting("apply", selection, reports, console, outside) as report:
+        check_target_is_named(selection, outside)
+        with open_session(selection, outside, requests) as session:
+            begin(session.workspace, console, outside)
+            exit, _ = _applied(session, selection, how, report, console, console.result)
     if console.verbose:
         console.say(requests.text)
     return Exit.gravest([exit, report.exit])
@@ -116,24 +110,36 @@ def _applied(
 ) -> Told:
     """Plan, ask, carry out and tell."""
     how.reviewed.check_accounts(session)
+    with tenant_when_asked(session, console) as enter:
+        agreed, before = _agreed(session, selection, how, console, enter)
+        _show(agreed, before, console)
+        if not how.yes and not how.reviewed.binds:
+            confirm(agreed.plan, agreed.seeds, console)
+        with carried_out(session, agreed, how.lock, console, enter) as done:
+            ids = write_ids(done.report, session, console) if how.write_ids else NO_IDS
+            exit = Exit.gravest([done.exit, ids.exit])
+            report = without_lines(done.report, ids)
+            warnings = session.workspace.warnings
+            planned = Planned(agreed.plan, done.seeds, before, warnings, places=session.places)
+            written.interim(Applied(planned, report, done.sent, exit, ids.ids))
+            document = report_document(
+                report, done.seeds, done.sent, exit, before, problems=warnings, ids_written=ids.ids
+            )
+            text = report_text(report, done.seeds, done.sent, paint=console.paint, ids_written=ids.ids)
+            tell(text, document)
+    return exit, document
+
+
+def _agreed(
+    session: Session, selection: Selection, how: How, console: Console, enter: Enter
+) -> tuple[Agreed, Since | None]:
+    """Plan; return what is to be carried out, and what of it was there before the files changed."""
     past = files_since(how.since, session) if how.since is not None else None
     with remembered(session, console) as memory:
         live = read_target(session, memory, how.consent, console)
-        seeds = plan_seeds(session, memory, console) if how.with_seeds else SeedsPlan()
+        seeds = plan_seeds(session, memory, enter) if how.with_seeds else SeedsPlan()
         agreed = agree(how.reviewed, session, live, seeds, how.consent)
-        before = past.against(live, selection, how.consent) if past else None
-    _show(agreed, before, console)
-    if not how.yes and not how.reviewed.binds:
-        confirm(agreed.plan, agreed.seeds, console)
-    with carried_out(session, agreed, how.lock, console) as done:
-        ids = write_ids(done.report, session, console) if how.write_ids else NO_IDS
-        exit = Exit.gravest([done.exit, ids.exit])
-        report = without_lines(done.report, ids)
-        planned = Planned(agreed.plan, done.seeds, before, session.workspace.warnings)
-        written(Applied(planned, report, done.sent, exit, ids.ids))
-        document = report_document(report, done.seeds, done.sent, exit, before, ids_written=ids.ids)
-        tell(report_text(report, done.sent, paint=console.paint, ids_written=ids.ids), document)
-    return exit, document
+        return agreed, past.against(live, selection, how.consent) if past else None
 
 
 def _show(agreed: Agreed, since: Since | None, console: Console) -> None:

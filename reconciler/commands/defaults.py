@@ -11,7 +11,8 @@ from reconciler.commands.interrupts import deferred_interrupts
 from reconciler.commands.memory import remembered
 from reconciler.commands.outside import Outside
 from reconciler.commands.runs import NO_WAIT, Lock, OpenRun, Purpose, open_run
-from reconciler.commands.session import Selection, Session, check_target_is_named, open_session
+from reconciler.commands.session import Session, check_target_is_named, open_session
+from reconciler.commands.workspace import Selection
 from reconciler.engine.apply import apply
 from reconciler.engine.body import Normal
 from reconciler.engine.classify import Account

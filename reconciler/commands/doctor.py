@@ -19,14 +19,8 @@ from reconciler.commands.ignoring import is_ignored, repository_around
 from reconciler.commands.interrupts import interruptible
 from reconciler.commands.outside import Outside
 from reconciler.commands.schema import files_schema
-from reconciler.commands.session import (
-    Chosen,
-    Selection,
-    chosen_target,
-    open_workspace,
-    sandbox_file,
-    state_folder,
-)
+from reconciler.commands.session import Chosen, chosen_target, sandbox_file, state_folder
+from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.discovery import find_workspace, shown
 from reconciler.config.load import Workspace
 from reconciler.config.schema import SCHEMA_FILE

@@ -6,7 +6,8 @@ from reconciler.commands.console import Console
 from reconciler.commands.journal import open_past
 from reconciler.commands.outside import Outside
 from reconciler.commands.runs import NO_WAIT, OpenRun, Purpose, open_run
-from reconciler.commands.session import Selection, Session, open_session
+from reconciler.commands.session import Session, open_session
+from reconciler.commands.workspace import Selection
 from reconciler.config.settings import SANDBOX
 from reconciler.engine.plan import Action
 from reconciler.errors import Exit

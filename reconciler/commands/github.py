@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from os import SEEK_END
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from reconciler.commands.console import Console
 from reconciler.commands.outside import Outside
 from reconciler.config.load import Workspace
-from reconciler.config.secret import Kept, kept_in
+from reconciler.config.secret import Kept, Setting, kept_in
 from reconciler.config.wording import visible
 from reconciler.errors import UsageError
 from reconciler.expoints.seed import Seed
 from reconciler.problems import Problem
-from reconciler.render.fitting import STEP_SUMMARY, Limit
-from reconciler.render.links import Links
-from reconciler.render.reported import Reported
-from reconciler.render.text import problems_text
+from reconciler.render.problems import problems_text
+
+if TYPE_CHECKING:
+    from reconciler.render.fitting import Limit
+    from reconciler.render.links import Links
+    from reconciler.render.reported import Reported
 
 
 def is_in_actions(outside: Outside) -> bool:
@@ -40,7 +44,23 @@ def annotate(problems: Sequence[Problem], console: Console, outside: Outside) ->
     if is_in_actions(outside):
         from reconciler.render.github import annotation_lines
 
-        _command(annotation_lines(problems, Links.of(outside.environ, outside.folder)), console)
+        _command(annotation_lines(problems, links_of(outside)), console)
+
+
+def links_of(outside: Outside) -> Links:
+    """Return where files are seen: as git tells in a step of GitHub Actions, else as the variables do."""
+    from reconciler.render.links import Links
+    from reconciler.repository import repository_of
+
+    if is_in_actions(outside):
+        try:
+            repository = repository_of(outside.folder, outside.environ)
+            commit = repository.commit("HEAD")
+        except UsageError:
+            pass  # no checkout, or one that git does not trust
+        else:
+            return Links.in_checkout(outside.environ, outside.folder, commit, repository.prefix)
+    return Links.of(outside.environ, outside.folder)
 
 
 def tell(told: Sequence[Reported], exit_code: int, outside: Outside) -> None:
@@ -54,6 +74,7 @@ def tell(told: Sequence[Reported], exit_code: int, outside: Outside) -> None:
 
 def github_text(told: Sequence[Reported], problems: Sequence[Problem], exit_code: int, links: Links) -> str:
     """Return all that a step would tell GitHub, as one text: annotations, outputs, summary."""
+    from reconciler.render.fitting import STEP_SUMMARY
     from reconciler.render.github import annotation_lines, outputs, outputs_text
     from reconciler.render.markdown import markdown
 
@@ -70,7 +91,8 @@ def _command(lines: Iterator[str], console: Console) -> None:
 def _secrets(workspace: Workspace[Seed], outside: Outside) -> Iterator[str]:
     for target in workspace.targets.values():
         for kept in kept_in(target.settings):
-            yield from _parts(_value(kept, outside))
+            if not (isinstance(kept, Setting) and kept.text is not None):
+                yield from _parts(_value(kept, outside))
 
 
 def _value(kept: Kept, outside: Outside) -> str:
@@ -93,12 +115,14 @@ def _parts(value: str) -> Iterator[str]:
 
 def _room(outside: Outside) -> Limit:
     """Return what the summary of the step has room for, beside what other commands have written."""
+    from reconciler.render.fitting import STEP_SUMMARY, Limit
+
     path = outside.environ.get("GITHUB_STEP_SUMMARY")
     try:
         taken = Path(path).stat().st_size if path else 0
     except OSError:
         taken = 0
-    return Limit(max(0, STEP_SUMMARY.most - taken), STEP_SUMMARY.size)
+    return Limit(max(0, STEP_SUMMARY.most - taken - 1), STEP_SUMMARY.size)
 
 
 def _append(variable: str, text: str, outside: Outside) -> None:
@@ -106,8 +130,17 @@ def _append(variable: str, text: str, outside: Outside) -> None:
     if not path:
         return
     try:
-        with Path(path).open("a", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
-            file.write(text)
+        with Path(path).open("ab+") as file:
+            begun = _is_begun(file)
+            file.write(f"{chr(10) if begun else ''}{text}".encode("utf-8", "backslashreplace"))
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise UsageError(f"{visible(path)} ({variable}) cannot be written: {why}") from error
+
+
+def _is_begun(file: BinaryIO) -> bool:
+    """Tell whether somebody else's last line is still without an end."""
+    if file.seek(0, SEEK_END) == 0:
+        return False
+    file.seek(-1, SEEK_END)
+    return file.read(1) != b"\n"

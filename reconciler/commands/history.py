@@ -9,12 +9,13 @@ from fnmatch import fnmatchcase
 from reconciler.commands.console import Console
 from reconciler.commands.journal import open_past, open_to_write
 from reconciler.commands.outside import Outside
-from reconciler.commands.session import SECTIONS, Chosen, Selection, choose
+from reconciler.commands.session import Chosen, choose
+from reconciler.commands.workspace import SECTIONS, Selection
 from reconciler.errors import Exit, Refused, UsageError
 from reconciler.journal.opening import Past
 from reconciler.journal.runs import Operation, Run
+from reconciler.render.document import FORMAT_VERSION
 from reconciler.render.history import history_document, history_text, run_document, run_text
-from reconciler.render.json import FORMAT_VERSION
 from reconciler.render.values import counted
 
 

@@ -13,9 +13,10 @@ from reconciler.commands.outside import Outside
 from reconciler.commands.planning import read_target
 from reconciler.commands.reports import Report, reporting
 from reconciler.commands.requests import RequestCount
-from reconciler.commands.session import Selection, Session, open_session, open_target
+from reconciler.commands.session import Session, open_session, open_target
 from reconciler.commands.since import files_since
-from reconciler.commands.tenant import plan_seeds
+from reconciler.commands.tenant import plan_seeds, tenant_when_asked
+from reconciler.commands.workspace import Selection
 from reconciler.config.load import Workspace
 from reconciler.config.wording import visible
 from reconciler.engine.plan import Plan
@@ -26,7 +27,8 @@ from reconciler.expoints.seed import Seed
 from reconciler.expoints.standing import State
 from reconciler.planfile.writing import check_place, write_plan
 from reconciler.render.across import exit_of, plans_document, plans_text
-from reconciler.render.json import Document, plan_document
+from reconciler.render.document import Document
+from reconciler.render.json import plan_document
 from reconciler.render.reported import Planned
 from reconciler.render.text import plan_text
 
@@ -81,7 +83,7 @@ def plan_across(
     def visit(workspace: Workspace[Seed], part: Selection) -> Told:
         with open_target(workspace, part, outside, requests) as session:
             made = _planned(session, part, consent, console, since, detailed=detailed_exitcode)
-        report(made)
+        report.interim(made)
         console.interim(_text(made, console))
         return made.exit, _document(made)
 
@@ -112,12 +114,12 @@ def _planned(
     detailed: bool,
 ) -> Planned:
     past = files_since(since, session) if since is not None else None
-    with remembered(session, console) as memory:
+    with remembered(session, console) as memory, tenant_when_asked(session, console) as enter:
         live = read_target(session, memory, consent, console)
-        made, seeds = live.plan(consent), plan_seeds(session, memory, console)
+        made, seeds = live.plan(consent), plan_seeds(session, memory, enter)
         before = past.against(live, selection, consent) if past else None
     exit = plan_exit(made, seeds, detailed=detailed)
-    return Planned(made, seeds, before, session.workspace.warnings, exit)
+    return Planned(made, seeds, before, session.workspace.warnings, exit, session.places)
 
 
 def plan_exit(plan: Plan, seeds: SeedsPlan, *, detailed: bool) -> Exit:

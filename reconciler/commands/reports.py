@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 from reconciler.commands.console import Console
-from reconciler.commands.github import annotate, github_text, is_in_actions, tell
+from reconciler.commands.github import annotate, github_text, is_in_actions, links_of, tell
 from reconciler.commands.outside import Outside
-from reconciler.commands.session import Selection
+from reconciler.commands.workspace import Selection
 from reconciler.config.wording import visible
 from reconciler.errors import Exit, FilesInvalid, ReconcilerError, UsageError
 from reconciler.planfile.writing import check_place, write_report
+from reconciler.problems import Problem
 from reconciler.render.across import TargetEnd
-from reconciler.render.links import Links
-from reconciler.render.reported import Reported, Stopped, problems_of
+from reconciler.render.reported import Reported, Stopped, Underway, problems_of
 from reconciler.render.values import harmless
 
 
@@ -42,12 +43,14 @@ class Report:
 
 @dataclass
 class Reporting:
-    """The reports of one run, each written anew whenever there is more to tell: a target, or its failure.
+    """The reports of one run, each written when it begins, whenever a target is done, and at the end.
 
+    Until then each says that the run has not ended, so that none is taken for more than it is.
     `exit` is an error once one could not be written.
     """
 
     verb: str
+    selection: Selection
     reports: tuple[Report, ...]
     console: Console
     outside: Outside
@@ -64,11 +67,19 @@ class Reporting:
                 raise UsageError(f"{visible(str(report.path))} would be written twice: name another file")
             taken.add(path.resolve())
 
-    def __call__(self, reported: Reported) -> None:
-        """Write every report with what there is to tell of one more target."""
-        self.told.append(reported)
+    def begin(self) -> None:
+        """Write every report for the first time. Errors: `UsageError` for one that cannot be written."""
         for report in self.reports:
-            self._write(report)
+            self._write(report, [self._underway])
+
+    def __call__(self, reported: Reported) -> None:
+        """Remember what there is to tell of one more target."""
+        self.told.append(reported)
+
+    def interim(self, reported: Reported) -> None:
+        """Write every report with what there is to tell of one more target, and not of all."""
+        self(reported)
+        self._write_all([*self.told, self._underway])
 
     def failures(self, ends: Sequence[TargetEnd]) -> None:
         """Tell of the targets of which there is no plan and no end."""
@@ -76,44 +87,69 @@ class Reporting:
             if end.error:
                 self(Stopped(self.verb, end.target, end.error, end.exit))
 
+    def stop(self, error: BaseException) -> None:
+        """Tell of what ended the run before its time."""
+        match error:
+            case FilesInvalid():
+                self(self._stopped(str(error), error.exit, error.problems))
+            case ReconcilerError():
+                self(self._stopped(str(error), error.exit))
+            case KeyboardInterrupt():
+                self(self._stopped("interrupted"))
+            case _:
+                self(self._stopped(f"the program broke: {type(error).__name__}"))
+
     def finish(self) -> None:
-        """Tell GitHub, where the run is a step of its Actions, once nothing more is to come."""
+        """Write every report for the last time; tell GitHub, where the run is a step of its Actions."""
+        self._write_all(self.told)
         if is_in_actions(self.outside):
             annotate(problems_of(self.told), self.console, self.outside)
-            with self._told_if_it_fails():
-                tell(self.told, self._exit_code, self.outside)
+            self._tried(lambda: tell(self.told, self._exit_code, self.outside))
+
+    @property
+    def _underway(self) -> Underway:
+        return Underway(self.verb, self.selection.target or "")
 
     @property
     def _exit_code(self) -> int:
         return int(Exit.gravest([self.exit, *(one.exit for one in self.told)]))
 
-    def _write(self, report: Report) -> None:
-        with self._told_if_it_fails():
-            write_report(self.outside.folder / report.path, self._text(report.form))
+    def _stopped(self, why: str, exit: Exit = Exit.ERROR, problems: Sequence[Problem] = ()) -> Stopped:
+        return Stopped(self.verb, self.selection.target or "", why, exit, problems)
 
-    @contextmanager
-    def _told_if_it_fails(self) -> Iterator[None]:
+    def _write_all(self, told: Sequence[Reported]) -> None:
+        # One that fails is told of once.
+        self.reports = tuple(one for one in self.reports if self._tried(partial(self._write, one, told)))
+
+    def _write(self, report: Report, told: Sequence[Reported]) -> None:
+        write_report(self.outside.folder / report.path, self._text(report.form, told))
+
+    def _tried(self, write: Callable[[], None]) -> bool:
+        """Return whether something could be written. That it could not is told, not raised.
+
+        What was done is done, and is told: this must not come in its place.
+        """
         try:
-            yield
+            write()
         except UsageError as error:
-            # What was done is done, and is told: this must not come in its place.
             print(f"Error: {harmless(str(error))}", file=self.console.stderr)
             self.exit = Exit.ERROR
+            return False
+        return True
 
-    def _text(self, form: Form) -> str:
+    def _text(self, form: Form, told: Sequence[Reported]) -> str:
         # Imported here: most runs write no report.
-        links = Links.of(self.outside.environ, self.outside.folder)
         match form:
             case Form.MARKDOWN:
                 from reconciler.render.markdown import markdown
 
-                return markdown(self.told)
+                return markdown(told)
             case Form.HTML:
                 from reconciler.render.html import html
 
-                return html(self.told, links)
+                return html(told, links_of(self.outside))
             case Form.GITHUB:
-                return github_text(self.told, problems_of(self.told), self._exit_code, links)
+                return github_text(told, problems_of(told), self._exit_code, links_of(self.outside))
 
 
 @contextmanager
@@ -125,17 +161,17 @@ def reporting(
     outside: Outside,
     *others: Path | None,
 ) -> Iterator[Reporting]:
-    """Yield what writes the reports; an error that ends the block is reported as well.
+    """Yield what is told of the run; whatever ends the block is reported as well.
 
     `others` are files that the run writes besides. Errors: `UsageError` before anything is done.
     """
-    report = Reporting(verb, reports, console, outside)
+    report = Reporting(verb, selection, reports, console, outside)
     report.check(*others)
+    report.begin()
     try:
         yield report
-    except ReconcilerError as error:
-        problems = error.problems if isinstance(error, FilesInvalid) else ()
-        report(Stopped(verb, selection.target or "", str(error), error.exit, problems))
+    except BaseException as error:
+        report.stop(error)
         report.finish()
         raise
     report.finish()

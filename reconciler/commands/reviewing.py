@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from reconciler.commands.outside import Outside
 from reconciler.commands.planning import LiveState
 from reconciler.commands.runs import Purpose
-from reconciler.commands.session import Selection, Session, tenant_account
+from reconciler.commands.session import Session, tenant_account
 from reconciler.commands.tenant import digests_of
+from reconciler.commands.workspace import Selection
 from reconciler.config.wording import visible
 from reconciler.engine.plan import Plan
 from reconciler.engine.planning import Consent

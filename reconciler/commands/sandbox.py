@@ -8,7 +8,8 @@ from typing import TypeVar
 from reconciler.commands.console import Console
 from reconciler.commands.forgetting import forget_sandbox
 from reconciler.commands.outside import Outside
-from reconciler.commands.session import Selection, chosen_target, open_workspace, sandbox_path
+from reconciler.commands.session import chosen_target, sandbox_path
+from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.errors import Exit, UsageError
 from reconciler.render.sandbox import sandbox_text
 from reconciler.sandbox import Fault, State, StateError, Variants, create_app, serve, take_inventory

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.commands.console import Console, json_text
-from reconciler.commands.session import SECTIONS, SEED_SECTIONS
+from reconciler.commands.workspace import SECTIONS, SEED_SECTIONS
 from reconciler.config.schema import workspace_schema
 from reconciler.config.shapes import Schema
 from reconciler.errors import Exit

@@ -17,8 +17,9 @@ from reconciler.commands.plan import seeds_exits
 from reconciler.commands.requests import RequestCount
 from reconciler.commands.runs import NO_WAIT, Lock, Purpose, open_run
 from reconciler.commands.sending import send_some, write_down_settled
-from reconciler.commands.session import Selection, Session, check_target_is_named, open_session
+from reconciler.commands.session import Session, check_target_is_named, open_session
 from reconciler.commands.tenant import Tenant, open_tenant
+from reconciler.commands.workspace import Selection
 from reconciler.errors import Exit, Refused, UsageError
 from reconciler.expoints.composing import Composer
 from reconciler.expoints.planning import SeedsPlan
@@ -26,7 +27,7 @@ from reconciler.expoints.seed import Seed
 from reconciler.expoints.standing import SeedPlan, Standee, State
 from reconciler.expoints.status import SeedStatus, statuses_of
 from reconciler.journal.ledger import Standing
-from reconciler.render.json import FORMAT_VERSION
+from reconciler.render.document import FORMAT_VERSION
 from reconciler.render.seeds import (
     MAIL_IS_SENT,
     preview_text,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -15,16 +15,15 @@ from reconciler.checkmarket.section import SECTION
 from reconciler.commands.interrupts import interruptible
 from reconciler.commands.no_account import NoAccount
 from reconciler.commands.outside import Outside
-from reconciler.config.acceptance import as_of
-from reconciler.config.discovery import find_workspace
-from reconciler.config.load import Workspace, load
+from reconciler.commands.workspace import Selection, open_workspace
+from reconciler.config.load import Workspace
 from reconciler.config.secret import Secret as Whereabouts
 from reconciler.config.settings import SANDBOX, CheckMarket, Target
 from reconciler.engine.declared import Declared
 from reconciler.engine.kind import Kind
 from reconciler.errors import UsageError
-from reconciler.expoints.section import SEEDS
 from reconciler.expoints.seed import Seed
+from reconciler.problems import Place
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -32,21 +31,8 @@ if TYPE_CHECKING:
     from reconciler.engine.ports import Client
     from reconciler.http import Exchange, Transport
 
-SECTIONS = (SECTION,)
-SEED_SECTIONS = (SEEDS,)
-
 OnRequest: TypeAlias = "Callable[[Exchange], None]"
 Keyed = TypeVar("Keyed", Declared, Seed)
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """What a command is about: which files, target and keys. Globs match with `*` and `?`."""
-
-    workspace: Path | None = None
-    target: str | None = None
-    only: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,11 +72,11 @@ class Session:
         """Whether some of what is declared was left out."""
         return len(self.declared) < len(self.workspace.declared[self.target.name])
 
-
-def open_workspace(selection: Selection, outside: Outside) -> Workspace[Seed]:
-    """Find, load and check the workspace. Errors: `UsageError` where there is none, `FilesInvalid`."""
-    folder = find_workspace(selection.workspace, outside.folder)
-    return as_of(load(folder, SECTIONS, outside.folder, SEED_SECTIONS), outside.clock.now())
+    @property
+    def places(self) -> Mapping[str, Place]:
+        """Where everything that was selected is declared."""
+        seeds = {seed.key: seed.place for seed in self.seeds}
+        return {one.key: one.place for one in self.declared} | seeds
 
 
 @contextmanager

@@ -8,11 +8,11 @@ from reconciler.commands.console import Console
 from reconciler.commands.editing import as_edited, edition_of, finish
 from reconciler.commands.matching import matching
 from reconciler.commands.outside import Outside
-from reconciler.commands.session import Selection, open_workspace
+from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.assignments import assignment
 from reconciler.config.blocks import ResourceEditor
 from reconciler.errors import Exit
-from reconciler.render.json import FORMAT_VERSION
+from reconciler.render.document import FORMAT_VERSION
 from reconciler.render.values import counted
 
 

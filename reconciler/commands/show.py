@@ -8,7 +8,8 @@ from reconciler.commands.console import Console
 from reconciler.commands.memory import remembered
 from reconciler.commands.outside import Outside
 from reconciler.commands.planning import plan_target
-from reconciler.commands.session import Selection, open_session
+from reconciler.commands.session import open_session
+from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Plan
 from reconciler.engine.planning import Consent
 from reconciler.errors import Exit, UsageError

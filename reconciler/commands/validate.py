@@ -5,10 +5,10 @@ from __future__ import annotations
 from reconciler.commands.console import Console
 from reconciler.commands.github import annotate
 from reconciler.commands.outside import Outside
-from reconciler.commands.session import Selection, open_workspace
+from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.errors import Exit, FilesInvalid
-from reconciler.render.json import FORMAT_VERSION, problem_document
-from reconciler.render.text import problems_text
+from reconciler.render.document import FORMAT_VERSION
+from reconciler.render.problems import problem_document, problems_text
 from reconciler.render.values import counted
 
 

@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 from reconciler.checkmarket.section import SECTION
 from reconciler.commands.console import Console
 from reconciler.commands.editing import as_edited, edition_of
-from reconciler.commands.session import Selection, Session, open_workspace
+from reconciler.commands.session import Session
+from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.blocks import ResourceEditor
 from reconciler.config.editing.writing import write
 from reconciler.engine.conclude import id_line
 from reconciler.engine.outcome import Outcome, Report, Result
 from reconciler.engine.plan import Action
 from reconciler.errors import Exit, FilesInvalid, ReconcilerError
-from reconciler.render.text import problems_text
+from reconciler.render.problems import problems_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,14 @@ the place where it really stands.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from ruamel.yaml.events import (
     AliasEvent,
+    DocumentEndEvent,
     DocumentStartEvent,
     MappingEndEvent,
     MappingStartEvent,
@@ -21,7 +23,7 @@ from ruamel.yaml.events import (
 )
 
 from reconciler.config.nodes import Document, Entry, Mark, Node, Written, unread
-from reconciler.config.scalars import Refusal, Scalar, plain, quoted
+from reconciler.config.scalars import Refusal, plain, quoted
 from reconciler.config.wording import CONTROL, visible
 from reconciler.engine.kind import Json
 from reconciler.problems import Place, Problem
@@ -68,9 +70,13 @@ class _Key(NamedTuple):
 
 @dataclass(slots=True)
 class _OpenList:
+    """A list, or the file itself, whose one item is what stands in it."""
+
     mark: Mark
     anchor: str | None
     items: list[Node] = field(default_factory=list)
+    key: ClassVar[_Key] = _Key(None, (1, 1))
+    """An item needs no key before it."""
 
     def closed(self) -> Node:
         return _grown([item.value for item in self.items], self.mark, self.items, self.items)
@@ -84,6 +90,7 @@ class _OpenMapping:
     merged: list[Node] = field(default_factory=list)
     merge_mark: Mark | None = None
     key: _Key | None = None
+    """What the next value stands behind; `None` where a key comes next."""
 
     def closed(self) -> Node:
         for source in self.merged:
@@ -110,30 +117,35 @@ class Composer:
         self._problems: list[Problem] = []
         self._root = Node({}, (1, 1), {})
         self._documents = 0
-        self._open: list[_OpenList | _OpenMapping] = []
+        self._file_itself = _OpenList((1, 1), None)
+        self._open: list[_OpenList | _OpenMapping] = [self._file_itself]
         self._anchors: dict[str, Node] = {}
         self._copied = 0
-        self._begun = 0
 
     def document(self) -> Document:
         """Return what was composed."""
-        if not isinstance(self._root.value, dict):
+        root = self._root
+        if not isinstance(root.value, dict):
             message = "the file is not a mapping"
             hint = "begin with a section, like import_configs:"
-            self._note(Refusal("not-a-mapping", message, hint), self._root.mark)
-            self._root = Node({}, (1, 1), {})
-        return Document(Written(self._file, self._root, self._root.mark), tuple(self._problems))
+            self._note(Refusal("not-a-mapping", message, hint), root.mark)
+            root = Node({}, (1, 1), {})
+        return Document(Written(self._file, root, root.mark), tuple(self._problems))
 
     def broken(self, refusal: Refusal, mark: Mark) -> Document:
         """Return an empty document that says why nothing was composed."""
         self._note(refusal, mark)
         return unread(self._file, *self._problems)
 
-    def take(self, event: Event) -> None:
-        """Take the next event."""
-        handler = _HANDLERS.get(type(event))
-        if handler is not None:
-            handler(self, event)
+    def compose(self, events: Iterable[Event]) -> None:
+        """Take all events of the file, one at a time. Raises `Unreadable`."""
+        for number, event in enumerate(events):
+            # It holds before anything is closed; keys and ends are events too, but no values.
+            if number > 3 * MOST_NODES:
+                raise _bomb(_mark(event))
+            handler = _HANDLERS.get(type(event))
+            if handler is not None:
+                handler(self, event)
 
     def start_document(self, event: Event) -> None:
         """Begin a document; a file holds one, in the YAML of today."""
@@ -145,20 +157,32 @@ class Composer:
             hint = "remove the line that begins with %"
             self._refuse(Refusal("yaml-directive", "directives are not obeyed", hint), (1, 1))
 
+    def end_document(self, _: Event) -> None:
+        """Take what stands in the document for the root of the file."""
+        (root,) = self._file_itself.items
+        # An empty document has an empty scalar for its root, and that is fine: it has no sections.
+        if root.value is None and self._problems and self._problems[-1].code == "empty-value":
+            self._problems.pop()
+            root = Node({}, root.mark, {})
+        self._root = root
+
     def scalar(self, event: Event) -> None:
         """Take a scalar, as a key or as a value."""
-        mark = _mark(event)
-        self._count(mark)
-        if self._awaits_key():
-            self._take_key(self._scalar_key(event, mark))
-            if event.anchor:
-                self._anchors[event.anchor] = Node(event.value, mark)
-        else:
-            self._deliver(Node(self._scalar_value(event, mark), mark), event.anchor)
+        mark, text = _mark(event), event.value
+        if event.style == '"':
+            text = self._seen(text, mark)
+        if event.tag is not None:
+            self._no_tag(event, mark)
+        opened, is_plain = self._open[-1], event.implicit[0]
+        if opened.key is not None:
+            self._deliver(Node(self._value(text, mark) if is_plain else text, mark), event.anchor)
+            return
+        opened.key = self._key(text, mark) if is_plain else _Key(text, mark)
+        if event.anchor:
+            self._anchors[event.anchor] = Node(event.value, mark)
 
     def alias(self, event: Event) -> None:
         """Take an alias: the node of its anchor, once more."""
-        self._count(_mark(event))
         node = self._anchors.get(event.anchor) or self._no_anchor(event)
         self._deliver(node, None)
 
@@ -180,17 +204,11 @@ class Composer:
         self._deliver(node, closing.anchor)
 
     def _start(self, opening: _OpenList | _OpenMapping, event: Event) -> None:
-        self._count(opening.mark)
-        self._no_tag(event, opening.mark)
+        if event.tag is not None:
+            self._no_tag(event, opening.mark)
         self._open.append(opening)
-        if len(self._open) > DEEPEST:
+        if len(self._open) > DEEPEST + 1:
             raise _too_deep(opening.mark)
-
-    def _count(self, mark: Mark) -> None:
-        # Keys count here too, so the bound is twice that of the values; it holds before anything is closed.
-        self._begun += 1
-        if self._begun > 2 * MOST_NODES:
-            raise _bomb(mark)
 
     def _count_copies(self, closing: _OpenMapping, event: Event) -> None:
         self._copied += sum(len(source.children) for source in closing.merged)
@@ -203,43 +221,25 @@ class Composer:
         if node.height > DEEPEST:
             raise _too_deep(node.mark)
 
-    def _awaits_key(self) -> bool:
-        top = self._open[-1] if self._open else None
-        return isinstance(top, _OpenMapping) and top.key is None
-
     def _deliver(self, node: Node, anchor: str | None) -> None:
         if anchor:
             self._anchors[anchor] = node
-        if not self._open:
-            self._root = self._top(node)
-        elif self._awaits_key():
-            self._take_key(self._key_of(node))
+        opened = self._open[-1]
+        if isinstance(opened, _OpenList):
+            opened.items.append(node)
+        elif opened.key is None:
+            opened.key = self._key_of(node)
         else:
-            self._add(self._open[-1], node)
-
-    def _top(self, node: Node) -> Node:
-        # An empty document has an empty scalar for its top, and that is fine: it has no sections.
-        if node.value is None and self._problems and self._problems[-1].code == "empty-value":
-            self._problems.pop()
-            return Node({}, node.mark, {})
-        return node
+            self._add(opened, opened.key, node)
+            opened.key = None
 
     def _key_of(self, node: Node) -> _Key:
         if isinstance(node.value, str):
             return _Key(node.value, node.mark)
         return self._not_text(node.mark, "")
 
-    def _take_key(self, key: _Key) -> None:
-        mapping = self._open[-1]
-        if isinstance(mapping, _OpenMapping):
-            mapping.key = key
-
-    def _add(self, opened: _OpenList | _OpenMapping, node: Node) -> None:
-        if isinstance(opened, _OpenList):
-            opened.items.append(node)
-            return
-        key, opened.key = opened.key, None
-        if key is None or key.name is None:
+    def _add(self, opened: _OpenMapping, key: _Key, node: Node) -> None:
+        if key.name is None:
             return
         if key.merges:
             self._merge(opened, key, node)
@@ -264,22 +264,18 @@ class Composer:
             return
         opened.merged.extend(sources)
 
-    def _scalar_key(self, event: Event, mark: Mark) -> _Key:
-        text = self._seen(event, mark)
-        is_plain = self._is_plain(event, mark)
-        if is_plain and text == "<<":
+    def _key(self, text: str, mark: Mark) -> _Key:
+        if text == "<<":
             return _Key(text, mark, merges=True)
-        scalar = plain(text) if is_plain else Scalar(text)
+        scalar = plain(text)
         if scalar.refusal:
             self._refuse(scalar.refusal, mark)
         elif not isinstance(scalar.value, str):
             return self._not_text(mark, text)
-        return _Key(text, mark)
+        # The names of fields come in every file: one object for all of them.
+        return _Key(sys.intern(text), mark)
 
-    def _scalar_value(self, event: Event, mark: Mark) -> Json:
-        text = self._seen(event, mark)
-        if not self._is_plain(event, mark):
-            return text
+    def _value(self, text: str, mark: Mark) -> Json:
         scalar = plain(text)
         if scalar.refusal and text and self._is_below(PERSONAL_KEYS):
             self._refuse(Refusal(scalar.refusal.code, *_WITHOUT_QUOTES), mark)
@@ -287,26 +283,21 @@ class Composer:
             self._refuse(scalar.refusal, mark)
         return scalar.value
 
-    def _is_plain(self, event: Event, mark: Mark) -> bool:
-        self._no_tag(event, mark)
-        return bool(event.implicit[0])
-
     def _not_text(self, mark: Mark, text: str) -> _Key:
         hint = f"write {quoted(text)}" if text else "write a name"
         self._refuse(Refusal("non-string-key", "a key is text", hint), mark)
         return _Key(None, mark)
 
-    def _seen(self, event: Event, mark: Mark) -> str:
+    def _seen(self, text: str, mark: Mark) -> str:
         # The file itself holds none, but an escape in double quotes can make one.
-        found = CONTROL.search(event.value) if event.style == '"' else None
+        found = CONTROL.search(text)
         if found:
             self._refuse(unseen(found.group()), mark)
-        return CONTROL.sub("", event.value) if found else str(event.value)
+        return CONTROL.sub("", text) if found else text
 
     def _no_tag(self, event: Event, mark: Mark) -> None:
-        if event.tag is not None:
-            hint = "remove it; a text that looks like something else is written in quotes"
-            self._refuse(Refusal("yaml-tag", f"the tag {visible(str(event.tag))} is not obeyed", hint), mark)
+        hint = "remove it; a text that looks like something else is written in quotes"
+        self._refuse(Refusal("yaml-tag", f"the tag {visible(str(event.tag))} is not obeyed", hint), mark)
 
     def _no_anchor(self, event: Event) -> Node:
         anchor = visible(event.anchor)
@@ -337,7 +328,8 @@ class Composer:
 
 
 def _mark(event: Event) -> Mark:
-    return event.start_mark.line + 1, event.start_mark.column + 1
+    start = event.start_mark
+    return start.line + 1, start.column + 1
 
 
 def _bomb(mark: Mark) -> Unreadable:
@@ -352,6 +344,7 @@ def _too_deep(mark: Mark) -> Unreadable:
 
 _HANDLERS: Mapping[type[Event], Callable[[Composer, Event], None]] = {
     DocumentStartEvent: Composer.start_document,
+    DocumentEndEvent: Composer.end_document,
     ScalarEvent: Composer.scalar,
     AliasEvent: Composer.alias,
     SequenceStartEvent: Composer.start_list,

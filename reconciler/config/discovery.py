@@ -84,17 +84,18 @@ def read_workspace(folder: Path, base: Path, edited: Mapping[Path, bytes] = NOT_
     as if they were written already, new ones too.
     """
     unreadable: list[OSError] = []
-    found: set[Path] = set()
+    new = dict(edited)
     for here, folders, files in _walk(folder, unreadable.append):
         for name in _taken_if_too_deep(here, folder, folders):
             yield _too_deep(shown(here / name, base))
+        before = f"{shown(here, base)}/".removeprefix("./")
         for path in files:
-            found.add(path)
-            content = edited.get(path)
-            yield _document(path, folder, base) if content is None else read(content, shown(path, base))
+            content = new.pop(path, None) if new else None
+            file = f"{before}{visible(path.name)}"
+            yield _document(path, folder, file) if content is None else read(content, file)
         for name in folders:
             yield from _linked(here / name, folder, base)
-    for path in sorted(edited.keys() - found):
+    for path in sorted(new):
         yield read(edited[path], shown(path, base))
     for error in unreadable:
         yield _unreadable(shown(Path(str(error.filename)), base), error)
@@ -146,8 +147,7 @@ def leads_outside(path: Path, folder: Path) -> bool:
         raise OSError("it is a link to itself") from loop
 
 
-def _document(path: Path, folder: Path, base: Path) -> Document:
-    file = shown(path, base)
+def _document(path: Path, folder: Path, file: str) -> Document:
     try:
         if leads_outside(path, folder):
             return _outside(file)

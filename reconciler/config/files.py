@@ -91,8 +91,11 @@ def content_of(path: Path, most: int) -> bytes:
     _check_regular(path.stat())
     # What it was a moment ago it need not be any more.
     with open(path, "rb", opener=_without_waiting) as file:
-        _check_regular(os.fstat(file.fileno()))
-        return file.read(most)
+        found = os.fstat(file.fileno())
+        _check_regular(found)
+        # Room is made for as much as is asked for: `most` is asked for only of a file that has grown.
+        content = file.read(min(most, found.st_size + 1))
+        return content if len(content) <= found.st_size else content + file.read(most - len(content))
 
 
 def _check_regular(found: os.stat_result) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-from typing import Annotated, Generic, TypeAlias, TypeVar
+from typing import Annotated, Generic, NamedTuple, TypeAlias, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
 
@@ -19,7 +19,7 @@ from reconciler.config.shapes import NOT_BLANK, pattern_of, shape, shaped
 from reconciler.config.validation import Vocabulary, kind_of, paths, refusal, unknown_name, validated
 from reconciler.config.wording import CONTROL, LINE_BREAK
 from reconciler.engine.declared import Accepted, Given, Origin, Reference, Ruling
-from reconciler.engine.kind import Body, Json, Policy
+from reconciler.engine.kind import Json, Policy
 
 Decision: TypeAlias = Given | Ruling
 Decisions: TypeAlias = Mapping[str, Decision]
@@ -49,7 +49,7 @@ def _reason(value: str) -> str:
 class Acceptance(BaseModel):
     """One known drift that shall be left alone for a while."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
     field: str = Field(description="The field, or the group of fields, that keeps its live value.")
     until: Annotated[
@@ -65,7 +65,7 @@ class Acceptance(BaseModel):
 class Controls(BaseModel):
     """What stands beside the fields: how a level is applied, not what is in the body."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
     keep: list[str] = Field([], description="Fields or groups that stay as they are live.")
     reset: list[str] = Field([], description="Fields or groups that go back to the server's default.")
@@ -134,11 +134,12 @@ class Level:
     written: Written
 
 
+_NOTHING_SAID = Controls.model_construct()
+
 Said = TypeVar("Said", bound=Decision | Accepted)
 
 
-@dataclass(frozen=True, slots=True)
-class _Naming(Generic[Said]):
+class _Naming(NamedTuple, Generic[Said]):
     """One mention of a field. Of two at one level the longer path wins: a leaf over its group."""
 
     path: str
@@ -188,6 +189,8 @@ class _Reading:
         return Level(decisions, accepted, controls, self.written)
 
     def _controls(self, known: dict[str, Json]) -> Controls:
+        if not known:
+            return _NOTHING_SAID
         for name in [name for name, value in known.items() if value is None]:
             there = self.written.at(name)
             self._error("wrong-type", there, f"{name} cannot be null", "leave it out")
@@ -251,16 +254,20 @@ class _Reading:
         words = self.reader.words(self.role)
         model = validated(section.model, fields, self.written, self.reader.report, key=self.key, words=words)
         body = model.model_dump(by_alias=True, exclude_unset=True) if model else {}
-        for leaf in section.kind.fields:
-            for depth, value in _found(body, leaf.member):
-                there = self.written.at(*leaf.path.split("."))
-                self._look_at(there)
-                if leaf.path != section.kind.name_field or value is None or self._is_shown(str(value), there):
-                    yield _Naming(leaf.path, depth, self._given(value, there))
+        for leaf in section.kind.fields if body else ():
+            found = _found(body, leaf.member)
+            if found is None:
+                continue
+            depth, value = found
+            there = self.written.at(*leaf.path.split("."))
+            self._look_at(there)
+            if leaf.path != section.kind.name_field or value is None or self._is_shown(str(value), there):
+                yield _Naming(leaf.path, depth, self._given(value, there))
 
     def _look_at(self, there: Written) -> None:
-        if self.reader.report.unread(there.place):
-            self.reader.report.doubt(self.key)
+        report = self.reader.report
+        if report.misses_something and report.unread(there.place):
+            report.doubt(self.key)
 
     def _given(self, value: Json | Reference, there: Written) -> Given:
         return Given(value, Origin(self.label, there.key_place))
@@ -329,14 +336,13 @@ def _taken(fields: dict[str, Json], steps: Sequence[str]) -> tuple[dict[str, Jso
     return ({**fields, first: left} if found else fields), found
 
 
-def _found(body: Body, member: Sequence[str]) -> Iterator[tuple[int, Json]]:
-    """Yield how deep the value of a member is said, and the value; a null group says it for all below."""
-    there: Json = dict(body)
+def _found(body: dict[str, Json], member: Sequence[str]) -> tuple[int, Json] | None:
+    """Return how deep the value of a member is said, and the value; a null group says it for all below."""
+    there: Json = body
     for depth, step in enumerate(member):
         if there is None:
-            yield depth, None
-            return
+            return depth, None
         if not isinstance(there, dict) or step not in there:
-            return
+            return None
         there = there[step]
-    yield len(member), there
+    return len(member), there

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -18,7 +18,7 @@ class Node(NamedTuple):
 
     value: Json
     mark: Mark
-    children: Mapping[str, Entry] | Sequence[Node] = ()
+    children: dict[str, Entry] | list[Node] | tuple[()] = ()
     size: int = 1
     height: int = 1
 
@@ -30,8 +30,7 @@ class Entry(NamedTuple):
     node: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """A value as it stands in a file, with its own place and that of the key before it."""
 
     file: str
@@ -55,13 +54,13 @@ class Written:
 
     def at(self, *path: str | int) -> Written:
         """Return what stands at `path` below, or the last thing on the way there that exists."""
-        entry = Entry(self.key_mark, self.node)
+        key, node = self.key_mark, self.node
         for step in path:
-            below = _child(entry.node, step)
+            below = _child(node, step)
             if below is None:
                 break
-            entry = below
-        return Written(self.file, entry.node, entry.key)
+            key, node = below
+        return Written(self.file, node, key)
 
     def find(self, *path: str | int) -> Written | None:
         """Return what stands at `path` below, `None` where nothing does."""
@@ -79,13 +78,13 @@ class Written:
 
     def entries(self) -> Iterator[tuple[str, Written]]:
         """Yield the keys of a mapping and what stands behind them; nothing for any other value."""
-        if isinstance(self.node.children, Mapping):
+        if isinstance(self.node.children, dict):
             for name, entry in self.node.children.items():
                 yield name, Written(self.file, entry.node, entry.key)
 
     def items(self) -> Iterator[Written]:
         """Yield the items of a list; nothing for any other value."""
-        if not isinstance(self.node.children, Mapping):
+        if not isinstance(self.node.children, dict):
             for node in self.node.children:
                 yield Written(self.file, node, node.mark)
 
@@ -108,7 +107,7 @@ def unread(file: str, *problems: Problem) -> Document:
 
 def _child(node: Node, step: str | int) -> Entry | None:
     children = node.children
-    if isinstance(children, Mapping):
+    if isinstance(children, dict):
         return children.get(str(step))
     if isinstance(step, int) and step < len(children):
         return Entry(children[step].mark, children[step])

@@ -63,6 +63,11 @@ class Report:
             message = "the rest of the workspace is not looked at"
             self.stop("too-many-problems", problem.place, "", message, "solve the others first")
 
+    @property
+    def misses_something(self) -> bool:
+        """Whether there is any place that could not be read."""
+        return bool(self._unread)
+
     def unread(self, place: Place) -> bool:
         """Return whether what stands at `place` could not be read."""
         return place in self._unread

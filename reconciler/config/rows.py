@@ -262,7 +262,7 @@ def _node(value: Any, mark: Mark, deepest: int) -> Node:
     return Node(_seen(value, mark) if isinstance(value, str) else value, mark)
 
 
-def _of_entries(entries: Mapping[str, Entry], mark: Mark) -> Node:
+def _of_entries(entries: dict[str, Entry], mark: Mark) -> Node:
     size = 1 + sum(entry.node.size for entry in entries.values())
     return Node({name: entry.node.value for name, entry in entries.items()}, mark, entries, size)
 

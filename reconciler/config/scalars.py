@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from reconciler.engine.kind import Json
@@ -61,6 +62,15 @@ def quoted(text: str) -> str:
 
 def plain(text: str) -> Scalar:
     """Return the meaning of a scalar that was written without quotes and without a tag."""
+    return _word(text) if len(text) <= LONGEST_NUMBER else _plain(text)
+
+
+@lru_cache(maxsize=1_000)
+def _word(text: str) -> Scalar:
+    return _plain(text)
+
+
+def _plain(text: str) -> Scalar:
     if text in _WORDS:
         return Scalar(_WORDS[text])
     if text[:1] in _STARTS_A_NUMBER:

@@ -32,7 +32,9 @@ _FORM = "write {env: NAME_OF_A_VARIABLE} or {file: PATH}"
 class Kept(BaseModel):
     """A value by the variable or the file that holds it. Its repr shows neither."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True
+    )
 
     env: str | None = Field(None, description="The name of the variable that holds it.")
     file: str | None = Field(None, description="The path of the file that holds it, from the workspace.")

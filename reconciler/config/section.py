@@ -24,6 +24,7 @@ class ApiFields(BaseModel):
         extra="forbid",
         frozen=True,
         hide_input_in_errors=True,
+        defer_build=True,
         alias_generator=to_pascal,
         validate_by_name=True,
         validate_by_alias=False,

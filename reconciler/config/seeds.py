@@ -34,7 +34,7 @@ _ELSEWHERE = {
 class _Whereabouts(BaseModel):
     """What every seed says beside its fields."""
 
-    model_config = ConfigDict(strict=True, frozen=True)
+    model_config = ConfigDict(strict=True, frozen=True, defer_build=True)
 
     targets: Targets
 

@@ -189,7 +189,9 @@ PhoneNumbers = Annotated[tuple[PhoneNumber, ...], Field(max_length=200), AsTuple
 class _Written(BaseModel):
     """Plain data as a person wrote it: nothing is converted, nothing unknown is let through."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True
+    )
 
 
 class Settings(_Written):
@@ -279,7 +281,7 @@ class Expoints(_Written):
     requests_per_minute: Rate | None = Field(None, description="At most so many.")
     settle_after: Duration = Field(
         timedelta(minutes=10),
-        description="How long a sending in doubt rests before the addresses are counted.",
+        description="How long a sending in doubt rests, by two clocks, before nobody counted means not sent.",
         json_schema_extra={"default": "10m"},
     )
 

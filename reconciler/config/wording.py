@@ -22,6 +22,8 @@ _CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 def visible(text: str, longest: int = LONGEST_SHOWN) -> str:
     """Return `text` safe for a terminal and for one line: short, with everything unprintable escaped."""
     text = text if len(text) <= longest else f"{text[:longest]}…"
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

@@ -40,8 +40,7 @@ def read_with(events: Events, content: bytes, file: str) -> Document:
     """Read with a parser of choice; see `read`."""
     composer = Composer(file)
     try:
-        for event in events(_text(content)):
-            composer.take(event)
+        composer.compose(events(_text(content)))
     except Unreadable as unreadable:
         return composer.broken(unreadable.refusal, unreadable.mark)
     except YAMLError as error:

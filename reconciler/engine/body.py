@@ -23,7 +23,7 @@ ABSENT = Absent()
 
 def value_at(body: Body, member: Member) -> Json | Absent:
     """Return what stands at `member`, or `ABSENT` where it or a group on the way is missing or null."""
-    here: Json | Absent = dict(body)
+    here: Json | Absent = body if isinstance(body, dict) else dict(body)
     for name in member:
         if not isinstance(here, dict) or name not in here:
             return ABSENT
@@ -131,10 +131,10 @@ class Normal:
 
     def value(self, field: Field, value: Json | Absent) -> Json:
         """Return the compared form of one field's value."""
-        if isinstance(value, Absent) or value in (None, "", [], {}):
+        if isinstance(value, Absent):
             return None
-        if _is_zero(value):
-            return value if self.explicit_empties else None
+        if not value:
+            return value if self.explicit_empties and _is_zero(value) else None
         if field.rows is not None:
             return _normal_rows(field.rows, value)
         return field.normal(value)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from reconciler.engine.body import (
     ABSENT,
@@ -37,8 +38,7 @@ class FieldClass(StrEnum):
     REMOVED = "removed"
 
 
-@dataclass(frozen=True, slots=True)
-class FieldView:
+class FieldView(NamedTuple):
     """One field of one change: its class, the live value and the one to come, both in compared form."""
 
     path: str
@@ -103,7 +103,7 @@ def _tolerated(
     if field.path == account.kind.visible_field:
         kept = _visible(field, live, before, listed=listed)
     wanted = before if view.cls is FieldClass.REFUSED else view.after
-    return replace(kept, origin=accepted.origin, accepted=accepted, wanted=wanted)
+    return kept._replace(origin=accepted.origin, accepted=accepted, wanted=wanted)
 
 
 def removals(account: Account, live: Body) -> tuple[FieldView, ...]:
@@ -136,7 +136,7 @@ def _view(
             reset = _reset(account, declared, field, None, live)
             if not reset.differs:
                 return reset
-            return replace(reset, cls=FieldClass.REFUSED, after=reset.before, differs=False)
+            return reset._replace(cls=FieldClass.REFUSED, after=reset.before, differs=False)
 
 
 def _policy(field: Field, declared: Declared, ruling: Ruling | None) -> Policy:

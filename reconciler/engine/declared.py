@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import NamedTuple
 
 from reconciler.engine.kind import Json, Policy
 from reconciler.problems import Place
@@ -21,16 +22,14 @@ class Reference:
         return f'{self.what} "{self.name}"'
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Which level decided a field, and where: `resource`, `target production`, `preset standard`."""
 
     level: str
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """A declared value, in the form of the API's body; `None` is one."""
 
     value: Json | Reference

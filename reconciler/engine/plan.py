@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
@@ -100,7 +100,7 @@ class Change:
 
         It is `digest` where nothing else is done. The body that is sent is the same one.
         """
-        views = [replace(v, before=lenient(v.before), after=lenient(v.after)) for v in self.differing]
+        views = [v._replace(before=lenient(v.before), after=lenient(v.after)) for v in self.differing]
         return self._digest_over([v for v in views if v.before != v.after] or self.differing)
 
     def _digest_over(self, views: Sequence[FieldView]) -> str:

@@ -46,7 +46,7 @@ def _with_id(given: Given, found: Mapping[Reference, Sequence[int]]) -> Given:
     reference = given.value
     if not isinstance(reference, Reference) or len(found[reference]) != 1:
         return given
-    return replace(given, value=found[reference][0], named=reference)
+    return Given(found[reference][0], given.origin, named=reference)
 
 
 def _unusable(path: str, reference: Reference, ids: Sequence[int]) -> Block:

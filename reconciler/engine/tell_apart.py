@@ -49,7 +49,11 @@ def _views(
     found = last.get(entry.key)
     # A write of a resource that the key no longer means says nothing of this one.
     since = _Since(account, found) if found and found.id == entry.id else None
-    return tuple(replace(view, drift=_drift(view, since)) for view in views)
+    return tuple(_told(view, _drift(view, since)) for view in views)
+
+
+def _told(view: FieldView, drift: Drift | None) -> FieldView:
+    return view if view.drift is drift else view._replace(drift=drift)
 
 
 def _drift(view: FieldView, since: _Since | None) -> Drift | None:

@@ -23,12 +23,15 @@ from __future__ import annotations
 import email.utils
 import json
 import logging
+import os
 import re
+import ssl
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
+from functools import cached_property, lru_cache
 from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
@@ -88,7 +91,7 @@ class Bounds:
 
     requests_per_minute: int | None = None
     parallelism: int = 8
-    """How many requests may be under way, and how many connections are kept."""
+    """How many requests may be under way, whoever makes them, and how many connections are kept."""
     total_wait: float = 180.0
     """The longest that one request waits between its attempts, all of the waits together."""
     connect: float = 10.0
@@ -103,7 +106,7 @@ class Bounds:
 USUAL_BOUNDS: Final = Bounds()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Answer:
     """An answer that arrived whole. `path` is without the query, the names of `headers` are in lower case."""
 
@@ -127,13 +130,17 @@ class Answer:
     def json(self) -> object:
         """Return the document in the body, whatever type the headers claim; `BadAnswer` for anything else."""
         try:
-            return document_in(self.content)
+            return self._document
         except Unfit as unfit:
             form = self.headers.get("content-type", "of no stated type")
             raise BadAnswer(
                 f"{self.method} {self.path}: {self.status}, but the body {unfit} "
                 f"({len(self.content)} bytes, {self.quoted(form)}). Check that the address is the API's."
             ) from unfit
+
+    @cached_property
+    def _document(self) -> object:
+        return document_in(self.content)
 
 
 class Room:
@@ -273,6 +280,7 @@ class Api:
         self._on_request = on_request
         self._before_request = before_request
         self._pacer = Pacer(bounds.requests_per_minute, self._clock) if bounds.requests_per_minute else None
+        self._under_way = threading.BoundedSemaphore(bounds.parallelism)
         self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._base_path = httpx.URL(address).path.rstrip("/")
@@ -334,10 +342,12 @@ class Api:
     def _attempt(self, call: _Call) -> Answer:
         """Send `call` once. Raises an `ApiError` that is final, or `_Again`."""
         request = call.request(self._client)
-        if self._pacer is not None:
-            self._pacer.wait()
         try:
-            answer = self._send(request, call.secrets())
+            with self._under_way:
+                # Within it, so that whoever has a place in the minute starts there and then.
+                if self._pacer is not None:
+                    self._pacer.wait()
+                answer = self._send(request, call.secrets())
         except httpx.HTTPError as error:
             raise self._lost(call, error) from error
         except (TooLarge, Foreign) as error:
@@ -535,7 +545,7 @@ def _client(address: str, bounds: Bounds, transport: Transport | None) -> httpx.
                 max_keepalive_connections=bounds.parallelism,
                 keepalive_expiry=_IDLE_SECONDS,
             ),
-            verify=httpx.create_ssl_context() if transport is None else True,
+            verify=_trust(address, transport),
             transport=transport,
             mounts=_without_proxy(host_of(httpx.URL(address))),
         )
@@ -544,6 +554,19 @@ def _client(address: str, bounds: Bounds, transport: Transport | None) -> httpx.
             "The proxy or certificate settings of the environment cannot be used. Check HTTPS_PROXY, "
             f"ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR ({type(error).__name__})."
         ) from error
+
+
+def _trust(address: str, transport: Transport | None) -> ssl.SSLContext:
+    """Return whose certificates count; nobody's where none is looked at."""
+    if transport is not None or not address.startswith("https:"):
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return _environments_trust(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+
+
+@lru_cache(maxsize=1)
+def _environments_trust(*_: str | None) -> ssl.SSLContext:
+    """Return one context for all clients, by the variables that it hangs on: to read it takes 25 ms."""
+    return httpx.create_ssl_context()
 
 
 def _without_proxy(host: str) -> Mapping[str, None]:

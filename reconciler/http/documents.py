@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 HEAVIEST = 100_000_000
@@ -68,14 +69,14 @@ def _no_number(constant: str) -> NoReturn:
 
 def _is_too_deep(document: object) -> bool:
     level = [document]
-    for _ in range(DEEPEST + 1):
-        level = [inner for value in level for inner in _below(value)]
+    for _ in range(DEEPEST):
+        level = [inner for value in level for inner in _below(value) if isinstance(inner, dict | list)]
         if not level:
             return False
     return True
 
 
-def _below(value: object) -> list[object]:
+def _below(value: object) -> Iterable[object]:
     if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []
+        return value.values()
+    return value if isinstance(value, list) else ()

@@ -84,9 +84,12 @@ def _open_file(address: str, folder: Path, clock: Clock) -> Journal:
 
 
 def _read_file(address: str, folder: Path, clock: Clock) -> Past | None:
+    file = _file(address, folder)
+    if not file.exists():
+        return None
     from reconciler.journal.sqlite import read_file
 
-    return read_file(_file(address, folder), clock)
+    return read_file(file, clock)
 
 
 def _file(address: str, folder: Path) -> Path:

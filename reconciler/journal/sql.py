@@ -13,6 +13,7 @@ from reconciler.journal.hashing import keyed_hash
 from reconciler.journal.schema import meta
 from reconciler.journal.sql_ledger import SqlLedger
 from reconciler.journal.sql_runs import SqlRuns
+from reconciler.journal.together import Together
 
 
 class SqlJournal(SqlLedger, SqlRuns):
@@ -24,6 +25,7 @@ class SqlJournal(SqlLedger, SqlRuns):
 
     def __init__(self, engine: Engine, clock: Clock, name: str, *, is_new: bool) -> None:
         self._database = Database(engine, clock, name)
+        self._together = Together(self._database)
         self._is_new = is_new
         self._key = self._hash_key()
 

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, exists, insert, select
+from sqlalchemy import Connection, Integer, Table, bindparam, delete, exists, insert, select
 
 from reconciler.journal.database import Database
 from reconciler.journal.holding import found_dead, never_held, refuse_held, taken_for_dead
 from reconciler.journal.runs import Ending, Intent, Operation, Pruned, Run, RunStart, news
 from reconciler.journal.schema import batches, holds, learned, operation_ends, operations, run_ends, runs
 from reconciler.journal.sql_past import held, latest_by_key, learned_on, operations_where, runs_where
+from reconciler.journal.together import Together
 
 AT_ONCE = 500
 """How many values one statement may hold; databases have a limit, and a journal may grow for years."""
@@ -22,6 +23,7 @@ class SqlRuns:
     """Keeps `reconciler.journal.runs.RunLog`."""
 
     _database: Database
+    _together: Together
 
     def runs(self, account: str | None = None) -> Sequence[Run]:
         """Return every run, newest first; only those that held `account`, if one is given."""
@@ -74,18 +76,24 @@ class SqlRuns:
 
     def begin_operation(self, run: int, intent: Intent) -> int:
         """Write down that a write is about to be made; return its number."""
-        with self._database.writing() as connection:
+
+        def begin(connection: Connection) -> int:
             check_holds(connection, run, intent.account)
             at = self._database.clock.now()
             return _added(connection, operations, {"run": run, "at": at, **_columns(intent)})
 
+        return self._together.write(begin)
+
     def end_operation(self, operation: int, ending: Ending) -> None:
         """Write down how a write ended. Raises `LookupError` for an unknown one."""
-        with self._database.writing() as connection:
-            if not connection.scalar(select(exists().where(operations.c.number == operation))):
+
+        def end(connection: Connection) -> None:
+            if not connection.scalar(_OPERATION_EXISTS, {"number": operation}):
                 raise LookupError(f"the journal knows no operation {operation}")
             at = self._database.clock.now()
             _added(connection, operation_ends, {"operation": operation, "at": at, **_columns(ending)})
+
+        self._together.write(end)
 
     def learn(self, run: int, account: str, values: Mapping[str, Any]) -> None:
         """Write down what resets left behind, of which the journal does not know the same already."""
@@ -110,16 +118,23 @@ class SqlRuns:
 
 def check_holds(connection: Connection, run: int, account: str) -> None:
     """Return if the run holds the account. Raises `Refused` if it was ended, or never held that one."""
-    if not _is_open(connection, run):
+    is_open, is_held = connection.execute(_OPEN_AND_HELD, {"number": run, "account": account}).one()
+    if not is_open:
         raise taken_for_dead(run)
-    if not connection.scalar(select(exists().where(holds.c.run == run, holds.c.account == account))):
+    if not is_held:
         raise never_held(run, account)
 
 
 def _is_open(connection: Connection, run: int) -> bool:
-    begun = exists().where(runs.c.number == run)
-    ended = exists().where(run_ends.c.run == run)
-    return bool(connection.scalar(select(begun & ~ended)))
+    return bool(connection.scalar(select(_OPEN), {"number": run}))
+
+
+# Made once: each write of an apply asks them.
+_NUMBER = bindparam("number", type_=Integer)
+_OPEN = exists().where(runs.c.number == _NUMBER) & ~exists().where(run_ends.c.run == _NUMBER)
+_HELD = exists().where(holds.c.run == _NUMBER, holds.c.account == bindparam("account"))
+_OPEN_AND_HELD = select(_OPEN, _HELD)
+_OPERATION_EXISTS = select(exists().where(operations.c.number == _NUMBER))
 
 
 def _begin(connection: Connection, start: RunStart, at: float) -> int:
@@ -174,5 +189,5 @@ def _remove(connection: Connection, gone: Sequence[int]) -> Pruned:
 
 def _added(connection: Connection, table: Table, row: Mapping[str, object]) -> int:
     """Add a row; return its number."""
-    key: Any = connection.execute(insert(table).values(dict(row))).inserted_primary_key
+    key: Any = connection.execute(insert(table), dict(row)).inserted_primary_key
     return int(key[0])

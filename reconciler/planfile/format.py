@@ -30,7 +30,9 @@ Caused = Annotated[
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True
+    )
 
 
 class AcceptedPart(_Part):
@@ -296,6 +298,8 @@ class ReportDocument(_Part):
     format_version: Literal[1]
     plan: PlanDocument
     summary: ResultsPart
+    customers_sent: Count
+    customers_in_doubt: Annotated[Count, Field(description="By this run, or by one before it.")]
     exit_code: ExitCode
     sent: list[SentPart]
     outcomes: list[OutcomePart]
@@ -340,6 +344,7 @@ class ReportsDocument(_Part):
     targets: list[ReportedPart]
     summary: dict[str, Count]
     customers_sent: Count
+    customers_in_doubt: Count
     exit_code: ExitCode
 
 

@@ -16,10 +16,9 @@ from reconciler.engine.plan import fingerprint_of
 from reconciler.engine.review import Review
 from reconciler.errors import Refused, UsageError
 from reconciler.planfile.format import PlanDocument
+from reconciler.planfile.writing import LARGEST_FILE
 
 FORMAT_VERSION = 1
-LARGEST_FILE = 16_000_000
-"""Bytes of a plan file: some thousand changes."""
 _MOST_PARTS = 1_000_000
 """Members and items of a document, which take far more memory than bytes."""
 _HINT = "make it with plan --out FILE"

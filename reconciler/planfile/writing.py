@@ -9,7 +9,9 @@ from pathlib import Path
 
 from reconciler.config.wording import visible
 from reconciler.errors import UsageError
-from reconciler.planfile.reading import LARGEST_FILE
+
+LARGEST_FILE = 16_000_000
+"""Bytes of a plan file: some thousand changes."""
 
 
 def check_place(path: Path, what: str = "plan") -> None:

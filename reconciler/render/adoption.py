@@ -8,7 +8,7 @@ from typing import Any
 
 from reconciler.engine.kind import Json
 from reconciler.engine.plan import Plan
-from reconciler.render.json import FORMAT_VERSION
+from reconciler.render.document import FORMAT_VERSION
 from reconciler.render.paint import PLAIN, Paint
 from reconciler.render.values import counted, harmless, shown
 

@@ -11,7 +11,7 @@ from reconciler.engine.defaults import ASSUMED_EMPTY, Default, Defaults
 from reconciler.engine.kind import Field, Kind
 from reconciler.engine.lesson import Lesson
 from reconciler.engine.outcome import Outcome, Result
-from reconciler.render.json import FORMAT_VERSION
+from reconciler.render.document import FORMAT_VERSION
 from reconciler.render.values import harmless, shown_field
 
 Document = dict[str, Any]

@@ -7,7 +7,7 @@ from typing import Any
 
 from reconciler.checkup import Check, Part, State
 from reconciler.errors import Exit
-from reconciler.render.json import FORMAT_VERSION
+from reconciler.render.document import FORMAT_VERSION
 from reconciler.render.paint import Paint
 from reconciler.render.values import counted, harmless
 

@@ -26,7 +26,8 @@ def annotation_lines(problems: Sequence[Problem], links: Links) -> Iterator[str]
         yield from (_annotation(problem, links) for problem in some[:MOST_ANNOTATIONS])
         left = len(some) - MOST_ANNOTATIONS
         if left > 0:
-            yield f"and {counted(left, f'more {severity.value}')}"
+            # Of a kind of its own, so that it is shown beside the ten.
+            yield f"::notice::and {counted(left, f'more {severity.value}')}"
 
 
 def _annotation(problem: Problem, links: Links) -> str:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from reconciler.engine.body import Absent, Normal, value_at, written
 from reconciler.engine.kind import Field, Json, Kind
 from reconciler.journal.runs import Operation, Run
-from reconciler.render.json import FORMAT_VERSION
+from reconciler.render.document import FORMAT_VERSION
 from reconciler.render.paint import PLAIN, Paint, Style
 from reconciler.render.values import counted, harmless, shown_field
 

@@ -14,8 +14,10 @@ from itertools import groupby
 from reconciler.render.values import harmless
 
 _TICKS = re.compile("`+")
-# Letters alone, and numbers too short to be the name of a commit; nothing that begins a list.
-_WORD = re.compile(r"\(?(?:[^\W\d_]+(?:['’-][^\W\d_]+)*|\d{1,6}%?(?![.)]$))\)?[.,;:?]?")
+# Letters alone, numbers too short to be the name of a commit, dates and times; nothing that begins a list.
+_NUMBERS = r"\d{1,6}%?(?![.)]$)|\d{4}-\d\d-\d\d|\d\d?:\d\d"
+_WORD = re.compile(rf"\(?(?:[^\W\d_]+(?:['’-][^\W\d_]+)*|{_NUMBERS})\)?[.,;:?]?")
+_STOPS = ".,;:"
 
 
 def code(text: str) -> str:
@@ -31,7 +33,32 @@ def code(text: str) -> str:
 def prose(text: str) -> str:
     """Return a sentence in which every word that could mean something to Markdown stands as code."""
     parts = groupby(harmless(text).split(), key=lambda word: bool(_WORD.fullmatch(word)))
-    return " ".join(" ".join(words) if is_plain else code(" ".join(words)) for is_plain, words in parts)
+    return " ".join(" ".join(words) if is_plain else _codes(words) for is_plain, words in parts)
+
+
+def _codes(words: Iterable[str]) -> str:
+    """Return words as code, in one span as far as no bracket and no stop of the sentence divides them."""
+    parts, opened, span = list[str](), "", list[str]()
+    for word in words:
+        before, core, after = _divided(word)
+        if before and span:
+            parts.append(f"{opened}{code(' '.join(span))}")
+            opened, span = "", []
+        opened, span = opened + before, [*span, core]
+        if after:
+            parts.append(f"{opened}{code(' '.join(span))}{after}")
+            opened, span = "", []
+    return " ".join([*parts, f"{opened}{code(' '.join(span))}"] if span else parts)
+
+
+def _divided(word: str) -> tuple[str, str, str]:
+    """Return a word apart from what the sentence puts around it: a bracket without its partner, a stop."""
+    core, after = (word[:-1], word[-1]) if word[-1] in _STOPS else (word, "")
+    if core.endswith(")") and "(" not in core[1:]:
+        core, after = core[:-1], f"){after}"
+    before = "(" if core.startswith("(") and ")" not in core else ""
+    core = core.removeprefix(before)
+    return ("", word, "") if not core or core[-1] in _STOPS else (before, core, after)
 
 
 def fenced(lines: Iterable[str], language: str = "") -> str:

@@ -1,10 +1,9 @@
-"""Plans, reports and problems as JSON documents. `format_version` grows when a member changes its meaning."""
+"""Plans and reports as JSON documents."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
 
 from reconciler.engine.body import unknown_members, written
 from reconciler.engine.classify import FieldClass, FieldView
@@ -19,11 +18,10 @@ from reconciler.errors import Exit
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.sending import Sent
 from reconciler.problems import Problem
-from reconciler.render.seeds import seeds_documents, sent_documents
+from reconciler.render.document import FORMAT_VERSION, Document
+from reconciler.render.problems import problem_document
+from reconciler.render.seeds import customers_in_doubt, seeds_documents, sent_documents
 
-FORMAT_VERSION = 1
-
-Document = dict[str, Any]
 NO_IDS: Mapping[str, int] = MappingProxyType({})
 
 
@@ -178,13 +176,16 @@ def report_document(
     exit: Exit,
     since: Since | None = None,
     *,
+    problems: Sequence[Problem] = (),
     ids_written: Mapping[str, int] = NO_IDS,
 ) -> Document:
     """Return the plan and how each of its changes ended, as `planfile.format.ReportDocument` says."""
     return {
         "format_version": FORMAT_VERSION,
-        "plan": plan_document(report.plan, seeds, since=since),
+        "plan": plan_document(report.plan, seeds, problems, since),
         "summary": {result.name.lower(): report.count(result) for result in Result},
+        "customers_sent": sum(end.sent for end in sent),
+        "customers_in_doubt": customers_in_doubt(seeds, sent),
         "exit_code": int(exit),
         "sent": sent_documents(sent),
         "outcomes": [_outcome(outcome) for outcome in report.outcomes],
@@ -202,28 +203,4 @@ def _outcome(outcome: Outcome) -> Document:
         "reason": outcome.reason,
         "warnings": list(outcome.warnings),
         "lines": [{"where": line.where, "text": line.text} for line in outcome.lines],
-    }
-
-
-def problem_document(problem: Problem) -> Document:
-    """Return one problem as a document."""
-    return {
-        "code": problem.code,
-        "severity": problem.severity.value,
-        "file": problem.place.file,
-        "line": problem.place.line,
-        "column": problem.place.column,
-        "key": problem.key,
-        "message": problem.message,
-        "hint": problem.hint,
-    }
-
-
-def failure_document(message: str, exit: Exit, problems: Sequence[Problem] = ()) -> Document:
-    """Return what stopped a command, as a document."""
-    return {
-        "format_version": FORMAT_VERSION,
-        "error": message,
-        "exit_code": int(exit),
-        "problems": [problem_document(problem) for problem in problems],
     }

@@ -5,7 +5,8 @@ What needs a person's eye comes first. Whatever a value holds, it stays text: se
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from reconciler.engine.outcome import Outcome, Result
@@ -17,7 +18,7 @@ from reconciler.problems import Problem
 from reconciler.render.drift import untold_text
 from reconciler.render.fitting import COMMENT, Group, Limit, Part, fitted
 from reconciler.render.inline import code, element, fenced, prose
-from reconciler.render.reported import MEANINGS, Applied, Planned, Reported, Stopped
+from reconciler.render.reported import MEANINGS, Applied, Planned, Reported, Stopped, Underway, without_plan
 from reconciler.render.seeds import (
     MAIL_IS_SENT,
     customer_cells,
@@ -45,19 +46,20 @@ ELSEWHERE = "the output of the run has them"
 _LONGEST_SENTENCE = 1000
 _LONGEST_NAME = 200
 _MOST_CUSTOMERS = 50
-_MOST_LOOSENED = 20
+_MOST_LOOSENED, _LONGEST_LOOSENED = 20, 300
 
 _WHAT_A_RESET_IS = "Not declared: the PUT leaves them out, and the server puts them back to their default."
 
 
 def markdown(told: Sequence[Reported], limit: Limit = COMMENT, elsewhere: str = ELSEWHERE) -> str:
-    """Return a report over targets, of at most that size, those first that were stopped.
+    """Return a report over targets, of at most that size, those first of which there is no plan.
 
-    What is cut is counted, and `elsewhere` says where it is. Every target has as much room as any other.
+    What is cut is counted, and `elsewhere` says where it is; resets and what is blocked are cut last.
+    Empty where not even the head of a report has room.
     """
-    ordered = sorted(told, key=lambda one: not isinstance(one, Stopped))
-    share = Limit(limit.most // max(1, len(ordered)) - 2, limit.size)
-    return "\n\n".join(fitted(list(_parts(one)), share, elsewhere) for one in ordered) + "\n"
+    ordered = sorted(told, key=lambda one: not without_plan(one))
+    text = fitted([list(_parts(one)) for one in ordered], replace(limit, most=limit.most - 1), elsewhere)
+    return f"{text}\n" if text else ""
 
 
 def _parts(reported: Reported) -> Iterator[Part]:
@@ -70,6 +72,10 @@ def _parts(reported: Reported) -> Iterator[Part]:
             yield from _ends(reported)
         case Stopped():
             yield from _stopped(reported)
+        case Underway():
+            yield marker(reported.verb, reported.target)
+            yield f"{_title(reported)} has not ended"
+            yield _alert("CAUTION", [reported.told])
 
 
 def marker(verb: str, target: str) -> str:
@@ -94,7 +100,8 @@ def _loosened(planned: Planned) -> Iterator[str]:
     since = planned.since
     if since is None:
         return
-    lines = [f"- {_sentence(one)}" for one in since.loosened[:_MOST_LOOSENED]]
+    some = since.loosened[:_MOST_LOOSENED]
+    lines = [f"- {prose(shortened(one, _LONGEST_LOOSENED))}" for one in some]
     left = len(since.loosened) - len(lines)
     more = [f"- and {left} more"] if left else []
     yield _alert("WARNING", [f"**Guardrails allow more than at** {_name(since.ref)}:", *lines, *more], lines)
@@ -110,12 +117,11 @@ def _alert(kind: str, lines: Sequence[str], if_any: Sequence[str] | None = None)
 
 def _plan_parts(planned: Planned) -> Iterator[Part]:
     yield _resets(planned)
-    yield Group("#### ! Blocked", [_blocked(planned, one) for one in planned.plan.blocked], "resource")
+    yield _group("#### ! Blocked", [_blocked(planned, one) for one in planned.plan.blocked], is_grave=True)
     yield from _changes(planned)
     yield _seeds(planned)
-    if planned.seeds.trouble is not None:
-        yield f"! Seeds: nothing can be sent: {_sentence(str(planned.seeds.trouble))}"
-    yield Group("#### Left as it is", [*_remarkable(planned)], "resource")
+    yield _trouble(planned)
+    yield _group("#### Left as it is", [*_remarkable(planned)])
     yield _sentence(untold_text(planned.plan))
     unmanaged = [f"- {live.id} {_name(live.name)}" for live in planned.plan.unmanaged]
     yield Group("#### Unmanaged (live, declared nowhere; left alone)", unmanaged, "configuration", "\n")
@@ -124,20 +130,22 @@ def _plan_parts(planned: Planned) -> Iterator[Part]:
     yield f"Fingerprint {code(planned.fingerprint)}"
 
 
-def _remarkable(planned: Planned) -> Iterator[str]:
+def _remarkable(planned: Planned) -> Iterator[_Fold]:
     """Yield the resources that nothing is done about, and of which a person should know all the same."""
     for one in planned.plan.unchanged:
         if one.adopted or one.remarkable:
             found = f" found by its name, id {one.id}" if one.adopted else ""
             lines = view_lines(planned.plan.account.kind, one.remarkable)
-            body = [fenced(lines, "diff")] if lines else []
-            yield _details(f"= {element(one.key)}{found}", iter(body))
+            body = (fenced(lines, "diff"),) if lines else ()
+            yield _Fold(f"= {element(one.key)}{found}", body, f"= {code(one.key)}{found}")
 
 
 def _resets(planned: Planned) -> Group:
-    items = [line for change in planned.plan.changes for line in _reset_lines(planned, change)]
-    heading = f"#### ↺ {counted(len(items), 'field')} reset\n\n{_WHAT_A_RESET_IS}"
-    return Group(heading, items, "reset field", "\n")
+    resetting = [change for change in planned.plan.changes if change.resets]
+    texts = ["\n".join(_reset_lines(planned, change)) for change in resetting]
+    short = [_short_resets(planned, change) for change in resetting]
+    heading = f"#### ↺ {counted(planned.plan.resets, 'field')} reset\n\n{_WHAT_A_RESET_IS}"
+    return Group(heading, texts, "resource", "\n", short, is_grave=True)
 
 
 def _reset_lines(planned: Planned, change: Change) -> Iterator[str]:
@@ -145,6 +153,11 @@ def _reset_lines(planned: Planned, change: Change) -> Iterator[str]:
         values = f"{code(row.before)} → {code(row.after)}"
         note = f"{_sentence(row.note)}{_before(planned, change)}"
         yield f"- ↺ {code(change.key)} {code(row.path)}: {values}, {note}"
+
+
+def _short_resets(planned: Planned, change: Change) -> str:
+    paths = ", ".join(code(view.path) for view in change.resets)
+    return f"- ↺ {code(change.key)}: {paths}{_before(planned, change)}"
 
 
 def _before(planned: Planned, change: Change) -> str:
@@ -156,28 +169,53 @@ def _before(planned: Planned, change: Change) -> str:
 def _changes(planned: Planned) -> Iterator[Group]:
     changes, since = planned.plan.changes, planned.since
     if since is None:
-        yield Group("#### Changes", [_fold(planned, change) for change in changes], "resource")
+        yield _group("#### Changes", [_change(planned, change) for change in changes])
         return
-    caused = [_fold(planned, change) for change in changes if since.caused(change.digest)]
-    before = [_fold(planned, change) for change in changes if not since.caused(change.digest)]
-    yield Group(f"#### Caused by the change of the files since {_name(since.ref)}", caused, "resource")
-    yield Group("#### Pending or drifted before, whatever changed in the files", before, "resource")
+    caused = [_change(planned, change) for change in changes if since.caused(change.digest)]
+    before = [_change(planned, change) for change in changes if not since.caused(change.digest)]
+    yield _group(f"#### Caused by the change of the files since {_name(since.ref)}", caused)
+    yield _group("#### Pending or drifted before, whatever changed in the files", before)
 
 
-def _fold(planned: Planned, change: Change) -> str:
-    title = f"{SYMBOLS[change.action]} {element(change.key)} {_what(change)}{_figures(change)}"
-    return _details(title, _change_body(planned, change))
+@dataclass(frozen=True, slots=True)
+class _Fold:
+    """A resource that folds out, and a line that names it where there is no room for more."""
+
+    title: str
+    body: tuple[str, ...]
+    line: str
+    is_open: bool = False
+
+    @property
+    def text(self) -> str:
+        return _details(self.title, iter(self.body), is_open=self.is_open) if self.body else f"- {self.line}"
+
+
+def _group(heading: str, folds: Sequence[_Fold], *, is_grave: bool = False) -> Group:
+    texts, lines = [fold.text for fold in folds], [f"- {fold.line}" for fold in folds]
+    return Group(heading, texts, "resource", short=lines, is_grave=is_grave)
+
+
+def _change(planned: Planned, change: Change) -> _Fold:
+    symbol, what, resets = SYMBOLS[change.action], _what(change), _figures(change)
+    return _Fold(
+        f"{symbol} {element(change.key)} {what}{f' <b>{resets}</b>' if resets else ''}",
+        tuple(_change_body(planned, change)),
+        f"{symbol} {code(change.key)} {_action(change)}{f', {resets}' if resets else ''}",
+    )
+
+
+def _action(change: Change) -> str:
+    return change.action.value if change.live is None else f"{change.action.value} id {change.live.id}"
 
 
 def _what(change: Change) -> str:
-    if change.live is None:
-        return change.action.value
-    return f"{change.action.value} id {change.live.id} {element(shortened(change.live.name))}"
+    return f"{_action(change)} {element(shortened(change.live.name))}" if change.live else _action(change)
 
 
 def _figures(change: Change) -> str:
     resets = len(change.resets)
-    return f" <b>↺ {counted(resets, 'field')} reset</b>" if resets else ""
+    return f"↺ {counted(resets, 'field')} reset" if resets else ""
 
 
 def _change_body(planned: Planned, change: Change) -> Iterator[str]:
@@ -193,19 +231,20 @@ def _details(title: str, body: Iterator[str], *, is_open: bool = False) -> str:
     return "\n\n".join([opening, *body, "</details>"])
 
 
-def _blocked(planned: Planned, blocked: Blocked) -> str:
+def _blocked(planned: Planned, blocked: Blocked) -> _Fold:
     change = blocked.change
     why = "unreviewed" if blocked.is_unreviewed else "blocked"
     was_there = planned.since is not None and not planned.since.caused_block(blocked)
+    before = " (so before)" if was_there else ""
     what = f"{_what(change)}, {why}" if change else why
-    title = f"! {element(blocked.key)} {what}{' (so before)' if was_there else ''}"
-    return _details(title, _blocked_body(planned, blocked), is_open=True)
-
-
-def _blocked_body(planned: Planned, blocked: Blocked) -> Iterator[str]:
-    yield "\n".join(f"- {_sentence(block.message)}" for block in blocked.blocks)
-    if blocked.change:
-        yield from _change_body(planned, blocked.change)
+    reasons = [_sentence(block.message) for block in blocked.blocks]
+    body = _change_body(planned, change) if change else ()
+    return _Fold(
+        f"! {element(blocked.key)} {what}{before}",
+        ("\n".join(f"- {reason}" for reason in reasons), *body),
+        f"! {code(blocked.key)} {why}{before}: {'; '.join(reasons)}",
+        is_open=True,
+    )
 
 
 def _seeds(planned: Planned) -> Group:
@@ -245,37 +284,49 @@ def _problem(problem: Problem) -> str:
 
 def _ends(applied: Applied) -> Iterator[Part]:
     outcomes = applied.report.outcomes
-    changes = {change.key: change for change in applied.planned.plan.changes}
-    texts = [(one.result, _outcome(applied, one, changes.get(one.key))) for one in outcomes]
-    wrong = [text for result, text in texts if result is not Result.APPLIED]
-    yield Group("#### Needs a look", wrong, "resource")
-    yield Group("#### Applied", [text for result, text in texts if result is Result.APPLIED], "resource")
+    folds = [(one.result, _outcome(applied, one)) for one in outcomes]
+    wrong = [fold for result, fold in folds if result is not Result.APPLIED]
+    yield _group("#### Needs a look", wrong, is_grave=True)
+    yield _group("#### Applied", [fold for result, fold in folds if result is Result.APPLIED])
     yield Group("#### Seeds", [_sent(end) for end in applied.sent], "seed", "\n")
+    held = [_seed(applied.planned, seed) for seed in applied.held]
+    yield Group("#### Seeds that were not sent", held, "seed")
+    yield _trouble(applied.planned)
     ids = [f"- {code(key)}: id {id}" for key, id in applied.ids_written.items()]
     yield Group("#### Written into the files", ids, "id", "\n")
     lines = dict.fromkeys(line for outcome in outcomes for line in outcome.lines)
     to_write = [f"- {code(line.where)}: {code(line.text)}" for line in lines]
     yield Group("#### To write into the files", to_write, "line", "\n")
     yield Group("", [_sentence(note) for note in applied.report.notes], "note")
-    yield f"**{prose(applied_text(applied.report, applied.sent))}**"
+    yield _problems(applied.planned.problems)
+    yield f"**{prose(applied_text(applied.report, applied.planned.seeds, applied.sent))}**"
     yield f"Fingerprint {code(applied.planned.fingerprint)}"
 
 
-def _outcome(applied: Applied, outcome: Outcome, change: Change | None) -> str:
+def _trouble(planned: Planned) -> str:
+    trouble = planned.seeds.trouble
+    return f"! Seeds: nothing can be sent: {_sentence(str(trouble))}" if trouble is not None else ""
+
+
+def _outcome(applied: Applied, outcome: Outcome) -> _Fold:
     symbol, _ = RESULT_SYMBOLS[outcome.result]
     id = f"id {outcome.id} " if outcome.id is not None else ""
-    action = f"{outcome.action.value} " if outcome.action else ""
-    title = f"{symbol} {element(outcome.key)} {action}{id}<b>{outcome.result.value}</b>"
-    is_open = outcome.result is not Result.APPLIED or bool(outcome.warnings)
-    return _details(title, _outcome_body(applied, outcome, change), is_open=is_open)
-
-
-def _outcome_body(applied: Applied, outcome: Outcome, change: Change | None) -> Iterator[str]:
+    what = f"{outcome.action.value} {id}" if outcome.action else id
     told = [outcome.reason] if outcome.reason else []
     told += [f"warning: {warning}" for warning in outcome.warnings]
-    if told:
-        yield "\n".join(f"- {_sentence(one)}" for one in told)
-    if change:
+    sentences = [_sentence(one) for one in told]
+    return _Fold(
+        f"{symbol} {element(outcome.key)} {what}<b>{outcome.result.value}</b>",
+        tuple(_outcome_body(applied, outcome, sentences)),
+        f"{symbol} {code(outcome.key)} {what}{': '.join([outcome.result.value, *sentences])}",
+        is_open=outcome.result is not Result.APPLIED or bool(outcome.warnings),
+    )
+
+
+def _outcome_body(applied: Applied, outcome: Outcome, sentences: Iterable[str]) -> Iterator[str]:
+    if sentences:
+        yield "\n".join(f"- {one}" for one in sentences)
+    if change := applied.change_of(outcome):
         yield from _change_body(applied.planned, change)
 
 
@@ -285,10 +336,16 @@ def _sent(end: Sent) -> str:
     return f"- {symbol} {code(end.key)} {told}{notes}"
 
 
+def _title(reported: Stopped | Underway) -> str:
+    where = (
+        f" {'of' if reported.verb == 'plan' else 'to'} {_name(reported.target)}" if reported.target else ""
+    )
+    return f"### {reported.verb.capitalize()}{where}"
+
+
 def _stopped(stopped: Stopped) -> Iterator[Part]:
     yield marker(stopped.verb, stopped.target)
-    where = f" {'of' if stopped.verb == 'plan' else 'to'} {_name(stopped.target)}" if stopped.target else ""
-    yield f"### {stopped.verb.capitalize()}{where} was stopped"
+    yield f"{_title(stopped)} was stopped"
     yield _alert("CAUTION", [f"**Exit {int(stopped.exit)}:** {_sentence(stopped.error)}"])
     yield _problems(stopped.problems)
 

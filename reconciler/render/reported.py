@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from functools import cached_property
+from typing import ClassVar, TypeAlias
 
-from reconciler.engine.outcome import Report
-from reconciler.engine.plan import Plan, fingerprint_of
+from reconciler.engine.outcome import Outcome, Report, Result
+from reconciler.engine.plan import Blocked, Change, Plan, fingerprint_of
 from reconciler.engine.since import Since
 from reconciler.errors import Exit
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.sending import Sent
-from reconciler.problems import Problem
+from reconciler.expoints.standing import SeedPlan, State
+from reconciler.problems import Place, Problem, Severity
 
 MEANINGS = {
     Exit.ERROR: "something went wrong",
@@ -34,6 +36,8 @@ class Planned:
     since: Since | None = None
     problems: Sequence[Problem] = ()
     exit: Exit = Exit.DONE
+    places: Mapping[str, Place] = field(default_factory=dict)
+    """Key → where it is declared, of everything that is."""
 
     @property
     def fingerprint(self) -> str:
@@ -44,6 +48,26 @@ class Planned:
     def target(self) -> str:
         """The target that it is of."""
         return self.plan.scope.target
+
+    def located(self, text: str) -> str:
+        """Return a sentence that says on which target it is true."""
+        return f"on target {self.target}: {text}"
+
+    def refused(self, blocked: Blocked) -> Iterator[Problem]:
+        """Yield why a resource is left alone, on its line: a warning where the files did not cause it."""
+        was_there = self.since is not None and not self.since.caused_block(blocked)
+        severity = Severity.WARNING if was_there else Severity.ERROR
+        if place := self.places.get(blocked.key):
+            for block in blocked.blocks:
+                message = self.located(block.message)
+                yield Problem(block.code, place, blocked.key, message, severity=severity)
+
+    @property
+    def refused_seeds(self) -> Iterator[Problem]:
+        """Why seeds are left alone, on their lines."""
+        for plan in self.seeds.seeds:
+            for block in plan.blocks:
+                yield Problem(block.code, plan.seed.place, plan.seed.key, self.located(block.message))
 
 
 @dataclass(frozen=True)
@@ -62,6 +86,23 @@ class Applied:
         """The target that was written to."""
         return self.planned.target
 
+    @property
+    def held(self) -> Sequence[SeedPlan]:
+        """The seeds that nothing was sent of although a person should know of them: blocked, or in doubt."""
+        tried = {end.key for end in self.sent}
+        seeds = (seed for seed in self.planned.seeds.seeds if seed.seed.key not in tried)
+        return [seed for seed in seeds if seed.blocks or seed.count(State.IN_DOUBT)]
+
+    def change_of(self, outcome: Outcome) -> Change | None:
+        """Return what an outcome is the end of; of what was blocked, the change that it would have been."""
+        return self._changes.get(outcome.key)
+
+    @cached_property
+    def _changes(self) -> Mapping[str, Change]:
+        plan = self.planned.plan
+        blocked = {one.key: one.change for one in plan.blocked if one.change}
+        return blocked | {change.key: change for change in plan.changes}
+
 
 @dataclass(frozen=True)
 class Stopped:
@@ -74,10 +115,48 @@ class Stopped:
     problems: Sequence[Problem] = ()
 
 
-Reported: TypeAlias = Planned | Applied | Stopped
+@dataclass(frozen=True)
+class Underway:
+    """What stands in a report until its run has ended. `target` is empty where none was named."""
+
+    verb: str
+    target: str
+    exit: Exit = Exit.ERROR
+    problems: Sequence[Problem] = ()
+
+    told: ClassVar[str] = (
+        "This run has not ended: it is under way, or it was killed. This report is not the whole of it."
+    )
+
+
+Reported: TypeAlias = Planned | Applied | Stopped | Underway
+
+
+def without_plan(reported: Reported) -> bool:
+    """Tell whether there is no plan and no end to tell of; such a target stands first in a report."""
+    return isinstance(reported, Stopped | Underway)
 
 
 def problems_of(told: Sequence[Reported]) -> list[Problem]:
-    """Return what is wrong in the files, each once, whatever targets it was found for."""
+    """Return what is to be shown on lines of the files, each once, whatever targets it was found for.
+
+    What is wrong in the files; what a plan leaves alone, and why; what an apply did not bring about.
+    """
     plans = (one.planned if isinstance(one, Applied) else one for one in told)
-    return [*dict.fromkeys(problem for one in plans for problem in one.problems)]
+    wrong = [problem for one in plans for problem in one.problems]
+    return [*dict.fromkeys([*wrong, *(problem for one in told for problem in _refusals(one))])]
+
+
+def _refusals(reported: Reported) -> Iterator[Problem]:
+    match reported:
+        case Planned(plan=plan):
+            for blocked in plan.blocked:
+                yield from reported.refused(blocked)
+            yield from reported.refused_seeds
+        case Applied(planned=planned, report=report):
+            for outcome in report.outcomes:
+                place = planned.places.get(outcome.key)
+                if place and outcome.result is not Result.APPLIED:
+                    code = outcome.result.value.replace(" ", "-")
+                    yield Problem(code, place, outcome.key, planned.located(outcome.reason))
+            yield from planned.refused_seeds

@@ -11,8 +11,9 @@ from reconciler.engine.declared import Declared, Given, Origin
 from reconciler.engine.defaults import DefaultSource
 from reconciler.engine.plan import Blocked, Change, Plan, Unchanged
 from reconciler.expoints.planning import SeedsPlan
+from reconciler.render.document import FORMAT_VERSION
 from reconciler.render.drift import drift_text, noted
-from reconciler.render.json import FORMAT_VERSION, plan_document
+from reconciler.render.json import plan_document
 from reconciler.render.paint import PLAIN, Paint, Style
 from reconciler.render.values import harmless, shown, shown_field
 

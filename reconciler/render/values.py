@@ -48,7 +48,8 @@ def counted(number: int, noun: str) -> str:
 
 def harmless(text: str) -> str:
     """Return text that steers nothing: no terminal, no direction of writing, no runner of CI."""
-    text = "".join(char if _is_harmless(char) else _escaped(char) for char in text)
+    if not text.isprintable():  # nearly every text is, and then holds no character that has to be looked at
+        text = "".join(char if _is_harmless(char) else _escaped(char) for char in text)
     return _commanding_nobody(text)
 
 

@@ -12,8 +12,8 @@ from reconciler.commands.adopt import Wanted, adopt
 from reconciler.commands.adopt_update import adopt_update
 from reconciler.commands.outside import Outside
 from reconciler.commands.plan import plan
-from reconciler.commands.session import Selection
 from reconciler.commands.validate import validate
+from reconciler.commands.workspace import Selection
 from reconciler.engine.planning import Consent
 from reconciler.errors import Exit
 from reconciler.sandbox import State, Variants, create_app

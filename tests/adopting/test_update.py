@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.commands.session import Selection
 from reconciler.commands.set_fields import set_fields
+from reconciler.commands.workspace import Selection
 from reconciler.config.yaml import read
 from reconciler.errors import NotEdited
 from tests.adopting.accounts import Accounts, Members, configs

@@ -15,7 +15,7 @@ from reconciler.commands.across import Several
 from reconciler.commands.apply import How, apply_across
 from reconciler.commands.outside import Outside
 from reconciler.commands.plan import plan_across
-from reconciler.commands.session import Selection
+from reconciler.commands.workspace import Selection
 from reconciler.engine.planning import Consent
 from reconciler.errors import Exit, FilesInvalid, UsageError
 from reconciler.planfile.format import schema_of

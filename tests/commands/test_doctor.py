@@ -15,7 +15,7 @@ from reconciler.commands.doctor import doctor
 from reconciler.commands.init import init
 from reconciler.commands.outside import Outside
 from reconciler.commands.plan import plan
-from reconciler.commands.session import Selection
+from reconciler.commands.workspace import Selection
 from reconciler.engine.planning import Consent
 from reconciler.errors import Exit, UsageError
 from reconciler.journal.holding import this_process

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from pathlib import Path
@@ -13,10 +14,13 @@ from reconciler.commands.apply import apply
 from reconciler.commands.plan import plan
 from reconciler.commands.reports import Form, Report
 from reconciler.commands.validate import validate
+from reconciler.commands.workspace import Selection
 from reconciler.engine.planning import Consent
-from reconciler.errors import Exit, FilesInvalid
+from reconciler.errors import Exit, FilesInvalid, ReconcilerError
+from reconciler.sandbox import Fault
 from tests.commands.reviews import RESETS
 from tests.commands.world import EVERYTHING, SETTINGS, Screen, World
+from tests.repositories import Repository
 
 ANNOTATION = re.compile(
     r"^::(error|warning) file=([^,:]*),line=(\d+),col=(\d+),title=([^,:]*)::([^\n]*)$", re.MULTILINE
@@ -102,13 +106,80 @@ def test_problems_stand_on_their_lines(step: World, screen: Screen) -> None:
     assert outputs(step)["exit_code"] == "1"
 
 
+def test_what_a_plan_leaves_alone_stands_on_its_line(step: World, screen: Screen) -> None:
+    planned(step, screen, Consent())
+    ((kind, file, line, *_, title, text),) = ANNOTATION.findall(screen.err)
+    assert (kind, file, line) == ("error", "configs/welcome.yaml", "2")
+    assert title.endswith(" import_configs.welcome")
+    assert text.startswith("on target sandbox: ")
+
+
+def test_what_an_apply_did_not_bring_about_stands_on_its_line(step: World, screen: Screen) -> None:
+    step.faults = [Fault.parse("PUT:1+:before:status=400")]
+    apply(EVERYTHING, RESETS, screen.console(step.clock), step.outside, yes=True)
+    ((kind, file, line, *_, title, _),) = ANNOTATION.findall(screen.err)
+    assert (kind, file, line) == ("error", "configs/welcome.yaml", "2")
+    assert title == "failed import_configs.welcome"
+
+
+@pytest.mark.parametrize("folder", ["", "sub/below"])
+def test_files_are_named_from_the_top_of_the_checkout_wherever_it_lies(
+    step: World, screen: Screen, folder: str
+) -> None:
+    top = step.folder / "a-checkout"
+    step.folder = top / folder
+    step.write("reconciler.yaml", SETTINGS)
+    step.write("other.yaml", "nowhere: 1")
+    repository = Repository.made(top)
+    repository.commit()
+    below = f"{folder}/" if folder else ""
+    for workspace in (None, step.folder / "configs"):
+        with pytest.raises(FilesInvalid):
+            validate(Selection(workspace), screen.console(step.clock), step.outside)
+    assert [one[1] for one in ANNOTATION.findall(screen.err)] == [f"{below}configs/other.yaml"] * 2
+
+
+def test_links_lead_to_the_commit_that_is_checked_out(step: World, screen: Screen) -> None:
+    repository = Repository.made(step.folder)
+    commit = repository.commit()
+    step.environ |= {"GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "acme/surveys"}
+    step.environ["GITHUB_SHA"] = "f" * 40
+    reports = (Report(Form.HTML, Path("plan.html")),)
+    plan(EVERYTHING, RESETS, screen.console(step.clock), step.outside, reports=reports)
+    page = (step.folder / "plan.html").read_text("utf-8")
+    assert f'href="https://github.com/acme/surveys/blob/{commit}/configs/welcome.yaml#L2"' in page
+    assert "f" * 40 not in page
+
+
+def test_an_address_that_stands_in_the_files_is_not_masked(step: World, screen: Screen) -> None:
+    step.write("reconciler.yaml", f"{SETTINGS}    journal: git+branch:reconciler\n")
+    validate(EVERYTHING, screen.console(step.clock), step.outside)
+    with contextlib.suppress(ReconcilerError):
+        planned(step, screen)
+    assert "::add-mask::" not in screen.err
+
+
+def test_a_last_line_without_an_end_keeps_its_value(step: World, screen: Screen) -> None:
+    (step.folder / "output").write_text("before=1")
+    planned(step, screen)
+    assert outputs(step)["before"] == "1"
+    assert outputs(step)["changes"] == "1"
+
+
+def test_a_summary_that_others_have_filled_is_not_made_too_large(step: World, screen: Screen) -> None:
+    for taken in (1_047_000, 1_048_500):
+        (step.folder / "summary").write_bytes(b"x" * taken)
+        assert planned(step, screen) is Exit.DONE
+        assert (step.folder / "summary").stat().st_size <= 1_048_576
+
+
 def test_ten_of_a_kind_are_shown_and_the_rest_is_counted(step: World, screen: Screen) -> None:
     fields = ", ".join(f"x{number}: 1" for number in range(13))
     step.write("other.yaml", f"import_configs: {{other: {{name: X, {fields}}}}}\n")
     with pytest.raises(FilesInvalid):
         validate(EVERYTHING, screen.console(step.clock), step.outside)
     assert len(ANNOTATION.findall(screen.err)) == 10
-    assert "and 3 more errors" in screen.err
+    assert screen.err.count("::notice::and 3 more errors\n") == 1
 
 
 @pytest.mark.parametrize("name", ["a,line=9.yaml", "a::b.yaml", "%0A::error::x.yaml", "##[error]x.yaml"])

@@ -12,8 +12,8 @@ from reconciler.cli import cli
 from reconciler.commands.init import init
 from reconciler.commands.outside import Outside
 from reconciler.commands.plan import plan
-from reconciler.commands.session import Selection
 from reconciler.commands.validate import validate
+from reconciler.commands.workspace import Selection
 from reconciler.engine.planning import Consent
 from reconciler.errors import Exit, UsageError
 from tests.clock import FakeClock

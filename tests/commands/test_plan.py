@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.commands.plan import plan
-from reconciler.commands.session import Selection
+from reconciler.commands.workspace import Selection
 from reconciler.engine.planning import Consent
 from reconciler.errors import Exit, Refused, UsageError
 from tests.commands.world import EVERYTHING, SETTINGS, Screen, World

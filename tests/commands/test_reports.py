@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from reconciler.cli import main
 from reconciler.commands.across import Several
-from reconciler.commands.apply import apply
+from reconciler.commands.apply import How, apply, apply_across
 from reconciler.commands.plan import plan, plan_across
 from reconciler.commands.reports import Form, Report
 from reconciler.engine.planning import Consent
 from reconciler.errors import Exit, FilesInvalid, Refused, UsageError
 from reconciler.sandbox import Fault
-from tests.commands.conftest import FILES
+from tests.commands.conftest import FILES, WELCOME
 from tests.commands.reviews import RESETS
 from tests.commands.world import EVERYTHING, SETTINGS, Screen, Terminal, World
 
@@ -23,16 +26,23 @@ FILE = Path("report.md")
 MARKDOWN = (Report(Form.MARKDOWN, FILE),)
 
 
-class Removing(Terminal):
-    """A person who takes a folder away before answering."""
+class Doing(Terminal):
+    """A person who does something before each answer, which is yes."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__("yes\n")
-        self.folder = folder
+    def __init__(self, what: Callable[[], object]) -> None:
+        super().__init__("yes\nyes\n")
+        self.what = what
 
     def readline(self, *_: object) -> str:  # type: ignore[override]  # as a text stream, not as its base
-        self.folder.rmdir()
+        self.what()
         return super().readline()
+
+
+def raising(error: BaseException) -> Callable[[], None]:
+    def fail() -> None:
+        raise error
+
+    return fail
 
 
 def planned(world: World, screen: Screen, consent: Consent = RESETS) -> Exit:
@@ -82,6 +92,23 @@ def test_problems_in_the_files_are_written(world: World, screen: Screen) -> None
     assert "`configs/other.yaml:1:26` error `unknown-field`" in report(world)
 
 
+def test_warnings_about_the_files_are_in_how_an_apply_ended(world: World, screen: Screen) -> None:
+    world.write(
+        "welcome.yaml", FILES.replace("email_is_required", "contact_group_id: 7\n    email_is_required")
+    )
+    console = screen.console(world.clock, as_json=True)
+    apply(EVERYTHING, RESETS, console, world.outside, yes=True, reports=MARKDOWN)
+    assert [problem["code"] for problem in screen.document["plan"]["problems"]] == ["obsolete-field"]
+    assert "`obsolete-field`" in report(world)
+
+
+def test_an_apply_in_ci_that_names_no_target_is_written(world: World, screen: Screen) -> None:
+    world.environ["CI"] = "true"
+    with pytest.raises(UsageError, match="add --target"):
+        applied(world, screen)
+    assert "### Apply was stopped" in report(world)
+
+
 def test_an_apply_that_nobody_confirmed_is_written(world: World, screen: Screen) -> None:
     with pytest.raises(Refused, match="no terminal"):
         applied(world, screen, yes=False)
@@ -90,7 +117,12 @@ def test_an_apply_that_nobody_confirmed_is_written(world: World, screen: Screen)
 
 @pytest.mark.parametrize(
     ("path", "why"),
-    [("nowhere/report.md", "there is no folder"), (".", "is not a file"), ("plan.json", "written twice")],
+    [
+        ("nowhere/report.md", "there is no folder"),
+        (".", "is not a file"),
+        ("plan.json", "written twice"),
+        ("/proc/self/report.md", "written|there is no folder"),
+    ],
 )
 def test_a_place_that_cannot_be_written_is_refused_before_anything_is_asked(
     world: World, screen: Screen, path: str, why: str
@@ -105,11 +137,55 @@ def test_a_place_that_cannot_be_written_is_refused_before_anything_is_asked(
 def test_a_report_that_cannot_be_written_any_more_hides_nothing(world: World, screen: Screen) -> None:
     (world.folder / "reports").mkdir()
     reports = (Report(Form.MARKDOWN, Path("reports/report.md")),)
-    screen.stdin = Removing(world.folder / "reports")
+    screen.stdin = Doing(lambda: shutil.rmtree(world.folder / "reports"))
     exit = apply(EVERYTHING, RESETS, screen.console(world.clock), world.outside, reports=reports)
     assert exit is Exit.ERROR
     assert "Applied: 1 changed" in screen.out
-    assert "there is no folder" in screen.err
+    assert screen.err.count("there is no folder") == 1
+
+
+def test_while_a_run_is_under_way_its_report_says_so(world: World, screen: Screen) -> None:
+    (world.folder / FILE).write_text("the report of another run")
+    seen: list[str] = []
+    screen.stdin = Doing(lambda: seen.append(report(world)))
+    assert applied(world, screen, yes=False) is Exit.DONE
+    assert "This run has not ended" in seen[0]
+    assert "another run" not in seen[0]
+    assert "has not ended" not in report(world)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(KeyboardInterrupt(), "interrupted"), (RuntimeError("s3cret"), "the program broke: RuntimeError")],
+)
+def test_whatever_ends_a_run_is_reported(
+    world: World, screen: Screen, error: BaseException, told: str
+) -> None:
+    screen.stdin = Doing(raising(error))
+    with pytest.raises(type(error)):
+        applied(world, screen, yes=False)
+    assert f"**Exit 1:** {told}" in report(world)
+    assert "s3cret" not in report(world)
+
+
+def test_between_two_targets_the_report_has_the_first_and_says_that_it_is_not_all(
+    world: World, screen: Screen
+) -> None:
+    world.write("reconciler.yaml", f"{SETTINGS}  other:\n    checkmarket: {{url: 'sandbox:'}}\n")
+    world.write("welcome.yaml", FILES.replace("sandbox: {id: 1}", "sandbox: {id: 1}\n      other: {id: 1}"))
+    seen: list[str] = []
+    screen.stdin = Doing(lambda: seen.append(report(world)))
+    how = How(RESETS, reports=MARKDOWN)
+    other = World(world.folder)
+    other.live({1: WELCOME})
+    apps = {"sandbox": world.outside.sandboxes["sandbox"], "other": other.outside.sandboxes["sandbox"]}
+    two = replace(world.outside, sandboxes=apps)
+    exit = apply_across(Several(), EVERYTHING, how, screen.console(world.clock), two)
+    assert exit is Exit.DONE
+    assert seen[1].count("### Apply to ") == 1
+    assert "This run has not ended" in seen[1]
+    assert "has not ended" not in report(world)
+    assert report(world).count("### Apply to ") == 2
 
 
 @pytest.mark.parametrize("value", ["markdown", "markdown=", "pdf=x", "=x", ""])

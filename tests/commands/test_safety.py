@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.commands.apply import apply
 from reconciler.commands.plan import plan
-from reconciler.commands.session import Selection
+from reconciler.commands.workspace import Selection
 from reconciler.engine.planning import Consent
 from reconciler.errors import Exit, Refused, UsageError
 from reconciler.sandbox import Variants, create_app

@@ -8,8 +8,8 @@ import pytest
 
 from reconciler.commands.apply import apply
 from reconciler.commands.seeds import seeds_preview, seeds_resolve, seeds_send, seeds_status
-from reconciler.commands.session import Selection
 from reconciler.commands.show import show
+from reconciler.commands.workspace import Selection
 from reconciler.engine.planning import Consent
 from reconciler.errors import Exit, Refused, UsageError
 from reconciler.sandbox import Fault, State, Variants, take_inventory

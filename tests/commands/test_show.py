@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.commands.session import Selection
 from reconciler.commands.show import show
+from reconciler.commands.workspace import Selection
 from reconciler.errors import Exit, UsageError
 from tests.commands.world import EVERYTHING, Screen, World
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from reconciler.commands.console import Console
 from reconciler.commands.outside import Outside
-from reconciler.commands.session import Selection
+from reconciler.commands.workspace import Selection
 from reconciler.sandbox import Fault, Request, State, Variants, create_app
 from reconciler.sandbox.seeding import CONFIGS, STARTING_POINT, SURVEYS, stored_config
 from tests.clock import FakeClock

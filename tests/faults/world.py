@@ -9,7 +9,7 @@ from typing import Any
 from reconciler.commands.apply import apply
 from reconciler.commands.outside import Outside
 from reconciler.commands.plan import plan
-from reconciler.commands.session import Selection
+from reconciler.commands.workspace import Selection
 from reconciler.engine.planning import Consent
 from reconciler.errors import ReconcilerError
 from reconciler.sandbox import Fault, Request, State, Tokens, create_app

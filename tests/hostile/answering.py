@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from reconciler.commands.apply import apply
 from reconciler.commands.outside import Outside
 from reconciler.commands.plan import plan
-from reconciler.commands.session import Selection
 from reconciler.commands.show import show
+from reconciler.commands.workspace import Selection
 from reconciler.engine.planning import Consent
 from reconciler.errors import ReconcilerError
 from tests.clock import FakeClock

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import threading
 
+import httpx
 import pytest
 
 from reconciler.errors import ApiError, Declined
+from reconciler.http import Api, Bounds
 from reconciler.parallel import NOT_STARTED, Interrupted, each
 
 
@@ -85,3 +87,24 @@ def test_an_interrupt_starts_nothing_more_and_lets_the_running_one_end() -> None
     assert NOT_STARTED in others
     assert len(others) == 4998
     assert isinstance(caught.value, KeyboardInterrupt)
+
+
+@pytest.mark.parametrize("parallelism", [1, 4])
+def test_so_many_requests_are_under_way_and_never_more_whoever_makes_them(parallelism: int) -> None:
+    everybody, lock = threading.Barrier(parallelism), threading.Lock()
+    under_way, most = 0, 0
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        nonlocal under_way, most
+        with lock:
+            under_way += 1
+            most = max(most, under_way)
+        everybody.wait(60)  # all of them are under way at once, or nobody goes on
+        with lock:
+            under_way -= 1
+        return httpx.Response(200, content=b"{}")
+
+    bounds = Bounds(parallelism=parallelism)
+    with Api("http://localhost", transport=httpx.MockTransport(answer), bounds=bounds) as api:
+        each(lambda _: api.request("GET", "/x"), range(3 * parallelism), workers=3 * parallelism)
+    assert (most, api.counts) == (parallelism, {"GET": 3 * parallelism})

@@ -14,9 +14,10 @@ import pytest
 from tests.faults.mutants import MUTANTS as FAULTS
 from tests.mutants.mutants import MUTANTS as ENGINES
 from tests.mutants.mutants import Mutant
+from tests.render.mutants import MUTANTS as REPORTS
 from tests.seeds.mutants import MUTANTS as SENDERS
 
-MUTANTS = (*ENGINES, *SENDERS, *FAULTS)
+MUTANTS = (*ENGINES, *SENDERS, *FAULTS, *REPORTS)
 ROOT = Path(__file__).parents[2]
 PASSED, FAILED = 0, 1  # pytest's exit codes; whatever is above is no verdict of a test
 
@@ -56,7 +57,9 @@ def test_it_is_caught(mutant: Mutant, copy: Path) -> None:
     assert f"FAILED {mutant.test}" in result.stdout
 
 
-@pytest.mark.parametrize("mutants", [ENGINES, SENDERS, FAULTS], ids=["engines", "senders", "faults"])
+@pytest.mark.parametrize(
+    "mutants", [ENGINES, SENDERS, FAULTS, REPORTS], ids=["engines", "senders", "faults", "reports"]
+)
 def test_what_is_not_broken_passes(mutants: Sequence[Mutant], copy: Path) -> None:
     result = run(copy, *dict.fromkeys(mutant.test for mutant in mutants))
     assert result.returncode == PASSED, result.stdout + result.stderr

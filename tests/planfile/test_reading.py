@@ -12,7 +12,8 @@ import pytest
 
 from reconciler.engine.plan import fingerprint_of
 from reconciler.errors import Refused, UsageError
-from reconciler.planfile.reading import LARGEST_FILE, read_plan
+from reconciler.planfile.reading import read_plan
+from reconciler.planfile.writing import LARGEST_FILE
 
 ONE, TWO = "1" * 64, "2" * 64
 FIELD = {

@@ -13,7 +13,7 @@ from hypothesis import given
 from reconciler.checkmarket.section import SECTION
 from reconciler.commands.apply import apply
 from reconciler.commands.outside import Outside
-from reconciler.commands.session import Selection
+from reconciler.commands.workspace import Selection
 from reconciler.config.load import load
 from reconciler.engine.declared import Declared
 from reconciler.engine.planning import Consent

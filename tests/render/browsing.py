@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -51,12 +52,12 @@ class Reader:
         told: Sequence[Reported],
         folder: Path,
         links: Links | None = None,
-        **context: str,
+        **context: Any,
     ) -> Reader:
         """Write the report and open it."""
         path = folder / "report.html"
         path.write_text(html(told, links or Links()), "utf-8")
-        reader = cls(browser.new_page(**context), path)  # type: ignore[arg-type]  # colour scheme and media
+        reader = cls(browser.new_page(**context), path)
         reader.page.on("console", lambda message: reader.trouble.append(message.text))
         reader.page.on("pageerror", lambda error: reader.trouble.append(str(error)))
         reader.page.on("dialog", lambda dialog: reader.trouble.append(dialog.message))

@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
+from reconciler.engine.declared import Origin
 from reconciler.engine.plan import Action
-from reconciler.render.html import html
+from reconciler.problems import Place
+from reconciler.render.html import WHOLE, html
+from reconciler.render.html.page import MOST_OPEN, page_of
 from reconciler.render.links import Links
-from reconciler.render.reported import Planned, Reported
+from reconciler.render.reported import Planned, Reported, Underway
 from reconciler.render.values import harmless
 from tests.engine.toys import live
 from tests.hostile.fuzzing import HARMFUL
@@ -43,6 +46,15 @@ ATTACKS = (
         "<form action=x>",
     ),
 )
+
+
+SEARCHED_AT_ONCE = """words => {
+    const text = document.getElementById("by-text");
+    text.value = words;
+    document.getElementById("by-class").dispatchEvent(new Event("change"));
+    return new Promise(done => requestAnimationFrame(() => done(
+        [...document.querySelectorAll(".card:not([hidden]) .key")].map(key => key.textContent))));
+}"""
 
 
 def plain(text: str) -> str:
@@ -156,27 +168,130 @@ def test_every_word_has_to_be_somewhere_in_what_is_shown(opened: Open) -> None:
     expect(reader.page.locator("#count")).to_have_text("8 shown")
 
 
+def test_what_is_chosen_adds_up_and_comes_back_with_the_address(opened: Open) -> None:
+    reader = opened(planned("a"), planned("b"))
+    reader.page.select_option("#by-target", "b")
+    reader.page.select_option("#by-class", "reset")
+    reader.page.fill("#by-text", "b2 & <c>")
+    expect(reader.page).to_have_url(re.compile(r"#target=b&class=reset&text=b2\+%26\+%3Cc%3E$"))
+    assert reader.shown == []
+    reader.page.fill("#by-text", "b2")
+    expect(reader.page.locator("#count")).to_have_text("1 of 8 shown")
+    reader.page.reload()
+    assert reader.shown == ["toys.b2"]
+    assert reader.page.input_value("#by-target") == "b"
+    reader.page.click("#by-text")
+    reader.page.keyboard.press("Escape")
+    expect(reader.page).to_have_url(reader.path.as_uri())
+    assert len(reader.shown) == 8
+
+
+def test_an_address_that_chooses_what_there_is_not_chooses_nothing(opened: Open) -> None:
+    reader = opened(planned("a"))
+    reader.page.goto(f"{reader.path.as_uri()}#target=nowhere&text=%22%3E%3Cimg%20src=x%3E&x=1")
+    reader.page.reload()
+    assert reader.page.input_value("#by-text") == '"><img src=x>'
+    assert reader.page.locator(FOREIGN).count() == 0
+    assert reader.shown == []
+
+
+def test_where_a_target_is_chosen_no_other_is_seen(opened: Open) -> None:
+    reader = opened(planned("a"), planned("b"), stopped("c"))
+    reader.page.select_option("#by-target", "c")
+    expect(reader.page.locator("#count")).to_have_text("0 of 8 shown")
+    assert reader.page.locator("main h2:visible").all_text_contents() == ["c"]
+    reader.page.select_option("#by-target", "b")
+    expect(reader.page.locator("#count")).to_have_text("4 of 8 shown")
+    assert reader.page.locator("main h2:visible").all_text_contents() == ["b"]
+
+
+def test_headings_count_what_is_shown(opened: Open) -> None:
+    reader = opened(planned(split=False, changes=3))
+    number = reader.page.locator(".group", has_text="Changes").locator(".number")
+    expect(number).to_have_text("3")
+    reader.page.fill("#by-text", "robot2")
+    expect(number).to_have_text("1 of 3")
+
+
+def test_a_resource_is_found_by_every_file_that_has_a_say_in_it(opened: Open) -> None:
+    made = planned(split=False)
+    (one, *_) = made.plan.changes
+    preset = Origin("preset", Place("sub folder/presets.yaml", 7, 1))
+    views = tuple(view._replace(origin=preset) if view.path == "name" else view for view in one.fields)
+    plan = replace(made.plan, changes=(replace(one, fields=views), *made.plan.changes[1:]))
+    reader = opened(replace(made, plan=plan))
+    assert filtered(reader, "file", "sub folder/presets.yaml") == [one.key]
+    assert one.key in filtered(reader, "file", "toys.yaml")
+
+
 def test_all_of_it_works_from_the_keyboard(opened: Open) -> None:
     reader = opened(planned("a"), planned("b"))
-    keyboard = reader.page.keyboard
-    keyboard.press("Tab")
-    assert reader.page.evaluate("document.activeElement.className") == "skip"
-    keyboard.press("/")
-    keyboard.type("b2")
+    press = reader.page.keyboard.press
+    press("Tab")
+    assert focused(reader) == "To the changes"
+    press("Tab")
+    reader.page.keyboard.type("b2")
     expect(reader.page.locator("#count")).to_have_text("1 of 8 shown")
-    keyboard.press("Escape")
+    press("Escape")
     expect(reader.page.locator("#count")).to_have_text("8 shown")
+    for _ in range(3):
+        press("Shift+Tab" if focused(reader) == "To the changes" else "Tab")
+    assert focused(reader).startswith("all classes")
+    reader.page.keyboard.type("reset")
+    expect(reader.page.locator("#count")).to_have_text("6 of 8 shown")
     reader.page.locator(".card.update > summary").first.focus()
-    keyboard.press("Enter")
+    press("Enter")
     expect(reader.page.locator(".card.update table").first).to_be_visible()
+    press("Tab")
+    assert reader.page.evaluate("document.activeElement.getAttribute('aria-label')") == "Fields of toys.a1"
 
 
-def test_all_can_be_unfolded_and_folded(opened: Open) -> None:
-    reader = opened(planned())
+def focused(reader: Reader) -> str:
+    return str(reader.page.evaluate("document.activeElement.textContent.trim()"))
+
+
+def test_the_skip_link_leads_past_the_filters_and_leaves_them_be(opened: Open) -> None:
+    reader = opened(planned("a"), planned("b"))
+    filtered(reader, "target", "b")
+    reader.page.locator(".skip").focus()
+    reader.page.keyboard.press("Enter")
+    expect(reader.page.locator("main")).to_be_focused()
+    expect(reader.page.locator("#count")).to_have_text("4 of 8 shown")
+
+
+@pytest.mark.parametrize("changes", [2, WHOLE + 50])
+def test_all_can_be_unfolded_and_folded(opened: Open, changes: int) -> None:
+    reader = opened(planned(changes=changes))
     reader.page.click("#unfold")
-    assert reader.page.locator(".card:not([open])").count() == 0
+    expect(reader.page.locator(".card:not([open])")).to_have_count(0)
+    expect(reader.page.locator(".card:not(:has(.inside))")).to_have_count(0)
     reader.page.click("#fold")
-    assert reader.page.locator(".card[open]").count() == 0
+    expect(reader.page.locator(".card[open]")).to_have_count(0)
+
+
+def test_what_waits_is_there_once_it_is_asked_for(opened: Open) -> None:
+    changes = WHOLE + 50
+    reader = opened(planned(changes=changes, split=False))
+    last = reader.page.locator(".card.update").last
+    last.locator("> summary").click()
+    expect(last.locator("tr.reset")).to_be_visible()
+    assert last.locator("pre").text_content() == body_of(changes)
+
+
+def body_of(number: int) -> str:
+    page = page_of([planned(changes=number, split=False)], Links())
+    return page.cards[number].body
+
+
+def test_what_waits_is_searched_as_it_reads(opened: Open) -> None:
+    reader = opened(planned("<a> & 'b'", changes=WHOLE + 50, split=False))
+    # Before any of it is made into elements.
+    assert reader.page.evaluate(SEARCHED_AT_ONCE, "\"<a> & 'b' 149\"".lower()) == ["toys.<a> & 'b'149"]
+
+
+def test_few_that_need_a_look_are_open_and_many_are_folded(opened: Open) -> None:
+    assert opened(planned(blocked=MOST_OPEN)).page.locator(".card[open]").count() == MOST_OPEN
+    assert opened(planned(blocked=MOST_OPEN + 1)).page.locator(".card[open]").count() == 0
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -186,6 +301,16 @@ def test_an_accessibility_checker_finds_nothing_serious(opened: Open, scheme: st
     reader.page.click("#unfold")
     assert reader.complaints == []
     reader.page.set_viewport_size({"width": 360, "height": 900})
+    assert reader.complaints == []
+
+
+def test_nor_where_only_a_part_is_shown(opened: Open) -> None:
+    reader = opened(planned("a"), planned("b"), stopped("c"))
+    reader.page.click("#unfold")
+    filtered(reader, "class", "reset")
+    assert reader.complaints == []
+    reader.page.fill("#by-text", "nowhere")
+    expect(reader.page.locator("#nothing")).to_be_visible()
     assert reader.complaints == []
 
 
@@ -214,15 +339,39 @@ def test_on_paper_everything_is_unfolded_and_in_dark_ink(opened: Open, tmp_path:
     assert reader.page.locator(".card.update[open]").count() == 0
 
 
+def test_paper_tells_that_only_a_part_is_on_it(opened: Open) -> None:
+    reader = opened(planned("a"), planned("b"))
+    reader.page.emulate_media(media="print")
+    expect(reader.page.locator("#printed")).to_be_hidden()
+    reader.page.evaluate("location.hash = '#target=b&text=toys'")
+    expect(reader.page.locator("#printed")).to_have_text(
+        "Only a part is on this page: 3 of 8 shown, by target b, text toys."
+    )
+    expect(reader.page.locator("#printed")).to_be_visible()
+
+
+def test_it_can_be_read_without_its_script(browser: Browser, tmp_path: Path) -> None:
+    reader = Reader.of(browser, [planned()], tmp_path, java_script_enabled=False)
+    reader.page.locator(".card.update > summary").first.click()
+    expect(reader.page.locator(".card.update tr.reset").first).to_be_visible()
+    reader.page.close()
+
+
 @pytest.mark.parametrize("texts", [ATTACKS, MARKDOWN, HARMFUL], ids=["html", "markdown", "harmful"])
 def test_whatever_it_is_called_it_stays_text(opened: Open, texts: Sequence[str]) -> None:
     told = [one for text in texts for one in (planned(text), in_trouble(text), applied(text), stopped(text))]
     page = opened(*told).page
-    assert page.locator("script").count() == 1
+    expect(page.locator(".card:not(:has(.inside))")).to_have_count(0)
+    assert page.locator("script:not([type='application/json'])").count() == 1
     assert page.locator(FOREIGN).count() == 0
     assert page.locator("main > section.target").count() == len(told)
     keys = {plain(key) for key in page.locator(".key").all_text_contents()}
     assert {plain(harmless(f"toys.{text}1")) for text in texts} <= keys
+
+
+def test_what_has_not_ended_says_so_before_all_that_has(opened: Open) -> None:
+    text = opened(applied("a"), Underway("apply", "<b>")).page.inner_text("main")
+    assert text.startswith("<b>\n\nThis run has not ended: it is under way, or it was killed.")
 
 
 def test_links_lead_to_the_line_at_the_commit(opened: Open) -> None:

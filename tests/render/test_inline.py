@@ -83,7 +83,18 @@ def test_a_sentence_holds_nothing_that_means_something(text: str) -> None:
 
 def test_plain_words_stay_words_and_the_rest_is_code() -> None:
     text = "3 fields would be reset (by policy): add a reset: list, or --allow-resets=3."
-    assert prose(text) == "3 fields would be reset (by policy): add a reset: list, or `--allow-resets=3.`"
+    assert prose(text) == "3 fields would be reset (by policy): add a reset: list, or `--allow-resets=3`."
+
+
+def test_a_stop_stays_outside_of_code_and_days_and_times_are_words() -> None:
+    assert prose("of import_configs.a, import_configs.b: 2026-12-15 08:30 (10:30 UTC)") == (
+        "of `import_configs.a`, `import_configs.b`: 2026-12-15 08:30 (10:30 UTC)"
+    )
+    assert prose("with --allow-resets (limits.resets is 3, f(x) resets 4)") == (
+        "with `--allow-resets` (`limits.resets` is 3, `f(x)` resets `4`)"
+    )
+    assert prose("(a.b) () (c.d), ) (") == "(`a.b`) `()` (`c.d`), `) (`"
+    assert prose("a.. ;; ,. x_y:") == "`a.. ;; ,. x_y`:"
 
 
 @given(harmful_text)

@@ -38,6 +38,21 @@ def test_a_run_below_the_top_of_the_repository_names_the_folder(tmp_path: Path) 
     )
 
 
+@pytest.mark.parametrize("file", ["../a.yaml", "{top}/a.yaml", "./../sub/../a.yaml"])
+def test_however_a_file_is_named_its_path_is_from_the_top(tmp_path: Path, file: str) -> None:
+    links = Links.of(environ(tmp_path), tmp_path / "sub")
+    place = Place(file.format(top=tmp_path.resolve()), 1, 1)
+    assert (links.path(place), links.to(place)) == ("a.yaml", f"{TREE}/a.yaml#L1")
+
+
+def test_a_checkout_below_the_workspace_is_named_from_its_own_top(tmp_path: Path) -> None:
+    links = Links.in_checkout(environ(tmp_path), tmp_path / "surveys" / "sub", "a" * 40, "sub")
+    there = f"https://github.com/acme/surveys/blob/{'a' * 40}/sub/a.yaml#L1"
+    assert links.to(Place("a.yaml", 1, 1)) == there
+    assert links.to(Place(f"{tmp_path.resolve()}/surveys/sub/a.yaml", 1, 1)) == there
+    assert links.to(Place("../../a.yaml", 1, 1)) == ""
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -8,11 +8,15 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
-from reconciler.engine.plan import Action
+from reconciler.engine.outcome import Outcome, Report, Result
+from reconciler.engine.plan import Action, Block, Unchanged
 from reconciler.errors import Exit
+from reconciler.expoints.planning import SeedsPlan
 from reconciler.render.fitting import COMMENT, STEP_SUMMARY, Limit
+from reconciler.render.html import html
+from reconciler.render.links import Links
 from reconciler.render.markdown import markdown, marker
-from reconciler.render.reported import Reported
+from reconciler.render.reported import Reported, Underway
 from tests.engine.toys import live
 from tests.hostile.fuzzing import HARMFUL, harmful_text, share
 from tests.hostile.looking import assert_harmless
@@ -22,7 +26,8 @@ from tests.render.test_inline import MARKDOWN
 
 
 def every_report(text: str) -> list[Reported]:
-    return [planned(text), planned(text, split=False), in_trouble(text), applied(text), stopped(text)]
+    made: list[Reported] = [planned(text), planned(text, split=False), in_trouble(text), applied(text)]
+    return [*made, stopped(text), Underway("apply", text)]
 
 
 @pytest.mark.parametrize("text", [*MARKDOWN, *HARMFUL])
@@ -82,16 +87,65 @@ def test_hundreds_of_changes_fit_and_what_does_not_is_counted(limit: Limit, text
     page = markdown([planned(text, changes=600, blocked=60, split=False)], limit)
     assert limit.size(page) <= limit.most
     assert_inert(page)
-    left = [int(number) for number in re.findall(r"\*\*(\d+) more resources? (?:is|are) left out", page)]
-    assert page.count("<summary>~ ") + page.count("<summary>! ") + sum(left) == 660
+    rest = page[page.index("#### ! Blocked") :]
+    left = [int(number) for number in re.findall(r"\*\*(\d+) more resources? (?:is|are) left out", rest)]
+    named = len(re.findall(r"^(?:<details(?: open)?><summary>|- )[~!] ", rest, re.MULTILINE))
+    assert named + sum(left) == 660
     assert "**Plan: 0 to create, 600 to update" in page
+
+
+def test_every_resource_is_named_where_not_all_can_be_shown() -> None:
+    page = markdown([planned(changes=200, blocked=0, split=False)])
+    assert page.count("- ↺ `toys.") == 200
+    assert len(re.findall(r"^(?:<details><summary>~ <code>|- ~ `)toys\.Robot\d+", page, re.MULTILINE)) == 200
+    assert re.search(r"\*\*\d+ resources are told in short here:\*\* the output of the run has them\.", page)
+    assert "- ~ `toys.Robot200` update id 200, ↺ 1 field reset" in page
+
+
+def test_what_has_nothing_to_fold_out_is_a_line() -> None:
+    made = planned(split=False, changes=0, blocked=0)
+    plan = replace(
+        made.plan, unchanged=(Unchanged("toys.found", 7, adopted=True), Unchanged("toys.usual", 8))
+    )
+    page = markdown([replace(made, plan=plan)])
+    assert "#### Left as it is\n\n- = `toys.found` found by its name, id 7\n\n" in page
+    assert "toys.usual" not in page
+
+
+def test_a_hundred_targets_are_never_too_much() -> None:
+    page = markdown([stopped(f"target-{number} {'x' * 900}") for number in range(100)])
+    assert COMMENT.size(page) <= COMMENT.most
+    assert re.search(r"\*\*\d+ more targets are left out here:\*\*", page)
+    assert_inert(page)
+
+
+def test_what_was_blocked_and_what_was_not_sent_is_in_how_it_ended() -> None:
+    end = applied()
+    made = replace(planned(split=False), plan=replace(planned().plan, changes=()))
+    (seed,) = made.seeds.seeds
+    blocked = replace(seed, blocks=(Block("opted-out", "wants no more mail"),))
+    outcome = Outcome("toys.b1Robot", Action.UPDATE, Result.SKIPPED, "blocked")
+    end = replace(
+        end,
+        planned=replace(made, seeds=SeedsPlan((blocked,))),
+        report=Report(made.plan, (outcome,)),
+        sent=(),
+    )
+    page = markdown([end])
+    assert "#### Seeds that were not sent" in page
+    assert "- ! wants no more mail" in page
+    assert any('↺ size           "Robot" → (empty)' in block for block in code_of(page))
+    assert "Seeds that were not sent" in html([end], Links())
 
 
 def test_how_every_change_ended_is_told_the_wrong_ones_first() -> None:
     page = markdown([applied()])
     assert page.index("#### Needs a look") < page.index("<b>in doubt</b>") < page.index("#### Applied\n")
     assert "**Exit 6:** an outcome is in doubt" in page
-    assert "**Applied: 1 changed, 1 failed, 1 stale, 1 skipped, 1 in doubt; 1 customer sent.**" in page
+    assert (
+        "**Applied: 1 changed, 1 failed, 1 stale, 1 skipped, 1 in doubt; 1 customer sent, 1 in doubt.**"
+        in page
+    )
     assert "`Robot`: `Robot`" in page
 
 

@@ -23,7 +23,7 @@ from reconciler.commands.apply import apply
 from reconciler.commands.console import Console
 from reconciler.commands.outside import Outside
 from reconciler.commands.seeds import seeds_resolve, seeds_send, seeds_status
-from reconciler.commands.session import Selection
+from reconciler.commands.workspace import Selection
 from reconciler.engine.planning import Consent
 from reconciler.errors import ReconcilerError
 from reconciler.journal.database import READS_ONLY

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.commands.seeds import seeds_send, seeds_status
-from reconciler.commands.session import Selection
 from reconciler.commands.show import show
+from reconciler.commands.workspace import Selection
 from reconciler.engine.planning import Consent
 from reconciler.errors import Exit, UsageError
 from tests.commands.world import EVERYTHING, Screen

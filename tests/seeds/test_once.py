@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.commands.session import Selection
+from reconciler.commands.workspace import Selection
 from reconciler.errors import Exit
 from tests.seeds.world import DATA, JANE, JOHN, SeedWorld
 

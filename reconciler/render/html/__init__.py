@@ -8,28 +8,51 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-from reconciler.render.html.page import page_of
+from reconciler.render.html.page import Card, page_of
 from reconciler.render.links import Links
 from reconciler.render.reported import Reported
+
+WHOLE = 100
+"""So many cards stand on a page as a whole. What is inside of the others waits as text, for a script to make
+elements of: a browser would make those of a thousand at one go, and answer nobody meanwhile."""
+
+_MEANS_A_SCRIPT = re.compile("<(?=!|script)", re.IGNORECASE)
 
 
 def html(told: Sequence[Reported], links: Links) -> str:
     """Return the page of a run over its targets; `links` lead from places in files to where they are seen."""
-    return _template().render(page=page_of(told, links), policy=_policy(), **_assets())
+    page = page_of(told, links)
+    given = {"page": page, "whole": WHOLE, "later": _later(page.cards[WHOLE:]), "policy": _policy()}
+    return _templates().get_template("page.html.j2").render(given, **_assets())
+
+
+def _later(cards: Sequence[Card]) -> str:
+    """Return what is inside of some cards as JSON, which holds nothing that ends or begins a script."""
+    if not cards:
+        return ""
+    inside = _templates().get_template("card.html.j2").module.inside  # type: ignore[attr-defined]  # a macro
+    told = json.dumps([str(inside(card)) for card in cards], ensure_ascii=False)
+    return _MEANS_A_SCRIPT.sub(r"\\u003c", told.replace("</", r"<\/"))
 
 
 @cache
-def _template() -> Template:
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, auto_reload=False
+def _templates() -> Environment:
+    return Environment(
+        loader=FunctionLoader(_asset),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
     )
-    return environment.from_string(_asset("page.html.j2"))
 
 
 @cache

@@ -13,15 +13,16 @@ from reconciler.engine.kind import Json, Kind
 from reconciler.engine.outcome import Outcome, Result
 from reconciler.engine.plan import Action, Blocked, Change, Unchanged
 from reconciler.errors import Exit
+from reconciler.expoints.recipients import masked
 from reconciler.expoints.sending import Sent
 from reconciler.expoints.standing import SeedPlan, State
 from reconciler.problems import Place, Problem
 from reconciler.render.drift import untold_text
 from reconciler.render.links import Links
-from reconciler.render.reported import MEANINGS, Applied, Planned, Reported, Stopped
+from reconciler.render.reported import MEANINGS, Applied, Planned, Reported, Stopped, Underway, without_plan
 from reconciler.render.seeds import (
     MAIL_IS_SENT,
-    customer_cells,
+    customers_in_doubt,
     seed_change,
     seed_notes,
     seed_symbol,
@@ -40,9 +41,10 @@ from reconciler.render.text import (
     header_text,
     summary_text,
 )
-from reconciler.render.values import harmless, shown_field
+from reconciler.render.values import harmless, shortened, shown_field
 
 LONGEST_VALUE = 2000
+MOST_OPEN = 10
 LONGEST_BODY = 100_000
 CARRIED = "(carried as it is)"
 """Stands for what a body carries although nobody knows it: it may be anything."""
@@ -52,6 +54,7 @@ CARRIED = "(carried as it is)"
 class Spot:
     """A place in a file, with the address at which it is seen, if there is one."""
 
+    file: str
     text: str
     link: str = ""
 
@@ -70,6 +73,15 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Customer:
+    """One customer of a seed, masked."""
+
+    address: str
+    state: str
+    spot: Spot
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """One resource or seed, folded: what is done about it, why or why not, and every field of it."""
 
@@ -78,7 +90,6 @@ class Card:
     action: str
     what: str
     target: str
-    file: str = ""
     spot: Spot | None = None
     resets: int = 0
     remark: str = ""
@@ -86,7 +97,8 @@ class Card:
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     rows: tuple[Row, ...] = ()
-    customers: tuple[tuple[str, str, str], ...] = ()
+    customers: tuple[Customer, ...] = ()
+    request: str = ""
     body: str = ""
 
     @property
@@ -94,14 +106,25 @@ class Card:
         """The classes of its fields, by which it is found."""
         return " ".join(dict.fromkeys(row.cls for row in self.rows))
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files in which anything of it is declared."""
+        spots = (self.spot, *(row.spot for row in self.rows), *(one.spot for one in self.customers))
+        return tuple(dict.fromkeys(spot.file for spot in spots if spot))
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Cards under a heading."""
+    """Cards under a heading. Where many would be open, all are folded, to show how many there are."""
 
     heading: str
     cards: tuple[Card, ...]
     told: str = ""
+
+    @property
+    def is_long(self) -> bool:
+        """Whether none of them is open at first."""
+        return sum(card.is_open for card in self.cards) > MOST_OPEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,19 +171,30 @@ class Page:
         """Every card, whatever its target."""
         return tuple(card for section in self.sections for group in section.groups for card in group.cards)
 
-    def choices(self, name: str) -> list[str]:
-        """Return what the page can be filtered by, in order: of targets, actions, classes or files."""
-        texts = {
-            text
-            for card in self.cards
-            for text in (card.classes.split() if name == "classes" else [getattr(card, name)])
-        }
-        return sorted(texts - {""})
+    @property
+    def targets(self) -> list[str]:
+        """The targets, to choose from; a stopped one too, of which there is no card."""
+        return sorted({section.target for section in self.sections} - {""})
+
+    @property
+    def actions(self) -> list[str]:
+        """What is done, to choose from."""
+        return sorted({card.action for card in self.cards})
+
+    @property
+    def classes(self) -> list[str]:
+        """The classes of fields, to choose from."""
+        return sorted({row.cls for card in self.cards for row in card.rows})
+
+    @property
+    def files(self) -> list[str]:
+        """The files, to choose from."""
+        return sorted({file for card in self.cards for file in card.files})
 
 
 def page_of(told: Sequence[Reported], links: Links) -> Page:
-    """Return what a page over targets says, those first that were stopped."""
-    ordered = sorted(told, key=lambda one: not isinstance(one, Stopped))
+    """Return what a page over targets says, those first of which there is no plan."""
+    ordered = sorted(told, key=lambda one: not without_plan(one))
     sections = tuple(_section(one, links) for one in ordered)
     verb = "Apply" if any(isinstance(one, Applied) or _is_apply(one) for one in told) else "Plan"
     targets = ", ".join(section.target for section in sections if section.target)
@@ -170,7 +204,7 @@ def page_of(told: Sequence[Reported], links: Links) -> Page:
 
 
 def _is_apply(reported: Reported) -> bool:
-    return isinstance(reported, Stopped) and reported.verb == "apply"
+    return isinstance(reported, Stopped | Underway) and reported.verb == "apply"
 
 
 def _sums(sections: Sequence[Section]) -> tuple[tuple[str, str, int], ...]:
@@ -189,8 +223,10 @@ def _section(reported: Reported, links: Links) -> Section:
             return _Making(reported.planned, links).end(reported)
         case Stopped():
             problems = tuple(_problem(one, links) for one in reported.problems)
-            alert = f"{_alert(reported.exit)} {harmless(reported.error)}"
+            alert = f"Exit {int(reported.exit)}: {harmless(reported.error)}"
             return Section(harmless(reported.target), alert=alert, problems=problems)
+        case Underway():
+            return Section(harmless(reported.target), alert=reported.told)
 
 
 def _alert(exit: Exit) -> str:
@@ -203,7 +239,8 @@ def _problem(problem: Problem, links: Links) -> Told:
 
 
 def _spot(place: Place, links: Links) -> Spot:
-    return Spot(harmless(f"{place.file}:{place.line}"), links.to(place))
+    file = harmless(place.file)
+    return Spot(file, f"{file}:{place.line}", links.to(place))
 
 
 @dataclass(frozen=True)
@@ -235,20 +272,25 @@ class _Making:
 
     def end(self, applied: Applied) -> Section:
         """Return the section of how everything ended."""
-        changes = {change.key: change for change in self.planned.plan.changes}
-        cards = [self._ended(one, changes.get(one.key)) for one in applied.report.outcomes]
+        cards = [self._ended(one, applied.change_of(one)) for one in applied.report.outcomes]
         wrong = tuple(card for card in cards if card.action != Result.APPLIED.value)
         right = tuple(card for card in cards if card.action == Result.APPLIED.value)
         sent = tuple(self._sent(end) for end in applied.sent)
-        groups = [Group("Needs a look", wrong), Group("Applied", right), Group("Seeds", sent)]
+        held = tuple(map(self._seed, applied.held))
+        groups = [
+            Group("Needs a look", wrong),
+            Group("Applied", right),
+            Group("Seeds", sent),
+            Group("Seeds that were not sent", held),
+        ]
         lines = dict.fromkeys(line for outcome in applied.report.outcomes for line in outcome.lines)
         ids = [f"Written into the files: {key}: id {id}" for key, id in applied.ids_written.items()]
         return replace(
             self._frame(applied.exit),
             groups=tuple(group for group in groups if group.cards),
-            notes=tuple(map(harmless, [*applied.report.notes, *ids])),
+            notes=tuple(map(harmless, [*self._trouble(), *applied.report.notes, *ids])),
             to_write=tuple((harmless(line.where), harmless(line.text)) for line in lines),
-            summary=harmless(applied_text(applied.report, applied.sent)),
+            summary=harmless(applied_text(applied.report, applied.planned.seeds, applied.sent)),
             figures=_end_figures(applied),
         )
 
@@ -267,6 +309,9 @@ class _Making:
         if self.planned.since:
             yield self.planned.since.note
         yield untold_text(self.planned.plan)
+        yield from self._trouble()
+
+    def _trouble(self) -> Iterator[str]:
         if self.planned.seeds.trouble is not None:
             yield f"Seeds: nothing can be sent: {self.planned.seeds.trouble}"
 
@@ -306,17 +351,17 @@ class _Making:
             change.action.value,
             _what(change),
             self.target,
-            harmless(place.file) if place else "",
             _spot(place, self.links) if place else None,
             len(change.resets),
             notes=tuple(map(harmless, adoption)),
             rows=tuple(self._rows(change)),
+            request=_request(change),
             body=_body_text(self.kind, change),
         )
 
     def _blocked(self, blocked: Blocked) -> Card:
         card = self._change(blocked.change) if blocked.change else None
-        card = card or Card(harmless(blocked.key), "!", "blocked", "", self.target)
+        card = card or self._nameless(blocked.key)
         since = self.planned.since
         return replace(
             card,
@@ -329,10 +374,16 @@ class _Making:
             reasons=tuple(harmless(block.message) for block in blocked.blocks),
         )
 
+    def _nameless(self, key: str, what: str = "") -> Card:
+        """Return the card of a resource of which no change is known."""
+        place = self.planned.places.get(key)
+        return Card(harmless(key), "", "", what, self.target, _spot(place, self.links) if place else None)
+
     def _left(self, unchanged: Unchanged) -> Card:
         found = f"found by its name, id {unchanged.id}" if unchanged.adopted else ""
         rows = tuple(self._views(unchanged.remarkable))
-        return Card(harmless(unchanged.key), "=", "unchanged", found, self.target, rows=rows)
+        card = self._nameless(unchanged.key, found)
+        return replace(card, symbol="=", action="unchanged", rows=rows)
 
     def _seed(self, plan: SeedPlan) -> Card:
         since = self.planned.since
@@ -344,20 +395,22 @@ class _Making:
             _seed_action(plan),
             harmless(seed_what(plan)),
             self.target,
-            harmless(plan.seed.place.file),
             _spot(plan.seed.place, self.links),
             remark="pending before" if was_there else "",
             is_open=bool(plan.blocks),
             reasons=tuple(harmless(block.message) for block in plan.blocks),
             notes=tuple(map(harmless, [*changed, *seed_notes(plan)])),
-            customers=tuple(customer_cells(plan)),
+            customers=tuple(self._customers(plan)),
         )
+
+    def _customers(self, plan: SeedPlan) -> Iterator[Customer]:
+        for standee in plan.customers:
+            one = standee.addressee.customer
+            yield Customer(harmless(masked(one.email)), standee.state.value, _spot(one.place, self.links))
 
     def _ended(self, outcome: Outcome, change: Change | None) -> Card:
         card = self._change(change) if change else None
-        card = card or Card(
-            harmless(outcome.key), "", "", outcome.action.value if outcome.action else "", self.target
-        )
+        card = card or self._nameless(outcome.key, outcome.action.value if outcome.action else "")
         what = (
             f"{outcome.action.value} id {outcome.id}"
             if outcome.action and outcome.id is not None
@@ -377,7 +430,8 @@ class _Making:
         symbol, told = sent_what(end)
         action = "in-doubt" if end.in_doubt else "sent" if end.sent else "held"
         notes = tuple(map(harmless, sent_notes(end)))
-        return Card(harmless(end.key), symbol, action, told, self.target, notes=notes, is_open=bool(notes))
+        card = self._nameless(end.key, told)
+        return replace(card, symbol=symbol, action=action, notes=notes, is_open=bool(notes))
 
     def _rows(self, change: Change) -> Iterator[Row]:
         yield from self._views(change.fields)
@@ -406,6 +460,12 @@ def _what(change: Change) -> str:
     return harmless(f"{change.action.value} id {change.live.id} · {change.live.name}")
 
 
+def _request(change: Change) -> str:
+    if change.action is Action.CREATE:
+        return "Body of the POST"
+    return "Body of the PUT; what is kept or carried is read again right before"
+
+
 def _unmanaged(live: Live) -> str:
     return harmless(f"{live.id} · {live.name}")
 
@@ -424,10 +484,12 @@ def _end_figures(applied: Applied) -> tuple[tuple[str, str, int], ...]:
         Result.FAILED: ("delete", "failed"),
         Result.STALE: ("update", "stale"),
         Result.SKIPPED: ("blocked", "skipped"),
-        Result.IN_DOUBT: ("reset", "in doubt"),
+        Result.IN_DOUBT: ("in-doubt", "in doubt"),
     }
     figures = [(*texts, applied.report.count(result)) for result, texts in classes.items()]
-    return (*figures, ("send", "customers sent", sum(end.sent for end in applied.sent)))
+    doubtful = customers_in_doubt(applied.planned.seeds, applied.sent)
+    customers = ("send", "customers sent", sum(end.sent for end in applied.sent))
+    return (*figures, customers, *([("in-doubt", "customers in doubt", doubtful)] if doubtful else []))
 
 
 def _body_text(kind: Kind, change: Change) -> str:
@@ -443,7 +505,7 @@ def _body_text(kind: Kind, change: Change) -> str:
         if one.rows and isinstance(rows, list):
             put(body, one.member, [_known(row, one.rows.names) for row in rows])
     text = "\n".join(map(harmless, json.dumps(body, ensure_ascii=False, indent=2).split("\n")))
-    return text if len(text) <= LONGEST_BODY else f"{text[:LONGEST_BODY]}…"
+    return shortened(text, LONGEST_BODY)
 
 
 def _known(row: Json, names: Mapping[str, str]) -> Json:

@@ -1,0 +1,33 @@
+"""The workspace that a command is about, loaded and checked: what is offline needs no more than this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler.checkmarket.section import SECTION
+from reconciler.commands.outside import Outside
+from reconciler.config.acceptance import as_of
+from reconciler.config.discovery import find_workspace
+from reconciler.config.load import Workspace, load
+from reconciler.expoints.section import SEEDS
+from reconciler.expoints.seed import Seed
+
+SECTIONS = (SECTION,)
+SEED_SECTIONS = (SEEDS,)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a command is about: which files, target and keys. Globs match with `*` and `?`."""
+
+    workspace: Path | None = None
+    target: str | None = None
+    only: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+
+def open_workspace(selection: Selection, outside: Outside) -> Workspace[Seed]:
+    """Find, load and check the workspace. Errors: `UsageError` where there is none, `FilesInvalid`."""
+    folder = find_workspace(selection.workspace, outside.folder)
+    return as_of(load(folder, SECTIONS, outside.folder, SEED_SECTIONS), outside.clock.now())

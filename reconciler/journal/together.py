@@ -1,0 +1,82 @@
+"""Writes of many threads in one commit: each as durable as by itself, and all with one wait for the disk.
+
+Who comes while others commit waits for their end; then the first of those who waited commits for all of them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Connection
+
+from reconciler.errors import ReconcilerError
+from reconciler.journal.database import Database
+
+Made = TypeVar("Made")
+
+
+class Together:
+    """Carries out writes on a database, for many threads at once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: list[_Write[Any]] = []
+        self._queue = threading.Lock()
+        self._turn = threading.Lock()
+
+    @property
+    def waiting(self) -> int:
+        """How many writes the next commit will be for."""
+        return len(self._waiting)
+
+    def write(self, work: Callable[[Connection], Made]) -> Made:
+        """Return what `work` made in a transaction, once that is durable.
+
+        `work` looks before it writes: an error of ours that it raises is its own alone, and nothing of it is
+        written. A failure of the database, `Refused` or `UsageError`, is everybody's in the transaction.
+        """
+        mine = _Write(work)
+        with self._queue:
+            self._waiting.append(mine)
+        with self._turn:
+            if not mine.is_over:
+                self._carry_out()
+        return mine.result()
+
+    def _carry_out(self) -> None:
+        with self._queue:
+            writes, self._waiting = self._waiting, []
+        try:
+            with self._database.writing() as connection:
+                for write in writes:
+                    write.carry_out(connection)
+        except BaseException as error:  # noqa: BLE001  # each of them raises it, in its own thread
+            for write in writes:
+                write.error = error
+        finally:
+            for write in writes:
+                write.is_over = True
+
+
+@dataclass(slots=True)
+class _Write(Generic[Made]):
+    """One write on its way. It is over once its transaction is."""
+
+    work: Callable[[Connection], Made]
+    made: Made | None = None
+    error: BaseException | None = None
+    is_over: bool = False
+
+    def carry_out(self, connection: Connection) -> None:
+        try:
+            self.made = self.work(connection)
+        except (ReconcilerError, LookupError) as error:
+            self.error = error
+
+    def result(self) -> Made:
+        if self.error is not None:
+            raise self.error
+        return self.made  # type: ignore[return-value]  # it was made, for there is no error

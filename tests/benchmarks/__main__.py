@@ -1,0 +1,107 @@
+"""`python -m tests.benchmarks`: run them all, print the table, and write it with its plot."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from tests.benchmarks.applying import applying
+from tests.benchmarks.bench import Bench, Scale
+from tests.benchmarks.figures import Results, Row
+from tests.benchmarks.only import only
+from tests.benchmarks.paging import paging
+from tests.benchmarks.planning import OCTODNS, PLAN, SCRIPT, TERRAFORM, asking, planning
+from tests.benchmarks.plot import plot
+from tests.benchmarks.processes import Failed
+from tests.benchmarks.seeding import seeding
+from tests.benchmarks.serving import served
+from tests.benchmarks.starting import starting
+from tests.benchmarks.table import check_markers, machine, table, write_between_markers
+from tests.benchmarks.validating import VALIDATE, validating
+
+BENCHMARKS: Mapping[str, Callable[[Bench], Iterator[Row]]] = {
+    "start": starting,
+    "validate": validating,
+    "plan": planning,
+    "requests": asking,
+    "apply": applying,
+    "only": only,
+    "seeds": seeding,
+    "page": paging,
+}
+# Drawn in this order, with these words beside the lines.
+_DRAWN = {
+    PLAN: PLAN,
+    VALIDATE: VALIDATE,
+    SCRIPT: "bare script, plan",
+    OCTODNS: "octoDNS, plan",
+    TERRAFORM: "Terraform, plan",
+}
+_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "reconciler-benchmarks"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmarks that are asked for; return 1 where one could not be run."""
+    options = _parser().parse_args(arguments)
+    if options.write:
+        check_markers(options.write)
+    try:
+        results = measure(_scale(options), options.cache, options.only or list(BENCHMARKS))
+    except Failed as error:
+        print(error, file=sys.stderr)
+        return 1
+    text = f"{machine()}; medians.\n\n{table(results.rows)}"
+    print(text)
+    if options.write:
+        write_between_markers(options.write, text)
+    if options.plot:
+        title = f"Seconds for so many objects; {machine()}"
+        options.plot.write_text(plot(results.points, _DRAWN, title), "utf-8")
+    return 0
+
+
+def measure(scale: Scale, cache: Path, names: Sequence[str]) -> Results:
+    """Run these benchmarks one after the other. Raises `Failed` where a process did."""
+    cache.mkdir(parents=True, exist_ok=True)
+    # Not in the system's place for such files, which may be memory: a journal is to wait for a real disk.
+    with tempfile.TemporaryDirectory(dir=cache, prefix="run-") as folder, served() as server:
+        bench = Bench(scale, Path(folder), cache, server, _say)
+        for name in names:
+            begun = time.monotonic()
+            bench.results.rows += BENCHMARKS[name](bench)
+            _say(f"{name} took {time.monotonic() - begun:.0f} s")
+        return bench.results
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _scale(options: argparse.Namespace) -> Scale:
+    objects = options.objects or (200 if options.quick else 1000)
+    repetitions = options.repetitions or (2 if options.quick else 5)
+    return Scale(objects, repetitions, peers=not options.no_peers, full=options.full)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    add = parser.add_argument
+    add("--only", action="append", choices=BENCHMARKS, help="run this one; repeatable")
+    add("--quick", action="store_true", help="fewer objects and repetitions, for development")
+    add("--objects", type=int, help="the usual number of objects: 10, 100 or 1000, which is usual")
+    add("--repetitions", type=int, help="how often each process is run")
+    add("--no-peers", action="store_true", help="leave out octoDNS, Terraform and Ansible")
+    add("--full", action="store_true", help="measure the peers with 10,000 objects too")
+    add("--write", type=Path, metavar="FILE", help="write the table between the markers of this file")
+    add("--plot", type=Path, metavar="FILE", help="draw how cost grows into this SVG; needs validate or plan")
+    add("--cache", type=Path, default=_CACHE, help="where the peers are installed, on a real disk")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
