@@ -101,7 +101,7 @@ def test_fingerprints_are_named_once_or_often_or_with_commas(workspace: Path, ar
         ["--reviewed", "0" * 63],
         ["plan.json", "--reviewed", "0" * 64],
         ["nowhere.json"],
-        ["plan.json", "plan.json"],
+        ["plan.json", "nowhere.json"],
         ["configs"],
     ],
     ids=str,

@@ -48,6 +48,7 @@ class Fault:
     times: int = 1
     is_done: bool = False
     """Whether the request is carried out all the same, so that only its answer is lost."""
+    said: Any = field(default_factory=lambda: {"message": "a fault"})
 
 
 @dataclass
@@ -338,7 +339,7 @@ def _api(hub: Hub) -> type[BaseHTTPRequestHandler]:
                 if fault is None or fault.is_done:
                     status, said, headers = self.answered(content)
                 if fault is not None:
-                    said = said if fault.status < 300 else {"message": "a fault"}
+                    said = said if fault.is_done and fault.status < 300 else fault.said
                     status, headers = fault.status, dict(fault.headers)
             self.reply(status, json.dumps(said).encode(), {"Content-Type": "application/json", **headers})
 

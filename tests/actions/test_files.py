@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -125,6 +127,16 @@ def test_the_action_installs_what_the_tests_run_with() -> None:
     names = {re.split(r"[><=;\[ ]", one)[0].replace(".", "-") for one in wanted}
     assert names <= own.keys()
     assert {"psycopg", "hatchling"} <= own.keys()
+
+
+def test_the_script_needs_nothing_but_python() -> None:
+    scripts = [*TOP.glob(".github/actions/reconcile/*.py")]
+    nodes = [node for path in scripts for node in ast.walk(ast.parse(path.read_text("utf-8")))]
+    named = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
+    named |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    own = {path.stem for path in scripts}
+    assert {name.split(".")[0] for name in named} - own <= sys.stdlib_module_names
+    assert not own & sys.stdlib_module_names
 
 
 def test_no_link_leads_nowhere_for_github_lays_the_whole_repository_beside_the_action() -> None:

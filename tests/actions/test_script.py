@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import zipfile
@@ -66,6 +67,18 @@ class Bench:
 
     def run(self, command: str, event: Mapping[str, Any], code: int = 0, report: str = REPORT) -> Ended:
         """Run the script to its end."""
+        with self.started(command, event, code, report) as process:
+            assert process.stdin
+            process.stdin.close()
+            assert process.stdout
+            log = process.stdout.read()
+        record = self.folder / "record"
+        return Ended(process.returncode, log, (record / "summary").read_text("utf-8"), record)
+
+    def started(
+        self, command: str, event: Mapping[str, Any], code: int = 0, report: str = REPORT
+    ) -> subprocess.Popen[str]:
+        """Start the script."""
         record = self.folder / "record"
         record.mkdir(exist_ok=True)
         for name, text in {"report": report, "event": json.dumps(event), "summary": "", "output": ""}.items():
@@ -73,15 +86,15 @@ class Bench:
         program = record / "program"
         program.write_text(PROGRAM)
         program.chmod(0o755)
-        ended = subprocess.run(
-            [sys.executable, SCRIPT, command],
+        return subprocess.Popen(
+            [sys.executable, str(SCRIPT), command],
             cwd=self.folder,
             env={**self._environ(record), "CODE": str(code), **self.environ},
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
-        return Ended(ended.returncode, ended.stdout, (record / "summary").read_text("utf-8"), record)
 
     def _environ(self, record: Path) -> dict[str, str]:
         given = {
@@ -333,7 +346,7 @@ class TestReviewedPlans:
         run = planned(bench.hub, b'{"a": 1}')
         ended = bench.apply()
         assert ended.code == 0
-        assert ended.arguments[:2] == ["apply", "--workspace"]
+        assert ended.arguments[:2] == ["apply", "--workspace=configs"]
         assert str(bench.folder / "files/reviewed-1.json") in ended.arguments
         assert (bench.folder / "files/reviewed-1.json").read_bytes() == b'{"a": 1}'
         assert f"the plan of run {run['id']} holds was reviewed" in ended.summary
@@ -389,6 +402,12 @@ class TestReviewedPlans:
         bench.hub.add_artifact(run["id"], "reconciler-plan-other", {"plan.json": b"{}"})
         ended = bench.apply(code=2)
         assert f"run {run['id']} has made no plan of live" in ended.summary
+
+    def test_github_may_know_a_moment_later_where_a_commit_came_from(self, bench: Bench) -> None:
+        planned(bench.hub)
+        bench.hub.faults = [Fault("/commits/", 200, times=3, said=[])]
+        assert bench.apply().code == 0
+        assert (bench.folder / "files/reviewed-1.json").exists()
 
     def test_nothing_to_do_needs_no_review(self, bench: Bench) -> None:
         assert bench.apply().code == 0
@@ -492,8 +511,13 @@ class TestByHand:
     def test_with_them_exactly_that_is_carried_out(self, bench: Bench) -> None:
         bench.inputs["REVIEWED"] = " ab, cd \n"
         ended = bench.run("apply", {"inputs": {}})
-        at = ended.arguments.index("--reviewed")
-        assert ended.arguments[at + 1] == "ab, cd"
+        assert ended.arguments[:4] == ["apply", "--workspace=configs", "--target=live", "--reviewed=ab, cd"]
+        assert "--yes" not in ended.arguments
+
+    def test_what_looks_like_an_option_is_none(self, bench: Bench) -> None:
+        bench.inputs["REVIEWED"] = "--yes"
+        ended = bench.run("apply", {"inputs": {}})
+        assert "--reviewed=--yes" in ended.arguments
         assert "--yes" not in ended.arguments
 
 
@@ -524,6 +548,14 @@ class TestDrift:
     ) -> None:
         assert bench.run("drift", {"schedule": "x"}, code).code == ends
 
+    def test_a_refusal_without_a_plan_is_no_drift(self, bench: Bench) -> None:
+        program = bench.folder / "refuses"
+        program.write_text("#!/bin/sh\nexit 3\n")
+        program.chmod(0o755)
+        bench.inputs["PROGRAM"] = str(program)
+        assert bench.run("drift", {"schedule": "x"}).code == 3
+        assert bench.hub.issues == []
+
     def test_another_one_is_opened_after_the_first_was_closed(self, bench: Bench) -> None:
         for code in (2, 0, 2):
             found = self.issues(bench, code)
@@ -535,6 +567,20 @@ def test_the_files_of_an_earlier_step_of_the_job_are_not_taken_for_this_one(benc
     bench.environ["RECORD"] = "/nowhere"
     bench.plan()
     assert "The plan." not in bench.hub.comments[0]["body"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_cancelled_lets_the_program_finish(bench: Bench, number: signal.Signals) -> None:
+    program = bench.folder / "finishes"
+    program.write_text("#!/bin/sh\ntrap 'echo finished; exit 4' INT TERM\necho begun\nread -r nothing\n")
+    program.chmod(0o755)
+    bench.inputs["PROGRAM"] = str(program)
+    with bench.started("plan", {}) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "begun\n"
+        process.send_signal(number)
+        assert process.stdout.read() == "finished\n"
+        assert process.wait() == 4
 
 
 def test_a_program_that_is_killed_ends_as_a_shell_would_say_it(bench: Bench) -> None:
@@ -550,7 +596,7 @@ def test_validate_says_why_and_asks_nobody(bench: Bench) -> None:
     ended = bench.run("validate", {})
     assert (ended.code, ended.arguments, bench.hub.requests) == (
         0,
-        ["validate", "--workspace", "configs", "--target", "live"],
+        ["validate", "--workspace=configs", "--target=live"],
         [],
     )
     assert "Only checked." in ended.summary

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -67,12 +68,15 @@ class Step:
 
     def reconciler(self, verb: str, *arguments: str) -> int:
         """Run `reconciler` on the target and return its exit code; it writes the summary itself."""
-        about = ["--workspace", self.inputs["WORKSPACE"], *(["--target", self.target] if self.target else [])]
+        about = [
+            f"--workspace={self.inputs['WORKSPACE']}",
+            *([f"--target={self.target}"] if self.target else []),
+        ]
         # GitHub gives a secret that is not set as empty text, which would be a value.
         environ = {n: v for n, v in self.environ.items() if v and not n.startswith("INPUT_")}
         command = [self.inputs["PROGRAM"], verb, *about, *arguments]
         sys.stdout.flush()
-        ended = subprocess.run(command, env=environ, check=False).returncode  # noqa: S603
+        ended = to_its_end(command, environ)
         return 128 - ended if ended < 0 else ended
 
     def planned(self, *arguments: str) -> int:
@@ -96,6 +100,40 @@ class Step:
             print(harmless(line))
         with Path(self.environ["GITHUB_STEP_SUMMARY"]).open("a", encoding="utf-8") as summary:
             summary.write("".join(f"- {harmless(line)}\n" for line in lines) + "\n")
+
+
+@dataclass
+class Relay:
+    """Passes signals on to a program, those too that come before it has begun."""
+
+    process: subprocess.Popen[bytes] | None = None
+    early: list[int] = field(default_factory=list)
+
+    def __call__(self, number: int, _frame: object) -> None:
+        """Pass a signal on, or keep it."""
+        if self.process is None:
+            self.early.append(number)
+        else:
+            self.process.send_signal(number)
+
+    def begin(self, process: subprocess.Popen[bytes]) -> None:
+        """Pass on to this program from here on."""
+        self.process = process
+        for number in self.early:
+            process.send_signal(number)
+
+
+def to_its_end(command: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Run a program and return its exit code; a run that is cancelled lets it finish what it is at.
+
+    The runner signals this process alone, and kills what is left some seconds later.
+    """
+    relay = Relay()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, relay)
+    with subprocess.Popen(command, env=environ) as process:  # noqa: S603
+        relay.begin(process)
+        return process.wait()
 
 
 def harmless(text: str) -> str:
@@ -191,7 +229,7 @@ def comment(step: Step, pull: Mapping[str, Any], code: int) -> None:
 def drift(step: Step) -> int:
     """Plan, and keep the one issue about the target open as long as something is pending."""
     code = step.planned("--detailed-exitcode")
-    if code in (DONE, PENDING, REFUSED):
+    if code in (DONE, PENDING) or (code == REFUSED and (step.folder / "plan.json").exists()):
         return told(DONE if code == PENDING else code, lambda: file_issue(step, code))
     step.say(f"Whether {step.target} has drifted is not known: exit code {code}. Its issue stays as it is.")
     return code
@@ -218,7 +256,7 @@ def apply(step: Step) -> int:
     if "after" in step.event:
         return apply_push(step)
     named = step.inputs["REVIEWED"].strip()
-    return carry_out(step, "--reviewed", named) if named else show_only(step)
+    return carry_out(step, f"--reviewed={named}") if named else show_only(step)
 
 
 def apply_push(step: Step) -> int:
@@ -258,11 +296,8 @@ def show_only(step: Step) -> int:
     if code not in (PENDING, REFUSED) or not file.exists():
         return code
     ends, fingerprint = STALE if code == PENDING else code, json.loads(file.read_text("utf-8"))["fingerprint"]
-    step.say(
-        f"Exit {ends}: nothing was carried out, for nobody has reviewed it. "
-        f"Its fingerprint is {fingerprint}.",
-        HOW_TO_GO_ON,
-    )
+    why = f"Exit {ends}: nothing was carried out, for nobody has reviewed it."
+    step.say(f"{why} Its fingerprint is {fingerprint}.", HOW_TO_GO_ON)
     return ends
 
 

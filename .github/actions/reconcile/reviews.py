@@ -75,22 +75,22 @@ class Search:
             return [Source(0, push.after, why_not="git cannot tell what is new in the push")]
         if len(commits) > MOST_COMMITS:
             return [Source(0, push.after, why_not=f"the push has more than {MOST_COMMITS} commits")]
-        pulls = {commit: self._pulls(commit, push.branch) for commit in commits}
-        merged = {int(pull["number"]): pull for some in pulls.values() for pull in some}
-        direct = [
-            Source(0, commit, why_not="it came by no pull request") for commit in commits if not pulls[commit]
+        # The newest first: where GitHub knows its pull request by now, it knows those of the others.
+        pulls = {commit: self._pulls(commit, push) for commit in reversed(commits)}
+        merged = {int(pull["number"]): pull for commit in commits for pull in pulls[commit]}
+        direct = [commit for commit in commits if not pulls[commit]]
+        return [
+            *map(self._reviewed, merged.values()),
+            *(Source(0, commit, why_not="it came by no pull request") for commit in direct),
         ]
-        return [*map(self._reviewed, merged.values()), *direct]
 
-    def _pulls(self, commit: str, branch: str) -> list[Any]:
+    def _pulls(self, commit: str, push: Push) -> list[Any]:
         for look in range(_LOOKS):
-            pulls = [
-                one for one in self.github.pages(f"commits/{commit}/pulls") if self._is_merged(one, branch)
-            ]
-            if pulls:
+            listed = self.github.pages(f"commits/{commit}/pulls")
+            pulls = [pull for pull in listed if self._is_merged(pull, push.branch)]
+            if pulls or commit != push.after or look == _LOOKS - 1:
                 return pulls
-            if look < _LOOKS - 1:
-                time.sleep(self.github.pause * 2**look)
+            time.sleep(self.github.pause * 2**look)
         return []
 
     def _is_merged(self, pull: Any, branch: str) -> bool:
