@@ -20,7 +20,7 @@ from reconciler.render.html.page import Card, page_of
 from reconciler.render.links import Links
 from reconciler.render.reported import Reported
 
-WHOLE = 100
+WHOLE = 40
 """So many cards stand on a page as a whole. What is inside of the others waits as text, for a script to make
 elements of: a browser would make those of a thousand at one go, and answer nobody meanwhile."""
 
