@@ -7,14 +7,19 @@ POST-api-v3-customer-add. Neither says that names are unique, nor what an archiv
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cached_property
+from operator import attrgetter
+from typing import TypeVar
 
 from reconciler.engine.kind import Json
 from reconciler.engine.plan import Block
 from reconciler.expoints.client import Column
 from reconciler.expoints.seed import DataItem, Seed, SeedCustomer
+
+Key = TypeVar("Key", str, int)
 
 
 @dataclass(frozen=True)
@@ -25,13 +30,12 @@ class Columns:
 
     def named(self, name: str) -> tuple[Column, ...]:
         """Return every column of exactly that name, archived ones only where no other has it."""
-        found = tuple(column for column in self.all if column.name == name)
-        return tuple(column for column in found if not column.archived) or found
+        return self._by_name.get(name, ())
 
     def found(self, column: str | int) -> tuple[Column, ...]:
         """Return the columns that a declared name or id means; one, if all is well."""
         if isinstance(column, int):
-            return tuple(c for c in self.all if c.id == column)
+            return self._by_id.get(column, ())
         return self.named(column)
 
     def id_of(self, item: DataItem) -> int:
@@ -39,10 +43,26 @@ class Columns:
         (column,) = self.found(item.column)
         return column.id
 
-    @property
+    @cached_property
+    def _by_name(self) -> Mapping[str, tuple[Column, ...]]:
+        every = _grouped(self.all, attrgetter("name"))
+        return every | _grouped((c for c in self.all if not c.archived), attrgetter("name"))
+
+    @cached_property
+    def _by_id(self) -> Mapping[int, tuple[Column, ...]]:
+        return _grouped(self.all, attrgetter("id"))
+
+    @cached_property
     def required(self) -> tuple[Column, ...]:
         """The columns that every customer must have a value for."""
         return tuple(column for column in self.all if column.required and not column.archived)
+
+
+def _grouped(columns: Iterable[Column], by: Callable[[Column], Key]) -> dict[Key, tuple[Column, ...]]:
+    found: dict[Key, list[Column]] = {}
+    for column in columns:
+        found.setdefault(by(column), []).append(column)
+    return {key: tuple(some) for key, some in found.items()}
 
 
 def blocks_of(seed: Seed, columns: Columns) -> Iterator[Block]:

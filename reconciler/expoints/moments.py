@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time, timedelta, timezone
+from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -70,6 +71,7 @@ def is_relative(moment: Moment) -> bool:
     return said is None or not said.get("date")
 
 
+@lru_cache(maxsize=1_000)  # thousands of customers say the same few moments
 def resolve(moment: Moment, now: datetime, zone: ZoneInfo) -> Resolved:
     """Return when a moment is, in a run that starts at `now`, which has an offset, in the zone of its writer.
 
