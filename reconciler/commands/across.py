@@ -10,9 +10,10 @@ from reconciler.commands.console import Console
 from reconciler.commands.github import begin
 from reconciler.commands.interrupts import noticed_interrupts
 from reconciler.commands.outside import Outside
-from reconciler.commands.session import chosen_target, matches
+from reconciler.commands.session import chosen_target
 from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.load import Workspace
+from reconciler.engine.part import matches
 from reconciler.errors import Exit, ReconcilerError, UsageError
 from reconciler.expoints.seed import Seed
 from reconciler.render.across import TargetEnd, heading

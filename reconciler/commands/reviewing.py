@@ -14,6 +14,7 @@ from reconciler.commands.session import Session, tenant_account
 from reconciler.commands.tenant import digests_of
 from reconciler.commands.workspace import Selection
 from reconciler.config.wording import visible
+from reconciler.engine.part import Part
 from reconciler.engine.plan import Plan
 from reconciler.engine.planning import Consent
 from reconciler.engine.review import PastPlans, Review, digests_meant, joined
@@ -42,15 +43,25 @@ class Reviewed:
         return bool(self.named or self.files)
 
     def selection(self, selection: Selection) -> Selection:
-        """Return the selection with the target of the files. Errors: `Refused` where another one is named."""
+        """Return of the selection what the files are about, on their target.
+
+        Errors: `Refused` where another target is named, or a file leaves out what it would do itself.
+        """
         for file in self.files:
+            _check_parts(file)
             if selection.target not in (None, file.target):
                 raise Refused(
                     f"{file.name} is a plan for target {file.target}, and target {selection.target} is "
                     "named: plan for that one, or leave --target out"
                 )
             selection = replace(selection, target=file.target)
-        return selection
+        return replace(selection, within=self._parts)
+
+    @property
+    def _parts(self) -> tuple[Part, ...]:
+        """What all files are about: everything, where they are not about the same."""
+        about = {file.parts for file in self.files}
+        return about.pop() if len(about) == 1 else ()
 
     def check_accounts(self, session: Session) -> None:
         """Check that each plan file was made for the accounts of the open target. Errors: `Refused`."""
@@ -62,6 +73,16 @@ class Reviewed:
         if self.files:
             return joined([file.review for file in self.files])
         return Review(digests_meant(self.named, now, past)) if self.named else None
+
+
+def _check_parts(file: PlanFile) -> None:
+    whole = Selection(within=file.parts)
+    left = [visible(key) for key in file.review.names.values() if not whole.chooses(key)]
+    if left:
+        raise Refused(
+            f"{file.name} was changed after it was made: its selection leaves out {', '.join(left)}, "
+            "which it would change; make it with plan --out FILE"
+        )
 
 
 def _check_accounts(file: PlanFile, session: Session) -> None:

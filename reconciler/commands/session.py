@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from urllib.parse import urlsplit
@@ -21,6 +20,7 @@ from reconciler.config.secret import Secret as Whereabouts
 from reconciler.config.settings import SANDBOX, CheckMarket, Target
 from reconciler.engine.declared import Declared
 from reconciler.engine.kind import Kind
+from reconciler.engine.part import Part, matches
 from reconciler.errors import UsageError
 from reconciler.expoints.seed import Seed
 from reconciler.problems import Place
@@ -64,6 +64,8 @@ class Session:
     checkmarket: CheckMarket
     """How to deal with the account; the defaults where the target has none, and only sends seeds."""
     outside: Outside
+    parts: tuple[Part, ...] = ()
+    """By what `declared` and `seeds` were selected; nothing where everything was."""
 
     @property
     def is_partial(self) -> bool:
@@ -105,6 +107,7 @@ def open_target(workspace: Workspace[Seed], selection: Selection, outside: Outsi
                 client=NoAccount(target.name),
                 checkmarket=settings,
                 outside=outside,
+                parts=selection.parts,
             )
         return
     settings = target.checkmarket
@@ -113,7 +116,18 @@ def open_target(workspace: Workspace[Seed], selection: Selection, outside: Outsi
         interruptible(outside) as outside,
         _client(workspace, target, settings, outside) as (client, account),
     ):
-        yield Session(workspace, target, kind, account, declared, seeds, client, settings, outside)
+        yield Session(
+            workspace,
+            target,
+            kind,
+            account,
+            declared,
+            seeds,
+            client,
+            settings,
+            outside,
+            selection.parts,
+        )
 
 
 def tenant_account(target: Target) -> tuple[str, ...]:
@@ -160,21 +174,11 @@ def selected(
 
 def chosen_keys(declared: Sequence[Keyed], selection: Selection) -> tuple[Keyed, ...]:
     """Return what `only` names and `exclude` does not, of resources or of seeds."""
-    return tuple(one for one in declared if _is_chosen(one.key, selection))
+    return tuple(one for one in declared if selection.chooses(one.key))
 
 
 def _why(target: Target) -> str:
     return "" if target.checkmarket else "; it has no checkmarket: section, so only seeds live on it"
-
-
-def _is_chosen(key: str, selection: Selection) -> bool:
-    named = not selection.only or any(matches(key, glob) for glob in selection.only)
-    return named and not any(matches(key, glob) for glob in selection.exclude)
-
-
-def matches(key: str, glob: str) -> bool:
-    """Tell whether a glob names a key, with its section or without."""
-    return fnmatchcase(key, glob) or fnmatchcase(key.partition(".")[2], glob)
 
 
 @contextmanager

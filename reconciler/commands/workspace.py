@@ -10,6 +10,7 @@ from reconciler.commands.outside import Outside
 from reconciler.config.acceptance import as_of
 from reconciler.config.discovery import find_workspace
 from reconciler.config.load import Workspace, load
+from reconciler.engine.part import Part
 from reconciler.expoints.section import SEEDS
 from reconciler.expoints.seed import Seed
 
@@ -25,6 +26,18 @@ class Selection:
     target: str | None = None
     only: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    within: tuple[Part, ...] = ()
+    """What a plan file is about: only what is in these too, of which nothing has to be there any more."""
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What is selected: that which is in all of them."""
+        own = Part(self.only, self.exclude)
+        return self.within if own == Part() else (*self.within, own)
+
+    def chooses(self, key: str) -> bool:
+        """Tell whether a key is selected."""
+        return all(part.holds(key) for part in self.parts)
 
 
 def open_workspace(selection: Selection, outside: Outside) -> Workspace[Seed]:

@@ -13,6 +13,7 @@ from reconciler.engine.declared import Declared
 from reconciler.engine.digest import digest_of
 from reconciler.engine.inventory import Live
 from reconciler.engine.limits import Limits
+from reconciler.engine.part import Part
 from reconciler.errors import Exit
 
 UNREVIEWED = "unreviewed"
@@ -34,6 +35,8 @@ class Scope:
     target: str
     account: str
     limits: Limits = field(default_factory=Limits)
+    parts: tuple[Part, ...] = ()
+    """What of the files it is about: what is in all of them; everything, without any."""
 
 
 @dataclass(frozen=True, slots=True)
