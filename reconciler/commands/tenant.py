@@ -70,7 +70,17 @@ class Tenant:
     def sender(self, ledger: Ledger, plan: SeedsPlan, run: int | None = None) -> Sender:
         """Return what sends the seeds of a plan, for a run; every relative moment counts from now."""
         compose = self._composer.compose
-        return Sender(self.client, ledger, self.account, plan.columns, compose, self.check, self.each, run)
+        return Sender(
+            self.client,
+            ledger,
+            self.account,
+            plan.columns,
+            compose,
+            self.check,
+            self.session.outside.clock,
+            self.each,
+            run,
+        )
 
     def check(self, seed: Seed) -> Sequence[Block]:
         """Return why a seed must not be sent, by the files and by where its journal would be."""

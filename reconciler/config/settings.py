@@ -279,7 +279,7 @@ class Expoints(_Written):
     requests_per_minute: Rate | None = Field(None, description="At most so many.")
     settle_after: Duration = Field(
         timedelta(minutes=10),
-        description="How long a sending in doubt rests before the addresses are counted.",
+        description="How long a sending in doubt rests, by two clocks, before nobody counted means not sent.",
         json_schema_extra={"default": "10m"},
     )
 

@@ -12,6 +12,7 @@ stand in queries and bodies only, which no message and no log shows.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -81,6 +82,18 @@ class Column:
     archived: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many customers were counted, and when by the tenant's own clock.
+
+    `at` is in seconds since 1970 UTC, None where the answer does not say: a `Date` is not promised (U). An
+    answer that a cache on the way has kept says the time of then.
+    """
+
+    customers: int
+    at: float | None
+
+
 class Customers:
     """The customers of one tenant. Safe for use by many threads at once; nothing is remembered.
 
@@ -127,16 +140,23 @@ class Customers:
         Raises `ValueError` for a blank address, which would be no filter at all.
         """
         also: Mapping[str, QueryValue] = {"Statuses": list(statuses)} if statuses else {}
-        return sum(self._count({**query, **also}) for query in _queries(emails))
+        return sum(self._count({**query, **also}).customers for query in _queries(emails))
 
-    def counts_by_address(self, emails: Sequence[str], each: Each = one_by_one) -> Mapping[str, int]:
+    def counts_by_address(self, emails: Sequence[str], each: Each = one_by_one) -> Mapping[str, Count]:
         """Return how many customers each address has, by the address as it was given: one request each.
 
         `each` makes the requests, several at a time if it can. Otherwise as for `count`.
         """
         addresses = list(dict.fromkeys(emails))
-        counts = each(lambda address: self.count([address]), addresses, "Counting customers")
+        counts = each(self._count_one, addresses, "Counting customers")
         return dict(zip(addresses, counts, strict=True))
+
+    def count_nobody(self) -> Count:
+        """Return how many customers an address has that nobody has: 0, where addresses are compared at all.
+
+        No cache on the way can know the answer, so it says what time it is now. Errors: as for `count`.
+        """
+        return self._count_one(f"nobody-{secrets.token_hex(8)}@{secrets.token_hex(8)}.example")
 
     def opted_out(self, emails: Sequence[str]) -> frozenset[str]:
         """Return those of the addresses that want no more mail, as they were given.
@@ -178,8 +198,13 @@ class Customers:
         )
         return taken(answer, personal_values(batch))
 
-    def _count(self, query: Mapping[str, QueryValue]) -> int:
-        return number(self._read(_COUNT, query), "CustomerCount", f"GET {_COUNT}")
+    def _count_one(self, email: str) -> Count:
+        (query,) = _queries([email])
+        return self._count(query)
+
+    def _count(self, query: Mapping[str, QueryValue]) -> Count:
+        document, at = self._read_at(_COUNT, query)
+        return Count(number(document, "CustomerCount", f"GET {_COUNT}"), at)
 
     def _list(self, path: str, name: str, query: Mapping[str, QueryValue]) -> Sequence[Mapping[str, Json]]:
         """Return the rows of all pages."""
@@ -200,12 +225,18 @@ class Customers:
         self, path: str, query: Mapping[str, QueryValue] | None = None, room: Room | None = None
     ) -> object:
         """Return the document that the API answers with."""
+        return self._read_at(path, query, room)[0]
 
-        def read(headers: Headers) -> object:
+    def _read_at(
+        self, path: str, query: Mapping[str, QueryValue] | None = None, room: Room | None = None
+    ) -> tuple[object, float | None]:
+        """Return the document that the API answers with, and when it says that it did."""
+
+        def read(headers: Headers) -> tuple[object, float | None]:
             answer = self._reading.request("GET", path, params=query, headers=headers)
             if room is not None:
                 room.take(answer)
-            return answer.json()
+            return answer.json(), answer.sent_at
 
         return self._admitted(read)
 

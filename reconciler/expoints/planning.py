@@ -141,7 +141,7 @@ class SeedPlanner:
             if person.mailbox not in own and (person.mailbox not in met or person.mailbox in found)
         }
         counts = self.client.counts_by_address(list(unknown.values()), self.each)
-        return {mailbox: counts[email] for mailbox, email in unknown.items()}
+        return {mailbox: counts[email].customers for mailbox, email in unknown.items()}
 
     def _deliveries(self, seed: Seed) -> Sequence[Delivery]:
         """Return the deliveries that count for a seed, those under its former key too, oldest first."""

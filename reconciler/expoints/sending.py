@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from reconciler.clock import Clock
 from reconciler.engine.inventory import Each, one_by_one
 from reconciler.engine.plan import Block
 from reconciler.errors import (
@@ -66,6 +67,7 @@ class Sender:
     columns: Columns
     compose: Compose
     check: CheckAgain
+    clock: Clock
     each: Each = one_by_one
     run: int | None = None
     """The number of the run in the journal that holds the account."""
@@ -105,12 +107,18 @@ class Sender:
             self._check_strangers(standees, before)
             if self.is_stopped():
                 raise Abandoned(_INTERRUPTED)
-            number = self.ledger.intend(self._shipment(seed, batch, before), again=_repeated(standees))
+            begun = self._time()
+            shipment = self._shipment(seed, batch, before, begun)
+            number = self.ledger.intend(shipment, again=_repeated(standees))
         except ReconcilerError as error:
             stops = not isinstance(error, Refused)
             end = Sent(seed.key, notes=(f"nothing was sent: {error}",), exit=error.exit, stops=stops)
             return _Request(end)
-        return _Request(self._post(seed, batch, number), standees, before)
+        return _Request(self._post(seed, batch, number, begun), standees, before)
+
+    def _time(self) -> _Time:
+        """Ask what time it is for the tenant: what rests is measured by its clock too."""
+        return _Time(self.client.count_nobody().at, self.clock.monotonic())
 
     def _check_strangers(self, standees: Sequence[Standee], before: Mapping[str, int]) -> None:
         """Check that no customers have come to light at a mailbox that the journal has never met.
@@ -131,9 +139,10 @@ class Sender:
 
     def _counts(self, standees: Sequence[Standee]) -> Mapping[str, int]:
         emails = [standee.addressee.customer.email for standee in standees]
-        return self.client.counts_by_address(emails, self.each)
+        counts = self.client.counts_by_address(emails, self.each)
+        return {email: count.customers for email, count in counts.items()}
 
-    def _shipment(self, seed: Seed, batch: Batch, before: Mapping[str, int]) -> Shipment:
+    def _shipment(self, seed: Seed, batch: Batch, before: Mapping[str, int], begun: _Time) -> Shipment:
         deliveries = [
             replace(
                 delivery_of(standee.addressee, seed.round, before[standee.addressee.customer.email]),
@@ -141,29 +150,31 @@ class Sender:
             )
             for standee in batch.standees
         ]
-        return Shipment(self.account, seed.key, seed.round, deliveries, batch.resolved, self.run)
+        return Shipment(
+            self.account, seed.key, seed.round, deliveries, batch.resolved, self.run, begun.server
+        )
 
-    def _post(self, seed: Seed, batch: Batch, number: int) -> Sent:
+    def _post(self, seed: Seed, batch: Batch, number: int, begun: _Time) -> Sent:
         size = len(batch.standees)
         try:
             self.client.add(batch.body)
         except NoAnswer as error:
-            unwritten = self._conclude(number, Standing.IN_DOUBT, str(error))
+            unwritten = self._conclude(number, begun, Standing.IN_DOUBT, str(error))
             notes = (f"in doubt: {error}", *unwritten)
             return Sent(seed.key, in_doubt=size, notes=notes, exit=Exit.IN_DOUBT)
         except ApiError as error:
-            unwritten = self._conclude(number, Standing.REFUSED, str(error))
+            unwritten = self._conclude(number, begun, Standing.REFUSED, str(error))
             notes = (f"refused, nothing was sent: {error}", *unwritten)
             stops = isinstance(error, _HOPELESS)
             return Sent(seed.key, refused=size, notes=notes, exit=error.exit, stops=stops)
-        unwritten = self._conclude(number, Standing.SENT)
+        unwritten = self._conclude(number, begun, Standing.SENT)
         exit = Exit.IN_DOUBT if unwritten else Exit.DONE
         return Sent(seed.key, sent=size, notes=unwritten, exit=exit)
 
-    def _conclude(self, number: int, standing: Standing, note: str = "") -> tuple[str, ...]:
+    def _conclude(self, number: int, begun: _Time, standing: Standing, note: str = "") -> tuple[str, ...]:
         """Write down how a request ended; return what to say where the journal could not."""
         try:
-            self.ledger.conclude(number, standing, note)
+            self.ledger.conclude(number, standing, note, begun.server_after(self.clock.monotonic()))
         except ReconcilerError as error:
             return (f"{error} The next run will take this batch for one in doubt.",)
         return ()
@@ -184,6 +195,18 @@ class Sender:
             return replace(end, notes=(*end.notes, f"sent, but not verified: {error}"))
         exits = [end.exit, *([Exit.ERROR] if status.faults else [])]
         return replace(end, status=status, exit=Exit.gravest(exits))
+
+
+@dataclass(frozen=True, slots=True)
+class _Time:
+    """What the tenant's clock said, None where it does not say, and the monotonic clock at that moment."""
+
+    server: float | None
+    monotonic: float
+
+    def server_after(self, monotonic: float) -> float | None:
+        """Return what the tenant's clock says at another moment, if nobody sets it meanwhile."""
+        return None if self.server is None else self.server + monotonic - self.monotonic
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,14 @@
 Two wrong answers are possible. *Not sent* of a batch that was taken would mail its customers twice; *sent* of
 one that was not would mail them never. So each needs all of its own conditions, and what meets neither stays
 in doubt, for a person.
+
+Time that has passed is believed only where two clocks say so: this machine's, which may be set, and the
+tenant's own, which its answers tell (RFC 9110, 6.6.1). Where it did not say, then or now, nobody knows.
 """
 
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,7 +18,7 @@ from itertools import groupby
 
 from reconciler.clock import Clock
 from reconciler.engine.inventory import Each, one_by_one
-from reconciler.expoints.client import Customers
+from reconciler.expoints.client import Count, Customers
 from reconciler.expoints.contents import APPROVAL, EMAIL, hash_at
 from reconciler.expoints.seed import Seed
 from reconciler.expoints.standing import Addressee, addressees
@@ -67,7 +69,7 @@ class Settler:
         )
 
     def _ripe(self, seed: Seed, deliveries: Sequence[Delivery]) -> Iterator[_Doubt]:
-        """Yield the deliveries in doubt that have rested, and of which a count may tell something.
+        """Yield the deliveries in doubt that have rested here, and of which a count may tell something.
 
         Nobody but this journal is known to send to a mailbox, unless the seed says that it is shared. A batch
         that waits for approval by hand may become customers at any time.
@@ -111,9 +113,14 @@ class Settler:
 
         U: whether `EmailAddresses` is obeyed as documented.
         """
-        return self.client.count([f"nobody-{secrets.token_hex(8)}@{secrets.token_hex(8)}.example"]) > 0
+        return self.client.count_nobody().customers > 0
 
-    def _batch(self, counted: Sequence[tuple[_Doubt, int]]) -> Iterator[Settled]:
+    def _has_rested_there(self, delivery: Delivery, counted: Count) -> bool:
+        """Tell whether it had rested by the tenant's clock when that count was made; a cache may keep one."""
+        over = _over_there(delivery)
+        return over is not None and counted.at is not None and counted.at >= over + self.settle_after
+
+    def _batch(self, counted: Sequence[tuple[_Doubt, Count]]) -> Iterator[Settled]:
         """Yield what the counts say of deliveries of one batch.
 
         U: whether a batch is taken as a whole, and appears at once. So nobody of it counts as not sent unless
@@ -121,16 +128,21 @@ class Settler:
         """
         first = counted[0][0].delivery
         batch = [d for d in self.past if d.batch == first.batch]
-        is_lost = all(count == doubt.delivery.baseline for doubt, count in counted) and not any(
+        is_lost = all(self._is_absent(doubt.delivery, count) for doubt, count in counted) and not any(
             d.standing is Standing.SENT for d in batch
         )
         suspects = [d for d in self.past if _may_have_mailed(d) and not self._is_in_baseline(d, first)]
         for doubt, count in counted:
             added = sum(d.mailbox == doubt.delivery.mailbox for d in batch)
+            has_come = count.customers == doubt.delivery.baseline + added
             if is_lost:
                 yield Settled(doubt.seed, doubt.delivery, Standing.NOT_SENT)
-            elif count == doubt.delivery.baseline + added and not self._is_confusable(doubt, suspects):
+            elif has_come and not self._is_confusable(doubt, suspects):
                 yield Settled(doubt.seed, doubt.delivery, Standing.SENT)
+
+    def _is_absent(self, delivery: Delivery, count: Count) -> bool:
+        """Tell whether a count shows nobody new at an address, when everybody new would have been there."""
+        return count.customers == delivery.baseline and self._has_rested_there(delivery, count)
 
     def _is_confusable(self, doubt: _Doubt, suspects: Sequence[Delivery]) -> bool:
         """Tell whether what is counted for an address may be customers of another delivery.
@@ -155,9 +167,16 @@ class Settler:
         """
         is_final = other.standing is Standing.FOUND or self._is_automatic(other.contents)
         is_known = other.mailbox in self._addresses
-        counted_at = delivery.at - LONGEST_POST
-        is_visible = other.batch < delivery.batch and _over(other) + self.settle_after <= counted_at
+        is_visible = other.batch < delivery.batch and self._had_rested(other, delivery)
         return is_visible and (is_final or not is_known)
+
+    def _had_rested(self, other: Delivery, delivery: Delivery) -> bool:
+        """Tell whether another delivery had rested, by both clocks, before one was counted for."""
+        over, at = _over_there(other), delivery.server_at
+        if over is None or at is None:
+            return False
+        rest = self.settle_after + LONGEST_POST
+        return _over(other) + rest <= delivery.at and over + rest <= at
 
     @cached_property
     def _addresses(self) -> Mapping[str, str]:
@@ -177,6 +196,14 @@ def _over(delivery: Delivery) -> float:
     longest = delivery.at + LONGEST_POST
     known = delivery.standing is not Standing.INTENDED and delivery.since
     return min(delivery.since, longest) if known else longest
+
+
+def _over_there(delivery: Delivery) -> float | None:
+    """Return when its request was over at the latest by the tenant's clock, None where nobody knows."""
+    if delivery.server_at is None:
+        return None
+    known = delivery.standing is not Standing.INTENDED and delivery.server_since
+    return delivery.server_since if known else delivery.server_at + LONGEST_POST
 
 
 def _may_have_mailed(delivery: Delivery) -> bool:

@@ -108,12 +108,19 @@ def record_found(known: Known, shipment: Shipment) -> Decision[int]:
     return _batch(known, Shipment(shipment.account, shipment.seed, shipment.round, found, {}), Standing.FOUND)
 
 
-def conclude(known: Known, batch: int, customer: str | None, standing: Standing, note: str) -> Decision[None]:
+def conclude(
+    known: Known,
+    batch: int,
+    customer: str | None,
+    standing: Standing,
+    note: str,
+    server_since: float | None = None,
+) -> Decision[None]:
     """Decide on how a batch ended, or one delivery of it. Raises `LookupError` for an unknown one."""
     deliveries = known.batches[batch].deliveries if batch in known.batches else ()
     if not any(customer in (None, delivery.customer) for delivery in deliveries):
         raise LookupError("the journal knows no such batch or delivery")
-    return Decision(None, [entries.standing(batch, customer, standing, note)])
+    return Decision(None, [entries.standing(batch, customer, standing, note, server_since)])
 
 
 def _of_round(known: Known, shipment: Shipment) -> list[Delivery]:

@@ -51,15 +51,18 @@ def batch(number: int, shipment: Shipment, standing: Standing) -> Entry:
         "seed": shipment.seed,
         "round": shipment.round,
         "resolved": dict(shipment.resolved),
+        "server_at": shipment.server_at,
         "standing": standing.value,
         "deliveries": [_delivery(delivery) for delivery in shipment.deliveries],
     }
 
 
-def standing(of_batch: int, customer: str | None, standing: Standing, note: str) -> Entry:
+def standing(
+    of_batch: int, customer: str | None, standing: Standing, note: str, server_since: float | None = None
+) -> Entry:
     """Return the entry of what became known of a batch, or of one customer in it."""
     told = {"batch": of_batch, "customer": customer, "standing": standing.value, "note": note}
-    return {"what": "standing", **told}
+    return {"what": "standing", **told, "server_at": server_since}
 
 
 def pruned(known: Known, runs: int, operations: int) -> Entry:

@@ -110,10 +110,12 @@ class GitJournal:
         """Write down that a request is about to be sent; return the number of its batch."""
         return self._writer.write(lambda known, _: decisions.intend(known, in_writing(shipment), again))
 
-    def conclude(self, batch: int, standing: Standing, note: str = "") -> None:
+    def conclude(
+        self, batch: int, standing: Standing, note: str = "", server_since: float | None = None
+    ) -> None:
         """Write down how a batch ended, for all of its deliveries."""
         self._writer.write(
-            lambda known, _: decisions.conclude(known, batch, None, standing, in_writing(note))
+            lambda known, _: decisions.conclude(known, batch, None, standing, in_writing(note), server_since)
         )
 
     def conclude_delivery(self, batch: int, customer: str, standing: Standing, note: str = "") -> None:

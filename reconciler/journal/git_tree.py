@@ -20,8 +20,11 @@ from reconciler.journal.decisions import Decision
 from reconciler.journal.git_command import Git
 from reconciler.journal.replay import Entry, Known
 
-FORMAT = 1
-"""The version of the format that this program writes, and the highest that it reads."""
+FORMAT = 2
+"""The version of the format that this program writes, and the highest that it reads.
+
+1: as it began. 2: batches and standings hold what the server's own clock said.
+"""
 
 META = "reconciler-journal.json"
 README = "README.md"
@@ -41,8 +44,14 @@ makes the journal useless.
 class Content:
     """Everything that a commit of a journal holds."""
 
+    format: int
     hash_key: bytes
     entries: Sequence[Entry]
+
+    @property
+    def is_older(self) -> bool:
+        """Whether the next write has to say that the format is a later one."""
+        return self.format < FORMAT
 
 
 @dataclass(slots=True)
@@ -104,7 +113,7 @@ class Tree:
             )
         wanted = {path: blob for path, blob in blobs.items() if path == META or _ENTRIES.fullmatch(path)}
         texts = self._read(wanted)
-        return Content(self._hash_key(texts.pop(META)), self._entries(texts))
+        return Content(*self._meta(texts.pop(META)), self._entries(texts))
 
     def added(self, old: str, new: str) -> Sequence[Entry] | None:
         """Return what was added between two commits; `None` if more than that happened. Two processes."""
@@ -119,12 +128,16 @@ class Tree:
 
     def begin(self, at: float) -> str:
         """Make the first commit of a journal, with a key of its own; return it. One process."""
-        meta = json.dumps({"format": FORMAT, "hash_key": secrets.token_hex(32)}, indent=2) + "\n"
-        return self._commit(None, ["begin the journal"], at, [], {META: meta, README: _EXPLAINED})
+        files = {META: _meta_text(secrets.token_bytes(32)), README: _EXPLAINED}
+        return self._commit(None, ["begin the journal"], at, [], files)
 
-    def commit(self, base: str, draft: Draft) -> str:
-        """Make a commit of a draft after `base`; return it. No ref knows it yet. One process."""
-        return self._commit(base, draft.subjects, draft.at, draft.removed, draft.files())
+    def commit(self, base: str, draft: Draft, renewed: Content | None = None) -> str:
+        """Make a commit of a draft after `base`; return it. No ref knows it yet. One process.
+
+        It also brings the older journal `renewed` to this format, so that no older program goes on with it.
+        """
+        meta = {META: _meta_text(renewed.hash_key)} if renewed else {}
+        return self._commit(base, draft.subjects, draft.at, draft.removed, {**draft.files(), **meta})
 
     def holds(self, tip: str, commit: str) -> bool:
         """Tell whether a commit is in the history of another one. One process."""
@@ -165,7 +178,8 @@ class Tree:
                 raise self.damaged(f"{path} is not in the repository")
         return {path: text for path, text in texts.items() if text is not None}
 
-    def _hash_key(self, text: bytes) -> bytes:
+    def _meta(self, text: bytes) -> tuple[int, bytes]:
+        """Return format and key."""
         try:
             meta = json.loads(text)
             if meta["format"] > FORMAT:
@@ -174,7 +188,7 @@ class Tree:
                     f"to {FORMAT}: a newer one has written it. Upgrade reconciler; `reconciler --version` "
                     f"says which one this is"
                 )
-            return bytes.fromhex(meta["hash_key"])
+            return meta["format"], bytes.fromhex(meta["hash_key"])
         except (ValueError, KeyError, TypeError) as error:
             raise self.damaged(f"{META} cannot be read") from error
 
@@ -191,6 +205,10 @@ class Tree:
             except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise self.damaged(f"line {number} of {path} cannot be read") from error
             yield entry
+
+
+def _meta_text(hash_key: bytes) -> str:
+    return json.dumps({"format": FORMAT, "hash_key": hash_key.hex()}, indent=2) + "\n"
 
 
 def _listed(text: str) -> Iterator[tuple[str, str]]:

@@ -16,7 +16,7 @@ from reconciler.clock import Clock
 from reconciler.errors import Refused
 from reconciler.journal.decisions import Decision
 from reconciler.journal.git_branch import Branch, NotTaken, OutOfReach, Taken
-from reconciler.journal.git_tree import Draft, Tree
+from reconciler.journal.git_tree import Content, Draft, Tree
 from reconciler.journal.pauses import attempts
 from reconciler.journal.replay import Entry, Known, replayed
 
@@ -87,6 +87,7 @@ class Writer:
         self._tip: str | None = None
         self._known = Known()
         self._hash_key = b""
+        self._older: Content | None = None
         self._asked = clock.monotonic()
         self._refusal: Refused | None = None
         self._waiting: deque[_Write] = deque()
@@ -171,10 +172,11 @@ class Writer:
         base = self._tip
         if base is None:
             raise Refused(f"journal {self._tree.name} is not there")
-        commit = self._tree.commit(base, draft)
+        commit = self._tree.commit(base, draft, self._older)
         moved = self._moved(commit, base)
         if moved and self._tip == base:
             self._tip, self._known, self._asked = commit, draft.known, self._clock.monotonic()
+            self._older = None
         return moved
 
     def _moved(self, commit: str, base: str | None) -> bool:
@@ -244,6 +246,7 @@ class Writer:
         if self._tip and (known.given.batch < self._known.given.batch or content.hash_key != self._hash_key):
             raise self._tree.damaged("somebody took out what was written, and pruned nothing")
         self._known, self._hash_key = known, content.hash_key
+        self._older = content if content.is_older else None
 
     def _replayed(self, known: Known, added: Sequence[Entry]) -> Known:
         try:

@@ -56,6 +56,10 @@ class Delivery:
     """The keyed hash of each declared value, by its path: what tells later which of them changed."""
     since: float = 0.0
     """When its standing was written down, in the same seconds as `at`; 0 before it is."""
+    server_at: float | None = None
+    """What the server's own clock said right before it was written down; None where that is not known."""
+    server_since: float | None = None
+    """What that clock said when its request was over; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,8 @@ class Shipment:
     """The moments of the batch as they were resolved: member → ISO 8601 with offset."""
     run: int | None = None
     """The number of the run that sends it, and holds its account; `None` for none."""
+    server_at: float | None = None
+    """What the server's own clock says now, in seconds since 1970 UTC; None where it does not say."""
 
 
 class Records(Protocol):
@@ -122,10 +128,13 @@ class Ledger(Records, Protocol):
         holds its account.
         """
 
-    def conclude(self, batch: int, standing: Standing, note: str = "") -> None:
+    def conclude(
+        self, batch: int, standing: Standing, note: str = "", server_since: float | None = None
+    ) -> None:
         """Write down how a batch ended, for all of its deliveries. A later conclusion counts more.
 
-        `note` is kept as it is, so it must hold nothing personal. Raises `LookupError` for an unknown batch.
+        `note` is kept as it is, so it must hold nothing personal. `server_since` is what the server's clock
+        says now, as far as that is known. Raises `LookupError` for an unknown batch.
         """
 
     def conclude_delivery(self, batch: int, customer: str, standing: Standing, note: str = "") -> None:

@@ -6,7 +6,7 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import Connection, func, insert, inspect, select, table
+from sqlalchemy import Connection, Double, func, insert, inspect, select, table
 
 from reconciler.errors import Refused, UsageError
 from reconciler.journal.first import FIRST
@@ -41,7 +41,14 @@ def add_runs(connection: Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE deliveries ADD COLUMN contents JSON")
 
 
-STEPS: Sequence[Step] = (begin, add_runs)
+def add_server_times(connection: Connection) -> None:
+    """Make room for what the server's own clock said; of what was written before, nobody knows it."""
+    double = Double().compile(connection.dialect)
+    for changed in ("batches", "standings"):
+        connection.exec_driver_sql(f"ALTER TABLE {changed} ADD COLUMN server_at {double}")
+
+
+STEPS: Sequence[Step] = (begin, add_runs, add_server_times)
 """The step to version 1, to version 2, and so on. A step that was released is never changed."""
 
 

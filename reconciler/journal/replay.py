@@ -156,9 +156,10 @@ def _batch(known: Known, entry: Entry) -> None:
     if number > known.given.batch + 1:  # no pruning removes a batch
         raise ValueError(f"batch {number - 1} is missing")
     standing = Standing(entry["standing"])
+    # What the server's clock said is not in an entry of format 1.
+    own = {"batch": number, "at": at, "since": at, "server_at": entry.get("server_at")}
     deliveries = tuple(
-        Delivery(**told, standing=standing, batch=number, at=at, round=entry["round"], since=at)
-        for told in entry["deliveries"]
+        Delivery(**told, **own, standing=standing, round=entry["round"]) for told in entry["deliveries"]
     )
     known.batches[number] = Batch(account, entry["seed"], entry["run"], at, deliveries)
     key = (account, entry["seed"])
@@ -171,10 +172,9 @@ def _batch(known: Known, entry: Entry) -> None:
 
 def _standing(known: Known, entry: Entry) -> None:
     batch, standing, customer = known.batches[entry["batch"]], Standing(entry["standing"]), entry["customer"]
+    ended = {"note": entry["note"], "since": entry["at"], "server_since": entry.get("server_at")}
     deliveries = tuple(
-        replace(delivery, standing=standing, note=entry["note"], since=entry["at"])
-        if customer in (None, delivery.customer)
-        else delivery
+        replace(delivery, standing=standing, **ended) if customer in (None, delivery.customer) else delivery
         for delivery in batch.deliveries
     )
     known.batches[entry["batch"]] = replace(batch, deliveries=deliveries)

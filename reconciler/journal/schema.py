@@ -154,10 +154,14 @@ batches = Table(
     Column("resolved", JSON, nullable=False),
     Column("at", Double, nullable=False),
     Column("run", Integer, nullable=True),
+    Column("server_at", Double, nullable=True),
     Index("by_sender", "run"),
     sqlite_autoincrement=True,  # a number that a person was told never means another batch
 )
-"""What was written down at once: one request, or the customers that one look found."""
+"""What was written down at once: one request, or the customers that one look found.
+
+`server_at` is what the server's own clock said then, null where that is not known.
+"""
 
 deliveries = Table(
     "deliveries",
@@ -190,7 +194,11 @@ standings = Table(
     Column("standing", Text, nullable=False),
     Column("note", Text, nullable=False),
     Column("at", Double, nullable=False),
+    Column("server_at", Double, nullable=True),
     Index("by_delivery", "delivery", "number"),
     sqlite_autoincrement=True,
 )
-"""What became known of a delivery, one row each time. The first is its intent, or that it was found."""
+"""What became known of a delivery, one row each time. The first is its intent, or that it was found.
+
+`server_at` is what the server's own clock said when a request was over, null where that is not known.
+"""

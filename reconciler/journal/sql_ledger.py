@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, exists, func, insert, select
@@ -44,9 +44,11 @@ class SqlLedger:
             refuse_repeats(shipment, past, again)
             return self._write(connection, shipment, Standing.INTENDED, past)
 
-    def conclude(self, batch: int, standing: Standing, note: str = "") -> None:
+    def conclude(
+        self, batch: int, standing: Standing, note: str = "", server_since: float | None = None
+    ) -> None:
         """Write down how a batch ended, for all of its deliveries."""
-        self._conclude(deliveries.c.batch == batch, standing, note)
+        self._conclude(deliveries.c.batch == batch, standing, note, server_since)
 
     def conclude_delivery(self, batch: int, customer: str, standing: Standing, note: str = "") -> None:
         """Write down how one delivery of a batch ended."""
@@ -69,12 +71,20 @@ class SqlLedger:
         at = self._database.clock.now()
         number = _add_batch(connection, shipment, at)
         connection.execute(insert(deliveries), _rows(shipment, number, past))
-        _add_standings(connection, deliveries.c.batch == number, standing, "", at)
+        told = {"standing": standing.value, "note": "", "at": at, "server_at": None}
+        _add_standings(connection, deliveries.c.batch == number, told)
         return number
 
-    def _conclude(self, which: ColumnElement[bool], standing: Standing, note: str) -> None:
+    def _conclude(
+        self,
+        which: ColumnElement[bool],
+        standing: Standing,
+        note: str,
+        server_since: float | None = None,
+    ) -> None:
+        told = {"standing": standing.value, "note": note, "server_at": server_since}
         with self._database.writing() as connection:
-            _add_standings(connection, which, standing, note, self._database.clock.now())
+            _add_standings(connection, which, {**told, "at": self._database.clock.now()})
 
 
 def _past(
@@ -89,7 +99,13 @@ def _past(
     )
     query = (
         select(
-            deliveries, batches.c.at, standings.c.standing, standings.c.note, standings.c.at.label("since")
+            deliveries,
+            batches.c.at,
+            batches.c.server_at,
+            standings.c.standing,
+            standings.c.note,
+            standings.c.at.label("since"),
+            standings.c.server_at.label("server_since"),
         )
         .join(batches, batches.c.number == deliveries.c.batch)
         .join(standings, standings.c.delivery == deliveries.c.number)
@@ -116,6 +132,8 @@ def _delivery(row: Row[Any]) -> Delivery:
         note=row.note,
         contents=row.contents or {},
         since=row.since,
+        server_at=row.server_at,
+        server_since=row.server_since,
     )
 
 
@@ -128,6 +146,7 @@ def _add_batch(connection: Connection, shipment: Shipment, at: float) -> int:
             resolved=dict(shipment.resolved),
             at=at,
             run=shipment.run,
+            server_at=shipment.server_at,
         )
     )
     key: Any = added.inserted_primary_key
@@ -154,15 +173,10 @@ def _rows(shipment: Shipment, batch: int, past: Sequence[Delivery]) -> list[dict
     ]
 
 
-def _add_standings(
-    connection: Connection, which: ColumnElement[bool], standing: Standing, note: str, at: float
-) -> None:
+def _add_standings(connection: Connection, which: ColumnElement[bool], told: Mapping[str, object]) -> None:
     """Add one standing to each of the deliveries that fit; raises `LookupError` if none does."""
     found = connection.execute(select(deliveries.c.number, deliveries.c.account).where(which)).all()
     if not found:
         raise LookupError("the journal knows no such batch or delivery")
-    rows = [
-        {"delivery": number, "account": account, "standing": standing.value, "note": note, "at": at}
-        for number, account in found
-    ]
+    rows = [{"delivery": number, "account": account, **told} for number, account in found]
     connection.execute(insert(standings), rows)

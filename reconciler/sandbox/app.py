@@ -11,6 +11,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from .checkmarket import Keys, checkmarket_part
+from .dating import Dated, Proxy
 from .expoints import Tokens, expoints_part
 from .faults import Fault, Faults
 from .recorder import Recorder
@@ -46,7 +47,8 @@ def create_app(
     flask.register_blueprint(expoints_part(state, variants, tokens, clock))
     for status in (404, 405):
         flask.register_error_handler(status, _no_route)
-    return Recorder(Faults(_any_case(flask.wsgi_app), faults, sleep), state, clock)
+    dated = Dated(Faults(_any_case(flask.wsgi_app), faults, sleep), variants, clock)
+    return Recorder(Proxy(dated, variants, state, clock), state, clock)
 
 
 def _any_case(app: WSGIApplication) -> WSGIApplication:

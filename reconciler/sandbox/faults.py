@@ -10,6 +10,8 @@ from fnmatch import fnmatchcase
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal
 
+from .replies import Reply, run
+
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -120,16 +122,6 @@ class Fault:
         return count >= self.nth if self.onwards else count == self.nth
 
 
-@dataclass(frozen=True, slots=True)
-class _Reply:
-    """A whole response; the body breaks off after `sent` bytes, if that is set."""
-
-    status: str
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-    sent: int | None = None
-
-
 @dataclass(slots=True)
 class _Counts:
     """How many requests each fault has matched so far; threads take turns."""
@@ -168,23 +160,23 @@ class Faults:
         start_response(reply.status, list(reply.headers))
         return _sending(reply)
 
-    def _strike(self, fault: Fault, environ: WSGIEnvironment) -> _Reply:
+    def _strike(self, fault: Fault, environ: WSGIEnvironment) -> Reply:
         if fault.effect.name == "delay":
             return self._late(fault, environ)
-        answer = _run(self._app, environ) if fault.when == "after" else None
+        answer = run(self._app, environ) if fault.when == "after" else None
         return _spoiled(fault.effect, answer)
 
-    def _late(self, fault: Fault, environ: WSGIEnvironment) -> _Reply:
+    def _late(self, fault: Fault, environ: WSGIEnvironment) -> Reply:
         seconds = float(fault.effect.value)
         if fault.when == "before":
             self._sleep(seconds)
-            return _run(self._app, environ)
-        reply = _run(self._app, environ)
+            return run(self._app, environ)
+        reply = run(self._app, environ)
         self._sleep(seconds)
         return reply
 
 
-def _spoiled(effect: Effect, answer: _Reply | None) -> _Reply:
+def _spoiled(effect: Effect, answer: Reply | None) -> Reply:
     """Return what is sent instead of an answer; it is there only for the effects that need one."""
     if effect.name in _NO_ANSWER:
         raise _NO_ANSWER[effect.name]("no answer comes from the sandbox, as told by a fault")
@@ -195,7 +187,7 @@ def _spoiled(effect: Effect, answer: _Reply | None) -> _Reply:
     return _made_up(effect)
 
 
-def _made_up(effect: Effect) -> _Reply:
+def _made_up(effect: Effect) -> Reply:
     """Return a reply that the application had no part in."""
     if effect.name == "redirect":
         return _reply(302, b"", "text/plain", {"Location": effect.value})
@@ -207,36 +199,18 @@ def _made_up(effect: Effect) -> _Reply:
     return _reply(status, body, "application/json; charset=utf-8", headers)
 
 
-def _reply(status: int, body: bytes, content_type: str, headers: dict[str, str]) -> _Reply:
+def _reply(status: int, body: bytes, content_type: str, headers: dict[str, str]) -> Reply:
     known = {code.value: code.phrase for code in HTTPStatus}
     every = {"Content-Type": content_type, "Content-Length": str(len(body)), **headers}
-    return _Reply(f"{status} {known.get(status, 'Unknown')}", tuple(every.items()), body)
+    return Reply(f"{status} {known.get(status, 'Unknown')}", tuple(every.items()), body)
 
 
-def _with_type(answer: _Reply, content_type: str) -> _Reply:
+def _with_type(answer: Reply, content_type: str) -> Reply:
     others = tuple((name, value) for name, value in answer.headers if name.lower() != "content-type")
     return replace(answer, headers=(("Content-Type", content_type), *others))
 
 
-def _run(app: WSGIApplication, environ: WSGIEnvironment) -> _Reply:
-    """Execute a request and return its whole answer."""
-    started: list[tuple[str, tuple[tuple[str, str], ...]]] = []
-
-    def start(
-        status: str, headers: list[tuple[str, str]], _error: object = None, /
-    ) -> Callable[[bytes], object]:
-        started.append((status, tuple(headers)))
-        return lambda _body: None
-
-    chunks = app(environ, start)
-    try:
-        body = b"".join(chunks)
-    finally:
-        getattr(chunks, "close", lambda: None)()
-    return _Reply(*started[-1], body)
-
-
-def _sending(reply: _Reply) -> Iterator[bytes]:
+def _sending(reply: Reply) -> Iterator[bytes]:
     if reply.sent is None:
         yield reply.body
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import re
 import threading
 from collections.abc import Callable
 from types import TracebackType
@@ -80,12 +81,26 @@ def serve(
 
 def _listen(app: WSGIApplication, host: str, port: int, sockets: dict[int, Any]) -> Any:
     # Imported here: only a sandbox that listens needs a server.
+    from waitress.channel import HTTPChannel
     from waitress.server import create_server
+    from waitress.task import WSGITask
 
+    task = type("Task", (WSGITask,), {"build_response_header": _header_of})
     # Without log_socket_errors a connection that a fault breaks is closed, not answered with 500.
-    return create_server(
+    server = create_server(
         app, map=sockets, host=host, port=port, threads=_THREADS, log_socket_errors=False, ident=None
     )
+    server.channel_class = type("Channel", (HTTPChannel,), {"task_class": task})
+    return server
+
+
+def _header_of(task: Any) -> bytes:
+    """Return the header of an answer, without the `Date` that the server gives one that has none."""
+    from waitress.task import WSGITask
+
+    is_dated = any(name.lower() == "date" for name, _ in task.response_headers)
+    header: bytes = WSGITask.build_response_header(task)
+    return header if is_dated else re.sub(rb"\r\nDate: [^\r]*", b"", header)
 
 
 def _loopback(host: str) -> str:

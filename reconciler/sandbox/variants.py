@@ -80,6 +80,14 @@ class Variants:
     requests_per_day: Annotated[int | None, "the account's allowance in a calendar day"] = None
     retry_after: Annotated[Literal["header", "none"], "whether a 429 has a Retry-After header"] = "header"
 
+    # Both: what answers say of the time.
+    date: Annotated[Literal["told", "absent"], "whether answers say when they were made"] = "told"
+    clock_ahead_seconds: Annotated[float, "by how much the server's clock is ahead of the right time"] = 0.0
+    clock_behind_seconds: Annotated[float, "by how much it is behind"] = 0.0
+    proxy_cache_seconds: Annotated[
+        float, "for how long a proxy on the way answers a GET as before, with the Date of then"
+    ] = 0.0
+
     # Expoints: tokens and lists.
     token_seconds: Annotated[float, "for how long a token is good"] = 3600.0
     expires_in: Annotated[Literal["number", "string"], "the type of a token's lifetime"] = "number"

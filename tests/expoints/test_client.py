@@ -23,7 +23,7 @@ from reconciler.errors import (
     Unreachable,
 )
 from reconciler.expoints.answers import whole_list
-from reconciler.expoints.client import Column, Customers, open_expoints
+from reconciler.expoints.client import Column, Count, Customers, open_expoints
 from reconciler.http import Bounds, Exchange, Secret, wsgi_transport
 from reconciler.parallel import each
 from reconciler.sandbox import Fault, State, Variants, create_app
@@ -236,7 +236,17 @@ class TestCountsByAddress:
         emails = ["anna.devries@example.com", "nobody@example.com", "anna.devries@example.com"]
         with sandbox() as customers:
             counts = customers.counts_by_address(emails)
-        assert counts == {"anna.devries@example.com": 2, "nobody@example.com": 0}
+        numbers = {email: count.customers for email, count in counts.items()}
+        assert numbers == {"anna.devries@example.com": 2, "nobody@example.com": 0}
+
+    def test_each_count_says_when_it_was_made_by_the_clock_of_the_tenant(self) -> None:
+        with tenant((200, {"CustomerCount": 1}, {"Date": "Sat, 02 May 2026 10:00:00 GMT"})) as (customers, _):
+            assert customers.counts_by_address(["a@x.example"]) == {"a@x.example": Count(1, 1777716000.0)}
+
+    def test_nobody_has_another_address_each_time(self) -> None:
+        with tenant((200, {"CustomerCount": 0})) as (customers, server):
+            assert [customers.count_nobody().customers for _ in range(3)] == [0, 0, 0]
+        assert len({str(query) for query in server.queries}) == 3
 
     def test_the_requests_can_be_made_by_several_threads(self) -> None:
         labels = []
@@ -247,7 +257,8 @@ class TestCountsByAddress:
 
         emails = [f"{n}@x.example" for n in range(40)]
         with tenant((200, {"CustomerCount": 1})) as (customers, server):
-            assert customers.counts_by_address(emails, pool) == dict.fromkeys(emails, 1)
+            counts = customers.counts_by_address(emails, pool)
+        assert [count.customers for count in counts.values()] == [1] * len(emails)
         assert (len(server.asked), labels) == (40, ["Counting customers"])
 
     def test_the_first_failure_ends_it(self) -> None:

@@ -112,7 +112,7 @@ SCENES: Mapping[str, Sequence[Scene]] = {
         Scene(COUNT, lambda _, tenant: tenant.count([JOHN]), SENDING, nth=5),
     ),
     "Sending a batch": (Scene(ADD, lambda _, tenant: tenant.add(BATCH), SENDING),),
-    "Counting after a batch": (Scene(COUNT, lambda _, tenant: tenant.count([JOHN]), SENDING, nth=7),),
+    "Counting after a batch": (Scene(COUNT, lambda _, tenant: tenant.count([JOHN]), SENDING, nth=8),),
     "Looking at the tenant": (
         Scene("GET *customer/getcustomerstatuses", lambda _, tenant: tenant.statuses(), SENDING),
         Scene("GET */v3/customer", lambda _, tenant: tenant.customers([JOHN]), SENDING),

@@ -14,12 +14,15 @@ from reconciler.commands.outside import Outside
 from reconciler.sandbox import Fault, Tokens, Variants, create_app, revoke_tokens
 from tests.clock import START, FakeClock
 from tests.faults.scenes import ADD, COLUMNS, COUNT, ONE, PUT, SENDING, SENDING_WITH_OAUTH, TOKEN, UPDATING
+from tests.faults.table import sections
 from tests.faults.world import FaultWorld, said
-from tests.seeds.world import SETTINGS, SETTLE_AFTER
+from tests.seeds.world import JANE, JOHN, SETTINGS, SETTLE_AFTER
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+LATE_SETTING = f"customers_appear_after_seconds={SETTLE_AFTER - 1}"
+LATE = Variants.parse([LATE_SETTING])
 JUMPS = [-400 * 86_400.0, -3600.0, 3600.0, 400 * 86_400.0]
 
 
@@ -188,6 +191,175 @@ def test_a_doubt_does_not_rest_less_because_the_clock_was_set_back(
     clock.offset = 0
     assert world.run().exit == 0
     assert SENDING.is_done(world)
+
+
+def wrong_by(seconds: float) -> Variants:
+    """Let the server's clock be so far ahead, or behind."""
+    return replace(LATE, clock_ahead_seconds=max(seconds, 0.0), clock_behind_seconds=max(-seconds, 0.0))
+
+
+USUAL = Variants()
+
+
+@dataclass(frozen=True)
+class Meanwhile:
+    """What happens between a lost batch and the next apply; `forward` is by how much which clock is set."""
+
+    comes: bool = False
+    passes: float = SETTLE_AFTER
+    forward: float = 0.0
+    before: Variants = USUAL
+    later: Variants = USUAL
+
+
+DAY, UNTIMED = 86_400.0, Variants(date="absent")
+MEANWHILE = {
+    "the time passed, and nobody came": Meanwhile(),
+    "the time passed, and everybody came": Meanwhile(comes=True),
+    "this machine's clock was set forward": Meanwhile(
+        comes=True, passes=0, forward=DAY, before=LATE, later=LATE
+    ),
+    "this machine's clock was set forward, and everybody came": Meanwhile(comes=True, passes=0, forward=DAY),
+    "only the tenant's clock was set forward": Meanwhile(passes=0, later=Variants(clock_ahead_seconds=DAY)),
+    "the tenant's clock was set back": Meanwhile(later=Variants(clock_behind_seconds=DAY)),
+    "the tenant's clock was wrong all the time, and nobody came": Meanwhile(
+        before=Variants(clock_behind_seconds=DAY), later=Variants(clock_behind_seconds=DAY)
+    ),
+    "the tenant tells no time, and nobody came": Meanwhile(before=UNTIMED, later=UNTIMED),
+    "the tenant tells no time, and everybody came": Meanwhile(True, before=UNTIMED, later=UNTIMED),
+    "the tenant told no time before, and nobody came": Meanwhile(before=UNTIMED),
+    "a cache on the way answers as before the batch": Meanwhile(
+        comes=True, before=Variants(proxy_cache_seconds=DAY), later=Variants(proxy_cache_seconds=DAY)
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "says", "exit"), sections()["A clock that is set"])
+def test_a_doubt_is_settled_as_the_table_says(world: DisturbedWorld, name: str, says: str, exit: str) -> None:
+    meanwhile, clock = MEANWHILE[name], jumps(world, f"{COUNT}:8", 0)
+    SENDING.declare(world)
+    world.variants = meanwhile.before
+    assert world.run(f"{ADD}:1:{'after' if meanwhile.comes else 'before'}:drop").exit == 6
+    world.variants = meanwhile.later
+    world.rest(meanwhile.passes)
+    clock.offset = meanwhile.forward
+    end = world.run()
+    again = end.counts == {"sent": 2}
+    told = "sent" if again else {"sent": "settled as sent", "in_doubt": "in doubt"}["".join(end.states)]
+    assert (told, end.exit) == (says, int(exit))
+    assert len(world.posts) == 1 + again
+    assert len(world.mailed) == 2 * (meanwhile.comes or again)
+
+
+def test_every_story_is_in_the_table() -> None:
+    assert [row[0] for row in sections()["A clock that is set"]] == list(MEANWHILE)
+
+
+class TestADoubtRestsByBothClocks:
+    """The machine's may be set between two runs; the tenant's may be anything, or not be told at all."""
+
+    @pytest.fixture(autouse=True)
+    def clock(self, world: DisturbedWorld) -> Jumping:
+        world.variants = LATE
+        SENDING.declare(world)
+        return jumps(world, f"{COUNT}:8", 0)
+
+    @pytest.mark.parametrize("jump", [jump for jump in JUMPS if jump > 0])
+    @pytest.mark.parametrize("taken", ["before", "after"])
+    def test_ours_was_set_forward(
+        self, world: DisturbedWorld, clock: Jumping, taken: str, jump: float
+    ) -> None:
+        assert world.run(f"{ADD}:1:{taken}:drop").exit == 6
+        clock.offset = jump
+        assert world.run().states == {"in_doubt": 2}
+        world.rest(SETTLE_AFTER)
+        assert world.run().exit == 0
+        assert SENDING.is_done(world)
+
+    @pytest.mark.parametrize("jump", JUMPS)
+    def test_ours_was_set_while_the_batch_was_under_way(
+        self, world: DisturbedWorld, clock: Jumping, jump: float
+    ) -> None:
+        world.at, world.happens = f"{ADD}:1", lambda: setattr(clock, "offset", jump)
+        assert world.run(f"{ADD}:1:after:drop").exit == 6
+        world.happens = lambda: None
+        clock.offset = 2 * abs(jump)
+        assert world.run().states == {"in_doubt": 2}
+        world.rest(SETTLE_AFTER)
+        assert world.run().exit == 0
+        assert SENDING.is_done(world)
+
+    @pytest.mark.parametrize("jump", JUMPS)
+    def test_the_tenants_was_set(self, world: DisturbedWorld, jump: float) -> None:
+        assert world.run(f"{ADD}:1:after:drop").exit == 6
+        world.variants = wrong_by(jump)
+        assert world.run().states == {"in_doubt": 2}
+        assert len(world.posts) == 1
+
+    @pytest.mark.parametrize("ahead", JUMPS)
+    @pytest.mark.parametrize("taken", ["before", "after"])
+    def test_the_tenants_is_wrong_all_the_time(
+        self, world: DisturbedWorld, clock: Jumping, taken: str, ahead: float
+    ) -> None:
+        world.variants = wrong_by(ahead)
+        assert world.run(f"{ADD}:1:{taken}:drop").exit == 6
+        clock.offset = 3600
+        world.rest(SETTLE_AFTER - 2)
+        assert world.run().states == {"in_doubt": 2}
+        world.rest(2)
+        assert world.run().exit == 0
+        assert SENDING.is_done(world)
+
+    @pytest.mark.parametrize("told", [("absent", "absent"), ("absent", "told"), ("told", "absent")])
+    def test_the_tenant_does_not_tell_the_time(self, world: DisturbedWorld, told: tuple[str, str]) -> None:
+        before, later = told
+        world.variants = Variants.parse([LATE_SETTING, f"date={before}"])
+        assert world.run(f"{ADD}:1:before:drop").exit == 6
+        world.variants = Variants.parse([LATE_SETTING, f"date={later}"])
+        world.rest(400 * 86_400)
+        end = world.run()
+        assert (end.exit, end.states) == (6, {"in_doubt": 2})
+
+    def test_what_is_there_is_sent_for_a_tenant_that_does_not_tell_the_time(
+        self, world: DisturbedWorld
+    ) -> None:
+        world.variants = replace(LATE, date="absent")
+        assert world.run(f"{ADD}:1:after:drop").exit == 6
+        world.rest(SETTLE_AFTER)
+        assert world.run().states == {"sent": 2}
+
+    def test_a_cache_on_the_way_tells_the_time_of_an_earlier_question(
+        self, world: DisturbedWorld, clock: Jumping
+    ) -> None:
+        world.variants = replace(LATE, proxy_cache_seconds=3600)
+        assert world.planned() == 0  # the cache has the count of each address, and the columns
+        world.rest(3500)
+        assert world.run(f"{ADD}:1:after:drop").exit == 6
+        world.rest(101)  # the cache has lost them
+        clock.offset = 86_400
+        assert world.run().states == {"in_doubt": 2}
+        assert len(world.posts) == 1
+
+    def test_a_cache_on_the_way_tells_a_count_of_before_the_batch(self, world: DisturbedWorld) -> None:
+        world.variants = Variants(proxy_cache_seconds=3600)
+        assert world.run(f"{ADD}:1:after:drop").exit == 6
+        world.rest(3500)
+        assert world.run().states == {"in_doubt": 2}
+        world.rest(200)
+        assert world.run().states == {"sent": 2}
+        assert SENDING.is_done(world)
+
+    @pytest.mark.parametrize("told", ["told", "absent"])
+    def test_an_earlier_batch_is_not_in_a_count_because_ours_was_set_forward(
+        self, world: DisturbedWorld, clock: Jumping, told: str
+    ) -> None:
+        world.variants = Variants.parse([LATE_SETTING, f"date={told}"])
+        assert world.run().exit == 0
+        clock.offset = 86_400
+        world.declare(JANE, JOHN, round="2")
+        assert world.run(f"{ADD}:1:before:drop").exit == 6
+        world.rest(SETTLE_AFTER)
+        assert world.run().states == {"in_doubt": 2}
 
 
 @pytest.mark.parametrize(

@@ -163,7 +163,7 @@ MOMENTS: Mapping[str, Moment] = {
     "sends": Moment(SENDING, f"{ADD}:1"),
     "sends, and the answer is lost": Moment(SENDING, f"{ADD}:1", [f"{ADD}:1:after:drop"]),
     "sends the first of two requests of a seed": Moment(LARGE, f"{ADD}:1"),
-    "counts after a batch": Moment(SENDING, f"{COUNT}:7"),
+    "counts after a batch": Moment(SENDING, f"{COUNT}:8"),
     "writes, and a seed is left": Moment(BOTH_KINDS, f"{PUT}:1"),
 }
 ROWS = sections()["An interrupt"]

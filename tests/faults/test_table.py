@@ -115,7 +115,7 @@ def test_every_section_has_its_scenes_and_says_something_of_every_fault() -> Non
         for section in SCENES
     }
     assert told == {section: set(effects()) for section in SCENES}
-    assert {*sections()} == {FAULTS, "An interrupt", *SCENES}
+    assert {*sections()} == {FAULTS, "An interrupt", "A clock that is set", *SCENES}
 
 
 def test_every_error_that_a_client_can_raise_is_in_the_table() -> None:

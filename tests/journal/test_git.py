@@ -11,6 +11,7 @@ import pytest
 
 from reconciler.errors import Refused, UsageError
 from reconciler.journal.git import GitJournal, open_branch, read_branch
+from reconciler.journal.git_tree import FORMAT
 from reconciler.journal.ledger import Standing
 from reconciler.journal.opening import open_journal, read_journal
 from tests.clock import FakeClock
@@ -315,9 +316,57 @@ def test_a_branch_that_is_something_else_is_refused_and_left_alone(
 
 def test_a_newer_format_is_refused_and_left_alone(folder: Path, opened: Open) -> None:
     opened(folder).close()
-    commit(folder, {META: json.dumps({"format": 2, "hash_key": "00"})})
-    with pytest.raises(UsageError, match=r"format 2, and .* up to 1: .*Upgrade"):
+    commit(folder, {META: json.dumps({"format": FORMAT + 1, "hash_key": "00"})})
+    with pytest.raises(UsageError, match=rf"format {FORMAT + 1}, and .* up to {FORMAT}: .*Upgrade"):
         opened(folder)
+
+
+class TestAnOlderFormat:
+    """As a program wrote it that knew nothing of the server's clock."""
+
+    @pytest.fixture
+    def older(self, folder: Path, opened: Open, repositories: Repositories) -> Path:
+        with opened(folder) as journal:
+            journal.conclude(journal.intend(shipment("ann")), Standing.SENT)
+        names = git(repositories.origin, "ls-tree", "-r", "--name-only", "journal").splitlines()
+        texts = {name: git(repositories.origin, "show", f"journal:{name}") + "\n" for name in names}
+        entries = {name: text.replace('"server_at":null', '"of":1') for name, text in texts.items()}
+        commit(folder, {**entries, META: texts[META].replace(f'"format": {FORMAT}', '"format": 1')})
+        return folder
+
+    def test_is_read_and_left_as_it_is(self, older: Path, opened: Open, repositories: Repositories) -> None:
+        with opened(older) as journal:
+            assert standings(journal) == {"ann": Standing.SENT}
+        assert format_at(repositories.origin) == 1
+
+    def test_is_brought_up_to_date_by_the_first_write_which_no_older_program_then_reads(
+        self, older: Path, opened: Open, repositories: Repositories
+    ) -> None:
+        with opened(older) as journal:
+            hashed = journal.hash("ann")
+            journal.intend(shipment("bob"))
+            journal.intend(shipment("cas"))
+        assert format_at(repositories.origin) == FORMAT
+        with opened(older) as journal:
+            assert list(standings(journal)) == ["ann", "bob", "cas"]
+            assert journal.hash("ann") == hashed
+
+    def test_is_brought_up_to_date_once_where_two_write(
+        self, older: Path, opened: Open, repositories: Repositories
+    ) -> None:
+        with opened(older) as one, opened(repositories.clone("other")) as other:
+            one.intend(shipment("bob"))
+            other.intend(shipment("cas"))
+            one.intend(shipment("dan"))
+            assert list(standings(other)) == ["ann", "bob", "cas", "dan"]
+        log = git(repositories.origin, "log", "--format=%s", "journal", "--", META).splitlines()
+        assert [subject.split(",")[0] for subject in log[:1]] == ["send customer_seeds.smoke"]
+        assert len(log) == 3  # begun, made older, brought up to date
+
+
+def format_at(origin: Path) -> int:
+    """Return the format that the journal says it has."""
+    return int(json.loads(git(origin, "show", f"journal:{META}"))["format"])
 
 
 @pytest.mark.parametrize(

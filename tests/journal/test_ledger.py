@@ -39,6 +39,21 @@ def test_a_standing_is_as_old_as_its_conclusion(journal: Journal, clock: FakeClo
     assert (ann.at, ann.since) == (intended, clock.now())
 
 
+def test_what_the_servers_clock_said_is_told_as_it_was_written(journal: Journal, reopen: Reopen) -> None:
+    number = journal.intend(replace(shipment("ann"), server_at=1.25))
+    journal.conclude(number, Standing.IN_DOUBT, server_since=2.5)
+    (ann,) = reopen().deliveries(ACCOUNT, SEED)
+    assert (ann.server_at, ann.server_since) == (1.25, 2.5)
+
+
+def test_what_a_person_found_out_says_nothing_of_the_servers_clock(journal: Journal) -> None:
+    number = journal.intend(replace(shipment("ann"), server_at=1.25))
+    journal.conclude(number, Standing.IN_DOUBT, server_since=2.5)
+    journal.conclude_delivery(number, "ann", Standing.SENT)
+    (ann,) = journal.deliveries(ACCOUNT, SEED)
+    assert (ann.server_at, ann.server_since) == (1.25, None)
+
+
 def test_the_past_of_an_account_is_that_of_all_its_seeds(journal: Journal) -> None:
     journal.intend(shipment("ann"))
     journal.intend(shipment("bob", seed="customer_seeds.other"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -127,6 +128,24 @@ def test_what_an_older_journal_knew_still_counts(old: str, clock: FakeClock) -> 
             ("a", BATCHES[2]["round"], Standing.FOUND, "ünï", BATCHES[2]["at"]),
         ]
         assert all(dict(d.contents) == {} for d in journal.past(ACCOUNT, SEED))
+
+
+def test_a_journal_of_version_2_is_brought_up_to_date_and_knows_no_server_s_clock(
+    sql_address: str, clock: FakeClock
+) -> None:
+    open_steps(sql_address, clock, STEPS[:2]).close()
+    with inside(sql_address) as connection:
+        fill(connection, "batches", [{"account": ACCOUNT, **BATCHES[0]}])
+        fill(connection, "deliveries", [as_delivery(row, ["1"]) for row in DELIVERIES[:2]])
+        fill(connection, "standings", [{"account": ACCOUNT, "at": 1.5, **row} for row in STANDINGS[:4]])
+    with open_at(sql_address, clock) as journal:
+        past = {d.customer[0]: d for d in journal.past(ACCOUNT, SEED)}
+        assert [(d.standing, d.server_at, d.server_since) for d in past.values()] == [
+            (Standing.NOT_SENT, None, None),
+            (Standing.SENT, None, None),
+        ]
+        journal.intend(replace(shipment("cas"), server_at=1.25))
+        assert journal.past(ACCOUNT, SEED)[-1].server_at == 1.25
 
 
 def test_an_older_journal_that_was_brought_up_to_date_can_be_written(old: str, clock: FakeClock) -> None:

@@ -10,6 +10,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +43,19 @@ targets:
 # for each change, but for a create, which is not there to be read before.
 CHANGING = 3 + 3 * CHANGES - len(CREATED)
 # Columns, a count for each mailbox and opt-outs, again now that the account is held; then for each seed a
-# count before and the batch, then the statuses, a count of all, and of three of the statuses.
-SENDING = 2 * (1 + 2 + 1) + 2 * (1 + 1 + 1 + 1 + 3)
+# count before, one of nobody and the batch, then the statuses, a count of all, and of three of the statuses.
+SENDING = 2 * (1 + 2 + 1) + 2 * (1 + 1 + 1 + 1 + 1 + 3)
 REQUESTS = CHANGING + SENDING
 # The run, an intent and an outcome for each change, what the first update has taught, and for each seed an
 # intent and its end; the end of the run.
 WRITES = 1 + 2 * CHANGES + 1 + 2 * 2 + 1
+
+
+@dataclass
+class LaterWorld(SeedWorld):
+    """A world whose server has the right time, for as many seconds `later` as it is taken to be."""
+
+    later: float = 0.0
 
 
 @pytest.fixture(scope="session")
@@ -57,14 +65,14 @@ def nursery() -> Iterator[Nursery]:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[SeedWorld]:
-    made = SeedWorld(tmp_path)
+def world(tmp_path: Path) -> Iterator[LaterWorld]:
+    made = LaterWorld(tmp_path)
     configs = {number: stored_config(before(number)) for number in (*UPDATED, *DELETED)}
     made.state = State(":memory:", {**STARTING_POINT, CONFIGS: configs})
     made.write("configs.yaml", json.dumps({"import_configs": declarations()}))
     made.declare(JOHN, key="john")
     made.declare(JANE, key="jane", after=["import_configs.config-20"])
-    with Server(create_app(made.state)) as server:
+    with Server(create_app(made.state, clock=lambda: time.time() + made.later)) as server:
         made.write("reconciler.yaml", SETTINGS.format(url=server.url))
         yield made
 
@@ -83,22 +91,22 @@ def declarations() -> dict[str, Any]:
     return {**updates, **deletions, **creations}
 
 
-def killed(world: SeedWorld, nursery: Nursery, point: str) -> int:
+def killed(world: LaterWorld, nursery: Nursery, point: str) -> int:
     """Apply in a process of its own that ends at a point."""
     environ = {"RECONCILER_WORKSPACE": str(world.folder / "configs"), "RECONCILER_CRASH_AT": point}
     return nursery.run("apply", "--yes", environ=environ)
 
 
-def applied(world: SeedWorld, later: float = 0.0) -> End:
+def applied(world: LaterWorld, later: float = 0.0) -> End:
     """Apply once more, so many seconds from now, in this process."""
     screen = Screen()
-    world.clock = FakeClock(time.time() + later)
+    world.later, world.clock = later, FakeClock(time.time() + later)
     console = screen.console(world.clock, as_json=True)
     exit = apply(EVERYTHING, Consent(), console, world.outside, yes=True)
     return End(exit, screen.document, screen.err)
 
 
-def writes(world: SeedWorld) -> Counter[str]:
+def writes(world: LaterWorld) -> Counter[str]:
     """Return how often each write of a configuration reached the server."""
     return Counter(
         f"{request.method} {request.path} {json.loads(request.body or b'{}').get('Name', '')}"
@@ -107,7 +115,7 @@ def writes(world: SeedWorld) -> Counter[str]:
     )
 
 
-def check_nothing_is_lost_or_twice(world: SeedWorld, later: float = 0.0) -> End:
+def check_nothing_is_lost_or_twice(world: LaterWorld, later: float = 0.0) -> End:
     """Apply; check what reached the server, whatever became of the processes."""
     end = applied(world, later)
     assert set(writes(world).values()) == {1}
@@ -116,13 +124,13 @@ def check_nothing_is_lost_or_twice(world: SeedWorld, later: float = 0.0) -> End:
     return end
 
 
-def test_a_whole_apply_reaches_as_many_points_as_are_tried_here(world: SeedWorld, nursery: Nursery) -> None:
+def test_a_whole_apply_reaches_as_many_points_as_are_tried_here(world: LaterWorld, nursery: Nursery) -> None:
     assert killed(world, nursery, f"request:{REQUESTS + 1}:before") == Exit.DONE
     assert len(world.state.requests()) == REQUESTS
     assert world.mailed == [JANE, JOHN]
 
 
-def test_a_whole_apply_writes_as_often_to_the_journal(world: SeedWorld, nursery: Nursery) -> None:
+def test_a_whole_apply_writes_as_often_to_the_journal(world: LaterWorld, nursery: Nursery) -> None:
     assert killed(world, nursery, f"journal:{WRITES + 1}:before") == Exit.DONE
 
 
@@ -134,7 +142,7 @@ POINTS = [
 
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_at_any_point_the_next_runs_do_exactly_the_rest(
-    world: SeedWorld, nursery: Nursery, point: str
+    world: LaterWorld, nursery: Nursery, point: str
 ) -> None:
     assert killed(world, nursery, point) == -signal.SIGKILL
     done, mailed = writes(world), world.mailed
@@ -150,7 +158,7 @@ def test_killed_at_any_point_the_next_runs_do_exactly_the_rest(
     assert set(mailed) <= {JANE, JOHN}
 
 
-def test_a_killed_run_is_told_as_that(world: SeedWorld, nursery: Nursery) -> None:
+def test_a_killed_run_is_told_as_that(world: LaterWorld, nursery: Nursery) -> None:
     killed(world, nursery, "request:30:after")
     applied(world)
     screen = Screen()

@@ -9,6 +9,7 @@ ONCE = "tests/seeds/test_once.py"
 OUTCOMES = "tests/seeds/test_outcomes.py"
 REFUSALS = "tests/seeds/test_refusals.py"
 SETTLING = "tests/seeds/test_settling.py"
+BOTH_CLOCKS = "tests/faults/test_clocks.py::TestADoubtRestsByBothClocks"
 RECIPIENTS = "tests/expoints/test_recipients.py"
 
 _POST = "        try:\n            self.client.add(batch.body)\n        except NoAnswer as error:\n"
@@ -57,6 +58,48 @@ MUTANTS = (
         "return self.clock.now() >= _over(delivery) + self.settle_after",
         "return True",
         f"{OUTCOMES}::test_what_is_in_doubt_rests_before_it_is_counted",
+    ),
+    Mutant(
+        "believes this machine's clock alone that a doubt has rested",
+        "expoints/settling.py",
+        "return count.customers == delivery.baseline and self._has_rested_there(delivery, count)",
+        "return count.customers == delivery.baseline",
+        f"{BOTH_CLOCKS}::test_ours_was_set_forward",
+    ),
+    Mutant(
+        "believes that time has passed for a tenant that does not tell it",
+        "expoints/settling.py",
+        "return over is not None and counted.at is not None and",
+        "return over is None or counted.at is None or",
+        f"{BOTH_CLOCKS}::test_the_tenant_does_not_tell_the_time",
+    ),
+    Mutant(
+        "takes the time of an answer that a cache may have kept for that of a batch",
+        "expoints/sending.py",
+        "self.client.count_nobody().at",
+        "self.client.server_time()",
+        f"{BOTH_CLOCKS}::test_a_cache_on_the_way_tells_the_time_of_an_earlier_question",
+    ),
+    Mutant(
+        "believes a count that a cache has kept",
+        "expoints/settling.py",
+        "counted.at >= over + self.settle_after",
+        "(self.client.count_nobody().at or 0.0) >= over + self.settle_after",
+        f"{BOTH_CLOCKS}::test_a_cache_on_the_way_tells_a_count_of_before_the_batch",
+    ),
+    Mutant(
+        "forgets for how long a batch was under way by the clock of the tenant",
+        "expoints/settling.py",
+        "return delivery.server_since if known else delivery.server_at + LONGEST_POST",
+        "return delivery.server_at",
+        f"{KILLED}::test_killed_before_the_batch_it_rests_so_long_by_the_clock_of_the_tenant_too",
+    ),
+    Mutant(
+        "believes this machine's clock alone that an earlier batch was in a count",
+        "expoints/settling.py",
+        " and over + rest <= at",
+        "",
+        f"{BOTH_CLOCKS}::test_an_earlier_batch_is_not_in_a_count_because_ours_was_set_forward",
     ),
     Mutant(
         "takes the request of a killed process for over at once",

@@ -11,6 +11,7 @@ import pytest
 
 from reconciler.errors import Exit
 from reconciler.expoints.settling import LONGEST_POST
+from reconciler.sandbox import Variants
 from tests.seeds.forks import Forks, Task, open_forks
 from tests.seeds.served import WHENS, ServedWorld, When, serving
 from tests.seeds.world import ADD, JANE, JOHN, SETTLE_AFTER, End
@@ -34,12 +35,12 @@ class Story(NamedTuple):
 
 
 # Requests: what the plan asks before and after the run has begun, what is written and read back, and for a
-# batch a count for each mailbox, the batch itself, and five more to verify it. Writes: a journal that is new,
-# the run, each change, each batch, each customer that is settled or found, and their ends.
-FIRST = Story("the first apply", "apply", 20, 7)
+# batch a count for each mailbox and for nobody, the batch itself, and five more to verify it. Writes: a
+# journal that is new, the run, each change, each batch, each customer that is settled or found, their ends.
+FIRST = Story("the first apply", "apply", 21, 7)
 SETTLING = Story("an apply that settles", "apply", 9, 4)
 FINDING = Story("an apply that finds", "apply", 7, 4)
-BY_HAND = Story("seeds send", "send", 12, 5)
+BY_HAND = Story("seeds send", "send", 13, 5)
 RESOLVING = Story("seeds resolve", "resolve --sent", 1, 4)
 STORIES = (FIRST, SETTLING, FINDING, BY_HAND, RESOLVING)
 
@@ -156,6 +157,15 @@ def test_killed_around_the_batch_it_rests_for_the_longest_request_too(
     assert world.mailed == mailed
 
 
+def test_killed_before_the_batch_it_rests_so_long_by_the_clock_of_the_tenant_too(
+    world: ServedWorld, forks: Forks
+) -> None:
+    world.run(forks, "send", point=f"{INTENDED} after")
+    world.variants = Variants(clock_behind_seconds=1.0)
+    assert applied(world, RESTED).states == {"in_doubt": 2}
+    assert applied(world, 1).states == {"pending": 2}
+
+
 def test_killed_while_a_person_has_to_approve_nothing_is_sent_again_ever(
     world: ServedWorld, forks: Forks
 ) -> None:
@@ -166,7 +176,7 @@ def test_killed_while_a_person_has_to_approve_nothing_is_sent_again_ever(
     assert world.mailed == BOTH
 
 
-APPLY = 16
+APPLY = 17
 """The requests of an apply with one seed."""
 
 

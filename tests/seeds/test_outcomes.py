@@ -94,7 +94,7 @@ def test_a_batch_that_is_not_visible_yet_is_sent_and_said_to_be_uncounted(world:
 
 
 def test_a_count_that_fails_afterwards_does_not_make_a_sent_batch_doubtful(world: SeedWorld) -> None:
-    end = world.apply("GET *customer/count:7+:before:status=403")
+    end = world.apply("GET *customer/count:8+:before:status=403")
     assert end.counts == {"sent": 2}
     assert end.notes.startswith("sent, but not verified: ")
     assert world.apply().states == {"sent": 2}
