@@ -132,7 +132,7 @@ def _applied(
         planned = Planned(agreed.plan, done.seeds, before, session.workspace.warnings)
         written(Applied(planned, report, done.sent, exit, ids.ids))
         document = report_document(report, done.seeds, done.sent, exit, before, ids_written=ids.ids)
-        tell(report_text(report, done.sent, paint=console.paint, ids_written=ids.ids), document)
+        tell(report_text(report, done.seeds, done.sent, paint=console.paint, ids_written=ids.ids), document)
     return exit, document
 
 

@@ -52,7 +52,7 @@ def restore(
         with carried_out(session, agreed, lock, console) as done:
             document = report_document(done.report, done.seeds, done.sent, done.exit)
             document |= {"restored_run": number, "remarks": notes}
-            console.result(report_text(done.report, done.sent, paint=console.paint), document)
+            console.result(report_text(done.report, done.seeds, done.sent, paint=console.paint), document)
     return done.exit
 
 

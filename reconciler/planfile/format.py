@@ -296,6 +296,8 @@ class ReportDocument(_Part):
     format_version: Literal[1]
     plan: PlanDocument
     summary: ResultsPart
+    customers_sent: Count
+    customers_in_doubt: Annotated[Count, Field(description="By this run, or by one before it.")]
     exit_code: ExitCode
     sent: list[SentPart]
     outcomes: list[OutcomePart]
@@ -340,6 +342,7 @@ class ReportsDocument(_Part):
     targets: list[ReportedPart]
     summary: dict[str, Count]
     customers_sent: Count
+    customers_in_doubt: Count
     exit_code: ExitCode
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from reconciler.errors import Exit
 from reconciler.render.json import FORMAT_VERSION, Document
 from reconciler.render.paint import Paint
+from reconciler.render.seeds import customers_text
 from reconciler.render.values import counted, harmless
 
 
@@ -40,7 +41,10 @@ def plans_document(ends: Sequence[TargetEnd]) -> Document:
 
 def reports_document(ends: Sequence[TargetEnd]) -> Document:
     """Return the reports of several targets, as `planfile.format.ReportsDocument` says."""
-    return {**_document(ends, "report"), "customers_sent": _customers_sent(ends)}
+    return {
+        **_document(ends, "report"),
+        **{name: _customers(ends, name) for name in ("customers_sent", "customers_in_doubt")},
+    }
 
 
 def _document(ends: Sequence[TargetEnd], what: str) -> Document:
@@ -71,8 +75,8 @@ def _sums(ends: Sequence[TargetEnd]) -> Counter[str]:
     return sums
 
 
-def _customers_sent(ends: Sequence[TargetEnd]) -> int:
-    return sum(seed["sent"] for end in ends if end.document for seed in end.document["sent"])
+def _customers(ends: Sequence[TargetEnd], name: str) -> int:
+    return sum(end.document[name] for end in ends if end.document)
 
 
 def plans_text(ends: Sequence[TargetEnd]) -> str:
@@ -90,10 +94,10 @@ def plans_text(ends: Sequence[TargetEnd]) -> str:
 def reports_text(ends: Sequence[TargetEnd]) -> str:
     """Return the summary line of several reports."""
     sums = _sums(ends)
+    customers = customers_text(_customers(ends, "customers_sent"), _customers(ends, "customers_in_doubt"))
     return (
         f"{_over(ends)}: {sums['applied']} changed, {sums['failed']} failed, {sums['stale']} stale, "
-        f"{sums['skipped']} skipped, {sums['in_doubt']} in doubt; "
-        f"{counted(_customers_sent(ends), 'customer')} sent."
+        f"{sums['skipped']} skipped, {sums['in_doubt']} in doubt; {customers}."
     )
 
 

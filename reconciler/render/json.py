@@ -19,7 +19,7 @@ from reconciler.errors import Exit
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.sending import Sent
 from reconciler.problems import Problem
-from reconciler.render.seeds import seeds_documents, sent_documents
+from reconciler.render.seeds import customers_in_doubt, seeds_documents, sent_documents
 
 FORMAT_VERSION = 1
 
@@ -185,6 +185,8 @@ def report_document(
         "format_version": FORMAT_VERSION,
         "plan": plan_document(report.plan, seeds, since=since),
         "summary": {result.name.lower(): report.count(result) for result in Result},
+        "customers_sent": sum(end.sent for end in sent),
+        "customers_in_doubt": customers_in_doubt(seeds, sent),
         "exit_code": int(exit),
         "sent": sent_documents(sent),
         "outcomes": [_outcome(outcome) for outcome in report.outcomes],

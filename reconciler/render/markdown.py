@@ -257,7 +257,7 @@ def _ends(applied: Applied) -> Iterator[Part]:
     to_write = [f"- {code(line.where)}: {code(line.text)}" for line in lines]
     yield Group("#### To write into the files", to_write, "line", "\n")
     yield Group("", [_sentence(note) for note in applied.report.notes], "note")
-    yield f"**{prose(applied_text(applied.report, applied.sent))}**"
+    yield f"**{prose(applied_text(applied.report, applied.planned.seeds, applied.sent))}**"
     yield f"Fingerprint {code(applied.planned.fingerprint)}"
 
 

@@ -91,6 +91,18 @@ def seeds_summary(plan: SeedsPlan) -> str:
     return f"{counted(len(plan.sending), 'seed')} to send ({counted(plan.customers, 'customer')})"
 
 
+def customers_in_doubt(plan: SeedsPlan, sent: Sequence[Sent]) -> int:
+    """Return of how many customers nobody knows whether they were sent: by this run, or one before."""
+    before = sum(seed.count(State.IN_DOUBT) for seed in plan.seeds)
+    return before + sum(end.in_doubt for end in sent)
+
+
+def customers_text(sent: int, in_doubt: int) -> str:
+    """Return the part of a report's summary line that is about customers."""
+    doubt = f", {in_doubt} in doubt" if in_doubt else ""
+    return f"{counted(sent, 'customer')} sent{doubt}"
+
+
 def sent_text(sent: Sequence[Sent], *, paint: Paint = PLAIN) -> str:
     """Return how each sending ended."""
     return "\n".join(_sent(end, paint) for end in sent)

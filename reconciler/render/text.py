@@ -21,7 +21,15 @@ from reconciler.problems import Problem, Severity
 from reconciler.render.drift import accepted_text, drift_text, noted, untold_text
 from reconciler.render.json import NO_IDS
 from reconciler.render.paint import PLAIN, Paint, Style
-from reconciler.render.seeds import MAIL_IS_SENT, seeds_summary, seeds_text, sent_text, without_sending
+from reconciler.render.seeds import (
+    MAIL_IS_SENT,
+    customers_in_doubt,
+    customers_text,
+    seeds_summary,
+    seeds_text,
+    sent_text,
+    without_sending,
+)
 from reconciler.render.values import counted, harmless, row_text, shown, shown_field
 
 SYMBOLS = {Action.CREATE: "+", Action.UPDATE: "~", Action.DELETE: "-"}
@@ -278,7 +286,12 @@ def _legend(plan: Plan, paint: Paint) -> str:
 
 
 def report_text(
-    report: Report, sent: Sequence[Sent], *, paint: Paint = PLAIN, ids_written: Mapping[str, int] = NO_IDS
+    report: Report,
+    seeds: SeedsPlan,
+    sent: Sequence[Sent],
+    *,
+    paint: Paint = PLAIN,
+    ids_written: Mapping[str, int] = NO_IDS,
 ) -> str:
     """Return how every change ended, the lines worth writing, and the summary line last."""
     ids = [f"  {key}:  id {id}" for key, id in ids_written.items()]
@@ -288,7 +301,7 @@ def report_text(
         "\n".join(["Written into the files:", *ids]) if ids else "",
         _lines_to_write(report.outcomes),
         "\n".join(report.notes),
-        paint.strong(applied_text(report, sent)),
+        paint.strong(applied_text(report, seeds, sent)),
     ]
     return "\n\n".join(block for block in blocks if block)
 
@@ -318,13 +331,13 @@ def _lines_to_write(outcomes: Iterable[Outcome]) -> str:
     return "\n".join(["To write into the files:", *texts]) if texts else ""
 
 
-def applied_text(report: Report, sent: Sequence[Sent]) -> str:
-    """Return the report's summary line."""
-    customers = counted(sum(end.sent for end in sent), "customer")
+def applied_text(report: Report, seeds: SeedsPlan, sent: Sequence[Sent]) -> str:
+    """Return the report's summary line. `seeds` is the plan that they were sent by."""
+    customers = customers_text(sum(end.sent for end in sent), customers_in_doubt(seeds, sent))
     return (
         f"Applied: {report.count(Result.APPLIED)} changed, {report.count(Result.FAILED)} failed, "
         f"{report.count(Result.STALE)} stale, {report.count(Result.SKIPPED)} skipped, "
-        f"{report.count(Result.IN_DOUBT)} in doubt; {customers} sent."
+        f"{report.count(Result.IN_DOUBT)} in doubt; {customers}."
     )
 
 

@@ -22,6 +22,7 @@ from reconciler.render.reported import MEANINGS, Applied, Planned, Reported, Sto
 from reconciler.render.seeds import (
     MAIL_IS_SENT,
     customer_cells,
+    customers_in_doubt,
     seed_change,
     seed_notes,
     seed_symbol,
@@ -248,7 +249,7 @@ class _Making:
             groups=tuple(group for group in groups if group.cards),
             notes=tuple(map(harmless, [*applied.report.notes, *ids])),
             to_write=tuple((harmless(line.where), harmless(line.text)) for line in lines),
-            summary=harmless(applied_text(applied.report, applied.sent)),
+            summary=harmless(applied_text(applied.report, applied.planned.seeds, applied.sent)),
             figures=_end_figures(applied),
         )
 
@@ -427,7 +428,9 @@ def _end_figures(applied: Applied) -> tuple[tuple[str, str, int], ...]:
         Result.IN_DOUBT: ("reset", "in doubt"),
     }
     figures = [(*texts, applied.report.count(result)) for result, texts in classes.items()]
-    return (*figures, ("send", "customers sent", sum(end.sent for end in applied.sent)))
+    doubtful = customers_in_doubt(applied.planned.seeds, applied.sent)
+    customers = ("send", "customers sent", sum(end.sent for end in applied.sent))
+    return (*figures, customers, *([("reset", "customers in doubt", doubtful)] if doubtful else []))
 
 
 def _body_text(kind: Kind, change: Change) -> str:

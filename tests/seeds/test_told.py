@@ -1,0 +1,86 @@
+"""Customers in doubt are told of at the end of a run, wherever its end is told."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reconciler.commands.across import Several
+from reconciler.commands.apply import How, apply, apply_across
+from reconciler.commands.reports import Form, Report
+from reconciler.engine.planning import Consent
+from reconciler.errors import Exit
+from reconciler.render.seeds import customers_text
+from reconciler.sandbox import Fault
+from tests.commands.world import EVERYTHING, Screen
+from tests.seeds.world import ADD, JANE, JOHN, SeedWorld
+
+CHANGES = "Applied: 0 changed, 0 failed, 0 stale, 0 skipped, 0 in doubt; "
+REPORTS = (Report(Form.MARKDOWN, Path("report.md")), Report(Form.HTML, Path("report.html")))
+
+
+def told(world: SeedWorld, *faults: str) -> str:
+    """Apply with every report; return the summary line."""
+    world.faults = [Fault.parse(fault) for fault in faults]
+    screen = Screen()
+    apply(EVERYTHING, Consent(), screen.console(world.clock), world.outside, yes=True, reports=REPORTS)
+    return screen.out.rstrip("\n").rpartition("\n")[2]
+
+
+def reported(world: SeedWorld) -> list[str]:
+    """Return the two reports without their marks."""
+    texts = [(world.folder / report.path).read_text("utf-8") for report in REPORTS]
+    return [re.sub(r"<[^>]+>|\*", "", text) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("sent", "in_doubt", "text"),
+    [(0, 0, "0 customers sent"), (1, 0, "1 customer sent"), (3, 2, "3 customers sent, 2 in doubt")],
+)
+def test_a_doubt_is_told_only_where_there_is_one(sent: int, in_doubt: int, text: str) -> None:
+    assert customers_text(sent, in_doubt) == text
+
+
+def test_the_summary_counts_customers_of_this_run(world: SeedWorld) -> None:
+    summary = told(world, f"{ADD}:1:before:drop")
+    assert summary == f"{CHANGES}0 customers sent, 2 in doubt."
+    markdown, page = reported(world)
+    assert summary in markdown
+    assert summary in page
+    assert re.search(r"2\s*customers in doubt", page)
+
+
+def test_the_summary_counts_customers_of_a_run_before(world: SeedWorld) -> None:
+    told(world, f"{ADD}:1:before:drop")
+    world.declare("smoke+new@example.com", key="other")
+    assert told(world) == f"{CHANGES}1 customer sent, 2 in doubt."
+
+
+def test_without_a_doubt_the_summary_is_as_ever(world: SeedWorld) -> None:
+    assert told(world) == f"{CHANGES}2 customers sent."
+    assert not any("customers in doubt" in text for text in reported(world))
+
+
+def test_the_document_counts_both(world: SeedWorld) -> None:
+    world.declare(JOHN, key="one")
+    world.declare(JANE, key="two")
+    (world.folder / "configs" / "smoke.yaml").unlink()
+    end = world.apply(f"{ADD}:1:before:drop")
+    assert (end.document["customers_sent"], end.document["customers_in_doubt"]) == (1, 1)
+
+
+def test_the_summary_over_several_targets_adds_them_up(world: SeedWorld) -> None:
+    settings = (world.folder / "configs" / "reconciler.yaml").read_text("utf-8")
+    other = settings.partition("  sandbox:\n")[2]
+    world.write("reconciler.yaml", f"{settings}  other:\n{other}")
+    world.declare(JOHN, JANE, targets=["sandbox", "other"])
+    world.faults = [Fault.parse(f"{ADD}:1:before:drop")]
+    screen, app = Screen(), world.outside.sandboxes["sandbox"]
+    outside = replace(world.outside, sandboxes={"sandbox": app, "other": app})
+    console = screen.console(world.clock, as_json=True)
+    several = Several(("sandbox", "other"))
+    assert apply_across(several, EVERYTHING, How(Consent(), yes=True), console, outside) is Exit.IN_DOUBT
+    assert (screen.document["customers_sent"], screen.document["customers_in_doubt"]) == (2, 2)
