@@ -25,7 +25,7 @@ from reconciler.commands.session import (
     open_target,
 )
 from reconciler.commands.since import files_since
-from reconciler.commands.tenant import plan_seeds
+from reconciler.commands.tenant import Enter, plan_seeds, tenant_when_asked
 from reconciler.commands.write_ids import NO_IDS, without_lines, write_ids
 from reconciler.config.load import Workspace
 from reconciler.engine.plan import Plan
@@ -116,24 +116,33 @@ def _applied(
 ) -> Told:
     """Plan, ask, carry out and tell."""
     how.reviewed.check_accounts(session)
+    with tenant_when_asked(session, console) as enter:
+        agreed, before = _agreed(session, selection, how, console, enter)
+        _show(agreed, before, console)
+        if not how.yes and not how.reviewed.binds:
+            confirm(agreed.plan, agreed.seeds, console)
+        with carried_out(session, agreed, how.lock, console, enter) as done:
+            ids = write_ids(done.report, session, console) if how.write_ids else NO_IDS
+            exit = Exit.gravest([done.exit, ids.exit])
+            report = without_lines(done.report, ids)
+            planned = Planned(agreed.plan, done.seeds, before, session.workspace.warnings)
+            written(Applied(planned, report, done.sent, exit, ids.ids))
+            document = report_document(report, done.seeds, done.sent, exit, before, ids_written=ids.ids)
+            text = report_text(report, done.seeds, done.sent, paint=console.paint, ids_written=ids.ids)
+            tell(text, document)
+    return exit, document
+
+
+def _agreed(
+    session: Session, selection: Selection, how: How, console: Console, enter: Enter
+) -> tuple[Agreed, Since | None]:
+    """Plan; return what is to be carried out, and what of it was there before the files changed."""
     past = files_since(how.since, session) if how.since is not None else None
     with remembered(session, console) as memory:
         live = read_target(session, memory, how.consent, console)
-        seeds = plan_seeds(session, memory, console) if how.with_seeds else SeedsPlan()
+        seeds = plan_seeds(session, memory, enter) if how.with_seeds else SeedsPlan()
         agreed = agree(how.reviewed, session, live, seeds, how.consent)
-        before = past.against(live, selection, how.consent) if past else None
-    _show(agreed, before, console)
-    if not how.yes and not how.reviewed.binds:
-        confirm(agreed.plan, agreed.seeds, console)
-    with carried_out(session, agreed, how.lock, console) as done:
-        ids = write_ids(done.report, session, console) if how.write_ids else NO_IDS
-        exit = Exit.gravest([done.exit, ids.exit])
-        report = without_lines(done.report, ids)
-        planned = Planned(agreed.plan, done.seeds, before, session.workspace.warnings)
-        written(Applied(planned, report, done.sent, exit, ids.ids))
-        document = report_document(report, done.seeds, done.sent, exit, before, ids_written=ids.ids)
-        tell(report_text(report, done.seeds, done.sent, paint=console.paint, ids_written=ids.ids), document)
-    return exit, document
+        return agreed, past.against(live, selection, how.consent) if past else None
 
 
 def _show(agreed: Agreed, since: Since | None, console: Console) -> None:

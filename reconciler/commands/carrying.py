@@ -16,6 +16,7 @@ from reconciler.commands.reviewing import Agreed
 from reconciler.commands.runs import Lock, OpenRun, open_run
 from reconciler.commands.sending import Stops, kept_waiting, send_seeds
 from reconciler.commands.session import Session
+from reconciler.commands.tenant import Enter
 from reconciler.engine.apply import Journal, NoJournal, Run, apply
 from reconciler.engine.outcome import Report, Result
 from reconciler.engine.plan import Plan
@@ -52,7 +53,9 @@ class Done:
 
 
 @contextmanager
-def carried_out(session: Session, agreed: Agreed, lock: Lock, console: Console) -> Iterator[Done]:
+def carried_out(
+    session: Session, agreed: Agreed, lock: Lock, console: Console, enter: Enter
+) -> Iterator[Done]:
     """Carry out what was agreed on; yield how it ended, to be told inside the block.
 
     With nothing to be done there is no run, unless one that died is still to be ended. From the first change
@@ -68,7 +71,7 @@ def carried_out(session: Session, agreed: Agreed, lock: Lock, console: Console) 
             engine = writing(session, agreed.plan, run.recorder)
             deferral.enter_context(deferred_interrupts(lambda: _stop(engine, console)))
             report = apply(agreed.plan, engine, each=Pool(session.checkmarket.parallelism, console))
-            done = Done(report, *_Sending(session, agreed, report, run, engine).ends(console))
+            done = Done(report, *_Sending(agreed, report, run, engine).ends(enter))
             run.exit, run.counts = done.exit, done.counts
         yield done
 
@@ -102,13 +105,12 @@ def _stop(engine: Run, console: Console) -> None:
 class _Sending:
     """The seeds of a run, after its changes."""
 
-    session: Session
     agreed: Agreed
     report: Report
     run: OpenRun
     engine: Run
 
-    def ends(self, console: Console) -> tuple[SeedsPlan, tuple[Sent, ...]]:
+    def ends(self, enter: Enter) -> tuple[SeedsPlan, tuple[Sent, ...]]:
         """Send what is due; return the plan by which it was done, and how each seed ended."""
         seeds = self.agreed.seeds
         if not seeds.seeds:
@@ -116,7 +118,7 @@ class _Sending:
         if self.engine.is_stopped:
             return seeds, tuple(kept_waiting(seed, _STOPPED) for seed in seeds.sending)
         stops = Stops(self._why_held, lambda: self.engine.is_stopped)
-        return send_seeds(self.session, self.run, self.agreed, console, stops)
+        return send_seeds(enter, self.run, self.agreed, stops)
 
     def _why_held(self, plan: SeedPlan) -> str:
         """Return why a seed has to wait: what it comes after did not come to be, or the run was stopped."""

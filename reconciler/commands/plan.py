@@ -15,7 +15,7 @@ from reconciler.commands.reports import Report, reporting
 from reconciler.commands.requests import RequestCount
 from reconciler.commands.session import Selection, Session, open_session, open_target
 from reconciler.commands.since import files_since
-from reconciler.commands.tenant import plan_seeds
+from reconciler.commands.tenant import plan_seeds, tenant_when_asked
 from reconciler.config.load import Workspace
 from reconciler.config.wording import visible
 from reconciler.engine.plan import Plan
@@ -112,9 +112,9 @@ def _planned(
     detailed: bool,
 ) -> Planned:
     past = files_since(since, session) if since is not None else None
-    with remembered(session, console) as memory:
+    with remembered(session, console) as memory, tenant_when_asked(session, console) as enter:
         live = read_target(session, memory, consent, console)
-        made, seeds = live.plan(consent), plan_seeds(session, memory, console)
+        made, seeds = live.plan(consent), plan_seeds(session, memory, enter)
         before = past.against(live, selection, consent) if past else None
     exit = plan_exit(made, seeds, detailed=detailed)
     return Planned(made, seeds, before, session.workspace.warnings, exit)

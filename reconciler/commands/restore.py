@@ -16,6 +16,7 @@ from reconciler.commands.requests import RequestCount
 from reconciler.commands.reviewing import Agreed
 from reconciler.commands.runs import NO_WAIT, Lock, Purpose
 from reconciler.commands.session import Selection, Session, check_target_is_named, open_session
+from reconciler.commands.tenant import tenant_when_asked
 from reconciler.engine.inventory import Listing
 from reconciler.engine.plan import Action, Plan
 from reconciler.engine.planning import Consent
@@ -49,7 +50,10 @@ def restore(
         if not yes:
             confirm(made, SeedsPlan(), console)
         agreed = Agreed(Purpose.of(f"{RESTORE}{number}", made.digests), made, SeedsPlan())
-        with carried_out(session, agreed, lock, console) as done:
+        with (
+            tenant_when_asked(session, console) as enter,
+            carried_out(session, agreed, lock, console, enter) as done,
+        ):
             document = report_document(done.report, done.seeds, done.sent, done.exit)
             document |= {"restored_run": number, "remarks": notes}
             console.result(report_text(done.report, done.seeds, done.sent, paint=console.paint), document)

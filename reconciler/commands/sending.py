@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from reconciler.commands.console import Console
 from reconciler.commands.reviewing import Agreed
 from reconciler.commands.runs import OpenRun
-from reconciler.commands.session import Session
-from reconciler.commands.tenant import Tenant, open_tenant
+from reconciler.commands.tenant import Enter, Tenant
 from reconciler.errors import Exit, ReconcilerError
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.review import reviewed_seeds
@@ -31,7 +29,7 @@ class Stops:
 
 
 def send_seeds(
-    session: Session, run: OpenRun, agreed: Agreed, console: Console, stops: Stops
+    enter: Enter, run: OpenRun, agreed: Agreed, stops: Stops
 ) -> tuple[SeedsPlan, tuple[Sent, ...]]:
     """Send every seed that is due and reviewed; return the plan by which it was done, and how each ended.
 
@@ -41,11 +39,11 @@ def send_seeds(
     """
     plan, ends = agreed.seeds, list[Sent]()
     try:
-        with open_tenant(session, console) as tenant:
-            plan = tenant.plan(run.journal)
-            plan = reviewed_seeds(plan, agreed.review) if agreed.review else plan
-            for end in _ends(tenant, run, plan, stops):
-                ends.append(end)  # those before an error count
+        tenant = enter()
+        plan = tenant.plan(run.journal)
+        plan = reviewed_seeds(plan, agreed.review) if agreed.review else plan
+        for end in _ends(tenant, run, plan, stops):
+            ends.append(end)  # those before an error count
     except ReconcilerError as error:
         ends.append(Sent(_ALL, notes=(f"nothing further was sent: {error}",), exit=error.exit))
     return plan, tuple(ends)

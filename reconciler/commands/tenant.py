@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
+from typing import TypeAlias
 
 from reconciler.commands.console import Console
 from reconciler.commands.memory import Memory
@@ -105,6 +107,10 @@ class Tenant:
         return expoints_of(self.session)
 
 
+Enter: TypeAlias = Callable[[], Tenant]
+"""Opens a tenant, or finds it open."""
+
+
 def expoints_of(session: Session) -> Expoints:
     """Return the settings of the target's tenant. Errors: `UsageError` where it has none."""
     if session.target.expoints is None:
@@ -150,11 +156,20 @@ def login_of(settings: Expoints, environ: Mapping[str, str]) -> Secret | ClientL
     return Secret(settings.token.read(environ) if settings.token else "sandbox")
 
 
-def plan_seeds(session: Session, memory: Memory, console: Console) -> SeedsPlan:
+@contextmanager
+def tenant_when_asked(session: Session, console: Console) -> Iterator[Enter]:
+    """Yield what opens the tenant the first time that it is asked for, and is the same one from then on.
+
+    So a run that plans and then sends has one token, and one pace. It closes with the block.
+    """
+    with ExitStack() as opened:
+        yield cache(lambda: opened.enter_context(open_tenant(session, console)))
+
+
+def plan_seeds(session: Session, memory: Memory, enter: Enter) -> SeedsPlan:
     """Plan the selected seeds of a target without writing anything; an empty plan if there are none."""
     if not session.seeds:
         return SeedsPlan()
     if memory.trouble is not None:
         return SeedsPlan(trouble=memory.trouble)
-    with open_tenant(session, console) as tenant:
-        return tenant.plan(memory.past)
+    return enter().plan(memory.past)

@@ -58,6 +58,13 @@ MUTANTS = (
         f"{CLOCKS}::test_a_journal_that_fails_in_the_middle_does_not_hide_what_became_of_the_changes",
     ),
     Mutant(
+        "gets another token to send than the one that it planned with",
+        "commands/tenant.py",
+        "yield cache(lambda: opened.enter_context(open_tenant(session, console)))",
+        "yield lambda: opened.enter_context(open_tenant(session, console))",
+        f"{CLOCKS}::test_one_token_is_enough_for_planning_and_sending_several_seeds",
+    ),
+    Mutant(
         "believes its own clock about the server's dates",
         "http/api.py",
         "until - (now if since is None else since)",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler.commands.outside import Outside
-from reconciler.sandbox import Fault, Tokens, Variants, create_app, revoke_tokens
+from reconciler.sandbox import Fault, Request, Tokens, Variants, create_app, revoke_tokens
 from tests.clock import START, FakeClock
 from tests.faults.scenes import ADD, COLUMNS, COUNT, ONE, PUT, SENDING, SENDING_WITH_OAUTH, TOKEN, UPDATING
 from tests.faults.table import sections
@@ -155,9 +155,30 @@ def test_a_token_is_kept_as_long_as_it_is_good(world: DisturbedWorld, jump: floa
     jumps(world, f"{COUNT}:5", jump)
     SENDING_WITH_OAUTH.declare(world)
     assert world.run().exit == 0
-    assert [request.path for request in world.state.requests()].count(
-        "/oauth2/token"
-    ) == 2  # the plan, the run
+    assert len(tokens_asked(world)) == 1
+
+
+def tokens_asked(world: DisturbedWorld) -> list[Request]:
+    """Return the requests for a token."""
+    return [request for request in world.state.requests() if request.path == "/oauth2/token"]
+
+
+def test_one_token_is_enough_for_planning_and_sending_several_seeds(world: DisturbedWorld) -> None:
+    SENDING_WITH_OAUTH.declare(world)
+    world.declare("smoke+other@example.com", key="other")
+    end = world.run()
+    assert (end.exit, end.counts) == (0, {"sent": 3})
+    assert len(tokens_asked(world)) == 1
+
+
+@pytest.mark.parametrize("seconds", [60.0, 7200.0])
+def test_a_token_is_as_good_as_it_was_however_long_a_person_thinks(
+    world: DisturbedWorld, seconds: float
+) -> None:
+    SENDING_WITH_OAUTH.declare(world)
+    world.at, world.happens = f"{COLUMNS}:2", lambda: world.rest(seconds)
+    assert world.run().exit == 0
+    assert len(tokens_asked(world)) == (1 if seconds < 3600 else 2)
 
 
 @pytest.mark.parametrize("at", [f"{COUNT}:1", f"{COUNT}:5", f"{ADD}:1", f"{COUNT}:7"])
@@ -173,7 +194,7 @@ def test_a_token_that_expires_and_cannot_be_replaced_sends_nothing(world: Distur
     SENDING_WITH_OAUTH.declare(world)
     world.tokens = Tokens(accepted=frozenset())
     world.at, world.happens = f"{ADD}:1", lambda: revoke_tokens(world.state)
-    end = world.run(f"{TOKEN}:3+:before:status=400")
+    end = world.run(f"{TOKEN}:2+:before:status=400")
     assert (said(end), end.exit, SENDING.is_untouched(world)) == ("refused", 1, True)
 
 
