@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
 from reconciler.config.discovery import SETTINGS_FILE
+from reconciler.config.modeline import modeline
 from reconciler.config.scalars import quoted
-from reconciler.config.schema import SCHEMA_FILE
 from reconciler.config.settings import SANDBOX, ServerUrl, needs_credentials
 from reconciler.errors import UsageError
 
 EXAMPLE_FILE = "newsletter.yaml"
-MODELINE = f"# yaml-language-server: $schema={SCHEMA_FILE}"
-"""By it editors find the schema of a file that lies beside it."""
 REAL_TARGET = "production"
 """What the target of a real account is called at first."""
 
@@ -78,7 +77,7 @@ def _is_tenant(url: str) -> bool:
 def first_files(accounts: Accounts) -> dict[str, str]:
     """Return the text of each file by its name; the one that makes a folder a workspace is the last."""
     texts = {EXAMPLE_FILE: _EXAMPLE, SETTINGS_FILE: _settings(accounts)}
-    return {name: f"{MODELINE}\n{text}" for name, text in texts.items()}
+    return {name: f"{modeline(Path(name), Path())}{text}" for name, text in texts.items()}
 
 
 def _settings(accounts: Accounts) -> str:

@@ -61,6 +61,34 @@ def test_it_is_written_as_a_person_would_by_name_and_with_what_a_code_means(acco
     assert accounts.read("import_configs.yaml") == ADOPTED
 
 
+class TestTheLineForEditors:
+    """A new file names the schema of the workspace, if there is one, by where it lies from there."""
+
+    @pytest.fixture(autouse=True)
+    def schema(self, accounts: Accounts) -> None:
+        accounts.write(".schema.json", "{}")
+
+    def test_of_a_file_beside_it(self, accounts: Accounts) -> None:
+        accounts.adopt("one", ids=(1,))
+        assert (
+            accounts.read("import_configs.yaml") == f"# yaml-language-server: $schema=.schema.json\n{ADOPTED}"
+        )
+
+    def test_of_a_file_in_a_folder(self, accounts: Accounts) -> None:
+        accounts.adopt("one", ids=(1,), into=Path("deep/er"), split=True)
+        first, rest = accounts.read("deep/er/welcome-all.yaml").split("\n", 1)
+        assert (first, rest) == ("# yaml-language-server: $schema=../../.schema.json", ADOPTED)
+        named = accounts.folder / "configs" / "deep" / "er" / first.partition("$schema=")[2]
+        assert named.resolve() == accounts.folder / "configs" / ".schema.json"
+
+    @pytest.mark.parametrize("before", ["", "# mine\n", "import_configs: {}\n"])
+    def test_a_file_that_is_there_does_not_get_it(self, accounts: Accounts, before: str) -> None:
+        accounts.write("import_configs.yaml", before)
+        accounts.adopt("one", ids=(1,))
+        assert "yaml-language-server" not in accounts.read("import_configs.yaml")
+        assert "welcome-all" in accounts.read("import_configs.yaml")
+
+
 def test_of_a_list_of_names_only_what_is_wanted_is_read_whole(tmp_path: Path) -> None:
     accounts = Accounts(tmp_path, {"one": {1: WELCOME, 2: EVENT}}, Variants(rows="thin"))
     accounts.adopt("one", ids=(1,))

@@ -14,6 +14,7 @@ from reconciler.config.editing.layout import Layout, comment_at, laid_out
 from reconciler.config.editing.patch import Edit, Edits, Ranks, no_ranks
 from reconciler.config.editing.patch import Path as KeyPath
 from reconciler.config.editing.writing import FileEdit
+from reconciler.config.modeline import modeline_if_known
 from reconciler.config.yaml import read
 from reconciler.engine.kind import Json
 from reconciler.errors import NotEdited
@@ -69,7 +70,10 @@ class Edition:
         self._edits.setdefault(file, Edits()).put(path, change, names)
 
     def edited(self) -> tuple[FileEdit, ...]:
-        """Return every file that the edits change. Errors: `NotEdited` with all that cannot be edited."""
+        """Return every file that the edits change. Errors: `NotEdited` with all that cannot be edited.
+
+        A new one begins with the line by which editors find the schema, where the workspace has one.
+        """
         problems: list[Problem] = []
         done: list[FileEdit] = []
         for path, edits in self._edits.items():
@@ -83,7 +87,9 @@ class Edition:
 
     def _edited(self, path: Path, edits: Edits) -> FileEdit:
         before, file = self.contents.get(path), shown(path, self.base)
-        return FileEdit(path, file, before, edit(before or b"", file, edits.tree, self.ranks))
+        after = edit(before or b"", file, edits.tree, self.ranks)
+        head = modeline_if_known(path, self.folder).encode() if before is None and after else b""
+        return FileEdit(path, file, before, head + after)
 
 
 def overlay(edits: Sequence[FileEdit]) -> Mapping[Path, bytes]:
