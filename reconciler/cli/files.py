@@ -95,7 +95,7 @@ def set_(**options: Any) -> int:
 @selection_options
 @output_options
 def list_(**options: Any) -> int:
-    """List resources and where they stand. Offline."""
+    """List resources and seeds, and where they stand. Offline."""
     from reconciler.commands.list_resources import list_resources
 
     return run(
@@ -113,7 +113,7 @@ def list_(**options: Any) -> int:
 @selection_options
 @output_options
 def fmt(**options: Any) -> int:
-    """Put the keys of resources into their canonical order, comments with them."""
+    """Put the keys of resources and seeds into their canonical order, comments with them."""
     from reconciler.commands.fmt import fmt
 
     return run(

@@ -21,7 +21,7 @@ from reconciler.render.diff import diff_text
 
 def edition_of(workspace: Workspace[Seed], outside: Outside) -> Edition:
     """Return the files of a workspace, ready to be edited."""
-    return Edition(workspace.folder, outside.folder, ranks_of(SECTIONS))
+    return Edition(workspace.folder, outside.folder, ranks_of(SECTIONS, SEED_SECTIONS))
 
 
 def as_edited(workspace: Workspace[Seed], edits: Sequence[FileEdit], outside: Outside) -> Workspace[Seed]:

@@ -1,4 +1,4 @@
-"""`reconciler fmt`: the keys of resources and presets in their canonical order."""
+"""`reconciler fmt`: the keys of resources, presets and seeds in their canonical order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from reconciler.commands.console import Console
 from reconciler.commands.editing import finish
 from reconciler.commands.outside import Outside
-from reconciler.commands.session import SECTIONS, Selection, open_workspace
+from reconciler.commands.session import SECTIONS, SEED_SECTIONS, Selection, open_workspace
 from reconciler.config.canonical import ranks_of
 from reconciler.config.discovery import shown, workspace_files
 from reconciler.config.editing.ordering import ordered
@@ -32,7 +32,7 @@ def fmt(
     With `check`, exits 1 where a file is not in order. Errors: `FilesInvalid`, for order is of what counts.
     """
     workspace = open_workspace(selection, outside)
-    ranks = ranks_of(SECTIONS)
+    ranks = ranks_of(SECTIONS, SEED_SECTIONS)
     edits = []
     for path in _chosen(files, [*workspace_files(workspace.folder)], outside.folder):
         before, file = path.read_bytes(), shown(path, outside.folder)

@@ -113,3 +113,5 @@ class SeedSection(Generic[S, Fields, Row]):
     """As in `Section`."""
     account: str = ""
     """The same: `expoints`."""
+    order: tuple[str, ...] = ()
+    """The fields of a seed, `targets` among them, in the order in which they should stand."""

@@ -17,6 +17,7 @@ from reconciler.config.drafts import Customer as DraftCustomer
 from reconciler.config.drafts import Draft, SeedSection
 from reconciler.config.section import Finding
 from reconciler.config.settings import Target
+from reconciler.engine.kind import Json
 from reconciler.expoints.model import BATCH, Customer, CustomerDefaults, CustomerSeed, column_of
 from reconciler.expoints.moments import is_relative, resolve, spoken
 from reconciler.expoints.recipients import is_one_address, masked, matches
@@ -312,8 +313,27 @@ def _warning(code: str, path: str, message: str, hint: str) -> Finding:
     return Finding(code, path, message, hint, Severity.WARNING)
 
 
+PLAIN_FIELDS = BATCH | {"send", "round", "shared_mailbox"}
+"""The fields of a seed that are one value, by which seeds can be looked for."""
+
+
+def plain_fields(seed: Seed) -> dict[str, Json]:
+    """Return what counts of these fields, as the files call and write them."""
+    names = {info.alias: name for name, info in CustomerSeed.model_fields.items()}
+    batch = {
+        names[member]: str(value) if isinstance(value, Moment) else value
+        for member, value in seed.batch.items()
+    }
+    own = {"send": seed.send.value, "round": seed.round, "shared_mailbox": seed.shared_mailbox}
+    return {**own, **batch}
+
+
+_FIRST = ("targets", "send", "round", "after", "is_test", "is_concept")
+_LAST = ("shared_mailbox", "fault_statuses", "defaults", "customers", "customers_from")
+
 SEEDS = SeedSection(
     name="customer_seeds",
+    order=(*_FIRST, *(name for name in CustomerSeed.model_fields if name not in _FIRST + _LAST), *_LAST),
     account="expoints",
     fields=CustomerSeed,
     row=Customer,

@@ -1,13 +1,11 @@
-"""Resources in a list: what each is called, and where it lives and stands."""
+"""Resources and seeds in a list: what each is called, and where it lives and stands."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from reconciler.engine.declared import Declared, Given
-from reconciler.engine.kind import Json
 from reconciler.problems import Place
 from reconciler.render.json import FORMAT_VERSION
 from reconciler.render.paint import PLAIN, Paint
@@ -15,24 +13,31 @@ from reconciler.render.values import counted, harmless, shown
 
 
 @dataclass(frozen=True, slots=True)
+class Sending:
+    """What a seed says of when and to how many it goes."""
+
+    send: str
+    round: str
+    customers: int
+
+
+@dataclass(frozen=True, slots=True)
 class Listed:
-    """A resource with what is declared of it on each target where it was looked for."""
+    """A resource, or a seed, with the targets on which it was found."""
 
     key: str
     place: Place
-    on: Mapping[str, Declared]
-    name_field: str
-
-    @property
-    def name(self) -> Json:
-        """Its declared name on the first of the targets, `None` where none is declared."""
-        given = next((one.given.get(self.name_field) for one in self.on.values()), None)
-        return given.value if isinstance(given, Given) and isinstance(given.value, str) else None
+    targets: Mapping[str, int | None]
+    """Target → the id of a resource there, as far as one is declared."""
+    name: str | None = None
+    """Its declared name on the first of the targets, `None` where none is declared."""
+    sending: Sending | None = None
+    """Of a seed, on the first of the targets; `None` for a resource."""
 
 
 def listing_text(found: Sequence[Listed], *, paint: Paint = PLAIN) -> str:
-    """Return one line a resource, and how many there are."""
-    rows = [(one.key, shown(one.name), _targets(one), str(one.place)) for one in found]
+    """Return one line for each, and how many there are."""
+    rows = [(one.key, _what(one), _targets(one), str(one.place)) for one in found]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
     lines = [
         "  ".join(
@@ -41,13 +46,24 @@ def listing_text(found: Sequence[Listed], *, paint: Paint = PLAIN) -> str:
         + f"  {harmless(row[3])}"
         for row in rows
     ]
-    return "\n".join([*lines, *([""] if lines else []), f"{counted(len(found), 'resource')}."])
+    return "\n".join([*lines, *([""] if lines else []), f"{_total(found)}."])
+
+
+def _what(one: Listed) -> str:
+    if one.sending is None:
+        return shown(one.name)
+    customers = counted(one.sending.customers, "customer")
+    return f"{one.sending.send}, round {harmless(one.sending.round)}, {customers}"
+
+
+def _total(found: Sequence[Listed]) -> str:
+    seeds = sum(one.sending is not None for one in found)
+    resources = counted(len(found) - seeds, "resource")
+    return f"{resources}, {counted(seeds, 'seed')}" if seeds else resources
 
 
 def _targets(one: Listed) -> str:
-    return ", ".join(
-        target if declared.id is None else f"{target} {declared.id}" for target, declared in one.on.items()
-    )
+    return ", ".join(target if id is None else f"{target} {id}" for target, id in one.targets.items())
 
 
 def listing_document(found: Sequence[Listed]) -> dict[str, Any]:
@@ -55,13 +71,17 @@ def listing_document(found: Sequence[Listed]) -> dict[str, Any]:
     return {
         "format_version": FORMAT_VERSION,
         "resources": [
-            {
-                "key": one.key,
-                "name": one.name,
-                "targets": {target: declared.id for target, declared in one.on.items()},
-                "file": one.place.file,
-                "line": one.place.line,
-            }
+            {"key": one.key, "name": one.name, "targets": dict(one.targets), **_place(one)}
             for one in found
+            if one.sending is None
+        ],
+        "seeds": [
+            {"key": one.key, **asdict(one.sending), "targets": [*one.targets], **_place(one)}
+            for one in found
+            if one.sending is not None
         ],
     }
+
+
+def _place(one: Listed) -> dict[str, Any]:
+    return {"file": one.place.file, "line": one.place.line}

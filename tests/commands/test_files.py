@@ -171,6 +171,136 @@ def test_list_prints_one_line_for_each_and_the_number_last(world: World) -> None
     ]
 
 
+SEEDS = """\
+customer_seeds:
+  smoke:
+    # to whom
+    customers:
+      - {email: qa+john@example.com}
+    defaults:
+      data: {A: b}
+      priority: 2   # first
+    end_date: +21d
+    notification_email_addresses: [qa@example.com]
+    approve_automatically: true
+    is_test: true   # always
+    round: v7
+    targets:
+      sandbox:
+        end_date: +7d
+        round: v8
+      other.one: {}
+"""
+IN_ORDER = """\
+customer_seeds:
+  smoke:
+    targets:
+      sandbox:
+        round: v8
+        end_date: +7d
+      other.one: {}
+    round: v7
+    is_test: true   # always
+    approve_automatically: true
+    end_date: +21d
+    notification_email_addresses: [qa@example.com]
+    defaults:
+      priority: 2   # first
+      data: {A: b}
+    # to whom
+    customers:
+      - {email: qa+john@example.com}
+"""
+TENANT = 'expoints: {url: "sandbox:", allowed_recipients: ["*@example.com"]}'
+
+
+class TestSeeds:
+    """They stand beside resources, and are found and put into order as these are."""
+
+    @pytest.fixture(autouse=True)
+    def seeds(self, world: World) -> None:
+        settings = SETTINGS.replace("    contact_lists", f"    {TENANT}\n    contact_lists")
+        world.write(
+            "reconciler.yaml", settings.replace('{url: "sandbox:"}}', f'{{url: "sandbox:"}}, {TENANT}}}')
+        )
+        world.write("seeds.yaml", SEEDS)
+
+    def test_are_listed_with_when_and_to_how_many_they_go(self, world: World) -> None:
+        screen = Screen()
+        list_resources("s*", (), EVERYTHING, screen.console(world.clock), world.outside)
+        assert screen.out.splitlines() == [
+            "customer_seeds.smoke  once, round v7, 1 customer  other.one, sandbox  configs/seeds.yaml:2:3",
+            "",
+            "0 resources, 1 seed.",
+        ]
+
+    def test_are_counted_apart_from_resources(self, world: World) -> None:
+        screen = Screen()
+        list_resources("*", (), EVERYTHING, screen.console(world.clock), world.outside)
+        assert screen.out.endswith("\n\n2 resources, 1 seed.\n")
+
+    def test_are_listed_as_a_document_of_their_own(self, world: World) -> None:
+        screen = Screen()
+        console = screen.console(world.clock, as_json=True)
+        list_resources("*", ("round=v7",), EVERYTHING, console, world.outside)
+        assert screen.document["resources"] == []
+        assert screen.document["seeds"] == [
+            {
+                "key": "customer_seeds.smoke",
+                "send": "once",
+                "round": "v7",
+                "customers": 1,
+                "targets": ["other.one"],
+                "file": "configs/seeds.yaml",
+                "line": 2,
+            }
+        ]
+
+    @pytest.mark.parametrize(
+        ("where", "found"),
+        [
+            (["end_date=+7d"], ["customer_seeds.smoke"]),
+            (["is_test=true", "round=v8"], ["customer_seeds.smoke"]),
+            (["is_test=true", "round=v9"], []),
+            (["shared_mailbox=false"], ["customer_seeds.smoke"]),
+            (["batch_name=none"], []),
+            (["update_type_id=1"], ["import_configs.news-be"]),
+            (["update_type_id=1", "is_test=true"], []),
+        ],
+    )
+    def test_are_found_by_what_they_say(self, world: World, where: list[str], found: list[str]) -> None:
+        screen = Screen()
+        list_resources("*", where, EVERYTHING, screen.console(world.clock, as_json=True), world.outside)
+        both = screen.document["resources"] + screen.document["seeds"]
+        assert [one["key"] for one in both] == found
+
+    def test_have_no_address_in_any_list(self, world: World) -> None:
+        screen = Screen()
+        list_resources("*", (), EVERYTHING, screen.console(world.clock, as_json=True), world.outside)
+        assert "@example.com" not in screen.out
+
+    def test_are_put_into_order_with_their_comments(self, world: World) -> None:
+        file = Path("configs/seeds.yaml")
+        assert formatted(world, file, check=True) == (
+            Exit.ERROR,
+            "configs/seeds.yaml\nNot in order: 1 file.\n",
+        )
+        assert formatted(world, file)[0] is Exit.DONE
+        assert (world.folder / file).read_text("utf-8") == IN_ORDER
+        assert formatted(world, file, check=True) == (Exit.DONE, "All files are in order.\n")
+
+    def test_bind_a_review_alike_in_any_order(self, world: World) -> None:
+        before = open_workspace(EVERYTHING, world.outside).seeds["sandbox"][0].digest_on("sandbox", "a")
+        formatted(world)
+        after = open_workspace(EVERYTHING, world.outside).seeds["sandbox"][0].digest_on("sandbox", "a")
+        assert before == after
+
+
+def test_what_nothing_is_called_is_said(world: World) -> None:
+    with pytest.raises(UsageError, match=r"no resource or seed is called nwes-nl; .*news-nl"):
+        listed(world, glob="nwes-nl")
+
+
 @pytest.mark.parametrize("where", ["nope=1", "keep=x", "survey"])
 def test_list_says_what_can_be_compared(where: str, world: World) -> None:
     with pytest.raises(UsageError):
