@@ -68,7 +68,7 @@ def _adopt_update(options: dict[str, Any]) -> int:
 @selection_options
 @output_options
 def set_(**options: Any) -> int:
-    """Edit many resources at once, in place: comments and layout stay.
+    """Edit many resources, or seeds named customer_seeds.GLOB, in place: comments and layout stay.
 
     targets.NAME.PATH=VALUE edits the block of a target.
     """

@@ -10,6 +10,7 @@ from reconciler.config.resources import Resource
 from reconciler.config.section import Section
 from reconciler.config.wording import meant, visible
 from reconciler.errors import UsageError
+from reconciler.expoints.section import SEEDS
 from reconciler.expoints.seed import Seed
 
 Resources = list[tuple[Section, Resource]]
@@ -32,6 +33,16 @@ def matching_any(workspace: Workspace[Seed], glob: str) -> tuple[Resources, list
     if not found and not sown:
         raise _nothing("resource or seed", glob, [*(resource.key for _, resource in everything), *seeds])
     return found, sown
+
+
+def seeds_named(workspace: Workspace[Seed], glob: str) -> list[str]:
+    """Return the keys of the seeds that a glob names by their section, as `customer_seeds.*` does.
+
+    Without it seeds are not meant: what is said of them may mail people. `UsageError` where there is none.
+    """
+    if not glob.startswith(f"{SEEDS.name}."):
+        return []
+    return matching_any(workspace, glob)[1]
 
 
 def _resources(workspace: Workspace[Seed]) -> Resources:

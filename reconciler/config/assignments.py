@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from reconciler.config.contents import TARGETS
+from reconciler.config.drafts import SeedSection
 from reconciler.config.levels import Controls, LevelReader
 from reconciler.config.report import Report
 from reconciler.config.section import Section
 from reconciler.config.validation import Vocabulary, unknown_name
-from reconciler.config.wording import visible
+from reconciler.config.wording import meant, visible
 from reconciler.config.yaml import read
 from reconciler.engine.kind import Json
 from reconciler.errors import UsageError
@@ -46,6 +48,20 @@ def assignment(section: Section, text: str, targets: Collection[str]) -> Assignm
     target, path = _split_target(dotted, targets)
     _check_known(section, path)
     return Assignment(tuple(path.split(".")), value_of(section, path, value), target)
+
+
+def seed_assignment(
+    section: SeedSection[Any, Any, Any], text: str, fields: Collection[str], targets: Collection[str]
+) -> Assignment:
+    """Return what `PATH=VALUE` says of seeds. Errors: `UsageError` unless it is one of these plain fields."""
+    dotted, value = split_assignment(text)
+    target, name = _split_target(dotted, targets)
+    if name not in fields:
+        hint = meant(name, sorted(fields))
+        raise UsageError(f"{visible(name)} is no field of a seed that can be set so; {hint}")
+    *first, last = candidates(value)
+    fitting = (v for v in (*first, last) if _fits_model(section.fields, name, v))
+    return Assignment((name,), next(fitting, first[0] if first else last), target)
 
 
 def _split_target(dotted: str, targets: Collection[str]) -> tuple[str, str]:
@@ -104,9 +120,12 @@ def _fits(section: Section, path: str, value: Json) -> bool:
     first, *rest = path.split(".")
     for step in reversed(rest):
         value = {step: value}
-    model: type[BaseModel] = Controls if first in Controls.model_fields else section.model
+    return _fits_model(Controls if first in Controls.model_fields else section.model, first, value)
+
+
+def _fits_model(model: type[BaseModel], name: str, value: Json) -> bool:
     try:
-        model.model_validate({first: value})
+        model.model_validate({name: value})
     except ValidationError:
         return False
     return True

@@ -289,6 +289,47 @@ class TestSeeds:
         assert (world.folder / file).read_text("utf-8") == IN_ORDER
         assert formatted(world, file, check=True) == (Exit.DONE, "All files are in order.\n")
 
+    def test_are_set_where_their_section_is_named(self, world: World) -> None:
+        out = was_set(
+            world, "customer_seeds.*", "round=9", "end_date=+30d", "targets.sandbox.send_time=09:30"
+        )
+        assert out == "Changed: 1 file for 1 seed.\n"
+        text = (world.folder / "configs/seeds.yaml").read_text("utf-8")
+        changed = SEEDS.replace("    round: v7\n", '    round: "9"\n').replace(
+            "end_date: +21d", 'end_date: "+30d"'
+        )
+        assert text.replace('        send_time: "09:30"\n', "") == changed
+        assert '        send_time: "09:30"\n' in text
+
+    def test_are_not_meant_by_a_glob_that_does_not_name_them(self, world: World) -> None:
+        was_set(world, "*", "first_row=3")
+        assert (world.folder / "configs/seeds.yaml").read_text("utf-8") == SEEDS
+        with pytest.raises(UsageError, match="no resource is called smoke"):
+            was_set(world, "smoke", "round=9")
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("is_test=false", "not-a-test"),
+            ("round=", "too-short"),
+            ("customers=[]", "no field of a seed that can be set"),
+            ("notification_email_addresses=x@example.com", "no field of a seed that can be set"),
+            ("targets.nowhere.round=2", "targets.NAME.FIELD"),
+            ("first_row=2", "no field of a seed that can be set"),
+        ],
+    )
+    def test_are_not_set_to_what_would_be_wrong(self, world: World, text: str, said: str) -> None:
+        with pytest.raises((UsageError, NotEdited)) as refused:
+            was_set(world, "customer_seeds.smoke", text)
+        codes = [problem.code for problem in getattr(refused.value, "problems", ())]
+        assert said in f"{refused.value} {codes}"
+        assert (world.folder / "configs/seeds.yaml").read_text("utf-8") == SEEDS
+
+    def test_are_not_sent_to_another_target_by_a_value_for_it(self, world: World) -> None:
+        world.write("seeds.yaml", SEEDS.replace("      other.one: {}\n", ""))
+        with pytest.raises(UsageError, match=r"does not live on target other\.one"):
+            was_set(world, "customer_seeds.smoke", "targets.other.one.round=2")
+
     def test_bind_a_review_alike_in_any_order(self, world: World) -> None:
         before = open_workspace(EVERYTHING, world.outside).seeds["sandbox"][0].digest_on("sandbox", "a")
         formatted(world)
