@@ -83,7 +83,8 @@ def read_live(
         listing=listing,
         each=Pool(session.checkmarket.parallelism, console),
     )
-    scope = Scope(session.target.name, session.account, session.target.guardrails.limits)
+    limits = session.target.guardrails.limits
+    scope = Scope(session.target.name, session.account, limits, session.parts)
     account = account_of(session, memory, inventory)
     return LiveState(scope, account, resolved, inventory, listing, reader, memory)
 

@@ -38,15 +38,29 @@ class Reviewed:
         return bool(self.named or self.file)
 
     def selection(self, selection: Selection) -> Selection:
-        """Return the selection with the target of the file. Errors: `Refused` where another one is named."""
+        """Return of the selection what the file is about, on its target.
+
+        Errors: `Refused` where another target is named, or the file leaves out what it would do itself.
+        """
         if self.file is None:
             return selection
+        self._check_parts(self.file)
         if selection.target not in (None, self.file.target):
             raise Refused(
                 f"{self.file.name} is a plan for target {self.file.target}, and target {selection.target} is "
                 "named: plan for that one, or leave --target out"
             )
-        return replace(selection, target=self.file.target)
+        return replace(selection, target=self.file.target, within=self.file.parts)
+
+    @staticmethod
+    def _check_parts(file: PlanFile) -> None:
+        whole = Selection(within=file.parts)
+        left = [visible(key) for key in file.review.names.values() if not whole.chooses(key)]
+        if left:
+            raise Refused(
+                f"{file.name} was changed after it was made: its selection leaves out {', '.join(left)}, "
+                "which it would change; make it with plan --out FILE"
+            )
 
     def check_accounts(self, session: Session) -> None:
         """Check that a plan file was made for the accounts of the open target. Errors: `Refused`."""

@@ -22,6 +22,7 @@ from reconciler.config.secret import Secret as Whereabouts
 from reconciler.config.settings import SANDBOX, CheckMarket, Target
 from reconciler.engine.declared import Declared
 from reconciler.engine.kind import Kind
+from reconciler.engine.plan import Part
 from reconciler.errors import UsageError
 from reconciler.expoints.section import SEEDS
 from reconciler.expoints.seed import Seed
@@ -47,6 +48,18 @@ class Selection:
     target: str | None = None
     only: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    within: tuple[Part, ...] = ()
+    """What a plan file is about: only what is in these too, of which nothing has to be there any more."""
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What is selected: that which is in all of them."""
+        own = Part(self.only, self.exclude)
+        return self.within if own == Part() else (*self.within, own)
+
+    def chooses(self, key: str) -> bool:
+        """Tell whether a key is selected."""
+        return all(_is_in(key, part) for part in self.parts)
 
 
 @dataclass(frozen=True)
@@ -80,6 +93,8 @@ class Session:
     outside: Outside
     on_request: OnRequest
     """What is told of every request of the command."""
+    parts: tuple[Part, ...] = ()
+    """By what `declared` and `seeds` were selected; nothing where everything was."""
 
     @property
     def is_partial(self) -> bool:
@@ -126,6 +141,7 @@ def open_target(
                 checkmarket=settings,
                 outside=outside,
                 on_request=on_request,
+                parts=selection.parts,
             )
         return
     settings = target.checkmarket
@@ -135,7 +151,17 @@ def open_target(
         _client(workspace, target, settings, outside, on_request) as (client, account),
     ):
         yield Session(
-            workspace, target, kind, account, declared, seeds, client, settings, outside, on_request
+            workspace,
+            target,
+            kind,
+            account,
+            declared,
+            seeds,
+            client,
+            settings,
+            outside,
+            on_request,
+            selection.parts,
         )
 
 
@@ -183,16 +209,16 @@ def selected(
 
 def chosen_keys(declared: Sequence[Keyed], selection: Selection) -> tuple[Keyed, ...]:
     """Return what `only` names and `exclude` does not, of resources or of seeds."""
-    return tuple(one for one in declared if _is_chosen(one.key, selection))
+    return tuple(one for one in declared if selection.chooses(one.key))
 
 
 def _why(target: Target) -> str:
     return "" if target.checkmarket else "; it has no checkmarket: section, so only seeds live on it"
 
 
-def _is_chosen(key: str, selection: Selection) -> bool:
-    named = not selection.only or any(matches(key, glob) for glob in selection.only)
-    return named and not any(matches(key, glob) for glob in selection.exclude)
+def _is_in(key: str, part: Part) -> bool:
+    named = not part.only or any(matches(key, glob) for glob in part.only)
+    return named and not any(matches(key, glob) for glob in part.exclude)
 
 
 def matches(key: str, glob: str) -> bool:

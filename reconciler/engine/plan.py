@@ -28,12 +28,22 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A part of what is declared: the keys that `only` names, or all without it, and `exclude` does not."""
+
+    only: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """Where a plan is true: the target, the account behind it, and the guardrails in force."""
 
     target: str
     account: str
     limits: Limits = field(default_factory=Limits)
+    parts: tuple[Part, ...] = ()
+    """What of the files it is about: what is in all of them; everything, without any."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from reconciler.config.shapes import DIALECT
 from reconciler.engine.classify import FieldClass
 from reconciler.engine.defaults import DefaultSource
 from reconciler.engine.drift import Drift
-from reconciler.engine.plan import Action
+from reconciler.engine.plan import Action, Part
 from reconciler.problems import Severity
 
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -173,6 +173,13 @@ class LimitsPart(_Part):
     updates: Count | Annotated[str, Field(pattern="^[0-9]{1,3}%$")] | None
 
 
+class SelectionPart(_Part):
+    """The globs of --only and --exclude."""
+
+    only: list[str]
+    exclude: list[str]
+
+
 class SummaryPart(_Part):
     """The figures of the summary line."""
 
@@ -209,6 +216,10 @@ class PlanDocument(_Part):
         bool, Field(description="Whether the account had shown a false or 0, so that these are not nothing.")
     ]
     limits: LimitsPart
+    selection: Annotated[
+        list[SelectionPart],
+        Field(description="What of the files it is about: what is in all of these; all of it where none is."),
+    ]
     fingerprint: Digest
     summary: SummaryPart
     since: SincePart | None
@@ -219,6 +230,11 @@ class PlanDocument(_Part):
     seeds: list[SeedPart]
     seeds_trouble: str | None
     problems: list[ProblemPart]
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The same selection, as plans have it."""
+        return tuple(Part(tuple(one.only), tuple(one.exclude)) for one in self.selection)
 
     @property
     def names(self) -> dict[str, str]:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from reconciler.config.files import content_of
 from reconciler.config.wording import visible
-from reconciler.engine.plan import fingerprint_of
+from reconciler.engine.plan import Part, fingerprint_of
 from reconciler.engine.review import Review
 from reconciler.errors import Refused, UsageError
 from reconciler.planfile.format import PlanDocument
@@ -34,6 +34,8 @@ class PlanFile:
     account: str
     tenant: str | None
     review: Review
+    parts: tuple[Part, ...] = ()
+    """What of the files it is about; nothing where that is all of them."""
 
 
 def read_plan(path: Path) -> PlanFile:
@@ -50,7 +52,7 @@ def read_plan(path: Path) -> PlanFile:
         )
     names = document.names
     review = Review(frozenset(names), names, lenient=not document.explicit_empties)
-    return PlanFile(name, document.target, document.account, document.tenant, review)
+    return PlanFile(name, document.target, document.account, document.tenant, review, document.parts)
 
 
 def _content(path: Path, name: str) -> bytes:

@@ -42,6 +42,7 @@ def plan_document(
         "tenant": seeds.account or None,
         "explicit_empties": plan.account.normal.explicit_empties,
         "limits": _limits(plan.scope.limits),
+        "selection": [{"only": [*one.only], "exclude": [*one.exclude]} for one in plan.scope.parts],
         "fingerprint": fingerprint_of([*plan.digests, *seeds.digests]),
         "summary": plan_summary(plan, seeds),
         "since": {"ref": since.ref, "commit": since.commit, "note": since.note} if since else None,

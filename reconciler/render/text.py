@@ -13,7 +13,7 @@ from reconciler.engine.inventory import Live
 from reconciler.engine.kind import Field, Kind
 from reconciler.engine.limits import SHARE_COUNTS_FROM, Share
 from reconciler.engine.outcome import Outcome, Report, Result
-from reconciler.engine.plan import Action, Blocked, Change, Plan, Scope, Unchanged, fingerprint_of
+from reconciler.engine.plan import Action, Blocked, Change, Part, Plan, Scope, Unchanged, fingerprint_of
 from reconciler.engine.since import Since
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.sending import Sent
@@ -89,14 +89,20 @@ def _groups(plan: Plan, seeds: SeedsPlan, since: Since, paint: Paint) -> Iterato
 
 
 def header_text(scope: Scope) -> str:
-    """Return where a plan is true, and which guardrails are in force."""
+    """Return where a plan is true, which guardrails are in force, and what of the files it is about."""
     limits = scope.limits
     share = f" (from {SHARE_COUNTS_FROM} live on)" if isinstance(limits.updates, Share) else ""
     return (
         f"Target {harmless(scope.target)}, account {harmless(scope.account)}\n"
         f"Limits: resets {_limit(limits.resets)}, deletes {_limit(limits.deletes)}, "
         f"updates {_limit(limits.updates)}{share}"
+        + "".join(f"\nSelection: {_part(part)}" for part in scope.parts)
     )
+
+
+def _part(part: Part) -> str:
+    only = f"only {', '.join(part.only)}" if part.only else "all"
+    return harmless(f"{only}, without {', '.join(part.exclude)}" if part.exclude else only)
 
 
 def _limit(limit: int | Share | None) -> str:

@@ -253,6 +253,82 @@ def test_only_a_part_of_a_file_may_be_applied(three: World) -> None:
     assert delays(three) == [1, 9, 9]
 
 
+class TestAPartOfTheFiles:
+    """A plan made with --only is about that part, and applied by its file so is what is applied."""
+
+    @pytest.fixture
+    def one(self, three: World) -> World:
+        planned(three, selection=Selection(only=("c1",)))
+        return three
+
+    def test_is_applied_and_nothing_is_said_of_the_rest(self, one: World) -> None:
+        run = applied(one)
+        assert (run.exit, run.results) == (Exit.DONE, {"import_configs.c1": "applied"})
+        assert delays(one) == [1, 9, 9]
+
+    def test_is_written_into_the_file_and_said_in_the_first_lines(self, one: World) -> None:
+        document = json.loads((one.folder / FILE).read_text("utf-8"))
+        assert document["selection"] == [{"only": ["c1"], "exclude": []}]
+        screen = Screen()
+        reviewed = read_reviewed(FILE, (), one.outside)
+        apply(EVERYTHING, RESETS, screen.console(one.clock), one.outside, reviewed=reviewed)
+        assert screen.out.splitlines()[2] == "Selection: only c1"
+
+    def test_that_was_left_out_is_said_too(self, three: World) -> None:
+        screen = Screen()
+        plan(Selection(exclude=("c2", "c3")), RESETS, screen.console(three.clock), three.outside, out=FILE)
+        assert screen.out.splitlines()[2] == "Selection: all, without c2, c3"
+        assert applied(three).exit is Exit.DONE
+        assert delays(three) == [1, 9, 9]
+
+    def test_is_as_large_as_it_is_when_it_is_applied_and_what_is_new_in_it_is_named(
+        self, three: World
+    ) -> None:
+        planned(three, selection=Selection(only=("c[12]",)))
+        one = three.folder / "configs" / "c2.yaml"
+        one.write_text(one.read_text("utf-8").replace("days: 1", "days: 2"), "utf-8")
+        run = applied(three)
+        assert run.exit is Exit.STALE
+        assert run.results == {"import_configs.c1": "applied", "import_configs.c2": "skipped"}
+
+    @pytest.mark.parametrize(
+        ("selection", "done"),
+        [
+            (Selection(only=("c1", "c2")), [1, 9, 9]),
+            (Selection(only=("c2",)), [9, 9, 9]),
+            (Selection(exclude=("c1",)), [9, 9, 9]),
+        ],
+    )
+    def test_gets_smaller_and_never_larger_by_a_selection_beside_it(
+        self, one: World, selection: Selection, done: list[int]
+    ) -> None:
+        assert applied(one, selection=selection).exit is Exit.DONE
+        assert delays(one) == done
+
+    def test_that_is_no_longer_declared_is_said_to_be_gone(self, one: World) -> None:
+        (one.folder / "configs" / "c1.yaml").unlink()
+        run = applied(one)
+        assert (run.exit, run.results) == (Exit.DONE, {})
+        assert "no longer wanted: import_configs.c1" in run.told
+
+    def test_that_somebody_made_larger_lets_nothing_through(self, one: World) -> None:
+        edited(one, selection=[])
+        run = applied(one)
+        assert run.exit is Exit.STALE
+        assert delays(one) == [1, 9, 9]
+        assert set(run.results.values()) == {"applied", "skipped"}
+
+    def test_that_somebody_made_too_small_for_what_was_reviewed_is_refused(self, three: World) -> None:
+        planned(three)
+        edited(three, selection=[{"only": [], "exclude": ["c2"]}])
+        asked = len(three.state.requests())
+        with pytest.raises(
+            Refused, match=r"its selection leaves out import_configs\.c2, which it would change"
+        ):
+            applied(three)
+        assert len(three.state.requests()) == asked
+
+
 def test_on_a_terminal_a_file_is_answer_enough(world: World) -> None:
     planned(world)
     screen = Screen(stdin=Terminal(""))

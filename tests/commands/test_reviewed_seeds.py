@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from reconciler.commands.seeds import seeds_send
+from reconciler.commands.session import Selection
 from reconciler.errors import Exit, Refused
 from reconciler.sandbox import Fault, take_inventory
 from tests.commands.reviews import FILE, applied, edited, planned
@@ -37,6 +38,13 @@ def test_a_seed_that_was_reviewed_is_sent(world: SeedWorld) -> None:
     planned(world)
     assert applied(world).sent == {SMOKE: 2}
     assert mails(world) == BOTH
+
+
+def test_of_a_plan_of_one_seed_nothing_else_is_sent_or_missed(world: SeedWorld) -> None:
+    world.declare("smoke+new@example.com", key="other")
+    planned(world, selection=Selection(only=(SMOKE,)))
+    run = applied(world)
+    assert (run.exit, run.sent, mails(world)) == (Exit.DONE, {SMOKE: 2}, BOTH)
 
 
 def test_a_seed_that_is_sent_already_is_fine(world: SeedWorld) -> None:

@@ -379,6 +379,28 @@ WHAT_IS_REVIEWED = (
         f"{PLAN_FILES}::test_a_plan_file_lifts_no_limit",
     ),
     Mutant(
+        "forgets which part of the files a plan file is about",
+        "commands/reviewing.py",
+        "within=self.file.parts",
+        "within=()",
+        f"{PLAN_FILES}::TestAPartOfTheFiles::test_is_applied_and_nothing_is_said_of_the_rest",
+    ),
+    Mutant(
+        "lets a plan file leave out what it would change itself",
+        "commands/reviewing.py",
+        "        if left:\n",
+        "        if not left:\n            return\n        if False:\n",
+        f"{PLAN_FILES}::TestAPartOfTheFiles::"
+        "test_that_somebody_made_too_small_for_what_was_reviewed_is_refused",
+    ),
+    Mutant(
+        "carries out the whole of a plan file where a part of it is asked for",
+        "commands/session.py",
+        "return self.within if own == Part() else (*self.within, own)",
+        "return self.within or (() if own == Part() else (own,))",
+        f"{PLAN_FILES}::TestAPartOfTheFiles::test_gets_smaller_and_never_larger_by_a_selection_beside_it",
+    ),
+    Mutant(
         "calls what nobody reviewed refused",
         "engine/plan.py",
         "return Exit.STALE if self.code == UNREVIEWED else Exit.REFUSED",

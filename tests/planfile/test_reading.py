@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.engine.plan import fingerprint_of
+from reconciler.engine.plan import Part, fingerprint_of
 from reconciler.errors import Refused, UsageError
 from reconciler.planfile.reading import LARGEST_FILE, read_plan
 
@@ -59,6 +59,7 @@ PLAN: dict[str, Any] = {
     "tenant": "acme.example",
     "explicit_empties": True,
     "limits": {"resets": 0, "deletes": None, "updates": "30%"},
+    "selection": [{"only": ["welcome", "customer_seeds.*"], "exclude": []}],
     "fingerprint": fingerprint_of([ONE, TWO]),
     "summary": {
         "create": 1,
@@ -94,6 +95,7 @@ def test_a_plan_says_where_it_is_true_and_what_was_reviewed(tmp_path: Path, enco
     plan = read_plan(written(tmp_path, TEXT.encode(encoding)))
     assert (plan.target, plan.account, plan.tenant) == ("production", "api.example#0a1b2c3d", "acme.example")
     assert plan.review.digests == {ONE, TWO}
+    assert plan.parts == (Part(("welcome", "customer_seeds.*")),)
     assert plan.review.names == {ONE: "import_configs.welcome", TWO: "customer_seeds.smoke"}
 
 
@@ -121,6 +123,8 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
     "a member twice": (TEXT[:-1] + ', "target": "sandbox"}', "twice"),
     "a member twice deep inside": (TEXT.replace('"path"', '"path": "a", "path"'), "twice"),
     "a wrong type": (json.dumps({**PLAN, "target": 7}), "target"),
+    "no selection": (json.dumps({k: v for k, v in PLAN.items() if k != "selection"}), "selection"),
+    "a glob that is none": (json.dumps({**PLAN, "selection": [{"only": "c1", "exclude": []}]}), "selection"),
     "a number as text": (TEXT.replace('"line": 9', '"line": "9"'), "seeds.0.line"),
     "no digest": (json.dumps({**PLAN, "changes": [{**CHANGE, "digest": "all"}]}), "changes.0.digest"),
     "a constant": (TEXT.replace('"id": null', '"id": NaN'), "NaN"),
