@@ -18,34 +18,24 @@ providers:
 zones:
   example.com.: {sources: [source], targets: [target]}
 """
-# One record of 26 lines in a file, with as many values as a configuration has.
+# A file for a record, with as many lines, keys and values as a configuration has.
 _RECORD = """\
----
+# One record of many; 26 lines.
 configuration-{number:05}:
   octodns:
     comment: Configuration {number:05}
-    healthcheck:
-      host: example.com
-      path: /check
-      port: 443
-      protocol: HTTPS
     owner: newsletter
   ttl: {ttl}
-  type: TXT
+  type: NAPTR
   values:
-  - account cooldown after invitation 7
-  - contact list 12
-  - date format yyyy-MM-dd
-  - default language code nl
-  - email is required true
-  - email must be unique within file true
-  - expiration after days 14
-  - expiration time 22:00
-  - invitation delay in days 2
-  - invitation time 09:00
-  - name Configuration {number:05}
-  - survey 4711
-  - update type 1
+{values}"""
+_VALUE = """\
+  - flags: S
+    order: {order}
+    preference: 100
+    regexp: "!^.*$!sip:customer-{number:05}@example.com!"
+    replacement: survey-{number:05}.example.com.
+    service: SIP+D2U
 """
 
 
@@ -85,5 +75,6 @@ def _write(folder: Path, objects: int, side: str) -> None:
     folder.mkdir(parents=True)
     for number in range(objects):
         ttl = 600 if side == "target" and number % 10 == 0 else 300
-        text = _RECORD.format(number=number, ttl=ttl)
+        values = "".join(_VALUE.format(number=number, order=order) for order in (10, 20, 30))
+        text = _RECORD.format(number=number, ttl=ttl, values=values)
         (folder / f"configuration-{number:05}.yaml").write_text(text, "utf-8")
