@@ -631,11 +631,11 @@ WHAT_IS_COUNTED = (
         "commands/status.py",
         """        if memory.trouble is not None:
             return
-        plan = plan_seeds""",
+        with tenant_when_asked""",
         """        if memory.trouble is not None:
             self.seeds = _seeds(SeedsPlan())
             return
-        plan = plan_seeds""",
+        with tenant_when_asked""",
         f"{STATUS}::test_a_journal_that_cannot_be_read_is_said_and_its_figures_are_left_out",
     ),
     Mutant(
