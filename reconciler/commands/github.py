@@ -84,7 +84,7 @@ def github_text(told: Sequence[Reported], problems: Sequence[Problem], exit_code
 def _command(lines: Iterator[str], console: Console) -> None:
     """Print commands where GitHub reads them: it reads both streams, and JSON has the first one to itself."""
     for line in lines:
-        console.command(line) if line.startswith("::") else console.say(line)
+        console.command(line)
 
 
 def _secrets(workspace: Workspace[Seed], outside: Outside) -> Iterator[str]:
