@@ -1,4 +1,4 @@
-"""The pace of an account: a bound on how many requests start in any minute, whoever starts them."""
+"""What a run takes of an account's allowance: so much in any minute, and so much in all, whoever takes it."""
 
 from __future__ import annotations
 
@@ -40,3 +40,18 @@ class Pacer:
 
     def _is_full(self) -> bool:
         return len(self._starts) == self._starts.maxlen
+
+
+class Share:
+    """Counts up to `most` requests, however many threads ask."""
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+        self._lock = threading.Lock()
+
+    def take(self, kept_free: int = 0) -> bool:
+        """Take one, if that leaves at least `kept_free`; tell whether it was taken."""
+        with self._lock:
+            taken = self._left > kept_free
+            self._left -= taken
+            return taken

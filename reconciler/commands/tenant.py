@@ -123,7 +123,7 @@ def open_tenant(session: Session, console: Console) -> Iterator[Tenant]:
     """Open the tenant of an open target; its connections close with the block."""
     settings, outside = expoints_of(session), session.outside
     in_process = settings.url == SANDBOX
-    bounds = Bounds(settings.requests_per_minute)
+    bounds = Bounds(settings.requests_per_minute, requests_per_run=settings.requests_per_run)
     with open_expoints(
         "http://localhost" if in_process else settings.url,
         login_of(settings, outside.environ),

@@ -220,6 +220,9 @@ class Account(_Written):
         return self
 
 
+_SHARE_OF_A_RUN = "At most so many in one run, which leaves the rest of a day's allowance to others."
+
+
 class CheckMarket(_Written):
     """A CheckMarket account, and how to deal with it."""
 
@@ -232,6 +235,7 @@ class CheckMarket(_Written):
     requests_per_minute: Rate | None = Field(
         None, description="At most so many; the allowance is shared by the whole account."
     )
+    requests_per_run: Rate | None = Field(None, description=_SHARE_OF_A_RUN)
     parallelism: Annotated[int, Field(ge=1, le=20)] = Field(8, description="Requests under way at once.")
     patience: Duration = Field(
         timedelta(seconds=30),
@@ -279,6 +283,7 @@ class Expoints(_Written):
     allowed_recipients: Recipients | None = _RECIPIENTS
     allowed_phone_numbers: PhoneNumbers | None = _PHONE_NUMBERS
     requests_per_minute: Rate | None = Field(None, description="At most so many.")
+    requests_per_run: Rate | None = Field(None, description=_SHARE_OF_A_RUN)
     settle_after: Duration = Field(
         timedelta(minutes=10),
         description="How long a sending in doubt rests, by two clocks, before nobody counted means not sent.",

@@ -60,7 +60,7 @@ from reconciler.http.in_process import Transport
 from reconciler.http.printable import printable
 from reconciler.http.receiving import PACKED, Foreign, TooLarge, received
 from reconciler.http.trust import host_of, is_loopback, trusted
-from reconciler.pace import Pacer
+from reconciler.pace import Pacer, Share
 
 QueryValue: TypeAlias = str | int | bool | Sequence[str | int]
 
@@ -93,6 +93,8 @@ class Bounds:
     requests_per_minute: int | None = None
     parallelism: int = 8
     """How many requests may be under way, whoever makes them, and how many connections are kept."""
+    requests_per_run: int | None = None
+    """How many may be made in all. Writes stop a little earlier, so that each can still be read back."""
     total_wait: float = 180.0
     """The longest that one request waits between its attempts, all of the waits together."""
     connect: float = 10.0
@@ -339,6 +341,7 @@ class Api:
         self._pacer = Pacer(bounds.requests_per_minute, self._clock) if bounds.requests_per_minute else None
         self._under_way = threading.BoundedSemaphore(bounds.parallelism)
         self._counts: Counter[str] = Counter()
+        self._share = Share(bounds.requests_per_run) if bounds.requests_per_run else None
         self._lock = threading.Lock()
         self._base_path = httpx.URL(address).path.rstrip("/")
         self._client = _client(address, bounds, transport)
@@ -402,6 +405,7 @@ class Api:
         request = call.request(self._client)
         try:
             with self._under_way:
+                self._take_share(call)
                 # Within it, so that whoever has a place in the minute starts there and then.
                 if self._pacer is not None:
                     self._pacer.wait()
@@ -411,6 +415,17 @@ class Api:
         except (TooLarge, Foreign) as error:
             raise self._error(BadAnswer if call.reads else NoAnswer, call, str(error)) from error
         return self._judged(call, answer)
+
+    def _take_share(self, call: _Call) -> None:
+        """Count a request that is about to be made. Raises `AllowanceUsedUp` where that is one too many."""
+        # Whoever is at work may read once more for what is begun, and once for what was written.
+        kept_free = 0 if call.reads else 3 * self._bounds.parallelism
+        if self._share is not None and not self._share.take(kept_free):
+            kept = f" but {kept_free} to read back what was written" if kept_free else ""
+            raise AllowanceUsedUp(
+                f"{call.method} {self._base_path}{call.path}: not sent: requests_per_run leaves this run "
+                f"no more{kept}. Do a part with --only, or raise it."
+            )
 
     def _send(self, request: httpx.Request, course: _Course) -> Answer:
         path, response, failure = request.url.path, None, ""

@@ -97,6 +97,32 @@ def test_an_apply_reads_writes_and_reads_back_each_change_beside_its_plan(
     }
 
 
+def test_no_minute_at_the_api_holds_more_requests_than_allowed_however_many_are_under_way(
+    world: World,
+) -> None:
+    pace = '"sandbox:", parallelism: 20, requests_per_minute: 7'
+    world.write("reconciler.yaml", SETTINGS.replace('"sandbox:"', pace) + LIMITS)
+    assert apply(EVERYTHING, Consent(), Screen().console(world.clock), world.outside, yes=True) is Exit.DONE
+    starts = sorted(request.at for request in world.state.requests())
+    assert len(starts) == 4 + 3 * DIFFERING
+    assert all(later - earlier >= 60 for earlier, later in zip(starts, starts[7:], strict=False))
+
+
+def test_a_run_takes_no_more_of_an_allowance_than_its_share_and_leaves_nothing_in_doubt(
+    world: World,
+) -> None:
+    share = '"sandbox:", parallelism: 4, requests_per_run: 30'
+    world.write("reconciler.yaml", SETTINGS.replace('"sandbox:"', share) + LIMITS)
+    screen = Screen()
+    end = apply(EVERYTHING, Consent(), screen.console(world.clock), world.outside, yes=True)
+    made = requests(world)
+    assert sum(made.values()) <= 30
+    assert end is Exit.PARTLY
+    assert "0 in doubt" in screen.out
+    assert 0 < made[("PUT", ONE)] < DIFFERING
+    assert f"Applied: {made[('PUT', ONE)]} changed" in screen.out
+
+
 NOTED = """\
 import sys
 opened = []

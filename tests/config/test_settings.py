@@ -26,6 +26,7 @@ targets:
       key: {file: secrets/key}
       account_must_have: {id: 290, name: Newsletter NL}
       requests_per_minute: 60
+      requests_per_run: 900
       parallelism: 20
       patience: 2m
       server_members: [SurveySettings.Revision, Etag]
@@ -70,11 +71,8 @@ def test_how_to_deal_with_an_account(real: Workspace) -> None:
     account = real.targets["one"].checkmarket
     assert account is not None
     assert account.url == "https://api.example:8443"
-    assert (account.requests_per_minute, account.parallelism, account.patience) == (
-        60,
-        20,
-        timedelta(minutes=2),
-    )
+    assert (account.requests_per_minute, account.requests_per_run) == (60, 900)
+    assert (account.parallelism, account.patience) == (20, timedelta(minutes=2))
     assert account.never_sent == {("SurveySettings", "Revision"), ("Etag",)}
     assert account.account_must_have is not None
     assert (account.account_must_have.id, account.account_must_have.name) == (290, "Newsletter NL")

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.errors import Unreachable
+from reconciler.errors import AllowanceUsedUp, Unreachable
 from reconciler.http import Api, Bounds
-from reconciler.pace import Pacer
+from reconciler.pace import Pacer, Share
 
 from .clocks import VirtualClock
 
@@ -63,6 +63,49 @@ def test_it_holds_however_many_threads_ask() -> None:
 def test_less_than_one_request_a_minute_is_refused(per_minute: int) -> None:
     with pytest.raises(ValueError, match="at least 1"):
         Pacer(per_minute, VirtualClock())
+
+
+def test_a_share_is_given_out_to_its_last_and_to_nobody_after_however_many_ask() -> None:
+    share = Share(30)
+    with ThreadPoolExecutor(8) as pool:
+        taken = [future.result() for future in [pool.submit(share.take) for _ in range(50)]]
+    assert taken.count(True) == 30
+
+
+def test_of_a_share_some_can_be_kept_free() -> None:
+    share = Share(3)
+    assert [share.take(2), share.take(2), share.take(), share.take(), share.take()] == [
+        True,
+        False,
+        True,
+        True,
+        False,
+    ]
+
+
+def test_repeated_attempts_count_against_the_share_of_a_run() -> None:
+    transport = httpx.MockTransport(lambda _: httpx.Response(503))
+    bounds = Bounds(requests_per_run=4)
+    with (
+        Api("http://localhost", transport=transport, clock=VirtualClock(), bounds=bounds) as api,
+        pytest.raises(AllowanceUsedUp, match="GET /x: not sent: requests_per_run leaves this run no more"),
+    ):
+        api.request("GET", "/x")
+    assert api.counts == {"GET": 4}
+
+
+def test_a_write_leaves_of_the_share_what_reading_back_takes() -> None:
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=b"{}"))
+    bounds = Bounds(parallelism=2, requests_per_run=8)
+    with Api("http://localhost", transport=transport, bounds=bounds) as api:
+        api.request("GET", "/x")
+        api.request("PUT", "/x", json={})
+        with pytest.raises(AllowanceUsedUp, match="no more but 6 to read back what was written"):
+            api.request("PUT", "/x", json={})
+        for _ in range(6):
+            api.request("GET", "/x")
+        with pytest.raises(AllowanceUsedUp):
+            api.request("GET", "/x")
 
 
 def test_repeated_attempts_are_paced_too() -> None:
