@@ -5,12 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from reconciler.commands.apply import apply
 from reconciler.commands.plan import plan
+from reconciler.commands.requests import Requests as Watching
 from reconciler.commands.workspace import Selection
 from reconciler.engine.planning import Consent
 from reconciler.errors import Exit
@@ -58,7 +60,11 @@ def requests(world: World) -> Requests:
 
 def planned(world: World, selection: Selection = EVERYTHING) -> Screen:
     screen = Screen()
-    assert plan(selection, Consent(), screen.console(world.clock, verbose=True), world.outside) is Exit.DONE
+    console = screen.console(world.clock, verbose=True)
+    watching = Watching(console)
+    outside = replace(world.outside, on_request=watching)
+    assert plan(selection, Consent(), console, outside) is Exit.DONE
+    watching.end("plan", Exit.DONE)
     return screen
 
 
