@@ -47,11 +47,9 @@ _CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rec
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmarks that are asked for; return 1 where one could not be run."""
-    options = _parser().parse_args(arguments)
-    if options.write:
-        check_markers(options.write)
+    options = _checked(_parser(), arguments)
     try:
-        results = measure(_scale(options), options.cache, options.only or list(BENCHMARKS))
+        results = measure(_scale(options), options.cache, options.only)
     except Failed as error:
         print(error, file=sys.stderr)
         return 1
@@ -78,6 +76,20 @@ def measure(scale: Scale, cache: Path, names: Sequence[str]) -> Results:
         return bench.results
 
 
+def _checked(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Return the options; what cannot be written in the end is refused before anything is measured."""
+    options = parser.parse_args(arguments)
+    options.only = options.only or list(BENCHMARKS)
+    if options.plot and not {"validate", "plan"} & set(options.only):
+        parser.error("--plot draws what validate and plan measure: run one of them")
+    try:
+        if options.write:
+            check_markers(options.write)
+    except (OSError, ValueError) as error:
+        parser.error(f"--write: {error}")
+    return options
+
+
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
@@ -93,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--only", action="append", choices=BENCHMARKS, help="run this one; repeatable")
     add("--quick", action="store_true", help="fewer objects and repetitions, for development")
-    add("--objects", type=int, help="the usual number of objects: 10, 100 or 1000, which is usual")
+    add("--objects", type=int, choices=(10, 100, 1000), help="how many is usual; many is ten times that")
     add("--repetitions", type=int, help="how often each process is run")
     add("--no-peers", action="store_true", help="leave out octoDNS, Terraform and Ansible")
     add("--full", action="store_true", help="measure the peers with 10,000 objects too")

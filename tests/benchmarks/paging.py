@@ -15,7 +15,7 @@ from tests.benchmarks.processes import TOP, spend
 from tests.benchmarks.server import Account
 from tests.benchmarks.workspaces import key_of
 
-_WRITE = "reconciler.commands.reports:Reporting.__call__"
+_WRITE = "reconciler.commands.reports:Reporting._write"
 _SMOOTH = Goal("no task > 200 ms", 0.2)
 
 

@@ -1,8 +1,9 @@
 """A stand-in for both APIs that costs next to nothing: bodies are kept as the bytes of an answer.
 
-The sandbox parses, checks and stores what it is sent, and is slower than what is to be measured; on two cores
-it would be the thing measured. This server answers the same requests, in a process of its own, each after a
-latency that is exact to about a millisecond, and counts them. `GET /-/told` returns what it counted, `POST
+The sandbox checks and stores what it is sent: measured with 1,000 configurations, it takes 0.7 ms of the
+processor for a read and 16 ms for a page of the list, which on two cores would be a part of what is measured.
+This server answers the same requests for 0.2 ms, in a process of its own, each after a latency that is exact
+to about a millisecond, and counts them. `GET /-/told` returns what it counted, `POST
 /-/begin` starts anew.
 """
 

@@ -43,11 +43,26 @@ def test_a_peer_that_cannot_be_had_fails_the_command(
     assert "octodns" in capsys.readouterr().err
 
 
-def test_a_file_without_markers_is_refused_before_anything_is_measured(tmp_path: Path) -> None:
-    path = tmp_path / "page.md"
-    path.write_text("no place for it", "utf-8")
-    with pytest.raises(ValueError, match="between one line"):
-        main([*TINIEST, "--write", str(path)])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--write", "page.md"], "between one line"),
+        (["--write", "nowhere.md"], "No such file"),
+        (["--plot", "growth.svg", "--only", "start"], "run one of them"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_anything_is_measured(
+    arguments: list[str],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "page.md").write_text("no place for it", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        main([*TINIEST, *arguments])
+    assert words in capsys.readouterr().err
 
 
 def test_a_table_is_written_twice_in_one_place(page: Path) -> None:

@@ -13,12 +13,12 @@ REQUIREMENT = "octodns==1.22.0"
 _SETTINGS = """\
 manager: {max_workers: 1}
 providers:
-  source: {class: octodns.provider.yaml.YamlProvider, directory: ./source, split_extension: .split}
-  target: {class: octodns.provider.yaml.YamlProvider, directory: ./target, split_extension: .split}
+  source: {class: octodns.provider.yaml.YamlProvider, directory: ./source}
+  target: {class: octodns.provider.yaml.YamlProvider, directory: ./target}
 zones:
   example.com.: {sources: [source], targets: [target]}
 """
-# A file for a record, with as many lines, keys and values as a configuration has.
+# As many lines, keys and values as a configuration has; all in one file a zone, as octoDNS keeps them.
 _RECORD = """\
 # One record of many; 26 lines.
 configuration-{number:05}:
@@ -58,7 +58,7 @@ class OctoDns:
         folder = self.folder / str(objects)
         if objects not in self._written:
             for side in ("source", "target"):
-                _write(folder / side / "example.com.split", objects, side)
+                _write(folder / side, objects, side)
             (folder / "octodns.yaml").write_text(_SETTINGS, "utf-8")
             self._written.add(objects)
         return folder
@@ -73,8 +73,11 @@ class OctoDns:
 
 def _write(folder: Path, objects: int, side: str) -> None:
     folder.mkdir(parents=True)
-    for number in range(objects):
-        ttl = 600 if side == "target" and number % 10 == 0 else 300
-        values = "".join(_VALUE.format(number=number, order=order) for order in (10, 20, 30))
-        text = _RECORD.format(number=number, ttl=ttl, values=values)
-        (folder / f"configuration-{number:05}.yaml").write_text(text, "utf-8")
+    records = (_record(number, side) for number in range(objects))
+    (folder / "example.com.yaml").write_text("---\n" + "".join(records), "utf-8")
+
+
+def _record(number: int, side: str) -> str:
+    ttl = 600 if side == "target" and number % 10 == 0 else 300
+    values = "".join(_VALUE.format(number=number, order=order) for order in (10, 20, 30))
+    return _RECORD.format(number=number, ttl=ttl, values=values)
