@@ -24,7 +24,8 @@ def run(options: dict[str, Any], command: Callable[[Console, Any], Exit]) -> int
     gc.set_threshold(50_000, 100)
     console = _console(options)
     try:
-        return command(console, Outside(crash=CrashSwitch(os.environ.get(VARIABLE, ""))))
+        crash = CrashSwitch(os.environ.get(VARIABLE, ""))
+        return command(console, Outside(crash=crash, reading=console.progress("Reading files")))
     except ReconcilerError as error:
         _fail(error, console)
         return error.exit

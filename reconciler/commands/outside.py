@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +24,8 @@ class Outside:
     folder: Path = field(default_factory=Path.cwd)
     sandboxes: Mapping[str, WSGIApplication] = field(default_factory=dict)
     """Target → the application behind its `sandbox:` address, instead of the one kept in `.reconciler/`."""
+    reading: Callable[[int, int | None], None] = lambda _done, _total: None
+    """Who is told how many files of the workspace are read, and how many there are, once that is known."""
     crash: CrashSwitch = field(default_factory=CrashSwitch)
     """Where the process is to end, for those who prove that nothing is lost by it."""
 
