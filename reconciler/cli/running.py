@@ -15,24 +15,23 @@ from reconciler.errors import Exit, FilesInvalid, ReconcilerError
 
 if TYPE_CHECKING:
     from reconciler.commands.console import Console
+    from reconciler.commands.outside import Outside
+    from reconciler.commands.requests import Requests
 
 
 def run(options: dict[str, Any], command: Callable[[Console, Any], Exit]) -> int:
     """Run a command with a console; turn expected failures into their text and exit code."""
-    from reconciler.commands.outside import Outside
     from reconciler.commands.requests import Requests
-    from reconciler.crash import VARIABLE, CrashSwitch
 
     # What is read and planned is kept to the end: to look through it for cycles, again and again, takes
     # a third of the time of a large run.
     gc.set_threshold(50_000, 100)
     console = _console(options)
     requests = Requests(console)
-    crash = CrashSwitch(os.environ.get(VARIABLE, ""))
     exit = Exit.ERROR
     try:
         with _everything_logged(console):
-            exit = command(console, Outside(crash=crash, on_request=requests, new_id=requests.new_id))
+            exit = command(console, _outside(console, requests))
     except ReconcilerError as error:
         _fail(error, console)
         exit = error.exit
@@ -42,6 +41,19 @@ def run(options: dict[str, Any], command: Callable[[Console, Any], Exit]) -> int
     finally:
         requests.end(click.get_current_context().command_path.partition(" ")[2], exit)
     return exit
+
+
+def _outside(console: Console, requests: Requests) -> Outside:
+    """Return the world of a real run. Errors: `UsageError` for a point of crashing that is none."""
+    from reconciler.commands.outside import Outside
+    from reconciler.crash import VARIABLE, CrashSwitch
+
+    return Outside(
+        crash=CrashSwitch(os.environ.get(VARIABLE, "")),
+        reading=console.progress("Reading files"),
+        on_request=requests,
+        new_id=requests.new_id,
+    )
 
 
 def _everything_logged(console: Console) -> AbstractContextManager[None]:

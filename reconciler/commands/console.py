@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 NO_FIELDS: Mapping[str, Any] = MappingProxyType({})
 PROGRESS_AFTER = 1.0
 """Seconds for which work goes on in silence."""
+PROGRESS_EVERY = 0.1
+"""Seconds between two looks at how far it is."""
 
 
 def json_text(document: object) -> str:
@@ -151,12 +153,23 @@ class Progress:
     stream: TextIO | None
     clock: Clock
     began: float
-    _shown: bool = False
+    _shown: float | None = None
+    """When it was shown last; `None` while there is no line."""
 
-    def __call__(self, done: int, total: int) -> None:
-        """Show how far the work is; wipe the line at its end."""
-        if self.stream is None or (not self._shown and self.clock.monotonic() - self.began < PROGRESS_AFTER):
+    def __call__(self, done: int, total: int | None) -> None:
+        """Show how far the work is, of how much if that is known; wipe the line at its end."""
+        if self.stream is None:
             return
-        self._shown = done < total
-        text = f"{self.label} {done}/{total}" if self._shown else ""
+        now = self.clock.monotonic()
+        if done == total:
+            if self._shown is not None:
+                self._write("")
+            self._shown = None
+        elif (
+            now >= self.began + PROGRESS_AFTER if self._shown is None else now >= self._shown + PROGRESS_EVERY
+        ):
+            self._write(f"{self.label} {done}{'' if total is None else f'/{total}'}")
+            self._shown = now
+
+    def _write(self, text: str) -> None:
         print(f"\r\x1b[K{text}", end="", file=self.stream, flush=True)

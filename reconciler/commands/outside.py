@@ -26,6 +26,8 @@ class Outside:
     folder: Path = field(default_factory=Path.cwd)
     sandboxes: Mapping[str, WSGIApplication] = field(default_factory=dict)
     """Target → the application behind its `sandbox:` address, instead of the one kept in `.reconciler/`."""
+    reading: Callable[[int, int | None], None] = lambda _done, _total: None
+    """Who is told how many files of the workspace are read, and how many there are, once that is known."""
     crash: CrashSwitch = field(default_factory=CrashSwitch)
     """Where the process is to end, for those who prove that nothing is lost by it."""
 

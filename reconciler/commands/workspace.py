@@ -43,4 +43,5 @@ class Selection:
 def open_workspace(selection: Selection, outside: Outside) -> Workspace[Seed]:
     """Find, load and check the workspace. Errors: `UsageError` where there is none, `FilesInvalid`."""
     folder = find_workspace(selection.workspace, outside.folder)
-    return as_of(load(folder, SECTIONS, outside.folder, SEED_SECTIONS), outside.clock.now())
+    read = load(folder, SECTIONS, outside.folder, SEED_SECTIONS, progress=outside.reading)
+    return as_of(read, outside.clock.now())

@@ -22,7 +22,7 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
-from reconciler.config.nodes import Document, Entry, Mark, Node, Written, unread
+from reconciler.config.nodes import Document, Mark, Node, Written, unread
 from reconciler.config.scalars import Refusal, plain, quoted
 from reconciler.config.wording import CONTROL, visible
 from reconciler.engine.kind import Json
@@ -78,35 +78,35 @@ class _OpenList:
     key: ClassVar[_Key] = _Key(None, (1, 1))
     """An item needs no key before it."""
 
-    def closed(self) -> Node:
-        return _grown([item.value for item in self.items], self.mark, self.items, self.items)
+    def closed(self, key: Mark) -> Node:
+        return _grown([item.value for item in self.items], self.mark, key, self.items, self.items)
 
 
 @dataclass(slots=True)
 class _OpenMapping:
     mark: Mark
     anchor: str | None
-    entries: dict[str, Entry] = field(default_factory=dict)
+    entries: dict[str, Node] = field(default_factory=dict)
     merged: list[Node] = field(default_factory=list)
     merge_mark: Mark | None = None
     key: _Key | None = None
     """What the next value stands behind; `None` where a key comes next."""
 
-    def closed(self) -> Node:
+    def closed(self, key: Mark) -> Node:
         for source in self.merged:
             if isinstance(source.children, Mapping):
-                for name, entry in source.children.items():
-                    self.entries.setdefault(name, entry)
-        values = {name: entry.node.value for name, entry in self.entries.items()}
-        return _grown(values, self.mark, self.entries, (entry.node for entry in self.entries.values()))
+                for name, node in source.children.items():
+                    self.entries.setdefault(name, node)
+        values = {name: node.value for name, node in self.entries.items()}
+        return _grown(values, self.mark, key, self.entries, self.entries.values())
 
 
-def _grown(value: Json, mark: Mark, children: Any, below: Iterable[Node]) -> Node:
+def _grown(value: Json, mark: Mark, key: Mark, children: Any, below: Iterable[Node]) -> Node:
     size = height = 1
     for node in below:
         size += node.size
         height = max(height, node.height + 1)
-    return Node(value, mark, children, size, height)
+    return Node(value, mark, key, children, size, height)
 
 
 class Composer:
@@ -115,7 +115,7 @@ class Composer:
     def __init__(self, file: str) -> None:
         self._file = file
         self._problems: list[Problem] = []
-        self._root = Node({}, (1, 1), {})
+        self._root = Node({}, (1, 1), (1, 1), {})
         self._documents = 0
         self._file_itself = _OpenList((1, 1), None)
         self._open: list[_OpenList | _OpenMapping] = [self._file_itself]
@@ -129,8 +129,8 @@ class Composer:
             message = "the file is not a mapping"
             hint = "begin with a section, like import_configs:"
             self._note(Refusal("not-a-mapping", message, hint), root.mark)
-            root = Node({}, (1, 1), {})
-        return Document(Written(self._file, root, root.mark), tuple(self._problems))
+            root = Node({}, (1, 1), (1, 1), {})
+        return Document(Written(self._file, root), tuple(self._problems))
 
     def broken(self, refusal: Refusal, mark: Mark) -> Document:
         """Return an empty document that says why nothing was composed."""
@@ -163,7 +163,7 @@ class Composer:
         # An empty document has an empty scalar for its root, and that is fine: it has no sections.
         if root.value is None and self._problems and self._problems[-1].code == "empty-value":
             self._problems.pop()
-            root = Node({}, root.mark, {})
+            root = Node({}, root.mark, root.mark, {})
         self._root = root
 
     def scalar(self, event: Event) -> None:
@@ -175,16 +175,17 @@ class Composer:
             self._no_tag(event, mark)
         opened, is_plain = self._open[-1], event.implicit[0]
         if opened.key is not None:
-            self._deliver(Node(self._value(text, mark) if is_plain else text, mark), event.anchor)
+            value = self._value(text, mark) if is_plain else text
+            self._deliver(Node(value, mark, self._key_before(mark)), event.anchor)
             return
         opened.key = self._key(text, mark) if is_plain else _Key(text, mark)
         if event.anchor:
-            self._anchors[event.anchor] = Node(event.value, mark)
+            self._anchors[event.anchor] = Node(event.value, mark, mark)
 
     def alias(self, event: Event) -> None:
         """Take an alias: the node of its anchor, once more."""
         node = self._anchors.get(event.anchor) or self._no_anchor(event)
-        self._deliver(node, None)
+        self._deliver(node._replace(key=self._key_before(node.mark)), None)
 
     def start_list(self, event: Event) -> None:
         """Open a list."""
@@ -199,7 +200,7 @@ class Composer:
         closing = self._open.pop()
         if isinstance(closing, _OpenMapping):
             self._count_copies(closing, event)
-        node = closing.closed()
+        node = closing.closed(self._key_before(closing.mark))
         self._within_bounds(node)
         self._deliver(node, closing.anchor)
 
@@ -220,6 +221,11 @@ class Composer:
             raise _bomb(node.mark)
         if node.height > DEEPEST:
             raise _too_deep(node.mark)
+
+    def _key_before(self, mark: Mark) -> Mark:
+        """Return where the key of a value is written, its own `mark` where it has none."""
+        opened = self._open[-1]
+        return opened.key.mark if isinstance(opened, _OpenMapping) and opened.key else mark
 
     def _deliver(self, node: Node, anchor: str | None) -> None:
         if anchor:
@@ -246,7 +252,7 @@ class Composer:
         elif key.name in opened.entries:
             self._duplicate(key, opened.entries[key.name].key)
         else:
-            opened.entries[key.name] = Entry(key.mark, node)
+            opened.entries[key.name] = node
 
     def _duplicate(self, key: _Key, first: Mark) -> None:
         message = f"the key {visible(key.name or '')} already stands on line {first[0]}"
@@ -307,7 +313,7 @@ class Composer:
             message, code = f"no anchor &{anchor} stands before this alias", "yaml-undefined-alias"
         hint = f'write &{anchor} before the value that is meant, or "*{anchor}" if it is text'
         self._refuse(Refusal(code, message, hint), _mark(event))
-        return Node(None, _mark(event))
+        return Node(None, _mark(event), _mark(event))
 
     def _refuse(self, refusal: Refusal, mark: Mark) -> None:
         if self._is_below(SECRET_KEYS):

@@ -123,14 +123,30 @@ DEFAULTS = Role(
 )
 
 
+class Bearings(NamedTuple):
+    """Where a resource lives and what it is based on, as far as one level says: the fields of `Controls`."""
+
+    id: int | None
+    absent: bool | None
+    hidden: bool | None
+    preset: str | None
+    targets: Targets
+    undeclared: Policy | None
+
+    @classmethod
+    def of(cls, controls: Controls) -> Bearings:
+        """Return what of the controls counts beyond their level."""
+        return cls(*(getattr(controls, name) for name in cls._fields))
+
+
 @dataclass(frozen=True, slots=True)
 class Level:
-    """What one level says. `controls` are defaults where it says nothing."""
+    """What one level says. Of its controls only what is no decision is kept: there may be many levels."""
 
     decisions: Decisions
     accepted: Mapping[str, Accepted]
     """The drift that it tolerates, by the paths of `Kind.fields`, until days that may be over."""
-    controls: Controls
+    controls: Bearings
     written: Written
 
 
@@ -186,7 +202,7 @@ class _Reading:
         hint = "keep one of the two: the value, or its name under keep or reset"
         decisions = self._chosen(namings, hint)
         accepted = self._chosen([*self._acceptances(controls)], "keep one of the two")
-        return Level(decisions, accepted, controls, self.written)
+        return Level(decisions, accepted, Bearings.of(controls), self.written)
 
     def _controls(self, known: dict[str, Json]) -> Controls:
         if not known:
@@ -250,11 +266,13 @@ class _Reading:
         return False
 
     def _by_model(self, fields: dict[str, Json]) -> Iterator[_Naming[Decision]]:
+        if not fields:
+            return
         section = self.reader.section
         words = self.reader.words(self.role)
         model = validated(section.model, fields, self.written, self.reader.report, key=self.key, words=words)
         body = model.model_dump(by_alias=True, exclude_unset=True) if model else {}
-        for leaf in section.kind.fields if body else ():
+        for leaf in section.kind.fields:
             found = _found(body, leaf.member)
             if found is None:
                 continue

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic
+from typing import Any, Generic, NoReturn, TypeAlias
 
 from typing_extensions import TypeVar
 
-from reconciler.config.contents import Contents, sorted_out
+from reconciler.config.contents import sorted_out
 from reconciler.config.crosschecks import check_accounts, check_presets, check_section, check_shared
 from reconciler.config.discovery import NOT_EDITED, SETTINGS_FILE, read_workspace, shown
 from reconciler.config.drafts import SeedSection, Surroundings
@@ -30,6 +30,9 @@ MOST_FILES = 20_000
 """YAML files in one workspace."""
 MOST_VALUES = 400_000
 """Values in all of them together, counted as if every alias and merge key were written out."""
+
+Progress: TypeAlias = Callable[[int, int | None], None]
+"""Told how many files are read, and how many there are, once that is known."""
 
 S = TypeVar("S", default=Any)
 """What the section of seeds makes of them."""
@@ -62,16 +65,19 @@ def load(
     base: Path,
     seed_sections: Sequence[SeedSection[S, Any, Any]] = (),
     edited: Mapping[Path, bytes] = NOT_EDITED,
+    progress: Progress = lambda _done, _total: None,
 ) -> Workspace[S]:
     """Return what the files of the workspace in `folder` declare. Offline; needs no secret; changes nothing.
 
     `sections` are the kinds of resources, at least one, `seed_sections` what is sent; files are named
-    relative to the folder `base`; `edited` files count as if they were written. Errors: `FilesInvalid`
+    relative to the folder `base`; `edited` files count as if they were written. `progress` is told of every
+    file that is read, and at the end of the last. Errors: `FilesInvalid`
     carries every problem of every file, warnings too; `UsageError` where there is no `reconciler.yaml`.
     """
     report = Report()
     try:
-        return _loaded(folder, sections, base, seed_sections, report, edited)
+        documents = tuple(_documents(folder, base, report, edited, progress))
+        return _loaded(folder, sections, base, seed_sections, report, documents)
     except Full as full:
         raise FilesInvalid(report.all()) from full
 
@@ -82,10 +88,10 @@ def _loaded(
     base: Path,
     seed_sections: Sequence[SeedSection[S, Any, Any]],
     report: Report,
-    edited: Mapping[Path, bytes],
+    documents: Sequence[Document],
 ) -> Workspace[S]:
     resources, others = [one.kind.name for one in sections], [one.name for one in seed_sections]
-    contents = _contents(folder, resources, others, base, report, edited)
+    contents = sorted_out(documents, shown(folder / SETTINGS_FILE, base), resources, others, report)
     settings = read_settings(contents, report)
     targets = TargetReader(contents, sections, folder, report).read(settings)
     accounts = [*(one.account for one in sections), *(one.account for one in seed_sections)]
@@ -117,31 +123,29 @@ def _loaded(
     )
 
 
-def _contents(
-    folder: Path,
-    resources: Sequence[str],
-    others: Sequence[str],
-    base: Path,
-    report: Report,
-    edited: Mapping[Path, bytes],
-) -> Contents:
+def _documents(
+    folder: Path, base: Path, report: Report, edited: Mapping[Path, bytes], progress: Progress
+) -> Iterator[Document]:
+    """Yield the files as they are read, until they are more than a workspace may hold."""
     if not (folder / SETTINGS_FILE).is_file():
         raise UsageError(f"there is no {SETTINGS_FILE} in {shown(folder, base)}; write one")
-    documents = tuple(_documents(folder, base, report, edited))
-    return sorted_out(documents, shown(folder / SETTINGS_FILE, base), resources, others, report)
+    number = values = 0
+    try:
+        for number, document in enumerate(read_workspace(folder, base, edited), start=1):
+            report.take(document.problems)
+            values += document.top.node.size
+            if number > MOST_FILES or values > MOST_VALUES:
+                _too_much(document, report)
+            progress(number, None)
+            yield document
+    finally:
+        progress(number, number)
 
 
-def _documents(folder: Path, base: Path, report: Report, edited: Mapping[Path, bytes]) -> Iterator[Document]:
-    """Yield the files as they are read, until they are more than a workspace may hold."""
-    values = 0
-    for number, document in enumerate(read_workspace(folder, base, edited), start=1):
-        report.take(document.problems)
-        values += document.top.node.size
-        if number > MOST_FILES or values > MOST_VALUES:
-            message = f"a workspace holds at most {MOST_FILES:,} files with {MOST_VALUES:,} values together"
-            place = Place(document.top.file, 1, 1)
-            report.stop("too-much", place, "", message, "make several workspaces of it")
-        yield document
+def _too_much(document: Document, report: Report) -> NoReturn:
+    message = f"a workspace holds at most {MOST_FILES:,} files with {MOST_VALUES:,} values together"
+    place = Place(document.top.file, 1, 1)
+    report.stop("too-much", place, "", message, "make several workspaces of it")
 
 
 def _declared(

@@ -18,16 +18,11 @@ class Node(NamedTuple):
 
     value: Json
     mark: Mark
-    children: dict[str, Entry] | list[Node] | tuple[()] = ()
+    key: Mark
+    """Where its key is written; its own mark where it has none, as an item of a list or the whole file."""
+    children: dict[str, Node] | list[Node] | tuple[()] = ()
     size: int = 1
     height: int = 1
-
-
-class Entry(NamedTuple):
-    """A value of a mapping, and where its key is written."""
-
-    key: Mark
-    node: Node
 
 
 class Written(NamedTuple):
@@ -35,7 +30,6 @@ class Written(NamedTuple):
 
     file: str
     node: Node
-    key_mark: Mark
 
     @property
     def value(self) -> Json:
@@ -50,43 +44,43 @@ class Written(NamedTuple):
     @property
     def key_place(self) -> Place:
         """Where its key is written; the place of the value itself for a list item and for the whole file."""
-        return Place(self.file, *self.key_mark)
+        return Place(self.file, *self.node.key)
 
     def at(self, *path: str | int) -> Written:
         """Return what stands at `path` below, or the last thing on the way there that exists."""
-        key, node = self.key_mark, self.node
+        node = self.node
         for step in path:
             below = _child(node, step)
             if below is None:
                 break
-            key, node = below
-        return Written(self.file, node, key)
+            node = below
+        return Written(self.file, node)
 
     def find(self, *path: str | int) -> Written | None:
         """Return what stands at `path` below, `None` where nothing does."""
-        entry: Entry | None = Entry(self.key_mark, self.node)
+        node: Node | None = self.node
         for step in path:
-            entry = _child(entry.node, step) if entry else None
-        return Written(self.file, entry.node, entry.key) if entry else None
+            node = _child(node, step) if node else None
+        return Written(self.file, node) if node else None
 
     def wrapped(self, *path: str) -> Written:
         """Return a mapping in which this stands at `path`; every step has the place of its key."""
         node = self.node
         for step in reversed(path):
-            node = Node({step: node.value}, self.node.mark, {step: Entry(self.key_mark, node)})
-        return Written(self.file, node, self.key_mark)
+            node = Node({step: node.value}, self.node.mark, self.node.key, {step: node})
+        return Written(self.file, node)
 
     def entries(self) -> Iterator[tuple[str, Written]]:
         """Yield the keys of a mapping and what stands behind them; nothing for any other value."""
         if isinstance(self.node.children, dict):
-            for name, entry in self.node.children.items():
-                yield name, Written(self.file, entry.node, entry.key)
+            for name, node in self.node.children.items():
+                yield name, Written(self.file, node)
 
     def items(self) -> Iterator[Written]:
         """Yield the items of a list; nothing for any other value."""
         if not isinstance(self.node.children, dict):
             for node in self.node.children:
-                yield Written(self.file, node, node.mark)
+                yield Written(self.file, node)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +96,13 @@ class Document:
 def unread(file: str, *problems: Problem) -> Document:
     """Return the document of a file that could not be read to its end."""
     start = (1, 1)
-    return Document(Written(file, Node({}, start, {}), start), problems, whole=False)
+    return Document(Written(file, Node({}, start, start, {})), problems, whole=False)
 
 
-def _child(node: Node, step: str | int) -> Entry | None:
+def _child(node: Node, step: str | int) -> Node | None:
     children = node.children
     if isinstance(children, dict):
         return children.get(str(step))
     if isinstance(step, int) and step < len(children):
-        return Entry(children[step].mark, children[step])
+        return children[step]
     return None

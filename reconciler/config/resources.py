@@ -194,6 +194,7 @@ class _Folding:
         if absent and hidden:
             self._absent_and_hidden()
         decisions = self._decisions()
+        rulings = {path: one for path, one in decisions.items() if isinstance(one, Ruling)}
         return Declared(
             key=self.resource.key,
             place=self.resource.written.key_place,
@@ -201,7 +202,7 @@ class _Folding:
             absent=absent,
             hidden=hidden,
             given={path: one for path, one in decisions.items() if isinstance(one, Given)},
-            rulings={path: one for path, one in decisions.items() if isinstance(one, Ruling)},
+            rulings=rulings,
             undeclared=_first(controls.undeclared for controls in said) or self.ground.undeclared,
             accepted=self.resource.accepted(self.ground.name),
         )

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn, TypeAlias
 
 from reconciler.config.composer import DEEPEST, unseen
-from reconciler.config.nodes import Entry, Mark, Node, Written
+from reconciler.config.nodes import Mark, Node, Written
 from reconciler.config.report import Report
 from reconciler.config.scalars import Refusal
 from reconciler.config.validation import kind_of
@@ -151,7 +151,7 @@ class RowReader:
 
     def _row(self, headers: Sequence[str], cells: Sequence[str], line: int) -> Iterator[Written]:
         if len(cells) == len(headers):
-            yield Written(self.file, self._mapping(headers, cells, line), (line, 1))
+            yield Written(self.file, self._mapping(headers, cells, line))
         else:
             message = f"this row has {len(cells)} cells, the first line has {len(headers)}"
             hint = "add or remove cells; a cell that holds a delimiter is written in quotes"
@@ -159,22 +159,22 @@ class RowReader:
 
     def _mapping(self, headers: Sequence[str], cells: Sequence[str], line: int) -> Node:
         """Return a row as a mapping. An empty cell says nothing."""
-        top: dict[str, Entry] = {}
-        data: dict[str, Entry] = {}
+        top: dict[str, Node] = {}
+        data: dict[str, Node] = {}
         for number, (header, cell) in enumerate(zip(headers, cells, strict=True), start=1):
             *group, name = self._path(header)
             reads, mark = text if group else self.columns.cells[name], (line, number)
             if cell:
-                (data if group else top)[name] = Entry(mark, Node(reads(cell), mark))
+                (data if group else top)[name] = Node(reads(cell), mark, mark)
         if data:
-            top["data"] = Entry((line, 1), _of_entries(data, (line, 1)))
+            top["data"] = _of_entries(data, (line, 1))
         return _of_entries(top, (line, 1))
 
     def _lines(self, content: str) -> Iterator[Written]:
         for number, line in enumerate(content.split("\n"), start=1):
             try:
                 if line.strip():
-                    yield Written(self.file, _of_json(line, (number, 1)), (number, 1))
+                    yield Written(self.file, _of_json(line, (number, 1)))
             except _Unusable as unusable:
                 self._error(unusable.refusal, unusable.mark)
 
@@ -252,19 +252,17 @@ def _node(value: Any, mark: Mark, deepest: int) -> Node:
         message = f"more than {DEEPEST} objects and lists stand inside each other"
         raise _Unusable(Refusal("jsonl-syntax", message, "nothing here needs that; flatten it"), mark)
     if isinstance(value, dict):
-        entries = {
-            _seen(name, mark): Entry(mark, _node(inner, mark, deepest - 1)) for name, inner in value.items()
-        }
+        entries = {_seen(name, mark): _node(inner, mark, deepest - 1) for name, inner in value.items()}
         return _of_entries(entries, mark)
     if isinstance(value, list):
         items = [_node(item, mark, deepest - 1) for item in value]
-        return Node([item.value for item in items], mark, items, 1 + sum(item.size for item in items))
-    return Node(_seen(value, mark) if isinstance(value, str) else value, mark)
+        return Node([item.value for item in items], mark, mark, items, 1 + sum(item.size for item in items))
+    return Node(_seen(value, mark) if isinstance(value, str) else value, mark, mark)
 
 
-def _of_entries(entries: dict[str, Entry], mark: Mark) -> Node:
-    size = 1 + sum(entry.node.size for entry in entries.values())
-    return Node({name: entry.node.value for name, entry in entries.items()}, mark, entries, size)
+def _of_entries(entries: dict[str, Node], mark: Mark) -> Node:
+    size = 1 + sum(node.size for node in entries.values())
+    return Node({name: node.value for name, node in entries.items()}, mark, mark, entries, size)
 
 
 _UNSEEN = re.compile(f"{CONTROL.pattern}|[\ud800-\udfff]")

@@ -22,7 +22,7 @@ from reconciler.config.editing.patch import (
 from reconciler.config.editing.putting import emptied, put
 from reconciler.config.editing.removing import removed
 from reconciler.config.editing.splices import Splice, Unsafe, no_place
-from reconciler.config.nodes import Entry, Node
+from reconciler.config.nodes import Node
 from reconciler.config.scalars import Refusal
 from reconciler.config.wording import visible
 from reconciler.problems import Place, Problem
@@ -77,13 +77,11 @@ class Cutter:
             self._check_may_go(pair.value)
         yield from removed(self.layout, table, gone)
 
-    def _entry(
-        self, table: Table, pair: Pair | None, entry: Entry, edit: Edit, path: Path
-    ) -> Iterator[Splice]:
-        if is_nothing(edit) or _is_there(entry.node, edit, path[-1]):
+    def _entry(self, table: Table, pair: Pair | None, node: Node, edit: Edit, path: Path) -> Iterator[Splice]:
+        if is_nothing(edit) or _is_there(node, edit, path[-1]):
             return
         if pair is None:
-            raise _merged(path[-1], entry, table)
+            raise _merged(path[-1], node, table)
         self._check_own(pair.value)
         if isinstance(edit, Put):
             self._check_may_go(pair.value)
@@ -91,9 +89,9 @@ class Cutter:
         elif isinstance(edit, OverNames) and isinstance(pair.value, Items):
             yield from self._adder.over_names(pair.value, edit)
         elif not isinstance(edit, Remove):
-            known = entry.node.children if isinstance(entry.node.children, Mapping) else ()
+            known = node.children if isinstance(node.children, Mapping) else ()
             patch = edit.beside(known) if isinstance(edit, OverNames) else edit
-            yield from self._below(table, pair, entry.node, patch, path)
+            yield from self._below(table, pair, node, patch, path)
 
     def _check_own(self, piece: Piece) -> None:
         if isinstance(piece, Alias):
@@ -131,8 +129,8 @@ def _becomes_empty(table: Table, patch: Patch) -> bool:
     return {pair.name for pair in table.pairs} <= gone and not any(map(brings, patch.values()))
 
 
-def _merged(name: str, entry: Entry, table: Table) -> Unsafe:
-    message = f"{visible(name)} comes through a merge key; it stands on line {entry.key[0]}"
+def _merged(name: str, node: Node, table: Table) -> Unsafe:
+    message = f"{visible(name)} comes through a merge key; it stands on line {node.key[0]}"
     hint = "write the key here by hand to override it, or change it there for all that merge it"
     return Unsafe(Refusal("edit-merge", message, hint), table)
 

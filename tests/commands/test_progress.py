@@ -1,0 +1,91 @@
+"""How far work is, on a terminal, from the first second on; nothing anywhere else."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from reconciler.commands.console import PROGRESS_AFTER, PROGRESS_EVERY, Console, Progress
+from reconciler.commands.outside import Outside
+from reconciler.commands.validate import validate
+from tests.clock import FakeClock
+from tests.commands.world import EVERYTHING, Screen, Terminal, World
+
+WIPED = "\r\x1b[K"
+
+
+@pytest.fixture
+def terminal() -> Terminal:
+    return Terminal()
+
+
+@pytest.fixture
+def progress(terminal: Terminal, clock: FakeClock) -> Progress:
+    return Console(stderr=terminal, clock=clock).progress("Reading files")
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+def test_what_is_done_within_a_second_is_done_in_silence(progress: Progress, terminal: Terminal) -> None:
+    progress(1, 2)
+    progress(2, 2)
+    assert terminal.getvalue() == ""
+
+
+def test_after_a_second_a_line_counts_and_is_wiped_at_the_end(
+    progress: Progress, terminal: Terminal, clock: FakeClock
+) -> None:
+    clock.sleep(PROGRESS_AFTER)
+    progress(1, 3)
+    clock.sleep(PROGRESS_EVERY)
+    progress(2, 3)
+    progress(3, 3)
+    assert terminal.getvalue() == f"{WIPED}Reading files 1/3{WIPED}Reading files 2/3{WIPED}"
+
+
+def test_it_counts_without_knowing_to_where(progress: Progress, terminal: Terminal, clock: FakeClock) -> None:
+    clock.sleep(PROGRESS_AFTER)
+    progress(4711, None)
+    assert terminal.getvalue() == f"{WIPED}Reading files 4711"
+
+
+def test_a_thousand_steps_at_once_are_one_line_to_read(
+    progress: Progress, terminal: Terminal, clock: FakeClock
+) -> None:
+    clock.sleep(PROGRESS_AFTER)
+    for done in range(1_000):
+        progress(done, 1_000)
+    assert terminal.getvalue() == f"{WIPED}Reading files 0/1000"
+
+
+@pytest.mark.parametrize(("stream", "quiet"), [(io.StringIO(), False), (Terminal(), True)])
+def test_where_nobody_watches_there_is_none(stream: io.StringIO, quiet: bool, clock: FakeClock) -> None:
+    progress = Console(stderr=stream, quiet=quiet, clock=clock).progress("Reading files")
+    clock.sleep(PROGRESS_AFTER)
+    progress(1, 2)
+    assert stream.getvalue() == ""
+
+
+def test_every_file_of_a_workspace_is_told_and_then_how_many_there_are(world: World, screen: Screen) -> None:
+    told: list[tuple[int, int | None]] = []
+    outside = Outside(
+        environ={}, clock=world.clock, folder=world.folder, reading=lambda *step: told.append(step)
+    )
+    validate(EVERYTHING, screen.console(world.clock), outside)
+    assert told == [(1, None), (2, None), (2, 2)]
+
+
+def test_the_line_is_wiped_where_reading_ends_early(world: World) -> None:
+    told: list[tuple[int, int | None]] = []
+    world.write("broken.yaml", "a: [\n" * 60)
+    world.write("reconciler.yaml", "version: 1\ntargets: {}\n")
+    outside = Outside(
+        environ={}, clock=world.clock, folder=world.folder, reading=lambda *step: told.append(step)
+    )
+    with pytest.raises(Exception, match="problem"):
+        validate(EVERYTHING, Screen().console(world.clock), outside)
+    assert told[-1] == (3, 3)
