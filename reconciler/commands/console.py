@@ -165,11 +165,14 @@ class Progress:
             if self._shown is not None:
                 self._write("")
             self._shown = None
-        elif (
-            now >= self.began + PROGRESS_AFTER if self._shown is None else now >= self._shown + PROGRESS_EVERY
-        ):
+        elif self._is_due(now):
             self._write(f"{self.label} {done}{'' if total is None else f'/{total}'}")
             self._shown = now
+
+    def _is_due(self, now: float) -> bool:
+        if self._shown is None:
+            return now >= self.began + PROGRESS_AFTER
+        return now >= self._shown + PROGRESS_EVERY
 
     def _write(self, text: str) -> None:
         print(f"\r\x1b[K{text}", end="", file=self.stream, flush=True)

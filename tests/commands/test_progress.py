@@ -9,6 +9,7 @@ import pytest
 from reconciler.commands.console import PROGRESS_AFTER, PROGRESS_EVERY, Console, Progress
 from reconciler.commands.outside import Outside
 from reconciler.commands.validate import validate
+from reconciler.errors import FilesInvalid
 from tests.clock import FakeClock
 from tests.commands.world import EVERYTHING, Screen, Terminal, World
 
@@ -86,6 +87,6 @@ def test_the_line_is_wiped_where_reading_ends_early(world: World) -> None:
     outside = Outside(
         environ={}, clock=world.clock, folder=world.folder, reading=lambda *step: told.append(step)
     )
-    with pytest.raises(Exception, match="problem"):
+    with pytest.raises(FilesInvalid):
         validate(EVERYTHING, Screen().console(world.clock), outside)
     assert told[-1] == (3, 3)
