@@ -161,7 +161,7 @@ MUTANTS = (
         "sends the rest of a batch of which some have appeared",
         "expoints/settling.py",
         "            if is_lost:",
-        "            if count == doubt.delivery.baseline:",
+        "            if count.customers == doubt.delivery.baseline:",
         f"{SETTLING}::TestTheSameBatch::test_of_which_some_have_appeared_was_not_lost",
     ),
     Mutant(
