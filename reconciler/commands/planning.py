@@ -35,6 +35,8 @@ class LiveState:
     listing: Listing
     reader: Remembering
     memory: Memory
+    others: tuple[Declared, ...] = ()
+    """What else is declared on the target, and was not selected."""
 
     def plan(self, consent: Consent, review: Review | None = None) -> Plan:
         """Return the plan of what is declared, with what changed live told apart; asks no API."""
@@ -42,7 +44,9 @@ class LiveState:
 
     def bare_plan(self, consent: Consent, review: Review | None = None) -> Plan:
         """Return the same plan, in which nobody asked how anything has come about; asks nothing."""
-        return make_plan(self.scope, self.account, self.declared, self.inventory, consent, review)
+        return make_plan(
+            self.scope, self.account, self.declared, self.inventory, consent, review, self.others
+        )
 
     def plan_of(self, declared: Sequence[Declared], defaults: Mapping[str, Json], consent: Consent) -> Plan:
         """Return what other files would do to the same live state, under the same guardrails.
@@ -86,7 +90,9 @@ def read_live(
     limits = session.target.guardrails.limits
     scope = Scope(session.target.name, session.account, limits, session.parts)
     account = account_of(session, memory, inventory)
-    return LiveState(scope, account, resolved, inventory, listing, reader, memory)
+    keys = {one.key for one in declared}
+    others = tuple(one for one in session.workspace.declared[session.target.name] if one.key not in keys)
+    return LiveState(scope, account, resolved, inventory, listing, reader, memory, others)
 
 
 def account_of(session: Session, memory: Memory, inventory: Inventory) -> Account:

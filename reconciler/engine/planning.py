@@ -9,6 +9,7 @@ from reconciler.engine.classify import Account, FieldClass, FieldView, classify,
 from reconciler.engine.declared import Declared
 from reconciler.engine.identity import Match, match_all
 from reconciler.engine.inventory import Inventory, Live, name_of
+from reconciler.engine.kind import Kind
 from reconciler.engine.limits import Share
 from reconciler.engine.plan import Action, Block, Blocked, Change, Plan, Scope, Unchanged
 from reconciler.engine.resolve import Resolved
@@ -39,13 +40,15 @@ def make_plan(
     inventory: Inventory,
     consent: Consent,
     review: Review | None = None,
+    others: Sequence[Declared] = (),
 ) -> Plan:
     """Return the plan for one target. Order: that of `resolved`, then what is pruned.
 
+    `others` are declared too, but were not selected: nothing is planned for them, and they are not unmanaged.
     With a review, only what it covers is left to do. What it does not cover is named, and keeps nothing back
     that it does: limits may stop the reviewed changes only by what these do themselves.
     """
-    draft = _Draft(scope, account, resolved, inventory, consent)
+    draft = _Draft(scope, account, resolved, inventory, consent, others)
     verdicts = draft.verdicts()
     whole = draft.plan(verdicts)
     if review is None:
@@ -64,6 +67,7 @@ class _Draft:
     resolved: Sequence[Resolved]
     inventory: Inventory
     consent: Consent
+    others: Sequence[Declared]
 
     def verdicts(self) -> list[Verdict]:
         declared = [r.declared for r in self.resolved]
@@ -88,7 +92,8 @@ class _Draft:
 
     @property
     def _unmanaged(self) -> tuple[Live, ...]:
-        return _unmanaged(self.account, self.resolved, self.inventory)
+        declared = [*(r.declared for r in self.resolved), *self.others]
+        return _unmanaged(self.account.kind, declared, self.inventory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +182,10 @@ def _is_listed(change: Change) -> bool:
     return bool(change.live and change.live.listed)
 
 
-def _unmanaged(account: Account, resolved: Sequence[Resolved], inventory: Inventory) -> tuple[Live, ...]:
+def _unmanaged(kind: Kind, declared: Sequence[Declared], inventory: Inventory) -> tuple[Live, ...]:
     """Return what is listed and named by nothing declared, neither by id nor by name."""
-    ids = {r.declared.id for r in resolved}
-    names = {name_of(r.declared, account.kind) for r in resolved if r.declared.id is None}
+    ids = {one.id for one in declared}
+    names = {name_of(one, kind) for one in declared if one.id is None}
     return tuple(live for live in inventory.listed if live.id not in ids and live.name not in names)
 
 

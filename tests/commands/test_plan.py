@@ -127,6 +127,13 @@ def test_globs_name_keys_with_or_without_their_section(world: World, screen: Scr
     assert "import_configs.welcome" in screen.out
 
 
+def test_what_is_declared_and_not_selected_is_not_called_unmanaged(world: World, screen: Screen) -> None:
+    world.write("other.yaml", "import_configs:\n  other: {name: Other}\n")
+    plan(Selection(only=("other",)), RESETS, screen.console(world.clock, as_json=True), world.outside)
+    assert world.config(1)
+    assert screen.document["unmanaged"] == []
+
+
 @pytest.mark.parametrize("selection", [Selection(only=("x*",)), Selection(exclude=("x*",))])
 def test_a_glob_that_matches_nothing_is_an_error(world: World, screen: Screen, selection: Selection) -> None:
     with pytest.raises(UsageError, match=r"called x\*"):

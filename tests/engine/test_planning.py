@@ -102,6 +102,20 @@ def test_what_nobody_declares_is_listed_and_left_alone() -> None:
     assert not made.changes
 
 
+def test_what_is_declared_and_was_not_selected_is_not_unmanaged() -> None:
+    lives = [
+        live(id=1),
+        live({"Name": "Doll"}, id=2),
+        live({"Name": "Ball"}, id=3),
+        live({"Name": "Kite"}, id=4),
+    ]
+    others = [declared("toys.doll", {"name": "Doll"}), declared("toys.ball", {"name": "Round"}, id=3)]
+    inventory = Inventory({item.id: item for item in lives})
+    made = make_plan(SCOPE, account(), [Resolved(declared(id=1))], inventory, ALL_RESETS, others=others)
+    assert [item.id for item in made.unmanaged] == [4]
+    assert [one.key for one in made.unchanged] == ["toys.robot"]
+
+
 def test_candidates_of_an_ambiguous_name_are_not_unmanaged() -> None:
     made = plan(
         [declared()], [live(id=1), live(id=2)], consent=Consent(prune=True), limits=Limits(deletes=None)
