@@ -143,7 +143,7 @@ print(*opened, sep="\\n", file=sys.stderr)
 """
 
 
-@pytest.mark.parametrize("command", [["validate"], ["plan"], ["apply", "--yes"]])
+@pytest.mark.parametrize("command", [["validate"], ["plan"], ["apply", "--yes", "--target", "sandbox"]])
 def test_each_file_is_read_once(world: World, command: list[str]) -> None:
     ended = subprocess.run(
         [sys.executable, "-c", NOTED, *command], cwd=world.folder, capture_output=True, text=True
