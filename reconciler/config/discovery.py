@@ -43,8 +43,8 @@ def _named(explicit: Path) -> Path:
     if _holds_settings(folder):
         return folder
     below = folder / DEFAULT_FOLDER
-    hint = f"; did you mean {visible(str(below))}?" if _holds_settings(below) else ""
-    raise UsageError(f"there is no {SETTINGS_FILE} in {visible(str(folder))}{hint}")
+    hint = f"; did you mean {visible(str(below), longest=4096)}?" if _holds_settings(below) else ""
+    raise UsageError(f"there is no {SETTINGS_FILE} in {visible(str(folder), longest=4096)}{hint}")
 
 
 def _workspaces_in(folder: Path) -> list[Path]:
@@ -55,7 +55,9 @@ def _holds_settings(folder: Path) -> bool:
     try:
         return (folder / SETTINGS_FILE).is_file()
     except OSError as error:
-        raise UsageError(f"{visible(str(folder))} cannot be looked into: {error.strerror}") from error
+        raise UsageError(
+            f"{visible(str(folder), longest=4096)} cannot be looked into: {error.strerror}"
+        ) from error
 
 
 def _only(found: list[Path]) -> Path:

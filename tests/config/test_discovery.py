@@ -39,9 +39,10 @@ def test_two_in_one_folder_are_both_named(tmp_path: Path) -> None:
 def test_no_workspace_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"write one.*--workspace"):
         find_workspace(None, tmp_path)
-    make(tmp_path / "configs")
+    deep = tmp_path / ("a-folder-with-a-long-name-" * 5)
+    make(deep / "configs")
     with pytest.raises(UsageError, match=r"did you mean .*configs\?"):
-        find_workspace(tmp_path, tmp_path)
+        find_workspace(deep, tmp_path)
 
 
 def test_yaml_files_in_any_folder_are_read_in_a_stable_order(workspace: Write) -> None:

@@ -377,8 +377,8 @@ WHAT_IS_REVIEWED = (
     Mutant(
         "takes a plan file for consent",
         "commands/planning.py",
-        "self.inventory, consent, review)",
-        "self.inventory, replace(consent, resets=None) if review else consent, review)",
+        "self.inventory, consent, review, self.others",
+        "self.inventory, replace(consent, resets=None) if review else consent, review, self.others",
         f"{PLAN_FILES}::test_a_plan_file_lifts_no_limit",
     ),
     Mutant(
