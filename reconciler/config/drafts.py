@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
@@ -115,3 +115,25 @@ class SeedSection(Generic[S, Fields, Row]):
     """The same: `expoints`."""
     order: tuple[str, ...] = ()
     """The fields of a seed, `targets` among them, in the order in which they should stand."""
+
+    def opened(self) -> SeedSection[S, Fields, Row]:
+        """Return the section itself."""
+        return self
+
+
+class SeedsByName(Protocol[S]):
+    """A section of seeds of which the name is known, and the rest once it is opened.
+
+    Its models take a while to define, and most workspaces hold no seed.
+    """
+
+    @property
+    def name(self) -> str:
+        """As in `SeedSection`."""
+
+    @property
+    def account(self) -> str:
+        """The same."""
+
+    def opened(self) -> SeedSection[S, Any, Any]:
+        """Return the section."""
