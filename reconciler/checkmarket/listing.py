@@ -18,8 +18,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from typing import NoReturn
+
+from msgspec import Struct
 
 from reconciler.checkmarket.envelope import Envelope, opened
 from reconciler.engine.kind import Body, Json
@@ -32,8 +33,7 @@ TOP = 100
 _MOST_PAGES = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class _Page:
+class _Page(Struct, frozen=True):
     """One page: its rows by id, how many it held, and the number of all rows, if it says one."""
 
     rows: Mapping[int, Body]
@@ -41,8 +41,7 @@ class _Page:
     totals: frozenset[int]
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
+class _Reading(Struct, frozen=True):
     """What one way through the pages found, and whether it is proven to be everything."""
 
     rows: Mapping[int, Body]

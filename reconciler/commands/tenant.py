@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.commands.console import Console
 from reconciler.commands.memory import Memory
@@ -31,8 +33,7 @@ from reconciler.journal.ledger import Ledger, Records
 from reconciler.problems import Severity
 
 
-@dataclass(frozen=True)
-class Tenant:
+class Tenant(Struct, frozen=True):
     """An open tenant. `account` is the name under which the journal knows it."""
 
     session: Session

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from reconciler.checkmarket.section import SECTION
 from reconciler.commands.outside import Outside
@@ -18,8 +19,7 @@ SECTIONS = (SECTION,)
 SEED_SECTIONS = (SEEDS,)
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """What a command is about: which files, target and keys. Globs match with `*` and `?`."""
 
     workspace: Path | None = None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol, TypeVar
+
+from msgspec import Struct, field
 
 from reconciler.engine.body import Normal, unknown_members, value_at
 from reconciler.engine.declared import Declared
@@ -46,8 +47,7 @@ class Listing(Enum):
     """The list, and whole bodies of all that it names: what may be deleted has to be known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
+class Live(Struct, frozen=True):
     """A resource as the API shows it. `listed` says that the list named it, so that it is visible."""
 
     id: int
@@ -56,8 +56,7 @@ class Live:
     listed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Inventory:
+class Inventory(Struct, frozen=True):
     """What is live. `by_id` holds whole bodies for all that is declared, rows of the list for the rest."""
 
     by_id: Mapping[int, Live] = field(default_factory=dict)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from reconciler.engine.kind import Body
 from reconciler.engine.ports import Reader
 
 
-@dataclass(frozen=True)
-class Remembering:
+class Remembering(Struct, frozen=True):
     """A `Reader` over another one. What it was told once, it does not ask again; an error is no answer."""
 
     reader: Reader
-    _rows: list[Sequence[Body]] = field(default_factory=list, init=False)
-    _bodies: dict[int, Body | None] = field(default_factory=dict, init=False)
-    _found: dict[tuple[str, str], Sequence[int]] = field(default_factory=dict, init=False)
+    _rows: list[Sequence[Body]] = field(default_factory=list)
+    _bodies: dict[int, Body | None] = field(default_factory=dict)
+    _found: dict[tuple[str, str], Sequence[int]] = field(default_factory=dict)
 
     def list(self) -> Sequence[Body]:
         """Return every row that the API listed the first time."""

@@ -29,19 +29,20 @@ import ssl
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC
 from functools import cached_property, lru_cache
 from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
-from typing import Final, NoReturn, Self, TypeAlias
+from typing import ClassVar, Final, NoReturn, Self, TypeAlias
 
 import httpx
+from msgspec import Struct, field
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential, wait_random
 
 from reconciler import __version__
 from reconciler.clock import Clock, SleepCut, SystemClock
+from reconciler.discreet import Discreet
 from reconciler.errors import (
     Abandoned,
     AllowanceUsedUp,
@@ -79,15 +80,13 @@ _ID = re.compile(r"[0-9A-Za-z|][0-9A-Za-z_.:=|-]{0,127}")
 _backoff = wait_exponential(multiplier=0.5, max=30) + wait_random(0, 0.5)
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(Discreet, frozen=True):
     """A value that is sent and never shown: `value` is for the one who sends it."""
 
-    value: str = field(repr=False)
+    value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Struct, frozen=True):
     """How much may be asked of one API, and how long it may take. All times are in seconds."""
 
     requests_per_minute: int | None = None
@@ -109,16 +108,17 @@ class Bounds:
 USUAL_BOUNDS: Final = Bounds()
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(Discreet, frozen=True, dict=True):
     """An answer that arrived whole. `path` is without the query, the names of `headers` are in lower case."""
+
+    shown: ClassVar = ("method", "path", "status")
 
     method: str
     path: str
     status: int
-    headers: Mapping[str, str] = field(repr=False)
-    content: bytes = field(repr=False)
-    secrets: Sequence[Secret] = field(default=(), repr=False)
+    headers: Mapping[str, str]
+    content: bytes
+    secrets: Sequence[Secret] = ()
     """What was sent with the request and must not be shown, should the answer repeat it."""
 
     def quoted(self, text: str) -> str:
@@ -161,9 +161,10 @@ class Room:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(Discreet, frozen=True):
     """One attempt, as a log may show it: how long it took, and its status, None where no answer came."""
+
+    shown: ClassVar = ("method", "path", "status", "seconds", "id", "attempt", "waited", "failure")
 
     method: str
     path: str
@@ -176,10 +177,10 @@ class Exchange:
     """How long it waited to be sent, for its pace or since the attempt before, in seconds."""
     failure: str = ""
     """What went wrong where no whole answer came: the name of an error, without its words."""
-    params: Mapping[str, QueryValue] = field(default_factory=dict, repr=False, compare=False)
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    params: Mapping[str, QueryValue] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
     """Those of the answer."""
-    secrets: Sequence[Secret] = field(default=(), repr=False, compare=False)
+    secrets: Sequence[Secret] = ()
 
     @property
     def query(self) -> Mapping[str, str]:
@@ -200,8 +201,7 @@ def _plain_complaint(answer: Answer) -> str:
     return "an HTML page" if text.lstrip().startswith("<") else text
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(Struct, frozen=True):
     """What one API's answers mean beyond HTTP."""
 
     status: Callable[[Answer], int] = lambda answer: answer.status
@@ -212,17 +212,21 @@ class Dialect:
     """What to do next, as a sentence, where this API has better advice than the usual."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
+_HTTP_ALONE: Final = Dialect()
+
+
+class _Call(Discreet, frozen=True):
     """One request as it was asked for, however often it is attempted."""
+
+    shown: ClassVar = ("method", "path", "reads")
 
     method: str
     path: str
     reads: bool
-    headers: Mapping[str, Secret] = field(repr=False)
-    params: Mapping[str, QueryValue] | None = field(repr=False)
-    json: object = field(repr=False)
-    form: Mapping[str, str | Secret] | None = field(repr=False)
+    headers: Mapping[str, Secret]
+    params: Mapping[str, QueryValue] | None
+    json: object
+    form: Mapping[str, str | Secret] | None
 
     def secrets(self) -> Sequence[Secret]:
         """Return everything in it that must not be shown."""
@@ -259,8 +263,7 @@ def _revealed(part: str | Secret) -> str:
     return part.value if isinstance(part, Secret) else part
 
 
-@dataclass
-class _Course:
+class _Course(Struct):
     """How far a request is that may take several attempts. For one thread."""
 
     call: _Call
@@ -322,7 +325,7 @@ class Api:
         *,
         headers: Mapping[str, Secret] | None = None,
         bounds: Bounds = USUAL_BOUNDS,
-        dialect: Dialect = Dialect(),
+        dialect: Dialect = _HTTP_ALONE,
         clock: Clock | None = None,
         transport: Transport | None = None,
         trusted_hosts: str = "",
