@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -12,11 +13,28 @@ from reconciler.config.acceptance import as_of
 from reconciler.config.discovery import find_workspace
 from reconciler.config.load import Workspace, load
 from reconciler.engine.part import Part
-from reconciler.expoints.section import SEEDS
-from reconciler.expoints.seed import Seed
+
+if TYPE_CHECKING:
+    from reconciler.config.drafts import SeedSection
+    from reconciler.expoints.seed import Seed
+
+
+class _CustomerSeeds(Struct, frozen=True):
+    """The section of seeds, of which nothing is imported until it is opened."""
+
+    name: str = "customer_seeds"
+    account: str = "expoints"
+
+    def opened(self) -> SeedSection[Seed, Any, Any]:
+        """Return the section with its models."""
+        from reconciler.expoints.section import SEEDS
+
+        return SEEDS
+
 
 SECTIONS = (SECTION,)
-SEED_SECTIONS = (SEEDS,)
+CUSTOMER_SEEDS = _CustomerSeeds()
+SEED_SECTIONS = (CUSTOMER_SEEDS,)
 
 
 class Selection(Struct, frozen=True):

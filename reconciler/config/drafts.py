@@ -6,7 +6,7 @@ A seed is sent once instead of kept alike, so it has no live state, no presets, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import ClassVar, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct, field
@@ -115,3 +115,25 @@ class SeedSection(Struct, Generic[S, Fields, Row], frozen=True):
     """The same: `expoints`."""
     order: tuple[str, ...] = ()
     """The fields of a seed, `targets` among them, in the order in which they should stand."""
+
+    def opened(self) -> SeedSection[S, Fields, Row]:
+        """Return the section itself."""
+        return self
+
+
+class SeedsByName(Protocol[S]):
+    """A section of seeds of which the name is known, and the rest once it is opened.
+
+    Its models take a while to define, and most workspaces hold no seed.
+    """
+
+    @property
+    def name(self) -> str:
+        """As in `SeedSection`."""
+
+    @property
+    def account(self) -> str:
+        """The same."""
+
+    def opened(self) -> SeedSection[S, Any, Any]:
+        """Return the section."""

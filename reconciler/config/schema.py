@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from reconciler.config.contents import GUARDRAILS, MOVED, NAME, PRESETS, TARGETS
-from reconciler.config.drafts import SeedSection
+from reconciler.config.drafts import SeedsByName, SeedSection
 from reconciler.config.levels import BLOCK, DEFAULTS, PRESET, RESOURCE, Controls, Role
 from reconciler.config.section import Named, Section
 from reconciler.config.settings import GuardrailSettings, Settings, TargetSettings
@@ -34,13 +34,12 @@ _SAID = {
 }
 
 
-def workspace_schema(
-    sections: Sequence[Section], seed_sections: Sequence[SeedSection[Any, Any, Any]]
-) -> Schema:
+def workspace_schema(sections: Sequence[Section], seed_sections: Sequence[SeedsByName[Any]]) -> Schema:
     """Return the schema of every file of a workspace whose sections these are."""
-    models = _Models.of(sections, seed_sections)
+    opened = [one.opened() for one in seed_sections]
+    models = _Models.of(sections, opened)
     resources = {one.kind.name: _named(_resource(one, models)) for one in sections}
-    seeds = {one.name: _named(_seed(one, models)) for one in seed_sections}
+    seeds = {one.name: _named(_seed(one, models)) for one in opened}
     presets = [_level(one, PRESET, models) for one in sections]
     targets = _targets(sections, models)
     properties = {
