@@ -23,24 +23,20 @@ from __future__ import annotations
 import email.utils
 import json
 import logging
-import os
 import re
-import ssl
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
-from functools import cached_property, lru_cache
+from functools import cached_property
 from http import HTTPStatus
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
-from typing import Final, NoReturn, Self, TypeAlias
+from typing import Final, NoReturn, Self
 
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential, wait_random
 
-from reconciler import __version__
 from reconciler.clock import Clock, SleepCut, SystemClock
 from reconciler.errors import (
     Abandoned,
@@ -55,20 +51,19 @@ from reconciler.errors import (
     Unreachable,
     UsageError,
 )
+from reconciler.http.connections import connections_to
 from reconciler.http.documents import HEAVIEST, Unfit, document_in, weight
 from reconciler.http.in_process import Transport
 from reconciler.http.printable import printable
-from reconciler.http.receiving import PACKED, Foreign, TooLarge, received
-from reconciler.http.trust import host_of, is_loopback, trusted
+from reconciler.http.receiving import Foreign, TooLarge, received
+from reconciler.http.trust import trusted
+from reconciler.http.writing import QueryValue, Writer
 from reconciler.pace import Pacer, Share
-
-QueryValue: TypeAlias = str | int | bool | Sequence[str | int]
 
 # httpx logs whole addresses, and a query may hold a person's e-mail address.
 for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
-_IDLE_SECONDS = 20.0  # shorter than any server is known to keep a connection that nobody uses
 _TRIES = 6
 _TRIES_BY_MINUTE = 4
 _SHORTEST_SECRET = 4
@@ -222,41 +217,25 @@ class _Call:
     headers: Mapping[str, Secret] = field(repr=False)
     params: Mapping[str, QueryValue] | None = field(repr=False)
     json: object = field(repr=False)
-    form: Mapping[str, str | Secret] | None = field(repr=False)
+    form: Mapping[str, str | Secret] = field(repr=False)
+    secrets: Sequence[Secret] = field(repr=False)
+    """Everything that is sent with it and must not be shown."""
 
-    def secrets(self) -> Sequence[Secret]:
-        """Return everything in it that must not be shown."""
-        parts = (*self.headers.values(), *(self.form or {}).values())
-        return tuple(part for part in parts if isinstance(part, Secret))
-
-    def request(self, client: httpx.Client) -> httpx.Request:
+    def request(self, writer: Writer) -> httpx.Request:
         """Return the request to send. Raises `UsageError` where it cannot be written as one."""
-        form = {name: _revealed(part) for name, part in self.form.items()} if self.form is not None else None
-        headers = {name: secret.value for name, secret in self.headers.items()}
-        if self.json is not None:
-            headers["Content-Type"] = "application/json"
+        headers, form = _revealed(self.headers), _revealed(self.form)
         try:
-            return client.build_request(
-                self.method,
-                self.path,
-                params=self.params,
-                content=self._content(),
-                data=form,
-                headers=headers,
-            )
+            return writer.request(self.method, self.path, self.params, headers, json=self.json, form=form)
         except httpx.InvalidURL as error:
             raise UsageError(f"{self.method} {self.path}: this is no address ({error})") from error
 
-    def _content(self) -> bytes | None:
-        if self.json is None:
-            return None
-        text = json.dumps(self.json, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        # Half of a character, which an answer may hold, goes back as the escape that it came as.
-        return text.encode("utf-8", "backslashreplace")
+
+def _revealed(parts: Mapping[str, str | Secret]) -> Mapping[str, str]:
+    return {name: part.value if isinstance(part, Secret) else part for name, part in parts.items()}
 
 
-def _revealed(part: str | Secret) -> str:
-    return part.value if isinstance(part, Secret) else part
+def _secrets(parts: Mapping[str, str | Secret]) -> Iterable[Secret]:
+    return (part for part in parts.values() if isinstance(part, Secret))
 
 
 @dataclass
@@ -285,7 +264,7 @@ class _Course:
             failure=failure,
             params=self.call.params or {},
             headers={} if response is None else response.headers,
-            secrets=self.call.secrets(),
+            secrets=self.call.secrets,
         )
 
 
@@ -331,7 +310,8 @@ class Api:
         new_id: Callable[[], str] = lambda: "",
     ) -> None:
         address = trusted(url, trusted_hosts)
-        self._headers = _sendable(headers or {})
+        own = _sendable(headers or {})
+        self._secrets = tuple(own.values())
         self._bounds = bounds
         self._dialect = dialect
         self._clock = clock or SystemClock()
@@ -343,8 +323,9 @@ class Api:
         self._counts: Counter[str] = Counter()
         self._share = Share(bounds.requests_per_run) if bounds.requests_per_run else None
         self._lock = threading.Lock()
-        self._base_path = httpx.URL(address).path.rstrip("/")
-        self._client = _client(address, bounds, transport)
+        timeout = httpx.Timeout(bounds.silence, connect=bounds.connect)
+        self._writer = Writer(address, _revealed(own), timeout)
+        self._transport = transport or connections_to(address)
 
     def __enter__(self) -> Self:
         return self
@@ -356,7 +337,7 @@ class Api:
 
     def close(self) -> None:
         """Close the connections; requests after it are a programming error."""
-        self._client.close()
+        self._transport.close()
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -383,10 +364,10 @@ class Api:
         """
         if not re.fullmatch(r"/[^?#]*", path):
             raise ValueError("a path starts with a slash and holds no query; give it as `params`")
-        sent_headers = {**self._headers, **_sendable(headers or {})}
-        call = _Call(
-            method, path, method == "GET" if reads is None else reads, sent_headers, params, json, form
-        )
+        headers, form = _sendable(headers or {}), form or {}
+        secrets = (*self._secrets, *_secrets(headers), *_secrets(form))
+        is_read = method == "GET" if reads is None else reads
+        call = _Call(method, path, is_read, headers, params, json, form, secrets)
         attempts = Retrying(
             sleep=self._clock.sleep,
             retry=retry_if_exception_type(_Again),
@@ -402,7 +383,7 @@ class Api:
     def _attempt(self, course: _Course) -> Answer:
         """Send its call once. Raises an `ApiError` that is final, or `_Again`."""
         call = course.call
-        request = call.request(self._client)
+        request = call.request(self._writer)
         try:
             with self._under_way:
                 self._take_share(call)
@@ -423,8 +404,8 @@ class Api:
         if self._share is not None and not self._share.take(kept_free):
             kept = f" but {kept_free} to read back what was written" if kept_free else ""
             raise AllowanceUsedUp(
-                f"{call.method} {self._base_path}{call.path}: not sent: requests_per_run leaves this run "
-                f"no more{kept}. Do a part with --only, or raise it."
+                f"{call.method} {self._writer.base_path}{call.path}: not sent: requests_per_run leaves this "
+                f"run no more{kept}. Do a part with --only, or raise it."
             )
 
     def _send(self, request: httpx.Request, course: _Course) -> Answer:
@@ -432,15 +413,15 @@ class Api:
         self._before_request()
         started = self._clock.monotonic()
         try:
-            response = self._client.send(request, stream=True)
+            response = self._transport.handle_request(request)
             content = received(response, self._bounds.answer_bytes, lambda: self._check_time(started))
         except BaseException as error:
             failure = type(error).__name__
             raise
         finally:
             self._record(course.ended(path, response, failure, started, self._clock.monotonic()))
-        headers, secrets = dict(response.headers), course.call.secrets()
-        return Answer(request.method, path, response.status_code, headers, content, secrets)
+        secrets = course.call.secrets
+        return Answer(request.method, path, response.status_code, response.headers, content, secrets)
 
     def _check_time(self, started: float) -> None:
         if self._clock.monotonic() - started > self._bounds.answer:
@@ -454,7 +435,7 @@ class Api:
 
     def _lost(self, call: _Call, error: httpx.HTTPError) -> Exception:
         """Return what it means that no whole answer came."""
-        quoted = _quoted(f"{type(error).__name__}: {error}", call.secrets())
+        quoted = _quoted(f"{type(error).__name__}: {error}", call.secrets)
         if isinstance(error, _NOT_TAKEN):
             return _Again(self._error(Unreachable, call, f"no connection ({quoted})"))
         if call.reads:
@@ -489,7 +470,7 @@ class Api:
     def _error(self, kind: type[ApiError], call: _Call, what: str) -> ApiError:
         """Return the error that says what happened to which request and what to do next."""
         advice = self._dialect.hints.get(kind, _ADVICE[kind])
-        return kind(f"{call.method} {self._base_path}{call.path}: {what}. {advice}")
+        return kind(f"{call.method} {self._writer.base_path}{call.path}: {what}. {advice}")
 
     def _is_enough(self, state: RetryCallState) -> bool:
         waited = state.idle_for + state.upcoming_sleep
@@ -610,52 +591,3 @@ def _sendable(headers: Mapping[str, Secret]) -> Mapping[str, Secret]:
                 "Check the environment variable or file that it comes from."
             )
     return headers
-
-
-def _client(address: str, bounds: Bounds, transport: Transport | None) -> httpx.Client:
-    """Return the client that all threads share; `UsageError` where the environment's settings are broken."""
-    try:
-        return httpx.Client(
-            base_url=address,
-            headers={
-                "User-Agent": f"reconciler/{__version__}",
-                "Accept": "application/json",
-                "Accept-Encoding": PACKED,
-            },
-            # No domain may set a cookie: every request stands for itself.
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            timeout=httpx.Timeout(bounds.silence, connect=bounds.connect),
-            limits=httpx.Limits(
-                max_connections=bounds.parallelism,
-                max_keepalive_connections=bounds.parallelism,
-                keepalive_expiry=_IDLE_SECONDS,
-            ),
-            verify=_trust(address, transport),
-            transport=transport,
-            mounts=_without_proxy(host_of(httpx.URL(address))),
-        )
-    except (httpx.InvalidURL, ValueError, ImportError, OSError) as error:
-        raise UsageError(
-            "The proxy or certificate settings of the environment cannot be used. Check HTTPS_PROXY, "
-            f"ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR ({type(error).__name__})."
-        ) from error
-
-
-def _trust(address: str, transport: Transport | None) -> ssl.SSLContext:
-    """Return whose certificates count; nobody's where none is looked at."""
-    if transport is not None or not address.startswith("https:"):
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return _environments_trust(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
-
-
-@lru_cache(maxsize=1)
-def _environments_trust(*_: str | None) -> ssl.SSLContext:
-    """Return one context for all clients, by the variables that it hangs on: to read it takes 25 ms."""
-    return httpx.create_ssl_context()
-
-
-def _without_proxy(host: str) -> Mapping[str, None]:
-    """Return the mount that sends what is for this machine straight to it, whatever NO_PROXY says."""
-    if not is_loopback(host):
-        return {}
-    return {f"all://[{host}]" if ":" in host else f"all://{host}": None}
