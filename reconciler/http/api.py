@@ -246,6 +246,8 @@ class _Course:
     id: str
     waits_since: float
     attempt: int = 0
+    trouble: _Again | None = None
+    """How the first attempt failed, until it is counted."""
 
     def ended(
         self, path: str, response: httpx.Response | None, failure: str, started: float, now: float
@@ -320,6 +322,13 @@ class Api:
         self._new_id = new_id
         self._pacer = Pacer(bounds.requests_per_minute, self._clock) if bounds.requests_per_minute else None
         self._under_way = threading.BoundedSemaphore(bounds.parallelism)
+        self._attempts = Retrying(
+            sleep=self._clock.sleep,
+            retry=retry_if_exception_type(_Again),
+            wait=_wait,
+            stop=self._is_enough,
+            retry_error_callback=self._give_up,
+        )
         self._counts: Counter[str] = Counter()
         self._share = Share(bounds.requests_per_run) if bounds.requests_per_run else None
         self._lock = threading.Lock()
@@ -368,17 +377,25 @@ class Api:
         secrets = (*self._secrets, *_secrets(headers), *_secrets(form))
         is_read = method == "GET" if reads is None else reads
         call = _Call(method, path, is_read, headers, params, json, form, secrets)
-        attempts = Retrying(
-            sleep=self._clock.sleep,
-            retry=retry_if_exception_type(_Again),
-            wait=_wait,
-            stop=self._is_enough,
-            retry_error_callback=self._give_up,
-        )
         try:
-            return attempts(self._attempt, _Course(call, self._new_id(), self._clock.monotonic()))
+            return self._carried(_Course(call, self._new_id(), self._clock.monotonic()))
         except SleepCut as cut:
             raise self._error(Abandoned, call, "interrupted while it waited to be sent") from cut
+
+    def _carried(self, course: _Course) -> Answer:
+        """Send its call until it has an answer or an end. Most have one at once: then nothing is counted."""
+        try:
+            return self._attempt(course)
+        except _Again as trouble:
+            course.trouble = trouble
+        return self._attempts(self._attempt_again, course)
+
+    def _attempt_again(self, course: _Course) -> Answer:
+        """Send its call once more. The first time, fail as the attempt before did: that one counts too."""
+        trouble, course.trouble = course.trouble, None
+        if trouble is not None:
+            raise trouble from trouble.__cause__
+        return self._attempt(course)
 
     def _attempt(self, course: _Course) -> Answer:
         """Send its call once. Raises an `ApiError` that is final, or `_Again`."""
