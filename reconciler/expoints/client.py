@@ -22,7 +22,7 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from reconciler.clock import Clock
-from reconciler.engine.inventory import Each, one_by_one
+from reconciler.engine.each import Each, one_by_one
 from reconciler.engine.kind import Json
 from reconciler.errors import ApiError, BadAnswer, Forbidden, Unauthorised
 from reconciler.expoints.answers import (

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from operator import attrgetter
 
 from reconciler.clock import Clock
-from reconciler.engine.inventory import Each, one_by_one
+from reconciler.engine.each import Each, one_by_one
 from reconciler.engine.plan import Block
 from reconciler.errors import ApiError, ReconcilerError
 from reconciler.expoints.client import Customers

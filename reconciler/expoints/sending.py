@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from reconciler.clock import Clock
-from reconciler.engine.inventory import Each, one_by_one
+from reconciler.engine.each import Each, one_by_one
 from reconciler.engine.plan import Block
 from reconciler.errors import (
     Abandoned,

@@ -17,7 +17,7 @@ from functools import cached_property
 from itertools import groupby
 
 from reconciler.clock import Clock
-from reconciler.engine.inventory import Each, one_by_one
+from reconciler.engine.each import Each, one_by_one
 from reconciler.expoints.client import Count, Customers
 from reconciler.expoints.contents import APPROVAL, EMAIL, hash_at
 from reconciler.expoints.seed import Seed

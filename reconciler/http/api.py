@@ -142,15 +142,18 @@ class Answer:
 
 
 class Room:
-    """The memory that is left for one list, page by page. For one thread."""
+    """The memory that is left for one list, page by page. For many threads."""
 
     def __init__(self, free: int = HEAVIEST) -> None:
         self._free = free
+        self._lock = threading.Lock()
 
     def take(self, answer: Answer) -> None:
         """Count a page; `BadAnswer` where the list is more than can be held."""
-        self._free -= weight(answer.content)
-        if self._free < 0:
+        with self._lock:
+            self._free -= weight(answer.content)
+            is_full = self._free < 0
+        if is_full:
             raise BadAnswer(
                 f"{answer.method} {answer.path}: the list is larger than any account's. It cannot be trusted."
             )
