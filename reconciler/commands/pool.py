@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 
 
 class Pool(Struct, frozen=True):
-    """Calls a function for many items on a bounded number of threads; an `engine.inventory.Each`."""
+    """Calls a function for many items on a bounded number of threads; an `engine.each.Each`."""
 
     workers: int
     console: Console

@@ -17,7 +17,7 @@ from reconciler.commands.pool import Pool
 from reconciler.commands.session import Session, observed, sandbox_transport, tenant_account
 from reconciler.config.settings import SANDBOX, Expoints
 from reconciler.config.settings import needs_credentials as is_real
-from reconciler.engine.inventory import Each
+from reconciler.engine.each import Each
 from reconciler.engine.plan import Block
 from reconciler.errors import UsageError
 from reconciler.expoints.client import Customers, open_expoints

@@ -18,7 +18,7 @@ from reconciler.engine.body import Normal, unknown_members, unknown_row_members,
 from reconciler.engine.classify import Account, FieldClass, FieldView, classify, desired
 from reconciler.engine.conclude import Attempt, conclude, reads_as_before, unread
 from reconciler.engine.declared import Declared
-from reconciler.engine.inventory import Each, one_by_one
+from reconciler.engine.each import Each, one_by_one
 from reconciler.engine.kind import Body, Json
 from reconciler.engine.outcome import Outcome, Report, Result
 from reconciler.engine.plan import Action, Blocked, Change, Plan

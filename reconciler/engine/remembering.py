@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct, field
 
+from reconciler.engine.each import Each, one_by_one
 from reconciler.engine.kind import Body
 from reconciler.engine.ports import Reader
 
@@ -18,10 +19,10 @@ class Remembering(Struct, frozen=True):
     _bodies: dict[int, Body | None] = field(default_factory=dict)
     _found: dict[tuple[str, str], Sequence[int]] = field(default_factory=dict)
 
-    def list(self) -> Sequence[Body]:
+    def list(self, each: Each = one_by_one) -> Sequence[Body]:
         """Return every row that the API listed the first time."""
         if not self._rows:
-            self._rows.append(self.reader.list())
+            self._rows.append(self.reader.list(each))
         return self._rows[0]
 
     def read(self, id: int) -> Body | None:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from reconciler.clock import Clock
 from reconciler.discreet import Discreet
-from reconciler.engine.inventory import Each, one_by_one
+from reconciler.engine.each import Each, one_by_one
 from reconciler.engine.plan import Block
 from reconciler.errors import (
     Abandoned,

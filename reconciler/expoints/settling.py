@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from reconciler.clock import Clock
 from reconciler.discreet import Discreet
-from reconciler.engine.inventory import Each, one_by_one
+from reconciler.engine.each import Each, one_by_one
 from reconciler.expoints.client import Count, Customers
 from reconciler.expoints.contents import APPROVAL, EMAIL, hash_at
 from reconciler.expoints.seed import Seed
