@@ -17,9 +17,9 @@ from reconciler.commands.pool import Pool
 from reconciler.commands.session import Session, observed, sandbox_transport, tenant_account
 from reconciler.config.settings import SANDBOX, Expoints
 from reconciler.config.settings import needs_credentials as is_real
-from reconciler.engine.each import Each
 from reconciler.engine.plan import Block
 from reconciler.errors import UsageError
+from reconciler.expoints.census import Census
 from reconciler.expoints.client import Customers, open_expoints
 from reconciler.expoints.composing import Composer
 from reconciler.expoints.planning import SeedPlanner, SeedsPlan
@@ -39,7 +39,7 @@ class Tenant(Struct, frozen=True):
     session: Session
     client: Customers
     account: str
-    each: Each
+    census: Census
 
     def plan(self, records: Records) -> SeedsPlan:
         """Return the plan of the selected seeds; reads only."""
@@ -50,8 +50,8 @@ class Tenant(Struct, frozen=True):
             self.session.outside.clock,
             self._settings.settle_after.total_seconds(),
             self.check,
+            self.census,
             self.session.workspace.seeds[self.session.target.name],
-            self.each,
             {new: old for old, new in self.session.workspace.moved.items()},
         )
         plan = planner.plan(self.session.seeds)
@@ -81,7 +81,7 @@ class Tenant(Struct, frozen=True):
             compose,
             self.check,
             self.session.outside.clock,
-            self.each,
+            self.census,
             run,
         )
 
@@ -137,7 +137,7 @@ def open_tenant(session: Session, console: Console) -> Iterator[Tenant]:
         new_id=outside.new_id,
     ) as client:
         (account,) = tenant_account(session.target)
-        yield Tenant(session, client, account, Pool(bounds.parallelism, console))
+        yield Tenant(session, client, account, Census(client, Pool(bounds.parallelism, console)))
 
 
 def digests_of(seeds: Sequence[Seed], session: Session) -> list[str]:

@@ -13,7 +13,6 @@ from msgspec.structs import replace
 
 from reconciler.clock import Clock
 from reconciler.discreet import Discreet
-from reconciler.engine.each import Each, one_by_one
 from reconciler.engine.plan import Block
 from reconciler.errors import (
     Abandoned,
@@ -26,6 +25,7 @@ from reconciler.errors import (
     Unauthorised,
     Unreachable,
 )
+from reconciler.expoints.census import Census
 from reconciler.expoints.client import Customers
 from reconciler.expoints.columns import Columns
 from reconciler.expoints.composing import Batch
@@ -70,7 +70,7 @@ class Sender(Struct, frozen=True):
     compose: Compose
     check: CheckAgain
     clock: Clock
-    each: Each = one_by_one
+    census: Census
     run: int | None = None
     """The number of the run in the journal that holds the account."""
     is_stopped: Callable[[], bool] = lambda: False
@@ -93,6 +93,7 @@ class Sender(Struct, frozen=True):
         begun = 0
         for portion in batches(standees):
             request = self._one(seed, portion)
+            self.census.suggest(_emails(portion) if request.end.sent else ())
             yield request
             begun += len(portion)
             stops = request.end.stops or self.is_stopped()
@@ -140,8 +141,7 @@ class Sender(Struct, frozen=True):
             raise Refused(message)
 
     def _counts(self, standees: Sequence[Standee]) -> Mapping[str, int]:
-        emails = [standee.addressee.customer.email for standee in standees]
-        counts = self.client.counts_by_address(emails, self.each)
+        counts = self.census.counts(_emails(standees))
         return {email: count.customers for email, count in counts.items()}
 
     def _shipment(self, seed: Seed, batch: Batch, before: Mapping[str, int], begun: _Time) -> Shipment:
@@ -183,7 +183,7 @@ class Sender(Struct, frozen=True):
 
     def _verified(self, end: Sent, seed: Seed, requests: Sequence[_Request]) -> Sent:
         """Return how a seed ended with what the tenant counts of it now; a count proves no mail."""
-        emails = [s.addressee.customer.email for request in requests for s in request.standees]
+        emails = [email for request in requests for email in _emails(request.standees)]
         if not emails:
             return end
         # What was there before the first request to an address is there, and all that was sent to it.
@@ -225,6 +225,10 @@ def delivery_of(
 ) -> Delivery:
     """Return a customer as the ledger writes it down, before it has a number and a time."""
     return Delivery(addressee.name, addressee.mailbox, addressee.digest, standing, baseline, 0, 0.0, round)
+
+
+def _emails(standees: Sequence[Standee]) -> Sequence[str]:
+    return [standee.addressee.customer.email for standee in standees]
 
 
 def _with(seed: Seed, standees: Sequence[Standee]) -> Seed:
