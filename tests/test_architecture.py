@@ -26,14 +26,15 @@ MAY_IMPORT = {
     "clock": set(),
     "crash": {"errors"},
     "checkup": {"errors"},
+    "discreet": set(),
     "pace": {"clock"},
     "parallel": {"errors"},
-    "http": {"clock", "errors", "pace"},
+    "http": {"clock", "discreet", "errors", "pace"},
     "engine": {"clock", "errors", "problems"},
-    "config": {"engine", "errors", "problems"},
+    "config": {"discreet", "engine", "errors", "problems"},
     "checkmarket": {"clock", "config", "engine", "errors", "http", "problems"},
-    "journal": {"clock", "crash", "errors"},
-    "expoints": {"clock", "config", "engine", "errors", "http", "journal", "problems"},
+    "journal": {"clock", "crash", "discreet", "errors"},
+    "expoints": {"clock", "config", "discreet", "engine", "errors", "http", "journal", "problems"},
     "planfile": {"config", "engine", "errors", "problems"},
     "repository": {"errors"},
     "render": {"checkup", "engine", "errors", "expoints", "journal", "problems"},
@@ -180,6 +181,16 @@ def test_the_models_of_seeds_are_imported_only_where_the_files_hold_a_seed(tmp_p
     of_seeds = {"reconciler.config.drafts", "reconciler.config.seeds", "reconciler.expoints.section"}
     assert not of_seeds & imported_by("validate", "--workspace", str(without))
     assert of_seeds <= imported_by("validate", "--workspace", str(seed))
+
+
+def test_no_plugin_of_pydantic_is_shown_what_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "curious.py").write_text("plugin = None", "utf-8")
+    (tmp_path / "curious-1.0.dist-info").mkdir()
+    (tmp_path / "curious-1.0.dist-info" / "METADATA").write_text("Name: curious\nVersion: 1.0\n", "utf-8")
+    told = "[pydantic]\ncurious = curious:plugin\n"
+    (tmp_path / "curious-1.0.dist-info" / "entry_points.txt").write_text(told, "utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert "curious" not in imported_by("validate", "--workspace", str(write_workspace(tmp_path / "w", 3)))
 
 
 def test_the_section_of_seeds_is_called_the_same_before_and_after_it_is_opened() -> None:

@@ -25,6 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
     # What is imported, read and planned is kept to the end: to look through it for cycles, again and again,
     # takes a third of the time of a large run.
     gc.set_threshold(50_000, 100)
+    # Every installed package would be asked for plugins, which would then be shown what is read.
+    os.environ["PYDANTIC_DISABLE_PLUGINS"] = "true"
     _make_streams_safe()
     try:
         return _exit_code(arguments)

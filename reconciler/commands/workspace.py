@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from reconciler.checkmarket.section import SECTION
 from reconciler.commands.outside import Outside
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from reconciler.expoints.seed import Seed
 
 
-@dataclass(frozen=True, slots=True)
-class _CustomerSeeds:
+class _CustomerSeeds(Struct, frozen=True):
     """The section of seeds, of which nothing is imported until it is opened."""
 
     name: str = "customer_seeds"
@@ -37,8 +37,7 @@ CUSTOMER_SEEDS = _CustomerSeeds()
 SEED_SECTIONS = (CUSTOMER_SEEDS,)
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """What a command is about: which files, target and keys. Globs match with `*` and `?`."""
 
     workspace: Path | None = None

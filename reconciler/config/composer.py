@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
+from msgspec import Struct, field
+from msgspec.structs import replace
 from ruamel.yaml.events import (
     AliasEvent,
     DocumentEndEvent,
@@ -62,7 +63,7 @@ def unseen(character: str) -> Refusal:
 _WITHOUT_QUOTES = ("readers of YAML do not agree on what this means without quotes", "write it in quotes")
 
 
-class _Key(NamedTuple):
+class _Key(Struct, frozen=True, gc=False):
     name: str | None
     """`None` for one that was refused, with what stands behind it; and for an item, which needs none."""
     mark: Mark | None
@@ -72,8 +73,7 @@ class _Key(NamedTuple):
 _NO_KEY = _Key(None, None)
 
 
-@dataclass(slots=True)
-class _OpenList:
+class _OpenList(Struct):
     """A list, or the file itself, whose one item is what stands in it."""
 
     mark: Mark
@@ -85,8 +85,7 @@ class _OpenList:
         return _grown([item.value for item in self.items], self.mark, key, self.items, self.items)
 
 
-@dataclass(slots=True)
-class _OpenMapping:
+class _OpenMapping(Struct):
     mark: Mark
     anchor: str | None
     entries: dict[str, Node] = field(default_factory=dict)
@@ -192,7 +191,7 @@ class Composer:
     def alias(self, event: Event) -> None:
         """Take an alias: the node of its anchor, once more."""
         node = self._anchors.get(event.anchor) or self._no_anchor(event)
-        self._deliver(node._replace(key=self._key_before(node.mark)), None)
+        self._deliver(replace(node, key=self._key_before(node.mark)), None)
 
     def start_list(self, event: Event) -> None:
         """Open a list."""
@@ -254,22 +253,22 @@ class Composer:
             return
         name = key.name
         if key.merges:
-            self._merge(opened, key, node)
-        elif name in opened.entries:
-            self._duplicate(key, opened.entries[name].key)
+            self._merge(opened, node)
         elif name is not None:
-            opened.entries[name] = node
+            first = opened.entries.setdefault(name, node)
+            if first is not node:
+                self._duplicate(name, node.key, first.key)
         opened.key = None
 
-    def _duplicate(self, key: _Key, first: Mark) -> None:
-        message = f"the key {visible(key.name or '')} already stands on line {first[0]}"
-        self._refuse(Refusal("duplicate-key", message, "remove one of the two"), key.mark)
+    def _duplicate(self, name: str, mark: Mark, first: Mark) -> None:
+        message = f"the key {visible(name)} already stands on line {first[0]}"
+        self._refuse(Refusal("duplicate-key", message, "remove one of the two"), mark)
 
-    def _merge(self, opened: _OpenMapping, key: _Key, node: Node) -> None:
+    def _merge(self, opened: _OpenMapping, node: Node) -> None:
         if opened.merge_mark:
-            self._duplicate(key, opened.merge_mark)
+            self._duplicate("<<", node.key, opened.merge_mark)
             return
-        opened.merge_mark = key.mark
+        opened.merge_mark = node.key
         sources = (node,) if isinstance(node.value, dict) else node.children
         if isinstance(sources, Mapping) or not sources or not all(isinstance(s.value, dict) for s in sources):
             hint = "write <<: *anchor or <<: [*one, *other], of mappings"
@@ -287,12 +286,13 @@ class Composer:
         return _Key(sys.intern(text), mark, merges=text == "<<")
 
     def _value(self, text: str, mark: Mark) -> Json:
-        value, refusal = plain(text)
+        scalar = plain(text)
+        refusal = scalar.refusal
         if refusal and text and self._is_below(PERSONAL_KEYS):
             refusal = Refusal(refusal.code, *_WITHOUT_QUOTES)
         if refusal:
             self._refuse(refusal, mark)
-        return value
+        return scalar.value
 
     def _not_text(self, mark: Mark, text: str) -> _Key:
         hint = f"write {quoted(text)}" if text else "write a name"

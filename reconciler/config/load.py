@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeAlias
 
+from msgspec import Struct
 from typing_extensions import TypeVar
 
 from reconciler.config.contents import Contents, sorted_out
@@ -42,8 +42,7 @@ S = TypeVar("S", default=Any)
 """What the section of seeds makes of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Workspace(Generic[S]):
+class Workspace(Struct, Generic[S], frozen=True):
     """Everything that the files say, without a problem among them. No secret was read."""
 
     folder: Path

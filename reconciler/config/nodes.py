@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
+
+from msgspec import Struct
 
 from reconciler.engine.kind import Json
 from reconciler.problems import Place, Problem
@@ -13,7 +14,7 @@ Mark: TypeAlias = tuple[int, int]
 """Line and column, from 1."""
 
 
-class Node(NamedTuple):
+class Node(Struct, frozen=True, gc=False):
     """A value with everything below it. `size` and `height` count shared nodes wherever they stand."""
 
     value: Json
@@ -25,7 +26,7 @@ class Node(NamedTuple):
     height: int = 1
 
 
-class Written(NamedTuple):
+class Written(Struct, frozen=True, gc=False):
     """A value as it stands in a file, with its own place and that of the key before it."""
 
     file: str
@@ -83,8 +84,7 @@ class Written(NamedTuple):
                 yield Written(self.file, node)
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """One file as read. `top` is a mapping, an empty one where the file could not be read to its end."""
 
     top: Written

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
+from msgspec import Struct
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
@@ -75,8 +75,7 @@ def _named(schema: Schema, said: str = "") -> Schema:
     return {**description, "type": "object", **names, "additionalProperties": schema}
 
 
-@dataclass(frozen=True)
-class _Models:
+class _Models(Struct, frozen=True):
     """The schemas of all models, as pydantic derives them."""
 
     references: Mapping[type[BaseModel], Schema]
@@ -152,8 +151,7 @@ def _acceptance(paths: Schema, models: _Models) -> Schema:
     return accepted
 
 
-@dataclass(frozen=True)
-class _Fields:
+class _Fields(Struct, frozen=True, dict=True):
     """The fields of a section, as they may be written at its levels."""
 
     section: Section

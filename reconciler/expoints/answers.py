@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from reconciler.engine.kind import Json
 from reconciler.errors import ApiError, BadAnswer, Declined, Forbidden, NoAnswer
@@ -51,6 +52,19 @@ def rows(document: object, name: str, where: str) -> Sequence[Row]:
     if not isinstance(found, list) or len(objects) < len(found):
         raise BadAnswer(f"{where}: the answer has no list {name} of objects. It cannot be trusted.")
     return objects
+
+
+class Page(NamedTuple):
+    """The first rows of a list. `is_all` says that there are no others, `at` is that of the `Answer`."""
+
+    rows: Sequence[Row]
+    is_all: bool
+    at: float | None
+
+
+def first_page(document: object, name: str, where: str, at: float | None) -> Page:
+    """Return the page in an answer; `BadAnswer` where there is no such list."""
+    return Page(rows(document, name, where), _next_cursor(document, where) is None, at)
 
 
 def whole_list(read: Callable[[str | None], object], name: str, where: str) -> Sequence[Row]:

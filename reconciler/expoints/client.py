@@ -15,18 +15,22 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 from typing import TypeVar
 from urllib.parse import quote
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from reconciler.clock import Clock
-from reconciler.engine.inventory import Each, one_by_one
+from reconciler.engine.each import Each, one_by_one
 from reconciler.engine.kind import Json
 from reconciler.errors import ApiError, BadAnswer, Forbidden, Unauthorised
 from reconciler.expoints.answers import (
     BEARER,
+    Page,
+    first_page,
     is_ours_to_judge,
     number,
     pages,
@@ -61,7 +65,9 @@ _ADD = "/external/api/v3/customer/add"
 _ADDRESSES = "EmailAddresses"
 _WITH_TESTS: Mapping[str, QueryValue] = {"IncludeTestRecords": True}
 _PAGE_ROWS = 100  # the maximum, and the default too (D: GET-api-v3-customer)
-_LONGEST_QUERY = 1_800  # of the 2,048 characters that IIS takes unless it is told otherwise (I)
+_SOME_ROWS = 25
+LONGEST_QUERY = 1_800
+"""Characters that addresses may take in a query, of the 2,048 that IIS takes unless told otherwise (I)."""
 
 # Capitals mean the same (RFC 9110, 7.6.1). What is sent as a header is masked where an answer repeats it, and
 # the small word is too common for that.
@@ -71,8 +77,7 @@ Result = TypeVar("Result")
 Headers = Mapping[str, Secret]
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """A column that the tenant keeps about its customers (D: GET-api-v3-customerdatacolumn)."""
 
     id: int
@@ -82,8 +87,7 @@ class Column:
     archived: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(Struct, frozen=True):
     """How many customers were counted, and when by the tenant's own clock.
 
     `at` is in seconds since 1970 UTC, None where the answer does not say: a `Date` is not promised (U). An
@@ -150,6 +154,30 @@ class Customers:
         addresses = list(dict.fromkeys(emails))
         counts = each(self._count_one, addresses, "Counting customers")
         return dict(zip(addresses, counts, strict=True))
+
+    def count_together(self, emails: Sequence[str]) -> Count:
+        """Return what the API answers to all of these addresses in one request, whatever it takes them for.
+
+        U: whether they mean a list; `Census` finds out. They should fit into `LONGEST_QUERY`. Errors: as for
+        `count`.
+        """
+        return self._count({**_WITH_TESTS, _ADDRESSES: list(emails)})
+
+    def count_everybody(self, is_optout: bool | None = None) -> Count:
+        """Return how many customers the tenant has, or those of them who did, or did not, opt out.
+
+        D: GET-api-v3-customer-count, where every filter is optional.
+        """
+        also: Mapping[str, QueryValue] = {} if is_optout is None else {"IsOptout": is_optout}
+        return self._count({**_WITH_TESTS, **also})
+
+    def some_customers(self) -> Page:
+        """Return the first customers of the tenant, whoever they are; they hold personal data.
+
+        D: GET-api-v3-customer, where every filter is optional.
+        """
+        document, at = self._read_at(_CUSTOMERS, {**_WITH_TESTS, "Limit": _SOME_ROWS})
+        return first_page(document, "Customers", f"GET {_CUSTOMERS}", at)
 
     def count_nobody(self) -> Count:
         """Return how many customers an address has that nobody has: 0, where addresses are compared at all.
@@ -283,20 +311,35 @@ def _mailbox(email: Json) -> str | None:
 
 def _queries(emails: Iterable[str]) -> Iterator[Mapping[str, QueryValue]]:
     """Yield queries that together ask for every address once, none too long to be taken."""
-    portion: list[str] = []
-    for email in dict.fromkeys(emails):
-        if not email.strip():
-            raise ValueError("a blank address would ask for every customer of the tenant")
-        if portion and _length([*portion, email]) > _LONGEST_QUERY:
-            yield {**_WITH_TESTS, _ADDRESSES: portion}
-            portion = []
-        portion.append(email)
-    if portion:
+    for portion in portions(dict.fromkeys(emails)):
         yield {**_WITH_TESTS, _ADDRESSES: portion}
 
 
-def _length(emails: Iterable[str]) -> int:
-    return sum(len(f"&{_ADDRESSES}={quote(email, safe='')}") for email in emails)
+def portions(
+    emails: Iterable[str], longest: int = LONGEST_QUERY, most: int | None = None
+) -> Iterator[list[str]]:
+    """Yield the addresses in lists that take at most `longest` characters, and hold at most `most` of them.
+
+    One that is longer stands alone. Raises `ValueError` for a blank one.
+    """
+    portion: list[str] = []
+    room = longest
+    for email in emails:
+        if not email.strip():
+            raise ValueError("a blank address would ask for every customer of the tenant")
+        length = length_of(email)
+        if portion and (length > room or len(portion) == most):
+            yield portion
+            portion, room = [], longest
+        portion.append(email)
+        room -= length
+    if portion:
+        yield portion
+
+
+def length_of(email: str) -> int:
+    """Return how many characters an address takes in a query."""
+    return len(f"&{_ADDRESSES}={quote(email, safe='')}")
 
 
 @contextmanager

@@ -5,15 +5,17 @@ Reads the tenant and the ledger; writes to neither.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
 from operator import attrgetter
 
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from reconciler.clock import Clock
-from reconciler.engine.inventory import Each, one_by_one
 from reconciler.engine.plan import Block
 from reconciler.errors import ApiError, ReconcilerError
-from reconciler.expoints.client import Customers
+from reconciler.expoints.census import Census
+from reconciler.expoints.client import Count, Customers
 from reconciler.expoints.columns import Columns, blocks_of
 from reconciler.expoints.seed import Seed
 from reconciler.expoints.settling import Settled, Settler
@@ -22,8 +24,7 @@ from reconciler.journal.ledger import Delivery, Records, Standing
 from reconciler.journal.repeats import counting
 
 
-@dataclass(frozen=True)
-class SeedsPlan:
+class SeedsPlan(Struct, frozen=True):
     """All seeds of a target. `trouble` says why nothing at all could be said of them, if so."""
 
     seeds: tuple[SeedPlan, ...] = ()
@@ -55,8 +56,7 @@ class SeedsPlan:
         return tuple(plan.digest for plan in self.seeds if not plan.blocks)
 
 
-@dataclass(frozen=True)
-class SeedPlanner:
+class SeedPlanner(Struct, frozen=True):
     """Plans the seeds of one account. `check` is the proof of test and recipients, from the files alone.
 
     `declared` holds every seed of the target, also those that are not planned; `former` the key of before for
@@ -69,8 +69,8 @@ class SeedPlanner:
     clock: Clock
     settle_after: float
     check: Callable[[Seed], Sequence[Block]]
+    census: Census
     declared: Sequence[Seed] = ()
-    each: Each = one_by_one
     former: Mapping[str, str] = field(default_factory=dict)
 
     def plan(self, seeds: Sequence[Seed]) -> SeedsPlan:
@@ -85,13 +85,20 @@ class SeedPlanner:
     def _plan_of(self, seeds: Sequence[Seed]) -> SeedsPlan:
         columns = Columns(self.client.columns())
         past = self.ledger.past(self.account)
-        known = [(seed, self._deliveries(seed)) for seed in seeds]
+        known = [_Known(seed, addressees(seed, self.ledger.hash), self._deliveries(seed)) for seed in seeds]
+        self._suggest(known, past)
         settler = Settler(
-            self.client, self.ledger, self.clock, self.settle_after, past, self.declared, self.each
+            self.client, self.ledger, self.clock, self.settle_after, past, self.declared, self.census
         )
-        settled = settler.settle(known)
-        stood = [self._stand(seed, _ended(deliveries, settled), past) for seed, deliveries in known]
+        settled = settler.settle([(one.seed, one.deliveries) for one in known])
+        stood = self._stand([one.after(settled) for one in known], past)
         return SeedsPlan(self._plans(seeds, stood, columns), columns, settled)
+
+    def _suggest(self, known: Sequence[_Known], past: Sequence[Delivery]) -> None:
+        """Name to the census those who were sent to: they should have customers."""
+        sent = {delivery.mailbox for delivery in past if delivery.standing is Standing.SENT}
+        people = (person for one in known for person in one.people if person.mailbox in sent)
+        self.census.suggest([person.customer.email for person in people])
 
     def _plans(
         self, seeds: Sequence[Seed], stood: Sequence[tuple[Standee, ...]], columns: Columns
@@ -118,30 +125,15 @@ class SeedPlanner:
             blocks.append(Block("opted-out", f"{len(gone)} of its mailboxes want no more mail ({places})"))
         return SeedPlan(seed, standees, tuple(blocks))
 
-    def _stand(
-        self, seed: Seed, deliveries: Sequence[Delivery], past: Sequence[Delivery]
-    ) -> tuple[Standee, ...]:
-        people = addressees(seed, self.ledger.hash)
-        strangers = self._strangers(people, deliveries, past)
-        return stand(seed, people, deliveries, lambda addressee: strangers.get(addressee.mailbox, 0) > 0)
-
-    def _strangers(
-        self, people: Sequence[Addressee], deliveries: Sequence[Delivery], past: Sequence[Delivery]
-    ) -> Mapping[str, int]:
-        """Return how many customers each mailbox has that a lost journal may have sent to: hash → number.
-
-        Those are mailboxes that the journal has never met, and those that it found in use and of which it
-        knows nothing for this seed.
-        """
+    def _stand(self, known: Sequence[_Known], past: Sequence[Delivery]) -> list[tuple[Standee, ...]]:
+        """Return how the customers of each seed stand, after one look at the tenant for all of them."""
         met, found = {d.mailbox for d in past}, {d.mailbox for d in past if d.standing is Standing.FOUND}
-        own = {d.mailbox for d in deliveries}
-        unknown = {
-            person.mailbox: person.customer.email
-            for person in people
-            if person.mailbox not in own and (person.mailbox not in met or person.mailbox in found)
-        }
-        counts = self.client.counts_by_address(list(unknown.values()), self.each)
-        return {mailbox: counts[email].customers for mailbox, email in unknown.items()}
+        unknown = [_unknown(one, met, found) for one in known]
+        counts = self.census.counts([email for of_seed in unknown for email in of_seed.values()])
+        return [
+            stand(one.seed, one.people, one.deliveries, _strangers(of_seed, counts))
+            for one, of_seed in zip(known, unknown, strict=True)
+        ]
 
     def _deliveries(self, seed: Seed) -> Sequence[Delivery]:
         """Return the deliveries that count for a seed, those under its former key too, oldest first."""
@@ -150,7 +142,35 @@ class SeedPlanner:
         return counting(sorted(every, key=attrgetter("batch")))
 
 
-def _ended(deliveries: Sequence[Delivery], settled: Sequence[Settled]) -> Sequence[Delivery]:
-    """Return the deliveries as they stand now that some are settled."""
-    ends = {(s.delivery.batch, s.delivery.customer): s.standing for s in settled}
-    return [replace(d, standing=ends.get((d.batch, d.customer), d.standing)) for d in deliveries]
+class _Known(Struct, frozen=True):
+    """A seed, who stands in it, and the deliveries that count for it."""
+
+    seed: Seed
+    people: Sequence[Addressee]
+    deliveries: Sequence[Delivery]
+
+    def after(self, settled: Sequence[Settled]) -> _Known:
+        """Return it with its deliveries as they stand now that some are settled."""
+        ends = {(s.delivery.batch, s.delivery.customer): s.standing for s in settled}
+        ended = [replace(d, standing=ends.get((d.batch, d.customer), d.standing)) for d in self.deliveries]
+        return replace(self, deliveries=ended)
+
+
+def _unknown(known: _Known, met: Collection[str], found: Collection[str]) -> Mapping[str, str]:
+    """Return the mailboxes of a seed that a lost journal may have sent to: hash → address.
+
+    Those are mailboxes that the journal has never met, and those that it found in use and of which it knows
+    nothing for this seed.
+    """
+    own = {delivery.mailbox for delivery in known.deliveries}
+    return {
+        person.mailbox: person.customer.email
+        for person in known.people
+        if person.mailbox not in own and (person.mailbox not in met or person.mailbox in found)
+    }
+
+
+def _strangers(unknown: Mapping[str, str], counts: Mapping[str, Count]) -> Callable[[Addressee], bool]:
+    """Return what tells whether somebody's mailbox is unknown and has customers nevertheless."""
+    strange = {mailbox for mailbox, email in unknown.items() if counts[email].customers}
+    return lambda person: person.mailbox in strange

@@ -6,10 +6,13 @@ Nothing here raises for what the API or the journal does: every seed ends as a `
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.clock import Clock
-from reconciler.engine.inventory import Each, one_by_one
+from reconciler.discreet import Discreet
 from reconciler.engine.plan import Block
 from reconciler.errors import (
     Abandoned,
@@ -22,6 +25,7 @@ from reconciler.errors import (
     Unauthorised,
     Unreachable,
 )
+from reconciler.expoints.census import Census
 from reconciler.expoints.client import Customers
 from reconciler.expoints.columns import Columns
 from reconciler.expoints.composing import Batch
@@ -31,8 +35,7 @@ from reconciler.expoints.status import SeedStatus, status_of
 from reconciler.journal.ledger import Delivery, Ledger, Shipment, Standing
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Struct, frozen=True):
     """How the sending of a seed ended: customers by what became of them, and what a person should know."""
 
     key: str
@@ -57,8 +60,7 @@ CheckAgain = Callable[[Seed], Sequence[Block]]
 """Proof of test and recipients, looked at once more right before sending."""
 
 
-@dataclass(frozen=True)
-class Sender:
+class Sender(Struct, frozen=True):
     """Sends seeds of one account. `account` is the name under which the journal knows it."""
 
     client: Customers
@@ -68,7 +70,7 @@ class Sender:
     compose: Compose
     check: CheckAgain
     clock: Clock
-    each: Each = one_by_one
+    census: Census
     run: int | None = None
     """The number of the run in the journal that holds the account."""
     is_stopped: Callable[[], bool] = lambda: False
@@ -91,6 +93,7 @@ class Sender:
         begun = 0
         for portion in batches(standees):
             request = self._one(seed, portion)
+            self.census.suggest(_emails(portion) if request.end.sent else ())
             yield request
             begun += len(portion)
             stops = request.end.stops or self.is_stopped()
@@ -138,8 +141,7 @@ class Sender:
             raise Refused(message)
 
     def _counts(self, standees: Sequence[Standee]) -> Mapping[str, int]:
-        emails = [standee.addressee.customer.email for standee in standees]
-        counts = self.client.counts_by_address(emails, self.each)
+        counts = self.census.counts(_emails(standees))
         return {email: count.customers for email, count in counts.items()}
 
     def _shipment(self, seed: Seed, batch: Batch, before: Mapping[str, int], begun: _Time) -> Shipment:
@@ -181,7 +183,7 @@ class Sender:
 
     def _verified(self, end: Sent, seed: Seed, requests: Sequence[_Request]) -> Sent:
         """Return how a seed ended with what the tenant counts of it now; a count proves no mail."""
-        emails = [s.addressee.customer.email for request in requests for s in request.standees]
+        emails = [email for request in requests for email in _emails(request.standees)]
         if not emails:
             return end
         # What was there before the first request to an address is there, and all that was sent to it.
@@ -197,8 +199,7 @@ class Sender:
         return replace(end, status=status, exit=Exit.gravest(exits))
 
 
-@dataclass(frozen=True, slots=True)
-class _Time:
+class _Time(Struct, frozen=True):
     """What the tenant's clock said, None where it does not say, and the monotonic clock at that moment."""
 
     server: float | None
@@ -209,13 +210,14 @@ class _Time:
         return None if self.server is None else self.server + monotonic - self.monotonic
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
+class _Request(Discreet, frozen=True):
     """One request: how it ended, whom it was for, and how many customers each address had before."""
 
+    shown: ClassVar = ("end",)
+
     end: Sent
-    standees: tuple[Standee, ...] = field(default=(), repr=False)
-    before: Mapping[str, int] = field(default_factory=dict, repr=False)
+    standees: tuple[Standee, ...] = ()
+    before: Mapping[str, int] = field(default_factory=dict)
 
 
 def delivery_of(
@@ -223,6 +225,10 @@ def delivery_of(
 ) -> Delivery:
     """Return a customer as the ledger writes it down, before it has a number and a time."""
     return Delivery(addressee.name, addressee.mailbox, addressee.digest, standing, baseline, 0, 0.0, round)
+
+
+def _emails(standees: Sequence[Standee]) -> Sequence[str]:
+    return [standee.addressee.customer.email for standee in standees]
 
 
 def _with(seed: Seed, standees: Sequence[Standee]) -> Seed:

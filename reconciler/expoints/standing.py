@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import ClassVar
 
+from msgspec import Struct
+
+from reconciler.discreet import Discreet
 from reconciler.engine.digest import digest_of
 from reconciler.engine.plan import Block
 from reconciler.errors import Exit
@@ -36,19 +39,19 @@ class State(StrEnum):
     IN_DOUBT = "in doubt"
 
 
-@dataclass(frozen=True, slots=True)
-class Addressee:
+class Addressee(Discreet, frozen=True):
     """One customer with its number among those of the same mailbox, as the ledger knows it."""
+
+    shown: ClassVar = ("customer", "name", "mailbox", "digest")
 
     customer: SeedCustomer
     name: str
     mailbox: str
     digest: str
-    contents: Contents = field(repr=False)
+    contents: Contents
 
 
-@dataclass(frozen=True, slots=True)
-class Standee:
+class Standee(Struct, frozen=True):
     """One customer and how it stands."""
 
     addressee: Addressee
@@ -60,8 +63,7 @@ class Standee:
     """How what is declared differs from what that batch held, if it does."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChangedPath:
+class ChangedPath(Struct, frozen=True):
     """A path of the files at which customers differ from what they were sent, and how many do."""
 
     path: str
@@ -70,8 +72,7 @@ class ChangedPath:
     sent_again: int
 
 
-@dataclass(frozen=True)
-class SeedPlan:
+class SeedPlan(Struct, frozen=True):
     """A seed with the state of each of its customers, and every reason not to send."""
 
     seed: Seed

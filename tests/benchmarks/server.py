@@ -33,12 +33,16 @@ _COLUMNS_BODY = [
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What is live: so many configurations, of which so many differ from the files; thin rows lack bodies."""
+    """What is live: so many configurations, of which so many differ from the files; thin rows lack bodies.
+
+    The tenant beside it has so many customers from earlier on, none of them in a seed.
+    """
 
     count: int = 0
     differing: int = 0
     thin: bool = False
     latency: float = 0.0
+    customers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ class Stand:
         self.account = account
         bodies = live_bodies(account.count, account.differing)
         self._bodies = {id: _json(body) for id, body in bodies}
-        self._mailed: Counter[str] = Counter()
+        self._mailed = Counter(f"earlier.{number}@customers.example" for number in range(account.customers))
         self._requests: Counter[str] = Counter()
         self._first: dict[str, float] = {}
         self._last: dict[str, float] = {}
@@ -121,12 +125,26 @@ class Stand:
             case "customer/getcustomerstatuses":
                 return _json({"Statuses": [{"StatusCode": 1, "StatusName": "Invited"}]})
             case "customer/count":
-                emails = parse_qs(query).get("EmailAddresses", [])
-                return _json({"CustomerCount": sum(self._mailed[email] for email in emails)})
+                return _json({"CustomerCount": self._counted(parse_qs(query))})
+            case "customer":
+                return _json(self._listed(parse_qs(query)))
             case "customer/add":
                 self._mailed.update(customer["Email"] for customer in json.loads(body)["Customers"])
                 return b"null"
         raise ValueError(call)
+
+    def _counted(self, asked: Mapping[str, list[str]]) -> int:
+        """Return how many customers there are, of those addresses if any are given; nobody has opted out."""
+        if asked.get("IsOptout") == ["true"]:
+            return 0
+        emails = set(asked.get("EmailAddresses", ()))
+        return sum(self._mailed[email] for email in emails) if emails else self._mailed.total()
+
+    def _listed(self, asked: Mapping[str, list[str]]) -> Mapping[str, object]:
+        """Return the first page of all customers."""
+        limit = int(asked.get("Limit", ["100"])[0])
+        rows = [{"Id": id, "Email": email} for id, email in enumerate(self._mailed.elements(), start=1)]
+        return {"Customers": rows[:limit], "NextCursor": "next" if rows[limit:] else None}
 
     def _count(self, kind: str) -> None:
         now = time.monotonic()

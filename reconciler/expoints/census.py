@@ -1,0 +1,272 @@
+"""How many customers each of many addresses has, by far fewer requests than addresses where that is proven.
+
+D (GET-api-v3-customer-count): `EmailAddresses` is a collection. I: repeated keys stand for a list. U: if they
+do. A tenant may obey the first only, or the last, a number of them, none, or all together as one text; it may
+ignore the filter, or refuse the request. A mailbox that looks unknown and is not would be mailed twice, so
+nothing is believed of a list but what the tenant proves:
+
+    a list          [a canary, a nobody, many addresses, another canary], answered with exactly the counts of
+                    the two canaries: each was taken, the first and the last, and no other has a customer
+    canaries        counted above 0 by themselves before, and in a trial, with a third one in the middle, amid
+                    nobodies: so all places count, their customers are not the same, and the tenant counts to
+                    more than is expected of any list; and no list is longer than the trial
+    after each lot  the trial again: had the canaries changed, or what a list means, nothing is believed of it
+    neighbours      of a canary have nobody: addresses are compared whole, so no canary hides another's
+                    customers; what may still be akin to one is counted by itself
+
+What remains: a tenant that means something else by a list for some seconds, at both ends of which it passed
+the trial; canaries that lose as many customers as others in a list have, and get them back before the trial;
+two addresses without a common word that are one mailbox for the tenant. Nothing of this is a form of the API.
+
+A tenant too new to have three canaries is small: see `_beside_everybody`. Everything else is counted one by
+one, as is what a list does not prove. What failed once is not tried again in this run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from reconciler.engine.each import Each, one_by_one
+from reconciler.errors import BadAnswer, Declined, Forbidden, NotFound, Unreachable
+from reconciler.expoints.answers import Row
+from reconciler.expoints.canaries import (
+    Canary,
+    Letters,
+    Suspects,
+    Trio,
+    akin,
+    candidates,
+    is_fit,
+    is_plain,
+    letters,
+    neighbours,
+    sample,
+    suspects,
+    trial,
+)
+from reconciler.expoints.client import LONGEST_QUERY, Count, Customers
+
+FEW = 3
+"""So many addresses are counted one by one, always."""
+_SOME = 20  # so many are, where nothing is known of lists yet: finding out takes about as many requests
+_LENGTHS = (LONGEST_QUERY, LONGEST_QUERY // 2, LONGEST_QUERY // 4)
+_MOST_SAMPLED = 24
+_MOST_TRIED = 24  # candidates for canaries, in one run
+_MOST_FAILURES = 3
+_LABEL = "Counting customers"
+# Of a request that the tenant does not take as it is. Whether it takes others, those one by one will tell.
+_UNFIT = (Declined, NotFound, BadAnswer, Forbidden)
+
+
+class Census:
+    """Counts the customers of addresses at one tenant, during one run. Reads only. For one thread.
+
+    It remembers, for the run, which canaries there are and what lists mean. `each` makes several requests at
+    a time if it can.
+    """
+
+    def __init__(self, client: Customers, each: Each = one_by_one) -> None:
+        self._client = client
+        self._each = each
+        self._canaries: Sequence[Canary] = ()
+        self._suggested: Sequence[str] = ()
+        self._tried: set[str] = set()  # those that were counted to become canaries
+        self._has_looked = False  # for candidates, among the customers of the tenant
+        self._compares_whole: bool | None = None
+        self._length = 0  # of the trial that was passed
+        self._failures = 0
+
+    def suggest(self, emails: Sequence[str]) -> None:
+        """Name addresses that probably have customers."""
+        self._suggested = [*sample(emails, _MOST_SAMPLED), *self._suggested][:_MOST_SAMPLED]
+
+    def counts(self, emails: Iterable[str]) -> Mapping[str, Count]:
+        """Return how many customers each address has, by the address as it was given.
+
+        Errors: `ApiError`, as of `Customers.count`.
+        """
+        addresses = list(dict.fromkeys(emails))
+        plain = {email: letters(email) for email in addresses if is_plain(email)}
+        unknown = self._unknown(plain) if self._is_worth_it(plain) else {}
+        rest = [email for email in addresses if email not in unknown]
+        found = {**unknown, **self._client.counts_by_address(rest, self._each)}
+        return {email: found[email] for email in addresses}
+
+    def _is_worth_it(self, addresses: Letters) -> bool:
+        return not self._gave_up and len(addresses) > (FEW if self._length else _SOME)
+
+    @property
+    def _gave_up(self) -> bool:
+        return self._failures >= _MOST_FAILURES
+
+    def _give_up(self) -> None:
+        self._failures = _MOST_FAILURES
+
+    def _unknown(self, addresses: Letters) -> dict[str, Count]:
+        """Return those of the addresses that are proven to have no customers."""
+        trio = self._trio(addresses)
+        if trio is not None and self._can_list(trio):
+            return self._in_lists(_without_kin(addresses, trio), trio)
+        return {} if self._gave_up else self._beside_everybody(addresses)
+
+    def _in_lists(self, addresses: Sequence[str], trio: Trio) -> dict[str, Count]:
+        """Return those of the addresses that lists prove to have no customers.
+
+        A list that has some is divided into twice as many as there are customers, so that most have none.
+        """
+        unknown: dict[str, Count] = {}
+        lists = list(suspects(addresses, trio, self._length))
+        while lists:
+            answers = self._each(self._answer, lists, _LABEL)
+            if not self._passes(trio, self._length):
+                self._start_anew()
+                break
+            smaller: list[Suspects] = []
+            for suspected, answer in zip(lists, answers, strict=True):
+                excess = answer.customers - suspected.expected if answer else -1
+                if answer and excess == 0:
+                    unknown |= dict.fromkeys(suspected.emails, Count(0, answer.at))
+                elif excess > 0:
+                    smaller += self._divided(suspected, 2 * excess, trio)
+            lists = smaller
+        return unknown
+
+    def _divided(self, suspected: Suspects, parts: int, trio: Trio) -> Iterator[Suspects]:
+        """Yield a list in so many parts; none where they are so small that one by one is better."""
+        size = -(-len(suspected.emails) // parts)
+        if size > FEW:
+            yield from suspects(suspected.emails, trio, self._length, size)
+
+    def _answer(self, suspected: Suspects) -> Count | None:
+        return self._together(suspected.asked)
+
+    def _can_list(self, trio: Trio) -> bool:
+        """Find out, once, how long lists may be; tell whether they can be used."""
+        if not self._length:
+            self._length = next((length for length in _LENGTHS if self._passes(trio, length)), 0)
+            if not self._length or not self._is_whole():
+                self._give_up()
+        return not self._gave_up
+
+    def _passes(self, trio: Trio, length: int) -> bool:
+        trying = trial(trio, length)
+        answer = self._together(trying)
+        return answer is not None and answer.customers == sum(canary.customers for canary in trio)
+
+    def _together(self, emails: Sequence[str]) -> Count | None:
+        """Return what the tenant answers to addresses together, None where it does not take them so."""
+        if self._gave_up:
+            return None
+        try:
+            return self._client.count_together(emails)
+        except _UNFIT:
+            return None
+        except Unreachable:
+            # All patience is used up. Whether the tenant is gone, the next address by itself will tell.
+            self._give_up()
+            return None
+
+    def _start_anew(self) -> None:
+        """Count the canaries again, after a trial that was passed before has failed."""
+        self._failures += 1
+        self._canaries = self._counted([canary.email for canary in self._canaries])
+
+    def _trio(self, addresses: Letters) -> Trio | None:
+        """Return three canaries of which hardly an address is kin, None where there are none.
+
+        Candidates are those that were suggested, then, once a run, customers of the tenant.
+        """
+        fit = self._fit(addresses)
+        if len(fit) < len(Trio._fields):
+            self._try(self._suggested, addresses)
+            fit = self._fit(addresses)
+        if len(fit) < len(Trio._fields) and not self._has_looked:
+            self._has_looked = True
+            self._try(candidates(self._listed()), addresses)
+            fit = self._fit(addresses)
+        return Trio(*fit[: len(Trio._fields)]) if len(fit) >= len(Trio._fields) else None
+
+    def _fit(self, addresses: Letters) -> list[Canary]:
+        return [canary for canary in self._canaries if is_fit(canary.email, addresses)]
+
+    def _try(self, candidates: Sequence[str], addresses: Letters) -> None:
+        """Count candidates until there are three canaries that fit, as few as possible."""
+        waiting = [c for c in candidates if c not in self._tried and is_fit(c, addresses)]
+        while waiting and (missing := len(Trio._fields) - len(self._fit(addresses))) > 0:
+            missing = min(missing, _MOST_TRIED - len(self._tried))
+            some, waiting = waiting[:missing], waiting[missing:] if missing else []
+            self._tried |= {*some}
+            self._canaries = [*self._canaries, *self._counted(some)]
+
+    def _counted(self, candidates: Sequence[str]) -> list[Canary]:
+        """Return those of the candidates that have customers."""
+        counts = self._singly(candidates)
+        return [Canary(email, count.customers) for email, count in counts.items() if count.customers]
+
+    def _listed(self) -> Sequence[Row]:
+        try:
+            return self._client.some_customers().rows
+        except _UNFIT:
+            return ()
+
+    def _singly(self, emails: Sequence[str]) -> Mapping[str, Count]:
+        """Return the counts of addresses by themselves; none at all where the tenant refuses one."""
+        try:
+            return self._client.counts_by_address(emails, self._each)
+        except _UNFIT:
+            return {}
+
+    def _is_whole(self) -> bool:
+        """Find out, once, whether the tenant compares whole addresses: a canary's neighbours have nobody."""
+        if self._compares_whole is None:
+            some = self._canaries[: len(Trio._fields)]
+            self._compares_whole = any(self._is_alone(canary.email) for canary in some)
+        return self._compares_whole
+
+    def _is_alone(self, canary: str) -> bool:
+        near = neighbours(canary)
+        counts = self._singly(near)
+        return len(counts) == len(near) and not any(count.customers for count in counts.values())
+
+    def _beside_everybody(self, addresses: Letters) -> dict[str, Count]:
+        """Return the addresses, where everybody whom the tenant has is one of the canaries, or it has nobody.
+
+        D: both the list of customers and their count may be asked for without a filter. That a tenant has so
+        few is believed where everything agrees: the count without a filter; those who opted out, and those
+        who did not, so that something was asked for; the first page, with no other after it; and the canaries
+        by themselves. A cache must have kept none of it: no answer is older than one that no cache can know.
+        """
+        few = self._canaries
+        if few and not self._is_whole():
+            return {}
+        try:
+            began = self._client.count_nobody()
+            everybody = self._client.count_everybody()
+            if began.customers or everybody.customers != sum(c.customers for c in few):
+                return {}
+            parts = [
+                self._client.count_everybody(is_optout=True),
+                self._client.count_everybody(is_optout=False),
+            ]
+            page = self._client.some_customers()
+        except _UNFIT:
+            return {}
+        own = list(self._singly([canary.email for canary in few]).values())
+        numbers = {everybody.customers, _total(parts), _total(own), len(page.rows)}
+        moments = [page.at, *(answer.at for answer in (everybody, *parts, *own))]
+        if len(numbers) > 1 or not page.is_all or not _are_since(moments, began.at):
+            return {}
+        return dict.fromkeys(_without_kin(addresses, few), Count(0, everybody.at))
+
+
+def _without_kin(addresses: Letters, canaries: Iterable[Canary]) -> list[str]:
+    alike = {email for canary in canaries for email in akin(canary.email, addresses)}
+    return [email for email in addresses if email not in alike]
+
+
+def _total(counts: Iterable[Count]) -> int:
+    return sum(count.customers for count in counts)
+
+
+def _are_since(moments: Iterable[float | None], began: float | None) -> bool:
+    return began is not None and all(at is not None and at >= began for at in moments)
