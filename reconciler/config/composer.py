@@ -185,7 +185,7 @@ class Composer:
         else:
             node = Node(self._value(text, mark) if is_plain else text, mark, opened.key.mark or mark)
             self._add(opened, opened.key, node)
-        if node and event.anchor:
+        if event.anchor and node:
             self._anchors[event.anchor] = node
 
     def alias(self, event: Event) -> None:
@@ -204,7 +204,7 @@ class Composer:
     def end(self, event: Event) -> None:
         """Close the list or mapping that was opened last."""
         closing = self._open.pop()
-        if isinstance(closing, _OpenMapping):
+        if isinstance(closing, _OpenMapping) and closing.merged:
             self._count_copies(closing, event)
         node = closing.closed(self._key_before(closing.mark))
         self._within_bounds(node)
