@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import NamedTuple
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.engine.body import (
     ABSENT,
@@ -39,7 +39,7 @@ class FieldClass(StrEnum):
     REMOVED = "removed"
 
 
-class FieldView(NamedTuple):
+class FieldView(Struct, frozen=True):
     """One field of one change: its class, the live value and the one to come, both in compared form."""
 
     path: str
@@ -87,6 +87,8 @@ def classify(
     that it is visible even where its flag is left out of the answer.
     """
     views = (_view(account, declared, field, live, listed=listed) for field in account.kind.fields)
+    if not declared.accepted:
+        return tuple(views)
     return tuple(_tolerated(account, declared, view, live, listed=listed) for view in views)
 
 
@@ -103,7 +105,7 @@ def _tolerated(
     if field.path == account.kind.visible_field:
         kept = _visible(field, live, before, listed=listed)
     wanted = before if view.cls is FieldClass.REFUSED else view.after
-    return kept._replace(origin=accepted.origin, accepted=accepted, wanted=wanted)
+    return replace(kept, origin=accepted.origin, accepted=accepted, wanted=wanted)
 
 
 def removals(account: Account, live: Body) -> tuple[FieldView, ...]:
@@ -136,7 +138,7 @@ def _view(
             reset = _reset(account, declared, field, None, live)
             if not reset.differs:
                 return reset
-            return reset._replace(cls=FieldClass.REFUSED, after=reset.before, differs=False)
+            return replace(reset, cls=FieldClass.REFUSED, after=reset.before, differs=False)
 
 
 def _policy(field: Field, declared: Declared, ruling: Ruling | None) -> Policy:

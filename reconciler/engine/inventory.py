@@ -7,7 +7,7 @@ from enum import Enum
 
 from msgspec import Struct, field
 
-from reconciler.engine.body import Normal, unknown_members, value_at
+from reconciler.engine.body import Normal, says_something, unknown_members, value_at
 from reconciler.engine.declared import Declared
 from reconciler.engine.each import Each, one_by_one
 from reconciler.engine.kind import Body, Kind
@@ -118,7 +118,7 @@ def _rows_are_thin(reader: Reader, kind: Kind, rows: Mapping[int, Live], wanted:
 
 
 def _richness(kind: Kind, body: Body) -> int:
-    return sum(value is not None for value in Normal(kind, explicit_empties=True).leaves(body).values())
+    return sum(says_something(value_at(body, field.member)) for field in kind.fields)
 
 
 def _shape(kind: Kind, body: Body) -> tuple[object, ...]:

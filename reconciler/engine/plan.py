@@ -7,6 +7,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.engine.body import lenient
 from reconciler.engine.classify import Account, FieldClass, FieldView
@@ -101,7 +102,7 @@ class Change(Struct, frozen=True, dict=True):
 
         It is `digest` where nothing else is done. The body that is sent is the same one.
         """
-        views = [v._replace(before=lenient(v.before), after=lenient(v.after)) for v in self.differing]
+        views = [replace(v, before=lenient(v.before), after=lenient(v.after)) for v in self.differing]
         return self._digest_over([v for v in views if v.before != v.after] or self.differing)
 
     def _digest_over(self, views: Sequence[FieldView]) -> str:

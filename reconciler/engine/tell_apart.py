@@ -55,7 +55,7 @@ def _views(
 
 
 def _told(view: FieldView, drift: Drift | None) -> FieldView:
-    return view if view.drift is drift else view._replace(drift=drift)
+    return view if view.drift is drift else replace(view, drift=drift)
 
 
 def _drift(view: FieldView, since: _Since | None) -> Drift | None:

@@ -210,7 +210,9 @@ def field_rows(kind: Kind, views: Sequence[FieldView], paint: Paint = PLAIN) -> 
 
 
 def _goes_without_saying(kind: Kind, view: FieldView) -> bool:
-    """Tell whether this is a visible resource that stays visible: true of nearly every one."""
+    """Tell whether a field stays as it is, or shows that what is visible stays visible, like nearly all."""
+    if view.cls in (FieldClass.SET, FieldClass.RESET):
+        return not view.differs
     return (
         not view.accepted
         and view.path == kind.visible_field

@@ -31,7 +31,7 @@ def change(number: int, text: str = "Robot", *, action: Action = Action.UPDATE) 
     one = declared(f"toys.{text}{number}", wanted, id=number, keep=["battery.kind"])
     views = classify(account(), one, None if action is Action.CREATE else seen.body)
     views = tuple(
-        view._replace(named=Reference("toy", text)) if view.path == "name" else view for view in views
+        replace(view, named=Reference("toy", text)) if view.path == "name" else view for view in views
     )
     scope = Scope(text, text)
     return Change(scope, one.key, action, views, one, None if action is Action.CREATE else seen, adopted=True)

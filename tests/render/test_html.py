@@ -217,7 +217,7 @@ def test_a_resource_is_found_by_every_file_that_has_a_say_in_it(opened: Open) ->
     made = planned(split=False)
     (one, *_) = made.plan.changes
     preset = Origin("preset", Place("sub folder/presets.yaml", 7, 1))
-    views = tuple(view._replace(origin=preset) if view.path == "name" else view for view in one.fields)
+    views = tuple(replace(view, origin=preset) if view.path == "name" else view for view in one.fields)
     plan = replace(made.plan, changes=(replace(one, fields=views), *made.plan.changes[1:]))
     reader = opened(replace(made, plan=plan))
     assert filtered(reader, "file", "sub folder/presets.yaml") == [one.key]
