@@ -183,6 +183,19 @@ def test_the_models_of_seeds_are_imported_only_where_the_files_hold_a_seed(tmp_p
     assert of_seeds <= imported_by("validate", "--workspace", str(seed))
 
 
+def test_validating_builds_the_validators_of_what_stands_in_the_files_and_no_other(tmp_path: Path) -> None:
+    built = (
+        "import gc, sys; from pydantic import BaseModel; from reconciler.cli import main; main(sys.argv[1:]);"
+        "models = [m for m in gc.get_objects() if isinstance(m, type) and issubclass(m, BaseModel)];"
+        "names = sorted(m.__name__ for m in models if m.__pydantic_complete__ and m.model_fields);"
+        "print(*names, file=sys.stderr)"
+    )
+    folder = str(write_workspace(tmp_path, 3))
+    command = [sys.executable, "-c", built, "validate", "--workspace", folder]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    assert ended.stderr.split() == ["Controls", "ImportConfig", "Settings", "TargetSettings"]
+
+
 def test_no_plugin_of_pydantic_is_shown_what_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "curious.py").write_text("plugin = None", "utf-8")
     (tmp_path / "curious-1.0.dist-info").mkdir()

@@ -100,7 +100,7 @@ class Kept(BaseModel):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Kept:
-        if sum(value is not None for value in self.model_dump().values()) != 1:
+        if sum(getattr(self, name) is not None for name in type(self).model_fields) != 1:
             raise refusal("contradiction", "it must stand in exactly one place", _FORM)
         return self
 

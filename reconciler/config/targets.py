@@ -17,7 +17,6 @@ from reconciler.config.section import Section
 from reconciler.config.settings import (
     Guardrails,
     GuardrailSettings,
-    LimitSettings,
     Settings,
     Target,
     TargetSettings,
@@ -25,6 +24,7 @@ from reconciler.config.settings import (
 from reconciler.config.validation import Model, kind_of, validated
 from reconciler.engine.declared import Given, Reference
 from reconciler.engine.kind import Json, Policy
+from reconciler.engine.limits import Limits
 from reconciler.problems import Place
 
 
@@ -140,5 +140,5 @@ def _said(settings: BaseModel | None, written: Written) -> Iterator[_Said]:
 
 
 def _in_force(said: Mapping[str, Any]) -> Guardrails:
-    limits: LimitSettings = said.get("limits", LimitSettings())
-    return Guardrails(**{**said, "limits": limits.limits})
+    limits = said["limits"].limits if "limits" in said else Limits()
+    return Guardrails(**{**said, "limits": limits})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
 """Characters that cannot be seen and change what is seen: terminal escapes, reversed writing."""
@@ -34,6 +33,9 @@ def snake(name: str) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that `name` is probably a misspelling of, `None` where none is near."""
+    # Imported here, for a start is short, and most files have nothing wrong.
+    from difflib import get_close_matches
+
     alike = sorted(known, key=lambda other: other[:1].lower() != name[:1].lower())
     return next(iter(get_close_matches(name[:LONGEST_SHOWN], alike[:MOST_COMPARED], n=1)), None)
 
