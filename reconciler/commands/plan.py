@@ -58,7 +58,7 @@ def plan(
             write_plan(file, json_text(_document(made)))
             console.say(f"Written to {visible(str(out))}, fingerprint {made.fingerprint}.")
         report(made)
-    console.result(_text(made, console), _document(made))
+    _show(made, console)
     return Exit.gravest([made.exit, report.exit])
 
 
@@ -87,6 +87,14 @@ def plan_across(
         report.failures(ends)
     console.result(console.paint.strong(plans_text(ends)), plans_document(ends))
     return Exit.gravest([exit_of(ends), report.exit])
+
+
+def _show(made: Planned, console: Console) -> None:
+    """Print the plan in the one form that is asked for: of a large one, the other takes its time."""
+    if console.as_json:
+        console.result("", _document(made))
+    else:
+        console.result(_text(made, console), None)
 
 
 def _document(made: Planned) -> Document:

@@ -35,7 +35,7 @@ def tell_apart(plan: Plan, last: LastWrites) -> Plan:
             replace(one, change=_change(account, one.change, last)) if one.change else one
             for one in plan.blocked
         ),
-        unchanged=tuple(replace(one, views=_views(account, one, one.views, last)) for one in plan.unchanged),
+        unchanged=tuple(_unchanged(account, one, last) for one in plan.unchanged),
     )
 
 
@@ -43,6 +43,11 @@ def _change(account: Account, change: Change, last: LastWrites) -> Change:
     if change.action is not Action.UPDATE:
         return change
     return replace(change, fields=_views(account, change, change.fields, last))
+
+
+def _unchanged(account: Account, one: Unchanged, last: LastWrites) -> Unchanged:
+    # Nothing of it differs: only a write that is remembered can tell what once was declared.
+    return replace(one, views=_views(account, one, one.views, last)) if one.key in last else one
 
 
 def _views(
