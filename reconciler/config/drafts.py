@@ -45,8 +45,10 @@ class Layers(NamedTuple):
 
     def at(self, *path: str | int) -> Written:
         """Return what decides at `path`; where nothing stands there, the nearest above it in the first."""
-        found = (there for layer in self.all if (there := layer.find(*path)))
-        return next(found, self.first.at(*path))
+        for layer in self.all:
+            if there := layer.find(*path):
+                return there
+        return self.first.at(*path)
 
 
 @dataclass(frozen=True, slots=True)

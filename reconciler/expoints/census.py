@@ -32,14 +32,11 @@ from reconciler.errors import BadAnswer, Declined, Forbidden, NotFound, Unreacha
 from reconciler.expoints.answers import Row
 from reconciler.expoints.canaries import (
     Canary,
-    Letters,
+    Crowd,
     Suspects,
     Trio,
-    akin,
     candidates,
-    is_fit,
-    is_plain,
-    letters,
+    crowd,
     neighbours,
     sample,
     suspects,
@@ -89,13 +86,13 @@ class Census:
         Errors: `ApiError`, as of `Customers.count`.
         """
         addresses = list(dict.fromkeys(emails))
-        plain = {email: letters(email) for email in addresses if is_plain(email)}
+        plain = crowd(addresses)
         unknown = self._unknown(plain) if self._is_worth_it(plain) else {}
         rest = [email for email in addresses if email not in unknown]
         found = {**unknown, **self.client.counts_by_address(rest, self.each)}
         return {email: found[email] for email in addresses}
 
-    def _is_worth_it(self, addresses: Letters) -> bool:
+    def _is_worth_it(self, addresses: Crowd) -> bool:
         return not self._gave_up and len(addresses) > (FEW if self._length else _SOME)
 
     @property
@@ -105,11 +102,11 @@ class Census:
     def _give_up(self) -> None:
         self._failures = _MOST_FAILURES
 
-    def _unknown(self, addresses: Letters) -> dict[str, Count]:
+    def _unknown(self, addresses: Crowd) -> dict[str, Count]:
         """Return those of the addresses that are proven to have no customers."""
         trio = self._trio(addresses)
         if trio is not None and self._can_list(trio):
-            return self._in_lists(_without_kin(addresses, trio), trio)
+            return self._in_lists(addresses.without_kin(trio), trio)
         return {} if self._gave_up else self._beside_everybody(addresses)
 
     def _in_lists(self, addresses: Sequence[str], trio: Trio) -> dict[str, Count]:
@@ -174,7 +171,7 @@ class Census:
         self._failures += 1
         self._canaries = self._counted([canary.email for canary in self._canaries])
 
-    def _trio(self, addresses: Letters) -> Trio | None:
+    def _trio(self, addresses: Crowd) -> Trio | None:
         """Return three canaries of which hardly an address is kin, None where there are none.
 
         Candidates are those that were suggested, then, once a run, customers of the tenant.
@@ -189,12 +186,12 @@ class Census:
             fit = self._fit(addresses)
         return Trio(*fit[: len(Trio._fields)]) if len(fit) >= len(Trio._fields) else None
 
-    def _fit(self, addresses: Letters) -> list[Canary]:
-        return [canary for canary in self._canaries if is_fit(canary.email, addresses)]
+    def _fit(self, addresses: Crowd) -> list[Canary]:
+        return [canary for canary in self._canaries if addresses.suits(canary.email)]
 
-    def _try(self, candidates: Sequence[str], addresses: Letters) -> None:
+    def _try(self, candidates: Sequence[str], addresses: Crowd) -> None:
         """Count candidates until there are three canaries that fit, as few as possible."""
-        waiting = [c for c in candidates if c not in self._tried and is_fit(c, addresses)]
+        waiting = [c for c in candidates if c not in self._tried and addresses.suits(c)]
         while waiting and (missing := len(Trio._fields) - len(self._fit(addresses))) > 0:
             missing = min(missing, _MOST_TRIED - len(self._tried))
             some, waiting = waiting[:missing], waiting[missing:] if missing else []
@@ -231,7 +228,7 @@ class Census:
         counts = self._singly(near)
         return len(counts) == len(near) and not any(count.customers for count in counts.values())
 
-    def _beside_everybody(self, addresses: Letters) -> dict[str, Count]:
+    def _beside_everybody(self, addresses: Crowd) -> dict[str, Count]:
         """Return the addresses, where everybody whom the tenant has is one of the canaries, or it has nobody.
 
         D: both the list of customers and their count may be asked for without a filter. That a tenant has so
@@ -259,12 +256,7 @@ class Census:
         moments = [page.at, *(answer.at for answer in (everybody, *parts, *own))]
         if len(numbers) > 1 or not page.is_all or not _are_since(moments, began.at):
             return {}
-        return dict.fromkeys(_without_kin(addresses, few), Count(0, everybody.at))
-
-
-def _without_kin(addresses: Letters, canaries: Iterable[Canary]) -> list[str]:
-    alike = {email for canary in canaries for email in akin(canary.email, addresses)}
-    return [email for email in addresses if email not in alike]
+        return dict.fromkeys(addresses.without_kin(few), Count(0, everybody.at))
 
 
 def _total(counts: Iterable[Count]) -> int:
