@@ -70,12 +70,13 @@ def nobody() -> str:
 def trial(trio: Trio, length: int) -> Sequence[str]:
     """Return the canaries, with as many nobodies between them as so many characters hold.
 
-    Its answer is that of the canaries together, if places from the first to the last mean the same.
+    Its answer is that of the canaries together, if places from the first to the last mean the same: the one
+    between them is another one from trial to trial.
     """
     first, middle, last = (canary.email for canary in trio)
     nobodies = [nobody() for _ in range(_room(trio, length) // length_of(nobody()))]
-    half = len(nobodies) // 2
-    return [first, *nobodies[:half], middle, *nobodies[half:], last]
+    place = secrets.randbelow(len(nobodies) + 1)
+    return [first, *nobodies[:place], middle, *nobodies[place:], last]
 
 
 def suspects(emails: Iterable[str], trio: Trio, length: int, most: int | None = None) -> Iterator[Suspects]:

@@ -7,7 +7,7 @@ nothing is believed of a list but what the tenant proves:
 
     a list          [a canary, a nobody, many addresses, another canary], answered with exactly the counts of
                     the two canaries: each was taken, the first and the last, and no other has a customer
-    canaries        counted above 0 by themselves before, and in a trial, with a third one in the middle, amid
+    canaries        counted above 0 by themselves before, and in a trial, with a third one between them, amid
                     nobodies: so all places count, their customers are not the same, and the tenant counts to
                     more than is expected of any list; and no list is longer than the trial
     after each lot  the trial again: had the canaries changed, or what a list means, nothing is believed of it
