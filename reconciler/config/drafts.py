@@ -43,6 +43,11 @@ class Layers(NamedTuple):
         """Every mapping, the strongest first."""
         return (self.first, *self.others)
 
+    def below(self, step: str) -> Layers | None:
+        """Return what the mappings hold at one step, `None` where none of them holds anything there."""
+        found = [there for layer in self.all if (there := layer.find(step))]
+        return Layers(found[0], tuple(found[1:])) if found else None
+
     def at(self, *path: str | int) -> Written:
         """Return what decides at `path`; where nothing stands there, the nearest above it in the first."""
         for layer in self.all:

@@ -108,9 +108,14 @@ def _members(dumped: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def _data(customer: DraftCustomer[Customer]) -> Iterator[DataItem]:
-    for name, said in (customer.fields.data or {}).items():
-        place = customer.written.at("data", name).place
-        yield DataItem(column_of(name), said.value, place, said.encryption)
+    data = customer.fields.data
+    written = customer.written.below("data") if data else None
+    for name, said in (data or {}).items():
+        place = written.at(name).place if written else customer.place
+        if isinstance(said, str):
+            yield DataItem(column_of(name), said, place)
+        else:
+            yield DataItem(column_of(name), said.value, place, said.encryption)
 
 
 def check_declared(seed: Seed, target: Target, zone: ZoneInfo) -> Iterator[Finding]:

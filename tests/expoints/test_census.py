@@ -40,6 +40,8 @@ def words(email: str) -> set[str]:
     return set(re.findall("[a-z0-9]+", email.lower()))
 
 
+LOOKING_WRONG = ("smoke+007@qa.example", "xy@x.example")
+
 COMPARES: Mapping[str, Compare] = {
     "whole": lambda has, asked: has == asked,
     "whole, in any case": lambda has, asked: has.lower() == asked.lower(),
@@ -65,6 +67,7 @@ FORMS: Mapping[str, Form] = {
     "the last five": lambda asked: asked[-5:],
     "the first and the last": lambda asked: [asked[0], asked[-1]],
     "joined": lambda asked: [",".join(asked)],
+    "none if one looks wrong": lambda asked: ["nobody"] if {*asked} & {*LOOKING_WRONG} else asked,
     "none if there are many": lambda asked: asked if len(asked) < 12 else ["nobody"],
     "everybody": lambda _: [],
     "everybody if there are many": lambda asked: asked if len(asked) < 12 else [],
@@ -243,8 +246,49 @@ def test_a_form_that_was_not_obeyed_is_not_tried_again() -> None:
     assert tenant.asked[before:] == [[email] for email in SEED]
 
 
+@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize("form", FORMS)
+def test_one_that_is_known_is_not_taken_for_a_canary_that_was_not_counted(form: str, number: int) -> None:
+    tenant = Tenant(EARLIER + Counter({SEED[0]: number}), form=form)
+    with census(tenant) as here:
+        assert counted(here, SEED) == {SEED[0]: number}
+
+
+class TestCanariesThatAddressesAreAkinTo:
+    """A tenant that finds the customers of one address by another."""
+
+    def test_in_other_letters(self) -> None:
+        tenant = Tenant(EARLIER + Counter(["JOHN@x.example"]), "whole, in any case")
+        with census(tenant) as here:
+            here.suggest(["JOHN@x.example"])
+            assert counted(here, ["john@x.example", *SEED]) == {"john@x.example": 1}
+
+    def test_by_a_pattern(self) -> None:
+        tenant = Tenant(EARLIER + Counter(["x_y@x.example", "xzy@x.example"]), "a pattern")
+        with census(tenant) as here:
+            here.suggest(["x_y@x.example"])
+            assert counted(here, ["xzy@x.example", *SEED]) == {"xzy@x.example": 1}
+
+    @pytest.mark.parametrize("compare", ["its domain", "any word", "without tags and dots", "a part"])
+    def test_by_less_than_the_whole(self, compare: str) -> None:
+        canaries = ["ann+1@a.example", "bob+2@b.example", "cyd+3@c.example"]
+        known = ["dee@a.example", "ann+4@a.example", "0ann+1@a.example"]
+        tenant = Tenant(Counter([*canaries, *known]), compare, row="thin")
+        with census(tenant) as here:
+            here.suggest(canaries)
+            found = counted(here, [*known, *SEED])
+        assert [email for email in known if email not in found] == []
+
+
 class TestATenantWithFewCustomers:
     """Too few for three canaries: whether they are all there are."""
+
+    def test_two_of_which_one_finds_the_other_are_not_all(self) -> None:
+        two = ["ohn@x.example", "john@x.example"]
+        tenant = Tenant(Counter([*two, SEED[0]]), "a part", row="thin")
+        with census(tenant) as here:
+            here.suggest(two)
+            assert counted(here, SEED) == {SEED[0]: 1}
 
     @pytest.mark.parametrize("number", [0, 1, 2])
     def test_nobody_else_has_customers(self, number: int) -> None:
@@ -304,7 +348,7 @@ def test_lost_rights_are_an_error_as_ever() -> None:
     tenant = Tenant(Counter(EARLIER))
 
     def refused(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if len(tenant.asked) > 15:
+        if len(tenant.asked) > 6:
             start_response("403 -", [("Content-Type", "application/json")])
             return [b"{}"]
         return tenant(environ, start_response)
