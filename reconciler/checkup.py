@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from reconciler.errors import Exit, ReconcilerError
 
@@ -18,8 +19,7 @@ class State(StrEnum):
     """Nothing tells, or nothing was asked because of another problem."""
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """One thing that was looked at. It holds no secret."""
 
     subject: str
@@ -31,8 +31,7 @@ class Check:
     """What a problem means for the whole."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """What was looked at of one thing: of this installation, the workspace, a target."""
 
     title: str

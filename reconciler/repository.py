@@ -11,9 +11,10 @@ import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
+
+from msgspec import Struct
 
 from reconciler.errors import UsageError
 
@@ -35,16 +36,14 @@ class UnsafeTree(Exception):
     """The commit holds a name that no file of a work tree can have."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(Struct, frozen=True):
     mode: str
     object: str
     size: int
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Repository:
+class Repository(Struct, frozen=True):
     """The repository that holds `folder`; `prefix` is where in it the folder lies, empty at its top."""
 
     folder: Path

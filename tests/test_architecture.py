@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli import cli
+from reconciler.commands.workspace import CUSTOMER_SEEDS
+from reconciler.expoints.section import SEEDS
+from tests.benchmarks.workspaces import write_seed, write_workspace
 
 PACKAGE = Path(__file__).parent.parent / "reconciler"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -23,14 +26,15 @@ MAY_IMPORT = {
     "clock": set(),
     "crash": {"errors"},
     "checkup": {"errors"},
+    "discreet": set(),
     "pace": {"clock"},
     "parallel": {"errors"},
-    "http": {"clock", "errors", "pace"},
+    "http": {"clock", "discreet", "errors", "pace"},
     "engine": {"clock", "errors", "problems"},
-    "config": {"engine", "errors", "problems"},
+    "config": {"discreet", "engine", "errors", "problems"},
     "checkmarket": {"clock", "config", "engine", "errors", "http", "problems"},
-    "journal": {"clock", "crash", "errors"},
-    "expoints": {"clock", "config", "engine", "errors", "http", "journal", "problems"},
+    "journal": {"clock", "crash", "discreet", "errors"},
+    "expoints": {"clock", "config", "discreet", "engine", "errors", "http", "journal", "problems"},
     "planfile": {"config", "engine", "errors", "problems"},
     "repository": {"errors"},
     "render": {"checkup", "engine", "errors", "expoints", "journal", "problems"},
@@ -169,6 +173,29 @@ def test_starting_imports_the_table_of_verbs_and_no_verb(option: str) -> None:
 def test_the_help_of_a_verb_imports_nothing_that_the_verb_needs() -> None:
     needed = {"pydantic", "httpx", "deepdiff", "ruamel", "flask", "psycopg", "sqlalchemy"}
     assert not needed & {name.partition(".")[0] for name in imported_by("plan", "--help")}
+
+
+def test_the_models_of_seeds_are_imported_only_where_the_files_hold_a_seed(tmp_path: Path) -> None:
+    without = write_workspace(tmp_path / "without", 3)
+    seed = write_seed(tmp_path / "with", 1, "sandbox:")
+    of_seeds = {"reconciler.config.drafts", "reconciler.config.seeds", "reconciler.expoints.section"}
+    assert not of_seeds & imported_by("validate", "--workspace", str(without))
+    assert of_seeds <= imported_by("validate", "--workspace", str(seed))
+
+
+def test_no_plugin_of_pydantic_is_shown_what_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "curious.py").write_text("plugin = None", "utf-8")
+    (tmp_path / "curious-1.0.dist-info").mkdir()
+    (tmp_path / "curious-1.0.dist-info" / "METADATA").write_text("Name: curious\nVersion: 1.0\n", "utf-8")
+    told = "[pydantic]\ncurious = curious:plugin\n"
+    (tmp_path / "curious-1.0.dist-info" / "entry_points.txt").write_text(told, "utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert "curious" not in imported_by("validate", "--workspace", str(write_workspace(tmp_path / "w", 3)))
+
+
+def test_the_section_of_seeds_is_called_the_same_before_and_after_it_is_opened() -> None:
+    assert CUSTOMER_SEEDS.opened() is SEEDS
+    assert (CUSTOMER_SEEDS.name, CUSTOMER_SEEDS.account) == (SEEDS.name, SEEDS.account)
 
 
 def test_the_table_of_verbs_names_what_there_is_and_in_one_line() -> None:

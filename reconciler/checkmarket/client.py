@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from reconciler.checkmarket.envelope import confirmed, dialect, opened
 from reconciler.checkmarket.listing import read_list, row_id
 from reconciler.clock import Clock
+from reconciler.engine.each import Each, one_by_one
 from reconciler.engine.kind import Body, Json
 from reconciler.errors import BadAnswer, Declined, NotFound
 from reconciler.http import USUAL_BOUNDS, Api, Bounds, Exchange, Secret, Transport
@@ -46,12 +47,12 @@ class ImportConfigs:
             raise Declined(f"GET {_CONFIGS}: refused: {answer.quoted(refusal)}. Nothing was changed.")
         return answer.sent_at
 
-    def list(self) -> Sequence[Body]:
+    def list(self, each: Each = one_by_one) -> Sequence[Body]:
         """Return every configuration that the API lists, in its order; a row may hold less than `read` tells.
 
-        Raises `BadAnswer` where the list is not proven to be whole.
+        `each` reads pages of it. Raises `BadAnswer` where the list is not proven to be whole.
         """
-        return read_list(self._api, _CONFIGS, [_CONFIG_ID])
+        return read_list(self._api, _CONFIGS, [_CONFIG_ID], each)
 
     def read(self, id: int) -> Body | None:
         """Return one configuration with all its members, None where the API knows no such id.

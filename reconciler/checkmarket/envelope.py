@@ -8,7 +8,8 @@ is known from a public client only, and whether `false` is left out like an empt
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from reconciler.engine.kind import Json
 from reconciler.errors import BadAnswer, Declined, Forbidden, NoAnswer, Unauthorised
@@ -17,8 +18,7 @@ from reconciler.http import Answer, Dialect
 Object = dict[str, Json]
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(Struct, frozen=True):
     """An answer, opened. `data` is None where `Data` is missing or null."""
 
     meta: Mapping[str, Json]

@@ -10,18 +10,25 @@ whole only where the answers prove it:
 * or there are no counts, every page is the same, and it holds more rows than `top` asks for: neither option
   is obeyed, so the page is everything.
 
+Two pages are read one after the other. Where they are alike, which shows that `skip` is obeyed, and tell one
+number of rows, the rest are read several at a time, and none is asked for behind one that is unlike. What
+proves a list to be whole is the same, and so is the number of requests.
+
 A list that is not proven to be whole, perhaps because it changed while it was read, is read once more. Then
 it is an error, never a short list.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from itertools import islice
 from typing import NoReturn
 
+from msgspec import Struct
+
 from reconciler.checkmarket.envelope import Envelope, opened
+from reconciler.engine.each import Each, one_by_one
 from reconciler.engine.kind import Body, Json
 from reconciler.errors import BadAnswer, Declined
 from reconciler.http import Api, Room
@@ -32,30 +39,34 @@ TOP = 100
 _MOST_PAGES = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class _Page:
+class _Page(Struct, frozen=True):
     """One page: its rows by id, how many it held, and the number of all rows, if it says one."""
 
     rows: Mapping[int, Body]
     length: int
     totals: frozenset[int]
 
+    def is_like(self, other: _Page) -> bool:
+        """Tell whether it is as long as another one, counts as many rows in all, and holds others of them."""
+        counts = self.totals == other.totals and len(self.totals) == 1
+        return counts and self.length == other.length and self.rows.keys().isdisjoint(other.rows)
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
+
+class _Reading(Struct, frozen=True):
     """What one way through the pages found, and whether it is proven to be everything."""
 
     rows: Mapping[int, Body]
     whole: bool
 
 
-def read_list(api: Api, path: str, id_members: Sequence[str]) -> Sequence[Body]:
+def read_list(api: Api, path: str, id_members: Sequence[str], each: Each = one_by_one) -> Sequence[Body]:
     """Return every row of a collection once, in the server's order.
 
-    A row's id is the first integer among its `id_members`. Raises `BadAnswer` where the answers do not prove
-    that the list is whole or are not the API's form, and the rest of the `ApiError` tree.
+    A row's id is the first integer among its `id_members`; `each` reads several pages at a time. Raises
+    `BadAnswer` where the answers do not prove that the list is whole or are not the API's form, and the rest
+    of the `ApiError` tree.
     """
-    listing = _Listing(api, path, id_members)
+    listing = _Listing(api, path, id_members, each)
     reading = listing.read()
     if not reading.whole:
         reading = listing.read()
@@ -77,28 +88,60 @@ def row_id(row: Mapping[str, Json], id_members: Iterable[str]) -> int | None:
 class _Listing:
     """One collection of the API."""
 
-    def __init__(self, api: Api, path: str, id_members: Sequence[str]) -> None:
+    def __init__(self, api: Api, path: str, id_members: Sequence[str], each: Each) -> None:
         self._api = api
         self._path = path
         self._id_members = id_members
+        self._each = each
 
     def read(self) -> _Reading:
         """Go through the pages once; a row that comes twice counts where it came first."""
         rows: dict[int, Body] = {}
         totals: set[int] = set()
-        skip, room = 0, Room()
-        for _ in range(_MOST_PAGES):
-            page = self._page(TOP, skip, room)
+        for page in islice(self._pages(), _MOST_PAGES):
             totals |= page.totals
             if not page.rows:
                 return _Reading(rows, whole=totals <= {len(rows)})
             if page.rows.keys() <= rows.keys():
                 return self._read_at_once(rows, totals)
             rows |= {id: row for id, row in page.rows.items() if id not in rows}
-            skip += page.length
             if totals == {len(rows)}:
                 return _Reading(rows, whole=True)
         raise BadAnswer(f"GET {self._path}: no end after {_MOST_PAGES} pages. The list cannot be trusted.")
+
+    def _pages(self) -> Iterator[_Page]:
+        """Yield the pages in their order, for as long as somebody asks for one more."""
+        room = Room()
+        first = self._page(TOP, 0, room)
+        yield first
+        second = self._page(TOP, first.length, room)
+        yield second
+        skip = first.length + second.length
+        if second.is_like(first):
+            for page in self._ahead(first, skip, room):
+                yield page
+                skip += page.length
+        while True:
+            page = self._page(TOP, skip, room)
+            yield page
+            skip += page.length
+
+    def _ahead(self, first: _Page, skip: int, room: Room) -> Sequence[_Page]:
+        """Return the pages from `skip` on up to the first one that is unlike the first page, and that one."""
+        unlike: list[int] = []
+
+        def read(start: int) -> _Page | None:
+            if any(end < start for end in unlike):
+                return None
+            page = self._page(TOP, start, room)
+            if not page.is_like(first):
+                unlike.append(start)
+            return page
+
+        starts = range(skip, min(first.totals), first.length)[: _MOST_PAGES - 2]
+        pages = dict(zip(starts, self._each(read, starts, "Reading pages of the list"), strict=True))
+        end = min(unlike, default=starts.stop)
+        return [page for start, page in pages.items() if page and start <= end]
 
     def _read_at_once(self, seen: Mapping[int, Body], totals: AbstractSet[int]) -> _Reading:
         """Read a list whose pages are all the same, which is so where `skip` is ignored.

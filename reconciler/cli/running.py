@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Callable
@@ -23,9 +22,6 @@ def run(options: dict[str, Any], command: Callable[[Console, Any], Exit]) -> int
     """Run a command with a console; turn expected failures into their text and exit code."""
     from reconciler.commands.requests import Requests
 
-    # What is read and planned is kept to the end: to look through it for cycles, again and again, takes
-    # a third of the time of a large run.
-    gc.set_threshold(50_000, 100)
     console = _console(options)
     requests = Requests(console)
     exit = Exit.ERROR

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.commands.console import Console
 from reconciler.commands.github import begin
@@ -28,8 +30,7 @@ Visit: TypeAlias = Callable[[Workspace[Seed], Selection], Told]
 """Plans or applies one target, and tells of it on the way."""
 
 
-@dataclass(frozen=True, slots=True)
-class Several:
+class Several(Struct, frozen=True):
     """Which targets are asked for, in this order; none named are all of the workspace, or the default one."""
 
     names: tuple[str, ...] = ()
@@ -61,8 +62,7 @@ def visited(
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(Struct, frozen=True):
     """What of a selection is there on one target; `None` where nothing of it is."""
 
     target: str
@@ -97,8 +97,7 @@ def _there(globs: Sequence[str], keys: Sequence[str]) -> tuple[str, ...]:
     return tuple(glob for glob in globs if any(matches(key, glob) for key in keys))
 
 
-@dataclass(frozen=True)
-class _Stop:
+class _Stop(Struct, frozen=True):
     """One target on the way."""
 
     workspace: Workspace[Seed]

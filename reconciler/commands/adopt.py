@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from reconciler.checkmarket.section import SECTION
 from reconciler.commands.console import Console
@@ -34,8 +35,7 @@ from reconciler.problems import Place
 from reconciler.render.adoption import Adopted, adopted_document, adopted_text, left_text
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """Which live configurations are adopted, and into which files."""
 
     everything: bool = False
@@ -105,8 +105,7 @@ def _said(declared: Declared) -> tuple[object, ...]:
     return declared.key, declared.id, declared.absent, declared.hidden, declared.undeclared, given, rulings
 
 
-@dataclass
-class _Adoption:
+class _Adoption(Struct, dict=True):
     """One run of `adopt`: what is live finds its place in the files."""
 
     wanted: Wanted

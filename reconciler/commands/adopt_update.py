@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from reconciler.checkmarket.section import SECTION
 from reconciler.commands.console import Console
@@ -48,8 +49,7 @@ def adopt_update(selection: Selection, console: Console, outside: Outside, *, di
     return Exit.DONE
 
 
-@dataclass(frozen=True)
-class _Update:
+class _Update(Struct, frozen=True):
     session: Session
     teller: Teller
     edition: Edition

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from reconciler.commands.across import Several, Told, visited
 from reconciler.commands.carrying import carried_out
@@ -40,8 +41,7 @@ Tell: TypeAlias = Callable[[str, Document], None]
 """Tells how everything ended, in text and as a document."""
 
 
-@dataclass(frozen=True, slots=True)
-class How:
+class How(Struct, frozen=True):
     """How plans are carried out, on every target alike."""
 
     consent: Consent

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from reconciler.commands.account import check_account
 from reconciler.commands.console import Console
@@ -29,8 +30,7 @@ from reconciler.journal.holding import is_dead, this_process
 _STOPPED = "the run was stopped"
 
 
-@dataclass(frozen=True)
-class Done:
+class Done(Struct, frozen=True):
     """How everything ended: changes, then seeds by the plan that they were sent by."""
 
     report: Report
@@ -106,8 +106,7 @@ def _stop(engine: Run, console: Console) -> None:
         console.say("Interrupted: what is under way comes to its end, nothing further is begun.")
 
 
-@dataclass(frozen=True)
-class _Sending:
+class _Sending(Struct, frozen=True):
     """The seeds of a run, after its changes."""
 
     agreed: Agreed

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from reconciler.checkmarket.client import ImportConfigs, open_checkmarket
 from reconciler.checkmarket.section import SECTION
@@ -25,8 +26,7 @@ _PATIENCE = 5.0
 """Seconds that are waited between attempts, all together: who asks a doctor sits in front of it."""
 
 
-@dataclass(frozen=True)
-class _Api:
+class _Api(Struct, frozen=True):
     """One API of a target. `ask` reads one cheap thing, and returns the time by the server's clock."""
 
     name: str

@@ -6,9 +6,11 @@ import json
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TextIO
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.clock import Clock, SystemClock
 from reconciler.render.log import Level, log_line
@@ -31,8 +33,7 @@ def json_text(document: object) -> str:
     return json.dumps(document, ensure_ascii=False, indent=2).replace("##[", "\\u0023#[")
 
 
-@dataclass
-class Console:
+class Console(Struct, eq=False):
     """The two streams of a command and how much it says on them."""
 
     stdout: TextIO = field(default_factory=lambda: sys.stdout)
@@ -46,7 +47,7 @@ class Console:
     logs_json: bool = False
     """Whether everything on stderr is one JSON object a line."""
     clock: Clock = field(default_factory=SystemClock)
-    lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def paint(self) -> Paint:
@@ -145,8 +146,7 @@ class Console:
         return Progress(label, self.stderr if shows else None, self.clock, self.clock.monotonic())
 
 
-@dataclass
-class Progress:
+class Progress(Struct):
     """A line that counts on a terminal, from the first second on; silent elsewhere."""
 
     label: str

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from reconciler import __version__
 from reconciler.checkup import Check, Part, State, exit_of, failed, not_checkable, ok, problem

@@ -10,14 +10,14 @@ from urllib.parse import unquote, urlsplit
 
 from reconciler.commands.console import Console
 from reconciler.commands.outside import Outside
-from reconciler.config.load import Workspace
 from reconciler.config.secret import Kept, Setting, kept_in
 from reconciler.config.wording import visible
 from reconciler.errors import UsageError
-from reconciler.expoints.seed import Seed
 from reconciler.problems import Problem
 
 if TYPE_CHECKING:
+    from reconciler.config.load import Workspace
+    from reconciler.expoints.seed import Seed
     from reconciler.render.fitting import Limit
     from reconciler.render.links import Links
     from reconciler.render.reported import Reported

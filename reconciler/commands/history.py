@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
+
+from msgspec import Struct
 
 from reconciler.commands.console import Console
 from reconciler.commands.journal import open_past, open_to_write
@@ -19,8 +20,7 @@ from reconciler.render.history import history_document, history_text, run_docume
 from reconciler.render.values import counted
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """Which runs to show: that wrote a key of these globs, that began within `since` seconds; how many."""
 
     keys: tuple[str, ...] = ()

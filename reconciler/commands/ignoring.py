@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 _LINE = ".reconciler/"
 _SAME = {".reconciler", ".reconciler/", "/.reconciler", "/.reconciler/", "**/.reconciler", "**/.reconciler/"}
 _IGNORE = ".gitignore"
 
 
-@dataclass(frozen=True, slots=True)
-class Ignored:
+class Ignored(Struct, frozen=True):
     """What was written so that git ignores the state, and what a person has to do instead."""
 
     written: tuple[Path, ...] = ()

@@ -6,8 +6,9 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from typing import Any, TypeAlias
+
+from msgspec.structs import replace
 
 from reconciler.clock import Clock, SleepCut
 from reconciler.commands.outside import Outside

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from reconciler.commands.console import Console
 from reconciler.commands.matching import matching_any
@@ -41,8 +42,7 @@ def list_resources(
     return Exit.DONE
 
 
-@dataclass(frozen=True)
-class _Search:
+class _Search(Struct, frozen=True):
     """What is looked for, on which targets: both sides of each `PATH=VALUE`."""
 
     workspace: Workspace[Seed]

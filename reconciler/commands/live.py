@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from reconciler.checkmarket.section import SECTION
 from reconciler.commands.console import Console
@@ -23,8 +24,7 @@ _NO_NAMES = (Forbidden, NotFound, Declined, BadAnswer)
 """What a list of names can fail with while everything else works: its role, or a path that is inferred."""
 
 
-@dataclass(frozen=True)
-class Scene:
+class Scene(Struct, frozen=True):
     """Everything live on the target of a session, read once."""
 
     session: Session
@@ -57,8 +57,7 @@ class Scene:
         return Teller(SECTION, self.state.account, names.name_of, names.id_of)
 
 
-@dataclass
-class _Names:
+class _Names(Struct):
     """Names of ids on one target, from its tables or through the API."""
 
     session: Session

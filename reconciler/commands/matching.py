@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
-from reconciler.commands.workspace import SECTIONS
+from reconciler.commands.workspace import CUSTOMER_SEEDS, SECTIONS
 from reconciler.config.load import Workspace
 from reconciler.config.resources import Resource
 from reconciler.config.section import Section
 from reconciler.config.wording import meant, visible
 from reconciler.errors import UsageError
-from reconciler.expoints.section import SEEDS
-from reconciler.expoints.seed import Seed
+
+if TYPE_CHECKING:
+    from reconciler.expoints.seed import Seed
 
 Resources = list[tuple[Section, Resource]]
 
@@ -40,7 +42,7 @@ def seeds_named(workspace: Workspace[Seed], glob: str) -> list[str]:
 
     Without it seeds are not meant: what is said of them may mail people. `UsageError` where there is none.
     """
-    if not glob.startswith(f"{SEEDS.name}."):
+    if not glob.startswith(f"{CUSTOMER_SEEDS.name}."):
         return []
     return matching_any(workspace, glob)[1]
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.commands.console import Console
 from reconciler.commands.journal import open_past
@@ -23,8 +25,7 @@ RESTORE = "restore "
 """How the command of a run begins that was a way back."""
 
 
-@dataclass(frozen=True)
-class Memory:
+class Memory(Struct, frozen=True):
     """What is remembered. `trouble` says why nothing is, where the journal cannot be read."""
 
     past: Past = field(default_factory=BlankRecords)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from reconciler.config.discovery import find_workspace, read_workspace
 
@@ -15,8 +16,7 @@ NOT_DECLARING = frozenset(
 """What may stand at the top of a file and declares nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(Struct, frozen=True):
     """The names of a workspace, each once and in order. Nothing is checked, and nothing is secret."""
 
     targets: Sequence[str]

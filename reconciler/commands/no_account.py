@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NoReturn
 
+from reconciler.engine.each import Each, one_by_one
 from reconciler.engine.kind import Body
 from reconciler.errors import UsageError
 
@@ -15,8 +16,9 @@ class NoAccount:
     def __init__(self, target: str) -> None:
         self._target = target
 
-    def list(self) -> Sequence[Body]:
+    def list(self, each: Each = one_by_one) -> Sequence[Body]:
         """Return none."""
+        del each
         return ()
 
     def read(self, id: int) -> Body | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from reconciler.clock import Clock, SystemClock
 from reconciler.crash import CrashSwitch
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from reconciler.http import Exchange
 
 
-@dataclass(frozen=True)
-class Outside:
+class Outside(Struct, frozen=True):
     """The environment, the clock, the folder one stands in, and sandboxes to use instead of the kept ones."""
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.commands.console import Console
 from reconciler.commands.memory import Memory
@@ -24,8 +26,7 @@ from reconciler.engine.review import Review
 from reconciler.errors import Refused, UsageError
 
 
-@dataclass(frozen=True)
-class LiveState:
+class LiveState(Struct, frozen=True):
     """A target as it was read, from which plans are made: of the files as they are, or as they were."""
 
     scope: Scope

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
+
+from msgspec import Struct
 
 from reconciler.commands.console import Console
 from reconciler.errors import ApiError
@@ -14,9 +15,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True)
-class Pool:
-    """Calls a function for many items on a bounded number of threads; an `engine.inventory.Each`."""
+class Pool(Struct, frozen=True):
+    """Calls a function for many items on a bounded number of threads; an `engine.each.Each`."""
 
     workers: int
     console: Console

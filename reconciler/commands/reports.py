@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from reconciler.commands.console import Console
 from reconciler.commands.github import annotate, github_text, is_in_actions, links_of, tell
@@ -32,16 +33,14 @@ class Form(StrEnum):
     """What a step of GitHub Actions tells: annotations, outputs and summary, which there need no asking."""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """A report that was asked for, and the file that it goes to."""
 
     form: Form
     path: Path
 
 
-@dataclass
-class Reporting:
+class Reporting(Struct):
     """The reports of one run, each written when it begins, whenever a target is done, and at the end.
 
     Until then each says that the run has not ended, so that none is taken for more than it is.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.commands.outside import Outside
 from reconciler.commands.planning import LiveState
@@ -27,8 +29,7 @@ if TYPE_CHECKING:
     from reconciler.planfile.reading import PlanFile
 
 
-@dataclass(frozen=True, slots=True)
-class Reviewed:
+class Reviewed(Struct, frozen=True):
     """What is said to be reviewed: plan files, or digests and fingerprints; without either, everything.
 
     Several files, as of several pull requests, stand for whatever is in any of them.
@@ -120,8 +121,7 @@ def read_reviewed(paths: Sequence[Path], named: Collection[str], outside: Outsid
     return Reviewed(files=tuple(read_plan(outside.folder / path) for path in paths))
 
 
-@dataclass(frozen=True, slots=True)
-class Agreed:
+class Agreed(Struct, frozen=True):
     """What is carried out, with all that was not reviewed marked; the review is `None` if all is meant."""
 
     purpose: Purpose

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from reconciler import __version__
 from reconciler.commands.console import Console
@@ -28,8 +29,7 @@ POLL_SECONDS = 1.0
 """How long a run rests between two tries to get hold of its accounts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lock:
+class Lock(Struct, frozen=True):
     """How to deal with another run on the account: wait for so many seconds, or end the one that is named."""
 
     timeout: float = 0.0
@@ -39,8 +39,7 @@ class Lock:
 NO_WAIT = Lock()
 
 
-@dataclass(frozen=True, slots=True)
-class Purpose:
+class Purpose(Struct, frozen=True):
     """What a run is for: the command as a person would say it, and the plan that it carries out."""
 
     command: str
@@ -53,8 +52,7 @@ class Purpose:
         return cls(command, fingerprint_of(digests), tuple(digests))
 
 
-@dataclass
-class OpenRun:
+class OpenRun(Struct):
     """A run that has begun. `exit` and `counts` are what its end is written down with."""
 
     journal: Journal
@@ -69,8 +67,7 @@ class OpenRun:
         return Recorder(self.journal, self.number, self.account)
 
 
-@dataclass
-class Recorder:
+class Recorder(Struct):
     """An `engine.apply.Journal` that writes into a run; safe for use by many threads."""
 
     journal: Journal

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from threading import Event
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.commands.account import check_account
 from reconciler.commands.console import Console
@@ -42,8 +44,7 @@ POLL_SECONDS = 10.0
 """How long `status --wait` rests between two looks."""
 
 
-@dataclass(frozen=True)
-class _Open:
+class _Open(Struct, frozen=True):
     """An open tenant of a session, and what every verb of this file needs beside it."""
 
     session: Session

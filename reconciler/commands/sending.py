@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.commands.reviewing import Agreed
 from reconciler.commands.runs import OpenRun
@@ -18,8 +20,7 @@ from reconciler.journal.ledger import Ledger, Standing
 _ALL = "customer_seeds"
 
 
-@dataclass(frozen=True)
-class Stops:
+class Stops(Struct, frozen=True):
     """What keeps seeds from being sent, beside themselves."""
 
     held: Callable[[SeedPlan], str]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from urllib.parse import urlsplit
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.checkmarket.section import SECTION
 from reconciler.commands.interrupts import interruptible
@@ -35,8 +37,7 @@ OnRequest: TypeAlias = "Callable[[Exchange], None]"
 Keyed = TypeVar("Keyed", Declared, Seed)
 
 
-@dataclass(frozen=True)
-class Chosen:
+class Chosen(Struct, frozen=True):
     """A target of a workspace that is not opened: no credential was read."""
 
     workspace: Workspace[Seed]
@@ -50,8 +51,7 @@ def choose(selection: Selection, outside: Outside) -> Chosen:
     return Chosen(workspace, chosen_target(workspace, selection.target), outside)
 
 
-@dataclass(frozen=True)
-class Session:
+class Session(Struct, frozen=True):
     """An open target. `declared` and `seeds` hold what was selected."""
 
     workspace: Workspace[Seed]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.commands.planning import LiveState
 from reconciler.commands.session import Session, chosen_keys
@@ -19,8 +20,7 @@ from reconciler.expoints.seed import Seed
 from reconciler.repository import NotThere, Repository, UnsafeTree, repository_of
 
 
-@dataclass(frozen=True)
-class Past:
+class Past(Struct, frozen=True):
     """The files of an open target as they stood at a commit; without a workspace the note says why not."""
 
     session: Session

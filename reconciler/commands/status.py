@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.commands.across import Several, Told, visited
 from reconciler.commands.console import Console, json_text
@@ -147,8 +149,7 @@ def _noted(errors: list[ReconcilerError]) -> Iterator[None]:
         errors.append(error)
 
 
-@dataclass
-class _Look:
+class _Look(Struct):
     """What is found out of one target, piece by piece: what goes wrong with one leaves the others whole."""
 
     chosen: Chosen

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.commands.console import Console
 from reconciler.commands.memory import Memory
@@ -17,22 +19,22 @@ from reconciler.config.settings import SANDBOX, Expoints
 from reconciler.config.settings import needs_credentials as is_real
 from reconciler.engine.plan import Block
 from reconciler.errors import UsageError
-from reconciler.expoints.census import Census
-from reconciler.expoints.client import Customers, open_expoints
 from reconciler.expoints.composing import Composer
 from reconciler.expoints.planning import SeedPlanner, SeedsPlan
-from reconciler.expoints.section import check_expiry, check_seed, place_of
 from reconciler.expoints.seed import Seed
 from reconciler.expoints.sending import Sender
 from reconciler.expoints.standing import SeedPlan
-from reconciler.expoints.token import ClientLogin
 from reconciler.http import Bounds, Secret
 from reconciler.journal.ledger import Ledger, Records
 from reconciler.problems import Severity
 
+if TYPE_CHECKING:
+    from reconciler.expoints.census import Census
+    from reconciler.expoints.client import Customers
+    from reconciler.expoints.token import ClientLogin
 
-@dataclass(frozen=True)
-class Tenant:
+
+class Tenant(Struct, frozen=True):
     """An open tenant. `account` is the name under which the journal knows it."""
 
     session: Session
@@ -86,6 +88,9 @@ class Tenant:
 
     def check(self, seed: Seed) -> Sequence[Block]:
         """Return why a seed must not be sent, by the files and by where its journal would be."""
+        # Imported here: most workspaces hold no seed, and its models take a while to define.
+        from reconciler.expoints.section import check_expiry, check_seed, place_of
+
         target = self.session.target
         zone, now = self.session.workspace.settings.time_zone, self._composer.now
         findings = [
@@ -121,6 +126,9 @@ def expoints_of(session: Session) -> Expoints:
 @contextmanager
 def open_tenant(session: Session, console: Console) -> Iterator[Tenant]:
     """Open the tenant of an open target; its connections close with the block."""
+    from reconciler.expoints.census import Census
+    from reconciler.expoints.client import open_expoints
+
     settings, outside = expoints_of(session), session.outside
     in_process = settings.url == SANDBOX
     bounds = Bounds(settings.requests_per_minute, requests_per_run=settings.requests_per_run)
@@ -148,6 +156,8 @@ def digests_of(seeds: Sequence[Seed], session: Session) -> list[str]:
 def login_of(settings: Expoints, environ: Mapping[str, str]) -> Secret | ClientLogin:
     """Return what enters a tenant. Errors: `UsageError` names the variable or file that is missing."""
     if settings.oauth is not None:
+        from reconciler.expoints.token import ClientLogin
+
         return ClientLogin(
             settings.oauth.token_url,
             settings.oauth.client_id.read(environ),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from reconciler.checkmarket.section import SECTION
 from reconciler.commands.outside import Outside
@@ -11,15 +13,31 @@ from reconciler.config.acceptance import as_of
 from reconciler.config.discovery import find_workspace
 from reconciler.config.load import Workspace, load
 from reconciler.engine.part import Part
-from reconciler.expoints.section import SEEDS
-from reconciler.expoints.seed import Seed
+
+if TYPE_CHECKING:
+    from reconciler.config.drafts import SeedSection
+    from reconciler.expoints.seed import Seed
+
+
+class _CustomerSeeds(Struct, frozen=True):
+    """The section of seeds, of which nothing is imported until it is opened."""
+
+    name: str = "customer_seeds"
+    account: str = "expoints"
+
+    def opened(self) -> SeedSection[Seed, Any, Any]:
+        """Return the section with its models."""
+        from reconciler.expoints.section import SEEDS
+
+        return SEEDS
+
 
 SECTIONS = (SECTION,)
-SEED_SECTIONS = (SEEDS,)
+CUSTOMER_SEEDS = _CustomerSeeds()
+SEED_SECTIONS = (CUSTOMER_SEEDS,)
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """What a command is about: which files, target and keys. Globs match with `*` and `?`."""
 
     workspace: Path | None = None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.checkmarket.section import SECTION
 from reconciler.commands.console import Console
@@ -18,8 +20,7 @@ from reconciler.engine.plan import Action
 from reconciler.errors import Exit, FilesInvalid, ReconcilerError
 
 
-@dataclass(frozen=True, slots=True)
-class IdsWritten:
+class IdsWritten(Struct, frozen=True):
     """Which ids stand in the files now, by their keys; an exit that is an error says that they do not."""
 
     ids: Mapping[str, int]

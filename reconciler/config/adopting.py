@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 
+from msgspec import Struct, field
 from pydantic import BaseModel, ValidationError
 
 from reconciler.config.editing.patch import Edit, Edits, OverNames, Patch, Put, Ranks
@@ -20,8 +20,7 @@ from reconciler.engine.kind import Body, Field, Json, Policy
 CANNOT_HOLD = "live values that these files cannot hold"
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(Struct, frozen=True):
     """The name of an id, if it has one that no other has, and what to say beside the id otherwise."""
 
     name: str | None = None
@@ -33,8 +32,7 @@ Find = Callable[[Named, str], "int | None"]
 """Turns a name into its id on the account, `None` where it is not exactly one."""
 
 
-@dataclass(frozen=True)
-class Told:
+class Told(Struct, frozen=True):
     """What one level has to say: values by the path under which they are written, and fields to be kept."""
 
     values: Mapping[str, Put] = field(default_factory=dict)
@@ -49,8 +47,7 @@ class Told:
         return Told(values, tuple(keep), self.fields)
 
 
-@dataclass(frozen=True)
-class Teller:
+class Teller(Struct, frozen=True):
     """Says what is live on an account in the words of a section."""
 
     section: Section
@@ -154,8 +151,7 @@ def _fits(model: type[BaseModel], path: str, value: Json) -> bool:
     return True
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A resource that comes into the files."""
 
     section: Section

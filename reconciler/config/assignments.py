@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from pydantic import BaseModel, ValidationError
 
 from reconciler.config.contents import TARGETS
@@ -20,8 +20,7 @@ from reconciler.engine.kind import Json
 from reconciler.errors import UsageError
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(Struct, frozen=True):
     """A value for a field or control of a resource; with `target`, in the block of that target."""
 
     path: tuple[str, ...]

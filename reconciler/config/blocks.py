@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.config.contents import TARGETS
 from reconciler.config.editing.edition import Edition
@@ -15,8 +17,7 @@ from reconciler.config.section import Named, Section
 from reconciler.engine.kind import Json
 
 
-@dataclass(frozen=True)
-class ResourceEditor:
+class ResourceEditor(Struct, frozen=True):
     """Edits one resource that stands in the files of an edition."""
 
     edition: Edition

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from reconciler.config.contents import PRESETS, TARGETS
-from reconciler.config.drafts import SeedSection
+from reconciler.config.drafts import SeedsByName, SeedSection
 from reconciler.config.editing.patch import Path, Ranks
 from reconciler.config.section import Section
 from reconciler.config.validation import paths
@@ -16,7 +16,7 @@ _BEHIND = ("undeclared", "keep", "reset", "accept", "hidden", "absent")
 _WHERE = ("id", "targets")
 
 
-def ranks_of(sections: Sequence[Section], seed_sections: Sequence[SeedSection[Any, Any, Any]] = ()) -> Ranks:
+def ranks_of(sections: Sequence[Section], seed_sections: Sequence[SeedsByName[Any]] = ()) -> Ranks:
     """Return the order of the keys of resources, presets and seeds; every other mapping has none.
 
     A resource begins with what it builds on and its name, and ends with where it lives; its fields stand in
@@ -31,7 +31,7 @@ def ranks_of(sections: Sequence[Section], seed_sections: Sequence[SeedSection[An
             case (name, _, *below) if name in by_name:
                 return _resource(by_name[name], below)
             case (name, _, *below) if name in seeds:
-                return _seed(seeds[name], below)
+                return _seed(seeds[name].opened(), below)
             case (name, _, *below) if name == PRESETS:
                 return [key for section in sections for key in _level(section, below)]
         return ()

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
+from msgspec import Struct, field
 from ruamel.yaml.events import (
     AliasEvent,
     DocumentEndEvent,
@@ -68,8 +68,7 @@ class _Key(NamedTuple):
     merges: bool = False
 
 
-@dataclass(slots=True)
-class _OpenList:
+class _OpenList(Struct):
     """A list, or the file itself, whose one item is what stands in it."""
 
     mark: Mark
@@ -82,8 +81,7 @@ class _OpenList:
         return _grown([item.value for item in self.items], self.mark, key, self.items, self.items)
 
 
-@dataclass(slots=True)
-class _OpenMapping:
+class _OpenMapping(Struct):
     mark: Mark
     anchor: str | None
     entries: dict[str, Node] = field(default_factory=dict)

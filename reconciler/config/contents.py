@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import Struct
 
 from reconciler.config.discovery import SETTINGS_FILE
 from reconciler.config.nodes import Document, Written, unread
@@ -26,8 +27,7 @@ NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 """The form of a key, and of the name of a target or preset."""
 
 
-@dataclass(frozen=True)
-class Contents:
+class Contents(Struct, frozen=True, dict=True):
     """The sections of all files. A section that stands in several files is listed several times."""
 
     sections: Mapping[str, Sequence[Written]]

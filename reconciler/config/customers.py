@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Generic, NamedTuple, TypeVar
 
+from msgspec import Struct, field
 from pydantic import BaseModel
 
 from reconciler.config.discovery import shown
@@ -52,15 +52,14 @@ def folded(over: M, under: BaseModel) -> M:
     return over.model_copy(update={**missing, **merged})
 
 
-@dataclass(frozen=True, eq=False)
-class CustomerReader(Generic[S, Fields, Row]):
+class CustomerReader(Struct, Generic[S, Fields, Row], frozen=True, eq=False, dict=True):
     """Reads the customers of seeds; what is wrong goes to the report."""
 
     section: SeedSection[S, Fields, Row]
     surroundings: Surroundings
     report: Report
-    _read: dict[tuple[object, ...], tuple[Customer[Row], ...]] = field(default_factory=dict, init=False)
-    _counts: Counter[str] = field(default_factory=Counter, init=False)
+    _read: dict[tuple[object, ...], tuple[Customer[Row], ...]] = field(default_factory=dict)
+    _counts: Counter[str] = field(default_factory=Counter)
 
     def read(self, written: Layers, key: str) -> tuple[Customer[Row], ...]:
         """Return the customers of the seed `key`, whose levels are `written`, but for wrong ones."""

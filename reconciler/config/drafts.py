@@ -6,10 +6,10 @@ A seed is sent once instead of kept alike, so it has no live state, no presets, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
+from msgspec import Struct, field
 from pydantic import BaseModel
 
 from reconciler.config.files import WorkspaceFiles
@@ -17,6 +17,7 @@ from reconciler.config.nodes import Written
 from reconciler.config.rows import Columns
 from reconciler.config.section import Finding
 from reconciler.config.settings import Target
+from reconciler.discreet import Discreet
 from reconciler.problems import Place
 
 S = TypeVar("S")
@@ -56,12 +57,11 @@ class Layers(NamedTuple):
         return self.first.at(*path)
 
 
-@dataclass(frozen=True, slots=True)
-class Customer(Generic[Row]):
+class Customer(Discreet, Generic[Row], frozen=True):
     """One customer of a seed, the seed's `defaults` already under its own fields."""
 
-    fields: Row = field(repr=False)
-    written: Layers = field(repr=False)
+    fields: Row
+    written: Layers
 
     @property
     def place(self) -> Place:
@@ -69,14 +69,15 @@ class Customer(Generic[Row]):
         return self.written.first.place
 
 
-@dataclass(frozen=True, slots=True)
-class Draft(Generic[Fields, Row]):
+class Draft(Discreet, Generic[Fields, Row], frozen=True):
     """A seed on one target, the target's block already over its own fields."""
+
+    shown: ClassVar = ("key", "place")
 
     key: str
     place: Place
-    fields: Fields = field(repr=False)
-    written: Layers = field(repr=False)
+    fields: Fields
+    written: Layers
     after: tuple[str, ...]
     """The full keys under `after`."""
     customers: tuple[Customer[Row], ...]
@@ -95,8 +96,7 @@ class Draft(Generic[Fields, Row]):
         return self.written.at(*steps).place
 
 
-@dataclass(frozen=True)
-class SeedSection(Generic[S, Fields, Row]):
+class SeedSection(Struct, Generic[S, Fields, Row], frozen=True):
     """The section of the files that declares seeds. Its checks repeat no address and no value."""
 
     name: str
@@ -122,3 +122,25 @@ class SeedSection(Generic[S, Fields, Row]):
     """The same: `expoints`."""
     order: tuple[str, ...] = ()
     """The fields of a seed, `targets` among them, in the order in which they should stand."""
+
+    def opened(self) -> SeedSection[S, Fields, Row]:
+        """Return the section itself."""
+        return self
+
+
+class SeedsByName(Protocol[S]):
+    """A section of seeds of which the name is known, and the rest once it is opened.
+
+    Its models take a while to define, and most workspaces hold no seed.
+    """
+
+    @property
+    def name(self) -> str:
+        """As in `SeedSection`."""
+
+    @property
+    def account(self) -> str:
+        """The same."""
+
+    def opened(self) -> SeedSection[S, Any, Any]:
+        """Return the section."""

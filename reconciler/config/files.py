@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import os
 import stat
-from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+
+from msgspec import Struct, field
 
 from reconciler.config.scalars import Refusal
 
@@ -24,15 +25,14 @@ class Unfit(Exception):
         self.refusal = refusal
 
 
-@dataclass(frozen=True, eq=False)
-class WorkspaceFiles:
+class WorkspaceFiles(Struct, frozen=True, eq=False):
     """Reads files below `folder`, each once, so that what was checked is what is sent."""
 
     folder: Path
     base: Path
     """The folder that files are named relative to."""
-    _read: dict[str, bytes] = field(default_factory=dict, repr=False)
-    _encoded: dict[str, str] = field(default_factory=dict, repr=False)
+    _read: dict[str, bytes] = field(default_factory=dict)
+    _encoded: dict[str, str] = field(default_factory=dict)
 
     def content(self, path: str) -> bytes:
         """Return the bytes of the file at `path`, which counts from the folder, with `/` between its parts.

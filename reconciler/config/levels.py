@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from typing import Annotated, Generic, NamedTuple, TypeAlias, TypeVar
 
+from msgspec import Struct, field
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
 
 from reconciler.config.homes import Targets
@@ -84,8 +84,7 @@ class Controls(BaseModel):
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Role:
+class Role(Struct, frozen=True):
     """Who speaks at a level, and which controls it may use."""
 
     controls: frozenset[str]
@@ -139,8 +138,7 @@ class Bearings(NamedTuple):
         return cls(*(getattr(controls, name) for name in cls._fields))
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(Struct, frozen=True):
     """What one level says. Of its controls only what is no decision is kept: there may be many levels."""
 
     decisions: Decisions
@@ -163,8 +161,7 @@ class _Naming(NamedTuple, Generic[Said]):
     said: Said
 
 
-@dataclass(frozen=True)
-class LevelReader:
+class LevelReader(Struct, frozen=True, dict=True):
     """Reads the levels of one section; what is wrong goes to the report."""
 
     section: Section
@@ -185,8 +182,7 @@ class LevelReader:
         return Vocabulary((*fields, *role.controls), self.section.older_names, role.elsewhere)
 
 
-@dataclass(frozen=True)
-class _Reading:
+class _Reading(Struct, frozen=True):
     reader: LevelReader
     written: Written
     role: Role

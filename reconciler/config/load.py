@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeAlias
 
+from msgspec import Struct
 from typing_extensions import TypeVar
 
-from reconciler.config.contents import sorted_out
+from reconciler.config.contents import Contents, sorted_out
 from reconciler.config.crosschecks import check_accounts, check_presets, check_section, check_shared
 from reconciler.config.discovery import NOT_EDITED, SETTINGS_FILE, read_workspace, shown
-from reconciler.config.drafts import SeedSection, Surroundings
 from reconciler.config.files import WorkspaceFiles
 from reconciler.config.moves import read_moves
 from reconciler.config.nodes import Document
 from reconciler.config.report import Full, Report
 from reconciler.config.resources import Ground, ResourceReader
 from reconciler.config.section import Section
-from reconciler.config.seeds import SeedReader
 from reconciler.config.settings import DEFAULT_ZONE, Settings, Target
 from reconciler.config.targets import TargetReader, key_of, read_settings
 from reconciler.engine.declared import Declared
 from reconciler.errors import FilesInvalid, UsageError
 from reconciler.problems import Place, Problem
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from reconciler.config.drafts import SeedsByName
+    from reconciler.config.seeds import SeedReader
 
 MOST_FILES = 20_000
 """YAML files in one workspace."""
@@ -38,8 +42,7 @@ S = TypeVar("S", default=Any)
 """What the section of seeds makes of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Workspace(Generic[S]):
+class Workspace(Struct, Generic[S], frozen=True):
     """Everything that the files say, without a problem among them. No secret was read."""
 
     folder: Path
@@ -63,7 +66,7 @@ def load(
     folder: Path,
     sections: Sequence[Section],
     base: Path,
-    seed_sections: Sequence[SeedSection[S, Any, Any]] = (),
+    seed_sections: Sequence[SeedsByName[S]] = (),
     edited: Mapping[Path, bytes] = NOT_EDITED,
     progress: Progress = lambda _done, _total: None,
 ) -> Workspace[S]:
@@ -86,7 +89,7 @@ def _loaded(
     folder: Path,
     sections: Sequence[Section],
     base: Path,
-    seed_sections: Sequence[SeedSection[S, Any, Any]],
+    seed_sections: Sequence[SeedsByName[S]],
     report: Report,
     documents: Sequence[Document],
 ) -> Workspace[S]:
@@ -97,8 +100,8 @@ def _loaded(
     accounts = [*(one.account for one in sections), *(one.account for one in seed_sections)]
     check_accounts(targets, accounts, report)
     readers = [ResourceReader(section, report, targets, contents) for section in sections]
-    around = Surroundings(WorkspaceFiles(folder, base), settings.time_zone if settings else DEFAULT_ZONE)
-    seed_readers = [SeedReader(section, contents, around, report) for section in seed_sections]
+    zone = settings.time_zone if settings else DEFAULT_ZONE
+    seed_readers = _seed_readers(seed_sections, contents, WorkspaceFiles(folder, base), zone, report)
     keys = [key for reader in readers for key in reader.keys]
     keys += [key for reader in seed_readers for key in reader.keys]
     moved = read_moves(contents, [*resources, *others], keys, report)
@@ -161,6 +164,24 @@ def _declared(
         ground.name: tuple(one for reader in readers for one in declared[reader, ground.name])
         for ground in grounds
     }
+
+
+def _seed_readers(
+    sections: Sequence[SeedsByName[S]],
+    contents: Contents,
+    files: WorkspaceFiles,
+    zone: ZoneInfo,
+    report: Report,
+) -> list[SeedReader[S, Any, Any]]:
+    """Return the readers of the sections that the files hold; the others stay closed."""
+    held = [one for one in sections if one.name in contents.sections]
+    if not held:
+        return []
+    # Imported here, like the models of the sections: most workspaces hold no seed.
+    from reconciler.config.drafts import Surroundings
+    from reconciler.config.seeds import SeedReader
+
+    return [SeedReader(one.opened(), contents, Surroundings(files, zone), report) for one in held]
 
 
 def _seeds(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from reconciler.config.adopting import CANNOT_HOLD, Teller, Told
 from reconciler.config.blocks import ResourceEditor
@@ -15,8 +16,7 @@ from reconciler.engine.declared import Given
 from reconciler.engine.kind import Body
 
 
-@dataclass(frozen=True)
-class Merge:
+class Merge(Struct, frozen=True):
     """A live resource of one target that is declared already, on others."""
 
     editor: ResourceEditor

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
+
+from msgspec import Struct
 
 from reconciler.engine.kind import Json
 from reconciler.problems import Place, Problem
@@ -83,8 +84,7 @@ class Written(NamedTuple):
                 yield Written(self.file, node)
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """One file as read. `top` is a mapping, an empty one where the file could not be read to its end."""
 
     top: Written

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NoReturn, TypeVar
+
+from msgspec import Struct
 
 from reconciler.config.contents import Contents
 from reconciler.config.homes import homes
@@ -24,8 +25,7 @@ MOST_DECLARED = 50_000
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Resource:
+class Resource(Struct, frozen=True, dict=True):
     """A resource with its levels; `blocks` has an entry for every target it lives on."""
 
     key: str
@@ -60,8 +60,7 @@ class Resource:
         yield from (level for level in (self.blocks[target], self.own, self.preset) if level)
 
 
-@dataclass(frozen=True)
-class Ground:
+class Ground(Struct, frozen=True):
     """What a target lends to every resource on it."""
 
     name: str
@@ -75,8 +74,7 @@ class Ground:
         return cls(name, target.undeclared, target.ids) if target else cls(name, Policy.RESET, None)
 
 
-@dataclass(frozen=True, eq=False)
-class ResourceReader:
+class ResourceReader(Struct, frozen=True, eq=False, dict=True):
     """Reads the resources of one section; what is wrong goes to the report."""
 
     section: Section
@@ -178,8 +176,7 @@ class ResourceReader:
             self.report.error("id-without-target", own.written.at("id").key_place, key, message, hint)
 
 
-@dataclass(frozen=True)
-class _Folding:
+class _Folding(Struct, frozen=True):
     """All levels of one resource on their way into one, on one target."""
 
     section: Section

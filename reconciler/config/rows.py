@@ -12,8 +12,9 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn, TypeAlias
+
+from msgspec import Struct
 
 from reconciler.config.composer import DEEPEST, unseen
 from reconciler.config.nodes import Mark, Node, Written
@@ -57,8 +58,7 @@ def truth(cell: str) -> Json:
     return _TRUTHS.get(cell, cell)
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
+class Columns(Struct, frozen=True):
     """What the headers of a table may be, beside the names of columns of data."""
 
     cells: Mapping[str, Cell]
@@ -86,8 +86,7 @@ class _Unusable(Exception):
         self.mark = mark
 
 
-@dataclass(frozen=True)
-class RowReader:
+class RowReader(Struct, frozen=True):
     """Reads the rows of one file; what is wrong goes to the report, under `key`, and repeats no value."""
 
     file: str

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
+from msgspec import Struct
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from reconciler.config.contents import GUARDRAILS, MOVED, NAME, PRESETS, TARGETS
-from reconciler.config.drafts import SeedSection
+from reconciler.config.drafts import SeedsByName, SeedSection
 from reconciler.config.levels import BLOCK, DEFAULTS, PRESET, RESOURCE, Controls, Role
 from reconciler.config.section import Named, Section
 from reconciler.config.settings import GuardrailSettings, Settings, TargetSettings
@@ -34,13 +34,12 @@ _SAID = {
 }
 
 
-def workspace_schema(
-    sections: Sequence[Section], seed_sections: Sequence[SeedSection[Any, Any, Any]]
-) -> Schema:
+def workspace_schema(sections: Sequence[Section], seed_sections: Sequence[SeedsByName[Any]]) -> Schema:
     """Return the schema of every file of a workspace whose sections these are."""
-    models = _Models.of(sections, seed_sections)
+    opened = [one.opened() for one in seed_sections]
+    models = _Models.of(sections, opened)
     resources = {one.kind.name: _named(_resource(one, models)) for one in sections}
-    seeds = {one.name: _named(_seed(one, models)) for one in seed_sections}
+    seeds = {one.name: _named(_seed(one, models)) for one in opened}
     presets = [_level(one, PRESET, models) for one in sections]
     targets = _targets(sections, models)
     properties = {
@@ -76,8 +75,7 @@ def _named(schema: Schema, said: str = "") -> Schema:
     return {**description, "type": "object", **names, "additionalProperties": schema}
 
 
-@dataclass(frozen=True)
-class _Models:
+class _Models(Struct, frozen=True):
     """The schemas of all models, as pydantic derives them."""
 
     references: Mapping[type[BaseModel], Schema]
@@ -153,8 +151,7 @@ def _acceptance(paths: Schema, models: _Models) -> Schema:
     return accepted
 
 
-@dataclass(frozen=True)
-class _Fields:
+class _Fields(Struct, frozen=True, dict=True):
     """The fields of a section, as they may be written at its levels."""
 
     section: Section

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 
+from msgspec import Struct, field
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_pascal
 
@@ -31,8 +31,7 @@ class ApiFields(BaseModel):
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """Something a section's own check found in one resource, at the field `path` (empty: the resource)."""
 
     code: str
@@ -42,8 +41,7 @@ class Finding:
     severity: Severity = Severity.ERROR
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(Struct, frozen=True):
     """A field that people may write by name instead of by id: `survey` for `survey_id`; both are one field.
 
     `what` is the sort of thing named. With `mapped`, names are looked up in the target's mapping of that
@@ -56,8 +54,7 @@ class Named:
     mapped: str = ""
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(Struct, frozen=True):
     """One kind of resource in the files."""
 
     kind: Kind

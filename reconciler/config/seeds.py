@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from typing import Generic
 
+from msgspec import Struct
 from pydantic import BaseModel, ConfigDict
 
 from reconciler.config.contents import Contents
@@ -39,8 +39,7 @@ class _Whereabouts(BaseModel):
     targets: Targets
 
 
-@dataclass(frozen=True, slots=True)
-class _Sown(Generic[Fields]):
+class _Sown(Struct, Generic[Fields], frozen=True):
     """A seed with its levels. `blocks` has an entry for every target it lives on."""
 
     key: str
@@ -55,8 +54,7 @@ class _Sown(Generic[Fields]):
         return folded(block.fields, self.own.fields), Layers(block.written, (self.own.written,))
 
 
-@dataclass(frozen=True, eq=False)
-class SeedReader(Generic[S, Fields, Row]):
+class SeedReader(Struct, Generic[S, Fields, Row], frozen=True, eq=False, dict=True):
     """Reads the seeds of a workspace; what is wrong goes to the report."""
 
     section: SeedSection[S, Fields, Row]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated, Any
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo
 
+from msgspec import Struct, field
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -313,7 +313,8 @@ class LimitSettings(_Written):
     )
     deletes: Count | None = Field(_LIMITS.deletes, description="Configurations that may go; null is any.")
     updates: AtMost = Field(
-        _LIMITS.updates,
+        # A share is nothing that JSON knows: its schema gets the default as it is written.
+        default_factory=lambda: _LIMITS.updates,
         description="Configurations that may change: a number, or a share that counts from 10 live on.",
         json_schema_extra={"default": "30%"},
     )
@@ -346,8 +347,7 @@ class TargetSettings(_Written):
     undeclared: Choice | None = Field(None, description="As in the workspace, for this target.")
 
 
-@dataclass(frozen=True, slots=True)
-class Guardrails:
+class Guardrails(Struct, frozen=True):
     """What a target allows, from wherever in the files it is said."""
 
     limits: Limits = field(default_factory=Limits)
@@ -356,8 +356,7 @@ class Guardrails:
     allowed_phone_numbers: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """A named environment with everything that the files say about it."""
 
     name: str

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from msgspec import Struct
 from pydantic import TypeAdapter, ValidationError
 
 from reconciler.config.discovery import SETTINGS_FILE
@@ -24,8 +24,7 @@ _KEYS = {"master_key": "CHECKMARKET_MASTER_KEY", "key": "CHECKMARKET_KEY"}
 _TOKEN = "EXPOINTS_TOKEN"  # noqa: S105  # the name of a variable
 
 
-@dataclass(frozen=True, slots=True)
-class Accounts:
+class Accounts(Struct, frozen=True):
     """The addresses of a real account and tenant, each empty where there is none yet."""
 
     checkmarket: str = ""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from msgspec import Struct
 from pydantic import BaseModel
 
 from reconciler.config.contents import GUARDRAILS, TARGETS, Contents
@@ -51,8 +51,7 @@ class _Said(NamedTuple):
     place: Place
 
 
-@dataclass(frozen=True)
-class TargetReader:
+class TargetReader(Struct, frozen=True):
     """Reads the targets of a workspace in `folder`; what is wrong goes to the report."""
 
     contents: Contents

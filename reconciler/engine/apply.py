@@ -8,15 +8,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from typing import Protocol
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.clock import Clock, SleepCut
 from reconciler.engine.body import Normal, unknown_members, unknown_row_members, value_at
 from reconciler.engine.classify import Account, FieldClass, FieldView, classify, desired
 from reconciler.engine.conclude import Attempt, conclude, reads_as_before, unread
 from reconciler.engine.declared import Declared
-from reconciler.engine.inventory import Each, one_by_one
+from reconciler.engine.each import Each, one_by_one
 from reconciler.engine.kind import Body, Json
 from reconciler.engine.outcome import Outcome, Report, Result
 from reconciler.engine.plan import Action, Blocked, Change, Plan
@@ -86,8 +88,7 @@ def _skipped(blocked: Blocked) -> Outcome:
     return Outcome(blocked.key, action, Result.SKIPPED, reason, exit=blocked.exit)
 
 
-@dataclass
-class Run:
+class Run(Struct):
     """One apply on one account. `patience` is how many seconds a slow cache may hide a write."""
 
     account: Account
@@ -95,10 +96,10 @@ class Run:
     clock: Clock
     patience: float
     journal: Journal = field(default_factory=NoJournal)
-    _stopped: Outcome | None = field(default=None, init=False)
-    _stricter: bool = field(default=False, init=False)
-    _names: Mapping[str, int] | None = field(default=None, init=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _stopped: Outcome | None = None
+    _stricter: bool = False
+    _names: Mapping[str, int] | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from reconciler.engine.kind import Body, Field, Json, Kind, Member, Rows
 
@@ -108,8 +109,7 @@ def _identity(rows: Rows, row: Mapping[str, Json]) -> Json:
     return row.get(rows.identity) or 0  # a number, so one that is left out can only be 0
 
 
-@dataclass(frozen=True, slots=True)
-class Normal:
+class Normal(Struct, frozen=True):
     """The form in which values of an account are compared.
 
     Nothing, `null`, `""`, `[]` and `{}` are one. So are `false` and `0`, unless some answer of the account

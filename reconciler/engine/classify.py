@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from reconciler.engine.body import (
     ABSENT,
@@ -61,8 +62,7 @@ class FieldView(NamedTuple):
     """Who brought about the difference, where that was asked; `None` where there is nothing to say."""
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Struct, frozen=True):
     """What a plan knows of an account: how values compare there, and what a reset leaves behind.
 
     `known_ids` are the ids that keys had when they were last written, as far as a journal knows.

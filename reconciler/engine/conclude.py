@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.engine.body import written
 from reconciler.engine.classify import Account, FieldView
@@ -18,8 +20,7 @@ from reconciler.engine.verify import ReadBack, read_back
 from reconciler.errors import Exit
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """A write that left, and that no read has proved or disproved yet."""
 
     change: Change

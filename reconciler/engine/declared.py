@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from reconciler.engine.kind import Json, Policy
 from reconciler.problems import Place
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """A value that only the API can turn into an id: the survey titled so."""
 
     what: str
@@ -38,8 +38,7 @@ class Given(NamedTuple):
     """The name that it was written as, once a reference has become an id."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ruling:
+class Ruling(Struct, frozen=True):
     """A field that the files name under `keep` or `reset`.
 
     `own` is true where the resource itself (or its block for the target) names it, which is consent to a
@@ -51,8 +50,7 @@ class Ruling:
     own: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(Struct, frozen=True):
     """A difference that the files tolerate for a while: until then the field keeps its live value."""
 
     field: str
@@ -63,8 +61,7 @@ class Accepted:
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
+class Declared(Struct, frozen=True):
     """A resource as the files want it on one target. Maps are keyed by the paths of `Kind.fields`.
 
     No path stands in both `given` and `rulings`. `undeclared` decides every field that neither names.

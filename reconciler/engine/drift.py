@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from reconciler.engine.kind import Body
 
@@ -28,8 +29,7 @@ class Drift(StrEnum):
     """No earlier write is known, so that nothing can be said."""
 
 
-@dataclass(frozen=True, slots=True)
-class LastWrite:
+class LastWrite(Struct, frozen=True):
     """The last write of a resource that may have been carried out, as a journal remembers it."""
 
     run: int

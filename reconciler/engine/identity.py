@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from reconciler.engine.declared import Declared
 from reconciler.engine.inventory import Inventory, Live, name_of
@@ -12,8 +13,7 @@ from reconciler.engine.kind import Kind
 from reconciler.engine.plan import Block
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Struct, frozen=True):
     """The answer for one declared resource: `live`, or nothing live, or a reason why neither can be said."""
 
     live: Live | None = None

@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
-from typing import Protocol, TypeVar
+
+from msgspec import Struct, field
 
 from reconciler.engine.body import Normal, unknown_members, value_at
 from reconciler.engine.declared import Declared
+from reconciler.engine.each import Each, one_by_one
 from reconciler.engine.kind import Body, Kind
 from reconciler.engine.ports import Reader
 from reconciler.errors import BadAnswer
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
-
-class Each(Protocol):
-    """Calls a function for every item, several at a time; results in the order of the items.
-
-    The first error ends it. `label` says to a person what is going on.
-    """
-
-    def __call__(
-        self, function: Callable[[Item], Result], items: Sequence[Item], label: str
-    ) -> Sequence[Result]:
-        """Return one result for each item."""
-
-
-def one_by_one(function: Callable[[Item], Result], items: Sequence[Item], label: str) -> Sequence[Result]:
-    """Call the function for each item in turn."""
-    del label
-    return [function(item) for item in items]
 
 
 class Listing(Enum):
@@ -46,8 +26,7 @@ class Listing(Enum):
     """The list, and whole bodies of all that it names: what may be deleted has to be known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
+class Live(Struct, frozen=True):
     """A resource as the API shows it. `listed` says that the list named it, so that it is visible."""
 
     id: int
@@ -56,8 +35,7 @@ class Live:
     listed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Inventory:
+class Inventory(Struct, frozen=True):
     """What is live. `by_id` holds whole bodies for all that is declared, rows of the list for the rest."""
 
     by_id: Mapping[int, Live] = field(default_factory=dict)
@@ -90,7 +68,7 @@ def take_inventory(
     ids = [d.id for d in declared if d.id is not None]
     if listing is Listing.IF_NEEDED and len(ids) == len(declared):
         return Inventory(_read(reader, kind, ids, each), complete=False)
-    rows = {row.id: row for row in (_live(kind, body, listed=True) for body in reader.list())}
+    rows = {row.id: row for row in (_live(kind, body, listed=True) for body in reader.list(each))}
     named = rows if listing is Listing.EVERYTHING else _ids_by_name(kind, declared, rows.values())
     wanted = [*dict.fromkeys([*ids, *named])]
     missing = [id for id in wanted if id not in rows]

@@ -6,10 +6,11 @@ A vendor package describes its resource with one `Kind`; no stage has to change 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from typing import TypeAlias
+
+from msgspec import Struct
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 """What JSON can say: a live body, a body to be sent, or one value in either."""
@@ -34,8 +35,7 @@ def as_it_is(value: Json) -> Json:
     return value
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(Struct, frozen=True):
     """The shape of a field that is a list of objects; their order means nothing."""
 
     identity: str
@@ -44,8 +44,7 @@ class Rows:
     """Every member of a row → its name in the files."""
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """One writable leaf of a resource.
 
     `path` is its name in the files (`survey_settings.invitation_time`), `member` its place in the body.
@@ -67,8 +66,7 @@ class Field:
         return self.member[:-1]
 
 
-@dataclass(frozen=True)
-class Kind:
+class Kind(Struct, frozen=True, dict=True):
     """A kind of resource, as the engine sees it."""
 
     name: str

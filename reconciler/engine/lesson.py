@@ -7,7 +7,8 @@ of one "default value" of a property, and nothing is known that says otherwise.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from reconciler.engine.body import value_at
 from reconciler.engine.classify import Account, classify, removals
@@ -23,8 +24,7 @@ CarryOut = Callable[[Plan], Outcome]
 """Carries out a plan of one change; how it ended."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lesson:
+class Lesson(Struct, frozen=True):
     """What was found out: `values` by path in compared form; of `unknown` fields nothing was shown."""
 
     created: Outcome

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 SHARE_COUNTS_FROM = 10
 """Below so many live resources a share of them says nothing and is not applied."""
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(Struct, frozen=True):
     """A part of all live resources, in percent."""
 
     percent: int
@@ -22,8 +21,7 @@ class Share:
         return f"{self.percent}%"
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """The guardrails of a target: fields reset by policy alone, deletions, updates. `None` is no limit."""
 
     resets: int | None = 0

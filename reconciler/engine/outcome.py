@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 from reconciler.engine.kind import Body, Json
 from reconciler.engine.plan import Action, Plan
@@ -21,16 +22,14 @@ class Result(StrEnum):
     IN_DOUBT = "in doubt"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """A line of YAML to write. `where` names the mapping that takes it: `targets.production.defaults`."""
 
     where: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """The end of one change. `exit` is what this end alone would make the process say."""
 
     key: str
@@ -47,8 +46,7 @@ class Outcome:
     """What its resets were seen to leave behind: path → value in compared form."""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """All outcomes of a run on one target, in the order of the plan."""
 
     plan: Plan

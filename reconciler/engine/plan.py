@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+
+from msgspec import Struct, field
 
 from reconciler.engine.body import lenient
 from reconciler.engine.classify import Account, FieldClass, FieldView
@@ -28,8 +29,7 @@ class Action(StrEnum):
     DELETE = "delete"
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """Where a plan is true: the target, the account behind it, and the guardrails in force."""
 
     target: str
@@ -39,8 +39,7 @@ class Scope:
     """What of the files it is about: what is in all of them; everything, without any."""
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(Struct, frozen=True):
     """Why a change must not be carried out. `code` for machines; `message` says what to do about it."""
 
     code: str
@@ -53,8 +52,7 @@ class Block:
         return Exit.STALE if self.code == UNREVIEWED else Exit.REFUSED
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(Struct, frozen=True, dict=True):
     """One thing that apply would do. Its digest binds a review to exactly this."""
 
     scope: Scope
@@ -111,8 +109,7 @@ class Change:
         return digest_of([self.scope.target, self.scope.account, self.key, self.action, self.id, fields])
 
 
-@dataclass(frozen=True)
-class Blocked:
+class Blocked(Struct, frozen=True):
     """A resource that apply would leave alone, with every reason, and the change it would be, if known."""
 
     key: str
@@ -130,8 +127,7 @@ class Blocked:
         return Exit.gravest(block.exit for block in self.blocks)
 
 
-@dataclass(frozen=True, slots=True)
-class Unchanged:
+class Unchanged(Struct, frozen=True):
     """A declared resource that is as it should be. `id` is `None` where there is nothing, as wanted."""
 
     key: str
@@ -146,8 +142,7 @@ class Unchanged:
         return tuple(view for view in self.views if view.accepted or view.drift)
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """Everything that a run would do on one target, and everything that it would not, and why."""
 
     scope: Scope

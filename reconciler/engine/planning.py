@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from reconciler.engine.classify import Account, FieldClass, FieldView, classify, removals
 from reconciler.engine.declared import Declared
@@ -16,8 +17,7 @@ from reconciler.engine.resolve import Resolved
 from reconciler.engine.review import Review, reviewed
 
 
-@dataclass(frozen=True, slots=True)
-class Consent:
+class Consent(Struct, frozen=True):
     """What the person at the keyboard agreed to, beyond what the files say."""
 
     resets: int | None = 0
@@ -58,8 +58,7 @@ def make_plan(
     return alone if len(alone.changes) > len(part.changes) else part
 
 
-@dataclass(frozen=True, slots=True)
-class _Draft:
+class _Draft(Struct, frozen=True):
     """A plan in the making: what each resource calls for, and then what limits over all of them leave."""
 
     scope: Scope
@@ -96,8 +95,7 @@ class _Draft:
         return _unmanaged(self.account.kind, declared, self.inventory)
 
 
-@dataclass(frozen=True, slots=True)
-class _Judge:
+class _Judge(Struct, frozen=True):
     """Decides one resource at a time; limits that count over all of them come later."""
 
     scope: Scope

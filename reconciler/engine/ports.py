@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from reconciler.engine.each import Each, one_by_one
 from reconciler.engine.kind import Body
 
 
 class Reader(Protocol):
     """Reads of one kind of resource. Errors: the `ApiError` tree; a list that is cut short is an error."""
 
-    def list(self) -> Sequence[Body]:
-        """Return every row that the API lists, in its order; a row may hold less than `read` tells."""
+    def list(self, each: Each = one_by_one) -> Sequence[Body]:
+        """Return every row that the API lists, in its order; a row may hold less than `read` tells.
+
+        `each` reads several pages at a time, where the API has some.
+        """
 
     def read(self, id: int) -> Body | None:
         """Return the whole body of one resource, `None` where the API knows no such id."""

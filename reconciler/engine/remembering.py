@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
+from msgspec import Struct, field
+
+from reconciler.engine.each import Each, one_by_one
 from reconciler.engine.kind import Body
 from reconciler.engine.ports import Reader
 
 
-@dataclass(frozen=True)
-class Remembering:
+class Remembering(Struct, frozen=True):
     """A `Reader` over another one. What it was told once, it does not ask again; an error is no answer."""
 
     reader: Reader
-    _rows: list[Sequence[Body]] = field(default_factory=list, init=False)
-    _bodies: dict[int, Body | None] = field(default_factory=dict, init=False)
-    _found: dict[tuple[str, str], Sequence[int]] = field(default_factory=dict, init=False)
+    _rows: list[Sequence[Body]] = field(default_factory=list)
+    _bodies: dict[int, Body | None] = field(default_factory=dict)
+    _found: dict[tuple[str, str], Sequence[int]] = field(default_factory=dict)
 
-    def list(self) -> Sequence[Body]:
+    def list(self, each: Each = one_by_one) -> Sequence[Body]:
         """Return every row that the API listed the first time."""
         if not self._rows:
-            self._rows.append(self.reader.list())
+            self._rows.append(self.reader.list(each))
         return self._rows[0]
 
     def read(self, id: int) -> Body | None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.engine.declared import Declared, Given, Reference
 from reconciler.engine.plan import Block
 from reconciler.engine.ports import Reader
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(Struct, frozen=True):
     """A resource whose references are ids, or the reasons why some could not become one."""
 
     declared: Declared

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.engine.plan import UNREVIEWED, Block, Blocked, Change, Plan, fingerprint_of
 
@@ -17,8 +19,7 @@ def no_past_plans(fingerprint: str) -> Collection[str]:
     return ()
 
 
-@dataclass(frozen=True, slots=True)
-class Review:
+class Review(Struct, frozen=True):
     """The digests of all changes and seeds that were reviewed.
 
     `names` are the keys behind them, as far as known: they choose words, and allow nothing. `lenient` are

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from reconciler.engine.plan import Blocked, Plan
 
 
-@dataclass(frozen=True, slots=True)
-class Since:
+class Since(Struct, frozen=True):
     """What the files of before would have done to the same live state. An empty one knows of nothing.
 
     `ref` and `commit` say which files; `note` says why nothing is known of them, where that is so.

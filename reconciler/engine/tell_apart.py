@@ -6,8 +6,10 @@ It compares three states: what the last write sent and left behind, what is live
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import cached_property
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.engine.body import Absent, Normal, lenient, value_at
 from reconciler.engine.classify import Account, FieldClass, FieldView
@@ -64,8 +66,7 @@ def _drift(view: FieldView, since: _Since | None) -> Drift | None:
     return None
 
 
-@dataclass(frozen=True)
-class _Since:
+class _Since(Struct, frozen=True, dict=True):
     """What happened to one resource since its last write."""
 
     account: Account

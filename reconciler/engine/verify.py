@@ -5,16 +5,16 @@ A read-back is one document, so a single field that moved proves that all of it 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import Struct
 
 from reconciler.engine.body import value_at
 from reconciler.engine.classify import Account, FieldClass, FieldView
 from reconciler.engine.kind import Body, Json
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """One field as it was planned, and as the read-back shows it, in compared form."""
 
     view: FieldView
@@ -33,8 +33,7 @@ class Seen:
         return self.now != self.view.before
 
 
-@dataclass(frozen=True)
-class ReadBack:
+class ReadBack(Struct, frozen=True, dict=True):
     """Every field after a write."""
 
     fields: tuple[Seen, ...]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from reconciler.engine.body import Absent, value_at
 from reconciler.engine.declared import Declared, Given, Origin
@@ -12,8 +13,7 @@ from reconciler.engine.plan import Action
 from reconciler.problems import Place
 
 
-@dataclass(frozen=True, slots=True)
-class Overwritten:
+class Overwritten(Struct, frozen=True):
     """What a run did to one resource. `before` is the whole body that was there, `sent` what replaced it.
 
     `id` is known for whatever was there, or was created: by its name alone nothing may be deleted.

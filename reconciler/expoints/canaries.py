@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
+from reconciler.discreet import Discreet
 from reconciler.engine.kind import Json
 from reconciler.expoints.answers import Row
 from reconciler.expoints.client import length_of, portions
@@ -24,11 +24,12 @@ _DEEPEST = 6
 _MOST_AKIN = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Canary:
+class Canary(Discreet, frozen=True):
     """An address that has customers, and how many: more than 0."""
 
-    email: str = field(repr=False)
+    shown: ClassVar = ("customers",)
+
+    email: str
     customers: int
 
 
@@ -40,14 +41,15 @@ class Trio(NamedTuple):
     last: Canary
 
 
-@dataclass(frozen=True, slots=True)
-class Suspects:
+class Suspects(Discreet, frozen=True):
     """Addresses that are asked for together, between two canaries and beside a nobody.
 
     No cache on the way can know the answer, for nobody asked for the same before.
     """
 
-    emails: Sequence[str] = field(repr=False)
+    shown: ClassVar = ("canaries",)
+
+    emails: Sequence[str]
     canaries: tuple[Canary, Canary]
 
     @property
@@ -104,12 +106,11 @@ def is_plain(email: str) -> bool:
     return len(email) <= 100 and _PLAIN.fullmatch(email) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Crowd:
+class Crowd(Discreet, frozen=True):
     """Plain addresses, many of them, and what of each words are looked for in."""
 
-    emails: Mapping[str, str] = field(repr=False)
-    everything: str = field(repr=False)
+    emails: Mapping[str, str]
+    everything: str
 
     def __len__(self) -> int:
         return len(self.emails)

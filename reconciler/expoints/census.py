@@ -25,9 +25,8 @@ one, as is what a list does not prove. What failed once is not tried again in th
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
-from reconciler.engine.inventory import Each, one_by_one
+from reconciler.engine.each import Each, one_by_one
 from reconciler.errors import BadAnswer, Declined, Forbidden, NotFound, Unreachable
 from reconciler.expoints.answers import Row
 from reconciler.expoints.canaries import (
@@ -49,32 +48,30 @@ FEW = 3
 _SOME = 20  # so many are, where nothing is known of lists yet: finding out takes about as many requests
 _LENGTHS = (LONGEST_QUERY, LONGEST_QUERY // 2, LONGEST_QUERY // 4)
 _MOST_SAMPLED = 24
-_MOST_TRIED = 24  # candidates for canaries, in one run
+_MOST_TRIED = 12  # candidates for canaries, in one run
 _MOST_FAILURES = 3
 _LABEL = "Counting customers"
 # Of a request that the tenant does not take as it is. Whether it takes others, those one by one will tell.
 _UNFIT = (Declined, NotFound, BadAnswer, Forbidden)
 
 
-@dataclass
 class Census:
     """Counts the customers of addresses at one tenant, during one run. Reads only. For one thread.
 
-    It remembers, for the run, which canaries there are and what lists mean.
+    It remembers, for the run, which canaries there are and what lists mean. `each` makes several requests at
+    a time if it can.
     """
 
-    client: Customers
-    each: Each = one_by_one
-    _canaries: Sequence[Canary] = field(default=(), init=False)
-    _suggested: Sequence[str] = field(default=(), init=False, repr=False)
-    _tried: set[str] = field(default_factory=set, init=False, repr=False)
-    """The addresses that were counted to become canaries."""
-    _has_looked: bool = field(default=False, init=False)
-    """Whether candidates were looked for among the customers of the tenant."""
-    _compares_whole: bool | None = field(default=None, init=False)
-    _length: int = field(default=0, init=False)
-    """The length of the trial that was passed, 0 before."""
-    _failures: int = field(default=0, init=False)
+    def __init__(self, client: Customers, each: Each = one_by_one) -> None:
+        self._client = client
+        self._each = each
+        self._canaries: Sequence[Canary] = ()
+        self._suggested: Sequence[str] = ()
+        self._tried: set[str] = set()  # those that were counted to become canaries
+        self._has_looked = False  # for candidates, among the customers of the tenant
+        self._compares_whole: bool | None = None
+        self._length = 0  # of the trial that was passed
+        self._failures = 0
 
     def suggest(self, emails: Sequence[str]) -> None:
         """Name addresses that probably have customers."""
@@ -89,7 +86,7 @@ class Census:
         plain = crowd(addresses)
         unknown = self._unknown(plain) if self._is_worth_it(plain) else {}
         rest = [email for email in addresses if email not in unknown]
-        found = {**unknown, **self.client.counts_by_address(rest, self.each)}
+        found = {**unknown, **self._client.counts_by_address(rest, self._each)}
         return {email: found[email] for email in addresses}
 
     def _is_worth_it(self, addresses: Crowd) -> bool:
@@ -117,7 +114,7 @@ class Census:
         unknown: dict[str, Count] = {}
         lists = list(suspects(addresses, trio, self._length))
         while lists:
-            answers = self.each(self._answer, lists, _LABEL)
+            answers = self._each(self._answer, lists, _LABEL)
             if not self._passes(trio, self._length):
                 self._start_anew()
                 break
@@ -158,7 +155,7 @@ class Census:
         if self._gave_up:
             return None
         try:
-            return self.client.count_together(emails)
+            return self._client.count_together(emails)
         except _UNFIT:
             return None
         except Unreachable:
@@ -205,14 +202,14 @@ class Census:
 
     def _listed(self) -> Sequence[Row]:
         try:
-            return self.client.some_customers().rows
+            return self._client.some_customers().rows
         except _UNFIT:
             return ()
 
     def _singly(self, emails: Sequence[str]) -> Mapping[str, Count]:
         """Return the counts of addresses by themselves; none at all where the tenant refuses one."""
         try:
-            return self.client.counts_by_address(emails, self.each)
+            return self._client.counts_by_address(emails, self._each)
         except _UNFIT:
             return {}
 
@@ -240,15 +237,15 @@ class Census:
         if few and not self._is_whole():
             return {}
         try:
-            began = self.client.count_nobody()
-            everybody = self.client.count_everybody()
+            began = self._client.count_nobody()
+            everybody = self._client.count_everybody()
             if began.customers or everybody.customers != sum(c.customers for c in few):
                 return {}
             parts = [
-                self.client.count_everybody(is_optout=True),
-                self.client.count_everybody(is_optout=False),
+                self._client.count_everybody(is_optout=True),
+                self._client.count_everybody(is_optout=False),
             ]
-            page = self.client.some_customers()
+            page = self._client.some_customers()
         except _UNFIT:
             return {}
         own = list(self._singly([canary.email for canary in few]).values())

@@ -16,14 +16,16 @@ import secrets
 import string
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 from typing import TypeVar
 from urllib.parse import quote
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from reconciler.clock import Clock
-from reconciler.engine.inventory import Each, one_by_one
+from reconciler.engine.each import Each, one_by_one
 from reconciler.engine.kind import Json
 from reconciler.errors import ApiError, BadAnswer, Forbidden, Unauthorised
 from reconciler.expoints.answers import (
@@ -79,8 +81,7 @@ Result = TypeVar("Result")
 Headers = Mapping[str, Secret]
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """A column that the tenant keeps about its customers (D: GET-api-v3-customerdatacolumn)."""
 
     id: int
@@ -90,8 +91,7 @@ class Column:
     archived: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(Struct, frozen=True):
     """How many customers were counted, and when by the tenant's own clock.
 
     `at` is in seconds since 1970 UTC, None where the answer does not say: a `Date` is not promised (U). An

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
 from operator import attrgetter
 from typing import TypeVar
+
+from msgspec import Struct
 
 from reconciler.engine.kind import Json
 from reconciler.engine.plan import Block
@@ -22,8 +23,7 @@ from reconciler.expoints.seed import DataItem, Seed, SeedCustomer
 Key = TypeVar("Key", str, int)
 
 
-@dataclass(frozen=True)
-class Columns:
+class Columns(Struct, frozen=True, dict=True):
     """The columns of a tenant, by name and id."""
 
     all: tuple[Column, ...]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import ClassVar
 from zoneinfo import ZoneInfo
 
+from msgspec import Struct
+
+from reconciler.discreet import Discreet
 from reconciler.engine.kind import Json
 from reconciler.expoints.columns import Columns, data_body
 from reconciler.expoints.moments import resolve, spoken
@@ -14,13 +17,14 @@ from reconciler.expoints.seed import Moment, MomentKind, Seed, Value
 from reconciler.expoints.standing import Standee
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Discreet, frozen=True):
     """One request: its customers, its other members, and what its moments became (member → ISO 8601)."""
+
+    shown: ClassVar = ("standees", "members", "resolved")
 
     standees: tuple[Standee, ...]
     members: Mapping[str, Json]
-    customers: tuple[Mapping[str, Json], ...] = field(repr=False)
+    customers: tuple[Mapping[str, Json], ...]
     resolved: Mapping[str, str]
 
     @property
@@ -29,8 +33,7 @@ class Batch:
         return {**self.members, "Customers": [dict(customer) for customer in self.customers]}
 
 
-@dataclass(frozen=True, slots=True)
-class Composer:
+class Composer(Struct, frozen=True):
     """Composes requests in which every relative moment counts from the start of the run."""
 
     now: datetime

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
+from msgspec import Struct
 from pydantic.alias_generators import to_snake
 
 from reconciler.engine.kind import Json
@@ -25,8 +25,7 @@ Contents = Mapping[str, str]
 """Path → the keyed hash of the value that is declared there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """How what is declared differs from what was sent. No paths: the journal does not say where."""
 
     paths: tuple[str, ...]

@@ -6,8 +6,10 @@ Reads the tenant and the ledger; writes to neither.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from operator import attrgetter
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.clock import Clock
 from reconciler.engine.plan import Block
@@ -22,8 +24,7 @@ from reconciler.journal.ledger import Delivery, Records, Standing
 from reconciler.journal.repeats import counting
 
 
-@dataclass(frozen=True)
-class SeedsPlan:
+class SeedsPlan(Struct, frozen=True):
     """All seeds of a target. `trouble` says why nothing at all could be said of them, if so."""
 
     seeds: tuple[SeedPlan, ...] = ()
@@ -55,8 +56,7 @@ class SeedsPlan:
         return tuple(plan.digest for plan in self.seeds if not plan.blocks)
 
 
-@dataclass(frozen=True)
-class SeedPlanner:
+class SeedPlanner(Struct, frozen=True):
     """Plans the seeds of one account. `check` is the proof of test and recipients, from the files alone.
 
     `declared` holds every seed of the target, also those that are not planned; `former` the key of before for
@@ -142,8 +142,7 @@ class SeedPlanner:
         return counting(sorted(every, key=attrgetter("batch")))
 
 
-@dataclass(frozen=True)
-class _Known:
+class _Known(Struct, frozen=True):
     """A seed, who stands in it, and the deliveries that count for it."""
 
     seed: Seed

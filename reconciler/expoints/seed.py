@@ -7,11 +7,13 @@ POST-api-v3-customer-add). Dates and times stand as they were written: they are 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
+from msgspec import Struct
+
+from reconciler.discreet import Discreet
 from reconciler.engine.digest import digest_of
 from reconciler.engine.kind import Json
 from reconciler.problems import Place
@@ -35,8 +37,7 @@ class MomentKind(StrEnum):
     TIME_OF_DAY = "time of day"
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """A date or time as it was written: `today`, `+21d`, `2026-12-01`, `2026-12-01T09:30`, `11:30`."""
 
     text: str
@@ -50,26 +51,28 @@ Value: TypeAlias = "Json | Moment"
 """A member of a batch or customer: plain, or a moment still to be resolved."""
 
 
-@dataclass(frozen=True, slots=True)
-class DataItem:
+class DataItem(Discreet, frozen=True):
     """One value of a customer's data, for the column with that name (`str`) or id (`int`)."""
 
+    shown: ClassVar = ("column", "place")
+
     column: str | int
-    value: str = field(repr=False)
+    value: str
     place: Place
-    encryption: tuple[str, str] | None = field(default=None, repr=False)
+    encryption: tuple[str, str] | None = None
     """Certificate thumbprint and encryption key of a value that is already encrypted."""
 
 
-@dataclass(frozen=True)
-class SeedCustomer:
+class SeedCustomer(Discreet, frozen=True, dict=True):
     """One customer of a seed: one survey to one mailbox."""
 
+    shown: ClassVar = ("place",)
+
     place: Place
-    email: str = field(repr=False)
-    members: Mapping[str, Value] = field(repr=False)
+    email: str
+    members: Mapping[str, Value]
     """Every other declared member but `Email` and `Data`: `SendDate`, `Priority`, `Answers`, …"""
-    data: tuple[DataItem, ...] = field(repr=False)
+    data: tuple[DataItem, ...]
 
     @property
     def mailbox(self) -> str:
@@ -83,15 +86,16 @@ class SeedCustomer:
         return digest_of([self.email, _plain(self.members), data])
 
 
-@dataclass(frozen=True)
-class Seed:
+class Seed(Discreet, frozen=True, dict=True):
     """A declared test batch on one target."""
+
+    shown: ClassVar = ("key", "place")
 
     key: str
     """`customer_seeds.onboarding-smoke`."""
     place: Place
     customers: tuple[SeedCustomer, ...]
-    batch: Mapping[str, Value] = field(repr=False)
+    batch: Mapping[str, Value]
     """Every declared member of the request but `Customers`: `IsTest`, `EndDate`, `SendTime`, …"""
     send: Send = Send.ONCE
     round: str = "1"

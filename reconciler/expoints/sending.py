@@ -6,9 +6,13 @@ Nothing here raises for what the API or the journal does: every seed ends as a `
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.clock import Clock
+from reconciler.discreet import Discreet
 from reconciler.engine.plan import Block
 from reconciler.errors import (
     Abandoned,
@@ -31,8 +35,7 @@ from reconciler.expoints.status import SeedStatus, status_of
 from reconciler.journal.ledger import Delivery, Ledger, Shipment, Standing
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Struct, frozen=True):
     """How the sending of a seed ended: customers by what became of them, and what a person should know."""
 
     key: str
@@ -57,8 +60,7 @@ CheckAgain = Callable[[Seed], Sequence[Block]]
 """Proof of test and recipients, looked at once more right before sending."""
 
 
-@dataclass(frozen=True)
-class Sender:
+class Sender(Struct, frozen=True):
     """Sends seeds of one account. `account` is the name under which the journal knows it."""
 
     client: Customers
@@ -197,8 +199,7 @@ class Sender:
         return replace(end, status=status, exit=Exit.gravest(exits))
 
 
-@dataclass(frozen=True, slots=True)
-class _Time:
+class _Time(Struct, frozen=True):
     """What the tenant's clock said, None where it does not say, and the monotonic clock at that moment."""
 
     server: float | None
@@ -209,13 +210,14 @@ class _Time:
         return None if self.server is None else self.server + monotonic - self.monotonic
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
+class _Request(Discreet, frozen=True):
     """One request: how it ended, whom it was for, and how many customers each address had before."""
 
+    shown: ClassVar = ("end",)
+
     end: Sent
-    standees: tuple[Standee, ...] = field(default=(), repr=False)
-    before: Mapping[str, int] = field(default_factory=dict, repr=False)
+    standees: tuple[Standee, ...] = ()
+    before: Mapping[str, int] = field(default_factory=dict)
 
 
 def delivery_of(

@@ -12,11 +12,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
+from typing import ClassVar
+
+from msgspec import Struct
 
 from reconciler.clock import Clock
+from reconciler.discreet import Discreet
 from reconciler.expoints.census import Census
 from reconciler.expoints.client import Count, Customers
 from reconciler.expoints.contents import APPROVAL, EMAIL, hash_at
@@ -31,8 +34,7 @@ Counting customers right before an intent takes no longer either.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(Struct, frozen=True):
     """A delivery in doubt of which counting has told how it ended."""
 
     seed: str
@@ -40,8 +42,7 @@ class Settled:
     standing: Standing
 
 
-@dataclass(frozen=True)
-class Settler:
+class Settler(Struct, frozen=True, dict=True):
     """Settles what is in doubt on one account.
 
     `past` holds every delivery to the account, of whatever seed; `declared` every seed of the target, whose
@@ -184,11 +185,11 @@ class Settler:
         return {self.ledger.hash(customer.mailbox): customer.mailbox for customer in people}
 
 
-@dataclass(frozen=True, slots=True)
-class _Doubt:
+class _Doubt(Discreet, frozen=True):
+    shown: ClassVar = ("seed", "delivery")
     seed: str
     delivery: Delivery
-    email: str = field(repr=False)
+    email: str
 
 
 def _over(delivery: Delivery) -> float:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import ClassVar
 
+from msgspec import Struct
+
+from reconciler.discreet import Discreet
 from reconciler.engine.digest import digest_of
 from reconciler.engine.plan import Block
 from reconciler.errors import Exit
@@ -36,18 +39,18 @@ class State(StrEnum):
     IN_DOUBT = "in doubt"
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(Discreet, frozen=True):
     """What all customers of a seed have in common, and the hash that is used for each."""
 
     digest: str
-    contents: Contents = field(repr=False)
-    hash: Callable[[str], str] = field(repr=False)
+    contents: Contents
+    hash: Callable[[str], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Addressee:
+class Addressee(Discreet, frozen=True):
     """One customer with its number among those of the same mailbox, as the ledger knows it."""
+
+    shown: ClassVar = ("customer", "name", "mailbox")
 
     customer: SeedCustomer
     name: str
@@ -65,8 +68,7 @@ class Addressee:
         return {**self.batch.contents, **customer_contents(self.customer, self.batch.hash)}
 
 
-@dataclass(frozen=True, slots=True)
-class Standee:
+class Standee(Struct, frozen=True):
     """One customer and how it stands."""
 
     addressee: Addressee
@@ -78,8 +80,7 @@ class Standee:
     """How what is declared differs from what that batch held, if it does."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChangedPath:
+class ChangedPath(Struct, frozen=True):
     """A path of the files at which customers differ from what they were sent, and how many do."""
 
     path: str
@@ -88,8 +89,7 @@ class ChangedPath:
     sent_again: int
 
 
-@dataclass(frozen=True)
-class SeedPlan:
+class SeedPlan(Struct, frozen=True):
     """A seed with the state of each of its customers, and every reason not to send."""
 
     seed: Seed

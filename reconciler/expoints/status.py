@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from reconciler.expoints.client import Customers
 from reconciler.expoints.seed import Seed
 from reconciler.expoints.standing import SeedPlan, State
 
 
-@dataclass(frozen=True, slots=True)
-class SeedStatus:
+class SeedStatus(Struct, frozen=True):
     """What the tenant says of the customers of one seed."""
 
     key: str

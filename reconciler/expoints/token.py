@@ -11,12 +11,15 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import Protocol, Self
+from typing import ClassVar, Protocol, Self
 from urllib.parse import urlsplit
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from reconciler.clock import Clock, SystemClock
+from reconciler.discreet import Discreet
 from reconciler.errors import BadAnswer, Declined, Forbidden, NotFound, Unauthorised
 from reconciler.http import USUAL_BOUNDS, Answer, Api, Bounds, Dialect, Exchange, Secret, Transport, trusted
 
@@ -58,21 +61,21 @@ class GivenToken:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ClientLogin:
+class ClientLogin(Discreet, frozen=True):
     """Client credentials as Expoints hands them out, and where they are exchanged for a token (C).
 
     `scope` is an opaque text: the known examples disagree about its form (C).
     """
 
+    shown: ClassVar = ("token_url", "client_secret", "scope")
+
     token_url: str
-    client_id: str = field(repr=False)
+    client_id: str
     client_secret: Secret
     scope: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Grant:
+class _Grant(Struct, frozen=True):
     """A token, and how long it is good from when it was asked for, in seconds."""
 
     token: Secret

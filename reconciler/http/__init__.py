@@ -7,12 +7,12 @@ from reconciler.http.api import (
     Bounds,
     Dialect,
     Exchange,
-    QueryValue,
     Room,
     Secret,
 )
 from reconciler.http.in_process import Transport, wsgi_transport
 from reconciler.http.trust import TRUSTED_HOSTS, trusted
+from reconciler.http.writing import QueryValue
 
 __all__ = [
     "TRUSTED_HOSTS",

@@ -23,25 +23,22 @@ from __future__ import annotations
 import email.utils
 import json
 import logging
-import os
 import re
-import ssl
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC
-from functools import cached_property, lru_cache
+from functools import cached_property
 from http import HTTPStatus
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
-from typing import Final, NoReturn, Self, TypeAlias
+from typing import ClassVar, Final, NoReturn, Self
 
 import httpx
+from msgspec import Struct, field
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential, wait_random
 
-from reconciler import __version__
 from reconciler.clock import Clock, SleepCut, SystemClock
+from reconciler.discreet import Discreet
 from reconciler.errors import (
     Abandoned,
     AllowanceUsedUp,
@@ -55,20 +52,19 @@ from reconciler.errors import (
     Unreachable,
     UsageError,
 )
+from reconciler.http.connections import connections_to
 from reconciler.http.documents import HEAVIEST, Unfit, document_in, weight
 from reconciler.http.in_process import Transport
 from reconciler.http.printable import printable
-from reconciler.http.receiving import PACKED, Foreign, TooLarge, received
-from reconciler.http.trust import host_of, is_loopback, trusted
+from reconciler.http.receiving import Foreign, TooLarge, received
+from reconciler.http.trust import trusted
+from reconciler.http.writing import QueryValue, Writer
 from reconciler.pace import Pacer, Share
-
-QueryValue: TypeAlias = str | int | bool | Sequence[str | int]
 
 # httpx logs whole addresses, and a query may hold a person's e-mail address.
 for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
-_IDLE_SECONDS = 20.0  # shorter than any server is known to keep a connection that nobody uses
 _TRIES = 6
 _TRIES_BY_MINUTE = 4
 _SHORTEST_SECRET = 4
@@ -79,15 +75,13 @@ _ID = re.compile(r"[0-9A-Za-z|][0-9A-Za-z_.:=|-]{0,127}")
 _backoff = wait_exponential(multiplier=0.5, max=30) + wait_random(0, 0.5)
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(Discreet, frozen=True):
     """A value that is sent and never shown: `value` is for the one who sends it."""
 
-    value: str = field(repr=False)
+    value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Struct, frozen=True):
     """How much may be asked of one API, and how long it may take. All times are in seconds."""
 
     requests_per_minute: int | None = None
@@ -109,16 +103,17 @@ class Bounds:
 USUAL_BOUNDS: Final = Bounds()
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(Discreet, frozen=True, dict=True):
     """An answer that arrived whole. `path` is without the query, the names of `headers` are in lower case."""
+
+    shown: ClassVar = ("method", "path", "status")
 
     method: str
     path: str
     status: int
-    headers: Mapping[str, str] = field(repr=False)
-    content: bytes = field(repr=False)
-    secrets: Sequence[Secret] = field(default=(), repr=False)
+    headers: Mapping[str, str]
+    content: bytes
+    secrets: Sequence[Secret] = ()
     """What was sent with the request and must not be shown, should the answer repeat it."""
 
     def quoted(self, text: str) -> str:
@@ -147,23 +142,27 @@ class Answer:
 
 
 class Room:
-    """The memory that is left for one list, page by page. For one thread."""
+    """The memory that is left for one list, page by page. For many threads."""
 
     def __init__(self, free: int = HEAVIEST) -> None:
         self._free = free
+        self._lock = threading.Lock()
 
     def take(self, answer: Answer) -> None:
         """Count a page; `BadAnswer` where the list is more than can be held."""
-        self._free -= weight(answer.content)
-        if self._free < 0:
+        with self._lock:
+            self._free -= weight(answer.content)
+            is_full = self._free < 0
+        if is_full:
             raise BadAnswer(
                 f"{answer.method} {answer.path}: the list is larger than any account's. It cannot be trusted."
             )
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(Discreet, frozen=True):
     """One attempt, as a log may show it: how long it took, and its status, None where no answer came."""
+
+    shown: ClassVar = ("method", "path", "status", "seconds", "id", "attempt", "waited", "failure")
 
     method: str
     path: str
@@ -176,10 +175,10 @@ class Exchange:
     """How long it waited to be sent, for its pace or since the attempt before, in seconds."""
     failure: str = ""
     """What went wrong where no whole answer came: the name of an error, without its words."""
-    params: Mapping[str, QueryValue] = field(default_factory=dict, repr=False, compare=False)
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    params: Mapping[str, QueryValue] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
     """Those of the answer."""
-    secrets: Sequence[Secret] = field(default=(), repr=False, compare=False)
+    secrets: Sequence[Secret] = ()
 
     @property
     def query(self) -> Mapping[str, str]:
@@ -200,8 +199,7 @@ def _plain_complaint(answer: Answer) -> str:
     return "an HTML page" if text.lstrip().startswith("<") else text
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(Struct, frozen=True):
     """What one API's answers mean beyond HTTP."""
 
     status: Callable[[Answer], int] = lambda answer: answer.status
@@ -212,61 +210,50 @@ class Dialect:
     """What to do next, as a sentence, where this API has better advice than the usual."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
+_HTTP_ALONE: Final = Dialect()
+
+
+class _Call(Discreet, frozen=True):
     """One request as it was asked for, however often it is attempted."""
+
+    shown: ClassVar = ("method", "path", "reads")
 
     method: str
     path: str
     reads: bool
-    headers: Mapping[str, Secret] = field(repr=False)
-    params: Mapping[str, QueryValue] | None = field(repr=False)
-    json: object = field(repr=False)
-    form: Mapping[str, str | Secret] | None = field(repr=False)
+    headers: Mapping[str, Secret]
+    params: Mapping[str, QueryValue] | None
+    json: object
+    form: Mapping[str, str | Secret]
+    secrets: Sequence[Secret]
+    """Everything that is sent with it and must not be shown."""
 
-    def secrets(self) -> Sequence[Secret]:
-        """Return everything in it that must not be shown."""
-        parts = (*self.headers.values(), *(self.form or {}).values())
-        return tuple(part for part in parts if isinstance(part, Secret))
-
-    def request(self, client: httpx.Client) -> httpx.Request:
+    def request(self, writer: Writer) -> httpx.Request:
         """Return the request to send. Raises `UsageError` where it cannot be written as one."""
-        form = {name: _revealed(part) for name, part in self.form.items()} if self.form is not None else None
-        headers = {name: secret.value for name, secret in self.headers.items()}
-        if self.json is not None:
-            headers["Content-Type"] = "application/json"
+        headers, form = _revealed(self.headers), _revealed(self.form)
         try:
-            return client.build_request(
-                self.method,
-                self.path,
-                params=self.params,
-                content=self._content(),
-                data=form,
-                headers=headers,
-            )
+            return writer.request(self.method, self.path, self.params, headers, json=self.json, form=form)
         except httpx.InvalidURL as error:
             raise UsageError(f"{self.method} {self.path}: this is no address ({error})") from error
 
-    def _content(self) -> bytes | None:
-        if self.json is None:
-            return None
-        text = json.dumps(self.json, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        # Half of a character, which an answer may hold, goes back as the escape that it came as.
-        return text.encode("utf-8", "backslashreplace")
+
+def _revealed(parts: Mapping[str, str | Secret]) -> Mapping[str, str]:
+    return {name: part.value if isinstance(part, Secret) else part for name, part in parts.items()}
 
 
-def _revealed(part: str | Secret) -> str:
-    return part.value if isinstance(part, Secret) else part
+def _secrets(parts: Mapping[str, str | Secret]) -> Iterable[Secret]:
+    return (part for part in parts.values() if isinstance(part, Secret))
 
 
-@dataclass
-class _Course:
+class _Course(Struct):
     """How far a request is that may take several attempts. For one thread."""
 
     call: _Call
     id: str
     waits_since: float
     attempt: int = 0
+    trouble: _Again | None = None
+    """How the first attempt failed, until it is counted."""
 
     def ended(
         self, path: str, response: httpx.Response | None, failure: str, started: float, now: float
@@ -285,7 +272,7 @@ class _Course:
             failure=failure,
             params=self.call.params or {},
             headers={} if response is None else response.headers,
-            secrets=self.call.secrets(),
+            secrets=self.call.secrets,
         )
 
 
@@ -322,7 +309,7 @@ class Api:
         *,
         headers: Mapping[str, Secret] | None = None,
         bounds: Bounds = USUAL_BOUNDS,
-        dialect: Dialect = Dialect(),
+        dialect: Dialect = _HTTP_ALONE,
         clock: Clock | None = None,
         transport: Transport | None = None,
         trusted_hosts: str = "",
@@ -331,7 +318,8 @@ class Api:
         new_id: Callable[[], str] = lambda: "",
     ) -> None:
         address = trusted(url, trusted_hosts)
-        self._headers = _sendable(headers or {})
+        own = _sendable(headers or {})
+        self._secrets = tuple(own.values())
         self._bounds = bounds
         self._dialect = dialect
         self._clock = clock or SystemClock()
@@ -340,11 +328,19 @@ class Api:
         self._new_id = new_id
         self._pacer = Pacer(bounds.requests_per_minute, self._clock) if bounds.requests_per_minute else None
         self._under_way = threading.BoundedSemaphore(bounds.parallelism)
+        self._attempts = Retrying(
+            sleep=self._clock.sleep,
+            retry=retry_if_exception_type(_Again),
+            wait=_wait,
+            stop=self._is_enough,
+            retry_error_callback=self._give_up,
+        )
         self._counts: Counter[str] = Counter()
         self._share = Share(bounds.requests_per_run) if bounds.requests_per_run else None
         self._lock = threading.Lock()
-        self._base_path = httpx.URL(address).path.rstrip("/")
-        self._client = _client(address, bounds, transport)
+        timeout = httpx.Timeout(bounds.silence, connect=bounds.connect)
+        self._writer = Writer(address, _revealed(own), timeout)
+        self._transport = transport or connections_to(address)
 
     def __enter__(self) -> Self:
         return self
@@ -356,7 +352,7 @@ class Api:
 
     def close(self) -> None:
         """Close the connections; requests after it are a programming error."""
-        self._client.close()
+        self._transport.close()
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -383,26 +379,34 @@ class Api:
         """
         if not re.fullmatch(r"/[^?#]*", path):
             raise ValueError("a path starts with a slash and holds no query; give it as `params`")
-        sent_headers = {**self._headers, **_sendable(headers or {})}
-        call = _Call(
-            method, path, method == "GET" if reads is None else reads, sent_headers, params, json, form
-        )
-        attempts = Retrying(
-            sleep=self._clock.sleep,
-            retry=retry_if_exception_type(_Again),
-            wait=_wait,
-            stop=self._is_enough,
-            retry_error_callback=self._give_up,
-        )
+        headers, form = _sendable(headers or {}), form or {}
+        secrets = (*self._secrets, *_secrets(headers), *_secrets(form))
+        is_read = method == "GET" if reads is None else reads
+        call = _Call(method, path, is_read, headers, params, json, form, secrets)
         try:
-            return attempts(self._attempt, _Course(call, self._new_id(), self._clock.monotonic()))
+            return self._carried(_Course(call, self._new_id(), self._clock.monotonic()))
         except SleepCut as cut:
             raise self._error(Abandoned, call, "interrupted while it waited to be sent") from cut
+
+    def _carried(self, course: _Course) -> Answer:
+        """Send its call until it has an answer or an end. Most have one at once: then nothing is counted."""
+        try:
+            return self._attempt(course)
+        except _Again as trouble:
+            course.trouble = trouble
+        return self._attempts(self._attempt_again, course)
+
+    def _attempt_again(self, course: _Course) -> Answer:
+        """Send its call once more. The first time, fail as the attempt before did: that one counts too."""
+        trouble, course.trouble = course.trouble, None
+        if trouble is not None:
+            raise trouble from trouble.__cause__
+        return self._attempt(course)
 
     def _attempt(self, course: _Course) -> Answer:
         """Send its call once. Raises an `ApiError` that is final, or `_Again`."""
         call = course.call
-        request = call.request(self._client)
+        request = call.request(self._writer)
         try:
             with self._under_way:
                 self._take_share(call)
@@ -423,8 +427,8 @@ class Api:
         if self._share is not None and not self._share.take(kept_free):
             kept = f" but {kept_free} to read back what was written" if kept_free else ""
             raise AllowanceUsedUp(
-                f"{call.method} {self._base_path}{call.path}: not sent: requests_per_run leaves this run "
-                f"no more{kept}. Do a part with --only, or raise it."
+                f"{call.method} {self._writer.base_path}{call.path}: not sent: requests_per_run leaves this "
+                f"run no more{kept}. Do a part with --only, or raise it."
             )
 
     def _send(self, request: httpx.Request, course: _Course) -> Answer:
@@ -432,15 +436,15 @@ class Api:
         self._before_request()
         started = self._clock.monotonic()
         try:
-            response = self._client.send(request, stream=True)
+            response = self._transport.handle_request(request)
             content = received(response, self._bounds.answer_bytes, lambda: self._check_time(started))
         except BaseException as error:
             failure = type(error).__name__
             raise
         finally:
             self._record(course.ended(path, response, failure, started, self._clock.monotonic()))
-        headers, secrets = dict(response.headers), course.call.secrets()
-        return Answer(request.method, path, response.status_code, headers, content, secrets)
+        secrets = course.call.secrets
+        return Answer(request.method, path, response.status_code, response.headers, content, secrets)
 
     def _check_time(self, started: float) -> None:
         if self._clock.monotonic() - started > self._bounds.answer:
@@ -454,7 +458,7 @@ class Api:
 
     def _lost(self, call: _Call, error: httpx.HTTPError) -> Exception:
         """Return what it means that no whole answer came."""
-        quoted = _quoted(f"{type(error).__name__}: {error}", call.secrets())
+        quoted = _quoted(f"{type(error).__name__}: {error}", call.secrets)
         if isinstance(error, _NOT_TAKEN):
             return _Again(self._error(Unreachable, call, f"no connection ({quoted})"))
         if call.reads:
@@ -489,7 +493,7 @@ class Api:
     def _error(self, kind: type[ApiError], call: _Call, what: str) -> ApiError:
         """Return the error that says what happened to which request and what to do next."""
         advice = self._dialect.hints.get(kind, _ADVICE[kind])
-        return kind(f"{call.method} {self._base_path}{call.path}: {what}. {advice}")
+        return kind(f"{call.method} {self._writer.base_path}{call.path}: {what}. {advice}")
 
     def _is_enough(self, state: RetryCallState) -> bool:
         waited = state.idle_for + state.upcoming_sleep
@@ -610,52 +614,3 @@ def _sendable(headers: Mapping[str, Secret]) -> Mapping[str, Secret]:
                 "Check the environment variable or file that it comes from."
             )
     return headers
-
-
-def _client(address: str, bounds: Bounds, transport: Transport | None) -> httpx.Client:
-    """Return the client that all threads share; `UsageError` where the environment's settings are broken."""
-    try:
-        return httpx.Client(
-            base_url=address,
-            headers={
-                "User-Agent": f"reconciler/{__version__}",
-                "Accept": "application/json",
-                "Accept-Encoding": PACKED,
-            },
-            # No domain may set a cookie: every request stands for itself.
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            timeout=httpx.Timeout(bounds.silence, connect=bounds.connect),
-            limits=httpx.Limits(
-                max_connections=bounds.parallelism,
-                max_keepalive_connections=bounds.parallelism,
-                keepalive_expiry=_IDLE_SECONDS,
-            ),
-            verify=_trust(address, transport),
-            transport=transport,
-            mounts=_without_proxy(host_of(httpx.URL(address))),
-        )
-    except (httpx.InvalidURL, ValueError, ImportError, OSError) as error:
-        raise UsageError(
-            "The proxy or certificate settings of the environment cannot be used. Check HTTPS_PROXY, "
-            f"ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR ({type(error).__name__})."
-        ) from error
-
-
-def _trust(address: str, transport: Transport | None) -> ssl.SSLContext:
-    """Return whose certificates count; nobody's where none is looked at."""
-    if transport is not None or not address.startswith("https:"):
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return _environments_trust(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
-
-
-@lru_cache(maxsize=1)
-def _environments_trust(*_: str | None) -> ssl.SSLContext:
-    """Return one context for all clients, by the variables that it hangs on: to read it takes 25 ms."""
-    return httpx.create_ssl_context()
-
-
-def _without_proxy(host: str) -> Mapping[str, None]:
-    """Return the mount that sends what is for this machine straight to it, whatever NO_PROXY says."""
-    if not is_loopback(host):
-        return {}
-    return {f"all://[{host}]" if ":" in host else f"all://{host}": None}

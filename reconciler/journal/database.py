@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
+from msgspec import Struct
 from sqlalchemy import Connection, Engine
 
 from reconciler.clock import Clock
@@ -15,8 +15,7 @@ READS_ONLY = "reads_only"
 """The execution option of a transaction that writes nothing. One without it may write."""
 
 
-@dataclass(frozen=True, slots=True)
-class Database:
+class Database(Struct, frozen=True):
     """A journal's database, whose tables are there. `name` is what errors call it.
 
     One transaction that may write follows another, whoever makes them, and each is durable once committed.

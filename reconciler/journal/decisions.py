@@ -7,8 +7,10 @@ the caller once they are safe.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.errors import Refused
 from reconciler.journal import entries
@@ -21,8 +23,7 @@ from reconciler.journal.runs import Ending, Intent, Pruned, RunStart, news
 Answer = TypeVar("Answer", covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Decision(Generic[Answer]):
+class Decision(Struct, Generic[Answer], frozen=True):
     """What to write down, and the answer that holds once it is safe. Without entries nothing is written."""
 
     answer: Answer

@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
+
+from msgspec.structs import asdict
 
 from reconciler.journal.ledger import Delivery, Shipment, Standing
 from reconciler.journal.replay import Entry, Known
@@ -18,7 +19,7 @@ from reconciler.journal.runs import Ending, Intent, RunStart
 
 def run(number: int, start: RunStart) -> Entry:
     """Return the entry of a run that begins."""
-    return {"what": "run", "number": number, "start": asdict(start)}
+    return {"what": "run", "number": number, "start": {**asdict(start), "process": asdict(start.process)}}
 
 
 def run_end(number: int, exit: int | None, counts: Mapping[str, int], note: str) -> Entry:
@@ -28,12 +29,12 @@ def run_end(number: int, exit: int | None, counts: Mapping[str, int], note: str)
 
 def operation(number: int, of_run: int, intent: Intent) -> Entry:
     """Return the entry of a write that is about to be made."""
-    return {"what": "operation", "number": number, "run": of_run, "intent": _fields(intent)}
+    return {"what": "operation", "number": number, "run": of_run, "intent": asdict(intent)}
 
 
 def operation_end(number: int, ending: Ending) -> Entry:
     """Return the entry of how a write ended."""
-    return {"what": "operation end", "operation": number, "ending": _fields(ending)}
+    return {"what": "operation end", "operation": number, "ending": asdict(ending)}
 
 
 def learned(by_run: int, account: str, values: Mapping[str, Any]) -> Entry:
@@ -144,10 +145,6 @@ def _ended(entry: Entry) -> str:
 
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" + ("" if number == 1 else "s")
-
-
-def _fields(value: Intent | Ending) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in value.__slots__}
 
 
 def _delivery(delivery: Delivery) -> dict[str, Any]:

@@ -8,8 +8,9 @@ itself is moved, from the commit that was expected.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from reconciler.clock import Clock
 from reconciler.errors import Refused, UsageError
@@ -30,13 +31,11 @@ class OutOfReach(Refused):
     """The remote gave no answer, so nothing is known of what it has."""
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Struct, frozen=True):
     """The branch is at the new commit."""
 
 
-@dataclass(frozen=True, slots=True)
-class NotTaken:
+class NotTaken(Struct, frozen=True):
     """Nothing says that the branch is at the new commit; where it is, a look tells."""
 
     reason: str
@@ -61,8 +60,7 @@ class Branch(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class LocalBranch:
+class LocalBranch(Struct, frozen=True):
     """A branch of a repository that has no remote. Two processes a move: one looks, one moves."""
 
     git: Git
@@ -83,8 +81,7 @@ class LocalBranch:
         return Taken() if said.is_fine else NotTaken(said.reason)
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteBranch:
+class RemoteBranch(Struct, frozen=True):
     """A branch of a remote. A move is one push; a look is one fetch and one process."""
 
     git: Git

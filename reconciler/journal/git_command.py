@@ -10,9 +10,10 @@ import os
 import re
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from subprocess import PIPE, Popen, TimeoutExpired
+
+from msgspec import Struct
 
 from reconciler.errors import Refused, UsageError
 
@@ -51,8 +52,7 @@ SETTINGS: Mapping[str, str] = {
 """What git does not do here, whatever the user's settings are."""
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Struct, frozen=True):
     """What git said. `code` is its exit code; -1 where it was ended because it did not end."""
 
     code: int
@@ -77,8 +77,7 @@ class Said:
         return told or f"git ended with exit code {self.code}"
 
 
-@dataclass(frozen=True, slots=True)
-class Git:
+class Git(Struct, frozen=True):
     """Runs git in one folder, with an environment that `surroundings` made."""
 
     folder: Path

@@ -11,8 +11,9 @@ import json
 import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from reconciler.errors import Refused, UsageError
 from reconciler.journal import entries
@@ -40,8 +41,7 @@ makes the journal useless.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(Struct, frozen=True):
     """Everything that a commit of a journal holds."""
 
     format: int
@@ -54,8 +54,7 @@ class Content:
         return self.format < FORMAT
 
 
-@dataclass(slots=True)
-class Draft:
+class Draft(Struct):
     """A commit in the making: what would be known after it, and what it adds and removes."""
 
     known: Known
@@ -87,8 +86,7 @@ class Draft:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(Struct, frozen=True):
     """Reads and makes the commits of a journal, whose name in errors is `name`."""
 
     git: Git

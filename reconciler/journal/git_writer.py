@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
+
+from msgspec import Struct, field
 
 from reconciler.clock import Clock
 from reconciler.errors import Refused
@@ -31,8 +32,7 @@ Decide = Callable[[Known, float], Decision[Answer]]
 """A rule that decides, from what is known at a moment, what to write down; or raises why it may not be."""
 
 
-@dataclass(slots=True)
-class _Write:
+class _Write(Struct):
     decide: Decide[Any]
     answered: Future[Any] = field(default_factory=Future)
 
@@ -41,8 +41,7 @@ class _Write:
             self.answered.set_exception(error)
 
 
-@dataclass(slots=True)
-class _Group:
+class _Group(Struct):
     """Writes that one commit carries, as far as they may be made; the answers wait until it is taken."""
 
     draft: Draft

@@ -6,9 +6,10 @@ It holds no address and no value: a customer stands in it under a hash that is k
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
+
+from msgspec import Struct, field
 
 
 class Standing(StrEnum):
@@ -34,8 +35,7 @@ class Standing(StrEnum):
         return self in (Standing.REFUSED, Standing.NOT_SENT)
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(Struct, frozen=True):
     """One customer in one batch. `baseline` is how many customers its address had right before."""
 
     customer: str
@@ -62,8 +62,7 @@ class Delivery:
     """What that clock said when its request was over; None where that is not known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shipment:
+class Shipment(Struct, frozen=True):
     """One request to be sent: what is written down before its first byte leaves."""
 
     account: str

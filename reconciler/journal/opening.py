@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
+
+from msgspec import Struct
 
 from reconciler.clock import Clock
 from reconciler.errors import UsageError
@@ -69,8 +70,7 @@ def name_of(address: str, folder: Path) -> str:
     return server_at(address).name
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(Struct, frozen=True):
     """A form of addresses: how such a journal is opened, and how it is read, `None` if it is not there."""
 
     open: Callable[[str, Path, Clock], Journal]

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -19,6 +18,7 @@ from sqlalchemy.dialects.postgresql import OID
 from sqlalchemy.exc import DBAPIError
 
 from reconciler.clock import Clock
+from reconciler.discreet import Discreet
 from reconciler.errors import Refused, UsageError
 from reconciler.journal.database import READS_ONLY
 from reconciler.journal.failures import damaged, unreachable
@@ -71,12 +71,13 @@ _ADDRESS = re.compile(
 _HOSTS = re.compile(r"(?:(?:[^:\[\],]*|\[[0-9A-Fa-f:.]+\])(?::\d*)?(?:,|$))*")
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(Discreet, frozen=True):
     """A database by its address, without which no secret of it is ever shown."""
 
+    shown: ClassVar = ("name",)
+
     name: str
-    parameters: dict[str, Any] = field(repr=False)
+    parameters: dict[str, Any]
 
     def hidden(self, text: str) -> str:
         """Return what the server or its library says, without the secrets of the address, on one line."""

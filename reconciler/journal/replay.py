@@ -7,8 +7,10 @@ when (`at`). Entries are added and never changed; only pruning removes those of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.journal.ledger import Delivery, Standing
 from reconciler.journal.runs import MAY_BE_DONE, Ending, Intent, Operation, Process, Run, RunStart
@@ -17,8 +19,7 @@ Entry: TypeAlias = Mapping[str, Any]
 """An entry as JSON has it. `reconciler.journal.entries` makes them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Struct, frozen=True):
     """What was written down at once: one request, or the customers that one look found."""
 
     account: str
@@ -28,8 +29,7 @@ class Batch:
     deliveries: tuple[Delivery, ...]
 
 
-@dataclass(slots=True)
-class Given:
+class Given(Struct):
     """The highest number that was ever given of each sort; pruning takes none of them back."""
 
     entry: int = 0
@@ -38,8 +38,7 @@ class Given:
     batch: int = 0
 
 
-@dataclass(slots=True)
-class Known:
+class Known(Struct):
     """Everything that a journal knows. Its values never change, so a copy is cheap and apart."""
 
     runs: dict[int, Run] = field(default_factory=dict)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
+
+from msgspec import Struct, field
 
 Body: TypeAlias = Mapping[str, Any]
 """A whole object of an API, as JSON has it."""
@@ -19,8 +20,7 @@ MAY_BE_DONE = ("applied", "in doubt")
 """How a write ends that may have been carried out; so may one of which no end is written down."""
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(Struct, frozen=True):
     """The process that a run lives in, told apart from every other one on any machine."""
 
     machine: str
@@ -32,8 +32,7 @@ class Process:
     """What tells the process from a later one with the same number; opaque."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunStart:
+class RunStart(Struct, frozen=True):
     """What is written down of a run before it does anything."""
 
     command: str
@@ -55,8 +54,7 @@ class RunStart:
     """Of that plan's changes and seeds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """A run, as far as it is written down. One without an end is at work, or died."""
 
     number: int
@@ -79,8 +77,7 @@ class Run:
         return self.ended is None
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
+class Intent(Struct, frozen=True):
     """One write that is about to be made: what is written down before its first byte leaves."""
 
     account: str
@@ -96,8 +93,7 @@ class Intent:
     """The whole body that is sent; `None` for a delete."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(Struct, frozen=True):
     """How one write ended."""
 
     result: str
@@ -109,8 +105,7 @@ class Ending:
     """The whole body as it was read back; `None` where it was not, or is gone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Struct, frozen=True):
     """One write of a run. Without an `ending` nobody knows how it ended: the run died, or is at work."""
 
     number: int
@@ -120,8 +115,7 @@ class Operation:
     ending: Ending | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Pruned:
+class Pruned(Struct, frozen=True):
     """How much `prune` removed."""
 
     runs: int

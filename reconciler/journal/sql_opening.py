@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
+from msgspec import Struct
 from sqlalchemy import Connection, Engine
 
 from reconciler.clock import Clock
@@ -16,8 +16,7 @@ from reconciler.journal.migrations import Step, is_current, migrate, version
 from reconciler.journal.sql import SqlJournal
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A database in which a journal is, or can be made. `name` is what errors call it."""
 
     engine: Engine

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
+from msgspec.structs import asdict
 from sqlalchemy import Connection, Integer, Table, bindparam, delete, exists, insert, select
 
 from reconciler.journal.database import Database
@@ -80,7 +80,7 @@ class SqlRuns:
         def begin(connection: Connection) -> int:
             check_holds(connection, run, intent.account)
             at = self._database.clock.now()
-            return _added(connection, operations, {"run": run, "at": at, **_columns(intent)})
+            return _added(connection, operations, {"run": run, "at": at, **asdict(intent)})
 
         return self._together.write(begin)
 
@@ -91,7 +91,7 @@ class SqlRuns:
             if not connection.scalar(_OPERATION_EXISTS, {"number": operation}):
                 raise LookupError(f"the journal knows no operation {operation}")
             at = self._database.clock.now()
-            _added(connection, operation_ends, {"operation": operation, "at": at, **_columns(ending)})
+            _added(connection, operation_ends, {"operation": operation, "at": at, **asdict(ending)})
 
         self._together.write(end)
 
@@ -159,11 +159,6 @@ def _run_row(start: RunStart, at: float) -> dict[str, object]:
         "at": at,
         **asdict(start.process),
     }
-
-
-def _columns(values: Intent | Ending) -> dict[str, object]:
-    """Return an intent or an ending as the columns of its table, which have the same names."""
-    return {name: getattr(values, name) for name in values.__slots__}
 
 
 def _end(

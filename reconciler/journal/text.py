@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 Value = TypeVar("Value")
 
@@ -23,6 +25,6 @@ def in_writing(value: Value) -> Value:
         made = written(value)
     elif isinstance(value, list | tuple):
         made = type(value)(map(in_writing, value))
-    elif is_dataclass(value) and not isinstance(value, type):
-        made = replace(value, **{part.name: in_writing(getattr(value, part.name)) for part in fields(value)})
+    elif isinstance(value, Struct):
+        made = replace(value, **{name: in_writing(part) for name, part in asdict(value).items()})
     return made  # type: ignore[no-any-return]

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from msgspec import Struct
 from sqlalchemy import Connection
 
 from reconciler.errors import ReconcilerError
@@ -61,8 +61,7 @@ class Together:
                 write.is_over = True
 
 
-@dataclass(slots=True)
-class _Write(Generic[Made]):
+class _Write(Struct, Generic[Made]):
     """One write on its way. It is over once its transaction is."""
 
     work: Callable[[Connection], Made]

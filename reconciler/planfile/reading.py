@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
 from pydantic import ValidationError
 
 from reconciler.config.files import content_of
@@ -25,8 +25,7 @@ _MOST_PARTS = 1_000_000
 _HINT = "make it with plan --out FILE"
 
 
-@dataclass(frozen=True, slots=True)
-class PlanFile:
+class PlanFile(Struct, frozen=True):
     """What a plan file binds: where it is true, and what of it was reviewed. `name` is for messages."""
 
     name: str

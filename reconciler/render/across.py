@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from reconciler.errors import Exit
 from reconciler.render.document import FORMAT_VERSION, Document
@@ -13,8 +14,7 @@ from reconciler.render.seeds import customers_text
 from reconciler.render.values import counted, harmless
 
 
-@dataclass(frozen=True, slots=True)
-class TargetEnd:
+class TargetEnd(Struct, frozen=True):
     """How a run ended on one of several targets. Without a document, error or note says why there is none."""
 
     target: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from reconciler.engine.kind import Json
 from reconciler.engine.plan import Plan
@@ -13,8 +14,7 @@ from reconciler.render.paint import PLAIN, Paint
 from reconciler.render.values import counted, harmless, shown
 
 
-@dataclass(frozen=True, slots=True)
-class Adopted:
+class Adopted(Struct, frozen=True):
     """A live configuration that found its place in the files."""
 
     key: str
@@ -25,8 +25,7 @@ class Adopted:
     """It was declared on other targets already, and now lives on this one too."""
 
 
-@dataclass(frozen=True, slots=True)
-class Brought:
+class Brought(Struct, frozen=True):
     """A live value that was brought back into the files, or the reason why it was not."""
 
     key: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from reconciler.render.values import counted
 
@@ -14,8 +15,7 @@ _BREAK = 2
 Measure: TypeAlias = Callable[[str], int]
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(Struct, frozen=True):
     """How large a page may be, by whoever takes it."""
 
     most: int
@@ -34,8 +34,7 @@ STEP_SUMMARY = Limit(1_048_000, lambda text: len(text.encode("utf-8", "replace")
 """The summary of a step on GitHub has at most 1 MiB."""
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """Items under a heading, of which as many are shown as fit. Nothing at all is shown of an empty one."""
 
     heading: str

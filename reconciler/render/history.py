@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from reconciler.engine.body import Absent, Normal, value_at, written
 from reconciler.engine.kind import Field, Json, Kind
@@ -20,8 +21,7 @@ Document = dict[str, Any]
 _SYMBOLS = {"create": "+", "update": "~", "delete": "-"}
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenField:
+class WrittenField(Struct, frozen=True):
     """One field of one write, in compared form: what stood there, what was sent, and what was read back."""
 
     field: Field

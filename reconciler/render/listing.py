@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from reconciler.problems import Place
 from reconciler.render.document import FORMAT_VERSION
@@ -12,8 +14,7 @@ from reconciler.render.paint import PLAIN, Paint
 from reconciler.render.values import counted, harmless, shown
 
 
-@dataclass(frozen=True, slots=True)
-class Sending:
+class Sending(Struct, frozen=True):
     """What a seed says of when and to how many it goes."""
 
     send: str
@@ -21,8 +22,7 @@ class Sending:
     customers: int
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """A resource, or a seed, with the targets on which it was found."""
 
     key: str

@@ -6,8 +6,10 @@ What needs a person's eye comes first. Whatever a value holds, it stays text: se
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from urllib.parse import quote
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.engine.outcome import Outcome, Result
 from reconciler.engine.plan import Blocked, Change
@@ -177,8 +179,7 @@ def _changes(planned: Planned) -> Iterator[Group]:
     yield _group("#### Pending or drifted before, whatever changed in the files", before)
 
 
-@dataclass(frozen=True, slots=True)
-class _Fold:
+class _Fold(Struct, frozen=True):
     """A resource that folds out, and a line that names it where there is no room for more."""
 
     title: str

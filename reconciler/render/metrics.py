@@ -7,8 +7,9 @@ textfile collector of node_exporter reads: it knows no `info`, and refuses a who
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from reconciler import __version__
 from reconciler.render.status import TargetStatus
@@ -21,8 +22,7 @@ _PREFIX = "reconciler"
 _SECONDS = "seconds"
 
 
-@dataclass(frozen=True)
-class Family:
+class Family(Struct, frozen=True):
     """Samples of one meaning. An `info` says something by its labels, and its value is always 1."""
 
     name: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 Style = Callable[[str], str]
 
@@ -16,8 +17,7 @@ def _plain(text: str) -> str:
     return text
 
 
-@dataclass(frozen=True, slots=True)
-class Paint:
+class Paint(Struct, frozen=True):
     """How each sort of text looks. The meaning never hangs on the colour: each line has its symbol."""
 
     create: Style = _plain

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar, TypeAlias
+
+from msgspec import Struct, field
 
 from reconciler.engine.outcome import Outcome, Report, Result
 from reconciler.engine.plan import Blocked, Change, Plan, fingerprint_of
@@ -27,8 +28,7 @@ MEANINGS = {
 """What an exit code that is not plainly good means, as the rest of a sentence."""
 
 
-@dataclass(frozen=True)
-class Planned:
+class Planned(Struct, frozen=True):
     """A plan of one target, split by `since` if asked for, with the warnings about the files."""
 
     plan: Plan
@@ -70,8 +70,7 @@ class Planned:
                 yield Problem(block.code, plan.seed.place, plan.seed.key, self.located(block.message))
 
 
-@dataclass(frozen=True)
-class Applied:
+class Applied(Struct, frozen=True, dict=True):
     """How everything ended on one target. `planned` is what was carried out, without an exit of its own."""
 
     planned: Planned
@@ -104,8 +103,7 @@ class Applied:
         return blocked | {change.key: change for change in plan.changes}
 
 
-@dataclass(frozen=True)
-class Stopped:
+class Stopped(Struct, frozen=True):
     """What stopped a command before there was a plan, or an end. `target` is empty where none was named."""
 
     verb: str
@@ -115,8 +113,7 @@ class Stopped:
     problems: Sequence[Problem] = ()
 
 
-@dataclass(frozen=True)
-class Underway:
+class Underway(Struct, frozen=True):
     """What stands in a report until its run has ended. `target` is empty where none was named."""
 
     verb: str

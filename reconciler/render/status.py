@@ -6,9 +6,11 @@ A figure that nobody could find out is `None`, and is left out or shown as a das
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from reconciler.errors import Exit
 from reconciler.journal.runs import Run
@@ -26,8 +28,7 @@ _HEADINGS = (
 _UNKNOWN = "–"
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceFigures:
+class ResourceFigures(Struct, frozen=True):
     """How many configurations of a target stand how; one that is not as declared is drifted or blocked."""
 
     managed: int
@@ -40,8 +41,7 @@ class ResourceFigures:
     """Declared, and apply would leave it alone, differing or not to be identified, for a rule says no."""
 
 
-@dataclass(frozen=True, slots=True)
-class SeedFigures:
+class SeedFigures(Struct, frozen=True):
     """How many seeds of a target, and customers of them, stand how."""
 
     declared: int
@@ -55,16 +55,14 @@ class SeedFigures:
     customers_in_doubt: int
 
 
-@dataclass(frozen=True, slots=True)
-class OpenRun:
+class OpenRun(Struct, frozen=True):
     """A run that holds the account; `is_dead` where its process is provably gone."""
 
     run: Run
     is_dead: bool
 
 
-@dataclass(frozen=True, slots=True)
-class JournalFigures:
+class JournalFigures(Struct, frozen=True):
     """What the journal says of a target."""
 
     last_apply: Run | None = None
@@ -83,8 +81,7 @@ class JournalFigures:
         return min((one.run.began for one in self.open_runs), default=None)
 
 
-@dataclass(frozen=True, slots=True)
-class TargetStatus:
+class TargetStatus(Struct, frozen=True):
     """How a target stands. What is `None` could not be found out, and `error` or `journal_error` says why."""
 
     target: str
@@ -230,7 +227,7 @@ def _target(status: TargetStatus) -> dict[str, Any]:
 
 
 def _figures(figures: ResourceFigures | SeedFigures | None) -> dict[str, int] | None:
-    return {name: getattr(figures, name) for name in figures.__slots__} if figures else None
+    return asdict(figures) if figures else None
 
 
 def _journal(journal: JournalFigures) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.engine.body import unknown_members
 from reconciler.engine.classify import FieldClass, FieldView
@@ -179,8 +181,7 @@ def _blocked(plan: Plan, blocked: Blocked, paint: Paint) -> str:
     return "\n".join([title, *reasons, *fields, *adoption])
 
 
-@dataclass(frozen=True, slots=True)
-class FieldRow:
+class FieldRow(Struct, frozen=True):
     """What is said of one field, in cells; `after` is empty where nothing takes the place of a value."""
 
     symbol: str

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from .replies import Reply, run
 
@@ -38,8 +40,7 @@ _NO_ANSWER: Mapping[str, type[OSError]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effect:
+class Effect(Struct, frozen=True, kw_only=True):
     """What a fault does. `value` is a status code, seconds, a number of bytes, a content type or an address.
 
     status: that code, with a JSON body, or an HTML page (`html`), and `retry_after` where given · delay:
@@ -69,8 +70,7 @@ class Effect:
         return ",".join([head, *options, *(["html"] if self.html else [])])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class Fault(Struct, frozen=True, kw_only=True):
     """One thing that goes wrong: at which requests, before or after the application ran, and what.
 
     The `nth` request that matches is struck, counted from 1; with `onwards` every later one too. `path` is
@@ -122,12 +122,11 @@ class Fault:
         return count >= self.nth if self.onwards else count == self.nth
 
 
-@dataclass(slots=True)
-class _Counts:
+class _Counts(Struct):
     """How many requests each fault has matched so far; threads take turns."""
 
     faults: Sequence[Fault]
-    counts: list[int] = field(init=False)
+    counts: list[int] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:

@@ -10,9 +10,11 @@ import stat
 import threading
 import weakref
 from collections.abc import Iterator, Mapping
-from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import astuple
 
 from .seeding import STARTING_POINT
 
@@ -42,8 +44,7 @@ class StateError(Exception):
     """The file cannot be used as a sandbox's state; the message says which file and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """One request as the sandbox saw it; `status` is None where no answer left, `fault` says why."""
 
     at: float

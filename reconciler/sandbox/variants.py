@@ -6,15 +6,16 @@ import functools
 import json
 import types
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 Listing = Literal["paged", "unpaged", "clamped", "ignores-skip"]
 Members = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Variants:
+class Variants(Struct, frozen=True, kw_only=True):
     """One answer to each question that the vendors' pages leave open; all are plausible, none is known.
 
     Where the pages do say something (reset by omission, 25 rows a page, 200 with `Succeeded: false`), there
@@ -219,8 +220,7 @@ class Variants:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
+class _Question(Struct, frozen=True):
     """What is asked, and the type or types that an answer can have."""
 
     text: str

@@ -17,12 +17,12 @@ default_target: {target}
 targets:
   {target}:
     checkmarket:
-      url: {url}
+      url: "{url}"
       master_key: {{env: BENCHMARK_MASTER_KEY}}
       key: {{env: BENCHMARK_KEY}}
       parallelism: {parallelism}
     expoints:
-      url: {url}
+      url: "{url}"
       token: {{env: BENCHMARK_TOKEN}}
       allowed_recipients: ["*@example.com"]
     limits: {{updates: null}}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
@@ -15,6 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.checkmarket.client import ImportConfigs, open_checkmarket
+from reconciler.commands.console import PROGRESS_AFTER, Console
+from reconciler.commands.pool import Pool
+from reconciler.engine.each import Each, one_by_one
 from reconciler.engine.kind import Json
 from reconciler.errors import ApiError, BadAnswer, Declined, Unreachable
 from reconciler.http import Bounds, Secret, wsgi_transport
@@ -23,11 +27,15 @@ from reconciler.sandbox.app import create_app
 from reconciler.sandbox.seeding import CONFIGS, SURVEYS, stored_config
 from reconciler.sandbox.state import Seed, State
 from reconciler.sandbox.variants import Listing, Variants
+from tests.clock import FakeClock
+from tests.commands.world import Terminal
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 LISTINGS: list[Listing] = ["paged", "unpaged", "clamped", "ignores-skip"]
+SEVERAL = Pool(4, Console(stderr=io.StringIO()))
+ways = pytest.mark.parametrize("way", [one_by_one, SEVERAL], ids=["one by one", "several at a time"])
 
 
 @contextmanager
@@ -74,43 +82,63 @@ def no_count(_: int) -> None:
     return None
 
 
-def ids(configs: ImportConfigs) -> list[Json]:
-    return [row["ImportConfigId"] for row in configs.list()]
+def ids(configs: ImportConfigs, way: Each = one_by_one) -> list[Json]:
+    return [row["ImportConfigId"] for row in configs.list(way)]
 
 
-COUNTS = [0, 1, 2, 99, 100, 101, 200, 250]
+COUNTS = [0, 1, 2, 99, 100, 101, 200, 250, 300, 640]
 
 
 @pytest.mark.parametrize("total", [len, None])
 @pytest.mark.parametrize("most", [1000, 25])
 @pytest.mark.parametrize("count", COUNTS)
-def test_pages_are_followed_by_what_came_back(count: int, most: int, total: object) -> None:
+@ways
+def test_pages_are_followed_by_what_came_back(count: int, most: int, total: object, way: Each) -> None:
     server = Collection(count, most, total=(lambda n: n) if total else no_count)
     with account(server) as configs:
-        assert ids(configs) == list(range(1, count + 1))
+        assert ids(configs, way) == list(range(1, count + 1))
     assert all(top == 100 for top, _ in server.asked)
 
 
 @pytest.mark.parametrize("count", COUNTS)
-def test_a_count_saves_the_last_request(count: int) -> None:
+@ways
+def test_a_count_saves_the_last_request(count: int, way: Each) -> None:
     server = Collection(count)
     with account(server) as configs:
-        configs.list()
+        configs.list(way)
     assert len(server.asked) == max(1, -(-count // 100))
+
+
+@pytest.mark.parametrize("obeys", [{"top", "skip"}, {"top"}, {"skip"}, set()])
+@pytest.mark.parametrize("counted", [True, False])
+@pytest.mark.parametrize("most", [1000, 25])
+@pytest.mark.parametrize("count", COUNTS)
+def test_several_at_a_time_ask_for_the_same_pages(
+    count: int, most: int, counted: bool, obeys: set[str]
+) -> None:
+    asked = []
+    for way in (one_by_one, SEVERAL):
+        server = Collection(count, most, frozenset(obeys), (lambda n: n) if counted else no_count)
+        with account(server) as configs, suppress(BadAnswer):
+            configs.list(way)
+        asked.append(sorted(server.asked))
+    assert asked[0] == asked[1]
 
 
 @pytest.mark.parametrize("counted", [True, False])
 @pytest.mark.parametrize("count", COUNTS)
-def test_a_server_that_sends_everything_at_once_is_believed(count: int, counted: bool) -> None:
+@ways
+def test_a_server_that_sends_everything_at_once_is_believed(count: int, counted: bool, way: Each) -> None:
     server = Collection(count, obeys=frozenset(), total=(lambda n: n) if counted else no_count)
     with account(server) as configs:
-        assert ids(configs) == list(range(1, count + 1))
+        assert ids(configs, way) == list(range(1, count + 1))
 
 
 @pytest.mark.parametrize("count", COUNTS)
-def test_a_server_that_ignores_skip_is_believed_where_its_count_agrees(count: int) -> None:
+@ways
+def test_a_server_that_ignores_skip_is_believed_where_its_count_agrees(count: int, way: Each) -> None:
     with account(Collection(count, obeys=frozenset({"top"}))) as configs:
-        assert ids(configs) == list(range(1, count + 1))
+        assert ids(configs, way) == list(range(1, count + 1))
 
 
 @pytest.mark.parametrize(
@@ -127,11 +155,49 @@ def test_a_server_that_ignores_skip_is_believed_where_its_count_agrees(count: in
         Collection(30, most=25, total=lambda _: 1),
         Collection(30, obeys=frozenset(), total=lambda _: 31),
         Collection(160, obeys=frozenset({"top"}), total=lambda _: 80),
+        Collection(550, total=lambda _: 551),
+        Collection(550, total=lambda _: 549),
+        Collection(550, most=25, total=lambda _: 1_000_000),
     ],
 )
-def test_a_list_that_is_not_proven_to_be_whole_is_an_error(server: Collection) -> None:
+@ways
+def test_a_list_that_is_not_proven_to_be_whole_is_an_error(server: Collection, way: Each) -> None:
     with account(server) as configs, pytest.raises(BadAnswer, match="do not prove that these are all"):
-        configs.list()
+        configs.list(way)
+
+
+def test_a_count_that_is_far_too_high_makes_nobody_ask_on_and_on() -> None:
+    server = Collection(500, total=lambda _: 1_000_000)
+    with account(server) as configs, pytest.raises(BadAnswer):
+        configs.list(SEVERAL)
+    # Twice the list, and each time no more behind its end than were under way then, and one that is empty.
+    assert len(server.asked) <= 2 * (5 + SEVERAL.workers + 1)
+
+
+def test_so_many_pages_are_under_way_at_once() -> None:
+    together = threading.Barrier(SEVERAL.workers)
+    pages = Collection(600)
+
+    def waiting(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if "skip=0" not in environ["QUERY_STRING"] and "skip=100" not in environ["QUERY_STRING"]:
+            together.wait(60)  # all four are under way at once, or nobody goes on
+        return pages(environ, start_response)
+
+    with account(waiting) as configs:
+        assert ids(configs, SEVERAL) == list(range(1, 601))
+
+
+def test_how_many_pages_are_read_is_told_on_a_terminal() -> None:
+    clock, terminal = FakeClock(), Terminal()
+    pages = Collection(600)
+
+    def slow(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        clock.sleep(PROGRESS_AFTER)
+        return pages(environ, start_response)
+
+    with account(slow) as configs:
+        configs.list(Pool(1, Console(stderr=terminal, clock=clock)))
+    assert "Reading pages of the list 1/4" in terminal.getvalue()
 
 
 def test_a_list_without_an_end_is_an_error() -> None:
@@ -153,6 +219,22 @@ class Scripted:
     def __call__(self, _: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         start_response("200 OK", [])
         return [json.dumps(next(self._answers)).encode()]
+
+
+class Placed:
+    """Answers with the document for the rows to be skipped, the first time with the one of `moved`."""
+
+    def __init__(self, pages: Mapping[int, Json], moved: Mapping[int, Json] | None = None) -> None:
+        self._pages = pages
+        self._moved = dict(moved or {})
+        self.asked: list[int] = []
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        skip = int(parse_qs(environ["QUERY_STRING"])["skip"][0])
+        self.asked.append(skip)
+        start_response("200 OK", [])
+        empty: Json = {"Meta": {"Status": 200}, "Data": []}
+        return [json.dumps(self._moved.pop(skip, None) or self._pages.get(skip, empty)).encode()]
 
 
 def page(*ids: int, total: int) -> Json:
@@ -178,6 +260,50 @@ def test_a_list_that_moved_is_read_once_more(moved: list[Json]) -> None:
         moved = [*moved, page(total=3)]
     with account(Scripted(*moved, page(5, 6, total=3), page(7, total=3))) as configs:
         assert ids(configs) == [5, 6, 7]
+
+
+STILL = {skip: page(skip + 1, skip + 2, total=10) for skip in range(0, 10, 2)}
+
+
+@pytest.mark.parametrize(
+    "moved",
+    [
+        {6: page(7, 8, total=11)},  # somebody made one meanwhile
+        {6: page(7, 8, total=9)},  # somebody deleted one meanwhile
+        {4: page(4, 5, total=10)},  # one went in front: 6 was never seen
+        {8: page(9, total=10)},  # the last one went, and the count is late
+        {6: page(total=10)},
+    ],
+)
+@ways
+def test_a_list_that_moved_while_several_pages_were_read_is_read_once_more(
+    moved: Mapping[int, Json], way: Each
+) -> None:
+    server = Placed(STILL, moved)
+    with account(server) as configs:
+        assert ids(configs, way) == list(range(1, 11))
+    assert server.asked.count(0) == 2
+
+
+@ways
+def test_behind_a_page_that_is_shorter_the_next_one_begins_where_it_ended(way: Each) -> None:
+    short = {4: page(5, total=10), 5: page(6, 7, total=10), 7: page(8, 9, total=10), 9: page(10, total=10)}
+    with account(Placed({**STILL, **short})) as configs:
+        assert ids(configs, way) == list(range(1, 11))
+
+
+@ways
+def test_a_row_that_comes_twice_counts_where_it_came_first_however_pages_are_read(way: Each) -> None:
+    pages = {skip: page(skip + 1, skip + 2, total=9) for skip in (0, 2, 4)}
+    with account(Placed({**pages, 6: page(6, 7, total=9), 8: page(8, 9, total=9)})) as configs:
+        assert ids(configs, way) == list(range(1, 10))
+
+
+@ways
+def test_a_page_that_fails_among_several_fails_the_list(way: Each) -> None:
+    failed: Json = {"Meta": {"Status": 503}, "Data": "Later"}
+    with account(Placed({**STILL, 6: failed})) as configs, pytest.raises(Unreachable):
+        configs.list(way)
 
 
 def test_a_list_that_never_stands_still_is_an_error() -> None:
@@ -247,19 +373,20 @@ def test_a_page_that_fails_fails_the_list() -> None:
 
 @settings(deadline=None)
 @given(
-    count=st.integers(0, 260),
+    way=st.sampled_from([one_by_one, SEVERAL]),
+    count=st.integers(0, 460),
     most=st.integers(1, 300),
     obeys=st.sets(st.sampled_from(["top", "skip"])),
     total=st.sampled_from([lambda n: n, no_count, lambda n: n + 1]),
 )
 def test_whatever_the_server_does_a_list_is_whole_or_an_error(
-    count: int, most: int, obeys: set[str], total: Callable[[int], int | None]
+    way: Each, count: int, most: int, obeys: set[str], total: Callable[[int], int | None]
 ) -> None:
     # Nobody can see through a server that obeys nothing and serves a part as if it were all.
     page = most if obeys else count
     with account(Collection(count, page, frozenset(obeys), total)) as configs:
         try:
-            found = ids(configs)
+            found = ids(configs, way)
         except BadAnswer:
             return
     assert found == list(range(1, count + 1))
@@ -279,20 +406,22 @@ def sandbox(variants: Variants, configs: int, surveys: int = 0) -> WSGIApplicati
     [*[(listing, True) for listing in LISTINGS], ("paged", False), ("unpaged", False), ("clamped", False)],
 )
 @pytest.mark.parametrize("rows", ["whole", "thin"])
-@pytest.mark.parametrize("count", [1, 24, 26, 130])
+@pytest.mark.parametrize("count", [1, 24, 26, 130, 350])
+@ways
 def test_the_sandbox_is_listed_whole_in_every_variant_that_proves_it(
-    count: int, listing: Listing, rows: str, counted: bool
+    count: int, listing: Listing, rows: str, counted: bool, way: Each
 ) -> None:
     variants = Variants(listing=listing, rows=rows, meta_counts=counted)  # type: ignore[arg-type]
     with account(sandbox(variants, count)) as configs:
-        assert ids(configs) == list(range(1, count + 1))
+        assert ids(configs, way) == list(range(1, count + 1))
 
 
-@pytest.mark.parametrize("count", [1, 24, 130])
-def test_a_sandbox_that_proves_nothing_is_not_believed(count: int) -> None:
+@pytest.mark.parametrize("count", [1, 24, 130, 350])
+@ways
+def test_a_sandbox_that_proves_nothing_is_not_believed(count: int, way: Each) -> None:
     variants = Variants(listing="ignores-skip", meta_counts=False)
     with account(sandbox(variants, count)) as configs, pytest.raises(BadAnswer):
-        configs.list()
+        configs.list(way)
 
 
 class TestSurveys:

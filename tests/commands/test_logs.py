@@ -7,12 +7,12 @@ import logging
 import subprocess
 import sys
 import warnings
-from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from reconciler.cli import main
 from reconciler.cli.libraries import libraries_logged

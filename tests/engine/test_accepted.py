@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 
 import pytest
+from msgspec.structs import replace
 
 from reconciler.engine.classify import FieldClass, FieldView, classify, desired
 from reconciler.engine.declared import Accepted, Declared

@@ -10,6 +10,7 @@ from reconciler.engine.body import Normal
 from reconciler.engine.classify import Account
 from reconciler.engine.declared import Declared, Given, Origin, Reference, Ruling
 from reconciler.engine.defaults import Defaults
+from reconciler.engine.each import Each, one_by_one
 from reconciler.engine.inventory import Live
 from reconciler.engine.kind import Body, Field, Json, Kind, Policy, Rows
 from reconciler.problems import Place
@@ -78,7 +79,8 @@ class ToyShop:
     calls: list[tuple[str, int | None]] = field(default_factory=list)
     sent: list[dict[str, Json]] = field(default_factory=list)
 
-    def list(self) -> Sequence[Body]:
+    def list(self, each: Each = one_by_one) -> Sequence[Body]:
+        del each
         self._call("list", None)
         return [copy.deepcopy(body) for body in self.bodies.values() if body.get("IsVisible")]
 

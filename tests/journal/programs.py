@@ -6,11 +6,11 @@ import resource
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from subprocess import PIPE, Popen
 
+from msgspec.structs import replace
 from sqlalchemy import insert
 
 from reconciler.errors import Held, Refused

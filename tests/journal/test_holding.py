@@ -6,9 +6,9 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from reconciler.errors import Held
 from reconciler.journal.holding import SILENCE, is_dead, process_of, refuse_held, this_process

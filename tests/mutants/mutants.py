@@ -198,8 +198,8 @@ WHAT_IS_BELIEVED = (
     Mutant(
         "takes a failed list for an empty one",
         "checkmarket/client.py",
-        "        return read_list(self._api, _CONFIGS, [_CONFIG_ID])",
-        "        try:\n            return read_list(self._api, _CONFIGS, [_CONFIG_ID])\n"
+        "        return read_list(self._api, _CONFIGS, [_CONFIG_ID], each)",
+        "        try:\n            return read_list(self._api, _CONFIGS, [_CONFIG_ID], each)\n"
         "        except BadAnswer:\n            return ()",
         f"{LISTING}::test_anything_else_is_a_bad_answer_and_no_empty_list",
     ),

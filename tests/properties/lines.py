@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from io import StringIO
 from typing import Any
 
+from msgspec.structs import replace
 from ruamel.yaml import YAML
 
 from reconciler.engine.declared import Declared, Given

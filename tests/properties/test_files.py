@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from hypothesis import given
+from msgspec.structs import replace
 
 from reconciler.checkmarket.section import SECTION
 from reconciler.commands.apply import apply

@@ -10,10 +10,11 @@ import copy
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from hypothesis import note
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.checkmarket.client import ImportConfigs, open_checkmarket
 from reconciler.checkmarket.kind import IMPORT_CONFIGS
@@ -44,8 +45,7 @@ ALL_RESETS = Consent(resets=None)
 _STRICT_MEMBERS: frozenset[Member] = frozenset({("CreateDate",), ("SurveySettings", "LinkVersion")})
 
 
-@dataclass(frozen=True)
-class Situation:
+class Situation(Struct, frozen=True):
     """What is declared, what is stored, and which of the plausible servers stores it."""
 
     variants: Variants

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
+from msgspec.structs import replace
 
 from reconciler.engine.outcome import Outcome, Report, Result
 from reconciler.engine.plan import Action, Block, Unchanged

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from reconciler.config.editing.layout import (
     BREAK,
@@ -38,8 +39,7 @@ _SECTIONS, _RESOURCES, _FIELDS = 0, 1, 2
 """How deep the mappings stand whose entries are sections, resources, and fields."""
 
 
-@dataclass(frozen=True)
-class Adder:
+class Adder(Struct, frozen=True):
     """Finds the cuts for new entries of one file."""
 
     layout: Layout

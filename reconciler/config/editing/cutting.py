@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from reconciler.config.editing.adding import Adder
 from reconciler.config.editing.layout import Alias, Items, Layout, Pair, Piece, Table, pieces_of
@@ -28,8 +29,7 @@ from reconciler.config.wording import visible
 from reconciler.problems import Place, Problem
 
 
-@dataclass
-class Cutter:
+class Cutter(Struct):
     """Finds the cuts for patches of one file, and keeps what cannot be cut."""
 
     layout: Layout

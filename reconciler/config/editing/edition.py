@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from reconciler.config.contents import TARGETS
 from reconciler.config.discovery import shown, workspace_files
@@ -23,8 +24,7 @@ from reconciler.problems import Problem
 _TARGETS_AT = 2
 
 
-@dataclass(frozen=True)
-class Edition:
+class Edition(Struct, frozen=True, dict=True):
     """Edits of the files below `folder`, which are named relative to `base`. Writes nothing."""
 
     folder: Path

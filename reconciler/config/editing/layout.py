@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from msgspec import Struct, field
 from ruamel.yaml.events import (
     AliasEvent,
     MappingEndEvent,
@@ -31,8 +31,7 @@ _SPACE = " \t"
 _REST = re.compile(r"[ \t]*,?(?:[ \t]*|[ \t]+#.*)")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Piece:
+class Piece(Struct, frozen=True, eq=False):
     """A value or key: `text[start:end]`. It begins with its anchor, if it has one, and ends where it does."""
 
     start: int
@@ -41,8 +40,7 @@ class Piece:
     anchor: str | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Words(Piece):
+class Words(Piece, Struct, frozen=True, eq=False):
     """A scalar. `style` is a quote, `|`, `>`, or nothing; `tail` is the end with the line breaks after it."""
 
     value: str = ""
@@ -50,13 +48,11 @@ class Words(Piece):
     tail: int = 0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Alias(Piece):
+class Alias(Piece, Struct, frozen=True, eq=False):
     """An alias; `anchor` is the one that it stands for."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Items(Piece):
+class Items(Piece, Struct, frozen=True, eq=False):
     """A list; `opening` is the offset behind its [ in flow style, of its first - in block style."""
 
     flow: bool = False
@@ -64,8 +60,7 @@ class Items(Piece):
     items: tuple[Piece, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Pair:
+class Pair(Struct, frozen=True, eq=False):
     """An entry of a mapping."""
 
     key: Piece
@@ -77,8 +72,7 @@ class Pair:
         return self.key.value if isinstance(self.key, Words) else ""
 
 
-@dataclass(frozen=True, eq=False)
-class Table(Piece):
+class Table(Piece, Struct, frozen=True, eq=False, dict=True):
     """A mapping with the entries that are written in it; `opening` is the offset behind its {."""
 
     flow: bool = False
@@ -94,8 +88,7 @@ class Table(Piece):
         return {pair.name: pair for pair in self.pairs}
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """A text and its pieces. `top` is `None` where nothing but comments stands in it."""
 
     text: str
@@ -223,8 +216,7 @@ def _keeps_breaks(text: str, words: Words) -> bool:
     return words.style in ("|", ">") and "+" in header.partition("#")[0]
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(Struct):
     event: Any
     pieces: list[Piece] = field(default_factory=list)
 

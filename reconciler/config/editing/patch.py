@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TypeAlias
+
+from msgspec import Struct, field
 
 from reconciler.engine.kind import Json
 
@@ -12,8 +13,7 @@ Path: TypeAlias = tuple[str, ...]
 """The keys on the way to a value, from the top of a file."""
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
+class Put(Struct, frozen=True):
     """This value shall stand there, whatever stood there before; a value that is the same stays as written.
 
     `comment` is written behind it, where it stands on a line of its own; a comment that is there already is
@@ -26,13 +26,11 @@ class Put:
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Remove:
+class Remove(Struct, frozen=True):
     """The key shall go, and what stands behind it."""
 
 
-@dataclass(frozen=True, slots=True)
-class OverNames:
+class OverNames(Struct, frozen=True):
     """A mapping to be patched, in whose place a list of its keys may stand: `[one]` for `{one: {}}`.
 
     A new entry of it goes on one line, if there is room.
@@ -60,8 +58,7 @@ def no_ranks(path: Path) -> Sequence[str]:
     return ()
 
 
-@dataclass
-class Edits:
+class Edits(Struct):
     """Gathers edits of one file, path by path, into one patch."""
 
     tree: dict[str, Edit] = field(default_factory=dict)

@@ -7,15 +7,15 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from reconciler.config.discovery import leads_outside
 from reconciler.errors import UsageError
 
 
-@dataclass(frozen=True, slots=True)
-class FileEdit:
+class FileEdit(Struct, frozen=True):
     """A file of a workspace with what stands in it and what shall; `before` is `None` for a new one."""
 
     path: Path

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.engine.body import put, unknown_members, value_at
 from reconciler.engine.classify import FieldClass, FieldView, desired
@@ -50,8 +52,7 @@ CARRIED = "(carried as it is)"
 """Stands for what a body carries although nobody knows it: it may be anything."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
+class Spot(Struct, frozen=True):
     """A place in a file, with the address at which it is seen, if there is one."""
 
     file: str
@@ -59,8 +60,7 @@ class Spot:
     link: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """What happens to one field."""
 
     cls: str
@@ -72,8 +72,7 @@ class Row:
     spot: Spot | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Customer:
+class Customer(Struct, frozen=True):
     """One customer of a seed, masked."""
 
     address: str
@@ -81,8 +80,7 @@ class Customer:
     spot: Spot
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
+class Card(Struct, frozen=True):
     """One resource or seed, folded: what is done about it, why or why not, and every field of it."""
 
     key: str
@@ -113,8 +111,7 @@ class Card:
         return tuple(dict.fromkeys(spot.file for spot in spots if spot))
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """Cards under a heading. Where many would be open, all are folded, to show how many there are."""
 
     heading: str
@@ -127,8 +124,7 @@ class Group:
         return sum(card.is_open for card in self.cards) > MOST_OPEN
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """A problem of the files, with its place."""
 
     severity: str
@@ -139,8 +135,7 @@ class Told:
     hint: str
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(Struct, frozen=True):
     """All there is to tell of one target."""
 
     target: str
@@ -157,8 +152,7 @@ class Section:
     figures: tuple[tuple[str, str, int], ...] = ()
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(Struct, frozen=True):
     """The whole page."""
 
     title: str
@@ -243,8 +237,7 @@ def _spot(place: Place, links: Links) -> Spot:
     return Spot(file, f"{file}:{place.line}", links.to(place))
 
 
-@dataclass(frozen=True)
-class _Making:
+class _Making(Struct, frozen=True):
     """The making of one target's section."""
 
     planned: Planned

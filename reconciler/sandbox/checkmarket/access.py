@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from .calls import Call, FailedError
 
@@ -13,8 +14,7 @@ WRITE_CONTACTS = "Contacts (write)"
 _ALLOWANCE = "checkmarket.allowance"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Keys:
+class Keys(Struct, frozen=True, kw_only=True):
     """Which keys are accepted, None for all that are not blank; a read-only key lacks the write role."""
 
     master: frozenset[str] | None = None

@@ -7,8 +7,9 @@ to its default. SurveySettings is its own type (ImportSurveyLink), to which the 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from reconciler.sandbox.variants import Variants
 
@@ -32,8 +33,7 @@ SERVER_EXTRAS = frozenset({"CreateDate", "LinkVersion"})
 VOLATILE = frozenset({"LastReadAt", "Revision"})
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Struct, frozen=True):
     """The documented members of one type, with what reads each; those in `plain` are false, never null."""
 
     members: Mapping[str, Reader]

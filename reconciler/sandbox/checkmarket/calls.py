@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NoReturn
+
+from msgspec import Struct, field
 
 from reconciler.sandbox.state import Transaction
 from reconciler.sandbox.variants import Variants
@@ -25,8 +26,7 @@ class FailedError(Exception):
         self.headers = dict(headers or {})
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """One request: what it sends, the documents it works on, and the time, in seconds since 1970, it came in.
 
     The names in `options`, the query string, are in lower case, for routing looks not to regard case (INF:
@@ -51,8 +51,7 @@ class Call:
             raise FailedError(400, f"The request body is not valid JSON: {error}") from error
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What a route has to say; the envelope is put around it by `envelope`."""
 
     data: Any

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from reconciler.sandbox.state import State
 
@@ -30,8 +31,7 @@ class NoTokenError(Exception):
         self.code = code
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tokens:
+class Tokens(Struct, frozen=True, kw_only=True):
     """Which tokens are accepted, beside those that the endpoint gave, and which clients get one there.
 
     `accepted` is None for every token that is not blank, `clients` (id → secret) None for every client. A

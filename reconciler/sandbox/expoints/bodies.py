@@ -8,8 +8,9 @@ the text "true" into true.
 from __future__ import annotations
 
 from base64 import b64decode
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from reconciler.sandbox.variants import Variants
 
@@ -17,8 +18,7 @@ from .calls import FailedError
 from .moments import read_moment, read_time_of_day
 
 
-@dataclass(frozen=True, slots=True)
-class Members:
+class Members(Struct, frozen=True):
     """An object of a body, its members by lower-case name, and its path in the body for whoever complains."""
 
     path: str

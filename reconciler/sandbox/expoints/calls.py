@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NoReturn
+
+from msgspec import Struct, field
 
 from reconciler.sandbox.state import Transaction
 from reconciler.sandbox.variants import Variants
@@ -31,8 +32,7 @@ class FailedError(Exception):
         self.places = dict(places or {})
 
 
-@dataclass(frozen=True, slots=True)
-class Tenant:
+class Tenant(Struct, frozen=True):
     """What a call works on: the documents, the answers to open questions, and now, in seconds since 1970."""
 
     documents: Transaction
@@ -40,8 +40,7 @@ class Tenant:
     now: float
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """One request to a tenant.
 
     The names in `query` are in lower case, for ASP.NET does not regard case (I); a name may come repeatedly,
@@ -82,8 +81,7 @@ class Call:
         return text == "true" if text else None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """The body of a response, as it goes over the wire."""
 
     text: str
