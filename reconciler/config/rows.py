@@ -274,7 +274,7 @@ def _node(value: Any, mark: Mark, deepest: int) -> Node:
 
 
 def _of_entries(entries: dict[str, Node], mark: Mark) -> Node:
-    size = 1 + sum(node.size for node in entries.values())
+    size = 1 + sum([node.size for node in entries.values()])
     return Node({name: node.value for name, node in entries.items()}, mark, mark, entries, size)
 
 

@@ -66,7 +66,7 @@ class Suspects(Discreet, frozen=True):
 
 def nobody() -> str:
     """Return an address that nobody has, always as long, and tagged as those of test mailboxes often are."""
-    return f"no+{secrets.token_hex(6)}@{secrets.token_hex(4)}.example"
+    return f"no+{secrets.token_hex(4)}@{secrets.token_hex(2)}.example"
 
 
 def trial(trio: Trio, length: int) -> Sequence[str]:

@@ -108,14 +108,12 @@ def _members(dumped: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def _data(customer: DraftCustomer[Customer]) -> Iterator[DataItem]:
-    data = customer.fields.data
-    written = customer.written.below("data") if data else None
-    for name, said in (data or {}).items():
-        place = written.at(name).place if written else customer.place
+    places = customer.written.places_below("data")
+    for name, said in (customer.fields.data or {}).items():
         if isinstance(said, str):
-            yield DataItem(column_of(name), said, place)
+            yield DataItem(column_of(name), said, places[name])
         else:
-            yield DataItem(column_of(name), said.value, place, said.encryption)
+            yield DataItem(column_of(name), said.value, places[name], said.encryption)
 
 
 def check_declared(seed: Seed, target: Target, zone: ZoneInfo) -> Iterator[Finding]:
