@@ -44,10 +44,21 @@ class Layers(NamedTuple):
         """Every mapping, the strongest first."""
         return (self.first, *self.others)
 
+    def places_below(self, step: str) -> dict[str, Place]:
+        """Return the place of whatever decides at each key of the mappings at one step."""
+        found: dict[str, Place] = {}
+        for layer in reversed(self.all):
+            below = layer.find(step)
+            if below and isinstance(below.node.children, dict):
+                found |= {name: Place(below.file, *node.mark) for name, node in below.node.children.items()}
+        return found
+
     def at(self, *path: str | int) -> Written:
         """Return what decides at `path`; where nothing stands there, the nearest above it in the first."""
-        found = (there for layer in self.all if (there := layer.find(*path)))
-        return next(found, self.first.at(*path))
+        for layer in self.all:
+            if there := layer.find(*path):
+                return there
+        return self.first.at(*path)
 
 
 class Customer(Discreet, Generic[Row], frozen=True):

@@ -12,7 +12,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 from msgspec import Struct
 
@@ -69,6 +69,14 @@ class Columns(Struct, frozen=True):
     """Fields that do not fit into a cell."""
 
 
+class _Column(NamedTuple):
+    """A column of one table: what its cells say, in which part of a customer, and how they are read."""
+
+    name: str
+    is_data: bool
+    reads: Cell
+
+
 class _Unusable(Exception):
     """The rest of the file is not looked at."""
 
@@ -103,8 +111,9 @@ class RowReader(Struct, frozen=True):
         records = _records(content, self._delimiter(content))
         line, headers = next(records)
         if not self._wrong_headers(headers, line):
+            columns = [self._column(header) for header in headers]
             for line, cells in records:
-                yield from self._row(headers, cells, line)
+                yield from self._row(columns, cells, line)
 
     def _delimiter(self, content: str) -> str:
         """Return the delimiter with which a header is the identity; the comma where both do."""
@@ -133,6 +142,10 @@ class RowReader(Struct, frozen=True):
     def _path(self, header: str) -> tuple[str, ...]:
         return (header,) if header in self.columns.cells else ("data", header.removeprefix(ESCAPE))
 
+    def _column(self, header: str) -> _Column:
+        *group, name = self._path(header)
+        return _Column(name, bool(group), text if group else self.columns.cells[name])
+
     def _wrong_header(self, header: str, times: int) -> Refusal | None:
         shown = visible(header)
         if times > 1:
@@ -148,26 +161,13 @@ class RowReader(Struct, frozen=True):
             return Refusal("csv-header", f"{shown} may be {meant}, or a column of data", hint)
         return None
 
-    def _row(self, headers: Sequence[str], cells: Sequence[str], line: int) -> Iterator[Written]:
-        if len(cells) == len(headers):
-            yield Written(self.file, self._mapping(headers, cells, line))
+    def _row(self, columns: Sequence[_Column], cells: Sequence[str], line: int) -> Iterator[Written]:
+        if len(cells) == len(columns):
+            yield Written(self.file, _mapping(columns, cells, line))
         else:
-            message = f"this row has {len(cells)} cells, the first line has {len(headers)}"
+            message = f"this row has {len(cells)} cells, the first line has {len(columns)}"
             hint = "add or remove cells; a cell that holds a delimiter is written in quotes"
             self._error(Refusal("csv-row", message, hint), (line, 1))
-
-    def _mapping(self, headers: Sequence[str], cells: Sequence[str], line: int) -> Node:
-        """Return a row as a mapping. An empty cell says nothing."""
-        top: dict[str, Node] = {}
-        data: dict[str, Node] = {}
-        for number, (header, cell) in enumerate(zip(headers, cells, strict=True), start=1):
-            *group, name = self._path(header)
-            reads, mark = text if group else self.columns.cells[name], (line, number)
-            if cell:
-                (data if group else top)[name] = Node(reads(cell), mark, mark)
-        if data:
-            top["data"] = _of_entries(data, (line, 1))
-        return _of_entries(top, (line, 1))
 
     def _lines(self, content: str) -> Iterator[Written]:
         for number, line in enumerate(content.split("\n"), start=1):
@@ -176,6 +176,20 @@ class RowReader(Struct, frozen=True):
                     yield Written(self.file, _of_json(line, (number, 1)))
             except _Unusable as unusable:
                 self._error(unusable.refusal, unusable.mark)
+
+
+def _mapping(columns: Sequence[_Column], cells: Sequence[str], line: int) -> Node:
+    """Return a row as a mapping. An empty cell says nothing."""
+    top: dict[str, Node] = {}
+    data: dict[str, Node] = {}
+    for number, (column, cell) in enumerate(zip(columns, cells, strict=True), start=1):
+        if cell:
+            name, is_data, reads = column
+            mark = (line, number)
+            (data if is_data else top)[name] = Node(reads(cell), mark, mark)
+    if data:
+        top["data"] = _of_entries(data, (line, 1))
+    return _of_entries(top, (line, 1))
 
 
 def _decoded(content: bytes) -> str:
@@ -260,7 +274,7 @@ def _node(value: Any, mark: Mark, deepest: int) -> Node:
 
 
 def _of_entries(entries: dict[str, Node], mark: Mark) -> Node:
-    size = 1 + sum(node.size for node in entries.values())
+    size = 1 + sum([node.size for node in entries.values()])
     return Node({name: node.value for name, node in entries.items()}, mark, mark, entries, size)
 
 

@@ -10,7 +10,7 @@ import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import ClassVar, NamedTuple, TypeAlias
+from typing import ClassVar, NamedTuple
 
 from reconciler.discreet import Discreet
 from reconciler.engine.kind import Json
@@ -22,9 +22,6 @@ _WORD = re.compile(r"[a-z0-9]+")
 _MARKS = str.maketrans("", "", "._+-@")
 _DEEPEST = 6
 _MOST_AKIN = 3
-
-Letters: TypeAlias = Mapping[str, str]
-"""Addresses, each with what `akin` looks for words in."""
 
 
 class Canary(Discreet, frozen=True):
@@ -69,18 +66,19 @@ class Suspects(Discreet, frozen=True):
 
 def nobody() -> str:
     """Return an address that nobody has, always as long, and tagged as those of test mailboxes often are."""
-    return f"no+{secrets.token_hex(6)}@{secrets.token_hex(4)}.example"
+    return f"no+{secrets.token_hex(4)}@{secrets.token_hex(2)}.example"
 
 
 def trial(trio: Trio, length: int) -> Sequence[str]:
     """Return the canaries, with as many nobodies between them as so many characters hold.
 
-    Its answer is that of the canaries together, if places from the first to the last mean the same.
+    Its answer is that of the canaries together, if places from the first to the last mean the same: the one
+    between them is another one from trial to trial.
     """
     first, middle, last = (canary.email for canary in trio)
     nobodies = [nobody() for _ in range(_room(trio, length) // length_of(nobody()))]
-    half = len(nobodies) // 2
-    return [first, *nobodies[:half], middle, *nobodies[half:], last]
+    place = secrets.randbelow(len(nobodies) + 1)
+    return [first, *nobodies[:place], middle, *nobodies[place:], last]
 
 
 def suspects(emails: Iterable[str], trio: Trio, length: int, most: int | None = None) -> Iterator[Suspects]:
@@ -108,30 +106,43 @@ def is_plain(email: str) -> bool:
     return len(email) <= 100 and _PLAIN.fullmatch(email) is not None
 
 
-def letters(email: str) -> str:
-    """Return what `akin` looks for words in."""
-    return email.lower().translate(_MARKS)
+class Crowd(Discreet, frozen=True):
+    """Plain addresses, many of them, and what of each words are looked for in."""
+
+    emails: Mapping[str, str]
+    everything: str
+
+    def __len__(self) -> int:
+        return len(self.emails)
+
+    def akin(self, canary: str) -> Iterator[str]:
+        """Yield those whose customers may be among those of a canary.
+
+        So they may if every word of its local part is in them: then the canary could be a part of the
+        address, a pattern that it matches, or the same mailbox in other spelling, with other dots, or without
+        its tag.
+        """
+        words = _WORD.findall(canary.lower().partition("@")[0])
+        if all(word in self.everything for word in words):
+            for email, letters in self.emails.items():
+                if all(word in letters for word in words):
+                    yield email
+
+    def without_kin(self, canaries: Iterable[Canary]) -> list[str]:
+        """Return those that are akin to none of the canaries."""
+        kin = {email for canary in canaries for email in self.akin(canary.email)}
+        return [email for email in self.emails if email not in kin]
+
+    def suits(self, canary: str) -> bool:
+        """Tell whether a canary is plain itself, and can be told from all but a few of them."""
+        is_long = is_plain(canary) and canary[1] != "@"
+        return is_long and len(list(islice(self.akin(canary), _MOST_AKIN + 1))) <= _MOST_AKIN
 
 
-def akin(canary: str, addresses: Letters) -> Iterator[str]:
-    """Yield the addresses whose customers may be among those of a canary.
-
-    So they may if every word of its local part is in them: then the canary could be a part of the address, a
-    pattern that it matches, or the same mailbox in other spelling, with other dots, or without its tag.
-    """
-    words = _WORD.findall(canary.lower().partition("@")[0])
-    for email, its_letters in addresses.items():
-        if all(word in its_letters for word in words):
-            yield email
-
-
-def is_fit(canary: str, addresses: Letters) -> bool:
-    """Tell whether a canary is one that can be told from nearly all of the addresses."""
-    return (
-        is_plain(canary)
-        and canary[1] != "@"
-        and len(list(islice(akin(canary, addresses), _MOST_AKIN + 1))) <= _MOST_AKIN
-    )
+def crowd(emails: Iterable[str]) -> Crowd:
+    """Return those of the addresses that are plain."""
+    letters = {email: email.lower().translate(_MARKS) for email in emails if is_plain(email)}
+    return Crowd(letters, "\n".join(letters.values()))
 
 
 def neighbours(canary: str) -> Sequence[str]:

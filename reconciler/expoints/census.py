@@ -7,7 +7,7 @@ nothing is believed of a list but what the tenant proves:
 
     a list          [a canary, a nobody, many addresses, another canary], answered with exactly the counts of
                     the two canaries: each was taken, the first and the last, and no other has a customer
-    canaries        counted above 0 by themselves before, and in a trial, with a third one in the middle, amid
+    canaries        counted above 0 by themselves before, and in a trial, with a third one between them, amid
                     nobodies: so all places count, their customers are not the same, and the tenant counts to
                     more than is expected of any list; and no list is longer than the trial
     after each lot  the trial again: had the canaries changed, or what a list means, nothing is believed of it
@@ -31,14 +31,11 @@ from reconciler.errors import BadAnswer, Declined, Forbidden, NotFound, Unreacha
 from reconciler.expoints.answers import Row
 from reconciler.expoints.canaries import (
     Canary,
-    Letters,
+    Crowd,
     Suspects,
     Trio,
-    akin,
     candidates,
-    is_fit,
-    is_plain,
-    letters,
+    crowd,
     neighbours,
     sample,
     suspects,
@@ -51,7 +48,7 @@ FEW = 3
 _SOME = 20  # so many are, where nothing is known of lists yet: finding out takes about as many requests
 _LENGTHS = (LONGEST_QUERY, LONGEST_QUERY // 2, LONGEST_QUERY // 4)
 _MOST_SAMPLED = 24
-_MOST_TRIED = 24  # candidates for canaries, in one run
+_MOST_TRIED = 12  # candidates for canaries, in one run
 _MOST_FAILURES = 3
 _LABEL = "Counting customers"
 # Of a request that the tenant does not take as it is. Whether it takes others, those one by one will tell.
@@ -86,13 +83,13 @@ class Census:
         Errors: `ApiError`, as of `Customers.count`.
         """
         addresses = list(dict.fromkeys(emails))
-        plain = {email: letters(email) for email in addresses if is_plain(email)}
+        plain = crowd(addresses)
         unknown = self._unknown(plain) if self._is_worth_it(plain) else {}
         rest = [email for email in addresses if email not in unknown]
         found = {**unknown, **self._client.counts_by_address(rest, self._each)}
         return {email: found[email] for email in addresses}
 
-    def _is_worth_it(self, addresses: Letters) -> bool:
+    def _is_worth_it(self, addresses: Crowd) -> bool:
         return not self._gave_up and len(addresses) > (FEW if self._length else _SOME)
 
     @property
@@ -102,11 +99,11 @@ class Census:
     def _give_up(self) -> None:
         self._failures = _MOST_FAILURES
 
-    def _unknown(self, addresses: Letters) -> dict[str, Count]:
+    def _unknown(self, addresses: Crowd) -> dict[str, Count]:
         """Return those of the addresses that are proven to have no customers."""
         trio = self._trio(addresses)
         if trio is not None and self._can_list(trio):
-            return self._in_lists(_without_kin(addresses, trio), trio)
+            return self._in_lists(addresses.without_kin(trio), trio)
         return {} if self._gave_up else self._beside_everybody(addresses)
 
     def _in_lists(self, addresses: Sequence[str], trio: Trio) -> dict[str, Count]:
@@ -171,7 +168,7 @@ class Census:
         self._failures += 1
         self._canaries = self._counted([canary.email for canary in self._canaries])
 
-    def _trio(self, addresses: Letters) -> Trio | None:
+    def _trio(self, addresses: Crowd) -> Trio | None:
         """Return three canaries of which hardly an address is kin, None where there are none.
 
         Candidates are those that were suggested, then, once a run, customers of the tenant.
@@ -186,12 +183,12 @@ class Census:
             fit = self._fit(addresses)
         return Trio(*fit[: len(Trio._fields)]) if len(fit) >= len(Trio._fields) else None
 
-    def _fit(self, addresses: Letters) -> list[Canary]:
-        return [canary for canary in self._canaries if is_fit(canary.email, addresses)]
+    def _fit(self, addresses: Crowd) -> list[Canary]:
+        return [canary for canary in self._canaries if addresses.suits(canary.email)]
 
-    def _try(self, candidates: Sequence[str], addresses: Letters) -> None:
+    def _try(self, candidates: Sequence[str], addresses: Crowd) -> None:
         """Count candidates until there are three canaries that fit, as few as possible."""
-        waiting = [c for c in candidates if c not in self._tried and is_fit(c, addresses)]
+        waiting = [c for c in candidates if c not in self._tried and addresses.suits(c)]
         while waiting and (missing := len(Trio._fields) - len(self._fit(addresses))) > 0:
             missing = min(missing, _MOST_TRIED - len(self._tried))
             some, waiting = waiting[:missing], waiting[missing:] if missing else []
@@ -228,7 +225,7 @@ class Census:
         counts = self._singly(near)
         return len(counts) == len(near) and not any(count.customers for count in counts.values())
 
-    def _beside_everybody(self, addresses: Letters) -> dict[str, Count]:
+    def _beside_everybody(self, addresses: Crowd) -> dict[str, Count]:
         """Return the addresses, where everybody whom the tenant has is one of the canaries, or it has nobody.
 
         D: both the list of customers and their count may be asked for without a filter. That a tenant has so
@@ -256,12 +253,7 @@ class Census:
         moments = [page.at, *(answer.at for answer in (everybody, *parts, *own))]
         if len(numbers) > 1 or not page.is_all or not _are_since(moments, began.at):
             return {}
-        return dict.fromkeys(_without_kin(addresses, few), Count(0, everybody.at))
-
-
-def _without_kin(addresses: Letters, canaries: Iterable[Canary]) -> list[str]:
-    alike = {email for canary in canaries for email in akin(canary.email, addresses)}
-    return [email for email in addresses if email not in alike]
+        return dict.fromkeys(addresses.without_kin(few), Count(0, everybody.at))
 
 
 def _total(counts: Iterable[Count]) -> int:

@@ -18,6 +18,8 @@ from reconciler.expoints.seed import Moment, Seed, SeedCustomer, Value
 EMAIL = "customers.email"
 APPROVAL = "approve_automatically"
 
+_ENCODER = json.JSONEncoder(sort_keys=True)
+
 Hash = Callable[[str], str]
 Contents = Mapping[str, str]
 """Path → the keyed hash of the value that is declared there."""
@@ -41,7 +43,7 @@ def customer_contents(customer: SeedCustomer, hash: Hash) -> Contents:
 
 def hash_at(path: str, value: Json, hash: Hash) -> str:
     """Return the hash of a value at a path; equal values at two paths do not look equal."""
-    return hash(json.dumps([path, value], sort_keys=True))
+    return hash(_ENCODER.encode([path, value]))
 
 
 def change_of(sent: Contents, declared: Contents) -> Change | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
@@ -16,6 +17,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     PlainValidator,
     ValidationInfo,
@@ -24,7 +26,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic.alias_generators import to_pascal
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, core_schema
 
 from reconciler.config.drafts import Surroundings
 from reconciler.config.files import Unfit
@@ -39,6 +41,7 @@ INT32_MAX = 2**31 - 1
 _ID_OF_A_COLUMN = re.compile(r"[1-9][0-9]{0,9}")
 
 
+@lru_cache(maxsize=1_000)  # thousands of customers have the same few columns
 def column_of(name: str) -> str | int:
     """Return the column that a key under `data` means: digits are its id, anything else is its name."""
     return int(name) if _ID_OF_A_COLUMN.fullmatch(name) else name
@@ -227,6 +230,18 @@ class DataValue(_Encryptable):
     value: Private = Field(description="The value, as text.")
 
 
+class _TextOrValue:
+    """Plain text stands for itself, which is what nearly all data is; anything else is a `DataValue`."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_wrap_validator_function(
+            lambda value, read: value if type(value) is str else read(_value(value)),
+            handler.generate_schema(DataValue),
+            json_schema_input_schema=handler.generate_schema(str | DataValue),
+        )
+
+
 _UNDOCUMENTED = "Passed on; the vendor documents no more than its name."
 
 
@@ -312,7 +327,7 @@ class CustomerDefaults(_Written):
         None, description="Among waiting customers of one address; the highest is mailed."
     )
     previous_id: PrivateId | None = Field(None, description="An earlier customer whose data is copied.")
-    data: dict[str, Annotated[DataValue, BeforeValidator(_value, str | DataValue)]] | None = Field(
+    data: dict[str, Annotated[str | DataValue, _TextOrValue]] | None = Field(
         None, description="Column, by its name or its id in quotes → text, or a value that is encrypted."
     )
     answers: list[Answer] | None = Field(None, description="Pre-filled answers.")
@@ -321,7 +336,7 @@ class CustomerDefaults(_Written):
 
     @field_validator("data")
     @classmethod
-    def _has_names(cls, data: dict[str, DataValue] | None) -> dict[str, DataValue] | None:
+    def _has_names(cls, data: dict[str, str | DataValue] | None) -> dict[str, str | DataValue] | None:
         if data and any(not name.strip() for name in data):
             raise refusal("too-short", "a column has no name", "write the name of the column, or its id")
         return data

@@ -62,16 +62,17 @@ class Spoken(NamedTuple):
 
 def check(moment: Moment) -> None:
     """Check the form of a moment. Errors: `ValueError`, whose text says what to write."""
-    _parsed(moment)
+    is_relative(moment)
 
 
+@lru_cache(maxsize=1_000)  # thousands of customers say the same few moments
 def is_relative(moment: Moment) -> bool:
     """Return whether it depends on when a run starts. Errors: as `check`."""
     said = _parsed(moment)
     return said is None or not said.get("date")
 
 
-@lru_cache(maxsize=1_000)  # thousands of customers say the same few moments
+@lru_cache(maxsize=1_000)
 def resolve(moment: Moment, now: datetime, zone: ZoneInfo) -> Resolved:
     """Return when a moment is, in a run that starts at `now`, which has an offset, in the zone of its writer.
 

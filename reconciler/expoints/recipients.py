@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 LONGEST = 254
 _ATOM = r"[A-Za-z0-9_+'=-]+"
@@ -45,7 +46,13 @@ def masked(text: str) -> str:
 
 def _allows(pattern: str, address: str) -> bool:
     local, _, domain = address.partition("@")
-    allowed, _, allowed_domain = pattern.rpartition("@")
+    allowed, allowed_domain = _parts(pattern)
+    return domain.casefold() == allowed_domain and fnmatchcase(local, allowed)
+
+
+@lru_cache(maxsize=1_000)
+def _parts(pattern: str) -> tuple[str, str]:
+    """Return the glob for what is before the @, and the domain in lower case."""
+    allowed, _, domain = pattern.rpartition("@")
     # The brackets make the other special characters of a glob mean themselves.
-    literal = _NOT_STARS.sub(r"[\g<0>]", allowed)
-    return domain.casefold() == allowed_domain.casefold() and fnmatchcase(local, literal)
+    return _NOT_STARS.sub(r"[\g<0>]", allowed), domain.casefold()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache, partial
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -107,9 +108,12 @@ def _members(dumped: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def _data(customer: DraftCustomer[Customer]) -> Iterator[DataItem]:
+    places = customer.written.places_below("data")
     for name, said in (customer.fields.data or {}).items():
-        place = customer.written.at("data", name).place
-        yield DataItem(column_of(name), said.value, place, said.encryption)
+        if isinstance(said, str):
+            yield DataItem(column_of(name), said, places[name])
+        else:
+            yield DataItem(column_of(name), said.value, places[name], said.encryption)
 
 
 def check_declared(seed: Seed, target: Target, zone: ZoneInfo) -> Iterator[Finding]:
@@ -257,10 +261,11 @@ def check_expiry(seed: Seed, zone: ZoneInfo, now: datetime | None = None) -> Ite
     Without `now`, only those of which that holds whenever a run starts. Each `end_date` is told once.
     """
     told: set[str] = set()
+    is_over = cache(partial(_is_over, zone=zone, now=now))
     for number, customer in enumerate(seed.customers):
         own, send = customer.members.get("EndDate"), customer.members.get("SendDate")
         end, path = (own, f"customers.{number}.end_date") if own else (seed.batch.get("EndDate"), "end_date")
-        if path not in told and isinstance(end, Moment) and _is_over(end, _sent(send), zone, now):
+        if path not in told and isinstance(end, Moment) and is_over(end, _sent(send)):
             told.add(path)
             message = f"the questionnaire closes at {end}, and the customer is mailed at {_sent(send)}"
             hint = "write a later end_date; a day without a time is its beginning"

@@ -39,16 +39,33 @@ class State(StrEnum):
     IN_DOUBT = "in doubt"
 
 
+class Envelope(Discreet, frozen=True):
+    """What all customers of a seed have in common, and the hash that is used for each."""
+
+    digest: str
+    contents: Contents
+    hash: Callable[[str], str]
+
+
 class Addressee(Discreet, frozen=True):
     """One customer with its number among those of the same mailbox, as the ledger knows it."""
 
-    shown: ClassVar = ("customer", "name", "mailbox", "digest")
+    shown: ClassVar = ("customer", "name", "mailbox")
 
     customer: SeedCustomer
     name: str
     mailbox: str
-    digest: str
-    contents: Contents
+    batch: Envelope
+
+    @property
+    def digest(self) -> str:
+        """The hash of all that is declared of it and of its batch."""
+        return self.batch.hash(digest_of([self.batch.digest, self.customer.digest]))
+
+    @property
+    def contents(self) -> Contents:
+        """The hash of each thing that is. Made when asked for: most customers are never compared."""
+        return {**self.batch.contents, **customer_contents(self.customer, self.batch.hash)}
 
 
 class Standee(Struct, frozen=True):
@@ -122,14 +139,12 @@ class SeedPlan(Struct, frozen=True):
 def addressees(seed: Seed, hash: Callable[[str], str]) -> tuple[Addressee, ...]:
     """Return every customer under the hashes by which the ledger knows it."""
     numbers: Counter[str] = Counter()
-    of_batch = batch_contents(seed, hash)
+    batch = Envelope(seed.batch_digest, batch_contents(seed, hash), hash)
     made = []
     for customer in seed.customers:
-        numbers[customer.mailbox] += 1
-        name = f"{customer.mailbox}#{numbers[customer.mailbox]}"
-        content = digest_of([seed.batch_digest, customer.digest])
-        contents = {**of_batch, **customer_contents(customer, hash)}
-        made.append(Addressee(customer, hash(name), hash(customer.mailbox), hash(content), contents))
+        mailbox = customer.mailbox
+        numbers[mailbox] += 1
+        made.append(Addressee(customer, hash(f"{mailbox}#{numbers[mailbox]}"), hash(mailbox), batch))
     return tuple(made)
 
 

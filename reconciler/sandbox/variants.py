@@ -105,7 +105,8 @@ class Variants(Struct, frozen=True, kw_only=True):
     ] = "listed"
     twin_columns: Annotated[bool, "whether two columns can have one name"] = False
     customer_rows: Annotated[
-        Literal["whole", "thin"], "whether a listed customer is whole, or only Id and AccessKey"
+        Literal["whole", "nested", "thin"],
+        "whether a listed customer is whole, with its address inside another member or without one",
     ] = "whole"
     limit_over_100: Annotated[Literal["clamped", "refused"], "what a Limit over the maximum does"] = "clamped"
     last_cursor: Annotated[
@@ -115,6 +116,10 @@ class Variants(Struct, frozen=True, kw_only=True):
     address_filter: Annotated[
         Literal["exact", "contains", "ignored"], "how EmailAddresses are compared, if they are read at all"
     ] = "exact"
+    address_list: Annotated[
+        Literal["each", "first", "last", "first-ten", "joined", "everybody", "nobody", "refused"],
+        "what several EmailAddresses stand for: each of them, some, one text with commas, or no list at all",
+    ] = "each"
     address_case: Annotated[
         Literal["ignored", "sensitive"], "whether addresses that differ in letter case are two"
     ] = "ignored"

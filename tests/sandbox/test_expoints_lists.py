@@ -118,6 +118,12 @@ def test_a_customer_can_have_nothing_else(open_tenant: OpenTenant) -> None:
     assert set(open_tenant("customer_rows=thin").get("customer")["Customers"][0]) == {"Id", "AccessKey"}
 
 
+def test_a_customer_can_have_its_address_inside_another_member(open_tenant: OpenTenant) -> None:
+    """U: the same; variant `customer_rows`."""
+    first = open_tenant("customer_rows=nested").get("customer")["Customers"][0]
+    assert ("Email" in first, first["Contact"]) == (False, {"EmailAddress": "anna.devries@example.com"})
+
+
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
@@ -161,6 +167,38 @@ def test_a_filter_by_address_can_be_ignored(open_tenant: OpenTenant) -> None:
         1002,
         1003,
     ]
+
+
+ANNA, BRAM = "anna.devries@example.com", "bram.jansen@example.com"
+NOBODIES = [f"nobody{number}@example.com" for number in range(9)]
+
+
+@pytest.mark.parametrize(
+    ("variant", "two", "eleven"),
+    [
+        ("address_list=first", 2, 1),
+        ("address_list=last", 1, 2),
+        ("address_list=first-ten", 3, 1),
+        ("address_list=joined", 0, 0),
+        ("address_list=everybody", 3, 3),
+        ("address_list=nobody", 0, 0),
+    ],
+)
+def test_several_addresses_can_be_anything(
+    open_tenant: OpenTenant, variant: str, two: int, eleven: int
+) -> None:
+    """I: how a collection is written; variant `address_list`. One address is always one."""
+    tenant = open_tenant(variant)
+    assert tenant.count(ANNA, BRAM) == two
+    assert tenant.count(BRAM, *NOBODIES, ANNA) == eleven
+    assert tenant.count(ANNA) == 2
+
+
+def test_several_addresses_can_be_refused(open_tenant: OpenTenant) -> None:
+    """I: the same; variant `address_list`."""
+    tenant = open_tenant("address_list=refused")
+    assert refused(tenant, "customer/count", EmailAddresses=[ANNA, BRAM])
+    assert tenant.count(ANNA) == 2
 
 
 def test_addresses_can_differ_in_case_only(open_tenant: OpenTenant) -> None:

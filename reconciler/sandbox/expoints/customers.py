@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -16,6 +16,9 @@ from .paging import answer_page
 from .statuses import status_code
 
 Test = Callable[[int, Document], bool]
+
+# No customer has it, for it is no address.
+_OF_NOBODY = "\0"
 
 # Documented, but with members that are not; to ignore them would be to answer with too much.
 _NOT_EMULATED = (
@@ -72,11 +75,28 @@ def _has_appeared(call: Call) -> Test:
 
 
 def _has_address(call: Call) -> Test:
-    """Return the test of the address (U: variants `address_filter` and `address_case`)."""
+    """Return the test of the address (U: variants `address_filter`, `address_list` and `address_case`)."""
     wanted = call.texts("EmailAddresses")
+    if len(wanted) > 1:
+        wanted = _taken(wanted, call.tenant.variants.address_list)
     if not wanted or call.tenant.variants.address_filter == "ignored":
         return lambda _key, _customer: True
     return lambda _key, customer: any(is_asked_for(customer["Email"], text, call.tenant) for text in wanted)
+
+
+def _taken(wanted: Sequence[str], form: str) -> Sequence[str]:
+    """Return the addresses that several stand for; none at all filter nothing."""
+    if form == "refused":
+        raise FailedError(400, "The request is invalid.", {"EmailAddresses": "One value is expected."})
+    forms = {
+        "first": wanted[:1],
+        "last": wanted[-1:],
+        "first-ten": wanted[:10],
+        "joined": [",".join(wanted)],
+        "everybody": [],
+        "nobody": [_OF_NOBODY],
+    }
+    return forms.get(form, wanted)
 
 
 def _has_status(call: Call) -> Test:
@@ -96,11 +116,13 @@ def _row(key: int, customer: Document, call: Call) -> dict[str, Any]:
     U: variant `customer_rows`.
     """
     identity = {"Id": key, "AccessKey": str(uuid5(NAMESPACE_URL, f"customer/{key}"))}
-    if call.tenant.variants.customer_rows == "thin":
+    form, email = call.tenant.variants.customer_rows, customer["Email"]
+    if form == "thin":
         return identity
+    address = {"Email": email} if form == "whole" else {"Contact": {"EmailAddress": email}}
     return {
         **identity,
-        "Email": customer["Email"],
+        **address,
         "StatusCode": status_code(customer, call.tenant),
         "TransactionDate": written(customer["TransactionDate"]),
         "IsTest": customer["IsTest"],
