@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any, ClassVar, NamedTuple, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 from ruamel.yaml.events import (
     AliasEvent,
     DocumentEndEvent,
@@ -62,10 +63,14 @@ def unseen(character: str) -> Refusal:
 _WITHOUT_QUOTES = ("readers of YAML do not agree on what this means without quotes", "write it in quotes")
 
 
-class _Key(NamedTuple):
+class _Key(Struct, frozen=True, gc=False):
     name: str | None
-    mark: Mark
+    """`None` for one that was refused, with what stands behind it; and for an item, which needs none."""
+    mark: Mark | None
     merges: bool = False
+
+
+_NO_KEY = _Key(None, None)
 
 
 class _OpenList(Struct):
@@ -74,8 +79,7 @@ class _OpenList(Struct):
     mark: Mark
     anchor: str | None
     items: list[Node] = field(default_factory=list)
-    key: ClassVar[_Key] = _Key(None, (1, 1))
-    """An item needs no key before it."""
+    key: ClassVar[_Key] = _NO_KEY
 
     def closed(self, key: Mark) -> Node:
         return _grown([item.value for item in self.items], self.mark, key, self.items, self.items)
@@ -141,9 +145,11 @@ class Composer:
             # It holds before anything is closed; keys and ends are events too, but no values.
             if number > 3 * MOST_NODES:
                 raise _bomb(_mark(event))
-            handler = _HANDLERS.get(type(event))
-            if handler is not None:
-                handler(self, event)
+            kind = type(event)
+            if kind is ScalarEvent:
+                self.scalar(event)
+            elif kind in _HANDLERS:
+                _HANDLERS[kind](self, event)
 
     def start_document(self, event: Event) -> None:
         """Begin a document; a file holds one, in the YAML of today."""
@@ -166,24 +172,26 @@ class Composer:
 
     def scalar(self, event: Event) -> None:
         """Take a scalar, as a key or as a value."""
-        mark, text = _mark(event), event.value
+        start = event.start_mark
+        mark, text = (start.line + 1, start.column + 1), event.value
         if event.style == '"':
             text = self._seen(text, mark)
-        if event.tag is not None:
+        if event.ctag is not None:
             self._no_tag(event, mark)
         opened, is_plain = self._open[-1], event.implicit[0]
-        if opened.key is not None:
-            value = self._value(text, mark) if is_plain else text
-            self._deliver(Node(value, mark, self._key_before(mark)), event.anchor)
-            return
-        opened.key = self._key(text, mark) if is_plain else _Key(text, mark)
-        if event.anchor:
-            self._anchors[event.anchor] = Node(event.value, mark, mark)
+        if opened.key is None:
+            opened.key = self._key(text, mark) if is_plain else _Key(text, mark)
+            node = Node(event.value, mark, mark) if event.anchor else None
+        else:
+            node = Node(self._value(text, mark) if is_plain else text, mark, opened.key.mark or mark)
+            self._add(opened, opened.key, node)
+        if event.anchor and node:
+            self._anchors[event.anchor] = node
 
     def alias(self, event: Event) -> None:
         """Take an alias: the node of its anchor, once more."""
         node = self._anchors.get(event.anchor) or self._no_anchor(event)
-        self._deliver(node._replace(key=self._key_before(node.mark)), None)
+        self._deliver(replace(node, key=self._key_before(node.mark)), None)
 
     def start_list(self, event: Event) -> None:
         """Open a list."""
@@ -196,14 +204,14 @@ class Composer:
     def end(self, event: Event) -> None:
         """Close the list or mapping that was opened last."""
         closing = self._open.pop()
-        if isinstance(closing, _OpenMapping):
+        if isinstance(closing, _OpenMapping) and closing.merged:
             self._count_copies(closing, event)
         node = closing.closed(self._key_before(closing.mark))
         self._within_bounds(node)
         self._deliver(node, closing.anchor)
 
     def _start(self, opening: _OpenList | _OpenMapping, event: Event) -> None:
-        if event.tag is not None:
+        if event.ctag is not None:
             self._no_tag(event, opening.mark)
         self._open.append(opening)
         if len(self._open) > DEEPEST + 1:
@@ -222,45 +230,45 @@ class Composer:
 
     def _key_before(self, mark: Mark) -> Mark:
         """Return where the key of a value is written, its own `mark` where it has none."""
-        opened = self._open[-1]
-        return opened.key.mark if isinstance(opened, _OpenMapping) and opened.key else mark
+        key = self._open[-1].key
+        return (key and key.mark) or mark
 
     def _deliver(self, node: Node, anchor: str | None) -> None:
         if anchor:
             self._anchors[anchor] = node
         opened = self._open[-1]
-        if isinstance(opened, _OpenList):
-            opened.items.append(node)
-        elif opened.key is None:
+        if opened.key is None:
             opened.key = self._key_of(node)
         else:
             self._add(opened, opened.key, node)
-            opened.key = None
 
     def _key_of(self, node: Node) -> _Key:
         if isinstance(node.value, str):
             return _Key(node.value, node.mark)
         return self._not_text(node.mark, "")
 
-    def _add(self, opened: _OpenMapping, key: _Key, node: Node) -> None:
-        if key.name is None:
+    def _add(self, opened: _OpenList | _OpenMapping, key: _Key, node: Node) -> None:
+        if isinstance(opened, _OpenList):
+            opened.items.append(node)
             return
+        name = key.name
         if key.merges:
-            self._merge(opened, key, node)
-        elif key.name in opened.entries:
-            self._duplicate(key, opened.entries[key.name].key)
-        else:
-            opened.entries[key.name] = node
+            self._merge(opened, node)
+        elif name is not None:
+            first = opened.entries.setdefault(name, node)
+            if first is not node:
+                self._duplicate(name, node.key, first.key)
+        opened.key = None
 
-    def _duplicate(self, key: _Key, first: Mark) -> None:
-        message = f"the key {visible(key.name or '')} already stands on line {first[0]}"
-        self._refuse(Refusal("duplicate-key", message, "remove one of the two"), key.mark)
+    def _duplicate(self, name: str, mark: Mark, first: Mark) -> None:
+        message = f"the key {visible(name)} already stands on line {first[0]}"
+        self._refuse(Refusal("duplicate-key", message, "remove one of the two"), mark)
 
-    def _merge(self, opened: _OpenMapping, key: _Key, node: Node) -> None:
+    def _merge(self, opened: _OpenMapping, node: Node) -> None:
         if opened.merge_mark:
-            self._duplicate(key, opened.merge_mark)
+            self._duplicate("<<", node.key, opened.merge_mark)
             return
-        opened.merge_mark = key.mark
+        opened.merge_mark = node.key
         sources = (node,) if isinstance(node.value, dict) else node.children
         if isinstance(sources, Mapping) or not sources or not all(isinstance(s.value, dict) for s in sources):
             hint = "write <<: *anchor or <<: [*one, *other], of mappings"
@@ -269,22 +277,21 @@ class Composer:
         opened.merged.extend(sources)
 
     def _key(self, text: str, mark: Mark) -> _Key:
-        if text == "<<":
-            return _Key(text, mark, merges=True)
         scalar = plain(text)
         if scalar.refusal:
             self._refuse(scalar.refusal, mark)
         elif not isinstance(scalar.value, str):
             return self._not_text(mark, text)
         # The names of fields come in every file: one object for all of them.
-        return _Key(sys.intern(text), mark)
+        return _Key(sys.intern(text), mark, merges=text == "<<")
 
     def _value(self, text: str, mark: Mark) -> Json:
         scalar = plain(text)
-        if scalar.refusal and text and self._is_below(PERSONAL_KEYS):
-            self._refuse(Refusal(scalar.refusal.code, *_WITHOUT_QUOTES), mark)
-        elif scalar.refusal:
-            self._refuse(scalar.refusal, mark)
+        refusal = scalar.refusal
+        if refusal and text and self._is_below(PERSONAL_KEYS):
+            refusal = Refusal(refusal.code, *_WITHOUT_QUOTES)
+        if refusal:
+            self._refuse(refusal, mark)
         return scalar.value
 
     def _not_text(self, mark: Mark, text: str) -> _Key:

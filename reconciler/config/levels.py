@@ -19,6 +19,7 @@ from reconciler.config.shapes import NOT_BLANK, pattern_of, shape, shaped
 from reconciler.config.validation import Vocabulary, kind_of, paths, refusal, unknown_name, validated
 from reconciler.config.wording import CONTROL, LINE_BREAK
 from reconciler.engine.declared import Accepted, Given, Origin, Reference, Ruling
+from reconciler.engine.kind import Field as Leaf
 from reconciler.engine.kind import Json, Policy
 
 Decision: TypeAlias = Given | Ruling
@@ -67,9 +68,13 @@ class Controls(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
-    keep: list[str] = Field([], description="Fields or groups that stay as they are live.")
-    reset: list[str] = Field([], description="Fields or groups that go back to the server's default.")
-    accept: list[Acceptance] = Field([], description="Known differences that are left alone for a while.")
+    keep: list[str] = Field(default_factory=list, description="Fields or groups that stay as they are live.")
+    reset: list[str] = Field(
+        default_factory=list, description="Fields or groups that go back to the server's default."
+    )
+    accept: list[Acceptance] = Field(
+        default_factory=list, description="Known differences that are left alone for a while."
+    )
     undeclared: Annotated[Policy, Field(strict=False)] | None = Field(
         None, description="What happens to every other field that is not declared."
     )
@@ -153,7 +158,7 @@ _NOTHING_SAID = Controls.model_construct()
 Said = TypeVar("Said", bound=Decision | Accepted)
 
 
-class _Naming(NamedTuple, Generic[Said]):
+class _Naming(Struct, Generic[Said], frozen=True, gc=False):
     """One mention of a field. Of two at one level the longer path wins: a leaf over its group."""
 
     path: str
@@ -175,6 +180,11 @@ class LevelReader(Struct, frozen=True, dict=True):
     def field_paths(self) -> tuple[str, ...]:
         """The names of all fields and groups in the files, by id and by name."""
         return (*paths(self.section.model), *(named.path for named in self.section.named))
+
+    @cached_property
+    def leaves(self) -> tuple[tuple[Leaf, tuple[str, ...]], ...]:
+        """The fields of the kind, each with the steps that lead to it in the files."""
+        return tuple((leaf, tuple(leaf.path.split("."))) for leaf in self.section.kind.fields)
 
     def words(self, role: Role) -> Vocabulary:
         """Return the names that may stand at a level of this role."""
@@ -268,20 +278,21 @@ class _Reading(Struct, frozen=True):
         words = self.reader.words(self.role)
         model = validated(section.model, fields, self.written, self.reader.report, key=self.key, words=words)
         body = model.model_dump(by_alias=True, exclude_unset=True) if model else {}
-        for leaf in section.kind.fields:
-            found = _found(body, leaf.member)
+        misses_something, name = self.reader.report.misses_something, section.kind.name_field
+        for leaf, steps in self.reader.leaves:
+            found = _found(body, leaf.member) if steps[0] in fields else None
             if found is None:
                 continue
             depth, value = found
-            there = self.written.at(*leaf.path.split("."))
-            self._look_at(there)
-            if leaf.path != section.kind.name_field or value is None or self._is_shown(str(value), there):
+            there = self.written.at(*steps)
+            if misses_something:
+                self._look_at(there)
+            if leaf.path != name or value is None or self._is_shown(str(value), there):
                 yield _Naming(leaf.path, depth, self._given(value, there))
 
     def _look_at(self, there: Written) -> None:
-        report = self.reader.report
-        if report.misses_something and report.unread(there.place):
-            report.doubt(self.key)
+        if self.reader.report.unread(there.place):
+            self.reader.report.doubt(self.key)
 
     def _given(self, value: Json | Reference, there: Written) -> Given:
         return Given(value, Origin(self.label, there.key_place))

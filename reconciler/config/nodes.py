@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from msgspec import Struct
 
@@ -14,7 +14,7 @@ Mark: TypeAlias = tuple[int, int]
 """Line and column, from 1."""
 
 
-class Node(NamedTuple):
+class Node(Struct, frozen=True, gc=False):
     """A value with everything below it. `size` and `height` count shared nodes wherever they stand."""
 
     value: Json
@@ -26,7 +26,7 @@ class Node(NamedTuple):
     height: int = 1
 
 
-class Written(NamedTuple):
+class Written(Struct, frozen=True, gc=False):
     """A value as it stands in a file, with its own place and that of the key before it."""
 
     file: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import NamedTuple
 
 from msgspec import Struct, field
 
@@ -22,14 +21,14 @@ class Reference(Struct, frozen=True):
         return f'{self.what} "{self.name}"'
 
 
-class Origin(NamedTuple):
+class Origin(Struct, frozen=True, gc=False):
     """Which level decided a field, and where: `resource`, `target production`, `preset standard`."""
 
     level: str
     place: Place
 
 
-class Given(NamedTuple):
+class Given(Struct, frozen=True, gc=False):
     """A declared value, in the form of the API's body; `None` is one."""
 
     value: Json | Reference

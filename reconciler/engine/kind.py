@@ -88,7 +88,9 @@ class Kind(Struct, frozen=True, dict=True):
 
     def leaves(self, path: str) -> tuple[Field, ...]:
         """Return the fields that `path` names: itself, or all below it where it names a group."""
-        return tuple(f for f in self.fields if f.path == path or f.path.startswith(f"{path}."))
+        if path in self.by_path:
+            return (self.by_path[path],)
+        return tuple(f for f in self.fields if f.path.startswith(f"{path}."))
 
     def key(self, name: str) -> str:
         """Return the full key of the resource called `name` in the files."""

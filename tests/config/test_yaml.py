@@ -141,6 +141,8 @@ def test_a_key_in_quotes_is_text(key: str) -> None:
         ("%YAML 1.1\n---\na: 1", "yaml-directive", 1, 1),
         ("%TAG ! x\n---\na: 1", "yaml-directive", 1, 1),
         (b"a: 1\nb: \xff", "yaml-encoding", 2, 4),
+        (b"\xef\xbb\xbfa: 1\nb\xff: 2", "yaml-encoding", 2, 2),
+        (b"\xef\xbb\xbfa: \xff", "yaml-encoding", 1, 4),
         ("a: 1".encode("utf-16"), "yaml-encoding", 1, 1),
         ("a: é\x00", "control-character", 1, 5),
         ("a: 1 # \u202e", "control-character", 1, 8),

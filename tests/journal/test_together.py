@@ -133,3 +133,24 @@ def test_a_failure_of_the_database_is_told_to_everybody_and_nothing_is_kept(
     assert not is_kept(path, "before")
     assert not is_kept(path, "after")
     assert together.write(writing("later")) == "later"
+
+
+def test_whose_write_is_over_goes_on_while_the_next_ones_are_carried_out(database: Database) -> None:
+    together, gone_on = Together(database), [threading.Event(), threading.Event()]
+    later: list[Future[str]] = []
+
+    def held(_: Connection) -> str:
+        assert all(event.wait(60) for event in gone_on)
+        return "held"
+
+    def joined_by_another(_: Connection) -> str:
+        later.append(pool.submit(together.write, held))
+        while together.waiting < 1:
+            os.sched_yield()
+        return "joined"
+
+    with ThreadPoolExecutor(1) as pool:
+        with behind_another(together, [joined_by_another, writing("beside it")]) as futures:
+            for future, event in zip(futures, gone_on, strict=True):
+                future.add_done_callback(lambda _, event=event: event.set())  # type: ignore[misc]
+        assert later[0].result() == "held"
