@@ -20,6 +20,7 @@ from reconciler.expoints.client import length_of, portions
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 _WORD = re.compile(r"[a-z0-9]+")
 _MARKS = str.maketrans("", "", "._+-@")
+_LONGEST = 100
 _DEEPEST = 6
 _MOST_AKIN = 3
 
@@ -102,8 +103,8 @@ def _room(trio: Trio, length: int) -> int:
 
 
 def is_plain(email: str) -> bool:
-    """Tell whether an address holds nothing that a list, a pattern or an address could be made of."""
-    return len(email) <= 100 and _PLAIN.fullmatch(email) is not None
+    """Tell whether an address is of usual form: nothing in it makes a list, a pattern or another address."""
+    return len(email) <= _LONGEST and _PLAIN.fullmatch(email) is not None
 
 
 class Crowd(Discreet, frozen=True):
@@ -134,9 +135,10 @@ class Crowd(Discreet, frozen=True):
         return [email for email in self.emails if email not in kin]
 
     def suits(self, canary: str) -> bool:
-        """Tell whether a canary is plain itself, and can be told from all but a few of them."""
-        is_long = is_plain(canary) and canary[1] != "@"
-        return is_long and len(list(islice(self.akin(canary), _MOST_AKIN + 1))) <= _MOST_AKIN
+        """Tell whether a canary is plain too, has neighbours, and can be told from all but a few of them."""
+        if not is_plain(canary) or canary[1] == "@":
+            return False
+        return len(list(islice(self.akin(canary), _MOST_AKIN + 1))) <= _MOST_AKIN
 
 
 def crowd(emails: Iterable[str]) -> Crowd:

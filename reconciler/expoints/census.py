@@ -24,11 +24,10 @@ one, as is what a list does not prove. What failed once is not tried again in th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from reconciler.engine.each import Each, one_by_one
 from reconciler.errors import BadAnswer, Declined, Forbidden, NotFound, Unreachable
-from reconciler.expoints.answers import Row
 from reconciler.expoints.canaries import (
     Canary,
     Crowd,
@@ -50,6 +49,7 @@ _LENGTHS = (LONGEST_QUERY, LONGEST_QUERY // 2, LONGEST_QUERY // 4)
 _MOST_SAMPLED = 24
 _MOST_TRIED = 12  # candidates for canaries, in one run
 _MOST_FAILURES = 3
+_THREE = len(Trio._fields)
 _LABEL = "Counting customers"
 # Of a request that the tenant does not take as it is. Whether it takes others, those one by one will tell.
 _UNFIT = (Declined, NotFound, BadAnswer, Forbidden)
@@ -146,8 +146,7 @@ class Census:
         return not self._gave_up
 
     def _passes(self, trio: Trio, length: int) -> bool:
-        trying = trial(trio, length)
-        answer = self._together(trying)
+        answer = self._together(trial(trio, length))
         return answer is not None and answer.customers == sum(canary.customers for canary in trio)
 
     def _together(self, emails: Sequence[str]) -> Count | None:
@@ -173,15 +172,13 @@ class Census:
 
         Candidates are those that were suggested, then, once a run, customers of the tenant.
         """
-        fit = self._fit(addresses)
-        if len(fit) < len(Trio._fields):
-            self._try(self._suggested, addresses)
+        sources: Sequence[Callable[[], Sequence[str]]] = (tuple, lambda: self._suggested, self._listed)
+        for source in sources:
+            self._try(source(), addresses)
             fit = self._fit(addresses)
-        if len(fit) < len(Trio._fields) and not self._has_looked:
-            self._has_looked = True
-            self._try(candidates(self._listed()), addresses)
-            fit = self._fit(addresses)
-        return Trio(*fit[: len(Trio._fields)]) if len(fit) >= len(Trio._fields) else None
+            if len(fit) >= _THREE:
+                return Trio(*fit[:_THREE])
+        return None
 
     def _fit(self, addresses: Crowd) -> list[Canary]:
         return [canary for canary in self._canaries if addresses.suits(canary.email)]
@@ -189,9 +186,11 @@ class Census:
     def _try(self, candidates: Sequence[str], addresses: Crowd) -> None:
         """Count candidates until there are three canaries that fit, as few as possible."""
         waiting = [c for c in candidates if c not in self._tried and addresses.suits(c)]
-        while waiting and (missing := len(Trio._fields) - len(self._fit(addresses))) > 0:
-            missing = min(missing, _MOST_TRIED - len(self._tried))
-            some, waiting = waiting[:missing], waiting[missing:] if missing else []
+        while waiting:
+            missing = min(_THREE - len(self._fit(addresses)), _MOST_TRIED - len(self._tried))
+            if missing <= 0:
+                return
+            some, waiting = waiting[:missing], waiting[missing:]
             self._tried |= {*some}
             self._canaries = [*self._canaries, *self._counted(some)]
 
@@ -200,9 +199,13 @@ class Census:
         counts = self._singly(candidates)
         return [Canary(email, count.customers) for email, count in counts.items() if count.customers]
 
-    def _listed(self) -> Sequence[Row]:
+    def _listed(self) -> Sequence[str]:
+        """Return what looks like addresses of customers, the first time that it is asked for."""
+        if self._has_looked:
+            return ()
+        self._has_looked = True
         try:
-            return self._client.some_customers().rows
+            return candidates(self._client.some_customers().rows)
         except _UNFIT:
             return ()
 
@@ -216,8 +219,7 @@ class Census:
     def _is_whole(self) -> bool:
         """Find out, once, whether the tenant compares whole addresses: a canary's neighbours have nobody."""
         if self._compares_whole is None:
-            some = self._canaries[: len(Trio._fields)]
-            self._compares_whole = any(self._is_alone(canary.email) for canary in some)
+            self._compares_whole = any(self._is_alone(one.email) for one in self._canaries[:_THREE])
         return self._compares_whole
 
     def _is_alone(self, canary: str) -> bool:

@@ -378,7 +378,7 @@ OTHERS = [f"other{number}@z.example" for number in range(24)]
     asked=st.lists(st.sampled_from(ADDRESSES), unique=True),
     suggested=st.lists(st.sampled_from([*ADDRESSES, *OTHERS]), max_size=6),
 )
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_nobody_with_customers_ever_looks_unknown(
     compare: str,
     form: str,

@@ -301,8 +301,8 @@ MUTANTS = (
     Mutant(
         "believes that whole addresses are compared",
         "expoints/census.py",
-        "self._compares_whole = any(self._is_alone(canary.email) for canary in some)",
-        "self._compares_whole = bool(some)",
+        "self._compares_whole = any(self._is_alone(one.email) for one in self._canaries[:_THREE])",
+        "self._compares_whole = bool(self._canaries)",
         f"{CENSUS}::TestCanariesThatAddressesAreAkinTo",
     ),
     Mutant(
