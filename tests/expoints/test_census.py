@@ -224,7 +224,7 @@ class TestFewAddresses:
         assert not {email for asked in tenant.asked if len(asked) > 1 for email in asked} & {*odd}
 
 
-@pytest.mark.parametrize("form", FORMS.keys() - {"each"})
+@pytest.mark.parametrize("form", [form for form in FORMS if form != "each"])
 @pytest.mark.parametrize("row", ["whole", "thin"])
 def test_any_other_form_costs_little_more_than_counting_one_by_one(form: str, row: str) -> None:
     known = dict.fromkeys(SEED[::30], 1)
