@@ -74,7 +74,7 @@ DOORS = {
     "pydantic": {"config/", "checkmarket/kind.py", "checkmarket/model.py", "expoints/", "planfile/"},
     "ruamel": {"config/"},
     "sqlalchemy": {"journal/"},
-    "tenacity": {"http/api.py"},
+    "tenacity": {"http/api.py", "http/retrying.py"},
     "waitress": {"sandbox/server.py"},
     "werkzeug": {"sandbox/"},
 }

@@ -31,11 +31,10 @@ from datetime import UTC
 from functools import cached_property
 from http import HTTPStatus
 from types import TracebackType
-from typing import ClassVar, Final, NoReturn, Self
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 import httpx
 from msgspec import Struct, field
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential, wait_random
 
 from reconciler.clock import Clock, SleepCut, SystemClock
 from reconciler.discreet import Discreet
@@ -52,6 +51,7 @@ from reconciler.errors import (
     Unreachable,
     UsageError,
 )
+from reconciler.http.again import Again
 from reconciler.http.connections import connections_to
 from reconciler.http.documents import HEAVIEST, Unfit, document_in, weight
 from reconciler.http.in_process import Transport
@@ -61,18 +61,19 @@ from reconciler.http.trust import trusted
 from reconciler.http.writing import QueryValue, Writer
 from reconciler.pace import Pacer, Share
 
+if TYPE_CHECKING:
+    from tenacity import Retrying
+
 # httpx logs whole addresses, and a query may hold a person's e-mail address.
 for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
-_TRIES = 6
 _TRIES_BY_MINUTE = 4
 _SHORTEST_SECRET = 4
 _LONGEST_QUOTE = 300
 _LONGEST_LOOKED_AT = 20_000
 _ID_HEADERS = ("x-request-id", "request-id", "x-correlation-id", "x-ms-request-id")
 _ID = re.compile(r"[0-9A-Za-z|][0-9A-Za-z_.:=|-]{0,127}")
-_backoff = wait_exponential(multiplier=0.5, max=30) + wait_random(0, 0.5)
 
 
 class Secret(Discreet, frozen=True):
@@ -252,7 +253,7 @@ class _Course(Struct):
     id: str
     waits_since: float
     attempt: int = 0
-    trouble: _Again | None = None
+    trouble: Again | None = None
     """How the first attempt failed, until it is counted."""
 
     def ended(
@@ -274,20 +275,6 @@ class _Course(Struct):
             headers={} if response is None else response.headers,
             secrets=self.call.secrets,
         )
-
-
-class _Again(Exception):  # it never leaves this module
-    """An attempt failed in a way that allows another one; `error` is what to raise if there is none.
-
-    `wait` is how long to leave the API alone, in seconds; `note` is what to say of that if it is too long.
-    """
-
-    def __init__(self, error: ApiError, wait: float = 0.0, tries: int = _TRIES, note: str = "") -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.wait = wait
-        self.tries = tries
-        self.note = note
 
 
 class Api:
@@ -328,13 +315,6 @@ class Api:
         self._new_id = new_id
         self._pacer = Pacer(bounds.requests_per_minute, self._clock) if bounds.requests_per_minute else None
         self._under_way = threading.BoundedSemaphore(bounds.parallelism)
-        self._attempts = Retrying(
-            sleep=self._clock.sleep,
-            retry=retry_if_exception_type(_Again),
-            wait=_wait,
-            stop=self._is_enough,
-            retry_error_callback=self._give_up,
-        )
         self._counts: Counter[str] = Counter()
         self._share = Share(bounds.requests_per_run) if bounds.requests_per_run else None
         self._lock = threading.Lock()
@@ -392,9 +372,16 @@ class Api:
         """Send its call until it has an answer or an end. Most have one at once: then nothing is counted."""
         try:
             return self._attempt(course)
-        except _Again as trouble:
+        except Again as trouble:
             course.trouble = trouble
-        return self._attempts(self._attempt_again, course)
+        return self._retrying(self._attempt_again, course)
+
+    @cached_property
+    def _retrying(self) -> Retrying:
+        # Imported here: hardly a run has anything to ask again.
+        from reconciler.http.retrying import retrying
+
+        return retrying(self._clock.sleep, self._bounds.total_wait)
 
     def _attempt_again(self, course: _Course) -> Answer:
         """Send its call once more. The first time, fail as the attempt before did: that one counts too."""
@@ -404,7 +391,7 @@ class Api:
         return self._attempt(course)
 
     def _attempt(self, course: _Course) -> Answer:
-        """Send its call once. Raises an `ApiError` that is final, or `_Again`."""
+        """Send its call once. Raises an `ApiError` that is final, or `Again`."""
         call = course.call
         request = call.request(self._writer)
         try:
@@ -460,9 +447,9 @@ class Api:
         """Return what it means that no whole answer came."""
         quoted = _quoted(f"{type(error).__name__}: {error}", call.secrets)
         if isinstance(error, _NOT_TAKEN):
-            return _Again(self._error(Unreachable, call, f"no connection ({quoted})"))
+            return Again(self._error(Unreachable, call, f"no connection ({quoted})"))
         if call.reads:
-            return _Again(self._error(Unreachable, call, f"no whole answer ({quoted})"))
+            return Again(self._error(Unreachable, call, f"no whole answer ({quoted})"))
         return self._error(NoAnswer, call, f"no whole answer ({quoted})")
 
     def _judged(self, call: _Call, answer: Answer) -> Answer:
@@ -479,30 +466,21 @@ class Api:
         complaint = answer.quoted(self._dialect.complaint(answer))
         return ": ".join(filter(None, (_status_line(status), complaint)))
 
-    def _later(self, error: ApiError, status: int, answer: Answer) -> _Again:
+    def _later(self, error: ApiError, status: int, answer: Answer) -> Again:
         """Return when to ask again: when the answer says, or else after a 429 in the next minute, or soon."""
         now = self._clock.now()
         asked = _retry_after(answer, now)
         if asked is not None:
-            return _Again(error, asked, note=f"; the API asks to wait {asked:.0f} s")
+            return Again(error, asked, note=f"; the API asks to wait {asked:.0f} s")
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             # A second more, for the server's minute need not begin with ours.
-            return _Again(error, 61 - now % 60, _TRIES_BY_MINUTE, note=_PERHAPS_DAILY)
-        return _Again(error)
+            return Again(error, 61 - now % 60, _TRIES_BY_MINUTE, note=_PERHAPS_DAILY)
+        return Again(error)
 
     def _error(self, kind: type[ApiError], call: _Call, what: str) -> ApiError:
         """Return the error that says what happened to which request and what to do next."""
         advice = self._dialect.hints.get(kind, _ADVICE[kind])
         return kind(f"{call.method} {self._writer.base_path}{call.path}: {what}. {advice}")
-
-    def _is_enough(self, state: RetryCallState) -> bool:
-        waited = state.idle_for + state.upcoming_sleep
-        return state.attempt_number >= _trouble(state).tries or waited > self._bounds.total_wait
-
-    def _give_up(self, state: RetryCallState) -> NoReturn:
-        trouble = _trouble(state)
-        text = f"{trouble.error} (attempts: {state.attempt_number}{trouble.note})"
-        raise type(trouble.error)(text) from trouble.__cause__
 
 
 # Raised before the first byte of a request is written; after that nothing proves that it was not taken.
@@ -535,17 +513,6 @@ def _kind(status: int, reads: bool) -> type[ApiError]:
     if not reads:
         return NoAnswer
     return BadAnswer if status < 400 else Unreachable
-
-
-def _trouble(state: RetryCallState) -> _Again:
-    trouble = state.outcome.exception() if state.outcome else None
-    assert isinstance(trouble, _Again)  # noqa: S101 - the only exception that asks for another attempt
-    return trouble
-
-
-def _wait(state: RetryCallState) -> float:
-    """Return the pause before the next attempt: the API's wish, and never less than the growing back-off."""
-    return max(_trouble(state).wait, _backoff(state))
 
 
 def _retry_after(answer: Answer, now: float) -> float | None:
