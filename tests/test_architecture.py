@@ -196,6 +196,13 @@ def test_validating_builds_the_validators_of_what_stands_in_the_files_and_no_oth
     assert ended.stderr.split() == ["Controls", "ImportConfig", "Settings", "TargetSettings"]
 
 
+def test_the_command_line_of_httpx_is_not_imported() -> None:
+    folder = PACKAGE.parent / "configs"
+    modules = imported_by("plan", "--workspace", str(folder), "--target", "sandbox")
+    assert "httpx" in modules
+    assert not {"pygments", "rich", "tenacity"} & modules
+
+
 def test_no_plugin_of_pydantic_is_shown_what_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "curious.py").write_text("plugin = None", "utf-8")
     (tmp_path / "curious-1.0.dist-info").mkdir()

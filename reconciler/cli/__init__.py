@@ -22,11 +22,7 @@ from reconciler.errors import Exit
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line (that of the process, unless given) and return the exit code."""
-    # What is imported, read and planned is kept to the end: to look through it for cycles, again and again,
-    # takes a third of the time of a large run.
-    gc.set_threshold(50_000, 100)
-    # Every installed package would be asked for plugins, which would then be shown what is read.
-    os.environ["PYDANTIC_DISABLE_PLUGINS"] = "true"
+    _do_without()
     _make_streams_safe()
     try:
         return _exit_code(arguments)
@@ -34,6 +30,17 @@ def main(arguments: list[str] | None = None) -> int:
         if arguments is None:
             # The process ends: to look through all of it once more would free nothing sooner.
             gc.freeze()
+
+
+def _do_without() -> None:
+    """Leave out what Python and the libraries would do at every start, and nobody here needs."""
+    # What is imported, read and planned is kept to the end: to look through it for cycles, again and again,
+    # takes a third of the time of a large run.
+    gc.set_threshold(50_000, 100)
+    # Every installed package would be asked for plugins, which would then be shown what is read.
+    os.environ["PYDANTIC_DISABLE_PLUGINS"] = "true"
+    # httpx would import its own command line, where rich is installed with all of that: half of a start.
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # which says: it is not there
 
 
 def _exit_code(arguments: list[str] | None) -> int:

@@ -73,8 +73,8 @@ MUTANTS = (
     ),
     Mutant(
         "sleeps until the allowance of the next day",
-        "http/api.py",
-        " or waited > self._bounds.total_wait",
+        "http/retrying.py",
+        " or waited > total_wait",
         "",
         f"{CLOCKS}::test_nobody_sleeps_until_tomorrow",
     ),
