@@ -26,9 +26,9 @@ def value_at(body: Body, member: Member) -> Json | Absent:
     """Return what stands at `member`, or `ABSENT` where it or a group on the way is missing or null."""
     here: Json | Absent = body if isinstance(body, dict) else dict(body)
     for name in member:
-        if not isinstance(here, dict) or name not in here:
+        if not isinstance(here, dict):
             return ABSENT
-        here = here[name]
+        here = here.get(name, ABSENT)
     return here
 
 
