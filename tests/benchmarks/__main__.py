@@ -18,6 +18,7 @@ from tests.benchmarks.paging import paging
 from tests.benchmarks.planning import OCTODNS, PLAN, SCRIPT, TERRAFORM, asking, planning
 from tests.benchmarks.plot import plot
 from tests.benchmarks.processes import Failed
+from tests.benchmarks.profiling import profiling
 from tests.benchmarks.seeding import seeding
 from tests.benchmarks.serving import served
 from tests.benchmarks.starting import starting
@@ -33,6 +34,7 @@ BENCHMARKS: Mapping[str, Callable[[Bench], Iterator[Row]]] = {
     "only": only,
     "seeds": seeding,
     "page": paging,
+    "profile": profiling,
 }
 # Drawn in this order, with these words beside the lines.
 _DRAWN = {
