@@ -3,7 +3,7 @@
     python -m tests.benchmarks.sampling RESULT -- ARGUMENTS
 
 A thread counts for the import that it is doing, or else for the room of `reconciler` that it is in, libraries
-that this calls included; a commit that waits for the disk is a part of its own. Threads that wait for anything
+that it calls included; a commit that waits for the disk is a part of its own. Threads that wait for anything
 else do not count. Where several are at work, a look is divided among them. RESULT is a file that gets the
 seconds of each part; `waiting` are the looks at which nobody was at work.
 """
