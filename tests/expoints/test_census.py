@@ -40,6 +40,12 @@ def words(email: str) -> set[str]:
     return set(re.findall("[a-z0-9]+", email.lower()))
 
 
+def joined_and_cut(most: int) -> Form:
+    """Return the form of several addresses that are one text, which has room for so many letters."""
+    return lambda asked: ",".join(asked)[:most].split(",")
+
+
+LENGTHS = range(300, 1_500, 200)
 LOOKING_WRONG = ("smoke+007@qa.example", "xy@x.example")
 
 COMPARES: Mapping[str, Compare] = {
@@ -67,6 +73,7 @@ FORMS: Mapping[str, Form] = {
     "the last five": lambda asked: asked[-5:],
     "the first and the last": lambda asked: [asked[0], asked[-1]],
     "joined": lambda asked: [",".join(asked)],
+    **{f"joined, of {most} letters": joined_and_cut(most) for most in LENGTHS},
     "none if one looks wrong": lambda asked: ["nobody"] if {*asked} & {*LOOKING_WRONG} else asked,
     "none if there are many": lambda asked: asked if len(asked) < 12 else ["nobody"],
     "everybody": lambda _: [],
@@ -235,6 +242,16 @@ def test_any_other_form_costs_little_more_than_counting_one_by_one(form: str, ro
         assert counted(here, SEED) == known
     assert first <= len(SEED) + 40
     assert len(tenant.asked) - first <= len(SEED) + 40
+
+
+@pytest.mark.parametrize("most", LENGTHS)
+def test_a_list_that_is_cut_where_the_trial_was_not_hides_nobody(most: int) -> None:
+    """The last canary is cut off, and somebody else's customer makes up for it."""
+    form = f"joined, of {most} letters"
+    emails = [f"smoke.test.of.a.rather.long.mailbox.{at:02}@quality.assurance.example" for at in range(60)]
+    tenant = Tenant(Counter([*EARLIER, emails[2]]), form=form)
+    with census(tenant) as here:
+        assert counted(here, emails) == {emails[2]: 1}
 
 
 def test_a_form_that_was_not_obeyed_is_not_tried_again() -> None:
