@@ -25,9 +25,10 @@ one, as is what a list does not prove. What failed once is not tried again in th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from reconciler.engine.each import Each, one_by_one
-from reconciler.errors import BadAnswer, Declined, Forbidden, NotFound, Unreachable
+from reconciler.errors import BadAnswer, Declined, Forbidden, NotFound, Unauthorised, Unreachable
 from reconciler.expoints.canaries import (
     Canary,
     Crowd,
@@ -52,7 +53,10 @@ _MOST_FAILURES = 3
 _THREE = len(Trio._fields)
 _LABEL = "Counting customers"
 # Of a request that the tenant does not take as it is. Whether it takes others, those one by one will tell.
-_UNFIT = (Declined, NotFound, BadAnswer, Forbidden)
+# A 401 is among them: ASP.NET answers it to rights that are missing too (I).
+_UNFIT = (Declined, NotFound, BadAnswer, Forbidden, Unauthorised)
+
+Result = TypeVar("Result")
 
 
 class Census:
@@ -151,10 +155,14 @@ class Census:
 
     def _together(self, emails: Sequence[str]) -> Count | None:
         """Return what the tenant answers to addresses together, None where it does not take them so."""
+        return self._optional(lambda: self._client.count_together(emails))
+
+    def _optional(self, ask: Callable[[], Result]) -> Result | None:
+        """Return an answer that counting one by one can do without, None where there is none."""
         if self._gave_up:
             return None
         try:
-            return self._client.count_together(emails)
+            return ask()
         except _UNFIT:
             return None
         except Unreachable:
@@ -204,10 +212,8 @@ class Census:
         if self._has_looked:
             return ()
         self._has_looked = True
-        try:
-            return candidates(self._client.some_customers().rows)
-        except _UNFIT:
-            return ()
+        page = self._optional(self._client.some_customers)
+        return candidates(page.rows) if page else ()
 
     def _singly(self, emails: Sequence[str]) -> Mapping[str, Count]:
         """Return the counts of addresses by themselves; none at all where the tenant refuses one."""
@@ -238,24 +244,23 @@ class Census:
         few = self._canaries
         if few and not self._is_whole():
             return {}
-        try:
-            began = self._client.count_nobody()
-            everybody = self._client.count_everybody()
-            if began.customers or everybody.customers != sum(c.customers for c in few):
-                return {}
-            parts = [
-                self._client.count_everybody(is_optout=True),
-                self._client.count_everybody(is_optout=False),
-            ]
-            page = self._client.some_customers()
-        except _UNFIT:
-            return {}
+        everybody = self._optional(lambda: self._everybody(few))
+        return dict.fromkeys(addresses.without_kin(few), Count(0, everybody.at)) if everybody else {}
+
+    def _everybody(self, few: Sequence[Canary]) -> Count | None:
+        """Return the count of all customers of the tenant, None where some are not those of the canaries."""
+        began = self._client.count_nobody()
+        everybody = self._client.count_everybody()
+        if began.customers or everybody.customers != sum(canary.customers for canary in few):
+            return None
+        parts = [self._client.count_everybody(is_optout=True), self._client.count_everybody(is_optout=False)]
+        page = self._client.some_customers()
         own = list(self._singly([canary.email for canary in few]).values())
         numbers = {everybody.customers, _total(parts), _total(own), len(page.rows)}
         moments = [page.at, *(answer.at for answer in (everybody, *parts, *own))]
         if len(numbers) > 1 or not page.is_all or not _are_since(moments, began.at):
-            return {}
-        return dict.fromkeys(addresses.without_kin(few), Count(0, everybody.at))
+            return None
+        return everybody
 
 
 def _total(counts: Iterable[Count]) -> int:

@@ -377,6 +377,27 @@ def test_lost_rights_are_an_error_as_ever() -> None:
         Census(customers).counts(SEED)
 
 
+@pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 408, 429, 500, 501, 503])
+@pytest.mark.parametrize("missing", ["/customer?", "/count?IncludeTestRecords=true&IsOptout"])
+@pytest.mark.parametrize("number", [0, 1, 4])
+def test_what_need_not_be_answered_stops_nothing(status: int, missing: str, number: int) -> None:
+    """Neither the list of customers nor a count without addresses was ever asked for before."""
+    tenant = Tenant(Counter(dict(EARLIER.most_common(number))))
+    refused: list[str] = []
+
+    def lacking(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if missing in f"{environ['PATH_INFO']}?{environ['QUERY_STRING']}":
+            refused.append(environ["QUERY_STRING"])
+            start_response(f"{status} -", [("Content-Type", "application/json")])
+            return [b"{}"]
+        return tenant(environ, start_response)
+
+    with census(lacking) as here:
+        for _ in range(3):
+            assert counted(here, SEED[:40]) == {}
+    assert len(refused) < 5
+
+
 # Addresses that some tenant may take for each other, or find in each other.
 LOCALS = (
     *("john", "ohn", "john.doe", "johndoe", "doe", "john+1", "john+12", "JOHN", "x_y", "xzy", "xy"),
