@@ -48,6 +48,7 @@ FEW = 3
 _SOME = 20  # so many are, where nothing is known of lists yet: finding out takes about as many requests
 _LENGTHS = (LONGEST_QUERY, LONGEST_QUERY // 2, LONGEST_QUERY // 4)
 _MOST_SAMPLED = 24
+_SPOT_CHECKED = 5
 _MOST_TRIED = 12  # candidates for canaries, in one run
 _MOST_FAILURES = 3
 _THREE = len(Trio._fields)
@@ -238,14 +239,26 @@ class Census:
 
         D: both the list of customers and their count may be asked for without a filter. That a tenant has so
         few is believed where everything agrees: the count without a filter; those who opted out, and those
-        who did not, so that something was asked for; the first page, with no other after it; and the canaries
-        by themselves. A cache must have kept none of it: no answer is older than one that no cache can know.
+        who did not, so that something was asked for; the first page, with no other after it; the canaries by
+        themselves; and some of the addresses, who are nobody. A cache must have kept nothing of what tells of
+        everybody: no such answer is older than one that no cache can know.
         """
         few = self._canaries
         if few and not self._is_whole():
             return {}
+        others = addresses.without_kin(few)
         everybody = self._optional(lambda: self._everybody(few))
-        return dict.fromkeys(addresses.without_kin(few), Count(0, everybody.at)) if everybody else {}
+        return dict.fromkeys(others, Count(0, everybody.at)) if everybody and self._is_nobody(others) else {}
+
+    def _is_nobody(self, emails: Sequence[str]) -> bool:
+        """Spot-check that addresses have no customers.
+
+        I: that without a filter everybody is counted. A tenant that then counts nobody, or those of lately
+        only, looks small; who sent to a seed before, and has lost its journal, sent to most of it.
+        """
+        some = sample(emails, _SPOT_CHECKED)
+        counts = self._singly(some)
+        return len(counts) == len(some) and not _total(counts.values())
 
     def _everybody(self, few: Sequence[Canary]) -> Count | None:
         """Return the count of all customers of the tenant, None where some are not those of the canaries."""

@@ -319,6 +319,18 @@ class TestATenantWithFewCustomers:
         with census(tenant) as here:
             assert counted(here, SEED) == {SEED[0]: 1}
 
+    @pytest.mark.parametrize("number", [0, 1])
+    def test_one_that_shows_some_only_when_asked_for_them_is_not_small(self, number: int) -> None:
+        latest = Counter(dict(EARLIER.most_common(number)))
+        tenant, small = Tenant(latest + Counter(SEED)), Tenant(latest)
+
+        def shy(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            asked = tenant if "EmailAddresses" in environ["QUERY_STRING"] else small
+            return asked(environ, start_response)
+
+        with census(shy) as here:
+            assert counted(here, SEED) == dict.fromkeys(SEED, 1)
+
     def test_what_a_cache_has_kept_proves_nothing(self) -> None:
         tenant = Tenant(Counter(), date=MORNING)
         kept: dict[str, tuple[str, Iterable[bytes]]] = {}
