@@ -10,8 +10,9 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import ClassVar
 
+from reconciler.discreet import Discreet
 from reconciler.engine.kind import Json
 from reconciler.errors import ApiError, BadAnswer, Declined, Forbidden, NoAnswer
 from reconciler.http import Answer, Secret
@@ -54,8 +55,10 @@ def rows(document: object, name: str, where: str) -> Sequence[Row]:
     return objects
 
 
-class Page(NamedTuple):
-    """The first rows of a list. `is_all` says that there are no others, `at` is that of the `Answer`."""
+class Page(Discreet, frozen=True):
+    """The first rows of a list. `is_all` says that there are no others, `at` is `sent_at` of the `Answer`."""
+
+    shown: ClassVar = ("is_all", "at")
 
     rows: Sequence[Row]
     is_all: bool

@@ -70,6 +70,9 @@ def nobody() -> str:
     return f"no+{secrets.token_hex(4)}@{secrets.token_hex(2)}.example"
 
 
+_A_NOBODY = nobody()  # for its length
+
+
 def trial(trio: Trio, length: int) -> Sequence[str]:
     """Return the canaries, with as many nobodies between them as so many characters hold.
 
@@ -77,7 +80,7 @@ def trial(trio: Trio, length: int) -> Sequence[str]:
     between them is another one from trial to trial.
     """
     first, middle, last = (canary.email for canary in trio)
-    nobodies = [nobody() for _ in range(_room(trio, length) // length_of(nobody()))]
+    nobodies = [nobody() for _ in range(_room(trio, length) // length_of(_A_NOBODY))]
     place = secrets.randbelow(len(nobodies) + 1)
     return [first, *nobodies[:place], middle, *nobodies[place:], last]
 
@@ -88,14 +91,23 @@ def suspects(emails: Iterable[str], trio: Trio, length: int, most: int | None = 
     At most `most` of them stand in a list. Its canaries are two, and others from list to list: with the third
     the tenant has shown in the trial that it counts to more than is expected here.
     """
-    a_nobody = length_of(nobody())
+    a_nobody = length_of(_A_NOBODY)
     nobodies = _room(trio, length) // a_nobody
     # A nobody of its own takes the place of one in the trial; that of the third canary is left empty.
     room, fullest = (nobodies - 1) * a_nobody, nobodies - 1
-    short = (email for email in emails if length_of(email) <= room)
+    short = (email for email in emails if _length_beside_nobodies(email) <= room)
     pairs = [(trio.first, trio.last), (trio.middle, trio.first), (trio.last, trio.middle)]
-    for number, portion in enumerate(portions(short, room, min(fullest, most or fullest))):
+    lists = portions(short, room, min(fullest, most or fullest), _length_beside_nobodies)
+    for number, portion in enumerate(lists):
         yield Suspects(portion, pairs[number % len(pairs)])
+
+
+def _length_beside_nobodies(email: str) -> int:
+    """Return how long an address is, as the share that it takes of a query, or of its nobodies' mere texts.
+
+    The larger of both: a tenant may cut the query at a length, or the texts that it has put together.
+    """
+    return max(length_of(email), -(-len(email) * length_of(_A_NOBODY) // len(_A_NOBODY)))
 
 
 def _room(trio: Trio, length: int) -> int:

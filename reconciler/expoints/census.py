@@ -25,9 +25,10 @@ one, as is what a list does not prove. What failed once is not tried again in th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from reconciler.engine.each import Each, one_by_one
-from reconciler.errors import BadAnswer, Declined, Forbidden, NotFound, Unreachable
+from reconciler.errors import BadAnswer, Declined, Forbidden, NotFound, Unauthorised, Unreachable
 from reconciler.expoints.canaries import (
     Canary,
     Crowd,
@@ -47,12 +48,16 @@ FEW = 3
 _SOME = 20  # so many are, where nothing is known of lists yet: finding out takes about as many requests
 _LENGTHS = (LONGEST_QUERY, LONGEST_QUERY // 2, LONGEST_QUERY // 4)
 _MOST_SAMPLED = 24
+_SPOT_CHECKED = 5
 _MOST_TRIED = 12  # candidates for canaries, in one run
 _MOST_FAILURES = 3
 _THREE = len(Trio._fields)
 _LABEL = "Counting customers"
 # Of a request that the tenant does not take as it is. Whether it takes others, those one by one will tell.
-_UNFIT = (Declined, NotFound, BadAnswer, Forbidden)
+# A 401 is among them: ASP.NET answers it to rights that are missing too (I).
+_UNFIT = (Declined, NotFound, BadAnswer, Forbidden, Unauthorised)
+
+Result = TypeVar("Result")
 
 
 class Census:
@@ -151,10 +156,14 @@ class Census:
 
     def _together(self, emails: Sequence[str]) -> Count | None:
         """Return what the tenant answers to addresses together, None where it does not take them so."""
+        return self._optional(lambda: self._client.count_together(emails))
+
+    def _optional(self, ask: Callable[[], Result]) -> Result | None:
+        """Return an answer that counting one by one can do without, None where there is none."""
         if self._gave_up:
             return None
         try:
-            return self._client.count_together(emails)
+            return ask()
         except _UNFIT:
             return None
         except Unreachable:
@@ -204,10 +213,8 @@ class Census:
         if self._has_looked:
             return ()
         self._has_looked = True
-        try:
-            return candidates(self._client.some_customers().rows)
-        except _UNFIT:
-            return ()
+        page = self._optional(self._client.some_customers)
+        return candidates(page.rows) if page else ()
 
     def _singly(self, emails: Sequence[str]) -> Mapping[str, Count]:
         """Return the counts of addresses by themselves; none at all where the tenant refuses one."""
@@ -232,30 +239,41 @@ class Census:
 
         D: both the list of customers and their count may be asked for without a filter. That a tenant has so
         few is believed where everything agrees: the count without a filter; those who opted out, and those
-        who did not, so that something was asked for; the first page, with no other after it; and the canaries
-        by themselves. A cache must have kept none of it: no answer is older than one that no cache can know.
+        who did not, so that something was asked for; the first page, with no other after it; the canaries by
+        themselves; and some of the addresses, who are nobody. A cache must have kept nothing of what tells of
+        everybody: no such answer is older than one that no cache can know.
         """
         few = self._canaries
         if few and not self._is_whole():
             return {}
-        try:
-            began = self._client.count_nobody()
-            everybody = self._client.count_everybody()
-            if began.customers or everybody.customers != sum(c.customers for c in few):
-                return {}
-            parts = [
-                self._client.count_everybody(is_optout=True),
-                self._client.count_everybody(is_optout=False),
-            ]
-            page = self._client.some_customers()
-        except _UNFIT:
-            return {}
+        others = addresses.without_kin(few)
+        everybody = self._optional(lambda: self._everybody(few))
+        return dict.fromkeys(others, Count(0, everybody.at)) if everybody and self._is_nobody(others) else {}
+
+    def _is_nobody(self, emails: Sequence[str]) -> bool:
+        """Spot-check that addresses have no customers.
+
+        I: that without a filter everybody is counted. A tenant that then counts nobody, or those of lately
+        only, looks small; who sent to a seed before, and has lost its journal, sent to most of it.
+        """
+        some = sample(emails, _SPOT_CHECKED)
+        counts = self._singly(some)
+        return len(counts) == len(some) and not _total(counts.values())
+
+    def _everybody(self, few: Sequence[Canary]) -> Count | None:
+        """Return the count of all customers of the tenant, None where some are not those of the canaries."""
+        began = self._client.count_nobody()
+        everybody = self._client.count_everybody()
+        if began.customers or everybody.customers != sum(canary.customers for canary in few):
+            return None
+        parts = [self._client.count_everybody(is_optout=True), self._client.count_everybody(is_optout=False)]
+        page = self._client.some_customers()
         own = list(self._singly([canary.email for canary in few]).values())
         numbers = {everybody.customers, _total(parts), _total(own), len(page.rows)}
         moments = [page.at, *(answer.at for answer in (everybody, *parts, *own))]
         if len(numbers) > 1 or not page.is_all or not _are_since(moments, began.at):
-            return {}
-        return dict.fromkeys(addresses.without_kin(few), Count(0, everybody.at))
+            return None
+        return everybody
 
 
 def _total(counts: Iterable[Count]) -> int:

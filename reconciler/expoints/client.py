@@ -319,19 +319,30 @@ def _queries(emails: Iterable[str]) -> Iterator[Mapping[str, QueryValue]]:
         yield {**_WITH_TESTS, _ADDRESSES: portion}
 
 
+def length_of(email: str) -> int:
+    """Return how many characters an address takes in a query."""
+    if not email.isascii():
+        return _NAMED + len(quote(email, safe=""))
+    return _NAMED + len(email) + 2 * len(email.translate(_UNRESERVED))
+
+
 def portions(
-    emails: Iterable[str], longest: int = LONGEST_QUERY, most: int | None = None
+    emails: Iterable[str],
+    longest: int = LONGEST_QUERY,
+    most: int | None = None,
+    measure: Callable[[str], int] = length_of,
 ) -> Iterator[list[str]]:
     """Yield the addresses in lists that take at most `longest` characters, and hold at most `most` of them.
 
-    One that is longer stands alone. Raises `ValueError` for a blank one.
+    `measure` tells how many an address takes. One that is longer stands alone. Raises `ValueError` for a
+    blank one.
     """
     portion: list[str] = []
     room = longest
     for email in emails:
         if not email.strip():
             raise ValueError("a blank address would ask for every customer of the tenant")
-        length = length_of(email)
+        length = measure(email)
         if portion and (length > room or len(portion) == most):
             yield portion
             portion, room = [], longest
@@ -339,13 +350,6 @@ def portions(
         room -= length
     if portion:
         yield portion
-
-
-def length_of(email: str) -> int:
-    """Return how many characters an address takes in a query."""
-    if not email.isascii():
-        return _NAMED + len(quote(email, safe=""))
-    return _NAMED + len(email) + 2 * len(email.translate(_UNRESERVED))
 
 
 @contextmanager

@@ -40,6 +40,12 @@ def words(email: str) -> set[str]:
     return set(re.findall("[a-z0-9]+", email.lower()))
 
 
+def joined_and_cut(most: int) -> Form:
+    """Return the form of several addresses that are one text, which has room for so many letters."""
+    return lambda asked: ",".join(asked)[:most].split(",")
+
+
+LENGTHS = range(300, 1_500, 200)
 LOOKING_WRONG = ("smoke+007@qa.example", "xy@x.example")
 
 COMPARES: Mapping[str, Compare] = {
@@ -67,6 +73,7 @@ FORMS: Mapping[str, Form] = {
     "the last five": lambda asked: asked[-5:],
     "the first and the last": lambda asked: [asked[0], asked[-1]],
     "joined": lambda asked: [",".join(asked)],
+    **{f"joined, of {most} letters": joined_and_cut(most) for most in LENGTHS},
     "none if one looks wrong": lambda asked: ["nobody"] if {*asked} & {*LOOKING_WRONG} else asked,
     "none if there are many": lambda asked: asked if len(asked) < 12 else ["nobody"],
     "everybody": lambda _: [],
@@ -237,6 +244,16 @@ def test_any_other_form_costs_little_more_than_counting_one_by_one(form: str, ro
     assert len(tenant.asked) - first <= len(SEED) + 40
 
 
+@pytest.mark.parametrize("most", LENGTHS)
+def test_a_list_that_is_cut_where_the_trial_was_not_hides_nobody(most: int) -> None:
+    """The last canary is cut off, and somebody else's customer makes up for it."""
+    form = f"joined, of {most} letters"
+    emails = [f"smoke.test.of.a.rather.long.mailbox.{at:02}@quality.assurance.example" for at in range(60)]
+    tenant = Tenant(Counter([*EARLIER, emails[2]]), form=form)
+    with census(tenant) as here:
+        assert counted(here, emails) == {emails[2]: 1}
+
+
 def test_a_form_that_was_not_obeyed_is_not_tried_again() -> None:
     tenant = Tenant(Counter(EARLIER), form="the first")
     with census(tenant) as here:
@@ -302,6 +319,18 @@ class TestATenantWithFewCustomers:
         with census(tenant) as here:
             assert counted(here, SEED) == {SEED[0]: 1}
 
+    @pytest.mark.parametrize("number", [0, 1])
+    def test_one_that_shows_some_only_when_asked_for_them_is_not_small(self, number: int) -> None:
+        latest = Counter(dict(EARLIER.most_common(number)))
+        tenant, small = Tenant(latest + Counter(SEED)), Tenant(latest)
+
+        def shy(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            asked = tenant if "EmailAddresses" in environ["QUERY_STRING"] else small
+            return asked(environ, start_response)
+
+        with census(shy) as here:
+            assert counted(here, SEED) == dict.fromkeys(SEED, 1)
+
     def test_what_a_cache_has_kept_proves_nothing(self) -> None:
         tenant = Tenant(Counter(), date=MORNING)
         kept: dict[str, tuple[str, Iterable[bytes]]] = {}
@@ -358,6 +387,27 @@ def test_lost_rights_are_an_error_as_ever() -> None:
         pytest.raises(Forbidden),
     ):
         Census(customers).counts(SEED)
+
+
+@pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 408, 429, 500, 501, 503])
+@pytest.mark.parametrize("missing", ["/customer?", "/count?IncludeTestRecords=true&IsOptout"])
+@pytest.mark.parametrize("number", [0, 1, 4])
+def test_what_need_not_be_answered_stops_nothing(status: int, missing: str, number: int) -> None:
+    """Neither the list of customers nor a count without addresses was ever asked for before."""
+    tenant = Tenant(Counter(dict(EARLIER.most_common(number))))
+    refused: list[str] = []
+
+    def lacking(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if missing in f"{environ['PATH_INFO']}?{environ['QUERY_STRING']}":
+            refused.append(environ["QUERY_STRING"])
+            start_response(f"{status} -", [("Content-Type", "application/json")])
+            return [b"{}"]
+        return tenant(environ, start_response)
+
+    with census(lacking) as here:
+        for _ in range(3):
+            assert counted(here, SEED[:40]) == {}
+    assert len(refused) < 5
 
 
 # Addresses that some tenant may take for each other, or find in each other.

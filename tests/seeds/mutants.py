@@ -320,6 +320,20 @@ MUTANTS = (
         f"{CENSUS}::TestATenantWithFewCustomers::test_what_a_cache_has_kept_proves_nothing",
     ),
     Mutant(
+        "believes that a tenant is small without a look at the addresses",
+        "expoints/census.py",
+        "return len(counts) == len(some) and not _total(counts.values())",
+        "return True",
+        f"{CENSUS}::TestATenantWithFewCustomers",
+    ),
+    Mutant(
+        "makes lists whose text is longer than that of the trial",
+        "expoints/canaries.py",
+        "return max(length_of(email), -(-len(email) * length_of(_A_NOBODY) // len(_A_NOBODY)))",
+        "return length_of(email)",
+        f"{CENSUS}::test_a_list_that_is_cut_where_the_trial_was_not_hides_nobody",
+    ),
+    Mutant(
         "asks the same list twice",
         "expoints/canaries.py",
         "return [first.email, nobody(), *self.emails, last.email]",
