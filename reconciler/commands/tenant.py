@@ -128,6 +128,7 @@ def open_tenant(session: Session, console: Console) -> Iterator[Tenant]:
     """Open the tenant of an open target; its connections close with the block."""
     from reconciler.expoints.census import Census
     from reconciler.expoints.client import open_expoints
+    from reconciler.expoints.recipients import matches
 
     settings, outside = expoints_of(session), session.outside
     in_process = settings.url == SANDBOX
@@ -144,7 +145,9 @@ def open_tenant(session: Session, console: Console) -> Iterator[Tenant]:
         new_id=outside.new_id,
     ) as client:
         (account,) = tenant_account(session.target)
-        yield Tenant(session, client, account, Census(client, Pool(bounds.parallelism, console)))
+        allowed = session.target.guardrails.allowed_recipients
+        census = Census(client, lambda email: matches(email, allowed), Pool(bounds.parallelism, console))
+        yield Tenant(session, client, account, census)
 
 
 def digests_of(seeds: Sequence[Seed], session: Session) -> list[str]:

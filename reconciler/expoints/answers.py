@@ -10,9 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import ClassVar
 
-from reconciler.discreet import Discreet
 from reconciler.engine.kind import Json
 from reconciler.errors import ApiError, BadAnswer, Declined, Forbidden, NoAnswer
 from reconciler.http import Answer, Secret
@@ -53,21 +51,6 @@ def rows(document: object, name: str, where: str) -> Sequence[Row]:
     if not isinstance(found, list) or len(objects) < len(found):
         raise BadAnswer(f"{where}: the answer has no list {name} of objects. It cannot be trusted.")
     return objects
-
-
-class Page(Discreet, frozen=True):
-    """The first rows of a list. `is_all` says that there are no others, `at` is `sent_at` of the `Answer`."""
-
-    shown: ClassVar = ("is_all", "at")
-
-    rows: Sequence[Row]
-    is_all: bool
-    at: float | None
-
-
-def first_page(document: object, name: str, where: str, at: float | None) -> Page:
-    """Return the page in an answer; `BadAnswer` where there is no such list."""
-    return Page(rows(document, name, where), _next_cursor(document, where) is None, at)
 
 
 def whole_list(read: Callable[[str | None], object], name: str, where: str) -> Sequence[Row]:

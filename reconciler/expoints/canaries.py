@@ -10,6 +10,7 @@ import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from string import ascii_lowercase
 from typing import ClassVar, NamedTuple
 
 from reconciler.discreet import Discreet
@@ -19,6 +20,7 @@ from reconciler.expoints.client import length_of, portions
 
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 _WORD = re.compile(r"[a-z0-9]+")
+_START = re.compile(r"^[^A-Za-z0-9]+")
 _MARKS = str.maketrans("", "", "._+-@")
 _LONGEST = 100
 _DEEPEST = 6
@@ -67,7 +69,7 @@ class Suspects(Discreet, frozen=True):
 
 def nobody() -> str:
     """Return an address that nobody has, always as long, and tagged as those of test mailboxes often are."""
-    return f"no+{secrets.token_hex(4)}@{secrets.token_hex(2)}.example"
+    return f"{secrets.choice(ascii_lowercase)}o+{secrets.token_hex(4)}@{secrets.token_hex(2)}.example"
 
 
 _A_NOBODY = nobody()  # for its length
@@ -85,6 +87,15 @@ def trial(trio: Trio, length: int) -> Sequence[str]:
     return [first, *nobodies[:place], middle, *nobodies[place:], last]
 
 
+def pairs(trio: Trio) -> Sequence[Suspects]:
+    """Return the canaries two by two: what all three sums say, each of them has."""
+    return [Suspects((), pair) for pair in _pairs(trio)]
+
+
+def _pairs(trio: Trio) -> Sequence[tuple[Canary, Canary]]:
+    return [(trio.first, trio.last), (trio.middle, trio.first), (trio.last, trio.middle)]
+
+
 def suspects(emails: Iterable[str], trio: Trio, length: int, most: int | None = None) -> Iterator[Suspects]:
     """Yield the addresses in lists that are neither longer nor fuller than the trial of that length.
 
@@ -96,10 +107,9 @@ def suspects(emails: Iterable[str], trio: Trio, length: int, most: int | None = 
     # A nobody of its own takes the place of one in the trial; that of the third canary is left empty.
     room, fullest = (nobodies - 1) * a_nobody, nobodies - 1
     short = (email for email in emails if _length_beside_nobodies(email) <= room)
-    pairs = [(trio.first, trio.last), (trio.middle, trio.first), (trio.last, trio.middle)]
     lists = portions(short, room, min(fullest, most or fullest), _length_beside_nobodies)
     for number, portion in enumerate(lists):
-        yield Suspects(portion, pairs[number % len(pairs)])
+        yield Suspects(portion, _pairs(trio)[number % len(trio)])
 
 
 def _length_beside_nobodies(email: str) -> int:
@@ -167,7 +177,8 @@ def neighbours(canary: str) -> Sequence[str]:
     """
     local, _, domain = canary.partition("@")
     mark = secrets.token_hex(6)
-    return [canary[1:], f"{mark}{canary}", f"{local.partition('+')[0]}+{mark}@{domain}"]
+    end = _START.sub("", canary[1:])
+    return [end, f"{mark}{canary}", f"{local.partition('+')[0]}+{mark}@{domain}"]
 
 
 def sample(items: Sequence[str], most: int) -> Sequence[str]:

@@ -10,16 +10,20 @@ nothing is believed of a list but what the tenant proves:
     canaries        counted above 0 by themselves before, and in a trial, with a third one between them, amid
                     nobodies: so all places count, their customers are not the same, and the tenant counts to
                     more than is expected of any list; and no list is longer than the trial
-    after each lot  the trial again: had the canaries changed, or what a list means, nothing is believed of it
+    after each lot  the trial again, and the canaries two by two: had what a list means changed, or what any
+                    of them has, nothing is believed of the lot
     neighbours      of a canary have nobody: addresses are compared whole, so no canary hides another's
                     customers; what may still be akin to one is counted by itself
 
-What remains: a tenant that means something else by a list for some seconds, at both ends of which it passed
-the trial; canaries that lose as many customers as others in a list have, and get them back before the trial;
-two addresses without a common word that are one mailbox for the tenant. Nothing of this is a form of the API.
+Canaries are addresses of which the journal says that they were sent to, of the many themselves, or of the
+tenant's customers; of those, nobody is asked about who is not allowed to be sent to.
 
-A tenant too new to have three canaries is small: see `_beside_everybody`. Everything else is counted one by
-one, as is what a list does not prove. What failed once is not tried again in this run.
+What remains: a tenant of which some parts obey lists and others do not, if a list comes to one of these and
+every trial to one of those; a canary that loses as many customers as others in a list have, and gets them
+back before it is asked for again; an address that the tenant leaves out of a list because of its letters,
+though it finds it alone; two addresses without a common word that are one mailbox for the tenant. Nothing of
+this is a form of the API. Everything else is counted one by one, as is what a list does not prove. What failed
+once is not tried again in this run.
 """
 
 from __future__ import annotations
@@ -37,6 +41,7 @@ from reconciler.expoints.canaries import (
     candidates,
     crowd,
     neighbours,
+    pairs,
     sample,
     suspects,
     trial,
@@ -45,10 +50,9 @@ from reconciler.expoints.client import LONGEST_QUERY, Count, Customers
 
 FEW = 3
 """So many addresses are counted one by one, always."""
-_SOME = 20  # so many are, where nothing is known of lists yet: finding out takes about as many requests
+_SOME = 30  # so many are, where nothing is known of lists yet: finding out takes about as many requests
 _LENGTHS = (LONGEST_QUERY, LONGEST_QUERY // 2, LONGEST_QUERY // 4)
 _MOST_SAMPLED = 24
-_SPOT_CHECKED = 5
 _MOST_TRIED = 12  # candidates for canaries, in one run
 _MOST_FAILURES = 3
 _THREE = len(Trio._fields)
@@ -63,12 +67,14 @@ Result = TypeVar("Result")
 class Census:
     """Counts the customers of addresses at one tenant, during one run. Reads only. For one thread.
 
-    It remembers, for the run, which canaries there are and what lists mean. `each` makes several requests at
-    a time if it can.
+    It remembers, for the run, which canaries there are and what lists mean. `is_allowed` tells whom the
+    target may send to: the address of no other customer is asked for. `each` makes several requests at a time
+    if it can.
     """
 
-    def __init__(self, client: Customers, each: Each = one_by_one) -> None:
+    def __init__(self, client: Customers, is_allowed: Callable[[str], bool], each: Each = one_by_one) -> None:
         self._client = client
+        self._is_allowed = is_allowed
         self._each = each
         self._canaries: Sequence[Canary] = ()
         self._suggested: Sequence[str] = ()
@@ -107,9 +113,9 @@ class Census:
     def _unknown(self, addresses: Crowd) -> dict[str, Count]:
         """Return those of the addresses that are proven to have no customers."""
         trio = self._trio(addresses)
-        if trio is not None and self._can_list(trio):
-            return self._in_lists(addresses.without_kin(trio), trio)
-        return {} if self._gave_up else self._beside_everybody(addresses)
+        if trio is None or not self._can_list(trio):
+            return {}
+        return self._in_lists(addresses.without_kin(trio), trio)
 
     def _in_lists(self, addresses: Sequence[str], trio: Trio) -> dict[str, Count]:
         """Return those of the addresses that lists prove to have no customers.
@@ -120,7 +126,7 @@ class Census:
         lists = list(suspects(addresses, trio, self._length))
         while lists:
             answers = self._each(self._answer, lists, _LABEL)
-            if not self._passes(trio, self._length):
+            if not self._passes_again(trio):
                 self._start_anew()
                 break
             smaller: list[Suspects] = []
@@ -154,6 +160,15 @@ class Census:
         answer = self._together(trial(trio, length))
         return answer is not None and answer.customers == sum(canary.customers for canary in trio)
 
+    def _passes_again(self, trio: Trio) -> bool:
+        """Tell whether the trial is passed still, and each canary has what it had: no sum hides a change."""
+        answers = self._each(self._answer, pairs(trio), _LABEL)
+        is_same = all(
+            answer is not None and answer.customers == pair.expected
+            for pair, answer in zip(pairs(trio), answers, strict=True)
+        )
+        return is_same and self._passes(trio, self._length)
+
     def _together(self, emails: Sequence[str]) -> Count | None:
         """Return what the tenant answers to addresses together, None where it does not take them so."""
         return self._optional(lambda: self._client.count_together(emails))
@@ -179,9 +194,15 @@ class Census:
     def _trio(self, addresses: Crowd) -> Trio | None:
         """Return three canaries of which hardly an address is kin, None where there are none.
 
-        Candidates are those that were suggested, then, once a run, customers of the tenant.
+        Candidates are those that were suggested, then a few of the addresses, which have customers if the
+        journal that knew of them was lost, then, once a run, customers of the tenant.
         """
-        sources: Sequence[Callable[[], Sequence[str]]] = (tuple, lambda: self._suggested, self._listed)
+        sources: Sequence[Callable[[], Sequence[str]]] = (
+            tuple,
+            lambda: self._suggested,
+            lambda: sample(list(addresses.emails), _THREE),
+            self._listed,
+        )
         for source in sources:
             self._try(source(), addresses)
             fit = self._fit(addresses)
@@ -209,12 +230,12 @@ class Census:
         return [Canary(email, count.customers) for email, count in counts.items() if count.customers]
 
     def _listed(self) -> Sequence[str]:
-        """Return what looks like addresses of customers, the first time that it is asked for."""
+        """Return what looks like addresses of test customers, the first time that it is asked for."""
         if self._has_looked:
             return ()
         self._has_looked = True
-        page = self._optional(self._client.some_customers)
-        return candidates(page.rows) if page else ()
+        rows = self._optional(self._client.some_customers) or ()
+        return [email for email in candidates(rows) if self._is_allowed(email)]
 
     def _singly(self, emails: Sequence[str]) -> Mapping[str, Count]:
         """Return the counts of addresses by themselves; none at all where the tenant refuses one."""
@@ -233,52 +254,3 @@ class Census:
         near = neighbours(canary)
         counts = self._singly(near)
         return len(counts) == len(near) and not any(count.customers for count in counts.values())
-
-    def _beside_everybody(self, addresses: Crowd) -> dict[str, Count]:
-        """Return the addresses, where everybody whom the tenant has is one of the canaries, or it has nobody.
-
-        D: both the list of customers and their count may be asked for without a filter. That a tenant has so
-        few is believed where everything agrees: the count without a filter; those who opted out, and those
-        who did not, so that something was asked for; the first page, with no other after it; the canaries by
-        themselves; and some of the addresses, who are nobody. A cache must have kept nothing of what tells of
-        everybody: no such answer is older than one that no cache can know.
-        """
-        few = self._canaries
-        if few and not self._is_whole():
-            return {}
-        others = addresses.without_kin(few)
-        everybody = self._optional(lambda: self._everybody(few))
-        return dict.fromkeys(others, Count(0, everybody.at)) if everybody and self._is_nobody(others) else {}
-
-    def _is_nobody(self, emails: Sequence[str]) -> bool:
-        """Spot-check that addresses have no customers.
-
-        I: that without a filter everybody is counted. A tenant that then counts nobody, or those of lately
-        only, looks small; who sent to a seed before, and has lost its journal, sent to most of it.
-        """
-        some = sample(emails, _SPOT_CHECKED)
-        counts = self._singly(some)
-        return len(counts) == len(some) and not _total(counts.values())
-
-    def _everybody(self, few: Sequence[Canary]) -> Count | None:
-        """Return the count of all customers of the tenant, None where some are not those of the canaries."""
-        began = self._client.count_nobody()
-        everybody = self._client.count_everybody()
-        if began.customers or everybody.customers != sum(canary.customers for canary in few):
-            return None
-        parts = [self._client.count_everybody(is_optout=True), self._client.count_everybody(is_optout=False)]
-        page = self._client.some_customers()
-        own = list(self._singly([canary.email for canary in few]).values())
-        numbers = {everybody.customers, _total(parts), _total(own), len(page.rows)}
-        moments = [page.at, *(answer.at for answer in (everybody, *parts, *own))]
-        if len(numbers) > 1 or not page.is_all or not _are_since(moments, began.at):
-            return None
-        return everybody
-
-
-def _total(counts: Iterable[Count]) -> int:
-    return sum(count.customers for count in counts)
-
-
-def _are_since(moments: Iterable[float | None], began: float | None) -> bool:
-    return began is not None and all(at is not None and at >= began for at in moments)

@@ -30,8 +30,7 @@ from reconciler.engine.kind import Json
 from reconciler.errors import ApiError, BadAnswer, Forbidden, Unauthorised
 from reconciler.expoints.answers import (
     BEARER,
-    Page,
-    first_page,
+    Row,
     is_ours_to_judge,
     number,
     pages,
@@ -69,7 +68,6 @@ _NAMED = len(f"&{_ADDRESSES}=")
 _UNRESERVED = str.maketrans("", "", f"{string.ascii_letters}{string.digits}-._~")
 _WITH_TESTS: Mapping[str, QueryValue] = {"IncludeTestRecords": True}
 _PAGE_ROWS = 100  # the maximum, and the default too (D: GET-api-v3-customer)
-_SOME_ROWS = 25
 LONGEST_QUERY = 1_800
 """Characters that addresses may take in a query, of the 2,048 that IIS takes unless told otherwise (I)."""
 
@@ -167,21 +165,13 @@ class Customers:
         """
         return self._count({**_WITH_TESTS, _ADDRESSES: list(emails)})
 
-    def count_everybody(self, is_optout: bool | None = None) -> Count:
-        """Return how many customers the tenant has, or those of them who did, or did not, opt out.
-
-        D: GET-api-v3-customer-count, where every filter is optional.
-        """
-        also: Mapping[str, QueryValue] = {} if is_optout is None else {"IsOptout": is_optout}
-        return self._count({**_WITH_TESTS, **also})
-
-    def some_customers(self) -> Page:
-        """Return the first customers of the tenant, whoever they are; they hold personal data.
+    def some_customers(self) -> Sequence[Row]:
+        """Return the first customers of the tenant, whoever they are: rows that hold personal data.
 
         D: GET-api-v3-customer, where every filter is optional.
         """
-        document, at = self._read_at(_CUSTOMERS, {**_WITH_TESTS, "Limit": _SOME_ROWS})
-        return first_page(document, "Customers", f"GET {_CUSTOMERS}", at)
+        document = self._read(_CUSTOMERS, {**_WITH_TESTS, "Limit": _PAGE_ROWS})
+        return rows(document, "Customers", f"GET {_CUSTOMERS}")
 
     def count_nobody(self) -> Count:
         """Return how many customers an address has that nobody has: 0, where addresses are compared at all.

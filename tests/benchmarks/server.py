@@ -80,7 +80,7 @@ class Stand:
         self.account = account
         bodies = live_bodies(account.count, account.differing)
         self._bodies = {id: _json(body) for id, body in bodies}
-        self._mailed = Counter(f"earlier.{number}@customers.example" for number in range(account.customers))
+        self._mailed = Counter(f"earlier.{number}@example.com" for number in range(account.customers))
         self._requests: Counter[str] = Counter()
         self._first: dict[str, float] = {}
         self._last: dict[str, float] = {}

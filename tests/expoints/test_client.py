@@ -328,13 +328,6 @@ class TestCustomers:
         assert server.asked == []
 
 
-def test_a_page_of_customers_does_not_show_them() -> None:
-    with tenant((200, {"Customers": [{"Email": "john@example.com"}]})) as (customers, _):
-        page = customers.some_customers()
-    assert page.rows
-    assert "john" not in repr(page)
-
-
 class TestWholeList:
     """No way to take half a list for a whole one, and no way to read for ever."""
 
