@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from msgspec import Struct
 
@@ -15,3 +15,7 @@ class Discreet(Struct, frozen=True):
     def __repr__(self) -> str:
         fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.shown)
         return f"{type(self).__name__}({fields})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Return the same fields. Tools that print tracebacks prefer it, and a `Struct` names all there."""
+        return [(name, getattr(self, name)) for name in self.shown]

@@ -25,6 +25,11 @@ def test_only_what_is_named_is_shown() -> None:
     assert f"{[Nameless('hunter2')]}" == "[Nameless()]"
 
 
+def test_tools_that_ask_for_the_fields_get_no_others() -> None:
+    assert Login("somebody", "hunter2").__rich_repr__() == [("user", "somebody")]
+    assert Nameless("hunter2").__rich_repr__() == []
+
+
 def test_it_is_a_value_all_the_same() -> None:
     login = Login("somebody", "hunter2")
     assert login == Login("somebody", "hunter2") != Login("somebody", "another")

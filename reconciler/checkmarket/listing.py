@@ -11,8 +11,9 @@ whole only where the answers prove it:
   is obeyed, so the page is everything.
 
 Two pages are read one after the other. Where they are alike, which shows that `skip` is obeyed, and tell one
-number of rows, the rest are read several at a time, and none is asked for behind one that is unlike. What
-proves a list to be whole is the same, and so is the number of requests.
+number of rows, the rest are read several at a time, and none is asked for behind one that is unlike, brings
+nothing new, or fails. What proves a list to be whole is the same, and so is the number of requests, but for
+those that were under way when the first such page came.
 
 A list that is not proven to be whole, perhaps because it changed while it was read, is read once more. Then
 it is an error, never a short list.
@@ -30,7 +31,7 @@ from msgspec import Struct
 from reconciler.checkmarket.envelope import Envelope, opened
 from reconciler.engine.each import Each, one_by_one
 from reconciler.engine.kind import Body, Json
-from reconciler.errors import BadAnswer, Declined
+from reconciler.errors import ApiError, BadAnswer, Declined
 from reconciler.http import Api, Room
 
 TOP = 100
@@ -118,7 +119,7 @@ class _Listing:
         yield second
         skip = first.length + second.length
         if second.is_like(first):
-            for page in self._ahead(first, skip, room):
+            for page in self._ahead(first, second, room):
                 yield page
                 skip += page.length
         while True:
@@ -126,21 +127,30 @@ class _Listing:
             yield page
             skip += page.length
 
-    def _ahead(self, first: _Page, skip: int, room: Room) -> Sequence[_Page]:
-        """Return the pages from `skip` on up to the first one that is unlike the first page, and that one."""
-        unlike: list[int] = []
+    def _ahead(self, first: _Page, second: _Page, room: Room) -> Sequence[_Page]:
+        """Return the pages behind the second up to the first one that is no further one, and that one.
+
+        A further one is like the first, and brings rows that no other page brought so far.
+        """
+        ends: list[int] = []
+        seen = {*first.rows, *second.rows}
 
         def read(start: int) -> _Page | None:
-            if any(end < start for end in unlike):
+            if any(end < start for end in ends):
                 return None
-            page = self._page(TOP, start, room)
-            if not page.is_like(first):
-                unlike.append(start)
+            try:
+                page = self._page(TOP, start, room)
+            except ApiError:
+                ends.append(start)
+                raise
+            if not page.is_like(first) or page.rows.keys() <= seen:
+                ends.append(start)
+            seen.update(page.rows)
             return page
 
-        starts = range(skip, min(first.totals), first.length)[: _MOST_PAGES - 2]
+        starts = range(2 * first.length, min(first.totals), first.length)[: _MOST_PAGES - 2]
         pages = dict(zip(starts, self._each(read, starts, "Reading pages of the list"), strict=True))
-        end = min(unlike, default=starts.stop)
+        end = min(ends, default=starts.stop)
         return [page for start, page in pages.items() if page and start <= end]
 
     def _read_at_once(self, seen: Mapping[int, Body], totals: AbstractSet[int]) -> _Reading:

@@ -6,10 +6,12 @@ import base64
 import os
 import stat
 from pathlib import Path, PurePosixPath
+from typing import ClassVar
 
-from msgspec import Struct, field
+from msgspec import field
 
 from reconciler.config.scalars import Refusal
+from reconciler.discreet import Discreet
 
 LARGEST_FILE = 5_000_000
 """Bytes in one file."""
@@ -25,8 +27,10 @@ class Unfit(Exception):
         self.refusal = refusal
 
 
-class WorkspaceFiles(Struct, frozen=True, eq=False):
+class WorkspaceFiles(Discreet, frozen=True, eq=False):
     """Reads files below `folder`, each once, so that what was checked is what is sent."""
+
+    shown: ClassVar = ("folder", "base")
 
     folder: Path
     base: Path

@@ -10,6 +10,7 @@ import os
 import ssl
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.request import getproxies
@@ -26,7 +27,8 @@ _ONE = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_ex
 class Connections(httpx.BaseTransport):
     """Carries each request over a connection of its own: of those at rest, the one that was used last.
 
-    There are never more than requests were under way at once. For many threads.
+    There are never more than requests were under way at once. One that failed carries nothing more: a tunnel
+    without TLS, left behind in its pool of one, would let every later request wait in vain. For many threads.
     """
 
     def __init__(self, connect: Callable[[], httpx.BaseTransport]) -> None:
@@ -41,17 +43,19 @@ class Connections(httpx.BaseTransport):
         try:
             response = one.handle_request(request)
         except BaseException:
-            self._give_back(one)
+            one.close()
             raise
         assert isinstance(response.stream, httpx.SyncByteStream)  # noqa: S101 - all here is synchronous
-        response.stream = _Lent(response.stream, lambda: self._give_back(one))
+        response.stream = _Lent(response.stream, one, self._give_back)
         return response
 
     def close(self) -> None:
         """Close every connection; those under way are closed once their requests are over."""
         self._is_closed = True
-        while self._at_rest:
-            self._at_rest.pop().close()
+        # Others may close at the same time: what is left is only known by taking it.
+        with suppress(IndexError):
+            while True:
+                self._at_rest.pop().close()
 
     def _one(self) -> httpx.BaseTransport:
         try:
@@ -68,10 +72,16 @@ class Connections(httpx.BaseTransport):
 
 
 class _Lent(httpx.SyncByteStream):
-    """The stream of an answer, at whose end `give_back` is called, once."""
+    """The stream of an answer, at whose end its connection is given back, or closed where that fails."""
 
-    def __init__(self, stream: httpx.SyncByteStream, give_back: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        stream: httpx.SyncByteStream,
+        one: httpx.BaseTransport,
+        give_back: Callable[[httpx.BaseTransport], None],
+    ) -> None:
         self._stream = stream
+        self._one = one
         self._give_back = give_back
 
     def __iter__(self) -> Iterator[bytes]:
@@ -80,8 +90,10 @@ class _Lent(httpx.SyncByteStream):
     def close(self) -> None:
         try:
             self._stream.close()
-        finally:
-            self._give_back()
+        except BaseException:
+            self._one.close()
+            raise
+        self._give_back(self._one)
 
 
 class _ByProxy(httpx.BaseTransport):

@@ -306,6 +306,25 @@ def test_a_page_that_fails_among_several_fails_the_list(way: Each) -> None:
         configs.list(way)
 
 
+START = {skip: page(skip + 1, skip + 2, total=1000) for skip in (0, 2)}
+
+
+def test_behind_a_page_that_fails_nobody_asks_on() -> None:
+    failed: Json = {"Meta": {"Status": 503}, "Data": "Later"}
+    server = Placed(dict.fromkeys(range(4, 1000, 2), failed) | START)
+    with account(server) as configs, pytest.raises(Unreachable):
+        configs.list(SEVERAL)
+    assert len(server.asked) <= 2 + SEVERAL.workers
+
+
+def test_behind_a_page_that_comes_again_nobody_asks_on() -> None:
+    server = Placed(dict.fromkeys(range(4, 1000, 2), START[2]) | START)
+    with account(server) as configs, pytest.raises(BadAnswer, match="do not prove"):
+        configs.list(SEVERAL)
+    # Read twice, each time two pages, those that were under way, and all at once.
+    assert len(server.asked) <= 2 * (2 + SEVERAL.workers + 1)
+
+
 def test_a_list_that_never_stands_still_is_an_error() -> None:
     once = [page(1, 2, total=4), page(total=4)]
     with account(Scripted(*once, *once)) as configs, pytest.raises(BadAnswer):

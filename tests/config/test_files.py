@@ -26,6 +26,11 @@ def test_a_path_counts_from_the_workspace(path: str, content: str, files: Worksp
     assert files.content(path) == content.encode()
 
 
+def test_what_was_read_is_not_shown(files: WorkspaceFiles) -> None:
+    files.in_base64("a.csv")
+    assert repr(files) == f"WorkspaceFiles(folder={files.folder!r}, base={files.base!r})"
+
+
 def test_a_file_is_read_once(files: WorkspaceFiles) -> None:
     assert files.content("a.csv") == b"a.csv"
     (files.folder / "a.csv").write_text("changed")

@@ -82,16 +82,16 @@ def test_an_answer_whose_body_is_read_gives_its_connection_back_only_when_it_is_
     assert len(wires.made) == 2
 
 
-def test_a_request_that_fails_gives_its_connection_back() -> None:
+def test_a_connection_that_failed_is_closed_and_carries_nothing_more() -> None:
     wires = Wires(httpx.ConnectError("refused"))
     connections = Connections(wires)
     for _ in range(2):
         with pytest.raises(httpx.ConnectError):
             connections.handle_request(GET)
-    assert [wire.carried for wire in wires.made] == [2]
+    assert [(wire.carried, wire.closed) for wire in wires.made] == [(1, True), (1, True)]
 
 
-def test_an_answer_that_breaks_off_gives_its_connection_back() -> None:
+def test_a_connection_whose_answer_cannot_be_closed_is_closed_and_carries_nothing_more() -> None:
     class Breaking(httpx.SyncByteStream):
         def __iter__(self) -> Iterator[bytes]:
             yield b"{"
@@ -100,17 +100,22 @@ def test_an_answer_that_breaks_off_gives_its_connection_back() -> None:
         def close(self) -> None:
             raise httpx.CloseError("reset")
 
-    made = []
+    class Broken(Wire):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            super().handle_request(request)
+            return httpx.Response(200, stream=Breaking())
+
+    made: list[Broken] = []
 
     def broken() -> httpx.BaseTransport:
-        made.append(httpx.MockTransport(lambda _: httpx.Response(200, stream=Breaking())))
+        made.append(Broken())
         return made[-1]
 
     connections = Connections(broken)
     for _ in range(2):
         with pytest.raises(httpx.CloseError):
             connections.handle_request(GET).close()
-    assert len(made) == 1
+    assert [(wire.carried, wire.closed) for wire in made] == [(1, True), (1, True)]
 
 
 def test_what_is_at_rest_is_closed_at_once_and_what_is_under_way_when_it_is_over() -> None:
@@ -206,3 +211,18 @@ def test_a_host_that_needs_no_proxy_is_reached_without_one(
     names: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert _asked(names, monkeypatch) == 0
+
+
+def test_each_attempt_tells_why_no_tunnel_came_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    def promise(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\nno TLS")
+
+    with serving(promise) as proxy:
+        _set_proxies(monkeypatch, ALL_PROXY=proxy.url)
+        host, bounds = "api.acme.example", Bounds(silence=0.5)
+        with (
+            Api(f"https://{host}", trusted_hosts=host, clock=VirtualClock(), bounds=bounds) as api,
+            pytest.raises(Unreachable, match=r"no connection \(ConnectError: .*attempts: 6"),
+        ):
+            api.request("PUT", "/x", json={})
+        assert proxy.requests == 6
