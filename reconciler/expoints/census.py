@@ -22,8 +22,8 @@ What remains: a tenant of which some parts obey lists and others do not, if a li
 every trial to one of those; a canary that loses as many customers as others in a list have, and gets them
 back before it is asked for again; an address that the tenant leaves out of a list because of its letters,
 though it finds it alone; two addresses without a common word that are one mailbox for the tenant. Nothing of
-this is a form of the API. Everything else is counted one by one, as is what a list does not prove. What failed
-once is not tried again in this run.
+this is a form of the API. Everything else is counted one by one, as is what a list does not prove. What
+failed once is not tried again in this run.
 """
 
 from __future__ import annotations

@@ -59,9 +59,10 @@ class Together:
                 self._queue.notify_all()
 
     def _carry_out(self) -> None:
-        with self._queue:
-            writes, self._waiting = self._waiting, []
+        writes: list[_Write[Any]] = []
         try:
+            with self._queue:
+                writes, self._waiting = self._waiting, writes
             with self._database.writing() as connection:
                 for write in writes:
                     write.carry_out(connection)
