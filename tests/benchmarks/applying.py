@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from io import FileIO
 from pathlib import Path
 
-from tests.benchmarks.bench import Bench, Watched
+from tests.benchmarks.bench import FLOOR, Bench, Watched
 from tests.benchmarks.figures import Check, Goal, Row, cost, seconds, times
 from tests.benchmarks.peers.ansible import Ansible
 from tests.benchmarks.processes import Spent, middle
@@ -30,7 +30,7 @@ def applying(bench: Bench) -> Iterator[Row]:
     looked = _plan(bench)
     yield _beside_the_floor(changes, ours, told)
     yield _requests(changes, told, looked)
-    yield _per_request(ours, told)
+    yield _per_request(ours, told, _sent(bench))
     yield _journal(bench, [run for run, _ in runs])
     if bench.scale.peers:
         yield _beside_ansible(bench, ours.wall / changes)
@@ -43,6 +43,12 @@ def _apply(bench: Bench) -> tuple[Watched, Told]:
     run = bench.watched([_INTENT, _OUTCOME], "apply", "--yes", workspace=folder)
     bench.say(f"apply: {run.spent.wall:.3f} s, {run.spent.cpu:.3f} s of processor; {run.inside}")
     return run, bench.server.told()
+
+
+def _sent(bench: Bench) -> Spent:
+    """Return what the same requests cost that a bare client makes."""
+    bench.server.begin(Account(bench.scale.objects, differing=bench.scale.objects, latency=LATENCY))
+    return bench.script(FLOOR, "send", str(bench.scale.objects), bench.server.url)
 
 
 def _plan(bench: Bench) -> Told:
@@ -71,11 +77,12 @@ def _requests(changes: int, told: Told, looked: Told) -> Row:
     return Row("requests of that `apply`, a change", told.words, f"`plan` {looked.words}", checks)
 
 
-def _per_request(ours: Spent, told: Told) -> Row:
+def _per_request(ours: Spent, told: Told, bare: Spent) -> Row:
     milliseconds = ours.cpu / told.total * 1000
     checks = [Check(f"{milliseconds:.2f} ms", milliseconds, Goal("≤ 1.5 ms", 1.5))]
-    busy = f"the server {seconds(told.cpu)}"
-    return Row("CPU of that process, a request", f"{seconds(ours.cpu)} for {told.total:,}", busy, checks)
+    alone = f"httpx alone, one client for {WORKERS} threads, {seconds(bare.cpu / told.total)}"
+    words = f"{alone} and {seconds(bare.wall)} in all; the server {seconds(told.cpu)}"
+    return Row("CPU of that process, a request", f"{seconds(ours.cpu)} for {told.total:,}", words, checks)
 
 
 def _journal(bench: Bench, runs: Sequence[Watched]) -> Row:
