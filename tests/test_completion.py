@@ -110,7 +110,8 @@ def test_without_a_workspace_nothing_is_offered(tmp_path: Path) -> None:
 def test_completing_imports_no_more_than_reading_the_files_needs(folder: Path) -> None:
     program = (
         "import atexit, sys; from reconciler.cli import main\n"
-        "atexit.register(lambda: print(*{name.split('.')[0] for name in sys.modules}, file=sys.stderr))\n"
+        "names = lambda: {name.split('.')[0] for name, module in sys.modules.items() if module}\n"
+        "atexit.register(lambda: print(*names(), file=sys.stderr))\n"
         "main([])"
     )
     asked = {

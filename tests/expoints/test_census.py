@@ -277,34 +277,35 @@ def test_a_form_that_was_not_obeyed_is_not_tried_again() -> None:
 @pytest.mark.parametrize("number", [1, 2, 3])
 @pytest.mark.parametrize("form", FORMS)
 def test_one_that_is_known_is_not_taken_for_a_canary_that_was_not_counted(form: str, number: int) -> None:
-    tenant = Tenant(EARLIER + Counter({SEED[0]: number}), form=form)
+    tenant = Tenant(EARLIER + Counter({SEED[1]: number}), form=form)
     with census(tenant) as here:
-        assert counted(here, SEED) == {SEED[0]: number}
+        assert counted(here, SEED) == {SEED[1]: number}
 
 
+@pytest.mark.parametrize("at", [10, 50, 90])
 class TestCanariesThatAddressesAreAkinTo:
-    """A tenant that finds the customers of one address by another."""
+    """A tenant that finds the customers of one address by another, beside any two of three canaries."""
 
-    def test_in_other_letters(self) -> None:
+    def test_in_other_letters(self, at: int) -> None:
         tenant = Tenant(EARLIER + Counter(["JOHN@x.example"]), "whole, in any case")
         with census(tenant) as here:
             here.suggest(["JOHN@x.example"])
-            assert counted(here, ["john@x.example", *SEED]) == {"john@x.example": 1}
+            assert counted(here, [*SEED[:at], "john@x.example", *SEED[at:]]) == {"john@x.example": 1}
 
-    def test_by_a_pattern(self) -> None:
+    def test_by_a_pattern(self, at: int) -> None:
         tenant = Tenant(EARLIER + Counter(["x_y@x.example", "xzy@x.example"]), "a pattern")
         with census(tenant) as here:
             here.suggest(["x_y@x.example"])
-            assert counted(here, ["xzy@x.example", *SEED]) == {"xzy@x.example": 1}
+            assert counted(here, [*SEED[:at], "xzy@x.example", *SEED[at:]]) == {"xzy@x.example": 1}
 
     @pytest.mark.parametrize("compare", ["its domain", "any word", "without tags and dots", "a part"])
-    def test_by_less_than_the_whole(self, compare: str) -> None:
+    def test_by_less_than_the_whole(self, at: int, compare: str) -> None:
         canaries = ["ann+1@a.example", "bob+2@b.example", "cyd+3@c.example"]
         known = ["dee@a.example", "ann+4@a.example", "0ann+1@a.example"]
         tenant = Tenant(Counter([*canaries, *known]), compare, row="thin")
         with census(tenant) as here:
             here.suggest(canaries)
-            found = counted(here, [*known, *SEED])
+            found = counted(here, [*SEED[:at], *known, *SEED[at:]])
         assert [email for email in known if email not in found] == []
 
 
@@ -346,7 +347,7 @@ class TestChanges:
     @pytest.mark.parametrize("at", range(4, 20))
     def test_a_customer_that_goes_from_one_canary_to_another_hides_nothing(self, at: int) -> None:
         """The sum of the canaries stays, for good; what two of them have does not."""
-        known = SEED[::40]
+        known = SEED[5::40]
         tenant = Tenant(EARLIER + Counter(known))
 
         def swap(customers: Counter[str]) -> None:
