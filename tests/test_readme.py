@@ -27,7 +27,7 @@ def transcripts() -> Iterator[tuple[str, str]]:
 def timeless(text: str) -> str:
     """Return text with the dates and times that depend on when it is printed replaced.
 
-    So does the status of who is sent to today at 11:30: the sandbox invites nobody before.
+    So is the status of who is sent to today at 11:30: the sandbox invites nobody before.
     """
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "DATE", text)
     text = re.sub(r"on the tenant: 2 (Initial|Invited);", "on the tenant: 2 STATUS;", text)
