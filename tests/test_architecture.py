@@ -150,11 +150,12 @@ def test_every_room_is_in_the_plan_of_the_house() -> None:
 def imported_by(*arguments: str) -> set[str]:
     """Return the modules that are imported once the command line has run, in a process of its own."""
     program = (
-        "import sys; from reconciler.cli import main; main(sys.argv[1:]);"
-        "print(*(name for name, module in sys.modules.items() if module), file=sys.stderr)"
+        "import sys; from reconciler.cli import main; exit = main(sys.argv[1:]);"
+        "print(*(name for name, module in sys.modules.items() if module), file=sys.stderr);"
+        "sys.exit(exit)"
     )
     ended = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True)
-    assert ended.returncode == 0
+    assert ended.returncode == 0, ended.stderr
     return set(ended.stderr.split())
 
 

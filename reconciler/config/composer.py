@@ -145,11 +145,9 @@ class Composer:
             # It holds before anything is closed; keys and ends are events too, but no values.
             if number > 3 * MOST_NODES:
                 raise _bomb(_mark(event))
-            kind = type(event)
-            if kind is ScalarEvent:
-                self.scalar(event)
-            elif kind in _HANDLERS:
-                _HANDLERS[kind](self, event)
+            handler = _HANDLERS.get(type(event))
+            if handler is not None:
+                handler(self, event)
 
     def start_document(self, event: Event) -> None:
         """Begin a document; a file holds one, in the YAML of today."""

@@ -89,8 +89,6 @@ def classify(
     views = (_view(account, declared, field, live, listed=listed) for field in account.kind.fields)
     if not declared.accepted:
         return tuple(views)
-    if not declared.accepted:
-        return tuple(views)
     return tuple(_tolerated(account, declared, view, live, listed=listed) for view in views)
 
 

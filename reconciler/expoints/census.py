@@ -162,10 +162,11 @@ class Census:
 
     def _passes_again(self, trio: Trio) -> bool:
         """Tell whether the trial is passed still, and each canary has what it had: no sum hides a change."""
-        answers = self._each(self._answer, pairs(trio), _LABEL)
+        two_by_two = pairs(trio)
+        answers = self._each(self._answer, two_by_two, _LABEL)
         is_same = all(
             answer is not None and answer.customers == pair.expected
-            for pair, answer in zip(pairs(trio), answers, strict=True)
+            for pair, answer in zip(two_by_two, answers, strict=True)
         )
         return is_same and self._passes(trio, self._length)
 

@@ -20,7 +20,7 @@ from reconciler.expoints.standing import Standee
 class Batch(Discreet, frozen=True):
     """One request: its customers, its other members, and what its moments became (member → ISO 8601)."""
 
-    shown: ClassVar = ("standees", "members", "resolved")
+    shown: ClassVar = ("standees", "resolved")
 
     standees: tuple[Standee, ...]
     members: Mapping[str, Json]

@@ -39,7 +39,7 @@ class State(StrEnum):
     IN_DOUBT = "in doubt"
 
 
-class Envelope(Discreet, frozen=True):
+class Common(Discreet, frozen=True):
     """What all customers of a seed have in common, and the hash that is used for each."""
 
     digest: str
@@ -55,7 +55,7 @@ class Addressee(Discreet, frozen=True):
     customer: SeedCustomer
     name: str
     mailbox: str
-    batch: Envelope
+    batch: Common
 
     @property
     def digest(self) -> str:
@@ -139,7 +139,7 @@ class SeedPlan(Struct, frozen=True):
 def addressees(seed: Seed, hash: Callable[[str], str]) -> tuple[Addressee, ...]:
     """Return every customer under the hashes by which the ledger knows it."""
     numbers: Counter[str] = Counter()
-    batch = Envelope(seed.batch_digest, batch_contents(seed, hash), hash)
+    batch = Common(seed.batch_digest, batch_contents(seed, hash), hash)
     made = []
     for customer in seed.customers:
         mailbox = customer.mailbox
