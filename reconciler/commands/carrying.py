@@ -70,7 +70,7 @@ def carried_out(
             check_account(session)
             engine = writing(session, agreed.plan, run.recorder)
             deferral.enter_context(deferred_interrupts(lambda: _stop(engine, console)))
-            report = apply(agreed.plan, engine, each=_pool(session.checkmarket.parallelism, console))
+            report = apply(agreed.plan, engine, each=_pool(session.checkmarket.workers, console))
             done = Done(report, *_Sending(agreed, report, run, engine).ends(enter))
             run.exit, run.counts = done.exit, done.counts
         yield done

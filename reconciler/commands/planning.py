@@ -86,7 +86,7 @@ def read_live(
         session.kind,
         [r.declared for r in resolved if not r.declared.hidden],
         listing=listing,
-        each=Pool(session.checkmarket.parallelism, console),
+        each=Pool(session.checkmarket.workers, console, session.checkmarket.requests_per_minute),
     )
     limits = session.target.guardrails.limits
     scope = Scope(session.target.name, session.account, limits, session.parts)

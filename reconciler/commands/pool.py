@@ -8,28 +8,33 @@ from typing import TypeVar
 from msgspec import Struct
 
 from reconciler.commands.console import Console
-from reconciler.errors import ApiError
 from reconciler.parallel import each
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+_MANY = 200
+
 
 class Pool(Struct, frozen=True):
-    """Calls a function for many items on a bounded number of threads; an `engine.each.Each`."""
+    """Calls a function for many items on a bounded number of threads; an `engine.each.Each`.
+
+    `per_minute` is how many requests an account allows, None where that is not known.
+    """
 
     workers: int
     console: Console
+    per_minute: int | None = None
 
     def __call__(
         self, function: Callable[[Item], Result], items: Sequence[Item], label: str
     ) -> Sequence[Result]:
-        """Return one result for each item, in their order. The first `ApiError` of an item is raised."""
-        ends = each(function, items, self.workers, self.console.progress(label))
-        return [_returned(end) for end in ends]
+        """Return one result for each item, in their order. The first error starts nothing more and is raised.
 
-
-def _returned(end: Result | ApiError) -> Result:
-    if isinstance(end, ApiError):
-        raise end
-    return end
+        Says beforehand how many requests many items take, and for how long the account's pace lets that last.
+        """
+        if len(items) > _MANY:
+            minutes = (len(items) - 1) // self.per_minute if self.per_minute else 0
+            lasting = f", at least {minutes} min at {self.per_minute} a minute" if minutes else ""
+            self.console.say(f"{label}: {len(items)} requests{lasting}.")
+        return each(function, items, self.workers, self.console.progress(label))

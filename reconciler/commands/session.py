@@ -197,7 +197,7 @@ def _client(
         url,
         Secret(master_key),
         Secret(_key(settings.key, outside)),
-        bounds=Bounds(settings.requests_per_minute, settings.parallelism, settings.requests_per_run),
+        bounds=Bounds(settings.requests_per_minute, settings.workers, settings.requests_per_run),
         clock=outside.clock,
         transport=sandbox_transport(workspace, target, outside) if in_process else None,
         trusted_hosts=outside.environ.get("RECONCILER_TRUSTED_HOSTS", ""),

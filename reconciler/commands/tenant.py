@@ -29,7 +29,6 @@ from reconciler.journal.ledger import Ledger, Records
 from reconciler.problems import Severity
 
 if TYPE_CHECKING:
-    from reconciler.expoints.census import Census
     from reconciler.expoints.client import Customers
     from reconciler.expoints.token import ClientLogin
 
@@ -40,7 +39,6 @@ class Tenant(Struct, frozen=True):
     session: Session
     client: Customers
     account: str
-    census: Census
 
     def plan(self, records: Records) -> SeedsPlan:
         """Return the plan of the selected seeds; reads only."""
@@ -51,7 +49,6 @@ class Tenant(Struct, frozen=True):
             self.session.outside.clock,
             self._settings.settle_after.total_seconds(),
             self.check,
-            self.census,
             self.session.workspace.seeds[self.session.target.name],
             {new: old for old, new in self.session.workspace.moved.items()},
         )
@@ -82,7 +79,6 @@ class Tenant(Struct, frozen=True):
             compose,
             self.check,
             self.session.outside.clock,
-            self.census,
             run,
         )
 
@@ -126,9 +122,7 @@ def expoints_of(session: Session) -> Expoints:
 @contextmanager
 def open_tenant(session: Session, console: Console) -> Iterator[Tenant]:
     """Open the tenant of an open target; its connections close with the block."""
-    from reconciler.expoints.census import Census
     from reconciler.expoints.client import open_expoints
-    from reconciler.expoints.recipients import matches
 
     settings, outside = expoints_of(session), session.outside
     in_process = settings.url == SANDBOX
@@ -143,11 +137,10 @@ def open_tenant(session: Session, console: Console) -> Iterator[Tenant]:
         on_request=observed(outside, session.target.name),
         before_request=lambda: outside.crash.before("request"),
         new_id=outside.new_id,
+        each=Pool(bounds.parallelism, console, bounds.requests_per_minute),
     ) as client:
         (account,) = tenant_account(session.target)
-        allowed = session.target.guardrails.allowed_recipients
-        census = Census(client, lambda email: matches(email, allowed), Pool(bounds.parallelism, console))
-        yield Tenant(session, client, account, census)
+        yield Tenant(session, client, account)
 
 
 def digests_of(seeds: Sequence[Seed], session: Session) -> list[str]:

@@ -247,6 +247,11 @@ class CheckMarket(_Written):
     )
 
     @property
+    def workers(self) -> int:
+        """Requests under way at once: fewer where `requests_per_run` would not let all writes be verified."""
+        return min(self.parallelism, max(1, (self.requests_per_run or 1_000) // 8))
+
+    @property
     def never_sent(self) -> frozenset[Member]:
         """The `server_members` as places in a body."""
         return frozenset(tuple(member.split(".")) for member in self.server_members)

@@ -13,7 +13,6 @@ stand in queries and bodies only, which no message and no log shows.
 from __future__ import annotations
 
 import secrets
-import string
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -30,7 +29,6 @@ from reconciler.engine.kind import Json
 from reconciler.errors import ApiError, BadAnswer, Forbidden, Unauthorised
 from reconciler.expoints.answers import (
     BEARER,
-    Row,
     is_ours_to_judge,
     number,
     pages,
@@ -52,6 +50,7 @@ from reconciler.http import (
     QueryValue,
     Room,
     Secret,
+    Share,
     Transport,
 )
 
@@ -63,9 +62,6 @@ _OPT_OUTS = "/external/api/v3/customer/getoptouts"
 _ADD = "/external/api/v3/customer/add"
 
 _ADDRESSES = "EmailAddresses"
-_NAMED = len(f"&{_ADDRESSES}=")
-# What is left of a text without these is written with two more characters each (RFC 3986, 2.3).
-_UNRESERVED = str.maketrans("", "", f"{string.ascii_letters}{string.digits}-._~")
 _WITH_TESTS: Mapping[str, QueryValue] = {"IncludeTestRecords": True}
 _PAGE_ROWS = 100  # the maximum, and the default too (D: GET-api-v3-customer)
 LONGEST_QUERY = 1_800
@@ -105,16 +101,17 @@ class Customers:
 
     `reading` carries all calls but `add`, which goes over `posting`: an `Api` that keeps no connection, so
     that every attempt has its own. On a kept one that the server has closed meanwhile, nothing would prove
-    that a batch was not taken. `open_expoints` makes both.
+    that a batch was not taken. `open_expoints` makes both. `each` makes several requests at a time.
 
     Errors of every call: `Unauthorised` after a 401 to the second token too, or where no token can be had;
     the rest of the `ApiError` tree as for `Api`.
     """
 
-    def __init__(self, reading: Api, posting: Api, tokens: Tokens) -> None:
+    def __init__(self, reading: Api, posting: Api, tokens: Tokens, each: Each = one_by_one) -> None:
         self._reading = reading
         self._posting = posting
         self._tokens = tokens
+        self._each = each
 
     def server_time(self) -> float | None:
         """Ask for the columns, which proves that the token may read; return the time of the server.
@@ -148,30 +145,15 @@ class Customers:
         also: Mapping[str, QueryValue] = {"Statuses": list(statuses)} if statuses else {}
         return sum(self._count({**query, **also}).customers for query in _queries(emails))
 
-    def counts_by_address(self, emails: Sequence[str], each: Each = one_by_one) -> Mapping[str, Count]:
+    def counts(self, emails: Iterable[str]) -> Mapping[str, Count]:
         """Return how many customers each address has, by the address as it was given: one request each.
 
-        `each` makes the requests, several at a time if it can. Otherwise as for `count`.
+        Never several in one request, for U: whether repeated `EmailAddresses` mean a list, and a mailbox that
+        only looks unknown would be mailed twice. The first error ends it; otherwise as for `count`.
         """
         addresses = list(dict.fromkeys(emails))
-        counts = each(self._count_one, addresses, "Counting customers")
-        return dict(zip(addresses, counts, strict=True))
-
-    def count_together(self, emails: Sequence[str]) -> Count:
-        """Return what the API answers to all of these addresses in one request, whatever it takes them for.
-
-        U: whether they mean a list; `Census` finds out. They should fit into `LONGEST_QUERY`. Errors: as for
-        `count`.
-        """
-        return self._count({**_WITH_TESTS, _ADDRESSES: list(emails)})
-
-    def some_customers(self) -> Sequence[Row]:
-        """Return the first customers of the tenant, whoever they are: rows that hold personal data.
-
-        D: GET-api-v3-customer, where every filter is optional.
-        """
-        document = self._read(_CUSTOMERS, {**_WITH_TESTS, "Limit": _PAGE_ROWS})
-        return rows(document, "Customers", f"GET {_CUSTOMERS}")
+        counted = self._each(self._count_one, addresses, "Counting customers")
+        return dict(zip(addresses, counted, strict=True))
 
     def count_nobody(self) -> Count:
         """Return how many customers an address has that nobody has: 0, where addresses are compared at all.
@@ -309,33 +291,20 @@ def _queries(emails: Iterable[str]) -> Iterator[Mapping[str, QueryValue]]:
         yield {**_WITH_TESTS, _ADDRESSES: portion}
 
 
-def length_of(email: str) -> int:
-    """Return how many characters an address takes in a query."""
-    if not email.isascii():
-        return _NAMED + len(quote(email, safe=""))
-    return _NAMED + len(email) + 2 * len(email.translate(_UNRESERVED))
+def portions(emails: Iterable[str]) -> Iterator[list[str]]:
+    """Yield the addresses in lists that fit into one query; one that is longer stands alone.
 
-
-def portions(
-    emails: Iterable[str],
-    longest: int = LONGEST_QUERY,
-    most: int | None = None,
-    measure: Callable[[str], int] = length_of,
-) -> Iterator[list[str]]:
-    """Yield the addresses in lists that take at most `longest` characters, and hold at most `most` of them.
-
-    `measure` tells how many an address takes. One that is longer stands alone. Raises `ValueError` for a
-    blank one.
+    Raises `ValueError` for a blank one.
     """
     portion: list[str] = []
-    room = longest
+    room = LONGEST_QUERY
     for email in emails:
         if not email.strip():
             raise ValueError("a blank address would ask for every customer of the tenant")
-        length = measure(email)
-        if portion and (length > room or len(portion) == most):
+        length = len(f"&{_ADDRESSES}={quote(email, safe='')}")
+        if portion and length > room:
             yield portion
-            portion, room = [], longest
+            portion, room = [], LONGEST_QUERY
         portion.append(email)
         room -= length
     if portion:
@@ -355,6 +324,7 @@ def open_expoints(
     on_request: Callable[[Exchange], None] = lambda _: None,
     before_request: Callable[[], None] = lambda: None,
     new_id: Callable[[], str] = lambda: "",
+    each: Each = one_by_one,
 ) -> Iterator[Customers]:
     """Open a tenant, such as https://acme.expoints.nl; its connections are closed at the end of the `with`.
 
@@ -362,9 +332,11 @@ def open_expoints(
     A `transport` carries everything, the requests for a token too. The allowance of a minute is divided
     between reading and adding, each with a place at least. The rest is as for `Api`.
     """
+    share = Share(bounds.requests_per_run) if bounds.requests_per_run else None
     api = partial(
         Api,
         url,
+        share=share,
         clock=clock,
         transport=transport,
         trusted_hosts=trusted_hosts,
@@ -384,6 +356,7 @@ def open_expoints(
                     login,
                     whereabouts=credentials,
                     bounds=bounds,
+                    share=share,
                     clock=clock,
                     transport=transport,
                     trusted_hosts=trusted_hosts,
@@ -392,17 +365,23 @@ def open_expoints(
                     new_id=new_id,
                 )
             )
-        yield Customers(reading, posting, tokens)
+        yield Customers(reading, posting, tokens, each)
 
 
 def _divided(bounds: Bounds) -> tuple[Bounds, Bounds]:
-    """Return the bounds of reading and of adding, for each keeps its pace by itself; adding is rare."""
+    """Return the bounds of reading and of adding, for each keeps its pace by itself; adding is rare.
+
+    One batch is under way at a time, so it leaves of `requests_per_run` what verifying one takes.
+    """
     whole = bounds.requests_per_minute
+    posting = replace(bounds, parallelism=1)
     if whole is None:
-        return bounds, bounds
+        return bounds, posting
     posts = max(1, whole // 10)
-    reads = max(1, whole - posts)
-    return replace(bounds, requests_per_minute=reads), replace(bounds, requests_per_minute=posts)
+    return (
+        replace(bounds, requests_per_minute=max(1, whole - posts)),
+        replace(posting, requests_per_minute=posts),
+    )
 
 
 def _reading(credentials: str) -> Dialect:

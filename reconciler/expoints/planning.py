@@ -14,7 +14,6 @@ from msgspec.structs import replace
 from reconciler.clock import Clock
 from reconciler.engine.plan import Block
 from reconciler.errors import ApiError, ReconcilerError
-from reconciler.expoints.census import Census
 from reconciler.expoints.client import Count, Customers
 from reconciler.expoints.columns import Columns, blocks_of
 from reconciler.expoints.seed import Seed
@@ -69,7 +68,6 @@ class SeedPlanner(Struct, frozen=True):
     clock: Clock
     settle_after: float
     check: Callable[[Seed], Sequence[Block]]
-    census: Census
     declared: Sequence[Seed] = ()
     former: Mapping[str, str] = field(default_factory=dict)
 
@@ -86,19 +84,10 @@ class SeedPlanner(Struct, frozen=True):
         columns = Columns(self.client.columns())
         past = self.ledger.past(self.account)
         known = [_Known(seed, addressees(seed, self.ledger.hash), self._deliveries(seed)) for seed in seeds]
-        self._suggest(known, past)
-        settler = Settler(
-            self.client, self.ledger, self.clock, self.settle_after, past, self.declared, self.census
-        )
+        settler = Settler(self.client, self.ledger, self.clock, self.settle_after, past, self.declared)
         settled = settler.settle([(one.seed, one.deliveries) for one in known])
         stood = self._stand([one.after(settled) for one in known], past)
         return SeedsPlan(self._plans(seeds, stood, columns), columns, settled)
-
-    def _suggest(self, known: Sequence[_Known], past: Sequence[Delivery]) -> None:
-        """Name to the census those who were sent to: they should have customers."""
-        sent = {delivery.mailbox for delivery in past if delivery.standing is Standing.SENT}
-        people = (person for one in known for person in one.people if person.mailbox in sent)
-        self.census.suggest([person.customer.email for person in people])
 
     def _plans(
         self, seeds: Sequence[Seed], stood: Sequence[tuple[Standee, ...]], columns: Columns
@@ -129,7 +118,7 @@ class SeedPlanner(Struct, frozen=True):
         """Return how the customers of each seed stand, after one look at the tenant for all of them."""
         met, found = {d.mailbox for d in past}, {d.mailbox for d in past if d.standing is Standing.FOUND}
         unknown = [_unknown(one, met, found) for one in known]
-        counts = self.census.counts([email for of_seed in unknown for email in of_seed.values()])
+        counts = self.client.counts([email for of_seed in unknown for email in of_seed.values()])
         return [
             stand(one.seed, one.people, one.deliveries, _strangers(of_seed, counts))
             for one, of_seed in zip(known, unknown, strict=True)

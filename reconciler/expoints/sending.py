@@ -25,7 +25,6 @@ from reconciler.errors import (
     Unauthorised,
     Unreachable,
 )
-from reconciler.expoints.census import Census
 from reconciler.expoints.client import Customers
 from reconciler.expoints.columns import Columns
 from reconciler.expoints.composing import Batch
@@ -70,7 +69,6 @@ class Sender(Struct, frozen=True):
     compose: Compose
     check: CheckAgain
     clock: Clock
-    census: Census
     run: int | None = None
     """The number of the run in the journal that holds the account."""
     is_stopped: Callable[[], bool] = lambda: False
@@ -93,7 +91,6 @@ class Sender(Struct, frozen=True):
         begun = 0
         for portion in batches(standees):
             request = self._one(seed, portion)
-            self.census.suggest(_emails(portion) if request.end.sent else ())
             yield request
             begun += len(portion)
             stops = request.end.stops or self.is_stopped()
@@ -141,7 +138,7 @@ class Sender(Struct, frozen=True):
             raise Refused(message)
 
     def _counts(self, standees: Sequence[Standee]) -> Mapping[str, int]:
-        counts = self.census.counts(_emails(standees))
+        counts = self.client.counts(_emails(standees))
         return {email: count.customers for email, count in counts.items()}
 
     def _shipment(self, seed: Seed, batch: Batch, before: Mapping[str, int], begun: _Time) -> Shipment:

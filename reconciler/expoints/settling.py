@@ -20,7 +20,6 @@ from msgspec import Struct
 
 from reconciler.clock import Clock
 from reconciler.discreet import Discreet
-from reconciler.expoints.census import Census
 from reconciler.expoints.client import Count, Customers
 from reconciler.expoints.contents import APPROVAL, EMAIL, hash_at
 from reconciler.expoints.seed import Seed
@@ -55,14 +54,13 @@ class Settler(Struct, frozen=True, dict=True):
     settle_after: float
     past: Sequence[Delivery]
     declared: Sequence[Seed]
-    census: Census
 
     def settle(self, seeds: Sequence[tuple[Seed, Sequence[Delivery]]]) -> tuple[Settled, ...]:
         """Return what is settled of seeds, each with the deliveries that count for it. Errors: `ApiError`."""
         doubts = [doubt for seed, deliveries in seeds for doubt in self._ripe(seed, deliveries)]
         if not doubts or self._counts_anybody():
             return ()
-        counts = self.census.counts(doubt.email for doubt in doubts)
+        counts = self.client.counts(doubt.email for doubt in doubts)
         return tuple(
             settled
             for _, of_batch in groupby(doubts, lambda doubt: doubt.delivery.batch)

@@ -21,7 +21,18 @@ from msgspec.structs import replace
 from reconciler.clock import Clock, SystemClock
 from reconciler.discreet import Discreet
 from reconciler.errors import BadAnswer, Declined, Forbidden, NotFound, Unauthorised
-from reconciler.http import USUAL_BOUNDS, Answer, Api, Bounds, Dialect, Exchange, Secret, Transport, trusted
+from reconciler.http import (
+    USUAL_BOUNDS,
+    Answer,
+    Api,
+    Bounds,
+    Dialect,
+    Exchange,
+    Secret,
+    Share,
+    Transport,
+    trusted,
+)
 
 # What a token without a stated lifetime is believed to be good for, in seconds: far less than any common
 # lifetime, and long enough for most runs. A token that ends earlier is renewed at the 401.
@@ -104,6 +115,7 @@ class ClientCredentials:
         *,
         whereabouts: str = "`oauth` of the target",
         bounds: Bounds = USUAL_BOUNDS,
+        share: Share | None = None,
         clock: Clock | None = None,
         transport: Transport | None = None,
         trusted_hosts: str = "",
@@ -122,6 +134,7 @@ class ClientCredentials:
         self._api = Api(
             f"{address.scheme}://{address.netloc}",
             bounds=replace(bounds, requests_per_minute=None),
+            share=share,
             dialect=_dialect(whereabouts),
             clock=self._clock,
             transport=transport,

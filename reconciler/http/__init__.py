@@ -13,6 +13,7 @@ from reconciler.http.api import (
 from reconciler.http.in_process import Transport, wsgi_transport
 from reconciler.http.trust import TRUSTED_HOSTS, trusted
 from reconciler.http.writing import QueryValue
+from reconciler.pace import Share
 
 __all__ = [
     "TRUSTED_HOSTS",
@@ -25,6 +26,7 @@ __all__ = [
     "QueryValue",
     "Room",
     "Secret",
+    "Share",
     "Transport",
     "trusted",
     "wsgi_transport",

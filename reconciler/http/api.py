@@ -283,7 +283,8 @@ class Api:
     `headers` go out with every request, to `url` and nowhere else: redirects are not followed, cookies not
     kept, and `url` must be `trusted` (`trusted_hosts` is the text of RECONCILER_TRUSTED_HOSTS). Without a
     `transport`, requests go over the network, by the proxy and with the certificates that the environment
-    names, but never by a proxy to this machine. `on_request` is told of each attempt, in the thread that
+    names, but never by a proxy to this machine. `share` counts the requests of several of them as those of
+    one, instead of `bounds.requests_per_run`. `on_request` is told of each attempt, in the thread that
     made it, and `before_request` right before one leaves. `new_id` names each request for those who are told;
     the name is not sent.
 
@@ -296,6 +297,7 @@ class Api:
         *,
         headers: Mapping[str, Secret] | None = None,
         bounds: Bounds = USUAL_BOUNDS,
+        share: Share | None = None,
         dialect: Dialect = _HTTP_ALONE,
         clock: Clock | None = None,
         transport: Transport | None = None,
@@ -316,7 +318,7 @@ class Api:
         self._pacer = Pacer(bounds.requests_per_minute, self._clock) if bounds.requests_per_minute else None
         self._under_way = threading.BoundedSemaphore(bounds.parallelism)
         self._counts: Counter[str] = Counter()
-        self._share = Share(bounds.requests_per_run) if bounds.requests_per_run else None
+        self._share = share or (Share(bounds.requests_per_run) if bounds.requests_per_run else None)
         self._lock = threading.Lock()
         timeout = httpx.Timeout(bounds.silence, connect=bounds.connect)
         self._writer = Writer(address, _revealed(own), timeout)

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from reconciler.engine.each import Each, one_by_one
 from reconciler.engine.kind import Json
 from reconciler.errors import (
     ApiError,
@@ -69,11 +70,12 @@ class Server:
 
 
 @contextmanager
-def tenant(*replies: Reply) -> Iterator[tuple[Customers, Server]]:
+def tenant(*replies: Reply, several: Each = one_by_one) -> Iterator[tuple[Customers, Server]]:
     """Open a tenant that answers so."""
     server = Server(replies)
+    transport = wsgi_transport(server)
     with open_expoints(
-        "http://localhost", TOKEN, transport=wsgi_transport(server), bounds=Bounds(total_wait=0)
+        "http://localhost", TOKEN, transport=transport, bounds=Bounds(total_wait=0), each=several
     ) as customers:
         yield customers, server
 
@@ -235,13 +237,13 @@ class TestCountsByAddress:
     def test_each_address_is_counted_by_itself(self) -> None:
         emails = ["anna.devries@example.com", "nobody@example.com", "anna.devries@example.com"]
         with sandbox() as customers:
-            counts = customers.counts_by_address(emails)
+            counts = customers.counts(emails)
         numbers = {email: count.customers for email, count in counts.items()}
         assert numbers == {"anna.devries@example.com": 2, "nobody@example.com": 0}
 
     def test_each_count_says_when_it_was_made_by_the_clock_of_the_tenant(self) -> None:
         with tenant((200, {"CustomerCount": 1}, {"Date": "Sat, 02 May 2026 10:00:00 GMT"})) as (customers, _):
-            assert customers.counts_by_address(["a@x.example"]) == {"a@x.example": Count(1, 1777716000.0)}
+            assert customers.counts(["a@x.example"]) == {"a@x.example": Count(1, 1777716000.0)}
 
     def test_nobody_has_another_address_each_time(self) -> None:
         with tenant((200, {"CustomerCount": 0})) as (customers, server):
@@ -256,15 +258,15 @@ class TestCountsByAddress:
             return each(function, items, workers=4)
 
         emails = [f"{n}@x.example" for n in range(40)]
-        with tenant((200, {"CustomerCount": 1})) as (customers, server):
-            counts = customers.counts_by_address(emails, pool)
+        with tenant((200, {"CustomerCount": 1}), several=pool) as (customers, server):
+            counts = customers.counts(emails)
         assert [count.customers for count in counts.values()] == [1] * len(emails)
         assert (len(server.asked), labels) == (40, ["Counting customers"])
 
     def test_the_first_failure_ends_it(self) -> None:
         with tenant((200, {"CustomerCount": 1}), (403, b"")) as (customers, server):
             with pytest.raises(Forbidden):
-                customers.counts_by_address(["a@x.example", "b@x.example", "c@x.example"])
+                customers.counts(["a@x.example", "b@x.example", "c@x.example"])
             assert len(server.asked) == 2
 
 

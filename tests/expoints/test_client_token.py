@@ -198,9 +198,12 @@ def all_at_once(issuer: Issuer, tokens: ClientCredentials) -> list[Secret | ApiE
     issuer.gate.clear()
     begun = threading.Barrier(20, action=issuer.gate.set)
 
-    def ask(_: int) -> Secret:
+    def ask(_: int) -> Secret | ApiError:
         begun.wait()
-        return tokens.current()
+        try:
+            return tokens.current()
+        except ApiError as error:
+            return error
 
     return each(ask, range(20), workers=20)
 

@@ -5,9 +5,9 @@ import threading
 import httpx
 import pytest
 
-from reconciler.errors import ApiError, Declined
+from reconciler.errors import Declined
 from reconciler.http import Api, Bounds
-from reconciler.parallel import NOT_STARTED, Interrupted, each
+from reconciler.parallel import each
 
 
 def test_results_come_in_the_order_of_the_items() -> None:
@@ -27,15 +27,18 @@ def test_no_item_is_no_result() -> None:
     assert each(str, [], workers=8) == []
 
 
-def test_a_failure_of_the_api_takes_the_place_of_the_result_and_stops_nothing() -> None:
+def test_the_first_error_starts_nothing_more_and_is_raised() -> None:
+    begun = []
+
     def odd_only(item: int) -> int:
+        begun.append(item)
         if item % 2 == 0:
             raise Declined(f"no {item}")
         return item
 
-    results = each(odd_only, range(5), workers=2)
-    assert [str(result) for result in results] == ["no 0", "1", "no 2", "3", "no 4"]
-    assert [isinstance(result, ApiError) for result in results] == [True, False, True, False, True]
+    with pytest.raises(Declined, match="no 0"):
+        each(odd_only, range(5000), workers=1)
+    assert len(begun) < 5000
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -60,33 +63,24 @@ def test_progress_is_told_in_the_calling_thread() -> None:
     assert told == [(done, 3, threading.get_ident()) for done in (1, 2, 3)]
 
 
-def test_a_mistake_in_the_function_is_raised() -> None:
-    with pytest.raises(ZeroDivisionError):
-        each(lambda item: 1 // item, [1, 0, 1], workers=2)
-
-
 def test_an_interrupt_starts_nothing_more_and_lets_the_running_one_end() -> None:
     running, interrupted = threading.Event(), threading.Event()
+    ended = []
 
-    def work(item: int) -> str:
-        if item == 0:
-            raise Declined("no")
-        running.set()
-        interrupted.wait()
-        return f"did {item}"
+    def work(item: int) -> None:
+        if item:
+            running.set()
+            interrupted.wait()
+        ended.append(item)
 
     def interrupt(_done: int, _total: int) -> None:
         running.wait()
         threading.Timer(0, interrupted.set).start()
         raise KeyboardInterrupt
 
-    with pytest.raises(Interrupted) as caught:
+    with pytest.raises(KeyboardInterrupt):
         each(work, range(5000), workers=1, progress=interrupt)
-    first, second, *others = caught.value.results
-    assert (str(first), second) == ("no", "did 1")
-    assert NOT_STARTED in others
-    assert len(others) == 4998
-    assert isinstance(caught.value, KeyboardInterrupt)
+    assert ended == [0, 1]
 
 
 @pytest.mark.parametrize("parallelism", [1, 4])

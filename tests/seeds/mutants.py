@@ -11,7 +11,6 @@ REFUSALS = "tests/seeds/test_refusals.py"
 SETTLING = "tests/seeds/test_settling.py"
 BOTH_CLOCKS = "tests/faults/test_clocks.py::TestADoubtRestsByBothClocks"
 RECIPIENTS = "tests/expoints/test_recipients.py"
-CENSUS = "tests/expoints/test_census.py"
 
 _POST = "        try:\n            self.client.add(batch.body)\n        except NoAnswer as error:\n"
 
@@ -269,69 +268,6 @@ MUTANTS = (
         "self.check(_with(plan.seed, standees))",
         "self.check(plan.seed)",
         f"{REFUSALS}::test_right_before_sending_the_proof_is_asked_for_again",
-    ),
-    Mutant(
-        "believes any list of addresses, without a trial",
-        "expoints/census.py",
-        "return answer is not None and answer.customers == sum(canary.customers for canary in trio)",
-        "return True",
-        f"{CENSUS}::test_one_that_is_known_is_not_taken_for_a_canary_that_was_not_counted",
-    ),
-    Mutant(
-        "believes a list in which the canaries were not counted",
-        "expoints/census.py",
-        "if answer and excess == 0:",
-        "if answer and excess <= 0:",
-        f"{CENSUS}::test_any_other_form_costs_little_more_than_counting_one_by_one",
-    ),
-    Mutant(
-        "does not try again whether lists still mean what they did",
-        "expoints/census.py",
-        "            if not self._passes_again(trio):",
-        "            if not trio:",
-        f"{CENSUS}::TestChanges::test_a_canary_that_loses_what_an_address_has_hides_nothing",
-    ),
-    Mutant(
-        "asks for what is akin to a canary beside it",
-        "expoints/canaries.py",
-        "return [email for email in self.emails if email not in kin]",
-        "return [email for email in self.emails if email not in kin or True]",
-        f"{CENSUS}::TestCanariesThatAddressesAreAkinTo",
-    ),
-    Mutant(
-        "believes that whole addresses are compared",
-        "expoints/census.py",
-        "self._compares_whole = any(self._is_alone(one.email) for one in self._canaries[:_THREE])",
-        "self._compares_whole = bool(self._canaries)",
-        f"{CENSUS}::TestCanariesThatAddressesAreAkinTo",
-    ),
-    Mutant(
-        "looks only at the sum of what the canaries have",
-        "expoints/census.py",
-        "return is_same and self._passes(trio, self._length)",
-        "return self._passes(trio, self._length)",
-        f"{CENSUS}::TestChanges::test_a_customer_that_goes_from_one_canary_to_another_hides_nothing",
-    ),
-    Mutant(
-        "asks for customers that may not be sent to",
-        "expoints/census.py",
-        "if self._is_allowed(email)]",
-        "if email]",
-        f"{CENSUS}::TestWhereAListIsObeyed::test_nobody_is_asked_for_who_may_not_be_sent_to",
-    ),
-    Mutant(
-        "makes lists whose text is longer than that of the trial",
-        "expoints/canaries.py",
-        "return max(length_of(email), -(-len(email) * length_of(_A_NOBODY) // len(_A_NOBODY)))",
-        "return length_of(email)",
-        f"{CENSUS}::test_a_list_that_is_cut_where_the_trial_was_not_hides_nobody",
-    ),
-    Mutant(
-        "asks the same list twice",
-        "expoints/canaries.py",
-        "return [first.email, nobody(), *self.emails, last.email]",
-        "return [first.email, *self.emails, last.email]",
-        f"{CENSUS}::TestWhereAListIsObeyed::test_no_list_was_ever_asked_for_before",
     ),
     Mutant(
         "sends more than 200 customers in one request",
