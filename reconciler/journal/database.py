@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine
 
 from reconciler.clock import Clock
 from reconciler.journal.failures import translated
+from reconciler.journal.text import UNSTORABLE, unstorable
 
 READS_ONLY = "reads_only"
 """The execution option of a transaction that writes nothing. One without it may write."""
@@ -33,9 +34,15 @@ class Database(Struct, frozen=True):
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """Open a transaction that is all or nothing. Failures of the database: `Refused` or `UsageError`."""
-        with translated(self.name), self.engine.begin() as connection:
-            yield connection
+        """Open a transaction that is all or nothing. Failures of the database: `Refused` or `UsageError`.
+
+        A value that it cannot hold is `Refused` too, whichever library finds that out.
+        """
+        try:
+            with translated(self.name), self.engine.begin() as connection:
+                yield connection
+        except UNSTORABLE as error:
+            raise unstorable(error) from error
 
 
 def reading(engine: Engine) -> Engine:

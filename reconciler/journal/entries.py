@@ -73,8 +73,11 @@ def pruned(known: Known, runs: int, operations: int) -> Entry:
 
 
 def line(entry: Entry) -> str:
-    """Return an entry as one line of ASCII, its end included. Any text can stand in it."""
-    return json.dumps(entry, default=dict, separators=(",", ":")) + "\n"
+    """Return an entry as one line of ASCII, its end included. Any text can stand in it.
+
+    Raises one of `UNSTORABLE` for a value that JSON cannot hold; an infinite number is one.
+    """
+    return json.dumps(entry, default=dict, separators=(",", ":"), allow_nan=False) + "\n"
 
 
 def folder(entry: Entry, known: Known) -> str:

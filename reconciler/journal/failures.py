@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 
 from reconciler.errors import ReconcilerError, Refused, UsageError
+from reconciler.journal.text import unstorable
 
 FOREIGN = "is not a journal of reconciler; name another file, or move this one away"
 
@@ -79,6 +80,8 @@ def translated(name: str) -> Iterator[None]:
         yield
     except DBAPIError as error:
         raise _meaning(name, error) from error
+    except StatementError as error:
+        raise unstorable(error) from error
     except NoConnectionLeft as error:  # every connection of the pool is at work
         raise Refused(f"journal {name} is in use by too many threads; {_NOTHING_SENT}. Try again") from error
 
@@ -99,6 +102,8 @@ def unreachable(name: str, said: str) -> Refused:
 def _meaning(name: str, error: DBAPIError) -> ReconcilerError:
     if isinstance(error, IntegrityError):
         return Refused(f"journal {name} {_TWICE}")
+    if isinstance(error, DataError):
+        return unstorable(error)
     cls, text = _by_code(error.orig)
     return cls(f"journal {name} {text}")
 

@@ -31,6 +31,10 @@ class OutOfReach(Refused):
     """The remote gave no answer, so nothing is known of what it has."""
 
 
+class TurnedDown(Refused):
+    """The remote refused a commit for what it is, and not for what somebody else did. It was not taken."""
+
+
 class Taken(Struct, frozen=True):
     """The branch is at the new commit."""
 

@@ -20,6 +20,7 @@ from reconciler.journal import entries
 from reconciler.journal.decisions import Decision
 from reconciler.journal.git_command import Git
 from reconciler.journal.replay import Entry, Known
+from reconciler.journal.text import UNSTORABLE, unstorable
 
 FORMAT = 2
 """The version of the format that this program writes, and the highest that it reads.
@@ -64,19 +65,23 @@ class Draft(Struct):
     subjects: list[str] = field(default_factory=list)
 
     def add(self, decision: Decision[Any]) -> None:
-        """Take a decision into it."""
-        for entry in decision.entries:
-            self._add({"n": self.known.given.entry + 1, "at": self.at, **entry})
+        """Take a decision into it, or nothing of it. Raises `Refused` if it holds what no entry can hold."""
+        first = self.known.given.entry + 1
+        try:  # read back, so that it is known in the form in which others will read it
+            added = [
+                json.loads(entries.line({"n": number, "at": self.at, **entry}))
+                for number, entry in enumerate(decision.entries, first)
+            ]
+        except UNSTORABLE as error:
+            raise unstorable(error) from error
+        for entry in added:
+            self.known.add(entry)
+            self.folders.setdefault(entries.folder(entry, self.known), []).append(entry)
+            self.subjects.append(entries.subject(entry, self.known))
         gone = [entries.folder_of_run(self.known, run) for run in decision.forgotten]
         self.removed += gone
         self.folders = {folder: added for folder, added in self.folders.items() if folder not in gone}
         self.known.forget(decision.forgotten)
-
-    def _add(self, made: Entry) -> None:
-        entry = json.loads(entries.line(made))  # so it is known in the form in which others will read it
-        self.known.add(entry)
-        self.folders.setdefault(entries.folder(entry, self.known), []).append(entry)
-        self.subjects.append(entries.subject(entry, self.known))
 
     def files(self) -> dict[str, str]:
         """Return the files to be added: path → text."""

@@ -6,6 +6,7 @@ write. An interrupt reaches none of it half-way.
 
 from __future__ import annotations
 
+import random
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,13 +17,22 @@ from msgspec import Struct, field
 from reconciler.clock import Clock
 from reconciler.errors import Refused
 from reconciler.journal.decisions import Decision
-from reconciler.journal.git_branch import Branch, NotTaken, OutOfReach, Taken
+from reconciler.journal.git_branch import Branch, NotTaken, OutOfReach, Taken, TurnedDown
 from reconciler.journal.git_tree import Content, Draft, Tree
-from reconciler.journal.pauses import attempts
+from reconciler.journal.pauses import attempts, pause
 from reconciler.journal.replay import Entry, Known, replayed
 
-RACES = 40
-"""How many races one may lose: each was won by somebody, so twenty runs at once all come through."""
+RACES = 100
+"""How many races one may lose. Each was won by somebody who then makes way (`TURN`)."""
+
+TURN = 16
+"""How many pushes one makes in a row before others get their turn. One, while others are seen to write."""
+
+WAY = (2.0, 5.0)
+"""How long others get: between these many times what a push took, for a look and a push of theirs.
+
+It varies, so that one with a slower way to the remote is not shut out for good.
+"""
 
 PUSHES = 5
 """How often to push one commit, and to look for it, when nothing says what became of it."""
@@ -53,11 +63,11 @@ class _Group(Struct):
     def add(self, write: _Write) -> None:
         try:
             decision = write.decide(self.draft.known, self.draft.at)
+            self.draft.add(decision)
         except Exception as error:  # noqa: BLE001 - it is the caller's, and is raised there
             self.refusals.append((write, error))
             self.is_whole = False
             return
-        self.draft.add(decision)
         self.answers.append((write, decision.answer))
         self.is_whole = self.is_whole and bool(decision.entries)
 
@@ -89,6 +99,8 @@ class Writer:
         self._older: Content | None = None
         self._asked = clock.monotonic()
         self._refusal: Refused | None = None
+        self._turn = TURN
+        self._back_at = clock.monotonic()
         self._waiting: deque[_Write] = deque()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
 
@@ -130,17 +142,32 @@ class Writer:
     def _carry(self) -> None:
         """Carry everything that waits, which may be nothing: then an earlier call has carried it."""
         writes = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        portions = deque([writes] if writes else [])
         try:
-            if writes:
-                self._append(writes)
+            while portions:
+                portion = portions.popleft()
+                try:
+                    self._append(portion)
+                except TurnedDown as error:  # for one of them, so each of the others goes by itself
+                    if len(portion) == 1:
+                        portion[0].fail(error)
+                    else:
+                        portions.extend([write] for write in portion)
+                except Exception as error:  # noqa: BLE001 - each of them raises it, in its own thread
+                    for write in portion:
+                        write.fail(error)
         except BaseException as error:
             for write in writes:
                 write.fail(error)
-            if not isinstance(error, Exception):
-                raise
+            raise
 
     def _append(self, writes: Sequence[_Write]) -> None:
-        for _ in attempts(self._races, self._clock):
+        """Carry these writes, however often others are first.
+
+        After a lost race it goes on at once: a rest would only give others time to write once more.
+        """
+        self._make_way()
+        for _ in range(self._races):
             group = self._group(writes)
             if not group.draft.folders or self._is_in(group.draft):
                 group.settle()
@@ -171,12 +198,30 @@ class Writer:
         base = self._tip
         if base is None:
             raise Refused(f"journal {self._tree.name} is not there")
+        began = self._clock.monotonic()
         commit = self._tree.commit(base, draft, self._older)
         moved = self._moved(commit, base)
         if moved and self._tip == base:
             self._tip, self._known, self._asked = commit, draft.known, self._clock.monotonic()
             self._older = None
+        self._turn = self._turn - 1 if moved else 1
+        if self._turn <= 0:
+            ended = self._clock.monotonic()
+            self._back_at = ended + (ended - began) * random.uniform(*WAY)  # noqa: S311
         return moved
+
+    def _make_way(self) -> None:
+        """Keep away from the branch for a while after a turn, and learn whether somebody has used it.
+
+        Without this one that writes all the time shuts out everybody else: each is refused who looked before
+        its last push, and is refused again. What comes in the meantime goes in one commit afterwards.
+        """
+        if self._turn > 0:
+            return
+        left, self._turn = self._back_at - self._clock.monotonic(), TURN
+        if left > 0:
+            pause(left, self._clock)
+            self._turn = 1 if self._has_moved(self._tip) else TURN
 
     def _moved(self, commit: str, base: str | None) -> bool:
         """Move the branch from `base` to a commit, whatever it takes to know; tell whether it was taken."""
@@ -189,8 +234,11 @@ class Writer:
                 return self._tree.holds(self._tip, commit)
             reason = answer.reason
             if answer.is_final:
-                break
-        raise Refused(f"journal {self._tree.name} cannot be written: {reason}; without it nothing is sent")
+                raise TurnedDown(self._not_written(reason))
+        raise Refused(self._not_written(reason))
+
+    def _not_written(self, reason: str) -> str:
+        return f"journal {self._tree.name} cannot be written: {reason}; without it nothing is sent"
 
     def _has_moved(self, base: str | None) -> bool:
         """Tell whether the branch is seen to be somewhere else."""

@@ -23,6 +23,9 @@ that took over.
 
 _ATTEMPT = re.compile(r"(.+/actions/runs/[0-9]{1,20})/attempts/([0-9]{1,9})")
 
+_UTC = "UTC"
+"""How a start begins that `ps` told: in one time zone and one language, whatever a shell has set."""
+
 _GONE = ""
 """What `_started` returns for a process that is not there, or has ended and was not buried yet."""
 
@@ -59,7 +62,11 @@ def is_dead(run: Run, observer: Process, now: float, ci_run: str = "") -> bool:
     holder = run.start.process
     if holder.machine == observer.machine and holder.started:
         started = _started(holder.pid)
-        return started is not None and started != holder.started
+        if started in (None, _GONE):
+            return started is not None
+        # Versions before this one wrote a local time, which cannot be compared: it may be the same moment.
+        comparable = started.startswith(_UTC) == holder.started.startswith(_UTC)
+        return comparable and started != holder.started
     return _is_later_attempt(ci_run, run.start.ci_run) or now - run.latest > SILENCE
 
 
@@ -121,7 +128,7 @@ def _machine() -> str:
         # Two containers of one machine do not see each other's processes.
         space = str(Path("/proc/self/ns/pid").readlink())
     except OSError:
-        boot, space = _answer("/usr/sbin/sysctl", "-n", "kern.bootsessionuuid"), ""
+        boot, space = answer("/usr/sbin/sysctl", "-n", "kern.bootsessionuuid"), ""
     return f"{platform.node()} {boot or secrets.token_hex(16)} {space}".rstrip()
 
 
@@ -133,7 +140,8 @@ def _started(pid: int) -> str | None:
     if not _exists(pid):
         return _GONE
     if not Path("/proc/self/stat").exists():
-        return _answer("/bin/ps", "-o", "lstart=", "-p", str(pid)) or None
+        told = answer("/bin/ps", "-o", "lstart=", "-p", str(pid)).split()
+        return " ".join((_UTC, *told)) if told else None
     try:
         # After the name in parentheses, which may hold anything, the first of the rest is the state, and the
         # 20th the start (proc(5)).
@@ -153,9 +161,13 @@ def _exists(pid: int) -> bool:
     return True
 
 
-def _answer(*command: str) -> str:
-    """Return what a program of the system says, nothing where it fails or is not there."""
+def answer(*command: str) -> str:
+    """Return what a program of the system says, in English and in UTC; nothing where it fails."""
+    environment = {"LC_ALL": "C", "TZ": "UTC"}
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
+        ended = subprocess.run(  # noqa: S603
+            command, capture_output=True, env=environment, stdin=subprocess.DEVNULL, check=False
+        )
     except OSError:
         return ""
+    return ended.stdout.decode("ascii", "replace").strip() if ended.returncode == 0 else ""

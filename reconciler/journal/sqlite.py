@@ -20,6 +20,7 @@ from reconciler.journal.failures import FOREIGN, damaged
 from reconciler.journal.migrations import STEPS, Step, version
 from reconciler.journal.sql import SqlJournal
 from reconciler.journal.sql_opening import Place, open_place, read_place
+from reconciler.journal.text import strict_json
 
 APPLICATION_ID = 0x7265636A
 """Marks a file as ours, in its header: "recj"."""
@@ -64,7 +65,11 @@ def engine_of(path: Path, patience: float = PATIENCE) -> Engine:
     A transaction waits for the right to write before it reads, unless it is one of `reading(engine)`.
     """
     engine = create_engine(
-        "sqlite://", creator=lambda: _connect(path, patience), poolclass=NullPool, hide_parameters=True
+        "sqlite://",
+        creator=lambda: _connect(path, patience),
+        poolclass=NullPool,
+        hide_parameters=True,
+        json_serializer=strict_json,
     )
     event.listen(engine, "begin", _begin)
     return engine

@@ -1,14 +1,24 @@
-"""Text that every journal takes, and that can be shown anywhere."""
+"""Text that every journal takes, and that can be shown anywhere; and values that none takes."""
 
 from __future__ import annotations
 
+import json
 import re
+from functools import partial
 from typing import Any, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
+from reconciler.errors import Refused
+
 Value = TypeVar("Value")
+
+UNSTORABLE = (TypeError, ValueError, OverflowError, RecursionError)
+"""What making text of a value raises that cannot be written down."""
+
+strict_json = partial(json.dumps, allow_nan=False)
+"""Makes JSON as every reader takes it: infinite numbers are a `ValueError`."""
 
 _UNWRITABLE = re.compile("[\\0\ud800-\udfff]")
 
@@ -28,3 +38,11 @@ def in_writing(value: Value) -> Value:
     elif isinstance(value, Struct):
         made = replace(value, **{name: in_writing(part) for name, part in asdict(value).items()})
     return made  # type: ignore[no-any-return]
+
+
+def unstorable(error: Exception) -> Refused:
+    """Return the error about a value that no journal can hold. It shows nothing of the value."""
+    return Refused(
+        f"no journal can hold a value of what was to be written down ({type(error).__name__}: infinite, "
+        f"too large or nested too deeply); without it nothing is sent. Look at what is declared and live"
+    )

@@ -8,7 +8,7 @@ writes share a commit, and 2 where each has to wait for its turn to learn that i
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
@@ -37,8 +37,9 @@ class Together:
     def write(self, work: Callable[[Connection], Made]) -> Made:
         """Return what `work` made in a transaction, once that is durable.
 
-        `work` looks before it writes: an error of ours that it raises is its own alone, and nothing of it is
-        written. A failure of the database, `Refused` or `UsageError`, is everybody's in the transaction.
+        What it raises, a failure of the database too, is its own alone: the others are then carried out
+        without it, so `work` may be called more than once. `Refused` or `UsageError` where the transaction
+        cannot begin or be committed is everybody's in it.
         """
         mine = _Write(work)
         with self._queue:
@@ -60,18 +61,34 @@ class Together:
 
     def _carry_out(self) -> None:
         writes: list[_Write[Any]] = []
+        left: Sequence[_Write[Any]] = writes
         try:
             with self._queue:
                 writes, self._waiting = self._waiting, writes
-            with self._database.writing() as connection:
-                for write in writes:
-                    write.carry_out(connection)
+                left = writes
+            while left:
+                left = self._committed(left)
         except BaseException as error:  # noqa: BLE001  # each of them raises it, in its own thread
-            for write in writes:
+            for write in left:
                 write.error = error
         finally:
             for write in writes:
                 write.is_over = True
+
+    def _committed(self, writes: Sequence[_Write[Any]]) -> Sequence[_Write[Any]]:
+        """Carry out writes in one transaction; return those to begin again with where one of them failed."""
+        at_work: _Write[Any] | None = None
+        try:
+            with self._database.writing() as connection:
+                for at_work in writes:
+                    at_work.carry_out(connection)
+                at_work = None  # what fails from here on is the commit
+        except Exception as error:
+            if at_work is None:
+                raise
+            at_work.error = error
+            return [write for write in writes if write is not at_work]
+        return ()
 
 
 class _Write(Struct, Generic[Made]):
@@ -83,6 +100,7 @@ class _Write(Struct, Generic[Made]):
     is_over: bool = False
 
     def carry_out(self, connection: Connection) -> None:
+        self.error = None
         try:
             self.made = self.work(connection)
         except (ReconcilerError, LookupError) as error:

@@ -13,6 +13,7 @@ from subprocess import PIPE, Popen
 from msgspec.structs import replace
 from sqlalchemy import insert
 
+from reconciler.clock import SystemClock
 from reconciler.errors import Held, Refused
 from reconciler.journal.schema import batches
 
@@ -95,6 +96,14 @@ def write_till_the_end(address: str) -> None:
             say(str(journal.begin_operation(run, replace(intent(), body={"big": "x" * 20_000}))))
 
 
+def write_without_a_rest(address: str, account: str) -> None:
+    """Write operations one after another, by the real clock; say the number of each, until killed."""
+    with open_at(address, SystemClock()) as journal:
+        run = journal.begin_run(run_start(account))
+        while True:
+            say(str(journal.begin_operation(run, intent(account=account))))
+
+
 def fill_up(address: str) -> None:
     """Write until no file may grow any more; say how many were written, and why it ended."""
     with open_at(address) as journal:
@@ -147,6 +156,7 @@ PROGRAMS: dict[str, Callable[..., None]] = {
     "begin_runs": begin_runs,
     "open_when_told": open_when_told,
     "write_till_the_end": write_till_the_end,
+    "write_without_a_rest": write_without_a_rest,
     "fill_up": fill_up,
 }
 

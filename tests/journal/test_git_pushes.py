@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from reconciler.clock import SystemClock
+from reconciler.commands.interrupts import CuttableClock
 from reconciler.errors import Held, Refused
 from reconciler.journal.decisions import Decision, begin_run
 from reconciler.journal.git import GitJournal, open_branch
 from reconciler.journal.git_branch import Branch, NotTaken, Taken
 from reconciler.journal.git_finding import find_branch
 from reconciler.journal.git_tree import Tree
-from reconciler.journal.git_writer import Writer
+from reconciler.journal.git_writer import TURN, Writer
 from reconciler.journal.ledger import Standing
 from reconciler.journal.replay import Known
 from tests.clock import FakeClock
@@ -25,8 +28,13 @@ from tests.clock import FakeClock
 from .backends import GIT
 from .programs import go, heard, started
 from .repositories import Repositories, git
-from .runs import ACCOUNT, OTHER, a_run, intent, run_start
+from .runs import ACCOUNT, APPLIED, OTHER, a_run, intent, run_start
 from .shipments import shipment, standings
+
+BeginAtOnce = Callable[..., list[Future[int]]]
+
+WRITES = 4
+"""How many changes one writes down while another one writes all the time."""
 
 COUNTED = """
 count=$(cat count 2>/dev/null || echo 0)
@@ -49,7 +57,7 @@ class Clones:
         self.repositories = repositories
         self.origin = repositories.remote()
         self._clock = clock
-        self._opened = opened
+        self.opened = opened
         self._number = 0
 
     def folder(self) -> Path:
@@ -61,7 +69,7 @@ class Clones:
         return self.journal_in(self.folder(), freshness)
 
     def journal_in(self, folder: Path, freshness: float = 0) -> GitJournal:
-        return self._opened.enter_context(open_branch(folder, "journal", self._clock, freshness=freshness))
+        return self.opened.enter_context(open_branch(folder, "journal", self._clock, freshness=freshness))
 
     def hook(self, name: str, script: str) -> None:
         """Let the remote run a script at a point of each push; its folder is that of the remote."""
@@ -297,23 +305,85 @@ class Crowded:
         return self.branch.move(commit, base)
 
 
-def test_one_push_carries_all_that_waits(clones: Clones, clock: FakeClock) -> None:
+@pytest.fixture
+def begin_at_once(clones: Clones, clock: FakeClock) -> Iterator[BeginAtOnce]:
+    """Begin runs of several commands, in at most two pushes."""
     tool, found = find_branch(clones.folder(), "journal", os.environ, clock)
     branch = Crowded(found)
     writer = Writer(branch, Tree(tool, "journal"), clock, 0)
     writer.find_or_make()
-    asked = set[str]()
+    asked = set[object]()
 
-    def begin(account: str) -> int:
+    def begin(command: str) -> int:
         def decide(known: Known, now: float) -> Decision[int]:
-            asked.add(account)
-            return begin_run(known, run_start(account), now)
+            asked.add(decide)
+            start = run_start(f"account of {command}", command=command)
+            made = begin_run(known, start, now)
+            if command != "infinite":
+                return made
+            return Decision(made.answer, [{**entry, "beyond": math.inf} for entry in made.entries])
 
         return writer.write(decide)
 
-    branch.has_come = lambda: len(asked) + len(writer._waiting) == 12
-    with ThreadPoolExecutor(12) as pool:
-        numbers = list(pool.map(begin, map(str, range(12))))
+    def at_once(*commands: str) -> list[Future[int]]:
+        branch.has_come = lambda: len(asked) + len(writer._waiting) == len(commands)
+        with ThreadPoolExecutor(len(commands)) as pool:
+            return [pool.submit(begin, command) for command in commands]
+
+    yield at_once
     writer.close()
+
+
+def test_one_push_carries_all_that_waits(clones: Clones, begin_at_once: BeginAtOnce) -> None:
+    numbers = [begun.result() for begun in begin_at_once(*map(str, range(12)))]
     assert sorted(numbers) == list(range(1, 13))
     assert clones.count() <= 3  # the first, what came before the first push, and all the rest
+
+
+def test_what_no_journal_can_hold_fails_alone(clones: Clones, begin_at_once: BeginAtOnce) -> None:
+    one, bad, other = begin_at_once("one", "infinite", "other")
+    with pytest.raises(Refused, match="no journal can hold a value"):
+        bad.result()
+    assert sorted((one.result(), other.result())) == [1, 2]
+    assert clones.count() <= 3
+
+
+def test_what_the_remote_does_not_take_fails_alone(clones: Clones, begin_at_once: BeginAtOnce) -> None:
+    refuse = "git log -p $old..$new | grep -q forbidden && { echo 'GH013: a secret' >&2; exit 1; }"
+    clones.hook("pre-receive", f"while read old new ref; do {refuse}; done; exit 0")
+    one, bad, other = begin_at_once("one", "forbidden", "other")
+    with pytest.raises(Refused, match="GH013: a secret"):
+        bad.result()
+    assert sorted((one.result(), other.result())) == [1, 2]
+
+
+def test_an_interrupt_ends_no_attempt_to_write_down_what_was_done(clones: Clones) -> None:
+    clock = CuttableClock(FakeClock())
+    with open_branch(clones.folder(), "journal", clock, freshness=0) as journal:
+        run = journal.begin_run(run_start())
+        clock.cut()
+        clones.hook("pre-receive", f"{COUNTED} [ $count -ge 3 ] || kill -9 $PPID")
+        operation = journal.begin_operation(run, intent())
+        clones.hook("pre-receive", "kill -9 $PPID")
+        with pytest.raises(Refused, match="cannot be written"):
+            journal.end_operation(operation, APPLIED)
+        (clones.origin / "count").unlink()
+        clones.hook("pre-receive", f"{COUNTED} [ $count -ge 3 ] || {{ {SOMEBODY_ELSE_WRITES} }}")
+        journal.end_operation(operation, APPLIED)
+        assert [one.ending for one in journal.operations(run)] == [APPLIED]
+
+
+def test_one_that_writes_all_the_time_shuts_nobody_out(clones: Clones) -> None:
+    journal = clones.opened.enter_context(open_branch(clones.folder(), "journal", SystemClock(), freshness=0))
+    with started("write_without_a_rest", f"{GIT}journal {clones.folder()}", OTHER) as process:
+        for _ in range(3):
+            heard(process)
+        before = clones.count()
+        run = journal.begin_run(run_start())
+        for number in range(WRITES):
+            journal.end_operation(journal.begin_operation(run, intent(str(number))), APPLIED)
+        journal.end_run(run, 0, {})
+        mine, all_of_them = 2 * WRITES + 2, clones.count() - before
+        assert process.poll() is None
+    # On either side: it had to wait for no more than a few turns of the other one, and left some to it.
+    assert mine + WRITES / 2 <= all_of_them <= mine + TURN + 8 * mine

@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.errors import Held
-from reconciler.journal.holding import SILENCE, is_dead, process_of, refuse_held, this_process
+from reconciler.journal.holding import SILENCE, answer, is_dead, process_of, refuse_held, this_process
 from reconciler.journal.runs import Process, Run
 
 from .runs import ACCOUNT, OTHER, run_start
@@ -68,6 +68,26 @@ def test_a_process_that_ended_and_was_not_buried_is_dead(sleeper: subprocess.Pop
 
 def test_a_later_process_with_the_same_number_does_not_keep_a_run_alive() -> None:
     assert is_dead(run_of(replace(HERE, started="earlier")), HERE, 0)
+
+
+UTC = "UTC Mon Nov 30 13:49:32 2026"
+
+
+def test_a_start_in_another_form_says_nothing_of_a_process_that_is_there() -> None:
+    """As `ps` told it to an earlier version, in the time zone and the language of a shell."""
+    assert not is_dead(run_of(replace(HERE, started=UTC), LONG), HERE, 0)
+    assert is_dead(run_of(replace(HERE, started=UTC, pid=2**31 - 1)), HERE, 0)
+
+
+def test_programs_of_the_system_answer_the_same_in_any_time_zone_and_language(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    monkeypatch.setenv("LC_ALL", "nl_NL.UTF-8")
+    monkeypatch.setenv("LANGUAGE", "nl")
+    assert answer("/bin/date", "--date=@1790000000", "+%Z %A") == "UTC Monday"
+    assert answer("/bin/sh", "-c", "echo half of it; exit 1") == ""
+    assert answer("/nowhere/ps") == ""
 
 
 ELSEWHERE = replace(HERE, machine="another machine")

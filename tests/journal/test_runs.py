@@ -219,6 +219,17 @@ def test_any_body_comes_back_as_it_was(journal: Journal, body: dict[str, object]
     assert (told.intent.before, told.intent.body, told.ending.after) == (body, body, body)
 
 
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), {1, 2}])
+def test_a_value_that_can_be_read_nowhere_is_refused_and_nothing_of_it_is_kept(
+    journal: Journal, value: object
+) -> None:
+    run = journal.begin_run(run_start())
+    with pytest.raises(Refused, match=r"no journal can hold a value .*without it nothing is sent"):
+        journal.begin_operation(run, replace(intent(), body={"deep": [{"down": value}]}))
+    number = journal.begin_operation(run, intent())
+    assert [operation.number for operation in journal.operations(run)] == [number]
+
+
 def test_text_that_no_database_takes_is_kept_so_that_it_can_be_seen(journal: Journal) -> None:
     run = journal.begin_run(run_start("a\0b"))
     operation = journal.begin_operation(run, intent("half \ud800", account="a\0b"))

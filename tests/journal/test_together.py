@@ -122,17 +122,31 @@ def breaking(connection: Connection) -> str:
     return "never"
 
 
-def test_a_failure_of_the_database_is_told_to_everybody_and_nothing_is_kept(
-    database: Database, path: Path
+def too_large(connection: Connection) -> str:
+    connection.execute(text("INSERT INTO meta VALUES ('half', 'half')"))
+    connection.execute(text("INSERT INTO meta VALUES (:number, '')"), {"number": 2**70})
+    return "never"
+
+
+def a_bug(connection: Connection) -> str:
+    connection.execute(text("INSERT INTO meta VALUES ('half', 'half')"))
+    raise AttributeError("there is no such attribute")
+
+
+@pytest.mark.parametrize(
+    ("bad", "error"), [(breaking, Refused), (too_large, Refused), (a_bug, AttributeError)]
+)
+def test_what_cannot_be_written_fails_alone_and_leaves_nothing_behind(
+    database: Database, path: Path, commits: list[Connection], bad: Work, error: type[Exception]
 ) -> None:
-    together = Together(database)
-    with behind_another(together, [writing("before"), breaking, writing("after")]) as futures:
-        for future in futures:
-            with pytest.raises(Refused, match="the journal"):
+    works = [writing("before"), refusing, bad, writing("after"), bad]
+    with behind_another(Together(database), works) as (before, refused, first, after, second):
+        assert (before.result(), after.result()) == ("before", "after")
+        for future, told in ((refused, LookupError), (first, error), (second, error)):
+            with pytest.raises(told):
                 future.result()
-    assert not is_kept(path, "before")
-    assert not is_kept(path, "after")
-    assert together.write(writing("later")) == "later"
+    assert [is_kept(path, name) for name in ("before", "half", "after")] == [True, False, True]
+    assert len(commits) == 2
 
 
 def test_whose_write_is_over_goes_on_while_the_next_ones_are_carried_out(database: Database) -> None:
