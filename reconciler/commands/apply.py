@@ -112,7 +112,7 @@ def _applied(
             ids = write_ids(done.report, session, console) if how.write_ids else NO_IDS
             exit = Exit.gravest([done.exit, ids.exit])
             report = without_lines(done.report, ids)
-            warnings = session.workspace.warnings
+            warnings = (*session.workspace.warnings, *agreed.untrue)
             planned = Planned(agreed.plan, done.seeds, before, warnings, places=session.places)
             written.interim(Applied(planned, report, done.sent, exit, ids.ids))
             document = report_document(

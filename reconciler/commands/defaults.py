@@ -16,7 +16,7 @@ from reconciler.commands.workspace import Selection
 from reconciler.engine.apply import apply
 from reconciler.engine.body import Normal
 from reconciler.engine.classify import Account
-from reconciler.engine.defaults import learned, stated
+from reconciler.engine.defaults import known_defaults
 from reconciler.engine.lesson import Lesson, take_lesson
 from reconciler.engine.plan import Scope
 from reconciler.errors import Exit, Refused
@@ -24,9 +24,10 @@ from reconciler.render.defaults import defaults_document, defaults_text, lesson_
 
 
 def defaults_show(selection: Selection, console: Console, outside: Outside) -> Exit:
-    """Print the default of every field of the target, and whether it is stated, learned or assumed."""
+    """Print the default of every field of the target, and how it is known, proved or not."""
     with open_session(selection, outside) as session, remembered(session, console) as memory:
-        known = {**learned(memory.learned), **stated(session.target.defaults)}
+        normal = Normal(session.kind, explicit_empties=False)
+        known = known_defaults(normal, session.target.defaults, memory.learned)
         kind, target = session.kind, session.target.name
         console.result(defaults_text(kind, target, known), defaults_document(kind, target, known))
     return Exit.DONE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
@@ -11,6 +12,8 @@ from msgspec.structs import replace
 from reconciler.commands.console import Console
 from reconciler.commands.journal import open_past
 from reconciler.commands.session import Session
+from reconciler.engine.body import Normal, written
+from reconciler.engine.defaults import contradicted
 from reconciler.engine.drift import LastWrite
 from reconciler.engine.kind import Json
 from reconciler.engine.outcome import Result
@@ -20,6 +23,7 @@ from reconciler.errors import ReconcilerError
 from reconciler.journal.blank import BlankRecords
 from reconciler.journal.opening import Past
 from reconciler.journal.runs import Operation
+from reconciler.problems import Problem, Severity
 
 RESTORE = "restore "
 """How the command of a run begins that was a way back."""
@@ -37,6 +41,8 @@ class Memory(Struct, frozen=True):
     """How each key of today was last written."""
     unsure: Mapping[str, int] = field(default_factory=dict)
     """The keys of today of which nobody knows whether their last write was carried out → its run."""
+    untrue: tuple[Problem, ...] = ()
+    """The defaults that the files state and a read-back of the account has contradicted."""
     trouble: ReconcilerError | None = None
 
     def told_apart(self, plan: Plan) -> Plan:
@@ -63,11 +69,13 @@ def _worded(plan: Plan) -> Iterator[str]:
 
 @contextmanager
 def remembered(session: Session, console: Console) -> Iterator[Memory]:
-    """Open the journal for planning. Where it cannot be read, that is said, and nothing is remembered."""
+    """Open the journal for planning. Where it cannot be read, or contradicts the files, that is said."""
     with recalled(session) as memory:
         if memory.trouble is not None:
             reason = str(memory.trouble).rstrip(".")
             console.warn(f"{reason}. This plan is made without the journal, and apply would refuse.")
+        if not console.quiet:
+            console.problems(memory.untrue)
         yield memory
 
 
@@ -89,7 +97,27 @@ def _recalled(session: Session, past: Past) -> Memory:
     ids = {key: id for key, operation in by_key.items() if (id := _id_after(operation)) is not None}
     writes = {key: write for key, operation in by_key.items() if (write := _last_write(operation))}
     unsure = {key: operation.run for key, operation in by_key.items() if not _is_applied(operation)}
-    return Memory(past, past.learned(session.account), ids, writes, unsure)
+    learned = past.learned(session.account)
+    return Memory(past, learned, ids, writes, unsure, tuple(_untrue(session, learned)))
+
+
+def _untrue(session: Session, learned: Mapping[str, Json]) -> Iterator[Problem]:
+    """Yield a warning for each stated default that is another one, on its line."""
+    target, contents = session.target, session.workspace.contents
+    normal = Normal(session.kind, explicit_empties=False)
+    for path, value in contradicted(normal, target.defaults, learned).items():
+        field = session.kind.by_path[path]
+        said, seen = (
+            json.dumps(written(field, one), ensure_ascii=False) for one in (target.defaults[path], value)
+        )
+        yield Problem(
+            "untrue-default",
+            contents.place_of(target.name, "defaults", path) or target.place,
+            f"targets.{target.name}",
+            f"defaults.{path} says {said}, and a read-back of this account has shown {seen}, which counts",
+            "remove the line" if value is None else f"write {path}: {seen}",
+            Severity.WARNING,
+        )
 
 
 def _last_write(operation: Operation) -> LastWrite | None:

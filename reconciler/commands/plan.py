@@ -120,7 +120,8 @@ def _planned(
         made, seeds = live.plan(consent), plan_seeds(session, memory, enter)
         before = past.against(live, selection, consent) if past else None
     exit = plan_exit(made, seeds, detailed=detailed)
-    return Planned(made, seeds, before, session.workspace.warnings, exit, session.places)
+    problems = (*session.workspace.warnings, *memory.untrue)
+    return Planned(made, seeds, before, problems, exit, session.places)
 
 
 def plan_exit(plan: Plan, seeds: SeedsPlan, *, detailed: bool) -> Exit:

@@ -14,7 +14,7 @@ from reconciler.commands.session import Session
 from reconciler.engine.body import Normal
 from reconciler.engine.classify import Account
 from reconciler.engine.declared import Declared
-from reconciler.engine.defaults import learned, stated
+from reconciler.engine.defaults import known_defaults
 from reconciler.engine.inventory import Inventory, Listing, take_inventory
 from reconciler.engine.kind import Json
 from reconciler.engine.limits import SHARE_COUNTS_FROM, Share
@@ -57,7 +57,8 @@ class LiveState(Struct, frozen=True):
         resolved = resolve(declared, self.reader)
         visible = [r.declared for r in resolved if not r.declared.hidden]
         inventory = take_inventory(self.reader, self.account.kind, visible, listing=self.listing)
-        account = replace(self.account, defaults={**learned(self.memory.learned), **stated(defaults)})
+        known = known_defaults(self.account.normal, defaults, self.memory.learned)
+        account = replace(self.account, defaults=known)
         return make_plan(self.scope, account, resolved, inventory, consent)
 
 
@@ -99,7 +100,7 @@ def read_live(
 def account_of(session: Session, memory: Memory, inventory: Inventory) -> Account:
     """Return how values compare on the account, what resets leave behind there, and which ids are known."""
     normal = Normal.of(session.kind, (live.body for live in inventory.by_id.values()))
-    defaults = {**learned(memory.learned), **stated(session.target.defaults)}
+    defaults = known_defaults(normal, session.target.defaults, memory.learned)
     return Account(normal, defaults, memory.known_ids)
 
 

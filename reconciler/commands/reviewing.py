@@ -24,6 +24,7 @@ from reconciler.errors import Refused
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.review import reviewed_seeds
 from reconciler.journal.opening import Past
+from reconciler.problems import Problem
 
 if TYPE_CHECKING:
     from reconciler.planfile.reading import PlanFile
@@ -130,6 +131,8 @@ class Agreed(Struct, frozen=True):
     review: Review | None = None
     gone: str = ""
     """What was reviewed and is not to be done any more, as a sentence."""
+    untrue: tuple[Problem, ...] = ()
+    """What the files state of the account and a read-back has contradicted."""
 
 
 def agree(
@@ -141,11 +144,12 @@ def agree(
     now = [*plan.digests, *(seeds.digests if seeds.account else declared)]
     review = reviewed.review(now, past_plans(live.memory.past, session))
     if review is None:
-        return Agreed(Purpose.of("apply", now), plan, seeds)
+        return Agreed(Purpose.of("apply", now), plan, seeds, untrue=live.memory.untrue)
     left = live.plan(consent, review)
     covered = {*left.digests, *(digest for digest in now if digest in review.digests)}
     purpose = Purpose.of("apply", sorted(covered))
-    return Agreed(purpose, left, reviewed_seeds(seeds, review), review, gone_text(review, left, declared))
+    gone = gone_text(review, left, declared)
+    return Agreed(purpose, left, reviewed_seeds(seeds, review), review, gone, live.memory.untrue)
 
 
 def past_plans(past: Past, session: Session) -> PastPlans:

@@ -76,6 +76,21 @@ class Contents(Struct, frozen=True, dict=True):
         values = (written.value for _, written in self.entries(section))
         return {str(value.get("preset")) for value in values if isinstance(value, dict)}
 
+    def place_of(self, target: str, *path: str | int) -> Place | None:
+        """Return where a setting of a target stands, `None` where it does not stand in the files.
+
+        It may stand in a `guardrails:` section; a name with dots in it as one key or as nested ones.
+        """
+        apart = [(section, (target, *path)) for section in self.sections.get(GUARDRAILS, ())]
+        for written, steps in [(self.settings.top, (TARGETS, target, *path)), *apart]:
+            found = written.find(*steps)
+            if found is None and path:
+                last = str(path[-1]).split(".")
+                found = written.find(*steps[:-1], *last)
+            if found is not None:
+                return found.key_place
+        return None
+
     def entries(self, section: str) -> Iterator[tuple[str, Written]]:
         """Yield every name in a section and what stands behind it, file by file."""
         for written in self.sections.get(section, ()):

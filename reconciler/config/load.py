@@ -60,6 +60,8 @@ class Workspace(Struct, Generic[S], frozen=True):
     moved: Mapping[str, str]
     """Full key of before → full key of today."""
     warnings: tuple[Problem, ...]
+    contents: Contents
+    """The sections of the files, for those who ask where a setting stands."""
 
 
 def load(
@@ -123,6 +125,7 @@ def _loaded(
         seeds=seeds,
         moved=moved,
         warnings=report.warnings(),
+        contents=contents,
     )
 
 

@@ -23,7 +23,7 @@ from reconciler.engine.body import (
     without_server_members,
 )
 from reconciler.engine.declared import Accepted, Declared, Given, Origin, Reference, Ruling
-from reconciler.engine.defaults import ASSUMED_EMPTY, Default, Defaults
+from reconciler.engine.defaults import ASSUMED_EMPTY, Default, Defaults, DefaultSource
 from reconciler.engine.drift import Drift
 from reconciler.engine.kind import Body, Field, Json, Kind, Policy
 
@@ -61,6 +61,17 @@ class FieldView(Struct, frozen=True):
     drift: Drift | None = None
     """Who brought about the difference, where that was asked; `None` where there is nothing to say."""
 
+    @property
+    def is_at_default(self) -> bool:
+        """Whether a PUT leaves it out while something is live that its default, as far as known, equals."""
+        return self.cls is FieldClass.RESET and self.before is not None and self.before == self.after
+
+    @property
+    def is_claimed(self) -> bool:
+        """Whether nothing but a line of the files, which no read-back has proved, says that it stays."""
+        unproved = self.default is not None and self.default.source is DefaultSource.UNPROVED
+        return unproved and self.before is not None and self.before == self.after
+
 
 class Account(Struct, frozen=True):
     """What a plan knows of an account: how values compare there, and what a reset leaves behind.
@@ -84,12 +95,23 @@ def classify(
     """Return the view of every field of the kind, in the order of its table.
 
     `live` is `None` where the resource is to be created. `listed` says that the API lists it, which proves
-    that it is visible even where its flag is left out of the answer.
+    that it is visible even where its flag is left out of the answer. A field whose live value equals a
+    default that is only stated counts as a reset as soon as anything else calls for a PUT.
     """
-    views = (_view(account, declared, field, live, listed=listed) for field in account.kind.fields)
-    if not declared.accepted:
-        return tuple(views)
-    return tuple(_tolerated(account, declared, view, live, listed=listed) for view in views)
+    views = [_view(account, declared, field, live, listed=listed) for field in account.kind.fields]
+    if declared.accepted:
+        views = [_tolerated(account, declared, view, live, listed=listed) for view in views]
+    if any(view.differs for view in views):
+        views = [_doubted(account, declared, view) if view.is_claimed else view for view in views]
+    return tuple(views)
+
+
+def _doubted(account: Account, declared: Declared, view: FieldView) -> FieldView:
+    """Return the view of a field of which a PUT may make something else than the files claim."""
+    field, ruling = account.kind.by_path[view.path], declared.rulings.get(view.path)
+    if _policy(field, declared, ruling) is Policy.REFUSE:
+        return replace(view, cls=FieldClass.REFUSED)
+    return replace(view, differs=True)
 
 
 def _tolerated(

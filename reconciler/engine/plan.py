@@ -14,6 +14,7 @@ from reconciler.engine.classify import Account, FieldClass, FieldView
 from reconciler.engine.declared import Declared
 from reconciler.engine.digest import digest_of
 from reconciler.engine.inventory import Live
+from reconciler.engine.kind import Json
 from reconciler.engine.limits import Limits
 from reconciler.engine.part import Part
 from reconciler.errors import Exit
@@ -92,9 +93,15 @@ class Change(Struct, frozen=True, dict=True):
     def digest(self) -> str:
         """A fingerprint of what is done and what it overwrites; not of what is kept, carried or unchanged.
 
-        Resets count by the value that they overwrite, not by what is expected after them.
+        Resets count by the value that they overwrite, not by what is expected after them. What is left out
+        and stays at its default counts too, so that a proof that comes between review and apply is no other
+        change, and a disproof is one.
         """
-        return self._digest_over(self.differing)
+        return self._digest_over(self._bound)
+
+    @property
+    def _bound(self) -> tuple[FieldView, ...]:
+        return tuple(view for view in self.fields if view.differs or view.is_at_default)
 
     @cached_property
     def lenient_digest(self) -> str:
@@ -102,12 +109,20 @@ class Change(Struct, frozen=True, dict=True):
 
         It is `digest` where nothing else is done. The body that is sent is the same one.
         """
-        views = [replace(v, before=lenient(v.before), after=lenient(v.after)) for v in self.differing]
-        return self._digest_over([v for v in views if v.before != v.after] or self.differing)
+        views = [replace(v, before=lenient(v.before), after=lenient(v.after)) for v in self._bound]
+        is_anything = any(view.before != view.after for view in views)
+        done = [view for view in views if view.before != view.after or view.is_at_default]
+        return self._digest_over(done if is_anything else self._bound)
 
     def _digest_over(self, views: Sequence[FieldView]) -> str:
-        fields = [[v.path, v.cls, v.before, None if v.cls is FieldClass.RESET else v.after] for v in views]
+        fields = [[view.path, view.cls, view.before, self._end_of(view)] for view in views]
         return digest_of([self.scope.target, self.scope.account, self.key, self.action, self.id, fields])
+
+    @staticmethod
+    def _end_of(view: FieldView) -> Json:
+        if view.is_at_default:
+            return "default"
+        return None if view.cls is FieldClass.RESET else view.after
 
 
 class Blocked(Struct, frozen=True):

@@ -143,13 +143,16 @@ class _Judge(Struct, frozen=True):
 
 def blocks_of(account: Account, change: Change, may_hide: frozenset[str]) -> Iterator[Block]:
     """Yield what forbids a change by itself: refused fields, and a visibility that must not be lost."""
-    refused = tuple(view.path for view in change.fields if view.cls is FieldClass.REFUSED)
+    refused = [view for view in change.fields if view.cls is FieldClass.REFUSED]
     if refused:
+        claimed = ", ".join(view.path for view in refused if view.is_claimed)
+        other = ", ".join(view.path for view in refused if not view.is_claimed)
+        reasons = [f"not at its default: {other}"] if other else []
+        reasons += [f"at a default that is stated, not proved: {claimed}"] if claimed else []
         yield Block(
             "undeclared",
-            f"not declared, and not at its default: {', '.join(refused)}; declare it, or name it under "
-            "keep or reset",
-            refused,
+            f"not declared, and {'; '.join(reasons)}; declare it, or name it under keep or reset",
+            tuple(view.path for view in refused),
         )
     visible = next(view for view in change.fields if view.path == account.kind.visible_field)
     yield from _visibility(change, visible, may_hide)

@@ -33,7 +33,7 @@ def _fields(kind: Kind) -> list[Field]:
 
 def _told(field: Field, known: Defaults) -> str:
     default = _default(field, known)
-    return f"{shown_field(field, default.value)}  {default.source.value}"
+    return f"{shown_field(field, default.value)}  {default.source.words}"
 
 
 def _default(field: Field, known: Defaults) -> Default:

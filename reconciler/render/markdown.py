@@ -40,6 +40,7 @@ from reconciler.render.text import (
     field_rows,
     header_text,
     summary_text,
+    unproved_text,
     view_lines,
 )
 from reconciler.render.values import counted, shortened
@@ -124,6 +125,7 @@ def _plan_parts(planned: Planned) -> Iterator[Part]:
     yield _seeds(planned)
     yield _trouble(planned)
     yield _group("#### Left as it is", [*_remarkable(planned)])
+    yield _sentence(unproved_text(planned.plan))
     yield _sentence(untold_text(planned.plan))
     unmanaged = [f"- {live.id} {_name(live.name)}" for live in planned.plan.unmanaged]
     yield Group("#### Unmanaged (live, declared nowhere; left alone)", unmanaged, "configuration", "\n")

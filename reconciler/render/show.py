@@ -97,7 +97,7 @@ def _cells(plan: Plan, declared: Declared, view: FieldView) -> tuple[str, ...]:
 
 
 def _source(view: FieldView) -> str:
-    return view.default.source.value if view.default else DefaultSource.ASSUMED.value
+    return (view.default.source if view.default else DefaultSource.ASSUMED).words
 
 
 def _declared(given: Given | None, view: FieldView) -> str:

@@ -58,6 +58,7 @@ def plan_text(
         _unchanged(plan, paint, verbose=verbose),
         _unmanaged(plan.unmanaged),
         _legend(plan, paint),
+        unproved_text(plan),
         untold_text(plan),
         seeds_text(seeds if since is None else without_sending(seeds), paint=paint),
         MAIL_IS_SENT if seeds.customers else "",
@@ -232,7 +233,8 @@ def _row(field: Field, view: FieldView, paint: Paint) -> FieldRow | None:
         case FieldClass.RESET if view.differs:
             return FieldRow("↺", view.path, before, after, noted(_reset_note(view), drift), paint.reset)
         case FieldClass.REFUSED:
-            reason = "refused: not declared, and not its default"
+            why = "default stated, not proved" if view.is_claimed else "and not its default"
+            reason = f"refused: not declared, {why}"
             return FieldRow("!", view.path, before, "", noted(reason, drift), paint.blocked)
         case FieldClass.KEPT if view.accepted:
             return FieldRow("=", view.path, after, "", accepted_text(field, view, view.accepted), paint.kept)
@@ -261,7 +263,7 @@ def _named(view: FieldView) -> str:
 def _reset_note(view: FieldView) -> str:
     source = view.default.source if view.default else DefaultSource.ASSUMED
     reason = "as named" if view.consented else "by policy"
-    return f"reset {reason}, default {source.value}"
+    return f"reset {reason}, default {source.words}"
 
 
 def _unchanged(plan: Plan, paint: Paint, *, verbose: bool) -> str:
@@ -291,6 +293,21 @@ def _legend(plan: Plan, paint: Paint) -> str:
         return ""
     return (
         f"{paint.reset('↺')} not declared: the PUT leaves it out, and the server puts it back to its default."
+    )
+
+
+def unproved_text(plan: Plan) -> str:
+    """Return what to do where the files alone say that a field stays; empty where no such field is shown."""
+    changes = [*plan.changes, *(blocked.change for blocked in plan.blocked if blocked.change)]
+    shown = (
+        view for change in changes for view in change.fields if view.differs or view.cls is FieldClass.REFUSED
+    )
+    if not any(view.is_claimed for view in shown):
+        return ""
+    return (
+        "Stated, not proved: defaults: in the files say that the value stays, and nothing that was read back "
+        "on this account has shown it. Declare the field, name it under keep, or prove the default with "
+        f"reconciler defaults learn --target {harmless(plan.scope.target)}."
     )
 
 

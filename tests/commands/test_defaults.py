@@ -32,8 +32,10 @@ def learn(world: World, *faults: str) -> tuple[Exit, Screen]:
     return exit, screen
 
 
-def test_a_default_is_stated_learned_or_assumed(world: World) -> None:
+def test_a_default_is_stated_and_proved_or_not_learned_or_assumed(world: World) -> None:
+    world.variants = ACCOUNT
     world.write("reconciler.yaml", SETTINGS + "    defaults: {date_format: dd-MM-yyyy}\n")
+    assert known(world)["date_format"] == ("dd-MM-yyyy", "stated_not_proved")
     apply(EVERYTHING, Consent(resets=None), Screen().console(world.clock), world.outside, yes=True)
     told = known(world)
     assert told["date_format"] == ("dd-MM-yyyy", "stated")

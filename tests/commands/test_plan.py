@@ -170,10 +170,13 @@ def test_twin_surveys_are_named_with_both_ids(world: World, screen: Screen) -> N
     assert "4720 and 4721" in screen.out
 
 
-def test_a_stated_default_is_no_reset(world: World, screen: Screen) -> None:
+def test_a_live_value_at_a_default_that_nothing_has_proved_is_shown_as_a_reset(
+    world: World, screen: Screen
+) -> None:
     world.write("reconciler.yaml", SETTINGS + "    defaults: {date_format: dd/MM/yyyy}\n")
     planned(world, screen)
-    assert "(0 fields reset)" in screen.out
+    assert '→ "dd/MM/yyyy"  reset by policy, default stated, not proved\n' in screen.out
+    assert "(1 field reset)" in screen.out
 
 
 def test_carried_members_are_shown(world: World, screen: Screen) -> None:

@@ -9,9 +9,8 @@ from msgspec.structs import replace
 
 from reconciler.engine.classify import FieldClass, FieldView, classify, desired
 from reconciler.engine.declared import Accepted, Declared
-from reconciler.engine.defaults import stated
 from reconciler.engine.kind import Body, Json, Policy
-from tests.engine.toys import RESOURCE, TOYS, account, declared
+from tests.engine.toys import RESOURCE, TOYS, account, declared, proved
 
 LIVE: Body = {"ToyId": 1, "Name": "Robot", "Size": 9, "IsVisible": True}
 
@@ -72,5 +71,5 @@ def test_an_accepted_flag_of_visibility_never_leaves_the_body() -> None:
 
 def test_a_group_that_is_declared_but_accepted_as_missing_does_not_come_with_its_defaults() -> None:
     resource = accepting(declared(values={"name": "Robot", "battery.count": 2}), "battery.count")
-    views = classify(account(defaults=stated({"battery.kind": "AAA"})), resource, LIVE)
+    views = classify(account(defaults=proved({"battery.kind": "AAA"})), resource, LIVE)
     assert [view.path for view in views if view.differs] == ["size"]

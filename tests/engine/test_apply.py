@@ -11,7 +11,7 @@ from reconciler.engine.apply import Run, apply
 from reconciler.engine.body import Normal
 from reconciler.engine.classify import Account
 from reconciler.engine.declared import Declared
-from reconciler.engine.defaults import Defaults, stated
+from reconciler.engine.defaults import Defaults
 from reconciler.engine.inventory import take_inventory
 from reconciler.engine.kind import Body, Json, Policy
 from reconciler.engine.limits import Limits
@@ -30,7 +30,7 @@ from reconciler.errors import (
     Unreachable,
 )
 from tests.clock import FakeClock
-from tests.engine.toys import TOYS, ToyShop, declared
+from tests.engine.toys import TOYS, ToyShop, claimed, declared, proved
 
 PATIENCE = 30.0
 ANYTHING = Consent(resets=None, hide=frozenset({"toys.robot"}))
@@ -288,7 +288,7 @@ def test_a_wrong_assumption_of_a_default_prints_the_line_that_empties_the_next_p
     outcome = applied(toys, resource, clock)
     assert outcome.result is Result.APPLIED
     assert [(line.where, line.text) for line in outcome.lines] == [("targets.shop.defaults", "size: 3")]
-    assert not planned(toys, [resource], stated({"size": 3})).changes
+    assert not planned(toys, [resource], claimed({"size": 3})).changes
 
 
 def test_a_reset_to_the_value_that_it_had_is_in_doubt_with_the_line_to_write(clock: FakeClock) -> None:
@@ -542,6 +542,6 @@ def test_a_lost_answer_proves_nothing_of_the_servers_own_values(clock: FakeClock
 
 def test_a_group_that_is_gone_says_nothing_of_its_defaults(clock: FakeClock) -> None:
     toys = shop(Battery={"Kind": "AA"})
-    plan = planned(toys, [declared(id=1)], stated({"battery.kind": "AAA"}))
+    plan = planned(toys, [declared(id=1)], proved({"battery.kind": "AAA"}))
     (outcome,) = apply(plan, run_of(plan, toys, clock)).outcomes
     assert (outcome.result, outcome.lines) == (Result.APPLIED, ())

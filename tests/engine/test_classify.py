@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from reconciler.engine.classify import FieldClass, FieldView, classify, desired
 from reconciler.engine.declared import Declared
-from reconciler.engine.defaults import stated
 from reconciler.engine.kind import Body, Json, Policy
-from tests.engine.toys import TOYS, account, declared
+from tests.engine.toys import TOYS, account, claimed, declared, proved
 
 LIVE: Body = {"ToyId": 1, "Name": "Robot", "Size": 5, "IsVisible": True}
 
@@ -44,9 +45,56 @@ def test_a_field_is_in_the_class_that_the_first_ruling_gives_it(
 
 @pytest.mark.parametrize("policy", [Policy.RESET, Policy.REFUSE])
 def test_a_field_at_its_default_is_neither_reset_nor_refused(policy: Policy) -> None:
-    views = classify(account(defaults=stated({"size": 5})), declared(undeclared=policy), LIVE)
+    views = classify(account(defaults=proved({"size": 5})), declared(undeclared=policy), LIVE)
     view = view_of("size", views)
     assert (view.cls, view.differs) == (FieldClass.RESET, False)
+
+
+NOTHING_ELSE: dict[str, Json] = {"name": "Robot"}
+A_CHANGE: dict[str, Json] = {"name": "Robot", "is_loud": True}
+
+
+@pytest.mark.parametrize(
+    ("values", "rules", "live", "cls", "differs", "consented"),
+    [
+        # Nothing else calls for a PUT: nothing is sent, so nothing is shown.
+        (NOTHING_ELSE, {}, 5, FieldClass.RESET, False, False),
+        (NOTHING_ELSE, {"undeclared": Policy.REFUSE}, 5, FieldClass.RESET, False, False),
+        # A PUT leaves the field out, and only the files say that it stays.
+        (A_CHANGE, {}, 5, FieldClass.RESET, True, False),
+        (A_CHANGE, {"undeclared": Policy.REFUSE}, 5, FieldClass.REFUSED, False, False),
+        (A_CHANGE, {"reset": ["size"]}, 5, FieldClass.RESET, True, True),
+        (A_CHANGE, {"reset": ["size"], "own": False}, 5, FieldClass.RESET, True, False),
+        (A_CHANGE, {"reset": ["size"], "undeclared": Policy.REFUSE}, 5, FieldClass.RESET, True, True),
+        # What is sent, or not live, is not reset whatever is claimed.
+        (A_CHANGE, {"undeclared": Policy.KEEP}, 5, FieldClass.KEPT, False, True),
+        (A_CHANGE, {"keep": ["size"]}, 5, FieldClass.KEPT, False, True),
+        ({**A_CHANGE, "size": 5}, {}, 5, FieldClass.SET, False, True),
+        # A live value that is another one was a reset all along.
+        (NOTHING_ELSE, {}, 7, FieldClass.RESET, True, False),
+    ],
+)
+def test_a_default_that_is_only_stated_hides_no_reset(
+    values: dict[str, Json],
+    rules: dict[str, Any],
+    live: int,
+    cls: FieldClass,
+    differs: bool,
+    consented: bool,
+) -> None:
+    resource, body = declared(values=values, **rules), {**LIVE, "Size": live}
+    view = view_of("size", classify(account(defaults=claimed({"size": 5})), resource, body))
+    assert (view.cls, view.differs, view.consented) == (cls, differs, consented)
+    known = view_of("size", classify(account(defaults=proved({"size": 5})), resource, body))
+    assert known.differs is (view.differs and live != 5)
+    assert known.cls is not FieldClass.REFUSED
+
+
+@pytest.mark.parametrize("stated", [None, 0])
+def test_an_empty_default_that_is_stated_claims_nothing(stated: Json) -> None:
+    body: Body = {"Name": "Robot", "IsVisible": True}
+    views = classify(account(defaults=claimed({"size": stated})), declared(values=A_CHANGE), body)
+    assert not view_of("size", views).differs
 
 
 @pytest.mark.parametrize(("own", "consented"), [(True, True), (False, False)])
@@ -160,7 +208,7 @@ def test_a_group_declared_null_is_sent_as_null() -> None:
 )
 def test_the_default_of_a_group_comes_only_with_the_group(beside: dict[str, Json], differs: bool) -> None:
     d = declared(values={"name": "Robot", **beside})
-    views = classify(account(defaults=stated({"battery.kind": "AAA"})), d, LIVE)
+    views = classify(account(defaults=proved({"battery.kind": "AAA"})), d, LIVE)
     assert view_of("battery.kind", views).differs is differs
 
 

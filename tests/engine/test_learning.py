@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
+
 from reconciler.engine.apply import apply
-from reconciler.engine.classify import classify
+from reconciler.engine.body import Normal
 from reconciler.engine.declared import Declared
-from reconciler.engine.defaults import DefaultSource, learned, stated
+from reconciler.engine.defaults import DefaultSource, contradicted, known_defaults
 from reconciler.engine.kind import Json
 from reconciler.engine.outcome import Outcome, Result
 from tests.clock import FakeClock
 from tests.engine.test_apply import BIGGER, planned, run_of, shop
-from tests.engine.toys import ToyShop, account, declared
+from tests.engine.toys import TOYS, ToyShop, declared
 
+NORMAL = Normal(TOYS, explicit_empties=False)
 LOUD: dict[str, Json] = {"IsLoud": True, "Battery": {"Kind": "AA", "Count": 2}}
 
 
@@ -49,20 +52,31 @@ def test_an_outcome_carries_the_body_that_was_read_back(clock: FakeClock) -> Non
     assert outcome_of(toys, BIGGER, clock).body == toys.bodies[1]
 
 
-def source_of(defaults: dict[str, Json], taught: dict[str, Json]) -> tuple[Json, DefaultSource]:
-    views = classify(account(defaults={**learned(taught), **stated(defaults)}), declared(), {"Size": 5})
-    default = next(view.default for view in views if view.path == "size")
-    assert default is not None
-    return default.value, default.source
-
-
-def test_a_stated_default_counts_more_than_a_learned_one_and_that_more_than_none() -> None:
-    assert source_of({"size": 1}, {"size": 2}) == (1, DefaultSource.STATED)
-    assert source_of({}, {"size": 2}) == (2, DefaultSource.LEARNED)
-    assert source_of({}, {}) == (None, DefaultSource.ASSUMED)
+@pytest.mark.parametrize(
+    ("stated", "learned", "value", "source", "wrong"),
+    [
+        ({"size": 1}, {}, 1, DefaultSource.UNPROVED, {}),
+        ({"size": 1}, {"size": 1}, 1, DefaultSource.STATED, {}),
+        ({"size": 0}, {"size": None}, 0, DefaultSource.STATED, {}),
+        ({"size": 1}, {"size": 2}, 2, DefaultSource.LEARNED, {"size": 2}),
+        ({"size": None}, {"size": 2}, 2, DefaultSource.LEARNED, {"size": 2}),
+        ({"size": 1}, {"size": None}, None, DefaultSource.LEARNED, {"size": None}),
+        ({}, {"size": 2}, 2, DefaultSource.LEARNED, {}),
+    ],
+)
+def test_what_was_read_back_proves_or_contradicts_what_is_stated(
+    stated: dict[str, Json],
+    learned: dict[str, Json],
+    value: Json,
+    source: DefaultSource,
+    wrong: dict[str, Json],
+) -> None:
+    default = known_defaults(NORMAL, stated, learned)["size"]
+    assert (default.value, default.source) == (value, source)
+    assert contradicted(NORMAL, stated, learned) == wrong
 
 
 def test_a_field_at_its_learned_default_is_no_reset(clock: FakeClock) -> None:
     toys = shop(Size=5)
     assert planned(toys, [declared(id=1)]).changes
-    assert not planned(toys, [declared(id=1)], learned({"size": 5})).changes
+    assert not planned(toys, [declared(id=1)], known_defaults(NORMAL, {}, {"size": 5})).changes

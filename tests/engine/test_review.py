@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from reconciler.engine.apply import Run, apply
 from reconciler.engine.declared import Declared
+from reconciler.engine.defaults import Defaults
 from reconciler.engine.inventory import Inventory, Live
 from reconciler.engine.limits import Limits
 from reconciler.engine.outcome import Result
@@ -19,7 +20,7 @@ from reconciler.engine.resolve import Resolved
 from reconciler.engine.review import Review, digests_meant, joined, reviewed
 from reconciler.errors import Exit
 from tests.clock import FakeClock
-from tests.engine.toys import ToyShop, account, declared, live
+from tests.engine.toys import ToyShop, account, claimed, declared, live, proved
 
 ANYTHING = Limits(None, None, None)
 
@@ -39,10 +40,11 @@ def planned(
     limits: Limits = ANYTHING,
     *,
     strict: bool = False,
+    defaults: Defaults | None = None,
 ) -> Plan:
     inventory = Inventory({item.id: item for item in found})
     scope = Scope("shop", "shop.example", limits)
-    of = account(explicit_empties=strict)
+    of = account(explicit_empties=strict, defaults=defaults)
     return make_plan(scope, of, [Resolved(d) for d in wanted], inventory, Consent(), review)
 
 
@@ -193,6 +195,30 @@ def test_a_change_of_nothing_but_a_false_is_not_covered_by_a_review_of_nothing()
     quiet = [declared("toys.robot-1", {"name": "Robot 1", "is_loud": False}, id=1)]
     review = Review(frozenset(), lenient=frozenset())
     assert planned(quiet, [live({"Name": "Robot 1"}, id=1)], review, strict=True).changes == ()
+
+
+@pytest.mark.parametrize(
+    ("defaults", "covered"),
+    [
+        (claimed({"is_loud": True}), True),
+        # Another run's read-back has proved it meanwhile: the same is sent, and less is reset.
+        (proved({"is_loud": True}), True),
+        # It has disproved it: something else becomes of the field than was reviewed.
+        (proved({"is_loud": None}), False),
+        ({}, False),
+    ],
+)
+def test_a_proof_leaves_a_change_as_it_was_reviewed_and_a_disproof_does_not(
+    defaults: Defaults, covered: bool
+) -> None:
+    found = [live({"Name": "Robot 1", "Size": 5, "IsLoud": True})]
+    before = planned(robots(1), found, defaults=claimed({"is_loud": True}))
+    now = planned(robots(1), found, defaults=defaults)
+    assert before.changes[0].resets
+    assert before.changes[0].digest != planned(robots(1), lives(1)).changes[0].digest
+    assert review_of(before).covers(now.changes[0]) is covered
+    lenient = Review(frozenset(), lenient=review_of(before).digests)
+    assert lenient.covers(planned(robots(1), found, strict=True, defaults=defaults).changes[0]) is covered
 
 
 def test_several_reviews_cover_what_any_of_them_covers_and_each_is_as_lenient_as_it_was() -> None:

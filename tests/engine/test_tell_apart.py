@@ -13,12 +13,11 @@ from msgspec.structs import replace
 
 from reconciler.engine.classify import classify
 from reconciler.engine.declared import Accepted, Declared
-from reconciler.engine.defaults import stated
 from reconciler.engine.drift import Drift, LastWrite
 from reconciler.engine.kind import Body, Json, Policy
 from reconciler.engine.plan import Action, Block, Blocked, Change, Plan, Scope, Unchanged
 from reconciler.engine.tell_apart import tell_apart
-from tests.engine.toys import RESOURCE, account, declared, live
+from tests.engine.toys import RESOURCE, account, declared, live, proved
 
 SCOPE = Scope("shop", "shop.example")
 KEY = "toys.robot"
@@ -225,7 +224,7 @@ def test_what_is_accepted_has_no_word_of_its_own(wanted: Declared) -> None:
 
 
 def test_a_stated_default_is_no_difference_and_has_no_word() -> None:
-    known = account(defaults=stated({"size": 5}))
+    known = account(defaults=proved({"size": 5}))
     views = classify(known, robot(), body(Size=5))
     plan = Plan(SCOPE, known, unchanged=(Unchanged(KEY, 1, views=views),))
     assert size_drift(plan, SET_5) is None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from reconciler.engine.body import Normal
 from reconciler.engine.classify import Account
 from reconciler.engine.declared import Declared, Given, Origin, Reference, Ruling
-from reconciler.engine.defaults import Defaults
+from reconciler.engine.defaults import Defaults, known_defaults
 from reconciler.engine.each import Each, one_by_one
 from reconciler.engine.inventory import Live
 from reconciler.engine.kind import Body, Field, Json, Kind, Policy, Rows
@@ -43,6 +43,16 @@ TOYS = Kind(
 
 def account(*, explicit_empties: bool = False, defaults: Defaults | None = None) -> Account:
     return Account(Normal(TOYS, explicit_empties), defaults or {})
+
+
+def proved(values: Mapping[str, Json]) -> Defaults:
+    """Defaults that the files state and that a read-back has shown."""
+    return known_defaults(Normal(TOYS, explicit_empties=False), values, values)
+
+
+def claimed(values: Mapping[str, Json]) -> Defaults:
+    """Defaults that the files state, and nothing has shown."""
+    return known_defaults(Normal(TOYS, explicit_empties=False), values, {})
 
 
 def declared(

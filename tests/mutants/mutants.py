@@ -339,14 +339,14 @@ WHAT_IS_ALLOWED = (
     Mutant(
         "leaves what is overwritten out of the digest",
         "engine/plan.py",
-        "[v.path, v.cls, v.before, None if",
-        "[v.path, v.cls, None if",
+        "[view.path, view.cls, view.before, self._end_of(view)]",
+        "[view.path, view.cls, self._end_of(view)]",
         f"{PLANNING}::TestDigest::test_another_value_set_overwritten_or_reset_is_another_change",
     ),
     Mutant(
         "counts what is kept in the digest",
         "engine/plan.py",
-        "return self._digest_over(self.differing)\n",
+        "return self._digest_over(self._bound)\n",
         "return self._digest_over(self.fields)\n",
         f"{PLANNING}::TestDigest::test_what_is_kept_or_carried_does_not_count",
     ),
@@ -570,15 +570,15 @@ WHAT_IS_TOLD = (
     Mutant(
         "counts who brought about a change into its digest",
         "engine/plan.py",
-        "[v.path, v.cls, v.before,",
-        "[v.path, v.cls, v.drift, v.before,",
+        "[view.path, view.cls, view.before, self._end_of(view)]",
+        "[view.path, view.cls, view.drift, view.before, self._end_of(view)]",
         f"{TELLING}::test_words_never_change_what_is_done",
     ),
     Mutant(
         "overwrites what is accepted",
         "engine/classify.py",
-        "return tuple(_tolerated(account, declared, view, live, listed=listed) for view in views)",
-        "return tuple(views)",
+        "views = [_tolerated(account, declared, view, live, listed=listed) for view in views]",
+        "views = list(views)",
         f"{ACCEPTED}::test_its_live_value_is_in_the_body_beside_what_changes",
     ),
     Mutant(

@@ -22,7 +22,7 @@ from reconciler.engine.apply import Run, apply
 from reconciler.engine.body import Normal, value_at
 from reconciler.engine.classify import Account
 from reconciler.engine.declared import Declared
-from reconciler.engine.defaults import stated
+from reconciler.engine.defaults import known_defaults
 from reconciler.engine.inventory import take_inventory
 from reconciler.engine.kind import Field, Json, Kind, Member
 from reconciler.engine.limits import Limits
@@ -115,7 +115,8 @@ class World:
             inventory = take_inventory(client, self.kind, seen)
         normal = Normal.of(self.kind, (live.body for live in inventory.by_id.values()))
         scope = Scope(TARGET, "sandbox:", limits or Limits(deletes=None, updates=None))
-        return make_plan(scope, Account(normal, stated(situation.defaults)), resolved, inventory, consent)
+        known = known_defaults(normal, situation.defaults, {})
+        return make_plan(scope, Account(normal, known), resolved, inventory, consent)
 
     def apply(self, plan: Plan, faults: Sequence[Fault] = ()) -> Report:
         """Carry out a plan while these faults strike."""

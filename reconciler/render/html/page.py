@@ -42,6 +42,7 @@ from reconciler.render.text import (
     field_rows,
     header_text,
     summary_text,
+    unproved_text,
 )
 from reconciler.render.values import harmless, shortened, shown_field
 
@@ -301,6 +302,7 @@ class _Making(Struct, frozen=True):
     def _notes(self) -> Iterator[str]:
         if self.planned.since:
             yield self.planned.since.note
+        yield unproved_text(self.planned.plan)
         yield untold_text(self.planned.plan)
         yield from self._trouble()
 
