@@ -582,6 +582,13 @@ WHAT_IS_TOLD = (
         f"{ACCEPTED}::test_its_live_value_is_in_the_body_beside_what_changes",
     ),
     Mutant(
+        "believes a default that only the files state",
+        "engine/classify.py",
+        "return replace(view, differs=True)",
+        "return view",
+        f"{CLASSIFY}::test_a_default_that_is_only_stated_hides_no_reset",
+    ),
+    Mutant(
         "leaves what is accepted out of a create",
         "engine/classify.py",
         "if accepted is None or live is None:",
