@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from msgspec import Struct
+from msgspec.structs import asdict
 from sqlalchemy import Connection, Engine
 
 from reconciler.clock import Clock
 from reconciler.journal.failures import translated
+from reconciler.journal.forms import Unsound, checked
 from reconciler.journal.text import UNSTORABLE, unstorable
 
 READS_ONLY = "reads_only"
@@ -28,13 +30,20 @@ class Database(Struct, frozen=True):
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Open a transaction that writes nothing. Failures of the database: `Refused` or `UsageError`."""
+        """Open a transaction that writes nothing. Errors: `Refused` or `UsageError`, for damage too."""
         with translated(self.name), reading(self.engine).begin() as connection:
             yield connection
 
+    def check_fits(self, value: Struct) -> None:
+        """Check that what is to be written can be read again. Errors: `Refused`; nothing is written then."""
+        try:
+            checked(type(value), asdict(value), "the new entry")
+        except Unsound as error:
+            raise unstorable(error) from error
+
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """Open a transaction that is all or nothing. Failures of the database: `Refused` or `UsageError`.
+        """Open a transaction that is all or nothing. Errors: `Refused` or `UsageError`, for damage too.
 
         A value that it cannot hold is `Refused` too, whichever library finds that out.
         """

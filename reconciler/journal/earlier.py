@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, Engine, MetaData, QueuePool, create_engine, delete, insert, select
 
+from reconciler.journal.forms import Unsound
 from reconciler.journal.migrations import Step, migrate, version
 
 
@@ -32,5 +33,9 @@ def _fill(target: Connection, source: Connection) -> None:
     for table in here.sorted_tables:
         target.execute(delete(table))
         columns = [there.tables[table.name].c[column.name] for column in table.c]
-        if rows := [dict(row) for row in source.execute(select(*columns)).mappings()]:
+        try:
+            rows = [dict(row) for row in source.execute(select(*columns)).mappings()]
+        except (ValueError, TypeError):
+            raise Unsound(f"a row of {table.name} is damaged: it holds what is no JSON") from None
+        if rows:
             target.execute(insert(table), rows)

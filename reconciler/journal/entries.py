@@ -12,8 +12,9 @@ from typing import Any
 
 from msgspec.structs import asdict
 
+from reconciler.journal.forms import checked, document
 from reconciler.journal.ledger import Delivery, Shipment, Standing
-from reconciler.journal.replay import Entry, Known
+from reconciler.journal.replay import AnyEntry, Entry, Known
 from reconciler.journal.runs import Ending, Intent, RunStart
 
 
@@ -78,6 +79,13 @@ def line(entry: Entry) -> str:
     Raises one of `UNSTORABLE` for a value that JSON cannot hold; an infinite number is one.
     """
     return json.dumps(entry, default=dict, separators=(",", ":"), allow_nan=False) + "\n"
+
+
+def as_read(entry: Entry) -> Entry:
+    """Return an entry as others will read it. Raises `Unsound` for one that they would refuse."""
+    found: Entry = document(line(entry))
+    checked(AnyEntry, found, "the new entry")  # type: ignore[arg-type]  # a union
+    return found
 
 
 def folder(entry: Entry, known: Known) -> str:

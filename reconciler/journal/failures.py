@@ -10,15 +10,14 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 
 from reconciler.errors import ReconcilerError, Refused, UsageError
+from reconciler.journal.forms import Unsound
 from reconciler.journal.text import unstorable
 
 FOREIGN = "is not a journal of reconciler; name another file, or move this one away"
 
 _NOTHING_SENT = "without it nothing is sent"
-_DAMAGED = (
-    f"is damaged; {_NOTHING_SENT}. Restore a copy of it; a new one in its place would not know what was sent "
-    f"before"
-)
+_RESTORE = "Restore a copy of it; a new one in its place would not know what was sent before"
+_DAMAGED = f"is damaged; {_NOTHING_SENT}. {_RESTORE}"
 _TWICE = "was to hold a customer twice, perhaps because another run is at work; nothing was sent. Plan again"
 
 # SQLite's primary result code (https://www.sqlite.org/rescode.html) → what to raise, and what it says.
@@ -75,9 +74,14 @@ _POSTGRESQL: dict[str, tuple[type[ReconcilerError], str]] = {
 
 @contextmanager
 def translated(name: str) -> Iterator[None]:
-    """Raise what a database says inside as `Refused` or `UsageError` about the journal called `name`."""
+    """Raise what a database says inside as `Refused` or `UsageError` about the journal called `name`.
+
+    Likewise a row that is `Unsound`.
+    """
     try:
         yield
+    except Unsound as error:
+        raise damaged(name, str(error)) from error
     except DBAPIError as error:
         raise _meaning(name, error) from error
     except StatementError as error:
@@ -86,9 +90,13 @@ def translated(name: str) -> Iterator[None]:
         raise Refused(f"journal {name} is in use by too many threads; {_NOTHING_SENT}. Try again") from error
 
 
-def damaged(name: str) -> Refused:
-    """Return the error about the journal called `name` in which something cannot be right."""
-    return Refused(f"journal {name} {_DAMAGED}")
+def damaged(name: str, what: str = "is damaged") -> Refused:
+    """Return the error about the journal called `name` in which something cannot be right.
+
+    `what` names it, as in `run 12 is damaged: exit: expected int`.
+    """
+    about = f"journal {name}" if what == "is damaged" else f"journal {name}:"
+    return Refused(f"{about} {what}; {_NOTHING_SENT}. {_RESTORE}")
 
 
 def unreachable(name: str, said: str) -> Refused:
@@ -115,4 +123,6 @@ def _by_code(error: Any) -> tuple[type[ReconcilerError], str]:
         unknown = f"failed: {str(error).partition(chr(10))[0]}; {_NOTHING_SENT}"
         return _POSTGRESQL.get(state) or _POSTGRESQL.get(state[:2]) or (Refused, unknown)
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # what stands above that is detail
+    if not code:  # the library's own word: text that is no UTF-8, which it quotes
+        return (Refused, _DAMAGED)
     return _SQLITE.get(code, (Refused, f"failed: {error}; {_NOTHING_SENT}"))

@@ -18,6 +18,7 @@ from msgspec import Struct, field
 from reconciler.errors import Refused, UsageError
 from reconciler.journal import entries
 from reconciler.journal.decisions import Decision
+from reconciler.journal.forms import Digest, Number, Unsound, checked, document
 from reconciler.journal.git_command import Git
 from reconciler.journal.replay import Entry, Known
 from reconciler.journal.text import UNSTORABLE, unstorable
@@ -40,6 +41,12 @@ _EXPLAINED = """\
 Nothing else may write here, and no other branch is to be merged with it: a file that is changed or lost
 makes the journal useless.
 """
+
+
+class _Meta(Struct, frozen=True, forbid_unknown_fields=True):
+    format: Number
+    hash_key: Digest
+    """64 hexadecimal digits."""
 
 
 class Content(Struct, frozen=True):
@@ -69,7 +76,7 @@ class Draft(Struct):
         first = self.known.given.entry + 1
         try:  # read back, so that it is known in the form in which others will read it
             added = [
-                json.loads(entries.line({"n": number, "at": self.at, **entry}))
+                entries.as_read({"n": number, "at": self.at, **entry})
                 for number, entry in enumerate(decision.entries, first)
             ]
         except UNSTORABLE as error:
@@ -184,16 +191,18 @@ class Tree(Struct, frozen=True):
     def _meta(self, text: bytes) -> tuple[int, bytes]:
         """Return format and key."""
         try:
-            meta = json.loads(text)
-            if meta["format"] > FORMAT:
+            meta = document(text)
+            format = meta.get("format") if isinstance(meta, dict) else None
+            if type(format) is int and FORMAT < format < 1_000_000:
                 raise UsageError(
-                    f"journal {self.name} has format {meta['format']}, and this reconciler knows formats up "
+                    f"journal {self.name} has format {format}, and this reconciler knows formats up "
                     f"to {FORMAT}: a newer one has written it. Upgrade reconciler; `reconciler --version` "
                     f"says which one this is"
                 )
-            return meta["format"], bytes.fromhex(meta["hash_key"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise self.damaged(f"{META} cannot be read") from error
+            found = checked(_Meta, meta, META)
+        except Unsound as error:
+            raise self.damaged(f"{META} cannot be read: {error}") from error
+        return found.format, bytes.fromhex(found.hash_key)
 
     def _entries(self, texts: Mapping[str, bytes]) -> Sequence[Entry]:
         return [entry for path, text in texts.items() for entry in self._lines(path, text)]
@@ -203,10 +212,12 @@ class Tree(Struct, frozen=True):
             raise self.damaged(f"{path} is cut short")
         for number, line in enumerate(text.splitlines(), start=1):
             try:
-                entry = json.loads(line)
-                int(entry["n"])
-            except (ValueError, KeyError, TypeError, RecursionError) as error:
-                raise self.damaged(f"line {number} of {path} cannot be read") from error
+                entry = document(line)
+            except Unsound as error:
+                raise self.damaged(f"line {number} of {path} cannot be read: {error}") from error
+            n = entry.get("n") if isinstance(entry, dict) else None
+            if type(n) is not int or not 0 <= n < 2**63:
+                raise self.damaged(f"line {number} of {path} is no entry with a number")
             yield entry
 
 

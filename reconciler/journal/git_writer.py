@@ -17,6 +17,7 @@ from msgspec import Struct, field
 from reconciler.clock import Clock
 from reconciler.errors import Refused
 from reconciler.journal.decisions import Decision
+from reconciler.journal.forms import Unsound
 from reconciler.journal.git_branch import Branch, NotTaken, OutOfReach, Taken, TurnedDown
 from reconciler.journal.git_tree import Content, Draft, Tree
 from reconciler.journal.pauses import attempts, pause
@@ -298,8 +299,8 @@ class Writer:
     def _replayed(self, known: Known, added: Sequence[Entry]) -> Known:
         try:
             return replayed(known, added)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise self._tree.damaged("what stands there does not hold together") from error
+        except Unsound as error:
+            raise self._tree.damaged(str(error)) from error
 
     def _found(self) -> bool:
         self._look()

@@ -11,6 +11,8 @@ from typing import Protocol
 
 from msgspec import Struct, field
 
+from reconciler.journal.forms import Count, Hash, ServerTime, Text, Time
+
 
 class Standing(StrEnum):
     """What is known of a delivery."""
@@ -35,30 +37,30 @@ class Standing(StrEnum):
         return self in (Standing.REFUSED, Standing.NOT_SENT)
 
 
-class Delivery(Struct, frozen=True):
+class Delivery(Struct, frozen=True, forbid_unknown_fields=True):
     """One customer in one batch. `baseline` is how many customers its address had right before."""
 
-    customer: str
+    customer: Hash
     """The keyed hash of the mailbox and its number among equal mailboxes of the seed."""
-    mailbox: str
+    mailbox: Hash
     """The keyed hash of the mailbox alone."""
-    digest: str
+    digest: Hash
     """The keyed hash of the declared content, the batch's members included."""
     standing: Standing
-    baseline: int
-    batch: int
+    baseline: Count
+    batch: Count
     """The number of the batch in the journal; 0 before it is written."""
-    at: float
+    at: Time
     """When it was written down, in seconds since 1970 UTC."""
-    round: str
-    note: str = ""
-    contents: Mapping[str, str] = field(default_factory=dict)
+    round: Text
+    note: Text = ""
+    contents: Mapping[Text, Hash] = field(default_factory=dict)
     """The keyed hash of each declared value, by its path: what tells later which of them changed."""
-    since: float = 0.0
+    since: Time = 0.0
     """When its standing was written down, in the same seconds as `at`; 0 before it is."""
-    server_at: float | None = None
+    server_at: ServerTime | None = None
     """What the server's own clock said right before it was written down; None where that is not known."""
-    server_since: float | None = None
+    server_since: ServerTime | None = None
     """What that clock said when its request was over; None where that is not known."""
 
 

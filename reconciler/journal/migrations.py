@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Double, func, insert, inspect, select, table
 
 from reconciler.errors import Refused, UsageError
 from reconciler.journal.first import FIRST
+from reconciler.journal.forms import Count, checked
 from reconciler.journal.schema import (
     TABLES,
     holds,
@@ -56,7 +57,8 @@ def version(connection: Connection) -> int:
     """Return the version of the journal; 0 where there is none yet."""
     if not inspect(connection).has_table(versions.name):
         return 0
-    return connection.scalar(select(func.max(versions.c.number))) or 0
+    found = connection.scalar(select(func.max(versions.c.number))) or 0
+    return checked(Count, found, "its version")
 
 
 def is_current(connection: Connection, name: str, steps: Sequence[Step]) -> bool:

@@ -22,6 +22,7 @@ from reconciler.discreet import Discreet
 from reconciler.errors import Refused, UsageError
 from reconciler.journal.database import READS_ONLY
 from reconciler.journal.failures import damaged, unreachable
+from reconciler.journal.forms import readable
 from reconciler.journal.migrations import STEPS, Step, version
 from reconciler.journal.schema import TABLES
 from reconciler.journal.sql import SqlJournal
@@ -143,6 +144,7 @@ def engine_of(server: Server, patience: float = PATIENCE, slack: float = SLACK) 
         pool_pre_ping=True,
         use_native_hstore=False,
         hide_parameters=True,
+        json_deserializer=readable,
     )
     begun = _WRITES.format(patience=max(1, round(patience * 1000)))
     event.listen(engine, "begin", lambda connection: _begin(connection, begun))

@@ -6,17 +6,133 @@ when (`at`). Entries are added and never changed; only pruning removes those of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any, TypeAlias
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
+from reconciler.journal.forms import (
+    Count,
+    ExitCode,
+    Hash,
+    Json,
+    Number,
+    ServerTime,
+    Text,
+    Time,
+    Unsound,
+    checked,
+)
 from reconciler.journal.ledger import Delivery, Standing
-from reconciler.journal.runs import MAY_BE_DONE, Ending, Intent, Operation, Process, Run, RunStart
+from reconciler.journal.runs import MAY_BE_DONE, Ending, Intent, Operation, Run, RunStart
 
 Entry: TypeAlias = Mapping[str, Any]
-"""An entry as JSON has it. `reconciler.journal.entries` makes them."""
+"""An entry as JSON has it. `reconciler.journal.entries` makes them, and `AnyEntry` is what each must be."""
+
+
+class _Entry(Struct, frozen=True, forbid_unknown_fields=True, tag_field="what", kw_only=True):
+    """What every entry has: its place in the order of all, and when it was written."""
+
+    n: Number
+    at: Time
+
+
+class RunEntry(_Entry, frozen=True, tag="run"):
+    """A run that begins."""
+
+    number: Number
+    start: RunStart
+
+
+class RunEndEntry(_Entry, frozen=True, tag="run end"):
+    """A run that ended, or was ended."""
+
+    run: Number
+    exit: ExitCode | None
+    counts: Mapping[Text, Count]
+    note: Text
+
+
+class OperationEntry(_Entry, frozen=True, tag="operation"):
+    """A write that is about to be made."""
+
+    number: Number
+    run: Number
+    intent: Intent
+
+
+class OperationEndEntry(_Entry, frozen=True, tag="operation end"):
+    """How a write ended."""
+
+    operation: Number
+    ending: Ending
+
+
+class LearnedEntry(_Entry, frozen=True, tag="learned"):
+    """What resets left behind."""
+
+    run: Number
+    account: Text
+    values: Mapping[Text, Json]
+
+
+class BatchCustomer(Struct, frozen=True, forbid_unknown_fields=True):
+    """What of a delivery is its own; the rest stands in its batch."""
+
+    customer: Hash
+    mailbox: Hash
+    digest: Hash
+    baseline: Count
+    contents: Mapping[Text, Hash]
+
+
+class BatchEntry(_Entry, frozen=True, tag="batch"):
+    """Deliveries that were written down together, all of them with one standing."""
+
+    number: Number
+    run: Number | None
+    account: Text
+    seed: Text
+    round: Text
+    resolved: Mapping[Text, Text]
+    standing: Standing
+    deliveries: Annotated[tuple[BatchCustomer, ...], Meta(min_length=1)]
+    server_at: ServerTime | None = None
+    """Not in an entry of format 1."""
+
+
+class StandingEntry(_Entry, frozen=True, tag="standing"):
+    """What became known of a batch, or of one customer in it."""
+
+    batch: Number
+    customer: Hash | None
+    standing: Standing
+    note: Text
+    server_at: ServerTime | None = None
+    """Not in an entry of format 1."""
+
+
+class PrunedEntry(_Entry, frozen=True, tag="pruned"):
+    """A removal of runs: the highest numbers that were given before it, and how much it removed."""
+
+    run: Count
+    operation: Count
+    runs: Count
+    operations: Count
+
+
+AnyEntry: TypeAlias = (
+    RunEntry
+    | RunEndEntry
+    | OperationEntry
+    | OperationEndEntry
+    | LearnedEntry
+    | BatchEntry
+    | StandingEntry
+    | PrunedEntry
+)
+"""The model of every entry."""
 
 
 class Batch(Struct, frozen=True):
@@ -86,13 +202,17 @@ class Known(Struct):
     def add(self, entry: Entry) -> None:
         """Take one further entry into account.
 
-        Raises `ValueError`, `KeyError`, `TypeError` or `AttributeError` for one that cannot be right. What
-        is known is then of no further use.
+        Raises `Unsound` for one that breaks a rule of the journal. What is known is then of no further use.
         """
-        if entry["n"] <= self.given.entry:
-            raise ValueError(f"entry {entry['n']} stands after entry {self.given.entry}")
-        _FOLDS[entry["what"]](self, entry)
-        self.given.entry = entry["n"]
+        what = f"entry {entry['n']}"
+        made: AnyEntry = checked(AnyEntry, entry, what)  # type: ignore[arg-type]  # a union is no type to mypy
+        if made.n <= self.given.entry:
+            raise Unsound(f"{what} is damaged: it stands after entry {self.given.entry}")
+        try:
+            _take(self, made)
+        except _Contradiction as error:
+            raise Unsound(f"{what} is damaged: {error}") from None
+        self.given.entry = made.n
 
     def forget(self, runs: Iterable[int]) -> None:
         """Forget these runs with all of their writes."""
@@ -104,108 +224,112 @@ class Known(Struct):
 
 
 def replayed(known: Known, entries: Iterable[Entry]) -> Known:
-    """Return what is known after these entries too, in whatever order. Errors as for `Known.add`."""
+    """Return what is known after these entries too, in whatever order. Raises `Unsound` as `Known.add`."""
     after = known.copy()
     for entry in sorted(entries, key=lambda entry: int(entry["n"])):
         after.add(entry)
     return after
 
 
-def _run(known: Known, entry: Entry) -> None:
-    number, start, at = _next(known.given.run, entry), entry["start"], entry["at"]
-    lists = {name: tuple(start[name]) for name in ("accounts", "digests")}
-    process = Process(**start["process"])
-    known.runs[number] = Run(number, RunStart(**{**start, **lists, "process": process}), at, at)
-    known.given.run = number
+class _Contradiction(Exception):
+    """An entry does not fit those before it."""
 
 
-def _run_end(known: Known, entry: Entry) -> None:
-    run = known.runs[entry["run"]]
-    if run.is_open:  # the first end counts
-        known.runs[run.number] = replace(
-            run,
-            latest=max(run.latest, entry["at"]),
-            ended=entry["at"],
-            exit=entry["exit"],
-            counts=entry["counts"],
-            note=entry["note"],
-        )
+def _take(known: Known, entry: AnyEntry) -> None:
+    match entry:
+        case RunEntry():
+            known.given.run = _next(known.given.run, entry.number)
+            known.runs[entry.number] = Run(entry.number, entry.start, entry.at, entry.at)
+        case RunEndEntry():
+            run = _run(known, entry.run)
+            if run.is_open:  # the first end counts
+                latest = max(run.latest, entry.at)
+                ended = {"exit": entry.exit, "counts": entry.counts, "note": entry.note}
+                known.runs[run.number] = replace(run, latest=latest, ended=entry.at, **ended)
+        case OperationEntry():
+            run = _seen(known, entry.run, entry.at)
+            if entry.intent.account not in run.start.accounts:
+                raise _Contradiction(f"run {entry.run} does not hold its account")
+            known.given.operation = _next(known.given.operation, entry.number)
+            operation = Operation(entry.number, entry.run, entry.intent, entry.at)
+            known.operations[entry.number] = operation
+        case OperationEndEntry():
+            if entry.operation not in known.operations:
+                raise _Contradiction(f"there is no write {entry.operation} before it")
+            operation = known.operations[entry.operation]
+            _seen(known, operation.run, entry.at)
+            known.operations[operation.number] = replace(operation, ending=entry.ending)
+        case LearnedEntry():
+            known.learned[entry.account] = {**known.learned.get(entry.account, {}), **entry.values}
+        case BatchEntry():
+            _take_batch(known, entry)
+        case StandingEntry():
+            _take_standing(known, entry)
+        case PrunedEntry():  # keep the numbers of what was removed from being given again
+            known.given.run = max(known.given.run, entry.run)
+            known.given.operation = max(known.given.operation, entry.operation)
 
 
-def _operation(known: Known, entry: Entry) -> None:
-    number = _next(known.given.operation, entry)
-    _seen(known, entry["run"], entry["at"])
-    known.operations[number] = Operation(number, entry["run"], Intent(**entry["intent"]), entry["at"])
-    known.given.operation = number
-
-
-def _operation_end(known: Known, entry: Entry) -> None:
-    operation = known.operations[entry["operation"]]
-    _seen(known, operation.run, entry["at"])
-    known.operations[operation.number] = replace(operation, ending=Ending(**entry["ending"]))
-
-
-def _learned(known: Known, entry: Entry) -> None:
-    account = entry["account"]
-    known.learned[account] = {**known.learned.get(account, {}), **entry["values"]}
-
-
-def _batch(known: Known, entry: Entry) -> None:
-    number, at, account = _next(known.given.batch, entry), entry["at"], entry["account"]
+def _take_batch(known: Known, entry: BatchEntry) -> None:
+    number = _next(known.given.batch, entry.number)
     if number > known.given.batch + 1:  # no pruning removes a batch
-        raise ValueError(f"batch {number - 1} is missing")
-    standing = Standing(entry["standing"])
-    # What the server's clock said is not in an entry of format 1.
-    own = {"batch": number, "at": at, "since": at, "server_at": entry.get("server_at")}
+        raise _Contradiction(f"batch {number - 1} is missing")
+    if len({customer.customer for customer in entry.deliveries}) < len(entry.deliveries):
+        raise _Contradiction("a customer stands in it twice")
     deliveries = tuple(
-        Delivery(**told, **own, standing=standing, round=entry["round"]) for told in entry["deliveries"]
+        Delivery(
+            customer.customer,
+            customer.mailbox,
+            customer.digest,
+            entry.standing,
+            customer.baseline,
+            number,
+            entry.at,
+            entry.round,
+            contents=customer.contents,
+            since=entry.at,
+            server_at=entry.server_at,
+        )
+        for customer in entry.deliveries
     )
-    known.batches[number] = Batch(account, entry["seed"], entry["run"], at, deliveries)
-    key = (account, entry["seed"])
+    known.batches[number] = Batch(entry.account, entry.seed, entry.run, entry.at, deliveries)
+    key = (entry.account, entry.seed)
     known.seeds[key] = (*known.seeds.get(key, ()), number)
-    known.mailboxes.update((account, delivery.mailbox) for delivery in deliveries)
+    known.mailboxes.update((entry.account, delivery.mailbox) for delivery in deliveries)
     known.given.batch = number
-    if entry["run"] in known.runs:  # a pruned run leaves its batches behind
-        _seen(known, entry["run"], at)
+    if entry.run in known.runs:  # a pruned run leaves its batches behind
+        _seen(known, entry.run, entry.at)
 
 
-def _standing(known: Known, entry: Entry) -> None:
-    batch, standing, customer = known.batches[entry["batch"]], Standing(entry["standing"]), entry["customer"]
-    ended = {"note": entry["note"], "since": entry["at"], "server_since": entry.get("server_at")}
+def _take_standing(known: Known, entry: StandingEntry) -> None:
+    batch = known.batches.get(entry.batch)
+    if batch is None or not any(entry.customer in (None, one.customer) for one in batch.deliveries):
+        raise _Contradiction(f"there is no such delivery in batch {entry.batch}")
+    ended = {"note": entry.note, "since": entry.at, "server_since": entry.server_at}
     deliveries = tuple(
-        replace(delivery, standing=standing, **ended) if customer in (None, delivery.customer) else delivery
+        replace(delivery, standing=entry.standing, **ended)
+        if entry.customer in (None, delivery.customer)
+        else delivery
         for delivery in batch.deliveries
     )
-    known.batches[entry["batch"]] = replace(batch, deliveries=deliveries)
+    known.batches[entry.batch] = replace(batch, deliveries=deliveries)
 
 
-def _pruned(known: Known, entry: Entry) -> None:
-    """Keep the numbers of what was removed from being given again."""
-    known.given.run = max(known.given.run, entry["run"])
-    known.given.operation = max(known.given.operation, entry["operation"])
-
-
-def _next(given: int, entry: Entry) -> int:
+def _next(given: int, number: int) -> int:
     """Return the number of a new thing, which is higher than every one that was given before."""
-    number = entry["number"]
-    if not isinstance(number, int) or number <= given:
-        raise ValueError(f"number {number} was given twice")
+    if number <= given:
+        raise _Contradiction(f"number {number} was given twice")
     return number
 
 
-def _seen(known: Known, number: int, at: float) -> None:
-    """Note that a run wrote something down."""
-    run = known.runs[number]
+def _run(known: Known, number: int) -> Run:
+    if number not in known.runs:
+        raise _Contradiction(f"there is no run {number} before it")
+    return known.runs[number]
+
+
+def _seen(known: Known, number: int, at: float) -> Run:
+    """Note that a run wrote something down; return it."""
+    run = _run(known, number)
     known.runs[number] = replace(run, latest=max(run.latest, at))
-
-
-_FOLDS: Mapping[str, Callable[[Known, Entry], None]] = {
-    "run": _run,
-    "run end": _run_end,
-    "operation": _operation,
-    "operation end": _operation_end,
-    "learned": _learned,
-    "batch": _batch,
-    "standing": _standing,
-    "pruned": _pruned,
-}
+    return run

@@ -12,63 +12,78 @@ from typing import Any, Protocol, TypeAlias
 
 from msgspec import Struct, field
 
+from reconciler.journal.forms import (
+    Action,
+    Count,
+    Digest,
+    ExitCode,
+    Fingerprint,
+    Id,
+    Number,
+    Result,
+    Text,
+    Time,
+)
+
 Body: TypeAlias = Mapping[str, Any]
 """A whole object of an API, as JSON has it."""
 
 
 MAY_BE_DONE = ("applied", "in doubt")
 """How a write ends that may have been carried out; so may one of which no end is written down."""
+SURELY_NOT_DONE = ("failed", "stale", "skipped")
+"""How the others end."""
 
 
-class Process(Struct, frozen=True):
+class Process(Struct, frozen=True, forbid_unknown_fields=True):
     """The process that a run lives in, told apart from every other one on any machine."""
 
-    machine: str
+    machine: Text
     """The same for two processes only if each can see whether the other one lives."""
-    host: str
+    host: Text
     """The name of the machine, for people."""
-    pid: int
-    started: str
+    pid: Count
+    started: Text
     """What tells the process from a later one with the same number; opaque."""
 
 
-class RunStart(Struct, frozen=True):
+class RunStart(Struct, frozen=True, forbid_unknown_fields=True):
     """What is written down of a run before it does anything."""
 
-    command: str
+    command: Text
     """What was asked for, as a person would say it: `apply`, `restore 12`, `seeds send KEY`."""
-    target: str
-    accounts: tuple[str, ...]
+    target: Text
+    accounts: tuple[Text, ...]
     """Every account that the run may write to; it holds all of them."""
-    who: str
+    who: Text
     process: Process
-    version: str
+    version: Text
     """Of this program."""
-    commit: str = ""
+    commit: Text = ""
     """The commit of the files, empty where they are in no repository."""
-    ci_run: str = ""
+    ci_run: Text = ""
     """Where the run can be looked at, empty where nobody else runs it."""
-    fingerprint: str = ""
+    fingerprint: Fingerprint = ""
     """Of the plan that is carried out."""
-    digests: tuple[str, ...] = ()
+    digests: tuple[Digest, ...] = ()
     """Of that plan's changes and seeds."""
 
 
-class Run(Struct, frozen=True):
+class Run(Struct, frozen=True, forbid_unknown_fields=True):
     """A run, as far as it is written down. One without an end is at work, or died."""
 
-    number: int
+    number: Number
     start: RunStart
-    began: float
+    began: Time
     """When it began, in seconds since 1970 UTC; likewise the other times."""
-    latest: float
+    latest: Time
     """When it last wrote anything down."""
-    ended: float | None = None
-    exit: int | None = None
+    ended: Time | None = None
+    exit: ExitCode | None = None
     """Its exit code; `None` for one that is open, or was found dead."""
-    counts: Mapping[str, int] = field(default_factory=dict)
+    counts: Mapping[Text, Count] = field(default_factory=dict)
     """How its changes ended: `applied`, `failed`, … → number; `sent` counts customers."""
-    note: str = ""
+    note: Text = ""
     """Why it ended, where it did not end by itself."""
 
     @property
@@ -77,15 +92,15 @@ class Run(Struct, frozen=True):
         return self.ended is None
 
 
-class Intent(Struct, frozen=True):
+class Intent(Struct, frozen=True, forbid_unknown_fields=True):
     """One write that is about to be made: what is written down before its first byte leaves."""
 
-    account: str
-    key: str
-    action: str
+    account: Text
+    key: Text
+    action: Action
     """`create`, `update` or `delete`."""
-    id: int | None
-    digest: str
+    id: Id | None
+    digest: Digest
     """Of the planned change."""
     before: Body | None
     """The whole live body that is overwritten; `None` for a create."""
@@ -93,25 +108,25 @@ class Intent(Struct, frozen=True):
     """The whole body that is sent; `None` for a delete."""
 
 
-class Ending(Struct, frozen=True):
+class Ending(Struct, frozen=True, forbid_unknown_fields=True):
     """How one write ended."""
 
-    result: str
+    result: Result
     """As reports call it: `applied`, `failed`, `in doubt`, …"""
-    reason: str = ""
-    id: int | None = None
+    reason: Text = ""
+    id: Id | None = None
     """The id of the resource, that of a created one too, as far as it is known."""
     after: Body | None = None
     """The whole body as it was read back; `None` where it was not, or is gone."""
 
 
-class Operation(Struct, frozen=True):
+class Operation(Struct, frozen=True, forbid_unknown_fields=True):
     """One write of a run. Without an `ending` nobody knows how it ended: the run died, or is at work."""
 
-    number: int
-    run: int
+    number: Number
+    run: Number
     intent: Intent
-    at: float
+    at: Time
     ending: Ending | None = None
 
 

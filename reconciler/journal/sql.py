@@ -8,7 +8,7 @@ from sqlalchemy import Engine, select
 
 from reconciler.clock import Clock
 from reconciler.journal.database import Database
-from reconciler.journal.failures import damaged
+from reconciler.journal.forms import Digest, checked
 from reconciler.journal.hashing import keyed_hash
 from reconciler.journal.schema import meta
 from reconciler.journal.sql_ledger import SqlLedger
@@ -51,6 +51,4 @@ class SqlJournal(SqlLedger, SqlRuns):
     def _hash_key(self) -> bytes:
         with self._database.reading() as connection:
             key = connection.scalar(select(meta.c.value).where(meta.c.name == "hash_key"))
-        if key is None:
-            raise damaged(self._database.name)
-        return bytes.fromhex(key)
+            return bytes.fromhex(checked(Digest, key, "the key of its hashes"))

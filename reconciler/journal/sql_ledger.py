@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, exists, func, insert, select
 
 from reconciler.journal.database import Database
+from reconciler.journal.forms import Unsound, checked
 from reconciler.journal.ledger import Delivery, Shipment, Standing
 from reconciler.journal.repeats import counting, held, refuse_repeats
 from reconciler.journal.schema import batches, deliveries, standings
@@ -37,6 +38,8 @@ class SqlLedger:
 
     def intend(self, shipment: Shipment, *, again: Collection[int] = ()) -> int:
         """Write down that a request is about to be sent; return the number of its batch."""
+        for delivery in shipment.deliveries:
+            self._database.check_fits(delivery)
         with self._database.writing() as connection:
             if shipment.run is not None:
                 check_holds(connection, shipment.run, shipment.account)
@@ -100,6 +103,9 @@ def _past(
     query = (
         select(
             deliveries,
+            batches.c.account.label("batch_account"),
+            batches.c.seed.label("batch_seed"),
+            batches.c.round.label("batch_round"),
             batches.c.at,
             batches.c.server_at,
             standings.c.standing,
@@ -107,9 +113,10 @@ def _past(
             standings.c.at.label("since"),
             standings.c.server_at.label("server_since"),
         )
-        .join(batches, batches.c.number == deliveries.c.batch)
-        .join(standings, standings.c.delivery == deliveries.c.number)
-        .where(deliveries.c.account == account, standings.c.number == latest)
+        # One without its batch or without a standing is damaged, and must not be left out: it was sent.
+        .join(batches, batches.c.number == deliveries.c.batch, isouter=True)
+        .join(standings, standings.c.number == latest, isouter=True)
+        .where(deliveries.c.account == account)
         .order_by(deliveries.c.number)
     )
     if seed is not None:
@@ -120,21 +127,13 @@ def _past(
 
 
 def _delivery(row: Row[Any]) -> Delivery:
-    return Delivery(
-        customer=row.customer,
-        mailbox=row.mailbox,
-        digest=row.digest,
-        standing=Standing(row.standing),
-        baseline=row.baseline,
-        batch=row.batch,
-        at=row.at,
-        round=row.round,
-        note=row.note,
-        contents=row.contents or {},
-        since=row.since,
-        server_at=row.server_at,
-        server_since=row.server_since,
-    )
+    names = ("customer", "mailbox", "digest", "standing", "baseline", "batch", "at", "round", "note")
+    times = ("since", "server_at", "server_since")
+    told = {name: getattr(row, name) for name in (*names, *times)}
+    what = f"delivery {row.number}"
+    if (row.account, row.seed, row.round) != (row.batch_account, row.batch_seed, row.batch_round):
+        raise Unsound(f"{what} is damaged: it is not like its batch")
+    return checked(Delivery, {**told, "contents": {} if row.contents is None else row.contents}, what)
 
 
 def _add_batch(connection: Connection, shipment: Shipment, at: float) -> int:

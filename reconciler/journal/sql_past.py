@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
 from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, Select, func, or_, select, union_all
 
-from reconciler.journal.runs import MAY_BE_DONE, Ending, Intent, Operation, Process, Run, RunStart
+from reconciler.journal.forms import Json, Text, checked
+from reconciler.journal.runs import SURELY_NOT_DONE, Operation, Run
 from reconciler.journal.schema import batches, holds, learned, operation_ends, operations, run_ends, runs
 
 
@@ -16,6 +18,7 @@ def runs_where(connection: Connection, *conditions: ColumnElement[bool]) -> Sequ
     query = (
         select(
             runs,
+            run_ends.c.run.label("end"),
             run_ends.c.exit,
             run_ends.c.counts,
             run_ends.c.note,
@@ -65,21 +68,21 @@ def _accounts(connection: Connection, *conditions: ColumnElement[bool]) -> Mappi
 
 
 def _run(row: Row[Any], accounts: tuple[str, ...]) -> Run:
-    process = Process(row.machine, row.host, row.pid, row.started)
-    start = RunStart(
-        command=row.command,
-        target=row.target,
-        accounts=accounts,
-        who=row.who,
-        process=process,
-        version=row.version,
-        commit=row.commit,
-        ci_run=row.ci_run,
-        fingerprint=row.fingerprint,
-        digests=tuple(row.digests),
-    )
-    latest = max(at for at in (row.at, row.latest, row.ended) if at is not None)
-    return Run(row.number, start, row.at, latest, row.ended, row.exit, row.counts or {}, row.note or "")
+    names = ("command", "target", "who", "version", "commit", "ci_run", "fingerprint", "digests")
+    start = {name: getattr(row, name) for name in names}
+    process = {name: getattr(row, name) for name in ("machine", "host", "pid", "started")}
+    told = {
+        "number": row.number,
+        "start": {**start, "accounts": accounts, "process": process},
+        "began": row.at,
+        "latest": row.at if row.latest is None else row.latest,
+        "ended": row.ended,
+        "exit": row.exit,
+    }
+    if row.end is not None:
+        told |= {"counts": row.counts, "note": row.note}
+    run = checked(Run, told, f"run {row.number}")
+    return replace(run, latest=max(run.began, run.latest, run.ended or 0.0))
 
 
 def operations_where(connection: Connection, which: ColumnElement[bool]) -> Sequence[Operation]:
@@ -93,6 +96,7 @@ def operations_where(connection: Connection, which: ColumnElement[bool]) -> Sequ
     query = (
         select(
             operations,
+            operation_ends.c.number.label("end"),
             operation_ends.c.result,
             operation_ends.c.reason,
             operation_ends.c.id.label("new_id"),
@@ -106,9 +110,16 @@ def operations_where(connection: Connection, which: ColumnElement[bool]) -> Sequ
 
 
 def _operation(row: Row[Any]) -> Operation:
-    intent = Intent(row.account, row.key, row.action, row.id, row.digest, row.before, row.body)
-    ending = None if row.result is None else Ending(row.result, row.reason, row.new_id, row.after)
-    return Operation(row.number, row.run, intent, row.at, ending)
+    names = ("account", "key", "action", "id", "digest", "before", "body")
+    told = {
+        "number": row.number,
+        "run": row.run,
+        "intent": {name: getattr(row, name) for name in names},
+        "at": row.at,
+    }
+    if row.end is not None:
+        told["ending"] = {"result": row.result, "reason": row.reason, "id": row.new_id, "after": row.after}
+    return checked(Operation, told, f"write {row.number}")
 
 
 def latest_by_key(account: str | None = None) -> Select[int]:
@@ -123,7 +134,7 @@ def latest_by_key(account: str | None = None) -> Select[int]:
     )
     query = (
         select(func.max(operations.c.number))
-        .where(or_(result.is_(None), result.in_(MAY_BE_DONE)))
+        .where(or_(result.is_(None), result.not_in(SURELY_NOT_DONE)))
         .group_by(operations.c.account, operations.c.key)
     )
     return query if account is None else query.where(operations.c.account == account)
@@ -132,4 +143,7 @@ def latest_by_key(account: str | None = None) -> Select[int]:
 def learned_on(connection: Connection, account: str) -> dict[str, Any]:
     """Return the learned values of an account; of each path the one that was written last."""
     query = select(learned).where(learned.c.account == account).order_by(learned.c.number)
-    return {row.path: row.value for row in connection.execute(query)}
+    found: dict[str, Any] = {}
+    for row in connection.execute(query):
+        found |= checked(dict[Text, Json], {row.path: row.value}, f"learned value {row.number}")
+    return found

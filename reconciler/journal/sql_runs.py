@@ -54,6 +54,7 @@ class SqlRuns:
 
     def begin_run(self, start: RunStart) -> int:
         """Write down that a run begins, and hold its accounts; return its number."""
+        self._database.check_fits(start)
         with self._database.writing() as connection:
             now = self._database.clock.now()
             for dead in refuse_held(start, runs_where(connection, run_ends.c.run.is_(None)), now):
@@ -76,6 +77,7 @@ class SqlRuns:
 
     def begin_operation(self, run: int, intent: Intent) -> int:
         """Write down that a write is about to be made; return its number."""
+        self._database.check_fits(intent)
 
         def begin(connection: Connection) -> int:
             check_holds(connection, run, intent.account)
@@ -86,6 +88,7 @@ class SqlRuns:
 
     def end_operation(self, operation: int, ending: Ending) -> None:
         """Write down how a write ended. Raises `LookupError` for an unknown one."""
+        self._database.check_fits(ending)
 
         def end(connection: Connection) -> None:
             if not connection.scalar(_OPERATION_EXISTS, {"number": operation}):

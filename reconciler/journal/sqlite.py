@@ -8,16 +8,30 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event, inspect
+from sqlalchemy import (
+    JSON,
+    Column,
+    Connection,
+    Double,
+    Engine,
+    Integer,
+    NullPool,
+    create_engine,
+    event,
+    inspect,
+)
 
 from reconciler.clock import Clock
 from reconciler.errors import Refused, UsageError
 from reconciler.journal.database import READS_ONLY
 from reconciler.journal.failures import FOREIGN, damaged
+from reconciler.journal.forms import readable
 from reconciler.journal.migrations import STEPS, Step, version
+from reconciler.journal.schema import TABLES
 from reconciler.journal.sql import SqlJournal
 from reconciler.journal.sql_opening import Place, open_place, read_place
 from reconciler.journal.text import strict_json
@@ -70,6 +84,7 @@ def engine_of(path: Path, patience: float = PATIENCE) -> Engine:
         poolclass=NullPool,
         hide_parameters=True,
         json_serializer=strict_json,
+        json_deserializer=readable,
     )
     event.listen(engine, "begin", _begin)
     return engine
@@ -109,6 +124,43 @@ def _recognise(connection: Connection, name: str) -> None:
     sound = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar() == "ok"
     if not sound or (marked and version(connection) == 0):
         raise damaged(name)
+    if marked and version(connection) == len(STEPS):
+        _check_types(connection, name)
+
+
+def _check_types(connection: Connection, name: str) -> None:
+    """Check that every value is of its column's type, and every row's parent is there. Errors: `Refused`.
+
+    SQLite itself takes anything anywhere, and what is of another type is found by no query: a delivery whose
+    seed is a number would count as never sent.
+    """
+    for table in TABLES.sorted_tables:
+        wrong = " OR ".join(
+            f'typeof("{column.name}") NOT IN ({", ".join(_types(column))})' for column in table.columns
+        )
+        found = connection.exec_driver_sql(
+            f'SELECT rowid FROM "{table.name}" WHERE {wrong} LIMIT 1'  # noqa: S608 - names of our own
+        ).scalar()
+        if found is not None:
+            raise damaged(name, f"row {found} of {table.name} is damaged: a value is of another type")
+    orphan = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+    if orphan is not None:
+        raise damaged(name, f"row {orphan[1]} of {orphan[0]} is damaged: what it belongs to is not there")
+
+
+def _types(column: Column[Any]) -> Iterator[str]:
+    """Yield the types that SQLite may give to a value of the column."""
+    match column.type:
+        case Integer():
+            yield "'integer'"
+        case Double():
+            yield from ("'real'", "'integer'")
+        case JSON():  # a bare number is kept as one
+            yield from ("'text'", "'integer'", "'real'")
+        case _:
+            yield "'text'"
+    if column.nullable:
+        yield "'null'"
 
 
 def _make_file(path: Path) -> None:

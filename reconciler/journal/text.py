@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import asdict, replace
 
 from reconciler.errors import Refused
+from reconciler.journal.forms import Unsound
 
 Value = TypeVar("Value")
 
@@ -42,7 +43,9 @@ def in_writing(value: Value) -> Value:
 
 def unstorable(error: Exception) -> Refused:
     """Return the error about a value that no journal can hold. It shows nothing of the value."""
+    name = type(error).__name__
+    reason = error if isinstance(error, Unsound) else f"{name}: infinite, too large or nested too deeply"
     return Refused(
-        f"no journal can hold a value of what was to be written down ({type(error).__name__}: infinite, "
-        f"too large or nested too deeply); without it nothing is sent. Look at what is declared and live"
+        f"no journal can hold a value of what was to be written down ({reason}); without it nothing is sent. "
+        f"Look at what is declared and live"
     )

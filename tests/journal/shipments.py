@@ -10,9 +10,20 @@ ACCOUNT = "acme.expoints.nl"
 SEED = "customer_seeds.smoke"
 
 
+def hashed(name: str) -> str:
+    """Return a short name in the form of a hash."""
+    return name if len(name) == 32 else name.encode().hex().rjust(32, "0")
+
+
+def named(hash: str) -> str:
+    """Return the name that was hashed."""
+    return bytes.fromhex(hash).lstrip(b"\0").decode("latin-1")
+
+
 def delivery(customer: str, standing: Standing = Standing.INTENDED, batch: int = 0) -> Delivery:
     """One delivery of round 1 that is only told apart by its customer."""
-    return Delivery(customer, f"{customer}-box", f"{customer}-v1", standing, 2, batch, 0.0, "1")
+    customer, mailbox, content = (hashed(f"{customer}{end}") for end in ("", "-box", "-v1"))
+    return Delivery(customer, mailbox, content, standing, 2, batch, 0.0, "1")
 
 
 def shipment(*customers: str, round: str = "1", account: str = ACCOUNT, seed: str = SEED) -> Shipment:
@@ -23,7 +34,7 @@ def shipment(*customers: str, round: str = "1", account: str = ACCOUNT, seed: st
 
 def standings(records: Records) -> dict[str, Standing]:
     """Return how each customer of the seed stands."""
-    return {d.customer: d.standing for d in records.deliveries(ACCOUNT, SEED)}
+    return {named(d.customer): d.standing for d in records.deliveries(ACCOUNT, SEED)}
 
 
 def batches(deliveries: Sequence[Delivery]) -> list[int]:

@@ -330,7 +330,7 @@ class TestAnOlderFormat:
             journal.conclude(journal.intend(shipment("ann")), Standing.SENT)
         names = git(repositories.origin, "ls-tree", "-r", "--name-only", "journal").splitlines()
         texts = {name: git(repositories.origin, "show", f"journal:{name}") + "\n" for name in names}
-        entries = {name: text.replace('"server_at":null', '"of":1') for name, text in texts.items()}
+        entries = {name: text.replace(',"server_at":null', "") for name, text in texts.items()}
         commit(folder, {**entries, META: texts[META].replace(f'"format": {FORMAT}', '"format": 1')})
         return folder
 
@@ -376,10 +376,18 @@ def format_at(origin: Path) -> int:
         (META, '{"format": 1}', f"{META} cannot be read"),
         ("2026-09/batch-000001/00000001.jsonl", "", "is cut short"),
         ("2026-09/batch-000001/00000001.jsonl", '{"n": 1,', "is cut short"),
-        ("2026-09/batch-000001/00000001.jsonl", "[]\n", "line 1 of .*00000001.jsonl cannot be read"),
-        ("2026-09/batch-000001/00000001.jsonl", '{"n": 1}\n', "does not hold together"),
-        ("2026-09/batch-000001/00000001.jsonl", '{"n": 1, "what": ["batch"]}\n', "does not hold together"),
-        ("2026-09/batch-000001/00000099.jsonl", '{"n": 99, "what": "run end", "run": 9}\n', "hold together"),
+        ("2026-09/batch-000001/00000001.jsonl", "[]\n", "line 1 of .*00000001.jsonl is no entry"),
+        ("2026-09/batch-000001/00000001.jsonl", '{"n": 1}\n', "entry 1 is damaged: .*what"),
+        (
+            "2026-09/batch-000001/00000001.jsonl",
+            '{"n": 1, "what": ["batch"]}\n',
+            "entry 1 is damaged: what: ",
+        ),
+        (
+            "2026-09/batch-000001/00000099.jsonl",
+            '{"n": 99, "what": "run end", "run": 9}\n',
+            "entry 99 is damaged: .*exit",
+        ),
     ],
 )
 def test_a_damaged_record_is_refused(folder: Path, opened: Open, name: str, text: str, said: str) -> None:

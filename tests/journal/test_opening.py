@@ -16,7 +16,7 @@ from tests.clock import FakeClock
 from .backends import open_at, read_at
 from .programs import TOP
 from .runs import ACCOUNT, intent, run_start
-from .shipments import SEED, shipment, standings
+from .shipments import SEED, named, shipment, standings
 
 
 @pytest.mark.parametrize("address", ["sqlite:here/journal.db", "sqlite://here/journal.db"])
@@ -83,7 +83,10 @@ def test_reading_tells_all_that_is_written(address: str) -> None:
         assert not past.is_new
         assert ([told.number for told in past.runs()], past.learned(ACCOUNT)) == ([run], {"a": 1})
         assert [told.number for told in past.operations(run)] == [operation]
-        assert (past.hash("ann"), {d.customer: d.standing for d in past.past("acme.expoints.nl", SEED)}) == (
+        assert (
+            past.hash("ann"),
+            {named(d.customer): d.standing for d in past.past("acme.expoints.nl", SEED)},
+        ) == (
             hashed,
             written,
         )

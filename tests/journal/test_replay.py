@@ -18,7 +18,7 @@ from reconciler.journal.runs import Ending
 
 from .runs import ACCOUNT, APPLIED, intent, run_start
 from .shipments import ACCOUNT as MAIL
-from .shipments import SEED, delivery, shipment
+from .shipments import SEED, delivery, hashed, shipment
 
 Step = Callable[[Known], Decision[object]]
 
@@ -30,11 +30,11 @@ STEPS: Sequence[Step] = (
     lambda known: decisions.begin_operation(known, known.given.run, intent("two")),
     lambda known: decisions.end_operation(known, known.given.operation, APPLIED),
     lambda known: decisions.end_operation(known, known.given.operation, Ending("failed", "no")),
-    lambda known: decisions.learn(known, known.given.run, ACCOUNT, {"a": known.given.entry}),
+    lambda known: decisions.learn(known, known.given.run or 1, ACCOUNT, {"a": known.given.entry}),
     lambda known: decisions.intend(known, shipment("ann", "bob"), {known.given.batch}),
     lambda known: decisions.record_found(known, shipment("bob", "cas")),
     lambda known: decisions.conclude(known, known.given.batch, None, Standing.SENT, ""),
-    lambda known: decisions.conclude(known, known.given.batch, "bob", Standing.NOT_SENT, "why"),
+    lambda known: decisions.conclude(known, known.given.batch, hashed("bob"), Standing.NOT_SENT, "why"),
     lambda known: decisions.prune(known, 1e12),
 )
 

@@ -15,7 +15,7 @@ from tests.clock import FakeClock
 
 from .backends import inside, open_at
 from .conftest import Reopen
-from .runs import ACCOUNT, APPLIED, BODY, OTHER, a_run, intent, run_start, write
+from .runs import ACCOUNT, APPLIED, BODY, OTHER, a_run, digest, intent, run_start, write
 from .shipments import ACCOUNT as TENANT
 from .shipments import SEED, delivery, standings
 
@@ -48,8 +48,8 @@ def test_a_run_is_told_as_it_was_begun(journal: Journal, reopen: Reopen, clock: 
         command="seeds send KEY",
         commit="c0ffee",
         ci_run="https://ci.example/1",
-        fingerprint="f00d",
-        digests=("one", "two"),
+        fingerprint=digest("plan"),
+        digests=(digest("one"), digest("two")),
     )
     number = journal.begin_run(start)
     told = reopen().run(number)
@@ -189,8 +189,8 @@ def test_operations_are_told_with_their_bodies_in_the_order_they_were_begun(
     journal: Journal, reopen: Reopen, clock: FakeClock
 ) -> None:
     run = journal.begin_run(run_start())
-    create = Intent(ACCOUNT, "import_configs.b", "create", None, "d", None, BODY)
-    removal = Intent(ACCOUNT, "import_configs.a", "delete", 2**40, "e", {}, None)
+    create = Intent(ACCOUNT, "import_configs.b", "create", None, digest("d"), None, BODY)
+    removal = Intent(ACCOUNT, "import_configs.a", "delete", 2**40, digest("e"), {}, None)
     first = journal.begin_operation(run, create)
     second = journal.begin_operation(run, removal)
     journal.end_operation(second, Ending("failed", "no such thing"))
