@@ -1,28 +1,204 @@
-"""Which guardrails of a target allow more than they did: what a reviewer has to see first. Pure."""
+"""Which guardrails allow more than they did: what a reviewer has to see first. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
-from reconciler.config.settings import Guardrails
+from msgspec import Struct
+from pydantic import BaseModel
+
+from reconciler.config.load import Workspace
+from reconciler.config.resources import Resource
+from reconciler.config.secret import Kept
+from reconciler.config.settings import Account, GuardrailSettings, Target
+from reconciler.engine.declared import Declared
+from reconciler.engine.kind import Policy
 from reconciler.engine.limits import SHARE_COUNTS_FROM, Share
+from reconciler.problems import Place, Problem, Severity
+
+CODE = "guardrail-loosened"
+_MOST_NAMED = 5
+_NONE = "(none)"
 
 
-def loosened(before: Guardrails, now: Guardrails) -> Iterator[str]:
-    """Yield a sentence for every limit that was raised and every pattern that was added."""
-    for name in ("resets", "deletes", "updates"):
-        old, new = getattr(before.limits, name), getattr(now.limits, name)
-        if _allows_more(old, new):
-            yield f"limits.{name} was {_limit(old)} and is {_limit(new)}"
-    for pattern in now.allowed_recipients:
-        if pattern not in before.allowed_recipients:
-            yield f"allowed_recipients has {_masked(pattern)} in addition"
-    added = set(now.allowed_phone_numbers) - set(before.allowed_phone_numbers)
-    if added:
-        yield f"allowed_phone_numbers has {len(added)} more"
+class _Source(NamedTuple):
+    """Where a value stands that is not in the files, or the text that is; as it can be compared."""
+
+    env: str | None
+    file: str | None
+    text: str | None
 
 
-def _allows_more(old: int | Share | None, new: int | Share | None) -> bool:
+def loosened(before: Workspace[Any], now: Workspace[Any], target: str) -> Sequence[Problem]:
+    """Return a warning for whatever the files of now allow and those of before did not.
+
+    `key` is the setting, `message` the value before and after: of an address no more than its domain, of a
+    credential no more than where it stands. What concerns `target` comes first; other targets follow, for
+    their own plan may never be looked at. A target without any of before is named as new.
+    """
+    names = sorted(now.targets, key=lambda name: name != target)
+    found = [one for name in names for one in _Comparison(before, now, now.targets[name]).all()]
+    first, then = before.settings.default_target, now.settings.default_target
+    if then not in (None, first):
+        place = now.contents.settings.top.at("default_target").key_place
+        found.append(_warning(place, "default_target", first or _NONE, str(then)))
+    return tuple(dict.fromkeys(found))
+
+
+def _warning(place: Place, setting: str, before: str, after: str, was: Place | None = None) -> Problem:
+    hidden = ", in a part that is not shown" if before == after else ""
+    gone = f"stood at {was}" if was else ""
+    return Problem(CODE, place, setting, f"{before} → {after}{hidden}", gone, Severity.WARNING)
+
+
+class _Comparison(Struct, frozen=True):
+    """One target as it was and as it is."""
+
+    before: Workspace[Any]
+    now: Workspace[Any]
+    target: Target
+
+    def all(self) -> Iterator[Problem]:
+        old, name = self._counterpart(), f"targets.{self.target.name}"
+        if old is None:
+            yield _warning(self.target.place, name, _NONE, "a new target, of which nothing can be compared")
+            return
+        if old.name != self.target.name:
+            yield _warning(self.target.place, name, f"targets.{old.name}", f"{name}, renamed")
+        yield from self._settings(old)
+        yield from self._resources(old)
+
+    def _counterpart(self) -> Target | None:
+        """Return the target of before: that of the same name, or one with the same accounts that is gone."""
+        if self.target.name in self.before.targets:
+            return self.before.targets[self.target.name]
+        gone = [one for name, one in self.before.targets.items() if name not in self.now.targets]
+        return next((one for one in gone if _entrances(one) == _entrances(self.target)), None)
+
+    def _settings(self, old: Target) -> Iterator[Problem]:
+        was, now = _flat(old), _flat(self.target)
+        for path in dict.fromkeys([*now, *was]):
+            section = path.partition(".")[0]
+            if section in _SECTIONS and now.get(section, "") is None:
+                continue  # there is no such account any more, so nothing of it can allow anything
+            if section in _SECTIONS and was.get(section, "") is None and path != f"{section}.url":
+                continue  # the account itself is new, and named by its address
+            if _rule_of(path)(was.get(path), now.get(path)):
+                yield self._setting(old, path, was.get(path), now.get(path))
+
+    def _setting(self, old: Target, path: str, was: Any, now: Any) -> Problem:
+        name = f"targets.{self.target.name}.{path}"
+        steps = _steps(path)
+        if isinstance(now, tuple) and not isinstance(now, _Source):
+            added = [one for one in now if one not in (was or ())]
+            before, after = f"{len(was or ())} of them", _grown_text(path, now, added)
+            place = _place(self.now, self.target, *steps, now.index(added[0]))
+        else:
+            before, after = _shown(path, was), _shown(path, now)
+            place = _place(self.now, self.target, *steps)
+        if path == "undeclared" and self.target.settings.undeclared is None:
+            name, place = path, self.now.contents.settings.top.at(path).key_place
+        if place is not None:
+            return _warning(place, name, before, after)
+        # It is left out now: what it stood in is the line to look at.
+        above = (_place(self.now, self.target, *steps[:end]) for end in range(len(steps) - 1, 0, -1))
+        nearest = next((place for place in above if place), self.target.place)
+        return _warning(nearest, name, before, after, _place(self.before, old, *steps))
+
+    def _resources(self, old: Target) -> Iterator[Problem]:
+        """Yield every resource, or preset, that lets a PUT reset what is not declared, and did not."""
+        former = {new: old for old, new in self.now.moved.items()}
+        was = {one.key: one for one in self.before.declared[old.name]}
+        for one in self.now.declared[self.target.name]:
+            before = was.get(one.key) or was.get(former.get(one.key, ""))
+            if before and one.undeclared is Policy.RESET and before.undeclared is not Policy.RESET:
+                yield from self._resource(old, before, one)
+
+    def _resource(self, old: Target, before: Declared, now: Declared) -> Iterator[Problem]:
+        was, level = self._decides(self.before, old, before), self._decides(self.now, self.target, now)
+        if level is None and was is None:
+            return  # the target or the workspace decides, and is named by itself
+        name, place = level or (f"{now.key}.undeclared", now.place)
+        yield _warning(
+            place, name, before.undeclared.value, now.undeclared.value, was[1] if was and not level else None
+        )
+
+    @staticmethod
+    def _decides(workspace: Workspace[Any], target: Target, one: Declared) -> tuple[str, Place] | None:
+        """Return the setting that says what happens to what a resource does not declare, and its place."""
+        resource = _resource_of(workspace, one.key)
+        for level in resource.levels(target.name):
+            if level.controls.undeclared is not None:
+                place = level.written.at("undeclared").key_place
+                in_preset = level is resource.preset
+                name = f"presets.{resource.own.controls.preset}" if in_preset else one.key
+                return f"{name}.undeclared", place
+        return None
+
+
+def _resource_of(workspace: Workspace[Any], key: str) -> Resource:
+    return next(reader.resources[key] for reader in workspace.readers.values() if key in reader.resources)
+
+
+# What a target allows, as one table: the path of a setting → its value
+
+
+_SECTIONS = ("checkmarket", "expoints")
+_APART = {*GuardrailSettings.model_fields, "defaults", "undeclared"}
+"""Settings whose value in force is not simply what stands at their path."""
+
+
+def _flat(target: Target) -> Mapping[str, Any]:
+    """Return every setting in force, those that nobody wrote with their defaults."""
+    found = dict(_leaves(target.settings, ""))
+    for name in GuardrailSettings.model_fields:
+        value = getattr(target.guardrails, name)
+        if name == "limits":
+            found |= {f"limits.{part}": getattr(value, part) for part in ("resets", "deletes", "updates")}
+        else:
+            found[name] = value
+    found["undeclared"] = target.undeclared
+    return found | {f"defaults.{path}": value for path, value in target.defaults.items()}
+
+
+def _leaves(settings: BaseModel, above: str) -> Iterator[tuple[str, Any]]:
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if name in _APART:
+            continue
+        if isinstance(value, Kept):
+            yield f"{above}{name}", _Source(value.env, value.file, getattr(value, "text", None))
+        elif isinstance(value, BaseModel) and not isinstance(value, Account):
+            yield from _leaves(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value
+
+
+def _entrances(target: Target) -> Sequence[Any]:
+    """Return what tells two accounts from each other, as far as files can."""
+    flat = _flat(target)
+    return [flat.get(f"{section}.{name}") for section in _SECTIONS for name in ("url", "master_key", "token")]
+
+
+def _steps(path: str) -> tuple[str, ...]:
+    """Return the keys under which a setting stands; that of a default may be a path of its own."""
+    return tuple(path.split(".", 1) if path.startswith("defaults.") else path.split("."))
+
+
+def _place(workspace: Workspace[Any], target: Target, *steps: str | int) -> Place | None:
+    found = workspace.contents.place_of(target.name, *steps)
+    # Whom a tenant may write to can stand beside its address as well.
+    return found or workspace.contents.place_of(target.name, "expoints", *steps)
+
+
+# When a setting allows more
+
+
+def _raised(old: int | Share | None, new: int | Share | None) -> bool:
     """Tell whether a limit was raised; a number and a share, which cannot be compared, count as raised."""
     if old is None or old == new:
         return False
@@ -33,13 +209,73 @@ def _allows_more(old: int | Share | None, new: int | Share | None) -> bool:
     return True
 
 
-def _masked(pattern: str) -> str:
+_RULES: Mapping[str, Callable[[Any, Any], bool]] = {
+    **dict.fromkeys(("resets", "deletes", "updates", "requests_per_minute", "requests_per_run"), _raised),
+    **dict.fromkeys(("patience", "settle_after"), lambda old, new: new < old),
+    **dict.fromkeys(
+        ("allowed_recipients", "allowed_phone_numbers", "server_members"),
+        lambda old, new: bool(set(new) - set(old or ())),
+    ),
+    "allow_copies": lambda old, new: bool(new) and not old,
+    "undeclared": lambda old, new: new is Policy.RESET and old is not Policy.RESET,
+    "account_must_have": lambda old, new: old is not None and old != new,
+    **dict.fromkeys(("parallelism", "contact_lists"), lambda _old, _new: False),
+}
+
+
+def _rule_of(path: str) -> Callable[[Any, Any], bool]:
+    """Return what tells whether a setting allows more; one of which no rule is known does when it changes."""
+    name = "" if path.startswith("defaults.") else path.rpartition(".")[2]
+    return _RULES.get(name, lambda old, new: bool(old != new))
+
+
+# How values are shown
+
+
+def _shown(path: str, value: Any) -> str:
+    if path.startswith("defaults.") and value is not None:
+        return json.dumps(value, ensure_ascii=False)
+    match value:
+        case None:
+            return "any number" if _rule_of(path) is _raised else _NONE
+        case Share():
+            return f"{value} from {SHARE_COUNTS_FROM} live on"
+        case timedelta():
+            return f"{value // timedelta(seconds=1)}s"
+        case _Source(text=None, file=None):
+            return f"{{env: {value.env}}}"
+        case _Source(text=None):
+            return f"{{file: {value.file}}}"
+        case _Source():
+            return _address(value.text or "") if path == "journal" else "(text)"
+        case Account():
+            said = value.model_dump(exclude_none=True)
+            return f"{{{', '.join(f'{name}: {one}' for name, one in said.items())}}}"
+        case bool():
+            return str(value).lower()
+    return _address(str(value))
+
+
+def _address(text: str) -> str:
+    """Return an address without what may be a password in it."""
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname or ""
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "(text)"
+    return f"{parts.scheme}://{host}{port}{parts.path}" if parts.netloc else text.partition("?")[0]
+
+
+def _grown_text(path: str, now: Sequence[str], added: Sequence[str]) -> str:
+    if path == "allowed_phone_numbers":
+        return f"{len(now)}, {len(added)} added"
+    more = f" and {len(added) - _MOST_NAMED} more" if len(added) > _MOST_NAMED else ""
+    shown = map(_pattern, added) if path == "allowed_recipients" else added
+    return f"{len(now)}, added: {', '.join([*shown][:_MOST_NAMED])}{more}"
+
+
+def _pattern(pattern: str) -> str:
     """Return a pattern of many addresses as it is, and of one address no more than its domain."""
     local, _, domain = pattern.rpartition("@")
     return pattern if "*" in local else f"***@{domain}"
-
-
-def _limit(limit: int | Share | None) -> str:
-    if isinstance(limit, Share):
-        return f"{limit} from {SHARE_COUNTS_FROM} live on"
-    return "any number" if limit is None else str(limit)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from reconciler.engine.plan import Blocked, Plan
+from reconciler.problems import Problem
 
 
 class Since(Struct, frozen=True):
@@ -22,8 +23,8 @@ class Since(Struct, frozen=True):
     blocks: frozenset[tuple[str, str]] = frozenset()
     """Key and code of every reason why a resource was left alone."""
     note: str = ""
-    loosened: tuple[str, ...] = ()
-    """The guardrails that allow more than they did then, as sentences."""
+    loosened: tuple[Problem, ...] = ()
+    """The guardrails that allow more than they did then, each on its line."""
 
     @classmethod
     def of(cls, ref: str, commit: str, plan: Plan, seeds: Iterable[str]) -> Since:

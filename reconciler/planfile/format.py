@@ -203,6 +203,10 @@ class SincePart(_Part):
 
     ref: str
     commit: str
+    loosened: Annotated[
+        list[ProblemPart],
+        Field(description="The guardrails that allow more than then: key is the setting, message its value."),
+    ]
     note: str
 
 

@@ -38,12 +38,12 @@ def plan_document(
         "target": plan.scope.target,
         "account": plan.scope.account,
         "tenant": seeds.account or None,
+        "since": _since(since) if since else None,
         "explicit_empties": plan.account.normal.explicit_empties,
         "limits": _limits(plan.scope.limits),
         "selection": [{"only": [*one.only], "exclude": [*one.exclude]} for one in plan.scope.parts],
         "fingerprint": fingerprint_of([*plan.digests, *seeds.digests]),
         "summary": plan_summary(plan, seeds),
-        "since": {"ref": since.ref, "commit": since.commit, "note": since.note} if since else None,
         "changes": [_change(kind, change, since) for change in plan.changes],
         "blocked": [_blocked(kind, blocked, since) for blocked in plan.blocked],
         "unchanged": [_unchanged(kind, unchanged) for unchanged in plan.unchanged],
@@ -51,6 +51,15 @@ def plan_document(
         "seeds": seeds_documents(seeds, since),
         "seeds_trouble": str(seeds.trouble) if seeds.trouble else None,
         "problems": [problem_document(problem) for problem in problems],
+    }
+
+
+def _since(since: Since) -> Document:
+    return {
+        "ref": since.ref,
+        "commit": since.commit,
+        "loosened": [problem_document(problem) for problem in since.loosened],
+        "note": since.note,
     }
 
 

@@ -90,25 +90,28 @@ def marker(verb: str, target: str) -> str:
 def _head(verb: str, planned: Planned, exit: Exit | None = None) -> Iterator[str]:
     yield marker(verb, planned.target)
     yield f"### {verb.capitalize()} {'of' if verb == 'plan' else 'to'} {_name(planned.target)}"
+    yield _loosened(planned)
     yield "  \n".join(_sentence(line) for line in header_text(planned.plan.scope).splitlines())
     yield _alert("CAUTION", _meaning(planned.exit if exit is None else exit))
-    yield from _loosened(planned)
+    yield _sentence(planned.since.note) if planned.since else ""
 
 
 def _meaning(exit: Exit) -> Sequence[str]:
     return [f"**Exit {int(exit)}:** {MEANINGS[exit]}."] if exit in MEANINGS else []
 
 
-def _loosened(planned: Planned) -> Iterator[str]:
-    since = planned.since
-    if since is None:
-        return
-    some = since.loosened[:_MOST_LOOSENED]
-    lines = [f"- {prose(shortened(one, _LONGEST_LOOSENED))}" for one in some]
-    left = len(since.loosened) - len(lines)
+def _loosened(planned: Planned) -> str:
+    lines = [_loosened_line(one) for one in planned.loosened[:_MOST_LOOSENED]]
+    left = len(planned.loosened) - len(lines)
     more = [f"- and {left} more"] if left else []
-    yield _alert("WARNING", [f"**Guardrails allow more than at** {_name(since.ref)}:", *lines, *more], lines)
-    yield _sentence(since.note)
+    ref = _name(planned.since.ref) if planned.since else ""
+    return _alert("WARNING", [f"**Guardrails allow more than at** {ref}:", *lines, *more], lines)
+
+
+def _loosened_line(problem: Problem) -> str:
+    hint = f" ({_sentence(problem.hint)})" if problem.hint else ""
+    message = prose(shortened(problem.message, _LONGEST_LOOSENED))
+    return f"- {code(str(problem.place))} {code(problem.key)}: {message}{hint}"
 
 
 def _alert(kind: str, lines: Sequence[str], if_any: Sequence[str] | None = None) -> str:

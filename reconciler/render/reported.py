@@ -40,6 +40,11 @@ class Planned(Struct, frozen=True):
     """Key → where it is declared, of everything that is."""
 
     @property
+    def loosened(self) -> Sequence[Problem]:
+        """The guardrails that allow more than in the files of before, where it was asked for those."""
+        return self.since.loosened if self.since else ()
+
+    @property
     def fingerprint(self) -> str:
         """What binds a review to the whole of it."""
         return fingerprint_of([*self.plan.digests, *self.seeds.digests])
@@ -139,8 +144,9 @@ def problems_of(told: Sequence[Reported]) -> list[Problem]:
 
     What is wrong in the files; what a plan leaves alone, and why; what an apply did not bring about.
     """
-    plans = (one.planned if isinstance(one, Applied) else one for one in told)
-    wrong = [problem for one in plans for problem in one.problems]
+    plans = [one.planned if isinstance(one, Applied) else one for one in told]
+    loosened = [problem for one in plans if isinstance(one, Planned) for problem in one.loosened]
+    wrong = [*loosened, *(problem for one in plans for problem in one.problems)]
     return [*dict.fromkeys([*wrong, *(problem for one in told for problem in _refusals(one))])]
 
 

@@ -20,6 +20,7 @@ from reconciler.engine.plan import Action, Blocked, Change, Plan, Scope, Unchang
 from reconciler.engine.since import Since
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.sending import Sent
+from reconciler.problems import Problem
 from reconciler.render.drift import accepted_text, drift_text, noted, untold_text
 from reconciler.render.json import NO_IDS
 from reconciler.render.paint import PLAIN, Paint, Style
@@ -49,9 +50,11 @@ def plan_text(
 ) -> str:
     """Return the whole plan: guardrails first, all that differs, seeds, the summary line last.
 
-    With `since`, what differs and the seeds to send stand in two groups: what the files cause, and the rest.
+    With `since`, the guardrails that allow more than before come before everything; what differs and the
+    seeds to send stand in two groups: what the files cause, and the rest.
     """
     blocks = [
+        _loosened(since, paint) if since else "",
         header_text(plan.scope),
         paint.faint(f"Fingerprint {fingerprint_of([*plan.digests, *seeds.digests])}") if verbose else "",
         *(_differences(plan, paint) if since is None else _groups(plan, seeds, since, paint)),
@@ -65,6 +68,18 @@ def plan_text(
         paint.strong(summary_text(plan, seeds)),
     ]
     return "\n\n".join(block for block in blocks if block)
+
+
+def _loosened(since: Since, paint: Paint) -> str:
+    lines = [f"    {paint.blocked('!')} {loosened_text(one)}" for one in since.loosened]
+    title = paint.blocked(f"! Guardrails allow more than at {harmless(since.ref)}:")
+    return "\n".join([title, *lines]) if lines else ""
+
+
+def loosened_text(problem: Problem) -> str:
+    """Return a guardrail that allows more than it did: its line, its name, and its value before and after."""
+    hint = f" ({problem.hint})" if problem.hint else ""
+    return harmless(f"{problem.place} {problem.key}: {problem.message}{hint}")
 
 
 def _differences(plan: Plan, paint: Paint) -> list[str]:

@@ -267,5 +267,5 @@ def test_a_guardrail_that_was_loosened_stands_before_the_plan(world: SeedWorld) 
     reports = (Report(Form.MARKDOWN, Path("r.md")),)
     plan(EVERYTHING, RESETS, console, world.outside, since="HEAD", reports=reports)
     told = (world.folder / "r.md").read_text("utf-8")
-    assert "> - `limits.deletes` was 0 and is 3\n" in told
-    assert told.index("limits.deletes") < told.index("#### ")
+    assert "> - `configs/reconciler.yaml:7:14` `targets.sandbox.limits.deletes`: 0 → 3\n" in told
+    assert told.index("limits.deletes") < told.index("account") < told.index("#### ")

@@ -1,41 +1,295 @@
-"""Which guardrails allow more than they did."""
+"""Which guardrails allow more than they did, whatever file they stand in."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+from reconciler.commands.workspace import SECTIONS, SEED_SECTIONS
 from reconciler.config.guardrails import loosened
-from reconciler.config.settings import Guardrails
-from reconciler.engine.limits import Limits, Share
+from reconciler.config.load import Workspace, load
+from reconciler.config.settings import TargetSettings
+from tests.hostile.workspaces import write
+
+CHECKMARKET = "url: 'https://api-eu.agileresearch.medallia.com', master_key: {env: MASTER}, key: {env: KEY}"
+EXPOINTS = "url: 'https://acme.expoints.nl', token: {env: TOKEN}"
+OAUTH = "token_url: 'https://id.example.com/t', client_id: me, client_secret: {env: S}"
 
 
-@pytest.mark.parametrize(
-    ("before", "now", "told"),
-    [
-        (Limits(), Limits(), []),
-        (Limits(resets=5), Limits(resets=3), []),
-        (Limits(resets=3), Limits(resets=5), ["limits.resets was 3 and is 5"]),
-        (Limits(deletes=0), Limits(deletes=None), ["limits.deletes was 0 and is any number"]),
-        (Limits(deletes=None), Limits(deletes=9), []),
-        (Limits(), Limits(updates=Share(20)), []),
-        (
-            Limits(),
-            Limits(updates=Share(40)),
-            ["limits.updates was 30% from 10 live on and is 40% from 10 live on"],
-        ),
-        (Limits(), Limits(updates=5), ["limits.updates was 30% from 10 live on and is 5"]),
-    ],
-)
-def test_a_limit_that_was_raised_is_told(before: Limits, now: Limits, told: list[str]) -> None:
-    assert list(loosened(Guardrails(before), Guardrails(now))) == told
+def target(name: str = "shop", more: str = "", *, checkmarket: str = "", expoints: str | None = "") -> str:
+    """Return a target with settings beside its accounts, in the accounts, or after them."""
+    tenant = "" if expoints is None else f"    expoints: {{{EXPOINTS}{expoints}}}\n"
+    return f"  {name}:\n    checkmarket: {{{CHECKMARKET}{checkmarket}}}\n{tenant}{more}"
 
 
-def test_recipients_that_were_added_are_told_and_nobody_is_named() -> None:
-    before = Guardrails(allowed_recipients=("*@example.com",))
-    added = ("*@example.com", "qa+*@example.org", "jane@example.net")
-    now = Guardrails(allowed_recipients=added, allowed_phone_numbers=("+31600000000",))
-    assert list(loosened(before, now)) == [
-        "allowed_recipients has qa+*@example.org in addition",
-        "allowed_recipients has ***@example.net in addition",
-        "allowed_phone_numbers has 1 more",
+def oauth(*changed: tuple[str, str]) -> str:
+    fields = OAUTH
+    for old, new in changed:
+        fields = fields.replace(old, new)
+    account = f"    expoints: {{url: 'https://acme.expoints.nl', oauth: {{{fields}}}}}\n"
+    return f"  shop:\n    checkmarket: {{{CHECKMARKET}}}\n{account}"
+
+
+def workspace(folder: Path, targets: str, files: Mapping[str, str], top: str = "") -> Workspace[Any]:
+    settings = f"version: 1\n{top}targets:\n{targets}"
+    write(folder / "configs", dict(files), settings)
+    return load(folder / "configs", SECTIONS, folder, SEED_SECTIONS)
+
+
+def told(tmp_path: Path, before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Return what is said of two workspaces: `targets`, `top`, and any file by its name."""
+    first, then = (
+        workspace(
+            tmp_path / name,
+            files.get("targets", target()),
+            {file: text for file, text in files.items() if file.endswith(".yaml")},
+            files.get("top", ""),
+        )
+        for name, files in (("before", before), ("now", now))
+    )
+    return [
+        f"{one.place.file.removeprefix('configs/')}:{one.place.line} {one.key}: {one.message}"
+        + (f" {one.hint.rpartition(':')[0]}" if one.hint else "")
+        for one in loosened(first, then, "shop")
     ]
+
+
+def beside(text: str) -> dict[str, str]:
+    return {"targets": target(more=f"    {text}\n")}
+
+
+def at_checkmarket(text: str) -> dict[str, str]:
+    return {"targets": target(checkmarket=f", {text}")}
+
+
+def at_expoints(text: str) -> dict[str, str]:
+    return {"targets": target(expoints=f", {text}")}
+
+
+def apart(text: str) -> dict[str, str]:
+    return {"guards.yaml": f"guardrails:\n  shop: {{{text}}}\n"}
+
+
+def named(**files: str) -> dict[str, str]:
+    return {name.replace("_", "."): text for name, text in files.items()}
+
+
+R = "reconciler.yaml"
+STOOD = "stood at configs/reconciler.yaml"
+KEEPS, RESETS = (
+    f"import_configs:\n  a:\n    name: A\n    undeclared: {policy}\n" for policy in ("keep", "reset")
+)
+PLAIN = "import_configs:\n  a:\n    name: A\n"
+PRESET = (
+    "import_configs:\n  a: {name: A, preset: p}\n  b: {name: B, preset: p}\npresets:\n  p: {undeclared: P}\n"
+)
+
+ROWS: list[tuple[Mapping[str, str], Mapping[str, str], list[str]]] = [
+    # limits
+    ({}, {}, []),
+    ({}, beside("limits: {resets: 5}"), [f"{R}:6 targets.shop.limits.resets: 0 → 5"]),
+    (beside("limits: {resets: 5}"), beside("limits: {resets: 3}"), []),
+    (beside("limits: {resets: 5}"), {}, []),
+    ({}, beside("limits: {deletes: null}"), [f"{R}:6 targets.shop.limits.deletes: 0 → any number"]),
+    (beside("limits: {deletes: null}"), beside("limits: {deletes: 9}"), []),
+    (
+        {},
+        beside("limits: {updates: 40%}"),
+        [f"{R}:6 targets.shop.limits.updates: 30% from 10 live on → 40% from 10 live on"],
+    ),
+    ({}, beside("limits: {updates: 5}"), [f"{R}:6 targets.shop.limits.updates: 30% from 10 live on → 5"]),
+    # a file of their own, that changes, moves or goes
+    (
+        apart("limits: {resets: 1}"),
+        apart("limits: {resets: 2}"),
+        ["guards.yaml:2 targets.shop.limits.resets: 1 → 2"],
+    ),
+    (apart("limits: {resets: 1}"), beside("limits: {resets: 1}"), []),
+    (
+        apart("limits: {updates: 1}"),
+        {},
+        [f"{R}:3 targets.shop.limits.updates: 1 → 30% from 10 live on stood at configs/guards.yaml:2"],
+    ),
+    (apart("allowed_recipients: ['*@qa.example']"), {}, []),
+    # whom batches may be sent to, and nobody is named
+    (
+        at_expoints("allowed_recipients: ['*@a.example']"),
+        apart("allowed_recipients: ['*@a.example', '*@b.example', jane@c.example]"),
+        ["guards.yaml:2 targets.shop.allowed_recipients: 1 of them → 3, added: *@b.example, ***@c.example"],
+    ),
+    (
+        {},
+        at_expoints("allowed_phone_numbers: ['+31612345678']"),
+        [f"{R}:5 targets.shop.allowed_phone_numbers: 0 of them → 1, 1 added"],
+    ),
+    # what a reset leaves behind, stated, changed or gone
+    ({}, beside("defaults: {first_row: 2}"), [f"{R}:6 targets.shop.defaults.first_row: (none) → 2"]),
+    (
+        beside("defaults: {survey_settings: {expiration_after_days: 1}}"),
+        beside("defaults: {survey_settings.expiration_after_days: 2}"),
+        [f"{R}:6 targets.shop.defaults.survey_settings.expiration_after_days: 1 → 2"],
+    ),
+    (
+        beside("defaults: {first_row: 2}"),
+        {},
+        [f"{R}:3 targets.shop.defaults.first_row: 2 → (none) {STOOD}:6"],
+    ),
+    # where the memory is
+    ({}, beside("journal: 'sqlite:j.db'"), [f"{R}:6 targets.shop.journal: (none) → sqlite:j.db"]),
+    (
+        beside("journal: {env: ONE}"),
+        beside("journal: {env: TWO}"),
+        [f"{R}:6 targets.shop.journal: {{env: ONE}} → {{env: TWO}}"],
+    ),
+    (
+        beside("journal: {file: j}"),
+        {},
+        [f"{R}:3 targets.shop.journal: {{file: j}} → (none) {STOOD}:6"],
+    ),
+    # where credentials go, and which
+    (
+        {},
+        {"targets": target().replace("api-eu", "api-us")},
+        [
+            f"{R}:4 targets.shop.checkmarket.url: https://api-eu.agileresearch.medallia.com → https://api-us.agileresearch.medallia.com"
+        ],
+    ),
+    (
+        {},
+        {"targets": target().replace("{env: MASTER}", "{file: k}")},
+        [f"{R}:4 targets.shop.checkmarket.master_key: {{env: MASTER}} → {{file: k}}"],
+    ),
+    (
+        {},
+        {"targets": target().replace("{env: TOKEN}", "{env: KEY}")},
+        [f"{R}:5 targets.shop.expoints.token: {{env: TOKEN}} → {{env: KEY}}"],
+    ),
+    (
+        {"targets": oauth()},
+        {"targets": oauth(("example.com/t", "example.org/t?key=secret"))},
+        [f"{R}:5 targets.shop.expoints.oauth.token_url: https://id.example.com/t → https://id.example.org/t"],
+    ),
+    (
+        {"targets": oauth()},
+        {"targets": oauth((": me", ": you"), ("env: S", "env: T"))},
+        [
+            f"{R}:5 targets.shop.expoints.oauth.client_id: (text) → (text), in a part that is not shown",
+            f"{R}:5 targets.shop.expoints.oauth.client_secret: {{env: S}} → {{env: T}}",
+        ],
+    ),
+    # the right account
+    (
+        at_checkmarket("account_must_have: {id: 1, name: One}"),
+        at_checkmarket("account_must_have: {id: 2}"),
+        [f"{R}:4 targets.shop.checkmarket.account_must_have: {{id: 1, name: One}} → {{id: 2}}"],
+    ),
+    (
+        at_checkmarket("account_must_have: {id: 1}"),
+        {},
+        [f"{R}:4 targets.shop.checkmarket.account_must_have: {{id: 1}} → (none) {STOOD}:4"],
+    ),
+    ({}, at_checkmarket("account_must_have: {id: 1}"), []),
+    # how long and how often
+    ({}, at_checkmarket("patience: 5s"), [f"{R}:4 targets.shop.checkmarket.patience: 30s → 5s"]),
+    ({}, at_checkmarket("patience: 5m"), []),
+    ({}, at_expoints("settle_after: 2m"), [f"{R}:5 targets.shop.expoints.settle_after: 600s → 120s"]),
+    (
+        at_checkmarket("requests_per_minute: 60"),
+        at_checkmarket("requests_per_minute: 90"),
+        [f"{R}:4 targets.shop.checkmarket.requests_per_minute: 60 → 90"],
+    ),
+    (
+        at_checkmarket("requests_per_run: 60"),
+        {},
+        [f"{R}:4 targets.shop.checkmarket.requests_per_run: 60 → any number {STOOD}:4"],
+    ),
+    ({}, at_expoints("requests_per_minute: 60"), []),
+    (
+        {},
+        at_checkmarket("server_members: [Revision]"),
+        [f"{R}:4 targets.shop.checkmarket.server_members: 0 of them → 1, added: Revision"],
+    ),
+    ({}, at_checkmarket("parallelism: 2"), []),
+    # what happens to what is not declared: workspace, target, preset, resource, block
+    ({"top": "undeclared: keep\n"}, {"top": "undeclared: reset\n"}, [f"{R}:2 undeclared: keep → reset"]),
+    ({"top": "undeclared: reset\n"}, {"top": "undeclared: keep\n"}, []),
+    ({"top": "undeclared: refuse\n"}, {"top": "undeclared: keep\n"}, []),
+    (
+        beside("undeclared: refuse"),
+        beside("undeclared: reset"),
+        [f"{R}:6 targets.shop.undeclared: refuse → reset"],
+    ),
+    (named(a_yaml=KEEPS), named(a_yaml=RESETS), ["a.yaml:4 import_configs.a.undeclared: keep → reset"]),
+    (
+        named(a_yaml=KEEPS),
+        named(b_yaml=PLAIN),
+        ["b.yaml:2 import_configs.a.undeclared: keep → reset stood at configs/a.yaml:4"],
+    ),
+    (named(a_yaml=KEEPS), named(b_yaml=KEEPS), []),
+    (named(), named(a_yaml=RESETS), []),
+    (
+        named(a_yaml=KEEPS),
+        named(a_yaml="moved: {import_configs.a: import_configs.b}\n" + RESETS.replace("a:\n", "b:\n")),
+        ["a.yaml:5 import_configs.b.undeclared: keep → reset"],
+    ),
+    (
+        named(a_yaml=PRESET.replace("P}", "refuse}")),
+        named(a_yaml=PRESET.replace("P}", "reset}")),
+        ["a.yaml:5 presets.p.undeclared: refuse → reset"],
+    ),
+    (
+        named(a_yaml=KEEPS),
+        named(a_yaml=KEEPS + "    targets: {shop: {undeclared: reset}}\n"),
+        ["a.yaml:5 import_configs.a.undeclared: keep → reset"],
+    ),
+    # targets that are new, renamed, gone, or have an account that they had not
+    (
+        {},
+        {"targets": target() + target("other").replace("TOKEN", "OTHER")},
+        [f"{R}:6 targets.other: (none) → a new target, of which nothing can be compared"],
+    ),
+    (
+        {"targets": target("old", "    limits: {updates: 1}\n")},
+        {"targets": target("shop", "    limits: {updates: 2}\n")},
+        [
+            f"{R}:3 targets.shop: targets.old → targets.shop, renamed",
+            f"{R}:6 targets.shop.limits.updates: 1 → 2",
+        ],
+    ),
+    ({"targets": target() + target("other")}, {}, []),
+    (
+        {"targets": target(expoints=None)},
+        {},
+        [f"{R}:5 targets.shop.expoints.url: (none) → https://acme.expoints.nl"],
+    ),
+    ({}, {"targets": target(expoints=None)}, []),
+    ({}, {"top": "default_target: shop\n"}, [f"{R}:2 default_target: (none) → shop"]),
+]
+
+
+@pytest.mark.parametrize(("before", "now", "expected"), ROWS, ids=range(len(ROWS)))
+def test_what_allows_more_is_named_with_its_line_and_its_value_before_and_after(
+    tmp_path: Path, before: Mapping[str, str], now: Mapping[str, str], expected: list[str]
+) -> None:
+    assert told(tmp_path, before, now) == expected
+
+
+def test_what_concerns_the_target_comes_first_and_other_targets_follow(tmp_path: Path) -> None:
+    before = {"targets": target("a") + target("shop")}
+    limits = "    limits: {resets: 1}\n"
+    now = {"targets": target("a", limits) + target("shop", limits)}
+    assert [line.split()[1] for line in told(tmp_path, before, now)] == [
+        "targets.shop.limits.resets:",
+        "targets.a.limits.resets:",
+    ]
+
+
+def test_a_setting_of_which_no_rule_is_known_is_named_when_it_changes() -> None:
+    """Whoever adds a setting need not think of this: it is named until a rule says when it is stricter."""
+    from reconciler.config.guardrails import _rule_of
+
+    assert _rule_of("expoints.of_tomorrow")(1, 2)
+    assert set(TargetSettings.model_fields) >= {"defaults", "journal", "undeclared"}

@@ -62,7 +62,8 @@ def planned(text: str = "Robot", *, changes: int = 2, blocked: int = 1, split: b
         for number in range(1, blocked + 1)
     )
     plan = Plan(Scope(text, text), account(), made, left, unmanaged=(live({"Name": text}, id=99),))
-    since = Since(text, "0" * 40, frozenset(one.digest for one in made[1:]), note=text, loosened=(text,))
+    digests, loosened = frozenset(one.digest for one in made[1:]), (problem(text),)
+    since = Since(text, "0" * 40, digests, note=text, loosened=loosened)
     return Planned(plan, seeds(text), since if split else None, (problem(text),), Exit.REFUSED)
 
 

@@ -48,8 +48,8 @@ def test_nor_does_any_other(text: str) -> None:
 def test_what_needs_an_eye_comes_first() -> None:
     page = markdown([planned()])
     order = [
-        *("<!-- reconciler:plan target=Robot -->", "### Plan of `Robot`", "Limits: resets 0", "[!CAUTION]"),
-        *("Guardrails allow more than at", "#### ↺ 2 fields reset", "#### ! Blocked", "#### Caused by"),
+        *("<!-- reconciler:plan target=Robot -->", "### Plan of `Robot`", "Guardrails allow more than at"),
+        *("Limits: resets 0", "[!CAUTION]", "#### ↺ 2 fields reset", "#### ! Blocked", "#### Caused by"),
         *("#### Pending or drifted before", "#### Seeds", "#### Unmanaged", "#### Problems", "**Plan: "),
         "Fingerprint `",
     ]

@@ -142,7 +142,7 @@ class Section(Struct, frozen=True):
     target: str
     lines: tuple[str, ...] = ()
     alert: str = ""
-    loosened: tuple[str, ...] = ()
+    loosened: tuple[Told, ...] = ()
     groups: tuple[Group, ...] = ()
     notes: tuple[str, ...] = ()
     unmanaged: tuple[str, ...] = ()
@@ -294,7 +294,7 @@ class _Making(Struct, frozen=True):
             self.target,
             tuple(header_text(planned.plan.scope).splitlines()),
             _alert(exit),
-            tuple(map(harmless, planned.since.loosened)) if planned.since else (),
+            tuple(_problem(one, self.links) for one in planned.loosened),
             problems=tuple(_problem(one, self.links) for one in planned.problems),
             fingerprint=planned.fingerprint,
         )
