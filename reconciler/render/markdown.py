@@ -110,7 +110,7 @@ def _loosened(planned: Planned) -> str:
 
 def _loosened_line(problem: Problem) -> str:
     hint = f" ({_sentence(problem.hint)})" if problem.hint else ""
-    message = prose(shortened(problem.message, _LONGEST_LOOSENED))
+    message = code(shortened(problem.message, _LONGEST_LOOSENED))
     return f"- {code(str(problem.place))} {code(problem.key)}: {message}{hint}"
 
 

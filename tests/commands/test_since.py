@@ -10,7 +10,6 @@ from jsonschema import Draft202012Validator
 
 from reconciler.commands.apply import apply
 from reconciler.commands.plan import plan
-from reconciler.commands.reports import Form, Report
 from reconciler.commands.workspace import Selection
 from reconciler.engine.planning import Consent
 from reconciler.errors import Exit, UsageError
@@ -258,14 +257,3 @@ def test_apply_shows_the_groups_and_reports_them(world: SeedWorld) -> None:
     screen = Screen()
     apply(EVERYTHING, RESETS, screen.console(world.clock), world.outside, yes=True, since="HEAD")
     assert "Caused by the change of the files since HEAD:" in screen.out
-
-
-def test_a_guardrail_that_was_loosened_stands_before_the_plan(world: SeedWorld) -> None:
-    world.write("reconciler.yaml", SETTINGS + "    limits: {deletes: 3}\n")
-    (world.folder / "r.md").touch()
-    console = Screen().console(world.clock)
-    reports = (Report(Form.MARKDOWN, Path("r.md")),)
-    plan(EVERYTHING, RESETS, console, world.outside, since="HEAD", reports=reports)
-    told = (world.folder / "r.md").read_text("utf-8")
-    assert "> - `configs/reconciler.yaml:7:14` `targets.sandbox.limits.deletes`: 0 → 3\n" in told
-    assert told.index("limits.deletes") < told.index("account") < told.index("#### ")

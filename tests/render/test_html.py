@@ -93,8 +93,8 @@ def test_the_figures_stand_on_top(opened: Open) -> None:
 def test_what_needs_an_eye_comes_first(opened: Open) -> None:
     text = opened(planned()).page.inner_text("main").lower()
     order = (
-        "exit 3",
         "guardrails allow more",
+        "exit 3",
         "limits:",
         "blocked",
         "caused by",
