@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ from msgspec.structs import replace
 from reconciler.clock import Clock, SystemClock
 from reconciler.render.log import Level, log_line
 from reconciler.render.paint import COLOURED, PLAIN, Paint
-from reconciler.render.values import harmless
+from reconciler.render.values import harmless, json_text
 
 if TYPE_CHECKING:
     from reconciler.problems import Problem
@@ -25,12 +24,6 @@ PROGRESS_AFTER = 1.0
 """Seconds for which work goes on in silence."""
 PROGRESS_EVERY = 0.1
 """Seconds between two looks at how far it is."""
-
-
-def json_text(document: object) -> str:
-    """Return a document as it is printed, and written to files."""
-    # GitHub Actions would look for a command behind this; it only ever stands within a string.
-    return json.dumps(document, ensure_ascii=False, indent=2).replace("##[", "\\u0023#[")
 
 
 class Console(Struct, eq=False):
@@ -78,8 +71,9 @@ class Console(Struct, eq=False):
             self._write(f"{text}\n")
 
     def say(self, text: str) -> None:
-        """Tell the person something that is not the result, unless quiet was asked for."""
-        self.event("message", text)
+        """Tell the person something that is not the result, on one line, unless quiet was asked for."""
+        if not self.quiet:
+            self._log(Level.INFO, "message", harmless(text), {"message": text})
 
     def warn(self, text: str) -> None:
         """Tell the person of something that may go wrong, unless quiet was asked for."""

@@ -15,7 +15,7 @@ from reconciler import __version__
 from reconciler.checkup import Check, Part, State, exit_of, failed, not_checkable, ok, problem
 from reconciler.commands.checking_apis import check_account_access, check_tenant_access
 from reconciler.commands.checking_journal import check_journal
-from reconciler.commands.console import Console, json_text
+from reconciler.commands.console import Console
 from reconciler.commands.ignoring import is_ignored, repository_around
 from reconciler.commands.interrupts import interruptible
 from reconciler.commands.outside import Outside
@@ -29,7 +29,7 @@ from reconciler.config.settings import SANDBOX, Target
 from reconciler.errors import Exit, FilesInvalid, UsageError
 from reconciler.expoints.seed import Seed
 from reconciler.render.doctor import doctor_document, doctor_text
-from reconciler.render.values import counted
+from reconciler.render.values import counted, json_text
 from reconciler.sandbox import StateError, check_state
 
 

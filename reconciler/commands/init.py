@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from reconciler.commands.console import Console, json_text
+from reconciler.commands.console import Console
 from reconciler.commands.ignoring import Ignored, ignore_state
 from reconciler.commands.outside import Outside
 from reconciler.commands.schema import files_schema
@@ -15,6 +15,7 @@ from reconciler.config.schema import SCHEMA_FILE
 from reconciler.config.starting import REAL_TARGET, Accounts, accounts_at, first_files, server_at
 from reconciler.errors import Exit, ReconcilerError, UsageError
 from reconciler.http import trusted
+from reconciler.render.values import json_text
 
 _QUESTIONS = (
     "Address of your CheckMarket API, like https://api-eu.agileresearch.medallia.com (Enter: none yet):",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from reconciler.commands.across import Several, Told, visited
-from reconciler.commands.console import Console, json_text
+from reconciler.commands.console import Console
 from reconciler.commands.github import begin
 from reconciler.commands.memory import remembered
 from reconciler.commands.outside import Outside
@@ -30,6 +30,7 @@ from reconciler.render.document import Document
 from reconciler.render.json import plan_document
 from reconciler.render.reported import Planned
 from reconciler.render.text import plan_text
+from reconciler.render.values import json_text
 
 
 def plan(

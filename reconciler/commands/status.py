@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from reconciler.commands.across import Several, Told, visited
-from reconciler.commands.console import Console, json_text
+from reconciler.commands.console import Console
 from reconciler.commands.journal import open_past
 from reconciler.commands.memory import Memory, recalled
 from reconciler.commands.outside import Outside
@@ -49,6 +49,7 @@ from reconciler.render.status import (
     status_document,
     status_text,
 )
+from reconciler.render.values import json_text
 
 _APPLY = "apply"
 

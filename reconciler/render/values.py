@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import json
-import unicodedata
+import re
 
 from reconciler.engine.kind import Field, Json
 
 LONGEST = 60
 """Characters of a value that are shown; the rest is counted."""
 
-_JOINERS = "\u200c\u200d"  # parts of ordinary words and emoji
+# What cannot be seen and changes what is seen, but for the controls of ASCII: C1, separators of lines and
+# paragraphs, what turns the direction of writing, what has no width or is blank, half characters, tags.
+_HIDDEN = (
+    "\x7f-\x9f\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5"
+    "\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0"
+    "\ufff0-\ufffb\ufffe\uffff\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+_STEERING = re.compile(f"[\x00-\x1f{_HIDDEN}]")
+_IN_JSON = re.compile(f"[\u200c\u200d{_HIDDEN}]|#(?=#\\[)")
+"""The same within strings of JSON, where those of ASCII are escaped already, and where no escape is a loss:
+so those are too that join characters of ordinary words and emoji, and `##[`, a command of GitHub's runner."""
 
 
 def shown(value: Json, *, longest: int = LONGEST) -> str:
@@ -48,9 +59,13 @@ def counted(number: int, noun: str) -> str:
 
 def harmless(text: str) -> str:
     """Return text that steers nothing: no terminal, no direction of writing, no runner of CI."""
-    if not text.isprintable():  # nearly every text is, and then holds no character that has to be looked at
-        text = "".join(char if _is_harmless(char) else _escaped(char) for char in text)
-    return _commanding_nobody(text)
+    return _commanding_nobody(_STEERING.sub(lambda found: _escaped(found[0]), text))
+
+
+def json_text(document: object) -> str:
+    """Return a document as it is printed, and written to files. What steers is an escape in its strings."""
+    text = json.dumps(document, ensure_ascii=False, indent=2)
+    return _IN_JSON.sub(lambda found: _json_escape(found[0]), text)
 
 
 def _commanding_nobody(text: str) -> str:
@@ -60,8 +75,9 @@ def _commanding_nobody(text: str) -> str:
     return f"{text[:blanks]}{_escaped(':')}{text[blanks + 1 :]}" if text.startswith("::", blanks) else text
 
 
-def _is_harmless(char: str) -> bool:
-    return char in _JOINERS or unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
+def _json_escape(char: str) -> str:
+    escape = json.dumps(char)[1:-1]
+    return escape if escape != char else f"\\u{ord(char):04x}"
 
 
 def _escaped(char: str) -> str:

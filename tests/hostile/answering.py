@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.commands.apply import apply
 from reconciler.commands.outside import Outside
 from reconciler.commands.plan import plan
+from reconciler.commands.reports import Report
 from reconciler.commands.show import show
 from reconciler.commands.workspace import Selection
 from reconciler.engine.planning import Consent
@@ -82,7 +83,14 @@ def write_workspace(folder: Path, **files: str) -> Path:
     return folder
 
 
-def run(folder: Path, server: Callable[..., Any], verb: str, *, as_json: bool = False) -> Seen:
+def run(
+    folder: Path,
+    server: Callable[..., Any],
+    verb: str,
+    *,
+    as_json: bool = False,
+    reports: tuple[Report, ...] = (),
+) -> Seen:
     """Run a verb in a workspace against a server; whatever it shows must be harmless, its JSON strict."""
     clock, screen, selection = FakeClock(), Screen(), Selection(folder)
     outside = Outside({}, clock, folder, {"sandbox": server})
@@ -90,7 +98,7 @@ def run(folder: Path, server: Callable[..., Any], verb: str, *, as_json: bool = 
     error = ""
     try:
         if verb == "plan":
-            plan(selection, EVERYTHING, console, outside)
+            plan(selection, EVERYTHING, console, outside, reports=reports)
         elif verb == "show":
             show("by-id", selection, console, outside)
         else:
@@ -99,9 +107,9 @@ def run(folder: Path, server: Callable[..., Any], verb: str, *, as_json: bool = 
         error = str(expected)
     assert_harmless(screen.err)
     assert_harmless(error)
+    assert_harmless(screen.out)
     if as_json:
         return Seen("", strict(screen.out) if screen.out else None, error)
-    assert_harmless(screen.out)
     return Seen(screen.out, None, error)
 
 

@@ -6,8 +6,8 @@ import json
 import unicodedata
 from typing import Any, NoReturn
 
-_STEERING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-_JOINERS = "\u200c\u200d"
+STEERING_CATEGORIES = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+JOINERS = "\u200c\u200d"
 
 
 def assert_harmless(text: str) -> None:
@@ -15,7 +15,7 @@ def assert_harmless(text: str) -> None:
     bad = [
         char
         for char in text
-        if char not in _JOINERS and char != "\n" and unicodedata.category(char) in _STEERING
+        if char not in JOINERS and char != "\n" and unicodedata.category(char) in STEERING_CATEGORIES
     ]
     assert bad == [], text
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from reconciler.cli import main
+from reconciler.commands.reports import Form, Report
 from reconciler.render.sandbox import sandbox_text
+from reconciler.render.values import harmless, json_text
 from tests.hostile.answering import CONFIGS, SEEDS, Hostile, envelope, run, write_workspace
 from tests.hostile.children import assert_refused, reconciler
 from tests.hostile.fuzzing import HARMFUL
-from tests.hostile.looking import assert_harmless
+from tests.hostile.looking import JOINERS, STEERING_CATEGORIES, assert_harmless
 from tests.hostile.workspaces import seeds, write
 
 SEEN = [text for text in HARMFUL if not set(text) & set("\x00\x07\x1b\x7f\x9b\r\n\u202e\u2066\u2028")]
@@ -42,6 +45,44 @@ def test_a_live_name_cannot_steer_what_shows_it(tmp_path: Path, text: str, verb:
         "POST ": envelope({"Succeeded": False, "FailureMessage": text}),
     }
     assert run(write_workspace(tmp_path, configs=CONFIGS), Hostile(said), verb).out
+
+
+STEERING = [chr(code) for code in range(0x110000) if unicodedata.category(chr(code)) in STEERING_CATEGORIES]
+BLANK = "\u034f\u115f\u1160\u17b4\u180b\u3164\uffa0\U000e0100"
+"""Characters without width, or blank, that are no controls."""
+
+
+def test_every_character_that_steers_is_an_escape_in_json_and_nothing_of_it_is_lost() -> None:
+    text = "".join(STEERING) + BLANK
+    told = json_text({text: [text, "café → ü"]})
+    assert_harmless(told)
+    assert not set(told) & {*BLANK, *JOINERS}
+    assert "café → ü" in told
+    assert json.loads(told) == json.loads(json.dumps({text: [text, "café → ü"]}))
+    assert [char for char in {*STEERING, *BLANK} - {*JOINERS} if harmless(f"a{char}b") == f"a{char}b"] == []
+
+
+def test_no_report_of_a_plan_holds_a_character_that_steers(tmp_path: Path) -> None:
+    text = "".join((*HARMFUL, *BLANK, "\x85\x9b\u061c\u2069\u2029\ud800\U000e007f", "end"))
+    live = {"ImportConfigId": 1, "Name": f"N {text}", text: text, "DateFormat": text, "IsReusable": True}
+    said = {
+        "configs/1": envelope(live),
+        "configs": envelope([live], TotalRowCount=1),
+        "surveys": envelope([{"Id": 5, "Title": text}], TotalRowCount=1),
+    }
+    forms = [Form.MARKDOWN, Form.HTML, Form.GITHUB]
+    run(
+        write_workspace(tmp_path, configs=CONFIGS.replace("Customer satisfaction", "Nothing called so")),
+        Hostile(said),
+        "plan",
+        as_json=True,
+        reports=tuple(Report(form, Path(f"report.{form}")) for form in forms),
+    )
+    for form in forms:
+        told = (tmp_path / f"report.{form}").read_text("utf-8")
+        assert_harmless(told)
+        assert "end" in told
+        assert not set(told) & {*BLANK}
 
 
 @pytest.mark.parametrize("text", HARMFUL)

@@ -24,7 +24,9 @@ from reviews import Push, Search, Source, artifact_name
 DONE, ERROR, PENDING, REFUSED, STALE = 0, 1, 2, 3, 5
 LONGEST_BODY = 65_536
 """Characters of a comment, or of an issue."""
-_STEERING = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]|##\[")
+_STEERING = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e0fff]|##\["
+)
 
 HOW_TO_GO_ON = (
     "To go on: run the plan of the pull request again and then this run, or start this workflow by hand. "
