@@ -102,7 +102,7 @@ def _applied(
     session: Session, selection: Selection, how: How, written: Reporting, console: Console, tell: Tell
 ) -> Told:
     """Plan, ask, carry out and tell."""
-    how.reviewed.check_accounts(session)
+    how.reviewed.check_files(session)
     with tenant_when_asked(session, console) as enter:
         agreed, before = _agreed(session, selection, how, console, enter)
         _show(agreed, before, console)

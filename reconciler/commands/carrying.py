@@ -58,13 +58,16 @@ def carried_out(
 ) -> Iterator[Done]:
     """Carry out what was agreed on; yield how it ended, to be told inside the block.
 
-    With nothing to be done there is no run, unless one that died is still to be ended. From the first change
-    to the end of the block, an interrupt begins nothing more and loses nothing: what is under way comes to
-    its end, and is told.
+    With nothing to be done there is no run, unless one that died is still to be ended. Where the journal
+    could not be read for the plan nothing is carried out: the plan does not know what may be done. From the
+    first change to the end of the block, an interrupt begins nothing more and loses nothing: what is under
+    way comes to its end, and is told.
     """
     if not agreed.plan.changes and agreed.seeds.is_settled and not _is_left_open(session):
         yield Done(apply(agreed.plan, writing(session, agreed.plan, NoJournal())), agreed.seeds)
         return
+    if agreed.trouble is not None:
+        raise agreed.trouble
     with ExitStack() as deferral:
         with open_run(session, agreed.purpose, lock, console) as run:
             check_account(session)

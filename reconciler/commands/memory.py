@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from reconciler.commands.console import Console
 from reconciler.commands.journal import open_past
-from reconciler.commands.session import Session
+from reconciler.commands.session import Session, tenant_account
 from reconciler.engine.body import Normal, written
 from reconciler.engine.defaults import contradicted
 from reconciler.engine.drift import LastWrite
@@ -92,6 +92,9 @@ def recalled(session: Session) -> Iterator[Memory]:
 
 def _recalled(session: Session, past: Past) -> Memory:
     latest = past.latest(session.account)
+    if session.seeds:  # a ledger that cannot be read is found out here, before anything goes by it
+        for tenant in tenant_account(session.target):
+            past.past(tenant)
     former = {new: latest[old] for old, new in session.workspace.moved.items() if old in latest}
     by_key = {**former, **latest}
     ids = {key: id for key, operation in by_key.items() if (id := _id_after(operation)) is not None}

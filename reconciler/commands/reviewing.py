@@ -17,10 +17,10 @@ from reconciler.commands.tenant import digests_of
 from reconciler.commands.workspace import Selection
 from reconciler.config.wording import visible
 from reconciler.engine.part import Part
-from reconciler.engine.plan import Plan
+from reconciler.engine.plan import Plan, fingerprint_of
 from reconciler.engine.planning import Consent
 from reconciler.engine.review import PastPlans, Review, digests_meant, joined
-from reconciler.errors import Refused
+from reconciler.errors import ReconcilerError, Refused
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.review import reviewed_seeds
 from reconciler.journal.opening import Past
@@ -65,10 +65,14 @@ class Reviewed(Struct, frozen=True):
         about = {file.parts for file in self.files}
         return about.pop() if len(about) == 1 else ()
 
-    def check_accounts(self, session: Session) -> None:
-        """Check that each plan file was made for the accounts of the open target. Errors: `Refused`."""
+    def check_files(self, session: Session) -> None:
+        """Check that each plan file was made for the accounts of the open target, and shows what it means.
+
+        Errors: `Refused`.
+        """
         for file in self.files:
             _check_accounts(file, session)
+            file.check_shown(session.kind)
 
     def review(self, now: Collection[str], past: PastPlans) -> Review | None:
         """Return what it covers, where `now` are the digests of the plan that is made now; `None` for all."""
@@ -133,6 +137,8 @@ class Agreed(Struct, frozen=True):
     """What was reviewed and is not to be done any more, as a sentence."""
     untrue: tuple[Problem, ...] = ()
     """What the files state of the account and a read-back has contradicted."""
+    trouble: ReconcilerError | None = None
+    """Why the journal cannot be read; without it nothing is carried out."""
 
 
 def agree(
@@ -143,20 +149,29 @@ def agree(
     # Seeds that are left out of a run are part of its plan all the same.
     now = [*plan.digests, *(seeds.digests if seeds.account else declared)]
     review = reviewed.review(now, past_plans(live.memory.past, session))
+    memory = live.memory
     if review is None:
-        return Agreed(Purpose.of("apply", now), plan, seeds, untrue=live.memory.untrue)
+        return Agreed(Purpose.of("apply", now), plan, seeds, untrue=memory.untrue, trouble=memory.trouble)
     left = live.plan(consent, review)
     covered = {*left.digests, *(digest for digest in now if digest in review.digests)}
     purpose = Purpose.of("apply", sorted(covered))
     gone = gone_text(review, left, declared)
-    return Agreed(purpose, left, reviewed_seeds(seeds, review), review, gone, live.memory.untrue)
+    seeds = reviewed_seeds(seeds, review)
+    return Agreed(purpose, left, seeds, review, gone, memory.untrue, memory.trouble)
 
 
 def past_plans(past: Past, session: Session) -> PastPlans:
     """Return what knows the plans of earlier runs on the account by their fingerprints."""
 
     def digests(fingerprint: str) -> frozenset[str]:
-        starts = (run.start for run in past.runs(session.account))
-        return frozenset(d for start in starts if start.fingerprint == fingerprint for d in start.digests)
+        runs = [run for run in past.runs(session.account) if run.start.fingerprint == fingerprint]
+        for run in runs:
+            if fingerprint_of(run.start.digests) != fingerprint:
+                raise Refused(
+                    f"run {run.number} in the journal is damaged, or somebody has changed it: its digests do "
+                    f"not make the fingerprint {fingerprint}, so they do not say what was reviewed. Review "
+                    "the plan file, or the plan that is made now"
+                )
+        return frozenset(digest for run in runs for digest in run.start.digests)
 
     return digests

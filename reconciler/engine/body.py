@@ -183,6 +183,14 @@ def _row_order(rows: Rows, row: Json) -> tuple[bool, int, str]:
     return (number is None, number or 0, str(row))
 
 
+def read_back(field: Field, value: Json) -> Json:
+    """Return a value that is `written` as it was before: rows in the API's names."""
+    if field.rows is None or not isinstance(value, list):
+        return value
+    members = {name: member for member, name in field.rows.names.items()}
+    return [{members.get(n, n): v for n, v in row.items()} if isinstance(row, dict) else row for row in value]
+
+
 def written(field: Field, value: Json) -> Json:
     """Return a value as the files write it: rows in the files' own names."""
     if field.rows is None or not isinstance(value, list):

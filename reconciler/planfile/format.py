@@ -238,6 +238,10 @@ class PlanDocument(_Part):
     seeds: list[SeedPart]
     seeds_trouble: str | None
     problems: list[ProblemPart]
+    checksum: Annotated[
+        Digest,
+        Field(description="The SHA-256 of the canonical JSON of all other members: sorted, without blanks."),
+    ]
 
     @property
     def parts(self) -> tuple[Part, ...]:

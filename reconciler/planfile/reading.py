@@ -12,11 +12,16 @@ from pydantic import ValidationError
 
 from reconciler.config.files import content_of
 from reconciler.config.wording import visible
+from reconciler.engine.body import read_back
+from reconciler.engine.classify import FieldView
+from reconciler.engine.digest import CHECKSUM, checksum_of
+from reconciler.engine.inventory import Live
+from reconciler.engine.kind import Kind
 from reconciler.engine.part import Part
-from reconciler.engine.plan import fingerprint_of
+from reconciler.engine.plan import Change, Scope, fingerprint_of
 from reconciler.engine.review import Review
 from reconciler.errors import Refused, UsageError
-from reconciler.planfile.format import PlanDocument
+from reconciler.planfile.format import ChangePart, PlanDocument
 from reconciler.planfile.writing import LARGEST_FILE
 
 FORMAT_VERSION = 1
@@ -35,16 +40,50 @@ class PlanFile(Struct, frozen=True):
     review: Review
     parts: tuple[Part, ...] = ()
     """What of the files it is about; nothing where that is all of them."""
+    changes: tuple[ChangePart, ...] = ()
+    """What it shows of its changes."""
+
+    def check_shown(self, kind: Kind) -> None:
+        """Check that what it shows of each change is what the change's digest stands for. Errors: `Refused`.
+
+        So its fields cannot say less, or something else, than what was reviewed by its digests. What a digest
+        is not over, the live name for one, and seeds, of which it shows no content, only the checksum holds.
+        """
+        for change in self.changes:
+            if _shown_digest(self, change, kind) != change.digest:
+                raise Refused(
+                    f"{self.name} was changed after it was made: what it shows of {visible(change.key)} is "
+                    f"not what its digest stands for; {_HINT}"
+                )
+
+
+def _shown_digest(file: PlanFile, change: ChangePart, kind: Kind) -> str:
+    """Return the digest that a change would have that does what the file shows."""
+    views = tuple(
+        FieldView(
+            one.path,
+            one.cls,
+            read_back(kind.by_path[one.path], one.before),
+            read_back(kind.by_path[one.path], one.after),
+            one.differs,
+        )
+        for one in change.fields
+        if one.path in kind.by_path
+    )
+    live = None if change.id is None else Live(change.id, change.name or "", {}, listed=True)
+    return Change(Scope(file.target, file.account), change.key, change.action, views, live=live).digest
 
 
 def read_plan(path: Path) -> PlanFile:
-    """Return the plan in a file.
+    """Return the plan in a file, whose checksum is looked at before anything else that stands in it.
 
     Errors: `UsageError` for what cannot be read or is no whole plan in this format, `Refused` for one that
     was changed after it was made.
     """
     name = visible(str(path), longest=4096)
-    document = _held_to_the_format(_parsed(_content(path, name), name), name)
+    parsed = _parsed(_content(path, name), name)
+    _check_whole(parsed, name)
+    document = _held_to_the_format(parsed, name)
     if document.fingerprint != fingerprint_of(document.names):
         raise Refused(
             f"{name} was changed after it was made: its fingerprint does not fit its digests; {_HINT}"
@@ -52,7 +91,15 @@ def read_plan(path: Path) -> PlanFile:
     names = document.names
     digests = frozenset(names)
     review = Review(digests, names, frozenset() if document.explicit_empties else digests)
-    return PlanFile(name, document.target, document.account, document.tenant, review, document.parts)
+    return PlanFile(
+        name,
+        document.target,
+        document.account,
+        document.tenant,
+        review,
+        document.parts,
+        tuple(document.changes),
+    )
 
 
 def _content(path: Path, name: str) -> bytes:
@@ -70,7 +117,9 @@ def _content(path: Path, name: str) -> bytes:
 
 def _parsed(content: bytes, name: str) -> Any:
     try:
-        return json.loads(content, object_pairs_hook=_members, parse_constant=_no_constant)
+        return json.loads(
+            content, object_pairs_hook=_members, parse_float=_number, parse_constant=_no_constant
+        )
     except json.JSONDecodeError as error:
         where = f"line {error.lineno} column {error.colno}"
         raise UsageError(f"{name} is cut short, or no JSON ({where}); {_HINT}") from error
@@ -86,14 +135,36 @@ def _members(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
+def _number(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError(f"{text[:20]} is too large a number")
+    return number
+
+
 def _no_constant(text: str) -> None:
     raise ValueError(f"{text} is no JSON")
 
 
-def _held_to_the_format(parsed: Any, name: str) -> PlanDocument:
-    version = parsed.get("format_version") if isinstance(parsed, dict) else None
-    if type(version) is not int:
+def _check_whole(parsed: Any, name: str) -> None:
+    """Check that it is a document of ours, and all of it as it was written. Errors as in `read_plan`."""
+    if not isinstance(parsed, dict) or type(parsed.get("format_version")) is not int:
         raise UsageError(f"{name} is not a plan; {_HINT}")
+    if CHECKSUM not in parsed:
+        raise UsageError(f"{name} is not a whole plan: it has no {CHECKSUM}; {_HINT}")
+    try:
+        is_whole = parsed[CHECKSUM] == checksum_of(parsed)
+    except RecursionError as error:
+        raise UsageError(f"{name} is nested too deeply; {_HINT}") from error
+    if not is_whole:
+        raise Refused(
+            f"{name} was changed after it was made: its {CHECKSUM} does not fit what stands in it; {_HINT}, "
+            "and have that one reviewed"
+        )
+
+
+def _held_to_the_format(parsed: Any, name: str) -> PlanDocument:
+    version = parsed["format_version"]
     if version > FORMAT_VERSION:
         raise UsageError(
             f"{name} has format {version}, and this version reads {FORMAT_VERSION}: upgrade reconciler, or "

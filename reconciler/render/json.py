@@ -8,6 +8,7 @@ from types import MappingProxyType
 from reconciler.engine.body import unknown_members, written
 from reconciler.engine.classify import FieldClass, FieldView
 from reconciler.engine.declared import Accepted
+from reconciler.engine.digest import CHECKSUM, checksum_of
 from reconciler.engine.inventory import Live
 from reconciler.engine.kind import Field, Kind
 from reconciler.engine.limits import Limits
@@ -28,12 +29,12 @@ NO_IDS: Mapping[str, int] = MappingProxyType({})
 def plan_document(
     plan: Plan, seeds: SeedsPlan, problems: Sequence[Problem] = (), since: Since | None = None
 ) -> Document:
-    """Return a plan as a document, in the format of `planfile.format.PlanDocument`.
+    """Return a plan as a document with its checksum, in the format of `planfile.format.PlanDocument`.
 
     Fields are those that a change touches, keeps, resets or refuses.
     """
     kind = plan.account.kind
-    return {
+    document: Document = {
         "format_version": FORMAT_VERSION,
         "target": plan.scope.target,
         "account": plan.scope.account,
@@ -52,6 +53,7 @@ def plan_document(
         "seeds_trouble": str(seeds.trouble) if seeds.trouble else None,
         "problems": [problem_document(problem) for problem in problems],
     }
+    return {**document, CHECKSUM: checksum_of(document)}
 
 
 def _since(since: Since) -> Document:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from reconciler.commands.apply import apply
 from reconciler.commands.plan import plan
 from reconciler.commands.reviewing import read_reviewed
 from reconciler.commands.workspace import Selection
+from reconciler.engine.digest import CHECKSUM, checksum_of
 from reconciler.engine.planning import Consent
 from reconciler.errors import Exit
 from tests.commands.world import EVERYTHING, Screen, World
@@ -81,9 +82,14 @@ def applied(
 
 
 def edited(world: World, **members: Any) -> None:
-    """Edit the plan file as a person with an editor would."""
+    """Edit the plan file as somebody would who then makes its checksum fit again."""
     path = world.folder / FILE
-    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), **members}), "utf-8")
+    write_sealed(path, {**json.loads(path.read_text("utf-8")), **members})
+
+
+def write_sealed(path: Path, document: Mapping[str, Any]) -> None:
+    """Write a plan with the checksum that fits."""
+    path.write_text(json.dumps({**document, CHECKSUM: checksum_of(document)}), "utf-8")
 
 
 def declare(world: World, **sizes: int) -> None:

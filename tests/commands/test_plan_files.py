@@ -17,7 +17,7 @@ from reconciler.engine.planning import Consent
 from reconciler.errors import Exit, Refused, UsageError
 from reconciler.sandbox import Fault, Variants
 from reconciler.sandbox.seeding import CONFIGS, stored_config
-from tests.commands.reviews import FILE, RESETS, applied, declare, edited, planned
+from tests.commands.reviews import FILE, RESETS, applied, declare, edited, planned, write_sealed
 from tests.commands.world import EVERYTHING, SETTINGS, Screen, Terminal, World
 
 KEY = "import_configs.welcome"
@@ -262,7 +262,7 @@ def test_one_file_of_several_for_another_target_stops_them_all(three: World) -> 
     planned(three)
     three.write("reconciler.yaml", SETTINGS + '  other:\n    checkmarket: {url: "sandbox:"}\n')
     document = planned(three, out=OTHER_FILE).document
-    (three.folder / OTHER_FILE).write_text(json.dumps({**document, "target": "other"}), "utf-8")
+    write_sealed(three.folder / OTHER_FILE, {**document, "target": "other"})
     with pytest.raises(Refused, match="target other, and target sandbox is named"):
         applied(three, others=[OTHER_FILE])
     assert three.writes == []

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.engine.digest import digest_of
 from reconciler.engine.part import Part
 from reconciler.engine.plan import fingerprint_of
 from reconciler.errors import Refused, UsageError
@@ -83,7 +84,14 @@ PLAN: dict[str, Any] = {
     "seeds_trouble": None,
     "problems": [],
 }
-TEXT = json.dumps(PLAN)
+
+
+def sealed(plan: dict[str, Any]) -> str:
+    """Return a plan as a file holds it, with the checksum that fits."""
+    return json.dumps({**plan, "checksum": digest_of(plan)})
+
+
+TEXT = sealed(PLAN)
 
 
 def written(tmp_path: Path, content: str | bytes) -> Path:
@@ -104,7 +112,7 @@ def test_a_plan_says_where_it_is_true_and_what_was_reviewed(tmp_path: Path, enco
 def test_a_blocked_seed_was_not_reviewed(tmp_path: Path) -> None:
     seed = {**SEED, "reasons": [{"code": "opted-out", "message": "no"}]}
     plan = {**PLAN, "seeds": [seed], "fingerprint": fingerprint_of([ONE])}
-    assert read_plan(written(tmp_path, json.dumps(plan))).review.digests == {ONE}
+    assert read_plan(written(tmp_path, sealed(plan))).review.digests == {ONE}
 
 
 WRONG: dict[str, tuple[str | bytes, str]] = {
@@ -118,17 +126,17 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
     "a list": ("[]", "not a plan"),
     "a number": ("1", "not a plan"),
     "no version": ("{}", "not a plan"),
-    "a version that is true": (json.dumps({**PLAN, "format_version": True}), "not a plan"),
-    "a newer format": (json.dumps({**PLAN, "format_version": 2}), "format 2, .* upgrade reconciler"),
-    "an unknown format": (json.dumps({**PLAN, "format_version": 0}), "format_version"),
-    "a member too many": (json.dumps({**PLAN, "force": True}), "force"),
+    "a version that is true": (sealed({**PLAN, "format_version": True}), "not a plan"),
+    "a newer format": (sealed({**PLAN, "format_version": 2}), "format 2, .* upgrade reconciler"),
+    "an unknown format": (sealed({**PLAN, "format_version": 0}), "format_version"),
+    "a member too many": (sealed({**PLAN, "force": True}), "force"),
     "a member twice": (TEXT[:-1] + ', "target": "sandbox"}', "twice"),
     "a member twice deep inside": (TEXT.replace('"path"', '"path": "a", "path"'), "twice"),
-    "a wrong type": (json.dumps({**PLAN, "target": 7}), "target"),
-    "no selection": (json.dumps({k: v for k, v in PLAN.items() if k != "selection"}), "selection"),
-    "a glob that is none": (json.dumps({**PLAN, "selection": [{"only": "c1", "exclude": []}]}), "selection"),
-    "a number as text": (TEXT.replace('"line": 9', '"line": "9"'), "seeds.0.line"),
-    "no digest": (json.dumps({**PLAN, "changes": [{**CHANGE, "digest": "all"}]}), "changes.0.digest"),
+    "a wrong type": (sealed({**PLAN, "target": 7}), "target"),
+    "no selection": (sealed({k: v for k, v in PLAN.items() if k != "selection"}), "selection"),
+    "a glob that is none": (sealed({**PLAN, "selection": [{"only": "c1", "exclude": []}]}), "selection"),
+    "a number as text": (sealed({**PLAN, "seeds": [{**SEED, "line": "9"}]}), "seeds.0.line"),
+    "no digest": (sealed({**PLAN, "changes": [{**CHANGE, "digest": "all"}]}), "changes.0.digest"),
     "a constant": (TEXT.replace('"id": null', '"id": NaN'), "NaN"),
     "a number without end": (TEXT.replace('"id": null', f'"id": {"9" * 5000}'), "no JSON"),
     "nested without end": ("[" * 200_000, "nested too deeply"),
@@ -159,7 +167,7 @@ def test_what_is_no_whole_plan_is_an_error_that_says_why(
 )
 def test_a_plan_that_was_changed_after_it_was_made_is_refused(tmp_path: Path, edit: dict[str, Any]) -> None:
     with pytest.raises(Refused, match="changed after it was made"):
-        read_plan(written(tmp_path, json.dumps({**PLAN, **edit})))
+        read_plan(written(tmp_path, sealed({**PLAN, **edit})))
 
 
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
@@ -196,5 +204,5 @@ def test_a_name_that_steers_a_terminal_is_shown_harmless(tmp_path: Path) -> None
 
 def test_a_member_that_steers_a_terminal_is_shown_harmless(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as raised:
-        read_plan(written(tmp_path, json.dumps({**PLAN, "\x1b[31m\u202e": 1})))
+        read_plan(written(tmp_path, sealed({**PLAN, "\x1b[31m\u202e": 1})))
     assert not {"\x1b", "\u202e"} & set(str(raised.value))

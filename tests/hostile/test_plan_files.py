@@ -1,0 +1,149 @@
+"""A plan file stands for what was reviewed, whole: what was edited in it, or forged, is not applied."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.errors import Refused, UsageError
+from reconciler.planfile.reading import read_plan
+from tests.commands.conftest import FILES, WELCOME
+from tests.commands.reviews import FILE, applied, edited, planned
+from tests.commands.world import SETTINGS, World
+
+Document = dict[str, Any]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    made = World(tmp_path)
+    made.live({1: WELCOME})
+    made.write("reconciler.yaml", SETTINGS)
+    return made
+
+
+@pytest.fixture
+def plan(world: World) -> Document:
+    """A plan file of one change that sets some fields and resets others."""
+    world.write("welcome.yaml", FILES)
+    document: Document = planned(world).document
+    assert len(document["changes"]) == 1
+    return document
+
+
+def each_leaf(value: Any) -> Iterator[Callable[[], None]]:
+    """Yield what puts another value in the place of each leaf of a document, and adds or drops members."""
+    places = value.items() if isinstance(value, dict) else enumerate(value)
+    for place, inner in list(places):
+        if isinstance(inner, dict | list) and inner:
+            yield from each_leaf(inner)
+        else:
+            yield lambda place=place, inner=inner: value.__setitem__(place, other_than(inner))  # type: ignore[misc]
+    if isinstance(value, list):
+        yield lambda: value.append(value[-1])
+    if isinstance(value, list) and len(value) > 1:
+        yield value.reverse
+
+
+def other_than(value: Any) -> Any:
+    match value:
+        case bool():
+            return not value
+        case int():
+            return value + 1
+        case str():
+            return "0" * len(value) if set(value) != {"0"} else f"{value}1"
+        case None:
+            return "something"
+        case _:
+            return [1]
+
+
+def test_no_member_can_be_edited_and_the_file_still_be_taken(world: World, plan: Document) -> None:
+    path = world.folder / FILE
+    changed = json.loads(json.dumps(plan))
+    for number, _ in enumerate(list(each_leaf(changed))):
+        forged = json.loads(json.dumps(plan))
+        list(each_leaf(forged))[number]()
+        path.write_text(json.dumps(forged), "utf-8")
+        with pytest.raises((Refused, UsageError)) as raised:
+            read_plan(path)
+        assert "changed after it was made" in str(raised.value) or "not a plan" in str(raised.value)
+    path.write_text(json.dumps({k: v for k, v in plan.items() if k != "checksum"}), "utf-8")
+    with pytest.raises(UsageError, match="it has no checksum"):
+        read_plan(path)
+    path.write_text(json.dumps(dict(reversed(plan.items())), indent=7), "utf-8")
+    assert read_plan(path).review.digests == {plan["changes"][0]["digest"]}
+
+
+def hide_a_reset(change: Document) -> None:
+    change["fields"] = [one for one in change["fields"] if one["class"] != "reset"]
+
+
+def call_a_reset_kept(change: Document) -> None:
+    next(one for one in change["fields"] if one["class"] == "reset").update({"class": "kept"})
+
+
+def play_a_field_down(change: Document) -> None:
+    next(one for one in change["fields"] if one["differs"]).update(differs=False)
+
+
+def show_another_value(change: Document) -> None:
+    next(one for one in change["fields"] if one["differs"]).update(after="as agreed on")
+
+
+def show_another_live_value(change: Document) -> None:
+    next(one for one in change["fields"] if one["differs"]).update(before="as it always was")
+
+
+def show_another_field(change: Document) -> None:
+    next(one for one in change["fields"] if one["differs"]).update(path="no_such_field")
+
+
+def name_another_key(change: Document) -> None:
+    change["key"] = "import_configs.harmless"
+
+
+def name_another_id(change: Document) -> None:
+    change["id"] = 7
+
+
+def call_it_a_create(change: Document) -> None:
+    change["action"] = "create"
+
+
+FORGERIES = (
+    hide_a_reset,
+    call_a_reset_kept,
+    play_a_field_down,
+    show_another_value,
+    show_another_live_value,
+    show_another_field,
+    name_another_key,
+    name_another_id,
+    call_it_a_create,
+)
+
+
+@pytest.mark.parametrize("forge", FORGERIES)
+def test_what_a_change_shows_is_what_its_digest_stands_for(
+    world: World, plan: Document, forge: Callable[[Document], None]
+) -> None:
+    """Somebody who can write the file can make its checksum fit, but not have it say less than it does."""
+    forge(plan["changes"][0])
+    edited(world, changes=plan["changes"])
+    with pytest.raises(Refused, match="is not what its digest stands for"):
+        applied(world)
+    assert world.writes == []
+
+
+def test_a_plan_for_another_account_is_refused_in_its_own_name(world: World, plan: Document) -> None:
+    edited(world, account="api.example#0a1b2c3d")
+    with pytest.raises(Refused, match="is a plan for account"):
+        applied(world)
+    assert world.writes == []
+    assert Path(world.folder / FILE).exists()
