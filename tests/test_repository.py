@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from reconciler.errors import UsageError
-from reconciler.repository import NotThere, UnsafeTree, repository_of
+from reconciler.git import NotThere, UnsafeTree, open_repository
 from tests.repositories import ENVIRON, Repository
 
 MOST = 1000
@@ -21,20 +21,19 @@ def made(tmp_path: Path) -> Repository:
 
 
 def files_at(folder: Path, ref: str = "HEAD") -> dict[str, bytes]:
-    """Return the files of a folder as they stood at a commit; a link is what it says."""
-    repository = repository_of(folder, ENVIRON)
-    with repository.folder_at(repository.commit(ref), MOST) as copy:
-        return {path.relative_to(copy).as_posix(): content(path) for path in walked(copy)}
+    """Return the files of a folder as they stood at a commit; a copy never holds a link."""
+    with (
+        open_repository(folder, ENVIRON) as repository,
+        repository.folder_at(repository.commit(ref), MOST) as copy,
+    ):
+        found = list(copy.rglob("*"))
+        assert not any(path.is_symlink() for path in found)
+        return {path.relative_to(copy).as_posix(): path.read_bytes() for path in found if path.is_file()}
 
 
-def walked(folder: Path) -> Iterator[Path]:
-    for here, folders, files in os.walk(folder):
-        for name in [*files, *(name for name in folders if (Path(here) / name).is_symlink())]:
-            yield Path(here) / name
-
-
-def content(path: Path) -> bytes:
-    return b"-> " + os.fsencode(path.readlink()) if path.is_symlink() else path.read_bytes()
+def commit_of(folder: Path, ref: str, environ: Mapping[str, str] = ENVIRON) -> str:
+    with open_repository(folder, environ) as repository:
+        return repository.commit(ref)
 
 
 def write(folder: Path, name: str, content: str | bytes = "x") -> None:
@@ -84,19 +83,44 @@ def test_a_file_that_is_too_large_is_as_long_and_empty(made: Repository) -> None
     assert files_at(made.folder) == {"film.bin": b"\0" * (MOST + 1)}
 
 
-@pytest.mark.parametrize("leads", ["a.yaml", "../secret", "/etc/passwd", "nowhere"])
-def test_a_link_is_copied_as_a_link(made: Repository, leads: str) -> None:
+@pytest.mark.parametrize(
+    ("leads", "becomes"),
+    [
+        ("a.yaml", b"x"),
+        ("sub/../a.yaml", b"x"),
+        ("sub/b.yaml", b"b"),
+        ("second", b"x"),
+        ("../secret", None),
+        ("/etc/passwd", None),
+        ("nowhere", None),
+        ("sub", None),
+        ("loop", None),
+        ("folder/b.yaml", None),
+        ("../configs/a.yaml", None),
+    ],
+)
+def test_a_link_to_a_file_becomes_a_copy_of_it_and_any_other_is_none(
+    made: Repository, leads: str, becomes: bytes | None
+) -> None:
+    write(made.folder, "secret")
     write(made.folder, "configs/a.yaml")
-    (made.folder / "configs/link.yaml").symlink_to(leads)
+    write(made.folder, "configs/sub/b.yaml", "b")
+    for name, to in {"second": "a.yaml", "loop": "loop", "folder": "sub", "link": leads}.items():
+        (made.folder / "configs" / name).symlink_to(to)
     made.commit()
-    assert files_at(made.folder / "configs")["link.yaml"] == b"-> " + leads.encode()
+    assert files_at(made.folder / "configs").get("link") == becomes
+    (made.folder / "configs/link").rename(made.folder / "configs/link.yaml")
+    made.commit()
+    if becomes is None:
+        with pytest.raises(UnsafeTree, match="leads out of the workspace, or to no file"):
+            files_at(made.folder / "configs")
 
 
 @pytest.mark.parametrize("ref", ["main", "HEAD", "v1", "HEAD~0", "@"])
 def test_every_name_of_a_commit_is_one(made: Repository, ref: str) -> None:
     commit = made.commit("first")
     made.git("tag", "-a", "v1", "-m", "a tag")
-    assert repository_of(made.folder, ENVIRON).commit(ref) == commit
+    assert commit_of(made.folder, ref) == commit
 
 
 @pytest.mark.parametrize(
@@ -107,7 +131,7 @@ def test_what_names_no_commit_is_an_error(made: Repository, ref: str) -> None:
     write(made.folder, "a.yaml")
     made.commit()
     with pytest.raises(UsageError, match="commit") as raised:
-        repository_of(made.folder, ENVIRON).commit(ref)
+        commit_of(made.folder, ref)
     assert not {"\n", "\0", "\x1b"} & set(str(raised.value))
 
 
@@ -115,7 +139,7 @@ def test_a_branch_that_looks_like_an_option_is_none(made: Repository) -> None:
     commit = made.commit()
     made.git("update-ref", "refs/heads/--output=x", commit)
     with pytest.raises(UsageError):
-        repository_of(made.folder, ENVIRON).commit("--output=x")
+        commit_of(made.folder, "--output=x")
     assert not (made.folder / "x").exists()
 
 
@@ -125,17 +149,17 @@ def test_a_shallow_clone_says_how_to_get_what_it_lacks(made: Repository, tmp_pat
     clone = tmp_path / "clone"
     made.git("clone", "--quiet", "--depth=1", made.folder.as_uri(), str(clone))
     with pytest.raises(UsageError, match=r"shallow.*fetch-depth: 0"):
-        repository_of(clone, ENVIRON).commit(first)
+        commit_of(clone, first)
 
 
 def test_a_folder_outside_of_any_repository_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not in a git repository"):
-        repository_of(tmp_path, {**ENVIRON, "GIT_CEILING_DIRECTORIES": str(tmp_path.parent)})
+        commit_of(tmp_path, "HEAD", {**ENVIRON, "GIT_CEILING_DIRECTORIES": str(tmp_path.parent)})
 
 
 def test_without_git_it_is_said_that_git_is_needed(made: Repository) -> None:
     with pytest.raises(UsageError, match="git cannot be run"):
-        repository_of(made.folder, {"PATH": str(made.folder)})
+        commit_of(made.folder, "HEAD", {"PATH": str(made.folder)})
 
 
 def test_a_folder_that_was_not_there_is_told_apart(made: Repository) -> None:
@@ -146,32 +170,47 @@ def test_a_folder_that_was_not_there_is_told_apart(made: Repository) -> None:
         files_at(made.folder / "configs")
 
 
-@pytest.mark.parametrize("mode", ["100644", "120000"])
-@pytest.mark.parametrize("name", ["..", ".", "a/../../b"])
-def test_a_tree_that_leads_out_of_its_folder_is_refused(made: Repository, mode: str, name: str) -> None:
-    blob = made.git("hash-object", "-w", "--stdin", input=b"planted")
-    entry = f"{mode} {name}\0".encode() + bytes.fromhex(blob)
-    tree = made.git("hash-object", "-w", "-t", "tree", "--literally", "--stdin", input=entry)
+def planted(made: Repository, *entries: tuple[str, str, str]) -> str:
+    """Commit a tree with these entries, each a mode, a name and an object, and return it."""
+    told = b"".join(f"{mode} {name}\0".encode() + bytes.fromhex(object) for mode, name, object in entries)
+    tree = made.git("hash-object", "-w", "-t", "tree", "--literally", "--stdin", input=told)
     made.git("update-ref", "refs/heads/main", made.git("commit-tree", tree, "-m", "planted"))
+    return tree
+
+
+@pytest.mark.parametrize("mode", ["100644", "120000"])
+@pytest.mark.parametrize("name", ["..", ".", "a/../../b", "/a", "a//b"])
+def test_a_tree_that_leads_out_of_its_folder_is_refused(made: Repository, mode: str, name: str) -> None:
+    planted(made, (mode, name, made.git("hash-object", "-w", "--stdin", input=b"planted")))
     with pytest.raises((UnsafeTree, NotThere)):
         files_at(made.folder, "main")
 
 
-def test_a_file_below_a_link_of_the_same_name_is_not_written_through_it(
-    made: Repository, tmp_path: Path
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("pair", ["link folder", "file folder", "file file", "link file", "link link"])
+def test_a_name_that_stands_there_twice_is_refused_and_nothing_is_written_through_a_link(
+    made: Repository, tmp_path: Path, pair: str, order: int
 ) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
     blob = made.git("hash-object", "-w", "--stdin", input=b"planted")
-    link = made.git("hash-object", "-w", "--stdin", input=os.fsencode(tmp_path))
-    inner = made.git("mktree", input=f"100644 blob {blob}\tplanted\n".encode())
-    entries = b"".join(
-        f"{mode} a\0".encode() + bytes.fromhex(object)
-        for mode, object in (("120000", link), ("40000", inner))
-    )
-    tree = made.git("hash-object", "-w", "-t", "tree", "--literally", "--stdin", input=entries)
-    made.git("update-ref", "refs/heads/main", made.git("commit-tree", tree, "-m", "planted"))
-    with pytest.raises(UnsafeTree):
+    kinds = {
+        "link": ("120000", "a", made.git("hash-object", "-w", "--stdin", input=os.fsencode(outside))),
+        "folder": ("40000", "a", made.git("mktree", input=f"100644 blob {blob}\tplanted\n".encode())),
+        "file": ("100644", "a", blob),
+    }
+    planted(made, *(kinds[kind] for kind in pair.split()[::order]))
+    with pytest.raises(UnsafeTree, match="twice"):
         files_at(made.folder, "main")
-    assert not (tmp_path / "planted").exists()
+    assert list(outside.iterdir()) == []
+
+
+def test_a_tree_that_never_ends_is_refused(made: Repository) -> None:
+    tree = planted(made, ("100644", "a" * 200, made.git("hash-object", "-w", "--stdin", input=b"x")))
+    for _ in range(5):
+        tree = planted(made, *(("40000", name * 1000, tree) for name in "abcdefghij"))
+    with pytest.raises(UnsafeTree, match="more files than any workspace has"):
+        files_at(made.folder, "main")
 
 
 def test_nothing_runs_and_nothing_is_touched(made: Repository, tmp_path: Path) -> None:
@@ -208,8 +247,7 @@ def test_the_surroundings_of_a_hook_do_not_lead_to_another_repository(
     write(made.folder, "a.yaml")
     made.commit()
     environ = {**ENVIRON, "GIT_DIR": str(other.folder / ".git"), "GIT_WORK_TREE": str(other.folder)}
-    repository = repository_of(made.folder, environ)
-    assert repository.commit("HEAD") == made.git("rev-parse", "HEAD")
+    assert commit_of(made.folder, "HEAD", environ) == made.git("rev-parse", "HEAD")
 
 
 def test_a_work_tree_of_its_own_and_a_bundle_of_links_are_repositories_too(
@@ -225,10 +263,13 @@ def test_a_work_tree_of_its_own_and_a_bundle_of_links_are_repositories_too(
 def test_the_copy_is_gone_afterwards(made: Repository) -> None:
     write(made.folder, "a.yaml")
     made.commit()
-    repository = repository_of(made.folder, ENVIRON)
-    with repository.folder_at(repository.commit("HEAD"), MOST) as copy:
+    with (
+        open_repository(made.folder, ENVIRON) as repository,
+        repository.folder_at(repository.commit("HEAD"), MOST) as copy,
+    ):
         assert copy.exists()
     assert not copy.parent.exists()
+    assert not repository.git.folder.exists()
 
 
 def test_content_that_git_lacks_is_told(made: Repository, tmp_path: Path) -> None:

@@ -48,17 +48,16 @@ def annotate(problems: Sequence[Problem], console: Console, outside: Outside) ->
 
 def links_of(outside: Outside) -> Links:
     """Return where files are seen: as git tells in a step of GitHub Actions, else as the variables do."""
+    from reconciler.git import open_repository
     from reconciler.render.links import Links
-    from reconciler.repository import repository_of
 
     if is_in_actions(outside):
         try:
-            repository = repository_of(outside.folder, outside.environ)
-            commit = repository.commit("HEAD")
+            with open_repository(outside.folder, outside.environ) as repository:
+                commit = repository.commit("HEAD")
+            return Links.in_checkout(outside.environ, outside.folder, commit, repository.prefix)
         except UsageError:
             pass  # no checkout, or one that git does not trust
-        else:
-            return Links.in_checkout(outside.environ, outside.folder, commit, repository.prefix)
     return Links.of(outside.environ, outside.folder)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from reconciler.errors import UsageError
-from reconciler.repository import repository_of
+from reconciler.git import open_repository
 
 # The variables of GitHub, GitLab, Azure Pipelines, Jenkins and of a login, each with the best one first.
 _WHO = (
@@ -52,7 +52,8 @@ def ci_run(environ: Mapping[str, str]) -> str:
 def commit(environ: Mapping[str, str], folder: Path) -> str:
     """Return the commit of the files in a folder: what git says, else the environment, else nothing."""
     try:
-        return repository_of(folder, environ).commit("HEAD")
+        with open_repository(folder, environ) as repository:
+            return repository.commit("HEAD")
     except UsageError:
         return _first(environ, _COMMIT)
 

@@ -17,7 +17,7 @@ from reconciler.engine.planning import Consent
 from reconciler.engine.since import Since
 from reconciler.errors import FilesInvalid, UsageError
 from reconciler.expoints.seed import Seed
-from reconciler.repository import NotThere, Repository, UnsafeTree, repository_of
+from reconciler.git import NotThere, Repository, UnsafeTree, open_repository
 
 
 class Past(Struct, frozen=True):
@@ -57,12 +57,12 @@ def files_since(ref: str, session: Session) -> Past:
 
     Errors: `UsageError` without git, without a repository, or where it knows no such commit.
     """
-    repository = repository_of(session.workspace.folder, session.outside.environ)
-    commit = repository.commit(ref)
-    try:
-        return Past(session, ref, commit, _workspace_at(repository, commit, session.outside.clock.now()))
-    except (FilesInvalid, UsageError, NotThere, UnsafeTree) as error:
-        return Past(session, ref, commit, note=_why_unusable(ref, error))
+    with open_repository(session.workspace.folder, session.outside.environ) as repository:
+        commit = repository.commit(ref)
+        try:
+            return Past(session, ref, commit, _workspace_at(repository, commit, session.outside.clock.now()))
+        except (FilesInvalid, UsageError, NotThere, UnsafeTree) as error:
+            return Past(session, ref, commit, note=_why_unusable(ref, error))
 
 
 def _workspace_at(repository: Repository, commit: str, now: float) -> Workspace[Seed]:

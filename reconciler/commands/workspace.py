@@ -13,6 +13,7 @@ from reconciler.config.acceptance import as_of
 from reconciler.config.discovery import find_workspace
 from reconciler.config.load import Workspace, load
 from reconciler.engine.part import Part
+from reconciler.git import check_not_bare
 
 if TYPE_CHECKING:
     from reconciler.config.drafts import SeedSection
@@ -59,7 +60,11 @@ class Selection(Struct, frozen=True):
 
 
 def open_workspace(selection: Selection, outside: Outside) -> Workspace[Seed]:
-    """Find, load and check the workspace. Errors: `UsageError` where there is none, `FilesInvalid`."""
+    """Find, load and check the workspace.
+
+    Errors: `FilesInvalid`; `UsageError` where there is none, or it looks like a bare repository of git.
+    """
     folder = find_workspace(selection.workspace, outside.folder)
+    check_not_bare(folder)
     read = load(folder, SECTIONS, outside.folder, SEED_SECTIONS, progress=outside.reading)
     return as_of(read, outside.clock.now())

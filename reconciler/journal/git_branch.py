@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from reconciler.clock import Clock
 from reconciler.errors import Refused, UsageError
-from reconciler.journal.git_command import Git, Said, trouble
+from reconciler.git import Git, Said, trouble
 from reconciler.journal.pauses import attempts
 
 FETCHES = 8

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from reconciler.clock import Clock
 from reconciler.errors import UsageError
+from reconciler.git import Git, check_version, find_repository, quiet_ssh
 from reconciler.journal.git_branch import Branch, LocalBranch, RemoteBranch
-from reconciler.journal.git_command import SETTINGS, Git, check_version, quiet_ssh, surroundings
 
 _OF_A_REMOTE = ("proxy", "proxyauthmethod", "receivepack", "uploadpack")
 """The settings of a remote that say how to reach it, beside its address."""
@@ -20,12 +20,15 @@ _CONFIGURED = r"^(remote\..*|branch\..*\.remote|core\.sshcommand)$"
 def find_branch(folder: Path, name: str, environ: Mapping[str, str], clock: Clock) -> tuple[Git, Branch]:
     """Return the branch called `name` of the repository in which a folder lies, and a git for its objects.
 
-    It need not be there. Nothing is fetched, and nothing is changed. Four processes.
+    It need not be there. Nothing is fetched, and nothing is changed. Five processes. Git reads the settings
+    of the repository: its remote, and programs for ssh and credentials.
 
     Raises `UsageError` for a name that is none, a branch that is checked out, no repository, one that git
-    does not trust, no git or an old one, and for remotes among which none stands out.
+    does not trust or that was brought along by files, no git or an old one, and for remotes among which none
+    stands out.
     """
-    git = Git(folder, surroundings(environ, SETTINGS))
+    place = find_repository(folder, environ)
+    git = Git(place.top, environ, place.git_dir)
     check_version(git("version").text)
     _check_name(git, name)
     configured = _configured(git)
@@ -33,9 +36,9 @@ def find_branch(folder: Path, name: str, environ: Mapping[str, str], clock: Cloc
     if remote is None:
         return git, LocalBranch(git, name)
     alias = f"reconciler-{secrets.token_hex(4)}"
-    settings = {**SETTINGS, **_aliased(configured, remote, alias, name)}
     ssh = quiet_ssh(environ, _last(configured, "core.sshcommand"))
-    reaching = Git(folder, surroundings(environ, settings) | ssh)
+    settings = _aliased(configured, remote, alias, name)
+    reaching = Git(place.top, environ, place.git_dir, settings, ssh)
     return reaching, RemoteBranch(reaching, name, remote, alias, clock)
 
 

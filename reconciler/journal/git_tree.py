@@ -16,10 +16,10 @@ from typing import Any
 from msgspec import Struct, field
 
 from reconciler.errors import Refused, UsageError
+from reconciler.git import Git
 from reconciler.journal import entries
 from reconciler.journal.decisions import Decision
 from reconciler.journal.forms import Digest, Number, Unsound, checked, document
-from reconciler.journal.git_command import Git
 from reconciler.journal.replay import Entry, Known
 from reconciler.journal.text import UNSTORABLE, unstorable
 

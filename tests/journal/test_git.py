@@ -220,7 +220,7 @@ def test_a_checkout_that_cuts_the_history_of_the_branch_short_raises_no_false_al
         assert len(journal.runs()) == 1
 
 
-def test_a_worktree_a_subfolder_and_a_bare_repository_will_do(
+def test_a_worktree_and_a_subfolder_will_do_and_a_bare_repository_will_not(
     folder: Path, opened: Open, repositories: Repositories
 ) -> None:
     furnish(folder)
@@ -228,8 +228,26 @@ def test_a_worktree_a_subfolder_and_a_bare_repository_will_do(
     (folder / "configs").mkdir()
     use(opened(folder.parent / "tree"))
     use(opened(folder / "configs"), "bob")
-    with opened(repositories.origin) as journal:  # which has no remote itself
+    with opened(folder) as journal:
         assert standings(journal) == {"ann": Standing.SENT, "bob": Standing.SENT}
+    with pytest.raises(UsageError, match="looks like a bare repository"):
+        opened(repositories.origin)
+
+
+def test_the_work_trees_of_a_bare_clone_will_do(
+    folder: Path, opened: Open, repositories: Repositories
+) -> None:
+    furnish(folder)
+    git(folder, "push", "--quiet", "origin", "main", "feature")
+    for number, name in enumerate((".bare", ".git")):
+        top = repositories.folder / f"top-{number}"
+        git(repositories.folder, "clone", "--quiet", "--bare", str(repositories.origin), f"{top.name}/{name}")
+        if name == ".bare":
+            (top / ".git").write_text("gitdir: ./.bare\n")
+        git(top, "worktree", "add", "--quiet", "tree", "feature")
+        use(opened(top / "tree"), name)
+    with opened(folder) as journal:
+        assert standings(journal) == {".bare": Standing.SENT, ".git": Standing.SENT}
 
 
 def test_a_workspace_in_a_submodule_keeps_its_journal_there(
@@ -299,7 +317,7 @@ def test_the_branch_that_is_checked_out_is_refused(folder: Path, opened: Open) -
 
 
 def test_a_folder_outside_of_every_repository_is_refused(tmp_path: Path, opened: Open) -> None:
-    with pytest.raises(UsageError, match="needs the workspace to lie in a repository"):
+    with pytest.raises(UsageError, match="is not in a git repository"):
         opened(tmp_path)
 
 
@@ -461,7 +479,7 @@ def test_a_rule_refuses_nobody_for_what_is_no_longer_so(folder: Path, opened: Op
         assert other.begin_run(run_start()) > run
 
 
-@pytest.mark.parametrize("address", ["http://me:s3cret@127.0.0.1:9/x.git", "/nowhere/x.git"])
+@pytest.mark.parametrize("address", ["https://me:s3cret@127.0.0.1:9/x.git", "/nowhere/x.git"])
 def test_a_remote_out_of_reach_is_refused_and_not_taken_for_an_empty_one(
     folder: Path, opened: Open, clock: FakeClock, address: str
 ) -> None:

@@ -529,13 +529,6 @@ WHAT_IS_REVIEWED = (
         "[*plan.digests, *seeds]",
         f"{SINCE}::test_a_limit_makes_nothing_caused_that_was_pending",
     ),
-    Mutant(
-        "lets the surroundings of a hook lead git to another repository",
-        "repository.py",
-        'if not n.startswith("GIT_") or n.startswith(_CONFIGURES)',
-        "if n",
-        "tests/test_repository.py::test_the_surroundings_of_a_hook_do_not_lead_to_another_repository",
-    ),
 )
 
 WHAT_IS_TOLD = (

@@ -1,0 +1,661 @@
+"""The one way to git: every git process of the tool is started here, and none runs what a file names.
+
+Files of a workspace can look like a repository and name programs for git to run. So the repository is found
+here and handed to git by name, nothing that looks like a bare one is accepted on the way, and:
+
+- what only reads (`--since`, the commit of a run) sees the objects and refs of a repository under settings
+  that are made here; those of the repository itself are not read, so nothing in them can act;
+- the journal in a branch needs the remote and credentials of the checkout, so git reads its settings there.
+  `reconciler.commands.journal` allows that for the checkout in which the user stands, and no other;
+- no process fetches missing objects by itself, only three commands may use a transport, and only https, ssh
+  and paths of this machine;
+- git gets a list of known variables from the environment, which has none of the tool's credentials.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+import shutil
+import signal
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory, TemporaryFile
+from typing import TYPE_CHECKING
+
+from reconciler.errors import Refused, UsageError
+
+if TYPE_CHECKING:
+    import subprocess
+
+PATIENCE = 120.0
+"""Seconds after which a command is ended that has come to no end by itself."""
+
+MOST_OUTPUT = 256_000_000
+"""Bytes that one command may say."""
+
+OLDEST = (2, 31)
+"""The oldest git that takes settings from its environment, as the journal hands them over."""
+
+_REACHING = frozenset({"fetch", "ls-remote", "push"})
+"""The commands that may use a transport."""
+
+_PROTOCOLS = ("https", "ssh", "file")
+
+_SETTINGS: Mapping[str, str] = {
+    "core.alternateRefsCommand": "true",
+    "core.attributesFile": os.devnull,
+    "core.editor": "true",
+    "core.fsmonitor": "false",
+    "core.fsync": "all",  # a commit without a remote is as safe as a file can be
+    "core.hooksPath": os.devnull,
+    "core.logAllRefUpdates": "false",
+    "core.pager": "cat",
+    "credential.interactive": "false",
+    "fetch.prune": "false",
+    "fetch.pruneTags": "false",
+    "fetch.recurseSubmodules": "false",
+    "fetch.writeCommitGraph": "false",
+    "gc.auto": "0",
+    "maintenance.auto": "false",
+    "protocol.ext.allow": "never",
+    "push.followTags": "false",
+    "push.gpgSign": "false",
+    "push.recurseSubmodules": "no",
+    "safe.bareRepository": "explicit",
+    "submodule.recurse": "false",
+}
+"""What git does not do here, whatever the settings of the user or the repository are."""
+
+_OPTIONS = tuple(word for name, value in _SETTINGS.items() for word in ("-c", f"{name}={value}"))
+
+_QUIET = {
+    "GCM_INTERACTIVE": "never",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_PAGER": "cat",
+    "GIT_TERMINAL_PROMPT": "0",
+    "LC_ALL": "C",
+    "SSH_ASKPASS_REQUIRE": "never",
+}
+
+_PASSED_ON = re.compile(
+    r"PATH|HOME|USER|LOGNAME|USERNAME|TMPDIR|TEMP|TMP|XDG_CONFIG_HOME|LD_LIBRARY_PATH|SUDO_UID"
+    r"|SYSTEMROOT|WINDIR|COMSPEC|PATHEXT|USERPROFILE|HOMEDRIVE|HOMEPATH|APPDATA|LOCALAPPDATA|PROGRAMDATA"
+    r"|GIT_(EXEC_PATH|CONFIG_(GLOBAL|SYSTEM|NOSYSTEM|COUNT|KEY_\d+|VALUE_\d+))",
+    re.IGNORECASE,
+)
+"""The variables that git needs to run as its user is used to: programs, folders, settings of the user."""
+
+_PASSED_ON_TO_REACH = re.compile(
+    r"SSH_AUTH_SOCK|SSH_AGENT_PID|(HTTPS?|ALL|NO)_PROXY|SSL_CERT_(FILE|DIR)|CURL_CA_BUNDLE|KRB5(CCNAME|_CONFIG)"
+    r"|DBUS_SESSION_BUS_ADDRESS|XDG_RUNTIME_DIR|GNUPGHOME|PASSWORD_STORE_DIR|GCM_(CREDENTIAL_STORE|PROVIDER|NAMESPACE)"
+    r"|GIT_(SSH|SSH_COMMAND|SSH_VARIANT|ASKPASS|PROXY_SSL_(CAINFO|CERT|KEY)"
+    r"|SSL_(NO_VERIFY|CAINFO|CAPATH|CERT|KEY|VERSION|CIPHER_LIST)"
+    r"|HTTP_(LOW_SPEED_LIMIT|LOW_SPEED_TIME|PROXY_AUTHMETHOD|USER_AGENT))",
+    re.IGNORECASE,
+)
+"""Those that say how to reach a remote: the agent and program for ssh, proxies, certificates, keyrings."""
+
+_PERSONAL = re.compile(r"(?<=://)[^/\s]*@")
+_UNTRUSTED = re.compile(r"dubious ownership in repository at '([^']*)'|unsafe repository \('([^']*)'")
+_FORBIDDEN = re.compile(r"transport '([^']*)' not allowed")
+
+
+@dataclass(frozen=True)
+class Said:
+    """What git said. `code` is its exit code; -1 where it was ended because it did not end."""
+
+    code: int
+    out: bytes
+    complaint: str
+
+    @property
+    def is_fine(self) -> bool:
+        """Whether the command did what it was asked."""
+        return self.code == 0
+
+    @property
+    def text(self) -> str:
+        """What it answered, without the line's end."""
+        return self.out.decode("utf-8", "replace").strip()
+
+    @property
+    def reason(self) -> str:
+        """Why it failed, in git's words and in one line, without credentials."""
+        lines = [line.strip() for line in masked(self.complaint).splitlines()]
+        told = "; ".join(line for line in lines if line and not line.startswith(("warning:", "hint:")))
+        return told.removeprefix("fatal: ") or f"git ended with exit code {self.code}"
+
+
+@dataclass(frozen=True)
+class Git:
+    """Runs git in one folder, on the repository `git_dir`; without one only commands that need none work.
+
+    `environ` is the environment of the tool, of which git gets what it needs. `settings` are more settings,
+    and go to git in its environment: they may hold an address with a password, and stand in no list of
+    processes. `ssh` is the command for ssh, empty for git's own choice.
+    """
+
+    folder: Path
+    environ: Mapping[str, str] = field(repr=False)
+    git_dir: Path | None = None
+    settings: Mapping[str, str] = field(default_factory=dict, repr=False)
+    ssh: str = ""
+    patience: float = PATIENCE
+
+    def __call__(self, *arguments: str, fed: bytes = b"", most: int = MOST_OUTPUT) -> Said:
+        """Run a command with `fed` as its input, and return what came of it, whatever that is.
+
+        There is no shell, no prompt and no hook. A command that does not end, or says more than `most` bytes,
+        is ended with everything that it has started.
+
+        Raises `UsageError` if there is no git or no such folder.
+        """
+        import subprocess  # here, for a check of files needs no process and is to start fast
+
+        late = threading.Event()
+        with TemporaryFile() as given, TemporaryFile() as complained:
+            given.write(fed)
+            given.seek(0)
+            command = [self._program(), *_OPTIONS, *arguments]
+            environment = self._environment(reaching=bool(arguments) and arguments[0] in _REACHING)
+            try:
+                process = subprocess.Popen(  # noqa: S603  # no shell, and no option is anybody's text
+                    command,
+                    cwd=self.folder,
+                    env=environment,
+                    stdin=given,
+                    stdout=subprocess.PIPE,
+                    stderr=complained,
+                    start_new_session=True,  # no terminal to ask on, and an interrupt of ours does not end it
+                )
+            except OSError as error:
+                if not self.folder.is_dir():
+                    raise UsageError(f"the folder {self.folder} is not there") from error
+                raise UsageError(f"git cannot be run in {self.folder}: {error.strerror}") from error
+            watchdog = threading.Timer(self.patience, _end, (process, late))
+            watchdog.daemon = True
+            watchdog.start()
+            with process:
+                try:
+                    out = process.stdout.read(most + 1) if process.stdout else b""
+                    if len(out) > most:
+                        _end(process)
+                    process.wait(self.patience)
+                except subprocess.TimeoutExpired:
+                    _end(process, late)
+                except BaseException:
+                    _end(process)
+                    raise
+                finally:
+                    watchdog.cancel()
+            if late.is_set():
+                return Said(-1, b"", f"git gave no answer in {self.patience:g} seconds")
+            if len(out) > most:
+                return Said(-1, b"", f"git said more than {most} bytes")
+            complained.seek(0)
+            return Said(process.returncode, out, complained.read(1_000_000).decode("utf-8", "replace"))
+
+    def must(self, *arguments: str, fed: bytes = b"") -> Said:
+        """Run a command that has to succeed. Raises `Refused` with git's reason, or `UsageError`."""
+        said = self(*arguments, fed=fed)
+        if not said.is_fine:
+            raise trouble(said)
+        return said
+
+    def _program(self) -> str:
+        """Return the path of git. A relative entry of PATH is left out: it would lead into the workspace."""
+        found = shutil.which("git", path=_absolute(self.environ.get("PATH", os.defpath)))
+        if found is None:
+            raise UsageError("git cannot be run: there is none to be found on PATH; install it")
+        return found
+
+    def _environment(self, *, reaching: bool) -> dict[str, str]:
+        kept = {
+            name: value
+            for name, value in self.environ.items()
+            if _PASSED_ON.fullmatch(name) or (reaching and _PASSED_ON_TO_REACH.fullmatch(name))
+        }
+        kept["PATH"] = _absolute(self.environ.get("PATH", os.defpath))
+        kept |= _QUIET
+        # Empty: do not look for a program that asks, such as one that core.askPass names.
+        kept.setdefault("GIT_ASKPASS", "")
+        # It decides alone, whatever protocol.*.allow of the repository says.
+        wanted = self.environ.get("GIT_ALLOW_PROTOCOL", ":".join(_PROTOCOLS)).split(":")
+        allowed = [one for one in wanted if one in _PROTOCOLS] if reaching else []
+        kept["GIT_ALLOW_PROTOCOL"] = ":".join(allowed) or "none"
+        if self.git_dir is not None:
+            kept["GIT_DIR"] = str(self.git_dir)
+        if self.ssh and reaching:
+            kept["GIT_SSH_COMMAND"] = self.ssh
+        before = self.environ.get("GIT_CONFIG_COUNT", "")
+        first = int(before) if before.isdecimal() else 0
+        if self.settings:
+            kept["GIT_CONFIG_COUNT"] = str(first + len(self.settings))
+        for number, (name, value) in enumerate(self.settings.items(), start=first):
+            kept |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
+        return kept
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the repository around a folder is.
+
+    `top` is the folder with `.git`, `git_dir` what that is or leads to, `common` the folder that holds what
+    all work trees of the repository share, and `prefix` the way from the top to the folder, empty at the top.
+    """
+
+    top: Path
+    git_dir: Path
+    common: Path
+    prefix: str
+
+
+def top_of(folder: Path, environ: Mapping[str, str]) -> Path | None:
+    """Return the nearest folder at or above `folder` that has a `.git`, `None` where none has one.
+
+    GIT_CEILING_DIRECTORIES ends the way up. Errors: `UsageError` for a folder on the way that looks like a
+    bare repository.
+    """
+    real = folder.resolve()
+    listed = environ.get("GIT_CEILING_DIRECTORIES", "").split(os.pathsep)
+    ceilings = {Path(one).resolve() for one in listed if Path(one).is_absolute()}
+    for place in (real, *real.parents):
+        if place != real and place in ceilings:
+            break
+        check_not_bare(place)
+        if os.path.lexists(place / ".git"):
+            return place
+    return None
+
+
+def check_not_bare(folder: Path) -> None:
+    """Return if git would not take a folder for a bare repository. Errors: `UsageError` if it would.
+
+    Such a folder brings settings of git along, which name programs, and git reads them where it is started.
+    """
+    has_parts = os.path.lexists(folder / "objects") and os.path.lexists(folder / "refs")
+    if os.path.lexists(folder / "HEAD") and (has_parts or os.path.lexists(folder / "commondir")):
+        raise UsageError(
+            f"{folder} looks like a bare repository of git: it holds HEAD with objects and refs, or with "
+            f"commondir. Git would take its settings from there, and they can name programs to run. Find "
+            f"out who put them there, and remove them"
+        )
+
+
+def find_repository(folder: Path, environ: Mapping[str, str]) -> Place:
+    """Return where the repository around a folder is. One process, and more where it lies in another one.
+
+    Errors: `UsageError` where there is none that git can read and trusts, for a folder on the way that looks
+    like a bare repository, and for a repository that somebody laid around files that an outer one tracks.
+    A submodule, a work tree or a clone inside of a checkout is no such thing.
+    """
+    top = top_of(folder, environ)
+    if top is None:
+        raise UsageError(f"{folder} is not in a git repository")
+    # In the very folder that has it, and never further up, git looks for .git before anything else.
+    here = {**environ, "GIT_CEILING_DIRECTORIES": str(top.parent)}
+    asked = Git(top, here)("rev-parse", "--git-dir")
+    if not asked.is_fine:
+        error = trouble(asked)
+        if isinstance(error, UsageError):
+            raise error
+        raise UsageError(f"{folder} is not in a git repository that can be read: {asked.reason}")
+    git_dir = (top / os.fsdecode(asked.out.removesuffix(b"\n"))).resolve()
+    outer = [parent for parent in top.parents if os.path.lexists(parent / ".git")]
+    if any(_tracks(parent, top, environ) for parent in outer):
+        raise UsageError(
+            f"{top / '.git'} makes a repository of its own of files that belong to the checkout around them. "
+            f"Its settings can name programs to run. Find out who put it there, and remove it"
+        )
+    try:
+        common = git_dir / os.fsdecode((git_dir / "commondir").read_bytes()).strip()
+    except OSError:
+        common = git_dir
+    prefix = folder.resolve().relative_to(top).as_posix()
+    return Place(top, git_dir, common.resolve(), "" if prefix == "." else prefix)
+
+
+def _tracks(outer: Path, folder: Path, environ: Mapping[str, str]) -> bool:
+    """Tell whether the commit that is checked out in `outer` has files in a folder."""
+    try:
+        place = find_repository(outer, environ)
+    except UsageError:
+        return False
+    with without_settings(place, environ) as git:
+        path = folder.relative_to(outer).as_posix()
+        return git("ls-tree", "-d", "--full-tree", "HEAD", "--", path).out.startswith(b"040000")
+
+
+_SHARED = ("objects", "refs", "packed-refs", "shallow", "logs", "reftable")
+_OF_A_TREE = ("refs", "logs", "reftable")
+_HEADS = re.compile(r"(?:[A-Z]+_)*HEAD")
+_KEPT_SETTINGS = (
+    r"^(extensions\.(objectformat|refstorage|partialclone)|remote\..*\.(fetch|promisor)"
+    r"|branch\..*\.(remote|merge|pushremote))$"
+)
+"""What says how objects and refs are stored, whether some are left out, and what `@{upstream}` means."""
+
+
+@contextmanager
+def without_settings(place: Place, environ: Mapping[str, str]) -> Iterator[Git]:
+    """Yield a git that reads a repository's objects and refs, and none of its settings.
+
+    It works in a temporary folder that leads to them, with settings made here. So no version of git runs
+    anything that they name, and none fetches what a partial clone lacks, for it knows of no promisor.
+    """
+    with TemporaryDirectory(prefix="reconciler-git-") as name:
+        own = Path(name) / "git"
+        _lead(own, place.common, _SHARED)
+        found = Git(own, environ)(
+            *("config", "--file", str(place.common / "config"), "--no-includes"),
+            *("--null", "--get-regexp", _KEPT_SETTINGS),
+        )
+        (own / "config").write_bytes(_config(found.out))
+        git_dir = own
+        if place.git_dir != place.common:
+            git_dir = Path(name) / "tree"
+            _lead(git_dir, place.git_dir, _OF_A_TREE)
+            (git_dir / "commondir").write_text("../git\n", "ascii")
+        yield Git(own, environ, git_dir)
+
+
+def _lead(own: Path, there: Path, names: tuple[str, ...]) -> None:
+    """Make a folder that leads to parts of a repository, with copies of HEAD and its like."""
+    own.mkdir()
+    for name in names:
+        if os.path.lexists(there / name):
+            (own / name).symlink_to(there / name)
+    for file in there.iterdir():
+        if not _HEADS.fullmatch(file.name):
+            continue
+        if file.is_symlink():  # as very old versions of git wrote HEAD
+            (own / file.name).write_bytes(b"ref: " + os.fsencode(file.readlink()) + b"\n")
+        elif file.is_file():
+            with file.open("rb") as text:
+                (own / file.name).write_bytes(text.read(4096))
+
+
+def _config(listed: bytes) -> bytes:
+    """Return a file of settings with what `git config --null` has listed, and nothing that names a remote."""
+    lines = [b"[core]", b"repositoryformatversion = 1", b"bare = true"]
+    for setting in filter(None, listed.split(b"\0")):
+        key, _, value = setting.partition(b"\n")
+        section, _, rest = key.partition(b".")
+        name, _, variable = rest.rpartition(b".")
+        if variable in (b"partialclone", b"promisor"):
+            continue
+        lines.append(b"[%s %s]" % (section, _quoted(name)) if name else b"[%s]" % section)
+        lines.append(b"%s = %s" % (variable, _quoted(value)))
+    return b"\n".join(lines) + b"\n"
+
+
+def _quoted(text: bytes) -> bytes:
+    escaped = text.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
+    return b'"' + escaped + b'"'
+
+
+def is_partial(place: Place, environ: Mapping[str, str]) -> bool:
+    """Tell whether a repository is a partial clone, from which objects are left out until they are needed."""
+    asked = r"^(extensions\.partialclone|remote\..*\.promisor)$"
+    file = ("--file", str(place.common / "config"), "--no-includes")
+    return Git(place.common, environ, place.git_dir)("config", *file, "--get-regexp", asked).is_fine
+
+
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_FILES, _LINK = ("100644", "100755", "100664"), "120000"
+_PORTION = 16_000_000
+"""Bytes of content that are asked for at once."""
+_MOST_FILES = 500
+_MOST_LISTED = 24_000_000
+"""Bytes of the list of a tree: more than a hundred thousand files."""
+_MOST_BYTES = 1_000_000_000
+_LONGEST_LINK, _MOST_LINKS = 4096, 40
+
+
+class NotThere(Exception):
+    """The folder did not exist at that commit."""
+
+
+class UnsafeTree(Exception):
+    """The files of a commit cannot be laid out as they are, or are not all in the repository."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file, link or submodule of a tree; `size` in bytes, 0 where git does not have its content."""
+
+    mode: str
+    object: str
+    size: int
+    path: str
+
+
+@dataclass(frozen=True)
+class Repository:
+    """Reads what stood in a folder at a commit, under settings of our own; see `open_repository`."""
+
+    place: Place
+    git: Git
+    environ: Mapping[str, str] = field(repr=False)
+    name: str
+    """The name of the folder."""
+
+    @property
+    def prefix(self) -> str:
+        """Where in the repository the folder lies, empty at its top."""
+        return self.place.prefix
+
+    def commit(self, ref: str) -> str:
+        """Return the full name of the commit that `ref` stands for. Errors: `UsageError` if there is none."""
+        if not ref or ref.startswith("-") or not ref.isprintable():
+            raise UsageError(f"{ref!a} is not the name of a commit")
+        asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+        found = self.git(*asked).text.split()[-1:]
+        if found and _COMMIT.fullmatch(found[0]):
+            return found[0]
+        why = ""
+        if self.git("rev-parse", "--is-shallow-repository").text == "true":
+            why = (
+                ": this clone is shallow and lacks older commits; run git fetch --unshallow, or check out "
+                "with fetch-depth: 0"
+            )
+        raise UsageError(f"git knows no commit {ref}{why}")
+
+    @contextmanager
+    def folder_at(self, commit: str, most: int) -> Iterator[Path]:
+        """Yield a temporary copy of the folder as it stood at a commit, gone when the block ends.
+
+        It holds files and no links: a link to a file of the folder becomes a copy of that file, and any other
+        link is left out, as is what a dot hides. Files of more than `most` bytes are as long, and empty.
+
+        Errors: `NotThere`; and `UnsafeTree` for names that no folder can hold side by side, for a link of the
+        name of a file of a workspace that leads out of the folder or to nothing, for too much of everything,
+        and where git lacks a file.
+        """
+        listed = self._entries(commit)
+        with TemporaryDirectory(prefix="reconciler-") as temporary:
+            top = Path(temporary) / (self.name or "workspace")
+            top.mkdir()
+            try:
+                self._write(top, listed, commit, most)
+            except (OSError, ValueError) as error:
+                raise UnsafeTree(str(error)) from error
+            yield top
+
+    def _entries(self, commit: str) -> dict[str, Entry]:
+        """Return what stands in the folder at a commit, by path, without what a dot hides."""
+        tree = f"{commit}:{self.prefix}" if self.prefix else f"{commit}^{{tree}}"
+        options = ("-r", "-z", "-l", "--full-tree", "--end-of-options")
+        listed = self.git("ls-tree", *options, tree, most=_MOST_LISTED)
+        if listed.code == -1:
+            raise UnsafeTree(f"it holds more files than any workspace has ({listed.reason})")
+        if not listed.is_fine:
+            if is_partial(self.place, self.environ):
+                raise UnsafeTree(f"the folder is not there, or {self._partial(commit)}")
+            raise NotThere
+        entries: dict[str, Entry] = {}
+        for line in filter(None, listed.out.split(b"\0")):
+            facts, _, raw = line.partition(b"\t")
+            path = os.fsdecode(raw)
+            parts = path.split("/")
+            if any(part in ("", ".", "..") for part in parts):
+                raise UnsafeTree(f"{path!a} is no name of a file")
+            if any(part.startswith(".") for part in parts):
+                continue
+            if path in entries:
+                raise UnsafeTree(f"{path!a} stands there twice")
+            mode, _, object, size = os.fsdecode(facts).split()
+            entries[path] = Entry(mode, object, int(size) if size.isdecimal() else 0, path)
+        for path in entries:
+            for parent in PurePosixPath(path).parents:
+                if str(parent) in entries:
+                    raise UnsafeTree(f"{str(parent)!a} stands there twice, as a folder and as something else")
+        return entries
+
+    def _write(self, top: Path, entries: Mapping[str, Entry], commit: str, most: int) -> None:
+        wanted = [entry for entry in entries.values() if entry.mode in _FILES]
+        links = [entry for entry in entries.values() if entry.mode == _LINK]
+        if max((link.size for link in links), default=0) > _LONGEST_LINK:
+            raise UnsafeTree("a link is longer than any path")
+        leads = {link.path: os.fsdecode(text) for link, text in self._contents(links, commit)}
+        for link in leads:
+            file = _led_to(link, leads, entries)
+            if file is not None:
+                wanted.append(replace(entries[file], path=link))
+            elif link.endswith((".yaml", ".yml")):
+                raise UnsafeTree(f"{link!a} is a link that leads out of the workspace, or to no file in it")
+        if sum(min(entry.size, most) for entry in wanted) > _MOST_BYTES:
+            raise UnsafeTree(f"its files are larger than {_MOST_BYTES // 1_000_000} MB together")
+        for entry in wanted:
+            path = top / entry.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if entry.size > most:
+                with path.open("xb") as file_:
+                    file_.truncate(entry.size)
+        for entry, content in self._contents([entry for entry in wanted if entry.size <= most], commit):
+            with (top / entry.path).open("xb") as file_:
+                file_.write(content)
+
+    def _contents(self, entries: Sequence[Entry], commit: str) -> Iterator[tuple[Entry, bytes]]:
+        for portion in _portions(entries):
+            names = "".join(f"{entry.object}\n" for entry in portion)
+            answered = self.git("cat-file", "--batch", fed=names.encode()).out
+            for entry in portion:
+                header, _, answered = answered.partition(b"\n")
+                if header != f"{entry.object} blob {entry.size}".encode():
+                    lacks = f"git lacks the content of {entry.path!a}"
+                    if is_partial(self.place, self.environ):
+                        raise UnsafeTree(f"{lacks}: {self._partial(commit)}")
+                    raise UnsafeTree(lacks)
+                yield entry, answered[: entry.size]
+                answered = answered[entry.size + 1 :]
+
+    def _partial(self, commit: str) -> str:
+        path = f" '{self.prefix}'" if self.prefix else ""
+        return (
+            f"this is a partial clone, and what it lacks is not fetched here. To let git fetch it: git -C "
+            f"'{self.place.top}' archive --format=tar --output={os.devnull} {commit}{path}"
+        )
+
+
+@contextmanager
+def open_repository(folder: Path, environ: Mapping[str, str]) -> Iterator[Repository]:
+    """Yield the repository around a folder, to read it. Errors: `UsageError`, as for `find_repository`."""
+    place = find_repository(folder, environ)
+    with without_settings(place, environ) as git:
+        yield Repository(place, git, environ, folder.resolve().name)
+
+
+def _led_to(link: str, leads: Mapping[str, str], entries: Mapping[str, Entry]) -> str | None:
+    """Return the file in the tree that a link leads to, `None` where it leads anywhere else."""
+    path = link
+    for _ in range(_MOST_LINKS):
+        if path not in leads:
+            break
+        told = posixpath.join(posixpath.dirname(path), leads[path])
+        ways = [told[: end.start()] for end in re.finditer("/", told)]
+        if posixpath.isabs(told) or any(posixpath.normpath(way) in leads for way in ways if way):
+            return None  # the way goes over a link to a folder, which is not there in the copy
+        path = posixpath.normpath(told)
+    return path if path in entries and entries[path].mode in _FILES else None
+
+
+def _portions(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+    """Yield the entries in groups whose contents together are not too large."""
+    group: list[Entry] = []
+    size = 0
+    for entry in entries:
+        if group and (size + entry.size > _PORTION or len(group) == _MOST_FILES):
+            yield group
+            group, size = [], 0
+        group.append(entry)
+        size += entry.size
+    if group:
+        yield group
+
+
+def trouble(said: Said) -> Refused | UsageError:
+    """Return the error that a failed command means, with what mends it where that is known."""
+    if untrusted := _UNTRUSTED.search(said.complaint):
+        folder = untrusted[1] or untrusted[2]
+        return UsageError(
+            f"git does not trust the repository in {folder}, for it belongs to somebody else. If you do: "
+            f"git config --global --add safe.directory '{folder}'"
+        )
+    if forbidden := _FORBIDDEN.search(said.complaint):
+        return UsageError(
+            f"git may not use the transport {forbidden[1]!r} here: the address of the remote has to begin "
+            f"with https:// or ssh://, or be a path of this machine"
+        )
+    if "not a git repository" in said.complaint:
+        return UsageError("this needs a repository of git around the workspace, and git finds none there")
+    return Refused(f"git says: {said.reason}; without the journal nothing is sent")
+
+
+def quiet_ssh(environ: Mapping[str, str], configured: str) -> str:
+    """Return the command with which ssh never asks. `configured` is git's core.sshCommand, or empty.
+
+    Empty where GIT_SSH names a program: it stays in charge, for it takes no options of ours.
+    """
+    command = environ.get("GIT_SSH_COMMAND") or configured
+    if not command and environ.get("GIT_SSH"):
+        return ""
+    command = command or "ssh"
+    option = "-batch" if "plink" in command.lower() else "-o BatchMode=yes"
+    return f"{command} {option}"
+
+
+def masked(text: str) -> str:
+    """Return a text without the credentials of addresses, and without what a terminal obeys."""
+    hidden = _PERSONAL.sub("***@", text)
+    return "".join(char if char.isprintable() or char == "\n" else " " for char in hidden)
+
+
+def check_version(said: str) -> None:
+    """Return if git is new enough, by what `git version` says. Raises `UsageError` if it is not."""
+    found = re.search(r"(\d+)\.(\d+)", said)
+    if found and (int(found[1]), int(found[2])) < OLDEST:
+        raise UsageError(
+            f"a journal in a branch of git needs git {OLDEST[0]}.{OLDEST[1]} or newer, and this is {found[0]}"
+        )
+
+
+def _absolute(path: str) -> str:
+    return os.pathsep.join(entry for entry in path.split(os.pathsep) if Path(entry).is_absolute())
+
+
+def _end(process: subprocess.Popen[bytes], late: threading.Event | None = None) -> None:
+    """End a command with everything that it has started; say so where it was too late."""
+    if late is not None:
+        late.set()
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        process.kill()

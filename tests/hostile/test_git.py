@@ -1,0 +1,264 @@
+"""Files that look like a repository, and name programs for git to run: none of them runs."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from reconciler.cli import main
+from tests.repositories import Repository
+
+from .workspaces import SETTINGS, write
+
+JOURNAL = f"{SETTINGS}    journal: git+branch:journal\n"
+FILES = {"a.yaml": "import_configs: {a: {name: A}}\n"}
+LACKING = "1234567890" * 4
+
+
+@dataclass(frozen=True)
+class Attack:
+    """A checkout whose workspace was tampered with. Whatever runs leaves `witness` behind."""
+
+    checkout: Repository
+    witness: Path
+
+    @property
+    def configs(self) -> Path:
+        return self.checkout.folder / "configs"
+
+    @property
+    def program(self) -> str:
+        return f"sh -c 'touch {shlex.quote(str(self.witness))}'"
+
+    def settings(self, *, bare: bool) -> str:
+        """Return settings of git that name the program wherever they can."""
+        run = f"touch {self.witness} #"
+        quoted = f'"{run}"'
+        return f"""
+            [core]
+                repositoryformatversion = 1
+                bare = {"true" if bare else "false"}
+                fsmonitor = {quoted}
+                sshCommand = {quoted}
+                askPass = {quoted}
+                gitProxy = {quoted}
+                pager = {quoted}
+                editor = {quoted}
+                alternateRefsCommand = {quoted}
+            [extensions]
+                partialClone = evil
+            [remote "evil"]
+                url = "ext::sh -c touch% {self.witness}"
+                promisor = true
+            [remote "origin"]
+                url = ..
+                uploadpack = {quoted}
+                receivepack = {quoted}
+            [protocol "ext"]
+                allow = always
+            [credential]
+                helper = "!{run}"
+            [filter "evil"]
+                smudge = {quoted}
+            [diff "evil"]
+                textconv = {quoted}
+            [diff]
+                external = {quoted}
+            [alias]
+                rev-parse = "!{run}"
+        """
+
+    def lay(self, folder: Path, *, bare: bool) -> None:
+        """Lay a repository whose only commit is nowhere but at its promisor."""
+        for name in ("objects/info", "objects/pack", "refs/heads"):
+            (folder / name).mkdir(parents=True)
+        (folder / "HEAD").write_text("ref: refs/heads/main\n")
+        (folder / "refs/heads/main").write_text(f"{LACKING}\n")
+        (folder / "config").write_text(self.settings(bare=bare))
+
+
+def bare(attack: Attack) -> None:
+    attack.lay(attack.configs, bare=True)
+
+
+def bare_by_commondir(attack: Attack) -> None:
+    attack.lay(attack.configs / "data", bare=True)
+    (attack.configs / "HEAD").write_text("ref: refs/heads/main\n")
+    (attack.configs / "commondir").write_text("data\n")
+
+
+def folder_of_its_own(attack: Attack) -> None:
+    attack.lay(attack.configs / ".git", bare=False)
+
+
+def file_that_leads_to_data(attack: Attack) -> None:
+    attack.lay(attack.configs / "data", bare=False)
+    (attack.configs / ".git").write_text("gitdir: data\n")
+
+
+def link_that_leads_to_data(attack: Attack) -> None:
+    attack.lay(attack.configs / "data", bare=False)
+    (attack.configs / ".git").symlink_to("data")
+
+
+BARE = "looks like a bare repository of git"
+OWN = "makes a repository of its own of files that belong to the checkout around them"
+LAYOUTS: dict[Callable[[Attack], None], str] = {
+    bare: BARE,
+    bare_by_commondir: BARE,
+    folder_of_its_own: OWN,
+    file_that_leads_to_data: OWN,
+    link_that_leads_to_data: OWN,
+}
+VERBS = [
+    (SETTINGS, "plan --since HEAD"),
+    (SETTINGS, "apply --yes"),
+    (JOURNAL, "plan"),
+    (JOURNAL, "status"),
+    (JOURNAL, "history"),
+    (JOURNAL, "apply --yes"),
+    (JOURNAL, "doctor"),
+]
+HARMLESS = [(SETTINGS, "apply --yes"), (JOURNAL, "plan")]
+
+
+@pytest.fixture
+def attack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Attack:
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    made = Attack(Repository.made(tmp_path / "checkout"), tmp_path / "ran")
+    write(made.configs, FILES)
+    made.checkout.commit()
+    monkeypatch.chdir(made.checkout.folder)
+    return made
+
+
+@pytest.fixture
+def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put a git first that knows neither safe.bareRepository nor GIT_NO_LAZY_FETCH, as before 2.38."""
+    real = shutil.which("git")
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "git"
+    program.write_text(
+        f'#!/bin/bash\nunset GIT_NO_LAZY_FETCH\nexec {real} "${{@/#safe.bareRepository=*/core.unknown=x}}"\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+
+
+def ran(capsys: pytest.CaptureFixture[str], command: str, exits: Sequence[int]) -> str:
+    """Run the command line; return all that it wrote."""
+    exit = main(command.split())
+    written = "".join(capsys.readouterr())
+    assert exit in exits, written
+    assert "this is a bug" not in written
+    return written
+
+
+@pytest.mark.usefixtures("older")
+@pytest.mark.parametrize(("settings", "command"), VERBS)
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.__name__)
+def test_a_workspace_that_brings_a_repository_runs_nothing(
+    attack: Attack,
+    layout: Callable[[Attack], None],
+    settings: str,
+    command: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write(attack.configs, FILES, settings)
+    layout(attack)
+    # A plan goes on without its journal, and an apply without a commit to name.
+    without = LAYOUTS[layout] == OWN and (settings, command) in HARMLESS
+    said = ran(capsys, command, [0 if without else 1])
+    assert LAYOUTS[layout] in said or (without and settings == SETTINGS)
+    assert not attack.witness.exists()
+
+
+@pytest.mark.parametrize("command", ["validate", "fmt", "list", "show import_configs.a", "init"])
+def test_what_asks_git_nothing_runs_nothing_either(
+    attack: Attack, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bare(attack)
+    ran(capsys, command, [1])
+    assert not attack.witness.exists()
+
+
+@pytest.mark.usefixtures("older")
+@pytest.mark.parametrize("command", ["plan --since HEAD", "apply --yes"])
+def test_settings_of_the_checkout_itself_are_not_read_for_a_look_into_it(
+    attack: Attack, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (attack.checkout.folder / ".git/config").open("a") as file:
+        file.write(attack.settings(bare=False))
+    ran(capsys, command, [0])
+    (attack.checkout.folder / ".git/refs/heads/main").write_text(f"{LACKING}\n")
+    ran(capsys, command, [0, 1])
+    assert not attack.witness.exists()
+
+
+@pytest.mark.usefixtures("older")
+@pytest.mark.parametrize("command", ["plan", "status", "history", "apply --yes"])
+def test_a_journal_reaches_its_remote_by_no_program_that_an_address_names(
+    attack: Attack, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(attack.configs, FILES, JOURNAL)
+    attack.checkout.git("config", "remote.origin.url", f"ext::sh -c touch% {attack.witness}")
+    attack.checkout.git("config", "protocol.ext.allow", "always")
+    assert "git may not use the transport 'ext' here" in ran(capsys, command, [command != "plan"])
+    assert not attack.witness.exists()
+
+
+@pytest.mark.parametrize("command", ["plan", "status", "history", "apply --yes"])
+def test_a_journal_lies_in_no_repository_that_the_user_does_not_stand_in(
+    attack: Attack, command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = Repository.made(tmp_path / "checkout/other")
+    write(other.folder, FILES, JOURNAL)
+    run = f"touch {attack.witness} #"
+    for name, value in {"url": "..", "uploadpack": run, "receivepack": run}.items():
+        other.git("config", f"remote.origin.{name}", value)
+    said = ran(capsys, f"{command} --workspace other", [command != "plan"])
+    assert f"cd '{other.folder}', and run this there" in said
+    assert not attack.witness.exists()
+
+
+def test_a_partial_clone_reads_what_it_has_and_says_how_to_get_what_it_lacks(
+    attack: Attack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(attack.configs, {"a.yaml": "import_configs: {a: {name: B}}\n"})
+    attack.checkout.commit()
+    attack.checkout.git("config", "uploadpack.allowFilter", "true")
+    attack.checkout.git("config", "uploadpack.allowAnySHA1InWant", "true")
+    clone = Repository(tmp_path / "clone")
+    address = attack.checkout.folder.as_uri()
+    attack.checkout.git("clone", "--quiet", "--filter=blob:none", address, str(clone.folder))
+    monkeypatch.chdir(clone.folder)
+    assert "--since" not in ran(capsys, "plan --since HEAD", [0])
+    said = ran(capsys, "plan --since HEAD~1", [0])
+    assert "partial clone" in said
+    mend = said[said.index("git -C") : said.index(")", said.index("git -C"))]
+    clone.git(*shlex.split(mend)[1:])
+    assert "partial clone" not in ran(capsys, "plan --since HEAD~1", [0])
+
+
+def test_a_tree_with_a_name_that_is_a_link_and_a_folder_writes_nothing_outside(
+    attack: Attack, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    git, outside = attack.checkout.git, tmp_path / "outside"
+    outside.mkdir()
+    blob = git("hash-object", "-w", "--stdin", input=b"planted")
+    link = git("hash-object", "-w", "--stdin", input=os.fsencode(outside))
+    inner = git("mktree", input=f"100644 blob {blob}\tplanted.yaml\n".encode())
+    entries = [f"{mode} a\0".encode() + bytes.fromhex(o) for mode, o in (("120000", link), ("40000", inner))]
+    tree = git("hash-object", "-w", "-t", "tree", "--literally", "--stdin", input=b"".join(entries))
+    top = git("mktree", input=f"040000 tree {tree}\tconfigs\n".encode())
+    commit = git("commit-tree", top, "-m", "planted")
+    assert "stands there twice, as a folder and as something else" in ran(
+        capsys, f"plan --since {commit}", [0]
+    )
+    assert list(outside.iterdir()) == []

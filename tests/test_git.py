@@ -1,0 +1,207 @@
+"""What reaches git, and what of git reaches people."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from reconciler.errors import Refused, UsageError
+from reconciler.git import Git, Said, check_version, find_repository, masked, quiet_ssh, trouble
+from tests.repositories import Repository
+
+PATH = {"PATH": os.environ["PATH"]}
+
+
+@pytest.fixture
+def seen(tmp_path: Path) -> Path:
+    """A folder with a git that writes down its arguments and its environment."""
+    return stand_in(tmp_path / "bin", f"{{ printf '%s\\n' \"$@\"; env; }} > '{tmp_path}/seen'").parent
+
+
+def stand_in(folder: Path, script: str) -> Path:
+    """Return a program that is called like git."""
+    folder.mkdir()
+    program = folder / "git"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    return program
+
+
+def told(seen: Path, environ: Mapping[str, str], *command: str, **how: object) -> list[str]:
+    """Return what git is told: its arguments and its variables."""
+    path = f"{seen}{os.pathsep}{os.environ['PATH']}"
+    assert Git(seen, {**environ, "PATH": path}, **how)(*command).is_fine  # type: ignore[arg-type]
+    return (seen.parent / "seen").read_text().splitlines()
+
+
+SECRETS = {
+    name: "s3cret"
+    for name in """
+        CHECKMARKET_KEY EXPOINTS_TOKEN RECONCILER_JOURNAL RECONCILER_TRUSTED_HOSTS GITHUB_TOKEN GH_TOKEN
+        ACTIONS_RUNTIME_TOKEN ACTIONS_ID_TOKEN_REQUEST_TOKEN INPUT_TOKEN AWS_SECRET_ACCESS_KEY PGPASSWORD
+        MY_OWN_KEY GIT_OWN_KEY GIT_HTTP_TOKEN GCM_TOKEN PYTHONPATH LD_PRELOAD BASH_ENV
+    """.split()
+}
+
+
+@pytest.mark.parametrize("command", ["rev-parse", "fetch", "push", "ls-remote"])
+def test_git_gets_no_credential_of_the_tool(seen: Path, command: str) -> None:
+    assert "s3cret" not in "\n".join(told(seen, SECRETS, command))
+
+
+SURROUNDINGS = """
+    GIT_DIR GIT_INDEX_FILE GIT_WORK_TREE GIT_COMMON_DIR GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES
+    GIT_TRACE GIT_EXTERNAL_DIFF GIT_TEMPLATE_DIR GIT_NAMESPACE GIT_PROXY_COMMAND GIT_CONFIG GIT_CONFIG_PARAMETERS
+    LANGUAGE GIT_SEQUENCE_EDITOR GIT_QUARANTINE_PATH EDITOR VISUAL PAGER
+""".split()
+
+
+def test_nothing_of_a_surrounding_hook_or_shell_reaches_git(seen: Path) -> None:
+    lines = told(seen, dict.fromkeys(SURROUNDINGS, "x"), "fetch")
+    assert not {f"{name}=x" for name in SURROUNDINGS} & set(lines)
+
+
+def test_how_to_reach_a_remote_goes_only_to_what_reaches_one(seen: Path) -> None:
+    reach = dict.fromkeys(["GIT_SSL_CAINFO", "HTTPS_PROXY", "no_proxy", "SSH_AUTH_SOCK", "GIT_SSH"], "x")
+    kept = dict.fromkeys(["HOME", "GIT_CONFIG_GLOBAL", "XDG_CONFIG_HOME"], "x")
+    for command, expected in (("fetch", {**reach, **kept}), ("cat-file", kept)):
+        lines = told(seen, {**reach, **kept}, command)
+        assert {name for name in (*reach, *kept) if f"{name}=x" in lines} == set(expected)
+
+
+@pytest.mark.parametrize(
+    ("command", "wanted", "allowed"),
+    [
+        ("cat-file", None, "none"),
+        ("rev-parse", "ext:https", "none"),
+        ("fetch", None, "https:ssh:file"),
+        ("push", "ext:https", "https"),
+        ("fetch", "ext", "none"),
+    ],
+)
+def test_a_transport_is_for_few_commands_and_ext_for_none(
+    seen: Path, command: str, wanted: str | None, allowed: str
+) -> None:
+    lines = told(seen, {"GIT_ALLOW_PROTOCOL": wanted} if wanted else {}, command)
+    assert f"GIT_ALLOW_PROTOCOL={allowed}" in lines
+    assert {"GIT_NO_LAZY_FETCH=1", "safe.bareRepository=explicit", "protocol.ext.allow=never"} <= set(lines)
+
+
+def test_a_git_in_the_folder_is_not_taken_for_the_one_of_the_machine(tmp_path: Path) -> None:
+    planted = stand_in(tmp_path / "work", f"touch '{tmp_path}/ran'")
+    for path in ("", ".", "./", "../work"):
+        environ = {"PATH": f"{path}{os.pathsep}{os.environ['PATH']}"}
+        assert Git(planted.parent, environ)("version").text.startswith("git version 2")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_settings_of_the_environment_stay_and_ours_count_more(tmp_path: Path) -> None:
+    theirs = {"user.name": "theirs", "http.proxy": "kept", "core.fsmonitor": "theirs"}
+    environ = {**PATH, "GIT_CONFIG_COUNT": str(len(theirs))}
+    for number, (name, value) in enumerate(theirs.items()):
+        environ |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
+    git = Git(tmp_path, environ, settings={"user.name": "ours"})
+    assert git("config", "user.name").text == "ours"
+    assert git("config", "http.proxy").text == "kept"
+    assert git("config", "core.fsmonitor").text == "false"
+
+
+def test_nobody_is_ever_asked(tmp_path: Path) -> None:
+    git = Git(tmp_path, PATH | {"SSH_ASKPASS": "/bin/echo", "GIT_CONFIG_GLOBAL": os.devnull})
+    said = git("credential", "fill", fed=b"protocol=https\nhost=git.example.com\n\n")
+    assert not said.is_fine
+    assert "terminal prompts disabled" in said.reason
+
+
+@pytest.mark.parametrize(
+    ("environ", "configured", "command"),
+    [
+        ({}, "", "ssh -o BatchMode=yes"),
+        ({}, "ssh -i key", "ssh -i key -o BatchMode=yes"),
+        ({"GIT_SSH_COMMAND": "ssh -v"}, "ssh -i key", "ssh -v -o BatchMode=yes"),
+        ({}, "plink", "plink -batch"),
+        ({"GIT_SSH": "/opt/wrapper"}, "", ""),
+    ],
+)
+def test_ssh_asks_nothing_whatever_it_is_called(
+    environ: dict[str, str], configured: str, command: str
+) -> None:
+    assert quiet_ssh(environ, configured) == command
+
+
+def test_a_command_that_does_not_end_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
+    program = stand_in(tmp_path / "bin", "sleep 1000 & sleep 1000")
+    git = Git(tmp_path, {"PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}"}, patience=0.05)
+    assert git("wait").reason == "git gave no answer in 0.05 seconds"
+
+
+def test_a_command_that_says_too_much_is_ended(tmp_path: Path) -> None:
+    program = stand_in(tmp_path / "bin", "exec yes")
+    git = Git(tmp_path, {"PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}"})
+    assert git("wait", most=100_000).reason == "git said more than 100000 bytes"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (
+            "unable to access 'https://me:secret@git.example.com/x'",
+            "unable to access 'https://***@git.example.com/x'",
+        ),
+        ("https://x-access-token:a@b@git.example.com/x", "https://***@git.example.com/x"),
+        ("remote: \x1b[31mno\u202e", "remote:  [31mno "),
+    ],
+)
+def test_no_credential_and_no_escape_is_shown(text: str, shown: str) -> None:
+    assert masked(text) == shown
+
+
+def test_a_reason_leaves_out_hints_and_warnings() -> None:
+    said = Said(1, b"", "hint: try\nwarning: old\nremote: no\nfatal: really\n")
+    assert said.reason == "remote: no; fatal: really"
+
+
+def test_a_repository_of_somebody_else_comes_with_what_mends_it(tmp_path: Path) -> None:
+    Repository.made(tmp_path / "work")
+    program = stand_in(tmp_path / "bin", f"GIT_TEST_ASSUME_DIFFERENT_OWNER=1 exec '{which_git()}' \"$@\"")
+    environ = {"PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}", "GIT_CONFIG_GLOBAL": os.devnull}
+    with pytest.raises(UsageError, match=rf"git config --global --add safe\.directory '{tmp_path}/work'"):
+        find_repository(tmp_path / "work", environ)
+
+
+def which_git() -> str:
+    found = shutil.which("git")
+    assert found
+    return found
+
+
+def test_any_other_failure_is_a_refusal_in_the_words_of_git() -> None:
+    assert isinstance(trouble(Said(128, b"", "fatal: disk full")), Refused)
+    assert "disk full" in str(trouble(Said(128, b"", "fatal: disk full")))
+
+
+def test_no_git_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is none to be found on PATH"):
+        Git(tmp_path, {"PATH": str(tmp_path)})("version")
+
+
+def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="missing is not there"):
+        Git(tmp_path / "missing", PATH)("version")
+
+
+@pytest.mark.parametrize("said", ["git version 2.30.9", "git version 1.8.3.1"])
+def test_an_old_git_is_refused(said: str) -> None:
+    with pytest.raises(UsageError, match=r"needs git 2\.31 or newer, and this is \d\.\d+"):
+        check_version(said)
+
+
+@pytest.mark.parametrize(
+    "said", ["git version 2.31.0", "git version 2.39.5 (Apple Git-154)", "git version 3.0"]
+)
+def test_a_newer_git_is_not(said: str) -> None:
+    check_version(said)
