@@ -38,31 +38,26 @@ def told(seen: Path, environ: Mapping[str, str], *command: str, **how: object) -
     return (seen.parent / "seen").read_text().splitlines()
 
 
-SECRETS = {
-    name: "s3cret"
-    for name in """
-        CHECKMARKET_KEY EXPOINTS_TOKEN RECONCILER_JOURNAL RECONCILER_TRUSTED_HOSTS GITHUB_TOKEN GH_TOKEN
-        ACTIONS_RUNTIME_TOKEN ACTIONS_ID_TOKEN_REQUEST_TOKEN INPUT_TOKEN AWS_SECRET_ACCESS_KEY PGPASSWORD
-        MY_OWN_KEY GIT_OWN_KEY GIT_HTTP_TOKEN GCM_TOKEN PYTHONPATH LD_PRELOAD BASH_ENV
-    """.split()
-}
+OF_THE_TOOL = """
+    CHECKMARKET_KEY EXPOINTS_TOKEN RECONCILER_JOURNAL RECONCILER_TRUSTED_HOSTS GITHUB_TOKEN GH_TOKEN
+    ACTIONS_RUNTIME_TOKEN ACTIONS_ID_TOKEN_REQUEST_TOKEN INPUT_TOKEN AWS_SECRET_ACCESS_KEY PGPASSWORD
+    MY_OWN_KEY GIT_OWN_KEY GIT_HTTP_TOKEN GCM_TOKEN PYTHONPATH LD_PRELOAD BASH_ENV
+"""
+OF_A_HOOK = """
+    GIT_DIR GIT_INDEX_FILE GIT_WORK_TREE GIT_COMMON_DIR GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES
+    GIT_TRACE GIT_EXTERNAL_DIFF GIT_TEMPLATE_DIR GIT_NAMESPACE GIT_PROXY_COMMAND GIT_CONFIG
+    GIT_QUARANTINE_PATH GIT_CONFIG_PARAMETERS GIT_SEQUENCE_EDITOR EDITOR VISUAL PAGER LANGUAGE
+"""
 
 
 @pytest.mark.parametrize("command", ["rev-parse", "fetch", "push", "ls-remote"])
 def test_git_gets_no_credential_of_the_tool(seen: Path, command: str) -> None:
-    assert "s3cret" not in "\n".join(told(seen, SECRETS, command))
-
-
-SURROUNDINGS = """
-    GIT_DIR GIT_INDEX_FILE GIT_WORK_TREE GIT_COMMON_DIR GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES
-    GIT_TRACE GIT_EXTERNAL_DIFF GIT_TEMPLATE_DIR GIT_NAMESPACE GIT_PROXY_COMMAND GIT_CONFIG GIT_CONFIG_PARAMETERS
-    LANGUAGE GIT_SEQUENCE_EDITOR GIT_QUARANTINE_PATH EDITOR VISUAL PAGER
-""".split()
+    assert "s3cret" not in "\n".join(told(seen, dict.fromkeys(OF_THE_TOOL.split(), "s3cret"), command))
 
 
 def test_nothing_of_a_surrounding_hook_or_shell_reaches_git(seen: Path) -> None:
-    lines = told(seen, dict.fromkeys(SURROUNDINGS, "x"), "fetch")
-    assert not {f"{name}=x" for name in SURROUNDINGS} & set(lines)
+    lines = told(seen, dict.fromkeys(OF_A_HOOK.split(), "x"), "fetch")
+    assert not {f"{name}=x" for name in OF_A_HOOK.split()} & set(lines)
 
 
 def test_how_to_reach_a_remote_goes_only_to_what_reaches_one(seen: Path) -> None:

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from tests.hostile.planting import planted
+
 ROOT = Path(__file__).parent.parent
 HOOKS = {hook["id"]: hook for hook in YAML(typ="safe", pure=True).load(ROOT / ".pre-commit-hooks.yaml")}
 OUT_OF_ORDER = "import_configs:\n  a:\n    email_is_required: true\n    # its name\n    name: A\n"
@@ -59,6 +61,15 @@ def test_fmt_changes_a_file_which_is_what_makes_a_commit_fail(repository: Path) 
         file.read_text()
         == "import_configs:\n  a:\n    # its name\n    name: A\n    email_is_required: true\n"
     )
+
+
+@pytest.mark.parametrize("id", HOOKS)
+def test_no_module_of_the_repository_is_imported(id: str, repository: Path, tmp_path: Path) -> None:
+    for name, text in planted(tmp_path / "ran").items():
+        (repository / name).parent.mkdir(exist_ok=True)
+        (repository / name).write_text(text)
+    assert run(id, repository).returncode == 0
+    assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.parametrize("id", HOOKS)

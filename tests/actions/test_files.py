@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 
-from tests.actions.conftest import Scene, callers, declared
+from tests.actions.conftest import KEY, Scene, callers, declared
 from tests.actions.expressions import evaluate, holds, interpolated
 from tests.actions.test_stories import only
 from tests.actions.workflows import TOP, read_yaml
+from tests.hostile.planting import planted
 
 FILES = sorted([*TOP.glob(".github/workflows/*.yml"), *TOP.glob(".github/actions/*/action.yml")])
 REUSABLE = sorted(TOP.glob(".github/workflows/reconcile-*.yml"))
@@ -148,7 +149,8 @@ def test_no_link_leads_nowhere_for_github_lays_the_whole_repository_beside_the_a
 
 def test_the_tool_is_installed_from_the_commit_of_the_action_with_its_pins(scene: Scene) -> None:
     scene.runner = replace(scene.runner, program=None, environ=_network())
-    job = only(scene.plan(scene.forge.pull("theirs", declared("c1", 2), fork="mallory/surveys")))
+    files = {**declared("c1", 2), **planted(scene.runner.folder / "ran")}
+    job = only(scene.plan(scene.forge.pull("theirs", files, fork="mallory/surveys")))
     if job.conclusion != "success" and not os.environ.get("CI"):
         pytest.skip(f"no package registry can be reached: {job.log[-200:]}")
     assert job.conclusion == "success", job.log
@@ -161,6 +163,49 @@ def test_the_tool_is_installed_from_the_commit_of_the_action_with_its_pins(scene
     assert not there.keys() - pins.keys()
     assert {name for name, version in there.items() if pins[name] != version} == set()
     assert "site-packages" in there_of(tool)
+    assert not (scene.runner.folder / "ran").exists()
+
+
+# Notes how it is called, and lays the program instead of asking a registry for packages.
+PYTHON = """\
+#!/bin/bash
+{{ echo "$PWD: $*"; env; }} >> '{record}'
+tool="$(dirname "$0")/../temp/reconciler/bin/reconciler"
+if [[ "$*" = *"-m pip"* ]]; then ln -sf '{program}' "$tool"; exit; fi
+exec '{python}' "$@"
+"""
+
+
+@pytest.mark.parametrize("command", ["plan", "apply"])
+def test_what_installs_imports_nothing_of_the_checkout_and_gets_no_key(scene: Scene, command: str) -> None:
+    record, witness, python = (scene.runner.folder / name for name in ("record", "ran", "python3"))
+    number = scene.forge.pull("theirs", {**declared("c1", 2), **planted(witness)})
+    if command == "apply":
+        assert only(scene.plan(number)).conclusion == "success"
+    scene.runner.folder.mkdir(exist_ok=True)
+    python.write_text(PYTHON.format(record=record, program=scene.runner.program, python=scene.runner.python))
+    python.chmod(0o755)
+    scene.runner = replace(scene.runner, program=None, python=python)
+    run = scene.plan(number) if command == "plan" else scene.apply(scene.forge.merged("squash", number))
+    job = only(run)
+    assert job.conclusion == "success", job.log
+    assert not witness.exists()
+    installing, _, reconciling = record.read_text().partition("reconcile.py")
+    assert installing.count("-I -m venv") == 1
+    assert installing.count("-I -m pip") == 2
+    assert KEY not in installing
+    assert "/work: -I" not in installing
+    assert f"CHECKMARKET_KEY={KEY}" in reconciling
+
+
+def test_no_key_is_in_a_step_that_installs() -> None:
+    for path in REUSABLE:
+        for job in read(path)["jobs"].values():
+            steps = [step for step in job["steps"] if step.get("uses") == "$/.github/actions/reconcile"]
+            installing = [step["with"]["command"] == "install" for step in steps]
+            assert installing in ([], [False], [True, False])
+            for step, installs in zip(steps, installing, strict=True):
+                assert ("secrets." in str(step.get("env"))) == (len(steps) == 2 and not installs)
 
 
 VERSIONS = """

@@ -91,8 +91,8 @@ class Run:
 class Runner:
     """Runs workflows of the calling repository. `callers` is path → text, `secrets` environment → secrets.
 
-    `program` is an installed `reconciler`, laid where the action would install one; `environ` goes to every
-    step.
+    `program` is an installed `reconciler`, laid where the action would install one; `python` is laid as
+    python3; `environ` goes to every step.
     """
 
     hub: Hub
@@ -103,6 +103,7 @@ class Runner:
     variables: Mapping[str, str] = field(default_factory=dict)
     program: Path | None = Path(sys.executable).parent / "reconciler"
     environ: Mapping[str, str] = field(default_factory=dict)
+    python: Path = Path(sys.base_prefix) / "bin" / "python3"
     count: int = 0
 
     def run(
@@ -331,7 +332,6 @@ class Machine:
         event.write_text(json.dumps(github["event"]), "utf-8")
         names = ("event_name", "repository", "ref", "ref_name", "sha", "run_id", "run_attempt", "actor")
         told = {f"GITHUB_{name.upper()}": github[name] for name in (*names, "api_url", "server_url")}
-        may_push = self.job.permissions.get("contents") == "write"
         return {
             "PATH": self.path,
             "HOME": str(self.folder / "home"),
@@ -345,7 +345,6 @@ class Machine:
             "GITHUB_ACTION_PATH": github.get("action_path", ""),
             "RUNNER_TEMP": contexts["runner"]["temp"],
             "INPUT_PAUSE": "0",
-            "STAND_IN_MAY_PUSH": "yes" if may_push else "no",
             **told,
             **self.environ,
         }
@@ -392,6 +391,8 @@ class Machine:
         self._git("checkout", "--quiet", "--detach", github["sha"])
         # A repository that nobody but its members may read.
         self._git("remote", "add", "origin", url if given["persist-credentials"] else NO_TOKEN)
+        if self.job.permissions.get("contents") != "write":
+            self._git("config", "remote.origin.receivepack", "STAND_IN_MAY_PUSH=no git-receive-pack")
 
     def _git(self, *arguments: str) -> None:
         environ = {"PATH": self.path, "HOME": str(self.folder / "home")}
@@ -401,7 +402,7 @@ class Machine:
         folder = self.folder / "python"
         folder.mkdir()
         for name in ("python3", "python"):
-            (folder / name).symlink_to(Path(sys.base_prefix) / "bin" / "python3")
+            (folder / name).symlink_to(self.runner.python)
         self.path = f"{folder}{os.pathsep}{self.path}"
 
     def _upload(self, given: Mapping[str, Any]) -> None:

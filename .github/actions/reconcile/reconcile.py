@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import quote
 
 from github import GitHub, Trouble, Unclear
-from reviews import Push, Search, Source, artifact_name
+from reviews import Push, Search, Source, artifact_name, git
 
 DONE, ERROR, PENDING, REFUSED, STALE = 0, 1, 2, 3, 5
 LONGEST_BODY = 65_536
@@ -74,8 +74,10 @@ class Step:
             f"--workspace={self.inputs['WORKSPACE']}",
             *([f"--target={self.target}"] if self.target else []),
         ]
-        # GitHub gives a secret that is not set as empty text, which would be a value.
-        environ = {n: v for n, v in self.environ.items() if v and not n.startswith("INPUT_")}
+        # GitHub gives a secret that is not set as empty text, which would be a value. Nothing of Python's own
+        # may say where it imports from.
+        environ = {n: v for n, v in self.environ.items() if v and not n.startswith(("INPUT_", "PYTHON"))}
+        environ |= {"PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}
         command = [self.inputs["PROGRAM"], verb, *about, *arguments]
         sys.stdout.flush()
         ended = to_its_end(command, environ)
@@ -207,8 +209,7 @@ def since(ref: str) -> list[str]:
     """Return the option for a commit, by the name under which people know it; none where there is none."""
     if not ref:
         return []
-    asked = ["git", "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"]
-    found = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.split()  # noqa: S603
+    found = git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
     return ["--since", found[-1][:12] if found else ref]
 
 

@@ -7,6 +7,7 @@ repository, and of exactly that commit.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import time
@@ -20,6 +21,7 @@ from github import GitHub, Gone
 MOST_COMMITS = 500
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _NEW_BRANCH = re.compile("0+")
+_OF_GIT = ("PATH", "HOME", "TMPDIR", "XDG_CONFIG_HOME", "LD_LIBRARY_PATH", "GIT_CONFIG_GLOBAL")
 _LOOKS = 4
 """How often to ask for the pull request of a commit: GitHub may know it a moment after the push only."""
 
@@ -50,13 +52,21 @@ def commits_of(push: Push) -> list[str]:
         return []
     if _NEW_BRANCH.fullmatch(push.before) or not _COMMIT.fullmatch(push.before):
         return [push.after]
-    listed = subprocess.run(  # noqa: S603
-        ["git", "rev-list", "--first-parent", "--reverse", f"{push.before}..{push.after}"],  # noqa: S607
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return listed.stdout.split()
+    return git("rev-list", "--first-parent", "--reverse", f"{push.before}..{push.after}")
+
+
+def git(*arguments: str) -> list[str]:
+    """Return the words that git says about the checkout, none where it fails.
+
+    It gets no key of the step, fetches nothing, and takes nothing but `.git` for a repository.
+    """
+    settings = ("core.fsmonitor=false", f"core.hooksPath={os.devnull}", "safe.bareRepository=explicit")
+    command = ["git", "--no-pager", *(word for one in settings for word in ("-c", one)), *arguments]
+    environ = {name: value for name, value in os.environ.items() if name in _OF_GIT}
+    environ |= {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C"}
+    if not Path(".git").exists():
+        return []
+    return subprocess.run(command, env=environ, capture_output=True, text=True, check=False).stdout.split()  # noqa: S603
 
 
 @dataclass(frozen=True)
