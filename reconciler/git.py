@@ -614,6 +614,11 @@ def trouble(said: Said) -> Refused | UsageError:
             f"git may not use the transport {forbidden[1]!r} here: the address of the remote has to begin "
             f"with https:// or ssh://, or be a path of this machine"
         )
+    if "promisor" in said.complaint:
+        return UsageError(
+            f"this is a partial clone, and what it lacks is not fetched here ({said.reason}). To fetch all "
+            f"of a journal: git fetch --refetch --no-filter origin BRANCH"
+        )
     if "not a git repository" in said.complaint:
         return UsageError("this needs a repository of git around the workspace, and git finds none there")
     return Refused(f"git says: {said.reason}; without the journal nothing is sent")

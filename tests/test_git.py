@@ -109,7 +109,7 @@ def test_nobody_is_ever_asked(tmp_path: Path) -> None:
     git = Git(tmp_path, PATH | {"SSH_ASKPASS": "/bin/echo", "GIT_CONFIG_GLOBAL": os.devnull})
     said = git("credential", "fill", fed=b"protocol=https\nhost=git.example.com\n\n")
     assert not said.is_fine
-    assert "terminal prompts disabled" in said.reason
+    assert said.reason.endswith(("terminal prompts disabled", "unable to get password from user"))
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,7 @@ def test_a_pull_request_sees_what_it_causes_in_a_folder_with_a_name_of_its_own(t
 
 def test_without_git_only_since_is_missed(workspace: Path) -> None:
     path = str(workspace / "empty")
+    (workspace / ".git").mkdir()
     assert reconciler(workspace, "plan", environ={"PATH": path}).returncode == 0
     ended = reconciler(workspace, "plan", "--since", "main", environ={"PATH": path})
     assert (ended.returncode, ended.stdout) == (1, "")

@@ -207,6 +207,22 @@ def test_a_shallow_and_detached_checkout_will_do(
         assert len(journal.runs()) == 1
 
 
+def test_a_partial_clone_says_how_to_get_what_it_lacks(
+    folder: Path, opened: Open, repositories: Repositories
+) -> None:
+    furnish(folder)
+    git(folder, "push", "--quiet", "origin", "main")
+    use(opened(folder))
+    git(repositories.origin, "config", "uploadpack.allowFilter", "true")
+    address = repositories.origin.as_uri()
+    git(repositories.folder, "clone", "--quiet", "--filter=blob:none", "--branch=main", address, "partial")
+    with pytest.raises(UsageError, match="git fetch --refetch --no-filter origin BRANCH"):
+        opened(repositories.folder / "partial")
+    git(repositories.folder / "partial", "fetch", "--quiet", "--refetch", "--no-filter", "origin", "journal")
+    with opened(repositories.folder / "partial") as journal:
+        assert standings(journal) == {"ann": Standing.SENT}
+
+
 def test_a_checkout_that_cuts_the_history_of_the_branch_short_raises_no_false_alarm(
     folder: Path, opened: Open, repositories: Repositories
 ) -> None:
