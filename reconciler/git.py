@@ -87,7 +87,7 @@ _QUIET = {
 _PASSED_ON = re.compile(
     r"PATH|HOME|USER|LOGNAME|USERNAME|TMPDIR|TEMP|TMP|XDG_CONFIG_HOME|LD_LIBRARY_PATH|SUDO_UID"
     r"|SYSTEMROOT|WINDIR|COMSPEC|PATHEXT|USERPROFILE|HOMEDRIVE|HOMEPATH|APPDATA|LOCALAPPDATA|PROGRAMDATA"
-    r"|GIT_(EXEC_PATH|CONFIG_(GLOBAL|SYSTEM|NOSYSTEM|COUNT|KEY_\d+|VALUE_\d+))",
+    r"|GIT_(EXEC_PATH|CEILING_DIRECTORIES|CONFIG_(GLOBAL|SYSTEM|NOSYSTEM|COUNT|KEY_\d+|VALUE_\d+))",
     re.IGNORECASE,
 )
 """The variables that git needs to run as its user is used to: programs, folders, settings of the user."""
@@ -307,7 +307,11 @@ def find_repository(folder: Path, environ: Mapping[str, str]) -> Place:
         if isinstance(error, UsageError):
             raise error
         raise UsageError(f"{folder} is not in a git repository that can be read: {asked.reason}")
-    git_dir = (top / os.fsdecode(asked.out.removesuffix(b"\n"))).resolve()
+    git_dir = _led_to_by(top / ".git")
+    if git_dir is None or (top / os.fsdecode(asked.out.removesuffix(b"\n"))).resolve() != git_dir:
+        raise UsageError(
+            f"{top / '.git'} is no repository that git can read: find out what it is, or remove it"
+        )
     outer = [parent for parent in top.parents if os.path.lexists(parent / ".git")]
     if any(_tracks(parent, top, environ) for parent in outer):
         raise UsageError(
@@ -320,6 +324,18 @@ def find_repository(folder: Path, environ: Mapping[str, str]) -> Place:
         common = git_dir
     prefix = folder.resolve().relative_to(top).as_posix()
     return Place(top, git_dir, common.resolve(), "" if prefix == "." else prefix)
+
+
+def _led_to_by(git: Path) -> Path | None:
+    """Return the folder that a `.git` is, or leads to by what it says; `None` for neither."""
+    try:
+        if git.is_dir():
+            return git.resolve()
+        said = git.read_bytes()[:4096]
+    except OSError:
+        return None
+    path = os.fsdecode(said.removeprefix(b"gitdir:").strip())
+    return (git.parent / path).resolve() if said.startswith(b"gitdir:") and "\0" not in path else None
 
 
 def _tracks(outer: Path, folder: Path, environ: Mapping[str, str]) -> bool:

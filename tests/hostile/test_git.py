@@ -179,6 +179,20 @@ def test_a_workspace_that_brings_a_repository_runs_nothing(
     assert not attack.witness.exists()
 
 
+@pytest.mark.usefixtures("older")
+@pytest.mark.parametrize("parent", ["configs", "a:b"])
+@pytest.mark.parametrize(("settings", "command"), VERBS[::2])
+def test_nothing_above_a_folder_with_a_git_that_is_none_is_taken_instead(
+    attack: Attack, parent: str, settings: str, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    above = attack.checkout.folder / parent
+    attack.lay(above, bare=True)
+    write(above / "sub", FILES, settings)
+    (above / "sub/.git").mkdir()
+    ran(capsys, f"{command} --workspace {parent}/sub", [int((settings, command) not in HARMLESS)])
+    assert not attack.witness.exists()
+
+
 @pytest.mark.parametrize("command", ["validate", "fmt", "list", "show import_configs.a", "init"])
 def test_what_asks_git_nothing_runs_nothing_either(
     attack: Attack, command: str, capsys: pytest.CaptureFixture[str]
