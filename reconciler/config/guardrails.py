@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from reconciler.config.load import Workspace
 from reconciler.config.resources import Resource
 from reconciler.config.secret import Kept
-from reconciler.config.settings import Account, GuardrailSettings, Target
+from reconciler.config.settings import SANDBOX, Account, GuardrailSettings, Target
 from reconciler.engine.declared import Declared
 from reconciler.engine.kind import Policy
 from reconciler.engine.limits import SHARE_COUNTS_FROM, Share
@@ -22,6 +22,7 @@ from reconciler.problems import Place, Problem, Severity
 
 CODE = "guardrail-loosened"
 _MOST_NAMED = 5
+_LONGEST = 200
 _NONE = "(none)"
 
 
@@ -37,15 +38,18 @@ def loosened(before: Workspace[Any], now: Workspace[Any], target: str) -> Sequen
     """Return a warning for whatever the files of now allow and those of before did not.
 
     `key` is the setting, `message` the value before and after: of an address no more than its domain, of a
-    credential no more than where it stands. What concerns `target` comes first; other targets follow, for
-    their own plan may never be looked at. A target without any of before is named as new.
+    credential no more than where it stands. What `target` says comes first; other targets follow, for their
+    own plan may never be looked at; resources come last. A new target is compared with one that opens the
+    same accounts, if there is any.
     """
     names = sorted(now.targets, key=lambda name: name != target)
-    found = [one for name in names for one in _Comparison(before, now, now.targets[name]).all()]
+    compared = [_Comparison(before, now, now.targets[name]) for name in names]
+    found = [one for target in compared for one in target.settings()]
     first, then = before.settings.default_target, now.settings.default_target
     if then not in (None, first):
         place = now.contents.settings.top.at("default_target").key_place
         found.append(_warning(place, "default_target", first or _NONE, str(then)))
+    found += [one for target in compared for one in target.resources()]
     return tuple(dict.fromkeys(found))
 
 
@@ -62,24 +66,17 @@ class _Comparison(Struct, frozen=True):
     now: Workspace[Any]
     target: Target
 
-    def all(self) -> Iterator[Problem]:
+    def settings(self) -> Iterator[Problem]:
+        """Yield what the target itself allows in addition, and that it is new where it is."""
         old, name = self._counterpart(), f"targets.{self.target.name}"
         if old is None:
             yield _warning(self.target.place, name, _NONE, "a new target, of which nothing can be compared")
             return
-        if old.name != self.target.name:
-            yield _warning(self.target.place, name, f"targets.{old.name}", f"{name}, renamed")
-        yield from self._settings(old)
-        yield from self._resources(old)
-
-    def _counterpart(self) -> Target | None:
-        """Return the target of before: that of the same name, or one with the same accounts that is gone."""
-        if self.target.name in self.before.targets:
-            return self.before.targets[self.target.name]
-        gone = [one for name, one in self.before.targets.items() if name not in self.now.targets]
-        return next((one for one in gone if _entrances(one) == _entrances(self.target)), None)
-
-    def _settings(self, old: Target) -> Iterator[Problem]:
+        former = f"targets.{old.name}"
+        if old.name in self.now.targets and former != name:
+            yield _warning(self.target.place, name, _NONE, f"a new target with the accounts of {former}")
+        elif former != name:
+            yield _warning(self.target.place, name, former, f"{name}, renamed")
         was, now = _flat(old), _flat(self.target)
         for path in dict.fromkeys([*now, *was]):
             section = path.partition(".")[0]
@@ -89,6 +86,19 @@ class _Comparison(Struct, frozen=True):
                 continue  # the account itself is new, and named by its address
             if _rule_of(path)(was.get(path), now.get(path)):
                 yield self._setting(old, path, was.get(path), now.get(path))
+
+    def _counterpart(self) -> Target | None:
+        """Return the target of before: that of the same name, else one with the same accounts.
+
+        One that is gone since comes first. Two sandboxes are two accounts, so that one which is still there
+        says nothing of another.
+        """
+        if self.target.name in self.before.targets:
+            return self.before.targets[self.target.name]
+        alike = [one for one in self.before.targets.values() if _entrances(one) == _entrances(self.target)]
+        gone = [one for one in alike if one.name not in self.now.targets]
+        is_sandbox = SANDBOX in _entrances(self.target)
+        return next(iter(gone if is_sandbox else [*gone, *alike]), None)
 
     def _setting(self, old: Target, path: str, was: Any, now: Any) -> Problem:
         name = f"targets.{self.target.name}.{path}"
@@ -109,14 +119,29 @@ class _Comparison(Struct, frozen=True):
         nearest = next((place for place in above if place), self.target.place)
         return _warning(nearest, name, before, after, _place(self.before, old, *steps))
 
-    def _resources(self, old: Target) -> Iterator[Problem]:
+    def resources(self) -> Iterator[Problem]:
         """Yield every resource, or preset, that lets a PUT reset what is not declared, and did not."""
-        former = {new: old for old, new in self.now.moved.items()}
-        was = {one.key: one for one in self.before.declared[old.name]}
+        old = self._counterpart()
+        if old is None:
+            return
+        former = {new: key for key, new in self.now.moved.items()}
+        # By its key, or what that was, or else its id or name: a new key alone makes no new resource.
+        known = {mark: one for one in self.before.declared[old.name] for mark in self._marks(one)}
         for one in self.now.declared[self.target.name]:
-            before = was.get(one.key) or was.get(former.get(one.key, ""))
-            if before and one.undeclared is Policy.RESET and before.undeclared is not Policy.RESET:
+            marks = (one.key, former.get(one.key), *self._marks(one))
+            before = next((known[mark] for mark in marks if mark in known), None)
+            if before and before.undeclared is not Policy.RESET and one.undeclared is Policy.RESET:
                 yield from self._resource(old, before, one)
+
+    def _marks(self, one: Declared) -> Iterator[str | int | tuple[str, str]]:
+        """Yield what a resource can be found by on its target: key, id, name."""
+        yield one.key
+        if one.id is not None:
+            yield one.id
+        for reader in self.now.readers.values():
+            named = one.given.get(reader.section.kind.name_field)
+            if named is not None and isinstance(named.value, str):
+                yield reader.section.kind.name, named.value
 
     def _resource(self, old: Target, before: Declared, now: Declared) -> Iterator[Problem]:
         was, level = self._decides(self.before, old, before), self._decides(self.now, self.target, now)
@@ -233,6 +258,11 @@ def _rule_of(path: str) -> Callable[[Any, Any], bool]:
 
 
 def _shown(path: str, value: Any) -> str:
+    text = _whole(path, value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def _whole(path: str, value: Any) -> str:
     if path.startswith("defaults.") and value is not None:
         return json.dumps(value, ensure_ascii=False)
     match value:

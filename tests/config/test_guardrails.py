@@ -232,6 +232,16 @@ ROWS: list[tuple[Mapping[str, str], Mapping[str, str], list[str]]] = [
     (named(), named(a_yaml=RESETS), []),
     (
         named(a_yaml=KEEPS),
+        named(a_yaml=RESETS.replace("a:\n", "b:\n")),
+        ["a.yaml:4 import_configs.b.undeclared: keep → reset"],
+    ),
+    (
+        named(a_yaml=KEEPS + "    id: 7\n"),
+        named(a_yaml=RESETS.replace("a:\n", "b:\n").replace("name: A", "name: B") + "    id: 7\n"),
+        ["a.yaml:4 import_configs.b.undeclared: keep → reset"],
+    ),
+    (
+        named(a_yaml=KEEPS),
         named(a_yaml="moved: {import_configs.a: import_configs.b}\n" + RESETS.replace("a:\n", "b:\n")),
         ["a.yaml:5 import_configs.b.undeclared: keep → reset"],
     ),
@@ -260,6 +270,14 @@ ROWS: list[tuple[Mapping[str, str], Mapping[str, str], list[str]]] = [
         ],
     ),
     ({"targets": target() + target("other")}, {}, []),
+    (
+        {},
+        {"targets": target() + target("other", "    limits: {resets: null}\n")},
+        [
+            f"{R}:6 targets.other: (none) → a new target with the accounts of targets.shop",
+            f"{R}:9 targets.other.limits.resets: 0 → any number",
+        ],
+    ),
     (
         {"targets": target(expoints=None)},
         {},

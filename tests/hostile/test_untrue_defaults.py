@@ -14,7 +14,7 @@ from reconciler.commands.plan import plan
 from reconciler.commands.workspace import Selection
 from reconciler.engine.planning import Consent
 from reconciler.errors import Exit
-from reconciler.sandbox import Variants
+from reconciler.sandbox import Server, Variants, create_app
 from tests.commands.reviews import applied, planned
 from tests.commands.world import EVERYTHING, SETTINGS, Screen, World
 from tests.hostile.children import reconciler
@@ -160,8 +160,8 @@ def test_a_lost_journal_proves_nothing_any_more(world: World) -> None:
     assert fields(plain(world)) == dict.fromkeys(NINE, "stated_not_proved")
 
 
-def test_what_proves_on_one_target_proves_for_its_account_only(world: World) -> None:
-    """The journal knows accounts: another sandbox is another one."""
+def test_a_proof_counts_for_no_other_account(world: World) -> None:
+    # Another sandbox is another one.
     settings = SETTINGS + LIMIT + stating(**NINE)
     other = settings.partition("  sandbox:")[2]
     world.write("reconciler.yaml", f"{settings}  other:{other}")
@@ -203,3 +203,22 @@ def test_a_reviewed_plan_stays_what_it_was_when_a_read_back_proves_its_claims_ha
     run = applied(world, consent=Consent())
     assert run.exit is Exit.DONE
     assert run.results == {"import_configs.newsletter-be": "applied"}
+
+
+def test_a_proof_counts_for_every_target_of_its_account_and_contradicts_each(world: World) -> None:
+    homes = DECLARED.replace("sandbox: {id: 288}", "one: {id: 288}, two: {id: 288}")
+    world.write("newsletter.yaml", homes)
+    screen = Screen()
+    with Server(create_app(world.state, world.variants)) as server:
+        account = f"    checkmarket: {{url: '{server.url}'}}\n"
+        one, two = stating(**NINE), stating(**NINE | {"date_format": "yyyy"})
+        targets = f"  one:\n{account}{one}  two:\n{account}{two}"
+        world.write("reconciler.yaml", f"version: 1\ndefault_target: one\ntargets:\n{targets}")
+        apply(EVERYTHING, Consent(resets=9), Screen().console(world.clock), world.outside, yes=True)
+        world.write("newsletter.yaml", homes.replace("delay_in_days: 2", "delay_in_days: 3"))
+        console = screen.console(world.clock, as_json=True)
+        plan(Selection(target="two"), Consent(), console, world.outside)
+    assert screen.document["blocked"] == []
+    [problem] = screen.document["problems"]
+    assert (problem["code"], problem["key"]) == ("untrue-default", "targets.two")
+    assert problem["hint"] == 'write date_format: "dd/MM/yyyy"'
