@@ -353,10 +353,9 @@ _SHARED = ("objects", "refs", "packed-refs", "shallow", "logs", "reftable")
 _OF_A_TREE = ("refs", "logs", "reftable")
 _HEADS = re.compile(r"(?:[A-Z]+_)*HEAD")
 _KEPT_SETTINGS = (
-    r"^(extensions\.(objectformat|refstorage|partialclone)|remote\..*\.(fetch|promisor)"
-    r"|branch\..*\.(remote|merge|pushremote))$"
+    r"^(extensions\.(objectformat|refstorage)|remote\..*\.fetch|branch\..*\.(remote|merge|pushremote))$"
 )
-"""What says how objects and refs are stored, whether some are left out, and what `@{upstream}` means."""
+"""What says how objects and refs are stored, and what `@{upstream}` means."""
 
 
 @contextmanager
@@ -405,8 +404,6 @@ def _config(listed: bytes) -> bytes:
         key, _, value = setting.partition(b"\n")
         section, _, rest = key.partition(b".")
         name, _, variable = rest.rpartition(b".")
-        if variable in (b"partialclone", b"promisor"):
-            continue
         lines.append(b"[%s %s]" % (section, _quoted(name)) if name else b"[%s]" % section)
         lines.append(b"%s = %s" % (variable, _quoted(value)))
     return b"\n".join(lines) + b"\n"
@@ -417,11 +414,18 @@ def _quoted(text: bytes) -> bytes:
     return b'"' + escaped + b'"'
 
 
-def is_partial(place: Place, environ: Mapping[str, str]) -> bool:
+def is_partial(git: Git) -> bool:
     """Tell whether a repository is a partial clone, from which objects are left out until they are needed."""
     asked = r"^(extensions\.partialclone|remote\..*\.promisor)$"
-    file = ("--file", str(place.common / "config"), "--no-includes")
-    return Git(place.common, environ, place.git_dir)("config", *file, "--get-regexp", asked).is_fine
+    return git("config", "--get-regexp", asked).is_fine
+
+
+def lacking(what: str) -> UsageError:
+    """Return the error that a partial clone lacks what a journal needs."""
+    return UsageError(
+        f"this is a partial clone, and what it lacks is not fetched here ({what}). To fetch all of a "
+        f"journal: git fetch --refetch --no-filter origin BRANCH"
+    )
 
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -513,7 +517,7 @@ class Repository:
         if listed.code == -1:
             raise UnsafeTree(f"it holds more files than any workspace has ({listed.reason})")
         if not listed.is_fine:
-            if is_partial(self.place, self.environ):
+            if is_partial(Git(self.place.top, self.environ, self.place.git_dir)):
                 raise UnsafeTree(f"the folder is not there, or {self._partial(commit)}")
             raise NotThere
         entries: dict[str, Entry] = {}
@@ -567,7 +571,7 @@ class Repository:
                 header, _, answered = answered.partition(b"\n")
                 if header != f"{entry.object} blob {entry.size}".encode():
                     lacks = f"git lacks the content of {entry.path!a}"
-                    if is_partial(self.place, self.environ):
+                    if is_partial(Git(self.place.top, self.environ, self.place.git_dir)):
                         raise UnsafeTree(f"{lacks}: {self._partial(commit)}")
                     raise UnsafeTree(lacks)
                 yield entry, answered[: entry.size]
@@ -631,10 +635,7 @@ def trouble(said: Said) -> Refused | UsageError:
             f"with https:// or ssh://, or be a path of this machine"
         )
     if "promisor" in said.complaint:
-        return UsageError(
-            f"this is a partial clone, and what it lacks is not fetched here ({said.reason}). To fetch all "
-            f"of a journal: git fetch --refetch --no-filter origin BRANCH"
-        )
+        return lacking(said.reason)
     if "not a git repository" in said.complaint:
         return UsageError("this needs a repository of git around the workspace, and git finds none there")
     return Refused(f"git says: {said.reason}; without the journal nothing is sent")

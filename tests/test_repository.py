@@ -116,10 +116,12 @@ def test_a_link_to_a_file_becomes_a_copy_of_it_and_any_other_is_none(
             files_at(made.folder / "configs")
 
 
-@pytest.mark.parametrize("ref", ["main", "HEAD", "v1", "HEAD~0", "@"])
+@pytest.mark.parametrize("ref", ["main", "HEAD", "v1", "HEAD~0", "@", "@{upstream}", "HEAD@{0}"])
 def test_every_name_of_a_commit_is_one(made: Repository, ref: str) -> None:
     commit = made.commit("first")
     made.git("tag", "-a", "v1", "-m", "a tag")
+    made.git("branch", "other")
+    made.git("branch", "--set-upstream-to=other")
     assert commit_of(made.folder, ref) == commit
 
 

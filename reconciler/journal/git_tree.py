@@ -16,7 +16,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from reconciler.errors import Refused, UsageError
-from reconciler.git import Git
+from reconciler.git import Git, is_partial, lacking
 from reconciler.journal import entries
 from reconciler.journal.decisions import Decision
 from reconciler.journal.forms import Digest, Number, Unsound, checked, document
@@ -184,6 +184,8 @@ class Tree(Struct, frozen=True):
         contents = _batched(self.git.must("cat-file", "--batch", fed=asked).out)
         texts = dict(zip(blobs, contents, strict=False))
         for path in blobs:
+            if texts.get(path) is None and is_partial(self.git):
+                raise lacking(path)
             if texts.get(path) is None:
                 raise self.damaged(f"{path} is not in the repository")
         return {path: text for path, text in texts.items() if text is not None}

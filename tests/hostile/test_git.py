@@ -151,10 +151,11 @@ def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
 
 
-def ran(capsys: pytest.CaptureFixture[str], command: str, exits: Sequence[int]) -> str:
-    """Run the command line; return all that it wrote."""
+def ran(attack: Attack, capsys: pytest.CaptureFixture[str], command: str, exits: Sequence[int]) -> str:
+    """Run the command line, which is to run no program of the attack; return all that it wrote."""
     exit = main(command.split())
     written = "".join(capsys.readouterr())
+    assert not attack.witness.exists()
     assert exit in exits, written
     assert "this is a bug" not in written
     return written
@@ -174,9 +175,8 @@ def test_a_workspace_that_brings_a_repository_runs_nothing(
     layout(attack)
     # A plan goes on without its journal, and an apply without a commit to name.
     without = LAYOUTS[layout] == OWN and (settings, command) in HARMLESS
-    said = ran(capsys, command, [0 if without else 1])
+    said = ran(attack, capsys, command, [0 if without else 1])
     assert LAYOUTS[layout] in said or (without and settings == SETTINGS)
-    assert not attack.witness.exists()
 
 
 @pytest.mark.usefixtures("older")
@@ -189,8 +189,7 @@ def test_nothing_above_a_folder_with_a_git_that_is_none_is_taken_instead(
     attack.lay(above, bare=True)
     write(above / "sub", FILES, settings)
     (above / "sub/.git").mkdir()
-    ran(capsys, f"{command} --workspace {parent}/sub", [int((settings, command) not in HARMLESS)])
-    assert not attack.witness.exists()
+    ran(attack, capsys, f"{command} --workspace {parent}/sub", [int((settings, command) not in HARMLESS)])
 
 
 @pytest.mark.parametrize("command", ["validate", "fmt", "list", "show import_configs.a", "init"])
@@ -198,8 +197,7 @@ def test_what_asks_git_nothing_runs_nothing_either(
     attack: Attack, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bare(attack)
-    ran(capsys, command, [1])
-    assert not attack.witness.exists()
+    ran(attack, capsys, command, [1])
 
 
 @pytest.mark.usefixtures("older")
@@ -209,10 +207,9 @@ def test_settings_of_the_checkout_itself_are_not_read_for_a_look_into_it(
 ) -> None:
     with (attack.checkout.folder / ".git/config").open("a") as file:
         file.write(attack.settings(bare=False))
-    ran(capsys, command, [0])
+    ran(attack, capsys, command, [0])
     (attack.checkout.folder / ".git/refs/heads/main").write_text(f"{LACKING}\n")
-    ran(capsys, command, [0, 1])
-    assert not attack.witness.exists()
+    ran(attack, capsys, command, [0, 1])
 
 
 @pytest.mark.usefixtures("older")
@@ -223,8 +220,7 @@ def test_a_journal_reaches_its_remote_by_no_program_that_an_address_names(
     write(attack.configs, FILES, JOURNAL)
     attack.checkout.git("config", "remote.origin.url", f"ext::sh -c touch% {attack.witness}")
     attack.checkout.git("config", "protocol.ext.allow", "always")
-    assert "git may not use the transport 'ext' here" in ran(capsys, command, [command != "plan"])
-    assert not attack.witness.exists()
+    assert "git may not use the transport 'ext' here" in ran(attack, capsys, command, [command != "plan"])
 
 
 @pytest.mark.parametrize("command", ["plan", "status", "history", "apply --yes"])
@@ -236,9 +232,8 @@ def test_a_journal_lies_in_no_repository_that_the_user_does_not_stand_in(
     run = f"touch {attack.witness} #"
     for name, value in {"url": "..", "uploadpack": run, "receivepack": run}.items():
         other.git("config", f"remote.origin.{name}", value)
-    said = ran(capsys, f"{command} --workspace other", [command != "plan"])
+    said = ran(attack, capsys, f"{command} --workspace other", [command != "plan"])
     assert f"cd '{other.folder}', and run this there" in said
-    assert not attack.witness.exists()
 
 
 def test_a_partial_clone_reads_what_it_has_and_says_how_to_get_what_it_lacks(
@@ -252,12 +247,12 @@ def test_a_partial_clone_reads_what_it_has_and_says_how_to_get_what_it_lacks(
     address = attack.checkout.folder.as_uri()
     attack.checkout.git("clone", "--quiet", "--filter=blob:none", address, str(clone.folder))
     monkeypatch.chdir(clone.folder)
-    assert "--since" not in ran(capsys, "plan --since HEAD", [0])
-    said = ran(capsys, "plan --since HEAD~1", [0])
+    assert "--since" not in ran(attack, capsys, "plan --since HEAD", [0])
+    said = ran(attack, capsys, "plan --since HEAD~1", [0])
     assert "partial clone" in said
     mend = said[said.index("git -C") : said.index(")", said.index("git -C"))]
     clone.git(*shlex.split(mend)[1:])
-    assert "partial clone" not in ran(capsys, "plan --since HEAD~1", [0])
+    assert "partial clone" not in ran(attack, capsys, "plan --since HEAD~1", [0])
 
 
 def test_a_tree_with_a_name_that_is_a_link_and_a_folder_writes_nothing_outside(
@@ -273,6 +268,6 @@ def test_a_tree_with_a_name_that_is_a_link_and_a_folder_writes_nothing_outside(
     top = git("mktree", input=f"040000 tree {tree}\tconfigs\n".encode())
     commit = git("commit-tree", top, "-m", "planted")
     assert "stands there twice, as a folder and as something else" in ran(
-        capsys, f"plan --since {commit}", [0]
+        attack, capsys, f"plan --since {commit}", [0]
     )
     assert list(outside.iterdir()) == []
