@@ -27,14 +27,14 @@ MAY_IMPORT = {
     "crash": {"errors"},
     "checkup": {"errors"},
     "discreet": set(),
-    "pace": {"clock"},
-    "parallel": {"errors"},
+    "pace": {"clock", "errors"},
+    "parallel": set(),
     "http": {"clock", "discreet", "errors", "pace"},
     "engine": {"clock", "errors", "problems"},
     "config": {"discreet", "engine", "errors", "problems"},
-    "checkmarket": {"clock", "config", "engine", "errors", "http", "problems"},
+    "checkmarket": {"clock", "config", "engine", "errors", "http", "pace", "problems"},
     "journal": {"clock", "crash", "discreet", "errors", "git"},
-    "expoints": {"clock", "config", "discreet", "engine", "errors", "http", "journal", "problems"},
+    "expoints": {"clock", "config", "discreet", "engine", "errors", "http", "journal", "pace", "problems"},
     "planfile": {"config", "engine", "errors", "problems"},
     "git": {"errors"},
     "render": {"checkup", "engine", "errors", "expoints", "journal", "problems"},
@@ -52,6 +52,7 @@ MAY_IMPORT = {
             "git",
             "http",
             "journal",
+            "pace",
             "parallel",
             "planfile",
             "problems",
@@ -68,13 +69,13 @@ DOORS = {
     "click": {"cli/"},
     "deepdiff": {"engine/diff.py"},
     "flask": {"sandbox/"},
+    "httpcore": {"http/connections.py"},
     "httpx": {"http/"},
     "jinja2": {"render/html/__init__.py"},
     "psycopg": {"journal/postgresql.py"},
     "pydantic": {"config/", "checkmarket/kind.py", "checkmarket/model.py", "expoints/", "planfile/"},
     "ruamel": {"config/"},
     "sqlalchemy": {"journal/"},
-    "tenacity": {"http/api.py", "http/retrying.py"},
     "waitress": {"sandbox/server.py"},
     "werkzeug": {"sandbox/"},
 }
@@ -202,7 +203,7 @@ def test_the_command_line_of_httpx_is_not_imported() -> None:
     folder = PACKAGE.parent / "configs"
     modules = imported_by("plan", "--workspace", str(folder), "--target", "sandbox")
     assert "httpx" in modules
-    assert not {"pygments", "rich", "tenacity"} & modules
+    assert not {"pygments", "rich"} & modules
 
 
 def test_no_plugin_of_pydantic_is_shown_what_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

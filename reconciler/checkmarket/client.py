@@ -19,6 +19,7 @@ from reconciler.engine.each import Each, one_by_one
 from reconciler.engine.kind import Body, Json
 from reconciler.errors import BadAnswer, Declined, NotFound
 from reconciler.http import USUAL_BOUNDS, Api, Bounds, Exchange, Secret, Transport
+from reconciler.pace import Pace
 
 _CONFIGS = "/3/contacts/import/configs"
 _CONFIG_ID = "ImportConfigId"
@@ -163,6 +164,7 @@ def open_checkmarket(
     on_request: Callable[[Exchange], None] = lambda _: None,
     before_request: Callable[[], None] = lambda: None,
     new_id: Callable[[], str] = lambda: "",
+    pace: Pace | None = None,
 ) -> Iterator[ImportConfigs]:
     """Open an account; its connections are closed at the end of the `with`.
 
@@ -180,5 +182,6 @@ def open_checkmarket(
         on_request=on_request,
         before_request=before_request,
         new_id=new_id,
+        pace=pace,
     ) as api:
         yield ImportConfigs(api)

@@ -23,7 +23,7 @@ from reconciler.http import Bounds, Secret, trusted
 CLOCK_TOLERANCE = 60.0
 """Seconds by which two clocks may differ; a server tells whole seconds, and an answer takes a while."""
 _PATIENCE = 5.0
-"""Seconds that are waited between attempts, all together: who asks a doctor sits in front of it."""
+"""Seconds in which an attempt that failed is repeated: who asks a doctor sits in front of it."""
 
 
 class _Api(Struct, frozen=True):

@@ -11,6 +11,7 @@ from msgspec import Struct, field
 
 from reconciler.clock import Clock, SystemClock
 from reconciler.crash import CrashSwitch
+from reconciler.pace import Pace
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -35,6 +36,8 @@ class Outside(Struct, frozen=True):
     """What is told of each attempt of a request, with the target that it went to."""
     new_id: Callable[[], str] = lambda: ""
     """What names a request."""
+    paces: dict[str, Pace] = field(default_factory=dict)
+    """Account → its pace in this run, one for all targets that are on it."""
 
     @property
     def in_ci(self) -> bool:

@@ -25,6 +25,7 @@ from reconciler.engine.kind import Kind
 from reconciler.engine.part import Part, matches
 from reconciler.errors import UsageError
 from reconciler.expoints.seed import Seed
+from reconciler.pace import Pace
 from reconciler.problems import Place
 
 if TYPE_CHECKING:
@@ -193,6 +194,7 @@ def _client(
     in_process = settings.url == SANDBOX
     master_key = _key(settings.master_key, outside)
     url = "http://localhost" if in_process else settings.url
+    account = f"sandbox:{target.name}" if in_process else account_name(settings.url, master_key)
     with open_checkmarket(
         url,
         Secret(master_key),
@@ -204,8 +206,9 @@ def _client(
         on_request=observed(outside, target.name),
         before_request=lambda: outside.crash.before("request"),
         new_id=outside.new_id,
+        pace=outside.paces.setdefault(f"checkmarket {account}", Pace()),
     ) as client:
-        yield client, f"sandbox:{target.name}" if in_process else account_name(settings.url, master_key)
+        yield client, account
 
 
 def observed(outside: Outside, target: str) -> OnRequest:

@@ -26,6 +26,7 @@ from reconciler.expoints.sending import Sender
 from reconciler.expoints.standing import SeedPlan
 from reconciler.http import Bounds, Secret
 from reconciler.journal.ledger import Ledger, Records
+from reconciler.pace import Pace
 from reconciler.problems import Severity
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ def open_tenant(session: Session, console: Console) -> Iterator[Tenant]:
 
     settings, outside = expoints_of(session), session.outside
     in_process = settings.url == SANDBOX
+    (account,) = tenant_account(session.target)
     bounds = Bounds(settings.requests_per_minute, requests_per_run=settings.requests_per_run)
     with open_expoints(
         "http://localhost" if in_process else settings.url,
@@ -137,9 +139,9 @@ def open_tenant(session: Session, console: Console) -> Iterator[Tenant]:
         on_request=observed(outside, session.target.name),
         before_request=lambda: outside.crash.before("request"),
         new_id=outside.new_id,
+        pace=outside.paces.setdefault(f"expoints {account}", Pace()),
         each=Pool(bounds.parallelism, console, bounds.requests_per_minute),
     ) as client:
-        (account,) = tenant_account(session.target)
         yield Tenant(session, client, account)
 
 

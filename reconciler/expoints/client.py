@@ -53,6 +53,7 @@ from reconciler.http import (
     Share,
     Transport,
 )
+from reconciler.pace import Pace
 
 _COLUMNS = "/external/api/v3/customerdatacolumn"
 _STATUSES = "/external/api/v3/customer/getcustomerstatuses"
@@ -324,13 +325,14 @@ def open_expoints(
     on_request: Callable[[Exchange], None] = lambda _: None,
     before_request: Callable[[], None] = lambda: None,
     new_id: Callable[[], str] = lambda: "",
+    pace: Pace | None = None,
     each: Each = one_by_one,
 ) -> Iterator[Customers]:
     """Open a tenant, such as https://acme.expoints.nl; its connections are closed at the end of the `with`.
 
     `login` is a token, or client credentials that get one. `credentials` says in messages where they are set.
-    A `transport` carries everything, the requests for a token too. The allowance of a minute is divided
-    between reading and adding, each with a place at least. The rest is as for `Api`.
+    A `transport` carries everything, the requests for a token too. Reading and adding have one pace, and the
+    token host its own. The rest is as for `Api`.
     """
     share = Share(bounds.requests_per_run) if bounds.requests_per_run else None
     api = partial(
@@ -343,11 +345,14 @@ def open_expoints(
         on_request=on_request,
         before_request=before_request,
         new_id=new_id,
+        bounds=bounds,
+        pace=pace or Pace(),
     )
-    reads, posts = _divided(bounds)
     with ExitStack() as stack:
-        reading = stack.enter_context(api(bounds=reads, dialect=_reading(credentials)))
-        posting = stack.enter_context(api(bounds=posts, dialect=_posting(credentials), headers=_UNKEPT))
+        reading = stack.enter_context(api(dialect=_reading(credentials)))
+        # One batch is under way at a time, so it leaves of `requests_per_run` what verifying one takes.
+        alone = replace(bounds, parallelism=1)
+        posting = stack.enter_context(api(bounds=alone, dialect=_posting(credentials), headers=_UNKEPT))
         if isinstance(login, Secret):
             tokens: Tokens = GivenToken(login, credentials)
         else:
@@ -366,22 +371,6 @@ def open_expoints(
                 )
             )
         yield Customers(reading, posting, tokens, each)
-
-
-def _divided(bounds: Bounds) -> tuple[Bounds, Bounds]:
-    """Return the bounds of reading and of adding, for each keeps its pace by itself; adding is rare.
-
-    One batch is under way at a time, so it leaves of `requests_per_run` what verifying one takes.
-    """
-    whole = bounds.requests_per_minute
-    posting = replace(bounds, parallelism=1)
-    if whole is None:
-        return bounds, posting
-    posts = max(1, whole // 10)
-    return (
-        replace(bounds, requests_per_minute=max(1, whole - posts)),
-        replace(posting, requests_per_minute=posts),
-    )
 
 
 def _reading(credentials: str) -> Dialect:

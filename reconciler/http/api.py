@@ -11,6 +11,11 @@ What is repeated here, and how an attempt that is not repeated ends:
     1xx, 3xx                                    BadAnswer                  NoAnswer
     401, 403, 404, other 4xx                    Unauthorised, Forbidden, NotFound, Declined, both alike
 
+A request takes no longer than `Bounds.total_wait`, its attempts and the waits between them together, and an
+attempt no longer than `Bounds.answer`, however slowly the server drips. A 429, and an answer that says when
+to come back, are a pause for all that asks the account. A request that ends without a connection, an answer
+or an allowance gives up the account: nothing more is sent to it in this run. See `pace`.
+
 An interrupt ends each wait before an attempt, and the request as Abandoned, reads and writes alike; an
 attempt that is under way comes to its own end.
 
@@ -23,6 +28,7 @@ from __future__ import annotations
 import email.utils
 import json
 import logging
+import random
 import re
 import threading
 from collections import Counter
@@ -31,7 +37,7 @@ from datetime import UTC
 from functools import cached_property
 from http import HTTPStatus
 from types import TracebackType
-from typing import TYPE_CHECKING, ClassVar, Final, Self
+from typing import ClassVar, Final, Self
 
 import httpx
 from msgspec import Struct, field
@@ -51,24 +57,23 @@ from reconciler.errors import (
     Unreachable,
     UsageError,
 )
-from reconciler.http.again import Again
-from reconciler.http.connections import connections_to
 from reconciler.http.documents import HEAVIEST, Unfit, document_in, weight
 from reconciler.http.in_process import Transport
 from reconciler.http.printable import printable
 from reconciler.http.receiving import Foreign, TooLarge, received
 from reconciler.http.trust import trusted
 from reconciler.http.writing import QueryValue, Writer
-from reconciler.pace import Pacer, Share
-
-if TYPE_CHECKING:
-    from tenacity import Retrying
+from reconciler.pace import GivenUp, Pace, Share
 
 # httpx logs whole addresses, and a query may hold a person's e-mail address.
 for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
+_TRIES = 6
 _TRIES_BY_MINUTE = 4
+_LONGEST_BACK_OFF = 30.0
+_LEAST_FOR_WRITE = 15.0
+"""Seconds that a write has for its answer, or it is not sent again: haste would put it in doubt."""
 _SHORTEST_SECRET = 4
 _LONGEST_QUOTE = 300
 _LONGEST_LOOKED_AT = 20_000
@@ -91,12 +96,12 @@ class Bounds(Struct, frozen=True):
     requests_per_run: int | None = None
     """How many may be made in all. Writes stop a little earlier, so that each can still be read back."""
     total_wait: float = 180.0
-    """The longest that one request waits between its attempts, all of the waits together."""
+    """The longest that one request may take, from its first attempt to the end of its last one."""
     connect: float = 10.0
     silence: float = 60.0
     """How long the server may send, or take, nothing at all."""
     answer: float = 120.0
-    """How long an answer may take from the first byte of its request to its own last, however it drips."""
+    """How long an attempt may take, from connecting to the last byte of its answer, however that drips."""
     answer_bytes: int = 32 * 2**20
     """How long one answer may be, packed and unpacked."""
 
@@ -246,15 +251,43 @@ def _secrets(parts: Mapping[str, str | Secret]) -> Iterable[Secret]:
     return (part for part in parts.values() if isinstance(part, Secret))
 
 
+class _Again(Exception):  # it never leaves this module
+    """Another attempt may be made; `error` is what to raise if there is none.
+
+    `asked` is how long the API asks to be left alone, in seconds, if it does; `note` is what to say of that
+    if it is too long. `is_hopeless` says that no other request would fare better.
+    """
+
+    def __init__(
+        self,
+        error: ApiError,
+        *,
+        asked: float | None = None,
+        tries: int = _TRIES,
+        note: str = "",
+        is_hopeless: bool = False,
+    ) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.asked = asked
+        self.tries = tries
+        self.note = note
+        self.is_hopeless = is_hopeless
+
+
 class _Course(Struct):
-    """How far a request is that may take several attempts. For one thread."""
+    """How far a request is that may take several attempts. For one thread; times are of `Clock.monotonic`."""
 
     call: _Call
     id: str
     waits_since: float
     attempt: int = 0
-    trouble: Again | None = None
-    """How the first attempt failed, until it is counted."""
+    began: float = 0.0
+    """When its first attempt began."""
+    answers: int = 0
+    """How many the account had given then."""
+    trouble: _Again | None = None
+    """How the attempt before failed."""
 
     def ended(
         self, path: str, response: httpx.Response | None, failure: str, started: float, now: float
@@ -286,7 +319,7 @@ class Api:
     names, but never by a proxy to this machine. `share` counts the requests of several of them as those of
     one, instead of `bounds.requests_per_run`. `on_request` is told of each attempt, in the thread that
     made it, and `before_request` right before one leaves. `new_id` names each request for those who are told;
-    the name is not sent.
+    the name is not sent. `pace` is that of the account, shared with all else that asks it.
 
     Raises `Refused` for an address that is not trusted, `UsageError` for settings that cannot be used.
     """
@@ -305,6 +338,7 @@ class Api:
         on_request: Callable[[Exchange], None] = lambda _: None,
         before_request: Callable[[], None] = lambda: None,
         new_id: Callable[[], str] = lambda: "",
+        pace: Pace | None = None,
     ) -> None:
         address = trusted(url, trusted_hosts)
         own = _sendable(headers or {})
@@ -315,14 +349,20 @@ class Api:
         self._on_request = on_request
         self._before_request = before_request
         self._new_id = new_id
-        self._pacer = Pacer(bounds.requests_per_minute, self._clock) if bounds.requests_per_minute else None
+        self._pace = pace or Pace()
+        self._pace.at_most(bounds.requests_per_minute)
         self._under_way = threading.BoundedSemaphore(bounds.parallelism)
         self._counts: Counter[str] = Counter()
         self._share = share or (Share(bounds.requests_per_run) if bounds.requests_per_run else None)
         self._lock = threading.Lock()
         timeout = httpx.Timeout(bounds.silence, connect=bounds.connect)
         self._writer = Writer(address, _revealed(own), timeout)
-        self._transport = transport or connections_to(address)
+        if transport is None:
+            # Imported here: the embedded sandbox needs no network.
+            from reconciler.http.connections import Connections
+
+            transport = Connections(address)
+        self._transport = transport
 
     def __enter__(self) -> Self:
         return self
@@ -371,43 +411,55 @@ class Api:
             raise self._error(Abandoned, call, "interrupted while it waited to be sent") from cut
 
     def _carried(self, course: _Course) -> Answer:
-        """Send its call until it has an answer or an end. Most have one at once: then nothing is counted."""
-        try:
-            return self._attempt(course)
-        except Again as trouble:
-            course.trouble = trouble
-        return self._retrying(self._attempt_again, course)
+        """Send its call until it has an answer or an end."""
+        while True:
+            try:
+                return self._attempt(course)
+            except _Again as again:
+                course.trouble = trouble = again
+            back_off = min(0.5 * 2 ** (course.attempt - 1), _LONGEST_BACK_OFF) + random.uniform(0, 0.5)  # noqa: S311
+            asked = trouble.asked or 0.0
+            if course.attempt >= trouble.tries or self._left(course) <= max(asked, back_off):
+                raise self._given_up(course) from trouble.__cause__
+            # What was asked for is a pause of the whole account, which it waits for in its place.
+            if back_off > asked:
+                self._clock.sleep(back_off)
 
-    @cached_property
-    def _retrying(self) -> Retrying:
-        # Imported here: hardly a run has anything to ask again.
-        from reconciler.http.retrying import retrying
+    def _left(self, course: _Course) -> float:
+        """Return the seconds until its next attempt has to have begun."""
+        reserve = 0.0 if course.call.reads else _LEAST_FOR_WRITE
+        return course.began + self._bounds.total_wait - reserve - self._clock.monotonic()
 
-        return retrying(self._clock.sleep, self._bounds.total_wait)
-
-    def _attempt_again(self, course: _Course) -> Answer:
-        """Send its call once more. The first time, fail as the attempt before did: that one counts too."""
-        trouble, course.trouble = course.trouble, None
-        if trouble is not None:
-            raise trouble from trouble.__cause__
-        return self._attempt(course)
+    def _given_up(self, course: _Course) -> ApiError:
+        """Return how a request ends that is not attempted again; the account may be given up with it."""
+        trouble = course.trouble
+        assert trouble is not None  # noqa: S101 - an attempt before has failed
+        error = type(trouble.error)(f"{trouble.error} (attempts: {course.attempt}{trouble.note})")
+        self._pace.failed(error, course.answers, is_hopeless=trouble.is_hopeless)
+        return error
 
     def _attempt(self, course: _Course) -> Answer:
-        """Send its call once. Raises an `ApiError` that is final, or `Again`."""
+        """Send its call once. Raises an `ApiError` that is final, or `_Again`."""
         call = course.call
         request = call.request(self._writer)
         try:
-            with self._under_way:
+            with self._under_way, self._pace.place(self._clock):
+                if course.trouble is not None and self._left(course) <= 0:
+                    raise self._given_up(course) from course.trouble.__cause__
                 self._take_share(call)
-                # Within it, so that whoever has a place in the minute starts there and then.
-                if self._pacer is not None:
-                    self._pacer.wait()
-                answer = self._send(request, course)
+                # Judged in its place, for a pause begins before the next one starts.
+                return self._judged(call, self._send(request, course))
+        except GivenUp as gone:
+            if course.trouble is not None:
+                raise self._given_up(course) from course.trouble.__cause__
+            raise type(gone.error)(
+                f"{call.method} {self._writer.base_path}{call.path}: not sent, because the account was given "
+                f"up after {gone.error}"
+            ) from gone.error
         except httpx.HTTPError as error:
             raise self._lost(call, error) from error
         except (TooLarge, Foreign) as error:
             raise self._error(BadAnswer if call.reads else NoAnswer, call, str(error)) from error
-        return self._judged(call, answer)
 
     def _take_share(self, call: _Call) -> None:
         """Count a request that is about to be made. Raises `AllowanceUsedUp` where that is one too many."""
@@ -424,20 +476,30 @@ class Api:
         path, response, failure = request.url.path, None, ""
         self._before_request()
         started = self._clock.monotonic()
+        ends = started + self._bounds.answer
+        if course.attempt:
+            ends = min(ends, course.began + self._bounds.total_wait)
+        else:
+            course.began, course.answers = started, self._pace.answers
+        # The dictionary is that of all requests.
+        request.extensions = {**request.extensions, "time_left": lambda: ends - self._clock.monotonic()}
         try:
             response = self._transport.handle_request(request)
-            content = received(response, self._bounds.answer_bytes, lambda: self._check_time(started))
+            content = received(response, self._bounds.answer_bytes, lambda: self._check_time(started, ends))
         except BaseException as error:
             failure = type(error).__name__
             raise
         finally:
-            self._record(course.ended(path, response, failure, started, self._clock.monotonic()))
+            ended = self._clock.monotonic()
+            # This machine was asleep: that is none of the time that the server was given.
+            course.began += max(0.0, ended - started - self._bounds.answer)
+            self._record(course.ended(path, response, failure, started, ended))
         secrets = course.call.secrets
         return Answer(request.method, path, response.status_code, response.headers, content, secrets)
 
-    def _check_time(self, started: float) -> None:
-        if self._clock.monotonic() - started > self._bounds.answer:
-            raise httpx.ReadTimeout(f"the answer is not whole after {self._bounds.answer:.0f} s")
+    def _check_time(self, started: float, ends: float) -> None:
+        if self._clock.monotonic() > ends:
+            raise httpx.ReadTimeout(f"the answer is not whole after {ends - started:.0f} s")
 
     def _record(self, exchange: Exchange) -> None:
         """Count an attempt that has ended, and tell of it."""
@@ -449,35 +511,35 @@ class Api:
         """Return what it means that no whole answer came."""
         quoted = _quoted(f"{type(error).__name__}: {error}", call.secrets)
         if isinstance(error, _NOT_TAKEN):
-            return Again(self._error(Unreachable, call, f"no connection ({quoted})"))
+            return _Again(self._error(Unreachable, call, f"no connection ({quoted})"), is_hopeless=True)
         if call.reads:
-            return Again(self._error(Unreachable, call, f"no whole answer ({quoted})"))
+            return _Again(self._error(Unreachable, call, f"no whole answer ({quoted})"), is_hopeless=True)
         return self._error(NoAnswer, call, f"no whole answer ({quoted})")
 
     def _judged(self, call: _Call, answer: Answer) -> Answer:
         """Return an answer that is a success; raise what any other one means."""
         status = self._dialect.status(answer)
+        is_full = status == HTTPStatus.TOO_MANY_REQUESTS
+        if status < 500 and not is_full:
+            self._pace.answered()
         if 200 <= status < 300:
             return answer
         error = self._error(_kind(status, call.reads), call, self._told(status, answer))
-        if status == HTTPStatus.TOO_MANY_REQUESTS or (call.reads and status in _PASSING):
-            raise self._later(error, status, answer)
+        asked = _retry_after(answer, self._clock.now())
+        note, tries = "" if asked is None else f"; the API asks to wait {asked:.0f} s", _TRIES
+        if is_full and asked is None:
+            # A second more, for the server's minute need not begin with ours.
+            asked, note, tries = 61 - self._clock.now() % 60, _PERHAPS_DAILY, _TRIES_BY_MINUTE
+        if (is_full or status >= 500) and asked and asked < self._bounds.total_wait:
+            # For a write that ends here too: it is looked up by a read.
+            self._pace.pause(asked, self._clock)
+        if is_full or (call.reads and status in _PASSING):
+            raise _Again(error, asked=asked, tries=tries, note=note, is_hopeless=asked is not None)
         raise error
 
     def _told(self, status: int, answer: Answer) -> str:
         complaint = answer.quoted(self._dialect.complaint(answer))
         return ": ".join(filter(None, (_status_line(status), complaint)))
-
-    def _later(self, error: ApiError, status: int, answer: Answer) -> Again:
-        """Return when to ask again: when the answer says, or else after a 429 in the next minute, or soon."""
-        now = self._clock.now()
-        asked = _retry_after(answer, now)
-        if asked is not None:
-            return Again(error, asked, note=f"; the API asks to wait {asked:.0f} s")
-        if status == HTTPStatus.TOO_MANY_REQUESTS:
-            # A second more, for the server's minute need not begin with ours.
-            return Again(error, 61 - now % 60, _TRIES_BY_MINUTE, note=_PERHAPS_DAILY)
-        return Again(error)
 
     def _error(self, kind: type[ApiError], call: _Call, what: str) -> ApiError:
         """Return the error that says what happened to which request and what to do next."""
@@ -520,22 +582,33 @@ def _kind(status: int, reads: bool) -> type[ApiError]:
 def _retry_after(answer: Answer, now: float) -> float | None:
     """Return the seconds that `Retry-After` asks for, by a number or an HTTP date; None for anything else.
 
-    A date counts from the server's own `Date`, for this machine's clock may be wrong, and else from `now`.
+    A date counts from the server's own `Date`, for this machine's clock may be wrong, and else from `now`. Of
+    several numbers the largest counts, and no wait is longer than `_LONGEST_ASKED`.
     """
     text = answer.headers.get("retry-after", "").strip()
-    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", text):
-        return float(text)
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?( *, *[0-9]+(\.[0-9]+)?)*", text):
+        return min(max(map(float, text.split(","))), _LONGEST_ASKED)
     until, since = _moment(text), _moment(answer.headers.get("date", ""))
-    return None if until is None else max(0.0, until - (now if since is None else since))
+    if until is None:
+        return None
+    return min(max(0.0, until - (now if since is None else since)), _LONGEST_ASKED)
+
+
+_LONGEST_ASKED = 1e9
+_LATEST = 2.0**36  # in the year 4147, which every calendar and time zone can still write
+_DATE = re.compile(r"[A-Za-z0-9,: +-]{1,64}")
 
 
 def _moment(text: str) -> float | None:
-    """Return the wall time that an HTTP date means, None for what is none."""
+    """Return the wall time that an HTTP date means, None for what is none, or for one out of all reason."""
+    if not _DATE.fullmatch(text):
+        return None
     try:
         date = email.utils.parsedate_to_datetime(text)
-    except ValueError:
+        moment = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError, TypeError, IndexError):
         return None
-    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    return moment if 0 <= moment < _LATEST else None
 
 
 def _status_line(status: int) -> str:

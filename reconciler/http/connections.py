@@ -1,140 +1,232 @@
-"""Connections to one API: each is one request's alone while that is under way, and is kept for the next one.
+"""Connections to one API, over which no attempt outlives its time, however slowly the other side is.
 
-A pool of many connections looks at all of them for each request, and again for each answer: measured with 20
-of them, that is half of what a request costs. Here each pool has one connection, and nothing to look through.
+httpx has a time-out for each read of a socket, so a server that sends a byte now and then is never late. Here
+the time-out of each step is what is left of the whole attempt's: of connecting, the handshakes, a proxy's
+answer, sending, and reading an answer's 1xx, headers, chunks and trailers.
 """
 
 from __future__ import annotations
 
 import os
+import re
+import socket
 import ssl
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterable
 from functools import lru_cache
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from importlib.util import find_spec
+from typing import Any
 from urllib.request import getproxies
 
+import httpcore
 import httpx
 
 from reconciler.errors import UsageError
 from reconciler.http.trust import host_of, is_loopback
 
 _IDLE_SECONDS = 20.0  # shorter than any server is known to keep a connection that nobody uses
-_ONE = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=_IDLE_SECONDS)
+_PIECE = 2**16
+
+
+class _Attempt(threading.local):
+    """The attempt that this thread makes: `left` returns the seconds until it has to be over."""
+
+    left: Callable[[], float] | None = None
+
+    def at_most(self, timeout: float | None) -> float | None:
+        """Return a time-out that ends with the attempt. Raises `TimeoutError` where that is over."""
+        if self.left is None:
+            return timeout
+        left = self.left()
+        if left <= 0:
+            raise TimeoutError("the answer is not whole in time")
+        return left if timeout is None else min(timeout, left)
+
+
+_attempt = _Attempt()
+
+
+class _PunctualTls(ssl.SSLSocket):
+    """TLS whose every step is in time: httpcore sends, and reads TLS inside of TLS, in steps of its own."""
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        self.settimeout(_attempt.at_most(self.gettimeout()))
+        return super().recv(buflen, flags)
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        self.settimeout(_attempt.at_most(self.gettimeout()))
+        return super().send(data, flags)
+
+
+class _Stream(httpcore.NetworkStream):
+    """A stream of httpcore, each of whose steps ends with the attempt."""
+
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        try:
+            return self._stream.read(max_bytes, _attempt.at_most(timeout))
+        except TimeoutError as error:
+            raise httpcore.ReadTimeout(str(error)) from error
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        try:
+            for start in range(0, len(buffer), _PIECE):
+                self._stream.write(buffer[start : start + _PIECE], _attempt.at_most(timeout))
+        except TimeoutError as error:
+            raise httpcore.WriteTimeout(str(error)) from error
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        try:
+            return _Stream(self._stream.start_tls(ssl_context, server_hostname, _attempt.at_most(timeout)))
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(str(error)) from error
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class _Network(httpcore.NetworkBackend):
+    """Connects over TCP, to whichever address of a name answers first."""
+
+    def __init__(self) -> None:
+        self._tcp = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            addresses = list(dict.fromkeys(str(address[4][0]) for address in found))
+            for number, address in enumerate(addresses):
+                share = _attempt.at_most(timeout)
+                if share is not None:
+                    share /= len(addresses)
+                try:
+                    return _Stream(self._tcp.connect_tcp(address, port, share, local_address, socket_options))
+                except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                    if number == len(addresses) - 1:
+                        raise
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(str(error)) from error
+        except (OSError, UnicodeError) as error:
+            raise httpcore.ConnectError(str(error)) from error
+        raise httpcore.ConnectError(f"{host} has no address")
 
 
 class Connections(httpx.BaseTransport):
-    """Carries each request over a connection of its own: of those at rest, the one that was used last.
+    """Carries requests to one address over connections that are kept. For many threads.
 
-    There are never more than requests were under way at once. One that failed carries nothing more: a tunnel
-    without TLS, left behind in its pool of one, would let every later request wait in vain. For many threads.
+    By the proxy and with the certificates that the environment names, but never by a proxy to this machine. A
+    connection that failed carries nothing more. Their number has no limit, as that of requests under way has
+    one: a tunnel that came to nothing stays in httpcore's pool, and would take the place of one that works.
+    Redirects are not followed and cookies not kept.
+
+    Raises `UsageError` where the environment's settings cannot be used.
     """
 
-    def __init__(self, connect: Callable[[], httpx.BaseTransport]) -> None:
-        """Raise what `connect` raises, which makes what carries one request at a time."""
-        self._connect = connect
-        self._at_rest = deque([connect()])
-        self._is_closed = False
+    def __init__(self, address: str) -> None:
+        try:
+            self._pool = httpcore.ConnectionPool(
+                ssl_context=_trust(address),
+                proxy=_proxy_for(httpx.URL(address)),
+                max_connections=None,
+                keepalive_expiry=_IDLE_SECONDS,
+                network_backend=_Network(),
+            )
+        except (httpx.InvalidURL, ValueError, ImportError, OSError) as error:
+            raise UsageError(
+                "The proxy or certificate settings of the environment cannot be used. Check HTTPS_PROXY, "
+                f"ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR ({type(error).__name__})."
+            ) from error
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Return an answer, whose stream has to be closed: that gives its connection back."""
-        one = self._one()
+        """Return an answer whose stream has to be read and closed in this thread, before its next request.
+
+        The request's extension `time_left` returns the seconds that are left for all of it. Raises an
+        `httpx.TransportError`.
+        """
+        _attempt.left = request.extensions.get("time_left")
+        url = request.url
+        sent = httpcore.Request(
+            request.method,
+            httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+            headers=request.headers.raw,
+            content=request.stream,
+            extensions=request.extensions,
+        )
         try:
-            response = one.handle_request(request)
-        except BaseException:
-            one.close()
-            raise
-        assert isinstance(response.stream, httpx.SyncByteStream)  # noqa: S101 - all here is synchronous
-        response.stream = _Lent(response.stream, one, self._give_back)
-        return response
+            answer = self._pool.handle_request(sent)
+        except _ERRORS as error:
+            raise _of_httpx(error) from error
+        assert isinstance(answer.stream, Iterable)  # noqa: S101 - all here is synchronous
+        return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer))
 
     def close(self) -> None:
-        """Close every connection; those under way are closed once their requests are over."""
-        self._is_closed = True
-        # Others may close at the same time: what is left is only known by taking it.
-        with suppress(IndexError):
-            while True:
-                self._at_rest.pop().close()
+        """Close every connection."""
+        self._pool.close()
 
-    def _one(self) -> httpx.BaseTransport:
+
+class _Body(httpx.SyncByteStream):
+    """The content of an answer, as it comes."""
+
+    def __init__(self, answer: httpcore.Response) -> None:
+        self._answer = answer
+
+    def __iter__(self) -> Any:
         try:
-            return self._at_rest.pop()
-        except IndexError:
-            if self._is_closed:
-                raise RuntimeError("the connections are closed") from None
-            return self._connect()
-
-    def _give_back(self, one: httpx.BaseTransport) -> None:
-        self._at_rest.append(one)
-        if self._is_closed:
-            self.close()
-
-
-class _Lent(httpx.SyncByteStream):
-    """The stream of an answer, at whose end its connection is given back, or closed where that fails."""
-
-    def __init__(
-        self,
-        stream: httpx.SyncByteStream,
-        one: httpx.BaseTransport,
-        give_back: Callable[[httpx.BaseTransport], None],
-    ) -> None:
-        self._stream = stream
-        self._one = one
-        self._give_back = give_back
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self._stream)
+            yield from self._answer.iter_stream()
+        except _ERRORS as error:
+            raise _of_httpx(error) from error
 
     def close(self) -> None:
-        try:
-            self._stream.close()
-        except BaseException:
-            self._one.close()
-            raise
-        self._give_back(self._one)
+        self._answer.close()
 
 
-class _ByProxy(httpx.BaseTransport):
-    """Carries requests by the proxy that the environment names for their address, or by none."""
-
-    def __init__(self, trust: ssl.SSLContext) -> None:
-        # No domain may set a cookie: every request stands for itself.
-        cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-        self._client = httpx.Client(verify=trust, limits=_ONE, cookies=cookies)
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        return self._client.send(request, stream=True)
-
-    def close(self) -> None:
-        self._client.close()
+_ERRORS = (
+    httpcore.TimeoutException,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.ProxyError,
+    httpcore.UnsupportedProtocol,
+)
 
 
-def connections_to(address: str) -> Connections:
-    """Return what carries requests to an address over the network, as the environment wants it.
-
-    By the proxy and with the certificates that it names, but never by a proxy to this machine. Raises
-    `UsageError` where its settings cannot be used.
-    """
-    try:
-        trust = _trust(address)
-        if _may_need_proxy(address):
-            return Connections(lambda: _ByProxy(trust))
-        return Connections(lambda: httpx.HTTPTransport(verify=trust, limits=_ONE))
-    except (httpx.InvalidURL, ValueError, ImportError, OSError) as error:
-        raise UsageError(
-            "The proxy or certificate settings of the environment cannot be used. Check HTTPS_PROXY, "
-            f"ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR ({type(error).__name__})."
-        ) from error
+def _of_httpx(error: Exception) -> httpx.TransportError:
+    """Return httpx's error of the same name: that is how it tells of those of httpcore itself."""
+    kind: type[httpx.TransportError] = getattr(httpx, type(error).__name__, httpx.TransportError)
+    return kind(str(error))
 
 
-def _may_need_proxy(address: str) -> bool:
-    """Tell whether the environment names any proxy that could be meant; for this machine none ever is."""
-    proxies: Mapping[str, str] = getproxies()
-    return not is_loopback(host_of(httpx.URL(address))) and any(
-        proxies.get(scheme) for scheme in ("http", "https", "all")
-    )
+def _proxy_for(address: httpx.URL) -> httpcore.Proxy | None:
+    """Return the proxy that the environment names for an address; for this machine none ever is."""
+    proxies, host = getproxies(), host_of(address)
+    url = proxies.get(address.scheme) or proxies.get("all")
+    if not url or is_loopback(host):
+        return None
+    for name in proxies.get("no", "").lower().split(","):
+        domain = re.sub(r"^(.*://)?(\*?\.)?|:[0-9]+$", "", name.strip())
+        if domain == "*" or (domain and f".{host}".endswith(f".{domain}")):
+            return None
+    proxy = httpx.Proxy(url if "://" in url else f"http://{url}")
+    if proxy.url.scheme.startswith("socks") and find_spec("socksio") is None:
+        raise ImportError("a SOCKS proxy needs the package socksio")
+    trust = None
+    if proxy.url.scheme == "https":
+        trust = _environments_trust(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+    at = httpcore.URL(scheme=proxy.url.raw_scheme, host=proxy.url.raw_host, port=proxy.url.port, target=b"/")
+    return httpcore.Proxy(at, auth=proxy.raw_auth, ssl_context=trust)
 
 
 def _trust(address: str) -> ssl.SSLContext:
@@ -147,4 +239,6 @@ def _trust(address: str) -> ssl.SSLContext:
 @lru_cache(maxsize=1)
 def _environments_trust(*_: str | None) -> ssl.SSLContext:
     """Return one context for all connections, by the variables that it hangs on: to read it takes 25 ms."""
-    return httpx.create_ssl_context()
+    context = httpx.create_ssl_context()
+    context.sslsocket_class = _PunctualTls
+    return context

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, TypeAlias
 
 import httpx
@@ -29,8 +30,8 @@ class _InProcess(httpx.BaseTransport):
             raise httpx.ReadTimeout("timed out", request=request) from error
         except ConnectionError as error:
             raise httpx.ReadError(str(error), request=request) from error
-        promised = response.headers.get("content-length")
-        if promised is not None and int(promised) > len(content):
+        promised = response.headers.get("content-length", "0")
+        if not re.fullmatch("[0-9]{1,18}", promised) or int(promised) > len(content):
             raise httpx.RemoteProtocolError("the answer was cut", request=request)
         return httpx.Response(
             response.status_code, headers=response.headers, stream=httpx.ByteStream(content)

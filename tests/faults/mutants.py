@@ -72,13 +72,6 @@ MUTANTS = (
         "tests/http/test_waiting.py::test_a_retry_after_as_a_date_counts_from_the_servers_own_clock",
     ),
     Mutant(
-        "sleeps until the allowance of the next day",
-        "http/retrying.py",
-        " or waited > total_wait",
-        "",
-        f"{CLOCKS}::test_nobody_sleeps_until_tomorrow",
-    ),
-    Mutant(
         "measures its patience on a clock that can be set",
         "engine/apply.py",
         "return self.is_stopped or self.clock.monotonic() >= attempt.since",

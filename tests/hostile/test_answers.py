@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
-from reconciler.errors import BadAnswer, NoAnswer, Unreachable
-from reconciler.http import Api, Room, Secret
+from reconciler.errors import ApiError, BadAnswer, NoAnswer, Unreachable
+from reconciler.http import Api, Bounds, Room, Secret
 from tests.hostile.answering import CONFIGS, Hostile, envelope, run, write_workspace
+from tests.hostile.looking import assert_harmless
 from tests.http.clocks import VirtualClock
+from tests.http.servers import serving
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
 
 LIVE: dict[str, Any] = {
     "ImportConfigId": 1,
@@ -164,3 +170,58 @@ def test_a_list_is_not_read_beyond_what_can_be_held() -> None:
         room.take(answer)
     with pytest.raises(BadAnswer, match="the list is larger"):
         room.take(answer)
+
+
+ABSURD_DATE = f"Mon, 01 Jan {'9' * 20} 00:00:00 GMT"
+
+
+@pytest.mark.parametrize("name", ["Retry-After", "Date", "Content-Length", "Location"])
+@pytest.mark.parametrize("verb", ["plan", "apply", "show"])
+def test_an_absurd_date_in_a_header_is_an_error_of_the_api_and_no_bug(
+    tmp_path: Path, verb: str, name: str
+) -> None:
+    def server(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+        start_response("429 Too Many Requests", [(name, ABSURD_DATE)])
+        return [b"{}"]
+
+    folder = write_workspace(tmp_path, resources=CONFIGS)
+    assert run(folder, server, verb).error
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+HEADS = {
+    "many headers": OK + b"X: y\r\n" * 50_000 + b"\r\n",
+    "a long header": OK + b"X: " + b"y" * 1_000_000 + b"\r\n\r\n",
+    "many cookies": OK + b"Set-Cookie: a=b; Domain=.example\r\n" * 1000 + b"Content-Length: 0\r\n\r\n",
+    "many 1xx": b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000,
+    "no length": OK + b"Content-Length: nonsense\r\n\r\n",
+    "a length below zero": OK + b"Content-Length: -1\r\n\r\n",
+    "a length of an age": OK + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n",
+    "two lengths": OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n{}",
+    "chunks in another coding": OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    "an endless chunk": OK + b"Transfer-Encoding: chunked\r\n\r\n" + b"F" * 5000 + b"\r\n",
+    "a chunk below zero": OK + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n",
+    "bytes of no text": OK + b"X: \xff\xfe\r\nDate: \xff\r\nContent-Length: 2\r\n\r\n[]",
+    "a zero": OK + b"X: \x00\r\n\r\n",
+    "a folded header": OK + b"Date: Mon,\r\n 01 Jan 2026\r\nContent-Length: 2\r\n\r\n[]",
+    "no status": b"HTTP/1.1 OK\r\n\r\n",
+    "an odd status": b"HTTP/1.1 999 \xff\x1b[31m\r\nContent-Length: 0\r\n\r\n",
+    "another version": b"HTTP/9.9 200 OK\r\n\r\n",
+    "another protocol": b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+    "a charset": OK + b"Content-Type: a/b; charset=\xff\r\nContent-Length: 1\r\n\r\nx",
+    "no address": b"HTTP/1.1 302 Found\r\nLocation: http://[::\xff\r\nContent-Length: 0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_no_head_of_an_answer_ends_in_anything_but_an_error_of_the_api(head: str) -> None:
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(HEADS[head])
+
+    bounds = Bounds(total_wait=0, silence=5)
+    with serving(answer) as server, Api(server.url, bounds=bounds, clock=VirtualClock()) as api:
+        for method in ("GET", "POST"):
+            try:
+                api.request(method, "/x").json()
+            except ApiError as error:
+                assert_harmless(str(error))

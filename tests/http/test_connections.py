@@ -5,130 +5,17 @@ from __future__ import annotations
 import socket
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
-import httpx
 import pytest
 
 from reconciler.errors import Unreachable
 from reconciler.http import Api, Bounds
-from reconciler.http.connections import Connections
 from reconciler.parallel import each
 
 from .clocks import VirtualClock
 from .servers import WHOLE, read_request, serving
-
-GET = httpx.Request("GET", "http://localhost/x")
-
-
-class Wire(httpx.BaseTransport):
-    """A connection that answers, or fails, and remembers what it carried and that it was closed."""
-
-    def __init__(self, failure: Exception | None = None) -> None:
-        self.carried = 0
-        self.closed = False
-        self._failure = failure
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        del request
-        self.carried += 1
-        if self._failure:
-            raise self._failure
-        return httpx.Response(200, stream=httpx.ByteStream(b"{}"))
-
-    def close(self) -> None:
-        self.closed = True
-
-
-class Wires:
-    """Makes connections, and remembers them."""
-
-    def __init__(self, failure: Exception | None = None) -> None:
-        self.made: list[Wire] = []
-        self._failure = failure
-
-    def __call__(self) -> Wire:
-        self.made.append(Wire(self._failure))
-        return self.made[-1]
-
-
-def test_one_request_after_the_other_is_carried_by_one_connection() -> None:
-    wires = Wires()
-    connections = Connections(wires)
-    for _ in range(3):
-        connections.handle_request(GET).close()
-    assert [wire.carried for wire in wires.made] == [3]
-
-
-def test_so_many_connections_as_requests_were_under_way_at_once_and_the_last_used_comes_first() -> None:
-    wires = Wires()
-    connections = Connections(wires)
-    first, second, third = (connections.handle_request(GET) for _ in range(3))
-    for answer in (third, first, second):
-        answer.close()
-    connections.handle_request(GET).close()
-    assert [wire.carried for wire in wires.made] == [1, 2, 1]
-
-
-def test_an_answer_whose_body_is_read_gives_its_connection_back_only_when_it_is_closed() -> None:
-    wires = Wires()
-    connections = Connections(wires)
-    answer = connections.handle_request(GET)
-    assert isinstance(answer.stream, httpx.SyncByteStream)
-    assert b"".join(answer.stream) == b"{}"
-    connections.handle_request(GET)
-    assert len(wires.made) == 2
-
-
-def test_a_connection_that_failed_is_closed_and_carries_nothing_more() -> None:
-    wires = Wires(httpx.ConnectError("refused"))
-    connections = Connections(wires)
-    for _ in range(2):
-        with pytest.raises(httpx.ConnectError):
-            connections.handle_request(GET)
-    assert [(wire.carried, wire.closed) for wire in wires.made] == [(1, True), (1, True)]
-
-
-def test_a_connection_whose_answer_cannot_be_closed_is_closed_and_carries_nothing_more() -> None:
-    class Breaking(httpx.SyncByteStream):
-        def __iter__(self) -> Iterator[bytes]:
-            yield b"{"
-            raise httpx.ReadError("reset")
-
-        def close(self) -> None:
-            raise httpx.CloseError("reset")
-
-    class Broken(Wire):
-        def handle_request(self, request: httpx.Request) -> httpx.Response:
-            super().handle_request(request)
-            return httpx.Response(200, stream=Breaking())
-
-    made: list[Broken] = []
-
-    def broken() -> httpx.BaseTransport:
-        made.append(Broken())
-        return made[-1]
-
-    connections = Connections(broken)
-    for _ in range(2):
-        with pytest.raises(httpx.CloseError):
-            connections.handle_request(GET).close()
-    assert [(wire.carried, wire.closed) for wire in made] == [(1, True), (1, True)]
-
-
-def test_what_is_at_rest_is_closed_at_once_and_what_is_under_way_when_it_is_over() -> None:
-    wires = Wires()
-    connections = Connections(wires)
-    answers = [connections.handle_request(GET) for _ in range(2)]
-    answers[0].close()
-    connections.close()
-    assert [wire.closed for wire in wires.made] == [True, False]
-    answers[1].close()
-    assert [wire.closed for wire in wires.made] == [True, True]
-    with pytest.raises(RuntimeError, match="closed"):
-        connections.handle_request(GET)
 
 
 class Keeping:

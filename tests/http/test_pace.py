@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
@@ -8,11 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.errors import AllowanceUsedUp, Unreachable
+from reconciler.clock import SleepCut
+from reconciler.commands.interrupts import CuttableClock
+from reconciler.errors import AllowanceUsedUp, ApiError, Unreachable
 from reconciler.http import Api, Bounds
-from reconciler.pace import Pacer, Share
+from reconciler.pace import GivenUp, Pace, Share
+from reconciler.parallel import each
 
 from .clocks import VirtualClock
+
+Server = Callable[[httpx.Request], httpx.Response]
 
 
 class Planned(VirtualClock):
@@ -26,35 +33,33 @@ class Planned(VirtualClock):
         self.moments.append(seconds)
 
 
+def start(pace: Pace, clock: VirtualClock) -> float:
+    """Make an attempt that takes no time; return when it started."""
+    with pace.place(clock):
+        return clock.monotonic()
+
+
 def test_the_first_ones_start_at_once_and_the_next_a_minute_after_the_first() -> None:
-    clock = VirtualClock(0)
-    pacer = Pacer(3, clock)
-    starts = []
-    for _ in range(7):
-        pacer.wait()
-        starts.append(clock.now())
-    assert starts == [0, 0, 0, 60, 60, 60, 120]
+    clock, pace = VirtualClock(0), Pace(3)
+    assert [start(pace, clock) for _ in range(7)] == [0, 0, 0, 60, 60, 60, 120]
 
 
 @settings(deadline=None)
 @given(per_minute=st.integers(1, 5), gaps=st.lists(st.integers(0, 40), max_size=40))
 def test_no_minute_ever_holds_more_than_allowed(per_minute: int, gaps: list[int]) -> None:
-    clock = VirtualClock(0)
-    pacer = Pacer(per_minute, clock)
+    clock, pace = VirtualClock(0), Pace(per_minute)
     starts = []
     for gap in gaps:
         clock.sleep(gap)
-        pacer.wait()
-        starts.append(clock.now())
+        starts.append(start(pace, clock))
     assert all(later - earlier >= 60 for earlier, later in zip(starts, starts[per_minute:], strict=False))
     assert all(earlier <= later for earlier, later in pairwise(starts))
 
 
 def test_it_holds_however_many_threads_ask() -> None:
-    clock = Planned()
-    pacer = Pacer(10, clock)
+    clock, pace = Planned(), Pace(10)
     with ThreadPoolExecutor(8) as pool:
-        for future in [pool.submit(pacer.wait) for _ in range(45)]:
+        for future in [pool.submit(start, pace, clock) for _ in range(45)]:
             future.result()
     assert sorted(clock.moments) == [60] * 10 + [120] * 10 + [180] * 10 + [240] * 5
 
@@ -62,7 +67,185 @@ def test_it_holds_however_many_threads_ask() -> None:
 @pytest.mark.parametrize("per_minute", [0, -1])
 def test_less_than_one_request_a_minute_is_refused(per_minute: int) -> None:
     with pytest.raises(ValueError, match="at least 1"):
-        Pacer(per_minute, VirtualClock())
+        Pace(per_minute)
+
+
+def test_of_several_allowances_for_one_account_the_least_holds() -> None:
+    clock, pace = VirtualClock(0), Pace()
+    for per_minute in (5, None, 2, 9):
+        pace.at_most(per_minute)
+    assert [start(pace, clock) for _ in range(3)] == [0, 0, 60]
+
+
+class Metered:
+    """A server that takes `allowance` requests in each of its minutes, and counts those that it refuses."""
+
+    def __init__(self, clock: VirtualClock, allowance: int) -> None:
+        self.refused = 0
+        self._clock = clock
+        self._allowance = allowance
+        self._minute, self._taken = 0, 0
+        self._lock = threading.Lock()
+
+    def __call__(self, _: httpx.Request) -> httpx.Response:
+        with self._lock:
+            minute, seconds = divmod(self._clock.now(), 60)
+            if minute != self._minute:
+                self._minute, self._taken = int(minute), 0
+            self._taken += 1
+            if self._taken > self._allowance:
+                self.refused += 1
+                return httpx.Response(429, headers={"Retry-After": f"{60 - seconds:.0f}"})
+            return httpx.Response(200, content=b"{}")
+
+
+def test_a_429_stops_all_that_ask_the_account_and_not_only_one_of_them() -> None:
+    clock, workers, minutes = VirtualClock(60_000), 20, 4
+    server = Metered(clock, allowance=60)
+    bounds = Bounds(parallelism=workers)
+    transport = httpx.MockTransport(server)
+    with Api("http://localhost", transport=transport, clock=clock, bounds=bounds) as api:
+        answers = each(lambda _: api.request("GET", "/x").status, range(200), workers)
+    assert answers == [200] * 200
+    # What was under way when the first allowance ended, and after that one for each minute.
+    assert server.refused <= workers + minutes
+    # By this clock an answer can arrive a minute late, when another thread has slept meanwhile.
+    assert clock.now() - 60_000 <= (minutes + 1) * 60
+
+
+def test_after_a_pause_they_start_one_by_one() -> None:
+    clock, pace, lock = VirtualClock(0), Pace(), threading.Lock()
+    under_way, most, order = 0, 0, []
+
+    def attempt(number: int) -> None:
+        nonlocal under_way, most
+        with pace.place(clock):
+            with lock:
+                under_way += 1
+                most = max(most, under_way)
+                order.append((number, clock.now() >= 50))
+            with lock:
+                under_way -= 1
+
+    pace.pause(50, clock)
+    pace.pause(20, clock)
+    with ThreadPoolExecutor(8) as pool:
+        for future in [pool.submit(attempt, number) for number in range(40)]:
+            future.result()
+    assert most == 1
+    assert {is_after for _, is_after in order} == {True}
+    assert clock.sleeps.count(50) == 1
+
+
+def test_whoever_waits_for_another_one_ends_when_the_run_does() -> None:
+    clock, pace = CuttableClock(VirtualClock(0)), Pace()
+    pace.pause(1, clock)
+    held, over = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with pace.place(clock):
+            held.set()
+            over.wait()
+
+    def wait() -> None:
+        with pace.place(clock):
+            pytest.fail("an attempt was begun")
+
+    with ThreadPoolExecutor(2) as pool:
+        holding = pool.submit(hold)
+        held.wait()
+        waiting = pool.submit(wait)
+        clock.cut()
+        with pytest.raises(SleepCut):
+            waiting.result(60)
+        over.set()
+        holding.result(60)
+
+
+def asked(*failures: Server, calls: int = 5) -> tuple[int, list[str]]:
+    """Return how often a server was asked by so many calls, and what each of them raised."""
+    clock, count, ends = VirtualClock(59), 0, []
+
+    def server(request: httpx.Request) -> httpx.Response:
+        nonlocal count
+        count += 1
+        return failures[int(request.url.path[1:]) % len(failures)](request)
+
+    with Api("http://localhost", transport=httpx.MockTransport(server), clock=clock) as api:
+        for call in range(calls):
+            try:
+                api.request("GET", f"/{call}")
+            except ApiError as error:
+                ends.append(f"{type(error).__name__}: {'not sent' if 'not sent' in str(error) else 'sent'}")
+    return count, ends
+
+
+def _refused(request: httpx.Request) -> httpx.Response:
+    raise httpx.ConnectError("refused", request=request)
+
+
+def _lost(request: httpx.Request) -> httpx.Response:
+    raise httpx.ReadTimeout("silent", request=request)
+
+
+def answering(status: int, **headers: str) -> Server:
+    return lambda _: httpx.Response(
+        status, headers={name.replace("_", "-"): value for name, value in headers.items()}
+    )
+
+
+@pytest.mark.parametrize(
+    ("failure", "tries", "kind"),
+    [
+        (_refused, 6, "Unreachable"),
+        (_lost, 6, "Unreachable"),
+        (answering(429), 4, "AllowanceUsedUp"),
+        (answering(429, retry_after="40000"), 1, "AllowanceUsedUp"),
+        (answering(503, retry_after="3600"), 1, "Unreachable"),
+    ],
+)
+def test_an_account_that_was_given_up_is_not_asked_again(failure: Server, tries: int, kind: str) -> None:
+    assert asked(failure) == (tries, [f"{kind}: sent", *[f"{kind}: not sent"] * 4])
+
+
+def test_a_server_that_fails_three_requests_in_a_row_is_given_up_and_one_that_answers_others_is_not() -> None:
+    failing, well = answering(503), answering(200)
+    assert asked(failing) == (18, [*["Unreachable: sent"] * 3, *["Unreachable: not sent"] * 2])
+    assert asked(failing, well, calls=8) == (4 * 6 + 4, ["Unreachable: sent"] * 4)
+
+
+def test_an_account_that_answered_somebody_meanwhile_is_not_given_up() -> None:
+    pace = Pace()
+    pace.answered()
+    began = pace.answers
+    pace.answered()
+    pace.failed(Unreachable("lost"), began, is_hopeless=True)
+    start(pace, VirtualClock())
+    pace.failed(Unreachable("lost"), pace.answers, is_hopeless=True)
+    with pytest.raises(GivenUp):
+        start(pace, VirtualClock())
+
+
+def test_several_clients_of_one_account_share_its_pause_and_its_end() -> None:
+    clock, pace = VirtualClock(), Pace()
+    answers = iter([429])
+
+    def server(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(next(answers), headers={"Retry-After": "100"})
+
+    def open_api(bounds: Bounds) -> Api:
+        transport = httpx.MockTransport(server)
+        return Api("http://localhost", transport=transport, clock=clock, bounds=bounds, pace=pace)
+
+    with open_api(Bounds(total_wait=50)) as one, open_api(Bounds()) as other:
+        pace.pause(30, clock)
+        with pytest.raises(AllowanceUsedUp, match="asks to wait 100 s"):
+            one.request("GET", "/x")
+        assert clock.sleeps == [30]
+        with pytest.raises(AllowanceUsedUp, match=r"PUT /y: not sent, .* given up after GET /x: 429"):
+            other.request("PUT", "/y")
+    with open_api(Bounds()) as fresh, pytest.raises(AllowanceUsedUp, match="not sent"):
+        fresh.request("GET", "/z")
 
 
 def test_a_share_is_given_out_to_its_last_and_to_nobody_after_however_many_ask() -> None:

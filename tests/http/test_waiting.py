@@ -21,7 +21,8 @@ def ask(
 
     def server(_: httpx.Request) -> httpx.Response:
         status, headers = next(rest)
-        return httpx.Response(status, headers=headers, json={})
+        sent = [(name.encode(), value.encode()) for name, value in headers.items()]
+        return httpx.Response(status, headers=sent, json={})
 
     with Api(
         "http://localhost",
@@ -54,12 +55,48 @@ def test_a_retry_after_as_a_date_counts_from_the_servers_own_clock(behind: float
 
 
 @pytest.mark.parametrize(
-    "header", ["", "soon", "-5", "nan", "0", formatdate(START - 900, usegmt=True), "Mon, 99 Foo 2026"]
+    "header",
+    [
+        *("", "soon", "-5", "nan", "inf", "1e3", "0", "\u0663\u0660", "5 6"),
+        *(formatdate(START - 900, usegmt=True), "Mon, 99 Foo 2026"),
+        *(
+            f"Mon, 01 Jan {'9' * 20} 00:00:00 GMT",
+            "Mon, 01 Jan 0001 00:00:00 +2359",
+            "1 Jan 2026 00:00:00 +9999",
+        ),
+    ],
 )
 def test_a_retry_after_that_asks_for_nothing_useful_leaves_the_back_off(header: str) -> None:
     clock = VirtualClock(START)
     ask(clock, (503, {"Retry-After": header}), (200, {}))
     assert 0.5 <= clock.sleeps[0] <= 1.0
+
+
+@pytest.mark.parametrize("header", ["9" * 10, "9" * 5000, "5, " + "9" * 20, "Fri, 31 Dec 3999 23:59:59 GMT"])
+def test_a_retry_after_that_asks_for_an_age_is_obeyed_by_giving_up(header: str) -> None:
+    clock = VirtualClock(START)
+    with pytest.raises(AllowanceUsedUp, match=r"asks to wait [0-9]+ s"):
+        ask(clock, (429, {"Retry-After": header}))
+    assert clock.sleeps == []
+
+
+def test_of_several_waits_the_longest_is_obeyed() -> None:
+    clock = VirtualClock()
+    ask(clock, (429, {"Retry-After": "5, 17.5, 9"}), (200, {}))
+    assert clock.sleeps == [17.5]
+
+
+@pytest.mark.parametrize(("method", "is_sent_again"), [("GET", True), ("POST", False)])
+def test_a_write_is_not_sent_again_where_little_time_is_left_for_its_answer(
+    method: str, is_sent_again: bool
+) -> None:
+    clock = VirtualClock()
+    if is_sent_again:
+        ask(clock, (429, {"Retry-After": "170"}), (200, {}), method=method)
+    else:
+        with pytest.raises(AllowanceUsedUp):
+            ask(clock, (429, {"Retry-After": "170"}), method=method)
+    assert bool(clock.sleeps) is is_sent_again
 
 
 def test_the_back_off_grows() -> None:

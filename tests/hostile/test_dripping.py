@@ -1,0 +1,200 @@
+"""Servers and proxies that send a byte now and then, so that no read of a socket is ever late: real ones."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from reconciler.errors import ApiError, NoAnswer, Unreachable
+from reconciler.http import Api, Bounds
+from tests.http.clocks import VirtualClock
+from tests.http.servers import read_request
+
+DRIPS = 80
+BETWEEN = 0.02
+"""Seconds between two drips: all of them take far longer than `ANSWER`, and each of them far less."""
+ANSWER = 0.25
+
+_OK = b"HTTP/1.1 200 OK\r\n"
+_CHUNKED = _OK + b"Transfer-Encoding: chunked\r\n\r\n"
+_EMPTY = _OK + b"Content-Length: 2\r\n\r\n{}"
+WAYS: dict[str, tuple[bytes, bytes, bytes]] = {
+    "reason": (b"HTTP/1.1 200 O", b"K", b"\r\nContent-Length: 2\r\n\r\n{}"),
+    "header": (_OK + b"X-Long: ", b"a", b"\r\nContent-Length: 2\r\n\r\n{}"),
+    "100 Continue": (b"", b"HTTP/1.1 100 Continue\r\n\r\n", _EMPTY),
+    "103 Early Hints": (b"", b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", _EMPTY),
+    "body": (_OK + b"Content-Length: %d\r\n\r\n{}" % (DRIPS + 2), b" ", b""),
+    "chunk": (_CHUNKED + b"2\r\n{}\r\n", b"1\r\n \r\n", b"0\r\n\r\n"),
+    "chunk extension": (_CHUNKED + b"2;x=", b"a", b"\r\n{}\r\n0\r\n\r\n"),
+    "trailer": (_CHUNKED + b"2\r\n{}\r\n0\r\nX-Long: ", b"a", b"\r\n\r\n"),
+}
+"""What is sent at once, what drips, and what makes a whole answer of it in the end."""
+
+
+class RealTime(VirtualClock):
+    """A clock in which time passes, and sleeping takes none."""
+
+    def monotonic(self) -> float:
+        return super().monotonic() + time.monotonic()
+
+
+class Dripping:
+    """Sends whole answers, slowly; `begun` and `ended` count them."""
+
+    def __init__(self, first: bytes, drip: bytes, last: bytes) -> None:
+        self.begun = self.ended = 0
+        self._parts = (first, drip, last)
+
+    def __call__(self, connection: socket.socket) -> None:
+        first, drip, last = self._parts
+        self.begun += 1
+        connection.sendall(first)
+        for _ in range(DRIPS):
+            connection.sendall(drip)
+            time.sleep(BETWEEN)
+        connection.sendall(last)
+        self.ended += 1
+
+
+@contextmanager
+def listening(behave: Callable[[socket.socket], object]) -> Iterator[int]:
+    """Let connections be served, each in its turn; yield the port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    try:
+                        behave(connection)
+                    except OSError:
+                        continue
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+def after_request(drip: Dripping) -> Callable[[socket.socket], object]:
+    def behave(connection: socket.socket) -> None:
+        if read_request(connection):
+            drip(connection)
+
+    return behave
+
+
+def ask(url: str, method: str = "PUT", total_wait: float = 0.0) -> type[ApiError]:
+    """Return how a request ends that has `ANSWER` seconds for each attempt."""
+    bounds, hosts = Bounds(answer=ANSWER, total_wait=total_wait), "api.acme.example"
+    with (
+        Api(url, bounds=bounds, clock=RealTime(), trusted_hosts=hosts) as api,
+        pytest.raises(ApiError) as caught,
+    ):
+        api.request(method, "/x")
+    return type(caught.value)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_answer_that_drips_is_lost(way: str) -> None:
+    drip = Dripping(*WAYS[way])
+    with listening(after_request(drip)) as port:
+        assert ask(f"http://127.0.0.1:{port}") is NoAnswer
+        # Its attempts and the waits between them are no longer than that together.
+        assert ask(f"http://127.0.0.1:{port}", "GET", total_wait=3.0) is Unreachable
+    assert (drip.begun, drip.ended) == (4, 0)
+
+
+def test_a_handshake_that_drips_is_no_connection() -> None:
+    drip = Dripping(b"\x16\x03\x03\x3f\xff\x02\x00\x3f\xfb\x03\x03", b"\x00", b"")
+    with listening(drip) as port:
+        assert ask(f"https://127.0.0.1:{port}") is Unreachable
+    assert (drip.begun, drip.ended) == (1, 0)
+
+
+def by_proxy(proxy: str, monkeypatch: pytest.MonkeyPatch) -> type[ApiError]:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    return ask("https://api.acme.example")
+
+
+def test_a_proxy_that_drips_opens_no_tunnel(monkeypatch: pytest.MonkeyPatch) -> None:
+    drip = Dripping(_OK + b"X-Long: ", b"a", b"\r\n\r\n")
+    with listening(after_request(drip)) as port:
+        by_proxy(f"http://127.0.0.1:{port}", monkeypatch)
+    assert (drip.begun, drip.ended) == (1, 0)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate of the proxy")
+def test_a_handshake_that_drips_through_a_proxy_that_is_reached_over_tls_is_no_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = tmp_path / "proxy.pem"
+    made = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=proxy -addext subjectAltName=IP:127.0.0.1"
+    files = ["-keyout", str(certificate), "-out", str(tmp_path / "public.pem")]
+    subprocess.run(["openssl", *made.split(), *files], check=True, capture_output=True)
+    with certificate.open("a") as whole:
+        whole.write((tmp_path / "public.pem").read_text("utf-8"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    drip = Dripping(b"\x16\x03\x03\x3f\xff\x02\x00\x3f\xfb\x03\x03", b"\x00", b"")
+
+    def tunnel(plain: socket.socket) -> None:
+        with context.wrap_socket(plain, server_side=True) as connection:
+            read_request(connection)
+            connection.sendall(_OK + b"\r\n")
+            drip(connection)
+
+    with listening(tunnel) as port:
+        assert by_proxy(f"https://127.0.0.1:{port}", monkeypatch) is Unreachable
+    assert (drip.begun, drip.ended) == (1, 0)
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+@pytest.mark.parametrize(
+    ("seconds", "failure"),
+    [
+        (0, httpx.ConnectError),
+        (10, httpx.ConnectTimeout),
+        (60, httpx.ReadTimeout),
+        (1e9, httpx.ReadTimeout),
+        (0, 429),
+        (50, 429),
+        (119, 503),
+    ],
+)
+def test_no_request_takes_longer_than_three_minutes(
+    method: str, seconds: float, failure: int | type[httpx.TransportError]
+) -> None:
+    clock = VirtualClock(60_000)
+
+    def server(request: httpx.Request) -> httpx.Response:
+        clock.sleep(min(seconds, request.extensions["time_left"]()))
+        if isinstance(failure, int):
+            return httpx.Response(failure, headers={"Retry-After": "20"})
+        raise failure("late", request=request)
+
+    with Api("http://localhost", transport=httpx.MockTransport(server), clock=clock) as api:
+        with pytest.raises(ApiError):
+            api.request(method, "/x")
+        assert clock.now() <= 60_000 + 180
+        assert api.counts[method] > 1 or method == "PUT"
