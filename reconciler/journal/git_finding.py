@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from reconciler.clock import Clock
 from reconciler.errors import UsageError
-from reconciler.git import Git, check_version, find_repository, quiet_ssh
+from reconciler.git import Git, Place, check_version, find_repository, quiet_ssh
 from reconciler.journal.git_branch import Branch, LocalBranch, RemoteBranch
 
 _OF_A_REMOTE = ("proxy", "proxyauthmethod", "receivepack", "uploadpack")
 """The settings of a remote that say how to reach it, beside its address."""
 
-_CONFIGURED = r"^(remote\..*|branch\..*\.remote|core\.sshcommand)$"
+_CONFIGURED = re.compile(r"(remote\..*|branch\..*\.remote|core\.sshcommand)$", re.DOTALL)
+_REACHES = re.compile(
+    r"remote\.|branch\.|url\.|http\.|ssh\.|protocol\.|credential\.|core\.(ssh|gitproxy|askpass)"
+)
+"""The settings by which a remote is reached."""
 
 
 def find_branch(folder: Path, name: str, environ: Mapping[str, str], clock: Clock) -> tuple[Git, Branch]:
@@ -31,7 +36,7 @@ def find_branch(folder: Path, name: str, environ: Mapping[str, str], clock: Cloc
     git = Git(place.top, environ, place.git_dir)
     check_version(git("version").text)
     _check_name(git, name)
-    configured = _configured(git)
+    configured = _configured(git, place)
     remote = _remote(configured, name)
     if remote is None:
         return git, LocalBranch(git, name)
@@ -55,13 +60,26 @@ def _check_name(git: Git, name: str) -> None:
         )
 
 
-def _configured(git: Git) -> Mapping[str, Sequence[str]]:
-    """Return what git was told about its remotes: name of the setting → its values."""
+def _configured(git: Git, place: Place) -> Mapping[str, Sequence[str]]:
+    """Return what git was told about its remotes: name of the setting → its values.
+
+    Raises `UsageError` where a file of the checkout, which a change can bring, says how to reach a remote.
+    """
     found: dict[str, list[str]] = {}
-    said = git("config", "--null", "--get-regexp", _CONFIGURED)
-    for setting in filter(None, said.out.decode("utf-8", "surrogateescape").split("\0")):
+    listed = git("config", "--null", "--list", "--show-scope", "--show-origin").out
+    said = listed.decode("utf-8", "surrogateescape").split("\0")
+    for scope, origin, setting in zip(said[::3], said[1::3], said[2::3], strict=False):
         key, _, value = setting.partition("\n")
-        found.setdefault(key, []).append(value)
+        file = (place.top / origin.removeprefix("file:")).resolve()
+        is_of_git = file.is_relative_to(place.git_dir) or file.is_relative_to(place.common)
+        if scope in ("local", "worktree") and file.is_relative_to(place.top) and not is_of_git:
+            if _REACHES.match(key):
+                raise UsageError(
+                    f"git takes the setting {key} from {file}, and what is in a checkout comes with any "
+                    f"change of it. Take that file out: git config --local --unset-all include.path"
+                )
+        elif _CONFIGURED.match(key):
+            found.setdefault(key, []).append(value)
     return found
 
 

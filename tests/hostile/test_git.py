@@ -223,6 +223,21 @@ def test_a_journal_reaches_its_remote_by_no_program_that_an_address_names(
     assert "git may not use the transport 'ext' here" in ran(attack, capsys, command, [command != "plan"])
 
 
+@pytest.mark.parametrize("setting", ["core.sshCommand", "credential.helper", "remote.origin.uploadpack"])
+def test_a_journal_reaches_its_remote_by_no_setting_of_a_file_in_the_checkout(
+    attack: Attack, setting: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(attack.configs, FILES, JOURNAL)
+    attack.checkout.git("config", "remote.origin.url", str(attack.checkout.folder))
+    attack.checkout.git("config", "include.path", "../configs/shared.gitconfig")
+    shared = str(attack.configs / "shared.gitconfig")
+    attack.checkout.git("config", "--file", shared, "blame.ignoreRevsFile", "x")
+    ran(attack, capsys, "history", [0])
+    attack.checkout.git("config", "--file", shared, setting, f"touch {attack.witness} #")
+    said = ran(attack, capsys, "history", [1])
+    assert f"git takes the setting {setting.lower()} from {shared}" in said
+
+
 @pytest.mark.parametrize("command", ["plan", "status", "history", "apply --yes"])
 def test_a_journal_lies_in_no_repository_that_the_user_does_not_stand_in(
     attack: Attack, command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
