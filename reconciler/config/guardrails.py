@@ -236,10 +236,10 @@ def _raised(old: int | Share | None, new: int | Share | None) -> bool:
 
 _RULES: Mapping[str, Callable[[Any, Any], bool]] = {
     **dict.fromkeys(("resets", "deletes", "updates", "requests_per_minute", "requests_per_run"), _raised),
-    **dict.fromkeys(("patience", "settle_after"), lambda old, new: new < old),
+    **dict.fromkeys(("patience", "settle_after"), lambda old, new: bool(old) and (not new or new < old)),
     **dict.fromkeys(
         ("allowed_recipients", "allowed_phone_numbers", "server_members"),
-        lambda old, new: bool(set(new) - set(old or ())),
+        lambda old, new: bool(set(new or ()) - set(old or ())),
     ),
     "allow_copies": lambda old, new: bool(new) and not old,
     "undeclared": lambda old, new: new is Policy.RESET and old is not Policy.RESET,
