@@ -20,14 +20,16 @@ from reconciler.commands.ignoring import is_ignored, repository_around
 from reconciler.commands.interrupts import interruptible
 from reconciler.commands.outside import Outside
 from reconciler.commands.schema import files_schema
-from reconciler.commands.session import Chosen, chosen_target, sandbox_file, state_folder
+from reconciler.commands.session import Chosen, chosen_target
+from reconciler.commands.state import check_state_folder, sandbox_file, state_folder
 from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.discovery import find_workspace, shown
 from reconciler.config.load import Workspace
 from reconciler.config.schema import SCHEMA_FILE
 from reconciler.config.settings import SANDBOX, Target
-from reconciler.errors import Exit, FilesInvalid, UsageError
+from reconciler.errors import Exit, FilesInvalid, Refused, UsageError
 from reconciler.expoints.seed import Seed
+from reconciler.private import private_database
 from reconciler.render.doctor import doctor_document, doctor_text
 from reconciler.render.values import counted, json_text
 from reconciler.sandbox import StateError, check_state
@@ -150,10 +152,11 @@ def _recipients(target: Target) -> Iterator[Check]:
 def _sandbox(chosen: Chosen) -> Check:
     path = sandbox_file(chosen.workspace.folder, chosen.target.name)
     name = shown(path, chosen.outside.folder)
-    if not path.exists():
-        return ok("sandbox", f"{name} is not there yet; the first plan begins it")
     try:
+        check_state_folder(chosen.workspace.folder, chosen.outside, make=False)
+        if private_database(path) is None:
+            return ok("sandbox", f"{name} is not there yet; the first plan begins it")
         check_state(path)
-    except StateError as error:
+    except (StateError, Refused, OSError) as error:
         return problem("sandbox", str(error))
     return ok("sandbox", f"{name} is sound; reconciler sandbox reset starts over")

@@ -32,7 +32,7 @@ def ignore_state(folder: Path) -> Ignored:
         if is_ignored(file):
             return Ignored()
         # Git follows no link here, and what it leads to is not of this repository.
-        if not file.is_symlink():
+        if not file.is_symlink() and (file.is_file() or not file.exists()):
             _add_line(file)
             return Ignored((file,))
     except OSError:
@@ -47,8 +47,8 @@ def repository_around(folder: Path) -> Path | None:
 
 
 def is_ignored(file: Path) -> bool:
-    """Tell whether a .gitignore has a line for the state."""
-    lines = file.read_bytes().splitlines() if file.exists() else []
+    """Tell whether a .gitignore has a line for the state. Like git, it follows no link."""
+    lines = file.read_bytes().splitlines() if file.is_file() and not file.is_symlink() else []
     return any(line.decode("utf-8", "replace").strip() in _SAME for line in lines)
 
 

@@ -4,25 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-from reconciler.commands.session import Chosen, Session, state_folder
-from reconciler.errors import UsageError
+from reconciler.commands.session import Chosen, Session
+from reconciler.commands.state import check_journal_file, check_state_folder, state_folder
+from reconciler.errors import Refused, UsageError
 from reconciler.git import find_repository, top_of
 from reconciler.journal.mortal import mortal
-from reconciler.journal.opening import Journal, Past, open_journal, read_journal
+from reconciler.journal.opening import Journal, Past, name_of, open_journal, read_journal
 
 
 def open_past(chosen: Chosen | Session) -> Past:
     """Open the journal to read it. One that is not there yet is not made: it has nothing to say."""
-    return read_journal(journal_address(chosen), chosen.workspace.folder, chosen.outside.clock)
+    return read_journal(_checked_address(chosen, make=False), chosen.workspace.folder, chosen.outside.clock)
 
 
 @contextmanager
 def open_to_write(chosen: Chosen | Session) -> Iterator[Journal]:
     """Open the journal to write it; make it where it is not there yet."""
-    address = journal_address(chosen)
+    address = _checked_address(chosen, make=True)
     with open_journal(address, chosen.workspace.folder, chosen.outside.clock) as journal:
         yield mortal(journal, chosen.outside.crash)
+
+
+def _checked_address(chosen: Chosen | Session, *, make: bool) -> str:
+    """Return the address, once nobody else can have put a file there. Makes the folder of the default one."""
+    address, folder = journal_address(chosen), chosen.workspace.folder
+    if chosen.target.journal is None:
+        try:
+            check_state_folder(folder, chosen.outside, make=make)
+        except OSError as error:
+            raise Refused(
+                f"the journal cannot be in {state_folder(folder)}: {error.strerror}; without it nothing is "
+                f"sent. Look at the rights on the folder around it, or declare a journal: elsewhere"
+            ) from error
+    elif address.startswith("sqlite:"):
+        check_journal_file(Path(name_of(address, folder)), folder, chosen.outside)
+    return address
 
 
 def journal_address(chosen: Chosen | Session) -> str:

@@ -8,7 +8,8 @@ from typing import TypeVar
 from reconciler.commands.console import Console
 from reconciler.commands.forgetting import forget_sandbox
 from reconciler.commands.outside import Outside
-from reconciler.commands.session import chosen_target, sandbox_path
+from reconciler.commands.session import chosen_target
+from reconciler.commands.state import private_sandbox
 from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.errors import Exit, UsageError
 from reconciler.render.sandbox import sandbox_text
@@ -64,7 +65,7 @@ def sandbox_show(selection: Selection, console: Console, outside: Outside) -> Ex
 def _state(selection: Selection, outside: Outside) -> State:
     workspace = open_workspace(selection, outside)
     target = chosen_target(workspace, selection.target)
-    return State(sandbox_path(workspace.folder, target.name))
+    return State(private_sandbox(workspace.folder, target.name, outside))
 
 
 def _usable(make: Callable[[], Made]) -> Made:

@@ -16,6 +16,7 @@ from reconciler.checkmarket.section import SECTION
 from reconciler.commands.interrupts import interruptible
 from reconciler.commands.no_account import NoAccount
 from reconciler.commands.outside import Outside
+from reconciler.commands.state import private_sandbox
 from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.load import Workspace
 from reconciler.config.secret import Secret as Whereabouts
@@ -255,30 +256,9 @@ def sandbox_app(folder: Path, target: str, outside: Outside) -> WSGIApplication:
     faults = [rule.strip() for rule in outside.environ.get("RECONCILER_SANDBOX_FAULTS", "").split(";")]
     try:
         return create_app(
-            State(sandbox_path(folder, target)),
+            State(private_sandbox(folder, target, outside)),
             Variants.parse(variants),
             [Fault.parse(rule) for rule in faults if rule],
         )
     except (StateError, ValueError) as error:
         raise UsageError(f"the sandbox of target {target} cannot be used: {error}") from error
-
-
-def sandbox_path(folder: Path, target: str) -> Path:
-    """Return where the sandbox of a target keeps its state; makes the folder. `UsageError` if it cannot."""
-    own = state_folder(folder)
-    try:
-        own.mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"{own} must be a folder that can be written: {error.strerror}") from error
-    return sandbox_file(folder, target)
-
-
-def sandbox_file(folder: Path, target: str) -> Path:
-    """Return where the sandbox of a target keeps its state, whether it is there or not."""
-    return state_folder(folder) / f"sandbox-{target}.db"
-
-
-def state_folder(folder: Path) -> Path:
-    """Return `.reconciler/` beside the workspace folder; in it where that is the top of a repository."""
-    top = folder.resolve()
-    return (top if (top / ".git").exists() else top.parent) / ".reconciler"

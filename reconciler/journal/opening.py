@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -85,7 +86,7 @@ def _open_file(address: str, folder: Path, clock: Clock) -> Journal:
 
 def _read_file(address: str, folder: Path, clock: Clock) -> Past | None:
     file = _file(address, folder)
-    if not file.exists():
+    if not os.path.lexists(file):
         return None
     from reconciler.journal.sqlite import read_file
 

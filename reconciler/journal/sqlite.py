@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,7 @@ from reconciler.journal.schema import TABLES
 from reconciler.journal.sql import SqlJournal
 from reconciler.journal.sql_opening import Place, open_place, read_place
 from reconciler.journal.text import strict_json
+from reconciler.private import private_database, sync_folder
 
 APPLICATION_ID = 0x7265636A
 """Marks a file as ours, in its header: "recj"."""
@@ -65,7 +68,7 @@ def read_file(
 
     Errors as for `reconciler.journal.opening.read_journal`.
     """
-    return read_place(_place(path, patience), steps, clock) if path.exists() else None
+    return read_place(_place(path, patience), steps, clock) if os.path.lexists(path) else None
 
 
 def _place(path: Path, patience: float) -> Place:
@@ -91,6 +94,8 @@ def engine_of(path: Path, patience: float = PATIENCE) -> Engine:
 
 
 def _connect(path: Path, patience: float) -> sqlite3.Connection:
+    """Open the file, which has to be this user's alone and the same before and after. Raises `Refused`."""
+    before = _checked(path)
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=rw",
         uri=True,
@@ -100,7 +105,11 @@ def _connect(path: Path, patience: float) -> sqlite3.Connection:
     )
     try:
         connection.executescript(_CONNECTED)
-    except sqlite3.Error:
+        if _checked(path) != before:
+            raise Refused(
+                f"journal {path} was replaced while it was opened; nothing is sent. Look at who did it"
+            )
+    except BaseException:
         connection.close()
         raise
     return connection
@@ -166,9 +175,10 @@ def _types(column: Column[Any]) -> Iterator[str]:
 def _make_file(path: Path) -> None:
     """Make an empty file that only this user can read, and its folder, unless they are there."""
     try:
-        if not path.exists():
+        if not os.path.lexists(path):
             _make_folder(path.parent)
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            with suppress(FileExistsError):  # another process was faster
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except OSError as error:
         raise Refused(
             f"journal {path} cannot be made: {error.strerror}: {error.filename}; without it nothing is "
@@ -181,13 +191,21 @@ def _make_folder(folder: Path) -> None:
         return
     _make_folder(folder.parent)
     folder.mkdir(mode=0o700, exist_ok=True)
-    _sync(folder.parent)
+    sync_folder(folder.parent)
 
 
-def _sync(folder: Path) -> None:
-    """Return once a power cut can no longer take away what was made in the folder."""
-    opened = os.open(folder, os.O_RDONLY)
+def _checked(path: Path) -> tuple[int, int] | None:
+    """Return what tells the file from every other one, if it is there.
+
+    Raises `Refused` if it is not this user's alone.
+    """
     try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
+        folder = path.parent.stat()
+        if folder.st_mode & 0o002 and not folder.st_mode & stat.S_ISVTX:
+            raise Refused(
+                f"everybody may write into the folder of journal {path}, and put another file in its place: "
+                f"chmod o-w '{path.parent}'"
+            )
+        return private_database(path)
+    except OSError:
+        return None  # opening it says why that cannot be done

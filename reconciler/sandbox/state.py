@@ -220,16 +220,17 @@ def _connect(path: str | Path) -> sqlite3.Connection:
 
 
 def _own(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # A link may lead to somebody else's file, and a device is nobody's; neither is to be touched.
-    flags = os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    file = os.open(path, flags, 0o600)
-    try:
-        if not stat.S_ISREG(os.fstat(file).st_mode):
-            raise OSError("not a regular file")
-        path.chmod(0o600)
-    finally:
-        os.close(file)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    # A link may lead to somebody else's file, and a device is nobody's; neither is to be touched. It is not
+    # opened here: to close it would take away the locks that another state in this process holds.
+    found = os.lstat(path)
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError("not a regular file")
+    if hasattr(os, "geteuid") and (found.st_uid != os.geteuid() or found.st_nlink > 1):
+        raise OSError("it belongs to another user, or has a second name")
+    path.chmod(0o600)
 
 
 def _is_blank(connection: sqlite3.Connection) -> bool:

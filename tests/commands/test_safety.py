@@ -104,7 +104,7 @@ def test_what_somebody_hid_since_the_plan_is_not_shown_again(world: World, scree
 def test_a_sandbox_that_cannot_keep_its_state_is_an_error_in_words(world: World, screen: Screen) -> None:
     (world.folder / ".reconciler").write_text("in the way")
     outside = replace(world.outside, sandboxes={})
-    with pytest.raises(UsageError, match="must be a folder"):
+    with pytest.raises(Refused, match="is a file, where reconciler makes a folder"):
         plan(EVERYTHING, RESETS, screen.console(world.clock), outside)
 
 

@@ -66,7 +66,7 @@ def test_reading_makes_neither_a_file_nor_a_folder(tmp_path: Path, clock: FakeCl
 
 
 def test_a_file_that_is_empty_still_is_after_reading(tmp_path: Path, clock: FakeClock) -> None:
-    (tmp_path / "journal.db").touch()
+    (tmp_path / "journal.db").touch(0o600)
     with read_journal("sqlite:journal.db", tmp_path, clock) as blank:
         assert list(blank.runs()) == []
     assert (tmp_path / "journal.db").read_bytes() == b""

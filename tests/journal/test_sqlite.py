@@ -82,7 +82,7 @@ def test_any_name_will_do(tmp_path: Path, clock: FakeClock, name: str) -> None:
 
 
 def test_an_empty_file_becomes_a_new_journal(path: Path, clock: FakeClock) -> None:
-    path.touch()
+    path.touch(0o600)
     with open_file(path, clock) as journal:
         assert journal.is_new
 
@@ -96,6 +96,7 @@ def test_two_journals_hash_differently(tmp_path: Path, clock: FakeClock) -> None
 def test_a_file_that_is_no_database_is_refused_and_left_alone(
     path: Path, clock: FakeClock, content: bytes
 ) -> None:
+    path.touch(0o600)
     path.write_bytes(content)
     with pytest.raises(UsageError, match=r"journal\.db is not a journal of reconciler"):
         open_file(path, clock)
@@ -103,8 +104,8 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(
 
 
 def test_a_database_of_another_program_is_refused_and_left_alone(path: Path, clock: FakeClock) -> None:
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("CREATE TABLE versions (number INTEGER)")
+    path.touch(0o600)
+    change(path, "CREATE TABLE versions (number INTEGER)")
     before = path.read_bytes()
     with pytest.raises(UsageError, match="not a journal of reconciler"):
         open_file(path, clock)
@@ -141,7 +142,7 @@ def test_a_place_where_nothing_can_be_made_is_refused(tmp_path: Path, clock: Fak
 
 
 def test_a_folder_is_no_journal(tmp_path: Path, clock: FakeClock) -> None:
-    with pytest.raises(Refused, match="cannot be opened"):
+    with pytest.raises(Refused, match="is a folder, where reconciler makes a file"):
         open_file(tmp_path, clock)
 
 

@@ -1,0 +1,72 @@
+"""The folder `.reconciler/`, with the default journal and the sandboxes: where it is, and whose it is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from reconciler.commands.outside import Outside
+from reconciler.errors import Refused, UsageError
+from reconciler.git import is_tracked
+from reconciler.private import BESIDE, private_database, private_folder
+
+
+def state_folder(folder: Path) -> Path:
+    """Return `.reconciler/` beside the workspace folder; in it where that is the top of a repository."""
+    top = folder.resolve()
+    return (top if (top / ".git").exists() else top.parent) / ".reconciler"
+
+
+def sandbox_file(folder: Path, target: str) -> Path:
+    """Return where the sandbox of a target keeps its state, whether it is there or not."""
+    return state_folder(folder) / f"sandbox-{target}.db"
+
+
+def private_sandbox(folder: Path, target: str, outside: Outside) -> Path:
+    """Return where the sandbox of a target keeps its state; makes the folder.
+
+    Raises `UsageError` if that cannot be done, and `Refused` where another user or the repository can have
+    put there what is found.
+    """
+    try:
+        check_state_folder(folder, outside, make=True)
+    except OSError as error:
+        own = state_folder(folder)
+        raise UsageError(f"{own} must be a folder that can be written: {error.strerror}") from error
+    path = sandbox_file(folder, target)
+    private_database(path)
+    return path
+
+
+def check_state_folder(folder: Path, outside: Outside, *, make: bool) -> None:
+    """Check that `.reconciler/`, if it is there, is this user's alone, and nothing of the repository.
+
+    With `make` it is made. Raises `Refused` where it is not, and `OSError` where it cannot be made or seen.
+    """
+    own = state_folder(folder)
+    if private_folder(own, make=make) and is_tracked(own.parent, [own.name], outside.environ):
+        raise Refused(_tracked(own))
+
+
+def check_journal_file(path: Path, folder: Path, outside: Outside) -> None:
+    """Check the place of a journal's file that an operator has named. Raises `Refused`.
+
+    Inside of what surrounds the workspace no link may lead there, and git may track none of its files.
+    """
+    top = folder.resolve().parent
+    named = Path(os.path.normpath(folder.resolve() / path))
+    if named.is_relative_to(top) and (folder / path).parent.resolve() != named.parent:
+        raise Refused(
+            f"the way to journal {path} goes over a link, and one in a repository can lead anywhere: name "
+            f"the folder that it leads to"
+        )
+    names = [path.name + ending for ending in ("", *BESIDE)]
+    if path.parent.is_dir() and is_tracked(path.parent, names, outside.environ):
+        raise Refused(_tracked(path))
+
+
+def _tracked(path: Path) -> str:
+    return (
+        f"git tracks {path}, so what it says was sent and reviewed may come from anybody who can change the "
+        f"repository, and is not believed. Move it away, and take it out: git rm -r --cached '{path}'"
+    )

@@ -1,0 +1,123 @@
+"""Files and folders that are this user's alone: a journal, and what a sandbox remembers.
+
+What they hold is believed, so nothing is taken for one of them that a repository, an archive or another user
+of this machine can have put in its place. No link is followed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+from reconciler.errors import Refused
+
+BESIDE = ("-journal", "-wal", "-shm")
+"""What SQLite adds to the name of a database for the files that it reads beside it."""
+
+
+def private_folder(path: Path, *, make: bool) -> bool:
+    """Check that a folder is this user's alone, and tell whether it is there.
+
+    With `make` it is made where it is not, and closed to others where they could look into it. Its parent has
+    to be there. Raises `Refused` where it is something else, somebody else's, or open to the writing of
+    others, and `OSError` where it cannot be made or opened.
+    """
+    if make:
+        try:
+            path.mkdir(mode=0o700)
+        except FileExistsError:
+            pass
+        else:
+            sync_folder(path.parent)
+    if not hasattr(os, "geteuid"):  # a system without owners and modes
+        return path.is_dir()
+    try:
+        opened = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        facts = os.lstat(path)
+        if error.errno in (errno.ENOTDIR, errno.ELOOP):
+            raise Refused(_is_something_else(path, facts, "folder")) from None
+        _check_owner(path, facts)
+        raise
+    try:
+        facts = os.fstat(opened)
+        _check_owner(path, facts)
+        if facts.st_mode & 0o022:
+            raise Refused(
+                f"other users may write into {path} (mode {stat.S_IMODE(facts.st_mode):04o}), so what is in "
+                f"it cannot be believed. Look at what they can have put there, and then: chmod 700 '{path}'"
+            )
+        if make and facts.st_mode & 0o055:
+            os.fchmod(opened, 0o700)
+    finally:
+        os.close(opened)
+    return True
+
+
+def private_file(path: Path) -> tuple[int, int] | None:
+    """Check that a file is this user's alone; return what tells it from every other one, `None` for no file.
+
+    It is only looked at: to open and close a database would take away the locks that SQLite holds on it.
+
+    Raises `Refused` where it is something else or somebody else's, has a second name, or is open to others,
+    and `OSError` where that cannot be seen.
+    """
+    try:
+        facts = os.lstat(path)
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(facts.st_mode):
+        raise Refused(_is_something_else(path, facts, "file"))
+    if hasattr(os, "geteuid"):
+        _check_owner(path, facts)
+        if facts.st_nlink > 1:
+            raise Refused(
+                f"{path} is one of {facts.st_nlink} names of the same file, which can be changed under "
+                f"another one. If it is yours: cp -p '{path}' '{path}.mine', and move that to its place"
+            )
+        if facts.st_mode & 0o077:
+            raise Refused(
+                f"{path} is open to other users (mode {stat.S_IMODE(facts.st_mode):04o}), as reconciler "
+                f"makes none: it may come out of a repository or an archive. If it is yours and you believe "
+                f"what it holds: chmod 600 '{path}'. Otherwise move it away"
+            )
+    return facts.st_dev, facts.st_ino
+
+
+def private_database(path: Path) -> tuple[int, int] | None:
+    """Check a file of SQLite in the same way, with what SQLite would read beside it."""
+    for ending in BESIDE:
+        private_file(path.with_name(path.name + ending))
+    return private_file(path)
+
+
+def sync_folder(folder: Path) -> None:
+    """Return once a power cut can no longer take away what was made in the folder."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+def _check_owner(path: Path, facts: os.stat_result) -> None:
+    me = os.geteuid()
+    if facts.st_uid != me:
+        raise Refused(
+            f"{path} belongs to user {facts.st_uid}, and this is user {me}, who did not make it. If you "
+            f"believe what it holds: run this as user {facts.st_uid}, or chown -R {me} '{path}'. Otherwise "
+            f"move it away"
+        )
+
+
+def _is_something_else(path: Path, facts: os.stat_result, wanted: str) -> str:
+    kinds = {stat.S_IFLNK: "a link", stat.S_IFDIR: "a folder", stat.S_IFREG: "a file", stat.S_IFIFO: "a pipe"}
+    kind = kinds.get(stat.S_IFMT(facts.st_mode), "no ordinary file")
+    return (
+        f"{path} is {kind}, where reconciler makes a {wanted} of its own and follows no link. Find out who "
+        f"put it there, and move it away"
+    )

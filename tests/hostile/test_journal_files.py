@@ -1,0 +1,307 @@
+"""What is in `.reconciler/` and was not made by this user: links, pipes, files of others and of git."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from stat import S_IMODE
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from reconciler.cli import main
+from reconciler.journal.opening import open_journal
+from tests.clock import FakeClock
+from tests.hostile.workspaces import write
+
+Plant = Callable[[Path, Path], object]
+"""Puts something at a path that harms, or reads, another one: a folder with a file of the same name."""
+
+NOBODY = 65534
+CONFIG = {"a.yaml": "import_configs: {m: {name: M, survey_settings: {survey_id: 4711}, contact_list_id: 12}}"}
+ELSEWHERE = """\
+version: 1
+default_target: sandbox
+targets:
+  sandbox:
+    checkmarket: {url: "sandbox:"}
+    journal: {env: RECONCILER_JOURNAL}
+"""
+APPLY = ("apply", "--target", "sandbox", "--yes")
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+
+
+class Checkout:
+    """A repository with a workspace, and a folder beside it that nothing may touch."""
+
+    def __init__(self, folder: Path, screen: pytest.CaptureFixture[str]) -> None:
+        self.folder = folder / "checkout"
+        self.state = self.folder / ".reconciler"
+        self.victim = folder / "victim"
+        self.victim.mkdir(mode=0o700)
+        for name in ("journal.db", "sandbox-sandbox.db"):
+            (self.victim / name).write_text("of somebody else")
+            (self.victim / name).chmod(0o600)
+        self.before = self.seen()
+        self._screen = screen
+        write(self.folder / "configs", CONFIG)
+
+    def seen(self) -> dict[str, object]:
+        """Return all that the folder beside holds, and the rights on it."""
+        facts = ((path, path.lstat()) for path in (self.victim, *sorted(self.victim.rglob("*"))))
+        told = {path: (S_IMODE(found.st_mode), found.st_mtime_ns) for path, found in facts}
+        return {
+            str(path): (told[path], path.read_bytes() if path.is_file() else b"") for path in sorted(told)
+        }
+
+    def run(self, *arguments: str) -> tuple[int, str]:
+        """Return exit code and all that a command says."""
+        exit = main([*arguments, "--workspace", str(self.folder / "configs")])
+        captured = self._screen.readouterr()
+        return exit, captured.out + captured.err
+
+    def git(self, *arguments: str, given: str = "") -> str:
+        command = ["git", *arguments]
+        ended = subprocess.run(
+            command, cwd=self.folder, check=True, capture_output=True, input=given.encode()
+        )
+        return ended.stdout.decode().strip()
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Checkout:
+    monkeypatch.delenv("CI", raising=False)
+    return Checkout(tmp_path, capsys)
+
+
+def link(path: Path, victim: Path) -> None:
+    path.symlink_to(victim)
+
+
+def dangling(path: Path, victim: Path) -> None:
+    path.symlink_to(victim.with_name("new"))
+
+
+def pipe(path: Path, _: Path) -> None:
+    os.mkfifo(path, 0o600)
+
+
+def file(path: Path, _: Path) -> None:
+    path.touch(0o600)
+
+
+def folder(path: Path, _: Path) -> None:
+    path.mkdir(0o700)
+
+
+def open_to_the_group(path: Path, _: Path) -> None:
+    path.mkdir()
+    path.chmod(0o770)
+
+
+def of_somebody_else(path: Path, victim: Path) -> None:
+    path.mkdir(0o700) if victim.is_dir() else path.touch(0o600)
+    os.chown(path, NOBODY, NOBODY)
+
+
+def second_name(path: Path, victim: Path) -> None:
+    path.hardlink_to(victim)
+
+
+def out_of_an_archive(path: Path, victim: Path) -> None:
+    path.write_bytes(victim.read_bytes())
+    path.chmod(0o644)
+
+
+@pytest.mark.parametrize(
+    ("plant", "words"),
+    [
+        (link, "is a link"),
+        (dangling, "is a link"),
+        (pipe, "is a pipe"),
+        (file, "is a file"),
+        (open_to_the_group, "chmod 700 '"),
+        pytest.param(of_somebody_else, "belongs to user 65534", marks=as_root),
+    ],
+)
+def test_a_folder_that_this_user_did_not_make_is_refused(
+    checkout: Checkout, plant: Plant, words: str
+) -> None:
+    plant(checkout.state, checkout.victim)
+    for command in (("plan",), APPLY, ("sandbox", "show"), ("sandbox", "reset")):
+        exit, said = checkout.run(*command)
+        assert (exit, words in said, str(checkout.state) in said) == (3, True, True), said
+    exit, said = checkout.run("doctor")
+    assert (exit, words in said) == (1, True)
+    assert checkout.seen() == checkout.before
+
+
+PLANTS = [
+    (link, "is a link"),
+    (dangling, "is a link"),
+    (pipe, "is a pipe"),
+    (folder, "is a folder"),
+    (second_name, "is one of 2 names"),
+    (out_of_an_archive, "chmod 600 '"),
+    pytest.param(of_somebody_else, "belongs to user 65534", marks=as_root),
+]
+
+
+@pytest.mark.parametrize("beside", ["", "-journal", "-wal"])
+@pytest.mark.parametrize(("plant", "words"), PLANTS)
+def test_the_file_of_a_sandbox_that_this_user_did_not_make_is_refused(
+    checkout: Checkout, plant: Plant, words: str, beside: str
+) -> None:
+    checkout.state.mkdir(0o700)
+    plant(checkout.state / f"sandbox-sandbox.db{beside}", checkout.victim / "sandbox-sandbox.db")
+    before = checkout.seen()
+    for command in (("plan",), ("sandbox", "reset")):
+        exit, said = checkout.run(*command)
+        assert (exit, words in said) == (3, True), said
+    exit, said = checkout.run("doctor")
+    assert (exit, words in said) == (1, True)
+    assert checkout.seen() == before
+
+
+@pytest.mark.parametrize("beside", ["", "-journal", "-wal"])
+@pytest.mark.parametrize(("plant", "words"), PLANTS)
+def test_the_file_of_a_journal_that_this_user_did_not_make_is_refused(
+    checkout: Checkout, plant: Plant, words: str, beside: str
+) -> None:
+    checkout.state.mkdir(0o700)
+    if beside:
+        open_journal("sqlite:journal.db", checkout.state, FakeClock()).close()
+    plant(checkout.state / f"journal.db{beside}", checkout.victim / "journal.db")
+    before = checkout.seen()
+    _, said = checkout.run("plan")
+    assert "made without the journal, and apply would refuse" in said
+    assert words in said
+    for command in (APPLY, ("history",)):
+        exit, said = checkout.run(*command)
+        assert (exit, words in said) == (3, True), said
+    assert checkout.seen() == before
+
+
+TRACKED = ["100644 .reconciler/journal.db", "100644 .reconciler/x", "100644 .Reconciler/journal.db"]
+
+
+@pytest.mark.parametrize("entry", [*TRACKED, "160000 .reconciler"])
+def test_what_git_tracks_is_not_believed(checkout: Checkout, entry: str) -> None:
+    """As a checkout with a umask of 077 leaves it: with the rights of a file that was made here."""
+    assert checkout.run(*APPLY)[0] == 0
+    checkout.git("init", "--quiet")
+    assert checkout.run(*APPLY)[0] == 0
+    mode, name = entry.split()
+    object = checkout.git("hash-object", "-w", "--stdin", given="a journal")
+    checkout.git("update-index", "--add", "--cacheinfo", f"{mode},{object},{name}")
+    for command in (("plan",), APPLY, ("sandbox", "show"), ("history",)):
+        exit, said = checkout.run(*command)
+        assert (exit, f"git tracks {checkout.state}" in said, "git rm -r --cached" in said) == (3, True, True)
+    checkout.git("rm", "--quiet", "-r", "-f", "--cached", name)
+    assert checkout.run(*APPLY)[0] == 0
+
+
+class TestAJournalElsewhere:
+    """Where an operator has named a file by a variable."""
+
+    @pytest.fixture
+    def checkout(self, checkout: Checkout) -> Checkout:
+        write(checkout.folder / "configs", CONFIG, ELSEWHERE)
+        return checkout
+
+    def test_a_link_in_the_repository_leads_nowhere(
+        self, checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("RECONCILER_JOURNAL", "sqlite:../state/journal.db")
+        (checkout.folder / "state").symlink_to(checkout.victim)
+        exit, said = checkout.run(*APPLY)
+        assert (exit, "goes over a link" in said) == (3, True), said
+        assert checkout.seen() == checkout.before
+
+    def test_a_folder_that_everybody_writes_to_is_refused(
+        self, checkout: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        state = tmp_path / "state"
+        monkeypatch.setenv("RECONCILER_JOURNAL", f"sqlite:{state}/journal.db")
+        assert checkout.run(*APPLY)[0] == 0
+        state.chmod(0o777)
+        exit, said = checkout.run("history")
+        assert (exit, "everybody may write into the folder" in said) == (3, True)
+        state.chmod(0o1777)  # where nobody can move what is another's, such as /tmp
+        assert checkout.run("history")[0] == 0
+
+    @pytest.mark.parametrize("beside", ["", "-journal"])
+    def test_what_git_tracks_is_not_believed(
+        self, checkout: Checkout, monkeypatch: pytest.MonkeyPatch, beside: str
+    ) -> None:
+        monkeypatch.setenv("RECONCILER_JOURNAL", "sqlite:../journal.db")
+        assert checkout.run(*APPLY)[0] == 0
+        checkout.git("init", "--quiet")
+        checkout.git("add", "journal.db")
+        if beside:
+            object = checkout.git("hash-object", "-w", "--stdin", given="a journal")
+            checkout.git("rm", "--quiet", "--cached", "journal.db")
+            checkout.git("update-index", "--add", "--cacheinfo", f"100644,{object},journal.db{beside}")
+        exit, said = checkout.run("history")
+        assert (exit, "git tracks" in said) == (3, True)
+
+    def test_a_folder_behind_a_link_of_the_machine_will_do(
+        self, checkout: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "state").mkdir()
+        (tmp_path / "var").symlink_to("state")
+        monkeypatch.setenv("RECONCILER_JOURNAL", f"sqlite:{tmp_path}/var/journal.db")
+        assert checkout.run(*APPLY)[0] == 0
+        assert (tmp_path / "state" / "journal.db").exists()
+
+
+@as_root
+def test_root_works_in_a_checkout_of_somebody_else(checkout: Checkout) -> None:
+    for path in (checkout.folder, *checkout.folder.rglob("*")):
+        os.chown(path, NOBODY, NOBODY)
+    assert checkout.run(*APPLY)[0] == 0
+    assert {path.stat().st_uid for path in (checkout.state, *checkout.state.iterdir())} == {0}
+    assert {S_IMODE(path.stat().st_mode) for path in checkout.state.iterdir()} == {0o600}
+
+
+@pytest.fixture
+def ordinary_user() -> Iterator[Path]:
+    """Run a test without the rights of root, in a folder of that user."""
+    with TemporaryDirectory() as name, ExitStack() as undo:
+        os.chown(name, NOBODY, NOBODY)
+        os.seteuid(NOBODY)
+        undo.callback(os.seteuid, 0)
+        yield Path(name)
+
+
+@as_root
+def test_what_root_left_behind_is_told_as_that(
+    ordinary_user: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkout = Checkout(ordinary_user, capsys)
+    os.seteuid(0)
+    assert checkout.run(*APPLY)[0] == 0
+    os.seteuid(NOBODY)
+    exit, said = checkout.run(*APPLY)
+    assert (exit, f"run this as user 0, or chown -R {NOBODY} '{checkout.state}'" in said) == (3, True), said
+
+
+def test_a_folder_that_others_can_look_into_is_closed(checkout: Checkout) -> None:
+    checkout.state.mkdir()
+    checkout.state.chmod(0o755)
+    assert checkout.run(*APPLY)[0] == 0
+    assert S_IMODE(checkout.state.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("plant", [link, pipe, folder])
+def test_what_git_ignores_is_added_to_no_other_file(
+    checkout: Checkout, plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (checkout.folder / ".git").mkdir()
+    plant(checkout.folder / ".gitignore", checkout.victim / "journal.db")
+    monkeypatch.chdir(checkout.folder)
+    assert main(["init", "--workspace", "new"]) == 0
+    assert checkout.seen() == checkout.before
