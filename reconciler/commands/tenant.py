@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.commands.console import Console
+from reconciler.commands.journal import journal_address
 from reconciler.commands.memory import Memory
 from reconciler.commands.pool import Pool
 from reconciler.commands.session import Session, observed, sandbox_transport, tenant_account
@@ -54,8 +55,25 @@ class Tenant(Struct, frozen=True):
             {new: old for old, new in self.session.workspace.moved.items()},
         )
         plan = planner.plan(self.session.seeds)
-        seeds = tuple(self._with_times(self._with_digest(seed)) for seed in plan.seeds)
-        return replace(plan, seeds=seeds, account=self.account)
+        seeds = [self._with_times(self._with_digest(seed)) for seed in plan.seeds]
+        first = next((number for number, seed in enumerate(seeds) if seed.to_send), None)
+        if first is not None:
+            seeds[first] = replace(seeds[first], notes=(*seeds[first].notes, *self._first_sending(records)))
+        return replace(plan, seeds=tuple(seeds), account=self.account)
+
+    def _first_sending(self, records: Records) -> Sequence[str]:
+        """Return what to make sure of before the first sending by a journal that is a file.
+
+        One machine sees it, and one folder the default one, so another journal may know of sendings.
+        """
+        is_file = journal_address(self.session).startswith("sqlite:")
+        if not is_file or self._settings.url == SANDBOX or records.past(self.account):
+            return ()
+        note = (
+            f"this journal knows of no sending to {self.account}, and it is a file that others do not see: "
+            f"if anybody else sends there, from another folder too, first declare one journal: for all of you"
+        )
+        return (note,)
 
     def _with_digest(self, plan: SeedPlan) -> SeedPlan:
         return replace(plan, digest=plan.seed.digest_on(self.session.target.name, self.account))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from stat import S_IMODE
 from tempfile import TemporaryDirectory
@@ -14,6 +14,7 @@ import pytest
 
 from reconciler.cli import main
 from reconciler.journal.opening import open_journal
+from reconciler.sandbox import Server, State, create_app
 from tests.clock import FakeClock
 from tests.hostile.workspaces import write
 
@@ -305,3 +306,44 @@ def test_what_git_ignores_is_added_to_no_other_file(
     monkeypatch.chdir(checkout.folder)
     assert main(["init", "--workspace", "new"]) == 0
     assert checkout.seen() == checkout.before
+
+
+SENDS = """\
+version: 1
+default_target: tenant
+targets:
+  tenant:
+    expoints: {url: "%s", token: {env: TENANT_TOKEN}, allowed_recipients: ["*@example.com"]}
+"""
+DATA = "{Gender_customer: V, First_name_customer: Jo, Family_name_customer: Do, Business Unit: Unit X}"
+
+
+def sends_to(*emails: str) -> dict[str, str]:
+    customers = ", ".join(f"{{email: {email}, data: {DATA}}}" for email in emails)
+    told = "targets: [tenant], is_test: true, notification_email_addresses: [qa@example.com]"
+    return {"a.yaml": f"customer_seeds: {{s: {{{told}, customers: [{customers}]}}}}"}
+
+
+def test_the_first_sending_by_a_journal_that_others_do_not_see_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two folders with a default journal each, on one account."""
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setenv("TENANT_TOKEN", "t-0123456789")
+    told = "and it is a file that others do not see: if anybody else sends there"
+
+    def said(name: str, *arguments: str) -> str:
+        main([*arguments, "--workspace", str(tmp_path / name / "configs")])
+        return capsys.readouterr().out
+
+    with closing(State()) as state, Server(create_app(state)) as server:
+        for name in ("one", "other"):
+            write(tmp_path / name / "configs", sends_to("new@example.com"), SENDS % server.url)
+        assert said("one", "plan").count(told) == 1
+        assert told in said("one", "apply", "--target", "tenant", "--yes")
+        write(
+            tmp_path / "one" / "configs", sends_to("new@example.com", "newer@example.com"), SENDS % server.url
+        )
+        assert told not in said("one", "plan")
+        write(tmp_path / "other" / "configs", sends_to("newest@example.com"), SENDS % server.url)
+        assert told in said("other", "plan")
