@@ -84,13 +84,14 @@ def recalled(session: Session) -> Iterator[Memory]:
     """Open the journal to read it. Where it cannot be read, the memory says why, and holds nothing."""
     with ExitStack() as opened:
         try:
-            memory = _recalled(session, opened.enter_context(open_past(session)))
+            memory = memory_in(session, opened.enter_context(open_past(session)))
         except ReconcilerError as error:
             memory = Memory(trouble=error)
         yield memory
 
 
-def _recalled(session: Session, past: Past) -> Memory:
+def memory_in(session: Session, past: Past) -> Memory:
+    """Return what an open journal remembers of the target. Errors: `Refused` where it cannot be read."""
     latest = past.latest(session.account)
     if session.seeds:  # a ledger that cannot be read is found out here, before anything goes by it
         for tenant in tenant_account(session.target):

@@ -53,8 +53,8 @@ class Reviewed(Struct, frozen=True):
             _check_parts(file)
             if selection.target not in (None, file.target):
                 raise Refused(
-                    f"{file.name} is a plan for target {file.target}, and target {selection.target} is "
-                    "named: plan for that one, or leave --target out"
+                    f"{file.name} is a plan for target {visible(file.target)}, and target "
+                    f"{selection.target} is named: plan for that one, or leave --target out"
                 )
             selection = replace(selection, target=file.target)
         return replace(selection, within=self._parts)
@@ -98,7 +98,7 @@ def _check_accounts(file: PlanFile, session: Session) -> None:
     for what, planned, here in pairs:
         if planned != here:
             raise Refused(
-                f"{file.name} is a plan for {what} {planned}, and target {session.target.name} is "
+                f"{file.name} is a plan for {what} {visible(planned)}, and target {session.target.name} is "
                 f"{here} now: plan again, and review that"
             )
 

@@ -82,6 +82,8 @@ def translated(name: str) -> Iterator[None]:
         yield
     except Unsound as error:
         raise damaged(name, str(error)) from error
+    except UnicodeDecodeError as error:  # text of the database itself that is none
+        raise damaged(name) from error
     except DBAPIError as error:
         raise _meaning(name, error) from error
     except StatementError as error:

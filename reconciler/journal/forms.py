@@ -56,7 +56,7 @@ def checked(model: type[Model], told: object, what: str) -> Model:
     """Return an entry as its model. Raises `Unsound` about `what`, such as `run 12`, if it does not fit."""
     try:
         return convert(told, model, strict=True)
-    except (ValidationError, RecursionError) as error:
+    except (ValidationError, RecursionError, UnicodeError, OverflowError) as error:
         raise Unsound(f"{what} is damaged: {_reason(error)}") from None  # its own text may hold a value
 
 
@@ -90,8 +90,10 @@ def readable(text: Any) -> Any:
 
 def _reason(error: Exception) -> str:
     """Return where a model was not kept to and what it expects, without the value."""
-    if not isinstance(error, ValidationError):
+    if isinstance(error, RecursionError):
         return "it is nested too deeply"
+    if not isinstance(error, ValidationError):
+        return "it holds what is no text, or no number"
     said, _, where = str(error).partition(" - at ")
     place = re.sub(r"^`(?:key` in `)?\$?\.?|\[\.\.\.\]|`$", "", where)
     if said.startswith("Invalid enum value"):
