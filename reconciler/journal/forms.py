@@ -32,6 +32,8 @@ Time = Annotated[float, Meta(ge=0.0, le=_LAST)]
 ServerTime = Annotated[float, Meta(ge=-_LAST, le=_LAST)]
 """The same by the clock of a server, which may be wrong."""
 Text = Annotated[str, Meta(max_length=1_000_000)]
+Word = Annotated[str, Meta(pattern=r"^[a-z][a-z _-]{0,40}\Z")]
+"""Of this program: how something ended."""
 Hash = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
 """What stands for personal text: see `hashing.keyed_hash`."""
 Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]

@@ -22,6 +22,7 @@ from reconciler.journal.forms import (
     Text,
     Time,
     Unsound,
+    Word,
     checked,
 )
 from reconciler.journal.ledger import Delivery, Standing
@@ -50,7 +51,7 @@ class RunEndEntry(_Entry, frozen=True, tag="run end"):
 
     run: Number
     exit: ExitCode | None
-    counts: Mapping[Text, Count]
+    counts: Mapping[Word, Count]
     note: Text
 
 

@@ -23,6 +23,7 @@ from reconciler.journal.forms import (
     Result,
     Text,
     Time,
+    Word,
 )
 
 Body: TypeAlias = Mapping[str, Any]
@@ -81,7 +82,7 @@ class Run(Struct, frozen=True, forbid_unknown_fields=True):
     ended: Time | None = None
     exit: ExitCode | None = None
     """Its exit code; `None` for one that is open, or was found dead."""
-    counts: Mapping[Text, Count] = field(default_factory=dict)
+    counts: Mapping[Word, Count] = field(default_factory=dict)
     """How its changes ended: `applied`, `failed`, … → number; `sent` counts customers."""
     note: Text = ""
     """Why it ended, where it did not end by itself."""
