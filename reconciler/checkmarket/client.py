@@ -12,13 +12,14 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from reconciler.access import Access
 from reconciler.checkmarket.envelope import confirmed, dialect, opened
 from reconciler.checkmarket.listing import read_list, row_id
 from reconciler.clock import Clock
 from reconciler.engine.each import Each, one_by_one
 from reconciler.engine.kind import Body, Json
 from reconciler.errors import BadAnswer, Declined, NotFound
-from reconciler.http import USUAL_BOUNDS, Api, Bounds, Exchange, Secret, Transport
+from reconciler.http import CHECKMARKET_HOSTS, USUAL_BOUNDS, Api, Bounds, Exchange, Secret, Transport
 from reconciler.pace import Pace
 
 _CONFIGS = "/3/contacts/import/configs"
@@ -160,7 +161,7 @@ def open_checkmarket(
     bounds: Bounds = USUAL_BOUNDS,
     clock: Clock | None = None,
     transport: Transport | None = None,
-    trusted_hosts: str = "",
+    access: Access | None = None,
     on_request: Callable[[Exchange], None] = lambda _: None,
     before_request: Callable[[], None] = lambda: None,
     new_id: Callable[[], str] = lambda: "",
@@ -178,7 +179,8 @@ def open_checkmarket(
         dialect=dialect(credentials),
         clock=clock,
         transport=transport,
-        trusted_hosts=trusted_hosts,
+        hosts=CHECKMARKET_HOSTS,
+        access=access,
         on_request=on_request,
         before_request=before_request,
         new_id=new_id,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from reconciler.access import Access
 from reconciler.checkmarket.client import ImportConfigs, open_checkmarket
 from reconciler.checkmarket.section import SECTION
 from reconciler.checkup import Check, State, failed, not_checkable, ok, problem
@@ -16,9 +17,10 @@ from reconciler.commands.outside import Outside
 from reconciler.commands.tenant import login_of
 from reconciler.config.secret import Kept
 from reconciler.config.settings import SANDBOX, CheckMarket, Expoints, needs_credentials
-from reconciler.errors import ReconcilerError, UsageError
+from reconciler.errors import ReconcilerError
 from reconciler.expoints.client import open_expoints
-from reconciler.http import Bounds, Secret, trusted
+from reconciler.expoints.token import token_hosts
+from reconciler.http import CHECKMARKET_HOSTS, EXPOINTS_HOSTS, Bounds, Secret, trusted
 
 CLOCK_TOLERANCE = 60.0
 """Seconds by which two clocks may differ; a server tells whole seconds, and an answer takes a while."""
@@ -32,7 +34,8 @@ class _Api(Struct, frozen=True):
     name: str
     url: str
     credentials: Mapping[str, Kept | None]
-    hosts: Iterable[str]
+    hosts: Mapping[str, tuple[tuple[str, ...], Access]]
+    """Each address that gets credentials → the hosts that may, and who else is trusted."""
     ask: Callable[[], tuple[float | None, list[Check]]]
     may_write: str
     """What cannot be told of the right to write."""
@@ -48,14 +51,15 @@ def check_account_access(target: str, settings: CheckMarket, outside: Outside) -
             *(Secret(_read(kept, outside)) for kept in credentials.values()),
             bounds=Bounds(settings.requests_per_minute, total_wait=_PATIENCE),
             clock=outside.clock,
-            trusted_hosts=_more_hosts(outside),
+            access=outside.access,
             on_request=partial(outside.on_request, target),
             new_id=outside.new_id,
         ) as client:
             return client.server_time(), [*_account(client, settings)]
 
     write = "the API does not tell whether the keys have the role Contacts (write); the first apply will"
-    yield from _checked(_Api("checkmarket", settings.url, credentials, [settings.url], ask, write), outside)
+    hosts = {settings.url: (CHECKMARKET_HOSTS, outside.access)}
+    yield from _checked(_Api("checkmarket", settings.url, credentials, hosts, ask, write), outside)
 
 
 def _account(client: ImportConfigs, settings: CheckMarket) -> Iterator[Check]:
@@ -75,10 +79,10 @@ def check_tenant_access(target: str, settings: Expoints, outside: Outside) -> It
     """Yield how an Expoints tenant stands: credentials, hosts, answer, rights, clock."""
     oauth = settings.oauth
     credentials: dict[str, Kept | None] = {"token": settings.token}
-    hosts = [settings.url]
+    hosts: dict[str, tuple[tuple[str, ...], Access]] = {settings.url: (EXPOINTS_HOSTS, outside.access)}
     if oauth is not None:
         credentials = {"client_id": oauth.client_id, "client_secret": oauth.client_secret}
-        hosts.append(oauth.token_url)
+        hosts[oauth.token_url] = token_hosts(settings.url, outside.access)
 
     def ask() -> tuple[float | None, list[Check]]:
         with open_expoints(
@@ -86,7 +90,7 @@ def check_tenant_access(target: str, settings: Expoints, outside: Outside) -> It
             login_of(settings, outside.environ),
             bounds=Bounds(settings.requests_per_minute, total_wait=_PATIENCE),
             clock=outside.clock,
-            trusted_hosts=_more_hosts(outside),
+            access=outside.access,
             on_request=partial(outside.on_request, target),
             new_id=outside.new_id,
         ) as client:
@@ -100,7 +104,7 @@ def _checked(api: _Api, outside: Outside) -> Iterator[Check]:
     if api.url == SANDBOX:
         yield ok(api.name, "the embedded sandbox: no account, no network")
         return
-    before = [*_credentials(api, outside), *(_host(url, api, outside) for url in api.hosts)]
+    before = [*_credentials(api, outside), *(_host(url, api) for url in api.hosts)]
     yield from before
     if any(check.state is State.PROBLEM for check in before):
         yield not_checkable(api.name, "it was not asked, because of what stands above")
@@ -117,8 +121,8 @@ def _credentials(api: _Api, outside: Outside) -> Iterator[Check]:
             continue
         try:
             kept.read(outside.environ)
-        except UsageError as error:
-            yield problem(subject, str(error), _way_to_give(kept))
+        except ReconcilerError as error:
+            yield problem(subject, str(error), _way_to_give(kept, outside))
         else:
             yield ok(subject, f"{_whence(kept)} holds a value")
 
@@ -129,14 +133,17 @@ def _whence(kept: Kept) -> str:
     return f"the file {kept.file}" if kept.file is not None else "the files"
 
 
-def _way_to_give(kept: Kept) -> str:
-    return f"export {kept.env}=…" if kept.env is not None else "write it there, readable for yourself only"
+def _way_to_give(kept: Kept, outside: Outside) -> str:
+    """Return how to give a value that is missing; empty where there is one, whose error says what to do."""
+    if kept.env is not None:
+        return "" if outside.environ.get(kept.env) else f"export {kept.env}=…"
+    return "write it there, readable for yourself only"
 
 
-def _host(url: str, api: _Api, outside: Outside) -> Check:
+def _host(url: str, api: _Api) -> Check:
     subject = f"{api.name} host"
     try:
-        trusted(url, _more_hosts(outside))
+        trusted(url, *api.hosts[url])
     except ReconcilerError as error:
         return failed(subject, error)
     return ok(subject, f"{urlsplit(url).netloc} is trusted with credentials")
@@ -167,7 +174,3 @@ def _clock(api: _Api, server_time: float | None, now: float) -> Check:
 
 def _read(kept: Kept | None, outside: Outside) -> str:
     return kept.read(outside.environ) if kept else "sandbox"
-
-
-def _more_hosts(outside: Outside) -> str:
-    return outside.environ.get("RECONCILER_TRUSTED_HOSTS", "")

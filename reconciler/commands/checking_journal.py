@@ -13,8 +13,8 @@ from reconciler.config.discovery import shown
 from reconciler.config.settings import needs_credentials
 from reconciler.errors import ReconcilerError
 from reconciler.journal.holding import is_dead, this_process
-from reconciler.journal.opening import name_of
-from reconciler.journal.runs import Run
+from reconciler.journal.opening import name_of, protection_of
+from reconciler.journal.runs import Run, shown_accounts
 from reconciler.render.values import counted
 
 _FILE = "sqlite:"
@@ -32,6 +32,8 @@ def check_journal(chosen: Chosen) -> Iterator[Check]:
         return
     name = shown(Path(name), chosen.outside.folder) if address.startswith(_FILE) else name
     yield ok("journal", _standing(name, is_new=is_new, runs=len(runs)))
+    if protection := protection_of(address):
+        yield _protection(protection)
     yield _writing(address, chosen.workspace.folder)
     yield from (_holder(run, chosen.outside.clock.now()) for run in runs if run.is_open)
     yield from _lasting(address, chosen)
@@ -41,6 +43,15 @@ def _standing(name: str, *, is_new: bool, runs: int) -> str:
     if is_new:
         return f"{name} is not there yet; the first apply makes it"
     return f"{name} can be read by this version; {counted(runs, 'run')}"
+
+
+def _protection(mode: str) -> Check:
+    if mode == "verify-full":
+        return ok("journal host", "it proves its name by a certificate (sslmode=verify-full)")
+    text = f"anybody on the way may be it, or read along (sslmode={mode})"
+    return not_checkable(
+        "journal host", text, "write sslmode=verify-full, with sslrootcert=FILE of its authority"
+    )
 
 
 def _writing(address: str, folder: Path) -> Check:
@@ -59,7 +70,7 @@ def _holder(run: Run, now: float) -> Check:
     observer = this_process()
     if is_dead(run, observer, now):
         return ok("lock", f"{who} died; the next run ends it and goes on")
-    held = f"{who} holds {' and '.join(start.accounts)}"
+    held = f"{who} holds {' and '.join(shown_accounts(start.accounts))}"
     if start.process.machine == observer.machine:
         return ok("lock", f"{held}: it is at work here, process {start.process.pid}")
     mend = f"wait with --lock-timeout; if it is surely dead, --take-over {run.number} ends it"

@@ -63,7 +63,7 @@ def defaults_learn(
 def _lesson(name: str, session: Session, run: OpenRun) -> Lesson:
     """Take the lesson, in which an interrupt waits until the configuration is deleted again."""
     account = Account(Normal(session.kind, explicit_empties=False), {})
-    scope = Scope(session.target.name, session.account, session.target.guardrails.limits)
+    scope = Scope(session.target.name, session.account_name, session.target.guardrails.limits)
     with deferred_interrupts(lambda: None):
         lesson = take_lesson(
             account,

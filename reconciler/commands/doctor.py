@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from reconciler import __version__
 from reconciler.checkup import Check, Part, State, exit_of, failed, not_checkable, ok, problem
+from reconciler.commands.checking_access import check_access
 from reconciler.commands.checking_apis import check_account_access, check_tenant_access
 from reconciler.commands.checking_journal import check_journal
 from reconciler.commands.console import Console
@@ -41,7 +42,8 @@ def doctor(selection: Selection, console: Console, outside: Outside) -> Exit:
     Errors: `UsageError` for a target that does not exist.
     """
     with interruptible(outside) as outside:
-        parts = [Part("This installation", [_installation()]), *_parts(selection, console, outside)]
+        access = Part("What the operator allows", [*check_access(outside)])
+        parts = [Part("This installation", [_installation()]), access, *_parts(selection, console, outside)]
     console.result(doctor_text(parts, console.paint), doctor_document(parts))
     return exit_of(parts)
 

@@ -12,7 +12,7 @@ from reconciler.commands.console import Console
 from reconciler.commands.outside import Outside
 from reconciler.config.secret import Kept, Setting, kept_in
 from reconciler.config.wording import visible
-from reconciler.errors import UsageError
+from reconciler.errors import ReconcilerError, UsageError
 from reconciler.problems import Problem
 
 if TYPE_CHECKING:
@@ -97,7 +97,9 @@ def _value(kept: Kept, outside: Outside) -> str:
     try:
         return kept.read(outside.environ)
     except UsageError:
-        return ""  # whoever needs it will say that it is missing
+        return outside.environ.get(kept.env or "", "")  # malformed as it is, it stays a secret
+    except ReconcilerError:
+        return ""  # it is not read at all
 
 
 def _parts(value: str) -> Iterator[str]:

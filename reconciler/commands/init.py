@@ -14,7 +14,7 @@ from reconciler.config.discovery import DEFAULT_FOLDER, SETTINGS_FILE, find_work
 from reconciler.config.schema import SCHEMA_FILE
 from reconciler.config.starting import REAL_TARGET, Accounts, accounts_at, first_files, server_at
 from reconciler.errors import Exit, ReconcilerError, UsageError
-from reconciler.http import trusted
+from reconciler.http import CHECKMARKET_HOSTS, EXPOINTS_HOSTS, trusted
 from reconciler.render.values import json_text
 
 _QUESTIONS = (
@@ -108,7 +108,9 @@ def _next_steps(folder: Path, accounts: Accounts, ignored: Ignored, outside: Out
     if accounts.variables:
         yield f"set {', '.join(accounts.variables)} in the environment: credentials stay out of the files"
     yield from (
-        advice for url in (accounts.checkmarket, accounts.expoints) if (advice := _trust(url, outside))
+        advice
+        for url, hosts in ((accounts.checkmarket, CHECKMARKET_HOSTS), (accounts.expoints, EXPOINTS_HOSTS))
+        if url and (advice := _trust(url, hosts, outside))
     )
     if accounts:
         yield f"reconciler doctor{named} --target {REAL_TARGET}: whether all is there that it needs"
@@ -126,11 +128,10 @@ def _option(folder: Path, outside: Outside) -> str:
     return f" --workspace {shlex.quote(shown(folder, outside.folder))}"
 
 
-def _trust(url: str, outside: Outside) -> str:
+def _trust(url: str, hosts: tuple[str, ...], outside: Outside) -> str:
     """Return what to do before credentials go to an address, empty where nothing is to be done."""
     try:
-        if url:
-            trusted(url, outside.environ.get("RECONCILER_TRUSTED_HOSTS", ""))
+        trusted(url, hosts, outside.access)
     except ReconcilerError as refusal:
         return str(refusal)
     return ""

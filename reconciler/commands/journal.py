@@ -11,7 +11,7 @@ from reconciler.commands.state import check_journal_file, check_state_folder, st
 from reconciler.errors import Refused, UsageError
 from reconciler.git import find_repository, top_of
 from reconciler.journal.mortal import mortal
-from reconciler.journal.opening import Journal, Past, name_of, open_journal, read_journal
+from reconciler.journal.opening import Journal, Past, confined, name_of, open_journal, read_journal
 
 
 def open_past(chosen: Chosen | Session) -> Past:
@@ -46,8 +46,9 @@ def _checked_address(chosen: Chosen | Session, *, make: bool) -> str:
 def journal_address(chosen: Chosen | Session) -> str:
     """Return where the journal is: as declared, or in a file beside the workspace. It may hold a password.
 
-    Errors: `UsageError` where it cannot be told, and for a branch of a repository in which the user does not
-    stand: git would use the programs that the settings of that one name.
+    Errors: `Refused` for an address that files name and only an operator may give, `UsageError` where it
+    cannot be told, and for a branch of a repository in which the user does not stand: git would use the
+    programs that the settings of that one name.
     """
     declared = chosen.target.journal
     if declared is not None:
@@ -61,5 +62,5 @@ def journal_address(chosen: Chosen | Session) -> str:
                     f"journal {address} lies in the repository in {top}, and you stand outside of it, so git "
                     f"does not use its settings: cd '{top}', and run this there"
                 )
-        return address
+        return address if declared.is_operators() else confined(address, chosen.outside.access)
     return f"sqlite:{state_folder(chosen.workspace.folder) / 'journal.db'}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
+from reconciler.access import Access
 from reconciler.clock import Clock, SystemClock
 from reconciler.crash import CrashSwitch
 from reconciler.pace import Pace
@@ -42,4 +43,9 @@ class Outside(Struct, frozen=True):
     @property
     def in_ci(self) -> bool:
         """Whether this is a run that nobody watches."""
-        return self.environ.get("CI", "").lower() in ("true", "1")
+        return self.access.in_ci
+
+    @property
+    def access(self) -> Access:
+        """What the operator lets this run reach."""
+        return Access.of(self.environ)

@@ -90,7 +90,7 @@ def read_live(
         each=Pool(session.checkmarket.workers, console, session.checkmarket.requests_per_minute),
     )
     limits = session.target.guardrails.limits
-    scope = Scope(session.target.name, session.account, limits, session.parts)
+    scope = Scope(session.target.name, session.account_name, limits, session.parts)
     account = account_of(session, memory, inventory)
     keys = {one.key for one in declared}
     others = tuple(one for one in session.workspace.declared[session.target.name] if one.key not in keys)

@@ -25,7 +25,7 @@ from reconciler.engine.way_back import Overwritten, way_back
 from reconciler.errors import Exit, Refused
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.journal.opening import Past
-from reconciler.journal.runs import MAY_BE_DONE, Operation, Run
+from reconciler.journal.runs import MAY_BE_DONE, Operation, Run, shown_accounts
 from reconciler.render.json import report_document
 from reconciler.render.text import plan_text, report_text
 from reconciler.render.values import counted
@@ -86,9 +86,10 @@ def _is_nameless(operation: Operation) -> bool:
 
 def _check(run: Run, operations: Sequence[Operation], session: Session) -> None:
     if session.account not in run.start.accounts:
+        accounts = ", ".join(shown_accounts(run.start.accounts))
         raise Refused(
-            f"run {run.number} was on target {run.start.target}, account {', '.join(run.start.accounts)}, "
-            f"and this is {session.account}: name the target that it was on"
+            f"run {run.number} was on target {run.start.target}, account {accounts}, "
+            f"and this is {session.account_name}: name the target that it was on"
         )
     if not operations:
         raise Refused(f"run {run.number} wrote no configuration; there is nothing to be restored")

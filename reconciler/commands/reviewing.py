@@ -92,7 +92,7 @@ def _check_parts(file: PlanFile) -> None:
 
 
 def _check_accounts(file: PlanFile, session: Session) -> None:
-    pairs = [("account", file.account, session.account)]
+    pairs = [("account", file.account, session.account_name)]
     if file.tenant is not None and session.seeds:
         pairs += [("tenant", file.tenant, name) for name in tenant_account(session.target)]
     for what, planned, here in pairs:

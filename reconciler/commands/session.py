@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from hashlib import scrypt
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from urllib.parse import urlsplit
@@ -20,12 +21,13 @@ from reconciler.commands.state import private_sandbox
 from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.load import Workspace
 from reconciler.config.secret import Secret as Whereabouts
-from reconciler.config.settings import SANDBOX, CheckMarket, Target
+from reconciler.config.settings import SANDBOX, CheckMarket, Target, needs_credentials
 from reconciler.engine.declared import Declared
 from reconciler.engine.kind import Kind
 from reconciler.engine.part import Part, matches
 from reconciler.errors import UsageError
 from reconciler.expoints.seed import Seed
+from reconciler.journal.runs import ACCOUNT_SEPARATOR
 from reconciler.pace import Pace
 from reconciler.problems import Place
 
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
 
 OnRequest: TypeAlias = "Callable[[Exchange], None]"
 Keyed = TypeVar("Keyed", Declared, Seed)
+
+_SHORTEST_KEY = 16
+"""Characters of a master key from which on it is hashed."""
 
 
 class Chosen(Struct, frozen=True):
@@ -60,6 +65,9 @@ class Session(Struct, frozen=True):
     target: Target
     kind: Kind
     account: str
+    """The name of the account in the journal. Shown through `shown_accounts` only."""
+    account_name: str
+    """The name of the account in plans, digests and messages; nothing of a key can be told from it."""
     declared: tuple[Declared, ...]
     seeds: tuple[Seed, ...]
     client: Client
@@ -104,6 +112,7 @@ def open_target(workspace: Workspace[Seed], selection: Selection, outside: Outsi
                 target=target,
                 kind=SECTION.kind,
                 account=account,
+                account_name=account,
                 declared=declared,
                 seeds=seeds,
                 client=NoAccount(target.name),
@@ -123,6 +132,7 @@ def open_target(workspace: Workspace[Seed], selection: Selection, outside: Outsi
             target,
             kind,
             account,
+            account_name(target.name, settings),
             declared,
             seeds,
             client,
@@ -187,7 +197,7 @@ def _why(target: Target) -> str:
 def _client(
     workspace: Workspace[Seed], target: Target, settings: CheckMarket, outside: Outside
 ) -> Iterator[tuple[Client, str]]:
-    """Open the account; yield the client and a name of the account that holds no secret."""
+    """Open the account; yield the client and the name of the account in the journal."""
     # Imported here: what is offline needs no HTTP.
     from reconciler.checkmarket.client import open_checkmarket
     from reconciler.http import Bounds, Secret
@@ -195,7 +205,7 @@ def _client(
     in_process = settings.url == SANDBOX
     master_key = _key(settings.master_key, outside)
     url = "http://localhost" if in_process else settings.url
-    account = f"sandbox:{target.name}" if in_process else account_name(settings.url, master_key)
+    account = account_in_journal(target.name, settings, master_key)
     with open_checkmarket(
         url,
         Secret(master_key),
@@ -203,7 +213,7 @@ def _client(
         bounds=Bounds(settings.requests_per_minute, settings.workers, settings.requests_per_run),
         clock=outside.clock,
         transport=sandbox_transport(workspace, target, outside) if in_process else None,
-        trusted_hosts=outside.environ.get("RECONCILER_TRUSTED_HOSTS", ""),
+        access=replace(outside.access, trusts_loopback=True) if in_process else outside.access,
         on_request=observed(outside, target.name),
         before_request=lambda: outside.crash.before("request"),
         new_id=outside.new_id,
@@ -230,13 +240,32 @@ def _key(secret: Whereabouts | None, outside: Outside) -> str:
     return secret.read(outside.environ) if secret else "sandbox"
 
 
-def account_name(url: str, master_key: str) -> str:
-    """Return a name for the account behind a key: its host, and a fingerprint that cannot be undone.
+def account_name(target: str, settings: CheckMarket) -> str:
+    """Return a name of an account from the files alone: its host, and where its master key is kept.
 
-    One account has one master key (vendor example "getting started"); no documented call names the account.
+    A hash of the key, however short, would let others try at leisure which key it is.
     """
-    host = urlsplit(url).netloc
-    return f"{host}#{hashlib.blake2b(master_key.encode(), digest_size=4, person=b'reconciler').hexdigest()}"
+    if settings.url == SANDBOX:
+        return f"sandbox:{target}"
+    host, kept = urlsplit(settings.url).netloc, settings.master_key
+    if kept is None:
+        return host
+    where = re.sub(r"[^\w.-]", "_", kept.env or Path(kept.file or "").name, flags=re.ASCII)
+    return f"{host}{ACCOUNT_SEPARATOR}{where[:64]}"
+
+
+def account_in_journal(target: str, settings: CheckMarket, master_key: str) -> str:
+    """Return the name under which the journal knows an account, whatever the files call its key.
+
+    One account has one master key (vendor example "getting started"), and no documented call names it, so the
+    key tells accounts apart, by a hash that is slow to try (scrypt, RFC 7914: 16 MB a time). What is shorter
+    than any such key could be guessed even so; that, and a server on this machine, goes by `account_name`.
+    """
+    if not needs_credentials(settings.url) or len(master_key) < _SHORTEST_KEY:
+        return account_name(target, settings)
+    host = urlsplit(settings.url).netloc
+    digest = scrypt(master_key.encode(), salt=f"reconciler {host}".encode(), n=2**14, r=8, p=1, dklen=16)
+    return f"{host}{ACCOUNT_SEPARATOR}{digest.hex()}"
 
 
 def sandbox_transport(workspace: Workspace[Seed], target: Target, outside: Outside) -> Transport:

@@ -156,6 +156,7 @@ class _Look(Struct):
     chosen: Chosen
     console: Console
     account: str = ""
+    account_in_journal: str = ""
     tenant: str = ""
     resources: ResourceFigures | None = None
     seeds: SeedFigures | None = None
@@ -182,7 +183,8 @@ class _Look(Struct):
 
     def at(self, session: Session) -> None:
         """Look at the account, the tenant and the journal of an open target."""
-        self.account = session.account if session.target.checkmarket else ""
+        if session.target.checkmarket:
+            self.account, self.account_in_journal = session.account_name, session.account
         self.tenant = "".join(tenant_account(session.target))
         with recalled(session) as memory:
             with _noted(self.journal_errors):
@@ -207,7 +209,7 @@ class _Look(Struct):
     def _is_here(self, run: Run) -> bool:
         """Tell whether a run is on the target, or holds one of its accounts under the name of another one."""
         return run.start.target == self.chosen.target.name or any(
-            account in (self.account, self.tenant) for account in run.start.accounts
+            account in (self.account_in_journal, self.tenant) for account in run.start.accounts
         )
 
     def _compare(self, session: Session, memory: Memory) -> None:

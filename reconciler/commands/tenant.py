@@ -153,7 +153,7 @@ def open_tenant(session: Session, console: Console) -> Iterator[Tenant]:
         bounds=bounds,
         clock=outside.clock,
         transport=sandbox_transport(session.workspace, session.target, outside) if in_process else None,
-        trusted_hosts=outside.environ.get("RECONCILER_TRUSTED_HOSTS", ""),
+        access=replace(outside.access, trusts_loopback=True) if in_process else outside.access,
         on_request=observed(outside, session.target.name),
         before_request=lambda: outside.crash.before("request"),
         new_id=outside.new_id,

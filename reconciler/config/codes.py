@@ -64,6 +64,7 @@ CODES: Mapping[str, str] = {
     "no-account": "a target without the section that opens an account",
     "unknown-time-zone": "a time zone that does not exist",
     "inline-secret": "a secret in the files",
+    "foreign-variable": "a variable of another system as a credential",
     "missing-credentials": "a real account without what it takes to enter",
     "invalid-url": "an address that is none",
     "insecure-url": "an address that would send credentials in the open",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+from urllib.parse import unquote
 
 from pydantic import (
     BaseModel,
@@ -17,14 +18,22 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema
 
+from reconciler.access import ALLOWED_ENV, MOUNTED_SECRETS, SECRETS_DIR, Access, owner_of
 from reconciler.config.files import content_of
 from reconciler.config.shapes import NOT_BLANK, Schema
 from reconciler.config.validation import refusal
 from reconciler.config.wording import visible
-from reconciler.errors import UsageError
+from reconciler.errors import Refused, UsageError
 
-LARGEST = 64_000
-"""Bytes of a file that holds a value."""
+LARGEST = 8_192
+"""Bytes of a file that holds a value; most servers take no longer header."""
+
+_OTHERS = {".git", ".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker", ".netrc", ".pgpass"} | {
+    *(".git-credentials", ".npmrc", ".pypirc", ".vault-token")
+}
+"""Folders and files in which other programs keep their own secrets."""
+_SYSTEM = tuple(map(Path, ("/proc", "/sys", "/dev")))
+"""What lies here are no files, but parts of the system: the environment of a process, for example."""
 
 _FORM = "write {env: NAME_OF_A_VARIABLE} or {file: PATH}"
 
@@ -38,6 +47,8 @@ class Kept(BaseModel):
 
     env: str | None = Field(None, description="The name of the variable that holds it.")
     file: str | None = Field(None, description="The path of the file that holds it, from the workspace.")
+    of_journal: ClassVar[bool] = False
+    """Whether it may stand in the variables that are the journal's own."""
     _folder: Path = PrivateAttr(Path())
 
     def model_post_init(self, context: Any) -> None:
@@ -59,24 +70,47 @@ class Kept(BaseModel):
         return schema
 
     def read(self, environ: Mapping[str, str]) -> str:
-        """Return the value, a file's without one trailing newline.
+        """Return the value, without one line break at its end.
 
-        Errors: `UsageError` names the variable or file that is missing or empty; never a value.
+        Errors: `UsageError` names the variable or file that is missing, empty or no single line; `Refused`
+        the one that the operator does not let files name, and what to set. Neither shows a value.
         """
-        value = environ.get(self.env, "") if self.env is not None else self._content()
+        access = Access.of(environ)
+        value = self._variable(environ, access) if self.env is not None else self._content(access)
+        value = value.removesuffix("\n").removesuffix("\r")
         if not value:
             raise UsageError(f"{self._whence()} is missing or empty; it must hold what the target needs")
+        if not value.isprintable() or value != value.strip():
+            raise UsageError(
+                f"{self._whence()} holds more than one plain line: a line break, a blank at an end or a "
+                "character that cannot be seen; it must hold the value alone"
+            )
         return value
 
-    def _content(self) -> str:
+    def _variable(self, environ: Mapping[str, str], access: Access) -> str:
+        name = self.env or ""
+        if not access.allows_variable(name, of_journal=self.of_journal):
+            raise Refused(
+                f"{self._whence()} is not among those that files may name ({', '.join(access.allowed_env)}): "
+                f"write {{env: …}} with one of these, or let the operator export {ALLOWED_ENV}="
+                f"{','.join([*access.allowed_env, visible(name)])}"
+            )
+        return environ.get(name, "")
+
+    def _content(self, access: Access) -> str:
+        path = self._folder / (self.file or "")
         try:
-            content = content_of(self._folder / (self.file or ""), LARGEST + 1)
+            real = path.resolve(strict=True)
+            if objection := _objection(path, real, access):
+                raise Refused(f"{self._whence()} {objection}")
+            content = content_of(real, LARGEST + 1)
             text = content.decode("utf-8")
-        except (OSError, ValueError) as error:
-            raise UsageError(f"{self._whence()} cannot be read") from error
+        except (OSError, ValueError, RuntimeError) as error:
+            why = getattr(error, "strerror", None) or "it is no plain file of text"
+            raise UsageError(f"{self._whence()} cannot be read: {why}") from error
         if len(content) > LARGEST:
             raise UsageError(f"{self._whence()} is larger than any key; it must hold the value alone")
-        return text.removesuffix("\n").removesuffix("\r")
+        return text
 
     def _whence(self) -> str:
         return (
@@ -97,6 +131,18 @@ class Kept(BaseModel):
         if isinstance(value, str) and value.strip():
             return value
         raise refusal("wrong-type", "the name of a variable, or a path, is text", _FORM)
+
+    @field_validator("env")
+    @classmethod
+    def _is_not_of_others(cls, name: str | None) -> str | None:
+        if name and (whose := owner_of(name, of_journal=cls.of_journal)):
+            example = "RECONCILER_JOURNAL" if cls.of_journal else "CHECKMARKET_KEY"
+            raise refusal(
+                "foreign-variable",
+                f"{visible(name)} belongs to {whose}, and may not be sent anywhere",
+                f"set a variable of its own for this, like {example}, and write {{env: {example}}}",
+            )
+        return name
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Kept:
@@ -139,15 +185,51 @@ class Setting(Kept):
 class JournalAddress(Setting):
     """Where the journal is: `postgresql://…`, `git+branch:…`, or what holds such an address."""
 
+    of_journal: ClassVar[bool] = True
+
+    def is_operators(self) -> bool:
+        """Tell whether an operator gives the address: by a variable, or by a file outside of the checkout.
+
+        The checkout is the outermost repository around the workspace, or else what lies beside that.
+        """
+        if self.env is not None or self.file is None:
+            return self.env is not None
+        real, folder = (self._folder / self.file).resolve(), self._folder.resolve()
+        beside = folder if folder.parent.parent == folder.parent else folder.parent
+        checkouts = [top for top in (folder, *folder.parents) if (top / ".git").exists()]
+        return not real.is_relative_to([beside, *checkouts][-1])
+
     @field_validator("text")
     @classmethod
     def _no_password(cls, text: str | None) -> str | None:
         # Without a host the password of a broken address would go unseen, so any @ after :// counts.
-        if text and "@" in text.partition("://")[2] and ":" in text.partition("://")[2].rpartition("@")[0]:
+        rest = text.partition("://")[2] if text else ""
+        if ("@" in rest and ":" in rest.rpartition("@")[0]) or "password=" in unquote(rest):
             raise refusal(
                 "inline-secret", "a password does not belong in the files, where git keeps it", _FORM
             )
         return text
+
+
+def _objection(path: Path, real: Path, access: Access) -> str:
+    """Return why a file may not hold a secret, by its path as written and without links; empty if it may."""
+    is_operators = access.holds_file(real)
+    if access.needs_secrets_dir and not is_operators:
+        where = f"where {SECRETS_DIR} is set" if access.secrets_dir else "in CI"
+        return (
+            f"does not lie in a folder of the operator's, as it must {where}: put it into {MOUNTED_SECRETS}, "
+            f"or export {SECRETS_DIR}=FOLDER, or write {{env: NAME}} instead"
+        )
+    parts = {part.lower() for part in (*path.parts, *real.parts)}
+    if (
+        parts & _OTHERS
+        or any(part.endswith(".git") for part in parts)
+        or any(map(real.is_relative_to, _SYSTEM))
+    ):
+        return "belongs to git, to another program or to the system: put the secret into a file of its own"
+    if path.is_symlink() and not is_operators:
+        return "is a link: name the file itself, or let the operator export RECONCILER_SECRETS_DIR=FOLDER"
+    return ""
 
 
 def kept_in(settings: object) -> Iterator[Kept]:

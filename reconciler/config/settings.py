@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from datetime import timedelta
@@ -21,7 +20,8 @@ from pydantic import (
     model_validator,
 )
 
-from reconciler.config.secret import JournalAddress, Secret, Setting
+from reconciler.access import is_loopback
+from reconciler.config.secret import JournalAddress, Kept, Secret, Setting
 from reconciler.config.shapes import pattern_of, shape, shaped
 from reconciler.config.validation import refusal
 from reconciler.config.wording import visible
@@ -106,7 +106,7 @@ def _address(value: str) -> str:
     if parts.username is not None or parts.password is not None:
         hint = f"write {_origin(parts)}, and the credentials as {{env: NAME}}"
         raise refusal("url-with-credentials", "credentials do not belong in an address", hint)
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
         hint = "write https://…; http only for this machine itself"
         raise refusal("insecure-url", "credentials are sent over https only", hint)
     return value
@@ -142,14 +142,18 @@ def _origin(parts: SplitResult) -> str:
 
 def needs_credentials(url: str) -> bool:
     """Tell whether an address is a real account's; a sandbox takes any keys, served here or embedded."""
-    return url != SANDBOX and not _is_loopback(urlsplit(url).hostname or "")
+    return url != SANDBOX and not is_loopback(urlsplit(url).hostname or "")
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+def _check_variables(api: str, other: str, *kept: Kept | None) -> None:
+    """Check that no credential of one API is kept where, by its name, one of the other API is."""
+    for one in kept:
+        if one is not None and (one.env or "").upper().startswith(f"{other}_"):
+            message = (
+                f"{visible(one.env or '')} is a variable of {other.capitalize()}, and goes to no other API"
+            )
+            hint = f"write {{env: NAME}} with a variable of this API, like {api}_KEY"
+            raise refusal("foreign-variable", message, hint)
 
 
 Id = Annotated[int, Field(ge=1, le=2**31 - 1)]
@@ -258,6 +262,7 @@ class CheckMarket(_Written):
 
     @model_validator(mode="after")
     def _can_enter(self) -> CheckMarket:
+        _check_variables("CHECKMARKET", "EXPOINTS", self.master_key, self.key)
         if needs_credentials(self.url) and (self.master_key is None or self.key is None):
             hint = "add master_key: {env: NAME} and key: {env: NAME}"
             raise refusal("missing-credentials", "a real account needs master_key and key", hint)
@@ -297,6 +302,8 @@ class Expoints(_Written):
 
     @model_validator(mode="after")
     def _can_enter(self) -> Expoints:
+        login = (self.oauth.client_id, self.oauth.client_secret) if self.oauth else ()
+        _check_variables("EXPOINTS", "CHECKMARKET", self.token, *login)
         hint = "add token: {env: NAME}, or oauth: {token_url, client_id, client_secret, scope}"
         if self.token is not None and self.oauth is not None:
             raise refusal(

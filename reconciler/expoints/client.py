@@ -23,6 +23,7 @@ from urllib.parse import quote
 from msgspec import Struct
 from msgspec.structs import replace
 
+from reconciler.access import Access
 from reconciler.clock import Clock
 from reconciler.engine.each import Each, one_by_one
 from reconciler.engine.kind import Json
@@ -41,6 +42,7 @@ from reconciler.expoints.answers import (
 )
 from reconciler.expoints.token import ClientCredentials, ClientLogin, GivenToken, Tokens
 from reconciler.http import (
+    EXPOINTS_HOSTS,
     USUAL_BOUNDS,
     Answer,
     Api,
@@ -321,7 +323,7 @@ def open_expoints(
     bounds: Bounds = USUAL_BOUNDS,
     clock: Clock | None = None,
     transport: Transport | None = None,
-    trusted_hosts: str = "",
+    access: Access | None = None,
     on_request: Callable[[Exchange], None] = lambda _: None,
     before_request: Callable[[], None] = lambda: None,
     new_id: Callable[[], str] = lambda: "",
@@ -341,7 +343,8 @@ def open_expoints(
         share=share,
         clock=clock,
         transport=transport,
-        trusted_hosts=trusted_hosts,
+        hosts=EXPOINTS_HOSTS,
+        access=access,
         on_request=on_request,
         before_request=before_request,
         new_id=new_id,
@@ -364,7 +367,8 @@ def open_expoints(
                     share=share,
                     clock=clock,
                     transport=transport,
-                    trusted_hosts=trusted_hosts,
+                    tenant=url,
+                    access=access,
                     on_request=on_request,
                     before_request=before_request,
                     new_id=new_id,

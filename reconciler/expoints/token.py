@@ -18,10 +18,12 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 from msgspec.structs import replace
 
+from reconciler.access import Access, is_loopback
 from reconciler.clock import Clock, SystemClock
 from reconciler.discreet import Discreet
 from reconciler.errors import BadAnswer, Declined, Forbidden, NotFound, Unauthorised
 from reconciler.http import (
+    TOKEN_HOSTS,
     USUAL_BOUNDS,
     Answer,
     Api,
@@ -98,13 +100,25 @@ class _Grant(Struct, frozen=True):
         return self.lifetime - min(_LONGEST_MARGIN, self.lifetime / 10)
 
 
+def token_hosts(tenant: str, access: Access) -> tuple[tuple[str, ...], Access]:
+    """Return the hosts that may get the client secret of a tenant, by its address, and who else is trusted.
+
+    Anybody may listen on this machine, so for a tenant elsewhere it is trusted only where it is named.
+    """
+    host = (urlsplit(tenant).hostname or "").lower().removesuffix(".")
+    elsewhere = bool(host) and not is_loopback(host)
+    hosts = (*TOKEN_HOSTS, host) if elsewhere else TOKEN_HOSTS
+    return hosts, replace(access, trusts_loopback=access.trusts_loopback and not elsewhere)
+
+
 class ClientCredentials:
     """Tokens for client credentials, by OAuth2 (C). Close it, or use it in a `with`.
 
     A token is kept until shortly before it expires. Threads that need one at the same time share one request
     and what comes of it, a failure too. The credentials go to the host of `token_url` only, which must be
-    trusted. `whereabouts` says in messages where they are set; the rest is as for `Api`, but that the
-    allowance of a minute is the tenant's and not the token host's.
+    that of the `tenant`, a known token host, or trusted by `access`. `whereabouts` says in messages where
+    they are set; the rest is as for `Api`, but that the allowance of a minute is the tenant's and not the
+    token host's.
 
     Raises `Refused` for an address that is not trusted, `UsageError` for one that is none.
     """
@@ -118,12 +132,14 @@ class ClientCredentials:
         share: Share | None = None,
         clock: Clock | None = None,
         transport: Transport | None = None,
-        trusted_hosts: str = "",
+        tenant: str = "",
+        access: Access | None = None,
         on_request: Callable[[Exchange], None] = lambda _: None,
         before_request: Callable[[], None] = lambda: None,
         new_id: Callable[[], str] = lambda: "",
     ) -> None:
-        address = urlsplit(trusted(login.token_url, trusted_hosts))
+        hosts, access = token_hosts(tenant, access or Access())
+        address = urlsplit(trusted(login.token_url, hosts, access))
         self._path = address.path or "/"
         self._login = login
         self._clock = clock or SystemClock()
@@ -138,7 +154,8 @@ class ClientCredentials:
             dialect=_dialect(whereabouts),
             clock=self._clock,
             transport=transport,
-            trusted_hosts=trusted_hosts,
+            hosts=hosts,
+            access=access,
             on_request=on_request,
             before_request=before_request,
             new_id=new_id,

@@ -11,12 +11,14 @@ from reconciler.http.api import (
     Secret,
 )
 from reconciler.http.in_process import Transport, wsgi_transport
-from reconciler.http.trust import TRUSTED_HOSTS, trusted
+from reconciler.http.trust import CHECKMARKET_HOSTS, EXPOINTS_HOSTS, TOKEN_HOSTS, trusted
 from reconciler.http.writing import QueryValue
 from reconciler.pace import Share
 
 __all__ = [
-    "TRUSTED_HOSTS",
+    "CHECKMARKET_HOSTS",
+    "EXPOINTS_HOSTS",
+    "TOKEN_HOSTS",
     "USUAL_BOUNDS",
     "Answer",
     "Api",

@@ -42,6 +42,7 @@ from typing import ClassVar, Final, Self
 import httpx
 from msgspec import Struct, field
 
+from reconciler.access import Access
 from reconciler.clock import Clock, SleepCut, SystemClock
 from reconciler.discreet import Discreet
 from reconciler.errors import (
@@ -314,7 +315,7 @@ class Api:
     """One API at one address. Safe for use by many threads at once; close it, or use it in a `with`.
 
     `headers` go out with every request, to `url` and nowhere else: redirects are not followed, cookies not
-    kept, and `url` must be `trusted` (`trusted_hosts` is the text of RECONCILER_TRUSTED_HOSTS). Without a
+    kept, and `url` must be `trusted`, by the `hosts` of the API and what `access` allows. Without a
     `transport`, requests go over the network, by the proxy and with the certificates that the environment
     names, but never by a proxy to this machine. `share` counts the requests of several of them as those of
     one, instead of `bounds.requests_per_run`. `on_request` is told of each attempt, in the thread that
@@ -334,13 +335,14 @@ class Api:
         dialect: Dialect = _HTTP_ALONE,
         clock: Clock | None = None,
         transport: Transport | None = None,
-        trusted_hosts: str = "",
+        hosts: tuple[str, ...] = (),
+        access: Access | None = None,
         on_request: Callable[[Exchange], None] = lambda _: None,
         before_request: Callable[[], None] = lambda: None,
         new_id: Callable[[], str] = lambda: "",
         pace: Pace | None = None,
     ) -> None:
-        address = trusted(url, trusted_hosts)
+        address = trusted(url, hosts, access)
         own = _sendable(headers or {})
         self._secrets = tuple(own.values())
         self._bounds = bounds

@@ -21,8 +21,9 @@ from urllib.request import getproxies
 import httpcore
 import httpx
 
+from reconciler.access import is_loopback
 from reconciler.errors import UsageError
-from reconciler.http.trust import host_of, is_loopback
+from reconciler.http.trust import host_of
 
 _IDLE_SECONDS = 20.0  # shorter than any server is known to keep a connection that nobody uses
 _PIECE = 2**16

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from reconciler.errors import Held, Refused
-from reconciler.journal.runs import Process, Run, RunStart
+from reconciler.journal.runs import Process, Run, RunStart, shown_accounts
 
 SILENCE = 3600.0
 """Seconds without a word after which a holder counts as dead that cannot be looked at from here.
@@ -98,15 +98,17 @@ def taken_for_dead(run: int) -> Refused:
 
 def never_held(run: int, account: str) -> Refused:
     """Return the error of a run that wants to write on an account that it never held."""
-    return Refused(f"run {run} does not hold {account}: nothing is written there. Please report it")
+    (shown,) = shown_accounts([account])
+    return Refused(f"run {run} does not hold {shown}: nothing is written there. Please report it")
 
 
 def _held(run: Run, accounts: list[str], now: float) -> str:
     start = run.start
+    shown = " and ".join(shown_accounts(accounts))
     where = start.ci_run or f"process {start.process.pid} on {start.process.host}"
     return (
         f"run {run.number} ({start.command} on {start.target}) of {start.who} is at work on "
-        f"{' and '.join(accounts)}: {where}, begun {_age(now - run.began)} ago, last heard of "
+        f"{shown}: {where}, begun {_age(now - run.began)} ago, last heard of "
         f"{_age(now - run.latest)} ago. Wait with --lock-timeout 5m; if that process is surely gone, "
         f"--take-over {run.number} ends its run"
     )

@@ -10,6 +10,7 @@ from typing import Protocol, Self
 
 from msgspec import Struct
 
+from reconciler.access import Access
 from reconciler.clock import Clock
 from reconciler.errors import UsageError
 from reconciler.journal.blank import BlankRecords
@@ -69,6 +70,27 @@ def name_of(address: str, folder: Path) -> str:
     with _driver():
         from reconciler.journal.postgresql import server_at
     return server_at(address).name
+
+
+def confined(address: str, access: Access) -> str:
+    """Return an address that files name, so that opening it uses no credential of an operator's.
+
+    Raises `Refused` for one that only an operator may give, and says what to set or write instead.
+    """
+    if not address.startswith(("postgresql://", "postgres://")):
+        return address
+    with _driver():
+        from reconciler.journal import postgresql
+    return postgresql.confined(address, access)
+
+
+def protection_of(address: str) -> str:
+    """Return the `sslmode` of a database elsewhere; empty for this machine, and what is no database."""
+    if not address.startswith(("postgresql://", "postgres://")):
+        return ""
+    with _driver():
+        from reconciler.journal import postgresql
+    return postgresql.protection_of(address)
 
 
 class Form(Struct, frozen=True):

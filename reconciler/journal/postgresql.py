@@ -7,16 +7,22 @@ connection.
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import quote, unquote, urlencode
 
+import certifi
 import psycopg
+from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Connection, Engine, cast, create_engine, event, func, inspect, select
 from sqlalchemy.dialects.postgresql import OID
 from sqlalchemy.exc import DBAPIError
 
+from reconciler.access import Access, is_loopback
 from reconciler.clock import Clock
 from reconciler.discreet import Discreet
 from reconciler.errors import Refused, UsageError
@@ -64,10 +70,25 @@ _WRITES = (
     f"SELECT pg_advisory_xact_lock({_LOCK})"
 )
 
+# What an address that stands in a file may say. Everything else names files of this machine, other addresses
+# or ways to log in, and is for an operator to say.
+_FROM_FILES = {"host", "port", "user", "dbname", "sslmode", "application_name", "connect_timeout"} | {
+    *("keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count"),
+    *("tcp_user_timeout", "target_session_attrs"),
+}
+_HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|[0-9a-f.]*:[0-9a-f:.]*")
+_VERIFIED = ("verify-ca", "verify-full")
+_HARMLESS = {"user", "dbname", "client_encoding", "connect_timeout"} | {
+    *("min_protocol_version", "max_protocol_version"),
+}
+"""What the environment may say of an address all the same."""
+_NO_FILE = f"{os.devnull}/none"
+"""A path at which no file can be, so that none is read."""
+
 # A password can hold no @, / or ? here, so that no part of a broken address is taken for a host and shown.
 _ADDRESS = re.compile(
     r"postgres(?:ql)?://(?:(?P<user>[^:@/?#]*)(?::[^@/?#]*)?@)?(?P<hosts>[^@/?#]*)(?P<path>/[^@/?#]*)?"
-    r"(?:\?[^@#]*)?"
+    r"(?:\?(?P<query>[^@#]*))?"
 )
 _HOSTS = re.compile(r"(?:(?:[^:\[\],]*|\[[0-9A-Fa-f:.]+\])(?::\d*)?(?:,|$))*")
 
@@ -92,17 +113,119 @@ class Server(Discreet, frozen=True):
 def server_at(address: str) -> Server:
     """Return the database at an address, which is a URL as `psql` takes it; nothing is asked of it.
 
-    Raises `UsageError` for an address of another form, and shows nothing of it.
+    One elsewhere has to prove its name by a certificate, unless the address, or an operator's environment as
+    for `psql`, says otherwise. Raises `UsageError` for an address of another form, and shows nothing of it
+    but the name of a parameter that there is not.
     """
+    name, parameters = _parsed(address)
+    said = any(variable in os.environ for variable in ("PGSSLMODE", "PGREQUIRESSL", "PGSERVICE"))
+    if not (said or "sslmode" in parameters or "service" in parameters or _is_local(parameters)):
+        parameters["sslmode"] = "verify-full"
+    if parameters.get("sslmode") in _VERIFIED:
+        parameters.setdefault("sslrootcert", _authorities())
+    return Server(name, parameters)
+
+
+def confined(address: str, access: Access) -> str:
+    """Return an address that stands in a file, in a form for which nothing of an operator's is used.
+
+    That is: no password, other host, service or file that the environment or this user has for databases.
+    Each host must be trusted by its name and port, and prove its name by a certificate unless it is here.
+    Raises `Refused` for what only an operator may give, `UsageError` as `server_at` does.
+    """
+    _, parameters = _parsed(address)
+    if forbidden := sorted(set(parameters) - _FROM_FILES):
+        raise _operators_only(f"says {', '.join(forbidden)}")
+    if "PGSERVICE" in os.environ:
+        raise Refused("PGSERVICE is set, and would lead the journal that the files name elsewhere: unset it")
+    places = _places(parameters)
+    for host, port in places:
+        if not host:
+            raise _operators_only("names no host, or a socket")
+        if not access.trusts(host, port):
+            right = f"If {host} is right: {access.line_to_trust(host, port)}"
+            raise _operators_only(f"names a host that is not trusted at port {port}. {right}")
+    is_here = all(is_loopback(host) for host, _ in places)
+    protection = parameters.get("sslmode", "prefer" if is_here else "verify-full")
+    if not is_here and protection != "verify-full":
+        raise _operators_only("asks for less than sslmode=verify-full")
+    # The library looks for what is not said in the environment and in files of this user.
+    unsaid = {
+        option.keyword.decode(): (option.compiled or b"").decode()
+        for option in pq.Conninfo.get_defaults()
+        if option.envvar and option.envvar.decode() in os.environ
+    }
+    nowhere = {"password": "", "hostaddr": "", "passfile": _NO_FILE, "sslcert": _NO_FILE, "sslkey": _NO_FILE}
+    settled = {"sslmode": protection, "gssencmode": "disable", "port": parameters.get("port", "5432")}
+    authorities = {"sslrootcert": _authorities()} if protection in _VERIFIED else {}
+    added = {name: value for name, value in unsaid.items() if name not in _HARMLESS | {*parameters}}
+    query = urlencode({**added, **nowhere, **settled, **authorities}, quote_via=quote)
+    return f"{address}{'&' if '?' in address else '?'}{query}"
+
+
+def protection_of(address: str) -> str:
+    """Return how the way to a database elsewhere is protected: its `sslmode`; empty for this machine."""
+    parameters = server_at(address).parameters
+    if _is_local(parameters):
+        return ""
+    return str(parameters.get("sslmode") or os.environ.get("PGSSLMODE") or "prefer")
+
+
+def _parsed(address: str) -> tuple[str, dict[str, Any]]:
+    """Return what messages call the database at an address, and all that the address says."""
     found = _ADDRESS.fullmatch(address)
     if not found or not address.isprintable() or not _HOSTS.fullmatch(found["hosts"]):
         raise _malformed()
+    known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()} | {"ssl", "requiressl"}
+    stated = {unquote(part.partition("=")[0]) for part in (found["query"] or "").split("&") if part}
+    if unknown := sorted(stated - known):
+        names = [name for name in unknown if re.fullmatch(r"\w{1,40}", name)]
+        raise UsageError(
+            "the address of the journal has a parameter that PostgreSQL's library does not know"
+            f"{': ' if names else ''}{', '.join(names)}. Take it out; it is meant for another program"
+        )
     try:
         parameters = conninfo_to_dict(address)
     except psycopg.Error:
         raise _malformed() from None  # it quotes the address
     user = f"{found['user']}@" if found["user"] else ""
-    return Server(f"postgresql://{user}{found['hosts']}{found['path'] or ''}", parameters)
+    return f"postgresql://{user}{found['hosts']}{found['path'] or ''}", parameters
+
+
+def _authorities() -> str:
+    """Return the file with the authorities whose certificates count: an operator's, or those of the APIs."""
+    own = Path.home() / ".postgresql" / "root.crt"  # where the library looks unless told otherwise
+    named = os.environ.get("PGSSLROOTCERT") or (str(own) if own.exists() else os.environ.get("SSL_CERT_FILE"))
+    return named or certifi.where()
+
+
+def _is_local(parameters: Mapping[str, Any]) -> bool:
+    """Tell whether every address leads to this machine, where nobody listens in between."""
+    address = parameters.get("hostaddr", os.environ.get("PGHOSTADDR"))
+    hosts = str(address or parameters.get("host", os.environ.get("PGHOST")) or "")
+    return all(not host or host[0] in "/@" or is_loopback(host.lower()) for host in hosts.split(","))
+
+
+def _places(parameters: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """Return each host, in lower case, with its port; what is no name or address of a host is empty."""
+    hosts = str(parameters.get("host", "")).lower().split(",")
+    ports = str(parameters.get("port", "")).split(",")
+    ports = ports * len(hosts) if len(ports) == 1 else ports
+    try:
+        numbers = [int(port or 5432) for port in ports]
+        return [
+            (host.removesuffix(".") if _HOST.fullmatch(host) else "", port)
+            for host, port in zip(hosts, numbers, strict=True)
+        ]
+    except ValueError:
+        raise _malformed() from None
+
+
+def _operators_only(what: str) -> Refused:
+    return Refused(
+        f"the address of the journal stands in the files, and {what}. Or let an operator give the address: "
+        "export RECONCILER_JOURNAL=…, and write journal: {env: RECONCILER_JOURNAL}"
+    )
 
 
 def open_server(
@@ -172,7 +295,13 @@ def _connect(server: Server, patience: float) -> _Bounded:
         parameters = {**_CONNECTED, **server.parameters, "client_encoding": "utf8"}
         connection = _Bounded.connect(**parameters, prepare_threshold=None)
     except psycopg.Error as error:
-        raise unreachable(server.name, server.hidden(str(error))) from None
+        said = server.hidden(str(error))
+        if parameters.get("sslmode") in _VERIFIED and re.search("SSL|certificate", said):
+            said += (
+                "; it has to prove its name (sslmode=verify-full): add sslrootcert=FILE with its authority "
+                "to the operator's address, or the sslmode that is right there"
+            )
+        raise unreachable(server.name, said) from None
     connection.patience = patience
     if connection.info.parameter_status("server_encoding") != "UTF8":
         connection.close()

@@ -30,6 +30,8 @@ Body: TypeAlias = Mapping[str, Any]
 """A whole object of an API, as JSON has it."""
 
 
+ACCOUNT_SEPARATOR = "#"
+"""What stands between the host of an account and what tells it from others there."""
 MAY_BE_DONE = ("applied", "in doubt")
 """How a write ends that may have been carried out; so may one of which no end is written down."""
 SURELY_NOT_DONE = ("failed", "stale", "skipped")
@@ -91,6 +93,11 @@ class Run(Struct, frozen=True, forbid_unknown_fields=True):
     def is_open(self) -> bool:
         """Whether it still holds its accounts."""
         return self.ended is None
+
+
+def shown_accounts(accounts: Sequence[str]) -> list[str]:
+    """Return accounts as they may be shown: by their hosts, without what is made of a key."""
+    return list(dict.fromkeys(account.partition(ACCOUNT_SEPARATOR)[0] for account in accounts))
 
 
 class Intent(Struct, frozen=True, forbid_unknown_fields=True):

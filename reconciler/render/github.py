@@ -19,6 +19,16 @@ MOST_ANNOTATIONS = 10
 _LONGEST = 2000
 
 
+_SHORTEST_MASK = 6
+_COMMON = {
+    *("account", "applied", "changes", "checkmarket", "configs", "create", "default", "delete", "example"),
+    *("expoints", "failed", "github", "import_configs", "journal", "localhost", "master", "medallia"),
+    *("password", "postgres", "postgresql", "production", "reconciler", "sandbox", "secret", "skipped"),
+    *("staging", "summary", "target", "targets", "unchanged", "update", "workspace"),
+}
+"""Words that logs are full of. Shorter ones, like `true` and `http`, are never masked."""
+
+
 def annotation_lines(problems: Sequence[Problem], links: Links) -> Iterator[str]:
     """Yield a command for each problem, at most ten a kind, and how many more there are."""
     for severity in Severity:
@@ -44,10 +54,17 @@ def _annotation(problem: Problem, links: Links) -> str:
 
 
 def mask_lines(values: Iterable[str]) -> Iterator[str]:
-    """Yield the commands after which GitHub shows none of these values, nor any line of one."""
+    """Yield the commands after which GitHub shows none of these values, nor any line of one.
+
+    What is short or a common word is no secret, and masked it would make a log of stars.
+    """
     lines = dict.fromkeys(line.strip() for value in values for line in value.splitlines())
     # The value itself is what has to be masked, so it is escaped and otherwise left as it is.
-    yield from (f"::add-mask::{_escaped(line)}" for line in lines if line)
+    yield from (f"::add-mask::{_escaped(line)}" for line in lines if _is_maskable(line))
+
+
+def _is_maskable(line: str) -> bool:
+    return len(line) >= _SHORTEST_MASK and line.lower() not in _COMMON
 
 
 def outputs(told: Sequence[Reported], exit_code: int) -> Mapping[str, str]:

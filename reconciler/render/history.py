@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from reconciler.engine.body import Absent, Normal, value_at, written
 from reconciler.engine.kind import Field, Json, Kind
-from reconciler.journal.runs import Operation, Run
+from reconciler.journal.runs import Operation, Run, shown_accounts
 from reconciler.render.document import FORMAT_VERSION
 from reconciler.render.paint import PLAIN, Paint, Style
 from reconciler.render.values import counted, harmless, shown_field
@@ -99,9 +99,10 @@ def run_text(
 
 def _head(run: Run, zone: ZoneInfo, now: float) -> str:
     start = run.start
+    accounts = ", ".join(shown_accounts(start.accounts))
     at = datetime.fromtimestamp(run.began, zone).strftime("%Y-%m-%d %H:%M:%S")
     lines = [
-        f"Run {run.number}: {start.command} on target {start.target}, account {', '.join(start.accounts)}",
+        f"Run {run.number}: {start.command} on target {start.target}, account {accounts}",
         f"  begun    {at} {zone.key}",
         f"  by       {start.who} on {start.process.host}, reconciler {start.version}",
         f"  commit   {start.commit}" if start.commit else "",
@@ -162,7 +163,7 @@ def _run(run: Run) -> Document:
         "id": run.number,
         "command": start.command,
         "target": start.target,
-        "accounts": list(start.accounts),
+        "accounts": shown_accounts(start.accounts),
         "who": start.who,
         "host": start.process.host,
         "version": start.version,
@@ -182,7 +183,7 @@ def _written(operation: Operation, kinds: Mapping[str, Kind]) -> Document:
     kind = kinds.get(intent.key.partition(".")[0].partition(":")[0])
     return {
         "key": intent.key,
-        "account": intent.account,
+        "account": shown_accounts([intent.account])[0],
         "action": intent.action,
         "id": ending.id if ending and ending.id is not None else intent.id,
         "at": _iso(operation.at),

@@ -132,7 +132,9 @@ def staged(hub: Hub, folder: Path, journal: str = "", target: str = "live") -> I
         forge = Forge.made(hub, folder / "forge", files)
         keys = {"CHECKMARKET_MASTER_KEY": f"{KEY}-master", "CHECKMARKET_KEY": KEY}
         secrets = {f"{target}-plan": keys, target: keys}
-        yield Scene(hub, forge, Runner(hub, forge.bare, folder / "jobs", callers(target), secrets), state)
+        runner = Runner(hub, forge.bare, folder / "jobs", callers(target), secrets)
+        runner.variables = {"RECONCILER_TRUSTED_HOSTS": server.url.removeprefix("http://")}
+        yield Scene(hub, forge, runner, state)
 
 
 @pytest.fixture

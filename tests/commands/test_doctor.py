@@ -35,6 +35,9 @@ BOTH_SERVED = (
 )
 
 
+OPERATORS = ("TRUSTED_HOSTS", "ALLOWED_ENV", "SECRETS_DIR")
+
+
 class Patient:
     """A workspace with one target, a journal and an environment; and what doctor says of it."""
 
@@ -251,6 +254,46 @@ def test_without_a_workspace_it_says_how_to_begin_one(tmp_path: Path) -> None:
     assert "→ begin one: reconciler init" in screen.out
 
 
+def test_what_the_operator_allows_is_said_in_words(tmp_path: Path) -> None:
+    patient = Patient(tmp_path, 'checkmarket: {url: "sandbox:"}')
+    _, checks = patient.examined()
+    said = {name: checks[name]["message"] for name in ("CI", *(f"RECONCILER_{n}" for n in OPERATORS))}
+    assert all("is not set" in text for text in said.values())
+    assert "*.checkmarket.com" in said["RECONCILER_TRUSTED_HOSTS"]
+
+    patient.environ = {
+        "CI": "true",
+        "RECONCILER_TRUSTED_HOSTS": "api.example.com:8443, 127.0.0.1:8080",
+        "RECONCILER_ALLOWED_ENV": "CHECKMARKET_*",
+        "RECONCILER_SECRETS_DIR": str(tmp_path),
+    }
+    ended, checks = patient.examined()
+    assert ended is Exit.DONE
+    assert "api.example.com:8443, 127.0.0.1:8080" in checks["RECONCILER_TRUSTED_HOSTS"]["message"]
+    assert "CHECKMARKET_* only" in checks["RECONCILER_ALLOWED_ENV"]["message"]
+    assert str(tmp_path) in checks["RECONCILER_SECRETS_DIR"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "mend"),
+    [
+        ("TRUSTED_HOSTS", "https://api.example.com", "write names only"),
+        ("TRUSTED_HOSTS", "api.example.com:99999", "write names only"),
+        ("ALLOWED_ENV", "*_KEY", "write NAME or PREFIX_*"),
+        ("ALLOWED_ENV", "GITHUB_TOKEN", "take it out"),
+        ("SECRETS_DIR", "secrets", "write it from /"),
+        ("SECRETS_DIR", "/nowhere/at/all", "make it"),
+    ],
+)
+def test_what_the_operator_says_in_vain_is_a_problem(
+    tmp_path: Path, variable: str, value: str, mend: str
+) -> None:
+    patient = Patient(tmp_path, 'checkmarket: {url: "sandbox:"}', **{f"RECONCILER_{variable}": value})
+    ended, checks = patient.examined()
+    assert ended is Exit.ERROR
+    assert mend in checks[f"RECONCILER_{variable}"]["mend"]
+
+
 def test_files_with_problems_are_counted_and_nothing_is_asked(tmp_path: Path) -> None:
     patient = Patient(tmp_path, "checkmarket: {url: 'http://127.0.0.1:1', nonsense: 1}, more: 2")
     ended, checks = patient.examined()
@@ -289,4 +332,4 @@ def test_text_shows_each_thing_with_its_mending_and_counts_them(tmp_path: Path) 
     assert "Target one" in lines
     assert any(line.startswith("  ! checkmarket master_key  the variable MASTER") for line in lines)
     assert any(line.strip() == "→ export MASTER=…" for line in lines)
-    assert lines[-1] == "Checked: 6 ok, 1 problem, 3 not checkable."
+    assert lines[-1] == "Checked: 10 ok, 1 problem, 3 not checkable."

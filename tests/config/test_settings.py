@@ -141,8 +141,8 @@ def test_a_secret_is_read_when_it_is_needed(real: Workspace, tmp_path: Path) -> 
     assert account.key is not None
     assert account.master_key.read({"MASTER": "hunter2"}) == "hunter2"
     (tmp_path / "secrets").mkdir()
-    (tmp_path / "secrets/key").write_text("hunter3\n\n")
-    assert account.key.read({}) == "hunter3\n"
+    (tmp_path / "secrets/key").write_text("hunter3\r\n")
+    assert account.key.read({}) == "hunter3"
 
 
 def test_a_missing_secret_names_where_it_should_be(real: Workspace) -> None:

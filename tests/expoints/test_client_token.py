@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from reconciler.access import Access
 from reconciler.errors import ApiError, BadAnswer, Refused, Unauthorised, Unreachable, UsageError
 from reconciler.expoints.client import Customers, open_expoints
 from reconciler.expoints.token import ClientCredentials, ClientLogin, GivenToken, Tokens
@@ -134,7 +135,7 @@ class TestTheRequest:
 
     def test_more_hosts_can_be_trusted(self) -> None:
         login = ClientLogin("https://login.acme.example/token", ID, SECRET)
-        ClientCredentials(login, trusted_hosts="login.acme.example").close()
+        ClientCredentials(login, access=Access(("login.acme.example",))).close()
 
 
 class TestKeeping:

@@ -26,12 +26,13 @@ class Ended:
 
 
 def reconciler(folder: Path, *arguments: str, environ: Mapping[str, str] | None = None) -> Ended:
-    """Run the program in a folder; a process that does not end by itself is killed."""
+    """Run the program in a folder, as a person does; a process that does not end by itself is killed."""
+    inherited = {name: value for name, value in os.environ.items() if name != "CI"}
     with tempfile.TemporaryFile() as written:
         process = subprocess.Popen(
             [sys.executable, "-m", "reconciler", *arguments],
             cwd=folder,
-            env={**os.environ, **(environ or {})},
+            env={**inherited, **(environ or {})},
             stdout=written,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from reconciler.access import Access
 from reconciler.errors import ApiError, NoAnswer, Unreachable
 from reconciler.http import Api, Bounds
 from tests.http.clocks import VirtualClock
@@ -104,7 +105,7 @@ def ask(url: str, method: str = "PUT", total_wait: float = 0.0) -> type[ApiError
     """Return how a request ends that has `ANSWER` seconds for each attempt."""
     bounds, hosts = Bounds(answer=ANSWER, total_wait=total_wait), "api.acme.example"
     with (
-        Api(url, bounds=bounds, clock=RealTime(), trusted_hosts=hosts) as api,
+        Api(url, bounds=bounds, clock=RealTime(), access=Access((hosts,))) as api,
         pytest.raises(ApiError) as caught,
     ):
         api.request(method, "/x")

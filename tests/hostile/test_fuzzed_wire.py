@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.errors import ApiError, Refused, UsageError
-from reconciler.http import Api, trusted
+from reconciler.http import CHECKMARKET_HOSTS, EXPOINTS_HOSTS, TOKEN_HOSTS, Api, trusted
 from tests.hostile.fuzzing import harmful_text, share
 from tests.hostile.looking import assert_harmless
 from tests.http.clocks import VirtualClock
@@ -47,6 +47,7 @@ PIECES = (
     ),
 )
 addresses = st.lists(st.one_of(st.sampled_from(PIECES), harmful_text), max_size=8).map("".join)
+HOSTS = (*CHECKMARKET_HOSTS, *EXPOINTS_HOSTS, *TOKEN_HOSTS)
 OURS = (".agileresearch.medallia.com", ".checkmarket.com", ".expoints.nl")
 
 
@@ -54,7 +55,7 @@ OURS = (".agileresearch.medallia.com", ".checkmarket.com", ".expoints.nl")
 @given(st.sampled_from(["", "https://"]), addresses)
 def test_whatever_is_trusted_is_one_of_the_known_hosts_to_other_readers_too(before: str, text: str) -> None:
     try:
-        url = trusted(before + text)
+        url = trusted(before + text, HOSTS)
     except (Refused, UsageError) as error:
         assert_harmless(str(error))
         return

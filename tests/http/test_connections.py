@@ -10,6 +10,7 @@ from typing import Self
 
 import pytest
 
+from reconciler.access import Access
 from reconciler.errors import Unreachable
 from reconciler.http import Api, Bounds
 from reconciler.parallel import each
@@ -81,7 +82,7 @@ def _asked(names: str, monkeypatch: pytest.MonkeyPatch) -> int:
         _set_proxies(monkeypatch, ALL_PROXY=proxy.url, NO_PROXY=names)
         host, bounds = "api.acme.example", Bounds(total_wait=0)
         with (
-            Api(f"https://{host}", trusted_hosts=host, clock=VirtualClock(), bounds=bounds) as api,
+            Api(f"https://{host}", access=Access((host,)), clock=VirtualClock(), bounds=bounds) as api,
             pytest.raises(Unreachable, match="no connection"),
         ):
             api.request("PUT", "/x", json={})
@@ -108,7 +109,7 @@ def test_each_attempt_tells_why_no_tunnel_came_about(monkeypatch: pytest.MonkeyP
         _set_proxies(monkeypatch, ALL_PROXY=proxy.url)
         host, bounds = "api.acme.example", Bounds(silence=0.5)
         with (
-            Api(f"https://{host}", trusted_hosts=host, clock=VirtualClock(), bounds=bounds) as api,
+            Api(f"https://{host}", access=Access((host,)), clock=VirtualClock(), bounds=bounds) as api,
             pytest.raises(Unreachable, match=r"no connection \(ConnectError: .*attempts: 6"),
         ):
             api.request("PUT", "/x", json={})

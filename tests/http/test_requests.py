@@ -5,7 +5,7 @@ import pytest
 
 from reconciler import __version__
 from reconciler.errors import BadAnswer, UsageError
-from reconciler.http import Answer, Api, Exchange, QueryValue, Secret
+from reconciler.http import CHECKMARKET_HOSTS, Answer, Api, Exchange, QueryValue, Secret
 
 from .clocks import VirtualClock
 
@@ -186,5 +186,5 @@ def test_anything_else_is_a_bad_answer(content: bytes) -> None:
 def test_settings_of_the_environment_that_cannot_be_used_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "gopher://name:hunter22@proxy.example")
     with pytest.raises(UsageError, match="HTTPS_PROXY") as caught:
-        Api("https://api.checkmarket.com")
+        Api("https://api.checkmarket.com", hosts=CHECKMARKET_HOSTS)
     assert "hunter22" not in str(caught.value)

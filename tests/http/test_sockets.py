@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from reconciler.errors import ApiError, NoAnswer, Unreachable
-from reconciler.http import Api, Bounds
+from reconciler.http import CHECKMARKET_HOSTS, Api, Bounds
 from reconciler.parallel import each
 
 from .clocks import VirtualClock
@@ -110,7 +110,7 @@ def test_a_proxy_that_refuses_proves_that_a_write_was_not_taken(monkeypatch: pyt
     with serving(refuse) as proxy:
         for name in ("HTTPS_PROXY", "https_proxy"):
             monkeypatch.setenv(name, proxy.url)
-        with Api("https://api.checkmarket.com", clock=VirtualClock()) as api:
+        with Api("https://api.checkmarket.com", hosts=CHECKMARKET_HOSTS, clock=VirtualClock()) as api:
             with pytest.raises(Unreachable, match="407"):
                 api.request("PUT", "/x")
             assert proxy.requests == 6

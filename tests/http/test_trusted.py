@@ -3,31 +3,101 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from reconciler.access import Access
 from reconciler.errors import Refused, UsageError
-from reconciler.http import Api, Secret, trusted
+from reconciler.http import CHECKMARKET_HOSTS, EXPOINTS_HOSTS, TOKEN_HOSTS, Api, Secret, trusted
+
+ENTRA = "https://login.microsoftonline.com/t/oauth2/v2.0/token"
+
+
+def account(url: str, access: Access | None = None) -> str:
+    """Return the address of a CheckMarket account, if its keys may go there."""
+    return trusted(url, CHECKMARKET_HOSTS, access)
 
 
 @pytest.mark.parametrize(
-    ("url", "normal"),
+    ("hosts", "url", "normal"),
     [
-        ("https://api-eu.agileresearch.medallia.com", "https://api-eu.agileresearch.medallia.com"),
-        ("https://api.checkmarket.com/", "https://api.checkmarket.com/"),
-        ("HTTPS://API.CheckMarket.COM", "https://api.checkmarket.com"),
-        ("https://api.checkmarket.com./", "https://api.checkmarket.com/"),
-        ("https://api.checkmarket.com:8443", "https://api.checkmarket.com:8443"),
-        ("https://acme.expoints.nl", "https://acme.expoints.nl"),
-        (
-            "https://login.microsoftonline.com/t/oauth2/v2.0/token",
-            "https://login.microsoftonline.com/t/oauth2/v2.0/token",
-        ),
-        ("http://localhost:8080/checkmarket", "http://localhost:8080/checkmarket"),
-        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
-        ("http://127.8.9.10", "http://127.8.9.10"),
-        ("http://[::1]:8080", "http://[::1]:8080"),
+        (CHECKMARKET_HOSTS, "https://api-eu.agileresearch.medallia.com", ""),
+        (CHECKMARKET_HOSTS, "https://api.checkmarket.com/", ""),
+        (CHECKMARKET_HOSTS, "HTTPS://API.CheckMarket.COM", "https://api.checkmarket.com"),
+        (CHECKMARKET_HOSTS, "https://api.checkmarket.com./", "https://api.checkmarket.com/"),
+        (CHECKMARKET_HOSTS, "https://api.checkmarket.com:443", "https://api.checkmarket.com"),
+        (EXPOINTS_HOSTS, "https://acme.expoints.nl", ""),
+        (TOKEN_HOSTS, ENTRA, ""),
+        ((), "http://localhost:8080/checkmarket", ""),
+        ((), "http://127.0.0.1:8080", ""),
+        ((), "http://127.8.9.10", ""),
+        ((), "http://[::1]:8080", ""),
     ],
 )
-def test_known_hosts_and_this_machine_are_trusted(url: str, normal: str) -> None:
-    assert trusted(url) == normal
+def test_the_hosts_of_an_api_and_this_machine_are_trusted(
+    hosts: tuple[str, ...], url: str, normal: str
+) -> None:
+    assert trusted(url, hosts) == (normal or url)
+
+
+@pytest.mark.parametrize("access", [Access(), Access(("*.expoints.nl", "*.checkmarket.com"))])
+@pytest.mark.parametrize(
+    ("hosts", "url"),
+    [
+        (CHECKMARKET_HOSTS, "https://evil.expoints.nl"),
+        (CHECKMARKET_HOSTS, ENTRA),
+        (EXPOINTS_HOSTS, "https://api.checkmarket.com"),
+        (EXPOINTS_HOSTS, "https://login.microsoftonline.com"),
+        (TOKEN_HOSTS, "https://api.checkmarket.com/token"),
+        ((*TOKEN_HOSTS, "acme.expoints.nl"), "https://evil.expoints.nl/token"),
+    ],
+)
+def test_what_opens_one_api_never_goes_to_another(hosts: tuple[str, ...], url: str, access: Access) -> None:
+    with pytest.raises(Refused, match="host of another API"):
+        trusted(url, hosts, access)
+
+
+@pytest.mark.parametrize("path", ["", "/", "/t/oauth2/v2.0/authorize", "/t/../token", "/a/b/oauth2/token"])
+def test_the_secret_goes_to_the_place_for_tokens_only(path: str) -> None:
+    with pytest.raises(Refused, match="TENANT/oauth2"):
+        trusted(f"https://login.microsoftonline.com{path}", TOKEN_HOSTS)
+
+
+@pytest.mark.parametrize(
+    ("named", "url", "is_trusted"),
+    [
+        ("", "http://127.0.0.1:8080", False),
+        ("", "https://localhost", False),
+        ("127.0.0.1", "http://127.0.0.1:8080", False),
+        ("127.0.0.1:8081", "http://127.0.0.1:8080", False),
+        ("localhost:8080", "http://127.0.0.1:8080", False),
+        ("127.0.0.1:8080", "http://127.0.0.1:8080", True),
+        ("localhost:80", "http://localhost", True),
+        ("[::1]:8080", "http://[::1]:8080", True),
+    ],
+)
+def test_in_ci_this_machine_is_trusted_only_where_it_is_named(named: str, url: str, is_trusted: bool) -> None:
+    access = Access.of({"CI": "true", "RECONCILER_TRUSTED_HOSTS": named})
+    if is_trusted:
+        assert account(url, access) == url
+        return
+    with pytest.raises(Refused, match=r"in CI this machine .*export RECONCILER_TRUSTED_HOSTS=") as caught:
+        account(url, access)
+    line = str(caught.value).rpartition("=")[2]
+    assert account(url, Access.of({"CI": "true", "RECONCILER_TRUSTED_HOSTS": line})) == url
+
+
+@pytest.mark.parametrize(
+    ("named", "url"),
+    [
+        ("", "https://api.checkmarket.com:8443"),
+        ("api.acme.example", "https://api.acme.example:8443"),
+        ("api.acme.example:8443", "https://api.acme.example"),
+        ("api.acme.example:8443", "https://api.acme.example:8444"),
+    ],
+)
+def test_another_port_is_trusted_only_with_the_port(named: str, url: str) -> None:
+    with pytest.raises(Refused, match=r"export RECONCILER_TRUSTED_HOSTS=") as caught:
+        account(url, Access.of({"RECONCILER_TRUSTED_HOSTS": named}))
+    line = str(caught.value).rpartition("=")[2]
+    assert account(url, Access.of({"RECONCILER_TRUSTED_HOSTS": line})) == url
 
 
 @pytest.mark.parametrize(
@@ -52,7 +122,7 @@ def test_known_hosts_and_this_machine_are_trusted(url: str, normal: str) -> None
 )
 def test_every_other_host_is_refused_with_the_line_to_set(url: str) -> None:
     with pytest.raises(Refused, match="export RECONCILER_TRUSTED_HOSTS=") as caught:
-        trusted(url)
+        account(url)
     assert str(caught.value).isascii()
 
 
@@ -67,14 +137,13 @@ def test_every_other_host_is_refused_with_the_line_to_set(url: str) -> None:
 )
 def test_an_address_with_a_name_in_it_is_refused_and_not_repeated(url: str) -> None:
     with pytest.raises(Refused, match="no name and password") as caught:
-        trusted(url)
+        account(url)
     assert "hunter22" not in str(caught.value)
 
 
-@pytest.mark.parametrize("url", ["http://api.checkmarket.com", "http://acme.expoints.nl/"])
-def test_nothing_but_https_will_do(url: str) -> None:
+def test_nothing_but_https_will_do() -> None:
     with pytest.raises(Refused, match="https only"):
-        trusted(url)
+        account("http://api.acme.example", Access(("api.acme.example:80",)))
 
 
 @pytest.mark.parametrize(
@@ -97,7 +166,7 @@ def test_nothing_but_https_will_do(url: str) -> None:
 )
 def test_what_is_no_address_of_an_api_is_an_error(url: str) -> None:
     with pytest.raises(UsageError, match="no address of an API"):
-        trusted(url)
+        account(url)
 
 
 @pytest.mark.parametrize(
@@ -109,21 +178,22 @@ def test_what_is_no_address_of_an_api_is_an_error(url: str) -> None:
 )
 def test_the_documentation_is_not_the_api(url: str) -> None:
     with pytest.raises(Refused, match=r"documentation.*https://acme\.expoints\.nl"):
-        trusted(url)
+        account(url)
 
 
 @pytest.mark.parametrize("extra", ["api.acme.example", "other.example, API.acme.example.", "*.acme.example"])
 def test_more_hosts_can_be_named(extra: str) -> None:
-    assert trusted("https://api.acme.example", extra) == "https://api.acme.example"
+    access = Access.of({"RECONCILER_TRUSTED_HOSTS": extra})
+    assert account("https://api.acme.example", access) == "https://api.acme.example"
     with pytest.raises(Refused):
-        trusted("https://acme.example.evil.example", extra)
+        account("https://acme.example.evil.example", access)
     with pytest.raises(Refused):
-        trusted("http://api.acme.example", extra)
+        account("http://api.acme.example:443", access)
 
 
 def test_the_line_to_set_keeps_the_hosts_that_are_trusted_already() -> None:
     with pytest.raises(Refused, match=r"export RECONCILER_TRUSTED_HOSTS=one\.example,two\.example"):
-        trusted("https://two.example", "one.example")
+        account("https://two.example", Access(("one.example",)))
 
 
 def test_no_request_goes_to_a_host_that_is_not_trusted() -> None:

@@ -125,8 +125,8 @@ def test_who_is_held_off_reads_who_holds_what_for_how_long_and_the_way_out(
     with pytest.raises(Held) as raised:
         journal.begin_run(run_start(ACCOUNT))
     assert str(raised.value) == (
-        f"run {number} (apply on staging) of Kim is at work on {ACCOUNT}: https://ci.example/7, begun 10 min "
-        f"ago, last heard of 30 s ago. Wait with --lock-timeout 5m; if that process is surely gone, "
+        f"run {number} (apply on staging) of Kim is at work on api.example.com: https://ci.example/7, begun "
+        f"10 min ago, last heard of 30 s ago. Wait with --lock-timeout 5m; if that process is surely gone, "
         f"--take-over {number} ends its run"
     )
 

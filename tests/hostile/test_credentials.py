@@ -1,0 +1,219 @@
+"""No file of a workspace sends a value that was not set for this tool: seen from where it would go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reconciler.access import Access
+from reconciler.cli import main
+from reconciler.commands.session import account_in_journal, account_name
+from reconciler.config.settings import CheckMarket
+from reconciler.errors import Refused
+from reconciler.expoints.token import ClientCredentials, ClientLogin
+from reconciler.http import Secret
+from tests.hostile.workspaces import write
+from tests.http.servers import serving, whole_then_close
+
+KEY = "k-of-the-operator-0123456789"
+CONFIG = {"a.yaml": "import_configs: {m: {name: M}}"}
+FOREIGN = """
+    GITHUB_TOKEN ACTIONS_ID_TOKEN_REQUEST_TOKEN RUNNER_TOKEN INPUT_TOKEN CI_JOB_TOKEN AWS_SECRET_ACCESS_KEY
+    AZURE_CLIENT_SECRET GOOGLE_APPLICATION_CREDENTIALS GCP_KEY KUBECONFIG VAULT_TOKEN PGPASSWORD SSH_AUTH_SOCK
+    NPM_TOKEN RECONCILER_JOURNAL RECONCILER_TRUSTED_HOSTS HOME PATH USER https_proxy CI
+"""
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CI", "RECONCILER_TRUSTED_HOSTS", "RECONCILER_ALLOWED_ENV", "RECONCILER_SECRETS_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("CHECKMARKET_KEY", KEY)
+
+
+def settings(url: str, key: str) -> str:
+    account = f"{{url: '{url}', master_key: {key}, key: {key}}}"
+    return f"version: 1\ndefault_target: t\ntargets: {{t: {{checkmarket: {account}}}}}\n"
+
+
+def run(folder: Path, verb: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    """Return how a verb ended, and all that it said, which is no secret."""
+    exit = main([verb, "--workspace", str(folder)])
+    printed = capsys.readouterr()
+    text = " ".join((printed.out + printed.err).split())
+    assert KEY not in text
+    assert "this is a bug" not in text
+    return exit, text
+
+
+def test_a_variable_of_another_system_is_refused_in_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = "".join(
+        f"  t{n}: {{checkmarket: {{url: 'sandbox:', key: {{env: {name}}}}}}}\n"
+        for n, name in enumerate(FOREIGN.split())
+    )
+    write(tmp_path, {}, f"version: 1\ntargets:\n{lines}")
+    exit, text = run(tmp_path, "validate", capsys)
+    assert exit == 1
+    for line, name in enumerate(FOREIGN.split(), start=3):
+        assert f"reconciler.yaml:{line}:" in text
+        assert f"{name} belongs to" in text
+    assert text.count("[foreign-variable]") == len(FOREIGN.split())
+    assert "write {env: CHECKMARKET_KEY}" in text
+
+
+@pytest.mark.parametrize(
+    ("api", "fields"),
+    [
+        ("checkmarket", "master_key: {env: EXPOINTS_TOKEN}"),
+        ("checkmarket", "key: {env: expoints_token}"),
+        ("expoints", "token: {env: CHECKMARKET_KEY}"),
+        ("expoints", "oauth: {token_url: 'https://a', client_id: x, client_secret: {env: CHECKMARKET_KEY}}"),
+        (
+            "expoints",
+            "oauth: {token_url: 'https://a', client_id: {env: CHECKMARKET_KEY}, client_secret: {env: S}}",
+        ),
+    ],
+)
+def test_what_opens_one_api_is_not_named_for_the_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], api: str, fields: str
+) -> None:
+    write(tmp_path, {}, f"version: 1\ntargets:\n  t: {{{api}: {{url: 'sandbox:', {fields}}}}}\n")
+    exit, text = run(tmp_path, "validate", capsys)
+    assert (exit, "goes to no other API" in text) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("key", "environ", "words"),
+    [
+        (
+            "{env: OTHER}",
+            {"RECONCILER_ALLOWED_ENV": "CHECKMARKET_*"},
+            "RECONCILER_ALLOWED_ENV=CHECKMARKET_*,OTHER",
+        ),
+        ("{env: CHECKMARKET_KEY}", {"RECONCILER_ALLOWED_ENV": "CHECKMARKET"}, "is not among those"),
+        ("{env: TWO_LINES}", {}, "more than one plain line"),
+        ("{env: CHECKMARKET_KEY}", {"CI": "true"}, "export RECONCILER_TRUSTED_HOSTS=127.0.0.1:"),
+        (
+            "{file: key}",
+            {"CI": "true", "RECONCILER_TRUSTED_HOSTS": "HERE"},
+            "export RECONCILER_SECRETS_DIR=FOLDER",
+        ),
+        ("{file: ../ours/../configs/key}", {"RECONCILER_SECRETS_DIR": "OURS"}, "a folder of the operator's"),
+        ("{file: ../ours/out}", {"RECONCILER_SECRETS_DIR": "OURS"}, "a folder of the operator's"),
+        ("{file: key}", {"RECONCILER_SECRETS_DIR": "."}, "a folder of the operator's"),
+        ("{file: link}", {}, "is a link"),
+        ("{file: .git/key}", {}, "belongs to git"),
+        ("{file: sub/../.GIT/key}", {}, "belongs to git"),
+        ("{file: in-git/key}", {}, "belongs to git"),
+        ("{file: ../mirror.git/key}", {}, "belongs to git"),
+        ("{file: .ssh/key}", {}, "another program"),
+        ("{file: /proc/self/environ}", {}, "belongs to git, to another program or to the system"),
+        ("{file: lines}", {}, "more than one plain line"),
+        ("{file: long}", {}, "larger than any key"),
+    ],
+)
+def test_what_the_operator_does_not_allow_is_not_sent(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    key: str,
+    environ: dict[str, str],
+    words: str,
+) -> None:
+    folder = tmp_path / "configs"
+    for there in (".git/key", ".GIT/key", ".ssh/key", "key", "sub/key", "../mirror.git/key", "../ours/key"):
+        (folder / there).parent.mkdir(parents=True, exist_ok=True)
+        (folder / there).write_text(f"{KEY}\n")
+    (folder / "lines").write_text(f"{KEY}\n{KEY}\n")
+    (folder / "long").write_text("k" * 10_000)
+    (folder / "link").symlink_to("key")
+    (folder / "in-git").symlink_to(".git")
+    (tmp_path / "ours" / "out").symlink_to(folder / "key")
+    monkeypatch.setenv("OTHER", KEY)
+    monkeypatch.setenv("TWO_LINES", f"{KEY}\n{KEY}")
+    with serving(whole_then_close) as server:
+        here = {"HERE": server.url.removeprefix("http://"), "OURS": str(tmp_path / "ours")}
+        for name, value in environ.items():
+            monkeypatch.setenv(name, here.get(value, value))
+        write(folder, CONFIG, settings(server.url, key))
+        exit, text = run(folder, "plan", capsys)
+    assert exit in (1, 3)
+    assert words in text
+    assert server.requests == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "environ"),
+    [
+        ("{env: CHECKMARKET_KEY}", {}),
+        ("{env: ENDED}", {}),
+        ("{env: CHECKMARKET_KEY}", {"RECONCILER_ALLOWED_ENV": "EXPOINTS_TOKEN CHECKMARKET_*"}),
+        ("{env: CHECKMARKET_KEY}", {"CI": "true", "RECONCILER_TRUSTED_HOSTS": "HERE"}),
+        ("{file: key}", {}),
+        (
+            "{file: ../ours/key}",
+            {"CI": "1", "RECONCILER_TRUSTED_HOSTS": "HERE", "RECONCILER_SECRETS_DIR": "OURS"},
+        ),
+        ("{file: ../ours/linked}", {"RECONCILER_SECRETS_DIR": "OURS"}),
+    ],
+)
+def test_what_an_operator_gives_arrives(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    key: str,
+    environ: dict[str, str],
+) -> None:
+    folder, ours = tmp_path / "configs", tmp_path / "ours"
+    folder.mkdir()
+    (ours / "..data").mkdir(parents=True)
+    for there in (folder / "key", ours / "key", ours / "..data" / "key"):
+        there.write_text(f"{KEY}\r\n")
+    (ours / "linked").symlink_to("..data/key")  # as Kubernetes lays out what it mounts
+    monkeypatch.setenv("ENDED", f"{KEY}\n")
+    with serving(whole_then_close) as server:
+        here = {"HERE": server.url.removeprefix("http://"), "OURS": str(ours)}
+        for name, value in environ.items():
+            monkeypatch.setenv(name, here.get(value, value))
+        write(folder, CONFIG, settings(server.url, key))
+        run(folder, "plan", capsys)
+    assert server.requests > 0
+
+
+@pytest.mark.parametrize("tenant", ["https://acme.expoints.nl", "https://acme.example"])
+def test_the_client_secret_of_a_tenant_elsewhere_does_not_go_to_this_machine(tenant: str) -> None:
+    with serving(whole_then_close) as server:
+        login = ClientLogin(f"{server.url}/token", "id", Secret(KEY))
+        with pytest.raises(Refused, match="this machine gets credentials only where it is named"):
+            ClientCredentials(login, tenant=tenant, access=Access(("acme.example",)))
+        named = Access((server.url.removeprefix("http://"),))
+        ClientCredentials(login, tenant=tenant, access=named).close()
+        ClientCredentials(login, tenant="http://127.0.0.1:1", access=Access()).close()
+
+
+class TestNameOfAnAccount:
+    """Nothing that is shown or compared by others is made of a key."""
+
+    def names(self, variable: str, key: str, url: str = "https://api.checkmarket.com") -> tuple[str, str]:
+        settings = CheckMarket.model_validate(
+            {"url": url, "master_key": {"env": variable}, "key": {"env": "KEY"}}
+        )
+        return account_name("one", settings), account_in_journal("one", settings, key)
+
+    def test_what_is_shown_is_the_same_for_every_key(self) -> None:
+        shown = {self.names("CHECKMARKET_MASTER_KEY", key)[0] for key in (KEY, KEY[::-1], "1234")}
+        assert shown == {"api.checkmarket.com#CHECKMARKET_MASTER_KEY"}
+
+    def test_the_journal_tells_accounts_by_their_keys_whatever_the_files_call_them(self) -> None:
+        assert self.names("ONE", KEY)[1] == self.names("TWO", KEY)[1]
+        assert self.names("ONE", KEY)[1] != self.names("ONE", KEY[::-1])[1]
+
+    @pytest.mark.parametrize(
+        ("key", "url"), [("1234", "https://api.checkmarket.com"), (KEY, "http://localhost:1")]
+    )
+    def test_what_could_be_guessed_is_not_hashed(self, key: str, url: str) -> None:
+        shown, in_journal = self.names("ONE", key, url)
+        assert in_journal == shown

@@ -1,0 +1,151 @@
+"""No password of an operator's goes to a database that the files name, and none in clear to one elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reconciler.cli import main
+from tests.hostile.databases import Listener, listening
+from tests.hostile.workspaces import write
+
+pytest.importorskip("psycopg")
+
+PASSWORD = "hunter2-of-the-operator"
+SETTINGS = "version: 1\ndefault_target: t\ntargets: {t: {checkmarket: {url: 'sandbox:'}, journal: %s}}\n"
+ELSEWHERE = "0.0.0.0"  # noqa: S104 - nothing is bound to it
+"""It leads here, and is no address of this machine by its form."""
+
+
+@pytest.fixture
+def operator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An operator's environment for databases, with a password in it; and the folder of a workspace."""
+    passfile = tmp_path / "pgpass"
+    passfile.write_text(f"*:*:*:*:{PASSWORD}\n")
+    passfile.chmod(0o600)
+    for name in ("CI", "RECONCILER_TRUSTED_HOSTS", "PGSERVICE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"PGPASSWORD": PASSWORD, "PGPASSFILE": str(passfile), "PGSSLMODE": "prefer"}.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "configs").mkdir()
+    return tmp_path / "configs"
+
+
+def told(folder: Path, journal: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """Return what is said of a journal that is only read."""
+    write(folder, {}, SETTINGS % journal)
+    assert main(["history", "--workspace", str(folder)]) in (1, 3)
+    printed = capsys.readouterr()
+    text = printed.out + printed.err
+    assert PASSWORD not in text
+    assert "this is a bug" not in text
+    return text
+
+
+@pytest.mark.parametrize(
+    ("address", "environ", "words"),
+    [
+        ("postgresql://u@127.0.0.1:{port}/d", {}, "no password supplied"),
+        ("postgres://u@localhost:{port}/d", {}, "no password supplied"),
+        ("postgresql://u@127.0.0.1:{port}/d", {"CI": "true"}, "TRUSTED_HOSTS=127.0.0.1:{port}"),
+        ("postgresql://u@{there}:{port}/d", {}, "TRUSTED_HOSTS={there}:{port}"),
+        ("postgresql://u@{there}:{port}/d", {"TRUSTED": "{there}"}, "TRUSTED_HOSTS={there},{there}:{port}"),
+        ("postgresql://u@{there}:{port}/d", {"TRUSTED": "{there}:{port}"}, "server does not support SSL"),
+        ("postgresql://u@{there}:{port}/d?sslmode=require", {"TRUSTED": "{there}:{port}"}, "verify-full"),
+        ("postgresql://u@{there}:{port}/d?ssl=true", {"TRUSTED": "{there}:{port}"}, "verify-full"),
+        ("postgresql://u@db.acme.example/d", {"PGHOSTADDR": "127.0.0.1", "PGPORT": "{port}"}, "not trusted"),
+        (
+            "postgresql://u@db.acme.example:{port}/d",
+            {"TRUSTED": "db.acme.example:{port}", "PGHOSTADDR": "127.0.0.1"},
+            "db.acme.example",
+        ),
+        ("postgresql://u@127.0.0.1:{port},{there}:{port}/d", {}, "not trusted"),
+        ("postgresql://u@127.0.0.1:1/d?host={there}&port={port}", {}, "not trusted"),
+        ("postgresql://u@127.0.0.1:1/d?h%6Fst={there}&port={port}", {}, "not trusted"),
+        ("postgresql://u@127.0.0.1/d?hostaddr={there}", {}, "says hostaddr"),
+        ("postgresql://u@127.0.0.1/d?p%61ssfile=/etc/passwd", {}, "says passfile"),
+        ("postgresql://u@127.0.0.1/d?options=-c%20x", {}, "says options"),
+        ("postgresql://u@127.0.0.1/d?service=prod", {}, "says service"),
+        ("postgresql://u@127.0.0.1/d?sslkey=/k&sslcert=/c", {}, "says sslcert, sslkey"),
+        ("postgresql://u@127.0.0.1/d?krbsrvname=x", {}, "says krbsrvname"),
+        ("postgresql:///d", {}, "names no host, or a socket"),
+        ("postgresql:///d?host=/tmp", {}, "names no host, or a socket"),
+        ("postgresql://%2Ftmp/d", {}, "names no host, or a socket"),
+        ("postgresql://u@127.0.0.1:{port}/d", {"PGSERVICE": "prod"}, "unset it"),
+        ("postgresql://u@127.0.0.1/d?password=x", {}, "does not belong in the files"),
+    ],
+)
+def test_an_address_in_the_files_gets_nothing_of_an_operator(
+    operator: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    address: str,
+    environ: dict[str, str],
+    words: str,
+) -> None:
+    with listening() as listener:
+        here = {"port": listener.port, "there": ELSEWHERE}
+        for name, value in environ.items():
+            monkeypatch.setenv(name.replace("TRUSTED", "RECONCILER_TRUSTED_HOSTS"), value.format(**here))
+        text = told(operator, f'"{address.format(**here)}"', capsys)
+    assert words.format(**here) in " ".join(text.split())
+    assert PASSWORD.encode() not in listener.received
+    assert ELSEWHERE not in address.format(**here) or not listener.in_clear
+
+
+def test_a_file_of_the_checkout_is_as_good_as_the_address_itself(
+    operator: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with listening() as listener:
+        for name in ("address", "../address"):
+            (operator / name).write_text(f"postgresql://u:{PASSWORD}@127.0.0.1:{listener.port}/d\n")
+            assert "says password" in told(operator, f"{{file: {name}}}", capsys)
+    assert listener.connections == 0
+
+
+def test_a_database_elsewhere_proves_its_name_before_an_operators_password_leaves(
+    operator: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("PGSSLMODE")
+    with listening() as listener:
+        monkeypatch.setenv("RECONCILER_JOURNAL", f"postgresql://u:{PASSWORD}@{ELSEWHERE}:{listener.port}/d")
+        text = told(operator, "{env: RECONCILER_JOURNAL}", capsys)
+    assert "add sslrootcert=FILE" in text
+    assert (listener.connections, listener.in_clear) == (1, b"")
+
+
+def sent_by_an_operator(listener: Listener, more: str) -> str:
+    return f"postgresql://u:{PASSWORD}@{ELSEWHERE}:{listener.port}/d{more}"
+
+
+@pytest.mark.parametrize("more", ["?sslmode=disable", "?sslmode=prefer&application_name=ours"])
+def test_what_an_operator_says_of_the_way_counts(
+    operator: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], more: str
+) -> None:
+    with listening() as listener:
+        monkeypatch.setenv("RECONCILER_JOURNAL", sent_by_an_operator(listener, more))
+        told(operator, "{env: RECONCILER_JOURNAL}", capsys)
+    assert PASSWORD.encode() in listener.in_clear
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("postgresql://u:secretpw@127.0.0.1:1/db?pgbouncer=true", "does not know: pgbouncer"),
+        ("postgresql://u:secretpw@127.0.0.1:1/db?schema=public&ssl=true", "does not know: schema"),
+        ("postgresql://u:secretpw@127.0.0.1:1/db\n", "Connection refused"),
+        ("postgresql://u:secretpw@127.0.0.1:1/db\n\n", "RECONCILER_JOURNAL holds more than one plain line"),
+    ],
+)
+def test_an_honest_mistake_in_an_address_is_named(
+    operator: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    address: str,
+    words: str,
+) -> None:
+    monkeypatch.setenv("RECONCILER_JOURNAL", address)
+    text = told(operator, "{env: RECONCILER_JOURNAL}", capsys)
+    assert words in " ".join(text.split())
+    assert "secretpw" not in text
