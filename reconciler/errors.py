@@ -20,6 +20,7 @@ ReconcilerError                    1  anything that is expected to go wrong
 
 from __future__ import annotations
 
+import os
 from enum import IntEnum
 from typing import TYPE_CHECKING, ClassVar
 
@@ -139,3 +140,22 @@ class NoAnswer(ApiError):
     """A write left this machine, and nothing says whether it was carried out."""
 
     exit = Exit.IN_DOUBT
+
+
+def exit_of(error: Exception) -> Exit:
+    """Return what an error means for the process: an unexpected one is an error like any other."""
+    return error.exit if isinstance(error, ReconcilerError) else Exit.ERROR
+
+
+def describe(error: Exception) -> str:
+    """Return what to say of an error: the text of an expected one; of any other, its type and its place.
+
+    The text of an unexpected error may hold values, so it is left out.
+    """
+    if isinstance(error, ReconcilerError):
+        return str(error)
+    place, step = "", error.__traceback__
+    while step is not None:
+        place = f"{os.path.basename(step.tb_frame.f_code.co_filename)}:{step.tb_lineno}, "
+        step = step.tb_next
+    return f"unexpected {type(error).__name__} ({place}please report it)"

@@ -13,6 +13,7 @@ from reconciler.cli.options import (
     lock_options,
     option,
     output_options,
+    recreate_option,
     seconds,
     selection_of,
     selection_options,
@@ -87,6 +88,7 @@ def history_prune(**options: Any) -> int:
 @click.argument("number", metavar="RUN", type=click.IntRange(1))
 @selection_options
 @yes_option
+@recreate_option
 @lock_options
 @output_options
 def restore(**options: Any) -> int:
@@ -102,5 +104,6 @@ def restore(**options: Any) -> int:
             outside,
             yes=options["yes"],
             lock=lock_of(options),
+            recreate=frozenset(options["recreate"]),
         ),
     )

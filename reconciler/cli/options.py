@@ -97,6 +97,13 @@ def output_options_with(*formats: str) -> Decorator[Any]:
 output_options = output_options_with()
 
 # Consent is given by the person at the keyboard, so none of these has a variable.
+recreate_option = click.option(
+    "--recreate",
+    multiple=True,
+    metavar="KEY",
+    shell_complete=complete_resource,
+    help="Create this one although the journal knows an id of it, or a create in doubt; repeatable.",
+)
 consent_options = _all_of(
     click.option(
         "--allow-resets",
@@ -112,13 +119,7 @@ consent_options = _all_of(
         shell_complete=complete_resource,
         help="Let is_reusable: false hide this one for good; repeatable.",
     ),
-    click.option(
-        "--recreate",
-        multiple=True,
-        metavar="KEY",
-        shell_complete=complete_resource,
-        help="Create this one anew although the journal knows an id of it; repeatable.",
-    ),
+    recreate_option,
     click.option("--prune", is_flag=True, help="Delete what is live and declared nowhere, within limits."),
 )
 

@@ -11,6 +11,7 @@ from reconciler.commands.account import check_account
 from reconciler.commands.console import Console
 from reconciler.commands.interrupts import deferred_interrupts
 from reconciler.commands.journal import open_past
+from reconciler.commands.memory import memory_in
 from reconciler.commands.plan import seeds_exits
 from reconciler.commands.pool import Pool
 from reconciler.commands.reviewing import Agreed
@@ -19,13 +20,16 @@ from reconciler.commands.sending import Stops, kept_waiting, send_seeds
 from reconciler.commands.session import Session
 from reconciler.commands.tenant import Enter
 from reconciler.engine.apply import Journal, NoJournal, Run, apply
+from reconciler.engine.classify import CreateInDoubt
 from reconciler.engine.outcome import Report, Result
-from reconciler.engine.plan import Plan
+from reconciler.engine.plan import Action, Plan
+from reconciler.engine.planning import without_created
 from reconciler.errors import Exit, ReconcilerError
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.sending import Sent
 from reconciler.expoints.standing import SeedPlan
 from reconciler.journal.holding import is_dead, this_process
+from reconciler.journal.runs import Ending
 
 _STOPPED = "the run was stopped"
 
@@ -63,7 +67,9 @@ def carried_out(
     first change to the end of the block, an interrupt begins nothing more and loses nothing: what is under
     way comes to its end, and is told.
     """
-    if not agreed.plan.changes and agreed.seeds.is_settled and not _is_left_open(session):
+    found = _found(agreed.plan)
+    nothing = not agreed.plan.changes and agreed.seeds.is_settled and not found
+    if nothing and not _is_left_open(session):
         yield Done(apply(agreed.plan, writing(session, agreed.plan, NoJournal())), agreed.seeds)
         return
     if agreed.trouble is not None:
@@ -71,12 +77,35 @@ def carried_out(
     with ExitStack() as deferral:
         with open_run(session, agreed.purpose, lock, console) as run:
             check_account(session)
-            engine = writing(session, agreed.plan, run.recorder)
+            plan = _rechecked(agreed.plan, session, run)
+            for doubt, id in found:
+                ending = Ending(Result.APPLIED.value, f"found by its name in run {run.number}", id)
+                run.journal.end_operation(doubt.operation, ending)
+            engine = writing(session, plan, run.recorder)
             deferral.enter_context(deferred_interrupts(lambda: _stop(engine, console)))
-            report = apply(agreed.plan, engine, each=_pool(session.checkmarket.workers, console))
+            report = apply(plan, engine, each=_pool(session.checkmarket.workers, console))
             done = Done(report, *_Sending(agreed, report, run, engine).ends(enter))
             run.exit, run.counts = done.exit, done.counts
         yield done
+
+
+def _rechecked(plan: Plan, session: Session, run: OpenRun) -> Plan:
+    """Return the plan, now that nobody else can write: what another run has created meanwhile is left alone.
+
+    Errors: `Refused` where the journal cannot be read.
+    """
+    if not plan.count(Action.CREATE):
+        return plan
+    memory = memory_in(session, run.journal)
+    return without_created(plan, memory.known_ids, memory.in_doubt)
+
+
+def _found(plan: Plan) -> list[tuple[CreateInDoubt, int]]:
+    """Return the creates in doubt of which the plan has found by the name what they made, with its id."""
+    changes = [*plan.changes, *(one.change for one in plan.blocked if one.change)]
+    ids = {one.key: one.id for one in changes if one.adopted}
+    ids |= {one.key: one.id for one in plan.unchanged if one.adopted}
+    return [(doubt, id) for key, doubt in plan.account.in_doubt.items() if (id := ids.get(key)) is not None]
 
 
 def _pool(parallelism: int, console: Console) -> Pool:

@@ -14,7 +14,7 @@ from reconciler.commands.session import Chosen, choose
 from reconciler.commands.workspace import SECTIONS, Selection
 from reconciler.errors import Exit, Refused, UsageError
 from reconciler.journal.opening import Past
-from reconciler.journal.runs import Operation, Run
+from reconciler.journal.runs import Operation, Run, as_written
 from reconciler.render.document import FORMAT_VERSION
 from reconciler.render.history import history_document, history_text, run_document, run_text
 from reconciler.render.values import counted
@@ -32,7 +32,7 @@ def history(selection: Selection, wanted: Filter, console: Console, outside: Out
     """Print the runs of the target, newest first. Asks no API and needs no secret but the journal's."""
     chosen = choose(selection, outside)
     with open_past(chosen) as past:
-        runs = _wanted(past, chosen, wanted)
+        runs = [as_written(run, past.operations(run.number)) for run in _wanted(past, chosen, wanted)]
     zone = chosen.workspace.settings.time_zone
     console.result(history_text(chosen.target.name, runs, zone, outside.clock.now()), history_document(runs))
     return Exit.DONE
@@ -58,7 +58,8 @@ def history_show(number: int, selection: Selection, console: Console, outside: O
     """Print one run with every field that it wrote. Errors: `UsageError` where there is no such run."""
     chosen = choose(selection, outside)
     with open_past(chosen) as past:
-        run, operations = the_run(past, number), past.operations(number)
+        operations = past.operations(number)
+        run = as_written(the_run(past, number), operations)
     kinds = {section.kind.name: section.kind for section in SECTIONS}
     zone = chosen.workspace.settings.time_zone
     text = run_text(run, operations, kinds, zone, outside.clock.now(), paint=console.paint)

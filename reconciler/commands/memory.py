@@ -12,10 +12,11 @@ from msgspec.structs import replace
 from reconciler.commands.console import Console
 from reconciler.commands.journal import open_past
 from reconciler.commands.session import Session, tenant_account
-from reconciler.engine.body import Normal, written
+from reconciler.engine.body import Normal, value_at, written
+from reconciler.engine.classify import CreateInDoubt
 from reconciler.engine.defaults import contradicted
 from reconciler.engine.drift import LastWrite
-from reconciler.engine.kind import Json
+from reconciler.engine.kind import Json, Kind
 from reconciler.engine.outcome import Result
 from reconciler.engine.plan import Action, Plan
 from reconciler.engine.tell_apart import tell_apart
@@ -37,6 +38,8 @@ class Memory(Struct, frozen=True):
     """What resets were seen to leave behind: path → value in compared form."""
     known_ids: Mapping[str, int] = field(default_factory=dict)
     """The id that each key of today had when it was last written."""
+    in_doubt: Mapping[str, CreateInDoubt] = field(default_factory=dict)
+    """The keys of today that were last written by a create in doubt."""
     last_writes: Mapping[str, LastWrite] = field(default_factory=dict)
     """How each key of today was last written."""
     unsure: Mapping[str, int] = field(default_factory=dict)
@@ -92,17 +95,20 @@ def recalled(session: Session) -> Iterator[Memory]:
 
 def memory_in(session: Session, past: Past) -> Memory:
     """Return what an open journal remembers of the target. Errors: `Refused` where it cannot be read."""
-    latest = past.latest(session.account)
+    by_key = dict(past.latest(session.account))
     if session.seeds:  # a ledger that cannot be read is found out here, before anything goes by it
         for tenant in tenant_account(session.target):
             past.past(tenant)
-    former = {new: latest[old] for old, new in session.workspace.moved.items() if old in latest}
-    by_key = {**former, **latest}
+    for old, new in session.workspace.moved.items():
+        moved = [by_key[key] for key in (old, new) if key in by_key]
+        if moved:
+            by_key[new] = max(moved, key=lambda operation: operation.number)
     ids = {key: id for key, operation in by_key.items() if (id := _id_after(operation)) is not None}
+    doubts = {key: doubt for key, one in by_key.items() if (doubt := _create_in_doubt(one, session.kind))}
     writes = {key: write for key, operation in by_key.items() if (write := _last_write(operation))}
     unsure = {key: operation.run for key, operation in by_key.items() if not _is_applied(operation)}
     learned = past.learned(session.account)
-    return Memory(past, learned, ids, writes, unsure, tuple(_untrue(session, learned)))
+    return Memory(past, learned, ids, doubts, writes, unsure, tuple(_untrue(session, learned)))
 
 
 def _untrue(session: Session, learned: Mapping[str, Json]) -> Iterator[Problem]:
@@ -122,6 +128,19 @@ def _untrue(session: Session, learned: Mapping[str, Json]) -> Iterator[Problem]:
             "remove the line" if value is None else f"write {path}: {seen}",
             Severity.WARNING,
         )
+
+
+def _create_in_doubt(operation: Operation, kind: Kind) -> CreateInDoubt | None:
+    if operation.intent.action != Action.CREATE or _is_applied(operation):
+        return None
+    name = value_at(operation.intent.body or {}, kind.by_path[kind.name_field].member)
+    return CreateInDoubt(
+        operation.number,
+        operation.run,
+        operation.at,
+        name if isinstance(name, str) else "",
+        _id_after(operation),
+    )
 
 
 def _last_write(operation: Operation) -> LastWrite | None:

@@ -126,10 +126,9 @@ def _planned(
 
 
 def plan_exit(plan: Plan, seeds: SeedsPlan, *, detailed: bool) -> Exit:
-    """Return what a plan means: refused where apply would refuse, else pending where asked for."""
+    """Return what a plan means: in doubt or refused where apply would be, else pending where asked for."""
     pending = [Exit.PENDING] if detailed and (plan.changes or seeds.sending) else []
-    refused = [Exit.REFUSED] if plan.blocked else []
-    return Exit.gravest([*pending, *refused, *seeds_exits(seeds)])
+    return Exit.gravest([*pending, *(blocked.exit for blocked in plan.blocked), *seeds_exits(seeds)])
 
 
 def seeds_exits(plan: SeedsPlan) -> Iterator[Exit]:

@@ -56,7 +56,10 @@ class LiveState(Struct, frozen=True):
         """
         resolved = resolve(declared, self.reader)
         visible = [r.declared for r in resolved if not r.declared.hidden]
-        inventory = take_inventory(self.reader, self.account.kind, visible, listing=self.listing)
+        names = [doubt.name for doubt in self.account.in_doubt.values()]
+        inventory = take_inventory(
+            self.reader, self.account.kind, visible, listing=self.listing, also_named=names
+        )
         known = known_defaults(self.account.normal, defaults, self.memory.learned)
         account = replace(self.account, defaults=known)
         return make_plan(self.scope, account, resolved, inventory, consent)
@@ -88,6 +91,7 @@ def read_live(
         [r.declared for r in resolved if not r.declared.hidden],
         listing=listing,
         each=Pool(session.checkmarket.workers, console, session.checkmarket.requests_per_minute),
+        also_named=[doubt.name for doubt in memory.in_doubt.values()],
     )
     limits = session.target.guardrails.limits
     scope = Scope(session.target.name, session.account_name, limits, session.parts)
@@ -101,7 +105,7 @@ def account_of(session: Session, memory: Memory, inventory: Inventory) -> Accoun
     """Return how values compare on the account, what resets leave behind there, and which ids are known."""
     normal = Normal.of(session.kind, (live.body for live in inventory.by_id.values()))
     defaults = known_defaults(normal, session.target.defaults, memory.learned)
-    return Account(normal, defaults, memory.known_ids)
+    return Account(normal, defaults, memory.known_ids, memory.in_doubt)
 
 
 def _listing(session: Session, consent: Consent) -> Listing:

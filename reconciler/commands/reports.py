@@ -15,7 +15,7 @@ from reconciler.commands.github import annotate, github_text, is_in_actions, lin
 from reconciler.commands.outside import Outside
 from reconciler.commands.workspace import Selection
 from reconciler.config.wording import visible
-from reconciler.errors import Exit, FilesInvalid, ReconcilerError, UsageError
+from reconciler.errors import Exit, FilesInvalid, ReconcilerError, UsageError, describe
 from reconciler.planfile.writing import check_place, write_report
 from reconciler.problems import Problem
 from reconciler.render.across import TargetEnd
@@ -101,7 +101,7 @@ class Reporting(Struct):
         """Write every report for the last time; tell GitHub, where the run is a step of its Actions."""
         self._write_all(self.told)
         if is_in_actions(self.outside):
-            annotate(problems_of(self.told), self.console, self.outside)
+            self._tried(lambda: annotate(problems_of(self.told), self.console, self.outside))
             self._tried(lambda: tell(self.told, self._exit_code, self.outside))
 
     @property
@@ -123,14 +123,15 @@ class Reporting(Struct):
         write_report(self.outside.folder / report.path, self._text(report.form, told))
 
     def _tried(self, write: Callable[[], None]) -> bool:
-        """Return whether something could be written. That it could not is told, not raised.
+        """Return whether something could be written. That it could not is said, not raised.
 
-        What was done is done, and is told: this must not come in its place.
+        A report that cannot be written must not hide the result of the run.
         """
         try:
             write()
-        except UsageError as error:
-            self.console.complain(str(error))
+        except Exception as error:  # noqa: BLE001
+            said = isinstance(error, ReconcilerError)
+            self.console.complain(str(error) if said else f"a report was not written: {describe(error)}")
             self.exit = Exit.ERROR
             return False
         return True

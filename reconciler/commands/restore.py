@@ -39,12 +39,16 @@ def restore(
     *,
     yes: bool = False,
     lock: Lock = NO_WAIT,
+    recreate: frozenset[str] = frozenset(),
 ) -> Exit:
-    """Put back what a run overwrote, within the same limits and with the same checks as any apply."""
+    """Put back what a run overwrote, within the same limits and with the same checks as any apply.
+
+    `recreate` names keys that may be created although an earlier run may have created them.
+    """
     check_target_is_named(selection, outside)
     with open_session(selection, outside) as session:
         with remembered(session, console) as memory:
-            made, notes = _plan_back(number, session, memory, console)
+            made, notes = _plan_back(number, session, memory, Consent(recreate=recreate), console)
         text = plan_text(made, SeedsPlan(), paint=console.paint, verbose=console.verbose)
         console.show_before_asking("\n\n".join([*notes, text]))
         if not yes:
@@ -60,7 +64,9 @@ def restore(
     return done.exit
 
 
-def _plan_back(number: int, session: Session, memory: Memory, console: Console) -> tuple[Plan, list[str]]:
+def _plan_back(
+    number: int, session: Session, memory: Memory, consent: Consent, console: Console
+) -> tuple[Plan, list[str]]:
     if memory.trouble is not None:
         raise memory.trouble
     run = the_run(memory.past, number)
@@ -69,7 +75,7 @@ def _plan_back(number: int, session: Session, memory: Memory, console: Console) 
     changed = [operation for operation in operations if _may_have_changed(operation)]
     known = [operation for operation in changed if not _is_nameless(operation)]
     declared = way_back(session.kind, f"run {number}", map(_overwritten, known))
-    made = read_live(session, declared, memory, Listing.DECLARED, console).bare_plan(Consent())
+    made = read_live(session, declared, memory, Listing.DECLARED, console).bare_plan(consent)
     return replace(made, unmanaged=()), list(_notes(run, changed, memory.past, session))
 
 

@@ -18,7 +18,7 @@ from reconciler.config.settings import needs_credentials
 from reconciler.engine.kind import Body, Json
 from reconciler.engine.outcome import Outcome
 from reconciler.engine.plan import Change, fingerprint_of
-from reconciler.errors import Exit, Held, ReconcilerError, UsageError
+from reconciler.errors import Exit, Held, ReconcilerError, UsageError, describe
 from reconciler.journal.holding import this_process
 from reconciler.journal.opening import Journal
 from reconciler.journal.runs import Ending, Intent, RunStart
@@ -177,6 +177,6 @@ def _begin(journal: Journal, start: RunStart, lock: Lock, outside: Outside, cons
 def _end(run: OpenRun, console: Console) -> None:
     try:
         run.journal.end_run(run.number, run.exit, run.counts)
-    except ReconcilerError as error:
-        reason = str(error).rstrip(".")
+    except Exception as error:  # noqa: BLE001  # what is done is done, and is still to be told
+        reason = describe(error).rstrip(".")
         console.warn(f"{reason}. Run {run.number} stays open in the journal; the next one will end it.")

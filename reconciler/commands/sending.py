@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from reconciler.commands.reviewing import Agreed
 from reconciler.commands.runs import OpenRun
 from reconciler.commands.tenant import Enter, Tenant
-from reconciler.errors import Exit, ReconcilerError
+from reconciler.errors import Exit, describe, exit_of
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.review import reviewed_seeds
 from reconciler.expoints.sending import Sender, Sent, delivery_of
@@ -35,8 +35,8 @@ def send_seeds(
     """Send every seed that is due and reviewed; return the plan by which it was done, and how each ended.
 
     The plan is made anew now that the run holds the account, so that what another one did meanwhile counts;
-    it is the one that was agreed on where that fails. Raises nothing that is expected to go wrong: changes
-    were carried out before, and what became of them is still to be told.
+    it is the one that was agreed on where that fails. Raises nothing: changes were carried out before, and
+    what became of them is still to be told.
     """
     plan, ends = agreed.seeds, list[Sent]()
     try:
@@ -45,8 +45,9 @@ def send_seeds(
         plan = reviewed_seeds(plan, agreed.review) if agreed.review else plan
         for end in _ends(tenant, run, plan, stops):
             ends.append(end)  # those before an error count
-    except ReconcilerError as error:
-        ends.append(Sent(_ALL, notes=(f"nothing further was sent: {error}",), exit=error.exit))
+    except Exception as error:  # noqa: BLE001
+        notes = (f"nothing further was sent: {describe(error)}",)
+        ends.append(Sent(_ALL, notes=notes, exit=exit_of(error)))
     return plan, tuple(ends)
 
 
@@ -96,5 +97,5 @@ def send_some(sender: Sender, plan: SeedPlan, standees: Sequence[Standee]) -> Se
     """Send these customers of a seed; whatever goes wrong is how it ended."""
     try:
         return sender.send(plan, standees)
-    except ReconcilerError as error:
-        return Sent(plan.seed.key, notes=(str(error),), exit=error.exit)
+    except Exception as error:  # noqa: BLE001
+        return Sent(plan.seed.key, notes=(describe(error),), exit=exit_of(error))

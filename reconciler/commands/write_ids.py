@@ -17,7 +17,7 @@ from reconciler.config.editing.writing import write
 from reconciler.engine.conclude import id_line
 from reconciler.engine.outcome import Outcome, Report, Result
 from reconciler.engine.plan import Action
-from reconciler.errors import Exit, FilesInvalid, ReconcilerError
+from reconciler.errors import Exit, FilesInvalid, describe, exit_of
 
 
 class IdsWritten(Struct, frozen=True):
@@ -40,12 +40,12 @@ def write_ids(report: Report, session: Session, console: Console) -> IdsWritten:
         return NO_IDS
     try:
         return IdsWritten(_written(ids, session))
-    except ReconcilerError as error:
+    except Exception as error:  # noqa: BLE001  # what was applied is still to be told
         problems = error.problems if isinstance(error, FilesInvalid) else ()
         if not console.quiet:
             console.problems(problems)
-        console.say(f"Ids not written: {error}")
-        return IdsWritten({}, error.exit)
+        console.say(f"Ids not written: {describe(error)}")
+        return IdsWritten({}, exit_of(error))
 
 
 def _found(report: Report) -> Iterator[tuple[str, int]]:

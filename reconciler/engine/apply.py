@@ -1,14 +1,15 @@
 """Carrying out changes: read again, compare, write down, write, read back, compare, write down.
 
-Nothing here raises for what an API does: every change ends as exactly one `Outcome`.
+Nothing here raises for what an API does, or for what nobody expected: every change ends as exactly one
+`Outcome`, and the others go on.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -33,13 +34,20 @@ from reconciler.errors import (
     NoAnswer,
     ReconcilerError,
     Unauthorised,
+    describe,
 )
+
+Item = TypeVar("Item")
+End = TypeVar("End")
 
 FIRST_PAUSE = 0.5
 """Seconds before a read-back is repeated for the first time; each further pause is twice as long."""
 
 # After one of these every further call would fail alike.
 _HOPELESS = (Unauthorised, Forbidden, AllowanceUsedUp)
+
+_NAMED = 3
+"""How many of the changes that keep a delete back are named; the rest is counted."""
 
 _STRICTER = (
     "The API has now shown an explicit false or 0, so from here on it differs from nothing: a resource that "
@@ -71,21 +79,52 @@ class NoJournal:
 
 
 def apply(plan: Plan, run: Run, *, each: Each = one_by_one) -> Report:
-    """Carry out every change of the plan that is not blocked, and say truthfully how each one ended."""
-    ended = dict(
-        zip((c.key for c in plan.changes), each(run.carry_out, plan.changes, "Applying"), strict=True)
-    )
-    open_attempts = [attempt for attempt in ended.values() if isinstance(attempt, Attempt)]
-    settled = {outcome.key: outcome for outcome in run.settle(open_attempts, each)}
-    outcomes = [end if isinstance(end, Outcome) else settled[key] for key, end in ended.items()]
-    return Report(plan, (*outcomes, *map(_skipped, plan.blocked)), run.notes)
+    """Carry out every change of the plan that is not blocked, and say truthfully how each one ended.
+
+    Deletes begin when all else has ended, and only where all of it ended as applied: what is deleted may be
+    what a create or an update was to take the place of.
+    """
+    deletes = [change for change in plan.changes if change.action is Action.DELETE]
+    ended = run.ends([change for change in plan.changes if change.action is not Action.DELETE], each)
+    blocked = {one.key: _left_alone(one) for one in plan.blocked}
+    others = [*ended.values(), *(blocked[one.key] for one in plan.blocked if not one.is_only_a_delete)]
+    unfinished = [outcome for outcome in others if outcome.result is not Result.APPLIED]
+    if unfinished and not run.is_stopped:
+        ended |= {change.key: _kept_back(change, unfinished) for change in deletes}
+    else:
+        ended |= run.ends(deletes, each)
+    return Report(plan, (*(ended[change.key] for change in plan.changes), *blocked.values()), run.notes)
 
 
-def _skipped(blocked: Blocked) -> Outcome:
+def _left_alone(blocked: Blocked) -> Outcome:
     action = blocked.change.action if blocked.change else None
-    why = "unreviewed" if blocked.is_unreviewed else "blocked"
-    reason = f"{why}: " + "; ".join(block.message for block in blocked.blocks)
-    return Outcome(blocked.key, action, Result.SKIPPED, reason, exit=blocked.exit)
+    reason = f"{blocked.why}: " + "; ".join(block.message for block in blocked.blocks)
+    result = Result.IN_DOUBT if blocked.is_in_doubt else Result.SKIPPED
+    return Outcome(blocked.key, action, result, reason, exit=blocked.exit)
+
+
+def _kept_back(delete: Change, unfinished: Sequence[Outcome]) -> Outcome:
+    named = ", ".join(f"{outcome.key} is {outcome.result}" for outcome in unfinished[:_NAMED])
+    more = f" and {len(unfinished) - _NAMED} more" if len(unfinished) > _NAMED else ""
+    reason = f"not begun: deletes wait until every create and update is applied, and {named}{more}"
+    exit = Exit.gravest(outcome.exit for outcome in unfinished)
+    return _ended(delete, Result.SKIPPED, reason, exit)
+
+
+def _results(each: Each, function: Callable[[Item], End], items: Sequence[Item], label: str) -> Sequence[End]:
+    """Return the result of each item, of a function that raises nothing.
+
+    Where several at a time fail by themselves, for want of a thread or of a terminal to show progress on,
+    the items that are left are dealt with one by one.
+    """
+    ends: dict[int, End] = {}
+
+    def one(number: int) -> None:
+        ends[number] = function(items[number])
+
+    with suppress(Exception):
+        each(one, range(len(items)), label)
+    return [ends[number] if number in ends else function(item) for number, item in enumerate(items)]
 
 
 class Run(Struct):
@@ -99,6 +138,8 @@ class Run(Struct):
     _stopped: Outcome | None = None
     _stricter: bool = False
     _names: Mapping[str, int] | None = None
+    _intended: set[str] = field(default_factory=set)
+    """The keys of which the journal holds an intent, so that a write may have left."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -115,6 +156,15 @@ class Run(Struct):
         """Begin no further change: each one that has not begun ends as skipped, for this reason."""
         self._stopped = self._stopped or Outcome("", None, Result.SKIPPED, reason, exit=exit)
 
+    def ends(self, changes: Sequence[Change], each: Each = one_by_one) -> dict[str, Outcome]:
+        """Carry out these changes; return by key how each ended, once that can be said or patience ends."""
+        begun = dict(
+            zip((c.key for c in changes), _results(each, self.carry_out, changes, "Applying"), strict=True)
+        )
+        attempts = [end for end in begun.values() if isinstance(end, Attempt)]
+        settled = {outcome.key: outcome for outcome in self.settle(attempts, each)}
+        return {key: end if isinstance(end, Outcome) else settled[key] for key, end in begun.items()}
+
     def carry_out(self, change: Change) -> Outcome | Attempt:
         """Carry out one change; an `Attempt` is a write that a read could neither prove nor disprove yet."""
         if self._stopped:
@@ -126,9 +176,10 @@ class Run(Struct):
         """Write an outcome down and return it; a journal that fails changes nothing of how it ended."""
         try:
             self.journal.outcome(outcome)
-        except ReconcilerError as error:
-            self.stop(f"not begun: {error}", error.exit)
-            return replace(outcome, warnings=(*outcome.warnings, f"not written down: {error}"))
+        except Exception as error:  # noqa: BLE001  # what is done is done
+            if isinstance(error, ReconcilerError):
+                self.stop(f"not begun: {error}", error.exit)
+            return replace(outcome, warnings=(*outcome.warnings, f"not written down: {describe(error)}"))
         return outcome
 
     @staticmethod
@@ -141,7 +192,7 @@ class Run(Struct):
         pause = FIRST_PAUSE
         while attempts:
             self._rest(min(pause, self._patience_left(attempts)))
-            ends = each(self._look, attempts, "Verifying")
+            ends = _results(each, self._look, attempts, "Verifying")
             outcomes += [end for end in ends if isinstance(end, Outcome)]
             attempts = [end for end in ends if isinstance(end, Attempt)]
             pause *= 2
@@ -176,6 +227,11 @@ class Run(Struct):
         except ReconcilerError as error:  # the journal: what cannot be written down is not done
             self.stop(f"not begun: {error}", error.exit)
             return _ended(change, Result.SKIPPED, f"not begun: {error}", error.exit)
+        except Exception as error:  # noqa: BLE001  # it ends this change, and no other
+            if change.key in self._intended:
+                reason = f"it may have been written: {describe(error)}"
+                return _ended(change, Result.IN_DOUBT, reason, Exit.IN_DOUBT)
+            return _ended(change, Result.FAILED, f"not begun: {describe(error)}", Exit.ERROR)
 
     def _stop_if_hopeless(self, error: ApiError) -> None:
         if isinstance(error, _HOPELESS):
@@ -198,6 +254,7 @@ class Run(Struct):
         if self._stopped:
             raise Abandoned(self._stopped.reason)
         self.journal.intent(change, overwritten, body)
+        self._intended.add(change.key)
 
     def _read_again(self, change: Change) -> tuple[tuple[FieldView, ...], Body] | Outcome:
         live = self.writer.read(_id(change))
@@ -216,8 +273,8 @@ class Run(Struct):
     def _put(self, attempt: Attempt, body: Body) -> Outcome | Attempt:
         try:
             self.writer.replace(_id(attempt.change), body)
-        except NoAnswer as error:
-            return self._look(replace(attempt, since=self.clock.monotonic(), lost=str(error)))
+        except Exception as error:  # noqa: BLE001  # see `_lost`
+            return self._look(replace(attempt, since=self.clock.monotonic(), lost=_lost(error)))
         return self._look(replace(attempt, since=self.clock.monotonic()))
 
     def _put_again(self, attempt: Attempt, body: Body) -> Outcome | Attempt:
@@ -238,8 +295,8 @@ class Run(Struct):
         id, lost = None, ""
         try:
             id = self.writer.create(body)
-        except NoAnswer as error:
-            lost = str(error)
+        except Exception as error:  # noqa: BLE001  # see `_lost`
+            lost = _lost(error)
         return self._look(Attempt(change, change.fields, self.clock.monotonic(), id, lost))
 
     def _delete(self, change: Change) -> Outcome | Attempt:
@@ -255,8 +312,8 @@ class Run(Struct):
         lost = ""
         try:
             self.writer.delete(_id(change))
-        except NoAnswer as error:
-            lost = str(error)
+        except Exception as error:  # noqa: BLE001  # see `_lost`
+            lost = _lost(error)
         return self._look(Attempt(change, change.fields, self.clock.monotonic(), change.id, lost))
 
     def _look(self, attempt: Attempt) -> Outcome | Attempt:
@@ -265,12 +322,12 @@ class Run(Struct):
         try:
             attempt = self._with_id(attempt)
             body = self.writer.read(attempt.id) if attempt.id is not None else None
-        except ApiError as error:
+            self._notice(body)
+            seen = replace(attempt, as_before=reads_as_before(self.account, attempt, body))
+            return conclude(self.account, seen, body, last=last) or seen
+        except Exception as error:  # noqa: BLE001  # whatever it is, the write may have been carried out
             # It may have taken minutes to fail: a stale answer proves nothing, but this was no answer.
-            return unread(attempt, str(error)) if self._is_over(attempt) else attempt
-        self._notice(body)
-        seen = replace(attempt, as_before=reads_as_before(self.account, attempt, body))
-        return conclude(self.account, seen, body, last=last) or seen
+            return unread(attempt, describe(error)) if self._is_over(attempt) else attempt
 
     def _is_over(self, attempt: Attempt) -> bool:
         """Tell whether this is the time to say how an attempt ended, whatever can be seen of it."""
@@ -318,6 +375,13 @@ class Run(Struct):
             f". The body carried members that this tool does not know: {', '.join(unknown)}. If the server "
             f"writes them itself, add server_members: [{', '.join(unknown)}] to the target"
         )
+
+
+def _lost(error: Exception) -> str:
+    """Return why there is no answer to a write that may have left. Raises an error that says how it ended."""
+    if isinstance(error, ReconcilerError) and not isinstance(error, NoAnswer):
+        raise error
+    return describe(error)
 
 
 def _ended(change: Change, result: Result, reason: str, exit: Exit) -> Outcome:

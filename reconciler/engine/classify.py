@@ -73,15 +73,31 @@ class FieldView(Struct, frozen=True):
         return unproved and self.before is not None and self.before == self.after
 
 
+class CreateInDoubt(Struct, frozen=True):
+    """A create that the journal knows of, and of which it does not know whether it was carried out."""
+
+    operation: int
+    """Its number in the journal, and `run` that of its run."""
+    run: int
+    at: float
+    """When it was about to be sent, in seconds since 1970 UTC."""
+    name: str
+    """The name that was sent; the files may say another one by now."""
+    id: int | None = None
+    """The id that the API answered, where it did."""
+
+
 class Account(Struct, frozen=True):
     """What a plan knows of an account: how values compare there, and what a reset leaves behind.
 
-    `known_ids` are the ids that keys had when they were last written, as far as a journal knows.
+    `known_ids` are the ids that keys had when they were last written, as far as a journal knows; `in_doubt`
+    are the keys that were last written by a create in doubt.
     """
 
     normal: Normal
     defaults: Defaults
     known_ids: Mapping[str, int] = field(default_factory=dict)
+    in_doubt: Mapping[str, CreateInDoubt] = field(default_factory=dict)
 
     @property
     def kind(self) -> Kind:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
 
 from msgspec import Struct
 
+from reconciler.engine.classify import Account, CreateInDoubt
 from reconciler.engine.declared import Declared
 from reconciler.engine.inventory import Inventory, Live, name_of
 from reconciler.engine.kind import Kind
-from reconciler.engine.plan import Block
+from reconciler.engine.plan import IN_DOUBT, Block
+
+SETTLE_SECONDS = 600
+"""For how long a person is told to wait for what may have been created to show, as for a batch in doubt."""
 
 
 class Match(Struct, frozen=True):
@@ -22,15 +27,21 @@ class Match(Struct, frozen=True):
 
 
 def match_all(
-    kind: Kind, declared: Sequence[Declared], inventory: Inventory, known_ids: Mapping[str, int]
+    account: Account, declared: Sequence[Declared], inventory: Inventory, recreate: Collection[str] = ()
 ) -> Mapping[str, Match]:
     """Return the match of every declared resource, by key; one live resource never has two keys.
 
-    `known_ids` are the ids that keys had before: one whose name is gone is not simply created again.
+    What the journal knows of a key counts, but for the keys to `recreate`: where the name is gone that an id
+    is known for, or a create is in doubt, nothing is simply created again.
     """
     owners = {d.id: d.key for d in declared if d.id is not None}
-    found = {d.key: _match(kind, d, inventory, owners) for d in declared}
-    return _without_twins({d.key: _not_lost(d, found[d.key], inventory, known_ids) for d in declared})
+    found = {d.key: _match(account.kind, d, inventory, owners) for d in declared}
+    for one in declared:
+        match = found[one.key]
+        undecided = match.live is None and match.block is None and one.id is None and not one.absent
+        if undecided and one.key not in recreate:
+            found[one.key] = _remembered(one, account, inventory, owners)
+    return _without_twins(found)
 
 
 def _match(kind: Kind, declared: Declared, inventory: Inventory, owners: Mapping[int, str]) -> Match:
@@ -42,19 +53,46 @@ def _match(kind: Kind, declared: Declared, inventory: Inventory, owners: Mapping
     return _by_name(declared, name, inventory.named(name), owners)
 
 
-def _not_lost(declared: Declared, match: Match, inventory: Inventory, known_ids: Mapping[str, int]) -> Match:
-    """Return the match, or why nothing is created where the journal remembers what the key once was."""
-    id = known_ids.get(declared.key)
-    if id is None or match.live or match.block or declared.id is not None or declared.absent:
-        return match
+def _remembered(
+    declared: Declared, account: Account, inventory: Inventory, owners: Mapping[int, str]
+) -> Match:
+    """Return what the journal knows of a key whose name nothing has: what is live, or why it is not created.
+
+    What a create in doubt may have made is looked for by the name that was sent.
+    """
+    doubt = account.in_doubt.get(declared.key)
+    if doubt:
+        match = _by_name(declared, doubt.name, inventory.named(doubt.name) if doubt.name else (), owners)
+        return match if match.live or match.block else Match(block=in_doubt_block(declared.key, doubt))
+    id = account.known_ids.get(declared.key)
+    if id is None:
+        return Match()
     live = inventory.by_id.get(id)
     now = f'it is called "{live.name}" now' if live else "it may have been renamed, hidden or deleted"
-    return Match(
-        block=Block(
-            "known-id",
-            f"nothing has this name, but the journal knows it as id {id} ({now}); declare id: {id} for the "
-            f"target, or run with --recreate {declared.key} to create it anew",
-        )
+    return Match(block=known_id_block(declared.key, id, now))
+
+
+def known_id_block(key: str, id: int, now: str) -> Block:
+    """Return why a resource is not created again of which the journal knows the id; `now`: what it became."""
+    return Block(
+        "known-id",
+        f"nothing has this name, but the journal knows it as id {id} ({now}); declare id: {id} for the "
+        f"target, or run with --recreate {key} to create it anew",
+    )
+
+
+def in_doubt_block(key: str, doubt: CreateInDoubt) -> Block:
+    """Return why a resource is not created again that an earlier run may have created, and what to do."""
+    sent, until = (
+        f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"
+        for at in (doubt.at, doubt.at + SETTLE_SECONDS)
+    )
+    known = f" as id {doubt.id}" if doubt.id is not None else ""
+    return Block(
+        IN_DOUBT,
+        f'run {doubt.run} may have created "{doubt.name}"{known} ({sent}), and it is not to be seen; it is '
+        f"not created a second time. Plan again after {until}; if it is there under another name, declare "
+        f"its id: for the target; if you know that it is not there, run with --recreate {key}",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import Enum
 
 from msgspec import Struct, field
@@ -59,8 +59,9 @@ def take_inventory(
     *,
     listing: Listing = Listing.DECLARED,
     each: Each = one_by_one,
+    also_named: Collection[str] = (),
 ) -> Inventory:
-    """Read what is live, as far as `declared` needs it.
+    """Read what is live, as far as `declared` needs it, and what has a name of `also_named`.
 
     Rows of the list serve as bodies when a probe shows that reading one by its id adds nothing; otherwise
     each one that matters is read.
@@ -69,7 +70,8 @@ def take_inventory(
     if listing is Listing.IF_NEEDED and len(ids) == len(declared):
         return Inventory(_read(reader, kind, ids, each), complete=False)
     rows = {row.id: row for row in (_live(kind, body, listed=True) for body in reader.list(each))}
-    named = rows if listing is Listing.EVERYTHING else _ids_by_name(kind, declared, rows.values())
+    names = {*also_named, *(name_of(d, kind) for d in declared if d.id is None)}
+    named = rows if listing is Listing.EVERYTHING else [r.id for r in rows.values() if r.name in names]
     wanted = [*dict.fromkeys([*ids, *named])]
     missing = [id for id in wanted if id not in rows]
     thin = [id for id in wanted if id in rows] if _rows_are_thin(reader, kind, rows, wanted) else []
@@ -83,11 +85,6 @@ def name_of(declared: Declared, kind: Kind) -> str | None:
     """Return the declared name of a resource, `None` where none is declared."""
     given = declared.given.get(kind.name_field)
     return given.value if given and isinstance(given.value, str) else None
-
-
-def _ids_by_name(kind: Kind, declared: Iterable[Declared], rows: Iterable[Live]) -> list[int]:
-    names = {name_of(d, kind) for d in declared if d.id is None}
-    return [row.id for row in rows if row.name in names]
 
 
 def _live(kind: Kind, body: Body, *, listed: bool) -> Live:

@@ -21,6 +21,8 @@ from reconciler.errors import Exit
 
 UNREVIEWED = "unreviewed"
 """The code of what nobody has reviewed as it is now."""
+IN_DOUBT = "create-in-doubt"
+"""The code of what an earlier run may have created, and what cannot be seen."""
 
 
 class Action(StrEnum):
@@ -51,7 +53,7 @@ class Block(Struct, frozen=True):
     @property
     def exit(self) -> Exit:
         """What a run says that leaves something out for this reason."""
-        return Exit.STALE if self.code == UNREVIEWED else Exit.REFUSED
+        return {UNREVIEWED: Exit.STALE, IN_DOUBT: Exit.IN_DOUBT}.get(self.code, Exit.REFUSED)
 
 
 class Change(Struct, frozen=True, dict=True):
@@ -131,11 +133,25 @@ class Blocked(Struct, frozen=True):
     key: str
     blocks: tuple[Block, ...]
     change: Change | None = None
+    absent: bool = False
+    """Declared absent, so that nothing but a delete is left undone."""
 
     @property
-    def is_unreviewed(self) -> bool:
-        """Whether nothing but a missing review keeps it back."""
-        return all(block.code == UNREVIEWED for block in self.blocks)
+    def is_in_doubt(self) -> bool:
+        """Whether an earlier run may have created it, and nothing shows whether it did."""
+        return any(block.code == IN_DOUBT for block in self.blocks)
+
+    @property
+    def is_only_a_delete(self) -> bool:
+        """Whether nothing but a delete is left undone."""
+        return self.change.action is Action.DELETE if self.change else self.absent
+
+    @property
+    def why(self) -> str:
+        """What keeps it back, in a word or two: nothing but a missing review, a doubt, or a rule."""
+        if all(block.code == UNREVIEWED for block in self.blocks):
+            return "unreviewed"
+        return "in doubt" if self.is_in_doubt else "blocked"
 
     @property
     def exit(self) -> Exit:

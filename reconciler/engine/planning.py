@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from reconciler.engine.classify import Account, FieldClass, FieldView, classify, removals
+from reconciler.engine.classify import Account, CreateInDoubt, FieldClass, FieldView, classify, removals
 from reconciler.engine.declared import Declared
-from reconciler.engine.identity import Match, match_all
+from reconciler.engine.identity import Match, in_doubt_block, known_id_block, match_all
 from reconciler.engine.inventory import Inventory, Live, name_of
-from reconciler.engine.kind import Kind
 from reconciler.engine.limits import Share
 from reconciler.engine.plan import Action, Block, Blocked, Change, Plan, Scope, Unchanged
 from reconciler.engine.resolve import Resolved
@@ -27,7 +27,7 @@ class Consent(Struct, frozen=True):
     prune: bool = False
     """Whether what is live and declared nowhere shall be deleted."""
     recreate: frozenset[str] = frozenset()
-    """Keys that may be created although the journal knows an id of theirs."""
+    """Keys that may be created although the journal knows an id of theirs, or a create in doubt."""
 
 
 Verdict = Change | Blocked | Unchanged
@@ -70,9 +70,7 @@ class _Draft(Struct, frozen=True):
 
     def verdicts(self) -> list[Verdict]:
         declared = [r.declared for r in self.resolved]
-        ids = self.account.known_ids
-        known = {key: id for key, id in ids.items() if key not in self.consent.recreate}
-        matches = match_all(self.account.kind, declared, self.inventory, known)
+        matches = match_all(self.account, declared, self.inventory, self.consent.recreate)
         judge = _Judge(self.scope, self.account, self.consent)
         verdicts = [judge.verdict(r, matches[r.declared.key]) for r in self.resolved]
         return [*verdicts, *(judge.pruning(live) for live in self._unmanaged if self.consent.prune)]
@@ -92,7 +90,7 @@ class _Draft(Struct, frozen=True):
     @property
     def _unmanaged(self) -> tuple[Live, ...]:
         declared = [*(r.declared for r in self.resolved), *self.others]
-        return _unmanaged(self.account.kind, declared, self.inventory)
+        return _unmanaged(self.account, declared, self.inventory)
 
 
 class _Judge(Struct, frozen=True):
@@ -115,7 +113,7 @@ class _Judge(Struct, frozen=True):
 
     def _absence(self, declared: Declared, match: Match) -> Verdict:
         if match.block:
-            return Blocked(declared.key, (match.block,))
+            return Blocked(declared.key, (match.block,), absent=True)
         if match.live is None:
             return Unchanged(declared.key, declared.id)
         return self.deletion(declared.key, declared, match.live)
@@ -183,10 +181,37 @@ def _is_listed(change: Change) -> bool:
     return bool(change.live and change.live.listed)
 
 
-def _unmanaged(kind: Kind, declared: Sequence[Declared], inventory: Inventory) -> tuple[Live, ...]:
-    """Return what is listed and named by nothing declared, neither by id nor by name."""
+def without_created(plan: Plan, known_ids: Mapping[str, int], in_doubt: Mapping[str, CreateInDoubt]) -> Plan:
+    """Return the plan without the creates of what another run has created, or may have, since it was made.
+
+    `known_ids` and `in_doubt` are what the journal knows now; what it knew for the plan was judged there.
+    """
+
+    def block(change: Change) -> Block | None:
+        key, before = change.key, plan.account
+        if change.action is not Action.CREATE:
+            return None
+        if key in in_doubt and in_doubt[key] != before.in_doubt.get(key):
+            return in_doubt_block(key, in_doubt[key])
+        if key in known_ids and known_ids[key] != before.known_ids.get(key):
+            return known_id_block(key, known_ids[key], "created since this plan was made")
+        return None
+
+    kept_back = tuple(Blocked(c.key, (why,), c) for c in plan.changes if (why := block(c)))
+    keys = {blocked.key for blocked in kept_back}
+    changes = tuple(change for change in plan.changes if change.key not in keys)
+    return replace(plan, changes=changes, blocked=(*plan.blocked, *kept_back))
+
+
+def _unmanaged(account: Account, declared: Sequence[Declared], inventory: Inventory) -> tuple[Live, ...]:
+    """Return what is listed and named by nothing declared, neither by id nor by name.
+
+    What a create in doubt may have made has the name that was sent.
+    """
     ids = {one.id for one in declared}
-    names = {name_of(one, kind) for one in declared if one.id is None}
+    by_name = [one for one in declared if one.id is None]
+    names = {name_of(one, account.kind) for one in by_name}
+    names |= {account.in_doubt[one.key].name for one in by_name if one.key in account.in_doubt}
     return tuple(live for live in inventory.listed if live.id not in ids and live.name not in names)
 
 

@@ -20,10 +20,11 @@ from reconciler.errors import (
     Exit,
     Forbidden,
     NoAnswer,
-    ReconcilerError,
     Refused,
     Unauthorised,
     Unreachable,
+    describe,
+    exit_of,
 )
 from reconciler.expoints.client import Customers
 from reconciler.expoints.columns import Columns
@@ -110,10 +111,9 @@ class Sender(Struct, frozen=True):
             begun = self._time()
             shipment = self._shipment(seed, batch, before, begun)
             number = self.ledger.intend(shipment, again=_repeated(standees))
-        except ReconcilerError as error:
-            stops = not isinstance(error, Refused)
-            end = Sent(seed.key, notes=(f"nothing was sent: {error}",), exit=error.exit, stops=stops)
-            return _Request(end)
+        except Exception as error:  # noqa: BLE001  # it ends this request, and no change of before
+            stops, notes = not isinstance(error, Refused), (f"nothing was sent: {describe(error)}",)
+            return _Request(Sent(seed.key, notes=notes, exit=exit_of(error), stops=stops))
         return _Request(self._post(seed, batch, number, begun), standees, before)
 
     def _time(self) -> _Time:
@@ -166,6 +166,10 @@ class Sender(Struct, frozen=True):
             notes = (f"refused, nothing was sent: {error}", *unwritten)
             stops = isinstance(error, _HOPELESS)
             return Sent(seed.key, refused=size, notes=notes, exit=error.exit, stops=stops)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the batch may have left
+            unwritten = self._conclude(number, begun, Standing.IN_DOUBT, describe(error))
+            notes = (f"in doubt: {describe(error)}", *unwritten)
+            return Sent(seed.key, in_doubt=size, notes=notes, exit=Exit.IN_DOUBT)
         unwritten = self._conclude(number, begun, Standing.SENT)
         exit = Exit.IN_DOUBT if unwritten else Exit.DONE
         return Sent(seed.key, sent=size, notes=unwritten, exit=exit)
@@ -174,8 +178,8 @@ class Sender(Struct, frozen=True):
         """Write down how a request ended; return what to say where the journal could not."""
         try:
             self.ledger.conclude(number, standing, note, begun.server_after(self.clock.monotonic()))
-        except ReconcilerError as error:
-            return (f"{error} The next run will take this batch for one in doubt.",)
+        except Exception as error:  # noqa: BLE001  # what is done is done
+            return (f"{describe(error)} The next run will take this batch for one in doubt.",)
         return ()
 
     def _verified(self, end: Sent, seed: Seed, requests: Sequence[_Request]) -> Sent:
@@ -190,8 +194,8 @@ class Sender(Struct, frozen=True):
             if self.is_stopped():
                 raise Abandoned(_INTERRUPTED)
             status = status_of(self.client, self.client.statuses(), seed, emails, expected)
-        except ApiError as error:
-            return replace(end, notes=(*end.notes, f"sent, but not verified: {error}"))
+        except Exception as error:  # noqa: BLE001  # what was sent is sent
+            return replace(end, notes=(*end.notes, f"sent, but not verified: {describe(error)}"))
         exits = [end.exit, *([Exit.ERROR] if status.faults else [])]
         return replace(end, status=status, exit=Exit.gravest(exits))
 

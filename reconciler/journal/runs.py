@@ -7,10 +7,14 @@ begin. So the lock and the log are one thing, and a run that died without a word
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from msgspec import Struct, field
+from msgspec.structs import replace
+
+from reconciler.errors import Exit
 
 from reconciler.journal.forms import (
     Action,
@@ -32,6 +36,8 @@ Body: TypeAlias = Mapping[str, Any]
 
 ACCOUNT_SEPARATOR = "#"
 """What stands between the host of an account and what tells it from others there."""
+RESULTS = ("applied", "failed", "stale", "skipped", "in doubt")
+"""How a change ends."""
 MAY_BE_DONE = ("applied", "in doubt")
 """How a write ends that may have been carried out; so may one of which no end is written down."""
 SURELY_NOT_DONE = ("failed", "stale", "skipped")
@@ -136,6 +142,25 @@ class Operation(Struct, frozen=True, forbid_unknown_fields=True):
     intent: Intent
     at: Time
     ending: Ending | None = None
+
+
+def as_written(run: Run, operations: Sequence[Operation]) -> Run:
+    """Return a run with the counts that its writes show: it may have broken off before it counted any.
+
+    A write without an end is in doubt, unless the run is still open. What the run said itself, if it came to
+    that, adds the changes that never became a write, and the customers that it sent to.
+    """
+    ends = Counter(one.ending.result if one.ending else "in doubt" for one in operations)
+    if run.is_open:
+        ends["in doubt"] -= sum(one.ending is None for one in operations)
+    if not run.counts and not operations:
+        return run
+    said = {result: run.counts.get(result, 0) for result in SURELY_NOT_DONE}
+    counts = {result: max(ends[result], said.get(result, 0)) for result in RESULTS}
+    counts |= {"sent": run.counts["sent"]} if "sent" in run.counts else {}
+    # What breaks off without counting is written down as an error, like any bug.
+    broke_off = run.exit == Exit.ERROR and not run.counts and not run.note
+    return replace(run, counts=counts, note="ended without a conclusion" if broke_off else run.note)
 
 
 class Pruned(Struct, frozen=True):

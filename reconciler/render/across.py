@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from reconciler.engine.plan import IN_DOUBT, UNREVIEWED
 from reconciler.errors import Exit
 from reconciler.render.document import FORMAT_VERSION, Document
 from reconciler.render.paint import Paint
 from reconciler.render.seeds import customers_text
-from reconciler.render.values import counted, harmless
+from reconciler.render.values import counted, harmless, skipped_text
 
 
 class TargetEnd(Struct, frozen=True):
@@ -95,9 +96,12 @@ def reports_text(ends: Sequence[TargetEnd]) -> str:
     """Return the summary line of several reports."""
     sums = _sums(ends)
     customers = customers_text(_customers(ends, "customers_sent"), _customers(ends, "customers_in_doubt"))
+    left_alone = [one for end in ends if end.document for one in end.document["plan"]["blocked"]]
+    codes = [{reason["code"] for reason in one["reasons"]} for one in left_alone]
+    blocked = sum(IN_DOUBT not in some and some != {UNREVIEWED} for some in codes)
     return (
         f"{_over(ends)}: {sums['applied']} changed, {sums['failed']} failed, {sums['stale']} stale, "
-        f"{sums['skipped']} skipped, {sums['in_doubt']} in doubt; {customers}."
+        f"{skipped_text(sums['skipped'], blocked)}, {sums['in_doubt']} in doubt; {customers}."
     )
 
 

@@ -74,13 +74,16 @@ def _row(run: Run, zone: ZoneInfo, now: float) -> tuple[str, ...]:
 
 
 def _end(run: Run, now: float) -> str:
-    if run.is_open:
-        return f"open, last heard of {max(0, round(now - run.latest))} s ago"
-    if run.exit is None:
-        return harmless(run.note)
+    """Return what a run wrote, and how it ended."""
     counts = ", ".join(f"{number} {what}" for what, number in run.counts.items() if number and what != "sent")
     sent = f"{counted(run.counts['sent'], 'customer')} sent" if run.counts.get("sent") else ""
-    return f"{'; '.join(filter(None, (counts, sent))) or 'nothing written'}, exit {run.exit}"
+    written = "; ".join(filter(None, (counts, sent)))
+    if run.is_open:
+        heard = f"open, last heard of {max(0, round(now - run.latest))} s ago"
+        return "; ".join(filter(None, (heard, written)))
+    if run.exit is None:
+        return "; ".join(filter(None, (written, harmless(run.note))))
+    return f"{'; '.join(filter(None, (written or 'nothing written', harmless(run.note))))}, exit {run.exit}"
 
 
 def run_text(

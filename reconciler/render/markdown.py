@@ -239,16 +239,16 @@ def _details(title: str, body: Iterator[str], *, is_open: bool = False) -> str:
 
 def _blocked(planned: Planned, blocked: Blocked) -> _Fold:
     change = blocked.change
-    why = "unreviewed" if blocked.is_unreviewed else "blocked"
+    why, symbol = blocked.why, "?" if blocked.is_in_doubt else "!"
     was_there = planned.since is not None and not planned.since.caused_block(blocked)
     before = " (so before)" if was_there else ""
     what = f"{_what(change)}, {why}" if change else why
     reasons = [_sentence(block.message) for block in blocked.blocks]
     body = _change_body(planned, change) if change else ()
     return _Fold(
-        f"! {element(blocked.key)} {what}{before}",
+        f"{symbol} {element(blocked.key)} {what}{before}",
         ("\n".join(f"- {reason}" for reason in reasons), *body),
-        f"! {code(blocked.key)} {why}{before}: {'; '.join(reasons)}",
+        f"{symbol} {code(blocked.key)} {why}{before}: {'; '.join(reasons)}",
         is_open=True,
     )
 

@@ -76,8 +76,8 @@ def _verdict(plan: Plan) -> str:
     match _entry(plan):
         case Change(action=action, id=id):
             return action.value + (f" id {id}" if id is not None else "")
-        case Blocked(blocks=blocks):
-            return "blocked: " + harmless("; ".join(block.message for block in blocks))
+        case Blocked(blocks=blocks) as blocked:
+            return f"{blocked.why}: " + harmless("; ".join(block.message for block in blocks))
         case Unchanged(id=id, hidden=hidden):
             return "hidden, left alone" if hidden else f"unchanged id {id}" if id is not None else "absent"
     return "nothing"

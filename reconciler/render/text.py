@@ -33,7 +33,7 @@ from reconciler.render.seeds import (
     sent_text,
     without_sending,
 )
-from reconciler.render.values import counted, harmless, row_text, shown, shown_field
+from reconciler.render.values import counted, harmless, row_text, shown, shown_field, skipped_text
 
 SYMBOLS = {Action.CREATE: "+", Action.UPDATE: "~", Action.DELETE: "-"}
 WIDEST_BEFORE = 40
@@ -187,10 +187,9 @@ def _adoption(change: Change) -> Iterator[str]:
 
 
 def _blocked(plan: Plan, blocked: Blocked, paint: Paint) -> str:
-    symbol = paint.blocked("!")
+    symbol = paint.doubt("?") if blocked.is_in_doubt else paint.blocked("!")
     change = blocked.change
-    why = "unreviewed" if blocked.is_unreviewed else "blocked"
-    title = f"{symbol} {paint.strong(blocked.key)}  {_what(change) + ', ' if change else ''}{why}"
+    title = f"{symbol} {paint.strong(blocked.key)}  {_what(change) + ', ' if change else ''}{blocked.why}"
     reasons = [f"    {symbol} {harmless(block.message)}" for block in blocked.blocks]
     fields = _fields(plan.account.kind, change, paint) if change else ()
     adoption = _adoption(change) if change else ()
@@ -375,8 +374,9 @@ def _lines_to_write(outcomes: Iterable[Outcome]) -> str:
 def applied_text(report: Report, seeds: SeedsPlan, sent: Sequence[Sent]) -> str:
     """Return the report's summary line. `seeds` is the plan that they were sent by."""
     customers = customers_text(sum(end.sent for end in sent), customers_in_doubt(seeds, sent))
+    blocked = sum(one.why == "blocked" for one in report.plan.blocked)
     return (
         f"Applied: {report.count(Result.APPLIED)} changed, {report.count(Result.FAILED)} failed, "
-        f"{report.count(Result.STALE)} stale, {report.count(Result.SKIPPED)} skipped, "
+        f"{report.count(Result.STALE)} stale, {skipped_text(report.count(Result.SKIPPED), blocked)}, "
         f"{report.count(Result.IN_DOUBT)} in doubt; {customers}."
     )

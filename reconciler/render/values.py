@@ -57,6 +57,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def skipped_text(skipped: int, blocked: int) -> str:
+    """Return how many changes a run skipped, and how many of these because a rule blocks them, if any."""
+    return f"{skipped} skipped ({blocked} blocked)" if blocked else f"{skipped} skipped"
+
+
 def harmless(text: str) -> str:
     """Return text that steers nothing: no terminal, no direction of writing, no runner of CI."""
     return _commanding_nobody(_STEERING.sub(lambda found: _escaped(found[0]), text))

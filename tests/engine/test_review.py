@@ -90,7 +90,7 @@ def test_what_is_new_or_different_is_named(wanted: list[Declared], found: list[L
     assert made.changes == ()
     (blocked,) = made.blocked
     assert words in blocked.blocks[0].message
-    assert blocked.is_unreviewed
+    assert blocked.why == "unreviewed"
 
 
 def test_what_is_blocked_stays_blocked_whatever_was_reviewed() -> None:

@@ -361,9 +361,11 @@ class _Making(Struct, frozen=True):
         return replace(
             card,
             key=harmless(blocked.key),
-            symbol="!",
-            action="blocked",
-            what=f"{card.what} · unreviewed".removeprefix(" · ") if blocked.is_unreviewed else card.what,
+            symbol="?" if blocked.is_in_doubt else "!",
+            action="in-doubt" if blocked.is_in_doubt else "blocked",
+            what=card.what
+            if blocked.why == "blocked"
+            else f"{card.what} · {blocked.why}".removeprefix(" · "),
             remark="so before" if since and not since.caused_block(blocked) else "",
             is_open=True,
             reasons=tuple(harmless(block.message) for block in blocked.blocks),
