@@ -156,6 +156,6 @@ def describe(error: Exception) -> str:
         return str(error)
     place, step = "", error.__traceback__
     while step is not None:
-        place = f"{os.path.basename(step.tb_frame.f_code.co_filename)}:{step.tb_lineno}, "
+        place = f"{step.tb_frame.f_code.co_filename.rpartition(os.sep)[2]}:{step.tb_lineno}, "
         step = step.tb_next
     return f"unexpected {type(error).__name__} ({place}please report it)"

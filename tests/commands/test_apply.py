@@ -57,7 +57,7 @@ def test_each_change_is_one_read_one_write_and_one_verifying_read(world: World, 
 def test_resets_without_consent_are_skipped_and_everything_else_goes_on(world: World, screen: Screen) -> None:
     world.write("other.yaml", "import_configs:\n  other: {name: Other}\n")
     assert applied(world, screen, Consent()) is Exit.REFUSED
-    assert "Applied: 1 changed, 0 failed, 0 stale, 1 skipped, 0 in doubt" in screen.out
+    assert "Applied: 1 changed, 0 failed, 0 stale, 1 skipped (1 blocked), 0 in doubt" in screen.out
     assert [r.method for r in world.writes] == ["POST"]
 
 

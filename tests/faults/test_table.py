@@ -11,12 +11,13 @@ from _pytest.mark import ParameterSet
 
 from reconciler import errors
 from reconciler.checkmarket.client import ImportConfigs, open_checkmarket
-from reconciler.errors import ApiError
+from reconciler.engine.planning import Consent
+from reconciler.errors import ApiError, Exit
 from reconciler.expoints.client import Customers, open_expoints
 from reconciler.expoints.token import ClientLogin
 from reconciler.http import Secret, wsgi_transport
 from reconciler.sandbox import Fault
-from tests.faults.scenes import ADD, LIST, PUT, SCENES, SENDING_WITH_OAUTH, TOKEN, Scene
+from tests.faults.scenes import ADD, CREATING, LIST, PUT, SCENES, SENDING_WITH_OAUTH, TOKEN, Scene
 from tests.faults.table import FAULTS, Row, effects, rows, sections
 from tests.faults.world import FaultWorld, said
 from tests.seeds.world import SETTLE_AFTER
@@ -96,7 +97,12 @@ def test_apply_says_as_the_table_does_and_says_the_truth_and_the_next_one_does_t
         assert scene.task.is_untouched(world)
     assert len(world.perhaps_taken) <= (2 if scene.request == PUT else 1)
     world.rest(SETTLE_AFTER)
-    assert world.run().exit == 0
+    consent = Consent()
+    if scene.task is CREATING and row.says == "in doubt":
+        assert world.run().exit == Exit.IN_DOUBT
+        assert scene.task.is_untouched(world)
+        consent = Consent(recreate=frozenset({"import_configs.newcomer"}))
+    assert world.run(consent=consent).exit == Exit.DONE
     assert scene.task.is_done(world)
 
 

@@ -71,13 +71,13 @@ class FaultWorld(SeedWorld):
         )
         return replace(super().outside, sandboxes={"sandbox": app})
 
-    def run(self, *faults: str) -> End:
+    def run(self, *faults: str, consent: Consent = Consent()) -> End:  # noqa: B008 - it is frozen
         """Apply while these faults strike; an error that ends it is an end without a document."""
         self.faults = [Fault.parse(fault) for fault in faults]
         screen = Screen()
         try:
             console = screen.console(self.clock, as_json=True)
-            exit = apply(self.selection, Consent(), console, self.outside, yes=True)
+            exit = apply(self.selection, consent, console, self.outside, yes=True)
             return End(exit, screen.document, screen.err)
         except ReconcilerError as error:
             return End(error.exit, {}, str(error))

@@ -10,10 +10,12 @@ from reconciler.commands.apply import apply
 from reconciler.commands.plan import plan
 from reconciler.engine.planning import Consent
 from reconciler.errors import Exit, Refused, UsageError
+from reconciler.sandbox import Fault
 from tests.commands.conftest import FILES, WELCOME
 from tests.commands.world import EVERYTHING, SETTINGS, Screen, World
 
-from .backends import declared, read_at
+from .backends import GIT, declared, read_at
+from .repositories import Repositories
 from .server import QUOTED, free_port
 
 RESETS = Consent(resets=None)
@@ -42,6 +44,27 @@ def test_apply_writes_its_run_into_the_journal_that_the_target_names(world: Worl
         [operation] = past.operations(run.number)
     assert (run.exit, operation.intent.key) == (Exit.DONE, "import_configs.welcome")
     assert (operation.intent.before or {})["DateFormat"] == WELCOME["DateFormat"]
+
+
+def test_a_create_in_doubt_is_known_to_the_next_run_and_on_another_machine(
+    world: World, address: str, repositories: Repositories
+) -> None:
+    world.environ["JOURNAL"] = declared(address)
+    world.write("welcome.yaml", "import_configs: {newcomer: {name: Newcomer}}\n")
+    world.faults = [Fault.parse("POST:1+:before:drop")]
+    assert applied(world) == Exit.IN_DOUBT
+    world.faults = ()
+    assert applied(world) == Exit.IN_DOUBT
+    if (
+        not address.startswith(GIT) or repositories.origin.exists()
+    ):  # a branch without a remote is one machine's
+        if address.startswith(GIT):
+            repositories.clone("elsewhere")
+        elsewhere = World(repositories.folder / "elsewhere", world.clock, world.environ, world.state)
+        elsewhere.write("reconciler.yaml", f"{SETTINGS}    journal: {{env: JOURNAL}}\n")
+        elsewhere.write("welcome.yaml", "import_configs: {newcomer: {name: Newcomer}}\n")
+        assert applied(elsewhere) == Exit.IN_DOUBT
+    assert len(world.writes) == 1
 
 
 def test_a_plan_makes_no_journal(world: World, address: str) -> None:

@@ -1,0 +1,234 @@
+"""A create in doubt is not created again: by no later run, on no machine, under no other key or name."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from reconciler.commands.apply import apply
+from reconciler.commands.history import Filter, history
+from reconciler.commands.plan import plan
+from reconciler.commands.restore import restore
+from reconciler.commands.reviewing import EVERYTHING as ALL_REVIEWED
+from reconciler.commands.reviewing import Reviewed, read_reviewed
+from reconciler.commands.workspace import Selection
+from reconciler.engine.identity import SETTLE_SECONDS
+from reconciler.engine.planning import Consent
+from reconciler.errors import Exit
+from reconciler.sandbox import Fault, Server, Variants, create_app
+from reconciler.sandbox.seeding import CONFIGS
+from tests.clock import FakeClock
+from tests.commands.world import EVERYTHING, SETTINGS, Screen, Terminal, World
+from tests.killed.nursery import Nursery
+
+KEY = "import_configs.newcomer"
+FILES = "import_configs: {newcomer: {name: Newcomer}}\n"
+POST = "POST /3/contacts/import/configs"
+HIDDEN = Variants(appears_after_seconds=1200.0)
+"""A server that hides what is new for far longer than a run is patient."""
+RECREATE = Consent(recreate=frozenset({KEY}))
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    made = World(tmp_path)
+    made.live({1: {"Name": "Welcome", "IsReusable": True}})
+    made.write("reconciler.yaml", SETTINGS)
+    made.write("files.yaml", FILES)
+    return made
+
+
+def applied(
+    world: World,
+    *faults: str,
+    consent: Consent = Consent(),  # noqa: B008 - it is frozen
+    selection: Selection = EVERYTHING,
+    reviewed: Reviewed = ALL_REVIEWED,
+) -> tuple[Exit, Any]:
+    """Apply while these faults strike; return how it ended, and its document."""
+    world.faults = [Fault.parse(fault) for fault in faults]
+    screen = Screen()
+    console = screen.console(world.clock, as_json=True)
+    exit = apply(selection, consent, console, world.outside, yes=True, reviewed=reviewed)
+    world.faults = ()
+    return exit, screen.document
+
+
+def planned(world: World, out: Path | None = None) -> tuple[Exit, str]:
+    screen = Screen()
+    return plan(EVERYTHING, Consent(), screen.console(world.clock), world.outside, out=out), screen.out
+
+
+def names(world: World) -> list[str]:
+    with world.state.transaction() as documents:
+        return sorted(document["Config"]["Name"] for document in documents.all(CONFIGS).values())
+
+
+def posts(world: World) -> int:
+    return sum(request.method == "POST" for request in world.state.requests())
+
+
+def in_doubt(world: World, *, done: bool = True) -> None:
+    """Let the answer of the create be lost, done or not, and stay out of sight for longer than patience."""
+    if done:
+        world.variants = HIDDEN
+    fault = f"{POST}:1+:after:status=500" if done else f"{POST}:1+:before:drop"
+    exit, document = applied(world, fault)
+    assert (exit, document["outcomes"][0]["result"]) == (Exit.IN_DOUBT, "in_doubt")
+
+
+def test_while_it_is_not_to_be_seen_every_way_to_apply_leaves_it_and_says_what_to_do(world: World) -> None:
+    file = world.folder / "plan.json"
+    planned(world, file)
+    in_doubt(world)
+    before = posts(world)
+    exit, shown = planned(world)
+    assert exit is Exit.IN_DOUBT
+    assert f"? {KEY}  in doubt" in shown
+    assert f"--recreate {KEY}" in shown
+    assert "Plan again after 20" in shown
+    reviewed = read_reviewed([file], (), world.outside)
+    for how in (
+        {},
+        {"selection": Selection(only=("newcomer",))},
+        {"reviewed": reviewed},
+        {"reviewed": Reviewed(frozenset(reviewed.files[0].review.digests))},
+        {"consent": Consent(recreate=frozenset({"import_configs.other"}))},
+    ):
+        exit, document = applied(world, **how)
+        assert (exit, document["summary"]["in_doubt"]) == (Exit.IN_DOUBT, 1), how
+    world.clock.sleep(SETTLE_SECONDS - 60)  # time alone settles nothing
+    assert applied(world)[0] is Exit.IN_DOUBT
+    assert posts(world) == before == 1
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        pytest.param(FILES, "Newcomer", id="as it was"),
+        pytest.param("import_configs: {newcomer: {name: Other}}\n", "Other", id="with another name"),
+        pytest.param(
+            "import_configs: {later: {name: Newcomer}}\nmoved: {newcomer: later}\n", "Newcomer", id="moved"
+        ),
+    ],
+)
+def test_once_it_is_seen_it_is_adopted_and_the_journal_knows_it(
+    world: World, files: str, expected: str
+) -> None:
+    in_doubt(world)
+    world.write("files.yaml", files)
+    assert applied(world)[0] is Exit.IN_DOUBT
+    world.clock.sleep(HIDDEN.appears_after_seconds)
+    assert applied(world)[0] is Exit.DONE
+    assert (names(world), posts(world)) == ([expected, "Welcome"], 1)
+    screen = Screen()
+    history(EVERYTHING, Filter(), screen.console(world.clock, as_json=True), world.outside)
+    first = screen.document["runs"][-1]
+    assert (first["counts"]["applied"], first["counts"]["in doubt"]) == (1, 0)
+    # It is known by its id from here on: not even out of sight is it created again.
+    world.change(2, IsReusable=False)
+    assert applied(world)[0] is Exit.REFUSED
+    assert posts(world) == 1
+
+
+def test_an_id_that_is_declared_since_settles_it(world: World) -> None:
+    in_doubt(world)
+    world.clock.sleep(HIDDEN.appears_after_seconds)
+    world.change(2, Name="Renamed in the Tool")
+    assert applied(world)[0] is Exit.IN_DOUBT
+    world.write("files.yaml", "import_configs: {newcomer: {name: Newcomer, targets: {sandbox: {id: 2}}}}\n")
+    assert applied(world)[0] is Exit.DONE
+    assert (names(world), posts(world)) == (["Newcomer", "Welcome"], 1)
+
+
+def test_a_person_who_knows_that_it_is_not_there_has_it_created_once(world: World) -> None:
+    in_doubt(world, done=False)
+    assert applied(world)[0] is Exit.IN_DOUBT
+    assert applied(world, consent=RECREATE)[0] is Exit.DONE
+    assert applied(world)[0] is Exit.DONE
+    assert names(world) == ["Newcomer", "Welcome"]
+
+
+def test_nothing_prunes_what_a_create_in_doubt_may_have_made(world: World) -> None:
+    world.write("reconciler.yaml", SETTINGS + "    limits: {deletes: 9}\n")
+    in_doubt(world)
+    world.write("files.yaml", "import_configs: {newcomer: {name: Other}, welcome: {name: Welcome}}\n")
+    world.clock.sleep(HIDDEN.appears_after_seconds)
+    assert applied(world, consent=Consent(prune=True))[0] is Exit.DONE
+    assert names(world) == ["Other", "Welcome"]
+    assert not [request for request in world.writes if request.method == "DELETE"]
+
+
+def test_a_run_that_ended_in_doubt_while_a_person_looked_at_the_plan_counts(world: World) -> None:
+    world.variants = HIDDEN
+    beside = replace(world.outside, clock=FakeClock(world.clock.now()))
+
+    class Answer(Terminal):
+        """A person who says yes after somebody else has applied the same."""
+
+        def readline(self, *_: Any) -> str:  # type: ignore[override]
+            lost = create_app(
+                world.state, HIDDEN, [Fault.parse(f"{POST}:1+:after:drop")], clock=world.clock.now
+            )
+            other = replace(beside, sandboxes={"sandbox": lost})
+            console = Screen().console(FakeClock(), as_json=True)
+            assert apply(EVERYTHING, Consent(), console, other, yes=True) is Exit.IN_DOUBT
+            return "yes\n"
+
+    screen = Screen(stdin=Answer())
+    assert apply(EVERYTHING, Consent(), screen.console(world.clock), world.outside) is Exit.IN_DOUBT
+    assert "in doubt: run 1 may have created" in screen.out
+    assert posts(world) == 1
+
+
+def test_what_a_restore_created_in_doubt_is_not_restored_twice(world: World) -> None:
+    world.write("reconciler.yaml", SETTINGS + "    limits: {deletes: 9}\n")
+    world.write("files.yaml", "import_configs: {welcome: {absent: true, name: Welcome}}\n")
+    assert applied(world)[0] is Exit.DONE
+    world.variants, world.faults = HIDDEN, [Fault.parse(f"{POST}:1+:after:drop")]
+    for recreate, expected in ((False, 1), (False, 1), (True, 2)):
+        keys = frozenset({"import_configs.welcome"} if recreate else ())
+        screen = Screen().console(world.clock)
+        restore(1, EVERYTHING, screen, world.outside, yes=True, recreate=keys)
+        assert posts(world) == expected
+
+
+@pytest.fixture
+def nursery() -> Iterator[Nursery]:
+    with Nursery() as nursery:
+        yield nursery
+
+
+@pytest.mark.parametrize(
+    ("point", "reached"),
+    [
+        pytest.param("journal:2:after", 0, id="after the intent"),
+        pytest.param("request:3:after", 1, id="after the request"),
+    ],
+)
+def test_killed_on_a_create_the_next_runs_leave_it_until_it_is_seen_or_a_person_says(
+    world: World, nursery: Nursery, point: str, reached: int
+) -> None:
+    later = [0.0]
+    app = create_app(world.state, HIDDEN, clock=lambda: time.time() + later[0])
+    with Server(app) as server:
+        world.write("reconciler.yaml", SETTINGS.replace('"sandbox:"', f'"{server.url}"'))
+        environ = {"RECONCILER_WORKSPACE": str(world.folder / "configs"), "RECONCILER_CRASH_AT": point}
+        assert nursery.run("apply", "--yes", environ=environ) == -signal.SIGKILL
+        assert posts(world) == reached
+        del environ["RECONCILER_CRASH_AT"]
+        assert nursery.run("plan", environ=environ) == Exit.IN_DOUBT
+        assert nursery.run("apply", "--yes", environ=environ) == Exit.IN_DOUBT
+        assert posts(world) == reached
+        if reached:
+            later[0] = HIDDEN.appears_after_seconds
+            assert nursery.run("apply", "--yes", environ=environ) == Exit.DONE
+        else:
+            nursery.run("apply", "--yes", "--recreate", KEY, environ=environ)
+    assert posts(world) == 1

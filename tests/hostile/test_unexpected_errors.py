@@ -1,0 +1,262 @@
+"""What nobody expected ends one change and no other, and what is said of the run is true."""
+
+from __future__ import annotations
+
+import io
+import signal
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from msgspec.structs import replace
+
+from reconciler.commands.apply import apply
+from reconciler.commands.history import Filter, history
+from reconciler.commands.reports import Form, Report
+from reconciler.crash import CrashSwitch, Kind
+from reconciler.engine.planning import Consent
+from reconciler.errors import Exit
+from reconciler.sandbox import Server, create_app
+from tests.commands.world import EVERYTHING, SETTINGS, Screen, World
+from tests.killed.nursery import Nursery
+from tests.seeds.world import JOHN, SeedWorld
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+KEYS = [f"import_configs.config-{number}" for number in (1, 2, 3, 4)]
+SECRET = "a-value-that-is-shown-nowhere"
+FILES = "import_configs:\n" + "".join(
+    f"  config-{number}: {{name: Config {number}, date_format: yyyy-MM-dd, undeclared: keep, "
+    f"targets: {{sandbox: {{id: {number}}}}}}}\n"
+    for number in (1, 2, 3, 4)
+)
+
+
+@dataclass
+class Breaking:
+    """A server behind which the transport itself breaks, from the `nth` request of that kind on."""
+
+    app: WSGIApplication
+    request: str
+    error: BaseException
+    done: bool = False
+    nth: int = 1
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        name = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
+        strikes = name.endswith(self.request)
+        if strikes:
+            self.nth -= 1
+        strikes = strikes and self.nth < 1
+        if strikes and not self.done:
+            raise self.error
+        answer = self.app(environ, start_response)
+        if strikes:
+            raise self.error
+        return answer
+
+
+@dataclass
+class Failing(CrashSwitch):
+    """A journal whose nth write fails in a way that nobody expected, before or after it was written."""
+
+    nth: int
+    before_it: bool = True
+    seen: list[str] = field(default_factory=list)
+
+    @property
+    def is_armed(self) -> bool:
+        return True
+
+    def before(self, kind: Kind) -> None:
+        if kind == "journal":
+            self.seen.append(kind)
+            if self.before_it and len(self.seen) == self.nth:
+                raise OverflowError(SECRET)
+
+    def after(self, kind: Kind) -> None:
+        if kind == "journal" and not self.before_it and len(self.seen) == self.nth:
+            raise OverflowError(SECRET)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    made = World(tmp_path)
+    made.live({n: {"Name": f"Config {n}", "IsReusable": True, "DateFormat": "d"} for n in (1, 2, 3, 4)})
+    # One after the other: the order of what is written to the journal is then known.
+    made.write("reconciler.yaml", SETTINGS.replace('"sandbox:"', '"sandbox:", parallelism: 1'))
+    made.write("files.yaml", FILES)
+    return made
+
+
+def applied(world: World, **outside: Any) -> tuple[Exit, Screen]:
+    screen = Screen()
+    console = screen.console(world.clock)
+    exit = apply(EVERYTHING, Consent(), console, replace(world.outside, **outside), yes=True)
+    assert SECRET not in screen.out + screen.err
+    return exit, screen
+
+
+def runs(world: World) -> list[Any]:
+    screen = Screen()
+    history(EVERYTHING, Filter(), screen.console(world.clock, as_json=True), world.outside)
+    found: list[Any] = screen.document["runs"]
+    return found
+
+
+def told(world: World) -> str:
+    screen = Screen()
+    history(EVERYTHING, Filter(), screen.console(world.clock), world.outside)
+    return screen.out
+
+
+ONE = "/3/contacts/import/configs/3"
+
+
+@pytest.mark.parametrize(
+    ("request_", "nth", "done", "error", "result", "code"),
+    [
+        pytest.param(f"GET {ONE}", 1, False, RuntimeError(SECRET), "failed", Exit.PARTLY, id="read again"),
+        pytest.param(f"PUT {ONE}", 1, False, MemoryError(), "in doubt", Exit.IN_DOUBT, id="never left"),
+        pytest.param(f"PUT {ONE}", 1, True, KeyError(SECRET), "applied", Exit.DONE, id="left"),
+        pytest.param(
+            f"GET {ONE}", 2, False, OverflowError(SECRET), "in doubt", Exit.IN_DOUBT, id="read back"
+        ),
+    ],
+)
+def test_an_error_around_a_request_is_the_end_of_one_change(
+    world: World, request_: str, nth: int, done: bool, error: Exception, result: str, code: Exit
+) -> None:
+    app = create_app(world.state, clock=world.clock.now, sleep=world.clock.sleep)
+    exit, screen = applied(world, sandboxes={"sandbox": Breaking(app, request_, error, done, nth)})
+    assert exit is code
+    assert f"{KEYS[2]}  update id 3 {result}" in screen.out
+    assert f"unexpected {type(error).__name__}" in screen.out
+    others = 4 if result == "applied" else 3
+    assert f"Applied: {others} changed" in screen.out.splitlines()[-1]
+    [run] = runs(world)
+    assert run["exit_code"] == code
+    assert {name: number for name, number in run["counts"].items() if number} == (
+        {"applied": 4} if result == "applied" else {"applied": 3, result: 1}
+    )
+
+
+# The run, then for each change its intent and its outcome; the end of the run.
+@pytest.mark.parametrize(
+    ("nth", "before", "code", "changed", "in_journal"),
+    [
+        pytest.param(4, True, Exit.PARTLY, 3, {"applied": 3, "failed": 1}, id="an intent"),
+        pytest.param(
+            4, False, Exit.PARTLY, 3, {"applied": 3, "in doubt": 1, "failed": 1}, id="a kept intent"
+        ),
+        pytest.param(5, True, Exit.DONE, 4, {"applied": 3, "in doubt": 1}, id="an outcome"),
+        pytest.param(10, True, Exit.DONE, 4, {"applied": 4}, id="the end of the run"),
+    ],
+)
+def test_a_write_of_the_journal_that_breaks_takes_no_other_change_with_it(
+    world: World, nth: int, before: bool, code: Exit, changed: int, in_journal: dict[str, int]
+) -> None:
+    exit, screen = applied(world, crash=Failing(nth, before))
+    assert (exit, "unexpected OverflowError" in screen.out + screen.err) == (code, True)
+    assert f"Applied: {changed} changed" in screen.out.splitlines()[-1]
+    assert sum(world.config(number)["DateFormat"] == "yyyy-MM-dd" for number in (1, 2, 3, 4)) == changed
+    [run] = runs(world)
+    assert {name: number for name, number in run["counts"].items() if number} == in_journal
+
+
+class Broken(io.StringIO):
+    """A terminal that cannot be written to while a run shows its progress."""
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        if "Applying" in text or "Verifying" in text:
+            raise ValueError("I/O operation on closed file")
+        return super().write(text)
+
+
+def test_progress_that_cannot_be_shown_ends_nothing(world: World) -> None:
+    screen = Screen(stderr=Broken())
+    assert apply(EVERYTHING, Consent(), screen.console(world.clock), world.outside, yes=True) is Exit.DONE
+    assert "Applied: 4 changed" in screen.out
+
+
+def test_a_report_that_cannot_be_written_does_not_hide_the_result(world: World) -> None:
+    report = Report(Form.MARKDOWN, Path("report.md"))
+    folder = world.folder / "report.md"
+    app = create_app(world.state, clock=world.clock.now, sleep=world.clock.sleep)
+
+    def between(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] == "PUT" and not folder.is_dir():
+            folder.unlink()
+            folder.mkdir()
+        return app(environ, start_response)
+
+    screen, outside = Screen(), replace(world.outside, sandboxes={"sandbox": between})
+    exit = apply(EVERYTHING, Consent(), screen.console(world.clock), outside, yes=True, reports=(report,))
+    assert exit is Exit.PARTLY or exit is Exit.ERROR
+    assert "Applied: 4 changed" in screen.out
+    assert runs(world)[0]["counts"]["applied"] == 4
+
+
+def test_a_run_that_broke_off_says_what_it_changed(world: World) -> None:
+    """Not even an error that is the end of the process takes away what history knows."""
+    app = create_app(world.state, clock=world.clock.now, sleep=world.clock.sleep)
+    breaking = Breaking(app, "PUT /3/contacts/import/configs/4", SystemExit(7))
+    with pytest.raises(SystemExit):
+        applied(world, sandboxes={"sandbox": breaking})
+    assert "3 applied, 1 in doubt; ended without a conclusion, exit 1" in told(world)
+    assert applied(world)[0] is Exit.DONE
+
+
+def test_a_killed_run_says_what_it_changed(world: World) -> None:
+    with Server(create_app(world.state)) as server, Nursery() as nursery:
+        world.write("reconciler.yaml", SETTINGS.replace('"sandbox:"', f'"{server.url}", parallelism: 1'))
+        environ = {
+            "RECONCILER_WORKSPACE": str(world.folder / "configs"),
+            "RECONCILER_CRASH_AT": "journal:8:after",
+        }
+        assert nursery.run("apply", "--yes", environ=environ) == -signal.SIGKILL
+        assert "3 applied" in told(world)
+        assert nursery.run("apply", "--yes", environ={**environ, "RECONCILER_CRASH_AT": ""}) == Exit.DONE
+    newest, killed = told(world).splitlines()[1:]
+    assert "1 applied, exit 0" in newest
+    assert "3 applied, 1 in doubt; found dead" in killed
+
+
+@pytest.fixture
+def seeds(tmp_path: Path) -> SeedWorld:
+    made = SeedWorld(tmp_path)
+    made.declare(JOHN)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("request_", "done", "counts", "code"),
+    [
+        pytest.param("/customer/add", False, {"in_doubt": 1}, Exit.IN_DOUBT, id="never left"),
+        pytest.param("/customer/add", True, {"in_doubt": 1}, Exit.IN_DOUBT, id="left"),
+        pytest.param("/getcustomerstatuses", False, {"sent": 1}, Exit.DONE, id="counting afterwards"),
+    ],
+)
+def test_an_error_around_a_batch_is_the_end_of_one_seed(
+    seeds: SeedWorld, request_: str, done: bool, counts: dict[str, int], code: Exit
+) -> None:
+    seeds.write("files.yaml", "import_configs: {newcomer: {name: Newcomer}}\n")
+    app = create_app(seeds.state, clock=seeds.clock.now, sleep=seeds.clock.sleep)
+    breaking = Breaking(app, request_, RuntimeError(SECRET), done)
+    screen = Screen()
+    outside = replace(seeds.outside, sandboxes={"sandbox": breaking})
+    exit = apply(EVERYTHING, Consent(), screen.console(seeds.clock, as_json=True), outside, yes=True)
+    [sent] = screen.document["sent"]
+    assert exit is code
+    assert {name: sent[name] for name in ("sent", "in_doubt") if sent[name]} == counts
+    assert "unexpected RuntimeError" in " ".join(sent["notes"])
+    assert SECRET not in screen.out + screen.err
+    assert screen.document["summary"]["applied"] == 1
+    assert seeds.apply().counts == {}
+    assert len(seeds.posts) == (0 if request_ == "/customer/add" and not done else 1)
