@@ -180,8 +180,14 @@ class Broken(io.StringIO):
 
 
 def test_progress_that_cannot_be_shown_ends_nothing(world: World) -> None:
-    screen = Screen(stderr=Broken())
-    assert apply(EVERYTHING, Consent(), screen.console(world.clock), world.outside, yes=True) is Exit.DONE
+    app = create_app(world.state, clock=world.clock.now, sleep=world.clock.sleep)
+
+    def slow(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        world.clock.sleep(2)
+        return app(environ, start_response)
+
+    screen, outside = Screen(stderr=Broken()), replace(world.outside, sandboxes={"sandbox": slow})
+    assert apply(EVERYTHING, Consent(), screen.console(world.clock), outside, yes=True) is Exit.DONE
     assert "Applied: 4 changed" in screen.out
 
 
