@@ -15,7 +15,6 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from reconciler.errors import Exit
-
 from reconciler.journal.forms import (
     Action,
     Count,
