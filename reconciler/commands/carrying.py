@@ -24,7 +24,7 @@ from reconciler.engine.classify import CreateInDoubt
 from reconciler.engine.outcome import Report, Result
 from reconciler.engine.plan import Action, Plan
 from reconciler.engine.planning import without_created
-from reconciler.errors import Exit, ReconcilerError
+from reconciler.errors import Exit, ReconcilerError, describe
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.sending import Sent
 from reconciler.expoints.standing import SeedPlan
@@ -74,18 +74,24 @@ def carried_out(
         return
     if agreed.trouble is not None:
         raise agreed.trouble
+    done: Done | None = None
     with ExitStack() as deferral:
-        with open_run(session, agreed.purpose, lock, console) as run:
-            check_account(session)
-            plan = _rechecked(agreed.plan, session, run)
-            for doubt, id in found:
-                ending = Ending(Result.APPLIED.value, f"found by its name in run {run.number}", id)
-                run.journal.end_operation(doubt.operation, ending)
-            engine = writing(session, plan, run.recorder)
-            deferral.enter_context(deferred_interrupts(lambda: _stop(engine, console)))
-            report = apply(plan, engine, each=_pool(session.checkmarket.workers, console))
-            done = Done(report, *_Sending(agreed, report, run, engine).ends(enter))
-            run.exit, run.counts = done.exit, done.counts
+        try:
+            with open_run(session, agreed.purpose, lock, console) as run:
+                check_account(session)
+                plan = _rechecked(agreed.plan, session, run)
+                for doubt, id in found:
+                    ending = Ending(Result.APPLIED.value, f"found by its name in run {run.number}", id)
+                    run.journal.end_operation(doubt.operation, ending)
+                engine = writing(session, plan, run.recorder)
+                deferral.enter_context(deferred_interrupts(lambda: _stop(engine, console)))
+                report = apply(plan, engine, each=_pool(session.checkmarket.workers, console))
+                done = Done(report, *_Sending(agreed, report, run, engine).ends(enter))
+                run.exit, run.counts = done.exit, done.counts
+        except Exception as error:
+            if done is None:
+                raise
+            console.warn(f"the journal could not be closed: {describe(error)}")
         yield done
 
 

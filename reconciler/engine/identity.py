@@ -69,15 +69,12 @@ def _remembered(
         return Match()
     live = inventory.by_id.get(id)
     now = f'it is called "{live.name}" now' if live else "it may have been renamed, hidden or deleted"
-    return Match(block=known_id_block(declared.key, id, now))
-
-
-def known_id_block(key: str, id: int, now: str) -> Block:
-    """Return why a resource is not created again of which the journal knows the id; `now`: what it became."""
-    return Block(
-        "known-id",
-        f"nothing has this name, but the journal knows it as id {id} ({now}); declare id: {id} for the "
-        f"target, or run with --recreate {key} to create it anew",
+    return Match(
+        block=Block(
+            "known-id",
+            f"nothing has this name, but the journal knows it as id {id} ({now}); declare id: {id} for the "
+            f"target, or run with --recreate {declared.key} to create it anew",
+        )
     )
 
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from reconciler.engine.classify import Account, CreateInDoubt, FieldClass, FieldView, classify, removals
 from reconciler.engine.declared import Declared
-from reconciler.engine.identity import Match, in_doubt_block, known_id_block, match_all
+from reconciler.engine.identity import Match, in_doubt_block, match_all
 from reconciler.engine.inventory import Inventory, Live, name_of
 from reconciler.engine.limits import Share
 from reconciler.engine.plan import Action, Block, Blocked, Change, Plan, Scope, Unchanged
@@ -194,7 +194,10 @@ def without_created(plan: Plan, known_ids: Mapping[str, int], in_doubt: Mapping[
         if key in in_doubt and in_doubt[key] != before.in_doubt.get(key):
             return in_doubt_block(key, in_doubt[key])
         if key in known_ids and known_ids[key] != before.known_ids.get(key):
-            return known_id_block(key, known_ids[key], "created since this plan was made")
+            message = (
+                f"another run has created it as id {known_ids[key]} since this plan was made; plan again"
+            )
+            return Block("known-id", message)
         return None
 
     kept_back = tuple(Blocked(c.key, (why,), c) for c in plan.changes if (why := block(c)))

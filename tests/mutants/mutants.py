@@ -490,7 +490,7 @@ WHAT_IS_REVIEWED = (
     Mutant(
         "writes before it has looked at the account",
         "commands/carrying.py",
-        "            check_account(session)\n",
+        "                check_account(session)\n",
         "",
         f"{REVIEWED_SEEDS}::test_the_account_is_looked_at_before_a_seed_is_sent",
     ),
