@@ -421,6 +421,30 @@ def test_a_damaged_journal_is_refused(server: Server, own: str, clock: FakeClock
     assert "is damaged" in str(refusal(server.address(own), clock))
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("at", "'Infinity'", "run 1 is damaged: began"),
+        ("at", "'NaN'", "run 1 is damaged: began"),
+        ("digests", "'[1e999]'", "run 1 is damaged: start.digests"),
+        ("digests", "'{}'", "run 1 is damaged: start.digests"),
+        ("pid", "-1", "run 1 is damaged: start.process.pid"),
+        ("fingerprint", "'all of it'", "run 1 is damaged: start.fingerprint"),
+    ],
+)
+def test_a_row_that_no_journal_writes_is_named(
+    server: Server, own: str, clock: FakeClock, column: str, value: str, said: str
+) -> None:
+    with open_at(server.address(own), clock) as journal:
+        journal.begin_run(run_start())
+        with server.admin(own) as admin:
+            admin.execute(f"UPDATE reconciler.runs SET {column} = {value}")  # noqa: S608 - of this table
+        with pytest.raises(Refused, match=said):
+            journal.runs()
+        with pytest.raises(Refused, match=said):
+            journal.begin_run(run_start())
+
+
 def test_a_table_that_is_missing_is_told_when_it_is_needed(
     server: Server, database: str, journal: Journal
 ) -> None:

@@ -497,8 +497,8 @@ WHAT_IS_REVIEWED = (
     Mutant(
         "forgets what an earlier run had reviewed",
         "commands/reviewing.py",
-        "if start.fingerprint == fingerprint for d",
-        "if not fingerprint for d",
+        "if run.start.fingerprint == fingerprint]",
+        "if not fingerprint]",
         f"{PLAN_FILES}::TestFingerprints::test_the_journal_knows_the_fingerprint_of_a_run_that_ended_half_way",
     ),
     Mutant(
