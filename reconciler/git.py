@@ -362,28 +362,14 @@ _KEPT_SETTINGS = (
 """What says how objects and refs are stored, and what `@{upstream}` means."""
 
 
-def is_tracked(folder: Path, names: Sequence[str], environ: Mapping[str, str]) -> bool:
-    """Tell whether git tracks one of these names in a folder, or something inside of it, in whatever case.
+def place_of(folder: Path, environ: Mapping[str, str]) -> Place | None:
+    """Return where the repository around a folder is, whoever's it is, for `without_settings` only.
 
-    Where there is no git, or no repository around the folder, nothing is known to be tracked. None of the
-    repository's settings is read, so it may be anybody's. Two processes.
-
-    Errors: `UsageError` for a folder on the way to the repository that looks like a bare one.
+    `None` where there is none. Errors: `UsageError` for a folder on the way that looks like a bare one.
     """
     top = top_of(folder, environ)
     git_dir = _led_to_by(top / ".git") if top else None
-    if top is None or git_dir is None or not (git_dir / "index").exists():
-        return False
-    place = _place(folder, top, git_dir)
-    try:
-        with without_settings(place, environ) as git:
-            own = git.git_dir or git.folder
-            for index in (git_dir / "index", *git_dir.glob("sharedindex.*")):
-                (own / index.name).symlink_to(index)
-            paths = [f":(top,icase,literal){posixpath.join(place.prefix, name)}" for name in names]
-            return bool(git("ls-files", "-z", "--cached", "--", *paths).out)
-    except (UsageError, OSError):  # no git, or a repository that this user may not read
-        return False
+    return _place(folder, top, git_dir) if top and git_dir else None
 
 
 @contextmanager

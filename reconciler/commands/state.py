@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import posixpath
+from collections.abc import Sequence
 from pathlib import Path
 
 from reconciler.commands.outside import Outside
 from reconciler.errors import Refused, UsageError
-from reconciler.git import is_tracked
+from reconciler.git import place_of, without_settings
 from reconciler.private import BESIDE, private_database, private_folder
 
 
@@ -44,7 +46,7 @@ def check_state_folder(folder: Path, outside: Outside, *, make: bool) -> None:
     With `make` it is made. Raises `Refused` where it is not, and `OSError` where it cannot be made or seen.
     """
     own = state_folder(folder)
-    if private_folder(own, make=make) and is_tracked(own.parent, [own.name], outside.environ):
+    if private_folder(own, make=make) and _is_tracked(own.parent, [own.name], outside):
         raise Refused(_tracked(own))
 
 
@@ -61,8 +63,28 @@ def check_journal_file(path: Path, folder: Path, outside: Outside) -> None:
             f"the folder that it leads to"
         )
     names = [path.name + ending for ending in ("", *BESIDE)]
-    if path.parent.is_dir() and is_tracked(path.parent, names, outside.environ):
+    if path.parent.is_dir() and _is_tracked(path.parent, names, outside):
         raise Refused(_tracked(path))
+
+
+def _is_tracked(folder: Path, names: Sequence[str], outside: Outside) -> bool:
+    """Tell whether git tracks one of these names in a folder, or something inside of it, in whatever case.
+
+    Where there is no git, or no repository around the folder, nothing is known to be tracked. None of the
+    repository's settings is read, so it may be anybody's. Two processes.
+    """
+    place = place_of(folder, outside.environ)
+    if place is None or not (place.git_dir / "index").exists():
+        return False
+    paths = [f":(top,icase,literal){posixpath.join(place.prefix, name)}" for name in names]
+    try:
+        with without_settings(place, outside.environ) as git:
+            own = git.git_dir or git.folder
+            for index in (place.git_dir / "index", *place.git_dir.glob("sharedindex.*")):
+                (own / index.name).symlink_to(index)
+            return bool(git("ls-files", "-z", "--cached", "--", *paths).out)
+    except (UsageError, OSError):  # no git, or a repository that this user may not read
+        return False
 
 
 def _tracked(path: Path) -> str:
