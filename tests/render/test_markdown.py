@@ -143,8 +143,8 @@ def test_how_every_change_ended_is_told_the_wrong_ones_first() -> None:
     assert page.index("#### Needs a look") < page.index("<b>in doubt</b>") < page.index("#### Applied\n")
     assert "**Exit 6:** an outcome is in doubt" in page
     assert (
-        "**Applied: 1 changed, 1 failed, 1 stale, 1 skipped, 1 in doubt; 1 customer sent, 1 in doubt.**"
-        in page
+        "**Applied: 1 changed, 1 failed, 1 stale, 1 skipped (1 blocked), 1 in doubt; "
+        "1 customer sent, 1 in doubt.**" in page
     )
     assert "`Robot`: `Robot`" in page
 
