@@ -140,3 +140,5 @@ def seeds_exits(plan: SeedsPlan) -> Iterator[Exit]:
             yield Exit.IN_DOUBT
         if seed.blocks and seed.due:
             yield seed.blocked_exit
+        if seed.is_found:
+            yield Exit.REFUSED

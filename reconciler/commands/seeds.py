@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cached_property
 from threading import Event
 
 from msgspec import Struct
@@ -16,22 +18,25 @@ from reconciler.commands.interrupts import deferred_interrupts
 from reconciler.commands.journal import open_past
 from reconciler.commands.outside import Outside
 from reconciler.commands.plan import seeds_exits
-from reconciler.commands.runs import NO_WAIT, Lock, Purpose, open_run
+from reconciler.commands.runs import NO_WAIT, Lock, OpenRun, Purpose, open_run
 from reconciler.commands.sending import send_some, write_down_settled
 from reconciler.commands.session import Session, check_target_is_named, open_session
 from reconciler.commands.tenant import Tenant, open_tenant
 from reconciler.commands.workspace import Selection
 from reconciler.errors import Exit, Refused, UsageError
 from reconciler.expoints.composing import Composer
-from reconciler.expoints.planning import SeedsPlan
+from reconciler.expoints.explained import Seen, look
+from reconciler.expoints.planning import RENAMED, SeedsPlan
 from reconciler.expoints.seed import Seed
+from reconciler.expoints.sending import delivery_of
 from reconciler.expoints.standing import SeedPlan, Standee, State
 from reconciler.expoints.status import SeedStatus, statuses_of
-from reconciler.journal.ledger import Standing
+from reconciler.journal.ledger import Delivery, Shipment, Standing
 from reconciler.render.document import FORMAT_VERSION
 from reconciler.render.seeds import (
     MAIL_IS_SENT,
     preview_text,
+    seed_notes,
     seeds_documents,
     seeds_text,
     sent_documents,
@@ -131,9 +136,11 @@ def seeds_resolve(
     sent: bool,
     lock: Lock = NO_WAIT,
 ) -> Exit:
-    """Write down what a person found out of the customers of a seed that are in doubt.
+    """Write down what a person found out of the customers of a seed that are in doubt or found.
 
-    It holds the account: what a run at work has just sent is nobody's to judge.
+    It holds the account, so that it never judges what a run at work has just sent. Before they are written
+    down as not sent, they are counted: where the tenant has more than before, a person at a terminal has to
+    say so again. Errors: `Refused` without a terminal, or without a yes.
     """
     standing = Standing.SENT if sent else Standing.NOT_SENT
     purpose = Purpose(f"seeds resolve {key} --{standing.value.replace(' ', '-')}")
@@ -142,16 +149,83 @@ def seeds_resolve(
         open_run(opened.session, purpose, lock, console) as run,
     ):
         plan = _the_one(opened.tenant.plan(run.journal))
-        doubtful = [s for s in plan.customers if s.state is State.IN_DOUBT]
+        doubtful = [s for s in plan.customers if s.state in (State.IN_DOUBT, State.FOUND)]
         if not doubtful:
-            raise UsageError(f"nothing of {key} is in doubt in its round")
-        for standee in doubtful:
-            run.journal.conclude_delivery(
-                standee.batch, standee.addressee.name, standing, "resolved by a person"
-            )
+            raise UsageError(f"nothing of {key} is in doubt or found in its round")
+        resolution = _Resolution(opened.tenant, run, plan, standing)
+        seen = look(opened.tenant.client, run.journal.hash, doubtful, {}, thoroughly=True)
+        if more := [s for s in doubtful if not sent and seen.counts[s.email] > resolution.baseline(s)]:
+            _ask_again(len(more), plan, console)
+        resolution.write_down(doubtful, seen)
         run.exit = Exit.DONE
     console.result(f"{len(doubtful)} written down as {standing.value}.", {"resolved": len(doubtful)})
     return Exit.DONE
+
+
+def _ask_again(number: int, plan: SeedPlan, console: Console) -> None:
+    reason = (
+        f"the tenant has more customers at {number} of the mailboxes of {plan.seed.key} than this journal "
+        f"explains, so it seems to be sent"
+    )
+    if not console.stdin.isatty():
+        raise Refused(
+            f"{reason}: nothing was written down. Say --sent, or look at the tenant and say --not-sent at a "
+            f"terminal; seeds send {plan.seed.key} --again sends to them in any case"
+        )
+    if console.ask(f"{reason[0].upper()}{reason[1:]}. Not sent all the same? Only yes is yes:") != "yes":
+        raise Refused("not confirmed; nothing was written down")
+
+
+class _Resolution(Struct, frozen=True, dict=True):
+    """Writes down what a person says of customers: from then on, the journal explains their mailboxes."""
+
+    tenant: Tenant
+    run: OpenRun
+    plan: SeedPlan
+    standing: Standing
+
+    @cached_property
+    def _deliveries(self) -> Mapping[tuple[int, str], Delivery]:
+        return {(d.batch, d.customer): d for d in self.run.journal.past(self.tenant.account)}
+
+    def baseline(self, standee: Standee) -> int:
+        """Return how many customers its mailbox may have if it was not sent."""
+        if standee.state is State.FOUND:
+            return 0
+        return self._deliveries[standee.batch, standee.addressee.name].baseline
+
+    def write_down(self, standees: Sequence[Standee], seen: Seen) -> None:
+        """Write it down; whoever dies in between leaves them in doubt or found."""
+        journal, seed, why = self.run.journal, self.plan.seed, "resolved by a person"
+        for standee in standees:
+            name = standee.addressee.name
+            delivery = self._deliveries.get((standee.batch, name))
+            if delivery and delivery.standing is Standing.FOUND:
+                journal.conclude_delivery(standee.batch, name, Standing.NOT_SENT, why)
+            elif standee.state is State.IN_DOUBT:
+                journal.conclude_delivery(standee.batch, name, self.standing, why)
+        anew = [s for s in standees if s.state is State.FOUND or self._is_moved(s, seen.counts[s.email])]
+        if not anew:
+            return
+        came = Counter(s.addressee.mailbox for s in anew if self.standing is Standing.SENT)
+        deliveries = [
+            replace(
+                delivery_of(
+                    s.addressee, seed.round, max(0, seen.counts[s.email] - came[s.addressee.mailbox])
+                ),
+                contents=s.addressee.contents,
+                ids=None if self.standing is Standing.SENT else seen.ids.get(s.email),
+            )
+            for s in anew
+        ]
+        account, number = self.tenant.account, self.run.number
+        shipment = Shipment(account, seed.key, seed.round, deliveries, {}, number)
+        again = {s.batch for s in anew if s.batch}
+        journal.conclude(journal.intend(shipment, again=again), self.standing, why)
+
+    def _is_moved(self, standee: Standee, count: int) -> bool:
+        """Tell whether a customer was not sent though its mailbox has others than before."""
+        return self.standing is Standing.NOT_SENT and count != self.baseline(standee)
 
 
 def seeds_send(
@@ -177,8 +251,9 @@ def seeds_send(
         write_down_settled(run.journal, planned)
         plan = _the_one(planned)
         due = [s for s in plan.customers if s.state in _sendable(again=again)]
+        left = Exit.REFUSED if plan.count(State.FOUND) and not again else Exit.DONE
         console.show_before_asking(f"{seeds_text(planned, paint=console.paint)}\n\n{MAIL_IS_SENT}")
-        _check(plan, due)
+        _check(plan, due, again=again)
         if not yes:
             _ask(len(due), plan, console)
         check_account(opened.session)
@@ -186,9 +261,10 @@ def seeds_send(
         sender = replace(opened.tenant.sender(run.journal, planned, run.number), is_stopped=stopped.is_set)
         with deferred_interrupts(stopped.set):
             end = send_some(sender, plan, [_repeating(standee) for standee in due])
-            run.exit, run.counts = end.exit, {"sent": end.sent}
+            exit = Exit.gravest([end.exit, left])
+            run.exit, run.counts = exit, {"sent": end.sent}
             console.result(sent_text([end], paint=console.paint), {"sent": sent_documents([end])})
-    return end.exit
+    return exit
 
 
 def _sendable(*, again: bool) -> tuple[State, ...]:
@@ -197,13 +273,17 @@ def _sendable(*, again: bool) -> tuple[State, ...]:
 
 
 def _repeating(standee: Standee) -> Standee:
-    """Return a customer that is sent to once more on purpose."""
-    return replace(standee, state=State.CHANGED) if standee.state in (State.SENT, State.FOUND) else standee
+    """Return a customer that is sent to on purpose, whatever its mailbox has."""
+    is_agreed = standee.state in (State.SENT, State.FOUND)
+    return replace(standee, state=State.CHANGED, is_agreed=True) if is_agreed else standee
 
 
-def _check(plan: SeedPlan, due: Sequence[Standee]) -> None:
-    if plan.blocks:
-        raise Refused("; ".join(block.message for block in plan.blocks))
+def _check(plan: SeedPlan, due: Sequence[Standee], *, again: bool) -> None:
+    blocks = [block for block in plan.blocks if not (again and block.code == RENAMED)]
+    if blocks:
+        raise Refused("; ".join(block.message for block in blocks))
+    if not due and plan.count(State.FOUND):
+        raise Refused("nothing was sent: " + "; ".join(seed_notes(plan)))
     if not due:
         raise UsageError("nothing of it is to be sent; --again also sends to those that were sent or found")
 

@@ -78,7 +78,9 @@ def write_down_settled(ledger: Ledger, plan: SeedsPlan) -> None:
 
 def _write_down_found(ledger: Ledger, account: str, plan: SeedPlan) -> None:
     if plan.unrecorded:
-        deliveries = [delivery_of(s.addressee, plan.seed.round, 0, Standing.FOUND) for s in plan.unrecorded]
+        deliveries = [
+            delivery_of(s.addressee, plan.seed.round, s.count, Standing.FOUND) for s in plan.unrecorded
+        ]
         ledger.record_found(account, plan.seed.key, plan.seed.round, deliveries)
 
 

@@ -52,6 +52,7 @@ class Tenant(Struct, frozen=True):
             self._settings.settle_after.total_seconds(),
             self.check,
             self.session.workspace.seeds[self.session.target.name],
+            {seed.key for seeds in self.session.workspace.seeds.values() for seed in seeds},
             {new: old for old, new in self.session.workspace.moved.items()},
         )
         plan = planner.plan(self.session.seeds)
@@ -98,6 +99,7 @@ class Tenant(Struct, frozen=True):
             compose,
             self.check,
             self.session.outside.clock,
+            self._settings.settle_after.total_seconds(),
             run,
         )
 

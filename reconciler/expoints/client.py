@@ -13,6 +13,7 @@ stand in queries and bodies only, which no message and no log shows.
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -27,7 +28,7 @@ from reconciler.access import Access
 from reconciler.clock import Clock
 from reconciler.engine.each import Each, one_by_one
 from reconciler.engine.kind import Json
-from reconciler.errors import ApiError, BadAnswer, Forbidden, Unauthorised
+from reconciler.errors import ApiError, BadAnswer, Declined, Forbidden, NotFound, Unauthorised
 from reconciler.expoints.answers import (
     BEARER,
     is_ours_to_judge,
@@ -99,6 +100,35 @@ class Count(Struct, frozen=True):
     at: float | None
 
 
+class Posting:
+    """How the sending of one batch goes on; whoever sends may keep an answered one from being sent again."""
+
+    def __init__(self) -> None:
+        self.is_answered = False
+        """Whether the tenant has answered an attempt: it may have taken the batch, whatever it said."""
+
+    def answered(self) -> None:
+        """Note that the tenant has just answered."""
+        self.is_answered = True
+
+    def check_repeat(self) -> None:
+        """Raise an `ApiError` if the batch must not be sent once more after it was answered."""
+
+
+class _Postings(threading.local):
+    """The batch that a thread is sending, for the hooks of the `Api` that carries it."""
+
+    current = Posting()
+
+    def before_request(self) -> None:
+        if self.current.is_answered:
+            self.current.check_repeat()
+
+    def on_request(self, exchange: Exchange) -> None:
+        if exchange.status is not None:
+            self.current.answered()
+
+
 class Customers:
     """The customers of one tenant. Safe for use by many threads at once; nothing is remembered.
 
@@ -110,9 +140,17 @@ class Customers:
     the rest of the `ApiError` tree as for `Api`.
     """
 
-    def __init__(self, reading: Api, posting: Api, tokens: Tokens, each: Each = one_by_one) -> None:
+    def __init__(
+        self,
+        reading: Api,
+        posting: Api,
+        postings: _Postings,
+        tokens: Tokens,
+        each: Each = one_by_one,
+    ) -> None:
         self._reading = reading
         self._posting = posting
+        self._postings = postings
         self._tokens = tokens
         self._each = each
 
@@ -158,6 +196,23 @@ class Customers:
         counted = self._each(self._count_one, addresses, "Counting customers")
         return dict(zip(addresses, counted, strict=True))
 
+    def ids(self, emails: Iterable[str]) -> Mapping[str, frozenset[str] | None]:
+        """Return the ids of the customers of each address, by the address as it was given.
+
+        None where the API does not let them be listed, or a row has no `Id`: C says that it has one, and no
+        more is documented (U). Otherwise as for `count`.
+        """
+        addresses = list(dict.fromkeys(emails))
+        listed = self._each(self._ids_of, addresses, "Listing customers")
+        return dict(zip(addresses, listed, strict=True))
+
+    def _ids_of(self, email: str) -> frozenset[str] | None:
+        try:
+            ids = [row.get("Id") for row in self.customers([email])]
+        except (BadAnswer, Declined, Forbidden, NotFound):
+            return None
+        return frozenset(map(str, ids)) if all(type(id) in (int, str) for id in ids) else None
+
     def count_nobody(self) -> Count:
         """Return how many customers an address has that nobody has: 0, where addresses are compared at all.
 
@@ -189,20 +244,24 @@ class Customers:
         """
         return [row for query in _queries(emails) for row in self._list(_CUSTOMERS, "Customers", query)]
 
-    def add(self, batch: Mapping[str, Json]) -> str:
+    def add(self, batch: Mapping[str, Json], posting: Posting | None = None) -> str:
         """Add a batch, which mails its customers; return what the API says: opaque, short, masked.
 
         Not idempotent, and without a key by which the API could know a batch again (D:
-        POST-api-v3-customer-add). Only what provably was not taken is sent again: an attempt without a
-        connection, a 429, and once a 401, after a new token.
+        POST-api-v3-customer-add). Sent again are an attempt without a connection, and, unless `posting`
+        objects, a 429, and once a 401, after a new token.
 
-        Raises `NoAnswer`, and nothing else, where the batch may have been taken. Any other error means that
-        nothing of it was: `Declined` and `Forbidden` for its content and its sender, `Unauthorised`,
-        `Unreachable`, or `BadAnswer` from the token host.
+        Raises `NoAnswer` where the batch may have been taken. Any other error says that it was not: for its
+        content and its sender `Declined`, `NotFound` and `Forbidden`, else `Unauthorised`, `Unreachable`, or
+        `BadAnswer` from the token host. Where `posting` was answered, that is only what the tenant said.
         """
-        answer = self._admitted(
-            lambda headers: self._posting.request("POST", _ADD, json=dict(batch), headers=headers)
-        )
+        self._postings.current = posting or Posting()
+        try:
+            answer = self._admitted(
+                lambda headers: self._posting.request("POST", _ADD, json=dict(batch), headers=headers)
+            )
+        finally:
+            self._postings.current = Posting()
         return taken(answer, personal_values(batch))
 
     def _count_one(self, email: str) -> Count:
@@ -345,17 +404,34 @@ def open_expoints(
         transport=transport,
         hosts=EXPOINTS_HOSTS,
         access=access,
-        on_request=on_request,
-        before_request=before_request,
         new_id=new_id,
         bounds=bounds,
         pace=pace or Pace(),
     )
+    postings = _Postings()
+
+    def on_posting(exchange: Exchange) -> None:
+        postings.on_request(exchange)
+        on_request(exchange)
+
+    def before_posting() -> None:
+        postings.before_request()
+        before_request()
+
     with ExitStack() as stack:
-        reading = stack.enter_context(api(dialect=_reading(credentials)))
-        # One batch is under way at a time, so it leaves of `requests_per_run` what verifying one takes.
-        alone = replace(bounds, parallelism=1)
-        posting = stack.enter_context(api(bounds=alone, dialect=_posting(credentials), headers=_UNKEPT))
+        reading = stack.enter_context(
+            api(dialect=_reading(credentials), on_request=on_request, before_request=before_request)
+        )
+        posting = stack.enter_context(
+            api(
+                # One is under way at a time, so it leaves of `requests_per_run` what verifying one takes.
+                bounds=replace(bounds, parallelism=1),
+                dialect=_posting(credentials),
+                headers=_UNKEPT,
+                on_request=on_posting,
+                before_request=before_posting,
+            )
+        )
         if isinstance(login, Secret):
             tokens: Tokens = GivenToken(login, credentials)
         else:
@@ -374,7 +450,7 @@ def open_expoints(
                     new_id=new_id,
                 )
             )
-        yield Customers(reading, posting, tokens, each)
+        yield Customers(reading, posting, postings, tokens, each)
 
 
 def _reading(credentials: str) -> Dialect:

@@ -46,6 +46,12 @@ def hash_at(path: str, value: Json, hash: Hash) -> str:
     return hash(_ENCODER.encode([path, value]))
 
 
+def automatic(hash: Hash) -> Callable[[Contents], bool]:
+    """Return what tells of contents whether nobody had to approve the batch by hand."""
+    approved = hash_at(APPROVAL, True, hash)
+    return lambda contents: contents.get(APPROVAL) == approved
+
+
 def change_of(sent: Contents, declared: Contents) -> Change | None:
     """Return the paths at which the two differ, in the order of the files; `None` if they are the same."""
     paths = dict.fromkeys([*declared, *sent])

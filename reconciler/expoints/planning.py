@@ -14,13 +14,18 @@ from msgspec.structs import replace
 from reconciler.clock import Clock
 from reconciler.engine.plan import Block
 from reconciler.errors import ApiError, ReconcilerError
-from reconciler.expoints.client import Count, Customers
+from reconciler.expoints.client import Customers
 from reconciler.expoints.columns import Columns, blocks_of
+from reconciler.expoints.contents import automatic
+from reconciler.expoints.explained import explained_by, look, may_have_mailed
 from reconciler.expoints.seed import Seed
 from reconciler.expoints.settling import Settled, Settler
-from reconciler.expoints.standing import Addressee, SeedPlan, Standee, State, addressees, stand
+from reconciler.expoints.standing import Addressee, SeedPlan, Standee, addressees, stand
 from reconciler.journal.ledger import Delivery, Records, Standing
 from reconciler.journal.repeats import counting
+
+RENAMED = "renamed"
+"""The code of the block of a seed that may be another one under a new key."""
 
 
 class SeedsPlan(Struct, frozen=True):
@@ -58,8 +63,9 @@ class SeedsPlan(Struct, frozen=True):
 class SeedPlanner(Struct, frozen=True):
     """Plans the seeds of one account. `check` is the proof of test and recipients, from the files alone.
 
-    `declared` holds every seed of the target, also those that are not planned; `former` the key of before for
-    each seed whose key has moved: what was sent under that one counts.
+    `declared` holds every seed of the target, also those that are not planned; `keys` those of the seeds of
+    every target; `former` the key of before for each seed whose key has moved: what was sent under that one
+    counts.
     """
 
     client: Customers
@@ -69,6 +75,7 @@ class SeedPlanner(Struct, frozen=True):
     settle_after: float
     check: Callable[[Seed], Sequence[Block]]
     declared: Sequence[Seed] = ()
+    keys: Collection[str] = ()
     former: Mapping[str, str] = field(default_factory=dict)
 
     def plan(self, seeds: Sequence[Seed]) -> SeedsPlan:
@@ -86,42 +93,84 @@ class SeedPlanner(Struct, frozen=True):
         known = [_Known(seed, addressees(seed, self.ledger.hash), self._deliveries(seed)) for seed in seeds]
         settler = Settler(self.client, self.ledger, self.clock, self.settle_after, past, self.declared)
         settled = settler.settle([(one.seed, one.deliveries) for one in known])
-        stood = self._stand([one.after(settled) for one in known], past)
-        return SeedsPlan(self._plans(seeds, stood, columns), columns, settled)
+        past, known = _after(settled, past), [one.after(settled) for one in known]
+        stood = self._checked(self._stand(known), past)
+        renamed = [self._renamed(one, past) for one in known]
+        return SeedsPlan(self._plans(seeds, stood, renamed, columns), columns, settled)
 
     def _plans(
-        self, seeds: Sequence[Seed], stood: Sequence[tuple[Standee, ...]], columns: Columns
+        self,
+        seeds: Sequence[Seed],
+        stood: Sequence[tuple[Standee, ...]],
+        renamed: Sequence[Sequence[Block]],
+        columns: Columns,
     ) -> tuple[SeedPlan, ...]:
-        due = {
-            standee.addressee.customer.email
-            for standees in stood
-            for standee in standees
-            if standee.state in (State.PENDING, State.CHANGED)
-        }
+        due = {standee.email for standees in stood for standee in standees if standee.is_due}
         opted_out = self.client.opted_out(sorted(due))
         return tuple(
-            self._plan(seed, standees, columns, opted_out)
-            for seed, standees in zip(seeds, stood, strict=True)
+            self._plan(seed, standees, blocks, columns, opted_out)
+            for seed, standees, blocks in zip(seeds, stood, renamed, strict=True)
         )
 
     def _plan(
-        self, seed: Seed, standees: tuple[Standee, ...], columns: Columns, opted_out: frozenset[str]
+        self,
+        seed: Seed,
+        standees: tuple[Standee, ...],
+        renamed: Sequence[Block],
+        columns: Columns,
+        opted_out: frozenset[str],
     ) -> SeedPlan:
-        blocks = [*self.check(seed), *blocks_of(seed, columns)]
-        gone = [s for s in standees if s.addressee.customer.email in opted_out]
+        blocks = [*self.check(seed), *blocks_of(seed, columns), *renamed]
+        gone = [s for s in standees if s.email in opted_out]
         if gone:
             places = ", ".join(str(s.addressee.customer.place) for s in gone[:3])
             blocks.append(Block("opted-out", f"{len(gone)} of its mailboxes want no more mail ({places})"))
         return SeedPlan(seed, standees, tuple(blocks))
 
-    def _stand(self, known: Sequence[_Known], past: Sequence[Delivery]) -> list[tuple[Standee, ...]]:
-        """Return how the customers of each seed stand, after one look at the tenant for all of them."""
-        met, found = {d.mailbox for d in past}, {d.mailbox for d in past if d.standing is Standing.FOUND}
-        unknown = [_unknown(one, met, found) for one in known]
-        counts = self.client.counts([email for of_seed in unknown for email in of_seed.values()])
+    def _stand(self, known: Sequence[_Known]) -> list[tuple[Standee, ...]]:
+        """Return how the customers of each seed stand by the journal."""
+        now = self.clock.now()
+        refused = [d for one in known for d in one.deliveries if d.standing is Standing.REFUSED]
+        there = self.client.count_nobody().at if refused else None
+
+        def rests(delivery: Delivery) -> bool:
+            over_there = delivery.server_since
+            rests_there = (
+                there is not None and over_there is not None and there < over_there + self.settle_after
+            )
+            return rests_there or now < delivery.since + self.settle_after
+
+        return [stand(one.seed, one.people, one.deliveries, rests) for one in known]
+
+    def _checked(
+        self, stood: Sequence[tuple[Standee, ...]], past: Sequence[Delivery]
+    ) -> list[tuple[Standee, ...]]:
+        """Return them, and as found those whose mailboxes have customers that the journal does not explain."""
+        is_automatic = automatic(self.ledger.hash)
+        explained = explained_by(
+            past, lambda d: is_automatic(d.contents), self.settle_after, self.clock.now()
+        )
+        due = [s for standees in stood for s in standees if s.is_due]
+        seen = look(self.client, self.ledger.hash, due, explained)
+        return [tuple(seen.judged(s) if s.is_due else s for s in standees) for standees in stood]
+
+    def _renamed(self, known: _Known, past: Sequence[Delivery]) -> list[Block]:
+        """Return why a seed waits whose mailboxes were sent to under keys that nobody declares any more."""
+        own = {delivery.mailbox for delivery in known.deliveries}
+        mailboxes = {person.mailbox for person in known.people} - own
+        gone: dict[str, set[str]] = {}
+        for one in past:
+            is_sent = may_have_mailed(one) and one.standing is not Standing.FOUND
+            if is_sent and one.mailbox in mailboxes and one.seed not in self.keys:
+                gone.setdefault(one.seed, set()).add(one.mailbox)
         return [
-            stand(one.seed, one.people, one.deliveries, _strangers(of_seed, counts))
-            for one, of_seed in zip(known, unknown, strict=True)
+            Block(
+                RENAMED,
+                f"{len(some)} of its mailboxes were sent to as {old}, which is declared no longer: if it is "
+                f"the same seed, write moved: {{{old}: {known.seed.key}}}; if it is another one, "
+                f"`reconciler seeds send {known.seed.key} --again` sends it all the same",
+            )
+            for old, some in gone.items()
         ]
 
     def _deliveries(self, seed: Seed) -> Sequence[Delivery]:
@@ -140,26 +189,10 @@ class _Known(Struct, frozen=True):
 
     def after(self, settled: Sequence[Settled]) -> _Known:
         """Return it with its deliveries as they stand now that some are settled."""
-        ends = {(s.delivery.batch, s.delivery.customer): s.standing for s in settled}
-        ended = [replace(d, standing=ends.get((d.batch, d.customer), d.standing)) for d in self.deliveries]
-        return replace(self, deliveries=ended)
+        return replace(self, deliveries=_after(settled, self.deliveries))
 
 
-def _unknown(known: _Known, met: Collection[str], found: Collection[str]) -> Mapping[str, str]:
-    """Return the mailboxes of a seed that a lost journal may have sent to: hash → address.
-
-    Those are mailboxes that the journal has never met, and those that it found in use and of which it knows
-    nothing for this seed.
-    """
-    own = {delivery.mailbox for delivery in known.deliveries}
-    return {
-        person.mailbox: person.customer.email
-        for person in known.people
-        if person.mailbox not in own and (person.mailbox not in met or person.mailbox in found)
-    }
-
-
-def _strangers(unknown: Mapping[str, str], counts: Mapping[str, Count]) -> Callable[[Addressee], bool]:
-    """Return what tells whether somebody's mailbox is unknown and has customers nevertheless."""
-    strange = {mailbox for mailbox, email in unknown.items() if counts[email].customers}
-    return lambda person: person.mailbox in strange
+def _after(settled: Sequence[Settled], deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+    """Return deliveries as they stand now that some are settled."""
+    ends = {(s.delivery.batch, s.delivery.customer): s.standing for s in settled}
+    return [replace(d, standing=ends.get((d.batch, d.customer), d.standing)) for d in deliveries]

@@ -16,6 +16,7 @@ from reconciler.discreet import Discreet
 from reconciler.engine.plan import Block
 from reconciler.errors import (
     Abandoned,
+    AllowanceUsedUp,
     ApiError,
     Exit,
     Forbidden,
@@ -26,9 +27,11 @@ from reconciler.errors import (
     describe,
     exit_of,
 )
-from reconciler.expoints.client import Customers
+from reconciler.expoints.client import Customers, Posting
 from reconciler.expoints.columns import Columns
 from reconciler.expoints.composing import Batch
+from reconciler.expoints.contents import automatic
+from reconciler.expoints.explained import Explained, Seen, explained_by, look
 from reconciler.expoints.seed import Seed
 from reconciler.expoints.standing import Addressee, SeedPlan, Standee, State, batches
 from reconciler.expoints.status import SeedStatus, status_of
@@ -48,10 +51,16 @@ class Sent(Struct, frozen=True):
     """Whether a further request would fail alike, so that none is begun."""
     status: SeedStatus | None = None
     """What the tenant counted afterwards of those that were sent, where it could be asked."""
+    found: int = 0
+    """Not sent to, for the tenant has customers there that the journal does not explain."""
 
+
+SHORTEST_REST = 60.0
+"""Seconds for which customers may be hidden at every tenant, before nobody counted means anything."""
 
 _HOPELESS = (Unauthorised, Forbidden, Unreachable, Abandoned)
 _INTERRUPTED = "interrupted"
+_LONGEST_PATIENCE = 180.0  # seconds from the first refusal of a batch to its last attempt
 
 Compose = Callable[[Seed, Sequence[Standee], Columns], Batch]
 """Builds one request, with every moment resolved against the start of the run."""
@@ -70,6 +79,7 @@ class Sender(Struct, frozen=True):
     compose: Compose
     check: CheckAgain
     clock: Clock
+    settle_after: float
     run: int | None = None
     """The number of the run in the journal that holds the account."""
     is_stopped: Callable[[], bool] = lambda: False
@@ -89,9 +99,14 @@ class Sender(Struct, frozen=True):
         return self._verified(end, plan.seed, [request for request in requests if request.end.sent])
 
     def _requests(self, seed: Seed, standees: Sequence[Standee]) -> Iterator[_Request]:
-        begun = 0
+        begun, met = 0, set[str]()
+        explained = self._explained()
         for portion in batches(standees):
-            request = self._one(seed, portion)
+            mailboxes = {standee.addressee.mailbox for standee in portion}
+            # What this run has sent to one of them a moment ago has to be explained too.
+            explained = self._explained() if met & mailboxes else explained
+            met |= mailboxes
+            request = self._one(seed, portion, explained)
             yield request
             begun += len(portion)
             stops = request.end.stops or self.is_stopped()
@@ -101,51 +116,50 @@ class Sender(Struct, frozen=True):
             if stops:
                 return
 
-    def _one(self, seed: Seed, standees: tuple[Standee, ...]) -> _Request:
+    def _explained(self) -> Mapping[str, Explained]:
+        is_automatic, past = automatic(self.ledger.hash), self.ledger.past(self.account)
+        return explained_by(past, lambda d: is_automatic(d.contents), self.settle_after, self.clock.now())
+
+    def _one(self, seed: Seed, standees: tuple[Standee, ...], explained: Mapping[str, Explained]) -> _Request:
+        """Send one request, but to nobody whose customers are not explained: the tenant knows better."""
+        found: Sequence[Standee] = ()
         try:
-            batch = self.compose(seed, standees, self.columns)
-            before = self._counts(standees)
-            self._check_strangers(standees, before)
+            seen = look(self.client, self.ledger.hash, standees, explained, thoroughly=True)
+            judged = [seen.judged(standee) for standee in standees]
+            found = [standee for standee in judged if standee.state is State.FOUND]
+            rest = tuple(standee for standee in judged if standee.state is not State.FOUND)
+            self._record_found(seed, found)
             if self.is_stopped():
                 raise Abandoned(_INTERRUPTED)
+            if not rest:
+                return _Request(_found_end(seed, found))
             begun = self._time()
-            shipment = self._shipment(seed, batch, before, begun)
-            number = self.ledger.intend(shipment, again=_repeated(standees))
+            batch = self.compose(seed, rest, self.columns)
+            shipment = self._shipment(seed, batch, seen, begun)
+            number = self.ledger.intend(shipment, again=_repeated(rest))
         except Exception as error:  # noqa: BLE001  # it ends this request, and no change of before
             stops, notes = not isinstance(error, Refused), (f"nothing was sent: {describe(error)}",)
-            return _Request(Sent(seed.key, notes=notes, exit=exit_of(error), stops=stops))
-        return _Request(self._post(seed, batch, number, begun), standees, before)
+            end = Sent(seed.key, notes=notes, exit=exit_of(error), stops=stops)
+            return _Request(_total(seed.key, [_found_end(seed, found), end]))
+        end = self._post(seed, batch, number, begun, seen)
+        before = {standee.email: seen.counts[standee.email] for standee in rest}
+        return _Request(_total(seed.key, [_found_end(seed, found), end]), rest, before)
+
+    def _record_found(self, seed: Seed, found: Sequence[Standee]) -> None:
+        if found:
+            deliveries = [delivery_of(s.addressee, seed.round, s.count, Standing.FOUND) for s in found]
+            self.ledger.record_found(self.account, seed.key, seed.round, deliveries)
 
     def _time(self) -> _Time:
         """Ask what time it is for the tenant: what rests is measured by its clock too."""
         return _Time(self.client.count_nobody().at, self.clock.monotonic())
 
-    def _check_strangers(self, standees: Sequence[Standee], before: Mapping[str, int]) -> None:
-        """Check that no customers have come to light at a mailbox that the journal has never met.
-
-        A lost journal may have sent to them. Errors: `Refused`.
-        """
-        strange = [
-            addressee
-            for addressee in (s.addressee for s in standees if s.state is State.PENDING)
-            if before[addressee.customer.email]
-            and not self.ledger.knows_mailbox(self.account, addressee.mailbox)
-        ]
-        if strange:
-            message = (
-                f"{len(strange)} of its mailboxes have had customers since the plan was made: plan again"
-            )
-            raise Refused(message)
-
-    def _counts(self, standees: Sequence[Standee]) -> Mapping[str, int]:
-        counts = self.client.counts(_emails(standees))
-        return {email: count.customers for email, count in counts.items()}
-
-    def _shipment(self, seed: Seed, batch: Batch, before: Mapping[str, int], begun: _Time) -> Shipment:
+    def _shipment(self, seed: Seed, batch: Batch, seen: Seen, begun: _Time) -> Shipment:
         deliveries = [
             replace(
-                delivery_of(standee.addressee, seed.round, before[standee.addressee.customer.email]),
+                delivery_of(standee.addressee, seed.round, seen.counts[standee.email]),
                 contents=standee.addressee.contents,
+                ids=seen.ids.get(standee.email) if seen.counts[standee.email] else (),
             )
             for standee in batch.standees
         ]
@@ -153,16 +167,25 @@ class Sender(Struct, frozen=True):
             self.account, seed.key, seed.round, deliveries, batch.resolved, self.run, begun.server
         )
 
-    def _post(self, seed: Seed, batch: Batch, number: int, begun: _Time) -> Sent:
-        size = len(batch.standees)
+    def _post(self, seed: Seed, batch: Batch, number: int, begun: _Time, seen: Seen) -> Sent:
+        """Send a request and write down how it ended.
+
+        A refusal that the tenant answered is believed only where it has no customer more than before: it may
+        have taken the batch first, whatever went wrong then.
+        """
+        size, posting = len(batch.standees), _Attempts(self, batch, seen)
         try:
-            self.client.add(batch.body)
-        except NoAnswer as error:
-            unwritten = self._conclude(number, begun, Standing.IN_DOUBT, str(error))
-            notes = (f"in doubt: {error}", *unwritten)
-            return Sent(seed.key, in_doubt=size, notes=notes, exit=Exit.IN_DOUBT)
+            self.client.add(batch.body, posting)
         except ApiError as error:
-            unwritten = self._conclude(number, begun, Standing.REFUSED, str(error))
+            doubt = posting.doubt() if posting.is_answered and not isinstance(error, NoAnswer) else ""
+            if doubt or isinstance(error, NoAnswer):
+                note = f"{error} {doubt}".strip()
+                unwritten = self._conclude(number, begun, Standing.IN_DOUBT, note)
+                notes = (f"in doubt: {note}", *unwritten)
+                stops = isinstance(error, _HOPELESS)
+                return Sent(seed.key, in_doubt=size, notes=notes, exit=Exit.IN_DOUBT, stops=stops)
+            standing = Standing.REFUSED if posting.is_answered else Standing.NOT_SENT
+            unwritten = self._conclude(number, begun, standing, str(error))
             notes = (f"refused, nothing was sent: {error}", *unwritten)
             stops = isinstance(error, _HOPELESS)
             return Sent(seed.key, refused=size, notes=notes, exit=error.exit, stops=stops)
@@ -200,6 +223,44 @@ class Sender(Struct, frozen=True):
         return replace(end, status=status, exit=Exit.gravest(exits))
 
 
+class _Attempts(Posting):
+    """The attempts to send one batch: none follows an answer unless counting shows that it was not taken."""
+
+    def __init__(self, sender: Sender, batch: Batch, seen: Seen) -> None:
+        super().__init__()
+        self._sender = sender
+        self._batch = batch
+        self._seen = seen
+        self._first = self._latest = 0.0
+
+    def answered(self) -> None:
+        """Note when the tenant answered, and when first."""
+        self._latest = self._sender.clock.monotonic()
+        self._first = self._latest if not self.is_answered else self._first
+        super().answered()
+
+    def check_repeat(self) -> None:
+        """Wait until customers would be visible, and look; raise `NoAnswer` where the batch may be taken."""
+        clock = self._sender.clock
+        rest = self._latest + SHORTEST_REST - clock.monotonic()
+        if self._latest + SHORTEST_REST - self._first > _LONGEST_PATIENCE:
+            raise AllowanceUsedUp("the tenant refuses the batch for too long. Run again later.")
+        clock.sleep(max(0.0, rest))
+        if doubt := self.doubt():
+            raise NoAnswer(f"the tenant refused the batch, which was not sent again. {doubt}")
+
+    def doubt(self) -> str:
+        """Return why the batch may have been taken, empty where counting shows that it was not."""
+        emails = [standee.email for standee in self._batch.standees]
+        try:
+            counts = self._sender.client.counts(emails)
+        except ApiError as error:
+            return f"Nobody knows whether it was taken: {error}"
+        if all(counts[email].customers == self._seen.counts[email] for email in emails):
+            return ""
+        return "But its mailboxes have other customers than before, so it may have been taken."
+
+
 class _Time(Struct, frozen=True):
     """What the tenant's clock said, None where it does not say, and the monotonic clock at that moment."""
 
@@ -229,7 +290,15 @@ def delivery_of(
 
 
 def _emails(standees: Sequence[Standee]) -> Sequence[str]:
-    return [standee.addressee.customer.email for standee in standees]
+    return [standee.email for standee in standees]
+
+
+def _found_end(seed: Seed, found: Sequence[Standee]) -> Sent:
+    """Return how it ended for mailboxes that were found right before sending."""
+    if not found:
+        return Sent(seed.key)
+    notes = dict.fromkeys(f"not sent: {standee.note}" for standee in found)
+    return Sent(seed.key, found=len(found), notes=tuple(notes), exit=Exit.REFUSED)
 
 
 def _with(seed: Seed, standees: Sequence[Standee]) -> Seed:
@@ -251,4 +320,5 @@ def _total(key: str, ends: Sequence[Sent]) -> Sent:
         tuple(dict.fromkeys(note for end in ends for note in end.notes)),
         Exit.gravest([end.exit for end in ends]),
         any(end.stops for end in ends),
+        found=sum(end.found for end in ends),
     )

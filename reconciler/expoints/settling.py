@@ -11,7 +11,7 @@ tenant's own, which its answers tell (RFC 9110, 6.6.1). Where it did not say, th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import groupby
 from typing import ClassVar
@@ -21,16 +21,11 @@ from msgspec import Struct
 from reconciler.clock import Clock
 from reconciler.discreet import Discreet
 from reconciler.expoints.client import Count, Customers
-from reconciler.expoints.contents import APPROVAL, EMAIL, hash_at
+from reconciler.expoints.contents import EMAIL, automatic
+from reconciler.expoints.explained import LONGEST_POST, hashed, may_have_mailed, over, over_there
 from reconciler.expoints.seed import Seed
 from reconciler.expoints.standing import Addressee, addressees
 from reconciler.journal.ledger import Delivery, Records, Standing
-
-LONGEST_POST = 300.0
-"""Seconds for which a POST may still be under way after its intent: all waits, and the answer's time-out.
-
-Counting customers right before an intent takes no longer either.
-"""
 
 
 class Settled(Struct, frozen=True):
@@ -61,10 +56,12 @@ class Settler(Struct, frozen=True, dict=True):
         if not doubts or self._counts_anybody():
             return ()
         counts = self.client.counts(doubt.email for doubt in doubts)
+        unmoved = (d.email for d in doubts if 0 < counts[d.email].customers == d.delivery.baseline)
+        ids = self.client.ids(unmoved)
         return tuple(
             settled
             for _, of_batch in groupby(doubts, lambda doubt: doubt.delivery.batch)
-            for settled in self._batch([(doubt, counts[doubt.email]) for doubt in of_batch])
+            for settled in self._batch([(d, counts[d.email], ids.get(d.email)) for d in of_batch])
         )
 
     def _ripe(self, seed: Seed, deliveries: Sequence[Delivery]) -> Iterator[_Doubt]:
@@ -89,15 +86,12 @@ class Settler(Struct, frozen=True, dict=True):
         is_same_address = delivery.contents.get(EMAIL) == person.contents[EMAIL]
         return is_same_address and self._is_automatic(delivery.contents)
 
-    def _is_automatic(self, contents: Mapping[str, str]) -> bool:
-        return contents.get(APPROVAL) == self._automatic
-
     @cached_property
-    def _automatic(self) -> str:
-        return hash_at(APPROVAL, True, self.ledger.hash)
+    def _is_automatic(self) -> Callable[[Mapping[str, str]], bool]:
+        return automatic(self.ledger.hash)
 
     def _has_rested(self, delivery: Delivery) -> bool:
-        return self.clock.now() >= _over(delivery) + self.settle_after
+        return self.clock.now() >= over(delivery) + self.settle_after
 
     def _was_followed(self, delivery: Delivery) -> bool:
         """Tell whether a later batch went to its mailbox, so that nobody knows whose customers count."""
@@ -105,7 +99,7 @@ class Settler(Struct, frozen=True, dict=True):
 
     @cached_property
     def _latest(self) -> Mapping[str, int]:
-        return {d.mailbox: d.batch for d in self.past if _may_have_mailed(d)}
+        return {d.mailbox: d.batch for d in self.past if may_have_mailed(d)}
 
     def _counts_anybody(self) -> bool:
         """Tell whether the tenant counts customers for an address that nobody has: then no count means much.
@@ -116,10 +110,10 @@ class Settler(Struct, frozen=True, dict=True):
 
     def _has_rested_there(self, delivery: Delivery, counted: Count) -> bool:
         """Tell whether it had rested by the tenant's clock when that count was made; a cache may keep one."""
-        over = _over_there(delivery)
-        return over is not None and counted.at is not None and counted.at >= over + self.settle_after
+        end = over_there(delivery)
+        return end is not None and counted.at is not None and counted.at >= end + self.settle_after
 
-    def _batch(self, counted: Sequence[tuple[_Doubt, Count]]) -> Iterator[Settled]:
+    def _batch(self, counted: Sequence[tuple[_Doubt, Count, Collection[str] | None]]) -> Iterator[Settled]:
         """Yield what the counts say of deliveries of one batch.
 
         U: whether a batch is taken as a whole, and appears at once. So nobody of it counts as not sent unless
@@ -127,11 +121,11 @@ class Settler(Struct, frozen=True, dict=True):
         """
         first = counted[0][0].delivery
         batch = [d for d in self.past if d.batch == first.batch]
-        is_lost = all(self._is_absent(doubt.delivery, count) for doubt, count in counted) and not any(
-            d.standing is Standing.SENT for d in batch
-        )
-        suspects = [d for d in self.past if _may_have_mailed(d) and not self._is_in_baseline(d, first)]
-        for doubt, count in counted:
+        is_lost = all(
+            self._is_absent(doubt.delivery, count, ids) for doubt, count, ids in counted
+        ) and not any(d.standing is Standing.SENT for d in batch)
+        suspects = [d for d in self.past if may_have_mailed(d) and not self._is_in_baseline(d, first)]
+        for doubt, count, _ in counted:
             added = sum(d.mailbox == doubt.delivery.mailbox for d in batch)
             has_come = count.customers == doubt.delivery.baseline + added
             if is_lost:
@@ -139,9 +133,16 @@ class Settler(Struct, frozen=True, dict=True):
             elif has_come and not self._is_confusable(doubt, suspects):
                 yield Settled(doubt.seed, doubt.delivery, Standing.SENT)
 
-    def _is_absent(self, delivery: Delivery, count: Count) -> bool:
-        """Tell whether a count shows nobody new at an address, when everybody new would have been there."""
-        return count.customers == delivery.baseline and self._has_rested_there(delivery, count)
+    def _is_absent(self, delivery: Delivery, count: Count, ids: Collection[str] | None) -> bool:
+        """Tell whether a count shows nobody new at an address, when everybody new would have been there.
+
+        Where it had customers before, one of them may be gone and a new one have come: so they must be the
+        same ones.
+        """
+        if count.customers != delivery.baseline or not self._has_rested_there(delivery, count):
+            return False
+        known, now = delivery.ids, hashed(ids, self.ledger.hash)
+        return count.customers == 0 or (now is not None and known is not None and set(known) == set(now))
 
     def _is_confusable(self, doubt: _Doubt, suspects: Sequence[Delivery]) -> bool:
         """Tell whether what is counted for an address may be customers of another delivery.
@@ -171,11 +172,11 @@ class Settler(Struct, frozen=True, dict=True):
 
     def _had_rested(self, other: Delivery, delivery: Delivery) -> bool:
         """Tell whether another delivery had rested, by both clocks, before one was counted for."""
-        over, at = _over_there(other), delivery.server_at
-        if over is None or at is None:
+        end, at = over_there(other), delivery.server_at
+        if end is None or at is None:
             return False
         rest = self.settle_after + LONGEST_POST
-        return _over(other) + rest <= delivery.at and over + rest <= at
+        return over(other) + rest <= delivery.at and end + rest <= at
 
     @cached_property
     def _addresses(self) -> Mapping[str, str]:
@@ -188,25 +189,6 @@ class _Doubt(Discreet, frozen=True):
     seed: str
     delivery: Delivery
     email: str
-
-
-def _over(delivery: Delivery) -> float:
-    """Return when its request was over at the latest."""
-    longest = delivery.at + LONGEST_POST
-    known = delivery.standing is not Standing.INTENDED and delivery.since
-    return min(delivery.since, longest) if known else longest
-
-
-def _over_there(delivery: Delivery) -> float | None:
-    """Return when its request was over at the latest by the tenant's clock, None where nobody knows."""
-    if delivery.server_at is None:
-        return None
-    known = delivery.standing is not Standing.INTENDED and delivery.server_since
-    return delivery.server_since if known else delivery.server_at + LONGEST_POST
-
-
-def _may_have_mailed(delivery: Delivery) -> bool:
-    return not delivery.standing.is_unsent
 
 
 def _contains(address: str, email: str) -> bool:

@@ -14,6 +14,7 @@ from reconciler.engine.digest import digest_of
 from reconciler.engine.plan import Block
 from reconciler.errors import Exit
 from reconciler.expoints.contents import (
+    EMAIL,
     Change,
     Contents,
     batch_contents,
@@ -35,7 +36,7 @@ class State(StrEnum):
     """Sent in this round with other content; sent again."""
     SENT = "sent"
     FOUND = "found"
-    """Not sent by this journal's knowledge, but its address has customers already: not sent to."""
+    """Its address has customers that this journal does not explain, so somebody else may have sent to it."""
     IN_DOUBT = "in doubt"
 
 
@@ -78,6 +79,20 @@ class Standee(Struct, frozen=True):
     """The number of the batch that sent it before, if one did."""
     change: Change | None = None
     """How what is declared differs from what that batch held, if it does."""
+    count: int = 0
+    """How many customers its address has, where it is found."""
+    is_agreed: bool = False
+    """Whether a person has agreed to send to it whoever else may have."""
+
+    @property
+    def email(self) -> str:
+        """Its address as it is declared."""
+        return self.addressee.customer.email
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is to be sent as far as the journal knows."""
+        return self.state in (State.PENDING, State.CHANGED)
 
 
 class ChangedPath(Struct, frozen=True):
@@ -123,7 +138,12 @@ class SeedPlan(Struct, frozen=True):
     @property
     def due(self) -> tuple[Standee, ...]:
         """The customers that would be sent if nothing blocks."""
-        return tuple(s for s in self.customers if s.state in (State.PENDING, State.CHANGED))
+        return tuple(s for s in self.customers if s.is_due)
+
+    @property
+    def is_found(self) -> bool:
+        """Whether apply keeps away from mailboxes that somebody else may have sent to."""
+        return self.seed.send is not Send.BY_HAND and self.count(State.FOUND) > 0
 
     @property
     def unrecorded(self) -> tuple[Standee, ...]:
@@ -152,32 +172,34 @@ def stand(
     seed: Seed,
     customers: Sequence[Addressee],
     deliveries: Iterable[Delivery],
-    is_stranger: Callable[[Addressee], bool],
+    rests: Callable[[Delivery], bool],
 ) -> tuple[Standee, ...]:
-    """Return how each customer stands, by the deliveries of this seed.
+    """Return how each customer stands, by the deliveries of this seed alone.
 
-    `is_stranger` tells of a mailbox that the journal has never met and that has customers on the tenant.
+    `rests` tells whether customers of a refused delivery may still appear.
     """
     latest = {(d.round, d.customer): d for d in deliveries}
     return tuple(
-        _standee(seed, addressee, latest.get((seed.round, addressee.name)), is_stranger)
-        for addressee in customers
+        _standee(seed, addressee, latest.get((seed.round, addressee.name)), rests) for addressee in customers
     )
 
 
 def _standee(
-    seed: Seed, addressee: Addressee, delivery: Delivery | None, is_stranger: Callable[[Addressee], bool]
+    seed: Seed, addressee: Addressee, delivery: Delivery | None, rests: Callable[[Delivery], bool]
 ) -> Standee:
     if delivery is None:
-        return Standee(addressee, State.FOUND if is_stranger(addressee) else State.PENDING)
+        return Standee(addressee, State.PENDING)
     change = _change(delivery, addressee)
     match delivery.standing:
         case Standing.INTENDED | Standing.IN_DOUBT:
             return Standee(addressee, State.IN_DOUBT, delivery.note, delivery.batch, change)
+        case Standing.REFUSED if rests(delivery):
+            note = f"{delivery.note} It is believed to be refused once it has rested for settle_after."
+            return Standee(addressee, State.IN_DOUBT, note, delivery.batch, change)
         case Standing.REFUSED | Standing.NOT_SENT:
             return Standee(addressee, State.PENDING, f"{delivery.standing.value} before: {delivery.note}")
         case Standing.FOUND:
-            return Standee(addressee, State.FOUND, batch=delivery.batch)
+            return Standee(addressee, State.FOUND, batch=delivery.batch, count=delivery.baseline)
         case Standing.SENT:
             again = change is not None and seed.send is Send.ON_CHANGE
             state = State.CHANGED if again else State.SENT
@@ -186,7 +208,9 @@ def _standee(
 
 def _change(delivery: Delivery, addressee: Addressee) -> Change | None:
     if delivery.contents:
-        return change_of(delivery.contents, addressee.contents)
+        declared = addressee.contents
+        # Both are one mailbox, so their addresses differ in letter case at most.
+        return change_of({**delivery.contents, EMAIL: declared[EMAIL]}, declared)
     return None if delivery.digest == addressee.digest else Change(paths=())
 
 

@@ -161,7 +161,9 @@ def _counted(number: int, noun: str) -> str:
 def _delivery(delivery: Delivery) -> dict[str, Any]:
     """Return what of a delivery is its own; the rest stands in its batch."""
     names: Sequence[str] = ("customer", "mailbox", "digest", "baseline")
-    return {**{name: getattr(delivery, name) for name in names}, "contents": dict(delivery.contents)}
+    ids = None if delivery.ids is None else list(delivery.ids)
+    own = {name: getattr(delivery, name) for name in names}
+    return {**own, "contents": dict(delivery.contents), "ids": ids}
 
 
 def _folder_of_batch(known: Known, number: int) -> str:

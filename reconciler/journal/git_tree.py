@@ -23,10 +23,11 @@ from reconciler.journal.forms import Digest, Number, Unsound, checked, document
 from reconciler.journal.replay import Entry, Known
 from reconciler.journal.text import UNSTORABLE, unstorable
 
-FORMAT = 2
+FORMAT = 3
 """The version of the format that this program writes, and the highest that it reads.
 
 1: as it began. 2: batches and standings hold what the server's own clock said.
+3: deliveries hold which customers an address had before.
 """
 
 META = "reconciler-journal.json"

@@ -21,9 +21,10 @@ class Standing(StrEnum):
     """Written down before the first byte left; without a later standing it is in doubt."""
     SENT = "sent"
     REFUSED = "refused"
+    """Answered with a refusal, and no customer was counted right after it; late ones may still appear."""
     NOT_SENT = "not sent"
     FOUND = "found"
-    """Not sent by this journal's knowledge: the address had customers when the journal first met it."""
+    """Not sent: the address had more customers than this journal explains."""
     IN_DOUBT = "in doubt"
 
     @property
@@ -33,7 +34,7 @@ class Standing(StrEnum):
 
     @property
     def is_unsent(self) -> bool:
-        """Whether it is proved that this delivery mailed nothing, so that it may simply be tried again."""
+        """Whether this delivery mailed nothing, as far as was counted, so that it may be tried again."""
         return self in (Standing.REFUSED, Standing.NOT_SENT)
 
 
@@ -62,6 +63,10 @@ class Delivery(Struct, frozen=True, forbid_unknown_fields=True):
     """What the server's own clock said right before it was written down; None where that is not known."""
     server_since: ServerTime | None = None
     """What that clock said when its request was over; None where that is not known."""
+    ids: tuple[Hash, ...] | None = None
+    """The keyed hash of the id of each customer of `baseline`; None where the server did not give them."""
+    seed: Text = ""
+    """The key of its seed; empty before it is written."""
 
 
 class Shipment(Struct, frozen=True):
@@ -119,7 +124,7 @@ class Ledger(Records, Protocol):
         """Write down that a request is about to be sent; return the number of its batch.
 
         Of its deliveries, only what was known before counts: `customer`, `mailbox`, `digest`, `baseline`,
-        `contents`.
+        `contents`, `ids`.
 
         `again` holds the numbers of the settled batches whose customers are sent to once more on purpose, as
         the caller has read them. So of two runs that want to repeat the same batch, only one can.

@@ -49,7 +49,12 @@ def add_server_times(connection: Connection) -> None:
         connection.exec_driver_sql(f"ALTER TABLE {changed} ADD COLUMN server_at {double}")
 
 
-STEPS: Sequence[Step] = (begin, add_runs, add_server_times)
+def add_customer_ids(connection: Connection) -> None:
+    """Make room for which customers an address had before a delivery."""
+    connection.exec_driver_sql("ALTER TABLE deliveries ADD COLUMN ids JSON")
+
+
+STEPS: Sequence[Step] = (begin, add_runs, add_server_times, add_customer_ids)
 """The step to version 1, to version 2, and so on. A step that was released is never changed."""
 
 

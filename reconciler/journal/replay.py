@@ -86,6 +86,8 @@ class BatchCustomer(Struct, frozen=True, forbid_unknown_fields=True):
     digest: Hash
     baseline: Count
     contents: Mapping[Text, Hash]
+    ids: tuple[Hash, ...] | None = None
+    """Not in an entry of format 1 or 2."""
 
 
 class BatchEntry(_Entry, frozen=True, tag="batch"):
@@ -290,6 +292,8 @@ def _take_batch(known: Known, entry: BatchEntry) -> None:
             contents=customer.contents,
             since=entry.at,
             server_at=entry.server_at,
+            ids=customer.ids,
+            seed=entry.seed,
         )
         for customer in entry.deliveries
     )

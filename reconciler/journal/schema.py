@@ -177,6 +177,7 @@ deliveries = Table(
     Column("digest", String(32), nullable=False),
     Column("baseline", Integer, nullable=False),
     Column("contents", JSON(none_as_null=True), nullable=True),
+    Column("ids", JSON(none_as_null=True), nullable=True),
     UniqueConstraint("batch", "customer", name="one_in_a_batch"),
     # Two runs that have read the same past both want the same attempt: only one of them gets it.
     UniqueConstraint("account", "seed", "round", "customer", "attempt", name="one_at_a_time"),

@@ -127,7 +127,19 @@ def _past(
 
 
 def _delivery(row: Row[Any]) -> Delivery:
-    names = ("customer", "mailbox", "digest", "standing", "baseline", "batch", "at", "round", "note")
+    names = (
+        "customer",
+        "mailbox",
+        "digest",
+        "standing",
+        "baseline",
+        "batch",
+        "at",
+        "round",
+        "note",
+        "seed",
+        "ids",
+    )
     times = ("since", "server_at", "server_since")
     told = {name: getattr(row, name) for name in (*names, *times)}
     what = f"delivery {row.number}"
@@ -167,6 +179,7 @@ def _rows(shipment: Shipment, batch: int, past: Sequence[Delivery]) -> list[dict
             "digest": delivery.digest,
             "baseline": delivery.baseline,
             "contents": dict(delivery.contents) or None,
+            "ids": None if delivery.ids is None else list(delivery.ids),
         }
         for delivery in shipment.deliveries
     ]

@@ -74,7 +74,9 @@ def seed_notes(plan: SeedPlan) -> Iterator[str]:
     if any(standee.change and standee.state is State.SENT for standee in plan.customers):
         yield f"changed since; send: {plan.seed.send.value} does not send it again"
     if plan.count(State.FOUND):
-        yield "found: mailboxes with customers that no journal knows of; only a new round: sends to them"
+        yield "found: this journal does not explain all customers there, so somebody else may have sent to them;"
+        yield f"look at the tenant, then run seeds resolve {plan.seed.key} --sent or --not-sent,"
+        yield f"or seeds send {plan.seed.key} --again"
     if plan.count(State.IN_DOUBT):
         yield "in doubt: counting may settle it once it has rested for settle_after; or look at the tenant,"
         yield f"then run seeds resolve {plan.seed.key} --sent or --not-sent"
@@ -120,7 +122,7 @@ def _sent(end: Sent, paint: Paint) -> str:
 
 def sent_what(end: Sent, paint: Paint = PLAIN) -> tuple[str, str]:
     """Return the sign of how a sending ended, and how many customers ended how."""
-    counts = {"sent": end.sent, "refused": end.refused, "in doubt": end.in_doubt}
+    counts = {"sent": end.sent, "refused": end.refused, "found": end.found, "in doubt": end.in_doubt}
     told = ", ".join(f"{number} {what}" for what, number in counts.items() if number) or "nothing sent"
     symbol = paint.doubt("?") if end.in_doubt else paint.create("→") if end.sent else paint.blocked("!")
     return symbol, told
@@ -167,6 +169,7 @@ def sent_documents(sent: Sequence[Sent]) -> list[dict[str, Any]]:
             "key": end.key,
             "sent": end.sent,
             "refused": end.refused,
+            "found": end.found,
             "in_doubt": end.in_doubt,
             "notes": list(end.notes),
             "status": _status_document(end.status) if end.status else None,
