@@ -80,6 +80,12 @@ def _phone_number(value: str) -> str:
     return value
 
 
+def _long_enough(value: timedelta) -> timedelta:
+    if value < timedelta(seconds=60):
+        raise refusal("invalid-value", "customers may be hidden for longer", "write 60s or more, like 10m")
+    return value
+
+
 def _at_most(value: object) -> int | Share | None:
     if isinstance(value, str) and (match := _SHARE.fullmatch(value)):
         return Share(int(match[1]))
@@ -284,6 +290,12 @@ _RECIPIENTS: Any = Field(
 _PHONE_NUMBERS: Any = Field(None, description="Numbers that a batch may hold, literally.")
 
 
+_COPIES: Any = Field(
+    None,
+    description="Whether batches may copy data and answers of earlier customers, who may be real people.",
+)
+
+
 class Expoints(_Written):
     """An Expoints tenant, how to enter it, and whom it may write to."""
 
@@ -292,11 +304,13 @@ class Expoints(_Written):
     oauth: OAuth | None = Field(None, description="Client credentials that a token is got for.")
     allowed_recipients: Recipients | None = _RECIPIENTS
     allowed_phone_numbers: PhoneNumbers | None = _PHONE_NUMBERS
+    allow_copies: bool | None = _COPIES
     requests_per_minute: Rate | None = Field(None, description="At most so many.")
     requests_per_run: Rate | None = Field(None, description=_SHARE_OF_A_RUN)
-    settle_after: Duration = Field(
+    settle_after: Annotated[Duration, AfterValidator(_long_enough)] = Field(
         timedelta(minutes=10),
-        description="How long a sending in doubt rests, by two clocks, before nobody counted means not sent.",
+        description="How long a sending in doubt rests, by two clocks, before no customer counted means that "
+        "it was not sent; at least 60s.",
         json_schema_extra={"default": "10m"},
     )
 
@@ -343,6 +357,7 @@ class GuardrailSettings(_Written):
     limits: LimitSettings | None = Field(None, description="How much one run may change.")
     allowed_recipients: Recipients | None = _RECIPIENTS
     allowed_phone_numbers: PhoneNumbers | None = _PHONE_NUMBERS
+    allow_copies: bool | None = _COPIES
 
 
 class TargetSettings(_Written):
@@ -366,6 +381,8 @@ class Guardrails(Struct, frozen=True):
     allowed_recipients: tuple[str, ...] = ()
     """Patterns with `*` before the @; none at all allows nobody."""
     allowed_phone_numbers: tuple[str, ...] = ()
+    allow_copies: bool = False
+    """Whether data and answers of earlier customers may be copied into a batch."""
 
 
 class Target(Struct, frozen=True):

@@ -145,7 +145,7 @@ class SeedPlanner(Struct, frozen=True):
     def _checked(
         self, stood: Sequence[tuple[Standee, ...]], past: Sequence[Delivery]
     ) -> list[tuple[Standee, ...]]:
-        """Return them, and as found those whose mailboxes have customers that the journal does not explain."""
+        """Return them, as found where mailboxes have customers that the journal does not explain."""
         is_automatic = automatic(self.ledger.hash)
         explained = explained_by(
             past, lambda d: is_automatic(d.contents), self.settle_after, self.clock.now()

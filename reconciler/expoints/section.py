@@ -13,6 +13,8 @@ from functools import cache, partial
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from pydantic.alias_generators import to_snake
+
 from reconciler.config import rows
 from reconciler.config.drafts import Customer as DraftCustomer
 from reconciler.config.drafts import Draft, SeedSection
@@ -22,7 +24,7 @@ from reconciler.engine.kind import Json
 from reconciler.expoints.model import BATCH, Customer, CustomerDefaults, CustomerSeed, column_of
 from reconciler.expoints.moments import is_relative, resolve, spoken
 from reconciler.expoints.recipients import is_one_address, masked, matches
-from reconciler.expoints.seed import DataItem, Moment, MomentKind, Seed, SeedCustomer, Value
+from reconciler.expoints.seed import DataItem, Moment, MomentKind, Seed, SeedCustomer, Value, copies_of
 from reconciler.problems import Place, Severity
 
 CODES: Mapping[str, str] = {
@@ -31,6 +33,7 @@ CODES: Mapping[str, str] = {
     "no-allowed-recipients": "a target that allows no recipient",
     "recipient-not-allowed": "an address that the target does not allow",
     "phone-number-not-allowed": "a phone number that the target does not allow",
+    "copies-not-allowed": "data or answers to copy where the target does not allow it",
     "no-notification-address": "a batch of which the front office would be told",
     "duplicate-mailbox": "a mailbox twice in a seed that does not allow it",
     "shared-mailbox": "a mailbox in two seeds of a target that do not both allow it",
@@ -66,6 +69,10 @@ class Allowed(Protocol):
     @property
     def allowed_phone_numbers(self) -> Collection[str]:
         """Numbers, literally."""
+
+    @property
+    def allow_copies(self) -> bool:
+        """Whether data and answers of earlier customers may be copied into a batch."""
 
 
 def seed_of(draft: Draft[CustomerSeed, Customer]) -> Seed:
@@ -143,6 +150,7 @@ def check_seed(seed: Seed, allowed: Allowed, target: str = "the target") -> Iter
     yield from _recipients(seed, allowed, target)
     yield from _notified(seed, allowed, target)
     yield from _phone_numbers(seed, allowed, target)
+    yield from _copied(seed, allowed, target)
 
 
 def place_of(seed: Seed, finding: Finding) -> Place:
@@ -200,6 +208,17 @@ def _phone_numbers(seed: Seed, allowed: Allowed, target: str) -> Iterator[Findin
             message = f"this number is not in allowed_phone_numbers of {target}"
             hint = "leave it out, or add it there"
             yield Finding("phone-number-not-allowed", f"customers.{number}.phone_number", message, hint)
+
+
+def _copied(seed: Seed, allowed: Allowed, target: str) -> Iterator[Finding]:
+    """Yield what would copy from an earlier customer of the tenant, who may be a real person."""
+    for number, customer in enumerate(seed.customers if not allowed.allow_copies else ()):
+        for name in copies_of(customer):
+            message = (
+                f"it copies from an earlier customer, who may be a real person; {target} does not allow it"
+            )
+            hint = "leave it out, or add allow_copies: true to the expoints: of the target, or to guardrails:"
+            yield Finding("copies-not-allowed", f"customers.{number}.{to_snake(name)}", message, hint)
 
 
 def _duplicates(seed: Seed) -> Iterator[Finding]:

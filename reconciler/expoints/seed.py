@@ -86,6 +86,12 @@ class SeedCustomer(Discreet, frozen=True, dict=True):
         return digest_of([self.email, _plain(self.members), data])
 
 
+def copies_of(customer: SeedCustomer) -> tuple[str, ...]:
+    """Return the members by which it copies data or answers of an earlier customer of the tenant."""
+    names = ("PreviousId", "AnswersToCopy", "CopyAllAnswers")
+    return tuple(name for name in names if customer.members.get(name) not in (None, False, []))
+
+
 class Seed(Discreet, frozen=True, dict=True):
     """A declared test batch on one target."""
 

@@ -285,6 +285,7 @@ class SentPart(_Part):
     key: str
     sent: Count
     refused: Count
+    found: Annotated[Count, Field(description="Not sent to: the journal does not explain who is there.")]
     in_doubt: Count
     notes: list[str]
     status: Annotated[

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from msgspec.structs import replace
+from pydantic.alias_generators import to_snake
 
 from reconciler.engine.since import Since
 from reconciler.expoints.composing import Composer
 from reconciler.expoints.contents import Change
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.recipients import masked
-from reconciler.expoints.seed import Seed, Send
+from reconciler.expoints.seed import Seed, Send, copies_of
 from reconciler.expoints.sending import Sent
 from reconciler.expoints.standing import ChangedPath, SeedPlan, Standee, State
 from reconciler.expoints.status import SeedStatus
@@ -70,11 +71,14 @@ def seed_what(plan: SeedPlan) -> str:
 def seed_notes(plan: SeedPlan) -> Iterator[str]:
     """Yield what a person should know of a seed besides."""
     yield from plan.notes
+    copies = sum(bool(copies_of(customer)) for customer in plan.seed.customers)
+    if copies:
+        yield f"{counted(copies, 'customer')} copied from earlier ones of the tenant, who may be real people"
     yield from dict.fromkeys(standee.note for standee in plan.customers if standee.note)
     if any(standee.change and standee.state is State.SENT for standee in plan.customers):
         yield f"changed since; send: {plan.seed.send.value} does not send it again"
     if plan.count(State.FOUND):
-        yield "found: this journal does not explain all customers there, so somebody else may have sent to them;"
+        yield "found: this journal does not explain all customers there, so somebody else may have sent;"
         yield f"look at the tenant, then run seeds resolve {plan.seed.key} --sent or --not-sent,"
         yield f"or seeds send {plan.seed.key} --again"
     if plan.count(State.IN_DOUBT):
@@ -238,7 +242,15 @@ def preview_text(plan: SeedPlan, composer: Composer) -> str:
     return "\n".join([title, "", *(line.rstrip() for line in lines)])
 
 
-_HEADINGS = ("address", "state", "mailed from", "not before", "expires", "changed since it was sent")
+_HEADINGS = (
+    "address",
+    "state",
+    "mailed from",
+    "not before",
+    "expires",
+    "copies",
+    "changed since it was sent",
+)
 
 
 def _preview(seed: Seed, standee: Standee, composer: Composer) -> tuple[str, ...]:
@@ -250,6 +262,7 @@ def _preview(seed: Seed, standee: Standee, composer: Composer) -> tuple[str, ...
         composer.spoken_time(seed.batch.get("SendTime")) or "any time",
         composer.spoken(customer.members.get("EndDate", seed.batch.get("EndDate")))
         or "as the system decides",
+        ", ".join(map(to_snake, copies_of(customer))) or "nothing",
         _paths(standee.change) if standee.change else "",
     )
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
+from reconciler.commands.seeds import seeds_resolve
 from reconciler.commands.workspace import Selection
 from reconciler.errors import Exit
 from tests.seeds.world import DATA, JANE, JOHN, SeedWorld
@@ -62,18 +65,20 @@ def test_without_its_journal_nothing_is_sent_and_the_customers_are_found(world: 
     world.apply()
     world.lose_journal()
     end = world.apply()
-    assert (end.exit, end.states, end.counts) == (Exit.DONE, {"found": 2}, {})
+    assert (end.exit, end.states, end.counts) == (Exit.REFUSED, {"found": 2}, {})
     assert len(world.posts) == 1
 
 
-def test_what_was_found_stays_found_until_a_new_round(world: SeedWorld) -> None:
+def test_what_was_found_stays_found_in_every_round_until_a_person_says_how_it_is(world: SeedWorld) -> None:
     world.apply()
     world.lose_journal()
-    world.apply()
-    assert world.apply().states == {"found": 2}
-    world.declare(JOHN, JANE, round="2")
-    assert world.apply().counts == {"sent": 2}
-    assert len(world.mailed) == 4
+    for round in ("1", "1", "2"):
+        world.declare(JOHN, JANE, round=round)
+        assert world.apply().states == {"found": 2}
+    world.call(partial(seeds_resolve, "smoke", sent=True))
+    assert world.apply().states == {"sent": 2}
+    world.declare(JOHN, JANE, round="3")
+    assert (world.apply().counts, len(world.mailed)) == ({"sent": 2}, 4)
 
 
 def test_customers_that_wait_for_approval_are_found_too(world: SeedWorld) -> None:

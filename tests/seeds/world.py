@@ -207,6 +207,13 @@ class SeedWorld(World):
             ids = [id for id, found in documents.all(CUSTOMERS).items() if found["Email"] == email]
             documents.remove(CUSTOMERS, ids[-1])
 
+    def lose_oldest(self, *emails: str) -> None:
+        """Take the oldest customer of each mailbox from the tenant."""
+        with self.state.transaction() as documents:
+            for email in emails:
+                id = next(id for id, found in documents.all(CUSTOMERS).items() if found["Email"] == email)
+                documents.remove(CUSTOMERS, id)
+
     def add_by_hand(self, email: str) -> None:
         """Give the newest customer of a mailbox a twin, as somebody else might."""
         with self.state.transaction() as documents:
