@@ -33,7 +33,6 @@ from reconciler.render.across import exit_of, reports_document, reports_text
 from reconciler.render.document import Document
 from reconciler.render.json import report_document
 from reconciler.render.reported import Applied, Planned
-from reconciler.render.seeds import seeds_summary
 from reconciler.render.text import plan_text, report_text
 from reconciler.render.values import counted
 
@@ -148,7 +147,8 @@ def confirm(plan: Plan, seeds: SeedsPlan, console: Console) -> None:
         return
     if not console.stdin.isatty():
         raise Refused("there is no terminal to ask on: look at the plan, then run it again with --yes")
-    sending = f" and send {seeds_summary(seeds).replace(' to send', '')}" if seeds.customers else ""
+    customers = f"{counted(len(seeds.sending), 'seed')} ({counted(seeds.customers, 'customer')})"
+    sending = f" and send {customers}" if seeds.customers else ""
     question = f"Apply {counted(len(plan.changes), 'change')}{sending} to {plan.scope.target}?"
     if console.ask(f"{question} Only yes is yes:") != "yes":
         raise Refused("not confirmed; nothing was changed")

@@ -153,7 +153,8 @@ def seeds_resolve(
         if not doubtful:
             raise UsageError(f"nothing of {key} is in doubt or found in its round")
         resolution = _Resolution(opened.tenant, run, plan, standing)
-        seen = look(opened.tenant.client, run.journal.hash, doubtful, {}, thoroughly=True)
+        counted = [s for s in doubtful if not sent or s.state is State.FOUND]
+        seen = look(opened.tenant.client, run.journal.hash, counted, {}, thoroughly=not sent)
         if more := [s for s in doubtful if not sent and seen.counts[s.email] > resolution.baseline(s)]:
             _ask_again(len(more), plan, console)
         resolution.write_down(doubtful, seen)

@@ -11,7 +11,7 @@ from reconciler.engine.plan import IN_DOUBT, UNREVIEWED
 from reconciler.errors import Exit
 from reconciler.render.document import FORMAT_VERSION, Document
 from reconciler.render.paint import Paint
-from reconciler.render.seeds import customers_text
+from reconciler.render.seeds import KeptBack, customers_text, kept_back
 from reconciler.render.values import counted, harmless, skipped_text
 
 
@@ -80,6 +80,12 @@ def _customers(ends: Sequence[TargetEnd], name: str) -> int:
     return sum(end.document[name] for end in ends if end.document)
 
 
+def _kept_back(ends: Sequence[TargetEnd]) -> KeptBack:
+    documents = [end.document for end in ends if end.document]
+    each = (kept_back(one.get("plan", one)["seeds"], one.get("sent", ())) for one in documents)
+    return sum(each, KeptBack())
+
+
 def plans_text(ends: Sequence[TargetEnd]) -> str:
     """Return the summary line of several plans."""
     sums = _sums(ends)
@@ -88,14 +94,15 @@ def plans_text(ends: Sequence[TargetEnd]) -> str:
         f"{_over(ends)}: {sums['create']} to create, {sums['update']} to update "
         f"({counted(sums['reset_fields'], 'field')} reset), {sums['delete']} to delete, "
         f"{sums['blocked']} blocked, {sums['unchanged']} unchanged; "
-        f"{counted(sums['seeds_to_send'], 'seed')} to send ({customers})."
+        f"{counted(sums['seeds_to_send'], 'seed')} to send ({customers}){_kept_back(ends)}."
     )
 
 
 def reports_text(ends: Sequence[TargetEnd]) -> str:
     """Return the summary line of several reports."""
     sums = _sums(ends)
-    customers = customers_text(_customers(ends, "customers_sent"), _customers(ends, "customers_in_doubt"))
+    in_doubt = _customers(ends, "customers_in_doubt")
+    customers = customers_text(_customers(ends, "customers_sent"), in_doubt, _kept_back(ends))
     left_alone = [one for end in ends if end.document for one in end.document["plan"]["blocked"]]
     codes = [{reason["code"] for reason in one["reasons"]} for one in left_alone]
     blocked = sum(IN_DOUBT not in some and some != {UNREVIEWED} for some in codes)

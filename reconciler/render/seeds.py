@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from msgspec.structs import replace
+from msgspec import Struct
+from msgspec.structs import astuple, replace
 from pydantic.alias_generators import to_snake
 
 from reconciler.engine.since import Since
@@ -95,7 +97,44 @@ def customer_cells(plan: SeedPlan) -> Iterator[tuple[str, str, str]]:
 
 def seeds_summary(plan: SeedsPlan) -> str:
     """Return the part of the plan's summary line that is about seeds."""
-    return f"{counted(len(plan.sending), 'seed')} to send ({counted(plan.customers, 'customer')})"
+    left = kept_back(seeds_documents(plan))
+    return f"{counted(len(plan.sending), 'seed')} to send ({counted(plan.customers, 'customer')}){left}"
+
+
+class KeptBack(Struct, frozen=True):
+    """How many seeds, and customers of them, the tenant refused, and apply keeps away from."""
+
+    seeds_refused: int = 0
+    customers_refused: int = 0
+    seeds_blocked: int = 0
+    customers_blocked: int = 0
+
+    def __add__(self, other: KeptBack) -> KeptBack:
+        return KeptBack(*map(sum, zip(astuple(self), astuple(other), strict=True)))
+
+    def __str__(self) -> str:
+        """Return the end of a summary line; empty where there is nothing to say."""
+        told = (
+            ("refused", self.seeds_refused, self.customers_refused),
+            ("blocked", self.seeds_blocked, self.customers_blocked),
+        )
+        return "".join(
+            f", {counted(seeds, 'seed')} {what} ({counted(customers, 'customer')})"
+            for what, seeds, customers in told
+            if seeds
+        )
+
+
+def kept_back(seeds: Sequence[Mapping[str, Any]], sent: Sequence[Mapping[str, Any]] = ()) -> KeptBack:
+    """Return that of seeds and their ends, both as documents: blocked is also what was found."""
+    refused = [end["refused"] for end in sent if end["refused"]]
+    blocked = Counter({end["key"]: end["found"] for end in sent})
+    for seed in seeds:
+        states = seed["states"]
+        blocked[seed["key"]] += states["pending"] + states["changed"] if seed["reasons"] else 0
+        blocked[seed["key"]] += states["found"] if seed["send"] != Send.BY_HAND.value else 0
+    left = +blocked
+    return KeptBack(len(refused), sum(refused), len(left), left.total())
 
 
 def customers_in_doubt(plan: SeedsPlan, sent: Sequence[Sent]) -> int:
@@ -104,10 +143,10 @@ def customers_in_doubt(plan: SeedsPlan, sent: Sequence[Sent]) -> int:
     return before + sum(end.in_doubt for end in sent)
 
 
-def customers_text(sent: int, in_doubt: int) -> str:
+def customers_text(sent: int, in_doubt: int, left: KeptBack = KeptBack()) -> str:  # noqa: B008 - it is frozen
     """Return the part of a report's summary line that is about customers."""
     doubt = f", {in_doubt} in doubt" if in_doubt else ""
-    return f"{counted(sent, 'customer')} sent{doubt}"
+    return f"{counted(sent, 'customer')} sent{doubt}{left}"
 
 
 def sent_text(sent: Sequence[Sent], *, paint: Paint = PLAIN) -> str:

@@ -28,8 +28,11 @@ from reconciler.render.seeds import (
     MAIL_IS_SENT,
     customers_in_doubt,
     customers_text,
+    kept_back,
+    seeds_documents,
     seeds_summary,
     seeds_text,
+    sent_documents,
     sent_text,
     without_sending,
 )
@@ -373,7 +376,8 @@ def _lines_to_write(outcomes: Iterable[Outcome]) -> str:
 
 def applied_text(report: Report, seeds: SeedsPlan, sent: Sequence[Sent]) -> str:
     """Return the report's summary line. `seeds` is the plan that they were sent by."""
-    customers = customers_text(sum(end.sent for end in sent), customers_in_doubt(seeds, sent))
+    left = kept_back(seeds_documents(seeds), sent_documents(sent))
+    customers = customers_text(sum(end.sent for end in sent), customers_in_doubt(seeds, sent), left)
     blocked = sum(one.why == "blocked" for one in report.plan.blocked)
     return (
         f"Applied: {report.count(Result.APPLIED)} changed, {report.count(Result.FAILED)} failed, "

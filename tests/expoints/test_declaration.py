@@ -24,7 +24,7 @@ targets:
       allowed_phone_numbers: ["+31612345678"]
   staging:
     expoints: {url: "sandbox:"}
-guardrails: {staging: {allowed_recipients: ["*@qa.example"]}}
+guardrails: {sandbox: {allow_copies: true}, staging: {allowed_recipients: ["*@qa.example"]}}
 """
 HEAD = "customer_seeds:\n  s:\n    targets: [sandbox]\n"
 SENDABLE = "    is_test: true\n    notification_email_addresses: [qa@example.com]\n"

@@ -231,6 +231,12 @@ REFUSALS = [
     ),
     sendable("clock-change", '    end_date: "2027-03-28T02:30"\n' + CUSTOMER, 6, 15),
     sendable("clock-change", to('send_date: "2027-10-31T02:30"'), 6, 51),
+    Case(
+        "copies-not-allowed",
+        (HEAD + SENDABLE + to("previous_id: 1")).replace("sandbox", "staging").replace("example.com", "qa.example"),
+        6,
+        57,
+    ),
     sendable("nothing-to-copy", to("answers_to_copy: [1]"), 6, 57),
     sendable("nothing-to-copy", to("copy_all_answers: true"), 6, 58),
     sendable(

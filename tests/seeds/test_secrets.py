@@ -64,6 +64,7 @@ targets:
       LOGIN
       allowed_recipients: ["*@example.com"]
       allowed_phone_numbers: ["+31600000003"]
+      allow_copies: true
 """
 TOKEN = "token: {env: PLANTED_TOKEN}"
 OAUTH = (

@@ -1,0 +1,321 @@
+"""Whatever a journal says, nobody is mailed twice in a round: the mails of the tenant are the witness.
+
+Each case is a way in which a journal comes to be wrong, and the runs after it. A run says by its exit that it
+kept away, until a person has said how it is.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from reconciler.commands.seeds import seeds_resolve, seeds_send, seeds_status
+from reconciler.errors import Exit, Refused
+from reconciler.sandbox import Variants
+from tests.commands.world import EVERYTHING, Screen, Terminal
+from tests.seeds.world import ADD, JANE, JOHN, SETTLE_AFTER, SeedWorld
+
+BOTH = [JANE, JOHN]
+LATE = Variants(customers_appear_after_seconds=50.0)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> SeedWorld:
+    made = SeedWorld(tmp_path)
+    made.declare(JOHN, JANE)
+    return made
+
+
+def copy_of(world: SeedWorld) -> Path:
+    """Keep the journal as it is now."""
+    kept = world.folder / "kept.db"
+    shutil.copy(world.journal, kept)
+    return kept
+
+
+def restore(world: SeedWorld, kept: Path) -> None:
+    """Bring back a journal that was kept."""
+    shutil.copy(kept, world.journal)
+
+
+@contextmanager
+def elsewhere(world: SeedWorld) -> Iterator[None]:
+    """Be in another checkout, with a journal of its own, for a while."""
+    here, away = world.folder / ".reconciler", world.folder / "away"
+    there = world.folder / "there"
+    here.rename(away) if here.exists() else away.mkdir()
+    there.rename(here) if there.exists() else None
+    yield
+    here.rename(there)
+    away.rename(here)
+
+
+def refused(world: SeedWorld, status: int = 400) -> None:
+    """Be refused, by a tenant that takes nothing."""
+    world.apply(f"{ADD}:1+:before:status={status}")
+    world.rest()
+
+
+def another_checkout_sent(world: SeedWorld) -> None:
+    refused(world)
+    with elsewhere(world):
+        world.apply()
+
+
+def another_checkout_sent_while_this_one_rested(world: SeedWorld) -> None:
+    world.apply(f"{ADD}:1:before:status=400")
+    with elsewhere(world):
+        world.apply()
+    world.rest()
+
+
+def another_checkout_sent_what_had_no_connection(world: SeedWorld) -> None:
+    world.apply(f"{ADD}:1+:before:refuse")
+    with elsewhere(world):
+        world.apply()
+
+
+def another_checkout_sent_to_one(world: SeedWorld) -> None:
+    refused(world)
+    with elsewhere(world):
+        world.declare(JANE)
+        world.apply()
+    world.declare(JOHN, JANE)
+
+
+def restored_from_before_everything(world: SeedWorld) -> None:
+    world.apply("GET *customerdatacolumn:2:before:status=400")
+    kept = copy_of(world)
+    world.apply()
+    restore(world, kept)
+
+
+def restored_from_before_a_refusal(world: SeedWorld) -> None:
+    refused(world)
+    kept = copy_of(world)
+    world.apply()
+    restore(world, kept)
+
+
+def restored_from_before_a_round(world: SeedWorld) -> None:
+    world.apply()
+    kept = copy_of(world)
+    world.declare(JOHN, JANE, round="2")
+    world.apply()
+    restore(world, kept)
+
+
+def restored_from_before_a_round_of_rested_ones(world: SeedWorld) -> None:
+    world.apply()
+    world.rest(86_400)
+    restored_from_before_a_round(world)
+
+
+def restored_from_before_a_change(world: SeedWorld) -> None:
+    world.declare(JOHN, JANE, send="on_change")
+    world.apply()
+    kept = copy_of(world)
+    world.declare(JOHN, JANE, send="on_change", batch_name="another")
+    world.apply()
+    restore(world, kept)
+
+
+def restored_and_one_customer_gone(world: SeedWorld) -> None:
+    world.apply()
+    world.declare(JOHN, JANE, round="2")
+    world.apply()
+    kept = copy_of(world)
+    world.declare(JOHN, JANE, round="3")
+    world.apply()
+    world.lose_oldest(JOHN, JANE)
+    restore(world, kept)
+
+
+def refused_after_taking(status: int, variants: Variants = Variants()) -> Callable[[SeedWorld], None]:  # noqa: B008
+    def refused_after_taking(world: SeedWorld) -> None:
+        world.variants = variants
+        world.apply(f"{ADD}:1:after:status={status}")
+        world.apply()
+        world.rest()
+
+    return refused_after_taking
+
+
+def lost_and_the_key_renamed(world: SeedWorld) -> None:
+    world.apply()
+    world.lose_journal()
+    (world.folder / "configs" / "smoke.yaml").unlink()
+    world.declare(JOHN, JANE, key="renamed")
+
+
+def renamed(world: SeedWorld) -> None:
+    world.apply()
+    (world.folder / "configs" / "smoke.yaml").unlink()
+    world.declare(JOHN, JANE, key="renamed")
+
+
+def lost_between_rounds(world: SeedWorld) -> None:
+    world.apply()
+    world.declare(JOHN, JANE, round="2")
+    world.apply()
+    world.lose_journal()
+    world.declare(JOHN, JANE)
+    world.apply()
+    world.declare(JOHN, JANE, round="2")
+
+
+WRONG: list[tuple[Callable[[SeedWorld], None], int, Exit]] = [
+    (another_checkout_sent, 1, Exit.REFUSED),
+    (another_checkout_sent_while_this_one_rested, 1, Exit.REFUSED),
+    (another_checkout_sent_what_had_no_connection, 1, Exit.REFUSED),
+    (another_checkout_sent_to_one, 1, Exit.REFUSED),
+    (restored_from_before_everything, 1, Exit.REFUSED),
+    (restored_from_before_a_refusal, 1, Exit.REFUSED),
+    (restored_from_before_a_round, 2, Exit.REFUSED),
+    (restored_from_before_a_round_of_rested_ones, 2, Exit.REFUSED),
+    (restored_from_before_a_change, 2, Exit.REFUSED),
+    (restored_and_one_customer_gone, 3, Exit.REFUSED),
+    (lost_and_the_key_renamed, 1, Exit.REFUSED),
+    (lost_between_rounds, 2, Exit.REFUSED),
+    (renamed, 1, Exit.REFUSED),
+    *((refused_after_taking(status), 1, Exit.DONE) for status in (400, 401, 403, 404, 429)),
+    *((refused_after_taking(status, LATE), 1, Exit.REFUSED) for status in (400, 401)),
+    (refused_after_taking(429, LATE), 1, Exit.DONE),
+]
+"""What happened, how many rounds or versions were declared, and what every run says from then on."""
+
+
+@pytest.mark.parametrize(("happens", "most", "exit"), WRONG, ids=lambda value: getattr(value, "__name__", ""))
+def test_a_wrong_memory_mails_nobody_twice(
+    world: SeedWorld, happens: Callable[[SeedWorld], None], most: int, exit: Exit
+) -> None:
+    happens(world)
+    end = world.apply()
+    assert end.exit == exit, end.notes
+    world.rest()
+    assert world.plan()[0] == world.apply().exit == exit
+    assert Counter(world.mailed) == dict.fromkeys(BOTH, most)
+
+
+def test_one_found_mailbox_stops_no_other(world: SeedWorld) -> None:
+    with elsewhere(world):
+        world.declare(JANE)
+        world.apply()
+    world.declare(JOHN, JANE)
+    end = world.apply()
+    assert (end.exit, end.states, end.counts) == (Exit.REFUSED, {"found": 1, "pending": 1}, {"sent": 1})
+    assert world.mailed == BOTH
+
+
+def test_who_is_found_between_plan_and_sending_is_not_sent_to(world: SeedWorld) -> None:
+    with elsewhere(world):
+        world.variants = LATE
+        world.apply()
+    # The run waits a minute before it sends, and then the customers are there.
+    end = world.apply("GET *customer/getoptouts:2:before:status=429,retry-after=60")
+    assert (end.exit, end.states, end.counts) == (Exit.REFUSED, {"pending": 2}, {})
+    assert (end.document["sent"][0]["found"], world.mailed) == (2, BOTH)
+
+
+def test_a_refusal_that_cannot_be_counted_is_in_doubt(world: SeedWorld) -> None:
+    end = world.apply(f"{ADD}:1:before:status=400", "GET *customer/count:8+:before:status=403")
+    assert (end.exit, end.counts) == (Exit.IN_DOUBT, {"in_doubt": 2})
+    world.rest()
+    assert (world.apply().counts, world.mailed) == ({"sent": 2}, BOTH)
+
+
+def test_a_refusal_rests_before_it_is_sent_again(world: SeedWorld) -> None:
+    end = world.apply(f"{ADD}:1:before:status=400")
+    assert (end.exit, end.counts) == (Exit.ERROR, {"refused": 2})
+    world.rest(SETTLE_AFTER - 1)
+    assert (world.apply().states, world.mailed) == ({"in_doubt": 2}, [])
+    world.rest(1)
+    assert (world.apply().counts, world.mailed) == ({"sent": 2}, BOTH)
+
+
+def resolve(world: SeedWorld, *, sent: bool, answer: str | None = None) -> Exit:
+    """Say how it is; at a terminal where an answer is given."""
+    screen = Screen() if answer is None else Screen(stdin=Terminal(answer))
+    return seeds_resolve("smoke", EVERYTHING, screen.console(world.clock), world.outside, sent=sent)
+
+
+class TestAPersonSays:
+    """How it is with mailboxes that were found: then the next rounds are sent as ever."""
+
+    @pytest.fixture(autouse=True)
+    def _found(self, world: SeedWorld) -> None:
+        restored_from_before_a_round(world)
+        assert world.apply().states == {"found": 2}
+
+    def test_that_they_were_sent(self, world: SeedWorld) -> None:
+        resolve(world, sent=True)
+        assert (world.apply().states, world.plan()[0]) == ({"sent": 2}, Exit.DONE)
+        world.declare(JOHN, JANE, round="3")
+        assert (world.apply().counts, len(world.mailed)) == ({"sent": 2}, 6)
+
+    def test_that_they_were_not_but_only_at_a_terminal_and_twice(self, world: SeedWorld) -> None:
+        for answer in (None, "no\n"):
+            with pytest.raises(Refused):
+                resolve(world, sent=False, answer=answer)
+            assert world.apply().states == {"found": 2}
+        resolve(world, sent=False, answer="yes\n")
+        assert (world.apply().counts, len(world.mailed)) == ({"sent": 2}, 6)
+
+    def test_send_them_again(self, world: SeedWorld) -> None:
+        send = partial(seeds_send, "smoke", yes=True)
+        assert world.call(partial(send, again=False)) is None
+        assert world.call(partial(send, again=True))["sent"][0]["sent"] == 2
+        assert (world.apply().states, len(world.mailed)) == ({"sent": 2}, 6)
+
+    def test_nothing_and_status_says_so(self, world: SeedWorld) -> None:
+        screen = Screen()
+        assert seeds_status(EVERYTHING, screen.console(world.clock), world.outside) is Exit.REFUSED
+        assert "2 found" in screen.out
+        assert "seeds resolve customer_seeds.smoke --sent or --not-sent" in screen.out
+
+
+def test_what_is_in_doubt_is_not_said_to_be_unsent_where_the_tenant_has_it(world: SeedWorld) -> None:
+    world.apply(f"{ADD}:1:after:drop")
+    with pytest.raises(Refused, match="seems to be sent"):
+        resolve(world, sent=False)
+    assert (world.apply().states, world.mailed) == ({"in_doubt": 2}, BOTH)
+
+
+def test_what_is_in_doubt_and_not_there_is_said_to_be_unsent_without_a_word_more(world: SeedWorld) -> None:
+    world.apply(f"{ADD}:1:before:drop")
+    assert resolve(world, sent=False) is Exit.DONE
+    assert world.apply().counts == {"sent": 2}
+
+
+def test_a_customer_who_is_gone_hides_nobody_who_came(world: SeedWorld) -> None:
+    """One went and one came, so the number is as before the lost batch: the ids tell."""
+    world.declare(JOHN)
+    world.apply()
+    world.declare(JOHN, round="2")
+    world.rest(86_400)
+    world.apply(f"{ADD}:1:after:drop")
+    world.lose_oldest(JOHN)
+    world.rest()
+    assert (world.apply().states, world.mailed) == ({"in_doubt": 1}, [JOHN, JOHN])
+
+
+def test_a_seed_that_was_renamed_waits_for_the_line_that_says_so(world: SeedWorld) -> None:
+    renamed(world)
+    end = world.apply()
+    line = "moved: {customer_seeds.smoke: customer_seeds.renamed}"
+    assert line in end.seeds[0]["reasons"][0]["message"]
+    world.write("moved.yaml", line)
+    assert (world.apply().states, world.mailed) == ({"sent": 2}, BOTH)
+
+
+def test_letter_case_is_no_change(world: SeedWorld) -> None:
+    world.declare(JOHN, JANE, send="on_change")
+    world.apply()
+    world.declare(JOHN.replace("john", "John"), JANE, send="on_change")
+    assert (world.apply().states, world.mailed) == ({"sent": 2}, BOTH)
