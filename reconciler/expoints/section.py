@@ -13,8 +13,6 @@ from functools import cache, partial
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from pydantic.alias_generators import to_snake
-
 from reconciler.config import rows
 from reconciler.config.drafts import Customer as DraftCustomer
 from reconciler.config.drafts import Draft, SeedSection
@@ -218,7 +216,7 @@ def _copied(seed: Seed, allowed: Allowed, target: str) -> Iterator[Finding]:
                 f"it copies from an earlier customer, who may be a real person; {target} does not allow it"
             )
             hint = "leave it out, or add allow_copies: true to the expoints: of the target, or to guardrails:"
-            yield Finding("copies-not-allowed", f"customers.{number}.{to_snake(name)}", message, hint)
+            yield Finding("copies-not-allowed", f"customers.{number}.{name}", message, hint)
 
 
 def _duplicates(seed: Seed) -> Iterator[Finding]:

@@ -86,10 +86,17 @@ class SeedCustomer(Discreet, frozen=True, dict=True):
         return digest_of([self.email, _plain(self.members), data])
 
 
+_COPYING = {
+    "PreviousId": "previous_id",
+    "AnswersToCopy": "answers_to_copy",
+    "CopyAllAnswers": "copy_all_answers",
+}
+
+
 def copies_of(customer: SeedCustomer) -> tuple[str, ...]:
-    """Return the members by which it copies data or answers of an earlier customer of the tenant."""
-    names = ("PreviousId", "AnswersToCopy", "CopyAllAnswers")
-    return tuple(name for name in names if customer.members.get(name) not in (None, False, []))
+    """Return the fields by which it copies data or answers of an earlier customer of the tenant."""
+    members = customer.members
+    return tuple(name for member, name in _COPYING.items() if members.get(member) not in (None, False, []))
 
 
 class Seed(Discreet, frozen=True, dict=True):

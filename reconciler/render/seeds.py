@@ -8,7 +8,6 @@ from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import astuple, replace
-from pydantic.alias_generators import to_snake
 
 from reconciler.engine.since import Since
 from reconciler.expoints.composing import Composer
@@ -301,7 +300,7 @@ def _preview(seed: Seed, standee: Standee, composer: Composer) -> tuple[str, ...
         composer.spoken_time(seed.batch.get("SendTime")) or "any time",
         composer.spoken(customer.members.get("EndDate", seed.batch.get("EndDate")))
         or "as the system decides",
-        ", ".join(map(to_snake, copies_of(customer))) or "nothing",
+        ", ".join(copies_of(customer)) or "nothing",
         _paths(standee.change) if standee.change else "",
     )
 

@@ -156,6 +156,11 @@ def to(text: str) -> str:
     return f"    customers: [{{email: x@example.com, {text}}}]\n"
 
 
+def elsewhere(text: str) -> str:
+    """Return a seed on the target that allows less."""
+    return f"{HEAD}{SENDABLE}{text}".replace("sandbox", "staging").replace("example.com", "qa.example")
+
+
 def notified(text: str) -> str:
     return f"{HEAD}    is_test: true\n    notification_email_addresses: {text}\n{CUSTOMER}"
 
@@ -231,12 +236,7 @@ REFUSALS = [
     ),
     sendable("clock-change", '    end_date: "2027-03-28T02:30"\n' + CUSTOMER, 6, 15),
     sendable("clock-change", to('send_date: "2027-10-31T02:30"'), 6, 51),
-    Case(
-        "copies-not-allowed",
-        (HEAD + SENDABLE + to("previous_id: 1")).replace("sandbox", "staging").replace("example.com", "qa.example"),
-        6,
-        57,
-    ),
+    Case("copies-not-allowed", elsewhere(to("previous_id: 1")), 6, 52),
     sendable("nothing-to-copy", to("answers_to_copy: [1]"), 6, 57),
     sendable("nothing-to-copy", to("copy_all_answers: true"), 6, 58),
     sendable(

@@ -10,9 +10,10 @@ OUTCOMES = "tests/seeds/test_outcomes.py"
 REFUSALS = "tests/seeds/test_refusals.py"
 SETTLING = "tests/seeds/test_settling.py"
 BOTH_CLOCKS = "tests/faults/test_clocks.py::TestADoubtRestsByBothClocks"
+WRONG = "tests/hostile/test_wrong_memory.py"
 RECIPIENTS = "tests/expoints/test_recipients.py"
 
-_POST = "        try:\n            self.client.add(batch.body)\n        except NoAnswer as error:\n"
+_POST = "        try:\n            self.client.add(batch.body, posting)\n        except ApiError as error:\n"
 
 MUTANTS = (
     Mutant(
@@ -26,7 +27,7 @@ MUTANTS = (
         "writes down that a batch was sent before it is posted",
         "expoints/sending.py",
         _POST,
-        f"        self._conclude(number, Standing.SENT)\n{_POST}",
+        f"        self._conclude(number, begun, Standing.SENT)\n{_POST}",
         f"{KILLED}::test_killed_around_the_batch_the_next_apply_is_in_doubt",
     ),
     Mutant(
@@ -35,14 +36,14 @@ MUTANTS = (
         _POST,
         "        try:\n            try:\n                self.client.add(batch.body)\n"
         "            except NoAnswer:\n                self.client.add(batch.body)\n"
-        "        except NoAnswer as error:\n",
+        "        except ApiError as error:\n",
         f"{OUTCOMES}::test_what_is_in_doubt_rests_before_it_is_counted",
     ),
     Mutant(
         "takes a 503 for a refusal",
         "expoints/sending.py",
-        "Standing.IN_DOUBT, str(error))",
-        "Standing.REFUSED, str(error))",
+        "Standing.IN_DOUBT, note)",
+        "Standing.NOT_SENT, note)",
         f"{OUTCOMES}::test_what_is_in_doubt_rests_before_it_is_counted",
     ),
     Mutant(
@@ -55,22 +56,22 @@ MUTANTS = (
     Mutant(
         "takes absence for proof before a doubt has rested",
         "expoints/settling.py",
-        "return self.clock.now() >= _over(delivery) + self.settle_after",
+        "return self.clock.now() >= over(delivery) + self.settle_after",
         "return True",
         f"{OUTCOMES}::test_what_is_in_doubt_rests_before_it_is_counted",
     ),
     Mutant(
         "believes this machine's clock alone that a doubt has rested",
         "expoints/settling.py",
-        "return count.customers == delivery.baseline and self._has_rested_there(delivery, count)",
-        "return count.customers == delivery.baseline",
+        "if count.customers != delivery.baseline or not self._has_rested_there(delivery, count):",
+        "if count.customers != delivery.baseline:",
         f"{BOTH_CLOCKS}::test_ours_was_set_forward",
     ),
     Mutant(
         "believes that time has passed for a tenant that does not tell it",
         "expoints/settling.py",
-        "return over is not None and counted.at is not None and",
-        "return over is None or counted.at is None or",
+        "return end is not None and counted.at is not None and",
+        "return end is None or counted.at is None or",
         f"{BOTH_CLOCKS}::test_the_tenant_does_not_tell_the_time",
     ),
     Mutant(
@@ -83,13 +84,13 @@ MUTANTS = (
     Mutant(
         "believes a count that a cache has kept",
         "expoints/settling.py",
-        "counted.at >= over + self.settle_after",
-        "(self.client.count_nobody().at or 0.0) >= over + self.settle_after",
+        "counted.at >= end + self.settle_after",
+        "(self.client.count_nobody().at or 0.0) >= end + self.settle_after",
         f"{BOTH_CLOCKS}::test_a_cache_on_the_way_tells_a_count_of_before_the_batch",
     ),
     Mutant(
         "forgets for how long a batch was under way by the clock of the tenant",
-        "expoints/settling.py",
+        "expoints/explained.py",
         "return delivery.server_since if known else delivery.server_at + LONGEST_POST",
         "return delivery.server_at",
         f"{KILLED}::test_killed_before_the_batch_it_rests_so_long_by_the_clock_of_the_tenant_too",
@@ -97,13 +98,13 @@ MUTANTS = (
     Mutant(
         "believes this machine's clock alone that an earlier batch was in a count",
         "expoints/settling.py",
-        " and over + rest <= at",
+        " and end + rest <= at",
         "",
         f"{BOTH_CLOCKS}::test_an_earlier_batch_is_not_in_a_count_because_ours_was_set_forward",
     ),
     Mutant(
         "takes the request of a killed process for over at once",
-        "expoints/settling.py",
+        "expoints/explained.py",
         "known = delivery.standing is not Standing.INTENDED and delivery.since",
         "known = delivery.since",
         f"{KILLED}::test_killed_around_the_batch_it_rests_for_the_longest_request_too",
@@ -187,17 +188,17 @@ MUTANTS = (
     ),
     Mutant(
         "takes a mailbox that it found for one that it knows",
-        "expoints/planning.py",
-        "and (person.mailbox not in met or person.mailbox in found)",
-        "and person.mailbox not in met",
+        "expoints/explained.py",
+        "if delivery.standing is not Standing.FOUND:",
+        "if delivery:",
         f"{SETTLING}::TestALostJournal::test_another_seed_of_a_mailbox_is_found_too",
     ),
     Mutant(
         "does not look again for customers of a lost journal right before it sends",
         "expoints/sending.py",
-        "            self._check_strangers(standees, before)\n",
-        "",
-        f"{SETTLING}::TestALostJournal::test_customers_that_come_to_light_after_the_plan_are_not_sent_to",
+        "judged = [seen.judged(standee) for standee in standees]",
+        "judged = list(standees)",
+        f"{WRONG}::test_who_is_found_between_plan_and_sending_is_not_sent_to",
     ),
     Mutant(
         "does not write down what counting has settled",
@@ -209,8 +210,8 @@ MUTANTS = (
     Mutant(
         "goes on after its rights are lost",
         "expoints/sending.py",
-        "            stops = isinstance(error, _HOPELESS)",
-        "            stops = False",
+        "refused=size, notes=notes, exit=error.exit, stops=stops)",
+        "refused=size, notes=notes, exit=error.exit, stops=False)",
         f"{OUTCOMES}::test_lost_rights_and_allowance_stop_the_next_request",
     ),
     Mutant(
@@ -222,10 +223,38 @@ MUTANTS = (
     ),
     Mutant(
         "sends to mailboxes that it found",
-        "expoints/standing.py",
-        "State.FOUND if is_stranger(addressee) else State.PENDING",
-        "State.PENDING",
+        "expoints/planning.py",
+        "seen.judged(s) if s.is_due else s",
+        "s",
         f"{ONCE}::test_without_its_journal_nothing_is_sent_and_the_customers_are_found",
+    ),
+    Mutant(
+        "believes a refusal without a count",
+        "expoints/sending.py",
+        "doubt = posting.doubt() if posting.is_answered and",
+        "doubt = posting.doubt() if not posting.is_answered and",
+        f"{WRONG}::test_a_refusal_that_cannot_be_counted_is_in_doubt",
+    ),
+    Mutant(
+        "sends a refused batch again at once",
+        "expoints/standing.py",
+        "case Standing.REFUSED if rests(delivery):",
+        "case Standing.REFUSED if not delivery:",
+        f"{WRONG}::test_a_refusal_rests_before_it_is_sent_again",
+    ),
+    Mutant(
+        "believes a number though a customer is gone",
+        "expoints/settling.py",
+        "set(known) == set(now)",
+        "len(known) == len(now)",
+        f"{WRONG}::test_a_customer_who_is_gone_hides_nobody_who_came",
+    ),
+    Mutant(
+        "takes a renamed seed for a new one",
+        "expoints/planning.py",
+        "and one.seed not in self.keys",
+        "and not one.seed",
+        f"{WRONG}::test_a_seed_that_was_renamed_waits_for_the_line_that_says_so",
     ),
     Mutant(
         "ignores the round",

@@ -232,16 +232,6 @@ class TestALostJournal:
         assert world.apply().states == {"found": 2}
         assert world.mailed == [JOHN, JOHN]
 
-    def test_customers_that_come_to_light_after_the_plan_are_not_sent_to(self, world: SeedWorld) -> None:
-        world.variants = LATE
-        world.apply()
-        world.lose_journal()
-        end = world.apply("GET *customer/getoptouts:2:before:status=429,retry-after=60")
-        assert (end.exit, end.counts) == (Exit.REFUSED, {})
-        assert "2 of its mailboxes have had customers since the plan was made" in end.notes
-        assert world.apply().states == {"found": 2}
-        assert world.mailed == BOTH
-
 
 def test_what_waited_for_a_person_is_not_settled_because_the_files_no_longer_say_so(world: SeedWorld) -> None:
     world.declare(JOHN, JANE, approve_automatically=False)

@@ -64,6 +64,14 @@ def test_without_a_doubt_the_summary_is_as_ever(world: SeedWorld) -> None:
     assert not any("customers in doubt" in text for text in reported(world))
 
 
+def test_the_summary_counts_what_was_refused_and_what_is_blocked(world: SeedWorld) -> None:
+    world.declare("optedout@example.com", key="another")
+    assert told(world, f"{ADD}:1:before:status=400") == (
+        f"{CHANGES}0 customers sent, 1 seed refused (2 customers), 1 seed blocked (1 customer)."
+    )
+    assert world.plan()[1].rstrip().endswith("0 seeds to send (0 customers), 1 seed blocked (1 customer).")
+
+
 def test_the_document_counts_both(world: SeedWorld) -> None:
     world.declare(JOHN, key="one")
     world.declare(JANE, key="two")
