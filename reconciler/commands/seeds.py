@@ -205,7 +205,7 @@ class _Resolution(Struct, frozen=True, dict=True):
                 journal.conclude_delivery(standee.batch, name, Standing.NOT_SENT, why)
             elif standee.state is State.IN_DOUBT:
                 journal.conclude_delivery(standee.batch, name, self.standing, why)
-        anew = [s for s in standees if s.state is State.FOUND or self._is_moved(s, seen.counts[s.email])]
+        anew = [s for s in standees if s.state is State.FOUND or self._is_moved(s, seen)]
         if not anew:
             return
         came = Counter(s.addressee.mailbox for s in anew if self.standing is Standing.SENT)
@@ -224,9 +224,9 @@ class _Resolution(Struct, frozen=True, dict=True):
         again = {s.batch for s in anew if s.batch}
         journal.conclude(journal.intend(shipment, again=again), self.standing, why)
 
-    def _is_moved(self, standee: Standee, count: int) -> bool:
+    def _is_moved(self, standee: Standee, seen: Seen) -> bool:
         """Tell whether a customer was not sent though its mailbox has others than before."""
-        return self.standing is Standing.NOT_SENT and count != self.baseline(standee)
+        return self.standing is Standing.NOT_SENT and seen.counts[standee.email] != self.baseline(standee)
 
 
 def seeds_send(

@@ -134,11 +134,10 @@ class SeedPlanner(Struct, frozen=True):
         there = self.client.count_nobody().at if refused else None
 
         def rests(delivery: Delivery) -> bool:
-            over_there = delivery.server_since
-            rests_there = (
-                there is not None and over_there is not None and there < over_there + self.settle_after
-            )
-            return rests_there or now < delivery.since + self.settle_after
+            ends = [(now, delivery.since)]
+            if there is not None and delivery.server_since is not None:
+                ends.append((there + 1, delivery.server_since))  # a server tells whole seconds
+            return any(at < over + self.settle_after for at, over in ends)
 
         return [stand(one.seed, one.people, one.deliveries, rests) for one in known]
 

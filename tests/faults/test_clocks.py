@@ -126,7 +126,9 @@ def test_both_forms_of_retry_after_are_obeyed(
     task.declare(world)
     assert world.run(f"{struck}:before:status={status},retry-after={form}").exit == 0
     assert task.is_done(world)
-    assert 7 <= world.clock.now() - START < 8.5
+    # A batch rests for a minute, so that who came of it would be counted.
+    least = 60 if task is SENDING else 7
+    assert least <= world.clock.now() - START < least + 1.5
 
 
 @pytest.mark.parametrize("form", ["40000", formatdate(START + 40_000, usegmt=True)], ids=["seconds", "date"])
@@ -191,12 +193,14 @@ def test_a_token_that_expires_in_the_middle_is_replaced(world: DisturbedWorld, a
     assert (said(end), end.exit, SENDING.is_done(world)) == ("sent", 0, True)
 
 
-def test_a_token_that_expires_and_cannot_be_replaced_sends_nothing(world: DisturbedWorld) -> None:
+def test_a_token_that_expires_and_cannot_be_replaced_leaves_a_doubt_for_nothing_can_be_counted(
+    world: DisturbedWorld,
+) -> None:
     SENDING_WITH_OAUTH.declare(world)
     world.tokens = Tokens(accepted=frozenset())
     world.at, world.happens = f"{ADD}:1", lambda: revoke_tokens(world.state)
     end = world.run(f"{TOKEN}:2+:before:status=400")
-    assert (said(end), end.exit, SENDING.is_untouched(world)) == ("refused", 1, True)
+    assert (said(end), end.exit, SENDING.is_untouched(world)) == ("in doubt", 6, True)
 
 
 @pytest.mark.parametrize("jump", [jump for jump in JUMPS if jump < 0])

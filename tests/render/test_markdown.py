@@ -144,7 +144,7 @@ def test_how_every_change_ended_is_told_the_wrong_ones_first() -> None:
     assert "**Exit 6:** an outcome is in doubt" in page
     assert (
         "**Applied: 1 changed, 1 failed, 1 stale, 1 skipped (1 blocked), 1 in doubt; "
-        "1 customer sent, 1 in doubt.**" in page
+        "1 customer sent, 1 in doubt, 1 seed refused (1 customer).**" in page
     )
     assert "`Robot`: `Robot`" in page
 
