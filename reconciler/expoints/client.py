@@ -115,17 +115,24 @@ class Posting:
         """Raise an `ApiError` if the batch must not be sent once more after it was answered."""
 
 
+class _HeldBack(Exception):  # it never leaves this module
+    """An attempt that would follow an answer was not made."""
+
+
 class _Postings(threading.local):
     """The batch that a thread is sending, for the hooks of the `Api` that carries it."""
 
-    current = Posting()
+    current: Posting | None = None
+    may_follow = False
+    """Whether one attempt may follow an answer."""
 
     def before_request(self) -> None:
-        if self.current.is_answered:
-            self.current.check_repeat()
+        if self.current and self.current.is_answered and not self.may_follow:
+            raise _HeldBack
+        self.may_follow = False
 
     def on_request(self, exchange: Exchange) -> None:
-        if exchange.status is not None:
+        if self.current and exchange.status is not None:
             self.current.answered()
 
 
@@ -255,14 +262,22 @@ class Customers:
         content and its sender `Declined`, `NotFound` and `Forbidden`, else `Unauthorised`, `Unreachable`, or
         `BadAnswer` from the token host. Where `posting` was answered, that is only what the tenant said.
         """
-        self._postings.current = posting or Posting()
+        self._postings.current = posting
         try:
-            answer = self._admitted(
-                lambda headers: self._posting.request("POST", _ADD, json=dict(batch), headers=headers)
-            )
+            answer = self._admitted(lambda headers: self._posted(batch, headers))
         finally:
-            self._postings.current = Posting()
+            self._postings.current = None
         return taken(answer, personal_values(batch))
+
+    def _posted(self, batch: Mapping[str, Json], headers: Headers) -> Answer:
+        """Send a batch; what follows an answer only after it was checked, which may take requests too."""
+        while True:
+            try:
+                return self._posting.request("POST", _ADD, json=dict(batch), headers=headers)
+            except _HeldBack:
+                assert self._postings.current  # noqa: S101 - nothing else holds back
+                self._postings.current.check_repeat()
+                self._postings.may_follow = True
 
     def _count_one(self, email: str) -> Count:
         (query,) = _queries([email])

@@ -11,7 +11,7 @@ from typing import ClassVar
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from reconciler.clock import Clock
+from reconciler.clock import Clock, SleepCut
 from reconciler.discreet import Discreet
 from reconciler.engine.plan import Block
 from reconciler.errors import (
@@ -245,7 +245,10 @@ class _Attempts(Posting):
         rest = self._latest + SHORTEST_REST - clock.monotonic()
         if self._latest + SHORTEST_REST - self._first > _LONGEST_PATIENCE:
             raise AllowanceUsedUp("the tenant refuses the batch for too long. Run again later.")
-        clock.sleep(max(0.0, rest))
+        try:
+            clock.sleep(max(0.0, rest))
+        except SleepCut:
+            raise Abandoned("interrupted while the batch waited to be sent again") from None
         if doubt := self.doubt():
             raise NoAnswer(f"the tenant refused the batch, which was not sent again. {doubt}")
 
