@@ -62,14 +62,18 @@ def explained_by(
     Customers who were hidden at that time still come on top: those of a batch that had not rested for
     `settle_after`, or that somebody approves by hand. `is_automatic` tells the latter from the rest.
     """
-    by_mailbox: dict[str, list[Delivery]] = {}
-    for delivery in past:
-        if delivery.standing is not Standing.FOUND:  # of which nothing is explained
-            by_mailbox.setdefault(delivery.mailbox, []).append(delivery)
     return {
         mailbox: _explained(deliveries, is_automatic, settle_after, now)
-        for mailbox, deliveries in by_mailbox.items()
+        for mailbox, deliveries in _by_mailbox(past).items()
     }
+
+
+def _by_mailbox(past: Iterable[Delivery]) -> Mapping[str, Sequence[Delivery]]:
+    found: dict[str, list[Delivery]] = {}
+    for delivery in past:
+        if delivery.standing is not Standing.FOUND:  # of which nothing is explained
+            found.setdefault(delivery.mailbox, []).append(delivery)
+    return found
 
 
 def _explained(
@@ -91,6 +95,26 @@ def _explained(
             known = Explained(known.most + 1, known.least + is_visible, known.before, known.ids)
             sent.append(one)
     return known
+
+
+def longest_hidden(past: Iterable[Delivery], is_automatic: Callable[[Delivery], bool]) -> float:
+    """Return for how many seconds the tenant was seen to hide customers who were there later, 0 for never.
+
+    `past` is every delivery to an account, oldest first: the count before each tells who was hidden then.
+    """
+    longest = 0.0
+    for deliveries in _by_mailbox(past).values():
+        batch, expected, since, hidden = 0, 0, 0.0, 0.0
+        for one in deliveries:
+            if one.batch != batch:
+                batch = one.batch
+                if one.baseline < expected:
+                    hidden = one.at - since
+                else:
+                    longest, hidden, expected = max(longest, hidden), 0.0, one.baseline
+            if one.standing is Standing.SENT and is_automatic(one):
+                expected, since = expected + 1, since if hidden else over(one)
+    return longest
 
 
 class Seen(Struct, frozen=True):

@@ -31,7 +31,7 @@ from reconciler.expoints.client import Customers, Posting
 from reconciler.expoints.columns import Columns
 from reconciler.expoints.composing import Batch
 from reconciler.expoints.contents import automatic
-from reconciler.expoints.explained import Explained, Seen, explained_by, look
+from reconciler.expoints.explained import Explained, Seen, explained_by, longest_hidden, look
 from reconciler.expoints.seed import Seed
 from reconciler.expoints.standing import Addressee, SeedPlan, Standee, State, batches
 from reconciler.expoints.status import SeedStatus, status_of
@@ -119,6 +119,11 @@ class Sender(Struct, frozen=True):
     def _explained(self) -> Mapping[str, Explained]:
         is_automatic, past = automatic(self.ledger.hash), self.ledger.past(self.account)
         return explained_by(past, lambda d: is_automatic(d.contents), self.settle_after, self.clock.now())
+
+    def longest_hidden(self) -> float:
+        """Return for how many seconds this tenant was seen to hide customers."""
+        is_automatic, past = automatic(self.ledger.hash), self.ledger.past(self.account)
+        return longest_hidden(past, lambda delivery: is_automatic(delivery.contents))
 
     def _one(self, seed: Seed, standees: tuple[Standee, ...], explained: Mapping[str, Explained]) -> _Request:
         """Send one request, but to nobody whose customers are not explained: the tenant knows better."""
@@ -242,8 +247,9 @@ class _Attempts(Posting):
     def check_repeat(self) -> None:
         """Wait until customers would be visible, and look; raise `NoAnswer` where the batch may be taken."""
         clock = self._sender.clock
-        rest = self._latest + SHORTEST_REST - clock.monotonic()
-        if self._latest + SHORTEST_REST - self._first > _LONGEST_PATIENCE:
+        ends = self._latest + max(SHORTEST_REST, 2 * self._sender.longest_hidden())
+        rest = ends - clock.monotonic()
+        if ends - self._first > _LONGEST_PATIENCE:
             raise AllowanceUsedUp("the tenant refuses the batch for too long. Run again later.")
         try:
             clock.sleep(max(0.0, rest))

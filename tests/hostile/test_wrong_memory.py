@@ -319,3 +319,18 @@ def test_letter_case_is_no_change(world: SeedWorld) -> None:
     world.apply()
     world.declare(JOHN.replace("john", "John"), JANE, send="on_change")
     assert (world.apply().states, world.mailed) == ({"sent": 2}, BOTH)
+
+
+def test_a_tenant_that_hides_customers_for_longer_than_settle_after_is_waited_for(world: SeedWorld) -> None:
+    """That it does shows in the counts before the second and the third round."""
+    world.variants = Variants(customers_appear_after_seconds=700.0)
+    for round, pause in (("1", 650), ("2", 2_000)):
+        world.declare(JOHN, JANE, round=round)
+        world.apply()
+        world.rest(pause)
+    world.declare(JOHN, JANE, round="3")
+    world.apply(f"{ADD}:1:after:drop")
+    world.rest(650)
+    assert world.apply().states == {"in_doubt": 2}
+    world.rest(800)
+    assert (world.apply().states, len(world.mailed)) == ({"sent": 2}, 6)

@@ -133,8 +133,8 @@ MUTANTS = (
     Mutant(
         "forgets a delivery once another one counts in its place",
         "expoints/planning.py",
-        "past = self.ledger.past(self.account)",
-        "past = [d for seed in seeds for d in self._deliveries(seed)]",
+        "past, is_automatic = self.ledger.past(self.account),",
+        "past, is_automatic = [d for seed in seeds for d in self._deliveries(seed)],",
         f"{SETTLING}::TestAnEarlierBatch::test_of_the_same_round_when_its_content_changed",
     ),
     Mutant(
