@@ -262,8 +262,8 @@ def main() -> int:
             f"{target}: {len(numbers)} inputs, {len(ended)} findings, {time.monotonic() - began:.0f} s",
             flush=True,
         )
-    for finding in found:
-        print(f"\n{finding}", file=sys.stderr)
+        for finding in ended:
+            print(f"\n{finding}", file=sys.stderr, flush=True)
     print(f"{len(found)} findings; at most {_memory() // 1_000_000} MB")
     return 1 if found or _memory() > MOST_MEMORY else 0
 

@@ -15,6 +15,7 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, suppress
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -92,7 +93,8 @@ def deep(levels: int) -> Any:
 
 
 def odd(rng: Random) -> Any:
-    return deep(rng.choice([50, 150, 400])) if rng.random() < 0.02 else rng.choice(ODD)
+    # A copy: what is put into a document may be changed there in turn.
+    return deep(rng.choice([50, 150, 400])) if rng.random() < 0.02 else deepcopy(rng.choice(ODD))
 
 
 def alike(rng: Random, value: Any) -> Any:
