@@ -76,7 +76,8 @@ PLAN_FILES = "tests/commands/test_plan_files.py"
 REVIEWED_SEEDS = "tests/commands/test_reviewed_seeds.py"
 OUTCOMES = "tests/seeds/test_outcomes.py"
 ADD = "POST *customer/add:1+:before"
-SETTLING = "tests/seeds/test_settling.py"
+MEMORY = "tests/hostile/test_wrong_memory.py"
+DOUBTFUL = "tests/hostile/test_doubtful_creates.py"
 REFUSALS = "tests/seeds/test_refusals.py"
 
 MISTAKES: Mapping[str, Mistake] = {
@@ -236,6 +237,26 @@ MISTAKES: Mapping[str, Mistake] = {
         "expoints.sending:_HOPELESS",
         lambda _: (),
         f"{OUTCOMES}::test_lost_rights_and_allowance_stop_the_next_request",
+    ),
+    "sends to a mailbox whose customers the journal does not explain": Mistake(
+        "expoints.explained:Seen.judged",
+        lambda _: lambda _seen, standee: standee,
+        f"{MEMORY}::test_who_is_found_between_plan_and_sending_is_not_sent_to",
+    ),
+    "believes a refusal that counting does not confirm": Mistake(
+        "expoints.sending:_Attempts.doubt",
+        always(""),
+        f"{MEMORY}::test_a_refusal_that_cannot_be_counted_is_in_doubt",
+    ),
+    "believes this machine's clock alone": Mistake(
+        "expoints.settling:Settler._has_rested_there",
+        always(True),
+        "tests/faults/test_clocks.py::TestADoubtRestsByBothClocks::test_ours_was_set_forward",
+    ),
+    "creates again what may have been created": Mistake(
+        "engine.identity:in_doubt_block",
+        always(None),
+        f"{DOUBTFUL}::test_while_it_is_not_to_be_seen_every_way_to_apply_leaves_it_and_says_what_to_do",
     ),
     "sends more than 200 customers in one request": Mistake(
         "expoints.standing:batches",
