@@ -143,6 +143,7 @@ def test_a_sending_that_was_refused_half_way_is_sent_again_with_the_same_file(wo
     world.faults = [Fault.parse(f"{ADD}:1:before:status=400")]
     assert applied(world).exit is not Exit.DONE
     world.faults = ()
+    world.rest()
     assert (applied(world).exit, mails(world)) == (Exit.DONE, BOTH)
 
 
