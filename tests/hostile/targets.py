@@ -44,7 +44,7 @@ from reconciler.expoints.planning import SeedsPlan
 from reconciler.http import Api, Secret
 from reconciler.journal import entries
 from reconciler.journal.git import GitJournal
-from reconciler.journal.git_tree import META, Tree
+from reconciler.journal.git_tree import FORMAT, META, Tree
 from reconciler.journal.git_writer import Writer
 from reconciler.journal.ledger import Shipment, Standing
 from reconciler.journal.opening import Past, read_journal
@@ -363,7 +363,7 @@ class Entries:
         ):
             self.lines = [{"n": n, "at": at, **entry} for n, (at, entry) in enumerate(_entries(past), 1)]
             ((key,),) = c.execute("SELECT value FROM meta WHERE name = 'hash_key'")
-        self.meta = json.dumps({"format": 2, "hash_key": key}).encode()
+        self.meta = json.dumps({"format": FORMAT, "hash_key": key}).encode()
         self.live = read_target(
             self.session, memory_in(self.session, past_of(self.meta, self.lines)), RESETS, console
         )

@@ -27,7 +27,8 @@ def test_a_new_journal_knows_nothing(journal: Journal) -> None:
 def test_an_intent_is_told_as_it_was_written(journal: Journal, clock: FakeClock) -> None:
     number = journal.intend(shipment("ann"))
     now = clock.now()
-    assert journal.deliveries(ACCOUNT, SEED) == (replace(delivery("ann"), batch=number, at=now, since=now),)
+    told = replace(delivery("ann"), batch=number, at=now, since=now, seed=SEED)
+    assert journal.deliveries(ACCOUNT, SEED) == (told,)
 
 
 def test_a_standing_is_as_old_as_its_conclusion(journal: Journal, clock: FakeClock) -> None:
