@@ -33,8 +33,8 @@ def find_workspace(explicit: Path | None, start: Path) -> Path:
         if found := _workspaces_in(folder):
             return _only(found)
     raise UsageError(
-        f"no {SETTINGS_FILE} or {DEFAULT_FOLDER}/{SETTINGS_FILE} here or in any folder above; write one, or "
-        "name the folder with --workspace"
+        f"no {SETTINGS_FILE} or {DEFAULT_FOLDER}/{SETTINGS_FILE} here or in any folder above; let reconciler "
+        "init write one, or name the folder with --workspace"
     )
 
 

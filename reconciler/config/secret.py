@@ -107,7 +107,8 @@ class Kept(BaseModel):
             text = content.decode("utf-8")
         except (OSError, ValueError, RuntimeError) as error:
             why = getattr(error, "strerror", None) or "it is no plain file of text"
-            raise UsageError(f"{self._whence()} cannot be read: {why}") from error
+            where = "" if Path(self.file or "").is_absolute() else "; its path counts from the workspace"
+            raise UsageError(f"{self._whence()} cannot be read: {why}{where}") from error
         if len(content) > LARGEST:
             raise UsageError(f"{self._whence()} is larger than any key; it must hold the value alone")
         return text

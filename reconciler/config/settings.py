@@ -391,6 +391,8 @@ class Target(Struct, frozen=True):
     name: str
     place: Place
     settings: TargetSettings
+    written: frozenset[str]
+    """The names that stand in its block with something behind them, those of refused settings too."""
     guardrails: Guardrails
     undeclared: Policy
     """The policy where neither resource nor preset names one."""
@@ -413,8 +415,8 @@ class Target(Struct, frozen=True):
         return self.settings.journal
 
     def has_account(self, section: str) -> bool:
-        """Tell whether it says how to open the account of that section; an empty one needs none."""
-        return not section or getattr(self.settings, section) is not None
+        """Tell whether it says, rightly or not, how to open the account of that section; `""` needs none."""
+        return not section or section in self.written
 
     @property
     def ids(self) -> Mapping[str, Mapping[str, int]]:

@@ -77,6 +77,7 @@ class TargetReader(Struct, frozen=True):
             name=name,
             place=written.key_place,
             settings=settings,
+            written=frozenset(thing for thing, one in written.entries() if one.value is not None),
             guardrails=_in_force(self._once([*at_target, *apart], key_of(name))),
             undeclared=settings.undeclared or policy,
             defaults=self._defaults(name, written.at("defaults")) if settings.defaults else {},

@@ -51,3 +51,19 @@ def test_a_target_without_any_account_leads_nowhere(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path, "", "version: 1\ntargets:\n  one: {limits: {resets: 3}}\n")
     assert (problem.code, problem.key, problem.place.line) == ("no-account", "targets.one", 3)
     assert "no checkmarket: and no expoints:" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("account", "code"),
+    [
+        ("{url: 'https://api.example.com', key: {env: GITHUB_TOKEN}}", "foreign-variable"),
+        ("{url: 'http://api.example.com'}", "insecure-url"),
+        ("{url: 'https://name:word@api.example.com'}", "url-with-credentials"),
+    ],
+)
+def test_an_account_that_is_refused_is_not_said_to_be_missing(
+    tmp_path: Path, account: str, code: str
+) -> None:
+    settings = f"version: 1\ntargets:\n  one:\n    checkmarket: {account}\n"
+    (problem,) = problems(tmp_path, "import_configs: {w: {name: W, targets: [one]}}", settings)
+    assert (problem.code, problem.key, problem.place.line) == (code, "targets.one", 4)

@@ -129,6 +129,14 @@ def test_a_key_is_no_more_than_a_key(tmp_path: Path) -> None:
         Secret.model_validate({"file": "key"}, context=tmp_path).read({})
 
 
+def test_a_key_that_is_not_there_is_looked_for_from_the_workspace_and_says_so(tmp_path: Path) -> None:
+    for path, where in (("key", "; its path counts from the workspace"), (f"{tmp_path}/key", "")):
+        with pytest.raises(
+            UsageError, match=rf"^the file \S+ cannot be read: No such file or directory{where}$"
+        ):
+            Secret.model_validate({"file": path}, context=tmp_path).read({})
+
+
 def test_a_key_may_lie_outside_the_workspace(tmp_path: Path) -> None:
     (tmp_path / "configs").mkdir()
     (tmp_path / "key").write_text("k-1\n")
