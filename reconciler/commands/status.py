@@ -256,7 +256,7 @@ def _seeds(plan: SeedsPlan) -> SeedFigures:
     return SeedFigures(
         declared=len(plan.seeds),
         pending=len(plan.sending),
-        blocked=sum(bool(seed.blocks and seed.due) for seed in plan.seeds),
+        blocked=sum(bool(seed.is_found or (seed.blocks and seed.due)) for seed in plan.seeds),
         in_doubt=sum(map(bool, doubts)),
         customers_pending=plan.customers,
         customers_in_doubt=sum(doubts),

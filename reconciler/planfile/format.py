@@ -389,7 +389,10 @@ class SeedFiguresPart(_Part):
 
     declared: Count
     pending: Annotated[Count, Field(description="Apply would send something of it.")]
-    blocked: Annotated[Count, Field(description="Something of it is due, and a rule says no.")]
+    blocked: Annotated[
+        Count,
+        Field(description="Something of it is due and a rule says no, or somebody else may have sent it."),
+    ]
     in_doubt: Annotated[Count, Field(description="Nobody knows of some of its customers if they were sent.")]
     customers_pending: Count
     customers_in_doubt: Count

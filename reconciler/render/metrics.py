@@ -126,7 +126,10 @@ _GAUGES: Mapping[str, tuple[str, str]] = {
     ),
     "declared_seeds": ("Seeds that are declared on the target.", "seeds.declared"),
     "pending_seeds": ("Seeds of which apply would send something.", "seeds.pending"),
-    "blocked_seeds": ("Seeds of which something is due although a rule says no.", "seeds.blocked"),
+    "blocked_seeds": (
+        "Seeds of which something is due although a rule says no, or that somebody else may have sent.",
+        "seeds.blocked",
+    ),
     "in_doubt_seeds": (
         "Seeds with customers of whom nobody knows whether they were sent.",
         "seeds.in_doubt",

@@ -48,7 +48,7 @@ class SeedFigures(Struct, frozen=True):
     pending: int
     """Apply would send something of it."""
     blocked: int
-    """Something of it is due, and a rule says no."""
+    """Something of it is due, and a rule says no; or somebody else may have sent it."""
     in_doubt: int
     """Of some of its customers nobody knows whether they were sent."""
     customers_pending: int
@@ -175,6 +175,9 @@ def _remarks(statuses: Sequence[TargetStatus], now: float, paint: Paint) -> Iter
             yield f"{paint.blocked('!')} {name}: {harmless(status.error)}"
         if status.journal_error:
             yield f"{paint.blocked('!')} {name}: the journal says nothing: {harmless(status.journal_error)}"
+        if status.seeds and status.seeds.blocked:
+            what = counted(status.seeds.blocked, "seed")
+            yield f"{paint.blocked('!')} {name}: {what} blocked; reconciler seeds status says why"
         for one in status.journal.open_runs if status.journal else ():
             yield f"{paint.doubt('?')} {name}: {_open(one, now)}"
 

@@ -206,6 +206,15 @@ def test_a_seed_that_a_rule_blocks_is_not_pending(seeded: SeedWorld) -> None:
     assert target(seeded)["seeds"] == seeds(declared=1, blocked=1)
 
 
+def test_a_seed_that_somebody_else_may_have_sent_is_blocked_and_said(seeded: SeedWorld) -> None:
+    seeded.declare(JOHN)
+    applied(seeded)
+    seeded.lose_journal()
+    assert target(seeded)["seeds"] == seeds(declared=1, blocked=1)
+    _, screen = looked(seeded, form=Form.TEXT)
+    assert "! sandbox: 1 seed blocked; reconciler seeds status says why" in screen.out
+
+
 def test_a_tenant_that_cannot_be_asked_leaves_the_account_whole(seeded: SeedWorld) -> None:
     seeded.declare(JOHN)
     seeded.write("welcome.yaml", DRIFTED)
