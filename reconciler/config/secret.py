@@ -200,16 +200,15 @@ class JournalAddress(Setting):
         checkouts = [top for top in (folder, *folder.parents) if (top / ".git").exists()]
         return not real.is_relative_to([beside, *checkouts][-1])
 
-    @field_validator("text")
-    @classmethod
-    def _no_password(cls, text: str | None) -> str | None:
+    @model_validator(mode="after")
+    def _no_password(self) -> JournalAddress:
         # Without a host the password of a broken address would go unseen, so any @ after :// counts.
-        rest = text.partition("://")[2] if text else ""
+        rest = self.text.partition("://")[2] if self.text else ""
         if ("@" in rest and ":" in rest.rpartition("@")[0]) or "password=" in unquote(rest):
             raise refusal(
                 "inline-secret", "a password does not belong in the files, where git keeps it", _FORM
             )
-        return text
+        return self
 
 
 def _objection(path: Path, real: Path, access: Access) -> str:

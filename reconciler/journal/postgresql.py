@@ -135,20 +135,20 @@ def confined(address: str, access: Access) -> str:
     """
     _, parameters = _parsed(address)
     if forbidden := sorted(set(parameters) - _FROM_FILES):
-        raise _operators_only(f"says {', '.join(forbidden)}")
+        raise _operators_only(f"says {', '.join(forbidden)}. Take that out")
     if "PGSERVICE" in os.environ:
         raise Refused("PGSERVICE is set, and would lead the journal that the files name elsewhere: unset it")
     places = _places(parameters)
     for host, port in places:
         if not host:
-            raise _operators_only("names no host, or a socket")
+            raise _operators_only("names no host, or a socket. Name a host")
         if not access.trusts(host, port):
             right = f"If {host} is right: {access.line_to_trust(host, port)}"
             raise _operators_only(f"names a host that is not trusted at port {port}. {right}")
     is_here = all(is_loopback(host) for host, _ in places)
     protection = parameters.get("sslmode", "prefer" if is_here else "verify-full")
     if not is_here and protection != "verify-full":
-        raise _operators_only("asks for less than sslmode=verify-full")
+        raise _operators_only("asks for less than sslmode=verify-full. Take sslmode out")
     # The library looks for what is not said in the environment and in files of this user.
     unsaid = {
         option.keyword.decode(): (option.compiled or b"").decode()

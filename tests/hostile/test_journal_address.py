@@ -52,7 +52,11 @@ def told(folder: Path, journal: str, capsys: pytest.CaptureFixture[str]) -> str:
         ("postgresql://u@{there}:{port}/d", {}, "TRUSTED_HOSTS={there}:{port}"),
         ("postgresql://u@{there}:{port}/d", {"TRUSTED": "{there}"}, "TRUSTED_HOSTS={there},{there}:{port}"),
         ("postgresql://u@{there}:{port}/d", {"TRUSTED": "{there}:{port}"}, "server does not support SSL"),
-        ("postgresql://u@{there}:{port}/d?sslmode=require", {"TRUSTED": "{there}:{port}"}, "verify-full"),
+        (
+            "postgresql://u@{there}:{port}/d?sslmode=require",
+            {"TRUSTED": "{there}:{port}"},
+            "Take sslmode out",
+        ),
         ("postgresql://u@{there}:{port}/d?ssl=true", {"TRUSTED": "{there}:{port}"}, "verify-full"),
         ("postgresql://u@db.acme.example/d", {"PGHOSTADDR": "127.0.0.1", "PGPORT": "{port}"}, "not trusted"),
         (
@@ -66,14 +70,14 @@ def told(folder: Path, journal: str, capsys: pytest.CaptureFixture[str]) -> str:
         ("postgresql://u@127.0.0.1/d?hostaddr={there}", {}, "says hostaddr"),
         ("postgresql://u@127.0.0.1/d?p%61ssfile=/etc/passwd", {}, "says passfile"),
         ("postgresql://u@127.0.0.1/d?options=-c%20x", {}, "says options"),
-        ("postgresql://u@127.0.0.1/d?service=prod", {}, "says service"),
+        ("postgresql://u@127.0.0.1/d?service=prod", {}, "says service. Take that out. Or let an operator"),
         ("postgresql://u@127.0.0.1/d?sslkey=/k&sslcert=/c", {}, "says sslcert, sslkey"),
         ("postgresql://u@127.0.0.1/d?krbsrvname=x", {}, "says krbsrvname"),
         ("postgresql:///d", {}, "names no host, or a socket"),
         ("postgresql:///d?host=/tmp", {}, "names no host, or a socket"),
         ("postgresql://%2Ftmp/d", {}, "names no host, or a socket"),
         ("postgresql://u@127.0.0.1:{port}/d", {"PGSERVICE": "prod"}, "unset it"),
-        ("postgresql://u@127.0.0.1/d?password=x", {}, "does not belong in the files"),
+        ("postgresql://u@127.0.0.1/d?password=x", {}, "journal: a password does not belong in the files"),
     ],
 )
 def test_an_address_in_the_files_gets_nothing_of_an_operator(
