@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -101,6 +102,29 @@ def test_files_that_are_wrong_offer_what_can_be_read_and_say_nothing(broken: str
     (folder / "configs" / "broken.yaml").write_text(broken)
     assert completed("bash", "reconciler|plan|--target|", folder) == ["production", "sandbox"]
     assert "welcome" in completed("bash", "reconciler|show|", folder)
+
+
+OBEYED = (
+    "x;touch ran",
+    "x$(touch ran)",
+    "x`touch ran`",
+    "x\nimport_configs.y",
+    "x\x1b[31m",
+    "*",
+    "-x",
+    "x y",
+    "",
+)
+
+
+@pytest.mark.parametrize("line", ["show|", "show|import_configs.", "plan|--target|", "seeds|preview|"])
+def test_what_a_shell_would_obey_is_not_offered(line: str, folder: Path) -> None:
+    """Bash puts it into the line as it is, and a person who sees their own command presses Enter."""
+    before = completed("bash", f"reconciler|{line}", folder)
+    for section in ("targets", "import_configs", "customer_seeds", "x;touch ran"):
+        text = json.dumps({section: {name: {} for name in OBEYED}})
+        (folder / "configs" / f"{section}.yaml").write_text(text)
+    assert completed("bash", f"reconciler|{line}", folder) == before != []
 
 
 def test_without_a_workspace_nothing_is_offered(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ class ColumnMapping(ApiFields):
     source_column_number: Annotated[int, Field(ge=0, le=BYTE_MAX)] = Field(
         description="The number of the column in the file, 0 to 255."
     )
-    target_column_name: Annotated[str, Field(min_length=1)] = Field(
+    target_column_name: Annotated[str, Field(min_length=1, max_length=100)] = Field(
         description="The contact member it fills, like Email or CustomField1."
     )
 

@@ -7,11 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from reconciler.commands.session import Chosen, Session
-from reconciler.commands.state import check_journal_file, check_state_folder, state_folder
+from reconciler.commands.state import STATE, check_journal_file, check_state_folder, state_folder
+from reconciler.config.secret import checkouts_of
 from reconciler.errors import Refused, UsageError
 from reconciler.git import find_repository, top_of
 from reconciler.journal.mortal import mortal
 from reconciler.journal.opening import Journal, Past, confined, name_of, open_journal, read_journal
+
+_DATABASES = (".db", ".sqlite", ".sqlite3")
 
 
 def open_past(chosen: Chosen | Session) -> Past:
@@ -62,5 +65,21 @@ def journal_address(chosen: Chosen | Session) -> str:
                     f"journal {address} lies in the repository in {top}, and you stand outside of it, so git "
                     f"does not use its settings: cd '{top}', and run this there"
                 )
-        return address if declared.is_operators() else confined(address, chosen.outside.access)
+        if declared.is_operators():
+            return address
+        if address.startswith("sqlite:"):
+            _check_is_inside(Path(name_of(address, chosen.workspace.folder)), chosen.workspace.folder)
+        return confined(address, chosen.outside.access)
     return f"sqlite:{state_folder(chosen.workspace.folder) / 'journal.db'}"
+
+
+def _check_is_inside(path: Path, folder: Path) -> None:
+    """Check that a file of the checkout, and no program's, is what the workspace names. Raises `Refused`."""
+    checkout, real = checkouts_of(folder)[0], path.resolve()
+    inside = real.relative_to(checkout).parts if real.is_relative_to(checkout) else ("..",)
+    if real.suffix not in _DATABASES or any(part.startswith(".") for part in inside if part != STATE):
+        raise Refused(
+            f"journal {path} is none that files may name: it has to end in .db, and lie in {checkout} where "
+            f"no dot hides it, or in {STATE}/. Write such a path, or journal: {{env: RECONCILER_JOURNAL}}, "
+            f"and let the operator export RECONCILER_JOURNAL=sqlite:{real}"
+        )

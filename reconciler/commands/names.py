@@ -8,6 +8,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from reconciler.config.discovery import find_workspace, read_workspace
+from reconciler.config.wording import NAME
 
 TARGETS = "targets"
 NOT_DECLARING = frozenset(
@@ -35,12 +36,15 @@ class Names(Struct, frozen=True):
 def names_in(workspace: Path | None, folder: Path) -> Names:
     """Return the names in a workspace, the one around `folder` unless it is named.
 
-    A file that cannot be read has none. Errors: `UsageError` where there is no workspace.
+    A file that cannot be read has none, and what has not the form of a name is left out: bash puts it into
+    the line as it is, where `$(…)` and `;` are obeyed. Errors: `UsageError` where there is no workspace.
     """
     found: dict[str, dict[str, None]] = {}
     for document in read_workspace(find_workspace(workspace, folder), folder):
         for section, written in document.top.entries():
-            found.setdefault(section, {}).update((name, None) for name, _ in written.entries())
+            if NAME.fullmatch(section):
+                known = found.setdefault(section, {})
+                known.update((name, None) for name, _ in written.entries() if NAME.fullmatch(name))
     names = {section: tuple(sorted(keys)) for section, keys in sorted(found.items()) if keys}
     sections = {section: keys for section, keys in names.items() if section not in NOT_DECLARING}
     return Names(names.get(TARGETS, ()), sections)

@@ -8,15 +8,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reconciler.commands.outside import Outside
+from reconciler.config.secret import checkouts_of
 from reconciler.errors import Refused, UsageError
 from reconciler.git import place_of, without_settings
 from reconciler.private import BESIDE, private_database, private_folder
+
+STATE = ".reconciler"
+"""What the folder is called."""
 
 
 def state_folder(folder: Path) -> Path:
     """Return `.reconciler/` beside the workspace folder; in it where that is the top of a repository."""
     top = folder.resolve()
-    return (top if (top / ".git").exists() else top.parent) / ".reconciler"
+    return (top if (top / ".git").exists() else top.parent) / STATE
 
 
 def sandbox_file(folder: Path, target: str) -> Path:
@@ -53,9 +57,9 @@ def check_state_folder(folder: Path, outside: Outside, *, make: bool) -> None:
 def check_journal_file(path: Path, folder: Path, outside: Outside) -> None:
     """Check the place of a journal's file that an operator has named. Raises `Refused`.
 
-    Inside of what surrounds the workspace no link may lead there, and git may track none of its files.
+    Inside of the checkout no link may lead there, and git may track none of its files.
     """
-    top = folder.resolve().parent
+    top = checkouts_of(folder)[-1]
     named = Path(os.path.normpath(folder.resolve() / path))
     if named.is_relative_to(top) and (folder / path).parent.resolve() != named.parent:
         raise Refused(

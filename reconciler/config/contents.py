@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
@@ -13,7 +12,7 @@ from reconciler.config.nodes import Document, Written, unread
 from reconciler.config.report import Report
 from reconciler.config.settings import Settings
 from reconciler.config.validation import Vocabulary, kind_of, unknown_name
-from reconciler.config.wording import meant, visible
+from reconciler.config.wording import NAME, meant, visible
 from reconciler.problems import Place
 
 PRESETS, MOVED, GUARDRAILS = "presets", "moved", "guardrails"
@@ -22,9 +21,6 @@ ANYWHERE = (PRESETS, MOVED, GUARDRAILS)
 TARGETS = "targets"
 LATER = ("customer_seeds",)
 """Sections that not every caller hands in."""
-
-NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
-"""The form of a key, and of the name of a target or preset."""
 
 
 class Contents(Struct, frozen=True, dict=True):

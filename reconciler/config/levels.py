@@ -17,7 +17,7 @@ from reconciler.config.report import Report
 from reconciler.config.section import Named, Section
 from reconciler.config.shapes import NOT_BLANK, pattern_of, shape, shaped
 from reconciler.config.validation import Vocabulary, kind_of, paths, refusal, unknown_name, validated
-from reconciler.config.wording import CONTROL, LINE_BREAK
+from reconciler.config.wording import CONTROL, LINE_BREAK, LONGEST_NAME
 from reconciler.engine.declared import Accepted, Given, Origin, Reference, Ruling
 from reconciler.engine.kind import Field as Leaf
 from reconciler.engine.kind import Json, Policy
@@ -59,7 +59,7 @@ class Acceptance(BaseModel):
         shaped(type="string", pattern=pattern_of(_DAY), examples=["2026-12-31"]),
     ] = Field(description="The last day on which it counts, in the workspace's time zone.")
     reason: Annotated[str, AfterValidator(_reason), shape(pattern=NOT_BLANK)] = Field(
-        description="Why; whoever reads a plan sees it."
+        max_length=LONGEST_NAME, description="Why; whoever reads a plan sees it."
     )
 
 
@@ -264,6 +264,9 @@ class _Reading(Struct, frozen=True):
     def _is_shown(self, name: str, there: Written) -> bool:
         if not name.strip():
             self._error("too-short", there, "a name cannot be empty", "write the name")
+        elif len(name) > LONGEST_NAME:
+            message = f"it has {len(name)} characters, and {LONGEST_NAME} is the most"
+            self._error("too-long", there, message, "shorten it")
         elif LINE_BREAK.search(name):
             message = "a name cannot hold a tab or a line break"
             self._error("control-character", there, message, "write it in one line")

@@ -16,12 +16,13 @@ from msgspec import Struct
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from reconciler.config.contents import GUARDRAILS, MOVED, NAME, PRESETS, TARGETS
+from reconciler.config.contents import GUARDRAILS, MOVED, PRESETS, TARGETS
 from reconciler.config.drafts import SeedsByName, SeedSection
 from reconciler.config.levels import BLOCK, DEFAULTS, PRESET, RESOURCE, Controls, Role
 from reconciler.config.section import Named, Section
 from reconciler.config.settings import GuardrailSettings, Settings, TargetSettings
 from reconciler.config.shapes import DIALECT, Schema, pattern_of, without_null
+from reconciler.config.wording import LONGEST_NAME, NAME
 
 SCHEMA_FILE = ".schema.json"
 """Where the schema lies in a workspace; the dot keeps it out of what is read."""
@@ -216,7 +217,7 @@ def _add_name(place: Schema, name: str, named: Named) -> None:
     where = f"Names stand in {named.mapped} of the target." if named.mapped else "It is looked up."
     said = f"The {named.what} by its name, instead of {id}. {where}"
     place["properties"] = {
-        name: {"type": ["string", "null"], "minLength": 1, "description": said},
+        name: {"type": ["string", "null"], "minLength": 1, "maxLength": LONGEST_NAME, "description": said},
         **place["properties"],
     }
     place.setdefault("allOf", []).append({"not": {"type": "object", "required": [name, id]}})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import unquote
@@ -189,16 +189,10 @@ class JournalAddress(Setting):
     of_journal: ClassVar[bool] = True
 
     def is_operators(self) -> bool:
-        """Tell whether an operator gives the address: by a variable, or by a file outside of the checkout.
-
-        The checkout is the outermost repository around the workspace, or else what lies beside that.
-        """
+        """Tell whether an operator gives the address: by a variable, or by a file outside of the checkout."""
         if self.env is not None or self.file is None:
             return self.env is not None
-        real, folder = (self._folder / self.file).resolve(), self._folder.resolve()
-        beside = folder if folder.parent.parent == folder.parent else folder.parent
-        checkouts = [top for top in (folder, *folder.parents) if (top / ".git").exists()]
-        return not real.is_relative_to([beside, *checkouts][-1])
+        return not (self._folder / self.file).resolve().is_relative_to(checkouts_of(self._folder)[-1])
 
     @model_validator(mode="after")
     def _no_password(self) -> JournalAddress:
@@ -209,6 +203,13 @@ class JournalAddress(Setting):
                 "inline-secret", "a password does not belong in the files, where git keeps it", _FORM
             )
         return self
+
+
+def checkouts_of(workspace: Path) -> Sequence[Path]:
+    """Return the repositories around a workspace, nearest first; without one, the folder that it is in."""
+    folder = workspace.resolve()
+    beside = folder if folder.parent.parent == folder.parent else folder.parent
+    return [top for top in (folder, *folder.parents) if (top / ".git").exists()] or [beside]
 
 
 def _objection(path: Path, real: Path, access: Access) -> str:

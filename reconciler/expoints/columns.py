@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from functools import cached_property
 from operator import attrgetter
 from typing import TypeVar
 
 from msgspec import Struct
 
+from reconciler.config.wording import nearest
 from reconciler.engine.kind import Json
 from reconciler.engine.plan import Block
 from reconciler.expoints.client import Column
 from reconciler.expoints.seed import DataItem, Seed, SeedCustomer
+
+MOST_REASONS = 100
+"""Of one seed."""
 
 Key = TypeVar("Key", str, int)
 
@@ -43,6 +46,16 @@ class Columns(Struct, frozen=True, dict=True):
         (column,) = self.found(item.column)
         return column.id
 
+    def near(self, name: str) -> str | None:
+        """Return the column that was probably meant; each name is compared once, for that takes its time."""
+        if name not in self._near:
+            self._near[name] = nearest(name, [column.name for column in self.all])
+        return self._near[name]
+
+    @cached_property
+    def _near(self) -> dict[str, str | None]:
+        return {}
+
     @cached_property
     def _by_name(self) -> Mapping[str, tuple[Column, ...]]:
         every = _grouped(self.all, attrgetter("name"))
@@ -66,11 +79,14 @@ def _grouped(columns: Iterable[Column], by: Callable[[Column], Key]) -> dict[Key
 
 
 def blocks_of(seed: Seed, columns: Columns) -> Iterator[Block]:
-    """Yield every reason of the tenant's columns against a seed, each once, with its lines."""
+    """Yield the reasons of the tenant's columns against a seed, each once with its lines, up to a bound."""
     reasons: dict[tuple[str, str], list[str]] = {}
-    for customer in _unsound(seed, columns):
-        for code, message, place in _findings(customer, columns):
-            reasons.setdefault((code, message), []).append(str(place))
+    found = (finding for customer in _unsound(seed, columns) for finding in _findings(customer, columns))
+    for code, message, place in found:
+        if len(reasons) == MOST_REASONS and (code, message) not in reasons:
+            reasons["too-many-problems", "what else the columns refuse is not looked at"] = [str(place)]
+            break
+        reasons.setdefault((code, message), []).append(str(place))
     for (code, message), places in reasons.items():
         yield Block(code, f"{message} ({_few(places)})")
 
@@ -111,8 +127,8 @@ def _findings(customer: SeedCustomer, columns: Columns) -> Iterator[tuple[str, s
 def _item(item: DataItem, columns: Columns) -> Iterator[tuple[str, str]]:
     found = columns.found(item.column)
     if not found:
-        near = get_close_matches(str(item.column), [column.name for column in columns.all], n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        near = columns.near(str(item.column))
+        hint = f"; did you mean {near}?" if near else ""
         yield "unknown-column", f"the tenant has no column {item.column}{hint}"
     elif len(found) > 1:
         ids = " and ".join(str(column.id) for column in found)

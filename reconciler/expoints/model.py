@@ -33,6 +33,7 @@ from reconciler.config.files import Unfit
 from reconciler.config.section import ApiFields
 from reconciler.config.shapes import NOT_BLANK, Schema, pattern_of, shape, shaped, without_null
 from reconciler.config.validation import kind_of, refusal
+from reconciler.config.wording import LONGEST_NAME
 from reconciler.expoints import moments
 from reconciler.expoints.recipients import ADDRESS, LONGEST, is_one_address
 from reconciler.expoints.seed import Moment, MomentKind, Send
@@ -339,6 +340,9 @@ class CustomerDefaults(_Written):
     def _has_names(cls, data: dict[str, str | DataValue] | None) -> dict[str, str | DataValue] | None:
         if data and any(not name.strip() for name in data):
             raise refusal("too-short", "a column has no name", "write the name of the column, or its id")
+        if data and max(map(len, data)) > LONGEST_NAME:
+            message = f"the name of a column has more than {LONGEST_NAME} characters"
+            raise refusal("too-long", message, "shorten it, or write the id of the column")
         return data
 
 

@@ -46,7 +46,7 @@ CODES: Mapping[str, str] = {
 """Every code that a problem of a seed can have beside those of `config.codes`, and what it means."""
 
 MOST_BYTES = 20_000_000
-"""Of all files that a seed sends as answers, in base64; each counts as often as it is sent."""
+"""Of the files that a seed sends as answers, in base64, and of all its texts; each as often as it is sent."""
 
 _KINDS = {
     "EndDate": MomentKind.DATE,
@@ -132,7 +132,7 @@ def check_declared(seed: Seed, target: Target, zone: ZoneInfo) -> Iterator[Findi
     yield from check_expiry(seed, zone)
     yield from _clock_changes(seed, zone)
     yield from _copies(seed)
-    yield from _answers(seed)
+    yield from _sizes(seed)
 
 
 def check_seed(seed: Seed, allowed: Allowed, target: str = "the target") -> Iterator[Finding]:
@@ -253,13 +253,25 @@ def _shared(customer: SeedCustomer, number: int, other: Seed) -> Finding:
     return Finding("shared-mailbox", f"customers.{number}.email", message, hint)
 
 
-def _answers(seed: Seed) -> Iterator[Finding]:
-    size = sum(
-        len(data) for customer in seed.customers for data in _sent_files(customer.members.get("Answers"))
-    )
-    if size > MOST_BYTES:
+def _sizes(seed: Seed) -> Iterator[Finding]:
+    answers = (data for customer in seed.customers for data in _sent_files(customer.members.get("Answers")))
+    if sum(map(len, answers)) > MOST_BYTES:
         message = f"its file answers are larger than {MOST_BYTES // 1_000_000} MB together"
         yield Finding("answers-too-large", "", message, "send smaller files, or to fewer customers")
+    elif sum(map(_size, seed.customers)) > MOST_BYTES:
+        message = f"all that its customers hold is larger than {MOST_BYTES // 1_000_000} MB together"
+        yield Finding("too-much", "", message, "write shorter values, or send to fewer customers")
+
+
+def _size(value: SeedCustomer | Value) -> int:
+    """Return how many characters of text a customer holds, or a part of one."""
+    if isinstance(value, SeedCustomer):
+        return sum(map(_size, value.members.values())) + sum(len(item.value) for item in value.data)
+    if isinstance(value, dict):
+        return sum(map(_size, value.values()))
+    if isinstance(value, list):
+        return sum(map(_size, value))
+    return len(value) if isinstance(value, str) else 0
 
 
 def _sent_files(value: Value) -> Iterator[str]:

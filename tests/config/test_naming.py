@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.config.contents import NAME
 from reconciler.config.naming import keys_for, slug
+from reconciler.config.wording import NAME
 
 SLUGS = {
     "Newsletter NL": "newsletter-nl",

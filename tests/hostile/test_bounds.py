@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from reconciler.checkmarket.section import SECTION
 from reconciler.config.load import load
 from reconciler.config.report import MOST_PROBLEMS
 from reconciler.errors import FilesInvalid
+from reconciler.expoints.columns import MOST_REASONS
 from reconciler.expoints.section import SEEDS
+from tests.hostile.children import assert_refused, reconciler
 from tests.hostile.workspaces import SETTINGS, seeds, table, write
 
 
@@ -92,6 +95,40 @@ def test_patterns_of_addresses_are_no_more_than_200(tmp_path: Path) -> None:
     assert "too-long" in counted(
         tmp_path, {"a.yaml": seeds("customers: [{email: ab@example.com}]")}, settings
     )
+
+
+NAME = "N" * 1_001
+LONG = {
+    "survey": "import_configs: {m: {name: M, survey_settings: {survey: %s}}}",
+    "contact list": "presets: {p: {contact_list: %s}}\nimport_configs: {m: {name: M, preset: p}}",
+    "reason": "import_configs: {m: {name: M, accept: [{field: date_format, until: 2026-12-31, reason: %s}]}}",
+    "column": seeds("customers: [{email: a@example.com, data: {? %s : x}}]"),
+}
+
+
+@pytest.mark.parametrize("text", LONG.values(), ids=LONG)
+def test_a_name_that_a_plan_repeats_for_each_resource_is_short(tmp_path: Path, text: str) -> None:
+    """With 1 MB of it, a plan of 300 resources took 1.4 GB."""
+    assert counted(tmp_path, {"a.yaml": text % NAME}) == {"too-long": 1}
+
+
+@pytest.mark.parametrize("place", ["data: {c: %s}", "answers: [{base_question_id: 1, text: %s}]"])
+def test_a_text_counts_for_each_customer_that_it_is_sent_for(tmp_path: Path, place: str) -> None:
+    sent = ", ".join(f"{{email: a{n}@example.com}}" for n in range(5))
+    text = seeds(f"defaults: {{{place % ('x' * 4_500_000)}}}, customers: [{sent}]")
+    assert counted(tmp_path, {"a.yaml": text}) == {"too-much": 1}
+
+
+def test_columns_that_a_tenant_does_not_have_are_told_up_to_a_bound(tmp_path: Path) -> None:
+    """Each is compared with those that it has: 60,000 of them took more than four minutes."""
+    rows = (
+        json.dumps({"email": f"a{n}@example.com", "data": {f"Family_name{n}x{m}": "x" for m in range(20)}})
+        for n in range(400)
+    )
+    write(tmp_path, {"a.yaml": seeds("customers_from: c.jsonl"), "c.jsonl": "\n".join(rows)})
+    ended = reconciler(tmp_path, "plan")
+    assert_refused(ended, "what else the columns refuse is not looked at", exit=3)
+    assert MOST_REASONS - 10 < ended.text.count("the tenant has no column") <= MOST_REASONS
 
 
 def test_files_of_content_are_bounded_together(tmp_path: Path) -> None:

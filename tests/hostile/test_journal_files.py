@@ -259,6 +259,45 @@ class TestAJournalElsewhere:
         assert (tmp_path / "state" / "journal.db").exists()
 
 
+ELSEWHERE_BY_FILES = [
+    "{victim}/journal.db",
+    "{victim}/new/journal.db",
+    "../../victim/new.db",
+    "../.reconciler/../../victim/new.db",
+    "../../link/new.db",
+    "../../../state/../../victim/new.db",
+    "../x.pth",
+    "../.venv/x.db",
+]
+
+
+@pytest.mark.parametrize("path", ELSEWHERE_BY_FILES)
+def test_files_name_a_journal_in_their_checkout_only(checkout: Checkout, path: str) -> None:
+    checkout.git("init", "--quiet")
+    (checkout.folder / "link").symlink_to(checkout.victim)
+    named = path.format(victim=checkout.victim)
+    for written in (f"'sqlite:{named}'", "{file: address}"):
+        settings = ELSEWHERE.replace("{env: RECONCILER_JOURNAL}", written)
+        write(checkout.folder / "configs", {**CONFIG, "address": f"sqlite:{named}\n"}, settings)
+        for command in (APPLY, ("history",)):
+            exit, said = checkout.run(*command)
+            assert (exit, "is none that files may name" in said) == (3, True), said
+    assert checkout.seen() == checkout.before
+    assert not list(checkout.folder.rglob("x.*"))
+
+
+@pytest.mark.parametrize("path", ["journal.db", "../state/journal.sqlite", "../.reconciler/ours.db"])
+def test_files_may_name_a_journal_in_their_checkout(checkout: Checkout, path: str) -> None:
+    checkout.git("init", "--quiet")
+    write(
+        checkout.folder / "configs",
+        CONFIG,
+        ELSEWHERE.replace("{env: RECONCILER_JOURNAL}", f"'sqlite:{path}'"),
+    )
+    assert checkout.run(*APPLY)[0] == 0
+    assert (checkout.folder / "configs" / path).exists()
+
+
 @as_root
 def test_root_works_in_a_checkout_of_somebody_else(checkout: Checkout) -> None:
     for path in (checkout.folder, *checkout.folder.rglob("*")):
