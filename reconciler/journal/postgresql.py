@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote, unquote, urlencode
@@ -194,9 +195,11 @@ def _parsed(address: str) -> tuple[str, dict[str, Any]]:
 
 def _authorities() -> str:
     """Return the file with the authorities whose certificates count: an operator's, or those of the APIs."""
-    own = Path.home() / ".postgresql" / "root.crt"  # where the library looks unless told otherwise
-    named = os.environ.get("PGSSLROOTCERT") or (str(own) if own.exists() else os.environ.get("SSL_CERT_FILE"))
-    return named or certifi.where()
+    own = ""
+    with suppress(OSError, RuntimeError):  # no home, as in many containers, or one that cannot be looked into
+        usual = Path.home() / ".postgresql" / "root.crt"  # where the library looks unless told otherwise
+        own = str(usual) if usual.exists() else ""
+    return os.environ.get("PGSSLROOTCERT") or own or os.environ.get("SSL_CERT_FILE") or certifi.where()
 
 
 def _is_local(parameters: Mapping[str, Any]) -> bool:

@@ -108,10 +108,12 @@ def test_a_file_of_the_checkout_is_as_good_as_the_address_itself(
     assert listener.connections == 0
 
 
+@pytest.mark.parametrize("home", ["", "~", f"/{'h' * 300}"], ids=["a home", "no home", "no path"])
 def test_a_database_elsewhere_proves_its_name_before_an_operators_password_leaves(
-    operator: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    operator: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], home: str
 ) -> None:
     monkeypatch.delenv("PGSSLMODE")
+    monkeypatch.setenv("HOME", home or str(operator.parent))
     with listening() as listener:
         monkeypatch.setenv("RECONCILER_JOURNAL", f"postgresql://u:{PASSWORD}@{ELSEWHERE}:{listener.port}/d")
         text = told(operator, "{env: RECONCILER_JOURNAL}", capsys)
