@@ -52,7 +52,7 @@ class Tenant(Struct, frozen=True):
             self._settings.settle_after.total_seconds(),
             self.check,
             self.session.workspace.seeds[self.session.target.name],
-            {seed.key for seeds in self.session.workspace.seeds.values() for seed in seeds},
+            self._everywhere,
             {new: old for old, new in self.session.workspace.moved.items()},
         )
         plan = planner.plan(self.session.seeds)
@@ -61,6 +61,17 @@ class Tenant(Struct, frozen=True):
         if first is not None:
             seeds[first] = replace(seeds[first], notes=(*seeds[first].notes, *self._first_sending(records)))
         return replace(plan, seeds=tuple(seeds), account=self.account)
+
+    @property
+    def _everywhere(self) -> Sequence[Seed]:
+        """The seeds of every target that is on this tenant."""
+        workspace = self.session.workspace
+        return [
+            seed
+            for name, seeds in workspace.seeds.items()
+            if self.account in tenant_account(workspace.targets[name])
+            for seed in seeds
+        ]
 
     def _first_sending(self, records: Records) -> Sequence[str]:
         """Return what to make sure of before the first sending by a journal that is a file.

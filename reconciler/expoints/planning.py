@@ -5,7 +5,7 @@ Reads the tenant and the ledger; writes to neither.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 
 from msgspec import Struct, field
@@ -20,7 +20,7 @@ from reconciler.expoints.contents import automatic
 from reconciler.expoints.explained import explained_by, longest_hidden, look, may_have_mailed
 from reconciler.expoints.seed import Seed
 from reconciler.expoints.settling import Settled, Settler
-from reconciler.expoints.standing import Addressee, SeedPlan, Standee, addressees, stand
+from reconciler.expoints.standing import Addressee, SeedPlan, Standee, State, addressees, stand
 from reconciler.journal.ledger import Delivery, Records, Standing
 from reconciler.journal.repeats import counting
 
@@ -63,9 +63,9 @@ class SeedsPlan(Struct, frozen=True):
 class SeedPlanner(Struct, frozen=True):
     """Plans the seeds of one account. `check` is the proof of test and recipients, from the files alone.
 
-    `declared` holds every seed of the target, also those that are not planned; `keys` those of the seeds of
-    every target; `former` the key of before for each seed whose key has moved: what was sent under that one
-    counts.
+    `declared` holds every seed of the target, also those that are not planned; `everywhere` those of every
+    target on this account; `former` the key of before for each seed whose key has moved: what was sent under
+    that one counts.
     """
 
     client: Customers
@@ -75,7 +75,7 @@ class SeedPlanner(Struct, frozen=True):
     settle_after: float
     check: Callable[[Seed], Sequence[Block]]
     declared: Sequence[Seed] = ()
-    keys: Collection[str] = ()
+    everywhere: Sequence[Seed] = ()
     former: Mapping[str, str] = field(default_factory=dict)
 
     def plan(self, seeds: Sequence[Seed]) -> SeedsPlan:
@@ -97,8 +97,12 @@ class SeedPlanner(Struct, frozen=True):
         settler = Settler(self.client, self.ledger, self.clock, self.settle_after, past, self.declared)
         settled = settler.settle([(one.seed, one.deliveries) for one in known])
         past, known = _after(settled, past), [one.after(settled) for one in known]
+        holders = self._holders()
         stood = self._checked(self._stand(known), past)
-        renamed = [self._renamed(one, past) for one in known]
+        stood = [
+            self._moved(one, standees, past, holders) for one, standees in zip(known, stood, strict=True)
+        ]
+        renamed = [self._renamed(one, past, holders) for one in known]
         return SeedsPlan(self._plans(seeds, stood, renamed, columns), columns, settled)
 
     def _plans(
@@ -156,14 +160,41 @@ class SeedPlanner(Struct, frozen=True):
         seen = look(self.client, self.ledger.hash, due, explained)
         return [tuple(seen.judged(s) if s.is_due else s for s in standees) for standees in stood]
 
-    def _renamed(self, known: _Known, past: Sequence[Delivery]) -> list[Block]:
+    def _holders(self) -> Mapping[str, Collection[str]]:
+        """Return the hashed mailboxes of today by the key of every seed on the account."""
+        found: dict[str, set[str]] = {}
+        for seed in self.everywhere:
+            found.setdefault(seed.key, set()).update(self.ledger.hash(one.mailbox) for one in seed.customers)
+        return found
+
+    @staticmethod
+    def _moved(
+        known: _Known,
+        standees: tuple[Standee, ...],
+        past: Sequence[Delivery],
+        holders: Mapping[str, Collection[str]],
+    ) -> tuple[Standee, ...]:
+        """Return customers as found that may have been sent to in a seed that has them no longer."""
+        moved = {
+            one.mailbox: one.seed
+            for one in known.sent_elsewhere(past)
+            if one.mailbox not in holders.get(one.seed, (one.mailbox,))
+        }
+        return tuple(
+            replace(s, state=State.FOUND, note=f"a mailbox was sent to in {key}, which has it no longer")
+            if s.is_due and (key := moved.get(s.addressee.mailbox))
+            else s
+            for s in standees
+        )
+
+    @staticmethod
+    def _renamed(
+        known: _Known, past: Sequence[Delivery], holders: Mapping[str, Collection[str]]
+    ) -> list[Block]:
         """Return why a seed waits whose mailboxes were sent to under keys that nobody declares any more."""
-        own = {delivery.mailbox for delivery in known.deliveries}
-        mailboxes = {person.mailbox for person in known.people} - own
         gone: dict[str, set[str]] = {}
-        for one in past:
-            is_sent = may_have_mailed(one) and one.standing is not Standing.FOUND
-            if is_sent and one.mailbox in mailboxes and one.seed not in self.keys:
+        for one in known.sent_elsewhere(past):
+            if one.seed not in holders:
                 gone.setdefault(one.seed, set()).add(one.mailbox)
         return [
             Block(
@@ -188,6 +219,14 @@ class _Known(Struct, frozen=True):
     seed: Seed
     people: Sequence[Addressee]
     deliveries: Sequence[Delivery]
+
+    def sent_elsewhere(self, past: Iterable[Delivery]) -> Iterator[Delivery]:
+        """Yield what may have been sent to its mailboxes by other seeds, and by itself never."""
+        own = {delivery.mailbox for delivery in self.deliveries}
+        mailboxes = {person.mailbox for person in self.people} - own
+        for one in past:
+            if one.mailbox in mailboxes and may_have_mailed(one) and one.standing is not Standing.FOUND:
+                yield one
 
     def after(self, settled: Sequence[Settled]) -> _Known:
         """Return it with its deliveries as they stand now that some are settled."""

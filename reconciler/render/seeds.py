@@ -79,7 +79,7 @@ def seed_notes(plan: SeedPlan) -> Iterator[str]:
     if any(standee.change and standee.state is State.SENT for standee in plan.customers):
         yield f"changed since; send: {plan.seed.send.value} does not send it again"
     if plan.count(State.FOUND):
-        yield "found: this journal does not explain all customers there, so somebody else may have sent;"
+        yield "found: customers that this journal does not explain, or mail of another seed, may be there;"
         yield f"look at the tenant, then run seeds resolve {plan.seed.key} --sent or --not-sent,"
         yield f"or seeds send {plan.seed.key} --again"
     if plan.count(State.IN_DOUBT):

@@ -19,7 +19,7 @@ from reconciler.commands.seeds import seeds_resolve, seeds_send, seeds_status
 from reconciler.errors import Exit, Refused
 from reconciler.sandbox import Variants
 from tests.commands.world import EVERYTHING, Screen, Terminal
-from tests.seeds.world import ADD, JANE, JOHN, SETTLE_AFTER, SeedWorld
+from tests.seeds.world import ADD, JANE, JOHN, SETTINGS, SETTLE_AFTER, SeedWorld
 
 BOTH = [JANE, JOHN]
 LATE = Variants(customers_appear_after_seconds=50.0)
@@ -160,6 +160,28 @@ def renamed(world: SeedWorld) -> None:
     world.declare(JOHN, JANE, key="renamed")
 
 
+def renamed_and_kept_on_another_tenant(world: SeedWorld) -> None:
+    world.write(
+        "reconciler.yaml", SETTINGS + SETTINGS.partition("targets:\n")[2].replace("sandbox:\n", "b:\n", 1)
+    )
+    world.apply()
+    world.declare(JOHN, JANE, targets=["b"])
+    world.declare(JOHN, JANE, key="renamed")
+
+
+def moved_to_another_seed(world: SeedWorld) -> None:
+    world.apply()
+    world.declare(JANE)
+    world.declare(JOHN, key="other")
+
+
+def moved_to_another_seed_in_doubt(world: SeedWorld) -> None:
+    world.apply(f"{ADD}:1:after:drop")
+    world.declare(JANE)
+    world.declare(JOHN, key="other")
+    world.rest()
+
+
 def lost_between_rounds(world: SeedWorld) -> None:
     world.apply()
     world.declare(JOHN, JANE, round="2")
@@ -184,6 +206,9 @@ WRONG: list[tuple[Callable[[SeedWorld], None], int, Exit]] = [
     (lost_and_the_key_renamed, 1, Exit.REFUSED),
     (lost_between_rounds, 2, Exit.REFUSED),
     (renamed, 1, Exit.REFUSED),
+    (renamed_and_kept_on_another_tenant, 1, Exit.REFUSED),
+    (moved_to_another_seed, 1, Exit.REFUSED),
+    (moved_to_another_seed_in_doubt, 1, Exit.REFUSED),
     *((refused_after_taking(status), 1, Exit.DONE) for status in (400, 401, 403, 404, 429)),
     *((refused_after_taking(status, LATE), 1, Exit.REFUSED) for status in (400, 401)),
     (refused_after_taking(429, LATE), 1, Exit.DONE),
@@ -201,6 +226,17 @@ def test_a_wrong_memory_mails_nobody_twice(
     world.rest()
     assert world.plan()[0] == world.apply().exit == exit
     assert Counter(world.mailed) == dict.fromkeys(BOTH, most)
+
+
+def test_who_has_moved_to_another_seed_is_sent_once_a_person_says_so(world: SeedWorld) -> None:
+    moved_to_another_seed(world)
+    exit, shown = world.plan()
+    assert exit is Exit.REFUSED
+    assert "sent to in customer_seeds.smoke, which has it no longer" in shown
+    world.apply()
+    screen = Screen(stdin=Terminal("yes\n"))
+    seeds_resolve("other", EVERYTHING, screen.console(world.clock), world.outside, sent=False)
+    assert (world.apply().counts, world.mailed) == ({"sent": 1}, [JANE, JOHN, JOHN])
 
 
 def test_one_found_mailbox_stops_no_other(world: SeedWorld) -> None:
