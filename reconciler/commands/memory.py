@@ -16,6 +16,7 @@ from reconciler.engine.body import Normal, value_at, written
 from reconciler.engine.classify import CreateInDoubt
 from reconciler.engine.defaults import contradicted
 from reconciler.engine.drift import LastWrite
+from reconciler.engine.inventory import name_of
 from reconciler.engine.kind import Json, Kind
 from reconciler.engine.outcome import Result
 from reconciler.engine.plan import Action, Plan
@@ -103,12 +104,30 @@ def memory_in(session: Session, past: Past) -> Memory:
         moved = [by_key[key] for key in (old, new) if key in by_key]
         if moved:
             by_key[new] = max(moved, key=lambda operation: operation.number)
+    by_key = {**_under_other_keys(session, by_key), **by_key}
     ids = {key: id for key, operation in by_key.items() if (id := _id_after(operation)) is not None}
     doubts = {key: doubt for key, one in by_key.items() if (doubt := _create_in_doubt(one, session.kind))}
     writes = {key: write for key, operation in by_key.items() if (write := _last_write(operation))}
     unsure = {key: operation.run for key, operation in by_key.items() if not _is_applied(operation)}
     learned = past.learned(session.account)
     return Memory(past, learned, ids, doubts, writes, unsure, tuple(_untrue(session, learned)))
+
+
+def _under_other_keys(session: Session, by_key: Mapping[str, Operation]) -> dict[str, Operation]:
+    """Return by keys of today what was last written in their name under a key that nobody declares any more.
+
+    A create in doubt counts under whatever key: it is the name that must not be there twice.
+    """
+    declared = session.workspace.declared[session.target.name]
+    keys = {one.key for one in declared}
+    written = sorted(by_key.items(), key=lambda item: item[1].number)
+    named = {
+        _sent_name(operation, session.kind): operation
+        for key, operation in written
+        if operation.intent.body and (key not in keys or _create_in_doubt(operation, session.kind))
+    }
+    names = {one.key: name_of(one, session.kind) for one in declared}
+    return {key: named[name] for key, name in names.items() if name and name in named}
 
 
 def _untrue(session: Session, learned: Mapping[str, Json]) -> Iterator[Problem]:
@@ -133,14 +152,13 @@ def _untrue(session: Session, learned: Mapping[str, Json]) -> Iterator[Problem]:
 def _create_in_doubt(operation: Operation, kind: Kind) -> CreateInDoubt | None:
     if operation.intent.action != Action.CREATE or _is_applied(operation):
         return None
+    name, id = _sent_name(operation, kind), _id_after(operation)
+    return CreateInDoubt(operation.number, operation.run, operation.at, name, id)
+
+
+def _sent_name(operation: Operation, kind: Kind) -> str:
     name = value_at(operation.intent.body or {}, kind.by_path[kind.name_field].member)
-    return CreateInDoubt(
-        operation.number,
-        operation.run,
-        operation.at,
-        name if isinstance(name, str) else "",
-        _id_after(operation),
-    )
+    return name if isinstance(name, str) else ""
 
 
 def _last_write(operation: Operation) -> LastWrite | None:

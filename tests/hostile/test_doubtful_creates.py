@@ -116,6 +116,7 @@ def test_while_it_is_not_to_be_seen_every_way_to_apply_leaves_it_and_says_what_t
         pytest.param(
             "import_configs: {later: {name: Newcomer}}\nmoved: {newcomer: later}\n", "Newcomer", id="moved"
         ),
+        pytest.param("import_configs: {later: {name: Newcomer}}\n", "Newcomer", id="under another key"),
     ],
 )
 def test_once_it_is_seen_it_is_adopted_and_the_journal_knows_it(
@@ -133,6 +134,22 @@ def test_once_it_is_seen_it_is_adopted_and_the_journal_knows_it(
     assert (first["counts"]["applied"], first["counts"]["in doubt"]) == (1, 0)
     # It is known by its id from here on: not even out of sight is it created again.
     world.change(2, IsReusable=False)
+    assert applied(world)[0] is Exit.REFUSED
+    assert posts(world) == 1
+
+
+def test_its_name_under_a_new_key_is_in_doubt_while_its_own_key_has_another(world: World) -> None:
+    in_doubt(world)
+    world.write("files.yaml", "import_configs: {newcomer: {name: Other}, later: {name: Newcomer}}\n")
+    exit, document = applied(world)
+    assert (exit, document["summary"]["in_doubt"]) == (Exit.IN_DOUBT, 2)
+    assert posts(world) == 1
+
+
+def test_what_a_stale_list_does_not_show_is_not_created_again_under_another_key(world: World) -> None:
+    world.variants = Variants(read_cache_seconds=600.0)
+    assert applied(world)[0] is Exit.DONE
+    world.write("files.yaml", "import_configs: {later: {name: Newcomer}}\n")
     assert applied(world)[0] is Exit.REFUSED
     assert posts(world) == 1
 
