@@ -66,7 +66,7 @@ def test_what_changed_in_between_is_left_alone_and_the_rest_is_done(workspace: P
 
 def test_a_run_that_ended_half_way_is_finished_by_the_same_file(workspace: Path) -> None:
     written(workspace)
-    rules = ("PUT *configs/288:1+:before:status=400", "POST *customer/add:1:before:status=400")
+    rules = ("PUT *configs/288:1+:before:status=400", "GET *customer/count:3+:before:status=403")
     faults = {"RECONCILER_SANDBOX_FAULTS": "; ".join(rules)}
     assert reconciler(workspace, "apply", "plan.json", environ=faults).returncode == 4
     ended = reconciler(workspace, "apply", "plan.json")

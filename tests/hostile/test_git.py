@@ -131,6 +131,7 @@ HARMLESS = [(SETTINGS, "apply --yes"), (JOURNAL, "plan")]
 @pytest.fixture
 def attack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Attack:
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.delenv("CI", raising=False)  # where an apply has to name its target
     made = Attack(Repository.made(tmp_path / "checkout"), tmp_path / "ran")
     write(made.configs, FILES)
     made.checkout.commit()
