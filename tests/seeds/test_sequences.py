@@ -242,7 +242,7 @@ def teardown_module() -> None:
 
 TestSequences = Sequences.TestCase
 TestSequences.settings = settings(
-    max_examples=30,
+    max_examples=20,
     stateful_step_count=MOST_STEPS,
     deadline=None,
     report_multiple_bugs=False,
@@ -255,7 +255,7 @@ LOST = st.sampled_from([[], [], [f"{ADD}:1:before:drop"], [f"{ADD}:1:after:drop"
 STEPS = st.tuples(st.sampled_from(["apply", "edit", "rest"]), LOST)
 
 
-@settings(max_examples=60, deadline=None, derandomize=bool(os.environ.get("CI")))
+@settings(max_examples=30, deadline=None, derandomize=bool(os.environ.get("CI")))
 @given(late=st.sampled_from([0.0, 1.0, LATEST]), steps=st.lists(STEPS, min_size=3, max_size=6))
 def test_edits_within_a_round_are_sent_once_each_and_told_truly(
     late: float, steps: list[tuple[str, list[str]]]
