@@ -171,7 +171,7 @@ def _ask_again(number: int, plan: SeedPlan, console: Console) -> None:
     if not console.stdin.isatty():
         raise Refused(
             f"{reason}: nothing was written down. Say --sent, or look at the tenant and say --not-sent at a "
-            f"terminal; seeds send {plan.seed.key} --again sends to them in any case"
+            f"terminal; seeds send {plan.seed.key} --again sends to them, and to those sent already"
         )
     if console.ask(f"{reason[0].upper()}{reason[1:]}. Not sent all the same? Only yes is yes:") != "yes":
         raise Refused("not confirmed; nothing was written down")

@@ -81,7 +81,9 @@ def seed_notes(plan: SeedPlan) -> Iterator[str]:
     if plan.count(State.FOUND):
         yield "found: customers that this journal does not explain, or mail of another seed, may be there;"
         yield f"look at the tenant, then run seeds resolve {plan.seed.key} --sent or --not-sent,"
-        yield f"or seeds send {plan.seed.key} --again"
+        sent = counted(plan.count(State.SENT), "customer")
+        too = f", which mails the {sent} sent already once more" if plan.count(State.SENT) else ""
+        yield f"or seeds send {plan.seed.key} --again{too}"
     if plan.count(State.IN_DOUBT):
         yield "in doubt: counting may settle it once it has rested for settle_after; or look at the tenant,"
         yield f"then run seeds resolve {plan.seed.key} --sent or --not-sent"
