@@ -59,6 +59,7 @@ def files_since(ref: str, session: Session) -> Past:
     """
     with open_repository(session.workspace.folder, session.outside.environ) as repository:
         commit = repository.commit(ref)
+        ref = ref[:12] if ref == commit else ref  # as people know it
         try:
             return Past(session, ref, commit, _workspace_at(repository, commit, session.outside.clock.now()))
         except (FilesInvalid, UsageError, NotThere, UnsafeTree) as error:

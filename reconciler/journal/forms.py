@@ -20,6 +20,7 @@ Model = TypeVar("Model")
 _LARGEST = 2**63 - 1  # what every database holds
 _LAST = 253_402_128_000.0  # 30 December 9999, so that the time can be shown in every zone
 _DEEPEST = 200
+_MOST_VALUES = 500_000
 
 Number = Annotated[int, Meta(ge=1, le=_LARGEST)]
 """Of a run, a write, a batch or an entry."""
@@ -65,6 +66,8 @@ def checked(model: type[Model], told: object, what: str) -> Model:
 def document(text: str | bytes) -> Any:
     """Return what JSON says. Raises `Unsound` for what is not plain: cut, too deep, infinite, or double."""
     try:
+        if len(text) > _MOST_VALUES and _marks_in(text, ",[{") > _MOST_VALUES:
+            raise Unsound("it holds more values than any entry")
         found: Any = json.loads(
             text, object_pairs_hook=_members, parse_float=_number, parse_constant=_no_number
         )
@@ -130,8 +133,14 @@ def _no_number(constant: str) -> NoReturn:
 
 
 def _depth_may_exceed(text: str | bytes) -> bool:
-    marks = (b"[", b"{") if isinstance(text, bytes) else ("[", "{")
-    return sum(map(text.count, marks)) > _DEEPEST  # type: ignore[arg-type]
+    return _marks_in(text, "[{") > _DEEPEST
+
+
+def _marks_in(text: str | bytes, marks: str) -> int:
+    """Return how often any of these characters stands in a text."""
+    if isinstance(text, bytes):
+        return sum(text.count(mark.encode()) for mark in marks)
+    return sum(map(text.count, marks))
 
 
 def _is_too_deep(value: object) -> bool:

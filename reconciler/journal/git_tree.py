@@ -30,6 +30,9 @@ FORMAT = 3
 3: deliveries hold which customers an address had before.
 """
 
+LARGEST = 16_000_000
+"""Bytes of a file; one that anybody can have pushed is not read beyond that."""
+
 META = "reconciler-journal.json"
 README = "README.md"
 
@@ -115,14 +118,17 @@ class Tree(Struct, frozen=True):
 
         Raises `UsageError` if it is no journal's, or of a newer format, and `Refused` if it is damaged.
         """
-        listed = self.git.must("ls-tree", "-r", "-z", "--full-tree", commit).out.decode("utf-8", "replace")
-        blobs = dict(_listed(listed))
+        listed = self.git.must("ls-tree", "-r", "-z", "-l", "--full-tree", commit).out
+        found = list(_listed(listed.decode("utf-8", "replace")))
+        blobs = {path: blob for path, blob, _ in found}
         if META not in blobs:
             raise UsageError(
                 f"journal {self.name} names a branch that is not a journal of reconciler; name another one, "
                 f"which need not be there yet"
             )
         wanted = {path: blob for path, blob in blobs.items() if path == META or _ENTRIES.fullmatch(path)}
+        if large := next((path for path, _, size in found if path in wanted and size > LARGEST), None):
+            raise self.damaged(f"{large} is larger than any file that reconciler writes there")
         texts = self._read(wanted)
         return Content(*self._meta(texts.pop(META)), self._entries(texts))
 
@@ -228,13 +234,13 @@ def _meta_text(hash_key: bytes) -> str:
     return json.dumps({"format": FORMAT, "hash_key": hash_key.hex()}, indent=2) + "\n"
 
 
-def _listed(text: str) -> Iterator[tuple[str, str]]:
-    """Yield path and object of each file in what ls-tree says."""
+def _listed(text: str) -> Iterator[tuple[str, str, int]]:
+    """Yield path, object and bytes of each file in what ls-tree says; 0 bytes where it lacks the content."""
     for line in filter(None, text.split("\0")):
         about, _, path = line.partition("\t")
-        _, kind, name = about.split()
+        _, kind, name, size = about.split()
         if kind == "blob":
-            yield path, name
+            yield path, name, int(size) if size.isdecimal() else 0
 
 
 def _batched(out: bytes) -> Iterator[bytes | None]:

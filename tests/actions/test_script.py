@@ -18,6 +18,7 @@ import pytest
 
 from tests.actions.hub import BOT, REPOSITORY, STRANGER, Fault, Hub
 from tests.actions.workflows import TOP
+from tests.repositories import Repository
 
 SCRIPT = TOP / ".github/actions/reconcile/reconcile.py"
 MARKER = "<!-- reconciler:plan target=live -->"
@@ -162,6 +163,16 @@ def planned(hub: Hub, plan: bytes = b"{}", **members: Any) -> dict[str, Any]:
     run = hub.add_run(**{"head_sha": HEAD, **members})
     hub.add_artifact(run["id"], "reconciler-plan-live", {"plan.json": plan, "plan.md": b"x"})
     return run
+
+
+def test_no_tag_takes_the_place_of_the_commit_that_a_plan_is_split_by(bench: Bench) -> None:
+    """Else whoever pushes a tag decides what counts as loosened."""
+    checkout = Repository.made(bench.folder)
+    before, after = checkout.commit(), checkout.commit()
+    checkout.git("tag", before[:12], after)
+    bench.inputs["SINCE"] = "HEAD^1"
+    arguments = bench.plan().arguments
+    assert arguments[arguments.index("--since") + 1] == before
 
 
 class TestToken:

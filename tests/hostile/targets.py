@@ -338,7 +338,10 @@ class _Files:
 
     def must(self, *arguments: str, fed: bytes = b"") -> Any:
         if arguments[0] == "ls-tree":
-            listed = (f"100644 blob {number:040x}\t{path}" for number, path in enumerate(self._files))
+            listed = (
+                f"100644 blob {number:040x} {len(text)}\t{path}"
+                for number, (path, text) in enumerate(self._files.items())
+            )
             return SimpleNamespace(out="\0".join(listed).encode("utf-8", "surrogatepass"))
         contents = list(self._files.values())
         asked = [contents[int(name, 16)] for name in fed.decode().split()]

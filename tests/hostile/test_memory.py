@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.hostile.children import assert_refused, reconciler
-from tests.hostile.workspaces import seeds, table, write
+from tests.hostile.workspaces import SETTINGS, seeds, table, write
 from tests.http.servers import Behaviour, serving
+from tests.repositories import Repository
 
 BOMB = "import_configs:\n" + "".join(
     f"  b{n}: &b{n} [{', '.join([f'*b{n - 1}'] * 9) if n else 'x'}]\n" for n in range(12)
@@ -78,6 +79,27 @@ def test_10_000_files_are_read(tmp_path: Path) -> None:
         tmp_path, {f"d{n % 100}/{n}.yaml": f"import_configs: {{m{n}: {{name: N{n}}}}}" for n in range(10_000)}
     )
     assert_refused(reconciler(tmp_path, "validate"), "Valid: 10001 files, 10000 resources", exit=0)
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [(b'{"n": "' + b"A" * 17_000_000, "is larger than"), (b"[" + b"[]," * 5_000_000, "more values than")],
+    ids=["large", "many values"],
+)
+def test_a_branch_that_anybody_can_have_pushed_is_not_read_without_end(
+    tmp_path: Path, entry: bytes, words: str
+) -> None:
+    checkout = Repository.made(tmp_path / "checkout")
+    write(checkout.folder / "configs", {}, f"{SETTINGS}    journal: git+branch:evil\n")
+    files = {"reconciler-journal.json": b'{"format": 1, "hash_key": "%s"}' % (b"0" * 64)}
+    files["2026-11/run-000001/00000001.jsonl"] = entry + b"\n"
+    told = b"".join(
+        b"M 100644 inline %s\ndata %d\n%s\n" % (path.encode(), len(text), text)
+        for path, text in files.items()
+    )
+    commit = b"commit refs/heads/evil\ncommitter a <a@example.com> 1 +0000\ndata 1\nx\n"
+    checkout.git("fast-import", "--quiet", input=commit + told + b"done\n")
+    assert_refused(reconciler(checkout.folder, "history"), words, exit=3)
 
 
 def in_chunks(content: bytes, headers: bytes = b"", times: int = 1) -> Behaviour:

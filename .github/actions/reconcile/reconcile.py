@@ -206,11 +206,11 @@ def plan(step: Step) -> int:
 
 
 def since(ref: str) -> list[str]:
-    """Return the option for a commit, by the name under which people know it; none where there is none."""
+    """Return the option for a commit by its whole name, for a tag may be called like a part; else nothing."""
     if not ref:
         return []
     found = git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
-    return ["--since", found[-1][:12] if found else ref]
+    return ["--since", found[-1] if found else ref]
 
 
 def comment(step: Step, pull: Mapping[str, Any], code: int) -> None:
