@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import ClassVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from reconciler.discreet import Discreet
 from reconciler.engine.digest import digest_of
@@ -178,10 +179,34 @@ def stand(
 
     `rests` tells whether customers of a refused delivery may still appear.
     """
-    latest = {(d.round, d.customer): d for d in deliveries}
-    return tuple(
-        _standee(seed, addressee, latest.get((seed.round, addressee.name)), rests) for addressee in customers
-    )
+    latest = {d.customer: d for d in deliveries if d.round == seed.round}
+    return tuple(_standee(seed, one, latest.get(one.name), rests) for one in _matched(customers, latest))
+
+
+def _matched(customers: Sequence[Addressee], latest: Mapping[str, Delivery]) -> Sequence[Addressee]:
+    """Return customers of one mailbox under the names that their contents were sent under, if they were.
+
+    Their order in the files may have changed since, or one of them is gone: that alone sends nobody anything.
+    """
+    sent = [delivery for delivery in latest.values() if not delivery.standing.is_unsent]
+    known = Counter(delivery.mailbox for delivery in sent)
+    declared = Counter(customer.mailbox for customer in customers)
+    sent_as: dict[str, list[str]] = {}
+    for delivery in sent:
+        sent_as.setdefault(delivery.digest, []).append(delivery.customer)
+    names, left = dict[int, str](), list[int]()
+    for number, one in enumerate(customers):
+        if known[one.mailbox] and max(known[one.mailbox], declared[one.mailbox]) > 1:
+            if found := sent_as.get(one.digest):
+                names[number] = found.pop(0)
+            else:
+                left.append(number)
+    taken, free = set(names.values()), dict[str, list[str]]()
+    for one in customers:
+        if one.name not in taken:
+            free.setdefault(one.mailbox, []).append(one.name)
+    names |= {number: free[customers[number].mailbox].pop(0) for number in left}
+    return [replace(one, name=names.get(number, one.name)) for number, one in enumerate(customers)]
 
 
 def _standee(

@@ -19,7 +19,7 @@ from reconciler.commands.seeds import seeds_resolve, seeds_send, seeds_status
 from reconciler.errors import Exit, Refused
 from reconciler.sandbox import Variants
 from tests.commands.world import EVERYTHING, Screen, Terminal
-from tests.seeds.world import ADD, JANE, JOHN, SETTINGS, SETTLE_AFTER, SeedWorld
+from tests.seeds.world import ADD, DATA, JANE, JOHN, SETTINGS, SETTLE_AFTER, SeedWorld
 
 BOTH = [JANE, JOHN]
 LATE = Variants(customers_appear_after_seconds=50.0)
@@ -237,6 +237,32 @@ def test_who_has_moved_to_another_seed_is_sent_once_a_person_says_so(world: Seed
     screen = Screen(stdin=Terminal("yes\n"))
     seeds_resolve("other", EVERYTHING, screen.console(world.clock), world.outside, sent=False)
     assert (world.apply().counts, world.mailed) == ({"sent": 1}, [JANE, JOHN, JOHN])
+
+
+@pytest.mark.parametrize("send", ["once", "on_change"])
+@pytest.mark.parametrize(
+    ("before", "after", "sent"),
+    [
+        pytest.param(["One", "Two"], ["Two", "One"], 0, id="in another order"),
+        pytest.param(["One", "Two"], ["Two"], 0, id="without the first"),
+        pytest.param(["One"], ["New", "One"], 1, id="after a new one"),
+        pytest.param(["One", "One"], ["One", "New", "One"], 1, id="around a new one"),
+    ],
+)
+def test_customers_of_one_mailbox_are_sent_once_whatever_their_order(
+    world: SeedWorld, send: str, before: list[str], after: list[str], sent: int
+) -> None:
+    def declare(names: list[str]) -> None:
+        customers = [{"email": JOHN, "data": {**DATA, "First_name_customer": name}} for name in names]
+        world.declare(send=send, allow_duplicate_email=True, customers=customers)
+
+    declare(before)
+    world.apply()
+    declare(after)
+    world.apply()
+    assert len(world.mailed) == len(before) + sent
+    declare(before)
+    assert (world.apply().exit, len(world.mailed)) == (Exit.DONE, len(before) + sent)
 
 
 def test_one_found_mailbox_stops_no_other(world: SeedWorld) -> None:
