@@ -72,6 +72,8 @@ class TargetReader(Struct, frozen=True):
         settings = self._settings(TargetSettings, written, name)
         if settings is None:
             return None
+        if settings.checkmarket is not None:
+            self._check_never_sent(written.at("checkmarket", "server_members"), key_of(name))
         at_target = [*_said(settings, written), *_said(settings.expoints, written.at("expoints"))]
         return Target(
             name=name,
@@ -82,6 +84,17 @@ class TargetReader(Struct, frozen=True):
             undeclared=settings.undeclared or policy,
             defaults=self._defaults(name, written.at("defaults")) if settings.defaults else {},
         )
+
+    def _check_never_sent(self, written: Written, key: str) -> None:
+        """Report members that the files may declare: left out of a PUT, they would be reset in no plan."""
+        fields = [field for section in self.sections for field in section.kind.fields]
+        writable = {field.member[:end] for field in fields for end in range(1, len(field.member) + 1)}
+        writable |= {(*field.member, name) for field in fields if field.rows for name in field.rows.names}
+        for one in written.items():
+            if tuple(str(one.value).split(".")) in writable:
+                message = f"{one.value} is for the files to declare, or to keep"
+                hint = "leave it out; name only what the server alone writes"
+                self.report.error("invalid-value", one.place, key, message, hint)
 
     def _settings(self, model: type[Model], written: Written, name: str) -> Model | None:
         key = key_of(name)

@@ -164,3 +164,16 @@ def test_no_form_shows_whom_or_what_it_hides(plans: dict[str, str], form: str) -
 def test_without_a_commit_to_compare_with_nothing_is_said(tmp_path: Path) -> None:
     write(tmp_path / "configs", {"moved.yaml": MOVED}, AFTER)
     assert "Guardrails allow more" not in reconciler(tmp_path, "plan").text
+
+
+def test_no_file_takes_out_of_every_body_what_can_be_declared(tmp_path: Path) -> None:
+    members = ["SurveySettings", "ContactListId", "ColumnMappings.TargetColumnName"]
+    text = BEFORE.replace(
+        '{url: "sandbox:"}', f'{{url: "sandbox:", server_members: [{", ".join(members)}]}}', 1
+    )
+    write(tmp_path / "configs", {}, text)
+    ended = reconciler(tmp_path, "plan")
+    assert ended.exit == 1
+    assert all(
+        f"error[invalid-value] targets.sandbox: {one} is for the files" in ended.text for one in members
+    )
