@@ -141,9 +141,11 @@ def _split(value: str) -> SplitResult:
 
 
 def _origin(parts: SplitResult) -> str:
-    host = visible(parts.hostname or "")
+    """Return scheme, host and port in their one spelling: the journal knows an account by them."""
+    host = visible((parts.hostname or "").removesuffix("."))
     host = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "")
+    is_usual = (parts.scheme, parts.port) in {("https", 443), ("http", 80)}
+    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port and not is_usual else "")
 
 
 def needs_credentials(url: str) -> bool:

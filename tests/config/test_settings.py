@@ -227,6 +227,13 @@ def test_this_machine_may_be_asked_without_encryption(url: str, loaded: Read) ->
     assert one.checkmarket.url == url.rstrip("/")
 
 
+@pytest.mark.parametrize("url", ["https://API.example", "https://api.example:443/", "https://api.example."])
+def test_an_account_has_one_address_however_it_is_spelled(url: str, loaded: Read) -> None:
+    one = read(loaded, target(f'checkmarket: {{url: "{url}", key: {{env: A}}, master_key: {{env: B}}}}'))
+    assert one.checkmarket is not None
+    assert one.checkmarket.url == "https://api.example"
+
+
 @pytest.mark.parametrize(
     "pattern", ["*", "*@*.example", "a@b", "@a.example", "a@b@c.example", "a b@c.example"]
 )
