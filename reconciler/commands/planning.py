@@ -73,8 +73,16 @@ def plan_target(session: Session, memory: Memory, consent: Consent, console: Con
 def read_target(session: Session, memory: Memory, consent: Consent, console: Console) -> LiveState:
     """Read what is live, as far as the plan of the files needs it. Writes nothing.
 
-    Errors: `ApiError`; `Refused` and `UsageError` for a prune that would delete what it cannot judge.
+    Errors: `ApiError`; `Refused` and `UsageError` for a prune that would delete what it cannot judge, and for
+    a consent to something that no file declares.
     """
+    declared = {one.key for of_target in session.workspace.declared.values() for one in of_target}
+    unknown = sorted((consent.recreate | consent.hide) - declared)
+    if unknown:
+        raise UsageError(
+            f"nothing declared is called {', '.join(unknown)}; --recreate and --allow-hide take a whole key, "
+            "as `reconciler list` prints it"
+        )
     _check_prune(session, consent)
     return read_live(session, session.declared, memory, _listing(session, consent), console)
 

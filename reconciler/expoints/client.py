@@ -126,14 +126,19 @@ class _Postings(threading.local):
     may_follow = False
     """Whether one attempt may follow an answer."""
 
+    def __init__(self, before: Callable[[], None], on: Callable[[Exchange], None]) -> None:
+        self._before, self._on = before, on
+
     def before_request(self) -> None:
         if self.current and self.current.is_answered and not self.may_follow:
             raise _HeldBack
         self.may_follow = False
+        self._before()
 
     def on_request(self, exchange: Exchange) -> None:
         if self.current and exchange.status is not None:
             self.current.answered()
+        self._on(exchange)
 
 
 class Customers:
@@ -423,16 +428,7 @@ def open_expoints(
         bounds=bounds,
         pace=pace or Pace(),
     )
-    postings = _Postings()
-
-    def on_posting(exchange: Exchange) -> None:
-        postings.on_request(exchange)
-        on_request(exchange)
-
-    def before_posting() -> None:
-        postings.before_request()
-        before_request()
-
+    postings = _Postings(before_request, on_request)
     with ExitStack() as stack:
         reading = stack.enter_context(
             api(dialect=_reading(credentials), on_request=on_request, before_request=before_request)
@@ -443,8 +439,8 @@ def open_expoints(
                 bounds=replace(bounds, parallelism=1),
                 dialect=_posting(credentials),
                 headers=_UNKEPT,
-                on_request=on_posting,
-                before_request=before_posting,
+                on_request=postings.on_request,
+                before_request=postings.before_request,
             )
         )
         if isinstance(login, Secret):

@@ -135,3 +135,12 @@ def test_members_that_the_server_writes_into_rows_can_be_named(world: World, scr
     (put,) = world.writes
     assert "RowId" not in put.body
     assert "TargetColumnName" in put.body
+
+
+TYPO = frozenset({"import_configs.newsleter-nl"})
+
+
+@pytest.mark.parametrize("consent", [Consent(recreate=TYPO), Consent(hide=TYPO)], ids=["recreate", "hide"])
+def test_a_consent_to_what_no_file_declares_is_an_error(world: World, consent: Consent) -> None:
+    with pytest.raises(UsageError, match=r"nothing declared is called import_configs\.newsleter-nl"):
+        apply(EVERYTHING, consent, Screen().console(world.clock), world.outside, yes=True)

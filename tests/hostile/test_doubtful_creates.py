@@ -99,7 +99,6 @@ def test_while_it_is_not_to_be_seen_every_way_to_apply_leaves_it_and_says_what_t
         {"selection": Selection(only=("newcomer",))},
         {"reviewed": reviewed},
         {"reviewed": Reviewed(frozenset(reviewed.files[0].review.digests))},
-        {"consent": Consent(recreate=frozenset({"import_configs.other"}))},
     ):
         exit, document = applied(world, **how)
         assert (exit, document["summary"]["in_doubt"]) == (Exit.IN_DOUBT, 1), how
