@@ -86,6 +86,13 @@ def _long_enough(value: timedelta) -> timedelta:
     return value
 
 
+def _short_enough(value: timedelta) -> timedelta:
+    if value > timedelta(minutes=15):
+        hint = "write 15m or less: an apply waits for so long, with the account locked"
+        raise refusal("invalid-value", "no cache of a server is that old", hint)
+    return value
+
+
 def _at_most(value: object) -> int | Share | None:
     if isinstance(value, str) and (match := _SHARE.fullmatch(value)):
         return Share(int(match[1]))
@@ -249,9 +256,9 @@ class CheckMarket(_Written):
     )
     requests_per_run: Rate | None = Field(None, description=_SHARE_OF_A_RUN)
     parallelism: Annotated[int, Field(ge=1, le=20)] = Field(8, description="Requests under way at once.")
-    patience: Duration = Field(
+    patience: Annotated[Duration, AfterValidator(_short_enough)] = Field(
         timedelta(seconds=30),
-        description="How long a verifying read waits for the server's cache.",
+        description="How long a verifying read waits for the server's cache; at most 15m.",
         json_schema_extra={"default": "30s"},
     )
     server_members: Annotated[tuple[Annotated[Text, AfterValidator(_member)], ...], AsTuple] = Field(

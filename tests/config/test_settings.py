@@ -251,6 +251,7 @@ def test_a_recipient_is_in_one_literal_domain(pattern: str, problems: Complain) 
         ('checkmarket: {url: "sandbox:", parallelism: 0}', "out-of-range", 53),
         ('checkmarket: {url: "sandbox:", patience: 30}', "invalid-value", 50),
         ('checkmarket: {url: "sandbox:", patience: 3 days}', "invalid-value", 50),
+        ('checkmarket: {url: "sandbox:", patience: 999999h}', "invalid-value", 50),
         ('checkmarket: {url: "sandbox:", server_members: [A..B]}', "invalid-value", 57),
         ('checkmarket: {url: "sandbox:", server_members: [Note]}', "invalid-value", 57),
         ('checkmarket: {url: "sandbox:", server_members: [Schedule]}', "invalid-value", 57),
