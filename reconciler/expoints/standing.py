@@ -179,8 +179,19 @@ def stand(
 
     `rests` tells whether customers of a refused delivery may still appear.
     """
-    latest = {d.customer: d for d in deliveries if d.round == seed.round}
-    return tuple(_standee(seed, one, latest.get(one.name), rests) for one in _matched(customers, latest))
+    every = list(deliveries)
+    latest = {d.customer: d for d in every if d.round == seed.round}
+    open_rounds = {d.mailbox: d.round for d in every if d.standing.is_open and d.round != seed.round}
+    stood = [_standee(seed, one, latest.get(one.name), rests) for one in _matched(customers, latest)]
+    return tuple(_warned(one, open_rounds.get(one.addressee.mailbox)) for one in stood)
+
+
+def _warned(standee: Standee, open_round: str | None) -> Standee:
+    """Return a customer that is due with what speaks against it: mail of another round may be on its way."""
+    if open_round is None or not standee.is_due:
+        return standee
+    note = f"round {open_round} is in doubt for a mailbox, which may be mailed twice"
+    return replace(standee, note=f"{standee.note} {note}".strip())
 
 
 def _matched(customers: Sequence[Addressee], latest: Mapping[str, Delivery]) -> Sequence[Addressee]:

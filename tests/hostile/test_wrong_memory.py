@@ -265,6 +265,15 @@ def test_customers_of_one_mailbox_are_sent_once_whatever_their_order(
     assert (world.apply().exit, len(world.mailed)) == (Exit.DONE, len(before) + sent)
 
 
+def test_a_new_round_says_that_the_one_before_is_in_doubt(world: SeedWorld) -> None:
+    world.apply(f"{ADD}:1:after:drop")
+    world.declare(JOHN, JANE, round="2")
+    told = "round 1 is in doubt for a mailbox, which may be mailed twice"
+    assert told in world.plan()[1]
+    world.rest()
+    assert told not in world.plan()[1]
+
+
 def test_one_found_mailbox_stops_no_other(world: SeedWorld) -> None:
     with elsewhere(world):
         world.declare(JANE)
