@@ -60,7 +60,8 @@ class Access(Struct, frozen=True):
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> Access:
         """Return what these variables say."""
-        in_ci = environ.get("CI", "").lower() in ("true", "1")
+        # Azure Pipelines sets a variable of its own.
+        in_ci = any(environ.get(name, "").lower() in ("true", "1") for name in ("CI", "TF_BUILD"))
         return cls(
             _listed(environ.get(TRUSTED_HOSTS, "").lower()),
             _listed(environ.get(ALLOWED_ENV, "")),

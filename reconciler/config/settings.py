@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import PurePosixPath
 from typing import Annotated, Any
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo
@@ -163,12 +164,11 @@ def needs_credentials(url: str) -> bool:
 def _check_variables(api: str, other: str, *kept: Kept | None) -> None:
     """Check that no credential of one API is kept where, by its name, one of the other API is."""
     for one in kept:
-        if one is not None and (one.env or "").upper().startswith(f"{other}_"):
-            message = (
-                f"{visible(one.env or '')} is a variable of {other.capitalize()}, and goes to no other API"
-            )
-            hint = f"write {{env: NAME}} with a variable of this API, like {api}_KEY"
-            raise refusal("foreign-variable", message, hint)
+        name = PurePosixPath((one and (one.env or one.file)) or "").name
+        if re.match(rf"{other}[_.-]", name, re.IGNORECASE):
+            whose = f"{visible(name)} is of {other.capitalize()} by its name, and goes to no other API"
+            hint = f"write {{env: NAME}} or {{file: PATH}} with a name of this API, like {api}_KEY"
+            raise refusal("foreign-variable", whose, hint)
 
 
 Id = Annotated[int, Field(ge=1, le=2**31 - 1)]

@@ -17,7 +17,7 @@ _OF_A_REMOTE = ("proxy", "proxyauthmethod", "receivepack", "uploadpack")
 
 _CONFIGURED = re.compile(r"(remote\..*|branch\..*\.remote|core\.sshcommand)$", re.DOTALL)
 _REACHES = re.compile(
-    r"remote\.|branch\.|url\.|http\.|ssh\.|protocol\.|credential\.|core\.(ssh|gitproxy|askpass)"
+    r"remote\.|hook\.|branch\.|url\.|http\.|ssh\.|protocol\.|credential\.|core\.(ssh|gitproxy|askpass)"
 )
 """The settings by which a remote is reached."""
 

@@ -70,6 +70,8 @@ def test_a_variable_of_another_system_is_refused_in_its_line(
         ("checkmarket", "master_key: {env: EXPOINTS_TOKEN}"),
         ("checkmarket", "key: {env: expoints_token}"),
         ("expoints", "token: {env: CHECKMARKET_KEY}"),
+        ("expoints", "token: {file: /run/secrets/checkmarket_key}"),
+        ("checkmarket", "key: {file: keys/Expoints.token}"),
         ("expoints", "oauth: {token_url: 'https://a', client_id: x, client_secret: {env: CHECKMARKET_KEY}}"),
         (
             "expoints",
@@ -96,6 +98,7 @@ def test_what_opens_one_api_is_not_named_for_the_other(
         ("{env: CHECKMARKET_KEY}", {"RECONCILER_ALLOWED_ENV": "CHECKMARKET"}, "is not among those"),
         ("{env: TWO_LINES}", {}, "more than one plain line"),
         ("{env: CHECKMARKET_KEY}", {"CI": "true"}, "export RECONCILER_TRUSTED_HOSTS=127.0.0.1:"),
+        ("{env: CHECKMARKET_KEY}", {"TF_BUILD": "True"}, "export RECONCILER_TRUSTED_HOSTS=127.0.0.1:"),
         (
             "{file: key}",
             {"CI": "true", "RECONCILER_TRUSTED_HOSTS": "HERE"},
