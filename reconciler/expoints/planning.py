@@ -141,9 +141,9 @@ class SeedPlanner(Struct, frozen=True):
         there = self.client.count_nobody().at if refused else None
 
         def rests(delivery: Delivery) -> bool:
-            ends = [(now, delivery.since)]
-            if there is not None and delivery.server_since is not None:
-                ends.append((there + 1, delivery.server_since))  # a server tells whole seconds
+            if there is None or delivery.server_since is None:
+                return True  # one clock alone may have been set
+            ends = [(now, delivery.since), (there + 1, delivery.server_since)]  # a server tells whole seconds
             return any(at < over + self.settle_after for at, over in ends)
 
         return [stand(one.seed, one.people, one.deliveries, rests) for one in known]

@@ -230,7 +230,8 @@ def _standee(
         case Standing.INTENDED | Standing.IN_DOUBT:
             return Standee(addressee, State.IN_DOUBT, delivery.note, delivery.batch, change)
         case Standing.REFUSED if rests(delivery):
-            note = f"{delivery.note} It is believed to be refused once it has rested for settle_after."
+            rest = "once it has rested for settle_after, by the tenant's clock too"
+            note = f"{delivery.note} It is believed to be refused {rest}."
             return Standee(addressee, State.IN_DOUBT, note, delivery.batch, change)
         case Standing.REFUSED | Standing.NOT_SENT:
             return Standee(addressee, State.PENDING, f"{delivery.standing.value} before: {delivery.note}")

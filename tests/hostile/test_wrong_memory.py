@@ -310,6 +310,15 @@ def test_a_refusal_rests_before_it_is_sent_again(world: SeedWorld) -> None:
     assert (world.apply().counts, world.mailed) == ({"sent": 2}, BOTH)
 
 
+def test_a_refusal_rests_for_as_long_as_only_this_machine_says_that_time_has_passed(world: SeedWorld) -> None:
+    world.variants = Variants(customers_appear_after_seconds=2 * SETTLE_AFTER, date="absent")
+    world.apply(f"{ADD}:1:after:status=400")
+    world.rest()
+    assert (world.apply().exit, world.mailed) == (Exit.IN_DOUBT, BOTH)
+    resolve(world, sent=True)
+    assert (world.apply().exit, world.mailed) == (Exit.DONE, BOTH)
+
+
 def resolve(world: SeedWorld, *, sent: bool, answer: str | None = None) -> Exit:
     """Say how it is; at a terminal where an answer is given."""
     screen = Screen() if answer is None else Screen(stdin=Terminal(answer))
