@@ -5,9 +5,9 @@ C, the code or docs of a public client; I, inferred from these or from ASP.NET; 
 plausible form is accepted.
 
 Three things are the same for every call. The token goes with each request (C: `Authorization: Bearer`), and
-a 401 is answered once with a new one. Test records are always asked for: without `IncludeTestRecords` they
-are left out (D: GET-api-v3-customer), and a test batch would look as if it had never arrived. Addresses
-stand in queries and bodies only, which no message and no log shows.
+a 401 is answered once with a new one, but where a batch was sent. Test records are always asked for:
+without `IncludeTestRecords` they are left out (D: GET-api-v3-customer), and a test batch would look as if it
+had never arrived. Addresses stand in queries and bodies only, which no message and no log shows.
 """
 
 from __future__ import annotations
@@ -101,44 +101,23 @@ class Count(Struct, frozen=True):
 
 
 class Posting:
-    """How the sending of one batch goes on; whoever sends may keep an answered one from being sent again."""
+    """Whether the tenant has answered the sending of a batch: it may have taken it, whatever it said."""
 
-    def __init__(self) -> None:
-        self.is_answered = False
-        """Whether the tenant has answered an attempt: it may have taken the batch, whatever it said."""
-
-    def answered(self) -> None:
-        """Note that the tenant has just answered."""
-        self.is_answered = True
-
-    def check_repeat(self) -> None:
-        """Raise an `ApiError` if the batch must not be sent once more after it was answered."""
-
-
-class _HeldBack(Exception):  # it never leaves this module
-    """An attempt that would follow an answer was not made."""
+    is_answered = False
 
 
 class _Postings(threading.local):
-    """The batch that a thread is sending, for the hooks of the `Api` that carries it."""
+    """The batch that a thread is sending, for the hook of the `Api` that carries it."""
 
     current: Posting | None = None
-    may_follow = False
-    """Whether one attempt may follow an answer."""
 
-    def __init__(self, before: Callable[[], None], on: Callable[[Exchange], None]) -> None:
-        self._before, self._on = before, on
-
-    def before_request(self) -> None:
-        if self.current and self.current.is_answered and not self.may_follow:
-            raise _HeldBack
-        self.may_follow = False
-        self._before()
+    def __init__(self, on_request: Callable[[Exchange], None]) -> None:
+        self._on_request = on_request
 
     def on_request(self, exchange: Exchange) -> None:
         if self.current and exchange.status is not None:
-            self.current.answered()
-        self._on(exchange)
+            self.current.is_answered = True
+        self._on_request(exchange)
 
 
 class Customers:
@@ -260,29 +239,25 @@ class Customers:
         """Add a batch, which mails its customers; return what the API says: opaque, short, masked.
 
         Not idempotent, and without a key by which the API could know a batch again (D:
-        POST-api-v3-customer-add). Sent again are an attempt without a connection, and, unless `posting`
-        objects, a 429, and once a 401, after a new token.
+        POST-api-v3-customer-add). Sent again is only an attempt without a connection: after any answer, a 429
+        and a 401 too, it may have been taken, and `posting` notes that there was one.
 
         Raises `NoAnswer` where the batch may have been taken. Any other error says that it was not: for its
-        content and its sender `Declined`, `NotFound` and `Forbidden`, else `Unauthorised`, `Unreachable`, or
-        `BadAnswer` from the token host. Where `posting` was answered, that is only what the tenant said.
+        content and its sender `Declined`, `NotFound` and `Forbidden`, else `Unauthorised`, `Unreachable`,
+        `AllowanceUsedUp`, or `BadAnswer` from the token host. After an answer it is what the tenant said.
         """
+        token = self._tokens.current()
         self._postings.current = posting
         try:
-            answer = self._admitted(lambda headers: self._posted(batch, headers))
+            answer = _with(
+                token,
+                lambda headers: self._posting.request(
+                    "POST", _ADD, json=dict(batch), headers=headers, once=True
+                ),
+            )
         finally:
             self._postings.current = None
         return taken(answer, personal_values(batch))
-
-    def _posted(self, batch: Mapping[str, Json], headers: Headers) -> Answer:
-        """Send a batch; what follows an answer only after it was checked, which may take requests too."""
-        while True:
-            try:
-                return self._posting.request("POST", _ADD, json=dict(batch), headers=headers)
-            except _HeldBack:
-                assert self._postings.current  # noqa: S101 - nothing else holds back
-                self._postings.current.check_repeat()
-                self._postings.may_follow = True
 
     def _count_one(self, email: str) -> Count:
         (query,) = _queries([email])
@@ -428,7 +403,7 @@ def open_expoints(
         bounds=bounds,
         pace=pace or Pace(),
     )
-    postings = _Postings(before_request, on_request)
+    postings = _Postings(on_request)
     with ExitStack() as stack:
         reading = stack.enter_context(
             api(dialect=_reading(credentials), on_request=on_request, before_request=before_request)
@@ -440,7 +415,7 @@ def open_expoints(
                 dialect=_posting(credentials),
                 headers=_UNKEPT,
                 on_request=postings.on_request,
-                before_request=postings.before_request,
+                before_request=before_request,
             )
         )
         if isinstance(login, Secret):

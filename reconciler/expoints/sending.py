@@ -11,12 +11,11 @@ from typing import ClassVar
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from reconciler.clock import Clock, SleepCut
+from reconciler.clock import Clock
 from reconciler.discreet import Discreet
 from reconciler.engine.plan import Block
 from reconciler.errors import (
     Abandoned,
-    AllowanceUsedUp,
     ApiError,
     Exit,
     Forbidden,
@@ -31,7 +30,7 @@ from reconciler.expoints.client import Customers, Posting
 from reconciler.expoints.columns import Columns
 from reconciler.expoints.composing import Batch
 from reconciler.expoints.contents import automatic
-from reconciler.expoints.explained import Explained, Seen, explained_by, longest_hidden, look
+from reconciler.expoints.explained import Explained, Seen, explained_by, look
 from reconciler.expoints.seed import Seed
 from reconciler.expoints.standing import Addressee, SeedPlan, Standee, State, batches
 from reconciler.expoints.status import SeedStatus, status_of
@@ -55,12 +54,8 @@ class Sent(Struct, frozen=True):
     """Not sent to, for the tenant has customers there that the journal does not explain."""
 
 
-SHORTEST_REST = 60.0
-"""Seconds for which customers may be hidden at every tenant, before nobody counted means anything."""
-
 _HOPELESS = (Unauthorised, Forbidden, Unreachable, Abandoned)
 _INTERRUPTED = "interrupted"
-_LONGEST_PATIENCE = 180.0  # seconds from the first refusal of a batch to its last attempt
 
 Compose = Callable[[Seed, Sequence[Standee], Columns], Batch]
 """Builds one request, with every moment resolved against the start of the run."""
@@ -120,11 +115,6 @@ class Sender(Struct, frozen=True):
         is_automatic, past = automatic(self.ledger.hash), self.ledger.past(self.account)
         return explained_by(past, lambda d: is_automatic(d.contents), self.settle_after, self.clock.now())
 
-    def longest_hidden(self) -> float:
-        """Return for how many seconds this tenant was seen to hide customers."""
-        is_automatic, past = automatic(self.ledger.hash), self.ledger.past(self.account)
-        return longest_hidden(past, lambda delivery: is_automatic(delivery.contents))
-
     def _one(self, seed: Seed, standees: tuple[Standee, ...], explained: Mapping[str, Explained]) -> _Request:
         """Send one request, but to nobody whose customers are not explained: the tenant knows better."""
         found: Sequence[Standee] = ()
@@ -178,11 +168,12 @@ class Sender(Struct, frozen=True):
         A refusal that the tenant answered is believed only where it has no customer more than before: it may
         have taken the batch first, whatever went wrong then.
         """
-        size, posting = len(batch.standees), _Attempts(self, batch, seen)
+        size, posting = len(batch.standees), Posting()
         try:
             self.client.add(batch.body, posting)
         except ApiError as error:
-            doubt = posting.doubt() if posting.is_answered and not isinstance(error, NoAnswer) else ""
+            refused = posting.is_answered and not isinstance(error, NoAnswer)
+            doubt = self._doubt(batch, seen) if refused else ""
             if doubt or isinstance(error, NoAnswer):
                 note = f"{error} {doubt}".strip()
                 unwritten = self._conclude(number, begun, Standing.IN_DOUBT, note)
@@ -201,6 +192,17 @@ class Sender(Struct, frozen=True):
         unwritten = self._conclude(number, begun, Standing.SENT)
         exit = Exit.IN_DOUBT if unwritten else Exit.DONE
         return Sent(seed.key, sent=size, notes=unwritten, exit=exit)
+
+    def _doubt(self, batch: Batch, seen: Seen) -> str:
+        """Return why a refused batch may have been taken, empty where counting shows that it was not."""
+        emails = _emails(batch.standees)
+        try:
+            counts = self.client.counts(emails)
+        except ApiError as error:
+            return f"Nobody knows whether it was taken: {error}"
+        if all(counts[email].customers == seen.counts[email] for email in emails):
+            return ""
+        return "But its mailboxes have other customers than before, so it may have been taken."
 
     def _conclude(self, number: int, begun: _Time, standing: Standing, note: str = "") -> tuple[str, ...]:
         """Write down how a request ended; return what to say where the journal could not."""
@@ -226,48 +228,6 @@ class Sender(Struct, frozen=True):
             return replace(end, notes=(*end.notes, f"sent, but not verified: {describe(error)}"))
         exits = [end.exit, *([Exit.ERROR] if status.faults else [])]
         return replace(end, status=status, exit=Exit.gravest(exits))
-
-
-class _Attempts(Posting):
-    """The attempts to send one batch: none follows an answer unless counting shows that it was not taken."""
-
-    def __init__(self, sender: Sender, batch: Batch, seen: Seen) -> None:
-        super().__init__()
-        self._sender = sender
-        self._batch = batch
-        self._seen = seen
-        self._first = self._latest = 0.0
-
-    def answered(self) -> None:
-        """Note when the tenant answered, and when first."""
-        self._latest = self._sender.clock.monotonic()
-        self._first = self._latest if not self.is_answered else self._first
-        super().answered()
-
-    def check_repeat(self) -> None:
-        """Wait until customers would be visible, and look; raise `NoAnswer` where the batch may be taken."""
-        clock = self._sender.clock
-        ends = self._latest + max(SHORTEST_REST, 2 * self._sender.longest_hidden())
-        rest = ends - clock.monotonic()
-        if ends - self._first > _LONGEST_PATIENCE:
-            raise AllowanceUsedUp("the tenant refuses the batch for too long. Run again later.")
-        try:
-            clock.sleep(max(0.0, rest))
-        except SleepCut:
-            raise Abandoned("interrupted while the batch waited to be sent again") from None
-        if doubt := self.doubt():
-            raise NoAnswer(f"the tenant refused the batch, which was not sent again. {doubt}")
-
-    def doubt(self) -> str:
-        """Return why the batch may have been taken, empty where counting shows that it was not."""
-        emails = [standee.email for standee in self._batch.standees]
-        try:
-            counts = self._sender.client.counts(emails)
-        except ApiError as error:
-            return f"Nobody knows whether it was taken: {error}"
-        if all(counts[email].customers == self._seen.counts[email] for email in emails):
-            return ""
-        return "But its mailboxes have other customers than before, so it may have been taken."
 
 
 class _Time(Struct, frozen=True):

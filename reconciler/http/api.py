@@ -19,8 +19,9 @@ or an allowance gives up the account: nothing more is sent to it in this run. Se
 An interrupt ends each wait before an attempt, and the request as Abandoned, reads and writes alike; an
 attempt that is under way comes to its own end.
 
-A write is repeated only where nothing of it can have been carried out. A connection that was kept alive and
-turns out to be closed is no such proof: the request may have been read before.
+With `once` a 429 is final too. A write is repeated only where nothing of it can have been carried out. A
+connection that was kept alive and turns out to be closed is no such proof: the request may have been read
+before.
 """
 
 from __future__ import annotations
@@ -234,6 +235,7 @@ class _Call(Discreet, frozen=True):
     form: Mapping[str, str | Secret]
     secrets: Sequence[Secret]
     """Everything that is sent with it and must not be shown."""
+    once: bool = False
 
     def request(self, writer: Writer) -> httpx.Request:
         """Return the request to send. Raises `UsageError` where it cannot be written as one."""
@@ -394,19 +396,21 @@ class Api:
         form: Mapping[str, str | Secret] | None = None,
         headers: Mapping[str, Secret] | None = None,
         reads: bool | None = None,
+        once: bool = False,
     ) -> Answer:
         """Send a request and return its answer, which is a success (2xx) and whole.
 
         `path` starts with a slash and is relative to the API's address. `json` or `form` is the body.
         `headers` are sent beside those of the API. `reads` says that repeating it can do no harm; unless
-        told, that is so for GET only. Errors: the `ApiError` tree, see the table at the top.
+        told, that is so for GET only. `once` says that it is not sent again after any answer, a 429 either.
+        Errors: the `ApiError` tree, see the table at the top.
         """
         if not re.fullmatch(r"/[^?#]*", path):
             raise ValueError("a path starts with a slash and holds no query; give it as `params`")
         headers, form = _sendable(headers or {}), form or {}
         secrets = (*self._secrets, *_secrets(headers), *_secrets(form))
         is_read = method == "GET" if reads is None else reads
-        call = _Call(method, path, is_read, headers, params, json, form, secrets)
+        call = _Call(method, path, is_read, headers, params, json, form, secrets, once)
         try:
             return self._carried(_Course(call, self._new_id(), self._clock.monotonic()))
         except SleepCut as cut:
@@ -535,7 +539,7 @@ class Api:
         if (is_full or status >= 500) and asked and asked < self._bounds.total_wait:
             # For a write that ends here too: it is looked up by a read.
             self._pace.pause(asked, self._clock)
-        if is_full or (call.reads and status in _PASSING):
+        if (is_full and not call.once) or (call.reads and status in _PASSING):
             raise _Again(error, asked=asked, tries=tries, note=note, is_hopeless=asked is not None)
         raise error
 

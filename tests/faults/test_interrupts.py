@@ -160,7 +160,7 @@ MOMENTS: Mapping[str, Moment] = {
     "creates, and the answer is lost": Moment(CREATING, "POST:1", ["POST:1:after:drop"]),
     "waits to ask the tenant again": Moment(SENDING, faults=[f"{COLUMNS}:2+:before:status=503"]),
     "counts before a batch": Moment(SENDING, f"{COUNT}:5"),
-    "waits to send after a 429": Moment(SENDING, faults=[f"{ADD}:1:before:status=429,retry-after=100"]),
+    "waits to count after a 429": Moment(SENDING, faults=[f"{ADD}:1:before:status=429,retry-after=100"]),
     "sends": Moment(SENDING, f"{ADD}:1"),
     "sends, and the answer is lost": Moment(SENDING, f"{ADD}:1", [f"{ADD}:1:after:drop"]),
     "sends the first of two requests of a seed": Moment(LARGE, f"{ADD}:1"),

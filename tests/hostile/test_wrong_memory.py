@@ -210,8 +210,7 @@ WRONG: list[tuple[Callable[[SeedWorld], None], int, Exit]] = [
     (moved_to_another_seed, 1, Exit.REFUSED),
     (moved_to_another_seed_in_doubt, 1, Exit.REFUSED),
     *((refused_after_taking(status), 1, Exit.DONE) for status in (400, 401, 403, 404, 429)),
-    *((refused_after_taking(status, LATE), 1, Exit.REFUSED) for status in (400, 401)),
-    (refused_after_taking(429, LATE), 1, Exit.DONE),
+    *((refused_after_taking(status, LATE), 1, Exit.REFUSED) for status in (400, 401, 429)),
 ]
 """What happened, how many rounds or versions were declared, and what every run says from then on."""
 

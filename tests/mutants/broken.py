@@ -244,7 +244,7 @@ MISTAKES: Mapping[str, Mistake] = {
         f"{MEMORY}::test_who_is_found_between_plan_and_sending_is_not_sent_to",
     ),
     "believes a refusal that counting does not confirm": Mistake(
-        "expoints.sending:_Attempts.doubt",
+        "expoints.sending:Sender._doubt",
         always(""),
         f"{MEMORY}::test_a_refusal_that_cannot_be_counted_is_in_doubt",
     ),

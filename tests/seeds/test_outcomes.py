@@ -31,11 +31,12 @@ def world(world: SeedWorld) -> SeedWorld:
     return world
 
 
-@pytest.mark.parametrize("number", [1, 2])
-def test_patience_with_a_429_is_rewarded(world: SeedWorld, number: int) -> None:
-    faults = [f"{ADD}:{n + 1}:before:status=429,retry-after=5" for n in range(number)]
-    end = world.apply(*faults)
-    assert (end.exit, end.counts, world.mailed) == (Exit.DONE, {"sent": 2}, BOTH)
+@pytest.mark.parametrize("answer", ["status=401", "status=429,retry-after=5"])
+def test_what_was_answered_is_not_sent_again_before_it_has_rested(world: SeedWorld, answer: str) -> None:
+    assert world.apply(f"{ADD}:1:before:{answer}").counts == {"refused": 2}
+    world.rest()
+    assert world.apply().counts == {"sent": 2}
+    assert world.mailed == BOTH
 
 
 @pytest.mark.parametrize("fault", [*NOT_TAKEN, *TAKEN])
