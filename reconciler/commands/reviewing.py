@@ -145,7 +145,8 @@ def agree(
     reviewed: Reviewed, session: Session, live: LiveState, seeds: SeedsPlan, consent: Consent
 ) -> Agreed:
     """Return what of the plan that is made now is carried out, by what was reviewed."""
-    plan, declared = live.plan(consent), digests_of(session.seeds, session)
+    zone = session.workspace.settings.time_zone
+    plan, declared = live.plan(consent), digests_of(session.seeds, session, zone)
     # Seeds that are left out of a run are part of its plan all the same.
     now = [*plan.digests, *(seeds.digests if seeds.account else declared)]
     review = reviewed.review(now, past_plans(live.memory.past, session))

@@ -44,8 +44,8 @@ class Past(Struct, frozen=True):
             return Since(self.ref, self.commit, note=note, loosened=allowed)
         declared = chosen_keys(self.workspace.declared[name], selection)
         plan = live.plan_of(declared, self.workspace.targets[name].defaults, consent)
-        seeds = chosen_keys(self.workspace.seeds[name], selection)
-        since = Since.of(self.ref, self.commit, plan, digests_of(seeds, self.session))
+        seeds, zone = chosen_keys(self.workspace.seeds[name], selection), self.workspace.settings.time_zone
+        since = Since.of(self.ref, self.commit, plan, digests_of(seeds, self.session, zone))
         return replace(since, loosened=allowed)
 
 

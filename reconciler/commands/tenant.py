@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -88,7 +89,8 @@ class Tenant(Struct, frozen=True):
         return (note,)
 
     def _with_digest(self, plan: SeedPlan) -> SeedPlan:
-        return replace(plan, digest=plan.seed.digest_on(self.session.target.name, self.account))
+        target, zone = self.session.target.name, self._composer.zone.key
+        return replace(plan, digest=plan.seed.digest_on(target, self.account, zone))
 
     def _with_times(self, plan: SeedPlan) -> SeedPlan:
         """Return the plan of a seed that is to be sent with what its dates and times mean now."""
@@ -176,10 +178,13 @@ def open_tenant(session: Session, console: Console) -> Iterator[Tenant]:
         yield Tenant(session, client, account)
 
 
-def digests_of(seeds: Sequence[Seed], session: Session) -> list[str]:
-    """Return what binds reviews to these seeds on the open target; asks nothing. None without a tenant."""
-    accounts = tenant_account(session.target)
-    return [seed.digest_on(session.target.name, name) for name in accounts for seed in seeds]
+def digests_of(seeds: Sequence[Seed], session: Session, zone: ZoneInfo) -> list[str]:
+    """Return what binds reviews to these seeds, in a workspace of that zone, on the open target.
+
+    Asks nothing. None without a tenant.
+    """
+    target, accounts = session.target.name, tenant_account(session.target)
+    return [seed.digest_on(target, account, zone.key) for account in accounts for seed in seeds]
 
 
 def login_of(settings: Expoints, environ: Mapping[str, str]) -> Secret | ClientLogin:

@@ -228,7 +228,8 @@ def _objection(path: Path, real: Path, access: Access) -> str:
         or any(map(real.is_relative_to, _SYSTEM))
     ):
         return "belongs to git, to another program or to the system: put the secret into a file of its own"
-    if path.is_symlink() and not is_operators:
+    # By the name of a link that a checkout brings, nothing tells whose the operator's file is.
+    if path.is_symlink() and not access.holds_file(path.parent.resolve() / path.name):
         return "is a link: name the file itself, or let the operator export RECONCILER_SECRETS_DIR=FOLDER"
     return ""
 

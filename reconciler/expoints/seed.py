@@ -130,14 +130,21 @@ class Seed(Discreet, frozen=True, dict=True):
         """A fingerprint of the declared batch members, as they were written."""
         return digest_of(_plain(self.batch))
 
-    def digest_on(self, target: str, account: str) -> str:
+    def digest_on(self, target: str, account: str, zone: str) -> str:
         """Return a fingerprint that binds a review to what is declared, on one target and tenant.
 
         It is over the whole, so that it tells nothing of anybody in it, and over what was written (`+21d`),
-        not over what that means today; nor over what was sent of it, so that it outlives a run.
+        not over what that means today; nor over what was sent of it, so that it outlives a run. Where a day
+        or time is written, `zone` says when that is, so another one is something else.
         """
         declared = [self.send, self.round, sorted(self.after), self.batch_digest, self.table]
+        declared += [zone] if self._has_moments else []
         return digest_of([target, account, self.key, declared, [c.digest for c in self.customers]])
+
+    @property
+    def _has_moments(self) -> bool:
+        everywhere = (self.batch, *(customer.members for customer in self.customers))
+        return any(isinstance(value, Moment) for members in everywhere for value in members.values())
 
 
 def _plain(members: Mapping[str, Value]) -> dict[str, Json]:

@@ -86,6 +86,20 @@ def test_a_seed_that_is_declared_otherwise_is_not_sent_and_named(
     assert world.posts == []
 
 
+def test_a_seed_of_a_workspace_that_has_moved_to_another_time_zone_is_not_sent(world: SeedWorld) -> None:
+    planned(world)
+    world.write("reconciler.yaml", f"{SETTINGS}time_zone: Pacific/Kiritimati\n")
+    run = applied(world)
+    assert (run.exit, run.sent, world.posts) == (Exit.STALE, {SMOKE: 0}, [])
+
+
+def test_a_seed_without_a_day_or_time_is_the_same_in_any_time_zone(world: SeedWorld) -> None:
+    world.declare(JOHN, JANE)
+    planned(world)
+    world.write("reconciler.yaml", f"{SETTINGS}time_zone: Pacific/Kiritimati\n")
+    assert (applied(world).exit, mails(world)) == (Exit.DONE, BOTH)
+
+
 def test_a_new_seed_is_not_sent_and_the_reviewed_one_is(world: SeedWorld) -> None:
     planned(world)
     world.declare("smoke+new@example.com", key="other")

@@ -103,6 +103,12 @@ def test_seeds_are_caused_by_what_is_declared_of_them(world: SeedWorld, reposito
     assert caused(world) == {OTHER: True, SMOKE: False}
     world.declare(JOHN, round="next")
     assert caused(world) == {OTHER: True, SMOKE: True}
+    world.write("reconciler.yaml", f"{SETTINGS}time_zone: Pacific/Kiritimati\n")
+    repository.commit("third")
+    world.declare(JOHN, end_date="+21d")
+    repository.commit("fourth")
+    world.write("reconciler.yaml", SETTINGS)
+    assert caused(world) == {OTHER: False, SMOKE: True}
 
 
 def test_a_default_that_the_files_state_since_counts(world: SeedWorld, repository: Repository) -> None:

@@ -108,6 +108,7 @@ def test_what_opens_one_api_is_not_named_for_the_other(
         ("{file: ../ours/out}", {"RECONCILER_SECRETS_DIR": "OURS"}, "a folder of the operator's"),
         ("{file: key}", {"RECONCILER_SECRETS_DIR": "."}, "a folder of the operator's"),
         ("{file: link}", {}, "is a link"),
+        ("{file: to-ours}", {"RECONCILER_SECRETS_DIR": "OURS"}, "is a link"),
         ("{file: .git/key}", {}, "belongs to git"),
         ("{file: sub/../.GIT/key}", {}, "belongs to git"),
         ("{file: in-git/key}", {}, "belongs to git"),
@@ -133,6 +134,7 @@ def test_what_the_operator_does_not_allow_is_not_sent(
     (folder / "lines").write_text(f"{KEY}\n{KEY}\n")
     (folder / "long").write_text("k" * 10_000)
     (folder / "link").symlink_to("key")
+    (folder / "to-ours").symlink_to(tmp_path / "ours" / "key")  # which may be called expoints_token
     (folder / "in-git").symlink_to(".git")
     (tmp_path / "ours" / "out").symlink_to(folder / "key")
     monkeypatch.setenv("OTHER", KEY)
