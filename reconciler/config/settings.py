@@ -163,10 +163,13 @@ def needs_credentials(url: str) -> bool:
 
 def _check_variables(api: str, other: str, *kept: Kept | None) -> None:
     """Check that no credential of one API is kept where, by its name, one of the other API is."""
+    both = (api.lower(), other.lower())
     for one in kept:
-        name = PurePosixPath((one and (one.env or one.file)) or "").name
-        if re.match(rf"{other}[_.-]", name, re.IGNORECASE):
-            whose = f"{visible(name)} is of {other.capitalize()} by its name, and goes to no other API"
+        path = PurePosixPath((one and (one.env or one.file)) or "")
+        # What is nearest to the value tells: the name of a file before that of its folder.
+        named = ({api for api in both if api in part.lower()} for part in reversed(path.parts))
+        if next(filter(None, named), None) == {other.lower()}:
+            whose = f"{visible(path.name)} is of {other.capitalize()} by its name, and goes to no other API"
             hint = f"write {{env: NAME}} or {{file: PATH}} with a name of this API, like {api}_KEY"
             raise refusal("foreign-variable", whose, hint)
 

@@ -72,6 +72,10 @@ def test_a_variable_of_another_system_is_refused_in_its_line(
         ("expoints", "token: {env: CHECKMARKET_KEY}"),
         ("expoints", "token: {file: /run/secrets/checkmarket_key}"),
         ("checkmarket", "key: {file: keys/Expoints.token}"),
+        ("expoints", "token: {env: PROD_CHECKMARKET_KEY}"),
+        ("expoints", "token: {env: CHECKMARKET2KEY}"),
+        ("expoints", "token: {file: /secrets/checkmarket/master_key}"),
+        ("expoints", "token: {file: /secrets/expoints/prod-checkmarket-key}"),
         ("expoints", "oauth: {token_url: 'https://a', client_id: x, client_secret: {env: CHECKMARKET_KEY}}"),
         (
             "expoints",
@@ -85,6 +89,22 @@ def test_what_opens_one_api_is_not_named_for_the_other(
     write(tmp_path, {}, f"version: 1\ntargets:\n  t: {{{api}: {{url: 'sandbox:', {fields}}}}}\n")
     exit, text = run(tmp_path, "validate", capsys)
     assert (exit, "goes to no other API" in text) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        "token: {env: TOKEN}",
+        "token: {env: EXPOINTS_BESIDE_CHECKMARKET}",
+        "token: {file: ../checkmarket-and-more/expoints_token}",
+        "token: {file: /secrets/expoints/token}",
+    ],
+)
+def test_what_may_be_of_this_api_by_its_name_is_taken(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], fields: str
+) -> None:
+    write(tmp_path, {}, f"version: 1\ntargets:\n  t: {{expoints: {{url: 'sandbox:', {fields}}}}}\n")
+    assert run(tmp_path, "validate", capsys)[0] == 0
 
 
 @pytest.mark.parametrize(
