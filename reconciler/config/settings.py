@@ -54,6 +54,8 @@ def _duration(value: object) -> timedelta:
 
 def _time_zone(value: object) -> ZoneInfo:
     try:
+        if str(value) in ("localtime", "posixrules"):
+            raise ValueError("another zone on each machine")
         return ZoneInfo(str(value))
     except (KeyError, ValueError, OSError) as error:
         hint = "write a name of the IANA database, like Europe/Amsterdam"
@@ -167,7 +169,7 @@ def _check_variables(api: str, other: str, *kept: Kept | None) -> None:
     for one in kept:
         path = PurePosixPath((one and (one.env or one.file)) or "")
         # What is nearest to the value tells: the name of a file before that of its folder.
-        named = ({api for api in both if api in part.lower()} for part in reversed(path.parts))
+        named = ({vendor for vendor in both if vendor in part.lower()} for part in reversed(path.parts))
         if next(filter(None, named), None) == {other.lower()}:
             whose = f"{visible(path.name)} is of {other.capitalize()} by its name, and goes to no other API"
             hint = f"write {{env: NAME}} or {{file: PATH}} with a name of this API, like {api}_KEY"
