@@ -22,6 +22,7 @@ from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.load import Workspace
 from reconciler.config.secret import Secret as Whereabouts
 from reconciler.config.settings import SANDBOX, CheckMarket, Target, needs_credentials
+from reconciler.config.wording import visible
 from reconciler.engine.declared import Declared
 from reconciler.engine.kind import Kind
 from reconciler.engine.part import Part, matches
@@ -123,6 +124,10 @@ def open_target(workspace: Workspace[Seed], selection: Selection, outside: Outsi
         return
     settings = target.checkmarket
     kind = replace(SECTION.kind, server_members=SECTION.kind.server_members | settings.never_sent)
+    shown = account_name(target.name, settings)
+    if settings.server_members:
+        # A PUT leaves them out, which may reset them: so every plan names them, and every digest binds them.
+        shown += f" (never sent: {', '.join(map(visible, sorted(settings.server_members)))})"
     with (
         interruptible(outside) as outside,
         _client(workspace, target, settings, outside) as (client, account),
@@ -132,7 +137,7 @@ def open_target(workspace: Workspace[Seed], selection: Selection, outside: Outsi
             target,
             kind,
             account,
-            account_name(target.name, settings),
+            shown,
             declared,
             seeds,
             client,

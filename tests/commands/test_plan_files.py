@@ -247,6 +247,15 @@ def test_a_plan_for_another_account_is_refused_before_anything_is_asked(world: W
     assert len(world.state.requests()) == asked
 
 
+def test_a_member_that_is_never_sent_since_the_review_is_another_account(world: World) -> None:
+    planned(world)
+    more = SETTINGS.replace('"sandbox:"}', '"sandbox:", server_members: [Retention]}')
+    world.write("reconciler.yaml", more)
+    with pytest.raises(Refused, match=r"target sandbox is sandbox:sandbox \(never sent: Retention\)"):
+        applied(world)
+    assert world.writes == []
+
+
 OTHER_FILE = Path("other.json")
 
 
