@@ -23,11 +23,6 @@ class BlankRecords:
         """Return a hash that no other process can repeat."""
         return keyed_hash(self._key, text)
 
-    def knows_mailbox(self, account: str, mailbox: str) -> bool:
-        """Return false: it has met nobody."""
-        del account, mailbox
-        return False
-
     def deliveries(self, account: str, seed: str) -> Sequence[Delivery]:
         """Return none."""
         del account, seed

@@ -94,10 +94,6 @@ class GitJournal:
         """Return the keyed hash under which personal text stands in this journal."""
         return keyed_hash(self._writer.hash_key, text)
 
-    def knows_mailbox(self, account: str, mailbox: str) -> bool:
-        """Tell whether any delivery to a (hashed) mailbox on the account was ever written down."""
-        return in_writing((account, mailbox)) in self._writer.known().mailboxes
-
     def deliveries(self, account: str, seed: str) -> Sequence[Delivery]:
         """Return the delivery that counts for every customer in every round of a seed, oldest first."""
         return counting(self.past(account, seed))

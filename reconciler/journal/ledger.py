@@ -97,9 +97,6 @@ class Records(Protocol):
         The same text has the same hash for as long as the journal lives, and another one in another journal.
         """
 
-    def knows_mailbox(self, account: str, mailbox: str) -> bool:
-        """Tell whether any delivery to a (hashed) mailbox on the account was ever written down."""
-
     def deliveries(self, account: str, seed: str) -> Sequence[Delivery]:
         """Return the delivery that counts for every customer in every round of a seed, oldest first.
 

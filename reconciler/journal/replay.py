@@ -165,8 +165,6 @@ class Known(Struct):
     batches: dict[int, Batch] = field(default_factory=dict)
     seeds: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
     """Account and seed → the numbers of their batches, oldest first."""
-    mailboxes: set[tuple[str, str]] = field(default_factory=set)
-    """Account and hashed mailbox of every delivery."""
     learned: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     given: Given = field(default_factory=Given)
 
@@ -177,7 +175,6 @@ class Known(Struct):
             dict(self.operations),
             dict(self.batches),
             dict(self.seeds),
-            set(self.mailboxes),
             dict(self.learned),
             replace(self.given),
         )
@@ -300,7 +297,6 @@ def _take_batch(known: Known, entry: BatchEntry) -> None:
     known.batches[number] = Batch(entry.account, entry.seed, entry.run, entry.at, deliveries)
     key = (entry.account, entry.seed)
     known.seeds[key] = (*known.seeds.get(key, ()), number)
-    known.mailboxes.update((entry.account, delivery.mailbox) for delivery in deliveries)
     known.given.batch = number
     if entry.run in known.runs:  # a pruned run leaves its batches behind
         _seen(known, entry.run, entry.at)

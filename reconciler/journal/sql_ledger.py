@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, exists, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, select
 
 from reconciler.journal.database import Database
 from reconciler.journal.forms import Unsound, checked
@@ -20,12 +20,6 @@ class SqlLedger:
     """Keeps `reconciler.journal.ledger.Ledger`, but for its hashes."""
 
     _database: Database
-
-    def knows_mailbox(self, account: str, mailbox: str) -> bool:
-        """Tell whether any delivery to a (hashed) mailbox on the account was ever written down."""
-        known = exists().where(deliveries.c.account == account, deliveries.c.mailbox == mailbox)
-        with self._database.reading() as connection:
-            return bool(connection.scalar(select(known)))
 
     def deliveries(self, account: str, seed: str) -> Sequence[Delivery]:
         """Return the delivery that counts for every customer in every round of a seed, oldest first."""

@@ -54,7 +54,6 @@ def test_reading_a_journal_that_is_not_there_makes_nothing_and_tells_nothing(add
         assert (list(blank.runs()), list(blank.runs(ACCOUNT)), blank.run(1)) == ([], [], None)
         assert (list(blank.operations(1)), blank.latest(ACCOUNT), blank.learned(ACCOUNT)) == ([], {}, {})
         assert (list(blank.deliveries(ACCOUNT, SEED)), list(blank.past(ACCOUNT, SEED))) == ([], [])
-        assert not blank.knows_mailbox(ACCOUNT, blank.hash("ann"))
         assert blank.hash("ann") == blank.hash("ann") != blank.hash("bob")
     with open_at(address) as journal:
         assert journal.is_new
