@@ -13,7 +13,6 @@ had never arrived. Addresses stand in queries and bodies only, which no message 
 from __future__ import annotations
 
 import secrets
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -100,26 +99,6 @@ class Count(Struct, frozen=True):
     at: float | None
 
 
-class Posting:
-    """Whether the tenant has answered the sending of a batch: it may have taken it, whatever it said."""
-
-    is_answered = False
-
-
-class _Postings(threading.local):
-    """The batch that a thread is sending, for the hook of the `Api` that carries it."""
-
-    current: Posting | None = None
-
-    def __init__(self, on_request: Callable[[Exchange], None]) -> None:
-        self._on_request = on_request
-
-    def on_request(self, exchange: Exchange) -> None:
-        if self.current and exchange.status is not None:
-            self.current.is_answered = True
-        self._on_request(exchange)
-
-
 class Customers:
     """The customers of one tenant. Safe for use by many threads at once; nothing is remembered.
 
@@ -135,13 +114,11 @@ class Customers:
         self,
         reading: Api,
         posting: Api,
-        postings: _Postings,
         tokens: Tokens,
         each: Each = one_by_one,
     ) -> None:
         self._reading = reading
         self._posting = posting
-        self._postings = postings
         self._tokens = tokens
         self._each = each
 
@@ -235,28 +212,23 @@ class Customers:
         """
         return [row for query in _queries(emails) for row in self._list(_CUSTOMERS, "Customers", query)]
 
-    def add(self, batch: Mapping[str, Json], posting: Posting | None = None) -> str:
+    def add(self, batch: Mapping[str, Json], on_answer: Callable[[], None] = lambda: None) -> str:
         """Add a batch, which mails its customers; return what the API says: opaque, short, masked.
 
         Not idempotent, and without a key by which the API could know a batch again (D:
         POST-api-v3-customer-add). Sent again is only an attempt without a connection: after any answer, a 429
-        and a 401 too, it may have been taken, and `posting` notes that there was one.
+        and a 401 too, it may have been taken. `on_answer` is called when there is one.
 
         Raises `NoAnswer` where the batch may have been taken. Any other error says that it was not: for its
         content and its sender `Declined`, `NotFound` and `Forbidden`, else `Unauthorised`, `Unreachable`,
         `AllowanceUsedUp`, or `BadAnswer` from the token host. After an answer it is what the tenant said.
         """
-        token = self._tokens.current()
-        self._postings.current = posting
-        try:
-            answer = _with(
-                token,
-                lambda headers: self._posting.request(
-                    "POST", _ADD, json=dict(batch), headers=headers, once=True
-                ),
-            )
-        finally:
-            self._postings.current = None
+        answer = _with(
+            self._tokens.current(),
+            lambda headers: self._posting.request(
+                "POST", _ADD, json=dict(batch), headers=headers, on_answer=on_answer
+            ),
+        )
         return taken(answer, personal_values(batch))
 
     def _count_one(self, email: str) -> Count:
@@ -403,7 +375,6 @@ def open_expoints(
         bounds=bounds,
         pace=pace or Pace(),
     )
-    postings = _Postings(on_request)
     with ExitStack() as stack:
         reading = stack.enter_context(
             api(dialect=_reading(credentials), on_request=on_request, before_request=before_request)
@@ -414,7 +385,7 @@ def open_expoints(
                 bounds=replace(bounds, parallelism=1),
                 dialect=_posting(credentials),
                 headers=_UNKEPT,
-                on_request=postings.on_request,
+                on_request=on_request,
                 before_request=before_request,
             )
         )
@@ -436,7 +407,7 @@ def open_expoints(
                     new_id=new_id,
                 )
             )
-        yield Customers(reading, posting, postings, tokens, each)
+        yield Customers(reading, posting, tokens, each)
 
 
 def _reading(credentials: str) -> Dialect:

@@ -5,6 +5,7 @@ Nothing here raises for what the API or the journal does: every seed ends as a `
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import ClassVar
 
@@ -26,7 +27,7 @@ from reconciler.errors import (
     describe,
     exit_of,
 )
-from reconciler.expoints.client import Customers, Posting
+from reconciler.expoints.client import Customers
 from reconciler.expoints.columns import Columns
 from reconciler.expoints.composing import Batch
 from reconciler.expoints.contents import automatic
@@ -168,11 +169,11 @@ class Sender(Struct, frozen=True):
         A refusal that the tenant answered is believed only where it has no customer more than before: it may
         have taken the batch first, whatever went wrong then.
         """
-        size, posting = len(batch.standees), Posting()
+        size, answered = len(batch.standees), threading.Event()
         try:
-            self.client.add(batch.body, posting)
+            self.client.add(batch.body, answered.set)
         except ApiError as error:
-            refused = posting.is_answered and not isinstance(error, NoAnswer)
+            refused = answered.is_set() and not isinstance(error, NoAnswer)
             doubt = self._doubt(batch, seen) if refused else ""
             if doubt or isinstance(error, NoAnswer):
                 note = f"{error} {doubt}".strip()
@@ -180,7 +181,7 @@ class Sender(Struct, frozen=True):
                 notes = (f"in doubt: {note}", *unwritten)
                 stops = isinstance(error, _HOPELESS)
                 return Sent(seed.key, in_doubt=size, notes=notes, exit=Exit.IN_DOUBT, stops=stops)
-            standing = Standing.REFUSED if posting.is_answered else Standing.NOT_SENT
+            standing = Standing.REFUSED if answered.is_set() else Standing.NOT_SENT
             unwritten = self._conclude(number, begun, standing, str(error))
             notes = (f"refused, nothing was sent: {error}", *unwritten)
             stops = isinstance(error, _HOPELESS)
@@ -199,7 +200,7 @@ class Sender(Struct, frozen=True):
         try:
             counts = self.client.counts(emails)
         except ApiError as error:
-            return f"Nobody knows whether it was taken: {error}"
+            return f"Whether it was taken cannot be counted: {error}"
         if all(counts[email].customers == seen.counts[email] for email in emails):
             return ""
         return "But its mailboxes have other customers than before, so it may have been taken."

@@ -19,7 +19,7 @@ or an allowance gives up the account: nothing more is sent to it in this run. Se
 An interrupt ends each wait before an attempt, and the request as Abandoned, reads and writes alike; an
 attempt that is under way comes to its own end.
 
-With `once` a 429 is final too. A write is repeated only where nothing of it can have been carried out. A
+With `on_answer` a 429 is final too. A write is repeated only where nothing of it can have been carried out. A
 connection that was kept alive and turns out to be closed is no such proof: the request may have been read
 before.
 """
@@ -235,7 +235,7 @@ class _Call(Discreet, frozen=True):
     form: Mapping[str, str | Secret]
     secrets: Sequence[Secret]
     """Everything that is sent with it and must not be shown."""
-    once: bool = False
+    on_answer: Callable[[], None] | None = None
 
     def request(self, writer: Writer) -> httpx.Request:
         """Return the request to send. Raises `UsageError` where it cannot be written as one."""
@@ -396,21 +396,22 @@ class Api:
         form: Mapping[str, str | Secret] | None = None,
         headers: Mapping[str, Secret] | None = None,
         reads: bool | None = None,
-        once: bool = False,
+        on_answer: Callable[[], None] | None = None,
     ) -> Answer:
         """Send a request and return its answer, which is a success (2xx) and whole.
 
         `path` starts with a slash and is relative to the API's address. `json` or `form` is the body.
         `headers` are sent beside those of the API. `reads` says that repeating it can do no harm; unless
-        told, that is so for GET only. `once` says that it is not sent again after any answer, a 429 either.
-        Errors: the `ApiError` tree, see the table at the top.
+        told, that is so for GET only. `on_answer` is called when a whole answer has come, whatever it says; a
+        request that has one is not sent again after an answer, a 429 either. Errors: the `ApiError` tree, see
+        the table at the top.
         """
         if not re.fullmatch(r"/[^?#]*", path):
             raise ValueError("a path starts with a slash and holds no query; give it as `params`")
         headers, form = _sendable(headers or {}), form or {}
         secrets = (*self._secrets, *_secrets(headers), *_secrets(form))
         is_read = method == "GET" if reads is None else reads
-        call = _Call(method, path, is_read, headers, params, json, form, secrets, once)
+        call = _Call(method, path, is_read, headers, params, json, form, secrets, on_answer)
         try:
             return self._carried(_Course(call, self._new_id(), self._clock.monotonic()))
         except SleepCut as cut:
@@ -524,6 +525,8 @@ class Api:
 
     def _judged(self, call: _Call, answer: Answer) -> Answer:
         """Return an answer that is a success; raise what any other one means."""
+        if call.on_answer:
+            call.on_answer()
         status = self._dialect.status(answer)
         is_full = status == HTTPStatus.TOO_MANY_REQUESTS
         if status < 500 and not is_full:
@@ -539,7 +542,7 @@ class Api:
         if (is_full or status >= 500) and asked and asked < self._bounds.total_wait:
             # For a write that ends here too: it is looked up by a read.
             self._pace.pause(asked, self._clock)
-        if (is_full and not call.once) or (call.reads and status in _PASSING):
+        if (is_full and not call.on_answer) or (call.reads and status in _PASSING):
             raise _Again(error, asked=asked, tries=tries, note=note, is_hopeless=asked is not None)
         raise error
 
