@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
-import threading
 from collections.abc import Iterator
+
+from tests.http.servers import Server
 
 _SSL_REQUEST = struct.pack("!II", 8, 80877103)
 _GSS_REQUEST = struct.pack("!II", 8, 80877104)
@@ -14,37 +15,22 @@ _CLEARTEXT = b"R" + struct.pack("!II", 8, 3)
 _REFUSED = b"SFATAL\0C28P01\0Mno\0\0"
 
 
-class Listener:
+class Listener(Server):
     """A listening socket on this machine. It knows no TLS, and says so."""
 
     def __init__(self) -> None:
+        super().__init__(self._answer)
         self.received = b""
         self.connections = 0
-        self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._socket.getsockname()[1])
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
 
     @property
     def in_clear(self) -> bytes:
         """What it got beyond the question whether it knows TLS."""
         return self.received.replace(_SSL_REQUEST, b"").replace(_GSS_REQUEST, b"")
 
-    def stop(self) -> None:
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
-        self._thread.join()
-
-    def _serve(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self._socket.accept()
-                self.connections += 1
-                with connection, contextlib.suppress(OSError):
-                    self._answer(connection)
-
     def _answer(self, connection: socket.socket) -> None:
+        self.connections += 1
         while some := connection.recv(65536):
             self.received += some
             if some in (_SSL_REQUEST, _GSS_REQUEST):
@@ -59,6 +45,7 @@ class Listener:
 @contextlib.contextmanager
 def listening() -> Iterator[Listener]:
     listener = Listener()
+    listener.start()
     try:
         yield listener
     finally:
