@@ -193,18 +193,18 @@ def test_a_tree_that_leads_out_of_its_folder_is_refused(made: Repository, mode: 
 def test_a_name_that_stands_there_twice_is_refused_and_nothing_is_written_through_a_link(
     made: Repository, tmp_path: Path, pair: str, order: int
 ) -> None:
-    outside = tmp_path / "outside"
-    outside.mkdir()
+    environment = tmp_path / "outside"
+    environment.mkdir()
     blob = made.git("hash-object", "-w", "--stdin", input=b"planted")
     kinds = {
-        "link": ("120000", "a", made.git("hash-object", "-w", "--stdin", input=os.fsencode(outside))),
+        "link": ("120000", "a", made.git("hash-object", "-w", "--stdin", input=os.fsencode(environment))),
         "folder": ("40000", "a", made.git("mktree", input=f"100644 blob {blob}\tplanted\n".encode())),
         "file": ("100644", "a", blob),
     }
     planted(made, *(kinds[kind] for kind in pair.split()[::order]))
     with pytest.raises(UnsafeTree, match="twice"):
         files_at(made.folder, "main")
-    assert list(outside.iterdir()) == []
+    assert list(environment.iterdir()) == []
 
 
 def test_a_tree_that_never_ends_is_refused(made: Repository) -> None:

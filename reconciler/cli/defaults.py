@@ -30,7 +30,9 @@ def defaults_show(**options: Any) -> int:
     """Show the default of each field, and how it is known. Asks no API."""
     from reconciler.commands.defaults import defaults_show
 
-    return run(options, lambda console, outside: defaults_show(selection_of(options), console, outside))
+    return run(
+        options, lambda console, environment: defaults_show(selection_of(options), console, environment)
+    )
 
 
 @defaults.command("learn", epilog=EPILOG)
@@ -44,7 +46,7 @@ def defaults_learn(**options: Any) -> int:
 
     return run(
         options,
-        lambda console, outside: defaults_learn(
-            selection_of(options), console, outside, yes=options["yes"], lock=lock_of(options)
+        lambda console, environment: defaults_learn(
+            selection_of(options), console, environment, yes=options["yes"], lock=lock_of(options)
         ),
     )

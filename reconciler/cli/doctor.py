@@ -18,4 +18,4 @@ def doctor(**options: Any) -> int:
     """Check credentials, hosts, APIs, clock, journal; say how to mend them. All targets if none is named."""
     from reconciler.commands.doctor import doctor
 
-    return run(options, lambda console, outside: doctor(selection_of(options), console, outside))
+    return run(options, lambda console, environment: doctor(selection_of(options), console, environment))

@@ -46,7 +46,9 @@ def adopt(**options: Any) -> int:
     wanted = Wanted(*(options[name] for name in ("everything", "ids", "names", "into", "split", "preset")))
     return run(
         options,
-        lambda console, outside: adopt(wanted, selection_of(options), console, outside, diff=options["diff"]),
+        lambda console, environment: adopt(
+            wanted, selection_of(options), console, environment, diff=options["diff"]
+        ),
     )
 
 
@@ -57,7 +59,9 @@ def _adopt_update(options: dict[str, Any]) -> int:
 
     return run(
         options,
-        lambda console, outside: adopt_update(selection_of(options), console, outside, diff=options["diff"]),
+        lambda console, environment: adopt_update(
+            selection_of(options), console, environment, diff=options["diff"]
+        ),
     )
 
 
@@ -76,12 +80,12 @@ def set_(**options: Any) -> int:
 
     return run(
         options,
-        lambda console, outside: set_fields(
+        lambda console, environment: set_fields(
             options["glob"],
             options["assignments"],
             selection_anywhere(options),
             console,
-            outside,
+            environment,
             diff=options["diff"],
         ),
     )
@@ -100,8 +104,8 @@ def list_(**options: Any) -> int:
 
     return run(
         options,
-        lambda console, outside: list_resources(
-            options["glob"], options["where"], selection_of(options), console, outside
+        lambda console, environment: list_resources(
+            options["glob"], options["where"], selection_of(options), console, environment
         ),
     )
 
@@ -118,11 +122,11 @@ def fmt(**options: Any) -> int:
 
     return run(
         options,
-        lambda console, outside: fmt(
+        lambda console, environment: fmt(
             options["files"],
             selection_anywhere(options),
             console,
-            outside,
+            environment,
             check=options["check"],
             diff=options["diff"],
         ),

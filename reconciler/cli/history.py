@@ -38,7 +38,9 @@ def history(context: click.Context, /, **options: Any) -> int | None:
         return None
     since = None if options["since"] is None else seconds(options["since"], "--since")
     wanted = Filter(options["key"], since, options["limit"])
-    return run(options, lambda console, outside: history(selection_of(options), wanted, console, outside))
+    return run(
+        options, lambda console, environment: history(selection_of(options), wanted, console, environment)
+    )
 
 
 def _refuse_lost(context: click.Context) -> None:
@@ -62,7 +64,9 @@ def history_show(**options: Any) -> int:
 
     return run(
         options,
-        lambda console, outside: history_show(options["number"], selection_of(options), console, outside),
+        lambda console, environment: history_show(
+            options["number"], selection_of(options), console, environment
+        ),
     )
 
 
@@ -78,8 +82,8 @@ def history_prune(**options: Any) -> int:
     age = seconds(options["older_than"], "--older-than")
     return run(
         options,
-        lambda console, outside: history_prune(
-            age, selection_of(options), console, outside, yes=options["yes"]
+        lambda console, environment: history_prune(
+            age, selection_of(options), console, environment, yes=options["yes"]
         ),
     )
 
@@ -97,11 +101,11 @@ def restore(**options: Any) -> int:
 
     return run(
         options,
-        lambda console, outside: restore(
+        lambda console, environment: restore(
             options["number"],
             selection_of(options),
             console,
-            outside,
+            environment,
             yes=options["yes"],
             lock=lock_of(options),
             recreate=frozenset(options["recreate"]),

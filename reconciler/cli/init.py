@@ -28,11 +28,11 @@ def init(**options: Any) -> int:
 
     return run(
         options,
-        lambda console, outside: init(
+        lambda console, environment: init(
             options["workspace"],
             options["target_url"],
             console,
-            outside,
+            environment,
             may_ask=not options["non_interactive"],
         ),
     )

@@ -14,7 +14,7 @@ from reconciler.errors import Exit, FilesInvalid, ReconcilerError
 
 if TYPE_CHECKING:
     from reconciler.commands.console import Console
-    from reconciler.commands.outside import Outside
+    from reconciler.commands.environment import Environment
     from reconciler.commands.requests import Requests
 
 
@@ -39,12 +39,12 @@ def run(options: dict[str, Any], command: Callable[[Console, Any], Exit]) -> int
     return exit
 
 
-def _outside(console: Console, requests: Requests) -> Outside:
+def _outside(console: Console, requests: Requests) -> Environment:
     """Return the world of a real run. Errors: `UsageError` for a point of crashing that is none."""
-    from reconciler.commands.outside import Outside
+    from reconciler.commands.environment import Environment
     from reconciler.crash import VARIABLE, CrashSwitch
 
-    return Outside(
+    return Environment(
         crash=CrashSwitch(os.environ.get(VARIABLE, "")),
         reading=console.progress("Reading files"),
         on_request=requests,

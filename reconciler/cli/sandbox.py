@@ -35,10 +35,10 @@ def sandbox_serve(**options: Any) -> int:
 
     return run(
         options,
-        lambda console, outside: sandbox_serve(
+        lambda console, environment: sandbox_serve(
             selection_of(options),
             console,
-            outside,
+            environment,
             port=options["port"],
             variants=options["variant"],
             faults=options["fault"],
@@ -53,7 +53,9 @@ def sandbox_show(**options: Any) -> int:
     """Show what the sandbox holds: configurations, surveys, the last requests, mails."""
     from reconciler.commands.sandbox import sandbox_show
 
-    return run(options, lambda console, outside: sandbox_show(selection_of(options), console, outside))
+    return run(
+        options, lambda console, environment: sandbox_show(selection_of(options), console, environment)
+    )
 
 
 @sandbox.command("reset", epilog=EPILOG)
@@ -63,4 +65,6 @@ def sandbox_reset(**options: Any) -> int:
     """Put the sandbox back to its beginning."""
     from reconciler.commands.sandbox import sandbox_reset
 
-    return run(options, lambda console, outside: sandbox_reset(selection_of(options), console, outside))
+    return run(
+        options, lambda console, environment: sandbox_reset(selection_of(options), console, environment)
+    )

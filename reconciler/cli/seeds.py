@@ -37,7 +37,9 @@ def seeds_preview(**options: Any) -> int:
 
     return run(
         options,
-        lambda console, outside: seeds_preview(options["key"], selection_of(options), console, outside),
+        lambda console, environment: seeds_preview(
+            options["key"], selection_of(options), console, environment
+        ),
     )
 
 
@@ -52,7 +54,8 @@ def seeds_status(**options: Any) -> int:
 
     wait = seconds(options["wait"], "--wait")
     return run(
-        options, lambda console, outside: seeds_status(selection_of(options), console, outside, wait=wait)
+        options,
+        lambda console, environment: seeds_status(selection_of(options), console, environment, wait=wait),
     )
 
 
@@ -70,11 +73,11 @@ def seeds_resolve(**options: Any) -> int:
         raise click.UsageError("say what you found out: --sent or --not-sent")
     return run(
         options,
-        lambda console, outside: seeds_resolve(
+        lambda console, environment: seeds_resolve(
             options["key"],
             selection_of(options),
             console,
-            outside,
+            environment,
             sent=options["sent"],
             lock=lock_of(options),
         ),
@@ -94,11 +97,11 @@ def seeds_send(**options: Any) -> int:
 
     return run(
         options,
-        lambda console, outside: seeds_send(
+        lambda console, environment: seeds_send(
             options["key"],
             selection_of(options),
             console,
-            outside,
+            environment,
             again=options["again"],
             yes=options["yes"],
             lock=lock_of(options),

@@ -44,4 +44,6 @@ def status(**options: Any) -> int:
     several, selection = several_or_default(options), selection_anywhere(options)
     wanted = {name: options[name] for name in ("detailed_exitcode", "out")}
     form = Form(options["format"])
-    return run(options, lambda console, outside: status(several, selection, form, console, outside, **wanted))
+    return run(
+        options, lambda console, environment: status(several, selection, form, console, environment, **wanted)
+    )

@@ -33,7 +33,7 @@ from reconciler.cli.running import run
 
 if TYPE_CHECKING:
     from reconciler.commands.across import Several
-    from reconciler.commands.outside import Outside
+    from reconciler.commands.environment import Environment
 
 
 @click.command(epilog=EPILOG)
@@ -43,7 +43,9 @@ def validate(**options: Any) -> int:
     """Check every file. Offline; needs no secret."""
     from reconciler.commands.validate import validate
 
-    return run(options, lambda console, outside: validate(selection_anywhere(options), console, outside))
+    return run(
+        options, lambda console, environment: validate(selection_anywhere(options), console, environment)
+    )
 
 
 @click.command(epilog=EPILOG)
@@ -71,14 +73,16 @@ def plan(**options: Any) -> int:
         selection = selection_of(options)
         return run(
             options,
-            lambda console, outside: plan(selection, consent, console, outside, out=options["out"], **wanted),
+            lambda console, environment: plan(
+                selection, consent, console, environment, out=options["out"], **wanted
+            ),
         )
     if options["out"] is not None:
         raise click.UsageError("--out writes the plan of one target: plan each target by itself")
     selection = selection_anywhere(options)
     return run(
         options,
-        lambda console, outside: plan_across(several, selection, consent, console, outside, **wanted),
+        lambda console, environment: plan_across(several, selection, consent, console, environment, **wanted),
     )
 
 
@@ -111,15 +115,15 @@ def apply(**options: Any) -> int:
         selection = selection_of(options)
         return run(
             options,
-            lambda console, outside: apply(
-                selection, consent, console, outside, **_how(options, named, outside)
+            lambda console, environment: apply(
+                selection, consent, console, environment, **_how(options, named, environment)
             ),
         )
     selection = selection_anywhere(options)
     return run(
         options,
-        lambda console, outside: apply_across(
-            several, selection, How(consent, **_how(options, named, outside)), console, outside
+        lambda console, environment: apply_across(
+            several, selection, How(consent, **_how(options, named, environment)), console, environment
         ),
     )
 
@@ -133,7 +137,7 @@ def _check_one_target(options: dict[str, Any], several: Several | None) -> None:
         raise click.UsageError("--take-over ends one run: name the one target that it holds")
 
 
-def _how(options: dict[str, Any], named: frozenset[str], outside: Outside) -> dict[str, Any]:
+def _how(options: dict[str, Any], named: frozenset[str], environment: Environment) -> dict[str, Any]:
     """Return how plans are to be carried out, beside what was consented to: the fields of `How`."""
     from reconciler.commands.reviewing import read_reviewed
 
@@ -141,7 +145,7 @@ def _how(options: dict[str, Any], named: frozenset[str], outside: Outside) -> di
         "yes": options["yes"],
         "with_seeds": not options["no_seeds"],
         "lock": lock_of(options),
-        "reviewed": read_reviewed(options["files"], named, outside),
+        "reviewed": read_reviewed(options["files"], named, environment),
         "since": options["since"],
         "write_ids": options["write_ids"],
         "reports": reports_of(options),
@@ -157,5 +161,6 @@ def show(**options: Any) -> int:
     from reconciler.commands.show import show
 
     return run(
-        options, lambda console, outside: show(options["key"], selection_of(options), console, outside)
+        options,
+        lambda console, environment: show(options["key"], selection_of(options), console, environment),
     )

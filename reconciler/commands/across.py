@@ -9,9 +9,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.commands.console import Console
+from reconciler.commands.environment import Environment
 from reconciler.commands.github import begin
 from reconciler.commands.interrupts import noticed_interrupts
-from reconciler.commands.outside import Outside
 from reconciler.commands.session import chosen_target
 from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.load import Workspace
@@ -47,15 +47,15 @@ class Several(Struct, frozen=True):
 
 
 def visited(
-    several: Several, selection: Selection, visit: Visit, console: Console, outside: Outside
+    several: Several, selection: Selection, visit: Visit, console: Console, environment: Environment
 ) -> tuple[TargetEnd, ...]:
     """Visit every target of the workspace that is asked for; return how each ended.
 
     After an interrupt no other one is begun. Errors: `FilesInvalid` and `UsageError` before the first.
     """
-    workspace = open_workspace(selection, outside)
+    workspace = open_workspace(selection, environment)
     parts = shares(several, selection, workspace)
-    begin(workspace, console, outside)
+    begin(workspace, console, environment)
     with noticed_interrupts() as interrupted:
         return tuple(
             _Stop(workspace, part, console).end(visit, is_begun=not interrupted.is_set()) for part in parts

@@ -12,9 +12,9 @@ from msgspec import Struct, field
 from reconciler.checkmarket.section import SECTION
 from reconciler.commands.console import Console
 from reconciler.commands.editing import as_edited, edition_of, finish
+from reconciler.commands.environment import Environment
 from reconciler.commands.live import Scene, every_change
 from reconciler.commands.memory import remembered
-from reconciler.commands.outside import Outside
 from reconciler.commands.session import Session, open_session
 from reconciler.commands.workspace import Selection
 from reconciler.config.adopting import Entry, Teller
@@ -51,7 +51,7 @@ class Wanted(Struct, frozen=True):
 
 
 def adopt(
-    wanted: Wanted, selection: Selection, console: Console, outside: Outside, *, diff: bool = False
+    wanted: Wanted, selection: Selection, console: Console, environment: Environment, *, diff: bool = False
 ) -> Exit:
     """Write what is live and declared nowhere into the files; with `diff`, show it and write nothing.
 
@@ -59,14 +59,14 @@ def adopt(
     """
     if not (wanted.everything or wanted.ids or wanted.names):
         raise UsageError("say what to adopt: --all, --id N or --name GLOB; or --update, for what is declared")
-    with open_session(selection, outside) as session, remembered(session, console) as memory:
+    with open_session(selection, environment) as session, remembered(session, console) as memory:
         scene = Scene.of(session, _to_read(session, wanted), memory, _listing(wanted), console)
         adoption = _Adoption(
-            wanted, scene, scene.teller(console), edition_of(session.workspace, outside), outside
+            wanted, scene, scene.teller(console), edition_of(session.workspace, environment), environment
         )
         adopted = adoption.write()
         edits = adoption.edition.edited()
-        after = as_edited(session.workspace, edits, outside)
+        after = as_edited(session.workspace, edits, environment)
         _check_others(session, after.declared)
         left = scene.plan(_only(after.declared[session.target.name], adopted))
     text = adopted_text(adopted, len(edits), len(adoption.managed), writes=not diff, paint=console.paint)
@@ -112,7 +112,7 @@ class _Adoption(Struct, dict=True):
     scene: Scene
     teller: Teller
     edition: Edition
-    outside: Outside
+    environment: Environment
     _adopted: list[Adopted] = field(default_factory=list)
 
     @property
@@ -250,7 +250,7 @@ class _Adoption(Struct, dict=True):
         """Return the file or folder that is named, from where one stands or else from the workspace."""
         folder = self._session.workspace.folder
         named = self.wanted.into or Path(otherwise)
-        for start in (self.outside.folder, folder) if self.wanted.into else (folder,):
+        for start in (self.environment.folder, folder) if self.wanted.into else (folder,):
             place = (start / named).resolve()
             if place.is_relative_to(folder.resolve()):
                 inside = place.relative_to(folder.resolve())

@@ -9,9 +9,9 @@ from msgspec import Struct
 from reconciler.checkmarket.section import SECTION
 from reconciler.commands.console import Console
 from reconciler.commands.editing import as_edited, edition_of, finish
+from reconciler.commands.environment import Environment
 from reconciler.commands.live import Scene, every_change
 from reconciler.commands.memory import remembered
-from reconciler.commands.outside import Outside
 from reconciler.commands.session import Session, open_session
 from reconciler.commands.workspace import Selection
 from reconciler.config.adopting import Teller
@@ -27,20 +27,22 @@ from reconciler.errors import Exit
 from reconciler.render.adoption import Brought, brought_document, brought_text
 
 
-def adopt_update(selection: Selection, console: Console, outside: Outside, *, diff: bool = False) -> Exit:
+def adopt_update(
+    selection: Selection, console: Console, environment: Environment, *, diff: bool = False
+) -> Exit:
     """Let every declared field that is another one live say what is live; write nothing with `diff`.
 
     Where a resource lives on several targets, or a preset speaks, the block of this target says it, so that
     nothing else changes. What is not declared stays so. Errors: `NotEdited`.
     """
-    with open_session(selection, outside) as session, remembered(session, console) as memory:
+    with open_session(selection, environment) as session, remembered(session, console) as memory:
         declared = [one for one in session.declared if not one.hidden]
         scene = Scene.of(session, declared, memory, Listing.DECLARED, console)
-        update = _Update(session, scene.teller(console), edition_of(session.workspace, outside))
+        update = _Update(session, scene.teller(console), edition_of(session.workspace, environment))
         plan = scene.plan(declared)
         brought = [*update.write(plan)]
         edits = update.edition.edited()
-        as_edited(session.workspace, edits, outside)
+        as_edited(session.workspace, edits, environment)
     text = brought_text(brought, len(edits), writes=not diff, paint=console.paint)
     finish(edits, session.workspace, console, diff=diff, text=text, document=brought_document(brought))
     resets = sum(len(change.resets) for change in every_change(plan))

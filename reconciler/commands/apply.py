@@ -10,9 +10,9 @@ from msgspec import Struct
 from reconciler.commands.across import Several, Told, visited
 from reconciler.commands.carrying import carried_out
 from reconciler.commands.console import Console
+from reconciler.commands.environment import Environment
 from reconciler.commands.github import begin
 from reconciler.commands.memory import remembered
-from reconciler.commands.outside import Outside
 from reconciler.commands.planning import read_target
 from reconciler.commands.reports import Report, Reporting, reporting
 from reconciler.commands.reviewing import EVERYTHING, Agreed, Reviewed, agree
@@ -57,7 +57,7 @@ def apply(
     selection: Selection,
     consent: Consent,
     console: Console,
-    outside: Outside,
+    environment: Environment,
     *,
     yes: bool = False,
     with_seeds: bool = True,
@@ -73,25 +73,25 @@ def apply(
     """
     how = How(consent, yes, with_seeds, lock, reviewed, since, write_ids, reports)
     selection = reviewed.selection(selection)
-    with reporting("apply", selection, reports, console, outside) as report:
-        check_target_is_named(selection, outside)
-        with open_session(selection, outside) as session:
-            begin(session.workspace, console, outside)
+    with reporting("apply", selection, reports, console, environment) as report:
+        check_target_is_named(selection, environment)
+        with open_session(selection, environment) as session:
+            begin(session.workspace, console, environment)
             exit, _ = _applied(session, selection, how, report, console, console.result)
     return Exit.gravest([exit, report.exit])
 
 
 def apply_across(
-    several: Several, selection: Selection, how: How, console: Console, outside: Outside
+    several: Several, selection: Selection, how: How, console: Console, environment: Environment
 ) -> Exit:
     """Apply several targets one after the other, each asked about by itself; return the gravest end."""
 
     def visit(workspace: Workspace[Seed], part: Selection) -> Told:
-        with open_target(workspace, part, outside) as session:
+        with open_target(workspace, part, environment) as session:
             return _applied(session, part, how, report, console, lambda text, _: console.interim(text))
 
-    with reporting("apply", selection, how.reports, console, outside) as report:
-        ends = visited(several, selection, visit, console, outside)
+    with reporting("apply", selection, how.reports, console, environment) as report:
+        ends = visited(several, selection, visit, console, environment)
         report.failures(ends)
     console.result(console.paint.strong(reports_text(ends)), reports_document(ends))
     return Exit.gravest([exit_of(ends), report.exit])

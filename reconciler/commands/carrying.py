@@ -126,13 +126,13 @@ def _is_left_open(session: Session) -> bool:
             open_runs = [run for run in past.runs(session.account) if run.is_open]
     except ReconcilerError:
         return False  # nothing is to be done, so nothing needs the journal
-    return any(is_dead(run, this_process(), session.outside.clock.now()) for run in open_runs)
+    return any(is_dead(run, this_process(), session.environment.clock.now()) for run in open_runs)
 
 
 def writing(session: Session, plan: Plan, journal: Journal) -> Run:
     """Return what carries out a plan on the target, and writes it down in `journal`."""
     patience = session.checkmarket.patience.total_seconds()
-    return Run(plan.account, session.client, session.outside.clock, patience, journal)
+    return Run(plan.account, session.client, session.environment.clock, patience, journal)
 
 
 def _stop(engine: Run, console: Console) -> None:

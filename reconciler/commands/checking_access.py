@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from reconciler.access import ALLOWED_ENV, MOUNTED_SECRETS, SECRETS_DIR, TRUSTED_HOSTS, Access
 from reconciler.checkup import Check, ok, problem
-from reconciler.commands.outside import Outside
+from reconciler.commands.environment import Environment
 from reconciler.http import CHECKMARKET_HOSTS, EXPOINTS_HOSTS, TOKEN_HOSTS
 
 
-def check_access(outside: Outside) -> Iterator[Check]:
+def check_access(environment: Environment) -> Iterator[Check]:
     """Yield what each variable of the operator's allows here, and a problem for whatever it says in vain."""
-    access = outside.access
+    access = environment.access
     mistakes = [problem(variable, text, mend) for variable, text, mend in access.mistakes()]
     wrong = {check.subject for check in mistakes}
     said = {

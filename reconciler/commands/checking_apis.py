@@ -13,7 +13,7 @@ from reconciler.checkmarket.client import ImportConfigs, open_checkmarket
 from reconciler.checkmarket.section import SECTION
 from reconciler.checkup import Check, State, failed, not_checkable, ok, problem
 from reconciler.commands.account import holds
-from reconciler.commands.outside import Outside
+from reconciler.commands.environment import Environment
 from reconciler.commands.tenant import login_of
 from reconciler.config.secret import Kept
 from reconciler.config.settings import SANDBOX, CheckMarket, Expoints, needs_credentials
@@ -41,25 +41,25 @@ class _Api(Struct, frozen=True):
     """What cannot be told of the right to write."""
 
 
-def check_account_access(target: str, settings: CheckMarket, outside: Outside) -> Iterator[Check]:
+def check_account_access(target: str, settings: CheckMarket, environment: Environment) -> Iterator[Check]:
     """Yield how a CheckMarket account stands: credentials, host, answer, account, rights, clock."""
     credentials = {"master_key": settings.master_key, "key": settings.key}
 
     def ask() -> tuple[float | None, list[Check]]:
         with open_checkmarket(
             settings.url,
-            *(Secret(_read(kept, outside)) for kept in credentials.values()),
+            *(Secret(_read(kept, environment)) for kept in credentials.values()),
             bounds=Bounds(settings.requests_per_minute, total_wait=_PATIENCE),
-            clock=outside.clock,
-            access=outside.access,
-            on_request=partial(outside.on_request, target),
-            new_id=outside.new_id,
+            clock=environment.clock,
+            access=environment.access,
+            on_request=partial(environment.on_request, target),
+            new_id=environment.new_id,
         ) as client:
             return client.server_time(), [*_account(client, settings)]
 
     write = "the API does not tell whether the keys have the role Contacts (write); the first apply will"
-    hosts = {settings.url: (CHECKMARKET_HOSTS, outside.access)}
-    yield from _checked(_Api("checkmarket", settings.url, credentials, hosts, ask, write), outside)
+    hosts = {settings.url: (CHECKMARKET_HOSTS, environment.access)}
+    yield from _checked(_Api("checkmarket", settings.url, credentials, hosts, ask, write), environment)
 
 
 def _account(client: ImportConfigs, settings: CheckMarket) -> Iterator[Check]:
@@ -75,44 +75,44 @@ def _account(client: ImportConfigs, settings: CheckMarket) -> Iterator[Check]:
         )
 
 
-def check_tenant_access(target: str, settings: Expoints, outside: Outside) -> Iterator[Check]:
+def check_tenant_access(target: str, settings: Expoints, environment: Environment) -> Iterator[Check]:
     """Yield how an Expoints tenant stands: credentials, hosts, answer, rights, clock."""
     oauth = settings.oauth
     credentials: dict[str, Kept | None] = {"token": settings.token}
-    hosts: dict[str, tuple[tuple[str, ...], Access]] = {settings.url: (EXPOINTS_HOSTS, outside.access)}
+    hosts: dict[str, tuple[tuple[str, ...], Access]] = {settings.url: (EXPOINTS_HOSTS, environment.access)}
     if oauth is not None:
         credentials = {"client_id": oauth.client_id, "client_secret": oauth.client_secret}
-        hosts[oauth.token_url] = token_hosts(settings.url, outside.access)
+        hosts[oauth.token_url] = token_hosts(settings.url, environment.access)
 
     def ask() -> tuple[float | None, list[Check]]:
         with open_expoints(
             settings.url,
-            login_of(settings, outside.environ),
+            login_of(settings, environment.environ),
             bounds=Bounds(settings.requests_per_minute, total_wait=_PATIENCE),
-            clock=outside.clock,
-            access=outside.access,
-            on_request=partial(outside.on_request, target),
-            new_id=outside.new_id,
+            clock=environment.clock,
+            access=environment.access,
+            on_request=partial(environment.on_request, target),
+            new_id=environment.new_id,
         ) as client:
             return client.server_time(), []
 
     write = "the API does not tell whether the token may add customers; the first seed will"
-    yield from _checked(_Api("expoints", settings.url, credentials, hosts, ask, write), outside)
+    yield from _checked(_Api("expoints", settings.url, credentials, hosts, ask, write), environment)
 
 
-def _checked(api: _Api, outside: Outside) -> Iterator[Check]:
+def _checked(api: _Api, environment: Environment) -> Iterator[Check]:
     if api.url == SANDBOX:
         yield ok(api.name, "the embedded sandbox: no account, no network")
         return
-    before = [*_credentials(api, outside), *(_host(url, api) for url in api.hosts)]
+    before = [*_credentials(api, environment), *(_host(url, api) for url in api.hosts)]
     yield from before
     if any(check.state is State.PROBLEM for check in before):
         yield not_checkable(api.name, "it was not asked, because of what stands above")
     else:
-        yield from _asked(api, outside)
+        yield from _asked(api, environment)
 
 
-def _credentials(api: _Api, outside: Outside) -> Iterator[Check]:
+def _credentials(api: _Api, environment: Environment) -> Iterator[Check]:
     for setting, kept in api.credentials.items():
         subject = f"{api.name} {setting}"
         if kept is None:
@@ -120,9 +120,9 @@ def _credentials(api: _Api, outside: Outside) -> Iterator[Check]:
                 yield ok(subject, "a sandbox on this machine takes any")
             continue
         try:
-            kept.read(outside.environ)
+            kept.read(environment.environ)
         except ReconcilerError as error:
-            yield problem(subject, str(error), _way_to_give(kept, outside))
+            yield problem(subject, str(error), _way_to_give(kept, environment))
         else:
             yield ok(subject, f"{_whence(kept)} holds a value")
 
@@ -133,10 +133,10 @@ def _whence(kept: Kept) -> str:
     return f"the file {kept.file}" if kept.file is not None else "the files"
 
 
-def _way_to_give(kept: Kept, outside: Outside) -> str:
+def _way_to_give(kept: Kept, environment: Environment) -> str:
     """Return how to give a value that is missing; empty where there is one, whose error says what to do."""
     if kept.env is not None:
-        return "" if outside.environ.get(kept.env) else f"export {kept.env}=…"
+        return "" if environment.environ.get(kept.env) else f"export {kept.env}=…"
     return "write it there, readable for yourself only"
 
 
@@ -149,7 +149,7 @@ def _host(url: str, api: _Api) -> Check:
     return ok(subject, f"{urlsplit(url).netloc} is trusted with credentials")
 
 
-def _asked(api: _Api, outside: Outside) -> Iterator[Check]:
+def _asked(api: _Api, environment: Environment) -> Iterator[Check]:
     try:
         server_time, more = api.ask()
     except ReconcilerError as error:
@@ -158,7 +158,7 @@ def _asked(api: _Api, outside: Outside) -> Iterator[Check]:
     yield ok(api.name, "it answers, and the credentials may read")
     yield from more
     yield not_checkable(f"{api.name} writing", api.may_write)
-    yield _clock(api, server_time, outside.clock.now())
+    yield _clock(api, server_time, environment.clock.now())
 
 
 def _clock(api: _Api, server_time: float | None, now: float) -> Check:
@@ -172,5 +172,5 @@ def _clock(api: _Api, server_time: float | None, now: float) -> Check:
     return problem(subject, message, "set this machine's clock: dates of seeds and locks go by it")
 
 
-def _read(kept: Kept | None, outside: Outside) -> str:
-    return kept.read(outside.environ) if kept else "sandbox"
+def _read(kept: Kept | None, environment: Environment) -> str:
+    return kept.read(environment.environ) if kept else "sandbox"

@@ -30,12 +30,12 @@ def check_journal(chosen: Chosen) -> Iterator[Check]:
     except ReconcilerError as error:
         yield failed("journal", error)
         return
-    name = shown(Path(name), chosen.outside.folder) if address.startswith(_FILE) else name
+    name = shown(Path(name), chosen.environment.folder) if address.startswith(_FILE) else name
     yield ok("journal", _standing(name, is_new=is_new, runs=len(runs)))
     if protection := protection_of(address):
         yield _protection(protection)
     yield _writing(address, chosen.workspace.folder)
-    yield from (_holder(run, chosen.outside.clock.now()) for run in runs if run.is_open)
+    yield from (_holder(run, chosen.environment.clock.now()) for run in runs if run.is_open)
     yield from _lasting(address, chosen)
 
 
@@ -84,7 +84,7 @@ def _lasting(address: str, chosen: Chosen) -> Iterator[Check]:
     if not real or not address.startswith(_FILE):
         return
     mend = "add journal: to the target: {env: NAME} of a postgresql:// address, or git+branch:NAME"
-    if chosen.outside.in_ci:
+    if chosen.environment.in_ci:
         yield problem("journal sharing", "in CI a file is gone after the run, and seeds are not sent", mend)
     else:
         yield not_checkable("journal sharing", "a file knows nothing of runs on other machines", mend)

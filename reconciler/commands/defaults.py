@@ -7,9 +7,9 @@ import secrets
 from reconciler.commands.account import check_account
 from reconciler.commands.carrying import writing
 from reconciler.commands.console import Console
+from reconciler.commands.environment import Environment
 from reconciler.commands.interrupts import deferred_interrupts
 from reconciler.commands.memory import remembered
-from reconciler.commands.outside import Outside
 from reconciler.commands.runs import NO_WAIT, Lock, OpenRun, Purpose, open_run
 from reconciler.commands.session import Session, check_target_is_named, open_session
 from reconciler.commands.workspace import Selection
@@ -23,9 +23,9 @@ from reconciler.errors import Exit, Refused
 from reconciler.render.defaults import defaults_document, defaults_text, lesson_document, lesson_text
 
 
-def defaults_show(selection: Selection, console: Console, outside: Outside) -> Exit:
+def defaults_show(selection: Selection, console: Console, environment: Environment) -> Exit:
     """Print the default of every field of the target, and how it is known, proved or not."""
-    with open_session(selection, outside) as session, remembered(session, console) as memory:
+    with open_session(selection, environment) as session, remembered(session, console) as memory:
         normal = Normal(session.kind, explicit_empties=False)
         known = known_defaults(normal, session.target.defaults, memory.learned)
         kind, target = session.kind, session.target.name
@@ -36,7 +36,7 @@ def defaults_show(selection: Selection, console: Console, outside: Outside) -> E
 def defaults_learn(
     selection: Selection,
     console: Console,
-    outside: Outside,
+    environment: Environment,
     *,
     yes: bool = False,
     lock: Lock = NO_WAIT,
@@ -46,9 +46,9 @@ def defaults_learn(
     What it finds counts from then on, as everything that the journal has learned. A configuration that may
     have been left over is named, and makes this fail.
     """
-    check_target_is_named(selection, outside)
+    check_target_is_named(selection, environment)
     name = f"reconciler defaults {secrets.token_hex(4)}"
-    with open_session(selection, outside) as session:
+    with open_session(selection, environment) as session:
         if not yes:
             _ask(name, session, console)
         with open_run(session, Purpose("defaults learn"), lock, console) as run:

@@ -17,9 +17,9 @@ from reconciler.commands.checking_access import check_access
 from reconciler.commands.checking_apis import check_account_access, check_tenant_access
 from reconciler.commands.checking_journal import check_journal
 from reconciler.commands.console import Console
+from reconciler.commands.environment import Environment
 from reconciler.commands.ignoring import is_ignored, repository_around
 from reconciler.commands.interrupts import interruptible
-from reconciler.commands.outside import Outside
 from reconciler.commands.schema import files_schema
 from reconciler.commands.session import Chosen, chosen_target
 from reconciler.commands.state import check_state_folder, sandbox_file, state_folder
@@ -36,14 +36,18 @@ from reconciler.render.values import counted, json_text
 from reconciler.sandbox import StateError, check_state
 
 
-def doctor(selection: Selection, console: Console, outside: Outside) -> Exit:
+def doctor(selection: Selection, console: Console, environment: Environment) -> Exit:
     """Look at the workspace and at the selected target, or at all of them, and print what was found.
 
     Errors: `UsageError` for a target that does not exist.
     """
-    with interruptible(outside) as outside:
-        access = Part("What the operator allows", [*check_access(outside)])
-        parts = [Part("This installation", [_installation()]), access, *_parts(selection, console, outside)]
+    with interruptible(environment) as environment:
+        access = Part("What the operator allows", [*check_access(environment)])
+        parts = [
+            Part("This installation", [_installation()]),
+            access,
+            *_parts(selection, console, environment),
+        ]
     console.result(doctor_text(parts, console.paint), doctor_document(parts))
     return exit_of(parts)
 
@@ -53,22 +57,22 @@ def _installation() -> Check:
     return ok("versions", f"reconciler {__version__}, {system}")
 
 
-def _parts(selection: Selection, console: Console, outside: Outside) -> Iterator[Part]:
+def _parts(selection: Selection, console: Console, environment: Environment) -> Iterator[Part]:
     try:
-        folder = find_workspace(selection.workspace, outside.folder)
+        folder = find_workspace(selection.workspace, environment.folder)
     except UsageError as error:
         yield Part("Workspace", [replace(failed("workspace", error), mend="begin one: reconciler init")])
         return
-    title = f"Workspace {shown(folder, outside.folder)}"
+    title = f"Workspace {shown(folder, environment.folder)}"
     try:
-        workspace = open_workspace(selection, outside)
+        workspace = open_workspace(selection, environment)
     except FilesInvalid as invalid:
         wrong = problem("files", counted(len(invalid.problems), "problem"), "reconciler validate lists them")
         told = not_checkable("targets", "nothing is asked while the files are wrong")
-        yield Part(title, [wrong, *_surroundings(folder, outside), told])
+        yield Part(title, [wrong, *_surroundings(folder, environment), told])
         return
-    yield Part(title, [_files(workspace), *_surroundings(folder, outside)])
-    yield from _targets(workspace, selection, console, outside)
+    yield Part(title, [_files(workspace), *_surroundings(folder, environment)])
+    yield from _targets(workspace, selection, console, environment)
 
 
 def _files(workspace: Workspace[Seed]) -> Check:
@@ -80,12 +84,12 @@ def _files(workspace: Workspace[Seed]) -> Check:
     )
 
 
-def _surroundings(folder: Path, outside: Outside) -> Iterator[Check]:
-    yield from _schema(folder, outside)
-    yield _ignored(folder, outside)
+def _surroundings(folder: Path, environment: Environment) -> Iterator[Check]:
+    yield from _schema(folder, environment)
+    yield _ignored(folder, environment)
 
 
-def _schema(folder: Path, outside: Outside) -> Iterator[Check]:
+def _schema(folder: Path, environment: Environment) -> Iterator[Check]:
     """Yield whether the schema that editors use is that of this version, where there is one."""
     file = folder / SCHEMA_FILE
     try:
@@ -95,12 +99,12 @@ def _schema(folder: Path, outside: Outside) -> Iterator[Check]:
     if found == f"{json_text(files_schema())}\n":
         yield ok("schema", f"{SCHEMA_FILE} is of this version")
     elif found:
-        name = shown(file, outside.folder)
+        name = shown(file, environment.folder)
         yield problem("schema", f"{name} is of another version", f"reconciler schema workspace > {name}")
 
 
-def _ignored(folder: Path, outside: Outside) -> Check:
-    own = shown(state_folder(folder), outside.folder)
+def _ignored(folder: Path, environment: Environment) -> Check:
+    own = shown(state_folder(folder), environment.folder)
     top = repository_around(folder)
     if top is None:
         return not_checkable("git", f"the workspace is in no repository that could ignore {own}/")
@@ -115,22 +119,22 @@ def _ignored(folder: Path, outside: Outside) -> Check:
 
 
 def _targets(
-    workspace: Workspace[Seed], selection: Selection, console: Console, outside: Outside
+    workspace: Workspace[Seed], selection: Selection, console: Console, environment: Environment
 ) -> Iterator[Part]:
     chosen = (
         [chosen_target(workspace, selection.target)] if selection.target else [*workspace.targets.values()]
     )
     progress = console.progress("Looking at targets")
     for number, target in enumerate(chosen, start=1):
-        yield Part(f"Target {target.name}", [*_target(Chosen(workspace, target, outside))])
+        yield Part(f"Target {target.name}", [*_target(Chosen(workspace, target, environment))])
         progress(number, len(chosen))
 
 
 def _target(chosen: Chosen) -> Iterator[Check]:
     if chosen.target.checkmarket is not None:
-        yield from check_account_access(chosen.target.name, chosen.target.checkmarket, chosen.outside)
+        yield from check_account_access(chosen.target.name, chosen.target.checkmarket, chosen.environment)
     if chosen.target.expoints is not None:
-        yield from check_tenant_access(chosen.target.name, chosen.target.expoints, chosen.outside)
+        yield from check_tenant_access(chosen.target.name, chosen.target.expoints, chosen.environment)
         yield from _recipients(chosen.target)
     if SANDBOX in _urls(chosen.target):
         yield _sandbox(chosen)
@@ -153,9 +157,9 @@ def _recipients(target: Target) -> Iterator[Check]:
 
 def _sandbox(chosen: Chosen) -> Check:
     path = sandbox_file(chosen.workspace.folder, chosen.target.name)
-    name = shown(path, chosen.outside.folder)
+    name = shown(path, chosen.environment.folder)
     try:
-        check_state_folder(chosen.workspace.folder, chosen.outside, make=False)
+        check_state_folder(chosen.workspace.folder, chosen.environment, make=False)
         if private_database(path) is None:
             return ok("sandbox", f"{name} is not there yet; the first plan begins it")
         check_state(path)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from reconciler.commands.console import Console
-from reconciler.commands.outside import Outside
+from reconciler.commands.environment import Environment
 from reconciler.commands.workspace import SECTIONS, SEED_SECTIONS
 from reconciler.config.canonical import ranks_of
 from reconciler.config.editing.edition import Edition, overlay
@@ -19,15 +19,17 @@ from reconciler.problems import Severity
 from reconciler.render.diff import diff_text
 
 
-def edition_of(workspace: Workspace[Seed], outside: Outside) -> Edition:
+def edition_of(workspace: Workspace[Seed], environment: Environment) -> Edition:
     """Return the files of a workspace, ready to be edited."""
-    return Edition(workspace.folder, outside.folder, ranks_of(SECTIONS, SEED_SECTIONS))
+    return Edition(workspace.folder, environment.folder, ranks_of(SECTIONS, SEED_SECTIONS))
 
 
-def as_edited(workspace: Workspace[Seed], edits: Sequence[FileEdit], outside: Outside) -> Workspace[Seed]:
+def as_edited(
+    workspace: Workspace[Seed], edits: Sequence[FileEdit], environment: Environment
+) -> Workspace[Seed]:
     """Return what the files would declare once edited. Errors: `NotEdited` where they would be invalid."""
     try:
-        return load(workspace.folder, SECTIONS, outside.folder, SEED_SECTIONS, overlay(edits))
+        return load(workspace.folder, SECTIONS, environment.folder, SEED_SECTIONS, overlay(edits))
     except FilesInvalid as invalid:
         errors = [problem for problem in invalid.problems if problem.severity is Severity.ERROR]
         raise NotEdited(errors) from invalid

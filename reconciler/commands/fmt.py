@@ -7,7 +7,7 @@ from pathlib import Path
 
 from reconciler.commands.console import Console
 from reconciler.commands.editing import finish
-from reconciler.commands.outside import Outside
+from reconciler.commands.environment import Environment
 from reconciler.commands.workspace import SECTIONS, SEED_SECTIONS, Selection, open_workspace
 from reconciler.config.canonical import ranks_of
 from reconciler.config.discovery import shown, workspace_files
@@ -22,7 +22,7 @@ def fmt(
     files: Sequence[Path],
     selection: Selection,
     console: Console,
-    outside: Outside,
+    environment: Environment,
     *,
     check: bool = False,
     diff: bool = False,
@@ -31,11 +31,11 @@ def fmt(
 
     With `check`, exits 1 where a file is not in order. Errors: `FilesInvalid`, for order is of what counts.
     """
-    workspace = open_workspace(selection, outside)
+    workspace = open_workspace(selection, environment)
     ranks = ranks_of(SECTIONS, SEED_SECTIONS)
     edits = []
-    for path in _chosen(files, [*workspace_files(workspace.folder)], outside.folder):
-        before, file = path.read_bytes(), shown(path, outside.folder)
+    for path in _chosen(files, [*workspace_files(workspace.folder)], environment.folder):
+        before, file = path.read_bytes(), shown(path, environment.folder)
         after = ordered(before, file, ranks)
         if after != before:
             edits.append(FileEdit(path, file, before, after))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from reconciler.commands.console import Console
+from reconciler.commands.environment import Environment
 from reconciler.commands.journal import open_past
-from reconciler.commands.outside import Outside
 from reconciler.commands.runs import NO_WAIT, OpenRun, Purpose, open_run
 from reconciler.commands.session import Session, open_session
 from reconciler.commands.workspace import Selection
@@ -17,9 +17,9 @@ from reconciler.journal.runs import Ending, Intent, Operation
 _WHY = "the sandbox was reset"
 
 
-def forget_sandbox(selection: Selection, console: Console, outside: Outside) -> None:
+def forget_sandbox(selection: Selection, console: Console, environment: Environment) -> None:
     """Write down that all configurations and customers of an embedded sandbox are gone, if any are known."""
-    with open_session(selection, outside) as session:
+    with open_session(selection, environment) as session:
         if not _is_embedded(session) or not _knows_anything(session):
             return
         with open_run(session, Purpose("sandbox reset"), NO_WAIT, console) as run:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from reconciler.commands.console import Console
-from reconciler.commands.outside import Outside
+from reconciler.commands.environment import Environment
 from reconciler.config.secret import Kept, Setting, kept_in
 from reconciler.config.wording import visible
 from reconciler.errors import ReconcilerError, UsageError
@@ -23,51 +23,51 @@ if TYPE_CHECKING:
     from reconciler.render.reported import Reported
 
 
-def is_in_actions(outside: Outside) -> bool:
+def is_in_actions(environment: Environment) -> bool:
     """Tell whether the run is a step of GitHub Actions."""
-    return outside.environ.get("GITHUB_ACTIONS", "").lower() == "true"
+    return environment.environ.get("GITHUB_ACTIONS", "").lower() == "true"
 
 
-def begin(workspace: Workspace[Seed], console: Console, outside: Outside) -> None:
+def begin(workspace: Workspace[Seed], console: Console, environment: Environment) -> None:
     """Say the first things about a workspace: to GitHub what is secret, to a person the warnings."""
-    if is_in_actions(outside):
+    if is_in_actions(environment):
         from reconciler.render.github import mask_lines
 
-        _command(mask_lines(_secrets(workspace, outside)), console)
+        _command(mask_lines(_secrets(workspace, environment)), console)
     if not console.quiet:
         console.problems(workspace.warnings)
 
 
-def annotate(problems: Sequence[Problem], console: Console, outside: Outside) -> None:
+def annotate(problems: Sequence[Problem], console: Console, environment: Environment) -> None:
     """Show problems on their lines, where GitHub shows them."""
-    if is_in_actions(outside):
+    if is_in_actions(environment):
         from reconciler.render.github import annotation_lines
 
-        _command(annotation_lines(problems, links_of(outside)), console)
+        _command(annotation_lines(problems, links_of(environment)), console)
 
 
-def links_of(outside: Outside) -> Links:
+def links_of(environment: Environment) -> Links:
     """Return where files are seen: as git tells in a step of GitHub Actions, else as the variables do."""
     from reconciler.git import open_repository
     from reconciler.render.links import Links
 
-    if is_in_actions(outside):
+    if is_in_actions(environment):
         try:
-            with open_repository(outside.folder, outside.environ) as repository:
+            with open_repository(environment.folder, environment.environ) as repository:
                 commit = repository.commit("HEAD")
-            return Links.in_checkout(outside.environ, outside.folder, commit, repository.prefix)
+            return Links.in_checkout(environment.environ, environment.folder, commit, repository.prefix)
         except UsageError:
             pass  # no checkout, or one that git does not trust
-    return Links.of(outside.environ, outside.folder)
+    return Links.of(environment.environ, environment.folder)
 
 
-def tell(told: Sequence[Reported], exit_code: int, outside: Outside) -> None:
+def tell(told: Sequence[Reported], exit_code: int, environment: Environment) -> None:
     """Write the outputs and the summary of the step. Errors: `UsageError` where a file cannot be written."""
     from reconciler.render.github import outputs, outputs_text
     from reconciler.render.markdown import markdown
 
-    _append("GITHUB_OUTPUT", outputs_text(outputs(told, exit_code)), outside)
-    _append("GITHUB_STEP_SUMMARY", markdown(told, _room(outside)), outside)
+    _append("GITHUB_OUTPUT", outputs_text(outputs(told, exit_code)), environment)
+    _append("GITHUB_STEP_SUMMARY", markdown(told, _room(environment)), environment)
 
 
 def github_text(told: Sequence[Reported], problems: Sequence[Problem], exit_code: int, links: Links) -> str:
@@ -86,18 +86,18 @@ def _command(lines: Iterator[str], console: Console) -> None:
         console.command(line)
 
 
-def _secrets(workspace: Workspace[Seed], outside: Outside) -> Iterator[str]:
+def _secrets(workspace: Workspace[Seed], environment: Environment) -> Iterator[str]:
     for target in workspace.targets.values():
         for kept in kept_in(target.settings):
             if not (isinstance(kept, Setting) and kept.text is not None):
-                yield from _parts(_value(kept, outside))
+                yield from _parts(_value(kept, environment))
 
 
-def _value(kept: Kept, outside: Outside) -> str:
+def _value(kept: Kept, environment: Environment) -> str:
     try:
-        return kept.read(outside.environ)
+        return kept.read(environment.environ)
     except UsageError:
-        return outside.environ.get(kept.env or "", "")  # malformed as it is, it stays a secret
+        return environment.environ.get(kept.env or "", "")  # malformed as it is, it stays a secret
     except ReconcilerError:
         return ""  # it is not read at all
 
@@ -113,11 +113,11 @@ def _parts(value: str) -> Iterator[str]:
         yield from (password, unquote(password))
 
 
-def _room(outside: Outside) -> Limit:
+def _room(environment: Environment) -> Limit:
     """Return what the summary of the step has room for, beside what other commands have written."""
     from reconciler.render.fitting import STEP_SUMMARY, Limit
 
-    path = outside.environ.get("GITHUB_STEP_SUMMARY")
+    path = environment.environ.get("GITHUB_STEP_SUMMARY")
     try:
         taken = Path(path).stat().st_size if path else 0
     except OSError:
@@ -125,8 +125,8 @@ def _room(outside: Outside) -> Limit:
     return Limit(max(0, STEP_SUMMARY.most - taken - 1), STEP_SUMMARY.size)
 
 
-def _append(variable: str, text: str, outside: Outside) -> None:
-    path = outside.environ.get(variable)
+def _append(variable: str, text: str, environment: Environment) -> None:
+    path = environment.environ.get(variable)
     if not path:
         return
     try:

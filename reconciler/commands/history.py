@@ -8,8 +8,8 @@ from fnmatch import fnmatchcase
 from msgspec import Struct
 
 from reconciler.commands.console import Console
+from reconciler.commands.environment import Environment
 from reconciler.commands.journal import open_past, open_to_write
-from reconciler.commands.outside import Outside
 from reconciler.commands.session import Chosen, choose
 from reconciler.commands.workspace import SECTIONS, Selection
 from reconciler.errors import Exit, Refused, UsageError
@@ -28,18 +28,20 @@ class Filter(Struct, frozen=True):
     limit: int = 20
 
 
-def history(selection: Selection, wanted: Filter, console: Console, outside: Outside) -> Exit:
+def history(selection: Selection, wanted: Filter, console: Console, environment: Environment) -> Exit:
     """Print the runs of the target, newest first. Asks no API and needs no secret but the journal's."""
-    chosen = choose(selection, outside)
+    chosen = choose(selection, environment)
     with open_past(chosen) as past:
         runs = [as_written(run, past.operations(run.number)) for run in _wanted(past, chosen, wanted)]
     zone = chosen.workspace.settings.time_zone
-    console.result(history_text(chosen.target.name, runs, zone, outside.clock.now()), history_document(runs))
+    console.result(
+        history_text(chosen.target.name, runs, zone, environment.clock.now()), history_document(runs)
+    )
     return Exit.DONE
 
 
 def _wanted(past: Past, chosen: Chosen, wanted: Filter) -> list[Run]:
-    now = chosen.outside.clock.now()
+    now = chosen.environment.clock.now()
     found = (run for run in past.runs() if run.start.target == chosen.target.name)
     recent = (run for run in found if wanted.since is None or now - run.began <= wanted.since)
     writing = (run for run in recent if not wanted.keys or _writes(past.operations(run.number), wanted.keys))
@@ -54,15 +56,15 @@ def _writes(operations: Sequence[Operation], globs: Sequence[str]) -> bool:
     )
 
 
-def history_show(number: int, selection: Selection, console: Console, outside: Outside) -> Exit:
+def history_show(number: int, selection: Selection, console: Console, environment: Environment) -> Exit:
     """Print one run with every field that it wrote. Errors: `UsageError` where there is no such run."""
-    chosen = choose(selection, outside)
+    chosen = choose(selection, environment)
     with open_past(chosen) as past:
         operations = past.operations(number)
         run = as_written(the_run(past, number), operations)
     kinds = {section.kind.name: section.kind for section in SECTIONS}
     zone = chosen.workspace.settings.time_zone
-    text = run_text(run, operations, kinds, zone, outside.clock.now(), paint=console.paint)
+    text = run_text(run, operations, kinds, zone, environment.clock.now(), paint=console.paint)
     console.result(text, run_document(run, operations, kinds))
     return Exit.DONE
 
@@ -75,13 +77,15 @@ def the_run(past: Past, number: int) -> Run:
     return run
 
 
-def history_prune(age: float, selection: Selection, console: Console, outside: Outside, *, yes: bool) -> Exit:
+def history_prune(
+    age: float, selection: Selection, console: Console, environment: Environment, *, yes: bool
+) -> Exit:
     """Forget runs that ended so many seconds ago. They cannot be restored afterwards."""
-    chosen = choose(selection, outside)
+    chosen = choose(selection, environment)
     if not yes:
         _ask(console)
     with open_to_write(chosen) as journal:
-        pruned = journal.prune(outside.clock.now() - age)
+        pruned = journal.prune(environment.clock.now() - age)
     text = f"Forgot {counted(pruned.runs, 'run')} with {counted(pruned.operations, 'write')}."
     document = {"format_version": FORMAT_VERSION, "runs": pruned.runs, "operations": pruned.operations}
     console.result(text, document)

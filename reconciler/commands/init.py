@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from reconciler.commands.console import Console
+from reconciler.commands.environment import Environment
 from reconciler.commands.ignoring import Ignored, ignore_state
-from reconciler.commands.outside import Outside
 from reconciler.commands.schema import files_schema
 from reconciler.config.discovery import DEFAULT_FOLDER, SETTINGS_FILE, find_workspace, read_workspace, shown
 from reconciler.config.schema import SCHEMA_FILE
@@ -24,7 +24,12 @@ _QUESTIONS = (
 
 
 def init(
-    workspace: Path | None, urls: Sequence[str], console: Console, outside: Outside, *, may_ask: bool = True
+    workspace: Path | None,
+    urls: Sequence[str],
+    console: Console,
+    environment: Environment,
+    *,
+    may_ask: bool = True,
 ) -> Exit:
     """Write a workspace that `validate` and `plan` work on at once, and say what to do next.
 
@@ -32,28 +37,28 @@ def init(
     unless not `may_ask`. Errors: `UsageError` where a workspace or a YAML file is in the way; then nothing
     is written.
     """
-    folder = _free_folder(workspace, outside)
+    folder = _free_folder(workspace, environment)
     accounts = accounts_at(urls or list(_answers(console, may_ask=may_ask)))
     schema = {SCHEMA_FILE: f"{json_text(files_schema())}\n"}
     written = _write(folder, {**schema, **first_files(accounts)})
     ignored = ignore_state(folder)
-    steps = [*_next_steps(folder, accounts, ignored, outside)]
-    files = [shown(path, outside.folder) for path in (*written, *ignored.written)]
+    steps = [*_next_steps(folder, accounts, ignored, environment)]
+    files = [shown(path, environment.folder) for path in (*written, *ignored.written)]
     console.result(_told(files, steps), {"written": files, "next": steps})
     return Exit.DONE
 
 
-def _free_folder(workspace: Path | None, outside: Outside) -> Path:
-    folder = workspace or outside.folder / DEFAULT_FOLDER
+def _free_folder(workspace: Path | None, environment: Environment) -> Path:
+    folder = workspace or environment.folder / DEFAULT_FOLDER
     folder = folder.parent if folder.name == SETTINGS_FILE else folder
-    there = folder if workspace else _workspace_around(outside)
+    there = folder if workspace else _workspace_around(environment)
     if there is not None and (there / SETTINGS_FILE).exists():
         raise UsageError(
-            f"{shown(there, outside.folder)} is a workspace already, and init overwrites nothing; "
+            f"{shown(there, environment.folder)} is a workspace already, and init overwrites nothing; "
             "plan with it, or name another folder with --workspace"
         )
     if folder.is_dir():
-        for document in read_workspace(folder, outside.folder):
+        for document in read_workspace(folder, environment.folder):
             raise UsageError(
                 f"{document.top.file} would become a part of the workspace; name a folder without YAML files "
                 "with --workspace"
@@ -61,12 +66,12 @@ def _free_folder(workspace: Path | None, outside: Outside) -> Path:
     return folder
 
 
-def _workspace_around(outside: Outside) -> Path | None:
+def _workspace_around(environment: Environment) -> Path | None:
     try:
-        return find_workspace(None, outside.folder)
+        return find_workspace(None, environment.folder)
     except UsageError:
         # Either there is none, or there are two here; one of them is where the new one would be.
-        return outside.folder / DEFAULT_FOLDER
+        return environment.folder / DEFAULT_FOLDER
 
 
 def _answers(console: Console, *, may_ask: bool) -> Iterator[str]:
@@ -102,15 +107,17 @@ def _write(folder: Path, files: Mapping[str, str]) -> list[Path]:
     return written
 
 
-def _next_steps(folder: Path, accounts: Accounts, ignored: Ignored, outside: Outside) -> Iterator[str]:
-    named = _option(folder, outside)
+def _next_steps(
+    folder: Path, accounts: Accounts, ignored: Ignored, environment: Environment
+) -> Iterator[str]:
+    named = _option(folder, environment)
     yield f"reconciler plan{named}: what would change in the sandbox; reconciler apply{named} does it"
     if accounts.variables:
         yield f"set {', '.join(accounts.variables)} in the environment: credentials stay out of the files"
     yield from (
         advice
         for url, hosts in ((accounts.checkmarket, CHECKMARKET_HOSTS), (accounts.expoints, EXPOINTS_HOSTS))
-        if url and (advice := _trust(url, hosts, outside))
+        if url and (advice := _trust(url, hosts, environment))
     )
     if accounts:
         yield f"reconciler doctor{named} --target {REAL_TARGET}: whether all is there that it needs"
@@ -120,18 +127,18 @@ def _next_steps(folder: Path, accounts: Accounts, ignored: Ignored, outside: Out
         yield ignored.advice
 
 
-def _option(folder: Path, outside: Outside) -> str:
+def _option(folder: Path, environment: Environment) -> str:
     """Return the option that finds the workspace from here, empty where none is needed."""
-    here = outside.folder.resolve()
+    here = environment.folder.resolve()
     if folder.resolve() in (here, here / DEFAULT_FOLDER):
         return ""
-    return f" --workspace {shlex.quote(shown(folder, outside.folder))}"
+    return f" --workspace {shlex.quote(shown(folder, environment.folder))}"
 
 
-def _trust(url: str, hosts: tuple[str, ...], outside: Outside) -> str:
+def _trust(url: str, hosts: tuple[str, ...], environment: Environment) -> str:
     """Return what to do before credentials go to an address, empty where nothing is to be done."""
     try:
-        trusted(url, hosts, outside.access)
+        trusted(url, hosts, environment.access)
     except ReconcilerError as refusal:
         return str(refusal)
     return ""

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from msgspec.structs import replace
 
 from reconciler.clock import Clock, SleepCut
-from reconciler.commands.outside import Outside
+from reconciler.commands.environment import Environment
 
 NOTICED_WITHIN = 0.5
 """Seconds after which a sleeping thread has noticed an interrupt."""
@@ -49,14 +49,14 @@ class CuttableClock:
 
 
 @contextmanager
-def interruptible(outside: Outside) -> Iterator[Outside]:
+def interruptible(environment: Environment) -> Iterator[Environment]:
     """Yield the world with a clock that an interrupt cuts before it breaks into the block.
 
     So threads that wait for an account's allowance hold nobody up who waits for them.
     """
-    clock = CuttableClock(outside.clock)
+    clock = CuttableClock(environment.clock)
     with _handled(_breaking(clock.cut)):
-        yield replace(outside, clock=clock)
+        yield replace(environment, clock=clock)
 
 
 @contextmanager

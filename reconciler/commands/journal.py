@@ -19,15 +19,17 @@ _DATABASES = (".db", ".sqlite", ".sqlite3")
 
 def open_past(chosen: Chosen | Session) -> Past:
     """Open the journal to read it. One that is not there yet is not made: it has nothing to say."""
-    return read_journal(_checked_address(chosen, make=False), chosen.workspace.folder, chosen.outside.clock)
+    return read_journal(
+        _checked_address(chosen, make=False), chosen.workspace.folder, chosen.environment.clock
+    )
 
 
 @contextmanager
 def open_to_write(chosen: Chosen | Session) -> Iterator[Journal]:
     """Open the journal to write it; make it where it is not there yet."""
     address = _checked_address(chosen, make=True)
-    with open_journal(address, chosen.workspace.folder, chosen.outside.clock) as journal:
-        yield mortal(journal, chosen.outside.crash)
+    with open_journal(address, chosen.workspace.folder, chosen.environment.clock) as journal:
+        yield mortal(journal, chosen.environment.crash)
 
 
 def _checked_address(chosen: Chosen | Session, *, make: bool) -> str:
@@ -35,14 +37,14 @@ def _checked_address(chosen: Chosen | Session, *, make: bool) -> str:
     address, folder = journal_address(chosen), chosen.workspace.folder
     if chosen.target.journal is None:
         try:
-            check_state_folder(folder, chosen.outside, make=make)
+            check_state_folder(folder, chosen.environment, make=make)
         except OSError as error:
             raise Refused(
                 f"the journal cannot be in {state_folder(folder)}: {error.strerror}; without it nothing is "
                 f"sent. Look at the rights on the folder around it, or declare a journal: elsewhere"
             ) from error
     elif address.startswith("sqlite:"):
-        check_journal_file(Path(name_of(address, folder)), folder, chosen.outside)
+        check_journal_file(Path(name_of(address, folder)), folder, chosen.environment)
     return address
 
 
@@ -55,11 +57,11 @@ def journal_address(chosen: Chosen | Session) -> str:
     """
     declared = chosen.target.journal
     if declared is not None:
-        address = declared.read(chosen.outside.environ)
+        address = declared.read(chosen.environment.environ)
         if address.startswith("git+branch:"):
-            folder, environ = chosen.workspace.folder, chosen.outside.environ
+            folder, environ = chosen.workspace.folder, chosen.environment.environ
             top = top_of(folder, environ)
-            if top and not chosen.outside.folder.resolve().is_relative_to(top):
+            if top and not chosen.environment.folder.resolve().is_relative_to(top):
                 find_repository(folder, environ)  # where files brought it along, that is the thing to say
                 raise UsageError(
                     f"journal {address} lies in the repository in {top}, and you stand outside of it, so git "
@@ -69,7 +71,7 @@ def journal_address(chosen: Chosen | Session) -> str:
             return address
         if address.startswith("sqlite:"):
             _check_is_inside(Path(name_of(address, chosen.workspace.folder)), chosen.workspace.folder)
-        return confined(address, chosen.outside.access)
+        return confined(address, chosen.environment.access)
     return f"sqlite:{state_folder(chosen.workspace.folder) / 'journal.db'}"
 
 

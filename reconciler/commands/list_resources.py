@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from reconciler.commands.console import Console
+from reconciler.commands.environment import Environment
 from reconciler.commands.matching import matching_any
-from reconciler.commands.outside import Outside
 from reconciler.commands.session import chosen_target
 from reconciler.commands.workspace import SECTIONS, Selection, open_workspace
 from reconciler.config.assignments import candidates, full_path, split_assignment
@@ -24,14 +24,14 @@ from reconciler.render.listing import Listed, Sending, listing_document, listing
 
 
 def list_resources(
-    glob: str, where: Sequence[str], selection: Selection, console: Console, outside: Outside
+    glob: str, where: Sequence[str], selection: Selection, console: Console, environment: Environment
 ) -> Exit:
     """Print the resources and seeds that the glob names and that say every `PATH=VALUE` of `where`.
 
     What presets and blocks of targets say counts; without a target in the selection, any target will do. Of a
     seed its plain fields can be compared. Errors: `UsageError` for a path that neither has.
     """
-    workspace = open_workspace(selection, outside)
+    workspace = open_workspace(selection, environment)
     targets = [chosen_target(workspace, selection.target).name] if selection.target else [*workspace.targets]
     search = _Search(workspace, targets, [split_assignment(text) for text in where])
     resources, seeds = matching_any(workspace, glob)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from reconciler.commands.across import Several, Told, visited
 from reconciler.commands.console import Console
+from reconciler.commands.environment import Environment
 from reconciler.commands.github import begin
 from reconciler.commands.memory import remembered
-from reconciler.commands.outside import Outside
 from reconciler.commands.planning import read_target
 from reconciler.commands.reports import Report, reporting
 from reconciler.commands.session import Session, open_session, open_target
@@ -37,7 +37,7 @@ def plan(
     selection: Selection,
     consent: Consent,
     console: Console,
-    outside: Outside,
+    environment: Environment,
     *,
     detailed_exitcode: bool = False,
     out: Path | None = None,
@@ -48,12 +48,12 @@ def plan(
 
     `out` is a file that the plan is written to as well, `since` a commit by which it is split.
     """
-    file = outside.folder / out if out else None
+    file = environment.folder / out if out else None
     if file:
         check_place(file)
-    with reporting("plan", selection, reports, console, outside, out) as report:
-        with open_session(selection, outside) as session:
-            begin(session.workspace, console, outside)
+    with reporting("plan", selection, reports, console, environment, out) as report:
+        with open_session(selection, environment) as session:
+            begin(session.workspace, console, environment)
             made = _planned(session, selection, consent, console, since, detailed=detailed_exitcode)
         if file:
             write_plan(file, json_text(_document(made)))
@@ -68,7 +68,7 @@ def plan_across(
     selection: Selection,
     consent: Consent,
     console: Console,
-    outside: Outside,
+    environment: Environment,
     *,
     detailed_exitcode: bool = False,
     since: str | None = None,
@@ -77,14 +77,14 @@ def plan_across(
     """Print the plans of several targets one after the other, and one line over all; return the gravest."""
 
     def visit(workspace: Workspace[Seed], part: Selection) -> Told:
-        with open_target(workspace, part, outside) as session:
+        with open_target(workspace, part, environment) as session:
             made = _planned(session, part, consent, console, since, detailed=detailed_exitcode)
         report.interim(made)
         console.interim(_text(made, console))
         return made.exit, _document(made)
 
-    with reporting("plan", selection, reports, console, outside) as report:
-        ends = visited(several, selection, visit, console, outside)
+    with reporting("plan", selection, reports, console, environment) as report:
+        ends = visited(several, selection, visit, console, environment)
         report.failures(ends)
     console.result(console.paint.strong(plans_text(ends)), plans_document(ends))
     return Exit.gravest([exit_of(ends), report.exit])

@@ -11,8 +11,8 @@ from pathlib import Path
 from msgspec import Struct, field
 
 from reconciler.commands.console import Console
+from reconciler.commands.environment import Environment
 from reconciler.commands.github import annotate, github_text, is_in_actions, links_of, tell
-from reconciler.commands.outside import Outside
 from reconciler.commands.workspace import Selection
 from reconciler.config.wording import visible
 from reconciler.errors import Exit, FilesInvalid, ReconcilerError, UsageError, describe
@@ -51,15 +51,15 @@ class Reporting(Struct):
     selection: Selection
     reports: tuple[Report, ...]
     console: Console
-    outside: Outside
+    environment: Environment
     exit: Exit = Exit.DONE
     told: list[Reported] = field(default_factory=list)
 
     def check(self, *others: Path | None) -> None:
         """Check that every report can be written, each to a file of its own. Errors: `UsageError`."""
-        taken = {(self.outside.folder / path).resolve() for path in others if path}
+        taken = {(self.environment.folder / path).resolve() for path in others if path}
         for report in self.reports:
-            path = self.outside.folder / report.path
+            path = self.environment.folder / report.path
             check_place(path, "report")
             if path.resolve() in taken:
                 raise UsageError(f"{visible(str(report.path))} would be written twice: name another file")
@@ -100,9 +100,9 @@ class Reporting(Struct):
     def finish(self) -> None:
         """Write every report for the last time; tell GitHub, where the run is a step of its Actions."""
         self._write_all(self.told)
-        if is_in_actions(self.outside):
-            self._tried(lambda: annotate(problems_of(self.told), self.console, self.outside))
-            self._tried(lambda: tell(self.told, self._exit_code, self.outside))
+        if is_in_actions(self.environment):
+            self._tried(lambda: annotate(problems_of(self.told), self.console, self.environment))
+            self._tried(lambda: tell(self.told, self._exit_code, self.environment))
 
     @property
     def _underway(self) -> Underway:
@@ -120,7 +120,7 @@ class Reporting(Struct):
         self.reports = tuple(one for one in self.reports if self._tried(partial(self._write, one, told)))
 
     def _write(self, report: Report, told: Sequence[Reported]) -> None:
-        write_report(self.outside.folder / report.path, self._text(report.form, told))
+        write_report(self.environment.folder / report.path, self._text(report.form, told))
 
     def _tried(self, write: Callable[[], None]) -> bool:
         """Return whether something could be written. That it could not is said, not raised.
@@ -146,9 +146,9 @@ class Reporting(Struct):
             case Form.HTML:
                 from reconciler.render.html import html
 
-                return html(told, links_of(self.outside))
+                return html(told, links_of(self.environment))
             case Form.GITHUB:
-                return github_text(told, problems_of(told), self._exit_code, links_of(self.outside))
+                return github_text(told, problems_of(told), self._exit_code, links_of(self.environment))
 
 
 @contextmanager
@@ -157,14 +157,14 @@ def reporting(
     selection: Selection,
     reports: tuple[Report, ...],
     console: Console,
-    outside: Outside,
+    environment: Environment,
     *others: Path | None,
 ) -> Iterator[Reporting]:
     """Yield what is told of the run; whatever ends the block is reported as well.
 
     `others` are files that the run writes besides. Errors: `UsageError` before anything is done.
     """
-    report = Reporting(verb, selection, reports, console, outside)
+    report = Reporting(verb, selection, reports, console, environment)
     report.check(*others)
     report.begin()
     try:

@@ -9,9 +9,9 @@ from msgspec.structs import replace
 from reconciler.commands.apply import confirm
 from reconciler.commands.carrying import carried_out
 from reconciler.commands.console import Console
+from reconciler.commands.environment import Environment
 from reconciler.commands.history import the_run
 from reconciler.commands.memory import RESTORE, Memory, remembered
-from reconciler.commands.outside import Outside
 from reconciler.commands.planning import read_live
 from reconciler.commands.reviewing import Agreed
 from reconciler.commands.runs import NO_WAIT, Lock, Purpose
@@ -35,7 +35,7 @@ def restore(
     number: int,
     selection: Selection,
     console: Console,
-    outside: Outside,
+    environment: Environment,
     *,
     yes: bool = False,
     lock: Lock = NO_WAIT,
@@ -45,8 +45,8 @@ def restore(
 
     `recreate` names keys that may be created although an earlier run may have created them.
     """
-    check_target_is_named(selection, outside)
-    with open_session(selection, outside) as session:
+    check_target_is_named(selection, environment)
+    with open_session(selection, environment) as session:
         with remembered(session, console) as memory:
             made, notes = _plan_back(number, session, memory, Consent(recreate=recreate), console)
         text = plan_text(made, SeedsPlan(), paint=console.paint, verbose=console.verbose)

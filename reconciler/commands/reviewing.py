@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reconciler.commands.outside import Outside
+from reconciler.commands.environment import Environment
 from reconciler.commands.planning import LiveState
 from reconciler.commands.runs import Purpose
 from reconciler.commands.session import Session, tenant_account
@@ -116,14 +116,14 @@ def gone_text(review: Review, plan: Plan, seeds: Collection[str]) -> str:
 EVERYTHING = Reviewed()
 
 
-def read_reviewed(paths: Sequence[Path], named: Collection[str], outside: Outside) -> Reviewed:
+def read_reviewed(paths: Sequence[Path], named: Collection[str], environment: Environment) -> Reviewed:
     """Return what was reviewed, by plan files or by fingerprints. Errors as in `read_plan`."""
     if not paths:
         return Reviewed(frozenset(named))
     # Imported here: most runs have no plan file.
     from reconciler.planfile.reading import read_plan
 
-    return Reviewed(files=tuple(read_plan(outside.folder / path) for path in paths))
+    return Reviewed(files=tuple(read_plan(environment.folder / path) for path in paths))
 
 
 class Agreed(Struct, frozen=True):

@@ -10,8 +10,8 @@ from msgspec import Struct, field
 
 from reconciler import __version__
 from reconciler.commands.console import Console
+from reconciler.commands.environment import Environment
 from reconciler.commands.journal import open_to_write
-from reconciler.commands.outside import Outside
 from reconciler.commands.provenance import ci_run, commit, who
 from reconciler.commands.session import Session, tenant_account
 from reconciler.config.settings import needs_credentials
@@ -114,7 +114,7 @@ def open_run(session: Session, purpose: Purpose, lock: Lock, console: Console) -
     with open_to_write(session) as journal:
         _say_if_new(journal, session, console)
         _take_over(journal, lock)
-        number = _begin(journal, _start(session, purpose), lock, session.outside, console)
+        number = _begin(journal, _start(session, purpose), lock, session.environment, console)
         run = OpenRun(journal, number, session.account)
         try:
             yield run
@@ -126,7 +126,7 @@ def open_run(session: Session, purpose: Purpose, lock: Lock, console: Console) -
 
 
 def _start(session: Session, purpose: Purpose) -> RunStart:
-    environ, folder = session.outside.environ, session.workspace.folder
+    environ, folder = session.environment.environ, session.workspace.folder
     return RunStart(
         command=purpose.command,
         target=session.target.name,
@@ -142,7 +142,7 @@ def _start(session: Session, purpose: Purpose) -> RunStart:
 
 
 def _say_if_new(journal: Journal, session: Session, console: Console) -> None:
-    if journal.is_new and session.outside.in_ci and needs_credentials(session.checkmarket.url):
+    if journal.is_new and session.environment.in_ci and needs_credentials(session.checkmarket.url):
         console.warn(
             "the journal is brand-new: nothing is known of earlier runs. If this machine is thrown "
             "away after the run, so is what it writes down: declare a journal: that outlives it on the target"
@@ -158,20 +158,20 @@ def _take_over(journal: Journal, lock: Lock) -> None:
         raise UsageError(f"--take-over: {error}") from error
 
 
-def _begin(journal: Journal, start: RunStart, lock: Lock, outside: Outside, console: Console) -> int:
+def _begin(journal: Journal, start: RunStart, lock: Lock, environment: Environment, console: Console) -> int:
     """Begin the run as soon as its accounts are free, within the time that the lock allows."""
-    deadline = outside.clock.monotonic() + lock.timeout
+    deadline = environment.clock.monotonic() + lock.timeout
     waits = False
     while True:
         try:
             return journal.begin_run(start)
         except Held as error:
-            if outside.clock.monotonic() >= deadline:
+            if environment.clock.monotonic() >= deadline:
                 raise
             if not waits:
                 console.say(f"Waiting: {error}")
             waits = True
-        outside.clock.sleep(POLL_SECONDS)
+        environment.clock.sleep(POLL_SECONDS)
 
 
 def _end(run: OpenRun, console: Console) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from reconciler.commands.console import Console
+from reconciler.commands.environment import Environment
 from reconciler.commands.forgetting import forget_sandbox
-from reconciler.commands.outside import Outside
 from reconciler.commands.session import chosen_target
 from reconciler.commands.state import private_sandbox
 from reconciler.commands.workspace import Selection, open_workspace
@@ -21,7 +21,7 @@ Made = TypeVar("Made")
 def sandbox_serve(
     selection: Selection,
     console: Console,
-    outside: Outside,
+    environment: Environment,
     *,
     port: int,
     variants: Sequence[str] = (),
@@ -29,7 +29,9 @@ def sandbox_serve(
 ) -> Exit:
     """Answer on a port of this machine until interrupted. Prints the address once it can be called."""
     app = _usable(
-        lambda: create_app(_state(selection, outside), Variants.parse(variants), [*map(Fault.parse, faults)])
+        lambda: create_app(
+            _state(selection, environment), Variants.parse(variants), [*map(Fault.parse, faults)]
+        )
     )
     try:
         serve(app, port=port, ready=lambda url: _say_ready(url, console))
@@ -47,25 +49,25 @@ def _say_ready(url: str, console: Console) -> None:
     console.stdout.flush()
 
 
-def sandbox_reset(selection: Selection, console: Console, outside: Outside) -> Exit:
+def sandbox_reset(selection: Selection, console: Console, environment: Environment) -> Exit:
     """Put a sandbox back to its beginning, and have the journal know that."""
-    _usable(lambda: _state(selection, outside).reset())
-    forget_sandbox(selection, console, outside)
+    _usable(lambda: _state(selection, environment).reset())
+    forget_sandbox(selection, console, environment)
     console.result("The sandbox is as it was at the beginning.", {"reset": True})
     return Exit.DONE
 
 
-def sandbox_show(selection: Selection, console: Console, outside: Outside) -> Exit:
+def sandbox_show(selection: Selection, console: Console, environment: Environment) -> Exit:
     """Print what a sandbox holds: configurations, hidden ones too, surveys, the last requests, mails."""
-    inventory = _usable(lambda: take_inventory(_state(selection, outside)))
+    inventory = _usable(lambda: take_inventory(_state(selection, environment)))
     console.result(sandbox_text(inventory), inventory)
     return Exit.DONE
 
 
-def _state(selection: Selection, outside: Outside) -> State:
-    workspace = open_workspace(selection, outside)
+def _state(selection: Selection, environment: Environment) -> State:
+    workspace = open_workspace(selection, environment)
     target = chosen_target(workspace, selection.target)
-    return State(private_sandbox(workspace.folder, target.name, outside))
+    return State(private_sandbox(workspace.folder, target.name, environment))
 
 
 def _usable(make: Callable[[], Made]) -> Made:

@@ -14,9 +14,9 @@ from msgspec.structs import replace
 
 from reconciler.commands.account import check_account
 from reconciler.commands.console import Console
+from reconciler.commands.environment import Environment
 from reconciler.commands.interrupts import deferred_interrupts
 from reconciler.commands.journal import open_past
-from reconciler.commands.outside import Outside
 from reconciler.commands.plan import seeds_exits
 from reconciler.commands.runs import NO_WAIT, Lock, OpenRun, Purpose, open_run
 from reconciler.commands.sending import send_some, write_down_settled
@@ -57,8 +57,8 @@ class _Open(Struct, frozen=True):
 
 
 @contextmanager
-def _opened(selection: Selection, console: Console, outside: Outside) -> Iterator[_Open]:
-    with open_session(selection, outside) as session:
+def _opened(selection: Selection, console: Console, environment: Environment) -> Iterator[_Open]:
+    with open_session(selection, environment) as session:
         if not session.seeds:
             raise UsageError(f"no seed is declared on target {session.target.name}")
         with open_tenant(session, console) as tenant:
@@ -67,44 +67,46 @@ def _opened(selection: Selection, console: Console, outside: Outside) -> Iterato
 
 @contextmanager
 def _opened_one(
-    key: str, selection: Selection, console: Console, outside: Outside
+    key: str, selection: Selection, console: Console, environment: Environment
 ) -> Iterator[tuple[_Open, Seed]]:
-    with _opened(replace(selection, only=(key,)), console, outside) as opened:
+    with _opened(replace(selection, only=(key,)), console, environment) as opened:
         if len(opened.session.seeds) != 1:
             keys = ", ".join(seed.key for seed in opened.session.seeds)
             raise UsageError(f"{key} names more than one seed: {keys}")
         yield opened, opened.session.seeds[0]
 
 
-def seeds_preview(key: str, selection: Selection, console: Console, outside: Outside) -> Exit:
+def seeds_preview(key: str, selection: Selection, console: Console, environment: Environment) -> Exit:
     """Show each customer of a seed as it will go, addresses in full; to a terminal only. Sends nothing."""
     if not console.stdout.isatty() or console.as_json:
         raise Refused("seeds preview shows addresses in full, so it writes to a terminal only")
     with (
-        _opened_one(key, selection, console, outside) as (opened, _),
+        _opened_one(key, selection, console, environment) as (opened, _),
         open_past(opened.session) as records,
     ):
         plan = _the_one(opened.tenant.plan(records))
         zone = opened.session.workspace.settings.time_zone
-        composer = Composer(datetime.fromtimestamp(outside.clock.now(), UTC), zone)
+        composer = Composer(datetime.fromtimestamp(environment.clock.now(), UTC), zone)
         console.result(preview_text(plan, composer), None)
     return Exit.DONE
 
 
-def seeds_status(selection: Selection, console: Console, outside: Outside, *, wait: float = 0.0) -> Exit:
+def seeds_status(
+    selection: Selection, console: Console, environment: Environment, *, wait: float = 0.0
+) -> Exit:
     """Show how every seed stands, and what the tenant counts of it, by its own statuses.
 
     With `wait`, look again until every sent customer is counted and nothing is in doubt, for so many seconds.
     """
-    with _opened(selection, console, outside) as opened, open_past(opened.session) as records:
-        deadline = outside.clock.monotonic() + wait
+    with _opened(selection, console, environment) as opened, open_past(opened.session) as records:
+        deadline = environment.clock.monotonic() + wait
         while True:
             plan = opened.tenant.plan(records)
             statuses = [] if plan.trouble else statuses_of(opened.tenant.client, plan.seeds)
             exit = _status_exit(plan, statuses)
-            if exit is Exit.DONE or outside.clock.monotonic() >= deadline:
+            if exit is Exit.DONE or environment.clock.monotonic() >= deadline:
                 break
-            outside.clock.sleep(min(POLL_SECONDS, wait))
+            environment.clock.sleep(min(POLL_SECONDS, wait))
         _show_status(plan, statuses, console)
     return exit
 
@@ -131,7 +133,7 @@ def seeds_resolve(
     key: str,
     selection: Selection,
     console: Console,
-    outside: Outside,
+    environment: Environment,
     *,
     sent: bool,
     lock: Lock = NO_WAIT,
@@ -145,7 +147,7 @@ def seeds_resolve(
     standing = Standing.SENT if sent else Standing.NOT_SENT
     purpose = Purpose(f"seeds resolve {key} --{standing.value.replace(' ', '-')}")
     with (
-        _opened_one(key, selection, console, outside) as (opened, _),
+        _opened_one(key, selection, console, environment) as (opened, _),
         open_run(opened.session, purpose, lock, console) as run,
     ):
         plan = _the_one(opened.tenant.plan(run.journal))
@@ -233,7 +235,7 @@ def seeds_send(
     key: str,
     selection: Selection,
     console: Console,
-    outside: Outside,
+    environment: Environment,
     *,
     again: bool,
     yes: bool,
@@ -243,9 +245,9 @@ def seeds_send(
 
     Customers in doubt are never sent: resolve them first.
     """
-    check_target_is_named(selection, outside)
+    check_target_is_named(selection, environment)
     with (
-        _opened_one(key, selection, console, outside) as (opened, _),
+        _opened_one(key, selection, console, environment) as (opened, _),
         open_run(opened.session, Purpose(f"seeds send {key}"), lock, console) as run,
     ):
         planned = opened.tenant.plan(run.journal)

@@ -14,9 +14,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.checkmarket.section import SECTION
+from reconciler.commands.environment import Environment
 from reconciler.commands.interrupts import interruptible
 from reconciler.commands.no_account import NoAccount
-from reconciler.commands.outside import Outside
 from reconciler.commands.state import private_sandbox
 from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.load import Workspace
@@ -50,13 +50,13 @@ class Chosen(Struct, frozen=True):
 
     workspace: Workspace[Seed]
     target: Target
-    outside: Outside
+    environment: Environment
 
 
-def choose(selection: Selection, outside: Outside) -> Chosen:
+def choose(selection: Selection, environment: Environment) -> Chosen:
     """Return the selected target. Errors: `UsageError` where there is none, `FilesInvalid`."""
-    workspace = open_workspace(selection, outside)
-    return Chosen(workspace, chosen_target(workspace, selection.target), outside)
+    workspace = open_workspace(selection, environment)
+    return Chosen(workspace, chosen_target(workspace, selection.target), environment)
 
 
 class Session(Struct, frozen=True):
@@ -74,7 +74,7 @@ class Session(Struct, frozen=True):
     client: Client
     checkmarket: CheckMarket
     """How to deal with the account; the defaults where the target has none, and only sends seeds."""
-    outside: Outside
+    environment: Environment
     parts: tuple[Part, ...] = ()
     """By what `declared` and `seeds` were selected; nothing where everything was."""
 
@@ -91,14 +91,16 @@ class Session(Struct, frozen=True):
 
 
 @contextmanager
-def open_session(selection: Selection, outside: Outside) -> Iterator[Session]:
+def open_session(selection: Selection, environment: Environment) -> Iterator[Session]:
     """Open the selected target of the selected workspace; its connections close with the block."""
-    with open_target(open_workspace(selection, outside), selection, outside) as session:
+    with open_target(open_workspace(selection, environment), selection, environment) as session:
         yield session
 
 
 @contextmanager
-def open_target(workspace: Workspace[Seed], selection: Selection, outside: Outside) -> Iterator[Session]:
+def open_target(
+    workspace: Workspace[Seed], selection: Selection, environment: Environment
+) -> Iterator[Session]:
     """Open the selected target of a workspace that is loaded; its connections close with the block.
 
     An interrupt ends every wait in it, in whatever thread.
@@ -107,7 +109,7 @@ def open_target(workspace: Workspace[Seed], selection: Selection, outside: Outsi
     declared, seeds = selected(workspace, target, selection)
     if target.checkmarket is None:
         (account,), settings = tenant_account(target), CheckMarket(url=SANDBOX)
-        with interruptible(outside) as outside:
+        with interruptible(environment) as environment:
             yield Session(
                 workspace=workspace,
                 target=target,
@@ -118,7 +120,7 @@ def open_target(workspace: Workspace[Seed], selection: Selection, outside: Outsi
                 seeds=seeds,
                 client=NoAccount(target.name),
                 checkmarket=settings,
-                outside=outside,
+                environment=environment,
                 parts=selection.parts,
             )
         return
@@ -129,8 +131,8 @@ def open_target(workspace: Workspace[Seed], selection: Selection, outside: Outsi
         # A PUT leaves them out, which may reset them: so every plan names them, and every digest binds them.
         shown += f" (never sent: {', '.join(map(visible, sorted(settings.server_members)))})"
     with (
-        interruptible(outside) as outside,
-        _client(workspace, target, settings, outside) as (client, account),
+        interruptible(environment) as environment,
+        _client(workspace, target, settings, environment) as (client, account),
     ):
         yield Session(
             workspace,
@@ -142,7 +144,7 @@ def open_target(workspace: Workspace[Seed], selection: Selection, outside: Outsi
             seeds,
             client,
             settings,
-            outside,
+            environment,
             selection.parts,
         )
 
@@ -155,9 +157,9 @@ def tenant_account(target: Target) -> tuple[str, ...]:
     return (f"sandbox:{target.name}" if url == SANDBOX else urlsplit(url).netloc,)
 
 
-def check_target_is_named(selection: Selection, outside: Outside) -> None:
+def check_target_is_named(selection: Selection, environment: Environment) -> None:
     """Check that a run that nobody watches does not write to whatever the default target is."""
-    if selection.target is None and outside.in_ci:
+    if selection.target is None and environment.in_ci:
         raise UsageError("in CI the target that is written to must be named: add --target")
 
 
@@ -200,7 +202,7 @@ def _why(target: Target) -> str:
 
 @contextmanager
 def _client(
-    workspace: Workspace[Seed], target: Target, settings: CheckMarket, outside: Outside
+    workspace: Workspace[Seed], target: Target, settings: CheckMarket, environment: Environment
 ) -> Iterator[tuple[Client, str]]:
     """Open the account; yield the client and the name of the account in the journal."""
     # Imported here: what is offline needs no HTTP.
@@ -208,41 +210,41 @@ def _client(
     from reconciler.http import Bounds, Secret
 
     in_process = settings.url == SANDBOX
-    master_key = _key(settings.master_key, outside)
+    master_key = _key(settings.master_key, environment)
     url = "http://localhost" if in_process else settings.url
     account = account_in_journal(target.name, settings, master_key)
     with open_checkmarket(
         url,
         Secret(master_key),
-        Secret(_key(settings.key, outside)),
+        Secret(_key(settings.key, environment)),
         bounds=Bounds(settings.requests_per_minute, settings.workers, settings.requests_per_run),
-        clock=outside.clock,
-        transport=sandbox_transport(workspace, target, outside) if in_process else None,
-        access=replace(outside.access, trusts_loopback=True) if in_process else outside.access,
-        on_request=observed(outside, target.name),
-        before_request=lambda: outside.crash.before("request"),
-        new_id=outside.new_id,
-        pace=outside.paces.setdefault(f"checkmarket {account}", Pace()),
+        clock=environment.clock,
+        transport=sandbox_transport(workspace, target, environment) if in_process else None,
+        access=replace(environment.access, trusts_loopback=True) if in_process else environment.access,
+        on_request=observed(environment, target.name),
+        before_request=lambda: environment.crash.before("request"),
+        new_id=environment.new_id,
+        pace=environment.paces.setdefault(f"checkmarket {account}", Pace()),
     ) as client:
         yield client, account
 
 
-def observed(outside: Outside, target: str) -> OnRequest:
+def observed(environment: Environment, target: str) -> OnRequest:
     """Return what is told of each request to a target.
 
     It is told past the point at which the process may have to end after a request.
     """
 
     def told(exchange: Exchange) -> None:
-        outside.crash.after("request")
-        outside.on_request(target, exchange)
+        environment.crash.after("request")
+        environment.on_request(target, exchange)
 
     return told
 
 
-def _key(secret: Whereabouts | None, outside: Outside) -> str:
+def _key(secret: Whereabouts | None, environment: Environment) -> str:
     """Return a credential; a sandbox takes any."""
-    return secret.read(outside.environ) if secret else "sandbox"
+    return secret.read(environment.environ) if secret else "sandbox"
 
 
 def account_name(target: str, settings: CheckMarket) -> str:
@@ -273,24 +275,24 @@ def account_in_journal(target: str, settings: CheckMarket, master_key: str) -> s
     return f"{host}{ACCOUNT_SEPARATOR}{digest.hex()}"
 
 
-def sandbox_transport(workspace: Workspace[Seed], target: Target, outside: Outside) -> Transport:
+def sandbox_transport(workspace: Workspace[Seed], target: Target, environment: Environment) -> Transport:
     """Return what carries requests to the sandbox of a target."""
     from reconciler.http import wsgi_transport
 
     return wsgi_transport(
-        outside.sandboxes.get(target.name) or sandbox_app(workspace.folder, target.name, outside)
+        environment.sandboxes.get(target.name) or sandbox_app(workspace.folder, target.name, environment)
     )
 
 
-def sandbox_app(folder: Path, target: str, outside: Outside) -> WSGIApplication:
+def sandbox_app(folder: Path, target: str, environment: Environment) -> WSGIApplication:
     """Return the sandbox of a target over its kept state, in the variants that the environment names."""
     from reconciler.sandbox import Fault, State, StateError, Variants, create_app
 
-    variants = outside.environ.get("RECONCILER_SANDBOX_VARIANTS", "").split()
-    faults = [rule.strip() for rule in outside.environ.get("RECONCILER_SANDBOX_FAULTS", "").split(";")]
+    variants = environment.environ.get("RECONCILER_SANDBOX_VARIANTS", "").split()
+    faults = [rule.strip() for rule in environment.environ.get("RECONCILER_SANDBOX_FAULTS", "").split(";")]
     try:
         return create_app(
-            State(private_sandbox(folder, target, outside)),
+            State(private_sandbox(folder, target, environment)),
             Variants.parse(variants),
             [Fault.parse(rule) for rule in faults if rule],
         )

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from reconciler.commands.console import Console
 from reconciler.commands.editing import as_edited, edition_of, finish
+from reconciler.commands.environment import Environment
 from reconciler.commands.matching import matching, seeds_named
-from reconciler.commands.outside import Outside
 from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.assignments import assignment, seed_assignment
 from reconciler.config.blocks import ResourceEditor
@@ -29,7 +29,7 @@ def set_fields(
     assignments: Sequence[str],
     selection: Selection,
     console: Console,
-    outside: Outside,
+    environment: Environment,
     *,
     diff: bool = False,
 ) -> Exit:
@@ -38,8 +38,8 @@ def set_fields(
     Seeds are meant only by `customer_seeds.GLOB`, and of them the fields that are one value.
     Errors: `NotEdited` with every place where that is not safe, or would make the files invalid.
     """
-    workspace = open_workspace(selection, outside)
-    edition = edition_of(workspace, outside)
+    workspace = open_workspace(selection, environment)
+    edition = edition_of(workspace, environment)
     seeds = seeds_named(workspace, glob)
     for key in seeds:
         _set_seed(key, assignments, workspace, edition)
@@ -50,7 +50,7 @@ def set_fields(
             wanted = assignment(section, text, workspace.targets)
             editor.put(wanted.path, wanted.value, target=wanted.target)
     edits = edition.edited()
-    as_edited(workspace, edits, outside)
+    as_edited(workspace, edits, environment)
     verb, what = "Would change" if diff else "Changed", "seed" if seeds else "resource"
     keys = seeds or [resource.key for _, resource in matched]
     finish(

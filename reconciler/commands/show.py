@@ -5,8 +5,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from reconciler.commands.console import Console
+from reconciler.commands.environment import Environment
 from reconciler.commands.memory import remembered
-from reconciler.commands.outside import Outside
 from reconciler.commands.planning import plan_target
 from reconciler.commands.session import open_session
 from reconciler.commands.workspace import Selection
@@ -16,12 +16,12 @@ from reconciler.errors import Exit, UsageError
 from reconciler.render.show import show_document, show_text
 
 
-def show(key: str, selection: Selection, console: Console, outside: Outside) -> Exit:
+def show(key: str, selection: Selection, console: Console, environment: Environment) -> Exit:
     """Print everything that is known of one resource on one target. Writes nothing."""
     # Consent is given here so that the picture is of the resource itself, not of a run's limits.
     consent = Consent(resets=None)
     with (
-        open_session(replace(selection, only=(key,)), outside) as session,
+        open_session(replace(selection, only=(key,)), environment) as session,
         remembered(session, console) as memory,
     ):
         if not session.declared:

@@ -57,11 +57,13 @@ def files_since(ref: str, session: Session) -> Past:
 
     Errors: `UsageError` without git, without a repository, or where it knows no such commit.
     """
-    with open_repository(session.workspace.folder, session.outside.environ) as repository:
+    with open_repository(session.workspace.folder, session.environment.environ) as repository:
         commit = repository.commit(ref)
         ref = ref[:12] if ref == commit else ref  # as people know it
         try:
-            return Past(session, ref, commit, _workspace_at(repository, commit, session.outside.clock.now()))
+            return Past(
+                session, ref, commit, _workspace_at(repository, commit, session.environment.clock.now())
+            )
         except (FilesInvalid, UsageError, NotThere, UnsafeTree) as error:
             return Past(session, ref, commit, note=_why_unusable(ref, error))
 

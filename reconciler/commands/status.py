@@ -15,9 +15,9 @@ from msgspec.structs import replace
 
 from reconciler.commands.across import Several, Told, visited
 from reconciler.commands.console import Console
+from reconciler.commands.environment import Environment
 from reconciler.commands.journal import open_past
 from reconciler.commands.memory import Memory, recalled
-from reconciler.commands.outside import Outside
 from reconciler.commands.planning import read_target
 from reconciler.commands.session import (
     Chosen,
@@ -69,7 +69,7 @@ def status(
     selection: Selection,
     form: Form,
     console: Console,
-    outside: Outside,
+    environment: Environment,
     *,
     detailed_exitcode: bool = False,
     out: Path | None = None,
@@ -78,11 +78,11 @@ def status(
 
     `out` is a file that the same is written to as well, whole or not at all, for every user to read.
     """
-    file = outside.folder / out if out else None
+    file = environment.folder / out if out else None
     if file:
         check_place(file, "status")
-    statuses = _statuses(several, selection, form, console, outside)
-    now = outside.clock.now()
+    statuses = _statuses(several, selection, form, console, environment)
+    now = environment.clock.now()
     text = _text(form, statuses, now, console)
     if file:
         write_shared(file, f"{_text(form, statuses, now, replace(console, colour=False))}\n")
@@ -110,29 +110,29 @@ def _text(form: Form, statuses: Sequence[TargetStatus], now: float, console: Con
 
 
 def _statuses(
-    several: Several, selection: Selection, form: Form, console: Console, outside: Outside
+    several: Several, selection: Selection, form: Form, console: Console, environment: Environment
 ) -> tuple[TargetStatus, ...]:
     """Look at every target, each by itself. Errors: `FilesInvalid` and `UsageError` before the first."""
     found: dict[str, TargetStatus] = {}
 
     def visit(workspace: Workspace[Seed], part: Selection) -> Told:
-        one = _looked_at(workspace, part, console, outside)
+        one = _looked_at(workspace, part, console, environment)
         found[one.target] = one
         if form is not Form.TEXT:
             _complain(one, console)
         return one.exit, {}
 
-    ends = visited(several, selection, visit, console.without_parts, outside)
+    ends = visited(several, selection, visit, console.without_parts, environment)
     return tuple(
         found.get(end.target) or TargetStatus(end.target, error=end.error, exit=end.exit) for end in ends
     )
 
 
 def _looked_at(
-    workspace: Workspace[Seed], part: Selection, console: Console, outside: Outside
+    workspace: Workspace[Seed], part: Selection, console: Console, environment: Environment
 ) -> TargetStatus:
-    look = _Look(Chosen(workspace, chosen_target(workspace, part.target), outside), console)
-    with _noted(look.errors), open_target(workspace, part, outside) as session:
+    look = _Look(Chosen(workspace, chosen_target(workspace, part.target), environment), console)
+    with _noted(look.errors), open_target(workspace, part, environment) as session:
         look.at(session)
     if look.journal is None and not look.journal_errors:
         # It could not even be opened; its journal may be read for all that.
@@ -197,7 +197,7 @@ class _Look(Struct):
 
     def remember(self, past: Past) -> None:
         """Take what the journal says of the target. Errors: `Refused` where it cannot be read."""
-        runs, now = past.runs(), self.chosen.outside.clock.now()
+        runs, now = past.runs(), self.chosen.environment.clock.now()
         applies = (r for r in runs if r.start.target == self.chosen.target.name and r.start.command == _APPLY)
         held = [run for run in runs if run.is_open and self._is_here(run)]
         observer = this_process() if held else None

@@ -49,7 +49,7 @@ class Tenant(Struct, frozen=True):
             self.client,
             records,
             self.account,
-            self.session.outside.clock,
+            self.session.environment.clock,
             self._settings.settle_after.total_seconds(),
             self.check,
             self.session.workspace.seeds[self.session.target.name],
@@ -98,7 +98,7 @@ class Tenant(Struct, frozen=True):
 
     @property
     def _composer(self) -> Composer:
-        now = datetime.fromtimestamp(self.session.outside.clock.now(), UTC)
+        now = datetime.fromtimestamp(self.session.environment.clock.now(), UTC)
         return Composer(now, self.session.workspace.settings.time_zone)
 
     def sender(self, ledger: Ledger, plan: SeedsPlan, run: int | None = None) -> Sender:
@@ -111,7 +111,7 @@ class Tenant(Struct, frozen=True):
             plan.columns,
             compose,
             self.check,
-            self.session.outside.clock,
+            self.session.environment.clock,
             self._settings.settle_after.total_seconds(),
             run,
         )
@@ -128,7 +128,7 @@ class Tenant(Struct, frozen=True):
             *(f for f in check_expiry(seed, zone, now) if f.severity is Severity.ERROR),
         ]
         blocks = [Block(f.code, f"{f.message} ({place_of(seed, f)})") for f in findings]
-        if self.session.outside.in_ci and is_real(self._settings.url) and target.journal is None:
+        if self.session.environment.in_ci and is_real(self._settings.url) and target.journal is None:
             blocks.append(
                 Block(
                     "no-journal",
@@ -158,21 +158,21 @@ def open_tenant(session: Session, console: Console) -> Iterator[Tenant]:
     """Open the tenant of an open target; its connections close with the block."""
     from reconciler.expoints.client import open_expoints
 
-    settings, outside = expoints_of(session), session.outside
+    settings, environment = expoints_of(session), session.environment
     in_process = settings.url == SANDBOX
     (account,) = tenant_account(session.target)
     bounds = Bounds(settings.requests_per_minute, requests_per_run=settings.requests_per_run)
     with open_expoints(
         "http://localhost" if in_process else settings.url,
-        login_of(settings, outside.environ),
+        login_of(settings, environment.environ),
         bounds=bounds,
-        clock=outside.clock,
-        transport=sandbox_transport(session.workspace, session.target, outside) if in_process else None,
-        access=replace(outside.access, trusts_loopback=True) if in_process else outside.access,
-        on_request=observed(outside, session.target.name),
-        before_request=lambda: outside.crash.before("request"),
-        new_id=outside.new_id,
-        pace=outside.paces.setdefault(f"expoints {account}", Pace()),
+        clock=environment.clock,
+        transport=sandbox_transport(session.workspace, session.target, environment) if in_process else None,
+        access=replace(environment.access, trusts_loopback=True) if in_process else environment.access,
+        on_request=observed(environment, session.target.name),
+        before_request=lambda: environment.crash.before("request"),
+        new_id=environment.new_id,
+        pace=environment.paces.setdefault(f"expoints {account}", Pace()),
         each=Pool(bounds.parallelism, console, bounds.requests_per_minute),
     ) as client:
         yield Tenant(session, client, account)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from reconciler.commands.console import Console
+from reconciler.commands.environment import Environment
 from reconciler.commands.github import annotate
-from reconciler.commands.outside import Outside
 from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.errors import Exit, FilesInvalid
 from reconciler.render.document import FORMAT_VERSION
@@ -12,14 +12,14 @@ from reconciler.render.problems import problem_document, problems_text
 from reconciler.render.values import counted
 
 
-def validate(selection: Selection, console: Console, outside: Outside) -> Exit:
+def validate(selection: Selection, console: Console, environment: Environment) -> Exit:
     """Print the warnings and what was checked. Errors: `FilesInvalid` with all problems."""
     try:
-        workspace = open_workspace(selection, outside)
+        workspace = open_workspace(selection, environment)
     except FilesInvalid as error:
-        annotate(error.problems, console, outside)
+        annotate(error.problems, console, environment)
         raise
-    annotate(workspace.warnings, console, outside)
+    annotate(workspace.warnings, console, environment)
     summary = (
         f"Valid: {counted(workspace.files, 'file')}, {counted(workspace.resources, 'resource')}, "
         f"{counted(len(workspace.targets), 'target')}, {counted(len(workspace.warnings), 'warning')}."

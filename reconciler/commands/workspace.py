@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from reconciler.checkmarket.section import SECTION
-from reconciler.commands.outside import Outside
+from reconciler.commands.environment import Environment
 from reconciler.config.acceptance import as_of
 from reconciler.config.discovery import find_workspace
 from reconciler.config.load import Workspace, load
@@ -59,12 +59,12 @@ class Selection(Struct, frozen=True):
         return all(part.holds(key) for part in self.parts)
 
 
-def open_workspace(selection: Selection, outside: Outside) -> Workspace[Seed]:
+def open_workspace(selection: Selection, environment: Environment) -> Workspace[Seed]:
     """Find, load and check the workspace.
 
     Errors: `FilesInvalid`; `UsageError` where there is none, or it looks like a bare repository of git.
     """
-    folder = find_workspace(selection.workspace, outside.folder)
+    folder = find_workspace(selection.workspace, environment.folder)
     check_not_bare(folder)
-    read = load(folder, SECTIONS, outside.folder, SEED_SECTIONS, progress=outside.reading)
-    return as_of(read, outside.clock.now())
+    read = load(folder, SECTIONS, environment.folder, SEED_SECTIONS, progress=environment.reading)
+    return as_of(read, environment.clock.now())

@@ -63,15 +63,15 @@ def _is_created(outcome: Outcome) -> bool:
 
 def _written(ids: Mapping[str, int], session: Session) -> Mapping[str, int]:
     # An earlier target of this run may have written into the same files.
-    workspace = open_workspace(Selection(session.workspace.folder), session.outside)
-    edition = edition_of(workspace, session.outside)
+    workspace = open_workspace(Selection(session.workspace.folder), session.environment)
+    edition = edition_of(workspace, session.environment)
     resources = workspace.readers[SECTION.kind.name].resources
     there = {key: id for key, id in ids.items() if key in resources}
     for key, id in there.items():
         editor = ResourceEditor(edition, SECTION, resources[key], workspace.targets)
         editor.write_id(session.target.name, id)
     edits = edition.edited()
-    as_edited(workspace, edits, session.outside)
+    as_edited(workspace, edits, session.environment)
     write(edits, workspace.folder)
     return there
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from reconciler.commands.adopt import Wanted, adopt
 from reconciler.commands.adopt_update import adopt_update
-from reconciler.commands.outside import Outside
+from reconciler.commands.environment import Environment
 from reconciler.commands.plan import plan
 from reconciler.commands.validate import validate
 from reconciler.commands.workspace import Selection
@@ -126,12 +126,12 @@ class Accounts:
         return (self.folder / "configs" / name).read_bytes().decode()
 
     @property
-    def outside(self) -> Outside:
+    def environment(self) -> Environment:
         apps = {
             target: create_app(state, self.variants, (), clock=self.clock.now, sleep=self.clock.sleep)
             for target, state in self.states.items()
         }
-        return Outside({}, self.clock, self.folder, apps)
+        return Environment({}, self.clock, self.folder, apps)
 
     def change(self, target: str, id: int, **members: Any) -> None:
         """Edit a live configuration as a person would in the Tool."""
@@ -144,25 +144,25 @@ class Accounts:
         screen = Screen()
         chosen = Wanted(**(wanted or {"everything": True}))
         where = Selection(target=target)
-        assert adopt(chosen, where, screen.console(self.clock), self.outside, diff=diff) is Exit.DONE
+        assert adopt(chosen, where, screen.console(self.clock), self.environment, diff=diff) is Exit.DONE
         return screen
 
     def update(self, target: str, *only: str, diff: bool = False) -> Screen:
         screen = Screen()
         where = Selection(target=target, only=only)
-        assert adopt_update(where, screen.console(self.clock), self.outside, diff=diff) is Exit.DONE
+        assert adopt_update(where, screen.console(self.clock), self.environment, diff=diff) is Exit.DONE
         return screen
 
     def plan(self, target: str) -> tuple[Exit, Any]:
         """Return how `plan --detailed-exitcode` ends, and its document."""
         screen = Screen()
         console = screen.console(self.clock, as_json=True)
-        end = plan(Selection(target=target), Consent(), console, self.outside, detailed_exitcode=True)
+        end = plan(Selection(target=target), Consent(), console, self.environment, detailed_exitcode=True)
         return end, screen.document
 
     def validate(self) -> Any:
         screen = Screen()
-        assert validate(Selection(), screen.console(self.clock, as_json=True), self.outside) is Exit.DONE
+        assert validate(Selection(), screen.console(self.clock, as_json=True), self.environment) is Exit.DONE
         return screen.document
 
     def assert_nothing_to_do(self, target: str, unchanged: int) -> None:

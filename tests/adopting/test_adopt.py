@@ -52,7 +52,7 @@ def accounts(tmp_path: Path) -> Accounts:
 def refusal(accounts: Accounts, **wanted: Any) -> str:
     where = Selection(target="one")
     with pytest.raises((UsageError, NotEdited)) as refused:
-        adopt(Wanted(**wanted), where, Screen().console(accounts.clock), accounts.outside)
+        adopt(Wanted(**wanted), where, Screen().console(accounts.clock), accounts.environment)
     return str(refused.value)
 
 
@@ -274,11 +274,11 @@ def test_what_is_hidden_is_not_adopted(tmp_path: Path) -> None:
 def test_without_the_role_to_read_surveys_ids_are_written(accounts: Accounts) -> None:
     """The names of surveys are a convenience: what cannot be asked is not needed."""
     app = create_app(accounts.states["one"], faults=[Fault.parse("GET /3/surveys:1+:before:status=403")])
-    outside = accounts.outside
-    outside.sandboxes["one"] = app  # type: ignore[index]
+    environment = accounts.environment
+    environment.sandboxes["one"] = app  # type: ignore[index]
     screen = Screen()
     wanted = Wanted(ids=(1,))
-    assert adopt(wanted, Selection(target="one"), screen.console(accounts.clock), outside) is Exit.DONE
+    assert adopt(wanted, Selection(target="one"), screen.console(accounts.clock), environment) is Exit.DONE
     assert "survey_id: 4711\n" in accounts.read("import_configs.yaml")
     assert screen.err.count("Names of surveys cannot be read") == 1
 
@@ -286,7 +286,7 @@ def test_without_the_role_to_read_surveys_ids_are_written(accounts: Accounts) ->
 def test_the_document_says_what_was_adopted_and_what_was_written(accounts: Accounts) -> None:
     screen = Screen()
     console = screen.console(accounts.clock, as_json=True)
-    adopt(Wanted(ids=(1,)), Selection(target="one"), console, accounts.outside)
+    adopt(Wanted(ids=(1,)), Selection(target="one"), console, accounts.environment)
     adopted = {"key": "import_configs.welcome-all", "id": 1, "name": "Welcome: all", "merged": False}
     assert screen.document["adopted"] == [{**adopted, "file": "configs/import_configs.yaml"}]
     assert [file["written"] for file in screen.document["files"]] == [True]
@@ -299,7 +299,7 @@ def test_files_that_are_wrong_are_told_before_anything_is_asked(accounts: Accoun
             Wanted(everything=True),
             Selection(target="one"),
             Screen().console(accounts.clock),
-            accounts.outside,
+            accounts.environment,
         )
     assert not accounts.states["one"].requests()
     with pytest.raises(FilesInvalid):

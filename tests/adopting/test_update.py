@@ -152,7 +152,7 @@ def test_in_any_layout_set_touches_one_line_a_resource(data: st.DataObject, seed
         accounts = Accounts(Path(folder), {"one": configs(seed, 3)})
         before = rewritten(data, accounts)
         console = Screen().console(accounts.clock)
-        set_fields("*", ["row_delimiter=;;"], Selection(), console, accounts.outside)
+        set_fields("*", ["row_delimiter=;;"], Selection(), console, accounts.environment)
         after = accounts.read("import_configs.yaml").encode()
         gone, come = touched(before, after)
         assert len(gone) <= 2 * 3

@@ -56,7 +56,7 @@ def planned(
     """Plan, and write the plan to a file."""
     screen = Screen()
     console = screen.console(world.clock, as_json=True)
-    exit = plan(selection, consent, console, world.outside, out=out, since=since)
+    exit = plan(selection, consent, console, world.environment, out=out, since=since)
     return Run(exit, screen.document, screen.err)
 
 
@@ -74,9 +74,9 @@ def applied(
     """Apply the plan of the file, and of others, or what is named."""
     screen = Screen()
     console = screen.console(world.clock, as_json=True)
-    reviewed = read_reviewed([] if named or file is None else [file, *others], named, world.outside)
+    reviewed = read_reviewed([] if named or file is None else [file, *others], named, world.environment)
     exit = apply(
-        selection, consent, console, world.outside, with_seeds=with_seeds, reviewed=reviewed, since=since
+        selection, consent, console, world.environment, with_seeds=with_seeds, reviewed=reviewed, since=since
     )
     return Run(exit, screen.document, screen.err)
 

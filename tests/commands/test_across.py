@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from reconciler.commands.across import Several
 from reconciler.commands.apply import How, apply_across
-from reconciler.commands.outside import Outside
+from reconciler.commands.environment import Environment
 from reconciler.commands.plan import plan_across
 from reconciler.commands.workspace import Selection
 from reconciler.engine.planning import Consent
@@ -59,17 +59,19 @@ class Worlds:
         self.each["one"].write(name, text)
 
     @property
-    def outside(self) -> Outside:
-        apps = {name: world.outside.sandboxes["sandbox"] for name, world in self.each.items()}
+    def environment(self) -> Environment:
+        apps = {name: world.environment.sandboxes["sandbox"] for name, world in self.each.items()}
         layered = {name: self.layers[name](app) if name in self.layers else app for name, app in apps.items()}
-        return replace(self.each["one"].outside, sandboxes=layered)
+        return replace(self.each["one"].environment, sandboxes=layered)
 
     def plan(
         self, several: Several = ALL, selection: Selection = EVERYTHING, *, detailed: bool = False
     ) -> tuple[Exit, Any]:
         screen = Screen()
         console = screen.console(self.each["one"].clock, as_json=True)
-        exit = plan_across(several, selection, Consent(), console, self.outside, detailed_exitcode=detailed)
+        exit = plan_across(
+            several, selection, Consent(), console, self.environment, detailed_exitcode=detailed
+        )
         Draft202012Validator(schema_of("plans")).validate(screen.document)
         return exit, screen.document
 
@@ -77,13 +79,13 @@ class Worlds:
         screen = Screen()
         console = screen.console(self.each["one"].clock, as_json=True)
         how = How(RESETS, yes=True, write_ids=write_ids)
-        exit = apply_across(several, EVERYTHING, how, console, self.outside)
+        exit = apply_across(several, EVERYTHING, how, console, self.environment)
         Draft202012Validator(schema_of("reports")).validate(screen.document)
         return exit, screen.document
 
     def text(self, several: Several = ALL) -> str:
         screen = Screen()
-        plan_across(several, EVERYTHING, Consent(), screen.console(self.each["one"].clock), self.outside)
+        plan_across(several, EVERYTHING, Consent(), screen.console(self.each["one"].clock), self.environment)
         return screen.out
 
     @property

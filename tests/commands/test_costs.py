@@ -62,8 +62,8 @@ def planned(world: World, selection: Selection = EVERYTHING) -> Screen:
     screen = Screen()
     console = screen.console(world.clock, verbose=True)
     watching = Watching(console)
-    outside = replace(world.outside, on_request=watching)
-    assert plan(selection, Consent(), console, outside) is Exit.DONE
+    environment = replace(world.environment, on_request=watching)
+    assert plan(selection, Consent(), console, environment) is Exit.DONE
     watching.end("plan", Exit.DONE)
     return screen
 
@@ -94,7 +94,7 @@ def test_an_apply_reads_writes_and_reads_back_each_change_beside_its_plan(
         "reconciler.yaml", SETTINGS.replace('"sandbox:"', f'"sandbox:", parallelism: {parallelism}') + LIMITS
     )
     screen = Screen()
-    end = apply(EVERYTHING, Consent(), screen.console(world.clock), world.outside, yes=True)
+    end = apply(EVERYTHING, Consent(), screen.console(world.clock), world.environment, yes=True)
     assert end is Exit.DONE
     assert requests(world) == {
         ("GET", PAGE): 3,
@@ -108,7 +108,9 @@ def test_no_minute_at_the_api_holds_more_requests_than_allowed_however_many_are_
 ) -> None:
     pace = '"sandbox:", parallelism: 20, requests_per_minute: 7'
     world.write("reconciler.yaml", SETTINGS.replace('"sandbox:"', pace) + LIMITS)
-    assert apply(EVERYTHING, Consent(), Screen().console(world.clock), world.outside, yes=True) is Exit.DONE
+    assert (
+        apply(EVERYTHING, Consent(), Screen().console(world.clock), world.environment, yes=True) is Exit.DONE
+    )
     starts = sorted(request.at for request in world.state.requests())
     assert len(starts) == 4 + 3 * DIFFERING
     assert all(later - earlier >= 60 for earlier, later in zip(starts, starts[7:], strict=False))
@@ -121,7 +123,7 @@ def test_a_run_takes_no_more_of_an_allowance_than_its_share_and_leaves_nothing_i
     share = f'"sandbox:", requests_per_run: {cap}'
     world.write("reconciler.yaml", SETTINGS.replace('"sandbox:"', share) + LIMITS)
     screen = Screen()
-    end = apply(EVERYTHING, Consent(), screen.console(world.clock), world.outside, yes=True)
+    end = apply(EVERYTHING, Consent(), screen.console(world.clock), world.environment, yes=True)
     made = requests(world)
     assert sum(made.values()) <= cap
     assert end is Exit.PARTLY

@@ -20,14 +20,14 @@ ACCOUNT = Variants.parse(["defaults=account"])
 
 def known(world: World) -> dict[str, tuple[Any, str]]:
     screen = Screen()
-    defaults_show(EVERYTHING, screen.console(world.clock, as_json=True), world.outside)
+    defaults_show(EVERYTHING, screen.console(world.clock, as_json=True), world.environment)
     return {row["path"]: (row["value"], row["source"]) for row in screen.document["defaults"]}
 
 
 def learn(world: World, *faults: str) -> tuple[Exit, Screen]:
     world.faults = [Fault.parse(fault) for fault in faults]
     screen = Screen()
-    exit = defaults_learn(EVERYTHING, screen.console(world.clock), world.outside, yes=True)
+    exit = defaults_learn(EVERYTHING, screen.console(world.clock), world.environment, yes=True)
     world.faults = ()
     return exit, screen
 
@@ -36,7 +36,7 @@ def test_a_default_is_stated_and_proved_or_not_learned_or_assumed(world: World) 
     world.variants = ACCOUNT
     world.write("reconciler.yaml", SETTINGS + "    defaults: {date_format: dd-MM-yyyy}\n")
     assert known(world)["date_format"] == ("dd-MM-yyyy", "stated_not_proved")
-    apply(EVERYTHING, Consent(resets=None), Screen().console(world.clock), world.outside, yes=True)
+    apply(EVERYTHING, Consent(resets=None), Screen().console(world.clock), world.environment, yes=True)
     told = known(world)
     assert told["date_format"] == ("dd-MM-yyyy", "stated")
     assert told["field_delimiter"] == (None, "learned")
@@ -60,7 +60,7 @@ def test_the_lines_that_learning_prints_are_valid_and_empty_the_same_resets(worl
     _, _, block = screen.out.partition("    defaults:\n")
     lines = block.partition("\n\n")[0]
     world.write("reconciler.yaml", f"{SETTINGS}    defaults:\n{lines}\n")
-    assert validate(EVERYTHING, Screen().console(world.clock), world.outside) is Exit.DONE
+    assert validate(EVERYTHING, Screen().console(world.clock), world.environment) is Exit.DONE
     assert {source for value, source in known(world).values() if value} == {"stated"}
 
 
@@ -68,7 +68,7 @@ def test_what_was_learned_counts_in_the_next_plan(world: World) -> None:
     world.variants = ACCOUNT
     learn(world)
     screen = Screen()
-    plan(EVERYTHING, Consent(resets=None), screen.console(world.clock, as_json=True), world.outside)
+    plan(EVERYTHING, Consent(resets=None), screen.console(world.clock, as_json=True), world.environment)
     [change] = screen.document["changes"]
     sources = {f["path"]: f["default_source"] for f in change["fields"] if f["class"] == "reset"}
     assert sources["date_format"] == "learned"
@@ -101,5 +101,5 @@ def test_a_create_that_is_refused_leaves_nothing_over(world: World) -> None:
 
 def test_without_a_yes_nothing_is_created(world: World) -> None:
     with pytest.raises(Refused, match="no terminal"):
-        defaults_learn(EVERYTHING, Screen().console(world.clock), world.outside)
+        defaults_learn(EVERYTHING, Screen().console(world.clock), world.environment)
     assert not world.writes

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from reconciler.commands.doctor import doctor
+from reconciler.commands.environment import Environment
 from reconciler.commands.init import init
-from reconciler.commands.outside import Outside
 from reconciler.commands.plan import plan
 from reconciler.commands.workspace import Selection
 from reconciler.engine.planning import Consent
@@ -53,13 +53,13 @@ class Patient:
         path.write_text(text, "utf-8")
 
     @property
-    def outside(self) -> Outside:
-        return Outside(self.environ, self.clock, self.folder)
+    def environment(self) -> Environment:
+        return Environment(self.environ, self.clock, self.folder)
 
     def examined(self, target: str | None = None) -> tuple[Exit, dict[str, dict[str, Any]]]:
         """Return the exit code, and each check by its subject."""
         screen = Screen()
-        ended = doctor(Selection(target=target), screen.console(self.clock, as_json=True), self.outside)
+        ended = doctor(Selection(target=target), screen.console(self.clock, as_json=True), self.environment)
         assert SECRET not in screen.out + screen.err
         return ended, {c["subject"]: c for part in screen.document["parts"] for c in part["checks"]}
 
@@ -101,7 +101,7 @@ def test_nothing_is_written_anywhere(tmp_path: Path) -> None:
 
 def test_a_sandbox_and_a_journal_that_are_there_are_left_as_they_are(tmp_path: Path) -> None:
     patient = Patient(tmp_path, 'checkmarket: {url: "sandbox:"}')
-    plan(Selection(target="one"), Consent(), Screen().console(patient.clock), patient.outside)
+    plan(Selection(target="one"), Consent(), Screen().console(patient.clock), patient.environment)
     begin_run(patient, this_process())
     before = patient.files()
     ended, checks = patient.examined()
@@ -250,7 +250,9 @@ def test_a_journal_of_one_machine_is_told_of_and_in_ci_it_is_a_problem(tmp_path:
 
 def test_without_a_workspace_it_says_how_to_begin_one(tmp_path: Path) -> None:
     screen = Screen()
-    assert doctor(EVERYTHING, screen.console(FakeClock()), Outside({}, FakeClock(), tmp_path)) is Exit.ERROR
+    assert (
+        doctor(EVERYTHING, screen.console(FakeClock()), Environment({}, FakeClock(), tmp_path)) is Exit.ERROR
+    )
     assert "→ begin one: reconciler init" in screen.out
 
 
@@ -315,19 +317,19 @@ def test_one_target_is_looked_at_alone_and_an_unknown_one_is_an_error(tmp_path: 
 
 def test_what_init_writes_is_well_and_an_old_schema_is_told_of(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
-    outside, screen = Outside({}, FakeClock(), tmp_path), Screen()
-    init(None, (), Screen().console(FakeClock()), outside)
-    assert doctor(EVERYTHING, screen.console(FakeClock()), outside) is Exit.DONE
+    environment, screen = Environment({}, FakeClock(), tmp_path), Screen()
+    init(None, (), Screen().console(FakeClock()), environment)
+    assert doctor(EVERYTHING, screen.console(FakeClock()), environment) is Exit.DONE
     assert "✓ schema  .schema.json is of this version" in screen.out
     assert "✓ git     ignores .reconciler/" in screen.out
     (tmp_path / "configs" / ".schema.json").write_text("{}")
-    assert doctor(EVERYTHING, screen.console(FakeClock()), outside) is Exit.ERROR
+    assert doctor(EVERYTHING, screen.console(FakeClock()), environment) is Exit.ERROR
     assert "→ reconciler schema workspace > configs/.schema.json" in screen.out
 
 
 def test_text_shows_each_thing_with_its_mending_and_counts_them(tmp_path: Path) -> None:
     patient, screen = Patient(tmp_path, ACCOUNT, KEY=SECRET), Screen()
-    doctor(EVERYTHING, screen.console(patient.clock), patient.outside)
+    doctor(EVERYTHING, screen.console(patient.clock), patient.environment)
     lines = screen.out.splitlines()
     assert "Target one" in lines
     assert any(line.startswith("  ! checkmarket master_key  the variable MASTER") for line in lines)

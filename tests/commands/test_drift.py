@@ -35,20 +35,20 @@ def declare(world: World, more: str = "") -> None:
 def applied(world: World, more: str = "") -> None:
     """Declare, apply, and wait until no answer of before is served any more."""
     declare(world, more)
-    apply(EVERYTHING, RESETS, Screen().console(world.clock), world.outside, yes=True)
+    apply(EVERYTHING, RESETS, Screen().console(world.clock), world.environment, yes=True)
     world.clock.sleep(60)
 
 
 def document(world: World) -> Any:
     screen = Screen()
-    plan(EVERYTHING, RESETS, screen.console(world.clock, as_json=True), world.outside)
+    plan(EVERYTHING, RESETS, screen.console(world.clock, as_json=True), world.environment)
     Draft202012Validator(schema_of("plan")).validate(screen.document)
     return screen.document
 
 
 def text(world: World) -> str:
     screen = Screen()
-    plan(EVERYTHING, RESETS, screen.console(world.clock), world.outside)
+    plan(EVERYTHING, RESETS, screen.console(world.clock), world.environment)
     return screen.out
 
 
@@ -104,14 +104,14 @@ def test_a_reset_that_somebody_undid_changed_live(world: World) -> None:
 
 def test_what_a_restore_left_is_no_change_of_git(world: World) -> None:
     applied(world, ", date_format: yyyy-MM-dd")
-    restore(1, EVERYTHING, Screen().console(world.clock), world.outside, yes=True)
+    restore(1, EVERYTHING, Screen().console(world.clock), world.environment, yes=True)
     world.clock.sleep(60)
     assert drifts(world) == {"date_format": "restored"}
 
 
 def test_the_way_back_itself_says_nothing_of_git(world: World, screen: Screen) -> None:
     applied(world, ", date_format: yyyy-MM-dd")
-    restore(1, EVERYTHING, screen.console(world.clock, as_json=True), world.outside, yes=True)
+    restore(1, EVERYTHING, screen.console(world.clock, as_json=True), world.environment, yes=True)
     (change,) = screen.document["plan"]["changes"]
     assert {field["drift"] for field in change["fields"]} == {None}
 
@@ -128,7 +128,7 @@ def test_pruning_the_journal_leaves_what_is_needed(world: World) -> None:
     applied(world, ", date_format: yyyy-MM-dd")
     world.clock.sleep(90 * 86400)
     console = Screen().console(world.clock)
-    history_prune(86400, EVERYTHING, console, world.outside, yes=True)
+    history_prune(86400, EVERYTHING, console, world.environment, yes=True)
     live_format(world, "dd-MM-yyyy")
     assert drifts(world) == {"date_format": "live"}
 
@@ -162,7 +162,7 @@ def test_words_change_neither_digest_nor_what_is_sent(world: World) -> None:
 def test_show_says_it_too(world: World, screen: Screen) -> None:
     applied(world, ", date_format: yyyy-MM-dd")
     live_format(world, "dd-MM-yyyy")
-    show("welcome", EVERYTHING, screen.console(world.clock), world.outside)
+    show("welcome", EVERYTHING, screen.console(world.clock), world.environment)
     assert "set, changed live" in screen.out
 
 
@@ -196,11 +196,11 @@ def test_an_acceptance_that_has_ended_is_warned_of_and_holds_no_more(world: Worl
     made = document(world)
     assert [field["path"] for field in made["changes"][0]["fields"] if field["differs"]] == ["date_format"]
     assert [problem["code"] for problem in made["problems"]] == ["acceptance-ended"]
-    assert validate(EVERYTHING, screen.console(world.clock), world.outside) is Exit.DONE
+    assert validate(EVERYTHING, screen.console(world.clock), world.environment) is Exit.DONE
     assert "date_format was accepted until 2026-12-31 (a trial of marketing)" in screen.out
 
 
 def test_show_names_an_acceptance_and_where_it_stands(world: World, screen: Screen) -> None:
     declare(world, ACCEPT + ", date_format: yyyy-MM-dd")
-    show("welcome", EVERYTHING, screen.console(world.clock), world.outside)
+    show("welcome", EVERYTHING, screen.console(world.clock), world.environment)
     assert f"accepted until {UNTIL}, configs/welcome.yaml:1:" in screen.out

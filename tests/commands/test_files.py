@@ -55,7 +55,7 @@ def world(world: World) -> World:
 def was_set(world: World, glob: str, *assignments: str, diff: bool = False) -> str:
     screen = Screen()
     console = screen.console(world.clock)
-    assert set_fields(glob, assignments, EVERYTHING, console, world.outside, diff=diff) is Exit.DONE
+    assert set_fields(glob, assignments, EVERYTHING, console, world.environment, diff=diff) is Exit.DONE
     return screen.out
 
 
@@ -66,7 +66,7 @@ def news(world: World) -> str:
 def listed(world: World, *where: str, glob: str = "*", target: str | None = None) -> list[str]:
     screen = Screen()
     console = screen.console(world.clock, as_json=True)
-    list_resources(glob, where, Selection(target=target), console, world.outside)
+    list_resources(glob, where, Selection(target=target), console, world.environment)
     return [one["key"].removeprefix("import_configs.") for one in screen.document["resources"]]
 
 
@@ -162,7 +162,7 @@ def test_list_looks_at_each_target_by_itself(world: World) -> None:
 
 def test_list_prints_one_line_for_each_and_the_number_last(world: World) -> None:
     screen = Screen()
-    list_resources("*", (), EVERYTHING, screen.console(world.clock), world.outside)
+    list_resources("*", (), EVERYTHING, screen.console(world.clock), world.environment)
     assert screen.out.splitlines() == [
         'import_configs.news-be  "News BE"  sandbox 7           configs/news.yaml:9:3',
         'import_configs.news-nl  "News NL"  other.one, sandbox  configs/news.yaml:2:3',
@@ -227,7 +227,7 @@ class TestSeeds:
 
     def test_are_listed_with_when_and_to_how_many_they_go(self, world: World) -> None:
         screen = Screen()
-        list_resources("s*", (), EVERYTHING, screen.console(world.clock), world.outside)
+        list_resources("s*", (), EVERYTHING, screen.console(world.clock), world.environment)
         assert screen.out.splitlines() == [
             "customer_seeds.smoke  once, round v7, 1 customer  other.one, sandbox  configs/seeds.yaml:2:3",
             "",
@@ -236,13 +236,13 @@ class TestSeeds:
 
     def test_are_counted_apart_from_resources(self, world: World) -> None:
         screen = Screen()
-        list_resources("*", (), EVERYTHING, screen.console(world.clock), world.outside)
+        list_resources("*", (), EVERYTHING, screen.console(world.clock), world.environment)
         assert screen.out.endswith("\n\n2 resources, 1 seed.\n")
 
     def test_are_listed_as_a_document_of_their_own(self, world: World) -> None:
         screen = Screen()
         console = screen.console(world.clock, as_json=True)
-        list_resources("*", ("round=v7",), EVERYTHING, console, world.outside)
+        list_resources("*", ("round=v7",), EVERYTHING, console, world.environment)
         assert screen.document["resources"] == []
         assert screen.document["seeds"] == [
             {
@@ -270,13 +270,13 @@ class TestSeeds:
     )
     def test_are_found_by_what_they_say(self, world: World, where: list[str], found: list[str]) -> None:
         screen = Screen()
-        list_resources("*", where, EVERYTHING, screen.console(world.clock, as_json=True), world.outside)
+        list_resources("*", where, EVERYTHING, screen.console(world.clock, as_json=True), world.environment)
         both = screen.document["resources"] + screen.document["seeds"]
         assert [one["key"] for one in both] == found
 
     def test_have_no_address_in_any_list(self, world: World) -> None:
         screen = Screen()
-        list_resources("*", (), EVERYTHING, screen.console(world.clock, as_json=True), world.outside)
+        list_resources("*", (), EVERYTHING, screen.console(world.clock, as_json=True), world.environment)
         assert "@example.com" not in screen.out
 
     def test_are_put_into_order_with_their_comments(self, world: World) -> None:
@@ -331,9 +331,9 @@ class TestSeeds:
             was_set(world, "customer_seeds.smoke", "targets.other.one.round=2")
 
     def test_bind_a_review_alike_in_any_order(self, world: World) -> None:
-        (before,) = open_workspace(EVERYTHING, world.outside).seeds["sandbox"]
+        (before,) = open_workspace(EVERYTHING, world.environment).seeds["sandbox"]
         formatted(world)
-        (after,) = open_workspace(EVERYTHING, world.outside).seeds["sandbox"]
+        (after,) = open_workspace(EVERYTHING, world.environment).seeds["sandbox"]
         assert before.digest_on("sandbox", "a", "UTC") == after.digest_on("sandbox", "a", "UTC")
 
 
@@ -350,7 +350,7 @@ def test_list_says_what_can_be_compared(where: str, world: World) -> None:
 
 def formatted(world: World, *files: Path, check: bool = False) -> tuple[Exit, str]:
     screen = Screen()
-    end = fmt(files, EVERYTHING, screen.console(world.clock), world.outside, check=check)
+    end = fmt(files, EVERYTHING, screen.console(world.clock), world.environment, check=check)
     return end, screen.out
 
 
@@ -384,8 +384,8 @@ def test_fmt_refuses_files_that_are_wrong(world: World) -> None:
 def test_an_id_is_written_under_its_target_and_the_others_stay(key: str, line: str, world: World) -> None:
     """A resource that names no target lives on all of them, and still does."""
     world.write("plain.yaml", "import_configs: {plain: {name: Plain}}\n")
-    workspace = open_workspace(EVERYTHING, world.outside)
-    edition = edition_of(workspace, world.outside)
+    workspace = open_workspace(EVERYTHING, world.environment)
+    edition = edition_of(workspace, world.environment)
     resource = workspace.readers["import_configs"].resources[f"import_configs.{key}"]
     ResourceEditor(edition, SECTIONS[0], resource, workspace.targets).write_id("sandbox", 5)
     (edit,) = edition.edited()

@@ -45,7 +45,7 @@ def step(world: World) -> World:
 
 
 def planned(world: World, screen: Screen, consent: Consent = RESETS, **settings: bool) -> Exit:
-    return plan(EVERYTHING, consent, screen.console(world.clock, **settings), world.outside)
+    return plan(EVERYTHING, consent, screen.console(world.clock, **settings), world.environment)
 
 
 def outputs(world: World) -> dict[str, str]:
@@ -82,7 +82,7 @@ def test_a_step_has_outputs_and_a_summary(step: World, screen: Screen) -> None:
 
 def test_the_outputs_of_an_apply_are_of_what_was_carried_out(step: World, screen: Screen) -> None:
     console = screen.console(step.clock, as_json=True)
-    apply(EVERYTHING, RESETS, console, step.outside, yes=True)
+    apply(EVERYTHING, RESETS, console, step.environment, yes=True)
     assert outputs(step) == {
         "changes": "1",
         "resets": "1",
@@ -109,7 +109,7 @@ def test_problems_stand_on_their_lines(step: World, screen: Screen) -> None:
     with pytest.raises(FilesInvalid):
         planned(step, screen)
     with pytest.raises(FilesInvalid):
-        validate(EVERYTHING, screen.console(step.clock), step.outside)
+        validate(EVERYTHING, screen.console(step.clock), step.environment)
     told = ("error", "configs/other.yaml", "2", "11", "unknown-field import_configs.other")
     assert [one[:5] for one in ANNOTATION.findall(screen.err)] == [told, told]
     assert outputs(step)["exit_code"] == "1"
@@ -125,7 +125,7 @@ def test_what_a_plan_leaves_alone_stands_on_its_line(step: World, screen: Screen
 
 def test_what_an_apply_did_not_bring_about_stands_on_its_line(step: World, screen: Screen) -> None:
     step.faults = [Fault.parse("PUT:1+:before:status=400")]
-    apply(EVERYTHING, RESETS, screen.console(step.clock), step.outside, yes=True)
+    apply(EVERYTHING, RESETS, screen.console(step.clock), step.environment, yes=True)
     ((kind, file, line, *_, title, _),) = ANNOTATION.findall(screen.err)
     assert (kind, file, line) == ("error", "configs/welcome.yaml", "2")
     assert title == "failed import_configs.welcome"
@@ -144,7 +144,7 @@ def test_files_are_named_from_the_top_of_the_checkout_wherever_it_lies(
     below = f"{folder}/" if folder else ""
     for workspace in (None, step.folder / "configs"):
         with pytest.raises(FilesInvalid):
-            validate(Selection(workspace), screen.console(step.clock), step.outside)
+            validate(Selection(workspace), screen.console(step.clock), step.environment)
     assert [one[1] for one in ANNOTATION.findall(screen.err)] == [f"{below}configs/other.yaml"] * 2
 
 
@@ -154,7 +154,7 @@ def test_links_lead_to_the_commit_that_is_checked_out(step: World, screen: Scree
     step.environ |= {"GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "acme/surveys"}
     step.environ["GITHUB_SHA"] = "f" * 40
     reports = (Report(Form.HTML, Path("plan.html")),)
-    plan(EVERYTHING, RESETS, screen.console(step.clock), step.outside, reports=reports)
+    plan(EVERYTHING, RESETS, screen.console(step.clock), step.environment, reports=reports)
     page = (step.folder / "plan.html").read_text("utf-8")
     assert f'href="https://github.com/acme/surveys/blob/{commit}/configs/welcome.yaml#L2"' in page
     assert "f" * 40 not in page
@@ -162,7 +162,7 @@ def test_links_lead_to_the_commit_that_is_checked_out(step: World, screen: Scree
 
 def test_an_address_that_stands_in_the_files_is_not_masked(step: World, screen: Screen) -> None:
     step.write("reconciler.yaml", f"{SETTINGS}    journal: git+branch:reconciler\n")
-    validate(EVERYTHING, screen.console(step.clock), step.outside)
+    validate(EVERYTHING, screen.console(step.clock), step.environment)
     with contextlib.suppress(ReconcilerError):
         planned(step, screen)
     assert "::add-mask::" not in screen.err
@@ -186,7 +186,7 @@ def test_ten_of_a_kind_are_shown_and_the_rest_is_counted(step: World, screen: Sc
     fields = ", ".join(f"x{number}: 1" for number in range(13))
     step.write("other.yaml", f"import_configs: {{other: {{name: X, {fields}}}}}\n")
     with pytest.raises(FilesInvalid):
-        validate(EVERYTHING, screen.console(step.clock), step.outside)
+        validate(EVERYTHING, screen.console(step.clock), step.environment)
     assert len(ANNOTATION.findall(screen.err)) == 10
     assert screen.err.count("::notice::and 3 more errors\n") == 1
 
@@ -195,7 +195,7 @@ def test_ten_of_a_kind_are_shown_and_the_rest_is_counted(step: World, screen: Sc
 def test_a_file_cannot_be_named_so_that_it_commands(step: World, screen: Screen, name: str) -> None:
     step.write(name, "nowhere: 1")
     with pytest.raises(FilesInvalid):
-        validate(EVERYTHING, screen.console(step.clock), step.outside)
+        validate(EVERYTHING, screen.console(step.clock), step.environment)
     (annotation,) = ANNOTATION.findall(screen.err)
     assert annotation[2:4] == ("1", "1")
     assert_commands_nothing(ANNOTATION.sub("", screen.err))
@@ -208,7 +208,7 @@ def test_a_file_cannot_be_named_so_that_it_commands(step: World, screen: Screen,
 def test_no_value_commands(step: World, screen: Screen, text: str, as_json: bool) -> None:
     step.live({1: {"Name": text, "IsReusable": True, "DateFormat": text, text: text}, 2: {"Name": text}})
     planned(step, screen, as_json=as_json)
-    apply(EVERYTHING, RESETS, screen.console(step.clock, as_json=as_json), step.outside, yes=True)
+    apply(EVERYTHING, RESETS, screen.console(step.clock, as_json=as_json), step.environment, yes=True)
     assert_commands_nothing(screen.out)
     assert_commands_nothing(screen.err)
     assert_commands_nothing((step.folder / "summary").read_text("utf-8"))
@@ -248,7 +248,7 @@ def test_elsewhere_nothing_of_it_is_said(world: World, screen: Screen) -> None:
 
 def test_elsewhere_the_same_is_written_to_a_file(world: World, screen: Screen) -> None:
     reports = (Report(Form.GITHUB, Path("github.txt")),)
-    plan(EVERYTHING, RESETS, screen.console(world.clock), world.outside, reports=reports)
+    plan(EVERYTHING, RESETS, screen.console(world.clock), world.environment, reports=reports)
     text = (world.folder / "github.txt").read_text("utf-8")
     assert text.startswith("changes=1\nresets=1\nfingerprint=")
     assert "### Plan of `sandbox`" in text

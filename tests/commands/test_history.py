@@ -22,19 +22,19 @@ def applied(world: World, *, invitation_delay: int = 2) -> Exit:
         "import_configs:\n  welcome:\n    name: Welcome\n    survey_settings:\n      survey_id: 4711\n"
         f"      invitation_delay_in_days: {invitation_delay}\n    targets: {{sandbox: {{id: 1}}}}\n",
     )
-    return apply(EVERYTHING, RESETS, Screen().console(world.clock), world.outside, yes=True)
+    return apply(EVERYTHING, RESETS, Screen().console(world.clock), world.environment, yes=True)
 
 
 def told(world: World, wanted: Filter = Filter()) -> list[dict[str, Any]]:  # noqa: B008
     screen = Screen()
-    history(EVERYTHING, wanted, screen.console(world.clock, as_json=True), world.outside)
+    history(EVERYTHING, wanted, screen.console(world.clock, as_json=True), world.environment)
     runs: list[dict[str, Any]] = screen.document["runs"]
     return runs
 
 
 def shown(world: World, number: int) -> Screen:
     screen = Screen()
-    assert history_show(number, EVERYTHING, screen.console(world.clock), world.outside) is Exit.DONE
+    assert history_show(number, EVERYTHING, screen.console(world.clock), world.environment) is Exit.DONE
     return screen
 
 
@@ -88,7 +88,7 @@ def test_the_document_of_a_run_holds_the_bodies(world: World) -> None:
     before = world.config(1)
     applied(world)
     screen = Screen()
-    history_show(1, EVERYTHING, screen.console(world.clock, as_json=True), world.outside)
+    history_show(1, EVERYTHING, screen.console(world.clock, as_json=True), world.environment)
     [written] = screen.document["operations"]
     assert written["body_before"]["DateFormat"] == before["DateFormat"]
     assert "DateFormat" not in written["body_sent"]
@@ -106,7 +106,7 @@ def test_old_runs_are_forgotten_but_not_what_later_runs_need(world: World) -> No
     applied(world, invitation_delay=3)
     world.clock.sleep(40 * DAY)
     screen = Screen()
-    history_prune(30 * DAY, EVERYTHING, screen.console(world.clock), world.outside, yes=True)
+    history_prune(30 * DAY, EVERYTHING, screen.console(world.clock), world.environment, yes=True)
     assert screen.out.strip() == "Forgot 1 run with 1 write."
     assert [run["id"] for run in told(world)] == [2]
 
@@ -116,7 +116,7 @@ def test_nothing_is_forgotten_without_a_yes(world: World, stdin: Terminal) -> No
     applied(world)
     world.clock.sleep(40 * DAY)
     with pytest.raises(Refused, match="not confirmed"):
-        history_prune(DAY, EVERYTHING, Screen(stdin=stdin).console(world.clock), world.outside, yes=False)
+        history_prune(DAY, EVERYTHING, Screen(stdin=stdin).console(world.clock), world.environment, yes=False)
     assert len(told(world)) == 1
 
 

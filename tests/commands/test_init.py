@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli import cli
+from reconciler.commands.environment import Environment
 from reconciler.commands.init import init
-from reconciler.commands.outside import Outside
 from reconciler.commands.plan import plan
 from reconciler.commands.validate import validate
 from reconciler.commands.workspace import Selection
@@ -28,12 +28,12 @@ class Place:
 
     def __init__(self, folder: Path, typed: str | None = None) -> None:
         self.folder = folder
-        self.outside = Outside({}, FakeClock(), folder)
+        self.environment = Environment({}, FakeClock(), folder)
         self.screen = Screen(stdin=io.StringIO() if typed is None else Terminal(typed))
         self.console = self.screen.console(FakeClock())
 
     def init(self, *urls: str, workspace: Path | None = None, may_ask: bool = True) -> Exit:
-        return init(workspace, urls, self.console, self.outside, may_ask=may_ask)
+        return init(workspace, urls, self.console, self.environment, may_ask=may_ask)
 
     def text(self, name: str) -> str:
         return (self.folder / name).read_text("utf-8")
@@ -50,8 +50,8 @@ def place(tmp_path: Path) -> Place:
 @pytest.mark.parametrize("urls", [[], [ACCOUNT], [TENANT], [ACCOUNT, TENANT], ["http://127.0.0.1:8080"]])
 def test_what_it_writes_is_valid_and_planned_at_once(place: Place, urls: list[str]) -> None:
     assert place.init(*urls) is Exit.DONE
-    assert validate(EVERYTHING, place.console, place.outside) is Exit.DONE
-    assert plan(EVERYTHING, Consent(), place.console, place.outside) is Exit.DONE
+    assert validate(EVERYTHING, place.console, place.environment) is Exit.DONE
+    assert plan(EVERYTHING, Consent(), place.console, place.environment) is Exit.DONE
     assert "1 to update (3 fields reset)" in place.screen.out
     assert "0 warnings" in place.screen.out
 
@@ -139,7 +139,7 @@ def test_another_workspace_is_made_where_its_folder_is_named(place: Place) -> No
     place.init(workspace=place.folder / "other")
     assert {"other/reconciler.yaml", "other/newsletter.yaml"} <= place.files()
     assert "reconciler plan --workspace other" in place.screen.out
-    assert plan(Selection(place.folder / "other"), Consent(), place.console, place.outside) is Exit.DONE
+    assert plan(Selection(place.folder / "other"), Consent(), place.console, place.environment) is Exit.DONE
 
 
 @pytest.mark.parametrize("name", ["newsletter.yaml", "unrelated.yml", "deeper/compose.yaml"])

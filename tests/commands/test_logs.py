@@ -53,8 +53,8 @@ def watched(world: World, console: Console) -> Requests:
 
 def planned(world: World, console: Console) -> Requests:
     requests = watched(world, console)
-    outside = replace(world.outside, on_request=requests, new_id=requests.new_id)
-    plan(EVERYTHING, RESETS, console, outside)
+    environment = replace(world.environment, on_request=requests, new_id=requests.new_id)
+    plan(EVERYTHING, RESETS, console, environment)
     return requests
 
 
@@ -128,7 +128,7 @@ def test_where_nobody_asked_nothing_is_made_of_a_request(
         raise AssertionError("an id was made")
 
     requests = Requests(console, never)
-    plan(EVERYTHING, RESETS, console, replace(world.outside, on_request=requests, new_id=requests.new_id))
+    plan(EVERYTHING, RESETS, console, replace(world.environment, on_request=requests, new_id=requests.new_id))
     assert "GET /3" not in screen.err
     assert requests.text == "3 requests: 3 GET"
 
@@ -143,7 +143,7 @@ def test_problems_are_events_with_their_place(world: World, screen: Screen) -> N
     assert main_in(world, "validate", "--log-format", "json") == 1
     console = logged(world, screen)
     with pytest.raises(FilesInvalid) as caught:
-        validate(EVERYTHING, console, world.outside)
+        validate(EVERYTHING, console, world.environment)
     console.problems(caught.value.problems)
     (problem,) = of(screen, "problem")
     assert (problem["level"], problem["code"], problem["line"]) == ("error", "unknown-field", 2)
@@ -172,14 +172,14 @@ def test_quiet_leaves_errors(world: World, screen: Screen) -> None:
 
 def test_what_waits_says_so_in_an_event(world: World, screen: Screen) -> None:
     with at_work(world), pytest.raises(Refused):
-        apply(EVERYTHING, RESETS, logged(world, screen), world.outside, yes=True, lock=Lock(timeout=5))
+        apply(EVERYTHING, RESETS, logged(world, screen), world.environment, yes=True, lock=Lock(timeout=5))
     assert [one["message"][:8] for one in of(screen, "message")] == ["Waiting:"]
 
 
 def test_a_question_and_what_it_is_about_are_events_too(world: World) -> None:
     screen = Screen(stdin=Terminal("no\n"))
     with pytest.raises(Refused):
-        apply(EVERYTHING, RESETS, logged(world, screen, as_json=True), world.outside)
+        apply(EVERYTHING, RESETS, logged(world, screen, as_json=True), world.environment)
     (shown,), (question,) = of(screen, "shown"), of(screen, "question")
     assert "Plan: 0 to create, 1 to update" in shown["message"]
     assert question["message"].endswith("Only yes is yes:")
@@ -212,7 +212,7 @@ def test_commands_to_a_runner_stay_what_they_are_among_the_lines_of_a_log(
     world.write("other.yaml", f"import_configs: {{other: {{name: X, {fields}}}}}\n")
     world.environ |= {"GITHUB_ACTIONS": "true"}
     with pytest.raises(FilesInvalid):
-        validate(EVERYTHING, logged(world, screen), world.outside)
+        validate(EVERYTHING, logged(world, screen), world.environment)
     lines = screen.err.splitlines()
     commands = [line for line in lines if line.startswith("::error file=")]
     assert (len(commands), lines[10:]) == (10, ["::notice::and 2 more errors"])

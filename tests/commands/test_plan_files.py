@@ -300,13 +300,15 @@ class TestAPartOfTheFiles:
         document = json.loads((one.folder / FILE).read_text("utf-8"))
         assert document["selection"] == [{"only": ["c1"], "exclude": []}]
         screen = Screen()
-        reviewed = read_reviewed((FILE,), (), one.outside)
-        apply(EVERYTHING, RESETS, screen.console(one.clock), one.outside, reviewed=reviewed)
+        reviewed = read_reviewed((FILE,), (), one.environment)
+        apply(EVERYTHING, RESETS, screen.console(one.clock), one.environment, reviewed=reviewed)
         assert screen.out.splitlines()[2] == "Selection: only c1"
 
     def test_that_was_left_out_is_said_too(self, three: World) -> None:
         screen = Screen()
-        plan(Selection(exclude=("c2", "c3")), RESETS, screen.console(three.clock), three.outside, out=FILE)
+        plan(
+            Selection(exclude=("c2", "c3")), RESETS, screen.console(three.clock), three.environment, out=FILE
+        )
         assert screen.out.splitlines()[2] == "Selection: all, without c2, c3"
         assert applied(three).exit is Exit.DONE
         assert delays(three) == [1, 9, 9]
@@ -362,8 +364,8 @@ class TestAPartOfTheFiles:
 def test_on_a_terminal_a_file_is_answer_enough(world: World) -> None:
     planned(world)
     screen = Screen(stdin=Terminal(""))
-    reviewed = read_reviewed([FILE], (), world.outside)
-    end = apply(EVERYTHING, RESETS, screen.console(world.clock), world.outside, reviewed=reviewed)
+    reviewed = read_reviewed([FILE], (), world.environment)
+    end = apply(EVERYTHING, RESETS, screen.console(world.clock), world.environment, reviewed=reviewed)
     assert end is Exit.DONE
     assert "Only yes is yes" not in screen.err
 
@@ -447,5 +449,5 @@ def test_a_reviewed_deletion_needs_its_flag_again(three: World) -> None:
 def test_the_fingerprint_is_shown_to_those_who_ask_for_more(world: World) -> None:
     fingerprint = planned(world).document["fingerprint"]
     screen = Screen()
-    plan(EVERYTHING, RESETS, screen.console(world.clock, verbose=True), world.outside)
+    plan(EVERYTHING, RESETS, screen.console(world.clock, verbose=True), world.environment)
     assert f"\nFingerprint {fingerprint}\n" in screen.out

@@ -7,7 +7,7 @@ import io
 import pytest
 
 from reconciler.commands.console import PROGRESS_AFTER, PROGRESS_EVERY, Console, Progress
-from reconciler.commands.outside import Outside
+from reconciler.commands.environment import Environment
 from reconciler.commands.validate import validate
 from reconciler.errors import FilesInvalid
 from tests.clock import FakeClock
@@ -73,10 +73,10 @@ def test_where_nobody_watches_there_is_none(stream: io.StringIO, quiet: bool, cl
 
 def test_every_file_of_a_workspace_is_told_and_then_how_many_there_are(world: World, screen: Screen) -> None:
     told: list[tuple[int, int | None]] = []
-    outside = Outside(
+    environment = Environment(
         environ={}, clock=world.clock, folder=world.folder, reading=lambda *step: told.append(step)
     )
-    validate(EVERYTHING, screen.console(world.clock), outside)
+    validate(EVERYTHING, screen.console(world.clock), environment)
     assert told == [(1, None), (2, None), (2, 2)]
 
 
@@ -84,9 +84,9 @@ def test_the_line_is_wiped_where_reading_ends_early(world: World) -> None:
     told: list[tuple[int, int | None]] = []
     world.write("broken.yaml", "a: [\n" * 60)
     world.write("reconciler.yaml", "version: 1\ntargets: {}\n")
-    outside = Outside(
+    environment = Environment(
         environ={}, clock=world.clock, folder=world.folder, reading=lambda *step: told.append(step)
     )
     with pytest.raises(FilesInvalid):
-        validate(EVERYTHING, Screen().console(world.clock), outside)
+        validate(EVERYTHING, Screen().console(world.clock), environment)
     assert told[-1] == (3, 3)

@@ -46,12 +46,12 @@ def raising(error: BaseException) -> Callable[[], None]:
 
 
 def planned(world: World, screen: Screen, consent: Consent = RESETS) -> Exit:
-    return plan(EVERYTHING, consent, screen.console(world.clock), world.outside, reports=MARKDOWN)
+    return plan(EVERYTHING, consent, screen.console(world.clock), world.environment, reports=MARKDOWN)
 
 
 def applied(world: World, screen: Screen, *, yes: bool = True) -> Exit:
     console = screen.console(world.clock)
-    return apply(EVERYTHING, RESETS, console, world.outside, yes=yes, reports=MARKDOWN)
+    return apply(EVERYTHING, RESETS, console, world.environment, yes=yes, reports=MARKDOWN)
 
 
 def report(world: World) -> str:
@@ -97,7 +97,7 @@ def test_warnings_about_the_files_are_in_how_an_apply_ended(world: World, screen
         "welcome.yaml", FILES.replace("email_is_required", "contact_group_id: 7\n    email_is_required")
     )
     console = screen.console(world.clock, as_json=True)
-    apply(EVERYTHING, RESETS, console, world.outside, yes=True, reports=MARKDOWN)
+    apply(EVERYTHING, RESETS, console, world.environment, yes=True, reports=MARKDOWN)
     assert [problem["code"] for problem in screen.document["plan"]["problems"]] == ["obsolete-field"]
     assert "`obsolete-field`" in report(world)
 
@@ -130,7 +130,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_anything_is_asked(
     reports = (Report(Form.MARKDOWN, Path(path)),)
     console = screen.console(world.clock)
     with pytest.raises(UsageError, match=why):
-        plan(EVERYTHING, RESETS, console, world.outside, out=Path("plan.json"), reports=reports)
+        plan(EVERYTHING, RESETS, console, world.environment, out=Path("plan.json"), reports=reports)
     assert not world.state.requests()
 
 
@@ -138,7 +138,7 @@ def test_a_report_that_cannot_be_written_any_more_hides_nothing(world: World, sc
     (world.folder / "reports").mkdir()
     reports = (Report(Form.MARKDOWN, Path("reports/report.md")),)
     screen.stdin = Doing(lambda: shutil.rmtree(world.folder / "reports"))
-    exit = apply(EVERYTHING, RESETS, screen.console(world.clock), world.outside, reports=reports)
+    exit = apply(EVERYTHING, RESETS, screen.console(world.clock), world.environment, reports=reports)
     assert exit is Exit.ERROR
     assert "Applied: 1 changed" in screen.out
     assert screen.err.count("there is no folder") == 1
@@ -178,8 +178,11 @@ def test_between_two_targets_the_report_has_the_first_and_says_that_it_is_not_al
     how = How(RESETS, reports=MARKDOWN)
     other = World(world.folder)
     other.live({1: WELCOME})
-    apps = {"sandbox": world.outside.sandboxes["sandbox"], "other": other.outside.sandboxes["sandbox"]}
-    two = replace(world.outside, sandboxes=apps)
+    apps = {
+        "sandbox": world.environment.sandboxes["sandbox"],
+        "other": other.environment.sandboxes["sandbox"],
+    }
+    two = replace(world.environment, sandboxes=apps)
     exit = apply_across(Several(), EVERYTHING, how, screen.console(world.clock), two)
     assert exit is Exit.DONE
     assert seen[1].count("### Apply to ") == 1
@@ -211,7 +214,7 @@ def test_several_targets_are_in_one_report_the_failed_one_too(world: World, scre
     world.write("reconciler.yaml", SETTINGS + other)
     world.write("welcome.yaml", FILES.replace("sandbox: {id: 1}", "sandbox: {id: 1}\n      other: {id: 2}"))
     console = screen.console(world.clock)
-    exit = plan_across(Several(), EVERYTHING, RESETS, console, world.outside, reports=MARKDOWN)
+    exit = plan_across(Several(), EVERYTHING, RESETS, console, world.environment, reports=MARKDOWN)
     assert exit is Exit.ERROR
     marks = [f"<!-- reconciler:plan target={name} -->" for name in ("other", "sandbox")]
     assert sorted(marks, key=report(world).index) == marks
@@ -219,7 +222,7 @@ def test_several_targets_are_in_one_report_the_failed_one_too(world: World, scre
 
 def test_one_run_writes_every_report_that_is_asked_for(world: World, screen: Screen) -> None:
     reports = (Report(Form.HTML, Path("plan.html")), *MARKDOWN)
-    plan(EVERYTHING, RESETS, screen.console(world.clock), world.outside, reports=reports)
+    plan(EVERYTHING, RESETS, screen.console(world.clock), world.environment, reports=reports)
     page = (world.folder / "plan.html").read_text("utf-8")
     assert page.startswith("<!DOCTYPE html>")
     assert "Plan: 0 to create, 1 to update (1 field reset)" in page

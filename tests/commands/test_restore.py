@@ -21,12 +21,12 @@ CREATED = "import_configs:\n  other: {name: Other, update_type_id: 2}\n"
 
 
 def applied(world: World) -> None:
-    assert apply(EVERYTHING, RESETS, Screen().console(world.clock), world.outside, yes=True) is Exit.DONE
+    assert apply(EVERYTHING, RESETS, Screen().console(world.clock), world.environment, yes=True) is Exit.DONE
 
 
 def restored(world: World, number: int = 1, screen: Screen | None = None) -> Exit:
     screen = screen or Screen()
-    return restore(number, EVERYTHING, screen.console(world.clock), world.outside, yes=True)
+    return restore(number, EVERYTHING, screen.console(world.clock), world.environment, yes=True)
 
 
 def state(world: World, id: int = 1) -> Any:
@@ -62,7 +62,7 @@ def test_a_refused_create_deletes_nobody_who_has_its_name(world: World) -> None:
     world.write("reconciler.yaml", MAY_DELETE)
     world.write("welcome.yaml", CREATED)
     world.faults = [Fault.parse("POST:1+:before:status=400")]
-    apply(EVERYTHING, RESETS, Screen().console(world.clock), world.outside, yes=True)
+    apply(EVERYTHING, RESETS, Screen().console(world.clock), world.environment, yes=True)
     world.faults = ()
     world.change(1, Name="Other")
     restored(world)
@@ -73,7 +73,7 @@ def test_a_create_of_which_no_id_is_known_is_named_and_nothing_is_deleted_for_it
     world.write("reconciler.yaml", MAY_DELETE)
     world.write("welcome.yaml", CREATED)
     world.faults = [Fault.parse("POST:1+:before:drop")]
-    apply(EVERYTHING, RESETS, Screen().console(world.clock), world.outside, yes=True)
+    apply(EVERYTHING, RESETS, Screen().console(world.clock), world.environment, yes=True)
     world.faults = ()
     world.change(1, Name="Other")
     screen = Screen()
@@ -84,7 +84,7 @@ def test_a_create_of_which_no_id_is_known_is_named_and_nothing_is_deleted_for_it
 
 def test_a_refused_update_is_not_taken_back_over_what_somebody_wrote_later(world: World) -> None:
     world.faults = [Fault.parse("PUT:1+:before:status=400")]
-    apply(EVERYTHING, RESETS, Screen().console(world.clock), world.outside, yes=True)
+    apply(EVERYTHING, RESETS, Screen().console(world.clock), world.environment, yes=True)
     world.faults = ()
     world.change(1, DateFormat="yyyy")
     assert restored(world) is Exit.DONE
@@ -126,7 +126,7 @@ def test_what_somebody_changes_while_it_is_planned_is_left_alone(world: World) -
             return "yes\n"
 
     screen = Screen(stdin=Meddling())
-    assert restore(1, EVERYTHING, screen.console(world.clock), world.outside) is Exit.STALE
+    assert restore(1, EVERYTHING, screen.console(world.clock), world.environment) is Exit.STALE
     assert world.config(1)["DateFormat"] == "yyyy"
 
 
@@ -150,7 +150,7 @@ def test_without_a_terminal_or_a_yes_nothing_is_restored(world: World) -> None:
     applied(world)
     writes = len(world.writes)
     with pytest.raises(Refused, match="no terminal"):
-        restore(1, EVERYTHING, Screen().console(world.clock), world.outside)
+        restore(1, EVERYTHING, Screen().console(world.clock), world.environment)
     assert len(world.writes) == writes
 
 
@@ -173,5 +173,5 @@ def test_a_restore_is_a_run_itself_and_the_next_plan_shows_what_the_files_still_
     applied(world)
     restored(world)
     screen = Screen()
-    exit = plan(EVERYTHING, RESETS, screen.console(world.clock), world.outside, detailed_exitcode=True)
+    exit = plan(EVERYTHING, RESETS, screen.console(world.clock), world.environment, detailed_exitcode=True)
     assert exit is Exit.PENDING

@@ -207,7 +207,7 @@ def stranger(world: SeedWorld) -> SeedWorld:
 
 def by_hand(world: SeedWorld) -> None:
     console = Screen().console(world.clock)
-    seeds_send("smoke", EVERYTHING, console, world.outside, again=False, yes=True)
+    seeds_send("smoke", EVERYTHING, console, world.environment, again=False, yes=True)
 
 
 def by_apply(world: SeedWorld) -> None:

@@ -50,7 +50,7 @@ def seeded(world: World) -> World:
 
 
 def applied(world: World, screen: Screen) -> Exit:
-    return apply(EVERYTHING, Consent(), screen.console(world.clock), world.outside, yes=True)
+    return apply(EVERYTHING, Consent(), screen.console(world.clock), world.environment, yes=True)
 
 
 def invitations(world: World) -> list[str]:
@@ -63,7 +63,7 @@ BOTH = ["jane@example.com", "john@example.com"]
 
 def test_preview_shows_addresses_and_times_to_a_terminal(seeded: World) -> None:
     screen = Screen(stdout=Terminal())
-    assert seeds_preview("smoke", EVERYTHING, screen.console(seeded.clock), seeded.outside) is Exit.DONE
+    assert seeds_preview("smoke", EVERYTHING, screen.console(seeded.clock), seeded.environment) is Exit.DONE
     assert "john@example.com" in screen.out
     assert "2027-07-01 00:00 Europe/Amsterdam (2027-06-30 22:00 UTC)" in screen.out
     assert "11:30 Europe/Amsterdam" in screen.out
@@ -72,18 +72,18 @@ def test_preview_shows_addresses_and_times_to_a_terminal(seeded: World) -> None:
 
 def test_preview_shows_no_address_to_anything_but_a_terminal(seeded: World, screen: Screen) -> None:
     with pytest.raises(Refused, match="terminal only"):
-        seeds_preview("smoke", EVERYTHING, screen.console(seeded.clock), seeded.outside)
+        seeds_preview("smoke", EVERYTHING, screen.console(seeded.clock), seeded.environment)
     assert screen.out == ""
 
 
 def test_preview_sends_nothing(seeded: World) -> None:
-    seeds_preview("smoke", EVERYTHING, Screen(stdout=Terminal()).console(seeded.clock), seeded.outside)
+    seeds_preview("smoke", EVERYTHING, Screen(stdout=Terminal()).console(seeded.clock), seeded.environment)
     assert seeded.writes == []
 
 
 def test_status_counts_by_the_tenants_own_names(seeded: World, screen: Screen) -> None:
     applied(seeded, Screen())
-    assert seeds_status(EVERYTHING, screen.console(seeded.clock), seeded.outside) is Exit.DONE
+    assert seeds_status(EVERYTHING, screen.console(seeded.clock), seeded.environment) is Exit.DONE
     assert "customer_seeds.smoke: 2 sent; 2 counted on the tenant" in screen.out
     assert "faults unverified" in screen.out
 
@@ -92,8 +92,8 @@ def test_status_waits_for_customers_that_appear_late(seeded: World, screen: Scre
     seeded.variants = Variants(customers_appear_after_seconds=60)
     applied(seeded, Screen())
     console = screen.console(seeded.clock)
-    assert seeds_status(EVERYTHING, Screen().console(seeded.clock), seeded.outside) is Exit.ERROR
-    assert seeds_status(EVERYTHING, console, seeded.outside, wait=300) is Exit.DONE
+    assert seeds_status(EVERYTHING, Screen().console(seeded.clock), seeded.environment) is Exit.ERROR
+    assert seeds_status(EVERYTHING, console, seeded.environment, wait=300) is Exit.DONE
 
 
 def test_a_declared_fault_status_is_an_error(seeded: World, screen: Screen) -> None:
@@ -102,7 +102,7 @@ def test_a_declared_fault_status_is_an_error(seeded: World, screen: Screen) -> N
     seeded.write("welcome.yaml", seed.replace("    round:", "    fault_statuses: [40]\n    round:"))
     applied(seeded, Screen())
     console = screen.console(seeded.clock, as_json=True)
-    assert seeds_status(EVERYTHING, console, seeded.outside) is Exit.ERROR
+    assert seeds_status(EVERYTHING, console, seeded.environment) is Exit.ERROR
     assert screen.document["statuses"][0]["faults"] == 1
 
 
@@ -111,7 +111,7 @@ def test_a_seed_by_hand_is_sent_by_its_verb_only(seeded: World, screen: Screen) 
     applied(seeded, Screen())
     assert invitations(seeded) == []
     console = screen.console(seeded.clock)
-    assert seeds_send("smoke", EVERYTHING, console, seeded.outside, again=False, yes=True) is Exit.DONE
+    assert seeds_send("smoke", EVERYTHING, console, seeded.environment, again=False, yes=True) is Exit.DONE
     assert invitations(seeded) == BOTH
 
 
@@ -119,14 +119,16 @@ def test_sending_again_is_said_on_purpose(seeded: World, screen: Screen) -> None
     applied(seeded, Screen())
     console = screen.console(seeded.clock)
     with pytest.raises(UsageError, match="--again"):
-        seeds_send("smoke", EVERYTHING, console, seeded.outside, again=False, yes=True)
-    seeds_send("smoke", EVERYTHING, console, seeded.outside, again=True, yes=True)
+        seeds_send("smoke", EVERYTHING, console, seeded.environment, again=False, yes=True)
+    seeds_send("smoke", EVERYTHING, console, seeded.environment, again=True, yes=True)
     assert invitations(seeded) == sorted(BOTH * 2)
 
 
 def test_sending_by_hand_asks_first(seeded: World, screen: Screen) -> None:
     with pytest.raises(Refused, match="--yes"):
-        seeds_send("smoke", EVERYTHING, screen.console(seeded.clock), seeded.outside, again=False, yes=False)
+        seeds_send(
+            "smoke", EVERYTHING, screen.console(seeded.clock), seeded.environment, again=False, yes=False
+        )
     assert invitations(seeded) == []
 
 
@@ -141,7 +143,7 @@ def test_a_person_settles_a_doubt(seeded: World, sent: bool, mails: list[str]) -
     in_doubt(seeded)
     screen = Screen(stdin=Terminal("yes\n"))  # the tenant has them, so "not sent" has to be said twice
     assert (
-        seeds_resolve("smoke", EVERYTHING, screen.console(seeded.clock), seeded.outside, sent=sent)
+        seeds_resolve("smoke", EVERYTHING, screen.console(seeded.clock), seeded.environment, sent=sent)
         is Exit.DONE
     )
     assert applied(seeded, Screen()) is Exit.DONE
@@ -151,22 +153,24 @@ def test_a_person_settles_a_doubt(seeded: World, sent: bool, mails: list[str]) -
 def test_customers_in_doubt_are_not_sent_again_by_hand_either(seeded: World, screen: Screen) -> None:
     in_doubt(seeded)
     with pytest.raises(UsageError):
-        seeds_send("smoke", EVERYTHING, screen.console(seeded.clock), seeded.outside, again=True, yes=True)
+        seeds_send(
+            "smoke", EVERYTHING, screen.console(seeded.clock), seeded.environment, again=True, yes=True
+        )
     assert invitations(seeded) == BOTH
 
 
 def test_nothing_in_doubt_cannot_be_settled(seeded: World, screen: Screen) -> None:
     with pytest.raises(UsageError, match="in doubt"):
-        seeds_resolve("smoke", EVERYTHING, screen.console(seeded.clock), seeded.outside, sent=True)
+        seeds_resolve("smoke", EVERYTHING, screen.console(seeded.clock), seeded.environment, sent=True)
 
 
 def test_an_unknown_seed_is_an_error(seeded: World, screen: Screen) -> None:
     with pytest.raises(UsageError, match="nowhere"):
         seeds_send(
-            "nowhere", Selection(), screen.console(seeded.clock), seeded.outside, again=False, yes=True
+            "nowhere", Selection(), screen.console(seeded.clock), seeded.environment, again=False, yes=True
         )
 
 
 def test_a_seed_is_nothing_to_show_side_by_side(seeded: World, screen: Screen) -> None:
     with pytest.raises(UsageError, match="seeds preview"):
-        show("smoke", EVERYTHING, screen.console(seeded.clock), seeded.outside)
+        show("smoke", EVERYTHING, screen.console(seeded.clock), seeded.environment)

@@ -150,7 +150,7 @@ def test_a_reason_that_was_there_before_is_not_caused(world: SeedWorld, reposito
 
 def text_of(world: SeedWorld, ref: str) -> str:
     screen = Screen()
-    plan(EVERYTHING, RESETS, screen.console(world.clock), world.outside, since=ref)
+    plan(EVERYTHING, RESETS, screen.console(world.clock), world.environment, since=ref)
     return screen.out
 
 
@@ -261,5 +261,5 @@ def test_apply_shows_the_groups_and_reports_them(world: SeedWorld) -> None:
     causes = {change["key"]: change["caused"] for change in run.document["plan"]["changes"]}
     assert causes == {C1: True, C2: False}
     screen = Screen()
-    apply(EVERYTHING, RESETS, screen.console(world.clock), world.outside, yes=True, since="HEAD")
+    apply(EVERYTHING, RESETS, screen.console(world.clock), world.environment, yes=True, since="HEAD")
     assert "Caused by the change of the files since HEAD:" in screen.out

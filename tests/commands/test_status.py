@@ -54,7 +54,7 @@ def looked(
     clock = world.clock if isinstance(world, World) else world.each["one"].clock
     screen = Screen()
     console = screen.console(clock, as_json=form is Form.JSON, verbose=wanted.pop("verbose", False))
-    return status(several, EVERYTHING, form, console, world.outside, **wanted), screen
+    return status(several, EVERYTHING, form, console, world.environment, **wanted), screen
 
 
 def found(world: World | Worlds, several: Several = DEFAULT) -> Any:
@@ -72,7 +72,7 @@ def target(world: World) -> Any:
 
 def applied(world: World, consent: Consent = RESETS, fault: str = "") -> Exit:
     world.faults = [Fault.parse(fault)] if fault else []
-    exit = apply(EVERYTHING, consent, Screen().console(world.clock), world.outside, yes=True)
+    exit = apply(EVERYTHING, consent, Screen().console(world.clock), world.environment, yes=True)
     world.faults = ()
     world.clock.sleep(HOUR)
     return exit

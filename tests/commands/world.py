@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.commands.console import Console
-from reconciler.commands.outside import Outside
+from reconciler.commands.environment import Environment
 from reconciler.commands.workspace import Selection
 from reconciler.sandbox import Fault, Request, State, Variants, create_app
 from reconciler.sandbox.seeding import CONFIGS, STARTING_POINT, SURVEYS, stored_config
@@ -78,9 +78,9 @@ class World:
         return [request for request in self.state.requests() if request.method != "GET"]
 
     @property
-    def outside(self) -> Outside:
+    def environment(self) -> Environment:
         app = create_app(self.state, self.variants, self.faults, clock=self.clock.now, sleep=self.clock.sleep)
-        return Outside(self.environ, self.clock, self.folder, {"sandbox": app})
+        return Environment(self.environ, self.clock, self.folder, {"sandbox": app})
 
 
 @dataclass

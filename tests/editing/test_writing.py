@@ -66,13 +66,13 @@ def test_a_link_out_of_the_workspace_is_refused(file: Path, tmp_path: Path) -> N
 
 
 def test_a_folder_that_is_a_link_out_of_the_workspace_is_refused(tmp_path: Path) -> None:
-    folder, outside = tmp_path / "configs", tmp_path / "outside"
+    folder, environment = tmp_path / "configs", tmp_path / "outside"
     folder.mkdir()
-    outside.mkdir()
-    (folder / "sub").symlink_to(outside)
+    environment.mkdir()
+    (folder / "sub").symlink_to(environment)
     with pytest.raises(UsageError, match="does not stand in the workspace"):
         write([edit_of(folder / "sub/b.yaml")], folder)
-    assert not [*outside.iterdir()]
+    assert not [*environment.iterdir()]
 
 
 def test_what_changed_meanwhile_is_not_overwritten_and_nothing_else_is_written(

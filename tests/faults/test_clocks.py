@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from reconciler.commands.outside import Outside
+from reconciler.commands.environment import Environment
 from reconciler.sandbox import Fault, Request, Tokens, Variants, create_app, revoke_tokens
 from tests.clock import START, FakeClock
 from tests.faults.scenes import ADD, COLUMNS, COUNT, ONE, PUT, SENDING, SENDING_WITH_OAUTH, TOKEN, UPDATING
@@ -61,14 +61,14 @@ class DisturbedWorld(FaultWorld):
     happens: Callable[[], object] = lambda: None
 
     @property
-    def outside(self) -> Outside:
+    def environment(self) -> Environment:
         faults, clock = self.faults, self.clock.monotonic
         app = create_app(
             self.state, self.variants, faults, tokens=self.tokens, clock=clock, sleep=self.clock.sleep
         )
         if self.at:
             app = Disturbed(app, Fault.parse(f"{self.at}:before:drop"), self.happens)
-        return replace(super().outside, sandboxes={"sandbox": app})
+        return replace(super().environment, sandboxes={"sandbox": app})
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.commands.apply import apply
+from reconciler.commands.environment import Environment
 from reconciler.commands.interrupts import NOTICED_WITHIN
-from reconciler.commands.outside import Outside
 from reconciler.commands.seeds import seeds_send
 from reconciler.engine.planning import Consent
 from reconciler.sandbox import Fault, Variants
@@ -103,14 +103,14 @@ class InterruptedWorld(FaultWorld):
     request: str = ""
 
     @property
-    def outside(self) -> Outside:
-        outside = super().outside
+    def environment(self) -> Environment:
+        environment = super().environment
         if not self.request:
-            return outside
+            return environment
         assert isinstance(self.clock, Interrupted)
         fault = Fault.parse(f"{self.request}:before:drop")
         return replace(
-            outside, sandboxes={"sandbox": Striking(outside.sandboxes["sandbox"], fault, self.clock)}
+            environment, sandboxes={"sandbox": Striking(environment.sandboxes["sandbox"], fault, self.clock)}
         )
 
 
@@ -231,7 +231,7 @@ def test_an_interrupt_while_the_summary_is_written_does_not_lose_it(tmp_path: Pa
     UPDATING.declare(world)
     screen = Screen(stdout=InterruptedPaper())
     with suppress(KeyboardInterrupt):
-        apply(world.selection, Consent(), screen.console(world.clock), world.outside, yes=True)
+        apply(world.selection, Consent(), screen.console(world.clock), world.environment, yes=True)
     assert screen.out.endswith(
         "Applied: 1 changed, 0 failed, 0 stale, 0 skipped, 0 in doubt; 0 customers sent.\n"
     )
@@ -241,7 +241,7 @@ def test_seeds_that_are_sent_by_hand_are_told_of_too(tmp_path: Path) -> None:
     world = staged(tmp_path, Moment(LARGE, f"{ADD}:1"), SIGNALS["both"])
     screen = Screen()
     exit = seeds_send(
-        "smoke", world.selection, screen.console(world.clock), world.outside, again=False, yes=True
+        "smoke", world.selection, screen.console(world.clock), world.environment, again=False, yes=True
     )
     assert (exit, len(world.mailed)) == (1, 200)
     assert "not begun: 1 of 201 customers" in screen.out

@@ -56,7 +56,7 @@ def world(tmp_path: Path) -> FaultWorld:
 
 @contextmanager
 def clients(world: FaultWorld, scene: Scene) -> Iterator[tuple[ImportConfigs, Customers]]:
-    app = world.outside.sandboxes["sandbox"]
+    app = world.environment.sandboxes["sandbox"]
     clock, transport = world.clock, wsgi_transport(app)
     login = LOGIN if scene.task is SENDING_WITH_OAUTH else Secret("token-of-a-test")
     with (

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from reconciler.commands.apply import apply
-from reconciler.commands.outside import Outside
+from reconciler.commands.environment import Environment
 from reconciler.commands.plan import plan
 from reconciler.commands.workspace import Selection
 from reconciler.engine.planning import Consent
@@ -60,7 +60,7 @@ class FaultWorld(SeedWorld):
         self.state = State(":memory:", {**STARTING_POINT, CONFIGS: stored})
 
     @property
-    def outside(self) -> Outside:
+    def environment(self) -> Environment:
         app = create_app(
             self.state,
             self.variants,
@@ -69,7 +69,7 @@ class FaultWorld(SeedWorld):
             clock=self.clock.now,
             sleep=self.clock.sleep,
         )
-        return replace(super().outside, sandboxes={"sandbox": app})
+        return replace(super().environment, sandboxes={"sandbox": app})
 
     def run(self, *faults: str, consent: Consent = Consent()) -> End:  # noqa: B008 - it is frozen
         """Apply while these faults strike; an error that ends it is an end without a document."""
@@ -77,7 +77,7 @@ class FaultWorld(SeedWorld):
         screen = Screen()
         try:
             console = screen.console(self.clock, as_json=True)
-            exit = apply(self.selection, consent, console, self.outside, yes=True)
+            exit = apply(self.selection, consent, console, self.environment, yes=True)
             return End(exit, screen.document, screen.err)
         except ReconcilerError as error:
             return End(error.exit, {}, str(error))
@@ -88,7 +88,7 @@ class FaultWorld(SeedWorld):
         """Plan while these faults strike; return the exit code."""
         self.faults = [Fault.parse(fault) for fault in faults]
         try:
-            return plan(self.selection, Consent(), Screen().console(self.clock), self.outside)
+            return plan(self.selection, Consent(), Screen().console(self.clock), self.environment)
         except ReconcilerError as error:
             return error.exit
         finally:

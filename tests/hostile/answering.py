@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler.commands.apply import apply
-from reconciler.commands.outside import Outside
+from reconciler.commands.environment import Environment
 from reconciler.commands.plan import plan
 from reconciler.commands.reports import Report
 from reconciler.commands.show import show
@@ -93,16 +93,16 @@ def run(
 ) -> Seen:
     """Run a verb in a workspace against a server; whatever it shows must be harmless, its JSON strict."""
     clock, screen, selection = FakeClock(), Screen(), Selection(folder)
-    outside = Outside({}, clock, folder, {"sandbox": server})
+    environment = Environment({}, clock, folder, {"sandbox": server})
     console = screen.console(clock, as_json=as_json, verbose=True)
     error = ""
     try:
         if verb == "plan":
-            plan(selection, EVERYTHING, console, outside, reports=reports)
+            plan(selection, EVERYTHING, console, environment, reports=reports)
         elif verb == "show":
-            show("by-id", selection, console, outside)
+            show("by-id", selection, console, environment)
         else:
-            apply(selection, EVERYTHING, console, outside, yes=True)
+            apply(selection, EVERYTHING, console, environment, yes=True)
     except ReconcilerError as expected:
         error = str(expected)
     assert_harmless(screen.err)

@@ -203,7 +203,7 @@ class Bench:
         """Let the tenant and the account be as before everything."""
         configs: dict[int | str, Any] = {1: stored_config(WELCOME)}
         self.world.state = State(":memory:", {**STARTING_POINT, CONFIGS: configs})
-        self.outside = self.world.outside
+        self.environment = self.world.environment
 
     def screen(self, *, as_json: bool) -> tuple[Screen, Any]:
         screen = Screen()
@@ -244,20 +244,20 @@ class Rows:
         world = bench.world
         match rng.choice(["history", "show", "show", "plan", "plan", "status", "seeds", "seeds", "apply"]):
             case "history":
-                read(lambda: history(EVERYTHING, Filter(), console, self.bench.outside))
+                read(lambda: history(EVERYTHING, Filter(), console, self.bench.environment))
             case "show":
-                read(lambda: history_show(rng.choice([1, 2, 3]), EVERYTHING, console, self.bench.outside))
+                read(lambda: history_show(rng.choice([1, 2, 3]), EVERYTHING, console, self.bench.environment))
             case "plan":
-                read(lambda: plan(EVERYTHING, RESETS, console, self.bench.outside))
+                read(lambda: plan(EVERYTHING, RESETS, console, self.bench.environment))
             case "status":
                 form = rng.choice([Form.TEXT, Form.JSON, Form.OPENMETRICS])
                 as_json = form is Form.JSON
                 console = screen.console(world.clock, as_json=as_json)
-                read(lambda: status(Several(), EVERYTHING, form, console, self.bench.outside))
+                read(lambda: status(Several(), EVERYTHING, form, console, self.bench.environment))
             case "seeds":
-                read(lambda: seeds_status(EVERYTHING, console, self.bench.outside))
+                read(lambda: seeds_status(EVERYTHING, console, self.bench.environment))
             case _:
-                read(lambda: apply(EVERYTHING, RESETS, console, bench.outside, yes=True))
+                read(lambda: apply(EVERYTHING, RESETS, console, bench.environment, yes=True))
                 bench.renew()
         check(screen, as_json=as_json)
 
@@ -355,7 +355,7 @@ class Entries:
         self.bench = Bench()
         self.opened = ExitStack()
         world = self.bench.world
-        self.session = self.opened.enter_context(open_session(EVERYTHING, self.bench.outside))
+        self.session = self.opened.enter_context(open_session(EVERYTHING, self.bench.environment))
         _, console = self.bench.screen(as_json=False)
         self.console = console
         self.tenant = self.opened.enter_context(open_tenant(self.session, console))
@@ -563,7 +563,7 @@ class PlanFiles:
         planned(world)
         self.path = world.folder / FILE
         self.document = json.loads(self.path.read_text("utf-8"))
-        self.session = self.opened.enter_context(open_session(EVERYTHING, self.bench.outside))
+        self.session = self.opened.enter_context(open_session(EVERYTHING, self.bench.environment))
         _, self.console = self.bench.screen(as_json=False)
         with read_journal(f"sqlite:{self.bench.journal}", Path(), world.clock) as past:
             memory = replace(memory_in(self.session, past), last_writes={})  # nothing is looked up later
@@ -585,7 +585,7 @@ class PlanFiles:
         read(self._look)
 
     def _look(self) -> None:
-        reviewed: Reviewed = read_reviewed([FILE], (), self.bench.outside)
+        reviewed: Reviewed = read_reviewed([FILE], (), self.bench.environment)
         reviewed.selection(EVERYTHING)
         reviewed.check_files(self.session)
         agreed = agree(reviewed, self.session, self.live, SeedsPlan(), RESETS)

@@ -58,7 +58,7 @@ def applied(
     world.faults = [Fault.parse(fault) for fault in faults]
     screen = Screen()
     console = screen.console(world.clock, as_json=True)
-    exit = apply(selection, consent, console, world.outside, yes=True, reviewed=reviewed)
+    exit = apply(selection, consent, console, world.environment, yes=True, reviewed=reviewed)
     outcomes = screen.document["outcomes"]
     deletes = [one for one in outcomes if one["action"] == "delete"]
     return exit, {one["key"]: one["result"] for one in outcomes}, deletes[0]["reason"] if deletes else ""
@@ -130,7 +130,7 @@ def test_a_change_that_is_blocked_or_unreviewed_keeps_deletes_back(
             documents.put(CONFIGS, id, stored_config({**OLD, "Name": "Twin"}))
     world.write("files.yaml", files)
     screen = Screen()
-    plan(EVERYTHING, PRUNE, screen.console(world.clock, as_json=True), world.outside)
+    plan(EVERYTHING, PRUNE, screen.console(world.clock, as_json=True), world.environment)
     digests = {one["digest"] for one in screen.document["changes"] if one["key"] not in reviewed}
     review = Reviewed(frozenset(digests)) if reviewed else ALL_REVIEWED
     exit, results, reason = applied(world, reviewed=review)

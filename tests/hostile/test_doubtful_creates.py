@@ -55,14 +55,14 @@ def applied(
     world.faults = [Fault.parse(fault) for fault in faults]
     screen = Screen()
     console = screen.console(world.clock, as_json=True)
-    exit = apply(selection, consent, console, world.outside, yes=True, reviewed=reviewed)
+    exit = apply(selection, consent, console, world.environment, yes=True, reviewed=reviewed)
     world.faults = ()
     return exit, screen.document
 
 
 def planned(world: World, out: Path | None = None) -> tuple[Exit, str]:
     screen = Screen()
-    return plan(EVERYTHING, Consent(), screen.console(world.clock), world.outside, out=out), screen.out
+    return plan(EVERYTHING, Consent(), screen.console(world.clock), world.environment, out=out), screen.out
 
 
 def names(world: World) -> list[str]:
@@ -93,7 +93,7 @@ def test_while_it_is_not_to_be_seen_every_way_to_apply_leaves_it_and_says_what_t
     assert f"? {KEY}  in doubt" in shown
     assert f"--recreate {KEY}" in shown
     assert "Plan again after 20" in shown
-    reviewed = read_reviewed([file], (), world.outside)
+    reviewed = read_reviewed([file], (), world.environment)
     for how in (
         {},
         {"selection": Selection(only=("newcomer",))},
@@ -128,7 +128,7 @@ def test_once_it_is_seen_it_is_adopted_and_the_journal_knows_it(
     assert applied(world)[0] is Exit.DONE
     assert (names(world), posts(world)) == ([expected, "Welcome"], 1)
     screen = Screen()
-    history(EVERYTHING, Filter(), screen.console(world.clock, as_json=True), world.outside)
+    history(EVERYTHING, Filter(), screen.console(world.clock, as_json=True), world.environment)
     first = screen.document["runs"][-1]
     assert (first["counts"]["applied"], first["counts"]["in doubt"]) == (1, 0)
     # It is known by its id from here on: not even out of sight is it created again.
@@ -183,7 +183,7 @@ def test_nothing_prunes_what_a_create_in_doubt_may_have_made(world: World) -> No
 
 def test_a_run_that_ended_in_doubt_while_a_person_looked_at_the_plan_counts(world: World) -> None:
     world.variants = HIDDEN
-    beside = replace(world.outside, clock=FakeClock(world.clock.now()))
+    beside = replace(world.environment, clock=FakeClock(world.clock.now()))
 
     class Answer(Terminal):
         """A person who says yes after somebody else has applied the same."""
@@ -198,7 +198,7 @@ def test_a_run_that_ended_in_doubt_while_a_person_looked_at_the_plan_counts(worl
             return "yes\n"
 
     screen = Screen(stdin=Answer())
-    assert apply(EVERYTHING, Consent(), screen.console(world.clock), world.outside) is Exit.IN_DOUBT
+    assert apply(EVERYTHING, Consent(), screen.console(world.clock), world.environment) is Exit.IN_DOUBT
     assert "in doubt: run 1 may have created" in screen.out
     assert posts(world) == 1
 
@@ -211,7 +211,7 @@ def test_what_a_restore_created_in_doubt_is_not_restored_twice(world: World) -> 
     for recreate, expected in ((False, 1), (False, 1), (True, 2)):
         keys = frozenset({"import_configs.welcome"} if recreate else ())
         screen = Screen().console(world.clock)
-        restore(1, EVERYTHING, screen, world.outside, yes=True, recreate=keys)
+        restore(1, EVERYTHING, screen, world.environment, yes=True, recreate=keys)
         assert posts(world) == expected
 
 

@@ -274,10 +274,10 @@ def test_a_partial_clone_reads_what_it_has_and_says_how_to_get_what_it_lacks(
 def test_a_tree_with_a_name_that_is_a_link_and_a_folder_writes_nothing_outside(
     attack: Attack, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    git, outside = attack.checkout.git, tmp_path / "outside"
-    outside.mkdir()
+    git, environment = attack.checkout.git, tmp_path / "outside"
+    environment.mkdir()
     blob = git("hash-object", "-w", "--stdin", input=b"planted")
-    link = git("hash-object", "-w", "--stdin", input=os.fsencode(outside))
+    link = git("hash-object", "-w", "--stdin", input=os.fsencode(environment))
     inner = git("mktree", input=f"100644 blob {blob}\tplanted.yaml\n".encode())
     entries = [f"{mode} a\0".encode() + bytes.fromhex(o) for mode, o in (("120000", link), ("40000", inner))]
     tree = git("hash-object", "-w", "-t", "tree", "--literally", "--stdin", input=b"".join(entries))
@@ -286,4 +286,4 @@ def test_a_tree_with_a_name_that_is_a_link_and_a_folder_writes_nothing_outside(
     assert "stands there twice, as a folder and as something else" in ran(
         attack, capsys, f"plan --since {commit}", [0]
     )
-    assert list(outside.iterdir()) == []
+    assert list(environment.iterdir()) == []

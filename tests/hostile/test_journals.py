@@ -51,7 +51,7 @@ def test_a_fingerprint_stands_only_for_digests_that_make_it(world: World) -> Non
 
 
 def apply_all(world: World) -> None:
-    apply(EVERYTHING, RESETS, Screen().console(world.clock), world.outside, yes=True)
+    apply(EVERYTHING, RESETS, Screen().console(world.clock), world.environment, yes=True)
 
 
 DAMAGES = (
@@ -78,7 +78,7 @@ def test_a_damaged_entry_is_named_and_nothing_is_written(world: World, damage: s
     alter(world, damage)
     before, screen = len(world.writes), Screen()
     with pytest.raises(Refused, match=rf"journal\.db.*{said}.*Restore a copy"):
-        history_show(1, EVERYTHING, screen.console(world.clock), world.outside)
+        history_show(1, EVERYTHING, screen.console(world.clock), world.environment)
     if not said.startswith("run 1"):  # a plan goes by what was written, and not by who wrote it
         assert "This plan is made without the journal, and apply would refuse" in planned(world).told
         with pytest.raises(Refused, match=rf"journal\.db.*{said}"):

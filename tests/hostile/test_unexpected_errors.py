@@ -92,24 +92,24 @@ def world(tmp_path: Path) -> World:
     return made
 
 
-def applied(world: World, **outside: Any) -> tuple[Exit, Screen]:
+def applied(world: World, **environment: Any) -> tuple[Exit, Screen]:
     screen = Screen()
     console = screen.console(world.clock)
-    exit = apply(EVERYTHING, Consent(), console, replace(world.outside, **outside), yes=True)
+    exit = apply(EVERYTHING, Consent(), console, replace(world.environment, **environment), yes=True)
     assert SECRET not in screen.out + screen.err
     return exit, screen
 
 
 def runs(world: World) -> list[Any]:
     screen = Screen()
-    history(EVERYTHING, Filter(), screen.console(world.clock, as_json=True), world.outside)
+    history(EVERYTHING, Filter(), screen.console(world.clock, as_json=True), world.environment)
     found: list[Any] = screen.document["runs"]
     return found
 
 
 def told(world: World) -> str:
     screen = Screen()
-    history(EVERYTHING, Filter(), screen.console(world.clock), world.outside)
+    history(EVERYTHING, Filter(), screen.console(world.clock), world.environment)
     return screen.out
 
 
@@ -186,8 +186,8 @@ def test_progress_that_cannot_be_shown_ends_nothing(world: World) -> None:
         world.clock.sleep(2)
         return app(environ, start_response)
 
-    screen, outside = Screen(stderr=Broken()), replace(world.outside, sandboxes={"sandbox": slow})
-    assert apply(EVERYTHING, Consent(), screen.console(world.clock), outside, yes=True) is Exit.DONE
+    screen, environment = Screen(stderr=Broken()), replace(world.environment, sandboxes={"sandbox": slow})
+    assert apply(EVERYTHING, Consent(), screen.console(world.clock), environment, yes=True) is Exit.DONE
     assert "Applied: 4 changed" in screen.out
 
 
@@ -202,8 +202,8 @@ def test_a_report_that_cannot_be_written_does_not_hide_the_result(world: World) 
             folder.mkdir()
         return app(environ, start_response)
 
-    screen, outside = Screen(), replace(world.outside, sandboxes={"sandbox": between})
-    exit = apply(EVERYTHING, Consent(), screen.console(world.clock), outside, yes=True, reports=(report,))
+    screen, environment = Screen(), replace(world.environment, sandboxes={"sandbox": between})
+    exit = apply(EVERYTHING, Consent(), screen.console(world.clock), environment, yes=True, reports=(report,))
     assert exit is Exit.PARTLY or exit is Exit.ERROR
     assert "Applied: 4 changed" in screen.out
     assert runs(world)[0]["counts"]["applied"] == 4
@@ -256,8 +256,8 @@ def test_an_error_around_a_batch_is_the_end_of_one_seed(
     app = create_app(seeds.state, clock=seeds.clock.now, sleep=seeds.clock.sleep)
     breaking = Breaking(app, request_, RuntimeError(SECRET), done)
     screen = Screen()
-    outside = replace(seeds.outside, sandboxes={"sandbox": breaking})
-    exit = apply(EVERYTHING, Consent(), screen.console(seeds.clock, as_json=True), outside, yes=True)
+    environment = replace(seeds.environment, sandboxes={"sandbox": breaking})
+    exit = apply(EVERYTHING, Consent(), screen.console(seeds.clock, as_json=True), environment, yes=True)
     [sent] = screen.document["sent"]
     assert exit is code
     assert {name: sent[name] for name in ("sent", "in_doubt") if sent[name]} == counts

@@ -131,7 +131,7 @@ def test_after_a_read_back_has_proved_them_they_are_no_resets(world: World) -> N
     assert fields(plain(world)) == dict.fromkeys(NINE, "stated_not_proved")
     screen = Screen()
     consent = Consent(resets=9)
-    assert apply(EVERYTHING, consent, screen.console(world.clock), world.outside, yes=True) is Exit.DONE
+    assert apply(EVERYTHING, consent, screen.console(world.clock), world.environment, yes=True) is Exit.DONE
     assert "warning" not in screen.out
     declare(world, 3)
     document = plain(world)
@@ -142,7 +142,7 @@ def test_after_a_read_back_has_proved_them_they_are_no_resets(world: World) -> N
 
 
 def test_learning_proves_what_a_new_configuration_shows(world: World) -> None:
-    defaults_learn(EVERYTHING, Screen().console(world.clock), world.outside, yes=True)
+    defaults_learn(EVERYTHING, Screen().console(world.clock), world.environment, yes=True)
     assert set(fields(plain(world))) == {path for path in NINE if path.startswith("survey_settings.")}
 
 
@@ -153,7 +153,7 @@ def test_where_nothing_else_changes_nothing_is_shown_and_nothing_is_sent(world: 
 
 
 def test_a_lost_journal_proves_nothing_any_more(world: World) -> None:
-    apply(EVERYTHING, Consent(resets=9), Screen().console(world.clock), world.outside, yes=True)
+    apply(EVERYTHING, Consent(resets=9), Screen().console(world.clock), world.environment, yes=True)
     declare(world, 3)
     assert not plain(world)["blocked"]
     (world.folder / ".reconciler/journal.db").unlink()
@@ -165,7 +165,7 @@ def test_a_proof_counts_for_no_other_account(world: World) -> None:
     settings = SETTINGS + LIMIT + stating(**NINE)
     other = settings.partition("  sandbox:")[2]
     world.write("reconciler.yaml", f"{settings}  other:{other}")
-    apply(EVERYTHING, Consent(resets=9), Screen().console(world.clock), world.outside, yes=True)
+    apply(EVERYTHING, Consent(resets=9), Screen().console(world.clock), world.environment, yes=True)
     world.write("newsletter.yaml", DECLARED.replace("sandbox: {id: 288}", "other: {id: 288}"))
     document = plain(world, selection=Selection(target="other"))
     assert fields(document) == dict.fromkeys(NINE, "stated_not_proved")
@@ -176,7 +176,7 @@ def test_a_field_under_its_own_reset_needs_no_consent_and_is_shown(world: World)
     document = plain(world)
     assert fields(document, "changes") == dict.fromkeys(NINE, "stated_not_proved")
     screen = Screen()
-    plan(EVERYTHING, Consent(), screen.console(world.clock), world.outside)
+    plan(EVERYTHING, Consent(), screen.console(world.clock), world.environment)
     assert screen.out.count("reset as named, default stated, not proved") == 9
 
 
@@ -214,10 +214,10 @@ def test_a_proof_counts_for_every_target_of_its_account_and_contradicts_each(wor
         one, two = stating(**NINE), stating(**NINE | {"date_format": "yyyy"})
         targets = f"  one:\n{account}{one}  two:\n{account}{two}"
         world.write("reconciler.yaml", f"version: 1\ndefault_target: one\ntargets:\n{targets}")
-        apply(EVERYTHING, Consent(resets=9), Screen().console(world.clock), world.outside, yes=True)
+        apply(EVERYTHING, Consent(resets=9), Screen().console(world.clock), world.environment, yes=True)
         world.write("newsletter.yaml", homes.replace("delay_in_days: 2", "delay_in_days: 3"))
         console = screen.console(world.clock, as_json=True)
-        plan(Selection(target="two"), Consent(), console, world.outside)
+        plan(Selection(target="two"), Consent(), console, world.environment)
     assert screen.document["blocked"] == []
     [problem] = screen.document["problems"]
     assert (problem["code"], problem["key"]) == ("untrue-default", "targets.two")

@@ -234,7 +234,7 @@ def test_who_has_moved_to_another_seed_is_sent_once_a_person_says_so(world: Seed
     assert "sent to in customer_seeds.smoke, which has it no longer" in shown
     world.apply()
     screen = Screen(stdin=Terminal("yes\n"))
-    seeds_resolve("other", EVERYTHING, screen.console(world.clock), world.outside, sent=False)
+    seeds_resolve("other", EVERYTHING, screen.console(world.clock), world.environment, sent=False)
     assert (world.apply().counts, world.mailed) == ({"sent": 1}, [JANE, JOHN, JOHN])
 
 
@@ -321,7 +321,7 @@ def test_a_refusal_rests_for_as_long_as_only_this_machine_says_that_time_has_pas
 def resolve(world: SeedWorld, *, sent: bool, answer: str | None = None) -> Exit:
     """Say how it is; at a terminal where an answer is given."""
     screen = Screen() if answer is None else Screen(stdin=Terminal(answer))
-    return seeds_resolve("smoke", EVERYTHING, screen.console(world.clock), world.outside, sent=sent)
+    return seeds_resolve("smoke", EVERYTHING, screen.console(world.clock), world.environment, sent=sent)
 
 
 class TestAPersonSays:
@@ -354,7 +354,7 @@ class TestAPersonSays:
 
     def test_nothing_and_status_says_so(self, world: SeedWorld) -> None:
         screen = Screen()
-        assert seeds_status(EVERYTHING, screen.console(world.clock), world.outside) is Exit.REFUSED
+        assert seeds_status(EVERYTHING, screen.console(world.clock), world.environment) is Exit.REFUSED
         assert "2 found" in screen.out
         assert "seeds resolve customer_seeds.smoke --sent or --not-sent" in screen.out
 

@@ -103,7 +103,7 @@ def applied(world: LaterWorld, later: float = 0.0, recreate: Collection[str] = (
     world.later, world.clock = later, FakeClock(time.time() + later)
     console = screen.console(world.clock, as_json=True)
     consent = Consent(recreate=frozenset(recreate))
-    exit = apply(EVERYTHING, consent, console, world.outside, yes=True)
+    exit = apply(EVERYTHING, consent, console, world.environment, yes=True)
     return End(exit, screen.document, screen.err)
 
 
@@ -170,6 +170,6 @@ def test_a_killed_run_is_told_as_that(world: LaterWorld, nursery: Nursery) -> No
     killed(world, nursery, "request:30:after")
     applied(world)
     screen = Screen()
-    history(EVERYTHING, Filter(), screen.console(world.clock, as_json=True), world.outside)
+    history(EVERYTHING, Filter(), screen.console(world.clock, as_json=True), world.environment)
     notes = [(run["id"], run["exit_code"], run["note"].partition(":")[0]) for run in screen.document["runs"]]
     assert notes == [(2, 0, ""), (1, None, "found dead")]

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from reconciler.checkmarket.section import SECTION
 from reconciler.commands.apply import apply
-from reconciler.commands.outside import Outside
+from reconciler.commands.environment import Environment
 from reconciler.commands.workspace import Selection
 from reconciler.config.load import load
 from reconciler.engine.declared import Declared
@@ -45,11 +45,11 @@ def applied_by_command(situation: Situation, consent: Consent) -> Mapping[int, A
     """Return what is stored after `reconciler apply --yes` in a workspace that declares the situation."""
     with World(situation) as world, TemporaryDirectory() as folder:
         world.clock.sleep(PATIENCE)
-        outside = Outside({}, world.clock, Path(folder), {TARGET: world.app})
+        environment = Environment({}, world.clock, Path(folder), {TARGET: world.app})
         workspace = Path(folder) / "configs"  # so that the journal beside it is in the folder too
         workspace.mkdir()
         selection = Selection(write_workspace(workspace, situation), TARGET)
-        apply(selection, consent, Screen().console(world.clock), outside, yes=True)
+        apply(selection, consent, Screen().console(world.clock), environment, yes=True)
         return world.configs()
 
 

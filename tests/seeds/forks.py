@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Engine, Pool, event
 
 from reconciler.commands.apply import apply
 from reconciler.commands.console import Console
-from reconciler.commands.outside import Outside
+from reconciler.commands.environment import Environment
 from reconciler.commands.seeds import seeds_resolve, seeds_send, seeds_status
 from reconciler.commands.workspace import Selection
 from reconciler.engine.planning import Consent
@@ -73,31 +73,31 @@ class Fatal:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _apply(console: Console, outside: Outside) -> int:
-    return apply(EVERYTHING, Consent(resets=None), console, outside, yes=True)
+def _apply(console: Console, environment: Environment) -> int:
+    return apply(EVERYTHING, Consent(resets=None), console, environment, yes=True)
 
 
-def _send(console: Console, outside: Outside) -> int:
-    return seeds_send("smoke", EVERYTHING, console, outside, again=False, yes=True)
+def _send(console: Console, environment: Environment) -> int:
+    return seeds_send("smoke", EVERYTHING, console, environment, again=False, yes=True)
 
 
-def _send_again(console: Console, outside: Outside) -> int:
-    return seeds_send("smoke", EVERYTHING, console, outside, again=True, yes=True)
+def _send_again(console: Console, environment: Environment) -> int:
+    return seeds_send("smoke", EVERYTHING, console, environment, again=True, yes=True)
 
 
-def _resolve_sent(console: Console, outside: Outside) -> int:
-    return seeds_resolve("smoke", EVERYTHING, console, outside, sent=True)
+def _resolve_sent(console: Console, environment: Environment) -> int:
+    return seeds_resolve("smoke", EVERYTHING, console, environment, sent=True)
 
 
-def _resolve_not_sent(console: Console, outside: Outside) -> int:
-    return seeds_resolve("smoke", EVERYTHING, console, outside, sent=False)
+def _resolve_not_sent(console: Console, environment: Environment) -> int:
+    return seeds_resolve("smoke", EVERYTHING, console, environment, sent=False)
 
 
-def _status(console: Console, outside: Outside) -> int:
-    return seeds_status(EVERYTHING, console, outside)
+def _status(console: Console, environment: Environment) -> int:
+    return seeds_status(EVERYTHING, console, environment)
 
 
-VERBS: dict[str, Callable[[Console, Outside], int]] = {
+VERBS: dict[str, Callable[[Console, Environment], int]] = {
     "apply": _apply,
     "send": _send,
     "send --again": _send_again,
@@ -111,9 +111,9 @@ def perform(task: Task) -> int:
     """Carry out a task in this process; write down how often it wrote to the journal."""
     fatal = Fatal(task.point)
     console = Console(io.StringIO(), io.StringIO(), io.StringIO())
-    outside = Outside({}, FakeClock(task.now), Path(task.folder))
+    environment = Environment({}, FakeClock(task.now), Path(task.folder))
     try:
-        return VERBS[task.verb](console, outside)
+        return VERBS[task.verb](console, environment)
     except ReconcilerError as error:
         return error.exit
     finally:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from reconciler.commands.outside import Outside
+from reconciler.commands.environment import Environment
 from reconciler.sandbox import Server, create_app
 from tests.seeds.forks import Forks, Task, writes_of
 from tests.seeds.world import SETTINGS, SeedWorld
@@ -84,9 +84,9 @@ class ServedWorld(SeedWorld):
         self.write("reconciler.yaml", SETTINGS.replace('"sandbox:"', f'"{self.url}"'))
 
     @property
-    def outside(self) -> Outside:
+    def environment(self) -> Environment:
         self.refresh()
-        return Outside(self.environ, self.clock, self.folder)
+        return Environment(self.environ, self.clock, self.folder)
 
     @property
     def account(self) -> str:

@@ -42,13 +42,13 @@ def test_it_is_applied_once_and_then_has_nothing_to_do(world: SeedWorld) -> None
 def test_its_seeds_are_looked_at_and_sent_by_hand(world: SeedWorld) -> None:
     world.apply()
     console = Screen().console(world.clock)
-    assert seeds_status(EVERYTHING, console, world.outside) is Exit.DONE
-    assert seeds_send("smoke", EVERYTHING, console, world.outside, again=True, yes=True) is Exit.DONE
+    assert seeds_status(EVERYTHING, console, world.environment) is Exit.DONE
+    assert seeds_send("smoke", EVERYTHING, console, world.environment, again=True, yes=True) is Exit.DONE
 
 
 def test_what_lives_elsewhere_is_not_shown_and_the_reason_is_told(world: SeedWorld) -> None:
     with pytest.raises(UsageError, match="has no checkmarket: section"):
-        show("welcome", EVERYTHING, Screen().console(world.clock), world.outside)
+        show("welcome", EVERYTHING, Screen().console(world.clock), world.environment)
 
 
 def test_there_is_nothing_to_prune_and_the_reason_is_told(world: SeedWorld) -> None:

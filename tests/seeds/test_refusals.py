@@ -165,7 +165,7 @@ def test_right_before_sending_the_proof_is_asked_for_again(
     world: SeedWorld, spoilt: Callable[[SeedPlan], SeedPlan]
 ) -> None:
     with (
-        open_session(EVERYTHING, world.outside) as session,
+        open_session(EVERYTHING, world.environment) as session,
         open_tenant(session, Console(clock=world.clock)) as tenant,
         open_to_write(session) as ledger,
     ):

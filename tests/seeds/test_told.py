@@ -26,7 +26,7 @@ def told(world: SeedWorld, *faults: str) -> str:
     """Apply with every report; return the summary line."""
     world.faults = [Fault.parse(fault) for fault in faults]
     screen = Screen()
-    apply(EVERYTHING, Consent(), screen.console(world.clock), world.outside, yes=True, reports=REPORTS)
+    apply(EVERYTHING, Consent(), screen.console(world.clock), world.environment, yes=True, reports=REPORTS)
     return screen.out.rstrip("\n").rpartition("\n")[2]
 
 
@@ -86,9 +86,9 @@ def test_the_summary_over_several_targets_adds_them_up(world: SeedWorld) -> None
     world.write("reconciler.yaml", f"{settings}  other:\n{other}")
     world.declare(JOHN, JANE, targets=["sandbox", "other"])
     world.faults = [Fault.parse(f"{ADD}:1:before:drop")]
-    screen, app = Screen(), world.outside.sandboxes["sandbox"]
-    outside = replace(world.outside, sandboxes={"sandbox": app, "other": app})
+    screen, app = Screen(), world.environment.sandboxes["sandbox"]
+    environment = replace(world.environment, sandboxes={"sandbox": app, "other": app})
     console = screen.console(world.clock, as_json=True)
     several = Several(("sandbox", "other"))
-    assert apply_across(several, EVERYTHING, How(Consent(), yes=True), console, outside) is Exit.IN_DOUBT
+    assert apply_across(several, EVERYTHING, How(Consent(), yes=True), console, environment) is Exit.IN_DOUBT
     assert (screen.document["customers_sent"], screen.document["customers_in_doubt"]) == (2, 2)

@@ -118,7 +118,7 @@ class SeedWorld(World):
         self.faults = [Fault.parse(fault) for fault in faults]
         screen = Screen()
         console = screen.console(self.clock, as_json=True)
-        exit = apply(selection, consent, console, self.outside, yes=True, with_seeds=with_seeds)
+        exit = apply(selection, consent, console, self.environment, yes=True, with_seeds=with_seeds)
         self.faults = ()
         return End(exit, screen.document, screen.err)
 
@@ -128,7 +128,7 @@ class SeedWorld(World):
         screen = Screen()
         console = screen.console(self.clock, as_json=True)
         try:
-            verb(selection=EVERYTHING, console=console, outside=self.outside)
+            verb(selection=EVERYTHING, console=console, environment=self.environment)
         except ReconcilerError:
             return None
         finally:
@@ -150,7 +150,9 @@ class SeedWorld(World):
     def plan(self) -> tuple[Exit, str]:
         """Plan everything; return the exit code and what is shown."""
         screen = Screen()
-        exit = plan(EVERYTHING, Consent(), screen.console(self.clock), self.outside, detailed_exitcode=True)
+        exit = plan(
+            EVERYTHING, Consent(), screen.console(self.clock), self.environment, detailed_exitcode=True
+        )
         return exit, screen.out
 
     def rest(self, seconds: float = SETTLE_AFTER) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from reconciler.http import Exchange
 
 
-class Outside(Struct, frozen=True):
+class Environment(Struct, frozen=True):
     """The environment, the clock, the folder one stands in, and sandboxes to use instead of the kept ones."""
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
