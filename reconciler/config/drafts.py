@@ -17,8 +17,8 @@ from reconciler.config.nodes import Written
 from reconciler.config.rows import Columns
 from reconciler.config.section import Finding
 from reconciler.config.settings import Target
-from reconciler.discreet import Discreet
 from reconciler.problems import Place
+from reconciler.redacted import Redacted
 
 S = TypeVar("S")
 Fields = TypeVar("Fields", bound=BaseModel)
@@ -61,7 +61,7 @@ class Layers(NamedTuple):
         return self.first.at(*path)
 
 
-class Customer(Discreet, Generic[Row], frozen=True):
+class Customer(Redacted, Generic[Row], frozen=True):
     """One customer of a seed, the seed's `defaults` already under its own fields."""
 
     fields: Row
@@ -73,7 +73,7 @@ class Customer(Discreet, Generic[Row], frozen=True):
         return self.written.first.place
 
 
-class Draft(Discreet, Generic[Fields, Row], frozen=True):
+class Draft(Redacted, Generic[Fields, Row], frozen=True):
     """A seed on one target, the target's block already over its own fields."""
 
     shown: ClassVar = ("key", "place")

@@ -11,7 +11,7 @@ from typing import ClassVar
 from msgspec import field
 
 from reconciler.config.scalars import Refusal
-from reconciler.discreet import Discreet
+from reconciler.redacted import Redacted
 
 LARGEST_FILE = 5_000_000
 """Bytes in one file."""
@@ -27,7 +27,7 @@ class Unfit(Exception):
         self.refusal = refusal
 
 
-class WorkspaceFiles(Discreet, frozen=True, eq=False):
+class WorkspaceFiles(Redacted, frozen=True, eq=False):
     """Reads files below `folder`, each once, so that what was checked is what is sent."""
 
     shown: ClassVar = ("folder", "base")

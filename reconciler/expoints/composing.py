@@ -9,15 +9,15 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from reconciler.discreet import Discreet
 from reconciler.engine.kind import Json
 from reconciler.expoints.columns import Columns, data_body
 from reconciler.expoints.moments import resolve, spoken
 from reconciler.expoints.seed import Moment, MomentKind, Seed, Value
 from reconciler.expoints.standing import Standee
+from reconciler.redacted import Redacted
 
 
-class Batch(Discreet, frozen=True):
+class Batch(Redacted, frozen=True):
     """One request: its customers, its other members, and what its moments became (member → ISO 8601)."""
 
     shown: ClassVar = ("standees", "resolved")

@@ -13,10 +13,10 @@ from typing import ClassVar, TypeAlias
 
 from msgspec import Struct
 
-from reconciler.discreet import Discreet
 from reconciler.engine.digest import digest_of
 from reconciler.engine.kind import Json
 from reconciler.problems import Place
+from reconciler.redacted import Redacted
 
 
 class Send(StrEnum):
@@ -51,7 +51,7 @@ Value: TypeAlias = "Json | Moment"
 """A member of a batch or customer: plain, or a moment still to be resolved."""
 
 
-class DataItem(Discreet, frozen=True):
+class DataItem(Redacted, frozen=True):
     """One value of a customer's data, for the column with that name (`str`) or id (`int`)."""
 
     shown: ClassVar = ("column", "place")
@@ -63,7 +63,7 @@ class DataItem(Discreet, frozen=True):
     """Certificate thumbprint and encryption key of a value that is already encrypted."""
 
 
-class SeedCustomer(Discreet, frozen=True, dict=True):
+class SeedCustomer(Redacted, frozen=True, dict=True):
     """One customer of a seed: one survey to one mailbox."""
 
     shown: ClassVar = ("place",)
@@ -99,7 +99,7 @@ def copies_of(customer: SeedCustomer) -> tuple[str, ...]:
     return tuple(name for member, name in _COPYING.items() if members.get(member) not in (None, False, []))
 
 
-class Seed(Discreet, frozen=True, dict=True):
+class Seed(Redacted, frozen=True, dict=True):
     """A declared test batch on one target."""
 
     shown: ClassVar = ("key", "place")

@@ -13,7 +13,6 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from reconciler.clock import Clock
-from reconciler.discreet import Discreet
 from reconciler.engine.plan import Block
 from reconciler.errors import (
     Abandoned,
@@ -36,6 +35,7 @@ from reconciler.expoints.seed import Seed
 from reconciler.expoints.standing import Addressee, SeedPlan, Standee, State, batches
 from reconciler.expoints.status import SeedStatus, status_of
 from reconciler.journal.ledger import Delivery, Ledger, Shipment, Standing
+from reconciler.redacted import Redacted
 
 
 class Sent(Struct, frozen=True):
@@ -242,7 +242,7 @@ class _Time(Struct, frozen=True):
         return None if self.server is None else self.server + monotonic - self.monotonic
 
 
-class _Request(Discreet, frozen=True):
+class _Request(Redacted, frozen=True):
     """One request: how it ended, whom it was for, and how many customers each address had before."""
 
     shown: ClassVar = ("end",)

@@ -19,13 +19,13 @@ from typing import ClassVar
 from msgspec import Struct
 
 from reconciler.clock import Clock
-from reconciler.discreet import Discreet
 from reconciler.expoints.client import Count, Customers
 from reconciler.expoints.contents import EMAIL, automatic
 from reconciler.expoints.explained import LONGEST_POST, hashed, may_have_mailed, over, over_there
 from reconciler.expoints.seed import Seed
 from reconciler.expoints.standing import Addressee, addressees
 from reconciler.journal.ledger import Delivery, Records, Standing
+from reconciler.redacted import Redacted
 
 
 class Settled(Struct, frozen=True):
@@ -184,7 +184,7 @@ class Settler(Struct, frozen=True, dict=True):
         return {self.ledger.hash(customer.mailbox): customer.mailbox for customer in people}
 
 
-class _Doubt(Discreet, frozen=True):
+class _Doubt(Redacted, frozen=True):
     shown: ClassVar = ("seed", "delivery")
     seed: str
     delivery: Delivery

@@ -10,7 +10,6 @@ from typing import ClassVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reconciler.discreet import Discreet
 from reconciler.engine.digest import digest_of
 from reconciler.engine.plan import Block
 from reconciler.errors import Exit
@@ -24,6 +23,7 @@ from reconciler.expoints.contents import (
 )
 from reconciler.expoints.seed import Seed, SeedCustomer, Send
 from reconciler.journal.ledger import Delivery, Standing
+from reconciler.redacted import Redacted
 
 LARGEST_BATCH = 200
 """Customers in one request. The vendor advises no more (page POST-api-v3-customer-add)."""
@@ -41,7 +41,7 @@ class State(StrEnum):
     IN_DOUBT = "in doubt"
 
 
-class Common(Discreet, frozen=True):
+class Common(Redacted, frozen=True):
     """What all customers of a seed have in common, and the hash that is used for each."""
 
     digest: str
@@ -49,7 +49,7 @@ class Common(Discreet, frozen=True):
     hash: Callable[[str], str]
 
 
-class Addressee(Discreet, frozen=True):
+class Addressee(Redacted, frozen=True):
     """One customer with its number among those of the same mailbox, as the ledger knows it."""
 
     shown: ClassVar = ("customer", "name", "mailbox")

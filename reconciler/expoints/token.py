@@ -20,7 +20,6 @@ from msgspec.structs import replace
 
 from reconciler.access import Access, is_loopback
 from reconciler.clock import Clock, SystemClock
-from reconciler.discreet import Discreet
 from reconciler.errors import BadAnswer, Declined, Forbidden, NotFound, Unauthorised
 from reconciler.http import (
     TOKEN_HOSTS,
@@ -35,6 +34,7 @@ from reconciler.http import (
     Transport,
     trusted,
 )
+from reconciler.redacted import Redacted
 
 # What a token without a stated lifetime is believed to be good for, in seconds: far less than any common
 # lifetime, and long enough for most runs. A token that ends earlier is renewed at the 401.
@@ -74,7 +74,7 @@ class GivenToken:
         )
 
 
-class ClientLogin(Discreet, frozen=True):
+class ClientLogin(Redacted, frozen=True):
     """Client credentials as Expoints hands them out, and where they are exchanged for a token (C).
 
     `scope` is an opaque text: the known examples disagree about its form (C).

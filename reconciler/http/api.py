@@ -45,7 +45,6 @@ from msgspec import Struct, field
 
 from reconciler.access import Access
 from reconciler.clock import Clock, SleepCut, SystemClock
-from reconciler.discreet import Discreet
 from reconciler.errors import (
     Abandoned,
     AllowanceUsedUp,
@@ -66,6 +65,7 @@ from reconciler.http.receiving import Foreign, TooLarge, received
 from reconciler.http.trust import trusted
 from reconciler.http.writing import QueryValue, Writer
 from reconciler.pace import GivenUp, Pace, Share
+from reconciler.redacted import Redacted
 
 # httpx logs whole addresses, and a query may hold a person's e-mail address.
 for _name in ("httpx", "httpcore"):
@@ -83,7 +83,7 @@ _ID_HEADERS = ("x-request-id", "request-id", "x-correlation-id", "x-ms-request-i
 _ID = re.compile(r"[0-9A-Za-z|][0-9A-Za-z_.:=|-]{0,127}")
 
 
-class Secret(Discreet, frozen=True):
+class Secret(Redacted, frozen=True):
     """A value that is sent and never shown: `value` is for the one who sends it."""
 
     value: str
@@ -111,7 +111,7 @@ class Bounds(Struct, frozen=True):
 USUAL_BOUNDS: Final = Bounds()
 
 
-class Answer(Discreet, frozen=True, dict=True):
+class Answer(Redacted, frozen=True, dict=True):
     """An answer that arrived whole. `path` is without the query, the names of `headers` are in lower case."""
 
     shown: ClassVar = ("method", "path", "status")
@@ -167,7 +167,7 @@ class Room:
             )
 
 
-class Exchange(Discreet, frozen=True):
+class Exchange(Redacted, frozen=True):
     """One attempt, as a log may show it: how long it took, and its status, None where no answer came."""
 
     shown: ClassVar = ("method", "path", "status", "seconds", "id", "attempt", "waited", "failure")
@@ -221,7 +221,7 @@ class Dialect(Struct, frozen=True):
 _HTTP_ALONE: Final = Dialect()
 
 
-class _Call(Discreet, frozen=True):
+class _Call(Redacted, frozen=True):
     """One request as it was asked for, however often it is attempted."""
 
     shown: ClassVar = ("method", "path", "reads")

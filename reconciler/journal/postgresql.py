@@ -25,7 +25,6 @@ from sqlalchemy.exc import DBAPIError
 
 from reconciler.access import Access, is_loopback
 from reconciler.clock import Clock
-from reconciler.discreet import Discreet
 from reconciler.errors import Refused, UsageError
 from reconciler.journal.database import READS_ONLY
 from reconciler.journal.failures import damaged, unreachable
@@ -34,6 +33,7 @@ from reconciler.journal.migrations import STEPS, Step, version
 from reconciler.journal.schema import TABLES
 from reconciler.journal.sql import SqlJournal
 from reconciler.journal.sql_opening import Place, open_place, read_place
+from reconciler.redacted import Redacted
 
 SCHEMA = "reconciler"
 
@@ -94,7 +94,7 @@ _ADDRESS = re.compile(
 _HOSTS = re.compile(r"(?:(?:[^:\[\],]*|\[[0-9A-Fa-f:.]+\])(?::\d*)?(?:,|$))*")
 
 
-class Server(Discreet, frozen=True):
+class Server(Redacted, frozen=True):
     """A database by its address, without which no secret of it is ever shown."""
 
     shown: ClassVar = ("name",)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from msgspec import Struct
 
 
-class Discreet(Struct, frozen=True):
+class Redacted(Struct, frozen=True):
     """A value that shows, in a traceback or a log, only those of its fields that it names in `shown`."""
 
     shown: ClassVar[tuple[str, ...]] = ()

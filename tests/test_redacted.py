@@ -6,17 +6,17 @@ from typing import ClassVar
 
 import pytest
 
-from reconciler.discreet import Discreet
+from reconciler.redacted import Redacted
 
 
-class Login(Discreet, frozen=True):
+class Login(Redacted, frozen=True):
     shown: ClassVar = ("user",)
 
     user: str
     password: str
 
 
-class Nameless(Discreet, frozen=True):
+class Nameless(Redacted, frozen=True):
     password: str
 
 
