@@ -11,7 +11,7 @@ from reconciler.commands.workspace import Selection
 from reconciler.config.settings import SANDBOX
 from reconciler.engine.plan import Action
 from reconciler.errors import Exit
-from reconciler.journal.ledger import Standing
+from reconciler.journal.ledger import DeliveryState
 from reconciler.journal.runs import Ending, Intent, Operation
 
 _WHY = "the sandbox was reset"
@@ -27,7 +27,9 @@ def forget_sandbox(selection: Selection, console: Console, environment: Environm
                 _forget_config(run, operation)
             for delivery in run.journal.past(run.account):
                 if not delivery.standing.is_unsent:
-                    run.journal.conclude_delivery(delivery.batch, delivery.customer, Standing.NOT_SENT, _WHY)
+                    run.journal.conclude_delivery(
+                        delivery.batch, delivery.customer, DeliveryState.NOT_SENT, _WHY
+                    )
             run.exit = Exit.DONE
 
 

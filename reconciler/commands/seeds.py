@@ -29,9 +29,9 @@ from reconciler.expoints.explained import Seen, look
 from reconciler.expoints.planning import RENAMED, SeedsPlan
 from reconciler.expoints.seed import Seed
 from reconciler.expoints.sending import delivery_of
-from reconciler.expoints.standing import SeedPlan, Standee, State
+from reconciler.expoints.standing import RecipientState, SeedPlan, State
 from reconciler.expoints.status import SeedStatus, statuses_of
-from reconciler.journal.ledger import Delivery, Shipment, Standing
+from reconciler.journal.ledger import Delivery, DeliveryState, Shipment
 from reconciler.render.document import FORMAT_VERSION
 from reconciler.render.seeds import (
     MAIL_IS_SENT,
@@ -144,7 +144,7 @@ def seeds_resolve(
     down as not sent, they are counted: where the tenant has more than before, a person at a terminal has to
     say so again. Errors: `Refused` without a terminal, or without a yes.
     """
-    standing = Standing.SENT if sent else Standing.NOT_SENT
+    standing = DeliveryState.SENT if sent else DeliveryState.NOT_SENT
     purpose = Purpose(f"seeds resolve {key} --{standing.value.replace(' ', '-')}")
     with (
         _opened_one(key, selection, console, environment) as (opened, _),
@@ -185,39 +185,39 @@ class _Resolution(Struct, frozen=True, dict=True):
     tenant: Tenant
     run: OpenRun
     plan: SeedPlan
-    standing: Standing
+    standing: DeliveryState
 
     @cached_property
     def _deliveries(self) -> Mapping[tuple[int, str], Delivery]:
         return {(d.batch, d.customer): d for d in self.run.journal.past(self.tenant.account)}
 
-    def baseline(self, standee: Standee) -> int:
+    def baseline(self, standee: RecipientState) -> int:
         """Return how many customers its mailbox may have if it was not sent."""
         if standee.state is State.FOUND:
             return 0
         return self._deliveries[standee.batch, standee.addressee.name].baseline
 
-    def write_down(self, standees: Sequence[Standee], seen: Seen) -> None:
+    def write_down(self, standees: Sequence[RecipientState], seen: Seen) -> None:
         """Write it down; whoever dies in between leaves them in doubt or found."""
         journal, seed, why = self.run.journal, self.plan.seed, "resolved by a person"
         for standee in standees:
             name = standee.addressee.name
             delivery = self._deliveries.get((standee.batch, name))
-            if delivery and delivery.standing is Standing.FOUND:
-                journal.conclude_delivery(standee.batch, name, Standing.NOT_SENT, why)
+            if delivery and delivery.standing is DeliveryState.FOUND:
+                journal.conclude_delivery(standee.batch, name, DeliveryState.NOT_SENT, why)
             elif standee.state is State.IN_DOUBT:
                 journal.conclude_delivery(standee.batch, name, self.standing, why)
         anew = [s for s in standees if s.state is State.FOUND or self._is_moved(s, seen)]
         if not anew:
             return
-        came = Counter(s.addressee.mailbox for s in anew if self.standing is Standing.SENT)
+        came = Counter(s.addressee.mailbox for s in anew if self.standing is DeliveryState.SENT)
         deliveries = [
             replace(
                 delivery_of(
                     s.addressee, seed.round, max(0, seen.counts[s.email] - came[s.addressee.mailbox])
                 ),
                 contents=s.addressee.contents,
-                ids=None if self.standing is Standing.SENT else seen.ids.get(s.email),
+                ids=None if self.standing is DeliveryState.SENT else seen.ids.get(s.email),
             )
             for s in anew
         ]
@@ -226,9 +226,11 @@ class _Resolution(Struct, frozen=True, dict=True):
         again = {s.batch for s in anew if s.batch}
         journal.conclude(journal.intend(shipment, again=again), self.standing, why)
 
-    def _is_moved(self, standee: Standee, seen: Seen) -> bool:
+    def _is_moved(self, standee: RecipientState, seen: Seen) -> bool:
         """Tell whether a customer was not sent though its mailbox has others than before."""
-        return self.standing is Standing.NOT_SENT and seen.counts[standee.email] != self.baseline(standee)
+        return self.standing is DeliveryState.NOT_SENT and seen.counts[standee.email] != self.baseline(
+            standee
+        )
 
 
 def seeds_send(
@@ -275,13 +277,13 @@ def _sendable(*, again: bool) -> tuple[State, ...]:
     return (State.PENDING, State.CHANGED, *repeated)
 
 
-def _repeating(standee: Standee) -> Standee:
+def _repeating(standee: RecipientState) -> RecipientState:
     """Return a customer that is sent to on purpose, whatever its mailbox has."""
     is_agreed = standee.state in (State.SENT, State.FOUND)
     return replace(standee, state=State.CHANGED, is_agreed=True) if is_agreed else standee
 
 
-def _check(plan: SeedPlan, due: Sequence[Standee], *, again: bool) -> None:
+def _check(plan: SeedPlan, due: Sequence[RecipientState], *, again: bool) -> None:
     blocks = [block for block in plan.blocks if not (again and block.code == RENAMED)]
     if blocks:
         raise Refused("; ".join(block.message for block in blocks))

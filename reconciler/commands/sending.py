@@ -14,8 +14,8 @@ from reconciler.errors import Exit, describe, exit_of
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.review import reviewed_seeds
 from reconciler.expoints.sending import Sender, Sent, delivery_of
-from reconciler.expoints.standing import SeedPlan, Standee
-from reconciler.journal.ledger import Ledger, Standing
+from reconciler.expoints.standing import RecipientState, SeedPlan
+from reconciler.journal.ledger import DeliveryState, Ledger
 
 _ALL = "customer_seeds"
 
@@ -79,7 +79,7 @@ def write_down_settled(ledger: Ledger, plan: SeedsPlan) -> None:
 def _write_down_found(ledger: Ledger, account: str, plan: SeedPlan) -> None:
     if plan.unrecorded:
         deliveries = [
-            delivery_of(s.addressee, plan.seed.round, s.count, Standing.FOUND) for s in plan.unrecorded
+            delivery_of(s.addressee, plan.seed.round, s.count, DeliveryState.FOUND) for s in plan.unrecorded
         ]
         ledger.record_found(account, plan.seed.key, plan.seed.round, deliveries)
 
@@ -95,7 +95,7 @@ def kept_waiting(plan: SeedPlan, reason: str) -> Sent:
     return Sent(plan.seed.key, notes=(f"held: {reason}",), exit=Exit.ERROR)
 
 
-def send_some(sender: Sender, plan: SeedPlan, standees: Sequence[Standee]) -> Sent:
+def send_some(sender: Sender, plan: SeedPlan, standees: Sequence[RecipientState]) -> Sent:
     """Send these customers of a seed; whatever goes wrong is how it ended."""
     try:
         return sender.send(plan, standees)

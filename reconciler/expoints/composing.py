@@ -13,7 +13,7 @@ from reconciler.engine.kind import Json
 from reconciler.expoints.columns import Columns, data_body
 from reconciler.expoints.moments import resolve, spoken
 from reconciler.expoints.seed import Moment, MomentKind, Seed, Value
-from reconciler.expoints.standing import Standee
+from reconciler.expoints.standing import RecipientState
 from reconciler.redacted import Redacted
 
 
@@ -22,7 +22,7 @@ class Batch(Redacted, frozen=True):
 
     shown: ClassVar = ("standees", "resolved")
 
-    standees: tuple[Standee, ...]
+    standees: tuple[RecipientState, ...]
     members: Mapping[str, Json]
     customers: tuple[Mapping[str, Json], ...]
     resolved: Mapping[str, str]
@@ -39,7 +39,7 @@ class Composer(Struct, frozen=True):
     now: datetime
     zone: ZoneInfo
 
-    def compose(self, seed: Seed, standees: Sequence[Standee], columns: Columns) -> Batch:
+    def compose(self, seed: Seed, standees: Sequence[RecipientState], columns: Columns) -> Batch:
         """Return the request for these customers of a seed, in their order."""
         moments = {name: value for name, value in seed.batch.items() if isinstance(value, Moment)}
         return Batch(
@@ -72,7 +72,7 @@ class Composer(Struct, frozen=True):
             note = resolve(moment, self.now, self.zone).note
             yield f"{name} {moment}: {meant}{'; ' + note if note else ''}"
 
-    def _customer(self, standee: Standee, columns: Columns) -> dict[str, Json]:
+    def _customer(self, standee: RecipientState, columns: Columns) -> dict[str, Json]:
         customer = standee.addressee.customer
         return {
             "Email": customer.email,

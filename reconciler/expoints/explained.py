@@ -13,8 +13,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.expoints.client import Customers
-from reconciler.expoints.standing import Standee, State
-from reconciler.journal.ledger import Delivery, Standing
+from reconciler.expoints.standing import RecipientState, State
+from reconciler.journal.ledger import Delivery, DeliveryState
 
 LONGEST_POST = 300.0
 """Seconds for which a POST may still be under way after its intent: all waits, and the answer's time-out.
@@ -71,7 +71,7 @@ def explained_by(
 def _by_mailbox(past: Iterable[Delivery]) -> Mapping[str, Sequence[Delivery]]:
     found: dict[str, list[Delivery]] = {}
     for delivery in past:
-        if delivery.standing is not Standing.FOUND:  # of which nothing is explained
+        if delivery.standing is not DeliveryState.FOUND:  # of which nothing is explained
             found.setdefault(delivery.mailbox, []).append(delivery)
     return found
 
@@ -90,7 +90,7 @@ def _explained(
             known = Explained(most, one.baseline, one.baseline, ids)
         if may_have_mailed(one):
             is_visible = (
-                one.standing is Standing.SENT and is_automatic(one) and over(one) + settle_after <= now
+                one.standing is DeliveryState.SENT and is_automatic(one) and over(one) + settle_after <= now
             )
             known = Explained(known.most + 1, known.least + is_visible, known.before, known.ids)
             sent.append(one)
@@ -112,7 +112,7 @@ def longest_hidden(past: Iterable[Delivery], is_automatic: Callable[[Delivery], 
                     hidden = one.at - since
                 else:
                     longest, hidden, expected = max(longest, hidden), 0.0, one.baseline
-            if one.standing is Standing.SENT and is_automatic(one):
+            if one.standing is DeliveryState.SENT and is_automatic(one):
                 expected, since = expected + 1, since if hidden else over(one)
     return longest
 
@@ -124,7 +124,7 @@ class Seen(Struct, frozen=True):
     ids: Mapping[str, tuple[str, ...] | None]
     explained: Mapping[str, Explained]
 
-    def judged(self, standee: Standee) -> Standee:
+    def judged(self, standee: RecipientState) -> RecipientState:
         """Return a customer as found where the journal does not explain all that its address has."""
         count = self.counts[standee.email]
         known = self.explained.get(standee.addressee.mailbox, NOTHING)
@@ -139,7 +139,7 @@ class Seen(Struct, frozen=True):
 def look(
     client: Customers,
     hash: Callable[[str], str],
-    standees: Sequence[Standee],
+    standees: Sequence[RecipientState],
     explained: Mapping[str, Explained],
     *,
     thoroughly: bool = False,
@@ -169,7 +169,7 @@ def hashed(ids: Collection[str] | None, hash: Callable[[str], str]) -> tuple[str
 def over(delivery: Delivery) -> float:
     """Return when its request was over at the latest, by the clock of the machine that sent it."""
     longest = delivery.at + LONGEST_POST
-    known = delivery.standing is not Standing.INTENDED and delivery.since
+    known = delivery.standing is not DeliveryState.INTENDED and delivery.since
     return min(delivery.since, longest) if known else longest
 
 
@@ -177,7 +177,7 @@ def over_there(delivery: Delivery) -> float | None:
     """Return when its request was over at the latest by the tenant's clock, None where nobody knows."""
     if delivery.server_at is None:
         return None
-    known = delivery.standing is not Standing.INTENDED and delivery.server_since
+    known = delivery.standing is not DeliveryState.INTENDED and delivery.server_since
     return delivery.server_since if known else delivery.server_at + LONGEST_POST
 
 

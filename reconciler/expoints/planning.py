@@ -20,8 +20,8 @@ from reconciler.expoints.contents import automatic
 from reconciler.expoints.explained import explained_by, longest_hidden, look, may_have_mailed
 from reconciler.expoints.seed import Seed
 from reconciler.expoints.settling import Settled, Settler
-from reconciler.expoints.standing import Addressee, SeedPlan, Standee, State, addressees, stand
-from reconciler.journal.ledger import Delivery, Records, Standing
+from reconciler.expoints.standing import Addressee, RecipientState, SeedPlan, State, addressees, stand
+from reconciler.journal.ledger import Delivery, DeliveryState, Records
 from reconciler.journal.repeats import counting
 
 RENAMED = "renamed"
@@ -108,7 +108,7 @@ class SeedPlanner(Struct, frozen=True):
     def _plans(
         self,
         seeds: Sequence[Seed],
-        stood: Sequence[tuple[Standee, ...]],
+        stood: Sequence[tuple[RecipientState, ...]],
         renamed: Sequence[Sequence[Block]],
         columns: Columns,
     ) -> tuple[SeedPlan, ...]:
@@ -122,7 +122,7 @@ class SeedPlanner(Struct, frozen=True):
     def _plan(
         self,
         seed: Seed,
-        standees: tuple[Standee, ...],
+        standees: tuple[RecipientState, ...],
         renamed: Sequence[Block],
         columns: Columns,
         opted_out: frozenset[str],
@@ -134,10 +134,10 @@ class SeedPlanner(Struct, frozen=True):
             blocks.append(Block("opted-out", f"{len(gone)} of its mailboxes want no more mail ({places})"))
         return SeedPlan(seed, standees, tuple(blocks))
 
-    def _stand(self, known: Sequence[_Known]) -> list[tuple[Standee, ...]]:
+    def _stand(self, known: Sequence[_Known]) -> list[tuple[RecipientState, ...]]:
         """Return how the customers of each seed stand by the journal."""
         now = self.clock.now()
-        refused = [d for one in known for d in one.deliveries if d.standing is Standing.REFUSED]
+        refused = [d for one in known for d in one.deliveries if d.standing is DeliveryState.REFUSED]
         there = self.client.count_nobody().at if refused else None
 
         def rests(delivery: Delivery) -> bool:
@@ -149,8 +149,8 @@ class SeedPlanner(Struct, frozen=True):
         return [stand(one.seed, one.people, one.deliveries, rests) for one in known]
 
     def _checked(
-        self, stood: Sequence[tuple[Standee, ...]], past: Sequence[Delivery]
-    ) -> list[tuple[Standee, ...]]:
+        self, stood: Sequence[tuple[RecipientState, ...]], past: Sequence[Delivery]
+    ) -> list[tuple[RecipientState, ...]]:
         """Return them, as found where mailboxes have customers that the journal does not explain."""
         is_automatic = automatic(self.ledger.hash)
         explained = explained_by(
@@ -170,10 +170,10 @@ class SeedPlanner(Struct, frozen=True):
     @staticmethod
     def _moved(
         known: _Known,
-        standees: tuple[Standee, ...],
+        standees: tuple[RecipientState, ...],
         past: Sequence[Delivery],
         holders: Mapping[str, Collection[str]],
-    ) -> tuple[Standee, ...]:
+    ) -> tuple[RecipientState, ...]:
         """Return customers as found that may have been sent to in a seed that has them no longer."""
         moved = {
             one.mailbox: one.seed
@@ -225,7 +225,7 @@ class _Known(Struct, frozen=True):
         own = {delivery.mailbox for delivery in self.deliveries}
         mailboxes = {person.mailbox for person in self.people} - own
         for one in past:
-            if one.mailbox in mailboxes and may_have_mailed(one) and one.standing is not Standing.FOUND:
+            if one.mailbox in mailboxes and may_have_mailed(one) and one.standing is not DeliveryState.FOUND:
                 yield one
 
     def after(self, settled: Sequence[Settled]) -> _Known:

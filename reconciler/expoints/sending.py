@@ -32,9 +32,9 @@ from reconciler.expoints.composing import Batch
 from reconciler.expoints.contents import automatic
 from reconciler.expoints.explained import Explained, Seen, explained_by, look
 from reconciler.expoints.seed import Seed
-from reconciler.expoints.standing import Addressee, SeedPlan, Standee, State, batches
+from reconciler.expoints.standing import Addressee, RecipientState, SeedPlan, State, batches
 from reconciler.expoints.status import SeedStatus, status_of
-from reconciler.journal.ledger import Delivery, Ledger, Shipment, Standing
+from reconciler.journal.ledger import Delivery, DeliveryState, Ledger, Shipment
 from reconciler.redacted import Redacted
 
 
@@ -58,7 +58,7 @@ class Sent(Struct, frozen=True):
 _HOPELESS = (Unauthorised, Forbidden, Unreachable, Abandoned)
 _INTERRUPTED = "interrupted"
 
-Compose = Callable[[Seed, Sequence[Standee], Columns], Batch]
+Compose = Callable[[Seed, Sequence[RecipientState], Columns], Batch]
 """Builds one request, with every moment resolved against the start of the run."""
 
 CheckAgain = Callable[[Seed], Sequence[Block]]
@@ -81,7 +81,7 @@ class Sender(Struct, frozen=True):
     is_stopped: Callable[[], bool] = lambda: False
     """Whether nothing further is to be begun, since an interrupt."""
 
-    def send(self, plan: SeedPlan, standees: Sequence[Standee]) -> Sent:
+    def send(self, plan: SeedPlan, standees: Sequence[RecipientState]) -> Sent:
         """Send these customers of a seed, in requests of at most 200, each written down before it leaves.
 
         A request in doubt, or refused, does not stop the others; lost rights, a used up allowance and an
@@ -94,7 +94,7 @@ class Sender(Struct, frozen=True):
         end = _total(plan.seed.key, [request.end for request in requests])
         return self._verified(end, plan.seed, [request for request in requests if request.end.sent])
 
-    def _requests(self, seed: Seed, standees: Sequence[Standee]) -> Iterator[_Request]:
+    def _requests(self, seed: Seed, standees: Sequence[RecipientState]) -> Iterator[_Request]:
         begun, met = 0, set[str]()
         explained = self._explained()
         for portion in batches(standees):
@@ -116,9 +116,11 @@ class Sender(Struct, frozen=True):
         is_automatic, past = automatic(self.ledger.hash), self.ledger.past(self.account)
         return explained_by(past, lambda d: is_automatic(d.contents), self.settle_after, self.clock.now())
 
-    def _one(self, seed: Seed, standees: tuple[Standee, ...], explained: Mapping[str, Explained]) -> _Request:
+    def _one(
+        self, seed: Seed, standees: tuple[RecipientState, ...], explained: Mapping[str, Explained]
+    ) -> _Request:
         """Send one request, but to nobody whose customers are not explained: the tenant knows better."""
-        found: Sequence[Standee] = ()
+        found: Sequence[RecipientState] = ()
         try:
             seen = look(self.client, self.ledger.hash, standees, explained, thoroughly=True)
             judged = [seen.judged(standee) for standee in standees]
@@ -141,9 +143,9 @@ class Sender(Struct, frozen=True):
         before = {standee.email: seen.counts[standee.email] for standee in rest}
         return _Request(_total(seed.key, [_found_end(seed, found), end]), rest, before)
 
-    def _record_found(self, seed: Seed, found: Sequence[Standee]) -> None:
+    def _record_found(self, seed: Seed, found: Sequence[RecipientState]) -> None:
         if found:
-            deliveries = [delivery_of(s.addressee, seed.round, s.count, Standing.FOUND) for s in found]
+            deliveries = [delivery_of(s.addressee, seed.round, s.count, DeliveryState.FOUND) for s in found]
             self.ledger.record_found(self.account, seed.key, seed.round, deliveries)
 
     def _time(self) -> _Time:
@@ -177,20 +179,20 @@ class Sender(Struct, frozen=True):
             doubt = self._doubt(batch, seen) if refused else ""
             if doubt or isinstance(error, NoAnswer):
                 note = f"{error} {doubt}".strip()
-                unwritten = self._conclude(number, begun, Standing.IN_DOUBT, note)
+                unwritten = self._conclude(number, begun, DeliveryState.IN_DOUBT, note)
                 notes = (f"in doubt: {note}", *unwritten)
                 stops = isinstance(error, _HOPELESS)
                 return Sent(seed.key, in_doubt=size, notes=notes, exit=Exit.IN_DOUBT, stops=stops)
-            standing = Standing.REFUSED if answered.is_set() else Standing.NOT_SENT
+            standing = DeliveryState.REFUSED if answered.is_set() else DeliveryState.NOT_SENT
             unwritten = self._conclude(number, begun, standing, str(error))
             notes = (f"refused, nothing was sent: {error}", *unwritten)
             stops = isinstance(error, _HOPELESS)
             return Sent(seed.key, refused=size, notes=notes, exit=error.exit, stops=stops)
         except Exception as error:  # noqa: BLE001  # whatever it is, the batch may have left
-            unwritten = self._conclude(number, begun, Standing.IN_DOUBT, describe(error))
+            unwritten = self._conclude(number, begun, DeliveryState.IN_DOUBT, describe(error))
             notes = (f"in doubt: {describe(error)}", *unwritten)
             return Sent(seed.key, in_doubt=size, notes=notes, exit=Exit.IN_DOUBT)
-        unwritten = self._conclude(number, begun, Standing.SENT)
+        unwritten = self._conclude(number, begun, DeliveryState.SENT)
         exit = Exit.IN_DOUBT if unwritten else Exit.DONE
         return Sent(seed.key, sent=size, notes=unwritten, exit=exit)
 
@@ -205,7 +207,9 @@ class Sender(Struct, frozen=True):
             return ""
         return "But its mailboxes have other customers than before, so it may have been taken."
 
-    def _conclude(self, number: int, begun: _Time, standing: Standing, note: str = "") -> tuple[str, ...]:
+    def _conclude(
+        self, number: int, begun: _Time, standing: DeliveryState, note: str = ""
+    ) -> tuple[str, ...]:
         """Write down how a request ended; return what to say where the journal could not."""
         try:
             self.ledger.conclude(number, standing, note, begun.server_after(self.clock.monotonic()))
@@ -248,22 +252,22 @@ class _Request(Redacted, frozen=True):
     shown: ClassVar = ("end",)
 
     end: Sent
-    standees: tuple[Standee, ...] = ()
+    standees: tuple[RecipientState, ...] = ()
     before: Mapping[str, int] = field(default_factory=dict)
 
 
 def delivery_of(
-    addressee: Addressee, round: str, baseline: int, standing: Standing = Standing.INTENDED
+    addressee: Addressee, round: str, baseline: int, standing: DeliveryState = DeliveryState.INTENDED
 ) -> Delivery:
     """Return a customer as the ledger writes it down, before it has a number and a time."""
     return Delivery(addressee.name, addressee.mailbox, addressee.digest, standing, baseline, 0, 0.0, round)
 
 
-def _emails(standees: Sequence[Standee]) -> Sequence[str]:
+def _emails(standees: Sequence[RecipientState]) -> Sequence[str]:
     return [standee.email for standee in standees]
 
 
-def _found_end(seed: Seed, found: Sequence[Standee]) -> Sent:
+def _found_end(seed: Seed, found: Sequence[RecipientState]) -> Sent:
     """Return how it ended for mailboxes that were found right before sending."""
     if not found:
         return Sent(seed.key)
@@ -271,12 +275,12 @@ def _found_end(seed: Seed, found: Sequence[Standee]) -> Sent:
     return Sent(seed.key, found=len(found), notes=tuple(notes), exit=Exit.REFUSED)
 
 
-def _with(seed: Seed, standees: Sequence[Standee]) -> Seed:
+def _with(seed: Seed, standees: Sequence[RecipientState]) -> Seed:
     """Return the seed with the customers that are really sent."""
     return replace(seed, customers=tuple(standee.addressee.customer for standee in standees))
 
 
-def _repeated(standees: Sequence[Standee]) -> tuple[int, ...]:
+def _repeated(standees: Sequence[RecipientState]) -> tuple[int, ...]:
     """Return the batches whose deliveries are knowingly sent again."""
     return tuple({standee.batch for standee in standees if standee.state is State.CHANGED and standee.batch})
 

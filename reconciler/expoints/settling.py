@@ -24,7 +24,7 @@ from reconciler.expoints.contents import EMAIL, automatic
 from reconciler.expoints.explained import LONGEST_POST, hashed, may_have_mailed, over, over_there
 from reconciler.expoints.seed import Seed
 from reconciler.expoints.standing import Addressee, addressees
-from reconciler.journal.ledger import Delivery, Records, Standing
+from reconciler.journal.ledger import Delivery, DeliveryState, Records
 from reconciler.redacted import Redacted
 
 
@@ -33,7 +33,7 @@ class Settled(Struct, frozen=True):
 
     seed: str
     delivery: Delivery
-    standing: Standing
+    standing: DeliveryState
 
 
 class Settler(Struct, frozen=True, dict=True):
@@ -123,15 +123,15 @@ class Settler(Struct, frozen=True, dict=True):
         batch = [d for d in self.past if d.batch == first.batch]
         is_lost = all(
             self._is_absent(doubt.delivery, count, ids) for doubt, count, ids in counted
-        ) and not any(d.standing is Standing.SENT for d in batch)
+        ) and not any(d.standing is DeliveryState.SENT for d in batch)
         suspects = [d for d in self.past if may_have_mailed(d) and not self._is_in_baseline(d, first)]
         for doubt, count, _ in counted:
             added = sum(d.mailbox == doubt.delivery.mailbox for d in batch)
             has_come = count.customers == doubt.delivery.baseline + added
             if is_lost:
-                yield Settled(doubt.seed, doubt.delivery, Standing.NOT_SENT)
+                yield Settled(doubt.seed, doubt.delivery, DeliveryState.NOT_SENT)
             elif has_come and not self._is_confusable(doubt, suspects):
-                yield Settled(doubt.seed, doubt.delivery, Standing.SENT)
+                yield Settled(doubt.seed, doubt.delivery, DeliveryState.SENT)
 
     def _is_absent(self, delivery: Delivery, count: Count, ids: Collection[str] | None) -> bool:
         """Tell whether a count shows nobody new at an address, when everybody new would have been there.
@@ -165,7 +165,7 @@ class Settler(Struct, frozen=True, dict=True):
 
         Never, if a person may turn it into customers later, as who approves by hand can.
         """
-        is_final = other.standing is Standing.FOUND or self._is_automatic(other.contents)
+        is_final = other.standing is DeliveryState.FOUND or self._is_automatic(other.contents)
         is_known = other.mailbox in self._addresses
         is_visible = other.batch < delivery.batch and self._had_rested(other, delivery)
         return is_visible and (is_final or not is_known)

@@ -22,7 +22,7 @@ from reconciler.expoints.contents import (
     customer_contents,
 )
 from reconciler.expoints.seed import Seed, SeedCustomer, Send
-from reconciler.journal.ledger import Delivery, Standing
+from reconciler.journal.ledger import Delivery, DeliveryState
 from reconciler.redacted import Redacted
 
 LARGEST_BATCH = 200
@@ -70,7 +70,7 @@ class Addressee(Redacted, frozen=True):
         return {**self.batch.contents, **customer_contents(self.customer, self.batch.hash)}
 
 
-class Standee(Struct, frozen=True):
+class RecipientState(Struct, frozen=True):
     """One customer and how it stands."""
 
     addressee: Addressee
@@ -109,7 +109,7 @@ class SeedPlan(Struct, frozen=True):
     """A seed with the state of each of its customers, and every reason not to send."""
 
     seed: Seed
-    customers: tuple[Standee, ...]
+    customers: tuple[RecipientState, ...]
     blocks: tuple[Block, ...] = ()
     notes: tuple[str, ...] = ()
     digest: str = ""
@@ -127,7 +127,7 @@ class SeedPlan(Struct, frozen=True):
     @property
     def changes(self) -> tuple[ChangedPath, ...]:
         """Where its customers differ from what they were sent, whether or not they are sent again."""
-        differing: dict[str, list[Standee]] = {}
+        differing: dict[str, list[RecipientState]] = {}
         for standee in self.customers:
             for path in (standee.change.paths or ("",)) if standee.change else ():
                 differing.setdefault(path, []).append(standee)
@@ -137,7 +137,7 @@ class SeedPlan(Struct, frozen=True):
         )
 
     @property
-    def due(self) -> tuple[Standee, ...]:
+    def due(self) -> tuple[RecipientState, ...]:
         """The customers that would be sent if nothing blocks."""
         return tuple(s for s in self.customers if s.is_due)
 
@@ -147,12 +147,12 @@ class SeedPlan(Struct, frozen=True):
         return self.seed.send is not Send.BY_HAND and self.count(State.FOUND) > 0
 
     @property
-    def unrecorded(self) -> tuple[Standee, ...]:
+    def unrecorded(self) -> tuple[RecipientState, ...]:
         """The customers that were found and of which the journal does not know that yet."""
         return tuple(s for s in self.customers if s.state is State.FOUND and not s.batch)
 
     @property
-    def to_send(self) -> tuple[Standee, ...]:
+    def to_send(self) -> tuple[RecipientState, ...]:
         """The customers that apply sends."""
         return () if self.blocks or self.seed.send is Send.BY_HAND else self.due
 
@@ -174,7 +174,7 @@ def stand(
     customers: Sequence[Addressee],
     deliveries: Iterable[Delivery],
     rests: Callable[[Delivery], bool],
-) -> tuple[Standee, ...]:
+) -> tuple[RecipientState, ...]:
     """Return how each customer stands, by the deliveries of this seed alone.
 
     `rests` tells whether customers of a refused delivery may still appear.
@@ -186,7 +186,7 @@ def stand(
     return tuple(_warned(one, open_rounds.get(one.addressee.mailbox)) for one in stood)
 
 
-def _warned(standee: Standee, open_round: str | None) -> Standee:
+def _warned(standee: RecipientState, open_round: str | None) -> RecipientState:
     """Return a customer that is due with what speaks against it: mail of another round may be on its way."""
     if open_round is None or not standee.is_due:
         return standee
@@ -222,25 +222,27 @@ def _matched(customers: Sequence[Addressee], latest: Mapping[str, Delivery]) -> 
 
 def _standee(
     seed: Seed, addressee: Addressee, delivery: Delivery | None, rests: Callable[[Delivery], bool]
-) -> Standee:
+) -> RecipientState:
     if delivery is None:
-        return Standee(addressee, State.PENDING)
+        return RecipientState(addressee, State.PENDING)
     change = _change(delivery, addressee)
     match delivery.standing:
-        case Standing.INTENDED | Standing.IN_DOUBT:
-            return Standee(addressee, State.IN_DOUBT, delivery.note, delivery.batch, change)
-        case Standing.REFUSED if rests(delivery):
+        case DeliveryState.INTENDED | DeliveryState.IN_DOUBT:
+            return RecipientState(addressee, State.IN_DOUBT, delivery.note, delivery.batch, change)
+        case DeliveryState.REFUSED if rests(delivery):
             rest = "once it has rested for settle_after, by the tenant's clock too"
             note = f"{delivery.note} It is believed to be refused {rest}."
-            return Standee(addressee, State.IN_DOUBT, note, delivery.batch, change)
-        case Standing.REFUSED | Standing.NOT_SENT:
-            return Standee(addressee, State.PENDING, f"{delivery.standing.value} before: {delivery.note}")
-        case Standing.FOUND:
-            return Standee(addressee, State.FOUND, batch=delivery.batch, count=delivery.baseline)
-        case Standing.SENT:
+            return RecipientState(addressee, State.IN_DOUBT, note, delivery.batch, change)
+        case DeliveryState.REFUSED | DeliveryState.NOT_SENT:
+            return RecipientState(
+                addressee, State.PENDING, f"{delivery.standing.value} before: {delivery.note}"
+            )
+        case DeliveryState.FOUND:
+            return RecipientState(addressee, State.FOUND, batch=delivery.batch, count=delivery.baseline)
+        case DeliveryState.SENT:
             again = change is not None and seed.send is Send.ON_CHANGE
             state = State.CHANGED if again else State.SENT
-            return Standee(addressee, state, batch=delivery.batch, change=change)
+            return RecipientState(addressee, state, batch=delivery.batch, change=change)
 
 
 def _change(delivery: Delivery, addressee: Addressee) -> Change | None:
@@ -251,7 +253,7 @@ def _change(delivery: Delivery, addressee: Addressee) -> Change | None:
     return None if delivery.digest == addressee.digest else Change(paths=())
 
 
-def batches(customers: Sequence[Standee]) -> tuple[tuple[Standee, ...], ...]:
+def batches(customers: Sequence[RecipientState]) -> tuple[tuple[RecipientState, ...], ...]:
     """Return the customers in requests of at most `LARGEST_BATCH`, in their order."""
     return tuple(
         tuple(customers[start : start + LARGEST_BATCH]) for start in range(0, len(customers), LARGEST_BATCH)

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from reconciler.errors import Refused
 from reconciler.journal import entries
 from reconciler.journal.holding import found_dead, never_held, refuse_held, taken_for_dead
-from reconciler.journal.ledger import Delivery, Shipment, Standing
+from reconciler.journal.ledger import Delivery, DeliveryState, Shipment
 from reconciler.journal.repeats import held, refuse_repeats
 from reconciler.journal.replay import Entry, Known
 from reconciler.journal.runs import Ending, Intent, Pruned, RunStart, news
@@ -97,7 +97,7 @@ def intend(known: Known, shipment: Shipment, again: Collection[int]) -> Decision
     if shipment.run is not None:
         _check_holds(known, shipment.run, shipment.account)
     refuse_repeats(shipment, _of_round(known, shipment), again)
-    return _batch(known, shipment, Standing.INTENDED)
+    return _batch(known, shipment, DeliveryState.INTENDED)
 
 
 def record_found(known: Known, shipment: Shipment) -> Decision[int]:
@@ -106,14 +106,16 @@ def record_found(known: Known, shipment: Shipment) -> Decision[int]:
     found = [delivery for delivery in shipment.deliveries if delivery.customer not in holding]
     if not found:
         return Decision(0)
-    return _batch(known, Shipment(shipment.account, shipment.seed, shipment.round, found, {}), Standing.FOUND)
+    return _batch(
+        known, Shipment(shipment.account, shipment.seed, shipment.round, found, {}), DeliveryState.FOUND
+    )
 
 
 def conclude(
     known: Known,
     batch: int,
     customer: str | None,
-    standing: Standing,
+    standing: DeliveryState,
     note: str,
     server_since: float | None = None,
 ) -> Decision[None]:
@@ -129,7 +131,7 @@ def _of_round(known: Known, shipment: Shipment) -> list[Delivery]:
     return [delivery for delivery in past if delivery.round == shipment.round]
 
 
-def _batch(known: Known, shipment: Shipment, standing: Standing) -> Decision[int]:
+def _batch(known: Known, shipment: Shipment, standing: DeliveryState) -> Decision[int]:
     """Decide on a batch. Raises `Refused` if it holds a customer twice."""
     if len({delivery.customer for delivery in shipment.deliveries}) < len(shipment.deliveries):
         raise Refused(

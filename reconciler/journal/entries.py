@@ -13,7 +13,7 @@ from typing import Any
 from msgspec.structs import asdict
 
 from reconciler.journal.forms import checked, document
-from reconciler.journal.ledger import Delivery, Shipment, Standing
+from reconciler.journal.ledger import Delivery, DeliveryState, Shipment
 from reconciler.journal.replay import AnyEntry, Entry, Known
 from reconciler.journal.runs import Ending, Intent, RunStart
 
@@ -43,7 +43,7 @@ def learned(by_run: int, account: str, values: Mapping[str, Any]) -> Entry:
     return {"what": "learned", "run": by_run, "account": account, "values": dict(values)}
 
 
-def batch(number: int, shipment: Shipment, standing: Standing) -> Entry:
+def batch(number: int, shipment: Shipment, standing: DeliveryState) -> Entry:
     """Return the entry of deliveries that are written down together, all of them with one standing."""
     return {
         "what": "batch",
@@ -60,7 +60,7 @@ def batch(number: int, shipment: Shipment, standing: Standing) -> Entry:
 
 
 def standing(
-    of_batch: int, customer: str | None, standing: Standing, note: str, server_since: float | None = None
+    of_batch: int, customer: str | None, standing: DeliveryState, note: str, server_since: float | None = None
 ) -> Entry:
     """Return the entry of what became known of a batch, or of one customer in it."""
     told = {"batch": of_batch, "customer": customer, "standing": standing.value, "note": note}
@@ -142,7 +142,7 @@ def _subject(entry: Entry, known: Known) -> str:
 
 def _of_batch(entry: Entry) -> str:
     who = f"run {entry['run']}: " if entry["run"] is not None else ""
-    verb = "find" if entry["standing"] == Standing.FOUND.value else "send"
+    verb = "find" if entry["standing"] == DeliveryState.FOUND.value else "send"
     customers = _counted(len(entry["deliveries"]), "customer")
     return f"{who}{verb} {entry['seed']}, round {entry['round']} ({customers}, batch {entry['number']})"
 

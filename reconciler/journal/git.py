@@ -24,7 +24,7 @@ from reconciler.journal.git_finding import find_branch
 from reconciler.journal.git_tree import Tree
 from reconciler.journal.git_writer import RACES, Writer
 from reconciler.journal.hashing import keyed_hash
-from reconciler.journal.ledger import Delivery, Shipment, Standing
+from reconciler.journal.ledger import Delivery, DeliveryState, Shipment
 from reconciler.journal.repeats import counting
 from reconciler.journal.runs import Ending, Intent, Operation, Pruned, Run, RunStart
 from reconciler.journal.text import in_writing
@@ -107,14 +107,14 @@ class GitJournal:
         return self._writer.write(lambda known, _: decisions.intend(known, in_writing(shipment), again))
 
     def conclude(
-        self, batch: int, standing: Standing, note: str = "", server_since: float | None = None
+        self, batch: int, standing: DeliveryState, note: str = "", server_since: float | None = None
     ) -> None:
         """Write down how a batch ended, for all of its deliveries."""
         self._writer.write(
             lambda known, _: decisions.conclude(known, batch, None, standing, in_writing(note), server_since)
         )
 
-    def conclude_delivery(self, batch: int, customer: str, standing: Standing, note: str = "") -> None:
+    def conclude_delivery(self, batch: int, customer: str, standing: DeliveryState, note: str = "") -> None:
         """Write down how one delivery of a batch ended."""
         self._writer.write(
             lambda known, _: decisions.conclude(known, batch, customer, standing, in_writing(note))

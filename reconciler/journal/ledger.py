@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from reconciler.journal.forms import Count, Hash, ServerTime, Text, Time
 
 
-class Standing(StrEnum):
+class DeliveryState(StrEnum):
     """What is known of a delivery."""
 
     INTENDED = "intended"
@@ -30,12 +30,12 @@ class Standing(StrEnum):
     @property
     def is_open(self) -> bool:
         """Whether the request may be under way, or may have been carried out without anybody knowing."""
-        return self in (Standing.INTENDED, Standing.IN_DOUBT)
+        return self in (DeliveryState.INTENDED, DeliveryState.IN_DOUBT)
 
     @property
     def is_unsent(self) -> bool:
         """Whether this delivery mailed nothing, as far as was counted, so that it may be tried again."""
-        return self in (Standing.REFUSED, Standing.NOT_SENT)
+        return self in (DeliveryState.REFUSED, DeliveryState.NOT_SENT)
 
 
 class Delivery(Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,7 +47,7 @@ class Delivery(Struct, frozen=True, forbid_unknown_fields=True):
     """The keyed hash of the mailbox alone."""
     digest: Hash
     """The keyed hash of the declared content, the batch's members included."""
-    standing: Standing
+    standing: DeliveryState
     baseline: Count
     batch: Count
     """The number of the batch in the journal; 0 before it is written."""
@@ -132,7 +132,7 @@ class Ledger(Records, Protocol):
         """
 
     def conclude(
-        self, batch: int, standing: Standing, note: str = "", server_since: float | None = None
+        self, batch: int, standing: DeliveryState, note: str = "", server_since: float | None = None
     ) -> None:
         """Write down how a batch ended, for all of its deliveries. A later conclusion counts more.
 
@@ -140,7 +140,7 @@ class Ledger(Records, Protocol):
         says now, as far as that is known. Raises `LookupError` for an unknown batch.
         """
 
-    def conclude_delivery(self, batch: int, customer: str, standing: Standing, note: str = "") -> None:
+    def conclude_delivery(self, batch: int, customer: str, standing: DeliveryState, note: str = "") -> None:
         """Write down how one delivery of a batch ended. A later conclusion counts more.
 
         `note` is kept as it is, so it must hold nothing personal. Raises `LookupError` for an unknown one.

@@ -25,7 +25,7 @@ from reconciler.journal.forms import (
     Word,
     checked,
 )
-from reconciler.journal.ledger import Delivery, Standing
+from reconciler.journal.ledger import Delivery, DeliveryState
 from reconciler.journal.runs import MAY_BE_DONE, Ending, Intent, Operation, Run, RunStart
 
 Entry: TypeAlias = Mapping[str, Any]
@@ -99,7 +99,7 @@ class BatchEntry(_Entry, frozen=True, tag="batch"):
     seed: Text
     round: Text
     resolved: Mapping[Text, Text]
-    standing: Standing
+    standing: DeliveryState
     deliveries: Annotated[tuple[BatchCustomer, ...], Meta(min_length=1)]
     server_at: ServerTime | None = None
     """Not in an entry of format 1."""
@@ -110,7 +110,7 @@ class StandingEntry(_Entry, frozen=True, tag="standing"):
 
     batch: Number
     customer: Hash | None
-    standing: Standing
+    standing: DeliveryState
     note: Text
     server_at: ServerTime | None = None
     """Not in an entry of format 1."""

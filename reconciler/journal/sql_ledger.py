@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Row, func, insert, select
 
 from reconciler.journal.database import Database
 from reconciler.journal.forms import Unsound, checked
-from reconciler.journal.ledger import Delivery, Shipment, Standing
+from reconciler.journal.ledger import Delivery, DeliveryState, Shipment
 from reconciler.journal.repeats import counting, held, refuse_repeats
 from reconciler.journal.schema import batches, deliveries, standings
 from reconciler.journal.sql_runs import check_holds
@@ -39,15 +39,15 @@ class SqlLedger:
                 check_holds(connection, shipment.run, shipment.account)
             past = _past(connection, shipment.account, shipment.seed, shipment.round)
             refuse_repeats(shipment, past, again)
-            return self._write(connection, shipment, Standing.INTENDED, past)
+            return self._write(connection, shipment, DeliveryState.INTENDED, past)
 
     def conclude(
-        self, batch: int, standing: Standing, note: str = "", server_since: float | None = None
+        self, batch: int, standing: DeliveryState, note: str = "", server_since: float | None = None
     ) -> None:
         """Write down how a batch ended, for all of its deliveries."""
         self._conclude(deliveries.c.batch == batch, standing, note, server_since)
 
-    def conclude_delivery(self, batch: int, customer: str, standing: Standing, note: str = "") -> None:
+    def conclude_delivery(self, batch: int, customer: str, standing: DeliveryState, note: str = "") -> None:
         """Write down how one delivery of a batch ended."""
         one = (deliveries.c.batch == batch) & (deliveries.c.customer == customer)
         self._conclude(one, standing, note)
@@ -59,10 +59,10 @@ class SqlLedger:
             holding = held(past)
             found = [d for d in deliveries if d.customer not in holding]
             if found:
-                self._write(connection, Shipment(account, seed, round, found, {}), Standing.FOUND, past)
+                self._write(connection, Shipment(account, seed, round, found, {}), DeliveryState.FOUND, past)
 
     def _write(
-        self, connection: Connection, shipment: Shipment, standing: Standing, past: Sequence[Delivery]
+        self, connection: Connection, shipment: Shipment, standing: DeliveryState, past: Sequence[Delivery]
     ) -> int:
         """Add a batch with its deliveries, all of them with one standing; return its number."""
         at = self._database.clock.now()
@@ -75,7 +75,7 @@ class SqlLedger:
     def _conclude(
         self,
         which: ColumnElement[bool],
-        standing: Standing,
+        standing: DeliveryState,
         note: str,
         server_since: float | None = None,
     ) -> None:

@@ -16,7 +16,7 @@ from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.recipients import masked
 from reconciler.expoints.seed import Seed, Send, copies_of
 from reconciler.expoints.sending import Sent
-from reconciler.expoints.standing import ChangedPath, SeedPlan, Standee, State
+from reconciler.expoints.standing import ChangedPath, RecipientState, SeedPlan, State
 from reconciler.expoints.status import SeedStatus
 from reconciler.render.paint import PLAIN, Paint
 from reconciler.render.values import counted, harmless
@@ -293,7 +293,7 @@ _HEADINGS = (
 )
 
 
-def _preview(seed: Seed, standee: Standee, composer: Composer) -> tuple[str, ...]:
+def _preview(seed: Seed, standee: RecipientState, composer: Composer) -> tuple[str, ...]:
     customer = standee.addressee.customer
     return (
         harmless(customer.email),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reconciler.journal.ledger import Delivery, Records, Shipment, Standing
+from reconciler.journal.ledger import Delivery, DeliveryState, Records, Shipment
 
 ACCOUNT = "acme.expoints.nl"
 SEED = "customer_seeds.smoke"
@@ -20,7 +20,7 @@ def named(hash: str) -> str:
     return bytes.fromhex(hash).lstrip(b"\0").decode("latin-1")
 
 
-def delivery(customer: str, standing: Standing = Standing.INTENDED, batch: int = 0) -> Delivery:
+def delivery(customer: str, standing: DeliveryState = DeliveryState.INTENDED, batch: int = 0) -> Delivery:
     """One delivery of round 1 that is only told apart by its customer."""
     customer, mailbox, content = (hashed(f"{customer}{end}") for end in ("", "-box", "-v1"))
     return Delivery(customer, mailbox, content, standing, 2, batch, 0.0, "1")
@@ -32,7 +32,7 @@ def shipment(*customers: str, round: str = "1", account: str = ACCOUNT, seed: st
     return Shipment(account, seed, round, [delivery(customer) for customer in customers], resolved)
 
 
-def standings(records: Records) -> dict[str, Standing]:
+def standings(records: Records) -> dict[str, DeliveryState]:
     """Return how each customer of the seed stands."""
     return {named(d.customer): d.standing for d in records.deliveries(ACCOUNT, SEED)}
 

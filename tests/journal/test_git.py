@@ -12,7 +12,7 @@ import pytest
 from reconciler.errors import Refused, UsageError
 from reconciler.journal.git import GitJournal, open_branch, read_branch
 from reconciler.journal.git_tree import FORMAT
-from reconciler.journal.ledger import Standing
+from reconciler.journal.ledger import DeliveryState
 from reconciler.journal.opening import open_journal, read_journal
 from tests.clock import FakeClock
 
@@ -49,7 +49,7 @@ Open = Callable[..., GitJournal]
 def use(journal: GitJournal, customer: str = "ann") -> None:
     """Write down a bit of everything."""
     with journal:
-        journal.conclude(journal.intend(shipment(customer)), Standing.SENT)
+        journal.conclude(journal.intend(shipment(customer)), DeliveryState.SENT)
         a_run(journal, "one", "two", result="failed")
         journal.prune(1e12)
 
@@ -133,7 +133,7 @@ def test_settings_of_the_user_do_not_get_in_the_way(folder: Path, opened: Open) 
         git(folder, "config", *setting.split("=", 1))
     with opened(folder) as journal:
         use(opened(folder))
-        assert standings(journal) == {"ann": Standing.SENT}
+        assert standings(journal) == {"ann": DeliveryState.SENT}
 
 
 def test_the_variables_of_a_surrounding_hook_lead_nowhere_else(
@@ -200,7 +200,7 @@ def test_a_shallow_and_detached_checkout_will_do(
     checkout = repositories.folder / "checkout"
     git(checkout, "checkout", "--quiet", "--detach")
     with opened(checkout) as journal:
-        assert standings(journal) == {"ann": Standing.SENT}
+        assert standings(journal) == {"ann": DeliveryState.SENT}
         a_run(journal, "three")
     assert (checkout / ".git/shallow").read_text().split() == [git(checkout, "rev-parse", "HEAD")]
     with opened(folder) as journal:
@@ -220,7 +220,7 @@ def test_a_partial_clone_says_how_to_get_what_it_lacks(
         opened(repositories.folder / "partial")
     git(repositories.folder / "partial", "fetch", "--quiet", "--refetch", "--no-filter", "origin", "journal")
     with opened(repositories.folder / "partial") as journal:
-        assert standings(journal) == {"ann": Standing.SENT}
+        assert standings(journal) == {"ann": DeliveryState.SENT}
 
 
 def test_a_checkout_that_cuts_the_history_of_the_branch_short_raises_no_false_alarm(
@@ -245,7 +245,7 @@ def test_a_worktree_and_a_subfolder_will_do_and_a_bare_repository_will_not(
     use(opened(folder.parent / "tree"))
     use(opened(folder / "configs"), "bob")
     with opened(folder) as journal:
-        assert standings(journal) == {"ann": Standing.SENT, "bob": Standing.SENT}
+        assert standings(journal) == {"ann": DeliveryState.SENT, "bob": DeliveryState.SENT}
     with pytest.raises(UsageError, match="looks like a bare repository"):
         opened(repositories.origin)
 
@@ -263,7 +263,7 @@ def test_the_work_trees_of_a_bare_clone_will_do(
         git(top, "worktree", "add", "--quiet", "tree", "feature")
         use(opened(top / "tree"), name)
     with opened(folder) as journal:
-        assert standings(journal) == {".bare": Standing.SENT, ".git": Standing.SENT}
+        assert standings(journal) == {".bare": DeliveryState.SENT, ".git": DeliveryState.SENT}
 
 
 def test_a_workspace_in_a_submodule_keeps_its_journal_there(
@@ -361,7 +361,7 @@ class TestAnOlderFormat:
     @pytest.fixture
     def older(self, folder: Path, opened: Open, repositories: Repositories) -> Path:
         with opened(folder) as journal:
-            journal.conclude(journal.intend(shipment("ann")), Standing.SENT)
+            journal.conclude(journal.intend(shipment("ann")), DeliveryState.SENT)
         names = git(repositories.origin, "ls-tree", "-r", "--name-only", "journal").splitlines()
         texts = {name: git(repositories.origin, "show", f"journal:{name}") + "\n" for name in names}
         entries = {name: text.replace(',"server_at":null', "") for name, text in texts.items()}
@@ -370,7 +370,7 @@ class TestAnOlderFormat:
 
     def test_is_read_and_left_as_it_is(self, older: Path, opened: Open, repositories: Repositories) -> None:
         with opened(older) as journal:
-            assert standings(journal) == {"ann": Standing.SENT}
+            assert standings(journal) == {"ann": DeliveryState.SENT}
         assert format_at(repositories.origin) == 1
 
     def test_is_brought_up_to_date_by_the_first_write_which_no_older_program_then_reads(
@@ -530,7 +530,7 @@ def test_a_journal_that_is_only_here_is_not_made_anew_there(
         opened(folder)
     git(folder, "push", "--quiet", "origin", "journal")
     with opened(folder) as journal:
-        assert standings(journal) == {"ann": Standing.SENT}
+        assert standings(journal) == {"ann": DeliveryState.SENT}
 
 
 def test_text_that_git_does_not_take_is_written_all_the_same(folder: Path, opened: Open) -> None:

@@ -21,7 +21,7 @@ from reconciler.journal.git_branch import Branch, NotTaken, Taken
 from reconciler.journal.git_finding import find_branch
 from reconciler.journal.git_tree import Tree
 from reconciler.journal.git_writer import TURN, Writer
-from reconciler.journal.ledger import Standing
+from reconciler.journal.ledger import DeliveryState
 from reconciler.journal.replay import Known
 from tests.clock import FakeClock
 
@@ -264,7 +264,7 @@ def test_a_branch_that_is_gone_is_not_made_anew_by_a_clone_that_knew_it(clones: 
         clones.journal_in(folder)
     _, mend, *_ = str(raised.value).split("`")
     git(folder, *mend.split()[1:])
-    assert standings(clones.journal_in(folder)) == {"ann": Standing.INTENDED}
+    assert standings(clones.journal_in(folder)) == {"ann": DeliveryState.INTENDED}
 
 
 def test_a_branch_that_vanishes_during_a_run_is_refused(clones: Clones) -> None:

@@ -6,16 +6,16 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.errors import Refused
-from reconciler.journal.ledger import Standing
+from reconciler.journal.ledger import DeliveryState
 from reconciler.journal.opening import Journal
 from tests.clock import FakeClock
 
 from .conftest import Reopen
 from .shipments import ACCOUNT, SEED, batches, delivery, hashed, named, shipment, standings
 
-SETTLED = [Standing.SENT, Standing.FOUND]
-OPEN = [Standing.INTENDED, Standing.IN_DOUBT]
-UNSENT = [Standing.NOT_SENT, Standing.REFUSED]
+SETTLED = [DeliveryState.SENT, DeliveryState.FOUND]
+OPEN = [DeliveryState.INTENDED, DeliveryState.IN_DOUBT]
+UNSENT = [DeliveryState.NOT_SENT, DeliveryState.REFUSED]
 
 
 def test_a_new_journal_knows_nothing(journal: Journal) -> None:
@@ -34,22 +34,22 @@ def test_an_intent_is_told_as_it_was_written(journal: Journal, clock: FakeClock)
 def test_a_standing_is_as_old_as_its_conclusion(journal: Journal, clock: FakeClock) -> None:
     number, intended = journal.intend(shipment("ann")), clock.now()
     clock.sleep(60)
-    journal.conclude(number, Standing.IN_DOUBT)
+    journal.conclude(number, DeliveryState.IN_DOUBT)
     (ann,) = journal.deliveries(ACCOUNT, SEED)
     assert (ann.at, ann.since) == (intended, clock.now())
 
 
 def test_what_the_servers_clock_said_is_told_as_it_was_written(journal: Journal, reopen: Reopen) -> None:
     number = journal.intend(replace(shipment("ann"), server_at=1.25))
-    journal.conclude(number, Standing.IN_DOUBT, server_since=2.5)
+    journal.conclude(number, DeliveryState.IN_DOUBT, server_since=2.5)
     (ann,) = reopen().deliveries(ACCOUNT, SEED)
     assert (ann.server_at, ann.server_since) == (1.25, 2.5)
 
 
 def test_what_a_person_found_out_says_nothing_of_the_servers_clock(journal: Journal) -> None:
     number = journal.intend(replace(shipment("ann"), server_at=1.25))
-    journal.conclude(number, Standing.IN_DOUBT, server_since=2.5)
-    journal.conclude_delivery(number, hashed("ann"), Standing.SENT)
+    journal.conclude(number, DeliveryState.IN_DOUBT, server_since=2.5)
+    journal.conclude_delivery(number, hashed("ann"), DeliveryState.SENT)
     (ann,) = journal.deliveries(ACCOUNT, SEED)
     assert (ann.server_at, ann.server_since) == (1.25, None)
 
@@ -70,21 +70,28 @@ def test_a_batch_without_a_conclusion_stays_intended(journal: Journal, reopen: R
     journal.intend(shipment("ann", "bob"))
     again = reopen()
     assert not again.is_new
-    assert standings(again) == {"ann": Standing.INTENDED, "bob": Standing.INTENDED}
+    assert standings(again) == {"ann": DeliveryState.INTENDED, "bob": DeliveryState.INTENDED}
 
 
 def test_a_conclusion_holds_for_every_delivery_of_its_batch_only(journal: Journal) -> None:
     journal.intend(shipment("ann"))
-    journal.conclude(journal.intend(shipment("bob", "cas")), Standing.SENT)
-    assert standings(journal) == {"ann": Standing.INTENDED, "bob": Standing.SENT, "cas": Standing.SENT}
+    journal.conclude(journal.intend(shipment("bob", "cas")), DeliveryState.SENT)
+    assert standings(journal) == {
+        "ann": DeliveryState.INTENDED,
+        "bob": DeliveryState.SENT,
+        "cas": DeliveryState.SENT,
+    }
 
 
 def test_one_delivery_can_end_otherwise_than_its_batch(journal: Journal) -> None:
     number = journal.intend(shipment("ann", "bob"))
-    journal.conclude(number, Standing.IN_DOUBT, "no answer")
-    journal.conclude_delivery(number, hashed("bob"), Standing.NOT_SENT, "nobody came")
+    journal.conclude(number, DeliveryState.IN_DOUBT, "no answer")
+    journal.conclude_delivery(number, hashed("bob"), DeliveryState.NOT_SENT, "nobody came")
     told = {named(d.customer): (d.standing, d.note) for d in journal.deliveries(ACCOUNT, SEED)}
-    assert told == {"ann": (Standing.IN_DOUBT, "no answer"), "bob": (Standing.NOT_SENT, "nobody came")}
+    assert told == {
+        "ann": (DeliveryState.IN_DOUBT, "no answer"),
+        "bob": (DeliveryState.NOT_SENT, "nobody came"),
+    }
 
 
 def test_the_latest_conclusion_counts_and_the_time_stays_that_of_the_intent(
@@ -93,19 +100,19 @@ def test_the_latest_conclusion_counts_and_the_time_stays_that_of_the_intent(
     written = clock.now()
     number = journal.intend(shipment("ann"))
     clock.sleep(600)
-    journal.conclude(number, Standing.IN_DOUBT)
-    journal.conclude(number, Standing.SENT)
+    journal.conclude(number, DeliveryState.IN_DOUBT)
+    journal.conclude(number, DeliveryState.SENT)
     [told] = journal.deliveries(ACCOUNT, SEED)
-    assert (told.standing, told.at) == (Standing.SENT, written)
+    assert (told.standing, told.at) == (DeliveryState.SENT, written)
 
 
 def test_what_was_never_intended_cannot_be_concluded(journal: Journal) -> None:
     number = journal.intend(shipment("ann"))
     with pytest.raises(LookupError):
-        journal.conclude(number + 1, Standing.SENT)
+        journal.conclude(number + 1, DeliveryState.SENT)
     with pytest.raises(LookupError):
-        journal.conclude_delivery(number, hashed("bob"), Standing.SENT)
-    assert standings(journal) == {"ann": Standing.INTENDED}
+        journal.conclude_delivery(number, hashed("bob"), DeliveryState.SENT)
+    assert standings(journal) == {"ann": DeliveryState.INTENDED}
 
 
 def test_accounts_seeds_and_rounds_are_apart(journal: Journal) -> None:
@@ -117,7 +124,7 @@ def test_accounts_seeds_and_rounds_are_apart(journal: Journal) -> None:
 
 
 def test_a_mailbox_is_known_once_anything_was_written_of_it(journal: Journal) -> None:
-    journal.conclude(journal.intend(shipment("ann")), Standing.NOT_SENT)
+    journal.conclude(journal.intend(shipment("ann")), DeliveryState.NOT_SENT)
     journal.record_found(ACCOUNT, SEED, "1", [delivery("bob")])
     assert {d.mailbox for d in journal.past(ACCOUNT)} == {hashed("ann-box"), hashed("bob-box")}
     assert journal.past("other.expoints.nl") == ()
@@ -125,7 +132,7 @@ def test_a_mailbox_is_known_once_anything_was_written_of_it(journal: Journal) ->
 
 @pytest.mark.parametrize("standing", [*OPEN, *SETTLED])
 def test_a_customer_that_may_have_been_mailed_is_not_intended_again(
-    journal: Journal, standing: Standing
+    journal: Journal, standing: DeliveryState
 ) -> None:
     number = journal.intend(shipment("ann"))
     journal.conclude(number, standing)
@@ -136,7 +143,7 @@ def test_a_customer_that_may_have_been_mailed_is_not_intended_again(
 
 @pytest.mark.parametrize("standing", UNSENT)
 def test_a_customer_that_provably_was_not_mailed_is_simply_tried_again(
-    journal: Journal, standing: Standing
+    journal: Journal, standing: DeliveryState
 ) -> None:
     journal.conclude(journal.intend(shipment("ann")), standing)
     number = journal.intend(shipment("ann"))
@@ -144,18 +151,20 @@ def test_a_customer_that_provably_was_not_mailed_is_simply_tried_again(
 
 
 @pytest.mark.parametrize("standing", SETTLED)
-def test_a_settled_batch_is_repeated_on_purpose_and_only_once(journal: Journal, standing: Standing) -> None:
+def test_a_settled_batch_is_repeated_on_purpose_and_only_once(
+    journal: Journal, standing: DeliveryState
+) -> None:
     first = journal.intend(shipment("ann"))
     journal.conclude(first, standing)
     second = journal.intend(shipment("ann"), again={first})
-    journal.conclude(second, Standing.SENT)
+    journal.conclude(second, DeliveryState.SENT)
     with pytest.raises(Refused, match="at the same time"):
         journal.intend(shipment("ann"), again={first})
     assert batches(journal.deliveries(ACCOUNT, SEED)) == [second]
 
 
 @pytest.mark.parametrize("standing", OPEN)
-def test_an_open_batch_is_not_even_repeated_on_purpose(journal: Journal, standing: Standing) -> None:
+def test_an_open_batch_is_not_even_repeated_on_purpose(journal: Journal, standing: DeliveryState) -> None:
     number = journal.intend(shipment("ann"))
     journal.conclude(number, standing)
     with pytest.raises(Refused, match="in doubt"):
@@ -164,9 +173,9 @@ def test_an_open_batch_is_not_even_repeated_on_purpose(journal: Journal, standin
 
 def test_a_late_answer_to_an_older_batch_still_holds(journal: Journal) -> None:
     first = journal.intend(shipment("ann"))
-    journal.conclude(first, Standing.NOT_SENT, "nobody came in ten minutes")
-    journal.conclude(journal.intend(shipment("ann")), Standing.REFUSED)
-    journal.conclude(first, Standing.SENT, "the answer came late")
+    journal.conclude(first, DeliveryState.NOT_SENT, "nobody came in ten minutes")
+    journal.conclude(journal.intend(shipment("ann")), DeliveryState.REFUSED)
+    journal.conclude(first, DeliveryState.SENT, "the answer came late")
     assert batches(journal.deliveries(ACCOUNT, SEED)) == [first]
     with pytest.raises(Refused):
         journal.intend(shipment("ann"))
@@ -181,16 +190,16 @@ def test_a_shipment_with_one_customer_twice_is_not_written_at_all(journal: Journ
 def test_what_was_found_is_told_with_what_was_counted(journal: Journal) -> None:
     journal.record_found(ACCOUNT, SEED, "1", [delivery("ann")])
     [found] = journal.deliveries(ACCOUNT, SEED)
-    assert (found.standing, found.baseline, found.round) == (Standing.FOUND, 2, "1")
+    assert (found.standing, found.baseline, found.round) == (DeliveryState.FOUND, 2, "1")
 
 
 @pytest.mark.parametrize("standing", [*OPEN, *SETTLED])
-def test_finding_never_hides_what_may_have_been_mailed(journal: Journal, standing: Standing) -> None:
+def test_finding_never_hides_what_may_have_been_mailed(journal: Journal, standing: DeliveryState) -> None:
     number = journal.intend(shipment("ann"))
     journal.conclude(number, standing)
     journal.record_found(ACCOUNT, SEED, "1", [delivery("ann"), delivery("bob")])
     journal.record_found(ACCOUNT, SEED, "1", [delivery("ann"), delivery("bob")])
-    assert standings(journal) == {"ann": standing, "bob": Standing.FOUND}
+    assert standings(journal) == {"ann": standing, "bob": DeliveryState.FOUND}
     assert len(journal.deliveries(ACCOUNT, SEED)) == 2
 
 

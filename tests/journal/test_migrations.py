@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Table, delete, insert, inspect, select, text
 from reconciler.errors import Refused, UsageError
 from reconciler.journal import schema
 from reconciler.journal.first import FIRST
-from reconciler.journal.ledger import Standing
+from reconciler.journal.ledger import DeliveryState
 from reconciler.journal.migrations import STEPS, version
 from reconciler.journal.schema import TABLES, batches, deliveries, versions
 from tests.clock import FakeClock
@@ -123,9 +123,9 @@ def test_what_an_older_journal_knew_still_counts(old: str, clock: FakeClock) -> 
         assert journal.hash("ann") == hashed
         told = [(d.customer[0], d.round, d.standing, d.note, d.at) for d in journal.deliveries(ACCOUNT, SEED)]
         assert told == [
-            ("b", "1", Standing.SENT, "", BATCHES[0]["at"]),
-            ("a", "1", Standing.INTENDED, "", BATCHES[1]["at"]),
-            ("a", BATCHES[2]["round"], Standing.FOUND, "ünï", BATCHES[2]["at"]),
+            ("b", "1", DeliveryState.SENT, "", BATCHES[0]["at"]),
+            ("a", "1", DeliveryState.INTENDED, "", BATCHES[1]["at"]),
+            ("a", BATCHES[2]["round"], DeliveryState.FOUND, "ünï", BATCHES[2]["at"]),
         ]
         assert all(dict(d.contents) == {} for d in journal.past(ACCOUNT, SEED))
 
@@ -141,8 +141,8 @@ def test_a_journal_of_version_2_is_brought_up_to_date_and_knows_no_server_s_cloc
     with open_at(sql_address, clock) as journal:
         past = {d.customer[0]: d for d in journal.past(ACCOUNT, SEED)}
         assert [(d.standing, d.server_at, d.server_since) for d in past.values()] == [
-            (Standing.NOT_SENT, None, None),
-            (Standing.SENT, None, None),
+            (DeliveryState.NOT_SENT, None, None),
+            (DeliveryState.SENT, None, None),
         ]
         journal.intend(replace(shipment("cas"), server_at=1.25))
         assert journal.past(ACCOUNT, SEED)[-1].server_at == 1.25
@@ -152,7 +152,7 @@ def test_an_older_journal_that_was_brought_up_to_date_can_be_written(old: str, c
     with open_at(old, clock) as journal:
         number = journal.intend(shipment("cas"))
         assert number > len(BATCHES)
-        assert standings(journal)["cas"] is Standing.INTENDED
+        assert standings(journal)["cas"] is DeliveryState.INTENDED
         assert a_run(journal, "a") == 1
 
 

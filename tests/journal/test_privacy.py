@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.errors import Refused
-from reconciler.journal.ledger import Shipment, Standing
+from reconciler.journal.ledger import DeliveryState, Shipment
 from reconciler.journal.opening import Journal
 
 from .backends import branch_of, open_at, path_of
@@ -26,8 +26,8 @@ def fill(journal: Journal) -> None:
         delivery(journal.hash(f"{email}#1")), mailbox=journal.hash(email), digest=journal.hash(name + phone)
     )
     number = journal.intend(Shipment(ACCOUNT, SEED, "1", [hashed], {"EndDate": "2026-10-01"}))
-    journal.conclude(number, Standing.IN_DOUBT, "no answer")
-    journal.conclude_delivery(number, hashed.customer, Standing.SENT)
+    journal.conclude(number, DeliveryState.IN_DOUBT, "no answer")
+    journal.conclude_delivery(number, hashed.customer, DeliveryState.SENT)
     journal.record_found(ACCOUNT, SEED, "2", [hashed])
 
 

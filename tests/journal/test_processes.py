@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import func, select
 
 from reconciler.errors import Held
-from reconciler.journal.ledger import Standing
+from reconciler.journal.ledger import DeliveryState
 from reconciler.journal.runs import Ending
 from reconciler.journal.schema import batches
 from tests.clock import FakeClock
@@ -29,7 +29,7 @@ def test_a_process_that_is_killed_after_its_intent_leaves_it_behind(address: str
         assert heard(process) == "intended"
         process.kill()
         assert process.wait() == -9
-    assert standings(reopen()) == {"ann": Standing.INTENDED}
+    assert standings(reopen()) == {"ann": DeliveryState.INTENDED}
 
 
 def test_a_process_that_is_killed_while_it_writes_takes_nothing_with_it(
@@ -42,7 +42,7 @@ def test_a_process_that_is_killed_while_it_writes_takes_nothing_with_it(
             process.kill()
             process.wait()
         journal.intend(shipment("bob"))
-        assert standings(journal) == {"ann": Standing.INTENDED, "bob": Standing.INTENDED}
+        assert standings(journal) == {"ann": DeliveryState.INTENDED, "bob": DeliveryState.INTENDED}
         with inside(sql_address) as connection:
             assert connection.scalar(select(func.count()).select_from(batches)) == 2
 

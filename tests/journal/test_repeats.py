@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.errors import Refused
-from reconciler.journal.ledger import Delivery, Standing
+from reconciler.journal.ledger import Delivery, DeliveryState
 from reconciler.journal.repeats import counting, refuse_repeats
 
 from .shipments import batches, delivery, named, shipment
 
-HISTORIES = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(Standing)), max_size=12).map(
+HISTORIES = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(DeliveryState)), max_size=12).map(
     lambda told: [delivery(customer, standing, batch) for batch, (customer, standing) in enumerate(told, 1)]
 )
 
@@ -20,14 +20,14 @@ HISTORIES = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(Standing)
 @pytest.mark.parametrize(
     ("standings", "counts"),
     [
-        ([Standing.NOT_SENT, Standing.INTENDED], 2),
-        ([Standing.NOT_SENT, Standing.REFUSED], 2),
-        ([Standing.SENT, Standing.IN_DOUBT], 2),
-        ([Standing.SENT, Standing.REFUSED], 1),
-        ([Standing.IN_DOUBT, Standing.NOT_SENT, Standing.REFUSED], 1),
+        ([DeliveryState.NOT_SENT, DeliveryState.INTENDED], 2),
+        ([DeliveryState.NOT_SENT, DeliveryState.REFUSED], 2),
+        ([DeliveryState.SENT, DeliveryState.IN_DOUBT], 2),
+        ([DeliveryState.SENT, DeliveryState.REFUSED], 1),
+        ([DeliveryState.IN_DOUBT, DeliveryState.NOT_SENT, DeliveryState.REFUSED], 1),
     ],
 )
-def test_the_latest_counts_that_may_have_been_mailed(standings: list[Standing], counts: int) -> None:
+def test_the_latest_counts_that_may_have_been_mailed(standings: list[DeliveryState], counts: int) -> None:
     past = [delivery("ann", standing, batch) for batch, standing in enumerate(standings, 1)]
     assert batches(counting(past)) == [counts]
 

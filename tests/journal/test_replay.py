@@ -12,7 +12,7 @@ from reconciler.errors import Refused
 from reconciler.journal import decisions, entries
 from reconciler.journal.decisions import Decision
 from reconciler.journal.git_tree import Draft
-from reconciler.journal.ledger import Standing
+from reconciler.journal.ledger import DeliveryState
 from reconciler.journal.replay import Entry, Known, replayed
 from reconciler.journal.runs import Ending
 
@@ -33,8 +33,8 @@ STEPS: Sequence[Step] = (
     lambda known: decisions.learn(known, known.given.run or 1, ACCOUNT, {"a": known.given.entry}),
     lambda known: decisions.intend(known, shipment("ann", "bob"), {known.given.batch}),
     lambda known: decisions.record_found(known, shipment("bob", "cas")),
-    lambda known: decisions.conclude(known, known.given.batch, None, Standing.SENT, ""),
-    lambda known: decisions.conclude(known, known.given.batch, hashed("bob"), Standing.NOT_SENT, "why"),
+    lambda known: decisions.conclude(known, known.given.batch, None, DeliveryState.SENT, ""),
+    lambda known: decisions.conclude(known, known.given.batch, hashed("bob"), DeliveryState.NOT_SENT, "why"),
     lambda known: decisions.prune(known, 1e12),
 )
 
@@ -121,17 +121,17 @@ def test_no_subject_is_long_or_holds_what_a_terminal_obeys() -> None:
         {"n": 1, "what": "unheard of", "at": 0.0},
         {"n": 1, "what": "operation end", "at": 0.0, "operation": 7, "ending": {"result": "applied"}},
         {"n": 1, "at": 0.0, **entries.operation(1, 7, intent())},
-        {"n": 1, "at": 0.0, **entries.standing(7, None, Standing.SENT, "")},
+        {"n": 1, "at": 0.0, **entries.standing(7, None, DeliveryState.SENT, "")},
         {
             "n": 1,
             "at": 0.0,
-            **entries.batch(1, shipment("ann"), Standing.SENT),
+            **entries.batch(1, shipment("ann"), DeliveryState.SENT),
             "deliveries": [{"who": "ann"}],
         },
-        {"n": 1, "at": 0.0, **entries.batch(1, shipment("ann"), Standing.SENT), "standing": "posted"},
-        {"n": 1, "at": 0.0, **entries.batch(0, shipment("ann"), Standing.SENT)},
-        {"n": 1, "at": 0.0, **entries.batch(2, shipment("ann"), Standing.SENT)},
-        {"n": 0, "at": 0.0, **entries.batch(1, shipment("ann"), Standing.SENT)},
+        {"n": 1, "at": 0.0, **entries.batch(1, shipment("ann"), DeliveryState.SENT), "standing": "posted"},
+        {"n": 1, "at": 0.0, **entries.batch(0, shipment("ann"), DeliveryState.SENT)},
+        {"n": 1, "at": 0.0, **entries.batch(2, shipment("ann"), DeliveryState.SENT)},
+        {"n": 0, "at": 0.0, **entries.batch(1, shipment("ann"), DeliveryState.SENT)},
     ],
 )
 def test_what_cannot_be_right_is_not_taken_for_a_fact(entry: Entry) -> None:
@@ -140,6 +140,6 @@ def test_what_cannot_be_right_is_not_taken_for_a_fact(entry: Entry) -> None:
 
 
 def test_a_batch_outlives_its_run() -> None:
-    kept = {"n": 9, "at": 5.0, **entries.batch(1, shipment("ann"), Standing.INTENDED), "run": 2}
+    kept = {"n": 9, "at": 5.0, **entries.batch(1, shipment("ann"), DeliveryState.INTENDED), "run": 2}
     known = replayed(Known(), [kept])
     assert [told.customer for told in known.past(MAIL, SEED)] == [delivery("ann").customer]

@@ -14,7 +14,7 @@ from reconciler.errors import Exit, Refused
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.seed import Seed, SeedCustomer
 from reconciler.expoints.sending import Sent
-from reconciler.expoints.standing import Addressee, Common, SeedPlan, Standee, State
+from reconciler.expoints.standing import Addressee, Common, RecipientState, SeedPlan, State
 from reconciler.problems import Place, Problem
 from reconciler.render.reported import Applied, Planned, Stopped
 from tests.engine.toys import account, declared, live
@@ -48,7 +48,7 @@ def seeds(text: str = "smoke", customers: int = 2) -> SeedsPlan:
     )
     seed = Seed(f"customer_seeds.{text}", Place(f"{text}.yaml", 1, 1), people, {}, round=text)
     standees = tuple(
-        Standee(Addressee(one, "name", "box", Common("digest", {}, str)), State.PENDING, text)
+        RecipientState(Addressee(one, "name", "box", Common("digest", {}, str)), State.PENDING, text)
         for one in people
     )
     return SeedsPlan((SeedPlan(seed, standees, (), (text,), "0" * 64),), account=text)
