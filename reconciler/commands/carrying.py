@@ -26,7 +26,7 @@ from reconciler.engine.plan import Action, Plan
 from reconciler.engine.planning import without_created
 from reconciler.errors import Exit, ReconcilerError, describe
 from reconciler.expoints.planning import SeedsPlan
-from reconciler.expoints.sending import Sent
+from reconciler.expoints.sending import SendResult
 from reconciler.expoints.standing import SeedPlan
 from reconciler.journal.holding import is_dead, this_process
 from reconciler.journal.runs import Ending
@@ -39,7 +39,7 @@ class Done(Struct, frozen=True):
 
     report: Report
     seeds: SeedsPlan
-    sent: tuple[Sent, ...] = ()
+    sent: tuple[SendResult, ...] = ()
 
     @property
     def exit(self) -> Exit:
@@ -152,7 +152,7 @@ class _Sending(Struct, frozen=True):
     run: OpenRun
     engine: Run
 
-    def ends(self, enter: Enter) -> tuple[SeedsPlan, tuple[Sent, ...]]:
+    def ends(self, enter: Enter) -> tuple[SeedsPlan, tuple[SendResult, ...]]:
         """Send what is due; return the plan by which it was done, and how each seed ended."""
         seeds = self.agreed.seeds
         if not seeds.seeds:

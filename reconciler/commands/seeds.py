@@ -31,7 +31,7 @@ from reconciler.expoints.seed import Seed
 from reconciler.expoints.sending import delivery_of
 from reconciler.expoints.standing import RecipientState, SeedPlan, State
 from reconciler.expoints.status import SeedStatus, statuses_of
-from reconciler.journal.ledger import Delivery, DeliveryState, Shipment
+from reconciler.journal.ledger import BatchIntent, Delivery, DeliveryState
 from reconciler.render.document import FORMAT_VERSION
 from reconciler.render.seeds import (
     MAIL_IS_SENT,
@@ -222,7 +222,7 @@ class _Resolution(Struct, frozen=True, dict=True):
             for s in anew
         ]
         account, number = self.tenant.account, self.run.number
-        shipment = Shipment(account, seed.key, seed.round, deliveries, {}, number)
+        shipment = BatchIntent(account, seed.key, seed.round, deliveries, {}, number)
         again = {s.batch for s in anew if s.batch}
         journal.conclude(journal.intend(shipment, again=again), self.standing, why)
 

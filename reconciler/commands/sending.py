@@ -13,7 +13,7 @@ from reconciler.commands.tenant import Enter, Tenant
 from reconciler.errors import Exit, describe, exit_of
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.review import reviewed_seeds
-from reconciler.expoints.sending import Sender, Sent, delivery_of
+from reconciler.expoints.sending import Sender, SendResult, delivery_of
 from reconciler.expoints.standing import RecipientState, SeedPlan
 from reconciler.journal.ledger import DeliveryState, Ledger
 
@@ -31,14 +31,14 @@ class Stops(Struct, frozen=True):
 
 def send_seeds(
     enter: Enter, run: OpenRun, agreed: Agreed, stops: Stops
-) -> tuple[SeedsPlan, tuple[Sent, ...]]:
+) -> tuple[SeedsPlan, tuple[SendResult, ...]]:
     """Send every seed that is due and reviewed; return the plan by which it was done, and how each ended.
 
     The plan is made anew now that the run holds the account, so that what another one did meanwhile counts;
     it is the one that was agreed on where that fails. Raises nothing: changes were carried out before, and
     what became of them is still to be told.
     """
-    plan, ends = agreed.seeds, list[Sent]()
+    plan, ends = agreed.seeds, list[SendResult]()
     try:
         tenant = enter()
         plan = tenant.plan(run.journal)
@@ -47,16 +47,16 @@ def send_seeds(
             ends.append(end)  # those before an error count
     except Exception as error:  # noqa: BLE001
         notes = (f"nothing further was sent: {describe(error)}",)
-        ends.append(Sent(_ALL, notes=notes, exit=exit_of(error)))
+        ends.append(SendResult(_ALL, notes=notes, exit=exit_of(error)))
     return plan, tuple(ends)
 
 
-def _ends(tenant: Tenant, run: OpenRun, plan: SeedsPlan, stops: Stops) -> Iterator[Sent]:
+def _ends(tenant: Tenant, run: OpenRun, plan: SeedsPlan, stops: Stops) -> Iterator[SendResult]:
     ledger = run.journal
     write_down_settled(ledger, plan)
     if plan.trouble is not None:
         notes = (f"nothing was sent: {plan.trouble}",)
-        yield Sent(_ALL, notes=notes, exit=plan.trouble.exit)
+        yield SendResult(_ALL, notes=notes, exit=plan.trouble.exit)
     sender = replace(tenant.sender(ledger, plan, run.number), is_stopped=stops.is_stopped)
     reason = ""
     for seed in plan.seeds:
@@ -66,7 +66,9 @@ def _ends(tenant: Tenant, run: OpenRun, plan: SeedsPlan, stops: Stops) -> Iterat
             reason = reason or ("the tenant takes nothing further" if end.stops else "")
             yield end
         elif seed.blocks and seed.due:
-            yield Sent(seed.seed.key, notes=tuple(b.message for b in seed.blocks), exit=seed.blocked_exit)
+            yield SendResult(
+                seed.seed.key, notes=tuple(b.message for b in seed.blocks), exit=seed.blocked_exit
+            )
 
 
 def write_down_settled(ledger: Ledger, plan: SeedsPlan) -> None:
@@ -84,20 +86,20 @@ def _write_down_found(ledger: Ledger, account: str, plan: SeedPlan) -> None:
         ledger.record_found(account, plan.seed.key, plan.seed.round, deliveries)
 
 
-def _end(sender: Sender, plan: SeedPlan, reason: str) -> Sent:
+def _end(sender: Sender, plan: SeedPlan, reason: str) -> SendResult:
     if reason:
         return kept_waiting(plan, reason)
     return send_some(sender, plan, plan.to_send)
 
 
-def kept_waiting(plan: SeedPlan, reason: str) -> Sent:
+def kept_waiting(plan: SeedPlan, reason: str) -> SendResult:
     """Return the end of a seed that has to wait."""
-    return Sent(plan.seed.key, notes=(f"held: {reason}",), exit=Exit.ERROR)
+    return SendResult(plan.seed.key, notes=(f"held: {reason}",), exit=Exit.ERROR)
 
 
-def send_some(sender: Sender, plan: SeedPlan, standees: Sequence[RecipientState]) -> Sent:
+def send_some(sender: Sender, plan: SeedPlan, standees: Sequence[RecipientState]) -> SendResult:
     """Send these customers of a seed; whatever goes wrong is how it ended."""
     try:
         return sender.send(plan, standees)
     except Exception as error:  # noqa: BLE001
-        return Sent(plan.seed.key, notes=(describe(error),), exit=exit_of(error))
+        return SendResult(plan.seed.key, notes=(describe(error),), exit=exit_of(error))

@@ -34,11 +34,11 @@ from reconciler.expoints.explained import Explained, Seen, explained_by, look
 from reconciler.expoints.seed import Seed
 from reconciler.expoints.standing import Addressee, RecipientState, SeedPlan, State, batches
 from reconciler.expoints.status import SeedStatus, status_of
-from reconciler.journal.ledger import Delivery, DeliveryState, Ledger, Shipment
+from reconciler.journal.ledger import BatchIntent, Delivery, DeliveryState, Ledger
 from reconciler.redacted import Redacted
 
 
-class Sent(Struct, frozen=True):
+class SendResult(Struct, frozen=True):
     """How the sending of a seed ended: customers by what became of them, and what a person should know."""
 
     key: str
@@ -81,7 +81,7 @@ class Sender(Struct, frozen=True):
     is_stopped: Callable[[], bool] = lambda: False
     """Whether nothing further is to be begun, since an interrupt."""
 
-    def send(self, plan: SeedPlan, standees: Sequence[RecipientState]) -> Sent:
+    def send(self, plan: SeedPlan, standees: Sequence[RecipientState]) -> SendResult:
         """Send these customers of a seed, in requests of at most 200, each written down before it leaves.
 
         A request in doubt, or refused, does not stop the others; lost rights, a used up allowance and an
@@ -89,7 +89,7 @@ class Sender(Struct, frozen=True):
         """
         blocks = self.check(_with(plan.seed, standees))
         if blocks:
-            return Sent(plan.seed.key, notes=tuple(b.message for b in blocks), exit=Exit.REFUSED)
+            return SendResult(plan.seed.key, notes=tuple(b.message for b in blocks), exit=Exit.REFUSED)
         requests = list(self._requests(plan.seed, standees))
         end = _total(plan.seed.key, [request.end for request in requests])
         return self._verified(end, plan.seed, [request for request in requests if request.end.sent])
@@ -108,7 +108,7 @@ class Sender(Struct, frozen=True):
             stops = request.end.stops or self.is_stopped()
             if stops and begun < len(standees):
                 left = f"not begun: {len(standees) - begun} of {len(standees)} customers"
-                yield _Request(Sent(seed.key, notes=(left,), exit=request.end.exit or Exit.ERROR))
+                yield _Request(SendResult(seed.key, notes=(left,), exit=request.end.exit or Exit.ERROR))
             if stops:
                 return
 
@@ -137,7 +137,7 @@ class Sender(Struct, frozen=True):
             number = self.ledger.intend(shipment, again=_repeated(rest))
         except Exception as error:  # noqa: BLE001  # it ends this request, and no change of before
             stops, notes = not isinstance(error, Refused), (f"nothing was sent: {describe(error)}",)
-            end = Sent(seed.key, notes=notes, exit=exit_of(error), stops=stops)
+            end = SendResult(seed.key, notes=notes, exit=exit_of(error), stops=stops)
             return _Request(_total(seed.key, [_found_end(seed, found), end]))
         end = self._post(seed, batch, number, begun, seen)
         before = {standee.email: seen.counts[standee.email] for standee in rest}
@@ -152,7 +152,7 @@ class Sender(Struct, frozen=True):
         """Ask what time it is for the tenant: what rests is measured by its clock too."""
         return _Time(self.client.count_nobody().at, self.clock.monotonic())
 
-    def _shipment(self, seed: Seed, batch: Batch, seen: Seen, begun: _Time) -> Shipment:
+    def _shipment(self, seed: Seed, batch: Batch, seen: Seen, begun: _Time) -> BatchIntent:
         deliveries = [
             replace(
                 delivery_of(standee.addressee, seed.round, seen.counts[standee.email]),
@@ -161,11 +161,11 @@ class Sender(Struct, frozen=True):
             )
             for standee in batch.standees
         ]
-        return Shipment(
+        return BatchIntent(
             self.account, seed.key, seed.round, deliveries, batch.resolved, self.run, begun.server
         )
 
-    def _post(self, seed: Seed, batch: Batch, number: int, begun: _Time, seen: Seen) -> Sent:
+    def _post(self, seed: Seed, batch: Batch, number: int, begun: _Time, seen: Seen) -> SendResult:
         """Send a request and write down how it ended.
 
         A refusal that the tenant answered is believed only where it has no customer more than before: it may
@@ -182,19 +182,19 @@ class Sender(Struct, frozen=True):
                 unwritten = self._conclude(number, begun, DeliveryState.IN_DOUBT, note)
                 notes = (f"in doubt: {note}", *unwritten)
                 stops = isinstance(error, _HOPELESS)
-                return Sent(seed.key, in_doubt=size, notes=notes, exit=Exit.IN_DOUBT, stops=stops)
+                return SendResult(seed.key, in_doubt=size, notes=notes, exit=Exit.IN_DOUBT, stops=stops)
             standing = DeliveryState.REFUSED if answered.is_set() else DeliveryState.NOT_SENT
             unwritten = self._conclude(number, begun, standing, str(error))
             notes = (f"refused, nothing was sent: {error}", *unwritten)
             stops = isinstance(error, _HOPELESS)
-            return Sent(seed.key, refused=size, notes=notes, exit=error.exit, stops=stops)
+            return SendResult(seed.key, refused=size, notes=notes, exit=error.exit, stops=stops)
         except Exception as error:  # noqa: BLE001  # whatever it is, the batch may have left
             unwritten = self._conclude(number, begun, DeliveryState.IN_DOUBT, describe(error))
             notes = (f"in doubt: {describe(error)}", *unwritten)
-            return Sent(seed.key, in_doubt=size, notes=notes, exit=Exit.IN_DOUBT)
+            return SendResult(seed.key, in_doubt=size, notes=notes, exit=Exit.IN_DOUBT)
         unwritten = self._conclude(number, begun, DeliveryState.SENT)
         exit = Exit.IN_DOUBT if unwritten else Exit.DONE
-        return Sent(seed.key, sent=size, notes=unwritten, exit=exit)
+        return SendResult(seed.key, sent=size, notes=unwritten, exit=exit)
 
     def _doubt(self, batch: Batch, seen: Seen) -> str:
         """Return why a refused batch may have been taken, empty where counting shows that it was not."""
@@ -217,7 +217,7 @@ class Sender(Struct, frozen=True):
             return (f"{describe(error)} The next run will take this batch for one in doubt.",)
         return ()
 
-    def _verified(self, end: Sent, seed: Seed, requests: Sequence[_Request]) -> Sent:
+    def _verified(self, end: SendResult, seed: Seed, requests: Sequence[_Request]) -> SendResult:
         """Return how a seed ended with what the tenant counts of it now; a count proves no mail."""
         emails = [email for request in requests for email in _emails(request.standees)]
         if not emails:
@@ -251,7 +251,7 @@ class _Request(Redacted, frozen=True):
 
     shown: ClassVar = ("end",)
 
-    end: Sent
+    end: SendResult
     standees: tuple[RecipientState, ...] = ()
     before: Mapping[str, int] = field(default_factory=dict)
 
@@ -267,12 +267,12 @@ def _emails(standees: Sequence[RecipientState]) -> Sequence[str]:
     return [standee.email for standee in standees]
 
 
-def _found_end(seed: Seed, found: Sequence[RecipientState]) -> Sent:
+def _found_end(seed: Seed, found: Sequence[RecipientState]) -> SendResult:
     """Return how it ended for mailboxes that were found right before sending."""
     if not found:
-        return Sent(seed.key)
+        return SendResult(seed.key)
     notes = dict.fromkeys(f"not sent: {standee.note}" for standee in found)
-    return Sent(seed.key, found=len(found), notes=tuple(notes), exit=Exit.REFUSED)
+    return SendResult(seed.key, found=len(found), notes=tuple(notes), exit=Exit.REFUSED)
 
 
 def _with(seed: Seed, standees: Sequence[RecipientState]) -> Seed:
@@ -285,8 +285,8 @@ def _repeated(standees: Sequence[RecipientState]) -> tuple[int, ...]:
     return tuple({standee.batch for standee in standees if standee.state is State.CHANGED and standee.batch})
 
 
-def _total(key: str, ends: Sequence[Sent]) -> Sent:
-    return Sent(
+def _total(key: str, ends: Sequence[SendResult]) -> SendResult:
+    return SendResult(
         key,
         sum(end.sent for end in ends),
         sum(end.refused for end in ends),

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from reconciler.errors import Refused
 from reconciler.journal import entries
 from reconciler.journal.holding import found_dead, never_held, refuse_held, taken_for_dead
-from reconciler.journal.ledger import Delivery, DeliveryState, Shipment
+from reconciler.journal.ledger import BatchIntent, Delivery, DeliveryState
 from reconciler.journal.repeats import held, refuse_repeats
 from reconciler.journal.replay import Entry, Known
 from reconciler.journal.runs import Ending, Intent, Pruned, RunStart, news
@@ -89,7 +89,7 @@ def prune(known: Known, before: float) -> Decision[Pruned]:
     return Decision(Pruned(len(gone), written), [entries.pruned(known, len(gone), written)], gone)
 
 
-def intend(known: Known, shipment: Shipment, again: Collection[int]) -> Decision[int]:
+def intend(known: Known, shipment: BatchIntent, again: Collection[int]) -> Decision[int]:
     """Decide on a request that is about to be sent.
 
     Raises `Refused` if a customer may not get another delivery, or the run does not hold the account.
@@ -100,14 +100,14 @@ def intend(known: Known, shipment: Shipment, again: Collection[int]) -> Decision
     return _batch(known, shipment, DeliveryState.INTENDED)
 
 
-def record_found(known: Known, shipment: Shipment) -> Decision[int]:
+def record_found(known: Known, shipment: BatchIntent) -> Decision[int]:
     """Decide on customers that were found, as far as they are not open, sent or found already."""
     holding = held(_of_round(known, shipment))
     found = [delivery for delivery in shipment.deliveries if delivery.customer not in holding]
     if not found:
         return Decision(0)
     return _batch(
-        known, Shipment(shipment.account, shipment.seed, shipment.round, found, {}), DeliveryState.FOUND
+        known, BatchIntent(shipment.account, shipment.seed, shipment.round, found, {}), DeliveryState.FOUND
     )
 
 
@@ -126,12 +126,12 @@ def conclude(
     return Decision(None, [entries.standing(batch, customer, standing, note, server_since)])
 
 
-def _of_round(known: Known, shipment: Shipment) -> list[Delivery]:
+def _of_round(known: Known, shipment: BatchIntent) -> list[Delivery]:
     past = known.past(shipment.account, shipment.seed)
     return [delivery for delivery in past if delivery.round == shipment.round]
 
 
-def _batch(known: Known, shipment: Shipment, standing: DeliveryState) -> Decision[int]:
+def _batch(known: Known, shipment: BatchIntent, standing: DeliveryState) -> Decision[int]:
     """Decide on a batch. Raises `Refused` if it holds a customer twice."""
     if len({delivery.customer for delivery in shipment.deliveries}) < len(shipment.deliveries):
         raise Refused(

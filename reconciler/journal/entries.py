@@ -13,7 +13,7 @@ from typing import Any
 from msgspec.structs import asdict
 
 from reconciler.journal.forms import checked, document
-from reconciler.journal.ledger import Delivery, DeliveryState, Shipment
+from reconciler.journal.ledger import BatchIntent, Delivery, DeliveryState
 from reconciler.journal.replay import AnyEntry, Entry, Known
 from reconciler.journal.runs import Ending, Intent, RunStart
 
@@ -43,7 +43,7 @@ def learned(by_run: int, account: str, values: Mapping[str, Any]) -> Entry:
     return {"what": "learned", "run": by_run, "account": account, "values": dict(values)}
 
 
-def batch(number: int, shipment: Shipment, standing: DeliveryState) -> Entry:
+def batch(number: int, shipment: BatchIntent, standing: DeliveryState) -> Entry:
     """Return the entry of deliveries that are written down together, all of them with one standing."""
     return {
         "what": "batch",

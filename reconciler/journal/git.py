@@ -24,7 +24,7 @@ from reconciler.journal.git_finding import find_branch
 from reconciler.journal.git_tree import Tree
 from reconciler.journal.git_writer import RACES, Writer
 from reconciler.journal.hashing import keyed_hash
-from reconciler.journal.ledger import Delivery, DeliveryState, Shipment
+from reconciler.journal.ledger import BatchIntent, Delivery, DeliveryState
 from reconciler.journal.repeats import counting
 from reconciler.journal.runs import Ending, Intent, Operation, Pruned, Run, RunStart
 from reconciler.journal.text import in_writing
@@ -102,7 +102,7 @@ class GitJournal:
         """Return every delivery of a seed, or of all, in every round, oldest first."""
         return tuple(self._writer.known().past(*in_writing((account, seed))))
 
-    def intend(self, shipment: Shipment, *, again: Collection[int] = ()) -> int:
+    def intend(self, shipment: BatchIntent, *, again: Collection[int] = ()) -> int:
         """Write down that a request is about to be sent; return the number of its batch."""
         return self._writer.write(lambda known, _: decisions.intend(known, in_writing(shipment), again))
 
@@ -122,7 +122,7 @@ class GitJournal:
 
     def record_found(self, account: str, seed: str, round: str, deliveries: Sequence[Delivery]) -> None:
         """Write down customers that were not sent because their address had customers already."""
-        found = in_writing(Shipment(account, seed, round, deliveries, {}))
+        found = in_writing(BatchIntent(account, seed, round, deliveries, {}))
         self._writer.write(lambda known, _: decisions.record_found(known, found))
 
     def runs(self, account: str | None = None) -> Sequence[Run]:

@@ -69,7 +69,7 @@ class Delivery(Struct, frozen=True, forbid_unknown_fields=True):
     """The key of its seed; empty before it is written."""
 
 
-class Shipment(Struct, frozen=True):
+class BatchIntent(Struct, frozen=True):
     """One request to be sent: what is written down before its first byte leaves."""
 
     account: str
@@ -117,7 +117,7 @@ class Ledger(Records, Protocol):
     connection broke off at the last moment may have been written all the same.
     """
 
-    def intend(self, shipment: Shipment, *, again: Collection[int] = ()) -> int:
+    def intend(self, shipment: BatchIntent, *, again: Collection[int] = ()) -> int:
         """Write down that a request is about to be sent; return the number of its batch.
 
         Of its deliveries, only what was known before counts: `customer`, `mailbox`, `digest`, `baseline`,

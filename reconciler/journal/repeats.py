@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from reconciler.errors import Refused
-from reconciler.journal.ledger import Delivery, Shipment
+from reconciler.journal.ledger import BatchIntent, Delivery
 
 
 def counting(deliveries: Iterable[Delivery]) -> tuple[Delivery, ...]:
@@ -28,7 +28,7 @@ def held(past: Iterable[Delivery]) -> dict[str, Delivery]:
     return {d.customer: d for d in counting(past) if not d.standing.is_unsent}
 
 
-def refuse_repeats(shipment: Shipment, past: Iterable[Delivery], again: Collection[int]) -> None:
+def refuse_repeats(shipment: BatchIntent, past: Iterable[Delivery], again: Collection[int]) -> None:
     """Raise `Refused` if a customer of the shipment may not get another delivery.
 
     `past` is every delivery of the shipment's seed and round, oldest first. An open one forbids another
@@ -48,7 +48,7 @@ def refuse_repeats(shipment: Shipment, past: Iterable[Delivery], again: Collecti
         )
 
 
-def _which(shipment: Shipment, deliveries: Sequence[Delivery]) -> str:
+def _which(shipment: BatchIntent, deliveries: Sequence[Delivery]) -> str:
     batches = ", ".join(str(number) for number in sorted({d.batch for d in deliveries}))
     verb = "is" if len(deliveries) == 1 else "are"
     return (

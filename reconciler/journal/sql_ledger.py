@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Row, func, insert, select
 
 from reconciler.journal.database import Database
 from reconciler.journal.forms import Unsound, checked
-from reconciler.journal.ledger import Delivery, DeliveryState, Shipment
+from reconciler.journal.ledger import BatchIntent, Delivery, DeliveryState
 from reconciler.journal.repeats import counting, held, refuse_repeats
 from reconciler.journal.schema import batches, deliveries, standings
 from reconciler.journal.sql_runs import check_holds
@@ -30,7 +30,7 @@ class SqlLedger:
         with self._database.reading() as connection:
             return _past(connection, account, seed)
 
-    def intend(self, shipment: Shipment, *, again: Collection[int] = ()) -> int:
+    def intend(self, shipment: BatchIntent, *, again: Collection[int] = ()) -> int:
         """Write down that a request is about to be sent; return the number of its batch."""
         for delivery in shipment.deliveries:
             self._database.check_fits(delivery)
@@ -59,10 +59,12 @@ class SqlLedger:
             holding = held(past)
             found = [d for d in deliveries if d.customer not in holding]
             if found:
-                self._write(connection, Shipment(account, seed, round, found, {}), DeliveryState.FOUND, past)
+                self._write(
+                    connection, BatchIntent(account, seed, round, found, {}), DeliveryState.FOUND, past
+                )
 
     def _write(
-        self, connection: Connection, shipment: Shipment, standing: DeliveryState, past: Sequence[Delivery]
+        self, connection: Connection, shipment: BatchIntent, standing: DeliveryState, past: Sequence[Delivery]
     ) -> int:
         """Add a batch with its deliveries, all of them with one standing; return its number."""
         at = self._database.clock.now()
@@ -142,7 +144,7 @@ def _delivery(row: Row[Any]) -> Delivery:
     return checked(Delivery, {**told, "contents": {} if row.contents is None else row.contents}, what)
 
 
-def _add_batch(connection: Connection, shipment: Shipment, at: float) -> int:
+def _add_batch(connection: Connection, shipment: BatchIntent, at: float) -> int:
     added = connection.execute(
         insert(batches).values(
             account=shipment.account,
@@ -158,7 +160,7 @@ def _add_batch(connection: Connection, shipment: Shipment, at: float) -> int:
     return int(key[0])
 
 
-def _rows(shipment: Shipment, batch: int, past: Sequence[Delivery]) -> list[dict[str, object]]:
+def _rows(shipment: BatchIntent, batch: int, past: Sequence[Delivery]) -> list[dict[str, object]]:
     """Return the rows of a batch's deliveries. `past` is every delivery of the same seed and round."""
     attempts = Counter(d.customer for d in past)
     return [

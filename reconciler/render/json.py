@@ -17,7 +17,7 @@ from reconciler.engine.plan import Action, Blocked, Change, Plan, Unchanged, fin
 from reconciler.engine.since import Since
 from reconciler.errors import Exit
 from reconciler.expoints.planning import SeedsPlan
-from reconciler.expoints.sending import Sent
+from reconciler.expoints.sending import SendResult
 from reconciler.problems import Problem
 from reconciler.render.document import FORMAT_VERSION, Document
 from reconciler.render.problems import problem_document
@@ -184,7 +184,7 @@ def _unmanaged(live: Live) -> Document:
 def report_document(
     report: Report,
     seeds: SeedsPlan,
-    sent: Sequence[Sent],
+    sent: Sequence[SendResult],
     exit: Exit,
     since: Since | None = None,
     *,

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from reconciler.engine.outcome import Outcome, Result
 from reconciler.engine.plan import Blocked, Change
 from reconciler.errors import Exit
-from reconciler.expoints.sending import Sent
+from reconciler.expoints.sending import SendResult
 from reconciler.expoints.standing import SeedPlan
 from reconciler.problems import Problem
 from reconciler.render.drift import untold_text
@@ -336,7 +336,7 @@ def _outcome_body(applied: Applied, outcome: Outcome, sentences: Iterable[str]) 
         yield from _change_body(applied.planned, change)
 
 
-def _sent(end: Sent) -> str:
+def _sent(end: SendResult) -> str:
     symbol, told = sent_what(end)
     notes = "".join(f"\n  - {_sentence(note)}" for note in sent_notes(end))
     return f"- {symbol} {code(end.key)} {told}{notes}"

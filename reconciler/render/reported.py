@@ -13,7 +13,7 @@ from reconciler.engine.plan import Blocked, Change, Plan, fingerprint_of
 from reconciler.engine.since import Since
 from reconciler.errors import Exit
 from reconciler.expoints.planning import SeedsPlan
-from reconciler.expoints.sending import Sent
+from reconciler.expoints.sending import SendResult
 from reconciler.expoints.standing import SeedPlan, State
 from reconciler.problems import Place, Problem, Severity
 
@@ -80,7 +80,7 @@ class Applied(Struct, frozen=True, dict=True):
 
     planned: Planned
     report: Report
-    sent: Sequence[Sent]
+    sent: Sequence[SendResult]
     exit: Exit
     ids_written: Mapping[str, int] = field(default_factory=dict)
     """Key → the id that the files have learned."""

@@ -15,7 +15,7 @@ from reconciler.expoints.contents import Change
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.recipients import masked
 from reconciler.expoints.seed import Seed, Send, copies_of
-from reconciler.expoints.sending import Sent
+from reconciler.expoints.sending import SendResult
 from reconciler.expoints.standing import ChangedPath, RecipientState, SeedPlan, State
 from reconciler.expoints.status import SeedStatus
 from reconciler.render.paint import PLAIN, Paint
@@ -138,7 +138,7 @@ def kept_back(seeds: Sequence[Mapping[str, Any]], sent: Sequence[Mapping[str, An
     return KeptBack(len(refused), sum(refused), len(left), left.total())
 
 
-def customers_in_doubt(plan: SeedsPlan, sent: Sequence[Sent]) -> int:
+def customers_in_doubt(plan: SeedsPlan, sent: Sequence[SendResult]) -> int:
     """Return of how many customers nobody knows whether they were sent: by this run, or one before."""
     before = sum(seed.count(State.IN_DOUBT) for seed in plan.seeds)
     return before + sum(end.in_doubt for end in sent)
@@ -150,12 +150,12 @@ def customers_text(sent: int, in_doubt: int, left: KeptBack = KeptBack()) -> str
     return f"{counted(sent, 'customer')} sent{doubt}{left}"
 
 
-def sent_text(sent: Sequence[Sent], *, paint: Paint = PLAIN) -> str:
+def sent_text(sent: Sequence[SendResult], *, paint: Paint = PLAIN) -> str:
     """Return how each sending ended."""
     return "\n".join(_sent(end, paint) for end in sent)
 
 
-def _sent(end: Sent, paint: Paint) -> str:
+def _sent(end: SendResult, paint: Paint) -> str:
     symbol, told = sent_what(end, paint)
     lines = [
         f"{symbol} {paint.strong(end.key)}  {told}",
@@ -164,7 +164,7 @@ def _sent(end: Sent, paint: Paint) -> str:
     return "\n".join(lines)
 
 
-def sent_what(end: Sent, paint: Paint = PLAIN) -> tuple[str, str]:
+def sent_what(end: SendResult, paint: Paint = PLAIN) -> tuple[str, str]:
     """Return the sign of how a sending ended, and how many customers ended how."""
     counts = {"sent": end.sent, "refused": end.refused, "found": end.found, "in doubt": end.in_doubt}
     told = ", ".join(f"{number} {what}" for what, number in counts.items() if number) or "nothing sent"
@@ -172,7 +172,7 @@ def sent_what(end: Sent, paint: Paint = PLAIN) -> tuple[str, str]:
     return symbol, told
 
 
-def sent_notes(end: Sent) -> list[str]:
+def sent_notes(end: SendResult) -> list[str]:
     """Return what a person should know of a sending, and what the tenant counts of it."""
     return [*end.notes, *([f"on the tenant: {_counted(end.status)}"] if end.status else [])]
 
@@ -206,7 +206,7 @@ def _changed_document(changed: ChangedPath) -> dict[str, Any]:
     }
 
 
-def sent_documents(sent: Sequence[Sent]) -> list[dict[str, Any]]:
+def sent_documents(sent: Sequence[SendResult]) -> list[dict[str, Any]]:
     """Return how each sending ended, as documents."""
     return [
         {

@@ -19,7 +19,7 @@ from reconciler.engine.part import Part
 from reconciler.engine.plan import Action, Blocked, Change, Plan, Scope, Unchanged, fingerprint_of
 from reconciler.engine.since import Since
 from reconciler.expoints.planning import SeedsPlan
-from reconciler.expoints.sending import Sent
+from reconciler.expoints.sending import SendResult
 from reconciler.problems import Problem
 from reconciler.render.drift import accepted_text, drift_text, noted, untold_text
 from reconciler.render.json import NO_IDS
@@ -331,7 +331,7 @@ def unproved_text(plan: Plan) -> str:
 def report_text(
     report: Report,
     seeds: SeedsPlan,
-    sent: Sequence[Sent],
+    sent: Sequence[SendResult],
     *,
     paint: Paint = PLAIN,
     ids_written: Mapping[str, int] = NO_IDS,
@@ -374,7 +374,7 @@ def _lines_to_write(outcomes: Iterable[Outcome]) -> str:
     return "\n".join(["To write into the files:", *texts]) if texts else ""
 
 
-def applied_text(report: Report, seeds: SeedsPlan, sent: Sequence[Sent]) -> str:
+def applied_text(report: Report, seeds: SeedsPlan, sent: Sequence[SendResult]) -> str:
     """Return the report's summary line. `seeds` is the plan that they were sent by."""
     left = kept_back(seeds_documents(seeds), sent_documents(sent))
     customers = customers_text(sum(end.sent for end in sent), customers_in_doubt(seeds, sent), left)

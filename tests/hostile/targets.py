@@ -46,7 +46,7 @@ from reconciler.journal import entries
 from reconciler.journal.git import GitJournal
 from reconciler.journal.git_tree import FORMAT, META, Tree
 from reconciler.journal.git_writer import Writer
-from reconciler.journal.ledger import DeliveryState, Shipment
+from reconciler.journal.ledger import BatchIntent, DeliveryState
 from reconciler.journal.opening import Past, read_journal
 from reconciler.render.history import history_document, history_text, run_document, run_text
 from reconciler.render.text import plan_text
@@ -449,7 +449,9 @@ def _entries(past: Past) -> Iterator[tuple[float, Any]]:
     for number in sorted({delivery.batch for delivery in deliveries}):
         some = [delivery for delivery in deliveries if delivery.batch == number]
         seed = f"customer_seeds.{('smoke', 'doubt', 'refused')[number % 3]}"
-        shipment = Shipment("sandbox:sandbox", seed, some[0].round, some, {"EndDate": "2026-01-01"}, 1, 1e9)
+        shipment = BatchIntent(
+            "sandbox:sandbox", seed, some[0].round, some, {"EndDate": "2026-01-01"}, 1, 1e9
+        )
         yield some[0].at, entries.batch(number, shipment, DeliveryState.INTENDED)
         yield some[0].since, entries.standing(number, None, some[0].standing, some[0].note, 1e9)
     yield 2e9, {"what": "pruned", "run": 1, "operation": 1, "runs": 0, "operations": 0}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reconciler.journal.ledger import Delivery, DeliveryState, Records, Shipment
+from reconciler.journal.ledger import BatchIntent, Delivery, DeliveryState, Records
 
 ACCOUNT = "acme.expoints.nl"
 SEED = "customer_seeds.smoke"
@@ -26,10 +26,10 @@ def delivery(customer: str, standing: DeliveryState = DeliveryState.INTENDED, ba
     return Delivery(customer, mailbox, content, standing, 2, batch, 0.0, "1")
 
 
-def shipment(*customers: str, round: str = "1", account: str = ACCOUNT, seed: str = SEED) -> Shipment:
+def shipment(*customers: str, round: str = "1", account: str = ACCOUNT, seed: str = SEED) -> BatchIntent:
     """A request for some customers."""
     resolved = {"EndDate": "2026-10-01T00:00:00+02:00"}
-    return Shipment(account, seed, round, [delivery(customer) for customer in customers], resolved)
+    return BatchIntent(account, seed, round, [delivery(customer) for customer in customers], resolved)
 
 
 def standings(records: Records) -> dict[str, DeliveryState]:

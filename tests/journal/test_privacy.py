@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.errors import Refused
-from reconciler.journal.ledger import DeliveryState, Shipment
+from reconciler.journal.ledger import BatchIntent, DeliveryState
 from reconciler.journal.opening import Journal
 
 from .backends import branch_of, open_at, path_of
@@ -25,7 +25,7 @@ def fill(journal: Journal) -> None:
     hashed = replace(
         delivery(journal.hash(f"{email}#1")), mailbox=journal.hash(email), digest=journal.hash(name + phone)
     )
-    number = journal.intend(Shipment(ACCOUNT, SEED, "1", [hashed], {"EndDate": "2026-10-01"}))
+    number = journal.intend(BatchIntent(ACCOUNT, SEED, "1", [hashed], {"EndDate": "2026-10-01"}))
     journal.conclude(number, DeliveryState.IN_DOUBT, "no answer")
     journal.conclude_delivery(number, hashed.customer, DeliveryState.SENT)
     journal.record_found(ACCOUNT, SEED, "2", [hashed])
@@ -55,7 +55,7 @@ def test_nothing_personal_is_in_any_object_of_a_branch(git: str) -> None:
 
 def test_an_error_of_the_database_does_not_show_its_values(sqlite: str) -> None:
     with open_at(sqlite) as journal, pytest.raises(Refused) as raised:
-        journal.intend(Shipment(ACCOUNT, SEED, "1", [delivery("ann"), delivery("ann")], {}))
+        journal.intend(BatchIntent(ACCOUNT, SEED, "1", [delivery("ann"), delivery("ann")], {}))
     assert hashed("ann-box") not in f"{raised.value} {raised.value.__cause__}"
 
 

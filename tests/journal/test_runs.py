@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from sqlalchemy import select
 
 from reconciler.errors import Held, Refused
-from reconciler.journal.ledger import Shipment
+from reconciler.journal.ledger import BatchIntent
 from reconciler.journal.opening import Journal
 from reconciler.journal.runs import Ending, Intent, Operation, Pruned, Run
 from reconciler.journal.schema import learned
@@ -89,7 +89,7 @@ def test_the_latest_word_of_a_run_is_its_latest_write(journal: Journal, clock: F
     operation = journal.begin_operation(number, intent())
     for speak in (
         lambda: journal.end_operation(operation, APPLIED),
-        lambda: journal.intend(Shipment(TENANT, SEED, "1", [delivery("ann")], {}, number)),
+        lambda: journal.intend(BatchIntent(TENANT, SEED, "1", [delivery("ann")], {}, number)),
         lambda: journal.end_run(number, 0, {}),
     ):
         said.append([run.latest - run.began for run in journal.runs()])
@@ -161,7 +161,7 @@ def test_a_run_that_was_ended_can_begin_no_operation_and_send_nothing(journal: J
     with pytest.raises(Refused, match=f"run {number} no longer holds"):
         journal.begin_operation(number, intent())
     with pytest.raises(Refused, match=f"run {number} no longer holds"):
-        journal.intend(Shipment(TENANT, SEED, "1", [delivery("ann")], {}, number))
+        journal.intend(BatchIntent(TENANT, SEED, "1", [delivery("ann")], {}, number))
     assert list(journal.operations(number)) == []
     assert standings(journal) == {}
 
@@ -171,7 +171,7 @@ def test_a_run_writes_only_where_it_holds(journal: Journal) -> None:
     with pytest.raises(Refused, match="does not hold"):
         journal.begin_operation(number, intent(account=ACCOUNT))
     with pytest.raises(Refused, match="does not hold"):
-        journal.intend(Shipment(TENANT, SEED, "1", [delivery("ann")], {}, number))
+        journal.intend(BatchIntent(TENANT, SEED, "1", [delivery("ann")], {}, number))
     with pytest.raises(Refused):
         journal.begin_operation(NUMBERLESS, intent())
     assert list(journal.operations(number)) == []
@@ -345,7 +345,7 @@ def test_pruning_keeps_open_runs_what_was_learned_and_every_delivery_with_its_ru
     journal.learn(gone, ACCOUNT, {"a": 1})
     journal.end_run(gone, 0, {})
     sent = journal.begin_run(run_start(ACCOUNT, TENANT))
-    journal.intend(Shipment(TENANT, SEED, "1", [delivery("ann")], {}, sent))
+    journal.intend(BatchIntent(TENANT, SEED, "1", [delivery("ann")], {}, sent))
     journal.end_run(sent, 0, {})
     at_work = journal.begin_run(run_start(ACCOUNT))
     clock.sleep(100)

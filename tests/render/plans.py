@@ -13,7 +13,7 @@ from reconciler.engine.since import Since
 from reconciler.errors import Exit, Refused
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.seed import Seed, SeedCustomer
-from reconciler.expoints.sending import Sent
+from reconciler.expoints.sending import SendResult
 from reconciler.expoints.standing import Addressee, Common, RecipientState, SeedPlan, State
 from reconciler.problems import Place, Problem
 from reconciler.render.reported import Applied, Planned, Stopped
@@ -80,7 +80,7 @@ def applied(text: str = "Robot") -> Applied:
         for one, result in zip(plan.changes, results, strict=True)
     )
     whole = Planned(plan, seeds(text), problems=(problem(text),))
-    sent = (Sent(f"customer_seeds.{text}", 1, 1, 1, (text,)),)
+    sent = (SendResult(f"customer_seeds.{text}", 1, 1, 1, (text,)),)
     return Applied(whole, Report(plan, outcomes, (text,)), sent, Exit.IN_DOUBT)
 
 

@@ -16,7 +16,7 @@ from reconciler.engine.outcome import Outcome, Result
 from reconciler.engine.plan import Action, Blocked, Change, Unchanged
 from reconciler.errors import Exit
 from reconciler.expoints.recipients import masked
-from reconciler.expoints.sending import Sent
+from reconciler.expoints.sending import SendResult
 from reconciler.expoints.standing import SeedPlan, State
 from reconciler.problems import Place, Problem
 from reconciler.render.drift import untold_text
@@ -423,7 +423,7 @@ class _Making(Struct, frozen=True):
             notes=tuple(f"warning: {harmless(warning)}" for warning in outcome.warnings),
         )
 
-    def _sent(self, end: Sent) -> Card:
+    def _sent(self, end: SendResult) -> Card:
         symbol, told = sent_what(end)
         action = "in-doubt" if end.in_doubt else "sent" if end.sent else "held"
         notes = tuple(map(harmless, sent_notes(end)))
