@@ -19,7 +19,7 @@ from reconciler.expoints.columns import Columns, blocks_of
 from reconciler.expoints.contents import automatic
 from reconciler.expoints.explained import explained_by, longest_hidden, look, may_have_mailed
 from reconciler.expoints.seed import Seed
-from reconciler.expoints.settling import Settled, Settler
+from reconciler.expoints.settling import DoubtResolver, Settled
 from reconciler.expoints.standing import Addressee, RecipientState, SeedPlan, State, addressees, stand
 from reconciler.journal.ledger import Delivery, DeliveryState, Records
 from reconciler.journal.repeats import counting
@@ -94,7 +94,7 @@ class SeedPlanner(Struct, frozen=True):
             return replace(self, settle_after=rest).plan(seeds)
         columns = Columns(self.client.columns())
         known = [_Known(seed, addressees(seed, self.ledger.hash), self._deliveries(seed)) for seed in seeds]
-        settler = Settler(self.client, self.ledger, self.clock, self.settle_after, past, self.declared)
+        settler = DoubtResolver(self.client, self.ledger, self.clock, self.settle_after, past, self.declared)
         settled = settler.settle([(one.seed, one.deliveries) for one in known])
         past, known = _after(settled, past), [one.after(settled) for one in known]
         holders = self._holders()

@@ -36,7 +36,7 @@ class Settled(Struct, frozen=True):
     standing: DeliveryState
 
 
-class Settler(Struct, frozen=True, dict=True):
+class DoubtResolver(Struct, frozen=True, dict=True):
     """Settles what is in doubt on one account.
 
     `past` holds every delivery to the account, of whatever seed; `declared` every seed of the target, whose
