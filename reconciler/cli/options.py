@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from reconciler.cli.completion import complete_key, complete_resource, complete_target
 
 if TYPE_CHECKING:
-    from reconciler.commands.across import Several
+    from reconciler.commands.across import TargetSelection
     from reconciler.commands.reports import Report
     from reconciler.commands.runs import Lock
     from reconciler.commands.workspace import Selection
@@ -212,26 +212,26 @@ def selection_anywhere(options: dict[str, Any]) -> Selection:
     return Selection(options["workspace"], None, options.get("only", ()), options.get("exclude", ()))
 
 
-def several_of(options: dict[str, Any]) -> Several | None:
+def several_of(options: dict[str, Any]) -> TargetSelection | None:
     """Return the targets of a command where several are asked for, `None` for one or the default one.
 
     What stands on the command line counts more than what the environment says.
     """
-    from reconciler.commands.across import Several
+    from reconciler.commands.across import TargetSelection
 
     targets = _targets(options)
     if options["all_targets"] and targets and _is_typed("all_targets") == _is_typed("target"):
         raise click.UsageError("--all-targets is every target: leave out --target, or name them by it alone")
     if options["all_targets"] and (not targets or _is_typed("all_targets")):
-        return Several()
-    return Several(targets) if len(targets) > 1 else None
+        return TargetSelection()
+    return TargetSelection(targets) if len(targets) > 1 else None
 
 
-def several_or_default(options: dict[str, Any]) -> Several:
+def several_or_default(options: dict[str, Any]) -> TargetSelection:
     """Return the targets of a command that tells of one as it does of several."""
-    from reconciler.commands.across import Several
+    from reconciler.commands.across import TargetSelection
 
-    return several_of(options) or Several(_targets(options), or_default=True)
+    return several_of(options) or TargetSelection(_targets(options), or_default=True)
 
 
 def _targets(options: dict[str, Any]) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ from reconciler.cli.options import (
 from reconciler.cli.running import run
 
 if TYPE_CHECKING:
-    from reconciler.commands.across import Several
+    from reconciler.commands.across import TargetSelection
     from reconciler.commands.environment import Environment
 
 
@@ -128,7 +128,7 @@ def apply(**options: Any) -> int:
     )
 
 
-def _check_one_target(options: dict[str, Any], several: Several | None) -> None:
+def _check_one_target(options: dict[str, Any], several: TargetSelection | None) -> None:
     if options["files"] and options["reviewed"]:
         raise click.UsageError("a plan file says what was reviewed: leave out --reviewed, or the file")
     if several is not None and options["files"]:

@@ -30,7 +30,7 @@ Visit: TypeAlias = Callable[[Workspace[Seed], Selection], Told]
 """Plans or applies one target, and tells of it on the way."""
 
 
-class Several(Struct, frozen=True):
+class TargetSelection(Struct, frozen=True):
     """Which targets are asked for, in this order; none named are all of the workspace, or the default one."""
 
     names: tuple[str, ...] = ()
@@ -47,7 +47,7 @@ class Several(Struct, frozen=True):
 
 
 def visited(
-    several: Several, selection: Selection, visit: Visit, console: Console, environment: Environment
+    several: TargetSelection, selection: Selection, visit: Visit, console: Console, environment: Environment
 ) -> tuple[TargetEnd, ...]:
     """Visit every target of the workspace that is asked for; return how each ended.
 
@@ -69,7 +69,7 @@ class Share(Struct, frozen=True):
     selection: Selection | None
 
 
-def shares(several: Several, selection: Selection, workspace: Workspace[Seed]) -> tuple[Share, ...]:
+def shares(several: TargetSelection, selection: Selection, workspace: Workspace[Seed]) -> tuple[Share, ...]:
     """Return the share of each target; a glob has to match on one of them.
 
     Errors: `UsageError` for one that matches nowhere.

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from reconciler.commands.across import Several, Told, visited
+from reconciler.commands.across import TargetSelection, Told, visited
 from reconciler.commands.carrying import carried_out
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
@@ -82,7 +82,7 @@ def apply(
 
 
 def apply_across(
-    several: Several, selection: Selection, how: How, console: Console, environment: Environment
+    several: TargetSelection, selection: Selection, how: How, console: Console, environment: Environment
 ) -> Exit:
     """Apply several targets one after the other, each asked about by itself; return the gravest end."""
 

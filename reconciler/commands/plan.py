@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from reconciler.commands.across import Several, Told, visited
+from reconciler.commands.across import TargetSelection, Told, visited
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
 from reconciler.commands.github import begin
@@ -64,7 +64,7 @@ def plan(
 
 
 def plan_across(
-    several: Several,
+    several: TargetSelection,
     selection: Selection,
     consent: Consent,
     console: Console,

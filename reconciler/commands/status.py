@@ -13,7 +13,7 @@ from pathlib import Path
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from reconciler.commands.across import Several, Told, visited
+from reconciler.commands.across import TargetSelection, Told, visited
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
 from reconciler.commands.journal import open_past
@@ -65,7 +65,7 @@ class Form(StrEnum):
 
 
 def status(
-    several: Several,
+    several: TargetSelection,
     selection: Selection,
     form: Form,
     console: Console,
@@ -110,7 +110,7 @@ def _text(form: Form, statuses: Sequence[TargetStatus], now: float, console: Con
 
 
 def _statuses(
-    several: Several, selection: Selection, form: Form, console: Console, environment: Environment
+    several: TargetSelection, selection: Selection, form: Form, console: Console, environment: Environment
 ) -> tuple[TargetStatus, ...]:
     """Look at every target, each by itself. Errors: `FilesInvalid` and `UsageError` before the first."""
     found: dict[str, TargetStatus] = {}

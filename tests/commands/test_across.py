@@ -12,7 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from msgspec.structs import replace
 
-from reconciler.commands.across import Several
+from reconciler.commands.across import TargetSelection
 from reconciler.commands.apply import How, apply_across
 from reconciler.commands.environment import Environment
 from reconciler.commands.plan import plan_across
@@ -36,7 +36,7 @@ targets:
 """
 NAMES = ("one", "two", "three")
 HELLO = "import_configs: {hello: {name: Hello, first_row: 2, targets: [%s]}}\n"
-ALL = Several()
+ALL = TargetSelection()
 
 
 @dataclass
@@ -65,7 +65,7 @@ class Worlds:
         return replace(self.each["one"].environment, sandboxes=layered)
 
     def plan(
-        self, several: Several = ALL, selection: Selection = EVERYTHING, *, detailed: bool = False
+        self, several: TargetSelection = ALL, selection: Selection = EVERYTHING, *, detailed: bool = False
     ) -> tuple[Exit, Any]:
         screen = Screen()
         console = screen.console(self.each["one"].clock, as_json=True)
@@ -75,7 +75,7 @@ class Worlds:
         Draft202012Validator(schema_of("plans")).validate(screen.document)
         return exit, screen.document
 
-    def apply(self, several: Several = ALL, *, write_ids: bool = False) -> tuple[Exit, Any]:
+    def apply(self, several: TargetSelection = ALL, *, write_ids: bool = False) -> tuple[Exit, Any]:
         screen = Screen()
         console = screen.console(self.each["one"].clock, as_json=True)
         how = How(RESETS, yes=True, write_ids=write_ids)
@@ -83,7 +83,7 @@ class Worlds:
         Draft202012Validator(schema_of("reports")).validate(screen.document)
         return exit, screen.document
 
-    def text(self, several: Several = ALL) -> str:
+    def text(self, several: TargetSelection = ALL) -> str:
         screen = Screen()
         plan_across(several, EVERYTHING, Consent(), screen.console(self.each["one"].clock), self.environment)
         return screen.out
@@ -114,12 +114,12 @@ def test_every_target_has_its_whole_plan_and_the_summary_is_over_all(worlds: Wor
 
 
 def test_the_targets_come_in_the_order_in_which_they_are_named(worlds: Worlds) -> None:
-    _, document = worlds.plan(Several(("two", "one")))
+    _, document = worlds.plan(TargetSelection(("two", "one")))
     assert list(ends(document)) == ["two", "one"]
 
 
 def test_text_heads_each_target_and_ends_with_one_line(worlds: Worlds) -> None:
-    lines = worlds.text(Several(("two", "one"))).splitlines()
+    lines = worlds.text(TargetSelection(("two", "one"))).splitlines()
     assert [line for line in lines if line.startswith("──")] == ["── two ──", "── one ──"]
     assert sum(line.startswith("Plan: ") for line in lines) == 2
     assert lines[-1] == (
@@ -130,7 +130,7 @@ def test_text_heads_each_target_and_ends_with_one_line(worlds: Worlds) -> None:
 
 def test_the_failure_of_one_leaves_the_others_whole(worlds: Worlds) -> None:
     worlds.each["one"].faults = [Fault.parse("GET:1+:before:status=401")]
-    exit, document = worlds.apply(Several(NAMES))
+    exit, document = worlds.apply(TargetSelection(NAMES))
     assert exit is Exit.ERROR
     assert ends(document) == {"one": 1, "two": 0, "three": 0}
     assert document["targets"][0]["report"] is None
@@ -150,7 +150,7 @@ def test_the_failure_of_one_leaves_the_others_whole(worlds: Worlds) -> None:
 def test_the_gravest_end_counts(worlds: Worlds, one: str, two: str, gravest: Exit) -> None:
     worlds.each["one"].faults = [Fault.parse(one)]
     worlds.each["two"].faults = [Fault.parse(two)]
-    exit, document = worlds.apply(Several(NAMES))
+    exit, document = worlds.apply(TargetSelection(NAMES))
     assert exit is gravest
     assert document["exit_code"] == gravest
     assert ends(document)["three"] == 0
@@ -158,7 +158,7 @@ def test_the_gravest_end_counts(worlds: Worlds, one: str, two: str, gravest: Exi
 
 def test_a_target_that_does_not_exist_stops_everything_before_it_begins(worlds: Worlds) -> None:
     with pytest.raises(UsageError, match="there is no target four; there are"):
-        worlds.apply(Several(("one", "four")))
+        worlds.apply(TargetSelection(("one", "four")))
     assert worlds.written == set()
 
 
@@ -211,7 +211,7 @@ def interrupting(app: WSGIApplication) -> WSGIApplication:
 
 def test_after_an_interrupt_no_other_target_is_begun_and_what_was_done_is_told(worlds: Worlds) -> None:
     worlds.layers["two"] = interrupting
-    exit, document = worlds.apply(Several(NAMES))
+    exit, document = worlds.apply(TargetSelection(NAMES))
     assert exit is Exit.ERROR
     assert worlds.written == {"one", "two"}
     one, two, three = document["targets"]
@@ -228,7 +228,7 @@ def breaking_into_a_plan(app: WSGIApplication) -> WSGIApplication:
 
 def test_an_interrupt_of_a_plan_still_tells_what_was_done_before(worlds: Worlds) -> None:
     worlds.layers["two"] = breaking_into_a_plan
-    _, document = worlds.apply(Several(("one", "two")))
+    _, document = worlds.apply(TargetSelection(("one", "two")))
     assert document["targets"][0]["report"]["summary"]["applied"] == 1
     assert document["targets"][1]["error"] == "interrupted"
 
@@ -252,7 +252,7 @@ class TestIds:
 
     def test_what_is_created_has_its_id_in_the_file_and_no_line_left(self, worlds: Worlds) -> None:
         worlds.write("new.yaml", "import_configs:\n  new: {name: New, targets: [one]}\n")
-        _, document = worlds.apply(Several(("one",)), write_ids=True)
+        _, document = worlds.apply(TargetSelection(("one",)), write_ids=True)
         report = document["targets"][0]["report"]
         assert {one["key"]: one["id"] for one in report["ids_written"]} == {
             "import_configs.hello": 1,
@@ -271,7 +271,7 @@ class TestIds:
         hello = "&a {name: Hello, first_row: 2, targets: [one]}"
         shared = f"import_configs:\n  hello: {hello}\n  new: {{<<: *a, name: New}}\n"
         worlds.write("hello.yaml", shared)
-        exit, document = worlds.apply(Several(("one",)), write_ids=True)
+        exit, document = worlds.apply(TargetSelection(("one",)), write_ids=True)
         assert exit is Exit.ERROR
         report = document["targets"][0]["report"]
         assert report["summary"]["applied"] == 2

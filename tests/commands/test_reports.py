@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.cli import main
-from reconciler.commands.across import Several
+from reconciler.commands.across import TargetSelection
 from reconciler.commands.apply import How, apply, apply_across
 from reconciler.commands.plan import plan, plan_across
 from reconciler.commands.reports import Form, Report
@@ -183,7 +183,7 @@ def test_between_two_targets_the_report_has_the_first_and_says_that_it_is_not_al
         "other": other.environment.sandboxes["sandbox"],
     }
     two = replace(world.environment, sandboxes=apps)
-    exit = apply_across(Several(), EVERYTHING, how, screen.console(world.clock), two)
+    exit = apply_across(TargetSelection(), EVERYTHING, how, screen.console(world.clock), two)
     assert exit is Exit.DONE
     assert seen[1].count("### Apply to ") == 1
     assert "This run has not ended" in seen[1]
@@ -214,7 +214,7 @@ def test_several_targets_are_in_one_report_the_failed_one_too(world: World, scre
     world.write("reconciler.yaml", SETTINGS + other)
     world.write("welcome.yaml", FILES.replace("sandbox: {id: 1}", "sandbox: {id: 1}\n      other: {id: 2}"))
     console = screen.console(world.clock)
-    exit = plan_across(Several(), EVERYTHING, RESETS, console, world.environment, reports=MARKDOWN)
+    exit = plan_across(TargetSelection(), EVERYTHING, RESETS, console, world.environment, reports=MARKDOWN)
     assert exit is Exit.ERROR
     marks = [f"<!-- reconciler:plan target={name} -->" for name in ("other", "sandbox")]
     assert sorted(marks, key=report(world).index) == marks

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from msgspec.structs import replace
 
 from reconciler.cli import main
-from reconciler.commands.across import Several
+from reconciler.commands.across import TargetSelection
 from reconciler.commands.apply import apply
 from reconciler.commands.status import Form, status
 from reconciler.engine.planning import Consent
@@ -30,7 +30,7 @@ from tests.commands.world import EVERYTHING, SETTINGS, Screen, World
 from tests.metrics import openmetrics_families, prometheus_families
 from tests.seeds.world import ADD, JANE, JOHN, SeedWorld
 
-DEFAULT, ALL = Several(or_default=True), Several()
+DEFAULT, ALL = TargetSelection(or_default=True), TargetSelection()
 DRIFTED = "import_configs: {welcome: {name: Welcome, undeclared: keep, first_row: 2}}\n"
 HOUR = 3600.0
 
@@ -49,7 +49,7 @@ def seeded(tmp_path: Path) -> SeedWorld:
 
 
 def looked(
-    world: World | Worlds, several: Several = DEFAULT, form: Form = Form.JSON, **wanted: Any
+    world: World | Worlds, several: TargetSelection = DEFAULT, form: Form = Form.JSON, **wanted: Any
 ) -> tuple[Exit, Screen]:
     clock = world.clock if isinstance(world, World) else world.each["one"].clock
     screen = Screen()
@@ -57,7 +57,7 @@ def looked(
     return status(several, EVERYTHING, form, console, world.environment, **wanted), screen
 
 
-def found(world: World | Worlds, several: Several = DEFAULT) -> Any:
+def found(world: World | Worlds, several: TargetSelection = DEFAULT) -> Any:
     """Return the document, which is what its schema says."""
     _, screen = looked(world, several)
     Draft202012Validator(schema_of("status")).validate(screen.document)
@@ -297,10 +297,13 @@ def test_what_is_to_be_sent_is_pending_too(seeded: SeedWorld) -> None:
 def test_the_default_target_is_looked_at_unless_others_are_named(worlds: Worlds) -> None:
     with pytest.raises(UsageError, match="no target: add --target"):
         looked(worlds)
-    assert [one["target"] for one in found(worlds, Several(("three", "one")))["targets"]] == ["three", "one"]
+    assert [one["target"] for one in found(worlds, TargetSelection(("three", "one")))["targets"]] == [
+        "three",
+        "one",
+    ]
     assert {one["target"] for one in found(worlds, ALL)["targets"]} == set(NAMES)
     with pytest.raises(UsageError, match="there is no target four"):
-        looked(worlds, Several(("four",)))
+        looked(worlds, TargetSelection(("four",)))
 
 
 def test_invalid_files_are_one_error(worlds: Worlds) -> None:
@@ -309,7 +312,7 @@ def test_invalid_files_are_one_error(worlds: Worlds) -> None:
         looked(worlds, ALL)
 
 
-def metrics(world: World | Worlds, several: Several = DEFAULT) -> dict[str, dict[str, float]]:
+def metrics(world: World | Worlds, several: TargetSelection = DEFAULT) -> dict[str, dict[str, float]]:
     """Return the figures by name and target, as an independent parser reads either format."""
     texts = {form: looked(world, several, form)[1].out for form in (Form.OPENMETRICS, Form.PROMETHEUS)}
     assert texts[Form.OPENMETRICS].endswith("\n# EOF\n")
@@ -328,7 +331,7 @@ def samples(families: Any) -> dict[str, dict[str, float]]:
 
 def test_the_metrics_are_the_figures_of_the_document(worlds: Worlds) -> None:
     worlds.each["two"].faults = [Fault.parse("GET:1+:before:status=401")]
-    worlds.apply(Several(("one",)))
+    worlds.apply(TargetSelection(("one",)))
     worlds.each["one"].clock.sleep(HOUR)
     told = metrics(worlds, ALL)
     assert told["up"] == {"one": 1, "two": 0, "three": 1}
@@ -342,7 +345,7 @@ def test_the_metrics_are_the_figures_of_the_document(worlds: Worlds) -> None:
 
 def test_a_person_reads_one_row_a_target_and_why_figures_are_missing(worlds: Worlds) -> None:
     worlds.each["two"].faults = [Fault.parse("GET:1+:before:status=401")]
-    worlds.apply(Several(("one",)))
+    worlds.apply(TargetSelection(("one",)))
     _, screen = looked(worlds, ALL, Form.TEXT)
     lines = screen.out.splitlines()
     rows = {line.split()[0]: line for line in lines[:4]}

@@ -27,7 +27,7 @@ import httpx
 from msgspec.structs import replace
 
 from reconciler.checkmarket.section import SECTION
-from reconciler.commands.across import Several
+from reconciler.commands.across import TargetSelection
 from reconciler.commands.apply import apply
 from reconciler.commands.history import Filter, history, history_show
 from reconciler.commands.memory import memory_in
@@ -253,7 +253,7 @@ class Rows:
                 form = rng.choice([Form.TEXT, Form.JSON, Form.OPENMETRICS])
                 as_json = form is Form.JSON
                 console = screen.console(world.clock, as_json=as_json)
-                read(lambda: status(Several(), EVERYTHING, form, console, self.bench.environment))
+                read(lambda: status(TargetSelection(), EVERYTHING, form, console, self.bench.environment))
             case "seeds":
                 read(lambda: seeds_status(EVERYTHING, console, self.bench.environment))
             case _:

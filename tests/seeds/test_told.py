@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from reconciler.commands.across import Several
+from reconciler.commands.across import TargetSelection
 from reconciler.commands.apply import How, apply, apply_across
 from reconciler.commands.reports import Form, Report
 from reconciler.engine.planning import Consent
@@ -89,6 +89,6 @@ def test_the_summary_over_several_targets_adds_them_up(world: SeedWorld) -> None
     screen, app = Screen(), world.environment.sandboxes["sandbox"]
     environment = replace(world.environment, sandboxes={"sandbox": app, "other": app})
     console = screen.console(world.clock, as_json=True)
-    several = Several(("sandbox", "other"))
+    several = TargetSelection(("sandbox", "other"))
     assert apply_across(several, EVERYTHING, How(Consent(), yes=True), console, environment) is Exit.IN_DOUBT
     assert (screen.document["customers_sent"], screen.document["customers_in_doubt"]) == (2, 2)
