@@ -249,7 +249,7 @@ MISTAKES: Mapping[str, Mistake] = {
         f"{MEMORY}::test_a_refusal_that_cannot_be_counted_is_in_doubt",
     ),
     "believes this machine's clock alone": Mistake(
-        "expoints.settling:Settler._has_rested_there",
+        "expoints.settling:DoubtResolver._has_rested_there",
         always(True),
         "tests/faults/test_clocks.py::TestADoubtRestsByBothClocks::test_ours_was_set_forward",
     ),
