@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from reconciler.commands.account import check_account
 from reconciler.commands.console import Console
+from reconciler.commands.expoints import Enter, Stops, kept_waiting, send_seeds
 from reconciler.commands.interrupts import deferred_interrupts
 from reconciler.commands.journal import open_past
 from reconciler.commands.memory import memory_in
@@ -16,9 +17,7 @@ from reconciler.commands.plan import seeds_exits
 from reconciler.commands.pool import Pool
 from reconciler.commands.reviewing import Agreed
 from reconciler.commands.runs import Lock, OpenRun, open_run
-from reconciler.commands.sending import Stops, kept_waiting, send_seeds
 from reconciler.commands.session import Session
-from reconciler.commands.tenant import Enter
 from reconciler.engine.apply import Journal, NoJournal, Run, apply
 from reconciler.engine.classify import CreateInDoubt
 from reconciler.engine.outcome import Report, Result
@@ -26,8 +25,8 @@ from reconciler.engine.plan import Action, Plan
 from reconciler.engine.planning import without_created
 from reconciler.errors import Exit, ReconcilerError, describe
 from reconciler.expoints.planning import SeedsPlan
+from reconciler.expoints.recipients import SeedPlan
 from reconciler.expoints.sending import SendResult
-from reconciler.expoints.standing import SeedPlan
 from reconciler.journal.holding import is_dead, this_process
 from reconciler.journal.runs import Ending
 
@@ -160,7 +159,7 @@ class _Sending(Struct, frozen=True):
         if self.engine.is_stopped:
             return seeds, tuple(kept_waiting(seed, _STOPPED) for seed in seeds.sending)
         stops = Stops(self._why_held, lambda: self.engine.is_stopped)
-        return send_seeds(enter, self.run, self.agreed, stops)
+        return send_seeds(enter, self.run, seeds, self.agreed.review, stops)
 
     def _why_held(self, plan: SeedPlan) -> str:
         """Return why a seed has to wait: what it comes after did not come to be, or the run was stopped."""

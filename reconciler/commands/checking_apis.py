@@ -14,12 +14,11 @@ from reconciler.checkmarket.section import SECTION
 from reconciler.checkup import Check, State, failed, not_checkable, ok, problem
 from reconciler.commands.account import holds
 from reconciler.commands.environment import Environment
-from reconciler.commands.tenant import login_of
+from reconciler.commands.expoints import login_of
 from reconciler.config.secret import Kept
 from reconciler.config.settings import SANDBOX, CheckMarket, Expoints, needs_credentials
 from reconciler.errors import ReconcilerError
-from reconciler.expoints.client import open_expoints
-from reconciler.expoints.token import token_hosts
+from reconciler.expoints.client import open_expoints, token_hosts
 from reconciler.http import CHECKMARKET_HOSTS, EXPOINTS_HOSTS, Bounds, Secret, trusted
 
 CLOCK_TOLERANCE = 60.0

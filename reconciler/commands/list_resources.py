@@ -18,7 +18,7 @@ from reconciler.config.section import Section
 from reconciler.engine.declared import Declared, Given, Reference
 from reconciler.engine.kind import Json
 from reconciler.errors import Exit
-from reconciler.expoints.section import PLAIN_FIELDS, plain_fields
+from reconciler.expoints.model import PLAIN_FIELDS, plain_fields
 from reconciler.expoints.seed import Seed
 from reconciler.render.listing import Listed, Sending, listing_document, listing_text
 

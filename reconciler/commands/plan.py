@@ -8,13 +8,13 @@ from pathlib import Path
 from reconciler.commands.across import TargetSelection, Told, visited
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
+from reconciler.commands.expoints import plan_seeds, tenant_when_asked
 from reconciler.commands.github import begin
 from reconciler.commands.memory import remembered
 from reconciler.commands.planning import read_target
 from reconciler.commands.reports import Report, reporting
 from reconciler.commands.session import Session, open_session, open_target
 from reconciler.commands.since import files_since
-from reconciler.commands.tenant import plan_seeds, tenant_when_asked
 from reconciler.commands.workspace import Selection
 from reconciler.config.load import Workspace
 from reconciler.config.wording import visible
@@ -22,8 +22,8 @@ from reconciler.engine.plan import Plan
 from reconciler.engine.planning import Consent
 from reconciler.errors import Exit
 from reconciler.expoints.planning import SeedsPlan
+from reconciler.expoints.recipients import State
 from reconciler.expoints.seed import Seed
-from reconciler.expoints.standing import State
 from reconciler.planfile.writing import check_place, write_plan
 from reconciler.render.across import exit_of, plans_document, plans_text
 from reconciler.render.document import Document

@@ -10,13 +10,13 @@ from reconciler.commands.apply import confirm
 from reconciler.commands.carrying import carried_out
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
+from reconciler.commands.expoints import tenant_when_asked
 from reconciler.commands.history import the_run
 from reconciler.commands.memory import RESTORE, Memory, remembered
 from reconciler.commands.planning import read_live
 from reconciler.commands.reviewing import Agreed
 from reconciler.commands.runs import NO_WAIT, Lock, Purpose
 from reconciler.commands.session import Session, check_target_is_named, open_session
-from reconciler.commands.tenant import tenant_when_asked
 from reconciler.commands.workspace import Selection
 from reconciler.engine.inventory import Listing
 from reconciler.engine.plan import Action, Plan

@@ -10,10 +10,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.commands.environment import Environment
+from reconciler.commands.expoints import digests_of
 from reconciler.commands.planning import LiveState
 from reconciler.commands.runs import Purpose
 from reconciler.commands.session import Session, tenant_account
-from reconciler.commands.tenant import digests_of
 from reconciler.commands.workspace import Selection
 from reconciler.config.wording import visible
 from reconciler.engine.part import Part
@@ -21,8 +21,7 @@ from reconciler.engine.plan import Plan, fingerprint_of
 from reconciler.engine.planning import Consent
 from reconciler.engine.review import PastPlans, Review, digests_meant, joined
 from reconciler.errors import ReconcilerError, Refused
-from reconciler.expoints.planning import SeedsPlan
-from reconciler.expoints.review import reviewed_seeds
+from reconciler.expoints.planning import SeedsPlan, reviewed_seeds
 from reconciler.journal.opening import Past
 from reconciler.problems import Problem
 

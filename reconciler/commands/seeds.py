@@ -15,22 +15,19 @@ from msgspec.structs import replace
 from reconciler.commands.account import check_account
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
+from reconciler.commands.expoints import Tenant, open_tenant, send_some, write_down_settled
 from reconciler.commands.interrupts import deferred_interrupts
 from reconciler.commands.journal import open_past
 from reconciler.commands.plan import seeds_exits
 from reconciler.commands.runs import NO_WAIT, Lock, OpenRun, Purpose, open_run
-from reconciler.commands.sending import send_some, write_down_settled
 from reconciler.commands.session import Session, check_target_is_named, open_session
-from reconciler.commands.tenant import Tenant, open_tenant
 from reconciler.commands.workspace import Selection
 from reconciler.errors import Exit, Refused, UsageError
-from reconciler.expoints.composing import Composer
-from reconciler.expoints.explained import Seen, look
-from reconciler.expoints.planning import RENAMED, SeedsPlan
+from reconciler.expoints.planning import RENAMED, Composer, SeedsPlan
+from reconciler.expoints.recipients import RecipientState, SeedPlan, State
 from reconciler.expoints.seed import Seed
-from reconciler.expoints.sending import delivery_of
-from reconciler.expoints.standing import RecipientState, SeedPlan, State
-from reconciler.expoints.status import SeedStatus, statuses_of
+from reconciler.expoints.sending import SeedStatus, delivery_of, statuses_of
+from reconciler.expoints.settling import Seen, look
 from reconciler.journal.ledger import BatchIntent, Delivery, DeliveryState
 from reconciler.render.document import FORMAT_VERSION
 from reconciler.render.seeds import (

@@ -16,7 +16,7 @@ from reconciler.config.editing.edition import Edition
 from reconciler.config.editing.patch import Put
 from reconciler.config.load import Workspace
 from reconciler.errors import Exit, UsageError
-from reconciler.expoints.section import PLAIN_FIELDS, SEEDS
+from reconciler.expoints.model import PLAIN_FIELDS, SEEDS
 from reconciler.expoints.seed import Seed
 from reconciler.render.document import FORMAT_VERSION
 from reconciler.render.values import counted

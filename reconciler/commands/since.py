@@ -5,9 +5,9 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import replace
 
+from reconciler.commands.expoints import digests_of
 from reconciler.commands.planning import LiveState
 from reconciler.commands.session import Session, chosen_keys
-from reconciler.commands.tenant import digests_of
 from reconciler.commands.workspace import SECTIONS, SEED_SECTIONS, Selection
 from reconciler.config.acceptance import as_of
 from reconciler.config.files import LARGEST_FILE

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from reconciler.commands.across import TargetSelection, Told, visited
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
+from reconciler.commands.expoints import plan_seeds, tenant_when_asked
 from reconciler.commands.journal import open_past
 from reconciler.commands.memory import Memory, recalled
 from reconciler.commands.planning import read_target
@@ -26,15 +27,14 @@ from reconciler.commands.session import (
     open_target,
     tenant_account,
 )
-from reconciler.commands.tenant import plan_seeds, tenant_when_asked
 from reconciler.commands.workspace import Selection
 from reconciler.config.load import Workspace
 from reconciler.engine.plan import Plan
 from reconciler.engine.planning import Consent
 from reconciler.errors import Exit, ReconcilerError
 from reconciler.expoints.planning import SeedsPlan
+from reconciler.expoints.recipients import State
 from reconciler.expoints.seed import Seed
-from reconciler.expoints.standing import State
 from reconciler.journal.holding import is_dead, this_process
 from reconciler.journal.opening import Past
 from reconciler.journal.runs import Run

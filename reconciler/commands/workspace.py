@@ -28,7 +28,7 @@ class _CustomerSeeds(Struct, frozen=True):
 
     def opened(self) -> SeedSection[Seed, Any, Any]:
         """Return the section with its models."""
-        from reconciler.expoints.section import SEEDS
+        from reconciler.expoints.model import SEEDS
 
         return SEEDS
 

@@ -1,48 +1,36 @@
-"""Customers of an Expoints tenant over its external API, version 3: looked up, counted, and added.
+"""What an answer says, from value to value: lists that are whole, numbers, and whether a batch was taken.
 
-Sources, here and in `answers`: D, a page of documentation.expoints.nl, named by the last part of its address;
-C, the code or docs of a public client; I, inferred from these or from ASP.NET; U, unknown, so that every
-plausible form is accepted.
-
-Three things are the same for every call. The token goes with each request (C: `Authorization: Bearer`), and
-a 401 is answered once with a new one, but where a batch was sent. Test records are always asked for:
-without `IncludeTestRecords` they are left out (D: GET-api-v3-customer), and a test batch would look as if it
-had never arrived. Addresses stand in queries and bodies only, which no message and no log shows.
+Answers are read leniently where they say more than is documented, and strictly where they say less: a list
+that is missing is an error and never an empty list. What is shown of them holds no personal data.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 import secrets
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from http import HTTPStatus
-from typing import TypeVar
-from urllib.parse import quote
+from types import TracebackType
+from typing import ClassVar, Protocol, Self, TypeVar
+from urllib.parse import quote, urlsplit
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reconciler.access import Access
-from reconciler.clock import Clock
+from reconciler.access import Access, is_loopback
+from reconciler.clock import Clock, SystemClock
 from reconciler.engine.each import Each, one_by_one
 from reconciler.engine.kind import Json
-from reconciler.errors import ApiError, BadAnswer, Declined, Forbidden, NotFound, Unauthorised
-from reconciler.expoints.answers import (
-    BEARER,
-    is_ours_to_judge,
-    number,
-    pages,
-    personal_values,
-    retold,
-    rows,
-    shown,
-    taken,
-    whole_list,
-)
-from reconciler.expoints.token import ClientCredentials, ClientLogin, GivenToken, Tokens
+from reconciler.errors import ApiError, BadAnswer, Declined, Forbidden, NoAnswer, NotFound, Unauthorised
 from reconciler.http import (
     EXPOINTS_HOSTS,
+    TOKEN_HOSTS,
     USUAL_BOUNDS,
     Answer,
     Api,
@@ -54,8 +42,468 @@ from reconciler.http import (
     Secret,
     Share,
     Transport,
+    trusted,
 )
 from reconciler.pace import Pace
+from reconciler.redacted import Redacted
+
+Row = Mapping[str, Json]
+
+BEARER = "Bearer "
+MASKED = "***"
+
+_MOST_PAGES = 10_000
+_SHORTEST_MASKED = 3
+_LARGEST_SHOWN = 16 * 2**10
+# Not personal among what a customer holds: names and ids of columns and questions, dates, and mere figures.
+_PLAIN_MEMBERS = frozenset(
+    {"Name", "SendDate", "TransactionDate", "EndDate", "DateAnswered"}
+    | {
+        "CustomerDataColumnId",
+        "BaseQuestionId",
+        "PageRepetition",
+        "SectionRepetition",
+        "FileSize",
+        "Priority",
+    }
+)
+_PART = r"""[^\s@"'`<>()\[\]{},;:=&]+"""
+_ADDRESS = re.compile(f"{_PART}(?:@|%40){_PART}", re.IGNORECASE)
+
+
+def member(document: object, name: str) -> Json:
+    """Return a member of an answer, None where there is none."""
+    return document.get(name) if isinstance(document, dict) else None
+
+
+def rows(document: object, name: str, where: str) -> Sequence[Row]:
+    """Return the objects in the list of that name; `BadAnswer` where there is no such list."""
+    found = member(document, name)
+    objects = [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+    if not isinstance(found, list) or len(objects) < len(found):
+        raise BadAnswer(f"{where}: the answer has no list {name} of objects. It cannot be trusted.")
+    return objects
+
+
+def whole_list(read: Callable[[str | None], object], name: str, where: str) -> Sequence[Row]:
+    """Return the rows of all `pages`."""
+    return [row for page in pages(read, name, where) for row in page]
+
+
+def pages(read: Callable[[str | None], object], name: str, where: str) -> Iterator[Sequence[Row]]:
+    """Yield the rows of every page; `read` returns the page at a cursor, None for the first.
+
+    D: the next cursor is `NextCursor` of the answer (page GET-api-v3-customer). U: at the end it may be null,
+    empty or missing, and the last page may be empty. Raises `BadAnswer` where the pages go in circles: what
+    came before is then not to be trusted either.
+    """
+    seen: set[str | None] = set()
+    cursor = None
+    for _ in range(_MOST_PAGES):
+        document = read(cursor)
+        page, cursor = rows(document, name, where), _next_cursor(document, where)
+        marks = {_digest(page), cursor}
+        if marks & seen:
+            break
+        yield page
+        if cursor is None:
+            return
+        seen |= marks
+    raise BadAnswer(f"{where}: the pages of {name} do not come to an end. The list cannot be trusted.")
+
+
+def _digest(page: Sequence[Row]) -> str:
+    return hashlib.sha256(json.dumps(page).encode()).hexdigest()
+
+
+def _next_cursor(document: object, where: str) -> str | None:
+    cursor = member(document, "NextCursor")
+    if cursor is None or cursor == "":
+        return None
+    if isinstance(cursor, bool) or not isinstance(cursor, str | int):
+        raise BadAnswer(f"{where}: NextCursor is neither a text nor a number. The list cannot be trusted.")
+    return str(cursor)
+
+
+def number(document: object, name: str, where: str) -> int:
+    """Return a count in an answer; `BadAnswer` for anything but a whole number from 0 upwards."""
+    value = member(document, name)
+    if type(value) is int and value >= 0:
+        return value
+    raise BadAnswer(f"{where}: the answer has no number {name}. It cannot be trusted.")
+
+
+def is_ours_to_judge(answer: Answer) -> bool:
+    """Tell whether an answer to a batch is for `taken`. The rest proves by its status that nothing was taken.
+
+    401 asks for another token, 429 for patience (D, the status table of every page).
+    """
+    return answer.status not in (401, 429)
+
+
+def taken(answer: Answer, personal: Iterable[str]) -> str:
+    """Return what the API says of a batch that it took: opaque, short, without the `personal` values.
+
+    D: success is 200, and its body is not documented (page POST-api-v3-customer-add); so JSON of any form is
+    believed, and nothing at all. I: 201, 202 and 204 are what ASP.NET answers to a write that has no result,
+    and say just as much that it was taken; none of them allows sending it again.
+
+    Raises `Declined` for 4xx, `Forbidden` for a 403: nothing was taken. Raises `NoAnswer` for anything else,
+    such as 408, 5xx (D: 503 asks to try again, but not whether the batch was taken), a redirect, HTML or
+    plain text: a proxy or a login page may have spoken, and not the API.
+    """
+    words = answer.quoted(shown(answer, personal))
+    told = ": ".join(filter(None, (f"{answer.method} {answer.path}: {answer.status}", words)))
+    if answer.status in (200, 201, 202, 204) and _is_empty_or_json(answer):
+        return words
+    if answer.status == 403:
+        raise Forbidden(f"{told}. Nothing was taken; give the credentials the right to add customers.")
+    if 400 <= answer.status < 500 and answer.status != 408:
+        raise Declined(f"{told}. Nothing was taken; correct what the API names.")
+    raise NoAnswer(f"{told}. {_IN_DOUBT}")
+
+
+_IN_DOUBT = "The batch may have been taken or not; count its customers before sending it again."
+
+
+def _is_empty_or_json(answer: Answer) -> bool:
+    if not answer.content.strip():
+        return True
+    try:
+        answer.json()
+    except BadAnswer:
+        return False
+    return True
+
+
+def retold(error: ApiError, token: Secret) -> ApiError:
+    """Return an error of the HTTP layer without what that cannot know: addresses, the token by itself.
+
+    Of a batch whose answer was lost only the kind of loss is told: the bytes that came may repeat the batch.
+    """
+    if isinstance(error, NoAnswer) and error.__cause__ is not None:
+        request, _, _ = str(error).partition(": ")
+        return NoAnswer(f"{request}: no whole answer ({_name_of(error.__cause__)}). {_IN_DOUBT}")
+    return type(error)(_Mask([token.value]).hide(str(error)))
+
+
+def _name_of(error: BaseException) -> str:
+    return type(error).__name__.lstrip("_")
+
+
+def shown(answer: Answer, personal: Iterable[str] = ()) -> str:
+    """Return the words of an answer of unknown form, with addresses and the `personal` values masked.
+
+    It is not yet shortened: that has to come after masking, or half a value would remain.
+    """
+    if len(answer.content) > _LARGEST_SHOWN:
+        return f"{len(answer.content)} bytes"
+    mask = _Mask([*personal, *_tokens(answer.secrets)])
+    try:
+        return json.dumps(mask.hidden(answer.json()), ensure_ascii=False)
+    except (BadAnswer, RecursionError):
+        text = answer.content.decode("utf-8", "replace").strip()
+    if text.startswith("<"):
+        return "an HTML page"
+    # In broken JSON a value may be written with escapes, so that nobody would find it.
+    return "broken JSON" if text.startswith(("{", "[", '"')) else mask.hide(text)
+
+
+def _tokens(secrets: Iterable[Secret]) -> Iterator[str]:
+    """Yield the tokens by themselves: the HTTP layer knows them as the end of a header only."""
+    return (secret.value.removeprefix(BEARER) for secret in secrets if secret.value.startswith(BEARER))
+
+
+def personal_values(batch: Mapping[str, Json]) -> Iterator[str]:
+    """Yield what must not be shown of a batch: addresses, phone numbers, data values, answers, files."""
+    addresses = batch.get("NotificationEmailAddresses")
+    if isinstance(addresses, str):
+        yield from addresses.split(",")
+    yield from _texts(batch.get("Customers"))
+
+
+def _texts(value: Json) -> Iterator[str]:
+    """Yield every text and number of a customer but those in members that are known to be plain."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, int) and not isinstance(value, bool):
+        yield str(value)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, dict):
+        for name, part in value.items():
+            if name not in _PLAIN_MEMBERS:
+                yield from _texts(part)
+
+
+class _Mask:
+    """Hides known values, in any letter case, and whatever has the form of an address."""
+
+    def __init__(self, values: Iterable[str]) -> None:
+        stripped = {value.strip() for value in values}
+        self._values = sorted((v for v in stripped if len(v) >= _SHORTEST_MASKED), key=len, reverse=True)
+
+    def hide(self, text: str) -> str:
+        """Return the text with `***` in the place of each value; the longest goes first."""
+        lowered = text.lower()
+        # Files can be long: only what is there becomes part of a pattern.
+        present = [v for v in self._values if len(v) <= len(text) and v.lower() in lowered]
+        if present:
+            text = re.sub("|".join(map(re.escape, present)), MASKED, text, flags=re.IGNORECASE)
+        return _ADDRESS.sub(MASKED, text)
+
+    def hidden(self, document: object) -> object:
+        """Return a JSON document with every name and value in it hidden, numbers too."""
+        if isinstance(document, str):
+            return self.hide(document)
+        if isinstance(document, list):
+            return [self.hidden(item) for item in document]
+        if isinstance(document, dict):
+            return {self.hide(name): self.hidden(value) for name, value in document.items()}
+        text = json.dumps(document)
+        return document if self.hide(text) == text else MASKED
+
+
+# What a token without a stated lifetime is believed to be good for, in seconds: far less than any common
+# lifetime, and long enough for most runs. A token that ends earlier is renewed at the 401.
+_UNSTATED_LIFETIME = 300.0
+_LONGEST_LIFETIME = 86_400.0
+_LONGEST_MARGIN = 60.0
+
+
+class Tokens(Protocol):
+    """Where the token of a call comes from. Safe for use by many threads at once."""
+
+    def current(self) -> Secret:
+        """Return a token that is believed to be good. Raises an `ApiError` where none can be got."""
+
+    def renewed(self, after: Secret) -> Secret:
+        """Return another token than `after`, which was refused; an `ApiError` where none can be got."""
+
+
+class GivenToken:
+    """A token that a person gave; it cannot be renewed. `whereabouts` says in messages where it is set."""
+
+    def __init__(self, secret: Secret, whereabouts: str = "`token` of the target") -> None:
+        self._secret = secret
+        self._whereabouts = whereabouts
+
+    def current(self) -> Secret:
+        """Return the token, whatever became of it."""
+        return self._secret
+
+    def renewed(self, after: Secret) -> Secret:
+        """Raise `Unauthorised`: nobody but a person can give another one."""
+        del after
+        raise Unauthorised(
+            "401 Unauthorized: the API does not accept the token, and a given token cannot be renewed here. "
+            f"Set a new one, without the word Bearer, in {self._whereabouts}, or declare `oauth`, with which "
+            "tokens renew themselves."
+        )
+
+
+class ClientLogin(Redacted, frozen=True):
+    """Client credentials as Expoints hands them out, and where they are exchanged for a token (C).
+
+    `scope` is an opaque text: the known examples disagree about its form (C).
+    """
+
+    shown: ClassVar = ("token_url", "client_secret", "scope")
+
+    token_url: str
+    client_id: str
+    client_secret: Secret
+    scope: str | None = None
+
+
+class _Grant(Struct, frozen=True):
+    """A token, and how long it is good from when it was asked for, in seconds."""
+
+    token: Secret
+    lifetime: float
+
+    @property
+    def usable(self) -> float:
+        """How long it is used: not to the last moment, for a call takes time, and clocks differ."""
+        return self.lifetime - min(_LONGEST_MARGIN, self.lifetime / 10)
+
+
+def token_hosts(tenant: str, access: Access) -> tuple[tuple[str, ...], Access]:
+    """Return the hosts that may get the client secret of a tenant, by its address, and who else is trusted.
+
+    Anybody may listen on this machine, so for a tenant elsewhere it is trusted only where it is named.
+    """
+    host = (urlsplit(tenant).hostname or "").lower().removesuffix(".")
+    elsewhere = bool(host) and not is_loopback(host)
+    hosts = (*TOKEN_HOSTS, host) if elsewhere else TOKEN_HOSTS
+    return hosts, replace(access, trusts_loopback=access.trusts_loopback and not elsewhere)
+
+
+class ClientCredentials:
+    """Tokens for client credentials, by OAuth2 (C). Close it, or use it in a `with`.
+
+    A token is kept until shortly before it expires. Threads that need one at the same time share one request
+    and what comes of it, a failure too. The credentials go to the host of `token_url` only, which must be
+    that of the `tenant`, a known token host, or trusted by `access`. `whereabouts` says in messages where
+    they are set; the rest is as for `Api`, but that the allowance of a minute is the tenant's and not the
+    token host's.
+
+    Raises `Refused` for an address that is not trusted, `UsageError` for one that is none.
+    """
+
+    def __init__(
+        self,
+        login: ClientLogin,
+        *,
+        whereabouts: str = "`oauth` of the target",
+        bounds: Bounds = USUAL_BOUNDS,
+        share: Share | None = None,
+        clock: Clock | None = None,
+        transport: Transport | None = None,
+        tenant: str = "",
+        access: Access | None = None,
+        on_request: Callable[[Exchange], None] = lambda _: None,
+        before_request: Callable[[], None] = lambda: None,
+        new_id: Callable[[], str] = lambda: "",
+    ) -> None:
+        hosts, access = token_hosts(tenant, access or Access())
+        address = urlsplit(trusted(login.token_url, hosts, access))
+        self._path = address.path or "/"
+        self._login = login
+        self._clock = clock or SystemClock()
+        self._lock = threading.Lock()
+        self._token: Secret | None = None
+        self._good_until = 0.0
+        self._flight: Future[Secret] | None = None
+        self._api = Api(
+            f"{address.scheme}://{address.netloc}",
+            bounds=replace(bounds, requests_per_minute=None),
+            share=share,
+            dialect=_dialect(whereabouts),
+            clock=self._clock,
+            transport=transport,
+            hosts=hosts,
+            access=access,
+            on_request=on_request,
+            before_request=before_request,
+            new_id=new_id,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; asking for a new token after it is a programming error."""
+        self._api.close()
+
+    def current(self) -> Secret:
+        """Return the token that is kept, or a new one.
+
+        Raises `Unauthorised` where the credentials are refused, `BadAnswer` for an answer without a bearer
+        token, `Unreachable` where there is no answer.
+        """
+        return self._other_than(None)
+
+    def renewed(self, after: Secret) -> Secret:
+        """Return a new token, or the one that another thread got since `after`. Errors: as for `current`."""
+        return self._other_than(after)
+
+    def _other_than(self, refused: Secret | None) -> Secret:
+        with self._lock:
+            if self._token not in (None, refused) and self._clock.monotonic() < self._good_until:
+                return self._token
+            flight, is_first = self._flight or Future(), self._flight is None
+            self._flight = flight
+        if is_first:
+            self._fly(flight)
+        return flight.result()
+
+    def _fly(self, flight: Future[Secret]) -> None:
+        """Get a new token for everybody who waits for it."""
+        started = self._clock.monotonic()
+        try:
+            grant = self._granted()
+        except BaseException as error:
+            self._land(None, 0.0)
+            flight.set_exception(error)
+            raise
+        self._land(grant.token, started + grant.usable)
+        flight.set_result(grant.token)
+
+    def _land(self, token: Secret | None, good_until: float) -> None:
+        with self._lock:
+            self._token, self._good_until, self._flight = token, good_until, None
+
+    def _granted(self) -> _Grant:
+        """Ask for a token. It changes nothing, so asking again does no harm."""
+        try:
+            return _grant(self._api.request("POST", self._path, form=self._form(), reads=True))
+        except (Declined, Forbidden, NotFound) as error:
+            # Whatever the status: who gets no token is not let in, and nothing was asked of the tenant.
+            raise Unauthorised(str(error)) from error
+
+    def _form(self) -> Mapping[str, str | Secret]:
+        scope = {"scope": self._login.scope} if self._login.scope else {}
+        return {
+            "grant_type": "client_credentials",
+            "client_id": Secret(self._login.client_id),
+            "client_secret": self._login.client_secret,
+            **scope,
+        }
+
+
+def _grant(answer: Answer) -> _Grant:
+    """Return what an answer grants. C: `token_type`, `expires_in` and `access_token` (OAuthTokenResponse.cs).
+
+    Raises `BadAnswer`, without any value of the answer, for one that holds no bearer token.
+    """
+    document, where = answer.json(), f"{answer.method} {answer.path}: {answer.status}, but"
+    token = document.get("access_token") if isinstance(document, dict) else None
+    if not isinstance(document, dict) or not _is_sendable(token):
+        raise BadAnswer(f"{where} the answer has no access_token that can be sent. Check the token_url.")
+    if str(document.get("token_type") or "bearer").lower() != "bearer":
+        raise BadAnswer(f"{where} its token_type is not Bearer, the only one that the API knows.")
+    return _Grant(Secret(str(token)), _lifetime(document.get("expires_in")))
+
+
+def _is_sendable(token: object) -> bool:
+    """Tell whether a value can stand in a header after the word Bearer (I: RFC 6750, 2.1)."""
+    return isinstance(token, str) and re.fullmatch(r"[!-~]+", token) is not None
+
+
+def _lifetime(stated: object) -> float:
+    """Return the seconds in `expires_in`: a number (C), or one written as text (U, seen elsewhere)."""
+    if isinstance(stated, str) and re.fullmatch(r"[0-9]{1,9}", stated):
+        stated = int(stated)
+    if isinstance(stated, bool) or not isinstance(stated, int | float):
+        return _UNSTATED_LIFETIME
+    return float(min(max(stated, 0), _LONGEST_LIFETIME))
+
+
+def _dialect(whereabouts: str) -> Dialect:
+    advice = f"No token was given: check {whereabouts}."
+    return Dialect(
+        complaint=_complaint, hints=dict.fromkeys((Unauthorised, Declined, Forbidden, NotFound), advice)
+    )
+
+
+def _complaint(answer: Answer) -> str:
+    """Return the error of OAuth2 (I: RFC 6749, 5.2) and nothing else: a page may repeat the whole request."""
+    try:
+        document = answer.json()
+    except BadAnswer:
+        return ""
+    if not isinstance(document, dict):
+        return ""
+    texts = (document.get("error"), document.get("error_description"))
+    return ": ".join(text for text in texts if isinstance(text, str))
+
 
 _COLUMNS = "/external/api/v3/customerdatacolumn"
 _STATUSES = "/external/api/v3/customer/getcustomerstatuses"

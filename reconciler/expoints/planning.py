@@ -1,28 +1,264 @@
-"""What would be sent on one target: every seed with the state of its customers, and every reason against it.
+"""Column names become ids, and what the tenant would refuse becomes a block before anything is sent.
 
-Reads the tenant and the ledger; writes to neither.
+Source: vendor page GET-api-v3-customerdatacolumn; that a missing required column is a validation error is on
+POST-api-v3-customer-add. Neither says that names are unique, nor what an archived column does.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
 from operator import attrgetter
+from typing import ClassVar, TypeVar
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from reconciler.clock import Clock
+from reconciler.config.wording import nearest
+from reconciler.engine.kind import Json
 from reconciler.engine.plan import Block
+from reconciler.engine.review import Review
 from reconciler.errors import ApiError, ReconcilerError
-from reconciler.expoints.client import Customers
-from reconciler.expoints.columns import Columns, blocks_of
-from reconciler.expoints.contents import automatic
-from reconciler.expoints.explained import explained_by, longest_hidden, look, may_have_mailed
-from reconciler.expoints.seed import Seed
-from reconciler.expoints.settling import DoubtResolver, Settled
-from reconciler.expoints.standing import Addressee, RecipientState, SeedPlan, State, addressees, stand
+from reconciler.expoints.client import Column, Customers
+from reconciler.expoints.recipients import (
+    Addressee,
+    RecipientState,
+    SeedPlan,
+    State,
+    addressees,
+    automatic,
+    stand,
+)
+from reconciler.expoints.seed import DataItem, Moment, MomentKind, Seed, SeedCustomer, Value, resolve, spoken
+from reconciler.expoints.settling import (
+    DoubtResolver,
+    Settled,
+    explained_by,
+    longest_hidden,
+    look,
+    may_have_mailed,
+)
 from reconciler.journal.ledger import Delivery, DeliveryState, Records
 from reconciler.journal.repeats import counting
+from reconciler.redacted import Redacted
+
+MOST_REASONS = 100
+"""Of one seed."""
+
+Key = TypeVar("Key", str, int)
+
+
+class Columns(Struct, frozen=True, dict=True):
+    """The columns of a tenant, by name and id."""
+
+    all: tuple[Column, ...]
+
+    def named(self, name: str) -> tuple[Column, ...]:
+        """Return every column of exactly that name, archived ones only where no other has it."""
+        return self._by_name.get(name, ())
+
+    def found(self, column: str | int) -> tuple[Column, ...]:
+        """Return the columns that a declared name or id means; one, if all is well."""
+        if isinstance(column, int):
+            return self._by_id.get(column, ())
+        return self.named(column)
+
+    def id_of(self, item: DataItem) -> int:
+        """Return the id of the column that an item is for; call it only where `blocks_of` is silent."""
+        (column,) = self.found(item.column)
+        return column.id
+
+    def near(self, name: str) -> str | None:
+        """Return the column that was probably meant; each name is compared once, for that takes its time."""
+        if name not in self._near:
+            self._near[name] = nearest(name, [column.name for column in self.all])
+        return self._near[name]
+
+    @cached_property
+    def _near(self) -> dict[str, str | None]:
+        return {}
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, tuple[Column, ...]]:
+        every = _grouped(self.all, attrgetter("name"))
+        return every | _grouped((c for c in self.all if not c.archived), attrgetter("name"))
+
+    @cached_property
+    def _by_id(self) -> Mapping[int, tuple[Column, ...]]:
+        return _grouped(self.all, attrgetter("id"))
+
+    @cached_property
+    def required(self) -> tuple[Column, ...]:
+        """The columns that every customer must have a value for."""
+        return tuple(column for column in self.all if column.required and not column.archived)
+
+
+def _grouped(columns: Iterable[Column], by: Callable[[Column], Key]) -> dict[Key, tuple[Column, ...]]:
+    found: dict[Key, list[Column]] = {}
+    for column in columns:
+        found.setdefault(by(column), []).append(column)
+    return {key: tuple(some) for key, some in found.items()}
+
+
+def blocks_of(seed: Seed, columns: Columns) -> Iterator[Block]:
+    """Yield the reasons of the tenant's columns against a seed, each once with its lines, up to a bound."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    found = (finding for customer in _unsound(seed, columns) for finding in _findings(customer, columns))
+    for code, message, place in found:
+        if len(reasons) == MOST_REASONS and (code, message) not in reasons:
+            reasons["too-many-problems", "what else the columns refuse is not looked at"] = [str(place)]
+            break
+        reasons.setdefault((code, message), []).append(str(place))
+    for (code, message), places in reasons.items():
+        yield Block(code, f"{message} ({_few(places)})")
+
+
+def _unsound(seed: Seed, columns: Columns) -> Iterator[SeedCustomer]:
+    """Yield the customers that have findings, and perhaps others; thousands have the columns of the first."""
+    sound = set()
+    for customer in seed.customers:
+        is_given = tuple((item.column, bool(item.value)) for item in customer.data)
+        layout = (is_given, customer.members.get("PreviousId") is None)
+        if layout in sound:
+            continue
+        if any(True for _ in _findings(customer, columns)):
+            yield customer
+        else:
+            sound.add(layout)
+
+
+def _few(places: Sequence[str], most: int = 3) -> str:
+    shown = list(dict.fromkeys(places))
+    more = f" and {len(shown) - most} more" if len(shown) > most else ""
+    return ", ".join(shown[:most]) + more
+
+
+def _findings(customer: SeedCustomer, columns: Columns) -> Iterator[tuple[str, str, object]]:
+    for item in customer.data:
+        yield from ((code, message, item.place) for code, message in _item(item, columns))
+    ids = Counter(column.id for item in customer.data for column in columns.found(item.column))
+    for id, number in ids.items():
+        if number > 1:
+            yield "column-twice", f"column {id} is given more than once", customer.place
+    yield from (
+        ("missing-column", f"the tenant requires {_shown(column)}", customer.place)
+        for column in _missing(customer, columns)
+    )
+
+
+def _item(item: DataItem, columns: Columns) -> Iterator[tuple[str, str]]:
+    found = columns.found(item.column)
+    if not found:
+        near = columns.near(str(item.column))
+        hint = f"; did you mean {near}?" if near else ""
+        yield "unknown-column", f"the tenant has no column {item.column}{hint}"
+    elif len(found) > 1:
+        ids = " and ".join(str(column.id) for column in found)
+        yield "ambiguous-column", f"{len(found)} columns are called {item.column}: {ids}; write the id"
+    elif found[0].archived:
+        yield "archived-column", f"column {item.column} is archived"
+
+
+def _missing(customer: SeedCustomer, columns: Columns) -> Iterator[Column]:
+    # Data of an earlier customer is copied by the server, so what is missing here may come from there.
+    if customer.members.get("PreviousId") is not None:
+        return
+    given = {column.id for item in customer.data if item.value for column in columns.found(item.column)}
+    yield from (column for column in columns.required if column.id not in given)
+
+
+def _shown(column: Column) -> str:
+    return f"{column.name} (column {column.id})"
+
+
+def data_body(customer: SeedCustomer, columns: Columns) -> list[Json]:
+    """Return a customer's data as the request has it, by column id."""
+    return [_data_item(item, columns.id_of(item)) for item in customer.data]
+
+
+def _data_item(item: DataItem, id: int) -> dict[str, Json]:
+    body: dict[str, Json] = {"CustomerDataColumnId": id, "Value": item.value}
+    if item.encryption:
+        thumbprint, key = item.encryption
+        body |= {"IsEncrypted": True, "CertificateThumbprint": thumbprint, "EncryptionKey": key}
+    return body
+
+
+class Batch(Redacted, frozen=True):
+    """One request: its customers, its other members, and what its moments became (member → ISO 8601)."""
+
+    shown: ClassVar = ("standees", "resolved")
+
+    standees: tuple[RecipientState, ...]
+    members: Mapping[str, Json]
+    customers: tuple[Mapping[str, Json], ...]
+    resolved: Mapping[str, str]
+
+    @property
+    def body(self) -> dict[str, Json]:
+        """The whole body of the request (vendor page POST-api-v3-customer-add)."""
+        return {**self.members, "Customers": [dict(customer) for customer in self.customers]}
+
+
+class Composer(Struct, frozen=True):
+    """Composes requests in which every relative moment counts from the start of the run."""
+
+    now: datetime
+    zone: ZoneInfo
+
+    def compose(self, seed: Seed, standees: Sequence[RecipientState], columns: Columns) -> Batch:
+        """Return the request for these customers of a seed, in their order."""
+        moments = {name: value for name, value in seed.batch.items() if isinstance(value, Moment)}
+        return Batch(
+            standees=tuple(standees),
+            members=self._plain(seed.batch),
+            customers=tuple(self._customer(standee, columns) for standee in standees),
+            resolved={name: self._iso(moment) for name, moment in moments.items()},
+        )
+
+    def spoken(self, value: Value) -> str:
+        """Return a date as people read it, in local time and UTC; empty for none."""
+        if not isinstance(value, Moment):
+            return ""
+        return str(spoken(resolve(value, self.now, self.zone).at, self.zone))
+
+    def spoken_time(self, value: Value) -> str:
+        """Return a time of day as people read it, in local time and UTC; empty for none."""
+        if not isinstance(value, Moment):
+            return ""
+        at = resolve(value, self.now, self.zone).at
+        return f"{at:%H:%M} {self.zone.key} ({at.astimezone(UTC):%H:%M} UTC)"
+
+    def times_of(self, seed: Seed) -> Iterator[str]:
+        """Yield what the moments of a seed mean now, each once, in local time and UTC."""
+        everywhere = [*seed.batch.items(), *(item for c in seed.customers for item in c.members.items())]
+        moments = dict.fromkeys((name, value) for name, value in everywhere if isinstance(value, Moment))
+        for name, moment in moments:
+            is_time = moment.kind is MomentKind.TIME_OF_DAY
+            meant = self.spoken_time(moment) if is_time else self.spoken(moment)
+            note = resolve(moment, self.now, self.zone).note
+            yield f"{name} {moment}: {meant}{'; ' + note if note else ''}"
+
+    def _customer(self, standee: RecipientState, columns: Columns) -> dict[str, Json]:
+        customer = standee.addressee.customer
+        return {
+            "Email": customer.email,
+            **self._plain(customer.members),
+            "Data": data_body(customer, columns),
+        }
+
+    def _plain(self, members: Mapping[str, Value]) -> dict[str, Json]:
+        return {
+            name: self._iso(value) if isinstance(value, Moment) else value for name, value in members.items()
+        }
+
+    def _iso(self, moment: Moment) -> str:
+        return resolve(moment, self.now, self.zone).at.isoformat()
+
 
 RENAMED = "renamed"
 """The code of the block of a seed that may be another one under a new key."""
@@ -237,3 +473,17 @@ def _after(settled: Sequence[Settled], deliveries: Sequence[Delivery]) -> Sequen
     """Return deliveries as they stand now that some are settled."""
     ends = {(s.delivery.batch, s.delivery.customer): s.standing for s in settled}
     return [replace(d, standing=ends.get((d.batch, d.customer), d.standing)) for d in deliveries]
+
+
+def reviewed_seeds(plan: SeedsPlan, review: Review) -> SeedsPlan:
+    """Return the plan in which every seed is blocked that would be sent and was not reviewed as it is now.
+
+    A seed of which nothing is to be sent any more is fine. Doing it twice changes nothing.
+    """
+    return replace(plan, seeds=tuple(_reviewed(seed, review) for seed in plan.seeds))
+
+
+def _reviewed(plan: SeedPlan, review: Review) -> SeedPlan:
+    if not plan.to_send or plan.digest in review.digests:
+        return plan
+    return replace(plan, blocks=(*plan.blocks, review.block(plan.seed.key)))

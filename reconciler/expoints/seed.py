@@ -6,10 +6,14 @@ POST-api-v3-customer-add). Dates and times stand as they were written: they are 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from enum import StrEnum
-from functools import cached_property
-from typing import ClassVar, TypeAlias
+from fnmatch import fnmatchcase
+from functools import cached_property, lru_cache
+from typing import ClassVar, NamedTuple, TypeAlias
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
@@ -149,3 +153,185 @@ class Seed(Redacted, frozen=True, dict=True):
 
 def _plain(members: Mapping[str, Value]) -> dict[str, Json]:
     return {name: str(value) if isinstance(value, Moment) else value for name, value in members.items()}
+
+
+_NOW = "now"
+_DAYS = {"yesterday": -1, "today": 0, "tomorrow": 1}
+_TIME = r"(?P<time>(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?)"
+# Before 1970 local time had offsets of odd seconds, which ISO 8601 cannot write.
+_DATE = r"(?P<date>(?:19[7-9][0-9]|2[0-9]{3})-[0-9]{2}-[0-9]{2})"
+_DAY = rf"(?P<word>today|tomorrow|yesterday)|(?P<days>[+-][0-9]{{1,4}})d|{_DATE}"
+_OFFSET = r"(?P<offset>Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])"
+_MOMENT = re.compile(f"(?:{_DAY})(?:[T ]{_TIME}{_OFFSET}?)?")
+_TIME_OF_DAY = re.compile(_TIME)
+
+FORMS = {
+    MomentKind.DATE: re.compile(f"{_NOW}|{_MOMENT.pattern}"),
+    MomentKind.TIME_OF_DAY: _TIME_OF_DAY,
+}
+"""How a moment is written; a day that no calendar has is written so too."""
+
+_HINTS = {
+    MomentKind.DATE: 'write a day, like "2026-12-01", "today" or "+21d", or a time on it: "2026-12-01T09:30"',
+    MomentKind.TIME_OF_DAY: 'write a local time of day, like "11:30"',
+}
+
+
+class Resolved(NamedTuple):
+    """When a moment is. `at` has a fixed offset, that of the zone then, and whole seconds."""
+
+    at: datetime
+    note: str = ""
+    """What a change of the clock made of it, empty where it made nothing."""
+
+
+class Spoken(NamedTuple):
+    """A time for people: in their own zone, and in UTC."""
+
+    local: str
+    utc: str
+
+    def __str__(self) -> str:
+        return f"{self.local} ({self.utc})"
+
+
+def check(moment: Moment) -> None:
+    """Check the form of a moment. Errors: `ValueError`, whose text says what to write."""
+    is_relative(moment)
+
+
+@lru_cache(maxsize=1_000)  # thousands of customers say the same few moments
+def is_relative(moment: Moment) -> bool:
+    """Return whether it depends on when a run starts. Errors: as `check`."""
+    said = _parsed(moment)
+    return said is None or not said.get("date")
+
+
+@lru_cache(maxsize=1_000)
+def resolve(moment: Moment, now: datetime, zone: ZoneInfo) -> Resolved:
+    """Return when a moment is, in a run that starts at `now`, which has an offset, in the zone of its writer.
+
+    A local time that a change of the clock leaves out moves forward by what is left out; of one that comes
+    twice the first counts; the note says so. A time of day is on a day that has it exactly once: today, or
+    else the next, because only the time is looked at (vendor, `SendTime`). Errors: as `check`.
+    """
+    today = now.astimezone(zone).date()
+    if moment.kind is MomentKind.TIME_OF_DAY:
+        return _on_any_day(_clock(_parsed(moment)), today, zone)
+    said = _parsed(moment)
+    if said is None:
+        return Resolved(_fixed(now.astimezone(zone).replace(microsecond=0)))
+    local = datetime.combine(_day(said, today), _clock(said))
+    if said["offset"]:
+        return Resolved(
+            _fixed(datetime.fromisoformat(f"{local.isoformat()}{said['offset']}").astimezone(zone))
+        )
+    return _at(local, zone)
+
+
+def absolute(moment: Moment, zone: ZoneInfo) -> datetime:
+    """Return when a moment is that is not relative, whenever a run starts. Errors: as `check`."""
+    return resolve(moment, datetime.fromtimestamp(0, UTC), zone).at
+
+
+def spoken(at: datetime, zone: ZoneInfo) -> Spoken:
+    """Return a time as people read it: `2026-12-01 09:30 Europe/Amsterdam`, `2026-12-01 08:30 UTC`."""
+    return Spoken(
+        f"{at.astimezone(zone):%Y-%m-%d %H:%M} {zone.key}", f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    )
+
+
+def _parsed(moment: Moment) -> dict[str, str | None] | None:
+    """Return the parts of a moment, `None` for the start of the run."""
+    if moment.kind is MomentKind.DATE and moment.text == _NOW:
+        return None
+    form = _MOMENT if moment.kind is MomentKind.DATE else _TIME_OF_DAY
+    match = form.fullmatch(moment.text)
+    if match is None or not _exists(match.groupdict().get("date")):
+        raise ValueError(_HINTS[moment.kind])
+    return match.groupdict()
+
+
+def _exists(day: str | None) -> bool:
+    try:
+        return day is None or bool(date.fromisoformat(day))
+    except ValueError:
+        return False
+
+
+def _day(said: dict[str, str | None], today: date) -> date:
+    if said["date"]:
+        return date.fromisoformat(said["date"])
+    return today + timedelta(days=int(said["days"] or _DAYS[said["word"] or "today"]))
+
+
+def _clock(said: dict[str, str | None] | None) -> time:
+    return time.fromisoformat((said and said["time"]) or "00:00")
+
+
+def _at(local: datetime, zone: ZoneInfo) -> Resolved:
+    at = local.replace(tzinfo=zone, fold=0)
+    really = at.astimezone(UTC).astimezone(zone)
+    if really.replace(tzinfo=None) != local:
+        note = f"{local:%Y-%m-%d %H:%M} does not exist in {zone.key}: it becomes {really:%H:%M}"
+        return Resolved(_fixed(really), note)
+    if at.utcoffset() != at.replace(fold=1).utcoffset():
+        return Resolved(_fixed(at), f"{local:%Y-%m-%d %H:%M} comes twice in {zone.key}: the first counts")
+    return Resolved(_fixed(at))
+
+
+def _on_any_day(clock: time, today: date, zone: ZoneInfo) -> Resolved:
+    on_days = [_at(datetime.combine(today + timedelta(days=days), clock), zone) for days in range(2)]
+    return next((resolved for resolved in on_days if not resolved.note), on_days[0])
+
+
+def _fixed(at: datetime) -> datetime:
+    # Times in one zone are compared by their clocks, which is wrong where a clock is changed.
+    return at.astimezone(timezone(at.utcoffset() or timedelta()))
+
+
+LONGEST = 254
+_ATOM = r"[A-Za-z0-9_+'=-]+"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+# No % and !, which some servers take for a way to somebody else; no *, which belongs in patterns.
+_LOCAL = rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*"
+_DOMAIN = rf"(?:{_LABEL}\.)+[A-Za-z][A-Za-z0-9-]{{0,61}}[A-Za-z0-9]"
+ADDRESS = re.compile(f"{_LOCAL}@{_DOMAIN}")
+"""The form of one plain address in ASCII."""
+_NOT_STARS = re.compile(r"[?\[]")
+
+
+def is_one_address(text: str) -> bool:
+    """Return whether `text` is exactly one plain address in ASCII: no list, name, quotes or blank."""
+    return len(text) <= LONGEST and ADDRESS.fullmatch(text) is not None
+
+
+def matches(address: str, patterns: Iterable[str]) -> bool:
+    """Return whether `address` is one address that a pattern allows.
+
+    Before the @ of a pattern a `*` stands for anything, and nothing else is special; what is after the @ is
+    literal, upper and lower case alike. Without patterns nobody is allowed.
+    """
+    return is_one_address(address) and any(_allows(pattern, address) for pattern in patterns)
+
+
+def masked(text: str) -> str:
+    """Return how an address may be shown: `j***@example.com`; `***` for what is not one address."""
+    if not is_one_address(text):
+        return "***"
+    local, _, domain = text.partition("@")
+    return f"{local[0]}***@{domain}"
+
+
+def _allows(pattern: str, address: str) -> bool:
+    local, _, domain = address.partition("@")
+    allowed, allowed_domain = _parts(pattern)
+    return domain.casefold() == allowed_domain and fnmatchcase(local, allowed)
+
+
+@lru_cache(maxsize=1_000)
+def _parts(pattern: str) -> tuple[str, str]:
+    """Return the glob for what is before the @, and the domain in lower case."""
+    allowed, _, domain = pattern.rpartition("@")
+    # The brackets make the other special characters of a glob mean themselves.
+    return _NOT_STARS.sub(r"[\g<0>]", allowed), domain.casefold()

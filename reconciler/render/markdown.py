@@ -14,8 +14,8 @@ from msgspec.structs import replace
 from reconciler.engine.outcome import Outcome, Result
 from reconciler.engine.plan import Blocked, Change
 from reconciler.errors import Exit
+from reconciler.expoints.recipients import SeedPlan
 from reconciler.expoints.sending import SendResult
-from reconciler.expoints.standing import SeedPlan
 from reconciler.problems import Problem
 from reconciler.render.drift import untold_text
 from reconciler.render.fitting import COMMENT, Group, Limit, Part, fitted

@@ -13,8 +13,8 @@ from reconciler.engine.plan import Blocked, Change, Plan, fingerprint_of
 from reconciler.engine.since import Since
 from reconciler.errors import Exit
 from reconciler.expoints.planning import SeedsPlan
+from reconciler.expoints.recipients import SeedPlan, State
 from reconciler.expoints.sending import SendResult
-from reconciler.expoints.standing import SeedPlan, State
 from reconciler.problems import Place, Problem, Severity
 
 MEANINGS = {

@@ -10,14 +10,10 @@ from msgspec import Struct
 from msgspec.structs import astuple, replace
 
 from reconciler.engine.since import Since
-from reconciler.expoints.composing import Composer
-from reconciler.expoints.contents import Change
-from reconciler.expoints.planning import SeedsPlan
-from reconciler.expoints.recipients import masked
-from reconciler.expoints.seed import Seed, Send, copies_of
-from reconciler.expoints.sending import SendResult
-from reconciler.expoints.standing import ChangedPath, RecipientState, SeedPlan, State
-from reconciler.expoints.status import SeedStatus
+from reconciler.expoints.planning import Composer, SeedsPlan
+from reconciler.expoints.recipients import Change, ChangedPath, RecipientState, SeedPlan, State
+from reconciler.expoints.seed import Seed, Send, copies_of, masked
+from reconciler.expoints.sending import SeedStatus, SendResult
 from reconciler.render.paint import PLAIN, Paint
 from reconciler.render.values import counted, harmless
 

@@ -9,7 +9,7 @@ import pytest
 from reconciler.checkmarket.section import SECTION
 from reconciler.config.load import Workspace, load
 from reconciler.errors import FilesInvalid
-from reconciler.expoints.section import SEEDS
+from reconciler.expoints.model import SEEDS
 from reconciler.problems import Problem
 
 from .conftest import write_files

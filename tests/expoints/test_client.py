@@ -23,8 +23,7 @@ from reconciler.errors import (
     Unauthorised,
     Unreachable,
 )
-from reconciler.expoints.answers import whole_list
-from reconciler.expoints.client import Column, Count, Customers, open_expoints
+from reconciler.expoints.client import Column, Count, Customers, open_expoints, whole_list
 from reconciler.http import Bounds, Exchange, Secret, wsgi_transport
 from reconciler.parallel import each
 from reconciler.sandbox import Fault, State, Variants, create_app

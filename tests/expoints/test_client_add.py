@@ -20,8 +20,7 @@ from reconciler.errors import (
     Unauthorised,
     Unreachable,
 )
-from reconciler.expoints.client import Customers, open_expoints
-from reconciler.expoints.token import ClientLogin
+from reconciler.expoints.client import ClientLogin, Customers, open_expoints
 from reconciler.http import Bounds, Exchange, Secret, wsgi_transport
 from reconciler.sandbox import Fault, State, Variants, create_app, revoke_tokens, take_inventory
 from reconciler.sandbox import Server as Listening

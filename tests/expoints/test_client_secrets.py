@@ -15,9 +15,16 @@ import pytest
 from reconciler.commands.requests import request_fields, request_text
 from reconciler.engine.kind import Json
 from reconciler.errors import ApiError, Declined
-from reconciler.expoints.answers import personal_values, shown, taken
-from reconciler.expoints.client import Customers, open_expoints
-from reconciler.expoints.token import ClientCredentials, ClientLogin, GivenToken
+from reconciler.expoints.client import (
+    ClientCredentials,
+    ClientLogin,
+    Customers,
+    GivenToken,
+    open_expoints,
+    personal_values,
+    shown,
+    taken,
+)
 from reconciler.http import Answer, Bounds, Exchange, Secret, wsgi_transport
 from tests.http.servers import serving
 

@@ -14,8 +14,14 @@ import pytest
 
 from reconciler.access import Access
 from reconciler.errors import ApiError, BadAnswer, Refused, Unauthorised, Unreachable, UsageError
-from reconciler.expoints.client import Customers, open_expoints
-from reconciler.expoints.token import ClientCredentials, ClientLogin, GivenToken, Tokens
+from reconciler.expoints.client import (
+    ClientCredentials,
+    ClientLogin,
+    Customers,
+    GivenToken,
+    Tokens,
+    open_expoints,
+)
 from reconciler.http import Bounds, Secret, wsgi_transport
 from reconciler.parallel import each
 from reconciler.sandbox import State, Variants, create_app

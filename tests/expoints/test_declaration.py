@@ -8,8 +8,16 @@ import pytest
 from reconciler.checkmarket.section import SECTION
 from reconciler.config.load import load
 from reconciler.config.settings import Guardrails
-from reconciler.expoints.model import BATCH, Answer, CustomerDefaults, CustomerSeed, FileAnswer, column_of
-from reconciler.expoints.section import SEEDS, check_seed
+from reconciler.expoints.model import (
+    BATCH,
+    SEEDS,
+    Answer,
+    CustomerDefaults,
+    CustomerSeed,
+    FileAnswer,
+    check_seed,
+    column_of,
+)
 from reconciler.expoints.seed import Moment, MomentKind, Seed, Send
 from tests.config.conftest import Files, write_files
 

@@ -15,7 +15,7 @@ from reconciler.config.codes import CODES as FILE_CODES
 from reconciler.config.load import load
 from reconciler.config.settings import Guardrails
 from reconciler.errors import FilesInvalid
-from reconciler.expoints.section import CODES, SEEDS, check_expiry, check_seed, place_of
+from reconciler.expoints.model import CODES, SEEDS, check_expiry, check_seed, place_of
 from reconciler.expoints.seed import Moment, MomentKind, Seed, SeedCustomer
 from reconciler.problems import Place, Problem, Severity
 from tests.config.conftest import Files, write_files

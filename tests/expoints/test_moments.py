@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.expoints.moments import absolute, check, is_relative, resolve, spoken
-from reconciler.expoints.seed import Moment, MomentKind
+from reconciler.expoints.seed import Moment, MomentKind, absolute, check, is_relative, resolve, spoken
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 NOW = datetime(2026, 7, 1, 22, 30, 15, 123456, tzinfo=UTC)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reconciler.expoints.recipients import is_one_address, masked, matches
+from reconciler.expoints.seed import is_one_address, masked, matches
 
 CHARACTERS = [*string.ascii_letters, *string.digits, *"@@@.,;+-_'=*%!\"<>()[]:\\/ \t\r\n\x00\u202eéК。＠"]
 ADDRESSISH = st.text(st.sampled_from(CHARACTERS), max_size=40)

@@ -13,8 +13,7 @@ from reconciler import errors
 from reconciler.checkmarket.client import ImportConfigs, open_checkmarket
 from reconciler.engine.planning import Consent
 from reconciler.errors import ApiError, Exit
-from reconciler.expoints.client import Customers, open_expoints
-from reconciler.expoints.token import ClientLogin
+from reconciler.expoints.client import ClientLogin, Customers, open_expoints
 from reconciler.http import Secret, wsgi_transport
 from reconciler.sandbox import Fault
 from tests.faults.scenes import ADD, CREATING, LIST, PUT, SCENES, SENDING_WITH_OAUTH, TOKEN, Scene

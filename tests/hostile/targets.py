@@ -29,6 +29,7 @@ from msgspec.structs import replace
 from reconciler.checkmarket.section import SECTION
 from reconciler.commands.across import TargetSelection
 from reconciler.commands.apply import apply
+from reconciler.commands.expoints import open_tenant
 from reconciler.commands.history import Filter, history, history_show
 from reconciler.commands.memory import memory_in
 from reconciler.commands.plan import plan
@@ -37,7 +38,6 @@ from reconciler.commands.reviewing import Reviewed, agree, read_reviewed
 from reconciler.commands.seeds import seeds_status
 from reconciler.commands.session import open_session
 from reconciler.commands.status import Form, status
-from reconciler.commands.tenant import open_tenant
 from reconciler.errors import ReconcilerError
 from reconciler.expoints.client import open_expoints
 from reconciler.expoints.planning import SeedsPlan

@@ -12,8 +12,8 @@ from reconciler.checkmarket.section import SECTION
 from reconciler.config.load import load
 from reconciler.config.report import MOST_PROBLEMS
 from reconciler.errors import FilesInvalid
-from reconciler.expoints.columns import MOST_REASONS
-from reconciler.expoints.section import SEEDS
+from reconciler.expoints.model import SEEDS
+from reconciler.expoints.planning import MOST_REASONS
 from tests.hostile.children import assert_refused, reconciler
 from tests.hostile.workspaces import SETTINGS, seeds, table, write
 

@@ -11,7 +11,7 @@ from reconciler.cli import main
 from reconciler.commands.session import account_in_journal, account_name
 from reconciler.config.settings import CheckMarket
 from reconciler.errors import Refused
-from reconciler.expoints.token import ClientCredentials, ClientLogin
+from reconciler.expoints.client import ClientCredentials, ClientLogin
 from reconciler.http import Secret
 from tests.hostile.workspaces import write
 from tests.http.servers import serving, whole_then_close

@@ -16,8 +16,8 @@ from reconciler.checkmarket.section import SECTION
 from reconciler.config.codes import CODES
 from reconciler.config.load import load
 from reconciler.errors import FilesInvalid, UsageError
-from reconciler.expoints.section import CODES as SEED_CODES
-from reconciler.expoints.section import SEEDS
+from reconciler.expoints.model import CODES as SEED_CODES
+from reconciler.expoints.model import SEEDS
 from reconciler.problems import Problem
 from reconciler.render.problems import problem_document, problems_text
 from tests.hostile.fuzzing import FIELDS, HARMFUL, declared, harmful_text, share, yamlish

@@ -13,7 +13,7 @@ from reconciler.checkmarket.section import SECTION
 from reconciler.config.load import load
 from reconciler.config.secret import Secret
 from reconciler.errors import FilesInvalid, Refused, UsageError
-from reconciler.expoints.section import SEEDS
+from reconciler.expoints.model import SEEDS
 from reconciler.sandbox import State, StateError
 from tests.hostile.workspaces import seeds, write
 

@@ -20,7 +20,7 @@ from reconciler.commands.apply import apply
 from reconciler.commands.history import Filter, history
 from reconciler.engine.planning import Consent
 from reconciler.errors import Exit
-from reconciler.expoints.explained import LONGEST_POST
+from reconciler.expoints.settling import LONGEST_POST
 from reconciler.sandbox import Server, State, create_app
 from reconciler.sandbox.seeding import CONFIGS, STARTING_POINT, stored_config
 from tests.clock import FakeClock

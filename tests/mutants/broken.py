@@ -229,7 +229,7 @@ MISTAKES: Mapping[str, Mistake] = {
         f"{OUTCOMES}::test_what_is_in_doubt_rests_before_it_is_counted[POST *customer/add:1:before:drop]",
     ),
     "takes a page of HTML for a batch that was taken": Mistake(
-        "expoints.answers:taken",
+        "expoints.client:taken",
         always(""),
         f"{OUTCOMES}::test_what_is_in_doubt_rests_before_it_is_counted[{ADD}:html]",
     ),
@@ -239,7 +239,7 @@ MISTAKES: Mapping[str, Mistake] = {
         f"{OUTCOMES}::test_lost_rights_and_allowance_stop_the_next_request",
     ),
     "sends to a mailbox whose customers the journal does not explain": Mistake(
-        "expoints.explained:Seen.judged",
+        "expoints.settling:Seen.judged",
         lambda _: lambda _seen, standee: standee,
         f"{MEMORY}::test_who_is_found_between_plan_and_sending_is_not_sent_to",
     ),
@@ -259,17 +259,17 @@ MISTAKES: Mapping[str, Mistake] = {
         f"{DOUBTFUL}::test_while_it_is_not_to_be_seen_every_way_to_apply_leaves_it_and_says_what_to_do",
     ),
     "sends more than 200 customers in one request": Mistake(
-        "expoints.standing:batches",
+        "expoints.recipients:batches",
         lambda _: lambda customers: (tuple(customers),),
         f"{OUTCOMES}::test_more_than_200_customers_go_in_several_requests_in_the_order_of_the_files",
     ),
     "does not ask for the proof again right before it sends": Mistake(
-        "commands.tenant:Tenant.check",
+        "commands.expoints:Tenant.check",
         always(()),
         f"{REFUSALS}::test_right_before_sending_the_proof_is_asked_for_again",
     ),
     "matches recipients with a plain pattern over the whole text": Mistake(
-        "expoints.recipients:_allows",
+        "expoints.seed:_allows",
         lambda _: lambda pattern, address: fnmatchcase(address.lower(), pattern.lower()),
         "tests/expoints/test_recipients.py::test_a_star_stands_for_anything_before_the_at",
     ),

@@ -12,9 +12,9 @@ from reconciler.engine.plan import Action, Block, Blocked, Change, Plan, Scope
 from reconciler.engine.since import Since
 from reconciler.errors import Exit, Refused
 from reconciler.expoints.planning import SeedsPlan
+from reconciler.expoints.recipients import Addressee, Common, RecipientState, SeedPlan, State
 from reconciler.expoints.seed import Seed, SeedCustomer
 from reconciler.expoints.sending import SendResult
-from reconciler.expoints.standing import Addressee, Common, RecipientState, SeedPlan, State
 from reconciler.problems import Place, Problem
 from reconciler.render.reported import Applied, Planned, Stopped
 from tests.engine.toys import account, declared, live

@@ -11,7 +11,7 @@ import pytest
 
 from reconciler.engine.planning import Consent
 from reconciler.errors import Exit
-from reconciler.expoints.explained import LONGEST_POST
+from reconciler.expoints.settling import LONGEST_POST
 from reconciler.sandbox import Variants
 from tests.seeds.forks import Forks, Task, open_forks
 from tests.seeds.served import WHENS, ServedWorld, When, serving

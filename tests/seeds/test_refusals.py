@@ -10,11 +10,11 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.commands.console import Console
+from reconciler.commands.expoints import open_tenant
 from reconciler.commands.journal import open_to_write
 from reconciler.commands.session import open_session
-from reconciler.commands.tenant import open_tenant
 from reconciler.errors import Exit, FilesInvalid
-from reconciler.expoints.standing import SeedPlan
+from reconciler.expoints.recipients import SeedPlan
 from reconciler.sandbox import Variants
 from tests.commands.world import EVERYTHING
 from tests.seeds.world import DATA, JANE, JOHN, SeedWorld

@@ -21,8 +21,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from reconciler.commands.seeds import seeds_resolve, seeds_send, seeds_status
 from reconciler.errors import Exit
-from reconciler.expoints.contents import hash_at
-from reconciler.expoints.explained import LONGEST_POST
+from reconciler.expoints.recipients import hash_at
+from reconciler.expoints.settling import LONGEST_POST
 from reconciler.sandbox import Variants
 from tests.seeds.forks import Forks, open_forks
 from tests.seeds.served import WHENS, ServedWorld, When, serving

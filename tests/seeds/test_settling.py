@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.errors import Exit
-from reconciler.expoints.explained import LONGEST_POST
+from reconciler.expoints.settling import LONGEST_POST
 from reconciler.sandbox import State, Variants
 from reconciler.sandbox.seeding import CUSTOMERS, STARTING_POINT
 from tests.clock import FakeClock

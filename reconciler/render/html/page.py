@@ -15,9 +15,9 @@ from reconciler.engine.kind import Json, Kind
 from reconciler.engine.outcome import Outcome, Result
 from reconciler.engine.plan import Action, Blocked, Change, Unchanged
 from reconciler.errors import Exit
-from reconciler.expoints.recipients import masked
+from reconciler.expoints.recipients import SeedPlan, State
+from reconciler.expoints.seed import masked
 from reconciler.expoints.sending import SendResult
-from reconciler.expoints.standing import SeedPlan, State
 from reconciler.problems import Place, Problem
 from reconciler.render.drift import untold_text
 from reconciler.render.links import Links

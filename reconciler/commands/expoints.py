@@ -1,4 +1,4 @@
-"""The way to the tenant of a target and to the journal: what planning and sending seeds have in common."""
+"""The Expoints tenant of a target: opening it, planning its seeds, and sending those that are due."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from reconciler.commands.console import Console
 from reconciler.commands.journal import journal_address
 from reconciler.commands.memory import Memory
 from reconciler.commands.pool import Pool
+from reconciler.commands.runs import OpenRun
 from reconciler.commands.session import Session, observed, sandbox_transport, tenant_account
 from reconciler.config.settings import SANDBOX, Expoints
 from reconciler.config.settings import needs_credentials as is_real
 from reconciler.engine.plan import Block
-from reconciler.errors import UsageError
-from reconciler.expoints.composing import Composer
-from reconciler.expoints.planning import SeedPlanner, SeedsPlan
+from reconciler.engine.review import Review
+from reconciler.errors import Exit, UsageError, describe, exit_of
+from reconciler.expoints.planning import Composer, SeedPlanner, SeedsPlan, reviewed_seeds
+from reconciler.expoints.recipients import RecipientState, SeedPlan
 from reconciler.expoints.seed import Seed
-from reconciler.expoints.sending import Sender
-from reconciler.expoints.standing import SeedPlan
+from reconciler.expoints.sending import Sender, SendResult, delivery_of
 from reconciler.http import Bounds, Secret
-from reconciler.journal.ledger import Ledger, Records
+from reconciler.journal.ledger import DeliveryState, Ledger, Records
 from reconciler.pace import Pace
 from reconciler.problems import Severity
 
 if TYPE_CHECKING:
-    from reconciler.expoints.client import Customers
-    from reconciler.expoints.token import ClientLogin
+    from reconciler.expoints.client import ClientLogin, Customers
 
 
 class Tenant(Struct, frozen=True):
@@ -119,7 +119,7 @@ class Tenant(Struct, frozen=True):
     def check(self, seed: Seed) -> Sequence[Block]:
         """Return why a seed must not be sent, by the files and by where its journal would be."""
         # Imported here: most workspaces hold no seed, and its models take a while to define.
-        from reconciler.expoints.section import check_expiry, check_seed, place_of
+        from reconciler.expoints.model import check_expiry, check_seed, place_of
 
         target = self.session.target
         zone, now = self.session.workspace.settings.time_zone, self._composer.now
@@ -190,7 +190,7 @@ def digests_of(seeds: Sequence[Seed], session: Session, zone: ZoneInfo) -> list[
 def login_of(settings: Expoints, environ: Mapping[str, str]) -> Secret | ClientLogin:
     """Return what enters a tenant. Errors: `UsageError` names the variable or file that is missing."""
     if settings.oauth is not None:
-        from reconciler.expoints.token import ClientLogin
+        from reconciler.expoints.client import ClientLogin
 
         return ClientLogin(
             settings.oauth.token_url,
@@ -218,3 +218,91 @@ def plan_seeds(session: Session, memory: Memory, enter: Enter) -> SeedsPlan:
     if memory.trouble is not None:
         return SeedsPlan(trouble=memory.trouble)
     return enter().plan(memory.past)
+
+
+_ALL = "customer_seeds"
+
+
+class Stops(Struct, frozen=True):
+    """What keeps seeds from being sent, beside themselves."""
+
+    held: Callable[[SeedPlan], str]
+    """Why a seed has to wait, empty where it need not."""
+    is_stopped: Callable[[], bool]
+    """Whether nothing further is to be begun."""
+
+
+def send_seeds(
+    enter: Enter, run: OpenRun, planned: SeedsPlan, review: Review | None, stops: Stops
+) -> tuple[SeedsPlan, tuple[SendResult, ...]]:
+    """Send every seed that is due and reviewed; return the plan by which it was done, and how each ended.
+
+    The plan is made anew now that the run holds the account, so that what another one did meanwhile counts;
+    it is `planned`, the one that was agreed on, where that fails. Raises nothing: changes were carried out
+    before, and what became of them is still to be told.
+    """
+    plan, ends = planned, list[SendResult]()
+    try:
+        tenant = enter()
+        plan = tenant.plan(run.journal)
+        plan = reviewed_seeds(plan, review) if review else plan
+        for end in _ends(tenant, run, plan, stops):
+            ends.append(end)  # those before an error count
+    except Exception as error:  # noqa: BLE001
+        notes = (f"nothing further was sent: {describe(error)}",)
+        ends.append(SendResult(_ALL, notes=notes, exit=exit_of(error)))
+    return plan, tuple(ends)
+
+
+def _ends(tenant: Tenant, run: OpenRun, plan: SeedsPlan, stops: Stops) -> Iterator[SendResult]:
+    ledger = run.journal
+    write_down_settled(ledger, plan)
+    if plan.trouble is not None:
+        notes = (f"nothing was sent: {plan.trouble}",)
+        yield SendResult(_ALL, notes=notes, exit=plan.trouble.exit)
+    sender = replace(tenant.sender(ledger, plan, run.number), is_stopped=stops.is_stopped)
+    reason = ""
+    for seed in plan.seeds:
+        _write_down_found(ledger, tenant.account, seed)
+        if seed.to_send:
+            end = _end(sender, seed, reason or stops.held(seed))
+            reason = reason or ("the tenant takes nothing further" if end.stops else "")
+            yield end
+        elif seed.blocks and seed.due:
+            yield SendResult(
+                seed.seed.key, notes=tuple(b.message for b in seed.blocks), exit=seed.blocked_exit
+            )
+
+
+def write_down_settled(ledger: Ledger, plan: SeedsPlan) -> None:
+    """Write down the deliveries in doubt of which counting has told how they ended."""
+    for settled in plan.settled:
+        delivery = settled.delivery
+        ledger.conclude_delivery(delivery.batch, delivery.customer, settled.standing, "counted")
+
+
+def _write_down_found(ledger: Ledger, account: str, plan: SeedPlan) -> None:
+    if plan.unrecorded:
+        deliveries = [
+            delivery_of(s.addressee, plan.seed.round, s.count, DeliveryState.FOUND) for s in plan.unrecorded
+        ]
+        ledger.record_found(account, plan.seed.key, plan.seed.round, deliveries)
+
+
+def _end(sender: Sender, plan: SeedPlan, reason: str) -> SendResult:
+    if reason:
+        return kept_waiting(plan, reason)
+    return send_some(sender, plan, plan.to_send)
+
+
+def kept_waiting(plan: SeedPlan, reason: str) -> SendResult:
+    """Return the end of a seed that has to wait."""
+    return SendResult(plan.seed.key, notes=(f"held: {reason}",), exit=Exit.ERROR)
+
+
+def send_some(sender: Sender, plan: SeedPlan, standees: Sequence[RecipientState]) -> SendResult:
+    """Send these customers of a seed; whatever goes wrong is how it ended."""
+    try:
+        return sender.send(plan, standees)
+    except Exception as error:  # noqa: BLE001
+        return SendResult(plan.seed.key, notes=(describe(error),), exit=exit_of(error))
