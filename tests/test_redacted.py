@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import pytest
 
-from reconciler.redacted import Redacted
+from reconciler.problems import Redacted
 
 
 class Login(Redacted, frozen=True):

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from reconciler.checkup import Check, failed, not_checkable, ok, problem
 from reconciler.commands.journal import journal_address, open_past
 from reconciler.commands.session import Chosen
 from reconciler.config.discovery import shown
@@ -15,6 +14,7 @@ from reconciler.errors import ReconcilerError
 from reconciler.journal.holding import is_dead, this_process
 from reconciler.journal.opening import name_of, protection_of
 from reconciler.journal.runs import Run, shown_accounts
+from reconciler.render.doctor import Check, failed, not_checkable, ok, problem
 from reconciler.render.values import counted
 
 _FILE = "sqlite:"

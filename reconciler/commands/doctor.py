@@ -12,7 +12,6 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from reconciler import __version__
-from reconciler.checkup import Check, Part, State, exit_of, failed, not_checkable, ok, problem
 from reconciler.commands.checking_access import check_access
 from reconciler.commands.checking_apis import check_account_access, check_tenant_access
 from reconciler.commands.checking_journal import check_journal
@@ -31,7 +30,18 @@ from reconciler.config.settings import SANDBOX, Target
 from reconciler.errors import Exit, FilesInvalid, Refused, UsageError
 from reconciler.expoints.seed import Seed
 from reconciler.private import private_database
-from reconciler.render.doctor import doctor_document, doctor_text
+from reconciler.render.doctor import (
+    Check,
+    Part,
+    State,
+    doctor_document,
+    doctor_text,
+    exit_of,
+    failed,
+    not_checkable,
+    ok,
+    problem,
+)
 from reconciler.render.values import counted, json_text
 from reconciler.sandbox import StateError, check_state
 

@@ -17,8 +17,7 @@ from reconciler.config.nodes import Written
 from reconciler.config.rows import Columns
 from reconciler.config.section import Finding
 from reconciler.config.settings import Target
-from reconciler.problems import Place
-from reconciler.redacted import Redacted
+from reconciler.problems import Place, Redacted
 
 S = TypeVar("S")
 Fields = TypeVar("Fields", bound=BaseModel)

@@ -11,7 +11,7 @@ from typing import ClassVar
 from msgspec import field
 
 from reconciler.config.scalars import Refusal
-from reconciler.redacted import Redacted
+from reconciler.problems import Redacted
 
 LARGEST_FILE = 5_000_000
 """Bytes in one file."""

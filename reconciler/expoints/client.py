@@ -45,7 +45,7 @@ from reconciler.http import (
     trusted,
 )
 from reconciler.pace import Pace
-from reconciler.redacted import Redacted
+from reconciler.problems import Redacted
 
 Row = Mapping[str, Json]
 

@@ -44,7 +44,7 @@ from reconciler.expoints.settling import (
 )
 from reconciler.journal.ledger import Delivery, DeliveryState, Records
 from reconciler.journal.repeats import counting
-from reconciler.redacted import Redacted
+from reconciler.problems import Redacted
 
 MOST_REASONS = 100
 """Of one seed."""

@@ -22,7 +22,7 @@ from reconciler.engine.plan import Block
 from reconciler.errors import Exit
 from reconciler.expoints.seed import Moment, Seed, SeedCustomer, Send, Value
 from reconciler.journal.ledger import Delivery, DeliveryState
-from reconciler.redacted import Redacted
+from reconciler.problems import Redacted
 
 EMAIL = "customers.email"
 APPROVAL = "approve_automatically"

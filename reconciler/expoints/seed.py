@@ -19,8 +19,7 @@ from msgspec import Struct
 
 from reconciler.engine.digest import digest_of
 from reconciler.engine.kind import Json
-from reconciler.problems import Place
-from reconciler.redacted import Redacted
+from reconciler.problems import Place, Redacted
 
 
 class Send(StrEnum):

@@ -34,7 +34,7 @@ from reconciler.expoints.recipients import Addressee, RecipientState, SeedPlan, 
 from reconciler.expoints.seed import Seed
 from reconciler.expoints.settling import Explained, Seen, explained_by, look
 from reconciler.journal.ledger import BatchIntent, Delivery, DeliveryState, Ledger
-from reconciler.redacted import Redacted
+from reconciler.problems import Redacted
 
 
 class SeedStatus(Struct, frozen=True):

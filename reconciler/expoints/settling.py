@@ -21,7 +21,7 @@ from reconciler.expoints.client import Count, Customers
 from reconciler.expoints.recipients import EMAIL, Addressee, RecipientState, State, addressees, automatic
 from reconciler.expoints.seed import Seed
 from reconciler.journal.ledger import Delivery, DeliveryState, Records
-from reconciler.redacted import Redacted
+from reconciler.problems import Redacted
 
 LONGEST_POST = 300.0
 """Seconds for which a POST may still be under way after its intent: all waits, and the answer's time-out.

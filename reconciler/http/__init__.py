@@ -10,9 +10,8 @@ from reconciler.http.api import (
     Room,
     Secret,
 )
-from reconciler.http.in_process import Transport, wsgi_transport
+from reconciler.http.messages import QueryValue, Transport, wsgi_transport
 from reconciler.http.trust import CHECKMARKET_HOSTS, EXPOINTS_HOSTS, TOKEN_HOSTS, trusted
-from reconciler.http.writing import QueryValue
 from reconciler.pace import Share
 
 __all__ = [

@@ -58,14 +58,21 @@ from reconciler.errors import (
     Unreachable,
     UsageError,
 )
-from reconciler.http.documents import HEAVIEST, Unfit, document_in, weight
-from reconciler.http.in_process import Transport
-from reconciler.http.printable import printable
-from reconciler.http.receiving import Foreign, TooLarge, received
-from reconciler.http.trust import trusted
-from reconciler.http.writing import QueryValue, Writer
+from reconciler.http.messages import (
+    HEAVIEST,
+    Foreign,
+    QueryValue,
+    TooLarge,
+    Transport,
+    Unfit,
+    Writer,
+    document_in,
+    received,
+    weight,
+)
+from reconciler.http.trust import printable, trusted
 from reconciler.pace import GivenUp, Pace, Share
-from reconciler.redacted import Redacted
+from reconciler.problems import Redacted
 
 # httpx logs whole addresses, and a query may hold a person's e-mail address.
 for _name in ("httpx", "httpcore"):

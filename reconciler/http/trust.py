@@ -9,7 +9,12 @@ import httpx
 
 from reconciler.access import HTTPS, Access, is_loopback, matches
 from reconciler.errors import Refused, UsageError
-from reconciler.http.printable import printable
+
+
+def printable(text: str) -> str:
+    """Return text on one line, without the characters that steer a terminal."""
+    return "".join(char for char in " ".join(text.split()) if char.isprintable())
+
 
 CHECKMARKET_HOSTS: Final = ("*.agileresearch.medallia.com", "*.checkmarket.com")
 EXPOINTS_HOSTS: Final = ("*.expoints.nl",)

@@ -33,7 +33,7 @@ from reconciler.journal.migrations import STEPS, Step, version
 from reconciler.journal.schema import TABLES
 from reconciler.journal.sql import SqlJournal
 from reconciler.journal.sql_opening import Place, open_place, read_place
-from reconciler.redacted import Redacted
+from reconciler.problems import Redacted
 
 SCHEMA = "reconciler"
 

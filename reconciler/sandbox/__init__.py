@@ -9,13 +9,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .app import create_app
-    from .checkmarket import Keys
-    from .expoints import Tokens, approve, revoke_tokens
-    from .faults import AnswerLostError, Fault
-    from .inventory import take_inventory
+    from reconciler.sandbox.app import create_app
+    from reconciler.sandbox.checkmarket import Keys
+    from reconciler.sandbox.expoints import Tokens, revoke_tokens
+    from reconciler.sandbox.expoints_batches import approve
+    from reconciler.sandbox.faults import AnswerLostError, Fault
+    from reconciler.sandbox.state import Request, State, StateError, check_state, take_inventory
+
     from .server import Server, serve
-    from .state import Request, State, StateError, check_state
     from .variants import Variants
 
 _HOMES = {
@@ -28,12 +29,12 @@ _HOMES = {
     "StateError": "state",
     "Tokens": "expoints",
     "Variants": "variants",
-    "approve": "expoints",
+    "approve": "expoints_batches",
     "check_state": "state",
     "create_app": "app",
     "revoke_tokens": "expoints",
     "serve": "server",
-    "take_inventory": "inventory",
+    "take_inventory": "state",
 }
 
 __all__ = [

@@ -12,10 +12,36 @@ from typing import TYPE_CHECKING, Any, Literal
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from .replies import Reply, run
-
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+class Reply(Struct, frozen=True):
+    """A whole response; the body breaks off after `sent` bytes, if that is set."""
+
+    status: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    sent: int | None = None
+
+
+def run(app: WSGIApplication, environ: WSGIEnvironment) -> Reply:
+    """Execute a request and return its whole answer."""
+    started: list[tuple[str, tuple[tuple[str, str], ...]]] = []
+
+    def start(
+        status: str, headers: list[tuple[str, str]], _error: object = None, /
+    ) -> Callable[[bytes], object]:
+        started.append((status, tuple(headers)))
+        return lambda _body: None
+
+    chunks = app(environ, start)
+    try:
+        body = b"".join(chunks)
+    finally:
+        getattr(chunks, "close", lambda: None)()
+    return Reply(*started[-1], body)
+
 
 # The key under which the text of a fault that struck stands in the WSGI environment.
 FAULT = "reconciler.sandbox.fault"

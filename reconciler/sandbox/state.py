@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from msgspec import Struct
-from msgspec.structs import astuple
+from msgspec.structs import asdict, astuple
 
-from .seeding import STARTING_POINT
+from reconciler.sandbox.seeding import CONFIGS, MAILS, STARTING_POINT, SURVEYS
 
 Document: TypeAlias = dict[str, Any]
 Key: TypeAlias = int | str
@@ -254,3 +254,22 @@ def _create_tables(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {_APPLICATION}")
     connection.execute(f"PRAGMA user_version = {_FORMAT}")
+
+
+def take_inventory(state: State, *, last_requests: int = 20) -> dict[str, Any]:
+    """Return all that a sandbox holds, ready for JSON; reads only, and is not a request to the sandbox.
+
+    `import_configs` has hidden ones too, each with `hidden`; members that hold null are left out.
+    `requests` are the newest ones, oldest first.
+    """
+    with state.transaction() as documents:
+        configs = [_config(key, stored["Config"]) for key, stored in documents.all(CONFIGS).items()]
+        surveys = [{"Id": key, **survey} for key, survey in documents.all(SURVEYS).items()]
+        mails = list(documents.all(MAILS).values())
+    requests = [asdict(request) for request in state.requests(last_requests)]
+    return {"import_configs": configs, "surveys": surveys, "requests": requests, "mails": mails}
+
+
+def _config(identity: int | str, members: dict[str, Any]) -> dict[str, Any]:
+    shown = {name: value for name, value in members.items() if value is not None}
+    return {"ImportConfigId": identity, **shown, "hidden": not members.get("IsReusable")}

@@ -15,7 +15,7 @@ from reconciler.engine.declared import Declared, Given, Origin, Reference, Rulin
 from reconciler.engine.kind import Json, Policy
 from reconciler.problems import Place
 from reconciler.sandbox import Variants
-from reconciler.sandbox.checkmarket.bodies import defaults_of
+from reconciler.sandbox.checkmarket_bodies import defaults_of
 from reconciler.sandbox.seeding import stored_config
 from tests.properties.world import Situation
 
