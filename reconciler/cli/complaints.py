@@ -19,7 +19,7 @@ def complain(arguments: Sequence[str], message: str, text: str = "", **fields: s
         shown = "\n".join(map(harmless, (text or f"Error: {message}").rstrip("\n").split("\n")))
         click.echo(shown, err=True)
         return
-    from reconciler.render.log import Level, log_line
+    from reconciler.render.values import Level, log_line
 
     click.echo(log_line(time.time(), Level.ERROR, "error", {"message": message, **fields}), err=True)
 

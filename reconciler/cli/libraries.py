@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from reconciler.commands.console import Console
-from reconciler.render.log import Level
+from reconciler.render.values import Level
 
 
 class _Lines(logging.Handler):

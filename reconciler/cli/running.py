@@ -62,7 +62,7 @@ def _everything_logged(console: Console) -> AbstractContextManager[None]:
 
 def _interrupted(console: Console) -> None:
     """Let a run that was interrupted before it did anything print its one document too."""
-    from reconciler.render.problems import failure_document
+    from reconciler.render.values import failure_document
 
     if console.as_json:
         console.result("", failure_document("interrupted", Exit.ERROR))
@@ -83,7 +83,7 @@ def _console(options: dict[str, Any]) -> Console:
 
 
 def _fail(error: ReconcilerError, console: Console) -> None:
-    from reconciler.render.problems import failure_document
+    from reconciler.render.values import failure_document
 
     problems = error.problems if isinstance(error, FilesInvalid) else ()
     if console.as_json:

@@ -18,9 +18,8 @@ from reconciler.config.load import Workspace
 from reconciler.engine.part import matches
 from reconciler.errors import Exit, ReconcilerError, UsageError
 from reconciler.expoints.seed import Seed
-from reconciler.render.across import TargetEnd, heading
-from reconciler.render.document import Document
-from reconciler.render.values import harmless
+from reconciler.render.report import TargetEnd, heading
+from reconciler.render.values import Document, harmless
 
 _INTERRUPTED = "interrupted"
 

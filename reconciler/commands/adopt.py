@@ -32,7 +32,7 @@ from reconciler.engine.inventory import Listing, Live, name_of
 from reconciler.engine.plan import Plan
 from reconciler.errors import Exit, UsageError
 from reconciler.problems import Place
-from reconciler.render.adoption import Adopted, adopted_document, adopted_text, left_text
+from reconciler.render.listing import Adopted, adopted_document, adopted_text, left_text
 
 
 class Wanted(Struct, frozen=True):

@@ -24,7 +24,7 @@ from reconciler.engine.inventory import Listing, Live
 from reconciler.engine.kind import Json
 from reconciler.engine.plan import Plan
 from reconciler.errors import Exit
-from reconciler.render.adoption import Brought, brought_document, brought_text
+from reconciler.render.listing import Brought, brought_document, brought_text
 
 
 def adopt_update(

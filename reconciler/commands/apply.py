@@ -29,12 +29,10 @@ from reconciler.engine.since import Since
 from reconciler.errors import Exit, Refused
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.seed import Seed
-from reconciler.render.across import exit_of, reports_document, reports_text
-from reconciler.render.document import Document
 from reconciler.render.json import report_document
-from reconciler.render.reported import Applied, Planned
+from reconciler.render.report import Applied, Planned, exit_of, reports_document, reports_text
 from reconciler.render.text import plan_text, report_text
-from reconciler.render.values import counted
+from reconciler.render.values import Document, counted
 
 Tell: TypeAlias = Callable[[str, Document], None]
 """Tells how everything ended, in text and as a document."""

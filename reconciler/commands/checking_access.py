@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from reconciler.access import ALLOWED_ENV, MOUNTED_SECRETS, SECRETS_DIR, TRUSTED_HOSTS, Access
 from reconciler.commands.environment import Environment
 from reconciler.http import CHECKMARKET_HOSTS, EXPOINTS_HOSTS, TOKEN_HOSTS
-from reconciler.render.doctor import Check, ok, problem
+from reconciler.render.listing import Check, ok, problem
 
 
 def check_access(environment: Environment) -> Iterator[Check]:

@@ -19,7 +19,7 @@ from reconciler.config.settings import SANDBOX, CheckMarket, Expoints, needs_cre
 from reconciler.errors import ReconcilerError
 from reconciler.expoints.client import open_expoints, token_hosts
 from reconciler.http import CHECKMARKET_HOSTS, EXPOINTS_HOSTS, Bounds, Secret, trusted
-from reconciler.render.doctor import Check, State, failed, not_checkable, ok, problem
+from reconciler.render.listing import Check, State, failed, not_checkable, ok, problem
 
 CLOCK_TOLERANCE = 60.0
 """Seconds by which two clocks may differ; a server tells whole seconds, and an answer takes a while."""

@@ -14,7 +14,7 @@ from reconciler.errors import ReconcilerError
 from reconciler.journal.holding import is_dead, this_process
 from reconciler.journal.opening import name_of, protection_of
 from reconciler.journal.runs import Run, shown_accounts
-from reconciler.render.doctor import Check, failed, not_checkable, ok, problem
+from reconciler.render.listing import Check, failed, not_checkable, ok, problem
 from reconciler.render.values import counted
 
 _FILE = "sqlite:"

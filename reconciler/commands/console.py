@@ -12,9 +12,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from reconciler.clock import Clock, SystemClock
-from reconciler.render.log import Level, log_line
-from reconciler.render.paint import COLOURED, PLAIN, Paint
-from reconciler.render.values import harmless, json_text
+from reconciler.render.values import COLOURED, PLAIN, Level, Paint, harmless, json_text, log_line
 
 if TYPE_CHECKING:
     from reconciler.problems import Problem
@@ -87,7 +85,7 @@ class Console(Struct, eq=False):
     def problems(self, problems: Sequence[Problem]) -> None:
         """Tell the person what is wrong in the files, each on its line."""
         # Imported here: most runs find nothing wrong.
-        from reconciler.render.problems import problem_document, problems_text
+        from reconciler.render.values import problem_document, problems_text
 
         if not self.logs_json:
             if problems:

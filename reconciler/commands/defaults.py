@@ -20,7 +20,7 @@ from reconciler.engine.defaults import known_defaults
 from reconciler.engine.lesson import Lesson, take_lesson
 from reconciler.engine.plan import Scope
 from reconciler.errors import Exit, Refused
-from reconciler.render.defaults import defaults_document, defaults_text, lesson_document, lesson_text
+from reconciler.render.history import defaults_document, defaults_text, lesson_document, lesson_text
 
 
 def defaults_show(selection: Selection, console: Console, environment: Environment) -> Exit:

@@ -30,7 +30,7 @@ from reconciler.config.settings import SANDBOX, Target
 from reconciler.errors import Exit, FilesInvalid, Refused, UsageError
 from reconciler.expoints.seed import Seed
 from reconciler.private import private_database
-from reconciler.render.doctor import (
+from reconciler.render.listing import (
     Check,
     Part,
     State,

@@ -16,7 +16,7 @@ from reconciler.config.load import Workspace, load
 from reconciler.errors import FilesInvalid, NotEdited
 from reconciler.expoints.seed import Seed
 from reconciler.problems import Severity
-from reconciler.render.diff import diff_text
+from reconciler.render.values import diff_text
 
 
 def edition_of(workspace: Workspace[Seed], environment: Environment) -> Edition:

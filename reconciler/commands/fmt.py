@@ -14,8 +14,7 @@ from reconciler.config.discovery import shown, workspace_files
 from reconciler.config.editing.ordering import ordered
 from reconciler.config.editing.writing import FileEdit
 from reconciler.errors import Exit, UsageError
-from reconciler.render.document import FORMAT_VERSION
-from reconciler.render.values import counted
+from reconciler.render.values import FORMAT_VERSION, counted
 
 
 def fmt(

@@ -18,9 +18,9 @@ from reconciler.problems import Problem
 if TYPE_CHECKING:
     from reconciler.config.load import Workspace
     from reconciler.expoints.seed import Seed
-    from reconciler.render.fitting import Limit
-    from reconciler.render.links import Links
-    from reconciler.render.reported import Reported
+    from reconciler.render.github import Links
+    from reconciler.render.markdown import Limit
+    from reconciler.render.report import Reported
 
 
 def is_in_actions(environment: Environment) -> bool:
@@ -49,7 +49,7 @@ def annotate(problems: Sequence[Problem], console: Console, environment: Environ
 def links_of(environment: Environment) -> Links:
     """Return where files are seen: as git tells in a step of GitHub Actions, else as the variables do."""
     from reconciler.git import open_repository
-    from reconciler.render.links import Links
+    from reconciler.render.github import Links
 
     if is_in_actions(environment):
         try:
@@ -72,9 +72,8 @@ def tell(told: Sequence[Reported], exit_code: int, environment: Environment) -> 
 
 def github_text(told: Sequence[Reported], problems: Sequence[Problem], exit_code: int, links: Links) -> str:
     """Return all that a step would tell GitHub, as one text: annotations, outputs, summary."""
-    from reconciler.render.fitting import STEP_SUMMARY
     from reconciler.render.github import annotation_lines, outputs, outputs_text
-    from reconciler.render.markdown import markdown
+    from reconciler.render.markdown import STEP_SUMMARY, markdown
 
     lines = "".join(f"{line}\n" for line in annotation_lines(problems, links))
     return f"{lines}{outputs_text(outputs(told, exit_code))}\n{markdown(told, STEP_SUMMARY)}"
@@ -115,7 +114,7 @@ def _parts(value: str) -> Iterator[str]:
 
 def _room(environment: Environment) -> Limit:
     """Return what the summary of the step has room for, beside what other commands have written."""
-    from reconciler.render.fitting import STEP_SUMMARY, Limit
+    from reconciler.render.markdown import STEP_SUMMARY, Limit
 
     path = environment.environ.get("GITHUB_STEP_SUMMARY")
     try:

@@ -15,9 +15,8 @@ from reconciler.commands.workspace import SECTIONS, Selection
 from reconciler.errors import Exit, Refused, UsageError
 from reconciler.journal.opening import Past
 from reconciler.journal.runs import Operation, Run, as_written
-from reconciler.render.document import FORMAT_VERSION
 from reconciler.render.history import history_document, history_text, run_document, run_text
-from reconciler.render.values import counted
+from reconciler.render.values import FORMAT_VERSION, counted
 
 
 class Filter(Struct, frozen=True):

@@ -25,12 +25,10 @@ from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.recipients import State
 from reconciler.expoints.seed import Seed
 from reconciler.planfile.writing import check_place, write_plan
-from reconciler.render.across import exit_of, plans_document, plans_text
-from reconciler.render.document import Document
 from reconciler.render.json import plan_document
-from reconciler.render.reported import Planned
+from reconciler.render.report import Planned, exit_of, plans_document, plans_text
 from reconciler.render.text import plan_text
-from reconciler.render.values import json_text
+from reconciler.render.values import Document, json_text
 
 
 def plan(

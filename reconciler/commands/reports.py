@@ -18,8 +18,7 @@ from reconciler.config.wording import visible
 from reconciler.errors import Exit, FilesInvalid, ReconcilerError, UsageError, describe
 from reconciler.planfile.writing import check_place, write_report
 from reconciler.problems import Problem
-from reconciler.render.across import TargetEnd
-from reconciler.render.reported import Reported, Stopped, Underway, problems_of
+from reconciler.render.report import Reported, Stopped, TargetEnd, Underway, problems_of
 
 
 class Form(StrEnum):

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.commands.console import Console
 from reconciler.errors import Exit
-from reconciler.render.log import milliseconds, moment
-from reconciler.render.values import harmless
+from reconciler.render.values import harmless, milliseconds, moment
 
 if TYPE_CHECKING:
     from reconciler.http import Exchange

@@ -12,7 +12,7 @@ from reconciler.commands.session import chosen_target
 from reconciler.commands.state import private_sandbox
 from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.errors import Exit, UsageError
-from reconciler.render.sandbox import sandbox_text
+from reconciler.render.listing import sandbox_text
 from reconciler.sandbox import Fault, State, StateError, Variants, create_app, serve, take_inventory
 
 Made = TypeVar("Made")

@@ -29,7 +29,6 @@ from reconciler.expoints.seed import Seed
 from reconciler.expoints.sending import SeedStatus, delivery_of, statuses_of
 from reconciler.expoints.settling import Seen, look
 from reconciler.journal.ledger import BatchIntent, Delivery, DeliveryState
-from reconciler.render.document import FORMAT_VERSION
 from reconciler.render.seeds import (
     MAIL_IS_SENT,
     preview_text,
@@ -41,6 +40,7 @@ from reconciler.render.seeds import (
     status_documents,
     status_text,
 )
+from reconciler.render.values import FORMAT_VERSION
 
 POLL_SECONDS = 10.0
 """How long `status --wait` rests between two looks."""

@@ -18,8 +18,7 @@ from reconciler.config.load import Workspace
 from reconciler.errors import Exit, UsageError
 from reconciler.expoints.model import PLAIN_FIELDS, SEEDS
 from reconciler.expoints.seed import Seed
-from reconciler.render.document import FORMAT_VERSION
-from reconciler.render.values import counted
+from reconciler.render.values import FORMAT_VERSION, counted
 
 _SETTABLE = PLAIN_FIELDS - {"notification_email_addresses"}
 

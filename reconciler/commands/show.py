@@ -13,7 +13,7 @@ from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Plan
 from reconciler.engine.planning import Consent
 from reconciler.errors import Exit, UsageError
-from reconciler.render.show import show_document, show_text
+from reconciler.render.text import show_document, show_text
 
 
 def show(key: str, selection: Selection, console: Console, environment: Environment) -> Exit:

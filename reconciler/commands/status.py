@@ -39,13 +39,14 @@ from reconciler.journal.holding import is_dead, this_process
 from reconciler.journal.opening import Past
 from reconciler.journal.runs import Run
 from reconciler.planfile.writing import check_place, write_shared
-from reconciler.render.metrics import openmetrics, prometheus
 from reconciler.render.status import (
     JournalFigures,
     OpenRun,
     ResourceFigures,
     SeedFigures,
     TargetStatus,
+    openmetrics,
+    prometheus,
     status_document,
     status_text,
 )

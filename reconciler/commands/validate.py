@@ -7,9 +7,7 @@ from reconciler.commands.environment import Environment
 from reconciler.commands.github import annotate
 from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.errors import Exit, FilesInvalid
-from reconciler.render.document import FORMAT_VERSION
-from reconciler.render.problems import problem_document, problems_text
-from reconciler.render.values import counted
+from reconciler.render.values import FORMAT_VERSION, counted, problem_document, problems_text
 
 
 def validate(selection: Selection, console: Console, environment: Environment) -> Exit:

@@ -19,9 +19,8 @@ from reconciler.errors import Exit
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.sending import SendResult
 from reconciler.problems import Problem
-from reconciler.render.document import FORMAT_VERSION, Document
-from reconciler.render.problems import problem_document
 from reconciler.render.seeds import customers_in_doubt, seeds_documents, sent_documents
+from reconciler.render.values import FORMAT_VERSION, Document, problem_document
 
 NO_IDS: Mapping[str, int] = MappingProxyType({})
 

@@ -1,11 +1,12 @@
-"""Plans, and how they ended, as Markdown for a pull request's comment or a step's summary on GitHub.
-
-What needs a person's eye comes first. Whatever a value holds, it stays text: see `inline`.
-"""
+"""Plans, and how they ended, as Markdown for a comment on a pull request or a step's summary on GitHub."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import html
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import TypeAlias
 from urllib.parse import quote
 
 from msgspec import Struct
@@ -17,10 +18,7 @@ from reconciler.errors import Exit
 from reconciler.expoints.recipients import SeedPlan
 from reconciler.expoints.sending import SendResult
 from reconciler.problems import Problem
-from reconciler.render.drift import untold_text
-from reconciler.render.fitting import COMMENT, Group, Limit, Part, fitted
-from reconciler.render.inline import code, element, fenced, prose
-from reconciler.render.reported import MEANINGS, Applied, Planned, Reported, Stopped, Underway, without_plan
+from reconciler.render.report import MEANINGS, Applied, Planned, Reported, Stopped, Underway, without_plan
 from reconciler.render.seeds import (
     MAIL_IS_SENT,
     customer_cells,
@@ -41,9 +39,218 @@ from reconciler.render.text import (
     header_text,
     summary_text,
     unproved_text,
+    untold_text,
     view_lines,
 )
-from reconciler.render.values import counted, shortened
+from reconciler.render.values import counted, harmless, shortened
+
+_TICKS = re.compile("`+")
+# Letters alone, numbers too short to be the name of a commit, dates and times; nothing that begins a list.
+_NUMBERS = r"\d{1,6}%?(?![.)]$)|\d{4}-\d\d-\d\d|\d\d?:\d\d"
+_WORD = re.compile(rf"\(?(?:[^\W\d_]+(?:['’-][^\W\d_]+)*|{_NUMBERS})\)?[.,;:?]?")
+_STOPS = ".,;:"
+
+
+def code(text: str) -> str:
+    """Return text as a code span on one line."""
+    text = harmless(text)
+    if not text.strip(" "):
+        return "`(empty)`"
+    ticks = "`" * (_longest_run(text) + 1)
+    space = " " if text[0] in "` " or text[-1] in "` " else ""
+    return f"{ticks}{space}{text}{space}{ticks}"
+
+
+def prose(text: str) -> str:
+    """Return a sentence in which every word that could mean something to Markdown stands as code."""
+    parts = groupby(harmless(text).split(), key=lambda word: bool(_WORD.fullmatch(word)))
+    return " ".join(" ".join(words) if is_plain else _codes(words) for is_plain, words in parts)
+
+
+def _codes(words: Iterable[str]) -> str:
+    """Return words as code, in one span as far as no bracket and no stop of the sentence divides them."""
+    parts, opened, span = list[str](), "", list[str]()
+    for word in words:
+        before, core, after = _divided(word)
+        if before and span:
+            parts.append(f"{opened}{code(' '.join(span))}")
+            opened, span = "", []
+        opened, span = opened + before, [*span, core]
+        if after:
+            parts.append(f"{opened}{code(' '.join(span))}{after}")
+            opened, span = "", []
+    return " ".join([*parts, f"{opened}{code(' '.join(span))}"] if span else parts)
+
+
+def _divided(word: str) -> tuple[str, str, str]:
+    """Return a word apart from what the sentence puts around it: a bracket without its partner, a stop."""
+    core, after = (word[:-1], word[-1]) if word[-1] in _STOPS else (word, "")
+    if core.endswith(")") and "(" not in core[1:]:
+        core, after = core[:-1], f"){after}"
+    before = "(" if core.startswith("(") and ")" not in core else ""
+    core = core.removeprefix(before)
+    return ("", word, "") if not core or core[-1] in _STOPS else (before, core, after)
+
+
+def fenced(lines: Iterable[str], language: str = "") -> str:
+    """Return lines as a block of code, each as it is."""
+    content = [harmless(line) for line in lines]
+    ticks = "`" * max(3, _longest_run("\n".join(content)) + 1)
+    return "\n".join([f"{ticks}{language}", *content, ticks])
+
+
+def element(text: str) -> str:
+    """Return text as an HTML element, for a line that Markdown leaves to HTML."""
+    return f"<code>{html.escape(harmless(text))}</code>"
+
+
+def _longest_run(text: str) -> int:
+    return max(map(len, _TICKS.findall(text)), default=0)
+
+
+_BREAK = 2
+"""What stands between two parts."""
+
+Measure: TypeAlias = Callable[[str], int]
+
+
+class Limit(Struct, frozen=True):
+    """How large a page may be, by whoever takes it."""
+
+    most: int
+    size: Measure
+
+
+def _units(text: str) -> int:
+    """Return how long a text is where characters outside of the first plane count twice."""
+    return len(text) + sum(char > "\uffff" for char in text)
+
+
+COMMENT = Limit(64_900, _units)
+"""A comment on GitHub has at most 65,536 characters, as its refusal says, or 262,144 bytes, as others have
+measured: so many units are below both, whatever they are of."""
+STEP_SUMMARY = Limit(1_048_000, lambda text: len(text.encode("utf-8", "replace")))
+"""The summary of a step on GitHub has at most 1 MiB."""
+
+
+class Group(Struct, frozen=True):
+    """Items under a heading, of which as many are shown as fit. Nothing at all is shown of an empty one."""
+
+    heading: str
+    items: Sequence[str]
+    noun: str
+    apart: str = "\n\n"
+    """What stands between two items."""
+    short: Sequence[str] = ()
+    """Each item in short, for where they do not all fit; none where no item can be shorter."""
+    is_grave: bool = False
+    """Whether it has its room before all that is not."""
+
+
+Part: TypeAlias = str | Group
+
+
+def fitted(pages: Sequence[Sequence[Part]], limit: Limit, elsewhere: str) -> str:
+    """Return pages one after the other as one; `elsewhere` says, as a part of a sentence, where the whole is.
+
+    What is grave has its room first, and small groups are whole before a large one is cut. A page is left out
+    only where its plain parts do not fit. Where not even one does, the text is empty.
+    """
+    pages = [[part for part in page if not isinstance(part, Group) or part.items] for page in pages]
+    frames = [sum(_frame_size(part, limit, elsewhere) for part in page if part) for page in pages]
+    kept, left = _whole_pages(frames, limit, elsewhere)
+    room = limit.most - sum(frames[:kept]) - limit.size(left)
+    parts = [part for page in pages[:kept] for part in page if part]
+    groups = [part for part in parts if isinstance(part, Group)]
+    rooms = {id(group): share for group, share in _rooms(groups, room, limit)}
+    texts = (
+        part if isinstance(part, str) else _shown(part, rooms[id(part)], limit, elsewhere) for part in parts
+    )
+    return "\n\n".join(text for text in (*texts, left.strip()) if text)
+
+
+def _frame_size(part: Part, limit: Limit, elsewhere: str) -> int:
+    """Return what a part takes without any item, but with all that may have to be said of those."""
+    if isinstance(part, str):
+        return limit.size(part) + _BREAK
+    number = len(part.items)
+    told = (_left(part.noun, number, elsewhere), _shortened(part.noun, number, elsewhere))
+    return sum(limit.size(text) + _BREAK for text in (part.heading, *told))
+
+
+def _whole_pages(frames: Sequence[int], limit: Limit, elsewhere: str) -> tuple[int, str]:
+    """Return how many pages fit at all, and what is to be said of the others."""
+    if sum(frames) <= limit.most:
+        return len(frames), ""
+    for kept in range(len(frames) - 1, -1, -1):
+        left = f"\n\n{_left('target', len(frames) - kept, elsewhere)}"
+        if sum(frames[:kept]) + limit.size(left) <= limit.most:
+            return kept, left
+    return 0, ""
+
+
+def _rooms(groups: Sequence[Group], room: int, limit: Limit) -> Iterator[tuple[Group, int]]:
+    """Yield each group with the room that its items have: the grave ones first, then what is left."""
+    for is_grave in (True, False):
+        some = [group for group in groups if group.is_grave is is_grave]
+        shares = _shares([_size(group.items, group, limit) for group in some], room)
+        yield from zip(some, shares, strict=True)
+        room -= sum(shares)
+
+
+def _size(items: Iterable[str], group: Group, limit: Limit) -> int:
+    return sum(limit.size(item) + len(group.apart) for item in items)
+
+
+def _shares(sizes: Sequence[int], room: int) -> list[int]:
+    """Return how much room each has: all that it needs, or as much as every other that needs more."""
+    shares = [0] * len(sizes)
+    by_size = sorted(range(len(sizes)), key=sizes.__getitem__)
+    for place, index in enumerate(by_size):
+        shares[index] = max(0, min(sizes[index], room // (len(sizes) - place)))
+        room -= shares[index]
+    return shares
+
+
+def _shown(group: Group, room: int, limit: Limit, elsewhere: str) -> str:
+    items = _fitting(group, room, limit)
+    left = items.count("")
+    short = sum(
+        one == brief != item for one, item, brief in zip(items, group.items, group.short, strict=False)
+    )
+    told = (
+        group.apart.join(item for item in items if item),
+        _shortened(group.noun, short, elsewhere) if short else "",
+        _left(group.noun, left, elsewhere) if left else "",
+    )
+    return "\n\n".join(text for text in (group.heading, *told) if text)
+
+
+def _fitting(group: Group, room: int, limit: Limit) -> list[str]:
+    """Return every item: as it is, in short, or empty where it does not fit.
+
+    A large one is passed over, so that it hides no other. None is whole while any is left out.
+    """
+    chosen = [""] * len(group.items)
+    for items in (group.short, group.items):
+        for index, item in enumerate(items):
+            more = limit.size(item) - (limit.size(chosen[index]) if chosen[index] else -len(group.apart))
+            if more <= room:
+                chosen[index], room = item, room - more
+        if "" in chosen and group.short:
+            break
+    return chosen
+
+
+def _left(noun: str, number: int, elsewhere: str) -> str:
+    verb = "is" if number == 1 else "are"
+    return f"**{counted(number, f'more {noun}')} {verb} left out here:** {elsewhere}."
+
+
+def _shortened(noun: str, number: int, elsewhere: str) -> str:
+    verb = "is" if number == 1 else "are"
+    return f"**{counted(number, noun)} {verb} told in short here:** {elsewhere}."
+
 
 ELSEWHERE = "the output of the run has them"
 _LONGEST_SENTENCE = 1000

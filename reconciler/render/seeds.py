@@ -14,8 +14,7 @@ from reconciler.expoints.planning import Composer, SeedsPlan
 from reconciler.expoints.recipients import Change, ChangedPath, RecipientState, SeedPlan, State
 from reconciler.expoints.seed import Seed, Send, copies_of, masked
 from reconciler.expoints.sending import SeedStatus, SendResult
-from reconciler.render.paint import PLAIN, Paint
-from reconciler.render.values import counted, harmless
+from reconciler.render.values import PLAIN, Paint, counted, harmless
 
 MAIL_IS_SENT = "Mail is really sent, for a test batch too. This tool cannot take customers back."
 

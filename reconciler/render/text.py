@@ -1,16 +1,19 @@
-"""Plans, reports and problems as text for a terminal. Summary lines are stable: scripts read them."""
+"""Plans, reports and resources as text for a terminal. Summary lines are stable: scripts read them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.engine.body import unknown_members
 from reconciler.engine.classify import FieldClass, FieldView
+from reconciler.engine.declared import Accepted, Declared, Given, Origin
 from reconciler.engine.defaults import DefaultSource
 from reconciler.engine.diff import differing_rows
+from reconciler.engine.drift import Drift
 from reconciler.engine.inventory import Live
 from reconciler.engine.kind import Field, Kind
 from reconciler.engine.limits import SHARE_COUNTS_FROM, Share
@@ -21,9 +24,7 @@ from reconciler.engine.since import Since
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.sending import SendResult
 from reconciler.problems import Problem
-from reconciler.render.drift import accepted_text, drift_text, noted, untold_text
-from reconciler.render.json import NO_IDS
-from reconciler.render.paint import PLAIN, Paint, Style
+from reconciler.render.json import NO_IDS, plan_document
 from reconciler.render.seeds import (
     MAIL_IS_SENT,
     customers_in_doubt,
@@ -36,7 +37,61 @@ from reconciler.render.seeds import (
     sent_text,
     without_sending,
 )
-from reconciler.render.values import counted, harmless, row_text, shown, shown_field, skipped_text
+from reconciler.render.values import (
+    FORMAT_VERSION,
+    PLAIN,
+    Paint,
+    Style,
+    counted,
+    harmless,
+    row_text,
+    shown,
+    shown_field,
+    skipped_text,
+)
+
+MOST_NAMED = 5
+"""So many keys are named in one sentence."""
+
+_TEXTS = {
+    Drift.GIT: "changed in git",
+    Drift.LIVE: "changed live",
+    Drift.BOTH: "changed in git and live",
+    Drift.LEFT: "as the last run left it",
+    Drift.IN_DOUBT: "the last run is in doubt",
+    Drift.RESTORED: "as a restore left it",
+    Drift.UNDECLARED: "no longer declared, its live value stays",
+}
+
+
+def drift_text(drift: Drift | None) -> str:
+    """Return who brought about a difference, in a few words; nothing where it is not known."""
+    return _TEXTS.get(drift, "") if drift else ""
+
+
+def noted(*parts: str) -> str:
+    """Return the parts of a note that say something, with commas between them."""
+    return ", ".join(part for part in parts if part)
+
+
+def accepted_text(field: Field, view: FieldView, accepted: Accepted) -> str:
+    """Return until when and why a field is left as it is, and what it would be otherwise."""
+    wanted = f" instead of {shown_field(field, view.wanted)}" if view.wanted != view.after else ""
+    return f"accepted{wanted} until {accepted.until}: {harmless(accepted.reason)}"
+
+
+def untold_text(plan: Plan) -> str:
+    """Return the updates of which nobody knows what brought them about, as a sentence."""
+    changes = [*plan.changes, *(blocked.change for blocked in plan.blocked if blocked.change)]
+    keys = [c.key for c in changes if any(view.drift is Drift.UNKNOWN for view in c.fields)]
+    if not keys:
+        return ""
+    more = f" and {len(keys) - MOST_NAMED} more" if len(keys) > MOST_NAMED else ""
+    return (
+        f"No earlier run is known of {', '.join(keys[:MOST_NAMED])}{more}: what changed in git and what "
+        "changed live cannot be told apart."
+    )
+
 
 SYMBOLS = {Action.CREATE: "+", Action.UPDATE: "~", Action.DELETE: "-"}
 WIDEST_BEFORE = 40
@@ -384,3 +439,126 @@ def applied_text(report: Report, seeds: SeedsPlan, sent: Sequence[SendResult]) -
         f"{report.count(Result.STALE)} stale, {skipped_text(report.count(Result.SKIPPED), blocked)}, "
         f"{report.count(Result.IN_DOUBT)} in doubt; {customers}."
     )
+
+
+_HEADINGS = ("field", "class", "live", "desired", "declared")
+_LONGEST = 34
+
+
+def show_text(plan: Plan, declared: Declared, *, paint: Paint = PLAIN) -> str:
+    """Return a table of the resource's fields, and what the plan would do to it."""
+    views = _views(plan)
+    title = f"{paint.strong(declared.key)}  on {plan.scope.target}, {_verdict(plan)}  ({declared.place})"
+    if not views:
+        return title
+    rows = [_HEADINGS, *(_cells(plan, declared, view) for view in views)]
+    return "\n".join(
+        [title, "", *_table(rows, [_plain, *(_style(view, paint) for view in views)]), *_carried(plan)]
+    )
+
+
+def show_document(plan: Plan, declared: Declared) -> dict[str, Any]:
+    """Return the same as a document: the plan of this one resource, with every field's view."""
+    fields = [_field(view) for view in _views(plan)]
+    return {
+        "format_version": FORMAT_VERSION,
+        "key": declared.key,
+        "fields": fields,
+        "plan": plan_document(plan, SeedsPlan()),
+    }
+
+
+def _field(view: FieldView) -> dict[str, Any]:
+    return {
+        "path": view.path,
+        "class": view.cls.value,
+        "live": view.before,
+        "desired": view.after,
+        "differs": view.differs,
+        "drift": view.drift.value if view.drift else None,
+        "accepted_until": view.accepted.until.isoformat() if view.accepted else None,
+    }
+
+
+def _entry(plan: Plan) -> Change | Blocked | Unchanged | None:
+    entries: tuple[Change | Blocked | Unchanged, ...] = (*plan.changes, *plan.blocked, *plan.unchanged)
+    return entries[0] if entries else None
+
+
+def _views(plan: Plan) -> Sequence[FieldView]:
+    match _entry(plan):
+        case Change() as change:
+            return change.fields
+        case Blocked(change=Change() as change):
+            return change.fields
+        case Unchanged(views=views):
+            return views
+    return ()
+
+
+def _verdict(plan: Plan) -> str:
+    match _entry(plan):
+        case Change(action=action, id=id):
+            return action.value + (f" id {id}" if id is not None else "")
+        case Blocked(blocks=blocks) as blocked:
+            return f"{blocked.why}: " + harmless("; ".join(block.message for block in blocks))
+        case Unchanged(id=id, hidden=hidden):
+            return "hidden, left alone" if hidden else f"unchanged id {id}" if id is not None else "absent"
+    return "nothing"
+
+
+def _cells(plan: Plan, declared: Declared, view: FieldView) -> tuple[str, ...]:
+    field = plan.account.kind.by_path[view.path]
+    given = declared.given.get(view.path)
+    after = shown_field(field, view.after, longest=_LONGEST)
+    return (
+        view.path,
+        noted(view.cls.value, drift_text(view.drift)),
+        shown_field(field, view.before, longest=_LONGEST),
+        f"{after} ({_source(view)} default)" if view.cls is FieldClass.RESET else after,
+        _declared(given, view),
+    )
+
+
+def _source(view: FieldView) -> str:
+    return (view.default.source if view.default else DefaultSource.ASSUMED).words
+
+
+def _declared(given: Given | None, view: FieldView) -> str:
+    if view.accepted is None:
+        return _said(given.origin if given else view.origin, view) or "-"
+    accepted = f"accepted until {view.accepted.until}, {view.accepted.origin.place}"
+    return noted(_said(given.origin if given else None, view), accepted)
+
+
+def _said(origin: Origin | None, view: FieldView) -> str:
+    named = f"{harmless(str(view.named))}, " if view.named else ""
+    return f"{named}{origin.level}, {origin.place}" if origin else ""
+
+
+def _plain(text: str) -> str:
+    return text
+
+
+def _style(view: FieldView, paint: Paint) -> Style:
+    if view.cls is FieldClass.REFUSED:
+        return paint.blocked
+    if not view.differs:
+        return paint.faint if view.cls is FieldClass.RESET else _plain
+    return paint.reset if view.cls is FieldClass.RESET else paint.update
+
+
+def _table(rows: Sequence[tuple[str, ...]], styles: Sequence[Style]) -> Iterator[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row, style in zip(rows, styles, strict=True):
+        line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        yield style(line.rstrip())
+
+
+def _carried(plan: Plan) -> Iterator[str]:
+    entry = _entry(plan)
+    change = entry.change if isinstance(entry, Blocked) else entry
+    if not isinstance(change, Change) or change.live is None:
+        return
+    for member, value in unknown_members(plan.account.kind, change.live.body):
+        yield f"carried into the body as it is: {harmless('.'.join(member))} = {shown(value)}"

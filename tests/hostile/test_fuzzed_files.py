@@ -19,7 +19,7 @@ from reconciler.errors import FilesInvalid, UsageError
 from reconciler.expoints.model import CODES as SEED_CODES
 from reconciler.expoints.model import SEEDS
 from reconciler.problems import Problem
-from reconciler.render.problems import problem_document, problems_text
+from reconciler.render.values import problem_document, problems_text
 from tests.hostile.fuzzing import FIELDS, HARMFUL, declared, harmful_text, share, yamlish
 from tests.hostile.looking import assert_harmless, strict
 

@@ -11,7 +11,7 @@ import pytest
 
 from reconciler.cli import main
 from reconciler.commands.reports import Form, Report
-from reconciler.render.sandbox import sandbox_text
+from reconciler.render.listing import sandbox_text
 from reconciler.render.values import harmless, json_text
 from tests.hostile.answering import CONFIGS, SEEDS, Hostile, envelope, run, write_workspace
 from tests.hostile.children import assert_refused, reconciler

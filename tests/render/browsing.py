@@ -13,9 +13,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from reconciler.render.github import Links
 from reconciler.render.html import html
-from reconciler.render.links import Links
-from reconciler.render.reported import Reported
+from reconciler.render.report import Reported
 
 # Without a sandbox of its own, which root cannot have; with nothing that would call home.
 ARGUMENTS = (

@@ -16,7 +16,7 @@ from reconciler.expoints.recipients import Addressee, Common, RecipientState, Se
 from reconciler.expoints.seed import Seed, SeedCustomer
 from reconciler.expoints.sending import SendResult
 from reconciler.problems import Place, Problem
-from reconciler.render.reported import Applied, Planned, Stopped
+from reconciler.render.report import Applied, Planned, Stopped
 from tests.engine.toys import account, declared, live
 
 ADDRESS = "jane.do@example.com"

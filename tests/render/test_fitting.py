@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.render.fitting import COMMENT, STEP_SUMMARY, Group, Limit, fitted
+from reconciler.render.markdown import COMMENT, STEP_SUMMARY, Group, Limit, fitted
 from tests.hostile.fuzzing import share
 
 sizes = st.lists(st.lists(st.integers(2, 300), max_size=30), max_size=5)

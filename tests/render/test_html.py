@@ -13,10 +13,9 @@ from playwright.sync_api import Browser, expect
 from reconciler.engine.declared import Origin
 from reconciler.engine.plan import Action
 from reconciler.problems import Place
-from reconciler.render.html import WHOLE, html
-from reconciler.render.html.page import MOST_OPEN, page_of
-from reconciler.render.links import Links
-from reconciler.render.reported import Planned, Reported, Underway
+from reconciler.render.github import Links
+from reconciler.render.html import MOST_OPEN, WHOLE, html, page_of
+from reconciler.render.report import Planned, Reported, Underway
 from reconciler.render.values import harmless
 from tests.engine.toys import live
 from tests.hostile.fuzzing import HARMFUL

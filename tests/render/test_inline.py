@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from reconciler.render.inline import code, element, fenced, prose
+from reconciler.render.markdown import code, element, fenced, prose
 from reconciler.render.values import harmless
 from tests.hostile.fuzzing import HARMFUL, harmful_text, share
 from tests.hostile.looking import assert_harmless

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.problems import Place
-from reconciler.render.links import Links
+from reconciler.render.github import Links
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TREE = f"https://github.com/acme/surveys/blob/{COMMIT}"

@@ -12,11 +12,10 @@ from reconciler.engine.outcome import Outcome, Report, Result
 from reconciler.engine.plan import Action, Block, Unchanged
 from reconciler.errors import Exit
 from reconciler.expoints.planning import SeedsPlan
-from reconciler.render.fitting import COMMENT, STEP_SUMMARY, Limit
+from reconciler.render.github import Links
 from reconciler.render.html import html
-from reconciler.render.links import Links
-from reconciler.render.markdown import markdown, marker
-from reconciler.render.reported import Reported, Underway
+from reconciler.render.markdown import COMMENT, STEP_SUMMARY, Limit, markdown, marker
+from reconciler.render.report import Reported, Underway
 from tests.engine.toys import live
 from tests.hostile.fuzzing import HARMFUL, harmful_text, share
 from tests.hostile.looking import assert_harmless

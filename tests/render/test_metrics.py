@@ -9,14 +9,15 @@ import pytest
 from reconciler.errors import Exit
 from reconciler.journal.holding import this_process
 from reconciler.journal.runs import Run, RunStart
-from reconciler.render.metrics import openmetrics, prometheus
 from reconciler.render.status import (
     JournalFigures,
     OpenRun,
     ResourceFigures,
     SeedFigures,
     TargetStatus,
+    openmetrics,
     outcome_of,
+    prometheus,
     status_text,
 )
 from reconciler.render.values import harmless
