@@ -185,7 +185,7 @@ def test_the_help_of_a_verb_imports_nothing_that_the_verb_needs() -> None:
 def test_the_models_of_seeds_are_imported_only_where_the_files_hold_a_seed(tmp_path: Path) -> None:
     without = write_workspace(tmp_path / "without", 3)
     seed = write_seed(tmp_path / "with", 1, "sandbox:")
-    of_seeds = {"reconciler.config.drafts", "reconciler.config.seeds", "reconciler.expoints.model"}
+    of_seeds = {"reconciler.config.seeds", "reconciler.config.rows", "reconciler.expoints.model"}
     assert not of_seeds & imported_by("validate", "--workspace", str(without))
     assert of_seeds <= imported_by("validate", "--workspace", str(seed))
 

@@ -12,8 +12,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from reconciler.config.section import ApiFields
-from reconciler.config.shapes import NOT_BLANK, pattern_of, shape
+from reconciler.config.sections import ApiFields
+from reconciler.config.validation import NOT_BLANK, pattern_of, shape
 from reconciler.engine.kind import Json
 
 INT32_MAX = 2**31 - 1

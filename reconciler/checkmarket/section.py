@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from reconciler.checkmarket.kind import IMPORT_CONFIGS
 from reconciler.checkmarket.model import UPDATE_TYPES, ImportConfig
-from reconciler.config.section import Finding, Named, Section
+from reconciler.config.sections import Finding, Named, Section
 from reconciler.engine.declared import Declared, Reference
 from reconciler.engine.kind import Json, Policy
 from reconciler.problems import Severity

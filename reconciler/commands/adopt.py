@@ -22,11 +22,9 @@ from reconciler.config.blocks import ResourceEditor
 from reconciler.config.canonical import ranks_of
 from reconciler.config.discovery import is_workspace_file
 from reconciler.config.editing.edition import Edition
-from reconciler.config.levels import Decisions
 from reconciler.config.merging import Merge, shared_decisions
-from reconciler.config.naming import keys_for
-from reconciler.config.resources import Resource
-from reconciler.config.wording import meant, visible
+from reconciler.config.names import keys_for, meant, visible
+from reconciler.config.resources import Decisions, Resource
 from reconciler.engine.declared import Declared, Given
 from reconciler.engine.inventory import Listing, Live, name_of
 from reconciler.engine.plan import Plan

@@ -10,8 +10,8 @@ from urllib.parse import unquote, urlsplit
 
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
+from reconciler.config.names import visible
 from reconciler.config.secret import Kept, Setting, kept_in
-from reconciler.config.wording import visible
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.problems import Problem
 

@@ -14,7 +14,7 @@ from reconciler.commands.workspace import SECTIONS, Selection, open_workspace
 from reconciler.config.assignments import candidates, full_path, split_assignment
 from reconciler.config.load import Workspace
 from reconciler.config.resources import Resource
-from reconciler.config.section import Section
+from reconciler.config.sections import Section
 from reconciler.engine.declared import Declared, Given, Reference
 from reconciler.engine.kind import Json
 from reconciler.errors import Exit

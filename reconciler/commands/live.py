@@ -12,7 +12,7 @@ from reconciler.commands.memory import Memory
 from reconciler.commands.planning import LiveState, read_live
 from reconciler.commands.session import Session
 from reconciler.config.adopting import Name, Teller, is_one_line
-from reconciler.config.section import Named
+from reconciler.config.sections import Named
 from reconciler.engine.declared import Declared
 from reconciler.engine.inventory import Inventory, Listing
 from reconciler.engine.plan import Change, Plan

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from reconciler.commands.workspace import CUSTOMER_SEEDS, SECTIONS
 from reconciler.config.load import Workspace
+from reconciler.config.names import meant, visible
 from reconciler.config.resources import Resource
-from reconciler.config.section import Section
-from reconciler.config.wording import meant, visible
+from reconciler.config.sections import Section
 from reconciler.errors import UsageError
 
 if TYPE_CHECKING:

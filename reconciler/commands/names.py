@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from reconciler.config.discovery import find_workspace, read_workspace
-from reconciler.config.wording import NAME
+from reconciler.config.names import NAME
 
 TARGETS = "targets"
 NOT_DECLARING = frozenset(

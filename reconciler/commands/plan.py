@@ -17,7 +17,7 @@ from reconciler.commands.session import Session, open_session, open_target
 from reconciler.commands.since import files_since
 from reconciler.commands.workspace import Selection
 from reconciler.config.load import Workspace
-from reconciler.config.wording import visible
+from reconciler.config.names import visible
 from reconciler.engine.plan import Plan
 from reconciler.engine.planning import Consent
 from reconciler.errors import Exit

@@ -14,7 +14,7 @@ from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
 from reconciler.commands.github import annotate, github_text, is_in_actions, links_of, tell
 from reconciler.commands.workspace import Selection
-from reconciler.config.wording import visible
+from reconciler.config.names import visible
 from reconciler.errors import Exit, FilesInvalid, ReconcilerError, UsageError, describe
 from reconciler.planfile.writing import check_place, write_report
 from reconciler.problems import Problem

@@ -15,7 +15,7 @@ from reconciler.commands.planning import LiveState
 from reconciler.commands.runs import Purpose
 from reconciler.commands.session import Session, tenant_account
 from reconciler.commands.workspace import Selection
-from reconciler.config.wording import visible
+from reconciler.config.names import visible
 from reconciler.engine.part import Part
 from reconciler.engine.plan import Plan, fingerprint_of
 from reconciler.engine.planning import Consent

@@ -5,7 +5,7 @@ from __future__ import annotations
 from reconciler.commands.console import Console
 from reconciler.commands.workspace import SECTIONS, SEED_SECTIONS
 from reconciler.config.schema import workspace_schema
-from reconciler.config.shapes import Schema
+from reconciler.config.validation import Schema
 from reconciler.errors import Exit
 from reconciler.planfile.format import schema_of
 from reconciler.render.values import json_text

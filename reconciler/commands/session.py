@@ -20,9 +20,9 @@ from reconciler.commands.no_account import NoAccount
 from reconciler.commands.state import private_sandbox
 from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.load import Workspace
+from reconciler.config.names import visible
 from reconciler.config.secret import Secret as Whereabouts
 from reconciler.config.settings import SANDBOX, CheckMarket, Target, needs_credentials
-from reconciler.config.wording import visible
 from reconciler.engine.declared import Declared
 from reconciler.engine.kind import Kind
 from reconciler.engine.part import Part, matches

@@ -9,10 +9,9 @@ from reconciler.commands.expoints import digests_of
 from reconciler.commands.planning import LiveState
 from reconciler.commands.session import Session, chosen_keys
 from reconciler.commands.workspace import SECTIONS, SEED_SECTIONS, Selection
-from reconciler.config.acceptance import as_of
-from reconciler.config.files import LARGEST_FILE
+from reconciler.config.discovery import LARGEST_NAMED_FILE as LARGEST_FILE
 from reconciler.config.guardrails import loosened
-from reconciler.config.load import Workspace, load
+from reconciler.config.load import Workspace, as_of, load
 from reconciler.engine.planning import Consent
 from reconciler.engine.since import Since
 from reconciler.errors import FilesInvalid, UsageError

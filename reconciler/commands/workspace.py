@@ -9,14 +9,13 @@ from msgspec import Struct
 
 from reconciler.checkmarket.section import SECTION
 from reconciler.commands.environment import Environment
-from reconciler.config.acceptance import as_of
 from reconciler.config.discovery import find_workspace
-from reconciler.config.load import Workspace, load
+from reconciler.config.load import Workspace, as_of, load
 from reconciler.engine.part import Part
 from reconciler.git import check_not_bare
 
 if TYPE_CHECKING:
-    from reconciler.config.drafts import SeedSection
+    from reconciler.config.sections import SeedSection
     from reconciler.expoints.seed import Seed
 
 

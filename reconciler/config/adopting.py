@@ -9,9 +9,9 @@ from pydantic import BaseModel, ValidationError
 
 from reconciler.config.editing.patch import Edit, Edits, OverNames, Patch, Put, Ranks
 from reconciler.config.editing.patch import Path as KeyPath
-from reconciler.config.levels import Decisions
-from reconciler.config.section import Named, Section
-from reconciler.config.wording import CONTROL, LINE_BREAK, visible
+from reconciler.config.names import CONTROL, LINE_BREAK, visible
+from reconciler.config.resources import Decisions
+from reconciler.config.sections import Named, Section
 from reconciler.engine.body import Normal, value_at, written
 from reconciler.engine.classify import Account
 from reconciler.engine.declared import Given, Reference

@@ -9,12 +9,10 @@ from msgspec import Struct
 from pydantic import BaseModel, ValidationError
 
 from reconciler.config.contents import TARGETS
-from reconciler.config.drafts import SeedSection
-from reconciler.config.levels import Controls, LevelReader
-from reconciler.config.report import Report
-from reconciler.config.section import Section
-from reconciler.config.validation import Vocabulary, unknown_name
-from reconciler.config.wording import meant, visible
+from reconciler.config.names import meant, visible
+from reconciler.config.resources import Controls, LevelReader
+from reconciler.config.sections import Section, SeedSection
+from reconciler.config.validation import Report, Vocabulary, unknown_name
 from reconciler.config.yaml import read
 from reconciler.engine.kind import Json
 from reconciler.errors import UsageError

@@ -13,7 +13,7 @@ from reconciler.config.editing.edition import Edition
 from reconciler.config.editing.patch import Edit, Put
 from reconciler.config.nodes import Written
 from reconciler.config.resources import Resource
-from reconciler.config.section import Named, Section
+from reconciler.config.sections import Named, Section
 from reconciler.engine.kind import Json
 
 

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from reconciler.config.contents import PRESETS, TARGETS
-from reconciler.config.drafts import SeedsByName, SeedSection
 from reconciler.config.editing.patch import Path, Ranks
-from reconciler.config.section import Section
+from reconciler.config.sections import Section, SeedsByName, SeedSection
 from reconciler.config.validation import paths
 
 _BEFORE = ("<<", "preset")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from typing import Annotated, Any, NamedTuple, TypeAlias
 
 from msgspec import Struct
+from pydantic import PlainValidator
 
 from reconciler.config.discovery import SETTINGS_FILE
+from reconciler.config.names import NAME, meant, visible
 from reconciler.config.nodes import Document, Written, unread
-from reconciler.config.report import Report
 from reconciler.config.settings import Settings
-from reconciler.config.validation import Vocabulary, kind_of, unknown_name
-from reconciler.config.wording import NAME, meant, visible
+from reconciler.config.validation import Report, Vocabulary, kind_of, refusal, shaped, unknown_name
 from reconciler.problems import Place
 
 PRESETS, MOVED, GUARDRAILS = "presets", "moved", "guardrails"
@@ -148,3 +149,120 @@ def _may_be_named(name: str, place: Place, report: Report) -> bool:
     hint = "use at most 100 letters, digits, dots, dashes and underscores, not beginning with a dot or a dash"
     report.error("invalid-name", place, "", message, hint)
     return False
+
+
+def _targets(value: object) -> object:
+    if isinstance(value, dict) or (isinstance(value, list) and all(isinstance(name, str) for name in value)):
+        return value
+    raise refusal(
+        "wrong-type", "names of targets are expected", "write [one, two], or {one: {name: value}, two: {}}"
+    )
+
+
+Targets: TypeAlias = Annotated[
+    Any,
+    PlainValidator(_targets),
+    shaped(
+        anyOf=[
+            {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True},
+            {"type": "object", "minProperties": 1},
+        ]
+    ),
+]
+"""A list of the names of targets, or a mapping from them to what differs there."""
+
+
+class Home(NamedTuple):
+    """A target that something is to live on. `block` is what differs there, `None` where nothing does."""
+
+    target: str
+    block: Written | None
+    exists: bool
+    """Whether there is such a target; where there is none, that was reported."""
+
+
+def homes(targets: Written, key: str, contents: Contents, report: Report) -> Iterator[Home]:
+    """Yield every target that `targets` names once, in its order; `targets` is one of `Targets`."""
+    if not targets.value:
+        report.error("no-target", targets.place, key, "it lives on no target", "name at least one")
+    elif isinstance(targets.value, dict):
+        for name, block in targets.entries():
+            exists = contents.has_target(name, block.key_place, key, report)
+            yield Home(name, block if block.value != {} else None, exists)
+    else:
+        yield from _listed(targets, key, contents, report)
+
+
+def _listed(targets: Written, key: str, contents: Contents, report: Report) -> Iterator[Home]:
+    seen = set()
+    for item in targets.items():
+        name = str(item.value)
+        if name in seen:
+            message = f"the target {visible(name)} is listed twice"
+            report.error("declared-twice", item.place, key, message, "remove one of the two")
+        else:
+            yield Home(name, None, contents.has_target(name, item.place, key, report))
+        seen.add(name)
+
+
+def read_moves(
+    contents: Contents, sections: Sequence[str], keys: Collection[str], report: Report
+) -> dict[str, str]:
+    """Return the full key of before → the full key of today.
+
+    In the files a key stands in full, or without its section where only one section has it. `keys` are all
+    full keys that are declared.
+    """
+    written = dict(_full(contents, sections, keys, report))
+    _check_one_history(written.values(), report)
+    for old, there in written.items():
+        _check(old, there, written, keys, report, whole=contents.whole)
+    return {old: new for old, (new, _) in written.items()}
+
+
+_Move = tuple[str, Written]
+
+
+def _full(
+    contents: Contents, sections: Sequence[str], keys: Collection[str], report: Report
+) -> Iterator[tuple[str, _Move]]:
+    for old, written in contents.named(MOVED, report).items():
+        if not isinstance(written.value, str):
+            message = f"the key of today is expected, this is {kind_of(written.value)}"
+            report.error("wrong-type", written.place, "", message, "write moved: {old-key: new-key}")
+            continue
+        section = _section(written.value, sections, keys)
+        yield _in(section, old), (_in(section, written.value), written)
+
+
+def _section(key: str, sections: Sequence[str], keys: Collection[str]) -> str:
+    named = [section for section in sections if key.startswith(f"{section}.")]
+    having = [section for section in sections if f"{section}.{key}" in keys]
+    return (*named, *having, *sections)[0]
+
+
+def _in(section: str, key: str) -> str:
+    return key if key.startswith(f"{section}.") else f"{section}.{key}"
+
+
+def _check_one_history(moves: Iterable[_Move], report: Report) -> None:
+    taken: set[str] = set()
+    for new, written in moves:
+        if new in taken:
+            message = f"another key is moved to {visible(new)} already"
+            report.error("contradiction", written.place, "", message, "keep one: a key has one history")
+        taken.add(new)
+
+
+def _check(
+    old: str, move: _Move, moves: dict[str, _Move], keys: Collection[str], report: Report, *, whole: bool
+) -> None:
+    new, written = move
+    if old in keys:
+        message, hint = f"{visible(old)} is still declared", "remove it here, or there"
+        report.error("moved-in-place", written.key_place, "", message, hint)
+    if new in moves:
+        message, hint = f"{visible(new)} is itself moved", f"write {visible(moves[new][0])}"
+        report.error("moved-in-chain", written.place, "", message, hint)
+    elif new not in keys and whole:
+        report.error("moved-nowhere", written.place, "", f"{visible(new)} is not declared", meant(new, keys))

@@ -2,33 +2,244 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
+from pydantic import BaseModel
 from typing_extensions import TypeVar
 
-from reconciler.config.contents import Contents, sorted_out
-from reconciler.config.crosschecks import check_accounts, check_presets, check_section, check_shared
-from reconciler.config.discovery import NOT_EDITED, SETTINGS_FILE, read_workspace, shown
-from reconciler.config.files import WorkspaceFiles
-from reconciler.config.moves import read_moves
-from reconciler.config.nodes import Document
-from reconciler.config.report import Full, Report
-from reconciler.config.resources import Ground, ResourceReader
-from reconciler.config.section import Section
-from reconciler.config.settings import DEFAULT_ZONE, Settings, Target
-from reconciler.config.targets import TargetReader, key_of, read_settings
-from reconciler.engine.declared import Declared
+from reconciler.config.contents import GUARDRAILS, TARGETS, Contents, read_moves, sorted_out
+from reconciler.config.discovery import NOT_EDITED, SETTINGS_FILE, WorkspaceFiles, read_workspace, shown
+from reconciler.config.nodes import Document, Written
+from reconciler.config.resources import DEFAULTS, Ground, LevelReader, ResourceReader
+from reconciler.config.sections import Finding, Section
+from reconciler.config.settings import (
+    DEFAULT_ZONE,
+    Guardrails,
+    GuardrailSettings,
+    Settings,
+    Target,
+    TargetSettings,
+)
+from reconciler.config.validation import Full, Model, Report, kind_of, validated
+from reconciler.engine.declared import Accepted, Declared, Given, Reference
+from reconciler.engine.kind import Json, Policy
+from reconciler.engine.limits import Limits
 from reconciler.errors import FilesInvalid, UsageError
-from reconciler.problems import Place, Problem
+from reconciler.problems import Place, Problem, Severity
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-    from reconciler.config.drafts import SeedsByName
+    from reconciler.config.sections import SeedsByName
     from reconciler.config.seeds import SeedReader
+
+
+def check_shared(target: str, declared: Sequence[Declared], section: Section, report: Report) -> None:
+    """Report two keys on one live id, or on one name, on a target."""
+    name_field = section.kind.name_field
+    _no_two(declared, lambda one: one.id, "same-id", f"live id on target {target}", "id", report)
+    # What is hidden is out of sight for good, so its name is free; what is absent by its id needs no name.
+    found_by_name = [one for one in declared if not one.hidden and not (one.absent and one.id is not None)]
+    _no_two(
+        found_by_name,
+        lambda one: _name(one, name_field),
+        "same-name",
+        f"{name_field} on target {target}",
+        name_field,
+        report,
+    )
+
+
+def _no_two(
+    declared: Iterable[Declared],
+    identity: Callable[[Declared], Hashable],
+    code: str,
+    what: str,
+    hint: str,
+    report: Report,
+) -> None:
+    first: dict[Hashable, Declared] = {}
+    for one in declared:
+        value = identity(one)
+        other = first.setdefault(value, one) if value is not None else one
+        if other is not one:
+            message = f"{one.key} and {other.key} ({other.place}) have one {what}"
+            report.error(code, one.place, one.key, message, f"give each its own {hint}")
+
+
+def _name(declared: Declared, name_field: str) -> Hashable:
+    given = declared.given.get(name_field)
+    return str(given.value) if given and given.value is not None else None
+
+
+def check_section(declared: Iterable[Declared], section: Section, report: Report) -> None:
+    """Report what the section's own check finds, each finding at the field that it is about."""
+    for one in declared:
+        for finding in section.check(one):
+            place = _place(one, finding)
+            report.add(Problem(finding.code, place, one.key, finding.message, finding.hint, finding.severity))
+
+
+def _place(declared: Declared, finding: Finding) -> Place:
+    said = declared.given.get(finding.path) or declared.rulings.get(finding.path)
+    return said.origin.place if said else declared.place
+
+
+def check_accounts(targets: Mapping[str, Target | None], accounts: Sequence[str], report: Report) -> None:
+    """Report the targets that lead nowhere: without any of the sections that open an account."""
+    for name, target in targets.items():
+        if target and not any(map(target.has_account, accounts)):
+            message = f"it leads nowhere: it has no {' and no '.join(f'{account}:' for account in accounts)}"
+            hint = f'add {accounts[0]}: {{url: "sandbox:"}}, for example'
+            report.error("no-account", target.place, f"targets.{name}", message, hint)
+
+
+def check_presets(readers: Sequence[ResourceReader], report: Report, *, whole: bool) -> None:
+    """Warn of presets that no resource names; only a workspace that was read as a `whole` can tell."""
+    used = {r.own.controls.preset for reader in readers for r in reader.resources.values()}
+    for reader in readers:
+        for name, preset in reader.presets.items():
+            if whole and name not in used:
+                message = f"no resource names the preset {name}"
+                report.warning(
+                    "unused-preset", preset.written.key_place, "", message, "name it, or remove it"
+                )
+
+
+def read_settings(contents: Contents, report: Report) -> Settings | None:
+    """Return what counts for the whole workspace, `None` where that cannot be told."""
+    if not contents.settings.whole:
+        return None
+    top = contents.settings.top
+    if not contents.targets:
+        hint = 'add targets: {sandbox: {checkmarket: {url: "sandbox:"}}}'
+        report.error("missing-field", top.at(TARGETS).key_place, "", "there is no target", hint)
+    fields = {name: written.value for name, written in top.entries() if name in Settings.model_fields}
+    settings = validated(Settings, fields, top, report)
+    if settings and settings.default_target is not None:
+        contents.has_target(settings.default_target, top.at("default_target").place, "", report)
+    return settings
+
+
+class _Said(NamedTuple):
+    """A guardrail of a target, and where it is said."""
+
+    thing: str
+    value: Any
+    place: Place
+
+
+class TargetReader(Struct, frozen=True):
+    """Reads the targets of a workspace in `folder`; what is wrong goes to the report."""
+
+    contents: Contents
+    sections: Sequence[Section]
+    folder: Path
+    report: Report
+
+    def read(self, settings: Settings | None) -> dict[str, Target | None]:
+        """Return the targets by name, `None` for one whose settings cannot be told."""
+        policy = settings.undeclared if settings else Policy.RESET
+        apart = self._guardrails_apart()
+        return {
+            name: self._target(name, written, policy, apart.get(name, []))
+            for name, written in self.contents.named(TARGETS, self.report).items()
+        }
+
+    def _target(self, name: str, written: Written, policy: Policy, apart: list[_Said]) -> Target | None:
+        settings = self._settings(TargetSettings, written, name)
+        if settings is None:
+            return None
+        if settings.checkmarket is not None:
+            self._check_never_sent(written.at("checkmarket", "server_members"), key_of(name))
+        at_target = [*_said(settings, written), *_said(settings.expoints, written.at("expoints"))]
+        return Target(
+            name=name,
+            place=written.key_place,
+            settings=settings,
+            written=frozenset(thing for thing, one in written.entries() if one.value is not None),
+            guardrails=_in_force(self._once([*at_target, *apart], key_of(name))),
+            undeclared=settings.undeclared or policy,
+            defaults=self._defaults(name, written.at("defaults")) if settings.defaults else {},
+        )
+
+    def _check_never_sent(self, written: Written, key: str) -> None:
+        """Report members that the files may declare: left out of a PUT, they would be reset in no plan."""
+        fields = [field for section in self.sections for field in section.kind.fields]
+        writable = {field.member[:end] for field in fields for end in range(1, len(field.member) + 1)}
+        writable |= {(*field.member, name) for field in fields if field.rows for name in field.rows.names}
+        for one in written.items():
+            if tuple(str(one.value).split(".")) in writable:
+                message = f"{one.value} is for the files to declare, or to keep"
+                hint = "leave it out; name only what the server alone writes"
+                self.report.error("invalid-value", one.place, key, message, hint)
+
+    def _settings(self, model: type[Model], written: Written, name: str) -> Model | None:
+        key = key_of(name)
+        if isinstance(written.value, dict):
+            return validated(model, written.value, written, self.report, key=key, context=self.folder)
+        message = f"a mapping is expected, this is {kind_of(written.value)}"
+        self.report.error("wrong-type", written.place, key, message, "write a mapping: {name: value}")
+        return None
+
+    def _guardrails_apart(self) -> dict[str, list[_Said]]:
+        found: dict[str, list[_Said]] = {}
+        for name, written in self.contents.entries(GUARDRAILS):
+            settings = self._settings(GuardrailSettings, written, name)
+            if self.contents.has_target(name, written.key_place, "", self.report):
+                found.setdefault(name, []).extend(_said(settings, written))
+        return found
+
+    def _once(self, said: list[_Said], key: str) -> dict[str, Any]:
+        first: dict[str, _Said] = {}
+        for one in said:
+            other = first.setdefault(one.thing, one)
+            if other is not one:
+                message = f"{one.thing} of this target already stands at {other.place}"
+                self.report.error("declared-twice", one.place, key, message, "keep one of the two")
+        return {thing: one.value for thing, one in first.items()}
+
+    def _defaults(self, target: str, written: Written) -> dict[str, Json]:
+        said: dict[str, Given] = {}
+        for name, default in written.entries():
+            for field, given in self._default(name, default, key_of(target)):
+                other = said.setdefault(field, given)
+                if other is not given:
+                    message = f"{field} already has a default on line {other.origin.place.line}"
+                    place = given.origin.place
+                    self.report.error("named-twice", place, key_of(target), message, "keep one of the two")
+        return {field: given.value for field, given in said.items() if not isinstance(given.value, Reference)}
+
+    def _default(self, name: str, written: Written, key: str) -> Iterator[tuple[str, Given]]:
+        path = name.split(".")
+        section = next((s for s in self.sections if path[0] in s.model.model_fields), self.sections[0])
+        level = LevelReader(section, self.report).read(written.wrapped(*path), DEFAULTS, "defaults", key)
+        for field, given in level.decisions.items():
+            if isinstance(given, Given):
+                yield field, given
+
+
+def key_of(target: str) -> str:
+    """Return the key under which the problems of a target's settings are reported."""
+    return f"{TARGETS}.{target}"
+
+
+def _said(settings: BaseModel | None, written: Written) -> Iterator[_Said]:
+    for thing in GuardrailSettings.model_fields:
+        value = getattr(settings, thing, None)
+        if value is not None:
+            yield _Said(thing, value, written.at(thing).key_place)
+
+
+def _in_force(said: Mapping[str, Any]) -> Guardrails:
+    limits = said["limits"].limits if "limits" in said else Limits()
+    return Guardrails(**{**said, "limits": limits})
+
 
 MOST_FILES = 20_000
 """YAML files in one workspace."""
@@ -181,7 +392,7 @@ def _seed_readers(
     if not held:
         return []
     # Imported here, like the models of the sections: most workspaces hold no seed.
-    from reconciler.config.drafts import Surroundings
+    from reconciler.config.sections import Surroundings
     from reconciler.config.seeds import SeedReader
 
     return [SeedReader(one.opened(), contents, Surroundings(files, zone), report) for one in held]
@@ -195,3 +406,39 @@ def _seeds(
     keys = {name: [one.key for one in ones] for name, ones in declared.items()}
     read = [reader.read(targets, keys) for reader in readers]
     return {name: tuple(seed for seeds in read for seed in seeds[name]) for name in targets}
+
+
+def as_of(workspace: Workspace[S], now: float) -> Workspace[S]:
+    """Return the workspace with the acceptances alone that hold at `now`, in seconds since 1970 UTC.
+
+    Each that has ended becomes a warning. Its last day is a day in the workspace's time zone.
+    """
+    today = datetime.fromtimestamp(now, UTC).astimezone(workspace.settings.time_zone).date()
+    declared = {
+        target: tuple(_holding(one, today) for one in some) for target, some in workspace.declared.items()
+    }
+    ended = {
+        _ended(one, over): None
+        for some in workspace.declared.values()
+        for one in some
+        for over in one.accepted.values()
+        if over.until < today
+    }
+    warnings = sorted([*workspace.warnings, *ended], key=lambda problem: problem.place)
+    return replace(workspace, declared=declared, warnings=tuple(warnings))
+
+
+def _holding(declared: Declared, today: date) -> Declared:
+    accepted = {path: one for path, one in declared.accepted.items() if one.until >= today}
+    return declared if accepted == declared.accepted else replace(declared, accepted=accepted)
+
+
+def _ended(declared: Declared, accepted: Accepted) -> Problem:
+    return Problem(
+        "acceptance-ended",
+        accepted.origin.place,
+        declared.key,
+        f"{accepted.field} was accepted until {accepted.until} ({accepted.reason}); it no longer is",
+        "remove the entry, or write a later day if the difference is still meant",
+        Severity.WARNING,
+    )

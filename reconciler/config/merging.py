@@ -10,8 +10,7 @@ from reconciler.config.adopting import CANNOT_HOLD, Teller, Told
 from reconciler.config.blocks import ResourceEditor
 from reconciler.config.contents import TARGETS
 from reconciler.config.editing.patch import Put, Remove
-from reconciler.config.levels import Decisions
-from reconciler.config.resources import Resource
+from reconciler.config.resources import Decisions, Resource
 from reconciler.engine.declared import Given
 from reconciler.engine.kind import Body
 

@@ -16,12 +16,10 @@ from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 from msgspec import Struct
 
-from reconciler.config.composer import DEEPEST, unseen
+from reconciler.config.names import CONTROL, snake, visible
 from reconciler.config.nodes import Mark, Node, Written
-from reconciler.config.report import Report
-from reconciler.config.scalars import Refusal
-from reconciler.config.validation import kind_of
-from reconciler.config.wording import CONTROL, snake, visible
+from reconciler.config.validation import Report, kind_of
+from reconciler.config.yaml import DEEPEST, Refusal, unseen
 from reconciler.engine.kind import Json
 from reconciler.problems import Place
 

@@ -17,12 +17,11 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from reconciler.config.contents import GUARDRAILS, MOVED, PRESETS, TARGETS
-from reconciler.config.drafts import SeedsByName, SeedSection
-from reconciler.config.levels import BLOCK, DEFAULTS, PRESET, RESOURCE, Controls, Role
-from reconciler.config.section import Named, Section
+from reconciler.config.names import LONGEST_NAME, NAME
+from reconciler.config.resources import BLOCK, DEFAULTS, PRESET, RESOURCE, Controls, Role
+from reconciler.config.sections import Named, Section, SeedsByName, SeedSection
 from reconciler.config.settings import GuardrailSettings, Settings, TargetSettings
-from reconciler.config.shapes import DIALECT, Schema, pattern_of, without_null
-from reconciler.config.wording import LONGEST_NAME, NAME
+from reconciler.config.validation import DIALECT, Schema, pattern_of, without_null
 
 SCHEMA_FILE = ".schema.json"
 """Where the schema lies in a workspace; the dot keeps it out of what is read."""

@@ -19,10 +19,9 @@ from pydantic import (
 from pydantic_core import CoreSchema
 
 from reconciler.access import ALLOWED_ENV, MOUNTED_SECRETS, SECRETS_DIR, Access, owner_of
-from reconciler.config.files import content_of
-from reconciler.config.shapes import NOT_BLANK, Schema
-from reconciler.config.validation import refusal
-from reconciler.config.wording import visible
+from reconciler.config.discovery import content_of
+from reconciler.config.names import visible
+from reconciler.config.validation import NOT_BLANK, Schema, refusal
 from reconciler.errors import Refused, UsageError
 
 LARGEST = 8_192

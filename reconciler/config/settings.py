@@ -22,10 +22,9 @@ from pydantic import (
 )
 
 from reconciler.access import is_loopback
+from reconciler.config.names import visible
 from reconciler.config.secret import JournalAddress, Kept, Secret, Setting
-from reconciler.config.shapes import pattern_of, shape, shaped
-from reconciler.config.validation import refusal
-from reconciler.config.wording import visible
+from reconciler.config.validation import pattern_of, refusal, shape, shaped
 from reconciler.engine.kind import Json, Member, Policy
 from reconciler.engine.limits import Limits, Share
 from reconciler.problems import Place

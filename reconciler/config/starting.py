@@ -11,8 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from reconciler.config.discovery import SETTINGS_FILE
 from reconciler.config.modeline import modeline
-from reconciler.config.scalars import quoted
 from reconciler.config.settings import SANDBOX, ServerUrl, needs_credentials
+from reconciler.config.yaml import quoted
 from reconciler.errors import UsageError
 
 EXAMPLE_FILE = "newsletter.yaml"

@@ -1,19 +1,149 @@
-"""From what pydantic says about a mapping to problems that a person can act on."""
+"""Problems of the files: gathered in a report, and what pydantic says in words a person can act on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
-from typing import Any, NamedTuple, TypeVar, get_args
+from typing import Any, NamedTuple, NoReturn, TypeAlias, TypeVar, get_args
 
 from msgspec import Struct, field
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError, WithJsonSchema
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from reconciler.config.names import listed, nearest, snake, visible
 from reconciler.config.nodes import Written
-from reconciler.config.report import Report
-from reconciler.config.scalars import quoted
-from reconciler.config.wording import listed, nearest, snake, visible
+from reconciler.config.yaml import quoted
+from reconciler.problems import Place, Problem, Severity
+
+MOST_IN_WORKSPACE = 2_000
+"""Of a whole workspace; nobody reads more at once."""
+
+
+class Full(Exception):
+    """Nothing more of the files is looked at; the last problem of the report says why."""
+
+
+class Report:
+    """Takes every problem once, and drops what only follows from the YAML problem at the same place.
+
+    Raises `Full` where there are too many of them.
+    """
+
+    def __init__(self) -> None:
+        self._problems: dict[Problem, None] = {}
+        self._unread: set[Place] = set()
+        self._doubtful: set[str] = set()
+
+    @property
+    def total(self) -> int:
+        """How many problems there are by now."""
+        return len(self._problems)
+
+    def take(self, problems: Iterable[Problem]) -> None:
+        """Take problems of the reading itself: whatever is wrong at the same place follows from them."""
+        for problem in problems:
+            self._unread.add(problem.place)
+            self._take(problem)
+
+    def error(self, code: str, place: Place, key: str, message: str, hint: str = "") -> None:
+        """Add an error; `key` as in `Problem`."""
+        self.add(Problem(code, place, key, message, hint))
+
+    def warning(self, code: str, place: Place, key: str, message: str, hint: str = "") -> None:
+        """Add a warning; `key` as in `Problem`."""
+        self.add(Problem(code, place, key, message, hint, Severity.WARNING))
+
+    def add(self, problem: Problem) -> None:
+        """Add a problem, unless its place could not be read anyway."""
+        if problem.severity is Severity.ERROR:
+            self._doubtful.add(problem.key)
+        if problem.place not in self._unread:
+            self._take(problem)
+
+    def stop(self, code: str, place: Place, key: str, message: str, hint: str) -> NoReturn:
+        """Add the last error and raise `Full`."""
+        self._problems[Problem(code, place, key, message, hint)] = None
+        raise Full(code)
+
+    def _take(self, problem: Problem) -> None:
+        self._problems[problem] = None
+        if len(self._problems) >= MOST_IN_WORKSPACE:
+            message = "the rest of the workspace is not looked at"
+            self.stop("too-many-problems", problem.place, "", message, "solve the others first")
+
+    @property
+    def misses_something(self) -> bool:
+        """Whether there is any place that could not be read."""
+        return bool(self._unread)
+
+    def unread(self, place: Place) -> bool:
+        """Return whether what stands at `place` could not be read."""
+        return place in self._unread
+
+    def doubt(self, key: str) -> None:
+        """Note that what is known of `key` is not all that the files say."""
+        self._doubtful.add(key)
+
+    def doubts(self, key: str) -> bool:
+        """Return whether what is known of `key` is not all that the files say, for one error or another."""
+        return key in self._doubtful
+
+    def errors(self) -> tuple[Problem, ...]:
+        """Return the errors, by place."""
+        return _sorted(p for p in self._problems if p.severity is Severity.ERROR)
+
+    def warnings(self) -> tuple[Problem, ...]:
+        """Return the warnings, by place."""
+        return _sorted(p for p in self._problems if p.severity is Severity.WARNING)
+
+    def all(self) -> tuple[Problem, ...]:
+        """Return errors and warnings together, by place."""
+        return _sorted(self._problems)
+
+
+def _sorted(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    return tuple(sorted(problems, key=lambda p: (p.place, p.code, p.key, p.message)))
+
+
+Schema: TypeAlias = dict[str, Any]
+"""A JSON Schema, or a part of one."""
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+"""What every schema of ours is written in."""
+
+NOT_BLANK = r"\S"
+"""The pattern of a text in which something can be seen."""
+
+
+def shape(**keywords: Any) -> Any:
+    """Return the annotation that adds these keywords of JSON Schema to those of a type."""
+    return Field(json_schema_extra=keywords)
+
+
+def shaped(**keywords: Any) -> WithJsonSchema:
+    """Return the annotation that makes these keywords the whole schema of a type that has none itself."""
+    return WithJsonSchema(keywords)
+
+
+def pattern_of(form: re.Pattern[str] | str) -> str:
+    """Return the pattern of the texts that match a form from end to end, as every dialect reads it."""
+    text = form if isinstance(form, str) else form.pattern
+    # Only Python writes the names of groups so; no form refers back to one.
+    return f"^(?:{re.sub(r'[(][?]P<[a-z]+>', '(?:', text)})$"
+
+
+def without_null(schema: Mapping[str, Any]) -> Schema:
+    """Return the schema of a value that may be anything else than null."""
+    choices = [choice for choice in schema.get("anyOf", ()) if choice != {"type": "null"}]
+    beside = {name: part for name, part in schema.items() if name != "anyOf"}
+    # What stands beside the choice, its description, is about this very place: it counts.
+    return (
+        {**choices[0], **beside}
+        if len(choices) == 1
+        else {**schema, **({"anyOf": choices} if choices else {})}
+    )
+
 
 MOST_PROBLEMS = 100
 """Of one mapping; more are counted, not listed."""

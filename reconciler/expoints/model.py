@@ -32,14 +32,21 @@ from pydantic.alias_generators import to_pascal
 from pydantic_core import CoreSchema, core_schema
 
 from reconciler.config import rows
-from reconciler.config.drafts import Customer as DraftCustomer
-from reconciler.config.drafts import Draft, SeedSection, Surroundings
-from reconciler.config.files import Unfit
-from reconciler.config.section import ApiFields, Finding
+from reconciler.config.discovery import Unfit
+from reconciler.config.names import LONGEST_NAME
+from reconciler.config.sections import ApiFields, Draft, Finding, SeedSection, Surroundings
+from reconciler.config.sections import Customer as DraftCustomer
 from reconciler.config.settings import Target
-from reconciler.config.shapes import NOT_BLANK, Schema, pattern_of, shape, shaped, without_null
-from reconciler.config.validation import kind_of, refusal
-from reconciler.config.wording import LONGEST_NAME
+from reconciler.config.validation import (
+    NOT_BLANK,
+    Schema,
+    kind_of,
+    pattern_of,
+    refusal,
+    shape,
+    shaped,
+    without_null,
+)
 from reconciler.engine.kind import Json
 from reconciler.expoints.seed import (
     ADDRESS,

@@ -18,7 +18,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from reconciler.clock import Clock
-from reconciler.config.wording import nearest
+from reconciler.config.names import nearest
 from reconciler.engine.kind import Json
 from reconciler.engine.plan import Block
 from reconciler.engine.review import Review

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from reconciler.config.shapes import DIALECT
+from reconciler.config.validation import DIALECT
 from reconciler.engine.classify import FieldClass
 from reconciler.engine.defaults import DefaultSource
 from reconciler.engine.drift import Drift

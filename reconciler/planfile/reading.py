@@ -10,8 +10,8 @@ from typing import Any
 from msgspec import Struct
 from pydantic import ValidationError
 
-from reconciler.config.files import content_of
-from reconciler.config.wording import visible
+from reconciler.config.discovery import content_of
+from reconciler.config.names import visible
 from reconciler.engine.body import read_back
 from reconciler.engine.classify import FieldView
 from reconciler.engine.digest import CHECKSUM, checksum_of

@@ -7,7 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from reconciler.config.wording import visible
+from reconciler.config.names import visible
 from reconciler.errors import UsageError
 
 LARGEST_FILE = 16_000_000

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from reconciler.config.acceptance import as_of
+from reconciler.config.load import as_of
 from tests.config.conftest import SETTINGS, Complain, Read
 
 NOTE = "{field: note, until: 2026-12-31, reason: an experiment}"

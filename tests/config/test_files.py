@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.config.files import LARGEST_FILE, Unfit, WorkspaceFiles
+from reconciler.config.discovery import LARGEST_NAMED_FILE as LARGEST_FILE
+from reconciler.config.discovery import Unfit, WorkspaceFiles
 
 
 @pytest.fixture

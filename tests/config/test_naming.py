@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.config.naming import keys_for, slug
-from reconciler.config.wording import NAME
+from reconciler.config.names import NAME, keys_for, slug
 
 SLUGS = {
     "Newsletter NL": "newsletter-nl",

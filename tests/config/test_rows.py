@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from reconciler.config import rows
 from reconciler.config.nodes import Written
-from reconciler.config.report import Report
+from reconciler.config.validation import Report
 from reconciler.engine.kind import Json
 
 COLUMNS = rows.Columns(

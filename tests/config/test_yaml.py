@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.config import composer, yaml
+from reconciler.config import yaml
 from reconciler.config.nodes import Document
 from reconciler.problems import Place
 
@@ -250,7 +250,7 @@ def test_too_deep_nesting_ends_in_one_problem(parser: yaml.Events, text: str) ->
 
 
 def test_a_deep_but_possible_file_is_read() -> None:
-    depth = composer.DEEPEST - 2
+    depth = yaml.DEEPEST - 2
     assert codes(read("a: " + "[" * depth + "]" * depth)) == []
 
 
@@ -260,7 +260,7 @@ def test_a_large_file_is_not_parsed() -> None:
 
 def test_a_file_full_of_problems_ends_after_many() -> None:
     found = codes(read("a: [" + "no," * 20_000 + "]"))
-    assert len(found) == composer.MOST_PROBLEMS + 1
+    assert len(found) == yaml.MOST_PROBLEMS + 1
     assert found[-1] == "too-many-problems"
 
 

@@ -11,8 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_pascal
 
 from reconciler.config import rows
-from reconciler.config.drafts import Draft, SeedSection
-from reconciler.config.section import Finding, Named, Section
+from reconciler.config.sections import Draft, Finding, Named, Section, SeedSection
 from reconciler.config.settings import Target
 from reconciler.engine import kind
 from reconciler.engine.declared import Declared

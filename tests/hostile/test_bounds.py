@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.checkmarket.section import SECTION
 from reconciler.config.load import load
-from reconciler.config.report import MOST_PROBLEMS
+from reconciler.config.validation import MOST_IN_WORKSPACE as MOST_PROBLEMS
 from reconciler.errors import FilesInvalid
 from reconciler.expoints.model import SEEDS
 from reconciler.expoints.planning import MOST_REASONS

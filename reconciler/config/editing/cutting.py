@@ -23,9 +23,9 @@ from reconciler.config.editing.patch import (
 from reconciler.config.editing.putting import emptied, put
 from reconciler.config.editing.removing import removed
 from reconciler.config.editing.splices import Splice, Unsafe, no_place
+from reconciler.config.names import visible
 from reconciler.config.nodes import Node
-from reconciler.config.scalars import Refusal
-from reconciler.config.wording import visible
+from reconciler.config.yaml import Refusal
 from reconciler.problems import Place, Problem
 
 

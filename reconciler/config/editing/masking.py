@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler.config.composer import PERSONAL_KEYS
 from reconciler.config.editing.layout import Items, Piece, Table, Words, laid_out
 from reconciler.config.editing.splices import Splice, spliced
+from reconciler.config.yaml import PERSONAL_KEYS
 
 MASK = "•••"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from reconciler.config.editing.layout import Piece
-from reconciler.config.scalars import Refusal
+from reconciler.config.yaml import Refusal
 
 
 class Splice(NamedTuple):

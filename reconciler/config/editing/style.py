@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from reconciler.config.editing.patch import Edit, OverNames, Put, Remove, brings, key_of
-from reconciler.config.scalars import plain
+from reconciler.config.yaml import plain
 from reconciler.engine.kind import Json
 
 WIDTH = 100
