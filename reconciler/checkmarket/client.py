@@ -1,26 +1,309 @@
-"""Import configurations over the CheckMarket API, version 3: read and written, and surveys found.
+"""The envelope around every answer of the CheckMarket API: `{"Meta": …, "Data": …, "Links": …}`.
 
-Documented are create and full update (pages `POST-3-contacts-import-configs` and
-`PUT-3-contacts-import-configs-importConfigId`). That one can list, read and delete is documented too
-(example 18), but not how: the paths follow from the documented ones (INF), and every plausible answer is
-accepted (UNK).
+Its parts are documented (page `PUT-3-contacts-import-configs-importConfigId`). Members that hold nothing are
+left out of it (page `GET-3-ContactFolders`), so a missing `Data` may be an empty one. How errors look in it
+is known from a public client only, and whether `false` is left out like an empty member is unknown.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
+from itertools import islice
+from typing import NoReturn
+
+from msgspec import Struct
 
 from reconciler.access import Access
-from reconciler.checkmarket.envelope import confirmed, dialect, opened
-from reconciler.checkmarket.listing import read_list, row_id
 from reconciler.clock import Clock
-from reconciler.engine.each import Each, one_by_one
-from reconciler.engine.kind import Body, Json
-from reconciler.errors import BadAnswer, Declined, NotFound
-from reconciler.http import CHECKMARKET_HOSTS, USUAL_BOUNDS, Api, Bounds, Exchange, Secret, Transport
+from reconciler.engine.kind import Body, Each, Json, one_by_one
+from reconciler.errors import ApiError, BadAnswer, Declined, Forbidden, NoAnswer, NotFound, Unauthorised
+from reconciler.http import (
+    CHECKMARKET_HOSTS,
+    USUAL_BOUNDS,
+    Answer,
+    Api,
+    Bounds,
+    Dialect,
+    Exchange,
+    Room,
+    Secret,
+    Transport,
+)
 from reconciler.pace import Pace
+
+Object = dict[str, Json]
+
+
+class Envelope(Struct, frozen=True):
+    """An answer, opened. `data` is None where `Data` is missing or null."""
+
+    meta: Mapping[str, Json]
+    data: Json
+
+    def count(self, name: str) -> int | None:
+        """Return a number of `Meta`, from 0 upwards; None where the server says none."""
+        value = self.meta.get(name)
+        return value if type(value) is int and value >= 0 else None
+
+    def refusal(self) -> str | None:
+        """Return the API's words where `Data` says that it refused, None where it does not.
+
+        DOC: `{Succeeded: false, FailureMessage}` in an HTTP 200. INF: or only the message.
+        """
+        if self.data is False:
+            return "the API answered `false`"
+        if not isinstance(self.data, dict) or self.data.get("Succeeded") is True:
+            return None
+        message = self.data.get("FailureMessage")
+        if self.data.get("Succeeded") is False or message:
+            return str(message or "it gave no reason")
+        return None
+
+
+def opened(answer: Answer) -> Envelope:
+    """Return the envelope of an answer; raises `BadAnswer` where there is none."""
+    document = answer.json()
+    if not isinstance(document, dict) or not ("Meta" in document or "Data" in document):
+        raise BadAnswer(
+            f"{answer.method} {answer.path}: {answer.status}, but without the envelope of the API"
+        )
+    meta = document.get("Meta")
+    return Envelope(meta if isinstance(meta, dict) else {}, document.get("Data"))
+
+
+def confirmed(answer: Answer) -> Object:
+    """Return `Data` of a write that the API says it carried out; `{}` for a bare `Data: true`.
+
+    Raises `Declined` where it says that it did not, and `NoAnswer` where it says neither: a success without
+    an envelope, or an envelope without `Succeeded`.
+    """
+    where = f"{answer.method} {answer.path}"
+    try:
+        envelope = opened(answer)
+    except BadAnswer as error:
+        raise NoAnswer(f"{where}: {answer.status}, but not in the API's form. {_IN_DOUBT}") from error
+    refusal = envelope.refusal()
+    if refusal is not None:
+        raise Declined(
+            f"{where}: refused: {answer.quoted(refusal)}. Nothing was changed; correct what the API names."
+        )
+    if envelope.data is True:
+        return {}
+    if isinstance(envelope.data, dict) and envelope.data.get("Succeeded") is True:
+        return envelope.data
+    raise NoAnswer(f"{where}: {answer.status}, but it does not say whether it succeeded. {_IN_DOUBT}")
+
+
+_IN_DOUBT = "It may have been carried out or not; look at what is live before sending it again."
+
+
+def dialect(credentials: str) -> Dialect:
+    """Return how the answers of this API are read; `credentials` says where the keys are set."""
+    return Dialect(
+        status=_status,
+        complaint=_complaint,
+        hints={
+            Unauthorised: f"Check {credentials}: a key that is inactive or was regenerated is refused.",
+            Forbidden: f"Check {credentials}: the key needs the roles Contacts (read) and Contacts (write).",
+        },
+    )
+
+
+def _status(answer: Answer) -> int:
+    """Return the HTTP status, or that of `Meta` where an HTTP 200 carries an error.
+
+    CLIENT: a public client goes by `Meta.Status`. Only 4xx and 5xx count: the vendor's samples show a 1.
+    """
+    try:
+        status = opened(answer).count("Status") if answer.status == 200 else None
+    except BadAnswer:
+        return answer.status
+    return status if status is not None and 400 <= status < 600 else answer.status
+
+
+def _complaint(answer: Answer) -> str:
+    """Return the message of an error. CLIENT: `Data` is a text or `{ErrorCode, ErrorMessage, ErrorType}`."""
+    try:
+        data = opened(answer).data
+    except BadAnswer:
+        return Dialect().complaint(answer)
+    if isinstance(data, dict):
+        data = data.get("ErrorMessage") or data.get("FailureMessage")
+    return data if isinstance(data, str) else ""
+
+
+TOP = 100
+"""How many rows are asked for at once."""
+
+_MOST_PAGES = 1000
+
+
+class _Page(Struct, frozen=True):
+    """One page: its rows by id, how many it held, and the number of all rows, if it says one."""
+
+    rows: Mapping[int, Body]
+    length: int
+    totals: frozenset[int]
+
+    def is_like(self, other: _Page) -> bool:
+        """Tell whether it is as long as another one, counts as many rows in all, and holds others of them."""
+        counts = self.totals == other.totals and len(self.totals) == 1
+        return counts and self.length == other.length and self.rows.keys().isdisjoint(other.rows)
+
+
+class _Reading(Struct, frozen=True):
+    """What one way through the pages found, and whether it is proven to be everything."""
+
+    rows: Mapping[int, Body]
+    whole: bool
+
+
+def read_list(api: Api, path: str, id_members: Sequence[str], each: Each = one_by_one) -> Sequence[Body]:
+    """Return every row of a collection once, in the server's order.
+
+    A row's id is the first integer among its `id_members`; `each` reads several pages at a time. Raises
+    `BadAnswer` where the answers do not prove that the list is whole or are not the API's form, and the rest
+    of the `ApiError` tree.
+    """
+    listing = _Listing(api, path, id_members, each)
+    reading = listing.read()
+    if not reading.whole:
+        reading = listing.read()
+    if not reading.whole:
+        raise BadAnswer(
+            f"GET {path}: {len(reading.rows)} row(s) came, but the answers do not prove that these are all. "
+            "Run again if somebody is changing them right now; if not, `--only` with keys that have an `id` "
+            "needs no list."
+        )
+    return tuple(reading.rows.values())
+
+
+def row_id(row: Mapping[str, Json], id_members: Iterable[str]) -> int | None:
+    """Return the id of a row, None where it has no integer one."""
+    ids = (row.get(member) for member in id_members)
+    return next((id for id in ids if type(id) is int), None)
+
+
+class _Listing:
+    """One collection of the API."""
+
+    def __init__(self, api: Api, path: str, id_members: Sequence[str], each: Each) -> None:
+        self._api = api
+        self._path = path
+        self._id_members = id_members
+        self._each = each
+
+    def read(self) -> _Reading:
+        """Go through the pages once; a row that comes twice counts where it came first."""
+        rows: dict[int, Body] = {}
+        totals: set[int] = set()
+        for page in islice(self._pages(), _MOST_PAGES):
+            totals |= page.totals
+            if not page.rows:
+                return _Reading(rows, whole=totals <= {len(rows)})
+            if page.rows.keys() <= rows.keys():
+                return self._read_at_once(rows, totals)
+            rows |= {id: row for id, row in page.rows.items() if id not in rows}
+            if totals == {len(rows)}:
+                return _Reading(rows, whole=True)
+        raise BadAnswer(f"GET {self._path}: no end after {_MOST_PAGES} pages. The list cannot be trusted.")
+
+    def _pages(self) -> Iterator[_Page]:
+        """Yield the pages in their order, for as long as somebody asks for one more."""
+        room = Room()
+        first = self._page(TOP, 0, room)
+        yield first
+        second = self._page(TOP, first.length, room)
+        yield second
+        skip = first.length + second.length
+        if second.is_like(first):
+            for page in self._ahead(first, second, room):
+                yield page
+                skip += page.length
+        while True:
+            page = self._page(TOP, skip, room)
+            yield page
+            skip += page.length
+
+    def _ahead(self, first: _Page, second: _Page, room: Room) -> Sequence[_Page]:
+        """Return the pages behind the second up to the first one that is no further one, and that one.
+
+        A further one is like the first, and brings rows that no other page brought so far.
+        """
+        ends: list[int] = []
+        seen = {*first.rows, *second.rows}
+
+        def read(start: int) -> _Page | None:
+            if any(end < start for end in ends):
+                return None
+            try:
+                page = self._page(TOP, start, room)
+            except ApiError:
+                ends.append(start)
+                raise
+            if not page.is_like(first) or page.rows.keys() <= seen:
+                ends.append(start)
+            seen.update(page.rows)
+            return page
+
+        starts = range(2 * first.length, min(first.totals), first.length)[: _MOST_PAGES - 2]
+        pages = dict(zip(starts, self._each(read, starts, "Reading pages of the list"), strict=True))
+        end = min(ends, default=starts.stop)
+        return [page for start, page in pages.items() if page and start <= end]
+
+    def _read_at_once(self, seen: Mapping[int, Body], totals: AbstractSet[int]) -> _Reading:
+        """Read a list whose pages are all the same, which is so where `skip` is ignored.
+
+        Asks for all rows where their number is known, else for one less than came: more than that is all.
+        """
+        top = max(totals, default=len(seen) - 1)
+        page = self._page(top, 0, Room())
+        proven = page.totals == {len(page.rows)} if page.totals else len(page.rows) > top
+        whole = proven and seen.keys() <= page.rows.keys()
+        return _Reading(page.rows if whole else seen, whole)
+
+    def _page(self, top: int, skip: int, room: Room) -> _Page:
+        answer = self._api.request("GET", self._path, params={"top": top, "skip": skip})
+        room.take(answer)
+        envelope = opened(answer)
+        refusal = envelope.refusal()
+        if refusal is not None:
+            raise Declined(f"GET {self._path}: refused: {answer.quoted(refusal)}. Nothing was changed.")
+        rows = self._rows(envelope, is_first=skip == 0)
+        total = envelope.count("TotalRowCount")
+        return _Page(
+            rows={self._id(row): row for row in rows},
+            length=len(rows),
+            totals=frozenset() if total is None else frozenset({total}),
+        )
+
+    def _rows(self, envelope: Envelope, *, is_first: bool) -> Sequence[Body]:
+        """Return the rows of a page. Without `Data` it is empty, if nothing in `Meta` speaks against that."""
+        data = envelope.data
+        if data is None and _may_be_empty(envelope, is_first=is_first):
+            return ()
+        if not isinstance(data, list):
+            raise BadAnswer(f"GET {self._path}: `Data` is no list. Check that the address is the API's.")
+        return [row if isinstance(row, dict) else self._no_row() for row in data]
+
+    def _id(self, row: Body) -> int:
+        id = row_id(row, self._id_members)
+        return self._no_row() if id is None else id
+
+    def _no_row(self) -> NoReturn:
+        members = " or ".join(self._id_members)
+        raise BadAnswer(f"GET {self._path}: a row without an integer {members}. The list cannot be trusted.")
+
+
+def _may_be_empty(envelope: Envelope, *, is_first: bool) -> bool:
+    """Say whether an answer without `Data` can be a page without rows: empty members are left out (DOC)."""
+    if not envelope.meta or envelope.count("Status") not in (None, 200):
+        return False
+    return not (is_first and (envelope.count("TotalRowCount") or envelope.count("StopRec")))
+
 
 _CONFIGS = "/3/contacts/import/configs"
 _CONFIG_ID = "ImportConfigId"
@@ -29,7 +312,7 @@ _SURVEY_IDS = ("Id", "SurveyId")
 
 
 class ImportConfigs:
-    """The import configurations of one account, as `engine.ports.Writer` asks for them.
+    """The import configurations of one account, as `engine.kind.Writer` asks for them.
 
     Safe for use by many threads at once. Nothing is remembered but the list of surveys, which is read once.
     """

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from reconciler.commands.reports import Report
     from reconciler.commands.runs import Lock
     from reconciler.commands.workspace import Selection
-    from reconciler.engine.planning import Consent
+    from reconciler.engine.plan import Consent
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator = Callable[[Command], Command]
@@ -244,7 +244,7 @@ def _is_typed(name: str) -> bool:
 
 def consent_of(options: dict[str, Any]) -> Consent:
     """Return what the person at the keyboard agreed to."""
-    from reconciler.engine.planning import Consent
+    from reconciler.engine.plan import Consent
 
     return Consent(
         _resets(options["allow_resets"]),

@@ -5,8 +5,7 @@ from __future__ import annotations
 from reconciler.commands.session import Session
 from reconciler.config.settings import Account
 from reconciler.engine.body import value_at
-from reconciler.engine.kind import Body, Kind
-from reconciler.engine.ports import Reader
+from reconciler.engine.kind import Body, Kind, Reader
 from reconciler.errors import Refused
 
 

@@ -15,7 +15,7 @@ from reconciler.commands.interrupts import noticed_interrupts
 from reconciler.commands.session import chosen_target
 from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.load import Workspace
-from reconciler.engine.part import matches
+from reconciler.engine.declared import matches
 from reconciler.errors import Exit, ReconcilerError, UsageError
 from reconciler.expoints.seed import Seed
 from reconciler.render.report import TargetEnd, heading

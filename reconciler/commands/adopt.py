@@ -9,7 +9,7 @@ from pathlib import Path
 
 from msgspec import Struct, field
 
-from reconciler.checkmarket.section import SECTION
+from reconciler.checkmarket.model import SECTION
 from reconciler.commands.console import Console
 from reconciler.commands.editing import as_edited, edition_of, finish
 from reconciler.commands.environment import Environment
@@ -25,9 +25,10 @@ from reconciler.config.editing.edition import Edition
 from reconciler.config.merging import Merge, shared_decisions
 from reconciler.config.names import keys_for, meant, visible
 from reconciler.config.resources import Decisions, Resource
+from reconciler.engine.change import Plan
 from reconciler.engine.declared import Declared, Given
-from reconciler.engine.inventory import Listing, Live, name_of
-from reconciler.engine.plan import Plan
+from reconciler.engine.identity import Listing, name_of
+from reconciler.engine.kind import Live
 from reconciler.errors import Exit, UsageError
 from reconciler.problems import Place
 from reconciler.render.listing import Adopted, adopted_document, adopted_text, left_text

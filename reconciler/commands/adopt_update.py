@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from reconciler.checkmarket.section import SECTION
+from reconciler.checkmarket.model import SECTION
 from reconciler.commands.console import Console
 from reconciler.commands.editing import as_edited, edition_of, finish
 from reconciler.commands.environment import Environment
@@ -19,10 +19,10 @@ from reconciler.config.blocks import ResourceEditor
 from reconciler.config.editing.edition import Edition
 from reconciler.config.resources import Resource
 from reconciler.engine.body import written
+from reconciler.engine.change import Plan
 from reconciler.engine.classify import FieldClass, FieldView
-from reconciler.engine.inventory import Listing, Live
-from reconciler.engine.kind import Json
-from reconciler.engine.plan import Plan
+from reconciler.engine.identity import Listing
+from reconciler.engine.kind import Json, Live
 from reconciler.errors import Exit
 from reconciler.render.listing import Brought, brought_document, brought_text
 

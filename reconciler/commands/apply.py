@@ -23,9 +23,9 @@ from reconciler.commands.since import files_since
 from reconciler.commands.workspace import Selection
 from reconciler.commands.write_ids import NO_IDS, without_lines, write_ids
 from reconciler.config.load import Workspace
-from reconciler.engine.plan import Plan
-from reconciler.engine.planning import Consent
-from reconciler.engine.since import Since
+from reconciler.engine.change import Plan
+from reconciler.engine.plan import Consent
+from reconciler.engine.review import Since
 from reconciler.errors import Exit, Refused
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.seed import Seed

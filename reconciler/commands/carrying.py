@@ -19,10 +19,10 @@ from reconciler.commands.reviewing import Agreed
 from reconciler.commands.runs import Lock, OpenRun, open_run
 from reconciler.commands.session import Session
 from reconciler.engine.apply import Journal, NoJournal, Run, apply
+from reconciler.engine.change import Action, Plan
 from reconciler.engine.classify import CreateInDoubt
 from reconciler.engine.outcome import Report, Result
-from reconciler.engine.plan import Action, Plan
-from reconciler.engine.planning import without_created
+from reconciler.engine.plan import without_created
 from reconciler.errors import Exit, ReconcilerError, describe
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.recipients import SeedPlan

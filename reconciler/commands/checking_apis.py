@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from reconciler.access import Access
 from reconciler.checkmarket.client import ImportConfigs, open_checkmarket
-from reconciler.checkmarket.section import SECTION
+from reconciler.checkmarket.model import SECTION
 from reconciler.commands.account import holds
 from reconciler.commands.environment import Environment
 from reconciler.commands.expoints import login_of

@@ -13,12 +13,10 @@ from reconciler.commands.memory import remembered
 from reconciler.commands.runs import NO_WAIT, Lock, OpenRun, Purpose, open_run
 from reconciler.commands.session import Session, check_target_is_named, open_session
 from reconciler.commands.workspace import Selection
-from reconciler.engine.apply import apply
+from reconciler.engine.apply import Lesson, apply, take_lesson
 from reconciler.engine.body import Normal
-from reconciler.engine.classify import Account
-from reconciler.engine.defaults import known_defaults
-from reconciler.engine.lesson import Lesson, take_lesson
-from reconciler.engine.plan import Scope
+from reconciler.engine.change import Scope
+from reconciler.engine.classify import Account, known_defaults
 from reconciler.errors import Exit, Refused
 from reconciler.render.history import defaults_document, defaults_text, lesson_document, lesson_text
 

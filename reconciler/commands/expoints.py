@@ -20,7 +20,7 @@ from reconciler.commands.runs import OpenRun
 from reconciler.commands.session import Session, observed, sandbox_transport, tenant_account
 from reconciler.config.settings import SANDBOX, Expoints
 from reconciler.config.settings import needs_credentials as is_real
-from reconciler.engine.plan import Block
+from reconciler.engine.change import Block
 from reconciler.engine.review import Review
 from reconciler.errors import Exit, UsageError, describe, exit_of
 from reconciler.expoints.planning import Composer, SeedPlanner, SeedsPlan, reviewed_seeds

@@ -9,7 +9,7 @@ from reconciler.commands.runs import NO_WAIT, OpenRun, Purpose, open_run
 from reconciler.commands.session import Session, open_session
 from reconciler.commands.workspace import Selection
 from reconciler.config.settings import SANDBOX
-from reconciler.engine.plan import Action
+from reconciler.engine.change import Action
 from reconciler.errors import Exit
 from reconciler.journal.ledger import DeliveryState
 from reconciler.journal.runs import Ending, Intent, Operation

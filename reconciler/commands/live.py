@@ -6,18 +6,18 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct, field
 
-from reconciler.checkmarket.section import SECTION
+from reconciler.checkmarket.model import SECTION
 from reconciler.commands.console import Console
 from reconciler.commands.memory import Memory
 from reconciler.commands.planning import LiveState, read_live
 from reconciler.commands.session import Session
 from reconciler.config.adopting import Name, Teller, is_one_line
 from reconciler.config.sections import Named
+from reconciler.engine.change import Change, Plan
 from reconciler.engine.declared import Declared
-from reconciler.engine.inventory import Inventory, Listing
-from reconciler.engine.plan import Change, Plan
-from reconciler.engine.planning import Consent
-from reconciler.engine.ports import Namer
+from reconciler.engine.identity import Inventory, Listing
+from reconciler.engine.kind import Namer
+from reconciler.engine.plan import Consent
 from reconciler.errors import BadAnswer, Declined, Forbidden, NotFound
 
 _NO_NAMES = (Forbidden, NotFound, Declined, BadAnswer)

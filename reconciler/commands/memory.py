@@ -13,14 +13,12 @@ from reconciler.commands.console import Console
 from reconciler.commands.journal import open_past
 from reconciler.commands.session import Session, tenant_account
 from reconciler.engine.body import Normal, value_at, written
-from reconciler.engine.classify import CreateInDoubt
-from reconciler.engine.defaults import contradicted
-from reconciler.engine.drift import LastWrite
-from reconciler.engine.inventory import name_of
+from reconciler.engine.change import Action, Plan
+from reconciler.engine.classify import CreateInDoubt, contradicted
+from reconciler.engine.drift import LastWrite, tell_apart
+from reconciler.engine.identity import name_of
 from reconciler.engine.kind import Json, Kind
 from reconciler.engine.outcome import Result
-from reconciler.engine.plan import Action, Plan
-from reconciler.engine.tell_apart import tell_apart
 from reconciler.errors import ReconcilerError
 from reconciler.journal.blank import BlankRecords
 from reconciler.journal.opening import Past

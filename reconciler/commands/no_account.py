@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NoReturn
 
-from reconciler.engine.each import Each, one_by_one
-from reconciler.engine.kind import Body
+from reconciler.engine.kind import Body, Each, one_by_one
 from reconciler.errors import UsageError
 
 
 class NoAccount:
-    """An `engine.ports.Client` that holds nothing; writing to it is a `UsageError` that says what to add."""
+    """An `engine.kind.Client` that holds nothing; writing to it is a `UsageError` that says what to add."""
 
     def __init__(self, target: str) -> None:
         self._target = target

@@ -18,13 +18,13 @@ from reconciler.commands.since import files_since
 from reconciler.commands.workspace import Selection
 from reconciler.config.load import Workspace
 from reconciler.config.names import visible
-from reconciler.engine.plan import Plan
-from reconciler.engine.planning import Consent
+from reconciler.engine.change import Plan
+from reconciler.engine.plan import Consent
 from reconciler.errors import Exit
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.recipients import State
 from reconciler.expoints.seed import Seed
-from reconciler.planfile.writing import check_place, write_plan
+from reconciler.planfile.files import check_place, write_plan
 from reconciler.render.json import plan_document
 from reconciler.render.report import Planned, exit_of, plans_document, plans_text
 from reconciler.render.text import plan_text

@@ -12,16 +12,12 @@ from reconciler.commands.memory import Memory
 from reconciler.commands.pool import Pool
 from reconciler.commands.session import Session
 from reconciler.engine.body import Normal
-from reconciler.engine.classify import Account
+from reconciler.engine.change import SHARE_COUNTS_FROM, Plan, Scope, Share
+from reconciler.engine.classify import Account, known_defaults
 from reconciler.engine.declared import Declared
-from reconciler.engine.defaults import known_defaults
-from reconciler.engine.inventory import Inventory, Listing, take_inventory
+from reconciler.engine.identity import Inventory, Listing, Remembering, Resolved, resolve, take_inventory
 from reconciler.engine.kind import Json
-from reconciler.engine.limits import SHARE_COUNTS_FROM, Share
-from reconciler.engine.plan import Plan, Scope
-from reconciler.engine.planning import Consent, make_plan
-from reconciler.engine.remembering import Remembering
-from reconciler.engine.resolve import Resolved, resolve
+from reconciler.engine.plan import Consent, make_plan
 from reconciler.engine.review import Review
 from reconciler.errors import Refused, UsageError
 

@@ -16,7 +16,7 @@ from reconciler.commands.github import annotate, github_text, is_in_actions, lin
 from reconciler.commands.workspace import Selection
 from reconciler.config.names import visible
 from reconciler.errors import Exit, FilesInvalid, ReconcilerError, UsageError, describe
-from reconciler.planfile.writing import check_place, write_report
+from reconciler.planfile.files import check_place, write_report
 from reconciler.problems import Problem
 from reconciler.render.report import Reported, Stopped, TargetEnd, Underway, problems_of
 

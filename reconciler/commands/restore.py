@@ -18,10 +18,10 @@ from reconciler.commands.reviewing import Agreed
 from reconciler.commands.runs import NO_WAIT, Lock, Purpose
 from reconciler.commands.session import Session, check_target_is_named, open_session
 from reconciler.commands.workspace import Selection
-from reconciler.engine.inventory import Listing
-from reconciler.engine.plan import Action, Plan
-from reconciler.engine.planning import Consent
-from reconciler.engine.way_back import Overwritten, way_back
+from reconciler.engine.change import Action, Plan
+from reconciler.engine.drift import Overwritten, way_back
+from reconciler.engine.identity import Listing
+from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, Refused
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.journal.opening import Past

@@ -16,9 +16,9 @@ from reconciler.commands.runs import Purpose
 from reconciler.commands.session import Session, tenant_account
 from reconciler.commands.workspace import Selection
 from reconciler.config.names import visible
-from reconciler.engine.part import Part
-from reconciler.engine.plan import Plan, fingerprint_of
-from reconciler.engine.planning import Consent
+from reconciler.engine.change import Plan, fingerprint_of
+from reconciler.engine.declared import Part
+from reconciler.engine.plan import Consent
 from reconciler.engine.review import PastPlans, Review, digests_meant, joined
 from reconciler.errors import ReconcilerError, Refused
 from reconciler.expoints.planning import SeedsPlan, reviewed_seeds
@@ -26,7 +26,7 @@ from reconciler.journal.opening import Past
 from reconciler.problems import Problem
 
 if TYPE_CHECKING:
-    from reconciler.planfile.reading import PlanFile
+    from reconciler.planfile.files import PlanFile
 
 
 class Reviewed(Struct, frozen=True):
@@ -120,7 +120,7 @@ def read_reviewed(paths: Sequence[Path], named: Collection[str], environment: En
     if not paths:
         return Reviewed(frozenset(named))
     # Imported here: most runs have no plan file.
-    from reconciler.planfile.reading import read_plan
+    from reconciler.planfile.files import read_plan
 
     return Reviewed(files=tuple(read_plan(environment.folder / path) for path in paths))
 

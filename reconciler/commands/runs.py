@@ -15,9 +15,9 @@ from reconciler.commands.journal import open_to_write
 from reconciler.commands.provenance import ci_run, commit, who
 from reconciler.commands.session import Session, tenant_account
 from reconciler.config.settings import needs_credentials
+from reconciler.engine.change import Change, fingerprint_of
 from reconciler.engine.kind import Body, Json
 from reconciler.engine.outcome import Outcome
-from reconciler.engine.plan import Change, fingerprint_of
 from reconciler.errors import Exit, Held, ReconcilerError, UsageError, describe
 from reconciler.journal.holding import this_process
 from reconciler.journal.opening import Journal

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reconciler.checkmarket.section import SECTION
+from reconciler.checkmarket.model import SECTION
 from reconciler.commands.environment import Environment
 from reconciler.commands.interrupts import interruptible
 from reconciler.commands.no_account import NoAccount
@@ -23,9 +23,8 @@ from reconciler.config.load import Workspace
 from reconciler.config.names import visible
 from reconciler.config.secret import Secret as Whereabouts
 from reconciler.config.settings import SANDBOX, CheckMarket, Target, needs_credentials
-from reconciler.engine.declared import Declared
+from reconciler.engine.declared import Declared, Part, matches
 from reconciler.engine.kind import Kind
-from reconciler.engine.part import Part, matches
 from reconciler.errors import UsageError
 from reconciler.expoints.seed import Seed
 from reconciler.journal.runs import ACCOUNT_SEPARATOR
@@ -35,7 +34,7 @@ from reconciler.problems import Place
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
-    from reconciler.engine.ports import Client
+    from reconciler.engine.kind import Client
     from reconciler.http import Exchange, Transport
 
 OnRequest: TypeAlias = "Callable[[Exchange], None]"

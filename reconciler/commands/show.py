@@ -10,8 +10,8 @@ from reconciler.commands.memory import remembered
 from reconciler.commands.planning import plan_target
 from reconciler.commands.session import open_session
 from reconciler.commands.workspace import Selection
-from reconciler.engine.plan import Plan
-from reconciler.engine.planning import Consent
+from reconciler.engine.change import Plan
+from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, UsageError
 from reconciler.render.text import show_document, show_text
 

@@ -12,8 +12,8 @@ from reconciler.commands.workspace import SECTIONS, SEED_SECTIONS, Selection
 from reconciler.config.discovery import LARGEST_NAMED_FILE as LARGEST_FILE
 from reconciler.config.guardrails import loosened
 from reconciler.config.load import Workspace, as_of, load
-from reconciler.engine.planning import Consent
-from reconciler.engine.since import Since
+from reconciler.engine.plan import Consent
+from reconciler.engine.review import Since
 from reconciler.errors import FilesInvalid, UsageError
 from reconciler.expoints.seed import Seed
 from reconciler.git import NotThere, Repository, UnsafeTree, open_repository

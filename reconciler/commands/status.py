@@ -29,8 +29,8 @@ from reconciler.commands.session import (
 )
 from reconciler.commands.workspace import Selection
 from reconciler.config.load import Workspace
-from reconciler.engine.plan import Plan
-from reconciler.engine.planning import Consent
+from reconciler.engine.change import Plan
+from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, ReconcilerError
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.recipients import State
@@ -38,7 +38,7 @@ from reconciler.expoints.seed import Seed
 from reconciler.journal.holding import is_dead, this_process
 from reconciler.journal.opening import Past
 from reconciler.journal.runs import Run
-from reconciler.planfile.writing import check_place, write_shared
+from reconciler.planfile.files import check_place, write_shared
 from reconciler.render.status import (
     JournalFigures,
     OpenRun,

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from reconciler.checkmarket.section import SECTION
+from reconciler.checkmarket.model import SECTION
 from reconciler.commands.environment import Environment
 from reconciler.config.discovery import find_workspace
 from reconciler.config.load import Workspace, as_of, load
-from reconciler.engine.part import Part
+from reconciler.engine.declared import Part
 from reconciler.git import check_not_bare
 
 if TYPE_CHECKING:

@@ -7,16 +7,15 @@ from collections.abc import Iterator, Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reconciler.checkmarket.section import SECTION
+from reconciler.checkmarket.model import SECTION
 from reconciler.commands.console import Console
 from reconciler.commands.editing import as_edited, edition_of
 from reconciler.commands.session import Session
 from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.blocks import ResourceEditor
 from reconciler.config.editing.writing import write
-from reconciler.engine.conclude import id_line
-from reconciler.engine.outcome import Outcome, Report, Result
-from reconciler.engine.plan import Action
+from reconciler.engine.change import Action
+from reconciler.engine.outcome import Outcome, Report, Result, id_line
 from reconciler.errors import Exit, FilesInvalid, describe, exit_of
 
 

@@ -15,9 +15,9 @@ from reconciler.config.load import Workspace
 from reconciler.config.resources import Resource
 from reconciler.config.secret import Kept
 from reconciler.config.settings import SANDBOX, Account, GuardrailSettings, Target
+from reconciler.engine.change import SHARE_COUNTS_FROM, Share
 from reconciler.engine.declared import Declared
 from reconciler.engine.kind import Policy
-from reconciler.engine.limits import SHARE_COUNTS_FROM, Share
 from reconciler.problems import Place, Problem, Severity
 
 CODE = "guardrail-loosened"

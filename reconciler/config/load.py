@@ -26,9 +26,9 @@ from reconciler.config.settings import (
     TargetSettings,
 )
 from reconciler.config.validation import Full, Model, Report, kind_of, validated
+from reconciler.engine.change import Limits
 from reconciler.engine.declared import Accepted, Declared, Given, Reference
 from reconciler.engine.kind import Json, Policy
-from reconciler.engine.limits import Limits
 from reconciler.errors import FilesInvalid, UsageError
 from reconciler.problems import Place, Problem, Severity
 

@@ -25,8 +25,8 @@ from reconciler.access import is_loopback
 from reconciler.config.names import visible
 from reconciler.config.secret import JournalAddress, Kept, Secret, Setting
 from reconciler.config.validation import pattern_of, refusal, shape, shaped
+from reconciler.engine.change import Limits, Share
 from reconciler.engine.kind import Json, Member, Policy
-from reconciler.engine.limits import Limits, Share
 from reconciler.problems import Place
 
 VERSION = 1

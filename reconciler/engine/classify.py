@@ -23,9 +23,83 @@ from reconciler.engine.body import (
     without_server_members,
 )
 from reconciler.engine.declared import Accepted, Declared, Given, Origin, Reference, Ruling
-from reconciler.engine.defaults import ASSUMED_EMPTY, Default, Defaults, DefaultSource
-from reconciler.engine.drift import Drift
 from reconciler.engine.kind import Body, Field, Json, Kind, Policy
+
+
+class DefaultSource(StrEnum):
+    """How a default is known."""
+
+    STATED = "stated"
+    """In the files, and a read-back of this account has shown it."""
+    UNPROVED = "stated_not_proved"
+    """In the files alone: a claim, which nothing that was read back on this account has proved."""
+    LEARNED = "learned"
+    ASSUMED = "assumed"
+
+    @property
+    def words(self) -> str:
+        """The same for people."""
+        return "stated, not proved" if self is DefaultSource.UNPROVED else self.value
+
+
+class Default(Struct, frozen=True):
+    """The value that the server gives to a field that a PUT leaves out, and how that is known."""
+
+    value: Json
+    source: DefaultSource
+
+
+ASSUMED_EMPTY = Default(None, DefaultSource.ASSUMED)
+
+Defaults = Mapping[str, Default]
+"""Path → default; a path that is missing is assumed to be empty."""
+
+
+def known_defaults(normal: Normal, stated: Mapping[str, Json], learned: Mapping[str, Json]) -> Defaults:
+    """Return every default that is known of an account.
+
+    `stated` is what the files say, in the form of bodies, `learned` what the journal has seen resets leave
+    behind, in compared form. What was seen counts more than what is said, which it proves or contradicts.
+    """
+    wrong = contradicted(normal, stated, learned)
+    said = {
+        path: Default(value, DefaultSource.STATED if path in learned else DefaultSource.UNPROVED)
+        for path, value in stated.items()
+        if path not in wrong
+    }
+    return {**{path: Default(value, DefaultSource.LEARNED) for path, value in learned.items()}, **said}
+
+
+def contradicted(
+    normal: Normal, stated: Mapping[str, Json], learned: Mapping[str, Json]
+) -> Mapping[str, Json]:
+    """Return what was learned of each field for which the files state something else."""
+    fields = normal.kind.by_path
+    return {
+        path: learned[path]
+        for path, value in stated.items()
+        if path in learned and normal.lenient.value(fields[path], value) != learned[path]
+    }
+
+
+class Drift(StrEnum):
+    """What became of a field since the last write. None of it changes what is done about it."""
+
+    GIT = "git"
+    """The files want something else; the account is as that write left it."""
+    LIVE = "live"
+    """Somebody changed it on the account; the files want what they wanted."""
+    BOTH = "both"
+    LEFT = "left"
+    """Neither changed: the server has made something else of what was sent."""
+    IN_DOUBT = "in_doubt"
+    """It is as before that write, of which nobody knows whether it was carried out."""
+    RESTORED = "restored"
+    """That write was the way back from a run, and it still is as that left it."""
+    UNDECLARED = "undeclared"
+    """That write set it, and now it is kept: no longer declared, and its live value stays."""
+    UNKNOWN = "unknown"
+    """No earlier write is known, so that nothing can be said."""
 
 
 class FieldClass(StrEnum):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from fnmatch import fnmatchcase
 
 from msgspec import Struct, field
 
@@ -78,3 +79,20 @@ class Declared(Struct, frozen=True):
     rulings: Mapping[str, Ruling] = field(default_factory=dict)
     undeclared: Policy = Policy.RESET
     accepted: Mapping[str, Accepted] = field(default_factory=dict)
+
+
+class Part(Struct, frozen=True):
+    """A part of what is declared: the keys that `only` names, or all without it, and `exclude` does not."""
+
+    only: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+    def holds(self, key: str) -> bool:
+        """Tell whether a key is in this part."""
+        named = not self.only or any(matches(key, glob) for glob in self.only)
+        return named and not any(matches(key, glob) for glob in self.exclude)
+
+
+def matches(key: str, glob: str) -> bool:
+    """Tell whether a glob names a key, with its section or without."""
+    return fnmatchcase(key, glob) or fnmatchcase(key.partition(".")[2], glob)

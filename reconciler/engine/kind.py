@@ -5,10 +5,10 @@ A vendor package describes its resource with one `Kind`; no stage has to change 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from functools import cached_property
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
 from msgspec import Struct
 
@@ -95,3 +95,82 @@ class Kind(Struct, frozen=True, dict=True):
     def key(self, name: str) -> str:
         """Return the full key of the resource called `name` in the files."""
         return f"{self.name}.{name}"
+
+
+class Live(Struct, frozen=True):
+    """A resource as the API shows it. `listed` says that the list named it, so that it is visible."""
+
+    id: int
+    name: str
+    body: Body
+    listed: bool
+
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Each(Protocol):
+    """Calls a function for every item, several at a time; results in the order of the items.
+
+    The first error ends it. `label` says to a person what is going on.
+    """
+
+    def __call__(
+        self, function: Callable[[Item], Result], items: Sequence[Item], label: str
+    ) -> Sequence[Result]:
+        """Return one result for each item."""
+
+
+def one_by_one(function: Callable[[Item], Result], items: Sequence[Item], label: str) -> Sequence[Result]:
+    """Call the function for each item in turn."""
+    del label
+    return [function(item) for item in items]
+
+
+class Reader(Protocol):
+    """Reads of one kind of resource. Errors: the `ApiError` tree; a list that is cut short is an error."""
+
+    def list(self, each: Each = one_by_one) -> Sequence[Body]:
+        """Return every row that the API lists, in its order; a row may hold less than `read` tells.
+
+        `each` reads several pages at a time, where the API has some.
+        """
+
+    def read(self, id: int) -> Body | None:
+        """Return the whole body of one resource, `None` where the API knows no such id."""
+
+    def find(self, what: str, name: str) -> Sequence[int]:
+        """Return the ids of everything of that sort with exactly that name (`what` as in `Reference`)."""
+
+
+class Namer(Protocol):
+    """Looks up what things are called and which they are. Errors: the `ApiError` tree."""
+
+    def name(self, what: str, id: int) -> str | None:
+        """Return the name of the thing of that sort with this id, `None` where there is none."""
+
+    def find(self, what: str, name: str) -> Sequence[int]:
+        """Return the ids of everything of that sort with exactly that name."""
+
+
+class Writer(Reader, Protocol):
+    """Writes of one kind of resource. Each returns only when the API said that it succeeded.
+
+    Errors: `Declined` (it said no), `NoAnswer` (nothing says whether it was done), `Unreachable` (it was
+    provably not taken), and the rest of the `ApiError` tree. None of them is ever repeated in here, but
+    for requests that were provably not taken.
+    """
+
+    def create(self, body: Body) -> int | None:
+        """Create a resource; return its id, or `None` where the answer names none. Not idempotent."""
+
+    def replace(self, id: int, body: Body) -> None:
+        """Replace the whole resource: what `body` leaves out goes back to the server's default."""
+
+    def delete(self, id: int) -> None:
+        """Delete the resource; one that is already gone counts as deleted."""
+
+
+class Client(Writer, Namer, Protocol):
+    """All that can be asked of the API of one kind of resource."""

@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from reconciler.engine.plan import UNREVIEWED, Block, Blocked, Change, Plan, fingerprint_of
+from reconciler.engine.change import UNREVIEWED, Block, Blocked, Change, Plan, fingerprint_of
+from reconciler.problems import Problem
 
 PastPlans = Callable[[str], Collection[str]]
 """From the fingerprint of a plan of before to the digests in it; none where it is not known."""
@@ -91,3 +92,37 @@ def digests_meant(
     return frozenset(
         digest for name in named for digest in (now if name == of_now else past(name) or (name,))
     )
+
+
+class Since(Struct, frozen=True):
+    """What the files of before would have done to the same live state. An empty one knows of nothing.
+
+    `ref` and `commit` say which files; `note` says why nothing is known of them, where that is so.
+    """
+
+    ref: str
+    commit: str
+    digests: frozenset[str] = frozenset()
+    """Of changes, blocked ones too, and of seeds."""
+    blocks: frozenset[tuple[str, str]] = frozenset()
+    """Key and code of every reason why a resource was left alone."""
+    note: str = ""
+    loosened: tuple[Problem, ...] = ()
+    """The guardrails that allow more than they did then, each on its line."""
+
+    @classmethod
+    def of(cls, ref: str, commit: str, plan: Plan, seeds: Iterable[str]) -> Since:
+        """Return what a plan of the files of before, and the digests of their seeds, tell."""
+        blocked = (blocked.change.digest for blocked in plan.blocked if blocked.change)
+        reasons = ((blocked.key, block.code) for blocked in plan.blocked for block in blocked.blocks)
+        return cls(ref, commit, frozenset([*plan.digests, *blocked, *seeds]), frozenset(reasons))
+
+    def caused(self, digest: str) -> bool:
+        """Tell whether a change or seed of today is none that was there before."""
+        return digest not in self.digests
+
+    def caused_block(self, blocked: Blocked) -> bool:
+        """Tell whether what is left alone today was not left alone, or not for these reasons, before."""
+        if blocked.change:
+            return self.caused(blocked.change.digest)
+        return any((blocked.key, block.code) not in self.blocks for block in blocked.blocks)

@@ -25,8 +25,7 @@ from msgspec.structs import replace
 
 from reconciler.access import Access, is_loopback
 from reconciler.clock import Clock, SystemClock
-from reconciler.engine.each import Each, one_by_one
-from reconciler.engine.kind import Json
+from reconciler.engine.kind import Each, Json, one_by_one
 from reconciler.errors import ApiError, BadAnswer, Declined, Forbidden, NoAnswer, NotFound, Unauthorised
 from reconciler.http import (
     EXPOINTS_HOSTS,

@@ -19,8 +19,8 @@ from msgspec.structs import replace
 
 from reconciler.clock import Clock
 from reconciler.config.names import nearest
+from reconciler.engine.change import Block
 from reconciler.engine.kind import Json
-from reconciler.engine.plan import Block
 from reconciler.engine.review import Review
 from reconciler.errors import ApiError, ReconcilerError
 from reconciler.expoints.client import Column, Customers

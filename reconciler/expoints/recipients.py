@@ -16,9 +16,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 from pydantic.alias_generators import to_snake
 
-from reconciler.engine.digest import digest_of
+from reconciler.engine.change import Block, digest_of
 from reconciler.engine.kind import Json
-from reconciler.engine.plan import Block
 from reconciler.errors import Exit
 from reconciler.expoints.seed import Moment, Seed, SeedCustomer, Send, Value
 from reconciler.journal.ledger import Delivery, DeliveryState

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from reconciler.engine.digest import digest_of
+from reconciler.engine.change import digest_of
 from reconciler.engine.kind import Json
 from reconciler.problems import Place, Redacted
 

@@ -15,7 +15,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from reconciler.clock import Clock
-from reconciler.engine.plan import Block
+from reconciler.engine.change import Block
 from reconciler.errors import (
     Abandoned,
     ApiError,

@@ -38,7 +38,7 @@ Word = Annotated[str, Meta(pattern=r"^[a-z][a-z _-]{0,40}\Z")]
 Hash = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
 """What stands for personal text: see `hashing.keyed_hash`."""
 Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
-"""Of a change or a seed: see `engine.digest`."""
+"""Of a change or a seed: see `engine.change`."""
 Fingerprint = Annotated[str, Meta(pattern=r"^(?:[0-9a-f]{64})?\Z")]
 """Of a plan; empty where a run carries out none."""
 Action = Annotated[str, Meta(pattern=r"^(?:create|update|delete)\Z")]

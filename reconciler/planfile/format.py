@@ -12,11 +12,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from reconciler.config.validation import DIALECT
-from reconciler.engine.classify import FieldClass
-from reconciler.engine.defaults import DefaultSource
-from reconciler.engine.drift import Drift
-from reconciler.engine.part import Part
-from reconciler.engine.plan import Action
+from reconciler.engine.change import Action
+from reconciler.engine.classify import DefaultSource, Drift, FieldClass
+from reconciler.engine.declared import Part
 from reconciler.problems import Severity
 
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]

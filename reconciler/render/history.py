@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
+from reconciler.engine.apply import Lesson
 from reconciler.engine.body import Absent, Normal, value_at, written
-from reconciler.engine.defaults import ASSUMED_EMPTY, Default, Defaults
+from reconciler.engine.classify import ASSUMED_EMPTY, Default, Defaults
 from reconciler.engine.kind import Field, Json, Kind
-from reconciler.engine.lesson import Lesson
 from reconciler.engine.outcome import Outcome, Result
 from reconciler.journal.runs import Operation, Run, shown_accounts
 from reconciler.render.values import (

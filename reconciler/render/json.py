@@ -6,15 +6,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from reconciler.engine.body import unknown_members, written
+from reconciler.engine.change import (
+    CHECKSUM,
+    Action,
+    Blocked,
+    Change,
+    Limits,
+    Plan,
+    Unchanged,
+    checksum_of,
+    fingerprint_of,
+)
 from reconciler.engine.classify import FieldClass, FieldView
 from reconciler.engine.declared import Accepted
-from reconciler.engine.digest import CHECKSUM, checksum_of
-from reconciler.engine.inventory import Live
-from reconciler.engine.kind import Field, Kind
-from reconciler.engine.limits import Limits
+from reconciler.engine.kind import Field, Kind, Live
 from reconciler.engine.outcome import Outcome, Report, Result
-from reconciler.engine.plan import Action, Blocked, Change, Plan, Unchanged, fingerprint_of
-from reconciler.engine.since import Since
+from reconciler.engine.review import Since
 from reconciler.errors import Exit
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.sending import SendResult

@@ -13,8 +13,8 @@ from reconciler.errors import Exit, ReconcilerError
 from reconciler.render.values import FORMAT_VERSION, PLAIN, Paint, counted, harmless, shown
 
 if TYPE_CHECKING:
+    from reconciler.engine.change import Plan
     from reconciler.engine.kind import Json
-    from reconciler.engine.plan import Plan
     from reconciler.problems import Place
 
 

@@ -12,8 +12,8 @@ from urllib.parse import quote
 from msgspec import Struct
 from msgspec.structs import replace
 
+from reconciler.engine.change import Blocked, Change
 from reconciler.engine.outcome import Outcome, Result
-from reconciler.engine.plan import Blocked, Change
 from reconciler.errors import Exit
 from reconciler.expoints.recipients import SeedPlan
 from reconciler.expoints.sending import SendResult

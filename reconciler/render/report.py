@@ -9,9 +9,9 @@ from typing import ClassVar, TypeAlias
 
 from msgspec import Struct, field
 
+from reconciler.engine.change import IN_DOUBT, UNREVIEWED, Blocked, Change, Plan, fingerprint_of
 from reconciler.engine.outcome import Outcome, Report, Result
-from reconciler.engine.plan import IN_DOUBT, UNREVIEWED, Blocked, Change, Plan, fingerprint_of
-from reconciler.engine.since import Since
+from reconciler.engine.review import Since
 from reconciler.errors import Exit
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.recipients import SeedPlan, State

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import astuple, replace
 
-from reconciler.engine.since import Since
+from reconciler.engine.review import Since
 from reconciler.expoints.planning import Composer, SeedsPlan
 from reconciler.expoints.recipients import Change, ChangedPath, RecipientState, SeedPlan, State
 from reconciler.expoints.seed import Seed, Send, copies_of, masked

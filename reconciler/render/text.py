@@ -8,19 +8,23 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reconciler.engine.body import unknown_members
-from reconciler.engine.classify import FieldClass, FieldView
-from reconciler.engine.declared import Accepted, Declared, Given, Origin
-from reconciler.engine.defaults import DefaultSource
-from reconciler.engine.diff import differing_rows
-from reconciler.engine.drift import Drift
-from reconciler.engine.inventory import Live
-from reconciler.engine.kind import Field, Kind
-from reconciler.engine.limits import SHARE_COUNTS_FROM, Share
+from reconciler.engine.body import differing_rows, unknown_members
+from reconciler.engine.change import (
+    SHARE_COUNTS_FROM,
+    Action,
+    Blocked,
+    Change,
+    Plan,
+    Scope,
+    Share,
+    Unchanged,
+    fingerprint_of,
+)
+from reconciler.engine.classify import DefaultSource, Drift, FieldClass, FieldView
+from reconciler.engine.declared import Accepted, Declared, Given, Origin, Part
+from reconciler.engine.kind import Field, Kind, Live
 from reconciler.engine.outcome import Outcome, Report, Result
-from reconciler.engine.part import Part
-from reconciler.engine.plan import Action, Blocked, Change, Plan, Scope, Unchanged, fingerprint_of
-from reconciler.engine.since import Since
+from reconciler.engine.review import Since
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.sending import SendResult
 from reconciler.problems import Problem

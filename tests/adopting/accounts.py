@@ -14,7 +14,7 @@ from reconciler.commands.environment import Environment
 from reconciler.commands.plan import plan
 from reconciler.commands.validate import validate
 from reconciler.commands.workspace import Selection
-from reconciler.engine.planning import Consent
+from reconciler.engine.plan import Consent
 from reconciler.errors import Exit
 from reconciler.sandbox import State, Variants, create_app
 from reconciler.sandbox.seeding import CONFIGS, STARTING_POINT, SURVEYS, stored_config

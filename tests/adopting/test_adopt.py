@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.checkmarket.section import SECTION
+from reconciler.checkmarket.model import SECTION
 from reconciler.commands.adopt import Wanted, adopt
 from reconciler.commands.workspace import Selection
 from reconciler.config.load import load

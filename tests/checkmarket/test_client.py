@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler.checkmarket.client import ImportConfigs, open_checkmarket
-from reconciler.engine.kind import Json
-from reconciler.engine.ports import Reader, Writer
+from reconciler.engine.kind import Json, Reader, Writer
 from reconciler.errors import (
     AllowanceUsedUp,
     ApiError,

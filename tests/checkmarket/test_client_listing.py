@@ -18,8 +18,7 @@ from hypothesis import strategies as st
 from reconciler.checkmarket.client import ImportConfigs, open_checkmarket
 from reconciler.commands.console import PROGRESS_AFTER, Console
 from reconciler.commands.pool import Pool
-from reconciler.engine.each import Each, one_by_one
-from reconciler.engine.kind import Json
+from reconciler.engine.kind import Each, Json, one_by_one
 from reconciler.errors import ApiError, BadAnswer, Declined, Unreachable
 from reconciler.http import Bounds, Secret, wsgi_transport
 from reconciler.parallel import each

@@ -12,8 +12,8 @@ from reconciler.commands.apply import apply
 from reconciler.commands.plan import plan
 from reconciler.commands.reviewing import read_reviewed
 from reconciler.commands.workspace import Selection
-from reconciler.engine.digest import CHECKSUM, checksum_of
-from reconciler.engine.planning import Consent
+from reconciler.engine.change import CHECKSUM, checksum_of
+from reconciler.engine.plan import Consent
 from reconciler.errors import Exit
 from tests.commands.world import EVERYTHING, Screen, World
 

@@ -17,7 +17,7 @@ from reconciler.commands.apply import How, apply_across
 from reconciler.commands.environment import Environment
 from reconciler.commands.plan import plan_across
 from reconciler.commands.workspace import Selection
-from reconciler.engine.planning import Consent
+from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, FilesInvalid, UsageError
 from reconciler.planfile.format import schema_of
 from reconciler.sandbox import Fault

@@ -14,7 +14,7 @@ from reconciler.commands.apply import apply
 from reconciler.commands.plan import plan
 from reconciler.commands.requests import Requests as Watching
 from reconciler.commands.workspace import Selection
-from reconciler.engine.planning import Consent
+from reconciler.engine.plan import Consent
 from reconciler.errors import Exit
 from reconciler.sandbox import Variants
 from tests.commands.world import EVERYTHING, SETTINGS, Screen, World

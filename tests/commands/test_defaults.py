@@ -10,7 +10,7 @@ from reconciler.commands.apply import apply
 from reconciler.commands.defaults import defaults_learn, defaults_show
 from reconciler.commands.plan import plan
 from reconciler.commands.validate import validate
-from reconciler.engine.planning import Consent
+from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, Refused
 from reconciler.sandbox import Fault, Variants
 from tests.commands.world import EVERYTHING, SETTINGS, Screen, World

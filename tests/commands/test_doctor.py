@@ -16,7 +16,7 @@ from reconciler.commands.environment import Environment
 from reconciler.commands.init import init
 from reconciler.commands.plan import plan
 from reconciler.commands.workspace import Selection
-from reconciler.engine.planning import Consent
+from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, UsageError
 from reconciler.journal.holding import this_process
 from reconciler.journal.opening import open_journal

@@ -15,7 +15,7 @@ from reconciler.commands.plan import plan
 from reconciler.commands.reports import Form, Report
 from reconciler.commands.validate import validate
 from reconciler.commands.workspace import Selection
-from reconciler.engine.planning import Consent
+from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, FilesInvalid, ReconcilerError
 from reconciler.sandbox import Fault
 from tests.commands.reviews import RESETS

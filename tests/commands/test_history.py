@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.commands.apply import apply
 from reconciler.commands.history import Filter, history, history_prune, history_show
-from reconciler.engine.planning import Consent
+from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, Refused, UsageError
 from tests.commands.world import EVERYTHING, SETTINGS, Screen, Terminal, World
 

@@ -14,7 +14,7 @@ from reconciler.commands.init import init
 from reconciler.commands.plan import plan
 from reconciler.commands.validate import validate
 from reconciler.commands.workspace import Selection
-from reconciler.engine.planning import Consent
+from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, UsageError
 from tests.clock import FakeClock
 from tests.commands.world import EVERYTHING, Screen, Terminal

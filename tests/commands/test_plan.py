@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from reconciler.commands.plan import plan
 from reconciler.commands.requests import Requests
 from reconciler.commands.workspace import Selection
-from reconciler.engine.planning import Consent
+from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, Refused, UsageError
 from tests.commands.world import EVERYTHING, SETTINGS, Screen, World
 

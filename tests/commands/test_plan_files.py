@@ -13,7 +13,7 @@ from reconciler.commands.apply import apply
 from reconciler.commands.plan import plan
 from reconciler.commands.reviewing import read_reviewed
 from reconciler.commands.workspace import Selection
-from reconciler.engine.planning import Consent
+from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, Refused, UsageError
 from reconciler.sandbox import Fault, Variants
 from reconciler.sandbox.seeding import CONFIGS, stored_config

@@ -15,7 +15,7 @@ from reconciler.commands.across import TargetSelection
 from reconciler.commands.apply import How, apply, apply_across
 from reconciler.commands.plan import plan, plan_across
 from reconciler.commands.reports import Form, Report
-from reconciler.engine.planning import Consent
+from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, FilesInvalid, Refused, UsageError
 from reconciler.sandbox import Fault
 from tests.commands.conftest import FILES, WELCOME

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from reconciler.commands.apply import apply
 from reconciler.commands.plan import plan
 from reconciler.commands.runs import NO_WAIT, Lock
-from reconciler.engine.planning import Consent
+from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, Held, Refused, UsageError
 from reconciler.journal.holding import this_process
 from reconciler.journal.opening import Journal

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from reconciler.commands.apply import apply
 from reconciler.commands.plan import plan
 from reconciler.commands.workspace import Selection
-from reconciler.engine.planning import Consent
+from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, Refused, UsageError
 from reconciler.sandbox import Variants, create_app
 from tests.commands.world import EVERYTHING, SETTINGS, Screen, Terminal, World

@@ -10,7 +10,7 @@ from reconciler.commands.apply import apply
 from reconciler.commands.seeds import seeds_preview, seeds_resolve, seeds_send, seeds_status
 from reconciler.commands.show import show
 from reconciler.commands.workspace import Selection
-from reconciler.engine.planning import Consent
+from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, Refused, UsageError
 from reconciler.sandbox import Fault, State, Variants, take_inventory
 from tests.commands.world import EVERYTHING, Screen, Terminal, World

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from reconciler.commands.apply import apply
 from reconciler.commands.plan import plan
 from reconciler.commands.workspace import Selection
-from reconciler.engine.planning import Consent
+from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, UsageError
 from reconciler.planfile.format import schema_of
 from tests.commands.reviews import RESETS, applied, declare, planned

@@ -15,7 +15,7 @@ from reconciler.cli import main
 from reconciler.commands.across import TargetSelection
 from reconciler.commands.apply import apply
 from reconciler.commands.status import Form, status
-from reconciler.engine.planning import Consent
+from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, FilesInvalid, UsageError
 from reconciler.journal.holding import this_process
 from reconciler.planfile.format import StatusDocument, schema_of

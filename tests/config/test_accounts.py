@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.checkmarket.section import SECTION
+from reconciler.checkmarket.model import SECTION
 from reconciler.config.load import Workspace, load
 from reconciler.errors import FilesInvalid
 from reconciler.expoints.model import SEEDS

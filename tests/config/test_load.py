@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.checkmarket.section import SECTION
+from reconciler.checkmarket.model import SECTION
 from reconciler.config.load import load
 from reconciler.errors import FilesInvalid, UsageError
 from tests.config.conftest import Complain, Read, Write

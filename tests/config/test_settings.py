@@ -8,8 +8,8 @@ import pytest
 from reconciler.config.load import Workspace
 from reconciler.config.secret import Secret
 from reconciler.config.settings import Target
+from reconciler.engine.change import Limits, Share
 from reconciler.engine.kind import Policy
-from reconciler.engine.limits import Limits, Share
 from reconciler.errors import UsageError
 from tests.config.conftest import Complain, Read
 

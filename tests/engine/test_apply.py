@@ -9,16 +9,13 @@ import pytest
 
 from reconciler.engine.apply import Run, apply
 from reconciler.engine.body import Normal
-from reconciler.engine.classify import Account
+from reconciler.engine.change import Change, Limits, Plan, Scope
+from reconciler.engine.classify import Account, Defaults
 from reconciler.engine.declared import Declared
-from reconciler.engine.defaults import Defaults
-from reconciler.engine.inventory import take_inventory
+from reconciler.engine.identity import resolve, take_inventory
 from reconciler.engine.kind import Body, Json, Policy
-from reconciler.engine.limits import Limits
 from reconciler.engine.outcome import Outcome, Report, Result
-from reconciler.engine.plan import Change, Plan, Scope
-from reconciler.engine.planning import Consent, make_plan
-from reconciler.engine.resolve import resolve
+from reconciler.engine.plan import Consent, make_plan
 from reconciler.errors import (
     AllowanceUsedUp,
     ApiError,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from reconciler.engine.apply import Run, apply
+from reconciler.engine.change import Change
 from reconciler.engine.kind import Body
 from reconciler.engine.outcome import Outcome, Report, Result
-from reconciler.engine.plan import Change
 from reconciler.errors import Exit, Refused
 from tests.clock import FakeClock
 from tests.engine.test_apply import PATIENCE, planned

@@ -6,8 +6,8 @@ import pytest
 
 from reconciler.engine.apply import apply
 from reconciler.engine.body import Normal
+from reconciler.engine.classify import DefaultSource, contradicted, known_defaults
 from reconciler.engine.declared import Declared
-from reconciler.engine.defaults import DefaultSource, contradicted, known_defaults
 from reconciler.engine.kind import Json
 from reconciler.engine.outcome import Outcome, Result
 from tests.clock import FakeClock

@@ -7,14 +7,12 @@ from collections.abc import Sequence
 import pytest
 from msgspec.structs import replace
 
+from reconciler.engine.change import Action, Blocked, Limits, Plan, Scope, Share, fingerprint_of
 from reconciler.engine.classify import Account
 from reconciler.engine.declared import Declared
-from reconciler.engine.inventory import Inventory, Live
-from reconciler.engine.kind import Json, Policy
-from reconciler.engine.limits import Limits, Share
-from reconciler.engine.plan import Action, Blocked, Plan, Scope, fingerprint_of
-from reconciler.engine.planning import Consent, make_plan
-from reconciler.engine.resolve import Resolved
+from reconciler.engine.identity import Inventory, Resolved
+from reconciler.engine.kind import Json, Live, Policy
+from reconciler.engine.plan import Consent, make_plan
 from tests.engine.toys import account, declared, live
 
 SCOPE = Scope("shop", "shop.example", Limits())

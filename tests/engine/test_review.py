@@ -9,14 +9,13 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.engine.apply import Run, apply
+from reconciler.engine.change import Limits, Plan, Scope, fingerprint_of
+from reconciler.engine.classify import Defaults
 from reconciler.engine.declared import Declared
-from reconciler.engine.defaults import Defaults
-from reconciler.engine.inventory import Inventory, Live
-from reconciler.engine.limits import Limits
+from reconciler.engine.identity import Inventory, Resolved
+from reconciler.engine.kind import Live
 from reconciler.engine.outcome import Result
-from reconciler.engine.plan import Plan, Scope, fingerprint_of
-from reconciler.engine.planning import Consent, make_plan
-from reconciler.engine.resolve import Resolved
+from reconciler.engine.plan import Consent, make_plan
 from reconciler.engine.review import Review, digests_meant, joined, reviewed
 from reconciler.errors import Exit
 from tests.clock import FakeClock

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.engine.plan import Action, Block, Blocked, Change, Plan, Scope
-from reconciler.engine.since import Since
+from reconciler.engine.change import Action, Block, Blocked, Change, Plan, Scope
+from reconciler.engine.review import Since
 from tests.engine.toys import account
 
 SCOPE = Scope("shop", "shop.example")

@@ -11,12 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from reconciler.engine.classify import classify
+from reconciler.engine.change import Action, Block, Blocked, Change, Plan, Scope, Unchanged
+from reconciler.engine.classify import Drift, classify
 from reconciler.engine.declared import Accepted, Declared
-from reconciler.engine.drift import Drift, LastWrite
+from reconciler.engine.drift import LastWrite, tell_apart
 from reconciler.engine.kind import Body, Json, Policy
-from reconciler.engine.plan import Action, Block, Blocked, Change, Plan, Scope, Unchanged
-from reconciler.engine.tell_apart import tell_apart
 from tests.engine.toys import RESOURCE, account, declared, live, proved
 
 SCOPE = Scope("shop", "shop.example")

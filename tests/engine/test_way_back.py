@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from reconciler.engine.change import Action
 from reconciler.engine.declared import Declared
+from reconciler.engine.drift import Overwritten, way_back
 from reconciler.engine.kind import Body
-from reconciler.engine.plan import Action
-from reconciler.engine.way_back import Overwritten, way_back
 from tests.clock import FakeClock
 from tests.engine.test_apply import applied, shop
 from tests.engine.toys import TOYS, ToyShop

@@ -7,12 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reconciler.engine.body import Normal
-from reconciler.engine.classify import Account
+from reconciler.engine.classify import Account, Defaults, known_defaults
 from reconciler.engine.declared import Declared, Given, Origin, Reference, Ruling
-from reconciler.engine.defaults import Defaults, known_defaults
-from reconciler.engine.each import Each, one_by_one
-from reconciler.engine.inventory import Live
-from reconciler.engine.kind import Body, Field, Json, Kind, Policy, Rows
+from reconciler.engine.kind import Body, Each, Field, Json, Kind, Live, Policy, Rows, one_by_one
 from reconciler.problems import Place
 
 PLACE = Place("toys.yaml", 1, 1)

@@ -11,8 +11,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from reconciler.engine.each import Each, one_by_one
-from reconciler.engine.kind import Json
+from reconciler.engine.kind import Each, Json, one_by_one
 from reconciler.errors import (
     ApiError,
     BadAnswer,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.checkmarket.section import SECTION
+from reconciler.checkmarket.model import SECTION
 from reconciler.config.load import load
 from reconciler.config.settings import Guardrails
 from reconciler.expoints.model import (

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from reconciler.checkmarket.section import SECTION
+from reconciler.checkmarket.model import SECTION
 from reconciler.config.codes import CODES as FILE_CODES
 from reconciler.config.load import load
 from reconciler.config.settings import Guardrails

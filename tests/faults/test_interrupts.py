@@ -17,7 +17,7 @@ from reconciler.commands.apply import apply
 from reconciler.commands.environment import Environment
 from reconciler.commands.interrupts import NOTICED_WITHIN
 from reconciler.commands.seeds import seeds_send
-from reconciler.engine.planning import Consent
+from reconciler.engine.plan import Consent
 from reconciler.sandbox import Fault, Variants
 from tests.clock import FakeClock
 from tests.commands.world import Screen

@@ -11,7 +11,7 @@ from _pytest.mark import ParameterSet
 
 from reconciler import errors
 from reconciler.checkmarket.client import ImportConfigs, open_checkmarket
-from reconciler.engine.planning import Consent
+from reconciler.engine.plan import Consent
 from reconciler.errors import ApiError, Exit
 from reconciler.expoints.client import ClientLogin, Customers, open_expoints
 from reconciler.http import Secret, wsgi_transport

@@ -12,7 +12,7 @@ from reconciler.commands.apply import apply
 from reconciler.commands.environment import Environment
 from reconciler.commands.plan import plan
 from reconciler.commands.workspace import Selection
-from reconciler.engine.planning import Consent
+from reconciler.engine.plan import Consent
 from reconciler.errors import ReconcilerError
 from reconciler.sandbox import Fault, Request, State, Tokens, create_app
 from reconciler.sandbox.seeding import CONFIGS, STARTING_POINT, stored_config

@@ -14,7 +14,7 @@ from reconciler.commands.plan import plan
 from reconciler.commands.reports import Report
 from reconciler.commands.show import show
 from reconciler.commands.workspace import Selection
-from reconciler.engine.planning import Consent
+from reconciler.engine.plan import Consent
 from reconciler.errors import ReconcilerError
 from tests.clock import FakeClock
 from tests.commands.world import Screen

@@ -26,7 +26,7 @@ from zoneinfo import ZoneInfo
 import httpx
 from msgspec.structs import replace
 
-from reconciler.checkmarket.section import SECTION
+from reconciler.checkmarket.model import SECTION
 from reconciler.commands.across import TargetSelection
 from reconciler.commands.apply import apply
 from reconciler.commands.expoints import open_tenant

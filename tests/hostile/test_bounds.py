@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.checkmarket.section import SECTION
+from reconciler.checkmarket.model import SECTION
 from reconciler.config.load import load
 from reconciler.config.validation import MOST_IN_WORKSPACE as MOST_PROBLEMS
 from reconciler.errors import FilesInvalid

@@ -12,7 +12,7 @@ from reconciler.commands.plan import plan
 from reconciler.commands.reviewing import EVERYTHING as ALL_REVIEWED
 from reconciler.commands.reviewing import Reviewed
 from reconciler.commands.workspace import Selection
-from reconciler.engine.planning import Consent
+from reconciler.engine.plan import Consent
 from reconciler.errors import Exit
 from reconciler.sandbox import Fault, Variants
 from reconciler.sandbox.seeding import CONFIGS, stored_config

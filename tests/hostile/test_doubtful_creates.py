@@ -19,7 +19,7 @@ from reconciler.commands.reviewing import EVERYTHING as ALL_REVIEWED
 from reconciler.commands.reviewing import Reviewed, read_reviewed
 from reconciler.commands.workspace import Selection
 from reconciler.engine.identity import SETTLE_SECONDS
-from reconciler.engine.planning import Consent
+from reconciler.engine.plan import Consent
 from reconciler.errors import Exit
 from reconciler.sandbox import Fault, Server, Variants, create_app
 from reconciler.sandbox.seeding import CONFIGS

@@ -12,7 +12,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.checkmarket.section import SECTION
+from reconciler.checkmarket.model import SECTION
 from reconciler.config.codes import CODES
 from reconciler.config.load import load
 from reconciler.errors import FilesInvalid, UsageError

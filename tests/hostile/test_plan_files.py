@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from reconciler.errors import Refused, UsageError
-from reconciler.planfile.reading import read_plan
+from reconciler.planfile.files import read_plan
 from tests.commands.conftest import FILES, WELCOME
 from tests.commands.reviews import FILE, applied, edited, planned
 from tests.commands.world import SETTINGS, World

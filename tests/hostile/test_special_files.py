@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.checkmarket.section import SECTION
+from reconciler.checkmarket.model import SECTION
 from reconciler.config.load import load
 from reconciler.config.secret import Secret
 from reconciler.errors import FilesInvalid, Refused, UsageError

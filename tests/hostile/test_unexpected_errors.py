@@ -16,7 +16,7 @@ from reconciler.commands.apply import apply
 from reconciler.commands.history import Filter, history
 from reconciler.commands.reports import Form, Report
 from reconciler.crash import CrashSwitch, Kind
-from reconciler.engine.planning import Consent
+from reconciler.engine.plan import Consent
 from reconciler.errors import Exit
 from reconciler.sandbox import Server, create_app
 from tests.commands.world import EVERYTHING, SETTINGS, Screen, World

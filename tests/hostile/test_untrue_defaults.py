@@ -12,7 +12,7 @@ from reconciler.commands.apply import apply
 from reconciler.commands.defaults import defaults_learn
 from reconciler.commands.plan import plan
 from reconciler.commands.workspace import Selection
-from reconciler.engine.planning import Consent
+from reconciler.engine.plan import Consent
 from reconciler.errors import Exit
 from reconciler.sandbox import Server, Variants, create_app
 from tests.commands.reviews import applied, planned

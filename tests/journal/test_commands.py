@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.commands.apply import apply
 from reconciler.commands.plan import plan
-from reconciler.engine.planning import Consent
+from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, Refused, UsageError
 from reconciler.sandbox import Fault
 from tests.commands.conftest import FILES, WELCOME

@@ -18,7 +18,7 @@ import pytest
 
 from reconciler.commands.apply import apply
 from reconciler.commands.history import Filter, history
-from reconciler.engine.planning import Consent
+from reconciler.engine.plan import Consent
 from reconciler.errors import Exit
 from reconciler.expoints.settling import LONGEST_POST
 from reconciler.sandbox import Server, State, create_app

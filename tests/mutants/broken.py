@@ -146,8 +146,8 @@ MISTAKES: Mapping[str, Mistake] = {
         f"{APPLY}::test_the_journal_holds_the_body_about_to_be_overwritten_before_the_write",
     ),
     "calls a write applied that still reads as before": Mistake(
-        "engine.conclude:_unmoved",
-        lambda _: import_module("reconciler.engine.conclude")._applied,
+        "engine.outcome:_unmoved",
+        lambda _: import_module("reconciler.engine.outcome")._applied,
         f"{APPLY}::test_a_read_back_that_equals_the_old_body_when_patience_ends_is_in_doubt",
     ),
     "has no patience with a slow cache": Mistake(
@@ -161,12 +161,12 @@ MISTAKES: Mapping[str, Mistake] = {
         f"{APPLY}::test_the_gravest_end_is_what_the_run_says",
     ),
     "does not notice a refusal in a 200": Mistake(
-        "checkmarket.envelope:Envelope.refusal",
+        "checkmarket.client:Envelope.refusal",
         always(None),
         f"{CLIENT}::TestReplace::test_a_refusal_says_why",
     ),
     "takes a list that is cut short for a whole one": Mistake(
-        "checkmarket.listing:_Reading",
+        "checkmarket.client:_Reading",
         lambda right: lambda rows, **_: right(rows, whole=True),
         f"{LISTING}::test_a_list_that_is_not_proven_to_be_whole_is_an_error",
     ),
@@ -194,22 +194,22 @@ MISTAKES: Mapping[str, Mistake] = {
         f"{PLANNING}::test_two_keys_never_meet_on_one_live_one",
     ),
     "resets without consent": Mistake(
-        "engine.planning:_resets_block",
+        "engine.plan:_resets_block",
         always(None),
         f"{PLANNING}::test_resets_without_consent_block_the_resource_and_name_every_field_while_others_go_on",
     ),
     "deletes beyond the limit": Mistake(
-        "engine.planning:_deletes_block",
+        "engine.plan:_deletes_block",
         always(None),
         f"{PLANNING}::test_prune_deletes_within_the_limit_only",
     ),
     "hides what only a flag allows to hide": Mistake(
-        "engine.planning:_visibility",
+        "engine.plan:_visibility",
         always(()),
         f"{PLANNING}::test_a_flag_for_another_key_does_not_allow_hiding",
     ),
     "leaves what is overwritten out of the digest": Mistake(
-        "engine.plan:Change._digest_over",
+        "engine.change:Change._digest_over",
         lambda right: lambda change, views: right(change, [replace(view, before=None) for view in views]),
         f"{PLANNING}::TestDigest::test_another_value_set_overwritten_or_reset_is_another_change",
     ),

@@ -10,12 +10,10 @@ from typing import Any
 
 import pytest
 
-from reconciler.engine.digest import digest_of
-from reconciler.engine.part import Part
-from reconciler.engine.plan import fingerprint_of
+from reconciler.engine.change import digest_of, fingerprint_of
+from reconciler.engine.declared import Part
 from reconciler.errors import Refused, UsageError
-from reconciler.planfile.reading import read_plan
-from reconciler.planfile.writing import LARGEST_FILE
+from reconciler.planfile.files import LARGEST_FILE, read_plan
 
 ONE, TWO = "1" * 64, "2" * 64
 FIELD = {

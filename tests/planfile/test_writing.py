@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import UsageError
-from reconciler.planfile.writing import LARGEST_FILE, write_plan
+from reconciler.planfile.files import LARGEST_FILE, write_plan
 
 
 def test_the_file_of_before_is_replaced_and_nothing_is_left_beside_it(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from reconciler.checkmarket.kind import IMPORT_CONFIGS
+from reconciler.checkmarket.model import IMPORT_CONFIGS
 from reconciler.engine.body import put, written
 from reconciler.engine.declared import Declared, Given, Reference, Ruling
 from reconciler.engine.kind import Json, Policy

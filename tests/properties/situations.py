@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from reconciler.checkmarket.kind import IMPORT_CONFIGS
+from reconciler.checkmarket.model import IMPORT_CONFIGS
 from reconciler.engine.body import Absent, put, value_at
 from reconciler.engine.declared import Declared, Given, Origin, Reference, Ruling
 from reconciler.engine.kind import Json, Policy

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from reconciler.checkmarket.kind import IMPORT_CONFIGS
+from reconciler.checkmarket.model import IMPORT_CONFIGS
+from reconciler.engine.change import Action
 from reconciler.engine.declared import Accepted, Declared, Origin
-from reconciler.engine.plan import Action
 from reconciler.problems import Place
 from tests.properties.situations import situations
 from tests.properties.test_nothing_is_lost import updates

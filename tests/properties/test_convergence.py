@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hypothesis import given
 
+from reconciler.engine.change import Action, Plan
 from reconciler.engine.outcome import Report, Result
-from reconciler.engine.plan import Action, Plan
 from tests.properties.lines import all_lines, with_lines
 from tests.properties.situations import situations
 from tests.properties.world import Situation, World

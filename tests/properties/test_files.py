@@ -10,13 +10,13 @@ from typing import Any
 from hypothesis import given
 from msgspec.structs import replace
 
-from reconciler.checkmarket.section import SECTION
+from reconciler.checkmarket.model import SECTION
 from reconciler.commands.apply import apply
 from reconciler.commands.environment import Environment
 from reconciler.commands.workspace import Selection
 from reconciler.config.load import load
 from reconciler.engine.declared import Declared
-from reconciler.engine.planning import Consent
+from reconciler.engine.plan import Consent
 from tests.commands.world import Screen
 from tests.properties.files import write_workspace
 from tests.properties.situations import PLACE, situations

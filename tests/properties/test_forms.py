@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from reconciler.checkmarket.kind import IMPORT_CONFIGS
-from reconciler.engine.plan import fingerprint_of
+from reconciler.checkmarket.model import IMPORT_CONFIGS
+from reconciler.engine.change import fingerprint_of
 from reconciler.sandbox import Variants
 from tests.properties.situations import situations
 from tests.properties.world import Situation, World

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.engine.change import Action, Change, Limits
 from reconciler.engine.classify import FieldClass, FieldView
-from reconciler.engine.limits import Limits
 from reconciler.engine.outcome import Report
-from reconciler.engine.plan import Action, Change
-from reconciler.engine.planning import Consent
+from reconciler.engine.plan import Consent
 from tests.properties.lines import all_lines, paths_told_of
 from tests.properties.situations import drawn, situations
 from tests.properties.world import Situation, World, shown_value, stored_value

@@ -6,9 +6,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from reconciler.engine.change import Action, Change, Plan, Scope, fingerprint_of
 from reconciler.engine.classify import FieldClass
 from reconciler.engine.outcome import Result
-from reconciler.engine.plan import Action, Change, Plan, Scope, fingerprint_of
 from reconciler.engine.review import Review, digests_meant, reviewed
 from reconciler.sandbox import Fault
 from tests.properties.faults import fault_lists

@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from reconciler.engine.change import Action, Change, Plan
 from reconciler.engine.classify import FieldClass, FieldView
 from reconciler.engine.kind import Json
 from reconciler.engine.outcome import Result
-from reconciler.engine.plan import Action, Change, Plan
 from tests.properties.situations import situations
 from tests.properties.world import Situation, World
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from hypothesis import given
 
+from reconciler.engine.change import Action, Change
 from reconciler.engine.classify import FieldClass
 from reconciler.engine.outcome import Outcome, Result
-from reconciler.engine.plan import Action, Change
 from reconciler.sandbox import Fault
 from tests.properties.faults import fault_lists
 from tests.properties.lines import paths_told_of, with_lines

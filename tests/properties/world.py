@@ -17,19 +17,16 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from reconciler.checkmarket.client import ImportConfigs, open_checkmarket
-from reconciler.checkmarket.kind import IMPORT_CONFIGS
+from reconciler.checkmarket.model import IMPORT_CONFIGS
 from reconciler.engine.apply import Run, apply
 from reconciler.engine.body import Normal, value_at
-from reconciler.engine.classify import Account
+from reconciler.engine.change import Limits, Plan, Scope
+from reconciler.engine.classify import Account, known_defaults
 from reconciler.engine.declared import Declared
-from reconciler.engine.defaults import known_defaults
-from reconciler.engine.inventory import take_inventory
+from reconciler.engine.identity import resolve, take_inventory
 from reconciler.engine.kind import Field, Json, Kind, Member
-from reconciler.engine.limits import Limits
 from reconciler.engine.outcome import Report
-from reconciler.engine.plan import Plan, Scope
-from reconciler.engine.planning import Consent, make_plan
-from reconciler.engine.resolve import resolve
+from reconciler.engine.plan import Consent, make_plan
 from reconciler.http import Secret, wsgi_transport
 from reconciler.sandbox import Fault, Request, State, Variants, create_app
 from reconciler.sandbox.seeding import CONFIGS, STARTING_POINT, SURVEYS

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from reconciler.engine.change import Action, Block, Blocked, Change, Plan, Scope
 from reconciler.engine.classify import classify
 from reconciler.engine.declared import Reference
 from reconciler.engine.kind import Json
 from reconciler.engine.outcome import Line, Outcome, Report, Result
-from reconciler.engine.plan import Action, Block, Blocked, Change, Plan, Scope
-from reconciler.engine.since import Since
+from reconciler.engine.review import Since
 from reconciler.errors import Exit, Refused
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.recipients import Addressee, Common, RecipientState, SeedPlan, State

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from msgspec.structs import replace
 
+from reconciler.engine.change import Action, Block, Unchanged
 from reconciler.engine.outcome import Outcome, Report, Result
-from reconciler.engine.plan import Action, Block, Unchanged
 from reconciler.errors import Exit
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.render.github import Links

@@ -24,7 +24,7 @@ from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
 from reconciler.commands.seeds import seeds_resolve, seeds_send, seeds_status
 from reconciler.commands.workspace import Selection
-from reconciler.engine.planning import Consent
+from reconciler.engine.plan import Consent
 from reconciler.errors import ReconcilerError
 from reconciler.journal.database import READS_ONLY
 from tests.clock import FakeClock

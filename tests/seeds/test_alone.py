@@ -9,7 +9,7 @@ import pytest
 from reconciler.commands.seeds import seeds_send, seeds_status
 from reconciler.commands.show import show
 from reconciler.commands.workspace import Selection
-from reconciler.engine.planning import Consent
+from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, UsageError
 from tests.commands.world import EVERYTHING, Screen
 from tests.seeds.world import JANE, JOHN, SETTINGS, SeedWorld

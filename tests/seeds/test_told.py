@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from reconciler.commands.across import TargetSelection
 from reconciler.commands.apply import How, apply, apply_across
 from reconciler.commands.reports import Form, Report
-from reconciler.engine.planning import Consent
+from reconciler.engine.plan import Consent
 from reconciler.errors import Exit
 from reconciler.render.seeds import customers_text
 from reconciler.sandbox import Fault

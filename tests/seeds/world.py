@@ -12,7 +12,7 @@ from typing import Any
 from reconciler.commands.apply import apply
 from reconciler.commands.plan import plan
 from reconciler.commands.workspace import Selection
-from reconciler.engine.planning import Consent
+from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, ReconcilerError
 from reconciler.journal.ledger import Records
 from reconciler.journal.opening import read_journal

@@ -15,11 +15,10 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from reconciler.engine.body import put, unknown_members, value_at
+from reconciler.engine.change import Action, Blocked, Change, Unchanged
 from reconciler.engine.classify import FieldClass, FieldView, desired
-from reconciler.engine.inventory import Live
-from reconciler.engine.kind import Json, Kind
+from reconciler.engine.kind import Json, Kind, Live
 from reconciler.engine.outcome import Outcome, Result
-from reconciler.engine.plan import Action, Blocked, Change, Unchanged
 from reconciler.errors import Exit
 from reconciler.expoints.recipients import SeedPlan, State
 from reconciler.expoints.seed import masked
