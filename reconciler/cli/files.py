@@ -55,7 +55,7 @@ def adopt(**options: Any) -> int:
 def _adopt_update(options: dict[str, Any]) -> int:
     if any(options[name] for name in ("everything", "ids", "names", "into", "split", "preset")):
         raise click.UsageError("--update is about what is declared already: choose with --only and --exclude")
-    from reconciler.commands.adopt_update import adopt_update
+    from reconciler.commands.adopt import adopt_update
 
     return run(
         options,
@@ -76,7 +76,7 @@ def set_(**options: Any) -> int:
 
     targets.NAME.PATH=VALUE edits the block of a target.
     """
-    from reconciler.commands.set_fields import set_fields
+    from reconciler.commands.edit import set_fields
 
     return run(
         options,
@@ -100,7 +100,7 @@ def set_(**options: Any) -> int:
 @output_options
 def list_(**options: Any) -> int:
     """List resources and seeds, and where they stand. Offline."""
-    from reconciler.commands.list_resources import list_resources
+    from reconciler.commands.edit import list_resources
 
     return run(
         options,
@@ -118,7 +118,7 @@ def list_(**options: Any) -> int:
 @output_options
 def fmt(**options: Any) -> int:
     """Put the keys of resources and seeds into their canonical order, comments with them."""
-    from reconciler.commands.fmt import fmt
+    from reconciler.commands.edit import fmt
 
     return run(
         options,

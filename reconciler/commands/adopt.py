@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -11,27 +11,35 @@ from msgspec import Struct, field
 
 from reconciler.checkmarket.model import SECTION
 from reconciler.commands.console import Console
-from reconciler.commands.editing import as_edited, edition_of, finish
+from reconciler.commands.edit import as_edited, edits_of, finish
 from reconciler.commands.environment import Environment
 from reconciler.commands.live import Scene, every_change
 from reconciler.commands.memory import remembered
 from reconciler.commands.session import Session, open_session
 from reconciler.commands.workspace import Selection
-from reconciler.config.adopting import Entry, Teller
-from reconciler.config.blocks import ResourceEditor
-from reconciler.config.canonical import ranks_of
+from reconciler.config.adopting import Entry, Exporter, Merge, shared_decisions
 from reconciler.config.discovery import is_workspace_file
-from reconciler.config.editing.edition import Edition
-from reconciler.config.merging import Merge, shared_decisions
+from reconciler.config.file_edits import FileEdits, ResourceEditor
+from reconciler.config.key_order import ranks_of
 from reconciler.config.names import keys_for, meant, visible
 from reconciler.config.resources import Decisions, Resource
+from reconciler.engine.body import written
 from reconciler.engine.change import Plan
+from reconciler.engine.classify import FieldClass, FieldView
 from reconciler.engine.declared import Declared, Given
 from reconciler.engine.identity import Listing, name_of
-from reconciler.engine.kind import Live
+from reconciler.engine.kind import Json, Live
 from reconciler.errors import Exit, UsageError
 from reconciler.problems import Place
-from reconciler.render.listing import Adopted, adopted_document, adopted_text, left_text
+from reconciler.render.listing import (
+    Adopted,
+    Brought,
+    adopted_document,
+    adopted_text,
+    brought_document,
+    brought_text,
+    left_text,
+)
 
 
 class Wanted(Struct, frozen=True):
@@ -61,10 +69,10 @@ def adopt(
     with open_session(selection, environment) as session, remembered(session, console) as memory:
         scene = Scene.of(session, _to_read(session, wanted), memory, _listing(wanted), console)
         adoption = _Adoption(
-            wanted, scene, scene.teller(console), edition_of(session.workspace, environment), environment
+            wanted, scene, scene.teller(console), edits_of(session.workspace, environment), environment
         )
         adopted = adoption.write()
-        edits = adoption.edition.edited()
+        edits = adoption.edits.edited()
         after = as_edited(session.workspace, edits, environment)
         _check_others(session, after.declared)
         left = scene.plan(_only(after.declared[session.target.name], adopted))
@@ -109,8 +117,8 @@ class _Adoption(Struct, dict=True):
 
     wanted: Wanted
     scene: Scene
-    teller: Teller
-    edition: Edition
+    teller: Exporter
+    edits: FileEdits
     environment: Environment
     _adopted: list[Adopted] = field(default_factory=list)
 
@@ -202,7 +210,7 @@ class _Adoption(Struct, dict=True):
         return frozenset(name_of(one, self._session.kind) for one in self._session.declared if not one.hidden)
 
     def _merge(self, live: Live, resource: Resource) -> None:
-        editor = ResourceEditor(self.edition, SECTION, resource, self._session.workspace.targets)
+        editor = ResourceEditor(self.edits, SECTION, resource, self._session.workspace.targets)
         Merge(editor, self._target, live.id, live.body).write(self.teller)
         self._adopted.append(Adopted(resource.key, live.id, live.name, resource.written.file, merged=True))
 
@@ -222,9 +230,9 @@ class _Adoption(Struct, dict=True):
             names.add(live.name)
             entry = Entry(SECTION, keys[live.id], self._target, live.id, told, self.wanted.preset, note)
             path = self._file(entry.key)
-            self.edition.put(path, entry.path, entry.patch(ranks_of([SECTION])))
+            self.edits.put(path, entry.path, entry.patch(ranks_of([SECTION])))
             self._adopted.append(
-                Adopted(SECTION.kind.key(entry.key), live.id, live.name, self.edition.shown(path))
+                Adopted(SECTION.kind.key(entry.key), live.id, live.name, self.edits.shown(path))
             )
 
     def _taken_keys(self) -> list[str]:
@@ -276,3 +284,67 @@ def _is_gone(resource: Resource) -> bool:
 
 def _singular(section: str) -> str:
     return section.removesuffix("s").replace("_", "-")
+
+
+def adopt_update(
+    selection: Selection, console: Console, environment: Environment, *, diff: bool = False
+) -> Exit:
+    """Let every declared field that is another one live say what is live; write nothing with `diff`.
+
+    Where a resource lives on several targets, or a preset speaks, the block of this target says it, so that
+    nothing else changes. What is not declared stays so. Errors: `NotEdited`.
+    """
+    with open_session(selection, environment) as session, remembered(session, console) as memory:
+        declared = [one for one in session.declared if not one.hidden]
+        scene = Scene.of(session, declared, memory, Listing.DECLARED, console)
+        update = _Update(session, scene.teller(console), edits_of(session.workspace, environment))
+        plan = scene.plan(declared)
+        brought = [*update.write(plan)]
+        edits = update.edits.edited()
+        as_edited(session.workspace, edits, environment)
+    text = brought_text(brought, len(edits), writes=not diff, paint=console.paint)
+    finish(edits, session.workspace, console, diff=diff, text=text, document=brought_document(brought))
+    resets = sum(len(change.resets) for change in every_change(plan))
+    if resets:
+        console.say(f"Live fields that nothing declares stay undeclared: {resets}. See them with plan.")
+    return Exit.DONE
+
+
+class _Update(Struct, frozen=True):
+    session: Session
+    teller: Exporter
+    edits: FileEdits
+
+    def write(self, plan: Plan) -> Iterator[Brought]:
+        """Edit the files, in memory, and yield every declared field that is another one live."""
+        resources = self.session.workspace.readers[SECTION.kind.name].resources
+        for change in every_change(plan):
+            for view in change.differing:
+                if view.cls is FieldClass.SET and change.live:
+                    yield self._bring(change.key, resources[change.key], view, change.live)
+
+    def _bring(self, key: str, resource: Resource, view: FieldView, live: Live) -> Brought:
+        field = SECTION.kind.by_path[view.path]
+        value = self.teller.value(field, live.body)
+        before, after = (written(field, one) for one in (view.after, view.before))
+        if reason := self._why_not(view, value):
+            return Brought(key, view.path, before, after, reason)
+        editor = ResourceEditor(self.edits, SECTION, resource, self.session.workspace.targets)
+        path, put = self.teller.put(field, value)
+        editor.edit_field(path.split("."), put, target=self._level(resource, view))
+        shown = put.value if path != view.path else after
+        return Brought(key, view.path, str(view.named.name) if view.named else before, shown)
+
+    def _why_not(self, view: FieldView, value: Json) -> str:
+        if view.path == SECTION.kind.visible_field and not value:
+            return "it was hidden live; that is not brought into the files"
+        field = SECTION.kind.by_path[view.path]
+        if not self.teller.can_hold(field, value):
+            return "the files cannot hold the live value; name the field under keep"
+        return ""
+
+    def _level(self, resource: Resource, view: FieldView) -> str:
+        """Return the target whose block has to say it, nothing where the resource itself can."""
+        target = self.session.target.name
+        said_in_block = view.origin is not None and view.origin.level == f"target {target}"
+        return target if said_in_block or len(resource.blocks) > 1 else ""

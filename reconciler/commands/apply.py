@@ -10,6 +10,7 @@ from msgspec import Struct
 from reconciler.commands.across import TargetSelection, Told, visited
 from reconciler.commands.carrying import carried_out
 from reconciler.commands.console import Console
+from reconciler.commands.edit import NO_IDS, without_lines, write_ids
 from reconciler.commands.environment import Environment
 from reconciler.commands.expoints import Enter, plan_seeds, tenant_when_asked
 from reconciler.commands.github import begin
@@ -21,7 +22,6 @@ from reconciler.commands.runs import NO_WAIT, Lock
 from reconciler.commands.session import Session, check_target_is_named, open_session, open_target
 from reconciler.commands.since import files_since
 from reconciler.commands.workspace import Selection
-from reconciler.commands.write_ids import NO_IDS, without_lines, write_ids
 from reconciler.config.load import Workspace
 from reconciler.engine.change import Plan
 from reconciler.engine.plan import Consent

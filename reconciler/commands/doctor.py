@@ -17,7 +17,7 @@ from reconciler.commands.checking_apis import check_account_access, check_tenant
 from reconciler.commands.checking_journal import check_journal
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
-from reconciler.commands.ignoring import is_ignored, repository_around
+from reconciler.commands.init import is_ignored, repository_around
 from reconciler.commands.interrupts import interruptible
 from reconciler.commands.schema import files_schema
 from reconciler.commands.session import Chosen, chosen_target

@@ -11,7 +11,7 @@ from reconciler.commands.console import Console
 from reconciler.commands.memory import Memory
 from reconciler.commands.planning import LiveState, read_live
 from reconciler.commands.session import Session
-from reconciler.config.adopting import Name, Teller, is_one_line
+from reconciler.config.adopting import Exporter, Name, is_one_line
 from reconciler.config.sections import Named
 from reconciler.engine.change import Change, Plan
 from reconciler.engine.declared import Declared
@@ -51,10 +51,10 @@ class Scene(Struct, frozen=True):
         """Return the plan for what is, or would be, declared; consented to, so that it shows everything."""
         return self.state.plan_of(declared, self.session.target.defaults, Consent(resets=None))
 
-    def teller(self, console: Console) -> Teller:
+    def teller(self, console: Console) -> Exporter:
         """Return what says in the words of the files what is live."""
         names = _Names(self.session, self.session.client, console)
-        return Teller(SECTION, self.state.account, names.name_of, names.id_of)
+        return Exporter(SECTION, self.state.account, names.name_of, names.id_of)
 
 
 class _Names(Struct):

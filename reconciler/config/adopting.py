@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from msgspec import Struct, field
 from pydantic import BaseModel, ValidationError
 
-from reconciler.config.editing.patch import Edit, Edits, OverNames, Patch, Put, Ranks
-from reconciler.config.editing.patch import Path as KeyPath
+from reconciler.config.contents import TARGETS
+from reconciler.config.edits import Edit, Edits, OverNames, Patch, Put, Ranks, Remove
+from reconciler.config.edits import Path as KeyPath
+from reconciler.config.file_edits import ResourceEditor
 from reconciler.config.names import CONTROL, LINE_BREAK, visible
-from reconciler.config.resources import Decisions
+from reconciler.config.resources import Decisions, Resource
 from reconciler.config.sections import Named, Section
 from reconciler.engine.body import Normal, value_at, written
 from reconciler.engine.classify import Account
@@ -32,7 +34,7 @@ Find = Callable[[Named, str], "int | None"]
 """Turns a name into its id on the account, `None` where it is not exactly one."""
 
 
-class Told(Struct, frozen=True):
+class ExportedFields(Struct, frozen=True):
     """What one level has to say: values by the path under which they are written, and fields to be kept."""
 
     values: Mapping[str, Put] = field(default_factory=dict)
@@ -40,14 +42,14 @@ class Told(Struct, frozen=True):
     fields: frozenset[str] = frozenset()
     """The paths of `Kind.fields` that any of this is about."""
 
-    def without_name(self, name_field: str) -> Told:
+    def without_name(self, name_field: str) -> ExportedFields:
         """Return the same, with a name that is kept as it is instead of declared."""
         values = {path: put for path, put in self.values.items() if path != name_field}
         keep = dict.fromkeys((name_field, *self.keep))
-        return Told(values, tuple(keep), self.fields)
+        return ExportedFields(values, tuple(keep), self.fields)
 
 
-class Teller(Struct, frozen=True):
+class Exporter(Struct, frozen=True):
     """Says what is live on an account in the words of a section."""
 
     section: Section
@@ -55,7 +57,7 @@ class Teller(Struct, frozen=True):
     name_of: NameOf
     find: Find
 
-    def tell(self, body: Body, below: Decisions) -> Told:
+    def tell(self, body: Body, below: Decisions) -> ExportedFields:
         """Return what has to be said of a live resource over what weaker levels say of it already.
 
         Every field that is not at its default is said, with its explicit false or 0; one that fills itself
@@ -74,7 +76,7 @@ class Teller(Struct, frozen=True):
             else:
                 path, put = self.put(one, value)
                 values[path] = put
-        return Told(values, tuple(keep), frozenset(about))
+        return ExportedFields(values, tuple(keep), frozenset(about))
 
     def value(self, one: Field, body: Body) -> Json:
         """Return the live value of a field as the files write it, with an explicit false or 0."""
@@ -159,7 +161,7 @@ class Entry(Struct, frozen=True):
     """Without its section."""
     target: str
     id: int
-    told: Told
+    told: ExportedFields
     preset: str = ""
     note: str = ""
     """Why something is kept, as a comment."""
@@ -187,3 +189,77 @@ def _sorted(patch: Patch, path: KeyPath, ranks: Ranks) -> Iterator[tuple[str, Ed
     for name in sorted(patch, key=lambda name: order.get(name, len(order))):
         edit = patch[name]
         yield name, dict(_sorted(edit, (*path, name), ranks)) if isinstance(edit, Mapping) else edit
+
+
+class Merge(Struct, frozen=True):
+    """A live resource of one target that is declared already, on others."""
+
+    editor: ResourceEditor
+    target: str
+    id: int
+    body: Body
+
+    def write(self, teller: Exporter) -> None:
+        """Edit the resource so that it lives on the target too, with what differs there in its block.
+
+        A value on top that only one other target has moves into the block of that target, unless a person
+        wrote a comment beside it.
+        """
+        shared = shared_decisions(self.editor.resource)
+        alone = self._moved(teller.tell(self.body, shared), shared)
+        self._move_id()
+        self.editor.write_id(self.target, self.id)
+        self._move(alone)
+        told = teller.tell(self.body, {path: one for path, one in shared.items() if path not in alone})
+        for path, put in told.values.items():
+            self.editor.edit(path.split("."), put, target=self.target)
+        if told.keep:
+            self.editor.edit(("keep",), Put(list(told.keep), CANNOT_HOLD), target=self.target)
+
+    def _moved(self, told: ExportedFields, shared: Decisions) -> Mapping[str, tuple[str, ...]]:
+        """Return the fields whose value on top is that of one other target: field → where it is written."""
+        resource = self.editor.resource
+        if len(resource.blocks) != 1 or resource.own.controls.targets is None:
+            return {}
+        found = {path: self._place(path) for path in told.fields if isinstance(shared.get(path), Given)}
+        return {path: place for path, place in found.items() if place and self._may_move(place)}
+
+    def _move_id(self) -> None:
+        """Let an id that stands on top, which counts for one target only, stand in the block of that one."""
+        id = self.editor.resource.own.controls.id
+        if id is not None:
+            for home in self.editor.resource.blocks:
+                self.editor.write_id(home, id)
+            self.editor.edit(("id",), Remove())
+
+    def _place(self, path: str) -> tuple[str, ...] | None:
+        """Return where a field is written on top, by its own name or by the other that it has."""
+        names = [path, *(named.path for named in self.editor.section.named if named.field == path)]
+        steps = (tuple(name.split(".")) for name in names)
+        return next((place for place in steps if self.editor.resource.written.find(*place)), None)
+
+    def _may_move(self, place: tuple[str, ...]) -> bool:
+        home = next(iter(self.editor.resource.blocks))
+        is_said_below = self.editor.resource.written.find(TARGETS, home, *place)
+        return not is_said_below and self.editor.is_without_comment(place)
+
+    def _move(self, alone: Mapping[str, tuple[str, ...]]) -> None:
+        written = self.editor.resource.written
+        for place in alone.values():
+            home = next(iter(self.editor.resource.blocks))
+            self.editor.edit(place, Put(written.at(*place).value), target=home)
+            self.editor.edit(place, Remove())
+        self._remove_hollow_groups({place[:-1] for place in alone.values() if len(place) > 1}, alone)
+
+    def _remove_hollow_groups(
+        self, groups: set[tuple[str, ...]], alone: Mapping[str, tuple[str, ...]]
+    ) -> None:
+        for group in groups:
+            names = {name for name, _ in self.editor.resource.written.at(*group).entries()}
+            if names == {place[-1] for place in alone.values() if place[:-1] == group}:
+                self.editor.edit(group, Remove())
+
+
+def shared_decisions(resource: Resource) -> Decisions:
+    """Return what a resource says on every target on which no block says something else."""
+    return {**(resource.preset.decisions if resource.preset else {}), **resource.own.decisions}

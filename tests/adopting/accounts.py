@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reconciler.commands.adopt import Wanted, adopt
-from reconciler.commands.adopt_update import adopt_update
+from reconciler.commands.adopt import Wanted, adopt, adopt_update
 from reconciler.commands.environment import Environment
 from reconciler.commands.plan import plan
 from reconciler.commands.validate import validate

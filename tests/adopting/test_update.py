@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.commands.set_fields import set_fields
+from reconciler.commands.edit import set_fields
 from reconciler.commands.workspace import Selection
 from reconciler.config.yaml import read
 from reconciler.errors import NotEdited

@@ -7,12 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.commands.editing import edition_of
-from reconciler.commands.fmt import fmt
-from reconciler.commands.list_resources import list_resources
-from reconciler.commands.set_fields import set_fields
+from reconciler.commands.edit import edits_of, fmt, list_resources, set_fields
 from reconciler.commands.workspace import SECTIONS, Selection, open_workspace
-from reconciler.config.blocks import ResourceEditor
+from reconciler.config.file_edits import ResourceEditor
 from reconciler.errors import Exit, FilesInvalid, NotEdited, UsageError
 from tests.commands.world import EVERYTHING, Screen, World
 
@@ -385,10 +382,10 @@ def test_an_id_is_written_under_its_target_and_the_others_stay(key: str, line: s
     """A resource that names no target lives on all of them, and still does."""
     world.write("plain.yaml", "import_configs: {plain: {name: Plain}}\n")
     workspace = open_workspace(EVERYTHING, world.environment)
-    edition = edition_of(workspace, world.environment)
+    edits = edits_of(workspace, world.environment)
     resource = workspace.readers["import_configs"].resources[f"import_configs.{key}"]
-    ResourceEditor(edition, SECTIONS[0], resource, workspace.targets).write_id("sandbox", 5)
-    (edit,) = edition.edited()
+    ResourceEditor(edits, SECTIONS[0], resource, workspace.targets).write_id("sandbox", 5)
+    (edit,) = edits.edited()
     assert line in edit.after.decode()
     if key == "plain":
         assert "other.one: {}" in edit.after.decode()

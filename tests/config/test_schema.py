@@ -16,10 +16,10 @@ from ruamel.yaml.constructor import SafeConstructor
 
 from reconciler.commands.schema import files_schema, schema
 from reconciler.commands.workspace import SECTIONS, SEED_SECTIONS
+from reconciler.config.file_edits import modeline
 from reconciler.config.load import load
-from reconciler.config.modeline import modeline
 from reconciler.config.schema import SCHEMA_FILE
-from reconciler.config.starting import accounts_at, first_files
+from reconciler.config.templates import accounts_at, first_files
 from reconciler.errors import Exit, FilesInvalid
 from tests.clock import FakeClock
 from tests.commands.world import Screen

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from reconciler.config.editing.editor import edit, same
-from reconciler.config.editing.patch import Edit, Edits, Patch, Put, Remove
+from reconciler.config.edits import Edit, Edits, Patch, Put, Remove, edit, same
 from reconciler.config.yaml import read
 from tests.editing.layouts import KEYS, Written, paths, scalars, values, written
 

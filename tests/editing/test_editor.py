@@ -8,8 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from reconciler.config.codes import EDIT_CODES
-from reconciler.config.editing.editor import edit
-from reconciler.config.editing.patch import OverNames, Patch, Put, Remove
+from reconciler.config.edits import OverNames, Patch, Put, Remove, edit
 from reconciler.errors import NotEdited
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.config.editing.masking import masked
+from reconciler.config.layout import masked
 
 SEEDS = """\
 import_configs: {nl: {name: NL}}

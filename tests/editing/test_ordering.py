@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.config.editing.editor import same
-from reconciler.config.editing.ordering import ordered
+from reconciler.config.edits import same
+from reconciler.config.key_order import ordered
 from reconciler.errors import NotEdited
 from tests.editing.layouts import KEYS, Written, written
 from tests.editing.test_any_layout import lines, loaded

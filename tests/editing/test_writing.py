@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.config.editing.writing import FileEdit, write
+from reconciler.config.file_edits import FileEdit, write
 from reconciler.errors import UsageError
 
 

@@ -1,14 +1,11 @@
-"""Where everything stands in the text of a file: the pieces of its values, with their offsets.
-
-The text itself is never rebuilt from this; it says where to cut.
-"""
+"""Where everything stands in the text of a file, and cutting the text there."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct, field
 from ruamel.yaml.events import (
@@ -21,7 +18,7 @@ from ruamel.yaml.events import (
 )
 
 from reconciler.config.nodes import Mark
-from reconciler.config.yaml import EVENTS
+from reconciler.config.yaml import EVENTS, PERSONAL_KEYS, Refusal
 
 BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 """Every line break that the parser knows."""
@@ -322,3 +319,62 @@ def comment_at(layout: Layout, path: Sequence[str]) -> str | None:
     comments = [layout.text[behind : layout.line_end(behind)]] if behind is not None else []
     above = layout.line_above(pair.key.start).strip()
     return " ".join(c.lstrip("#").strip() for c in (above, *comments) if c.startswith("#"))
+
+
+class Splice(NamedTuple):
+    """`text[start:end]` is replaced by `new`."""
+
+    start: int
+    end: int
+    new: str
+
+
+class Overlap(Exception):
+    """Two cuts meet in one place: they were not made for each other."""
+
+
+class Unsafe(Exception):
+    """Something cannot be edited without guessing, and why."""
+
+    def __init__(self, refusal: Refusal, piece: Piece) -> None:
+        super().__init__(refusal.code)
+        self.refusal = refusal
+        self.piece = piece
+
+
+def spliced(text: str, splices: Iterable[Splice]) -> str:
+    """Return the text with every splice made; of several insertions at one place the first comes first."""
+    parts: list[str] = []
+    at = 0
+    for start, end, new in sorted(splices, key=lambda splice: (splice.start, splice.end)):
+        if start < at:
+            raise Overlap
+        parts += [text[at:start], new]
+        at = end
+    return "".join([*parts, text[at:]])
+
+
+def no_place(piece: Piece, message: str) -> Unsafe:
+    """Return the refusal of a layout that nothing can be written into."""
+    return Unsafe(Refusal("edit-layout", message, "edit it by hand"), piece)
+
+
+MASK = "•••"
+
+
+def masked(content: bytes) -> str:
+    """Return a file that loads as text, with a mask for every value below a key that holds personal data."""
+    text = content.decode("utf-8-sig")
+    top = laid_out(text).top
+    return spliced(text, _masks(top, hidden=False)) if top else text
+
+
+def _masks(piece: Piece, *, hidden: bool) -> Iterator[Splice]:
+    if isinstance(piece, Words) and hidden:
+        yield Splice(piece.start, piece.end, MASK)
+    elif isinstance(piece, Items):
+        for item in piece.items:
+            yield from _masks(item, hidden=hidden)
+    elif isinstance(piece, Table):
+        for pair in piece.pairs:
+            yield from _masks(pair.value, hidden=hidden or pair.name in PERSONAL_KEYS)

@@ -10,7 +10,7 @@ from msgspec import Struct
 from pydantic import TypeAdapter, ValidationError
 
 from reconciler.config.discovery import SETTINGS_FILE
-from reconciler.config.modeline import modeline
+from reconciler.config.file_edits import modeline
 from reconciler.config.settings import SANDBOX, ServerUrl, needs_credentials
 from reconciler.config.yaml import quoted
 from reconciler.errors import UsageError
