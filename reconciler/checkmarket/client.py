@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from reconciler.access import Access
 from reconciler.clock import Clock
-from reconciler.engine.kind import Body, Each, Json, one_by_one
+from reconciler.engine.kind import Body, Json, Mapper, map_serially
 from reconciler.errors import ApiError, BadAnswer, Declined, Forbidden, NoAnswer, NotFound, Unauthorised
 from reconciler.http import (
     CHECKMARKET_HOSTS,
@@ -161,14 +161,16 @@ class _Reading(Struct, frozen=True):
     whole: bool
 
 
-def read_list(api: Api, path: str, id_members: Sequence[str], each: Each = one_by_one) -> Sequence[Body]:
+def read_list(
+    api: Api, path: str, id_members: Sequence[str], mapper: Mapper = map_serially
+) -> Sequence[Body]:
     """Return every row of a collection once, in the server's order.
 
-    A row's id is the first integer among its `id_members`; `each` reads several pages at a time. Raises
+    A row's id is the first integer among its `id_members`; `mapper` reads several pages at a time. Raises
     `BadAnswer` where the answers do not prove that the list is whole or are not the API's form, and the rest
     of the `ApiError` tree.
     """
-    listing = _Listing(api, path, id_members, each)
+    listing = _Listing(api, path, id_members, mapper)
     reading = listing.read()
     if not reading.whole:
         reading = listing.read()
@@ -190,11 +192,11 @@ def row_id(row: Mapping[str, Json], id_members: Iterable[str]) -> int | None:
 class _Listing:
     """One collection of the API."""
 
-    def __init__(self, api: Api, path: str, id_members: Sequence[str], each: Each) -> None:
+    def __init__(self, api: Api, path: str, id_members: Sequence[str], mapper: Mapper) -> None:
         self._api = api
         self._path = path
         self._id_members = id_members
-        self._each = each
+        self._mapper = mapper
 
     def read(self) -> _Reading:
         """Go through the pages once; a row that comes twice counts where it came first."""
@@ -250,7 +252,7 @@ class _Listing:
             return page
 
         starts = range(2 * first.length, min(first.totals), first.length)[: _MOST_PAGES - 2]
-        pages = dict(zip(starts, self._each(read, starts, "Reading pages of the list"), strict=True))
+        pages = dict(zip(starts, self._mapper(read, starts, "Reading pages of the list"), strict=True))
         end = min(ends, default=starts.stop)
         return [page for start, page in pages.items() if page and start <= end]
 
@@ -332,12 +334,12 @@ class ImportConfigs:
             raise Declined(f"GET {_CONFIGS}: refused: {answer.quoted(refusal)}. Nothing was changed.")
         return answer.sent_at
 
-    def list(self, each: Each = one_by_one) -> Sequence[Body]:
+    def list(self, mapper: Mapper = map_serially) -> Sequence[Body]:
         """Return every configuration that the API lists, in its order; a row may hold less than `read` tells.
 
-        `each` reads pages of it. Raises `BadAnswer` where the list is not proven to be whole.
+        `mapper` reads pages of it. Raises `BadAnswer` where the list is not proven to be whole.
         """
-        return read_list(self._api, _CONFIGS, [_CONFIG_ID], each)
+        return read_list(self._api, _CONFIGS, [_CONFIG_ID], mapper)
 
     def read(self, id: int) -> Body | None:
         """Return one configuration with all its members, None where the API knows no such id.

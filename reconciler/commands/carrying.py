@@ -84,7 +84,7 @@ def carried_out(
                     run.journal.end_operation(doubt.operation, ending)
                 engine = writing(session, plan, run.recorder)
                 deferral.enter_context(deferred_interrupts(lambda: _stop(engine, console)))
-                report = apply(plan, engine, each=_pool(session.checkmarket.workers, console))
+                report = apply(plan, engine, mapper=_pool(session.checkmarket.workers, console))
                 done = Done(report, *_Sending(agreed, report, run, engine).ends(enter))
                 run.exit, run.counts = done.exit, done.counts
         except Exception as error:

@@ -13,7 +13,7 @@ from reconciler.commands.memory import remembered
 from reconciler.commands.runs import NO_WAIT, Lock, OpenRun, Purpose, open_run
 from reconciler.commands.session import Session, check_target_is_named, open_session
 from reconciler.commands.workspace import Selection
-from reconciler.engine.apply import Lesson, apply, take_lesson
+from reconciler.engine.apply import LearnedDefaults, apply, learn_defaults
 from reconciler.engine.body import Normal
 from reconciler.engine.change import Scope
 from reconciler.engine.classify import Account, known_defaults
@@ -58,12 +58,12 @@ def defaults_learn(
     return lesson.exit
 
 
-def _lesson(name: str, session: Session, run: OpenRun) -> Lesson:
+def _lesson(name: str, session: Session, run: OpenRun) -> LearnedDefaults:
     """Take the lesson, in which an interrupt waits until the configuration is deleted again."""
     account = Account(Normal(session.kind, explicit_empties=False), {})
     scope = Scope(session.target.name, session.account_name, session.target.guardrails.limits)
     with deferred_interrupts(lambda: None):
-        lesson = take_lesson(
+        lesson = learn_defaults(
             account,
             scope,
             name,

@@ -173,7 +173,7 @@ def open_tenant(session: Session, console: Console) -> Iterator[Tenant]:
         before_request=lambda: environment.crash.before("request"),
         new_id=environment.new_id,
         pace=environment.paces.setdefault(f"expoints {account}", Pace()),
-        each=Pool(bounds.parallelism, console, bounds.requests_per_minute),
+        mapper=Pool(bounds.parallelism, console, bounds.requests_per_minute),
     ) as client:
         yield Tenant(session, client, account)
 

@@ -15,7 +15,7 @@ from reconciler.commands.session import Session, tenant_account
 from reconciler.engine.body import Normal, value_at, written
 from reconciler.engine.change import Action, Plan
 from reconciler.engine.classify import CreateInDoubt, contradicted
-from reconciler.engine.drift import LastWrite, tell_apart
+from reconciler.engine.drift import LastWrite, attribute_drift
 from reconciler.engine.identity import name_of
 from reconciler.engine.kind import Json, Kind
 from reconciler.engine.outcome import Result
@@ -49,13 +49,13 @@ class Memory(Struct, frozen=True):
 
     def told_apart(self, plan: Plan) -> Plan:
         """Return the plan in which what changed in git is told from what changed live."""
-        told = tell_apart(plan, self.last_writes)
+        told = attribute_drift(plan, self.last_writes)
         runs = {self.last_writes[key].run for key in _worded(told) if key in self.last_writes}
         restores = {number for number in runs if self._is_restore(number)}
         if not restores:
             return told
         last = {key: replace(one, restored=one.run in restores) for key, one in self.last_writes.items()}
-        return tell_apart(plan, last)
+        return attribute_drift(plan, last)
 
     def _is_restore(self, number: int) -> bool:
         run = self.past.run(number)

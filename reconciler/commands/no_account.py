@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NoReturn
 
-from reconciler.engine.kind import Body, Each, one_by_one
+from reconciler.engine.kind import Body, Mapper, map_serially
 from reconciler.errors import UsageError
 
 
@@ -15,9 +15,9 @@ class NoAccount:
     def __init__(self, target: str) -> None:
         self._target = target
 
-    def list(self, each: Each = one_by_one) -> Sequence[Body]:
+    def list(self, mapper: Mapper = map_serially) -> Sequence[Body]:
         """Return none."""
-        del each
+        del mapper
         return ()
 
     def read(self, id: int) -> Body | None:

@@ -15,7 +15,7 @@ from reconciler.engine.body import Normal
 from reconciler.engine.change import SHARE_COUNTS_FROM, Plan, Scope, Share
 from reconciler.engine.classify import Account, known_defaults
 from reconciler.engine.declared import Declared
-from reconciler.engine.identity import Inventory, Listing, Remembering, Resolved, resolve, take_inventory
+from reconciler.engine.identity import CachingReader, Inventory, Listing, Resolved, resolve, take_inventory
 from reconciler.engine.kind import Json
 from reconciler.engine.plan import Consent, make_plan
 from reconciler.engine.review import Review
@@ -30,7 +30,7 @@ class LiveState(Struct, frozen=True):
     declared: tuple[Resolved, ...]
     inventory: Inventory
     listing: Listing
-    reader: Remembering
+    reader: CachingReader
     memory: Memory
     others: tuple[Declared, ...] = ()
     """What else is declared on the target, and was not selected."""
@@ -87,14 +87,14 @@ def read_live(
     session: Session, declared: Sequence[Declared], memory: Memory, listing: Listing, console: Console
 ) -> LiveState:
     """Read what is live, as far as a plan for these resources needs it, and no more. Errors: `ApiError`."""
-    reader = Remembering(session.client)
+    reader = CachingReader(session.client)
     resolved = resolve(declared, reader)
     inventory = take_inventory(
         reader,
         session.kind,
         [r.declared for r in resolved if not r.declared.hidden],
         listing=listing,
-        each=Pool(session.checkmarket.workers, console, session.checkmarket.requests_per_minute),
+        mapper=Pool(session.checkmarket.workers, console, session.checkmarket.requests_per_minute),
         also_named=[doubt.name for doubt in memory.in_doubt.values()],
     )
     limits = session.target.guardrails.limits

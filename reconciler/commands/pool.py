@@ -17,7 +17,7 @@ _MANY = 200
 
 
 class Pool(Struct, frozen=True):
-    """Calls a function for many items on a bounded number of threads; an `engine.kind.Each`.
+    """Calls a function for many items on a bounded number of threads; an `engine.kind.Mapper`.
 
     `per_minute` is how many requests an account allows, None where that is not known.
     """

@@ -19,7 +19,7 @@ from reconciler.commands.runs import NO_WAIT, Lock, Purpose
 from reconciler.commands.session import Session, check_target_is_named, open_session
 from reconciler.commands.workspace import Selection
 from reconciler.engine.change import Action, Plan
-from reconciler.engine.drift import Overwritten, way_back
+from reconciler.engine.drift import Overwritten, rollback
 from reconciler.engine.identity import Listing
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, Refused
@@ -74,7 +74,7 @@ def _plan_back(
     _check(run, operations, session)
     changed = [operation for operation in operations if _may_have_changed(operation)]
     known = [operation for operation in changed if not _is_nameless(operation)]
-    declared = way_back(session.kind, f"run {number}", map(_overwritten, known))
+    declared = rollback(session.kind, f"run {number}", map(_overwritten, known))
     made = read_live(session, declared, memory, Listing.DECLARED, console).bare_plan(consent)
     return replace(made, unmanaged=()), list(_notes(run, changed, memory.past, session))
 

@@ -19,8 +19,8 @@ from reconciler.engine.body import Normal, unknown_members, unknown_row_members,
 from reconciler.engine.change import Action, Blocked, Change, Plan, Scope
 from reconciler.engine.classify import Account, FieldClass, FieldView, classify, desired, removals
 from reconciler.engine.declared import Declared, Given, Origin
-from reconciler.engine.kind import Body, Each, Json, Live, Writer, one_by_one
-from reconciler.engine.outcome import Attempt, Outcome, Report, Result, conclude, reads_as_before, unread
+from reconciler.engine.kind import Body, Json, Live, Mapper, Writer, map_serially
+from reconciler.engine.outcome import Attempt, Outcome, Report, Result, outcome_of, reads_as_before, unread
 from reconciler.errors import (
     Abandoned,
     AllowanceUsedUp,
@@ -76,21 +76,21 @@ class NoJournal:
         """Forget it."""
 
 
-def apply(plan: Plan, run: Run, *, each: Each = one_by_one) -> Report:
+def apply(plan: Plan, run: Run, *, mapper: Mapper = map_serially) -> Report:
     """Carry out every change of the plan that is not blocked, and say truthfully how each one ended.
 
     Deletes begin when all else has ended, and only where all of it ended as applied: what is deleted may be
     what a create or an update was to take the place of.
     """
     deletes = [change for change in plan.changes if change.action is Action.DELETE]
-    ended = run.ends([change for change in plan.changes if change.action is not Action.DELETE], each)
+    ended = run.ends([change for change in plan.changes if change.action is not Action.DELETE], mapper)
     blocked = {one.key: _left_alone(one) for one in plan.blocked}
     others = [*ended.values(), *(blocked[one.key] for one in plan.blocked if not one.is_only_a_delete)]
     unfinished = [outcome for outcome in others if outcome.result is not Result.APPLIED]
     if unfinished and not run.is_stopped:
         ended |= {change.key: _kept_back(change, unfinished) for change in deletes}
     else:
-        ended |= run.ends(deletes, each)
+        ended |= run.ends(deletes, mapper)
     return Report(plan, (*(ended[change.key] for change in plan.changes), *blocked.values()), run.notes)
 
 
@@ -109,7 +109,9 @@ def _kept_back(delete: Change, unfinished: Sequence[Outcome]) -> Outcome:
     return _ended(delete, Result.SKIPPED, reason, exit)
 
 
-def _results(each: Each, function: Callable[[Item], End], items: Sequence[Item], label: str) -> Sequence[End]:
+def _results(
+    mapper: Mapper, function: Callable[[Item], End], items: Sequence[Item], label: str
+) -> Sequence[End]:
     """Return the result of each item, of a function that raises nothing.
 
     Where several at a time fail by themselves, for want of a thread or of a terminal to show progress on,
@@ -121,7 +123,7 @@ def _results(each: Each, function: Callable[[Item], End], items: Sequence[Item],
         ends[number] = function(items[number])
 
     with suppress(Exception):
-        each(one, range(len(items)), label)
+        mapper(one, range(len(items)), label)
     return [ends[number] if number in ends else function(item) for number, item in enumerate(items)]
 
 
@@ -154,13 +156,13 @@ class Run(Struct):
         """Begin no further change: each one that has not begun ends as skipped, for this reason."""
         self._stopped = self._stopped or Outcome("", None, Result.SKIPPED, reason, exit=exit)
 
-    def ends(self, changes: Sequence[Change], each: Each = one_by_one) -> dict[str, Outcome]:
+    def ends(self, changes: Sequence[Change], mapper: Mapper = map_serially) -> dict[str, Outcome]:
         """Carry out these changes; return by key how each ended, once that can be said or patience ends."""
         begun = dict(
-            zip((c.key for c in changes), _results(each, self.carry_out, changes, "Applying"), strict=True)
+            zip((c.key for c in changes), _results(mapper, self.carry_out, changes, "Applying"), strict=True)
         )
         attempts = [end for end in begun.values() if isinstance(end, Attempt)]
-        settled = {outcome.key: outcome for outcome in self.settle(attempts, each)}
+        settled = {outcome.key: outcome for outcome in self.settle(attempts, mapper)}
         return {key: end if isinstance(end, Outcome) else settled[key] for key, end in begun.items()}
 
     def carry_out(self, change: Change) -> Outcome | Attempt:
@@ -184,13 +186,13 @@ class Run(Struct):
     def _not_begun(change: Change, stopped: Outcome) -> Outcome:
         return replace(stopped, key=change.key, action=change.action, id=change.id)
 
-    def settle(self, attempts: Sequence[Attempt], each: Each = one_by_one) -> Sequence[Outcome]:
+    def settle(self, attempts: Sequence[Attempt], mapper: Mapper = map_serially) -> Sequence[Outcome]:
         """Look at every open attempt again until it can be said how it ended, or patience ends."""
         outcomes: list[Outcome] = []
         pause = FIRST_PAUSE
         while attempts:
             self._rest(min(pause, self._patience_left(attempts)))
-            ends = _results(each, self._look, attempts, "Verifying")
+            ends = _results(mapper, self._look, attempts, "Verifying")
             outcomes += [end for end in ends if isinstance(end, Outcome)]
             attempts = [end for end in ends if isinstance(end, Attempt)]
             pause *= 2
@@ -322,7 +324,7 @@ class Run(Struct):
             body = self.writer.read(attempt.id) if attempt.id is not None else None
             self._notice(body)
             seen = replace(attempt, as_before=reads_as_before(self.account, attempt, body))
-            return conclude(self.account, seen, body, last=last) or seen
+            return outcome_of(self.account, seen, body, last=last) or seen
         except Exception as error:  # noqa: BLE001  # whatever it is, the write may have been carried out
             # It may have taken minutes to fail: a stale answer proves nothing, but this was no answer.
             return unread(attempt, describe(error)) if self._is_over(attempt) else attempt
@@ -438,7 +440,7 @@ CarryOut = Callable[[Plan], Outcome]
 """Carries out a plan of one change; how it ended."""
 
 
-class Lesson(Struct, frozen=True):
+class LearnedDefaults(Struct, frozen=True):
     """What was found out: `values` by path in compared form; of `unknown` fields nothing was shown."""
 
     created: Outcome
@@ -461,15 +463,15 @@ class Lesson(Struct, frozen=True):
         return Exit.gravest([*ends, *([Exit.IN_DOUBT] if self.is_left_over else [])])
 
 
-def take_lesson(account: Account, scope: Scope, name: str, carry_out: CarryOut) -> Lesson:
+def learn_defaults(account: Account, scope: Scope, name: str, carry_out: CarryOut) -> LearnedDefaults:
     """Create a resource called `name` with nothing set, look at it, delete it; return what that showed."""
     key = f"{account.kind.name}:{name}"
     created = carry_out(_plan(account, _creation(account, scope, key, name)))
     if created.id is None or created.body is None:
-        return Lesson(created)
+        return LearnedDefaults(created)
     deleted = carry_out(_plan(account, _deletion(account, scope, key, created.id, name, created.body)))
     values, unknown = _shown(account, created.body)
-    return Lesson(created, deleted, values, unknown)
+    return LearnedDefaults(created, deleted, values, unknown)
 
 
 def _plan(account: Account, change: Change) -> Plan:

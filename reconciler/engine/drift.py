@@ -38,7 +38,7 @@ LastWrites = Mapping[str, LastWrite]
 _LEFT_OUT = (FieldClass.RESET, FieldClass.REFUSED)
 
 
-def tell_apart(plan: Plan, last: LastWrites) -> Plan:
+def attribute_drift(plan: Plan, last: LastWrites) -> Plan:
     """Return the plan with the drift of every field that differs, or that is no longer declared.
 
     Only updates have one, and what is unchanged; the plan does exactly what it did.
@@ -190,7 +190,7 @@ class Overwritten(Struct, frozen=True):
     sent: Body | None
 
 
-def way_back(kind: Kind, run: str, writes: Iterable[Overwritten]) -> tuple[Declared, ...]:
+def rollback(kind: Kind, run: str, writes: Iterable[Overwritten]) -> tuple[Declared, ...]:
     """Return what has to be declared so that everything is again as it was before the writes.
 
     What was created is absent, what was deleted is there again under a new id, and an updated resource has

@@ -14,7 +14,7 @@ from reconciler.engine.body import Normal, says_something, unknown_members, valu
 from reconciler.engine.change import IN_DOUBT, Block
 from reconciler.engine.classify import Account, CreateInDoubt
 from reconciler.engine.declared import Declared, Given, Reference
-from reconciler.engine.kind import Body, Each, Kind, Live, Reader, one_by_one
+from reconciler.engine.kind import Body, Kind, Live, Mapper, Reader, map_serially
 from reconciler.errors import BadAnswer
 
 
@@ -52,7 +52,7 @@ def take_inventory(
     declared: Sequence[Declared],
     *,
     listing: Listing = Listing.DECLARED,
-    each: Each = one_by_one,
+    mapper: Mapper = map_serially,
     also_named: Collection[str] = (),
 ) -> Inventory:
     """Read what is live, as far as `declared` needs it, and what has a name of `also_named`.
@@ -62,14 +62,14 @@ def take_inventory(
     """
     ids = [d.id for d in declared if d.id is not None]
     if listing is Listing.IF_NEEDED and len(ids) == len(declared):
-        return Inventory(_read(reader, kind, ids, each), complete=False)
-    rows = {row.id: row for row in (_live(kind, body, listed=True) for body in reader.list(each))}
+        return Inventory(_read(reader, kind, ids, mapper), complete=False)
+    rows = {row.id: row for row in (_live(kind, body, listed=True) for body in reader.list(mapper))}
     names = {*also_named, *(name_of(d, kind) for d in declared if d.id is None)}
     named = rows if listing is Listing.EVERYTHING else [r.id for r in rows.values() if r.name in names]
     wanted = [*dict.fromkeys([*ids, *named])]
     missing = [id for id in wanted if id not in rows]
     thin = [id for id in wanted if id in rows] if _rows_are_thin(reader, kind, rows, wanted) else []
-    read = _read(reader, kind, [*missing, *thin], each)
+    read = _read(reader, kind, [*missing, *thin], mapper)
     return Inventory(
         {**rows, **{id: Live(id, live.name, live.body, id in rows) for id, live in read.items()}}
     )
@@ -89,8 +89,8 @@ def _live(kind: Kind, body: Body, *, listed: bool) -> Live:
     return Live(id, name if isinstance(name, str) else "", body, listed)
 
 
-def _read(reader: Reader, kind: Kind, ids: Sequence[int], each: Each) -> dict[int, Live]:
-    bodies = each(reader.read, ids, f"Reading {kind.name}")
+def _read(reader: Reader, kind: Kind, ids: Sequence[int], mapper: Mapper) -> dict[int, Live]:
+    bodies = mapper(reader.read, ids, f"Reading {kind.name}")
     return {
         id: _live(kind, body, listed=False) for id, body in zip(ids, bodies, strict=True) if body is not None
     }
@@ -118,7 +118,7 @@ def _shape(kind: Kind, body: Body) -> tuple[object, ...]:
     return (Normal(kind, explicit_empties=True).leaves(body), extras)
 
 
-class Remembering(Struct, frozen=True):
+class CachingReader(Struct, frozen=True):
     """A `Reader` over another one. What it was told once, it does not ask again; an error is no answer."""
 
     reader: Reader
@@ -126,10 +126,10 @@ class Remembering(Struct, frozen=True):
     _bodies: dict[int, Body | None] = field(default_factory=dict)
     _found: dict[tuple[str, str], Sequence[int]] = field(default_factory=dict)
 
-    def list(self, each: Each = one_by_one) -> Sequence[Body]:
+    def list(self, mapper: Mapper = map_serially) -> Sequence[Body]:
         """Return every row that the API listed the first time."""
         if not self._rows:
-            self._rows.append(self.reader.list(each))
+            self._rows.append(self.reader.list(mapper))
         return self._rows[0]
 
     def read(self, id: int) -> Body | None:

@@ -110,7 +110,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class Each(Protocol):
+class Mapper(Protocol):
     """Calls a function for every item, several at a time; results in the order of the items.
 
     The first error ends it. `label` says to a person what is going on.
@@ -122,7 +122,7 @@ class Each(Protocol):
         """Return one result for each item."""
 
 
-def one_by_one(function: Callable[[Item], Result], items: Sequence[Item], label: str) -> Sequence[Result]:
+def map_serially(function: Callable[[Item], Result], items: Sequence[Item], label: str) -> Sequence[Result]:
     """Call the function for each item in turn."""
     del label
     return [function(item) for item in items]
@@ -131,10 +131,10 @@ def one_by_one(function: Callable[[Item], Result], items: Sequence[Item], label:
 class Reader(Protocol):
     """Reads of one kind of resource. Errors: the `ApiError` tree; a list that is cut short is an error."""
 
-    def list(self, each: Each = one_by_one) -> Sequence[Body]:
+    def list(self, mapper: Mapper = map_serially) -> Sequence[Body]:
         """Return every row that the API lists, in its order; a row may hold less than `read` tells.
 
-        `each` reads several pages at a time, where the API has some.
+        `mapper` reads several pages at a time, where the API has some.
         """
 
     def read(self, id: int) -> Body | None:

@@ -174,7 +174,7 @@ class Attempt(Struct, frozen=True):
         return Outcome(self.change.key, self.change.action, result, reason, self.notes, id=self.id, exit=exit)
 
 
-def conclude(account: Account, attempt: Attempt, body: Body | None, *, last: bool) -> Outcome | None:
+def outcome_of(account: Account, attempt: Attempt, body: Body | None, *, last: bool) -> Outcome | None:
     """Return how the attempt ended, judging by `body`, read after it; `None` for one that is not there."""
     if attempt.change.action is Action.DELETE:
         return _deleted(attempt, body, last=last)

@@ -25,7 +25,7 @@ from msgspec.structs import replace
 
 from reconciler.access import Access, is_loopback
 from reconciler.clock import Clock, SystemClock
-from reconciler.engine.kind import Each, Json, one_by_one
+from reconciler.engine.kind import Json, Mapper, map_serially
 from reconciler.errors import ApiError, BadAnswer, Declined, Forbidden, NoAnswer, NotFound, Unauthorised
 from reconciler.http import (
     EXPOINTS_HOSTS,
@@ -562,12 +562,12 @@ class Customers:
         reading: Api,
         posting: Api,
         tokens: Tokens,
-        each: Each = one_by_one,
+        mapper: Mapper = map_serially,
     ) -> None:
         self._reading = reading
         self._posting = posting
         self._tokens = tokens
-        self._each = each
+        self._mapper = mapper
 
     def server_time(self) -> float | None:
         """Ask for the columns, which proves that the token may read; return the time of the server.
@@ -608,7 +608,7 @@ class Customers:
         only looks unknown would be mailed twice. The first error ends it; otherwise as for `count`.
         """
         addresses = list(dict.fromkeys(emails))
-        counted = self._each(self._count_one, addresses, "Counting customers")
+        counted = self._mapper(self._count_one, addresses, "Counting customers")
         return dict(zip(addresses, counted, strict=True))
 
     def ids(self, emails: Iterable[str]) -> Mapping[str, frozenset[str] | None]:
@@ -618,7 +618,7 @@ class Customers:
         more is documented (U). Otherwise as for `count`.
         """
         addresses = list(dict.fromkeys(emails))
-        listed = self._each(self._ids_of, addresses, "Listing customers")
+        listed = self._mapper(self._ids_of, addresses, "Listing customers")
         return dict(zip(addresses, listed, strict=True))
 
     def _ids_of(self, email: str) -> frozenset[str] | None:
@@ -801,7 +801,7 @@ def open_expoints(
     before_request: Callable[[], None] = lambda: None,
     new_id: Callable[[], str] = lambda: "",
     pace: Pace | None = None,
-    each: Each = one_by_one,
+    mapper: Mapper = map_serially,
 ) -> Iterator[Customers]:
     """Open a tenant, such as https://acme.expoints.nl; its connections are closed at the end of the `with`.
 
@@ -854,7 +854,7 @@ def open_expoints(
                     new_id=new_id,
                 )
             )
-        yield Customers(reading, posting, tokens, each)
+        yield Customers(reading, posting, tokens, mapper)
 
 
 def _reading(credentials: str) -> Dialect:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from reconciler.engine.apply import Lesson
+from reconciler.engine.apply import LearnedDefaults
 from reconciler.engine.body import Absent, Normal, value_at, written
 from reconciler.engine.classify import ASSUMED_EMPTY, Default, Defaults
 from reconciler.engine.kind import Field, Json, Kind
@@ -260,7 +260,7 @@ def defaults_document(kind: Kind, target: str, known: Defaults) -> Document:
     }
 
 
-def lesson_text(kind: Kind, target: str, lesson: Lesson) -> str:
+def lesson_text(kind: Kind, target: str, lesson: LearnedDefaults) -> str:
     """Return what was found out, as the block to commit, and what may be left over."""
     blocks = [
         "\n".join(_lesson_ends(lesson)),
@@ -271,7 +271,7 @@ def lesson_text(kind: Kind, target: str, lesson: Lesson) -> str:
     return "\n\n".join(block for block in blocks if block)
 
 
-def _lesson_ends(lesson: Lesson) -> Iterator[str]:
+def _lesson_ends(lesson: LearnedDefaults) -> Iterator[str]:
     for outcome in (lesson.created, lesson.deleted):
         if outcome is not None:
             yield _lesson_end(outcome)
@@ -285,7 +285,7 @@ def _lesson_end(outcome: Outcome) -> str:
     return f"{symbol} {action}{id} {outcome.result.value}{reason}"
 
 
-def _to_commit(kind: Kind, target: str, lesson: Lesson) -> str:
+def _to_commit(kind: Kind, target: str, lesson: LearnedDefaults) -> str:
     if lesson.created.body is None:
         return ""
     found = _default_lines(kind, lesson)
@@ -295,7 +295,7 @@ def _to_commit(kind: Kind, target: str, lesson: Lesson) -> str:
     return "\n".join([title, "", "    defaults:", *(f"      {line}" for line in found)])
 
 
-def _default_lines(kind: Kind, lesson: Lesson) -> list[str]:
+def _default_lines(kind: Kind, lesson: LearnedDefaults) -> list[str]:
     values = {path: value for path, value in lesson.values.items() if value is not None}
     return [
         harmless(f"{path}: {json.dumps(written(kind.by_path[path], value), ensure_ascii=False)}")
@@ -303,7 +303,7 @@ def _default_lines(kind: Kind, lesson: Lesson) -> list[str]:
     ]
 
 
-def _unknown(lesson: Lesson) -> str:
+def _unknown(lesson: LearnedDefaults) -> str:
     if not lesson.unknown:
         return ""
     # They are unknown because their whole group was not shown.
@@ -311,7 +311,7 @@ def _unknown(lesson: Lesson) -> str:
     return f"Not shown by an empty configuration, and so still unknown: everything in {groups}."
 
 
-def _leftover(lesson: Lesson) -> str:
+def _leftover(lesson: LearnedDefaults) -> str:
     if not lesson.is_left_over:
         return ""
     name = lesson.created.key.partition(":")[2]
@@ -319,7 +319,7 @@ def _leftover(lesson: Lesson) -> str:
     return f'It may still be there: "{harmless(name)}"{id}. Look in the Tool, and delete it there.'
 
 
-def lesson_document(kind: Kind, target: str, lesson: Lesson) -> Document:
+def lesson_document(kind: Kind, target: str, lesson: LearnedDefaults) -> Document:
     """Return what was found out as a document."""
     return {
         "format_version": FORMAT_VERSION,

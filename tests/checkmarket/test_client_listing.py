@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from reconciler.checkmarket.client import ImportConfigs, open_checkmarket
 from reconciler.commands.console import PROGRESS_AFTER, Console
 from reconciler.commands.pool import Pool
-from reconciler.engine.kind import Each, Json, one_by_one
+from reconciler.engine.kind import Json, Mapper, map_serially
 from reconciler.errors import ApiError, BadAnswer, Declined, Unreachable
 from reconciler.http import Bounds, Secret, wsgi_transport
 from reconciler.parallel import each
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 LISTINGS: list[Listing] = ["paged", "unpaged", "clamped", "ignores-skip"]
 SEVERAL = Pool(4, Console(stderr=io.StringIO()))
-ways = pytest.mark.parametrize("way", [one_by_one, SEVERAL], ids=["one by one", "several at a time"])
+ways = pytest.mark.parametrize("way", [map_serially, SEVERAL], ids=["one by one", "several at a time"])
 
 
 @contextmanager
@@ -81,7 +81,7 @@ def no_count(_: int) -> None:
     return None
 
 
-def ids(configs: ImportConfigs, way: Each = one_by_one) -> list[Json]:
+def ids(configs: ImportConfigs, way: Mapper = map_serially) -> list[Json]:
     return [row["ImportConfigId"] for row in configs.list(way)]
 
 
@@ -92,7 +92,7 @@ COUNTS = [0, 1, 2, 99, 100, 101, 200, 250, 300, 640]
 @pytest.mark.parametrize("most", [1000, 25])
 @pytest.mark.parametrize("count", COUNTS)
 @ways
-def test_pages_are_followed_by_what_came_back(count: int, most: int, total: object, way: Each) -> None:
+def test_pages_are_followed_by_what_came_back(count: int, most: int, total: object, way: Mapper) -> None:
     server = Collection(count, most, total=(lambda n: n) if total else no_count)
     with account(server) as configs:
         assert ids(configs, way) == list(range(1, count + 1))
@@ -101,7 +101,7 @@ def test_pages_are_followed_by_what_came_back(count: int, most: int, total: obje
 
 @pytest.mark.parametrize("count", COUNTS)
 @ways
-def test_a_count_saves_the_last_request(count: int, way: Each) -> None:
+def test_a_count_saves_the_last_request(count: int, way: Mapper) -> None:
     server = Collection(count)
     with account(server) as configs:
         configs.list(way)
@@ -116,7 +116,7 @@ def test_several_at_a_time_ask_for_the_same_pages(
     count: int, most: int, counted: bool, obeys: set[str]
 ) -> None:
     asked = []
-    for way in (one_by_one, SEVERAL):
+    for way in (map_serially, SEVERAL):
         server = Collection(count, most, frozenset(obeys), (lambda n: n) if counted else no_count)
         with account(server) as configs, suppress(BadAnswer):
             configs.list(way)
@@ -127,7 +127,7 @@ def test_several_at_a_time_ask_for_the_same_pages(
 @pytest.mark.parametrize("counted", [True, False])
 @pytest.mark.parametrize("count", COUNTS)
 @ways
-def test_a_server_that_sends_everything_at_once_is_believed(count: int, counted: bool, way: Each) -> None:
+def test_a_server_that_sends_everything_at_once_is_believed(count: int, counted: bool, way: Mapper) -> None:
     server = Collection(count, obeys=frozenset(), total=(lambda n: n) if counted else no_count)
     with account(server) as configs:
         assert ids(configs, way) == list(range(1, count + 1))
@@ -135,7 +135,7 @@ def test_a_server_that_sends_everything_at_once_is_believed(count: int, counted:
 
 @pytest.mark.parametrize("count", COUNTS)
 @ways
-def test_a_server_that_ignores_skip_is_believed_where_its_count_agrees(count: int, way: Each) -> None:
+def test_a_server_that_ignores_skip_is_believed_where_its_count_agrees(count: int, way: Mapper) -> None:
     with account(Collection(count, obeys=frozenset({"top"}))) as configs:
         assert ids(configs, way) == list(range(1, count + 1))
 
@@ -160,7 +160,7 @@ def test_a_server_that_ignores_skip_is_believed_where_its_count_agrees(count: in
     ],
 )
 @ways
-def test_a_list_that_is_not_proven_to_be_whole_is_an_error(server: Collection, way: Each) -> None:
+def test_a_list_that_is_not_proven_to_be_whole_is_an_error(server: Collection, way: Mapper) -> None:
     with account(server) as configs, pytest.raises(BadAnswer, match="do not prove that these are all"):
         configs.list(way)
 
@@ -276,7 +276,7 @@ STILL = {skip: page(skip + 1, skip + 2, total=10) for skip in range(0, 10, 2)}
 )
 @ways
 def test_a_list_that_moved_while_several_pages_were_read_is_read_once_more(
-    moved: Mapping[int, Json], way: Each
+    moved: Mapping[int, Json], way: Mapper
 ) -> None:
     server = Placed(STILL, moved)
     with account(server) as configs:
@@ -285,21 +285,21 @@ def test_a_list_that_moved_while_several_pages_were_read_is_read_once_more(
 
 
 @ways
-def test_behind_a_page_that_is_shorter_the_next_one_begins_where_it_ended(way: Each) -> None:
+def test_behind_a_page_that_is_shorter_the_next_one_begins_where_it_ended(way: Mapper) -> None:
     short = {4: page(5, total=10), 5: page(6, 7, total=10), 7: page(8, 9, total=10), 9: page(10, total=10)}
     with account(Placed({**STILL, **short})) as configs:
         assert ids(configs, way) == list(range(1, 11))
 
 
 @ways
-def test_a_row_that_comes_twice_counts_where_it_came_first_however_pages_are_read(way: Each) -> None:
+def test_a_row_that_comes_twice_counts_where_it_came_first_however_pages_are_read(way: Mapper) -> None:
     pages = {skip: page(skip + 1, skip + 2, total=9) for skip in (0, 2, 4)}
     with account(Placed({**pages, 6: page(6, 7, total=9), 8: page(8, 9, total=9)})) as configs:
         assert ids(configs, way) == list(range(1, 10))
 
 
 @ways
-def test_a_page_that_fails_among_several_fails_the_list(way: Each) -> None:
+def test_a_page_that_fails_among_several_fails_the_list(way: Mapper) -> None:
     failed: Json = {"Meta": {"Status": 503}, "Data": "Later"}
     with account(Placed({**STILL, 6: failed})) as configs, pytest.raises(Unreachable):
         configs.list(way)
@@ -391,14 +391,14 @@ def test_a_page_that_fails_fails_the_list() -> None:
 
 @settings(deadline=None)
 @given(
-    way=st.sampled_from([one_by_one, SEVERAL]),
+    way=st.sampled_from([map_serially, SEVERAL]),
     count=st.integers(0, 460),
     most=st.integers(1, 300),
     obeys=st.sets(st.sampled_from(["top", "skip"])),
     total=st.sampled_from([lambda n: n, no_count, lambda n: n + 1]),
 )
 def test_whatever_the_server_does_a_list_is_whole_or_an_error(
-    way: Each, count: int, most: int, obeys: set[str], total: Callable[[int], int | None]
+    way: Mapper, count: int, most: int, obeys: set[str], total: Callable[[int], int | None]
 ) -> None:
     # Nobody can see through a server that obeys nothing and serves a part as if it were all.
     page = most if obeys else count
@@ -427,7 +427,7 @@ def sandbox(variants: Variants, configs: int, surveys: int = 0) -> WSGIApplicati
 @pytest.mark.parametrize("count", [1, 24, 26, 130, 350])
 @ways
 def test_the_sandbox_is_listed_whole_in_every_variant_that_proves_it(
-    count: int, listing: Listing, rows: str, counted: bool, way: Each
+    count: int, listing: Listing, rows: str, counted: bool, way: Mapper
 ) -> None:
     variants = Variants(listing=listing, rows=rows, meta_counts=counted)  # type: ignore[arg-type]
     with account(sandbox(variants, count)) as configs:
@@ -436,7 +436,7 @@ def test_the_sandbox_is_listed_whole_in_every_variant_that_proves_it(
 
 @pytest.mark.parametrize("count", [1, 24, 130, 350])
 @ways
-def test_a_sandbox_that_proves_nothing_is_not_believed(count: int, way: Each) -> None:
+def test_a_sandbox_that_proves_nothing_is_not_believed(count: int, way: Mapper) -> None:
     variants = Variants(listing="ignores-skip", meta_counts=False)
     with account(sandbox(variants, count)) as configs, pytest.raises(BadAnswer):
         configs.list(way)

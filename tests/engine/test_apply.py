@@ -402,7 +402,7 @@ def test_after_a_stop_nothing_is_begun_and_open_writes_end_in_doubt(clock: FakeC
         run.stop("interrupted")
         return [first, *(function(item) for item in items[1:])]
 
-    report = apply(plan, run, each=interrupted)
+    report = apply(plan, run, mapper=interrupted)
     assert [o.result for o in report.outcomes] == [Result.IN_DOUBT, Result.SKIPPED]
     assert toys.writes == [("replace", 1)]
 

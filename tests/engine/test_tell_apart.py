@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from reconciler.engine.change import Action, Block, Blocked, Change, Plan, Scope, Unchanged
 from reconciler.engine.classify import Drift, classify
 from reconciler.engine.declared import Accepted, Declared
-from reconciler.engine.drift import LastWrite, tell_apart
+from reconciler.engine.drift import LastWrite, attribute_drift
 from reconciler.engine.kind import Body, Json, Policy
 from tests.engine.toys import RESOURCE, account, declared, live, proved
 
@@ -49,7 +49,7 @@ def plan_of(wanted: Declared, now: Mapping[str, Json], *, explicit: bool = False
 
 
 def size_drift(plan: Plan, last: LastWrite | None, path: str = "size") -> Drift | None:
-    told = tell_apart(plan, {KEY: last} if last else {})
+    told = attribute_drift(plan, {KEY: last} if last else {})
     views = [*(c.fields for c in told.changes), *(u.views for u in told.unchanged)][0]
     return next(view.drift for view in views if view.path == path)
 
@@ -180,7 +180,7 @@ def test_a_group_that_was_sent_as_null_was_sent() -> None:
 def test_a_blocked_change_is_told_apart_too() -> None:
     (change,) = plan_of(robot(size=6), {"Size": 5}).changes
     plan = Plan(SCOPE, account(), blocked=(Blocked(KEY, (Block("no", "no"),), change),))
-    (blocked,) = tell_apart(plan, {KEY: SET_5}).blocked
+    (blocked,) = attribute_drift(plan, {KEY: SET_5}).blocked
     assert blocked.change
     assert {view.drift for view in blocked.change.differing} == {Drift.GIT}
 
@@ -205,7 +205,7 @@ def test_words_never_change_what_is_done(
 ) -> None:
     """Whatever is remembered: the digests, and every field but for its word, are the same."""
     plan = plan_of(robot(size=size), now, explicit=explicit)
-    told = tell_apart(plan, {KEY: last})
+    told = attribute_drift(plan, {KEY: last})
     assert told.digests == plan.digests
     assert [c.lenient_digest for c in told.changes] == [c.lenient_digest for c in plan.changes]
     bare = [replace(view, drift=None) for change in told.changes for view in change.fields]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler.engine.change import Action
 from reconciler.engine.declared import Declared
-from reconciler.engine.drift import Overwritten, way_back
+from reconciler.engine.drift import Overwritten, rollback
 from reconciler.engine.kind import Body
 from tests.clock import FakeClock
 from tests.engine.test_apply import applied, shop
@@ -14,7 +14,7 @@ BEFORE: Body = {"ToyId": 1, "Name": "Robot", "Size": 5, "Parts": [{"Number": 1, 
 
 
 def back(action: Action, before: Body | None, sent: Body | None = None, id: int | None = 1) -> Declared:
-    [declared] = way_back(TOYS, "run 12", [Overwritten("toys.robot", action, id, before, sent)])
+    [declared] = rollback(TOYS, "run 12", [Overwritten("toys.robot", action, id, before, sent)])
     return declared
 
 

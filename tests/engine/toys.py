@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from reconciler.engine.body import Normal
 from reconciler.engine.classify import Account, Defaults, known_defaults
 from reconciler.engine.declared import Declared, Given, Origin, Reference, Ruling
-from reconciler.engine.kind import Body, Each, Field, Json, Kind, Live, Policy, Rows, one_by_one
+from reconciler.engine.kind import Body, Field, Json, Kind, Live, Mapper, Policy, Rows, map_serially
 from reconciler.problems import Place
 
 PLACE = Place("toys.yaml", 1, 1)
@@ -86,8 +86,8 @@ class ToyShop:
     calls: list[tuple[str, int | None]] = field(default_factory=list)
     sent: list[dict[str, Json]] = field(default_factory=list)
 
-    def list(self, each: Each = one_by_one) -> Sequence[Body]:
-        del each
+    def list(self, mapper: Mapper = map_serially) -> Sequence[Body]:
+        del mapper
         self._call("list", None)
         return [copy.deepcopy(body) for body in self.bodies.values() if body.get("IsVisible")]
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from reconciler.engine.kind import Each, Json, one_by_one
+from reconciler.engine.kind import Json, Mapper, map_serially
 from reconciler.errors import (
     ApiError,
     BadAnswer,
@@ -68,12 +68,12 @@ class Server:
 
 
 @contextmanager
-def tenant(*replies: Reply, several: Each = one_by_one) -> Iterator[tuple[Customers, Server]]:
+def tenant(*replies: Reply, several: Mapper = map_serially) -> Iterator[tuple[Customers, Server]]:
     """Open a tenant that answers so."""
     server = Server(replies)
     transport = wsgi_transport(server)
     with open_expoints(
-        "http://localhost", TOKEN, transport=transport, bounds=Bounds(total_wait=0), each=several
+        "http://localhost", TOKEN, transport=transport, bounds=Bounds(total_wait=0), mapper=several
     ) as customers:
         yield customers, server
 
