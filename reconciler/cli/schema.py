@@ -59,6 +59,6 @@ def schema_status(**options: Any) -> int:
 
 
 def _print(kind: str, options: dict[str, Any]) -> int:
-    from reconciler.commands.schema import schema
+    from reconciler.commands.validate import schema
 
     return run(options, lambda console, _: schema(kind, console))

@@ -19,9 +19,9 @@ from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
 from reconciler.commands.init import is_ignored, repository_around
 from reconciler.commands.interrupts import interruptible
-from reconciler.commands.schema import files_schema
 from reconciler.commands.session import Chosen, chosen_target
 from reconciler.commands.state import check_state_folder, sandbox_file, state_folder
+from reconciler.commands.validate import files_schema
 from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.discovery import find_workspace, shown
 from reconciler.config.load import Workspace

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
-from reconciler.commands.schema import files_schema
+from reconciler.commands.validate import files_schema
 from reconciler.config.discovery import DEFAULT_FOLDER, SETTINGS_FILE, find_workspace, read_workspace, shown
 from reconciler.config.schema import SCHEMA_FILE
 from reconciler.config.templates import REAL_TARGET, Accounts, accounts_at, first_files, server_at

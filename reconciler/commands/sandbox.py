@@ -7,15 +7,21 @@ from typing import TypeVar
 
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
-from reconciler.commands.forgetting import forget_sandbox
-from reconciler.commands.session import chosen_target
+from reconciler.commands.journal import open_past
+from reconciler.commands.runs import NO_WAIT, OpenRun, Purpose, open_run
+from reconciler.commands.session import Session, chosen_target, open_session
 from reconciler.commands.state import private_sandbox
 from reconciler.commands.workspace import Selection, open_workspace
+from reconciler.config.settings import SANDBOX
+from reconciler.engine.change import Action
 from reconciler.errors import Exit, UsageError
+from reconciler.journal.ledger import DeliveryState
+from reconciler.journal.runs import Ending, Intent, Operation
 from reconciler.render.listing import sandbox_text
 from reconciler.sandbox import Fault, State, StateError, Variants, create_app, serve, take_inventory
 
 Made = TypeVar("Made")
+_RESET = "the sandbox was reset"
 
 
 def sandbox_serve(
@@ -52,7 +58,7 @@ def _say_ready(url: str, console: Console) -> None:
 def sandbox_reset(selection: Selection, console: Console, environment: Environment) -> Exit:
     """Put a sandbox back to its beginning, and have the journal know that."""
     _usable(lambda: _state(selection, environment).reset())
-    forget_sandbox(selection, console, environment)
+    _forget_sandbox(selection, console, environment)
     console.result("The sandbox is as it was at the beginning.", {"reset": True})
     return Exit.DONE
 
@@ -76,3 +82,39 @@ def _usable(make: Callable[[], Made]) -> Made:
         return make()
     except (StateError, ValueError) as error:
         raise UsageError(str(error)) from error
+
+
+def _forget_sandbox(selection: Selection, console: Console, environment: Environment) -> None:
+    """Write down that all configurations and customers of an embedded sandbox are gone, if any are known."""
+    with open_session(selection, environment) as session:
+        if not _is_embedded(session) or not _knows_anything(session):
+            return
+        with open_run(session, Purpose("sandbox reset"), NO_WAIT, console) as run:
+            for operation in run.journal.latest(run.account).values():
+                _forget_config(run, operation)
+            for delivery in run.journal.past(run.account):
+                if not delivery.standing.is_unsent:
+                    run.journal.conclude_delivery(
+                        delivery.batch, delivery.customer, DeliveryState.NOT_SENT, _RESET
+                    )
+            run.exit = Exit.DONE
+
+
+def _is_embedded(session: Session) -> bool:
+    homes = (session.target.checkmarket, session.target.expoints)
+    return all(home is None or home.url == SANDBOX for home in homes)
+
+
+def _knows_anything(session: Session) -> bool:
+    with open_past(session) as past:
+        return bool(past.latest(session.account) or past.past(session.account))
+
+
+def _forget_config(run: OpenRun, operation: Operation) -> None:
+    intent, ending = operation.intent, operation.ending
+    if intent.action == Action.DELETE:
+        return
+    id = ending.id if ending and ending.id is not None else intent.id
+    body = (ending and ending.after) or intent.body
+    gone = Intent(run.account, intent.key, Action.DELETE.value, id, intent.digest, body, None)
+    run.journal.end_operation(run.journal.begin_operation(run.number, gone), Ending("applied", _RESET, id))

@@ -1,13 +1,15 @@
-"""`reconciler validate`: every problem of every file. Offline, and needs no secret."""
+"""`reconciler validate` and `reconciler schema`: every problem of the files, and the schemas. Offline."""
 
 from __future__ import annotations
 
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
 from reconciler.commands.github import annotate
-from reconciler.commands.workspace import Selection, open_workspace
+from reconciler.commands.workspace import SECTIONS, SEED_SECTIONS, Selection, open_workspace
+from reconciler.config.schema import workspace_schema
+from reconciler.config.validation import Schema
 from reconciler.errors import Exit, FilesInvalid
-from reconciler.render.values import FORMAT_VERSION, counted, problem_document, problems_text
+from reconciler.render.values import FORMAT_VERSION, counted, json_text, problem_document, problems_text
 
 
 def validate(selection: Selection, console: Console, environment: Environment) -> Exit:
@@ -32,3 +34,18 @@ def validate(selection: Selection, console: Console, environment: Environment) -
     }
     console.result(f"{warnings}\n\n{summary}" if warnings else summary, document)
     return Exit.DONE
+
+
+def schema(kind: str, console: Console) -> Exit:
+    """Print the schema of `workspace`, or of one of `planfile.format.DOCUMENTS`; it is JSON either way."""
+    # Imported here, as `validate` needs none of it.
+    from reconciler.planfile.format import schema_of
+
+    found = files_schema() if kind == "workspace" else dict(schema_of(kind))
+    console.result(json_text(found), found)
+    return Exit.DONE
+
+
+def files_schema() -> Schema:
+    """Return the schema of what a person may write into any file of a workspace."""
+    return workspace_schema(SECTIONS, SEED_SECTIONS)

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
 
-from reconciler.commands.schema import files_schema, schema
+from reconciler.commands.validate import files_schema, schema
 from reconciler.commands.workspace import SECTIONS, SEED_SECTIONS
 from reconciler.config.file_edits import modeline
 from reconciler.config.load import load

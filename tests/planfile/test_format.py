@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from reconciler.commands.schema import schema
+from reconciler.commands.validate import schema
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit
 from reconciler.planfile.format import PlanDocument, schema_of
