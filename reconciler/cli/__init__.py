@@ -15,8 +15,7 @@ import threading
 import click
 
 from reconciler import __version__
-from reconciler.cli.epilog import EPILOG
-from reconciler.cli.later import Later
+from reconciler.cli.lazy_command import EPILOG, Later
 from reconciler.errors import Exit
 
 
@@ -84,7 +83,7 @@ def _interrupt(*_: object) -> None:
 
 
 def _complain(arguments: list[str], message: str, text: str = "", **fields: str) -> None:
-    from reconciler.cli.complaints import complain
+    from reconciler.cli.running import complain
 
     complain(arguments, message, text, **fields)
 
@@ -92,7 +91,7 @@ def _complain(arguments: list[str], message: str, text: str = "", **fields: str)
 def _bug(error: Exception, told: list[str]) -> int:
     import traceback
 
-    from reconciler.cli.complaints import logs_json
+    from reconciler.cli.running import logs_json
 
     where: dict[str, str] = {}
     if os.environ.get("RECONCILER_DEBUG"):
@@ -120,7 +119,7 @@ def cli() -> None:
 
 # All that `--help` has to know of each verb: where it is, and what it does in one line.
 for _verb in (
-    Later("init", "init", "Write a workspace to begin with."),
+    Later("init", "verbs", "Write a workspace to begin with."),
     Later("validate", "verbs", "Check every file; offline, without a secret."),
     Later("plan", "verbs", "Show what would change, and what is reset."),
     Later("apply", "verbs", "Show the plan, ask, carry it out, verify it."),
@@ -129,14 +128,14 @@ for _verb in (
     Later("list_", "files", "List resources and where they stand."),
     Later("set_", "files", "Edit many resources at once, in place."),
     Later("fmt", "files", "Put the keys of resources into their order."),
-    Later("seeds", "seeds", "Preview, watch, settle, send test batches."),
-    Later("status", "status", "Count what is managed, drifted, pending, in doubt."),
-    Later("history", "history", "Show the runs of a target, newest first."),
-    Later("restore", "history", "Plan the way back from a run, ask, carry it out."),
-    Later("defaults", "defaults", "Show and learn what a reset leaves behind."),
-    Later("schema", "schema", "Print JSON Schemas: files, plans, reports, status."),
-    Later("doctor", "doctor", "Check credentials, hosts, APIs, clock, journal."),
-    Later("sandbox", "sandbox", "Serve, look into, reset the emulated APIs."),
+    Later("seeds", "groups", "Preview, watch, settle, send test batches."),
+    Later("status", "verbs", "Count what is managed, drifted, pending, in doubt."),
+    Later("history", "groups", "Show the runs of a target, newest first."),
+    Later("restore", "groups", "Plan the way back from a run, ask, carry it out."),
+    Later("defaults", "groups", "Show and learn what a reset leaves behind."),
+    Later("schema", "groups", "Print JSON Schemas: files, plans, reports, status."),
+    Later("doctor", "verbs", "Check credentials, hosts, APIs, clock, journal."),
+    Later("sandbox", "groups", "Serve, look into, reset the emulated APIs."),
     Later("completion", "completion", "Print the script by which a shell completes."),
 ):
     cli.add_command(_verb)

@@ -14,8 +14,7 @@ from msgspec.structs import replace
 from reconciler.cli.completion import complete_key, complete_resource, complete_target
 
 if TYPE_CHECKING:
-    from reconciler.commands.across import TargetSelection
-    from reconciler.commands.reports import Report
+    from reconciler.commands.reports import ReportFile, TargetSelection
     from reconciler.commands.runs import Lock
     from reconciler.commands.workspace import Selection
     from reconciler.engine.plan import Consent
@@ -185,16 +184,16 @@ def fingerprints(texts: tuple[str, ...]) -> frozenset[str]:
     return frozenset(named)
 
 
-def reports_of(options: dict[str, Any]) -> tuple[Report, ...]:
+def reports_of(options: dict[str, Any]) -> tuple[ReportFile, ...]:
     """Return the reports that `--report` asks for."""
-    from reconciler.commands.reports import Form, Report
+    from reconciler.commands.reports import Form, ReportFile
 
     named = [text.partition("=") for text in options["report"]]
     for kind, _, path in named:
         if kind not in list(Form) or not path:
             kinds = " or ".join(f"{form.value}=PATH" for form in Form)
             raise click.BadParameter(f"write {kinds}", param_hint="--report")
-    return tuple(Report(Form(kind), Path(path)) for kind, _, path in named)
+    return tuple(ReportFile(Form(kind), Path(path)) for kind, _, path in named)
 
 
 def selection_of(options: dict[str, Any]) -> Selection:
@@ -217,7 +216,7 @@ def several_of(options: dict[str, Any]) -> TargetSelection | None:
 
     What stands on the command line counts more than what the environment says.
     """
-    from reconciler.commands.across import TargetSelection
+    from reconciler.commands.reports import TargetSelection
 
     targets = _targets(options)
     if options["all_targets"] and targets and _is_typed("all_targets") == _is_typed("target"):
@@ -229,7 +228,7 @@ def several_of(options: dict[str, Any]) -> TargetSelection | None:
 
 def several_or_default(options: dict[str, Any]) -> TargetSelection:
     """Return the targets of a command that tells of one as it does of several."""
-    from reconciler.commands.across import TargetSelection
+    from reconciler.commands.reports import TargetSelection
 
     return several_of(options) or TargetSelection(_targets(options), or_default=True)
 

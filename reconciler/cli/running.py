@@ -1,11 +1,12 @@
-"""Running a command with a console, and turning what is expected to fail into its text and exit code."""
+"""Runs a command with a console, and turns what is expected to fail into its text and exit code."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,14 +14,65 @@ import click
 from reconciler.errors import Exit, FilesInvalid, ReconcilerError
 
 if TYPE_CHECKING:
-    from reconciler.commands.console import Console
+    from reconciler.commands.console import Console, Requests
     from reconciler.commands.environment import Environment
-    from reconciler.commands.requests import Requests
+
+
+_OPTION, _VARIABLE, _JSON = "--log-format", "RECONCILER_LOG_FORMAT", "json"
+
+
+def complain(arguments: Sequence[str], message: str, text: str = "", **fields: str) -> None:
+    """Print a message; `text` is how a person reads it, lines and all, and `fields` are for programs."""
+    from reconciler.render.values import harmless
+
+    if not logs_json(arguments):
+        shown = "\n".join(map(harmless, (text or f"Error: {message}").rstrip("\n").split("\n")))
+        click.echo(shown, err=True)
+        return
+    from reconciler.render.values import Level, log_line
+
+    click.echo(log_line(time.time(), Level.ERROR, "error", {"message": message, **fields}), err=True)
+
+
+def logs_json(arguments: Sequence[str]) -> bool:
+    """Tell whether the log is JSON, as far as that can be told of a command line that may not be valid.
+
+    What is typed last counts, and what is typed at all more than the environment, as for every option.
+    """
+    asked = os.environ.get(_VARIABLE, "")
+    for number, argument in enumerate(arguments):
+        if argument == _OPTION:
+            asked = next(iter(arguments[number + 1 : number + 2]), "")
+        elif argument.startswith(f"{_OPTION}="):
+            asked = argument.partition("=")[2]
+    return asked == _JSON
+
+
+@contextmanager
+def libraries_logged(console: Console) -> Iterator[None]:
+    """Let the warnings of libraries, and those of Python itself, be lines of the log while the block runs."""
+    import logging
+
+    from reconciler.render.values import Level
+
+    class Lines(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            level = Level.ERROR if record.levelno >= logging.ERROR else Level.WARNING
+            console.library(record.name, record.getMessage(), level)
+
+    handler, root = Lines(logging.WARNING), logging.getLogger()
+    root.addHandler(handler)
+    logging.captureWarnings(True)
+    try:
+        yield
+    finally:
+        logging.captureWarnings(False)
+        root.removeHandler(handler)
 
 
 def run(options: dict[str, Any], command: Callable[[Console, Any], Exit]) -> int:
     """Run a command with a console; turn expected failures into their text and exit code."""
-    from reconciler.commands.requests import Requests
+    from reconciler.commands.console import Requests
 
     console = _console(options)
     requests = Requests(console)
@@ -55,7 +107,6 @@ def _outside(console: Console, requests: Requests) -> Environment:
 def _everything_logged(console: Console) -> AbstractContextManager[None]:
     if not console.logs_json:
         return nullcontext()
-    from reconciler.cli.libraries import libraries_logged
 
     return libraries_logged(console)
 

@@ -1,4 +1,4 @@
-"""The verbs that stand by themselves: `validate`, `plan`, `apply`, `show`."""
+"""The verbs that stand by themselves: `validate`, `plan`, `apply`, `show`, `status`, `doctor`, `init`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli.completion import complete_resource
-from reconciler.cli.epilog import EPILOG
+from reconciler.cli.lazy_command import EPILOG
 from reconciler.cli.options import (
     all_targets_option,
     consent_of,
@@ -19,6 +19,7 @@ from reconciler.cli.options import (
     lock_options,
     option,
     output_options,
+    output_options_with,
     report_option,
     reports_of,
     reviewed_option,
@@ -26,14 +27,15 @@ from reconciler.cli.options import (
     selection_of,
     selection_options,
     several_of,
+    several_or_default,
     since_option,
     yes_option,
 )
 from reconciler.cli.running import run
 
 if TYPE_CHECKING:
-    from reconciler.commands.across import TargetSelection
     from reconciler.commands.environment import Environment
+    from reconciler.commands.reports import TargetSelection
 
 
 @click.command(epilog=EPILOG)
@@ -139,7 +141,7 @@ def _check_one_target(options: dict[str, Any], several: TargetSelection | None) 
 
 def _how(options: dict[str, Any], named: frozenset[str], environment: Environment) -> dict[str, Any]:
     """Return how plans are to be carried out, beside what was consented to: the fields of `How`."""
-    from reconciler.commands.reviewing import read_reviewed
+    from reconciler.commands.apply import read_reviewed
 
     return {
         "yes": options["yes"],
@@ -163,4 +165,70 @@ def show(**options: Any) -> int:
     return run(
         options,
         lambda console, environment: show(options["key"], selection_of(options), console, environment),
+    )
+
+
+# A plan goes to the place that RECONCILER_OUT names, so this one has a variable of its own.
+@click.command(epilog=EPILOG)
+@selection_options
+@all_targets_option
+@option("--detailed-exitcode", is_flag=True, help="Exit 2 where something drifted or is to be sent.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    envvar="RECONCILER_STATUS_OUT",
+    show_envvar=True,
+    help="Also write it to a file that everybody may read.",
+)
+@output_options_with("openmetrics", "prometheus")
+def status(**options: Any) -> int:
+    """Count what is managed, drifted, pending, in doubt, and say when it was applied last. Reads only.
+
+    One target that cannot be asked leaves the others whole. The format openmetrics is for scrapers,
+    prometheus for the textfile collector of node_exporter.
+    """
+    from reconciler.commands.status import Form, status
+
+    several, selection = several_or_default(options), selection_anywhere(options)
+    wanted = {name: options[name] for name in ("detailed_exitcode", "out")}
+    form = Form(options["format"])
+    return run(
+        options, lambda console, environment: status(several, selection, form, console, environment, **wanted)
+    )
+
+
+@click.command(epilog=EPILOG)
+@selection_options
+@output_options
+def doctor(**options: Any) -> int:
+    """Check credentials, hosts, APIs, clock, journal; say how to mend them. All targets if none is named."""
+    from reconciler.commands.doctor import doctor
+
+    return run(options, lambda console, environment: doctor(selection_of(options), console, environment))
+
+
+@click.command(epilog=EPILOG)
+@option("--workspace", type=click.Path(path_type=Path), help="The folder to write to; configs/ if left out.")
+@option(
+    "--target-url",
+    multiple=True,
+    metavar="URL",
+    help="The address of a real account's API, or of a tenant's; repeatable.",
+)
+@option("--non-interactive", is_flag=True, help="Ask nothing.")
+@output_options
+def init(**options: Any) -> int:
+    """Write a workspace to begin with: a sandbox, an example, your account."""
+    from reconciler.commands.init import init
+
+    return run(
+        options,
+        lambda console, environment: init(
+            options["workspace"],
+            options["target_url"],
+            console,
+            environment,
+            may_ask=not options["non_interactive"],
+        ),
     )

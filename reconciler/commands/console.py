@@ -1,21 +1,36 @@
-"""Where a command's words go: results to stdout, everything else to stderr."""
+"""Where a command's words go: results to stdout, everything else to stderr, with progress and a log."""
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from reconciler.clock import Clock, SystemClock
-from reconciler.render.values import COLOURED, PLAIN, Level, Paint, harmless, json_text, log_line
+from reconciler.errors import Exit
+from reconciler.render.values import (
+    COLOURED,
+    PLAIN,
+    Level,
+    Paint,
+    harmless,
+    json_text,
+    log_line,
+    milliseconds,
+    moment,
+)
 
 if TYPE_CHECKING:
+    from reconciler.http import Exchange
     from reconciler.problems import Problem
+
 
 NO_FIELDS: Mapping[str, Any] = MappingProxyType({})
 PROGRESS_AFTER = 1.0
@@ -168,3 +183,129 @@ class Progress(Struct):
 
     def _write(self, text: str) -> None:
         print(f"\r\x1b[K{text}", end="", file=self.stream, flush=True)
+
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_MANY = 200
+
+
+class Pool(Struct, frozen=True):
+    """Calls a function for many items on a bounded number of threads; an `engine.kind.Mapper`.
+
+    `per_minute` is how many requests an account allows, None where that is not known.
+    """
+
+    workers: int
+    console: Console
+    per_minute: int | None = None
+
+    def __call__(
+        self, function: Callable[[Item], Result], items: Sequence[Item], label: str
+    ) -> Sequence[Result]:
+        """Return one result for each item, in their order. The first error starts nothing more and is raised.
+
+        Says beforehand how many requests many items take, and for how long the account's pace lets that last.
+        """
+        from reconciler.parallel import each  # imported here: what is offline needs no threads
+
+        if len(items) > _MANY:
+            minutes = (len(items) - 1) // self.per_minute if self.per_minute else 0
+            lasting = f", at least {minutes} min at {self.per_minute} a minute" if minutes else ""
+            self.console.say(f"{label}: {len(items)} requests{lasting}.")
+        return each(function, items, self.workers, self.console.progress(label))
+
+
+LONG_WAIT = 0.1
+"""Seconds from which on a person is told that a request had to wait."""
+
+
+def random_id() -> str:
+    """Return 16 hexadecimal digits that no other request has."""
+    return os.urandom(8).hex()
+
+
+class Requests:
+    """Watches every attempt that left, on whatever target; safe for use by many threads.
+
+    Without a log nothing is formatted and no id is made.
+    """
+
+    def __init__(self, console: Console, make_id: Callable[[], str] = random_id) -> None:
+        self._console = console
+        self._make_id = make_id
+        self._counts: Counter[str] = Counter()
+        self._seconds = 0.0
+        self._began = console.clock.monotonic()
+        self._lock = threading.Lock()
+
+    def new_id(self) -> str:
+        """Return an id for a request, under which the log has its attempts; empty where there is no log."""
+        return self._make_id() if self._console.logs_requests else ""
+
+    def __call__(self, target: str, exchange: Exchange) -> None:
+        """Take note of one attempt."""
+        with self._lock:
+            self._counts[exchange.method] += 1
+            self._seconds += exchange.seconds
+        if self._console.logs_requests:
+            self._log(target, exchange)
+
+    def _log(self, target: str, exchange: Exchange) -> None:
+        if self._console.logs_json:
+            self._console.event("request", "", request_fields(target, exchange))
+        else:
+            self._console.say(request_text(self._console.clock.now(), target, exchange))
+
+    def end(self, command: str, exit: Exit) -> None:
+        """Say what all of it was: to programs always, to a person who asked for more."""
+        seconds = self._console.clock.monotonic() - self._began
+        fields = {
+            "command": command,
+            "exit_code": int(exit),
+            "duration_ms": milliseconds(seconds),
+            "requests": dict(sorted(self._counts.items())),
+            "requests_duration_ms": milliseconds(self._seconds),
+        }
+        text = self.text if self._console.verbose and self._counts else ""
+        self._console.event("end", text, fields)
+
+    @property
+    def text(self) -> str:
+        """The counts on one line: `12 requests: 10 GET, 2 PUT`."""
+        parts = ", ".join(f"{number} {method}" for method, number in sorted(self._counts.items()))
+        return f"{self._counts.total()} requests{': ' if parts else ''}{parts}"
+
+
+def request_fields(target: str, exchange: Exchange) -> dict[str, Any]:
+    """Return what a log may hold of one attempt: no header, no body, and no text of the query."""
+    return {
+        "id": exchange.id,
+        "target": target,
+        "method": exchange.method,
+        "path": exchange.path,
+        "query": exchange.query,
+        "status": exchange.status,
+        "failure": exchange.failure or None,
+        "duration_ms": milliseconds(exchange.seconds),
+        "attempt": exchange.attempt,
+        "wait_ms": milliseconds(exchange.waited),
+        "server_id": exchange.server_id or None,
+    }
+
+
+def request_text(now: float, target: str, exchange: Exchange) -> str:
+    """Return the same for a person."""
+    query = "&".join(f"{name}={value}" for name, value in exchange.query.items())
+    answer = exchange.status or f"no answer ({exchange.failure})"
+    parts = [
+        f"{exchange.method} {exchange.path}{f'?{query}' if query else ''}: {answer}",
+        f"{milliseconds(exchange.seconds)} ms",
+        f"target {target}",
+        f"request {exchange.id}",
+        f"attempt {exchange.attempt}" if exchange.attempt > 1 else "",
+        f"after {milliseconds(exchange.waited)} ms" if exchange.waited >= LONG_WAIT else "",
+        f"server's id {exchange.server_id}" if exchange.server_id else "",
+    ]
+    return f"{moment(now)} {harmless(', '.join(filter(None, parts)))}"

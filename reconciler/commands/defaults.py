@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import secrets
 
-from reconciler.commands.account import check_account
-from reconciler.commands.carrying import writing
+from reconciler.commands.apply import writing
 from reconciler.commands.console import Console
-from reconciler.commands.environment import Environment
-from reconciler.commands.interrupts import deferred_interrupts
+from reconciler.commands.environment import Environment, deferred_interrupts
 from reconciler.commands.memory import remembered
 from reconciler.commands.runs import NO_WAIT, Lock, OpenRun, Purpose, open_run
-from reconciler.commands.session import Session, check_target_is_named, open_session
+from reconciler.commands.session import Session, check_account, check_target_is_named, open_session
 from reconciler.commands.workspace import Selection
 from reconciler.engine.apply import LearnedDefaults, apply, learn_defaults
 from reconciler.engine.body import Normal

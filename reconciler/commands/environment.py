@@ -1,16 +1,20 @@
-"""What a command takes from the world around it, so that a test can hand in another world."""
+"""What a command takes from the world around it: environment, clock, folder, signals."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.access import Access
-from reconciler.clock import Clock, SystemClock
+from reconciler.clock import Clock, SleepCut, SystemClock
 from reconciler.crash import CrashSwitch
 from reconciler.pace import Pace
 
@@ -49,3 +53,111 @@ class Environment(Struct, frozen=True):
     def access(self) -> Access:
         """What the operator lets this run reach."""
         return Access.of(self.environ)
+
+
+NOTICED_WITHIN = 0.5
+"""Seconds after which a sleeping thread has noticed an interrupt."""
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_Handler: TypeAlias = Callable[[int, Any], object]
+
+
+class CuttableClock:
+    """A clock whose sleeps, in whatever thread, end soon after `cut`, and for good."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._is_cut = False
+
+    def now(self) -> float:
+        """Return the wall time, in seconds since 1970 UTC."""
+        return self._clock.now()
+
+    def monotonic(self) -> float:
+        """Return seconds that never run backwards."""
+        return self._clock.monotonic()
+
+    def cut(self) -> None:
+        """End every sleep, those to come too."""
+        self._is_cut = True
+
+    def sleep(self, seconds: float) -> None:
+        """Return after `seconds`; raise `SleepCut` where the clock is cut before that."""
+        while seconds > 0:
+            if self._is_cut:
+                raise SleepCut
+            self._clock.sleep(min(seconds, NOTICED_WITHIN))
+            seconds -= NOTICED_WITHIN
+
+
+@contextmanager
+def interruptible(environment: Environment) -> Iterator[Environment]:
+    """Yield the world with a clock that an interrupt cuts before it breaks into the block.
+
+    So threads that wait for an account's allowance hold nobody up who waits for them.
+    """
+    clock = CuttableClock(environment.clock)
+    with _handled(_breaking(clock.cut)):
+        yield replace(environment, clock=clock)
+
+
+@contextmanager
+def noticed_interrupts() -> Iterator[threading.Event]:
+    """Yield what is set once an interrupt has struck, even one that did not break into the block."""
+    noticed = threading.Event()
+    with _handled(_breaking(noticed.set)):
+        yield noticed
+
+
+def _breaking(first: Callable[[], None]) -> Callable[[Any], _Handler]:
+    """Return the handlers that do something, then what those before them did, and break into the block."""
+
+    def handler(before: Any) -> _Handler:
+        def strike(number: int, frame: Any) -> None:
+            first()
+            if callable(before):
+                before(number, frame)
+            raise KeyboardInterrupt
+
+        return strike
+
+    return handler
+
+
+@contextmanager
+def deferred_interrupts(on_interrupt: Callable[[], None]) -> Iterator[None]:
+    """Call `on_interrupt` for every interrupt while the block runs, instead of breaking into it.
+
+    Whatever else an interrupt does outside of the block still happens, and after `on_interrupt`.
+    """
+
+    def handler(before: Any) -> _Handler:
+        def defer(number: int, frame: Any) -> None:
+            on_interrupt()
+            if callable(before):
+                with suppress(KeyboardInterrupt):
+                    before(number, frame)
+
+        return defer
+
+    with _handled(handler):
+        yield
+
+
+@contextmanager
+def _handled(handler: Callable[[Any], _Handler]) -> Iterator[None]:
+    """Let the handlers that `handler` makes of those before take the signals while the block runs.
+
+    Signals reach the main thread only; in any other one nothing changes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before: Mapping[signal.Signals, Any] = {number: signal.getsignal(number) for number in _SIGNALS}
+    for number, former in before.items():
+        signal.signal(number, handler(former))
+    try:
+        yield
+    finally:
+        for number, former in before.items():
+            signal.signal(number, former)

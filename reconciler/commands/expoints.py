@@ -12,10 +12,9 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reconciler.commands.console import Console
+from reconciler.commands.console import Console, Pool
 from reconciler.commands.journal import journal_address
 from reconciler.commands.memory import Memory
-from reconciler.commands.pool import Pool
 from reconciler.commands.runs import OpenRun
 from reconciler.commands.session import Session, observed, sandbox_transport, tenant_account
 from reconciler.config.settings import SANDBOX, Expoints

@@ -6,8 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from reconciler.commands.session import Chosen, Session
-from reconciler.commands.state import STATE, check_journal_file, check_state_folder, state_folder
+from reconciler.commands.session import (
+    STATE,
+    Chosen,
+    Session,
+    check_journal_file,
+    check_state_folder,
+    state_folder,
+)
 from reconciler.config.secret import checkouts_of
 from reconciler.errors import Refused, UsageError
 from reconciler.git import find_repository, top_of

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 from reconciler.checkmarket.model import SECTION
 from reconciler.commands.console import Console
 from reconciler.commands.memory import Memory
-from reconciler.commands.planning import LiveState, read_live
+from reconciler.commands.plan import LiveState, read_live
 from reconciler.commands.session import Session
 from reconciler.config.adopting import Exporter, Name, is_one_line
 from reconciler.config.sections import Named

@@ -6,15 +6,13 @@ from collections.abc import Iterator, Sequence
 
 from msgspec.structs import replace
 
-from reconciler.commands.apply import confirm
-from reconciler.commands.carrying import carried_out
+from reconciler.commands.apply import Agreed, carried_out, confirm
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
 from reconciler.commands.expoints import tenant_when_asked
 from reconciler.commands.history import the_run
 from reconciler.commands.memory import RESTORE, Memory, remembered
-from reconciler.commands.planning import read_live
-from reconciler.commands.reviewing import Agreed
+from reconciler.commands.plan import read_live
 from reconciler.commands.runs import NO_WAIT, Lock, Purpose
 from reconciler.commands.session import Session, check_target_is_named, open_session
 from reconciler.commands.workspace import Selection

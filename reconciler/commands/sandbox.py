@@ -9,8 +9,7 @@ from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
 from reconciler.commands.journal import open_past
 from reconciler.commands.runs import NO_WAIT, OpenRun, Purpose, open_run
-from reconciler.commands.session import Session, chosen_target, open_session
-from reconciler.commands.state import private_sandbox
+from reconciler.commands.session import Session, chosen_target, open_session, private_sandbox
 from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.settings import SANDBOX
 from reconciler.engine.change import Action

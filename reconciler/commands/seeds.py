@@ -12,15 +12,13 @@ from threading import Event
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reconciler.commands.account import check_account
 from reconciler.commands.console import Console
-from reconciler.commands.environment import Environment
+from reconciler.commands.environment import Environment, deferred_interrupts
 from reconciler.commands.expoints import Tenant, open_tenant, send_some, write_down_settled
-from reconciler.commands.interrupts import deferred_interrupts
 from reconciler.commands.journal import open_past
 from reconciler.commands.plan import seeds_exits
 from reconciler.commands.runs import NO_WAIT, Lock, OpenRun, Purpose, open_run
-from reconciler.commands.session import Session, check_target_is_named, open_session
+from reconciler.commands.session import Session, check_account, check_target_is_named, open_session
 from reconciler.commands.workspace import Selection
 from reconciler.errors import Exit, Refused, UsageError
 from reconciler.expoints.planning import RENAMED, Composer, SeedsPlan

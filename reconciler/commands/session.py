@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
+import os
+import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import scrypt
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.checkmarket.model import SECTION
-from reconciler.commands.environment import Environment
-from reconciler.commands.interrupts import interruptible
-from reconciler.commands.no_account import NoAccount
-from reconciler.commands.state import private_sandbox
+from reconciler.commands.environment import Environment, interruptible
 from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.load import Workspace
 from reconciler.config.names import visible
 from reconciler.config.secret import Secret as Whereabouts
-from reconciler.config.settings import SANDBOX, CheckMarket, Target, needs_credentials
+from reconciler.config.secret import checkouts_of
+from reconciler.config.settings import SANDBOX, Account, CheckMarket, Target, needs_credentials
+from reconciler.engine.body import value_at
 from reconciler.engine.declared import Declared, Part, matches
-from reconciler.engine.kind import Kind
-from reconciler.errors import UsageError
+from reconciler.engine.kind import Body, Kind, Mapper, Reader, map_serially
+from reconciler.errors import Refused, UsageError
 from reconciler.expoints.seed import Seed
+from reconciler.git import place_of, without_settings
 from reconciler.journal.runs import ACCOUNT_SEPARATOR
 from reconciler.pace import Pace
+from reconciler.private import BESIDE, private_database, private_folder
 from reconciler.problems import Place
 
 if TYPE_CHECKING:
@@ -36,6 +39,140 @@ if TYPE_CHECKING:
 
     from reconciler.engine.kind import Client
     from reconciler.http import Exchange, Transport
+
+
+class NoAccount:
+    """An `engine.kind.Client` that holds nothing; writing to it is a `UsageError` that says what to add."""
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+
+    def list(self, mapper: Mapper = map_serially) -> Sequence[Body]:
+        """Return none."""
+        del mapper
+        return ()
+
+    def read(self, id: int) -> Body | None:
+        """Return none."""
+        del id
+        return None
+
+    def find(self, what: str, name: str) -> Sequence[int]:
+        """Return none."""
+        del what, name
+        return ()
+
+    def name(self, what: str, id: int) -> str | None:
+        """Return none."""
+        del what, id
+        return None
+
+    def create(self, body: Body) -> int | None:
+        """Refuse."""
+        del body
+        self._refuse()
+
+    def replace(self, id: int, body: Body) -> None:
+        """Refuse."""
+        del id, body
+        self._refuse()
+
+    def delete(self, id: int) -> None:
+        """Refuse."""
+        del id
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise UsageError(
+            f"target {self._target} has no checkmarket: section, so it holds no import configurations; "
+            "add one to reconciler.yaml"
+        )
+
+
+STATE = ".reconciler"
+"""What the folder is called."""
+
+
+def state_folder(folder: Path) -> Path:
+    """Return `.reconciler/` beside the workspace folder; in it where that is the top of a repository."""
+    top = folder.resolve()
+    return (top if (top / ".git").exists() else top.parent) / STATE
+
+
+def sandbox_file(folder: Path, target: str) -> Path:
+    """Return where the sandbox of a target keeps its state, whether it is there or not."""
+    return state_folder(folder) / f"sandbox-{target}.db"
+
+
+def private_sandbox(folder: Path, target: str, environment: Environment) -> Path:
+    """Return where the sandbox of a target keeps its state; makes the folder.
+
+    Raises `UsageError` if that cannot be done, and `Refused` where another user or the repository can have
+    put there what is found.
+    """
+    try:
+        check_state_folder(folder, environment, make=True)
+    except OSError as error:
+        own = state_folder(folder)
+        raise UsageError(f"{own} must be a folder that can be written: {error.strerror}") from error
+    path = sandbox_file(folder, target)
+    private_database(path)
+    return path
+
+
+def check_state_folder(folder: Path, environment: Environment, *, make: bool) -> None:
+    """Check that `.reconciler/`, if it is there, is this user's alone, and nothing of the repository.
+
+    With `make` it is made. Raises `Refused` where it is not, and `OSError` where it cannot be made or seen.
+    """
+    own = state_folder(folder)
+    if private_folder(own, make=make) and _is_tracked(own.parent, [own.name], environment):
+        raise Refused(_tracked(own))
+
+
+def check_journal_file(path: Path, folder: Path, environment: Environment) -> None:
+    """Check the place of a journal's file that an operator has named. Raises `Refused`.
+
+    Inside of the checkout no link may lead there, and git may track none of its files.
+    """
+    top = checkouts_of(folder)[-1]
+    named = Path(os.path.normpath(folder.resolve() / path))
+    if named.is_relative_to(top) and (folder / path).parent.resolve() != named.parent:
+        raise Refused(
+            f"the way to journal {path} goes over a link, and one in a repository can lead anywhere: name "
+            f"the folder that it leads to"
+        )
+    names = [path.name + ending for ending in ("", *BESIDE)]
+    if path.parent.is_dir() and _is_tracked(path.parent, names, environment):
+        raise Refused(_tracked(path))
+
+
+def _is_tracked(folder: Path, names: Sequence[str], environment: Environment) -> bool:
+    """Tell whether git tracks one of these names in a folder, or something inside of it, in whatever case.
+
+    Where there is no git, or no repository around the folder, nothing is known to be tracked. None of the
+    repository's settings is read, so it may be anybody's. Two processes.
+    """
+    place = place_of(folder, environment.environ)
+    if place is None or not (place.git_dir / "index").exists():
+        return False
+    paths = [f":(top,icase,literal){posixpath.join(place.prefix, name)}" for name in names]
+    try:
+        with without_settings(place, environment.environ) as git:
+            own = git.git_dir or git.folder
+            for index in (place.git_dir / "index", *place.git_dir.glob("sharedindex.*")):
+                (own / index.name).symlink_to(index)
+            return bool(git("ls-files", "-z", "--cached", "--", *paths).out)
+    except (UsageError, OSError):  # no git, or a repository that this user may not read
+        return False
+
+
+def _tracked(path: Path) -> str:
+    return (
+        f"git tracks {path}, so what it says was sent and reviewed may come from anybody who can change the "
+        f"repository, and is not believed. Move it away, and take it out: git rm -r --cached '{path}'"
+    )
+
 
 OnRequest: TypeAlias = "Callable[[Exchange], None]"
 Keyed = TypeVar("Keyed", Declared, Seed)
@@ -297,3 +434,30 @@ def sandbox_app(folder: Path, target: str, environment: Environment) -> WSGIAppl
         )
     except (StateError, ValueError) as error:
         raise UsageError(f"the sandbox of target {target} cannot be used: {error}") from error
+
+
+def check_account(session: Session) -> None:
+    """Check that the account holds what `account_must_have` names. Errors: `Refused` if it does not."""
+    wanted = session.checkmarket.account_must_have
+    if wanted is None:
+        return
+    if not holds(session.client, session.kind, wanted):
+        what = " ".join(str(part) for part in (wanted.id, wanted.name) if part is not None)
+        raise Refused(
+            f"the account behind target {session.target.name} does not have {what}, which account_must_have "
+            "names: are these the keys of another account? Nothing was changed"
+        )
+
+
+def holds(client: Reader, kind: Kind, wanted: Account) -> bool:
+    """Tell whether an account has what `wanted` names; reads only."""
+    name_of = kind.by_path[kind.name_field].member
+    bodies = _candidates(client, wanted)
+    return any(wanted.name is None or value_at(body, name_of) == wanted.name for body in bodies)
+
+
+def _candidates(client: Reader, wanted: Account) -> list[Body]:
+    if wanted.id is None:
+        return list(client.list())
+    body = client.read(wanted.id)
+    return [] if body is None else [body]

@@ -13,20 +13,15 @@ from pathlib import Path
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from reconciler.commands.across import TargetSelection, Told, visited
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
 from reconciler.commands.expoints import plan_seeds, tenant_when_asked
 from reconciler.commands.journal import open_past
 from reconciler.commands.memory import Memory, recalled
-from reconciler.commands.planning import read_target
-from reconciler.commands.session import (
-    Chosen,
-    Session,
-    chosen_target,
-    open_target,
-    tenant_account,
-)
+from reconciler.commands.plan import read_target
+from reconciler.commands.reports import TargetResult as Told
+from reconciler.commands.reports import TargetSelection, visited
+from reconciler.commands.session import Chosen, Session, chosen_target, open_target, tenant_account
 from reconciler.commands.workspace import Selection
 from reconciler.config.load import Workspace
 from reconciler.engine.change import Plan

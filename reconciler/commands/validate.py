@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
-from reconciler.commands.github import annotate
+from reconciler.commands.reports import annotate
 from reconciler.commands.workspace import SECTIONS, SEED_SECTIONS, Selection, open_workspace
 from reconciler.config.schema import workspace_schema
 from reconciler.config.validation import Schema

@@ -16,8 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.checkmarket.client import ImportConfigs, open_checkmarket
-from reconciler.commands.console import PROGRESS_AFTER, Console
-from reconciler.commands.pool import Pool
+from reconciler.commands.console import PROGRESS_AFTER, Console, Pool
 from reconciler.engine.kind import Json, Mapper, map_serially
 from reconciler.errors import ApiError, BadAnswer, Declined, Unreachable
 from reconciler.http import Bounds, Secret, wsgi_transport

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reconciler.commands.apply import apply
+from reconciler.commands.apply import apply, read_reviewed
 from reconciler.commands.plan import plan
-from reconciler.commands.reviewing import read_reviewed
 from reconciler.commands.workspace import Selection
 from reconciler.engine.change import CHECKSUM, checksum_of
 from reconciler.engine.plan import Consent

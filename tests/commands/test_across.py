@@ -12,10 +12,10 @@ import pytest
 from jsonschema import Draft202012Validator
 from msgspec.structs import replace
 
-from reconciler.commands.across import TargetSelection
 from reconciler.commands.apply import How, apply_across
 from reconciler.commands.environment import Environment
 from reconciler.commands.plan import plan_across
+from reconciler.commands.reports import TargetSelection
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, FilesInvalid, UsageError

@@ -11,8 +11,8 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.commands.apply import apply
+from reconciler.commands.console import Requests as Watching
 from reconciler.commands.plan import plan
-from reconciler.commands.requests import Requests as Watching
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit

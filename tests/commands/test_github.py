@@ -12,7 +12,8 @@ import pytest
 from reconciler.cli import main
 from reconciler.commands.apply import apply
 from reconciler.commands.plan import plan
-from reconciler.commands.reports import Form, Report
+from reconciler.commands.reports import Form
+from reconciler.commands.reports import ReportFile as Report
 from reconciler.commands.validate import validate
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent

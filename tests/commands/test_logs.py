@@ -15,11 +15,10 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.cli import main
-from reconciler.cli.libraries import libraries_logged
+from reconciler.cli.running import libraries_logged
 from reconciler.commands.apply import apply
-from reconciler.commands.console import Console
+from reconciler.commands.console import Console, Requests, random_id
 from reconciler.commands.plan import plan
-from reconciler.commands.requests import Requests, random_id
 from reconciler.commands.runs import Lock
 from reconciler.commands.validate import validate
 from reconciler.errors import Exit, FilesInvalid, Refused

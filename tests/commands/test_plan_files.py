@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.commands.apply import apply
+from reconciler.commands.apply import apply, read_reviewed
 from reconciler.commands.plan import plan
-from reconciler.commands.reviewing import read_reviewed
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, Refused, UsageError

@@ -11,10 +11,10 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.cli import main
-from reconciler.commands.across import TargetSelection
 from reconciler.commands.apply import How, apply, apply_across
 from reconciler.commands.plan import plan, plan_across
-from reconciler.commands.reports import Form, Report
+from reconciler.commands.reports import Form, TargetSelection
+from reconciler.commands.reports import ReportFile as Report
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, FilesInvalid, Refused, UsageError
 from reconciler.sandbox import Fault

@@ -12,8 +12,8 @@ from jsonschema import Draft202012Validator
 from msgspec.structs import replace
 
 from reconciler.cli import main
-from reconciler.commands.across import TargetSelection
 from reconciler.commands.apply import apply
+from reconciler.commands.reports import TargetSelection
 from reconciler.commands.status import Form, status
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, FilesInvalid, UsageError

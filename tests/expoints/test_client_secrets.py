@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.commands.requests import request_fields, request_text
+from reconciler.commands.console import request_fields, request_text
 from reconciler.engine.kind import Json
 from reconciler.errors import ApiError, Declined
 from reconciler.expoints.client import (

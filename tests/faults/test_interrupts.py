@@ -14,8 +14,7 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.commands.apply import apply
-from reconciler.commands.environment import Environment
-from reconciler.commands.interrupts import NOTICED_WITHIN
+from reconciler.commands.environment import NOTICED_WITHIN, Environment
 from reconciler.commands.seeds import seeds_send
 from reconciler.engine.plan import Consent
 from reconciler.sandbox import Fault, Variants

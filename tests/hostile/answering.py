@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.commands.apply import apply
 from reconciler.commands.environment import Environment
 from reconciler.commands.plan import plan
-from reconciler.commands.reports import Report
+from reconciler.commands.reports import ReportFile as Report
 from reconciler.commands.show import show
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent

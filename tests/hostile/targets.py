@@ -27,14 +27,12 @@ import httpx
 from msgspec.structs import replace
 
 from reconciler.checkmarket.model import SECTION
-from reconciler.commands.across import TargetSelection
-from reconciler.commands.apply import apply
+from reconciler.commands.apply import Reviewed, agree, apply, read_reviewed
 from reconciler.commands.expoints import open_tenant
 from reconciler.commands.history import Filter, history, history_show
 from reconciler.commands.memory import memory_in
-from reconciler.commands.plan import plan
-from reconciler.commands.planning import read_target
-from reconciler.commands.reviewing import Reviewed, agree, read_reviewed
+from reconciler.commands.plan import plan, read_target
+from reconciler.commands.reports import TargetSelection
 from reconciler.commands.seeds import seeds_status
 from reconciler.commands.session import open_session
 from reconciler.commands.status import Form, status

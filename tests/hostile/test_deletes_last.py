@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from reconciler.commands.apply import apply
+from reconciler.commands.apply import EVERYTHING as ALL_REVIEWED
+from reconciler.commands.apply import Reviewed, apply
 from reconciler.commands.plan import plan
-from reconciler.commands.reviewing import EVERYTHING as ALL_REVIEWED
-from reconciler.commands.reviewing import Reviewed
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit

@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from reconciler.commands.apply import apply
+from reconciler.commands.apply import EVERYTHING as ALL_REVIEWED
+from reconciler.commands.apply import Reviewed, apply, read_reviewed
 from reconciler.commands.history import Filter, history
 from reconciler.commands.plan import plan
 from reconciler.commands.restore import restore
-from reconciler.commands.reviewing import EVERYTHING as ALL_REVIEWED
-from reconciler.commands.reviewing import Reviewed, read_reviewed
 from reconciler.commands.workspace import Selection
 from reconciler.engine.identity import SETTLE_SECONDS
 from reconciler.engine.plan import Consent

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from reconciler.cli import main
-from reconciler.commands.reports import Form, Report
+from reconciler.commands.reports import Form
+from reconciler.commands.reports import ReportFile as Report
 from reconciler.render.listing import sandbox_text
 from reconciler.render.values import harmless, json_text
 from tests.hostile.answering import CONFIGS, SEEDS, Hostile, envelope, run, write_workspace

@@ -14,7 +14,8 @@ from msgspec.structs import replace
 
 from reconciler.commands.apply import apply
 from reconciler.commands.history import Filter, history
-from reconciler.commands.reports import Form, Report
+from reconciler.commands.reports import Form
+from reconciler.commands.reports import ReportFile as Report
 from reconciler.crash import CrashSwitch, Kind
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit

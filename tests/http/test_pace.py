@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.clock import SleepCut
-from reconciler.commands.interrupts import CuttableClock
+from reconciler.commands.environment import CuttableClock
 from reconciler.errors import AllowanceUsedUp, ApiError, Unreachable
 from reconciler.http import Api, Bounds
 from reconciler.pace import GivenUp, Pace, Share

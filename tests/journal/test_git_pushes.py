@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.clock import SystemClock
-from reconciler.commands.interrupts import CuttableClock
+from reconciler.commands.environment import CuttableClock
 from reconciler.errors import Held, Refused
 from reconciler.journal.decisions import Decision, begin_run
 from reconciler.journal.git import GitJournal, open_branch

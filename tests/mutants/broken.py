@@ -219,7 +219,7 @@ MISTAKES: Mapping[str, Mistake] = {
         f"{REVIEW}::test_exactly_what_was_reviewed_is_left_to_do",
     ),
     "ignores the account of a plan file": Mistake(
-        "commands.reviewing:_check_accounts",
+        "commands.apply:_check_accounts",
         always(None),
         f"{PLAN_FILES}::test_a_plan_for_another_account_is_refused_before_anything_is_asked",
     ),
@@ -274,7 +274,7 @@ MISTAKES: Mapping[str, Mistake] = {
         "tests/expoints/test_recipients.py::test_a_star_stands_for_anything_before_the_at",
     ),
     "waits on after an interrupt": Mistake(
-        "commands.interrupts:CuttableClock.cut",
+        "commands.environment:CuttableClock.cut",
         always(None),
         "tests/faults/test_interrupts.py::test_a_run_that_is_interrupted_ends_soon_and_as_the_table_says",
     ),

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from reconciler.commands.across import TargetSelection
 from reconciler.commands.apply import How, apply, apply_across
-from reconciler.commands.reports import Form, Report
+from reconciler.commands.reports import Form, TargetSelection
+from reconciler.commands.reports import ReportFile as Report
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit
 from reconciler.render.seeds import customers_text

@@ -1,4 +1,4 @@
-"""A verb that is imported when it is used: `--help` and `--version` need only the table of them."""
+"""A verb that is imported when it is used: --help and --version need only the table of them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from importlib import import_module
 from typing import Any
 
 import click
+
+EPILOG = """\b
+Exit codes: 0 done or nothing to do, 1 error, 2 changes are pending (--detailed-exitcode),
+3 refused by a safety rule, 4 partly applied, 5 stale, 6 in doubt, 7 API unavailable."""
 
 
 class Later(click.Command):
