@@ -23,7 +23,7 @@ from reconciler.engine.change import Block
 from reconciler.engine.review import Review
 from reconciler.errors import Exit, UsageError, describe, exit_of
 from reconciler.expoints.planning import Composer, SeedPlanner, SeedsPlan, reviewed_seeds
-from reconciler.expoints.recipients import RecipientState, SeedPlan
+from reconciler.expoints.recipients import Recipient, SeedPlan
 from reconciler.expoints.seed import Seed
 from reconciler.expoints.sending import Sender, SendResult, delivery_of
 from reconciler.http import Bounds, Secret
@@ -282,9 +282,7 @@ def write_down_settled(ledger: Ledger, plan: SeedsPlan) -> None:
 
 def _write_down_found(ledger: Ledger, account: str, plan: SeedPlan) -> None:
     if plan.unrecorded:
-        deliveries = [
-            delivery_of(s.addressee, plan.seed.round, s.count, DeliveryState.FOUND) for s in plan.unrecorded
-        ]
+        deliveries = [delivery_of(s, plan.seed.round, s.count, DeliveryState.FOUND) for s in plan.unrecorded]
         ledger.record_found(account, plan.seed.key, plan.seed.round, deliveries)
 
 
@@ -299,9 +297,9 @@ def kept_waiting(plan: SeedPlan, reason: str) -> SendResult:
     return SendResult(plan.seed.key, notes=(f"held: {reason}",), exit=Exit.ERROR)
 
 
-def send_some(sender: Sender, plan: SeedPlan, standees: Sequence[RecipientState]) -> SendResult:
+def send_some(sender: Sender, plan: SeedPlan, recipients: Sequence[Recipient]) -> SendResult:
     """Send these customers of a seed; whatever goes wrong is how it ended."""
     try:
-        return sender.send(plan, standees)
+        return sender.send(plan, recipients)
     except Exception as error:  # noqa: BLE001
         return SendResult(plan.seed.key, notes=(describe(error),), exit=exit_of(error))

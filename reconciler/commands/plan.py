@@ -30,7 +30,7 @@ from reconciler.engine.plan import Consent, make_plan
 from reconciler.engine.review import Review, Since
 from reconciler.errors import Exit, FilesInvalid, Refused, UsageError
 from reconciler.expoints.planning import SeedsPlan
-from reconciler.expoints.recipients import State
+from reconciler.expoints.recipients import RecipientState
 from reconciler.expoints.seed import Seed
 from reconciler.git import NotThere, Repository, UnsafeTree, open_repository
 from reconciler.planfile.files import check_place, write_plan
@@ -315,7 +315,7 @@ def seeds_exits(plan: SeedsPlan) -> Iterator[Exit]:
     if plan.trouble is not None:
         yield plan.trouble.exit
     for seed in plan.seeds:
-        if seed.count(State.IN_DOUBT):
+        if seed.count(RecipientState.IN_DOUBT):
             yield Exit.IN_DOUBT
         if seed.blocks and seed.due:
             yield seed.blocked_exit

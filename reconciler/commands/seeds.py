@@ -1,4 +1,4 @@
-"""`reconciler seeds`: look at seeds as they will go, see how they stand, settle a doubt, send by hand."""
+"""`reconciler seeds`: preview a seed, see its state, resolve a doubt, send by hand."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from reconciler.commands.session import Session, check_account, check_target_is_
 from reconciler.commands.workspace import Selection
 from reconciler.errors import Exit, Refused, UsageError
 from reconciler.expoints.planning import RENAMED, Composer, SeedsPlan
-from reconciler.expoints.recipients import RecipientState, SeedPlan, State
+from reconciler.expoints.recipients import Recipient, RecipientState, SeedPlan
 from reconciler.expoints.seed import Seed
 from reconciler.expoints.sending import SeedStatus, delivery_of, statuses_of
 from reconciler.expoints.settling import Seen, look
@@ -146,11 +146,11 @@ def seeds_resolve(
         open_run(opened.session, purpose, lock, console) as run,
     ):
         plan = _the_one(opened.tenant.plan(run.journal))
-        doubtful = [s for s in plan.customers if s.state in (State.IN_DOUBT, State.FOUND)]
+        doubtful = [s for s in plan.customers if s.state in (RecipientState.IN_DOUBT, RecipientState.FOUND)]
         if not doubtful:
             raise UsageError(f"nothing of {key} is in doubt or found in its round")
         resolution = _Resolution(opened.tenant, run, plan, standing)
-        counted = [s for s in doubtful if not sent or s.state is State.FOUND]
+        counted = [s for s in doubtful if not sent or s.state is RecipientState.FOUND]
         seen = look(opened.tenant.client, run.journal.hash, counted, {}, thoroughly=not sent)
         if more := [s for s in doubtful if not sent and seen.counts[s.email] > resolution.baseline(s)]:
             _ask_again(len(more), plan, console)
@@ -186,32 +186,30 @@ class _Resolution(Struct, frozen=True, dict=True):
     def _deliveries(self) -> Mapping[tuple[int, str], Delivery]:
         return {(d.batch, d.customer): d for d in self.run.journal.past(self.tenant.account)}
 
-    def baseline(self, standee: RecipientState) -> int:
+    def baseline(self, recipient: Recipient) -> int:
         """Return how many customers its mailbox may have if it was not sent."""
-        if standee.state is State.FOUND:
+        if recipient.state is RecipientState.FOUND:
             return 0
-        return self._deliveries[standee.batch, standee.addressee.name].baseline
+        return self._deliveries[recipient.batch, recipient.name].baseline
 
-    def write_down(self, standees: Sequence[RecipientState], seen: Seen) -> None:
+    def write_down(self, recipients: Sequence[Recipient], seen: Seen) -> None:
         """Write it down; whoever dies in between leaves them in doubt or found."""
         journal, seed, why = self.run.journal, self.plan.seed, "resolved by a person"
-        for standee in standees:
-            name = standee.addressee.name
-            delivery = self._deliveries.get((standee.batch, name))
+        for recipient in recipients:
+            name = recipient.name
+            delivery = self._deliveries.get((recipient.batch, name))
             if delivery and delivery.standing is DeliveryState.FOUND:
-                journal.conclude_delivery(standee.batch, name, DeliveryState.NOT_SENT, why)
-            elif standee.state is State.IN_DOUBT:
-                journal.conclude_delivery(standee.batch, name, self.standing, why)
-        anew = [s for s in standees if s.state is State.FOUND or self._is_moved(s, seen)]
+                journal.conclude_delivery(recipient.batch, name, DeliveryState.NOT_SENT, why)
+            elif recipient.state is RecipientState.IN_DOUBT:
+                journal.conclude_delivery(recipient.batch, name, self.standing, why)
+        anew = [s for s in recipients if s.state is RecipientState.FOUND or self._is_moved(s, seen)]
         if not anew:
             return
-        came = Counter(s.addressee.mailbox for s in anew if self.standing is DeliveryState.SENT)
+        came = Counter(s.mailbox for s in anew if self.standing is DeliveryState.SENT)
         deliveries = [
             replace(
-                delivery_of(
-                    s.addressee, seed.round, max(0, seen.counts[s.email] - came[s.addressee.mailbox])
-                ),
-                contents=s.addressee.contents,
+                delivery_of(s, seed.round, max(0, seen.counts[s.email] - came[s.mailbox])),
+                contents=s.contents,
                 ids=None if self.standing is DeliveryState.SENT else seen.ids.get(s.email),
             )
             for s in anew
@@ -221,10 +219,10 @@ class _Resolution(Struct, frozen=True, dict=True):
         again = {s.batch for s in anew if s.batch}
         journal.conclude(journal.intend(shipment, again=again), self.standing, why)
 
-    def _is_moved(self, standee: RecipientState, seen: Seen) -> bool:
+    def _is_moved(self, recipient: Recipient, seen: Seen) -> bool:
         """Tell whether a customer was not sent though its mailbox has others than before."""
-        return self.standing is DeliveryState.NOT_SENT and seen.counts[standee.email] != self.baseline(
-            standee
+        return self.standing is DeliveryState.NOT_SENT and seen.counts[recipient.email] != self.baseline(
+            recipient
         )
 
 
@@ -251,7 +249,7 @@ def seeds_send(
         write_down_settled(run.journal, planned)
         plan = _the_one(planned)
         due = [s for s in plan.customers if s.state in _sendable(again=again)]
-        left = Exit.REFUSED if plan.count(State.FOUND) and not again else Exit.DONE
+        left = Exit.REFUSED if plan.count(RecipientState.FOUND) and not again else Exit.DONE
         console.show_before_asking(f"{seeds_text(planned, paint=console.paint)}\n\n{MAIL_IS_SENT}")
         _check(plan, due, again=again)
         if not yes:
@@ -260,29 +258,29 @@ def seeds_send(
         stopped = Event()
         sender = replace(opened.tenant.sender(run.journal, planned, run.number), is_stopped=stopped.is_set)
         with deferred_interrupts(stopped.set):
-            end = send_some(sender, plan, [_repeating(standee) for standee in due])
+            end = send_some(sender, plan, [_repeating(recipient) for recipient in due])
             exit = Exit.gravest([end.exit, left])
             run.exit, run.counts = exit, {"sent": end.sent}
             console.result(sent_text([end], paint=console.paint), {"sent": sent_documents([end])})
     return exit
 
 
-def _sendable(*, again: bool) -> tuple[State, ...]:
-    repeated = (State.SENT, State.FOUND) if again else ()
-    return (State.PENDING, State.CHANGED, *repeated)
+def _sendable(*, again: bool) -> tuple[RecipientState, ...]:
+    repeated = (RecipientState.SENT, RecipientState.FOUND) if again else ()
+    return (RecipientState.PENDING, RecipientState.CHANGED, *repeated)
 
 
-def _repeating(standee: RecipientState) -> RecipientState:
+def _repeating(recipient: Recipient) -> Recipient:
     """Return a customer that is sent to on purpose, whatever its mailbox has."""
-    is_agreed = standee.state in (State.SENT, State.FOUND)
-    return replace(standee, state=State.CHANGED, is_agreed=True) if is_agreed else standee
+    is_agreed = recipient.state in (RecipientState.SENT, RecipientState.FOUND)
+    return replace(recipient, state=RecipientState.CHANGED, is_agreed=True) if is_agreed else recipient
 
 
-def _check(plan: SeedPlan, due: Sequence[RecipientState], *, again: bool) -> None:
+def _check(plan: SeedPlan, due: Sequence[Recipient], *, again: bool) -> None:
     blocks = [block for block in plan.blocks if not (again and block.code == RENAMED)]
     if blocks:
         raise Refused("; ".join(block.message for block in blocks))
-    if not due and plan.count(State.FOUND):
+    if not due and plan.count(RecipientState.FOUND):
         raise Refused("nothing was sent: " + "; ".join(seed_notes(plan)))
     if not due:
         raise UsageError("nothing of it is to be sent; --again also sends to those that were sent or found")

@@ -1,4 +1,4 @@
-"""`reconciler status`: how targets stand, in figures for people and dashboards. Reads only.
+"""`reconciler status`: how targets with_states, in figures for people and dashboards. Reads only.
 
 The figures are those of a plan to which nobody consented to anything: `render.status` says what each counts.
 """
@@ -28,7 +28,7 @@ from reconciler.engine.change import Plan
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, ReconcilerError
 from reconciler.expoints.planning import SeedsPlan
-from reconciler.expoints.recipients import State
+from reconciler.expoints.recipients import RecipientState
 from reconciler.expoints.seed import Seed
 from reconciler.journal.holding import is_dead, this_process
 from reconciler.journal.opening import Past
@@ -248,7 +248,7 @@ def _in_doubt(plan: Plan, memory: Memory, journal: JournalFigures) -> int:
 
 
 def _seeds(plan: SeedsPlan) -> SeedFigures:
-    doubts = [seed.count(State.IN_DOUBT) for seed in plan.seeds]
+    doubts = [seed.count(RecipientState.IN_DOUBT) for seed in plan.seeds]
     return SeedFigures(
         declared=len(plan.seeds),
         pending=len(plan.sending),

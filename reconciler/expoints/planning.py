@@ -25,13 +25,12 @@ from reconciler.engine.review import Review
 from reconciler.errors import ApiError, ReconcilerError
 from reconciler.expoints.client import Column, Customers
 from reconciler.expoints.recipients import (
-    Addressee,
+    Recipient,
     RecipientState,
     SeedPlan,
-    State,
-    addressees,
     automatic,
-    stand,
+    recipients_of,
+    with_states,
 )
 from reconciler.expoints.seed import DataItem, Moment, MomentKind, Seed, SeedCustomer, Value, resolve, spoken
 from reconciler.expoints.settling import (
@@ -191,9 +190,9 @@ def _data_item(item: DataItem, id: int) -> dict[str, Json]:
 class Batch(Redacted, frozen=True):
     """One request: its customers, its other members, and what its moments became (member → ISO 8601)."""
 
-    shown: ClassVar = ("standees", "resolved")
+    shown: ClassVar = ("recipients", "resolved")
 
-    standees: tuple[RecipientState, ...]
+    recipients: tuple[Recipient, ...]
     members: Mapping[str, Json]
     customers: tuple[Mapping[str, Json], ...]
     resolved: Mapping[str, str]
@@ -210,13 +209,13 @@ class Composer(Struct, frozen=True):
     now: datetime
     zone: ZoneInfo
 
-    def compose(self, seed: Seed, standees: Sequence[RecipientState], columns: Columns) -> Batch:
+    def compose(self, seed: Seed, recipients: Sequence[Recipient], columns: Columns) -> Batch:
         """Return the request for these customers of a seed, in their order."""
         moments = {name: value for name, value in seed.batch.items() if isinstance(value, Moment)}
         return Batch(
-            standees=tuple(standees),
+            recipients=tuple(recipients),
             members=self._plain(seed.batch),
-            customers=tuple(self._customer(standee, columns) for standee in standees),
+            customers=tuple(self._customer(recipient, columns) for recipient in recipients),
             resolved={name: self._iso(moment) for name, moment in moments.items()},
         )
 
@@ -243,8 +242,8 @@ class Composer(Struct, frozen=True):
             note = resolve(moment, self.now, self.zone).note
             yield f"{name} {moment}: {meant}{'; ' + note if note else ''}"
 
-    def _customer(self, standee: RecipientState, columns: Columns) -> dict[str, Json]:
-        customer = standee.addressee.customer
+    def _customer(self, recipient: Recipient, columns: Columns) -> dict[str, Json]:
+        customer = recipient.customer
         return {
             "Email": customer.email,
             **self._plain(customer.members),
@@ -329,14 +328,16 @@ class SeedPlanner(Struct, frozen=True):
         if rest > self.settle_after:  # what this tenant does counts for more than what was expected
             return replace(self, settle_after=rest).plan(seeds)
         columns = Columns(self.client.columns())
-        known = [_Known(seed, addressees(seed, self.ledger.hash), self._deliveries(seed)) for seed in seeds]
+        known = [
+            _Known(seed, recipients_of(seed, self.ledger.hash), self._deliveries(seed)) for seed in seeds
+        ]
         settler = DoubtResolver(self.client, self.ledger, self.clock, self.settle_after, past, self.declared)
         settled = settler.settle([(one.seed, one.deliveries) for one in known])
         past, known = _after(settled, past), [one.after(settled) for one in known]
         holders = self._holders()
         stood = self._checked(self._stand(known), past)
         stood = [
-            self._moved(one, standees, past, holders) for one, standees in zip(known, stood, strict=True)
+            self._moved(one, recipients, past, holders) for one, recipients in zip(known, stood, strict=True)
         ]
         renamed = [self._renamed(one, past, holders) for one in known]
         return SeedsPlan(self._plans(seeds, stood, renamed, columns), columns, settled)
@@ -344,33 +345,33 @@ class SeedPlanner(Struct, frozen=True):
     def _plans(
         self,
         seeds: Sequence[Seed],
-        stood: Sequence[tuple[RecipientState, ...]],
+        stood: Sequence[tuple[Recipient, ...]],
         renamed: Sequence[Sequence[Block]],
         columns: Columns,
     ) -> tuple[SeedPlan, ...]:
-        due = {standee.email for standees in stood for standee in standees if standee.is_due}
+        due = {recipient.email for recipients in stood for recipient in recipients if recipient.is_due}
         opted_out = self.client.opted_out(sorted(due))
         return tuple(
-            self._plan(seed, standees, blocks, columns, opted_out)
-            for seed, standees, blocks in zip(seeds, stood, renamed, strict=True)
+            self._plan(seed, recipients, blocks, columns, opted_out)
+            for seed, recipients, blocks in zip(seeds, stood, renamed, strict=True)
         )
 
     def _plan(
         self,
         seed: Seed,
-        standees: tuple[RecipientState, ...],
+        recipients: tuple[Recipient, ...],
         renamed: Sequence[Block],
         columns: Columns,
         opted_out: frozenset[str],
     ) -> SeedPlan:
         blocks = [*self.check(seed), *blocks_of(seed, columns), *renamed]
-        gone = [s for s in standees if s.email in opted_out]
+        gone = [s for s in recipients if s.email in opted_out]
         if gone:
-            places = ", ".join(str(s.addressee.customer.place) for s in gone[:3])
+            places = ", ".join(str(s.customer.place) for s in gone[:3])
             blocks.append(Block("opted-out", f"{len(gone)} of its mailboxes want no more mail ({places})"))
-        return SeedPlan(seed, standees, tuple(blocks))
+        return SeedPlan(seed, recipients, tuple(blocks))
 
-    def _stand(self, known: Sequence[_Known]) -> list[tuple[RecipientState, ...]]:
+    def _stand(self, known: Sequence[_Known]) -> list[tuple[Recipient, ...]]:
         """Return how the customers of each seed stand by the journal."""
         now = self.clock.now()
         refused = [d for one in known for d in one.deliveries if d.standing is DeliveryState.REFUSED]
@@ -382,19 +383,19 @@ class SeedPlanner(Struct, frozen=True):
             ends = [(now, delivery.since), (there + 1, delivery.server_since)]  # a server tells whole seconds
             return any(at < over + self.settle_after for at, over in ends)
 
-        return [stand(one.seed, one.people, one.deliveries, rests) for one in known]
+        return [with_states(one.seed, one.people, one.deliveries, rests) for one in known]
 
     def _checked(
-        self, stood: Sequence[tuple[RecipientState, ...]], past: Sequence[Delivery]
-    ) -> list[tuple[RecipientState, ...]]:
+        self, stood: Sequence[tuple[Recipient, ...]], past: Sequence[Delivery]
+    ) -> list[tuple[Recipient, ...]]:
         """Return them, as found where mailboxes have customers that the journal does not explain."""
         is_automatic = automatic(self.ledger.hash)
         explained = explained_by(
             past, lambda d: is_automatic(d.contents), self.settle_after, self.clock.now()
         )
-        due = [s for standees in stood for s in standees if s.is_due]
+        due = [s for recipients in stood for s in recipients if s.is_due]
         seen = look(self.client, self.ledger.hash, due, explained)
-        return [tuple(seen.judged(s) if s.is_due else s for s in standees) for standees in stood]
+        return [tuple(seen.judged(s) if s.is_due else s for s in recipients) for recipients in stood]
 
     def _holders(self) -> Mapping[str, Collection[str]]:
         """Return the hashed mailboxes of today by the key of every seed on the account."""
@@ -406,10 +407,10 @@ class SeedPlanner(Struct, frozen=True):
     @staticmethod
     def _moved(
         known: _Known,
-        standees: tuple[RecipientState, ...],
+        recipients: tuple[Recipient, ...],
         past: Sequence[Delivery],
         holders: Mapping[str, Collection[str]],
-    ) -> tuple[RecipientState, ...]:
+    ) -> tuple[Recipient, ...]:
         """Return customers as found that may have been sent to in a seed that has them no longer."""
         moved = {
             one.mailbox: one.seed
@@ -417,10 +418,12 @@ class SeedPlanner(Struct, frozen=True):
             if one.mailbox not in holders.get(one.seed, (one.mailbox,))
         }
         return tuple(
-            replace(s, state=State.FOUND, note=f"a mailbox was sent to in {key}, which has it no longer")
-            if s.is_due and (key := moved.get(s.addressee.mailbox))
+            replace(
+                s, state=RecipientState.FOUND, note=f"a mailbox was sent to in {key}, which has it no longer"
+            )
+            if s.is_due and (key := moved.get(s.mailbox))
             else s
-            for s in standees
+            for s in recipients
         )
 
     @staticmethod
@@ -453,7 +456,7 @@ class _Known(Struct, frozen=True):
     """A seed, who stands in it, and the deliveries that count for it."""
 
     seed: Seed
-    people: Sequence[Addressee]
+    people: Sequence[Recipient]
     deliveries: Sequence[Delivery]
 
     def sent_elsewhere(self, past: Iterable[Delivery]) -> Iterator[Delivery]:

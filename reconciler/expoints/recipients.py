@@ -1,6 +1,7 @@
-"""What a customer was sent, path by path, so that a later plan can name what changed. Pure.
+"""The customers of a seed with the state of each: to be sent, sent, changed, found, or in doubt. Pure.
 
-A path is written as in the files: `batch_name`, `customers.email`, `customers.data.Business Unit`,
+The ledger stores what was sent as `Contents`: paths, each with the keyed hash of the value that was declared
+there. A path is written as in the files: `batch_name`, `customers.email`, `customers.data.Business Unit`,
 `customers.answers.0.text`. The paths stand in every journal, so their form must not change.
 """
 
@@ -30,143 +31,73 @@ _ENCODER = json.JSONEncoder(sort_keys=True)
 
 Hash = Callable[[str], str]
 Contents = Mapping[str, str]
-"""Path → the keyed hash of the value that is declared there."""
 
 
-class Change(Struct, frozen=True):
-    """How what is declared differs from what was sent. No paths: the journal does not say where."""
-
-    paths: tuple[str, ...]
-
-
-def batch_contents(seed: Seed, hash: Hash) -> Contents:
-    """Return the hash of every declared member of a batch, but its customers."""
-    return _hashed(_members("", seed.batch), hash)
-
-
-def customer_contents(customer: SeedCustomer, hash: Hash) -> Contents:
-    """Return the hash of everything that is declared of a customer."""
-    return _hashed(_customer(customer), hash)
-
-
-def hash_at(path: str, value: Json, hash: Hash) -> str:
-    """Return the hash of a value at a path; equal values at two paths do not look equal."""
-    return hash(_ENCODER.encode([path, value]))
-
-
-def automatic(hash: Hash) -> Callable[[Contents], bool]:
-    """Return what tells of contents whether nobody had to approve the batch by hand."""
-    approved = hash_at(APPROVAL, True, hash)
-    return lambda contents: contents.get(APPROVAL) == approved
-
-
-def change_of(sent: Contents, declared: Contents) -> Change | None:
-    """Return the paths at which the two differ, in the order of the files; `None` if they are the same."""
-    paths = dict.fromkeys([*declared, *sent])
-    differing = tuple(path for path in paths if sent.get(path) != declared.get(path))
-    return Change(differing) if differing else None
-
-
-def _hashed(values: Iterator[tuple[str, Json]], hash: Hash) -> Contents:
-    return {path: hash_at(path, value, hash) for path, value in values}
-
-
-def _customer(customer: SeedCustomer) -> Iterator[tuple[str, Json]]:
-    yield EMAIL, customer.email
-    yield from _members("customers.", customer.members)
-    for item in customer.data:
-        yield f"customers.data.{item.column}", [item.value, *(item.encryption or ())]
-
-
-def _members(before: str, members: Mapping[str, Value]) -> Iterator[tuple[str, Json]]:
-    for name, value in members.items():
-        yield from _leaves(f"{before}{to_snake(name)}", str(value) if isinstance(value, Moment) else value)
-
-
-def _leaves(path: str, value: Json) -> Iterator[tuple[str, Json]]:
-    """Yield what stands in a value; a list of plain values is one thing."""
-    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
-        value = {str(number): item for number, item in enumerate(value)}
-    if isinstance(value, dict) and value:
-        for name, part in value.items():
-            yield from _leaves(f"{path}.{to_snake(name)}", part)
-    else:
-        yield path, value
-
-
-LARGEST_BATCH = 200
-"""Customers in one request. The vendor advises no more (page POST-api-v3-customer-add)."""
-
-
-class State(StrEnum):
-    """What a plan says of a customer."""
+class RecipientState(StrEnum):
+    """What a plan says of a recipient."""
 
     PENDING = "pending"
     CHANGED = "changed"
     """Sent in this round with other content; sent again."""
     SENT = "sent"
     FOUND = "found"
-    """Its address has customers that this journal does not explain, so somebody else may have sent to it."""
+    """Its address has customers that this journal does not explain, so another sender may have mailed it."""
     IN_DOUBT = "in doubt"
 
 
 class Common(Redacted, frozen=True):
-    """What all customers of a seed have in common, and the hash that is used for each."""
+    """What all recipients of a seed share: its batch, and the hash of the journal."""
 
     digest: str
     contents: Contents
-    hash: Callable[[str], str]
+    hash: Hash
 
 
-class Addressee(Redacted, frozen=True):
-    """One customer with its number among those of the same mailbox, as the ledger knows it."""
+class Recipient(Redacted, frozen=True):
+    """One customer of a seed under the hashes by which the ledger knows it, and its state."""
 
-    shown: ClassVar = ("customer", "name", "mailbox")
+    shown: ClassVar = ("customer", "name", "mailbox", "state", "note", "batch", "changed", "count")
 
     customer: SeedCustomer
     name: str
+    """The keyed hash of its mailbox and its number among the customers of the same mailbox."""
     mailbox: str
-    batch: Common
-
-    @property
-    def digest(self) -> str:
-        """The hash of all that is declared of it and of its batch."""
-        return self.batch.hash(digest_of([self.batch.digest, self.customer.digest]))
-
-    @property
-    def contents(self) -> Contents:
-        """The hash of each thing that is. Made when asked for: most customers are never compared."""
-        return {**self.batch.contents, **customer_contents(self.customer, self.batch.hash)}
-
-
-class RecipientState(Struct, frozen=True):
-    """One customer and how it stands."""
-
-    addressee: Addressee
-    state: State
+    """The keyed hash of its mailbox alone."""
+    common: Common
+    state: RecipientState = RecipientState.PENDING
     note: str = ""
     batch: int = 0
     """The number of the batch that sent it before, if one did."""
-    change: Change | None = None
-    """How what is declared differs from what that batch held, if it does."""
+    changed: tuple[str, ...] = ()
+    """The paths that differ from what that batch held; one empty path if the journal does not say where."""
     count: int = 0
     """How many customers its address has, where it is found."""
     is_agreed: bool = False
-    """Whether a person has agreed to send to it whoever else may have."""
+    """Whether a person agreed to send to it although others may have."""
 
     @property
     def email(self) -> str:
         """Its address as it is declared."""
-        return self.addressee.customer.email
+        return self.customer.email
 
     @property
     def is_due(self) -> bool:
         """Whether it is to be sent as far as the journal knows."""
-        return self.state in (State.PENDING, State.CHANGED)
+        return self.state in (RecipientState.PENDING, RecipientState.CHANGED)
+
+    @property
+    def digest(self) -> str:
+        """The keyed hash of all that is declared of it and of its batch."""
+        return self.common.hash(digest_of([self.common.digest, self.customer.digest]))
+
+    @property
+    def contents(self) -> Contents:
+        """The keyed hash of each declared value. Made when asked for: most recipients are never compared."""
+        return {**self.common.contents, **_hashed(_customer_values(self.customer), self.common.hash)}
 
 
 class ChangedPath(Struct, frozen=True):
-    """A path of the files at which customers differ from what they were sent, and how many do."""
+    """A path of the files at which recipients differ from what they were sent, and how many do."""
 
     path: str
     """Empty for those of whom the journal does not say where they differ."""
@@ -175,155 +106,185 @@ class ChangedPath(Struct, frozen=True):
 
 
 class SeedPlan(Struct, frozen=True):
-    """A seed with the state of each of its customers, and every reason not to send."""
+    """A seed with the state of each of its recipients, and every reason not to send."""
 
     seed: Seed
-    customers: tuple[RecipientState, ...]
+    customers: tuple[Recipient, ...]
     blocks: tuple[Block, ...] = ()
     notes: tuple[str, ...] = ()
     digest: str = ""
     """What binds a review to it: `Seed.digest_on` its target and tenant."""
 
-    def count(self, state: State) -> int:
-        """Return how many customers stand so."""
-        return sum(standee.state is state for standee in self.customers)
-
-    @property
-    def blocked_exit(self) -> Exit:
-        """What a run says that does not send it for its reasons; done where there is none."""
-        return Exit.gravest(block.exit for block in self.blocks)
+    def count(self, state: RecipientState) -> int:
+        """Return how many recipients are in a state."""
+        return sum(one.state is state for one in self.customers)
 
     @property
     def changes(self) -> tuple[ChangedPath, ...]:
-        """Where its customers differ from what they were sent, whether or not they are sent again."""
-        differing: dict[str, list[RecipientState]] = {}
-        for standee in self.customers:
-            for path in (standee.change.paths or ("",)) if standee.change else ():
-                differing.setdefault(path, []).append(standee)
+        """Where its recipients differ from what they were sent, whether or not they are sent again."""
+        differing: dict[str, list[Recipient]] = {}
+        for one in self.customers:
+            for path in one.changed:
+                differing.setdefault(path, []).append(one)
         return tuple(
-            ChangedPath(path, len(standees), sum(s.state is State.CHANGED for s in standees))
-            for path, standees in differing.items()
+            ChangedPath(path, len(some), sum(one.state is RecipientState.CHANGED for one in some))
+            for path, some in differing.items()
         )
 
     @property
-    def due(self) -> tuple[RecipientState, ...]:
-        """The customers that would be sent if nothing blocks."""
-        return tuple(s for s in self.customers if s.is_due)
+    def due(self) -> tuple[Recipient, ...]:
+        """The recipients that would be sent if nothing blocks."""
+        return tuple(one for one in self.customers if one.is_due)
 
     @property
     def is_found(self) -> bool:
-        """Whether apply keeps away from mailboxes that somebody else may have sent to."""
-        return self.seed.send is not Send.BY_HAND and self.count(State.FOUND) > 0
+        """Whether apply keeps away from mailboxes that another sender may have mailed."""
+        return self.seed.send is not Send.BY_HAND and self.count(RecipientState.FOUND) > 0
 
     @property
-    def unrecorded(self) -> tuple[RecipientState, ...]:
-        """The customers that were found and of which the journal does not know that yet."""
-        return tuple(s for s in self.customers if s.state is State.FOUND and not s.batch)
+    def unrecorded(self) -> tuple[Recipient, ...]:
+        """The recipients that were found, which the journal does not say yet."""
+        return tuple(one for one in self.customers if one.state is RecipientState.FOUND and not one.batch)
 
     @property
-    def to_send(self) -> tuple[RecipientState, ...]:
-        """The customers that apply sends."""
+    def to_send(self) -> tuple[Recipient, ...]:
+        """The recipients that apply sends."""
         return () if self.blocks or self.seed.send is Send.BY_HAND else self.due
 
+    @property
+    def blocked_exit(self) -> Exit:
+        """The exit of a run that does not send it for its blocks; done where there is none."""
+        return Exit.gravest(block.exit for block in self.blocks)
 
-def addressees(seed: Seed, hash: Callable[[str], str]) -> tuple[Addressee, ...]:
-    """Return every customer under the hashes by which the ledger knows it."""
+
+def recipients_of(seed: Seed, hash: Hash) -> tuple[Recipient, ...]:
+    """Return every customer of a seed under the hashes by which the ledger knows it, as pending."""
     numbers: Counter[str] = Counter()
-    batch = Common(seed.batch_digest, batch_contents(seed, hash), hash)
+    common = Common(seed.batch_digest, _hashed(_member_values("", seed.batch), hash), hash)
     made = []
     for customer in seed.customers:
         mailbox = customer.mailbox
         numbers[mailbox] += 1
-        made.append(Addressee(customer, hash(f"{mailbox}#{numbers[mailbox]}"), hash(mailbox), batch))
+        made.append(Recipient(customer, hash(f"{mailbox}#{numbers[mailbox]}"), hash(mailbox), common))
     return tuple(made)
 
 
-def stand(
+def with_states(
     seed: Seed,
-    customers: Sequence[Addressee],
+    recipients: Sequence[Recipient],
     deliveries: Iterable[Delivery],
     rests: Callable[[Delivery], bool],
-) -> tuple[RecipientState, ...]:
-    """Return how each customer stands, by the deliveries of this seed alone.
+) -> tuple[Recipient, ...]:
+    """Return the recipients of a seed with their states, by the deliveries of this seed alone.
 
-    `rests` tells whether customers of a refused delivery may still appear.
+    `rests` says whether customers of a refused delivery may still appear.
     """
     every = list(deliveries)
     latest = {d.customer: d for d in every if d.round == seed.round}
     open_rounds = {d.mailbox: d.round for d in every if d.standing.is_open and d.round != seed.round}
-    stood = [_standee(seed, one, latest.get(one.name), rests) for one in _matched(customers, latest)]
-    return tuple(_warned(one, open_rounds.get(one.addressee.mailbox)) for one in stood)
+    found = []
+    for one in _matched(recipients, latest):
+        delivery = latest.get(one.name)
+        stated = _stated(one, delivery, seed, rests) if delivery else one
+        if stated.is_due and (other := open_rounds.get(stated.mailbox)):
+            warning = f"round {other} is in doubt for a mailbox, which may be mailed twice"
+            stated = replace(stated, note=f"{stated.note} {warning}".strip())
+        found.append(stated)
+    return tuple(found)
 
 
-def _warned(standee: RecipientState, open_round: str | None) -> RecipientState:
-    """Return a customer that is due with what speaks against it: mail of another round may be on its way."""
-    if open_round is None or not standee.is_due:
-        return standee
-    note = f"round {open_round} is in doubt for a mailbox, which may be mailed twice"
-    return replace(standee, note=f"{standee.note} {note}".strip())
+def _matched(recipients: Sequence[Recipient], latest: Mapping[str, Delivery]) -> Sequence[Recipient]:
+    """Return recipients of one mailbox under the names that their contents were sent under, if they were.
 
-
-def _matched(customers: Sequence[Addressee], latest: Mapping[str, Delivery]) -> Sequence[Addressee]:
-    """Return customers of one mailbox under the names that their contents were sent under, if they were.
-
-    Their order in the files may have changed since, or one of them is gone: that alone sends nobody anything.
+    Their order in the files may have changed since, or one of them is gone: that alone must send no mail.
     """
     sent = [delivery for delivery in latest.values() if not delivery.standing.is_unsent]
     known = Counter(delivery.mailbox for delivery in sent)
-    declared = Counter(customer.mailbox for customer in customers)
+    declared = Counter(one.mailbox for one in recipients)
     sent_as: dict[str, list[str]] = {}
     for delivery in sent:
         sent_as.setdefault(delivery.digest, []).append(delivery.customer)
     names, left = dict[int, str](), list[int]()
-    for number, one in enumerate(customers):
+    for number, one in enumerate(recipients):
         if known[one.mailbox] and max(known[one.mailbox], declared[one.mailbox]) > 1:
             if found := sent_as.get(one.digest):
                 names[number] = found.pop(0)
             else:
                 left.append(number)
     taken, free = set(names.values()), dict[str, list[str]]()
-    for one in customers:
+    for one in recipients:
         if one.name not in taken:
             free.setdefault(one.mailbox, []).append(one.name)
-    names |= {number: free[customers[number].mailbox].pop(0) for number in left}
-    return [replace(one, name=names.get(number, one.name)) for number, one in enumerate(customers)]
+    names |= {number: free[recipients[number].mailbox].pop(0) for number in left}
+    return [replace(one, name=names.get(number, one.name)) for number, one in enumerate(recipients)]
 
 
-def _standee(
-    seed: Seed, addressee: Addressee, delivery: Delivery | None, rests: Callable[[Delivery], bool]
-) -> RecipientState:
-    if delivery is None:
-        return RecipientState(addressee, State.PENDING)
-    change = _change(delivery, addressee)
+def _stated(
+    recipient: Recipient, delivery: Delivery, seed: Seed, rests: Callable[[Delivery], bool]
+) -> Recipient:
+    """Return a recipient with the state that its delivery gives it."""
+    known = replace(recipient, batch=delivery.batch, changed=_changed(delivery, recipient))
     match delivery.standing:
         case DeliveryState.INTENDED | DeliveryState.IN_DOUBT:
-            return RecipientState(addressee, State.IN_DOUBT, delivery.note, delivery.batch, change)
+            return replace(known, state=RecipientState.IN_DOUBT, note=delivery.note)
         case DeliveryState.REFUSED if rests(delivery):
             rest = "once it has rested for settle_after, by the tenant's clock too"
             note = f"{delivery.note} It is believed to be refused {rest}."
-            return RecipientState(addressee, State.IN_DOUBT, note, delivery.batch, change)
+            return replace(known, state=RecipientState.IN_DOUBT, note=note)
         case DeliveryState.REFUSED | DeliveryState.NOT_SENT:
-            return RecipientState(
-                addressee, State.PENDING, f"{delivery.standing.value} before: {delivery.note}"
-            )
+            return replace(recipient, note=f"{delivery.standing.value} before: {delivery.note}")
         case DeliveryState.FOUND:
-            return RecipientState(addressee, State.FOUND, batch=delivery.batch, count=delivery.baseline)
+            return replace(
+                recipient, state=RecipientState.FOUND, batch=delivery.batch, count=delivery.baseline
+            )
         case DeliveryState.SENT:
-            again = change is not None and seed.send is Send.ON_CHANGE
-            state = State.CHANGED if again else State.SENT
-            return RecipientState(addressee, state, batch=delivery.batch, change=change)
+            again = bool(known.changed) and seed.send is Send.ON_CHANGE
+            return replace(known, state=RecipientState.CHANGED if again else RecipientState.SENT)
 
 
-def _change(delivery: Delivery, addressee: Addressee) -> Change | None:
-    if delivery.contents:
-        declared = addressee.contents
-        # Both are one mailbox, so their addresses differ in letter case at most.
-        return change_of({**delivery.contents, EMAIL: declared[EMAIL]}, declared)
-    return None if delivery.digest == addressee.digest else Change(paths=())
+def _changed(delivery: Delivery, recipient: Recipient) -> tuple[str, ...]:
+    """Return the paths at which what is declared differs from what was sent, in the order of the files."""
+    if not delivery.contents:  # of an older journal
+        return () if delivery.digest == recipient.digest else ("",)
+    declared = recipient.contents
+    # Both are one mailbox, so their addresses differ in letter case at most.
+    sent = {**delivery.contents, EMAIL: declared[EMAIL]}
+    return tuple(path for path in {**declared, **sent} if sent.get(path) != declared.get(path))
 
 
-def batches(customers: Sequence[RecipientState]) -> tuple[tuple[RecipientState, ...], ...]:
-    """Return the customers in requests of at most `LARGEST_BATCH`, in their order."""
-    return tuple(
-        tuple(customers[start : start + LARGEST_BATCH]) for start in range(0, len(customers), LARGEST_BATCH)
-    )
+def automatic(hash: Hash) -> Callable[[Contents], bool]:
+    """Return a test of contents: whether the batch was approved without a person at Expoints."""
+    approved = hash_at(APPROVAL, True, hash)
+    return lambda contents: contents.get(APPROVAL) == approved
+
+
+def hash_at(path: str, value: Json, hash: Hash) -> str:
+    """Return the hash of a value at a path; equal values at two paths do not look equal."""
+    return hash(_ENCODER.encode([path, value]))
+
+
+def _hashed(values: Iterator[tuple[str, Json]], hash: Hash) -> Contents:
+    return {path: hash_at(path, value, hash) for path, value in values}
+
+
+def _customer_values(customer: SeedCustomer) -> Iterator[tuple[str, Json]]:
+    yield EMAIL, customer.email
+    yield from _member_values("customers.", customer.members)
+    for item in customer.data:
+        yield f"customers.data.{item.column}", [item.value, *(item.encryption or ())]
+
+
+def _member_values(before: str, members: Mapping[str, Value]) -> Iterator[tuple[str, Json]]:
+    for name, value in members.items():
+        yield from _leaves(f"{before}{to_snake(name)}", str(value) if isinstance(value, Moment) else value)
+
+
+def _leaves(path: str, value: Json) -> Iterator[tuple[str, Json]]:
+    """Yield the values inside a value with their paths; a list of plain values is one."""
+    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        value = {str(number): item for number, item in enumerate(value)}
+    if isinstance(value, dict) and value:
+        for name, part in value.items():
+            yield from _leaves(f"{path}.{to_snake(name)}", part)
+    else:
+        yield path, value

@@ -30,7 +30,7 @@ from reconciler.errors import (
 )
 from reconciler.expoints.client import Customers
 from reconciler.expoints.planning import Batch, Columns
-from reconciler.expoints.recipients import Addressee, RecipientState, SeedPlan, State, automatic, batches
+from reconciler.expoints.recipients import Recipient, RecipientState, SeedPlan, automatic
 from reconciler.expoints.seed import Seed
 from reconciler.expoints.settling import Explained, Seen, explained_by, look
 from reconciler.journal.ledger import BatchIntent, Delivery, DeliveryState, Ledger
@@ -72,13 +72,13 @@ class SeedStatus(Struct, frozen=True):
 
 def statuses_of(client: Customers, plans: Sequence[SeedPlan]) -> list[SeedStatus]:
     """Return what the tenant counts of every seed of which something was sent. Errors: `ApiError`."""
-    sent = [(plan.seed, _sent(plan)) for plan in plans if plan.count(State.SENT)]
+    sent = [(plan.seed, _sent(plan)) for plan in plans if plan.count(RecipientState.SENT)]
     names = client.statuses() if sent else {}
     return [status_of(client, names, seed, emails, len(emails)) for seed, emails in sent]
 
 
 def _sent(plan: SeedPlan) -> list[str]:
-    return [s.addressee.customer.email for s in plan.customers if s.state is State.SENT]
+    return [s.customer.email for s in plan.customers if s.state is RecipientState.SENT]
 
 
 def status_of(
@@ -124,6 +124,10 @@ def _unknown(seed: Seed, names: Mapping[int, str]) -> Iterator[str]:
     return (str(status) for status in seed.fault_statuses if status not in known)
 
 
+LARGEST_BATCH = 200
+"""Customers in one request. The vendor advises no more (page POST-api-v3-customer-add)."""
+
+
 class SendResult(Struct, frozen=True):
     """How the sending of a seed ended: customers by what became of them, and what a person should know."""
 
@@ -144,7 +148,7 @@ class SendResult(Struct, frozen=True):
 _HOPELESS = (Unauthorised, Forbidden, Unreachable, Abandoned)
 _INTERRUPTED = "interrupted"
 
-Compose = Callable[[Seed, Sequence[RecipientState], Columns], Batch]
+Compose = Callable[[Seed, Sequence[Recipient], Columns], Batch]
 """Builds one request, with every moment resolved against the start of the run."""
 
 CheckAgain = Callable[[Seed], Sequence[Block]]
@@ -167,24 +171,24 @@ class Sender(Struct, frozen=True):
     is_stopped: Callable[[], bool] = lambda: False
     """Whether nothing further is to be begun, since an interrupt."""
 
-    def send(self, plan: SeedPlan, standees: Sequence[RecipientState]) -> SendResult:
+    def send(self, plan: SeedPlan, recipients: Sequence[Recipient]) -> SendResult:
         """Send these customers of a seed, in requests of at most 200, each written down before it leaves.
 
         A request in doubt, or refused, does not stop the others; lost rights, a used up allowance and an
         interrupt do.
         """
-        blocks = self.check(_with(plan.seed, standees))
+        blocks = self.check(_with(plan.seed, recipients))
         if blocks:
             return SendResult(plan.seed.key, notes=tuple(b.message for b in blocks), exit=Exit.REFUSED)
-        requests = list(self._requests(plan.seed, standees))
+        requests = list(self._requests(plan.seed, recipients))
         end = _total(plan.seed.key, [request.end for request in requests])
         return self._verified(end, plan.seed, [request for request in requests if request.end.sent])
 
-    def _requests(self, seed: Seed, standees: Sequence[RecipientState]) -> Iterator[_Request]:
+    def _requests(self, seed: Seed, recipients: Sequence[Recipient]) -> Iterator[_Request]:
         begun, met = 0, set[str]()
         explained = self._explained()
-        for portion in batches(standees):
-            mailboxes = {standee.addressee.mailbox for standee in portion}
+        for portion in batches(recipients):
+            mailboxes = {recipient.mailbox for recipient in portion}
             # What this run has sent to one of them a moment ago has to be explained too.
             explained = self._explained() if met & mailboxes else explained
             met |= mailboxes
@@ -192,8 +196,8 @@ class Sender(Struct, frozen=True):
             yield request
             begun += len(portion)
             stops = request.end.stops or self.is_stopped()
-            if stops and begun < len(standees):
-                left = f"not begun: {len(standees) - begun} of {len(standees)} customers"
+            if stops and begun < len(recipients):
+                left = f"not begun: {len(recipients) - begun} of {len(recipients)} customers"
                 yield _Request(SendResult(seed.key, notes=(left,), exit=request.end.exit or Exit.ERROR))
             if stops:
                 return
@@ -203,15 +207,15 @@ class Sender(Struct, frozen=True):
         return explained_by(past, lambda d: is_automatic(d.contents), self.settle_after, self.clock.now())
 
     def _one(
-        self, seed: Seed, standees: tuple[RecipientState, ...], explained: Mapping[str, Explained]
+        self, seed: Seed, recipients: tuple[Recipient, ...], explained: Mapping[str, Explained]
     ) -> _Request:
         """Send one request, but to nobody whose customers are not explained: the tenant knows better."""
-        found: Sequence[RecipientState] = ()
+        found: Sequence[Recipient] = ()
         try:
-            seen = look(self.client, self.ledger.hash, standees, explained, thoroughly=True)
-            judged = [seen.judged(standee) for standee in standees]
-            found = [standee for standee in judged if standee.state is State.FOUND]
-            rest = tuple(standee for standee in judged if standee.state is not State.FOUND)
+            seen = look(self.client, self.ledger.hash, recipients, explained, thoroughly=True)
+            judged = [seen.judged(recipient) for recipient in recipients]
+            found = [recipient for recipient in judged if recipient.state is RecipientState.FOUND]
+            rest = tuple(recipient for recipient in judged if recipient.state is not RecipientState.FOUND)
             self._record_found(seed, found)
             if self.is_stopped():
                 raise Abandoned(_INTERRUPTED)
@@ -226,12 +230,12 @@ class Sender(Struct, frozen=True):
             end = SendResult(seed.key, notes=notes, exit=exit_of(error), stops=stops)
             return _Request(_total(seed.key, [_found_end(seed, found), end]))
         end = self._post(seed, batch, number, begun, seen)
-        before = {standee.email: seen.counts[standee.email] for standee in rest}
+        before = {recipient.email: seen.counts[recipient.email] for recipient in rest}
         return _Request(_total(seed.key, [_found_end(seed, found), end]), rest, before)
 
-    def _record_found(self, seed: Seed, found: Sequence[RecipientState]) -> None:
+    def _record_found(self, seed: Seed, found: Sequence[Recipient]) -> None:
         if found:
-            deliveries = [delivery_of(s.addressee, seed.round, s.count, DeliveryState.FOUND) for s in found]
+            deliveries = [delivery_of(s, seed.round, s.count, DeliveryState.FOUND) for s in found]
             self.ledger.record_found(self.account, seed.key, seed.round, deliveries)
 
     def _time(self) -> _Time:
@@ -241,11 +245,11 @@ class Sender(Struct, frozen=True):
     def _shipment(self, seed: Seed, batch: Batch, seen: Seen, begun: _Time) -> BatchIntent:
         deliveries = [
             replace(
-                delivery_of(standee.addressee, seed.round, seen.counts[standee.email]),
-                contents=standee.addressee.contents,
-                ids=seen.ids.get(standee.email) if seen.counts[standee.email] else (),
+                delivery_of(recipient, seed.round, seen.counts[recipient.email]),
+                contents=recipient.contents,
+                ids=seen.ids.get(recipient.email) if seen.counts[recipient.email] else (),
             )
-            for standee in batch.standees
+            for recipient in batch.recipients
         ]
         return BatchIntent(
             self.account, seed.key, seed.round, deliveries, batch.resolved, self.run, begun.server
@@ -257,7 +261,7 @@ class Sender(Struct, frozen=True):
         A refusal that the tenant answered is believed only where it has no customer more than before: it may
         have taken the batch first, whatever went wrong then.
         """
-        size, answered = len(batch.standees), threading.Event()
+        size, answered = len(batch.recipients), threading.Event()
         try:
             self.client.add(batch.body, answered.set)
         except ApiError as error:
@@ -284,7 +288,7 @@ class Sender(Struct, frozen=True):
 
     def _doubt(self, batch: Batch, seen: Seen) -> str:
         """Return why a refused batch may have been taken, empty where counting shows that it was not."""
-        emails = _emails(batch.standees)
+        emails = _emails(batch.recipients)
         try:
             counts = self.client.counts(emails)
         except ApiError as error:
@@ -305,7 +309,7 @@ class Sender(Struct, frozen=True):
 
     def _verified(self, end: SendResult, seed: Seed, requests: Sequence[_Request]) -> SendResult:
         """Return how a seed ended with what the tenant counts of it now; a count proves no mail."""
-        emails = [email for request in requests for email in _emails(request.standees)]
+        emails = [email for request in requests for email in _emails(request.recipients)]
         if not emails:
             return end
         # What was there before the first request to an address is there, and all that was sent to it.
@@ -338,37 +342,50 @@ class _Request(Redacted, frozen=True):
     shown: ClassVar = ("end",)
 
     end: SendResult
-    standees: tuple[RecipientState, ...] = ()
+    recipients: tuple[Recipient, ...] = ()
     before: Mapping[str, int] = field(default_factory=dict)
 
 
 def delivery_of(
-    addressee: Addressee, round: str, baseline: int, standing: DeliveryState = DeliveryState.INTENDED
+    recipient: Recipient, round: str, baseline: int, standing: DeliveryState = DeliveryState.INTENDED
 ) -> Delivery:
     """Return a customer as the ledger writes it down, before it has a number and a time."""
-    return Delivery(addressee.name, addressee.mailbox, addressee.digest, standing, baseline, 0, 0.0, round)
+    return Delivery(recipient.name, recipient.mailbox, recipient.digest, standing, baseline, 0, 0.0, round)
 
 
-def _emails(standees: Sequence[RecipientState]) -> Sequence[str]:
-    return [standee.email for standee in standees]
+def batches(recipients: Sequence[Recipient]) -> tuple[tuple[Recipient, ...], ...]:
+    """Return the recipients in requests of at most `LARGEST_BATCH`, in their order."""
+    return tuple(
+        tuple(recipients[start : start + LARGEST_BATCH]) for start in range(0, len(recipients), LARGEST_BATCH)
+    )
 
 
-def _found_end(seed: Seed, found: Sequence[RecipientState]) -> SendResult:
+def _emails(recipients: Sequence[Recipient]) -> Sequence[str]:
+    return [recipient.email for recipient in recipients]
+
+
+def _found_end(seed: Seed, found: Sequence[Recipient]) -> SendResult:
     """Return how it ended for mailboxes that were found right before sending."""
     if not found:
         return SendResult(seed.key)
-    notes = dict.fromkeys(f"not sent: {standee.note}" for standee in found)
+    notes = dict.fromkeys(f"not sent: {recipient.note}" for recipient in found)
     return SendResult(seed.key, found=len(found), notes=tuple(notes), exit=Exit.REFUSED)
 
 
-def _with(seed: Seed, standees: Sequence[RecipientState]) -> Seed:
+def _with(seed: Seed, recipients: Sequence[Recipient]) -> Seed:
     """Return the seed with the customers that are really sent."""
-    return replace(seed, customers=tuple(standee.addressee.customer for standee in standees))
+    return replace(seed, customers=tuple(recipient.customer for recipient in recipients))
 
 
-def _repeated(standees: Sequence[RecipientState]) -> tuple[int, ...]:
+def _repeated(recipients: Sequence[Recipient]) -> tuple[int, ...]:
     """Return the batches whose deliveries are knowingly sent again."""
-    return tuple({standee.batch for standee in standees if standee.state is State.CHANGED and standee.batch})
+    return tuple(
+        {
+            recipient.batch
+            for recipient in recipients
+            if recipient.state is RecipientState.CHANGED and recipient.batch
+        }
+    )
 
 
 def _total(key: str, ends: Sequence[SendResult]) -> SendResult:

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from reconciler.clock import Clock
 from reconciler.expoints.client import Count, Customers
-from reconciler.expoints.recipients import EMAIL, Addressee, RecipientState, State, addressees, automatic
+from reconciler.expoints.recipients import EMAIL, Recipient, RecipientState, automatic, recipients_of
 from reconciler.expoints.seed import Seed
 from reconciler.journal.ledger import Delivery, DeliveryState, Records
 from reconciler.problems import Redacted
@@ -131,22 +131,22 @@ class Seen(Struct, frozen=True):
     ids: Mapping[str, tuple[str, ...] | None]
     explained: Mapping[str, Explained]
 
-    def judged(self, standee: RecipientState) -> RecipientState:
+    def judged(self, recipient: Recipient) -> Recipient:
         """Return a customer as found where the journal does not explain all that its address has."""
-        count = self.counts[standee.email]
-        known = self.explained.get(standee.addressee.mailbox, NOTHING)
-        if standee.is_agreed or known.covers(count, self.ids.get(standee.email)):
-            return standee
+        count = self.counts[recipient.email]
+        known = self.explained.get(recipient.mailbox, NOTHING)
+        if recipient.is_agreed or known.covers(count, self.ids.get(recipient.email)):
+            return recipient
         note = f"a mailbox has {count} customers, and this journal explains {known.most}"
         if count <= known.most:
             note += "; some are gone or hidden, so these may be of somebody else"
-        return replace(standee, state=State.FOUND, count=count, note=note)
+        return replace(recipient, state=RecipientState.FOUND, count=count, note=note)
 
 
 def look(
     client: Customers,
     hash: Callable[[str], str],
-    standees: Sequence[RecipientState],
+    recipients: Sequence[Recipient],
     explained: Mapping[str, Explained],
     *,
     thoroughly: bool = False,
@@ -155,12 +155,11 @@ def look(
 
     Their ids are asked for where the number proves too little; `thoroughly`, wherever there are any.
     """
-    counts = {email: count.customers for email, count in client.counts(s.email for s in standees).items()}
+    counts = {email: count.customers for email, count in client.counts(s.email for s in recipients).items()}
     asked = [
         s.email
-        for s in standees
-        if counts[s.email]
-        and (thoroughly or counts[s.email] < explained.get(s.addressee.mailbox, NOTHING).least)
+        for s in recipients
+        if counts[s.email] and (thoroughly or counts[s.email] < explained.get(s.mailbox, NOTHING).least)
     ]
     listed = {email: hashed(ids, hash) for email, ids in client.ids(asked).items()}
     # Of rows that are not as many as were counted, nobody knows which are missing.
@@ -238,13 +237,13 @@ class DoubtResolver(Struct, frozen=True, dict=True):
         doubtful = [d for d in deliveries if d.standing.is_open and self._has_rested(d)]
         if not doubtful or seed.shared_mailbox:
             return
-        people = {person.name: person for person in addressees(seed, self.ledger.hash)}
+        people = {person.name: person for person in recipients_of(seed, self.ledger.hash)}
         for delivery in doubtful:
             person = people.get(delivery.customer)
             if person and self._is_countable(delivery, person) and not self._was_followed(delivery):
                 yield _Doubt(seed.key, delivery, person.customer.email)
 
-    def _is_countable(self, delivery: Delivery, person: Addressee) -> bool:
+    def _is_countable(self, delivery: Delivery, person: Recipient) -> bool:
         """Tell whether it was approved automatically, and to the same spelling of the address as today's."""
         if not delivery.contents:  # of an older journal
             return delivery.digest == person.digest and self._is_automatic(person.contents)

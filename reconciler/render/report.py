@@ -14,7 +14,7 @@ from reconciler.engine.outcome import Outcome, Report, Result
 from reconciler.engine.review import Since
 from reconciler.errors import Exit
 from reconciler.expoints.planning import SeedsPlan
-from reconciler.expoints.recipients import SeedPlan, State
+from reconciler.expoints.recipients import RecipientState, SeedPlan
 from reconciler.expoints.sending import SendResult
 from reconciler.problems import Place, Problem, Severity
 from reconciler.render.seeds import KeptBack, customers_text, kept_back
@@ -98,7 +98,7 @@ class Applied(Struct, frozen=True, dict=True):
         """The seeds that nothing was sent of although a person should know of them: blocked, or in doubt."""
         tried = {end.key for end in self.sent}
         seeds = (seed for seed in self.planned.seeds.seeds if seed.seed.key not in tried)
-        return [seed for seed in seeds if seed.blocks or seed.count(State.IN_DOUBT)]
+        return [seed for seed in seeds if seed.blocks or seed.count(RecipientState.IN_DOUBT)]
 
     def change_of(self, outcome: Outcome) -> Change | None:
         """Return what an outcome is the end of; of what was blocked, the change that it would have been."""

@@ -11,7 +11,7 @@ from msgspec.structs import astuple, replace
 
 from reconciler.engine.review import Since
 from reconciler.expoints.planning import Composer, SeedsPlan
-from reconciler.expoints.recipients import Change, ChangedPath, RecipientState, SeedPlan, State
+from reconciler.expoints.recipients import ChangedPath, Recipient, RecipientState, SeedPlan
 from reconciler.expoints.seed import Seed, Send, copies_of, masked
 from reconciler.expoints.sending import SeedStatus, SendResult
 from reconciler.render.values import PLAIN, Paint, counted, harmless
@@ -51,14 +51,14 @@ def seed_symbol(plan: SeedPlan, paint: Paint = PLAIN) -> str:
     """Return the sign of what a plan does about a seed."""
     if plan.blocks:
         return paint.blocked("!")
-    if plan.count(State.IN_DOUBT):
+    if plan.count(RecipientState.IN_DOUBT):
         return paint.doubt("?")
     return paint.create("→") if plan.to_send else paint.faint("=")
 
 
 def seed_what(plan: SeedPlan) -> str:
     """Return what is done about a seed, and how many of its customers stand how."""
-    counts = ", ".join(f"{plan.count(state)} {state.value}" for state in State if plan.count(state))
+    counts = ", ".join(f"{plan.count(state)} {state.value}" for state in RecipientState if plan.count(state))
     verb = "send" if plan.to_send else "blocked" if plan.blocks and plan.due else "nothing to send"
     by_hand = ", by hand only" if plan.seed.send is Send.BY_HAND else ""
     return f"{verb}, round {harmless(plan.seed.round)}: {counts}{by_hand}"
@@ -70,25 +70,25 @@ def seed_notes(plan: SeedPlan) -> Iterator[str]:
     copies = sum(bool(copies_of(customer)) for customer in plan.seed.customers)
     if copies:
         yield f"{counted(copies, 'customer')} copied from earlier ones of the tenant, who may be real people"
-    yield from dict.fromkeys(standee.note for standee in plan.customers if standee.note)
-    if any(standee.change and standee.state is State.SENT for standee in plan.customers):
+    yield from dict.fromkeys(recipient.note for recipient in plan.customers if recipient.note)
+    if any(recipient.changed and recipient.state is RecipientState.SENT for recipient in plan.customers):
         yield f"changed since; send: {plan.seed.send.value} does not send it again"
-    if plan.count(State.FOUND):
+    if plan.count(RecipientState.FOUND):
         yield "found: customers that this journal does not explain, or mail of another seed, may be there;"
         yield f"look at the tenant, then run seeds resolve {plan.seed.key} --sent or --not-sent,"
-        sent = counted(plan.count(State.SENT), "customer")
-        too = f", which mails the {sent} sent already once more" if plan.count(State.SENT) else ""
+        sent = counted(plan.count(RecipientState.SENT), "customer")
+        too = f", which mails the {sent} sent already once more" if plan.count(RecipientState.SENT) else ""
         yield f"or seeds send {plan.seed.key} --again{too}"
-    if plan.count(State.IN_DOUBT):
+    if plan.count(RecipientState.IN_DOUBT):
         yield "in doubt: counting may settle it once it has rested for settle_after; or look at the tenant,"
         yield f"then run seeds resolve {plan.seed.key} --sent or --not-sent"
 
 
 def customer_cells(plan: SeedPlan) -> Iterator[tuple[str, str, str]]:
     """Yield the masked address of every customer, how it stands, and where it is declared."""
-    for standee in plan.customers:
-        customer = standee.addressee.customer
-        yield harmless(masked(customer.email)), standee.state.value, harmless(str(customer.place))
+    for recipient in plan.customers:
+        customer = recipient.customer
+        yield harmless(masked(customer.email)), recipient.state.value, harmless(str(customer.place))
 
 
 def seeds_summary(plan: SeedsPlan) -> str:
@@ -135,7 +135,7 @@ def kept_back(seeds: Sequence[Mapping[str, Any]], sent: Sequence[Mapping[str, An
 
 def customers_in_doubt(plan: SeedsPlan, sent: Sequence[SendResult]) -> int:
     """Return of how many customers nobody knows whether they were sent: by this run, or one before."""
-    before = sum(seed.count(State.IN_DOUBT) for seed in plan.seeds)
+    before = sum(seed.count(RecipientState.IN_DOUBT) for seed in plan.seeds)
     return before + sum(end.in_doubt for end in sent)
 
 
@@ -181,7 +181,7 @@ def seeds_documents(plan: SeedsPlan, since: Since | None = None) -> list[dict[st
             "caused": since.caused(seed.digest) if since else None,
             "round": seed.seed.round,
             "send": seed.seed.send.value,
-            "states": {state.name.lower(): seed.count(state) for state in State},
+            "states": {state.name.lower(): seed.count(state) for state in RecipientState},
             "to_send": len(seed.to_send),
             "changes": [_changed_document(changed) for changed in seed.changes],
             "file": seed.seed.place.file,
@@ -267,7 +267,7 @@ def _status_document(status: SeedStatus) -> dict[str, Any]:
 
 def preview_text(plan: SeedPlan, composer: Composer) -> str:
     """Return each customer as it will go, with its address in full: for a terminal only."""
-    rows = [_HEADINGS, *(_preview(plan.seed, standee, composer) for standee in plan.customers)]
+    rows = [_HEADINGS, *(_preview(plan.seed, recipient, composer) for recipient in plan.customers)]
     if not plan.changes:
         rows = [row[:-1] for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
@@ -288,19 +288,19 @@ _HEADINGS = (
 )
 
 
-def _preview(seed: Seed, standee: RecipientState, composer: Composer) -> tuple[str, ...]:
-    customer = standee.addressee.customer
+def _preview(seed: Seed, recipient: Recipient, composer: Composer) -> tuple[str, ...]:
+    customer = recipient.customer
     return (
         harmless(customer.email),
-        standee.state.value,
+        recipient.state.value,
         composer.spoken(customer.members.get("SendDate")) or "at once",
         composer.spoken_time(seed.batch.get("SendTime")) or "any time",
         composer.spoken(customer.members.get("EndDate", seed.batch.get("EndDate")))
         or "as the system decides",
         ", ".join(copies_of(customer)) or "nothing",
-        _paths(standee.change) if standee.change else "",
+        _paths(recipient.changed),
     )
 
 
-def _paths(change: Change) -> str:
-    return harmless(", ".join(change.paths)) or "in what its sender did not write down"
+def _paths(changed: Sequence[str]) -> str:
+    return "in what its sender did not write down" if "" in changed else harmless(", ".join(changed))

@@ -240,7 +240,7 @@ MISTAKES: Mapping[str, Mistake] = {
     ),
     "sends to a mailbox whose customers the journal does not explain": Mistake(
         "expoints.settling:Seen.judged",
-        lambda _: lambda _seen, standee: standee,
+        lambda _: lambda _seen, recipient: recipient,
         f"{MEMORY}::test_who_is_found_between_plan_and_sending_is_not_sent_to",
     ),
     "believes a refusal that counting does not confirm": Mistake(
@@ -259,8 +259,8 @@ MISTAKES: Mapping[str, Mistake] = {
         f"{DOUBTFUL}::test_while_it_is_not_to_be_seen_every_way_to_apply_leaves_it_and_says_what_to_do",
     ),
     "sends more than 200 customers in one request": Mistake(
-        "expoints.recipients:batches",
-        lambda _: lambda customers: (tuple(customers),),
+        "expoints.sending:batches",
+        lambda _: lambda recipients: (tuple(recipients),),
         f"{OUTCOMES}::test_more_than_200_customers_go_in_several_requests_in_the_order_of_the_files",
     ),
     "does not ask for the proof again right before it sends": Mistake(

@@ -156,8 +156,8 @@ def telling_the_front_office(plan: SeedPlan) -> SeedPlan:
 
 def to_somebody_else(plan: SeedPlan) -> SeedPlan:
     first, *others = plan.customers
-    stranger = replace(first.addressee, customer=replace(first.addressee.customer, email="ceo@real.example"))
-    return replace(plan, customers=(replace(first, addressee=stranger), *others))
+    stranger = replace(first, customer=replace(first.customer, email="ceo@real.example"))
+    return replace(plan, customers=(stranger, *others))
 
 
 @pytest.mark.parametrize("spoilt", [not_a_test, telling_the_front_office, to_somebody_else])

@@ -20,7 +20,7 @@ from reconciler.engine.classify import FieldClass, FieldView, desired
 from reconciler.engine.kind import Json, Kind, Live
 from reconciler.engine.outcome import Outcome, Result
 from reconciler.errors import Exit
-from reconciler.expoints.recipients import SeedPlan, State
+from reconciler.expoints.recipients import RecipientState, SeedPlan
 from reconciler.expoints.seed import masked
 from reconciler.expoints.sending import SendResult
 from reconciler.problems import Place, Problem
@@ -406,9 +406,9 @@ class _Making(Struct, frozen=True):
         )
 
     def _customers(self, plan: SeedPlan) -> Iterator[Customer]:
-        for standee in plan.customers:
-            one = standee.addressee.customer
-            yield Customer(harmless(masked(one.email)), standee.state.value, _spot(one.place, self.links))
+        for recipient in plan.customers:
+            one = recipient.customer
+            yield Customer(harmless(masked(one.email)), recipient.state.value, _spot(one.place, self.links))
 
     def _ended(self, outcome: Outcome, change: Change | None) -> Card:
         card = self._change(change) if change else None
@@ -475,7 +475,7 @@ def _unmanaged(live: Live) -> str:
 def _seed_action(plan: SeedPlan) -> str:
     if plan.blocks:
         return "blocked"
-    if plan.count(State.IN_DOUBT):
+    if plan.count(RecipientState.IN_DOUBT):
         return "in-doubt"
     return "send" if plan.to_send else "unchanged"
 
