@@ -1,9 +1,15 @@
-"""Time as a value that is handed in, so that no test sleeps and no stage asks the machine."""
+"""Time as a value that is handed in, so that no test sleeps, and the pace at which an account is asked."""
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
+
+from reconciler.errors import ApiError
 
 
 class SleepCut(Exception):
@@ -37,3 +43,142 @@ class SystemClock:
     def sleep(self, seconds: float) -> None:
         """Block this thread for `seconds`."""
         time.sleep(seconds)
+
+
+_MINUTE = 60.0
+_FAILURES_IN_A_ROW = 3
+_LOOK_AGAIN = 0.25
+"""Seconds of real time after which a thread that waits for another one sees whether the run is to end."""
+_BLINK = 1e-6
+"""Seconds that are no wait; sleeping for them tells whether the run is to end."""
+
+
+class GivenUp(Exception):  # it never leaves `reconciler.http`
+    """The account is not asked any more in this run, because of `error`."""
+
+    def __init__(self, error: ApiError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class Pace:
+    """The pace of one account, shared among all that ask it. For many threads. Times are in seconds.
+
+    - In any minute so many attempts start as `at_most` allows.
+    - When an answer asks for a pause, no attempt starts until it is over. From then on they are made one at a
+      time, in the order in which they came, until a minute has passed without another such answer: all
+      threads at once would run into the end of the next allowance, and each be refused.
+    - An account that is given up is not asked again: a server that is not there costs each request minutes.
+
+    The clock is the caller's, for an interrupt ends the sleeps of one part of a run and not of the next one.
+    """
+
+    def __init__(self, per_minute: int | None = None) -> None:
+        self._changed = threading.Condition()
+        self._starts: deque[float] | None = None
+        self._queue: deque[object] = deque()
+        self._free_at = self._alone_until = float("-inf")
+        self._answers = self._failures = 0
+        self._given_up: ApiError | None = None
+        self.at_most(per_minute)
+
+    def at_most(self, per_minute: int | None) -> None:
+        """Let so many attempts start in any 60 seconds; the least of what was ever asked for holds."""
+        if per_minute is None:
+            return
+        if per_minute < 1:
+            raise ValueError(f"requests per minute: at least 1, not {per_minute}")
+        with self._changed:
+            before = self._starts if self._starts is not None else deque[float]()
+            self._starts = deque(before, maxlen=min(per_minute, before.maxlen or per_minute))
+
+    @contextmanager
+    def place(self, clock: Clock) -> Iterator[None]:
+        """Wait until an attempt may start, and hold its place until the end of the `with`.
+
+        Raises `GivenUp` where the account is not asked any more, `SleepCut` where the run is to end.
+        """
+        me = object()
+        try:
+            self._wait(me, clock)
+            yield
+        finally:
+            with self._changed:
+                if me in self._queue:
+                    self._queue.remove(me)
+                    self._changed.notify_all()
+
+    def pause(self, seconds: float, clock: Clock) -> None:
+        """Start nothing for so long, or longer where another answer asked for that."""
+        with self._changed:
+            self._free_at = max(self._free_at, clock.monotonic() + seconds)
+            self._alone_until = self._free_at + _MINUTE
+
+    @property
+    def answers(self) -> int:
+        """How many attempts were answered so far by a server that was able to."""
+        return self._answers
+
+    def answered(self) -> None:
+        """Count an answer."""
+        with self._changed:
+            self._answers, self._failures = self._answers + 1, 0
+
+    def failed(self, error: ApiError, answers: int, *, is_hopeless: bool) -> None:
+        """Note how a request ended that has used up its attempts; there were `answers` when it began.
+
+        The account is given up where there were no others meanwhile, and it `is_hopeless`: no connection, no
+        answer, or no allowance. Of requests that the server fails to carry out it takes three in a row.
+        """
+        with self._changed:
+            if self._answers == answers:
+                self._failures += 1
+                if is_hopeless or self._failures >= _FAILURES_IN_A_ROW:
+                    self._given_up = self._given_up or error
+                    self._changed.notify_all()
+
+    def _wait(self, me: object, clock: Clock) -> None:
+        has_slot = False
+        while True:
+            with self._changed:
+                if self._given_up is not None:
+                    raise GivenUp(self._given_up)
+                now = clock.monotonic()
+                pause = self._free_at - now
+                if now < self._alone_until and me not in self._queue:
+                    self._queue.append(me)
+                if me in self._queue and self._queue[0] is not me:
+                    self._changed.wait(_LOOK_AGAIN)
+                    delay, has_slot = _BLINK, False
+                elif pause > _BLINK:
+                    delay, has_slot = pause, False
+                elif has_slot:
+                    return
+                else:
+                    delay, has_slot = self._until_slot(now), True
+            if delay > 0:
+                clock.sleep(delay)
+
+    def _until_slot(self, now: float) -> float:
+        """Return the seconds until the slot of the minute that is now the caller's."""
+        if self._starts is None:
+            return 0.0
+        is_full = len(self._starts) == self._starts.maxlen
+        slot = max(now, self._starts[0] + _MINUTE) if is_full else now
+        self._starts.append(slot)
+        return slot - now
+
+
+class RequestBudget:
+    """Counts up to `most` requests, however many threads ask."""
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+        self._lock = threading.Lock()
+
+    def take(self, kept_free: int = 0) -> bool:
+        """Take one, if that leaves at least `kept_free`; tell whether it was taken."""
+        with self._lock:
+            taken = self._left > kept_free
+            self._left -= taken
+            return taken

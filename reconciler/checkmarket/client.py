@@ -17,7 +17,7 @@ from typing import NoReturn
 from msgspec import Struct
 
 from reconciler.access import Access
-from reconciler.clock import Clock
+from reconciler.clock import Clock, Pace
 from reconciler.engine.kind import Body, Json, Mapper, map_serially
 from reconciler.errors import ApiError, BadAnswer, Declined, Forbidden, NoAnswer, NotFound, Unauthorised
 from reconciler.http import (
@@ -25,14 +25,13 @@ from reconciler.http import (
     USUAL_BOUNDS,
     Answer,
     Api,
+    Attempt,
     Bounds,
     Dialect,
-    Exchange,
-    Room,
+    MemoryBudget,
     Secret,
     Transport,
 )
-from reconciler.pace import Pace
 
 Object = dict[str, Json]
 
@@ -215,7 +214,7 @@ class _Listing:
 
     def _pages(self) -> Iterator[_Page]:
         """Yield the pages in their order, for as long as somebody asks for one more."""
-        room = Room()
+        room = MemoryBudget()
         first = self._page(TOP, 0, room)
         yield first
         second = self._page(TOP, first.length, room)
@@ -230,7 +229,7 @@ class _Listing:
             yield page
             skip += page.length
 
-    def _ahead(self, first: _Page, second: _Page, room: Room) -> Sequence[_Page]:
+    def _ahead(self, first: _Page, second: _Page, room: MemoryBudget) -> Sequence[_Page]:
         """Return the pages behind the second up to the first one that is no further one, and that one.
 
         A further one is like the first, and brings rows that no other page brought so far.
@@ -262,12 +261,12 @@ class _Listing:
         Asks for all rows where their number is known, else for one less than came: more than that is all.
         """
         top = max(totals, default=len(seen) - 1)
-        page = self._page(top, 0, Room())
+        page = self._page(top, 0, MemoryBudget())
         proven = page.totals == {len(page.rows)} if page.totals else len(page.rows) > top
         whole = proven and seen.keys() <= page.rows.keys()
         return _Reading(page.rows if whole else seen, whole)
 
-    def _page(self, top: int, skip: int, room: Room) -> _Page:
+    def _page(self, top: int, skip: int, room: MemoryBudget) -> _Page:
         answer = self._api.request("GET", self._path, params={"top": top, "skip": skip})
         room.take(answer)
         envelope = opened(answer)
@@ -447,7 +446,7 @@ def open_checkmarket(
     clock: Clock | None = None,
     transport: Transport | None = None,
     access: Access | None = None,
-    on_request: Callable[[Exchange], None] = lambda _: None,
+    on_request: Callable[[Attempt], None] = lambda _: None,
     before_request: Callable[[], None] = lambda: None,
     new_id: Callable[[], str] = lambda: "",
     pace: Pace | None = None,

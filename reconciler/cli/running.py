@@ -93,11 +93,10 @@ def run(options: dict[str, Any], command: Callable[[Console, Any], Exit]) -> int
 
 def _outside(console: Console, requests: Requests) -> Environment:
     """Return the world of a real run. Errors: `UsageError` for a point of crashing that is none."""
-    from reconciler.commands.environment import Environment
-    from reconciler.crash import VARIABLE, CrashSwitch
+    from reconciler.commands.environment import CRASH_VARIABLE, CrashSwitch, Environment
 
     return Environment(
-        crash=CrashSwitch(os.environ.get(VARIABLE, "")),
+        crash=CrashSwitch(os.environ.get(CRASH_VARIABLE, "")),
         reading=console.progress("Reading files"),
         on_request=requests,
         new_id=requests.new_id,

@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
@@ -28,7 +28,9 @@ from reconciler.render.values import (
 )
 
 if TYPE_CHECKING:
-    from reconciler.http import Exchange
+    from concurrent.futures import Future
+
+    from reconciler.http import Attempt
     from reconciler.problems import Problem
 
 
@@ -188,6 +190,46 @@ class Progress(Struct):
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+
+def each(
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    workers: int,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> list[Result]:
+    """Call `function` once for each item, at most `workers` at a time; return the results in their order.
+
+    `progress` is called, in the calling thread, with the number of items that are done and of all. The first
+    error starts nothing more and is raised when the running items have ended; so is an interrupt.
+    """
+    from concurrent.futures import ThreadPoolExecutor, as_completed  # here: what is offline needs no threads
+
+    waiting, errors = list(items), list[BaseException]()
+
+    def run(item: Item) -> list[Result]:
+        # Looked at here: the calling thread would learn of an error too late to keep the next item back.
+        if errors:
+            return []
+        try:
+            return [function(item)]
+        except BaseException as error:
+            errors.append(error)
+            raise
+
+    with ThreadPoolExecutor(max_workers=max(1, min(workers, len(waiting)))) as pool:
+        futures: list[Future[list[Result]]] = []
+        try:
+            futures.extend(pool.submit(run, item) for item in waiting)
+            for done, future in enumerate(as_completed(futures), start=1):
+                future.result()
+                progress(done, len(futures))
+        except BaseException as error:
+            errors.append(error)
+            pool.shutdown(cancel_futures=True)
+            raise
+    return [result for future in futures for result in future.result()]
+
+
 _MANY = 200
 
 
@@ -208,8 +250,6 @@ class Pool(Struct, frozen=True):
 
         Says beforehand how many requests many items take, and for how long the account's pace lets that last.
         """
-        from reconciler.parallel import each  # imported here: what is offline needs no threads
-
         if len(items) > _MANY:
             minutes = (len(items) - 1) // self.per_minute if self.per_minute else 0
             lasting = f", at least {minutes} min at {self.per_minute} a minute" if minutes else ""
@@ -244,7 +284,7 @@ class Requests:
         """Return an id for a request, under which the log has its attempts; empty where there is no log."""
         return self._make_id() if self._console.logs_requests else ""
 
-    def __call__(self, target: str, exchange: Exchange) -> None:
+    def __call__(self, target: str, exchange: Attempt) -> None:
         """Take note of one attempt."""
         with self._lock:
             self._counts[exchange.method] += 1
@@ -252,7 +292,7 @@ class Requests:
         if self._console.logs_requests:
             self._log(target, exchange)
 
-    def _log(self, target: str, exchange: Exchange) -> None:
+    def _log(self, target: str, exchange: Attempt) -> None:
         if self._console.logs_json:
             self._console.event("request", "", request_fields(target, exchange))
         else:
@@ -278,7 +318,7 @@ class Requests:
         return f"{self._counts.total()} requests{': ' if parts else ''}{parts}"
 
 
-def request_fields(target: str, exchange: Exchange) -> dict[str, Any]:
+def request_fields(target: str, exchange: Attempt) -> dict[str, Any]:
     """Return what a log may hold of one attempt: no header, no body, and no text of the query."""
     return {
         "id": exchange.id,
@@ -295,7 +335,7 @@ def request_fields(target: str, exchange: Exchange) -> dict[str, Any]:
     }
 
 
-def request_text(now: float, target: str, exchange: Exchange) -> str:
+def request_text(now: float, target: str, exchange: Attempt) -> str:
     """Return the same for a person."""
     query = "&".join(f"{name}={value}" for name, value in exchange.query.items())
     answer = exchange.status or f"no answer ({exchange.failure})"

@@ -1,27 +1,107 @@
-"""What a command takes from the world around it: environment, clock, folder, signals."""
+"""What a command takes from the world around it: environment, clock, folder, signals, crash point."""
 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from reconciler.access import Access
-from reconciler.clock import Clock, SleepCut, SystemClock
-from reconciler.crash import CrashSwitch
-from reconciler.pace import Pace
+from reconciler.clock import Clock, Pace, SleepCut, SystemClock
+from reconciler.errors import UsageError
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
-    from reconciler.http import Exchange
+    from reconciler.http import Attempt
+    from reconciler.journal.opening import Journal
+
+
+CRASH_VARIABLE = "RECONCILER_CRASH_AT"
+
+CrashKind: TypeAlias = Literal["request", "journal"]
+_CRASH_POINT = re.compile(r"(request|journal):([1-9][0-9]{0,6}):(before|after)")
+
+
+class CrashSwitch:
+    """Ends the process with SIGKILL at a named point, as a power cut would. Empty: never. For many threads.
+
+    `request:17:before` is right before the 17th request leaves, `request:17:after` when it was answered or
+    has failed; `journal:5:before` and `journal:5:after` lie around the 5th write to the journal. Tests set
+    it in `RECONCILER_CRASH_AT`, to prove that the next run finds what was lost. Raises `UsageError` for any
+    other text.
+    """
+
+    def __init__(self, point: str = "") -> None:
+        if point and not _CRASH_POINT.fullmatch(point):
+            raise UsageError(f"{CRASH_VARIABLE}: {point} is no point; write one like request:17:before")
+        self._point = point
+        self._counts: Counter[CrashKind] = Counter()
+        self._lock = threading.Lock()
+        self._here = threading.local()
+
+    @property
+    def is_armed(self) -> bool:
+        """Whether there is a point at which the process ends."""
+        return bool(self._point)
+
+    def before(self, kind: CrashKind) -> None:
+        """Count something of this kind that is about to be done."""
+        with self._lock:
+            self._counts[kind] += 1
+            number = self._counts[kind]
+        setattr(self._here, kind, number)
+        self._reach(f"{kind}:{number}:before")
+
+    def after(self, kind: CrashKind) -> None:
+        """Note that what this thread was about to do is done, or has failed."""
+        self._reach(f"{kind}:{getattr(self._here, kind)}:after")
+
+    def _reach(self, point: str) -> None:
+        if point == self._point:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+JOURNAL_WRITES = frozenset(
+    {
+        *("begin_run", "end_run", "take_over", "begin_operation", "end_operation", "learn", "prune"),
+        *("intend", "conclude", "conclude_delivery", "record_found"),
+    }
+)
+"""Every method of a journal that writes."""
+
+
+def with_crash_points(journal: Journal, crash: CrashSwitch) -> Journal:
+    """Wrap a journal so that crash tests can end the process before or after any write."""
+    return cast("Journal", _JournalWithCrashPoints(journal, crash)) if crash.is_armed else journal
+
+
+class _JournalWithCrashPoints:
+    def __init__(self, journal: Journal, crash: CrashSwitch) -> None:
+        self._journal = journal
+        self._crash = crash
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._journal, name)
+        if name not in JOURNAL_WRITES:
+            return method
+
+        def write(*arguments: Any, **named: Any) -> Any:
+            self._crash.before("journal")
+            result = method(*arguments, **named)
+            self._crash.after("journal")
+            return result
+
+        return write
 
 
 class Environment(Struct, frozen=True):
@@ -37,7 +117,7 @@ class Environment(Struct, frozen=True):
     crash: CrashSwitch = field(default_factory=CrashSwitch)
     """Where the process is to end, for those who prove that nothing is lost by it."""
 
-    on_request: Callable[[str, Exchange], None] = lambda _target, _exchange: None
+    on_request: Callable[[str, Attempt], None] = lambda _target, _exchange: None
     """What is told of each attempt of a request, with the target that it went to."""
     new_id: Callable[[], str] = lambda: ""
     """What names a request."""

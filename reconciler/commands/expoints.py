@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 from msgspec.structs import replace
 
+from reconciler.clock import Pace
 from reconciler.commands.console import Console, Pool
 from reconciler.commands.journal import journal_address
 from reconciler.commands.memory import Memory
@@ -28,7 +29,6 @@ from reconciler.expoints.seed import Seed
 from reconciler.expoints.sending import Sender, SendResult, delivery_of
 from reconciler.http import Bounds, Secret
 from reconciler.journal.ledger import DeliveryState, Ledger, Records
-from reconciler.pace import Pace
 from reconciler.problems import Severity
 
 if TYPE_CHECKING:

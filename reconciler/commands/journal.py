@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from reconciler.commands.environment import with_crash_points
 from reconciler.commands.session import (
     STATE,
     Chosen,
@@ -17,7 +18,6 @@ from reconciler.commands.session import (
 from reconciler.config.secret import checkouts_of
 from reconciler.errors import Refused, UsageError
 from reconciler.git import find_repository, top_of
-from reconciler.journal.mortal import mortal
 from reconciler.journal.opening import Journal, Past, confined, name_of, open_journal, read_journal
 
 _DATABASES = (".db", ".sqlite", ".sqlite3")
@@ -35,7 +35,7 @@ def open_to_write(chosen: Chosen | Session) -> Iterator[Journal]:
     """Open the journal to write it; make it where it is not there yet."""
     address = _checked_address(chosen, make=True)
     with open_journal(address, chosen.workspace.folder, chosen.environment.clock) as journal:
-        yield mortal(journal, chosen.environment.crash)
+        yield with_crash_points(journal, chosen.environment.crash)
 
 
 def _checked_address(chosen: Chosen | Session, *, make: bool) -> str:

@@ -16,6 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.checkmarket.model import SECTION
+from reconciler.clock import Pace
 from reconciler.commands.environment import Environment, interruptible
 from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.load import Workspace
@@ -30,7 +31,6 @@ from reconciler.errors import Refused, UsageError
 from reconciler.expoints.seed import Seed
 from reconciler.git import place_of, without_settings
 from reconciler.journal.runs import ACCOUNT_SEPARATOR
-from reconciler.pace import Pace
 from reconciler.private import BESIDE, private_database, private_folder
 from reconciler.problems import Place
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
     from reconciler.engine.kind import Client
-    from reconciler.http import Exchange, Transport
+    from reconciler.http import Attempt, Transport
 
 
 class NoAccount:
@@ -174,7 +174,7 @@ def _tracked(path: Path) -> str:
     )
 
 
-OnRequest: TypeAlias = "Callable[[Exchange], None]"
+OnRequest: TypeAlias = "Callable[[Attempt], None]"
 Keyed = TypeVar("Keyed", Declared, Seed)
 
 _SHORTEST_KEY = 16
@@ -371,7 +371,7 @@ def observed(environment: Environment, target: str) -> OnRequest:
     It is told past the point at which the process may have to end after a request.
     """
 
-    def told(exchange: Exchange) -> None:
+    def told(exchange: Attempt) -> None:
         environment.crash.after("request")
         environment.on_request(target, exchange)
 

@@ -24,7 +24,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.access import Access, is_loopback
-from reconciler.clock import Clock, SystemClock
+from reconciler.clock import Clock, Pace, SystemClock
 from reconciler.engine.kind import Json, Mapper, map_serially
 from reconciler.errors import ApiError, BadAnswer, Declined, Forbidden, NoAnswer, NotFound, Unauthorised
 from reconciler.http import (
@@ -33,17 +33,16 @@ from reconciler.http import (
     USUAL_BOUNDS,
     Answer,
     Api,
+    Attempt,
     Bounds,
     Dialect,
-    Exchange,
+    MemoryBudget,
     QueryValue,
-    Room,
+    RequestBudget,
     Secret,
-    Share,
     Transport,
     trusted,
 )
-from reconciler.pace import Pace
 from reconciler.problems import Redacted
 
 Row = Mapping[str, Json]
@@ -357,12 +356,12 @@ class ClientCredentials:
         *,
         whereabouts: str = "`oauth` of the target",
         bounds: Bounds = USUAL_BOUNDS,
-        share: Share | None = None,
+        share: RequestBudget | None = None,
         clock: Clock | None = None,
         transport: Transport | None = None,
         tenant: str = "",
         access: Access | None = None,
-        on_request: Callable[[Exchange], None] = lambda _: None,
+        on_request: Callable[[Attempt], None] = lambda _: None,
         before_request: Callable[[], None] = lambda: None,
         new_id: Callable[[], str] = lambda: "",
     ) -> None:
@@ -688,10 +687,10 @@ class Customers:
 
     def _list(self, path: str, name: str, query: Mapping[str, QueryValue]) -> Sequence[Mapping[str, Json]]:
         """Return the rows of all pages."""
-        return whole_list(self._reader(path, query, Room()), name, f"GET {path}")
+        return whole_list(self._reader(path, query, MemoryBudget()), name, f"GET {path}")
 
     def _reader(
-        self, path: str, query: Mapping[str, QueryValue], room: Room | None = None
+        self, path: str, query: Mapping[str, QueryValue], room: MemoryBudget | None = None
     ) -> Callable[[str | None], object]:
         """Return what reads the page at a cursor, each of them into `room` if one is given."""
 
@@ -702,13 +701,13 @@ class Customers:
         return read
 
     def _read(
-        self, path: str, query: Mapping[str, QueryValue] | None = None, room: Room | None = None
+        self, path: str, query: Mapping[str, QueryValue] | None = None, room: MemoryBudget | None = None
     ) -> object:
         """Return the document that the API answers with."""
         return self._read_at(path, query, room)[0]
 
     def _read_at(
-        self, path: str, query: Mapping[str, QueryValue] | None = None, room: Room | None = None
+        self, path: str, query: Mapping[str, QueryValue] | None = None, room: MemoryBudget | None = None
     ) -> tuple[object, float | None]:
         """Return the document that the API answers with, and when it says that it did."""
 
@@ -797,7 +796,7 @@ def open_expoints(
     clock: Clock | None = None,
     transport: Transport | None = None,
     access: Access | None = None,
-    on_request: Callable[[Exchange], None] = lambda _: None,
+    on_request: Callable[[Attempt], None] = lambda _: None,
     before_request: Callable[[], None] = lambda: None,
     new_id: Callable[[], str] = lambda: "",
     pace: Pace | None = None,
@@ -809,7 +808,7 @@ def open_expoints(
     A `transport` carries everything, the requests for a token too. Reading and adding have one pace, and the
     token host its own. The rest is as for `Api`.
     """
-    share = Share(bounds.requests_per_run) if bounds.requests_per_run else None
+    share = RequestBudget(bounds.requests_per_run) if bounds.requests_per_run else None
     api = partial(
         Api,
         url,

@@ -1,18 +1,18 @@
 """The only way out of this process to an API, and the one door of httpx. `api` has the table of failures."""
 
+from reconciler.clock import RequestBudget
 from reconciler.http.api import (
     USUAL_BOUNDS,
     Answer,
     Api,
+    Attempt,
     Bounds,
     Dialect,
-    Exchange,
-    Room,
+    MemoryBudget,
     Secret,
 )
 from reconciler.http.messages import QueryValue, Transport, wsgi_transport
 from reconciler.http.trust import CHECKMARKET_HOSTS, EXPOINTS_HOSTS, TOKEN_HOSTS, trusted
-from reconciler.pace import Share
 
 __all__ = [
     "CHECKMARKET_HOSTS",
@@ -21,13 +21,13 @@ __all__ = [
     "USUAL_BOUNDS",
     "Answer",
     "Api",
+    "Attempt",
     "Bounds",
     "Dialect",
-    "Exchange",
+    "MemoryBudget",
     "QueryValue",
-    "Room",
+    "RequestBudget",
     "Secret",
-    "Share",
     "Transport",
     "trusted",
     "wsgi_transport",

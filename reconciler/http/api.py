@@ -44,7 +44,7 @@ import httpx
 from msgspec import Struct, field
 
 from reconciler.access import Access
-from reconciler.clock import Clock, SleepCut, SystemClock
+from reconciler.clock import Clock, GivenUp, Pace, RequestBudget, SleepCut, SystemClock
 from reconciler.errors import (
     Abandoned,
     AllowanceUsedUp,
@@ -71,7 +71,6 @@ from reconciler.http.messages import (
     weight,
 )
 from reconciler.http.trust import printable, trusted
-from reconciler.pace import GivenUp, Pace, Share
 from reconciler.problems import Redacted
 
 # httpx logs whole addresses, and a query may hold a person's e-mail address.
@@ -156,7 +155,7 @@ class Answer(Redacted, frozen=True, dict=True):
         return document_in(self.content)
 
 
-class Room:
+class MemoryBudget:
     """The memory that is left for one list, page by page. For many threads."""
 
     def __init__(self, free: int = HEAVIEST) -> None:
@@ -174,7 +173,7 @@ class Room:
             )
 
 
-class Exchange(Redacted, frozen=True):
+class Attempt(Redacted, frozen=True):
     """One attempt, as a log may show it: how long it took, and its status, None where no answer came."""
 
     shown: ClassVar = ("method", "path", "status", "seconds", "id", "attempt", "waited", "failure")
@@ -261,7 +260,7 @@ def _secrets(parts: Mapping[str, str | Secret]) -> Iterable[Secret]:
     return (part for part in parts.values() if isinstance(part, Secret))
 
 
-class _Again(Exception):  # it never leaves this module
+class _Retryable(Exception):  # it never leaves this module
     """Another attempt may be made; `error` is what to raise if there is none.
 
     `asked` is how long the API asks to be left alone, in seconds, if it does; `note` is what to say of that
@@ -285,7 +284,7 @@ class _Again(Exception):  # it never leaves this module
         self.is_hopeless = is_hopeless
 
 
-class _Course(Struct):
+class _Attempts(Struct):
     """How far a request is that may take several attempts. For one thread; times are of `Clock.monotonic`."""
 
     call: _Call
@@ -296,16 +295,16 @@ class _Course(Struct):
     """When its first attempt began."""
     answers: int = 0
     """How many the account had given then."""
-    trouble: _Again | None = None
+    trouble: _Retryable | None = None
     """How the attempt before failed."""
 
     def ended(
         self, path: str, response: httpx.Response | None, failure: str, started: float, now: float
-    ) -> Exchange:
+    ) -> Attempt:
         """Return the attempt that has just ended; the wait for another one begins."""
         waited = started - self.waits_since
         self.attempt, self.waits_since = self.attempt + 1, now
-        return Exchange(
+        return Attempt(
             method=self.call.method,
             path=path,
             status=None if response is None else response.status_code,
@@ -340,13 +339,13 @@ class Api:
         *,
         headers: Mapping[str, Secret] | None = None,
         bounds: Bounds = USUAL_BOUNDS,
-        share: Share | None = None,
+        share: RequestBudget | None = None,
         dialect: Dialect = _HTTP_ALONE,
         clock: Clock | None = None,
         transport: Transport | None = None,
         hosts: tuple[str, ...] = (),
         access: Access | None = None,
-        on_request: Callable[[Exchange], None] = lambda _: None,
+        on_request: Callable[[Attempt], None] = lambda _: None,
         before_request: Callable[[], None] = lambda: None,
         new_id: Callable[[], str] = lambda: "",
         pace: Pace | None = None,
@@ -364,7 +363,7 @@ class Api:
         self._pace.at_most(bounds.requests_per_minute)
         self._under_way = threading.BoundedSemaphore(bounds.parallelism)
         self._counts: Counter[str] = Counter()
-        self._share = share or (Share(bounds.requests_per_run) if bounds.requests_per_run else None)
+        self._share = share or (RequestBudget(bounds.requests_per_run) if bounds.requests_per_run else None)
         self._lock = threading.Lock()
         timeout = httpx.Timeout(bounds.silence, connect=bounds.connect)
         self._writer = Writer(address, _revealed(own), timeout)
@@ -420,16 +419,16 @@ class Api:
         is_read = method == "GET" if reads is None else reads
         call = _Call(method, path, is_read, headers, params, json, form, secrets, on_answer)
         try:
-            return self._carried(_Course(call, self._new_id(), self._clock.monotonic()))
+            return self._carried(_Attempts(call, self._new_id(), self._clock.monotonic()))
         except SleepCut as cut:
             raise self._error(Abandoned, call, "interrupted while it waited to be sent") from cut
 
-    def _carried(self, course: _Course) -> Answer:
+    def _carried(self, course: _Attempts) -> Answer:
         """Send its call until it has an answer or an end."""
         while True:
             try:
                 return self._attempt(course)
-            except _Again as again:
+            except _Retryable as again:
                 course.trouble = trouble = again
             back_off = min(0.5 * 2 ** (course.attempt - 1), _LONGEST_BACK_OFF) + random.uniform(0, 0.5)  # noqa: S311
             asked = trouble.asked or 0.0
@@ -439,12 +438,12 @@ class Api:
             if back_off > asked:
                 self._clock.sleep(back_off)
 
-    def _left(self, course: _Course) -> float:
+    def _left(self, course: _Attempts) -> float:
         """Return the seconds until its next attempt has to have begun."""
         reserve = 0.0 if course.call.reads else _LEAST_FOR_WRITE
         return course.began + self._bounds.total_wait - reserve - self._clock.monotonic()
 
-    def _given_up(self, course: _Course) -> ApiError:
+    def _given_up(self, course: _Attempts) -> ApiError:
         """Return how a request ends that is not attempted again; the account may be given up with it."""
         trouble = course.trouble
         assert trouble is not None  # noqa: S101 - an attempt before has failed
@@ -452,8 +451,8 @@ class Api:
         self._pace.failed(error, course.answers, is_hopeless=trouble.is_hopeless)
         return error
 
-    def _attempt(self, course: _Course) -> Answer:
-        """Send its call once. Raises an `ApiError` that is final, or `_Again`."""
+    def _attempt(self, course: _Attempts) -> Answer:
+        """Send its call once. Raises an `ApiError` that is final, or `_Retryable`."""
         call = course.call
         request = call.request(self._writer)
         try:
@@ -486,7 +485,7 @@ class Api:
                 f"run no more{kept}. Do a part with --only, or raise it."
             )
 
-    def _send(self, request: httpx.Request, course: _Course) -> Answer:
+    def _send(self, request: httpx.Request, course: _Attempts) -> Answer:
         path, response, failure = request.url.path, None, ""
         self._before_request()
         started = self._clock.monotonic()
@@ -515,7 +514,7 @@ class Api:
         if self._clock.monotonic() > ends:
             raise httpx.ReadTimeout(f"the answer is not whole after {ends - started:.0f} s")
 
-    def _record(self, exchange: Exchange) -> None:
+    def _record(self, exchange: Attempt) -> None:
         """Count an attempt that has ended, and tell of it."""
         with self._lock:
             self._counts[exchange.method] += 1
@@ -525,9 +524,9 @@ class Api:
         """Return what it means that no whole answer came."""
         quoted = _quoted(f"{type(error).__name__}: {error}", call.secrets)
         if isinstance(error, _NOT_TAKEN):
-            return _Again(self._error(Unreachable, call, f"no connection ({quoted})"), is_hopeless=True)
+            return _Retryable(self._error(Unreachable, call, f"no connection ({quoted})"), is_hopeless=True)
         if call.reads:
-            return _Again(self._error(Unreachable, call, f"no whole answer ({quoted})"), is_hopeless=True)
+            return _Retryable(self._error(Unreachable, call, f"no whole answer ({quoted})"), is_hopeless=True)
         return self._error(NoAnswer, call, f"no whole answer ({quoted})")
 
     def _judged(self, call: _Call, answer: Answer) -> Answer:
@@ -550,7 +549,7 @@ class Api:
             # For a write that ends here too: it is looked up by a read.
             self._pace.pause(asked, self._clock)
         if (is_full and not call.on_answer) or (call.reads and status in _PASSING):
-            raise _Again(error, asked=asked, tries=tries, note=note, is_hopeless=asked is not None)
+            raise _Retryable(error, asked=asked, tries=tries, note=note, is_hopeless=asked is not None)
         raise error
 
     def _told(self, status: int, answer: Answer) -> str:

@@ -29,7 +29,7 @@ _IDLE_SECONDS = 20.0  # shorter than any server is known to keep a connection th
 _PIECE = 2**16
 
 
-class _Attempt(threading.local):
+class _Deadline(threading.local):
     """The attempt that this thread makes: `left` returns the seconds until it has to be over."""
 
     left: Callable[[], float] | None = None
@@ -44,18 +44,18 @@ class _Attempt(threading.local):
         return left if timeout is None else min(timeout, left)
 
 
-_attempt = _Attempt()
+_deadline = _Deadline()
 
 
 class _PunctualTls(ssl.SSLSocket):
     """TLS whose every step is in time: httpcore sends, and reads TLS inside of TLS, in steps of its own."""
 
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
-        self.settimeout(_attempt.at_most(self.gettimeout()))
+        self.settimeout(_deadline.at_most(self.gettimeout()))
         return super().recv(buflen, flags)
 
     def send(self, data: Any, flags: int = 0) -> int:
-        self.settimeout(_attempt.at_most(self.gettimeout()))
+        self.settimeout(_deadline.at_most(self.gettimeout()))
         return super().send(data, flags)
 
 
@@ -67,14 +67,14 @@ class _Stream(httpcore.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         try:
-            return self._stream.read(max_bytes, _attempt.at_most(timeout))
+            return self._stream.read(max_bytes, _deadline.at_most(timeout))
         except TimeoutError as error:
             raise httpcore.ReadTimeout(str(error)) from error
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         try:
             for start in range(0, len(buffer), _PIECE):
-                self._stream.write(buffer[start : start + _PIECE], _attempt.at_most(timeout))
+                self._stream.write(buffer[start : start + _PIECE], _deadline.at_most(timeout))
         except TimeoutError as error:
             raise httpcore.WriteTimeout(str(error)) from error
 
@@ -82,7 +82,7 @@ class _Stream(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         try:
-            return _Stream(self._stream.start_tls(ssl_context, server_hostname, _attempt.at_most(timeout)))
+            return _Stream(self._stream.start_tls(ssl_context, server_hostname, _deadline.at_most(timeout)))
         except TimeoutError as error:
             raise httpcore.ConnectTimeout(str(error)) from error
 
@@ -111,7 +111,7 @@ class _Network(httpcore.NetworkBackend):
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
             addresses = list(dict.fromkeys(str(address[4][0]) for address in found))
             for number, address in enumerate(addresses):
-                share = _attempt.at_most(timeout)
+                share = _deadline.at_most(timeout)
                 if share is not None:
                     share /= len(addresses)
                 try:
@@ -158,7 +158,7 @@ class Connections(httpx.BaseTransport):
         The request's extension `time_left` returns the seconds that are left for all of it. Raises an
         `httpx.TransportError`.
         """
-        _attempt.left = request.extensions.get("time_left")
+        _deadline.left = request.extensions.get("time_left")
         url = request.url
         sent = httpcore.Request(
             request.method,

@@ -23,7 +23,7 @@ from reconciler.errors import (
     Unauthorised,
     Unreachable,
 )
-from reconciler.http import Bounds, Exchange, Secret, wsgi_transport
+from reconciler.http import Attempt, Bounds, Secret, wsgi_transport
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -310,7 +310,7 @@ class TestErrors:
             pass
 
     def test_requests_can_be_watched(self) -> None:
-        seen: list[Exchange] = []
+        seen: list[Attempt] = []
         with open_checkmarket(
             "http://localhost", MASTER, KEY, transport=wsgi_transport(Server(ALIVE)), on_request=seen.append
         ) as configs:

@@ -16,11 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.checkmarket.client import ImportConfigs, open_checkmarket
-from reconciler.commands.console import PROGRESS_AFTER, Console, Pool
+from reconciler.commands.console import PROGRESS_AFTER, Console, Pool, each
 from reconciler.engine.kind import Json, Mapper, map_serially
 from reconciler.errors import ApiError, BadAnswer, Declined, Unreachable
 from reconciler.http import Bounds, Secret, wsgi_transport
-from reconciler.parallel import each
 from reconciler.sandbox.app import create_app
 from reconciler.sandbox.seeding import CONFIGS, SURVEYS, stored_config
 from reconciler.sandbox.state import Seed, State

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from reconciler.commands.console import each
 from reconciler.engine.kind import Json, Mapper, map_serially
 from reconciler.errors import (
     ApiError,
@@ -23,8 +24,7 @@ from reconciler.errors import (
     Unreachable,
 )
 from reconciler.expoints.client import Column, Count, Customers, open_expoints, whole_list
-from reconciler.http import Bounds, Exchange, Secret, wsgi_transport
-from reconciler.parallel import each
+from reconciler.http import Attempt, Bounds, Secret, wsgi_transport
 from reconciler.sandbox import Fault, State, Variants, create_app
 from tests.clock import FakeClock
 
@@ -83,7 +83,7 @@ def sandbox(
     *variants: str,
     faults: Sequence[str] = (),
     sleep: Callable[[float], None] = lambda _: None,
-    on_request: Callable[[Exchange], None] = lambda _: None,
+    on_request: Callable[[Attempt], None] = lambda _: None,
 ) -> Iterator[Customers]:
     """Open a sandbox inside the process, in these variants; `sleep` is how it waits out a delay."""
     app = create_app(State(), Variants.parse(variants), [Fault.parse(text) for text in faults], sleep=sleep)
@@ -431,7 +431,7 @@ class TestErrors:
             assert server.tokens == [f"Bearer {TOKEN.value}"]
 
     def test_requests_can_be_watched(self) -> None:
-        seen: list[Exchange] = []
+        seen: list[Attempt] = []
         server = Server([(200, {"CustomerCount": 1})])
         with open_expoints(
             "http://localhost", TOKEN, transport=wsgi_transport(server), on_request=seen.append

@@ -21,7 +21,7 @@ from reconciler.errors import (
     Unreachable,
 )
 from reconciler.expoints.client import ClientLogin, Customers, open_expoints
-from reconciler.http import Bounds, Exchange, Secret, wsgi_transport
+from reconciler.http import Attempt, Bounds, Secret, wsgi_transport
 from reconciler.sandbox import Fault, State, Variants, create_app, revoke_tokens, take_inventory
 from reconciler.sandbox import Server as Listening
 from tests.clock import FakeClock
@@ -119,7 +119,7 @@ class ServedSandbox:
             with open_expoints(listening.url, login, clock=FakeClock(), on_request=self._note) as customers:
                 yield customers
 
-    def _note(self, exchange: Exchange) -> None:
+    def _note(self, exchange: Attempt) -> None:
         if exchange.path == ADD:
             self.posts.append(exchange.status)
 
@@ -162,7 +162,7 @@ def test_an_answer_that_does_not_come_in_time_is_a_doubt(when: str, mails: int) 
     def time_out(_: float) -> None:
         raise TimeoutError
 
-    seen: list[Exchange] = []
+    seen: list[Attempt] = []
     fault = f"POST {ADD}:1:{when}:delay=600"
     with sandbox(faults=[fault], sleep=time_out, on_request=seen.append) as customers:
         with pytest.raises(NoAnswer, match="ReadTimeout"):
@@ -234,7 +234,7 @@ def test_without_a_token_nothing_is_sent_and_nothing_is_in_doubt(fault: str) -> 
 
 
 def test_without_a_connection_it_is_tried_again_and_nothing_is_in_doubt() -> None:
-    seen: list[Exchange] = []
+    seen: list[Attempt] = []
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
     with (

@@ -25,7 +25,7 @@ from reconciler.expoints.client import (
     shown,
     taken,
 )
-from reconciler.http import Answer, Bounds, Exchange, Secret, wsgi_transport
+from reconciler.http import Answer, Attempt, Bounds, Secret, wsgi_transport
 from tests.http.servers import serving
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def test_no_answer_makes_a_call_tell_what_was_sent(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    seen: list[Exchange] = []
+    seen: list[Attempt] = []
     with open_expoints(
         "http://localhost",
         Secret(TOKEN),

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from reconciler.access import Access
+from reconciler.commands.console import each
 from reconciler.errors import ApiError, BadAnswer, Refused, Unauthorised, Unreachable, UsageError
 from reconciler.expoints.client import (
     ClientCredentials,
@@ -23,7 +24,6 @@ from reconciler.expoints.client import (
     open_expoints,
 )
 from reconciler.http import Bounds, Secret, wsgi_transport
-from reconciler.parallel import each
 from reconciler.sandbox import State, Variants, create_app
 from reconciler.sandbox import Tokens as Accepted
 from tests.clock import FakeClock

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from reconciler.errors import ApiError, BadAnswer, NoAnswer, Unreachable
-from reconciler.http import Api, Bounds, Room, Secret
+from reconciler.http import Api, Bounds, MemoryBudget, Secret
 from tests.hostile.answering import CONFIGS, Hostile, envelope, run, write_workspace
 from tests.hostile.looking import assert_harmless
 from tests.http.clocks import VirtualClock
@@ -162,7 +162,7 @@ def test_a_secret_is_not_shown_where_an_endless_error_is_cut() -> None:
 
 def test_a_list_is_not_read_beyond_what_can_be_held() -> None:
     heavy = b"[" + b"{}," * 150_000 + b"{}]"
-    room = Room()
+    room = MemoryBudget()
     transport = httpx.MockTransport(lambda _: httpx.Response(200, content=heavy))
     with Api("http://localhost", transport=transport) as api:
         answer = api.request("GET", "/x")

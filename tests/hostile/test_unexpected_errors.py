@@ -13,10 +13,10 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.commands.apply import apply
+from reconciler.commands.environment import CrashKind, CrashSwitch
 from reconciler.commands.history import Filter, history
 from reconciler.commands.reports import Form
 from reconciler.commands.reports import ReportFile as Report
-from reconciler.crash import CrashSwitch, Kind
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit
 from reconciler.sandbox import Server, create_app
@@ -72,13 +72,13 @@ class Failing(CrashSwitch):
     def is_armed(self) -> bool:
         return True
 
-    def before(self, kind: Kind) -> None:
+    def before(self, kind: CrashKind) -> None:
         if kind == "journal":
             self.seen.append(kind)
             if self.before_it and len(self.seen) == self.nth:
                 raise OverflowError(SECRET)
 
-    def after(self, kind: Kind) -> None:
+    def after(self, kind: CrashKind) -> None:
         if kind == "journal" and not self.before_it and len(self.seen) == self.nth:
             raise OverflowError(SECRET)
 

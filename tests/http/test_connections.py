@@ -11,9 +11,9 @@ from typing import Self
 import pytest
 
 from reconciler.access import Access
+from reconciler.commands.console import each
 from reconciler.errors import Unreachable
 from reconciler.http import Api, Bounds
-from reconciler.parallel import each
 
 from .clocks import VirtualClock
 from .servers import WHOLE, read_request, serving

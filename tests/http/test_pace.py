@@ -10,12 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.clock import SleepCut
+from reconciler.clock import GivenUp, Pace, RequestBudget, SleepCut
+from reconciler.commands.console import each
 from reconciler.commands.environment import CuttableClock
 from reconciler.errors import AllowanceUsedUp, ApiError, Unreachable
 from reconciler.http import Api, Bounds
-from reconciler.pace import GivenUp, Pace, Share
-from reconciler.parallel import each
 
 from .clocks import VirtualClock
 
@@ -249,14 +248,14 @@ def test_several_clients_of_one_account_share_its_pause_and_its_end() -> None:
 
 
 def test_a_share_is_given_out_to_its_last_and_to_nobody_after_however_many_ask() -> None:
-    share = Share(30)
+    share = RequestBudget(30)
     with ThreadPoolExecutor(8) as pool:
         taken = [future.result() for future in [pool.submit(share.take) for _ in range(50)]]
     assert taken.count(True) == 30
 
 
 def test_of_a_share_some_can_be_kept_free() -> None:
-    share = Share(3)
+    share = RequestBudget(3)
     assert [share.take(2), share.take(2), share.take(), share.take(), share.take()] == [
         True,
         False,

@@ -5,9 +5,9 @@ import threading
 import httpx
 import pytest
 
+from reconciler.commands.console import each
 from reconciler.errors import Declined
 from reconciler.http import Api, Bounds
-from reconciler.parallel import each
 
 
 def test_results_come_in_the_order_of_the_items() -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from reconciler import __version__
 from reconciler.errors import BadAnswer, UsageError
-from reconciler.http import CHECKMARKET_HOSTS, Answer, Api, Exchange, QueryValue, Secret
+from reconciler.http import CHECKMARKET_HOSTS, Answer, Api, Attempt, QueryValue, Secret
 
 from .clocks import VirtualClock
 
@@ -75,7 +75,7 @@ def test_a_request_that_cannot_be_written_is_not_sent() -> None:
 
 
 def test_each_attempt_is_recorded() -> None:
-    clock, seen, statuses = VirtualClock(), list[Exchange](), iter([503, 200])
+    clock, seen, statuses = VirtualClock(), list[Attempt](), iter([503, 200])
 
     def server(_: httpx.Request) -> httpx.Response:
         clock.sleep(2)
@@ -101,7 +101,7 @@ def test_each_attempt_is_recorded() -> None:
 
 
 def test_a_query_is_told_without_its_texts() -> None:
-    seen: list[Exchange] = []
+    seen: list[Attempt] = []
     transport = httpx.MockTransport(lambda _: httpx.Response(200))
     with Api("http://localhost", transport=transport, on_request=seen.append) as api:
         params: dict[str, QueryValue] = {
@@ -136,7 +136,7 @@ def test_a_query_is_told_without_its_texts() -> None:
     ],
 )
 def test_the_servers_id_is_told_where_it_is_one_and_nothing_else(name: str, said: str, told: str) -> None:
-    seen: list[Exchange] = []
+    seen: list[Attempt] = []
     transport = httpx.MockTransport(lambda _: httpx.Response(200, headers={name: said}))
     key = {"X-Key": Secret("hunter22")}
     with Api("http://localhost", headers=key, transport=transport, on_request=seen.append) as api:
@@ -157,7 +157,7 @@ def test_nothing_of_an_id_is_sent() -> None:
 
 
 def test_an_attempt_without_an_answer_is_recorded_without_a_status() -> None:
-    seen: list[Exchange] = []
+    seen: list[Attempt] = []
 
     def server(request: httpx.Request) -> httpx.Response:
         if not seen:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from reconciler.errors import ApiError, UsageError
-from reconciler.http import Answer, Api, Bounds, Exchange, Secret
+from reconciler.http import Answer, Api, Attempt, Bounds, Secret
 
 SECRET = "hunter22-do-not-show"
 OTHER = "second-secret"
@@ -31,7 +31,7 @@ def test_no_error_log_or_record_shows_a_secret(
     server: object, method: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    seen: list[Exchange] = []
+    seen: list[Attempt] = []
     with (
         Api(
             "http://localhost",

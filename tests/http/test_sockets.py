@@ -7,9 +7,9 @@ import threading
 
 import pytest
 
+from reconciler.commands.console import each
 from reconciler.errors import ApiError, NoAnswer, Unreachable
 from reconciler.http import CHECKMARKET_HOSTS, Api, Bounds
-from reconciler.parallel import each
 
 from .clocks import VirtualClock
 from .servers import (

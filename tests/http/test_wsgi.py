@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reconciler.commands.console import each
 from reconciler.errors import ApiError, NoAnswer, Unreachable
 from reconciler.http import Api, Bounds, wsgi_transport
-from reconciler.parallel import each
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
