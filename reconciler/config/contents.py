@@ -11,7 +11,7 @@ from pydantic import PlainValidator
 
 from reconciler.config.discovery import SETTINGS_FILE
 from reconciler.config.names import NAME, meant, visible
-from reconciler.config.nodes import Document, Written, unread
+from reconciler.config.nodes import Document, Node, unread
 from reconciler.config.settings import Settings
 from reconciler.config.validation import Report, Vocabulary, kind_of, refusal, shaped, unknown_name
 from reconciler.problems import Place
@@ -27,7 +27,7 @@ LATER = ("customer_seeds",)
 class Contents(Struct, frozen=True, dict=True):
     """The sections of all files. A section that stands in several files is listed several times."""
 
-    sections: Mapping[str, Sequence[Written]]
+    sections: Mapping[str, Sequence[Node]]
     resources: Sequence[str]
     """The names of the sections that hold resources, which presets are for."""
     settings: Document
@@ -48,9 +48,9 @@ class Contents(Struct, frozen=True, dict=True):
         """The names of all targets."""
         return frozenset(name for name, _ in self.entries(TARGETS))
 
-    def named(self, section: str, report: Report) -> dict[str, Written]:
+    def named(self, section: str, report: Report) -> dict[str, Node]:
         """Return what is called what in a section, over all files, in the order of the names."""
-        found: dict[str, Written] = {}
+        found: dict[str, Node] = {}
         for name, written in self.entries(section):
             if name in found:
                 message = f"{visible(name)} already stands in {section} at {found[name].key_place}"
@@ -59,7 +59,7 @@ class Contents(Struct, frozen=True, dict=True):
                 found[name] = written
         return dict(sorted(found.items()))
 
-    def presets(self, section: str, report: Report) -> dict[str, Written]:
+    def presets(self, section: str, report: Report) -> dict[str, Node]:
         """Return the presets that resources of a section name; the first section has the unnamed ones too."""
         named = {other: self._named_presets(other) for other in self.resources}
         others = set().union(*(names for other, names in named.items() if other != section))
@@ -88,7 +88,7 @@ class Contents(Struct, frozen=True, dict=True):
                 return found.key_place
         return None
 
-    def entries(self, section: str) -> Iterator[tuple[str, Written]]:
+    def entries(self, section: str) -> Iterator[tuple[str, Node]]:
         """Yield every name in a section and what stands behind it, file by file."""
         for written in self.sections.get(section, ()):
             yield from written.entries()
@@ -105,7 +105,7 @@ def sorted_out(
 
     `settings_file` is the one that may also hold what counts for the workspace.
     """
-    sections: dict[str, list[Written]] = {}
+    sections: dict[str, list[Node]] = {}
     for document in documents:
         words = _words((*resources, *others), document.top.file == settings_file)
         for name, written in document.top.entries():
@@ -126,7 +126,7 @@ def _words(declaring: Sequence[str], is_settings_file: bool) -> Vocabulary:
     return Vocabulary((*declaring, *ANYWHERE), elsewhere=elsewhere)
 
 
-def _belongs(name: str, written: Written, words: Vocabulary, report: Report) -> bool:
+def _belongs(name: str, written: Node, words: Vocabulary, report: Report) -> bool:
     if name in LATER and name not in words.paths:
         message = f"{name} is not supported by this version"
         report.error("not-yet-supported", written.key_place, "", message, "remove the section, or upgrade")
@@ -176,12 +176,12 @@ class Home(NamedTuple):
     """A target that something is to live on. `block` is what differs there, `None` where nothing does."""
 
     target: str
-    block: Written | None
+    block: Node | None
     exists: bool
     """Whether there is such a target; where there is none, that was reported."""
 
 
-def homes(targets: Written, key: str, contents: Contents, report: Report) -> Iterator[Home]:
+def homes(targets: Node, key: str, contents: Contents, report: Report) -> Iterator[Home]:
     """Yield every target that `targets` names once, in its order; `targets` is one of `Targets`."""
     if not targets.value:
         report.error("no-target", targets.place, key, "it lives on no target", "name at least one")
@@ -193,7 +193,7 @@ def homes(targets: Written, key: str, contents: Contents, report: Report) -> Ite
         yield from _listed(targets, key, contents, report)
 
 
-def _listed(targets: Written, key: str, contents: Contents, report: Report) -> Iterator[Home]:
+def _listed(targets: Node, key: str, contents: Contents, report: Report) -> Iterator[Home]:
     seen = set()
     for item in targets.items():
         name = str(item.value)
@@ -220,7 +220,7 @@ def read_moves(
     return {old: new for old, (new, _) in written.items()}
 
 
-_Move = tuple[str, Written]
+_Move = tuple[str, Node]
 
 
 def _full(

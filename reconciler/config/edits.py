@@ -631,7 +631,7 @@ def _becomes_empty(table: Table, patch: Patch) -> bool:
 
 
 def _merged(name: str, node: Node, table: Table) -> Unsafe:
-    message = f"{visible(name)} comes through a merge key; it stands on line {node.key[0]}"
+    message = f"{visible(name)} comes through a merge key; it stands on line {node.key_place.line}"
     hint = "write the key here by hand to override it, or change it there for all that merge it"
     return Unsafe(Refusal("edit-merge", message, hint), table)
 
@@ -660,7 +660,7 @@ def edit(content: bytes, file: str, patch: Patch, ranks: Ranks = no_ranks) -> by
         raise NotEdited(document.problems)
     text = content.decode("utf-8-sig")
     cutter = Cutter(laid_out(text), file, ranks)
-    cuts = list(cutter.cuts(document.top.node, patch))
+    cuts = list(cutter.cuts(document.top, patch))
     if cutter.problems:
         raise NotEdited(cutter.problems)
     if not cuts:

@@ -18,7 +18,7 @@ from reconciler.config.discovery import leads_outside, shown, workspace_files
 from reconciler.config.edits import Edit, Edits, Put, Ranks, edit, no_ranks
 from reconciler.config.edits import Path as KeyPath
 from reconciler.config.layout import Layout, comment_at, laid_out
-from reconciler.config.nodes import Written
+from reconciler.config.nodes import Node
 from reconciler.config.resources import Resource
 from reconciler.config.schema import SCHEMA_FILE
 from reconciler.config.sections import Named, Section
@@ -253,7 +253,7 @@ class ResourceEditor(Struct, frozen=True):
                 return name
         return path[-1]
 
-    def _level(self, target: str) -> Written | None:
+    def _level(self, target: str) -> Node | None:
         written = self.resource.written
         return written.find(TARGETS, target) if target else written
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from msgspec import Struct, field
 from ruamel.yaml.events import (
@@ -17,9 +17,9 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
-from reconciler.config.nodes import Mark
 from reconciler.config.yaml import EVENTS, PERSONAL_KEYS, Refusal
 
+Mark: TypeAlias = tuple[int, int]
 BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 """Every line break that the parser knows."""
 _BREAKS = "\r\n\x85\u2028\u2029"

@@ -14,7 +14,7 @@ from typing_extensions import TypeVar
 
 from reconciler.config.contents import GUARDRAILS, TARGETS, Contents, read_moves, sorted_out
 from reconciler.config.discovery import NOT_EDITED, SETTINGS_FILE, WorkspaceFiles, read_workspace, shown
-from reconciler.config.nodes import Document, Written
+from reconciler.config.nodes import Document, Node
 from reconciler.config.resources import DEFAULTS, Ground, LevelReader, ResourceReader
 from reconciler.config.sections import Finding, Section
 from reconciler.config.settings import (
@@ -151,7 +151,7 @@ class TargetReader(Struct, frozen=True):
             for name, written in self.contents.named(TARGETS, self.report).items()
         }
 
-    def _target(self, name: str, written: Written, policy: Policy, apart: list[_Said]) -> Target | None:
+    def _target(self, name: str, written: Node, policy: Policy, apart: list[_Said]) -> Target | None:
         settings = self._settings(TargetSettings, written, name)
         if settings is None:
             return None
@@ -168,7 +168,7 @@ class TargetReader(Struct, frozen=True):
             defaults=self._defaults(name, written.at("defaults")) if settings.defaults else {},
         )
 
-    def _check_never_sent(self, written: Written, key: str) -> None:
+    def _check_never_sent(self, written: Node, key: str) -> None:
         """Report members that the files may declare: left out of a PUT, they would be reset in no plan."""
         fields = [field for section in self.sections for field in section.kind.fields]
         writable = {field.member[:end] for field in fields for end in range(1, len(field.member) + 1)}
@@ -179,7 +179,7 @@ class TargetReader(Struct, frozen=True):
                 hint = "leave it out; name only what the server alone writes"
                 self.report.error("invalid-value", one.place, key, message, hint)
 
-    def _settings(self, model: type[Model], written: Written, name: str) -> Model | None:
+    def _settings(self, model: type[Model], written: Node, name: str) -> Model | None:
         key = key_of(name)
         if isinstance(written.value, dict):
             return validated(model, written.value, written, self.report, key=key, context=self.folder)
@@ -204,7 +204,7 @@ class TargetReader(Struct, frozen=True):
                 self.report.error("declared-twice", one.place, key, message, "keep one of the two")
         return {thing: one.value for thing, one in first.items()}
 
-    def _defaults(self, target: str, written: Written) -> dict[str, Json]:
+    def _defaults(self, target: str, written: Node) -> dict[str, Json]:
         said: dict[str, Given] = {}
         for name, default in written.entries():
             for field, given in self._default(name, default, key_of(target)):
@@ -215,7 +215,7 @@ class TargetReader(Struct, frozen=True):
                     self.report.error("named-twice", place, key_of(target), message, "keep one of the two")
         return {field: given.value for field, given in said.items() if not isinstance(given.value, Reference)}
 
-    def _default(self, name: str, written: Written, key: str) -> Iterator[tuple[str, Given]]:
+    def _default(self, name: str, written: Node, key: str) -> Iterator[tuple[str, Given]]:
         path = name.split(".")
         section = next((s for s in self.sections if path[0] in s.model.model_fields), self.sections[0])
         level = LevelReader(section, self.report).read(written.wrapped(*path), DEFAULTS, "defaults", key)
@@ -229,7 +229,7 @@ def key_of(target: str) -> str:
     return f"{TARGETS}.{target}"
 
 
-def _said(settings: BaseModel | None, written: Written) -> Iterator[_Said]:
+def _said(settings: BaseModel | None, written: Node) -> Iterator[_Said]:
     for thing in GuardrailSettings.model_fields:
         value = getattr(settings, thing, None)
         if value is not None:
@@ -350,7 +350,7 @@ def _documents(
     try:
         for number, document in enumerate(read_workspace(folder, base, edited), start=1):
             report.take(document.problems)
-            values += document.top.node.size
+            values += document.top.size
             if number > MOST_FILES or values > MOST_VALUES:
                 _too_much(document, report)
             progress(number, None)

@@ -1,8 +1,15 @@
-"""Plain values, each with the place where it is really written."""
+"""The tree of a YAML file: plain values, each with the place where it is really written.
+
+One tree serves readers and editors. Readers see aliases and merge keys resolved: `value`, `children`, `at`,
+`find`. Editors see the file as it is written: offsets into its text, quotes, anchors, `Mapping.written`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from bisect import bisect_right
+from collections.abc import Iterable
+from functools import cached_property
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -10,99 +17,203 @@ from msgspec import Struct
 from reconciler.engine.kind import Json
 from reconciler.problems import Place, Problem
 
-Mark: TypeAlias = tuple[int, int]
-"""Line and column, from 1."""
+LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+"""Every line break that the parser knows."""
+
+Children: TypeAlias = "dict[str, Node] | list[Node] | tuple[()]"
 
 
-class Node(Struct, frozen=True, gc=False):
-    """A value with everything below it. `size` and `height` count shared nodes wherever they stand."""
-
-    value: Json
-    mark: Mark
-    key: Mark
-    """Where its key is written; its own mark where it has none, as an item of a list or the whole file."""
-    children: dict[str, Node] | list[Node] | tuple[()] = ()
-    size: int = 1
-    height: int = 1
-
-
-class Written(Struct, frozen=True, gc=False):
-    """A value as it stands in a file, with its own place and that of the key before it."""
+class Source(Struct, frozen=True, dict=True):
+    """The text of a file, without its byte order mark; offsets count its characters from 0."""
 
     file: str
-    node: Node
+    text: str = ""
+
+    def place(self, offset: int) -> Place:
+        """Return the line and column of an offset, both from 1."""
+        line = bisect_right(self._lines, offset)
+        return Place(self.file, line, offset - self._lines[line - 1] + 1)
+
+    @cached_property
+    def _lines(self) -> list[int]:
+        """Where each line begins."""
+        return [0, *(found.end() for found in LINE_BREAK.finditer(self.text))]
+
+
+class Row(Struct, frozen=True):
+    """One line of a file with rows; offsets in it are its columns, which count from 1."""
+
+    file: str
+    line: int
+
+    def place(self, offset: int) -> Place:
+        """Return the place of a column."""
+        return Place(self.file, self.line, offset)
+
+
+class Node(Struct, frozen=True, gc=False, eq=False):
+    """A value as it stands in a file, `text[start:end]`, its anchor included."""
+
+    source: Source | Row
+    value: Json
+    """The plain value: dicts with string keys, lists, strings, numbers, booleans and `None`."""
+    start: int
+    end: int
+    key: int
+    """Where its key begins; the value itself for a list item and for the whole file."""
+    anchor: str | None = None
 
     @property
-    def value(self) -> Json:
-        """The plain value: dicts with string keys, lists, strings, numbers, booleans and `None`."""
-        return self.node.value
+    def children(self) -> Children:
+        """What is in it: by name in a mapping, merged entries too; in order in a list."""
+        return ()
+
+    @property
+    def size(self) -> int:
+        """How many values it holds, itself included; what is shared counts wherever it stands."""
+        return 1
+
+    @property
+    def height(self) -> int:
+        """How many values stand inside each other, itself included."""
+        return 1
+
+    @property
+    def origin(self) -> int:
+        """Where the value is really written: of an alias, at its anchor."""
+        return self.start
+
+    @property
+    def file(self) -> str:
+        """The name of the file, as it is shown."""
+        return self.source.file
 
     @property
     def place(self) -> Place:
-        """Where the value begins."""
-        return Place(self.file, *self.node.mark)
+        """Where the value is really written."""
+        return self.source.place(self.origin)
 
     @property
     def key_place(self) -> Place:
         """Where its key is written; the place of the value itself for a list item and for the whole file."""
-        return Place(self.file, *self.node.key)
+        return self.source.place(self.key)
 
-    def at(self, *path: str | int) -> Written:
+    def at(self, *path: str | int) -> Node:
         """Return what stands at `path` below, or the last thing on the way there that exists."""
-        node = self.node
+        node = self
         for step in path:
-            below = _child(node, step)
+            below = node.find(step)
             if below is None:
                 break
             node = below
-        return Written(self.file, node)
+        return node
 
-    def find(self, *path: str | int) -> Written | None:
+    def find(self, *path: str | int) -> Node | None:
         """Return what stands at `path` below, `None` where nothing does."""
-        node: Node | None = self.node
+        node = self
         for step in path:
-            node = _child(node, step) if node else None
-        return Written(self.file, node) if node else None
+            children, below = node.children, None
+            if isinstance(children, dict):
+                below = children.get(str(step))
+            elif isinstance(step, int) and step < len(children):
+                below = children[step]
+            if below is None:
+                return None
+            node = below
+        return node
 
-    def wrapped(self, *path: str) -> Written:
+    def wrapped(self, *path: str) -> Node:
         """Return a mapping in which this stands at `path`; every step has the place of its key."""
-        node = self.node
+        node = self
         for step in reversed(path):
-            node = Node({step: node.value}, self.node.mark, self.node.key, {step: node})
-        return Written(self.file, node)
+            node = Mapping(
+                self.source, {step: node.value}, self.origin, self.end, self.key, children={step: node}
+            )
+        return node
 
-    def entries(self) -> Iterator[tuple[str, Written]]:
-        """Yield the keys of a mapping and what stands behind them; nothing for any other value."""
-        if isinstance(self.node.children, dict):
-            for name, node in self.node.children.items():
-                yield name, Written(self.file, node)
+    def entries(self) -> Iterable[tuple[str, Node]]:
+        """Return the keys of a mapping and what stands behind them; nothing for any other value."""
+        return self.children.items() if isinstance(self.children, dict) else ()
 
-    def items(self) -> Iterator[Written]:
-        """Yield the items of a list; nothing for any other value."""
-        if not isinstance(self.node.children, dict):
-            for node in self.node.children:
-                yield Written(self.file, node)
+    def items(self) -> Iterable[Node]:
+        """Return the items of a list; nothing for any other value."""
+        return self.children if not isinstance(self.children, dict) else ()
+
+
+class Scalar(Node, frozen=True, gc=False, eq=False):
+    """A single value. It ends where it does; `tail` is the end with the line breaks after it."""
+
+    style: str = ""
+    """Its quote, `|`, `>`, or nothing."""
+    tail: int = 0
+
+
+class Sequence(Node, frozen=True, gc=False, eq=False):
+    """A list."""
+
+    opening: int = 0
+    """The offset behind its [ in flow style; 0 in block style."""
+    children: list[Node] = []
+    size: int = 1
+    height: int = 1
+
+
+class Entry(Struct, frozen=True, gc=False, eq=False):
+    """An entry of a mapping as it is written."""
+
+    key: Node
+    value: Node
+
+
+class Mapping(Node, frozen=True, gc=False, eq=False):
+    """A mapping."""
+
+    opening: int = 0
+    """The offset behind its { in flow style; 0 in block style."""
+    written: tuple[Entry, ...] = ()
+    """The entries that stand in it, in order: merge keys and aliases as such."""
+    children: dict[str, Node] = {}
+    size: int = 1
+    height: int = 1
+
+
+class Alias(Node, frozen=True, gc=False, eq=False, kw_only=True):
+    """An alias; `anchor` is the one that it stands for. Its value and its place are those of the target."""
+
+    target: Node
+
+    @property
+    def children(self) -> Children:
+        """Those of the target."""
+        return self.target.children
+
+    @property
+    def size(self) -> int:
+        """That of the target."""
+        return self.target.size
+
+    @property
+    def height(self) -> int:
+        """That of the target."""
+        return self.target.height
+
+    @property
+    def origin(self) -> int:
+        """Where the target begins."""
+        return self.target.start
 
 
 class Document(Struct, frozen=True):
     """One file as read. `top` is a mapping, an empty one where the file could not be read to its end."""
 
-    top: Written
+    top: Node
     problems: tuple[Problem, ...] = ()
     whole: bool = True
     """Whether everything in the file was seen; if not, what other files expect of it may be missing."""
+    aliases: frozenset[str] = frozenset()
+    """The anchors that an alias stands for somewhere."""
 
 
 def unread(file: str, *problems: Problem) -> Document:
     """Return the document of a file that could not be read to its end."""
-    start = (1, 1)
-    return Document(Written(file, Node({}, start, start, {})), problems, whole=False)
-
-
-def _child(node: Node, step: str | int) -> Node | None:
-    children = node.children
-    if isinstance(children, dict):
-        return children.get(str(step))
-    if isinstance(step, int) and step < len(children):
-        return children[step]
-    return None
+    return Document(Mapping(Source(file), {}, 0, 0, 0), problems, whole=False)

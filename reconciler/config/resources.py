@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidato
 
 from reconciler.config.contents import Contents, Targets, homes
 from reconciler.config.names import CONTROL, LINE_BREAK, LONGEST_NAME, meant, visible
-from reconciler.config.nodes import Written
+from reconciler.config.nodes import Node
 from reconciler.config.sections import Named, Section
 from reconciler.config.settings import Target
 from reconciler.config.validation import (
@@ -161,7 +161,7 @@ class Level(Struct, frozen=True):
     accepted: Mapping[str, Accepted]
     """The drift that it tolerates, by the paths of `Kind.fields`, until days that may be over."""
     controls: Bearings
-    written: Written
+    written: Node
 
 
 _NOTHING_SAID = Controls.model_construct()
@@ -183,7 +183,7 @@ class LevelReader(Struct, frozen=True, dict=True):
     section: Section
     report: Report
 
-    def read(self, written: Written, role: Role, label: str, key: str) -> Level:
+    def read(self, written: Node, role: Role, label: str, key: str) -> Level:
         """Return what the mapping `written` says; `label` is the `Origin.level`, `key` as in `Problem`."""
         return _Reading(self, written, role, label, key).level()
 
@@ -205,7 +205,7 @@ class LevelReader(Struct, frozen=True, dict=True):
 
 class _Reading(Struct, frozen=True):
     reader: LevelReader
-    written: Written
+    written: Node
     role: Role
     label: str
     key: str
@@ -230,7 +230,7 @@ class _Reading(Struct, frozen=True):
             del known[name]
         return validated(Controls, known, self.written, self.reader.report, key=self.key) or Controls()
 
-    def _error(self, code: str, written: Written, message: str, hint: str) -> None:
+    def _error(self, code: str, written: Node, message: str, hint: str) -> None:
         self.reader.report.error(code, written.place, self.key, message, hint)
 
     def _mapping(self) -> dict[str, Json]:
@@ -267,12 +267,12 @@ class _Reading(Struct, frozen=True):
         elif self._is_shown(value, there):
             yield _Naming(named.field, _depth(named.path), self._given(Reference(named.what, value), there))
 
-    def _not_a_name(self, named: Named, there: Written) -> None:
+    def _not_a_name(self, named: Named, there: Node) -> None:
         message = f"{named.path}: the name of a {named.what} is expected, this is {kind_of(there.value)}"
         hint = f"write the name in quotes, or {named.field} for an id"
         self._error("wrong-type", there, message, hint)
 
-    def _is_shown(self, name: str, there: Written) -> bool:
+    def _is_shown(self, name: str, there: Node) -> bool:
         if not name.strip():
             self._error("too-short", there, "a name cannot be empty", "write the name")
         elif len(name) > LONGEST_NAME:
@@ -304,11 +304,11 @@ class _Reading(Struct, frozen=True):
             if leaf.path != name or value is None or self._is_shown(str(value), there):
                 yield _Naming(leaf.path, depth, self._given(value, there))
 
-    def _look_at(self, there: Written) -> None:
+    def _look_at(self, there: Node) -> None:
         if self.reader.report.unread(there.place):
             self.reader.report.doubt(self.key)
 
-    def _given(self, value: Json | Reference, there: Written) -> Given:
+    def _given(self, value: Json | Reference, there: Node) -> Given:
         return Given(value, Origin(self.label, there.key_place))
 
     def _rulings(self, controls: Controls) -> Iterator[_Naming[Decision]]:
@@ -316,7 +316,7 @@ class _Reading(Struct, frozen=True):
             for index, path in enumerate(named):
                 yield from self._ruling(policy, path, self.written.at(policy.value, index))
 
-    def _ruling(self, policy: Policy, path: str, there: Written) -> Iterator[_Naming[Decision]]:
+    def _ruling(self, policy: Policy, path: str, there: Node) -> Iterator[_Naming[Decision]]:
         ruling = Ruling(policy, Origin(self.label, there.place), self.role.own)
         for leaf, depth in self._leaves(path, there):
             yield _Naming(leaf, depth, ruling)
@@ -328,7 +328,7 @@ class _Reading(Struct, frozen=True):
             for leaf, depth in self._leaves(one.field, there.at("field")):
                 yield _Naming(leaf, depth, accepted)
 
-    def _leaves(self, path: str, there: Written) -> Iterator[tuple[str, int]]:
+    def _leaves(self, path: str, there: Node) -> Iterator[tuple[str, int]]:
         """Yield the fields that a path names, and how deep it goes; a path that names none is reported."""
         section = self.reader.section
         meant = next((named.field for named in section.named if named.path == path), path)
@@ -337,7 +337,7 @@ class _Reading(Struct, frozen=True):
             self._unknown_path(path, there)
         yield from ((leaf.path, _depth(meant)) for leaf in leaves)
 
-    def _unknown_path(self, path: str, there: Written) -> None:
+    def _unknown_path(self, path: str, there: Node) -> None:
         parent, _, name = path.rpartition(".")
         words = Vocabulary(self.reader.field_paths, self.reader.section.older_names)
         saying = unknown_name(name, parent, words)
@@ -397,7 +397,7 @@ class Resource(Struct, frozen=True, dict=True):
     """A resource with its levels; `blocks` has an entry for every target it lives on."""
 
     key: str
-    written: Written
+    written: Node
     own: Level
     preset: Level | None
     blocks: Mapping[str, Level | None]
@@ -496,7 +496,7 @@ class ResourceReader(Struct, frozen=True, eq=False, dict=True):
         """Reads the single levels."""
         return LevelReader(self.section, self.report)
 
-    def _read(self, name: str, written: Written) -> Resource:
+    def _read(self, name: str, written: Node) -> Resource:
         key = self.section.kind.key(name)
         own = self.levels.read(written, RESOURCE, "resource", key)
         blocks = dict(self._blocks(own, key))

@@ -12,14 +12,16 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, NoReturn, TypeAlias
+from contextlib import suppress
+from typing import Any, NoReturn, TypeAlias
 
 from msgspec import Struct
 
+from reconciler.config import nodes
 from reconciler.config.names import CONTROL, snake, visible
-from reconciler.config.nodes import Mark, Node, Written
+from reconciler.config.nodes import Node, Row, Scalar
 from reconciler.config.validation import Report, kind_of
-from reconciler.config.yaml import DEEPEST, Refusal, unseen
+from reconciler.config.yaml import DEEPEST, Refusal, Unreadable, unseen
 from reconciler.engine.kind import Json
 from reconciler.problems import Place
 
@@ -67,23 +69,6 @@ class Columns(Struct, frozen=True):
     """Fields that do not fit into a cell."""
 
 
-class _Column(NamedTuple):
-    """A column of one table: what its cells say, in which part of a customer, and how they are read."""
-
-    name: str
-    is_data: bool
-    reads: Cell
-
-
-class _Unusable(Exception):
-    """The rest of the file is not looked at."""
-
-    def __init__(self, refusal: Refusal, mark: Mark = (1, 1)) -> None:
-        super().__init__(refusal.code)
-        self.refusal = refusal
-        self.mark = mark
-
-
 class RowReader(Struct, frozen=True):
     """Reads the rows of one file; what is wrong goes to the report, under `key`, and repeats no value."""
 
@@ -93,124 +78,110 @@ class RowReader(Struct, frozen=True):
     report: Report
     key: str
 
-    def read(self, content: bytes) -> Iterator[Written]:
+    def read(self, content: bytes) -> Iterator[Node]:
         """Yield the rows in `content`: of a table, unless the file's name says JSON Lines."""
         try:
-            decoded = _decoded(content)
-            yield from self._lines(decoded) if self.file.endswith(LINES) else self._table(decoded)
-        except _Unusable as unusable:
-            self._error(unusable.refusal, unusable.mark)
+            text = _decoded(content)
+            yield from self._lines(text) if self.file.endswith(LINES) else self._table(text)
+        except Unreadable as unreadable:
+            self._error(unreadable.refusal, unreadable.line)
 
-    def _error(self, refusal: Refusal, mark: Mark) -> None:
-        place = Place(self.file, *mark)
-        self.report.error(refusal.code, place, self.key, refusal.message, refusal.hint)
+    def _error(self, refusal: Refusal, line: int, column: int = 1) -> None:
+        code, message, hint = refusal
+        self.report.error(code, Place(self.file, line, column), self.key, message, hint)
 
-    def _table(self, content: str) -> Iterator[Written]:
-        records = _records(content, self._delimiter(content))
+    def _table(self, text: str) -> Iterator[Node]:
+        records = _records(text, self._delimiter(text))
         line, headers = next(records)
-        if not self._wrong_headers(headers, line):
-            columns = [self._column(header) for header in headers]
-            for line, cells in records:
-                yield from self._row(columns, cells, line)
+        if self._are_wrong(headers, line):
+            return
+        paths = [self._path(header) for header in headers]
+        readers = [self.columns.cells[path[0]] if len(path) == 1 else str for path in paths]
+        for line, cells in records:
+            if len(cells) != len(headers):
+                message = f"this row has {len(cells)} cells, the first line has {len(headers)}"
+                hint = "add or remove cells; a cell that holds a delimiter is written in quotes"
+                self._error(Refusal("csv-row", message, hint), line)
+                continue
+            row = Row(self.file, line)
+            top: dict[str, Node] = {}
+            data: dict[str, Node] = {}
+            for column, (path, reads, cell) in enumerate(zip(paths, readers, cells, strict=True), start=1):
+                if cell:  # an empty one says nothing
+                    there = top if len(path) == 1 else data
+                    there[path[-1]] = Scalar(row, reads(cell), column, column, column)
+            if data:
+                top["data"] = _mapping(row, data)
+            yield _mapping(row, top)
 
-    def _delimiter(self, content: str) -> str:
+    def _delimiter(self, text: str) -> str:
         """Return the delimiter with which a header is the identity; the comma where both do."""
         for delimiter in DELIMITERS:
-            if self.columns.identity in _first_record(content, delimiter):
-                return delimiter
+            with suppress(StopIteration, Unreadable):
+                if self.columns.identity in next(_records(text, delimiter))[1]:
+                    return delimiter
         # The first line may be a customer, so nothing of it is repeated.
         message = f"no header in the first line is {self.columns.identity}"
         hint = f"begin with headers like {self.columns.identity},First name; between them stands , or ;"
-        raise _Unusable(Refusal("csv-header", message, hint))
-
-    def _wrong_headers(self, headers: Sequence[str], line: int) -> bool:
-        if len(headers) > MOST_COLUMNS:
-            message = f"{len(headers):,} columns are too many"
-            raise _Unusable(Refusal("csv-header", message, f"use at most {MOST_COLUMNS:,}"), (line, 1))
-        times = Counter(map(self._path, headers))
-        found = [
-            (number, refusal)
-            for number, header in enumerate(headers, start=1)
-            if (refusal := self._wrong_header(header, times[self._path(header)]))
-        ]
-        for number, refusal in found:
-            self._error(refusal, (line, number))
-        return bool(found)
+        raise Unreadable(Refusal("csv-header", message, hint))
 
     def _path(self, header: str) -> tuple[str, ...]:
+        """Return where in a customer the cells below a header belong."""
         return (header,) if header in self.columns.cells else ("data", header.removeprefix(ESCAPE))
 
-    def _column(self, header: str) -> _Column:
-        *group, name = self._path(header)
-        return _Column(name, bool(group), text if group else self.columns.cells[name])
+    def _are_wrong(self, headers: Sequence[str], line: int) -> bool:
+        if len(headers) > MOST_COLUMNS:
+            message = f"{len(headers):,} columns are too many"
+            raise Unreadable(Refusal("csv-header", message, f"use at most {MOST_COLUMNS:,}"), line)
+        times = Counter(map(self._path, headers))
+        found = False
+        for column, header in enumerate(headers, start=1):
+            known, shown, meant = self.columns.cells, visible(header), snake(header)
+            if times[self._path(header)] > 1:
+                message, hint = f"{times[self._path(header)]} columns are {shown}", "keep one of them"
+            elif header in {"", ESCAPE} or header != header.strip():
+                message, hint = "a header is empty, or has blanks around it", "write the name alone"
+            elif header in self.columns.others:
+                message = f"{shown} does not fit into a table"
+                hint = f"use a .jsonl file, or {ESCAPE}{shown} for the column of data with that name"
+            elif meant in known and header not in known:
+                message = f"{shown} may be {meant}, or a column of data"
+                hint = f"write {meant}, or {ESCAPE}{shown} for the column of data with that name"
+            else:
+                continue
+            self._error(Refusal("csv-header", message, hint), line, column)
+            found = True
+        return found
 
-    def _wrong_header(self, header: str, times: int) -> Refusal | None:
-        shown = visible(header)
-        if times > 1:
-            return Refusal("csv-header", f"{times} columns are {shown}", "keep one of them")
-        if header in {"", ESCAPE} or header != header.strip():
-            return Refusal("csv-header", "a header is empty, or has blanks around it", "write the name alone")
-        if header in self.columns.others:
-            hint = f"use a .jsonl file, or {ESCAPE}{shown} for the column of data with that name"
-            return Refusal("csv-header", f"{shown} does not fit into a table", hint)
-        meant = snake(header)
-        if meant in self.columns.cells and header not in self.columns.cells:
-            hint = f"write {meant}, or {ESCAPE}{shown} for the column of data with that name"
-            return Refusal("csv-header", f"{shown} may be {meant}, or a column of data", hint)
-        return None
-
-    def _row(self, columns: Sequence[_Column], cells: Sequence[str], line: int) -> Iterator[Written]:
-        if len(cells) == len(columns):
-            yield Written(self.file, _mapping(columns, cells, line))
-        else:
-            message = f"this row has {len(cells)} cells, the first line has {len(columns)}"
-            hint = "add or remove cells; a cell that holds a delimiter is written in quotes"
-            self._error(Refusal("csv-row", message, hint), (line, 1))
-
-    def _lines(self, content: str) -> Iterator[Written]:
-        for number, line in enumerate(content.split("\n"), start=1):
+    def _lines(self, text: str) -> Iterator[Node]:
+        for number, line in enumerate(text.split("\n"), start=1):
             try:
                 if line.strip():
-                    yield Written(self.file, _of_json(line, (number, 1)))
-            except _Unusable as unusable:
-                self._error(unusable.refusal, unusable.mark)
+                    yield _node(_object(line), Row(self.file, number), DEEPEST)
+            except Unreadable as unreadable:
+                self._error(unreadable.refusal, number)
 
 
-def _mapping(columns: Sequence[_Column], cells: Sequence[str], line: int) -> Node:
-    """Return a row as a mapping. An empty cell says nothing."""
-    top: dict[str, Node] = {}
-    data: dict[str, Node] = {}
-    for number, (column, cell) in enumerate(zip(columns, cells, strict=True), start=1):
-        if cell:
-            name, is_data, reads = column
-            mark = (line, number)
-            (data if is_data else top)[name] = Node(reads(cell), mark, mark)
-    if data:
-        top["data"] = _of_entries(data, (line, 1))
-    return _of_entries(top, (line, 1))
+def _mapping(row: Row, entries: dict[str, Node]) -> Node:
+    size = 1 + sum([node.size for node in entries.values()])
+    values = {name: node.value for name, node in entries.items()}
+    return nodes.Mapping(row, values, 1, 1, 1, children=entries, size=size)
 
 
 def _decoded(content: bytes) -> str:
     try:
-        decoded = content.decode("utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         refusal = Refusal("not-utf-8", "the file is not UTF-8 from here on", "save it as UTF-8")
-        raise _Unusable(refusal, (content.count(b"\n", 0, error.start) + 1, 1)) from error
-    if found := CONTROL.search(decoded):
-        raise _Unusable(unseen(found.group()), (decoded.count("\n", 0, found.start()) + 1, 1))
-    return decoded
+        raise Unreadable(refusal, content.count(b"\n", 0, error.start) + 1) from error
+    if found := CONTROL.search(text):
+        raise Unreadable(unseen(found.group()), text.count("\n", 0, found.start()) + 1)
+    return text
 
 
-def _first_record(content: str, delimiter: str) -> Sequence[str]:
-    try:
-        return next(_records(content, delimiter))[1]
-    except (StopIteration, _Unusable):
-        return ()
-
-
-def _records(content: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Yield the records that are not blank, each with the line on which it begins."""
-    reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     while True:
         line = reader.line_num + 1
         try:
@@ -218,38 +189,36 @@ def _records(content: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
         except csv.Error as error:
             message = f"this is not CSV: {error}"
             hint = 'a cell in quotes ends with one; a quote inside it is written twice: ""'
-            raise _Unusable(Refusal("csv-syntax", message, hint), (line, 1)) from error
+            raise Unreadable(Refusal("csv-syntax", message, hint), line) from error
         if cells is None:
             return
         if cells:
             yield line, cells
 
 
-def _of_json(line: str, mark: Mark) -> Node:
+_ONE_OBJECT = 'write one object a line: {"email": …, "data": {…}}'
+
+
+def _object(line: str) -> dict[str, Any]:
     if sum(map(line.count, ",[{")) > MOST_VALUES:
         message = f"this line holds more than {MOST_VALUES:,} values"
-        raise _Unusable(Refusal("jsonl-syntax", message, _ONE_OBJECT), mark)
+        raise Unreadable(Refusal("jsonl-syntax", message, _ONE_OBJECT))
     try:
         value = json.loads(line, object_pairs_hook=_without_twins, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         why = error.msg if isinstance(error, json.JSONDecodeError) else "it cannot be read"
-        raise _Unusable(Refusal("jsonl-syntax", f"this is not JSON: {why}", _ONE_OBJECT), mark) from error
-    except _Unusable as unusable:
-        raise _Unusable(unusable.refusal, mark) from unusable
+        raise Unreadable(Refusal("jsonl-syntax", f"this is not JSON: {why}", _ONE_OBJECT)) from error
     if not isinstance(value, dict):
         message = f"a mapping is expected, this is {kind_of(value)}"
-        raise _Unusable(Refusal("wrong-type", message, _ONE_OBJECT), mark)
-    return _node(value, mark, DEEPEST)
-
-
-_ONE_OBJECT = 'write one object a line: {"email": …, "data": {…}}'
+        raise Unreadable(Refusal("wrong-type", message, _ONE_OBJECT))
+    return value
 
 
 def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     for name, times in Counter(name for name, _ in pairs).items():
         if times > 1:
             message = f"the key {visible(name)} stands twice in one object"
-            raise _Unusable(Refusal("duplicate-key", message, "remove one of the two"))
+            raise Unreadable(Refusal("duplicate-key", message, "remove one of the two"))
     return dict(pairs)
 
 
@@ -257,30 +226,25 @@ def _no_number(_: str) -> NoReturn:
     raise ValueError("NaN and Infinity are not JSON")
 
 
-def _node(value: Any, mark: Mark, deepest: int) -> Node:
-    """Return the node of a value of JSON; everything in it has one mark."""
-    if not deepest:
-        message = f"more than {DEEPEST} objects and lists stand inside each other"
-        raise _Unusable(Refusal("jsonl-syntax", message, "nothing here needs that; flatten it"), mark)
-    if isinstance(value, dict):
-        entries = {_seen(name, mark): _node(inner, mark, deepest - 1) for name, inner in value.items()}
-        return _of_entries(entries, mark)
-    if isinstance(value, list):
-        items = [_node(item, mark, deepest - 1) for item in value]
-        return Node([item.value for item in items], mark, mark, items, 1 + sum(item.size for item in items))
-    return Node(_seen(value, mark) if isinstance(value, str) else value, mark, mark)
-
-
-def _of_entries(entries: dict[str, Node], mark: Mark) -> Node:
-    size = 1 + sum([node.size for node in entries.values()])
-    return Node({name: node.value for name, node in entries.items()}, mark, mark, entries, size)
-
-
 _UNSEEN = re.compile(f"{CONTROL.pattern}|[\ud800-\udfff]")
 
 
-def _seen(text: str, mark: Mark) -> str:
+def _node(value: Any, row: Row, deepest: int) -> Node:
+    """Return the node of a value of JSON; everything in it has one place."""
+    if not deepest:
+        message = f"more than {DEEPEST} objects and lists stand inside each other"
+        raise Unreadable(Refusal("jsonl-syntax", message, "nothing here needs that; flatten it"))
+    if isinstance(value, dict):
+        return _mapping(row, {_seen(name): _node(inner, row, deepest - 1) for name, inner in value.items()})
+    if isinstance(value, list):
+        items = [_node(item, row, deepest - 1) for item in value]
+        values = [item.value for item in items]
+        return nodes.Sequence(row, values, 1, 1, 1, children=items, size=1 + sum(item.size for item in items))
+    return Scalar(row, _seen(value) if isinstance(value, str) else value, 1, 1, 1)
+
+
+def _seen(text: str) -> str:
     # The line itself holds none, but an escape can make one, or half of a character.
     if found := _UNSEEN.search(text):
-        raise _Unusable(unseen(found.group()), mark)
+        raise Unreadable(unseen(found.group()))
     return text

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_pascal
 
-from reconciler.config.nodes import Written
+from reconciler.config.nodes import Node
 from reconciler.engine.declared import Declared
 from reconciler.engine.kind import Json, Kind
 from reconciler.problems import Place, Redacted, Severity
@@ -95,11 +95,11 @@ class Surroundings(NamedTuple):
 class Layers(NamedTuple):
     """Mappings over each other: the first one that holds a value decides."""
 
-    first: Written
-    others: tuple[Written, ...] = ()
+    first: Node
+    others: tuple[Node, ...] = ()
 
     @property
-    def all(self) -> tuple[Written, ...]:
+    def all(self) -> tuple[Node, ...]:
         """Every mapping, the strongest first."""
         return (self.first, *self.others)
 
@@ -108,11 +108,11 @@ class Layers(NamedTuple):
         found: dict[str, Place] = {}
         for layer in reversed(self.all):
             below = layer.find(step)
-            if below and isinstance(below.node.children, dict):
-                found |= {name: Place(below.file, *node.mark) for name, node in below.node.children.items()}
+            if below:
+                found |= {name: node.place for name, node in below.entries()}
         return found
 
-    def at(self, *path: str | int) -> Written:
+    def at(self, *path: str | int) -> Node:
         """Return what decides at `path`; where nothing stands there, the nearest above it in the first."""
         for layer in self.all:
             if there := layer.find(*path):

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from reconciler.config.contents import Contents, Home, Targets, homes
 from reconciler.config.discovery import Unfit, shown
 from reconciler.config.names import meant, visible
-from reconciler.config.nodes import Written
+from reconciler.config.nodes import Node
 from reconciler.config.rows import FORMS, RowReader
 from reconciler.config.sections import (
     Customer,
@@ -50,7 +50,7 @@ M = TypeVar("M", bound=BaseModel)
 class Level(NamedTuple, Generic[M]):
     """What one level says, and where."""
 
-    written: Written
+    written: Node
     fields: M
 
 
@@ -79,7 +79,7 @@ class CustomerReader(Struct, Generic[S, Fields, Row], frozen=True, eq=False, dic
         """Return the customers of the seed `key`, whose levels are `written`, but for wrong ones."""
         # Most targets say nothing of the customers, and then they are read, and reported, once.
         said = [layer.find(name) for layer in written.all for name in _SOURCES]
-        sources = (key, *(id(there.node) for there in said if there))
+        sources = (key, *(id(there) for there in said if there))
         if sources not in self._read:
             self._read[sources] = tuple(self._read_customers(written, key))
         self._counts["customers"] += len(self._read[sources])
@@ -101,13 +101,13 @@ class CustomerReader(Struct, Generic[S, Fields, Row], frozen=True, eq=False, dic
             if customer:
                 yield customer
 
-    def _count(self, row: Written, key: str) -> None:
-        self._counts["values"] += row.node.size
+    def _count(self, row: Node, key: str) -> None:
+        self._counts["values"] += row.size
         if self._counts["values"] > MOST_VALUES:
             message = f"the customers of all seeds hold more than {MOST_VALUES:,} values together"
             self.report.stop("too-much", row.place, key, message, _FEWER)
 
-    def _stop(self, row: Written, key: str, number: int) -> None:
+    def _stop(self, row: Node, key: str, number: int) -> None:
         if number == MOST_CUSTOMERS:
             message = f"{MOST_CUSTOMERS:,} customers are the most of one seed"
             self.report.error("too-long", row.place, key, message, "split the seed")
@@ -115,14 +115,14 @@ class CustomerReader(Struct, Generic[S, Fields, Row], frozen=True, eq=False, dic
             message = "this customer and those after it are not looked at"
             self.report.error("too-many-problems", row.place, key, message, "solve the others first")
 
-    def _defaults(self, layer: Written, key: str) -> Level[BaseModel] | None:
+    def _defaults(self, layer: Node, key: str) -> Level[BaseModel] | None:
         written = layer.find("defaults")
         if written is None or not isinstance(written.value, dict):
             return None
         model = self._validated(self.section.defaults, written.value, written, key, self._default_words)
         return Level(written, model) if model else None
 
-    def _customer(self, row: Written, under: Sequence[Level[BaseModel]], key: str) -> Customer[Row] | None:
+    def _customer(self, row: Node, under: Sequence[Level[BaseModel]], key: str) -> Customer[Row] | None:
         if not isinstance(row.value, dict):
             message = f"a customer is a mapping, this is {kind_of(row.value)}"
             self.report.error("wrong-type", row.place, key, message, "write {email: …, data: {…}}")
@@ -134,13 +134,13 @@ class CustomerReader(Struct, Generic[S, Fields, Row], frozen=True, eq=False, dic
             fields = folded(fields, level.fields)
         return Customer(fields, Layers(row, tuple(level.written for level in under)))
 
-    def _rows(self, written: Layers, key: str) -> Iterator[Written]:
+    def _rows(self, written: Layers, key: str) -> Iterator[Node]:
         yield from written.at("customers").items()
         there = written.at("customers_from")
         if isinstance(there.value, str):
             yield from self._rows_of(there.value, there, key)
 
-    def _rows_of(self, path: str, there: Written, key: str) -> Iterator[Written]:
+    def _rows_of(self, path: str, there: Node, key: str) -> Iterator[Node]:
         files = self.surroundings.files
         try:
             content = files.content(_with_rows(path))
@@ -168,7 +168,7 @@ class CustomerReader(Struct, Generic[S, Fields, Row], frozen=True, eq=False, dic
         return self._customer_words(self.section.defaults, "every customer has its own")
 
     def _validated(
-        self, model: type[M], fields: Mapping[str, object], written: Written, key: str, words: Vocabulary
+        self, model: type[M], fields: Mapping[str, object], written: Node, key: str, words: Vocabulary
     ) -> M | None:
         return validated(model, fields, written, self.report, key=key, words=words, context=self.surroundings)
 
@@ -268,7 +268,7 @@ class SeedReader(Struct, Generic[S, Fields, Row], frozen=True, eq=False, dict=Tr
         return CustomerReader(self.section, self.surroundings, self.report)
 
     @cached_property
-    def _written(self) -> Mapping[str, Written]:
+    def _written(self) -> Mapping[str, Node]:
         return self.contents.named(self.section.name, self.report)
 
     @cached_property
@@ -276,7 +276,7 @@ class SeedReader(Struct, Generic[S, Fields, Row], frozen=True, eq=False, dict=Tr
         sown = (self._sow(f"{self.section.name}.{name}", there) for name, there in self._written.items())
         return [one for one in sown if one]
 
-    def _sow(self, key: str, written: Written) -> _Sown[Fields] | None:
+    def _sow(self, key: str, written: Node) -> _Sown[Fields] | None:
         own = self._level(written, key, self._own_words)
         if own is None:
             return None
@@ -284,7 +284,7 @@ class SeedReader(Struct, Generic[S, Fields, Row], frozen=True, eq=False, dict=Tr
         blocks = {home.target: self._block(home, key) for home in lives}
         return _Sown(key, own, {home.target: blocks[home.target] for home in lives if home.exists})
 
-    def _homes(self, written: Written, key: str) -> Iterable[Home]:
+    def _homes(self, written: Node, key: str) -> Iterable[Home]:
         targets = written.find("targets")
         said = {"targets": targets.value} if targets else {}
         if validated(_Whereabouts, said, written, self.report, key=key) is None or targets is None:
@@ -294,7 +294,7 @@ class SeedReader(Struct, Generic[S, Fields, Row], frozen=True, eq=False, dict=Tr
     def _block(self, home: Home, key: str) -> Level[Fields] | None:
         return self._level(home.block, key, self._block_words) if home.block else None
 
-    def _level(self, written: Written, key: str, words: Vocabulary) -> Level[Fields] | None:
+    def _level(self, written: Node, key: str, words: Vocabulary) -> Level[Fields] | None:
         if not isinstance(written.value, dict):
             message = f"a mapping is expected, this is {kind_of(written.value)}"
             self.report.error("wrong-type", written.place, key, message, "write a mapping: {name: value}")

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, ValidationError, WithJsonSchema
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from reconciler.config.names import listed, nearest, snake, visible
-from reconciler.config.nodes import Written
+from reconciler.config.nodes import Node
 from reconciler.config.yaml import quoted
 from reconciler.problems import Place, Problem, Severity
 
@@ -201,7 +201,7 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
 def validated(
     model: type[Model],
     fields: Fields,
-    written: Written,
+    written: Node,
     report: Report,
     *,
     key: str = "",
@@ -250,7 +250,7 @@ def _without(fields: Fields, location: Location) -> Fields:
     return {name: value for name, value in fields.items() if name != first}
 
 
-def _add(error: ErrorDetails, written: Written, report: Report, key: str, words: Vocabulary) -> None:
+def _add(error: ErrorDetails, written: Node, report: Report, key: str, words: Vocabulary) -> None:
     location = error["loc"]
     there = written.at(*location)
     place = there.key_place if error["type"] in _AT_THE_KEY else there.place

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.config import rows
-from reconciler.config.nodes import Written
+from reconciler.config.nodes import Node
 from reconciler.config.validation import Report
 from reconciler.engine.kind import Json
 
@@ -18,7 +18,7 @@ COLUMNS = rows.Columns(
 )
 
 
-def read(content: str | bytes, name: str = "t.csv") -> tuple[list[Written], Report]:
+def read(content: str | bytes, name: str = "t.csv") -> tuple[list[Node], Report]:
     report = Report()
     reader = rows.RowReader(name, COLUMNS, report, "k")
     return list(reader.read(content if isinstance(content, bytes) else content.encode())), report
