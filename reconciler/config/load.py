@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, TypeAlias, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 from pydantic import BaseModel
-from typing_extensions import TypeVar
 
 from reconciler.config.contents import GUARDRAILS, TARGETS, Contents, read_moves, sorted_out
 from reconciler.config.discovery import NOT_EDITED, SETTINGS_FILE, WorkspaceFiles, read_workspace, shown
@@ -249,7 +248,7 @@ MOST_VALUES = 400_000
 Progress: TypeAlias = Callable[[int, int | None], None]
 """Told how many files are read, and how many there are, once that is known."""
 
-S = TypeVar("S", default=Any)
+S = TypeVar("S")
 """What the section of seeds makes of them."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ targets:
 """
 
 
-def loaded(folder: Path, text: str, settings: str = TARGETS) -> Workspace:
+def loaded(folder: Path, text: str, settings: str = TARGETS) -> Workspace[Any]:
     write_files(folder, {"reconciler.yaml": settings, "a.yaml": text})
     return load(folder, (SECTION,), folder, (SEEDS,))
 

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reconciler.checkmarket.model import SECTION
-from reconciler.config.load import load
+from reconciler.config.load import Workspace, load
 from reconciler.errors import FilesInvalid, UsageError
 from tests.config.conftest import Complain, Read, Write
 from tests.config.toy import MAILINGS
@@ -221,7 +222,7 @@ def test_an_import_configuration_is_read(workspace: Write) -> None:
         f"version: 1\ntargets: {{one: {{{account}, contact_lists: {{newsletter: 3}}}}, two: {{{account}}}}}"
     )
     folder = workspace({"reconciler.yaml": settings, "a.yaml": NEWSLETTER})
-    read = load(folder, [SECTION], folder)
+    read: Workspace[Any] = load(folder, [SECTION], folder)
     (one,), (two,) = read.declared["one"], read.declared["two"]
     assert (one.given["contact_list_id"].value, two.given["contact_list_id"].value) == (3, 12)
     assert one.given["survey_settings.invitation_time"].value == "09:00"

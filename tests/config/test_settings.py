@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,17 +58,17 @@ def read(loaded: Read, text: str) -> Target:
 
 
 @pytest.fixture
-def real(loaded: Read) -> Workspace:
+def real(loaded: Read) -> Workspace[Any]:
     return loaded({"reconciler.yaml": REAL})
 
 
-def test_what_counts_for_the_workspace(real: Workspace) -> None:
+def test_what_counts_for_the_workspace(real: Workspace[Any]) -> None:
     settings = real.settings
     assert (settings.version, settings.default_target, settings.undeclared) == (1, "one", Policy.KEEP)
     assert settings.time_zone.key == "Europe/Brussels"
 
 
-def test_how_to_deal_with_an_account(real: Workspace) -> None:
+def test_how_to_deal_with_an_account(real: Workspace[Any]) -> None:
     account = real.targets["one"].checkmarket
     assert account is not None
     assert account.url == "https://api.example:8443"
@@ -78,7 +79,7 @@ def test_how_to_deal_with_an_account(real: Workspace) -> None:
     assert (account.account_must_have.id, account.account_must_have.name) == (290, "Newsletter NL")
 
 
-def test_what_a_target_allows_and_assumes(real: Workspace) -> None:
+def test_what_a_target_allows_and_assumes(real: Workspace[Any]) -> None:
     one = real.targets["one"]
     assert one.guardrails.limits == Limits(resets=3, deletes=None, updates=Share(50))
     assert one.guardrails.allowed_recipients == ("*@qa.example", "qa+*@acme.example")
@@ -134,7 +135,7 @@ def test_a_guardrail_stands_in_one_place(at_target: str, apart: str, problems: C
     assert "reconciler.yaml:3:" in problem.message
 
 
-def test_a_secret_is_read_when_it_is_needed(real: Workspace, tmp_path: Path) -> None:
+def test_a_secret_is_read_when_it_is_needed(real: Workspace[Any], tmp_path: Path) -> None:
     account = real.targets["one"].checkmarket
     assert account is not None
     assert account.master_key is not None
@@ -145,7 +146,7 @@ def test_a_secret_is_read_when_it_is_needed(real: Workspace, tmp_path: Path) -> 
     assert account.key.read({}) == "hunter3"
 
 
-def test_a_missing_secret_names_where_it_should_be(real: Workspace) -> None:
+def test_a_missing_secret_names_where_it_should_be(real: Workspace[Any]) -> None:
     account = real.targets["one"].checkmarket
     assert account is not None
     assert account.master_key is not None
@@ -157,12 +158,12 @@ def test_a_missing_secret_names_where_it_should_be(real: Workspace) -> None:
         account.key.read({})
 
 
-def test_a_secret_is_never_shown(real: Workspace) -> None:
+def test_a_secret_is_never_shown(real: Workspace[Any]) -> None:
     assert repr(Secret(env="HUNTER")) == str(Secret(env="HUNTER")) == "Secret(…)"
     assert "MASTER" not in repr(real.targets)
 
 
-def test_what_is_no_secret_may_be_text(real: Workspace, loaded: Read) -> None:
+def test_what_is_no_secret_may_be_text(real: Workspace[Any], loaded: Read) -> None:
     expoints = real.targets["one"].expoints
     assert expoints is not None
     assert expoints.oauth is not None
