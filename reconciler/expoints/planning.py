@@ -32,7 +32,16 @@ from reconciler.expoints.recipients import (
     recipients_of,
     with_states,
 )
-from reconciler.expoints.seed import DataItem, Moment, MomentKind, Seed, SeedCustomer, Value, resolve, spoken
+from reconciler.expoints.seed import (
+    DataItem,
+    Moment,
+    MomentKind,
+    Seed,
+    SeedCustomer,
+    Value,
+    resolve,
+    time_text,
+)
 from reconciler.expoints.settling import (
     DoubtResolver,
     Settled,
@@ -223,7 +232,7 @@ class Composer(Struct, frozen=True):
         """Return a date as people read it, in local time and UTC; empty for none."""
         if not isinstance(value, Moment):
             return ""
-        return str(spoken(resolve(value, self.now, self.zone).at, self.zone))
+        return time_text(resolve(value, self.now, self.zone).at, self.zone)
 
     def spoken_time(self, value: Value) -> str:
         """Return a time of day as people read it, in local time and UTC; empty for none."""

@@ -1,7 +1,16 @@
-"""A customer seed as the files declare it, on one target: all that planning and sending need to know of it.
+"""A customer seed as the files declare it on one target: its values, its dates and times, its addresses.
 
-Members stand under the names of the API's `ImportCustomersRequest` and `ImportCustomer` (vendor page
-POST-api-v3-customer-add). Dates and times stand as they were written: they are resolved when a run starts.
+Members have the names of the API's `ImportCustomersRequest` and `ImportCustomer` (vendor page
+POST-api-v3-customer-add). Dates and times are kept as they were written and resolved when a run starts:
+
+    today, tomorrow, yesterday, +21d, -3d, 2026-12-01      a day, from 00:00 on
+    tomorrow 09:30, 2026-12-01T09:30, 2026-12-01T09:30:00  a local time on it
+    2026-12-01T09:30+01:00, 2026-12-01T08:30Z              the same in every time zone
+    now                                                    when the run starts
+    11:30                                                  a time of day, on any day
+
+The vendor's samples have an offset, and the meaning of a time without one is not documented; so every
+resolved time has one.
 """
 
 from __future__ import annotations
@@ -82,24 +91,23 @@ class SeedCustomer(Redacted, frozen=True, dict=True):
         """The address in the form in which two spellings of it are one."""
         return self.email.strip().casefold()
 
+    @property
+    def copies(self) -> tuple[str, ...]:
+        """The fields by which it copies data or answers of an earlier customer of the tenant."""
+        names = {
+            "PreviousId": "previous_id",
+            "AnswersToCopy": "answers_to_copy",
+            "CopyAllAnswers": "copy_all_answers",
+        }
+        return tuple(
+            name for member, name in names.items() if self.members.get(member) not in (None, False, [])
+        )
+
     @cached_property
     def digest(self) -> str:
-        """A fingerprint of the declared content; the order of its data means nothing."""
+        """A fingerprint of the declared content; the order of its data does not matter."""
         data = sorted([str(i.column), i.value, i.encryption or ()] for i in self.data)
-        return digest_of([self.email, _plain(self.members), data])
-
-
-_COPYING = {
-    "PreviousId": "previous_id",
-    "AnswersToCopy": "answers_to_copy",
-    "CopyAllAnswers": "copy_all_answers",
-}
-
-
-def copies_of(customer: SeedCustomer) -> tuple[str, ...]:
-    """Return the fields by which it copies data or answers of an earlier customer of the tenant."""
-    members = customer.members
-    return tuple(name for member, name in _COPYING.items() if members.get(member) not in (None, False, []))
+        return digest_of([self.email, as_written(self.members), data])
 
 
 class Seed(Redacted, frozen=True, dict=True):
@@ -125,32 +133,30 @@ class Seed(Redacted, frozen=True, dict=True):
 
     @property
     def approves_automatically(self) -> bool:
-        """Whether nobody at Expoints has to approve the batch before it is mailed."""
+        """Whether the batch is mailed without an approval by a person at Expoints."""
         return self.batch.get("ApproveAutomatically") is True
 
     @cached_property
     def batch_digest(self) -> str:
         """A fingerprint of the declared batch members, as they were written."""
-        return digest_of(_plain(self.batch))
+        return digest_of(as_written(self.batch))
 
     def digest_on(self, target: str, account: str, zone: str) -> str:
         """Return a fingerprint that binds a review to what is declared, on one target and tenant.
 
-        It is over the whole, so that it tells nothing of anybody in it, and over what was written (`+21d`),
-        not over what that means today; nor over what was sent of it, so that it outlives a run. Where a day
-        or time is written, `zone` says when that is, so another one is something else.
+        It covers the seed as a whole, so that it reveals nothing of a single customer; what was written
+        (`+21d`), not what that means today; and not what was sent of it, so that it outlives a run. If a day
+        or time is written, its meaning depends on `zone`, which is covered then.
         """
         declared = [self.send, self.round, sorted(self.after), self.batch_digest, self.table]
-        declared += [zone] if self._has_moments else []
+        everywhere = (self.batch, *(customer.members for customer in self.customers))
+        if any(isinstance(value, Moment) for members in everywhere for value in members.values()):
+            declared.append(zone)
         return digest_of([target, account, self.key, declared, [c.digest for c in self.customers]])
 
-    @property
-    def _has_moments(self) -> bool:
-        everywhere = (self.batch, *(customer.members for customer in self.customers))
-        return any(isinstance(value, Moment) for members in everywhere for value in members.values())
 
-
-def _plain(members: Mapping[str, Value]) -> dict[str, Json]:
+def as_written(members: Mapping[str, Value]) -> dict[str, Json]:
+    """Return members with the moments among them as text."""
     return {name: str(value) if isinstance(value, Moment) else value for name, value in members.items()}
 
 
@@ -168,7 +174,7 @@ FORMS = {
     MomentKind.DATE: re.compile(f"{_NOW}|{_MOMENT.pattern}"),
     MomentKind.TIME_OF_DAY: _TIME_OF_DAY,
 }
-"""How a moment is written; a day that no calendar has is written so too."""
+"""How a moment is written; a day that is in no calendar matches too."""
 
 _HINTS = {
     MomentKind.DATE: 'write a day, like "2026-12-01", "today" or "+21d", or a time on it: "2026-12-01T09:30"',
@@ -176,112 +182,84 @@ _HINTS = {
 }
 
 
-class Resolved(NamedTuple):
+class ResolvedMoment(NamedTuple):
     """When a moment is. `at` has a fixed offset, that of the zone then, and whole seconds."""
 
     at: datetime
     note: str = ""
-    """What a change of the clock made of it, empty where it made nothing."""
+    """How a clock change moves it; empty where none does."""
 
 
-class Spoken(NamedTuple):
-    """A time for people: in their own zone, and in UTC."""
-
-    local: str
-    utc: str
-
-    def __str__(self) -> str:
-        return f"{self.local} ({self.utc})"
-
-
-def check(moment: Moment) -> None:
-    """Check the form of a moment. Errors: `ValueError`, whose text says what to write."""
-    is_relative(moment)
-
-
-@lru_cache(maxsize=1_000)  # thousands of customers say the same few moments
+@lru_cache(maxsize=1_000)  # thousands of customers have the same few moments
 def is_relative(moment: Moment) -> bool:
-    """Return whether it depends on when a run starts. Errors: as `check`."""
-    said = _parsed(moment)
-    return said is None or not said.get("date")
+    """Return whether it depends on when a run starts. Errors: `ValueError`, whose text says what to write."""
+    parts = _parts(moment)
+    return parts is None or not parts.get("date")
 
 
 @lru_cache(maxsize=1_000)
-def resolve(moment: Moment, now: datetime, zone: ZoneInfo) -> Resolved:
+def resolve(moment: Moment, now: datetime, zone: ZoneInfo) -> ResolvedMoment:
     """Return when a moment is, in a run that starts at `now`, which has an offset, in the zone of its writer.
 
-    A local time that a change of the clock leaves out moves forward by what is left out; of one that comes
-    twice the first counts; the note says so. A time of day is on a day that has it exactly once: today, or
-    else the next, because only the time is looked at (vendor, `SendTime`). Errors: as `check`.
+    A local time that a clock change leaves out moves forward by what is left out; of one that comes twice
+    the first counts; the note says so. A time of day is on a day that has it exactly once: today, or else
+    the next, because only the time is looked at (vendor, `SendTime`). Errors: as `is_relative`.
     """
-    today = now.astimezone(zone).date()
+    today, parts = now.astimezone(zone).date(), _parts(moment)
+    if parts is None:
+        return ResolvedMoment(_fixed(now.astimezone(zone).replace(microsecond=0)))
+    clock = time.fromisoformat(parts["time"] or "00:00")
     if moment.kind is MomentKind.TIME_OF_DAY:
-        return _on_any_day(_clock(_parsed(moment)), today, zone)
-    said = _parsed(moment)
-    if said is None:
-        return Resolved(_fixed(now.astimezone(zone).replace(microsecond=0)))
-    local = datetime.combine(_day(said, today), _clock(said))
-    if said["offset"]:
-        return Resolved(
-            _fixed(datetime.fromisoformat(f"{local.isoformat()}{said['offset']}").astimezone(zone))
+        days = [_local(datetime.combine(today + timedelta(days=days), clock), zone) for days in range(2)]
+        return next((day for day in days if not day.note), days[0])
+    if parts["date"]:
+        day = date.fromisoformat(parts["date"])
+    else:
+        day = today + timedelta(days=int(parts["days"] or _DAYS[parts["word"] or "today"]))
+    local = datetime.combine(day, clock)
+    if parts["offset"]:
+        return ResolvedMoment(
+            _fixed(datetime.fromisoformat(f"{local.isoformat()}{parts['offset']}").astimezone(zone))
         )
-    return _at(local, zone)
+    return _local(local, zone)
 
 
-def absolute(moment: Moment, zone: ZoneInfo) -> datetime:
-    """Return when a moment is that is not relative, whenever a run starts. Errors: as `check`."""
-    return resolve(moment, datetime.fromtimestamp(0, UTC), zone).at
+def absolute(moment: Moment, zone: ZoneInfo) -> ResolvedMoment:
+    """Return when a moment is that is not relative, whenever a run starts. Errors: as `is_relative`."""
+    return resolve(moment, datetime.fromtimestamp(0, UTC), zone)
 
 
-def spoken(at: datetime, zone: ZoneInfo) -> Spoken:
-    """Return a time as people read it: `2026-12-01 09:30 Europe/Amsterdam`, `2026-12-01 08:30 UTC`."""
-    return Spoken(
-        f"{at.astimezone(zone):%Y-%m-%d %H:%M} {zone.key}", f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-    )
+def time_text(at: datetime, zone: ZoneInfo) -> str:
+    """Return a time for people: `2026-12-01 09:30 Europe/Amsterdam (2026-12-01 08:30 UTC)`."""
+    return f"{at.astimezone(zone):%Y-%m-%d %H:%M} {zone.key} ({at.astimezone(UTC):%Y-%m-%d %H:%M} UTC)"
 
 
-def _parsed(moment: Moment) -> dict[str, str | None] | None:
+def _parts(moment: Moment) -> dict[str, str | None] | None:
     """Return the parts of a moment, `None` for the start of the run."""
     if moment.kind is MomentKind.DATE and moment.text == _NOW:
         return None
     form = _MOMENT if moment.kind is MomentKind.DATE else _TIME_OF_DAY
-    match = form.fullmatch(moment.text)
-    if match is None or not _exists(match.groupdict().get("date")):
+    try:
+        match = form.fullmatch(moment.text)
+        if match and (day := match.groupdict().get("date")):
+            date.fromisoformat(day)
+    except ValueError:
+        match = None
+    if match is None:
         raise ValueError(_HINTS[moment.kind])
     return match.groupdict()
 
 
-def _exists(day: str | None) -> bool:
-    try:
-        return day is None or bool(date.fromisoformat(day))
-    except ValueError:
-        return False
-
-
-def _day(said: dict[str, str | None], today: date) -> date:
-    if said["date"]:
-        return date.fromisoformat(said["date"])
-    return today + timedelta(days=int(said["days"] or _DAYS[said["word"] or "today"]))
-
-
-def _clock(said: dict[str, str | None] | None) -> time:
-    return time.fromisoformat((said and said["time"]) or "00:00")
-
-
-def _at(local: datetime, zone: ZoneInfo) -> Resolved:
+def _local(local: datetime, zone: ZoneInfo) -> ResolvedMoment:
     at = local.replace(tzinfo=zone, fold=0)
     really = at.astimezone(UTC).astimezone(zone)
     if really.replace(tzinfo=None) != local:
         note = f"{local:%Y-%m-%d %H:%M} does not exist in {zone.key}: it becomes {really:%H:%M}"
-        return Resolved(_fixed(really), note)
+        return ResolvedMoment(_fixed(really), note)
     if at.utcoffset() != at.replace(fold=1).utcoffset():
-        return Resolved(_fixed(at), f"{local:%Y-%m-%d %H:%M} comes twice in {zone.key}: the first counts")
-    return Resolved(_fixed(at))
-
-
-def _on_any_day(clock: time, today: date, zone: ZoneInfo) -> Resolved:
-    on_days = [_at(datetime.combine(today + timedelta(days=days), clock), zone) for days in range(2)]
-    return next((resolved for resolved in on_days if not resolved.note), on_days[0])
+        note = f"{local:%Y-%m-%d %H:%M} comes twice in {zone.key}: the first counts"
+        return ResolvedMoment(_fixed(at), note)
+    return ResolvedMoment(_fixed(at))
 
 
 def _fixed(at: datetime) -> datetime:
@@ -290,9 +268,10 @@ def _fixed(at: datetime) -> datetime:
 
 
 LONGEST = 254
+"""Characters of an address."""
 _ATOM = r"[A-Za-z0-9_+'=-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-# No % and !, which some servers take for a way to somebody else; no *, which belongs in patterns.
+# No % and !, which some servers take for a way to another mailbox; no *, which belongs in patterns.
 _LOCAL = rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*"
 _DOMAIN = rf"(?:{_LABEL}\.)+[A-Za-z][A-Za-z0-9-]{{0,61}}[A-Za-z0-9]"
 ADDRESS = re.compile(f"{_LOCAL}@{_DOMAIN}")
@@ -301,7 +280,11 @@ _NOT_STARS = re.compile(r"[?\[]")
 
 
 def is_one_address(text: str) -> bool:
-    """Return whether `text` is exactly one plain address in ASCII: no list, name, quotes or blank."""
+    """Return whether `text` is exactly one plain address in ASCII: no list, name, quotes or blank.
+
+    Mail is sent even for a test batch (vendor page POST-api-v3-customer-add), so other forms are refused even
+    where a mail server would take them.
+    """
     return len(text) <= LONGEST and ADDRESS.fullmatch(text) is not None
 
 
@@ -309,7 +292,7 @@ def matches(address: str, patterns: Iterable[str]) -> bool:
     """Return whether `address` is one address that a pattern allows.
 
     Before the @ of a pattern a `*` stands for anything, and nothing else is special; what is after the @ is
-    literal, upper and lower case alike. Without patterns nobody is allowed.
+    literal, upper and lower case alike. Without patterns no address is allowed.
     """
     return is_one_address(address) and any(_allows(pattern, address) for pattern in patterns)
 
@@ -324,12 +307,12 @@ def masked(text: str) -> str:
 
 def _allows(pattern: str, address: str) -> bool:
     local, _, domain = address.partition("@")
-    allowed, allowed_domain = _parts(pattern)
+    allowed, allowed_domain = _pattern_parts(pattern)
     return domain.casefold() == allowed_domain and fnmatchcase(local, allowed)
 
 
 @lru_cache(maxsize=1_000)
-def _parts(pattern: str) -> tuple[str, str]:
+def _pattern_parts(pattern: str) -> tuple[str, str]:
     """Return the glob for what is before the @, and the domain in lower case."""
     allowed, _, domain = pattern.rpartition("@")
     # The brackets make the other special characters of a glob mean themselves.

@@ -12,7 +12,7 @@ from msgspec.structs import astuple, replace
 from reconciler.engine.review import Since
 from reconciler.expoints.planning import Composer, SeedsPlan
 from reconciler.expoints.recipients import ChangedPath, Recipient, RecipientState, SeedPlan
-from reconciler.expoints.seed import Seed, Send, copies_of, masked
+from reconciler.expoints.seed import Seed, Send, masked
 from reconciler.expoints.sending import SeedStatus, SendResult
 from reconciler.render.values import PLAIN, Paint, counted, harmless
 
@@ -67,7 +67,7 @@ def seed_what(plan: SeedPlan) -> str:
 def seed_notes(plan: SeedPlan) -> Iterator[str]:
     """Yield what a person should know of a seed besides."""
     yield from plan.notes
-    copies = sum(bool(copies_of(customer)) for customer in plan.seed.customers)
+    copies = sum(bool(customer.copies) for customer in plan.seed.customers)
     if copies:
         yield f"{counted(copies, 'customer')} copied from earlier ones of the tenant, who may be real people"
     yield from dict.fromkeys(recipient.note for recipient in plan.customers if recipient.note)
@@ -297,7 +297,7 @@ def _preview(seed: Seed, recipient: Recipient, composer: Composer) -> tuple[str,
         composer.spoken_time(seed.batch.get("SendTime")) or "any time",
         composer.spoken(customer.members.get("EndDate", seed.batch.get("EndDate")))
         or "as the system decides",
-        ", ".join(copies_of(customer)) or "nothing",
+        ", ".join(customer.copies) or "nothing",
         _paths(recipient.changed),
     )
 

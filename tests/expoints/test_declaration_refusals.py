@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from reconciler.checkmarket.model import SECTION
-from reconciler.config.codes import CODES as FILE_CODES
 from reconciler.config.load import load
 from reconciler.config.settings import Guardrails
 from reconciler.errors import FilesInvalid
-from reconciler.expoints.model import CODES, SEEDS, check_expiry, check_seed, place_of
+from reconciler.expoints.model import SEEDS, check_expiry, check_seed, place_of
 from reconciler.expoints.seed import Moment, MomentKind, Seed, SeedCustomer
 from reconciler.problems import Place, Problem, Severity
 from tests.config.conftest import Files, write_files
@@ -261,13 +260,6 @@ def test_every_problem_says_what_to_do(case: Case, tmp_path: Path) -> None:
     for problem in problems_of(tmp_path, {"n.txt": "@@", "a.yaml": case.text, **(case.also or {})}):
         assert problem.message
         assert problem.hint
-
-
-def test_every_code_of_a_seed_is_provoked_and_in_the_table() -> None:
-    # Of what takes 20 MB of files, tests/hostile/test_memory.py makes a case.
-    assert {case.code for case in REFUSALS} | {"answers-too-large"} == set(CODES)
-    assert not set(CODES) & set(FILE_CODES)
-    assert {case.code for case in FORMS} <= set(FILE_CODES)
 
 
 def test_warnings_stop_nothing(tmp_path: Path) -> None:

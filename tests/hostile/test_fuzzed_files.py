@@ -16,7 +16,6 @@ from reconciler.checkmarket.model import SECTION
 from reconciler.config.codes import CODES
 from reconciler.config.load import load
 from reconciler.errors import FilesInvalid, UsageError
-from reconciler.expoints.model import CODES as SEED_CODES
 from reconciler.expoints.model import SEEDS
 from reconciler.problems import Problem
 from reconciler.render.values import problem_document, problems_text
@@ -63,6 +62,12 @@ def assert_read_or_refused(files: Mapping[str, bytes]) -> None:
 SECTION_CODES = (
     *("name-reset", "name-missing", "reusable-reset", "reusable-null", "duplicate-column", "obsolete-field"),
     *("file-imports-only", "contradiction"),
+)
+SEED_CODES = (
+    *("not-a-test", "not-one-address", "no-allowed-recipients", "recipient-not-allowed", "no-customers"),
+    *("phone-number-not-allowed", "copies-not-allowed", "no-notification-address", "duplicate-mailbox"),
+    *("shared-mailbox", "no-tenant", "ends-before-sending", "clock-change", "nothing-to-copy"),
+    *("answers-too-large", "copied-twice"),
 )
 
 
