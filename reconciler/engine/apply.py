@@ -1,12 +1,13 @@
-"""Carrying out changes: read again, compare, write down, write, read back, compare, write down.
+"""Carrying out changes: read again, compare, journal the intent, write, read back, and say how it ended.
 
-Nothing here raises for what an API does, or for what nobody expected: every change ends as exactly one
+Nothing here raises for what an API does, or for an unexpected error: every change ends as exactly one
 `Outcome`, and the others go on.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Protocol, TypeVar
@@ -19,8 +20,8 @@ from reconciler.engine.body import Normal, unknown_members, unknown_row_members,
 from reconciler.engine.change import Action, Blocked, Change, Plan, Scope
 from reconciler.engine.classify import Account, FieldClass, FieldView, classify, desired, removals
 from reconciler.engine.declared import Declared, Given, Origin
-from reconciler.engine.kind import Body, Json, Live, Mapper, Writer, map_serially
-from reconciler.engine.outcome import Attempt, Outcome, Report, Result, outcome_of, reads_as_before, unread
+from reconciler.engine.kind import Body, Json, Kind, Live, Mapper, Writer, map_serially
+from reconciler.engine.outcome import Attempt, Outcome, Report, Result, outcome_of
 from reconciler.errors import (
     Abandoned,
     AllowanceUsedUp,
@@ -67,7 +68,7 @@ class Journal(Protocol):
 
 
 class NoJournal:
-    """Forgets everything: for those who try the engine by itself."""
+    """Forgets everything: for tests of the engine, and for a plan in which nothing is to be done."""
 
     def intent(self, change: Change, overwritten: Body | None, body: Body | None) -> None:
         """Forget it."""
@@ -88,7 +89,11 @@ def apply(plan: Plan, run: Run, *, mapper: Mapper = map_serially) -> Report:
     others = [*ended.values(), *(blocked[one.key] for one in plan.blocked if not one.is_only_a_delete)]
     unfinished = [outcome for outcome in others if outcome.result is not Result.APPLIED]
     if unfinished and not run.is_stopped:
-        ended |= {change.key: _kept_back(change, unfinished) for change in deletes}
+        named = ", ".join(f"{outcome.key} is {outcome.result}" for outcome in unfinished[:_NAMED])
+        more = f" and {len(unfinished) - _NAMED} more" if len(unfinished) > _NAMED else ""
+        reason = f"not begun: deletes wait until every create and update is applied, and {named}{more}"
+        exit = Exit.gravest(outcome.exit for outcome in unfinished)
+        ended |= {delete.key: _ended(delete, Result.SKIPPED, reason, exit) for delete in deletes}
     else:
         ended |= run.ends(deletes, mapper)
     return Report(plan, (*(ended[change.key] for change in plan.changes), *blocked.values()), run.notes)
@@ -101,12 +106,210 @@ def _left_alone(blocked: Blocked) -> Outcome:
     return Outcome(blocked.key, action, result, reason, exit=blocked.exit)
 
 
-def _kept_back(delete: Change, unfinished: Sequence[Outcome]) -> Outcome:
-    named = ", ".join(f"{outcome.key} is {outcome.result}" for outcome in unfinished[:_NAMED])
-    more = f" and {len(unfinished) - _NAMED} more" if len(unfinished) > _NAMED else ""
-    reason = f"not begun: deletes wait until every create and update is applied, and {named}{more}"
-    exit = Exit.gravest(outcome.exit for outcome in unfinished)
-    return _ended(delete, Result.SKIPPED, reason, exit)
+class Run(Struct):
+    """One apply on one account. `patience` is how many seconds a slow cache may hide a write."""
+
+    account: Account
+    writer: Writer
+    clock: Clock
+    patience: float
+    journal: Journal = field(default_factory=NoJournal)
+    _stopped: Outcome | None = None
+    _stricter: bool = False
+    _names: Mapping[str, Sequence[int]] | None = None
+    _intended: set[str] = field(default_factory=set)
+    """The keys of which the journal holds an intent, so that a write may have left."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of the run as a whole."""
+        return (_STRICTER,) if self._stricter else ()
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether nothing further is begun."""
+        return self._stopped is not None
+
+    def stop(self, reason: str, exit: Exit = Exit.ERROR) -> None:
+        """Begin no further change: each one that has not begun ends as skipped, for this reason."""
+        self._stopped = self._stopped or Outcome("", None, Result.SKIPPED, reason, exit=exit)
+
+    def ends(self, changes: Sequence[Change], mapper: Mapper = map_serially) -> dict[str, Outcome]:
+        """Carry out these changes; return by key how each ended, once that can be said or patience ends.
+
+        What no read has proved or disproved yet is looked at again, all of it together, after ever longer
+        pauses; a stop or an interrupt cuts a pause short.
+        """
+        begun = _results(mapper, self.carry_out, changes, "Applying")
+        outcomes = [end for end in begun if isinstance(end, Outcome)]
+        attempts = [end for end in begun if isinstance(end, Attempt)]
+        pause = FIRST_PAUSE
+        while attempts:
+            if not self.is_stopped:
+                left = max(attempt.since for attempt in attempts) + self.patience - self.clock.monotonic()
+                with suppress(SleepCut):
+                    self.clock.sleep(min(pause, max(0.0, left)))
+            looks = _results(mapper, self._look, attempts, "Verifying")
+            outcomes += [self._written_down(end) for end in looks if isinstance(end, Outcome)]
+            attempts = [end for end in looks if isinstance(end, Attempt)]
+            pause *= 2
+        return {outcome.key: outcome for outcome in outcomes}
+
+    def carry_out(self, change: Change) -> Outcome | Attempt:
+        """Carry out one change; an `Attempt` is a write that a read could neither prove nor disprove yet."""
+        if self._stopped:
+            return self._not_begun(change, self._stopped)
+        try:
+            end = self._write(change)
+        except Exception as error:  # noqa: BLE001  # it ends this change, and no other
+            end = self._ended_by(change, error)
+        return self._written_down(end) if isinstance(end, Outcome) else end
+
+    def _write(self, change: Change) -> Outcome | Attempt:
+        """Carry out one change, step by step. Raises what ends it before anything may have been written."""
+        # 1. Read again what the plan saw.
+        live = self._read_again(change)
+        if live is None and change.action is Action.DELETE:
+            return _ended(change, Result.APPLIED, "it was gone already", Exit.DONE)
+        # 2. Compare: what is overwritten has to be what was planned.
+        views = self._views_now(change, live)
+        if stale := self._why_stale(change, live, views):
+            return _ended(change, Result.STALE, stale, Exit.STALE)
+        # 3. Journal the intent, with the body that is about to be overwritten.
+        body = None
+        if change.action is not Action.DELETE:
+            body = desired(self.account.kind, _declaration(change), views, live)
+        self._intend(change, live, body)
+        # 4. Send it, and 5. read it back.
+        notes = _kept_notes(change.fields, views) if change.action is Action.UPDATE else ()
+        end = self._look(self._send(Attempt(change, views, id=change.id, notes=notes), body))
+        # A full PUT whose answer was lost is repeated once, where the read shows the old body.
+        if change.action is Action.UPDATE and isinstance(end, Attempt) and end.lost and end.as_before:
+            try:
+                end = self._look(self._send(end, body))
+            except ApiError as error:  # nothing says yet how the first one ended
+                self._stop_if_hopeless(error)
+        return end
+
+    def _read_again(self, change: Change) -> Body | None:
+        return None if change.id is None else self.writer.read(change.id)
+
+    def _views_now(self, change: Change, live: Body | None) -> tuple[FieldView, ...]:
+        if live is None:
+            return change.fields
+        if change.action is Action.DELETE:
+            return removals(self.account, live)
+        listed = bool(change.live and change.live.listed)
+        return classify(self.account, _declaration(change), live, listed=listed)
+
+    def _why_stale(self, change: Change, live: Body | None, views: tuple[FieldView, ...]) -> str:
+        """Return what is no longer as the plan saw it, empty where everything is."""
+        if change.action is Action.CREATE:
+            ids = self._names_before().get(_name(self.account.kind, change))
+            return f"id {ids[-1]} has this name since the plan" if ids else ""
+        if live is None:
+            return "it is gone since the plan"
+        moved = _moved(self.account.kind, change.fields, views)
+        return f"changed since the plan: {', '.join(moved)}" if moved else ""
+
+    def _intend(self, change: Change, overwritten: Body | None, body: Body | None) -> None:
+        """Write down what is about to be written. Raises `Abandoned` where the run was stopped meanwhile."""
+        if self._stopped:
+            raise Abandoned(self._stopped.reason)
+        self.journal.intent(change, overwritten, body)
+        self._intended.add(change.key)
+
+    def _send(self, attempt: Attempt, body: Body | None) -> Attempt:
+        """Send a write. Raises an error that says how it ended; without an answer the attempt says why."""
+        id, lost = attempt.id, ""
+        try:
+            if body is None and id is not None:
+                self.writer.delete(id)
+            elif body is not None and id is not None:
+                self.writer.replace(id, body)
+            elif body is not None:
+                id = self.writer.create(body)
+        except Exception as error:  # it may have left
+            if isinstance(error, ReconcilerError) and not isinstance(error, NoAnswer):
+                raise
+            lost = describe(error)
+        return replace(attempt, id=id, lost=lost, since=self.clock.monotonic())
+
+    def _look(self, attempt: Attempt) -> Outcome | Attempt:
+        """Read what an attempt left; return its outcome, or the attempt where it is too early to say."""
+        last = self._is_over(attempt)
+        try:
+            if attempt.id is None:  # the answer of a create named none
+                ids = self._ids_by_name().get(_name(self.account.kind, attempt.change), ())
+                attempt = replace(attempt, id=ids[0] if len(ids) == 1 else None)
+            body = self.writer.read(attempt.id) if attempt.id is not None else None
+            if body is not None and not self.account.normal.explicit_empties:
+                self._stricter |= Normal.of(self.account.kind, [body]).explicit_empties
+            return outcome_of(self.account, attempt, body, last=last)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the write may have been carried out
+            # It may have taken minutes to fail: a stale answer proves nothing, but this was no answer.
+            why = f"and it could not be read back: {describe(error)}"
+            return attempt.in_doubt(why) if self._is_over(attempt) else attempt
+
+    def _is_over(self, attempt: Attempt) -> bool:
+        """Tell whether this is the time to say how an attempt ended, whatever can be seen of it."""
+        return self.is_stopped or self.clock.monotonic() >= attempt.since + self.patience
+
+    def _names_before(self) -> Mapping[str, Sequence[int]]:
+        """Return the names that were there when the first create of this run began, read once."""
+        with self._lock:
+            if self._names is None:
+                self._names = self._ids_by_name()
+            return self._names
+
+    def _ids_by_name(self) -> Mapping[str, Sequence[int]]:
+        kind, found = self.account.kind, defaultdict(list)
+        for row in self.writer.list():
+            name, id = value_at(row, kind.by_path[kind.name_field].member), row.get(kind.id_member)
+            if isinstance(name, str) and isinstance(id, int):
+                found[name].append(id)
+        return found
+
+    def _ended_by(self, change: Change, error: Exception) -> Outcome:
+        """Return how a change ended that an error kept from being written, or from being told."""
+        match error:
+            case Unauthorised() | Forbidden() | AllowanceUsedUp():
+                self._stop_if_hopeless(error)
+                return _ended(change, Result.SKIPPED, str(error), error.exit)
+            case Abandoned():
+                reason = f"not begun: {error}"
+                stopped = self._stopped or Outcome("", None, Result.SKIPPED, reason, exit=error.exit)
+                return self._not_begun(change, stopped)
+            case Declined():
+                hint = _carried_hint(self.account.kind, change)
+                return _ended(change, Result.FAILED, f"refused: {error}{hint}", Exit.ERROR)
+            case ApiError():
+                return _ended(change, Result.FAILED, f"not begun: {error}", error.exit)
+            case ReconcilerError():  # the journal: what cannot be written down is not done
+                self.stop(f"not begun: {error}", error.exit)
+                return _ended(change, Result.SKIPPED, f"not begun: {error}", error.exit)
+        if change.key in self._intended:
+            reason = f"it may have been written: {describe(error)}"
+            return _ended(change, Result.IN_DOUBT, reason, Exit.IN_DOUBT)
+        return _ended(change, Result.FAILED, f"not begun: {describe(error)}", Exit.ERROR)
+
+    def _stop_if_hopeless(self, error: ApiError) -> None:
+        if isinstance(error, _HOPELESS):
+            self.stop(f"not begun: {error}", error.exit)
+
+    def _not_begun(self, change: Change, stopped: Outcome) -> Outcome:
+        return replace(stopped, key=change.key, action=change.action, id=change.id)
+
+    def _written_down(self, outcome: Outcome) -> Outcome:
+        """Write an outcome down and return it; a journal that fails changes nothing of how it ended."""
+        try:
+            self.journal.outcome(outcome)
+        except Exception as error:  # noqa: BLE001  # what is done is done
+            if isinstance(error, ReconcilerError):
+                self.stop(f"not begun: {error}", error.exit)
+            return replace(outcome, warnings=(*outcome.warnings, f"not written down: {describe(error)}"))
+        return outcome
 
 
 def _results(
@@ -127,297 +330,36 @@ def _results(
     return [ends[number] if number in ends else function(item) for number, item in enumerate(items)]
 
 
-class Run(Struct):
-    """One apply on one account. `patience` is how many seconds a slow cache may hide a write."""
-
-    account: Account
-    writer: Writer
-    clock: Clock
-    patience: float
-    journal: Journal = field(default_factory=NoJournal)
-    _stopped: Outcome | None = None
-    _stricter: bool = False
-    _names: Mapping[str, int] | None = None
-    _intended: set[str] = field(default_factory=set)
-    """The keys of which the journal holds an intent, so that a write may have left."""
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a person should know of the run as a whole."""
-        return (_STRICTER,) if self._stricter else ()
-
-    @property
-    def is_stopped(self) -> bool:
-        """Whether nothing further is begun."""
-        return self._stopped is not None
-
-    def stop(self, reason: str, exit: Exit = Exit.ERROR) -> None:
-        """Begin no further change: each one that has not begun ends as skipped, for this reason."""
-        self._stopped = self._stopped or Outcome("", None, Result.SKIPPED, reason, exit=exit)
-
-    def ends(self, changes: Sequence[Change], mapper: Mapper = map_serially) -> dict[str, Outcome]:
-        """Carry out these changes; return by key how each ended, once that can be said or patience ends."""
-        begun = dict(
-            zip((c.key for c in changes), _results(mapper, self.carry_out, changes, "Applying"), strict=True)
-        )
-        attempts = [end for end in begun.values() if isinstance(end, Attempt)]
-        settled = {outcome.key: outcome for outcome in self.settle(attempts, mapper)}
-        return {key: end if isinstance(end, Outcome) else settled[key] for key, end in begun.items()}
-
-    def carry_out(self, change: Change) -> Outcome | Attempt:
-        """Carry out one change; an `Attempt` is a write that a read could neither prove nor disprove yet."""
-        if self._stopped:
-            return self._not_begun(change, self._stopped)
-        end = self._guarded(change)
-        return self._written_down(end) if isinstance(end, Outcome) else end
-
-    def _written_down(self, outcome: Outcome) -> Outcome:
-        """Write an outcome down and return it; a journal that fails changes nothing of how it ended."""
-        try:
-            self.journal.outcome(outcome)
-        except Exception as error:  # noqa: BLE001  # what is done is done
-            if isinstance(error, ReconcilerError):
-                self.stop(f"not begun: {error}", error.exit)
-            return replace(outcome, warnings=(*outcome.warnings, f"not written down: {describe(error)}"))
-        return outcome
-
-    @staticmethod
-    def _not_begun(change: Change, stopped: Outcome) -> Outcome:
-        return replace(stopped, key=change.key, action=change.action, id=change.id)
-
-    def settle(self, attempts: Sequence[Attempt], mapper: Mapper = map_serially) -> Sequence[Outcome]:
-        """Look at every open attempt again until it can be said how it ended, or patience ends."""
-        outcomes: list[Outcome] = []
-        pause = FIRST_PAUSE
-        while attempts:
-            self._rest(min(pause, self._patience_left(attempts)))
-            ends = _results(mapper, self._look, attempts, "Verifying")
-            outcomes += [end for end in ends if isinstance(end, Outcome)]
-            attempts = [end for end in ends if isinstance(end, Attempt)]
-            pause *= 2
-        return [self._written_down(outcome) for outcome in outcomes]
-
-    def _rest(self, seconds: float) -> None:
-        """Sleep, unless the run was stopped; an interrupt cuts the sleep short."""
-        if not self.is_stopped:
-            with suppress(SleepCut):
-                self.clock.sleep(seconds)
-
-    def _patience_left(self, attempts: Sequence[Attempt]) -> float:
-        latest = max(attempt.since for attempt in attempts)
-        return max(0.0, latest + self.patience - self.clock.monotonic())
-
-    def _guarded(self, change: Change) -> Outcome | Attempt:
-        steps = {Action.CREATE: self._create, Action.UPDATE: self._update, Action.DELETE: self._delete}
-        try:
-            return steps[change.action](change)
-        except _HOPELESS as error:
-            self._stop_if_hopeless(error)
-            return _ended(change, Result.SKIPPED, str(error), error.exit)
-        except Abandoned as error:
-            stopped = self._stopped or Outcome(
-                "", None, Result.SKIPPED, f"not begun: {error}", exit=error.exit
-            )
-            return self._not_begun(change, stopped)
-        except Declined as error:
-            return _ended(change, Result.FAILED, f"refused: {error}{self._carried_hint(change)}", Exit.ERROR)
-        except ApiError as error:
-            return _ended(change, Result.FAILED, f"not begun: {error}", error.exit)
-        except ReconcilerError as error:  # the journal: what cannot be written down is not done
-            self.stop(f"not begun: {error}", error.exit)
-            return _ended(change, Result.SKIPPED, f"not begun: {error}", error.exit)
-        except Exception as error:  # noqa: BLE001  # it ends this change, and no other
-            if change.key in self._intended:
-                reason = f"it may have been written: {describe(error)}"
-                return _ended(change, Result.IN_DOUBT, reason, Exit.IN_DOUBT)
-            return _ended(change, Result.FAILED, f"not begun: {describe(error)}", Exit.ERROR)
-
-    def _stop_if_hopeless(self, error: ApiError) -> None:
-        if isinstance(error, _HOPELESS):
-            self.stop(f"not begun: {error}", error.exit)
-
-    def _update(self, change: Change) -> Outcome | Attempt:
-        now = self._read_again(change)
-        if isinstance(now, Outcome):
-            return now
-        views, live = now
-        moved = [*_moved(change.fields, views), *_vanished(self.account, change.fields, views)]
-        if moved:
-            return _stale(change, f"changed since the plan: {', '.join(moved)}")
-        body = desired(self.account.kind, _declaration(change), views, live)
-        self._intend(change, live, body)
-        return self._replace(change, views, body)
-
-    def _intend(self, change: Change, overwritten: Body | None, body: Body | None) -> None:
-        """Write down what is about to be written. Raises `Abandoned` where the run was stopped meanwhile."""
-        if self._stopped:
-            raise Abandoned(self._stopped.reason)
-        self.journal.intent(change, overwritten, body)
-        self._intended.add(change.key)
-
-    def _read_again(self, change: Change) -> tuple[tuple[FieldView, ...], Body] | Outcome:
-        live = self.writer.read(_id(change))
-        if live is None:
-            return _stale(change, "it is gone since the plan")
-        listed = bool(change.live and change.live.listed)
-        return classify(self.account, _declaration(change), live, listed=listed), live
-
-    def _replace(self, change: Change, views: tuple[FieldView, ...], body: Body) -> Outcome | Attempt:
-        notes = tuple(_kept_notes(change.fields, views))
-        end = self._put(Attempt(change, views, 0, change.id, notes=notes), body)
-        if isinstance(end, Attempt) and end.lost and end.as_before:
-            end = self._put_again(end, body)
-        return end
-
-    def _put(self, attempt: Attempt, body: Body) -> Outcome | Attempt:
-        try:
-            self.writer.replace(_id(attempt.change), body)
-        except Exception as error:  # noqa: BLE001  # see `_lost`
-            return self._look(replace(attempt, since=self.clock.monotonic(), lost=_lost(error)))
-        return self._look(replace(attempt, since=self.clock.monotonic()))
-
-    def _put_again(self, attempt: Attempt, body: Body) -> Outcome | Attempt:
-        """Repeat a full PUT whose answer was lost, once, now that a new read has shown the old body."""
-        try:
-            return self._put(attempt, body)
-        except ApiError as error:
-            # Whatever became of this one, nothing says yet how the first one ended.
-            self._stop_if_hopeless(error)
-            return attempt
-
-    def _create(self, change: Change) -> Outcome | Attempt:
-        name = self._name(change)
-        if name in self._names_before():
-            return _stale(change, f"id {self._names_before()[name]} has this name since the plan")
-        body = desired(self.account.kind, _declaration(change), change.fields, None)
-        self._intend(change, None, body)
-        id, lost = None, ""
-        try:
-            id = self.writer.create(body)
-        except Exception as error:  # noqa: BLE001  # see `_lost`
-            lost = _lost(error)
-        return self._look(Attempt(change, change.fields, self.clock.monotonic(), id, lost))
-
-    def _delete(self, change: Change) -> Outcome | Attempt:
-        live = self.writer.read(_id(change))
-        if live is None:
-            return _ended(change, Result.APPLIED, "it was gone already", Exit.DONE)
-        leaves = self.account.normal.leaves(live)
-        seen = {view.path: view.before for view in change.fields}
-        moved = [path for path, value in leaves.items() if value != seen.get(path)]
-        if moved:
-            return _stale(change, f"changed since the plan: {', '.join(moved)}")
-        self._intend(change, live, None)
-        lost = ""
-        try:
-            self.writer.delete(_id(change))
-        except Exception as error:  # noqa: BLE001  # see `_lost`
-            lost = _lost(error)
-        return self._look(Attempt(change, change.fields, self.clock.monotonic(), change.id, lost))
-
-    def _look(self, attempt: Attempt) -> Outcome | Attempt:
-        """Read what an attempt left; return its outcome, or the attempt where it is too early to say."""
-        last = self._is_over(attempt)
-        try:
-            attempt = self._with_id(attempt)
-            body = self.writer.read(attempt.id) if attempt.id is not None else None
-            self._notice(body)
-            seen = replace(attempt, as_before=reads_as_before(self.account, attempt, body))
-            return outcome_of(self.account, seen, body, last=last) or seen
-        except Exception as error:  # noqa: BLE001  # whatever it is, the write may have been carried out
-            # It may have taken minutes to fail: a stale answer proves nothing, but this was no answer.
-            return unread(attempt, describe(error)) if self._is_over(attempt) else attempt
-
-    def _is_over(self, attempt: Attempt) -> bool:
-        """Tell whether this is the time to say how an attempt ended, whatever can be seen of it."""
-        return self.is_stopped or self.clock.monotonic() >= attempt.since + self.patience
-
-    def _notice(self, body: Body | None) -> None:
-        """Remember whether a read-back is the first on this account to show an explicit false or 0."""
-        if body is not None and not self.account.normal.explicit_empties:
-            self._stricter |= Normal.of(self.account.kind, [body]).explicit_empties
-
-    def _with_id(self, attempt: Attempt) -> Attempt:
-        """Return the attempt with its id, looked up by name where the answer of a create named none."""
-        if attempt.id is not None:
-            return attempt
-        name = self._name(attempt.change)
-        found = [row for row in self.writer.list() if self._name_in(row) == name]
-        id = found[0].get(self.account.kind.id_member) if len(found) == 1 else None
-        return replace(attempt, id=id) if isinstance(id, int) else attempt
-
-    def _names_before(self) -> Mapping[str, int]:
-        """Return the names that were there when the first create of this run began, read once."""
-        with self._lock:
-            if self._names is None:
-                member = self.account.kind.id_member
-                names = {self._name_in(row): row.get(member) for row in self.writer.list()}
-                self._names = {
-                    name: id for name, id in names.items() if isinstance(name, str) and isinstance(id, int)
-                }
-            return self._names
-
-    def _name_in(self, body: Body) -> Json:
-        value = value_at(body, self.account.kind.by_path[self.account.kind.name_field].member)
-        return value if isinstance(value, str) else None
-
-    def _name(self, change: Change) -> str:
-        return next(str(view.after) for view in change.fields if view.path == self.account.kind.name_field)
-
-    def _carried_hint(self, change: Change) -> str:
-        kind, live = self.account.kind, _live(change)
-        members = [*(member for member, _ in unknown_members(kind, live)), *unknown_row_members(kind, live)]
-        unknown = [".".join(member) for member in members]
-        if not unknown:
-            return ""
-        return (
-            f". The body carried members that this tool does not know: {', '.join(unknown)}. If the server "
-            f"writes them itself, add server_members: [{', '.join(unknown)}] to the target"
-        )
-
-
-def _lost(error: Exception) -> str:
-    """Return why there is no answer to a write that may have left. Raises an error that says how it ended."""
-    if isinstance(error, ReconcilerError) and not isinstance(error, NoAnswer):
-        raise error
-    return describe(error)
-
-
 def _ended(change: Change, result: Result, reason: str, exit: Exit) -> Outcome:
     return Outcome(change.key, change.action, result, reason, id=change.id, exit=exit)
 
 
-def _stale(change: Change, reason: str) -> Outcome:
-    return _ended(change, Result.STALE, reason, Exit.STALE)
+def _moved(kind: Kind, planned: Sequence[FieldView], now: Sequence[FieldView]) -> list[str]:
+    """Return the fields that are overwritten and no longer what the plan saw.
+
+    A kept value may have moved, for it is sent as just read; but not a visibility flag that was set, whose
+    resource has been hidden meanwhile.
+    """
+    before, after = ({view.path: view for view in views} for views in (planned, now))
+    moved, vanished = [], []
+    for path in kind.by_path:
+        old, new = before.get(path), after.get(path)
+        was, is_now = (view.before if view else None for view in (old, new))
+        if was == is_now:
+            continue
+        if old is None or old.cls not in (FieldClass.KEPT, FieldClass.CARRIED):
+            moved.append(path)
+        elif path == kind.visible_field and was is True:
+            vanished.append(path)
+    return [*moved, *vanished]
 
 
-def _moved(planned: Sequence[FieldView], now: Sequence[FieldView]) -> list[str]:
-    """Return the set, reset and refused fields that are no longer what the plan saw."""
-    kept = (FieldClass.KEPT, FieldClass.CARRIED)
-    return [
-        old.path
-        for old, new in zip(planned, now, strict=True)
-        if old.before != new.before and old.cls not in kept
-    ]
-
-
-def _vanished(account: Account, planned: Sequence[FieldView], now: Sequence[FieldView]) -> list[str]:
-    """Return the visibility flag if the plan saw it set and it no longer is: somebody hid the resource."""
-    path = account.kind.visible_field
-    return [
-        old.path
-        for old, new in zip(planned, now, strict=True)
-        if old.path == path and old.cls is FieldClass.KEPT and old.before is True and new.before is not True
-    ]
-
-
-def _kept_notes(planned: Sequence[FieldView], now: Sequence[FieldView]) -> list[str]:
-    return [
+def _kept_notes(planned: Sequence[FieldView], now: Sequence[FieldView]) -> tuple[str, ...]:
+    return tuple(
         f"{new.path}: kept as just read; it changed since the plan"
         for old, new in zip(planned, now, strict=True)
         if new.cls is FieldClass.KEPT and old.before != new.before
-    ]
+    )
 
 
 def _declaration(change: Change) -> Declared:
@@ -426,18 +368,20 @@ def _declaration(change: Change) -> Declared:
     return change.declared
 
 
-def _id(change: Change) -> int:
-    if change.live is None:
-        raise TypeError(f"{change.key} is not live yet")
-    return change.live.id
+def _name(kind: Kind, change: Change) -> str:
+    return next(str(view.after) for view in change.fields if view.path == kind.name_field)
 
 
-def _live(change: Change) -> Body:
-    return change.live.body if change.live else {}
-
-
-CarryOut = Callable[[Plan], Outcome]
-"""Carries out a plan of one change; how it ended."""
+def _carried_hint(kind: Kind, change: Change) -> str:
+    live = change.live.body if change.live else {}
+    members = [*(member for member, _ in unknown_members(kind, live)), *unknown_row_members(kind, live)]
+    if not members:
+        return ""
+    unknown = ", ".join(".".join(member) for member in members)
+    return (
+        f". The body carried members that this tool does not know: {unknown}. If the server writes them "
+        f"itself, add server_members: [{unknown}] to the target"
+    )
 
 
 class LearnedDefaults(Struct, frozen=True):
@@ -463,41 +407,33 @@ class LearnedDefaults(Struct, frozen=True):
         return Exit.gravest([*ends, *([Exit.IN_DOUBT] if self.is_left_over else [])])
 
 
-def learn_defaults(account: Account, scope: Scope, name: str, carry_out: CarryOut) -> LearnedDefaults:
-    """Create a resource called `name` with nothing set, look at it, delete it; return what that showed."""
-    key = f"{account.kind.name}:{name}"
-    created = carry_out(_plan(account, _creation(account, scope, key, name)))
+def learn_defaults(
+    account: Account, scope: Scope, name: str, carry_out: Callable[[Plan], Outcome]
+) -> LearnedDefaults:
+    """Create a resource called `name` with nothing set, look at it, delete it; return what that showed.
+
+    `carry_out` applies a plan of one change. What a create leaves out is taken to get the same default as
+    what a PUT leaves out: the vendor's pages speak of one "default value" of a property, and nothing is known
+    that says otherwise.
+    """
+
+    def ended(change: Change) -> Outcome:
+        return carry_out(Plan(scope, account, changes=(change,)))
+
+    kind = account.kind
+    key, place = f"{kind.name}:{name}", Place("defaults learn", 1, 1)
+    declared = Declared(key, place, given={kind.name_field: Given(name, Origin("defaults learn", place))})
+    created = ended(Change(scope, key, Action.CREATE, classify(account, declared, None), declared))
     if created.id is None or created.body is None:
         return LearnedDefaults(created)
-    deleted = carry_out(_plan(account, _deletion(account, scope, key, created.id, name, created.body)))
-    values, unknown = _shown(account, created.body)
-    return LearnedDefaults(created, deleted, values, unknown)
-
-
-def _plan(account: Account, change: Change) -> Plan:
-    return Plan(change.scope, account, changes=(change,))
-
-
-def _creation(account: Account, scope: Scope, key: str, name: str) -> Change:
-    place = Place("defaults learn", 1, 1)
-    given = {account.kind.name_field: Given(name, Origin("defaults learn", place))}
-    declared = Declared(key, place, given=given)
-    return Change(scope, key, Action.CREATE, classify(account, declared, None), declared)
-
-
-def _deletion(account: Account, scope: Scope, key: str, id: int, name: str, body: Body) -> Change:
-    live = Live(id, name, body, listed=True)
-    return Change(scope, key, Action.DELETE, removals(account, body), live=live)
-
-
-def _shown(account: Account, body: Body) -> tuple[dict[str, Json], tuple[str, ...]]:
-    """Return the values of the fields that were left out, and the paths of which the body tells nothing."""
-    kind, values, unknown = account.kind, {}, []
+    live = Live(created.id, name, created.body, listed=True)
+    deleted = ended(Change(scope, key, Action.DELETE, removals(account, live.body), live=live))
+    values, unknown = {}, []
     for one in kind.fields:
         if one.path in (kind.name_field, kind.visible_field) or one.fills_itself:
             continue
-        if one.group and not value_at(body, one.group):
+        if one.group and not value_at(live.body, one.group):
             unknown.append(one.path)  # the defaults of a group come with it, and it is not there
         else:
-            values[one.path] = account.normal.lenient.value(one, value_at(body, one.member))
-    return values, tuple(unknown)
+            values[one.path] = account.normal.lenient.value(one, value_at(live.body, one.member))
+    return LearnedDefaults(created, deleted, values, tuple(unknown))
