@@ -29,9 +29,9 @@ def complain(arguments: Sequence[str], message: str, text: str = "", **fields: s
         shown = "\n".join(map(harmless, (text or f"Error: {message}").rstrip("\n").split("\n")))
         click.echo(shown, err=True)
         return
-    from reconciler.render.values import Level, log_line
+    from reconciler.render.values import log_line
 
-    click.echo(log_line(time.time(), Level.ERROR, "error", {"message": message, **fields}), err=True)
+    click.echo(log_line(time.time(), "error", "error", {"message": message, **fields}), err=True)
 
 
 def logs_json(arguments: Sequence[str]) -> bool:
@@ -53,12 +53,10 @@ def libraries_logged(console: Console) -> Iterator[None]:
     """Let the warnings of libraries, and those of Python itself, be lines of the log while the block runs."""
     import logging
 
-    from reconciler.render.values import Level
-
     class Lines(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            level = Level.ERROR if record.levelno >= logging.ERROR else Level.WARNING
-            console.library(record.name, record.getMessage(), level)
+            is_error = record.levelno >= logging.ERROR
+            console.library(record.name, record.getMessage(), "error" if is_error else "warning")
 
     handler, root = Lines(logging.WARNING), logging.getLogger()
     root.addHandler(handler)

@@ -81,23 +81,23 @@ class Console(Struct, eq=False):
         if not self.as_json:
             self.interim(text)
         elif self.logs_json:
-            self._log(Level.INFO, "shown", "", {"message": text})
+            self._log("info", "shown", "", {"message": text})
         else:
             self._write(f"{text}\n")
 
     def say(self, text: str) -> None:
         """Tell the person something that is not the result, on one line, unless quiet was asked for."""
         if not self.quiet:
-            self._log(Level.INFO, "message", harmless(text), {"message": text})
+            self._log("info", "message", harmless(text), {"message": text})
 
     def warn(self, text: str) -> None:
         """Tell the person of something that may go wrong, unless quiet was asked for."""
         if not self.quiet:
-            self._log(Level.WARNING, "warning", f"Warning: {harmless(text)}", {"message": text})
+            self._log("warning", "warning", f"Warning: {harmless(text)}", {"message": text})
 
     def complain(self, text: str, **fields: Any) -> None:
         """Tell the person of something that went wrong; `fields` are for programs."""
-        self._log(Level.ERROR, "error", f"Error: {harmless(text)}", {"message": text, **fields})
+        self._log("error", "error", f"Error: {harmless(text)}", {"message": text, **fields})
 
     def problems(self, problems: Sequence[Problem]) -> None:
         """Tell the person what is wrong in the files, each on its line."""
@@ -110,12 +110,12 @@ class Console(Struct, eq=False):
             return
         for problem in problems:
             fields = problem_document(problem)
-            self._log(Level(fields.pop("severity")), "problem", "", fields)
+            self._log(fields.pop("severity"), "problem", "", fields)
 
     def event(self, event: str, text: str, fields: Mapping[str, Any] = NO_FIELDS) -> None:
         """Tell the text to a person, or the event to a program, unless quiet was asked for."""
         if not self.quiet and (text or self.logs_json):
-            self._log(Level.INFO, event, text, fields or {"message": text})
+            self._log("info", event, text, fields or {"message": text})
 
     def library(self, name: str, message: str, level: Level) -> None:
         """Tell what a library has to say, which is never the result and never expected."""
@@ -144,7 +144,7 @@ class Console(Struct, eq=False):
     def ask(self, question: str) -> str:
         """Ask the person at the terminal and return the answer without blanks around it; empty at its end."""
         if self.logs_json:
-            self._log(Level.INFO, "question", "", {"message": question})
+            self._log("info", "question", "", {"message": question})
         else:
             print(question, end=" ", file=self.stderr, flush=True)
         return self.stdin.readline().strip()

@@ -18,7 +18,7 @@ from reconciler.expoints.recipients import RecipientState, SeedPlan
 from reconciler.expoints.sending import SendResult
 from reconciler.problems import Place, Problem, Severity
 from reconciler.render.seeds import KeptBack, customers_text, kept_back
-from reconciler.render.values import FORMAT_VERSION, Document, Paint, counted, harmless, skipped_text
+from reconciler.render.values import FORMAT_VERSION, Document, Paint, counted, harmless
 
 MEANINGS = {
     Exit.ERROR: "something went wrong",
@@ -267,3 +267,8 @@ def reports_text(ends: Sequence[TargetEnd]) -> str:
 
 def _over(ends: Sequence[TargetEnd]) -> str:
     return f"Over {counted(len(ends), 'target')} ({sum(bool(end.error) for end in ends)} in error)"
+
+
+def skipped_text(skipped: int, blocked: int) -> str:
+    """Return how many changes a run skipped, and how many of these because a rule blocks them, if any."""
+    return f"{skipped} skipped ({blocked} blocked)" if blocked else f"{skipped} skipped"

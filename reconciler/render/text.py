@@ -29,6 +29,7 @@ from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.sending import SendResult
 from reconciler.problems import Problem
 from reconciler.render.json import NO_IDS, plan_document
+from reconciler.render.report import skipped_text
 from reconciler.render.seeds import (
     MAIL_IS_SENT,
     customers_in_doubt,
@@ -51,7 +52,6 @@ from reconciler.render.values import (
     row_text,
     shown,
     shown_field,
-    skipped_text,
 )
 
 MOST_NAMED = 5
