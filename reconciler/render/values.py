@@ -40,7 +40,7 @@ _HIDDEN = (
 )
 _STEERING = re.compile(f"[\x00-\x1f{_HIDDEN}]")
 # The same within strings of JSON, where those of ASCII are escaped already, and where no escape loses
-# anything: so also what joins characters of ordinary words and emoji, and `##[`, a command of GitHub's runner.
+# anything: so also what joins characters of words and emoji, and `##[`, a command of GitHub's runner.
 _IN_JSON = re.compile(f"[\u200c\u200d{_HIDDEN}]|#(?=#\\[)")
 
 
