@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from reconciler.cli.options import (
     selection_of,
     selection_options,
 )
-from reconciler.cli.running import run
+from reconciler.cli.running import Command, runs
 
 diff_option = click.option("--diff", is_flag=True, help="Show the edit, and write nothing.")
 
@@ -32,37 +33,24 @@ diff_option = click.option("--diff", is_flag=True, help="Show the edit, and writ
 @selection_options
 @glob_options
 @output_options
-def adopt(**options: Any) -> int:
+@runs
+def adopt(**options: Any) -> Command:
     """Write live configurations into the files, so that the next plan is empty.
 
     What is declared on another target by the same name comes to live on this one too.
     """
+    from reconciler.commands.adopt import Wanted, adopt, adopt_update
+
+    wanted = [options[name] for name in ("everything", "ids", "names", "into", "split", "preset")]
     if options["update"]:
-        return _adopt_update(options)
+        if any(wanted):
+            raise click.UsageError(
+                "--update is about what is declared already: choose with --only and --exclude"
+            )
+        return partial(adopt_update, selection_of(options), diff=options["diff"])
     if options["only"] or options["exclude"]:
         raise click.UsageError("--only and --exclude choose among what is declared: they go with --update")
-    from reconciler.commands.adopt import Wanted, adopt
-
-    wanted = Wanted(*(options[name] for name in ("everything", "ids", "names", "into", "split", "preset")))
-    return run(
-        options,
-        lambda console, environment: adopt(
-            wanted, selection_of(options), console, environment, diff=options["diff"]
-        ),
-    )
-
-
-def _adopt_update(options: dict[str, Any]) -> int:
-    if any(options[name] for name in ("everything", "ids", "names", "into", "split", "preset")):
-        raise click.UsageError("--update is about what is declared already: choose with --only and --exclude")
-    from reconciler.commands.adopt import adopt_update
-
-    return run(
-        options,
-        lambda console, environment: adopt_update(
-            selection_of(options), console, environment, diff=options["diff"]
-        ),
-    )
+    return partial(adopt, Wanted(*wanted), selection_of(options), diff=options["diff"])
 
 
 @click.command("set", epilog=EPILOG)
@@ -71,24 +59,15 @@ def _adopt_update(options: dict[str, Any]) -> int:
 @diff_option
 @selection_options
 @output_options
-def set_(**options: Any) -> int:
+@runs
+def set_(glob: str, assignments: tuple[str, ...], diff: bool, **options: Any) -> Command:
     """Edit many resources, or seeds named customer_seeds.GLOB, in place: comments and layout stay.
 
     targets.NAME.PATH=VALUE edits the block of a target.
     """
     from reconciler.commands.edit import set_fields
 
-    return run(
-        options,
-        lambda console, environment: set_fields(
-            options["glob"],
-            options["assignments"],
-            selection_anywhere(options),
-            console,
-            environment,
-            diff=options["diff"],
-        ),
-    )
+    return partial(set_fields, glob, assignments, selection_anywhere(options), diff=diff)
 
 
 @click.command("list", epilog=EPILOG)
@@ -98,16 +77,12 @@ def set_(**options: Any) -> int:
 )
 @selection_options
 @output_options
-def list_(**options: Any) -> int:
+@runs
+def list_(glob: str, where: tuple[str, ...], **options: Any) -> Command:
     """List resources and seeds, and where they stand. Offline."""
     from reconciler.commands.edit import list_resources
 
-    return run(
-        options,
-        lambda console, environment: list_resources(
-            options["glob"], options["where"], selection_of(options), console, environment
-        ),
-    )
+    return partial(list_resources, glob, where, selection_of(options))
 
 
 @click.command("fmt", epilog=EPILOG)
@@ -116,18 +91,9 @@ def list_(**options: Any) -> int:
 @diff_option
 @selection_options
 @output_options
-def fmt(**options: Any) -> int:
+@runs
+def fmt(files: tuple[Path, ...], check: bool, diff: bool, **options: Any) -> Command:
     """Put the keys of resources and seeds into their canonical order, comments with them."""
     from reconciler.commands.edit import fmt
 
-    return run(
-        options,
-        lambda console, environment: fmt(
-            options["files"],
-            selection_anywhere(options),
-            console,
-            environment,
-            check=options["check"],
-            diff=options["diff"],
-        ),
-    )
+    return partial(fmt, files, selection_anywhere(options), check=check, diff=diff)

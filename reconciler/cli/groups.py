@@ -1,7 +1,8 @@
-"""The verbs that have verbs of their own, and restore, which goes back by what history shows."""
+"""The verbs that have verbs of their own, and `restore`, which goes back by what `history` shows."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import click
@@ -21,7 +22,10 @@ from reconciler.cli.options import (
     selection_options,
     yes_option,
 )
-from reconciler.cli.running import run
+from reconciler.cli.running import Command, runs
+
+run_argument = click.argument("number", metavar="RUN", type=click.IntRange(1))
+seed_argument = click.argument("key", shell_complete=complete_seed)
 
 
 @click.group(epilog=EPILOG, invoke_without_command=True)
@@ -30,46 +34,32 @@ from reconciler.cli.running import run
 @option("--since", metavar="DURATION", help="Only runs that began so lately, like 12h or 30d.")
 @option("--limit", type=click.IntRange(1), default=20, show_default=True, help="At most so many runs.")
 @output_options
-@click.pass_context
-def history(context: click.Context, /, **options: Any) -> int | None:
+@runs
+def history(key: tuple[str, ...], since: str | None, limit: int, **options: Any) -> Command | None:
     """Show the runs of a target, newest first."""
     from reconciler.commands.history import Filter, history
 
+    context = click.get_current_context()
     if context.invoked_subcommand is not None:
-        _refuse_lost(context)
+        # A subcommand has options of its own, and never sees those before it.
+        for name in context.params:
+            if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+                raise click.UsageError(f"write --{name} after {context.invoked_subcommand}")
         return None
-    since = None if options["since"] is None else seconds(options["since"], "--since")
-    wanted = Filter(options["key"], since, options["limit"])
-    return run(
-        options, lambda console, environment: history(selection_of(options), wanted, console, environment)
-    )
-
-
-def _refuse_lost(context: click.Context) -> None:
-    """Raise `UsageError` for options before a subcommand, which has its own and never sees them."""
-    given = [name for name in context.params if _is_given(context, name)]
-    if given:
-        raise click.UsageError(f"write --{given[0]} after {context.invoked_subcommand}")
-
-
-def _is_given(context: click.Context, name: str) -> bool:
-    return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    wanted = Filter(key, None if since is None else seconds(since, "--since"), limit)
+    return partial(history, selection_of(options), wanted)
 
 
 @history.command("show", epilog=EPILOG)
-@click.argument("number", metavar="RUN", type=click.IntRange(1))
+@run_argument
 @selection_options
 @output_options
-def history_show(**options: Any) -> int:
+@runs
+def history_show(number: int, **options: Any) -> Command:
     """Show what one run wrote, field by field."""
     from reconciler.commands.history import history_show
 
-    return run(
-        options,
-        lambda console, environment: history_show(
-            options["number"], selection_of(options), console, environment
-        ),
-    )
+    return partial(history_show, number, selection_of(options))
 
 
 @history.command("prune", epilog=EPILOG)
@@ -77,42 +67,28 @@ def history_show(**options: Any) -> int:
 @selection_options
 @yes_option
 @output_options
-def history_prune(**options: Any) -> int:
+@runs
+def history_prune(older_than: str, yes: bool, **options: Any) -> Command:
     """Forget old runs; never a delivery, nor what later runs need."""
     from reconciler.commands.history import history_prune
 
-    age = seconds(options["older_than"], "--older-than")
-    return run(
-        options,
-        lambda console, environment: history_prune(
-            age, selection_of(options), console, environment, yes=options["yes"]
-        ),
-    )
+    return partial(history_prune, seconds(older_than, "--older-than"), selection_of(options), yes=yes)
 
 
 @click.command(epilog=EPILOG)
-@click.argument("number", metavar="RUN", type=click.IntRange(1))
+@run_argument
 @selection_options
 @yes_option
 @recreate_option
 @lock_options
 @output_options
-def restore(**options: Any) -> int:
+@runs
+def restore(number: int, yes: bool, recreate: tuple[str, ...], **options: Any) -> Command:
     """Plan the way back from a run, ask, carry it out, verify it."""
     from reconciler.commands.restore import restore
 
-    return run(
-        options,
-        lambda console, environment: restore(
-            options["number"],
-            selection_of(options),
-            console,
-            environment,
-            yes=options["yes"],
-            lock=lock_of(options),
-            recreate=frozenset(options["recreate"]),
-        ),
-    )
+    lock = lock_of(options)
+    return partial(restore, number, selection_of(options), yes=yes, lock=lock, recreate=frozenset(recreate))
 
 
 @click.group(epilog=EPILOG)
@@ -121,19 +97,15 @@ def seeds() -> None:
 
 
 @seeds.command("preview", epilog=EPILOG)
-@click.argument("key", shell_complete=complete_seed)
+@seed_argument
 @selection_options
 @output_options
-def seeds_preview(**options: Any) -> int:
+@runs
+def seeds_preview(key: str, **options: Any) -> Command:
     """Show each customer as it will go, addresses in full; to a terminal only."""
     from reconciler.commands.seeds import seeds_preview
 
-    return run(
-        options,
-        lambda console, environment: seeds_preview(
-            options["key"], selection_of(options), console, environment
-        ),
-    )
+    return partial(seeds_preview, key, selection_of(options))
 
 
 @seeds.command("status", epilog=EPILOG)
@@ -141,65 +113,43 @@ def seeds_preview(**options: Any) -> int:
 @glob_options
 @option("--wait", metavar="DURATION", default="0s", help="Look again for so long, like 30m.")
 @output_options
-def seeds_status(**options: Any) -> int:
+@runs
+def seeds_status(wait: str, **options: Any) -> Command:
     """Show how seeds stand and what the tenant counts; exit 0 once all has arrived."""
     from reconciler.commands.seeds import seeds_status
 
-    wait = seconds(options["wait"], "--wait")
-    return run(
-        options,
-        lambda console, environment: seeds_status(selection_of(options), console, environment, wait=wait),
-    )
+    return partial(seeds_status, selection_of(options), wait=seconds(wait, "--wait"))
 
 
 @seeds.command("resolve", epilog=EPILOG)
-@click.argument("key", shell_complete=complete_seed)
+@seed_argument
 @click.option("--sent/--not-sent", default=None, help="What a person found out; one of the two is needed.")
 @selection_options
 @lock_options
 @output_options
-def seeds_resolve(**options: Any) -> int:
+@runs
+def seeds_resolve(key: str, sent: bool | None, **options: Any) -> Command:
     """Settle the customers in doubt of a seed, after looking at the tenant."""
     from reconciler.commands.seeds import seeds_resolve
 
-    if options["sent"] is None:
+    if sent is None:
         raise click.UsageError("say what you found out: --sent or --not-sent")
-    return run(
-        options,
-        lambda console, environment: seeds_resolve(
-            options["key"],
-            selection_of(options),
-            console,
-            environment,
-            sent=options["sent"],
-            lock=lock_of(options),
-        ),
-    )
+    return partial(seeds_resolve, key, selection_of(options), sent=sent, lock=lock_of(options))
 
 
 @seeds.command("send", epilog=EPILOG)
-@click.argument("key", shell_complete=complete_seed)
+@seed_argument
 @click.option("--again", is_flag=True, help="Also to customers that were sent or found in this round.")
 @yes_option
 @selection_options
 @lock_options
 @output_options
-def seeds_send(**options: Any) -> int:
+@runs
+def seeds_send(key: str, again: bool, yes: bool, **options: Any) -> Command:
     """Send a seed now, whatever its send: says."""
     from reconciler.commands.seeds import seeds_send
 
-    return run(
-        options,
-        lambda console, environment: seeds_send(
-            options["key"],
-            selection_of(options),
-            console,
-            environment,
-            again=options["again"],
-            yes=options["yes"],
-            lock=lock_of(options),
-        ),
-    )
+    return partial(seeds_send, key, selection_of(options), again=again, yes=yes, lock=lock_of(options))
 
 
 @click.group(epilog=EPILOG)
@@ -210,13 +160,12 @@ def defaults() -> None:
 @defaults.command("show", epilog=EPILOG)
 @selection_options
 @output_options
-def defaults_show(**options: Any) -> int:
+@runs
+def defaults_show(**options: Any) -> Command:
     """Show the default of each field, and how it is known. Asks no API."""
     from reconciler.commands.defaults import defaults_show
 
-    return run(
-        options, lambda console, environment: defaults_show(selection_of(options), console, environment)
-    )
+    return partial(defaults_show, selection_of(options))
 
 
 @defaults.command("learn", epilog=EPILOG)
@@ -224,16 +173,12 @@ def defaults_show(**options: Any) -> int:
 @yes_option
 @lock_options
 @output_options
-def defaults_learn(**options: Any) -> int:
+@runs
+def defaults_learn(yes: bool, **options: Any) -> Command:
     """Create a configuration with nothing set, read it, delete it, print the defaults: to commit."""
     from reconciler.commands.defaults import defaults_learn
 
-    return run(
-        options,
-        lambda console, environment: defaults_learn(
-            selection_of(options), console, environment, yes=options["yes"], lock=lock_of(options)
-        ),
-    )
+    return partial(defaults_learn, selection_of(options), yes=yes, lock=lock_of(options))
 
 
 @click.group(epilog=EPILOG)
@@ -241,52 +186,26 @@ def schema() -> None:
     """Print JSON Schemas: files, plans, reports, status."""
 
 
-@schema.command("workspace", epilog=EPILOG)
-@output_options
-def schema_workspace(**options: Any) -> int:
-    """Print the schema of what stands in the files, for editors: save it as .schema.json beside them."""
-    return _print("workspace", options)
+def _add_schema(kind: str, help: str) -> None:
+    @schema.command(kind, epilog=EPILOG, help=help)
+    @output_options
+    @runs
+    def print_schema(**_: Any) -> Command:
+        from reconciler.commands.validate import schema
+
+        return lambda console, _: schema(kind, console)
 
 
-@schema.command("plan", epilog=EPILOG)
-@output_options
-def schema_plan(**options: Any) -> int:
-    """Print the schema of what plan --out writes and plan --format json prints."""
-    return _print("plan", options)
-
-
-@schema.command("report", epilog=EPILOG)
-@output_options
-def schema_report(**options: Any) -> int:
-    """Print the schema of what apply --format json prints."""
-    return _print("report", options)
-
-
-@schema.command("plans", epilog=EPILOG)
-@output_options
-def schema_plans(**options: Any) -> int:
-    """Print the schema of what plan prints of several targets."""
-    return _print("plans", options)
-
-
-@schema.command("reports", epilog=EPILOG)
-@output_options
-def schema_reports(**options: Any) -> int:
-    """Print the schema of what apply prints of several targets."""
-    return _print("reports", options)
-
-
-@schema.command("status", epilog=EPILOG)
-@output_options
-def schema_status(**options: Any) -> int:
-    """Print the schema of what status --format json prints."""
-    return _print("status", options)
-
-
-def _print(kind: str, options: dict[str, Any]) -> int:
-    from reconciler.commands.validate import schema
-
-    return run(options, lambda console, _: schema(kind, console))
+for _kind, _help in {
+    "workspace": "Print the schema of what stands in the files, for editors: save it as .schema.json beside "
+    "them.",
+    "plan": "Print the schema of what plan --out writes and plan --format json prints.",
+    "report": "Print the schema of what apply --format json prints.",
+    "plans": "Print the schema of what plan prints of several targets.",
+    "reports": "Print the schema of what apply prints of several targets.",
+    "status": "Print the schema of what status --format json prints.",
+}.items():
+    _add_schema(_kind, _help)
 
 
 @click.group(epilog=EPILOG)
@@ -302,42 +221,31 @@ def sandbox() -> None:
 )
 @option("--fault", multiple=True, metavar="RULE", help="What goes wrong, like PUT:2:after:drop; repeatable.")
 @output_options
-def sandbox_serve(**options: Any) -> int:
+@runs
+def sandbox_serve(port: int, variant: tuple[str, ...], fault: tuple[str, ...], **options: Any) -> Command:
     """Answer on a port of this machine until interrupted. It takes any keys."""
     from reconciler.commands.sandbox import sandbox_serve
 
-    return run(
-        options,
-        lambda console, environment: sandbox_serve(
-            selection_of(options),
-            console,
-            environment,
-            port=options["port"],
-            variants=options["variant"],
-            faults=options["fault"],
-        ),
-    )
+    return partial(sandbox_serve, selection_of(options), port=port, variants=variant, faults=fault)
 
 
 @sandbox.command("show", epilog=EPILOG)
 @selection_options
 @output_options
-def sandbox_show(**options: Any) -> int:
+@runs
+def sandbox_show(**options: Any) -> Command:
     """Show what the sandbox holds: configurations, surveys, the last requests, mails."""
     from reconciler.commands.sandbox import sandbox_show
 
-    return run(
-        options, lambda console, environment: sandbox_show(selection_of(options), console, environment)
-    )
+    return partial(sandbox_show, selection_of(options))
 
 
 @sandbox.command("reset", epilog=EPILOG)
 @selection_options
 @output_options
-def sandbox_reset(**options: Any) -> int:
+@runs
+def sandbox_reset(**options: Any) -> Command:
     """Put the sandbox back to its beginning."""
     from reconciler.commands.sandbox import sandbox_reset
 
-    return run(
-        options, lambda console, environment: sandbox_reset(selection_of(options), console, environment)
-    )
+    return partial(sandbox_reset, selection_of(options))

@@ -1,4 +1,4 @@
-"""A verb that is imported when it is used: --help and --version need only the table of them."""
+"""A verb that is imported when it is used: `--help` and `--version` need only the table of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Exit codes: 0 done or nothing to do, 1 error, 2 changes are pending (--detailed-
 3 refused by a safety rule, 4 partly applied, 5 stale, 6 in doubt, 7 API unavailable."""
 
 
-class Later(click.Command):
+class LazyCommand(click.Command):
     """Stands for the command `verb` of `cli/<module>.py`; `help` is its line in the list of verbs.
 
     A verb whose name Python has taken, like `list_`, is called without the underscore.

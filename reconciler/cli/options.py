@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
-from msgspec.structs import replace
 
 from reconciler.cli.completion import complete_key, complete_resource, complete_target
 
@@ -23,7 +22,6 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator = Callable[[Command], Command]
 
 _FINGERPRINT = re.compile("[0-9a-f]{64}")
-_MOST_DIGITS = 9
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -164,13 +162,6 @@ lock_options = _all_of(
 yes_option = click.option("--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
 
 
-def seconds(text: str, hint: str) -> float:
-    """Return how many seconds a duration like 30s or 5m is; `hint` is the option that it was given to."""
-    if not text[:-1].isdecimal() or len(text) > _MOST_DIGITS or text[-1:] not in _SECONDS:
-        raise click.BadParameter(f"{text} is no duration like 30s, 5m, 1h or 30d", param_hint=hint)
-    return float(text[:-1]) * _SECONDS[text[-1]]
-
-
 def fingerprints(texts: tuple[str, ...]) -> frozenset[str]:
     """Return the fingerprints that `--reviewed` names, each in full."""
     named = [one.strip().lower() for text in texts for one in text.split(",") if one.strip()]
@@ -196,61 +187,61 @@ def reports_of(options: dict[str, Any]) -> tuple[ReportFile, ...]:
     return tuple(ReportFile(Form(kind), Path(path)) for kind, _, path in named)
 
 
+def selection_anywhere(options: dict[str, Any], target: str | None = None) -> Selection:
+    """Return what a command is about, whatever target the options name."""
+    from reconciler.commands.workspace import Selection
+
+    return Selection(options["workspace"], target, options.get("only", ()), options.get("exclude", ()))
+
+
 def selection_of(options: dict[str, Any]) -> Selection:
-    """Return what a command is about that knows one target at most."""
+    """Return what a command is about that takes one target at most."""
     targets = _targets(options)
     if len(targets) > 1:
         raise click.UsageError(f"this command takes one target, not {' and '.join(targets)}")
-    return replace(selection_anywhere(options), target=next(iter(targets), None))
+    return selection_anywhere(options, next(iter(targets), None))
 
 
-def selection_anywhere(options: dict[str, Any]) -> Selection:
-    """Return what a command is about, whatever target is named."""
-    from reconciler.commands.workspace import Selection
-
-    return Selection(options["workspace"], None, options.get("only", ()), options.get("exclude", ()))
-
-
-def several_of(options: dict[str, Any]) -> TargetSelection | None:
+def targets_of(options: dict[str, Any]) -> TargetSelection | None:
     """Return the targets of a command where several are asked for, `None` for one or the default one.
 
     What stands on the command line counts more than what the environment says.
     """
     from reconciler.commands.reports import TargetSelection
 
+    def is_typed(name: str) -> bool:
+        source = click.get_current_context().get_parameter_source(name)
+        return source is ParameterSource.COMMANDLINE
+
     targets = _targets(options)
-    if options["all_targets"] and targets and _is_typed("all_targets") == _is_typed("target"):
+    if options["all_targets"] and targets and is_typed("all_targets") == is_typed("target"):
         raise click.UsageError("--all-targets is every target: leave out --target, or name them by it alone")
-    if options["all_targets"] and (not targets or _is_typed("all_targets")):
+    if options["all_targets"] and (not targets or is_typed("all_targets")):
         return TargetSelection()
     return TargetSelection(targets) if len(targets) > 1 else None
 
 
-def several_or_default(options: dict[str, Any]) -> TargetSelection:
-    """Return the targets of a command that tells of one as it does of several."""
+def targets_or_default(options: dict[str, Any]) -> TargetSelection:
+    """Return the targets of a command that shows one as it does several."""
     from reconciler.commands.reports import TargetSelection
 
-    return several_of(options) or TargetSelection(_targets(options), or_default=True)
+    return targets_of(options) or TargetSelection(_targets(options), or_default=True)
 
 
 def _targets(options: dict[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in options["target"] if name))
 
 
-def _is_typed(name: str) -> bool:
-    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
-
-
 def consent_of(options: dict[str, Any]) -> Consent:
     """Return what the person at the keyboard agreed to."""
     from reconciler.engine.plan import Consent
 
-    return Consent(
-        _resets(options["allow_resets"]),
-        frozenset(options["allow_hide"]),
-        options["prune"],
-        frozenset(options["recreate"]),
-    )
+    text: str | None = options["allow_resets"]
+    if text not in (None, "any") and not _is_number(text, 9):
+        raise click.BadParameter(f"{text} is not a number of fields", param_hint="--allow-resets")
+    resets = None if text == "any" else int(text or 0)
+    recreate = frozenset(options["recreate"])
+    return Consent(resets, frozenset(options["allow_hide"]), options["prune"], recreate)
 
 
 def lock_of(options: dict[str, Any]) -> Lock:
@@ -260,11 +251,12 @@ def lock_of(options: dict[str, Any]) -> Lock:
     return Lock(seconds(options["lock_timeout"], "--lock-timeout"), options["take_over"])
 
 
-def _resets(text: str | None) -> int | None:
-    if text is None:
-        return 0
-    if text == "any":
-        return None
-    if not text.isdecimal() or len(text) > _MOST_DIGITS:
-        raise click.BadParameter(f"{text} is not a number of fields", param_hint="--allow-resets")
-    return int(text)
+def seconds(text: str, hint: str) -> float:
+    """Return how many seconds a duration like 30s or 5m is; `hint` is the option that it was given to."""
+    if not _is_number(text[:-1], 8) or text[-1:] not in _SECONDS:
+        raise click.BadParameter(f"{text} is no duration like 30s, 5m, 1h or 30d", param_hint=hint)
+    return float(text[:-1]) * _SECONDS[text[-1]]
+
+
+def _is_number(text: str, most_digits: int) -> bool:
+    return text.isdecimal() and len(text) <= most_digits

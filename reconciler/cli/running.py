@@ -6,51 +6,97 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
 from reconciler.errors import Exit, FilesInvalid, ReconcilerError
 
 if TYPE_CHECKING:
-    from reconciler.commands.console import Console, Requests
+    from reconciler.commands.console import Console
     from reconciler.commands.environment import Environment
 
+Command: TypeAlias = "Callable[[Console, Environment], Exit]"
+"""A command with everything that was asked of it, which still needs a console and the environment."""
 
-_OPTION, _VARIABLE, _JSON = "--log-format", "RECONCILER_LOG_FORMAT", "json"
-
-
-def complain(arguments: Sequence[str], message: str, text: str = "", **fields: str) -> None:
-    """Print a message; `text` is how a person reads it, lines and all, and `fields` are for programs."""
-    from reconciler.render.values import harmless
-
-    if not logs_json(arguments):
-        shown = "\n".join(map(harmless, (text or f"Error: {message}").rstrip("\n").split("\n")))
-        click.echo(shown, err=True)
-        return
-    from reconciler.render.values import log_line
-
-    click.echo(log_line(time.time(), "error", "error", {"message": message, **fields}), err=True)
+_LOG_FORMAT, _LOG_VARIABLE = "--log-format", "RECONCILER_LOG_FORMAT"
 
 
-def logs_json(arguments: Sequence[str]) -> bool:
-    """Tell whether the log is JSON, as far as that can be told of a command line that may not be valid.
+def runs(verb: Callable[..., Command | None]) -> Callable[..., int | None]:
+    """Return the verb so that it runs the command that it returns, and returns the exit code.
 
-    What is typed last counts, and what is typed at all more than the environment, as for every option.
+    Without a command nothing is run: a verb that only leads to its subcommands.
     """
-    asked = os.environ.get(_VARIABLE, "")
-    for number, argument in enumerate(arguments):
-        if argument == _OPTION:
-            asked = next(iter(arguments[number + 1 : number + 2]), "")
-        elif argument.startswith(f"{_OPTION}="):
-            asked = argument.partition("=")[2]
-    return asked == _JSON
+
+    @wraps(verb)
+    def run_command(**options: Any) -> int | None:
+        command = verb(**options)
+        return None if command is None else _run(command, options)
+
+    return run_command
+
+
+def _run(command: Command, options: dict[str, Any]) -> int:
+    """Run a command with a console; turn expected failures into their text and exit code."""
+    from reconciler.commands.console import Requests
+    from reconciler.commands.environment import CRASH_VARIABLE, CrashSwitch, Environment
+
+    console = _console(options)
+    requests = Requests(console)
+    exit = Exit.ERROR
+    try:
+        with libraries_logged(console):
+            environment = Environment(
+                crash=CrashSwitch(os.environ.get(CRASH_VARIABLE, "")),
+                reading=console.progress("Reading files"),
+                on_request=requests,
+                new_id=requests.new_id,
+            )
+            exit = command(console, environment)
+    except ReconcilerError as error:
+        exit = error.exit
+        problems = error.problems if isinstance(error, FilesInvalid) else ()
+        _fail(console, str(error), exit, problems)
+        console.problems(problems)
+        console.complain(str(error), kind=type(error).__name__, exit_code=int(exit))
+    except KeyboardInterrupt:
+        _fail(console, "interrupted", Exit.ERROR)
+        raise
+    finally:
+        requests.end(click.get_current_context().command_path.partition(" ")[2], exit)
+    return exit
+
+
+def _console(options: dict[str, Any]) -> Console:
+    from reconciler.commands.console import Console
+
+    plain = options["no_color"] or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    return Console(
+        as_json=options["format"] == "json",
+        quiet=options["quiet"],
+        verbose=options["verbose"] > 0,
+        very_verbose=options["verbose"] > 1,
+        logs_json=options["log_format"] == "json",
+        colour=sys.stdout is not None and sys.stdout.isatty() and not plain and options["format"] == "text",
+    )
+
+
+def _fail(console: Console, message: str, exit: Exit, problems: Sequence[Any] = ()) -> None:
+    """Print the one document of a run that was asked for JSON and has no result."""
+    if console.as_json:
+        from reconciler.render.values import failure_document
+
+        console.result("", failure_document(message, exit, problems))
 
 
 @contextmanager
 def libraries_logged(console: Console) -> Iterator[None]:
-    """Let the warnings of libraries, and those of Python itself, be lines of the log while the block runs."""
+    """Where the log is JSON, let the warnings of libraries and of Python itself be lines of it."""
+    if not console.logs_json:
+        yield
+        return
     import logging
 
     class Lines(logging.Handler):
@@ -68,73 +114,31 @@ def libraries_logged(console: Console) -> Iterator[None]:
         root.removeHandler(handler)
 
 
-def run(options: dict[str, Any], command: Callable[[Console, Any], Exit]) -> int:
-    """Run a command with a console; turn expected failures into their text and exit code."""
-    from reconciler.commands.console import Requests
+def complain(arguments: Sequence[str], message: str, text: str = "", **fields: str) -> None:
+    """Print what went wrong outside of any command on stderr: for a person, or as a line of the log.
 
-    console = _console(options)
-    requests = Requests(console)
-    exit = Exit.ERROR
-    try:
-        with _everything_logged(console):
-            exit = command(console, _outside(console, requests))
-    except ReconcilerError as error:
-        _fail(error, console)
-        exit = error.exit
-    except KeyboardInterrupt:
-        _interrupted(console)
-        raise
-    finally:
-        requests.end(click.get_current_context().command_path.partition(" ")[2], exit)
-    return exit
+    `text` is how a person reads the message, lines and all; `fields` are for programs.
+    """
+    from reconciler.render.values import harmless
+
+    if logs_json(arguments):
+        from reconciler.render.values import log_line
+
+        click.echo(log_line(time.time(), "error", "error", {"message": message, **fields}), err=True)
+        return
+    shown = "\n".join(map(harmless, (text or f"Error: {message}").rstrip("\n").split("\n")))
+    click.echo(shown, err=True)
 
 
-def _outside(console: Console, requests: Requests) -> Environment:
-    """Return the world of a real run. Errors: `UsageError` for a point of crashing that is none."""
-    from reconciler.commands.environment import CRASH_VARIABLE, CrashSwitch, Environment
+def logs_json(arguments: Sequence[str]) -> bool:
+    """Tell whether the log is JSON, as far as that shows in a command line that may not be valid.
 
-    return Environment(
-        crash=CrashSwitch(os.environ.get(CRASH_VARIABLE, "")),
-        reading=console.progress("Reading files"),
-        on_request=requests,
-        new_id=requests.new_id,
-    )
-
-
-def _everything_logged(console: Console) -> AbstractContextManager[None]:
-    if not console.logs_json:
-        return nullcontext()
-
-    return libraries_logged(console)
-
-
-def _interrupted(console: Console) -> None:
-    """Let a run that was interrupted before it did anything print its one document too."""
-    from reconciler.render.values import failure_document
-
-    if console.as_json:
-        console.result("", failure_document("interrupted", Exit.ERROR))
-
-
-def _console(options: dict[str, Any]) -> Console:
-    from reconciler.commands.console import Console
-
-    plain = options["no_color"] or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-    return Console(
-        as_json=options["format"] == "json",
-        quiet=options["quiet"],
-        verbose=options["verbose"] > 0,
-        very_verbose=options["verbose"] > 1,
-        logs_json=options["log_format"] == "json",
-        colour=sys.stdout is not None and sys.stdout.isatty() and not plain and options["format"] == "text",
-    )
-
-
-def _fail(error: ReconcilerError, console: Console) -> None:
-    from reconciler.render.values import failure_document
-
-    problems = error.problems if isinstance(error, FilesInvalid) else ()
-    if console.as_json:
-        console.result("", failure_document(str(error), error.exit, problems))
-    console.problems(problems)
-    console.complain(str(error), kind=type(error).__name__, exit_code=int(error.exit))
+    The last one typed counts, and anything typed counts more than the environment, as for every option.
+    """
+    asked = os.environ.get(_LOG_VARIABLE, "")
+    for number, argument in enumerate(arguments):
+        if argument == _LOG_FORMAT:
+            asked = next(iter(arguments[number + 1 : number + 2]), "")
+        elif argument.startswith(f"{_LOG_FORMAT}="):
+            asked = argument.partition("=")[2]
+    return asked == "json"

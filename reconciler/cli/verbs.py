@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -26,28 +27,23 @@ from reconciler.cli.options import (
     selection_anywhere,
     selection_of,
     selection_options,
-    several_of,
-    several_or_default,
     since_option,
+    targets_of,
+    targets_or_default,
     yes_option,
 )
-from reconciler.cli.running import run
-
-if TYPE_CHECKING:
-    from reconciler.commands.environment import Environment
-    from reconciler.commands.reports import TargetSelection
+from reconciler.cli.running import Command, runs
 
 
 @click.command(epilog=EPILOG)
 @selection_options
 @output_options
-def validate(**options: Any) -> int:
+@runs
+def validate(**options: Any) -> Command:
     """Check every file. Offline; needs no secret."""
     from reconciler.commands.validate import validate
 
-    return run(
-        options, lambda console, environment: validate(selection_anywhere(options), console, environment)
-    )
+    return partial(validate, selection_anywhere(options))
 
 
 @click.command(epilog=EPILOG)
@@ -62,30 +58,27 @@ def validate(**options: Any) -> int:
 )
 @option("--detailed-exitcode", is_flag=True, help="Exit 2 where changes are pending.")
 @output_options
-def plan(**options: Any) -> int:
+@runs
+def plan(**options: Any) -> Command:
     """Show what would change, and what is reset.
 
     Several targets are planned one after the other, and the gravest exit code of them counts.
     """
-    from reconciler.commands.plan import plan, plan_across
+    from reconciler.commands.plan import PlanOptions, plan, plan_across
 
-    consent, several, reports = consent_of(options), several_of(options), reports_of(options)
-    wanted = {"reports": reports, **{name: options[name] for name in ("detailed_exitcode", "since")}}
-    if several is None:
-        selection = selection_of(options)
-        return run(
-            options,
-            lambda console, environment: plan(
-                selection, consent, console, environment, out=options["out"], **wanted
-            ),
-        )
-    if options["out"] is not None:
-        raise click.UsageError("--out writes the plan of one target: plan each target by itself")
-    selection = selection_anywhere(options)
-    return run(
-        options,
-        lambda console, environment: plan_across(several, selection, consent, console, environment, **wanted),
+    asked = PlanOptions(
+        consent_of(options),
+        options["detailed_exitcode"],
+        options["out"],
+        options["since"],
+        reports_of(options),
     )
+    several = targets_of(options)
+    if several is None:
+        return partial(plan, selection_of(options), asked)
+    if asked.out is not None:
+        raise click.UsageError("--out writes the plan of one target: plan each target by itself")
+    return partial(plan_across, several, selection_anywhere(options), asked)
 
 
 @click.command(epilog=EPILOG)
@@ -102,73 +95,51 @@ def plan(**options: Any) -> int:
 @yes_option
 @lock_options
 @output_options
-def apply(**options: Any) -> int:
+@runs
+def apply(**options: Any) -> Command:
     """Show the plan, ask, carry it out, verify it.
 
     With a FILE of plan --out, or with --reviewed, nobody is asked: only what was reviewed is carried out;
     of several files, what is in any of them.
     """
-    from reconciler.commands.apply import How, apply, apply_across
+    from reconciler.commands.apply import ApplyOptions, apply, apply_across
 
-    several = several_of(options)
-    _check_one_target(options, several)
-    named, consent = fingerprints(options["reviewed"]), consent_of(options)
-    if several is None:
-        selection = selection_of(options)
-        return run(
-            options,
-            lambda console, environment: apply(
-                selection, consent, console, environment, **_how(options, named, environment)
-            ),
-        )
-    selection = selection_anywhere(options)
-    return run(
-        options,
-        lambda console, environment: apply_across(
-            several, selection, How(consent, **_how(options, named, environment)), console, environment
-        ),
-    )
-
-
-def _check_one_target(options: dict[str, Any], several: TargetSelection | None) -> None:
+    several = targets_of(options)
     if options["files"] and options["reviewed"]:
         raise click.UsageError("a plan file says what was reviewed: leave out --reviewed, or the file")
     if several is not None and options["files"]:
         raise click.UsageError("a plan file is for one target: apply each by itself")
     if several is not None and options["take_over"] is not None:
         raise click.UsageError("--take-over ends one run: name the one target that it holds")
-
-
-def _how(options: dict[str, Any], named: frozenset[str], environment: Environment) -> dict[str, Any]:
-    """Return how plans are to be carried out, beside what was consented to: the fields of `How`."""
-    from reconciler.commands.apply import read_reviewed
-
-    return {
-        "yes": options["yes"],
-        "with_seeds": not options["no_seeds"],
-        "lock": lock_of(options),
-        "reviewed": read_reviewed(options["files"], named, environment),
-        "since": options["since"],
-        "write_ids": options["write_ids"],
-        "reports": reports_of(options),
-    }
+    asked = ApplyOptions(
+        consent=consent_of(options),
+        yes=options["yes"],
+        with_seeds=not options["no_seeds"],
+        lock=lock_of(options),
+        reviewed=fingerprints(options["reviewed"]),
+        plan_files=options["files"],
+        since=options["since"],
+        write_ids=options["write_ids"],
+        reports=reports_of(options),
+    )
+    if several is None:
+        return partial(apply, selection_of(options), asked)
+    return partial(apply_across, several, selection_anywhere(options), asked)
 
 
 @click.command(epilog=EPILOG)
 @click.argument("key", shell_complete=complete_resource)
 @selection_options
 @output_options
-def show(**options: Any) -> int:
+@runs
+def show(key: str, **options: Any) -> Command:
     """Show one resource: declared, live, desired."""
     from reconciler.commands.show import show
 
-    return run(
-        options,
-        lambda console, environment: show(options["key"], selection_of(options), console, environment),
-    )
+    return partial(show, key, selection_of(options))
 
 
-# A plan goes to the place that RECONCILER_OUT names, so this one has a variable of its own.
+# A plan goes to the place that RECONCILER_OUT names, so --out of this one has a variable of its own.
 @click.command(epilog=EPILOG)
 @selection_options
 @all_targets_option
@@ -182,7 +153,8 @@ def show(**options: Any) -> int:
     help="Also write it to a file that everybody may read.",
 )
 @output_options_with("openmetrics", "prometheus")
-def status(**options: Any) -> int:
+@runs
+def status(**options: Any) -> Command:
     """Count what is managed, drifted, pending, in doubt, and say when it was applied last. Reads only.
 
     One target that cannot be asked leaves the others whole. The format openmetrics is for scrapers,
@@ -190,22 +162,20 @@ def status(**options: Any) -> int:
     """
     from reconciler.commands.status import Form, status
 
-    several, selection = several_or_default(options), selection_anywhere(options)
-    wanted = {name: options[name] for name in ("detailed_exitcode", "out")}
-    form = Form(options["format"])
-    return run(
-        options, lambda console, environment: status(several, selection, form, console, environment, **wanted)
-    )
+    asked = {name: options[name] for name in ("detailed_exitcode", "out")}
+    targets, form = targets_or_default(options), Form(options["format"])
+    return partial(status, targets, selection_anywhere(options), form, **asked)
 
 
 @click.command(epilog=EPILOG)
 @selection_options
 @output_options
-def doctor(**options: Any) -> int:
+@runs
+def doctor(**options: Any) -> Command:
     """Check credentials, hosts, APIs, clock, journal; say how to mend them. All targets if none is named."""
     from reconciler.commands.doctor import doctor
 
-    return run(options, lambda console, environment: doctor(selection_of(options), console, environment))
+    return partial(doctor, selection_of(options))
 
 
 @click.command(epilog=EPILOG)
@@ -218,17 +188,9 @@ def doctor(**options: Any) -> int:
 )
 @option("--non-interactive", is_flag=True, help="Ask nothing.")
 @output_options
-def init(**options: Any) -> int:
+@runs
+def init(workspace: Path | None, target_url: tuple[str, ...], non_interactive: bool, **_: Any) -> Command:
     """Write a workspace to begin with: a sandbox, an example, your account."""
     from reconciler.commands.init import init
 
-    return run(
-        options,
-        lambda console, environment: init(
-            options["workspace"],
-            options["target_url"],
-            console,
-            environment,
-            may_ask=not options["non_interactive"],
-        ),
-    )
+    return partial(init, workspace, target_url, may_ask=not non_interactive)

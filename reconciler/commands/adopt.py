@@ -13,23 +13,25 @@ from reconciler.checkmarket.model import SECTION
 from reconciler.commands.console import Console
 from reconciler.commands.edit import as_edited, edits_of, finish
 from reconciler.commands.environment import Environment
-from reconciler.commands.live import Scene, every_change
 from reconciler.commands.memory import remembered
+from reconciler.commands.plan import LiveSnapshot, read_live
 from reconciler.commands.session import Session, open_session
 from reconciler.commands.workspace import Selection
-from reconciler.config.adopting import Entry, Exporter, Merge, shared_decisions
+from reconciler.config.adopting import Entry, Exporter, Merge, Name, is_one_line, shared_decisions
 from reconciler.config.discovery import is_workspace_file
 from reconciler.config.file_edits import FileEdits, ResourceEditor
 from reconciler.config.key_order import ranks_of
 from reconciler.config.names import keys_for, meant, visible
 from reconciler.config.resources import Decisions, Resource
+from reconciler.config.sections import Named
 from reconciler.engine.body import written
-from reconciler.engine.change import Plan
+from reconciler.engine.change import Change, Plan
 from reconciler.engine.classify import FieldClass, FieldView
 from reconciler.engine.declared import Declared, Given
 from reconciler.engine.identity import Listing, name_of
-from reconciler.engine.kind import Json, Live
-from reconciler.errors import Exit, UsageError
+from reconciler.engine.kind import Json, Live, Namer
+from reconciler.engine.plan import Consent
+from reconciler.errors import BadAnswer, Declined, Exit, Forbidden, NotFound, UsageError
 from reconciler.problems import Place
 from reconciler.render.listing import (
     Adopted,
@@ -40,6 +42,65 @@ from reconciler.render.listing import (
     brought_text,
     left_text,
 )
+
+_NO_NAMES = (Forbidden, NotFound, Declined, BadAnswer)
+"""What a list of names can fail with while everything else works: its role, or a path that is inferred."""
+
+EVERYTHING = Consent(resets=None)
+"""Consent by which a plan shows everything."""
+
+
+class _Names(Struct):
+    """Names of ids on one target, from its tables or through the API."""
+
+    session: Session
+    namer: Namer
+    console: Console
+    _silent: set[str] = field(default_factory=set)
+
+    def name_of(self, named: Named, id: int) -> Name:
+        """Return the name of an id, if no other has it."""
+        if named.mapped:
+            names = [name for name, one in self._table(named).items() if one == id]
+            return Name(names[0]) if len(names) == 1 else Name()
+        if named.what in self._silent:
+            return Name()
+        try:
+            return self._through_api(named.what, id)
+        except _NO_NAMES as error:
+            self._silent.add(named.what)
+            self.console.say(f"Names of {named.what}s cannot be read, so their ids are written: {error}")
+            return Name()
+
+    def _through_api(self, what: str, id: int) -> Name:
+        name = self.namer.name(what, id)
+        if name is None:
+            return Name()
+        if len(self.namer.find(what, name)) > 1:
+            return Name(comment=f'"{name}", like another {what}')
+        return Name(name) if is_one_line(name) else Name(comment=f'"{name}"')
+
+    def id_of(self, named: Named, name: str) -> int | None:
+        """Return the id of a name, `None` where it is not exactly one."""
+        if named.mapped:
+            return self._table(named).get(name)
+        found = self.namer.find(named.what, name)
+        return found[0] if len(found) == 1 else None
+
+    def _table(self, named: Named) -> dict[str, int]:
+        return dict(self.session.target.ids[named.mapped])
+
+
+def exporter_for(snapshot: LiveSnapshot, console: Console) -> Exporter:
+    """Return what says in the words of the files what is live."""
+    names = _Names(snapshot.session, snapshot.session.client, console)
+    return Exporter(SECTION, snapshot.account, names.name_of, names.id_of)
+
+
+def every_change(plan: Plan) -> Iterator[Change]:
+    """Yield every change of a plan to what is live, those that are blocked too."""
+    blocked = (one.change for one in plan.blocked if one.change)
+    yield from (change for change in (*plan.changes, *blocked) if change.live)
 
 
 class Wanted(Struct, frozen=True):
@@ -67,15 +128,19 @@ def adopt(
     if not (wanted.everything or wanted.ids or wanted.names):
         raise UsageError("say what to adopt: --all, --id N or --name GLOB; or --update, for what is declared")
     with open_session(selection, environment) as session, remembered(session, console) as memory:
-        scene = Scene.of(session, _to_read(session, wanted), memory, _listing(wanted), console)
+        snapshot = read_live(session, _to_read(session, wanted), memory, _listing(wanted), console)
         adoption = _Adoption(
-            wanted, scene, scene.teller(console), edits_of(session.workspace, environment), environment
+            wanted,
+            snapshot,
+            exporter_for(snapshot, console),
+            edits_of(session.workspace, environment),
+            environment,
         )
         adopted = adoption.write()
         edits = adoption.edits.edited()
         after = as_edited(session.workspace, edits, environment)
         _check_others(session, after.declared)
-        left = scene.plan(_only(after.declared[session.target.name], adopted))
+        left = snapshot.plan_of(_only(after.declared[session.target.name], adopted), EVERYTHING)
     text = adopted_text(adopted, len(edits), len(adoption.managed), writes=not diff, paint=console.paint)
     finish(edits, session.workspace, console, diff=diff, text=text, document=adopted_document(adopted))
     if left.changes or left.blocked:
@@ -116,7 +181,7 @@ class _Adoption(Struct, dict=True):
     """One run of `adopt`: what is live finds its place in the files."""
 
     wanted: Wanted
-    scene: Scene
+    snapshot: LiveSnapshot
     teller: Exporter
     edits: FileEdits
     environment: Environment
@@ -124,7 +189,7 @@ class _Adoption(Struct, dict=True):
 
     @property
     def _session(self) -> Session:
-        return self.scene.session
+        return self.snapshot.session
 
     @property
     def _target(self) -> str:
@@ -136,13 +201,13 @@ class _Adoption(Struct, dict=True):
 
     @cached_property
     def _plan(self) -> Plan:
-        return self.scene.plan([one for one in self._session.declared if not one.hidden])
+        return self.snapshot.plan_of([one for one in self._session.declared if not one.hidden], EVERYTHING)
 
     @cached_property
     def _free(self) -> Mapping[int, Live]:
         """What is live and meant by nothing declared, neither by its id nor by its name."""
         hidden = {one.id for one in self._session.declared if one.hidden}
-        whole = self.scene.inventory.by_id
+        whole = self.snapshot.inventory.by_id
         return {live.id: whole[live.id] for live in self._plan.unmanaged if live.id not in hidden}
 
     @cached_property
@@ -163,7 +228,7 @@ class _Adoption(Struct, dict=True):
         return self._adopted
 
     def _chosen(self) -> list[Live]:
-        listed = self.scene.inventory.listed
+        listed = self.snapshot.inventory.listed
         for id in self.wanted.ids:
             self._check_id(id)
         for glob in self.wanted.names:
@@ -172,7 +237,7 @@ class _Adoption(Struct, dict=True):
         return [live for live in self._free.values() if self.wanted.chooses(live)]
 
     def _check_id(self, id: int) -> None:
-        live = self.scene.inventory.by_id.get(id)
+        live = self.snapshot.inventory.by_id.get(id)
         if live is None:
             raise UsageError(f"there is no id {id} on {self._target}")
         if not live.listed:
@@ -192,7 +257,7 @@ class _Adoption(Struct, dict=True):
         for resource in self._resources.values():
             if self._target not in resource.blocks and not _is_gone(resource):
                 by_name.setdefault(_name(resource), []).append(resource)
-        names = [live.name for live in self.scene.inventory.listed]
+        names = [live.name for live in self.snapshot.inventory.listed]
         return {
             live.id: by_name[live.name][0]
             for live in chosen
@@ -296,9 +361,9 @@ def adopt_update(
     """
     with open_session(selection, environment) as session, remembered(session, console) as memory:
         declared = [one for one in session.declared if not one.hidden]
-        scene = Scene.of(session, declared, memory, Listing.DECLARED, console)
-        update = _Update(session, scene.teller(console), edits_of(session.workspace, environment))
-        plan = scene.plan(declared)
+        snapshot = read_live(session, declared, memory, Listing.DECLARED, console)
+        update = _Update(session, exporter_for(snapshot, console), edits_of(session.workspace, environment))
+        plan = snapshot.plan_of(declared, EVERYTHING)
         brought = [*update.write(plan)]
         edits = update.edits.edited()
         as_edited(session.workspace, edits, environment)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from reconciler.commands.apply import writing
+from reconciler.commands.apply import engine_for
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment, deferred_interrupts
 from reconciler.commands.memory import remembered
@@ -65,7 +65,7 @@ def _lesson(name: str, session: Session, run: OpenRun) -> LearnedDefaults:
             account,
             scope,
             name,
-            lambda plan: apply(plan, writing(session, plan, run.recorder)).outcomes[0],
+            lambda plan: apply(plan, engine_for(session, plan, run.recorder)).outcomes[0],
         )
         run.journal.learn(run.number, run.account, lesson.values)
     return lesson

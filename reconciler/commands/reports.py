@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import partial
 from os import SEEK_END
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct, field
@@ -20,7 +20,7 @@ from reconciler.commands.session import chosen_target
 from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.load import Workspace
 from reconciler.config.names import visible
-from reconciler.config.secret import Kept, Setting, kept_in
+from reconciler.config.secret import Setting, kept_in
 from reconciler.engine.declared import matches
 from reconciler.errors import Exit, FilesInvalid, ReconcilerError, UsageError, describe
 from reconciler.expoints.seed import Seed
@@ -31,129 +31,8 @@ from reconciler.render.values import Document, harmless
 
 if TYPE_CHECKING:
     from reconciler.render.github import Links
-    from reconciler.render.markdown import Limit
 
-
-def is_in_actions(environment: Environment) -> bool:
-    """Tell whether the run is a step of GitHub Actions."""
-    return environment.environ.get("GITHUB_ACTIONS", "").lower() == "true"
-
-
-def begin(workspace: Workspace[Seed], console: Console, environment: Environment) -> None:
-    """Say the first things about a workspace: to GitHub what is secret, to a person the warnings."""
-    if is_in_actions(environment):
-        from reconciler.render.github import mask_lines
-
-        _command(mask_lines(_secrets(workspace, environment)), console)
-    if not console.quiet:
-        console.problems(workspace.warnings)
-
-
-def annotate(problems: Sequence[Problem], console: Console, environment: Environment) -> None:
-    """Show problems on their lines, where GitHub shows them."""
-    if is_in_actions(environment):
-        from reconciler.render.github import annotation_lines
-
-        _command(annotation_lines(problems, links_of(environment)), console)
-
-
-def links_of(environment: Environment) -> Links:
-    """Return where files are seen: as git tells in a step of GitHub Actions, else as the variables do."""
-    from reconciler.git import open_repository
-    from reconciler.render.github import Links
-
-    if is_in_actions(environment):
-        try:
-            with open_repository(environment.folder, environment.environ) as repository:
-                commit = repository.commit("HEAD")
-            return Links.in_checkout(environment.environ, environment.folder, commit, repository.prefix)
-        except UsageError:
-            pass  # no checkout, or one that git does not trust
-    return Links.of(environment.environ, environment.folder)
-
-
-def tell(told: Sequence[Reported], exit_code: int, environment: Environment) -> None:
-    """Write the outputs and the summary of the step. Errors: `UsageError` where a file cannot be written."""
-    from reconciler.render.github import outputs, outputs_text
-    from reconciler.render.markdown import markdown
-
-    _append("GITHUB_OUTPUT", outputs_text(outputs(told, exit_code)), environment)
-    _append("GITHUB_STEP_SUMMARY", markdown(told, _room(environment)), environment)
-
-
-def github_text(told: Sequence[Reported], problems: Sequence[Problem], exit_code: int, links: Links) -> str:
-    """Return all that a step would tell GitHub, as one text: annotations, outputs, summary."""
-    from reconciler.render.github import annotation_lines, outputs, outputs_text
-    from reconciler.render.markdown import STEP_SUMMARY, markdown
-
-    lines = "".join(f"{line}\n" for line in annotation_lines(problems, links))
-    return f"{lines}{outputs_text(outputs(told, exit_code))}\n{markdown(told, STEP_SUMMARY)}"
-
-
-def _command(lines: Iterator[str], console: Console) -> None:
-    """Print commands where GitHub reads them: it reads both streams, and JSON has the first one to itself."""
-    for line in lines:
-        console.command(line)
-
-
-def _secrets(workspace: Workspace[Seed], environment: Environment) -> Iterator[str]:
-    for target in workspace.targets.values():
-        for kept in kept_in(target.settings):
-            if not (isinstance(kept, Setting) and kept.text is not None):
-                yield from _parts(_value(kept, environment))
-
-
-def _value(kept: Kept, environment: Environment) -> str:
-    try:
-        return kept.read(environment.environ)
-    except UsageError:
-        return environment.environ.get(kept.env or "", "")  # malformed as it is, it stays a secret
-    except ReconcilerError:
-        return ""  # it is not read at all
-
-
-def _parts(value: str) -> Iterator[str]:
-    """Yield a secret, and the password of an address, which may be shown by itself."""
-    yield value
-    try:
-        password = urlsplit(value).password
-    except ValueError:
-        return
-    if password:
-        yield from (password, unquote(password))
-
-
-def _room(environment: Environment) -> Limit:
-    """Return what the summary of the step has room for, beside what other commands have written."""
-    from reconciler.render.markdown import STEP_SUMMARY, Limit
-
-    path = environment.environ.get("GITHUB_STEP_SUMMARY")
-    try:
-        taken = Path(path).stat().st_size if path else 0
-    except OSError:
-        taken = 0
-    return Limit(max(0, STEP_SUMMARY.most - taken - 1), STEP_SUMMARY.size)
-
-
-def _append(variable: str, text: str, environment: Environment) -> None:
-    path = environment.environ.get(variable)
-    if not path:
-        return
-    try:
-        with Path(path).open("ab+") as file:
-            begun = _is_begun(file)
-            file.write(f"{chr(10) if begun else ''}{text}".encode("utf-8", "backslashreplace"))
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise UsageError(f"{visible(path)} ({variable}) cannot be written: {why}") from error
-
-
-def _is_begun(file: BinaryIO) -> bool:
-    """Tell whether somebody else's last line is still without an end."""
-    if file.seek(0, SEEK_END) == 0:
-        return False
-    file.seek(-1, SEEK_END)
-    return file.read(1) != b"\n"
+_INTERRUPTED = "interrupted"
 
 
 class Form(StrEnum):
@@ -182,27 +61,13 @@ class Reporting(Struct):
     """
 
     verb: str
-    selection: Selection
+    target: str
+    """The target that was named, if one was."""
     reports: tuple[ReportFile, ...]
     console: Console
     environment: Environment
     exit: Exit = Exit.DONE
     told: list[Reported] = field(default_factory=list)
-
-    def check(self, *others: Path | None) -> None:
-        """Check that every report can be written, each to a file of its own. Errors: `UsageError`."""
-        taken = {(self.environment.folder / path).resolve() for path in others if path}
-        for report in self.reports:
-            path = self.environment.folder / report.path
-            check_place(path, "report")
-            if path.resolve() in taken:
-                raise UsageError(f"{visible(str(report.path))} would be written twice: name another file")
-            taken.add(path.resolve())
-
-    def begin(self) -> None:
-        """Write every report for the first time. Errors: `UsageError` for one that cannot be written."""
-        for report in self.reports:
-            self._write(report, [self._underway])
 
     def __call__(self, reported: Reported) -> None:
         """Remember what there is to tell of one more target."""
@@ -211,7 +76,7 @@ class Reporting(Struct):
     def interim(self, reported: Reported) -> None:
         """Write every report with what there is to tell of one more target, and not of all."""
         self(reported)
-        self._write_all([*self.told, self._underway])
+        self._write_all([*self.told, Underway(self.verb, self.target)])
 
     def failures(self, ends: Sequence[TargetEnd]) -> None:
         """Tell of the targets of which there is no plan and no end."""
@@ -219,35 +84,43 @@ class Reporting(Struct):
             if end.error:
                 self(Stopped(self.verb, end.target, end.error, end.exit))
 
+    def begin(self, others: Sequence[Path | None]) -> None:
+        """Write every report for the first time, each to a file of its own.
+
+        Errors: `UsageError` for one that cannot be written, before any is.
+        """
+        taken = {(self.environment.folder / path).resolve() for path in others if path}
+        for report in self.reports:
+            path = self.environment.folder / report.path
+            check_place(path, "report")
+            if path.resolve() in taken:
+                raise UsageError(f"{visible(str(report.path))} would be written twice: name another file")
+            taken.add(path.resolve())
+        for report in self.reports:
+            self._write(report, [Underway(self.verb, self.target)])
+
     def stop(self, error: BaseException) -> None:
         """Tell of what ended the run before its time."""
-        match error:
-            case FilesInvalid():
-                self(self._stopped(str(error), error.exit, error.problems))
-            case ReconcilerError():
-                self(self._stopped(str(error), error.exit))
-            case KeyboardInterrupt():
-                self(self._stopped("interrupted"))
-            case _:
-                self(self._stopped(f"the program broke: {type(error).__name__}"))
+        exit, problems = Exit.ERROR, tuple[Problem, ...]()
+        if isinstance(error, ReconcilerError):
+            why, exit = str(error), error.exit
+            problems = tuple(error.problems) if isinstance(error, FilesInvalid) else ()
+        elif isinstance(error, KeyboardInterrupt):
+            why = _INTERRUPTED
+        else:
+            why = f"the program broke: {type(error).__name__}"
+        self(Stopped(self.verb, self.target, why, exit, problems))
 
     def finish(self) -> None:
         """Write every report for the last time; tell GitHub, where the run is a step of its Actions."""
         self._write_all(self.told)
         if is_in_actions(self.environment):
             self._tried(lambda: annotate(problems_of(self.told), self.console, self.environment))
-            self._tried(lambda: tell(self.told, self._exit_code, self.environment))
-
-    @property
-    def _underway(self) -> Underway:
-        return Underway(self.verb, self.selection.target or "")
+            self._tried(lambda: tell_github(self.told, self._exit_code, self.environment))
 
     @property
     def _exit_code(self) -> int:
         return int(Exit.gravest([self.exit, *(one.exit for one in self.told)]))
-
-    def _stopped(self, why: str, exit: Exit = Exit.ERROR, problems: Sequence[Problem] = ()) -> Stopped:
-        return Stopped(self.verb, self.selection.target or "", why, exit, problems)
 
     def _write_all(self, told: Sequence[Reported]) -> None:
         # One that fails is told of once.
@@ -282,7 +155,7 @@ class Reporting(Struct):
 
                 return html(told, links_of(self.environment))
             case Form.GITHUB:
-                return github_text(told, problems_of(told), self._exit_code, links_of(self.environment))
+                return github_text(told, self._exit_code, links_of(self.environment))
 
 
 @contextmanager
@@ -298,9 +171,8 @@ def reporting(
 
     `others` are files that the run writes besides. Errors: `UsageError` before anything is done.
     """
-    report = Reporting(verb, selection, reports, console, environment)
-    report.check(*others)
-    report.begin()
+    report = Reporting(verb, selection.target or "", reports, console, environment)
+    report.begin(others)
     try:
         yield report
     except BaseException as error:
@@ -309,8 +181,6 @@ def reporting(
         raise
     report.finish()
 
-
-_INTERRUPTED = "interrupted"
 
 TargetResult: TypeAlias = tuple[Exit, Document]
 """What a target means by itself, and the document with all that was told of it."""
@@ -334,83 +204,159 @@ class TargetSelection(Struct, frozen=True):
         return self.names or tuple(workspace.targets)
 
 
-def visited(
-    several: TargetSelection, selection: Selection, visit: Visit, console: Console, environment: Environment
+def for_each_target(
+    targets: TargetSelection, selection: Selection, visit: Visit, console: Console, environment: Environment
 ) -> tuple[TargetEnd, ...]:
-    """Visit every target of the workspace that is asked for; return how each ended.
+    """Visit every target of the workspace that is asked for, each by itself; return how each ended.
 
-    After an interrupt no other one is begun. Errors: `FilesInvalid` and `UsageError` before the first.
+    The failure of one leaves the others whole. After an interrupt no other one is begun. Errors:
+    `FilesInvalid`, and `UsageError` for a glob that matches on no target, before the first.
     """
     workspace = open_workspace(selection, environment)
-    parts = shares(several, selection, workspace)
-    begin(workspace, console, environment)
-    with noticed_interrupts() as interrupted:
-        return tuple(
-            _Stop(workspace, part, console).end(visit, is_begun=not interrupted.is_set()) for part in parts
-        )
+    keys = {
+        name: [*(one.key for one in workspace.declared[name]), *(seed.key for seed in workspace.seeds[name])]
+        for name in targets.of(workspace)
+    }
 
+    def there(globs: Sequence[str], some: Sequence[str]) -> tuple[str, ...]:
+        return tuple(glob for glob in globs if any(matches(key, glob) for key in some))
 
-class Share(Struct, frozen=True):
-    """What of a selection is there on one target; `None` where nothing of it is."""
-
-    target: str
-    selection: Selection | None
-
-
-def shares(several: TargetSelection, selection: Selection, workspace: Workspace[Seed]) -> tuple[Share, ...]:
-    """Return the share of each target; a glob has to match on one of them.
-
-    Errors: `UsageError` for one that matches nowhere.
-    """
-    keys = {name: _keys(workspace, name) for name in several.of(workspace)}
     for glob in (*selection.only, *selection.exclude):
-        if not any(_there([glob], some) for some in keys.values()):
+        if not any(there([glob], some) for some in keys.values()):
             raise UsageError(f"nothing declared on the targets {', '.join(keys)} is called {glob}")
-    return tuple(_share(name, selection, some) for name, some in keys.items())
+    begin(workspace, console, environment)
+    ends = []
+    with noticed_interrupts() as interrupted:
+        for name, some in keys.items():
+            only, exclude = there(selection.only, some), there(selection.exclude, some)
+            part = replace(selection, target=name, only=only, exclude=exclude)
+            console.interim(heading(name, console.paint))
+            if interrupted.is_set():
+                ends.append(_failed(name, Exit.ERROR, f"not begun: {_INTERRUPTED}", console))
+            elif selection.only and not only:
+                note = "nothing that was selected is declared on it"
+                console.interim(f"Left out: {note}.")
+                ends.append(TargetEnd(name, Exit.DONE, note=note))
+            else:
+                ends.append(_end(name, partial(visit, workspace, part), console))
+    return tuple(ends)
 
 
-def _share(name: str, selection: Selection, keys: Sequence[str]) -> Share:
-    only, exclude = _there(selection.only, keys), _there(selection.exclude, keys)
-    if selection.only and not only:
-        return Share(name, None)
-    return Share(name, replace(selection, target=name, only=only, exclude=exclude))
+def _end(name: str, visit: Callable[[], TargetResult], console: Console) -> TargetEnd:
+    try:
+        exit, document = visit()
+    except ReconcilerError as error:
+        return _failed(name, error.exit, str(error), console)
+    except KeyboardInterrupt:
+        return _failed(name, Exit.ERROR, _INTERRUPTED, console)
+    return TargetEnd(name, exit, document)
 
 
-def _keys(workspace: Workspace[Seed], target: str) -> Sequence[str]:
-    return [*(one.key for one in workspace.declared[target]), *(one.key for one in workspace.seeds[target])]
+def _failed(name: str, exit: Exit, error: str, console: Console) -> TargetEnd:
+    console.interim(f"Error: {harmless(error)}")
+    if console.as_json:
+        console.complain(f"target {name}: {error}")
+    return TargetEnd(name, exit, error=error)
 
 
-def _there(globs: Sequence[str], keys: Sequence[str]) -> tuple[str, ...]:
-    """Return the globs that match any of the keys."""
-    return tuple(glob for glob in globs if any(matches(key, glob) for key in keys))
+def is_in_actions(environment: Environment) -> bool:
+    """Tell whether the run is a step of GitHub Actions."""
+    return environment.environ.get("GITHUB_ACTIONS", "").lower() == "true"
 
 
-class _Stop(Struct, frozen=True):
-    """One target on the way."""
+def begin(workspace: Workspace[Seed], console: Console, environment: Environment) -> None:
+    """Say the first things about a workspace: to GitHub what is secret, to a person the warnings."""
+    if is_in_actions(environment):
+        from reconciler.render.github import mask_lines
 
-    workspace: Workspace[Seed]
-    share: Share
-    console: Console
+        for line in mask_lines(_secrets(workspace, environment)):
+            console.command(line)
+    if not console.quiet:
+        console.problems(workspace.warnings)
 
-    def end(self, visit: Visit, *, is_begun: bool) -> TargetEnd:
-        name = self.share.target
-        self.console.interim(heading(name, self.console.paint))
-        if not is_begun:
-            return self._failed(Exit.ERROR, f"not begun: {_INTERRUPTED}")
-        if self.share.selection is None:
-            note = "nothing that was selected is declared on it"
-            self.console.interim(f"Left out: {note}.")
-            return TargetEnd(name, Exit.DONE, note=note)
+
+def annotate(problems: Sequence[Problem], console: Console, environment: Environment) -> None:
+    """Show problems on their lines, where GitHub shows them."""
+    if is_in_actions(environment):
+        from reconciler.render.github import annotation_lines
+
+        for line in annotation_lines(problems, links_of(environment)):
+            console.command(line)
+
+
+def links_of(environment: Environment) -> Links:
+    """Return where files are seen: as git tells in a step of GitHub Actions, else as the variables do."""
+    from reconciler.git import open_repository
+    from reconciler.render.github import Links
+
+    if is_in_actions(environment):
         try:
-            exit, document = visit(self.workspace, self.share.selection)
-        except ReconcilerError as error:
-            return self._failed(error.exit, str(error))
-        except KeyboardInterrupt:
-            return self._failed(Exit.ERROR, _INTERRUPTED)
-        return TargetEnd(name, exit, document)
+            with open_repository(environment.folder, environment.environ) as repository:
+                commit = repository.commit("HEAD")
+            return Links.in_checkout(environment.environ, environment.folder, commit, repository.prefix)
+        except UsageError:
+            pass  # no checkout, or one that git does not trust
+    return Links.of(environment.environ, environment.folder)
 
-    def _failed(self, exit: Exit, error: str) -> TargetEnd:
-        self.console.interim(f"Error: {harmless(error)}")
-        if self.console.as_json:
-            self.console.complain(f"target {self.share.target}: {error}")
-        return TargetEnd(self.share.target, exit, error=error)
+
+def tell_github(told: Sequence[Reported], exit_code: int, environment: Environment) -> None:
+    """Write the outputs and the summary of the step. Errors: `UsageError` where a file cannot be written."""
+    from reconciler.render.github import outputs, outputs_text
+    from reconciler.render.markdown import STEP_SUMMARY, Limit, markdown
+
+    _append("GITHUB_OUTPUT", outputs_text(outputs(told, exit_code)), environment)
+    # The summary has room for what other commands of the step have not written into it.
+    path = environment.environ.get("GITHUB_STEP_SUMMARY")
+    try:
+        taken = Path(path).stat().st_size if path else 0
+    except OSError:
+        taken = 0
+    limit = Limit(max(0, STEP_SUMMARY.most - taken - 1), STEP_SUMMARY.size)
+    _append("GITHUB_STEP_SUMMARY", markdown(told, limit), environment)
+
+
+def _append(variable: str, text: str, environment: Environment) -> None:
+    """Append to the file that a variable names; the last line in it may still be without an end."""
+    path = environment.environ.get(variable)
+    if not path:
+        return
+    try:
+        with Path(path).open("ab+") as file:
+            is_begun = False
+            if file.seek(0, SEEK_END):
+                file.seek(-1, SEEK_END)
+                is_begun = file.read(1) != b"\n"
+            file.write(f"{chr(10) if is_begun else ''}{text}".encode("utf-8", "backslashreplace"))
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise UsageError(f"{visible(path)} ({variable}) cannot be written: {why}") from error
+
+
+def github_text(told: Sequence[Reported], exit_code: int, links: Links) -> str:
+    """Return all that a step would tell GitHub, as one text: annotations, outputs, summary."""
+    from reconciler.render.github import annotation_lines, outputs, outputs_text
+    from reconciler.render.markdown import STEP_SUMMARY, markdown
+
+    lines = "".join(f"{line}\n" for line in annotation_lines(problems_of(told), links))
+    return f"{lines}{outputs_text(outputs(told, exit_code))}\n{markdown(told, STEP_SUMMARY)}"
+
+
+def _secrets(workspace: Workspace[Seed], environment: Environment) -> Iterator[str]:
+    """Yield every secret of the files, and the password of an address, which may be shown by itself."""
+    for target in workspace.targets.values():
+        for kept in kept_in(target.settings):
+            if isinstance(kept, Setting) and kept.text is not None:
+                continue
+            try:
+                value = kept.read(environment.environ)
+            except UsageError:
+                value = environment.environ.get(kept.env or "", "")  # malformed as it is, it stays a secret
+            except ReconcilerError:
+                continue  # it is not read at all
+            yield value
+            try:
+                password = urlsplit(value).password
+            except ValueError:
+                continue
+            if password:
+                yield from (password, unquote(password))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec.structs import replace
 
-from reconciler.commands.apply import Agreed, carried_out, confirm
+from reconciler.commands.apply import ApprovedPlan, confirm, execute
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
 from reconciler.commands.expoints import tenant_when_asked
@@ -25,6 +25,7 @@ from reconciler.expoints.planning import SeedsPlan
 from reconciler.journal.opening import Past
 from reconciler.journal.runs import MAY_BE_DONE, Operation, Run, shown_accounts
 from reconciler.render.json import report_document
+from reconciler.render.report import Planned
 from reconciler.render.text import plan_text, report_text
 from reconciler.render.values import counted
 
@@ -51,15 +52,15 @@ def restore(
         console.show_before_asking("\n\n".join([*notes, text]))
         if not yes:
             confirm(made, SeedsPlan(), console)
-        agreed = Agreed(Purpose.of(f"{RESTORE}{number}", made.digests), made, SeedsPlan())
+        purpose = Purpose.of(f"{RESTORE}{number}", made.digests)
+        approved = ApprovedPlan(purpose, Planned(made, SeedsPlan()))
         with (
             tenant_when_asked(session, console) as enter,
-            carried_out(session, agreed, lock, console, enter) as done,
+            execute(session, approved, lock, console, enter) as applied,
         ):
-            document = report_document(done.report, done.seeds, done.sent, done.exit)
-            document |= {"restored_run": number, "remarks": notes}
-            console.result(report_text(done.report, done.seeds, done.sent, paint=console.paint), document)
-    return done.exit
+            document = report_document(applied) | {"restored_run": number, "remarks": notes}
+            console.result(report_text(applied, paint=console.paint), document)
+    return applied.exit
 
 
 def _plan_back(
@@ -73,7 +74,7 @@ def _plan_back(
     changed = [operation for operation in operations if _may_have_changed(operation)]
     known = [operation for operation in changed if not _is_nameless(operation)]
     declared = rollback(session.kind, f"run {number}", map(_overwritten, known))
-    made = read_live(session, declared, memory, Listing.DECLARED, console).bare_plan(consent)
+    made = read_live(session, declared, memory, Listing.DECLARED, console).plan_as_is(consent)
     return replace(made, unmanaged=()), list(_notes(run, changed, memory.past, session))
 
 

@@ -324,12 +324,12 @@ def selected(
     for glob in (*selection.only, *selection.exclude):
         if not any(matches(key, glob) for key in keys):
             raise UsageError(f"nothing declared on target {target.name} is called {glob}{_why(target)}")
-    return chosen_keys(declared, selection), chosen_keys(seeds, selection)
+    return chosen_keys(declared, selection.parts), chosen_keys(seeds, selection.parts)
 
 
-def chosen_keys(declared: Sequence[Keyed], selection: Selection) -> tuple[Keyed, ...]:
-    """Return what `only` names and `exclude` does not, of resources or of seeds."""
-    return tuple(one for one in declared if selection.chooses(one.key))
+def chosen_keys(declared: Sequence[Keyed], parts: Sequence[Part]) -> tuple[Keyed, ...]:
+    """Return those of the resources or seeds that are in all of the parts."""
+    return tuple(one for one in declared if all(part.holds(one.key) for part in parts))
 
 
 def _why(target: Target) -> str:

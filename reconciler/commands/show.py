@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
 from reconciler.commands.memory import remembered
-from reconciler.commands.plan import plan_target
+from reconciler.commands.plan import read_target
 from reconciler.commands.session import open_session
 from reconciler.commands.workspace import Selection
 from reconciler.engine.change import Plan
@@ -29,7 +29,7 @@ def show(key: str, selection: Selection, console: Console, environment: Environm
         if len(session.declared) != 1:
             keys = ", ".join(d.key for d in session.declared)
             raise UsageError(f"{key} names more than one resource: {keys}")
-        made: Plan = plan_target(session, memory, consent, console)
+        made: Plan = read_target(session, memory, consent, console).plan(consent)
         declared = session.declared[0]
         console.result(show_text(made, declared, paint=console.paint), show_document(made, declared))
     return Exit.DONE

@@ -20,7 +20,7 @@ from reconciler.commands.journal import open_past
 from reconciler.commands.memory import Memory, recalled
 from reconciler.commands.plan import read_target
 from reconciler.commands.reports import TargetResult as Told
-from reconciler.commands.reports import TargetSelection, visited
+from reconciler.commands.reports import TargetSelection, for_each_target
 from reconciler.commands.session import Chosen, Session, chosen_target, open_target, tenant_account
 from reconciler.commands.workspace import Selection
 from reconciler.config.load import Workspace
@@ -118,7 +118,7 @@ def _statuses(
             _complain(one, console)
         return one.exit, {}
 
-    ends = visited(several, selection, visit, console.without_parts, environment)
+    ends = for_each_target(several, selection, visit, console.without_parts, environment)
     return tuple(
         found.get(end.target) or TargetStatus(end.target, error=end.error, exit=end.exit) for end in ends
     )
@@ -209,7 +209,7 @@ class _Look(Struct):
         )
 
     def _compare(self, session: Session, memory: Memory) -> None:
-        plan = read_target(session, memory, Consent(), self.console).bare_plan(Consent())
+        plan = read_target(session, memory, Consent(), self.console).plan_as_is(Consent())
         self.resources = _resources(session, plan)
         self.changes_in_doubt = _in_doubt(plan, memory, self.journal) if self.journal else None
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterator, Sequence
 
 from reconciler.engine.body import unknown_members, written
 from reconciler.engine.change import (
@@ -20,16 +19,13 @@ from reconciler.engine.change import (
 from reconciler.engine.classify import FieldClass, FieldView
 from reconciler.engine.declared import Accepted
 from reconciler.engine.kind import Field, Kind, Live
-from reconciler.engine.outcome import Outcome, Report, Result
+from reconciler.engine.outcome import Outcome, Result
 from reconciler.engine.review import Since
-from reconciler.errors import Exit
 from reconciler.expoints.planning import SeedsPlan
-from reconciler.expoints.sending import SendResult
 from reconciler.problems import Problem
+from reconciler.render.report import Applied
 from reconciler.render.seeds import customers_in_doubt, seeds_documents, sent_documents
 from reconciler.render.values import FORMAT_VERSION, Document, problem_document
-
-NO_IDS: Mapping[str, int] = MappingProxyType({})
 
 
 def plan_document(
@@ -187,27 +183,19 @@ def _unmanaged(live: Live) -> Document:
     return {"id": live.id, "name": live.name}
 
 
-def report_document(
-    report: Report,
-    seeds: SeedsPlan,
-    sent: Sequence[SendResult],
-    exit: Exit,
-    since: Since | None = None,
-    *,
-    problems: Sequence[Problem] = (),
-    ids_written: Mapping[str, int] = NO_IDS,
-) -> Document:
+def report_document(applied: Applied) -> Document:
     """Return the plan and how each of its changes ended, as `planfile.format.ReportDocument` says."""
+    planned, report, sent = applied.planned, applied.report, applied.sent
     return {
         "format_version": FORMAT_VERSION,
-        "plan": plan_document(report.plan, seeds, problems, since),
+        "plan": plan_document(report.plan, planned.seeds, planned.problems, planned.since),
         "summary": {result.name.lower(): report.count(result) for result in Result},
         "customers_sent": sum(end.sent for end in sent),
-        "customers_in_doubt": customers_in_doubt(seeds, sent),
-        "exit_code": int(exit),
+        "customers_in_doubt": customers_in_doubt(planned.seeds, sent),
+        "exit_code": int(applied.exit),
         "sent": sent_documents(sent),
         "outcomes": [_outcome(outcome) for outcome in report.outcomes],
-        "ids_written": [{"key": key, "id": id} for key, id in ids_written.items()],
+        "ids_written": [{"key": key, "id": id} for key, id in applied.ids_written.items()],
         "notes": list(report.notes),
     }
 

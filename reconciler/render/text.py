@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -28,8 +28,8 @@ from reconciler.engine.review import Since
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.sending import SendResult
 from reconciler.problems import Problem
-from reconciler.render.json import NO_IDS, plan_document
-from reconciler.render.report import skipped_text
+from reconciler.render.json import plan_document
+from reconciler.render.report import Applied, skipped_text
 from reconciler.render.seeds import (
     MAIL_IS_SENT,
     customers_in_doubt,
@@ -387,23 +387,17 @@ def unproved_text(plan: Plan) -> str:
     )
 
 
-def report_text(
-    report: Report,
-    seeds: SeedsPlan,
-    sent: Sequence[SendResult],
-    *,
-    paint: Paint = PLAIN,
-    ids_written: Mapping[str, int] = NO_IDS,
-) -> str:
+def report_text(applied: Applied, *, paint: Paint = PLAIN) -> str:
     """Return how every change ended, the lines worth writing, and the summary line last."""
-    ids = [f"  {key}:  id {id}" for key, id in ids_written.items()]
+    report, sent = applied.report, applied.sent
+    ids = [f"  {key}:  id {id}" for key, id in applied.ids_written.items()]
     blocks = [
         "\n".join(_outcome(outcome, paint) for outcome in report.outcomes),
         sent_text(sent, paint=paint),
         "\n".join(["Written into the files:", *ids]) if ids else "",
         _lines_to_write(report.outcomes),
         "\n".join(report.notes),
-        paint.strong(applied_text(report, seeds, sent)),
+        paint.strong(applied_text(report, applied.planned.seeds, sent)),
     ]
     return "\n\n".join(block for block in blocks if block)
 

@@ -10,10 +10,9 @@ from typing import Any
 
 from reconciler.commands.adopt import Wanted, adopt, adopt_update
 from reconciler.commands.environment import Environment
-from reconciler.commands.plan import plan
+from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.validate import validate
 from reconciler.commands.workspace import Selection
-from reconciler.engine.plan import Consent
 from reconciler.errors import Exit
 from reconciler.sandbox import State, Variants, create_app
 from reconciler.sandbox.seeding import CONFIGS, STARTING_POINT, SURVEYS, stored_config
@@ -156,7 +155,7 @@ class Accounts:
         """Return how `plan --detailed-exitcode` ends, and its document."""
         screen = Screen()
         console = screen.console(self.clock, as_json=True)
-        end = plan(Selection(target=target), Consent(), console, self.environment, detailed_exitcode=True)
+        end = plan(Selection(target=target), PlanOptions(detailed_exitcode=True), console, self.environment)
         return end, screen.document
 
     def validate(self) -> Any:

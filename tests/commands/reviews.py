@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reconciler.commands.apply import apply, read_reviewed
-from reconciler.commands.plan import plan
+from reconciler.commands.apply import ApplyOptions, apply
+from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.workspace import Selection
 from reconciler.engine.change import CHECKSUM, checksum_of
 from reconciler.engine.plan import Consent
@@ -55,7 +55,7 @@ def planned(
     """Plan, and write the plan to a file."""
     screen = Screen()
     console = screen.console(world.clock, as_json=True)
-    exit = plan(selection, consent, console, world.environment, out=out, since=since)
+    exit = plan(selection, PlanOptions(consent, out=out, since=since), console, world.environment)
     return Run(exit, screen.document, screen.err)
 
 
@@ -73,9 +73,14 @@ def applied(
     """Apply the plan of the file, and of others, or what is named."""
     screen = Screen()
     console = screen.console(world.clock, as_json=True)
-    reviewed = read_reviewed([] if named or file is None else [file, *others], named, world.environment)
+    files = () if named or file is None else (file, *others)
     exit = apply(
-        selection, consent, console, world.environment, with_seeds=with_seeds, reviewed=reviewed, since=since
+        selection,
+        ApplyOptions(
+            consent, with_seeds=with_seeds, reviewed=frozenset(named), plan_files=files, since=since
+        ),
+        console,
+        world.environment,
     )
     return Run(exit, screen.document, screen.err)
 

@@ -12,12 +12,11 @@ import pytest
 from jsonschema import Draft202012Validator
 from msgspec.structs import replace
 
-from reconciler.commands.apply import How, apply_across
+from reconciler.commands.apply import ApplyOptions, apply_across
 from reconciler.commands.environment import Environment
-from reconciler.commands.plan import plan_across
+from reconciler.commands.plan import PlanOptions, plan_across
 from reconciler.commands.reports import TargetSelection
 from reconciler.commands.workspace import Selection
-from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, FilesInvalid, UsageError
 from reconciler.planfile.format import schema_of
 from reconciler.sandbox import Fault
@@ -70,7 +69,7 @@ class Worlds:
         screen = Screen()
         console = screen.console(self.each["one"].clock, as_json=True)
         exit = plan_across(
-            several, selection, Consent(), console, self.environment, detailed_exitcode=detailed
+            several, selection, PlanOptions(detailed_exitcode=detailed), console, self.environment
         )
         Draft202012Validator(schema_of("plans")).validate(screen.document)
         return exit, screen.document
@@ -78,14 +77,16 @@ class Worlds:
     def apply(self, several: TargetSelection = ALL, *, write_ids: bool = False) -> tuple[Exit, Any]:
         screen = Screen()
         console = screen.console(self.each["one"].clock, as_json=True)
-        how = How(RESETS, yes=True, write_ids=write_ids)
+        how = ApplyOptions(RESETS, yes=True, write_ids=write_ids)
         exit = apply_across(several, EVERYTHING, how, console, self.environment)
         Draft202012Validator(schema_of("reports")).validate(screen.document)
         return exit, screen.document
 
     def text(self, several: TargetSelection = ALL) -> str:
         screen = Screen()
-        plan_across(several, EVERYTHING, Consent(), screen.console(self.each["one"].clock), self.environment)
+        plan_across(
+            several, EVERYTHING, PlanOptions(), screen.console(self.each["one"].clock), self.environment
+        )
         return screen.out
 
     @property

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.commands.apply import apply
-from reconciler.commands.plan import plan
+from reconciler.commands.apply import ApplyOptions, apply
+from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, Refused, UsageError
@@ -16,12 +16,22 @@ RESETS = Consent(resets=None)
 
 
 def applied(world: World, screen: Screen, consent: Consent = RESETS, **settings: bool) -> Exit:
-    return apply(EVERYTHING, consent, screen.console(world.clock, **settings), world.environment, yes=True)
+    return apply(
+        EVERYTHING,
+        ApplyOptions(consent, yes=True),
+        screen.console(world.clock, **settings),
+        world.environment,
+    )
 
 
 def plan_of(world: World) -> tuple[Exit, str]:
     screen = Screen()
-    exit = plan(EVERYTHING, RESETS, screen.console(world.clock), world.environment, detailed_exitcode=True)
+    exit = plan(
+        EVERYTHING,
+        PlanOptions(RESETS, detailed_exitcode=True),
+        screen.console(world.clock),
+        world.environment,
+    )
     return exit, screen.out
 
 
@@ -63,7 +73,7 @@ def test_resets_without_consent_are_skipped_and_everything_else_goes_on(world: W
 
 def test_without_a_terminal_and_without_yes_nothing_is_sent(world: World, screen: Screen) -> None:
     with pytest.raises(Refused, match="--yes"):
-        apply(EVERYTHING, RESETS, screen.console(world.clock), world.environment)
+        apply(EVERYTHING, ApplyOptions(RESETS), screen.console(world.clock), world.environment)
     assert world.writes == []
 
 
@@ -72,10 +82,10 @@ def test_on_a_terminal_only_yes_is_yes(world: World, answer: str, writes: int) -
     screen = Screen(stdin=Terminal(answer))
     console = screen.console(world.clock)
     if writes:
-        apply(EVERYTHING, RESETS, console, world.environment)
+        apply(EVERYTHING, ApplyOptions(RESETS), console, world.environment)
     else:
         with pytest.raises(Refused, match="not confirmed"):
-            apply(EVERYTHING, RESETS, console, world.environment)
+            apply(EVERYTHING, ApplyOptions(RESETS), console, world.environment)
     assert len(world.writes) == writes
     assert "Apply 1 change to sandbox?" in screen.err
 
@@ -86,12 +96,17 @@ def test_in_ci_the_target_must_be_named(world: World, screen: Screen) -> None:
         applied(world, screen)
     assert world.writes == []
     console = screen.console(world.clock)
-    assert apply(Selection(target="sandbox"), RESETS, console, world.environment, yes=True) is Exit.DONE
+    assert (
+        apply(Selection(target="sandbox"), ApplyOptions(RESETS, yes=True), console, world.environment)
+        is Exit.DONE
+    )
 
 
 def test_nothing_to_do_asks_nothing(world: World, screen: Screen) -> None:
     applied(world, screen)
-    assert apply(EVERYTHING, RESETS, Screen().console(world.clock), world.environment) is Exit.DONE
+    assert (
+        apply(EVERYTHING, ApplyOptions(RESETS), Screen().console(world.clock), world.environment) is Exit.DONE
+    )
 
 
 def test_json_holds_the_plan_and_every_outcome(world: World, screen: Screen) -> None:

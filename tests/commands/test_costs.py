@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from reconciler.commands.apply import apply
+from reconciler.commands.apply import ApplyOptions, apply
 from reconciler.commands.console import Requests as Watching
-from reconciler.commands.plan import plan
+from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.workspace import Selection
-from reconciler.engine.plan import Consent
 from reconciler.errors import Exit
 from reconciler.sandbox import Variants
 from tests.commands.world import EVERYTHING, SETTINGS, Screen, World
@@ -63,7 +62,7 @@ def planned(world: World, selection: Selection = EVERYTHING) -> Screen:
     console = screen.console(world.clock, verbose=True)
     watching = Watching(console)
     environment = replace(world.environment, on_request=watching)
-    assert plan(selection, Consent(), console, environment) is Exit.DONE
+    assert plan(selection, PlanOptions(), console, environment) is Exit.DONE
     watching.end("plan", Exit.DONE)
     return screen
 
@@ -94,7 +93,7 @@ def test_an_apply_reads_writes_and_reads_back_each_change_beside_its_plan(
         "reconciler.yaml", SETTINGS.replace('"sandbox:"', f'"sandbox:", parallelism: {parallelism}') + LIMITS
     )
     screen = Screen()
-    end = apply(EVERYTHING, Consent(), screen.console(world.clock), world.environment, yes=True)
+    end = apply(EVERYTHING, ApplyOptions(yes=True), screen.console(world.clock), world.environment)
     assert end is Exit.DONE
     assert requests(world) == {
         ("GET", PAGE): 3,
@@ -109,7 +108,8 @@ def test_no_minute_at_the_api_holds_more_requests_than_allowed_however_many_are_
     pace = '"sandbox:", parallelism: 20, requests_per_minute: 7'
     world.write("reconciler.yaml", SETTINGS.replace('"sandbox:"', pace) + LIMITS)
     assert (
-        apply(EVERYTHING, Consent(), Screen().console(world.clock), world.environment, yes=True) is Exit.DONE
+        apply(EVERYTHING, ApplyOptions(yes=True), Screen().console(world.clock), world.environment)
+        is Exit.DONE
     )
     starts = sorted(request.at for request in world.state.requests())
     assert len(starts) == 4 + 3 * DIFFERING
@@ -123,7 +123,7 @@ def test_a_run_takes_no_more_of_an_allowance_than_its_share_and_leaves_nothing_i
     share = f'"sandbox:", requests_per_run: {cap}'
     world.write("reconciler.yaml", SETTINGS.replace('"sandbox:"', share) + LIMITS)
     screen = Screen()
-    end = apply(EVERYTHING, Consent(), screen.console(world.clock), world.environment, yes=True)
+    end = apply(EVERYTHING, ApplyOptions(yes=True), screen.console(world.clock), world.environment)
     made = requests(world)
     assert sum(made.values()) <= cap
     assert end is Exit.PARTLY

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from reconciler.commands.apply import apply
+from reconciler.commands.apply import ApplyOptions, apply
 from reconciler.commands.defaults import defaults_learn, defaults_show
-from reconciler.commands.plan import plan
+from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.validate import validate
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, Refused
@@ -36,7 +36,12 @@ def test_a_default_is_stated_and_proved_or_not_learned_or_assumed(world: World) 
     world.variants = ACCOUNT
     world.write("reconciler.yaml", SETTINGS + "    defaults: {date_format: dd-MM-yyyy}\n")
     assert known(world)["date_format"] == ("dd-MM-yyyy", "stated_not_proved")
-    apply(EVERYTHING, Consent(resets=None), Screen().console(world.clock), world.environment, yes=True)
+    apply(
+        EVERYTHING,
+        ApplyOptions(Consent(resets=None), yes=True),
+        Screen().console(world.clock),
+        world.environment,
+    )
     told = known(world)
     assert told["date_format"] == ("dd-MM-yyyy", "stated")
     assert told["field_delimiter"] == (None, "learned")
@@ -68,7 +73,12 @@ def test_what_was_learned_counts_in_the_next_plan(world: World) -> None:
     world.variants = ACCOUNT
     learn(world)
     screen = Screen()
-    plan(EVERYTHING, Consent(resets=None), screen.console(world.clock, as_json=True), world.environment)
+    plan(
+        EVERYTHING,
+        PlanOptions(Consent(resets=None)),
+        screen.console(world.clock, as_json=True),
+        world.environment,
+    )
     [change] = screen.document["changes"]
     sources = {f["path"]: f["default_source"] for f in change["fields"] if f["class"] == "reset"}
     assert sources["date_format"] == "learned"

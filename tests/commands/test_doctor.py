@@ -14,9 +14,8 @@ import pytest
 from reconciler.commands.doctor import doctor
 from reconciler.commands.environment import Environment
 from reconciler.commands.init import init
-from reconciler.commands.plan import plan
+from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.workspace import Selection
-from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, UsageError
 from reconciler.journal.holding import this_process
 from reconciler.journal.opening import open_journal
@@ -101,7 +100,7 @@ def test_nothing_is_written_anywhere(tmp_path: Path) -> None:
 
 def test_a_sandbox_and_a_journal_that_are_there_are_left_as_they_are(tmp_path: Path) -> None:
     patient = Patient(tmp_path, 'checkmarket: {url: "sandbox:"}')
-    plan(Selection(target="one"), Consent(), Screen().console(patient.clock), patient.environment)
+    plan(Selection(target="one"), PlanOptions(), Screen().console(patient.clock), patient.environment)
     begin_run(patient, this_process())
     before = patient.files()
     ended, checks = patient.examined()

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from reconciler.commands.apply import apply
+from reconciler.commands.apply import ApplyOptions, apply
 from reconciler.commands.history import history_prune
-from reconciler.commands.plan import plan
+from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.restore import restore
 from reconciler.commands.show import show
 from reconciler.commands.validate import validate
@@ -35,20 +35,20 @@ def declare(world: World, more: str = "") -> None:
 def applied(world: World, more: str = "") -> None:
     """Declare, apply, and wait until no answer of before is served any more."""
     declare(world, more)
-    apply(EVERYTHING, RESETS, Screen().console(world.clock), world.environment, yes=True)
+    apply(EVERYTHING, ApplyOptions(RESETS, yes=True), Screen().console(world.clock), world.environment)
     world.clock.sleep(60)
 
 
 def document(world: World) -> Any:
     screen = Screen()
-    plan(EVERYTHING, RESETS, screen.console(world.clock, as_json=True), world.environment)
+    plan(EVERYTHING, PlanOptions(RESETS), screen.console(world.clock, as_json=True), world.environment)
     Draft202012Validator(schema_of("plan")).validate(screen.document)
     return screen.document
 
 
 def text(world: World) -> str:
     screen = Screen()
-    plan(EVERYTHING, RESETS, screen.console(world.clock), world.environment)
+    plan(EVERYTHING, PlanOptions(RESETS), screen.console(world.clock), world.environment)
     return screen.out
 
 

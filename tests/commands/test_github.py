@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli import main
-from reconciler.commands.apply import apply
-from reconciler.commands.plan import plan
+from reconciler.commands.apply import ApplyOptions, apply
+from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.reports import Form
 from reconciler.commands.reports import ReportFile as Report
 from reconciler.commands.validate import validate
@@ -46,7 +46,7 @@ def step(world: World) -> World:
 
 
 def planned(world: World, screen: Screen, consent: Consent = RESETS, **settings: bool) -> Exit:
-    return plan(EVERYTHING, consent, screen.console(world.clock, **settings), world.environment)
+    return plan(EVERYTHING, PlanOptions(consent), screen.console(world.clock, **settings), world.environment)
 
 
 def outputs(world: World) -> dict[str, str]:
@@ -83,7 +83,7 @@ def test_a_step_has_outputs_and_a_summary(step: World, screen: Screen) -> None:
 
 def test_the_outputs_of_an_apply_are_of_what_was_carried_out(step: World, screen: Screen) -> None:
     console = screen.console(step.clock, as_json=True)
-    apply(EVERYTHING, RESETS, console, step.environment, yes=True)
+    apply(EVERYTHING, ApplyOptions(RESETS, yes=True), console, step.environment)
     assert outputs(step) == {
         "changes": "1",
         "resets": "1",
@@ -126,7 +126,7 @@ def test_what_a_plan_leaves_alone_stands_on_its_line(step: World, screen: Screen
 
 def test_what_an_apply_did_not_bring_about_stands_on_its_line(step: World, screen: Screen) -> None:
     step.faults = [Fault.parse("PUT:1+:before:status=400")]
-    apply(EVERYTHING, RESETS, screen.console(step.clock), step.environment, yes=True)
+    apply(EVERYTHING, ApplyOptions(RESETS, yes=True), screen.console(step.clock), step.environment)
     ((kind, file, line, *_, title, _),) = ANNOTATION.findall(screen.err)
     assert (kind, file, line) == ("error", "configs/welcome.yaml", "2")
     assert title == "failed import_configs.welcome"
@@ -155,7 +155,7 @@ def test_links_lead_to_the_commit_that_is_checked_out(step: World, screen: Scree
     step.environ |= {"GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "acme/surveys"}
     step.environ["GITHUB_SHA"] = "f" * 40
     reports = (Report(Form.HTML, Path("plan.html")),)
-    plan(EVERYTHING, RESETS, screen.console(step.clock), step.environment, reports=reports)
+    plan(EVERYTHING, PlanOptions(RESETS, reports=reports), screen.console(step.clock), step.environment)
     page = (step.folder / "plan.html").read_text("utf-8")
     assert f'href="https://github.com/acme/surveys/blob/{commit}/configs/welcome.yaml#L2"' in page
     assert "f" * 40 not in page
@@ -209,7 +209,12 @@ def test_a_file_cannot_be_named_so_that_it_commands(step: World, screen: Screen,
 def test_no_value_commands(step: World, screen: Screen, text: str, as_json: bool) -> None:
     step.live({1: {"Name": text, "IsReusable": True, "DateFormat": text, text: text}, 2: {"Name": text}})
     planned(step, screen, as_json=as_json)
-    apply(EVERYTHING, RESETS, screen.console(step.clock, as_json=as_json), step.environment, yes=True)
+    apply(
+        EVERYTHING,
+        ApplyOptions(RESETS, yes=True),
+        screen.console(step.clock, as_json=as_json),
+        step.environment,
+    )
     assert_commands_nothing(screen.out)
     assert_commands_nothing(screen.err)
     assert_commands_nothing((step.folder / "summary").read_text("utf-8"))
@@ -249,7 +254,7 @@ def test_elsewhere_nothing_of_it_is_said(world: World, screen: Screen) -> None:
 
 def test_elsewhere_the_same_is_written_to_a_file(world: World, screen: Screen) -> None:
     reports = (Report(Form.GITHUB, Path("github.txt")),)
-    plan(EVERYTHING, RESETS, screen.console(world.clock), world.environment, reports=reports)
+    plan(EVERYTHING, PlanOptions(RESETS, reports=reports), screen.console(world.clock), world.environment)
     text = (world.folder / "github.txt").read_text("utf-8")
     assert text.startswith("changes=1\nresets=1\nfingerprint=")
     assert "### Plan of `sandbox`" in text

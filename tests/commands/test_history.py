@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.commands.apply import apply
+from reconciler.commands.apply import ApplyOptions, apply
 from reconciler.commands.history import Filter, history, history_prune, history_show
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, Refused, UsageError
@@ -22,7 +22,7 @@ def applied(world: World, *, invitation_delay: int = 2) -> Exit:
         "import_configs:\n  welcome:\n    name: Welcome\n    survey_settings:\n      survey_id: 4711\n"
         f"      invitation_delay_in_days: {invitation_delay}\n    targets: {{sandbox: {{id: 1}}}}\n",
     )
-    return apply(EVERYTHING, RESETS, Screen().console(world.clock), world.environment, yes=True)
+    return apply(EVERYTHING, ApplyOptions(RESETS, yes=True), Screen().console(world.clock), world.environment)
 
 
 def told(world: World, wanted: Filter = Filter()) -> list[dict[str, Any]]:  # noqa: B008

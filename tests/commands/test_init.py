@@ -11,10 +11,9 @@ import pytest
 from reconciler.cli import cli
 from reconciler.commands.environment import Environment
 from reconciler.commands.init import init
-from reconciler.commands.plan import plan
+from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.validate import validate
 from reconciler.commands.workspace import Selection
-from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, UsageError
 from tests.clock import FakeClock
 from tests.commands.world import EVERYTHING, Screen, Terminal
@@ -51,7 +50,7 @@ def place(tmp_path: Path) -> Place:
 def test_what_it_writes_is_valid_and_planned_at_once(place: Place, urls: list[str]) -> None:
     assert place.init(*urls) is Exit.DONE
     assert validate(EVERYTHING, place.console, place.environment) is Exit.DONE
-    assert plan(EVERYTHING, Consent(), place.console, place.environment) is Exit.DONE
+    assert plan(EVERYTHING, PlanOptions(), place.console, place.environment) is Exit.DONE
     assert "1 to update (3 fields reset)" in place.screen.out
     assert "0 warnings" in place.screen.out
 
@@ -139,7 +138,9 @@ def test_another_workspace_is_made_where_its_folder_is_named(place: Place) -> No
     place.init(workspace=place.folder / "other")
     assert {"other/reconciler.yaml", "other/newsletter.yaml"} <= place.files()
     assert "reconciler plan --workspace other" in place.screen.out
-    assert plan(Selection(place.folder / "other"), Consent(), place.console, place.environment) is Exit.DONE
+    assert (
+        plan(Selection(place.folder / "other"), PlanOptions(), place.console, place.environment) is Exit.DONE
+    )
 
 
 @pytest.mark.parametrize("name", ["newsletter.yaml", "unrelated.yml", "deeper/compose.yaml"])

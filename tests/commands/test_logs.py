@@ -16,9 +16,9 @@ from msgspec.structs import replace
 
 from reconciler.cli import main
 from reconciler.cli.running import libraries_logged
-from reconciler.commands.apply import apply
+from reconciler.commands.apply import ApplyOptions, apply
 from reconciler.commands.console import Console, Requests, random_id
-from reconciler.commands.plan import plan
+from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.runs import Lock
 from reconciler.commands.validate import validate
 from reconciler.errors import Exit, FilesInvalid, Refused
@@ -53,7 +53,7 @@ def watched(world: World, console: Console) -> Requests:
 def planned(world: World, console: Console) -> Requests:
     requests = watched(world, console)
     environment = replace(world.environment, on_request=requests, new_id=requests.new_id)
-    plan(EVERYTHING, RESETS, console, environment)
+    plan(EVERYTHING, PlanOptions(RESETS), console, environment)
     return requests
 
 
@@ -127,7 +127,12 @@ def test_where_nobody_asked_nothing_is_made_of_a_request(
         raise AssertionError("an id was made")
 
     requests = Requests(console, never)
-    plan(EVERYTHING, RESETS, console, replace(world.environment, on_request=requests, new_id=requests.new_id))
+    plan(
+        EVERYTHING,
+        PlanOptions(RESETS),
+        console,
+        replace(world.environment, on_request=requests, new_id=requests.new_id),
+    )
     assert "GET /3" not in screen.err
     assert requests.text == "3 requests: 3 GET"
 
@@ -171,14 +176,19 @@ def test_quiet_leaves_errors(world: World, screen: Screen) -> None:
 
 def test_what_waits_says_so_in_an_event(world: World, screen: Screen) -> None:
     with at_work(world), pytest.raises(Refused):
-        apply(EVERYTHING, RESETS, logged(world, screen), world.environment, yes=True, lock=Lock(timeout=5))
+        apply(
+            EVERYTHING,
+            ApplyOptions(RESETS, yes=True, lock=Lock(timeout=5)),
+            logged(world, screen),
+            world.environment,
+        )
     assert [one["message"][:8] for one in of(screen, "message")] == ["Waiting:"]
 
 
 def test_a_question_and_what_it_is_about_are_events_too(world: World) -> None:
     screen = Screen(stdin=Terminal("no\n"))
     with pytest.raises(Refused):
-        apply(EVERYTHING, RESETS, logged(world, screen, as_json=True), world.environment)
+        apply(EVERYTHING, ApplyOptions(RESETS), logged(world, screen, as_json=True), world.environment)
     (shown,), (question,) = of(screen, "shown"), of(screen, "question")
     assert "Plan: 0 to create, 1 to update" in shown["message"]
     assert question["message"].endswith("Only yes is yes:")

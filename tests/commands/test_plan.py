@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.commands.console import Requests
-from reconciler.commands.plan import plan
+from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, Refused, UsageError
@@ -27,7 +27,7 @@ SUMMARY = (
 
 
 def planned(world: World, screen: Screen, consent: Consent = RESETS, **settings: bool) -> Exit:
-    return plan(EVERYTHING, consent, screen.console(world.clock, **settings), world.environment)
+    return plan(EVERYTHING, PlanOptions(consent), screen.console(world.clock, **settings), world.environment)
 
 
 def test_a_plan_shows_sets_resets_and_kept_values_and_its_summary_last(world: World, screen: Screen) -> None:
@@ -72,7 +72,9 @@ def test_the_exit_says_refused_pending_or_done(
     world: World, screen: Screen, consent: Consent, detailed: bool, exit: Exit
 ) -> None:
     console = screen.console(world.clock)
-    assert plan(EVERYTHING, consent, console, world.environment, detailed_exitcode=detailed) is exit
+    assert (
+        plan(EVERYTHING, PlanOptions(consent, detailed_exitcode=detailed), console, world.environment) is exit
+    )
 
 
 def test_a_reset_without_consent_names_every_field_and_the_way_out(world: World, screen: Screen) -> None:
@@ -116,19 +118,24 @@ def test_json_is_one_document_with_every_promised_member(world: World, screen: S
 
 def test_a_selected_key_with_an_id_is_read_alone(world: World, screen: Screen) -> None:
     world.write("other.yaml", "import_configs:\n  other: {name: Other}\n")
-    plan(Selection(only=("welcome",)), RESETS, screen.console(world.clock), world.environment)
+    plan(Selection(only=("welcome",)), PlanOptions(RESETS), screen.console(world.clock), world.environment)
     assert [r.path for r in world.state.requests() if "configs" in r.path] == ["/3/contacts/import/configs/1"]
 
 
 @pytest.mark.parametrize("glob", ["import_configs.wel*", "wel*", "welcome"])
 def test_globs_name_keys_with_or_without_their_section(world: World, screen: Screen, glob: str) -> None:
-    plan(Selection(only=(glob,)), RESETS, screen.console(world.clock), world.environment)
+    plan(Selection(only=(glob,)), PlanOptions(RESETS), screen.console(world.clock), world.environment)
     assert "import_configs.welcome" in screen.out
 
 
 def test_what_is_declared_and_not_selected_is_not_called_unmanaged(world: World, screen: Screen) -> None:
     world.write("other.yaml", "import_configs:\n  other: {name: Other}\n")
-    plan(Selection(only=("other",)), RESETS, screen.console(world.clock, as_json=True), world.environment)
+    plan(
+        Selection(only=("other",)),
+        PlanOptions(RESETS),
+        screen.console(world.clock, as_json=True),
+        world.environment,
+    )
     assert world.config(1)
     assert screen.document["unmanaged"] == []
 
@@ -136,7 +143,7 @@ def test_what_is_declared_and_not_selected_is_not_called_unmanaged(world: World,
 @pytest.mark.parametrize("selection", [Selection(only=("x*",)), Selection(exclude=("x*",))])
 def test_a_glob_that_matches_nothing_is_an_error(world: World, screen: Screen, selection: Selection) -> None:
     with pytest.raises(UsageError, match=r"called x\*"):
-        plan(selection, RESETS, screen.console(world.clock), world.environment)
+        plan(selection, PlanOptions(RESETS), screen.console(world.clock), world.environment)
 
 
 def test_a_plan_may_take_the_default_target_in_ci_too(world: World, screen: Screen) -> None:
@@ -148,7 +155,10 @@ def test_prune_of_a_part_is_refused(world: World, screen: Screen) -> None:
     world.write("other.yaml", "import_configs:\n  other: {name: Other}\n")
     with pytest.raises(UsageError, match="leave out --only"):
         plan(
-            Selection(only=("welcome",)), Consent(prune=True), screen.console(world.clock), world.environment
+            Selection(only=("welcome",)),
+            PlanOptions(Consent(prune=True)),
+            screen.console(world.clock),
+            world.environment,
         )
 
 
@@ -202,6 +212,6 @@ def test_names_that_steer_a_terminal_are_shown_harmless(world: World, screen: Sc
 def test_the_number_of_requests_is_told_on_stderr(world: World, screen: Screen) -> None:
     console = screen.console(world.clock, verbose=True)
     requests = Requests(console)
-    plan(EVERYTHING, Consent(), console, replace(world.environment, on_request=requests))
+    plan(EVERYTHING, PlanOptions(), console, replace(world.environment, on_request=requests))
     requests.end("plan", Exit.DONE)
     assert screen.err == "3 requests: 3 GET\n"

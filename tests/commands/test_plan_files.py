@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.commands.apply import apply, read_reviewed
-from reconciler.commands.plan import plan
+from reconciler.commands.apply import ApplyOptions, apply
+from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, Refused, UsageError
@@ -299,14 +299,18 @@ class TestAPartOfTheFiles:
         document = json.loads((one.folder / FILE).read_text("utf-8"))
         assert document["selection"] == [{"only": ["c1"], "exclude": []}]
         screen = Screen()
-        reviewed = read_reviewed((FILE,), (), one.environment)
-        apply(EVERYTHING, RESETS, screen.console(one.clock), one.environment, reviewed=reviewed)
+        apply(
+            EVERYTHING, ApplyOptions(RESETS, plan_files=(FILE,)), screen.console(one.clock), one.environment
+        )
         assert screen.out.splitlines()[2] == "Selection: only c1"
 
     def test_that_was_left_out_is_said_too(self, three: World) -> None:
         screen = Screen()
         plan(
-            Selection(exclude=("c2", "c3")), RESETS, screen.console(three.clock), three.environment, out=FILE
+            Selection(exclude=("c2", "c3")),
+            PlanOptions(RESETS, out=FILE),
+            screen.console(three.clock),
+            three.environment,
         )
         assert screen.out.splitlines()[2] == "Selection: all, without c2, c3"
         assert applied(three).exit is Exit.DONE
@@ -363,8 +367,9 @@ class TestAPartOfTheFiles:
 def test_on_a_terminal_a_file_is_answer_enough(world: World) -> None:
     planned(world)
     screen = Screen(stdin=Terminal(""))
-    reviewed = read_reviewed([FILE], (), world.environment)
-    end = apply(EVERYTHING, RESETS, screen.console(world.clock), world.environment, reviewed=reviewed)
+    end = apply(
+        EVERYTHING, ApplyOptions(RESETS, plan_files=(FILE,)), screen.console(world.clock), world.environment
+    )
     assert end is Exit.DONE
     assert "Only yes is yes" not in screen.err
 
@@ -448,5 +453,5 @@ def test_a_reviewed_deletion_needs_its_flag_again(three: World) -> None:
 def test_the_fingerprint_is_shown_to_those_who_ask_for_more(world: World) -> None:
     fingerprint = planned(world).document["fingerprint"]
     screen = Screen()
-    plan(EVERYTHING, RESETS, screen.console(world.clock, verbose=True), world.environment)
+    plan(EVERYTHING, PlanOptions(RESETS), screen.console(world.clock, verbose=True), world.environment)
     assert f"\nFingerprint {fingerprint}\n" in screen.out

@@ -11,8 +11,8 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.cli import main
-from reconciler.commands.apply import How, apply, apply_across
-from reconciler.commands.plan import plan, plan_across
+from reconciler.commands.apply import ApplyOptions, apply, apply_across
+from reconciler.commands.plan import PlanOptions, plan, plan_across
 from reconciler.commands.reports import Form, TargetSelection
 from reconciler.commands.reports import ReportFile as Report
 from reconciler.engine.plan import Consent
@@ -46,12 +46,14 @@ def raising(error: BaseException) -> Callable[[], None]:
 
 
 def planned(world: World, screen: Screen, consent: Consent = RESETS) -> Exit:
-    return plan(EVERYTHING, consent, screen.console(world.clock), world.environment, reports=MARKDOWN)
+    return plan(
+        EVERYTHING, PlanOptions(consent, reports=MARKDOWN), screen.console(world.clock), world.environment
+    )
 
 
 def applied(world: World, screen: Screen, *, yes: bool = True) -> Exit:
     console = screen.console(world.clock)
-    return apply(EVERYTHING, RESETS, console, world.environment, yes=yes, reports=MARKDOWN)
+    return apply(EVERYTHING, ApplyOptions(RESETS, yes=yes, reports=MARKDOWN), console, world.environment)
 
 
 def report(world: World) -> str:
@@ -97,7 +99,7 @@ def test_warnings_about_the_files_are_in_how_an_apply_ended(world: World, screen
         "welcome.yaml", FILES.replace("email_is_required", "contact_group_id: 7\n    email_is_required")
     )
     console = screen.console(world.clock, as_json=True)
-    apply(EVERYTHING, RESETS, console, world.environment, yes=True, reports=MARKDOWN)
+    apply(EVERYTHING, ApplyOptions(RESETS, yes=True, reports=MARKDOWN), console, world.environment)
     assert [problem["code"] for problem in screen.document["plan"]["problems"]] == ["obsolete-field"]
     assert "`obsolete-field`" in report(world)
 
@@ -130,7 +132,12 @@ def test_a_place_that_cannot_be_written_is_refused_before_anything_is_asked(
     reports = (Report(Form.MARKDOWN, Path(path)),)
     console = screen.console(world.clock)
     with pytest.raises(UsageError, match=why):
-        plan(EVERYTHING, RESETS, console, world.environment, out=Path("plan.json"), reports=reports)
+        plan(
+            EVERYTHING,
+            PlanOptions(RESETS, out=Path("plan.json"), reports=reports),
+            console,
+            world.environment,
+        )
     assert not world.state.requests()
 
 
@@ -138,7 +145,9 @@ def test_a_report_that_cannot_be_written_any_more_hides_nothing(world: World, sc
     (world.folder / "reports").mkdir()
     reports = (Report(Form.MARKDOWN, Path("reports/report.md")),)
     screen.stdin = Doing(lambda: shutil.rmtree(world.folder / "reports"))
-    exit = apply(EVERYTHING, RESETS, screen.console(world.clock), world.environment, reports=reports)
+    exit = apply(
+        EVERYTHING, ApplyOptions(RESETS, reports=reports), screen.console(world.clock), world.environment
+    )
     assert exit is Exit.ERROR
     assert "Applied: 1 changed" in screen.out
     assert screen.err.count("there is no folder") == 1
@@ -175,7 +184,7 @@ def test_between_two_targets_the_report_has_the_first_and_says_that_it_is_not_al
     world.write("welcome.yaml", FILES.replace("sandbox: {id: 1}", "sandbox: {id: 1}\n      other: {id: 1}"))
     seen: list[str] = []
     screen.stdin = Doing(lambda: seen.append(report(world)))
-    how = How(RESETS, reports=MARKDOWN)
+    how = ApplyOptions(RESETS, reports=MARKDOWN)
     other = World(world.folder)
     other.live({1: WELCOME})
     apps = {
@@ -214,7 +223,9 @@ def test_several_targets_are_in_one_report_the_failed_one_too(world: World, scre
     world.write("reconciler.yaml", SETTINGS + other)
     world.write("welcome.yaml", FILES.replace("sandbox: {id: 1}", "sandbox: {id: 1}\n      other: {id: 2}"))
     console = screen.console(world.clock)
-    exit = plan_across(TargetSelection(), EVERYTHING, RESETS, console, world.environment, reports=MARKDOWN)
+    exit = plan_across(
+        TargetSelection(), EVERYTHING, PlanOptions(RESETS, reports=MARKDOWN), console, world.environment
+    )
     assert exit is Exit.ERROR
     marks = [f"<!-- reconciler:plan target={name} -->" for name in ("other", "sandbox")]
     assert sorted(marks, key=report(world).index) == marks
@@ -222,7 +233,7 @@ def test_several_targets_are_in_one_report_the_failed_one_too(world: World, scre
 
 def test_one_run_writes_every_report_that_is_asked_for(world: World, screen: Screen) -> None:
     reports = (Report(Form.HTML, Path("plan.html")), *MARKDOWN)
-    plan(EVERYTHING, RESETS, screen.console(world.clock), world.environment, reports=reports)
+    plan(EVERYTHING, PlanOptions(RESETS, reports=reports), screen.console(world.clock), world.environment)
     page = (world.folder / "plan.html").read_text("utf-8")
     assert page.startswith("<!DOCTYPE html>")
     assert "Plan: 0 to create, 1 to update (1 field reset)" in page

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.commands.apply import apply
-from reconciler.commands.plan import plan
+from reconciler.commands.apply import ApplyOptions, apply
+from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.restore import restore
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, Refused, UsageError
@@ -21,7 +21,10 @@ CREATED = "import_configs:\n  other: {name: Other, update_type_id: 2}\n"
 
 
 def applied(world: World) -> None:
-    assert apply(EVERYTHING, RESETS, Screen().console(world.clock), world.environment, yes=True) is Exit.DONE
+    assert (
+        apply(EVERYTHING, ApplyOptions(RESETS, yes=True), Screen().console(world.clock), world.environment)
+        is Exit.DONE
+    )
 
 
 def restored(world: World, number: int = 1, screen: Screen | None = None) -> Exit:
@@ -62,7 +65,7 @@ def test_a_refused_create_deletes_nobody_who_has_its_name(world: World) -> None:
     world.write("reconciler.yaml", MAY_DELETE)
     world.write("welcome.yaml", CREATED)
     world.faults = [Fault.parse("POST:1+:before:status=400")]
-    apply(EVERYTHING, RESETS, Screen().console(world.clock), world.environment, yes=True)
+    apply(EVERYTHING, ApplyOptions(RESETS, yes=True), Screen().console(world.clock), world.environment)
     world.faults = ()
     world.change(1, Name="Other")
     restored(world)
@@ -73,7 +76,7 @@ def test_a_create_of_which_no_id_is_known_is_named_and_nothing_is_deleted_for_it
     world.write("reconciler.yaml", MAY_DELETE)
     world.write("welcome.yaml", CREATED)
     world.faults = [Fault.parse("POST:1+:before:drop")]
-    apply(EVERYTHING, RESETS, Screen().console(world.clock), world.environment, yes=True)
+    apply(EVERYTHING, ApplyOptions(RESETS, yes=True), Screen().console(world.clock), world.environment)
     world.faults = ()
     world.change(1, Name="Other")
     screen = Screen()
@@ -84,7 +87,7 @@ def test_a_create_of_which_no_id_is_known_is_named_and_nothing_is_deleted_for_it
 
 def test_a_refused_update_is_not_taken_back_over_what_somebody_wrote_later(world: World) -> None:
     world.faults = [Fault.parse("PUT:1+:before:status=400")]
-    apply(EVERYTHING, RESETS, Screen().console(world.clock), world.environment, yes=True)
+    apply(EVERYTHING, ApplyOptions(RESETS, yes=True), Screen().console(world.clock), world.environment)
     world.faults = ()
     world.change(1, DateFormat="yyyy")
     assert restored(world) is Exit.DONE
@@ -173,5 +176,10 @@ def test_a_restore_is_a_run_itself_and_the_next_plan_shows_what_the_files_still_
     applied(world)
     restored(world)
     screen = Screen()
-    exit = plan(EVERYTHING, RESETS, screen.console(world.clock), world.environment, detailed_exitcode=True)
+    exit = plan(
+        EVERYTHING,
+        PlanOptions(RESETS, detailed_exitcode=True),
+        screen.console(world.clock),
+        world.environment,
+    )
     assert exit is Exit.PENDING

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from reconciler.commands.apply import apply
-from reconciler.commands.plan import plan
+from reconciler.commands.apply import ApplyOptions, apply
+from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.runs import NO_WAIT, Lock
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, Held, Refused, UsageError
@@ -42,7 +42,9 @@ def at_work(world: World, process: Process = ELSEWHERE, account: str = ACCOUNT) 
 
 def applied(world: World, lock: Lock = NO_WAIT, screen: Screen | None = None) -> Exit:
     screen = screen or Screen()
-    return apply(EVERYTHING, RESETS, screen.console(world.clock), world.environment, yes=True, lock=lock)
+    return apply(
+        EVERYTHING, ApplyOptions(RESETS, yes=True, lock=lock), screen.console(world.clock), world.environment
+    )
 
 
 def test_while_another_run_is_at_work_nothing_is_written_and_it_is_named(world: World) -> None:
@@ -92,7 +94,7 @@ def test_another_account_is_no_hindrance(world: World) -> None:
 
 def test_planning_needs_no_lock(world: World) -> None:
     with at_work(world):
-        exit = plan(EVERYTHING, RESETS, Screen().console(world.clock), world.environment)
+        exit = plan(EVERYTHING, PlanOptions(RESETS), Screen().console(world.clock), world.environment)
     assert exit is Exit.DONE
 
 
@@ -142,7 +144,7 @@ def test_without_a_readable_journal_a_plan_says_so_and_an_apply_refuses_at_once(
     path_of(world).parent.mkdir()
     path_of(world).write_bytes(b"SQLite format 3\0" + b"x" * 5000)
     screen = Screen()
-    assert plan(EVERYTHING, RESETS, screen.console(world.clock), world.environment) is Exit.DONE
+    assert plan(EVERYTHING, PlanOptions(RESETS), screen.console(world.clock), world.environment) is Exit.DONE
     assert "This plan is made without the journal, and apply would refuse." in screen.err
     with pytest.raises((Refused, UsageError)):
         applied(world)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from reconciler.commands.apply import apply
-from reconciler.commands.plan import plan
+from reconciler.commands.apply import ApplyOptions, apply
+from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, Refused, UsageError
@@ -20,7 +20,7 @@ RESETS = Consent(resets=None)
 
 
 def applied(world: World, screen: Screen, selection: Selection = EVERYTHING) -> Exit:
-    return apply(selection, RESETS, screen.console(world.clock), world.environment, yes=True)
+    return apply(selection, ApplyOptions(RESETS, yes=True), screen.console(world.clock), world.environment)
 
 
 def twelve(world: World) -> None:
@@ -69,7 +69,7 @@ def test_the_account_that_is_meant_is_written(world: World, screen: Screen, want
 
 def test_with_json_the_plan_is_shown_before_anybody_is_asked(world: World) -> None:
     screen = Screen(stdin=Terminal("yes\n"))
-    apply(EVERYTHING, RESETS, screen.console(world.clock, as_json=True), world.environment)
+    apply(EVERYTHING, ApplyOptions(RESETS), screen.console(world.clock, as_json=True), world.environment)
     assert screen.err.index("~ import_configs.welcome") < screen.err.index("Only yes is yes")
     assert screen.document["exit_code"] == 0
 
@@ -96,7 +96,10 @@ def test_what_somebody_hid_since_the_plan_is_not_shown_again(world: World, scree
         "welcome.yaml", "import_configs:\n  welcome: {name: Welcome, date_format: yyyy, undeclared: keep}\n"
     )
     environment = replace(world.environment, sandboxes={"sandbox": HidesBeforeTheSecondRead(world)})
-    assert apply(EVERYTHING, RESETS, screen.console(world.clock), environment, yes=True) is Exit.STALE
+    assert (
+        apply(EVERYTHING, ApplyOptions(RESETS, yes=True), screen.console(world.clock), environment)
+        is Exit.STALE
+    )
     assert "is_reusable" in screen.out
     assert world.writes == []
 
@@ -105,7 +108,7 @@ def test_a_sandbox_that_cannot_keep_its_state_is_an_error_in_words(world: World,
     (world.folder / ".reconciler").write_text("in the way")
     environment = replace(world.environment, sandboxes={})
     with pytest.raises(Refused, match="is a file, where reconciler makes a folder"):
-        plan(EVERYTHING, RESETS, screen.console(world.clock), environment)
+        plan(EVERYTHING, PlanOptions(RESETS), screen.console(world.clock), environment)
 
 
 @pytest.mark.parametrize("name", ["RECONCILER_SANDBOX_VARIANTS", "RECONCILER_SANDBOX_FAULTS"])
@@ -115,13 +118,13 @@ def test_an_unknown_variant_or_fault_in_the_environment_is_an_error_in_words(
     world.environ[name] = "nope=1"
     environment = replace(world.environment, sandboxes={})
     with pytest.raises(UsageError, match="cannot be used"):
-        plan(EVERYTHING, RESETS, screen.console(world.clock), environment)
+        plan(EVERYTHING, PlanOptions(RESETS), screen.console(world.clock), environment)
 
 
 def test_a_fault_of_a_path_can_be_written_in_the_environment(world: World, screen: Screen) -> None:
     world.environ["RECONCILER_SANDBOX_FAULTS"] = "GET /3/surveys*:1:before:status=503; PUT:1:after:drop"
     environment = replace(world.environment, sandboxes={})
-    plan(EVERYTHING, RESETS, screen.console(world.clock), environment)
+    plan(EVERYTHING, PlanOptions(RESETS), screen.console(world.clock), environment)
     assert "Plan:" in screen.out
 
 
@@ -143,4 +146,4 @@ TYPO = frozenset({"import_configs.newsleter-nl"})
 @pytest.mark.parametrize("consent", [Consent(recreate=TYPO), Consent(hide=TYPO)], ids=["recreate", "hide"])
 def test_a_consent_to_what_no_file_declares_is_an_error(world: World, consent: Consent) -> None:
     with pytest.raises(UsageError, match=r"nothing declared is called import_configs\.newsleter-nl"):
-        apply(EVERYTHING, consent, Screen().console(world.clock), world.environment, yes=True)
+        apply(EVERYTHING, ApplyOptions(consent, yes=True), Screen().console(world.clock), world.environment)

@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from reconciler.commands.apply import apply
+from reconciler.commands.apply import ApplyOptions, apply
 from reconciler.commands.seeds import seeds_preview, seeds_resolve, seeds_send, seeds_status
 from reconciler.commands.show import show
 from reconciler.commands.workspace import Selection
-from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, Refused, UsageError
 from reconciler.sandbox import Fault, State, Variants, take_inventory
 from tests.commands.world import EVERYTHING, Screen, Terminal, World
@@ -50,7 +49,7 @@ def seeded(world: World) -> World:
 
 
 def applied(world: World, screen: Screen) -> Exit:
-    return apply(EVERYTHING, Consent(), screen.console(world.clock), world.environment, yes=True)
+    return apply(EVERYTHING, ApplyOptions(yes=True), screen.console(world.clock), world.environment)
 
 
 def invitations(world: World) -> list[str]:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from reconciler.commands.apply import apply
-from reconciler.commands.plan import plan
+from reconciler.commands.apply import ApplyOptions, apply
+from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, UsageError
@@ -150,7 +150,7 @@ def test_a_reason_that_was_there_before_is_not_caused(world: SeedWorld, reposito
 
 def text_of(world: SeedWorld, ref: str) -> str:
     screen = Screen()
-    plan(EVERYTHING, RESETS, screen.console(world.clock), world.environment, since=ref)
+    plan(EVERYTHING, PlanOptions(RESETS, since=ref), screen.console(world.clock), world.environment)
     return screen.out
 
 
@@ -261,5 +261,10 @@ def test_apply_shows_the_groups_and_reports_them(world: SeedWorld) -> None:
     causes = {change["key"]: change["caused"] for change in run.document["plan"]["changes"]}
     assert causes == {C1: True, C2: False}
     screen = Screen()
-    apply(EVERYTHING, RESETS, screen.console(world.clock), world.environment, yes=True, since="HEAD")
+    apply(
+        EVERYTHING,
+        ApplyOptions(RESETS, yes=True, since="HEAD"),
+        screen.console(world.clock),
+        world.environment,
+    )
     assert "Caused by the change of the files since HEAD:" in screen.out

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from msgspec.structs import replace
 
 from reconciler.cli import main
-from reconciler.commands.apply import apply
+from reconciler.commands.apply import ApplyOptions, apply
 from reconciler.commands.reports import TargetSelection
 from reconciler.commands.status import Form, status
 from reconciler.engine.plan import Consent
@@ -72,7 +72,9 @@ def target(world: World) -> Any:
 
 def applied(world: World, consent: Consent = RESETS, fault: str = "") -> Exit:
     world.faults = [Fault.parse(fault)] if fault else []
-    exit = apply(EVERYTHING, consent, Screen().console(world.clock), world.environment, yes=True)
+    exit = apply(
+        EVERYTHING, ApplyOptions(consent, yes=True), Screen().console(world.clock), world.environment
+    )
     world.faults = ()
     world.clock.sleep(HOUR)
     return exit

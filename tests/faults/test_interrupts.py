@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from reconciler.commands.apply import apply
+from reconciler.commands.apply import ApplyOptions, apply
 from reconciler.commands.environment import NOTICED_WITHIN, Environment
 from reconciler.commands.seeds import seeds_send
-from reconciler.engine.plan import Consent
 from reconciler.sandbox import Fault, Variants
 from tests.clock import FakeClock
 from tests.commands.world import Screen
@@ -230,7 +229,7 @@ def test_an_interrupt_while_the_summary_is_written_does_not_lose_it(tmp_path: Pa
     UPDATING.declare(world)
     screen = Screen(stdout=InterruptedPaper())
     with suppress(KeyboardInterrupt):
-        apply(world.selection, Consent(), screen.console(world.clock), world.environment, yes=True)
+        apply(world.selection, ApplyOptions(yes=True), screen.console(world.clock), world.environment)
     assert screen.out.endswith(
         "Applied: 1 changed, 0 failed, 0 stale, 0 skipped, 0 in doubt; 0 customers sent.\n"
     )

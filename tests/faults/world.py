@@ -8,9 +8,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from reconciler.commands.apply import apply
+from reconciler.commands.apply import ApplyOptions, apply
 from reconciler.commands.environment import Environment
-from reconciler.commands.plan import plan
+from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import ReconcilerError
@@ -77,7 +77,7 @@ class FaultWorld(SeedWorld):
         screen = Screen()
         try:
             console = screen.console(self.clock, as_json=True)
-            exit = apply(self.selection, consent, console, self.environment, yes=True)
+            exit = apply(self.selection, ApplyOptions(consent, yes=True), console, self.environment)
             return End(exit, screen.document, screen.err)
         except ReconcilerError as error:
             return End(error.exit, {}, str(error))
@@ -88,7 +88,7 @@ class FaultWorld(SeedWorld):
         """Plan while these faults strike; return the exit code."""
         self.faults = [Fault.parse(fault) for fault in faults]
         try:
-            return plan(self.selection, Consent(), Screen().console(self.clock), self.environment)
+            return plan(self.selection, PlanOptions(), Screen().console(self.clock), self.environment)
         except ReconcilerError as error:
             return error.exit
         finally:

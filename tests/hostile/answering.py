@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reconciler.commands.apply import apply
+from reconciler.commands.apply import ApplyOptions, apply
 from reconciler.commands.environment import Environment
-from reconciler.commands.plan import plan
+from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.reports import ReportFile as Report
 from reconciler.commands.show import show
 from reconciler.commands.workspace import Selection
@@ -98,11 +98,11 @@ def run(
     error = ""
     try:
         if verb == "plan":
-            plan(selection, EVERYTHING, console, environment, reports=reports)
+            plan(selection, PlanOptions(EVERYTHING, reports=reports), console, environment)
         elif verb == "show":
             show("by-id", selection, console, environment)
         else:
-            apply(selection, EVERYTHING, console, environment, yes=True)
+            apply(selection, ApplyOptions(EVERYTHING, yes=True), console, environment)
     except ReconcilerError as expected:
         error = str(expected)
     assert_harmless(screen.err)

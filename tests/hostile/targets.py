@@ -27,11 +27,11 @@ import httpx
 from msgspec.structs import replace
 
 from reconciler.checkmarket.model import SECTION
-from reconciler.commands.apply import Reviewed, agree, apply, read_reviewed
+from reconciler.commands.apply import ApplyOptions, Approval, apply, approve
 from reconciler.commands.expoints import open_tenant
 from reconciler.commands.history import Filter, history, history_show
 from reconciler.commands.memory import memory_in
-from reconciler.commands.plan import plan, read_target
+from reconciler.commands.plan import PlanOptions, plan, read_target
 from reconciler.commands.reports import TargetSelection
 from reconciler.commands.seeds import seeds_status
 from reconciler.commands.session import open_session
@@ -246,7 +246,7 @@ class Rows:
             case "show":
                 read(lambda: history_show(rng.choice([1, 2, 3]), EVERYTHING, console, self.bench.environment))
             case "plan":
-                read(lambda: plan(EVERYTHING, RESETS, console, self.bench.environment))
+                read(lambda: plan(EVERYTHING, PlanOptions(RESETS), console, self.bench.environment))
             case "status":
                 form = rng.choice([Form.TEXT, Form.JSON, Form.OPENMETRICS])
                 as_json = form is Form.JSON
@@ -255,7 +255,7 @@ class Rows:
             case "seeds":
                 read(lambda: seeds_status(EVERYTHING, console, self.bench.environment))
             case _:
-                read(lambda: apply(EVERYTHING, RESETS, console, bench.environment, yes=True))
+                read(lambda: apply(EVERYTHING, ApplyOptions(RESETS, yes=True), console, bench.environment))
                 bench.renew()
         check(screen, as_json=as_json)
 
@@ -585,12 +585,12 @@ class PlanFiles:
         read(self._look)
 
     def _look(self) -> None:
-        reviewed: Reviewed = read_reviewed([FILE], (), self.bench.environment)
-        reviewed.selection(EVERYTHING)
-        reviewed.check_files(self.session)
-        agreed = agree(reviewed, self.session, self.live, SeedsPlan(), RESETS)
-        assert_harmless(plan_text(agreed.plan, agreed.seeds))
-        assert_harmless(agreed.gone)
+        approval = Approval.read(ApplyOptions(plan_files=(FILE,)), self.bench.environment)
+        approval.selection(EVERYTHING)
+        approval.check_files(self.session)
+        approved = approve(approval, self.live, SeedsPlan(), RESETS)
+        assert_harmless(plan_text(approved.planned.plan, approved.planned.seeds))
+        assert_harmless(approved.gone)
 
 
 TARGETS: Mapping[str, tuple[Callable[[], Target], int]] = {

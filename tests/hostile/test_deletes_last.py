@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.commands.apply import EVERYTHING as ALL_REVIEWED
-from reconciler.commands.apply import Reviewed, apply
-from reconciler.commands.plan import plan
+from reconciler.commands.apply import ApplyOptions, apply
+from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit
@@ -51,13 +50,13 @@ def applied(
     *faults: str,
     consent: Consent = PRUNE,
     selection: Selection = EVERYTHING,
-    reviewed: Reviewed = ALL_REVIEWED,
+    **asked: Any,
 ) -> tuple[Exit, dict[str, Any], str]:
     """Apply; return the exit code, each outcome by its key, and the reason of the first delete."""
     world.faults = [Fault.parse(fault) for fault in faults]
     screen = Screen()
     console = screen.console(world.clock, as_json=True)
-    exit = apply(selection, consent, console, world.environment, yes=True, reviewed=reviewed)
+    exit = apply(selection, ApplyOptions(consent, yes=True, **asked), console, world.environment)
     outcomes = screen.document["outcomes"]
     deletes = [one for one in outcomes if one["action"] == "delete"]
     return exit, {one["key"]: one["result"] for one in outcomes}, deletes[0]["reason"] if deletes else ""
@@ -129,9 +128,9 @@ def test_a_change_that_is_blocked_or_unreviewed_keeps_deletes_back(
             documents.put(CONFIGS, id, stored_config({**OLD, "Name": "Twin"}))
     world.write("files.yaml", files)
     screen = Screen()
-    plan(EVERYTHING, PRUNE, screen.console(world.clock, as_json=True), world.environment)
+    plan(EVERYTHING, PlanOptions(PRUNE), screen.console(world.clock, as_json=True), world.environment)
     digests = {one["digest"] for one in screen.document["changes"] if one["key"] not in reviewed}
-    review = Reviewed(frozenset(digests)) if reviewed else ALL_REVIEWED
+    review = frozenset(digests) if reviewed else frozenset()
     exit, results, reason = applied(world, reviewed=review)
     assert (exit, results["import_configs.new-1"]) == (code, "applied")
     assert "is skipped" in reason

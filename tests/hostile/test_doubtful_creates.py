@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from reconciler.commands.apply import EVERYTHING as ALL_REVIEWED
-from reconciler.commands.apply import Reviewed, apply, read_reviewed
+from reconciler.commands.apply import ApplyOptions, Approval, apply
 from reconciler.commands.history import Filter, history
-from reconciler.commands.plan import plan
+from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.restore import restore
 from reconciler.commands.workspace import Selection
 from reconciler.engine.identity import SETTLE_SECONDS
@@ -48,20 +47,20 @@ def applied(
     *faults: str,
     consent: Consent = Consent(),  # noqa: B008 - it is frozen
     selection: Selection = EVERYTHING,
-    reviewed: Reviewed = ALL_REVIEWED,
+    **asked: Any,
 ) -> tuple[Exit, Any]:
     """Apply while these faults strike; return how it ended, and its document."""
     world.faults = [Fault.parse(fault) for fault in faults]
     screen = Screen()
     console = screen.console(world.clock, as_json=True)
-    exit = apply(selection, consent, console, world.environment, yes=True, reviewed=reviewed)
+    exit = apply(selection, ApplyOptions(consent, yes=True, **asked), console, world.environment)
     world.faults = ()
     return exit, screen.document
 
 
 def planned(world: World, out: Path | None = None) -> tuple[Exit, str]:
     screen = Screen()
-    return plan(EVERYTHING, Consent(), screen.console(world.clock), world.environment, out=out), screen.out
+    return plan(EVERYTHING, PlanOptions(out=out), screen.console(world.clock), world.environment), screen.out
 
 
 def names(world: World) -> list[str]:
@@ -92,12 +91,12 @@ def test_while_it_is_not_to_be_seen_every_way_to_apply_leaves_it_and_says_what_t
     assert f"? {KEY}  in doubt" in shown
     assert f"--recreate {KEY}" in shown
     assert "Plan again after 20" in shown
-    reviewed = read_reviewed([file], (), world.environment)
+    reviewed = Approval.read(ApplyOptions(plan_files=(file,)), world.environment).files[0].review
     for how in (
         {},
         {"selection": Selection(only=("newcomer",))},
-        {"reviewed": reviewed},
-        {"reviewed": Reviewed(frozenset(reviewed.files[0].review.digests))},
+        {"plan_files": (file,)},
+        {"reviewed": frozenset(reviewed.digests)},
     ):
         exit, document = applied(world, **how)
         assert (exit, document["summary"]["in_doubt"]) == (Exit.IN_DOUBT, 1), how
@@ -193,11 +192,11 @@ def test_a_run_that_ended_in_doubt_while_a_person_looked_at_the_plan_counts(worl
             )
             other = replace(beside, sandboxes={"sandbox": lost})
             console = Screen().console(FakeClock(), as_json=True)
-            assert apply(EVERYTHING, Consent(), console, other, yes=True) is Exit.IN_DOUBT
+            assert apply(EVERYTHING, ApplyOptions(yes=True), console, other) is Exit.IN_DOUBT
             return "yes\n"
 
     screen = Screen(stdin=Answer())
-    assert apply(EVERYTHING, Consent(), screen.console(world.clock), world.environment) is Exit.IN_DOUBT
+    assert apply(EVERYTHING, ApplyOptions(), screen.console(world.clock), world.environment) is Exit.IN_DOUBT
     assert "in doubt: run 1 may have created" in screen.out
     assert posts(world) == 1
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.commands.apply import apply
+from reconciler.commands.apply import ApplyOptions, apply
 from reconciler.commands.history import history_show
 from reconciler.errors import Exit, Refused
 from tests.commands.conftest import FILES, WELCOME
@@ -51,7 +51,7 @@ def test_a_fingerprint_stands_only_for_digests_that_make_it(world: World) -> Non
 
 
 def apply_all(world: World) -> None:
-    apply(EVERYTHING, RESETS, Screen().console(world.clock), world.environment, yes=True)
+    apply(EVERYTHING, ApplyOptions(RESETS, yes=True), Screen().console(world.clock), world.environment)
 
 
 DAMAGES = (

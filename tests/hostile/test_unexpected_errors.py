@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 
-from reconciler.commands.apply import apply
+from reconciler.commands.apply import ApplyOptions, apply
 from reconciler.commands.environment import CrashKind, CrashSwitch
 from reconciler.commands.history import Filter, history
 from reconciler.commands.reports import Form
 from reconciler.commands.reports import ReportFile as Report
-from reconciler.engine.plan import Consent
 from reconciler.errors import Exit
 from reconciler.sandbox import Server, create_app
 from tests.commands.world import EVERYTHING, SETTINGS, Screen, World
@@ -96,7 +95,7 @@ def world(tmp_path: Path) -> World:
 def applied(world: World, **environment: Any) -> tuple[Exit, Screen]:
     screen = Screen()
     console = screen.console(world.clock)
-    exit = apply(EVERYTHING, Consent(), console, replace(world.environment, **environment), yes=True)
+    exit = apply(EVERYTHING, ApplyOptions(yes=True), console, replace(world.environment, **environment))
     assert SECRET not in screen.out + screen.err
     return exit, screen
 
@@ -188,7 +187,7 @@ def test_progress_that_cannot_be_shown_ends_nothing(world: World) -> None:
         return app(environ, start_response)
 
     screen, environment = Screen(stderr=Broken()), replace(world.environment, sandboxes={"sandbox": slow})
-    assert apply(EVERYTHING, Consent(), screen.console(world.clock), environment, yes=True) is Exit.DONE
+    assert apply(EVERYTHING, ApplyOptions(yes=True), screen.console(world.clock), environment) is Exit.DONE
     assert "Applied: 4 changed" in screen.out
 
 
@@ -204,7 +203,9 @@ def test_a_report_that_cannot_be_written_does_not_hide_the_result(world: World) 
         return app(environ, start_response)
 
     screen, environment = Screen(), replace(world.environment, sandboxes={"sandbox": between})
-    exit = apply(EVERYTHING, Consent(), screen.console(world.clock), environment, yes=True, reports=(report,))
+    exit = apply(
+        EVERYTHING, ApplyOptions(yes=True, reports=(report,)), screen.console(world.clock), environment
+    )
     assert exit is Exit.PARTLY or exit is Exit.ERROR
     assert "Applied: 4 changed" in screen.out
     assert runs(world)[0]["counts"]["applied"] == 4
@@ -258,7 +259,7 @@ def test_an_error_around_a_batch_is_the_end_of_one_seed(
     breaking = Breaking(app, request_, RuntimeError(SECRET), done)
     screen = Screen()
     environment = replace(seeds.environment, sandboxes={"sandbox": breaking})
-    exit = apply(EVERYTHING, Consent(), screen.console(seeds.clock, as_json=True), environment, yes=True)
+    exit = apply(EVERYTHING, ApplyOptions(yes=True), screen.console(seeds.clock, as_json=True), environment)
     [sent] = screen.document["sent"]
     assert exit is code
     assert {name: sent[name] for name in ("sent", "in_doubt") if sent[name]} == counts

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from reconciler.commands.apply import apply
+from reconciler.commands.apply import ApplyOptions, apply
 from reconciler.commands.defaults import defaults_learn
-from reconciler.commands.plan import plan
+from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit
@@ -131,7 +131,10 @@ def test_after_a_read_back_has_proved_them_they_are_no_resets(world: World) -> N
     assert fields(plain(world)) == dict.fromkeys(NINE, "stated_not_proved")
     screen = Screen()
     consent = Consent(resets=9)
-    assert apply(EVERYTHING, consent, screen.console(world.clock), world.environment, yes=True) is Exit.DONE
+    assert (
+        apply(EVERYTHING, ApplyOptions(consent, yes=True), screen.console(world.clock), world.environment)
+        is Exit.DONE
+    )
     assert "warning" not in screen.out
     declare(world, 3)
     document = plain(world)
@@ -153,7 +156,12 @@ def test_where_nothing_else_changes_nothing_is_shown_and_nothing_is_sent(world: 
 
 
 def test_a_lost_journal_proves_nothing_any_more(world: World) -> None:
-    apply(EVERYTHING, Consent(resets=9), Screen().console(world.clock), world.environment, yes=True)
+    apply(
+        EVERYTHING,
+        ApplyOptions(Consent(resets=9), yes=True),
+        Screen().console(world.clock),
+        world.environment,
+    )
     declare(world, 3)
     assert not plain(world)["blocked"]
     (world.folder / ".reconciler/journal.db").unlink()
@@ -165,7 +173,12 @@ def test_a_proof_counts_for_no_other_account(world: World) -> None:
     settings = SETTINGS + LIMIT + stating(**NINE)
     other = settings.partition("  sandbox:")[2]
     world.write("reconciler.yaml", f"{settings}  other:{other}")
-    apply(EVERYTHING, Consent(resets=9), Screen().console(world.clock), world.environment, yes=True)
+    apply(
+        EVERYTHING,
+        ApplyOptions(Consent(resets=9), yes=True),
+        Screen().console(world.clock),
+        world.environment,
+    )
     world.write("newsletter.yaml", DECLARED.replace("sandbox: {id: 288}", "other: {id: 288}"))
     document = plain(world, selection=Selection(target="other"))
     assert fields(document) == dict.fromkeys(NINE, "stated_not_proved")
@@ -176,7 +189,7 @@ def test_a_field_under_its_own_reset_needs_no_consent_and_is_shown(world: World)
     document = plain(world)
     assert fields(document, "changes") == dict.fromkeys(NINE, "stated_not_proved")
     screen = Screen()
-    plan(EVERYTHING, Consent(), screen.console(world.clock), world.environment)
+    plan(EVERYTHING, PlanOptions(), screen.console(world.clock), world.environment)
     assert screen.out.count("reset as named, default stated, not proved") == 9
 
 
@@ -214,10 +227,15 @@ def test_a_proof_counts_for_every_target_of_its_account_and_contradicts_each(wor
         one, two = stating(**NINE), stating(**NINE | {"date_format": "yyyy"})
         targets = f"  one:\n{account}{one}  two:\n{account}{two}"
         world.write("reconciler.yaml", f"version: 1\ndefault_target: one\ntargets:\n{targets}")
-        apply(EVERYTHING, Consent(resets=9), Screen().console(world.clock), world.environment, yes=True)
+        apply(
+            EVERYTHING,
+            ApplyOptions(Consent(resets=9), yes=True),
+            Screen().console(world.clock),
+            world.environment,
+        )
         world.write("newsletter.yaml", homes.replace("delay_in_days: 2", "delay_in_days: 3"))
         console = screen.console(world.clock, as_json=True)
-        plan(Selection(target="two"), Consent(), console, world.environment)
+        plan(Selection(target="two"), PlanOptions(), console, world.environment)
     assert screen.document["blocked"] == []
     [problem] = screen.document["problems"]
     assert (problem["code"], problem["key"]) == ("untrue-default", "targets.two")

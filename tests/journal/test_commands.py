@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.commands.apply import apply
-from reconciler.commands.plan import plan
+from reconciler.commands.apply import ApplyOptions, apply
+from reconciler.commands.plan import PlanOptions, plan
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, Refused, UsageError
 from reconciler.sandbox import Fault
@@ -33,7 +33,7 @@ def world(tmp_path: Path) -> World:
 
 def applied(world: World) -> Exit:
     screen = Screen()
-    return apply(EVERYTHING, RESETS, screen.console(world.clock), world.environment, yes=True)
+    return apply(EVERYTHING, ApplyOptions(RESETS, yes=True), screen.console(world.clock), world.environment)
 
 
 def test_apply_writes_its_run_into_the_journal_that_the_target_names(world: World, address: str) -> None:
@@ -69,7 +69,7 @@ def test_a_create_in_doubt_is_known_to_the_next_run_and_on_another_machine(
 
 def test_a_plan_makes_no_journal(world: World, address: str) -> None:
     world.environ["JOURNAL"] = declared(address)
-    plan(EVERYTHING, RESETS, Screen().console(world.clock), world.environment)
+    plan(EVERYTHING, PlanOptions(RESETS), Screen().console(world.clock), world.environment)
     with read_at(address, world.clock) as past:
         assert past.is_new
 
@@ -77,7 +77,7 @@ def test_a_plan_makes_no_journal(world: World, address: str) -> None:
 def test_without_its_server_a_plan_is_made_and_says_so_and_apply_writes_nothing(world: World) -> None:
     world.environ["JOURNAL"] = f"postgresql://tester:{QUOTED}@127.0.0.1:{free_port()}/journal"
     screen = Screen()
-    assert plan(EVERYTHING, RESETS, screen.console(world.clock), world.environment) == Exit.DONE
+    assert plan(EVERYTHING, PlanOptions(RESETS), screen.console(world.clock), world.environment) == Exit.DONE
     assert "cannot be reached" in screen.err
     assert "made without the journal" in screen.err
     with pytest.raises(Refused, match=r"cannot be reached: .*refused"):

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.commands.apply import apply
+from reconciler.commands.apply import ApplyOptions, apply
 from reconciler.commands.history import Filter, history
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit
@@ -103,7 +103,7 @@ def applied(world: LaterWorld, later: float = 0.0, recreate: Collection[str] = (
     world.later, world.clock = later, FakeClock(time.time() + later)
     console = screen.console(world.clock, as_json=True)
     consent = Consent(recreate=frozenset(recreate))
-    exit = apply(EVERYTHING, consent, console, world.environment, yes=True)
+    exit = apply(EVERYTHING, ApplyOptions(consent, yes=True), console, world.environment)
     return End(exit, screen.document, screen.err)
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from msgspec.structs import replace
 
 from reconciler.checkmarket.model import SECTION
-from reconciler.commands.apply import apply
+from reconciler.commands.apply import ApplyOptions, apply
 from reconciler.commands.environment import Environment
 from reconciler.commands.workspace import Selection
 from reconciler.config.load import load
@@ -49,7 +49,7 @@ def applied_by_command(situation: Situation, consent: Consent) -> Mapping[int, A
         workspace = Path(folder) / "configs"  # so that the journal beside it is in the folder too
         workspace.mkdir()
         selection = Selection(write_workspace(workspace, situation), TARGET)
-        apply(selection, consent, Screen().console(world.clock), environment, yes=True)
+        apply(selection, ApplyOptions(consent, yes=True), Screen().console(world.clock), environment)
         return world.configs()
 
 

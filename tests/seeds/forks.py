@@ -19,7 +19,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Pool, event
 
-from reconciler.commands.apply import apply
+from reconciler.commands.apply import ApplyOptions, apply
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
 from reconciler.commands.seeds import seeds_resolve, seeds_send, seeds_status
@@ -74,7 +74,7 @@ class Fatal:
 
 
 def _apply(console: Console, environment: Environment) -> int:
-    return apply(EVERYTHING, Consent(resets=None), console, environment, yes=True)
+    return apply(EVERYTHING, ApplyOptions(Consent(resets=None), yes=True), console, environment)
 
 
 def _send(console: Console, environment: Environment) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from reconciler.commands.apply import How, apply, apply_across
+from reconciler.commands.apply import ApplyOptions, apply, apply_across
 from reconciler.commands.reports import Form, TargetSelection
 from reconciler.commands.reports import ReportFile as Report
 from reconciler.engine.plan import Consent
@@ -26,7 +26,7 @@ def told(world: SeedWorld, *faults: str) -> str:
     """Apply with every report; return the summary line."""
     world.faults = [Fault.parse(fault) for fault in faults]
     screen = Screen()
-    apply(EVERYTHING, Consent(), screen.console(world.clock), world.environment, yes=True, reports=REPORTS)
+    apply(EVERYTHING, ApplyOptions(yes=True, reports=REPORTS), screen.console(world.clock), world.environment)
     return screen.out.rstrip("\n").rpartition("\n")[2]
 
 
@@ -90,5 +90,8 @@ def test_the_summary_over_several_targets_adds_them_up(world: SeedWorld) -> None
     environment = replace(world.environment, sandboxes={"sandbox": app, "other": app})
     console = screen.console(world.clock, as_json=True)
     several = TargetSelection(("sandbox", "other"))
-    assert apply_across(several, EVERYTHING, How(Consent(), yes=True), console, environment) is Exit.IN_DOUBT
+    assert (
+        apply_across(several, EVERYTHING, ApplyOptions(Consent(), yes=True), console, environment)
+        is Exit.IN_DOUBT
+    )
     assert (screen.document["customers_sent"], screen.document["customers_in_doubt"]) == (2, 2)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reconciler.commands.apply import apply
-from reconciler.commands.plan import plan
+from reconciler.commands.apply import ApplyOptions, apply
+from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, ReconcilerError
@@ -118,7 +118,9 @@ class SeedWorld(World):
         self.faults = [Fault.parse(fault) for fault in faults]
         screen = Screen()
         console = screen.console(self.clock, as_json=True)
-        exit = apply(selection, consent, console, self.environment, yes=True, with_seeds=with_seeds)
+        exit = apply(
+            selection, ApplyOptions(consent, yes=True, with_seeds=with_seeds), console, self.environment
+        )
         self.faults = ()
         return End(exit, screen.document, screen.err)
 
@@ -151,7 +153,7 @@ class SeedWorld(World):
         """Plan everything; return the exit code and what is shown."""
         screen = Screen()
         exit = plan(
-            EVERYTHING, Consent(), screen.console(self.clock), self.environment, detailed_exitcode=True
+            EVERYTHING, PlanOptions(detailed_exitcode=True), screen.console(self.clock), self.environment
         )
         return exit, screen.out
 
