@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -19,75 +19,25 @@ from reconciler.config.assignments import assignment, candidates, full_path, see
 from reconciler.config.contents import TARGETS
 from reconciler.config.discovery import shown, workspace_files
 from reconciler.config.edits import Put
-from reconciler.config.file_edits import FileEdit, FileEdits, ResourceEditor, overlay, write
+from reconciler.config.file_edits import FileEdit, FileEdits, ResourceEditor, write
 from reconciler.config.key_order import ordered, ranks_of
 from reconciler.config.layout import masked
 from reconciler.config.load import Workspace, load
 from reconciler.config.names import meant, visible
 from reconciler.config.resources import Resource
-from reconciler.config.sections import Section
 from reconciler.engine.change import Action
-from reconciler.engine.declared import Declared, Given, Reference
+from reconciler.engine.declared import Declared, Reference
 from reconciler.engine.kind import Json
-from reconciler.engine.outcome import Outcome, Report, Result, id_line
+from reconciler.engine.outcome import Report, Result, id_line
 from reconciler.errors import Exit, FilesInvalid, NotEdited, UsageError, describe, exit_of
-from reconciler.expoints.model import PLAIN_FIELDS, SEEDS, plain_fields
-from reconciler.expoints.seed import Seed
 from reconciler.problems import Severity
 from reconciler.render.listing import Listed, Sending, listing_document, listing_text
 from reconciler.render.values import FORMAT_VERSION, counted, diff_text
 
-Resources = list[tuple[Section, Resource]]
+if TYPE_CHECKING:
+    from reconciler.expoints.seed import Seed
 
-
-def matching(workspace: Workspace[Seed], glob: str) -> Resources:
-    """Return the resources that a glob names, with their section. `UsageError` where there is none."""
-    everything = _resources(workspace)
-    found = _called(everything, glob)
-    if not found:
-        raise _nothing("resource", glob, [resource.key for _, resource in everything])
-    return found
-
-
-def matching_any(workspace: Workspace[Seed], glob: str) -> tuple[Resources, list[str]]:
-    """Return the resources and the keys of the seeds that a glob names. `UsageError` where neither is."""
-    everything = _resources(workspace)
-    seeds = [*dict.fromkeys(seed.key for seeds in workspace.seeds.values() for seed in seeds)]
-    found, sown = _called(everything, glob), [key for key in seeds if _is_called(key, glob)]
-    if not found and not sown:
-        raise _nothing("resource or seed", glob, [*(resource.key for _, resource in everything), *seeds])
-    return found, sown
-
-
-def seeds_named(workspace: Workspace[Seed], glob: str) -> list[str]:
-    """Return the keys of the seeds that a glob names by their section, as `customer_seeds.*` does.
-
-    Without it seeds are not meant: what is said of them may mail people. `UsageError` where there is none.
-    """
-    if not glob.startswith(f"{CUSTOMER_SEEDS.name}."):
-        return []
-    return matching_any(workspace, glob)[1]
-
-
-def _resources(workspace: Workspace[Seed]) -> Resources:
-    return [
-        (section, resource)
-        for section in SECTIONS
-        for resource in workspace.readers[section.kind.name].resources.values()
-    ]
-
-
-def _called(resources: Resources, glob: str) -> Resources:
-    return [(section, resource) for section, resource in resources if _is_called(resource.key, glob)]
-
-
-def _is_called(key: str, glob: str) -> bool:
-    return fnmatchcase(key, glob) or fnmatchcase(key.partition(".")[2], glob)
-
-
-def _nothing(what: str, glob: str, keys: list[str]) -> UsageError:
-    hint = meant(glob, [key.partition(".")[2] for key in keys])
-    return UsageError(f"no {what} is called {visible(glob)}; {hint}")
+# The models of seeds are imported in the functions that need them: `apply` imports this module too.
 
 
 def edits_of(workspace: Workspace[Seed], environment: Environment) -> FileEdits:
@@ -99,8 +49,9 @@ def as_edited(
     workspace: Workspace[Seed], edits: Sequence[FileEdit], environment: Environment
 ) -> Workspace[Seed]:
     """Return what the files would declare once edited. Errors: `NotEdited` where they would be invalid."""
+    after = {edit.path: edit.after for edit in edits}
     try:
-        return load(workspace.folder, SECTIONS, environment.folder, SEED_SECTIONS, overlay(edits))
+        return load(workspace.folder, SECTIONS, environment.folder, SEED_SECTIONS, after)
     except FilesInvalid as invalid:
         errors = [problem for problem in invalid.problems if problem.severity is Severity.ERROR]
         raise NotEdited(errors) from invalid
@@ -116,20 +67,16 @@ def finish(
     document: dict[str, Any],
 ) -> None:
     """Write edited files and print what was done; with `diff`, print what would change and write nothing."""
-    diffs = {one.file: _diff(one, console) if diff or console.as_json else "" for one in edits}
+    diffs = dict.fromkeys((edit.file for edit in edits), "")
+    if diff or console.as_json:
+        for edit in edits:
+            before = None if edit.before is None else masked(edit.before)
+            diffs[edit.file] = diff_text(edit.file, before, masked(edit.after), paint=console.paint)
     if not diff:
         write(edits, workspace.folder)
-    plain = "" if not diff else "\n".join([*diffs.values(), *([""] if diffs else [])])
-    files = [{"file": file, "diff": text, "written": not diff} for file, text in diffs.items()]
-    console.result(plain + text, {**document, "files": files})
-
-
-def _diff(edit: FileEdit, console: Console) -> str:
-    before = None if edit.before is None else masked(edit.before)
-    return diff_text(edit.file, before, masked(edit.after), paint=console.paint)
-
-
-_SETTABLE = PLAIN_FIELDS - {"notification_email_addresses"}
+    shown_diffs = [*diffs.values(), ""] if diff and diffs else []
+    files = [{"file": file, "diff": one, "written": not diff} for file, one in diffs.items()]
+    console.result("\n".join(shown_diffs) + text, {**document, "files": files})
 
 
 def set_fields(
@@ -143,24 +90,25 @@ def set_fields(
 ) -> Exit:
     """Let every resource that the glob names say these values, and check the files before they are written.
 
-    Seeds are meant only by `customer_seeds.GLOB`, and of them the fields that are one value.
-    Errors: `NotEdited` with every place where that is not safe, or would make the files invalid.
+    Seeds are meant only by `customer_seeds.GLOB`, for what is said of them may mail people; of them only the
+    fields that are one value can be set. Errors: `UsageError` where the glob names nothing, or for an unknown
+    path; `NotEdited` with every place where the edit is not safe, or would make the files invalid.
     """
     workspace = open_workspace(selection, environment)
     files = edits_of(workspace, environment)
-    seeds = seeds_named(workspace, glob)
+    is_seeds = glob.startswith(f"{CUSTOMER_SEEDS.name}.")
+    resources, seeds = _named(workspace, glob, with_seeds=is_seeds)
     for key in seeds:
         _set_seed(key, assignments, workspace, files)
-    matched = [] if seeds else matching(workspace, glob)
-    for section, resource in matched:
-        editor = ResourceEditor(files, section, resource, workspace.targets)
+    for resource in () if seeds else resources:
+        editor = ResourceEditor(files, SECTION, resource, workspace.targets)
         for text in assignments:
-            wanted = assignment(section, text, workspace.targets)
+            wanted = assignment(SECTION, text, workspace.targets)
             editor.put(wanted.path, wanted.value, target=wanted.target)
     edits = files.edited()
     as_edited(workspace, edits, environment)
     verb, what = "Would change" if diff else "Changed", "seed" if seeds else "resource"
-    keys = seeds or [resource.key for _, resource in matched]
+    keys = seeds or [resource.key for resource in resources]
     finish(
         edits,
         workspace,
@@ -173,18 +121,35 @@ def set_fields(
 
 
 def _set_seed(key: str, assignments: Sequence[str], workspace: Workspace[Seed], files: FileEdits) -> None:
-    """Edit one seed; a block of a target where it lives already, for another one it would be sent to."""
-    name = key.removeprefix(f"{SEEDS.name}.")
-    homes = [target for target, seeds in workspace.seeds.items() if any(seed.key == key for seed in seeds)]
-    file = files.home(SEEDS.name, name)
-    if file is None:
-        raise LookupError(key)
+    """Edit one seed; a block of a target only where the seed lives, for elsewhere it would be sent to."""
+    from reconciler.expoints.model import PLAIN_FIELDS, SEEDS
+
+    homes = {target: seed for target, seeds in workspace.seeds.items() for seed in seeds if seed.key == key}
+    file = files.path_of(next(iter(homes.values())).place.file)
     for text in assignments:
-        wanted = seed_assignment(SEEDS, text, _SETTABLE, workspace.targets)
+        settable = PLAIN_FIELDS - {"notification_email_addresses"}
+        wanted = seed_assignment(SEEDS, text, settable, workspace.targets)
         if wanted.target and wanted.target not in homes:
             raise UsageError(f"{key} does not live on target {wanted.target}; add it to its targets by hand")
         above = (TARGETS, wanted.target) if wanted.target else ()
+        name = key.removeprefix(f"{SEEDS.name}.")
         files.put(file, (SEEDS.name, name, *above, *wanted.path), Put(wanted.value))
+
+
+def _named(workspace: Workspace[Seed], glob: str, *, with_seeds: bool) -> tuple[list[Resource], list[str]]:
+    """Return the resources and the keys of the seeds that a glob names, with their section or without.
+
+    Errors: `UsageError` where there is neither.
+    """
+    resources = workspace.readers[SECTION.kind.name].resources
+    seeds = [seed.key for seeds in workspace.seeds.values() for seed in seeds] if with_seeds else []
+    keys = dict.fromkeys([*resources, *seeds])
+    found = [key for key in keys if fnmatchcase(key, glob) or fnmatchcase(key.partition(".")[2], glob)]
+    if not found:
+        what = "resource or seed" if with_seeds else "resource"
+        hint = meant(glob, [key.partition(".")[2] for key in keys])
+        raise UsageError(f"no {what} is called {visible(glob)}; {hint}")
+    return [resources[key] for key in found if key in resources], [k for k in found if k not in resources]
 
 
 def fmt(
@@ -196,41 +161,32 @@ def fmt(
     check: bool = False,
     diff: bool = False,
 ) -> Exit:
-    """Bring files into order, all of the workspace if none is named; `check` only says which are not.
+    """Put the keys of resources, presets and seeds into order, in all files if none is named.
 
-    With `check`, exits 1 where a file is not in order. Errors: `FilesInvalid`, for order is of what counts.
+    With `check`, writes nothing and exits 1 where a file is not in order. Errors: `FilesInvalid`;
+    `UsageError` for a file that is not of the workspace.
     """
     workspace = open_workspace(selection, environment)
-    ranks = ranks_of(SECTIONS, SEED_SECTIONS)
+    known = {path.resolve(): path for path in workspace_files(workspace.folder)}
+    named = [(environment.folder / file).resolve() for file in files] if files else [*known]
+    for place, typed in zip(named, files, strict=False):
+        if place not in known:
+            raise UsageError(f"{typed} is no file of the workspace")
     edits = []
-    for path in _chosen(files, [*workspace_files(workspace.folder)], environment.folder):
+    for path in (known[place] for place in named):
         before, file = path.read_bytes(), shown(path, environment.folder)
-        after = ordered(before, file, ranks)
+        after = ordered(before, file, ranks_of(SECTIONS, SEED_SECTIONS))
         if after != before:
             edits.append(FileEdit(path, file, before, after))
-    text = "\n".join([*(edit.file for edit in edits), _summary(len(edits), writes=not check and not diff)])
+    verb = "Not in order" if check or diff else "Put into order"
+    summary = f"{verb}: {counted(len(edits), 'file')}." if edits else "All files are in order."
+    text = "\n".join([*(edit.file for edit in edits), summary])
     document = {"format_version": FORMAT_VERSION, "check": check}
     if check and not diff:
         console.result(text, {**document, "files": [{"file": e.file, "written": False} for e in edits]})
     else:
-        finish(edits, workspace, console, diff=check or diff, text=text, document=document)
+        finish(edits, workspace, console, diff=diff, text=text, document=document)
     return Exit.ERROR if check and edits else Exit.DONE
-
-
-def _summary(number: int, *, writes: bool) -> str:
-    if not number:
-        return "All files are in order."
-    return f"{'Put into order' if writes else 'Not in order'}: {counted(number, 'file')}."
-
-
-def _chosen(files: Sequence[Path], known: Sequence[Path], base: Path) -> list[Path]:
-    """Return the files of the workspace that are named, by their path from where one stands."""
-    by_place = {path.resolve(): path for path in known}
-    wanted = [(base / file).resolve() for file in files]
-    for file, place in zip(files, wanted, strict=True):
-        if place not in by_place:
-            raise UsageError(f"{file} is no file of the workspace")
-    return [by_place[place] for place in wanted] if files else [*known]
 
 
 def list_resources(
@@ -241,76 +197,57 @@ def list_resources(
     What presets and blocks of targets say counts; without a target in the selection, any target will do. Of a
     seed its plain fields can be compared. Errors: `UsageError` for a path that neither has.
     """
+    from reconciler.expoints.model import PLAIN_FIELDS, plain_fields
+
     workspace = open_workspace(selection, environment)
     targets = [chosen_target(workspace, selection.target).name] if selection.target else [*workspace.targets]
-    search = _Search(workspace, targets, [split_assignment(text) for text in where])
-    resources, seeds = matching_any(workspace, glob)
-    search.check_paths()
-    found = [*(search.resource(*one) for one in resources), *map(search.seed, seeds)]
-    shown = [one for one in found if one.targets]
-    console.result(listing_text(shown, paint=console.paint), listing_document(shown))
+    wanted = [split_assignment(text) for text in where]
+    resources, seeds = _named(workspace, glob, with_seeds=True)
+    paths = {path: full_path(SECTION, path) for path, _ in wanted if path not in PLAIN_FIELDS}
+    found = []
+    for resource in resources:
+        on = {t: one for t in targets for one in workspace.declared[t] if one.key == resource.key}
+        on = {
+            target: one
+            for target, one in on.items()
+            if all(path in paths and _says(one, paths[path], value) for path, value in wanted)
+        }
+        given = next((one.given.get(SECTION.kind.name_field) for one in on.values()), None)
+        name = given.value if given and isinstance(given.value, str) else None
+        ids = {target: one.id for target, one in on.items()}
+        found.append(Listed(resource.key, resource.written.key_place, ids, name))
+    for key in seeds:
+        sown = {t: seed for t, seeds in workspace.seeds.items() for seed in seeds if seed.key == key}
+        chosen = [
+            target
+            for target in targets
+            if target in sown and all(_is_said(plain_fields(sown[target]), *one) for one in wanted)
+        ]
+        seed = sown[chosen[0]] if chosen else next(iter(sown.values()))
+        sending = Sending(seed.send.value, seed.round, len(seed.customers))
+        found.append(Listed(key, seed.place, dict.fromkeys(chosen), sending=sending))
+    listed = [one for one in found if one.targets]
+    console.result(listing_text(listed, paint=console.paint), listing_document(listed))
     return Exit.DONE
 
 
-class _Search(Struct, frozen=True):
-    """What is looked for, on which targets: both sides of each `PATH=VALUE`."""
-
-    workspace: Workspace[Seed]
-    targets: Sequence[str]
-    wanted: Sequence[tuple[str, str]]
-
-    def check_paths(self) -> None:
-        """Check that every path is one of a resource or of a seed. Errors: `UsageError`."""
-        for path, _ in self.wanted:
-            for section in () if path in PLAIN_FIELDS else SECTIONS:
-                full_path(section, path)
-
-    def resource(self, section: Section, one: Resource) -> Listed:
-        """Return a resource with the targets on which it says what is wanted."""
-        declared = {t: found for t in self.targets if (found := _on(self.workspace, one.key, t))}
-        chosen = {target: on for target, on in declared.items() if self._says(section, on)}
-        given = next((on.given.get(section.kind.name_field) for on in chosen.values()), None)
-        name = given.value if isinstance(given, Given) and isinstance(given.value, str) else None
-        return Listed(one.key, one.written.key_place, {t: on.id for t, on in chosen.items()}, name)
-
-    def seed(self, key: str) -> Listed:
-        """Return a seed with the targets on which it says what is wanted."""
-        sown = {t: seed for t, seeds in self.workspace.seeds.items() for seed in seeds if seed.key == key}
-        chosen = [t for t in self.targets if t in sown and self._seed_says(sown[t])]
-        seed = sown[chosen[0]] if chosen else next(iter(sown.values()))
-        sending = Sending(seed.send.value, seed.round, len(seed.customers))
-        return Listed(key, seed.place, dict.fromkeys(chosen), sending=sending)
-
-    def _says(self, section: Section, declared: Declared) -> bool:
-        return all(
-            path not in PLAIN_FIELDS and _says_one(section, declared, path, value)
-            for path, value in self.wanted
-        )
-
-    def _seed_says(self, seed: Seed) -> bool:
-        said = plain_fields(seed)
-        return all(
-            any(path in said and _same(said[path], one) for one in candidates(value))
-            for path, value in self.wanted
-        )
-
-
-def _on(workspace: Workspace[Seed], key: str, target: str) -> Declared | None:
-    return next((one for one in workspace.declared[target] if one.key == key), None)
-
-
-def _says_one(section: Section, declared: Declared, text: str, value: str) -> bool:
-    path = full_path(section, text)
-    field = next((named.field for named in section.named if named.path == path), path)
+def _says(declared: Declared, path: str, text: str) -> bool:
+    """Tell whether a resource declares a value that a text can mean; of a path of names, such a name."""
+    field = next((named.field for named in SECTION.named if named.path == path), path)
     given = declared.given.get(field)
     if given is None:
         return False
     if field != path:
         name = given.named or given.value
-        return isinstance(name, Reference) and name.name in candidates(value)
-    normal = section.kind.by_path[field].normal
-    wanted = [normal(one) for one in candidates(value)]
-    return any(_same(normal(given.value), one) for one in wanted if not isinstance(given.value, Reference))
+        return isinstance(name, Reference) and name.name in candidates(text)
+    if isinstance(given.value, Reference):
+        return False
+    normal = SECTION.kind.by_path[field].normal
+    return any(_same(normal(given.value), normal(one)) for one in candidates(text))
+
+
+def _is_said(fields: Mapping[str, Json], path: str, text: str) -> bool:
+    return path in fields and any(_same(fields[path], one) for one in candidates(text))
 
 
 def _same(one: Json, other: Json) -> bool:
@@ -332,12 +269,12 @@ def write_ids(report: Report, session: Session, console: Console) -> IdsWritten:
 
     What was applied stays applied: where the files cannot be edited, that is said, and the lines are printed.
     """
-    ids = dict(_found(report))
+    ids = dict(_new_ids(report))
     if not ids:
         return NO_IDS
     try:
         return IdsWritten(_written(ids, session))
-    except Exception as error:  # noqa: BLE001  # what was applied is still to be told
+    except Exception as error:  # noqa: BLE001  # a file that cannot be edited must not hide what was applied
         problems = error.problems if isinstance(error, FilesInvalid) else ()
         if not console.quiet:
             console.problems(problems)
@@ -345,17 +282,14 @@ def write_ids(report: Report, session: Session, console: Console) -> IdsWritten:
         return IdsWritten({}, exit_of(error))
 
 
-def _found(report: Report) -> Iterator[tuple[str, int]]:
-    """Yield every key with an id that the files do not know yet."""
+def _new_ids(report: Report) -> Iterator[tuple[str, int]]:
+    """Yield every key with an id that the files do not know yet: created, or found by its name."""
     yield from ((one.key, one.id) for one in report.plan.unchanged if one.adopted and one.id is not None)
     adopted = {change.key for change in report.plan.changes if change.adopted}
     for outcome in report.outcomes:
-        if outcome.id is not None and (outcome.key in adopted or _is_created(outcome)):
+        is_created = outcome.action is Action.CREATE and outcome.result is Result.APPLIED
+        if outcome.id is not None and (outcome.key in adopted or is_created):
             yield outcome.key, outcome.id
-
-
-def _is_created(outcome: Outcome) -> bool:
-    return outcome.action is Action.CREATE and outcome.result is Result.APPLIED
 
 
 def _written(ids: Mapping[str, int], session: Session) -> Mapping[str, int]:
@@ -366,7 +300,7 @@ def _written(ids: Mapping[str, int], session: Session) -> Mapping[str, int]:
     there = {key: id for key, id in ids.items() if key in resources}
     for key, id in there.items():
         editor = ResourceEditor(files, SECTION, resources[key], workspace.targets)
-        editor.write_id(session.target.name, id)
+        editor.edit(("id",), Put(id), target=session.target.name)
     edits = files.edited()
     as_edited(workspace, edits, session.environment)
     write(edits, workspace.folder)

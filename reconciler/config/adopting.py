@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct, field
-from pydantic import BaseModel, ValidationError
 
+from reconciler.config.assignments import fits
 from reconciler.config.contents import TARGETS
-from reconciler.config.edits import Edit, Edits, OverNames, Patch, Put, Ranks, Remove
-from reconciler.config.edits import Path as KeyPath
+from reconciler.config.edits import Edits, OverNames, Patch, Put, Remove
 from reconciler.config.file_edits import ResourceEditor
 from reconciler.config.names import CONTROL, LINE_BREAK, visible
 from reconciler.config.resources import Decisions, Resource
@@ -17,7 +16,7 @@ from reconciler.config.sections import Named, Section
 from reconciler.engine.body import Normal, value_at, written
 from reconciler.engine.classify import Account
 from reconciler.engine.declared import Given, Reference
-from reconciler.engine.kind import Body, Field, Json, Policy
+from reconciler.engine.kind import Body, Field, Json, Live, Policy
 
 CANNOT_HOLD = "live values that these files cannot hold"
 
@@ -35,18 +34,17 @@ Find = Callable[[Named, str], "int | None"]
 
 
 class ExportedFields(Struct, frozen=True):
-    """What one level has to say: values by the path under which they are written, and fields to be kept."""
+    """What one level of the files has to say: values by the path under which they are written, and `keep`."""
 
     values: Mapping[str, Put] = field(default_factory=dict)
     keep: tuple[str, ...] = ()
-    fields: frozenset[str] = frozenset()
+    fields: tuple[str, ...] = ()
     """The paths of `Kind.fields` that any of this is about."""
 
     def without_name(self, name_field: str) -> ExportedFields:
         """Return the same, with a name that is kept as it is instead of declared."""
         values = {path: put for path, put in self.values.items() if path != name_field}
-        keep = dict.fromkeys((name_field, *self.keep))
-        return ExportedFields(values, tuple(keep), self.fields)
+        return ExportedFields(values, tuple(dict.fromkeys((name_field, *self.keep))), self.fields)
 
 
 class Exporter(Struct, frozen=True):
@@ -57,7 +55,7 @@ class Exporter(Struct, frozen=True):
     name_of: NameOf
     find: Find
 
-    def tell(self, body: Body, below: Decisions) -> ExportedFields:
+    def export(self, body: Body, below: Decisions) -> ExportedFields:
         """Return what has to be said of a live resource over what weaker levels say of it already.
 
         Every field that is not at its default is said, with its explicit false or 0; one that fills itself
@@ -65,18 +63,18 @@ class Exporter(Struct, frozen=True):
         """
         values: dict[str, Put] = {}
         keep: list[str] = []
-        about: set[str] = set()
+        about: list[str] = []
         for one in self.section.kind.fields:
-            if not self._is_to_be_said(one, body, below):
+            if not self._has_to_be_said(one, body, below):
                 continue
-            about.add(one.path)
+            about.append(one.path)
             value = self.value(one, body)
             if one.fills_itself or not self.can_hold(one, value):
                 keep.append(one.path)
             else:
                 path, put = self.put(one, value)
                 values[path] = put
-        return ExportedFields(values, tuple(keep), frozenset(about))
+        return ExportedFields(values, tuple(keep), tuple(about))
 
     def value(self, one: Field, body: Body) -> Json:
         """Return the live value of a field as the files write it, with an explicit false or 0."""
@@ -101,35 +99,29 @@ class Exporter(Struct, frozen=True):
             return False
         if isinstance(value, str) and not _is_writable(value):
             return False
-        return _fits(self.section.model, one.path, value)
+        return fits(self.section.model, one.path, value)
 
-    def _is_to_be_said(self, one: Field, body: Body, below: Decisions) -> bool:
+    def _has_to_be_said(self, one: Field, body: Body, below: Decisions) -> bool:
+        """Tell whether the weaker levels, or the defaults, would make another value of a field."""
         if one.path == self.section.kind.visible_field:
             return False
         said, normal = below.get(one.path), self.account.normal
-        live = normal.value(one, value_at(body, one.member))
         if isinstance(said, Given):
-            return normal.value(one, self._known(one, said.value)) != live
+            value = said.value
+            if isinstance(value, Reference):
+                named = next(named for named in self.section.named if named.field == one.path)
+                found = self.find(named, value.name)
+                # A name that leads nowhere equals nothing live.
+                value = -1 if found is None else found
+            return normal.value(one, value) != normal.value(one, value_at(body, one.member))
         if one.fills_itself or (said and said.policy is Policy.KEEP):
             return False
-        if one.path == self.section.kind.name_field:
+        if one.path == self.section.kind.name_field or self.value(one, body) is not None:
             return True
-        return self.value(one, body) is not None or self._has_another_default(one, body)
-
-    def _known(self, one: Field, value: Json | Reference) -> Json:
-        """Return a declared value as it stands in a body; a name that leads nowhere equals nothing live."""
-        if not isinstance(value, Reference):
-            return value
-        named = next(named for named in self.section.named if named.field == one.path)
-        found = self.find(named, value.name)
-        return -1 if found is None else found
-
-    def _has_another_default(self, one: Field, body: Body) -> bool:
-        """Tell whether a reset would fill a field that is empty; the defaults of a group come with it."""
+        # A reset would fill an empty field that has a default; the defaults of a group come with the group.
         default = self.account.defaults.get(one.path)
         is_there = not one.group or bool(value_at(body, one.group))
-        lenient = self.account.normal.lenient
-        return default is not None and is_there and lenient.value(one, default.value) is not None
+        return default is not None and is_there and normal.lenient.value(one, default.value) is not None
 
 
 def is_one_line(text: str) -> bool:
@@ -142,122 +134,59 @@ def _is_writable(text: str) -> bool:
     return is_unicode and not CONTROL.search(text)
 
 
-def _fits(model: type[BaseModel], path: str, value: Json) -> bool:
-    first, *rest = path.split(".")
-    for step in reversed(rest):
-        value = {step: value}
-    try:
-        model.model_validate({first: value})
-    except ValidationError:
-        return False
-    return True
+def new_resource(exported: ExportedFields, target: str, id: int, preset: str = "", note: str = "") -> Patch:
+    """Return a resource that comes into the files; `note` is a comment that says why something is kept."""
+    edits = Edits()
+    if preset:
+        edits.put(("preset",), Put(preset))
+    for path, put in exported.values.items():
+        edits.put(tuple(path.split(".")), put)
+    if exported.keep:
+        edits.put(("keep",), Put(list(exported.keep), note or CANNOT_HOLD))
+    edits.put(("targets",), OverNames({target: {"id": Put(id)}}))
+    return edits.tree
 
 
-class Entry(Struct, frozen=True):
-    """A resource that comes into the files."""
+def merge(editor: ResourceEditor, exporter: Exporter, target: str, live: Live) -> None:
+    """Edit a resource that is declared on other targets so that it lives on this one too, as it is live.
 
-    section: Section
-    key: str
-    """Without its section."""
-    target: str
-    id: int
-    told: ExportedFields
-    preset: str = ""
-    note: str = ""
-    """Why something is kept, as a comment."""
-
-    @property
-    def path(self) -> KeyPath:
-        """Where it goes in its file."""
-        return (self.section.kind.name, self.key)
-
-    def patch(self, ranks: Ranks) -> Patch:
-        """Return the whole resource, in the order in which its keys should stand."""
-        edits = Edits()
-        if self.preset:
-            edits.put(("preset",), Put(self.preset))
-        for path, put in self.told.values.items():
-            edits.put(tuple(path.split(".")), put)
-        if self.told.keep:
-            edits.put(("keep",), Put(list(self.told.keep), self.note or CANNOT_HOLD))
-        edits.put(("targets",), OverNames({self.target: {"id": Put(self.id)}}))
-        return dict(_sorted(edits.tree, self.path, ranks))
-
-
-def _sorted(patch: Patch, path: KeyPath, ranks: Ranks) -> Iterator[tuple[str, Edit]]:
-    order = {name: rank for rank, name in enumerate(ranks(path))}
-    for name in sorted(patch, key=lambda name: order.get(name, len(order))):
-        edit = patch[name]
-        yield name, dict(_sorted(edit, (*path, name), ranks)) if isinstance(edit, Mapping) else edit
+    What is common stays on top, and what differs goes into the block of the target. A value on top that only
+    one other target has moves into the block of that target, unless a person wrote a comment beside it.
+    """
+    resource, on_top = editor.resource, editor.resource.written
+    shared = shared_decisions(resource)
+    home = next(iter(resource.blocks), "")
+    moved: dict[str, tuple[str, ...]] = {}
+    if len(resource.blocks) == 1 and resource.own.controls.targets is not None:
+        for path in exporter.export(live.body, shared).fields:
+            place = _place_on_top(editor, path) if isinstance(shared.get(path), Given) else ()
+            if place and not on_top.find(TARGETS, home, *place) and editor.is_without_comment(place):
+                moved[path] = place
+    if resource.own.controls.id is not None:
+        # An id on top counts for one target only.
+        for other in resource.blocks:
+            editor.edit(("id",), Put(resource.own.controls.id), target=other)
+        editor.edit(("id",), Remove())
+    editor.edit(("id",), Put(live.id), target=target)
+    for place in moved.values():
+        editor.edit(place, Put(on_top.at(*place).value), target=home)
+        editor.edit(place, Remove())
+    for group in dict.fromkeys(place[:-1] for place in moved.values() if len(place) > 1):
+        names = {name for name, _ in on_top.at(*group).entries()}
+        if names == {place[-1] for place in moved.values() if place[:-1] == group}:
+            editor.edit(group, Remove())
+    exported = exporter.export(live.body, {path: one for path, one in shared.items() if path not in moved})
+    for path, put in exported.values.items():
+        editor.edit(path.split("."), put, target=target)
+    if exported.keep:
+        editor.edit(("keep",), Put(list(exported.keep), CANNOT_HOLD), target=target)
 
 
-class Merge(Struct, frozen=True):
-    """A live resource of one target that is declared already, on others."""
-
-    editor: ResourceEditor
-    target: str
-    id: int
-    body: Body
-
-    def write(self, teller: Exporter) -> None:
-        """Edit the resource so that it lives on the target too, with what differs there in its block.
-
-        A value on top that only one other target has moves into the block of that target, unless a person
-        wrote a comment beside it.
-        """
-        shared = shared_decisions(self.editor.resource)
-        alone = self._moved(teller.tell(self.body, shared), shared)
-        self._move_id()
-        self.editor.write_id(self.target, self.id)
-        self._move(alone)
-        told = teller.tell(self.body, {path: one for path, one in shared.items() if path not in alone})
-        for path, put in told.values.items():
-            self.editor.edit(path.split("."), put, target=self.target)
-        if told.keep:
-            self.editor.edit(("keep",), Put(list(told.keep), CANNOT_HOLD), target=self.target)
-
-    def _moved(self, told: ExportedFields, shared: Decisions) -> Mapping[str, tuple[str, ...]]:
-        """Return the fields whose value on top is that of one other target: field → where it is written."""
-        resource = self.editor.resource
-        if len(resource.blocks) != 1 or resource.own.controls.targets is None:
-            return {}
-        found = {path: self._place(path) for path in told.fields if isinstance(shared.get(path), Given)}
-        return {path: place for path, place in found.items() if place and self._may_move(place)}
-
-    def _move_id(self) -> None:
-        """Let an id that stands on top, which counts for one target only, stand in the block of that one."""
-        id = self.editor.resource.own.controls.id
-        if id is not None:
-            for home in self.editor.resource.blocks:
-                self.editor.write_id(home, id)
-            self.editor.edit(("id",), Remove())
-
-    def _place(self, path: str) -> tuple[str, ...] | None:
-        """Return where a field is written on top, by its own name or by the other that it has."""
-        names = [path, *(named.path for named in self.editor.section.named if named.field == path)]
-        steps = (tuple(name.split(".")) for name in names)
-        return next((place for place in steps if self.editor.resource.written.find(*place)), None)
-
-    def _may_move(self, place: tuple[str, ...]) -> bool:
-        home = next(iter(self.editor.resource.blocks))
-        is_said_below = self.editor.resource.written.find(TARGETS, home, *place)
-        return not is_said_below and self.editor.is_without_comment(place)
-
-    def _move(self, alone: Mapping[str, tuple[str, ...]]) -> None:
-        written = self.editor.resource.written
-        for place in alone.values():
-            home = next(iter(self.editor.resource.blocks))
-            self.editor.edit(place, Put(written.at(*place).value), target=home)
-            self.editor.edit(place, Remove())
-        self._remove_hollow_groups({place[:-1] for place in alone.values() if len(place) > 1}, alone)
-
-    def _remove_hollow_groups(
-        self, groups: set[tuple[str, ...]], alone: Mapping[str, tuple[str, ...]]
-    ) -> None:
-        for group in groups:
-            names = {name for name, _ in self.editor.resource.written.at(*group).entries()}
-            if names == {place[-1] for place in alone.values() if place[:-1] == group}:
-                self.editor.edit(group, Remove())
+def _place_on_top(editor: ResourceEditor, path: str) -> tuple[str, ...]:
+    """Return where a field is written on top, by one of the names that it has; empty if nowhere."""
+    names = [path, *(named.path for named in editor.section.named if named.field == path)]
+    places = (tuple(name.split(".")) for name in names)
+    return next((place for place in places if editor.resource.written.find(*place)), ())
 
 
 def shared_decisions(resource: Resource) -> Decisions:

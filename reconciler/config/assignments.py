@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -25,11 +25,6 @@ class Assignment(Struct, frozen=True):
     value: Json
     target: str = ""
 
-    @property
-    def dotted(self) -> str:
-        """The path as people write it, below its level."""
-        return ".".join(self.path)
-
 
 def split_assignment(text: str) -> tuple[str, str]:
     """Return both sides of `PATH=VALUE`. Errors: `UsageError` where it is none."""
@@ -41,41 +36,42 @@ def split_assignment(text: str) -> tuple[str, str]:
 
 def assignment(section: Section, text: str, targets: Collection[str]) -> Assignment:
     """Return what `PATH=VALUE` says of resources of a section. Errors: `UsageError` for an unknown path."""
-    dotted, value = split_assignment(text)
-    target, path = _split_target(dotted, targets)
+    target, path, value = _sides(text, targets)
     _check_known(section, path)
-    return Assignment(tuple(path.split(".")), value_of(section, path, value), target)
+    if any(path == named.path for named in section.named):
+        meant_by_it: Json = next(one for one in candidates(value) if isinstance(one, str))
+    else:
+        is_control = path.partition(".")[0] in Controls.model_fields
+        meant_by_it = _likeliest(Controls if is_control else section.model, path, value)
+    return Assignment(tuple(path.split(".")), meant_by_it, target)
 
 
 def seed_assignment(
     section: SeedSection[Any, Any, Any], text: str, fields: Collection[str], targets: Collection[str]
 ) -> Assignment:
     """Return what `PATH=VALUE` says of seeds. Errors: `UsageError` unless it is one of these plain fields."""
-    dotted, value = split_assignment(text)
-    target, name = _split_target(dotted, targets)
+    target, name, value = _sides(text, targets)
     if name not in fields:
         hint = meant(name, sorted(fields))
         raise UsageError(f"{visible(name)} is no field of a seed that can be set so; {hint}")
-    *first, last = candidates(value)
-    fitting = (v for v in (*first, last) if _fits_model(section.fields, name, v))
-    return Assignment((name,), next(fitting, first[0] if first else last), target)
+    return Assignment((name,), _likeliest(section.fields, name, value), target)
 
 
-def _split_target(dotted: str, targets: Collection[str]) -> tuple[str, str]:
-    """Return the target whose block a path leads into, if it does, and the path in it."""
+def _sides(text: str, targets: Collection[str]) -> tuple[str, str, str]:
+    """Return the target whose block the path leads into, if it does, the path in it, and the value."""
+    dotted, value = split_assignment(text)
     if not dotted.startswith(f"{TARGETS}."):
-        return "", dotted
+        return "", dotted, value
     rest = dotted.removeprefix(f"{TARGETS}.")
     # A name of a target may hold dots: the longest one that fits is meant.
     fitting = sorted((name for name in targets if rest.startswith(f"{name}.")), key=len)
     if not fitting:
         raise UsageError(f"{visible(dotted)}: write targets.NAME.FIELD, with one of {', '.join(targets)}")
-    return fitting[-1], rest.removeprefix(f"{fitting[-1]}.")
+    return fitting[-1], rest.removeprefix(f"{fitting[-1]}."), value
 
 
 def _check_known(section: Section, path: str) -> None:
-    known = LevelReader(section, Report()).field_paths
-    words = (*known, *Controls.model_fields)
+    words = (*LevelReader(section, Report()).field_paths, *Controls.model_fields)
     if path not in words:
         parent, _, name = path.rpartition(".")
         saying = unknown_name(name, parent, Vocabulary(words, section.older_names))
@@ -85,44 +81,34 @@ def _check_known(section: Section, path: str) -> None:
 def full_path(section: Section, text: str) -> str:
     """Return the path that a text names: itself, or the only one that ends with it. `UsageError` if none."""
     known = LevelReader(section, Report()).field_paths
-    if text in known:
-        return text
-    fitting = [path for path in known if path.endswith(f".{text}")]
+    fitting = [text] if text in known else [path for path in known if path.endswith(f".{text}")]
     if len(fitting) != 1:
         _check_known(section, text)
         raise UsageError(f"{visible(text)} is no field that can be compared")
     return fitting[0]
 
 
-def value_of(section: Section, path: str, text: str) -> Json:
-    """Return the value that a text stands for: as YAML reads it where that fits the field, else as text."""
-    *first, last = candidates(text)
-    is_name = any(path == named.path for named in section.named)
-    fitting = (v for v in (*first, last) if (isinstance(v, str) if is_name else _fits(section, path, v)))
-    return next(fitting, first[0] if first else last)
-
-
 def candidates(text: str) -> Sequence[Json]:
     """Return what a text can mean, the likelier first: a YAML value, and the text itself."""
-    return [*_as_yaml(text), text]
-
-
-def _as_yaml(text: str) -> Iterator[Json]:
     document = read(f"value: {text}\n".encode("utf-8", "replace"), "")
-    if not document.problems and isinstance(document.top.value, dict) and len(document.top.value) == 1:
-        yield document.top.value["value"]
+    top = document.top.value
+    if document.problems or not isinstance(top, dict) or len(top) != 1:
+        return [text]
+    return [top["value"], text]
 
 
-def _fits(section: Section, path: str, value: Json) -> bool:
-    first, *rest = path.split(".")
-    for step in reversed(rest):
+def _likeliest(model: type[BaseModel], path: str, text: str) -> Json:
+    """Return the value that a text stands for: as YAML reads it where that fits the field, else as text."""
+    meanings = candidates(text)
+    return next((one for one in meanings if fits(model, path, one)), meanings[0])
+
+
+def fits(model: type[BaseModel], path: str, value: Json) -> bool:
+    """Tell whether a model takes a value at a path, like `survey_settings.survey_id`."""
+    for step in reversed(path.split(".")):
         value = {step: value}
-    return _fits_model(Controls if first in Controls.model_fields else section.model, first, value)
-
-
-def _fits_model(model: type[BaseModel], name: str, value: Json) -> bool:
     try:
-        model.model_validate({name: value})
+        model.model_validate(value)
     except ValidationError:
         return False
     return True

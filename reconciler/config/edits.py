@@ -659,6 +659,7 @@ def edit(content: bytes, file: str, patch: Patch, ranks: Ranks = no_ranks) -> by
     if document.problems:
         raise NotEdited(document.problems)
     text = content.decode("utf-8-sig")
+    patch = _in_order(patch, (), ranks)
     cutter = Cutter(laid_out(text), file, ranks)
     cuts = list(cutter.cuts(document.top, patch))
     if cutter.problems:
@@ -667,6 +668,15 @@ def edit(content: bytes, file: str, patch: Patch, ranks: Ranks = no_ranks) -> by
         return content
     mark = codecs.BOM_UTF8 if content.startswith(codecs.BOM_UTF8) else b""
     return mark + checked(text, cuts, file, patched(document.top.value, patch))
+
+
+def _in_order(patch: Patch, path: Path, ranks: Ranks) -> Patch:
+    """Return a patch with its keys in the order in which they should stand."""
+    order = {name: rank for rank, name in enumerate(ranks(path))}
+    return {
+        name: _in_order(inner, (*path, name), ranks) if isinstance(inner, Mapping) else inner
+        for name, inner in sorted(patch.items(), key=lambda entry: order.get(entry[0], len(order)))
+    }
 
 
 def checked(text: str, cuts: Sequence[Splice], file: str, wanted: Json) -> bytes:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.commands.edit import edits_of, fmt, list_resources, set_fields
-from reconciler.commands.workspace import SECTIONS, Selection, open_workspace
-from reconciler.config.file_edits import ResourceEditor
+from reconciler.commands.edit import fmt, list_resources, set_fields
+from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.errors import Exit, FilesInvalid, NotEdited, UsageError
 from tests.commands.world import EVERYTHING, Screen, World
 
@@ -381,11 +380,15 @@ def test_fmt_refuses_files_that_are_wrong(world: World) -> None:
 def test_an_id_is_written_under_its_target_and_the_others_stay(key: str, line: str, world: World) -> None:
     """A resource that names no target lives on all of them, and still does."""
     world.write("plain.yaml", "import_configs: {plain: {name: Plain}}\n")
-    workspace = open_workspace(EVERYTHING, world.environment)
-    edits = edits_of(workspace, world.environment)
-    resource = workspace.readers["import_configs"].resources[f"import_configs.{key}"]
-    ResourceEditor(edits, SECTIONS[0], resource, workspace.targets).write_id("sandbox", 5)
-    (edit,) = edits.edited()
-    assert line in edit.after.decode()
-    if key == "plain":
-        assert "other.one: {}" in edit.after.decode()
+    was_set(world, key, "targets.sandbox.id=5")
+    after = (world.folder / f"configs/{key.removesuffix('-nl')}.yaml").read_text("utf-8")
+    assert line in after
+    assert "other.one: {}" in after
+
+
+def test_a_resource_that_names_no_target_is_edited_on_several_at_once(world: World) -> None:
+    world.write("plain.yaml", "import_configs: {plain: {name: Plain}}\n")
+    was_set(world, "plain", "targets.sandbox.update_type_id=1", "targets.other.one.update_type_id=2")
+    after = (world.folder / "configs/plain.yaml").read_text("utf-8")
+    assert "other.one: {update_type_id: 2}" in after
+    assert "sandbox: {update_type_id: 1}" in after
