@@ -31,7 +31,7 @@ from reconciler.engine.change import Change, Plan
 from reconciler.engine.classify import FieldClass, FieldView
 from reconciler.engine.declared import Declared, Given
 from reconciler.engine.identity import Listing, name_of
-from reconciler.engine.kind import Live, Namer
+from reconciler.engine.kind import Client, Live
 from reconciler.engine.plan import Consent
 from reconciler.errors import BadAnswer, Declined, Exit, Forbidden, NotFound, UsageError
 from reconciler.problems import Place
@@ -57,7 +57,7 @@ class _Names(Struct):
     """Names of ids on one target, from its tables or through the API."""
 
     session: Session
-    namer: Namer
+    namer: Client
     console: Console
     _unreadable: set[str] = field(default_factory=set)
 

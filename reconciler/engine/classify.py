@@ -1,6 +1,14 @@
 """Every writable field of a resource in exactly one class, and the body that follows from it.
 
-This is where reset-by-omission is decided: what is left out of the body goes back to the server's default.
+| class | when | in the body of the PUT |
+|---|---|---|
+| set | declared, also as `null`; and the visibility flag of a create | the declared value |
+| kept | undeclared under `keep`, and whatever must not be left out: the visibility flag | the live value |
+| reset | undeclared under `reset` | left out: the server resets it to its default |
+| refused | undeclared under `refuse`, and the live value is not the default | the change is blocked |
+| carried | a live member that the kind does not know | the live value |
+
+A drift that is accepted for a while is kept, whatever is declared of it. On a create, a kept value is left out.
 """
 
 from __future__ import annotations
@@ -13,7 +21,6 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from reconciler.engine.body import (
-    ABSENT,
     Absent,
     Normal,
     carry_rows,
@@ -22,7 +29,7 @@ from reconciler.engine.body import (
     value_at,
     without_server_members,
 )
-from reconciler.engine.declared import Accepted, Declared, Given, Origin, Reference, Ruling
+from reconciler.engine.declared import Accepted, Declared, Origin, Reference, Ruling
 from reconciler.engine.kind import Body, Field, Json, Kind, Policy
 
 
@@ -189,35 +196,11 @@ def classify(
     default that is only stated counts as a reset as soon as anything else calls for a PUT.
     """
     views = [_view(account, declared, field, live, listed=listed) for field in account.kind.fields]
-    if declared.accepted:
+    if declared.accepted and live is not None:
         views = [_tolerated(account, declared, view, live, listed=listed) for view in views]
     if any(view.differs for view in views):
         views = [_doubted(account, declared, view) if view.is_claimed else view for view in views]
     return tuple(views)
-
-
-def _doubted(account: Account, declared: Declared, view: FieldView) -> FieldView:
-    """Return the view of a field of which a PUT may make something else than the files claim."""
-    field, ruling = account.kind.by_path[view.path], declared.rulings.get(view.path)
-    if _policy(field, declared, ruling) is Policy.REFUSE:
-        return replace(view, cls=FieldClass.REFUSED)
-    return replace(view, differs=True)
-
-
-def _tolerated(
-    account: Account, declared: Declared, view: FieldView, live: Body | None, *, listed: bool
-) -> FieldView:
-    """Return the view, or that of a kept field where its drift is accepted; a create has none to accept."""
-    accepted = declared.accepted.get(view.path)
-    if accepted is None or live is None:
-        return view
-    field = account.kind.by_path[view.path]
-    before = account.normal.value(field, value_at(live, field.member))
-    kept = FieldView(field.path, FieldClass.KEPT, before, before, differs=False)
-    if field.path == account.kind.visible_field:
-        kept = _visible(field, live, before, listed=listed)
-    wanted = before if view.cls is FieldClass.REFUSED else view.after
-    return replace(kept, origin=accepted.origin, accepted=accepted, wanted=wanted)
 
 
 def removals(account: Account, live: Body) -> tuple[FieldView, ...]:
@@ -232,25 +215,27 @@ def removals(account: Account, live: Body) -> tuple[FieldView, ...]:
 def _view(
     account: Account, declared: Declared, field: Field, live: Body | None, *, listed: bool
 ) -> FieldView:
-    given = declared.given.get(field.path)
-    before = account.normal.value(field, ABSENT if live is None else value_at(live, field.member))
+    """Return the view of one field by the table above: the first row that fits decides."""
+    given, ruling = declared.given.get(field.path), declared.rulings.get(field.path)
     if given:
-        return _set(account, field, given, before)
+        if isinstance(given.value, Reference):
+            raise TypeError(f"{given.value} was not resolved before planning")
+        before = account.normal.value(field, value_at(live or {}, field.member))
+        after = account.normal.value(field, given.value)
+        return FieldView(
+            field.path, FieldClass.SET, before, after, before != after, origin=given.origin, named=given.named
+        )
     if field.path == account.kind.visible_field:
-        return _visible(field, live, before, listed=listed)
-    ruling = declared.rulings.get(field.path)
-    match _policy(field, declared, ruling):
-        case Policy.KEEP:
-            return FieldView(
-                field.path, FieldClass.KEPT, before, before, differs=False, origin=_origin(ruling)
-            )
-        case Policy.RESET:
-            return _reset(account, declared, field, ruling, live)
-        case Policy.REFUSE:
-            reset = _reset(account, declared, field, None, live)
-            if not reset.differs:
-                return reset
-            return replace(reset, cls=FieldClass.REFUSED, after=reset.before, differs=False)
+        if live is None:
+            return FieldView(field.path, FieldClass.SET, None, True, differs=True)
+        return _kept(account, field, live, None, listed=listed)
+    policy = _policy(field, declared, ruling)
+    if policy is Policy.KEEP:
+        return _kept(account, field, live, ruling.origin if ruling else None, listed=listed)
+    reset = _reset(account, declared, field, ruling, live)
+    if policy is Policy.REFUSE and reset.differs:
+        return replace(reset, cls=FieldClass.REFUSED, after=reset.before, differs=False)
+    return reset
 
 
 def _policy(field: Field, declared: Declared, ruling: Ruling | None) -> Policy:
@@ -259,37 +244,34 @@ def _policy(field: Field, declared: Declared, ruling: Ruling | None) -> Policy:
     return Policy.KEEP if field.fills_itself else declared.undeclared
 
 
-def _origin(ruling: Ruling | None) -> Origin | None:
-    return ruling.origin if ruling else None
-
-
-def _set(account: Account, field: Field, given: Given, before: Json) -> FieldView:
-    if isinstance(given.value, Reference):
-        raise TypeError(f"{given.value} was not resolved before planning")
-    after = account.normal.value(field, given.value)
-    return FieldView(
-        field.path, FieldClass.SET, before, after, before != after, origin=given.origin, named=given.named
-    )
-
-
-def _visible(field: Field, live: Body | None, before: Json, *, listed: bool) -> FieldView:
-    """Return the view of the undeclared visibility flag, which is never left out of a body."""
-    if live is None:
-        return FieldView(field.path, FieldClass.SET, None, True, differs=True)
+def _kept(
+    account: Account, field: Field, live: Body | None, origin: Origin | None, *, listed: bool
+) -> FieldView:
+    before = account.normal.value(field, value_at(live or {}, field.member))
     # An API that leaves `false` out may show neither; what it lists is visible.
-    value = True if before is None and listed else before
-    return FieldView(field.path, FieldClass.KEPT, before, value, differs=False)
+    shown = field.path == account.kind.visible_field and before is None and listed
+    return FieldView(
+        field.path, FieldClass.KEPT, before, True if shown else before, differs=False, origin=origin
+    )
 
 
 def _reset(
     account: Account, declared: Declared, field: Field, ruling: Ruling | None, live: Body | None
 ) -> FieldView:
-    # A default of false or 0 is nothing to be reset to, whatever the API shows of either.
-    lenient = account.normal.lenient
+    """Return the view of a field that a PUT leaves out.
+
+    A default of false or 0 is nothing to be reset to, whatever the API shows of either. The defaults of a
+    group come with it: what is in no body, neither live nor sent, is not reset.
+    """
+    lenient, body = account.normal.lenient, live or {}
     default = account.defaults.get(field.path, ASSUMED_EMPTY)
-    before = lenient.value(field, value_at(live or {}, field.member))
-    # The defaults of a group come with it: what is in no body, neither live nor sent, is not reset.
-    after = None if _stays_away(account.kind, declared, field, live) else lenient.value(field, default.value)
+    before = lenient.value(field, value_at(body, field.member))
+    after = lenient.value(field, default.value)
+    if field.group and not value_at(body, field.group):
+        beside = [one.path for one in account.kind.fields if one.group == field.group]
+        given = [declared.given.get(path) for path in beside if path not in declared.accepted]
+        if all(one is None or one.value is None for one in given):
+            after = None
     return FieldView(
         field.path,
         FieldClass.RESET,
@@ -298,17 +280,28 @@ def _reset(
         differs=live is not None and before != after,
         consented=bool(ruling and ruling.own),
         default=default,
-        origin=_origin(ruling),
+        origin=ruling.origin if ruling else None,
     )
 
 
-def _stays_away(kind: Kind, declared: Declared, field: Field, live: Body | None) -> bool:
-    """Tell whether the object that holds the field is not live, and nothing declared brings it."""
-    if not field.group or value_at(live or {}, field.group):
-        return False
-    beside = (other.path for other in kind.fields if other.group == field.group)
-    given = (declared.given.get(path) for path in beside if path not in declared.accepted)
-    return all(one is None or one.value is None for one in given)
+def _tolerated(
+    account: Account, declared: Declared, view: FieldView, live: Body, *, listed: bool
+) -> FieldView:
+    """Return the view of a kept field where its drift is accepted, any other view as it is."""
+    accepted = declared.accepted.get(view.path)
+    if accepted is None:
+        return view
+    kept = _kept(account, account.kind.by_path[view.path], live, accepted.origin, listed=listed)
+    wanted = kept.before if view.cls is FieldClass.REFUSED else view.after
+    return replace(kept, accepted=accepted, wanted=wanted)
+
+
+def _doubted(account: Account, declared: Declared, view: FieldView) -> FieldView:
+    """Return the view of a field of which a PUT may make something else than the files claim."""
+    field, ruling = account.kind.by_path[view.path], declared.rulings.get(view.path)
+    if _policy(field, declared, ruling) is Policy.REFUSE:
+        return replace(view, cls=FieldClass.REFUSED)
+    return replace(view, differs=True)
 
 
 def desired(
@@ -321,32 +314,23 @@ def desired(
     """
     body: dict[str, Json] = {}
     for view in views:
-        field = kind.by_path[view.path]
+        field, given = kind.by_path[view.path], declared.given.get(view.path)
+        shown = value_at(live or {}, field.member)
+        value: Json
         if view.cls is FieldClass.SET:
-            value = _set_value(field, declared, view, live)
-            put(body, field.member, without_server_members(kind, field, value))
+            value = view.after  # only the visibility flag of a create is set and not declared
+            if given and not isinstance(given.value, Reference):
+                value = carry_rows(field, given.value, shown)
         elif view.cls is FieldClass.KEPT and live is not None:
-            value = _kept_value(field, view, live)
-            put(body, field.member, without_server_members(kind, field, value))
+            value = view.after if field.nullable or view.after else False
+            if not isinstance(shown, Absent) and shown is not None:
+                value = shown
+        else:
+            continue
+        put(body, field.member, without_server_members(kind, field, value))
     for member, value in unknown_members(kind, live or {}):
         put(body, member, value)
     return _without_hollow_groups(kind, body, live or {})
-
-
-def _set_value(field: Field, declared: Declared, view: FieldView, live: Body | None) -> Json:
-    given = declared.given.get(field.path)
-    if given is None or isinstance(given.value, Reference):
-        return view.after
-    if field.rows is None:
-        return given.value
-    return carry_rows(field.rows, given.value, value_at(live or {}, field.member))
-
-
-def _kept_value(field: Field, view: FieldView, live: Body) -> Json:
-    value = value_at(live, field.member)
-    if isinstance(value, Absent) or value is None:
-        return view.after if field.nullable or view.after else False
-    return value
 
 
 def _without_hollow_groups(kind: Kind, body: dict[str, Json], live: Body) -> dict[str, Json]:

@@ -1,6 +1,7 @@
-"""What the engine knows of a kind of resource: a table of its writable fields, and a handful of names.
+"""What the engine knows of a kind of resource: a table of its fields, and what may be asked of its API.
 
-A vendor package describes its resource with one `Kind`; no stage has to change for it.
+A vendor package describes its resource with one `Kind` and brings one `Client`; no stage changes for it.
+Planning is given a `Reader`, so the types say that it cannot write.
 """
 
 from __future__ import annotations
@@ -144,16 +145,6 @@ class Reader(Protocol):
         """Return the ids of everything of that sort with exactly that name (`what` as in `Reference`)."""
 
 
-class Namer(Protocol):
-    """Looks up what things are called and which they are. Errors: the `ApiError` tree."""
-
-    def name(self, what: str, id: int) -> str | None:
-        """Return the name of the thing of that sort with this id, `None` where there is none."""
-
-    def find(self, what: str, name: str) -> Sequence[int]:
-        """Return the ids of everything of that sort with exactly that name."""
-
-
 class Writer(Reader, Protocol):
     """Writes of one kind of resource. Each returns only when the API said that it succeeded.
 
@@ -172,5 +163,8 @@ class Writer(Reader, Protocol):
         """Delete the resource; one that is already gone counts as deleted."""
 
 
-class Client(Writer, Namer, Protocol):
+class Client(Writer, Protocol):
     """All that can be asked of the API of one kind of resource."""
+
+    def name(self, what: str, id: int) -> str | None:
+        """Return the name of the thing of that sort with this id, `None` where there is none."""

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from reconciler.checkmarket.model import IMPORT_CONFIGS
-from reconciler.engine.body import Absent, put, value_at
+from reconciler.engine.body import put, value_at
 from reconciler.engine.declared import Declared, Given, Origin, Reference, Ruling
 from reconciler.engine.kind import Json, Policy
 from reconciler.problems import Place
@@ -96,7 +96,7 @@ def value_of(path: str, choice: str, variants: Variants) -> Json | Reference:
             return _empty(values[0])
         case "default":
             default = value_at(defaults_of(variants), field.member)
-            return field.normal(default) if default and not isinstance(default, Absent) else None
+            return field.normal(default) if default else None
     return None
 
 
