@@ -30,7 +30,7 @@ from reconciler.engine.body import Normal
 from reconciler.engine.change import SHARE_COUNTS_FROM, Plan, Scope, Share
 from reconciler.engine.classify import Account, known_defaults
 from reconciler.engine.declared import Declared
-from reconciler.engine.identity import CachingReader, Inventory, Listing, Resolved, resolve, take_inventory
+from reconciler.engine.identity import CachingReader, Inventory, Listing, resolve, take_inventory
 from reconciler.engine.kind import Json, Mapper, map_serially
 from reconciler.engine.plan import Consent, make_plan
 from reconciler.engine.review import Review, Since
@@ -143,7 +143,7 @@ class LiveSnapshot(Struct, frozen=True):
     session: Session
     memory: Memory
     account: Account
-    resolved: tuple[Resolved, ...]
+    resolved: tuple[Declared, ...]
     inventory: Inventory
     listing: Listing
     reader: CachingReader
@@ -154,7 +154,7 @@ class LiveSnapshot(Struct, frozen=True):
 
     def plan_as_is(self, consent: Consent, review: Review | None = None) -> Plan:
         """Return the same plan without a word on how any difference came about."""
-        keys = {one.declared.key for one in self.resolved}
+        keys = {one.key for one in self.resolved}
         declared = self.session.workspace.declared[self.session.target.name]
         others = [one for one in declared if one.key not in keys]
         return make_plan(self._scope, self.account, self.resolved, self.inventory, consent, review, others)
@@ -234,12 +234,11 @@ def _read(
     memory: Memory,
     listing: Listing,
     mapper: Mapper = map_serially,
-) -> tuple[tuple[Resolved, ...], Inventory]:
+) -> tuple[tuple[Declared, ...], Inventory]:
     resolved = resolve(declared, reader)
-    visible = [one.declared for one in resolved if not one.declared.hidden]
     names = [doubt.name for doubt in memory.in_doubt.values()]
     inventory = take_inventory(
-        reader, session.kind, visible, listing=listing, mapper=mapper, also_named=names
+        reader, session.kind, resolved, listing=listing, mapper=mapper, also_named=names
     )
     return resolved, inventory
 

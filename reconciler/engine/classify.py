@@ -8,7 +8,7 @@
 | refused | undeclared under `refuse`, and the live value is not the default | the change is blocked |
 | carried | a live member that the kind does not know | the live value |
 
-A drift that is accepted for a while is kept, whatever is declared of it. On a create, a kept value is left out.
+An accepted drift is kept for a while, whatever is declared of it. What is kept is left out of a create.
 """
 
 from __future__ import annotations

@@ -17,6 +17,8 @@ class Reference(Struct, frozen=True):
 
     what: str
     name: str
+    ids: tuple[int, ...] | None = None
+    """What the API knows by this name, where that was asked and is not exactly one thing."""
 
     def __str__(self) -> str:
         return f'{self.what} "{self.name}"'

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reconciler.engine.change import Action, Block, Blocked, Change, Plan, Scope, Share, Unchanged
-from reconciler.engine.classify import Account, CreateInDoubt, FieldClass, FieldView, classify, removals
-from reconciler.engine.declared import Declared
-from reconciler.engine.identity import Inventory, Match, Resolved, in_doubt_block, match_all, name_of
+from reconciler.engine.change import Action, Block, Blocked, Change, Limits, Plan, Scope, Share, Unchanged
+from reconciler.engine.classify import Account, CreateInDoubt, FieldClass, classify, removals
+from reconciler.engine.declared import Declared, Reference
+from reconciler.engine.identity import Inventory, Match, in_doubt_block, match_all, name_of
 from reconciler.engine.kind import Live
 from reconciler.engine.review import Review, reviewed
 
@@ -34,110 +34,95 @@ Verdict = Change | Blocked | Unchanged
 def make_plan(
     scope: Scope,
     account: Account,
-    resolved: Sequence[Resolved],
+    declared: Sequence[Declared],
     inventory: Inventory,
     consent: Consent,
     review: Review | None = None,
     others: Sequence[Declared] = (),
 ) -> Plan:
-    """Return the plan for one target. Order: that of `resolved`, then what is pruned.
+    """Return the plan for one target. Order: that of `declared`, then what is pruned.
 
     `others` are declared too, but were not selected: nothing is planned for them, and they are not unmanaged.
     With a review, only what it covers is left to do. What it does not cover is named, and keeps nothing back
     that it does: limits may stop the reviewed changes only by what these do themselves.
     """
-    draft = _Draft(scope, account, resolved, inventory, consent, others)
-    verdicts = draft.verdicts()
-    whole = draft.plan(verdicts)
-    if review is None:
-        return whole
-    apart = [review.judged(v) if isinstance(v, Change) else v for v in verdicts]
-    part, alone = reviewed(whole, review), draft.plan(apart)
-    return alone if len(alone.changes) > len(part.changes) else part
+    matches = match_all(account, declared, inventory, consent.recreate)
+    verdicts = [_verdict(scope, account, consent, one, matches[one.key]) for one in declared]
+    unmanaged = _unmanaged(account, [*declared, *others], inventory)
+    if consent.prune:
+        verdicts += [
+            _deletion(scope, account, f"{account.kind.name}:{one.id}", None, one) for one in unmanaged
+        ]
+        unmanaged = ()
 
-
-class _Draft(Struct, frozen=True):
-    """A plan in the making: what each resource calls for, and then what limits over all of them leave."""
-
-    scope: Scope
-    account: Account
-    resolved: Sequence[Resolved]
-    inventory: Inventory
-    consent: Consent
-    others: Sequence[Declared]
-
-    def verdicts(self) -> list[Verdict]:
-        declared = [r.declared for r in self.resolved]
-        matches = match_all(self.account, declared, self.inventory, self.consent.recreate)
-        judge = _Judge(self.scope, self.account, self.consent)
-        verdicts = [judge.verdict(r, matches[r.declared.key]) for r in self.resolved]
-        return [*verdicts, *(judge.pruning(live) for live in self._unmanaged if self.consent.prune)]
-
-    def plan(self, verdicts: Sequence[Verdict]) -> Plan:
-        live = len(self.inventory.listed) if self.inventory.complete else None
-        limited = _within_limits(verdicts, self.scope, self.consent, live)
+    def plan_of(verdicts: Sequence[Verdict]) -> Plan:
+        live = len(inventory.listed) if inventory.complete else None
+        limited = _limit_resets(verdicts, scope.limits, consent)
+        limited = _limit_deletes(_limit_updates(limited, scope.limits, live), scope.limits)
         return Plan(
-            self.scope,
-            self.account,
+            scope,
+            account,
             changes=tuple(v for v in limited if isinstance(v, Change)),
             blocked=tuple(v for v in limited if isinstance(v, Blocked)),
             unchanged=tuple(v for v in limited if isinstance(v, Unchanged)),
-            unmanaged=() if self.consent.prune else self._unmanaged,
+            unmanaged=unmanaged,
         )
 
-    @property
-    def _unmanaged(self) -> tuple[Live, ...]:
-        declared = [*(r.declared for r in self.resolved), *self.others]
-        return _unmanaged(self.account, declared, self.inventory)
+    whole = plan_of(verdicts)
+    if review is None:
+        return whole
+    part = reviewed(whole, review)
+    alone = plan_of([review.judged(v) if isinstance(v, Change) else v for v in verdicts])
+    return alone if len(alone.changes) > len(part.changes) else part
 
 
-class _Judge(Struct, frozen=True):
-    """Decides one resource at a time; limits that count over all of them come later."""
-
-    scope: Scope
-    account: Account
-    consent: Consent
-
-    def verdict(self, resolved: Resolved, match: Match) -> Verdict:
-        declared = resolved.declared
-        if declared.hidden:
-            return Unchanged(declared.key, declared.id, hidden=True)
-        blocks = (*resolved.blocks, *((match.block,) if match.block else ()))
-        if declared.absent:
-            return self._absence(declared, match)
-        if blocks:
-            return Blocked(declared.key, blocks)
-        return self._presence(declared, match)
-
-    def _absence(self, declared: Declared, match: Match) -> Verdict:
-        if match.block:
-            return Blocked(declared.key, (match.block,), absent=True)
-        if match.live is None:
-            return Unchanged(declared.key, declared.id)
-        return self.deletion(declared.key, declared, match.live)
-
-    def pruning(self, live: Live) -> Change:
-        return self.deletion(f"{self.account.kind.name}:{live.id}", None, live)
-
-    def deletion(self, key: str, declared: Declared | None, live: Live) -> Change:
-        return Change(self.scope, key, Action.DELETE, removals(self.account, live.body), declared, live)
-
-    def _presence(self, declared: Declared, match: Match) -> Verdict:
-        live = match.live
-        views = classify(
-            self.account, declared, live.body if live else None, listed=bool(live and live.listed)
-        )
-        action = Action.UPDATE if live else Action.CREATE
-        change = Change(self.scope, declared.key, action, views, declared, live, match.adopted)
-        blocks = tuple(blocks_of(self.account, change, self.consent.hide))
-        if blocks:
-            return Blocked(declared.key, blocks, change)
-        if live and not change.differing:
-            return Unchanged(declared.key, live.id, match.adopted, views=views)
-        return change
+def _verdict(scope: Scope, account: Account, consent: Consent, declared: Declared, match: Match) -> Verdict:
+    """Decide one resource by itself; limits that count over all of them come later."""
+    key = declared.key
+    if declared.hidden:
+        return Unchanged(key, declared.id, hidden=True)
+    if declared.absent:
+        if isinstance(match, Block):
+            return Blocked(key, (match,), absent=True)
+        return _deletion(scope, account, key, declared, match) if match else Unchanged(key, declared.id)
+    blocks = tuple(_unresolved(declared))
+    if isinstance(match, Block):
+        blocks, match = (*blocks, match), None
+    if blocks:
+        return Blocked(key, blocks)
+    adopted = match is not None and declared.id is None
+    body, listed = (match.body, match.listed) if match else (None, False)
+    views = classify(account, declared, body, listed=listed)
+    action = Action.UPDATE if match else Action.CREATE
+    change = Change(scope, key, action, views, declared, match, adopted)
+    blocks = tuple(_blocks_of(account, change, consent.hide))
+    if blocks:
+        return Blocked(key, blocks, change)
+    if match and not change.differing:
+        return Unchanged(key, match.id, adopted, views=views)
+    return change
 
 
-def blocks_of(account: Account, change: Change, may_hide: frozenset[str]) -> Iterator[Block]:
+def _deletion(scope: Scope, account: Account, key: str, declared: Declared | None, live: Live) -> Change:
+    return Change(scope, key, Action.DELETE, removals(account, live.body), declared, live)
+
+
+def _unresolved(declared: Declared) -> Iterator[Block]:
+    """Yield why a name that was declared could not become an id."""
+    for path, given in declared.given.items():
+        name = given.value
+        if not isinstance(name, Reference):
+            continue
+        if not name.ids:
+            why = f"there is no {name}; check its title, or declare {path} by its number"
+            yield Block("unknown-reference", why, (path,))
+        else:
+            ids = " and ".join(map(str, name.ids))
+            why = f"{len(name.ids)} are called {name}: {ids}; declare {path} by its number"
+            yield Block("ambiguous-reference", why, (path,))
+
+
+def _blocks_of(account: Account, change: Change, may_hide: frozenset[str]) -> Iterator[Block]:
     """Yield what forbids a change by itself: refused fields, and a visibility that must not be lost."""
     refused = [view for view in change.fields if view.cls is FieldClass.REFUSED]
     if refused:
@@ -150,23 +135,21 @@ def blocks_of(account: Account, change: Change, may_hide: frozenset[str]) -> Ite
             f"not declared, and {'; '.join(reasons)}; declare it, or name it under keep or reset",
             tuple(view.path for view in refused),
         )
-    visible = next(view for view in change.fields if view.path == account.kind.visible_field)
-    yield from _visibility(change, visible, may_hide)
+    yield from _visibility(account, change, may_hide)
 
 
-def _visibility(change: Change, visible: FieldView, may_hide: frozenset[str]) -> Iterator[Block]:
-    path = visible.path
+def _visibility(account: Account, change: Change, may_hide: frozenset[str]) -> Iterator[Block]:
+    path = account.kind.visible_field
+    visible = next(view for view in change.fields if view.path == path)
     if visible.cls is FieldClass.KEPT and visible.after is None:
-        yield Block(
-            "visibility-unknown", f"the API does not say whether it is visible; declare {path}", (path,)
-        )
+        why = f"the API does not say whether it is visible; declare {path}"
+        yield Block("visibility-unknown", why, (path,))
     if visible.cls is not FieldClass.SET or visible.after:
         return
     if change.action is Action.CREATE:
-        yield Block(
-            "created-hidden", f"{path}: false would hide it from the API at once; leave it out", (path,)
-        )
-    elif (visible.differs or _is_listed(change)) and change.key not in may_hide:
+        why = f"{path}: false would hide it from the API at once; leave it out"
+        yield Block("created-hidden", why, (path,))
+    elif (visible.differs or (change.live and change.live.listed)) and change.key not in may_hide:
         yield Block(
             "would-hide",
             f"{path}: false hides it from the API and the Tool, for good; if that is meant, run with "
@@ -175,8 +158,68 @@ def _visibility(change: Change, visible: FieldView, may_hide: frozenset[str]) ->
         )
 
 
-def _is_listed(change: Change) -> bool:
-    return bool(change.live and change.live.listed)
+def _unmanaged(account: Account, declared: Sequence[Declared], inventory: Inventory) -> tuple[Live, ...]:
+    """Return what is listed and named by nothing declared, neither by id nor by name.
+
+    What a create in doubt may have made has the name that was sent.
+    """
+    ids = {one.id for one in declared}
+    by_name = [one for one in declared if one.id is None]
+    names = {name_of(one, account.kind) for one in by_name}
+    names |= {account.in_doubt[one.key].name for one in by_name if one.key in account.in_doubt}
+    return tuple(live for live in inventory.listed if live.id not in ids and live.name not in names)
+
+
+def _limit_resets(verdicts: Sequence[Verdict], limits: Limits, consent: Consent) -> Sequence[Verdict]:
+    """Block the changes that reset a field by policy alone, where that is more than is allowed."""
+    wanted = sum(len(v.unconsented) for v in verdicts if isinstance(v, Change))
+    if limits.resets is None or consent.resets is None or wanted <= max(limits.resets, consent.resets):
+        return verdicts
+
+    def block(change: Change) -> Block:
+        paths = tuple(view.path for view in change.unconsented)
+        return Block(
+            "unconsented-resets",
+            f"a PUT would reset {', '.join(paths)}; declare it, name it under keep or reset, or consent with "
+            f"--allow-resets (limits.resets is {limits.resets}, this plan resets {wanted})",
+            paths,
+        )
+
+    return [
+        Blocked(v.key, (block(v),), v) if isinstance(v, Change) and v.unconsented else v for v in verdicts
+    ]
+
+
+def _limit_updates(verdicts: Sequence[Verdict], limits: Limits, live: int | None) -> Sequence[Verdict]:
+    """Block all updates, where they are more than is allowed; `live` is `None` where it is not known."""
+    limit = limits.updates
+    allowed = (limit.of(live) if live is not None else None) if isinstance(limit, Share) else limit
+    return _limited(
+        verdicts,
+        Action.UPDATE,
+        allowed,
+        "too-many-updates",
+        f"limits.updates allows {allowed} ({limit}); if that is meant, raise it for the target, or apply a "
+        "part with --only",
+    )
+
+
+def _limit_deletes(verdicts: Sequence[Verdict], limits: Limits) -> Sequence[Verdict]:
+    """Block all deletes, where they are more than is allowed."""
+    hint = f"limits.deletes allows {limits.deletes}; if that is meant, raise it for the target"
+    return _limited(verdicts, Action.DELETE, limits.deletes, "too-many-deletes", hint)
+
+
+def _limited(
+    verdicts: Sequence[Verdict], action: Action, allowed: int | None, code: str, hint: str
+) -> Sequence[Verdict]:
+    concerned = [v for v in verdicts if isinstance(v, Change) and v.action is action]
+    if allowed is None or len(concerned) <= allowed:
+        return verdicts
+    block = Block(code, f"this plan {action}s {len(concerned)}, {hint}")
+    return [
+        Blocked(v.key, (block,), v) if isinstance(v, Change) and v.action is action else v for v in verdicts
+    ]
 
 
 def without_created(plan: Plan, known_ids: Mapping[str, int], in_doubt: Mapping[str, CreateInDoubt]) -> Plan:
@@ -202,87 +245,3 @@ def without_created(plan: Plan, known_ids: Mapping[str, int], in_doubt: Mapping[
     keys = {blocked.key for blocked in kept_back}
     changes = tuple(change for change in plan.changes if change.key not in keys)
     return replace(plan, changes=changes, blocked=(*plan.blocked, *kept_back))
-
-
-def _unmanaged(account: Account, declared: Sequence[Declared], inventory: Inventory) -> tuple[Live, ...]:
-    """Return what is listed and named by nothing declared, neither by id nor by name.
-
-    What a create in doubt may have made has the name that was sent.
-    """
-    ids = {one.id for one in declared}
-    by_name = [one for one in declared if one.id is None]
-    names = {name_of(one, account.kind) for one in by_name}
-    names |= {account.in_doubt[one.key].name for one in by_name if one.key in account.in_doubt}
-    return tuple(live for live in inventory.listed if live.id not in ids and live.name not in names)
-
-
-def _within_limits(
-    verdicts: Sequence[Verdict], scope: Scope, consent: Consent, live: int | None
-) -> list[Verdict]:
-    """Return the verdicts with every change blocked that a limit over all of them forbids."""
-    limited = _block_if(
-        verdicts, lambda change: bool(change.unconsented), _resets_block(verdicts, scope, consent)
-    )
-    limited = _block_if(
-        limited, lambda change: change.action is Action.UPDATE, _updates_block(limited, scope, live)
-    )
-    return _block_if(limited, lambda change: change.action is Action.DELETE, _deletes_block(limited, scope))
-
-
-def _block_if(
-    verdicts: Sequence[Verdict], concerns: Callable[[Change], bool], block: Callable[[Change], Block] | None
-) -> list[Verdict]:
-    if block is None:
-        return list(verdicts)
-    return [Blocked(v.key, (block(v),), v) if isinstance(v, Change) and concerns(v) else v for v in verdicts]
-
-
-def _resets_block(
-    verdicts: Sequence[Verdict], scope: Scope, consent: Consent
-) -> Callable[[Change], Block] | None:
-    wanted = sum(len(v.unconsented) for v in verdicts if isinstance(v, Change))
-    if scope.limits.resets is None or consent.resets is None:
-        return None
-    allowed = max(scope.limits.resets, consent.resets)
-    if wanted <= allowed:
-        return None
-
-    def block(change: Change) -> Block:
-        paths = tuple(view.path for view in change.unconsented)
-        return Block(
-            "unconsented-resets",
-            f"a PUT would reset {', '.join(paths)}; declare it, name it under keep or reset, or consent with "
-            f"--allow-resets (limits.resets is {scope.limits.resets}, this plan resets {wanted})",
-            paths,
-        )
-
-    return block
-
-
-def _updates_block(
-    verdicts: Sequence[Verdict], scope: Scope, live: int | None
-) -> Callable[[Change], Block] | None:
-    wanted = sum(isinstance(v, Change) and v.action is Action.UPDATE for v in verdicts)
-    limit = scope.limits.updates
-    allowed = (limit.of(live) if live is not None else None) if isinstance(limit, Share) else limit
-    if allowed is None or wanted <= allowed:
-        return None
-    block = Block(
-        "too-many-updates",
-        f"this plan updates {wanted}, limits.updates allows {allowed} ({limit}); if that is meant, raise it "
-        "for the target, or apply a part with --only",
-    )
-    return lambda _: block
-
-
-def _deletes_block(verdicts: Sequence[Verdict], scope: Scope) -> Callable[[Change], Block] | None:
-    wanted = sum(isinstance(v, Change) and v.action is Action.DELETE for v in verdicts)
-    allowed = scope.limits.deletes
-    if allowed is None or wanted <= allowed:
-        return None
-    block = Block(
-        "too-many-deletes",
-        f"this plan deletes {wanted}, limits.deletes allows {allowed}; if that is meant, raise it for the "
-        "target",
-    )
-    return lambda _: block

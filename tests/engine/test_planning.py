@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from reconciler.engine.change import Action, Blocked, Limits, Plan, Scope, Share, fingerprint_of
 from reconciler.engine.classify import Account
 from reconciler.engine.declared import Declared
-from reconciler.engine.identity import Inventory, Resolved
+from reconciler.engine.identity import Inventory
 from reconciler.engine.kind import Json, Live, Policy
 from reconciler.engine.plan import Consent, make_plan
 from tests.engine.toys import account, declared, live
@@ -29,9 +29,7 @@ def plan(
 ) -> Plan:
     inventory = Inventory({item.id: item for item in lives})
     scope = replace(SCOPE, limits=limits or Limits())
-    return make_plan(
-        scope, of or account(), [Resolved(d) for d in resources], inventory, consent or Consent()
-    )
+    return make_plan(scope, of or account(), resources, inventory, consent or Consent())
 
 
 def codes(plan: Plan) -> list[str]:
@@ -109,7 +107,7 @@ def test_what_is_declared_and_was_not_selected_is_not_unmanaged() -> None:
     ]
     others = [declared("toys.doll", {"name": "Doll"}), declared("toys.ball", {"name": "Round"}, id=3)]
     inventory = Inventory({item.id: item for item in lives})
-    made = make_plan(SCOPE, account(), [Resolved(declared(id=1))], inventory, ALL_RESETS, others=others)
+    made = make_plan(SCOPE, account(), [declared(id=1)], inventory, ALL_RESETS, others=others)
     assert [item.id for item in made.unmanaged] == [4]
     assert [one.key for one in made.unchanged] == ["toys.robot"]
 
@@ -201,7 +199,7 @@ def test_a_share_counts_from_ten_live_ones_on(live_count: int, allowed: bool) ->
 
 def test_a_share_does_not_count_where_the_list_was_not_read() -> None:
     inventory = Inventory({item.id: item for item in robots(10)}, complete=False)
-    resolved = [Resolved(d) for d in declared_robots(10, size=7)]
+    resolved = declared_robots(10, size=7)
     assert len(make_plan(SCOPE, account(), resolved, inventory, Consent()).changes) == 10
 
 
@@ -253,7 +251,7 @@ class TestDigest:
 
     def digest(self, values: dict[str, Json], body: dict[str, Json], scope: Scope = SCOPE) -> str:
         inventory = Inventory({1: live(body)})
-        resolved = [Resolved(declared(values={"name": "Robot", **values}, id=1, keep=["battery.kind"]))]
+        resolved = [declared(values={"name": "Robot", **values}, id=1, keep=["battery.kind"])]
         return make_plan(scope, account(), resolved, inventory, ALL_RESETS).changes[0].digest
 
     def test_the_same_change_has_the_same_digest(self) -> None:

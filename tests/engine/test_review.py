@@ -12,7 +12,7 @@ from reconciler.engine.apply import Run, apply
 from reconciler.engine.change import Limits, Plan, Scope, fingerprint_of
 from reconciler.engine.classify import Defaults
 from reconciler.engine.declared import Declared
-from reconciler.engine.identity import Inventory, Resolved
+from reconciler.engine.identity import Inventory
 from reconciler.engine.kind import Live
 from reconciler.engine.outcome import Result
 from reconciler.engine.plan import Consent, make_plan
@@ -44,7 +44,7 @@ def planned(
     inventory = Inventory({item.id: item for item in found})
     scope = Scope("shop", "shop.example", limits)
     of = account(explicit_empties=strict, defaults=defaults)
-    return make_plan(scope, of, [Resolved(d) for d in wanted], inventory, Consent(), review)
+    return make_plan(scope, of, wanted, inventory, Consent(), review)
 
 
 def review_of(plan: Plan, *keys: str) -> Review:

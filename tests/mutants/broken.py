@@ -15,6 +15,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from reconciler.engine.body import Normal
 from reconciler.engine.outcome import Result
 
 Broken = Callable[[Any], Any]
@@ -113,8 +114,8 @@ MISTAKES: Mapping[str, Mistake] = {
         f"{CLASSIFY}::test_only_the_resource_itself_consents_to_a_reset",
     ),
     "tells false from nothing on an account that shows no false": Mistake(
-        "engine.body:_shows_empties",
-        always(True),
+        "engine.body:Normal.of",
+        lambda _: lambda kind, _bodies: Normal(kind, explicit_empties=True),
         f"{BODY}::test_false_and_zero_are_nothing_until_the_account_shows_an_explicit_one",
     ),
     "does not read again before it writes": Mistake(
@@ -174,20 +175,12 @@ MISTAKES: Mapping[str, Mistake] = {
     ),
     "takes the first of two that have one name": Mistake(
         "engine.identity:_by_name",
-        lambda _: (
-            lambda _declared, _name, found, _owners: import_module("reconciler.engine.identity").Match(
-                found[0] if found else None
-            )
-        ),
+        lambda _: lambda name, inventory, _owners: next(iter(inventory.named(name)), None),
         f"{PLANNING}::test_two_live_ones_of_one_name_are_not_chosen_from",
     ),
     "creates again what is not found by its id": Mistake(
         "engine.identity:_by_id",
-        lambda _: (
-            lambda _declared, number, inventory: import_module("reconciler.engine.identity").Match(
-                inventory.by_id.get(number)
-            )
-        ),
+        lambda _: lambda _declared, number, inventory: inventory.by_id.get(number),
         f"{PLANNING}::test_an_id_that_is_not_there_is_not_created_again",
     ),
     "lets two keys share one live resource": Mistake(
@@ -196,13 +189,13 @@ MISTAKES: Mapping[str, Mistake] = {
         f"{PLANNING}::test_two_keys_never_meet_on_one_live_one",
     ),
     "resets without consent": Mistake(
-        "engine.plan:_resets_block",
-        always(None),
+        "engine.plan:_limit_resets",
+        lambda _: lambda verdicts, *_args: verdicts,
         f"{PLANNING}::test_resets_without_consent_block_the_resource_and_name_every_field_while_others_go_on",
     ),
     "deletes beyond the limit": Mistake(
-        "engine.plan:_deletes_block",
-        always(None),
+        "engine.plan:_limit_deletes",
+        lambda _: lambda verdicts, *_args: verdicts,
         f"{PLANNING}::test_prune_deletes_within_the_limit_only",
     ),
     "hides what only a flag allows to hide": Mistake(

@@ -108,8 +108,7 @@ class World:
         self.clock.sleep(PATIENCE)
         with self.client() as client:
             resolved = resolve(situation.declared, client)
-            seen = [r.declared for r in resolved if not r.declared.hidden]
-            inventory = take_inventory(client, self.kind, seen)
+            inventory = take_inventory(client, self.kind, resolved)
         normal = Normal.of(self.kind, (live.body for live in inventory.by_id.values()))
         scope = Scope(TARGET, "sandbox:", limits or Limits(deletes=None, updates=None))
         known = known_defaults(normal, situation.defaults, {})
