@@ -11,7 +11,7 @@ from reconciler.cli import main
 from reconciler.commands.session import account_in_journal, account_name
 from reconciler.config.settings import CheckMarket
 from reconciler.errors import Refused
-from reconciler.expoints.client import ClientCredentials, ClientLogin
+from reconciler.expoints.client import ClientLogin, open_expoints
 from reconciler.http import Secret
 from tests.hostile.workspaces import write
 from tests.http.servers import serving, whole_then_close
@@ -208,15 +208,19 @@ def test_what_an_operator_gives_arrives(
     assert server.requests > 0
 
 
+def opened(tenant: str, login: ClientLogin, access: Access) -> None:
+    with open_expoints(tenant, login, access=access):
+        pass
+
+
 @pytest.mark.parametrize("tenant", ["https://acme.expoints.nl", "https://acme.example"])
 def test_the_client_secret_of_a_tenant_elsewhere_does_not_go_to_this_machine(tenant: str) -> None:
     with serving(whole_then_close) as server:
         login = ClientLogin(f"{server.url}/token", "id", Secret(KEY))
         with pytest.raises(Refused, match="this machine gets credentials only where it is named"):
-            ClientCredentials(login, tenant=tenant, access=Access(("acme.example",)))
-        named = Access((server.url.removeprefix("http://"),))
-        ClientCredentials(login, tenant=tenant, access=named).close()
-        ClientCredentials(login, tenant="http://127.0.0.1:1", access=Access()).close()
+            opened(tenant, login, Access(("acme.example",)))
+        opened(tenant, login, Access((server.url.removeprefix("http://"), "acme.example")))
+        opened("http://127.0.0.1:1", login, Access())
 
 
 class TestNameOfAnAccount:
