@@ -17,8 +17,10 @@ from reconciler.commands.runs import NO_WAIT, Lock, Purpose
 from reconciler.commands.session import Session, check_target_is_named, open_session
 from reconciler.commands.workspace import Selection
 from reconciler.engine.change import Action, Plan
-from reconciler.engine.drift import Overwritten, rollback
+from reconciler.engine.declared import Declared
+from reconciler.engine.drift import rollback
 from reconciler.engine.identity import Listing
+from reconciler.engine.kind import Kind
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, Refused
 from reconciler.expoints.planning import SeedsPlan
@@ -73,7 +75,7 @@ def _plan_back(
     _check(run, operations, session)
     changed = [operation for operation in operations if _may_have_changed(operation)]
     known = [operation for operation in changed if not _is_nameless(operation)]
-    declared = rollback(session.kind, f"run {number}", map(_overwritten, known))
+    declared = [_way_back(operation, session.kind) for operation in known]
     made = read_live(session, declared, memory, Listing.DECLARED, console).plan_as_is(consent)
     return replace(made, unmanaged=()), list(_notes(run, changed, memory.past, session))
 
@@ -86,7 +88,7 @@ def _may_have_changed(operation: Operation) -> bool:
 
 def _is_nameless(operation: Operation) -> bool:
     """Tell whether a write may have created something of which no id is known: nothing is deleted for it."""
-    return operation.intent.before is None and _overwritten(operation).id is None
+    return operation.intent.before is None and _id_now(operation) is None
 
 
 def _check(run: Run, operations: Sequence[Operation], session: Session) -> None:
@@ -100,10 +102,18 @@ def _check(run: Run, operations: Sequence[Operation], session: Session) -> None:
         raise Refused(f"run {run.number} wrote no configuration; there is nothing to be restored")
 
 
-def _overwritten(operation: Operation) -> Overwritten:
+def _way_back(operation: Operation, kind: Kind) -> Declared:
+    intent, run = operation.intent, f"run {operation.run}"
+    id = _id_now(operation)
+    return rollback(kind, run, intent.key, id=id, before=intent.before, sent=intent.body)
+
+
+def _id_now(operation: Operation) -> int | None:
+    """Return the id that a resource has after a write, `None` where it has none or it is not known."""
     intent, ending = operation.intent, operation.ending
-    id = ending.id if intent.id is None and ending else intent.id
-    return Overwritten(intent.key, Action(intent.action), id, intent.before, intent.body)
+    if intent.action == Action.DELETE:
+        return None
+    return ending.id if intent.id is None and ending else intent.id
 
 
 def _notes(run: Run, operations: Sequence[Operation], past: Past, session: Session) -> Iterator[str]:

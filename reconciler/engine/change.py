@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from reconciler.engine.body import lenient
 from reconciler.engine.classify import Account, FieldClass, FieldView
 from reconciler.engine.declared import Declared, Part
-from reconciler.engine.kind import Json, Live
+from reconciler.engine.kind import Live
 from reconciler.errors import Exit
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
@@ -161,14 +161,11 @@ class Change(Struct, frozen=True, dict=True):
         return self._digest_over(done if is_anything else self._bound)
 
     def _digest_over(self, views: Sequence[FieldView]) -> str:
-        fields = [[view.path, view.cls, view.before, self._end_of(view)] for view in views]
+        fields = []
+        for view in views:
+            end = None if view.cls is FieldClass.RESET else view.after
+            fields.append([view.path, view.cls, view.before, "default" if view.is_at_default else end])
         return digest_of([self.scope.target, self.scope.account, self.key, self.action, self.id, fields])
-
-    @staticmethod
-    def _end_of(view: FieldView) -> Json:
-        if view.is_at_default:
-            return "default"
-        return None if view.cls is FieldClass.RESET else view.after
 
 
 class Blocked(Struct, frozen=True):

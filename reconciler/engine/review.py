@@ -14,12 +14,6 @@ PastPlans = Callable[[str], Collection[str]]
 """From the fingerprint of a plan of before to the digests in it; none where it is not known."""
 
 
-def no_past_plans(fingerprint: str) -> Collection[str]:
-    """Know of no plan but the one that is made now."""
-    del fingerprint
-    return ()
-
-
 class Review(Struct, frozen=True):
     """The digests of all changes and seeds that were reviewed.
 
@@ -46,7 +40,7 @@ class Review(Struct, frozen=True):
         return tuple(sorted(self.names.get(digest, f"{digest[:12]}…") for digest in left))
 
     def block(self, key: str) -> Block:
-        """Return why what is called `key` is not carried out: nobody has reviewed it as it is now."""
+        """Return why what is called `key` is not carried out: as it is now, it was not reviewed."""
         known = key in self.names.values()
         what = "is no longer what was reviewed" if known else "is not part of what was reviewed"
         return Block(UNREVIEWED, f"it {what}; plan again, and review that")
@@ -81,9 +75,7 @@ def reviewed(plan: Plan, review: Review) -> Plan:
     )
 
 
-def digests_meant(
-    named: Iterable[str], now: Collection[str], past: PastPlans = no_past_plans
-) -> frozenset[str]:
+def digests_meant(named: Iterable[str], now: Collection[str], past: PastPlans) -> frozenset[str]:
     """Return the digests that `named` stands for: digests, and fingerprints of whole plans.
 
     `now` holds the digests of the plan that is made now: its fingerprint stands for all of them.

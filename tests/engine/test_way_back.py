@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler.engine.change import Action
 from reconciler.engine.declared import Declared
-from reconciler.engine.drift import Overwritten, rollback
+from reconciler.engine.drift import rollback
 from reconciler.engine.kind import Body
 from tests.clock import FakeClock
 from tests.engine.test_apply import applied, shop
@@ -14,8 +14,8 @@ BEFORE: Body = {"ToyId": 1, "Name": "Robot", "Size": 5, "Parts": [{"Number": 1, 
 
 
 def back(action: Action, before: Body | None, sent: Body | None = None, id: int | None = 1) -> Declared:
-    [declared] = rollback(TOYS, "run 12", [Overwritten("toys.robot", action, id, before, sent)])
-    return declared
+    id = None if action is Action.DELETE else id
+    return rollback(TOYS, "run 12", "toys.robot", id=id, before=before, sent=sent)
 
 
 def test_an_updated_resource_gets_every_field_that_it_had_and_null_for_what_was_empty() -> None:
