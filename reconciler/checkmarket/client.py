@@ -1,18 +1,24 @@
-"""The envelope around every answer of the CheckMarket API: `{"Meta": …, "Data": …, "Links": …}`.
+"""Import configurations over the CheckMarket API, version 3: read and written, and surveys found.
 
-Its parts are documented (page `PUT-3-contacts-import-configs-importConfigId`). Members that hold nothing are
-left out of it (page `GET-3-ContactFolders`), so a missing `Data` may be an empty one. How errors look in it
-is known from a public client only, and whether `false` is left out like an empty member is unknown.
+Documented are create and full update (pages `POST-3-contacts-import-configs` and
+`PUT-3-contacts-import-configs-importConfigId`). That one can list, read and delete is documented too
+(example 18), but not how: the paths follow from the documented ones (INF), and every plausible answer is
+accepted (UNK).
+
+Around every answer is an envelope, `{"Meta": …, "Data": …, "Links": …}` (DOC, the page of the PUT). Members
+that hold nothing are left out of it (page `GET-3-ContactFolders`), so a missing `Data` may be an empty one.
+How errors look in it is known from a public client only, and whether `false` is left out like an empty member
+is unknown.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from itertools import islice
-from typing import NoReturn
 
 from msgspec import Struct
 
@@ -33,7 +39,15 @@ from reconciler.http import (
     Transport,
 )
 
-Object = dict[str, Json]
+TOP = 100
+"""How many rows are asked for at once."""
+
+_MOST_PAGES = 1000
+_CONFIGS = "/3/contacts/import/configs"
+_CONFIG_ID = "ImportConfigId"
+_SURVEYS = "/3/surveys"
+_SURVEY_IDS = ("Id", "SurveyId")
+_IN_DOUBT = "It may have been carried out or not; look at what is live before sending it again."
 
 
 class Envelope(Struct, frozen=True):
@@ -73,7 +87,17 @@ def opened(answer: Answer) -> Envelope:
     return Envelope(meta if isinstance(meta, dict) else {}, document.get("Data"))
 
 
-def confirmed(answer: Answer) -> Object:
+def answered(answer: Answer) -> Envelope:
+    """Return the envelope of the answer to a read; raises `Declined` where it is a refusal."""
+    envelope = opened(answer)
+    refusal = envelope.refusal()
+    if refusal is not None:
+        where = f"{answer.method} {answer.path}"
+        raise Declined(f"{where}: refused: {answer.quoted(refusal)}. Nothing was changed.")
+    return envelope
+
+
+def confirmed(answer: Answer) -> Mapping[str, Json]:
     """Return `Data` of a write that the API says it carried out; `{}` for a bare `Data: true`.
 
     Raises `Declined` where it says that it did not, and `NoAnswer` where it says neither: a success without
@@ -94,21 +118,6 @@ def confirmed(answer: Answer) -> Object:
     if isinstance(envelope.data, dict) and envelope.data.get("Succeeded") is True:
         return envelope.data
     raise NoAnswer(f"{where}: {answer.status}, but it does not say whether it succeeded. {_IN_DOUBT}")
-
-
-_IN_DOUBT = "It may have been carried out or not; look at what is live before sending it again."
-
-
-def dialect(credentials: str) -> Dialect:
-    """Return how the answers of this API are read; `credentials` says where the keys are set."""
-    return Dialect(
-        status=_status,
-        complaint=_complaint,
-        hints={
-            Unauthorised: f"Check {credentials}: a key that is inactive or was regenerated is refused.",
-            Forbidden: f"Check {credentials}: the key needs the roles Contacts (read) and Contacts (write).",
-        },
-    )
 
 
 def _status(answer: Answer) -> int:
@@ -134,10 +143,10 @@ def _complaint(answer: Answer) -> str:
     return data if isinstance(data, str) else ""
 
 
-TOP = 100
-"""How many rows are asked for at once."""
-
-_MOST_PAGES = 1000
+def row_id(row: Mapping[str, Json], id_members: Iterable[str]) -> int | None:
+    """Return the id of a row, None where it has no integer one."""
+    ids = (row.get(member) for member in id_members)
+    return next((id for id in ids if type(id) is int), None)
 
 
 class _Page(Struct, frozen=True):
@@ -153,83 +162,84 @@ class _Page(Struct, frozen=True):
         return counts and self.length == other.length and self.rows.keys().isdisjoint(other.rows)
 
 
-class _Reading(Struct, frozen=True):
-    """What one way through the pages found, and whether it is proven to be everything."""
+class _Listing(Struct, frozen=True):
+    """A whole list, read page by page, by what comes back.
 
-    rows: Mapping[int, Body]
-    whole: bool
+    Collections take `top` (25 rows by default) and `skip`, without a `$` (DOC, pages `GET-3-ContactFolders`
+    and `GET-3-ContactGroups`). Whether the list of import configurations pages like them is unknown: the
+    server may send everything at once, fewer rows than asked, the same page again and again, or no counts. A
+    list counts as whole only where the answers prove it:
 
+    * as many rows came as every `TotalRowCount` says;
+    * or there are no counts, and a page came back empty;
+    * or there are no counts, every page is the same, and it holds more rows than `top` asks for: neither
+      option is obeyed, so the page is everything.
 
-def read_list(
-    api: Api, path: str, id_members: Sequence[str], mapper: Mapper = map_serially
-) -> Sequence[Body]:
-    """Return every row of a collection once, in the server's order.
-
-    A row's id is the first integer among its `id_members`; `mapper` reads several pages at a time. Raises
-    `BadAnswer` where the answers do not prove that the list is whole or are not the API's form, and the rest
-    of the `ApiError` tree.
+    Two pages are read one after the other. Where they are alike, which shows that `skip` is obeyed, and tell
+    one number of rows, the rest are read several at a time, and none is asked for behind one that is unlike,
+    brings nothing new, or fails. What proves a list to be whole is the same, and so is the number of
+    requests, but for those that were under way when the first such page came.
     """
-    listing = _Listing(api, path, id_members, mapper)
-    reading = listing.read()
-    if not reading.whole:
-        reading = listing.read()
-    if not reading.whole:
+
+    api: Api
+    path: str
+    id_members: Sequence[str]
+    """A row's id is the first integer among these."""
+    mapper: Mapper = map_serially
+    """Reads several pages at a time."""
+
+    def rows(self) -> Sequence[Body]:
+        """Return every row once, in the server's order.
+
+        A list that is not proven to be whole, perhaps because it changed while it was read, is read once
+        more. Then it is a `BadAnswer`, never a short list; so are answers that are not in the API's form.
+        """
+        for _ in range(2):
+            rows, whole = self._read()
+            if whole:
+                return tuple(rows.values())
         raise BadAnswer(
-            f"GET {path}: {len(reading.rows)} row(s) came, but the answers do not prove that these are all. "
+            f"GET {self.path}: {len(rows)} row(s) came, but the answers do not prove that these are all. "
             "Run again if somebody is changing them right now; if not, `--only` with keys that have an `id` "
             "needs no list."
         )
-    return tuple(reading.rows.values())
 
+    def _read(self) -> tuple[Mapping[int, Body], bool]:
+        """Go through the pages once; return the rows, and whether these are proven to be all.
 
-def row_id(row: Mapping[str, Json], id_members: Iterable[str]) -> int | None:
-    """Return the id of a row, None where it has no integer one."""
-    ids = (row.get(member) for member in id_members)
-    return next((id for id in ids if type(id) is int), None)
-
-
-class _Listing:
-    """One collection of the API."""
-
-    def __init__(self, api: Api, path: str, id_members: Sequence[str], mapper: Mapper) -> None:
-        self._api = api
-        self._path = path
-        self._id_members = id_members
-        self._mapper = mapper
-
-    def read(self) -> _Reading:
-        """Go through the pages once; a row that comes twice counts where it came first."""
+        A row that comes twice counts where it came first.
+        """
         rows: dict[int, Body] = {}
         totals: set[int] = set()
         for page in islice(self._pages(), _MOST_PAGES):
             totals |= page.totals
             if not page.rows:
-                return _Reading(rows, whole=totals <= {len(rows)})
+                return rows, totals <= {len(rows)}
             if page.rows.keys() <= rows.keys():
                 return self._read_at_once(rows, totals)
             rows |= {id: row for id, row in page.rows.items() if id not in rows}
             if totals == {len(rows)}:
-                return _Reading(rows, whole=True)
-        raise BadAnswer(f"GET {self._path}: no end after {_MOST_PAGES} pages. The list cannot be trusted.")
+                return rows, True
+        raise BadAnswer(f"GET {self.path}: no end after {_MOST_PAGES} pages. The list cannot be trusted.")
 
     def _pages(self) -> Iterator[_Page]:
-        """Yield the pages in their order, for as long as somebody asks for one more."""
-        room = MemoryBudget()
-        first = self._page(TOP, 0, room)
+        """Yield the pages in their order, for as long as one more is asked for."""
+        budget = MemoryBudget()
+        first = self._page(TOP, 0, budget)
         yield first
-        second = self._page(TOP, first.length, room)
+        second = self._page(TOP, first.length, budget)
         yield second
         skip = first.length + second.length
         if second.is_like(first):
-            for page in self._ahead(first, second, room):
+            for page in self._ahead(first, second, budget):
                 yield page
                 skip += page.length
         while True:
-            page = self._page(TOP, skip, room)
+            page = self._page(TOP, skip, budget)
             yield page
             skip += page.length
 
-    def _ahead(self, first: _Page, second: _Page, room: MemoryBudget) -> Sequence[_Page]:
+    def _ahead(self, first: _Page, second: _Page, budget: MemoryBudget) -> Sequence[_Page]:
         """Return the pages behind the second up to the first one that is no further one, and that one.
 
         A further one is like the first, and brings rows that no other page brought so far.
@@ -241,7 +251,7 @@ class _Listing:
             if any(end < start for end in ends):
                 return None
             try:
-                page = self._page(TOP, start, room)
+                page = self._page(TOP, start, budget)
             except ApiError:
                 ends.append(start)
                 raise
@@ -251,11 +261,13 @@ class _Listing:
             return page
 
         starts = range(2 * first.length, min(first.totals), first.length)[: _MOST_PAGES - 2]
-        pages = dict(zip(starts, self._mapper(read, starts, "Reading pages of the list"), strict=True))
+        pages = dict(zip(starts, self.mapper(read, starts, "Reading pages of the list"), strict=True))
         end = min(ends, default=starts.stop)
         return [page for start, page in pages.items() if page and start <= end]
 
-    def _read_at_once(self, seen: Mapping[int, Body], totals: AbstractSet[int]) -> _Reading:
+    def _read_at_once(
+        self, seen: Mapping[int, Body], totals: AbstractSet[int]
+    ) -> tuple[Mapping[int, Body], bool]:
         """Read a list whose pages are all the same, which is so where `skip` is ignored.
 
         Asks for all rows where their number is known, else for one less than came: more than that is all.
@@ -264,63 +276,39 @@ class _Listing:
         page = self._page(top, 0, MemoryBudget())
         proven = page.totals == {len(page.rows)} if page.totals else len(page.rows) > top
         whole = proven and seen.keys() <= page.rows.keys()
-        return _Reading(page.rows if whole else seen, whole)
+        return (page.rows if whole else seen), whole
 
-    def _page(self, top: int, skip: int, room: MemoryBudget) -> _Page:
-        answer = self._api.request("GET", self._path, params={"top": top, "skip": skip})
-        room.take(answer)
-        envelope = opened(answer)
-        refusal = envelope.refusal()
-        if refusal is not None:
-            raise Declined(f"GET {self._path}: refused: {answer.quoted(refusal)}. Nothing was changed.")
-        rows = self._rows(envelope, is_first=skip == 0)
-        total = envelope.count("TotalRowCount")
-        return _Page(
-            rows={self._id(row): row for row in rows},
-            length=len(rows),
-            totals=frozenset() if total is None else frozenset({total}),
-        )
-
-    def _rows(self, envelope: Envelope, *, is_first: bool) -> Sequence[Body]:
-        """Return the rows of a page. Without `Data` it is empty, if nothing in `Meta` speaks against that."""
-        data = envelope.data
-        if data is None and _may_be_empty(envelope, is_first=is_first):
-            return ()
+    def _page(self, top: int, skip: int, budget: MemoryBudget) -> _Page:
+        answer = self.api.request("GET", self.path, params={"top": top, "skip": skip})
+        budget.take(answer)
+        envelope = answered(answer)
+        data, total = envelope.data, envelope.count("TotalRowCount")
+        # Empty members are left out (DOC): a page without `Data` has no rows, unless `Meta` says otherwise.
+        is_plain = envelope.meta and envelope.count("Status") in (None, 200)
+        if data is None and is_plain and (skip or not (total or envelope.count("StopRec"))):
+            data = []
         if not isinstance(data, list):
-            raise BadAnswer(f"GET {self._path}: `Data` is no list. Check that the address is the API's.")
-        return [row if isinstance(row, dict) else self._no_row() for row in data]
-
-    def _id(self, row: Body) -> int:
-        id = row_id(row, self._id_members)
-        return self._no_row() if id is None else id
-
-    def _no_row(self) -> NoReturn:
-        members = " or ".join(self._id_members)
-        raise BadAnswer(f"GET {self._path}: a row without an integer {members}. The list cannot be trusted.")
-
-
-def _may_be_empty(envelope: Envelope, *, is_first: bool) -> bool:
-    """Say whether an answer without `Data` can be a page without rows: empty members are left out (DOC)."""
-    if not envelope.meta or envelope.count("Status") not in (None, 200):
-        return False
-    return not (is_first and (envelope.count("TotalRowCount") or envelope.count("StopRec")))
-
-
-_CONFIGS = "/3/contacts/import/configs"
-_CONFIG_ID = "ImportConfigId"
-_SURVEYS = "/3/surveys"
-_SURVEY_IDS = ("Id", "SurveyId")
+            raise BadAnswer(f"GET {self.path}: `Data` is no list. Check that the address is the API's.")
+        rows: dict[int, Body] = {}
+        for row in data:
+            if not isinstance(row, dict) or (id := row_id(row, self.id_members)) is None:
+                members = " or ".join(self.id_members)
+                why = f"a row without an integer {members}. The list cannot be trusted."
+                raise BadAnswer(f"GET {self.path}: {why}")
+            rows[id] = row
+        return _Page(rows, len(data), frozenset() if total is None else frozenset({total}))
 
 
 class ImportConfigs:
-    """The import configurations of one account, as `engine.kind.Writer` asks for them.
+    """The import configurations of one account, as `engine.kind.Client` asks for them.
 
     Safe for use by many threads at once. Nothing is remembered but the list of surveys, which is read once.
     """
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self._surveys = _Surveys(api)
+        self._lock = threading.Lock()
+        self._surveys: Mapping[str, Sequence[int]] | None = None
 
     def server_time(self) -> float | None:
         """Ask for one row of the list, which proves that the keys may read; return the time of the server.
@@ -328,9 +316,7 @@ class ImportConfigs:
         In seconds since 1970 UTC, None where it does not say. The API has no call for the keys themselves.
         """
         answer = self._api.request("GET", _CONFIGS, params={"top": 1, "skip": 0})
-        refusal = opened(answer).refusal()
-        if refusal is not None:
-            raise Declined(f"GET {_CONFIGS}: refused: {answer.quoted(refusal)}. Nothing was changed.")
+        answered(answer)
         return answer.sent_at
 
     def list(self, mapper: Mapper = map_serially) -> Sequence[Body]:
@@ -338,22 +324,23 @@ class ImportConfigs:
 
         `mapper` reads pages of it. Raises `BadAnswer` where the list is not proven to be whole.
         """
-        return read_list(self._api, _CONFIGS, [_CONFIG_ID], mapper)
+        return _Listing(self._api, _CONFIGS, [_CONFIG_ID], mapper).rows()
 
     def read(self, id: int) -> Body | None:
         """Return one configuration with all its members, None where the API knows no such id.
 
         UNK: an unknown id may be a 404 or a 200 with `Succeeded: false`; both are None.
         """
+        path = f"{_CONFIGS}/{id}"
         try:
-            envelope = opened(self._api.request("GET", _path(id)))
+            envelope = opened(self._api.request("GET", path))
         except NotFound:
             return None
         if envelope.refusal() is not None:
             return None
         if isinstance(envelope.data, dict) and row_id(envelope.data, [_CONFIG_ID]) == id:
             return envelope.data
-        raise BadAnswer(f"GET {_path(id)}: the answer is not about {_CONFIG_ID} {id}. It cannot be trusted.")
+        raise BadAnswer(f"GET {path}: the answer is not about {_CONFIG_ID} {id}. It cannot be trusted.")
 
     def create(self, body: Body) -> int | None:
         """Create a configuration; return its id, None where the answer names none. Not idempotent."""
@@ -365,7 +352,7 @@ class ImportConfigs:
         The name is in the body only. As a query parameter it would turn the call into a rename (DOC, page
         `PUT-3-contacts-import-configs-ImportConfigId_Name`).
         """
-        confirmed(self._api.request("PUT", _path(id), json=dict(body)))
+        confirmed(self._api.request("PUT", f"{_CONFIGS}/{id}", json=dict(body)))
 
     def delete(self, id: int) -> None:
         """Delete a configuration; one that is already gone counts as deleted.
@@ -374,7 +361,7 @@ class ImportConfigs:
         a read knows the id no more: the path is inferred, so a 404 may just say that there is no such call.
         """
         try:
-            confirmed(self._api.request("DELETE", _path(id)))
+            confirmed(self._api.request("DELETE", f"{_CONFIGS}/{id}"))
         except (NotFound, Declined) as refusal:
             if self.read(id) is not None:
                 raise Declined(f"{refusal} (It is still there.)") from refusal
@@ -382,57 +369,30 @@ class ImportConfigs:
     def find(self, what: str, name: str) -> Sequence[int]:
         """Return the ids of all surveys whose title is exactly `name`; `ValueError` for another `what`.
 
-        Titles are nowhere said to be unique. The surveys are listed once for all calls.
+        Titles are nowhere said to be unique.
         """
-        if what != "survey":
-            raise ValueError(f"the API finds surveys by name, not {what}")
-        return self._surveys.titled(name)
+        return self._titles(what).get(name, ())
 
     def name(self, what: str, id: int) -> str | None:
         """Return the title of a survey, None where there is none; `ValueError` for another `what`."""
+        return next((title for title, ids in self._titles(what).items() if id in ids), None)
+
+    def _titles(self, what: str) -> Mapping[str, Sequence[int]]:
+        """Return the ids of the surveys by their title, listed once.
+
+        CLIENT: the path, its options and the members `Id` (`SurveyId` in some answers) and `Title`.
+        """
         if what != "survey":
-            raise ValueError(f"the API names surveys, not {what}")
-        return self._surveys.title(id)
-
-
-class _Surveys:
-    """The surveys of the account, listed when the first one is looked for.
-
-    CLIENT: the path, its options and the members `Id` (`SurveyId` in some answers) and `Title`.
-    """
-
-    def __init__(self, api: Api) -> None:
-        self._api = api
-        self._lock = threading.Lock()
-        self._ids: Mapping[str, Sequence[int]] | None = None
-
-    def titled(self, title: str) -> Sequence[int]:
-        """Return the ids of the surveys with exactly this title, in the order of the list."""
-        return self._listed.get(title, ())
-
-    def title(self, id: int) -> str | None:
-        """Return the title of the survey with this id, None where there is none."""
-        return next((title for title, ids in self._listed.items() if id in ids), None)
-
-    @property
-    def _listed(self) -> Mapping[str, Sequence[int]]:
+            raise ValueError(f"the API knows surveys by their names, not {what}")
         with self._lock:
-            if self._ids is None:
-                self._ids = _by_title(read_list(self._api, _SURVEYS, _SURVEY_IDS))
-            return self._ids
-
-
-def _by_title(rows: Sequence[Mapping[str, Json]]) -> Mapping[str, Sequence[int]]:
-    titles: dict[str, list[int]] = {}
-    for row in rows:
-        title, id = row.get("Title"), row_id(row, _SURVEY_IDS)
-        if isinstance(title, str) and id is not None:
-            titles.setdefault(title, []).append(id)
-    return titles
-
-
-def _path(id: int) -> str:
-    return f"{_CONFIGS}/{id}"
+            if self._surveys is None:
+                ids = defaultdict(list)
+                for row in _Listing(self._api, _SURVEYS, _SURVEY_IDS).rows():
+                    title, id = row.get("Title"), row_id(row, _SURVEY_IDS)
+                    if isinstance(title, str) and id is not None:
+                        ids[title].append(id)
+                self._surveys = ids
+            return self._surveys
 
 
 @contextmanager
@@ -456,11 +416,19 @@ def open_checkmarket(
     `credentials` says in messages where the two keys are set, such as the names of the environment variables.
     Both go out as headers with every request (DOC, example 1). The rest is as for `Api`.
     """
+    dialect = Dialect(
+        status=_status,
+        complaint=_complaint,
+        hints={
+            Unauthorised: f"Check {credentials}: a key that is inactive or was regenerated is refused.",
+            Forbidden: f"Check {credentials}: the key needs the roles Contacts (read) and Contacts (write).",
+        },
+    )
     with Api(
         url,
         headers={"X-Master-Key": master_key, "X-Key": key},
         bounds=bounds,
-        dialect=dialect(credentials),
+        dialect=dialect,
         clock=clock,
         transport=transport,
         hosts=CHECKMARKET_HOSTS,

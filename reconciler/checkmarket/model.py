@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, get_args
 
 from pydantic import AfterValidator, BaseModel, Field
@@ -178,42 +178,30 @@ def normal_time(value: Json) -> Json:
     return f"{text}.{fraction}" if fraction else text
 
 
-_NORMAL: Mapping[str, Callable[[Json], Json]] = {
-    "survey_settings.invitation_time": normal_time,
-    "survey_settings.expiration_time": normal_time,
-}
+_TIMES = frozenset({"survey_settings.invitation_time", "survey_settings.expiration_time"})
 # INF: the PUT page numbers its sample strings by a counter that only members without a null advance.
 _NOT_NULLABLE = frozenset({"send_notification_mail", "is_reusable"})
-# Vendor page POST-3-contacts-import-configs: left empty, the first import defines it.
-_FILLS_ITSELF = frozenset({"column_mappings"})
-
-
-def _rows(model: type[BaseModel], identity: str) -> Rows:
-    return Rows(identity, {info.alias or name: name for name, info in model.model_fields.items()})
+_COLUMNS = "column_mappings"
 
 
 def _leaves(model: type[BaseModel], path: str = "", member: Member = ()) -> Iterator[Leaf]:
+    """Yield the fields of a model as the engine sees them: each leaf, with its path and its member."""
     for name, info in model.model_fields.items():
-        here = f"{path}{name}"
-        there = (*member, info.alias or name)
-        group = next(
-            (t for t in get_args(info.annotation) if isinstance(t, type) and issubclass(t, BaseModel)), None
+        here, there = f"{path}{name}", (*member, info.alias or name)
+        types = [t for t in get_args(info.annotation) if isinstance(t, type) and issubclass(t, BaseModel)]
+        if types:
+            yield from _leaves(types[0], f"{here}.", there)
+            continue
+        columns = {one.alias or column: column for column, one in ColumnMapping.model_fields.items()}
+        yield Leaf(
+            here,
+            there,
+            normal=normal_time if here in _TIMES else as_it_is,
+            rows=Rows("SourceColumnNumber", columns) if here == _COLUMNS else None,
+            nullable=here not in _NOT_NULLABLE,
+            # Vendor page POST-3-contacts-import-configs: left empty, the first import defines it.
+            fills_itself=here == _COLUMNS,
         )
-        if group:
-            yield from _leaves(group, f"{here}.", there)
-        else:
-            yield _field(here, there)
-
-
-def _field(path: str, member: Member) -> Leaf:
-    return Leaf(
-        path,
-        member,
-        normal=_NORMAL.get(path, as_it_is),
-        rows=_rows(ColumnMapping, "SourceColumnNumber") if path == "column_mappings" else None,
-        nullable=path not in _NOT_NULLABLE,
-        fills_itself=path in _FILLS_ITSELF,
-    )
 
 
 IMPORT_CONFIGS = Kind(
@@ -236,112 +224,78 @@ _COOLDOWNS = tuple(
     for whose in ("survey", "account")
     for what in ("invitation", "response")
 )
-_FILE_ONLY = ("column_mappings", "first_row")
+_FILE_ONLY = (_COLUMNS, "first_row")
 
 
 def check(declared: Declared) -> Iterator[Finding]:
     """Yield what the vendor's pages say against this import configuration, errors and warnings."""
-    if not declared.absent and not declared.hidden:
-        yield from _identity(declared)
-    yield from _reusable(declared)
-    yield from _columns(declared)
-    yield from _pointless(declared)
-    yield from _contradictions(declared)
+    values = {path: given.value for path, given in declared.given.items()}
+    yield from _mistakes(declared, values)
+    yield from _doubtful(values)
 
 
-def _value(declared: Declared, path: str) -> Json | Reference:
-    given = declared.given.get(path)
-    return given.value if given else None
-
-
-def _identity(declared: Declared) -> Iterator[Finding]:
-    ruling = declared.rulings.get("name")
-    if ruling and ruling.policy is Policy.RESET:
+def _mistakes(declared: Declared, values: Mapping[str, Json | Reference]) -> Iterator[Finding]:
+    name, reusable = declared.rulings.get("name"), declared.rulings.get("is_reusable")
+    if declared.absent or declared.hidden:
+        pass  # it needs no name
+    elif name and name.policy is Policy.RESET:
         yield Finding("name-reset", "name", "a name cannot be reset", "declare the name")
-    elif ruling and declared.id is None:
-        yield Finding(
-            "name-missing", "name", "a kept name needs an id to find it by", "declare the name or an id"
-        )
-    elif not ruling and _value(declared, "name") is None:
+    elif name and declared.id is None:
+        message = "a kept name needs an id to find it by"
+        yield Finding("name-missing", "name", message, "declare the name or an id")
+    elif not name and values.get("name") is None:
         yield Finding("name-missing", "", "it has no name", "add name: …, at most 50 characters")
-
-
-def _reusable(declared: Declared) -> Iterator[Finding]:
     # Vendor on a false one: the configuration is then available neither in the API nor in the Tool.
-    ruling = declared.rulings.get("is_reusable")
-    if ruling and ruling.policy is Policy.RESET:
-        yield Finding(
-            "reusable-reset",
-            "is_reusable",
-            "a reset of is_reusable would hide the configuration for good",
-            "leave it out",
-        )
-    if "is_reusable" in declared.given and _value(declared, "is_reusable") is None:
-        yield Finding(
-            "reusable-null", "is_reusable", "is_reusable is true or false, never null", "leave it out"
-        )
+    if reusable and reusable.policy is Policy.RESET:
+        message = "a reset of is_reusable would hide the configuration for good"
+        yield Finding("reusable-reset", "is_reusable", message, "leave it out")
+    if values.get("is_reusable", False) is None:
+        message = "is_reusable is true or false, never null"
+        yield Finding("reusable-null", "is_reusable", message, "leave it out")
+    mappings = values.get(_COLUMNS)
+    rows = mappings if isinstance(mappings, list) else []
+    numbers = Counter(str(row["SourceColumnNumber"]) for row in rows if isinstance(row, dict))
+    for number in sorted(number for number, times in numbers.items() if times > 1):
+        message = f"column {number} is mapped more than once"
+        yield Finding("duplicate-column", _COLUMNS, message, "map each column once")
 
 
-def _columns(declared: Declared) -> Iterator[Finding]:
-    mappings = _value(declared, "column_mappings")
-    numbers = (
-        [row["SourceColumnNumber"] for row in mappings if isinstance(row, dict)]
-        if isinstance(mappings, list)
-        else []
-    )
-    for number in sorted(str(n) for n, times in Counter(map(str, numbers)).items() if times > 1):
-        yield Finding(
-            "duplicate-column",
-            "column_mappings",
-            f"column {number} is mapped more than once",
-            "map each column once",
-        )
+def _doubtful(values: Mapping[str, Json | Reference]) -> Iterator[Finding]:
+    def warning(code: str, path: str, message: str, hint: str) -> Finding:
+        return Finding(code, path, message, hint, Severity.WARNING)
 
-
-def _pointless(declared: Declared) -> Iterator[Finding]:
-    if _value(declared, "contact_group_id") is not None:
-        yield Finding(
+    if values.get("contact_group_id") is not None:
+        yield warning(
             "obsolete-field",
             "contact_group_id",
             "contact groups no longer exist",
             "import into a survey or a contact list instead",
-            Severity.WARNING,
         )
     for path in _FILE_ONLY:
-        if _value(declared, path) is not None:
-            yield Finding(
-                "file-imports-only",
-                path,
-                "API imports do not use this; only uploads in the Tool do",
-                "",
-                Severity.WARNING,
-            )
-
-
-def _contradictions(declared: Declared) -> Iterator[Finding]:
-    def warning(path: str, message: str, hint: str) -> Finding:
-        return Finding("contradiction", path, message, hint, Severity.WARNING)
-
-    update_type = _value(declared, "update_type_id")
-    unique = [path for path in _UNIQUE if _value(declared, path) is True]
+        if values.get(path) is not None:
+            message = "API imports do not use this; only uploads in the Tool do"
+            yield warning("file-imports-only", path, message, "")
+    update_type = values.get("update_type_id")
+    unique = [path for path in _UNIQUE if values.get(path) is True]
     if update_type == 2 and unique:
         yield warning(
+            "contradiction",
             "update_type_id",
             f"2 always creates contacts, {unique[0]} updates existing ones; which wins is not documented",
             "use update_type_id: 1, or drop the uniqueness",
         )
-    if update_type == 1 and _value(declared, "survey_settings.survey_id") is None:
+    if update_type == 1 and values.get("survey_settings.survey_id") is None:
         yield warning(
+            "contradiction",
             "update_type_id",
             "1 updates contacts of “this survey”, and no survey is declared",
             "declare survey_settings.survey",
         )
-    if _value(declared, "survey_settings.consider_cooldown_period") is False:
+    if values.get("survey_settings.consider_cooldown_period") is False:
         for path in _COOLDOWNS:
-            if _value(declared, path):
-                yield warning(
-                    path, "its switch consider_cooldown_period is false", "set the switch, or drop the number"
-                )
+            if values.get(path):
+                message = "its switch consider_cooldown_period is false"
+                yield warning("contradiction", path, message, "set the switch, or drop the number")
 
 
 SECTION = Section(

@@ -169,8 +169,8 @@ MISTAKES: Mapping[str, Mistake] = {
         f"{CLIENT}::TestReplace::test_a_refusal_says_why",
     ),
     "takes a list that is cut short for a whole one": Mistake(
-        "checkmarket.client:_Reading",
-        lambda right: lambda rows, **_: right(rows, whole=True),
+        "checkmarket.client:_Listing._read",
+        lambda right: lambda listing: (right(listing)[0], True),
         f"{LISTING}::test_a_list_that_is_not_proven_to_be_whole_is_an_error",
     ),
     "takes the first of two that have one name": Mistake(
