@@ -17,7 +17,7 @@ from reconciler.config.contents import TARGETS
 from reconciler.config.discovery import leads_outside, shown, workspace_files
 from reconciler.config.edits import Edit, Edits, Put, Ranks, edit, no_ranks
 from reconciler.config.edits import Path as KeyPath
-from reconciler.config.layout import comment_at, laid_out
+from reconciler.config.layout import comment_at
 from reconciler.config.resources import Resource
 from reconciler.config.schema import SCHEMA_FILE
 from reconciler.config.sections import Section
@@ -136,9 +136,7 @@ class ResourceEditor(Struct, frozen=True):
 
     def is_without_comment(self, path: Sequence[str]) -> bool:
         """Tell whether nothing but the meaning of a code is written as a comment on the lines of a field."""
-        content = self.files.path_of(self.resource.written.file).read_bytes()
-        here = self.resource.key.split(".", 1)
-        comment = comment_at(laid_out(content.decode("utf-8-sig")), [*here, *path])
+        comment = comment_at(self.resource.written, path)
         return comment in {"", *self.section.meanings.get(".".join(path), {}).values()}
 
 

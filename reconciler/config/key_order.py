@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from reconciler.config import nodes
 from reconciler.config.contents import PRESETS, TARGETS
 from reconciler.config.edits import Path, Ranks, checked
-from reconciler.config.layout import BREAK, Alias, Layout, Pair, Piece, Splice, Table, laid_out, pieces_of
+from reconciler.config.layout import Layout, Splice, holds_anchor, is_flow, name_of
+from reconciler.config.nodes import Entry, Node
 from reconciler.config.sections import Section, SeedsByName, SeedSection
 from reconciler.config.validation import paths
 from reconciler.config.yaml import read
@@ -32,88 +34,61 @@ def ordered(content: bytes, file: str, ranks: Ranks) -> bytes:
     document = read(content, file)
     if document.problems:
         raise NotEdited(document.problems)
-    text = content.decode("utf-8-sig")
+    text, wanted = content.decode("utf-8-sig"), document.top.value
     for depth in range(_DEEPEST):
-        layout = laid_out(text)
-        moves = list(_moves(layout, layout.top, (), depth, ranks)) if layout.top else []
+        moves = list(_moves(Layout(text), document.top, (), depth, ranks))
         if moves:
-            text = checked(text, moves, file, document.top.value).decode()
+            edited = checked(text, moves, file, wanted)
+            text, document = edited.decode(), read(edited, file)
     return (_BOM + text if content.decode().startswith(_BOM) else text).encode()
 
 
-def _moves(layout: Layout, piece: Piece, path: Path, depth: int, ranks: Ranks) -> Iterator[Splice]:
+def _moves(layout: Layout, node: Node, path: Path, depth: int, ranks: Ranks) -> Iterator[Splice]:
     """Yield the cuts that order the mappings at one depth."""
-    if not isinstance(piece, Table):
+    if not isinstance(node, nodes.Mapping):
         return
     if len(path) < depth:
-        for pair in piece.pairs:
-            yield from _moves(layout, pair.value, (*path, pair.name), depth, ranks)
+        for entry in node.written:
+            yield from _moves(layout, entry.value, (*path, name_of(entry)), depth, ranks)
         return
-    order = _order(piece, ranks(path))
-    if order != list(piece.pairs) and not _holds_anchor(piece):
-        yield from _in_line(layout, piece, order) if piece.flow else _on_lines(layout, piece, order)
-
-
-def _order(table: Table, names: Sequence[str]) -> list[Pair]:
-    ranks = {name: rank for rank, name in enumerate(names)}
-    return sorted(table.pairs, key=lambda pair: ranks.get(pair.name, len(ranks)))
-
-
-def _holds_anchor(table: Table) -> bool:
-    inner = (piece for pair in table.pairs for piece in (pair.key, *pieces_of(pair.value)))
-    return any(piece.anchor and not isinstance(piece, Alias) for piece in inner)
-
-
-def _in_line(layout: Layout, table: Table, order: Sequence[Pair]) -> Iterator[Splice]:
-    if BREAK.search(layout.text, table.start, table.end):
+    rank = {name: number for number, name in enumerate(ranks(path))}
+    order = sorted(node.written, key=lambda entry: rank.get(name_of(entry), len(rank)))
+    if order == list(node.written) or holds_anchor(node):
         return
-    for slot, pair in zip(table.pairs, order, strict=True):
-        yield Splice(slot.key.start, slot.value.end, layout.text[pair.key.start : pair.value.end])
+    if not is_flow(node):
+        yield from _on_lines(layout, node, order)
+    elif not layout.is_broken(node.start, node.end):
+        for slot, entry in zip(node.written, order, strict=True):
+            yield Splice(slot.key.start, slot.value.end, layout.text[entry.key.start : entry.value.end])
 
 
-def _on_lines(layout: Layout, table: Table, order: Sequence[Pair]) -> Iterator[Splice]:
-    if not all(layout.begins_its_line(pair.key.start) for pair in table.pairs):
+def _on_lines(layout: Layout, mapping: nodes.Mapping, order: Sequence[Entry]) -> Iterator[Splice]:
+    """Yield the cuts that order the entries of a mapping, each with its comments and its line break."""
+    if not all(layout.begins_its_line(entry.key.start) for entry in mapping.written):
         return
-    spans = _spans(layout, table)
-    texts = {pair: layout.text[start:end] for pair, (start, end) in zip(table.pairs, spans, strict=True)}
-    last = layout.text[slice(*spans[-1])]
-    is_open = not BREAK.search(last[-1:])
-    for (start, end), pair in zip(spans, order, strict=True):
-        text = texts[pair]
-        whole = text if BREAK.search(text[-1:]) else text + layout.newline
-        is_last = end == spans[-1][1]
-        yield Splice(start, end, _without_break(whole) if is_last and is_open else whole)
-
-
-def _without_break(text: str) -> str:
-    return text.removesuffix("\n").removesuffix("\r")
-
-
-def _spans(layout: Layout, table: Table) -> list[tuple[int, int]]:
-    """Return where each entry stands, with its comments and the line break behind it."""
     spans: list[tuple[int, int]] = []
-    for pair in table.pairs:
-        column = layout.column(pair.key.start)
-        end = layout.behind_comments(layout.code_end(pair.value), column)
+    for entry in mapping.written:
+        column = layout.column(entry.key.start)
+        end = layout.behind_comments(layout.code_end(entry.value), column)
         end = end if layout.line_start(end) == end else layout.next_line(end)
-        start = layout.line_start(pair.key.start)
-        floor = spans[-1][1] if spans else 0
-        spans.append((_with_comments_above(layout, start, floor, column), end))
-    return spans
-
-
-def _with_comments_above(layout: Layout, start: int, floor: int, column: int) -> int:
-    while start > floor:
-        above = layout.line_start(_before_break(layout.text, start))
-        line = layout.text[above : layout.line_end(above)]
-        if above < floor or not line.startswith(" " * column + "#"):
-            break
-        start = above
-    return start
-
-
-def _before_break(text: str, start: int) -> int:
-    return start - (2 if text[start - 2 : start] == "\r\n" else 1)
+        start, floor = layout.line_start(entry.key.start), spans[-1][1] if spans else 0
+        while start > floor:
+            above = layout.line_above(start)
+            if above < floor or not layout.text.startswith(" " * column + "#", above):
+                break
+            start = above
+        spans.append((start, end))
+    texts = {
+        entry: layout.text[start:end] for entry, (start, end) in zip(mapping.written, spans, strict=True)
+    }
+    for number, ((start, end), entry) in enumerate(zip(spans, order, strict=True), start=1):
+        text = texts[entry]
+        if not nodes.LINE_BREAK.search(text[-1:]):
+            text += layout.break_after(len(layout.text))
+        if number == len(order) and not nodes.LINE_BREAK.search(layout.text[end - 1 : end]):
+            # The file ends without a line break, and still does.
+            text = text.removesuffix("\n").removesuffix("\r")
+        yield Splice(start, end, text)
 
 
 _BEFORE = ("<<", "preset")
@@ -169,13 +144,10 @@ def _seed(section: SeedSection[Any, Any, Any], below: Sequence[str]) -> Sequence
 
 
 def _level(section: Section, below: Sequence[str]) -> list[str]:
-    fields = list(_fields(section, ".".join(below)))
-    return fields if below else [*_BEFORE, *fields, *_BEHIND]
-
-
-def _fields(section: Section, group: str) -> Iterator[str]:
+    fields: list[str] = []
     for path in paths(section.model):
         parent, _, name = path.rpartition(".")
-        if parent == group:
-            yield from (named.path.rpartition(".")[2] for named in section.named if named.field == path)
-            yield name
+        if parent == ".".join(below):
+            fields += [named.path.rpartition(".")[2] for named in section.named if named.field == path]
+            fields.append(name)
+    return fields if below else [*_BEFORE, *fields, *_BEHIND]

@@ -1,107 +1,59 @@
-"""Where everything stands in the text of a file, and cutting the text there."""
+"""Where things stand in the text of a YAML file, and cutting the text there.
+
+The text is never written anew from its tree: the offsets of the tree say where to cut.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
-from msgspec import Struct, field
-from ruamel.yaml.events import (
-    AliasEvent,
-    MappingEndEvent,
-    MappingStartEvent,
-    ScalarEvent,
-    SequenceEndEvent,
-    SequenceStartEvent,
-)
+from msgspec import Struct
 
-from reconciler.config.yaml import EVENTS, PERSONAL_KEYS, Refusal
+from reconciler.config import nodes
+from reconciler.config.nodes import LINE_BREAK, Alias, Entry, Node, Scalar, Source
+from reconciler.config.yaml import PERSONAL_KEYS, read
 
-Mark: TypeAlias = tuple[int, int]
-BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
-"""Every line break that the parser knows."""
+MASK = "•••"
+
+_SPACE = " \t"
 _BREAKS = "\r\n\x85\u2028\u2029"
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s+)+")
-_SPACE = " \t"
 _REST = re.compile(r"[ \t]*,?(?:[ \t]*|[ \t]+#.*)")
 
 
-class Piece(Struct, frozen=True, eq=False):
-    """A value or key: `text[start:end]`. It begins with its anchor, if it has one, and ends where it does."""
+class Splice(NamedTuple):
+    """`text[start:end]` is replaced by `new`."""
 
     start: int
     end: int
-    mark: Mark
-    anchor: str | None = None
+    new: str
 
 
-class Words(Piece, Struct, frozen=True, eq=False):
-    """A scalar. `style` is a quote, `|`, `>`, or nothing; `tail` is the end with the line breaks after it."""
-
-    value: str = ""
-    style: str = ""
-    tail: int = 0
+class Overlap(Exception):
+    """Two cuts meet in one place: they were not made for each other."""
 
 
-class Alias(Piece, Struct, frozen=True, eq=False):
-    """An alias; `anchor` is the one that it stands for."""
+def spliced(text: str, splices: Iterable[Splice]) -> str:
+    """Return the text with every splice made; of several insertions at one place the first comes first.
 
-
-class Items(Piece, Struct, frozen=True, eq=False):
-    """A list; `opening` is the offset behind its [ in flow style, of its first - in block style."""
-
-    flow: bool = False
-    opening: int = 0
-    items: tuple[Piece, ...] = ()
-
-
-class Pair(Struct, frozen=True, eq=False):
-    """An entry of a mapping."""
-
-    key: Piece
-    value: Piece
-
-    @property
-    def name(self) -> str:
-        """The key as text; a merge key is `<<`."""
-        return self.key.value if isinstance(self.key, Words) else ""
-
-
-class Table(Piece, Struct, frozen=True, eq=False, dict=True):
-    """A mapping with the entries that are written in it; `opening` is the offset behind its {."""
-
-    flow: bool = False
-    opening: int = 0
-    pairs: tuple[Pair, ...] = ()
-
-    def own(self, name: str) -> Pair | None:
-        """Return the entry that is written under a key, not merged from elsewhere."""
-        return self._by_name.get(name)
-
-    @cached_property
-    def _by_name(self) -> Mapping[str, Pair]:
-        return {pair.name: pair for pair in self.pairs}
+    Errors: `Overlap`.
+    """
+    parts: list[str] = []
+    at = 0
+    for start, end, new in sorted(splices, key=lambda splice: (splice.start, splice.end)):
+        if start < at:
+            raise Overlap
+        parts += [text[at:start], new]
+        at = end
+    return "".join([*parts, text[at:]])
 
 
 class Layout(Struct, frozen=True):
-    """A text and its pieces. `top` is `None` where nothing but comments stands in it."""
+    """The lines, comments and blanks of a text that was read without a problem."""
 
     text: str
-    top: Piece | None
-    aliases: frozenset[str]
-    """The anchors that are used somewhere."""
-
-    @property
-    def newline(self) -> str:
-        """The line break of the file: the first one that it has."""
-        found = BREAK.search(self.text)
-        return found.group() if found and found.group() in ("\n", "\r\n", "\r") else "\n"
-
-    def is_shared(self, piece: Piece) -> bool:
-        """Tell whether a piece also counts elsewhere, by its anchor."""
-        return piece.anchor in self.aliases and not isinstance(piece, Alias)
 
     def line_start(self, offset: int) -> int:
         """Return where the line of an offset begins."""
@@ -109,26 +61,27 @@ class Layout(Struct, frozen=True):
             offset -= 1
         return offset
 
-    def line_above(self, offset: int) -> str:
-        """Return the line above that of an offset, empty for the first one."""
-        start = self.line_start(offset)
-        end = start - (2 if self.text[max(0, start - 2) : start] == "\r\n" else 1)
-        return self.text[self.line_start(end) : end] if end >= 0 else ""
-
     def line_end(self, offset: int) -> int:
         """Return where the line of an offset ends, before its line break."""
-        found = BREAK.search(self.text, offset)
+        found = LINE_BREAK.search(self.text, offset)
         return found.start() if found else len(self.text)
 
     def next_line(self, offset: int) -> int:
         """Return where the line after that of an offset begins; the end of the text where there is none."""
-        found = BREAK.search(self.text, offset)
+        found = LINE_BREAK.search(self.text, offset)
         return found.end() if found else len(self.text)
 
+    def line_above(self, start: int) -> int:
+        """Return where the line above begins, of a line that begins at `start` and is not the first."""
+        return self.line_start(start - (2 if self.text[max(0, start - 2) : start] == "\r\n" else 1))
+
     def break_after(self, offset: int) -> str:
-        """Return the line break that ends the line of an offset; that of the file where there is none."""
-        found = BREAK.search(self.text, offset)
-        return found.group() if found and found.group() in ("\n", "\r\n", "\r") else self.newline
+        """Return the line break that ends the line of an offset, else the first one of the text."""
+        for start in (offset, 0):
+            found = LINE_BREAK.search(self.text, start)
+            if found and found.group() in ("\n", "\r\n", "\r"):
+                return found.group()
+        return "\n"
 
     def column(self, offset: int) -> int:
         """Return how many characters stand before an offset on its line."""
@@ -138,19 +91,33 @@ class Layout(Struct, frozen=True):
         """Tell whether nothing but spaces stands before an offset on its line."""
         return not self.text[self.line_start(offset) : offset].strip(" ")
 
-    def inner_start(self, piece: Piece) -> int:
-        """Return where a piece begins behind its anchor."""
-        if not piece.anchor or isinstance(piece, Alias):
-            return piece.start
-        found = _PROPERTIES.match(self.text, piece.start)
-        return found.end() if found else piece.start
+    def ends_its_line(self, offset: int) -> bool:
+        """Tell whether nothing but a comma and a comment stands behind an offset on its line."""
+        return bool(_REST.fullmatch(self.text, offset, self.line_end(offset)))
 
-    def code_end(self, piece: Piece) -> int:
-        """Return where the last line of a piece ends, with the line breaks that belong to its value."""
-        last = last_words(piece)
-        if isinstance(last, Words) and _keeps_breaks(self.text, last):
-            return last.tail
-        return self.line_end(piece.end)
+    def is_broken(self, start: int, end: int) -> bool:
+        """Tell whether a line break stands between two offsets."""
+        return bool(LINE_BREAK.search(self.text, start, end))
+
+    def inner_start(self, node: Node) -> int:
+        """Return where a value begins behind its anchor."""
+        found = _PROPERTIES.match(self.text, node.start) if node.anchor else None
+        return found.end() if found else node.start
+
+    def code_end(self, node: Node) -> int:
+        """Return where the last line of a value ends, with the line breaks that belong to the value."""
+        while not is_flow(node):
+            if isinstance(node, nodes.Mapping) and node.written:
+                node = node.written[-1].value
+            elif isinstance(node, nodes.Sequence) and node.children:
+                node = node.children[-1]
+            else:
+                break
+        if isinstance(node, Scalar) and node.style in ("|", ">"):
+            header = self.text[node.start : min(self.line_end(node.start), node.end)]
+            if "+" in header.partition("#")[0]:
+                return node.tail
+        return self.line_end(node.end)
 
     def skip(self, offset: int) -> int:
         """Return the offset of the next character that is neither blank nor in a comment."""
@@ -163,15 +130,6 @@ class Layout(Struct, frozen=True):
             else:
                 break
         return offset
-
-    def behind_comma(self, offset: int) -> int:
-        """Return the offset behind the comma that follows, or the offset itself where none does."""
-        comma = self.skip(offset)
-        return comma + 1 if self.text[comma : comma + 1] == "," else offset
-
-    def ends_its_line(self, offset: int) -> bool:
-        """Tell whether nothing but a comma and a comment stands behind an offset on its line."""
-        return bool(_REST.fullmatch(self.text, offset, self.line_end(offset)))
 
     def comment_after(self, offset: int) -> int | None:
         """Return where the comment on the rest of a line begins, `None` where there is none."""
@@ -197,184 +155,82 @@ class Layout(Struct, frozen=True):
         return offset == 0 or self.text[offset - 1] in _SPACE or self.text[offset - 1] in _BREAKS
 
 
-def last_words(piece: Piece) -> Piece:
-    """Return the piece with which a block piece ends."""
-    while True:
-        if isinstance(piece, Table) and piece.pairs and not piece.flow:
-            piece = piece.pairs[-1].value
-        elif isinstance(piece, Items) and piece.items and not piece.flow:
-            piece = piece.items[-1]
-        else:
-            return piece
+def is_flow(node: Node) -> bool:
+    """Tell whether a value is a list in [] or a mapping in {}."""
+    return isinstance(node, nodes.Mapping | nodes.Sequence) and node.opening > 0
 
 
-def _keeps_breaks(text: str, words: Words) -> bool:
-    header = BREAK.split(text[words.start : words.end], maxsplit=1)[0]
-    return words.style in ("|", ">") and "+" in header.partition("#")[0]
+def name_of(entry: Entry) -> str:
+    """Return the key of an entry as it is written; `<<` for a merge key, nothing for an alias."""
+    return str(entry.key.value) if isinstance(entry.key, Scalar) else ""
 
 
-class _Open(Struct):
-    event: Any
-    pieces: list[Piece] = field(default_factory=list)
-
-
-def laid_out(text: str) -> Layout:
-    """Return the layout of a text that was read without a problem."""
-    builder = _Builder(text)
-    for event in EVENTS(text):
-        builder.take(event)
-    return Layout(text, builder.top, frozenset(builder.aliases))
-
-
-class _Builder:
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.top: Piece | None = None
-        self.aliases: set[str] = set()
-        self._open: list[_Open] = []
-
-    def take(self, event: Any) -> None:
-        if isinstance(event, MappingStartEvent | SequenceStartEvent):
-            self._open.append(_Open(event))
-        elif isinstance(event, MappingEndEvent | SequenceEndEvent):
-            self._deliver(self._closed(self._open.pop(), event))
-        elif isinstance(event, AliasEvent):
-            self.aliases.add(event.anchor)
-            self._deliver(Alias(*_span(event), event.anchor))
-        elif isinstance(event, ScalarEvent):
-            self._deliver(self._words(event))
-
-    def _deliver(self, piece: Piece) -> None:
-        if self._open:
-            self._open[-1].pieces.append(piece)
-        elif piece.end > piece.start:
-            self.top = piece
-
-    def _words(self, event: Any) -> Words:
-        start, end, mark = _span(event)
-        tail = end
-        if event.style in ("|", ">"):
-            end = start + len(self.text[start:end].rstrip(_BREAKS + _SPACE))
-        style = event.style or ""
-        return Words(start, end, mark, event.anchor, str(event.value), style, tail)
-
-    def _closed(self, opened: _Open, event: Any) -> Piece:
-        start, opening, mark = _span(opened.event)
-        flow = bool(opened.event.flow_style)
-        end = event.end_mark.index if flow else opened.pieces[-1].end
-        if isinstance(opened.event, SequenceStartEvent):
-            opening = opening if flow else opening - 1
-            return Items(start, end, mark, opened.event.anchor, flow, opening, tuple(opened.pieces))
-        pairs = tuple(Pair(*two) for two in _by_two(opened.pieces))
-        return Table(start, end, mark, opened.event.anchor, flow, opening, pairs)
-
-
-def _by_two(pieces: list[Piece]) -> Iterator[tuple[Piece, Piece]]:
-    each = iter(pieces)
-    yield from zip(each, each, strict=True)
-
-
-def _span(event: Any) -> tuple[int, int, Mark]:
-    start, end = event.start_mark, event.end_mark
-    return start.index, end.index, (start.line + 1, start.column + 1)
-
-
-def pieces_of(piece: Piece) -> Iterator[Piece]:
-    """Yield a piece and every piece in it."""
-    yield piece
-    if isinstance(piece, Items):
-        for item in piece.items:
-            yield from pieces_of(item)
-    elif isinstance(piece, Table):
-        for pair in piece.pairs:
-            yield pair.key
-            yield from pieces_of(pair.value)
-
-
-def quote_of(piece: Piece) -> str:
+def quote_of(node: Node) -> str:
     """Return the quote in which a scalar is written, nothing where it has none."""
-    return piece.style if isinstance(piece, Words) and piece.style in ("'", '"') else ""
+    return node.style if isinstance(node, Scalar) and node.style in ("'", '"') else ""
 
 
-def is_json(table: Table) -> bool:
+def is_json(mapping: nodes.Mapping) -> bool:
     """Tell whether a mapping is written as JSON would be."""
-    return table.flow and bool(table.pairs) and all(quote_of(pair.key) == '"' for pair in table.pairs)
+    return is_flow(mapping) and bool(mapping.written) and all(quote_of(e.key) == '"' for e in mapping.written)
 
 
-def comment_at(layout: Layout, path: Sequence[str]) -> str | None:
-    """Return the comment right above or behind the line of the scalar at a path.
+def nodes_of(node: Node) -> Iterator[Node]:
+    """Yield a value and every key and value that is written in it."""
+    yield node
+    if isinstance(node, nodes.Sequence):
+        for item in node.children:
+            yield from nodes_of(item)
+    elif isinstance(node, nodes.Mapping):
+        for entry in node.written:
+            yield entry.key
+            yield from nodes_of(entry.value)
+
+
+def holds_anchor(node: Node) -> bool:
+    """Tell whether an anchor is set inside a value."""
+    inside = (inner for inner in nodes_of(node) if inner is not node)
+    return any(inner.anchor and not isinstance(inner, Alias) for inner in inside)
+
+
+def comment_at(node: Node, path: Sequence[str]) -> str | None:
+    """Return the comment right above or behind the line of the scalar at a path below a value.
 
     Empty where there is none; `None` where no scalar stands there on a line of its own.
     """
-    piece: Piece | None = layout.top
-    pair: Pair | None = None
+    entry: Entry | None = None
     for step in path:
-        pair = piece.own(step) if isinstance(piece, Table) else None
-        piece = pair.value if pair else None
-    if pair is None or not isinstance(piece, Words) or piece.anchor:
+        written = node.written if isinstance(node, nodes.Mapping) else ()
+        entry = next((entry for entry in written if name_of(entry) == step), None)
+        if entry is None:
+            return None
+        node = entry.value
+    if entry is None or not isinstance(node, Scalar) or node.anchor or not isinstance(node.source, Source):
         return None
-    if not layout.begins_its_line(pair.key.start) or layout.line_end(pair.key.start) < piece.end:
+    layout, key = Layout(node.source.text), entry.key.start
+    if not layout.begins_its_line(key) or layout.line_end(key) < node.end:
         return None
-    behind = layout.comment_after(piece.end)
-    comments = [layout.text[behind : layout.line_end(behind)]] if behind is not None else []
-    above = layout.line_above(pair.key.start).strip()
-    return " ".join(c.lstrip("#").strip() for c in (above, *comments) if c.startswith("#"))
-
-
-class Splice(NamedTuple):
-    """`text[start:end]` is replaced by `new`."""
-
-    start: int
-    end: int
-    new: str
-
-
-class Overlap(Exception):
-    """Two cuts meet in one place: they were not made for each other."""
-
-
-class Unsafe(Exception):
-    """Something cannot be edited without guessing, and why."""
-
-    def __init__(self, refusal: Refusal, piece: Piece) -> None:
-        super().__init__(refusal.code)
-        self.refusal = refusal
-        self.piece = piece
-
-
-def spliced(text: str, splices: Iterable[Splice]) -> str:
-    """Return the text with every splice made; of several insertions at one place the first comes first."""
-    parts: list[str] = []
-    at = 0
-    for start, end, new in sorted(splices, key=lambda splice: (splice.start, splice.end)):
-        if start < at:
-            raise Overlap
-        parts += [text[at:start], new]
-        at = end
-    return "".join([*parts, text[at:]])
-
-
-def no_place(piece: Piece, message: str) -> Unsafe:
-    """Return the refusal of a layout that nothing can be written into."""
-    return Unsafe(Refusal("edit-layout", message, "edit it by hand"), piece)
-
-
-MASK = "•••"
+    start = layout.line_start(key)
+    above = layout.text[layout.line_above(start) : start].strip() if start else ""
+    behind = layout.comment_after(node.end)
+    comments = [above] if behind is None else [above, layout.text[behind : layout.line_end(behind)]]
+    return " ".join(comment.lstrip("#").strip() for comment in comments if comment.startswith("#"))
 
 
 def masked(content: bytes) -> str:
     """Return a file that loads as text, with a mask for every value below a key that holds personal data."""
-    text = content.decode("utf-8-sig")
-    top = laid_out(text).top
-    return spliced(text, _masks(top, hidden=False)) if top else text
+    document = read(content, "")
+    if not document.whole:
+        return MASK
+    return spliced(content.decode("utf-8-sig"), _masks(document.top, hidden=False))
 
 
-def _masks(piece: Piece, *, hidden: bool) -> Iterator[Splice]:
-    if isinstance(piece, Words) and hidden:
-        yield Splice(piece.start, piece.end, MASK)
-    elif isinstance(piece, Items):
-        for item in piece.items:
+def _masks(node: Node, *, hidden: bool) -> Iterator[Splice]:
+    if isinstance(node, Scalar) and hidden:
+        yield Splice(node.start, node.end, MASK)
+    elif isinstance(node, nodes.Sequence):
+        for item in node.children:
             yield from _masks(item, hidden=hidden)
-    elif isinstance(piece, Table):
-        for pair in piece.pairs:
-            yield from _masks(pair.value, hidden=hidden or pair.name in PERSONAL_KEYS)
+    elif isinstance(node, nodes.Mapping):
+        for entry in node.written:
+            yield from _masks(entry.value, hidden=hidden or name_of(entry) in PERSONAL_KEYS)
