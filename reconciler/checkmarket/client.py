@@ -15,28 +15,23 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from itertools import islice
 
 from msgspec import Struct
 
-from reconciler.access import Access
-from reconciler.clock import Clock, Pace
 from reconciler.engine.kind import Body, Json, Mapper, map_serially
 from reconciler.errors import ApiError, BadAnswer, Declined, Forbidden, NoAnswer, NotFound, Unauthorised
 from reconciler.http import (
     CHECKMARKET_HOSTS,
-    USUAL_BOUNDS,
     Answer,
     Api,
-    Attempt,
-    Bounds,
+    Connection,
     Dialect,
     MemoryBudget,
     Secret,
-    Transport,
 )
 
 TOP = 100
@@ -400,16 +395,9 @@ def open_checkmarket(
     url: str,
     master_key: Secret,
     key: Secret,
+    connection: Connection | None = None,
     *,
     credentials: str = "`master_key` and `key` of the target",
-    bounds: Bounds = USUAL_BOUNDS,
-    clock: Clock | None = None,
-    transport: Transport | None = None,
-    access: Access | None = None,
-    on_request: Callable[[Attempt], None] = lambda _: None,
-    before_request: Callable[[], None] = lambda: None,
-    new_id: Callable[[], str] = lambda: "",
-    pace: Pace | None = None,
 ) -> Iterator[ImportConfigs]:
     """Open an account; its connections are closed at the end of the `with`.
 
@@ -426,16 +414,9 @@ def open_checkmarket(
     )
     with Api(
         url,
+        connection,
         headers={"X-Master-Key": master_key, "X-Key": key},
-        bounds=bounds,
         dialect=dialect,
-        clock=clock,
-        transport=transport,
         hosts=CHECKMARKET_HOSTS,
-        access=access,
-        on_request=on_request,
-        before_request=before_request,
-        new_id=new_id,
-        pace=pace,
     ) as api:
         yield ImportConfigs(api)

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,7 +16,7 @@ from msgspec.structs import replace
 
 from reconciler import __version__
 from reconciler.access import ALLOWED_ENV, MOUNTED_SECRETS, SECRETS_DIR, TRUSTED_HOSTS, Access
-from reconciler.checkmarket.client import ImportConfigs, open_checkmarket
+from reconciler.checkmarket.client import open_checkmarket
 from reconciler.checkmarket.model import SECTION
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment, interruptible
@@ -28,20 +27,20 @@ from reconciler.commands.session import (
     Chosen,
     check_state_folder,
     chosen_target,
+    connection_to,
     holds,
+    read_key,
     sandbox_file,
     state_folder,
 )
 from reconciler.commands.validate import files_schema
 from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.discovery import find_workspace, shown
-from reconciler.config.load import Workspace
 from reconciler.config.schema import SCHEMA_FILE
 from reconciler.config.secret import Kept
-from reconciler.config.settings import SANDBOX, CheckMarket, Expoints, Target, needs_credentials
+from reconciler.config.settings import SANDBOX, CheckMarket, Expoints, needs_credentials
 from reconciler.errors import Exit, FilesInvalid, ReconcilerError, Refused, UsageError
 from reconciler.expoints.client import open_expoints, token_hosts
-from reconciler.expoints.seed import Seed
 from reconciler.http import CHECKMARKET_HOSTS, EXPOINTS_HOSTS, TOKEN_HOSTS, Bounds, Secret, trusted
 from reconciler.journal.holding import is_dead, this_process
 from reconciler.journal.opening import name_of, protection_of
@@ -62,6 +61,28 @@ from reconciler.render.listing import (
 from reconciler.render.values import counted, json_text
 from reconciler.sandbox import StateError, check_state
 
+CLOCK_TOLERANCE = 60.0
+"""Seconds by which two clocks may differ; a server tells whole seconds, and an answer takes a while."""
+_PATIENCE = 5.0
+"""Seconds in which an attempt that failed is repeated: a person is waiting."""
+_FILE = "sqlite:"
+
+
+def doctor(selection: Selection, console: Console, environment: Environment) -> Exit:
+    """Look at the workspace and at the selected target, or at all of them, and print what was found.
+
+    Errors: `UsageError` for a target that does not exist.
+    """
+    system = f"{platform.python_implementation()} {platform.python_version()} on {platform.system()}"
+    with interruptible(environment) as environment:
+        parts = [
+            Part("This installation", [ok("versions", f"reconciler {__version__}, {system}")]),
+            Part("What the operator allows", [*check_access(environment)]),
+            *_workspace(selection, console, environment),
+        ]
+    console.result(doctor_text(parts, console.paint), doctor_document(parts))
+    return exit_of(parts)
+
 
 def check_access(environment: Environment) -> Iterator[Check]:
     """Yield what each variable of the operator's allows here, and a problem for whatever it says in vain."""
@@ -69,19 +90,18 @@ def check_access(environment: Environment) -> Iterator[Check]:
     mistakes = [problem(variable, text, mend) for variable, text, mend in access.mistakes()]
     wrong = {check.subject for check in mistakes}
     said = {
-        "CI": _run(access),
+        "CI": "is set: nobody watches, so this machine and files of secrets are trusted only as named below"
+        if access.in_ci
+        else "is not set: a person runs this, and this machine is trusted, as for reconciler sandbox serve",
         TRUSTED_HOSTS: _hosts(access),
-        ALLOWED_ENV: _variables(access),
+        ALLOWED_ENV: f"{{env: …}} may name {', '.join(access.allowed_env)} only; a journal "
+        "RECONCILER_JOURNAL too"
+        if access.allowed_env
+        else "is not set: {env: …} may name every variable but those of other systems and RECONCILER_*",
         SECRETS_DIR: _files(access),
     }
     yield from (ok(variable, text) for variable, text in said.items() if variable not in wrong)
     yield from mistakes
-
-
-def _run(access: Access) -> str:
-    if access.in_ci:
-        return "is set: nobody watches, so this machine and files of secrets are trusted only as named below"
-    return "is not set: a person runs this, and this machine is trusted, as for reconciler sandbox serve"
 
 
 def _hosts(access: Access) -> str:
@@ -96,12 +116,6 @@ def _hosts(access: Access) -> str:
     return f"adds {named}, at port 443 if none is named, for any API and a journal; otherwise {own}"
 
 
-def _variables(access: Access) -> str:
-    if not access.allowed_env:
-        return "is not set: {env: …} may name every variable but those of other systems and RECONCILER_*"
-    return f"{{env: …}} may name {', '.join(access.allowed_env)} only; a journal RECONCILER_JOURNAL too"
-
-
 def _files(access: Access) -> str:
     if access.secrets_dir:
         return f"{{file: …}} may name what lies in {access.secrets_dir} or {MOUNTED_SECRETS} only"
@@ -110,284 +124,33 @@ def _files(access: Access) -> str:
     return "is not set: {file: …} may name any plain file of one line that is no other program's"
 
 
-CLOCK_TOLERANCE = 60.0
-"""Seconds by which two clocks may differ; a server tells whole seconds, and an answer takes a while."""
-_PATIENCE = 5.0
-"""Seconds in which an attempt that failed is repeated: who asks a doctor sits in front of it."""
-
-
-class _Api(Struct, frozen=True):
-    """One API of a target. `ask` reads one cheap thing, and returns the time by the server's clock."""
-
-    name: str
-    url: str
-    credentials: Mapping[str, Kept | None]
-    hosts: Mapping[str, tuple[tuple[str, ...], Access]]
-    """Each address that gets credentials → the hosts that may, and who else is trusted."""
-    ask: Callable[[], tuple[float | None, list[Check]]]
-    may_write: str
-    """What cannot be told of the right to write."""
-
-
-def check_account_access(target: str, settings: CheckMarket, environment: Environment) -> Iterator[Check]:
-    """Yield how a CheckMarket account stands: credentials, host, answer, account, rights, clock."""
-    credentials = {"master_key": settings.master_key, "key": settings.key}
-
-    def ask() -> tuple[float | None, list[Check]]:
-        with open_checkmarket(
-            settings.url,
-            *(Secret(_read(kept, environment)) for kept in credentials.values()),
-            bounds=Bounds(settings.requests_per_minute, total_wait=_PATIENCE),
-            clock=environment.clock,
-            access=environment.access,
-            on_request=partial(environment.on_request, target),
-            new_id=environment.new_id,
-        ) as client:
-            return client.server_time(), [*_account(client, settings)]
-
-    write = "the API does not tell whether the keys have the role Contacts (write); the first apply will"
-    hosts = {settings.url: (CHECKMARKET_HOSTS, environment.access)}
-    yield from _checked(_Api("checkmarket", settings.url, credentials, hosts, ask, write), environment)
-
-
-def _account(client: ImportConfigs, settings: CheckMarket) -> Iterator[Check]:
-    wanted = settings.account_must_have
-    if wanted is None:
-        text = "which account it is the API does not tell"
-        yield not_checkable("account", text, "add account_must_have: {id: …, name: …} of one in it")
-    elif holds(client, SECTION.kind, wanted):
-        yield ok("account", "it has what account_must_have names")
-    else:
-        yield problem(
-            "account", "it lacks what account_must_have names", "are these the keys of another one?"
-        )
-
-
-def check_tenant_access(target: str, settings: Expoints, environment: Environment) -> Iterator[Check]:
-    """Yield how an Expoints tenant stands: credentials, hosts, answer, rights, clock."""
-    oauth = settings.oauth
-    credentials: dict[str, Kept | None] = {"token": settings.token}
-    hosts: dict[str, tuple[tuple[str, ...], Access]] = {settings.url: (EXPOINTS_HOSTS, environment.access)}
-    if oauth is not None:
-        credentials = {"client_id": oauth.client_id, "client_secret": oauth.client_secret}
-        hosts[oauth.token_url] = token_hosts(settings.url, environment.access)
-
-    def ask() -> tuple[float | None, list[Check]]:
-        with open_expoints(
-            settings.url,
-            login_of(settings, environment.environ),
-            bounds=Bounds(settings.requests_per_minute, total_wait=_PATIENCE),
-            clock=environment.clock,
-            access=environment.access,
-            on_request=partial(environment.on_request, target),
-            new_id=environment.new_id,
-        ) as client:
-            return client.server_time(), []
-
-    write = "the API does not tell whether the token may add customers; the first seed will"
-    yield from _checked(_Api("expoints", settings.url, credentials, hosts, ask, write), environment)
-
-
-def _checked(api: _Api, environment: Environment) -> Iterator[Check]:
-    if api.url == SANDBOX:
-        yield ok(api.name, "the embedded sandbox: no account, no network")
-        return
-    before = [*_credentials(api, environment), *(_host(url, api) for url in api.hosts)]
-    yield from before
-    if any(check.state is State.PROBLEM for check in before):
-        yield not_checkable(api.name, "it was not asked, because of what stands above")
-    else:
-        yield from _asked(api, environment)
-
-
-def _credentials(api: _Api, environment: Environment) -> Iterator[Check]:
-    for setting, kept in api.credentials.items():
-        subject = f"{api.name} {setting}"
-        if kept is None:
-            if not needs_credentials(api.url):
-                yield ok(subject, "a sandbox on this machine takes any")
-            continue
-        try:
-            kept.read(environment.environ)
-        except ReconcilerError as error:
-            yield problem(subject, str(error), _way_to_give(kept, environment))
-        else:
-            yield ok(subject, f"{_whence(kept)} holds a value")
-
-
-def _whence(kept: Kept) -> str:
-    if kept.env is not None:
-        return f"the variable {kept.env}"
-    return f"the file {kept.file}" if kept.file is not None else "the files"
-
-
-def _way_to_give(kept: Kept, environment: Environment) -> str:
-    """Return how to give a value that is missing; empty where there is one, whose error says what to do."""
-    if kept.env is not None:
-        return "" if environment.environ.get(kept.env) else f"export {kept.env}=…"
-    return "write it there, readable for yourself only"
-
-
-def _host(url: str, api: _Api) -> Check:
-    subject = f"{api.name} host"
-    try:
-        trusted(url, *api.hosts[url])
-    except ReconcilerError as error:
-        return failed(subject, error)
-    return ok(subject, f"{urlsplit(url).netloc} is trusted with credentials")
-
-
-def _asked(api: _Api, environment: Environment) -> Iterator[Check]:
-    try:
-        server_time, more = api.ask()
-    except ReconcilerError as error:
-        yield failed(api.name, error)
-        return
-    yield ok(api.name, "it answers, and the credentials may read")
-    yield from more
-    yield not_checkable(f"{api.name} writing", api.may_write)
-    yield _clock(api, server_time, environment.clock.now())
-
-
-def _clock(api: _Api, server_time: float | None, now: float) -> Check:
-    subject = f"{api.name} clock"
-    if server_time is None:
-        return not_checkable(subject, "the server does not tell its time")
-    apart = abs(now - server_time)
-    if apart <= CLOCK_TOLERANCE:
-        return ok(subject, "this machine's and the server's agree to the minute")
-    message = f"this machine's is {apart:.0f} s {'ahead of' if now > server_time else 'behind'} the server's"
-    return problem(subject, message, "set this machine's clock: dates of seeds and locks go by it")
-
-
-def _read(kept: Kept | None, environment: Environment) -> str:
-    return kept.read(environment.environ) if kept else "sandbox"
-
-
-_FILE = "sqlite:"
-
-
-def check_journal(chosen: Chosen) -> Iterator[Check]:
-    """Yield how the journal stands. It is read as for a plan: none is made."""
-    try:
-        address = journal_address(chosen)
-        name = name_of(address, chosen.workspace.folder)
-        with open_past(chosen) as past:
-            is_new, runs = past.is_new, past.runs()
-    except ReconcilerError as error:
-        yield failed("journal", error)
-        return
-    name = shown(Path(name), chosen.environment.folder) if address.startswith(_FILE) else name
-    yield ok("journal", _standing(name, is_new=is_new, runs=len(runs)))
-    if protection := protection_of(address):
-        yield _protection(protection)
-    yield _writing(address, chosen.workspace.folder)
-    yield from (_holder(run, chosen.environment.clock.now()) for run in runs if run.is_open)
-    yield from _lasting(address, chosen)
-
-
-def _standing(name: str, *, is_new: bool, runs: int) -> str:
-    if is_new:
-        return f"{name} is not there yet; the first apply makes it"
-    return f"{name} can be read by this version; {counted(runs, 'run')}"
-
-
-def _protection(mode: str) -> Check:
-    if mode == "verify-full":
-        return ok("journal host", "it proves its name by a certificate (sslmode=verify-full)")
-    text = f"anybody on the way may be it, or read along (sslmode={mode})"
-    return not_checkable(
-        "journal host", text, "write sslmode=verify-full, with sslrootcert=FILE of its authority"
-    )
-
-
-def _writing(address: str, folder: Path) -> Check:
-    if not address.startswith(_FILE):
-        return not_checkable("journal writing", "only a write shows whether it may be written")
-    file = Path(name_of(address, folder))
-    there = next(path for path in (file, *file.absolute().parents) if path.exists())
-    if os.access(there, os.W_OK):
-        return ok("journal writing", "its place can be written")
-    return problem("journal writing", f"{there} may not be written", "look at the rights on it")
-
-
-def _holder(run: Run, now: float) -> Check:
-    start = run.start
-    who = f"run {run.number} ({start.command} on {start.target}) of {start.who}"
-    observer = this_process()
-    if is_dead(run, observer, now):
-        return ok("lock", f"{who} died; the next run ends it and goes on")
-    held = f"{who} holds {' and '.join(shown_accounts(start.accounts))}"
-    if start.process.machine == observer.machine:
-        return ok("lock", f"{held}: it is at work here, process {start.process.pid}")
-    mend = f"wait with --lock-timeout; if it is surely dead, --take-over {run.number} ends it"
-    return not_checkable("lock", f"{held}; whether it lives cannot be seen from here", mend)
-
-
-def _lasting(address: str, chosen: Chosen) -> Iterator[Check]:
-    """Yield whether the journal outlives the run, and knows of runs elsewhere, on a real target."""
-    target = chosen.target
-    real = any(needs_credentials(api.url) for api in (target.checkmarket, target.expoints) if api is not None)
-    if not real or not address.startswith(_FILE):
-        return
-    mend = "add journal: to the target: {env: NAME} of a postgresql:// address, or git+branch:NAME"
-    if chosen.environment.in_ci:
-        yield problem("journal sharing", "in CI a file is gone after the run, and seeds are not sent", mend)
-    else:
-        yield not_checkable("journal sharing", "a file knows nothing of runs on other machines", mend)
-
-
-def doctor(selection: Selection, console: Console, environment: Environment) -> Exit:
-    """Look at the workspace and at the selected target, or at all of them, and print what was found.
-
-    Errors: `UsageError` for a target that does not exist.
-    """
-    with interruptible(environment) as environment:
-        access = Part("What the operator allows", [*check_access(environment)])
-        parts = [
-            Part("This installation", [_installation()]),
-            access,
-            *_parts(selection, console, environment),
-        ]
-    console.result(doctor_text(parts, console.paint), doctor_document(parts))
-    return exit_of(parts)
-
-
-def _installation() -> Check:
-    system = f"{platform.python_implementation()} {platform.python_version()} on {platform.system()}"
-    return ok("versions", f"reconciler {__version__}, {system}")
-
-
-def _parts(selection: Selection, console: Console, environment: Environment) -> Iterator[Part]:
+def _workspace(selection: Selection, console: Console, environment: Environment) -> Iterator[Part]:
+    """Yield how the workspace stands, and then each target of it."""
     try:
         folder = find_workspace(selection.workspace, environment.folder)
     except UsageError as error:
         yield Part("Workspace", [replace(failed("workspace", error), mend="begin one: reconciler init")])
         return
     title = f"Workspace {shown(folder, environment.folder)}"
+    surroundings = [*_schema(folder, environment), _ignored(folder, environment)]
     try:
         workspace = open_workspace(selection, environment)
     except FilesInvalid as invalid:
         wrong = problem("files", counted(len(invalid.problems), "problem"), "reconciler validate lists them")
-        told = not_checkable("targets", "nothing is asked while the files are wrong")
-        yield Part(title, [wrong, *_surroundings(folder, environment), told])
+        untold = not_checkable("targets", "nothing is asked while the files are wrong")
+        yield Part(title, [wrong, *surroundings, untold])
         return
-    yield Part(title, [_files_doctor(workspace), *_surroundings(folder, environment)])
-    yield from _targets(workspace, selection, console, environment)
-
-
-def _files_doctor(workspace: Workspace[Seed]) -> Check:
-    warnings = counted(len(workspace.warnings), "warning")
-    return ok(
-        "files",
+    text = (
         f"{counted(workspace.files, 'file')}, {counted(workspace.resources, 'resource')}, "
-        f"{counted(len(workspace.targets), 'target')}, {warnings}",
+        f"{counted(len(workspace.targets), 'target')}, {counted(len(workspace.warnings), 'warning')}"
     )
-
-
-def _surroundings(folder: Path, environment: Environment) -> Iterator[Check]:
-    yield from _schema(folder, environment)
-    yield _ignored(folder, environment)
+    yield Part(title, [ok("files", text), *surroundings])
+    one = [chosen_target(workspace, selection.target)] if selection.target else None
+    targets = one or [*workspace.targets.values()]
+    progress = console.progress("Looking at targets")
+    for number, target in enumerate(targets, start=1):
+        yield Part(f"Target {target.name}", [*_target(Chosen(workspace, target, environment))])
+        progress(number, len(targets))
 
 
 def _schema(folder: Path, environment: Environment) -> Iterator[Check]:
@@ -413,47 +176,145 @@ def _ignored(folder: Path, environment: Environment) -> Check:
         if is_ignored(top / ".gitignore"):
             return ok("git", f"ignores {own}/")
     except OSError:
-        pass  # who cannot read it cannot tell either
+        pass  # a file that cannot be read does not tell
     return not_checkable(
         "git", f"its .gitignore does not name {own}/; other settings of git may", "add the line .reconciler/"
     )
 
 
-def _targets(
-    workspace: Workspace[Seed], selection: Selection, console: Console, environment: Environment
-) -> Iterator[Part]:
-    chosen = (
-        [chosen_target(workspace, selection.target)] if selection.target else [*workspace.targets.values()]
-    )
-    progress = console.progress("Looking at targets")
-    for number, target in enumerate(chosen, start=1):
-        yield Part(f"Target {target.name}", [*_target(Chosen(workspace, target, environment))])
-        progress(number, len(chosen))
-
-
 def _target(chosen: Chosen) -> Iterator[Check]:
-    if chosen.target.checkmarket is not None:
-        yield from check_account_access(chosen.target.name, chosen.target.checkmarket, chosen.environment)
-    if chosen.target.expoints is not None:
-        yield from check_tenant_access(chosen.target.name, chosen.target.expoints, chosen.environment)
-        yield from _recipients(chosen.target)
-    if SANDBOX in _urls(chosen.target):
+    target = chosen.target
+    if target.checkmarket is not None:
+        yield from check_account_access(chosen, target.checkmarket)
+    if target.expoints is not None:
+        yield from check_tenant_access(chosen, target.expoints)
+        if allowed := len(target.guardrails.allowed_recipients):
+            yield ok("recipients", f"{counted(allowed, 'pattern')} of allowed recipients")
+        else:
+            text = "nobody is allowed, so no seed is sent"
+            yield Check("recipients", State.OK, text, "add allowed_recipients: […]")
+    if any(api.url == SANDBOX for api in (target.checkmarket, target.expoints) if api is not None):
         yield _sandbox(chosen)
     yield from check_journal(chosen)
 
 
-def _urls(target: Target) -> Sequence[str]:
-    return [api.url for api in (target.checkmarket, target.expoints) if api is not None]
+class _Api(Struct, frozen=True):
+    """One API of a target. `ask` reads one cheap thing, and returns the time by the server's clock."""
+
+    name: str
+    url: str
+    credentials: Mapping[str, Kept | None]
+    hosts: Mapping[str, tuple[tuple[str, ...], Access]]
+    """Each address that gets credentials → the hosts that may, and who else is trusted."""
+    ask: Callable[[], tuple[float | None, list[Check]]]
+    may_write: str
+    """What cannot be told of the right to write."""
 
 
-def _recipients(target: Target) -> Iterator[Check]:
-    allowed = len(target.guardrails.allowed_recipients)
-    if allowed:
-        yield ok("recipients", f"{counted(allowed, 'pattern')} of allowed recipients")
-    else:
-        yield Check(
-            "recipients", State.OK, "nobody is allowed, so no seed is sent", "add allowed_recipients: […]"
-        )
+def check_account_access(chosen: Chosen, settings: CheckMarket) -> Iterator[Check]:
+    """Yield how a CheckMarket account stands: credentials, host, answer, account, rights, clock."""
+    environment = chosen.environment
+    credentials = {"master_key": settings.master_key, "key": settings.key}
+
+    def ask() -> tuple[float | None, list[Check]]:
+        keys = [Secret(read_key(kept, environment)) for kept in credentials.values()]
+        bounds = Bounds(settings.requests_per_minute, total_wait=_PATIENCE)
+        connection = connection_to(chosen, settings.url, f"checkmarket of {chosen.target.name}", bounds)
+        with open_checkmarket(settings.url, keys[0], keys[1], connection) as client:
+            server_time, wanted = client.server_time(), settings.account_must_have
+            if wanted is None:
+                text = "which account it is the API does not tell"
+                check = not_checkable("account", text, "add account_must_have: {id: …, name: …} of one in it")
+            elif holds(client, SECTION.kind, wanted):
+                check = ok("account", "it has what account_must_have names")
+            else:
+                text = "it lacks what account_must_have names"
+                check = problem("account", text, "are these the keys of another one?")
+            return server_time, [check]
+
+    write = "the API does not tell whether the keys have the role Contacts (write); the first apply will"
+    hosts = {settings.url: (CHECKMARKET_HOSTS, environment.access)}
+    yield from _checked(_Api("checkmarket", settings.url, credentials, hosts, ask, write), environment)
+
+
+def check_tenant_access(chosen: Chosen, settings: Expoints) -> Iterator[Check]:
+    """Yield how an Expoints tenant stands: credentials, hosts, answer, rights, clock."""
+    environment, oauth = chosen.environment, settings.oauth
+    credentials: dict[str, Kept | None] = {"token": settings.token}
+    hosts: dict[str, tuple[tuple[str, ...], Access]] = {settings.url: (EXPOINTS_HOSTS, environment.access)}
+    if oauth is not None:
+        credentials = {"client_id": oauth.client_id, "client_secret": oauth.client_secret}
+        hosts[oauth.token_url] = token_hosts(settings.url, environment.access)
+
+    def ask() -> tuple[float | None, list[Check]]:
+        bounds = Bounds(settings.requests_per_minute, total_wait=_PATIENCE)
+        connection = connection_to(chosen, settings.url, f"expoints of {chosen.target.name}", bounds)
+        with open_expoints(settings.url, login_of(settings, environment.environ), connection) as client:
+            return client.server_time(), []
+
+    write = "the API does not tell whether the token may add customers; the first seed will"
+    yield from _checked(_Api("expoints", settings.url, credentials, hosts, ask, write), environment)
+
+
+def _checked(api: _Api, environment: Environment) -> Iterator[Check]:
+    """Yield how an API stands, in the order in which it goes wrong; it is asked if all before is right."""
+    if api.url == SANDBOX:
+        yield ok(api.name, "the embedded sandbox: no account, no network")
+        return
+    before = [*_credentials(api, environment), *(_host(url, api) for url in api.hosts)]
+    yield from before
+    if any(check.state is State.PROBLEM for check in before):
+        yield not_checkable(api.name, "it was not asked, because of what stands above")
+        return
+    try:
+        server_time, more = api.ask()
+    except ReconcilerError as error:
+        yield failed(api.name, error)
+        return
+    yield ok(api.name, "it answers, and the credentials may read")
+    yield from more
+    yield not_checkable(f"{api.name} writing", api.may_write)
+    yield _clock(f"{api.name} clock", server_time, environment.clock.now())
+
+
+def _credentials(api: _Api, environment: Environment) -> Iterator[Check]:
+    for setting, kept in api.credentials.items():
+        subject = f"{api.name} {setting}"
+        if kept is None:
+            if not needs_credentials(api.url):
+                yield ok(subject, "a sandbox on this machine takes any")
+            continue
+        try:
+            kept.read(environment.environ)
+        except ReconcilerError as error:
+            # Where there is a value, the error says what to do about it.
+            has_value = kept.env is not None and environment.environ.get(kept.env)
+            mend = f"export {kept.env}=…" if kept.env else "write it there, readable for yourself only"
+            yield problem(subject, str(error), "" if has_value else mend)
+        else:
+            where = f"the file {kept.file}" if kept.file is not None else "the files"
+            yield ok(
+                subject, f"{f'the variable {kept.env}' if kept.env is not None else where} holds a value"
+            )
+
+
+def _host(url: str, api: _Api) -> Check:
+    subject = f"{api.name} host"
+    try:
+        trusted(url, *api.hosts[url])
+    except ReconcilerError as error:
+        return failed(subject, error)
+    return ok(subject, f"{urlsplit(url).netloc} is trusted with credentials")
+
+
+def _clock(subject: str, server_time: float | None, now: float) -> Check:
+    if server_time is None:
+        return not_checkable(subject, "the server does not tell its time")
+    apart = abs(now - server_time)
+    if apart <= CLOCK_TOLERANCE:
+        return ok(subject, "this machine's and the server's agree to the minute")
+    message = f"this machine's is {apart:.0f} s {'ahead of' if now > server_time else 'behind'} the server's"
+    return problem(subject, message, "set this machine's clock: dates of seeds and locks go by it")
 
 
 def _sandbox(chosen: Chosen) -> Check:
@@ -467,3 +328,62 @@ def _sandbox(chosen: Chosen) -> Check:
     except (StateError, Refused, OSError) as error:
         return problem("sandbox", str(error))
     return ok("sandbox", f"{name} is sound; reconciler sandbox reset starts over")
+
+
+def check_journal(chosen: Chosen) -> Iterator[Check]:
+    """Yield how the journal stands: where it is, whether it can be read, and which runs hold an account.
+
+    It is read as for a plan: none is made.
+    """
+    folder = chosen.workspace.folder
+    try:
+        address = journal_address(chosen)
+        name = name_of(address, folder)
+        with open_past(chosen) as past:
+            is_new, runs = past.is_new, past.runs()
+    except ReconcilerError as error:
+        yield failed("journal", error)
+        return
+    is_file = address.startswith(_FILE)
+    name = shown(Path(name), chosen.environment.folder) if is_file else name
+    if is_new:
+        yield ok("journal", f"{name} is not there yet; the first apply makes it")
+    else:
+        yield ok("journal", f"{name} can be read by this version; {counted(len(runs), 'run')}")
+    mode = protection_of(address)
+    if mode == "verify-full":
+        yield ok("journal host", "it proves its name by a certificate (sslmode=verify-full)")
+    elif mode:
+        text = f"anybody on the way may be it, or read along (sslmode={mode})"
+        mend = "write sslmode=verify-full, with sslrootcert=FILE of its authority"
+        yield not_checkable("journal host", text, mend)
+    if is_file:
+        file = Path(name_of(address, folder))
+        there = next(path for path in (file, *file.absolute().parents) if path.exists())
+        if os.access(there, os.W_OK):
+            yield ok("journal writing", "its place can be written")
+        else:
+            yield problem("journal writing", f"{there} may not be written", "look at the rights on it")
+    else:
+        yield not_checkable("journal writing", "only a write shows whether it may be written")
+    yield from (_holder(run, chosen.environment.clock.now()) for run in runs if run.is_open)
+    apis = (chosen.target.checkmarket, chosen.target.expoints)
+    if is_file and any(needs_credentials(api.url) for api in apis if api is not None):
+        mend = "add journal: to the target: {env: NAME} of a postgresql:// address, or git+branch:NAME"
+        if chosen.environment.in_ci:
+            text = "in CI a file is gone after the run, and seeds are not sent"
+            yield problem("journal sharing", text, mend)
+        else:
+            yield not_checkable("journal sharing", "a file knows nothing of runs on other machines", mend)
+
+
+def _holder(run: Run, now: float) -> Check:
+    start, observer = run.start, this_process()
+    who = f"run {run.number} ({start.command} on {start.target}) of {start.who}"
+    if is_dead(run, observer, now):
+        return ok("lock", f"{who} died; the next run ends it and goes on")
+    held = f"{who} holds {' and '.join(shown_accounts(start.accounts))}"
+    if start.process.machine == observer.machine:
+        return ok("lock", f"{held}: it is at work here, process {start.process.pid}")
+    mend = f"wait with --lock-timeout; if it is surely dead, --take-over {run.number} ends it"
+    return not_checkable("lock", f"{held}; whether it lives cannot be seen from here", mend)

@@ -12,12 +12,11 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reconciler.clock import Pace
 from reconciler.commands.console import Console, Pool
 from reconciler.commands.journal import journal_address
 from reconciler.commands.memory import Memory
 from reconciler.commands.runs import OpenRun
-from reconciler.commands.session import Session, observed, sandbox_transport, tenant_account
+from reconciler.commands.session import EMBEDDED, Chosen, Session, connection_to, tenant_account
 from reconciler.config.settings import SANDBOX, Expoints
 from reconciler.config.settings import needs_credentials as is_real
 from reconciler.engine.change import Block
@@ -158,20 +157,13 @@ def open_tenant(session: Session, console: Console) -> Iterator[Tenant]:
     from reconciler.expoints.client import open_expoints
 
     settings, environment = expoints_of(session), session.environment
-    in_process = settings.url == SANDBOX
     (account,) = tenant_account(session.target)
     bounds = Bounds(settings.requests_per_minute, requests_per_run=settings.requests_per_run)
+    chosen = Chosen(session.workspace, session.target, environment)
     with open_expoints(
-        "http://localhost" if in_process else settings.url,
+        EMBEDDED if settings.url == SANDBOX else settings.url,
         login_of(settings, environment.environ),
-        bounds=bounds,
-        clock=environment.clock,
-        transport=sandbox_transport(session.workspace, session.target, environment) if in_process else None,
-        access=replace(environment.access, trusts_loopback=True) if in_process else environment.access,
-        on_request=observed(environment, session.target.name),
-        before_request=lambda: environment.crash.before("request"),
-        new_id=environment.new_id,
-        pace=environment.paces.setdefault(f"expoints {account}", Pace()),
+        connection_to(chosen, settings.url, f"expoints {account}", bounds),
         mapper=Pool(bounds.parallelism, console, bounds.requests_per_minute),
     ) as client:
         yield Tenant(session, client, account)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import scrypt
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -21,7 +21,7 @@ from reconciler.commands.environment import Environment, interruptible
 from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.load import Workspace
 from reconciler.config.names import visible
-from reconciler.config.secret import Secret as Whereabouts
+from reconciler.config.secret import Secret as SecretReference
 from reconciler.config.secret import checkouts_of
 from reconciler.config.settings import SANDBOX, Account, CheckMarket, Target, needs_credentials
 from reconciler.engine.body import value_at
@@ -38,48 +38,280 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
     from reconciler.engine.kind import Client
-    from reconciler.http import Attempt, Transport
+    from reconciler.http import Attempt, Bounds, Connection
+
+Keyed = TypeVar("Keyed", Declared, Seed)
+
+EMBEDDED = "http://localhost"
+"""The address of a sandbox in this process."""
+STATE = ".reconciler"
+"""What the folder with the default journal and the sandboxes is called."""
+_SHORTEST_KEY = 16
+"""Characters of a master key from which on it is hashed."""
 
 
-class NoAccount:
-    """An `engine.kind.Client` that holds nothing; writing to it is a `UsageError` that says what to add."""
+class Chosen(Struct, frozen=True):
+    """A target of a workspace that is not opened: no credential was read."""
+
+    workspace: Workspace[Seed]
+    target: Target
+    environment: Environment
+
+
+class Session(Struct, frozen=True):
+    """An open target. `declared` and `seeds` hold what was selected."""
+
+    workspace: Workspace[Seed]
+    target: Target
+    kind: Kind
+    account: str
+    """The name of the account in the journal. Shown through `shown_accounts` only."""
+    account_name: str
+    """The name of the account in plans, digests and messages; nothing of a key can be told from it."""
+    declared: tuple[Declared, ...]
+    seeds: tuple[Seed, ...]
+    client: Client
+    checkmarket: CheckMarket
+    """How to deal with the account; the defaults where the target has none, and only sends seeds."""
+    environment: Environment
+    parts: tuple[Part, ...] = ()
+    """By what `declared` and `seeds` were selected; nothing where everything was."""
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether some of what is declared was left out."""
+        return len(self.declared) < len(self.workspace.declared[self.target.name])
+
+    @property
+    def places(self) -> Mapping[str, Place]:
+        """Where everything that was selected is declared."""
+        seeds = {seed.key: seed.place for seed in self.seeds}
+        return {one.key: one.place for one in self.declared} | seeds
+
+
+def choose(selection: Selection, environment: Environment) -> Chosen:
+    """Return the selected target. Errors: `UsageError` where there is none, `FilesInvalid`."""
+    workspace = open_workspace(selection, environment)
+    return Chosen(workspace, chosen_target(workspace, selection.target), environment)
+
+
+def chosen_target(workspace: Workspace[Seed], name: str | None) -> Target:
+    """Return the target that is named, or the default one."""
+    chosen, names = name or workspace.settings.default_target, ", ".join(workspace.targets)
+    if chosen is None:
+        raise UsageError(f"no target: add --target, or default_target to reconciler.yaml; {names}")
+    if chosen not in workspace.targets:
+        raise UsageError(f"there is no target {chosen}; there are {names}")
+    return workspace.targets[chosen]
+
+
+def check_target_is_named(selection: Selection, environment: Environment) -> None:
+    """Check that a run that nobody watches does not write to whatever the default target is."""
+    if selection.target is None and environment.in_ci:
+        raise UsageError("in CI the target that is written to must be named: add --target")
+
+
+def selected(
+    workspace: Workspace[Seed], target: Target, selection: Selection
+) -> tuple[tuple[Declared, ...], tuple[Seed, ...]]:
+    """Return what `only` names and `exclude` does not. `UsageError` for a glob that matches nothing."""
+    declared, seeds = workspace.declared[target.name], workspace.seeds[target.name]
+    keys = [*(one.key for one in declared), *(seed.key for seed in seeds)]
+    for glob in (*selection.only, *selection.exclude):
+        if not any(matches(key, glob) for key in keys):
+            why = "" if target.checkmarket else "; it has no checkmarket: section, so only seeds live on it"
+            raise UsageError(f"nothing declared on target {target.name} is called {glob}{why}")
+    return chosen_keys(declared, selection.parts), chosen_keys(seeds, selection.parts)
+
+
+def chosen_keys(declared: Sequence[Keyed], parts: Sequence[Part]) -> tuple[Keyed, ...]:
+    """Return those of the resources or seeds that are in all of the parts."""
+    return tuple(one for one in declared if all(part.holds(one.key) for part in parts))
+
+
+@contextmanager
+def open_session(selection: Selection, environment: Environment) -> Iterator[Session]:
+    """Open the selected target of the selected workspace; its connections close with the block."""
+    with open_target(open_workspace(selection, environment), selection, environment) as session:
+        yield session
+
+
+@contextmanager
+def open_target(
+    workspace: Workspace[Seed], selection: Selection, environment: Environment
+) -> Iterator[Session]:
+    """Open the selected target of a workspace that is loaded; its connections close with the block.
+
+    An interrupt ends every wait in it, in whatever thread.
+    """
+    target = chosen_target(workspace, selection.target)
+    declared, seeds = selected(workspace, target, selection)
+    settings = target.checkmarket
+    with interruptible(environment) as environment:
+        if settings is None:
+            (account,) = tenant_account(target)
+            yield Session(
+                workspace=workspace,
+                target=target,
+                kind=SECTION.kind,
+                account=account,
+                account_name=account,
+                declared=declared,
+                seeds=seeds,
+                client=_NoAccount(target.name),
+                checkmarket=CheckMarket(url=SANDBOX),
+                environment=environment,
+                parts=selection.parts,
+            )
+            return
+        # Imported here: what is offline needs no HTTP.
+        from reconciler.checkmarket.client import open_checkmarket
+        from reconciler.http import Bounds, Secret
+
+        shown = account_name(target.name, settings)
+        if settings.server_members:
+            # A PUT leaves them out, which may reset them: every plan names them, and every digest binds them.
+            shown += f" (never sent: {', '.join(map(visible, sorted(settings.server_members)))})"
+        master_key, key = (read_key(kept, environment) for kept in (settings.master_key, settings.key))
+        account = account_in_journal(target.name, settings, master_key)
+        bounds = Bounds(settings.requests_per_minute, settings.workers, settings.requests_per_run)
+        connection = connection_to(
+            Chosen(workspace, target, environment), settings.url, f"checkmarket {account}", bounds
+        )
+        url = EMBEDDED if settings.url == SANDBOX else settings.url
+        with open_checkmarket(url, Secret(master_key), Secret(key), connection) as client:
+            yield Session(
+                workspace=workspace,
+                target=target,
+                kind=replace(SECTION.kind, server_members=SECTION.kind.server_members | settings.never_sent),
+                account=account,
+                account_name=shown,
+                declared=declared,
+                seeds=seeds,
+                client=client,
+                checkmarket=settings,
+                environment=environment,
+                parts=selection.parts,
+            )
+
+
+def read_key(secret: SecretReference | None, environment: Environment) -> str:
+    """Return a credential; a sandbox takes any."""
+    return secret.read(environment.environ) if secret else "sandbox"
+
+
+def connection_to(chosen: Chosen, url: str, account: str, bounds: Bounds) -> Connection:
+    """Return how the requests of this run reach one API of a target, or its embedded sandbox.
+
+    `account` names what has one pace in the run. A request is reported past the point at which a crash test
+    may end the process after it.
+    """
+    from reconciler.http import Connection
+
+    environment, name = chosen.environment, chosen.target.name
+
+    def observe(attempt: Attempt) -> None:
+        environment.crash.after("request")
+        environment.on_request(name, attempt)
+
+    transport, access = None, environment.access
+    if url == SANDBOX:
+        from reconciler.http import wsgi_transport
+
+        folder = chosen.workspace.folder
+        transport = wsgi_transport(environment.sandboxes.get(name) or sandbox_app(folder, name, environment))
+        access = replace(access, trusts_loopback=True)
+    return Connection(
+        bounds=bounds,
+        clock=environment.clock,
+        transport=transport,
+        access=access,
+        on_request=observe,
+        before_request=lambda: environment.crash.before("request"),
+        new_id=environment.new_id,
+        pace=environment.paces.setdefault(account, Pace()),
+    )
+
+
+def tenant_account(target: Target) -> tuple[str, ...]:
+    """Return the name under which the journal knows the target's tenant; nothing where it has none."""
+    if target.expoints is None:
+        return ()
+    url = target.expoints.url
+    return (f"sandbox:{target.name}" if url == SANDBOX else urlsplit(url).netloc,)
+
+
+def account_name(target: str, settings: CheckMarket) -> str:
+    """Return a name of an account from the files alone: its host, and where its master key is kept.
+
+    A hash of the key, however short, would let others try at leisure which key it is.
+    """
+    if settings.url == SANDBOX:
+        return f"sandbox:{target}"
+    host, kept = urlsplit(settings.url).netloc, settings.master_key
+    if kept is None:
+        return host
+    where = re.sub(r"[^\w.-]", "_", kept.env or Path(kept.file or "").name, flags=re.ASCII)
+    return f"{host}{ACCOUNT_SEPARATOR}{where[:64]}"
+
+
+def account_in_journal(target: str, settings: CheckMarket, master_key: str) -> str:
+    """Return the name under which the journal knows an account, whatever the files call its key.
+
+    One account has one master key (vendor example "getting started"), and no documented call names it, so the
+    key tells accounts apart, by a hash that is slow to try (scrypt, RFC 7914: 16 MB a time). What is shorter
+    than any such key could be guessed even so; that, and a server on this machine, goes by `account_name`.
+    """
+    if not needs_credentials(settings.url) or len(master_key) < _SHORTEST_KEY:
+        return account_name(target, settings)
+    host = urlsplit(settings.url).netloc
+    digest = scrypt(master_key.encode(), salt=f"reconciler {host}".encode(), n=2**14, r=8, p=1, dklen=16)
+    return f"{host}{ACCOUNT_SEPARATOR}{digest.hex()}"
+
+
+def check_account(session: Session) -> None:
+    """Check that the account holds what `account_must_have` names. Errors: `Refused` if it does not."""
+    wanted = session.checkmarket.account_must_have
+    if wanted is not None and not holds(session.client, session.kind, wanted):
+        what = " ".join(str(part) for part in (wanted.id, wanted.name) if part is not None)
+        raise Refused(
+            f"the account behind target {session.target.name} does not have {what}, which account_must_have "
+            "names: are these the keys of another account? Nothing was changed"
+        )
+
+
+def holds(client: Reader, kind: Kind, wanted: Account) -> bool:
+    """Tell whether an account has what `wanted` names; reads only."""
+    bodies = client.list() if wanted.id is None else filter(None, [client.read(wanted.id)])
+    name_of = kind.by_path[kind.name_field].member
+    return any(wanted.name is None or value_at(body, name_of) == wanted.name for body in bodies)
+
+
+class _NoAccount:
+    """The client of a target that only sends seeds. Holds nothing; a write is a `UsageError`."""
 
     def __init__(self, target: str) -> None:
         self._target = target
 
-    def list(self, mapper: Mapper = map_serially) -> Sequence[Body]:
-        """Return none."""
-        del mapper
+    def list(self, mapper: Mapper = map_serially) -> Sequence[Body]:  # noqa: ARG002
         return ()
 
-    def read(self, id: int) -> Body | None:
-        """Return none."""
-        del id
+    def read(self, id: int) -> Body | None:  # noqa: ARG002
         return None
 
-    def find(self, what: str, name: str) -> Sequence[int]:
-        """Return none."""
-        del what, name
+    def find(self, what: str, name: str) -> Sequence[int]:  # noqa: ARG002
         return ()
 
-    def name(self, what: str, id: int) -> str | None:
-        """Return none."""
-        del what, id
+    def name(self, what: str, id: int) -> str | None:  # noqa: ARG002
         return None
 
-    def create(self, body: Body) -> int | None:
-        """Refuse."""
-        del body
+    def create(self, body: Body) -> NoReturn:  # noqa: ARG002
         self._refuse()
 
-    def replace(self, id: int, body: Body) -> None:
-        """Refuse."""
-        del id, body
+    def replace(self, id: int, body: Body) -> NoReturn:  # noqa: ARG002
         self._refuse()
 
-    def delete(self, id: int) -> None:
-        """Refuse."""
-        del id
+    def delete(self, id: int) -> NoReturn:  # noqa: ARG002
         self._refuse()
 
     def _refuse(self) -> NoReturn:
@@ -89,8 +321,20 @@ class NoAccount:
         )
 
 
-STATE = ".reconciler"
-"""What the folder is called."""
+def sandbox_app(folder: Path, target: str, environment: Environment) -> WSGIApplication:
+    """Return the sandbox of a target over its kept state, in the variants that the environment names."""
+    from reconciler.sandbox import Fault, State, StateError, Variants, create_app
+
+    variants = environment.environ.get("RECONCILER_SANDBOX_VARIANTS", "").split()
+    faults = [rule.strip() for rule in environment.environ.get("RECONCILER_SANDBOX_FAULTS", "").split(";")]
+    try:
+        return create_app(
+            State(private_sandbox(folder, target, environment)),
+            Variants.parse(variants),
+            [Fault.parse(rule) for rule in faults if rule],
+        )
+    except (StateError, ValueError) as error:
+        raise UsageError(f"the sandbox of target {target} cannot be used: {error}") from error
 
 
 def state_folder(folder: Path) -> Path:
@@ -126,8 +370,8 @@ def check_state_folder(folder: Path, environment: Environment, *, make: bool) ->
     With `make` it is made. Raises `Refused` where it is not, and `OSError` where it cannot be made or seen.
     """
     own = state_folder(folder)
-    if private_folder(own, make=make) and _is_tracked(own.parent, [own.name], environment):
-        raise Refused(_tracked(own))
+    if private_folder(own, make=make):
+        _check_untracked(own.parent, [own.name], own, environment)
 
 
 def check_journal_file(path: Path, folder: Path, environment: Environment) -> None:
@@ -142,322 +386,31 @@ def check_journal_file(path: Path, folder: Path, environment: Environment) -> No
             f"the way to journal {path} goes over a link, and one in a repository can lead anywhere: name "
             f"the folder that it leads to"
         )
-    names = [path.name + ending for ending in ("", *BESIDE)]
-    if path.parent.is_dir() and _is_tracked(path.parent, names, environment):
-        raise Refused(_tracked(path))
+    if path.parent.is_dir():
+        _check_untracked(path.parent, [path.name + ending for ending in ("", *BESIDE)], path, environment)
 
 
-def _is_tracked(folder: Path, names: Sequence[str], environment: Environment) -> bool:
-    """Tell whether git tracks one of these names in a folder, or something inside of it, in whatever case.
+def _check_untracked(folder: Path, names: Sequence[str], shown: Path, environment: Environment) -> None:
+    """Raise `Refused` where git tracks one of these names in a folder, or something in it, in any case.
 
     Where there is no git, or no repository around the folder, nothing is known to be tracked. None of the
-    repository's settings is read, so it may be anybody's. Two processes.
+    repository's settings is read, as they may be anybody's. Two processes.
     """
     place = place_of(folder, environment.environ)
     if place is None or not (place.git_dir / "index").exists():
-        return False
+        return
     paths = [f":(top,icase,literal){posixpath.join(place.prefix, name)}" for name in names]
     try:
         with without_settings(place, environment.environ) as git:
             own = git.git_dir or git.folder
             for index in (place.git_dir / "index", *place.git_dir.glob("sharedindex.*")):
                 (own / index.name).symlink_to(index)
-            return bool(git("ls-files", "-z", "--cached", "--", *paths).out)
+            is_tracked = bool(git("ls-files", "-z", "--cached", "--", *paths).out)
     except (UsageError, OSError):  # no git, or a repository that this user may not read
-        return False
-
-
-def _tracked(path: Path) -> str:
-    return (
-        f"git tracks {path}, so what it says was sent and reviewed may come from anybody who can change the "
-        f"repository, and is not believed. Move it away, and take it out: git rm -r --cached '{path}'"
-    )
-
-
-OnRequest: TypeAlias = "Callable[[Attempt], None]"
-Keyed = TypeVar("Keyed", Declared, Seed)
-
-_SHORTEST_KEY = 16
-"""Characters of a master key from which on it is hashed."""
-
-
-class Chosen(Struct, frozen=True):
-    """A target of a workspace that is not opened: no credential was read."""
-
-    workspace: Workspace[Seed]
-    target: Target
-    environment: Environment
-
-
-def choose(selection: Selection, environment: Environment) -> Chosen:
-    """Return the selected target. Errors: `UsageError` where there is none, `FilesInvalid`."""
-    workspace = open_workspace(selection, environment)
-    return Chosen(workspace, chosen_target(workspace, selection.target), environment)
-
-
-class Session(Struct, frozen=True):
-    """An open target. `declared` and `seeds` hold what was selected."""
-
-    workspace: Workspace[Seed]
-    target: Target
-    kind: Kind
-    account: str
-    """The name of the account in the journal. Shown through `shown_accounts` only."""
-    account_name: str
-    """The name of the account in plans, digests and messages; nothing of a key can be told from it."""
-    declared: tuple[Declared, ...]
-    seeds: tuple[Seed, ...]
-    client: Client
-    checkmarket: CheckMarket
-    """How to deal with the account; the defaults where the target has none, and only sends seeds."""
-    environment: Environment
-    parts: tuple[Part, ...] = ()
-    """By what `declared` and `seeds` were selected; nothing where everything was."""
-
-    @property
-    def is_partial(self) -> bool:
-        """Whether some of what is declared was left out."""
-        return len(self.declared) < len(self.workspace.declared[self.target.name])
-
-    @property
-    def places(self) -> Mapping[str, Place]:
-        """Where everything that was selected is declared."""
-        seeds = {seed.key: seed.place for seed in self.seeds}
-        return {one.key: one.place for one in self.declared} | seeds
-
-
-@contextmanager
-def open_session(selection: Selection, environment: Environment) -> Iterator[Session]:
-    """Open the selected target of the selected workspace; its connections close with the block."""
-    with open_target(open_workspace(selection, environment), selection, environment) as session:
-        yield session
-
-
-@contextmanager
-def open_target(
-    workspace: Workspace[Seed], selection: Selection, environment: Environment
-) -> Iterator[Session]:
-    """Open the selected target of a workspace that is loaded; its connections close with the block.
-
-    An interrupt ends every wait in it, in whatever thread.
-    """
-    target = chosen_target(workspace, selection.target)
-    declared, seeds = selected(workspace, target, selection)
-    if target.checkmarket is None:
-        (account,), settings = tenant_account(target), CheckMarket(url=SANDBOX)
-        with interruptible(environment) as environment:
-            yield Session(
-                workspace=workspace,
-                target=target,
-                kind=SECTION.kind,
-                account=account,
-                account_name=account,
-                declared=declared,
-                seeds=seeds,
-                client=NoAccount(target.name),
-                checkmarket=settings,
-                environment=environment,
-                parts=selection.parts,
-            )
         return
-    settings = target.checkmarket
-    kind = replace(SECTION.kind, server_members=SECTION.kind.server_members | settings.never_sent)
-    shown = account_name(target.name, settings)
-    if settings.server_members:
-        # A PUT leaves them out, which may reset them: so every plan names them, and every digest binds them.
-        shown += f" (never sent: {', '.join(map(visible, sorted(settings.server_members)))})"
-    with (
-        interruptible(environment) as environment,
-        _client(workspace, target, settings, environment) as (client, account),
-    ):
-        yield Session(
-            workspace,
-            target,
-            kind,
-            account,
-            shown,
-            declared,
-            seeds,
-            client,
-            settings,
-            environment,
-            selection.parts,
-        )
-
-
-def tenant_account(target: Target) -> tuple[str, ...]:
-    """Return the name under which the journal knows the target's tenant; nothing where it has none."""
-    if target.expoints is None:
-        return ()
-    url = target.expoints.url
-    return (f"sandbox:{target.name}" if url == SANDBOX else urlsplit(url).netloc,)
-
-
-def check_target_is_named(selection: Selection, environment: Environment) -> None:
-    """Check that a run that nobody watches does not write to whatever the default target is."""
-    if selection.target is None and environment.in_ci:
-        raise UsageError("in CI the target that is written to must be named: add --target")
-
-
-def chosen_target(workspace: Workspace[Seed], name: str | None) -> Target:
-    """Return the target that is named, or the default one."""
-    chosen = name or workspace.settings.default_target
-    if chosen is None:
-        raise UsageError(
-            "no target: add --target, or default_target to reconciler.yaml; " + _names(workspace)
-        )
-    if chosen not in workspace.targets:
-        raise UsageError(f"there is no target {chosen}; there are {_names(workspace)}")
-    return workspace.targets[chosen]
-
-
-def _names(workspace: Workspace[Seed]) -> str:
-    return ", ".join(workspace.targets)
-
-
-def selected(
-    workspace: Workspace[Seed], target: Target, selection: Selection
-) -> tuple[tuple[Declared, ...], tuple[Seed, ...]]:
-    """Return what `only` names and `exclude` does not. `UsageError` for a glob that matches nothing."""
-    declared, seeds = workspace.declared[target.name], workspace.seeds[target.name]
-    keys = [*(one.key for one in declared), *(seed.key for seed in seeds)]
-    for glob in (*selection.only, *selection.exclude):
-        if not any(matches(key, glob) for key in keys):
-            raise UsageError(f"nothing declared on target {target.name} is called {glob}{_why(target)}")
-    return chosen_keys(declared, selection.parts), chosen_keys(seeds, selection.parts)
-
-
-def chosen_keys(declared: Sequence[Keyed], parts: Sequence[Part]) -> tuple[Keyed, ...]:
-    """Return those of the resources or seeds that are in all of the parts."""
-    return tuple(one for one in declared if all(part.holds(one.key) for part in parts))
-
-
-def _why(target: Target) -> str:
-    return "" if target.checkmarket else "; it has no checkmarket: section, so only seeds live on it"
-
-
-@contextmanager
-def _client(
-    workspace: Workspace[Seed], target: Target, settings: CheckMarket, environment: Environment
-) -> Iterator[tuple[Client, str]]:
-    """Open the account; yield the client and the name of the account in the journal."""
-    # Imported here: what is offline needs no HTTP.
-    from reconciler.checkmarket.client import open_checkmarket
-    from reconciler.http import Bounds, Secret
-
-    in_process = settings.url == SANDBOX
-    master_key = _key(settings.master_key, environment)
-    url = "http://localhost" if in_process else settings.url
-    account = account_in_journal(target.name, settings, master_key)
-    with open_checkmarket(
-        url,
-        Secret(master_key),
-        Secret(_key(settings.key, environment)),
-        bounds=Bounds(settings.requests_per_minute, settings.workers, settings.requests_per_run),
-        clock=environment.clock,
-        transport=sandbox_transport(workspace, target, environment) if in_process else None,
-        access=replace(environment.access, trusts_loopback=True) if in_process else environment.access,
-        on_request=observed(environment, target.name),
-        before_request=lambda: environment.crash.before("request"),
-        new_id=environment.new_id,
-        pace=environment.paces.setdefault(f"checkmarket {account}", Pace()),
-    ) as client:
-        yield client, account
-
-
-def observed(environment: Environment, target: str) -> OnRequest:
-    """Return what is told of each request to a target.
-
-    It is told past the point at which the process may have to end after a request.
-    """
-
-    def told(exchange: Attempt) -> None:
-        environment.crash.after("request")
-        environment.on_request(target, exchange)
-
-    return told
-
-
-def _key(secret: Whereabouts | None, environment: Environment) -> str:
-    """Return a credential; a sandbox takes any."""
-    return secret.read(environment.environ) if secret else "sandbox"
-
-
-def account_name(target: str, settings: CheckMarket) -> str:
-    """Return a name of an account from the files alone: its host, and where its master key is kept.
-
-    A hash of the key, however short, would let others try at leisure which key it is.
-    """
-    if settings.url == SANDBOX:
-        return f"sandbox:{target}"
-    host, kept = urlsplit(settings.url).netloc, settings.master_key
-    if kept is None:
-        return host
-    where = re.sub(r"[^\w.-]", "_", kept.env or Path(kept.file or "").name, flags=re.ASCII)
-    return f"{host}{ACCOUNT_SEPARATOR}{where[:64]}"
-
-
-def account_in_journal(target: str, settings: CheckMarket, master_key: str) -> str:
-    """Return the name under which the journal knows an account, whatever the files call its key.
-
-    One account has one master key (vendor example "getting started"), and no documented call names it, so the
-    key tells accounts apart, by a hash that is slow to try (scrypt, RFC 7914: 16 MB a time). What is shorter
-    than any such key could be guessed even so; that, and a server on this machine, goes by `account_name`.
-    """
-    if not needs_credentials(settings.url) or len(master_key) < _SHORTEST_KEY:
-        return account_name(target, settings)
-    host = urlsplit(settings.url).netloc
-    digest = scrypt(master_key.encode(), salt=f"reconciler {host}".encode(), n=2**14, r=8, p=1, dklen=16)
-    return f"{host}{ACCOUNT_SEPARATOR}{digest.hex()}"
-
-
-def sandbox_transport(workspace: Workspace[Seed], target: Target, environment: Environment) -> Transport:
-    """Return what carries requests to the sandbox of a target."""
-    from reconciler.http import wsgi_transport
-
-    return wsgi_transport(
-        environment.sandboxes.get(target.name) or sandbox_app(workspace.folder, target.name, environment)
-    )
-
-
-def sandbox_app(folder: Path, target: str, environment: Environment) -> WSGIApplication:
-    """Return the sandbox of a target over its kept state, in the variants that the environment names."""
-    from reconciler.sandbox import Fault, State, StateError, Variants, create_app
-
-    variants = environment.environ.get("RECONCILER_SANDBOX_VARIANTS", "").split()
-    faults = [rule.strip() for rule in environment.environ.get("RECONCILER_SANDBOX_FAULTS", "").split(";")]
-    try:
-        return create_app(
-            State(private_sandbox(folder, target, environment)),
-            Variants.parse(variants),
-            [Fault.parse(rule) for rule in faults if rule],
-        )
-    except (StateError, ValueError) as error:
-        raise UsageError(f"the sandbox of target {target} cannot be used: {error}") from error
-
-
-def check_account(session: Session) -> None:
-    """Check that the account holds what `account_must_have` names. Errors: `Refused` if it does not."""
-    wanted = session.checkmarket.account_must_have
-    if wanted is None:
-        return
-    if not holds(session.client, session.kind, wanted):
-        what = " ".join(str(part) for part in (wanted.id, wanted.name) if part is not None)
+    if is_tracked:
         raise Refused(
-            f"the account behind target {session.target.name} does not have {what}, which account_must_have "
-            "names: are these the keys of another account? Nothing was changed"
+            f"git tracks {shown}, so what it says was sent and reviewed may come from anybody who can change "
+            f"the repository, and is not believed. Move it away, and take it out: "
+            f"git rm -r --cached '{shown}'"
         )
-
-
-def holds(client: Reader, kind: Kind, wanted: Account) -> bool:
-    """Tell whether an account has what `wanted` names; reads only."""
-    name_of = kind.by_path[kind.name_field].member
-    bodies = _candidates(client, wanted)
-    return any(wanted.name is None or value_at(body, name_of) == wanted.name for body in bodies)
-
-
-def _candidates(client: Reader, wanted: Account) -> list[Body]:
-    if wanted.id is None:
-        return list(client.list())
-    body = client.read(wanted.id)
-    return [] if body is None else [body]

@@ -31,23 +31,20 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.access import Access, is_loopback
-from reconciler.clock import Clock, Pace, SystemClock
+from reconciler.clock import Clock, Pace
 from reconciler.engine.kind import Json, Mapper, map_serially
 from reconciler.errors import ApiError, BadAnswer, Declined, Forbidden, NoAnswer, NotFound, Unauthorised
 from reconciler.http import (
     EXPOINTS_HOSTS,
     TOKEN_HOSTS,
-    USUAL_BOUNDS,
     Answer,
     Api,
-    Attempt,
-    Bounds,
+    Connection,
     Dialect,
     MemoryBudget,
     QueryValue,
     RequestBudget,
     Secret,
-    Transport,
     trusted,
 )
 from reconciler.problems import Redacted
@@ -616,66 +613,51 @@ def token_hosts(tenant: str, access: Access) -> tuple[tuple[str, ...], Access]:
 def open_expoints(
     url: str,
     login: Secret | ClientLogin,
+    connection: Connection | None = None,
     *,
-    bounds: Bounds = USUAL_BOUNDS,
-    clock: Clock | None = None,
-    transport: Transport | None = None,
-    access: Access | None = None,
-    on_request: Callable[[Attempt], None] = lambda _: None,
-    before_request: Callable[[], None] = lambda: None,
-    new_id: Callable[[], str] = lambda: "",
-    pace: Pace | None = None,
     mapper: Mapper = map_serially,
 ) -> Iterator[Customers]:
     """Open a tenant, such as https://acme.expoints.nl; its connections are closed at the end of the `with`.
 
     `login` is a token, or client credentials that get one; these go to the host of their `token_url` only,
-    which must be that of the tenant, a known token host, or trusted by `access`. `credentials` says in
-    messages where they are set. A `transport` carries everything, the requests for a token too. Reading and
-    adding have one pace, and the token host its own, without the tenant's allowance of a minute. The rest is
-    as for `Api`.
+    which must be that of the tenant, a known token host, or trusted by `access`. The `connection` carries
+    everything, the requests for a token too. Reading and adding have one pace, and the token host its own,
+    without the tenant's allowance of a minute. The rest is as for `Api`.
 
     Raises `Refused` for an address that is not trusted, `UsageError` for one that is none.
     """
-    clock, access = clock or SystemClock(), access or Access()
-    api = partial(
-        Api,
-        clock=clock,
-        transport=transport,
-        share=RequestBudget(bounds.requests_per_run) if bounds.requests_per_run else None,
-        on_request=on_request,
-        before_request=before_request,
-        new_id=new_id,
-    )
+    connection = connection or Connection()
+    bounds = connection.bounds
+    share = RequestBudget(bounds.requests_per_run) if bounds.requests_per_run else None
     hints = {
         Unauthorised: f"Check {_CREDENTIALS}: the API does not accept the token.",
         Forbidden: f"Check {_CREDENTIALS}: the API knows the token, but does not let it do this.",
     }
-    of_tenant = partial(api, url, hosts=EXPOINTS_HOSTS, access=access, pace=pace or Pace())
+    of_tenant = partial(Api, url, hosts=EXPOINTS_HOSTS, share=share)
     # An answer to a batch arrives whole, for `taken` knows what was in the batch.
     posting_dialect = Dialect(status=_status_to_act_on, complaint=lambda _: "", hints=hints)
+    # One is under way at a time, so it leaves of `requests_per_run` what verifying one takes.
+    one_at_a_time = replace(connection, bounds=replace(bounds, parallelism=1))
     with ExitStack() as stack:
-        reading = stack.enter_context(of_tenant(bounds=bounds, dialect=Dialect(complaint=shown, hints=hints)))
-        # One is under way at a time, so it leaves of `requests_per_run` what verifying one takes.
-        one_at_a_time = replace(bounds, parallelism=1)
+        reading = stack.enter_context(of_tenant(connection, dialect=Dialect(complaint=shown, hints=hints)))
         posting = stack.enter_context(
-            of_tenant(bounds=one_at_a_time, dialect=posting_dialect, headers=_NOT_KEPT_ALIVE)
+            of_tenant(one_at_a_time, dialect=posting_dialect, headers=_NOT_KEPT_ALIVE)
         )
         token_api = None
         if isinstance(login, ClientLogin):
-            hosts, access = token_hosts(url, access)
+            hosts, access = token_hosts(url, connection.access or Access())
             address = urlsplit(trusted(login.token_url, hosts, access))
             unpaced = replace(bounds, requests_per_minute=None)
             token_api = stack.enter_context(
-                api(
+                Api(
                     f"{address.scheme}://{address.netloc}",
+                    replace(connection, bounds=unpaced, access=access, pace=Pace()),
                     hosts=hosts,
-                    access=access,
-                    bounds=unpaced,
+                    share=share,
                     dialect=_token_dialect(),
                 )
             )
-        yield Customers(reading, posting, Tokens(login, clock, token_api), mapper)
+        yield Customers(reading, posting, Tokens(login, connection.clock, token_api), mapper)
 
 
 def _status_to_act_on(answer: Answer) -> int:

@@ -227,6 +227,26 @@ class Dialect(Struct, frozen=True):
 _HTTP_ALONE: Final = Dialect()
 
 
+class Connection(Struct, frozen=True):
+    """How requests to an account leave, and who is told of them: the same for all that ask it in a run."""
+
+    bounds: Bounds = USUAL_BOUNDS
+    clock: Clock = field(default_factory=SystemClock)
+    transport: Transport | None = None
+    """What carries requests; without it they go over the network, by the proxy and with the certificates that
+    the environment names, but never by a proxy to this machine."""
+    access: Access | None = None
+    """Which addresses the operator trusts beside those of the API."""
+    on_request: Callable[[Attempt], None] = lambda _: None
+    """Called with each attempt, in the thread that made it."""
+    before_request: Callable[[], None] = lambda: None
+    """Called right before an attempt leaves."""
+    new_id: Callable[[], str] = lambda: ""
+    """Names each request for the log; the name is not sent."""
+    pace: Pace = field(default_factory=Pace)
+    """The pace of the account, shared with all else that asks it."""
+
+
 class _Call(Redacted, frozen=True):
     """One request as it was asked for, however often it is attempted."""
 
@@ -323,12 +343,8 @@ class Api:
     """One API at one address. Safe for use by many threads at once; close it, or use it in a `with`.
 
     `headers` go out with every request, to `url` and nowhere else: redirects are not followed, cookies not
-    kept, and `url` must be `trusted`, by the `hosts` of the API and what `access` allows. Without a
-    `transport`, requests go over the network, by the proxy and with the certificates that the environment
-    names, but never by a proxy to this machine. `share` counts the requests of several of them as those of
-    one, instead of `bounds.requests_per_run`. `on_request` is told of each attempt, in the thread that
-    made it, and `before_request` right before one leaves. `new_id` names each request for those who are told;
-    the name is not sent. `pace` is that of the account, shared with all else that asks it.
+    kept, and `url` must be `trusted`, by the `hosts` of the API and what the connection's `access` allows.
+    `share` counts the requests of several of them as those of one, instead of `bounds.requests_per_run`.
 
     Raises `Refused` for an address that is not trusted, `UsageError` for settings that cannot be used.
     """
@@ -336,30 +352,24 @@ class Api:
     def __init__(
         self,
         url: str,
+        connection: Connection | None = None,
         *,
         headers: Mapping[str, Secret] | None = None,
-        bounds: Bounds = USUAL_BOUNDS,
         share: RequestBudget | None = None,
         dialect: Dialect = _HTTP_ALONE,
-        clock: Clock | None = None,
-        transport: Transport | None = None,
         hosts: tuple[str, ...] = (),
-        access: Access | None = None,
-        on_request: Callable[[Attempt], None] = lambda _: None,
-        before_request: Callable[[], None] = lambda: None,
-        new_id: Callable[[], str] = lambda: "",
-        pace: Pace | None = None,
     ) -> None:
-        address = trusted(url, hosts, access)
+        connection = connection or Connection()
+        address, bounds = trusted(url, hosts, connection.access), connection.bounds
         own = _sendable(headers or {})
         self._secrets = tuple(own.values())
         self._bounds = bounds
         self._dialect = dialect
-        self._clock = clock or SystemClock()
-        self._on_request = on_request
-        self._before_request = before_request
-        self._new_id = new_id
-        self._pace = pace or Pace()
+        self._clock = connection.clock
+        self._on_request = connection.on_request
+        self._before_request = connection.before_request
+        self._new_id = connection.new_id
+        self._pace = connection.pace
         self._pace.at_most(bounds.requests_per_minute)
         self._under_way = threading.BoundedSemaphore(bounds.parallelism)
         self._counts: Counter[str] = Counter()
@@ -367,6 +377,7 @@ class Api:
         self._lock = threading.Lock()
         timeout = httpx.Timeout(bounds.silence, connect=bounds.connect)
         self._writer = Writer(address, _revealed(own), timeout)
+        transport = connection.transport
         if transport is None:
             # Imported here: the embedded sandbox needs no network.
             from reconciler.http.connections import Connections

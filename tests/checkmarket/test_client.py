@@ -23,7 +23,7 @@ from reconciler.errors import (
     Unauthorised,
     Unreachable,
 )
-from reconciler.http import Attempt, Bounds, Secret, wsgi_transport
+from reconciler.http import Attempt, Bounds, Connection, Secret, wsgi_transport
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -62,7 +62,10 @@ class Server:
 def account(*answers: tuple[int, Json | bytes]) -> Iterator[tuple[ImportConfigs, Server]]:
     server = Server(*answers)
     with open_checkmarket(
-        "http://localhost", MASTER, KEY, transport=wsgi_transport(server), bounds=Bounds(total_wait=0)
+        "http://localhost",
+        MASTER,
+        KEY,
+        Connection(transport=wsgi_transport(server), bounds=Bounds(total_wait=0)),
     ) as configs:
         yield configs, server
 
@@ -298,8 +301,8 @@ class TestErrors:
                 "http://localhost",
                 MASTER,
                 KEY,
+                Connection(transport=wsgi_transport(server)),
                 credentials="CHECKMARKET_MASTER_KEY and CHECKMARKET_KEY",
-                transport=wsgi_transport(server),
             ) as configs,
             pytest.raises(ApiError, match="Check CHECKMARKET_MASTER_KEY and CHECKMARKET_KEY"),
         ):
@@ -312,7 +315,10 @@ class TestErrors:
     def test_requests_can_be_watched(self) -> None:
         seen: list[Attempt] = []
         with open_checkmarket(
-            "http://localhost", MASTER, KEY, transport=wsgi_transport(Server(ALIVE)), on_request=seen.append
+            "http://localhost",
+            MASTER,
+            KEY,
+            Connection(transport=wsgi_transport(Server(ALIVE)), on_request=seen.append),
         ) as configs:
             configs.read(7)
         assert [(exchange.method, exchange.path, exchange.status) for exchange in seen] == [

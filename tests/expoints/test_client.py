@@ -24,7 +24,7 @@ from reconciler.errors import (
     Unreachable,
 )
 from reconciler.expoints.client import Column, Count, Customers, open_expoints, pages
-from reconciler.http import Attempt, Bounds, Secret, wsgi_transport
+from reconciler.http import Attempt, Bounds, Connection, Secret, wsgi_transport
 from reconciler.sandbox import Fault, State, Variants, create_app
 from tests.clock import FakeClock
 
@@ -73,7 +73,10 @@ def tenant(*replies: Reply, several: Mapper = map_serially) -> Iterator[tuple[Cu
     server = Server(replies)
     transport = wsgi_transport(server)
     with open_expoints(
-        "http://localhost", TOKEN, transport=transport, bounds=Bounds(total_wait=0), mapper=several
+        "http://localhost",
+        TOKEN,
+        Connection(transport=transport, bounds=Bounds(total_wait=0)),
+        mapper=several,
     ) as customers:
         yield customers, server
 
@@ -88,7 +91,9 @@ def sandbox(
     """Open a sandbox inside the process, in these variants; `sleep` is how it waits out a delay."""
     app = create_app(State(), Variants.parse(variants), [Fault.parse(text) for text in faults], sleep=sleep)
     with open_expoints(
-        "http://localhost", TOKEN, transport=wsgi_transport(app), clock=FakeClock(), on_request=on_request
+        "http://localhost",
+        TOKEN,
+        Connection(transport=wsgi_transport(app), clock=FakeClock(), on_request=on_request),
     ) as customers:
         yield customers
 
@@ -417,7 +422,9 @@ class TestErrors:
     def test_where_the_token_is_set_is_named(self) -> None:
         server = Server([(403, b"")])
         with (
-            open_expoints("http://localhost", TOKEN, transport=wsgi_transport(server)) as customers,
+            open_expoints(
+                "http://localhost", TOKEN, Connection(transport=wsgi_transport(server))
+            ) as customers,
             pytest.raises(Forbidden, match="`token` or `oauth`"),
         ):
             customers.columns()
@@ -432,7 +439,7 @@ class TestErrors:
         seen: list[Attempt] = []
         server = Server([(200, {"CustomerCount": 1})])
         with open_expoints(
-            "http://localhost", TOKEN, transport=wsgi_transport(server), on_request=seen.append
+            "http://localhost", TOKEN, Connection(transport=wsgi_transport(server), on_request=seen.append)
         ) as customers:
             customers.count(["a@x.example"])
         assert [(e.method, e.path, e.status) for e in seen] == [("GET", f"{V3}/customer/count", 200)]
@@ -446,9 +453,9 @@ def test_the_allowance_of_a_minute_is_kept(allowance: int, most: int) -> None:
     with open_expoints(
         "http://localhost",
         TOKEN,
-        transport=wsgi_transport(server),
-        clock=clock,
-        bounds=Bounds(requests_per_minute=allowance),
+        Connection(
+            transport=wsgi_transport(server), clock=clock, bounds=Bounds(requests_per_minute=allowance)
+        ),
     ) as customers:
         for _ in range(most):
             customers.count(["a@x.example"])

@@ -21,7 +21,7 @@ from reconciler.errors import (
     Unreachable,
 )
 from reconciler.expoints.client import ClientLogin, Customers, open_expoints
-from reconciler.http import Attempt, Bounds, Secret, wsgi_transport
+from reconciler.http import Attempt, Bounds, Connection, Secret, wsgi_transport
 from reconciler.sandbox import Fault, State, Variants, create_app, revoke_tokens, take_inventory
 from reconciler.sandbox import Server as Listening
 from tests.clock import FakeClock
@@ -45,7 +45,7 @@ def patient(*replies: Reply) -> Iterator[tuple[Customers, Server]]:
     """Open a tenant that answers so, on a clock that never waits."""
     server = Server(replies)
     with open_expoints(
-        "http://localhost", TOKEN, transport=wsgi_transport(server), clock=FakeClock()
+        "http://localhost", TOKEN, Connection(transport=wsgi_transport(server), clock=FakeClock())
     ) as customers:
         yield customers, server
 
@@ -116,7 +116,9 @@ class ServedSandbox:
     def opened(self) -> Iterator[Customers]:
         with Listening(self._app) as listening:
             login = ClientLogin(f"{listening.url}/oauth2/token", "client", Secret("hunter33"), "scope")
-            with open_expoints(listening.url, login, clock=FakeClock(), on_request=self._note) as customers:
+            with open_expoints(
+                listening.url, login, Connection(clock=FakeClock(), on_request=self._note)
+            ) as customers:
                 yield customers
 
     def _note(self, exchange: Attempt) -> None:
@@ -179,7 +181,7 @@ def test_a_server_that_says_nothing_is_a_doubt() -> None:
 
     with serving(say_nothing) as server:
         with (
-            open_expoints(server.url, TOKEN, bounds=Bounds(silence=0.05)) as customers,
+            open_expoints(server.url, TOKEN, Connection(bounds=Bounds(silence=0.05))) as customers,
             pytest.raises(NoAnswer, match="ReadTimeout"),
         ):
             customers.add(batch(EMAIL))
@@ -189,7 +191,10 @@ def test_a_server_that_says_nothing_is_a_doubt() -> None:
 
 @pytest.mark.parametrize("loss", [close_without_answer, reset_before_answer, reset_in_body, no_http])
 def test_a_connection_that_breaks_is_a_doubt(loss: Behaviour) -> None:
-    with serving(loss) as server, open_expoints(server.url, TOKEN, clock=FakeClock()) as customers:
+    with (
+        serving(loss) as server,
+        open_expoints(server.url, TOKEN, Connection(clock=FakeClock())) as customers,
+    ):
         with pytest.raises(NoAnswer, match="no whole answer"):
             customers.add(batch(EMAIL))
         assert server.requests == 1
@@ -239,7 +244,7 @@ def test_without_a_connection_it_is_tried_again_and_nothing_is_in_doubt() -> Non
         port = listening.getsockname()[1]
     with (
         open_expoints(
-            f"http://127.0.0.1:{port}", TOKEN, clock=FakeClock(), on_request=seen.append
+            f"http://127.0.0.1:{port}", TOKEN, Connection(clock=FakeClock(), on_request=seen.append)
         ) as customers,
         pytest.raises(Unreachable, match="no connection"),
     ):
@@ -250,7 +255,10 @@ def test_without_a_connection_it_is_tried_again_and_nothing_is_in_doubt() -> Non
 def test_every_attempt_has_a_connection_of_its_own_while_reading_keeps_one() -> None:
     count: Json = {"CustomerCount": 0}
     server = Server([(200, count), (200, count), (200, b""), (200, b""), (200, b""), (200, count)])
-    with Listening(server) as listening, open_expoints(listening.url, TOKEN, clock=FakeClock()) as customers:
+    with (
+        Listening(server) as listening,
+        open_expoints(listening.url, TOKEN, Connection(clock=FakeClock())) as customers,
+    ):
         customers.count([EMAIL])
         customers.count([EMAIL])
         for _ in range(3):
@@ -271,6 +279,6 @@ def test_the_batch_is_sent_as_it_is() -> None:
 
 def test_the_closing_header_goes_with_no_other_call() -> None:
     server = Server([(200, {"CustomerCount": 0})])
-    with open_expoints("http://localhost", TOKEN, transport=wsgi_transport(server)) as customers:
+    with open_expoints("http://localhost", TOKEN, Connection(transport=wsgi_transport(server))) as customers:
         customers.count([EMAIL])
     assert "close" not in server.connections[0][0].lower()

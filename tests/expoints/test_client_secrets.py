@@ -23,7 +23,7 @@ from reconciler.expoints.client import (
     shown,
     taken,
 )
-from reconciler.http import Answer, Attempt, Bounds, Secret, wsgi_transport
+from reconciler.http import Answer, Attempt, Bounds, Connection, Secret, wsgi_transport
 from tests.http.servers import serving
 
 if TYPE_CHECKING:
@@ -113,7 +113,9 @@ def look_up(customers: Customers) -> object:
 
 def asked(login: ClientLogin, server: WSGIApplication) -> None:
     bounds = Bounds(total_wait=0)
-    with open_expoints("http://localhost", login, transport=wsgi_transport(server), bounds=bounds) as opened:
+    with open_expoints(
+        "http://localhost", login, Connection(transport=wsgi_transport(server), bounds=bounds)
+    ) as opened:
         count(opened)
 
 
@@ -137,9 +139,9 @@ def test_no_answer_makes_a_call_tell_what_was_sent(
     with open_expoints(
         "http://localhost",
         Secret(TOKEN),
-        transport=wsgi_transport(Echo(status, form)),
-        bounds=Bounds(total_wait=0),
-        on_request=seen.append,
+        Connection(
+            transport=wsgi_transport(Echo(status, form)), bounds=Bounds(total_wait=0), on_request=seen.append
+        ),
     ) as customers:
         try:
             told = [repr(call(customers))]
@@ -159,7 +161,7 @@ def test_a_broken_answer_on_the_wire_does_not_make_it_tell_either(
     garbage = f"{EMAIL} {TOKEN}\r\n\r\n".encode()
     with (
         serving(lambda connection: connection.sendall(garbage)) as server,
-        open_expoints(server.url, Secret(TOKEN), bounds=Bounds(total_wait=0)) as customers,
+        open_expoints(server.url, Secret(TOKEN), Connection(bounds=Bounds(total_wait=0))) as customers,
         pytest.raises(ApiError) as caught,
     ):
         call(customers)
@@ -177,7 +179,9 @@ def test_a_broken_answer_on_the_wire_does_not_make_it_tell_either(
 def test_a_refused_look_up_shows_no_part_of_an_address_however_it_is_written(body: bytes) -> None:
     echo = Echo(400, lambda _: body)
     with (
-        open_expoints("http://localhost", Secret(TOKEN), transport=wsgi_transport(echo)) as customers,
+        open_expoints(
+            "http://localhost", Secret(TOKEN), Connection(transport=wsgi_transport(echo))
+        ) as customers,
         pytest.raises(ApiError) as caught,
     ):
         customers.count([EMAIL])

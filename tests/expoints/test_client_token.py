@@ -16,7 +16,7 @@ from reconciler.access import Access
 from reconciler.commands.console import each
 from reconciler.errors import ApiError, BadAnswer, Refused, Unauthorised, Unreachable, UsageError
 from reconciler.expoints.client import ClientLogin, Customers, open_expoints
-from reconciler.http import Bounds, Secret, wsgi_transport
+from reconciler.http import Bounds, Connection, Secret, wsgi_transport
 from reconciler.sandbox import State, Variants, create_app
 from reconciler.sandbox import Tokens as Accepted
 from tests.clock import FakeClock
@@ -77,7 +77,9 @@ def tenant(
 ) -> Iterator[Customers]:
     bounds = Bounds(per_minute, total_wait=0)
     transport = wsgi_transport(issuer)
-    with open_expoints("http://localhost", login, clock=clock, transport=transport, bounds=bounds) as opened:
+    with open_expoints(
+        "http://localhost", login, Connection(clock=clock, transport=transport, bounds=bounds)
+    ) as opened:
         yield opened
 
 
@@ -126,7 +128,7 @@ class TestTheRequest:
 
     def test_more_hosts_can_be_trusted(self) -> None:
         login = ClientLogin("https://login.acme.example/token", ID, SECRET)
-        with open_expoints("http://localhost", login, access=Access(("login.acme.example",))):
+        with open_expoints("http://localhost", login, Connection(access=Access(("login.acme.example",)))):
             pass
 
 
@@ -168,7 +170,9 @@ class TestKeeping:
         variants = Variants(expires_in="string", token_seconds=1000)
         accepted = Accepted(accepted=frozenset(), clients={ID: SECRET.value})
         transport = wsgi_transport(create_app(State(), variants, tokens=accepted, clock=clock.now))
-        with open_expoints("http://localhost", LOGIN, clock=clock, transport=transport) as customers:
+        with open_expoints(
+            "http://localhost", LOGIN, Connection(clock=clock, transport=transport)
+        ) as customers:
             for _ in range(5):
                 assert customers.columns()
                 clock.sleep(900)

@@ -14,7 +14,7 @@ from reconciler.checkmarket.client import ImportConfigs, open_checkmarket
 from reconciler.engine.plan import Consent
 from reconciler.errors import ApiError, Exit
 from reconciler.expoints.client import ClientLogin, Customers, open_expoints
-from reconciler.http import Secret, wsgi_transport
+from reconciler.http import Connection, Secret, wsgi_transport
 from reconciler.sandbox import Fault
 from tests.faults.scenes import ADD, CREATING, LIST, PUT, SCENES, SENDING_WITH_OAUTH, TOKEN, Scene
 from tests.faults.table import FAULTS, Row, effects, rows, sections
@@ -59,8 +59,8 @@ def clients(world: FaultWorld, scene: Scene) -> Iterator[tuple[ImportConfigs, Cu
     clock, transport = world.clock, wsgi_transport(app)
     login = LOGIN if scene.task is SENDING_WITH_OAUTH else Secret("token-of-a-test")
     with (
-        open_checkmarket(URL, *KEYS, clock=clock, transport=transport) as account,
-        open_expoints(URL, login, clock=clock, transport=transport) as tenant,
+        open_checkmarket(URL, *KEYS, Connection(clock=clock, transport=transport)) as account,
+        open_expoints(URL, login, Connection(clock=clock, transport=transport)) as tenant,
     ):
         yield account, tenant
 

@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.checkmarket.client import open_checkmarket
 from reconciler.errors import Unreachable
-from reconciler.http import Secret
+from reconciler.http import Connection, Secret
 from tests.clock import FakeClock
 from tests.faults.scenes import SCENES
 from tests.faults.table import Row, rows
@@ -79,6 +79,9 @@ def test_where_nothing_listens_nothing_is_begun(tmp_path: Path, section: str) ->
 def test_a_name_that_nobody_knows_is_no_connection() -> None:
     keys = Secret("master-key-of-a-test"), Secret("key-of-a-test")
     url = f"https://{NO_NAME}"
-    with open_checkmarket(url, *keys, clock=FakeClock()) as account, pytest.raises(Unreachable) as caught:
+    with (
+        open_checkmarket(url, *keys, Connection(clock=FakeClock())) as account,
+        pytest.raises(Unreachable) as caught,
+    ):
         account.replace(1, {})
     assert "no connection" in str(caught.value)

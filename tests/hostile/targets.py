@@ -39,7 +39,7 @@ from reconciler.commands.status import Form, status
 from reconciler.errors import ReconcilerError
 from reconciler.expoints.client import open_expoints
 from reconciler.expoints.planning import SeedsPlan
-from reconciler.http import Api, Secret
+from reconciler.http import Api, Connection, Secret
 from reconciler.journal import entries
 from reconciler.journal.git import GitJournal
 from reconciler.journal.git_tree import FORMAT, META, Tree
@@ -529,10 +529,12 @@ class Headers:
         transport, clock = httpx.MockTransport(answer), VirtualClock()
         if rng.random() < 0.5:
             method = rng.choice(["GET", "PUT", "POST", "DELETE"])
-            with Api("http://localhost", transport=transport, clock=clock) as api:
+            with Api("http://localhost", Connection(transport=transport, clock=clock)) as api:
                 read(lambda: api.request(method, "/x", json=None if method == "GET" else {}).json())
             return
-        with open_expoints("http://localhost", Secret("s"), transport=transport, clock=clock) as client:
+        with open_expoints(
+            "http://localhost", Secret("s"), Connection(transport=transport, clock=clock)
+        ) as client:
             if rng.random() < 0.7:
                 read(lambda: client.counts(["a@example.com", "b@example.com"]))
             else:

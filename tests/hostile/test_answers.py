@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from reconciler.errors import ApiError, BadAnswer, NoAnswer, Unreachable
-from reconciler.http import Api, Bounds, MemoryBudget, Secret
+from reconciler.http import Api, Bounds, Connection, MemoryBudget, Secret
 from tests.hostile.answering import CONFIGS, Hostile, envelope, run, write_workspace
 from tests.hostile.looking import assert_harmless
 from tests.http.clocks import VirtualClock
@@ -49,7 +49,7 @@ def server(raw: str, **members: Any) -> Hostile:
 
 def answered(content: bytes, **headers: str) -> Any:
     transport = httpx.MockTransport(lambda _: httpx.Response(200, content=content, headers=headers))
-    with Api("http://localhost", transport=transport, clock=VirtualClock()) as api:
+    with Api("http://localhost", Connection(transport=transport, clock=VirtualClock())) as api:
         return api.request("GET", "/x").json()
 
 
@@ -77,7 +77,7 @@ def test_half_of_a_character_goes_back_as_it_came() -> None:
         sent.append(request.content)
         return httpx.Response(200, json={})
 
-    with Api("http://localhost", transport=httpx.MockTransport(keep)) as api:
+    with Api("http://localhost", Connection(transport=httpx.MockTransport(keep))) as api:
         api.request("PUT", "/x", json=json.loads('{"a": "\\ud800", "é": 1}'))
     assert sent == ['{"a":"\\ud800","é":1}'.encode()]
 
@@ -129,7 +129,7 @@ def test_an_answer_packed_otherwise_is_refused(coding: str) -> None:
             200, stream=httpx.ByteStream(b"{}"), headers=[(b"Content-Encoding", coding.encode())]
         )
     )
-    with Api("http://localhost", transport=transport) as api:
+    with Api("http://localhost", Connection(transport=transport)) as api:
         with pytest.raises(BadAnswer, match="not asked for"):
             api.request("GET", "/x")
         with pytest.raises(NoAnswer, match="not asked for"):
@@ -142,7 +142,7 @@ def test_a_packed_answer_that_is_cut_is_none(packed: bytes) -> None:
         return httpx.Response(200, stream=httpx.ByteStream(packed), headers={"Content-Encoding": "gzip"})
 
     with (
-        Api("http://localhost", transport=httpx.MockTransport(cut), clock=VirtualClock()) as api,
+        Api("http://localhost", Connection(transport=httpx.MockTransport(cut), clock=VirtualClock())) as api,
         pytest.raises(Unreachable, match="no whole answer"),
     ):
         api.request("GET", "/x")
@@ -153,7 +153,7 @@ def test_a_secret_is_not_shown_where_an_endless_error_is_cut() -> None:
     repeated = (secret + " ") * 8
     transport = httpx.MockTransport(lambda _: httpx.Response(400, text=repeated))
     with (
-        Api("http://localhost", headers={"X-Key": Secret(secret)}, transport=transport) as api,
+        Api("http://localhost", Connection(transport=transport), headers={"X-Key": Secret(secret)}) as api,
         pytest.raises(Exception, match="400 Bad Request") as caught,
     ):
         api.request("GET", "/x")
@@ -164,7 +164,7 @@ def test_a_list_is_not_read_beyond_what_can_be_held() -> None:
     heavy = b"[" + b"{}," * 150_000 + b"{}]"
     room = MemoryBudget()
     transport = httpx.MockTransport(lambda _: httpx.Response(200, content=heavy))
-    with Api("http://localhost", transport=transport) as api:
+    with Api("http://localhost", Connection(transport=transport)) as api:
         answer = api.request("GET", "/x")
     for _ in range(2):
         room.take(answer)
@@ -219,7 +219,7 @@ def test_no_head_of_an_answer_ends_in_anything_but_an_error_of_the_api(head: str
         connection.sendall(HEADS[head])
 
     bounds = Bounds(total_wait=0, silence=5)
-    with serving(answer) as server, Api(server.url, bounds=bounds, clock=VirtualClock()) as api:
+    with serving(answer) as server, Api(server.url, Connection(bounds=bounds, clock=VirtualClock())) as api:
         for method in ("GET", "POST"):
             try:
                 api.request(method, "/x").json()

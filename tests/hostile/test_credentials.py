@@ -12,7 +12,7 @@ from reconciler.commands.session import account_in_journal, account_name
 from reconciler.config.settings import CheckMarket
 from reconciler.errors import Refused
 from reconciler.expoints.client import ClientLogin, open_expoints
-from reconciler.http import Secret
+from reconciler.http import Connection, Secret
 from tests.hostile.workspaces import write
 from tests.http.servers import serving, whole_then_close
 
@@ -209,7 +209,7 @@ def test_what_an_operator_gives_arrives(
 
 
 def opened(tenant: str, login: ClientLogin, access: Access) -> None:
-    with open_expoints(tenant, login, access=access):
+    with open_expoints(tenant, login, Connection(access=access)):
         pass
 
 

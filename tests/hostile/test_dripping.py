@@ -17,7 +17,7 @@ import pytest
 
 from reconciler.access import Access
 from reconciler.errors import ApiError, NoAnswer, Unreachable
-from reconciler.http import Api, Bounds
+from reconciler.http import Api, Bounds, Connection
 from tests.http.clocks import VirtualClock
 from tests.http.servers import read_request
 
@@ -105,7 +105,7 @@ def ask(url: str, method: str = "PUT", total_wait: float = 0.0) -> type[ApiError
     """Return how a request ends that has `ANSWER` seconds for each attempt."""
     bounds, hosts = Bounds(answer=ANSWER, total_wait=total_wait), "api.acme.example"
     with (
-        Api(url, bounds=bounds, clock=RealTime(), access=Access((hosts,))) as api,
+        Api(url, Connection(bounds=bounds, clock=RealTime(), access=Access((hosts,)))) as api,
         pytest.raises(ApiError) as caught,
     ):
         api.request(method, "/x")
@@ -194,7 +194,7 @@ def test_no_request_takes_longer_than_three_minutes(
             return httpx.Response(failure, headers={"Retry-After": "20"})
         raise failure("late", request=request)
 
-    with Api("http://localhost", transport=httpx.MockTransport(server), clock=clock) as api:
+    with Api("http://localhost", Connection(transport=httpx.MockTransport(server), clock=clock)) as api:
         with pytest.raises(ApiError):
             api.request(method, "/x")
         assert clock.now() <= 60_000 + 180

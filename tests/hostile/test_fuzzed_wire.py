@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.errors import ApiError, Refused, UsageError
-from reconciler.http import CHECKMARKET_HOSTS, EXPOINTS_HOSTS, TOKEN_HOSTS, Api, trusted
+from reconciler.http import CHECKMARKET_HOSTS, EXPOINTS_HOSTS, TOKEN_HOSTS, Api, Connection, trusted
 from tests.hostile.fuzzing import harmful_text, share
 from tests.hostile.looking import assert_harmless
 from tests.http.clocks import VirtualClock
@@ -119,7 +119,7 @@ def test_any_header_ends_in_a_sentence(
     transport = httpx.MockTransport(
         lambda _: httpx.Response(status, headers=sent, stream=httpx.ByteStream(content))
     )
-    with Api("http://localhost", transport=transport, clock=VirtualClock()) as api:
+    with Api("http://localhost", Connection(transport=transport, clock=VirtualClock())) as api:
         try:
             answer = api.request(method, "/x")
             assert answer.sent_at is None or 0 <= answer.sent_at < 2**36

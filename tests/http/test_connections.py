@@ -13,7 +13,7 @@ import pytest
 from reconciler.access import Access
 from reconciler.commands.console import each
 from reconciler.errors import Unreachable
-from reconciler.http import Api, Bounds
+from reconciler.http import Api, Bounds, Connection
 
 from .clocks import VirtualClock
 from .servers import WHOLE, read_request, serving
@@ -59,7 +59,7 @@ class Keeping:
 def test_over_a_network_there_are_as_many_connections_as_requests_at_once_and_they_are_kept() -> None:
     parallelism, rounds = 4, 5
     with Keeping(parallelism) as server:
-        with Api(server.url, bounds=Bounds(parallelism=parallelism)) as api:
+        with Api(server.url, Connection(bounds=Bounds(parallelism=parallelism))) as api:
             each(lambda _: api.request("GET", "/x"), range(rounds * parallelism), workers=10)
         assert server.requests == dict.fromkeys(range(parallelism), rounds)
 
@@ -82,7 +82,9 @@ def _asked(names: str, monkeypatch: pytest.MonkeyPatch) -> int:
         _set_proxies(monkeypatch, ALL_PROXY=proxy.url, NO_PROXY=names)
         host, bounds = "api.acme.example", Bounds(total_wait=0)
         with (
-            Api(f"https://{host}", access=Access((host,)), clock=VirtualClock(), bounds=bounds) as api,
+            Api(
+                f"https://{host}", Connection(access=Access((host,)), clock=VirtualClock(), bounds=bounds)
+            ) as api,
             pytest.raises(Unreachable, match="no connection"),
         ):
             api.request("PUT", "/x", json={})
@@ -109,7 +111,9 @@ def test_each_attempt_tells_why_no_tunnel_came_about(monkeypatch: pytest.MonkeyP
         _set_proxies(monkeypatch, ALL_PROXY=proxy.url)
         host, bounds = "api.acme.example", Bounds(silence=0.5)
         with (
-            Api(f"https://{host}", access=Access((host,)), clock=VirtualClock(), bounds=bounds) as api,
+            Api(
+                f"https://{host}", Connection(access=Access((host,)), clock=VirtualClock(), bounds=bounds)
+            ) as api,
             pytest.raises(Unreachable, match=r"no connection \(ConnectError: .*attempts: 6"),
         ):
             api.request("PUT", "/x", json={})

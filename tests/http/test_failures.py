@@ -18,7 +18,7 @@ from reconciler.errors import (
     Unauthorised,
     Unreachable,
 )
-from reconciler.http import Api, Bounds, Dialect
+from reconciler.http import Api, Bounds, Connection, Dialect
 
 from .clocks import VirtualClock
 
@@ -42,7 +42,7 @@ class Failing:
 
 
 def api(server: Callable[[httpx.Request], httpx.Response], clock: VirtualClock) -> Api:
-    return Api("http://localhost/base", transport=httpx.MockTransport(server), clock=clock)
+    return Api("http://localhost/base", Connection(transport=httpx.MockTransport(server), clock=clock))
 
 
 def cases(
@@ -119,7 +119,7 @@ def test_a_hint_takes_the_place_of_the_usual_advice() -> None:
     dialect = Dialect(hints={Unauthorised: "Check CHECKMARKET_MASTER_KEY."})
     transport = httpx.MockTransport(Failing(401))
     with (
-        Api("http://localhost", transport=transport, dialect=dialect) as door,
+        Api("http://localhost", Connection(transport=transport), dialect=dialect) as door,
         pytest.raises(
             Unauthorised, match=r"401 Unauthorized: the server's reason\. Check CHECKMARKET_MASTER_KEY\."
         ),
@@ -130,14 +130,17 @@ def test_a_hint_takes_the_place_of_the_usual_advice() -> None:
 def test_a_dialect_can_find_the_status_in_the_body() -> None:
     dialect = Dialect(status=lambda answer: int(answer.content))
     transport = httpx.MockTransport(lambda _: httpx.Response(200, text="403"))
-    with Api("http://localhost", transport=transport, dialect=dialect) as door, pytest.raises(Forbidden):
+    with (
+        Api("http://localhost", Connection(transport=transport), dialect=dialect) as door,
+        pytest.raises(Forbidden),
+    ):
         door.request("PUT", "/x")
 
 
 def test_an_error_of_the_server_is_shown_on_one_line_short_and_printable() -> None:
     body = "first\r\nsecond\x1b[31m\u202e" + "x" * 5000
     transport = httpx.MockTransport(lambda _: httpx.Response(400, content=body.encode()))
-    with Api("http://localhost", transport=transport) as door, pytest.raises(Declined) as caught:
+    with Api("http://localhost", Connection(transport=transport)) as door, pytest.raises(Declined) as caught:
         door.request("PUT", "/x")
     text = str(caught.value)
     assert "first second[31mxxx" in text
@@ -148,7 +151,7 @@ def test_an_error_of_the_server_is_shown_on_one_line_short_and_printable() -> No
 def test_an_html_page_is_called_one() -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(404, html="<html>no</html>"))
     with (
-        Api("http://localhost", transport=transport) as door,
+        Api("http://localhost", Connection(transport=transport)) as door,
         pytest.raises(NotFound, match="404 Not Found: an HTML page"),
     ):
         door.request("GET", "/x")
@@ -169,7 +172,7 @@ def test_an_answer_that_drips_is_not_waited_for_for_ever(
 
     transport = httpx.MockTransport(lambda _: httpx.Response(200, content=drip()))
     with (
-        Api("http://localhost", transport=transport, clock=clock) as door,
+        Api("http://localhost", Connection(transport=transport, clock=clock)) as door,
         pytest.raises(error, match="the answer is not whole after"),
     ):
         door.request(method, "/x")
@@ -188,7 +191,7 @@ def test_an_answer_that_is_too_large_is_not_read_to_its_end(method: str, error: 
     transport = httpx.MockTransport(lambda _: httpx.Response(200, content=endless()))  # type: ignore[arg-type]
     bounds = Bounds(answer_bytes=10_000)
     with (
-        Api("http://localhost", transport=transport, bounds=bounds) as door,
+        Api("http://localhost", Connection(transport=transport, bounds=bounds)) as door,
         pytest.raises(error, match="larger than 10000 bytes"),
     ):
         door.request(method, "/x")

@@ -14,7 +14,7 @@ from reconciler.clock import GivenUp, Pace, RequestBudget, SleepCut
 from reconciler.commands.console import each
 from reconciler.commands.environment import CuttableClock
 from reconciler.errors import AllowanceUsedUp, ApiError, Unreachable
-from reconciler.http import Api, Bounds
+from reconciler.http import Api, Bounds, Connection
 
 from .clocks import VirtualClock
 
@@ -103,7 +103,7 @@ def test_a_429_stops_all_that_ask_the_account_and_not_only_one_of_them() -> None
     server = Metered(clock, allowance=60)
     bounds = Bounds(parallelism=workers)
     transport = httpx.MockTransport(server)
-    with Api("http://localhost", transport=transport, clock=clock, bounds=bounds) as api:
+    with Api("http://localhost", Connection(transport=transport, clock=clock, bounds=bounds)) as api:
         answers = each(lambda _: api.request("GET", "/x").status, range(200), workers)
     assert answers == [200] * 200
     # What was under way when the first allowance ended, and after that one for each minute.
@@ -170,7 +170,7 @@ def asked(*failures: Server, calls: int = 5) -> tuple[int, list[str]]:
         count += 1
         return failures[int(request.url.path[1:]) % len(failures)](request)
 
-    with Api("http://localhost", transport=httpx.MockTransport(server), clock=clock) as api:
+    with Api("http://localhost", Connection(transport=httpx.MockTransport(server), clock=clock)) as api:
         for call in range(calls):
             try:
                 api.request("GET", f"/{call}")
@@ -234,7 +234,7 @@ def test_several_clients_of_one_account_share_its_pause_and_its_end() -> None:
 
     def open_api(bounds: Bounds) -> Api:
         transport = httpx.MockTransport(server)
-        return Api("http://localhost", transport=transport, clock=clock, bounds=bounds, pace=pace)
+        return Api("http://localhost", Connection(transport=transport, clock=clock, bounds=bounds, pace=pace))
 
     with open_api(Bounds(total_wait=50)) as one, open_api(Bounds()) as other:
         pace.pause(30, clock)
@@ -269,7 +269,7 @@ def test_repeated_attempts_count_against_the_share_of_a_run() -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(503))
     bounds = Bounds(requests_per_run=4)
     with (
-        Api("http://localhost", transport=transport, clock=VirtualClock(), bounds=bounds) as api,
+        Api("http://localhost", Connection(transport=transport, clock=VirtualClock(), bounds=bounds)) as api,
         pytest.raises(AllowanceUsedUp, match="GET /x: not sent: requests_per_run leaves this run no more"),
     ):
         api.request("GET", "/x")
@@ -279,7 +279,7 @@ def test_repeated_attempts_count_against_the_share_of_a_run() -> None:
 def test_a_write_leaves_of_the_share_what_reading_back_takes() -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(200, content=b"{}"))
     bounds = Bounds(parallelism=2, requests_per_run=8)
-    with Api("http://localhost", transport=transport, bounds=bounds) as api:
+    with Api("http://localhost", Connection(transport=transport, bounds=bounds)) as api:
         api.request("GET", "/x")
         api.request("PUT", "/x", json={})
         with pytest.raises(AllowanceUsedUp, match="no more but 6 to read back what was written"):
@@ -295,7 +295,7 @@ def test_repeated_attempts_are_paced_too() -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(503))
     bounds = Bounds(requests_per_minute=2)
     with (
-        Api("http://localhost", transport=transport, clock=clock, bounds=bounds) as api,
+        Api("http://localhost", Connection(transport=transport, clock=clock, bounds=bounds)) as api,
         pytest.raises(Unreachable),
     ):
         api.request("GET", "/x")

@@ -7,7 +7,7 @@ import pytest
 
 from reconciler.commands.console import each
 from reconciler.errors import Declined
-from reconciler.http import Api, Bounds
+from reconciler.http import Api, Bounds, Connection
 
 
 def test_results_come_in_the_order_of_the_items() -> None:
@@ -100,6 +100,6 @@ def test_so_many_requests_are_under_way_and_never_more_whoever_makes_them(parall
         return httpx.Response(200, content=b"{}")
 
     bounds = Bounds(parallelism=parallelism)
-    with Api("http://localhost", transport=httpx.MockTransport(answer), bounds=bounds) as api:
+    with Api("http://localhost", Connection(transport=httpx.MockTransport(answer), bounds=bounds)) as api:
         each(lambda _: api.request("GET", "/x"), range(3 * parallelism), workers=3 * parallelism)
     assert (most, api.counts) == (parallelism, {"GET": 3 * parallelism})

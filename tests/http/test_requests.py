@@ -5,7 +5,7 @@ import pytest
 
 from reconciler import __version__
 from reconciler.errors import BadAnswer, UsageError
-from reconciler.http import CHECKMARKET_HOSTS, Answer, Api, Attempt, QueryValue, Secret
+from reconciler.http import CHECKMARKET_HOSTS, Answer, Api, Attempt, Connection, QueryValue, Secret
 
 from .clocks import VirtualClock
 
@@ -20,7 +20,7 @@ def test_the_path_and_the_query_are_added_to_the_address(base: str) -> None:
         assert str(request.url) == "http://localhost/base/3/surveys?top=100&skip=0&q=a+b&test=true&id=1&id=2"
         return httpx.Response(200)
 
-    with Api(base, transport=httpx.MockTransport(server)) as api:
+    with Api(base, Connection(transport=httpx.MockTransport(server))) as api:
         params: dict[str, QueryValue] = {"top": 100, "skip": 0, "q": "a b", "test": True, "id": [1, 2]}
         assert api.request("GET", "/3/surveys", params=params).path == "/base/3/surveys"
 
@@ -33,7 +33,7 @@ def test_every_request_names_the_version_and_asks_for_json() -> None:
         assert request.content == '{"Name":"Kø"}'.encode()
         return httpx.Response(200)
 
-    with Api("http://localhost", transport=httpx.MockTransport(server)) as api:
+    with Api("http://localhost", Connection(transport=httpx.MockTransport(server))) as api:
         api.request("PUT", "/x", json={"Name": "Kø"})
 
 
@@ -42,7 +42,7 @@ def test_no_cookie_is_kept() -> None:
         assert "Cookie" not in request.headers
         return httpx.Response(200, headers={"Set-Cookie": "session=1; Path=/"})
 
-    with Api("http://localhost", transport=httpx.MockTransport(server)) as api:
+    with Api("http://localhost", Connection(transport=httpx.MockTransport(server))) as api:
         api.request("GET", "/x")
         api.request("GET", "/x")
 
@@ -55,7 +55,7 @@ def test_no_redirect_is_followed() -> None:
         return httpx.Response(302, headers={"Location": "http://localhost/elsewhere"})
 
     with (
-        Api("http://localhost", transport=httpx.MockTransport(server)) as api,
+        Api("http://localhost", Connection(transport=httpx.MockTransport(server))) as api,
         pytest.raises(BadAnswer, match="redirects are not followed"),
     ):
         api.request("GET", "/x")
@@ -70,7 +70,10 @@ def test_a_path_is_only_a_path(path: str) -> None:
 
 def test_a_request_that_cannot_be_written_is_not_sent() -> None:
     transport = httpx.MockTransport(lambda _: pytest.fail("a request left"))
-    with Api("http://localhost", transport=transport) as api, pytest.raises(UsageError, match="no address"):
+    with (
+        Api("http://localhost", Connection(transport=transport)) as api,
+        pytest.raises(UsageError, match="no address"),
+    ):
         api.request("GET", "/x", params={"q": "x" * 100_000})
 
 
@@ -85,10 +88,7 @@ def test_each_attempt_is_recorded() -> None:
     ids = iter(["one", "two"])
     with Api(
         "http://localhost",
-        transport=transport,
-        clock=clock,
-        on_request=seen.append,
-        new_id=lambda: next(ids),
+        Connection(transport=transport, clock=clock, on_request=seen.append, new_id=lambda: next(ids)),
     ) as api:
         api.request("GET", "/x", params={"q": "someone@example.com"})
         assert api.counts == {"GET": 2}
@@ -103,7 +103,7 @@ def test_each_attempt_is_recorded() -> None:
 def test_a_query_is_told_without_its_texts() -> None:
     seen: list[Attempt] = []
     transport = httpx.MockTransport(lambda _: httpx.Response(200))
-    with Api("http://localhost", transport=transport, on_request=seen.append) as api:
+    with Api("http://localhost", Connection(transport=transport, on_request=seen.append)) as api:
         params: dict[str, QueryValue] = {
             "EmailAddresses": ["a@example.com", "b@example.com"],
             "Statuses": [1, 2],
@@ -139,7 +139,7 @@ def test_the_servers_id_is_told_where_it_is_one_and_nothing_else(name: str, said
     seen: list[Attempt] = []
     transport = httpx.MockTransport(lambda _: httpx.Response(200, headers={name: said}))
     key = {"X-Key": Secret("hunter22")}
-    with Api("http://localhost", headers=key, transport=transport, on_request=seen.append) as api:
+    with Api("http://localhost", Connection(transport=transport, on_request=seen.append), headers=key) as api:
         api.request("GET", "/x")
     assert seen[0].server_id == told
 
@@ -151,7 +151,9 @@ def test_nothing_of_an_id_is_sent() -> None:
         sent.append(request)
         return httpx.Response(200)
 
-    with Api("http://localhost", transport=httpx.MockTransport(server), new_id=lambda: "own-id") as api:
+    with Api(
+        "http://localhost", Connection(transport=httpx.MockTransport(server), new_id=lambda: "own-id")
+    ) as api:
         api.request("GET", "/x")
     assert "own-id" not in str(sent[0].headers) + str(sent[0].url)
 
@@ -165,7 +167,9 @@ def test_an_attempt_without_an_answer_is_recorded_without_a_status() -> None:
         return httpx.Response(200)
 
     transport = httpx.MockTransport(server)
-    with Api("http://localhost", transport=transport, clock=VirtualClock(), on_request=seen.append) as api:
+    with Api(
+        "http://localhost", Connection(transport=transport, clock=VirtualClock(), on_request=seen.append)
+    ) as api:
         api.request("PUT", "/x")
     assert [(exchange.status, exchange.failure) for exchange in seen] == [(None, "ConnectError"), (200, "")]
 

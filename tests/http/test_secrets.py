@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import traceback
+from typing import Any
 
 import httpx
 import pytest
 
 from reconciler.errors import ApiError, UsageError
-from reconciler.http import Answer, Api, Attempt, Bounds, Secret
+from reconciler.http import Answer, Api, Attempt, Bounds, Connection, Secret
 
 SECRET = "hunter22-do-not-show"
 OTHER = "second-secret"
@@ -28,17 +29,17 @@ def exploding(request: httpx.Request) -> httpx.Response:
 @pytest.mark.parametrize("server", [echo, exploding])
 @pytest.mark.parametrize("method", ["GET", "PUT"])
 def test_no_error_log_or_record_shows_a_secret(
-    server: object, method: str, caplog: pytest.LogCaptureFixture
+    server: Any, method: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     seen: list[Attempt] = []
     with (
         Api(
             "http://localhost",
+            Connection(
+                transport=httpx.MockTransport(server), bounds=Bounds(total_wait=0), on_request=seen.append
+            ),
             headers={"X-Key": Secret(SECRET)},
-            transport=httpx.MockTransport(server),  # type: ignore[arg-type]
-            bounds=Bounds(total_wait=0),
-            on_request=seen.append,
         ) as api,
         pytest.raises(ApiError) as caught,
     ):
@@ -68,7 +69,9 @@ def test_the_secret_is_what_is_sent() -> None:
         return httpx.Response(200)
 
     with Api(
-        "http://localhost", headers={"X-Key": Secret(SECRET)}, transport=httpx.MockTransport(server)
+        "http://localhost",
+        Connection(transport=httpx.MockTransport(server)),
+        headers={"X-Key": Secret(SECRET)},
     ) as api:
         form: dict[str, str | Secret] = {"grant_type": "client_credentials", "client_secret": Secret(OTHER)}
         assert api.request("POST", "/token", form=form).status == 200

@@ -5,7 +5,7 @@ import pytest
 
 from reconciler.access import Access
 from reconciler.errors import Refused, UsageError
-from reconciler.http import CHECKMARKET_HOSTS, EXPOINTS_HOSTS, TOKEN_HOSTS, Api, Secret, trusted
+from reconciler.http import CHECKMARKET_HOSTS, EXPOINTS_HOSTS, TOKEN_HOSTS, Api, Connection, Secret, trusted
 
 ENTRA = "https://login.microsoftonline.com/t/oauth2/v2.0/token"
 
@@ -199,4 +199,4 @@ def test_the_line_to_set_keeps_the_hosts_that_are_trusted_already() -> None:
 def test_no_request_goes_to_a_host_that_is_not_trusted() -> None:
     transport = httpx.MockTransport(lambda _: pytest.fail("a request left"))
     with pytest.raises(Refused):
-        Api("https://evil.example", headers={"X-Key": Secret("hunter22")}, transport=transport)
+        Api("https://evil.example", Connection(transport=transport), headers={"X-Key": Secret("hunter22")})

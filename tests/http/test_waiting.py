@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from reconciler.errors import AllowanceUsedUp, NoAnswer, Unreachable
-from reconciler.http import Answer, Api, Bounds
+from reconciler.http import Answer, Api, Bounds, Connection
 
 from .clocks import VirtualClock
 
@@ -26,9 +26,7 @@ def ask(
 
     with Api(
         "http://localhost",
-        transport=httpx.MockTransport(server),
-        clock=clock,
-        bounds=Bounds(total_wait=wait),
+        Connection(transport=httpx.MockTransport(server), clock=clock, bounds=Bounds(total_wait=wait)),
     ) as api:
         return api.request(method, "/x")
 
