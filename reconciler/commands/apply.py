@@ -61,8 +61,8 @@ from reconciler.expoints.sending import SendResult
 from reconciler.journal.holding import is_dead, this_process
 from reconciler.journal.opening import Past
 from reconciler.journal.runs import Ending
-from reconciler.render.json import report_document
-from reconciler.render.report import Applied, Planned, exit_of, reports_document, reports_text
+from reconciler.render.json import report_document, reports_document
+from reconciler.render.report import Applied, Planned, exit_of, reports_summary
 from reconciler.render.text import plan_text, report_text
 from reconciler.render.values import Document, counted
 
@@ -126,7 +126,7 @@ def apply_across(
     with reporting("apply", selection, options.reports, console, environment) as report:
         ends = for_each_target(targets, selection, visit, console, environment)
         report.failures(ends)
-    console.result(console.paint.strong(reports_text(ends)), reports_document(ends))
+    console.result(console.paint.strong(reports_summary(ends)), reports_document(ends))
     return Exit.gravest([exit_of(ends), report.exit])
 
 
@@ -143,10 +143,7 @@ def _apply_target(
     with tenant_when_asked(session, console) as enter:
         approved = _approved_plan(session, options, approval, console, enter)
         planned = approved.planned
-        text = plan_text(
-            planned.plan, planned.seeds, planned.since, paint=console.paint, verbose=console.verbose
-        )
-        console.show_before_asking(text)
+        console.show_before_asking(plan_text(planned, paint=console.paint, verbose=console.verbose))
         if approved.gone:
             console.say(approved.gone)
         if not options.yes and not approval.binds:
@@ -161,9 +158,8 @@ def _apply_target(
                     ids_written=ids.ids,
                 )
             report.interim(applied)
-            document = report_document(applied)
-            tell(report_text(applied, paint=console.paint), document)
-    return applied.exit, document
+            tell(report_text(applied, paint=console.paint), report_document(applied))
+    return applied.exit, applied
 
 
 def _approved_plan(

@@ -40,8 +40,8 @@ from reconciler.expoints.recipients import RecipientState
 from reconciler.expoints.seed import Seed
 from reconciler.git import NotThere, UnsafeTree, open_repository
 from reconciler.planfile.files import check_place, write_plan
-from reconciler.render.json import plan_document
-from reconciler.render.report import Planned, exit_of, plans_document, plans_text
+from reconciler.render.json import plan_document, plans_document
+from reconciler.render.report import Planned, exit_of, plans_summary
 from reconciler.render.text import plan_text
 from reconciler.render.values import Document, json_text
 
@@ -93,12 +93,12 @@ def plan_across(
             planned = _plan_target(session, options, console)
         report.interim(planned)
         console.interim(_text(planned, console))
-        return planned.exit, _document(planned)
+        return planned.exit, planned
 
     with reporting("plan", selection, options.reports, console, environment) as report:
         ends = for_each_target(targets, selection, visit, console, environment)
         report.failures(ends)
-    console.result(console.paint.strong(plans_text(ends)), plans_document(ends))
+    console.result(console.paint.strong(plans_summary(ends)), plans_document(ends))
     return Exit.gravest([exit_of(ends), report.exit])
 
 
@@ -117,11 +117,11 @@ def _plan_target(session: Session, options: PlanOptions, console: Console) -> Pl
 
 
 def _document(planned: Planned) -> Document:
-    return plan_document(planned.plan, planned.seeds, planned.problems, planned.since)
+    return plan_document(planned)
 
 
 def _text(planned: Planned, console: Console) -> str:
-    return plan_text(planned.plan, planned.seeds, planned.since, paint=console.paint, verbose=console.verbose)
+    return plan_text(planned, paint=console.paint, verbose=console.verbose)
 
 
 def seeds_exits(plan: SeedsPlan) -> Iterator[Exit]:

@@ -26,8 +26,8 @@ from reconciler.errors import Exit, FilesInvalid, ReconcilerError, UsageError, d
 from reconciler.expoints.seed import Seed
 from reconciler.planfile.files import check_place, write_report
 from reconciler.problems import Problem
-from reconciler.render.report import Reported, Stopped, TargetEnd, Underway, heading, problems_of
-from reconciler.render.values import Document, harmless
+from reconciler.render.report import Applied, Planned, Reported, Stopped, TargetEnd, problems_of
+from reconciler.render.values import harmless
 
 if TYPE_CHECKING:
     from reconciler.render.github import Links
@@ -76,7 +76,7 @@ class Reporting(Struct):
     def interim(self, reported: Reported) -> None:
         """Write every report with what there is to tell of one more target, and not of all."""
         self(reported)
-        self._write_all([*self.told, Underway(self.verb, self.target)])
+        self._write_all([*self.told, Stopped.underway(self.verb, self.target)])
 
     def failures(self, ends: Sequence[TargetEnd]) -> None:
         """Tell of the targets of which there is no plan and no end."""
@@ -97,7 +97,7 @@ class Reporting(Struct):
                 raise UsageError(f"{visible(str(report.path))} would be written twice: name another file")
             taken.add(path.resolve())
         for report in self.reports:
-            self._write(report, [Underway(self.verb, self.target)])
+            self._write(report, [Stopped.underway(self.verb, self.target)])
 
     def stop(self, error: BaseException) -> None:
         """Tell of what ended the run before its time."""
@@ -182,8 +182,8 @@ def reporting(
     report.finish()
 
 
-TargetResult: TypeAlias = tuple[Exit, Document]
-"""What a target means by itself, and the document with all that was told of it."""
+TargetResult: TypeAlias = tuple[Exit, Planned | Applied | None]
+"""What a target means by itself, and what there is to report of it."""
 Visit: TypeAlias = Callable[[Workspace[Seed], Selection], TargetResult]
 """Plans or applies one target, and tells of it on the way."""
 
@@ -230,7 +230,7 @@ def for_each_target(
         for name, some in keys.items():
             only, exclude = there(selection.only, some), there(selection.exclude, some)
             part = replace(selection, target=name, only=only, exclude=exclude)
-            console.interim(heading(name, console.paint))
+            console.interim(console.paint.strong(f"── {harmless(name)} ──"))
             if interrupted.is_set():
                 ends.append(_failed(name, Exit.ERROR, f"not begun: {_INTERRUPTED}", console))
             elif selection.only and not only:
@@ -244,12 +244,12 @@ def for_each_target(
 
 def _end(name: str, visit: Callable[[], TargetResult], console: Console) -> TargetEnd:
     try:
-        exit, document = visit()
+        exit, report = visit()
     except ReconcilerError as error:
         return _failed(name, error.exit, str(error), console)
     except KeyboardInterrupt:
         return _failed(name, Exit.ERROR, _INTERRUPTED, console)
-    return TargetEnd(name, exit, document)
+    return TargetEnd(name, exit, report)
 
 
 def _failed(name: str, exit: Exit, error: str, console: Console) -> TargetEnd:
@@ -301,10 +301,10 @@ def links_of(environment: Environment) -> Links:
 
 def tell_github(told: Sequence[Reported], exit_code: int, environment: Environment) -> None:
     """Write the outputs and the summary of the step. Errors: `UsageError` where a file cannot be written."""
-    from reconciler.render.github import outputs, outputs_text
+    from reconciler.render.github import outputs_text
     from reconciler.render.markdown import STEP_SUMMARY, Limit, markdown
 
-    _append("GITHUB_OUTPUT", outputs_text(outputs(told, exit_code)), environment)
+    _append("GITHUB_OUTPUT", outputs_text(told, exit_code), environment)
     # The summary has room for what other commands of the step have not written into it.
     path = environment.environ.get("GITHUB_STEP_SUMMARY")
     try:
@@ -334,11 +334,11 @@ def _append(variable: str, text: str, environment: Environment) -> None:
 
 def github_text(told: Sequence[Reported], exit_code: int, links: Links) -> str:
     """Return all that a step would tell GitHub, as one text: annotations, outputs, summary."""
-    from reconciler.render.github import annotation_lines, outputs, outputs_text
+    from reconciler.render.github import annotation_lines, outputs_text
     from reconciler.render.markdown import STEP_SUMMARY, markdown
 
     lines = "".join(f"{line}\n" for line in annotation_lines(problems_of(told), links))
-    return f"{lines}{outputs_text(outputs(told, exit_code))}\n{markdown(told, STEP_SUMMARY)}"
+    return f"{lines}{outputs_text(told, exit_code)}\n{markdown(told, STEP_SUMMARY)}"
 
 
 def _secrets(workspace: Workspace[Seed], environment: Environment) -> Iterator[str]:

@@ -50,12 +50,13 @@ def restore(
     with open_session(selection, environment) as session:
         with remembered(session, console) as memory:
             made, notes = _plan_back(number, session, memory, Consent(recreate=recreate), console)
-        text = plan_text(made, SeedsPlan(), paint=console.paint, verbose=console.verbose)
+        planned = Planned(made)
+        text = plan_text(planned, paint=console.paint, verbose=console.verbose)
         console.show_before_asking("\n\n".join([*notes, text]))
         if not yes:
             confirm(made, SeedsPlan(), console)
         purpose = Purpose.of(f"{RESTORE}{number}", made.digests)
-        approved = ApprovedPlan(purpose, Planned(made, SeedsPlan()))
+        approved = ApprovedPlan(purpose, planned)
         with (
             tenant_when_asked(session, console) as enter,
             execute(session, approved, lock, console, enter) as applied,

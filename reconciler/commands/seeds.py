@@ -35,7 +35,7 @@ from reconciler.render.seeds import (
     seeds_text,
     sent_documents,
     sent_text,
-    status_documents,
+    status_document,
     status_text,
 )
 from reconciler.render.values import FORMAT_VERSION
@@ -119,7 +119,7 @@ def _show_status(plan: SeedsPlan, statuses: Sequence[SeedStatus], console: Conso
     document = {
         "format_version": FORMAT_VERSION,
         "seeds": seeds_documents(plan),
-        "statuses": status_documents(statuses),
+        "statuses": [status_document(one) for one in statuses],
     }
     console.result(text, document)
 

@@ -13,7 +13,8 @@ from reconciler.commands.workspace import Selection
 from reconciler.engine.change import Plan
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, UsageError
-from reconciler.render.text import show_document, show_text
+from reconciler.render.json import show_document
+from reconciler.render.text import show_text
 
 
 def show(key: str, selection: Selection, console: Console, environment: Environment) -> Exit:

@@ -116,7 +116,7 @@ def _statuses(
         found[one.target] = one
         if form is not Form.TEXT:
             _complain(one, console)
-        return one.exit, {}
+        return one.exit, None
 
     ends = for_each_target(several, selection, visit, console.without_parts, environment)
     return tuple(

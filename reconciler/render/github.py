@@ -1,4 +1,9 @@
-"""From a place in a file to the page that shows it, where it is known which commit that would be."""
+"""What GitHub reads and shows: commands in the output of a step, values in a file, links to lines of files.
+
+A command is a line that begins with `::`, or holds `##[` (GitHub's documentation "Workflow commands for
+GitHub Actions", and `ActionCommand` of actions/runner, which reads both forms). No value gets as far as that:
+see `values.harmless`, and the escapes here.
+"""
 
 from __future__ import annotations
 
@@ -89,24 +94,24 @@ def annotation_lines(problems: Sequence[Problem], links: Links) -> Iterator[str]
     """Yield a command for each problem, at most ten a kind, and how many more there are."""
     for severity in Severity:
         some = [problem for problem in problems if problem.severity is severity]
-        yield from (_annotation(problem, links) for problem in some[:MOST_ANNOTATIONS])
+        for problem in some[:MOST_ANNOTATIONS]:
+            place = problem.place
+            properties = {
+                "file": links.path(place),
+                "line": str(place.line),
+                "col": str(place.column),
+                "title": f"{problem.code}{f' {problem.key}' if problem.key else ''}",
+            }
+            named = ",".join(
+                f"{name}={_data(value).replace(':', '%3A').replace(',', '%2C')}"
+                for name, value in properties.items()
+            )
+            text = f"{problem.message} → {problem.hint}" if problem.hint else problem.message
+            yield f"::{severity.value} {named}::{_data(shortened(text, _LONGEST))}"
         left = len(some) - MOST_ANNOTATIONS
         if left > 0:
             # Of a kind of its own, so that it is shown beside the ten.
             yield f"::notice::and {counted(left, f'more {severity.value}')}"
-
-
-def _annotation(problem: Problem, links: Links) -> str:
-    place = problem.place
-    properties = {
-        "file": links.path(place),
-        "line": str(place.line),
-        "col": str(place.column),
-        "title": f"{problem.code}{f' {problem.key}' if problem.key else ''}",
-    }
-    told = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
-    text = f"{problem.message} → {problem.hint}" if problem.hint else problem.message
-    return f"::{problem.severity.value} {told}::{_data(shortened(text, _LONGEST))}"
 
 
 def mask_lines(values: Iterable[str]) -> Iterator[str]:
@@ -114,38 +119,30 @@ def mask_lines(values: Iterable[str]) -> Iterator[str]:
 
     What is short or a common word is no secret, and masked it would make a log of stars.
     """
-    lines = dict.fromkeys(line.strip() for value in values for line in value.splitlines())
-    # The value itself is what has to be masked, so it is escaped and otherwise left as it is.
-    yield from (f"::add-mask::{_escaped(line)}" for line in lines if _is_maskable(line))
+    for line in dict.fromkeys(line.strip() for value in values for line in value.splitlines()):
+        if len(line) >= _SHORTEST_MASK and line.lower() not in _COMMON:
+            # The value itself is what has to be masked, so it is escaped and otherwise left as it is.
+            yield f"::add-mask::{_escaped(line)}"
 
 
-def _is_maskable(line: str) -> bool:
-    return len(line) >= _SHORTEST_MASK and line.lower() not in _COMMON
+def outputs_text(reports: Sequence[Reported], exit_code: int) -> str:
+    """Return the outputs of a step as the file of GitHub takes them; none holds a line break.
 
-
-def outputs(told: Sequence[Reported], exit_code: int) -> Mapping[str, str]:
-    """Return the outputs of a step: numbers, and fingerprints as `--reviewed` takes them."""
-    plans = [one.planned if isinstance(one, Applied) else one for one in told]
+    They are numbers, and fingerprints as `--reviewed` takes them.
+    """
+    plans = [one.planned if isinstance(one, Applied) else one for one in reports]
     made = [one for one in plans if isinstance(one, Planned)]
-    return {
-        "changes": str(sum(len(one.plan.changes) for one in made)),
-        "resets": str(sum(one.plan.resets for one in made)),
+    values = {
+        "changes": sum(len(one.plan.changes) for one in made),
+        "resets": sum(one.plan.resets for one in made),
         "fingerprint": ",".join(one.fingerprint for one in made),
-        "exit_code": str(exit_code),
+        "exit_code": exit_code,
     }
-
-
-def outputs_text(values: Mapping[str, str]) -> str:
-    """Return outputs as the file of GitHub takes them; none holds a line break."""
     return "".join(f"{name}={value}\n" for name, value in values.items())
 
 
 def _data(text: str) -> str:
     return _escaped(harmless(text))
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
 def _escaped(text: str) -> str:

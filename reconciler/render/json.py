@@ -1,97 +1,93 @@
-"""Plans and reports as JSON documents."""
+"""Plans and reports as JSON documents, of one target or of several."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from reconciler.engine.body import unknown_members, written
-from reconciler.engine.change import (
-    CHECKSUM,
-    Action,
-    Blocked,
-    Change,
-    Limits,
-    Plan,
-    Unchanged,
-    checksum_of,
-    fingerprint_of,
-)
+from reconciler.engine.change import CHECKSUM, Action, Change, Plan, checksum_of
 from reconciler.engine.classify import FieldClass, FieldView
-from reconciler.engine.declared import Accepted
-from reconciler.engine.kind import Field, Kind, Live
-from reconciler.engine.outcome import Outcome, Result
+from reconciler.engine.declared import Declared
+from reconciler.engine.kind import Kind
 from reconciler.engine.review import Since
-from reconciler.expoints.planning import SeedsPlan
-from reconciler.problems import Problem
-from reconciler.render.report import Applied
-from reconciler.render.seeds import customers_in_doubt, seeds_documents, sent_documents
+from reconciler.render.report import Applied, Planned, TargetEnd, entry_of, exit_of, summary_of, views_of
+from reconciler.render.seeds import seeds_documents, sent_documents
 from reconciler.render.values import FORMAT_VERSION, Document, problem_document
 
 
-def plan_document(
-    plan: Plan, seeds: SeedsPlan, problems: Sequence[Problem] = (), since: Since | None = None
-) -> Document:
+def plan_document(planned: Planned) -> Document:
     """Return a plan as a document with its checksum, in the format of `planfile.format.PlanDocument`.
 
     Fields are those that a change touches, keeps, resets or refuses.
     """
-    kind = plan.account.kind
+    plan, seeds, since = planned.plan, planned.seeds, planned.since
+    kind, limits = plan.account.kind, plan.scope.limits
+    updates = limits.updates
     document: Document = {
         "format_version": FORMAT_VERSION,
         "target": plan.scope.target,
         "account": plan.scope.account,
         "tenant": seeds.account or None,
-        "since": _since(since) if since else None,
+        "since": {
+            "ref": since.ref,
+            "commit": since.commit,
+            "loosened": [problem_document(problem) for problem in since.loosened],
+            "note": since.note,
+        }
+        if since
+        else None,
         "explicit_empties": plan.account.normal.explicit_empties,
-        "limits": _limits(plan.scope.limits),
+        "limits": {
+            "resets": limits.resets,
+            "deletes": limits.deletes,
+            "updates": updates if updates is None or isinstance(updates, int) else str(updates),
+        },
         "selection": [{"only": [*one.only], "exclude": [*one.exclude]} for one in plan.scope.parts],
-        "fingerprint": fingerprint_of([*plan.digests, *seeds.digests]),
-        "summary": plan_summary(plan, seeds),
+        "fingerprint": planned.fingerprint,
+        "summary": dict(planned.summary),
         "changes": [_change(kind, change, since) for change in plan.changes],
-        "blocked": [_blocked(kind, blocked, since) for blocked in plan.blocked],
-        "unchanged": [_unchanged(kind, unchanged) for unchanged in plan.unchanged],
-        "unmanaged": [_unmanaged(live) for live in plan.unmanaged],
+        "blocked": [
+            {
+                "key": one.key,
+                "caused": since.caused_block(one) if since else None,
+                "reasons": [
+                    {"code": block.code, "message": block.message, "fields": list(block.paths)}
+                    for block in one.blocks
+                ],
+                "change": _change(kind, one.change, since) if one.change else None,
+            }
+            for one in plan.blocked
+        ],
+        "unchanged": [
+            {
+                "key": one.key,
+                "id": one.id,
+                "adopted": one.adopted,
+                "hidden": one.hidden,
+                "fields": [_field(kind, view) for view in one.remarkable],
+            }
+            for one in plan.unchanged
+        ],
+        "unmanaged": [{"id": live.id, "name": live.name} for live in plan.unmanaged],
         "seeds": seeds_documents(seeds, since),
         "seeds_trouble": str(seeds.trouble) if seeds.trouble else None,
-        "problems": [problem_document(problem) for problem in problems],
+        "problems": [problem_document(problem) for problem in planned.problems],
     }
     return {**document, CHECKSUM: checksum_of(document)}
 
 
-def _since(since: Since) -> Document:
-    return {
-        "ref": since.ref,
-        "commit": since.commit,
-        "loosened": [problem_document(problem) for problem in since.loosened],
-        "note": since.note,
-    }
-
-
-def _limits(limits: Limits) -> Document:
-    updates = limits.updates
-    return {
-        "resets": limits.resets,
-        "deletes": limits.deletes,
-        "updates": updates if updates is None or isinstance(updates, int) else str(updates),
-    }
-
-
-def plan_summary(plan: Plan, seeds: SeedsPlan) -> Document:
-    """Return the figures of the summary line."""
-    return {
-        "create": plan.count(Action.CREATE),
-        "update": plan.count(Action.UPDATE),
-        "reset_fields": plan.resets,
-        "delete": plan.count(Action.DELETE),
-        "blocked": len(plan.blocked),
-        "unchanged": len(plan.unchanged),
-        "unmanaged": len(plan.unmanaged),
-        "seeds_to_send": len(seeds.sending),
-        "customers_to_send": seeds.customers,
-    }
-
-
 def _change(kind: Kind, change: Change, since: Since | None) -> Document:
+    """Return a change; of live members that the model does not know, an update shows the name alone.
+
+    What these hold is not touched, and may be anything, which a plan file must not hold.
+    """
+    matter = (
+        view for view in change.fields if view.differs or view.before is not None or view.after is not None
+    )
+    fields = [_field(kind, view) for view in matter]
+    if change.live is not None and change.action is Action.UPDATE:
+        for member, _ in unknown_members(kind, change.live.body):
+            fields.append(_EMPTY | {"path": ".".join(member), "class": FieldClass.CARRIED.value})
     return {
         "key": change.key,
         "action": change.action.value,
@@ -100,42 +96,27 @@ def _change(kind: Kind, change: Change, since: Since | None) -> Document:
         "adopted": change.adopted,
         "digest": change.digest,
         "caused": since.caused(change.digest) if since else None,
-        "fields": [
-            *(_field(kind, view) for view in change.fields if _matters(view)),
-            *_carried(kind, change),
-        ],
+        "fields": fields,
     }
 
 
-def _carried(kind: Kind, change: Change) -> Iterator[Document]:
-    """Yield the live members that the model does not know; a deletion carries nothing.
-
-    What they hold is left out: it is not touched, and may be anything, which a plan file must not hold.
-    """
-    if change.live is None or change.action is not Action.UPDATE:
-        return
-    for member, _ in unknown_members(kind, change.live.body):
-        yield {
-            "path": ".".join(member),
-            "class": FieldClass.CARRIED.value,
-            "before": None,
-            "after": None,
-            "differs": False,
-            "default_source": None,
-            "level": None,
-            "file": None,
-            "line": None,
-            "drift": None,
-            "accepted": None,
-        }
-
-
-def _matters(view: FieldView) -> bool:
-    return view.differs or view.before is not None or view.after is not None
+_EMPTY: Document = {
+    "path": "",
+    "class": "",
+    "before": None,
+    "after": None,
+    "differs": False,
+    "default_source": None,
+    "level": None,
+    "file": None,
+    "line": None,
+    "drift": None,
+    "accepted": None,
+}
 
 
 def _field(kind: Kind, view: FieldView) -> Document:
-    field = kind.by_path[view.path]
+    field, accepted = kind.by_path[view.path], view.accepted
     place = view.origin.place if view.origin else None
     return {
         "path": view.path,
@@ -148,65 +129,95 @@ def _field(kind: Kind, view: FieldView) -> Document:
         "file": place.file if place else None,
         "line": place.line if place else None,
         "drift": view.drift.value if view.drift else None,
-        "accepted": _accepted(field, view, view.accepted) if view.accepted else None,
+        "accepted": {
+            "until": accepted.until.isoformat(),
+            "reason": accepted.reason,
+            "wanted": written(field, view.wanted),
+        }
+        if accepted
+        else None,
     }
-
-
-def _accepted(field: Field, view: FieldView, accepted: Accepted) -> Document:
-    return {
-        "until": accepted.until.isoformat(),
-        "reason": accepted.reason,
-        "wanted": written(field, view.wanted),
-    }
-
-
-def _blocked(kind: Kind, blocked: Blocked, since: Since | None) -> Document:
-    return {
-        "key": blocked.key,
-        "caused": since.caused_block(blocked) if since else None,
-        "reasons": [{"code": b.code, "message": b.message, "fields": list(b.paths)} for b in blocked.blocks],
-        "change": _change(kind, blocked.change, since) if blocked.change else None,
-    }
-
-
-def _unchanged(kind: Kind, unchanged: Unchanged) -> Document:
-    return {
-        "key": unchanged.key,
-        "id": unchanged.id,
-        "adopted": unchanged.adopted,
-        "hidden": unchanged.hidden,
-        "fields": [_field(kind, view) for view in unchanged.remarkable],
-    }
-
-
-def _unmanaged(live: Live) -> Document:
-    return {"id": live.id, "name": live.name}
 
 
 def report_document(applied: Applied) -> Document:
     """Return the plan and how each of its changes ended, as `planfile.format.ReportDocument` says."""
-    planned, report, sent = applied.planned, applied.report, applied.sent
     return {
         "format_version": FORMAT_VERSION,
-        "plan": plan_document(report.plan, planned.seeds, planned.problems, planned.since),
-        "summary": {result.name.lower(): report.count(result) for result in Result},
-        "customers_sent": sum(end.sent for end in sent),
-        "customers_in_doubt": customers_in_doubt(planned.seeds, sent),
+        "plan": plan_document(applied.planned),
+        "summary": dict(applied.summary),
+        "customers_sent": applied.customers_sent,
+        "customers_in_doubt": applied.customers_in_doubt,
         "exit_code": int(applied.exit),
-        "sent": sent_documents(sent),
-        "outcomes": [_outcome(outcome) for outcome in report.outcomes],
+        "sent": sent_documents(applied.sent),
+        "outcomes": [
+            {
+                "key": outcome.key,
+                "action": outcome.action.value if outcome.action else None,
+                "id": outcome.id,
+                "result": outcome.result.name.lower(),
+                "reason": outcome.reason,
+                "warnings": list(outcome.warnings),
+                "lines": [{"where": line.where, "text": line.text} for line in outcome.lines],
+            }
+            for outcome in applied.report.outcomes
+        ],
         "ids_written": [{"key": key, "id": id} for key, id in applied.ids_written.items()],
-        "notes": list(report.notes),
+        "notes": list(applied.report.notes),
     }
 
 
-def _outcome(outcome: Outcome) -> Document:
+def plans_document(ends: Sequence[TargetEnd]) -> Document:
+    """Return the plans of several targets, as `planfile.format.PlansDocument` says."""
+    return _across(ends, "plan")
+
+
+def reports_document(ends: Sequence[TargetEnd]) -> Document:
+    """Return the reports of several targets, as `planfile.format.ReportsDocument` says."""
+    reports = [end.report for end in ends if isinstance(end.report, Applied)]
+    return _across(ends, "report") | {
+        "customers_sent": sum(one.customers_sent for one in reports),
+        "customers_in_doubt": sum(one.customers_in_doubt for one in reports),
+    }
+
+
+def _across(ends: Sequence[TargetEnd], what: str) -> Document:
+    targets = []
+    for end in ends:
+        one = end.report
+        document = report_document(one) if isinstance(one, Applied) else plan_document(one) if one else None
+        targets.append(
+            {
+                "target": end.target,
+                "exit_code": int(end.exit),
+                "error": end.error or None,
+                "note": end.note,
+                what: document,
+            }
+        )
     return {
-        "key": outcome.key,
-        "action": outcome.action.value if outcome.action else None,
-        "id": outcome.id,
-        "result": outcome.result.name.lower(),
-        "reason": outcome.reason,
-        "warnings": list(outcome.warnings),
-        "lines": [{"where": line.where, "text": line.text} for line in outcome.lines],
+        "format_version": FORMAT_VERSION,
+        "targets": targets,
+        "summary": dict(summary_of(end.report for end in ends if end.report)),
+        "exit_code": int(exit_of(ends)),
+    }
+
+
+def show_document(plan: Plan, declared: Declared) -> Document:
+    """Return one resource as a document: its plan, and what every field is live and would become."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "key": declared.key,
+        "fields": [
+            {
+                "path": view.path,
+                "class": view.cls.value,
+                "live": view.before,
+                "desired": view.after,
+                "differs": view.differs,
+                "drift": view.drift.value if view.drift else None,
+                "accepted_until": view.accepted.until.isoformat() if view.accepted else None,
+            }
+            for view in views_of(entry_of(plan))
+        ],
+        "plan": plan_document(Planned(plan)),
     }

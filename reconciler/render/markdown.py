@@ -1,4 +1,9 @@
-"""Plans, and how they ended, as Markdown for a comment on a pull request or a step's summary on GitHub."""
+"""Plans, and how they ended, as Markdown for a comment on a pull request or a step's summary on GitHub.
+
+What needs a person's eye comes first. Every value stays text: it stands in a code span or a fenced block, in
+which Markdown knows no link, image, HTML, mention or reference to an issue; within HTML tags it is escaped.
+The size is bounded: what does not fit is left out, and how much that is stands in its place.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +21,20 @@ from reconciler.engine.change import Blocked, Change
 from reconciler.engine.outcome import Outcome, Result
 from reconciler.errors import Exit
 from reconciler.expoints.recipients import SeedPlan
-from reconciler.expoints.sending import SendResult
 from reconciler.problems import Problem
-from reconciler.render.report import MEANINGS, Applied, Planned, Reported, Stopped, Underway, without_plan
+from reconciler.render.report import (
+    MEANINGS,
+    Applied,
+    Planned,
+    Reported,
+    Stopped,
+    in_order,
+    plan_summary,
+    report_summary,
+)
 from reconciler.render.seeds import (
     MAIL_IS_SENT,
-    customer_cells,
+    masked_address,
     seed_change,
     seed_notes,
     seed_symbol,
@@ -33,16 +46,21 @@ from reconciler.render.text import (
     RESULT_SYMBOLS,
     SYMBOLS,
     adoption_line,
-    applied_text,
     change_lines,
     field_rows,
     header_text,
-    summary_text,
-    unproved_text,
-    untold_text,
+    remarks,
     view_lines,
 )
 from reconciler.render.values import counted, harmless, shortened
+
+ELSEWHERE = "the output of the run has them"
+_LONGEST_SENTENCE = 1000
+_LONGEST_NAME = 200
+_MOST_CUSTOMERS = 50
+_MOST_LOOSENED, _LONGEST_LOOSENED = 20, 300
+_BREAK = 2
+"""The size of what stands between two parts of a page."""
 
 _TICKS = re.compile("`+")
 # Letters alone, numbers too short to be the name of a commit, dates and times; nothing that begins a list.
@@ -108,27 +126,19 @@ def _longest_run(text: str) -> int:
     return max(map(len, _TICKS.findall(text)), default=0)
 
 
-_BREAK = 2
-"""What stands between two parts."""
-
 Measure: TypeAlias = Callable[[str], int]
 
 
 class Limit(Struct, frozen=True):
-    """How large a page may be, by whoever takes it."""
+    """How large a page may be, as its receiver measures it."""
 
     most: int
     size: Measure
 
 
-def _units(text: str) -> int:
-    """Return how long a text is where characters outside of the first plane count twice."""
-    return len(text) + sum(char > "\uffff" for char in text)
-
-
-COMMENT = Limit(64_900, _units)
+COMMENT = Limit(64_900, lambda text: len(text) + sum(char > "\uffff" for char in text))
 """A comment on GitHub has at most 65,536 characters, as its refusal says, or 262,144 bytes, as others have
-measured: so many units are below both, whatever they are of."""
+measured. Counting characters outside of the first plane twice, this is below both for every text."""
 STEP_SUMMARY = Limit(1_048_000, lambda text: len(text.encode("utf-8", "replace")))
 """The summary of a step on GitHub has at most 1 MiB."""
 
@@ -144,7 +154,7 @@ class Group(Struct, frozen=True):
     short: Sequence[str] = ()
     """Each item in short, for where they do not all fit; none where no item can be shorter."""
     is_grave: bool = False
-    """Whether it has its room before all that is not."""
+    """Whether it gets its room before all that is not grave."""
 
 
 Part: TypeAlias = str | Group
@@ -153,83 +163,53 @@ Part: TypeAlias = str | Group
 def fitted(pages: Sequence[Sequence[Part]], limit: Limit, elsewhere: str) -> str:
     """Return pages one after the other as one; `elsewhere` says, as a part of a sentence, where the whole is.
 
-    What is grave has its room first, and small groups are whole before a large one is cut. A page is left out
-    only where its plain parts do not fit. Where not even one does, the text is empty.
+    What is grave gets its room first, and small groups are whole before a large one is cut. A page is left
+    out only where its plain parts do not fit. Where not even one does, the text is empty.
     """
-    pages = [[part for part in page if not isinstance(part, Group) or part.items] for page in pages]
-    frames = [sum(_frame_size(part, limit, elsewhere) for part in page if part) for page in pages]
-    kept, left = _whole_pages(frames, limit, elsewhere)
+    pages = [[part for part in page if part and (isinstance(part, str) or part.items)] for page in pages]
+    frames = [sum(_frame_size(part, limit, elsewhere) for part in page) for page in pages]
+    kept, left = len(frames), ""
+    while sum(frames[:kept]) + limit.size(left) > limit.most:
+        if not kept:
+            return ""
+        kept -= 1
+        left = f"\n\n{_note(len(frames) - kept, 'more target', 'left out', elsewhere)}"
+    parts = [part for page in pages[:kept] for part in page]
     room = limit.most - sum(frames[:kept]) - limit.size(left)
-    parts = [part for page in pages[:kept] for part in page if part]
-    groups = [part for part in parts if isinstance(part, Group)]
-    rooms = {id(group): share for group, share in _rooms(groups, room, limit)}
-    texts = (
-        part if isinstance(part, str) else _shown(part, rooms[id(part)], limit, elsewhere) for part in parts
-    )
-    return "\n\n".join(text for text in (*texts, left.strip()) if text)
+    rooms = {id(group): share for group, share in _rooms(parts, room, limit)}
+    texts = [one if isinstance(one, str) else _cut(one, rooms[id(one)], limit, elsewhere) for one in parts]
+    return "\n\n".join([*texts, *([left.strip()] if left else [])])
 
 
 def _frame_size(part: Part, limit: Limit, elsewhere: str) -> int:
-    """Return what a part takes without any item, but with all that may have to be said of those."""
+    """Return what a part takes without any item, but with all that may have to be said of those left out."""
     if isinstance(part, str):
         return limit.size(part) + _BREAK
     number = len(part.items)
-    told = (_left(part.noun, number, elsewhere), _shortened(part.noun, number, elsewhere))
-    return sum(limit.size(text) + _BREAK for text in (part.heading, *told))
+    left = _note(number, f"more {part.noun}", "left out", elsewhere)
+    short = _note(number, part.noun, "told in short", elsewhere)
+    return sum(limit.size(text) + _BREAK for text in (part.heading, left, short))
 
 
-def _whole_pages(frames: Sequence[int], limit: Limit, elsewhere: str) -> tuple[int, str]:
-    """Return how many pages fit at all, and what is to be said of the others."""
-    if sum(frames) <= limit.most:
-        return len(frames), ""
-    for kept in range(len(frames) - 1, -1, -1):
-        left = f"\n\n{_left('target', len(frames) - kept, elsewhere)}"
-        if sum(frames[:kept]) + limit.size(left) <= limit.most:
-            return kept, left
-    return 0, ""
+def _rooms(parts: Sequence[Part], room: int, limit: Limit) -> Iterator[tuple[Group, int]]:
+    """Yield each group with the room that its items have: the grave ones first, then what is left.
 
-
-def _rooms(groups: Sequence[Group], room: int, limit: Limit) -> Iterator[tuple[Group, int]]:
-    """Yield each group with the room that its items have: the grave ones first, then what is left."""
+    Each has all that it needs, or as much as every other that needs more.
+    """
     for is_grave in (True, False):
-        some = [group for group in groups if group.is_grave is is_grave]
-        shares = _shares([_size(group.items, group, limit) for group in some], room)
-        yield from zip(some, shares, strict=True)
-        room -= sum(shares)
+        groups = [part for part in parts if isinstance(part, Group) and part.is_grave is is_grave]
+        sizes = [sum(limit.size(item) + len(group.apart) for item in group.items) for group in groups]
+        by_size = sorted(range(len(groups)), key=sizes.__getitem__)
+        for place, index in enumerate(by_size):
+            share = max(0, min(sizes[index], room // (len(groups) - place)))
+            room -= share
+            yield groups[index], share
 
 
-def _size(items: Iterable[str], group: Group, limit: Limit) -> int:
-    return sum(limit.size(item) + len(group.apart) for item in items)
+def _cut(group: Group, room: int, limit: Limit, elsewhere: str) -> str:
+    """Return a group with the items that fit: each as it is or in short, and how many are left out.
 
-
-def _shares(sizes: Sequence[int], room: int) -> list[int]:
-    """Return how much room each has: all that it needs, or as much as every other that needs more."""
-    shares = [0] * len(sizes)
-    by_size = sorted(range(len(sizes)), key=sizes.__getitem__)
-    for place, index in enumerate(by_size):
-        shares[index] = max(0, min(sizes[index], room // (len(sizes) - place)))
-        room -= shares[index]
-    return shares
-
-
-def _shown(group: Group, room: int, limit: Limit, elsewhere: str) -> str:
-    items = _fitting(group, room, limit)
-    left = items.count("")
-    short = sum(
-        one == brief != item for one, item, brief in zip(items, group.items, group.short, strict=False)
-    )
-    told = (
-        group.apart.join(item for item in items if item),
-        _shortened(group.noun, short, elsewhere) if short else "",
-        _left(group.noun, left, elsewhere) if left else "",
-    )
-    return "\n\n".join(text for text in (group.heading, *told) if text)
-
-
-def _fitting(group: Group, room: int, limit: Limit) -> list[str]:
-    """Return every item: as it is, in short, or empty where it does not fit.
-
-    A large one is passed over, so that it hides no other. None is whole while any is left out.
+    A large item is passed over, so that it hides no other. None is whole while any is left out.
     """
     chosen = [""] * len(group.items)
     for items in (group.short, group.items):
@@ -239,182 +219,160 @@ def _fitting(group: Group, room: int, limit: Limit) -> list[str]:
                 chosen[index], room = item, room - more
         if "" in chosen and group.short:
             break
-    return chosen
+    left = chosen.count("")
+    short = sum(
+        one == brief != item for one, item, brief in zip(chosen, group.items, group.short, strict=False)
+    )
+    texts = (
+        group.heading,
+        group.apart.join(item for item in chosen if item),
+        _note(short, group.noun, "told in short", elsewhere) if short else "",
+        _note(left, f"more {group.noun}", "left out", elsewhere) if left else "",
+    )
+    return "\n\n".join(text for text in texts if text)
 
 
-def _left(noun: str, number: int, elsewhere: str) -> str:
-    verb = "is" if number == 1 else "are"
-    return f"**{counted(number, f'more {noun}')} {verb} left out here:** {elsewhere}."
+def _note(number: int, noun: str, what: str, elsewhere: str) -> str:
+    return f"**{counted(number, noun)} {'is' if number == 1 else 'are'} {what} here:** {elsewhere}."
 
 
-def _shortened(noun: str, number: int, elsewhere: str) -> str:
-    verb = "is" if number == 1 else "are"
-    return f"**{counted(number, noun)} {verb} told in short here:** {elsewhere}."
-
-
-ELSEWHERE = "the output of the run has them"
-_LONGEST_SENTENCE = 1000
-_LONGEST_NAME = 200
-_MOST_CUSTOMERS = 50
-_MOST_LOOSENED, _LONGEST_LOOSENED = 20, 300
-
-_WHAT_A_RESET_IS = "Not declared: the PUT leaves them out, and the server puts them back to their default."
-
-
-def markdown(told: Sequence[Reported], limit: Limit = COMMENT, elsewhere: str = ELSEWHERE) -> str:
+def markdown(reports: Sequence[Reported], limit: Limit = COMMENT, elsewhere: str = ELSEWHERE) -> str:
     """Return a report over targets, of at most that size, those first of which there is no plan.
 
     What is cut is counted, and `elsewhere` says where it is; resets and what is blocked are cut last.
     Empty where not even the head of a report has room.
     """
-    ordered = sorted(told, key=lambda one: not without_plan(one))
-    text = fitted([list(_parts(one)) for one in ordered], replace(limit, most=limit.most - 1), elsewhere)
+    pages = [list(_parts(one)) for one in in_order(reports)]
+    text = fitted(pages, replace(limit, most=limit.most - 1), elsewhere)
     return f"{text}\n" if text else ""
+
+
+def marker(verb: str, target: str) -> str:
+    """Return the comment by which a report of a target is found again; a page does not show it."""
+    # Percent-encoded, so that nothing in it ends the comment.
+    return f"<!-- reconciler:{verb} target={quote(target, safe='')} -->"
 
 
 def _parts(reported: Reported) -> Iterator[Part]:
     match reported:
         case Planned():
-            yield from _head("plan", reported)
+            yield from _head("plan", reported, reported.exit)
             yield from _plan_parts(reported)
-        case Applied():
-            yield from _head("apply", reported.planned, reported.exit)
-            yield from _ends(reported)
-        case Stopped():
-            yield from _stopped(reported)
-        case Underway():
-            yield marker(reported.verb, reported.target)
-            yield f"{_title(reported)} has not ended"
-            yield _alert("CAUTION", [reported.told])
+            yield f"**{prose(f'Plan: {plan_summary([reported])}')}**"
+            yield f"Fingerprint {code(reported.fingerprint)}"
+        case Applied(planned=planned):
+            yield from _head("apply", planned, reported.exit)
+            yield from _end_parts(reported)
+            yield f"**{prose(f'Applied: {report_summary([reported])}')}**"
+            yield f"Fingerprint {code(planned.fingerprint)}"
+        case Stopped(verb=verb, target=target):
+            where = f" {'of' if verb == 'plan' else 'to'} {_name(target)}" if target else ""
+            yield marker(verb, target)
+            if reported.is_underway:
+                yield f"### {verb.capitalize()}{where} has not ended"
+                yield _alert("CAUTION", [reported.error])
+            else:
+                yield f"### {verb.capitalize()}{where} was stopped"
+                yield _alert("CAUTION", [f"**Exit {int(reported.exit)}:** {_sentence(reported.error)}"])
+                yield _problems(reported.problems)
 
 
-def marker(verb: str, target: str) -> str:
-    """Return the comment by which a report of a target is found again; nobody sees it."""
-    # Percent-encoded, so that nothing in it ends the comment.
-    return f"<!-- reconciler:{verb} target={quote(target, safe='')} -->"
-
-
-def _head(verb: str, planned: Planned, exit: Exit | None = None) -> Iterator[str]:
+def _head(verb: str, planned: Planned, exit: Exit) -> Iterator[str]:
+    since, loosened = planned.since, planned.loosened
     yield marker(verb, planned.target)
     yield f"### {verb.capitalize()} {'of' if verb == 'plan' else 'to'} {_name(planned.target)}"
-    yield _loosened(planned)
+    if since and loosened:
+        lines = []
+        for one in loosened[:_MOST_LOOSENED]:
+            hint = f" ({_sentence(one.hint)})" if one.hint else ""
+            message = code(shortened(one.message, _LONGEST_LOOSENED))
+            lines.append(f"- {code(str(one.place))} {code(one.key)}: {message}{hint}")
+        left = len(loosened) - len(lines)
+        more = [f"- and {left} more"] if left else []
+        heading = f"**Guardrails allow more than at** {_name(since.ref)}:"
+        yield _alert("WARNING", [heading, *lines, *more])
     yield "  \n".join(_sentence(line) for line in header_text(planned.plan.scope).splitlines())
-    yield _alert("CAUTION", _meaning(planned.exit if exit is None else exit))
-    yield _sentence(planned.since.note) if planned.since else ""
+    if exit in MEANINGS:
+        yield _alert("CAUTION", [f"**Exit {int(exit)}:** {MEANINGS[exit]}."])
+    yield _sentence(since.note) if since else ""
 
 
-def _meaning(exit: Exit) -> Sequence[str]:
-    return [f"**Exit {int(exit)}:** {MEANINGS[exit]}."] if exit in MEANINGS else []
-
-
-def _loosened(planned: Planned) -> str:
-    lines = [_loosened_line(one) for one in planned.loosened[:_MOST_LOOSENED]]
-    left = len(planned.loosened) - len(lines)
-    more = [f"- and {left} more"] if left else []
-    ref = _name(planned.since.ref) if planned.since else ""
-    return _alert("WARNING", [f"**Guardrails allow more than at** {ref}:", *lines, *more], lines)
-
-
-def _loosened_line(problem: Problem) -> str:
-    hint = f" ({_sentence(problem.hint)})" if problem.hint else ""
-    message = code(shortened(problem.message, _LONGEST_LOOSENED))
-    return f"- {code(str(problem.place))} {code(problem.key)}: {message}{hint}"
-
-
-def _alert(kind: str, lines: Sequence[str], if_any: Sequence[str] | None = None) -> str:
-    """Return lines as one of GitHub's alerts; nothing where there is nothing to say."""
-    if not (lines if if_any is None else if_any):
-        return ""
+def _alert(kind: str, lines: Sequence[str]) -> str:
+    """Return lines as one of GitHub's alerts."""
     return "\n".join(f"> {line}" for line in [f"[!{kind}]", *lines])
 
 
 def _plan_parts(planned: Planned) -> Iterator[Part]:
+    plan, since = planned.plan, planned.since
+    kind = plan.account.kind
     yield _resets(planned)
-    yield _group("#### ! Blocked", [_blocked(planned, one) for one in planned.plan.blocked], is_grave=True)
-    yield from _changes(planned)
-    yield _seeds(planned)
+    yield _group("#### ! Blocked", [_blocked(planned, one) for one in plan.blocked], is_grave=True)
+    caused = [_change(planned, one) for one in plan.changes if planned.is_caused(one)]
+    before = [_change(planned, one) for one in plan.changes if not planned.is_caused(one)]
+    because = f"Caused by the change of the files since {_name(since.ref)}" if since else "Changes"
+    yield _group(f"#### {because}", caused)
+    yield _group("#### Pending or drifted before, whatever changed in the files", before)
+    told = f"#### Seeds\n\n{MAIL_IS_SENT}" if planned.seeds.customers else "#### Seeds"
+    yield Group(told, [_seed(planned, seed) for seed in planned.seeds.seeds], "seed")
     yield _trouble(planned)
-    yield _group("#### Left as it is", [*_remarkable(planned)])
-    yield _sentence(unproved_text(planned.plan))
-    yield _sentence(untold_text(planned.plan))
-    unmanaged = [f"- {live.id} {_name(live.name)}" for live in planned.plan.unmanaged]
+    left = []
+    for one in planned.left:
+        found = f" found by its name, id {one.id}" if one.adopted else ""
+        lines = view_lines(kind, one.remarkable)
+        body = [fenced(lines, "diff")] if lines else []
+        left.append(_fold(f"= {element(one.key)}{found}", body, f"= {code(one.key)}{found}"))
+    yield _group("#### Left as it is", left)
+    yield from map(_sentence, remarks(plan))
+    unmanaged = [f"- {live.id} {_name(live.name)}" for live in plan.unmanaged]
     yield Group("#### Unmanaged (live, declared nowhere; left alone)", unmanaged, "configuration", "\n")
     yield _problems(planned.problems)
-    yield f"**{prose(summary_text(planned.plan, planned.seeds))}**"
-    yield f"Fingerprint {code(planned.fingerprint)}"
-
-
-def _remarkable(planned: Planned) -> Iterator[_Fold]:
-    """Yield the resources that nothing is done about, and of which a person should know all the same."""
-    for one in planned.plan.unchanged:
-        if one.adopted or one.remarkable:
-            found = f" found by its name, id {one.id}" if one.adopted else ""
-            lines = view_lines(planned.plan.account.kind, one.remarkable)
-            body = (fenced(lines, "diff"),) if lines else ()
-            yield _Fold(f"= {element(one.key)}{found}", body, f"= {code(one.key)}{found}")
 
 
 def _resets(planned: Planned) -> Group:
-    resetting = [change for change in planned.plan.changes if change.resets]
-    texts = ["\n".join(_reset_lines(planned, change)) for change in resetting]
-    short = [_short_resets(planned, change) for change in resetting]
-    heading = f"#### ↺ {counted(planned.plan.resets, 'field')} reset\n\n{_WHAT_A_RESET_IS}"
+    texts, short = [], []
+    for change in planned.plan.changes:
+        if not change.resets:
+            continue
+        before = "" if planned.is_caused(change) else " (pending before)"
+        lines = [
+            f"- ↺ {code(change.key)} {code(row.view.path)}: {code(row.before)} → {code(row.after)}, "
+            f"{_sentence(row.note)}{before}"
+            for row in field_rows(planned.plan.account.kind, change.resets)
+        ]
+        texts.append("\n".join(lines))
+        short.append(f"- ↺ {code(change.key)}: {', '.join(code(v.path) for v in change.resets)}{before}")
+    heading = (
+        f"#### ↺ {counted(planned.plan.resets, 'field')} reset\n\n"
+        "Not declared: the PUT leaves them out, and the server puts them back to their default."
+    )
     return Group(heading, texts, "resource", "\n", short, is_grave=True)
 
 
-def _reset_lines(planned: Planned, change: Change) -> Iterator[str]:
-    for row in field_rows(planned.plan.account.kind, change.resets):
-        values = f"{code(row.before)} → {code(row.after)}"
-        note = f"{_sentence(row.note)}{_before(planned, change)}"
-        yield f"- ↺ {code(change.key)} {code(row.path)}: {values}, {note}"
+Fold: TypeAlias = tuple[str, str]
+"""A resource that folds out, and a line that names it where there is no room for more."""
 
 
-def _short_resets(planned: Planned, change: Change) -> str:
-    paths = ", ".join(code(view.path) for view in change.resets)
-    return f"- ↺ {code(change.key)}: {paths}{_before(planned, change)}"
+def _fold(title: str, body: Sequence[str], line: str, *, is_open: bool = False) -> Fold:
+    return (_details(title, body, is_open=is_open) if body else f"- {line}"), f"- {line}"
 
 
-def _before(planned: Planned, change: Change) -> str:
-    """Return a remark on what this change of the files does not cause."""
-    was_there = planned.since is not None and not planned.since.caused(change.digest)
-    return " (pending before)" if was_there else ""
+def _details(title: str, body: Sequence[str], *, is_open: bool) -> str:
+    opening = f"<details{' open' if is_open else ''}><summary>{title}</summary>"
+    return "\n\n".join([opening, *body, "</details>"])
 
 
-def _changes(planned: Planned) -> Iterator[Group]:
-    changes, since = planned.plan.changes, planned.since
-    if since is None:
-        yield _group("#### Changes", [_change(planned, change) for change in changes])
-        return
-    caused = [_change(planned, change) for change in changes if since.caused(change.digest)]
-    before = [_change(planned, change) for change in changes if not since.caused(change.digest)]
-    yield _group(f"#### Caused by the change of the files since {_name(since.ref)}", caused)
-    yield _group("#### Pending or drifted before, whatever changed in the files", before)
-
-
-class _Fold(Struct, frozen=True):
-    """A resource that folds out, and a line that names it where there is no room for more."""
-
-    title: str
-    body: tuple[str, ...]
-    line: str
-    is_open: bool = False
-
-    @property
-    def text(self) -> str:
-        return _details(self.title, iter(self.body), is_open=self.is_open) if self.body else f"- {self.line}"
-
-
-def _group(heading: str, folds: Sequence[_Fold], *, is_grave: bool = False) -> Group:
-    texts, lines = [fold.text for fold in folds], [f"- {fold.line}" for fold in folds]
+def _group(heading: str, folds: Sequence[Fold], *, is_grave: bool = False) -> Group:
+    texts, lines = [text for text, _ in folds], [line for _, line in folds]
     return Group(heading, texts, "resource", short=lines, is_grave=is_grave)
 
 
-def _change(planned: Planned, change: Change) -> _Fold:
-    symbol, what, resets = SYMBOLS[change.action], _what(change), _figures(change)
-    return _Fold(
+def _change(planned: Planned, change: Change) -> Fold:
+    symbol, action, what = SYMBOLS[change.action], _action(change), _what(change)
+    resets = f"↺ {counted(len(change.resets), 'field')} reset" if change.resets else ""
+    return _fold(
         f"{symbol} {element(change.key)} {what}{f' <b>{resets}</b>' if resets else ''}",
-        tuple(_change_body(planned, change)),
-        f"{symbol} {code(change.key)} {_action(change)}{f', {resets}' if resets else ''}",
+        _change_body(planned, change),
+        f"{symbol} {code(change.key)} {action}{f', {resets}' if resets else ''}",
     )
 
 
@@ -426,94 +384,42 @@ def _what(change: Change) -> str:
     return f"{_action(change)} {element(shortened(change.live.name))}" if change.live else _action(change)
 
 
-def _figures(change: Change) -> str:
-    resets = len(change.resets)
-    return f"↺ {counted(resets, 'field')} reset" if resets else ""
-
-
-def _change_body(planned: Planned, change: Change) -> Iterator[str]:
-    if change.adopted:
-        yield f"Found by its name; to keep it: {code(adoption_line(change))}"
+def _change_body(planned: Planned, change: Change | None) -> list[str]:
+    if change is None:
+        return []
+    found = [f"Found by its name; to keep it: {code(adoption_line(change))}"] if change.adopted else []
     lines = change_lines(planned.plan.account.kind, change)
-    if lines:
-        yield fenced(lines, "diff")
+    return [*found, *([fenced(lines, "diff")] if lines else [])]
 
 
-def _details(title: str, body: Iterator[str], *, is_open: bool = False) -> str:
-    opening = f"<details{' open' if is_open else ''}><summary>{title}</summary>"
-    return "\n\n".join([opening, *body, "</details>"])
-
-
-def _blocked(planned: Planned, blocked: Blocked) -> _Fold:
-    change = blocked.change
-    why, symbol = blocked.why, "?" if blocked.is_in_doubt else "!"
-    was_there = planned.since is not None and not planned.since.caused_block(blocked)
-    before = " (so before)" if was_there else ""
+def _blocked(planned: Planned, blocked: Blocked) -> Fold:
+    change, why, symbol = blocked.change, blocked.why, "?" if blocked.is_in_doubt else "!"
+    before = "" if planned.is_caused(blocked) else " (so before)"
     what = f"{_what(change)}, {why}" if change else why
     reasons = [_sentence(block.message) for block in blocked.blocks]
-    body = _change_body(planned, change) if change else ()
-    return _Fold(
+    return _fold(
         f"{symbol} {element(blocked.key)} {what}{before}",
-        ("\n".join(f"- {reason}" for reason in reasons), *body),
+        ["\n".join(f"- {reason}" for reason in reasons), *_change_body(planned, change)],
         f"{symbol} {code(blocked.key)} {why}{before}: {'; '.join(reasons)}",
         is_open=True,
     )
 
 
-def _seeds(planned: Planned) -> Group:
-    told = f"#### Seeds\n\n{MAIL_IS_SENT}" if planned.seeds.customers else "#### Seeds"
-    return Group(told, [_seed(planned, seed) for seed in planned.seeds.seeds], "seed")
-
-
 def _seed(planned: Planned, seed: SeedPlan) -> str:
-    was_there = bool(seed.to_send and planned.since and not planned.since.caused(seed.digest))
-    title = f"{seed_symbol(seed)} {element(seed.seed.key)} {element(seed_what(seed))}"
-    remark = " (pending before)" if was_there else ""
-    return _details(f"{title}{remark}", _seed_body(seed), is_open=bool(seed.blocks))
-
-
-def _seed_body(seed: SeedPlan) -> Iterator[str]:
-    reasons = [f"- ! {_sentence(block.message)}" for block in seed.blocks]
-    changed = [f"- ~ {_sentence(seed_change(one))}" for one in seed.changes]
-    notes = [f"- {_sentence(note)}" for note in seed_notes(seed)]
-    if reasons or changed or notes:
-        yield "\n".join([*reasons, *changed, *notes])
-    customers = ["  ".join(cells) for cells in customer_cells(seed)]
+    remark = " (pending before)" if seed.to_send and not planned.is_caused(seed) else ""
+    title = f"{seed_symbol(seed)} {element(seed.seed.key)} {element(seed_what(seed))}{remark}"
+    lines = [f"- ! {_sentence(block.message)}" for block in seed.blocks]
+    lines += [f"- ~ {_sentence(seed_change(one))}" for one in seed.changes]
+    lines += [f"- {_sentence(note)}" for note in seed_notes(seed)]
+    body = ["\n".join(lines)] if lines else []
+    customers = [
+        f"{masked_address(one.customer.email)}  {one.state.value}  {harmless(str(one.customer.place))}"
+        for one in seed.customers[:_MOST_CUSTOMERS]
+    ]
     if customers:
-        left = len(customers) - _MOST_CUSTOMERS
-        yield fenced([*customers[:_MOST_CUSTOMERS], *([f"and {left} more"] if left > 0 else [])])
-
-
-def _problems(problems: Sequence[Problem]) -> Group:
-    return Group("#### Problems in the files", [_problem(one) for one in problems], "problem", "\n")
-
-
-def _problem(problem: Problem) -> str:
-    key = f" {code(problem.key)}" if problem.key else ""
-    hint = f" → {_sentence(problem.hint)}" if problem.hint else ""
-    where = f"{code(str(problem.place))} {problem.severity.value} {code(problem.code)}{key}"
-    return f"- {where}: {_sentence(problem.message)}{hint}"
-
-
-def _ends(applied: Applied) -> Iterator[Part]:
-    outcomes = applied.report.outcomes
-    folds = [(one.result, _outcome(applied, one)) for one in outcomes]
-    wrong = [fold for result, fold in folds if result is not Result.APPLIED]
-    yield _group("#### Needs a look", wrong, is_grave=True)
-    yield _group("#### Applied", [fold for result, fold in folds if result is Result.APPLIED])
-    yield Group("#### Seeds", [_sent(end) for end in applied.sent], "seed", "\n")
-    held = [_seed(applied.planned, seed) for seed in applied.held]
-    yield Group("#### Seeds that were not sent", held, "seed")
-    yield _trouble(applied.planned)
-    ids = [f"- {code(key)}: id {id}" for key, id in applied.ids_written.items()]
-    yield Group("#### Written into the files", ids, "id", "\n")
-    lines = dict.fromkeys(line for outcome in outcomes for line in outcome.lines)
-    to_write = [f"- {code(line.where)}: {code(line.text)}" for line in lines]
-    yield Group("#### To write into the files", to_write, "line", "\n")
-    yield Group("", [_sentence(note) for note in applied.report.notes], "note")
-    yield _problems(applied.planned.problems)
-    yield f"**{prose(applied_text(applied.report, applied.planned.seeds, applied.sent))}**"
-    yield f"Fingerprint {code(applied.planned.fingerprint)}"
+        left = len(seed.customers) - len(customers)
+        body.append(fenced([*customers, *([f"and {left} more"] if left else [])]))
+    return _details(title, body, is_open=bool(seed.blocks))
 
 
 def _trouble(planned: Planned) -> str:
@@ -521,46 +427,52 @@ def _trouble(planned: Planned) -> str:
     return f"! Seeds: nothing can be sent: {_sentence(str(trouble))}" if trouble is not None else ""
 
 
-def _outcome(applied: Applied, outcome: Outcome) -> _Fold:
+def _problems(problems: Sequence[Problem]) -> Group:
+    items = []
+    for one in problems:
+        key = f" {code(one.key)}" if one.key else ""
+        hint = f" → {_sentence(one.hint)}" if one.hint else ""
+        where = f"{code(str(one.place))} {one.severity.value} {code(one.code)}{key}"
+        items.append(f"- {where}: {_sentence(one.message)}{hint}")
+    return Group("#### Problems in the files", items, "problem", "\n")
+
+
+def _end_parts(applied: Applied) -> Iterator[Part]:
+    right, wrong = list[Fold](), list[Fold]()
+    for outcome in applied.report.outcomes:
+        (right if outcome.result is Result.APPLIED else wrong).append(_outcome(applied, outcome))
+    yield _group("#### Needs a look", wrong, is_grave=True)
+    yield _group("#### Applied", right)
+    sent = []
+    for end in applied.sent:
+        symbol, counts = sent_what(end)
+        notes = "".join(f"\n  - {_sentence(note)}" for note in sent_notes(end))
+        sent.append(f"- {symbol} {code(end.key)} {counts}{notes}")
+    yield Group("#### Seeds", sent, "seed", "\n")
+    held = [_seed(applied.planned, seed) for seed in applied.held]
+    yield Group("#### Seeds that were not sent", held, "seed")
+    yield _trouble(applied.planned)
+    ids = [f"- {code(key)}: id {id}" for key, id in applied.ids_written.items()]
+    yield Group("#### Written into the files", ids, "id", "\n")
+    to_write = [f"- {code(line.where)}: {code(line.text)}" for line in applied.lines]
+    yield Group("#### To write into the files", to_write, "line", "\n")
+    yield Group("", [_sentence(note) for note in applied.report.notes], "note")
+    yield _problems(applied.planned.problems)
+
+
+def _outcome(applied: Applied, outcome: Outcome) -> Fold:
     symbol, _ = RESULT_SYMBOLS[outcome.result]
     id = f"id {outcome.id} " if outcome.id is not None else ""
     what = f"{outcome.action.value} {id}" if outcome.action else id
-    told = [outcome.reason] if outcome.reason else []
-    told += [f"warning: {warning}" for warning in outcome.warnings]
-    sentences = [_sentence(one) for one in told]
-    return _Fold(
+    reasons = [outcome.reason] if outcome.reason else []
+    sentences = [_sentence(one) for one in [*reasons, *(f"warning: {one}" for one in outcome.warnings)]]
+    body = ["\n".join(f"- {one}" for one in sentences)] if sentences else []
+    return _fold(
         f"{symbol} {element(outcome.key)} {what}<b>{outcome.result.value}</b>",
-        tuple(_outcome_body(applied, outcome, sentences)),
+        [*body, *_change_body(applied.planned, applied.change_of(outcome))],
         f"{symbol} {code(outcome.key)} {what}{': '.join([outcome.result.value, *sentences])}",
         is_open=outcome.result is not Result.APPLIED or bool(outcome.warnings),
     )
-
-
-def _outcome_body(applied: Applied, outcome: Outcome, sentences: Iterable[str]) -> Iterator[str]:
-    if sentences:
-        yield "\n".join(f"- {one}" for one in sentences)
-    if change := applied.change_of(outcome):
-        yield from _change_body(applied.planned, change)
-
-
-def _sent(end: SendResult) -> str:
-    symbol, told = sent_what(end)
-    notes = "".join(f"\n  - {_sentence(note)}" for note in sent_notes(end))
-    return f"- {symbol} {code(end.key)} {told}{notes}"
-
-
-def _title(reported: Stopped | Underway) -> str:
-    where = (
-        f" {'of' if reported.verb == 'plan' else 'to'} {_name(reported.target)}" if reported.target else ""
-    )
-    return f"### {reported.verb.capitalize()}{where}"
-
-
-def _stopped(stopped: Stopped) -> Iterator[Part]:
-    yield marker(stopped.verb, stopped.target)
-    yield f"{_title(stopped)} was stopped"
-    yield _alert("CAUTION", [f"**Exit {int(stopped.exit)}:** {_sentence(stopped.error)}"])
-    yield _problems(stopped.problems)
 
 
 def _sentence(text: str) -> str:

@@ -1,24 +1,25 @@
-"""What a report is about: a plan, the end of an apply, what stopped either, on one target or several."""
+"""What every report is about: a plan, how it ended, or what stopped it, on one target or on several."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import ClassVar, TypeAlias
+from typing import TypeAlias
 
 from msgspec import Struct, field
 
-from reconciler.engine.change import IN_DOUBT, UNREVIEWED, Blocked, Change, Plan, fingerprint_of
-from reconciler.engine.outcome import Outcome, Report, Result
+from reconciler.engine.change import Action, Blocked, Change, Plan, Unchanged, fingerprint_of
+from reconciler.engine.classify import FieldView
+from reconciler.engine.outcome import Line, Outcome, Report, Result
 from reconciler.engine.review import Since
 from reconciler.errors import Exit
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.recipients import RecipientState, SeedPlan
 from reconciler.expoints.sending import SendResult
 from reconciler.problems import Place, Problem, Severity
-from reconciler.render.seeds import KeptBack, customers_text, kept_back
-from reconciler.render.values import FORMAT_VERSION, Document, Paint, counted, harmless
+from reconciler.render.seeds import kept_back_text
+from reconciler.render.values import counted
 
 MEANINGS = {
     Exit.ERROR: "something went wrong",
@@ -28,14 +29,15 @@ MEANINGS = {
     Exit.IN_DOUBT: "an outcome is in doubt, and a person is needed",
     Exit.UNAVAILABLE: "the API is unavailable, or its allowance is used up",
 }
-"""What an exit code that is not plainly good means, as the rest of a sentence."""
+"""What an exit code other than 0 or 2 means, as the rest of a sentence."""
+UNDERWAY = "This run has not ended: it is under way, or it was killed. This report is not the whole of it."
 
 
 class Planned(Struct, frozen=True):
     """A plan of one target, split by `since` if asked for, with the warnings about the files."""
 
     plan: Plan
-    seeds: SeedsPlan
+    seeds: SeedsPlan = SeedsPlan()
     since: Since | None = None
     problems: Sequence[Problem] = ()
     exit: Exit = Exit.DONE
@@ -43,9 +45,9 @@ class Planned(Struct, frozen=True):
     """Key → where it is declared, of everything that is."""
 
     @property
-    def loosened(self) -> Sequence[Problem]:
-        """The guardrails that allow more than in the files of before, where it was asked for those."""
-        return self.since.loosened if self.since else ()
+    def target(self) -> str:
+        """The target of the plan."""
+        return self.plan.scope.target
 
     @property
     def fingerprint(self) -> str:
@@ -53,29 +55,61 @@ class Planned(Struct, frozen=True):
         return fingerprint_of([*self.plan.digests, *self.seeds.digests])
 
     @property
-    def target(self) -> str:
-        """The target that it is of."""
-        return self.plan.scope.target
-
-    def located(self, text: str) -> str:
-        """Return a sentence that says on which target it is true."""
-        return f"on target {self.target}: {text}"
-
-    def refused(self, blocked: Blocked) -> Iterator[Problem]:
-        """Yield why a resource is left alone, on its line: a warning where the files did not cause it."""
-        was_there = self.since is not None and not self.since.caused_block(blocked)
-        severity = Severity.WARNING if was_there else Severity.ERROR
-        if place := self.places.get(blocked.key):
-            for block in blocked.blocks:
-                message = self.located(block.message)
-                yield Problem(block.code, place, blocked.key, message, severity=severity)
+    def loosened(self) -> Sequence[Problem]:
+        """The guardrails that allow more than in the files of before, where `since` was asked for."""
+        return self.since.loosened if self.since else ()
 
     @property
-    def refused_seeds(self) -> Iterator[Problem]:
+    def left(self) -> Sequence[Unchanged]:
+        """The resources that nothing is done about, and of which a person should know all the same."""
+        return [one for one in self.plan.unchanged if one.adopted or one.remarkable]
+
+    def is_caused(self, one: Change | Blocked | SeedPlan) -> bool:
+        """Tell whether the change of the files since `since` causes it; true where that was not asked for."""
+        if self.since is None:
+            return True
+        return self.since.caused_block(one) if isinstance(one, Blocked) else self.since.caused(one.digest)
+
+    @property
+    def summary(self) -> Counter[str]:
+        """The figures of the summary line, in the order of the JSON document."""
+        plan, seeds = self.plan, self.seeds
+        return Counter(
+            create=plan.count(Action.CREATE),
+            update=plan.count(Action.UPDATE),
+            reset_fields=plan.resets,
+            delete=plan.count(Action.DELETE),
+            blocked=len(plan.blocked),
+            unchanged=len(plan.unchanged),
+            unmanaged=len(plan.unmanaged),
+            seeds_to_send=len(seeds.sending),
+            customers_to_send=seeds.customers,
+        )
+
+    @property
+    def refusals(self) -> Iterator[Problem]:
+        """Why resources and seeds are left alone, each on its line.
+
+        It is a warning where the files did not cause it.
+        """
+        for blocked in self.plan.blocked:
+            severity = Severity.ERROR if self.is_caused(blocked) else Severity.WARNING
+            if place := self.places.get(blocked.key):
+                for block in blocked.blocks:
+                    message = self.located(block.message)
+                    yield Problem(block.code, place, blocked.key, message, severity=severity)
+        yield from self.seed_refusals
+
+    @property
+    def seed_refusals(self) -> Iterator[Problem]:
         """Why seeds are left alone, on their lines."""
         for plan in self.seeds.seeds:
             for block in plan.blocks:
                 yield Problem(block.code, plan.seed.place, plan.seed.key, self.located(block.message))
+
+    def located(self, text: str) -> str:
+        """Return a sentence that says on which target it is true."""
+        return f"on target {self.target}: {text}"
 
 
 class Applied(Struct, frozen=True, dict=True):
@@ -83,8 +117,8 @@ class Applied(Struct, frozen=True, dict=True):
 
     planned: Planned
     report: Report
-    sent: Sequence[SendResult]
-    exit: Exit
+    sent: Sequence[SendResult] = ()
+    exit: Exit = Exit.DONE
     ids_written: Mapping[str, int] = field(default_factory=dict)
     """Key → the id that the files have learned."""
 
@@ -99,6 +133,27 @@ class Applied(Struct, frozen=True, dict=True):
         tried = {end.key for end in self.sent}
         seeds = (seed for seed in self.planned.seeds.seeds if seed.seed.key not in tried)
         return [seed for seed in seeds if seed.blocks or seed.count(RecipientState.IN_DOUBT)]
+
+    @property
+    def lines(self) -> Sequence[Line]:
+        """The lines worth writing into the files, each once."""
+        return [*dict.fromkeys(line for outcome in self.report.outcomes for line in outcome.lines)]
+
+    @property
+    def summary(self) -> Counter[str]:
+        """How many changes ended in each way."""
+        return Counter({result.name.lower(): self.report.count(result) for result in Result})
+
+    @property
+    def customers_sent(self) -> int:
+        """How many customers this run sent."""
+        return sum(end.sent for end in self.sent)
+
+    @property
+    def customers_in_doubt(self) -> int:
+        """Of how many customers it is unknown whether they were sent: by this run, or one before."""
+        before = sum(seed.count(RecipientState.IN_DOUBT) for seed in self.planned.seeds.seeds)
+        return before + sum(end.in_doubt for end in self.sent)
 
     def change_of(self, outcome: Outcome) -> Change | None:
         """Return what an outcome is the end of; of what was blocked, the change that it would have been."""
@@ -119,63 +174,65 @@ class Stopped(Struct, frozen=True):
     error: str
     exit: Exit
     problems: Sequence[Problem] = ()
+    is_underway: bool = False
+    """Whether it stands in the report only until the run has ended."""
+
+    @classmethod
+    def underway(cls, verb: str, target: str) -> Stopped:
+        """Return what stands in a report until its run has ended."""
+        return cls(verb, target, UNDERWAY, Exit.ERROR, is_underway=True)
 
 
-class Underway(Struct, frozen=True):
-    """What stands in a report until its run has ended. `target` is empty where none was named."""
+Reported: TypeAlias = Planned | Applied | Stopped
 
-    verb: str
+
+class TargetEnd(Struct, frozen=True):
+    """How a run ended on one of several targets. Without a report, error or note says why there is none."""
+
     target: str
-    exit: Exit = Exit.ERROR
-    problems: Sequence[Problem] = ()
-
-    told: ClassVar[str] = (
-        "This run has not ended: it is under way, or it was killed. This report is not the whole of it."
-    )
+    exit: Exit
+    report: Planned | Applied | None = None
+    error: str = ""
+    note: str = ""
 
 
-Reported: TypeAlias = Planned | Applied | Stopped | Underway
+def entry_of(plan: Plan) -> Change | Blocked | Unchanged | None:
+    """Return what the plan of a single resource says of it."""
+    entries: Sequence[Change | Blocked | Unchanged] = (*plan.changes, *plan.blocked, *plan.unchanged)
+    return entries[0] if entries else None
 
 
-def without_plan(reported: Reported) -> bool:
-    """Tell whether there is no plan and no end to tell of; such a target stands first in a report."""
-    return isinstance(reported, Stopped | Underway)
+def views_of(entry: Change | Blocked | Unchanged | None) -> Sequence[FieldView]:
+    """Return the fields of an entry, as far as they are known."""
+    one = entry.change if isinstance(entry, Blocked) else entry
+    return one.fields if isinstance(one, Change) else one.views if one else ()
 
 
-def problems_of(told: Sequence[Reported]) -> list[Problem]:
+def in_order(reports: Sequence[Reported]) -> Sequence[Reported]:
+    """Return reports in the order in which a person reads them: those first of which there is no plan."""
+    return sorted(reports, key=lambda one: not isinstance(one, Stopped))
+
+
+def problems_of(reports: Sequence[Reported]) -> list[Problem]:
     """Return what is to be shown on lines of the files, each once, whatever targets it was found for.
 
     What is wrong in the files; what a plan leaves alone, and why; what an apply did not bring about.
     """
-    plans = [one.planned if isinstance(one, Applied) else one for one in told]
-    loosened = [problem for one in plans if isinstance(one, Planned) for problem in one.loosened]
-    wrong = [*loosened, *(problem for one in plans for problem in one.problems)]
-    return [*dict.fromkeys([*wrong, *(problem for one in told for problem in _refusals(one))])]
-
-
-def _refusals(reported: Reported) -> Iterator[Problem]:
-    match reported:
-        case Planned(plan=plan):
-            for blocked in plan.blocked:
-                yield from reported.refused(blocked)
-            yield from reported.refused_seeds
-        case Applied(planned=planned, report=report):
-            for outcome in report.outcomes:
+    plans = [one.planned if isinstance(one, Applied) else one for one in reports]
+    found = [problem for one in plans if isinstance(one, Planned) for problem in one.loosened]
+    found += [problem for one in plans for problem in one.problems]
+    for one in reports:
+        if isinstance(one, Planned):
+            found += one.refusals
+        elif isinstance(one, Applied):
+            planned = one.planned
+            for outcome in one.report.outcomes:
                 place = planned.places.get(outcome.key)
                 if place and outcome.result is not Result.APPLIED:
                     code = outcome.result.value.replace(" ", "-")
-                    yield Problem(code, place, outcome.key, planned.located(outcome.reason))
-            yield from planned.refused_seeds
-
-
-class TargetEnd(Struct, frozen=True):
-    """How a run ended on one of several targets. Without a document, error or note says why there is none."""
-
-    target: str
-    exit: Exit
-    document: Document | None = None
-    error: str = ""
-    note: str = ""
+                    found.append(Problem(code, place, outcome.key, planned.located(outcome.reason)))
+            found += planned.seed_refusals
+    return [*dict.fromkeys(found)]
 
 
 def exit_of(ends: Sequence[TargetEnd]) -> Exit:
@@ -183,92 +240,50 @@ def exit_of(ends: Sequence[TargetEnd]) -> Exit:
     return Exit.gravest(end.exit for end in ends)
 
 
-def heading(target: str, paint: Paint) -> str:
-    """Return the line above all that is told of a target."""
-    return paint.strong(f"── {harmless(target)} ──")
-
-
-def plans_document(ends: Sequence[TargetEnd]) -> Document:
-    """Return the plans of several targets, as `planfile.format.PlansDocument` says."""
-    return _document(ends, "plan")
-
-
-def reports_document(ends: Sequence[TargetEnd]) -> Document:
-    """Return the reports of several targets, as `planfile.format.ReportsDocument` says."""
-    return {
-        **_document(ends, "report"),
-        **{name: _customers(ends, name) for name in ("customers_sent", "customers_in_doubt")},
-    }
-
-
-def _document(ends: Sequence[TargetEnd], what: str) -> Document:
-    return {
-        "format_version": FORMAT_VERSION,
-        "targets": [_target(end, what) for end in ends],
-        "summary": dict(_sums(ends)),
-        "exit_code": int(exit_of(ends)),
-    }
-
-
-def _target(end: TargetEnd, what: str) -> Document:
-    return {
-        "target": end.target,
-        "exit_code": int(end.exit),
-        "error": end.error or None,
-        "note": end.note,
-        what: end.document,
-    }
-
-
-def _sums(ends: Sequence[TargetEnd]) -> Counter[str]:
+def summary_of(reports: Iterable[Planned | Applied]) -> Counter[str]:
     """Return the figures of all summaries together."""
-    sums: Counter[str] = Counter()
-    for end in ends:
-        if end.document:
-            sums.update(end.document["summary"])
+    sums = Counter[str]()
+    for one in reports:
+        sums.update(one.summary)
     return sums
 
 
-def _customers(ends: Sequence[TargetEnd], name: str) -> int:
-    return sum(end.document[name] for end in ends if end.document)
-
-
-def _kept_back(ends: Sequence[TargetEnd]) -> KeptBack:
-    documents = [end.document for end in ends if end.document]
-    each = (kept_back(one.get("plan", one)["seeds"], one.get("sent", ())) for one in documents)
-    return sum(each, KeptBack())
-
-
-def plans_text(ends: Sequence[TargetEnd]) -> str:
-    """Return the summary line of several plans."""
-    sums = _sums(ends)
-    customers = counted(sums["customers_to_send"], "customer")
+def plan_summary(plans: Sequence[Planned]) -> str:
+    """Return what the summary line of one plan, or of several, says."""
+    sums = summary_of(plans)
+    seeds, customers = counted(sums["seeds_to_send"], "seed"), counted(sums["customers_to_send"], "customer")
     return (
-        f"{_over(ends)}: {sums['create']} to create, {sums['update']} to update "
+        f"{sums['create']} to create, {sums['update']} to update "
         f"({counted(sums['reset_fields'], 'field')} reset), {sums['delete']} to delete, "
         f"{sums['blocked']} blocked, {sums['unchanged']} unchanged; "
-        f"{counted(sums['seeds_to_send'], 'seed')} to send ({customers}){_kept_back(ends)}."
+        f"{seeds} to send ({customers}){kept_back_text((one.seeds, ()) for one in plans)}."
     )
 
 
-def reports_text(ends: Sequence[TargetEnd]) -> str:
-    """Return the summary line of several reports."""
-    sums = _sums(ends)
-    in_doubt = _customers(ends, "customers_in_doubt")
-    customers = customers_text(_customers(ends, "customers_sent"), in_doubt, _kept_back(ends))
-    left_alone = [one for end in ends if end.document for one in end.document["plan"]["blocked"]]
-    codes = [{reason["code"] for reason in one["reasons"]} for one in left_alone]
-    blocked = sum(IN_DOUBT not in some and some != {UNREVIEWED} for some in codes)
+def report_summary(reports: Sequence[Applied]) -> str:
+    """Return what the summary line of one report, or of several, says."""
+    sums = summary_of(reports)
+    blocked = sum(left.why == "blocked" for one in reports for left in one.planned.plan.blocked)
+    of_these = f" ({blocked} blocked)" if blocked else ""
+    in_doubt = sum(one.customers_in_doubt for one in reports)
+    customers = counted(sum(one.customers_sent for one in reports), "customer")
+    kept_back = kept_back_text((one.planned.seeds, one.sent) for one in reports)
     return (
-        f"{_over(ends)}: {sums['applied']} changed, {sums['failed']} failed, {sums['stale']} stale, "
-        f"{skipped_text(sums['skipped'], blocked)}, {sums['in_doubt']} in doubt; {customers}."
+        f"{sums['applied']} changed, {sums['failed']} failed, {sums['stale']} stale, "
+        f"{sums['skipped']} skipped{of_these}, {sums['in_doubt']} in doubt; "
+        f"{customers} sent{f', {in_doubt} in doubt' if in_doubt else ''}{kept_back}."
     )
+
+
+def plans_summary(ends: Sequence[TargetEnd]) -> str:
+    """Return the summary line of plans over several targets."""
+    return f"{_over(ends)}: {plan_summary([one.report for one in ends if isinstance(one.report, Planned)])}"
+
+
+def reports_summary(ends: Sequence[TargetEnd]) -> str:
+    """Return the summary line of an apply over several targets."""
+    return f"{_over(ends)}: {report_summary([one.report for one in ends if isinstance(one.report, Applied)])}"
 
 
 def _over(ends: Sequence[TargetEnd]) -> str:
     return f"Over {counted(len(ends), 'target')} ({sum(bool(end.error) for end in ends)} in error)"
-
-
-def skipped_text(skipped: int, blocked: int) -> str:
-    """Return how many changes a run skipped, and how many of these because a rule blocks them, if any."""
-    return f"{skipped} skipped ({blocked} blocked)" if blocked else f"{skipped} skipped"

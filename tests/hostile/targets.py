@@ -47,6 +47,7 @@ from reconciler.journal.git_writer import Writer
 from reconciler.journal.ledger import BatchIntent, DeliveryState
 from reconciler.journal.opening import Past, read_journal
 from reconciler.render.history import history_document, history_text, run_document, run_text
+from reconciler.render.report import Planned
 from reconciler.render.text import plan_text
 from reconciler.render.values import json_text
 from reconciler.sandbox.seeding import CONFIGS, STARTING_POINT, stored_config
@@ -414,7 +415,7 @@ class Entries:
                 memory = memory_in(self.session, past)
                 made = read_target(self.session, memory, RESETS, self.console).plan(RESETS)
                 seeds = self.tenant.plan(past) if rng.random() < 0.2 else SeedsPlan()
-                assert_harmless(plan_text(made, seeds))
+                assert_harmless(plan_text(Planned(made, seeds)))
 
 
 def past_of(meta: bytes, lines: list[Any]) -> Past:
@@ -591,7 +592,7 @@ class PlanFiles:
         approval.selection(EVERYTHING)
         approval.check_files(self.session)
         approved = approve(approval, self.live, SeedsPlan(), RESETS)
-        assert_harmless(plan_text(approved.planned.plan, approved.planned.seeds))
+        assert_harmless(plan_text(approved.planned))
         assert_harmless(approved.gone)
 
 

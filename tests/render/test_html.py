@@ -15,7 +15,7 @@ from reconciler.engine.declared import Origin
 from reconciler.problems import Place
 from reconciler.render.github import Links
 from reconciler.render.html import MOST_OPEN, WHOLE, html, page_of
-from reconciler.render.report import Planned, Reported, Underway
+from reconciler.render.report import Planned, Reported, Stopped
 from reconciler.render.values import harmless
 from tests.engine.toys import live
 from tests.hostile.fuzzing import HARMFUL
@@ -279,7 +279,7 @@ def test_what_waits_is_there_once_it_is_asked_for(opened: Open) -> None:
 
 def body_of(number: int) -> str:
     page = page_of([planned(changes=number, split=False)], Links())
-    return page.cards[number].body
+    return str(page["cards"][number].body)
 
 
 def test_what_waits_is_searched_as_it_reads(opened: Open) -> None:
@@ -371,7 +371,7 @@ def test_whatever_it_is_called_it_stays_text(opened: Open, texts: Sequence[str])
 
 
 def test_what_has_not_ended_says_so_before_all_that_has(opened: Open) -> None:
-    text = opened(applied("a"), Underway("apply", "<b>")).page.inner_text("main")
+    text = opened(applied("a"), Stopped.underway("apply", "<b>")).page.inner_text("main")
     assert text.startswith("<b>\n\nThis run has not ended: it is under way, or it was killed.")
 
 

@@ -15,7 +15,7 @@ from reconciler.expoints.planning import SeedsPlan
 from reconciler.render.github import Links
 from reconciler.render.html import html
 from reconciler.render.markdown import COMMENT, STEP_SUMMARY, Limit, markdown, marker
-from reconciler.render.report import Reported, Underway
+from reconciler.render.report import Reported, Stopped
 from tests.engine.toys import live
 from tests.hostile.fuzzing import HARMFUL, harmful_text, share
 from tests.hostile.looking import assert_harmless
@@ -26,7 +26,7 @@ from tests.render.test_inline import MARKDOWN
 
 def every_report(text: str) -> list[Reported]:
     made: list[Reported] = [planned(text), planned(text, split=False), in_trouble(text), applied(text)]
-    return [*made, stopped(text), Underway("apply", text)]
+    return [*made, stopped(text), Stopped.underway("apply", text)]
 
 
 @pytest.mark.parametrize("text", [*MARKDOWN, *HARMFUL])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
 from msgspec.structs import replace
 
 from reconciler.commands.apply import ApplyOptions, apply, apply_across
@@ -13,7 +12,6 @@ from reconciler.commands.reports import Form, TargetSelection
 from reconciler.commands.reports import ReportFile as Report
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit
-from reconciler.render.seeds import customers_text
 from reconciler.sandbox import Fault
 from tests.commands.world import EVERYTHING, Screen
 from tests.seeds.world import ADD, JANE, JOHN, SeedWorld
@@ -34,14 +32,6 @@ def reported(world: SeedWorld) -> list[str]:
     """Return the two reports without their marks."""
     texts = [(world.folder / report.path).read_text("utf-8") for report in REPORTS]
     return [re.sub(r"<[^>]+>|\*", "", text) for text in texts]
-
-
-@pytest.mark.parametrize(
-    ("sent", "in_doubt", "text"),
-    [(0, 0, "0 customers sent"), (1, 0, "1 customer sent"), (3, 2, "3 customers sent, 2 in doubt")],
-)
-def test_a_doubt_is_told_only_where_there_is_one(sent: int, in_doubt: int, text: str) -> None:
-    assert customers_text(sent, in_doubt) == text
 
 
 def test_the_summary_counts_customers_of_this_run(world: SeedWorld) -> None:
