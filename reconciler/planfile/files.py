@@ -1,4 +1,7 @@
-"""Plans, reports and status as files: written whole or not at all, and plans read strictly."""
+"""Plans, reports and status as files: written whole or not at all, and plans read strictly.
+
+A plan file stands for a review by a person, so whatever is not plainly whole is refused.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,9 @@ import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
-from pydantic import ValidationError
 
 from reconciler.config.discovery import content_of
 from reconciler.config.names import visible
@@ -22,11 +24,16 @@ from reconciler.engine.declared import Part
 from reconciler.engine.kind import Kind, Live
 from reconciler.engine.review import Review
 from reconciler.errors import Refused, UsageError
-from reconciler.planfile.format import ChangePart, PlanDocument
+
+if TYPE_CHECKING:
+    from reconciler.planfile.format import ChangePart, PlanDocument
 
 LARGEST_FILE = 16_000_000
 """Bytes of a plan file: some thousand changes."""
-
+FORMAT_VERSION = 1
+_MOST_PARTS = 1_000_000
+"""Members and items of a document, which take far more memory than bytes."""
+_HINT = "make it with plan --out FILE"
 _FOR_THIS_USER, _FOR_EVERYBODY = 0o600, 0o644
 
 
@@ -43,63 +50,52 @@ def check_place(path: Path, what: str = "plan") -> None:
 
 
 def write_plan(path: Path, text: str) -> None:
-    """Write a plan; a reader sees the file of before or the whole new one, of which only this user can.
+    """Write a plan; a reader sees the file of before or the whole new one, which only this user can read.
 
     Errors: `UsageError` if it cannot be written, or is too large to be read again.
     """
-    check_place(path)
-    # What UTF-8 cannot hold becomes the escape that JSON has for it.
     content = f"{text}\n".encode("utf-8", "backslashreplace")
     if len(content) > LARGEST_FILE:
+        check_place(path)
         raise UsageError(f"the plan is too large for a file: {len(content)} bytes; plan a part with --only")
-    _write(path, content)
+    _write(path, content, "plan", _FOR_THIS_USER)
 
 
 def write_report(path: Path, text: str) -> None:
     """Write a report of any size, like a plan. Errors: `UsageError` if it cannot be written."""
-    check_place(path, "report")
-    _write(path, text.encode("utf-8", "backslashreplace"))
+    _write(path, text.encode("utf-8", "backslashreplace"), "report", _FOR_THIS_USER)
 
 
 def write_shared(path: Path, text: str) -> None:
-    """Write what other users may read, whatever the umask: a collector of figures is one of them.
+    """Write a status that other users may read, whatever the umask: a collector of figures is one of them.
 
     Errors: `UsageError` if it cannot be written.
     """
-    check_place(path, "status")
-    _write(path, text.encode("utf-8", "backslashreplace"), _FOR_EVERYBODY)
+    _write(path, text.encode("utf-8", "backslashreplace"), "status", _FOR_EVERYBODY)
 
 
-def _write(path: Path, content: bytes, mode: int = _FOR_THIS_USER) -> None:
+def _write(path: Path, content: bytes, what: str, mode: int) -> None:
+    """Put a new file in the place of the one that is there. What UTF-8 cannot hold is escaped as in JSON."""
+    check_place(path, what)
     try:
-        _replace(path, content, mode)
+        handle, new = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(new).chmod(mode)
+            Path(new).replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(new).unlink()
+            raise
     except OSError as error:
         raise UsageError(f"{_shown(path)} cannot be written: {error.strerror or error}") from error
 
 
 def _shown(path: Path) -> str:
     return visible(str(path), longest=4096)
-
-
-def _replace(path: Path, content: bytes, mode: int) -> None:
-    handle, new = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(new).chmod(mode)
-        Path(new).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(new).unlink()
-        raise
-
-
-FORMAT_VERSION = 1
-_MOST_PARTS = 1_000_000
-"""Members and items of a document, which take far more memory than bytes."""
-_HINT = "make it with plan --out FILE"
 
 
 class PlanFile(Struct, frozen=True):
@@ -121,29 +117,20 @@ class PlanFile(Struct, frozen=True):
         So its fields cannot say less, or something else, than what was reviewed by its digests. What a digest
         is not over, the live name for one, and seeds, of which it shows no content, only the checksum holds.
         """
+        scope = Scope(self.target, self.account)
         for change in self.changes:
-            if _shown_digest(self, change, kind) != change.digest:
+            views = []
+            for one in change.fields:
+                if field := kind.by_path.get(one.path):
+                    before, after = read_back(field, one.before), read_back(field, one.after)
+                    views.append(FieldView(one.path, one.cls, before, after, one.differs))
+            live = None if change.id is None else Live(change.id, change.name or "", {}, listed=True)
+            shown = Change(scope, change.key, change.action, tuple(views), live=live)
+            if shown.digest != change.digest:
                 raise Refused(
                     f"{self.name} was changed after it was made: what it shows of {visible(change.key)} is "
                     f"not what its digest stands for; {_HINT}"
                 )
-
-
-def _shown_digest(file: PlanFile, change: ChangePart, kind: Kind) -> str:
-    """Return the digest that a change would have that does what the file shows."""
-    views = tuple(
-        FieldView(
-            one.path,
-            one.cls,
-            read_back(kind.by_path[one.path], one.before),
-            read_back(kind.by_path[one.path], one.after),
-            one.differs,
-        )
-        for one in change.fields
-        if one.path in kind.by_path
-    )
-    live = None if change.id is None else Live(change.id, change.name or "", {}, listed=True)
-    return Change(Scope(file.target, file.account), change.key, change.action, views, live=live).digest
 
 
 def read_plan(path: Path) -> PlanFile:
@@ -152,29 +139,21 @@ def read_plan(path: Path) -> PlanFile:
     Errors: `UsageError` for what cannot be read or is no whole plan in this format, `Refused` for one that
     was changed after it was made.
     """
-    name = visible(str(path), longest=4096)
-    parsed = _parsed(_content(path, name), name)
-    _check_whole(parsed, name)
-    document = _held_to_the_format(parsed, name)
-    if document.fingerprint != fingerprint_of(document.names):
+    name = _shown(path)
+    document = _document(_parsed(path, name), name)
+    names = document.names
+    if document.fingerprint != fingerprint_of(names):
         raise Refused(
             f"{name} was changed after it was made: its fingerprint does not fit its digests; {_HINT}"
         )
-    names = document.names
     digests = frozenset(names)
     review = Review(digests, names, frozenset() if document.explicit_empties else digests)
-    return PlanFile(
-        name,
-        document.target,
-        document.account,
-        document.tenant,
-        review,
-        document.parts,
-        tuple(document.changes),
-    )
+    target, account, tenant = document.target, document.account, document.tenant
+    return PlanFile(name, target, account, tenant, review, document.parts, tuple(document.changes))
 
 
-def _content(path: Path, name: str) -> bytes:
+def _parsed(path: Path, name: str) -> Any:
+    """Return the JSON in a file: no member twice, no number that JSON does not know, nothing too large."""
     try:
         content = content_of(path, LARGEST_FILE + 1)
     except (OSError, ValueError) as error:
@@ -184,10 +163,6 @@ def _content(path: Path, name: str) -> bytes:
         raise UsageError(f"{name} is larger than any plan file that this tool writes; {_HINT}")
     if not content.strip():
         raise UsageError(f"{name} is empty; {_HINT}")
-    return content
-
-
-def _parsed(content: bytes, name: str) -> Any:
     try:
         return json.loads(
             content, object_pairs_hook=_members, parse_float=_number, parse_constant=_no_constant
@@ -218,8 +193,13 @@ def _no_constant(text: str) -> None:
     raise ValueError(f"{text} is no JSON")
 
 
-def _check_whole(parsed: Any, name: str) -> None:
-    """Check that it is a document of ours, and all of it as it was written. Errors as in `read_plan`."""
+def _document(parsed: Any, name: str) -> PlanDocument:
+    """Check that it is a document of ours, all of it as it was written, and hold it to the format."""
+    # Imported here: the models are many, and most runs read no plan.
+    from pydantic import ValidationError
+
+    from reconciler.planfile.format import PlanDocument
+
     if not isinstance(parsed, dict) or type(parsed.get("format_version")) is not int:
         raise UsageError(f"{name} is not a plan; {_HINT}")
     if CHECKSUM not in parsed:
@@ -233,9 +213,6 @@ def _check_whole(parsed: Any, name: str) -> None:
             f"{name} was changed after it was made: its {CHECKSUM} does not fit what stands in it; {_HINT}, "
             "and have that one reviewed"
         )
-
-
-def _held_to_the_format(parsed: Any, name: str) -> PlanDocument:
     version = parsed["format_version"]
     if version > FORMAT_VERSION:
         raise UsageError(
