@@ -73,7 +73,7 @@ DOORS = {
     "psycopg": {"journal/postgresql.py"},
     "pydantic": {"config/", "checkmarket/model.py", "expoints/", "planfile/"},
     "ruamel": {"config/"},
-    "sqlalchemy": {"journal/"},
+    "sqlite3": {"journal/sqlite.py", "sandbox/"},
     "waitress": {"sandbox/server.py"},
     "werkzeug": {"sandbox/"},
 }
@@ -171,7 +171,7 @@ def test_starting_imports_the_table_of_verbs_and_no_verb(option: str) -> None:
 
 
 def test_the_help_of_a_verb_imports_nothing_that_the_verb_needs() -> None:
-    needed = {"pydantic", "httpx", "deepdiff", "ruamel", "flask", "psycopg", "sqlalchemy"}
+    needed = {"pydantic", "httpx", "deepdiff", "ruamel", "flask", "psycopg", "sqlite3"}
     assert not needed & {name.partition(".")[0] for name in imported_by("plan", "--help")}
 
 

@@ -151,4 +151,4 @@ def test_completing_imports_no_more_than_reading_the_files_needs(folder: Path) -
         text=True,
     )
     assert ended.stdout.splitlines() == ["plain,production", "plain,sandbox"]
-    assert not {"pydantic", "httpx", "deepdiff", "flask", "sqlalchemy"} & set(ended.stderr.split())
+    assert not {"pydantic", "httpx", "deepdiff", "flask", "sqlite3"} & set(ended.stderr.split())

@@ -58,9 +58,9 @@ from reconciler.expoints.planning import SeedsPlan, reviewed_seeds
 from reconciler.expoints.recipients import SeedPlan
 from reconciler.expoints.seed import Seed
 from reconciler.expoints.sending import SendResult
+from reconciler.journal.entries import Ending
 from reconciler.journal.holding import is_dead, this_process
-from reconciler.journal.opening import Past
-from reconciler.journal.runs import Ending
+from reconciler.journal.journal import ReadOnlyJournal
 from reconciler.render.json import report_document, reports_document
 from reconciler.render.report import Applied, Planned, exit_of, reports_summary
 from reconciler.render.text import plan_text, report_text
@@ -296,7 +296,7 @@ def approve(approval: Approval, live: LiveSnapshot, seeds: SeedsPlan, consent: C
     return ApprovedPlan(Purpose.of("apply", now), planned, review, gone, memory.trouble)
 
 
-def past_plans(past: Past, session: Session) -> PastPlans:
+def past_plans(past: ReadOnlyJournal, session: Session) -> PastPlans:
     """Return what knows the plans of earlier runs on the account by their fingerprints."""
 
     def digests(fingerprint: str) -> frozenset[str]:

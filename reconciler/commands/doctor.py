@@ -42,9 +42,9 @@ from reconciler.config.settings import SANDBOX, CheckMarket, Expoints, needs_cre
 from reconciler.errors import Exit, FilesInvalid, ReconcilerError, Refused, UsageError
 from reconciler.expoints.client import open_expoints, token_hosts
 from reconciler.http import CHECKMARKET_HOSTS, EXPOINTS_HOSTS, TOKEN_HOSTS, Bounds, Secret, trusted
+from reconciler.journal.entries import Run, shown_accounts
 from reconciler.journal.holding import is_dead, this_process
-from reconciler.journal.opening import name_of, protection_of
-from reconciler.journal.runs import Run, shown_accounts
+from reconciler.journal.journal import name_of, protection_of
 from reconciler.private import private_database
 from reconciler.render.listing import (
     Check,

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
     from reconciler.http import Attempt
-    from reconciler.journal.opening import Journal
 
 
 CRASH_VARIABLE = "RECONCILER_CRASH_AT"
@@ -49,11 +48,6 @@ class CrashSwitch:
         self._lock = threading.Lock()
         self._here = threading.local()
 
-    @property
-    def is_armed(self) -> bool:
-        """Whether there is a point at which the process ends."""
-        return bool(self._point)
-
     def before(self, kind: CrashKind) -> None:
         """Count something of this kind that is about to be done."""
         with self._lock:
@@ -66,42 +60,16 @@ class CrashSwitch:
         """Note that what this thread was about to do is done, or has failed."""
         self._reach(f"{kind}:{getattr(self._here, kind)}:after")
 
+    @contextmanager
+    def around_addition(self) -> Iterator[None]:
+        """Lie around one write to the journal; `after` is left out where that fails."""
+        self.before("journal")
+        yield
+        self.after("journal")
+
     def _reach(self, point: str) -> None:
         if point == self._point:
             os.kill(os.getpid(), signal.SIGKILL)
-
-
-JOURNAL_WRITES = frozenset(
-    {
-        *("begin_run", "end_run", "take_over", "begin_operation", "end_operation", "learn", "prune"),
-        *("intend", "conclude", "conclude_delivery", "record_found"),
-    }
-)
-"""Every method of a journal that writes."""
-
-
-def with_crash_points(journal: Journal, crash: CrashSwitch) -> Journal:
-    """Wrap a journal so that crash tests can end the process before or after any write."""
-    return cast("Journal", _JournalWithCrashPoints(journal, crash)) if crash.is_armed else journal
-
-
-class _JournalWithCrashPoints:
-    def __init__(self, journal: Journal, crash: CrashSwitch) -> None:
-        self._journal = journal
-        self._crash = crash
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._journal, name)
-        if name not in JOURNAL_WRITES:
-            return method
-
-        def write(*arguments: Any, **named: Any) -> Any:
-            self._crash.before("journal")
-            result = method(*arguments, **named)
-            self._crash.after("journal")
-            return result
-
-        return write
 
 
 class Environment(Struct, frozen=True):

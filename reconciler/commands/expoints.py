@@ -27,7 +27,8 @@ from reconciler.expoints.recipients import Recipient, SeedPlan
 from reconciler.expoints.seed import Seed
 from reconciler.expoints.sending import Sender, SendResult, delivery_of
 from reconciler.http import Bounds, Secret
-from reconciler.journal.ledger import DeliveryState, Ledger, Records
+from reconciler.journal.entries import DeliveryState
+from reconciler.journal.journal import Journal, ReadOnlyJournal
 from reconciler.problems import Severity
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Tenant(Struct, frozen=True):
     client: Customers
     account: str
 
-    def plan(self, records: Records) -> SeedsPlan:
+    def plan(self, records: ReadOnlyJournal) -> SeedsPlan:
         """Return the plan of the selected seeds; reads only."""
         planner = SeedPlanner(
             self.client,
@@ -72,7 +73,7 @@ class Tenant(Struct, frozen=True):
             for seed in seeds
         ]
 
-    def _first_sending(self, records: Records) -> Sequence[str]:
+    def _first_sending(self, records: ReadOnlyJournal) -> Sequence[str]:
         """Return what to make sure of before the first sending by a journal that is a file.
 
         One machine sees it, and one folder the default one, so another journal may know of sendings.
@@ -99,7 +100,7 @@ class Tenant(Struct, frozen=True):
         now = datetime.fromtimestamp(self.session.environment.clock.now(), UTC)
         return Composer(now, self.session.workspace.settings.time_zone)
 
-    def sender(self, ledger: Ledger, plan: SeedsPlan, run: int | None = None) -> Sender:
+    def sender(self, ledger: Journal, plan: SeedsPlan, run: int | None = None) -> Sender:
         """Return what sends the seeds of a plan, for a run; every relative moment counts from now."""
         compose = self._composer.compose
         return Sender(
@@ -265,14 +266,14 @@ def _ends(tenant: Tenant, run: OpenRun, plan: SeedsPlan, stops: Stops) -> Iterat
             )
 
 
-def write_down_settled(ledger: Ledger, plan: SeedsPlan) -> None:
+def write_down_settled(ledger: Journal, plan: SeedsPlan) -> None:
     """Write down the deliveries in doubt of which counting has told how they ended."""
     for settled in plan.settled:
         delivery = settled.delivery
         ledger.conclude_delivery(delivery.batch, delivery.customer, settled.standing, "counted")
 
 
-def _write_down_found(ledger: Ledger, account: str, plan: SeedPlan) -> None:
+def _write_down_found(ledger: Journal, account: str, plan: SeedPlan) -> None:
     if plan.unrecorded:
         deliveries = [delivery_of(s, plan.seed.round, s.count, DeliveryState.FOUND) for s in plan.unrecorded]
         ledger.record_found(account, plan.seed.key, plan.seed.round, deliveries)

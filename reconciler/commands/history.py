@@ -13,8 +13,9 @@ from reconciler.commands.journal import open_past, open_to_write
 from reconciler.commands.session import Chosen, choose
 from reconciler.commands.workspace import SECTIONS, Selection
 from reconciler.errors import Exit, Refused, UsageError
-from reconciler.journal.opening import Past
-from reconciler.journal.runs import Operation, Run, as_written
+from reconciler.journal.entries import Operation, Run
+from reconciler.journal.journal import ReadOnlyJournal
+from reconciler.journal.rules import as_written
 from reconciler.render.history import history_document, history_text, run_document, run_text
 from reconciler.render.values import FORMAT_VERSION, counted
 
@@ -31,7 +32,10 @@ def history(selection: Selection, wanted: Filter, console: Console, environment:
     """Print the runs of the target, newest first. Asks no API and needs no secret but the journal's."""
     chosen = choose(selection, environment)
     with open_past(chosen) as past:
-        runs = [as_written(run, past.operations(run.number)) for run in _wanted(past, chosen, wanted)]
+        runs = [
+            as_written(run, past.operations(run.number, bodies=False))
+            for run in _wanted(past, chosen, wanted)
+        ]
     zone = chosen.workspace.settings.time_zone
     console.result(
         history_text(chosen.target.name, runs, zone, environment.clock.now()), history_document(runs)
@@ -39,11 +43,15 @@ def history(selection: Selection, wanted: Filter, console: Console, environment:
     return Exit.DONE
 
 
-def _wanted(past: Past, chosen: Chosen, wanted: Filter) -> list[Run]:
+def _wanted(past: ReadOnlyJournal, chosen: Chosen, wanted: Filter) -> list[Run]:
     now = chosen.environment.clock.now()
     found = (run for run in past.runs() if run.start.target == chosen.target.name)
     recent = (run for run in found if wanted.since is None or now - run.began <= wanted.since)
-    writing = (run for run in recent if not wanted.keys or _writes(past.operations(run.number), wanted.keys))
+    writing = (
+        run
+        for run in recent
+        if not wanted.keys or _writes(past.operations(run.number, bodies=False), wanted.keys)
+    )
     return [run for run, _ in zip(writing, range(wanted.limit), strict=False)]
 
 
@@ -68,7 +76,7 @@ def history_show(number: int, selection: Selection, console: Console, environmen
     return Exit.DONE
 
 
-def the_run(past: Past, number: int) -> Run:
+def the_run(past: ReadOnlyJournal, number: int) -> Run:
     """Return a run. Errors: `UsageError` where the journal knows no such number."""
     run = past.run(number)
     if run is None:

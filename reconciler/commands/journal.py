@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from reconciler.commands.environment import with_crash_points
 from reconciler.commands.session import (
     STATE,
     Chosen,
@@ -18,12 +17,12 @@ from reconciler.commands.session import (
 from reconciler.config.secret import checkouts_of
 from reconciler.errors import Refused, UsageError
 from reconciler.git import find_repository, top_of
-from reconciler.journal.opening import Journal, Past, confined, name_of, open_journal, read_journal
+from reconciler.journal.journal import Journal, ReadOnlyJournal, confined, name_of, open_journal, read_journal
 
 _DATABASES = (".db", ".sqlite", ".sqlite3")
 
 
-def open_past(chosen: Chosen | Session) -> Past:
+def open_past(chosen: Chosen | Session) -> ReadOnlyJournal:
     """Open the journal to read it. One that is not there yet is not made: it has nothing to say."""
     return read_journal(
         _checked_address(chosen, make=False), chosen.workspace.folder, chosen.environment.clock
@@ -34,8 +33,9 @@ def open_past(chosen: Chosen | Session) -> Past:
 def open_to_write(chosen: Chosen | Session) -> Iterator[Journal]:
     """Open the journal to write it; make it where it is not there yet."""
     address = _checked_address(chosen, make=True)
-    with open_journal(address, chosen.workspace.folder, chosen.environment.clock) as journal:
-        yield with_crash_points(journal, chosen.environment.crash)
+    environment, around = chosen.environment, chosen.environment.crash.around_addition
+    with open_journal(address, chosen.workspace.folder, environment.clock, around) as journal:
+        yield journal
 
 
 def _checked_address(chosen: Chosen | Session, *, make: bool) -> str:

@@ -20,9 +20,8 @@ from reconciler.engine.identity import name_of
 from reconciler.engine.kind import Json, Kind
 from reconciler.engine.outcome import Result
 from reconciler.errors import ReconcilerError
-from reconciler.journal.blank import BlankRecords
-from reconciler.journal.opening import Past
-from reconciler.journal.runs import Operation
+from reconciler.journal.entries import Operation
+from reconciler.journal.journal import ReadOnlyJournal
 from reconciler.problems import Problem, Severity
 
 RESTORE = "restore "
@@ -32,7 +31,7 @@ RESTORE = "restore "
 class Memory(Struct, frozen=True):
     """What is remembered. `trouble` says why nothing is, where the journal cannot be read."""
 
-    past: Past = field(default_factory=BlankRecords)
+    past: ReadOnlyJournal = field(default_factory=ReadOnlyJournal)
     learned: Mapping[str, Json] = field(default_factory=dict)
     """What resets were seen to leave behind: path → value in compared form."""
     known_ids: Mapping[str, int] = field(default_factory=dict)
@@ -92,7 +91,7 @@ def recalled(session: Session) -> Iterator[Memory]:
         yield memory
 
 
-def memory_in(session: Session, past: Past) -> Memory:
+def memory_in(session: Session, past: ReadOnlyJournal) -> Memory:
     """Return what an open journal remembers of the target. Errors: `Refused` where it cannot be read."""
     by_key = dict(past.latest(session.account))
     if session.seeds:  # a ledger that cannot be read is found out here, before anything goes by it

@@ -24,8 +24,8 @@ from reconciler.engine.kind import Kind
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, Refused
 from reconciler.expoints.planning import SeedsPlan
-from reconciler.journal.opening import Past
-from reconciler.journal.runs import MAY_BE_DONE, Operation, Run, shown_accounts
+from reconciler.journal.entries import MAY_BE_DONE, Operation, Run, shown_accounts
+from reconciler.journal.journal import ReadOnlyJournal
 from reconciler.render.json import report_document
 from reconciler.render.report import Planned
 from reconciler.render.text import plan_text, report_text
@@ -117,7 +117,9 @@ def _id_now(operation: Operation) -> int | None:
     return ending.id if intent.id is None and ending else intent.id
 
 
-def _notes(run: Run, operations: Sequence[Operation], past: Past, session: Session) -> Iterator[str]:
+def _notes(
+    run: Run, operations: Sequence[Operation], past: ReadOnlyJournal, session: Session
+) -> Iterator[str]:
     """Yield what a person should know before the way back is taken."""
     if sent := run.counts.get("sent", 0):
         yield f"Run {run.number} also sent to {counted(sent, 'customer')}: mail cannot be restored."

@@ -21,9 +21,9 @@ from reconciler.engine.kind import Body, Json
 from reconciler.engine.outcome import Outcome
 from reconciler.errors import Exit, Held, ReconcilerError, UsageError, describe
 from reconciler.git import open_repository
+from reconciler.journal.entries import Ending, Intent, RunStart
 from reconciler.journal.holding import this_process
-from reconciler.journal.opening import Journal
-from reconciler.journal.runs import Ending, Intent, RunStart
+from reconciler.journal.journal import Journal
 
 # The variables of GitHub, GitLab, Azure Pipelines, Jenkins and of a login, each with the best one first.
 _WHO = (

@@ -14,8 +14,7 @@ from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.settings import SANDBOX
 from reconciler.engine.change import Action
 from reconciler.errors import Exit, UsageError
-from reconciler.journal.ledger import DeliveryState
-from reconciler.journal.runs import Ending, Intent, Operation
+from reconciler.journal.entries import DeliveryState, Ending, Intent, Operation
 from reconciler.render.listing import sandbox_text
 from reconciler.sandbox import Fault, State, StateError, Variants, create_app, serve, take_inventory
 

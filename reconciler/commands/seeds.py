@@ -26,7 +26,7 @@ from reconciler.expoints.recipients import Recipient, RecipientState, SeedPlan
 from reconciler.expoints.seed import Seed
 from reconciler.expoints.sending import SeedStatus, delivery_of, statuses_of
 from reconciler.expoints.settling import Seen, look
-from reconciler.journal.ledger import BatchIntent, Delivery, DeliveryState
+from reconciler.journal.entries import BatchIntent, Delivery, DeliveryState
 from reconciler.render.seeds import (
     MAIL_IS_SENT,
     preview_text,

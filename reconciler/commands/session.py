@@ -30,7 +30,7 @@ from reconciler.engine.kind import Body, Kind, Mapper, Reader, map_serially
 from reconciler.errors import Refused, UsageError
 from reconciler.expoints.seed import Seed
 from reconciler.git import place_of, without_settings
-from reconciler.journal.runs import ACCOUNT_SEPARATOR
+from reconciler.journal.entries import ACCOUNT_SEPARATOR
 from reconciler.private import BESIDE, private_database, private_folder
 from reconciler.problems import Place
 

@@ -30,9 +30,9 @@ from reconciler.errors import Exit, ReconcilerError
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.recipients import RecipientState
 from reconciler.expoints.seed import Seed
+from reconciler.journal.entries import Run
 from reconciler.journal.holding import is_dead, this_process
-from reconciler.journal.opening import Past
-from reconciler.journal.runs import Run
+from reconciler.journal.journal import ReadOnlyJournal
 from reconciler.planfile.files import check_place, write_shared
 from reconciler.render.status import (
     JournalFigures,
@@ -191,7 +191,7 @@ class _Look(Struct):
             with _noted(self.errors):
                 self._count_seeds(session, memory)
 
-    def remember(self, past: Past) -> None:
+    def remember(self, past: ReadOnlyJournal) -> None:
         """Take what the journal says of the target. Errors: `Refused` where it cannot be read."""
         runs, now = past.runs(), self.chosen.environment.clock.now()
         applies = (r for r in runs if r.start.target == self.chosen.target.name and r.start.command == _APPLY)

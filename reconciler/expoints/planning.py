@@ -50,8 +50,9 @@ from reconciler.expoints.settling import (
     look,
     may_have_mailed,
 )
-from reconciler.journal.ledger import Delivery, DeliveryState, Records
-from reconciler.journal.repeats import counting
+from reconciler.journal.entries import Delivery, DeliveryState
+from reconciler.journal.journal import ReadOnlyJournal
+from reconciler.journal.rules import counting
 from reconciler.problems import Redacted
 
 MOST_REASONS = 100
@@ -313,7 +314,7 @@ class SeedPlanner(Struct, frozen=True):
     """
 
     client: Customers
-    ledger: Records
+    ledger: ReadOnlyJournal
     account: str
     clock: Clock
     settle_after: float

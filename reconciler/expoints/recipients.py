@@ -21,7 +21,7 @@ from reconciler.engine.change import Block, digest_of
 from reconciler.engine.kind import Json
 from reconciler.errors import Exit
 from reconciler.expoints.seed import Moment, Seed, SeedCustomer, Send, Value
-from reconciler.journal.ledger import Delivery, DeliveryState
+from reconciler.journal.entries import Delivery, DeliveryState
 from reconciler.problems import Redacted
 
 EMAIL = "customers.email"

@@ -33,7 +33,8 @@ from reconciler.expoints.planning import Batch, Columns
 from reconciler.expoints.recipients import Recipient, RecipientState, SeedPlan, automatic
 from reconciler.expoints.seed import Seed
 from reconciler.expoints.settling import Explained, Seen, explained_by, look
-from reconciler.journal.ledger import BatchIntent, Delivery, DeliveryState, Ledger
+from reconciler.journal.entries import BatchIntent, Delivery, DeliveryState
+from reconciler.journal.journal import Journal
 from reconciler.problems import Redacted
 
 
@@ -159,7 +160,7 @@ class Sender(Struct, frozen=True):
     """Sends seeds of one account. `account` is the name under which the journal knows it."""
 
     client: Customers
-    ledger: Ledger
+    ledger: Journal
     account: str
     columns: Columns
     compose: Compose

@@ -20,7 +20,8 @@ from reconciler.clock import Clock
 from reconciler.expoints.client import Count, Customers
 from reconciler.expoints.recipients import EMAIL, Recipient, RecipientState, automatic, recipients_of
 from reconciler.expoints.seed import Seed
-from reconciler.journal.ledger import Delivery, DeliveryState, Records
+from reconciler.journal.entries import Delivery, DeliveryState
+from reconciler.journal.journal import ReadOnlyJournal
 from reconciler.problems import Redacted
 
 LONGEST_POST = 300.0
@@ -208,7 +209,7 @@ class DoubtResolver(Struct, frozen=True, dict=True):
     """
 
     client: Customers
-    ledger: Records
+    ledger: ReadOnlyJournal
     clock: Clock
     settle_after: float
     past: Sequence[Delivery]

@@ -1,174 +1,629 @@
-"""What is written down, as entries: how they are made, where they lie, and how a log of them reads.
+"""What a journal holds: its values, the entries of its log, and the strict check of everything that is read.
 
-No subject names a person: it holds keys of resources, numbers, and words of this program.
+A journal is a log of entries: what happened (a fact), its place in the order of all (`n`, from 1, growing)
+and when. Entries are added and never changed; only pruning removes those of whole runs. The structures here
+are the models, and each entry is held to them when it is read and before it is written: so a journal that was
+changed from outside is refused before anything believes it, and nothing is written that could not be read
+again.
+
+The bodies of a write, which are large, are kept beside its entries and read only where they are needed.
 """
 
 from __future__ import annotations
 
 import json
-import time
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from enum import StrEnum
+from typing import Annotated, Any, NoReturn, Protocol, TypeAlias, TypeVar
 
-from msgspec.structs import asdict
+from msgspec import Meta, Struct, ValidationError, convert, field, to_builtins
+from msgspec.structs import asdict, replace
 
-from reconciler.journal.forms import checked, document
-from reconciler.journal.ledger import BatchIntent, Delivery, DeliveryState
-from reconciler.journal.replay import AnyEntry, Entry, Known
-from reconciler.journal.runs import Ending, Intent, RunStart
+from reconciler.errors import Refused, UsageError
 
+Model = TypeVar("Model")
+Value = TypeVar("Value")
 
-def run(number: int, start: RunStart) -> Entry:
-    """Return the entry of a run that begins."""
-    return {"what": "run", "number": number, "start": {**asdict(start), "process": asdict(start.process)}}
+FORMAT = 5
+"""The format of a journal that this program reads and writes.
 
+Formats before 5 were other tables and files.
+"""
 
-def run_end(number: int, exit: int | None, counts: Mapping[str, int], note: str) -> Entry:
-    """Return the entry of a run that ended, or was ended."""
-    return {"what": "run end", "run": number, "exit": exit, "counts": dict(counts), "note": note}
+ACCOUNT_SEPARATOR = "#"
+"""What stands between the host of an account and what tells it from others there."""
+RESULTS = ("applied", "failed", "stale", "skipped", "in doubt")
+"""How a change ends."""
+MAY_BE_DONE = ("applied", "in doubt")
+"""How a write ends that may have been carried out; so may one of which no end is written down."""
+SURELY_NOT_DONE = ("failed", "stale", "skipped")
+"""How the others end."""
 
+_LARGEST = 2**63 - 1  # what every database holds
+_LAST = 253_402_128_000.0  # 30 December 9999, so that the time can be shown in every zone
+_DEEPEST = 200
+_MOST_VALUES = 500_000
 
-def operation(number: int, of_run: int, intent: Intent) -> Entry:
-    """Return the entry of a write that is about to be made."""
-    return {"what": "operation", "number": number, "run": of_run, "intent": asdict(intent)}
-
-
-def operation_end(number: int, ending: Ending) -> Entry:
-    """Return the entry of how a write ended."""
-    return {"what": "operation end", "operation": number, "ending": asdict(ending)}
-
-
-def learned(by_run: int, account: str, values: Mapping[str, Any]) -> Entry:
-    """Return the entry of what resets left behind."""
-    return {"what": "learned", "run": by_run, "account": account, "values": dict(values)}
-
-
-def batch(number: int, shipment: BatchIntent, standing: DeliveryState) -> Entry:
-    """Return the entry of deliveries that are written down together, all of them with one standing."""
-    return {
-        "what": "batch",
-        "number": number,
-        "run": shipment.run,
-        "account": shipment.account,
-        "seed": shipment.seed,
-        "round": shipment.round,
-        "resolved": dict(shipment.resolved),
-        "server_at": shipment.server_at,
-        "standing": standing.value,
-        "deliveries": [_delivery(delivery) for delivery in shipment.deliveries],
-    }
-
-
-def standing(
-    of_batch: int, customer: str | None, standing: DeliveryState, note: str, server_since: float | None = None
-) -> Entry:
-    """Return the entry of what became known of a batch, or of one customer in it."""
-    told = {"batch": of_batch, "customer": customer, "standing": standing.value, "note": note}
-    return {"what": "standing", **told, "server_at": server_since}
-
-
-def pruned(known: Known, runs: int, operations: int) -> Entry:
-    """Return the entry of a removal. It keeps the highest numbers, so that none is given again."""
-    highest = {"run": known.given.run, "operation": known.given.operation}
-    return {"what": "pruned", **highest, "runs": runs, "operations": operations}
+Number = Annotated[int, Meta(ge=1, le=_LARGEST)]
+"""Of a run, a write, a batch or an entry."""
+Count = Annotated[int, Meta(ge=0, le=_LARGEST)]
+Id = Annotated[int, Meta(ge=-_LARGEST - 1, le=_LARGEST)]
+"""Of a resource, as a server gave it."""
+ExitCode = Annotated[int, Meta(ge=0, le=255)]
+Time = Annotated[float, Meta(ge=0.0, le=_LAST)]
+"""Seconds since 1970 UTC, by the clock of this program."""
+ServerTime = Annotated[float, Meta(ge=-_LAST, le=_LAST)]
+"""The same by the clock of a server, which may be wrong."""
+Text = Annotated[str, Meta(max_length=1_000_000)]
+Word = Annotated[str, Meta(pattern=r"^[a-z][a-z _-]{0,40}\Z")]
+"""Of this program: how something ended."""
+Hash = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
+"""What stands for personal text, keyed for each journal."""
+Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+"""Of a change or a seed: see `engine.digest`."""
+Fingerprint = Annotated[str, Meta(pattern=r"^(?:[0-9a-f]{64})?\Z")]
+"""Of a plan; empty where a run carries out none."""
+Action = Annotated[str, Meta(pattern=r"^(?:create|update|delete)\Z")]
+Result = Annotated[str, Meta(pattern=r"^(?:applied|failed|stale|skipped|in doubt)\Z")]
+Json: TypeAlias = bool | int | float | str | list[Any] | dict[str, Any] | None
+"""A value that is JSON at least outside; what is inside comes from `document`."""
+Body: TypeAlias = Mapping[str, Any]
+"""A whole object of an API, as JSON has it."""
 
 
-def line(entry: Entry) -> str:
-    """Return an entry as one line of ASCII, its end included. Any text can stand in it.
+class _Model(Struct, frozen=True, forbid_unknown_fields=True):
+    """A value that is read strictly."""
 
-    Raises one of `UNSTORABLE` for a value that JSON cannot hold; an infinite number is one.
+
+class Process(_Model, frozen=True):
+    """The process that a run lives in, told apart from every other one on any machine."""
+
+    machine: Text
+    """The same for two processes only if each can see whether the other one lives."""
+    host: Text
+    """The name of the machine, for people."""
+    pid: Count
+    started: Text
+    """What tells the process from a later one with the same number; opaque."""
+
+
+class RunStart(_Model, frozen=True, omit_defaults=True):
+    """What is written down of a run before it does anything."""
+
+    command: Text
+    """What was asked for, as a person would say it: `apply`, `restore 12`, `seeds send KEY`."""
+    target: Text
+    accounts: tuple[Text, ...]
+    """Every account that the run may write to; it holds all of them."""
+    who: Text
+    process: Process
+    version: Text
+    """Of this program."""
+    commit: Text = ""
+    """The commit of the files, empty where they are in no repository."""
+    ci_run: Text = ""
+    """Where the run can be looked at, empty outside CI."""
+    fingerprint: Fingerprint = ""
+    """Of the plan that is carried out."""
+    digests: tuple[Digest, ...] = ()
+    """Of that plan's changes and seeds."""
+
+
+class Run(_Model, frozen=True):
+    """A run, as far as it is written down. One without an end is at work, or died."""
+
+    number: Number
+    start: RunStart
+    began: Time
+    latest: Time
+    """When it last wrote anything down."""
+    ended: Time | None = None
+    exit: ExitCode | None = None
+    """Its exit code; `None` for one that is open, or was found dead."""
+    counts: Mapping[Word, Count] = field(default_factory=dict)
+    """How its changes ended: `applied`, `failed`, … → number; `sent` counts customers."""
+    note: Text = ""
+    """Why it ended, where it did not end by itself."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still holds its accounts."""
+        return self.ended is None
+
+
+class Intent(_Model, frozen=True, omit_defaults=True):
+    """One write that is about to be made: what is written down before its first byte leaves."""
+
+    account: Text
+    key: Text
+    action: Action
+    id: Id | None
+    digest: Digest
+    """Of the planned change."""
+    before: Body | None = None
+    """The whole live body that is overwritten; `None` for a create."""
+    body: Body | None = None
+    """The whole body that is sent; `None` for a delete."""
+
+
+class Ending(_Model, frozen=True, omit_defaults=True):
+    """How one write ended."""
+
+    result: Result
+    reason: Text = ""
+    id: Id | None = None
+    """The id of the resource, that of a created one too, as far as it is known."""
+    after: Body | None = None
+    """The whole body as it was read back; `None` where it was not, or is gone."""
+
+
+class Operation(_Model, frozen=True):
+    """One write of a run. Without an `ending` it is unknown how it ended: the run died, or is at work."""
+
+    number: Number
+    run: Number
+    intent: Intent
+    at: Time
+    ending: Ending | None = None
+
+
+class Pruned(Struct, frozen=True):
+    """How much `prune` removed."""
+
+    runs: int
+    operations: int
+
+
+class DeliveryState(StrEnum):
+    """What is known of a delivery."""
+
+    INTENDED = "intended"
+    """Written down before the first byte left; without a later standing it is in doubt."""
+    SENT = "sent"
+    REFUSED = "refused"
+    """Answered with a refusal, and no customer was counted right after it; late ones may still appear."""
+    NOT_SENT = "not sent"
+    FOUND = "found"
+    """Not sent: the address had more customers than this journal explains."""
+    IN_DOUBT = "in doubt"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the request may be under way, or may have been carried out unseen."""
+        return self in (DeliveryState.INTENDED, DeliveryState.IN_DOUBT)
+
+    @property
+    def is_unsent(self) -> bool:
+        """Whether this delivery mailed nothing, as far as was counted, so that it may be tried again."""
+        return self in (DeliveryState.REFUSED, DeliveryState.NOT_SENT)
+
+
+class Delivery(_Model, frozen=True):
+    """One customer in one batch. It holds no address and no value, only keyed hashes."""
+
+    customer: Hash
+    """Of the mailbox and its number among equal mailboxes of the seed."""
+    mailbox: Hash
+    digest: Hash
+    """Of the declared content, the batch's members included."""
+    standing: DeliveryState
+    baseline: Count
+    """How many customers its address had right before."""
+    batch: Count
+    """The number of the batch in the journal; 0 before it is written."""
+    at: Time
+    """When it was written down."""
+    round: Text
+    note: Text = ""
+    contents: Mapping[Text, Hash] = field(default_factory=dict)
+    """The hash of each declared value, by its path: what tells later which of them changed."""
+    since: Time = 0.0
+    """When its standing was written down; 0 before it is."""
+    server_at: ServerTime | None = None
+    """What the server's own clock said right before it was written down; None where that is not known."""
+    server_since: ServerTime | None = None
+    """What that clock said when its request was over; None where that is not known."""
+    ids: tuple[Hash, ...] | None = None
+    """The hash of the id of each customer of `baseline`; None where the server did not give them."""
+    seed: Text = ""
+    """The key of its seed; empty before it is written."""
+
+
+class BatchIntent(Struct, frozen=True):
+    """One request to be sent: what is written down before its first byte leaves."""
+
+    account: str
+    seed: str
+    round: str
+    deliveries: Sequence[Delivery]
+    resolved: Mapping[str, str]
+    """The moments of the batch as they were resolved: member → ISO 8601 with offset."""
+    run: int | None = None
+    """The number of the run that sends it, and holds its account; `None` for none."""
+    server_at: float | None = None
+    """What the server's own clock says now, in seconds since 1970 UTC; None where it does not say."""
+
+
+class _Fact(Struct, frozen=True, forbid_unknown_fields=True, tag_field="what"):
+    """What one entry says."""
+
+
+class JournalBegan(_Fact, frozen=True, tag="journal"):
+    """The first entry of every journal, of later formats too."""
+
+    format: Number
+    hash_key: Digest
+    """The key of its hashes, in hexadecimal."""
+
+
+class RunBegan(_Fact, frozen=True, tag="run"):
+    """A run begins."""
+
+    number: Number
+    start: RunStart
+
+
+class RunEnded(_Fact, frozen=True, tag="run end"):
+    """A run ended, or was ended."""
+
+    run: Number
+    exit: ExitCode | None
+    counts: Mapping[Word, Count]
+    note: Text
+
+
+class WriteBegan(_Fact, frozen=True, tag="operation"):
+    """A write is about to be made. The bodies of the intent are kept beside the entry."""
+
+    number: Number
+    run: Number
+    intent: Intent
+
+
+class WriteEnded(_Fact, frozen=True, tag="operation end"):
+    """How a write ended. The body that was read back is kept beside the entry."""
+
+    operation: Number
+    ending: Ending
+
+
+class DefaultsLearned(_Fact, frozen=True, tag="learned"):
+    """What resets left behind."""
+
+    run: Number
+    account: Text
+    values: Mapping[Text, Json]
+
+
+class BatchCustomer(_Model, frozen=True):
+    """What of a delivery is its own; the rest stands in its batch."""
+
+    customer: Hash
+    mailbox: Hash
+    digest: Hash
+    baseline: Count
+    contents: Mapping[Text, Hash]
+    ids: tuple[Hash, ...] | None
+
+
+class BatchBegan(_Fact, frozen=True, tag="batch"):
+    """Deliveries that are written down together, all of them with one standing."""
+
+    number: Number
+    run: Number | None
+    account: Text
+    seed: Text
+    round: Text
+    resolved: Mapping[Text, Text]
+    standing: DeliveryState
+    deliveries: Annotated[tuple[BatchCustomer, ...], Meta(min_length=1)]
+    server_at: ServerTime | None
+
+
+class StandingChanged(_Fact, frozen=True, tag="standing"):
+    """What became known of a batch, or of one customer in it."""
+
+    batch: Number
+    customer: Hash | None
+    standing: DeliveryState
+    note: Text
+    server_at: ServerTime | None
+
+
+class RunsPruned(_Fact, frozen=True, tag="pruned"):
+    """Runs were removed. The highest numbers given before are kept, so that none is given again."""
+
+    runs: tuple[Number, ...]
+    operations: Count
+    last_run: Count
+    last_operation: Count
+
+
+Fact: TypeAlias = (
+    JournalBegan
+    | RunBegan
+    | RunEnded
+    | WriteBegan
+    | WriteEnded
+    | DefaultsLearned
+    | BatchBegan
+    | StandingChanged
+    | RunsPruned
+)
+
+
+class Entry(_Model, frozen=True):
+    """A fact at its place in the log. `at` is in seconds since 1970 UTC, like every time here."""
+
+    n: Number
+    at: Time
+    fact: Fact
+
+
+class Bodies(_Model, frozen=True):
+    """What is kept beside the entry of a write (`before`, `body`) and of its end (`after`)."""
+
+    before: Body | None = None
+    body: Body | None = None
+    after: Body | None = None
+
+
+class Line(Struct, frozen=True):
+    """An entry as a backend keeps it."""
+
+    n: int
+    run: int | None
+    """The run with which pruning removes it; `None` for what stays for ever."""
+    text: str
+    """The entry as JSON, all of it ASCII."""
+    body: str | None = None
+    """The bodies that belong to it, likewise. They are not read with the entry."""
+    subject: str = ""
+    """What it says, for people. It names nobody. It need not be kept."""
+
+
+class Log(Protocol):
+    """Where the entries of a journal are kept. It knows none of its rules.
+
+    Every method raises `Refused` or `UsageError` where the log cannot be reached, read or written, or is
+    damaged.
     """
-    return json.dumps(entry, default=dict, separators=(",", ":"), allow_nan=False) + "\n"
+
+    @property
+    def name(self) -> str:
+        """What messages call it; no password is in it."""
+
+    @property
+    def freshness(self) -> float:
+        """For how many seconds an answer is good enough for those who only read."""
+
+    def read(self, after: int) -> Sequence[Line]:
+        """Return the entries after number `after`, in order, without bodies.
+
+        All of them where the first is 1.
+        """
+
+    def append(self, last: Line | None, lines: Sequence[Line], pruned: Sequence[int]) -> bool:
+        """Add lines, and remove all lines of the runs `pruned`, if `last` is the last; tell whether it was.
+
+        It is safe on disk when this returns. Raises `Rejected` where these lines are refused by themselves.
+        """
+
+    def bodies(self, lines: Sequence[tuple[int, int]]) -> Mapping[int, str]:
+        """Return what is kept beside entries, which are named by run and number: number → text."""
+
+    def damaged(self, what: str) -> Refused:
+        """Return the error about entries that cannot be right: what to look at, and what to put back."""
+
+    def close(self) -> None:
+        """Let go of it; closing twice is allowed."""
 
 
-def as_read(entry: Entry) -> Entry:
-    """Return an entry as others will read it. Raises `Unsound` for one that they would refuse."""
-    found: Entry = document(line(entry))
-    checked(AnyEntry, found, "the new entry")  # type: ignore[arg-type]  # a union
+class Rejected(Refused):
+    """What was to be written down was refused for what it is, so that other lines may still be taken."""
+
+
+class Unsound(ValueError):
+    """An entry that breaks the rules of a journal. Its text says where and why, and shows no value of it."""
+
+
+UNSTORABLE = (TypeError, ValueError, OverflowError, RecursionError)
+"""What making text of a value raises that cannot be written down."""
+
+
+def shown_accounts(accounts: Sequence[str]) -> list[str]:
+    """Return accounts as they may be shown: by their hosts, without what is made of a key."""
+    return list(dict.fromkeys(account.partition(ACCOUNT_SEPARATOR)[0] for account in accounts))
+
+
+def entry_text(n: int, at: float, fact: Fact) -> str:
+    """Return an entry as JSON. Raises one of `UNSTORABLE` for a value that JSON cannot hold."""
+    if isinstance(fact, WriteBegan):
+        fact = replace(fact, intent=replace(fact.intent, before=None, body=None))
+    elif isinstance(fact, WriteEnded):
+        fact = replace(fact, ending=replace(fact.ending, after=None))
+    return strict_json({"n": n, "at": at, "fact": to_builtins(fact, enc_hook=dict)})
+
+
+def body_text(fact: Fact) -> str | None:
+    """Return the bodies of a fact as JSON, `None` where it has none. Errors as for `entry_text`."""
+    if isinstance(fact, WriteBegan):
+        return strict_json({"before": fact.intent.before, "body": fact.intent.body})
+    return strict_json({"after": fact.ending.after}) if isinstance(fact, WriteEnded) else None
+
+
+def strict_json(value: object) -> str:
+    """Return JSON as every reader takes it: ASCII, without infinite numbers."""
+    return json.dumps(value, default=dict, separators=(",", ":"), allow_nan=False)
+
+
+def read_entry(line: Line) -> Entry:
+    """Return the entry of a line. Raises `Unsound` where it is no entry, or stands at another's place."""
+    what = f"entry {line.n}"
+    try:
+        told = document(line.text)
+    except Unsound as error:
+        raise Unsound(f"{what} is damaged: {error}") from None
+    entry = checked(Entry, told, what)
+    if entry.n != line.n:
+        raise Unsound(f"{what} is damaged: it says that it is entry {entry.n}")
+    return entry
+
+
+def read_bodies(text: str | None, what: str) -> Bodies:
+    """Return the bodies that are kept beside an entry. Raises `Unsound` about `what` if there are none."""
+    try:
+        return checked(Bodies, document(text), what)
+    except Unsound as error:
+        said = str(error)
+        raise Unsound(said if said.startswith(what) else f"{what} is damaged: body: {said}") from None
+
+
+def checked(model: type[Model], told: object, what: str) -> Model:
+    """Return an entry as its model. Raises `Unsound` about `what`, such as `run 12`, if it does not fit."""
+    try:
+        return convert(told, model, strict=True)
+    except (ValidationError, RecursionError, UnicodeError, OverflowError) as error:
+        raise Unsound(f"{what} is damaged: {_reason(error)}") from None  # its own text may hold a value
+
+
+def document(text: object) -> Any:
+    """Return what JSON says. Raises `Unsound` for what is not plain: cut, too deep, infinite, or double."""
+    if not isinstance(text, str):
+        raise Unsound("it is not text")
+    try:
+        if len(text) > _MOST_VALUES and _marks_in(text, ",[{") > _MOST_VALUES:
+            raise Unsound("it holds more values than any entry")
+        found: Any = json.loads(
+            text, object_pairs_hook=_members, parse_float=_number, parse_constant=_no_number
+        )
+        if _marks_in(text, "[{") > _DEEPEST and _is_too_deep(found):
+            raise Unsound("it is nested too deeply")
+    except Unsound:
+        raise
+    except (ValueError, TypeError, RecursionError):
+        raise Unsound("it is not JSON") from None
     return found
 
 
-def folder(entry: Entry, known: Known) -> str:
-    """Return the folder in which an entry lies, once it is known; no run or batch has more than one."""
-    match entry["what"]:
-        case "run":
-            return folder_of_run(known, entry["number"])
-        case "run end" | "operation":
-            return folder_of_run(known, entry["run"])
-        case "operation end":
-            return folder_of_run(known, known.operations[entry["operation"]].run)
-        case "batch":
-            return _folder_of_batch(known, entry["number"])
-        case "standing":
-            return _folder_of_batch(known, entry["batch"])
-        case what:
-            return f"{_month(entry['at'])}/{what}"
+def _reason(error: Exception) -> str:
+    """Return where a model was not kept to and what it expects, without the value."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if not isinstance(error, ValidationError):
+        return "it holds what is no text, or no number"
+    said, _, where = str(error).partition(" - at ")
+    place = re.sub(r"^`(?:key` in `)?\$?\.?|\[\.\.\.\]|`$", "", where)
+    if said.startswith("Invalid enum value"):
+        said = "unknown word"
+    elif "matching regex" in said:
+        said = "text of another form"
+    elif said.startswith("Invalid value"):
+        said = "unknown kind of entry"
+    elif "unknown field" in said:
+        said = "a member that no entry has"
+    said = said.replace("`", "")
+    return f"{place}: {said[:1].lower()}{said[1:]}" if place else f"{said[:1].lower()}{said[1:]}"
 
 
-def folder_of_run(known: Known, number: int) -> str:
-    """Return the folder in which everything of one run lies."""
-    return f"{_month(known.runs[number].began)}/run-{number:06}"
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise Unsound("a member stands in it twice")
+    return members
 
 
-def subject(entry: Entry, known: Known) -> str:
-    """Return what an entry says, in one line for people, once it is known."""
-    said = "".join(char if char.isprintable() else "?" for char in _subject(entry, known))
-    return said if len(said) <= 100 else said[:99] + "…"
+def _number(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise Unsound("it holds a number that is too large")
+    return number
 
 
-def _subject(entry: Entry, known: Known) -> str:
-    match entry["what"]:
-        case "run":
-            start = entry["start"]
-            return f"run {entry['number']}: begin {start['command']} on {start['target']}"
-        case "run end":
-            return f"run {entry['run']}: {_ended(entry)}"
-        case "operation":
-            return f"run {entry['run']}: {entry['intent']['action']} {entry['intent']['key']}"
-        case "operation end":
-            told = known.operations[entry["operation"]]
-            return f"run {told.run}: {told.intent.key} {entry['ending']['result']}"
-        case "learned":
-            return f"run {entry['run']}: learn {_counted(len(entry['values']), 'default')}"
-        case "batch":
-            return _of_batch(entry)
-        case "standing":
-            which = "" if entry["customer"] is None else ", one customer"
-            return f"batch {entry['batch']}{which}: {entry['standing']}"
-        case _:
-            removed = f"{_counted(entry['runs'], 'run')}, {_counted(entry['operations'], 'write')}"
-            return f"prune {removed}"
+def _no_number(constant: str) -> NoReturn:
+    del constant
+    raise Unsound("it holds a number that is none")
 
 
-def _of_batch(entry: Entry) -> str:
-    who = f"run {entry['run']}: " if entry["run"] is not None else ""
-    verb = "find" if entry["standing"] == DeliveryState.FOUND.value else "send"
-    customers = _counted(len(entry["deliveries"]), "customer")
-    return f"{who}{verb} {entry['seed']}, round {entry['round']} ({customers}, batch {entry['number']})"
+def _marks_in(text: str, marks: str) -> int:
+    """Return how often any of these characters stands in a text."""
+    return sum(map(text.count, marks))
 
 
-def _ended(entry: Entry) -> str:
-    if entry["exit"] is None:
-        return "ended by another run"
-    counts = ", ".join(f"{number} {name}" for name, number in entry["counts"].items() if number)
-    return f"end with exit code {entry['exit']}" + (f" ({counts})" if counts else "")
+def _is_too_deep(value: object) -> bool:
+    level = [value]
+    for _ in range(_DEEPEST):
+        inner = [part for one in level for part in (one.values() if isinstance(one, dict) else one)]  # type: ignore[attr-defined]
+        level = [part for part in inner if isinstance(part, dict | list)]
+        if not level:
+            return False
+    return True
 
 
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
+_UNWRITABLE = re.compile("[\\0\ud800-\udfff]")
 
 
-def _delivery(delivery: Delivery) -> dict[str, Any]:
-    """Return what of a delivery is its own; the rest stands in its batch."""
-    names: Sequence[str] = ("customer", "mailbox", "digest", "baseline")
-    ids = None if delivery.ids is None else list(delivery.ids)
-    own = {name: getattr(delivery, name) for name in names}
-    return {**own, "contents": dict(delivery.contents), "ids": ids}
+def in_writing(value: Value) -> Value:
+    """Return a value in whose texts a null or half a character is an escape that shows it.
+
+    No database and no terminal takes those. Mappings, such as bodies, stay as they are.
+    """
+    made: Any = value
+    if isinstance(value, str) and _UNWRITABLE.search(value):
+        made = _UNWRITABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", value)
+    elif isinstance(value, list | tuple):
+        made = type(value)(map(in_writing, value))
+    elif isinstance(value, Struct):
+        made = replace(value, **{name: in_writing(part) for name, part in asdict(value).items()})
+    return made  # type: ignore[no-any-return]
 
 
-def _folder_of_batch(known: Known, number: int) -> str:
-    return f"{_month(known.batches[number].at)}/batch-{number:06}"
+def unstorable(error: Exception) -> Refused:
+    """Return the error about a value that no journal can hold. It shows nothing of the value."""
+    name = type(error).__name__
+    reason = error if isinstance(error, Unsound) else f"{name}: infinite, too large or nested too deeply"
+    return Refused(
+        f"no journal can hold a value of what was to be written down ({reason}); without it nothing is sent. "
+        f"Look at what is declared and live"
+    )
 
 
-def _month(at: float) -> str:
-    return time.strftime("%Y-%m", time.gmtime(at))
+def other_format(name: str, found: int) -> UsageError:
+    """Return the error about the journal called `name` that another version of this program has written."""
+    if found > FORMAT:
+        return UsageError(
+            f"journal {name} has format {found}, and this reconciler knows format {FORMAT}: a newer one has "
+            f"written it. Upgrade reconciler; `reconciler --version` says which one this is"
+        )
+    return UsageError(
+        f"journal {name} has format {found}, and this reconciler knows format {FORMAT}: an earlier one has "
+        f"written it, and it is neither read nor changed. Keep it, and move it away or name another journal: "
+        f"customers who were sent to before are then found by their number, and not sent to again"
+    )
+
+
+def is_last(last: Line, found: Sequence[tuple[int, str]], name: str) -> bool:
+    """Tell whether a line is the last of those that are in a database from it on, by number and text.
+
+    Raises `Refused` where it is no longer there, and nothing after it: an older copy has taken its place.
+    """
+    if not found or (found[0][0] == last.n and found[0][1] != last.text):
+        raise damaged(name, "what was read in it before is gone, so another or an older copy is in its place")
+    return list(found) == [(last.n, last.text)]
+
+
+NOTHING_SENT = "without it nothing is sent"
+FOREIGN = "is not a journal of reconciler; name another file, or move this one away"
+_RESTORE = "Restore a copy of it; a new one in its place would not know what was sent before"
+DAMAGED = f"is damaged; {NOTHING_SENT}. {_RESTORE}"
+
+
+def damaged(name: str, what: str = "") -> Refused:
+    """Return the error about the journal called `name`, in which something cannot be right.
+
+    `what` names it, as in `entry 12 is damaged: exit: expected int`.
+    """
+    return Refused(
+        f"journal {name}: {what}; {NOTHING_SENT}. {_RESTORE}" if what else f"journal {name} {DAMAGED}"
+    )

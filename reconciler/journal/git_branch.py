@@ -1,219 +1,519 @@
-"""Where the branch of a journal lives, and how it moves: only forward, and only from where one has seen it.
+"""A log in a branch of the workspace's own git repository, for where nothing else is shared.
 
-With a remote, a push decides, never with force: git itself refuses one that is not a fast-forward. What the
-remote has is kept under refs/reconciler/NAME, which is fetched without force as well: so a branch that was
-moved back is noticed, by later runs of the same clone too. Without a remote the branch of the repository
-itself is moved, from the commit that was expected.
+The branch is log and lock at once. An addition is a commit that the remote has taken by a push without force:
+of two runs that add at once git refuses one, for its push is no fast-forward. What the remote has is kept
+under refs/reconciler/NAME, which is fetched without force as well: so a branch that was moved back is
+noticed, by later runs of the same clone too. Without a remote the branch of the repository itself is moved,
+from the commit that was expected. The work tree, the index, HEAD and the user's refs and settings are never
+touched.
+
+Each entry is a small file, and so are its bodies; none is changed later. `reconciler-journal.json` is the
+first one, with the key of the hashes: whoever can read the repository can read it. Pruning removes files by a
+further commit, so the branch's history still has them.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+import os
+import random
+import re
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
-from msgspec import Struct
-
-from reconciler.clock import Clock
+from reconciler.clock import Clock, SleepCut
 from reconciler.errors import Refused, UsageError
-from reconciler.git import Git, Said, trouble
-from reconciler.journal.pauses import attempts
+from reconciler.git import (
+    MOST_OUTPUT,
+    Git,
+    Place,
+    Said,
+    check_version,
+    find_repository,
+    is_partial,
+    lacking,
+    quiet_ssh,
+    trouble,
+)
+from reconciler.journal.entries import NOTHING_SENT, Line, Rejected, Unsound, document, other_format
+
+FRESHNESS = 5.0
+"""Seconds for which those who only read go by the last answer. A rule that refuses always asks again."""
+
+TURN = 16
+"""How many pushes one makes in a row before others get their turn. One, while others are seen to write."""
+
+WAY = (2.0, 5.0)
+"""How long others get: between these many times what a push took, for a look and a push of theirs.
+
+It varies, so that one with a slower way to the remote is not shut out for good.
+"""
+
+PUSHES = 5
+"""How often to push one commit, and to look for it, when nothing says what became of it."""
 
 FETCHES = 8
 """How often to fetch when another process of the same clone does so at the same moment."""
 
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
+"""Seconds that the first pause between two attempts lasts at the most, and a later one."""
+
+LARGEST = 16_000_000
+"""Bytes of an entry; one that anybody can have pushed is not read beyond that."""
+
+MOST_BODIES, MOST_BYTES = 500, 128_000_000
+"""How many bodies are read at once, and how many bytes of them."""
+
+META = "reconciler-journal.json"
+README = """\
+# A journal
+
+`reconciler` writes this branch: what it was about to do, and what became of it. `git log` tells it to people.
+Nothing else may write here, and no other branch is to be merged with it: a file that is changed or lost
+makes the journal useless.
+"""
+
+_ENTRY = re.compile(r"(?:runs/(\d+)|kept)/(\d+)\.json")
+_IDENTITY = "reconciler <reconciler@journal.invalid>"
 _CONTENDED = ("lock", "failed to update ref", "incorrect old value", "already exists")
 """What a remote says when somebody else is moving the branch just now."""
-
 _EVERYTHING = 2**31 - 2
 """A depth that is all of a branch's history. One more would mean that of every other branch too."""
+_OF_A_REMOTE = ("proxy", "proxyauthmethod", "receivepack", "uploadpack")
+"""The settings of a remote that say how to reach it, beside its address."""
+_CONFIGURED = re.compile(r"(remote\..*|branch\..*\.remote|core\.sshcommand)$", re.DOTALL)
+_REACHES = re.compile(
+    r"remote\.|hook\.|branch\.|url\.|http\.|ssh\.|protocol\.|credential\.|core\.(ssh|gitproxy|askpass)"
+)
+"""The settings by which a remote is reached."""
 
 
 class OutOfReach(Refused):
     """The remote gave no answer, so nothing is known of what it has."""
 
 
-class TurnedDown(Refused):
-    """The remote refused a commit for what it is, and not for what somebody else did. It was not taken."""
+def open_branch(folder: Path, name: str, clock: Clock, *, freshness: float = FRESHNESS) -> BranchLog:
+    """Return the log in a branch, which need not be there, of the repository that a folder lies in.
+
+    Nothing is fetched, and nothing is changed. Git reads the settings of the repository: its remote, and
+    programs for ssh and credentials.
+
+    Raises `UsageError` for a name that is none, a branch that is checked out, no repository, one that git
+    does not trust or that was brought along by files, no git or an old one, and for remotes among which none
+    stands out.
+    """
+    environ = os.environ
+    place = find_repository(folder, environ)
+    git = Git(place.top, environ, place.git_dir)
+    check_version(git("version").text)
+    sound = name.isprintable() and not name.startswith("-") and name != "HEAD"
+    if not sound or not git("check-ref-format", f"refs/heads/{name}").is_fine:
+        raise UsageError(f"git+branch:{name!r} names no branch: git allows no such name")
+    if f"branch refs/heads/{name}" in git.must("worktree", "list", "--porcelain").text.splitlines():
+        raise UsageError(
+            f"git+branch:{name} names a branch that is checked out. A journal needs a branch of its own, "
+            f"which nobody works on: name another one, and reconciler makes it"
+        )
+    configured = _configured(git, place)
+    remote = _remote(configured, name)
+    if remote is None:
+        return BranchLog(git, name, "", "", clock, freshness)
+    # A name of its own for the remote: it reaches what the user's reaches, and none of its settings touches
+    # other branches. It is read where it is written: at the address for pushing, if the remote has one.
+    alias = f"reconciler-{secrets.token_hex(4)}"
+    own = {key.removeprefix(f"remote.{remote}."): values for key, values in configured.items()}
+    settings = {key: own[key][-1] for key in _OF_A_REMOTE if key in own}
+    settings["url"] = (own.get("pushurl") or own.get("url") or (remote,))[0]
+    settings["fetch"] = f"refs/heads/{name}:refs/reconciler/{name}"
+    ssh = quiet_ssh(environ, _last(configured, "core.sshcommand"))
+    named = {f"remote.{alias}.{key}": value for key, value in settings.items()}
+    return BranchLog(
+        Git(place.top, environ, place.git_dir, named, ssh), name, remote, alias, clock, freshness
+    )
 
 
-class Taken(Struct, frozen=True):
-    """The branch is at the new commit."""
+def _configured(git: Git, place: Place) -> Mapping[str, Sequence[str]]:
+    """Return what git was told about its remotes: name of the setting → its values.
+
+    Raises `UsageError` where a file of the checkout, which a change can bring, says how to reach a remote.
+    """
+    found: dict[str, list[str]] = {}
+    listed = git("config", "--null", "--list", "--show-scope", "--show-origin").out
+    said = listed.decode("utf-8", "surrogateescape").split("\0")
+    for scope, origin, setting in zip(said[::3], said[1::3], said[2::3], strict=False):
+        key, _, value = setting.partition("\n")
+        file = (place.top / origin.removeprefix("file:")).resolve()
+        is_of_git = file.is_relative_to(place.git_dir) or file.is_relative_to(place.common)
+        if scope in ("local", "worktree") and file.is_relative_to(place.top) and not is_of_git:
+            if _REACHES.match(key):
+                raise UsageError(
+                    f"git takes the setting {key} from {file}, and what is in a checkout comes with any "
+                    f"change of it. Take that file out: git config --local --unset-all include.path"
+                )
+        elif _CONFIGURED.match(key):
+            found.setdefault(key, []).append(value)
+    return found
 
 
-class NotTaken(Struct, frozen=True):
-    """Nothing says that the branch is at the new commit; where it is, a look tells."""
+def _remote(configured: Mapping[str, Sequence[str]], name: str) -> str | None:
+    """Return the remote that the branch lives at: its own, or origin, or the only one; `None` for none."""
+    own = _last(configured, f"branch.{name}.remote")
+    if own:
+        return None if own == "." else own
+    parts = (key.removeprefix("remote.").rpartition(".") for key in configured if key.startswith("remote."))
+    remotes = {remote for remote, _, setting in parts if setting in ("url", "pushurl")}
+    if len(remotes) > 1 and "origin" not in remotes:
+        raise UsageError(
+            f"git+branch:{name} could live at {' or '.join(sorted(remotes))}: `git config "
+            f"branch.{name}.remote REMOTE` says where"
+        )
+    return "origin" if "origin" in remotes else next(iter(remotes), None)
 
-    reason: str
-    is_final: bool = False
-    """Whether it was refused for what it is, and not for what somebody else did."""
+
+def _last(configured: Mapping[str, Sequence[str]], key: str) -> str:
+    return next(reversed(configured.get(key, ())), "")
 
 
-class Branch(Protocol):
-    """A branch that only moves forward."""
+class BranchLog:
+    """Keeps `reconciler.journal.entries.Log` in a branch, of what the user calls `remote`, or "" for none.
 
-    def tip(self, seen: str | None) -> str | None:
-        """Return the commit that the branch is at, which is then in the repository; `None` for no branch.
+    An addition costs two processes of git (a commit, a push); one more look costs two where there is nothing
+    new, and four where there is.
+    """
+
+    def __init__(
+        self, git: Git, branch: str, remote: str, alias: str, clock: Clock, freshness: float
+    ) -> None:
+        self.name = f"git+branch:{branch}"
+        self.freshness = freshness
+        self._git, self._branch, self._remote, self._alias, self._clock = git, branch, remote, alias, clock
+        self._head = f"refs/heads/{branch}"
+        self._kept = f"refs/reconciler/{branch}" if remote else self._head
+        """The ref that says what the branch was when it was last asked."""
+        # In every commit: two that write the same at one moment still make different ones. If they made the
+        # same one, a push of either would find it there, and take it for its own.
+        self._writer = secrets.token_hex(8)
+        self._seen: tuple[str | None, int] = (None, 0)
+        """The commit that was read or made last, and the number of its last entry."""
+        self._refusal: Refused | None = None
+        self._turn, self._back_at = TURN, clock.monotonic()
+
+    def read(self, after: int) -> Sequence[Line]:
+        """Return the entries after a number; all of them where files were not only added."""
+        with self._for_good():
+            tip = self._tip(self._seen[0])
+        old, n = self._seen
+        if tip is None or (tip, after) == self._seen:
+            return ()
+        lines = self._added(old, tip) if old and n == after else None
+        lines = self._whole(tip) if lines is None else lines
+        self._seen = (tip, lines[-1].n if lines else after)
+        return lines
+
+    def append(self, last: Line | None, lines: Sequence[Line], pruned: Sequence[int]) -> bool:
+        """Add lines by a commit after the one that ends with `last`, if the branch is still there.
+
+        A commit that lost a race can never be taken later: it is no fast-forward any more.
+        """
+        self._make_way()
+        base, n = self._seen
+        if n != (last.n if last else 0):
+            return False
+        began = self._clock.monotonic()
+        commit = self._commit(base, lines, pruned)
+        is_taken = self._is_taken(commit, base)
+        if is_taken:
+            self._seen = (commit, lines[-1].n)
+        self._turn = self._turn - 1 if is_taken else 1
+        if self._turn <= 0:
+            ended = self._clock.monotonic()
+            self._back_at = ended + (ended - began) * random.uniform(*WAY)  # noqa: S311
+        return is_taken
+
+    def bodies(self, lines: Sequence[tuple[int, int]]) -> Mapping[int, str]:
+        """Return what is kept beside entries. One process for each five hundred."""
+        found: dict[int, str] = {}
+        for start in range(0, len(lines), MOST_BODIES):
+            some = lines[start : start + MOST_BODIES]
+            names = [f"{self._seen[0]}:{_path(run, n, 'body.json')}" for run, n in some]
+            texts = self._contents(names, MOST_BYTES)
+            found.update((n, text.rstrip("\n")) for (_, n), text in zip(some, texts, strict=True))
+        return found
+
+    def damaged(self, what: str) -> Refused:
+        """Return the error about entries that cannot be right."""
+        return Refused(
+            f"journal {self.name} is damaged: {what}; {NOTHING_SENT}. `git log -p` on the branch "
+            f"says who changed it; put back what was there"
+        )
+
+    def close(self) -> None:
+        """Return: nothing is open between two commands."""
+
+    def _whole(self, tip: str) -> Sequence[Line]:
+        """Return every entry of a commit. Raises `UsageError` if it is no journal's, or of another format."""
+        listed = self._git.must("ls-tree", "-r", "-z", "-l", "--full-tree", tip).out.decode(
+            "utf-8", "replace"
+        )
+        blobs: dict[str, str] = {}
+        for line in filter(None, listed.split("\0")):
+            about, _, path = line.partition("\t")
+            _, kind, name, size = about.split()
+            if kind == "blob" and (path == META or _ENTRY.fullmatch(path)):
+                blobs[path] = name
+                if size.isdecimal() and int(size) > LARGEST:
+                    raise self.damaged(f"{path} is larger than any file that reconciler writes there")
+        if META not in blobs:
+            raise UsageError(
+                f"journal {self.name} names a branch that is not a journal of reconciler; name another one, "
+                f"which need not be there yet"
+            )
+        return self._lines(blobs)
+
+    def _added(self, old: str, new: str) -> Sequence[Line] | None:
+        """Return the entries that were added between two commits; `None` if more than that happened."""
+        told = self._git.must("diff-tree", "-r", "-z", "--no-renames", "--no-relative", old, new)
+        fields = told.out.decode("utf-8", "replace").split("\0")
+        changes = [(about.split(), path) for about, path in zip(fields[::2], fields[1::2], strict=False)]
+        if any(about[4] != "A" for about, _ in changes):
+            return None
+        return self._lines({path: about[3] for about, path in changes if _ENTRY.fullmatch(path)})
+
+    def _lines(self, blobs: Mapping[str, str]) -> Sequence[Line]:
+        """Return the entries in files, path → object, in their order."""
+        lines = []
+        for path, text in zip(blobs, self._contents(list(blobs.values())), strict=True):
+            if not text.endswith("\n"):
+                raise self.damaged(f"{path} is cut short, or not in the repository")
+            found = _ENTRY.fullmatch(path)
+            if found:
+                run, n = found.groups()
+                lines.append(Line(int(n), int(run) if run else None, text[:-1]))
+                continue
+            try:
+                meta = document(text)
+            except Unsound as error:
+                raise self.damaged(f"{META} cannot be read: {error}") from error
+            if (
+                isinstance(meta, dict) and type(meta.get("format")) is int
+            ):  # as formats before this one had it
+                raise other_format(self.name, meta["format"])
+            lines.append(Line(1, None, text[:-1]))
+        return sorted(lines, key=lambda line: line.n)
+
+    def _contents(self, names: Sequence[str], most: int = MOST_OUTPUT) -> Sequence[str]:
+        """Return the contents of objects; empty for one that is not there.
+
+        One process, if anything is asked.
+        """
+        if not names:
+            return ()
+        fed = "".join(f"{name}\n" for name in names).encode("utf-8")
+        said = self._git("cat-file", "--batch", fed=fed, most=most)
+        if not said.is_fine:
+            raise self.damaged(f"its files cannot be read: {said.reason}")
+        texts, at = [], 0
+        for name in names:
+            end = said.out.index(b"\n", at)
+            head, at = said.out[at:end].split(), end + 1
+            if head[-1] == b"missing":
+                if is_partial(self._git):
+                    raise lacking(name)
+                texts.append("")
+                continue
+            texts.append(said.out[at : at + int(head[2])].decode("utf-8", "replace"))
+            at += int(head[2]) + 1
+        return texts
+
+    def _commit(self, base: str | None, lines: Sequence[Line], pruned: Sequence[int]) -> str:
+        """Make a commit after `base`; return it. No ref knows it yet."""
+        first, *others = [line.subject for line in lines]
+        subject = f"{first} (and {len(others)} more)\n\n" + "\n".join([first, *others]) if others else first
+        files: dict[str, str] = {}
+        for line in lines:
+            files[_path(line.run, line.n) if line.n > 1 else META] = line.text
+            if line.body is not None:
+                files[_path(line.run, line.n, "body.json")] = line.body
+        files |= {} if base else {"README.md": README.rstrip("\n")}
+        committer = f"committer {_IDENTITY} {int(self._clock.now())} +0000"
+        stream = [
+            f"commit refs/reconciler-made\nmark :1\n{committer}\n".encode(),
+            _data(f"{subject}\n\nWriter: {self._writer}\n"),
+            f"from {base}\n".encode() if base else b"",
+            *(f"D runs/{run:06}\n".encode() for run in pruned),
+            *(f"M 100644 inline {path}\n".encode() + _data(text + "\n") for path, text in files.items()),
+            b"\nget-mark :1\nreset refs/reconciler-made\n\ndone\n",
+        ]
+        return self._git.must("fast-import", "--quiet", "--done", fed=b"".join(stream)).text
+
+    def _is_taken(self, commit: str, base: str | None) -> bool:
+        """Move the branch from `base` to a commit, whatever it takes to know; tell whether it was taken."""
+        reason = ""
+        for _ in self._attempts(PUSHES):
+            with self._for_good():
+                reason = self._move(commit, base)
+            if not reason:
+                return True
+            with suppress(OutOfReach), self._for_good():
+                tip = self._tip(base)
+                if tip and tip != base:
+                    return self._git("merge-base", "--is-ancestor", commit, tip).is_fine
+            if reason.startswith("[remote rejected]") and not any(word in reason for word in _CONTENDED):
+                raise Rejected(f"journal {self.name} cannot be written: {reason}; {NOTHING_SENT}")
+        raise Refused(f"journal {self.name} cannot be written: {reason}; {NOTHING_SENT}")
+
+    def _move(self, commit: str, base: str | None) -> str:
+        """Move the branch without force and without hooks; return why it may not be there, "" if it is.
+
+        Raises `Refused` if the branch was moved back before.
+        """
+        if not self._remote:
+            said = self._git("update-ref", self._head, commit, base or "")
+            return "" if said.is_fine else said.reason
+        said = self._git("push", "--porcelain", "--no-verify", self._alias, f"{commit}:{self._head}")
+        told = (line.split("\t") for line in said.out.decode("utf-8", "replace").splitlines())
+        about = next((line for line in told if len(line) == 3 and line[1].endswith(f":{self._head}")), None)
+        if about is None:
+            return said.reason
+        flag, _, summary = about
+        if flag == "!":
+            return f"{summary}: {said.reason}"
+        if base and flag != "=" and not base.startswith(summary.partition("..")[0]):
+            raise self._moved_back(" (and this run has put it forward again)")
+        return ""
+
+    def _tip(self, seen: str | None) -> str | None:
+        """Return the commit that the branch is at, once it is in this repository; `None` for no branch.
 
         `seen` is a commit that was in the branch before. Raises `Refused` if it no longer is, and
         `OutOfReach` if the branch cannot be asked.
         """
-
-    def move(self, commit: str, base: str | None) -> Taken | NotTaken:
-        """Move the branch to a commit that follows `base`, or make it (`None`).
-
-        Raises `Refused` if the branch was moved back before by somebody.
-        """
-
-
-class LocalBranch(Struct, frozen=True):
-    """A branch of a repository that has no remote. Two processes a move: one looks, one moves."""
-
-    git: Git
-    name: str
-
-    def tip(self, seen: str | None) -> str | None:
-        """Return the commit that the branch is at."""
-        found = _commit_of(self.git, f"refs/heads/{self.name}", seen)
-        if seen and not found:
-            raise _moved_back(
-                self.name, "", f"`git update-ref refs/heads/{self.name} {seen}` puts it back where it was"
-            )
-        return found
-
-    def move(self, commit: str, base: str | None) -> Taken | NotTaken:
-        """Move the branch if it is at `base`: compare and swap."""
-        said = self.git("update-ref", f"refs/heads/{self.name}", commit, base or "")
-        return Taken() if said.is_fine else NotTaken(said.reason)
-
-
-class RemoteBranch(Struct, frozen=True):
-    """A branch of a remote. A move is one push; a look is one fetch and one process."""
-
-    git: Git
-    name: str
-    remote: str
-    """What the user calls the remote."""
-    alias: str
-    """What it is called here, without the settings that would touch branches of the user."""
-    clock: Clock
-
-    @property
-    def kept(self) -> str:
-        """The ref that says what the remote had when it was last asked."""
-        return f"refs/reconciler/{self.name}"
-
-    def tip(self, seen: str | None) -> str | None:
-        """Fetch the branch, and return the commit that it is at."""
-        for _ in attempts(FETCHES, self.clock):
+        if not self._remote:
+            found = self._commit_of(self._head, seen)
+            if seen and not found:
+                raise self._moved_back(mend=f"`git update-ref {self._head} {seen}` puts it back where it was")
+            return found
+        for _ in self._attempts(FETCHES):
             fetched = self._fetch()
-            if fetched.is_fine:
-                return self._kept_now(seen)
-            there, here = self._there(fetched), _commit_of(self.git, self.kept)
+            there, here = None, None
+            if not fetched.is_fine:
+                there, here = self._there(fetched), self._commit_of(self._kept)
+            if fetched.is_fine or (there and there == here):  # or another process of this clone was faster
+                found = self._commit_of(self._kept, seen)
+                if not found:
+                    raise self._moved_back()
+                return found
             if there is None:
                 self._refuse_lost(here or seen)
                 return None
-            if there == here:  # another process of this clone was faster
-                return self._kept_now(seen)
             if here:
                 self._refuse_moved_back(here, there)
-        raise _out_of_reach(self.name, self.remote, fetched)
-
-    def move(self, commit: str, base: str | None) -> Taken | NotTaken:
-        """Push a commit, without force and without hooks."""
-        target = f"refs/heads/{self.name}"
-        said = self.git("push", "--porcelain", "--no-verify", self.alias, f"{commit}:{target}")
-        flag, summary = _told(said, target)
-        if flag == "!":
-            return _rejected(summary, said)
-        if flag is None:
-            return NotTaken(said.reason)
-        if base and flag != "=" and not base.startswith(summary.partition("..")[0]):
-            raise self._moved_back(" (and this run has put it forward again)")
-        return Taken()
+        raise OutOfReach(f"journal {self.name}: {self._remote} cannot be reached: {fetched.reason}")
 
     def _fetch(self, *how: str) -> Said:
         options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-filter")
-        return self.git("fetch", *options, *how, self.alias)
-
-    def _kept_now(self, seen: str | None) -> str:
-        found = _commit_of(self.git, self.kept, seen)
-        if not found:
-            raise self._moved_back()
-        return found
+        return self._git("fetch", *options, *how, self._alias)
 
     def _there(self, fetched: Said) -> str | None:
         """Ask the remote for the commit of its branch, after a fetch that failed."""
-        target = f"refs/heads/{self.name}"
-        said = self.git("ls-remote", "--exit-code", self.alias, target)
+        said = self._git("ls-remote", "--exit-code", self._alias, self._head)
         if said.code not in (0, 2):
-            raise _out_of_reach(self.name, self.remote, fetched)
+            known = trouble(fetched)
+            if isinstance(known, UsageError):
+                raise known
+            raise OutOfReach(f"journal {self.name}: {self._remote} cannot be reached: {fetched.reason}")
         refs = (line.split("\t") for line in said.text.splitlines())
-        return next((commit for commit, ref in refs if ref == target), None)
+        return next((commit for commit, ref in refs if ref == self._head), None)
 
     def _refuse_lost(self, known: str | None) -> None:
-        """Raise `Refused` for a branch that was at the remote, or is in this repository alone."""
+        """Raise `Refused` for a branch that the remote has no longer, `UsageError` where it never had it."""
         if known:
-            mend = f"git push {self.remote} {self.kept}:refs/heads/{self.name}"
+            mend = f"git push {self._remote} {self._kept}:{self._head}"
             raise Refused(
-                f"journal git+branch:{self.name} is gone from {self.remote}: without it nobody knows what "
+                f"journal {self.name} is gone from {self._remote}: without it nobody knows what "
                 f"was sent. This clone still has it: `{mend}` puts it back. To begin a new one: `git "
-                f"update-ref -d {self.kept}`"
+                f"update-ref -d {self._kept}`"
             )
-        if _commit_of(self.git, f"refs/heads/{self.name}"):
+        if self._commit_of(self._head):
             raise UsageError(
-                f"journal git+branch:{self.name} is in this repository, and not at {self.remote}, where "
-                f"others would look for it: `git push {self.remote} {self.name}` puts it there"
+                f"journal {self.name} is in this repository, and not at {self._remote}, where "
+                f"others would look for it: `git push {self._remote} {self._branch}` puts it there"
             )
 
     def _refuse_moved_back(self, here: str, there: str) -> None:
         """Raise `Refused` if what the remote had is not in what it has."""
-        if self._lacks(here, there) and self._is_shallow():
+        if self._lacks(here, there) and self._git.must("rev-parse", "--is-shallow-repository").text == "true":
             self._fetch(f"--depth={_EVERYTHING}")  # a checkout has cut the history of the branch short
         if self._lacks(here, there):
             raise self._moved_back()
 
     def _lacks(self, here: str, there: str) -> bool:
         # 1 is no; anything else but 0 means that it cannot be told.
-        return self.git("merge-base", "--is-ancestor", here, there).code == 1
+        return self._git("merge-base", "--is-ancestor", here, there).code == 1
 
-    def _is_shallow(self) -> bool:
-        return self.git.must("rev-parse", "--is-shallow-repository").text == "true"
-
-    def _moved_back(self, note: str = "") -> Refused:
-        mend = (
-            f"{self.kept} of this clone has it; if it was meant, `git update-ref -d {self.kept}` accepts it"
+    def _moved_back(self, note: str = "", mend: str = "") -> Refused:
+        where = f" at {self._remote}{note}" if self._remote else note
+        mend = mend or (
+            f"{self._kept} of this clone has it; if it was meant, `git update-ref -d {self._kept}` accepts it"
         )
-        return _moved_back(self.name, f" at {self.remote}{note}", mend)
+        return Refused(
+            f"journal {self.name} was moved back or rewritten by somebody{where}: what was written there "
+            f"is gone, and others may have acted without it. Nothing further is sent. {mend}"
+        )
+
+    def _commit_of(self, ref: str, holding: str | None = None) -> str | None:
+        """Return the commit of a ref; `None` if there is none, or it does not hold the commit `holding`."""
+        holds = [f"--contains={holding}"] if holding else []
+        return self._git.must("for-each-ref", "--format=%(objectname)", *holds, ref).text or None
+
+    def _make_way(self) -> None:
+        """Keep away from the branch for a while after a turn, and learn whether somebody has used it.
+
+        Without this one that writes all the time shuts out everybody else: each is refused who looked before
+        its last push, and is refused again. What comes in the meantime goes in one commit afterwards.
+        """
+        if self._turn > 0:
+            return
+        left, self._turn = self._back_at - self._clock.monotonic(), TURN
+        if left > 0:
+            self._pause(left)
+            with suppress(OutOfReach), self._for_good():
+                self._turn = 1 if self._tip(self._seen[0]) != self._seen[0] else TURN
+
+    def _attempts(self, number: int) -> Iterator[int]:
+        """Yield 0 to `number` - 1, with a pause of random length before each but the first.
+
+        So those that collided once do not meet again and again. An interrupt ends the pauses and no attempt,
+        for what an interrupted run has done must be written down too.
+        """
+        for attempt in range(number):
+            if attempt:
+                self._pause(random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt)))  # noqa: S311
+            yield attempt
+
+    def _pause(self, seconds: float) -> None:
+        with suppress(SleepCut):
+            self._clock.sleep(seconds)
+
+    @contextmanager
+    def _for_good(self) -> Iterator[None]:
+        """Raise again what was raised when the branch had lost something: nothing mends that in a run."""
+        if self._refusal is not None:
+            raise self._refusal
+        try:
+            yield
+        except OutOfReach:
+            raise
+        except Refused as error:
+            self._refusal = error
+            raise
 
 
-def _commit_of(git: Git, ref: str, holding: str | None = None) -> str | None:
-    """Return the commit of a ref; `None` if there is none, or it does not hold the commit `holding`."""
-    holds = [f"--contains={holding}"] if holding else []
-    return git.must("for-each-ref", "--format=%(objectname)", *holds, ref).text or None
+def _path(run: int | None, n: int, ending: str = "json") -> str:
+    return f"runs/{run:06}/{n:08}.{ending}" if run else f"kept/{n:08}.{ending}"
 
 
-def _told(said: Said, target: str) -> tuple[str | None, str]:
-    """Return flag and summary of what a push says about a ref; no flag where it says nothing about it."""
-    for line in said.out.decode("utf-8", "replace").splitlines():
-        match line.split("\t"):
-            case [flag, refs, summary] if refs.endswith(f":{target}"):
-                return flag, summary
-    return None, ""
-
-
-def _rejected(summary: str, said: Said) -> NotTaken:
-    refused = summary.startswith("[remote rejected]") and not any(word in summary for word in _CONTENDED)
-    return NotTaken(f"{summary}: {said.reason}", is_final=refused)
-
-
-def _moved_back(name: str, where: str, mend: str) -> Refused:
-    return Refused(
-        f"journal git+branch:{name} was moved back or rewritten by somebody{where}: what was written there "
-        f"is gone, and others may have acted without it. Nothing further is sent. {mend}"
-    )
-
-
-def _out_of_reach(name: str, remote: str, said: Said) -> OutOfReach:
-    known = trouble(said)
-    if isinstance(known, UsageError):
-        raise known
-    return OutOfReach(f"journal git+branch:{name}: {remote} cannot be reached: {said.reason}")
+def _data(text: str) -> bytes:
+    encoded = text.encode("utf-8", "replace")
+    return f"data {len(encoded)}\n".encode() + encoded + b"\n"

@@ -1,4 +1,4 @@
-"""Who holds an account, and when a holder is provably dead. Pure, but for a look at the processes here."""
+"""Which process a run lives in, and when that is provably dead, as far as it can be seen from here."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ import platform
 import re
 import secrets
 import subprocess
-from collections.abc import Iterable
 from pathlib import Path
 
-from reconciler.errors import Held, Refused
-from reconciler.journal.runs import Process, Run, RunStart, shown_accounts
+from reconciler.journal.entries import Process, Run
 
 SILENCE = 3600.0
 """Seconds without a word after which a holder counts as dead that cannot be looked at from here.
@@ -40,18 +38,6 @@ def process_of(pid: int) -> Process:
     return Process(_machine(), platform.node(), pid, _started(pid) or "")
 
 
-def refuse_held(start: RunStart, open_runs: Iterable[Run], now: float) -> list[Run]:
-    """Return the runs to be ended before this one can begin, which are provably dead.
-
-    Raises `Held` if a run that may be alive holds one of the accounts.
-    """
-    holding = [run for run in open_runs if _shared(run, start)]
-    for run in holding:
-        if not is_dead(run, start.process, now, start.ci_run):
-            raise Held(_held(run, _shared(run, start), now))
-    return holding
-
-
 def is_dead(run: Run, observer: Process, now: float, ci_run: str = "") -> bool:
     """Tell whether an open run can do nothing further, as far as `observer`, a process, can know that.
 
@@ -78,46 +64,6 @@ def _is_later_attempt(ci_run: str, earlier: str) -> bool:
     """
     now, before = _ATTEMPT.fullmatch(ci_run), _ATTEMPT.fullmatch(earlier)
     return bool(now and before and now[1] == before[1] and int(now[2]) > int(before[2]))
-
-
-def found_dead(run: Run) -> str:
-    """Return the note under which a dead run is ended."""
-    return f"found dead: process {run.start.process.pid} on {run.start.process.host} had not ended it"
-
-
-def _shared(run: Run, start: RunStart) -> list[str]:
-    return [account for account in run.start.accounts if account in start.accounts]
-
-
-def taken_for_dead(run: int) -> Refused:
-    """Return the error of a run that wants to write, and was ended by another one."""
-    return Refused(
-        f"run {run} no longer holds its account: another run took it for dead. Nothing further is written"
-    )
-
-
-def never_held(run: int, account: str) -> Refused:
-    """Return the error of a run that wants to write on an account that it never held."""
-    (shown,) = shown_accounts([account])
-    return Refused(f"run {run} does not hold {shown}: nothing is written there. Please report it")
-
-
-def _held(run: Run, accounts: list[str], now: float) -> str:
-    start = run.start
-    shown = " and ".join(shown_accounts(accounts))
-    where = start.ci_run or f"process {start.process.pid} on {start.process.host}"
-    return (
-        f"run {run.number} ({start.command} on {start.target}) of {start.who} is at work on "
-        f"{shown}: {where}, begun {_age(now - run.began)} ago, last heard of "
-        f"{_age(now - run.latest)} ago. Wait with --lock-timeout 5m; if that process is surely gone, "
-        f"--take-over {run.number} ends its run"
-    )
-
-
-def _age(seconds: float) -> str:
-    if seconds < 120:
-        return f"{max(0, round(seconds))} s"
-    return f"{round(seconds / 60)} min" if seconds < 7200 else f"{round(seconds / 3600)} h"
 
 
 def _machine() -> str:

@@ -1,6 +1,6 @@
-"""A journal in a database of PostgreSQL, for a team whose runs are at work on more than one machine.
+"""A log in a database of PostgreSQL, for a team whose runs are at work on more than one machine.
 
-Its tables lie in a schema of their own, `reconciler`, so that they never meet others of a shared database.
+Its table lies in a schema of its own, `reconciler`, so that it never meets others of a shared database.
 Between two transactions it relies on nothing that a session keeps: a pooler may hand each one another
 connection.
 """
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote, unquote, urlencode
@@ -19,32 +19,19 @@ import certifi
 import psycopg
 from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict
-from sqlalchemy import Connection, Engine, cast, create_engine, event, func, inspect, select
-from sqlalchemy.dialects.postgresql import OID
-from sqlalchemy.exc import DBAPIError
 
 from reconciler.access import Access, is_loopback
-from reconciler.clock import Clock
-from reconciler.errors import Refused, UsageError
-from reconciler.journal.database import READS_ONLY
-from reconciler.journal.failures import damaged, unreachable
-from reconciler.journal.forms import readable
-from reconciler.journal.migrations import STEPS, Step, version
-from reconciler.journal.schema import TABLES
-from reconciler.journal.sql import SqlJournal
-from reconciler.journal.sql_opening import Place, open_place, read_place
+from reconciler.errors import ReconcilerError, Refused, UsageError
+from reconciler.journal.entries import DAMAGED, NOTHING_SENT, Line, damaged, is_last, other_format
 from reconciler.problems import Redacted
 
 SCHEMA = "reconciler"
 
 PATIENCE = 30.0
-"""Seconds to wait for another process that is writing, and for a free connection."""
+"""Seconds to wait for another process that is writing."""
 
 SLACK = 15.0
 """Seconds beyond that for an answer, after which a server counts as gone."""
-
-CONNECTIONS = 4
-"""How many are open at once at the most. Writes follow one another anyway."""
 
 # What libpq does unless the address says otherwise (PostgreSQL manual, "Parameter Key Words").
 _CONNECTED = {
@@ -58,13 +45,11 @@ _CONNECTED = {
 _LOCK = 0x7265636A_00000001
 """Whoever holds this in a transaction is the only one that writes to the journal of the database."""
 
-_READS = (
-    f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL search_path = {SCHEMA}, pg_temp"
-)
+_READS = f"BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL search_path = {SCHEMA}, pg_temp"
 
 # Each statement has to see what the one that held the lock before has written: hence "read committed".
 _WRITES = (
-    f"SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL search_path = {SCHEMA}, pg_temp; "
+    f"BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL search_path = {SCHEMA}, pg_temp; "
     "SELECT set_config('synchronous_commit', 'on', true) "
     "WHERE current_setting('synchronous_commit') = 'off'; "
     "SET LOCAL lock_timeout = {patience}; "
@@ -92,6 +77,37 @@ _ADDRESS = re.compile(
     r"(?:\?(?P<query>[^@#]*))?"
 )
 _HOSTS = re.compile(r"(?:(?:[^:\[\],]*|\[[0-9A-Fa-f:.]+\])(?::\d*)?(?:,|$))*")
+
+
+_BROKEN_OFF = (
+    f"broke off, and what was just being written may have been written; {NOTHING_SENT}. Run it again: what "
+    f"is written counts"
+)
+_NO_RIGHTS = (
+    f"cannot be used with the rights of its user; {NOTHING_SENT}. Let the owner of its tables grant it "
+    f"SELECT, INSERT and DELETE on every table of the schema reconciler"
+)
+
+# PostgreSQL's error code, or its first two characters, its class
+# (https://www.postgresql.org/docs/current/errcodes-appendix.html) → what it means.
+_MEANINGS: dict[str, str] = {
+    "": _BROKEN_OFF,  # the library's own word: the server did not say any
+    "08": _BROKEN_OFF,
+    "25006": f"cannot be written: the server takes it for read-only; {NOTHING_SENT}",
+    "25": _BROKEN_OFF,
+    "40": f"is in use by other transactions; {NOTHING_SENT}. Try again",
+    "42501": _NO_RIGHTS,
+    "42": DAMAGED,  # a table or column that is not there
+    "3F": DAMAGED,
+    "53100": f"cannot be written: the disk of its server is full; {NOTHING_SENT}",
+    "53": f"cannot be used: its server has too little left, of memory or connections; {NOTHING_SENT}",
+    "54": f"cannot hold what is to be written: it is too big; {NOTHING_SENT}",
+    "55P03": "is in use by another process that does not let go of it; try again when that has ended",
+    "57014": f"did not answer within the time that its server allows (statement_timeout); {NOTHING_SENT}",
+    "57": _BROKEN_OFF,
+    "58": f"cannot be read or written: the disk of its server fails; {NOTHING_SENT}",
+    "XX": DAMAGED,
+}
 
 
 class Server(Redacted, frozen=True):
@@ -231,50 +247,101 @@ def _operators_only(what: str) -> Refused:
     )
 
 
-def open_server(
-    address: str, clock: Clock, *, steps: Sequence[Step] = STEPS, patience: float = PATIENCE
-) -> SqlJournal:
-    """Open the journal in a database; make it, or bring it to the version that `steps` lead to.
+def open_server(address: str, *, patience: float = PATIENCE, slack: float = SLACK) -> PostgresqlLog:
+    """Return the log in a database, which has to be there. Nothing is asked of it yet."""
+    return PostgresqlLog(server_at(address), patience, slack)
 
-    The database itself has to be there, in UTF-8. Errors as for `reconciler.journal.opening.open_journal`.
+
+class PostgresqlLog:
+    """Keeps `reconciler.journal.entries.Log` in a schema of a database.
+
+    One connection serves one transaction after another, and is looked at before each. A transaction that may
+    write waits until it is alone.
     """
-    return open_place(_place(address, patience), steps, clock)
 
+    freshness = 0.0
 
-def read_server(
-    address: str, clock: Clock, *, steps: Sequence[Step] = STEPS, patience: float = PATIENCE
-) -> SqlJournal | None:
-    """Open the journal in a database to read it; `None` where there is none yet. Nothing is changed there.
+    def __init__(self, server: Server, patience: float = PATIENCE, slack: float = SLACK) -> None:
+        self.name = server.name
+        self._server = server
+        self._patience = patience
+        self._slack = slack
+        self._connection: _Bounded | None = None
+        self._writes = _WRITES.format(patience=max(1, round(patience * 1000)))
 
-    Errors as for `reconciler.journal.opening.read_journal`.
-    """
-    return read_place(_place(address, patience), steps, clock)
+    def read(self, after: int) -> Sequence[Line]:
+        """Return the entries after a number, of one moment."""
+        with self.transaction(_READS) as connection:
+            if not after and not _recognise(connection, self.name):
+                return ()
+            asked = "SELECT n, run, entry FROM entries WHERE n > %s ORDER BY n"
+            lines = [Line(*row) for row in connection.execute(asked, [after])]
+        if not after and not lines:
+            raise damaged(self.name)
+        return lines
 
+    def append(self, last: Line | None, lines: Sequence[Line], pruned: Sequence[int]) -> bool:
+        """Add lines if `last` is the last one. All or nothing, and on disk when it returns."""
+        with self.transaction(self._writes) as connection:
+            if last is None:
+                if _recognise(connection, self.name):  # another process was faster
+                    return False
+                _make_table(connection, self.name)
+            else:
+                asked = "SELECT n, entry FROM entries WHERE n >= %s ORDER BY n LIMIT 2"
+                if not is_last(last, connection.execute(asked, [last.n]).fetchall(), self.name):
+                    return False
+            with connection.cursor() as cursor:
+                added = [(line.n, line.run, line.text, line.body) for line in lines]
+                cursor.executemany("INSERT INTO entries (n, run, entry, body) VALUES (%s, %s, %s, %s)", added)
+                if pruned:
+                    cursor.execute("DELETE FROM entries WHERE run = ANY(%s)", [list(pruned)])
+        return True
 
-def _place(address: str, patience: float) -> Place:
-    server = server_at(address)
-    return Place(engine_of(server, patience), server.name, _recognise, _make_schema)
+    def bodies(self, lines: Sequence[tuple[int, int]]) -> Mapping[int, str]:
+        """Return what is kept beside entries."""
+        with self.transaction(_READS) as connection:
+            asked = "SELECT n, body FROM entries WHERE n = ANY(%s)"
+            return dict(connection.execute(asked, [[n for _, n in lines]]).fetchall())
 
+    def damaged(self, what: str) -> Refused:
+        """Return the error about entries that cannot be right."""
+        return damaged(self.name, what)
 
-def engine_of(server: Server, patience: float = PATIENCE, slack: float = SLACK) -> Engine:
-    """Return what makes connections to a database. A transaction that may write waits until it is alone.
+    def close(self) -> None:
+        """Let go of the connection."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
-    Connections are kept for the next transaction, and looked at before.
-    """
-    engine = create_engine(
-        "postgresql+psycopg://",
-        creator=lambda: _connect(server, patience + slack),
-        pool_size=CONNECTIONS,
-        max_overflow=0,
-        pool_timeout=patience,
-        pool_pre_ping=True,
-        use_native_hstore=False,
-        hide_parameters=True,
-        json_deserializer=readable,
-    )
-    begun = _WRITES.format(patience=max(1, round(patience * 1000)))
-    event.listen(engine, "begin", lambda connection: _begin(connection, begun))
-    return engine
+    @contextmanager
+    def transaction(self, begin: str) -> Iterator[_Bounded]:
+        """Open a transaction.
+
+        Errors: `Refused` or `UsageError`; then nothing is written, or the words say so.
+        """
+        connection = self._live()
+        try:
+            connection.execute(begin)
+            yield connection
+            if connection.execute("COMMIT").statusmessage != "COMMIT":
+                raise psycopg.OperationalError("the transaction was rolled back")
+        except psycopg.Error as error:
+            self.close()
+            raise _meaning(self.name, error) from error
+        except BaseException:
+            self.close()  # which rolls back
+            raise
+
+    def _live(self) -> _Bounded:
+        """Return a connection that answers: the one of the last transaction, or a new one."""
+        if self._connection is not None:
+            with suppress(psycopg.Error):
+                self._connection.execute("SELECT 1")
+                return self._connection
+            self.close()
+        self._connection = _connect(self._server, self._patience + self._slack)
+        return self._connection
 
 
 class _Bounded(psycopg.Connection[tuple[Any, ...]]):
@@ -296,7 +363,7 @@ def _connect(server: Server, patience: float) -> _Bounded:
     try:
         # What is prepared stays in a session, and a pooler hands the next transaction another one.
         parameters = {**_CONNECTED, **server.parameters, "client_encoding": "utf8"}
-        connection = _Bounded.connect(**parameters, prepare_threshold=None)
+        connection = _Bounded.connect(**parameters, prepare_threshold=None, autocommit=True)
     except psycopg.Error as error:
         said = server.hidden(str(error))
         if parameters.get("sslmode") in _VERIFIED and re.search("SSL|certificate", said):
@@ -304,43 +371,51 @@ def _connect(server: Server, patience: float) -> _Bounded:
                 "; it has to prove its name (sslmode=verify-full): add sslrootcert=FILE with its authority "
                 "to the operator's address, or the sslmode that is right there"
             )
-        raise unreachable(server.name, said) from None
+        raise Refused(
+            f"journal {server.name} cannot be reached: {said}; {NOTHING_SENT}. Look at its address, its user "
+            f"and password, and at the way there"
+        ) from None
     connection.patience = patience
-    if connection.info.parameter_status("server_encoding") != "UTF8":
-        connection.close()
-        raise UsageError(f"journal {server.name} has to be in UTF-8: CREATE DATABASE … ENCODING 'UTF8'")
     return connection
 
 
-def _begin(connection: Connection, writes: str) -> None:
-    reads_only = connection.get_execution_options().get(READS_ONLY)
-    statements = _READS if reads_only else writes
-    connection.exec_driver_sql(statements, execution_options={"no_parameters": True})
+def _meaning(name: str, error: psycopg.Error) -> ReconcilerError:
+    """Return what an error of the server, or of its library, means."""
+    state = error.sqlstate or ""
+    # Beyond its first line a message of PostgreSQL holds values.
+    unknown = f"failed: {str(error).partition(chr(10))[0]}; {NOTHING_SENT}"
+    return Refused(f"journal {name} {_MEANINGS.get(state) or _MEANINGS.get(state[:2]) or unknown}")
 
 
-def _recognise(connection: Connection, name: str) -> None:
-    """Return if the schema is a journal that can be read, holds nothing, or is not there."""
-    usable = select(func.has_schema_privilege(cast(func.to_regnamespace(SCHEMA), OID), "USAGE"))
-    if connection.scalar(usable) is False:  # null where there is no such schema
+def _recognise(connection: _Bounded, name: str) -> bool:
+    """Tell whether the schema holds a log; not if it is not there, or holds nothing.
+
+    Raises `UsageError` for one of another program or format, and `Refused` for damage.
+    """
+    asked = "SELECT has_schema_privilege(to_regnamespace(%s), 'USAGE')"
+    if connection.execute(asked, [SCHEMA]).fetchall() == [(False,)]:  # null where there is no such schema
         raise _no_rights(name, f"GRANT USAGE, CREATE ON SCHEMA {SCHEMA} TO …")
-    tables = set(inspect(connection).get_table_names())
-    if tables and not tables & set(TABLES.tables):
+    asked = "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(%s) AND relkind = ANY(%s)"
+    tables = {table for (table,) in connection.execute(asked, [SCHEMA, ["r", "p"]])}
+    if "entries" in tables or not tables:
+        return bool(tables)
+    if not tables & {"versions", "deliveries", "runs"}:
         raise UsageError(
             f"journal {name}: its schema {SCHEMA} belongs to something else; name another database"
         )
-    if tables and version(connection) == 0:
-        raise damaged(name)
+    found = connection.execute("SELECT max(number) FROM versions").fetchall() if "versions" in tables else []
+    raise other_format(name, found[0][0]) if found and found[0][0] is not None else damaged(name)
 
 
-def _make_schema(connection: Connection, name: str) -> None:
-    if connection.scalar(select(func.to_regnamespace(SCHEMA))):
-        return  # asking for it "if not exists" takes the right to make one
-    try:
-        connection.exec_driver_sql(f"CREATE SCHEMA {SCHEMA}")
-    except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) != "42501":
-            raise
-        raise _no_rights(name, f"CREATE SCHEMA {SCHEMA} AUTHORIZATION …") from error
+def _make_table(connection: _Bounded, name: str) -> None:
+    if connection.execute("SELECT to_regnamespace(%s)", [SCHEMA]).fetchall() == [(None,)]:
+        try:  # asking for it "if not exists" takes the right to make one
+            connection.execute(f"CREATE SCHEMA {SCHEMA}")
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise _no_rights(name, f"CREATE SCHEMA {SCHEMA} AUTHORIZATION …") from error
+    connection.execute(
+        "CREATE TABLE entries (n bigint PRIMARY KEY, run bigint, entry text NOT NULL, body text)"
+    )
 
 
 def _no_rights(name: str, remedy: str) -> Refused:

@@ -1,4 +1,4 @@
-"""A journal in a file of SQLite, for one machine.
+"""A log in a file of SQLite, for one machine.
 
 Its mode is a rollback journal, SQLite's own default, and not a write-ahead log: between two writes the one
 file is all there is, so it can be kept, copied and restored, by a CI cache for example.
@@ -9,34 +9,14 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    Column,
-    Connection,
-    Double,
-    Engine,
-    Integer,
-    NullPool,
-    create_engine,
-    event,
-    inspect,
-)
+from msgspec import Struct
 
-from reconciler.clock import Clock
-from reconciler.errors import Refused, UsageError
-from reconciler.journal.database import READS_ONLY
-from reconciler.journal.failures import FOREIGN, damaged
-from reconciler.journal.forms import readable
-from reconciler.journal.migrations import STEPS, Step, version
-from reconciler.journal.schema import TABLES
-from reconciler.journal.sql import SqlJournal
-from reconciler.journal.sql_opening import Place, open_place, read_place
-from reconciler.journal.text import strict_json
+from reconciler.errors import ReconcilerError, Refused, UsageError
+from reconciler.journal.entries import DAMAGED, FOREIGN, NOTHING_SENT, Line, damaged, is_last, other_format
 from reconciler.private import private_database, sync_folder
 
 APPLICATION_ID = 0x7265636A
@@ -47,129 +27,157 @@ PATIENCE = 30.0
 
 # EXTRA syncs the folder too: with FULL, a power cut can still take back the last commit.
 # On macOS a sync that is not a full one ends in the cache of the drive.
-_CONNECTED = "PRAGMA synchronous = EXTRA; PRAGMA fullfsync = ON; PRAGMA foreign_keys = ON;"
+_CONNECTED = "PRAGMA synchronous = EXTRA; PRAGMA fullfsync = ON;"
+
+_TABLE = "CREATE TABLE entries (n INTEGER PRIMARY KEY, run INTEGER, entry TEXT NOT NULL, body TEXT)"
+
+_AT_ONCE = 500
+"""How many values one statement may hold; SQLite has a limit, and a journal may grow for years."""
+
+# SQLite's primary result code (https://www.sqlite.org/rescode.html) → what to raise, and what it says.
+_MEANINGS: dict[int, tuple[type[ReconcilerError], str]] = {
+    1: (Refused, DAMAGED),  # a table or a column that is not there
+    5: (Refused, "is in use by another process that does not let go of it; try again when that has ended"),
+    8: (Refused, f"cannot be written; {NOTHING_SENT}. Look at the rights on the file and on its folder"),
+    10: (Refused, f"cannot be read or written: the disk fails; {NOTHING_SENT}"),
+    11: (Refused, DAMAGED),
+    13: (Refused, f"cannot be written: the disk is full; {NOTHING_SENT}"),
+    14: (Refused, f"cannot be opened; {NOTHING_SENT}. Look at its path and at the rights on its folder"),
+    26: (UsageError, FOREIGN),
+}
 
 
-def open_file(
-    path: Path, clock: Clock, *, steps: Sequence[Step] = STEPS, patience: float = PATIENCE
-) -> SqlJournal:
-    """Open the journal in a file; make it, or bring it to the version that `steps` lead to.
-
-    Errors as for `reconciler.journal.opening.open_journal`.
-    """
-    _make_file(path)
-    return open_place(_place(path, patience), steps, clock)
+def open_file(path: Path, *, make: bool, patience: float = PATIENCE) -> SqliteLog:
+    """Return the log in a file. `make` makes an empty one that only this user can read, if there is none."""
+    if make:
+        _make_file(path)
+    return SqliteLog(path, patience)
 
 
-def read_file(
-    path: Path, clock: Clock, *, steps: Sequence[Step] = STEPS, patience: float = PATIENCE
-) -> SqlJournal | None:
-    """Open the journal in a file to read it; `None` where there is none yet. Nothing is changed there.
+class SqliteLog(Struct, frozen=True):
+    """Keeps `reconciler.journal.entries.Log` in a file that is there; it never makes the file."""
 
-    Errors as for `reconciler.journal.opening.read_journal`.
-    """
-    return read_place(_place(path, patience), steps, clock) if os.path.lexists(path) else None
+    path: Path
+    patience: float = PATIENCE
+    freshness: float = 0.0
 
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return str(self.path)
 
-def _place(path: Path, patience: float) -> Place:
-    return Place(engine_of(path, patience), str(path), _recognise, _mark)
+    def read(self, after: int) -> Sequence[Line]:
+        """Return the entries after a number. Before the first ones, the whole file is checked."""
+        with self.transaction("BEGIN") as connection:
+            if not after and not _recognise(connection, self.name):
+                return ()
+            rows = connection.execute("SELECT n, run, entry FROM entries WHERE n > ? ORDER BY n", [after])
+            lines = [Line(*row) for row in rows]
+        if not after and not lines:
+            raise damaged(self.name)
+        return lines
 
+    def append(self, last: Line | None, lines: Sequence[Line], pruned: Sequence[int]) -> bool:
+        """Add lines if `last` is the last one. All or nothing, and on disk when it returns."""
+        with self.transaction("BEGIN IMMEDIATE") as connection:
+            if last is None:
+                if _recognise(connection, self.name):  # another process was faster
+                    return False
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                connection.execute(_TABLE)
+            else:
+                asked = "SELECT n, entry FROM entries WHERE n >= ? ORDER BY n LIMIT 2"
+                if not is_last(last, connection.execute(asked, [last.n]).fetchall(), self.name):
+                    return False
+            added = [(line.n, line.run, line.text, line.body) for line in lines]
+            connection.executemany("INSERT INTO entries (n, run, entry, body) VALUES (?, ?, ?, ?)", added)
+            connection.executemany("DELETE FROM entries WHERE run = ?", [[run] for run in pruned])
+        return True
 
-def engine_of(path: Path, patience: float = PATIENCE) -> Engine:
-    """Return what makes connections to a file that is there; it never makes the file.
+    def bodies(self, lines: Sequence[tuple[int, int]]) -> Mapping[int, str]:
+        """Return what is kept beside entries."""
+        numbers, found = [n for _, n in lines], dict[int, str]()
+        with self.transaction("BEGIN") as connection:
+            for start in range(0, len(numbers), _AT_ONCE):
+                some = numbers[start : start + _AT_ONCE]
+                asked = f"SELECT n, body FROM entries WHERE n IN ({', '.join('?' * len(some))})"  # noqa: S608
+                found.update(connection.execute(asked, some).fetchall())
+        return found
 
-    Each transaction has a connection of its own, so that none writes to a file that was replaced meanwhile.
-    A transaction waits for the right to write before it reads, unless it is one of `reading(engine)`.
-    """
-    engine = create_engine(
-        "sqlite://",
-        creator=lambda: _connect(path, patience),
-        poolclass=NullPool,
-        hide_parameters=True,
-        json_serializer=strict_json,
-        json_deserializer=readable,
-    )
-    event.listen(engine, "begin", _begin)
-    return engine
+    def damaged(self, what: str) -> Refused:
+        """Return the error about entries that cannot be right."""
+        return damaged(self.name, what)
 
+    def close(self) -> None:
+        """Return: nothing is open between two transactions."""
 
-def _connect(path: Path, patience: float) -> sqlite3.Connection:
-    """Open the file, which has to be this user's alone and the same before and after. Raises `Refused`."""
-    before = _checked(path)
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=rw",
-        uri=True,
-        timeout=patience,
-        isolation_level=None,  # transactions begin in `_begin`, and nowhere else
-        check_same_thread=False,
-    )
-    try:
-        connection.executescript(_CONNECTED)
-        if _checked(path) != before:
-            raise Refused(
-                f"journal {path} was replaced while it was opened; nothing is sent. Look at who did it"
+    @contextmanager
+    def transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
+        """Open a transaction of a connection of its own, so that none writes to a file that was replaced.
+
+        Errors: `Refused` or `UsageError`; then nothing was written.
+        """
+        try:
+            with closing(self._connect()) as connection:
+                connection.execute(begin)
+                yield connection
+                connection.execute("COMMIT")
+        except UnicodeDecodeError as error:  # text of the database itself that is none
+            raise damaged(self.name) from error
+        except sqlite3.Error as error:
+            # What stands above the first byte of a code is detail. Without one it is the library's own word:
+            # text that is no UTF-8, which it quotes.
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            cls, said = (
+                _MEANINGS.get(code, (Refused, f"failed: {error}; {NOTHING_SENT}")) if code else _MEANINGS[11]
             )
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+            raise cls(f"journal {self.name} {said}") from error
 
+    def _connect(self) -> sqlite3.Connection:
+        """Open the file, which has to be this user's alone and the same before and after.
 
-def _begin(connection: Connection) -> None:
-    reads_only = connection.get_execution_options().get(READS_ONLY)
-    connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
-
-
-def _mark(connection: Connection, name: str) -> None:
-    del name
-    connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
-
-
-def _recognise(connection: Connection, name: str) -> None:
-    """Return if the file is a sound journal, or holds nothing at all."""
-    marked = connection.exec_driver_sql("PRAGMA application_id").scalar() == APPLICATION_ID
-    if not marked and inspect(connection).get_table_names():
-        raise UsageError(f"journal {name} {FOREIGN}")
-    sound = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar() == "ok"
-    if not sound or (marked and version(connection) == 0):
-        raise damaged(name)
-    if marked and version(connection) == len(STEPS):
-        _check_types(connection, name)
-
-
-def _check_types(connection: Connection, name: str) -> None:
-    """Check that every value is of its column's type, and every row's parent is there. Errors: `Refused`.
-
-    SQLite itself takes anything anywhere, and what is of another type is found by no query: a delivery whose
-    seed is a number would count as never sent.
-    """
-    for table in TABLES.sorted_tables:
-        wrong = " OR ".join(
-            f'typeof("{column.name}") NOT IN ({", ".join(_types(column))})' for column in table.columns
+        Raises `Refused`.
+        """
+        before = _checked(self.path)
+        connection = sqlite3.connect(
+            f"{self.path.absolute().as_uri()}?mode=rw",
+            uri=True,
+            timeout=self.patience,
+            isolation_level=None,  # transactions begin where this says so, and nowhere else
+            check_same_thread=False,
         )
-        found = connection.exec_driver_sql(
-            f'SELECT rowid FROM "{table.name}" WHERE {wrong} LIMIT 1'  # noqa: S608 - names of our own
-        ).scalar()
-        if found is not None:
-            raise damaged(name, f"row {found} of {table.name} is damaged: a value is of another type")
-    orphan = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
-    if orphan is not None:
-        raise damaged(name, f"row {orphan[1]} of {orphan[0]} is damaged: what it belongs to is not there")
+        try:
+            connection.executescript(_CONNECTED)
+            if _checked(self.path) != before:
+                raise Refused(
+                    f"journal {self.path} was replaced while it was opened; nothing is sent. Look at who "
+                    f"did it"
+                )
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
 
-def _types(column: Column[Any]) -> Iterator[str]:
-    """Yield the types that SQLite may give to a value of the column."""
-    match column.type:
-        case Integer():
-            yield "'integer'"
-        case Double():
-            yield from ("'real'", "'integer'")
-        case JSON():  # a bare number is kept as one
-            yield from ("'text'", "'integer'", "'real'")
-        case _:
-            yield "'text'"
-    if column.nullable:
-        yield "'null'"
+def _recognise(connection: sqlite3.Connection, name: str) -> bool:
+    """Tell whether there is a log in the file; not if it holds nothing at all.
+
+    Raises `UsageError` for anything else, and `Refused` for damage.
+    """
+    (marked,) = connection.execute("PRAGMA application_id").fetchone()
+    tables = {table for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if marked != APPLICATION_ID:
+        if tables:
+            raise UsageError(f"journal {name} {FOREIGN}")
+        return False
+    if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+        raise damaged(name)
+    if "entries" not in tables:
+        if "versions" not in tables:
+            raise damaged(name)
+        (found,) = connection.execute("SELECT max(number) FROM versions").fetchone()
+        raise other_format(name, found) if type(found) is int else damaged(name)
+    return True
 
 
 def _make_file(path: Path) -> None:

@@ -14,7 +14,7 @@ from reconciler.engine.body import Absent, Normal, value_at, written
 from reconciler.engine.classify import ASSUMED_EMPTY, Default, Defaults
 from reconciler.engine.kind import Field, Json, Kind
 from reconciler.engine.outcome import Outcome, Result
-from reconciler.journal.runs import Operation, Run, shown_accounts
+from reconciler.journal.entries import Operation, Run, shown_accounts
 from reconciler.render.values import (
     FORMAT_VERSION,
     PLAIN,

@@ -14,7 +14,7 @@ from msgspec.structs import asdict
 
 from reconciler import __version__
 from reconciler.errors import Exit
-from reconciler.journal.runs import Run
+from reconciler.journal.entries import Run
 from reconciler.render.values import FORMAT_VERSION, PLAIN, Paint, counted, harmless
 
 DIED = "died"

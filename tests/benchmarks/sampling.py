@@ -25,7 +25,7 @@ _PACKAGE = str(Path(__file__).parents[2] / "reconciler") + "/"
 # Where the innermost frame of a thread is that waits for another one, or for an answer.
 _WAITS = ("/threading.py", "/concurrent/futures/_base.py", "/concurrent/futures/thread.py", "/selectors.py")
 _NETWORK = "/httpcore/_backends/sync.py"
-_COMMITS = "do_commit"  # of SQLAlchemy, around the call of the database's own
+_COMMITS = ("/journal/sqlite.py", "transaction")  # where a transaction begins and is committed
 
 
 class Sampler(threading.Thread):
@@ -58,7 +58,7 @@ def part_of(frame: FrameType) -> str:
     files = [one.f_code.co_filename for one in _outwards(frame)]
     if files[0].endswith((*_WAITS, _NETWORK)):
         return WAITING
-    if frame.f_code.co_name == _COMMITS:
+    if files[0].endswith(_COMMITS[0]) and frame.f_code.co_name == _COMMITS[1]:
         return DISK
     if any("importlib" in file for file in files):
         return IMPORTS

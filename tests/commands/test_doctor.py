@@ -17,9 +17,9 @@ from reconciler.commands.init import init
 from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.workspace import Selection
 from reconciler.errors import Exit, UsageError
+from reconciler.journal.entries import Process, RunStart
 from reconciler.journal.holding import this_process
-from reconciler.journal.opening import open_journal
-from reconciler.journal.runs import Process, RunStart
+from reconciler.journal.journal import open_journal
 from reconciler.sandbox import Fault, Server, State, Variants, create_app
 from tests.clock import START, FakeClock
 from tests.commands.world import EVERYTHING, Screen

@@ -16,10 +16,9 @@ from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.runs import NO_WAIT, Lock
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, Held, Refused, UsageError
+from reconciler.journal.entries import Process, RunStart
 from reconciler.journal.holding import this_process
-from reconciler.journal.opening import Journal
-from reconciler.journal.runs import Process, RunStart
-from reconciler.journal.sqlite import open_file
+from reconciler.journal.journal import Journal, open_journal
 from tests.clock import FakeClock
 from tests.commands.world import EVERYTHING, Screen, World
 
@@ -35,7 +34,7 @@ def path_of(world: World) -> Path:
 @contextmanager
 def at_work(world: World, process: Process = ELSEWHERE, account: str = ACCOUNT) -> Iterator[Journal]:
     """Let another run hold the account."""
-    with open_file(path_of(world), world.clock) as journal:
+    with open_journal(f"sqlite:{path_of(world)}", world.folder, world.clock) as journal:
         journal.begin_run(RunStart("apply", "sandbox", (account,), "ann", process, "1.0"))
         yield journal
 

@@ -13,13 +13,11 @@ import json
 import os
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing, suppress
 from copy import deepcopy
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from types import SimpleNamespace
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -40,12 +38,9 @@ from reconciler.errors import ReconcilerError
 from reconciler.expoints.client import open_expoints
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.http import Api, Connection, Secret
-from reconciler.journal import entries
-from reconciler.journal.git import GitJournal
-from reconciler.journal.git_tree import FORMAT, META, Tree
-from reconciler.journal.git_writer import Writer
-from reconciler.journal.ledger import BatchIntent, DeliveryState
-from reconciler.journal.opening import Past, read_journal
+from reconciler.journal.entries import Line
+from reconciler.journal.journal import ReadOnlyJournal, read_journal
+from reconciler.journal.sqlite import SqliteLog
 from reconciler.render.history import history_document, history_text, run_document, run_text
 from reconciler.render.report import Planned
 from reconciler.render.text import plan_text
@@ -58,6 +53,7 @@ from tests.commands.world import EVERYTHING, Screen
 from tests.hostile.fuzzing import HARMFUL
 from tests.hostile.looking import assert_harmless, strict
 from tests.http.clocks import VirtualClock
+from tests.journal.logs import MemoryLog
 from tests.seeds.world import ADD, JANE, JOHN, SeedWorld
 
 ODD: tuple[Any, ...] = (
@@ -320,33 +316,6 @@ class Rows:
         return value.encode("utf-8", "surrogatepass") if as_bytes else value
 
 
-@dataclass
-class _Still:
-    """A branch that nobody moves."""
-
-    def tip(self, seen: str | None) -> str:
-        del seen
-        return "c" * 40
-
-
-class _Files:
-    """Answers what a journal asks of git from files in memory."""
-
-    def __init__(self, files: Mapping[str, bytes]) -> None:
-        self._files = files
-
-    def must(self, *arguments: str, fed: bytes = b"") -> Any:
-        if arguments[0] == "ls-tree":
-            listed = (
-                f"100644 blob {number:040x} {len(text)}\t{path}"
-                for number, (path, text) in enumerate(self._files.items())
-            )
-            return SimpleNamespace(out="\0".join(listed).encode("utf-8", "surrogatepass"))
-        contents = list(self._files.values())
-        asked = [contents[int(name, 16)] for name in fed.decode().split()]
-        return SimpleNamespace(out=b"".join(b"x blob %d\n%s\n" % (len(text), text) for text in asked))
-
-
 class Entries:
     """Journals of entries, with other entries, read as a branch of git is and looked at as verbs do."""
 
@@ -358,49 +327,54 @@ class Entries:
         _, console = self.bench.screen(as_json=False)
         self.console = console
         self.tenant = self.opened.enter_context(open_tenant(self.session, console))
-        address = f"sqlite:{self.bench.journal}"
-        with (
-            read_journal(address, Path(), world.clock) as past,
-            closing(sqlite3.connect(self.bench.journal)) as c,
-        ):
-            self.lines = [{"n": n, "at": at, **entry} for n, (at, entry) in enumerate(_entries(past), 1)]
-            ((key,),) = c.execute("SELECT value FROM meta WHERE name = 'hash_key'")
-        self.meta = json.dumps({"format": FORMAT, "hash_key": key}).encode()
-        self.live = read_target(
-            self.session, memory_in(self.session, past_of(self.meta, self.lines)), RESETS, console
-        )
+        log = SqliteLog(self.bench.journal)
+        kept = log.read(0)
+        texts = log.bodies([(line.run or 0, line.n) for line in kept])
+        self.lines = [replace(line, body=texts[line.n]) for line in kept]
+        account, values = "sandbox:sandbox", {"date_format": None}
+        learned = {"what": "learned", "run": 1, "account": account, "values": values}
+        pruned = {"what": "pruned", "runs": [99], "operations": 0, "last_run": 1, "last_operation": 1}
+        for n, fact in enumerate((learned, pruned), len(kept) + 1):
+            self.lines.append(Line(n, None, json.dumps({"n": n, "at": 2e9, "fact": fact})))
+        past = ReadOnlyJournal(MemoryLog(self.lines), world.clock)
+        self.live = read_target(self.session, memory_in(self.session, past), RESETS, console)
 
     def close(self) -> None:
         self.opened.close()
         self.bench.close()
 
     def feed(self, rng: Random) -> None:
-        meta, lines = self.meta, [*self.lines]
-        if rng.random() < 0.03:
-            told = json.loads(meta)
-            mutate(rng, told)
-            meta = scratch(rng, meta) if rng.random() < 0.5 else json.dumps(told).encode()
+        lines = [*self.lines]
         for _ in range(rng.choice([1, 1, 1, 2, 3])):
             at = rng.randrange(len(lines))
             what = rng.random()
             if what < 0.7:
-                lines[at] = json.loads(json.dumps(lines[at]))
-                mutate(rng, lines[at])
+                lines[at] = self._altered(rng, lines[at])
             elif what < 0.8:
                 del lines[at]
             elif what < 0.9:
-                again = rng.choice(self.lines)
-                lines.append({**again, "n": len(lines) + rng.choice([0, 1, 1, 1, 7])})
+                again, n = rng.choice(self.lines), lines[-1].n + rng.choice([0, 1, 1, 1, 7])
+                lines.append(replace(again, n=n, text=again.text.replace(f'"n":{again.n}', f'"n":{n}', 1)))
             else:
-                lines.append(odd(rng))
-        raw = [json.dumps(line).encode() for line in lines]
-        if rng.random() < 0.1:
-            at = rng.randrange(len(raw))
-            raw[at] = scratch(rng, raw[at])
-        read(lambda: self._look(rng, meta, raw))
+                lines.append(Line(lines[-1].n + 1, None, json.dumps(odd(rng))))
+        read(lambda: self._look(rng, lines))
 
-    def _look(self, rng: Random, meta: bytes, raw: list[bytes]) -> None:
-        with _journal(meta, raw) as past:
+    def _altered(self, rng: Random, line: Line) -> Line:
+        """Return a line with something else in its entry, or in its bodies."""
+        if line.body and rng.random() < 0.3:
+            return replace(line, body=self._altered(rng, Line(0, None, line.body)).text)
+        try:
+            told = json.loads(line.text)
+        except ValueError:  # it was scratched before
+            return line
+        mutate(rng, told)
+        text = json.dumps(told)
+        return replace(
+            line, text=scratch(rng, text.encode()).decode("latin-1") if rng.random() < 0.1 else text
+        )
+
+    def _look(self, rng: Random, lines: list[Line]) -> None:
+        with ReadOnlyJournal(MemoryLog(lines), self.bench.world.clock) as past:
             runs = past.runs()
             zone, now = ZoneInfo("Europe/Amsterdam"), self.bench.world.clock.now()
             assert_harmless(history_text("sandbox", runs, zone, now))
@@ -416,44 +390,6 @@ class Entries:
                 made = read_target(self.session, memory, RESETS, self.console).plan(RESETS)
                 seeds = self.tenant.plan(past) if rng.random() < 0.2 else SeedsPlan()
                 assert_harmless(plan_text(Planned(made, seeds)))
-
-
-def past_of(meta: bytes, lines: list[Any]) -> Past:
-    with _journal(meta, [json.dumps(line).encode() for line in lines]) as past:
-        return past
-
-
-def _journal(meta: bytes, raw: list[bytes]) -> Past:
-    """Return the journal of these lines; raises as opening one does."""
-    files = {META: meta, "2026-01/run-000001/00000001.jsonl": b"".join(line + b"\n" for line in raw)}
-    branch: Any = _Still()
-    git: Any = _Files(files)
-    journal = GitJournal(Writer(branch, Tree(git, "git+branch:journal"), VirtualClock(), 1e9))
-    journal.find()
-    return journal
-
-
-def _entries(past: Past) -> Iterator[tuple[float, Any]]:
-    """Yield everything that a journal knows as entries, in an order in which it can have happened."""
-    for run in sorted(past.runs(), key=lambda run: run.number):
-        yield run.began, entries.run(run.number, run.start)
-        for operation in past.operations(run.number):
-            yield operation.at, entries.operation(operation.number, run.number, operation.intent)
-            if operation.ending:
-                yield operation.at, entries.operation_end(operation.number, operation.ending)
-        if run.exit is not None and run.ended is not None:
-            yield run.ended, entries.run_end(run.number, run.exit, run.counts, run.note)
-    yield 1e9, entries.learned(1, "sandbox:sandbox", past.learned("sandbox:sandbox") or {"date_format": None})
-    deliveries = past.past("sandbox:sandbox")
-    for number in sorted({delivery.batch for delivery in deliveries}):
-        some = [delivery for delivery in deliveries if delivery.batch == number]
-        seed = f"customer_seeds.{('smoke', 'doubt', 'refused')[number % 3]}"
-        shipment = BatchIntent(
-            "sandbox:sandbox", seed, some[0].round, some, {"EndDate": "2026-01-01"}, 1, 1e9
-        )
-        yield some[0].at, entries.batch(number, shipment, DeliveryState.INTENDED)
-        yield some[0].since, entries.standing(number, None, some[0].standing, some[0].note, 1e9)
-    yield 2e9, {"what": "pruned", "run": 1, "operation": 1, "runs": 0, "operations": 0}
 
 
 NAMES = ("Retry-After", "Date", "Content-Type", "Location", "Content-Length", "Content-Encoding", "Age")

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from reconciler.cli import main
-from reconciler.journal.opening import open_journal
+from reconciler.journal.journal import open_journal
 from reconciler.sandbox import Server, State, create_app
 from tests.clock import FakeClock
 from tests.hostile.workspaces import write

@@ -91,8 +91,8 @@ def test_a_branch_that_anybody_can_have_pushed_is_not_read_without_end(
 ) -> None:
     checkout = Repository.made(tmp_path / "checkout")
     write(checkout.folder / "configs", {}, f"{SETTINGS}    journal: git+branch:evil\n")
-    files = {"reconciler-journal.json": b'{"format": 1, "hash_key": "%s"}' % (b"0" * 64)}
-    files["2026-11/run-000001/00000001.jsonl"] = entry + b"\n"
+    begun = b'{"n":1,"at":1.0,"fact":{"what":"journal","format":5,"hash_key":"%s"}}\n' % (b"0" * 64)
+    files = {"reconciler-journal.json": begun, "runs/000001/00000002.json": entry + b"\n"}
     told = b"".join(
         b"M 100644 inline %s\ndata %d\n%s\n" % (path.encode(), len(text), text)
         for path, text in files.items()

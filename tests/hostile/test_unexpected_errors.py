@@ -67,10 +67,6 @@ class Failing(CrashSwitch):
     before_it: bool = True
     seen: list[str] = field(default_factory=list)
 
-    @property
-    def is_armed(self) -> bool:
-        return True
-
     def before(self, kind: CrashKind) -> None:
         if kind == "journal":
             self.seen.append(kind)
@@ -144,16 +140,16 @@ def test_an_error_around_a_request_is_the_end_of_one_change(
     )
 
 
-# The run, then for each change its intent and its outcome; the end of the run.
+# The journal, the run, then for each change its intent and its outcome; the end of the run.
 @pytest.mark.parametrize(
     ("nth", "before", "code", "changed", "in_journal"),
     [
-        pytest.param(4, True, Exit.PARTLY, 3, {"applied": 3, "failed": 1}, id="an intent"),
+        pytest.param(5, True, Exit.PARTLY, 3, {"applied": 3, "failed": 1}, id="an intent"),
         pytest.param(
-            4, False, Exit.PARTLY, 3, {"applied": 3, "in doubt": 1, "failed": 1}, id="a kept intent"
+            5, False, Exit.PARTLY, 3, {"applied": 3, "in doubt": 1, "failed": 1}, id="a kept intent"
         ),
-        pytest.param(5, True, Exit.DONE, 4, {"applied": 3, "in doubt": 1}, id="an outcome"),
-        pytest.param(10, True, Exit.DONE, 4, {"applied": 4}, id="the end of the run"),
+        pytest.param(6, True, Exit.DONE, 4, {"applied": 3, "in doubt": 1}, id="an outcome"),
+        pytest.param(11, True, Exit.DONE, 4, {"applied": 4}, id="the end of the run"),
     ],
 )
 def test_a_write_of_the_journal_that_breaks_takes_no_other_change_with_it(
@@ -226,7 +222,7 @@ def test_a_killed_run_says_what_it_changed(world: World) -> None:
         world.write("reconciler.yaml", SETTINGS.replace('"sandbox:"', f'"{server.url}", parallelism: 1'))
         environ = {
             "RECONCILER_WORKSPACE": str(world.folder / "configs"),
-            "RECONCILER_CRASH_AT": "journal:8:after",
+            "RECONCILER_CRASH_AT": "journal:9:after",
         }
         assert nursery.run("apply", "--yes", environ=environ) == -signal.SIGKILL
         assert "3 applied" in told(world)

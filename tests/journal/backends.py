@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, Engine
+import psycopg
 
 from reconciler.clock import Clock
-from reconciler.journal import postgresql, sqlite
-from reconciler.journal.blank import BlankRecords
-from reconciler.journal.git import open_branch, read_branch
-from reconciler.journal.migrations import STEPS, Step
-from reconciler.journal.opening import Journal, Past, open_journal, read_journal
+from reconciler.journal.git_branch import open_branch
+from reconciler.journal.journal import RACES, Journal, ReadOnlyJournal, open_journal, read_journal
 from tests.clock import FakeClock
 
 GIT = "git+branch:"
@@ -26,17 +25,22 @@ def open_at(address: str, clock: Clock | None = None) -> Journal:
     That of a branch has its folder after a blank, and is asked anew by everybody who reads.
     """
     if address.startswith(GIT):
-        folder, name = branch_of(address)
-        return open_branch(folder, name, clock or FakeClock(), freshness=0)
+        return in_branch(*branch_of(address), clock or FakeClock())
     return open_journal(address, NO_FOLDER, clock or FakeClock())
 
 
-def read_at(address: str, clock: Clock | None = None) -> Past:
+def read_at(address: str, clock: Clock | None = None) -> ReadOnlyJournal:
     """Open the journal at an address to read it, in the same way."""
     if address.startswith(GIT):
         folder, name = branch_of(address)
-        return read_branch(folder, name, clock or FakeClock(), freshness=0) or BlankRecords()
+        clock = clock or FakeClock()
+        return ReadOnlyJournal(open_branch(folder, name, clock, freshness=0), clock)
     return read_journal(address, NO_FOLDER, clock or FakeClock())
+
+
+def in_branch(folder: Path, name: str, clock: Clock, *, freshness: float = 0, races: int = RACES) -> Journal:
+    """Open the journal in a branch of the repository in a folder."""
+    return Journal(open_branch(folder, name, clock, freshness=freshness), clock, races=races)
 
 
 def declared(address: str) -> str:
@@ -50,38 +54,15 @@ def branch_of(address: str) -> tuple[Path, str]:
     return Path(folder), name
 
 
-def open_steps(
-    address: str, clock: Clock, steps: Sequence[Step] = STEPS, patience: float = sqlite.PATIENCE
-) -> Journal:
-    """Open the journal of an SQL database as a program does that knows these versions."""
-    if is_file(address):
-        return sqlite.open_file(path_of(address), clock, steps=steps, patience=patience)
-    return postgresql.open_server(address, clock, steps=steps, patience=patience)
-
-
 @contextmanager
-def engine_at(address: str) -> Iterator[Engine]:
-    """Open the database behind an address, to look at it or to do to it what no journal does."""
-    engine = (
-        sqlite.engine_of(path_of(address))
-        if is_file(address)
-        else postgresql.engine_of(postgresql.server_at(address))
-    )
-    try:
-        yield engine
-    finally:
-        engine.dispose()
-
-
-@contextmanager
-def inside(address: str) -> Iterator[Connection]:
-    """Open a transaction in the database behind an address."""
-    with engine_at(address) as engine, engine.begin() as connection:
-        yield connection
-
-
-def is_file(address: str) -> bool:
-    return address.startswith("sqlite:")
+def inside(address: str) -> Iterator[Any]:
+    """Open a transaction in the database behind an address, to do to it what no journal does."""
+    if address.startswith("sqlite:"):
+        with closing(sqlite3.connect(path_of(address))) as connection, connection:
+            yield connection
+    else:
+        with psycopg.connect(address, options="-c search_path=reconciler") as server:
+            yield server
 
 
 def path_of(address: str) -> Path:

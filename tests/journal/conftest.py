@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.journal.opening import Journal
+from reconciler.journal.journal import Journal
 from tests.clock import FakeClock
 
 from .backends import GIT, open_at

@@ -11,15 +11,13 @@ from pathlib import Path
 from subprocess import PIPE, Popen
 
 from msgspec.structs import replace
-from sqlalchemy import insert
 
 from reconciler.clock import SystemClock
 from reconciler.errors import Held, Refused
-from reconciler.journal.schema import batches
 
 from .backends import inside, open_at
 from .runs import intent, run_start
-from .shipments import ACCOUNT, SEED, shipment
+from .shipments import shipment
 
 TOP = Path(__file__).parent.parent.parent
 CONTESTS = 10
@@ -35,9 +33,11 @@ def intend_one(address: str) -> None:
 
 
 def write_half(address: str) -> None:
-    """Write a batch in a transaction, say so, and wait for the end before it is committed."""
+    """Write an entry in a transaction, say so, and wait for the end before it is committed."""
     with inside(address) as connection:
-        connection.execute(insert(batches).values(account=ACCOUNT, seed=SEED, round="1", resolved={}, at=0.0))
+        connection.execute("INSERT INTO entries (n, entry) VALUES (99, 'half of it')")
+        if address.startswith("sqlite:"):
+            connection.execute("INSERT INTO entries (n, entry) SELECT 100, hex(zeroblob(4000000))")
         say("written")
         sys.stdin.read()
 

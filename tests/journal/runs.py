@@ -5,8 +5,9 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Any
 
+from reconciler.journal.entries import Ending, Intent, RunStart
 from reconciler.journal.holding import this_process
-from reconciler.journal.runs import Ending, Intent, RunLog, RunStart
+from reconciler.journal.journal import Journal
 
 ACCOUNT = "api.example.com#0badcafe"
 OTHER = "acme.example"
@@ -37,7 +38,7 @@ def intent(key: str = "import_configs.newsletter", account: str = ACCOUNT) -> In
     return Intent(account, key, "update", 7, digest(key), BEFORE, BODY)
 
 
-def write(journal: RunLog, run: int, key: str, *results: str) -> int:
+def write(journal: Journal, run: int, key: str, *results: str) -> int:
     """Begin an operation and end it with each of these results; return its number."""
     number = journal.begin_operation(run, intent(key))
     for result in results:
@@ -45,7 +46,7 @@ def write(journal: RunLog, run: int, key: str, *results: str) -> int:
     return number
 
 
-def a_run(journal: RunLog, *keys: str, result: str = "applied") -> int:
+def a_run(journal: Journal, *keys: str, result: str = "applied") -> int:
     """Let a whole run pass that wrote these keys; return its number."""
     run = journal.begin_run(run_start())
     for key in keys:

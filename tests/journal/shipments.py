@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reconciler.journal.ledger import BatchIntent, Delivery, DeliveryState, Records
+from reconciler.journal.entries import BatchIntent, Delivery, DeliveryState
+from reconciler.journal.journal import ReadOnlyJournal
 
 ACCOUNT = "acme.expoints.nl"
 SEED = "customer_seeds.smoke"
@@ -32,7 +33,7 @@ def shipment(*customers: str, round: str = "1", account: str = ACCOUNT, seed: st
     return BatchIntent(account, seed, round, [delivery(customer) for customer in customers], resolved)
 
 
-def standings(records: Records) -> dict[str, DeliveryState]:
+def standings(records: ReadOnlyJournal) -> dict[str, DeliveryState]:
     """Return how each customer of the seed stands."""
     return {named(d.customer): d.standing for d in records.deliveries(ACCOUNT, SEED)}
 

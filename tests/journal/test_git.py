@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import Refused, UsageError
-from reconciler.journal.git import GitJournal, open_branch, read_branch
-from reconciler.journal.git_tree import FORMAT
-from reconciler.journal.ledger import DeliveryState
-from reconciler.journal.opening import open_journal, read_journal
+from reconciler.journal.entries import FORMAT, DeliveryState
+from reconciler.journal.journal import Journal, open_journal, read_journal
 from tests.clock import FakeClock
 
+from .backends import in_branch
 from .repositories import Repositories, git
 from .runs import ACCOUNT, APPLIED, OTHER, a_run, intent, run_start
 from .shipments import ACCOUNT as MAIL
@@ -39,14 +38,14 @@ def folder(repositories: Repositories) -> Path:
 
 
 @pytest.fixture
-def opened(clock: FakeClock) -> Callable[..., GitJournal]:
-    return lambda folder, name="journal": open_branch(folder, name, clock, freshness=0)
+def opened(clock: FakeClock) -> Callable[..., Journal]:
+    return lambda folder, name="journal": in_branch(folder, name, clock)
 
 
-Open = Callable[..., GitJournal]
+Open = Callable[..., Journal]
 
 
-def use(journal: GitJournal, customer: str = "ann") -> None:
+def use(journal: Journal, customer: str = "ann") -> None:
     """Write down a bit of everything."""
     with journal:
         journal.conclude(journal.intend(shipment(customer)), DeliveryState.SENT)
@@ -65,6 +64,7 @@ def commit(folder: Path, files: Mapping[str, str], branch: str = "journal", *, r
         git(other, "rm", "--quiet", "-r", *files)
         files = {}
     for name, text in files.items():
+        (other / name).parent.mkdir(parents=True, exist_ok=True)
         (other / name).write_text(text)
     git(other, "add", "--all")
     git(other, *PERSON, "commit", "--quiet", "--message=change")
@@ -168,14 +168,10 @@ def test_files_are_only_added_until_runs_are_pruned_and_then_whole_folders_go(
     use(opened(folder))
     log = git(repositories.origin, "log", "--format=", "--name-status", "--no-renames", "journal")
     changes = [line.split("\t") for line in log.splitlines()]
-    assert {path.rpartition("/")[0] for kind, path in changes if kind == "D"} == {"2026-09/run-000001"}
+    assert {path.rpartition("/")[0] for kind, path in changes if kind == "D"} == {"runs/000001"}
     assert {kind for kind, _ in changes} == {"A", "D"}
     left = git(repositories.origin, "ls-tree", "-r", "--name-only", "journal").splitlines()
-    assert [path.rpartition("/")[0] for path in left] == ["2026-09/batch-000001"] * 2 + [
-        "2026-09/pruned",
-        "",
-        "",
-    ]
+    assert left == ["README.md", *(f"kept/0000{n:04}.json" for n in (2, 3, 10)), META]
 
 
 def test_another_clone_knows_what_was_written_and_what_was_pruned(
@@ -350,78 +346,49 @@ def test_a_branch_that_is_something_else_is_refused_and_left_alone(
 
 def test_a_newer_format_is_refused_and_left_alone(folder: Path, opened: Open) -> None:
     opened(folder).close()
-    commit(folder, {META: json.dumps({"format": FORMAT + 1, "hash_key": "00"})})
-    with pytest.raises(UsageError, match=rf"format {FORMAT + 1}, and .* up to {FORMAT}: .*Upgrade"):
+    fact = {"what": "journal", "format": FORMAT + 1, "more": "of it"}
+    commit(folder, {META: json.dumps({"n": 1, "fact": fact}) + "\n"})
+    with pytest.raises(UsageError, match=rf"format {FORMAT + 1}, and .* format {FORMAT}: .*Upgrade"):
         opened(folder)
 
 
-class TestAnOlderFormat:
-    """As a program wrote it that knew nothing of the server's clock."""
-
-    @pytest.fixture
-    def older(self, folder: Path, opened: Open, repositories: Repositories) -> Path:
-        with opened(folder) as journal:
-            journal.conclude(journal.intend(shipment("ann")), DeliveryState.SENT)
-        names = git(repositories.origin, "ls-tree", "-r", "--name-only", "journal").splitlines()
-        texts = {name: git(repositories.origin, "show", f"journal:{name}") + "\n" for name in names}
-        entries = {name: text.replace(',"server_at":null', "") for name, text in texts.items()}
-        commit(folder, {**entries, META: texts[META].replace(f'"format": {FORMAT}', '"format": 1')})
-        return folder
-
-    def test_is_read_and_left_as_it_is(self, older: Path, opened: Open, repositories: Repositories) -> None:
-        with opened(older) as journal:
-            assert standings(journal) == {"ann": DeliveryState.SENT}
-        assert format_at(repositories.origin) == 1
-
-    def test_is_brought_up_to_date_by_the_first_write_which_no_older_program_then_reads(
-        self, older: Path, opened: Open, repositories: Repositories
-    ) -> None:
-        with opened(older) as journal:
-            hashed = journal.hash("ann")
-            journal.intend(shipment("bob"))
-            journal.intend(shipment("cas"))
-        assert format_at(repositories.origin) == FORMAT
-        with opened(older) as journal:
-            assert list(standings(journal)) == ["ann", "bob", "cas"]
-            assert journal.hash("ann") == hashed
-
-    def test_is_brought_up_to_date_once_where_two_write(
-        self, older: Path, opened: Open, repositories: Repositories
-    ) -> None:
-        with opened(older) as one, opened(repositories.clone("other")) as other:
-            one.intend(shipment("bob"))
-            other.intend(shipment("cas"))
-            one.intend(shipment("dan"))
-            assert list(standings(other)) == ["ann", "bob", "cas", "dan"]
-        log = git(repositories.origin, "log", "--format=%s", "journal", "--", META).splitlines()
-        assert [subject.split(",")[0] for subject in log[:1]] == ["send customer_seeds.smoke"]
-        assert len(log) == 3  # begun, made older, brought up to date
+def test_a_branch_of_the_former_format_is_refused_and_left_alone(
+    folder: Path, opened: Open, clock: FakeClock, repositories: Repositories
+) -> None:
+    opened(folder).close()
+    former = {META: '{"format": 3, "hash_key": "%s"}\n' % ("0" * 64), "kept.jsonl": "{}"}
+    commit(folder, former)
+    before = git(repositories.origin, "rev-parse", "journal")
+    for door in (open_journal, read_journal):
+        with pytest.raises(UsageError, match=r"format 3, .* an earlier one .* not sent to again"):
+            door("git+branch:journal", folder, clock)
+    assert git(repositories.origin, "rev-parse", "journal") == before
 
 
-def format_at(origin: Path) -> int:
-    """Return the format that the journal says it has."""
-    return int(json.loads(git(origin, "show", f"journal:{META}"))["format"])
+END = '{"n": 99, "at": 1, "fact": {"what": "run end", "run": 9, "exit": 0, "counts": {}, "note": ""}}\n'
 
 
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        (META, "{", f"{META} cannot be read"),
-        (META, '{"format": 1}', f"{META} cannot be read"),
-        ("2026-09/batch-000001/00000001.jsonl", "", "is cut short"),
-        ("2026-09/batch-000001/00000001.jsonl", '{"n": 1,', "is cut short"),
-        ("2026-09/batch-000001/00000001.jsonl", "[]\n", "line 1 of .*00000001.jsonl is no entry"),
-        ("2026-09/batch-000001/00000001.jsonl", '{"n": 1}\n', "entry 1 is damaged: .*what"),
+        (META, "{\n", f"entry 1 is damaged|{META} cannot be read"),
         (
-            "2026-09/batch-000001/00000001.jsonl",
-            '{"n": 1, "what": ["batch"]}\n',
-            "entry 1 is damaged: what: ",
+            META,
+            '{"n": 1, "at": 1, "fact": {"what": "journal", "format": 5}}\n',
+            "entry 1 is damaged: .*hash_key",
         ),
+        ("kept/00000002.json", "", "is cut short"),
+        ("kept/00000002.json", '{"n": 1,', "is cut short"),
+        ("kept/00000002.json", "[]\n", "entry 2 is damaged"),
+        ("kept/00000002.json", '{"n": 2, "at": 1, "fact": {}}\n', "entry 2 is damaged: .*what"),
         (
-            "2026-09/batch-000001/00000099.jsonl",
-            '{"n": 99, "what": "run end", "run": 9}\n',
-            "entry 99 is damaged: .*exit",
+            "kept/00000002.json",
+            '{"n": 2, "at": 1, "fact": {"what": ["batch"]}}\n',
+            "entry 2 is damaged: fact.what: ",
         ),
+        ("kept/00000099.json", '{"n": 98, "at": 1, "fact": {}}\n', "entry 99 is damaged: "),
+        ("runs/000009/00000099.json", END, "entry 99 is damaged: there is no run 9"),
+        ("kept/00000099.json", END, "entry 99 is damaged: .*another run"),
     ],
 )
 def test_a_damaged_record_is_refused(folder: Path, opened: Open, name: str, text: str, said: str) -> None:
@@ -434,7 +401,7 @@ def test_a_damaged_record_is_refused(folder: Path, opened: Open, name: str, text
         opened(folder)
 
 
-@pytest.mark.parametrize("name", ["2026-09/batch-000001", "2026-09/batch-000002", META])
+@pytest.mark.parametrize("name", ["kept/00000002.json", "kept/00000003.json", META])
 def test_what_was_taken_out_by_hand_is_missed(folder: Path, opened: Open, name: str) -> None:
     with opened(folder) as journal:
         journal.intend(shipment("ann"))
@@ -465,13 +432,11 @@ def test_the_door_opens_a_branch_by_its_address(folder: Path, clock: FakeClock) 
 def test_those_who_read_make_nothing(
     folder: Path, opened: Open, clock: FakeClock, repositories: Repositories
 ) -> None:
-    assert read_branch(folder, "journal", clock) is None
+    assert read_journal("git+branch:journal", folder, clock).is_new
     assert git(repositories.origin, "for-each-ref") == ""
     with opened(folder) as journal:
         number = journal.begin_run(run_start())
-    found = read_branch(folder, "journal", clock)
-    assert found is not None
-    with found:
+    with read_journal("git+branch:journal", folder, clock) as found:
         assert not found.is_new
         assert [run.number for run in found.runs()] == [number]
 
@@ -480,7 +445,7 @@ def test_those_who_read_need_not_ask_the_remote_each_time(
     folder: Path, opened: Open, clock: FakeClock
 ) -> None:
     opened(folder).close()
-    with opened(folder) as journal, open_branch(folder, "journal", clock, freshness=5) as reader:
+    with opened(folder) as journal, in_branch(folder, "journal", clock, freshness=5) as reader:
         journal.begin_run(run_start())
         assert reader.runs() == ()
         clock.sleep(5)
@@ -488,7 +453,7 @@ def test_those_who_read_need_not_ask_the_remote_each_time(
 
 
 def test_a_rule_refuses_nobody_for_what_is_no_longer_so(folder: Path, opened: Open, clock: FakeClock) -> None:
-    with opened(folder) as journal, open_branch(folder, "journal", clock, freshness=1e9) as other:
+    with opened(folder) as journal, in_branch(folder, "journal", clock, freshness=1e9) as other:
         run = journal.begin_run(run_start())
         assert other.begin_run(run_start(OTHER)) > run  # from here on it knows of the first
         journal.end_run(run, 0, {})
@@ -504,7 +469,7 @@ def test_a_remote_out_of_reach_is_refused_and_not_taken_for_an_empty_one(
         opened(folder)
     assert "s3cret" not in str(raised.value)
     with pytest.raises(Refused, match="origin cannot be reached: "):
-        read_branch(folder, "journal", clock)
+        read_journal("git+branch:journal", folder, clock)
 
 
 def test_a_remote_that_goes_away_lets_nothing_more_be_written(

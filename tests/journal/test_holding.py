@@ -11,8 +11,9 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.errors import Held
-from reconciler.journal.holding import SILENCE, answer, is_dead, process_of, refuse_held, this_process
-from reconciler.journal.runs import Process, Run
+from reconciler.journal.entries import Process, Run
+from reconciler.journal.holding import SILENCE, answer, is_dead, process_of, this_process
+from reconciler.journal.rules import refuse_held
 
 from .runs import ACCOUNT, OTHER, run_start
 

@@ -6,8 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.errors import Refused
-from reconciler.journal.ledger import DeliveryState
-from reconciler.journal.opening import Journal
+from reconciler.journal.entries import DeliveryState
+from reconciler.journal.journal import Journal
 from tests.clock import FakeClock
 
 from .conftest import Reopen

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import UsageError
-from reconciler.journal.blank import BlankRecords
-from reconciler.journal.opening import FORMS, open_journal, read_journal
+from reconciler.journal.journal import FORMS, open_journal, read_journal
 from tests.clock import FakeClock
 
 from .backends import open_at, read_at
@@ -50,7 +49,7 @@ def test_an_address_that_names_no_file_is_refused(tmp_path: Path, clock: FakeClo
 
 def test_reading_a_journal_that_is_not_there_makes_nothing_and_tells_nothing(address: str) -> None:
     with read_at(address) as blank:
-        assert isinstance(blank, BlankRecords)
+        assert blank.is_new
         assert (list(blank.runs()), list(blank.runs(ACCOUNT)), blank.run(1)) == ([], [], None)
         assert (list(blank.operations(1)), blank.latest(ACCOUNT), blank.learned(ACCOUNT)) == ([], {}, {})
         assert (list(blank.deliveries(ACCOUNT, SEED)), list(blank.past(ACCOUNT, SEED))) == ([], [])
@@ -95,7 +94,7 @@ def test_reading_tells_all_that_is_written(address: str) -> None:
 def test_without_its_driver_a_postgresql_address_says_what_to_install(door: str) -> None:
     program = (
         "import sys; from pathlib import Path; sys.modules['psycopg'] = None;"
-        f"from reconciler.journal.opening import {door};"
+        f"from reconciler.journal.journal import {door};"
         "from reconciler.clock import SystemClock; from reconciler.errors import UsageError\n"
         f"try: {door}('postgresql://u:secret@h/db', Path(), SystemClock())\n"
         "except UsageError as error: print(error)"

@@ -7,22 +7,20 @@ import signal
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import text
 
 from reconciler.errors import ReconcilerError, Refused, UsageError
 from reconciler.journal import postgresql as module
-from reconciler.journal.database import Database
-from reconciler.journal.opening import Journal
-from reconciler.journal.postgresql import engine_of, server_at
-from reconciler.journal.runs import Ending
+from reconciler.journal.entries import Ending
+from reconciler.journal.journal import Journal
+from reconciler.journal.postgresql import PostgresqlLog, open_server, server_at
 from tests.clock import FakeClock
 
-from .backends import inside, open_at, open_steps, read_at
+from .backends import open_at, read_at
 from .conftest import Reopen
 from .runs import ACCOUNT, intent, run_start
 from .server import PASSWORD, QUOTED, Server, free_port
@@ -30,6 +28,7 @@ from .shipments import ACCOUNT as TENANT
 from .shipments import SEED, shipment
 
 NOTHING_SENT = "without it nothing is sent"
+WRITES = module._WRITES.format(patience=1000)
 
 
 @pytest.fixture
@@ -80,7 +79,6 @@ def test_a_server_is_called_without_what_is_secret(address: str, name: str) -> N
     server = server_at(address)
     assert server.name == name
     assert "sec" not in repr(server)
-    assert "sec" not in repr(engine_of(server))
 
 
 @pytest.mark.parametrize(
@@ -137,11 +135,12 @@ def test_too_many_connections_are_told(server: Server, own: str, clock: FakeCloc
     assert "too many connections" in str(refusal(server.address(own), clock))
 
 
-def test_a_database_in_another_encoding_is_refused(server: Server, clock: FakeClock) -> None:
+def test_a_database_in_another_encoding_will_do(server: Server, clock: FakeClock) -> None:
     name = server.new_database("ENCODING 'LATIN1' TEMPLATE template0")
-    error = refusal(server.address(name), clock)
-    assert isinstance(error, UsageError)
-    assert "has to be in UTF-8" in str(error)
+    with open_at(server.address(name), clock) as journal:
+        run = journal.begin_run(run_start(command="apply ünï 🎈"))
+    with open_at(server.address(name), clock) as journal:
+        assert [told.start.command for told in journal.runs() if told.number == run] == ["apply ünï 🎈"]
 
 
 def test_a_user_that_may_make_no_schema_is_told_what_its_owner_has_to_say(
@@ -187,7 +186,6 @@ def test_a_user_that_may_add_and_delete_rows_needs_no_more(
         admin.execute(f"CREATE ROLE writer_of_{own} LOGIN PASSWORD '{PASSWORD}'")
         admin.execute(f"GRANT USAGE ON SCHEMA reconciler TO writer_of_{own}")
         admin.execute(f"GRANT SELECT, INSERT, DELETE ON ALL TABLES IN SCHEMA reconciler TO writer_of_{own}")
-        admin.execute(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA reconciler TO writer_of_{own}")
     with open_at(server.address(own, f"writer_of_{own}"), clock) as journal:
         journal.conclude(journal.intend(shipment("ann")), journal.past(TENANT, SEED)[0].standing)
         run = journal.begin_run(run_start())
@@ -233,7 +231,7 @@ def test_what_the_server_says_in_the_middle_of_a_write_is_told_in_our_words(
                 f"'no luck' USING ERRCODE = '{code}', DETAIL = 'Row (ann@example.com)'; END $$"
             )
             admin.execute(
-                "CREATE TRIGGER fail AFTER INSERT ON reconciler.operations EXECUTE FUNCTION public.fail()"
+                "CREATE TRIGGER fail AFTER INSERT ON reconciler.entries EXECUTE FUNCTION public.fail()"
             )
         with pytest.raises(Refused) as raised:
             journal.begin_operation(run, intent())
@@ -255,7 +253,7 @@ def test_a_journal_that_is_held_by_another_process_is_refused_in_the_end(
     server: Server, database: str, address: str, clock: FakeClock
 ) -> None:
     open_at(address, clock).close()
-    with open_steps(address, clock, patience=0.01) as journal:
+    with Journal(open_server(address, patience=0.01), clock) as journal:
         with writer(server, database):
             assert list(journal.runs()) == []  # reading goes on meanwhile
             with pytest.raises(Refused, match="in use by another process"):
@@ -273,19 +271,6 @@ def test_a_time_limit_of_the_server_is_told(server: Server, own: str, clock: Fak
         pytest.raises(Refused, match="statement_timeout"),
     ):
         journal.begin_run(run_start())
-
-
-def test_when_all_connections_are_at_work_one_waits_no_longer_than_for_another_process(
-    address: str, clock: FakeClock
-) -> None:
-    engine = engine_of(server_at(address), patience=0.01)
-    database = Database(engine, clock, "j")
-    with ExitStack() as at_work:
-        at_work.callback(engine.dispose)
-        for _ in range(module.CONNECTIONS):
-            at_work.enter_context(engine.connect())
-        with pytest.raises(Refused, match=f"by too many threads; {NOTHING_SENT}"), database.reading():
-            pass
 
 
 def test_a_connection_that_was_lost_between_two_transactions_is_made_anew(
@@ -311,22 +296,20 @@ def test_a_connection_that_is_lost_in_the_middle_is_told_and_leaves_no_half(
     journal.begin_run(run_start())
 
 
-def test_a_server_that_stops_answering_and_stays_connected_is_given_up(
-    address: str, clock: FakeClock
-) -> None:
-    engine = engine_of(server_at(address), patience=0.1, slack=0.2)
+def test_a_server_that_stops_answering_and_stays_connected_is_given_up(address: str) -> None:
+    log = open_server(address, patience=0.1, slack=0.2)
     with pytest.raises(Refused, match="broke off"):
-        ask_one_that_gets(signal.SIGSTOP, Database(engine, clock, "j"))
-    engine.dispose()
+        ask_one_that_gets(signal.SIGSTOP, log)
+    log.close()
 
 
-def ask_one_that_gets(sent: signal.Signals, database: Database) -> None:
-    """Send a signal to the process of the server that is at work on a write, and ask it for more."""
-    with database.writing() as connection:
-        pid = connection.scalar(text("SELECT pg_backend_pid()"))
+def ask_one_that_gets(sent: signal.Signals, log: PostgresqlLog) -> None:
+    """Send a signal to the process of the server that is at work on a transaction, and ask it for more."""
+    with log.transaction(WRITES) as connection:
+        [(pid,)] = connection.execute("SELECT pg_backend_pid()")
         os.kill(pid, sent)
         try:
-            connection.execute(text("SELECT 1"))
+            connection.execute("SELECT 1")
         finally:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
@@ -352,36 +335,25 @@ def test_a_server_that_crashes_has_kept_what_it_told(
     run = journal.begin_run(run_start())
     told = [journal.begin_operation(run, intent(f"key-{number}")) for number in range(5)]
     with pytest.raises(Refused, match="broke off"):
-        ask_one_that_gets(signal.SIGKILL, inside_of(journal))
+        ask_one_that_gets(signal.SIGKILL, open_server(server.address(database)))
     server.wait()
     assert [operation.number for operation in reopen().operations(run)] == told
 
 
-def inside_of(journal: Journal) -> Database:
-    database = journal._database  # type: ignore[attr-defined]
-    assert isinstance(database, Database)
-    return database
-
-
-def test_nothing_is_prepared_in_a_session_that_a_pooler_may_hand_to_another(address: str) -> None:
-    with inside(address) as connection:
-        for _ in range(10):
-            connection.execute(text("SELECT CAST(:x AS INTEGER)"), {"x": 1})
-        assert connection.scalar(text("SELECT count(*) FROM pg_prepared_statements")) == 0
-
-
-def test_nothing_that_a_transaction_set_stays_in_the_session(address: str) -> None:
-    engine = engine_of(server_at(address))
-    with engine.begin():
-        pass
-    raw = engine.raw_connection()  # the pool had one, so it is the same: what a pooler would hand on
-    with closing(raw.cursor()) as cursor:
-        told = [cursor.execute(f"SHOW {name}").fetchone() for name in ("search_path", "lock_timeout")]
-        assert told == [('"$user", public',), ("0",)]
-        held = cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database <> 0")
-        assert held.fetchone() == (0,)
-    raw.close()
-    engine.dispose()
+def test_nothing_that_a_transaction_made_stays_in_the_session(address: str) -> None:
+    log = open_server(address)
+    for _ in range(10):
+        with log.transaction(WRITES) as connection:
+            connection.execute("SELECT %s::integer", [1])
+    asked = {
+        "SHOW search_path": '"$user", public',
+        "SHOW lock_timeout": "0",
+        "SELECT count(*) FROM pg_prepared_statements": 0,
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database <> 0": 0,
+    }
+    for statement, said in asked.items():  # as a pooler would hand it on
+        assert connection.execute(statement).fetchone() == (said,)
+    log.close()
 
 
 def test_other_tables_of_the_same_names_are_neither_met_nor_touched(
@@ -389,12 +361,12 @@ def test_other_tables_of_the_same_names_are_neither_met_nor_touched(
 ) -> None:
     with server.admin(own) as admin:
         admin.execute("CREATE TABLE public.versions (number INTEGER)")
-        admin.execute("CREATE TABLE public.runs (of_another_kind TEXT)")
+        admin.execute("CREATE TABLE public.entries (of_another_kind TEXT)")
         with open_at(server.address(own), clock) as journal:
             assert journal.is_new
             journal.begin_run(run_start())
-        assert admin.execute("SELECT count(*) FROM public.runs").fetchone() == (0,)
-        assert admin.execute("SELECT count(*) FROM reconciler.runs").fetchone() == (1,)
+        assert admin.execute("SELECT count(*) FROM public.entries").fetchone() == (0,)
+        assert admin.execute("SELECT count(*) FROM reconciler.entries").fetchone() == (2,)
 
 
 def test_a_schema_of_another_program_is_refused_and_left_alone(
@@ -410,48 +382,37 @@ def test_a_schema_of_another_program_is_refused_and_left_alone(
         assert tables.fetchall() == [("invoices",)]
 
 
+def test_a_journal_of_the_former_format_is_refused_and_left_alone(
+    server: Server, own: str, clock: FakeClock
+) -> None:
+    with server.admin(own) as admin:
+        admin.execute("CREATE SCHEMA reconciler AUTHORIZATION tester")
+        admin.execute("CREATE TABLE reconciler.runs (number INTEGER)")
+        admin.execute("CREATE TABLE reconciler.versions AS SELECT 4 AS number")
+        admin.execute("GRANT SELECT ON ALL TABLES IN SCHEMA reconciler TO tester")
+        error = refusal(server.address(own), clock)
+        assert isinstance(error, UsageError)
+        assert "has format 4" in str(error)
+        tables = admin.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'reconciler' ORDER BY 1")
+        assert tables.fetchall() == [("runs",), ("versions",)]
+
+
 @pytest.mark.parametrize(
     "damage",
-    ["DROP TABLE reconciler.versions", "DELETE FROM reconciler.meta", "DELETE FROM reconciler.versions"],
+    [
+        "DELETE FROM reconciler.entries",
+        "DELETE FROM reconciler.entries WHERE n = 1",
+        "ALTER TABLE reconciler.entries DROP entry",
+        "UPDATE reconciler.entries SET entry = 'x' WHERE n = 2",
+        "UPDATE reconciler.entries SET run = NULL",
+    ],
 )
 def test_a_damaged_journal_is_refused(server: Server, own: str, clock: FakeClock, damage: str) -> None:
-    open_at(server.address(own), clock).close()
+    with open_at(server.address(own), clock) as journal:
+        journal.begin_run(run_start())
     with server.admin(own) as admin:
         admin.execute(damage)
     assert "is damaged" in str(refusal(server.address(own), clock))
-
-
-@pytest.mark.parametrize(
-    ("column", "value", "said"),
-    [
-        ("at", "'Infinity'", "run 1 is damaged: began"),
-        ("at", "'NaN'", "run 1 is damaged: began"),
-        ("digests", "'[1e999]'", "run 1 is damaged: start.digests"),
-        ("digests", "'{}'", "run 1 is damaged: start.digests"),
-        ("pid", "-1", "run 1 is damaged: start.process.pid"),
-        ("fingerprint", "'all of it'", "run 1 is damaged: start.fingerprint"),
-    ],
-)
-def test_a_row_that_no_journal_writes_is_named(
-    server: Server, own: str, clock: FakeClock, column: str, value: str, said: str
-) -> None:
-    with open_at(server.address(own), clock) as journal:
-        journal.begin_run(run_start())
-        with server.admin(own) as admin:
-            admin.execute(f"UPDATE reconciler.runs SET {column} = {value}")  # noqa: S608 - of this table
-        with pytest.raises(Refused, match=said):
-            journal.runs()
-        with pytest.raises(Refused, match=said):
-            journal.begin_run(run_start())
-
-
-def test_a_table_that_is_missing_is_told_when_it_is_needed(
-    server: Server, database: str, journal: Journal
-) -> None:
-    with server.admin(database) as admin:
-        admin.execute("DROP TABLE reconciler.learned")
-    with pytest.raises(Refused, match="is damaged"):
-        journal.learned(ACCOUNT)
 
 
 def test_settings_of_the_server_change_neither_what_is_kept_nor_how_surely(server: Server, own: str) -> None:
@@ -471,22 +432,20 @@ def test_settings_of_the_server_change_neither_what_is_kept_nor_how_surely(serve
         run = journal.run(journal.begin_run(run_start()))
     assert run is not None
     assert run.began == pytest.approx(clock.now(), abs=1e-5)
-    with inside(server.address(own)) as connection:
-        assert connection.scalar(text("SHOW synchronous_commit")) == "on"
-        assert connection.scalar(text("SHOW transaction_isolation")) == "read committed"
+    assert shown(server, own, "synchronous_commit") == "on"
+    assert shown(server, own, "transaction_isolation") == "read committed"
+
+
+def shown(server: Server, database: str, setting: str) -> object:
+    """Return a setting as it is in a transaction that writes."""
+    log = open_server(server.address(database))
+    with log.transaction(WRITES) as connection:
+        [(value,)] = connection.execute(f"SHOW {setting}")
+    log.close()
+    return value
 
 
 def test_a_stronger_promise_of_the_server_is_not_weakened(server: Server, own: str) -> None:
     with server.admin() as admin:
         admin.execute(f"ALTER DATABASE {own} SET synchronous_commit = 'remote_apply'")
-    with inside(server.address(own)) as connection:
-        assert connection.scalar(text("SHOW synchronous_commit")) == "remote_apply"
-
-
-def test_what_is_read_at_once_is_of_one_moment(server: Server, database: str, journal: Journal) -> None:
-    run = journal.begin_run(run_start())
-    with inside_of(journal).reading() as connection:
-        count = text("SELECT count(*) FROM operations")
-        assert connection.scalar(count) == 0
-        journal.begin_operation(run, intent())
-        assert connection.scalar(count) == 0
+    assert shown(server, own, "synchronous_commit") == "remote_apply"

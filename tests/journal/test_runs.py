@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import select
 
 from reconciler.errors import Held, Refused
-from reconciler.journal.ledger import BatchIntent
-from reconciler.journal.opening import Journal
-from reconciler.journal.runs import Ending, Intent, Operation, Pruned, Run
-from reconciler.journal.schema import learned
+from reconciler.journal.entries import BatchIntent, Ending, Intent, Operation, Pruned, Run
+from reconciler.journal.journal import Journal
 from tests.clock import FakeClock
 
-from .backends import inside, open_at
 from .conftest import Reopen
 from .runs import ACCOUNT, APPLIED, BODY, OTHER, a_run, digest, intent, run_start, write
 from .shipments import ACCOUNT as TENANT
@@ -280,23 +276,6 @@ def test_what_was_learned_is_told_by_account_and_the_latest_counts(journal: Jour
     journal.learn(run, OTHER, {"a": 1})
     assert reopen().learned(ACCOUNT) == {"a": None, "b.c": [1, {}], "d": "y"}
     assert reopen().learned(OTHER) == {"a": 1}
-
-
-def test_only_what_is_learned_anew_is_written(sql_address: str, clock: FakeClock) -> None:
-    with open_at(sql_address, clock) as journal:
-        run = journal.begin_run(run_start())
-        for values in (
-            {"a": None, "b": [1]},
-            {"a": None, "b": [1]},
-            {"a": False},
-            {"a": 0},
-            {"a": 0, "c": {}},
-        ):
-            journal.learn(run, ACCOUNT, values)
-        assert str(journal.learned(ACCOUNT)) == "{'a': 0, 'b': [1], 'c': {}}"
-    with inside(sql_address) as connection:
-        rows = connection.execute(select(learned.c.path, learned.c.value).order_by(learned.c.number))
-        assert str(list(rows)) == "[('a', None), ('b', [1]), ('a', False), ('a', 0), ('c', {})]"
 
 
 def test_odd_accounts_are_held_apart(journal: Journal) -> None:

@@ -12,12 +12,11 @@ from stat import S_IMODE
 from tempfile import TemporaryDirectory
 
 import pytest
-from sqlalchemy import insert, select, text
-from sqlalchemy.exc import IntegrityError
 
+from reconciler.clock import Clock
 from reconciler.errors import Refused, UsageError
-from reconciler.journal.schema import batches, deliveries
-from reconciler.journal.sqlite import engine_of, open_file
+from reconciler.journal.journal import Journal, open_journal, read_journal
+from reconciler.journal.sqlite import SqliteLog, open_file
 from tests.clock import FakeClock
 
 from .backends import open_at
@@ -25,6 +24,10 @@ from .programs import heard, started
 from .shipments import ACCOUNT, SEED, shipment
 
 NOBODY = 65534
+
+
+def opened(path: Path, clock: Clock) -> Journal:
+    return open_journal(f"sqlite:{path}", path.parent, clock)
 
 
 @pytest.fixture
@@ -35,21 +38,21 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def kept(path: Path, clock: FakeClock) -> Path:
     """A journal that knows enough to take up many pages."""
-    with open_file(path, clock) as journal:
+    with opened(path, clock) as journal:
         journal.intend(shipment(*(f"customer-{number}" for number in range(200))))
     return path
 
 
 def test_the_file_and_the_folders_that_are_made_for_it_are_private(tmp_path: Path, clock: FakeClock) -> None:
     path = tmp_path / "outer" / "inner" / "journal.db"
-    open_file(path, clock).close()
+    opened(path, clock).close()
     modes = [S_IMODE(part.stat().st_mode) for part in (path.parent.parent, path.parent, path)]
     assert modes == [0o700, 0o700, 0o600]
 
 
 def test_a_folder_that_is_there_stays_as_it_is(tmp_path: Path, clock: FakeClock) -> None:
     tmp_path.chmod(0o755)
-    open_file(tmp_path / "journal.db", clock).close()
+    opened(tmp_path / "journal.db", clock).close()
     assert S_IMODE(tmp_path.stat().st_mode) == 0o755
 
 
@@ -58,37 +61,27 @@ def test_the_file_alone_is_the_whole_journal(kept: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pragma", "value"),
-    [("synchronous", 3), ("journal_mode", "delete"), ("fullfsync", 1), ("foreign_keys", 1)],
+    ("pragma", "value"), [("synchronous", 3), ("journal_mode", "delete"), ("fullfsync", 1)]
 )
-def test_a_commit_is_on_disk_and_holds_together(kept: Path, pragma: str, value: object) -> None:
-    with engine_of(kept).begin() as connection:
-        assert connection.scalar(text(f"PRAGMA {pragma}")) == value
-
-
-def test_the_database_itself_refuses_the_same_attempt_twice(kept: Path) -> None:
-    with engine_of(kept).begin() as connection:
-        row = connection.execute(select(deliveries).limit(1)).mappings().one()
-        batch = connection.execute(select(batches)).mappings().one()
-        connection.execute(insert(batches).values({**batch, "number": 2}))
-    with pytest.raises(IntegrityError, match="attempt"), engine_of(kept).begin() as connection:
-        connection.execute(insert(deliveries).values({**row, "number": 1000, "batch": 2}))
+def test_a_commit_is_on_disk(kept: Path, pragma: str, value: object) -> None:
+    with SqliteLog(kept).transaction("BEGIN") as connection:
+        assert connection.execute(f"PRAGMA {pragma}").fetchone() == (value,)
 
 
 @pytest.mark.parametrize("name", ["with space.db", "50%#1?.db", "ünï.db"])
 def test_any_name_will_do(tmp_path: Path, clock: FakeClock, name: str) -> None:
-    open_file(tmp_path / name, clock).close()
+    opened(tmp_path / name, clock).close()
     assert [entry.name for entry in tmp_path.iterdir()] == [name]
 
 
 def test_an_empty_file_becomes_a_new_journal(path: Path, clock: FakeClock) -> None:
     path.touch(0o600)
-    with open_file(path, clock) as journal:
+    with opened(path, clock) as journal:
         assert journal.is_new
 
 
 def test_two_journals_hash_differently(tmp_path: Path, clock: FakeClock) -> None:
-    with open_file(tmp_path / "a", clock) as one, open_file(tmp_path / "b", clock) as other:
+    with opened(tmp_path / "a", clock) as one, opened(tmp_path / "b", clock) as other:
         assert one.hash("ann@example.com") != other.hash("ann@example.com")
 
 
@@ -99,7 +92,7 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(
     path.touch(0o600)
     path.write_bytes(content)
     with pytest.raises(UsageError, match=r"journal\.db is not a journal of reconciler"):
-        open_file(path, clock)
+        opened(path, clock)
     assert path.read_bytes() == content
 
 
@@ -108,27 +101,71 @@ def test_a_database_of_another_program_is_refused_and_left_alone(path: Path, clo
     change(path, "CREATE TABLE versions (number INTEGER)")
     before = path.read_bytes()
     with pytest.raises(UsageError, match="not a journal of reconciler"):
-        open_file(path, clock)
+        opened(path, clock)
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("damage", ["cut", "scratched", "without its version", "without its key"])
+@pytest.mark.parametrize(
+    "damage", ["cut", "scratched", "without its table", "without an entry", "without its beginning"]
+)
 def test_a_damaged_journal_is_refused(kept: Path, clock: FakeClock, damage: str) -> None:
     match damage:
         case "cut":
             os.truncate(kept, kept.stat().st_size // 2)
         case "scratched":
             scratch(kept)
-        case "without its version":
-            change(kept, "DROP TABLE versions")
-        case "without its key":
-            change(kept, "DELETE FROM meta")
+        case "without its table":
+            change(kept, "DROP TABLE entries")
+        case "without an entry":
+            change(kept, "DELETE FROM entries")
+        case "without its beginning":
+            change(kept, "DELETE FROM entries WHERE n = 1")
     with pytest.raises(Refused, match=r"is damaged.*; without it nothing is sent"):
-        open_file(kept, clock)
+        opened(kept, clock)
+
+
+FORMER = "DROP TABLE entries; CREATE TABLE versions (number INTEGER); INSERT INTO versions VALUES (4)"
+NEWER = "UPDATE entries SET entry = json_set(entry, '$.fact.format', 6, '$.fact.more', 1) WHERE n = 1"
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        (FORMER, "format 4, .* an earlier one .* not sent to again"),
+        (NEWER, "Upgrade"),
+    ],
+    ids=["former", "newer"],
+)
+def test_a_journal_of_another_format_is_refused_and_left_alone(
+    kept: Path, clock: FakeClock, script: str, said: str
+) -> None:
+    change(kept, script)
+    before = kept.read_bytes()
+    for door in (open_journal, read_journal):
+        with pytest.raises(UsageError, match=said):
+            door(f"sqlite:{kept}", kept.parent, clock)
+    assert kept.read_bytes() == before
+
+
+@pytest.mark.parametrize("copy", ["older", "of another"])
+def test_a_file_that_takes_the_place_of_one_that_is_open_is_noticed(
+    kept: Path, clock: FakeClock, copy: str
+) -> None:
+    other = kept.with_name("other.db")
+    with opened(other, clock) as journal:
+        journal.intend(shipment("somebody"))
+    if copy == "older":
+        other.write_bytes(kept.read_bytes())
+    with opened(kept, clock) as journal:
+        if copy == "older":
+            journal.intend(shipment("ann"))
+        other.replace(kept)
+        with pytest.raises(Refused, match="gone, so another or an older copy is in its place"):
+            journal.intend(shipment("bob"))
 
 
 def test_a_file_that_vanishes_is_not_silently_made_anew(kept: Path, clock: FakeClock) -> None:
-    with open_file(kept, clock) as journal:
+    with opened(kept, clock) as journal:
         kept.unlink()
         with pytest.raises(Refused, match="cannot be opened"):
             journal.intend(shipment("ann"))
@@ -138,12 +175,12 @@ def test_a_file_that_vanishes_is_not_silently_made_anew(kept: Path, clock: FakeC
 def test_a_place_where_nothing_can_be_made_is_refused(tmp_path: Path, clock: FakeClock) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(Refused, match=r"cannot be made: File exists: .*/file; without it nothing is sent"):
-        open_file(tmp_path / "file" / "journal.db", clock)
+        opened(tmp_path / "file" / "journal.db", clock)
 
 
 def test_a_folder_is_no_journal(tmp_path: Path, clock: FakeClock) -> None:
     with pytest.raises(Refused, match="is a folder, where reconciler makes a file"):
-        open_file(tmp_path, clock)
+        opened(tmp_path, clock)
 
 
 @pytest.fixture
@@ -163,17 +200,17 @@ def test_a_folder_that_may_not_be_written_is_refused(
 ) -> None:
     folder_of_an_ordinary_user.chmod(0o500)
     with pytest.raises(Refused, match="cannot be made: Permission denied"):
-        open_file(folder_of_an_ordinary_user / "journal.db", clock)
+        opened(folder_of_an_ordinary_user / "journal.db", clock)
 
 
 def test_a_file_that_may_not_be_written_can_be_read_and_refuses_an_intent(
     folder_of_an_ordinary_user: Path, clock: FakeClock
 ) -> None:
     kept = folder_of_an_ordinary_user / "journal.db"
-    with open_file(kept, clock) as journal:
+    with opened(kept, clock) as journal:
         journal.intend(shipment(*(f"customer-{number}" for number in range(200))))
     kept.chmod(0o400)
-    with open_file(kept, clock) as journal:
+    with opened(kept, clock) as journal:
         assert len(journal.deliveries(ACCOUNT, SEED)) == 200
         with pytest.raises(Refused, match="cannot be written"):
             journal.intend(shipment("ann"))
@@ -182,7 +219,8 @@ def test_a_file_that_may_not_be_written_can_be_read_and_refuses_an_intent(
 def test_a_journal_that_is_held_by_another_process_is_refused_in_the_end(
     kept: Path, clock: FakeClock
 ) -> None:
-    with open_file(kept, clock, patience=0) as journal, writer(kept) as other:
+    log = open_file(kept, make=True, patience=0)
+    with Journal(log, clock) as journal, writer(kept) as other:
         assert len(journal.deliveries(ACCOUNT, SEED)) == 200  # reading goes on meanwhile
         with pytest.raises(Refused, match="in use by another process"):
             journal.intend(shipment("ann"))

@@ -46,9 +46,9 @@ CHANGING = 3 + 3 * CHANGES - len(CREATED)
 # count before, one of nobody and the batch, then the statuses, a count of all, and of three of the statuses.
 SENDING = 2 * (1 + 2 + 1) + 2 * (1 + 1 + 1 + 1 + 1 + 3)
 REQUESTS = CHANGING + SENDING
-# The run, an intent and an outcome for each change, what the first update has taught, and for each seed an
-# intent and its end; the end of the run.
-WRITES = 1 + 2 * CHANGES + 1 + 2 * 2 + 1
+# The journal, the run, an intent and an outcome for each change, what the first update has taught, and for
+# each seed an intent and its end; the end of the run.
+WRITES = 2 + 2 * CHANGES + 1 + 2 * 2 + 1
 
 
 @dataclass

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from reconciler.errors import Exit
+from reconciler.journal.entries import Run, RunStart
 from reconciler.journal.holding import this_process
-from reconciler.journal.runs import Run, RunStart
 from reconciler.render.status import (
     JournalFigures,
     OpenRun,

@@ -8,25 +8,20 @@ from __future__ import annotations
 import io
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
-
-from sqlalchemy import Connection, Engine, Pool, event
 
 from reconciler.commands.apply import ApplyOptions, apply
 from reconciler.commands.console import Console
-from reconciler.commands.environment import Environment
+from reconciler.commands.environment import CrashKind, CrashSwitch, Environment
 from reconciler.commands.seeds import seeds_resolve, seeds_send, seeds_status
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import ReconcilerError
-from reconciler.journal.database import READS_ONLY
 from tests.clock import FakeClock
 
 TOP = Path(__file__).parents[2]
@@ -37,7 +32,7 @@ EVERYTHING = Selection()
 class Task:
     """A command in a workspace at a time. It dies at a write of the journal, if `point` names one.
 
-    Writes count from 1; `3 before` is right before the third is committed, `3 after` right after it.
+    Writes count from 1; `3 before` is right before the third, `3 after` right after it.
     """
 
     verb: str
@@ -46,31 +41,16 @@ class Task:
     point: str = ""
 
 
-class Fatal:
-    """Counts the transactions that write to a journal, and ends the process at one, as a power cut would."""
+class Fatal(CrashSwitch):
+    """Counts the writes to a journal, and ends the process at one, as a power cut would."""
 
     def __init__(self, point: str) -> None:
+        super().__init__(f"journal:{point.replace(' ', ':')}" if point else "")
         self.writes = 0
-        self._point = point
-        self._committed: set[int] = set()
-        event.listen(Engine, "commit", self._on_commit)
-        event.listen(Pool, "checkin", self._on_checkin)
 
-    def _on_commit(self, connection: Connection) -> None:
-        if connection.get_execution_options().get(READS_ONLY):
-            return
-        self.writes += 1
-        self._committed.add(id(connection.connection.dbapi_connection))
-        self._reach("before")
-
-    def _on_checkin(self, connection: Any, _: Any) -> None:
-        if id(connection) in self._committed:
-            self._committed.remove(id(connection))
-            self._reach("after")
-
-    def _reach(self, when: str) -> None:
-        if self._point == f"{self.writes} {when}":
-            os.kill(os.getpid(), signal.SIGKILL)
+    def before(self, kind: CrashKind) -> None:
+        self.writes += kind == "journal"
+        super().before(kind)
 
 
 def _apply(console: Console, environment: Environment) -> int:
@@ -111,7 +91,7 @@ def perform(task: Task) -> int:
     """Carry out a task in this process; write down how often it wrote to the journal."""
     fatal = Fatal(task.point)
     console = Console(io.StringIO(), io.StringIO(), io.StringIO())
-    environment = Environment({}, FakeClock(task.now), Path(task.folder))
+    environment = Environment({}, FakeClock(task.now), Path(task.folder), crash=fatal)
     try:
         return VERBS[task.verb](console, environment)
     except ReconcilerError as error:

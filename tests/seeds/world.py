@@ -14,8 +14,7 @@ from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, ReconcilerError
-from reconciler.journal.ledger import Records
-from reconciler.journal.opening import read_journal
+from reconciler.journal.journal import ReadOnlyJournal, read_journal
 from reconciler.sandbox import Fault, approve, take_inventory
 from reconciler.sandbox.seeding import BATCHES, COLUMNS, CUSTOMERS
 from tests.commands.world import EVERYTHING, Screen, World
@@ -138,7 +137,7 @@ class SeedWorld(World):
         return screen.document
 
     @contextmanager
-    def records(self) -> Iterator[Records]:
+    def records(self) -> Iterator[ReadOnlyJournal]:
         """Open the journal to read it."""
         with read_journal(f"sqlite:{self.journal}", self.folder, self.clock) as journal:
             yield journal

@@ -1,0 +1,563 @@
+"""The door to a journal: opening one by its address, reading it, and writing to it.
+
+A journal is what its entries say (`reconciler.journal.rules`), read from a log once and then followed. A
+write is decided by a rule on what is known, and added to the log only if nothing was added there meanwhile;
+otherwise the rule is asked again. So of two runs that want the same, one gets it, whatever keeps the log.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Generic, Self, TypeVar
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from reconciler.access import Access
+from reconciler.clock import Clock, SystemClock
+from reconciler.errors import Refused, UsageError
+from reconciler.journal import rules
+from reconciler.journal.entries import (
+    FORMAT,
+    UNSTORABLE,
+    BatchIntent,
+    Delivery,
+    DeliveryState,
+    Ending,
+    Fact,
+    Intent,
+    JournalBegan,
+    Line,
+    Log,
+    Operation,
+    Pruned,
+    Rejected,
+    Run,
+    RunsPruned,
+    RunStart,
+    Unsound,
+    body_text,
+    document,
+    entry_text,
+    in_writing,
+    other_format,
+    read_bodies,
+    read_entry,
+    unstorable,
+)
+from reconciler.journal.rules import Decision, JournalState, Written
+
+RACES = 100
+"""How many races one may lose against others who write at the same time."""
+
+_SERVERS = ("postgresql://", "postgres://")
+
+FORMS = ("sqlite:", *_SERVERS, "git+branch:")
+"""What the address of a journal begins with."""
+
+Answer = TypeVar("Answer")
+Around = Callable[[], AbstractContextManager[None]]
+"""What lies around an addition, so that crash tests can end the process before or after it."""
+Decide = Callable[[JournalState, float], Decision[Answer]]
+"""A rule that decides, from what is known at a moment, what to write down; or raises why it may not be."""
+
+
+class ReadOnlyJournal:
+    """What planning and looking back ask of an open journal, which is a context manager that closes it.
+
+    Any number of processes and threads may use one journal at once. Every method raises `Refused` where it
+    cannot be read. `log` is `None` for a journal that is not there: it knows of nothing, and its hashes hold
+    for this process only.
+    """
+
+    def __init__(self, log: Log | None = None, clock: Clock | None = None) -> None:
+        self._log = log
+        self._clock = clock or SystemClock()
+        self._state = JournalState()
+        self._last: Line | None = None
+        self._asked = self._clock.monotonic()
+        self._lock = threading.RLock()
+        if log is not None:
+            self._follow(log)
+        self.is_new = self._state.n == 0
+        """Whether it knows nothing of the past because it was not there before it was opened."""
+        if self.is_new:
+            self._state.hash_key = secrets.token_bytes(32)
+
+    def close(self) -> None:
+        """Let go of it. What was written is safe without that; closing twice is allowed."""
+        if self._log is not None:
+            self._log.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def hash(self, text: str) -> str:
+        """Return the keyed hash under which personal text stands in this journal; 32 hexadecimal digits.
+
+        The same text has the same hash for as long as the journal lives, and another one in another journal.
+        """
+        encoded = text.encode("utf-8", "surrogatepass")
+        return hashlib.blake2b(encoded, digest_size=16, key=self._state.hash_key).hexdigest()
+
+    def deliveries(self, account: str, seed: str) -> Sequence[Delivery]:
+        """Return the delivery that counts for every customer in every round of a seed, oldest first.
+
+        It is the latest one, but one that provably mailed nothing never hides an older one that may have.
+        """
+        return rules.counting(self.past(account, seed))
+
+    def past(self, account: str, seed: str | None = None) -> Sequence[Delivery]:
+        """Return every delivery in every round, also those that no longer count; oldest first.
+
+        They are those of a seed, or of all seeds that were ever sent to the account where none is named.
+        """
+        return tuple(self._current().past(*in_writing((account, seed))))
+
+    def runs(self, account: str | None = None) -> Sequence[Run]:
+        """Return every run, newest first; only those that held `account`, if one is given."""
+        held = in_writing(account)
+        runs = reversed(self._current().runs.values())
+        return tuple(run for run in runs if held is None or held in run.start.accounts)
+
+    def run(self, number: int) -> Run | None:
+        """Return one run, `None` where the journal knows no such number."""
+        return self._current().runs.get(number)
+
+    def operations(self, run: int, *, bodies: bool = True) -> Sequence[Operation]:
+        """Return every write of a run, in the order in which they were begun; their bodies if asked for."""
+        written = [one for one in self._current().writes.values() if one.operation.run == run]
+        return self._with_bodies(written) if bodies else tuple(one.operation for one in written)
+
+    def latest(self, account: str) -> Mapping[str, Operation]:
+        """Return for every key the last write on the account that may have been carried out.
+
+        That is one that ended as `applied` or `in doubt`, or of which no end is written down.
+        """
+        written = list(self._current().latest(in_writing(account)).values())
+        return {operation.intent.key: operation for operation in self._with_bodies(written)}
+
+    def learned(self, account: str) -> Mapping[str, Any]:
+        """Return what resets were seen to leave behind on the account: path → value in compared form."""
+        return dict(self._current().defaults.get(in_writing(account), {}))
+
+    def _with_bodies(self, written: Sequence[Written]) -> tuple[Operation, ...]:
+        if self._log is None or not written:
+            return ()
+        places = [(one.operation.run, n) for one in written for n in (one.began, one.ended) if n]
+        with self._lock:
+            texts = self._log.bodies(places)
+        try:
+            return tuple(_with_body(one, texts) for one in written)
+        except Unsound as error:
+            raise self._log.damaged(str(error)) from error
+
+    def _current(self) -> JournalState:
+        """Return what the journal says now, or said a moment ago; it is not changed afterwards."""
+        if self._log is None:
+            return self._state
+        with self._lock:
+            if self._clock.monotonic() - self._asked >= self._log.freshness:
+                self._follow(self._log)
+            return self._state
+
+    def _follow(self, log: Log) -> None:
+        """Take into account what was added to the log since the last look."""
+        asked = self._clock.monotonic()
+        if lines := log.read(self._state.n):
+            is_whole = lines[0].n == 1
+            try:
+                state = _replayed(JournalState() if is_whole else self._state.copy(), lines, log.name)
+            except Unsound as error:
+                raise log.damaged(str(error)) from error
+            if is_whole and (
+                state.last_batch < self._state.last_batch
+                or (self._last and state.hash_key != self._state.hash_key)
+            ):
+                raise log.damaged("what was written there is no longer in it, and nothing was pruned")
+            self._state, self._last = state, lines[-1]
+        self._asked = asked
+
+
+class Journal(ReadOnlyJournal):
+    """An open journal. Every write is safe on disk when it returns, or was not made at all.
+
+    Every method that writes raises `Refused` where the journal cannot be written: then nothing may be changed
+    or sent. One whose connection broke off at the last moment may have been written all the same. Writes that
+    several threads make at once are added together, with one wait for the disk or the remote.
+
+    Opening one begins it where nothing is there. `around` is entered around each addition.
+    """
+
+    def __init__(self, log: Log, clock: Clock, around: Around = nullcontext, races: int = RACES) -> None:
+        super().__init__(log, clock)
+        self._to = log
+        self._around = around
+        self._races = races
+        self._waiting: list[_Write[Any]] = []
+        self._queue = threading.Condition()
+        self._turn = threading.Lock()
+        if self.is_new:
+            self.is_new = self._write(_begin)
+
+    def intend(self, batch: BatchIntent, *, again: Collection[int] = ()) -> int:
+        """Write down that a request is about to be sent; return the number of its batch.
+
+        Of its deliveries, only what was known before counts: `customer`, `mailbox`, `digest`, `baseline`,
+        `contents`, `ids`.
+
+        `again` holds the numbers of the settled batches whose customers are sent to once more on purpose, as
+        the caller has read them. So of two runs that want to repeat the same batch, only one can.
+
+        Raises `Refused`, and writes nothing, if the delivery that counts for any of the customers in this
+        round is open (always) or is sent or found (unless its batch is in `again`), or if the run no longer
+        holds its account.
+        """
+        return self._write(lambda state, _: rules.intend(state, in_writing(batch), again))
+
+    def conclude(
+        self, batch: int, standing: DeliveryState, note: str = "", server_since: float | None = None
+    ) -> None:
+        """Write down how a batch ended, for all of its deliveries. A later conclusion counts more.
+
+        `note` is kept as it is, so it must hold nothing personal. `server_since` is what the server's clock
+        says now, as far as that is known. Raises `LookupError` for an unknown batch.
+        """
+        said = in_writing(note)
+        self._write(lambda state, _: rules.conclude(state, batch, None, standing, said, server_since))
+
+    def conclude_delivery(self, batch: int, customer: str, standing: DeliveryState, note: str = "") -> None:
+        """Write down how one delivery of a batch ended, in the same way."""
+        said = in_writing(note)
+        self._write(lambda state, _: rules.conclude(state, batch, customer, standing, said))
+
+    def record_found(self, account: str, seed: str, round: str, deliveries: Sequence[Delivery]) -> None:
+        """Write down customers that were not sent because their address had customers already.
+
+        One that is open, sent or found in this round already stays as it is, so repeating this changes
+        nothing. Of a delivery, `customer`, `mailbox`, `digest` and `baseline` are kept.
+        """
+        found = in_writing(BatchIntent(account, seed, round, deliveries, {}))
+        self._write(lambda state, _: rules.record_found(state, found))
+
+    def begin_run(self, start: RunStart) -> int:
+        """Write down that a run begins, and hold its accounts; return its number, which grows with time.
+
+        Raises `Held`, and writes nothing, while another run holds one of the accounts. A holder that is
+        provably dead is ended first, with a note.
+        """
+        return self._write(lambda state, now: rules.begin_run(state, in_writing(start), now))
+
+    def end_run(self, run: int, exit: int, counts: Mapping[str, int]) -> None:
+        """Write down how a run ended, and let go of its accounts. One that has ended already stays so."""
+        self._write(lambda state, _: rules.end_run(state, run, exit, counts))
+
+    def take_over(self, run: int, note: str) -> None:
+        """End a run that another one holds on to, because a person says that it is dead.
+
+        Raises `LookupError` for an unknown one; one that has ended already stays as it is.
+        """
+        self._write(lambda state, _: rules.take_over(state, run, in_writing(note)))
+
+    def begin_operation(self, run: int, intent: Intent) -> int:
+        """Write down that a write is about to be made; return its number.
+
+        Raises `Refused`, and writes nothing, if the run does not hold the account, or no longer: it was found
+        dead, and another one may be at work there.
+        """
+        return self._write(lambda state, _: rules.begin_operation(state, run, in_writing(intent)))
+
+    def end_operation(self, operation: int, ending: Ending) -> None:
+        """Write down how a write ended; a later ending counts more. Raises `LookupError` for an unknown one.
+
+        It is written even where the run was ended by somebody else, for it is the truth.
+        """
+        self._write(lambda state, _: rules.end_operation(state, operation, in_writing(ending)))
+
+    def learn(self, run: int, account: str, values: Mapping[str, Any]) -> None:
+        """Write down what resets left behind, of which the journal does not know the same already."""
+        self._write(lambda state, _: rules.learn(state, run, in_writing(account), values))
+
+    def prune(self, before: float) -> Pruned:
+        """Remove runs that ended before a time, with their writes; return how much that was.
+
+        What a later run needs stays: every delivery with the run that sent it, what was learned, runs that
+        are open, and every run with the latest write of a key that may have been carried out. A run goes or
+        stays as a whole.
+        """
+        return self._write(lambda state, _: rules.prune(state, before))
+
+    def _write(self, decide: Decide[Answer]) -> Answer:
+        """Return the answer of a rule once what it decides is in the log. Raises what the rule raises.
+
+        While one thread adds to the log, others wait; then the first of them adds what all of them have.
+        Those whose writes are in go on at once.
+        """
+        mine = _Write(decide)
+        with self._queue:
+            self._waiting.append(mine)
+            self._queue.wait_for(lambda: mine.is_over or not self._turn.locked())
+        if not mine.is_over:
+            try:
+                with self._turn:
+                    if not mine.is_over:
+                        self._add_waiting()
+            finally:
+                with self._queue:
+                    self._queue.notify_all()
+        if mine.error is not None:
+            raise mine.error
+        answer: Answer = mine.answer
+        return answer
+
+    def _add_waiting(self) -> None:
+        """Add all that waits; each write that is not in the log afterwards has its error."""
+        writes: list[_Write[Any]] = []
+        try:
+            with self._queue:
+                writes, self._waiting = self._waiting, writes
+            groups = [writes]
+            while groups:
+                group = groups.pop(0)
+                try:
+                    self._add(group)
+                except Rejected as error:  # for one of them, so each goes by itself
+                    if len(group) > 1:
+                        groups += [[write] for write in group]
+                    else:
+                        group[0].error = error
+                except Exception as error:  # noqa: BLE001  # each of them raises it, in its own thread
+                    for write in group:
+                        write.error = error
+        except BaseException as error:
+            for write in writes:
+                write.error = write.error or error
+            raise
+        finally:
+            for write in writes:
+                write.is_over = True
+
+    def _add(self, writes: Sequence[_Write[Any]]) -> None:
+        """Let the rules decide, and add what they decide, however often others are first."""
+        with self._lock:
+            for _ in range(self._races):
+                draft = self._drafted(writes)
+                if not draft.is_whole:  # only what the log says at this moment may keep anything from it
+                    self._follow(self._to)
+                    draft = self._drafted(writes)
+                if not draft.lines or self._append(draft):
+                    for write, answer, error in draft.outcomes:
+                        write.answer, write.error = answer, error
+                    return
+                self._follow(self._to)
+        raise Refused(
+            f"journal {self._to.name} cannot be written: others write to it all the time. Try again"
+        )
+
+    def _append(self, draft: _Draft) -> bool:
+        with self._around():
+            is_added = self._to.append(self._last, draft.lines, draft.pruned)
+        if is_added:
+            self._state, self._last, self._asked = draft.state, draft.lines[-1], self._clock.monotonic()
+        return is_added
+
+    def _drafted(self, writes: Sequence[_Write[Any]]) -> _Draft:
+        draft = _Draft(self._state.copy(), self._clock.now())
+        for write in writes:
+            draft.add(write)
+        return draft
+
+
+class _Write(Struct, Generic[Answer]):
+    """One write on its way. It is over once it is in the log, or has its error."""
+
+    decide: Decide[Answer]
+    answer: Any = None
+    error: BaseException | None = None
+    is_over: bool = False
+
+
+class _Draft(Struct):
+    """Lines that are about to be added together, and what the journal says after them."""
+
+    state: JournalState
+    at: float
+    lines: list[Line] = field(default_factory=list)
+    pruned: list[int] = field(default_factory=list)
+    outcomes: list[tuple[_Write[Any], Any, Exception | None]] = field(default_factory=list)
+    is_whole: bool = True
+    """Whether every write has something to write down."""
+
+    def add(self, write: _Write[Any]) -> None:
+        """Take what a rule decides into it, or nothing of it."""
+        try:
+            decision = write.decide(self.state, self.at)
+            made = [self._line(fact, n) for n, fact in enumerate(decision.facts, self.state.n + 1)]
+        except Exception as error:  # noqa: BLE001  # it is the caller's, and is raised there
+            self.outcomes.append((write, None, error))
+            self.is_whole = False
+            return
+        for fact, line in zip(decision.facts, made, strict=True):
+            run = self.state.run_of(fact)
+            self.state.add(read_entry(line))  # in the form in which others will read it
+            self.lines.append(replace(line, run=run, subject=rules.subject(self.state, fact)))
+            self.pruned += fact.runs if isinstance(fact, RunsPruned) else ()
+        self.outcomes.append((write, decision.answer, None))
+        self.is_whole = self.is_whole and bool(made)
+
+    def _line(self, fact: Fact, n: int) -> Line:
+        """Return the line of a fact. Raises `Refused` for one that could not be read again."""
+        try:
+            line = Line(n, None, entry_text(n, self.at, fact), body_text(fact))
+            read_entry(line)
+            if line.body is not None:
+                read_bodies(line.body, f"entry {n}")
+        except UNSTORABLE as error:
+            raise unstorable(error) from error
+        return line
+
+
+def _begin(state: JournalState, now: float) -> Decision[bool]:
+    """Decide on beginning a journal; the answer is whether it is new."""
+    del now
+    return Decision(False) if state.n else Decision(True, [JournalBegan(FORMAT, state.hash_key.hex())])
+
+
+def _replayed(state: JournalState, lines: Sequence[Line], name: str) -> JournalState:
+    """Return a state with the entries of lines added to it.
+
+    Raises `Unsound`, or `UsageError` for another format.
+    """
+    for line in lines:
+        if line.n == 1:
+            _check_format(line, name)
+        entry = read_entry(line)
+        if state.run_of(entry.fact) != line.run:
+            raise Unsound(f"entry {line.n} is damaged: it stands beside those of another run")
+        state.add(entry)
+    return state
+
+
+def _check_format(line: Line, name: str) -> None:
+    """Return unless the first entry of a journal says that it has another format."""
+    told = document(line.text)
+    fact = told.get("fact") if isinstance(told, dict) else None
+    found = fact.get("format") if isinstance(fact, dict) else None
+    if type(found) is int and FORMAT != found < 1_000_000:
+        raise other_format(name, found)
+
+
+def _with_body(one: Written, texts: Mapping[int, str]) -> Operation:
+    """Return a write with its bodies. Raises `Unsound` where they are not there, or damaged."""
+    operation = one.operation
+    what = f"write {operation.number}"
+    began = read_bodies(texts.get(one.began), what)
+    intent = replace(operation.intent, before=began.before, body=began.body)
+    if operation.ending is None:
+        return replace(operation, intent=intent)
+    ending = replace(operation.ending, after=read_bodies(texts.get(one.ended), what).after)
+    return replace(operation, intent=intent, ending=ending)
+
+
+def open_journal(address: str, folder: Path, clock: Clock, around: Around = nullcontext) -> Journal:
+    """Open the journal at an address; make it where it is not there.
+
+    Its forms are `sqlite:PATH`, a file that only this user can read, whose path counts from `folder`,
+    `postgresql://…`, a database as `psql` takes it, and `git+branch:NAME`, a branch of the repository that
+    `folder` lies in. One that may only be read can be opened, and refuses to be written.
+
+    Raises `UsageError` if the address has another form, what is there is something else, or a reconciler with
+    another format has written it; and `Refused` if it cannot be reached, made or read, is damaged, or is held
+    by another process. No error shows a password.
+    """
+    log = _log_at(address, folder, clock, make=True)
+    try:
+        return Journal(log, clock, around)
+    except BaseException:
+        log.close()
+        raise
+
+
+def read_journal(address: str, folder: Path, clock: Clock) -> ReadOnlyJournal:
+    """Open the journal at an address to read it. Nothing is made there, and nothing is changed.
+
+    One that is not there yet has nothing to say. Errors as for `open_journal`.
+    """
+    if address.startswith("sqlite:") and not os.path.lexists(_file(address, folder)):
+        return ReadOnlyJournal()
+    log = _log_at(address, folder, clock, make=False)
+    try:
+        return ReadOnlyJournal(log, clock)
+    except BaseException:
+        log.close()
+        raise
+
+
+def _log_at(address: str, folder: Path, clock: Clock, *, make: bool) -> Log:
+    """Return the log at an address; for a file, `make` makes an empty one where there is none."""
+    _check_form(address)
+    if address.startswith("sqlite:"):
+        from reconciler.journal.sqlite import open_file
+
+        return open_file(_file(address, folder), make=make)
+    if address.startswith("git+branch:"):
+        from reconciler.journal.git_branch import open_branch
+
+        return open_branch(folder, address.removeprefix("git+branch:"), clock)
+    log: Log = _postgresql().open_server(address)
+    return log
+
+
+def name_of(address: str, folder: Path) -> str:
+    """Return what messages call the journal at an address; no password is in it. Errors: `UsageError`."""
+    _check_form(address)
+    if address.startswith("sqlite:"):
+        return str(_file(address, folder))
+    return address if address.startswith("git+branch:") else str(_postgresql().server_at(address).name)
+
+
+def confined(address: str, access: Access) -> str:
+    """Return an address that files name, so that opening it uses no credential of an operator's.
+
+    Raises `Refused` for one that only an operator may give, and says what to set or write instead.
+    """
+    return _postgresql().confined(address, access) if address.startswith(_SERVERS) else address
+
+
+def protection_of(address: str) -> str:
+    """Return the `sslmode` of a database elsewhere; empty for this machine, and what is no database."""
+    return _postgresql().protection_of(address) if address.startswith(_SERVERS) else ""
+
+
+def _check_form(address: str) -> None:
+    if not address.startswith(FORMS):  # it may hold a password, so none is shown
+        raise UsageError(
+            f"the address of the journal has no form that is known; it begins with one of {', '.join(FORMS)}"
+        )
+
+
+def _file(address: str, folder: Path) -> Path:
+    path = address.removeprefix("sqlite:").removeprefix("//")
+    if not path or "\0" in path:
+        raise UsageError("the address of the journal names no file: write sqlite:PATH")
+    return folder / path
+
+
+def _postgresql() -> ModuleType:
+    try:
+        from reconciler.journal import postgresql
+    except ImportError as error:
+        raise UsageError(
+            "a journal in PostgreSQL needs a library that is not there: pip install 'reconciler[postgresql]'"
+        ) from error
+    return postgresql

@@ -1,0 +1,541 @@
+"""The rules of a journal, pure: what its entries say together, and what may be written down after them.
+
+`JournalState` is what the entries say, added one after another. Each function below it decides on one thing
+that a caller wants to write down: it raises what `reconciler.journal.journal` promises, or returns the facts
+to add and the answer to the caller once they are safe. No other code decides who may write, what is sent only
+once, or what is in doubt.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from reconciler.errors import Exit, Held, Refused
+from reconciler.journal.entries import (
+    MAY_BE_DONE,
+    RESULTS,
+    SURELY_NOT_DONE,
+    BatchBegan,
+    BatchCustomer,
+    BatchIntent,
+    DefaultsLearned,
+    Delivery,
+    DeliveryState,
+    Ending,
+    Entry,
+    Fact,
+    Intent,
+    JournalBegan,
+    Operation,
+    Pruned,
+    Run,
+    RunBegan,
+    RunEnded,
+    RunsPruned,
+    RunStart,
+    StandingChanged,
+    Unsound,
+    WriteBegan,
+    WriteEnded,
+    shown_accounts,
+)
+from reconciler.journal.holding import is_dead
+
+Answer = TypeVar("Answer", covariant=True)
+
+
+class Written(Struct, frozen=True):
+    """A write without its bodies, and the entries beside which they are kept; 0 for none."""
+
+    operation: Operation
+    began: int
+    ended: int = 0
+
+
+class Batch(Struct, frozen=True):
+    """What was written down at once: one request, or the customers that one look found."""
+
+    account: str
+    run: int | None
+    deliveries: tuple[Delivery, ...]
+
+
+class JournalState(Struct):
+    """Everything that the entries of a journal say. Its values never change, so a copy is cheap and apart."""
+
+    n: int = 0
+    """The number of the last entry."""
+    hash_key: bytes = b""
+    runs: dict[int, Run] = field(default_factory=dict)
+    writes: dict[int, Written] = field(default_factory=dict)
+    batches: dict[int, Batch] = field(default_factory=dict)
+    seeds: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
+    """Account and seed → the numbers of their batches, oldest first."""
+    defaults: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Account → what was learned there."""
+    last_run: int = 0
+    """The highest number that was ever given to a run; pruning takes none back, here and below."""
+    last_write: int = 0
+    last_batch: int = 0
+
+    def copy(self) -> JournalState:
+        """Return one that can be added to while this one stays as it is."""
+        return replace(
+            self,
+            runs=dict(self.runs),
+            writes=dict(self.writes),
+            batches=dict(self.batches),
+            seeds=dict(self.seeds),
+            defaults=dict(self.defaults),
+        )
+
+    def past(self, account: str, seed: str | None) -> Iterator[Delivery]:
+        """Yield every delivery of a seed, or of every seed of the account, oldest first."""
+        if seed is not None:
+            numbers: Iterable[int] = self.seeds.get((account, seed), ())
+        else:
+            numbers = (number for number, batch in self.batches.items() if batch.account == account)
+        for number in numbers:
+            yield from self.batches[number].deliveries
+
+    def latest(self, account: str | None = None) -> dict[tuple[str, str], Written]:
+        """Return by account and key the last write that may have been carried out."""
+        return {
+            (intent.account, intent.key): one
+            for one in self.writes.values()
+            for intent, ending in [(one.operation.intent, one.operation.ending)]
+            if account in (None, intent.account) and (ending is None or ending.result in MAY_BE_DONE)
+        }
+
+    def run_of(self, fact: Fact) -> int | None:
+        """Return the run with which pruning removes a fact, `None` for one that stays for ever."""
+        match fact:
+            case RunBegan():
+                return fact.number
+            case RunEnded() | WriteBegan():
+                return fact.run
+            case WriteEnded() if fact.operation in self.writes:
+                return self.writes[fact.operation].operation.run
+        return None
+
+    def add(self, entry: Entry) -> None:
+        """Take one further entry into account.
+
+        Raises `Unsound` for one that contradicts those before it. This state is then of no further use.
+        """
+        try:
+            if entry.n <= self.n:
+                raise _Contradiction(f"it stands after entry {self.n}")
+            if isinstance(entry.fact, JournalBegan) == bool(self.n):
+                raise _Contradiction("a journal has one beginning, its first entry")
+            self._take(entry.n, entry.at, entry.fact)
+        except _Contradiction as error:
+            raise Unsound(f"entry {entry.n} is damaged: {error}") from None
+        self.n = entry.n
+
+    def _take(self, n: int, at: float, fact: Fact) -> None:
+        match fact:
+            case JournalBegan():
+                self.hash_key = bytes.fromhex(fact.hash_key)
+            case RunBegan():
+                self.last_run = _next(self.last_run, fact.number)
+                self.runs[fact.number] = Run(fact.number, fact.start, at, at)
+            case RunEnded():
+                self._take_end(at, fact)
+            case WriteBegan():
+                run = self._heard_of(fact.run, at)
+                if fact.intent.account not in run.start.accounts:
+                    raise _Contradiction(f"run {fact.run} does not hold its account")
+                self.last_write = _next(self.last_write, fact.number)
+                self.writes[fact.number] = Written(Operation(fact.number, fact.run, fact.intent, at), n)
+            case WriteEnded():
+                if fact.operation not in self.writes:
+                    raise _Contradiction(f"there is no write {fact.operation} before it")
+                one = self.writes[fact.operation]
+                self._heard_of(one.operation.run, at)
+                ended_now = replace(one.operation, ending=fact.ending)
+                self.writes[fact.operation] = replace(one, operation=ended_now, ended=n)
+            case DefaultsLearned():
+                self.defaults[fact.account] = {**self.defaults.get(fact.account, {}), **fact.values}
+            case BatchBegan():
+                self._take_batch(at, fact)
+            case StandingChanged():
+                self._take_standing(at, fact)
+            case RunsPruned():
+                self._take_pruning(fact)
+
+    def _take_end(self, at: float, fact: RunEnded) -> None:
+        if self._run(fact.run).is_open:  # the first end counts
+            run = self._heard_of(fact.run, at)
+            self.runs[fact.run] = replace(run, ended=at, exit=fact.exit, counts=fact.counts, note=fact.note)
+
+    def _take_batch(self, at: float, fact: BatchBegan) -> None:
+        number = _next(self.last_batch, fact.number)
+        if number > self.last_batch + 1:  # no pruning removes a batch
+            raise _Contradiction(f"batch {number - 1} is missing")
+        if len({customer.customer for customer in fact.deliveries}) < len(fact.deliveries):
+            raise _Contradiction("a customer stands in it twice")
+        deliveries = tuple(
+            Delivery(
+                one.customer,
+                one.mailbox,
+                one.digest,
+                fact.standing,
+                one.baseline,
+                number,
+                at,
+                fact.round,
+                contents=one.contents,
+                since=at,
+                server_at=fact.server_at,
+                ids=one.ids,
+                seed=fact.seed,
+            )
+            for one in fact.deliveries
+        )
+        self.batches[number] = Batch(fact.account, fact.run, deliveries)
+        key = (fact.account, fact.seed)
+        self.seeds[key] = (*self.seeds.get(key, ()), number)
+        self.last_batch = number
+        if fact.run in self.runs:  # a pruned run leaves its batches behind
+            self._heard_of(fact.run, at)
+
+    def _take_standing(self, at: float, fact: StandingChanged) -> None:
+        batch = self.batches.get(fact.batch)
+        if batch is None or not any(fact.customer in (None, one.customer) for one in batch.deliveries):
+            raise _Contradiction(f"there is no such delivery in batch {fact.batch}")
+        ended = {"note": fact.note, "since": at, "server_since": fact.server_at}
+        deliveries = tuple(
+            replace(delivery, standing=fact.standing, **ended)
+            if fact.customer in (None, delivery.customer)
+            else delivery
+            for delivery in batch.deliveries
+        )
+        self.batches[fact.batch] = replace(batch, deliveries=deliveries)
+
+    def _take_pruning(self, fact: RunsPruned) -> None:
+        gone = set(fact.runs)
+        self.runs = {number: run for number, run in self.runs.items() if number not in gone}
+        self.writes = {number: one for number, one in self.writes.items() if one.operation.run not in gone}
+        self.last_run = max(self.last_run, fact.last_run)
+        self.last_write = max(self.last_write, fact.last_operation)
+
+    def _run(self, number: int) -> Run:
+        if number not in self.runs:
+            raise _Contradiction(f"there is no run {number} before it")
+        return self.runs[number]
+
+    def _heard_of(self, number: int, at: float) -> Run:
+        """Note that a run wrote something down; return it."""
+        run = self._run(number)
+        self.runs[number] = replace(run, latest=max(run.latest, at))
+        return self.runs[number]
+
+
+class _Contradiction(Exception):
+    """An entry does not fit those before it."""
+
+
+def _next(last: int, number: int) -> int:
+    """Return the number of a new thing, which is higher than every one that was given before."""
+    if number <= last:
+        raise _Contradiction(f"number {number} was given twice")
+    return number
+
+
+class Decision(Struct, Generic[Answer], frozen=True):
+    """What to write down, and the answer that holds once it is safe. Without facts nothing is written."""
+
+    answer: Answer
+    facts: Sequence[Fact] = ()
+
+
+def begin_run(state: JournalState, start: RunStart, now: float) -> Decision[int]:
+    """Decide on a new run. Raises `Held` while one that may be alive holds one of its accounts."""
+    open_runs = [run for run in state.runs.values() if run.is_open]
+    dead = [RunEnded(run.number, None, {}, _found_dead(run)) for run in refuse_held(start, open_runs, now)]
+    number, once = state.last_run + 1, tuple(dict.fromkeys(start.accounts))
+    return Decision(number, [*dead, RunBegan(number, replace(start, accounts=once))])
+
+
+def refuse_held(start: RunStart, open_runs: Iterable[Run], now: float) -> list[Run]:
+    """Return the runs to be ended before this one can begin, which are provably dead.
+
+    Raises `Held` if a run that may be alive holds one of the accounts.
+    """
+    holding = [run for run in open_runs if set(run.start.accounts) & set(start.accounts)]
+    for run in holding:
+        if not is_dead(run, start.process, now, start.ci_run):
+            raise Held(_held_by(run, start.accounts, now))
+    return holding
+
+
+def _held_by(run: Run, wanted: Sequence[str], now: float) -> str:
+    start = run.start
+    shown = " and ".join(shown_accounts([account for account in start.accounts if account in wanted]))
+    where = start.ci_run or f"process {start.process.pid} on {start.process.host}"
+    return (
+        f"run {run.number} ({start.command} on {start.target}) of {start.who} is at work on "
+        f"{shown}: {where}, begun {_age(now - run.began)} ago, last heard of "
+        f"{_age(now - run.latest)} ago. Wait with --lock-timeout 5m; if that process is surely gone, "
+        f"--take-over {run.number} ends its run"
+    )
+
+
+def _age(seconds: float) -> str:
+    if seconds < 120:
+        return f"{max(0, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 7200 else f"{round(seconds / 3600)} h"
+
+
+def _found_dead(run: Run) -> str:
+    return f"found dead: process {run.start.process.pid} on {run.start.process.host} had not ended it"
+
+
+def end_run(
+    state: JournalState, run: int, exit: int | None, counts: Mapping[str, int], note: str = ""
+) -> Decision[None]:
+    """Decide on the end of a run; one that has ended, or is unknown, stays as it is."""
+    ended = RunEnded(run, None if exit is None else int(exit), dict(counts), note)
+    return Decision(None, [ended] if _is_open(state, run) else ())
+
+
+def take_over(state: JournalState, run: int, note: str) -> Decision[None]:
+    """Decide on ending a run that another one holds on to. Raises `LookupError` for an unknown one."""
+    if run not in state.runs:
+        raise LookupError(f"the journal knows no run {run}")
+    return end_run(state, run, None, {}, note)
+
+
+def begin_operation(state: JournalState, run: int, intent: Intent) -> Decision[int]:
+    """Decide on a write of a run. Raises `Refused` if the run does not hold the account."""
+    _check_holds(state, run, intent.account)
+    number = state.last_write + 1
+    return Decision(number, [WriteBegan(number, run, intent)])
+
+
+def end_operation(state: JournalState, operation: int, ending: Ending) -> Decision[None]:
+    """Decide on the end of a write. Raises `LookupError` for an unknown one."""
+    if operation not in state.writes:
+        raise LookupError(f"the journal knows no operation {operation}")
+    return Decision(None, [WriteEnded(operation, ending)])
+
+
+def learn(state: JournalState, run: int, account: str, values: Mapping[str, Any]) -> Decision[None]:
+    """Decide on what was learned, as far as the same is not known already."""
+    known = state.defaults.get(account, {})
+    # Unlike Python, JSON tells `false` from `0`.
+    new = {p: value for p, value in values.items() if p not in known or _json(known[p]) != _json(value)}
+    return Decision(None, [DefaultsLearned(run, account, new)] if new else ())
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=dict)
+
+
+def prune(state: JournalState, before: float) -> Decision[Pruned]:
+    """Decide on removing runs that ended before a time.
+
+    Those stay that sent something, or wrote a key last in a way that may have been carried out.
+    """
+    needed = {one.operation.run for one in state.latest().values()}
+    needed |= {batch.run for batch in state.batches.values() if batch.run is not None}
+    old = (run for run in state.runs.values() if run.ended is not None and run.ended < before)
+    gone = tuple(run.number for run in old if run.number not in needed)
+    written = sum(one.operation.run in set(gone) for one in state.writes.values())
+    fact = RunsPruned(gone, written, state.last_run, state.last_write)
+    return Decision(Pruned(len(gone), written), [fact] if gone else ())
+
+
+def intend(state: JournalState, batch: BatchIntent, again: Collection[int]) -> Decision[int]:
+    """Decide on a request that is about to be sent.
+
+    Raises `Refused` if a customer may not get another delivery, or the run does not hold the account.
+    """
+    if batch.run is not None:
+        _check_holds(state, batch.run, batch.account)
+    refuse_repeats(batch, _of_round(state, batch), again)
+    return _batch(state, batch, DeliveryState.INTENDED)
+
+
+def record_found(state: JournalState, batch: BatchIntent) -> Decision[int]:
+    """Decide on customers that were found, as far as they are not open, sent or found already."""
+    holding = _holding(_of_round(state, batch))
+    found = [delivery for delivery in batch.deliveries if delivery.customer not in holding]
+    return _batch(state, replace(batch, deliveries=found), DeliveryState.FOUND) if found else Decision(0)
+
+
+def conclude(
+    state: JournalState,
+    batch: int,
+    customer: str | None,
+    standing: DeliveryState,
+    note: str,
+    server_since: float | None = None,
+) -> Decision[None]:
+    """Decide on how a batch ended, or one delivery of it. Raises `LookupError` for an unknown one."""
+    deliveries = state.batches[batch].deliveries if batch in state.batches else ()
+    if not any(customer in (None, delivery.customer) for delivery in deliveries):
+        raise LookupError("the journal knows no such batch or delivery")
+    return Decision(None, [StandingChanged(batch, customer, standing, note, server_since)])
+
+
+def counting(deliveries: Iterable[Delivery]) -> tuple[Delivery, ...]:
+    """Return the one delivery that counts for every customer and round, oldest first.
+
+    `deliveries` are those of one seed, oldest first. The latest one counts, but one that provably mailed
+    nothing never hides an older one that may have: a late answer can still turn up for that one.
+    """
+    chosen: dict[tuple[str, str], Delivery] = {}
+    for delivery in deliveries:
+        key = (delivery.round, delivery.customer)
+        if key not in chosen or chosen[key].standing.is_unsent or not delivery.standing.is_unsent:
+            chosen.pop(key, None)  # so that it stands at its own place, not at that of the older one
+            chosen[key] = delivery
+    return tuple(chosen.values())
+
+
+def refuse_repeats(batch: BatchIntent, past: Iterable[Delivery], again: Collection[int]) -> None:
+    """Raise `Refused` if a customer of the batch may not get another delivery.
+
+    `past` is every delivery of the batch's seed and round, oldest first. An open one forbids another
+    one always; a settled one does unless its batch is in `again`.
+    """
+    holding = _holding(past)
+    before = [holding[d.customer] for d in batch.deliveries if d.customer in holding]
+    if open_ones := [d for d in before if d.standing.is_open]:
+        raise Refused(
+            f"{_which(batch, open_ones)} under way or in doubt: nothing was sent. If no other run is at "
+            f"work, settle it with `reconciler seeds status` or `reconciler seeds resolve`"
+        )
+    if settled := [d for d in before if d.batch not in again]:
+        raise Refused(
+            f"{_which(batch, settled)} sent or found already, perhaps by a run at the same time: nothing "
+            f"was sent. Plan again; `reconciler seeds send --again` repeats it on purpose"
+        )
+
+
+def _which(batch: BatchIntent, deliveries: Sequence[Delivery]) -> str:
+    batches = ", ".join(str(number) for number in sorted({d.batch for d in deliveries}))
+    verb = "is" if len(deliveries) == 1 else "are"
+    return (
+        f"{batch.seed}, round {batch.round}: {len(deliveries)} of {len(batch.deliveries)} customers "
+        f"(batch {batches} in the journal) {verb}"
+    )
+
+
+def _holding(past: Iterable[Delivery]) -> dict[str, Delivery]:
+    """Return by customer the delivery that forbids a further one. `past` is of one seed and round."""
+    return {d.customer: d for d in counting(past) if not d.standing.is_unsent}
+
+
+def _of_round(state: JournalState, batch: BatchIntent) -> list[Delivery]:
+    return [one for one in state.past(batch.account, batch.seed) if one.round == batch.round]
+
+
+def _batch(state: JournalState, batch: BatchIntent, standing: DeliveryState) -> Decision[int]:
+    """Decide on a batch. Raises `Refused` if it holds a customer twice."""
+    if len({delivery.customer for delivery in batch.deliveries}) < len(batch.deliveries):
+        raise Refused(
+            f"{batch.seed}, round {batch.round}: a customer was to be written down twice; nothing was "
+            f"sent. Plan again"
+        )
+    customers = tuple(
+        BatchCustomer(one.customer, one.mailbox, one.digest, one.baseline, one.contents, one.ids)
+        for one in batch.deliveries
+    )
+    number = state.last_batch + 1
+    fact = BatchBegan(
+        number,
+        batch.run,
+        batch.account,
+        batch.seed,
+        batch.round,
+        batch.resolved,
+        standing,
+        customers,
+        batch.server_at,
+    )
+    return Decision(number, [fact])
+
+
+def _check_holds(state: JournalState, run: int, account: str) -> None:
+    if not _is_open(state, run):
+        raise Refused(
+            f"run {run} no longer holds its account: another run took it for dead. Nothing further is written"
+        )
+    if account not in state.runs[run].start.accounts:
+        (shown,) = shown_accounts([account])
+        raise Refused(f"run {run} does not hold {shown}: nothing is written there. Please report it")
+
+
+def _is_open(state: JournalState, run: int) -> bool:
+    return run in state.runs and state.runs[run].is_open
+
+
+def as_written(run: Run, operations: Sequence[Operation]) -> Run:
+    """Return a run with the counts that its writes show: it may have broken off before it counted any.
+
+    A write without an end is in doubt, unless the run is still open. What the run said itself, if it came to
+    that, adds the changes that never became a write, and the customers that it sent to.
+    """
+    ends = Counter(one.ending.result if one.ending else "in doubt" for one in operations)
+    if run.is_open:
+        ends["in doubt"] -= sum(one.ending is None for one in operations)
+    if not run.counts and not operations:
+        return run
+    said = {result: run.counts.get(result, 0) for result in SURELY_NOT_DONE}
+    counts = {result: max(ends[result], said.get(result, 0)) for result in RESULTS}
+    counts |= {"sent": run.counts["sent"]} if "sent" in run.counts else {}
+    # What breaks off without counting is written down as an error, like any bug.
+    broke_off = run.exit == Exit.ERROR and not run.counts and not run.note
+    return replace(run, counts=counts, note="ended without a conclusion" if broke_off else run.note)
+
+
+def subject(state: JournalState, fact: Fact) -> str:
+    """Return what a fact says, in one line for people, once the state knows it.
+
+    It names nobody: it holds keys of resources, numbers, and words of this program.
+    """
+    said = "".join(char if char.isprintable() else "?" for char in _subject(state, fact))
+    return said if len(said) <= 100 else said[:99] + "…"
+
+
+def _subject(state: JournalState, fact: Fact) -> str:
+    match fact:
+        case JournalBegan():
+            return "begin the journal"
+        case RunBegan():
+            return f"run {fact.number}: begin {fact.start.command} on {fact.start.target}"
+        case RunEnded(exit=None):
+            return f"run {fact.run}: ended by another run"
+        case RunEnded():
+            counts = ", ".join(f"{number} {name}" for name, number in fact.counts.items() if number)
+            return f"run {fact.run}: end with exit code {fact.exit}" + (f" ({counts})" if counts else "")
+        case WriteBegan():
+            return f"run {fact.run}: {fact.intent.action} {fact.intent.key}"
+        case WriteEnded():
+            one = state.writes[fact.operation].operation
+            return f"run {one.run}: {one.intent.key} {fact.ending.result}"
+        case DefaultsLearned():
+            return f"run {fact.run}: learn {_counted(len(fact.values), 'default')}"
+        case BatchBegan():
+            who = f"run {fact.run}: " if fact.run is not None else ""
+            verb = "find" if fact.standing is DeliveryState.FOUND else "send"
+            customers = f"{_counted(len(fact.deliveries), 'customer')}, batch {fact.number}"
+            return f"{who}{verb} {fact.seed}, round {fact.round} ({customers})"
+        case StandingChanged():
+            which = "" if fact.customer is None else ", one customer"
+            return f"batch {fact.batch}{which}: {fact.standing}"
+        case RunsPruned():
+            return f"prune {_counted(len(fact.runs), 'run')}, {_counted(fact.operations, 'write')}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")

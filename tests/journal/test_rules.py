@@ -1,0 +1,237 @@
+"""What a journal says depends on its entries alone, and what may be written down on what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.errors import Refused
+from reconciler.journal import rules
+from reconciler.journal.entries import (
+    Delivery,
+    DeliveryState,
+    Ending,
+    Line,
+    Unsound,
+    entry_text,
+    read_entry,
+    strict_json,
+)
+from reconciler.journal.rules import Decision, JournalState, counting, refuse_repeats, subject
+
+from .runs import ACCOUNT, APPLIED, intent, run_start
+from .shipments import ACCOUNT as MAIL
+from .shipments import SEED, batches, delivery, hashed, named, shipment
+
+Step = Callable[[JournalState], Decision[object]]
+
+STEPS: Sequence[Step] = (
+    lambda state: rules.begin_run(state, run_start(), 0.0),
+    lambda state: rules.end_run(state, state.last_run, 0, {"applied": 1}),
+    lambda state: rules.take_over(state, state.last_run, "by hand"),
+    lambda state: rules.begin_operation(state, state.last_run, intent("one")),
+    lambda state: rules.begin_operation(state, state.last_run, intent("two")),
+    lambda state: rules.end_operation(state, state.last_write, APPLIED),
+    lambda state: rules.end_operation(state, state.last_write, Ending("failed", "no")),
+    lambda state: rules.learn(state, state.last_run or 1, ACCOUNT, {"a": state.n}),
+    lambda state: rules.intend(state, shipment("ann", "bob"), {state.last_batch}),
+    lambda state: rules.record_found(state, shipment("bob", "cas")),
+    lambda state: rules.conclude(state, state.last_batch, None, DeliveryState.SENT, ""),
+    lambda state: rules.conclude(state, state.last_batch, hashed("bob"), DeliveryState.NOT_SENT, "why"),
+    lambda state: rules.prune(state, 1e12),
+)
+BEGINNING = '{"n": 1, "at": 0.0, "fact": {"what": "journal", "format": 5, "hash_key": "%s"}}' % ("0" * 64)
+HISTORIES = st.lists(st.sampled_from(STEPS), max_size=30)
+
+
+def begun() -> JournalState:
+    state = JournalState()
+    state.add(read_entry(Line(1, None, BEGINNING)))
+    return state
+
+
+def take(state: JournalState, step: Step) -> list[Line]:
+    """Let a rule decide, and add what it decides; return its lines."""
+    lines = []
+    for n, fact in enumerate(step(state).facts, state.n + 1):
+        line = Line(n, state.run_of(fact), entry_text(n, float(n), fact))
+        state.add(read_entry(line))
+        lines.append(line)
+    return lines
+
+
+def lived(steps: Iterable[Step]) -> tuple[JournalState, list[Line]]:
+    """Take the steps that the rules allow; return what is known, and what is then written down."""
+    state, kept = begun(), [Line(1, None, BEGINNING)]
+    for step in steps:
+        try:
+            kept += take(state, step)
+        except (Refused, LookupError):
+            continue
+        kept = [line for line in kept if line.run is None or line.run in state.runs]
+    return state, kept
+
+
+def replayed(state: JournalState, lines: Iterable[Line]) -> JournalState:
+    after = state.copy()
+    for line in lines:
+        after.add(read_entry(line))
+    return after
+
+
+@given(HISTORIES)
+def test_what_is_read_back_is_what_was_known(steps: list[Step]) -> None:
+    state, kept = lived(steps)
+    assert replayed(JournalState(), kept) == state
+
+
+@given(HISTORIES, st.integers(1, 40))
+def test_reading_on_is_the_same_as_reading_all(steps: list[Step], place: int) -> None:
+    _, kept = lived(steps)
+    early = replayed(JournalState(), [line for line in kept if line.n <= place])
+    assert replayed(early, [line for line in kept if line.n > place]) == replayed(JournalState(), kept)
+
+
+@given(HISTORIES)
+def test_a_copy_is_apart(steps: list[Step]) -> None:
+    state, _ = lived(steps)
+    before, copy = state.copy(), state.copy()
+    take(copy, lambda state: rules.record_found(state, shipment("zoe")))
+    assert state == before != copy
+
+
+@given(HISTORIES)
+def test_no_number_is_given_twice_whatever_was_pruned(steps: list[Step]) -> None:
+    state, _ = lived([*steps, *STEPS])
+    given_before = (state.last_run, state.last_write)
+    take(state, lambda state: rules.begin_run(state, run_start("other"), 0.0))
+    assert (state.last_run, state.last_write) == (given_before[0] + 1, given_before[1])
+
+
+def test_only_what_is_learned_anew_is_written() -> None:
+    state = begun()
+    values: list[Mapping[str, Any]] = [
+        {"a": None, "b": [1]},
+        {"a": None, "b": [1]},
+        {"a": False},
+        {"a": 0},
+        {"a": 0, "c": {}},
+    ]
+    counts = [len(take(state, lambda s, v=one: rules.learn(s, 1, ACCOUNT, v))) for one in values]  # type: ignore[misc]
+    assert counts == [1, 0, 1, 1, 1]
+    assert str(state.defaults[ACCOUNT]) == "{'a': 0, 'b': [1], 'c': {}}"
+
+
+def test_a_fact_reads_well_and_no_subject_is_long_or_holds_what_a_terminal_obeys() -> None:
+    state = begun()
+    facts = rules.intend(state, shipment("ann", round="\x1b[2J" + "x" * 200), ()).facts
+    said = subject(state, facts[0])
+    assert said.startswith(f"send {SEED}, round ?[2Jxxx")
+    assert len(said) == 100
+
+
+def fact(what: str, **members: object) -> Mapping[str, object]:
+    return {"what": what, **members}
+
+
+STANDING = fact("standing", batch=7, customer=None, standing="sent", note="", server_at=None)
+BATCH: Mapping[str, Any] = {
+    **fact("batch", number=1, run=None, account=MAIL, seed=SEED, round="1", resolved={}, standing="sent"),
+    "server_at": None,
+    "deliveries": [
+        {
+            "customer": "a" * 32,
+            "mailbox": "b" * 32,
+            "digest": "c" * 32,
+            "baseline": 0,
+            "contents": {},
+            "ids": None,
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        (fact("unheard of"), "unknown kind of entry"),
+        (fact("journal", format=5, hash_key="0" * 64), "one beginning"),
+        (fact("operation end", operation=7, ending={"result": "applied"}), "no write 7"),
+        (fact("run end", run=7, exit=0, counts={}, note=""), "no run 7"),
+        (STANDING, "no such delivery"),
+        ({**BATCH, "deliveries": [{"who": "ann"}]}, "deliveries"),
+        ({**BATCH, "deliveries": BATCH["deliveries"] * 2}, "twice"),
+        ({**BATCH, "deliveries": []}, "length"),
+        ({**BATCH, "standing": "posted"}, "unknown word"),
+        ({**BATCH, "number": 0}, "number"),
+        ({**BATCH, "number": 2}, "batch 1 is missing"),
+        ({**BATCH, "more": 1}, "a member that no entry has"),
+    ],
+)
+def test_what_cannot_be_right_is_not_taken_for_a_fact(told: Mapping[str, object], said: str) -> None:
+    with pytest.raises(Unsound, match=f"entry 2 is damaged: .*{said}"):
+        replayed(begun(), [Line(2, None, strict_json({"n": 2, "at": 0.0, "fact": told}))])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "not JSON"),
+        ('{"n": 2, "n": 2}', "stands in it twice"),
+        ('{"n": 1e999}', "too large"),
+        ('{"n": NaN}', "a number that is none"),
+        ("[" * 300 + "]" * 300, "nested too deeply"),
+        (strict_json({"n": 3, "at": 0.0, "fact": BATCH}), "says that it is entry 3"),
+        (b"{}", "not text"),
+    ],
+)
+def test_what_is_no_entry_is_named(text: Any, said: str) -> None:
+    with pytest.raises(Unsound, match=f"entry 2 is damaged: .*{said}"):
+        read_entry(Line(2, None, text))
+
+
+def test_a_batch_outlives_its_run() -> None:
+    state = replayed(begun(), [Line(9, None, strict_json({"n": 9, "at": 5.0, "fact": {**BATCH, "run": 2}}))])
+    assert [told.customer for told in state.past(MAIL, SEED)] == ["a" * 32]
+
+
+DELIVERIES = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(DeliveryState)), max_size=12).map(
+    lambda told: [delivery(customer, standing, batch) for batch, (customer, standing) in enumerate(told, 1)]
+)
+
+
+@pytest.mark.parametrize(
+    ("standings", "counts"),
+    [
+        ([DeliveryState.NOT_SENT, DeliveryState.INTENDED], 2),
+        ([DeliveryState.NOT_SENT, DeliveryState.REFUSED], 2),
+        ([DeliveryState.SENT, DeliveryState.IN_DOUBT], 2),
+        ([DeliveryState.SENT, DeliveryState.REFUSED], 1),
+        ([DeliveryState.IN_DOUBT, DeliveryState.NOT_SENT, DeliveryState.REFUSED], 1),
+    ],
+)
+def test_the_latest_counts_that_may_have_been_mailed(standings: list[DeliveryState], counts: int) -> None:
+    past = [delivery("ann", standing, batch) for batch, standing in enumerate(standings, 1)]
+    assert batches(counting(past)) == [counts]
+
+
+@given(DELIVERIES)
+def test_one_delivery_counts_for_each_customer_oldest_first(past: list[Delivery]) -> None:
+    told = counting(past)
+    assert sorted(d.customer for d in told) == sorted({d.customer for d in past})
+    assert batches(told) == sorted(batches(told))
+
+
+@given(DELIVERIES, st.sets(st.integers(1, 12)))
+def test_only_the_provably_unsent_and_the_deliberate_get_another_one(
+    past: list[Delivery], again: set[int]
+) -> None:
+    mailed = [d for d in past if named(d.customer) == "a" and not d.standing.is_unsent]
+    allowed = not mailed or (not mailed[-1].standing.is_open and mailed[-1].batch in again)
+    with nullcontext() if allowed else pytest.raises(Refused):
+        refuse_repeats(shipment("a"), past, again)
