@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -12,70 +13,31 @@ from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
 from reconciler.commands.validate import files_schema
 from reconciler.config.discovery import DEFAULT_FOLDER, SETTINGS_FILE, find_workspace, read_workspace, shown
+from reconciler.config.file_edits import modeline
 from reconciler.config.schema import SCHEMA_FILE
-from reconciler.config.templates import REAL_TARGET, Accounts, accounts_at, first_files, server_at
+from reconciler.config.settings import needs_credentials, server_at
+from reconciler.config.yaml import quoted
 from reconciler.errors import Exit, ReconcilerError, UsageError
 from reconciler.http import CHECKMARKET_HOSTS, EXPOINTS_HOSTS, trusted
 from reconciler.render.values import json_text
 
-_LINE = ".reconciler/"
-_SAME = {".reconciler", ".reconciler/", "/.reconciler", "/.reconciler/", "**/.reconciler", "**/.reconciler/"}
-_IGNORE = ".gitignore"
-
-
-class Ignored(Struct, frozen=True):
-    """What was written so that git ignores the state, and what a person has to do instead."""
-
-    written: tuple[Path, ...] = ()
-    advice: str = ""
-
-
-def ignore_state(folder: Path) -> Ignored:
-    """Let git ignore `.reconciler/` in the repository around a folder.
-
-    Adds one line at the end of its .gitignore, unless one is there, and leaves the rest as it is, byte for
-    byte. Needs no git.
-    """
-    top = repository_around(folder)
-    if top is None:
-        return Ignored(advice=f"once this is in a git repository: add the line {_LINE} to its {_IGNORE}")
-    file = top / _IGNORE
-    try:
-        if is_ignored(file):
-            return Ignored()
-        # Git follows no link here, and what it leads to is not of this repository.
-        if not file.is_symlink() and (file.is_file() or not file.exists()):
-            _add_line(file)
-            return Ignored((file,))
-    except OSError:
-        pass  # a person can do it
-    return Ignored(advice=f"add the line {_LINE} to {file}, which could not be written")
-
-
-def repository_around(folder: Path) -> Path | None:
-    """Return the top of the git repository that a folder is in, `None` where it is in none."""
-    real = folder.resolve()
-    return next((top for top in (real, *real.parents) if (top / ".git").exists()), None)
-
-
-def is_ignored(file: Path) -> bool:
-    """Tell whether a .gitignore has a line for the state. Like git, it follows no link."""
-    lines = file.read_bytes().splitlines() if file.is_file() and not file.is_symlink() else []
-    return any(line.decode("utf-8", "replace").strip() in _SAME for line in lines)
-
-
-def _add_line(file: Path) -> None:
-    before = file.read_bytes() if file.exists() else b""
-    ending = b"\r\n" if b"\r\n" in before else b"\n"
-    begun = b"" if before.endswith(b"\n") or not before else ending
-    with file.open("ab") as there:
-        there.write(begun + _LINE.encode() + ending)
-
+_EXAMPLE_FILE = "newsletter.yaml"
+_REAL_TARGET = "production"
+"""The name of the target of a real account at first."""
+_TENANTS = ".expoints.nl"
+_KEYS = {"master_key": "CHECKMARKET_MASTER_KEY", "key": "CHECKMARKET_KEY"}
+_TOKEN = "EXPOINTS_TOKEN"  # noqa: S105  # the name of a variable
 
 _QUESTIONS = (
     "Address of your CheckMarket API, like https://api-eu.agileresearch.medallia.com (Enter: none yet):",
     "Address of your Expoints tenant, like https://acme.expoints.nl (Enter: none yet):",
 )
+
+_IGNORE = ".gitignore"
+_STATE = ".reconciler/"
+_IGNORED_AS = {
+    *(".reconciler", ".reconciler/", "/.reconciler", "/.reconciler/", "**/.reconciler", "**/.reconciler/")
+}
 
 
 def init(
@@ -93,21 +55,31 @@ def init(
     is written.
     """
     folder = _free_folder(workspace, environment)
-    accounts = accounts_at(urls or list(_answers(console, may_ask=may_ask)))
+    if not urls and may_ask and console.stdin.isatty():
+        urls = [url for question in _QUESTIONS if (url := _answer(question, console))]
+    accounts = accounts_at(urls)
     schema = {SCHEMA_FILE: f"{json_text(files_schema())}\n"}
     written = _write(folder, {**schema, **first_files(accounts)})
-    ignored = ignore_state(folder)
-    steps = [*_next_steps(folder, accounts, ignored, environment)]
-    files = [shown(path, environment.folder) for path in (*written, *ignored.written)]
-    console.result(_told(files, steps), {"written": files, "next": steps})
+    ignored, advice = _ignore_state(folder)
+    steps = [*_next_steps(folder, accounts, environment), *([advice] if advice else [])]
+    files = [shown(path, environment.folder) for path in (*written, *ignored)]
+    lines = ["Written:", *(f"  {file}" for file in files), "", "Next:", *(f"  {step}" for step in steps)]
+    console.result("\n".join(lines), {"written": files, "next": steps})
     return Exit.DONE
 
 
 def _free_folder(workspace: Path | None, environment: Environment) -> Path:
+    """Return the folder to write to. Errors: `UsageError` where a workspace or a YAML file is in the way."""
     folder = workspace or environment.folder / DEFAULT_FOLDER
     folder = folder.parent if folder.name == SETTINGS_FILE else folder
-    there = folder if workspace else _workspace_around(environment)
-    if there is not None and (there / SETTINGS_FILE).exists():
+    there = folder
+    if workspace is None:
+        try:
+            there = find_workspace(None, environment.folder)
+        except UsageError:
+            # Either there is none, or there are two here; one of them is where the new one would be.
+            there = environment.folder / DEFAULT_FOLDER
+    if (there / SETTINGS_FILE).exists():
         raise UsageError(
             f"{shown(there, environment.folder)} is a workspace already, and init overwrites nothing; "
             "plan with it, or name another folder with --workspace"
@@ -119,19 +91,6 @@ def _free_folder(workspace: Path | None, environment: Environment) -> Path:
                 "with --workspace"
             )
     return folder
-
-
-def _workspace_around(environment: Environment) -> Path | None:
-    try:
-        return find_workspace(None, environment.folder)
-    except UsageError:
-        # Either there is none, or there are two here; one of them is where the new one would be.
-        return environment.folder / DEFAULT_FOLDER
-
-
-def _answers(console: Console, *, may_ask: bool) -> Iterator[str]:
-    if may_ask and console.stdin.isatty():
-        yield from (url for question in _QUESTIONS if (url := _answer(question, console)))
 
 
 def _answer(question: str, console: Console) -> str:
@@ -162,44 +121,151 @@ def _write(folder: Path, files: Mapping[str, str]) -> list[Path]:
     return written
 
 
-def _next_steps(
-    folder: Path, accounts: Accounts, ignored: Ignored, environment: Environment
-) -> Iterator[str]:
-    named = _option(folder, environment)
+def _ignore_state(folder: Path) -> tuple[list[Path], str]:
+    """Let git ignore `.reconciler/`, the state of one machine, in the repository around a folder.
+
+    Adds one line at the end of its .gitignore, unless one is there, and leaves the rest as it is, byte for
+    byte. Needs no git. Returns what was written, and what a person has to do instead.
+    """
+    top = repository_around(folder)
+    if top is None:
+        return [], f"once this is in a git repository: add the line {_STATE} to its {_IGNORE}"
+    file = top / _IGNORE
+    try:
+        if is_ignored(file):
+            return [], ""
+        # Git follows no link here, and what it leads to is not of this repository.
+        if not file.is_symlink() and (file.is_file() or not file.exists()):
+            before = file.read_bytes() if file.exists() else b""
+            newline = b"\r\n" if b"\r\n" in before else b"\n"
+            begun = b"" if before.endswith(b"\n") or not before else newline
+            with file.open("ab") as there:
+                there.write(begun + _STATE.encode() + newline)
+            return [file], ""
+    except OSError:
+        pass  # a person can do it
+    return [], f"add the line {_STATE} to {file}, which could not be written"
+
+
+def repository_around(folder: Path) -> Path | None:
+    """Return the top of the git repository that a folder is in, `None` where it is in none."""
+    real = folder.resolve()
+    return next((top for top in (real, *real.parents) if (top / ".git").exists()), None)
+
+
+def is_ignored(file: Path) -> bool:
+    """Tell whether a .gitignore has a line for the state. Like git, it follows no link. Errors: `OSError`."""
+    lines = file.read_bytes().splitlines() if file.is_file() and not file.is_symlink() else []
+    return any(line.decode("utf-8", "replace").strip() in _IGNORED_AS for line in lines)
+
+
+class Accounts(Struct, frozen=True):
+    """The addresses of a real account and tenant, each empty where there is none yet."""
+
+    checkmarket: str = ""
+    expoints: str = ""
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The variables that the files name for credentials; a sandbox on this machine needs none."""
+        keys = tuple(_KEYS.values()) if self.checkmarket and needs_credentials(self.checkmarket) else ()
+        token = (_TOKEN,) if self.expoints and needs_credentials(self.expoints) else ()
+        return (*keys, *token)
+
+
+def accounts_at(urls: Sequence[str]) -> Accounts:
+    """Return what is at these addresses: a tenant is known by its host, anything else is an account.
+
+    Errors: `UsageError` for one that is no address of an API, and for a second of the same sort.
+    """
+    found: dict[bool, str] = {}
+    for url in [server_at(url) for url in urls]:
+        is_tenant = (urlsplit(url).hostname or "").endswith(_TENANTS)
+        if is_tenant in found:
+            raise UsageError(
+                f"{found[is_tenant]} and {url} are of one sort; begin with one, and add targets later"
+            )
+        found[is_tenant] = url
+    return Accounts(found.get(False, ""), found.get(True, ""))
+
+
+def _next_steps(folder: Path, accounts: Accounts, environment: Environment) -> Iterator[str]:
+    here, place = environment.folder.resolve(), folder.resolve()
+    is_found = place in (here, here / DEFAULT_FOLDER)
+    named = "" if is_found else f" --workspace {shlex.quote(shown(folder, environment.folder))}"
     yield f"reconciler plan{named}: what would change in the sandbox; reconciler apply{named} does it"
     if accounts.variables:
         yield f"set {', '.join(accounts.variables)} in the environment: credentials stay out of the files"
-    yield from (
-        advice
-        for url, hosts in ((accounts.checkmarket, CHECKMARKET_HOSTS), (accounts.expoints, EXPOINTS_HOSTS))
-        if url and (advice := _trust(url, hosts, environment))
-    )
-    if accounts:
-        yield f"reconciler doctor{named} --target {REAL_TARGET}: whether all is there that it needs"
+    for url, hosts in ((accounts.checkmarket, CHECKMARKET_HOSTS), (accounts.expoints, EXPOINTS_HOSTS)):
+        try:
+            if url:
+                trusted(url, hosts, environment.access)
+        except ReconcilerError as refusal:
+            # It says what to do before credentials go to the address.
+            yield str(refusal)
+    if accounts.checkmarket or accounts.expoints:
+        yield f"reconciler doctor{named} --target {_REAL_TARGET}: whether all is there that it needs"
     if accounts.checkmarket:
-        yield f"reconciler adopt{named} --target {REAL_TARGET} --all: what is live there into the files"
-    if ignored.advice:
-        yield ignored.advice
+        yield f"reconciler adopt{named} --target {_REAL_TARGET} --all: what is live there into the files"
 
 
-def _option(folder: Path, environment: Environment) -> str:
-    """Return the option that finds the workspace from here, empty where none is needed."""
-    here = environment.folder.resolve()
-    if folder.resolve() in (here, here / DEFAULT_FOLDER):
-        return ""
-    return f" --workspace {shlex.quote(shown(folder, environment.folder))}"
+def first_files(accounts: Accounts) -> dict[str, str]:
+    """Return the text of each file by its name; the one that makes a folder a workspace is the last."""
+    real = [*_real_target(accounts)] if accounts.checkmarket or accounts.expoints else []
+    settings = "\n".join([_SANDBOX, *real, ""]) if real else _SANDBOX
+    texts = {_EXAMPLE_FILE: _EXAMPLE, SETTINGS_FILE: settings}
+    return {name: f"{modeline(Path(name), Path())}{text}" for name, text in texts.items()}
 
 
-def _trust(url: str, hosts: tuple[str, ...], environment: Environment) -> str:
-    """Return what to do before credentials go to an address, empty where nothing is to be done."""
-    try:
-        trusted(url, hosts, environment.access)
-    except ReconcilerError as refusal:
-        return str(refusal)
-    return ""
+def _real_target(accounts: Accounts) -> Iterator[str]:
+    """Yield the lines of the target of a real account."""
+    yield f"  {_REAL_TARGET}:"
+    if accounts.checkmarket:
+        yield "    checkmarket:"
+        yield f"      url: {quoted(accounts.checkmarket)}"
+        if needs_credentials(accounts.checkmarket):
+            yield from (f"      {name}: {{env: {variable}}}" for name, variable in _KEYS.items())
+        yield "      requests_per_minute: 60                # the allowance is shared by the whole account"
+    if accounts.expoints:
+        yield "    expoints:"
+        yield f"      url: {quoted(accounts.expoints)}"
+        if needs_credentials(accounts.expoints):
+            oauth = "# or oauth: {token_url, client_id, client_secret}"
+            yield f"      token: {{env: {_TOKEN}}}           {oauth}"
+        advice = "# nobody yet: add mailboxes of your own before a seed"
+        yield f"      allowed_recipients: []                 {advice}"
+    yield "    limits: {resets: 0, deletes: 0, updates: 30%}  # what one run may do; these are the defaults"
 
 
-def _told(files: Sequence[str], steps: Sequence[str]) -> str:
-    return "\n".join(
-        ["Written:", *(f"  {file}" for file in files), "", "Next:", *(f"  {step}" for step in steps)]
-    )
+_SANDBOX = """\
+# The workspace: where resources live, and what a run may do there. Every other YAML file here declares some.
+version: 1
+default_target: sandbox
+undeclared: reset                            # a field that nobody declares goes back to the server's default
+
+targets:
+  sandbox:                                   # embedded emulator of the APIs: no account, no network
+    checkmarket: {url: "sandbox:"}
+    expoints: {url: "sandbox:", allowed_recipients: ["*@example.com"]}
+    limits: {resets: 5}                      # without it each reset needs --allow-resets, or a reset: list
+"""
+
+_EXAMPLE = """\
+# An example, live in the sandbox already and a little different there: `reconciler plan` shows in what.
+import_configs:
+  newsletter-nl:                             # the key: your name for it
+    name: Newsletter NL                      # API fields, in snake_case of the vendor's own names
+    survey_settings:
+      survey: Customer satisfaction 2026     # by title, or survey_id: 4711
+      invitation_delay_in_days: 2
+      invitation_time: "09:00"               # UTC, in quotes
+      expiration_after_days: 14
+      consider_cooldown_period: true
+    email_is_required: true
+    date_format: yyyy-MM-dd
+    send_notification_mail: true
+    default_language_code: nl
+    update_type_id: 1                        # 1: update existing contacts within this survey
+    keep: [survey_settings.expiration_time]  # leave these as they are live; anything else is reset
+    targets: [sandbox]                       # where it lives; elsewhere with its id: {production: {id: 290}}
+"""

@@ -20,6 +20,7 @@ from pydantic import (
     PlainValidator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from reconciler.access import is_loopback
 from reconciler.config.names import visible
@@ -27,6 +28,7 @@ from reconciler.config.secret import JournalAddress, Kept, Secret, Setting
 from reconciler.config.validation import pattern_of, refusal, shape, shaped
 from reconciler.engine.change import Limits, Share
 from reconciler.engine.kind import Json, Member, Policy
+from reconciler.errors import UsageError
 from reconciler.problems import Place
 
 VERSION = 1
@@ -135,6 +137,18 @@ def _server(value: str) -> str:
     if parts.path not in {"", "/"} or parts.query or parts.fragment:
         raise refusal("url-with-path", "the paths of the API are known", f"write {_origin(parts)}")
     return _origin(parts)
+
+
+def server_at(url: str) -> str:
+    """Return the address of an API in its normal form. Errors: `UsageError` says what to write instead."""
+    try:
+        server = _server(url.strip())
+    except PydanticCustomError as invalid:
+        context = invalid.context or {}
+        raise UsageError(f"{context.get('message')}: {context.get('hint')}") from None
+    if server == SANDBOX:
+        raise UsageError("the sandbox is a target anyway: leave its address out")
+    return server
 
 
 def _split(value: str) -> SplitResult:

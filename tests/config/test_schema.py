@@ -14,12 +14,12 @@ from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
 
+from reconciler.commands.init import accounts_at, first_files
 from reconciler.commands.validate import files_schema, schema
 from reconciler.commands.workspace import SECTIONS, SEED_SECTIONS
 from reconciler.config.file_edits import modeline
 from reconciler.config.load import load
 from reconciler.config.schema import SCHEMA_FILE
-from reconciler.config.templates import accounts_at, first_files
 from reconciler.errors import Exit, FilesInvalid
 from tests.clock import FakeClock
 from tests.commands.world import Screen
