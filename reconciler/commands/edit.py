@@ -15,11 +15,20 @@ from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
 from reconciler.commands.session import Session, chosen_target
 from reconciler.commands.workspace import CUSTOMER_SEEDS, SECTIONS, SEED_SECTIONS, Selection, open_workspace
-from reconciler.config.assignments import assignment, candidates, full_path, seed_assignment, split_assignment
 from reconciler.config.contents import TARGETS
 from reconciler.config.discovery import shown, workspace_files
 from reconciler.config.edits import Put
-from reconciler.config.file_edits import FileEdit, FileEdits, ResourceEditor, write
+from reconciler.config.file_edits import (
+    FileEdit,
+    FileEdits,
+    ResourceEditor,
+    assignment,
+    candidates,
+    full_path,
+    seed_assignment,
+    split_assignment,
+    write,
+)
 from reconciler.config.key_order import ordered, ranks_of
 from reconciler.config.layout import masked
 from reconciler.config.load import Workspace, load

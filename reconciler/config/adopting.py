@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping
 
 from msgspec import Struct, field
 
-from reconciler.config.assignments import fits
 from reconciler.config.contents import TARGETS
 from reconciler.config.edits import Edits, OverNames, Patch, Put, Remove
-from reconciler.config.file_edits import ResourceEditor
+from reconciler.config.file_edits import ResourceEditor, fits
 from reconciler.config.names import CONTROL, LINE_BREAK, visible
 from reconciler.config.resources import Decisions, Resource
 from reconciler.config.sections import Named, Section
