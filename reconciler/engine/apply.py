@@ -169,7 +169,7 @@ class Run(Struct):
     def _write(self, change: Change) -> Outcome | Attempt:
         """Carry out one change, step by step. Raises what ends it before anything may have been written."""
         # 1. Read again what the plan saw.
-        live = self._read_again(change)
+        live = None if change.id is None else self.writer.read(change.id)
         if live is None and change.action is Action.DELETE:
             return _ended(change, Result.APPLIED, "it was gone already", Exit.DONE)
         # 2. Compare: what is overwritten has to be what was planned.
@@ -192,10 +192,8 @@ class Run(Struct):
                 self._stop_if_hopeless(error)
         return end
 
-    def _read_again(self, change: Change) -> Body | None:
-        return None if change.id is None else self.writer.read(change.id)
-
     def _views_now(self, change: Change, live: Body | None) -> tuple[FieldView, ...]:
+        """Return every field of a change as it has now been read; as planned, where nothing is live."""
         if live is None:
             return change.fields
         if change.action is Action.DELETE:

@@ -6,7 +6,7 @@ A read-back is one document, so a single field that moved proves that all of it 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 
 from msgspec import Struct, field
@@ -120,19 +120,11 @@ class Seen(Struct, frozen=True):
         """Whether it is no longer what it was before the write."""
         return self.now != self.view.before
 
-
-def read_back(account: Account, views: tuple[FieldView, ...], body: Body) -> list[Seen]:
-    """Return every field of a change as `body` shows it, which was read after the write."""
-    seen = []
-    for view in views:
-        leaf, normal = account.kind.by_path[view.path], account.normal
-        if view.cls is FieldClass.RESET:
-            normal = normal.lenient
-            if leaf.group and not value_at(body, leaf.group):  # the defaults of a group come with it
-                seen.append(Seen(view, view.after, is_shown=False))
-                continue
-        seen.append(Seen(view, normal.value(leaf, value_at(body, leaf.member))))
-    return seen
+    @property
+    def is_ignored(self) -> bool:
+        """Whether it is a declared value that the API accepted and did not store."""
+        changes = self.view.cls is FieldClass.SET and self.view.differs and self.view.after is not None
+        return changes and not self.moved
 
 
 def outcome_of(account: Account, attempt: Attempt, body: Body | None, *, last: bool) -> Outcome | Attempt:
@@ -140,64 +132,54 @@ def outcome_of(account: Account, attempt: Attempt, body: Body | None, *, last: b
 
     Returns the attempt where that cannot be said yet; `last` says that patience has ended and it must be.
     """
-    change, hidden = attempt.change, _hides(account, attempt.views)
+    change, visible = attempt.change, account.kind.visible_field
     if change.action is Action.DELETE:
         if body is None:
             return attempt.ended(Result.APPLIED)
         return attempt.in_doubt("but it can still be read") if last else attempt
+    hides = any(v.path == visible and v.differs and not v.after for v in attempt.views)
+    hidden = [Line(change.key, "hidden: true")] if hides else []
     if body is None:
-        if hidden and not attempt.lost:
-            return replace(attempt.ended(Result.APPLIED), lines=(Line(change.key, "hidden: true"),))
+        if hides and not attempt.lost:
+            return replace(attempt.ended(Result.APPLIED), lines=tuple(hidden))
         return attempt.in_doubt("but it cannot be read") if last else replace(attempt, as_before=False)
-    seen = read_back(account, attempt.views, body)
-    not_stored = _not_stored(seen)
-    lines = _lines(account, change, seen)
+    seen = _read_back(account, attempt.views, body)
+    ignored = ", ".join(s.view.path for s in seen if s.is_ignored)
     as_before = not any(s.moved for s in seen)
-    if (as_before or not_stored) and not last:
+    if (as_before or ignored) and not last:
         return replace(attempt, as_before=as_before)
-    if as_before:
-        outcome = attempt.in_doubt("but it still reads as before")
-    elif not_stored:
-        paths = ", ".join(s.view.path for s in not_stored)
-        outcome = attempt.ended(Result.FAILED, f"{attempt.answer}, but it did not store {paths}", Exit.ERROR)
-    else:
-        outcome = attempt.ended(Result.APPLIED)
-    if outcome.result is Result.APPLIED:
-        warnings = [f"{attempt.answer}; reading it shows that it was done"] if attempt.lost else []
-        warnings += _warnings(change, seen)
-        if change.action is Action.CREATE:
-            lines.append(id_line(change.key, change.scope.target, attempt.id))
-        lines += [Line(change.key, "hidden: true")] if hidden else []
-    else:
+    warnings, lines = _differences(account, change, seen)
+    if as_before or ignored:
+        if as_before:
+            outcome = attempt.in_doubt("but it still reads as before")
+        else:
+            reason = f"{attempt.answer}, but it did not store {ignored}"
+            outcome = attempt.ended(Result.FAILED, reason, Exit.ERROR)
         lines = [] if attempt.lost else lines  # a lost answer proves nothing of what the server wants
         warnings = ["if the next plan shows the same, the server's own values are these"] if lines else []
+    else:
+        outcome = attempt.ended(Result.APPLIED)
+        if attempt.lost:
+            warnings.insert(0, f"{attempt.answer}; reading it shows that it was done")
+        if change.action is Action.CREATE:
+            lines.append(id_line(change.key, change.scope.target, attempt.id))
+        lines += hidden
     warnings = [*outcome.warnings, *warnings]
     learned = _left_behind(seen) if change.live else {}
     return replace(outcome, warnings=tuple(warnings), lines=tuple(lines), body=body, learned=learned)
 
 
-def _hides(account: Account, views: tuple[FieldView, ...]) -> bool:
-    """Tell whether a change takes a resource out of sight."""
-    return any(view.path == account.kind.visible_field and view.differs and not view.after for view in views)
-
-
-def _not_stored(seen: list[Seen]) -> list[Seen]:
-    """Return the declared values that the API accepted and did not store."""
-    changed = [s for s in seen if s.view.cls is FieldClass.SET and s.view.differs]
-    return [s for s in changed if not s.moved and s.view.after is not None]
-
-
-def _stored_as(seen: list[Seen]) -> Iterator[Seen]:
-    """Yield declared values for which the API stored another, or a value where `null` was declared."""
-    for s in seen:
-        stored = s.moved or (s.view.differs and s.view.after is None)
-        if s.view.cls is FieldClass.SET and stored and not s.arrived:
-            yield s
-
-
-def _other_defaults(seen: list[Seen]) -> Iterator[Seen]:
-    """Yield the fields that were left out and that the server put to something else than was expected."""
-    return (s for s in seen if s.view.cls is FieldClass.RESET and not s.arrived)
+def _read_back(account: Account, views: tuple[FieldView, ...], body: Body) -> list[Seen]:
+    """Return every field of a change as `body` shows it, which was read after the write."""
+    seen = []
+    for view in views:
+        leaf, is_reset = account.kind.by_path[view.path], view.cls is FieldClass.RESET
+        if is_reset and leaf.group and not value_at(body, leaf.group):
+            seen.append(Seen(view, view.after, is_shown=False))  # the defaults of a group come with it
+            continue
+        normal = account.normal.lenient if is_reset else account.normal
+        seen.append(Seen(view, normal.value(leaf, value_at(body, leaf.member))))
+    return seen
 
 
 def _left_behind(seen: list[Seen]) -> dict[str, Json]:
@@ -211,30 +193,32 @@ def _left_behind(seen: list[Seen]) -> dict[str, Json]:
     return {s.view.path: s.now for s in seen if s.view.cls is FieldClass.RESET and s.is_shown}
 
 
-def _warnings(change: Change, seen: list[Seen]) -> Iterator[str]:
-    for s in _stored_as(seen):
-        yield f"{s.view.path}: {_text(s.view.after)} was sent, {_text(s.now)} is stored"
-    for s in _other_defaults(seen):
-        yield f"{s.view.path}: its default is {_text(s.now)}, not {_text(s.view.after)}"
-    for s in seen if change.live else ():  # a create keeps nothing, and may show any default
-        if s.view.cls is FieldClass.KEPT and s.moved and not s.arrived:
-            was = _text(s.view.before)
-            yield f"{s.view.path}: was kept, and the API changed it from {was} to {_text(s.now)}"
-
-
-def _lines(account: Account, change: Change, seen: list[Seen]) -> list[Line]:
-    """Return the lines that end the difference between the files and what is stored."""
-    fields, lines = account.kind.by_path, []
-    for s in _other_defaults(seen):
-        value = written(fields[s.view.path], s.now)
-        lines.append(Line(f"targets.{change.scope.target}.defaults", f"{s.view.path}: {_text(value)}"))
-    for s in (*_stored_as(seen), *_not_stored(seen)):
-        *groups, leaf = s.view.path.split(".")
-        text = f"{leaf}: {_text(written(fields[s.view.path], s.now))}"
+def _differences(account: Account, change: Change, seen: list[Seen]) -> tuple[list[str], list[Line]]:
+    """Return what came out otherwise than planned, in words, and the lines that end the difference."""
+    missed = [s for s in seen if not s.arrived]
+    declared = [s for s in missed if s.view.cls is FieldClass.SET]
+    stored = [s for s in declared if not s.is_ignored]
+    defaults = [s for s in missed if s.view.cls is FieldClass.RESET]
+    # What was not there before was not kept either: a create may show any default.
+    kept = [s for s in missed if s.view.cls is FieldClass.KEPT and s.moved and change.live]
+    warnings = [f"{s.view.path}: {_text(s.view.after)} was sent, {_text(s.now)} is stored" for s in stored]
+    warnings += [f"{s.view.path}: its default is {_text(s.now)}, not {_text(s.view.after)}" for s in defaults]
+    warnings += [
+        f"{s.view.path}: was kept, and the API changed it from {_text(s.view.before)} to {_text(s.now)}"
+        for s in kept
+    ]
+    lines = []
+    for s in (*defaults, *stored, *(s for s in declared if s.is_ignored)):
+        path, value = s.view.path, _text(written(account.kind.by_path[s.view.path], s.now))
+        if s.view.cls is FieldClass.RESET:
+            lines.append(Line(f"targets.{change.scope.target}.defaults", f"{path}: {value}"))
+            continue
+        *groups, leaf = path.split(".")
+        text = f"{leaf}: {value}"
         for group in reversed(groups):
             text = f"{group}: {{{text}}}"
         lines.append(Line(change.key, text))
-    return lines
+    return warnings, lines
 
 
 def id_line(key: str, target: str, id: int | None) -> Line:

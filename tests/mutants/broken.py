@@ -65,7 +65,7 @@ def without(field_class: str) -> Broken:
 
 def _planned(_: Any) -> Any:
     """Make a second reading that tells again what the plan saw."""
-    return lambda _run, change: change.live.body
+    return lambda _run, change, _live: change.fields
 
 
 APPLY = "tests/engine/test_apply.py"
@@ -119,7 +119,7 @@ MISTAKES: Mapping[str, Mistake] = {
         f"{BODY}::test_false_and_zero_are_nothing_until_the_account_shows_an_explicit_one",
     ),
     "does not read again before it writes": Mistake(
-        "engine.apply:Run._read_again",
+        "engine.apply:Run._views_now",
         _planned,
         f"{APPLY}::test_a_change_of_a_set_or_reset_field_since_the_plan_is_stale",
     ),
