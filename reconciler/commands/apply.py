@@ -46,7 +46,7 @@ from reconciler.commands.session import (
 from reconciler.commands.workspace import Selection
 from reconciler.config.load import Workspace
 from reconciler.config.names import visible
-from reconciler.engine.apply import Journal, NoJournal, Run
+from reconciler.engine.apply import Journal, Run
 from reconciler.engine.apply import apply as apply_plan
 from reconciler.engine.change import Action, Plan, fingerprint_of
 from reconciler.engine.classify import CreateInDoubt
@@ -337,7 +337,7 @@ def execute(
     planned = approved.planned
     found = _found_creates(planned.plan)
     if not planned.plan.changes and planned.seeds.is_settled and not found and not _is_left_open(session):
-        report = apply_plan(planned.plan, engine_for(session, planned.plan, NoJournal()))
+        report = apply_plan(planned.plan, engine_for(session, planned.plan))
         yield _applied(planned, report)
         return
     if approved.trouble is not None:
@@ -405,7 +405,7 @@ def _rechecked(plan: Plan, session: Session, run: OpenRun) -> Plan:
     return without_created(plan, memory.known_ids, memory.in_doubt)
 
 
-def engine_for(session: Session, plan: Plan, journal: Journal) -> Run:
+def engine_for(session: Session, plan: Plan, journal: Journal | None = None) -> Run:
     """Return what carries out a plan on the target, and writes it down in `journal`."""
     patience = session.checkmarket.patience.total_seconds()
     return Run(plan.account, session.client, session.environment.clock, patience, journal)

@@ -67,16 +67,6 @@ class Journal(Protocol):
         """Write down how a change ended; one that was never written leaves nothing to be written down."""
 
 
-class NoJournal:
-    """Forgets everything: for tests of the engine, and for a plan in which nothing is to be done."""
-
-    def intent(self, change: Change, overwritten: Body | None, body: Body | None) -> None:
-        """Forget it."""
-
-    def outcome(self, outcome: Outcome) -> None:
-        """Forget it."""
-
-
 def apply(plan: Plan, run: Run, *, mapper: Mapper = map_serially) -> Report:
     """Carry out every change of the plan that is not blocked, and say truthfully how each one ended.
 
@@ -113,7 +103,8 @@ class Run(Struct):
     writer: Writer
     clock: Clock
     patience: float
-    journal: Journal = field(default_factory=NoJournal)
+    journal: Journal | None = None
+    """`None` for a plan in which nothing is to be done, and for tests of the engine by itself."""
     _stopped: Outcome | None = None
     _stricter: bool = False
     _names: Mapping[str, Sequence[int]] | None = None
@@ -215,7 +206,8 @@ class Run(Struct):
         """Write down what is about to be written. Raises `Abandoned` where the run was stopped meanwhile."""
         if self._stopped:
             raise Abandoned(self._stopped.reason)
-        self.journal.intent(change, overwritten, body)
+        if self.journal:
+            self.journal.intent(change, overwritten, body)
         self._intended.add(change.key)
 
     def _send(self, attempt: Attempt, body: Body | None) -> Attempt:
@@ -302,7 +294,8 @@ class Run(Struct):
     def _written_down(self, outcome: Outcome) -> Outcome:
         """Write an outcome down and return it; a journal that fails changes nothing of how it ended."""
         try:
-            self.journal.outcome(outcome)
+            if self.journal:
+                self.journal.outcome(outcome)
         except Exception as error:  # noqa: BLE001  # what is done is done
             if isinstance(error, ReconcilerError):
                 self.stop(f"not begun: {error}", error.exit)

@@ -64,9 +64,9 @@ class Limits(Struct, frozen=True):
 
 
 UNREVIEWED = "unreviewed"
-"""The code of what nobody has reviewed as it is now."""
+"""The code of what was not reviewed as it is now."""
 IN_DOUBT = "create-in-doubt"
-"""The code of what an earlier run may have created, and what cannot be seen."""
+"""The code of what an earlier run may have created and that cannot be seen."""
 
 
 class Action(StrEnum):
@@ -113,7 +113,6 @@ class Change(Struct, frozen=True, dict=True):
     """What the plan saw; `None` for a create."""
     adopted: bool = False
     """Found by its name: nothing declares its id yet."""
-    notes: tuple[str, ...] = ()
 
     @property
     def id(self) -> int | None:

@@ -146,16 +146,13 @@ def _visibility(account: Account, change: Change, may_hide: frozenset[str]) -> I
         yield Block("visibility-unknown", why, (path,))
     if visible.cls is not FieldClass.SET or visible.after:
         return
+    is_listed = change.live is not None and change.live.listed
     if change.action is Action.CREATE:
         why = f"{path}: false would hide it from the API at once; leave it out"
         yield Block("created-hidden", why, (path,))
-    elif (visible.differs or (change.live and change.live.listed)) and change.key not in may_hide:
-        yield Block(
-            "would-hide",
-            f"{path}: false hides it from the API and the Tool, for good; if that is meant, run with "
-            f"--allow-hide {change.key}",
-            (path,),
-        )
+    elif (visible.differs or is_listed) and change.key not in may_hide:
+        why = f"{path}: false hides it from the API and the Tool, for good; if that is meant, run with"
+        yield Block("would-hide", f"{why} --allow-hide {change.key}", (path,))
 
 
 def _unmanaged(account: Account, declared: Sequence[Declared], inventory: Inventory) -> tuple[Live, ...]:
