@@ -22,7 +22,6 @@ from reconciler.config.file_edits import (
     FileEdit,
     FileEdits,
     ResourceEditor,
-    assignment,
     candidates,
     full_path,
     seed_assignment,
@@ -112,8 +111,7 @@ def set_fields(
     for resource in () if seeds else resources:
         editor = ResourceEditor(files, SECTION, resource, workspace.targets)
         for text in assignments:
-            wanted = assignment(SECTION, text, workspace.targets)
-            editor.put(wanted.path, wanted.value, target=wanted.target)
+            editor.assign(text)
     edits = files.edited()
     as_edited(workspace, edits, environment)
     verb, what = "Would change" if diff else "Changed", "seed" if seeds else "resource"
@@ -137,12 +135,11 @@ def _set_seed(key: str, assignments: Sequence[str], workspace: Workspace[Seed], 
     file = files.path_of(next(iter(homes.values())).place.file)
     for text in assignments:
         settable = PLAIN_FIELDS - {"notification_email_addresses"}
-        wanted = seed_assignment(SEEDS, text, settable, workspace.targets)
-        if wanted.target and wanted.target not in homes:
-            raise UsageError(f"{key} does not live on target {wanted.target}; add it to its targets by hand")
-        above = (TARGETS, wanted.target) if wanted.target else ()
-        name = key.removeprefix(f"{SEEDS.name}.")
-        files.put(file, (SEEDS.name, name, *above, *wanted.path), Put(wanted.value))
+        target, field, value = seed_assignment(SEEDS, text, settable, workspace.targets)
+        if target and target not in homes:
+            raise UsageError(f"{key} does not live on target {target}; add it to its targets by hand")
+        above = (TARGETS, target) if target else ()
+        files.put(file, (*key.split(".", 1), *above, field), Put(value))
 
 
 def _named(workspace: Workspace[Seed], glob: str, *, with_seeds: bool) -> tuple[list[Resource], list[str]]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct, field
 
 from reconciler.config.contents import TARGETS
-from reconciler.config.edits import Edits, OverNames, Patch, Put, Remove
+from reconciler.config.edits import Edit, OverNames, Patch, Put, Remove, add_edit
 from reconciler.config.file_edits import ResourceEditor, fits
 from reconciler.config.names import CONTROL, LINE_BREAK, visible
 from reconciler.config.resources import Decisions, Resource
@@ -135,15 +135,13 @@ def _is_writable(text: str) -> bool:
 
 def new_resource(exported: ExportedFields, target: str, id: int, preset: str = "", note: str = "") -> Patch:
     """Return a resource that comes into the files; `note` is a comment that says why something is kept."""
-    edits = Edits()
-    if preset:
-        edits.put(("preset",), Put(preset))
+    patch: dict[str, Edit] = {"preset": Put(preset)} if preset else {}
     for path, put in exported.values.items():
-        edits.put(tuple(path.split(".")), put)
+        add_edit(patch, path.split("."), put)
     if exported.keep:
-        edits.put(("keep",), Put(list(exported.keep), note or CANNOT_HOLD))
-    edits.put(("targets",), OverNames({target: {"id": Put(id)}}))
-    return edits.tree
+        patch["keep"] = Put(list(exported.keep), note or CANNOT_HOLD)
+    patch["targets"] = OverNames({target: {"id": Put(id)}})
+    return patch
 
 
 def merge(editor: ResourceEditor, exporter: Exporter, target: str, live: Live) -> None:

@@ -196,7 +196,7 @@ def read_workspace(folder: Path, base: Path, edited: Mapping[Path, bytes] = NOT_
         before = f"{shown(here, base)}/".removeprefix("./")
         for path in files:
             content = new.pop(path, None) if new else None
-            file = f"{before}{visible(path.name)}"
+            file = f"{before}{visible(path.name, longest=4096)}"
             yield _document(path, folder, file) if content is None else read(content, file)
         for name in folders:
             yield from _linked(here / name, folder, base)

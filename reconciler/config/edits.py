@@ -18,7 +18,6 @@ from msgspec import Struct, field
 from reconciler.config import nodes
 from reconciler.config.layout import (
     Layout,
-    Overlap,
     Splice,
     is_flow,
     is_json,
@@ -83,43 +82,31 @@ def no_ranks(path: Path) -> Sequence[str]:
     return ()
 
 
-class Edits(Struct):
-    """Gathers edits of one file, path by path, into one patch."""
+def add_edit(patch: dict[str, Edit], path: Sequence[str], edit: Edit, names: int | None = None) -> None:
+    """Add an edit to a patch; of two at one path the later counts.
 
-    tree: dict[str, Edit] = field(default_factory=dict)
-
-    def put(self, path: Sequence[str], edit: Edit, names: int | None = None) -> None:
-        """Add an edit; of two at one path the later counts.
-
-        `names` is the place in the path of a key behind which a list of names may stand, as in `OverNames`.
-        """
-        here = self.tree
-        for at, step in enumerate(path[:-1]):
-            here = _inside(here, step, over_names=at == names)
-        here[path[-1]] = edit
-
-
-def _inside(here: dict[str, Edit], step: str, *, over_names: bool) -> dict[str, Edit]:
-    inner = here.get(step)
-    patch = inner.patch if isinstance(inner, OverNames) else inner
-    if not isinstance(patch, dict):
-        patch = {}
-        here[step] = OverNames(patch) if over_names else patch
-    return patch
+    `names` is the place in the path of a key behind which a list of names may stand, as in `OverNames`.
+    """
+    for at, step in enumerate(path[:-1]):
+        inner = patch.get(step)
+        below = inner.patch if isinstance(inner, OverNames) else inner
+        if not isinstance(below, dict):
+            below = {}
+            patch[step] = OverNames(below) if at == names else below
+        patch = below
+    patch[path[-1]] = edit
 
 
 def brings(edit: Edit) -> bool:
     """Tell whether something stands where an edit was made in place of nothing."""
-    if isinstance(edit, OverNames):
-        return brings(edit.patch)
-    return isinstance(edit, Put) or (isinstance(edit, Mapping) and any(map(brings, edit.values())))
+    patch = edit.patch if isinstance(edit, OverNames) else edit
+    return isinstance(edit, Put) or (isinstance(patch, Mapping) and any(map(brings, patch.values())))
 
 
 def is_nothing(edit: Edit) -> bool:
     """Tell whether an edit asks for no difference at all, like an empty patch."""
-    if isinstance(edit, OverNames):
-        return is_nothing(edit.patch)
-    return isinstance(edit, Mapping) and all(map(is_nothing, edit.values()))
+    patch = edit.patch if isinstance(edit, OverNames) else edit
+    return isinstance(patch, Mapping) and all(map(is_nothing, patch.values()))
 
 
 def outcome(edit: Edit) -> Json:
@@ -265,7 +252,7 @@ def checked(text: str, cuts: Sequence[Splice], file: str, wanted: Json) -> bytes
     unsafe = NotEdited([Problem("edit-layout", Place(file, 1, 1), "", message, "edit it by hand")])
     try:
         edited = spliced(text, cuts).encode()
-    except (Overlap, UnicodeEncodeError) as error:
+    except ValueError as error:
         raise unsafe from error
     document = read(edited, file)
     if document.problems or not same(document.top.value, wanted):

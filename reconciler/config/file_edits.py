@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from reconciler.config.contents import TARGETS
 from reconciler.config.discovery import leads_outside, shown, workspace_files
-from reconciler.config.edits import Edit, Edits, Put, Ranks, edit, no_ranks
+from reconciler.config.edits import Edit, Put, Ranks, add_edit, edit, no_ranks
 from reconciler.config.edits import Path as KeyPath
 from reconciler.config.layout import comment_at
 from reconciler.config.names import meant, visible
@@ -47,7 +47,7 @@ class FileEdits(Struct, frozen=True, dict=True):
     folder: Path
     base: Path
     ranks: Ranks = no_ranks
-    _edits: dict[Path, Edits] = field(default_factory=dict)
+    _patches: dict[Path, dict[str, Edit]] = field(default_factory=dict)
 
     def path_of(self, file: str) -> Path:
         """Return the path of a file of the workspace by the name under which it is shown."""
@@ -62,7 +62,8 @@ class FileEdits(Struct, frozen=True, dict=True):
 
         In `(section, name, "targets", target, …)` a list of targets becomes a mapping.
         """
-        self._edits.setdefault(file, Edits()).put(path, change, names=2 if path[2:3] == (TARGETS,) else None)
+        names = 2 if path[2:3] == (TARGETS,) else None
+        add_edit(self._patches.setdefault(file, {}), path, change, names)
 
     def edited(self) -> tuple[FileEdit, ...]:
         """Return every file that the edits change. Errors: `NotEdited` with all that cannot be edited.
@@ -71,10 +72,10 @@ class FileEdits(Struct, frozen=True, dict=True):
         """
         problems: list[Problem] = []
         done: list[FileEdit] = []
-        for path, edits in self._edits.items():
+        for path, patch in self._patches.items():
             before, file = path.read_bytes() if path.is_file() else None, shown(path, self.base)
             try:
-                after = edit(before or b"", file, edits.tree, self.ranks)
+                after = edit(before or b"", file, patch, self.ranks)
             except NotEdited as error:
                 problems += error.problems
                 continue
@@ -107,14 +108,23 @@ class ResourceEditor(Struct, frozen=True):
     _named: set[str] = field(default_factory=set)
     """The targets that an edit made the resource name."""
 
-    def put(self, path: Sequence[str], value: Json, *, target: str = "") -> None:
-        """Let a field have this value, on one target only if one is named; by its id or by its name.
+    def assign(self, text: str) -> None:
+        """Let a field or control have the value of `PATH=VALUE`, on one target only if the path names one.
 
-        The other name of the field, if it stands there, makes room; a code gets its meaning beside it.
+        A code gets its meaning beside it. Errors: `UsageError` for an unknown path.
         """
-        meanings = self.section.meanings.get(".".join(path), {})
+        section = self.section
+        target, path, text = _sides(text, self.all_targets)
+        _check_known(section, path)
+        value: Json = text
+        if all(path != named.path for named in section.named):
+            is_control = path.partition(".")[0] in Controls.model_fields
+            value = _likeliest(Controls if is_control else section.model, path, text)
+        else:
+            value = next(one for one in candidates(text) if isinstance(one, str))
+        meanings = section.meanings.get(path, {})
         meaning = meanings.get(value, "") if not isinstance(value, list | dict) else ""
-        self.put_field(path, Put(value, meaning, frozenset(meanings.values())), target=target)
+        self.put_field(path.split("."), Put(value, meaning, frozenset(meanings.values())), target=target)
 
     def put_field(self, path: Sequence[str], put: Put, *, target: str = "") -> None:
         """Edit a field by one of its names; the other name, if it stands there, makes room."""
@@ -203,14 +213,6 @@ def _destination(edit: FileEdit, folder: Path) -> Path:
     return path
 
 
-class Assignment(Struct, frozen=True):
-    """A value for a field or control of a resource; with `target`, in the block of that target."""
-
-    path: tuple[str, ...]
-    value: Json
-    target: str = ""
-
-
 def split_assignment(text: str) -> tuple[str, str]:
     """Return both sides of `PATH=VALUE`. Errors: `UsageError` where it is none."""
     path, sign, value = text.partition("=")
@@ -219,27 +221,18 @@ def split_assignment(text: str) -> tuple[str, str]:
     return path, value
 
 
-def assignment(section: Section, text: str, targets: Collection[str]) -> Assignment:
-    """Return what `PATH=VALUE` says of resources of a section. Errors: `UsageError` for an unknown path."""
-    target, path, value = _sides(text, targets)
-    _check_known(section, path)
-    if any(path == named.path for named in section.named):
-        meant_by_it: Json = next(one for one in candidates(value) if isinstance(one, str))
-    else:
-        is_control = path.partition(".")[0] in Controls.model_fields
-        meant_by_it = _likeliest(Controls if is_control else section.model, path, value)
-    return Assignment(tuple(path.split(".")), meant_by_it, target)
-
-
 def seed_assignment(
     section: SeedSection[Any, Any, Any], text: str, fields: Collection[str], targets: Collection[str]
-) -> Assignment:
-    """Return what `PATH=VALUE` says of seeds. Errors: `UsageError` unless it is one of these plain fields."""
+) -> tuple[str, str, Json]:
+    """Return the target, if one is named, the field and the value of `PATH=VALUE` for a seed.
+
+    Errors: `UsageError` unless it is one of these plain fields.
+    """
     target, name, value = _sides(text, targets)
     if name not in fields:
         hint = meant(name, sorted(fields))
         raise UsageError(f"{visible(name)} is no field of a seed that can be set so; {hint}")
-    return Assignment((name,), _likeliest(section.fields, name, value), target)
+    return target, name, _likeliest(section.fields, name, value)
 
 
 def _sides(text: str, targets: Collection[str]) -> tuple[str, str, str]:

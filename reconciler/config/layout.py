@@ -31,20 +31,16 @@ class Splice(NamedTuple):
     new: str
 
 
-class Overlap(Exception):
-    """Two cuts meet in one place: they were not made for each other."""
-
-
 def spliced(text: str, splices: Iterable[Splice]) -> str:
     """Return the text with every splice made; of several insertions at one place the first comes first.
 
-    Errors: `Overlap`.
+    Errors: `ValueError` where two overlap.
     """
     parts: list[str] = []
     at = 0
     for start, end, new in sorted(splices, key=lambda splice: (splice.start, splice.end)):
         if start < at:
-            raise Overlap
+            raise ValueError("two cuts overlap")
         parts += [text[at:start], new]
         at = end
     return "".join([*parts, text[at:]])

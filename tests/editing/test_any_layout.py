@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from reconciler.config.edits import Edit, Edits, Patch, Put, Remove, edit, same
+from reconciler.config.edits import Edit, Patch, Put, Remove, add_edit, edit, same
 from reconciler.config.yaml import read
 from tests.editing.layouts import KEYS, Written, paths, scalars, values, written
 
@@ -29,9 +29,9 @@ def lines(content: bytes) -> list[bytes]:
 
 
 def patch_of(path: tuple[str, ...], change: Edit) -> Patch:
-    edits = Edits()
-    edits.put(path, change)
-    return edits.tree
+    patch: dict[str, Edit] = {}
+    add_edit(patch, path, change)
+    return patch
 
 
 def changed(data: Any, path: tuple[str, ...], value: Any) -> Any:
@@ -127,18 +127,19 @@ def test_a_key_that_goes_takes_its_own_lines_with_it(data: st.DataObject, drawn:
 @given(st.data(), written())
 def test_many_edits_at_once_are_the_sum_of_them(data: st.DataObject, drawn: Written) -> None:
     """Edits of one file are made together, and none knows of the other."""
-    edits, wanted = Edits(), drawn.data
+    patch: dict[str, Edit] = {}
+    wanted = drawn.data
     spots = [*paths(drawn.data)]
     chosen = data.draw(st.lists(st.sampled_from(spots), max_size=4, unique=True)) if spots else []
     for path in without_nested(chosen):
         value = data.draw(st.one_of(scalars, st.just(...)))
-        edits.put(path, Remove() if value is ... else Put(value))
+        add_edit(patch, path, Remove() if value is ... else Put(value))
         wanted = changed(wanted, path, value)
     fresh = data.draw(st.dictionaries(st.sampled_from(["new", "newer"]), values, max_size=2))
     for key, value in fresh.items():
-        edits.put((key,), Put(value))
+        patch[key] = Put(value)
         wanted = changed(wanted, (key,), value)
-    assert same(loaded(edit(drawn.content, "any.yaml", edits.tree)), wanted)
+    assert same(loaded(edit(drawn.content, "any.yaml", patch)), wanted)
 
 
 def without_nested(chosen: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
