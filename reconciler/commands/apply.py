@@ -14,13 +14,9 @@ from reconciler.commands.console import Console, Pool
 from reconciler.commands.edit import without_lines, write_ids
 from reconciler.commands.environment import Environment, deferred_interrupts
 from reconciler.commands.expoints import (
-    Enter,
-    Stops,
+    ExpointsSession,
     digests_of,
-    kept_waiting,
-    plan_seeds,
-    send_seeds,
-    tenant_when_asked,
+    expoints_session,
 )
 from reconciler.commands.journal import open_past
 from reconciler.commands.memory import memory_in, remembered
@@ -54,10 +50,10 @@ from reconciler.engine.outcome import Report, Result
 from reconciler.engine.plan import Consent, without_created
 from reconciler.engine.review import PastPlans, Review, digests_meant, joined
 from reconciler.errors import Exit, ReconcilerError, Refused, describe
-from reconciler.expoints.planning import SeedsPlan, reviewed_seeds
+from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.recipients import SeedPlan
 from reconciler.expoints.seed import Seed
-from reconciler.expoints.sending import SendResult
+from reconciler.expoints.sending import SendResult, kept_waiting
 from reconciler.journal.entries import Ending
 from reconciler.journal.holding import is_dead, this_process
 from reconciler.journal.journal import ReadOnlyJournal
@@ -140,15 +136,15 @@ def _apply_target(
 ) -> TargetResult:
     """Plan, ask, carry out and tell, inside the run, so that an interrupt does not come in between."""
     approval.check_files(session)
-    with tenant_when_asked(session, console) as enter:
-        approved = _approved_plan(session, options, approval, console, enter)
+    with expoints_session(session, console) as expoints:
+        approved = _approved_plan(session, options, approval, console, expoints)
         planned = approved.planned
         console.show_before_asking(plan_text(planned, paint=console.paint, verbose=console.verbose))
         if approved.gone:
             console.say(approved.gone)
         if not options.yes and not approval.binds:
             confirm(planned.plan, planned.seeds, console)
-        with execute(session, approved, options.lock, console, enter) as applied:
+        with execute(session, approved, options.lock, console, expoints) as applied:
             if options.write_ids:
                 ids = write_ids(applied.report, session, console)
                 applied = replace(
@@ -163,14 +159,14 @@ def _apply_target(
 
 
 def _approved_plan(
-    session: Session, options: ApplyOptions, approval: Approval, console: Console, enter: Enter
+    session: Session, options: ApplyOptions, approval: Approval, console: Console, expoints: ExpointsSession
 ) -> ApprovedPlan:
     """Plan; return what of it is to be carried out, by what was reviewed."""
     consent = options.consent
     earlier = files_at(options.since, session) if options.since is not None else None
     with remembered(session, console) as memory:
         live = read_target(session, memory, consent, console)
-        seeds = plan_seeds(session, memory, enter) if options.with_seeds else SeedsPlan()
+        seeds = expoints.plan_with(memory) if options.with_seeds else SeedsPlan()
         approved = approve(approval, live, seeds, consent)
         if earlier:
             since = earlier.since(live, consent)
@@ -290,7 +286,7 @@ def approve(approval: Approval, live: LiveSnapshot, seeds: SeedsPlan, consent: C
         plan = live.plan(consent, review)
         now = sorted({*plan.digests, *(digest for digest in now if digest in review.digests)})
         gone = gone_text(review, plan, declared)
-        seeds = reviewed_seeds(seeds, review)
+        seeds = seeds.reviewed(review)
     warnings = (*session.workspace.warnings, *memory.untrue)
     planned = Planned(plan, seeds, problems=warnings, places=session.places)
     return ApprovedPlan(Purpose.of("apply", now), planned, review, gone, memory.trouble)
@@ -325,7 +321,7 @@ def gone_text(review: Review, plan: Plan, seeds: Collection[str]) -> str:
 
 @contextmanager
 def execute(
-    session: Session, approved: ApprovedPlan, lock: Lock, console: Console, enter: Enter
+    session: Session, approved: ApprovedPlan, lock: Lock, console: Console, expoints: ExpointsSession
 ) -> Iterator[Applied]:
     """Carry out an approved plan; yield how it ended, to be told inside the block.
 
@@ -356,7 +352,7 @@ def execute(
                 # Half as many threads again as requests may be under way: some always wait for the journal.
                 workers = session.checkmarket.workers
                 report = apply_plan(plan, engine, mapper=Pool(workers + workers // 2, console))
-                seeds, sent = _send_seeds(approved, report, run, engine, enter)
+                seeds, sent = _send_seeds(approved, report, run, engine, expoints)
                 applied = _applied(replace(planned, seeds=seeds), report, sent)
                 counts = {result.value: report.count(result) for result in Result}
                 run.exit, run.counts = applied.exit, {**counts, "sent": sum(end.sent for end in sent)}
@@ -421,7 +417,7 @@ def _stop(engine: Run, console: Console) -> None:
 
 
 def _send_seeds(
-    approved: ApprovedPlan, report: Report, run: OpenRun, engine: Run, enter: Enter
+    approved: ApprovedPlan, report: Report, run: OpenRun, engine: Run, expoints: ExpointsSession
 ) -> tuple[SeedsPlan, tuple[SendResult, ...]]:
     """Send what is due after the changes; return the plan by which it was done, and how each seed ended."""
     seeds = approved.planned.seeds
@@ -441,5 +437,4 @@ def _send_seeds(
             f"{key} is {ends[key].value if key in ends else 'not part of this run'}" for key in waiting
         )
 
-    stops = Stops(why_held, lambda: engine.is_stopped)
-    return send_seeds(enter, run, seeds, approved.review, stops)
+    return expoints.send(run, seeds, approved.review, why_held, lambda: engine.is_stopped)

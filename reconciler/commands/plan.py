@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from reconciler.commands.console import Console, Pool
 from reconciler.commands.environment import Environment
-from reconciler.commands.expoints import digests_of, plan_seeds, tenant_when_asked
+from reconciler.commands.expoints import digests_of, expoints_session
 from reconciler.commands.memory import Memory, remembered
 from reconciler.commands.reports import (
     ReportFile,
@@ -105,9 +105,9 @@ def plan_across(
 def _plan_target(session: Session, options: PlanOptions, console: Console) -> Planned:
     consent = options.consent
     earlier = files_at(options.since, session) if options.since is not None else None
-    with remembered(session, console) as memory, tenant_when_asked(session, console) as enter:
+    with remembered(session, console) as memory, expoints_session(session, console) as expoints:
         live = read_target(session, memory, consent, console)
-        made, seeds = live.plan(consent), plan_seeds(session, memory, enter)
+        made, seeds = live.plan(consent), expoints.plan_with(memory)
         since = earlier.since(live, consent) if earlier else None
     pending = options.detailed_exitcode and (made.changes or seeds.sending)
     exits = [*(blocked.exit for blocked in made.blocked), *seeds_exits(seeds)]

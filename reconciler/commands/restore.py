@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from reconciler.commands.apply import ApprovedPlan, confirm, execute
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
-from reconciler.commands.expoints import tenant_when_asked
+from reconciler.commands.expoints import expoints_session
 from reconciler.commands.history import the_run
 from reconciler.commands.memory import RESTORE, Memory, remembered
 from reconciler.commands.plan import read_live
@@ -58,8 +58,8 @@ def restore(
         purpose = Purpose.of(f"{RESTORE}{number}", made.digests)
         approved = ApprovedPlan(purpose, planned)
         with (
-            tenant_when_asked(session, console) as enter,
-            execute(session, approved, lock, console, enter) as applied,
+            expoints_session(session, console) as expoints,
+            execute(session, approved, lock, console, expoints) as applied,
         ):
             document = report_document(applied) | {"restored_run": number, "remarks": notes}
             console.result(report_text(applied, paint=console.paint), document)

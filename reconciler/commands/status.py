@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
-from reconciler.commands.expoints import plan_seeds, tenant_when_asked
+from reconciler.commands.expoints import expoints_session
 from reconciler.commands.journal import open_past
 from reconciler.commands.memory import Memory, recalled
 from reconciler.commands.plan import read_target
@@ -216,8 +216,8 @@ class _Look(Struct):
     def _count_seeds(self, session: Session, memory: Memory) -> None:
         if memory.trouble is not None:
             return
-        with tenant_when_asked(session, self.console) as enter:
-            plan = plan_seeds(session, memory, enter)
+        with expoints_session(session, self.console) as expoints:
+            plan = expoints.plan_with(memory)
         if plan.trouble is not None:
             raise plan.trouble
         self.seeds = _seeds(plan)

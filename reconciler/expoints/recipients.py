@@ -252,10 +252,10 @@ def _changed(delivery: Delivery, recipient: Recipient) -> tuple[str, ...]:
     return tuple(path for path in {**declared, **sent} if sent.get(path) != declared.get(path))
 
 
-def automatic(hash: Hash) -> Callable[[Contents], bool]:
-    """Return a test of contents: whether the batch was approved without a person at Expoints."""
+def automatic(hash: Hash) -> Callable[[Delivery], bool]:
+    """Return a test of deliveries: whether their batch needs no approval by a person at Expoints."""
     approved = hash_at(APPROVAL, True, hash)
-    return lambda contents: contents.get(APPROVAL) == approved
+    return lambda delivery: delivery.contents.get(APPROVAL) == approved
 
 
 def hash_at(path: str, value: Json, hash: Hash) -> str:

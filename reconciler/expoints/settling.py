@@ -1,8 +1,16 @@
-"""Which customers of a mailbox the journal explains: what the tenant has beyond them, somebody else sent.
+"""What counting customers proves: which ones the journal explains, and how deliveries in doubt ended.
 
 A journal can be wrong: it was restored, another checkout has its own, a refusal was none. The tenant's count
 is not. So each delivery is written down with the customers that its mailbox had right before it; before the
-next one, these and what was sent since must explain those that are there now. Reads the tenant only.
+next one, these and what was sent since must explain those that are there now, or another sender may have
+mailed it.
+
+Of a delivery in doubt two wrong answers are possible. *Not sent* of a batch that was taken would mail its
+customers twice; *sent* of one that was not would never mail them. So each needs all of its own conditions,
+and what meets neither stays in doubt, for a person. Time that has passed is believed only where two clocks
+say so: this machine's, which may be set, and the tenant's own, which its answers tell (RFC 9110, 6.6.1).
+
+Reads the tenant and the ledger; writes to neither.
 """
 
 from __future__ import annotations
@@ -32,7 +40,7 @@ Counting customers right before an intent takes no longer either.
 
 
 class Explained(Struct, frozen=True):
-    """What the journal explains of one mailbox. Without deliveries it explains nobody."""
+    """What the journal explains of one mailbox. Without deliveries it explains no customer."""
 
     most: int = 0
     """How many customers it may have: those at the last delivery, and all that may have come since."""
@@ -44,10 +52,10 @@ class Explained(Struct, frozen=True):
     """The hashed ids of those; None where the tenant did not give them."""
 
     def covers(self, count: int, ids: Collection[str] | None) -> bool:
-        """Tell whether all of so many customers are explained; `ids` are their hashed ids, None if unknown.
+        """Return whether all of so many customers are explained; `ids` are their hashed ids, None if unknown.
 
-        Where some were removed, a number proves nothing: what somebody else sent may fill the gap. Then ids
-        have to show that not more are new than may have been sent; without ids, nobody is believed.
+        Where some were removed, a number proves nothing: customers of another sender may fill the gap. Then
+        ids have to show that not more are new than may have been sent; without ids, none are explained.
         """
         if count == 0:
             return True
@@ -62,18 +70,34 @@ NOTHING = Explained()
 
 
 def explained_by(
-    past: Iterable[Delivery], is_automatic: Callable[[Delivery], bool], settle_after: float, now: float
+    past: Iterable[Delivery], hash: Callable[[str], str], settle_after: float, now: float
 ) -> Mapping[str, Explained]:
     """Return what is explained of each hashed mailbox by every delivery to an account, oldest first.
 
     The count before a delivery replaces all that went before, for it was explained then, or a person agreed.
     Customers who were hidden at that time still come on top: those of a batch that had not rested for
-    `settle_after`, or that somebody approves by hand. `is_automatic` tells the latter from the rest.
+    `settle_after`, or that a person approves by hand.
     """
-    return {
-        mailbox: _explained(deliveries, is_automatic, settle_after, now)
-        for mailbox, deliveries in _by_mailbox(past).items()
-    }
+    is_automatic = automatic(hash)
+
+    def explained(deliveries: Iterable[Delivery]) -> Explained:
+        known, batch, sent = NOTHING, 0, list[Delivery]()
+        for one in deliveries:
+            if one.batch != batch:
+                batch = one.batch
+                rest = settle_after + LONGEST_POST
+                hidden = sum(not is_automatic(old) or over(old) + rest > one.at for old in sent)
+                most = min(one.baseline + hidden, max(one.baseline, known.most))
+                ids = None if one.ids is None else frozenset(one.ids)
+                known = Explained(most, one.baseline, one.baseline, ids)
+            if may_have_mailed(one):
+                is_sent = one.standing is DeliveryState.SENT and is_automatic(one)
+                is_visible = is_sent and over(one) + settle_after <= now
+                known = Explained(known.most + 1, known.least + is_visible, known.before, known.ids)
+                sent.append(one)
+        return known
+
+    return {mailbox: explained(deliveries) for mailbox, deliveries in _by_mailbox(past).items()}
 
 
 def _by_mailbox(past: Iterable[Delivery]) -> Mapping[str, Sequence[Delivery]]:
@@ -84,33 +108,12 @@ def _by_mailbox(past: Iterable[Delivery]) -> Mapping[str, Sequence[Delivery]]:
     return found
 
 
-def _explained(
-    deliveries: Iterable[Delivery], is_automatic: Callable[[Delivery], bool], settle_after: float, now: float
-) -> Explained:
-    known, batch, sent = NOTHING, 0, list[Delivery]()
-    for one in deliveries:
-        if one.batch != batch:
-            batch = one.batch
-            rest = settle_after + LONGEST_POST
-            hidden = sum(not is_automatic(old) or over(old) + rest > one.at for old in sent)
-            most = min(one.baseline + hidden, max(one.baseline, known.most))
-            ids = None if one.ids is None else frozenset(one.ids)
-            known = Explained(most, one.baseline, one.baseline, ids)
-        if may_have_mailed(one):
-            is_visible = (
-                one.standing is DeliveryState.SENT and is_automatic(one) and over(one) + settle_after <= now
-            )
-            known = Explained(known.most + 1, known.least + is_visible, known.before, known.ids)
-            sent.append(one)
-    return known
-
-
-def longest_hidden(past: Iterable[Delivery], is_automatic: Callable[[Delivery], bool]) -> float:
+def longest_hidden(past: Iterable[Delivery], hash: Callable[[str], str]) -> float:
     """Return for how many seconds the tenant was seen to hide customers who were there later, 0 for never.
 
-    `past` is every delivery to an account, oldest first: the count before each tells who was hidden then.
+    `past` is every delivery to an account, oldest first: the count before each shows which were hidden then.
     """
-    longest = 0.0
+    is_automatic, longest = automatic(hash), 0.0
     for deliveries in _by_mailbox(past).values():
         batch, expected, since, hidden = 0, 0, 0.0, 0.0
         for one in deliveries:
@@ -132,8 +135,12 @@ class Seen(Struct, frozen=True):
     ids: Mapping[str, tuple[str, ...] | None]
     explained: Mapping[str, Explained]
 
+    def ids_before(self, recipient: Recipient) -> tuple[str, ...] | None:
+        """Return the hashed ids of the customers at its address; None where they are not known."""
+        return self.ids.get(recipient.email) if self.counts[recipient.email] else ()
+
     def judged(self, recipient: Recipient) -> Recipient:
-        """Return a customer as found where the journal does not explain all that its address has."""
+        """Return a recipient as found where the journal does not explain all that its address has."""
         count = self.counts[recipient.email]
         known = self.explained.get(recipient.mailbox, NOTHING)
         if recipient.is_agreed or known.covers(count, self.ids.get(recipient.email)):
@@ -152,23 +159,23 @@ def look(
     *,
     thoroughly: bool = False,
 ) -> Seen:
-    """Count the customers at the addresses of these. Errors: `ApiError`.
+    """Count the customers at the addresses of these recipients. Errors: `ApiError`.
 
     Their ids are asked for where the number proves too little; `thoroughly`, wherever there are any.
     """
-    counts = {email: count.customers for email, count in client.counts(s.email for s in recipients).items()}
+    counts = {email: found.customers for email, found in client.counts(r.email for r in recipients).items()}
     asked = [
-        s.email
-        for s in recipients
-        if counts[s.email] and (thoroughly or counts[s.email] < explained.get(s.mailbox, NOTHING).least)
+        one.email
+        for one in recipients
+        if counts[one.email] and (thoroughly or counts[one.email] < explained.get(one.mailbox, NOTHING).least)
     ]
-    listed = {email: hashed(ids, hash) for email, ids in client.ids(asked).items()}
-    # Of rows that are not as many as were counted, nobody knows which are missing.
+    listed = {email: _hashed_ids(ids, hash) for email, ids in client.ids(asked).items()}
+    # Of rows that are not as many as were counted, it is unknown which are missing.
     ids = {email: found for email, found in listed.items() if found and len(found) == counts[email]}
     return Seen(counts, ids, explained)
 
 
-def hashed(ids: Collection[str] | None, hash: Callable[[str], str]) -> tuple[str, ...] | None:
+def _hashed_ids(ids: Collection[str] | None, hash: Callable[[str], str]) -> tuple[str, ...] | None:
     """Return ids of customers as they stand in a journal; None where they are not known."""
     return None if ids is None else tuple(sorted(hash(f"customer {id}") for id in ids))
 
@@ -180,8 +187,8 @@ def over(delivery: Delivery) -> float:
     return min(delivery.since, longest) if known else longest
 
 
-def over_there(delivery: Delivery) -> float | None:
-    """Return when its request was over at the latest by the tenant's clock, None where nobody knows."""
+def _over_there(delivery: Delivery) -> float | None:
+    """Return when its request was over at the latest by the tenant's clock, None where that is not known."""
     if delivery.server_at is None:
         return None
     known = delivery.standing is not DeliveryState.INTENDED and delivery.server_since
@@ -189,16 +196,24 @@ def over_there(delivery: Delivery) -> float | None:
 
 
 def may_have_mailed(delivery: Delivery) -> bool:
-    """Tell whether customers may have come of it."""
+    """Return whether customers may have come of it."""
     return not delivery.standing.is_unsent
 
 
 class Settled(Struct, frozen=True):
-    """A delivery in doubt of which counting has told how it ended."""
+    """A delivery in doubt of which counting has shown how it ended."""
 
     seed: str
     delivery: Delivery
     standing: DeliveryState
+
+
+class _Doubt(Redacted, frozen=True):
+    shown: ClassVar = ("seed", "delivery")
+
+    seed: str
+    delivery: Delivery
+    email: str
 
 
 class DoubtResolver(Struct, frozen=True, dict=True):
@@ -218,71 +233,49 @@ class DoubtResolver(Struct, frozen=True, dict=True):
     def settle(self, seeds: Sequence[tuple[Seed, Sequence[Delivery]]]) -> tuple[Settled, ...]:
         """Return what is settled of seeds, each with the deliveries that count for it. Errors: `ApiError`."""
         doubts = [doubt for seed, deliveries in seeds for doubt in self._ripe(seed, deliveries)]
-        if not doubts or self._counts_anybody():
+        # U: whether `EmailAddresses` is obeyed. Where an unknown address has customers, no count means much.
+        if not doubts or self.client.count_nobody().customers > 0:
             return ()
         counts = self.client.counts(doubt.email for doubt in doubts)
-        unmoved = (d.email for d in doubts if 0 < counts[d.email].customers == d.delivery.baseline)
-        ids = self.client.ids(unmoved)
+        ids = self.client.ids(d.email for d in doubts if 0 < counts[d.email].customers == d.delivery.baseline)
         return tuple(
             settled
             for _, of_batch in groupby(doubts, lambda doubt: doubt.delivery.batch)
-            for settled in self._batch([(d, counts[d.email], ids.get(d.email)) for d in of_batch])
+            for settled in self._of_batch([(d, counts[d.email], ids.get(d.email)) for d in of_batch])
         )
 
     def _ripe(self, seed: Seed, deliveries: Sequence[Delivery]) -> Iterator[_Doubt]:
         """Yield the deliveries in doubt that have rested here, and of which a count may tell something.
 
-        Nobody but this journal is known to send to a mailbox, unless the seed says that it is shared. A batch
-        that waits for approval by hand may become customers at any time.
+        No other sender to a mailbox is known, unless the seed says that it is shared. A batch that waits for
+        approval by hand may become customers at any time. A delivery to another spelling of the address than
+        today's cannot be counted; of one that a later batch followed, it is unknown whose customers count.
         """
-        doubtful = [d for d in deliveries if d.standing.is_open and self._has_rested(d)]
+        now = self.clock.now()
+        doubtful = [d for d in deliveries if d.standing.is_open and now >= over(d) + self.settle_after]
         if not doubtful or seed.shared_mailbox:
             return
-        people = {person.name: person for person in recipients_of(seed, self.ledger.hash)}
+        latest = {d.mailbox: d.batch for d in self.past if may_have_mailed(d)}
+        recipients = {one.name: one for one in recipients_of(seed, self.ledger.hash)}
         for delivery in doubtful:
-            person = people.get(delivery.customer)
-            if person and self._is_countable(delivery, person) and not self._was_followed(delivery):
-                yield _Doubt(seed.key, delivery, person.customer.email)
-
-    def _is_countable(self, delivery: Delivery, person: Recipient) -> bool:
-        """Tell whether it was approved automatically, and to the same spelling of the address as today's."""
-        if not delivery.contents:  # of an older journal
-            return delivery.digest == person.digest and self._is_automatic(person.contents)
-        is_same_address = delivery.contents.get(EMAIL) == person.contents[EMAIL]
-        return is_same_address and self._is_automatic(delivery.contents)
+            one = recipients.get(delivery.customer)
+            if (
+                one
+                and delivery.contents.get(EMAIL) == one.contents[EMAIL]
+                and self._is_automatic(delivery)
+                and delivery.batch >= latest.get(delivery.mailbox, 0)
+            ):
+                yield _Doubt(seed.key, delivery, one.email)
 
     @cached_property
-    def _is_automatic(self) -> Callable[[Mapping[str, str]], bool]:
+    def _is_automatic(self) -> Callable[[Delivery], bool]:
         return automatic(self.ledger.hash)
 
-    def _has_rested(self, delivery: Delivery) -> bool:
-        return self.clock.now() >= over(delivery) + self.settle_after
-
-    def _was_followed(self, delivery: Delivery) -> bool:
-        """Tell whether a later batch went to its mailbox, so that nobody knows whose customers count."""
-        return delivery.batch < self._latest.get(delivery.mailbox, 0)
-
-    @cached_property
-    def _latest(self) -> Mapping[str, int]:
-        return {d.mailbox: d.batch for d in self.past if may_have_mailed(d)}
-
-    def _counts_anybody(self) -> bool:
-        """Tell whether the tenant counts customers for an address that nobody has: then no count means much.
-
-        U: whether `EmailAddresses` is obeyed as documented.
-        """
-        return self.client.count_nobody().customers > 0
-
-    def _has_rested_there(self, delivery: Delivery, counted: Count) -> bool:
-        """Tell whether it had rested by the tenant's clock when that count was made; a cache may keep one."""
-        end = over_there(delivery)
-        return end is not None and counted.at is not None and counted.at >= end + self.settle_after
-
-    def _batch(self, counted: Sequence[tuple[_Doubt, Count, Collection[str] | None]]) -> Iterator[Settled]:
+    def _of_batch(self, counted: Sequence[tuple[_Doubt, Count, Collection[str] | None]]) -> Iterator[Settled]:
         """Yield what the counts say of deliveries of one batch.
 
-        U: whether a batch is taken as a whole, and appears at once. So nobody of it counts as not sent unless
-        it added nobody at all.
+        U: whether a batch is taken as a whole, and appears at once. So none of it counts as not sent unless
+        it added no customer at all.
         """
         first = counted[0][0].delivery
         batch = [d for d in self.past if d.batch == first.batch]
@@ -295,67 +288,52 @@ class DoubtResolver(Struct, frozen=True, dict=True):
             has_come = count.customers == doubt.delivery.baseline + added
             if is_lost:
                 yield Settled(doubt.seed, doubt.delivery, DeliveryState.NOT_SENT)
-            elif has_come and not self._is_confusable(doubt, suspects):
+            elif has_come and not any(self._is_counted_with(doubt, other) for other in suspects):
                 yield Settled(doubt.seed, doubt.delivery, DeliveryState.SENT)
 
     def _is_absent(self, delivery: Delivery, count: Count, ids: Collection[str] | None) -> bool:
-        """Tell whether a count shows nobody new at an address, when everybody new would have been there.
+        """Return whether a count shows no new customer at an address, when each would have been there.
 
         Where it had customers before, one of them may be gone and a new one have come: so they must be the
-        same ones.
+        same.
         """
         if count.customers != delivery.baseline or not self._has_rested_there(delivery, count):
             return False
-        known, now = delivery.ids, hashed(ids, self.ledger.hash)
+        known, now = delivery.ids, _hashed_ids(ids, self.ledger.hash)
         return count.customers == 0 or (now is not None and known is not None and set(known) == set(now))
 
-    def _is_confusable(self, doubt: _Doubt, suspects: Sequence[Delivery]) -> bool:
-        """Tell whether what is counted for an address may be customers of another delivery.
+    def _has_rested_there(self, delivery: Delivery, counted: Count) -> bool:
+        """Return whether it had rested by the tenant's clock when that (cached?) count was made."""
+        end = _over_there(delivery)
+        return end is not None and counted.at is not None and counted.at >= end + self.settle_after
 
-        U: whether the filter takes addresses that only contain the one that is asked for, so they count too.
+    def _is_counted_with(self, doubt: _Doubt, other: Delivery) -> bool:
+        """Return whether what is counted for an address may be customers of another delivery.
+
+        U: whether the filter takes addresses that only contain the one that is asked for, as a pattern of
+        SQL, where `_` is any character. The address of a mailbox that is no longer declared is not known.
         """
-        own = (doubt.delivery.batch, doubt.delivery.mailbox)
-        return any(
-            (other.batch, other.mailbox) != own and self._may_be_counted_at(doubt.email, other)
-            for other in suspects
-        )
-
-    def _may_be_counted_at(self, email: str, other: Delivery) -> bool:
+        if (other.batch, other.mailbox) == (doubt.delivery.batch, doubt.delivery.mailbox):
+            return False
         address = self._addresses.get(other.mailbox)
-        # The address of a mailbox that is no longer declared is not known.
-        return address is None or _contains(address, email)
+        pattern = re.escape(doubt.email.casefold()).replace("_", ".")
+        return address is None or re.search(pattern, address.casefold()) is not None
 
     def _is_in_baseline(self, other: Delivery, delivery: Delivery) -> bool:
-        """Tell whether the customers of another delivery had become visible before one was counted for.
+        """Return whether the customers of another delivery were visible before one was counted for.
 
-        Never, if a person may turn it into customers later, as who approves by hand can.
+        It must have rested by both clocks, and never counts if a person may turn it into customers later, by
+        approving it.
         """
-        is_final = other.standing is DeliveryState.FOUND or self._is_automatic(other.contents)
-        is_known = other.mailbox in self._addresses
-        is_visible = other.batch < delivery.batch and self._had_rested(other, delivery)
-        return is_visible and (is_final or not is_known)
-
-    def _had_rested(self, other: Delivery, delivery: Delivery) -> bool:
-        """Tell whether another delivery had rested, by both clocks, before one was counted for."""
-        end, at = over_there(other), delivery.server_at
-        if end is None or at is None:
+        is_final = other.standing is DeliveryState.FOUND or self._is_automatic(other)
+        end, at = _over_there(other), delivery.server_at
+        if other.batch >= delivery.batch or end is None or at is None:
             return False
         rest = self.settle_after + LONGEST_POST
-        return over(other) + rest <= delivery.at and end + rest <= at
+        is_visible = over(other) + rest <= delivery.at and end + rest <= at
+        return is_visible and (is_final or other.mailbox not in self._addresses)
 
     @cached_property
     def _addresses(self) -> Mapping[str, str]:
-        people = (customer for seed in self.declared for customer in seed.customers)
-        return {self.ledger.hash(customer.mailbox): customer.mailbox for customer in people}
-
-
-class _Doubt(Redacted, frozen=True):
-    shown: ClassVar = ("seed", "delivery")
-    seed: str
-    delivery: Delivery
-    email: str
-
-
-def _contains(address: str, email: str) -> bool:
-    """Tell whether a pattern of SQL made of one address, where `_` is any character, is in the other."""
-    return re.search(re.escape(email.casefold()).replace("_", "."), address.casefold()) is not None
+        customers = (customer for seed in self.declared for customer in seed.customers)
+        return {self.ledger.hash(customer.mailbox): customer.mailbox for customer in customers}

@@ -216,9 +216,9 @@ def preview_text(plan: SeedPlan, composer: Composer) -> str:
         row = (
             harmless(customer.email),
             recipient.state.value,
-            composer.spoken(customer.members.get("SendDate")) or "at once",
-            composer.spoken_time(seed.batch.get("SendTime")) or "any time",
-            composer.spoken(customer.members.get("EndDate", seed.batch.get("EndDate")))
+            composer.text(customer.members.get("SendDate")) or "at once",
+            composer.text(seed.batch.get("SendTime")) or "any time",
+            composer.text(customer.members.get("EndDate", seed.batch.get("EndDate")))
             or "as the system decides",
             ", ".join(customer.copies) or "nothing",
             "in what its sender did not write down" if "" in changed else harmless(", ".join(changed)),

@@ -26,7 +26,7 @@ from msgspec.structs import replace
 
 from reconciler.checkmarket.model import SECTION
 from reconciler.commands.apply import ApplyOptions, Approval, apply, approve
-from reconciler.commands.expoints import open_tenant
+from reconciler.commands.expoints import expoints_session
 from reconciler.commands.history import Filter, history, history_show
 from reconciler.commands.memory import memory_in
 from reconciler.commands.plan import PlanOptions, plan, read_target
@@ -326,7 +326,7 @@ class Entries:
         self.session = self.opened.enter_context(open_session(EVERYTHING, self.bench.environment))
         _, console = self.bench.screen(as_json=False)
         self.console = console
-        self.tenant = self.opened.enter_context(open_tenant(self.session, console))
+        self.tenant = self.opened.enter_context(expoints_session(self.session, console))
         log = SqliteLog(self.bench.journal)
         kept = log.read(0)
         texts = log.bodies([(line.run or 0, line.n) for line in kept])

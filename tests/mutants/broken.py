@@ -259,7 +259,7 @@ MISTAKES: Mapping[str, Mistake] = {
         f"{OUTCOMES}::test_more_than_200_customers_go_in_several_requests_in_the_order_of_the_files",
     ),
     "does not ask for the proof again right before it sends": Mistake(
-        "commands.expoints:Tenant.check",
+        "commands.expoints:ExpointsSession.check",
         always(()),
         f"{REFUSALS}::test_right_before_sending_the_proof_is_asked_for_again",
     ),

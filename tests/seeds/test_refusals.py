@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.commands.console import Console
-from reconciler.commands.expoints import open_tenant
+from reconciler.commands.expoints import expoints_session
 from reconciler.commands.journal import open_to_write
 from reconciler.commands.session import open_session
 from reconciler.errors import Exit, FilesInvalid
@@ -166,7 +166,7 @@ def test_right_before_sending_the_proof_is_asked_for_again(
 ) -> None:
     with (
         open_session(EVERYTHING, world.environment) as session,
-        open_tenant(session, Console(clock=world.clock)) as tenant,
+        expoints_session(session, Console(clock=world.clock)) as tenant,
         open_to_write(session) as ledger,
     ):
         plan = tenant.plan(ledger)
