@@ -230,7 +230,7 @@ class _Adoption(Struct, frozen=True):
         """Return the resources that are declared on other targets alone, by the name that they have there."""
         by_name: dict[str, list[Resource]] = {}
         session = self.snapshot.session
-        for resource in session.workspace.readers[SECTION.kind.name].resources.values():
+        for resource in session.workspace.resources.values():
             is_gone = resource.own.controls.absent or resource.own.controls.hidden
             if session.target.name not in resource.blocks and not is_gone:
                 given = shared_decisions(resource).get(SECTION.kind.name_field)
@@ -241,12 +241,12 @@ class _Adoption(Struct, frozen=True):
     def _new_resources(self, chosen: Sequence[Live], names: set[str | None]) -> Iterator[Adopted]:
         """Write what is declared nowhere; of several with one name, the first alone declares it."""
         workspace, target = self.snapshot.session.workspace, self.snapshot.session.target.name
-        section, reader = SECTION.kind.name, workspace.readers[SECTION.kind.name]
+        section = SECTION.kind.name
         preset = self.wanted.preset
-        if preset and preset not in reader.presets:
-            raise UsageError(f"there is no preset {visible(preset)}; {meant(preset, reader.presets)}")
-        below = reader.presets[preset].decisions if preset else {}
-        taken = [key.removeprefix(f"{section}.") for key in (*reader.resources, *workspace.moved)]
+        if preset and preset not in workspace.presets:
+            raise UsageError(f"there is no preset {visible(preset)}; {meant(preset, workspace.presets)}")
+        below = workspace.presets[preset].decisions if preset else {}
+        taken = [key.removeprefix(f"{section}.") for key in (*workspace.resources, *workspace.moved)]
         otherwise = section.removesuffix("s").replace("_", "-")
         keys = keys_for([(live.id, live.name) for live in chosen], taken, otherwise)
         for live in sorted(chosen, key=lambda live: live.id):
@@ -294,7 +294,7 @@ def adopt_update(
         snapshot = read_live(session, declared, memory, Listing.DECLARED, console)
         exporter, plan = _exporter(snapshot, console), snapshot.plan_of(declared, _EVERYTHING)
         files = edits_of(session.workspace, environment)
-        resources = session.workspace.readers[SECTION.kind.name].resources
+        resources = session.workspace.resources
         brought: list[Brought] = []
         for change in _every_change(plan):
             editor = ResourceEditor(files, SECTION, resources[change.key], session.workspace.targets)

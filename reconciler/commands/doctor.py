@@ -141,7 +141,7 @@ def _workspace(selection: Selection, console: Console, environment: Environment)
         yield Part(title, [wrong, *surroundings, untold])
         return
     text = (
-        f"{counted(workspace.files, 'file')}, {counted(workspace.resources, 'resource')}, "
+        f"{counted(workspace.files, 'file')}, {counted(workspace.count, 'resource')}, "
         f"{counted(len(workspace.targets), 'target')}, {counted(len(workspace.warnings), 'warning')}"
     )
     yield Part(title, [ok("files", text), *surroundings])

@@ -14,7 +14,7 @@ from reconciler.checkmarket.model import SECTION
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
 from reconciler.commands.session import Session, chosen_target
-from reconciler.commands.workspace import CUSTOMER_SEEDS, SECTIONS, SEED_SECTIONS, Selection, open_workspace
+from reconciler.commands.workspace import CUSTOMER_SEEDS, Selection, open_workspace
 from reconciler.config.contents import TARGETS
 from reconciler.config.discovery import shown, workspace_files
 from reconciler.config.edits import Put
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 def edits_of(workspace: Workspace[Seed], environment: Environment) -> FileEdits:
     """Return the files of a workspace, ready to be edited."""
-    return FileEdits(workspace.folder, environment.folder, ranks_of(SECTIONS, SEED_SECTIONS))
+    return FileEdits(workspace.folder, environment.folder, ranks_of(SECTION, CUSTOMER_SEEDS))
 
 
 def as_edited(
@@ -59,7 +59,7 @@ def as_edited(
     """Return what the files would declare once edited. Errors: `NotEdited` where they would be invalid."""
     after = {edit.path: edit.after for edit in edits}
     try:
-        return load(workspace.folder, SECTIONS, environment.folder, SEED_SECTIONS, after)
+        return load(workspace.folder, SECTION, environment.folder, CUSTOMER_SEEDS, after)
     except FilesInvalid as invalid:
         errors = [problem for problem in invalid.problems if problem.severity is Severity.ERROR]
         raise NotEdited(errors) from invalid
@@ -147,7 +147,7 @@ def _named(workspace: Workspace[Seed], glob: str, *, with_seeds: bool) -> tuple[
 
     Errors: `UsageError` where there is neither.
     """
-    resources = workspace.readers[SECTION.kind.name].resources
+    resources = workspace.resources
     seeds = [seed.key for seeds in workspace.seeds.values() for seed in seeds] if with_seeds else []
     keys = dict.fromkeys([*resources, *seeds])
     found = [key for key in keys if fnmatchcase(key, glob) or fnmatchcase(key.partition(".")[2], glob)]
@@ -181,7 +181,7 @@ def fmt(
     edits = []
     for path in (known[place] for place in named):
         before, file = path.read_bytes(), shown(path, environment.folder)
-        after = ordered(before, file, ranks_of(SECTIONS, SEED_SECTIONS))
+        after = ordered(before, file, ranks_of(SECTION, CUSTOMER_SEEDS))
         if after != before:
             edits.append(FileEdit(path, file, before, after))
     verb = "Not in order" if check or diff else "Put into order"
@@ -302,7 +302,7 @@ def _written(ids: Mapping[str, int], session: Session) -> Mapping[str, int]:
     # An earlier target of this run may have written into the same files.
     workspace = open_workspace(Selection(session.workspace.folder), session.environment)
     files = edits_of(workspace, session.environment)
-    resources = workspace.readers[SECTION.kind.name].resources
+    resources = workspace.resources
     there = {key: id for key, id in ids.items() if key in resources}
     for key, id in there.items():
         editor = ResourceEditor(files, SECTION, resources[key], workspace.targets)

@@ -7,11 +7,12 @@ from fnmatch import fnmatchcase
 
 from msgspec import Struct
 
+from reconciler.checkmarket.model import SECTION
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
 from reconciler.commands.journal import open_past, open_to_write
 from reconciler.commands.session import Chosen, choose
-from reconciler.commands.workspace import SECTIONS, Selection
+from reconciler.commands.workspace import Selection
 from reconciler.errors import Exit, Refused, UsageError
 from reconciler.journal.entries import Operation, Run
 from reconciler.journal.journal import ReadOnlyJournal
@@ -69,7 +70,7 @@ def history_show(number: int, selection: Selection, console: Console, environmen
     with open_past(chosen) as past:
         operations = past.operations(number)
         run = as_written(the_run(past, number), operations)
-    kinds = {section.kind.name: section.kind for section in SECTIONS}
+    kinds = {SECTION.kind.name: SECTION.kind}
     zone = chosen.workspace.settings.time_zone
     text = run_text(run, operations, kinds, zone, environment.clock.now(), paint=console.paint)
     console.result(text, run_document(run, operations, kinds))

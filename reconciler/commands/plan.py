@@ -8,6 +8,7 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
+from reconciler.checkmarket.model import SECTION
 from reconciler.commands.console import Console, Pool
 from reconciler.commands.environment import Environment
 from reconciler.commands.expoints import digests_of, expoints_session
@@ -21,11 +22,11 @@ from reconciler.commands.reports import (
     reporting,
 )
 from reconciler.commands.session import Session, chosen_keys, open_session, open_target
-from reconciler.commands.workspace import SECTIONS, SEED_SECTIONS, Selection
-from reconciler.config.discovery import LARGEST_NAMED_FILE
+from reconciler.commands.workspace import CUSTOMER_SEEDS, Selection
 from reconciler.config.guardrails import loosened
 from reconciler.config.load import Workspace, as_of, load
 from reconciler.config.names import visible
+from reconciler.config.yaml import LARGEST_FILE
 from reconciler.engine.body import Normal
 from reconciler.engine.change import SHARE_COUNTS_FROM, Plan, Scope, Share
 from reconciler.engine.classify import Account, known_defaults
@@ -282,8 +283,8 @@ def files_at(ref: str, session: Session) -> EarlierFiles:
         commit = repository.commit(ref)
         ref = ref[:12] if ref == commit else ref  # as people know it
         try:
-            with repository.folder_at(commit, LARGEST_NAMED_FILE) as folder:
-                read = load(folder, SECTIONS, folder.parent, SEED_SECTIONS)
+            with repository.folder_at(commit, LARGEST_FILE) as folder:
+                read = load(folder, SECTION, folder.parent, CUSTOMER_SEEDS)
                 workspace = as_of(read, session.environment.clock.now())
         except FilesInvalid as error:
             first = error.problems[0]

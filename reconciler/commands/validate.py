@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from reconciler.checkmarket.model import SECTION
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
 from reconciler.commands.reports import annotate
-from reconciler.commands.workspace import SECTIONS, SEED_SECTIONS, Selection, open_workspace
+from reconciler.commands.workspace import CUSTOMER_SEEDS, Selection, open_workspace
 from reconciler.config.schema import workspace_schema
 from reconciler.config.validation import Schema
 from reconciler.errors import Exit, FilesInvalid
@@ -21,14 +22,14 @@ def validate(selection: Selection, console: Console, environment: Environment) -
         raise
     annotate(workspace.warnings, console, environment)
     summary = (
-        f"Valid: {counted(workspace.files, 'file')}, {counted(workspace.resources, 'resource')}, "
+        f"Valid: {counted(workspace.files, 'file')}, {counted(workspace.count, 'resource')}, "
         f"{counted(len(workspace.targets), 'target')}, {counted(len(workspace.warnings), 'warning')}."
     )
     warnings = problems_text(workspace.warnings, paint=console.paint)
     document = {
         "format_version": FORMAT_VERSION,
         "files": workspace.files,
-        "resources": workspace.resources,
+        "resources": workspace.count,
         "targets": list(workspace.targets),
         "problems": [problem_document(problem) for problem in workspace.warnings],
     }
@@ -48,4 +49,4 @@ def schema(kind: str, console: Console) -> Exit:
 
 def files_schema() -> Schema:
     """Return the schema of what a person may write into any file of a workspace."""
-    return workspace_schema(SECTIONS, SEED_SECTIONS)
+    return workspace_schema(SECTION, CUSTOMER_SEEDS)

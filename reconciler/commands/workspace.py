@@ -11,6 +11,7 @@ from reconciler.checkmarket.model import SECTION
 from reconciler.commands.environment import Environment
 from reconciler.config.discovery import find_workspace
 from reconciler.config.load import Workspace, as_of, load
+from reconciler.config.sections import SeedsByName
 from reconciler.engine.declared import Part
 from reconciler.git import check_not_bare
 
@@ -19,22 +20,14 @@ if TYPE_CHECKING:
     from reconciler.expoints.seed import Seed
 
 
-class _CustomerSeeds(Struct, frozen=True):
-    """The section of seeds, of which nothing is imported until it is opened."""
+def _customer_seeds() -> SeedSection[Seed, Any, Any]:
+    from reconciler.expoints.model import SEEDS
 
-    name: str = "customer_seeds"
-    account: str = "expoints"
-
-    def opened(self) -> SeedSection[Seed, Any, Any]:
-        """Return the section with its models."""
-        from reconciler.expoints.model import SEEDS
-
-        return SEEDS
+    return SEEDS
 
 
-SECTIONS = (SECTION,)
-CUSTOMER_SEEDS = _CustomerSeeds()
-SEED_SECTIONS = (CUSTOMER_SEEDS,)
+CUSTOMER_SEEDS: SeedsByName[Seed] = SeedsByName("customer_seeds", "expoints", _customer_seeds)
+"""The section of seeds, of which nothing is imported until it is opened."""
 
 
 class Selection(Struct, frozen=True):
@@ -65,5 +58,5 @@ def open_workspace(selection: Selection, environment: Environment) -> Workspace[
     """
     folder = find_workspace(selection.workspace, environment.folder)
     check_not_bare(folder)
-    read = load(folder, SECTIONS, environment.folder, SEED_SECTIONS, progress=environment.reading)
+    read = load(folder, SECTION, environment.folder, CUSTOMER_SEEDS, progress=environment.reading)
     return as_of(read, environment.clock.now())

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Annotated, Any, NamedTuple, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 from msgspec import Struct
 from pydantic import PlainValidator
@@ -20,21 +20,22 @@ PRESETS, MOVED, GUARDRAILS = "presets", "moved", "guardrails"
 ANYWHERE = (PRESETS, MOVED, GUARDRAILS)
 """The sections that any file may hold, beside those that declare something."""
 TARGETS = "targets"
-LATER = ("customer_seeds",)
-"""Sections that not every caller hands in."""
 
 
 class Contents(Struct, frozen=True, dict=True):
     """The sections of all files. A section that stands in several files is listed several times."""
 
     sections: Mapping[str, Sequence[Node]]
-    resources: Sequence[str]
-    """The names of the sections that hold resources, which presets are for."""
     settings: Document
     """`reconciler.yaml`."""
     files: int
     whole: bool
     """Whether every file was read: if not, a name that is missing may stand in one that was not."""
+
+    @cached_property
+    def targets(self) -> frozenset[str]:
+        """The names of all targets."""
+        return frozenset(name for name, _ in self.entries(TARGETS))
 
     def has_target(self, name: str, place: Place, key: str, report: Report) -> bool:
         """Return whether there is such a target; where there is none, report it at `place`."""
@@ -43,35 +44,27 @@ class Contents(Struct, frozen=True, dict=True):
             report.error("unknown-target", place, key, message, meant(name, self.targets))
         return name in self.targets
 
-    @cached_property
-    def targets(self) -> frozenset[str]:
-        """The names of all targets."""
-        return frozenset(name for name, _ in self.entries(TARGETS))
+    def entries(self, section: str) -> Iterator[tuple[str, Node]]:
+        """Yield every name in a section and what stands behind it, file by file."""
+        for node in self.sections.get(section, ()):
+            yield from node.entries()
 
     def named(self, section: str, report: Report) -> dict[str, Node]:
         """Return what is called what in a section, over all files, in the order of the names."""
         found: dict[str, Node] = {}
-        for name, written in self.entries(section):
+        for name, node in self.entries(section):
             if name in found:
                 message = f"{visible(name)} already stands in {section} at {found[name].key_place}"
-                report.error("declared-twice", written.key_place, "", message, "remove one of the two")
-            elif _may_be_named(name, written.key_place, report):
-                found[name] = written
+                report.error("declared-twice", node.key_place, "", message, "remove one of the two")
+            elif NAME.fullmatch(name):
+                found[name] = node
+            else:
+                message = f"{visible(name)} cannot be a name"
+                hint = (
+                    "use at most 100 letters, digits, dots, dashes and underscores, not beginning with a dot"
+                )
+                report.error("invalid-name", node.key_place, "", message, f"{hint} or a dash")
         return dict(sorted(found.items()))
-
-    def presets(self, section: str, report: Report) -> dict[str, Node]:
-        """Return the presets that resources of a section name; the first section has the unnamed ones too."""
-        named = {other: self._named_presets(other) for other in self.resources}
-        others = set().union(*(names for other, names in named.items() if other != section))
-        return {
-            name: written
-            for name, written in self.named(PRESETS, report).items()
-            if name in named[section] or (section == self.resources[0] and name not in others)
-        }
-
-    def _named_presets(self, section: str) -> set[str]:
-        values = (written.value for _, written in self.entries(section))
-        return {str(value.get("preset")) for value in values if isinstance(value, dict)}
 
     def place_of(self, target: str, *path: str | int) -> Place | None:
         """Return where a setting of a target stands, `None` where it does not stand in the files.
@@ -79,84 +72,49 @@ class Contents(Struct, frozen=True, dict=True):
         It may stand in a `guardrails:` section; a name with dots in it as one key or as nested ones.
         """
         apart = [(section, (target, *path)) for section in self.sections.get(GUARDRAILS, ())]
-        for written, steps in [(self.settings.top, (TARGETS, target, *path)), *apart]:
-            found = written.find(*steps)
+        for node, steps in [(self.settings.top, (TARGETS, target, *path)), *apart]:
+            found = node.find(*steps)
             if found is None and path:
-                last = str(path[-1]).split(".")
-                found = written.find(*steps[:-1], *last)
+                found = node.find(*steps[:-1], *str(path[-1]).split("."))
             if found is not None:
                 return found.key_place
         return None
 
-    def entries(self, section: str) -> Iterator[tuple[str, Node]]:
-        """Yield every name in a section and what stands behind it, file by file."""
-        for written in self.sections.get(section, ()):
-            yield from written.entries()
 
-
-def sorted_out(
-    documents: Sequence[Document],
-    settings_file: str,
-    resources: Sequence[str],
-    others: Sequence[str],
-    report: Report,
+def contents_of(
+    documents: Sequence[Document], settings_file: str, declaring: Sequence[str], report: Report
 ) -> Contents:
-    """Return the sections of `documents`, of which `resources` hold resources and `others` something else.
+    """Return the sections of `documents`, of which those called in `declaring` declare something.
 
     `settings_file` is the one that may also hold what counts for the workspace.
     """
     sections: dict[str, list[Node]] = {}
+    settings = unread(settings_file)
+    of_settings = (*Settings.model_fields, TARGETS)
+    elsewhere = dict.fromkeys(of_settings, f"it stands in {SETTINGS_FILE}")
     for document in documents:
-        words = _words((*resources, *others), document.top.file == settings_file)
-        for name, written in document.top.entries():
-            if _belongs(name, written, words, report):
-                sections.setdefault(name, []).append(written)
-    found = (document for document in documents if document.top.file == settings_file)
-    settings = next(found, unread(settings_file))
-    return Contents(
-        sections, resources, settings, len(documents), all(document.whole for document in documents)
-    )
-
-
-def _words(declaring: Sequence[str], is_settings_file: bool) -> Vocabulary:
-    settings = (*Settings.model_fields, TARGETS)
-    if is_settings_file:
-        return Vocabulary((*declaring, *ANYWHERE, *settings))
-    elsewhere = dict.fromkeys(settings, f"it stands in {SETTINGS_FILE}")
-    return Vocabulary((*declaring, *ANYWHERE), elsewhere=elsewhere)
-
-
-def _belongs(name: str, written: Node, words: Vocabulary, report: Report) -> bool:
-    if name in LATER and name not in words.paths:
-        message = f"{name} is not supported by this version"
-        report.error("not-yet-supported", written.key_place, "", message, "remove the section, or upgrade")
-    elif name not in words.paths:
-        saying = unknown_name(name, "", words)
-        code = saying.code.replace("unknown-field", "unknown-section")
-        report.error(code, written.key_place, "", saying.message, saying.hint)
-    elif name not in Settings.model_fields and not isinstance(written.value, dict):
-        message = f"{name}: a mapping is expected, this is {kind_of(written.value)}"
-        report.error("wrong-type", written.place, "", message, "write {} if nothing stands in it")
-    else:
-        return True
-    return False
-
-
-def _may_be_named(name: str, place: Place, report: Report) -> bool:
-    if NAME.fullmatch(name):
-        return True
-    message = f"{visible(name)} cannot be a name"
-    hint = "use at most 100 letters, digits, dots, dashes and underscores, not beginning with a dot or a dash"
-    report.error("invalid-name", place, "", message, hint)
-    return False
+        words = Vocabulary((*declaring, *ANYWHERE), elsewhere=elsewhere)
+        if document.top.file == settings_file:
+            settings = document
+            words = Vocabulary((*words.paths, *of_settings))
+        for name, node in document.top.entries():
+            if name not in words.paths:
+                code, message, hint = unknown_name(name, "", words)
+                code = code.replace("unknown-field", "unknown-section")
+                report.error(code, node.key_place, "", message, hint)
+            elif name not in Settings.model_fields and not isinstance(node.value, dict):
+                message = f"{name}: a mapping is expected, this is {kind_of(node.value)}"
+                report.error("wrong-type", node.place, "", message, "write {} if nothing stands in it")
+            else:
+                sections.setdefault(name, []).append(node)
+    return Contents(sections, settings, len(documents), all(document.whole for document in documents))
 
 
 def _targets(value: object) -> object:
     if isinstance(value, dict) or (isinstance(value, list) and all(isinstance(name, str) for name in value)):
         return value
-    raise refusal(
-        "wrong-type", "names of targets are expected", "write [one, two], or {one: {name: value}, two: {}}"
-    )
+    hint = "write [one, two], or {one: {name: value}, two: {}}"
+    raise refusal("wrong-type", "names of targets are expected", hint)
 
 
 Targets: TypeAlias = Annotated[
@@ -172,97 +130,64 @@ Targets: TypeAlias = Annotated[
 """A list of the names of targets, or a mapping from them to what differs there."""
 
 
-class Home(NamedTuple):
-    """A target that something is to live on. `block` is what differs there, `None` where nothing does."""
+def blocks_of(
+    targets: Node, key: str, contents: Contents, report: Report
+) -> Iterator[tuple[str, Node | None]]:
+    """Yield every target that `targets` names once, in its order, with the block of what differs there.
 
-    target: str
-    block: Node | None
-    exists: bool
-    """Whether there is such a target; where there is none, that was reported."""
-
-
-def homes(targets: Node, key: str, contents: Contents, report: Report) -> Iterator[Home]:
-    """Yield every target that `targets` names once, in its order; `targets` is one of `Targets`."""
+    `targets` is one of `Targets`; an empty block is none. A target that does not exist is reported, and
+    yielded all the same.
+    """
     if not targets.value:
         report.error("no-target", targets.place, key, "it lives on no target", "name at least one")
-    elif isinstance(targets.value, dict):
-        for name, block in targets.entries():
-            exists = contents.has_target(name, block.key_place, key, report)
-            yield Home(name, block if block.value != {} else None, exists)
-    else:
-        yield from _listed(targets, key, contents, report)
-
-
-def _listed(targets: Node, key: str, contents: Contents, report: Report) -> Iterator[Home]:
-    seen = set()
+    for name, block in targets.entries():
+        contents.has_target(name, block.key_place, key, report)
+        yield name, block if block.value != {} else None
+    seen: set[str] = set()
     for item in targets.items():
         name = str(item.value)
         if name in seen:
             message = f"the target {visible(name)} is listed twice"
             report.error("declared-twice", item.place, key, message, "remove one of the two")
-        else:
-            yield Home(name, None, contents.has_target(name, item.place, key, report))
+            continue
+        contents.has_target(name, item.place, key, report)
         seen.add(name)
+        yield name, None
 
 
-def read_moves(
+def moved_keys(
     contents: Contents, sections: Sequence[str], keys: Collection[str], report: Report
 ) -> dict[str, str]:
-    """Return the full key of before → the full key of today.
+    """Return what `moved` says: the full key of before → the full key of today.
 
     In the files a key stands in full, or without its section where only one section has it. `keys` are all
     full keys that are declared.
     """
-    written = dict(_full(contents, sections, keys, report))
-    _check_one_history(written.values(), report)
-    for old, there in written.items():
-        _check(old, there, written, keys, report, whole=contents.whole)
-    return {old: new for old, (new, _) in written.items()}
-
-
-_Move = tuple[str, Node]
-
-
-def _full(
-    contents: Contents, sections: Sequence[str], keys: Collection[str], report: Report
-) -> Iterator[tuple[str, _Move]]:
-    for old, written in contents.named(MOVED, report).items():
-        if not isinstance(written.value, str):
-            message = f"the key of today is expected, this is {kind_of(written.value)}"
-            report.error("wrong-type", written.place, "", message, "write moved: {old-key: new-key}")
+    moves: dict[str, tuple[str, Node]] = {}
+    for old, node in contents.named(MOVED, report).items():
+        new = node.value
+        if not isinstance(new, str):
+            message = f"the key of today is expected, this is {kind_of(new)}"
+            report.error("wrong-type", node.place, "", message, "write moved: {old-key: new-key}")
             continue
-        section = _section(written.value, sections, keys)
-        yield _in(section, old), (_in(section, written.value), written)
-
-
-def _section(key: str, sections: Sequence[str], keys: Collection[str]) -> str:
-    named = [section for section in sections if key.startswith(f"{section}.")]
-    having = [section for section in sections if f"{section}.{key}" in keys]
-    return (*named, *having, *sections)[0]
-
-
-def _in(section: str, key: str) -> str:
-    return key if key.startswith(f"{section}.") else f"{section}.{key}"
-
-
-def _check_one_history(moves: Iterable[_Move], report: Report) -> None:
+        named = [section for section in sections if new.startswith(f"{section}.")]
+        having = [section for section in sections if f"{section}.{new}" in keys]
+        before = f"{(*named, *having, *sections)[0]}."
+        old, new = (key if key.startswith(before) else before + key for key in (old, new))
+        moves[old] = new, node
     taken: set[str] = set()
-    for new, written in moves:
+    for old, (new, node) in moves.items():
         if new in taken:
             message = f"another key is moved to {visible(new)} already"
-            report.error("contradiction", written.place, "", message, "keep one: a key has one history")
+            report.error("contradiction", node.place, "", message, "keep one: a key has one history")
         taken.add(new)
-
-
-def _check(
-    old: str, move: _Move, moves: dict[str, _Move], keys: Collection[str], report: Report, *, whole: bool
-) -> None:
-    new, written = move
-    if old in keys:
-        message, hint = f"{visible(old)} is still declared", "remove it here, or there"
-        report.error("moved-in-place", written.key_place, "", message, hint)
-    if new in moves:
-        message, hint = f"{visible(new)} is itself moved", f"write {visible(moves[new][0])}"
-        report.error("moved-in-chain", written.place, "", message, hint)
-    elif new not in keys and whole:
-        report.error("moved-nowhere", written.place, "", f"{visible(new)} is not declared", meant(new, keys))
+        if old in keys:
+            message = f"{visible(old)} is still declared"
+            report.error("moved-in-place", node.key_place, "", message, "remove it here, or there")
+        if new in moves:
+            hint = f"write {visible(moves[new][0])}"
+            report.error("moved-in-chain", node.place, "", f"{visible(new)} is itself moved", hint)
+        elif new not in keys and contents.whole:
+            message = f"{visible(new)} is not declared"
+            report.error("moved-nowhere", node.place, "", message, meant(new, keys))
+    return {old: new for old, (new, _) in moves.items()}

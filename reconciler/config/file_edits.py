@@ -21,10 +21,10 @@ from reconciler.config.edits import Edit, Put, Ranks, add_edit, edit, no_ranks
 from reconciler.config.edits import Path as KeyPath
 from reconciler.config.layout import comment_at
 from reconciler.config.names import meant, visible
-from reconciler.config.resources import Controls, LevelReader, Resource
+from reconciler.config.resources import Controls, Resource, field_paths
 from reconciler.config.schema import SCHEMA_FILE
 from reconciler.config.sections import Section, SeedSection
-from reconciler.config.validation import Report, Vocabulary, unknown_name
+from reconciler.config.validation import Vocabulary, unknown_name
 from reconciler.config.yaml import read
 from reconciler.engine.kind import Json
 from reconciler.errors import NotEdited, UsageError
@@ -249,7 +249,7 @@ def _sides(text: str, targets: Collection[str]) -> tuple[str, str, str]:
 
 
 def _check_known(section: Section, path: str) -> None:
-    words = (*LevelReader(section, Report()).field_paths, *Controls.model_fields)
+    words = (*field_paths(section), *Controls.model_fields)
     if path not in words:
         parent, _, name = path.rpartition(".")
         saying = unknown_name(name, parent, Vocabulary(words, section.older_names))
@@ -258,7 +258,7 @@ def _check_known(section: Section, path: str) -> None:
 
 def full_path(section: Section, text: str) -> str:
     """Return the path that a text names: itself, or the only one that ends with it. `UsageError` if none."""
-    known = LevelReader(section, Report()).field_paths
+    known = field_paths(section)
     fitting = [text] if text in known else [path for path in known if path.endswith(f".{text}")]
     if len(fitting) != 1:
         _check_known(section, text)

@@ -138,10 +138,10 @@ class _Comparison(Struct, frozen=True):
         yield one.key
         if one.id is not None:
             yield one.id
-        for reader in self.now.readers.values():
-            named = one.given.get(reader.section.kind.name_field)
-            if named is not None and isinstance(named.value, str):
-                yield reader.section.kind.name, named.value
+        kind = self.now.section.kind
+        named = one.given.get(kind.name_field)
+        if named is not None and isinstance(named.value, str):
+            yield kind.name, named.value
 
     def _resource(self, old: Target, before: Declared, now: Declared) -> Iterator[Problem]:
         was, level = self._decides(self.before, old, before), self._decides(self.now, self.target, now)
@@ -166,7 +166,7 @@ class _Comparison(Struct, frozen=True):
 
 
 def _resource_of(workspace: Workspace[Any], key: str) -> Resource:
-    return next(reader.resources[key] for reader in workspace.readers.values() if key in reader.resources)
+    return workspace.resources[key]
 
 
 # What a target allows, as one table: the path of a setting → its value

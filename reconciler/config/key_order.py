@@ -96,24 +96,22 @@ _BEHIND = ("undeclared", "keep", "reset", "accept", "hidden", "absent")
 _WHERE = ("id", "targets")
 
 
-def ranks_of(sections: Sequence[Section], seed_sections: Sequence[SeedsByName[Any]] = ()) -> Ranks:
+def ranks_of(section: Section, seeds: SeedsByName[Any]) -> Ranks:
     """Return the order of the keys of resources, presets and seeds; every other mapping has none.
 
     A resource begins with what it builds on and its name, and ends with where it lives; its fields stand in
     the order of the model, a field's name beside its id. In the block of a target the id comes first. A seed
     begins with where and when it is sent, and ends with to whom; its list of customers is left as it is.
     """
-    by_name = {section.kind.name: section for section in sections}
-    seeds = {section.name: section for section in seed_sections}
 
     def ranks(path: Path) -> Sequence[str]:
         match path:
-            case (name, _, *below) if name in by_name:
-                return _resource(by_name[name], below)
-            case (name, _, *below) if name in seeds:
-                return _seed(seeds[name].opened(), below)
+            case (name, _, *below) if name == section.kind.name:
+                return _resource(section, below)
+            case (name, _, *below) if name == seeds.name:
+                return _seed(seeds.opened(), below)
             case (name, _, *below) if name == PRESETS:
-                return [key for section in sections for key in _level(section, below)]
+                return _level(section, below)
         return ()
 
     return ranks

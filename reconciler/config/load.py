@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 from pydantic import BaseModel
 
-from reconciler.config.contents import GUARDRAILS, TARGETS, Contents, read_moves, sorted_out
+from reconciler.config.contents import GUARDRAILS, TARGETS, Contents, contents_of, moved_keys
 from reconciler.config.discovery import NOT_EDITED, SETTINGS_FILE, WorkspaceFiles, read_workspace, shown
 from reconciler.config.nodes import Document, Node
-from reconciler.config.resources import DEFAULTS, Ground, LevelReader, ResourceReader
-from reconciler.config.sections import Finding, Section
+from reconciler.config.resources import (
+    DEFAULTS,
+    Level,
+    LevelReader,
+    Resource,
+    ResourceReader,
+    declared_on,
+    read_presets,
+)
+from reconciler.config.sections import Section, SeedContext, SeedsByName
 from reconciler.config.settings import (
     DEFAULT_ZONE,
     Guardrails,
@@ -24,221 +32,14 @@ from reconciler.config.settings import (
     Target,
     TargetSettings,
 )
-from reconciler.config.validation import Full, Model, Report, kind_of, validated
-from reconciler.engine.change import Limits
+from reconciler.config.validation import Full, Model, Report, validated
 from reconciler.engine.declared import Accepted, Declared, Given, Reference
 from reconciler.engine.kind import Json, Policy
 from reconciler.errors import FilesInvalid, UsageError
 from reconciler.problems import Place, Problem, Severity
 
 if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
-    from reconciler.config.sections import SeedsByName
     from reconciler.config.seeds import SeedReader
-
-
-def check_shared(target: str, declared: Sequence[Declared], section: Section, report: Report) -> None:
-    """Report two keys on one live id, or on one name, on a target."""
-    name_field = section.kind.name_field
-    _no_two(declared, lambda one: one.id, "same-id", f"live id on target {target}", "id", report)
-    # What is hidden is out of sight for good, so its name is free; what is absent by its id needs no name.
-    found_by_name = [one for one in declared if not one.hidden and not (one.absent and one.id is not None)]
-    _no_two(
-        found_by_name,
-        lambda one: _name(one, name_field),
-        "same-name",
-        f"{name_field} on target {target}",
-        name_field,
-        report,
-    )
-
-
-def _no_two(
-    declared: Iterable[Declared],
-    identity: Callable[[Declared], Hashable],
-    code: str,
-    what: str,
-    hint: str,
-    report: Report,
-) -> None:
-    first: dict[Hashable, Declared] = {}
-    for one in declared:
-        value = identity(one)
-        other = first.setdefault(value, one) if value is not None else one
-        if other is not one:
-            message = f"{one.key} and {other.key} ({other.place}) have one {what}"
-            report.error(code, one.place, one.key, message, f"give each its own {hint}")
-
-
-def _name(declared: Declared, name_field: str) -> Hashable:
-    given = declared.given.get(name_field)
-    return str(given.value) if given and given.value is not None else None
-
-
-def check_section(declared: Iterable[Declared], section: Section, report: Report) -> None:
-    """Report what the section's own check finds, each finding at the field that it is about."""
-    for one in declared:
-        for finding in section.check(one):
-            place = _place(one, finding)
-            report.add(Problem(finding.code, place, one.key, finding.message, finding.hint, finding.severity))
-
-
-def _place(declared: Declared, finding: Finding) -> Place:
-    said = declared.given.get(finding.path) or declared.rulings.get(finding.path)
-    return said.origin.place if said else declared.place
-
-
-def check_accounts(targets: Mapping[str, Target | None], accounts: Sequence[str], report: Report) -> None:
-    """Report the targets that lead nowhere: without any of the sections that open an account."""
-    for name, target in targets.items():
-        if target and not any(map(target.has_account, accounts)):
-            message = f"it leads nowhere: it has no {' and no '.join(f'{account}:' for account in accounts)}"
-            hint = f'add {accounts[0]}: {{url: "sandbox:"}}, for example'
-            report.error("no-account", target.place, f"targets.{name}", message, hint)
-
-
-def check_presets(readers: Sequence[ResourceReader], report: Report, *, whole: bool) -> None:
-    """Warn of presets that no resource names; only a workspace that was read as a `whole` can tell."""
-    used = {r.own.controls.preset for reader in readers for r in reader.resources.values()}
-    for reader in readers:
-        for name, preset in reader.presets.items():
-            if whole and name not in used:
-                message = f"no resource names the preset {name}"
-                report.warning(
-                    "unused-preset", preset.written.key_place, "", message, "name it, or remove it"
-                )
-
-
-def read_settings(contents: Contents, report: Report) -> Settings | None:
-    """Return what counts for the whole workspace, `None` where that cannot be told."""
-    if not contents.settings.whole:
-        return None
-    top = contents.settings.top
-    if not contents.targets:
-        hint = 'add targets: {sandbox: {checkmarket: {url: "sandbox:"}}}'
-        report.error("missing-field", top.at(TARGETS).key_place, "", "there is no target", hint)
-    fields = {name: written.value for name, written in top.entries() if name in Settings.model_fields}
-    settings = validated(Settings, fields, top, report)
-    if settings and settings.default_target is not None:
-        contents.has_target(settings.default_target, top.at("default_target").place, "", report)
-    return settings
-
-
-class _Said(NamedTuple):
-    """A guardrail of a target, and where it is said."""
-
-    thing: str
-    value: Any
-    place: Place
-
-
-class TargetReader(Struct, frozen=True):
-    """Reads the targets of a workspace in `folder`; what is wrong goes to the report."""
-
-    contents: Contents
-    sections: Sequence[Section]
-    folder: Path
-    report: Report
-
-    def read(self, settings: Settings | None) -> dict[str, Target | None]:
-        """Return the targets by name, `None` for one whose settings cannot be told."""
-        policy = settings.undeclared if settings else Policy.RESET
-        apart = self._guardrails_apart()
-        return {
-            name: self._target(name, written, policy, apart.get(name, []))
-            for name, written in self.contents.named(TARGETS, self.report).items()
-        }
-
-    def _target(self, name: str, written: Node, policy: Policy, apart: list[_Said]) -> Target | None:
-        settings = self._settings(TargetSettings, written, name)
-        if settings is None:
-            return None
-        if settings.checkmarket is not None:
-            self._check_never_sent(written.at("checkmarket", "server_members"), key_of(name))
-        at_target = [*_said(settings, written), *_said(settings.expoints, written.at("expoints"))]
-        return Target(
-            name=name,
-            place=written.key_place,
-            settings=settings,
-            written=frozenset(thing for thing, one in written.entries() if one.value is not None),
-            guardrails=_in_force(self._once([*at_target, *apart], key_of(name))),
-            undeclared=settings.undeclared or policy,
-            defaults=self._defaults(name, written.at("defaults")) if settings.defaults else {},
-        )
-
-    def _check_never_sent(self, written: Node, key: str) -> None:
-        """Report members that the files may declare: left out of a PUT, they would be reset in no plan."""
-        fields = [field for section in self.sections for field in section.kind.fields]
-        writable = {field.member[:end] for field in fields for end in range(1, len(field.member) + 1)}
-        writable |= {(*field.member, name) for field in fields if field.rows for name in field.rows.names}
-        for one in written.items():
-            if tuple(str(one.value).split(".")) in writable:
-                message = f"{one.value} is for the files to declare, or to keep"
-                hint = "leave it out; name only what the server alone writes"
-                self.report.error("invalid-value", one.place, key, message, hint)
-
-    def _settings(self, model: type[Model], written: Node, name: str) -> Model | None:
-        key = key_of(name)
-        if isinstance(written.value, dict):
-            return validated(model, written.value, written, self.report, key=key, context=self.folder)
-        message = f"a mapping is expected, this is {kind_of(written.value)}"
-        self.report.error("wrong-type", written.place, key, message, "write a mapping: {name: value}")
-        return None
-
-    def _guardrails_apart(self) -> dict[str, list[_Said]]:
-        found: dict[str, list[_Said]] = {}
-        for name, written in self.contents.entries(GUARDRAILS):
-            settings = self._settings(GuardrailSettings, written, name)
-            if self.contents.has_target(name, written.key_place, "", self.report):
-                found.setdefault(name, []).extend(_said(settings, written))
-        return found
-
-    def _once(self, said: list[_Said], key: str) -> dict[str, Any]:
-        first: dict[str, _Said] = {}
-        for one in said:
-            other = first.setdefault(one.thing, one)
-            if other is not one:
-                message = f"{one.thing} of this target already stands at {other.place}"
-                self.report.error("declared-twice", one.place, key, message, "keep one of the two")
-        return {thing: one.value for thing, one in first.items()}
-
-    def _defaults(self, target: str, written: Node) -> dict[str, Json]:
-        said: dict[str, Given] = {}
-        for name, default in written.entries():
-            for field, given in self._default(name, default, key_of(target)):
-                other = said.setdefault(field, given)
-                if other is not given:
-                    message = f"{field} already has a default on line {other.origin.place.line}"
-                    place = given.origin.place
-                    self.report.error("named-twice", place, key_of(target), message, "keep one of the two")
-        return {field: given.value for field, given in said.items() if not isinstance(given.value, Reference)}
-
-    def _default(self, name: str, written: Node, key: str) -> Iterator[tuple[str, Given]]:
-        path = name.split(".")
-        section = next((s for s in self.sections if path[0] in s.model.model_fields), self.sections[0])
-        level = LevelReader(section, self.report).read(written.wrapped(*path), DEFAULTS, "defaults", key)
-        for field, given in level.decisions.items():
-            if isinstance(given, Given):
-                yield field, given
-
-
-def key_of(target: str) -> str:
-    """Return the key under which the problems of a target's settings are reported."""
-    return f"{TARGETS}.{target}"
-
-
-def _said(settings: BaseModel | None, written: Node) -> Iterator[_Said]:
-    for thing in GuardrailSettings.model_fields:
-        value = getattr(settings, thing, None)
-        if value is not None:
-            yield _Said(thing, value, written.at(thing).key_place)
-
-
-def _in_force(said: Mapping[str, Any]) -> Guardrails:
-    limits = said["limits"].limits if "limits" in said else Limits()
-    return Guardrails(**{**said, "limits": limits})
-
 
 MOST_FILES = 20_000
 """YAML files in one workspace."""
@@ -246,7 +47,7 @@ MOST_VALUES = 400_000
 """Values in all of them together, counted as if every alias and merge key were written out."""
 
 Progress: TypeAlias = Callable[[int, int | None], None]
-"""Told how many files are read, and how many there are, once that is known."""
+"""Is given how many files are read, and how many there are, once that is known."""
 
 S = TypeVar("S")
 """What the section of seeds makes of them."""
@@ -259,84 +60,44 @@ class Workspace(Struct, Generic[S], frozen=True):
     settings: Settings
     targets: Mapping[str, Target]
     files: int
-    resources: int
+    count: int
     """How many resources and seeds are declared."""
     declared: Mapping[str, tuple[Declared, ...]]
     """For every target, what is declared on it, in the order of the keys."""
-    readers: Mapping[str, ResourceReader]
-    """For every section, its resources and presets level by level, as they are written."""
+    section: Section
+    resources: Mapping[str, Resource]
+    """All resources by their full keys, level by level, as they are written."""
+    presets: Mapping[str, Level]
     seeds: Mapping[str, tuple[S, ...]]
     """For every target, the seeds on it, in the order of the keys."""
     moved: Mapping[str, str]
     """Full key of before → full key of today."""
     warnings: tuple[Problem, ...]
     contents: Contents
-    """The sections of the files, for those who ask where a setting stands."""
+    """The sections of the files, which tell where a setting stands."""
 
 
 def load(
     folder: Path,
-    sections: Sequence[Section],
+    section: Section,
     base: Path,
-    seed_sections: Sequence[SeedsByName[S]] = (),
+    seeds: SeedsByName[S],
     edited: Mapping[Path, bytes] = NOT_EDITED,
     progress: Progress = lambda _done, _total: None,
 ) -> Workspace[S]:
     """Return what the files of the workspace in `folder` declare. Offline; needs no secret; changes nothing.
 
-    `sections` are the kinds of resources, at least one, `seed_sections` what is sent; files are named
-    relative to the folder `base`; `edited` files count as if they were written. `progress` is told of every
-    file that is read, and at the end of the last. Errors: `FilesInvalid`
-    carries every problem of every file, warnings too; `UsageError` where there is no `reconciler.yaml`.
+    `section` is what is kept alike, `seeds` what is sent; files are named relative to the folder `base`;
+    `edited` files count as if they were written. `progress` is called after every file that is read, and at
+    the end of the last. Errors: `FilesInvalid` carries every problem of every file, warnings too;
+    `UsageError` where there is no `reconciler.yaml`.
     """
     report = Report()
     try:
         documents = tuple(_documents(folder, base, report, edited, progress))
-        return _loaded(folder, sections, base, seed_sections, report, documents)
+        return _workspace(folder, section, base, seeds, documents, report)
     except Full as full:
-        raise FilesInvalid(report.all()) from full
-
-
-def _loaded(
-    folder: Path,
-    sections: Sequence[Section],
-    base: Path,
-    seed_sections: Sequence[SeedsByName[S]],
-    report: Report,
-    documents: Sequence[Document],
-) -> Workspace[S]:
-    resources, others = [one.kind.name for one in sections], [one.name for one in seed_sections]
-    contents = sorted_out(documents, shown(folder / SETTINGS_FILE, base), resources, others, report)
-    settings = read_settings(contents, report)
-    targets = TargetReader(contents, sections, folder, report).read(settings)
-    accounts = [*(one.account for one in sections), *(one.account for one in seed_sections)]
-    check_accounts(targets, accounts, report)
-    readers = [ResourceReader(section, report, targets, contents) for section in sections]
-    zone = settings.time_zone if settings else DEFAULT_ZONE
-    seed_readers = _seed_readers(seed_sections, contents, WorkspaceFiles(folder, base), zone, report)
-    keys = [key for reader in readers for key in reader.keys]
-    keys += [key for reader in seed_readers for key in reader.keys]
-    moved = read_moves(contents, [*resources, *others], keys, report)
-    # What a target with an error lends is not to be relied on: its names for ids may be missing.
-    known = {name: None if report.doubts(key_of(name)) else target for name, target in targets.items()}
-    declared = _declared(readers, known, report)
-    seeds = _seeds(seed_readers, known, declared)
-    check_presets(readers, report, whole=contents.whole)
-    if settings is None or report.errors():
-        raise FilesInvalid(report.all())
-    return Workspace(
-        folder=folder,
-        settings=settings,
-        targets={name: target for name, target in targets.items() if target},
-        files=contents.files,
-        resources=len(keys),
-        declared=declared,
-        readers={reader.section.kind.name: reader for reader in readers},
-        seeds=seeds,
-        moved=moved,
-        warnings=report.warnings(),
-        contents=contents,
-    )
+        raise FilesInvalid(report.problems()) from full
 
 
 def _documents(
@@ -351,60 +112,232 @@ def _documents(
             report.take(document.problems)
             values += document.top.size
             if number > MOST_FILES or values > MOST_VALUES:
-                _too_much(document, report)
+                message = (
+                    f"a workspace holds at most {MOST_FILES:,} files with {MOST_VALUES:,} values together"
+                )
+                place = Place(document.top.file, 1, 1)
+                report.stop("too-much", place, "", message, "make several workspaces of it")
             progress(number, None)
             yield document
     finally:
         progress(number, number)
 
 
-def _too_much(document: Document, report: Report) -> NoReturn:
-    message = f"a workspace holds at most {MOST_FILES:,} files with {MOST_VALUES:,} values together"
-    place = Place(document.top.file, 1, 1)
-    report.stop("too-much", place, "", message, "make several workspaces of it")
-
-
-def _declared(
-    readers: Sequence[ResourceReader], targets: Mapping[str, Target | None], report: Report
-) -> dict[str, tuple[Declared, ...]]:
-    grounds = [Ground.of(name, target) for name, target in targets.items()]
-    declared = {(reader, ground.name): reader.on(ground) for reader in readers for ground in grounds}
-    trusted = {at: [one for one in ones if not report.doubts(one.key)] for at, ones in declared.items()}
-    for (reader, target), ones in declared.items():
-        check_section(trusted[reader, target], reader.section, report)
-        check_shared(target, ones, reader.section, report)
-    return {
-        ground.name: tuple(one for reader in readers for one in declared[reader, ground.name])
-        for ground in grounds
-    }
-
-
-def _seed_readers(
-    sections: Sequence[SeedsByName[S]],
-    contents: Contents,
-    files: WorkspaceFiles,
-    zone: ZoneInfo,
+def _workspace(
+    folder: Path,
+    section: Section,
+    base: Path,
+    seeds: SeedsByName[S],
+    documents: Sequence[Document],
     report: Report,
-) -> list[SeedReader[S, Any, Any]]:
-    """Return the readers of the sections that the files hold; the others stay closed."""
-    held = [one for one in sections if one.name in contents.sections]
-    if not held:
-        return []
-    # Imported here, like the models of the sections: most workspaces hold no seed.
-    from reconciler.config.sections import Surroundings
+) -> Workspace[S]:
+    names = (section.kind.name, seeds.name)
+    contents = contents_of(documents, shown(folder / SETTINGS_FILE, base), names, report)
+    settings = _settings(contents, report)
+    targets = _targets(contents, section, folder, settings.undeclared if settings else Policy.RESET, report)
+    _check_accounts(targets, (section.account, seeds.account), report)
+    presets = read_presets(section, contents, report)
+    resources = ResourceReader(section, contents, targets, presets, report).read()
+    context = SeedContext(WorkspaceFiles(folder, base), settings.time_zone if settings else DEFAULT_ZONE)
+    seed_reader = _seed_reader(seeds, contents, context, report)
+    keys = [*resources, *(seed_reader.keys if seed_reader else ())]
+    moved = moved_keys(contents, names, keys, report)
+    # What a target with an error lends is not to be relied on: its names for ids may be missing.
+    known = {name: None if report.doubts(_key_of(name)) else target for name, target in targets.items()}
+    declared = {
+        name: declared_on(name, target, resources.values(), section, report) for name, target in known.items()
+    }
+    _check_declared(declared, section, report)
+    here = {name: [one.key for one in ones] for name, ones in declared.items()}
+    seeds_here = seed_reader.read(known, here) if seed_reader else dict.fromkeys(targets, ())
+    used = {resource.own.controls.preset for resource in resources.values()}
+    for name, preset in presets.items():
+        if contents.whole and name not in used:
+            place, message = preset.written.key_place, f"no resource names the preset {name}"
+            hint = "name it, or remove it"
+            report.add(Problem("unused-preset", place, "", message, hint, Severity.WARNING))
+    if settings is None or report.problems(Severity.ERROR):
+        raise FilesInvalid(report.problems())
+    return Workspace(
+        folder=folder,
+        settings=settings,
+        targets={name: target for name, target in targets.items() if target},
+        files=contents.files,
+        count=len(keys),
+        declared={name: tuple(ones) for name, ones in declared.items()},
+        section=section,
+        resources=resources,
+        presets=presets,
+        seeds=seeds_here,
+        moved=moved,
+        warnings=report.problems(Severity.WARNING),
+        contents=contents,
+    )
+
+
+def _seed_reader(
+    seeds: SeedsByName[S], contents: Contents, context: SeedContext, report: Report
+) -> SeedReader[S] | None:
+    """Return the reader of the seeds, if the files hold any; otherwise their section stays closed."""
+    if seeds.name not in contents.sections:
+        return None
+    # Imported here, like the models of the section: most workspaces hold no seed.
     from reconciler.config.seeds import SeedReader
 
-    return [SeedReader(one.opened(), contents, Surroundings(files, zone), report) for one in held]
+    return SeedReader(seeds.opened(), contents, context, report)
 
 
-def _seeds(
-    readers: Sequence[SeedReader[S, Any, Any]],
-    targets: Mapping[str, Target | None],
-    declared: Mapping[str, Sequence[Declared]],
-) -> dict[str, tuple[S, ...]]:
-    keys = {name: [one.key for one in ones] for name, ones in declared.items()}
-    read = [reader.read(targets, keys) for reader in readers]
-    return {name: tuple(seed for seeds in read for seed in seeds[name]) for name in targets}
+def _settings(contents: Contents, report: Report) -> Settings | None:
+    """Return what counts for the whole workspace, `None` where that cannot be told."""
+    if not contents.settings.whole:
+        return None
+    top = contents.settings.top
+    if not contents.targets:
+        hint = 'add targets: {sandbox: {checkmarket: {url: "sandbox:"}}}'
+        report.error("missing-field", top.at(TARGETS).key_place, "", "there is no target", hint)
+    fields = {name: node.value for name, node in top.entries() if name in Settings.model_fields}
+    settings = validated(Settings, fields, top, report)
+    if settings and settings.default_target is not None:
+        contents.has_target(settings.default_target, top.at("default_target").place, "", report)
+    return settings
+
+
+def _key_of(target: str) -> str:
+    """Return the key under which the problems of a target's settings are reported."""
+    return f"{TARGETS}.{target}"
+
+
+_Said: TypeAlias = tuple[str, Any, Place]
+"""A guardrail of a target, its value, and where it is said."""
+
+
+def _targets(
+    contents: Contents, section: Section, folder: Path, policy: Policy, report: Report
+) -> dict[str, Target | None]:
+    """Return the targets by name, `None` for one whose settings cannot be told."""
+    apart: dict[str, list[_Said]] = {}
+    for name, node in contents.entries(GUARDRAILS):
+        guardrails = _validated(GuardrailSettings, node, name, folder, report)
+        if contents.has_target(name, node.key_place, "", report):
+            apart.setdefault(name, []).extend(_guardrails(guardrails, node))
+    targets: dict[str, Target | None] = {}
+    for name, node in contents.named(TARGETS, report).items():
+        settings = _validated(TargetSettings, node, name, folder, report)
+        targets[name] = None
+        if settings is None:
+            continue
+        if settings.checkmarket is not None:
+            _check_never_sent(node.at("checkmarket", "server_members"), section, _key_of(name), report)
+        said = [*_guardrails(settings, node), *_guardrails(settings.expoints, node.at("expoints"))]
+        targets[name] = Target(
+            name=name,
+            place=node.key_place,
+            settings=settings,
+            written=frozenset(thing for thing, one in node.entries() if one.value is not None),
+            guardrails=_in_force([*said, *apart.get(name, [])], _key_of(name), report),
+            undeclared=settings.undeclared or policy,
+            defaults=_defaults(node.at("defaults"), section, _key_of(name), report)
+            if settings.defaults
+            else {},
+        )
+    return targets
+
+
+def _validated(model: type[Model], node: Node, target: str, folder: Path, report: Report) -> Model | None:
+    key = _key_of(target)
+    if not report.check_mapping(node, key) or not isinstance(node.value, dict):
+        return None
+    return validated(model, node.value, node, report, key=key, context=folder)
+
+
+def _guardrails(settings: BaseModel | None, node: Node) -> Iterator[_Said]:
+    for thing in GuardrailSettings.model_fields:
+        value = getattr(settings, thing, None)
+        if value is not None:
+            yield thing, value, node.at(thing).key_place
+
+
+def _in_force(said: Iterable[_Said], key: str, report: Report) -> Guardrails:
+    first: dict[str, Any] = {}
+    places: dict[str, Place] = {}
+    for thing, value, place in said:
+        if thing in first:
+            message = f"{thing} of this target already stands at {places[thing]}"
+            report.error("declared-twice", place, key, message, "keep one of the two")
+        else:
+            first[thing], places[thing] = value, place
+    if "limits" in first:
+        first["limits"] = first["limits"].limits
+    return Guardrails(**first)
+
+
+def _check_never_sent(node: Node, section: Section, key: str, report: Report) -> None:
+    """Report members that the files may declare: left out of a PUT, they would be reset in no plan."""
+    fields = section.kind.fields
+    writable = {field.member[:end] for field in fields for end in range(1, len(field.member) + 1)}
+    writable |= {(*field.member, name) for field in fields if field.rows for name in field.rows.names}
+    for one in node.items():
+        if tuple(str(one.value).split(".")) in writable:
+            message = f"{one.value} is for the files to declare, or to keep"
+            hint = "leave it out; name only what the server alone writes"
+            report.error("invalid-value", one.place, key, message, hint)
+
+
+def _defaults(node: Node, section: Section, key: str, report: Report) -> dict[str, Json]:
+    """Return what a reset leaves behind: the path of a field → the value as it stands in a body."""
+    found: dict[str, Given] = {}
+    for name, default in node.entries():
+        wrapped = default.wrapped(*name.split("."))
+        for path, given in (
+            LevelReader(section, report, wrapped, DEFAULTS, "defaults", key).read().decisions.items()
+        ):
+            other = found.get(path)
+            if other is not None:
+                message = f"{path} already has a default on line {other.origin.place.line}"
+                report.error("named-twice", given.origin.place, key, message, "keep one of the two")
+            elif isinstance(given, Given):
+                found[path] = given
+    return {path: one.value for path, one in found.items() if not isinstance(one.value, Reference)}
+
+
+def _check_accounts(targets: Mapping[str, Target | None], accounts: Sequence[str], report: Report) -> None:
+    """Report the targets that lead nowhere: without any of the sections that open an account."""
+    for name, target in targets.items():
+        if target and not any(map(target.has_account, accounts)):
+            message = f"it leads nowhere: it has no {' and no '.join(f'{account}:' for account in accounts)}"
+            hint = f'add {accounts[0]}: {{url: "sandbox:"}}, for example'
+            report.error("no-account", target.place, _key_of(name), message, hint)
+
+
+def _check_declared(declared: Mapping[str, Sequence[Declared]], section: Section, report: Report) -> None:
+    """Report what can only be seen with everything together, on each target."""
+    doubtful = {one.key for ones in declared.values() for one in ones if report.doubts(one.key)}
+    name_field = section.kind.name_field
+    for target, ones in declared.items():
+        for one in ones:
+            for finding in section.check(one) if one.key not in doubtful else ():
+                said = one.given.get(finding.path) or one.rulings.get(finding.path)
+                place = said.origin.place if said else one.place
+                report.add(
+                    Problem(finding.code, place, one.key, finding.message, finding.hint, finding.severity)
+                )
+        _check_unique(((one, one.id) for one in ones), "same-id", f"live id on target {target}", "id", report)
+        # What is hidden is out of sight for good, so its name is free; what is absent by its id needs none.
+        seen = (one for one in ones if not one.hidden and not (one.absent and one.id is not None))
+        names = ((one, one.given[name_field].value) for one in seen if name_field in one.given)
+        shown_names = ((one, None if name is None else str(name)) for one, name in names)
+        _check_unique(shown_names, "same-name", f"{name_field} on target {target}", name_field, report)
+
+
+def _check_unique(
+    identities: Iterable[tuple[Declared, Hashable]], code: str, what: str, hint: str, report: Report
+) -> None:
+    first: dict[Hashable, Declared] = {}
+    for one, identity in identities:
+        other = first.setdefault(identity, one)
+        if identity is not None and other is not one:
+            message = f"{one.key} and {other.key} ({other.place}) have one {what}"
+            report.error(code, one.place, one.key, message, f"give each its own {hint}")
 
 
 def as_of(workspace: Workspace[S], now: float) -> Workspace[S]:
@@ -413,23 +346,17 @@ def as_of(workspace: Workspace[S], now: float) -> Workspace[S]:
     Each that has ended becomes a warning. Its last day is a day in the workspace's time zone.
     """
     today = datetime.fromtimestamp(now, UTC).astimezone(workspace.settings.time_zone).date()
-    declared = {
-        target: tuple(_holding(one, today) for one in some) for target, some in workspace.declared.items()
-    }
-    ended = {
-        _ended(one, over): None
-        for some in workspace.declared.values()
-        for one in some
-        for over in one.accepted.values()
-        if over.until < today
-    }
+    ended: dict[Problem, None] = {}
+    declared: dict[str, tuple[Declared, ...]] = {}
+    for target, ones in workspace.declared.items():
+        holding = []
+        for one in ones:
+            accepted = {path: over for path, over in one.accepted.items() if over.until >= today}
+            ended |= {_ended(one, over): None for over in one.accepted.values() if over.until < today}
+            holding.append(one if accepted == one.accepted else replace(one, accepted=accepted))
+        declared[target] = tuple(holding)
     warnings = sorted([*workspace.warnings, *ended], key=lambda problem: problem.place)
     return replace(workspace, declared=declared, warnings=tuple(warnings))
-
-
-def _holding(declared: Declared, today: date) -> Declared:
-    accepted = {path: one for path, one in declared.accepted.items() if one.until >= today}
-    return declared if accepted == declared.accepted else replace(declared, accepted=accepted)
 
 
 def _ended(declared: Declared, accepted: Accepted) -> Problem:

@@ -1,18 +1,16 @@
 """What a person may write into the files of a workspace, as one JSON Schema, for editors.
 
-It comes from the models that the files are read with, and the tables of each section. A file may hold any of
+It comes from the models that the files are read with, and the tables of the sections. A file may hold any of
 the sections, so one schema is for all. It never refuses what the reader accepts; what only the reader can
 see, such as a preset that does not exist, it lets through.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from copy import deepcopy
-from functools import cached_property
 from typing import Any, Literal
 
-from msgspec import Struct
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
@@ -34,22 +32,17 @@ _SAID = {
 }
 
 
-def workspace_schema(sections: Sequence[Section], seed_sections: Sequence[SeedsByName[Any]]) -> Schema:
-    """Return the schema of every file of a workspace whose sections these are."""
-    opened = [one.opened() for one in seed_sections]
-    models = _Models.of(sections, opened)
-    resources = {one.kind.name: _named(_resource(one, models)) for one in sections}
-    seeds = {one.name: _named(_seed(one, models)) for one in opened}
-    presets = [_level(one, PRESET, models) for one in sections]
-    targets = _targets(sections, models)
+def workspace_schema(section: Section, seeds: SeedsByName[Any]) -> Schema:
+    """Return the schema of every file of a workspace with these sections."""
+    models = _Models(section, seeds.opened())
     properties = {
         **models.fields(Settings),
-        TARGETS: _named(targets, _SAID[TARGETS]),
+        TARGETS: _named(models.target(), _SAID[TARGETS]),
         GUARDRAILS: _named(models.reference(GuardrailSettings), _SAID[GUARDRAILS]),
-        PRESETS: _named(presets[0] if len(presets) == 1 else {"anyOf": presets}, _SAID[PRESETS]),
+        PRESETS: _named(models.level(PRESET), _SAID[PRESETS]),
         MOVED: _named({"type": "string"}, _SAID[MOVED]),
-        **resources,
-        **seeds,
+        section.kind.name: _named(models.resource()),
+        seeds.name: _named(models.seed()),
     }
     # A file may be empty, or hold comments only.
     whole = {**_object(properties), "type": ["object", "null"], "$defs": models.definitions}
@@ -58,9 +51,8 @@ def workspace_schema(sections: Sequence[Section], seed_sections: Sequence[SeedsB
 
 
 def _object(properties: Mapping[str, Schema], said: str = "", **keywords: Any) -> Schema:
-    description = {"description": said} if said else {}
     return {
-        **description,
+        **({"description": said} if said else {}),
         "type": "object",
         "properties": dict(properties),
         "additionalProperties": False,
@@ -70,179 +62,139 @@ def _object(properties: Mapping[str, Schema], said: str = "", **keywords: Any) -
 
 def _named(schema: Schema, said: str = "") -> Schema:
     """Return the schema of a mapping from names that people choose to things of one sort."""
-    description = {"description": said or schema.get("description", "")}
-    names = {"propertyNames": {"pattern": pattern_of(NAME)}}
-    return {**description, "type": "object", **names, "additionalProperties": schema}
+    return {
+        "description": said or schema.get("description", ""),
+        "type": "object",
+        "propertyNames": {"pattern": pattern_of(NAME)},
+        "additionalProperties": schema,
+    }
 
 
-class _Models(Struct, frozen=True):
-    """The schemas of all models, as pydantic derives them."""
+class _Models:
+    """The schemas of all models, as pydantic derives them, and of the things that are made of them."""
 
-    references: Mapping[type[BaseModel], Schema]
-    definitions: dict[str, Schema]
-
-    @classmethod
-    def of(cls, sections: Iterable[Section], seed_sections: Iterable[SeedSection[Any, Any, Any]]) -> _Models:
-        models: set[type[BaseModel]] = {Settings, TargetSettings, GuardrailSettings, Controls}
-        models |= {one.model for one in sections}
-        models |= {model for one in seed_sections for model in (one.fields, one.row, one.defaults)}
+    def __init__(self, section: Section, seeds: SeedSection[Any, Any, Any]) -> None:
+        self._section = section
+        self._seeds = seeds
+        models: set[type[BaseModel]] = {Settings, TargetSettings, GuardrailSettings, Controls, section.model}
+        models |= {seeds.fields, seeds.row, seeds.defaults}
         ordered = sorted(models, key=lambda model: f"{model.__module__}.{model.__name__}")
         inputs: list[tuple[type[BaseModel], Literal["validation"]]] = [(one, "validation") for one in ordered]
         references, whole = models_json_schema(inputs, by_alias=False)
-        return cls({one: references[one, "validation"] for one in ordered}, whole["$defs"])
+        self._references = {one: references[one, "validation"] for one in ordered}
+        self.definitions: dict[str, Schema] = whole["$defs"]
 
     def reference(self, model: type[BaseModel]) -> Schema:
         """Return what points to the schema of a model."""
-        return dict(self.references[model])
+        return dict(self._references[model])
 
     def fields(self, model: type[BaseModel]) -> dict[str, Schema]:
         """Return a copy of the schemas of a model's fields."""
-        return deepcopy(self.defined(self.references[model])["properties"])
+        return deepcopy(self._defined(self._references[model])["properties"])
 
-    def defined(self, reference: Schema) -> Schema:
-        """Return what a reference points to."""
+    def _said(self, model: type[BaseModel]) -> str:
+        return str(self._defined(self._references[model]).get("description", ""))
+
+    def _defined(self, reference: Schema) -> Schema:
         return self.definitions[str(reference["$ref"]).rpartition("/")[2]]
 
-    def defining(self, name: str, schema: Schema) -> Schema:
+    def _defining(self, name: str, schema: Schema) -> Schema:
         """Return what points to a schema that stands under a name from now on."""
         self.definitions[name] = schema
         return {"$ref": f"#/$defs/{name}"}
 
-    def group(self, field: Schema) -> Schema:
+    def _group(self, field: Schema) -> Schema:
         """Return the schema of the model that a field holds."""
-        return next(self.defined(choice) for choice in field.get("anyOf", [field]) if "$ref" in choice)
+        return next(self._defined(choice) for choice in field.get("anyOf", [field]) if "$ref" in choice)
 
+    def resource(self) -> Schema:
+        """Return the schema of a resource."""
+        level = self.level(RESOURCE)
+        block = self._defining(f"{self._section.kind.name}.block", self.level(BLOCK))
+        level["properties"]["targets"] = self._blocks(block, level["properties"]["targets"])
+        return level
 
-def _resource(section: Section, models: _Models) -> Schema:
-    level = _level(section, RESOURCE, models)
-    block = models.defining(f"{section.kind.name}.block", _level(section, BLOCK, models))
-    level["properties"]["targets"] = _homes(block, level["properties"]["targets"])
-    return level
+    def _blocks(self, block: Schema, targets: Schema) -> Schema:
+        """Return the schema of the targets that something lives on, and of what differs there."""
+        listed, mapped = targets["anyOf"]
+        names = {"pattern": pattern_of(NAME)}
+        each = {**listed, "items": {"type": "string", **names}}
+        return {**targets, "anyOf": [each, {**mapped, "propertyNames": names, "additionalProperties": block}]}
 
+    def level(self, role: Role) -> Schema:
+        """Return the schema of one level that says something of the fields of a resource."""
+        section = self._section
+        fields, said = self.fields(section.model), self._said(section.model)
+        if role.by_name:
+            level = _object(fields, said)
+            for named in section.named:
+                self._add_name(level, named)
+        else:  # nested, or by their paths
+            paths = {path: schema for path, schema in self._leaves(fields).items() if "." in path}
+            level = _object({**fields, **paths}, said)
+        if not role.identifies:
+            del level["properties"][section.kind.name_field]
+        controls = {name: without_null(field) for name, field in self.fields(Controls).items()}
+        accepted = deepcopy(self._defined(controls["accept"]["items"]))
+        paths_of_all = self._defining(f"{section.kind.name}.paths", {"enum": self._paths()})
+        controls["keep"]["items"] = controls["reset"]["items"] = paths_of_all
+        accepted["properties"]["field"] |= paths_of_all
+        controls["accept"]["items"] = self._defining(f"{section.kind.name}.accept", accepted)
+        level["properties"] |= {name: control for name, control in controls.items() if name in role.controls}
+        return level
 
-def _homes(block: Schema, targets: Schema) -> Schema:
-    """Return the schema of the targets that something lives on, and of what differs there."""
-    listed, mapped = targets["anyOf"]
-    names = {"pattern": pattern_of(NAME)}
-    each = {**listed, "items": {"type": "string", **names}}
-    return {**targets, "anyOf": [each, {**mapped, "propertyNames": names, "additionalProperties": block}]}
-
-
-def _level(section: Section, role: Role, models: _Models) -> Schema:
-    """Return the schema of one level that says something of a section's fields."""
-    fields = _Fields(section, models)
-    level = fields.by_name if role.by_name else fields.by_path
-    said = level["properties"]
-    if not role.identifies:
-        del said[section.kind.name_field]
-    controls = {name: without_null(field) for name, field in models.fields(Controls).items()}
-    paths = models.defining(f"{section.kind.name}.paths", {"enum": fields.paths})
-    for ruling in ("keep", "reset"):
-        controls[ruling]["items"] = paths
-    controls["accept"]["items"] = models.defining(f"{section.kind.name}.accept", _acceptance(paths, models))
-    level["properties"] = {**said, **{name: controls[name] for name in controls if name in role.controls}}
-    return level
-
-
-def _acceptance(paths: Schema, models: _Models) -> Schema:
-    """Return the schema of one accepted difference of a field that the section has."""
-    accepted = deepcopy(models.defined(models.fields(Controls)["accept"]["items"]))
-    accepted["properties"]["field"] |= paths
-    return accepted
-
-
-class _Fields(Struct, frozen=True, dict=True):
-    """The fields of a section, as they may be written at its levels."""
-
-    section: Section
-    models: _Models
-
-    @property
-    def by_name(self) -> Schema:
-        """The fields, with those that hold an id by name too."""
-        whole = _object(self._fields, self._said)
-        for named in self.section.named:
-            *groups, name = named.path.split(".")
-            place = whole
-            for group in groups:
-                place = self._own(place["properties"], group)
-            _add_name(place, name, named)
-        return whole
-
-    @property
-    def by_path(self) -> Schema:
-        """The fields as defaults hold them: nested, or by their paths."""
-        paths = {path: schema for path, schema in self._leaves(self._fields).items() if "." in path}
-        return _object({**self._fields, **paths}, self._said)
-
-    @cached_property
-    def paths(self) -> list[str]:
-        """What `keep` and `reset` may name: fields, groups, and fields by name."""
-        fields = [field.path for field in self.section.kind.fields]
+    def _paths(self) -> list[str]:
+        """Return what `keep` and `reset` may name: fields, groups, and fields by name."""
+        fields = [field.path for field in self._section.kind.fields]
         groups = [path.rpartition(".")[0] for path in fields if "." in path]
-        return sorted({*fields, *groups, *(named.path for named in self.section.named)})
-
-    @property
-    def _fields(self) -> dict[str, Schema]:
-        return self.models.fields(self.section.model)
-
-    @property
-    def _said(self) -> str:
-        return str(self.models.defined(self.models.reference(self.section.model)).get("description", ""))
-
-    def _own(self, properties: dict[str, Schema], group: str) -> Schema:
-        """Return the schema of a group, which from now on is only that of this place."""
-        field = properties[group]
-        inner = deepcopy(self.models.group(field))
-        properties[group] = {**inner, "type": ["object", "null"]}
-        if "description" in field:
-            properties[group]["description"] = field["description"]
-        return properties[group]
+        return sorted({*fields, *groups, *(named.path for named in self._section.named)})
 
     def _leaves(self, fields: Mapping[str, Schema], above: str = "") -> dict[str, Schema]:
         found: dict[str, Schema] = {}
         for name, field in fields.items():
             path = f"{above}{name}"
-            if self.section.kind.by_path.get(path):
+            if self._section.kind.by_path.get(path):
                 found[path] = field
             else:
-                found |= self._leaves(self.models.group(field)["properties"], f"{path}.")
+                found |= self._leaves(self._group(field)["properties"], f"{path}.")
         return found
 
+    def _add_name(self, place: Schema, named: Named) -> None:
+        """Let a field that holds an id be written by name, at one of two places, not at both."""
+        *groups, name = named.path.split(".")
+        for group in groups:
+            # From now on the schema of the group is only that of this place.
+            field = place["properties"][group]
+            beside = {"description": field["description"]} if "description" in field else {}
+            inner = {**deepcopy(self._group(field)), "type": ["object", "null"], **beside}
+            place["properties"][group] = inner
+            place = inner
+        id = named.field.rpartition(".")[2]
+        where = f"Names stand in {named.mapped} of the target." if named.mapped else "It is looked up."
+        said = f"The {named.what} by its name, instead of {id}. {where}"
+        text = {"type": ["string", "null"], "minLength": 1, "maxLength": LONGEST_NAME, "description": said}
+        place["properties"] = {name: text, **place["properties"]}
+        place.setdefault("allOf", []).append({"not": {"type": "object", "required": [name, id]}})
 
-def _add_name(place: Schema, name: str, named: Named) -> None:
-    """Let a field that holds an id be written by name, at one of two places, not at both."""
-    id = named.field.rpartition(".")[2]
-    where = f"Names stand in {named.mapped} of the target." if named.mapped else "It is looked up."
-    said = f"The {named.what} by its name, instead of {id}. {where}"
-    place["properties"] = {
-        name: {"type": ["string", "null"], "minLength": 1, "maxLength": LONGEST_NAME, "description": said},
-        **place["properties"],
-    }
-    place.setdefault("allOf", []).append({"not": {"type": "object", "required": [name, id]}})
+    def seed(self) -> Schema:
+        """Return the schema of a seed."""
+        seeds = self._seeds
+        fields, said = self.fields(seeds.fields), self._said(seeds.fields)
+        fields["customers"]["items"] = self.reference(seeds.row)
+        description = {"description": fields["defaults"]["description"]}
+        fields["defaults"] = {**description, **self.reference(seeds.defaults)}
+        block = self._defining(f"{seeds.name}.block", _object(fields, said))
+        targets = self._blocks(block, without_null(self.fields(Controls)["targets"]))
+        targets["description"] = "Where it is sent: [a, b], or {a: {what differs there}}."
+        return _object({"targets": targets, **fields}, said, required=["targets"])
 
-
-def _seed(section: SeedSection[Any, Any, Any], models: _Models) -> Schema:
-    fields = models.fields(section.fields)
-    fields["customers"]["items"] = models.reference(section.row)
-    fields["defaults"] = {
-        "description": fields["defaults"]["description"],
-        **models.reference(section.defaults),
-    }
-    said = str(models.defined(models.reference(section.fields)).get("description", ""))
-    block = models.defining(f"{section.name}.block", _object(fields, said))
-    homes = _homes(block, without_null(models.fields(Controls)["targets"]))
-    homes["description"] = "Where it is sent: [a, b], or {a: {what differs there}}."
-    return _object({"targets": homes, **fields}, said, required=["targets"])
-
-
-def _targets(sections: Sequence[Section], models: _Models) -> Schema:
-    fields = models.fields(TargetSettings)
-    levels = [_level(section, DEFAULTS, models) for section in sections]
-    known = {name: field for level in levels for name, field in level["properties"].items()}
-    fields["defaults"] = _object(known, fields["defaults"]["description"])
-    said = str(models.defined(models.reference(TargetSettings)).get("description", ""))
-    return _object(fields, said, anyOf=[{"required": ["checkmarket"]}, {"required": ["expoints"]}])
+    def target(self) -> Schema:
+        """Return the schema of a target."""
+        fields = self.fields(TargetSettings)
+        known = self.level(DEFAULTS)["properties"]
+        fields["defaults"] = _object(known, fields["defaults"]["description"])
+        accounts = [{"required": ["checkmarket"]}, {"required": ["expoints"]}]
+        return _object(fields, self._said(TargetSettings), anyOf=accounts)
 
 
 def _tidied(part: Any, *, names: bool = False) -> Any:
@@ -254,25 +206,18 @@ def _tidied(part: Any, *, names: bool = False) -> Any:
         return [_tidied(item) for item in part]
     if not isinstance(part, dict):
         return part
-    part = part if names else _nullable(part)
-    kept = {name: value for name, value in part.items() if names or not _says_nothing(name, value)}
+    match part:
+        # A choice between a type and null is one type, for which an editor has better words.
+        case {"anyOf": [{"type": str(kind)} as choice, {"type": "null"}]} if (
+            not names and "enum" not in choice
+        ):
+            beside = {name: value for name, value in part.items() if name != "anyOf"}
+            part = {**choice, **beside, "type": [kind, "null"]}
     return {
         name: _tidied(value, names=not names and name in ("properties", "$defs"))
-        for name, value in kept.items()
+        for name, value in part.items()
+        if names or not (name == "title" or (name == "default" and value in (None, [], {})))
     }
-
-
-def _nullable(part: Schema) -> Schema:
-    """Return a choice between a type and null as one type, for which an editor has better words."""
-    match part:
-        case {"anyOf": [{"type": str(kind)} as choice, {"type": "null"}]} if "enum" not in choice:
-            beside = {name: value for name, value in part.items() if name != "anyOf"}
-            return {**choice, **beside, "type": [kind, "null"]}
-    return part
-
-
-def _says_nothing(name: str, value: Any) -> bool:
-    return name == "title" or (name == "default" and value in (None, [], {}))
 
 
 def _reachable(whole: Schema) -> Schema:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from msgspec import Struct, field
 from pydantic import BaseModel, ConfigDict
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from reconciler.config.discovery import WorkspaceFiles
-    from reconciler.config.rows import Columns
+    from reconciler.config.seeds import Columns
     from reconciler.config.settings import Target
 
 
@@ -84,7 +84,7 @@ Fields = TypeVar("Fields", bound=BaseModel)
 Row = TypeVar("Row", bound=BaseModel)
 
 
-class Surroundings(NamedTuple):
+class SeedContext(NamedTuple):
     """What a seed may lean on. The validators of a section's models have it as their context."""
 
     files: WorkspaceFiles
@@ -120,7 +120,7 @@ class Layers(NamedTuple):
         return self.first.at(*path)
 
 
-class Customer(Redacted, Generic[Row], frozen=True):
+class DeclaredCustomer(Redacted, Generic[Row], frozen=True):
     """One customer of a seed, the seed's `defaults` already under its own fields."""
 
     fields: Row
@@ -132,7 +132,7 @@ class Customer(Redacted, Generic[Row], frozen=True):
         return self.written.first.place
 
 
-class Draft(Redacted, Generic[Fields, Row], frozen=True):
+class DeclaredSeed(Redacted, Generic[Fields, Row], frozen=True):
     """A seed on one target, the target's block already over its own fields."""
 
     shown: ClassVar = ("key", "place")
@@ -143,7 +143,7 @@ class Draft(Redacted, Generic[Fields, Row], frozen=True):
     written: Layers
     after: tuple[str, ...]
     """The full keys under `after`."""
-    customers: tuple[Customer[Row], ...]
+    customers: tuple[DeclaredCustomer[Row], ...]
     """Those of the seed itself, then those of its file."""
     table: str = ""
     """A fingerprint of the bytes of that file, empty where there is none."""
@@ -173,7 +173,7 @@ class SeedSection(Struct, Generic[S, Fields, Row], frozen=True):
     """Those of them that may count for all customers of a seed, every one optional."""
     columns: Columns
     """How a table of customers is read."""
-    build: Callable[[Draft[Fields, Row]], S]
+    build: Callable[[DeclaredSeed[Fields, Row]], S]
     """Makes the seed. A field whose value was wrong is not set, and was reported."""
     check: Callable[[S, Target, ZoneInfo], Iterable[Finding]]
     """Finds what is wrong with one seed on its target; at the path "" what is missing."""
@@ -181,29 +181,18 @@ class SeedSection(Struct, Generic[S, Fields, Row], frozen=True):
     """Finds what is wrong between the seeds of a target; the number is that of the seed."""
     older_names: Mapping[str, str] = field(default_factory=dict)
     """As in `Section`."""
-    account: str = ""
-    """The same: `expoints`."""
     order: tuple[str, ...] = ()
     """The fields of a seed, `targets` among them, in the order in which they should stand."""
 
-    def opened(self) -> SeedSection[S, Fields, Row]:
-        """Return the section itself."""
-        return self
 
-
-class SeedsByName(Protocol[S]):
+class SeedsByName(Struct, Generic[S], frozen=True):
     """A section of seeds of which the name is known, and the rest once it is opened.
 
     Its models take a while to define, and most workspaces hold no seed.
     """
 
-    @property
-    def name(self) -> str:
-        """As in `SeedSection`."""
-
-    @property
-    def account(self) -> str:
-        """The same."""
-
-    def opened(self) -> SeedSection[S, Any, Any]:
-        """Return the section."""
+    name: str
+    """As in `SeedSection`."""
+    account: str
+    """The section of a target that opens the account where they are sent: `expoints`."""
+    opened: Callable[[], SeedSection[S, Any, Any]]

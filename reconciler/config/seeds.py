@@ -1,38 +1,55 @@
-"""Seeds: what the files declare to be sent, on which target, and to which customers."""
+"""Seeds: what the files declare to be sent, on which target, and to which customers.
+
+Customers stand in the YAML, or in a table of their own (CSV, JSON Lines), over the `defaults` of the seed. A
+row of a table becomes a mapping as it would stand in YAML. In a place of a CSV file the column is that of the
+table, as spreadsheets count; in one of a JSON Lines file it is 1, where the line begins.
+"""
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
+import json
+import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from itertools import islice
 from pathlib import PurePosixPath
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, NoReturn, TypeAlias
 
 from msgspec import Struct, field
 from pydantic import BaseModel, ConfigDict
 
-from reconciler.config.contents import Contents, Home, Targets, homes
-from reconciler.config.discovery import Unfit, shown
-from reconciler.config.names import meant, visible
-from reconciler.config.nodes import Node
-from reconciler.config.rows import FORMS, RowReader
+from reconciler.config import nodes
+from reconciler.config.contents import Contents, Targets, blocks_of
+from reconciler.config.discovery import shown
+from reconciler.config.names import CONTROL, meant, snake, visible
+from reconciler.config.nodes import Node, Row, Scalar
 from reconciler.config.sections import (
-    Customer,
-    Draft,
-    Fields,
+    DeclaredCustomer,
+    DeclaredSeed,
     Finding,
     Layers,
-    Row,
     S,
+    SeedContext,
     SeedSection,
-    Surroundings,
 )
 from reconciler.config.settings import Target
-from reconciler.config.validation import MOST_PROBLEMS, Report, Vocabulary, kind_of, paths, validated
-from reconciler.config.yaml import Refusal
-from reconciler.problems import Problem
+from reconciler.config.validation import (
+    MOST_PROBLEMS,
+    Model,
+    Report,
+    Vocabulary,
+    kind_of,
+    paths,
+    validated,
+)
+from reconciler.config.yaml import DEEPEST, Refusal, Unreadable, unseen
+from reconciler.engine.kind import Json
+from reconciler.problems import Place, Problem
 
 MOST_CUSTOMERS = 10_000
 """Of one seed."""
@@ -41,20 +58,31 @@ MOST_EVERYWHERE = 50_000
 MOST_VALUES = 250_000
 """Of all customers of all seeds together, each with its keys as many times as it is read."""
 _FEWER = "leave some out, or make several workspaces of it"
-_SOURCES = ("customers", "customers_from", "defaults")
-ON_THE_SEED = "it stands on the seed itself"
 
-M = TypeVar("M", bound=BaseModel)
+_NO_LIVE_STATE = "a seed has no live state: it is sent, not compared"
+_ELSEWHERE = {
+    "preset": "presets do not apply to seeds; share fields by an anchor, or by defaults: for customers",
+    **dict.fromkeys(("keep", "reset", "accept", "undeclared", "id", "absent", "hidden"), _NO_LIVE_STATE),
+}
+_ON_THE_SEED = "it stands on the seed itself"
 
 
-class Level(NamedTuple, Generic[M]):
+class _SeedTargets(BaseModel):
+    """What every seed says beside its fields."""
+
+    model_config = ConfigDict(strict=True, frozen=True, defer_build=True)
+
+    targets: Targets
+
+
+class _Level(NamedTuple):
     """What one level says, and where."""
 
     written: Node
-    fields: M
+    fields: Any
 
 
-def folded(over: M, under: BaseModel) -> M:
+def _folded(over: Model, under: BaseModel) -> Model:
     """Return `over` with what only `under` says; mappings are folded key by key, lists are not."""
     missing = {name: getattr(under, name) for name in under.model_fields_set - over.model_fields_set}
     both = over.model_fields_set & under.model_fields_set
@@ -66,95 +94,113 @@ def folded(over: M, under: BaseModel) -> M:
     return over.model_copy(update={**missing, **merged})
 
 
-class CustomerReader(Struct, Generic[S, Fields, Row], frozen=True, eq=False, dict=True):
-    """Reads the customers of seeds; what is wrong goes to the report."""
+class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
+    """Reads the seeds of a workspace; what is wrong goes to the report."""
 
-    section: SeedSection[S, Fields, Row]
-    surroundings: Surroundings
+    section: SeedSection[S, BaseModel, BaseModel]
+    contents: Contents
+    context: SeedContext
     report: Report
-    _read: dict[tuple[object, ...], tuple[Customer[Row], ...]] = field(default_factory=dict)
+    _customers: dict[tuple[object, ...], tuple[DeclaredCustomer[Any], ...]] = field(default_factory=dict)
     _counts: Counter[str] = field(default_factory=Counter)
 
-    def read(self, written: Layers, key: str) -> tuple[Customer[Row], ...]:
-        """Return the customers of the seed `key`, whose levels are `written`, but for wrong ones."""
-        # Most targets say nothing of the customers, and then they are read, and reported, once.
-        said = [layer.find(name) for layer in written.all for name in _SOURCES]
-        sources = (key, *(id(there) for there in said if there))
-        if sources not in self._read:
-            self._read[sources] = tuple(self._read_customers(written, key))
-        self._counts["customers"] += len(self._read[sources])
-        if self._counts["customers"] > MOST_EVERYWHERE:
-            message = f"all seeds together have more than {MOST_EVERYWHERE:,} customers on all targets"
-            self.report.stop("too-much", written.first.key_place, key, message, _FEWER)
-        return self._read[sources]
+    @cached_property
+    def _nodes(self) -> Mapping[str, Node]:
+        named = self.contents.named(self.section.name, self.report)
+        return {f"{self.section.name}.{name}": node for name, node in named.items()}
 
-    def _read_customers(self, written: Layers, key: str) -> Iterator[Customer[Row]]:
-        levels = (self._defaults(layer, key) for layer in written.all)
-        under = [level for level in levels if level]
-        before = self.report.total
-        for number, row in enumerate(self._rows(written, key)):
-            if number == MOST_CUSTOMERS or self.report.total - before >= MOST_PROBLEMS:
-                self._stop(row, key, number)
-                return
-            self._count(row, key)
-            customer = self._customer(row, under, key)
-            if customer:
-                yield customer
+    @property
+    def keys(self) -> Collection[str]:
+        """The full keys of all seeds, in their order."""
+        return self._nodes.keys()
 
-    def _count(self, row: Node, key: str) -> None:
-        self._counts["values"] += row.size
-        if self._counts["values"] > MOST_VALUES:
-            message = f"the customers of all seeds hold more than {MOST_VALUES:,} values together"
-            self.report.stop("too-much", row.place, key, message, _FEWER)
+    def read(
+        self, targets: Mapping[str, Target | None], resources: Mapping[str, Collection[str]]
+    ) -> dict[str, tuple[S, ...]]:
+        """Return the seeds on each target, in the order of the keys, and report what their checks find.
 
-    def _stop(self, row: Node, key: str, number: int) -> None:
-        if number == MOST_CUSTOMERS:
-            message = f"{MOST_CUSTOMERS:,} customers are the most of one seed"
-            self.report.error("too-long", row.place, key, message, "split the seed")
-        else:
-            message = "this customer and those after it are not looked at"
-            self.report.error("too-many-problems", row.place, key, message, "solve the others first")
+        A target is `None` where its settings could not be read; `resources` are the full keys on each.
+        """
+        levels = [(key, *self._levels(node, key)) for key, node in self._nodes.items()]
+        declared = {
+            target: [
+                self._declared(key, own, blocks[target], target, resources)
+                for key, own, blocks in levels
+                if own and target in blocks
+            ]
+            for target in targets
+        }
+        # Something that is missing may be what could not be read; what the checks say does not count.
+        doubtful = {key for key in self.keys if self.report.doubts(key)}
+        return {name: self._built(declared[name], target, doubtful) for name, target in targets.items()}
 
-    def _defaults(self, layer: Node, key: str) -> Level[BaseModel] | None:
-        written = layer.find("defaults")
-        if written is None or not isinstance(written.value, dict):
+    def _built(
+        self, declared: Sequence[DeclaredSeed[Any, Any]], target: Target | None, doubtful: Collection[str]
+    ) -> tuple[S, ...]:
+        seeds = tuple(self.section.build(one) for one in declared)
+        if target is not None:
+            for one, seed in zip(declared, seeds, strict=True):
+                self._tell(one, self.section.check(seed, target, self.context.zone), doubtful)
+        between: dict[int, list[Finding]] = {}
+        for number, finding in self.section.check_together(seeds):
+            between.setdefault(number, []).append(finding)
+        for number, findings in between.items():
+            self._tell(declared[number], findings, doubtful)
+        return seeds
+
+    def _tell(
+        self, declared: DeclaredSeed[Any, Any], findings: Iterable[Finding], doubtful: Collection[str]
+    ) -> None:
+        key = declared.key
+        told = [finding for finding in findings if finding.path or key not in doubtful]
+        for one in told[:MOST_PROBLEMS]:
+            place = declared.place_of(one.path)
+            self.report.add(Problem(one.code, place, key, one.message, one.hint, one.severity))
+        if len(told) > MOST_PROBLEMS:
+            message = f"{len(told) - MOST_PROBLEMS} more problems are not listed"
+            self.report.error("too-many-problems", declared.place, key, message, "solve the others first")
+
+    def _levels(self, node: Node, key: str) -> tuple[_Level | None, dict[str, _Level | None]]:
+        """Return what a seed itself says, and its block for every target that it lives on."""
+        blocks: dict[str, _Level | None] = {}
+        own = self._level(node, key, self._own_words)
+        targets = node.find("targets")
+        said = {"targets": targets.value} if targets else {}
+        if own and validated(_SeedTargets, said, node, self.report, key=key) and targets:
+            for name, block in blocks_of(targets, key, self.contents, self.report):
+                level = self._level(block, key, self._block_words) if block else None
+                if name in self.contents.targets:
+                    blocks[name] = level
+        return own, blocks
+
+    def _level(self, node: Node, key: str, words: Vocabulary) -> _Level | None:
+        if not self.report.check_mapping(node, key):
             return None
-        model = self._validated(self.section.defaults, written.value, written, key, self._default_words)
-        return Level(written, model) if model else None
+        has_targets = "targets" in words.paths
+        said = {name: one.value for name, one in node.entries() if name != "targets" or not has_targets}
+        fields = self._validated(self.section.fields, said, node, key, words)
+        return _Level(node, fields or self.section.fields())
 
-    def _customer(self, row: Node, under: Sequence[Level[BaseModel]], key: str) -> Customer[Row] | None:
-        if not isinstance(row.value, dict):
-            message = f"a customer is a mapping, this is {kind_of(row.value)}"
-            self.report.error("wrong-type", row.place, key, message, "write {email: …, data: {…}}")
-            return None
-        fields = self._validated(self.section.row, row.value, row, key, self._row_words)
-        if fields is None:
-            return None
-        for level in under:
-            fields = folded(fields, level.fields)
-        return Customer(fields, Layers(row, tuple(level.written for level in under)))
+    def _validated(
+        self, model: type[Model], said: Mapping[str, object], node: Node, key: str, words: Vocabulary
+    ) -> Model | None:
+        return validated(model, said, node, self.report, key=key, words=words, context=self.context)
 
-    def _rows(self, written: Layers, key: str) -> Iterator[Node]:
-        yield from written.at("customers").items()
-        there = written.at("customers_from")
-        if isinstance(there.value, str):
-            yield from self._rows_of(there.value, there, key)
+    @cached_property
+    def _own_words(self) -> Vocabulary:
+        section = self.section
+        inner = [f"customers.{path}" for path in paths(section.row)]
+        return Vocabulary((*paths(section.fields), "targets", *inner), section.older_names, _ELSEWHERE)
 
-    def _rows_of(self, path: str, there: Node, key: str) -> Iterator[Node]:
-        files = self.surroundings.files
-        try:
-            content = files.content(_with_rows(path))
-        except Unfit as unfit:
-            code, message, hint = unfit.refusal
-            self.report.error(code, there.place, key, f"customers_from: {message}", hint)
-            return
-        file = shown(files.folder / path, files.base)
-        yield from RowReader(file, self.section.columns, self.report, key).read(content)
+    @cached_property
+    def _block_words(self) -> Vocabulary:
+        elsewhere = {**_ELSEWHERE, "targets": _ON_THE_SEED}
+        return Vocabulary(paths(self.section.fields), self.section.older_names, elsewhere)
 
     def _customer_words(self, model: type[BaseModel], hint: str) -> Vocabulary:
         known = model.model_fields
         elsewhere = {
-            **{name: ON_THE_SEED for name in self.section.fields.model_fields if name not in known},
+            **{name: _ON_THE_SEED for name in self.section.fields.model_fields if name not in known},
             **{name: hint for name in self.section.row.model_fields if name not in known},
         }
         return Vocabulary(paths(model), self.section.older_names, elsewhere)
@@ -167,204 +213,346 @@ class CustomerReader(Struct, Generic[S, Fields, Row], frozen=True, eq=False, dic
     def _default_words(self) -> Vocabulary:
         return self._customer_words(self.section.defaults, "every customer has its own")
 
-    def _validated(
-        self, model: type[M], fields: Mapping[str, object], written: Node, key: str, words: Vocabulary
-    ) -> M | None:
-        return validated(model, fields, written, self.report, key=key, words=words, context=self.surroundings)
-
-
-def _with_rows(path: str) -> str:
-    if PurePosixPath(path).suffix in FORMS:
-        return path
-    message = "the name of the file ends in neither .csv nor .jsonl"
-    raise Unfit(Refusal("unknown-format", message, "write a table as .csv, or one object a line as .jsonl"))
-
-
-_NO_LIVE_STATE = "a seed has no live state: it is sent, not compared"
-_ELSEWHERE = {
-    "preset": "presets do not apply to seeds; share fields by an anchor, or by defaults: for customers",
-    **dict.fromkeys(("keep", "reset", "accept", "undeclared", "id", "absent", "hidden"), _NO_LIVE_STATE),
-}
-
-
-class _Whereabouts(BaseModel):
-    """What every seed says beside its fields."""
-
-    model_config = ConfigDict(strict=True, frozen=True, defer_build=True)
-
-    targets: Targets
-
-
-class _Sown(Struct, Generic[Fields], frozen=True):
-    """A seed with its levels. `blocks` has an entry for every target it lives on."""
-
-    key: str
-    own: Level[Fields]
-    blocks: Mapping[str, Level[Fields] | None]
-
-    def on(self, target: str) -> tuple[Fields, Layers]:
-        """Return what its levels together say on a target, and where."""
-        block = self.blocks[target]
-        if block is None:
-            return self.own.fields, Layers(self.own.written)
-        return folded(block.fields, self.own.fields), Layers(block.written, (self.own.written,))
-
-
-class SeedReader(Struct, Generic[S, Fields, Row], frozen=True, eq=False, dict=True):
-    """Reads the seeds of a workspace; what is wrong goes to the report."""
-
-    section: SeedSection[S, Fields, Row]
-    contents: Contents
-    surroundings: Surroundings
-    report: Report
-
-    @cached_property
-    def keys(self) -> tuple[str, ...]:
-        """The full keys of all seeds, in their order."""
-        return tuple(f"{self.section.name}.{name}" for name in self._written)
-
-    def read(
-        self, targets: Mapping[str, Target | None], resources: Mapping[str, Collection[str]]
-    ) -> dict[str, tuple[S, ...]]:
-        """Return the seeds on each target, in the order of the keys, and report what their checks find.
-
-        A target is `None` where its settings could not be read; `resources` are the full keys on each.
-        """
-        drafts = {name: self._drafts(name, resources) for name in targets}
-        # Something that is missing may be what could not be read; what the checks say does not count.
-        doubtful = {key for key in self.keys if self.report.doubts(key)}
-        return {name: self._seeds(drafts[name], target, doubtful) for name, target in targets.items()}
-
-    def _seeds(
-        self, drafts: Sequence[Draft[Fields, Row]], target: Target | None, doubtful: Collection[str]
-    ) -> tuple[S, ...]:
-        seeds = tuple(self.section.build(draft) for draft in drafts)
-        for draft, findings in self._findings(drafts, seeds, target):
-            told = [finding for finding in findings if finding.path or draft.key not in doubtful]
-            self._tell(draft, told)
-        return seeds
-
-    def _findings(
-        self, drafts: Sequence[Draft[Fields, Row]], seeds: Sequence[S], target: Target | None
-    ) -> Iterator[tuple[Draft[Fields, Row], Iterable[Finding]]]:
-        if target is not None:
-            for draft, seed in zip(drafts, seeds, strict=True):
-                yield draft, self.section.check(seed, target, self.surroundings.zone)
-        between: dict[int, list[Finding]] = {}
-        for number, finding in self.section.check_together(seeds):
-            between.setdefault(number, []).append(finding)
-        yield from ((drafts[number], findings) for number, findings in between.items())
-
-    def _tell(self, draft: Draft[Fields, Row], findings: Sequence[Finding]) -> None:
-        for one in findings[:MOST_PROBLEMS]:
-            place = draft.place_of(one.path)
-            self.report.add(Problem(one.code, place, draft.key, one.message, one.hint, one.severity))
-        if len(findings) > MOST_PROBLEMS:
-            message = f"{len(findings) - MOST_PROBLEMS} more problems are not listed"
-            self.report.error("too-many-problems", draft.place, draft.key, message, "solve the others first")
-
-    @cached_property
-    def _customers(self) -> CustomerReader[S, Fields, Row]:
-        return CustomerReader(self.section, self.surroundings, self.report)
-
-    @cached_property
-    def _written(self) -> Mapping[str, Node]:
-        return self.contents.named(self.section.name, self.report)
-
-    @cached_property
-    def _sown(self) -> Sequence[_Sown[Fields]]:
-        sown = (self._sow(f"{self.section.name}.{name}", there) for name, there in self._written.items())
-        return [one for one in sown if one]
-
-    def _sow(self, key: str, written: Node) -> _Sown[Fields] | None:
-        own = self._level(written, key, self._own_words)
-        if own is None:
-            return None
-        lives = list(self._homes(written, key))
-        blocks = {home.target: self._block(home, key) for home in lives}
-        return _Sown(key, own, {home.target: blocks[home.target] for home in lives if home.exists})
-
-    def _homes(self, written: Node, key: str) -> Iterable[Home]:
-        targets = written.find("targets")
-        said = {"targets": targets.value} if targets else {}
-        if validated(_Whereabouts, said, written, self.report, key=key) is None or targets is None:
-            return ()
-        return homes(targets, key, self.contents, self.report)
-
-    def _block(self, home: Home, key: str) -> Level[Fields] | None:
-        return self._level(home.block, key, self._block_words) if home.block else None
-
-    def _level(self, written: Node, key: str, words: Vocabulary) -> Level[Fields] | None:
-        if not isinstance(written.value, dict):
-            message = f"a mapping is expected, this is {kind_of(written.value)}"
-            self.report.error("wrong-type", written.place, key, message, "write a mapping: {name: value}")
-            return None
-        own = {"targets"} & set(words.paths)
-        said = {name: value for name, value in written.value.items() if name not in own}
-        model = validated(
-            self.section.fields, said, written, self.report, key=key, words=words, context=self.surroundings
-        )
-        return Level(written, model or self.section.fields())
-
-    @cached_property
-    def _own_words(self) -> Vocabulary:
-        section = self.section
-        inner = [f"customers.{path}" for path in paths(section.row)]
-        return Vocabulary((*paths(section.fields), "targets", *inner), section.older_names, _ELSEWHERE)
-
-    @cached_property
-    def _block_words(self) -> Vocabulary:
-        elsewhere = {**_ELSEWHERE, "targets": ON_THE_SEED}
-        return Vocabulary(paths(self.section.fields), self.section.older_names, elsewhere)
-
-    def _drafts(self, target: str, resources: Mapping[str, Collection[str]]) -> Sequence[Draft[Fields, Row]]:
-        here = [sown for sown in self._sown if target in sown.blocks]
-        return [self._draft(sown, target, resources) for sown in here]
-
-    def _draft(
-        self, sown: _Sown[Fields], target: str, resources: Mapping[str, Collection[str]]
-    ) -> Draft[Fields, Row]:
-        fields, written = sown.on(target)
-        return Draft(
-            key=sown.key,
-            place=sown.own.written.key_place,
+    def _declared(
+        self,
+        key: str,
+        own: _Level,
+        block: _Level | None,
+        target: str,
+        resources: Mapping[str, Collection[str]],
+    ) -> DeclaredSeed[Any, Any]:
+        fields, written = own.fields, Layers(own.written)
+        if block is not None:
+            fields, written = _folded(block.fields, fields), Layers(block.written, (own.written,))
+        return DeclaredSeed(
+            key=key,
+            place=own.written.key_place,
             fields=fields,
             written=written,
-            after=tuple(self._after(written, sown.key, target, resources)),
-            customers=self._customers.read(written, sown.key),
-            table=self._table(written),
+            after=tuple(self._after(written, key, target, resources)),
+            customers=self._customers_of(written, key),
+            table=self._fingerprint(written),
         )
 
-    def _table(self, written: Layers) -> str:
+    def _fingerprint(self, written: Layers) -> str:
         path = written.at("customers_from").value
-        try:
-            content = self.surroundings.files.content(path) if isinstance(path, str) else b""
-        except Unfit:
-            content = b""  # which is reported where its customers are read
-        return hashlib.sha256(content).hexdigest() if content else ""
+        # A file that cannot be read is reported where its customers are read.
+        with suppress(Unreadable):
+            content = self.context.files.content(path) if isinstance(path, str) else b""
+            return hashlib.sha256(content).hexdigest() if content else ""
+        return ""
 
     def _after(
         self, written: Layers, key: str, target: str, resources: Mapping[str, Collection[str]]
     ) -> Iterator[str]:
+        """Yield the full keys of the resources that a seed waits for; report those that are none here."""
         for item in islice(written.at("after").items(), MOST_PROBLEMS):
-            named = _called(str(item.value), resources[target])
-            if named:
-                yield named[0]
-            elif self.contents.whole and isinstance(item.value, str):
-                message, hint = self._unknown_key(item.value, target, resources)
-                self.report.error("unknown-key", item.place, key, message, hint)
+            name = item.value
+            if called := _called(str(name), resources[target]):
+                yield called[0]
+                continue
+            if not self.contents.whole or not isinstance(name, str):
+                continue
+            anywhere = {key for keys in resources.values() for key in keys}
+            if _called(name, anywhere):
+                message, hint = f"does not live on target {target}", "declare it there, or leave it out"
+            elif _called(name, self.keys):
+                message, hint = "is a seed", "name resources; a seed does not wait for a seed"
+            else:
+                message, hint = "is not declared", meant(name, anywhere)
+            self.report.error("unknown-key", item.place, key, f"{visible(name)} {message}", hint)
 
-    def _unknown_key(
-        self, name: str, target: str, resources: Mapping[str, Collection[str]]
-    ) -> tuple[str, str]:
-        anywhere = {key for keys in resources.values() for key in keys}
-        if _called(name, anywhere):
-            return f"{visible(name)} does not live on target {target}", "declare it there, or leave it out"
-        if _called(name, self.keys):
-            return f"{visible(name)} is a seed", "name resources; a seed does not wait for a seed"
-        return f"{visible(name)} is not declared", meant(name, anywhere)
+    def _customers_of(self, written: Layers, key: str) -> tuple[DeclaredCustomer[Any], ...]:
+        """Return the customers of a seed whose levels are `written`, but for wrong ones."""
+        # Most targets say nothing of the customers, and then they are read, and reported, once.
+        names = ("customers", "customers_from", "defaults")
+        said = [layer.find(name) for layer in written.all for name in names]
+        sources = (key, *(id(there) for there in said if there))
+        if sources not in self._customers:
+            self._customers[sources] = tuple(self._read_customers(written, key))
+        self._counts["customers"] += len(self._customers[sources])
+        if self._counts["customers"] > MOST_EVERYWHERE:
+            message = f"all seeds together have more than {MOST_EVERYWHERE:,} customers on all targets"
+            self.report.stop("too-much", written.first.key_place, key, message, _FEWER)
+        return self._customers[sources]
+
+    def _read_customers(self, written: Layers, key: str) -> Iterator[DeclaredCustomer[Any]]:
+        under: list[_Level] = []
+        for layer in written.all:
+            node = layer.find("defaults")
+            if node and isinstance(node.value, dict):
+                defaults = self._validated(self.section.defaults, node.value, node, key, self._default_words)
+                under += [_Level(node, defaults)] if defaults else []
+        before = self.report.total
+        for number, row in enumerate(self._rows(written, key)):
+            if number == MOST_CUSTOMERS:
+                message = f"{MOST_CUSTOMERS:,} customers are the most of one seed"
+                self.report.error("too-long", row.place, key, message, "split the seed")
+                return
+            if self.report.total - before >= MOST_PROBLEMS:
+                message = "this customer and those after it are not looked at"
+                self.report.error("too-many-problems", row.place, key, message, "solve the others first")
+                return
+            self._counts["values"] += row.size
+            if self._counts["values"] > MOST_VALUES:
+                message = f"the customers of all seeds hold more than {MOST_VALUES:,} values together"
+                self.report.stop("too-much", row.place, key, message, _FEWER)
+            if not isinstance(row.value, dict):
+                message = f"a customer is a mapping, this is {kind_of(row.value)}"
+                self.report.error("wrong-type", row.place, key, message, "write {email: …, data: {…}}")
+                continue
+            fields = self._validated(self.section.row, row.value, row, key, self._row_words)
+            if fields is not None:
+                for level in under:
+                    fields = _folded(fields, level.fields)
+                layers = Layers(row, tuple(level.written for level in under))
+                yield DeclaredCustomer(fields, layers)
+
+    def _rows(self, written: Layers, key: str) -> Iterator[Node]:
+        yield from written.at("customers").items()
+        there, files = written.at("customers_from"), self.context.files
+        if not isinstance(there.value, str):
+            return
+        path = there.value
+        try:
+            if PurePosixPath(path).suffix not in FORMS:
+                message = "the name of the file ends in neither .csv nor .jsonl"
+                hint = "write a table as .csv, or one object a line as .jsonl"
+                raise Unreadable(Refusal("unknown-format", message, hint))
+            content = files.content(path)
+        except Unreadable as unreadable:
+            code, message, hint = unreadable.refusal
+            self.report.error(code, there.place, key, f"customers_from: {message}", hint)
+            return
+        file = shown(files.folder / path, files.base)
+        yield from RowReader(file, self.section.columns, self.report, key).read(content)
 
 
 def _called(name: str, keys: Iterable[str]) -> list[str]:
     """Return the full keys that a name stands for, with its section or without."""
     return [key for key in keys if name in {key, key.partition(".")[2]}]
+
+
+LINES = ".jsonl"
+FORMS = (".csv", LINES)
+"""How the names of files with rows end."""
+MOST_COLUMNS = 1_000
+"""Of one table."""
+MOST_VALUES_IN_LINE = 10_000
+"""In one line of JSON, about."""
+DELIMITERS = (",", ";")
+"""What may stand between the cells of a CSV file."""
+ESCAPE = "data."
+"""A header that begins so is the name of a column of data, whatever follows: `data.email`."""
+
+Cell: TypeAlias = Callable[[str], Json]
+"""Reads a cell; a text that it cannot read is returned as it is."""
+_WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
+_TRUTHS = {"true": True, "false": False}
+
+
+def text(cell: str) -> Json:
+    """Return a cell as it is."""
+    return cell
+
+
+def whole_number(cell: str) -> Json:
+    """Return the number in a cell."""
+    return int(cell) if _WHOLE.fullmatch(cell) else cell
+
+
+def truth(cell: str) -> Json:
+    """Return what `true` or `false` in a cell means."""
+    return _TRUTHS.get(cell, cell)
+
+
+class Columns(Struct, frozen=True):
+    """What the headers of a table may be, beside the names of columns of data."""
+
+    cells: Mapping[str, Cell]
+    """A field that fits into a cell → how it is read."""
+    identity: str
+    """The field that every table has; by its header the delimiter is told."""
+    others: Collection[str]
+    """Fields that do not fit into a cell."""
+
+
+class RowReader(Struct, frozen=True):
+    """Reads the rows of one file; what is wrong goes to the report, under `key`, and repeats no value."""
+
+    file: str
+    """Its name in places."""
+    columns: Columns
+    report: Report
+    key: str
+
+    def read(self, content: bytes) -> Iterator[Node]:
+        """Yield the rows in `content`: of a table, unless the file's name says JSON Lines."""
+        try:
+            text = _decoded(content)
+            yield from self._lines(text) if self.file.endswith(LINES) else self._table(text)
+        except Unreadable as unreadable:
+            self._error(unreadable.refusal, unreadable.line)
+
+    def _error(self, refusal: Refusal, line: int, column: int = 1) -> None:
+        code, message, hint = refusal
+        self.report.error(code, Place(self.file, line, column), self.key, message, hint)
+
+    def _table(self, text: str) -> Iterator[Node]:
+        records = _records(text, self._delimiter(text))
+        line, headers = next(records)
+        if self._are_wrong(headers, line):
+            return
+        paths = [self._path(header) for header in headers]
+        readers = [self.columns.cells[path[0]] if len(path) == 1 else str for path in paths]
+        for line, cells in records:
+            if len(cells) != len(headers):
+                message = f"this row has {len(cells)} cells, the first line has {len(headers)}"
+                hint = "add or remove cells; a cell that holds a delimiter is written in quotes"
+                self._error(Refusal("csv-row", message, hint), line)
+                continue
+            row = Row(self.file, line)
+            top: dict[str, Node] = {}
+            data: dict[str, Node] = {}
+            for column, (path, reads, cell) in enumerate(zip(paths, readers, cells, strict=True), start=1):
+                if cell:  # an empty one says nothing
+                    there = top if len(path) == 1 else data
+                    there[path[-1]] = Scalar(row, reads(cell), column, column, column)
+            if data:
+                top["data"] = _mapping(row, data)
+            yield _mapping(row, top)
+
+    def _delimiter(self, text: str) -> str:
+        """Return the delimiter with which a header is the identity; the comma where both do."""
+        for delimiter in DELIMITERS:
+            with suppress(StopIteration, Unreadable):
+                if self.columns.identity in next(_records(text, delimiter))[1]:
+                    return delimiter
+        # The first line may be a customer, so nothing of it is repeated.
+        message = f"no header in the first line is {self.columns.identity}"
+        hint = f"begin with headers like {self.columns.identity},First name; between them stands , or ;"
+        raise Unreadable(Refusal("csv-header", message, hint))
+
+    def _path(self, header: str) -> tuple[str, ...]:
+        """Return where in a customer the cells below a header belong."""
+        return (header,) if header in self.columns.cells else ("data", header.removeprefix(ESCAPE))
+
+    def _are_wrong(self, headers: Sequence[str], line: int) -> bool:
+        if len(headers) > MOST_COLUMNS:
+            message = f"{len(headers):,} columns are too many"
+            raise Unreadable(Refusal("csv-header", message, f"use at most {MOST_COLUMNS:,}"), line)
+        times = Counter(map(self._path, headers))
+        found = False
+        for column, header in enumerate(headers, start=1):
+            known, shown, meant = self.columns.cells, visible(header), snake(header)
+            if times[self._path(header)] > 1:
+                message, hint = f"{times[self._path(header)]} columns are {shown}", "keep one of them"
+            elif header in {"", ESCAPE} or header != header.strip():
+                message, hint = "a header is empty, or has blanks around it", "write the name alone"
+            elif header in self.columns.others:
+                message = f"{shown} does not fit into a table"
+                hint = f"use a .jsonl file, or {ESCAPE}{shown} for the column of data with that name"
+            elif meant in known and header not in known:
+                message = f"{shown} may be {meant}, or a column of data"
+                hint = f"write {meant}, or {ESCAPE}{shown} for the column of data with that name"
+            else:
+                continue
+            self._error(Refusal("csv-header", message, hint), line, column)
+            found = True
+        return found
+
+    def _lines(self, text: str) -> Iterator[Node]:
+        for number, line in enumerate(text.split("\n"), start=1):
+            try:
+                if line.strip():
+                    yield _node(_object(line), Row(self.file, number), DEEPEST)
+            except Unreadable as unreadable:
+                self._error(unreadable.refusal, number)
+
+
+def _mapping(row: Row, entries: dict[str, Node]) -> Node:
+    size = 1 + sum([node.size for node in entries.values()])
+    values = {name: node.value for name, node in entries.items()}
+    return nodes.Mapping(row, values, 1, 1, 1, children=entries, size=size)
+
+
+def _decoded(content: bytes) -> str:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        refusal = Refusal("not-utf-8", "the file is not UTF-8 from here on", "save it as UTF-8")
+        raise Unreadable(refusal, content.count(b"\n", 0, error.start) + 1) from error
+    if found := CONTROL.search(text):
+        raise Unreadable(unseen(found.group()), text.count("\n", 0, found.start()) + 1)
+    return text
+
+
+def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the records that are not blank, each with the line on which it begins."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            message = f"this is not CSV: {error}"
+            hint = 'a cell in quotes ends with one; a quote inside it is written twice: ""'
+            raise Unreadable(Refusal("csv-syntax", message, hint), line) from error
+        if cells is None:
+            return
+        if cells:
+            yield line, cells
+
+
+_ONE_OBJECT = 'write one object a line: {"email": …, "data": {…}}'
+
+
+def _object(line: str) -> dict[str, Any]:
+    if sum(map(line.count, ",[{")) > MOST_VALUES_IN_LINE:
+        message = f"this line holds more than {MOST_VALUES_IN_LINE:,} values"
+        raise Unreadable(Refusal("jsonl-syntax", message, _ONE_OBJECT))
+    try:
+        value = json.loads(line, object_pairs_hook=_without_twins, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        why = error.msg if isinstance(error, json.JSONDecodeError) else "it cannot be read"
+        raise Unreadable(Refusal("jsonl-syntax", f"this is not JSON: {why}", _ONE_OBJECT)) from error
+    if not isinstance(value, dict):
+        message = f"a mapping is expected, this is {kind_of(value)}"
+        raise Unreadable(Refusal("wrong-type", message, _ONE_OBJECT))
+    return value
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    for name, times in Counter(name for name, _ in pairs).items():
+        if times > 1:
+            message = f"the key {visible(name)} stands twice in one object"
+            raise Unreadable(Refusal("duplicate-key", message, "remove one of the two"))
+    return dict(pairs)
+
+
+def _no_number(_: str) -> NoReturn:
+    raise ValueError("NaN and Infinity are not JSON")
+
+
+_UNSEEN = re.compile(f"{CONTROL.pattern}|[\ud800-\udfff]")
+
+
+def _node(value: Any, row: Row, deepest: int) -> Node:
+    """Return the node of a value of JSON; everything in it has one place."""
+    if not deepest:
+        message = f"more than {DEEPEST} objects and lists stand inside each other"
+        raise Unreadable(Refusal("jsonl-syntax", message, "nothing here needs that; flatten it"))
+    if isinstance(value, dict):
+        return _mapping(row, {_seen(name): _node(inner, row, deepest - 1) for name, inner in value.items()})
+    if isinstance(value, list):
+        items = [_node(item, row, deepest - 1) for item in value]
+        values = [item.value for item in items]
+        return nodes.Sequence(row, values, 1, 1, 1, children=items, size=1 + sum(item.size for item in items))
+    return Scalar(row, _seen(value) if isinstance(value, str) else value, 1, 1, 1)
+
+
+def _seen(text: str) -> str:
+    # The line itself holds none, but an escape can make one, or half of a character.
+    if found := _UNSEEN.search(text):
+        raise Unreadable(unseen(found.group()))
+    return text

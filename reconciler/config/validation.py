@@ -1,11 +1,11 @@
-"""Problems of the files: gathered in a report, and what pydantic says in words a person can act on."""
+"""Problems of the files: gathered in a report, and errors of pydantic in words that a person can act on."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from typing import Any, NamedTuple, NoReturn, TypeAlias, TypeVar, get_args
+from typing import Any, NoReturn, TypeAlias, TypeVar, get_args
 
 from msgspec import Struct, field
 from pydantic import BaseModel, Field, ValidationError, WithJsonSchema
@@ -13,11 +13,23 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from reconciler.config.names import listed, nearest, snake, visible
 from reconciler.config.nodes import Node
-from reconciler.config.yaml import quoted
+from reconciler.config.yaml import Refusal, quoted
 from reconciler.problems import Place, Problem, Severity
 
 MOST_IN_WORKSPACE = 2_000
-"""Of a whole workspace; nobody reads more at once."""
+"""Problems of a whole workspace."""
+MOST_PROBLEMS = 100
+"""Of one mapping; more are counted, not listed."""
+
+Model = TypeVar("Model", bound=BaseModel)
+Location: TypeAlias = tuple[int | str, ...]
+Schema: TypeAlias = dict[str, Any]
+"""A JSON Schema, or a part of one."""
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+"""What every schema of ours is written in."""
+NOT_BLANK = r"\S"
+"""The pattern of a text in which something can be seen."""
 
 
 class Full(Exception):
@@ -41,7 +53,7 @@ class Report:
         return len(self._problems)
 
     def take(self, problems: Iterable[Problem]) -> None:
-        """Take problems of the reading itself: whatever is wrong at the same place follows from them."""
+        """Take problems of YAML itself: whatever else is wrong at the same place follows from them."""
         for problem in problems:
             self._unread.add(problem.place)
             self._take(problem)
@@ -49,10 +61,6 @@ class Report:
     def error(self, code: str, place: Place, key: str, message: str, hint: str = "") -> None:
         """Add an error; `key` as in `Problem`."""
         self.add(Problem(code, place, key, message, hint))
-
-    def warning(self, code: str, place: Place, key: str, message: str, hint: str = "") -> None:
-        """Add a warning; `key` as in `Problem`."""
-        self.add(Problem(code, place, key, message, hint, Severity.WARNING))
 
     def add(self, problem: Problem) -> None:
         """Add a problem, unless its place could not be read anyway."""
@@ -72,57 +80,52 @@ class Report:
             message = "the rest of the workspace is not looked at"
             self.stop("too-many-problems", problem.place, "", message, "solve the others first")
 
-    @property
-    def misses_something(self) -> bool:
-        """Whether there is any place that could not be read."""
-        return bool(self._unread)
+    def check_mapping(self, node: Node, key: str, hint: str = "write a mapping: {name: value}") -> bool:
+        """Return whether a node is a mapping; report it where it is none."""
+        if isinstance(node.value, dict):
+            return True
+        message = f"a mapping is expected, this is {kind_of(node.value)}"
+        self.error("wrong-type", node.place, key, message, hint)
+        return False
 
-    def unread(self, place: Place) -> bool:
-        """Return whether what stands at `place` could not be read."""
-        return place in self._unread
+    def doubt_if_unread(self, node: Node, key: str) -> None:
+        """Doubt `key` where a node that belongs to it could not be read."""
+        if self._unread and node.place in self._unread:
+            self.doubt(key)
 
     def doubt(self, key: str) -> None:
         """Note that what is known of `key` is not all that the files say."""
         self._doubtful.add(key)
 
     def doubts(self, key: str) -> bool:
-        """Return whether what is known of `key` is not all that the files say, for one error or another."""
+        """Return whether what is known of `key` is not all that the files say, as after any error of it."""
         return key in self._doubtful
 
-    def errors(self) -> tuple[Problem, ...]:
-        """Return the errors, by place."""
-        return _sorted(p for p in self._problems if p.severity is Severity.ERROR)
-
-    def warnings(self) -> tuple[Problem, ...]:
-        """Return the warnings, by place."""
-        return _sorted(p for p in self._problems if p.severity is Severity.WARNING)
-
-    def all(self) -> tuple[Problem, ...]:
-        """Return errors and warnings together, by place."""
-        return _sorted(self._problems)
+    def problems(self, severity: Severity | None = None) -> tuple[Problem, ...]:
+        """Return the problems by place, of one severity if one is given."""
+        wanted = [one for one in self._problems if severity in (None, one.severity)]
+        return tuple(sorted(wanted, key=lambda one: (one.place, one.code, one.key, one.message)))
 
 
-def _sorted(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    return tuple(sorted(problems, key=lambda p: (p.place, p.code, p.key, p.message)))
+def refusal(code: str, message: str, hint: str = "") -> PydanticCustomError:
+    """Return the error with which a validator of a model says why, in its own words and with its own code.
 
-
-Schema: TypeAlias = dict[str, Any]
-"""A JSON Schema, or a part of one."""
-
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
-"""What every schema of ours is written in."""
-
-NOT_BLANK = r"\S"
-"""The pattern of a text in which something can be seen."""
+    The message is shown, so it repeats nothing that is secret or personal.
+    """
+    return PydanticCustomError(code, "{message}", {"message": message, "hint": hint})
 
 
 def shape(**keywords: Any) -> Any:
-    """Return the annotation that adds these keywords of JSON Schema to those of a type."""
+    """Return the annotation that adds these keywords of JSON Schema to those of a type.
+
+    Where the rule of a value is a function, they are what an editor can see of it. They never refuse what
+    the rule accepts; the rule may be stricter.
+    """
     return Field(json_schema_extra=keywords)
 
 
 def shaped(**keywords: Any) -> WithJsonSchema:
-    """Return the annotation that makes these keywords the whole schema of a type that has none itself."""
+    """Return the annotation that makes these keywords the whole schema of a type; as for `shape`."""
     return WithJsonSchema(keywords)
 
 
@@ -136,21 +139,10 @@ def pattern_of(form: re.Pattern[str] | str) -> str:
 def without_null(schema: Mapping[str, Any]) -> Schema:
     """Return the schema of a value that may be anything else than null."""
     choices = [choice for choice in schema.get("anyOf", ()) if choice != {"type": "null"}]
-    beside = {name: part for name, part in schema.items() if name != "anyOf"}
+    if len(choices) != 1:
+        return {**schema, **({"anyOf": choices} if choices else {})}
     # What stands beside the choice, its description, is about this very place: it counts.
-    return (
-        {**choices[0], **beside}
-        if len(choices) == 1
-        else {**schema, **({"anyOf": choices} if choices else {})}
-    )
-
-
-MOST_PROBLEMS = 100
-"""Of one mapping; more are counted, not listed."""
-
-Fields = Mapping[str, Any]
-Location = tuple[int | str, ...]
-Model = TypeVar("Model", bound=BaseModel)
+    return {**choices[0], **{name: part for name, part in schema.items() if name != "anyOf"}}
 
 
 class Vocabulary(Struct, frozen=True):
@@ -162,33 +154,15 @@ class Vocabulary(Struct, frozen=True):
     """Names that are right in another place → where that is."""
 
 
-class Saying(NamedTuple):
-    """What is wrong and what to write instead."""
-
-    code: str
-    message: str
-    hint: str = ""
-
-
-def refusal(code: str, message: str, hint: str = "") -> PydanticCustomError:
-    """Return the error with which a validator of a model says why, in its own words and with its own code.
-
-    The message is shown, so it repeats nothing that is secret or personal.
-    """
-    return PydanticCustomError(code, "{message}", {"message": message, "hint": hint})
-
-
 @cache
 def paths(model: type[BaseModel]) -> tuple[str, ...]:
     """Return every name that `model` knows, nested ones dotted, groups before what is in them."""
-    return tuple(_paths(model))
-
-
-def _paths(model: type[BaseModel]) -> Iterator[str]:
+    found: list[str] = []
     for name, info in model.model_fields.items():
-        yield name
+        found.append(name)
         for inner in _models(info.annotation):
-            yield from (f"{name}.{path}" for path in paths(inner))
+            found += [f"{name}.{path}" for path in paths(inner)]
+    return tuple(found)
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -200,8 +174,8 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
 
 def validated(
     model: type[Model],
-    fields: Fields,
-    written: Node,
+    fields: Mapping[str, Any],
+    node: Node,
     report: Report,
     *,
     key: str = "",
@@ -210,7 +184,7 @@ def validated(
 ) -> Model | None:
     """Return `fields` as a `model`, without those that are wrong; `None` where nothing is left to go by.
 
-    Whatever is wrong goes to the report, placed by `written`, the mapping that the fields come from.
+    Whatever is wrong goes to the report, placed by `node`, the mapping that the fields come from.
     """
     try:
         return model.model_validate(fields, context=context)
@@ -218,21 +192,20 @@ def validated(
         errors = invalid.errors(include_url=False)
     words = words or Vocabulary(paths(model))
     for error in errors[:MOST_PROBLEMS]:
-        _add(error, written, report, key, words)
+        code, message, hint = _refusal(error, words)
+        there = node.at(*error["loc"])
+        is_at_key = error["type"] in ("extra_forbidden", "missing", "missing-credentials")
+        report.error(code, there.key_place if is_at_key else there.place, key, message, hint)
     if len(errors) > MOST_PROBLEMS:
         message = f"{len(errors) - MOST_PROBLEMS} more problems are not listed"
-        report.error("too-many-problems", written.key_place, key, message, "solve the others first")
+        report.error("too-many-problems", node.key_place, key, message, "solve the others first")
         return None
-    return _second_try(model, fields, [error["loc"] for error in errors], context)
-
-
-def _second_try(model: type[Model], fields: Fields, wrong: list[Location], context: object) -> Model | None:
-    parts = {location[0] for location in wrong if location}
-    left = {name: value for name, value in fields.items() if name not in parts}
+    left, wrong = fields, [error["loc"] for error in errors]
     for location in wrong:
-        fields = _without(fields, location)
+        left = _without(left, location)
+    tops = {location[0] for location in wrong if location}
     # What is wrong may be needed by what it stands in: then that is left out as a whole.
-    for attempt in (fields, left):
+    for attempt in (left, {name: value for name, value in fields.items() if name not in tops}):
         try:
             return model.model_validate(attempt, context=context)
         except ValidationError:
@@ -240,7 +213,7 @@ def _second_try(model: type[Model], fields: Fields, wrong: list[Location], conte
     return None
 
 
-def _without(fields: Fields, location: Location) -> Fields:
+def _without(fields: Mapping[str, Any], location: Location) -> Mapping[str, Any]:
     if not location:
         return {}
     first, *rest = location
@@ -250,106 +223,38 @@ def _without(fields: Fields, location: Location) -> Fields:
     return {name: value for name, value in fields.items() if name != first}
 
 
-def _add(error: ErrorDetails, written: Node, report: Report, key: str, words: Vocabulary) -> None:
-    location = error["loc"]
-    there = written.at(*location)
-    place = there.key_place if error["type"] in _AT_THE_KEY else there.place
-    saying = _unknown(location, words) if error["type"] == "extra_forbidden" else _saying(error)
-    report.error(saying.code, place, key, saying.message, saying.hint)
-
-
-_AT_THE_KEY = {"extra_forbidden", "missing", "missing-credentials"}
-
-
-def dotted(location: Location) -> str:
-    """Return where something stands as people name it: `column_mappings[0].target_column_name`."""
-    text = ""
-    for step in location:
-        text += f"[{step}]" if isinstance(step, int) else f".{visible(step)}"
-    return text.lstrip(".")
-
-
-def unknown_name(name: str, parent: str, words: Vocabulary) -> Saying:
+def unknown_name(name: str, parent: str, words: Vocabulary) -> Refusal:
     """Return what to say of a name that may not stand below `parent` (dotted; empty for the top)."""
     if not parent and name in words.elsewhere:
-        return Saying("misplaced", f"{visible(name)} does not belong here", words.elsewhere[name])
-    message = f"{visible(name)} is not known here"
-    meant = _meant(name, parent, words)
-    return Saying("unknown-field", message, _write(meant, parent) if meant else _known(parent, words))
+        return Refusal("misplaced", f"{visible(name)} does not belong here", words.elsewhere[name])
+    here = {_last(path): path for path in words.paths if path.rpartition(".")[0] == parent}
+    meant = _meant(name, here, words)
+    group, _, last = meant.rpartition(".")
+    if not meant:
+        hint = f"known here: {listed(here)}"
+    elif group == parent:
+        hint = f"write {last}"
+    elif group:
+        hint = f"write {meant}: {last} stands under {group}"
+    else:
+        hint = f"write {last} one level up, beside {visible(parent)}"
+    return Refusal("unknown-field", f"{visible(name)} is not known here", hint)
 
 
-def _unknown(location: Location, words: Vocabulary) -> Saying:
-    *above, name = location
-    return unknown_name(str(name), ".".join(str(step) for step in above if isinstance(step, str)), words)
-
-
-def _meant(name: str, parent: str, words: Vocabulary) -> str | None:
+def _meant(name: str, here: Mapping[str, str], words: Vocabulary) -> str:
+    """Return the path that a wrong name was probably meant for, empty where none is near."""
     if name in words.older_names:
         return words.older_names[name]
-    plain = snake(name)
-    here = _names_below(parent, words)
-    if plain in here:
-        return _join(parent, plain)
-    if elsewhere := [path for path in words.paths if _last(path) == plain]:
-        return elsewhere[0]
+    plain, anywhere = snake(name), {_last(path): path for path in reversed(words.paths)}
+    if plain in here or plain in anywhere:
+        return here.get(plain) or anywhere[plain]
     if near := nearest(plain, here):
-        return _join(parent, near)
-    near = nearest(plain, map(_last, words.paths))
-    return next((path for path in words.paths if _last(path) == near), None)
-
-
-def _names_below(parent: str, words: Vocabulary) -> list[str]:
-    return [_last(path) for path in words.paths if path.rpartition(".")[0] == parent]
-
-
-def _known(parent: str, words: Vocabulary) -> str:
-    return f"known here: {listed(_names_below(parent, words))}"
-
-
-def _write(path: str, parent: str) -> str:
-    group, _, name = path.rpartition(".")
-    if group == parent:
-        return f"write {name}"
-    return (
-        f"write {path}: {name} stands under {group}"
-        if group
-        else f"write {name} one level up, beside {visible(parent)}"
-    )
-
-
-def _join(parent: str, name: str) -> str:
-    return f"{parent}.{name}" if parent else name
+        return here[near]
+    return anywhere.get(nearest(plain, map(_last, words.paths)) or "", "")
 
 
 def _last(path: str) -> str:
     return path.rpartition(".")[2]
-
-
-def _saying(error: ErrorDetails) -> Saying:
-    code, context = error["type"], error.get("ctx", {})
-    if "hint" in context:
-        return Saying(code, _about(error, str(context["message"])), str(context["hint"]))
-    if code in _EXPECTED:
-        return _wrong_type(error)
-    return _SAYINGS.get(code, _invalid)(error, context)
-
-
-def _about(error: ErrorDetails, message: str) -> str:
-    name = dotted(error["loc"])
-    return f"{name}: {message}" if name else message
-
-
-_EXPECTED = {
-    "string_type": "text",
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
-    "float_type": "a number",
-    "bool_type": "true or false",
-    "list_type": "a list",
-    "tuple_type": "a list",
-    "dict_type": "a mapping",
-    "model_type": "a mapping",
-}
 
 
 def kind_of(value: object) -> str:
@@ -366,82 +271,67 @@ _KINDS = {
     list: "a list",
     dict: "a mapping",
 }
+_EXPECTED = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+}
+_FORMS = {"a list": "write a list: [one, two]", "a mapping": "write a mapping: {name: value}"}
+_RANGES = {
+    "greater_than_equal": ("below", "ge", "not below"),
+    "greater_than": ("not above", "gt", "above"),
+    "less_than_equal": ("above", "le", "not above"),
+    "less_than": ("not below", "lt", "below"),
+}
 
 
-def _wrong_type(error: ErrorDetails) -> Saying:
-    expected = _EXPECTED[error["type"]]
-    message = _about(error, f"{expected} is expected, this is {kind_of(error['input'])}")
-    return Saying("wrong-type", message, _right_form(expected, error["input"]))
+def _refusal(error: ErrorDetails, words: Vocabulary) -> Refusal:
+    """Return what an error of pydantic means for the files, and what to write instead."""
+    kind, location, value, context = error["type"], error["loc"], error["input"], error.get("ctx", {})
+    if kind == "extra_forbidden":
+        parent = ".".join(step for step in location[:-1] if isinstance(step, str))
+        return unknown_name(str(location[-1]), parent, words)
+    name = ""
+    for step in location:
+        name += f"[{step}]" if isinstance(step, int) else f".{visible(step)}"
+    name = name.lstrip(".")
+    if kind == "missing":
+        return Refusal("missing-field", f"{name} is missing", f"add {location[-1]}: …")
+    if "hint" in context:
+        code, message, hint = kind, str(context["message"]), str(context["hint"])
+    elif kind in _EXPECTED:
+        code, hint = "wrong-type", _right_form(_EXPECTED[kind], value)
+        message = f"{_EXPECTED[kind]} is expected, this is {kind_of(value)}"
+    elif kind in ("string_too_long", "too_long"):
+        unit = "characters" if isinstance(value, str) else "items"
+        code, hint = "too-long", "shorten it"
+        message = f"it has {len(value)} {unit}, and {context['max_length']} is the most"
+    elif kind in ("string_too_short", "too_short"):
+        code, message, hint = "too-short", "nothing stands in it", "write at least one, or leave the key out"
+    elif kind in _RANGES:
+        beyond, bound, instead = _RANGES[kind]
+        code, message = "out-of-range", f"{value} is {beyond} {context[bound]}"
+        hint = f"write a number {instead} {context[bound]}"
+    elif kind in ("literal_error", "enum"):
+        code, hint = "unknown-choice", f"write {context['expected']}"
+        message = "this is none of the choices"
+    elif kind == "value_error":
+        code, message, hint = "invalid-value", "this cannot be", str(context["error"])
+    else:
+        code, message, hint = "invalid-value", error["msg"], ""
+    return Refusal(code, f"{name}: {message}" if name else message, hint)
 
 
 def _right_form(expected: str, value: object) -> str:
     if expected == "text" and isinstance(value, bool | int | float):
         return f"write {quoted(str(value).lower())}" if not isinstance(value, float) else "write it in quotes"
     if isinstance(value, str) and expected in {"a whole number", "a number", "true or false"}:
-        return "write it without quotes" if _looks_like(expected, value) else f"write {expected}"
+        is_one = value in {"true", "false"} if expected == "true or false" else value.isdecimal()
+        return "write it without quotes" if is_one else f"write {expected}"
     return _FORMS.get(expected, f"write {expected}")
-
-
-def _looks_like(expected: str, value: str) -> bool:
-    return value in {"true", "false"} if expected == "true or false" else value.isdecimal()
-
-
-_FORMS = {"a list": "write a list: [one, two]", "a mapping": "write a mapping: {name: value}"}
-
-
-def _missing(error: ErrorDetails, _: Fields) -> Saying:
-    name = str(error["loc"][-1])
-    return Saying("missing-field", f"{dotted(error['loc'])} is missing", f"add {name}: …")
-
-
-def _too_long(error: ErrorDetails, context: Fields) -> Saying:
-    unit = "characters" if isinstance(error["input"], str) else "items"
-    message = f"it has {len(error['input'])} {unit}, and {context['max_length']} is the most"
-    return Saying("too-long", _about(error, message), "shorten it")
-
-
-def _too_short(error: ErrorDetails, _: Fields) -> Saying:
-    return Saying(
-        "too-short", _about(error, "nothing stands in it"), "write at least one, or leave the key out"
-    )
-
-
-def _out_of_range(words: str, bound: str) -> Callable[[ErrorDetails, Fields], Saying]:
-    def saying(error: ErrorDetails, context: Fields) -> Saying:
-        message = _about(error, f"{error['input']} is {words} {context[bound]}")
-        return Saying("out-of-range", message, f"write a number {_RANGES[bound]} {context[bound]}")
-
-    return saying
-
-
-_RANGES = {"ge": "not below", "gt": "above", "le": "not above", "lt": "below"}
-
-
-def _choice(error: ErrorDetails, context: Fields) -> Saying:
-    return Saying(
-        "unknown-choice", _about(error, "this is none of the choices"), f"write {context['expected']}"
-    )
-
-
-def _said(error: ErrorDetails, context: Fields) -> Saying:
-    return Saying("invalid-value", _about(error, "this cannot be"), str(context["error"]))
-
-
-def _invalid(error: ErrorDetails, _: Fields) -> Saying:
-    return Saying("invalid-value", _about(error, error["msg"]))
-
-
-_SAYINGS: Mapping[str, Callable[[ErrorDetails, Fields], Saying]] = {
-    "missing": _missing,
-    "string_too_long": _too_long,
-    "too_long": _too_long,
-    "string_too_short": _too_short,
-    "too_short": _too_short,
-    "greater_than_equal": _out_of_range("below", "ge"),
-    "greater_than": _out_of_range("not above", "gt"),
-    "less_than_equal": _out_of_range("above", "le"),
-    "less_than": _out_of_range("not below", "lt"),
-    "literal_error": _choice,
-    "enum": _choice,
-    "value_error": _said,
-}

@@ -32,11 +32,16 @@ from pydantic import (
 from pydantic.alias_generators import to_pascal
 from pydantic_core import CoreSchema, core_schema
 
-from reconciler.config import rows
-from reconciler.config.discovery import Unfit
+from reconciler.config import seeds
 from reconciler.config.names import LONGEST_NAME
-from reconciler.config.sections import ApiFields, Draft, Finding, SeedSection, Surroundings
-from reconciler.config.sections import Customer as DraftCustomer
+from reconciler.config.sections import (
+    ApiFields,
+    DeclaredCustomer,
+    DeclaredSeed,
+    Finding,
+    SeedContext,
+    SeedSection,
+)
 from reconciler.config.settings import Guardrails, Target
 from reconciler.config.validation import (
     NOT_BLANK,
@@ -48,6 +53,7 @@ from reconciler.config.validation import (
     shaped,
     without_null,
 )
+from reconciler.config.yaml import Unreadable
 from reconciler.engine.kind import Json
 from reconciler.expoints.seed import (
     ADDRESS,
@@ -124,7 +130,7 @@ def _answered(value: str, info: ValidationInfo) -> str:
     if is_relative(moment):
         raise ValueError('write the day itself, like "2026-12-01": what was answered does not move')
     around = info.context
-    return absolute(moment, around.zone).at.isoformat() if isinstance(around, Surroundings) else value
+    return absolute(moment, around.zone).at.isoformat() if isinstance(around, SeedContext) else value
 
 
 def _type_of_batch(value: object) -> object:
@@ -155,11 +161,11 @@ def _file(value: object, info: ValidationInfo) -> Content:
     path = str(_private(value))
     around = info.context
     try:
-        if not isinstance(around, Surroundings):
+        if not isinstance(around, SeedContext):
             return Content(PurePosixPath(path).name, "", 0)
         content = around.files.in_base64(path), len(around.files.content(path))
-    except Unfit as unfit:
-        raise refusal(*unfit.refusal) from unfit
+    except Unreadable as unreadable:
+        raise refusal(*unreadable.refusal) from unreadable
     return Content(PurePosixPath(path).name, *content)
 
 
@@ -436,7 +442,7 @@ _KINDS = {
 }
 
 
-def seed_of(draft: Draft[CustomerSeed, Customer]) -> Seed:
+def seed_of(draft: DeclaredSeed[CustomerSeed, Customer]) -> Seed:
     """Return the seed that a draft declares."""
     fields = draft.fields
     batch = _members(fields, set(BATCH))
@@ -460,7 +466,7 @@ def seed_of(draft: Draft[CustomerSeed, Customer]) -> Seed:
 _MEMBERS = set(Customer.model_fields) - {"email", "data"}
 
 
-def _customer(customer: DraftCustomer[Customer]) -> SeedCustomer:
+def _customer(customer: DeclaredCustomer[Customer]) -> SeedCustomer:
     fields, places = customer.fields, customer.written.places_below("data")
     data = tuple(
         DataItem(column_of(name), said, places[name])
@@ -691,17 +697,16 @@ _LAST = ("shared_mailbox", "fault_statuses", "defaults", "customers", "customers
 SEEDS = SeedSection(
     name="customer_seeds",
     order=(*_FIRST, *(name for name in CustomerSeed.model_fields if name not in _FIRST + _LAST), *_LAST),
-    account="expoints",
     fields=CustomerSeed,
     row=Customer,
     defaults=CustomerDefaults,
-    columns=rows.Columns(
+    columns=seeds.Columns(
         cells={
             **dict.fromkeys(
-                ("email", "phone_number", "send_date", "transaction_date", "end_date"), rows.text
+                ("email", "phone_number", "send_date", "transaction_date", "end_date"), seeds.text
             ),
-            **dict.fromkeys(("priority", "previous_id"), rows.whole_number),
-            "copy_all_answers": rows.truth,
+            **dict.fromkeys(("priority", "previous_id"), seeds.whole_number),
+            "copy_all_answers": seeds.truth,
         },
         identity="email",
         others=("data", "answers", "answers_to_copy"),

@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.checkmarket.model import SECTION
 from reconciler.commands.adopt import Wanted, adopt
-from reconciler.commands.workspace import Selection
+from reconciler.commands.workspace import CUSTOMER_SEEDS, Selection
 from reconciler.config.load import load
 from reconciler.errors import Exit, FilesInvalid, NotEdited, UsageError
 from reconciler.sandbox import Fault, Variants, create_app
@@ -303,4 +303,4 @@ def test_files_that_are_wrong_are_told_before_anything_is_asked(accounts: Accoun
         )
     assert not accounts.states["one"].requests()
     with pytest.raises(FilesInvalid):
-        load(accounts.folder / "configs", [SECTION], accounts.folder)
+        load(accounts.folder / "configs", SECTION, accounts.folder, CUSTOMER_SEEDS)

@@ -34,7 +34,7 @@ def write_files(folder: Path, files: Files) -> Path:
 
 def problems_of(folder: Path) -> tuple[Problem, ...]:
     try:
-        return load(folder, [MAILINGS], folder, [LETTERS]).warnings
+        return load(folder, MAILINGS, folder, LETTERS).warnings
     except FilesInvalid as invalid:
         return invalid.problems
 
@@ -51,7 +51,7 @@ def loaded(workspace: Write) -> Read:
 
     def read(files: Files) -> Workspace[Posted]:
         folder = workspace(files)
-        return load(folder, [MAILINGS], folder, [LETTERS])
+        return load(folder, MAILINGS, folder, LETTERS)
 
     return read
 

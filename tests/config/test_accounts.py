@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from reconciler.checkmarket.model import SECTION
+from reconciler.commands.workspace import CUSTOMER_SEEDS
 from reconciler.config.load import Workspace, load
 from reconciler.errors import FilesInvalid
-from reconciler.expoints.model import SEEDS
 from reconciler.problems import Problem
 
 from .conftest import write_files
@@ -25,7 +25,7 @@ targets:
 
 def loaded(folder: Path, text: str, settings: str = TARGETS) -> Workspace[Any]:
     write_files(folder, {"reconciler.yaml": settings, "a.yaml": text})
-    return load(folder, (SECTION,), folder, (SEEDS,))
+    return load(folder, SECTION, folder, CUSTOMER_SEEDS)
 
 
 def problems(folder: Path, text: str, settings: str = TARGETS) -> list[Problem]:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.config.discovery import LARGEST_NAMED_FILE as LARGEST_FILE
-from reconciler.config.discovery import Unfit, WorkspaceFiles
+from reconciler.config.discovery import WorkspaceFiles
+from reconciler.config.yaml import LARGEST_FILE, Unreadable
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_nothing_else_is_read(path: str, code: str, files: WorkspaceFiles) -> No
     (files.folder / "loop.csv").symlink_to("loop.csv")
     (files.folder / "large.csv").write_bytes(b"a" * (LARGEST_FILE + 1))
     os.mkfifo(files.folder / "pipe.csv")
-    with pytest.raises(Unfit) as caught:
+    with pytest.raises(Unreadable) as caught:
         files.content(path)
     assert caught.value.refusal.code == code
     assert caught.value.refusal.hint

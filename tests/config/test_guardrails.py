@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.commands.workspace import SECTIONS, SEED_SECTIONS
+from reconciler.checkmarket.model import SECTION
+from reconciler.commands.workspace import CUSTOMER_SEEDS
 from reconciler.config.guardrails import loosened
 from reconciler.config.load import Workspace, load
 from reconciler.config.settings import TargetSettings
@@ -36,7 +37,7 @@ def oauth(*changed: tuple[str, str]) -> str:
 def workspace(folder: Path, targets: str, files: Mapping[str, str], top: str = "") -> Workspace[Any]:
     settings = f"version: 1\n{top}targets:\n{targets}"
     write(folder / "configs", dict(files), settings)
-    return load(folder / "configs", SECTIONS, folder, SEED_SECTIONS)
+    return load(folder / "configs", SECTION, folder, CUSTOMER_SEEDS)
 
 
 def told(tmp_path: Path, before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

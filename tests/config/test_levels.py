@@ -16,7 +16,7 @@ from reconciler.engine.declared import Declared, Given, Reference, Ruling
 from reconciler.engine.kind import Policy
 from reconciler.problems import Place
 from tests.config.conftest import Complain, Read, write_files
-from tests.config.toy import MAILINGS
+from tests.config.toy import LETTERS, MAILINGS
 
 
 def one(read: Read, text: str, target: str = "one") -> Declared:
@@ -244,7 +244,7 @@ def test_the_first_level_that_names_a_field_decides(preset: Said, own: Said, blo
     text = json.dumps({"presets": {"p": preset.written()}, "mailings": {"m": resource}})
     with tempfile.TemporaryDirectory() as folder:
         write_files(Path(folder), {"a.yaml": text})
-        (declared,) = load(Path(folder), [MAILINGS], Path(folder)).declared["one"]
+        (declared,) = load(Path(folder), MAILINGS, Path(folder), LETTERS).declared["one"]
     for path in (*LEAVES, "schedule.survey_id"):
         expected = next(
             (said for level in (block, own, preset) if (said := level.of(path)) is not None), None

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from reconciler.checkmarket.model import SECTION
+from reconciler.commands.workspace import CUSTOMER_SEEDS
 from reconciler.config.load import Workspace, load
-from reconciler.errors import FilesInvalid, UsageError
+from reconciler.errors import UsageError
 from tests.config.conftest import Complain, Read, Write
-from tests.config.toy import MAILINGS
+from tests.config.toy import LETTERS, MAILINGS
 
 
 def codes(problems: Complain, text: str, **files: str) -> list[str]:
@@ -21,7 +22,7 @@ def test_the_files_of_a_workspace_are_counted_with_their_resources(loaded: Read,
     read = loaded(
         {"a.yaml": "mailings: {b: {name: B}, a: {name: A}}", "sub/c.yml": "mailings: {c: {name: C}}"}
     )
-    assert (read.folder, read.files, read.resources) == (tmp_path, 3, 3)
+    assert (read.folder, read.files, read.count) == (tmp_path, 3, 3)
     assert [one.key for one in read.declared["two"]] == ["mailings.a", "mailings.b", "mailings.c"]
     assert list(read.targets) == ["one", "two"]
 
@@ -33,7 +34,7 @@ def test_a_workspace_may_be_empty_but_for_its_targets(loaded: Read) -> None:
 
 def test_the_settings_file_may_hold_any_section(loaded: Read) -> None:
     read = loaded({"reconciler.yaml": "version: 1\ntargets: {one: {}}\nmailings: {m: {name: M}}"})
-    assert read.resources == 1
+    assert read.count == 1
 
 
 def test_a_resource_lives_on_the_targets_that_it_names(loaded: Read) -> None:
@@ -184,16 +185,9 @@ def test_a_merged_preset_within_a_file_keeps_its_place(loaded: Read) -> None:
     assert str(declared.given["name"].origin.place) == "a.yaml:7:5"
 
 
-def test_a_known_section_of_another_kind_is_not_refused_as_later(workspace: Write) -> None:
-    folder = workspace({"a.yaml": "customer_seeds: {}"})
-    with pytest.raises(FilesInvalid) as caught:
-        load(folder, [MAILINGS], folder)
-    assert [problem.code for problem in caught.value.problems] == ["not-yet-supported"]
-
-
 def test_a_folder_without_settings_is_no_workspace(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no reconciler\.yaml"):
-        load(tmp_path, [MAILINGS], tmp_path)
+        load(tmp_path, MAILINGS, tmp_path, LETTERS)
 
 
 NEWSLETTER = """\
@@ -222,7 +216,7 @@ def test_an_import_configuration_is_read(workspace: Write) -> None:
         f"version: 1\ntargets: {{one: {{{account}, contact_lists: {{newsletter: 3}}}}, two: {{{account}}}}}"
     )
     folder = workspace({"reconciler.yaml": settings, "a.yaml": NEWSLETTER})
-    read: Workspace[Any] = load(folder, [SECTION], folder)
+    read: Workspace[Any] = load(folder, SECTION, folder, CUSTOMER_SEEDS)
     (one,), (two,) = read.declared["one"], read.declared["two"]
     assert (one.given["contact_list_id"].value, two.given["contact_list_id"].value) == (3, 12)
     assert one.given["survey_settings.invitation_time"].value == "09:00"

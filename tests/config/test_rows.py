@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.config import rows
+from reconciler.config import seeds as rows
 from reconciler.config.nodes import Node
 from reconciler.config.validation import Report
 from reconciler.engine.kind import Json
@@ -26,13 +26,13 @@ def read(content: str | bytes, name: str = "t.csv") -> tuple[list[Node], Report]
 
 def values(content: str | bytes, name: str = "t.csv") -> list[Json]:
     found, report = read(content, name)
-    assert report.all() == ()
+    assert report.problems() == ()
     return [row.value for row in found]
 
 
 def told(content: str | bytes, name: str = "t.csv") -> list[tuple[str, int, int]]:
     _, report = read(content, name)
-    return [(p.code, p.place.line, p.place.column) for p in report.all()]
+    return [(p.code, p.place.line, p.place.column) for p in report.problems()]
 
 
 def test_headers_are_fields_or_columns_of_data() -> None:
@@ -132,7 +132,7 @@ def test_a_table_that_is_wrong_is_told_where(
 
 def test_a_table_without_headers_repeats_nobody() -> None:
     _, report = read("john@example.com;John\n")
-    assert "john" not in str(report.all()).lower()
+    assert "john" not in str(report.problems()).lower()
 
 
 def test_rows_beside_a_wrong_one_are_read() -> None:
@@ -173,7 +173,7 @@ def test_each_line_of_json_is_a_customer() -> None:
 )
 def test_a_line_that_is_wrong_is_told_and_others_are_read(line: str, code: str) -> None:
     found, report = read(f'{{"email": "a"}}\n{line}\n{{"email": "b"}}', "t.jsonl")
-    assert [(p.code, p.place.line, p.place.column) for p in report.all()] == [(code, 2, 1)]
+    assert [(p.code, p.place.line, p.place.column) for p in report.problems()] == [(code, 2, 1)]
     assert [row.value for row in found] == [{"email": "a"}, {"email": "b"}]
 
 
@@ -187,7 +187,7 @@ ROWISH = st.lists(
 def test_any_text_is_rows_or_problems(text: str, before: str, name: str) -> None:
     found, report = read(f"{before}{text}".encode(), name)
     assert all(isinstance(row.value, dict) for row in found)
-    assert all(problem.message and problem.hint for problem in report.all())
+    assert all(problem.message and problem.hint for problem in report.problems())
 
 
 @settings(deadline=None)

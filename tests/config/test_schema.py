@@ -14,9 +14,10 @@ from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
 
+from reconciler.checkmarket.model import SECTION
 from reconciler.commands.init import accounts_at, first_files
 from reconciler.commands.validate import files_schema, schema
-from reconciler.commands.workspace import SECTIONS, SEED_SECTIONS
+from reconciler.commands.workspace import CUSTOMER_SEEDS
 from reconciler.config.file_edits import modeline
 from reconciler.config.load import load
 from reconciler.config.schema import SCHEMA_FILE
@@ -79,7 +80,7 @@ def reader_accepts(settings: str, other: str, folder: Path) -> bool:
     (folder / "reconciler.yaml").write_text(settings, "utf-8")
     (folder / "other.yaml").write_text(other, "utf-8")
     try:
-        load(folder, SECTIONS, folder, SEED_SECTIONS)
+        load(folder, SECTION, folder, CUSTOMER_SEEDS)
     except FilesInvalid:
         return False
     return True
@@ -121,7 +122,7 @@ def test_what_init_writes_is_accepted(urls: list[str]) -> None:
 def test_what_the_reader_accepts_the_schema_accepts(situation: Situation) -> None:
     with TemporaryDirectory() as name:
         folder = write_workspace(Path(name), situation)
-        load(folder, SECTIONS, folder, SEED_SECTIONS)
+        load(folder, SECTION, folder, CUSTOMER_SEEDS)
         for file in folder.glob("*.yaml"):
             assert complaints(json.loads(file.read_text("utf-8"))) == []
 

@@ -37,13 +37,13 @@ def test_seeds_stand_on_their_targets_in_the_order_of_the_keys(loaded: Read) -> 
 
 def test_seeds_count_as_resources_and_can_be_moved(loaded: Read) -> None:
     workspace = loaded({"a.yaml": TWO, "b.yaml": "mailings: {m: {name: M}}\nmoved: {old: a, older: m}"})
-    assert workspace.resources == 3
+    assert workspace.count == 3
     assert workspace.moved == {"letters.old": "letters.a", "mailings.older": "mailings.m"}
 
 
 def test_without_a_section_there_are_no_seeds(workspace: Write) -> None:
     folder = workspace({})
-    assert load(folder, [MAILINGS], folder).seeds == {"one": (), "two": ()}
+    assert load(folder, MAILINGS, folder, LETTERS).seeds == {"one": (), "two": ()}
 
 
 def test_one_key_stands_in_one_file(problems: Complain) -> None:
@@ -317,4 +317,4 @@ def test_what_is_nobodys_is_repeated(problems: Complain) -> None:
 def test_a_seed_with_a_problem_is_no_workspace(workspace: Write) -> None:
     folder = workspace(letter("pages: 1"))
     with pytest.raises(FilesInvalid):
-        load(folder, [MAILINGS], folder, [LETTERS])
+        load(folder, MAILINGS, folder, LETTERS)

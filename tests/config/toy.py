@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_pascal
 
-from reconciler.config import rows
-from reconciler.config.sections import Draft, Finding, Named, Section, SeedSection
+from reconciler.config import seeds
+from reconciler.config.sections import DeclaredSeed, Finding, Named, Section, SeedsByName, SeedSection
 from reconciler.config.settings import Target
 from reconciler.engine import kind
 from reconciler.engine.declared import Declared
@@ -114,7 +114,7 @@ class Letter(_Toy):
 class Posted:
     """What a draft of a letter becomes: the draft itself, so that all of it can be looked at."""
 
-    draft: Draft[Letter, Addressee]
+    draft: DeclaredSeed[Letter, Addressee]
 
     @property
     def emails(self) -> list[str]:
@@ -140,15 +140,16 @@ def check_letters(letters: Sequence[Posted]) -> Iterator[tuple[int, Finding]]:
         seen.update(letter.emails)
 
 
-LETTERS = SeedSection(
+LETTER_SEEDS = SeedSection(
     name="letters",
     fields=Letter,
     row=Addressee,
     defaults=Reader,
-    columns=rows.Columns(
-        {"email": rows.text, "number": rows.whole_number, "is_kind": rows.truth}, "email", ("data", "tags")
+    columns=seeds.Columns(
+        {"email": seeds.text, "number": seeds.whole_number, "is_kind": seeds.truth}, "email", ("data", "tags")
     ),
     build=Posted,
     check=check_letter,
     check_together=check_letters,
 )
+LETTERS: SeedsByName[Posted] = SeedsByName("letters", "", lambda: LETTER_SEEDS)

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import pytest
 
-from reconciler.config.codes import EDIT_CODES
 from reconciler.config.edits import OverNames, Patch, Put, Remove, edit
 from reconciler.errors import NotEdited
 
@@ -201,10 +200,6 @@ def test_what_is_not_safe_is_refused_with_its_place(case: Refused) -> None:
     assert [(p.code, p.place.line, bool(p.hint)) for p in refused.value.problems] == [
         (case.code, case.line, True)
     ]
-
-
-def test_every_code_of_a_refusal_is_provoked() -> None:
-    assert {case.code for case in REFUSED if case.code.startswith("edit-")} == set(EDIT_CODES)
 
 
 def test_every_refusal_of_a_file_is_told_at_once() -> None:

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from reconciler.checkmarket.model import SECTION
+from reconciler.commands.workspace import CUSTOMER_SEEDS
 from reconciler.config.load import load
 from reconciler.config.settings import Guardrails
 from reconciler.expoints.model import (
     BATCH,
-    SEEDS,
     Answer,
     CustomerDefaults,
     CustomerSeed,
@@ -41,7 +41,7 @@ CUSTOMER = "    customers: [{email: a@example.com}]\n"
 
 def seeds_of(folder: Path, files: Files, target: str = "sandbox") -> tuple[Seed, ...]:
     write_files(folder, {"reconciler.yaml": SETTINGS, **files})
-    return load(folder, [SECTION], folder, [SEEDS]).seeds[target]
+    return load(folder, SECTION, folder, CUSTOMER_SEEDS).seeds[target]
 
 
 @pytest.fixture

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from reconciler.checkmarket.model import SECTION
+from reconciler.commands.workspace import CUSTOMER_SEEDS
 from reconciler.config.load import load
 from reconciler.config.settings import Guardrails
 from reconciler.errors import FilesInvalid
-from reconciler.expoints.model import SEEDS, check_expiry, check_seed, place_of
+from reconciler.expoints.model import check_expiry, check_seed, place_of
 from reconciler.expoints.seed import Moment, MomentKind, Seed, SeedCustomer
 from reconciler.problems import Place, Problem, Severity
 from tests.config.conftest import Files, write_files
@@ -27,7 +28,7 @@ HERE = Place("a.yaml", 1, 1)
 def problems_of(folder: Path, files: Files) -> tuple[Problem, ...]:
     write_files(folder, {"reconciler.yaml": SETTINGS, **files})
     try:
-        return load(folder, [SECTION], folder, [SEEDS]).warnings
+        return load(folder, SECTION, folder, CUSTOMER_SEEDS).warnings
     except FilesInvalid as invalid:
         return invalid.problems
 

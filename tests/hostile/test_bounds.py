@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from reconciler.checkmarket.model import SECTION
+from reconciler.commands.workspace import CUSTOMER_SEEDS
 from reconciler.config.load import load
 from reconciler.config.validation import MOST_IN_WORKSPACE as MOST_PROBLEMS
 from reconciler.errors import FilesInvalid
-from reconciler.expoints.model import SEEDS
 from reconciler.expoints.planning import MOST_REASONS
 from tests.hostile.children import assert_refused, reconciler
 from tests.hostile.workspaces import SETTINGS, seeds, table, write
@@ -22,7 +22,7 @@ def counted(folder: Path, files: dict[str, str], settings: str = SETTINGS) -> Co
     """Return how often each problem is told of a workspace."""
     write(folder, files, settings)
     with pytest.raises(FilesInvalid) as caught:
-        load(folder, [SECTION], folder, [SEEDS])
+        load(folder, SECTION, folder, CUSTOMER_SEEDS)
     return Counter(problem.code for problem in caught.value.problems)
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from reconciler.checkmarket.model import SECTION
+from reconciler.commands.workspace import CUSTOMER_SEEDS
 from reconciler.config.load import load
 from reconciler.config.secret import Secret
 from reconciler.errors import FilesInvalid, Refused, UsageError
-from reconciler.expoints.model import SEEDS
 from reconciler.sandbox import State, StateError
 from tests.hostile.workspaces import seeds, write
 
@@ -52,7 +52,7 @@ NO_FILES = [make for make in SPECIAL if make is not Path.mkdir]
 
 def codes(folder: Path) -> list[str]:
     try:
-        load(folder, [SECTION], folder, [SEEDS])
+        load(folder, SECTION, folder, CUSTOMER_SEEDS)
     except FilesInvalid as invalid:
         return [problem.code for problem in invalid.problems]
     return []

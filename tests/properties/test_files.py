@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from reconciler.checkmarket.model import SECTION
 from reconciler.commands.apply import ApplyOptions, apply
 from reconciler.commands.environment import Environment
-from reconciler.commands.workspace import Selection
+from reconciler.commands.workspace import CUSTOMER_SEEDS, Selection
 from reconciler.config.load import load
 from reconciler.engine.declared import Declared
 from reconciler.engine.plan import Consent
@@ -36,7 +36,9 @@ def said(declared: Declared) -> dict[str, Any]:
 def test_the_files_say_what_was_meant(situation: Situation) -> None:
     """Every value, policy, preset and id is read as it was written, and none beside it."""
     with TemporaryDirectory() as folder:
-        read = load(write_workspace(Path(folder), situation), [SECTION], Path(folder)).declared[TARGET]
+        read = load(write_workspace(Path(folder), situation), SECTION, Path(folder), CUSTOMER_SEEDS).declared[
+            TARGET
+        ]
     meant = sorted(situation.declared, key=lambda d: d.key)
     assert [said(declared) for declared in read] == [said(declared) for declared in meant]
 
