@@ -16,7 +16,7 @@ from reconciler.engine.body import Normal
 from reconciler.engine.change import Scope
 from reconciler.engine.classify import Account, known_defaults
 from reconciler.errors import Exit, Refused
-from reconciler.render.history import defaults_document, defaults_text, lesson_document, lesson_text
+from reconciler.render.history import defaults_document, defaults_text, learned_document, learned_text
 
 
 def defaults_show(selection: Selection, console: Console, environment: Environment) -> Exit:
@@ -52,7 +52,7 @@ def defaults_learn(
             lesson = _lesson(name, session, run)
             run.exit = lesson.exit
         kind, target = session.kind, session.target.name
-        console.result(lesson_text(kind, target, lesson), lesson_document(kind, target, lesson))
+        console.result(learned_text(kind, target, lesson), learned_document(kind, target, lesson))
     return lesson.exit
 
 

@@ -39,7 +39,7 @@ from reconciler.engine.kind import Json
 from reconciler.engine.outcome import Report, Result, id_line
 from reconciler.errors import Exit, FilesInvalid, NotEdited, UsageError, describe, exit_of
 from reconciler.problems import Severity
-from reconciler.render.listing import Listed, Sending, listing_document, listing_text
+from reconciler.render.listing import Listed, listing_document, listing_text
 from reconciler.render.values import FORMAT_VERSION, counted, diff_text
 
 if TYPE_CHECKING:
@@ -230,8 +230,8 @@ def list_resources(
             if target in sown and all(_is_said(plain_fields(sown[target]), *one) for one in wanted)
         ]
         seed = sown[chosen[0]] if chosen else next(iter(sown.values()))
-        sending = Sending(seed.send.value, seed.round, len(seed.customers))
-        found.append(Listed(key, seed.place, dict.fromkeys(chosen), sending=sending))
+        goes = (seed.send.value, seed.round, len(seed.customers))
+        found.append(Listed(key, seed.place, dict.fromkeys(chosen), None, *goes))
     listed = [one for one in found if one.targets]
     console.result(listing_text(listed, paint=console.paint), listing_document(listed))
     return Exit.DONE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -10,20 +10,12 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from reconciler.errors import Exit, ReconcilerError
-from reconciler.render.values import FORMAT_VERSION, PLAIN, Paint, counted, harmless, shown
+from reconciler.render.values import FORMAT_VERSION, PLAIN, Document, Paint, counted, harmless, shown
 
 if TYPE_CHECKING:
     from reconciler.engine.change import Plan
     from reconciler.engine.kind import Json
     from reconciler.problems import Place
-
-
-class Sending(Struct, frozen=True):
-    """What a seed says of when and to how many it goes."""
-
-    send: str
-    round: str
-    customers: int
 
 
 class Listed(Struct, frozen=True):
@@ -35,60 +27,40 @@ class Listed(Struct, frozen=True):
     """Target → the id of a resource there, as far as one is declared."""
     name: str | None = None
     """Its declared name on the first of the targets, `None` where none is declared."""
-    sending: Sending | None = None
-    """Of a seed, on the first of the targets; `None` for a resource."""
+    send: str = ""
+    """Of a seed, on the first of the targets: when it goes; empty for a resource."""
+    round: str = ""
+    customers: int = 0
 
 
 def listing_text(found: Sequence[Listed], *, paint: Paint = PLAIN) -> str:
     """Return one line for each, and how many there are."""
-    rows = [(one.key, _what(one), _targets(one), str(one.place)) for one in found]
-    widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
-    lines = [
-        "  ".join(
-            [paint.strong(f"{row[0]:<{widths[0]}}"), f"{row[1]:<{widths[1]}}", f"{row[2]:<{widths[2]}}"]
-        )
-        + f"  {harmless(row[3])}"
-        for row in rows
-    ]
-    return "\n".join([*lines, *([""] if lines else []), f"{_total(found)}."])
+    rows = []
+    for one in found:
+        what = f"{one.send}, round {harmless(one.round)}, {counted(one.customers, 'customer')}"
+        ids = (target if id is None else f"{target} {id}" for target, id in one.targets.items())
+        rows.append((one.key, what if one.send else shown(one.name), ", ".join(ids), str(one.place)))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        key, what, targets = (f"{cell:<{width}}" for cell, width in zip(row[:3], widths, strict=False))
+        lines.append(f"{paint.strong(key)}  {what}  {targets}  {harmless(row[3])}")
+    seeds = sum(bool(one.send) for one in found)
+    total = counted(len(found) - seeds, "resource") + (f", {counted(seeds, 'seed')}" if seeds else "")
+    return "\n".join([*lines, *([""] if lines else []), f"{total}."])
 
 
-def _what(one: Listed) -> str:
-    if one.sending is None:
-        return shown(one.name)
-    customers = counted(one.sending.customers, "customer")
-    return f"{one.sending.send}, round {harmless(one.sending.round)}, {customers}"
-
-
-def _total(found: Sequence[Listed]) -> str:
-    seeds = sum(one.sending is not None for one in found)
-    resources = counted(len(found) - seeds, "resource")
-    return f"{resources}, {counted(seeds, 'seed')}" if seeds else resources
-
-
-def _targets(one: Listed) -> str:
-    return ", ".join(target if id is None else f"{target} {id}" for target, id in one.targets.items())
-
-
-def listing_document(found: Sequence[Listed]) -> dict[str, Any]:
+def listing_document(found: Sequence[Listed]) -> Document:
     """Return the same as a document."""
-    return {
-        "format_version": FORMAT_VERSION,
-        "resources": [
-            {"key": one.key, "name": one.name, "targets": dict(one.targets), **_place(one)}
-            for one in found
-            if one.sending is None
-        ],
-        "seeds": [
-            {"key": one.key, **asdict(one.sending), "targets": [*one.targets], **_place(one)}
-            for one in found
-            if one.sending is not None
-        ],
-    }
-
-
-def _place(one: Listed) -> dict[str, Any]:
-    return {"file": one.place.file, "line": one.place.line}
+    resources, seeds = list[Document](), list[Document]()
+    for one in found:
+        place = {"file": one.place.file, "line": one.place.line}
+        if one.send:
+            goes = {"send": one.send, "round": one.round, "customers": one.customers}
+            seeds.append({"key": one.key, **goes, "targets": [*one.targets], **place})
+        else:
+            resources.append({"key": one.key, "name": one.name, "targets": dict(one.targets), **place})
+    return {"format_version": FORMAT_VERSION, "resources": resources, "seeds": seeds}
 
 
 class Adopted(Struct, frozen=True):
@@ -116,32 +88,23 @@ def adopted_text(
     adopted: Sequence[Adopted], files: int, managed: int, *, writes: bool, paint: Paint = PLAIN
 ) -> str:
     """Return one line a configuration, and the summary."""
-    merged = sum(one.merged for one in adopted)
-    verb = "Adopted" if writes else "Would adopt"
-    summary = (
-        f"{verb}: {len(adopted) - merged} new, {merged} merged, {managed} declared already; "
-        f"{counted(files, 'file')}."
-    )
-    return "\n".join([*_lines(adopted, paint), *([""] if adopted else []), summary])
-
-
-def _lines(adopted: Sequence[Adopted], paint: Paint) -> Iterator[str]:
     width = max((len(one.key) for one in adopted), default=0)
+    lines = []
     for one in adopted:
         symbol = paint.update("~") if one.merged else paint.create("+")
         key = paint.strong(f"{one.key:<{width}}")
-        yield f"{symbol} {key}  id {one.id} {shown(one.name)}  {harmless(one.file)}"
+        lines.append(f"{symbol} {key}  id {one.id} {shown(one.name)}  {harmless(one.file)}")
+    merged = sum(one.merged for one in adopted)
+    summary = (
+        f"{'Adopted' if writes else 'Would adopt'}: {len(adopted) - merged} new, {merged} merged, "
+        f"{managed} declared already; {counted(files, 'file')}."
+    )
+    return "\n".join([*lines, *([""] if lines else []), summary])
 
 
-def adopted_document(adopted: Sequence[Adopted]) -> dict[str, Any]:
+def adopted_document(adopted: Sequence[Adopted]) -> Document:
     """Return the same as a document."""
-    return {
-        "format_version": FORMAT_VERSION,
-        "adopted": [
-            {"key": one.key, "id": one.id, "name": one.name, "file": one.file, "merged": one.merged}
-            for one in adopted
-        ],
-    }
+    return {"format_version": FORMAT_VERSION, "adopted": [asdict(one) for one in adopted]}
 
 
 def left_text(plan: Plan) -> str:
@@ -153,71 +116,48 @@ def left_text(plan: Plan) -> str:
 
 def brought_text(brought: Sequence[Brought], files: int, *, writes: bool, paint: Paint = PLAIN) -> str:
     """Return one line a field, and the summary."""
-    done = [one for one in brought if not one.reason]
-    verb = "Updated" if writes else "Would update"
-    keys = {one.key for one in done}
-    summary = (
-        f"{verb}: {counted(len(done), 'field')} of {counted(len(keys), 'resource')}, "
-        f"{len(brought) - len(done)} left; {counted(files, 'file')}."
-    )
-    return "\n".join([*_brought_lines(brought, paint), *([""] if brought else []), summary])
-
-
-def _brought_lines(brought: Sequence[Brought], paint: Paint) -> Iterator[str]:
+    lines = []
     for one in brought:
-        if one.reason:
-            yield f"{paint.blocked('!')} {paint.strong(one.key)}  {one.path}  left: {harmless(one.reason)}"
-        else:
-            change = f"{shown(one.before)} → {shown(one.after)}"
-            yield f"{paint.update('~')} {paint.strong(one.key)}  {one.path}  {change}"
+        symbol = paint.blocked("!") if one.reason else paint.update("~")
+        change = (
+            f"left: {harmless(one.reason)}" if one.reason else f"{shown(one.before)} → {shown(one.after)}"
+        )
+        lines.append(f"{symbol} {paint.strong(one.key)}  {one.path}  {change}")
+    done = [one.key for one in brought if not one.reason]
+    summary = (
+        f"{'Updated' if writes else 'Would update'}: {counted(len(done), 'field')} of "
+        f"{counted(len(set(done)), 'resource')}, {len(brought) - len(done)} left; {counted(files, 'file')}."
+    )
+    return "\n".join([*lines, *([""] if lines else []), summary])
 
 
-def brought_document(brought: Sequence[Brought]) -> dict[str, Any]:
+def brought_document(brought: Sequence[Brought]) -> Document:
     """Return the same as a document."""
-    return {
-        "format_version": FORMAT_VERSION,
-        "fields": [
-            {
-                "key": one.key,
-                "path": one.path,
-                "before": one.before,
-                "after": one.after,
-                "reason": one.reason or None,
-            }
-            for one in brought
-        ],
-    }
+    fields = [asdict(one) | {"reason": one.reason or None} for one in brought]
+    return {"format_version": FORMAT_VERSION, "fields": fields}
 
 
 def sandbox_text(inventory: Mapping[str, Any]) -> str:
     """Return a sandbox's configurations, surveys, last requests and mails, a paragraph each."""
-    blocks = [
-        _block("Import configurations", _configs(inventory["import_configs"])),
-        _block("Surveys", (f"  {s['Id']} {shown(s.get('Title'))}" for s in inventory["surveys"])),
-        _block("Last requests", _requests(inventory["requests"])),
-        _block("Mails", (f"  {shown(mail)}" for mail in inventory["mails"])),
-    ]
-    return "\n\n".join(block for block in blocks if block)
-
-
-def _block(title: str, lines: Iterator[str]) -> str:
-    text = "\n".join(lines)
-    return f"{title}:\n{text}" if text else ""
-
-
-def _configs(configs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    for config in configs:
-        members = {k: v for k, v in config.items() if k not in ("ImportConfigId", "Name", "hidden")}
+    configs = []
+    for config in inventory["import_configs"]:
         hidden = "  hidden" if config["hidden"] else ""
-        yield f"  {config['ImportConfigId']} {shown(config.get('Name'))}{hidden}"
-        yield from (f"      {harmless(name)}: {shown(value, longest=90)}" for name, value in members.items())
-
-
-def _requests(requests: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    for request in requests:
+        configs.append(f"  {config['ImportConfigId']} {shown(config.get('Name'))}{hidden}")
+        for name, value in config.items():
+            if name not in ("ImportConfigId", "Name", "hidden"):
+                configs.append(f"      {harmless(name)}: {shown(value, longest=90)}")
+    requests = []
+    for request in inventory["requests"]:
         query = f"?{request['query']}" if request["query"] else ""
         status = request["status"] if request["status"] is not None else request["fault"]
-        yield harmless(f"  {request['method']} {request['path']}{query} → {status}")
+        requests.append(harmless(f"  {request['method']} {request['path']}{query} → {status}"))
+    blocks = {
+        "Import configurations": configs,
+        "Surveys": [f"  {survey['Id']} {shown(survey.get('Title'))}" for survey in inventory["surveys"]],
+        "Last requests": requests,
+        "Mails": [f"  {shown(mail)}" for mail in inventory["mails"]],
+    }
+    return "\n\n".join("\n".join([f"{title}:", *lines]) for title, lines in blocks.items() if lines)
 
 
 class State(StrEnum):
@@ -274,52 +214,44 @@ def exit_of(parts: Iterable[Part]) -> Exit:
     return Exit.gravest(check.exit for part in parts for check in part.checks)
 
 
-_SYMBOLS = {State.OK: "✓", State.PROBLEM: "!", State.NOT_CHECKABLE: "?"}
-
-
 def doctor_text(parts: Sequence[Part], paint: Paint) -> str:
     """Return the parts with a line for each thing, and the way to mend it below; the counts come last."""
-    return "\n\n".join([*("\n".join(_part(part, paint)) for part in parts), _summary(parts)])
-
-
-def _part(part: Part, paint: Paint) -> Iterator[str]:
-    yield paint.strong(harmless(part.title))
-    width = max((len(check.subject) for check in part.checks), default=0)
-    for check in part.checks:
-        style = {State.OK: paint.create, State.PROBLEM: paint.blocked, State.NOT_CHECKABLE: paint.doubt}
-        symbol = style[check.state](_SYMBOLS[check.state])
-        yield f"  {symbol} {check.subject.ljust(width)}  {harmless(_message(check))}"
-        if check.mend:
-            yield f"    {' ' * width}  → {harmless(check.mend)}"
-
-
-def _message(check: Check) -> str:
-    return f"not checkable: {check.message}" if check.state is State.NOT_CHECKABLE else check.message
-
-
-def _summary(parts: Sequence[Part]) -> str:
+    signs = {
+        State.OK: paint.create("✓"),
+        State.PROBLEM: paint.blocked("!"),
+        State.NOT_CHECKABLE: paint.doubt("?"),
+    }
+    blocks = []
+    for part in parts:
+        lines = [paint.strong(harmless(part.title))]
+        width = max((len(check.subject) for check in part.checks), default=0)
+        for check in part.checks:
+            prefix = "not checkable: " if check.state is State.NOT_CHECKABLE else ""
+            message = harmless(f"{prefix}{check.message}")
+            lines.append(f"  {signs[check.state]} {check.subject.ljust(width)}  {message}")
+            if check.mend:
+                lines.append(f"    {' ' * width}  → {harmless(check.mend)}")
+        blocks.append("\n".join(lines))
     states = [check.state for part in parts for check in part.checks]
-    problems, unknown = counted(states.count(State.PROBLEM), "problem"), states.count(State.NOT_CHECKABLE)
-    return f"Checked: {states.count(State.OK)} ok, {problems}, {unknown} not checkable."
+    ok, problems, unknown = (states.count(state) for state in State)
+    summary = f"Checked: {ok} ok, {counted(problems, 'problem')}, {unknown} not checkable."
+    return "\n\n".join([*blocks, summary])
 
 
-def doctor_document(parts: Sequence[Part]) -> dict[str, Any]:
+def doctor_document(parts: Sequence[Part]) -> Document:
     """Return the parts as a JSON document."""
-    return {
-        "format_version": FORMAT_VERSION,
-        "parts": [
-            {"title": part.title, "checks": [_check_document(check) for check in part.checks]}
-            for part in parts
-        ],
-    }
-
-
-def _check_document(check: Check) -> dict[str, Any]:
-    unavailable = {"unavailable": check.exit is Exit.UNAVAILABLE} if check.state is State.PROBLEM else {}
-    return {
-        "subject": check.subject,
-        "state": check.state,
-        "message": check.message,
-        "mend": check.mend or None,
-        **unavailable,
-    }
+    documents = []
+    for part in parts:
+        checks = []
+        for check in part.checks:
+            document: Document = {
+                "subject": check.subject,
+                "state": check.state,
+                "message": check.message,
+                "mend": check.mend or None,
+            }
+            if check.state is State.PROBLEM:
+                document["unavailable"] = check.exit is Exit.UNAVAILABLE
+            checks.append(document)
+        documents.append({"title": part.title, "checks": checks})
+    return {"format_version": FORMAT_VERSION, "parts": documents}
