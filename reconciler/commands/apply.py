@@ -178,13 +178,11 @@ def confirm(plan: Plan, seeds: SeedsPlan, console: Console) -> None:
     """Ask the person at the terminal. Errors: `Refused` without a terminal, or without a yes."""
     if not plan.changes and not seeds.customers:
         return
-    if not console.stdin.isatty():
-        raise Refused("there is no terminal to ask on: look at the plan, then run it again with --yes")
     customers = f"{counted(len(seeds.sending), 'seed')} ({counted(seeds.customers, 'customer')})"
     sending = f" and send {customers}" if seeds.customers else ""
     question = f"Apply {counted(len(plan.changes), 'change')}{sending} to {plan.scope.target}?"
-    if console.ask(f"{question} Only yes is yes:") != "yes":
-        raise Refused("not confirmed; nothing was changed")
+    advice = "look at the plan, then run it again with --yes"
+    console.confirm(question, "nothing was changed", advice=advice)
 
 
 class Approval(Struct, frozen=True):

@@ -7,14 +7,13 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from reconciler.clock import Clock, SystemClock
-from reconciler.errors import Exit
+from reconciler.errors import Exit, Refused
 from reconciler.render.values import (
     COLOURED,
     PLAIN,
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from reconciler.problems import Problem
 
 
-NO_FIELDS: Mapping[str, Any] = MappingProxyType({})
 PROGRESS_AFTER = 1.0
 """Seconds for which work goes on in silence."""
 PROGRESS_EVERY = 0.1
@@ -112,10 +110,10 @@ class Console(Struct, eq=False):
             fields = problem_document(problem)
             self._log(fields.pop("severity"), "problem", "", fields)
 
-    def event(self, event: str, text: str, fields: Mapping[str, Any] = NO_FIELDS) -> None:
+    def event(self, event: str, text: str, fields: Mapping[str, Any]) -> None:
         """Tell the text to a person, or the event to a program, unless quiet was asked for."""
         if not self.quiet and (text or self.logs_json):
-            self._log("info", event, text, fields or {"message": text})
+            self._log("info", event, text, fields)
 
     def library(self, name: str, message: str, level: Level) -> None:
         """Tell what a library has to say, which is never the result and never expected."""
@@ -149,6 +147,16 @@ class Console(Struct, eq=False):
             print(question, end=" ", file=self.stderr, flush=True)
         return self.stdin.readline().strip()
 
+    def confirm(self, question: str, undone: str, *, advice: str = "add --yes") -> None:
+        """Ask the person at the terminal; `undone` says what has not happened without a yes.
+
+        Errors: `Refused` without a terminal, or without a yes.
+        """
+        if not self.stdin.isatty():
+            raise Refused(f"there is no terminal to ask on: {advice}")
+        if self.ask(f"{question} Only yes is yes:") != "yes":
+            raise Refused(f"not confirmed; {undone}")
+
     def progress(self, label: str) -> Progress:
         """Return a progress line for work that begins now."""
         shows = self.stderr.isatty() and not self.quiet and not self.logs_json
@@ -174,14 +182,9 @@ class Progress(Struct):
             if self._shown is not None:
                 self._write("")
             self._shown = None
-        elif self._is_due(now):
+        elif now >= (self.began + PROGRESS_AFTER if self._shown is None else self._shown + PROGRESS_EVERY):
             self._write(f"{self.label} {done}{'' if total is None else f'/{total}'}")
             self._shown = now
-
-    def _is_due(self, now: float) -> bool:
-        if self._shown is None:
-            return now >= self.began + PROGRESS_AFTER
-        return now >= self._shown + PROGRESS_EVERY
 
     def _write(self, text: str) -> None:
         print(f"\r\x1b[K{text}", end="", file=self.stream, flush=True)
@@ -284,19 +287,16 @@ class Requests:
         """Return an id for a request, under which the log has its attempts; empty where there is no log."""
         return self._make_id() if self._console.logs_requests else ""
 
-    def __call__(self, target: str, exchange: Attempt) -> None:
+    def __call__(self, target: str, attempt: Attempt) -> None:
         """Take note of one attempt."""
         with self._lock:
-            self._counts[exchange.method] += 1
-            self._seconds += exchange.seconds
-        if self._console.logs_requests:
-            self._log(target, exchange)
-
-    def _log(self, target: str, exchange: Attempt) -> None:
-        if self._console.logs_json:
-            self._console.event("request", "", request_fields(target, exchange))
-        else:
-            self._console.say(request_text(self._console.clock.now(), target, exchange))
+            self._counts[attempt.method] += 1
+            self._seconds += attempt.seconds
+        console = self._console
+        if console.logs_requests and console.logs_json:
+            console.event("request", "", request_fields(target, attempt))
+        elif console.logs_requests:
+            console.say(request_text(console.clock.now(), target, attempt))
 
     def end(self, command: str, exit: Exit) -> None:
         """Say what all of it was: to programs always, to a person who asked for more."""
@@ -308,44 +308,39 @@ class Requests:
             "requests": dict(sorted(self._counts.items())),
             "requests_duration_ms": milliseconds(self._seconds),
         }
-        text = self.text if self._console.verbose and self._counts else ""
+        parts = ", ".join(f"{number} {method}" for method, number in sorted(self._counts.items()))
+        text = f"{self._counts.total()} requests: {parts}" if self._console.verbose and parts else ""
         self._console.event("end", text, fields)
 
-    @property
-    def text(self) -> str:
-        """The counts on one line: `12 requests: 10 GET, 2 PUT`."""
-        parts = ", ".join(f"{number} {method}" for method, number in sorted(self._counts.items()))
-        return f"{self._counts.total()} requests{': ' if parts else ''}{parts}"
 
-
-def request_fields(target: str, exchange: Attempt) -> dict[str, Any]:
+def request_fields(target: str, attempt: Attempt) -> dict[str, Any]:
     """Return what a log may hold of one attempt: no header, no body, and no text of the query."""
     return {
-        "id": exchange.id,
+        "id": attempt.id,
         "target": target,
-        "method": exchange.method,
-        "path": exchange.path,
-        "query": exchange.query,
-        "status": exchange.status,
-        "failure": exchange.failure or None,
-        "duration_ms": milliseconds(exchange.seconds),
-        "attempt": exchange.attempt,
-        "wait_ms": milliseconds(exchange.waited),
-        "server_id": exchange.server_id or None,
+        "method": attempt.method,
+        "path": attempt.path,
+        "query": attempt.query,
+        "status": attempt.status,
+        "failure": attempt.failure or None,
+        "duration_ms": milliseconds(attempt.seconds),
+        "attempt": attempt.attempt,
+        "wait_ms": milliseconds(attempt.waited),
+        "server_id": attempt.server_id or None,
     }
 
 
-def request_text(now: float, target: str, exchange: Attempt) -> str:
+def request_text(now: float, target: str, attempt: Attempt) -> str:
     """Return the same for a person."""
-    query = "&".join(f"{name}={value}" for name, value in exchange.query.items())
-    answer = exchange.status or f"no answer ({exchange.failure})"
+    query = "&".join(f"{name}={value}" for name, value in attempt.query.items())
+    answer = attempt.status or f"no answer ({attempt.failure})"
     parts = [
-        f"{exchange.method} {exchange.path}{f'?{query}' if query else ''}: {answer}",
-        f"{milliseconds(exchange.seconds)} ms",
+        f"{attempt.method} {attempt.path}{f'?{query}' if query else ''}: {answer}",
+        f"{milliseconds(attempt.seconds)} ms",
         f"target {target}",
-        f"request {exchange.id}",
-        f"attempt {exchange.attempt}" if exchange.attempt > 1 else "",
-        f"after {milliseconds(exchange.waited)} ms" if exchange.waited >= LONG_WAIT else "",
-        f"server's id {exchange.server_id}" if exchange.server_id else "",
+        f"request {attempt.id}",
+        f"attempt {attempt.attempt}" if attempt.attempt > 1 else "",
+        f"after {milliseconds(attempt.waited)} ms" if attempt.waited >= LONG_WAIT else "",
+        f"server's id {attempt.server_id}" if attempt.server_id else "",
     ]
     return f"{moment(now)} {harmless(', '.join(filter(None, parts)))}"

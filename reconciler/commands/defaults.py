@@ -15,7 +15,7 @@ from reconciler.engine.apply import LearnedDefaults, apply, learn_defaults
 from reconciler.engine.body import Normal
 from reconciler.engine.change import Scope
 from reconciler.engine.classify import Account, known_defaults
-from reconciler.errors import Exit, Refused
+from reconciler.errors import Exit
 from reconciler.render.history import defaults_document, defaults_text, learned_document, learned_text
 
 
@@ -45,13 +45,14 @@ def defaults_learn(
     check_target_is_named(selection, environment)
     name = f"reconciler defaults {secrets.token_hex(4)}"
     with open_session(selection, environment) as session:
+        kind, target = session.kind, session.target.name
         if not yes:
-            _ask(name, session, console)
+            question = f'Create a configuration "{name}" on {target}, read it, and delete it again?'
+            console.confirm(question, "nothing was created")
         with open_run(session, Purpose("defaults learn"), lock, console) as run:
             check_account(session)
             lesson = _lesson(name, session, run)
             run.exit = lesson.exit
-        kind, target = session.kind, session.target.name
         console.result(learned_text(kind, target, lesson), learned_document(kind, target, lesson))
     return lesson.exit
 
@@ -69,14 +70,3 @@ def _lesson(name: str, session: Session, run: OpenRun) -> LearnedDefaults:
         )
         run.journal.learn(run.number, run.account, lesson.values)
     return lesson
-
-
-def _ask(name: str, session: Session, console: Console) -> None:
-    if not console.stdin.isatty():
-        raise Refused("there is no terminal to ask on: add --yes")
-    question = (
-        f'Create a configuration "{name}" on {session.target.name}, read it, and delete it again? '
-        "Only yes is yes:"
-    )
-    if console.ask(question) != "yes":
-        raise Refused("not confirmed; nothing was created")

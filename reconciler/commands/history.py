@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from itertools import islice
 
 from msgspec import Struct
 
@@ -13,8 +13,8 @@ from reconciler.commands.environment import Environment
 from reconciler.commands.journal import open_past, open_to_write
 from reconciler.commands.session import Chosen, choose
 from reconciler.commands.workspace import Selection
-from reconciler.errors import Exit, Refused, UsageError
-from reconciler.journal.entries import Operation, Run
+from reconciler.errors import Exit, UsageError
+from reconciler.journal.entries import Run
 from reconciler.journal.journal import ReadOnlyJournal
 from reconciler.journal.rules import as_written
 from reconciler.render.history import history_document, history_text, run_document, run_text
@@ -46,22 +46,15 @@ def history(selection: Selection, wanted: Filter, console: Console, environment:
 
 def _wanted(past: ReadOnlyJournal, chosen: Chosen, wanted: Filter) -> list[Run]:
     now = chosen.environment.clock.now()
+
+    def writes(run: Run) -> bool:
+        keys = [operation.intent.key for operation in past.operations(run.number, bodies=False)]
+        names = [*keys, *(key.partition(".")[2] for key in keys)]
+        return any(fnmatchcase(name, glob) for name in names for glob in wanted.keys)
+
     found = (run for run in past.runs() if run.start.target == chosen.target.name)
     recent = (run for run in found if wanted.since is None or now - run.began <= wanted.since)
-    writing = (
-        run
-        for run in recent
-        if not wanted.keys or _writes(past.operations(run.number, bodies=False), wanted.keys)
-    )
-    return [run for run, _ in zip(writing, range(wanted.limit), strict=False)]
-
-
-def _writes(operations: Sequence[Operation], globs: Sequence[str]) -> bool:
-    return any(
-        fnmatchcase(key, glob) or fnmatchcase(key.partition(".")[2], glob)
-        for key in (operation.intent.key for operation in operations)
-        for glob in globs
-    )
+    return list(islice((run for run in recent if not wanted.keys or writes(run)), wanted.limit))
 
 
 def history_show(number: int, selection: Selection, console: Console, environment: Environment) -> Exit:
@@ -91,17 +84,10 @@ def history_prune(
     """Forget runs that ended so many seconds ago. They cannot be restored afterwards."""
     chosen = choose(selection, environment)
     if not yes:
-        _ask(console)
+        console.confirm("Forget these runs? They cannot be restored afterwards.", "nothing was forgotten")
     with open_to_write(chosen) as journal:
         pruned = journal.prune(environment.clock.now() - age)
     text = f"Forgot {counted(pruned.runs, 'run')} with {counted(pruned.operations, 'write')}."
     document = {"format_version": FORMAT_VERSION, "runs": pruned.runs, "operations": pruned.operations}
     console.result(text, document)
     return Exit.DONE
-
-
-def _ask(console: Console) -> None:
-    if not console.stdin.isatty():
-        raise Refused("there is no terminal to ask on: add --yes")
-    if console.ask("Forget these runs? They cannot be restored afterwards. Only yes is yes:") != "yes":
-        raise Refused("not confirmed; nothing was forgotten")

@@ -25,7 +25,6 @@ from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, Refused
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.journal.entries import MAY_BE_DONE, Operation, Run, shown_accounts
-from reconciler.journal.journal import ReadOnlyJournal
 from reconciler.render.json import report_document
 from reconciler.render.report import Planned
 from reconciler.render.text import plan_text, report_text
@@ -69,38 +68,33 @@ def restore(
 def _plan_back(
     number: int, session: Session, memory: Memory, consent: Consent, console: Console
 ) -> tuple[Plan, list[str]]:
+    """Return the plan that takes a run back, and what a person should know of it. Errors: `Refused`."""
     if memory.trouble is not None:
         raise memory.trouble
     run = the_run(memory.past, number)
     operations = [o for o in memory.past.operations(number) if o.intent.account == session.account]
-    _check(run, operations, session)
-    changed = [operation for operation in operations if _may_have_changed(operation)]
-    known = [operation for operation in changed if not _is_nameless(operation)]
-    declared = [_way_back(operation, session.kind) for operation in known]
+    if session.account not in run.start.accounts:
+        accounts = ", ".join(shown_accounts(run.start.accounts))
+        raise Refused(
+            f"run {number} was on target {run.start.target}, account {accounts}, "
+            f"and this is {session.account_name}: name the target that it was on"
+        )
+    if not operations:
+        raise Refused(f"run {number} wrote no configuration; there is nothing to be restored")
+    changed = [o for o in operations if _may_have_changed(o)]
+    # Where something may have been created and no id of it is known, nothing is deleted for it.
+    nameless = [o for o in changed if o.intent.before is None and _id_now(o) is None]
+    declared = [_way_back(o, session.kind) for o in changed if o not in nameless]
     made = read_live(session, declared, memory, Listing.DECLARED, console).plan_as_is(consent)
-    return replace(made, unmanaged=()), list(_notes(run, changed, memory.past, session))
+    latest = memory.past.latest(session.account)
+    later = [o.intent.key for o in changed if (last := latest.get(o.intent.key)) and last.run > number]
+    return replace(made, unmanaged=()), list(_notes(run, [o.intent.key for o in nameless], later))
 
 
 def _may_have_changed(operation: Operation) -> bool:
     """Tell whether a write may have changed anything: one that was refused has nothing to be taken back."""
     ending = operation.ending
     return ending is None or ending.result in MAY_BE_DONE or ending.after is not None
-
-
-def _is_nameless(operation: Operation) -> bool:
-    """Tell whether a write may have created something of which no id is known: nothing is deleted for it."""
-    return operation.intent.before is None and _id_now(operation) is None
-
-
-def _check(run: Run, operations: Sequence[Operation], session: Session) -> None:
-    if session.account not in run.start.accounts:
-        accounts = ", ".join(shown_accounts(run.start.accounts))
-        raise Refused(
-            f"run {run.number} was on target {run.start.target}, account {accounts}, "
-            f"and this is {session.account_name}: name the target that it was on"
-        )
-    if not operations:
-        raise Refused(f"run {run.number} wrote no configuration; there is nothing to be restored")
 
 
 def _way_back(operation: Operation, kind: Kind) -> Declared:
@@ -117,20 +111,15 @@ def _id_now(operation: Operation) -> int | None:
     return ending.id if intent.id is None and ending else intent.id
 
 
-def _notes(
-    run: Run, operations: Sequence[Operation], past: ReadOnlyJournal, session: Session
-) -> Iterator[str]:
+def _notes(run: Run, nameless: Sequence[str], later: Sequence[str]) -> Iterator[str]:
     """Yield what a person should know before the way back is taken."""
     if sent := run.counts.get("sent", 0):
         yield f"Run {run.number} also sent to {counted(sent, 'customer')}: mail cannot be restored."
-    latest = past.latest(session.account)
-    nameless = [operation.intent.key for operation in operations if _is_nameless(operation)]
     if nameless:
         yield (
             f"No id is known of what run {run.number} may have created, so nothing is deleted for it: "
             f"{', '.join(nameless)}. Look in the Tool."
         )
-    later = [o.intent.key for o in operations if (last := latest.get(o.intent.key)) and last.run > run.number]
     if later:
         yield f"Written again by later runs, which goes back too: {', '.join(later)}."
     yield (

@@ -25,59 +25,6 @@ from reconciler.journal.entries import Ending, Intent, RunStart
 from reconciler.journal.holding import this_process
 from reconciler.journal.journal import Journal
 
-# The variables of GitHub, GitLab, Azure Pipelines, Jenkins and of a login, each with the best one first.
-_WHO = (
-    "GITHUB_ACTOR",
-    "GITLAB_USER_LOGIN",
-    "BUILD_REQUESTEDFOR",
-    "BUILD_USER_ID",
-    "LOGNAME",
-    "USER",
-    "USERNAME",
-)
-_WHERE = ("CI_JOB_URL", "BUILD_URL")
-_COMMIT = ("GITHUB_SHA", "CI_COMMIT_SHA", "BUILD_SOURCEVERSION", "GIT_COMMIT")
-
-
-def who(environ: Mapping[str, str]) -> str:
-    """Return the login of the person behind a run: that of CI, of the session, or of the process."""
-    return _first(environ, _WHO) or _owner()
-
-
-def _owner() -> str:
-    try:
-        return getpass.getuser()
-    except (ImportError, KeyError, OSError):  # a container may run under a number that has no name
-        return "somebody"
-
-
-def ci_run(environ: Mapping[str, str]) -> str:
-    """Return the address at which a run in CI can be looked at, empty outside of CI.
-
-    Of GitHub it names the attempt, too: a run that is run again keeps its number.
-    """
-    parts = [environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID")]
-    if all(parts):
-        server, repository, number = parts
-        attempt = environ.get("GITHUB_RUN_ATTEMPT", "")
-        again = f"/attempts/{attempt}" if attempt else ""
-        return f"{server}/{repository}/actions/runs/{number}{again}"
-    return _first(environ, _WHERE)
-
-
-def commit(environ: Mapping[str, str], folder: Path) -> str:
-    """Return the commit of the files in a folder: what git says, else the environment, else nothing."""
-    try:
-        with open_repository(folder, environ) as repository:
-            return repository.commit("HEAD")
-    except UsageError:
-        return _first(environ, _COMMIT)
-
-
-def _first(environ: Mapping[str, str], names: tuple[str, ...]) -> str:
-    return next((value for name in names if (value := environ.get(name, ""))), "")
-
-
 _NOTHING = object()
 
 POLL_SECONDS = 1.0
@@ -149,12 +96,9 @@ class Recorder(Struct):
             return
         ending = Ending(outcome.result.value, outcome.reason, outcome.id, outcome.body)
         self.journal.end_operation(number, ending)
-        self._learn(outcome.learned)
-
-    def _learn(self, values: Mapping[str, Json]) -> None:
-        """Write down what this run has not yet written down: most of its updates teach the same."""
         with self._lock:
-            news = {p: value for p, value in values.items() if self._learned.get(p, _NOTHING) != value}
+            # Most updates of a run teach the same, which is written down once.
+            news = {p: v for p, v in outcome.learned.items() if self._learned.get(p, _NOTHING) != v}
             self._learned.update(news)
         if news:
             self.journal.learn(self.run, self.account, news)
@@ -166,10 +110,31 @@ def open_run(session: Session, purpose: Purpose, lock: Lock, console: Console) -
 
     Errors: `Held` while another run holds one of them; `Refused` where nothing can be written down.
     """
+    environ, folder = session.environment.environ, session.workspace.folder
     with open_to_write(session) as journal:
-        _say_if_new(journal, session, console)
-        _take_over(journal, lock)
-        number = _begin(journal, _start(session, purpose), lock, session.environment, console)
+        if journal.is_new and session.environment.in_ci and needs_credentials(session.checkmarket.url):
+            console.warn(
+                "the journal is brand-new: nothing is known of earlier runs. If this machine is thrown away "
+                "after the run, so is what it writes down: declare a journal: that outlives it on the target"
+            )
+        if lock.take_over is not None:
+            try:
+                journal.take_over(lock.take_over, "ended by a person: --take-over")
+            except LookupError as error:
+                raise UsageError(f"--take-over: {error}") from error
+        start = RunStart(
+            command=purpose.command,
+            target=session.target.name,
+            accounts=tuple(dict.fromkeys((session.account, *tenant_account(session.target)))),
+            who=who(environ),
+            process=this_process(),
+            version=__version__,
+            commit=commit(environ, folder),
+            ci_run=ci_run(environ),
+            fingerprint=purpose.fingerprint,
+            digests=purpose.digests,
+        )
+        number = _begin(journal, start, lock, session.environment, console)
         run = OpenRun(journal, number, session.account)
         try:
             yield run
@@ -178,39 +143,6 @@ def open_run(session: Session, purpose: Purpose, lock: Lock, console: Console) -
             raise
         finally:
             _end(run, console)
-
-
-def _start(session: Session, purpose: Purpose) -> RunStart:
-    environ, folder = session.environment.environ, session.workspace.folder
-    return RunStart(
-        command=purpose.command,
-        target=session.target.name,
-        accounts=tuple(dict.fromkeys((session.account, *tenant_account(session.target)))),
-        who=who(environ),
-        process=this_process(),
-        version=__version__,
-        commit=commit(environ, folder),
-        ci_run=ci_run(environ),
-        fingerprint=purpose.fingerprint,
-        digests=purpose.digests,
-    )
-
-
-def _say_if_new(journal: Journal, session: Session, console: Console) -> None:
-    if journal.is_new and session.environment.in_ci and needs_credentials(session.checkmarket.url):
-        console.warn(
-            "the journal is brand-new: nothing is known of earlier runs. If this machine is thrown "
-            "away after the run, so is what it writes down: declare a journal: that outlives it on the target"
-        )
-
-
-def _take_over(journal: Journal, lock: Lock) -> None:
-    if lock.take_over is None:
-        return
-    try:
-        journal.take_over(lock.take_over, "ended by a person: --take-over")
-    except LookupError as error:
-        raise UsageError(f"--take-over: {error}") from error
 
 
 def _begin(journal: Journal, start: RunStart, lock: Lock, environment: Environment, console: Console) -> int:
@@ -232,6 +164,57 @@ def _begin(journal: Journal, start: RunStart, lock: Lock, environment: Environme
 def _end(run: OpenRun, console: Console) -> None:
     try:
         run.journal.end_run(run.number, run.exit, run.counts)
-    except Exception as error:  # noqa: BLE001  # what is done is done, and is still to be told
+    except Exception as error:  # noqa: BLE001  # it must not hide what was done
         reason = describe(error).rstrip(".")
         console.warn(f"{reason}. Run {run.number} stays open in the journal; the next one will end it.")
+
+
+# The variables of GitHub, GitLab, Azure Pipelines, Jenkins and of a login, each with the best one first.
+_WHO = (
+    "GITHUB_ACTOR",
+    "GITLAB_USER_LOGIN",
+    "BUILD_REQUESTEDFOR",
+    "BUILD_USER_ID",
+    "LOGNAME",
+    "USER",
+    "USERNAME",
+)
+_WHERE = ("CI_JOB_URL", "BUILD_URL")
+_COMMIT = ("GITHUB_SHA", "CI_COMMIT_SHA", "BUILD_SOURCEVERSION", "GIT_COMMIT")
+
+
+def who(environ: Mapping[str, str]) -> str:
+    """Return the login of the person behind a run: that of CI, of the session, or of the process."""
+    if name := _first(environ, _WHO):
+        return name
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError):  # a container may run under a number that has no name
+        return "somebody"
+
+
+def ci_run(environ: Mapping[str, str]) -> str:
+    """Return the address at which a run in CI can be looked at, empty outside of CI.
+
+    Of GitHub it names the attempt, too: a run that is run again keeps its number.
+    """
+    parts = [environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID")]
+    if all(parts):
+        server, repository, number = parts
+        attempt = environ.get("GITHUB_RUN_ATTEMPT", "")
+        again = f"/attempts/{attempt}" if attempt else ""
+        return f"{server}/{repository}/actions/runs/{number}{again}"
+    return _first(environ, _WHERE)
+
+
+def commit(environ: Mapping[str, str], folder: Path) -> str:
+    """Return the commit of the files in a folder: what git says, else the environment, else nothing."""
+    try:
+        with open_repository(folder, environ) as repository:
+            return repository.commit("HEAD")
+    except UsageError:
+        return _first(environ, _COMMIT)
+
+
+def _first(environ: Mapping[str, str], names: tuple[str, ...]) -> str:
+    return next((value for name in names if (value := environ.get(name, ""))), "")
