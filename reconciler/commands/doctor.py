@@ -37,7 +37,7 @@ from reconciler.commands.validate import files_schema
 from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.discovery import find_workspace, shown
 from reconciler.config.schema import SCHEMA_FILE
-from reconciler.config.secret import Kept
+from reconciler.config.secret import SecretReference
 from reconciler.config.settings import SANDBOX, CheckMarket, Expoints, needs_credentials
 from reconciler.errors import Exit, FilesInvalid, ReconcilerError, Refused, UsageError
 from reconciler.expoints.client import open_expoints, token_hosts
@@ -203,7 +203,7 @@ class _Api(Struct, frozen=True):
 
     name: str
     url: str
-    credentials: Mapping[str, Kept | None]
+    credentials: Mapping[str, SecretReference | None]
     hosts: Mapping[str, tuple[tuple[str, ...], Access]]
     """Each address that gets credentials → the hosts that may, and who else is trusted."""
     ask: Callable[[], tuple[float | None, list[Check]]]
@@ -240,7 +240,7 @@ def check_account_access(chosen: Chosen, settings: CheckMarket) -> Iterator[Chec
 def check_tenant_access(chosen: Chosen, settings: Expoints) -> Iterator[Check]:
     """Yield how an Expoints tenant stands: credentials, hosts, answer, rights, clock."""
     environment, oauth = chosen.environment, settings.oauth
-    credentials: dict[str, Kept | None] = {"token": settings.token}
+    credentials: dict[str, SecretReference | None] = {"token": settings.token}
     hosts: dict[str, tuple[tuple[str, ...], Access]] = {settings.url: (EXPOINTS_HOSTS, environment.access)}
     if oauth is not None:
         credentials = {"client_id": oauth.client_id, "client_secret": oauth.client_secret}

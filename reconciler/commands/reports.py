@@ -20,7 +20,7 @@ from reconciler.commands.session import chosen_target
 from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.load import Workspace
 from reconciler.config.names import visible
-from reconciler.config.secret import Setting, kept_in
+from reconciler.config.secret import Setting, references_in
 from reconciler.engine.declared import matches
 from reconciler.errors import Exit, FilesInvalid, ReconcilerError, UsageError, describe
 from reconciler.expoints.seed import Seed
@@ -344,7 +344,7 @@ def github_text(told: Sequence[Reported], exit_code: int, links: Links) -> str:
 def _secrets(workspace: Workspace[Seed], environment: Environment) -> Iterator[str]:
     """Yield every secret of the files, and the password of an address, which may be shown by itself."""
     for target in workspace.targets.values():
-        for kept in kept_in(target.settings):
+        for kept in references_in(target.settings):
             if isinstance(kept, Setting) and kept.text is not None:
                 continue
             try:

@@ -12,8 +12,7 @@ from msgspec import Struct
 from pydantic import BaseModel
 
 from reconciler.config.load import Workspace
-from reconciler.config.resources import Resource
-from reconciler.config.secret import Kept
+from reconciler.config.secret import SecretReference
 from reconciler.config.settings import SANDBOX, Account, GuardrailSettings, Target
 from reconciler.engine.change import SHARE_COUNTS_FROM, Share
 from reconciler.engine.declared import Declared
@@ -95,21 +94,22 @@ class _Comparison(Struct, frozen=True):
         """
         if self.target.name in self.before.targets:
             return self.before.targets[self.target.name]
-        alike = [one for one in self.before.targets.values() if _entrances(one) == _entrances(self.target)]
+        accounts = _accounts(self.target)
+        alike = [one for one in self.before.targets.values() if _accounts(one) == accounts]
         gone = [one for one in alike if one.name not in self.now.targets]
-        is_sandbox = SANDBOX in _entrances(self.target)
-        return next(iter(gone if is_sandbox else [*gone, *alike]), None)
+        return next(iter(gone if SANDBOX in accounts else [*gone, *alike]), None)
 
     def _setting(self, old: Target, path: str, was: Any, now: Any) -> Problem:
         name = f"targets.{self.target.name}.{path}"
-        steps = _steps(path)
+        # The path of a default may be one key.
+        steps: tuple[str | int, ...] = tuple(path.split(".", 1 if path.startswith("defaults.") else -1))
+        before, after = _shown(path, was), _shown(path, now)
+        at = steps
         if isinstance(now, tuple) and not isinstance(now, _Source):
             added = [one for one in now if one not in (was or ())]
-            before, after = f"{len(was or ())} of them", _grown_text(path, now, added)
-            place = _place(self.now, self.target, *steps, now.index(added[0]))
-        else:
-            before, after = _shown(path, was), _shown(path, now)
-            place = _place(self.now, self.target, *steps)
+            before, after = f"{len(was or ())} of them", _shown_list(path, now, added)
+            at = (*steps, now.index(added[0]))
+        place = _place(self.now, self.target, *at)
         if path == "undeclared" and self.target.settings.undeclared is None:
             name, place = path, self.now.contents.settings.top.at(path).key_place
         if place is not None:
@@ -130,8 +130,14 @@ class _Comparison(Struct, frozen=True):
         for one in self.now.declared[self.target.name]:
             marks = (one.key, former.get(one.key), *self._marks(one))
             before = next((known[mark] for mark in marks if mark in known), None)
-            if before and before.undeclared is not Policy.RESET and one.undeclared is Policy.RESET:
-                yield from self._resource(old, before, one)
+            if before is None or before.undeclared is Policy.RESET or one.undeclared is not Policy.RESET:
+                continue
+            was, level = _decides(self.before, old, before), _decides(self.now, self.target, one)
+            # Without either the target or the workspace decides, and is named by itself.
+            if was or level:
+                name, place = level or (f"{one.key}.undeclared", one.place)
+                gone = was[1] if was and not level else None
+                yield _warning(place, name, before.undeclared.value, one.undeclared.value, gone)
 
     def _marks(self, one: Declared) -> Iterator[str | int | tuple[str, str]]:
         """Yield what a resource can be found by on its target: key, id, name."""
@@ -143,42 +149,24 @@ class _Comparison(Struct, frozen=True):
         if named is not None and isinstance(named.value, str):
             yield kind.name, named.value
 
-    def _resource(self, old: Target, before: Declared, now: Declared) -> Iterator[Problem]:
-        was, level = self._decides(self.before, old, before), self._decides(self.now, self.target, now)
-        if level is None and was is None:
-            return  # the target or the workspace decides, and is named by itself
-        name, place = level or (f"{now.key}.undeclared", now.place)
-        yield _warning(
-            place, name, before.undeclared.value, now.undeclared.value, was[1] if was and not level else None
-        )
 
-    @staticmethod
-    def _decides(workspace: Workspace[Any], target: Target, one: Declared) -> tuple[str, Place] | None:
-        """Return the setting that says what happens to what a resource does not declare, and its place."""
-        resource = _resource_of(workspace, one.key)
-        for level in resource.levels(target.name):
-            if level.controls.undeclared is not None:
-                place = level.written.at("undeclared").key_place
-                in_preset = level is resource.preset
-                name = f"presets.{resource.own.controls.preset}" if in_preset else one.key
-                return f"{name}.undeclared", place
-        return None
-
-
-def _resource_of(workspace: Workspace[Any], key: str) -> Resource:
-    return workspace.resources[key]
-
-
-# What a target allows, as one table: the path of a setting → its value
+def _decides(workspace: Workspace[Any], target: Target, one: Declared) -> tuple[str, Place] | None:
+    """Return the setting that says what happens to what a resource does not declare, and its place."""
+    resource = workspace.resources[one.key]
+    for level in resource.levels(target.name):
+        if level.controls.undeclared is not None:
+            place = level.written.at("undeclared").key_place
+            in_preset = level is resource.preset
+            name = f"presets.{resource.own.controls.preset}" if in_preset else one.key
+            return f"{name}.undeclared", place
+    return None
 
 
 _SECTIONS = ("checkmarket", "expoints")
-_APART = {*GuardrailSettings.model_fields, "defaults", "undeclared"}
-"""Settings whose value in force is not simply what stands at their path."""
 
 
 def _flat(target: Target) -> Mapping[str, Any]:
-    """Return every setting in force, those that nobody wrote with their defaults."""
+    """Return every setting of a target that is in force, defaults too: its path → its value."""
     found = dict(_leaves(target.settings, ""))
     for name in GuardrailSettings.model_fields:
         value = getattr(target.guardrails, name)
@@ -193,9 +181,10 @@ def _flat(target: Target) -> Mapping[str, Any]:
 def _leaves(settings: BaseModel, above: str) -> Iterator[tuple[str, Any]]:
     for name in type(settings).model_fields:
         value = getattr(settings, name)
-        if name in _APART:
+        # The value in force of these is not simply what stands at their path.
+        if name in {*GuardrailSettings.model_fields, "defaults", "undeclared"}:
             continue
-        if isinstance(value, Kept):
+        if isinstance(value, SecretReference):
             yield f"{above}{name}", _Source(value.env, value.file, getattr(value, "text", None))
         elif isinstance(value, BaseModel) and not isinstance(value, Account):
             yield from _leaves(value, f"{above}{name}.")
@@ -203,24 +192,16 @@ def _leaves(settings: BaseModel, above: str) -> Iterator[tuple[str, Any]]:
             yield f"{above}{name}", value
 
 
-def _entrances(target: Target) -> Sequence[Any]:
+def _accounts(target: Target) -> Sequence[Any]:
     """Return what tells two accounts from each other, as far as files can."""
     flat = _flat(target)
     return [flat.get(f"{section}.{name}") for section in _SECTIONS for name in ("url", "master_key", "token")]
 
 
-def _steps(path: str) -> tuple[str, ...]:
-    """Return the keys under which a setting stands; that of a default may be a path of its own."""
-    return tuple(path.split(".", 1) if path.startswith("defaults.") else path.split("."))
-
-
 def _place(workspace: Workspace[Any], target: Target, *steps: str | int) -> Place | None:
     found = workspace.contents.place_of(target.name, *steps)
-    # Whom a tenant may write to can stand beside its address as well.
+    # The allowed recipients of a tenant can stand beside its address as well.
     return found or workspace.contents.place_of(target.name, "expoints", *steps)
-
-
-# When a setting allows more
 
 
 def _raised(old: int | Share | None, new: int | Share | None) -> bool:
@@ -246,6 +227,7 @@ _RULES: Mapping[str, Callable[[Any, Any], bool]] = {
     "account_must_have": lambda old, new: old is not None and old != new,
     **dict.fromkeys(("parallelism", "contact_lists"), lambda _old, _new: False),
 }
+"""The name of a setting → whether it allows more than it did."""
 
 
 def _rule_of(path: str) -> Callable[[Any, Any], bool]:
@@ -254,17 +236,15 @@ def _rule_of(path: str) -> Callable[[Any, Any], bool]:
     return _RULES.get(name, lambda old, new: bool(old != new))
 
 
-# How values are shown
-
-
 def _shown(path: str, value: Any) -> str:
-    text = _whole(path, value)
+    if path.startswith("defaults.") and value is not None:
+        text = json.dumps(value, ensure_ascii=False)
+    else:
+        text = _text(path, value)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
-def _whole(path: str, value: Any) -> str:
-    if path.startswith("defaults.") and value is not None:
-        return json.dumps(value, ensure_ascii=False)
+def _text(path: str, value: Any) -> str:
     match value:
         case None:
             return "any number" if _rule_of(path) is _raised else _NONE
@@ -297,15 +277,13 @@ def _address(text: str) -> str:
     return f"{parts.scheme}://{host}{port}{parts.path}" if parts.netloc else text.partition("?")[0]
 
 
-def _grown_text(path: str, now: Sequence[str], added: Sequence[str]) -> str:
+def _shown_list(path: str, now: Sequence[str], added: Sequence[str]) -> str:
     if path == "allowed_phone_numbers":
         return f"{len(now)}, {len(added)} added"
+    shown = [*added][:_MOST_NAMED]
+    if path == "allowed_recipients":
+        # A pattern of many addresses is shown as it is, one address no more than by its domain.
+        parts = [one.rpartition("@") for one in shown]
+        shown = ["".join(part) if "*" in part[0] else f"***@{part[2]}" for part in parts]
     more = f" and {len(added) - _MOST_NAMED} more" if len(added) > _MOST_NAMED else ""
-    shown = map(_pattern, added) if path == "allowed_recipients" else added
-    return f"{len(now)}, added: {', '.join([*shown][:_MOST_NAMED])}{more}"
-
-
-def _pattern(pattern: str) -> str:
-    """Return a pattern of many addresses as it is, and of one address no more than its domain."""
-    local, _, domain = pattern.rpartition("@")
-    return pattern if "*" in local else f"***@{domain}"
+    return f"{len(now)}, added: {', '.join(shown)}{more}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Collection, Iterable, Iterator
 from itertools import count
 
@@ -79,17 +78,17 @@ def slug(name: str) -> str:
 
     Empty where nothing of that sort can be made of it, like of a name in another script.
     """
+    # Imported here, for a start is short.
+    import unicodedata
+
     plain = unicodedata.normalize("NFKD", name.lower().translate(_LETTERS))
     made = _dashed("".join(c for c in plain if not unicodedata.combining(c)))
-    return made or _dashed(" ".join(_symbols(name)).lower())
+    symbols = (unicodedata.name(c, "") for c in name if unicodedata.category(c) == "So")
+    return made or _dashed(" ".join(symbols).lower())
 
 
 def _dashed(text: str) -> str:
     return _OTHERS.sub("-", text)[: LONGEST + 1].strip("-")[:LONGEST].rstrip("-")
-
-
-def _symbols(name: str) -> Iterator[str]:
-    return (unicodedata.name(c, "") for c in name if unicodedata.category(c) == "So")
 
 
 def keys_for(named: Iterable[tuple[int, str]], taken: Collection[str], otherwise: str) -> dict[int, str]:

@@ -37,7 +37,7 @@ _SYSTEM = tuple(map(Path, ("/proc", "/sys", "/dev")))
 _FORM = "write {env: NAME_OF_A_VARIABLE} or {file: PATH}"
 
 
-class Kept(BaseModel):
+class SecretReference(BaseModel):
     """A value by the variable or the file that holds it. Its repr shows neither."""
 
     model_config = ConfigDict(
@@ -75,7 +75,16 @@ class Kept(BaseModel):
         the one that the operator does not let files name, and what to set. Neither shows a value.
         """
         access = Access.of(environ)
-        value = self._variable(environ, access) if self.env is not None else self._content(access)
+        if self.env is None:
+            value = self._content(access)
+        elif access.allows_variable(self.env, of_journal=self.of_journal):
+            value = environ.get(self.env, "")
+        else:
+            raise Refused(
+                f"{self._whence()} is not among those that files may name ({', '.join(access.allowed_env)}): "
+                f"write {{env: …}} with one of these, or let the operator export {ALLOWED_ENV}="
+                f"{','.join([*access.allowed_env, visible(self.env)])}"
+            )
         value = value.removesuffix("\n").removesuffix("\r")
         if not value:
             raise UsageError(f"{self._whence()} is missing or empty; it must hold what the target needs")
@@ -85,16 +94,6 @@ class Kept(BaseModel):
                 "character that cannot be seen; it must hold the value alone"
             )
         return value
-
-    def _variable(self, environ: Mapping[str, str], access: Access) -> str:
-        name = self.env or ""
-        if not access.allows_variable(name, of_journal=self.of_journal):
-            raise Refused(
-                f"{self._whence()} is not among those that files may name ({', '.join(access.allowed_env)}): "
-                f"write {{env: …}} with one of these, or let the operator export {ALLOWED_ENV}="
-                f"{','.join([*access.allowed_env, visible(name)])}"
-            )
-        return environ.get(name, "")
 
     def _content(self, access: Access) -> str:
         path = self._folder / (self.file or "")
@@ -113,11 +112,9 @@ class Kept(BaseModel):
         return text
 
     def _whence(self) -> str:
-        return (
-            f"the variable {visible(self.env)}"
-            if self.env is not None
-            else f"the file {visible(self.file or '')}"
-        )
+        if self.env is not None:
+            return f"the variable {visible(self.env)}"
+        return f"the file {visible(self.file or '')}"
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(…)"
@@ -145,13 +142,13 @@ class Kept(BaseModel):
         return name
 
     @model_validator(mode="after")
-    def _exactly_one(self) -> Kept:
+    def _exactly_one(self) -> SecretReference:
         if sum(getattr(self, name) is not None for name in type(self).model_fields) != 1:
             raise refusal("contradiction", "it must stand in exactly one place", _FORM)
         return self
 
 
-class Secret(Kept):
+class Secret(SecretReference):
     """A secret: never in the files, where git keeps it."""
 
     @model_validator(mode="before")
@@ -162,18 +159,18 @@ class Secret(Kept):
         raise refusal("inline-secret", "a secret does not belong in the files, where git keeps it", _FORM)
 
 
-class Setting(Kept):
+class Setting(SecretReference):
     """Something that is no secret by itself: as text, or by where it is."""
 
     text: str | None = None
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> Schema:
-        """Return what an editor can check: a text, or as `Kept`."""
+        """Return what an editor can check: a text, or as `SecretReference`."""
         return {"anyOf": [{"type": "string"}, super().__get_pydantic_json_schema__(core, handler)]}
 
     def read(self, environ: Mapping[str, str]) -> str:
-        """Return the text, or as `Kept.read`."""
+        """Return the text, or as `SecretReference.read`."""
         return self.text if self.text is not None else super().read(environ)
 
     @model_validator(mode="before")
@@ -233,10 +230,10 @@ def _objection(path: Path, real: Path, access: Access) -> str:
     return ""
 
 
-def kept_in(settings: object) -> Iterator[Kept]:
+def references_in(settings: object) -> Iterator[SecretReference]:
     """Yield every value that settings keep elsewhere, however deep."""
-    if isinstance(settings, Kept):
+    if isinstance(settings, SecretReference):
         yield settings
     elif isinstance(settings, BaseModel):
         for name in type(settings).model_fields:
-            yield from kept_in(getattr(settings, name))
+            yield from references_in(getattr(settings, name))

@@ -24,7 +24,7 @@ from pydantic_core import PydanticCustomError
 
 from reconciler.access import is_loopback
 from reconciler.config.names import visible
-from reconciler.config.secret import JournalAddress, Kept, Secret, Setting
+from reconciler.config.secret import JournalAddress, Secret, SecretReference, Setting
 from reconciler.config.validation import pattern_of, refusal, shape, shaped
 from reconciler.engine.change import Limits, Share
 from reconciler.engine.kind import Json, Member, Policy
@@ -71,17 +71,15 @@ def _version(value: object) -> int:
     return VERSION
 
 
-def _recipient(value: str) -> str:
-    if not _RECIPIENT.fullmatch(value):
-        hint = 'write one address, with * in the part before the @ only: "*@qa.example.com"'
-        raise refusal("invalid-recipient", "this is no pattern of addresses in one domain", hint)
-    return value
+def _matching(form: re.Pattern[str], code: str, message: str, hint: str) -> AfterValidator:
+    """Return the validator of a text that has this form from end to end."""
 
+    def check(value: str) -> str:
+        if not form.fullmatch(value):
+            raise refusal(code, message, hint)
+        return value
 
-def _phone_number(value: str) -> str:
-    if not _PHONE_NUMBER.fullmatch(value):
-        raise refusal("invalid-value", "this is no phone number", 'write digits only, like "+31612345678"')
-    return value
+    return AfterValidator(check)
 
 
 def _long_enough(value: timedelta) -> timedelta:
@@ -176,10 +174,10 @@ def needs_credentials(url: str) -> bool:
     return url != SANDBOX and not is_loopback(urlsplit(url).hostname or "")
 
 
-def _check_variables(api: str, other: str, *kept: Kept | None) -> None:
+def _check_variables(api: str, other: str, *references: SecretReference | None) -> None:
     """Check that no credential of one API is kept where, by its name, one of the other API is."""
     both = (api.lower(), other.lower())
-    for one in kept:
+    for one in references:
         path = PurePosixPath((one and (one.env or one.file)) or "")
         # What is nearest to the value tells: the name of a file before that of its folder.
         named = ({vendor for vendor in both if vendor in part.lower()} for part in reversed(path.parts))
@@ -202,9 +200,23 @@ ServerUrl = Annotated[str, AfterValidator(_server), shape(pattern=rf"^({SANDBOX}
 Address = Annotated[str, AfterValidator(_address), shape(pattern=f"^{_WEB}")]
 Choice = Annotated[Policy, Field(strict=False)]
 Recipient = Annotated[
-    str, Field(max_length=254), AfterValidator(_recipient), shape(pattern=pattern_of(_RECIPIENT))
+    str,
+    Field(max_length=254),
+    _matching(
+        _RECIPIENT,
+        "invalid-recipient",
+        "this is no pattern of addresses in one domain",
+        'write one address, with * in the part before the @ only: "*@qa.example.com"',
+    ),
+    shape(pattern=pattern_of(_RECIPIENT)),
 ]
-PhoneNumber = Annotated[str, AfterValidator(_phone_number), shape(pattern=pattern_of(_PHONE_NUMBER))]
+PhoneNumber = Annotated[
+    str,
+    _matching(
+        _PHONE_NUMBER, "invalid-value", "this is no phone number", 'write digits only, like "+31612345678"'
+    ),
+    shape(pattern=pattern_of(_PHONE_NUMBER)),
+]
 AtMost = Annotated[
     int | Share | None,
     PlainValidator(_at_most),
@@ -212,18 +224,12 @@ AtMost = Annotated[
 ]
 
 
-def _tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
-
-
-AsTuple = BeforeValidator(_tuple)
-
-
+AsTuple = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
 Recipients = Annotated[tuple[Recipient, ...], Field(max_length=200), AsTuple]
 PhoneNumbers = Annotated[tuple[PhoneNumber, ...], Field(max_length=200), AsTuple]
 
 
-class _Written(BaseModel):
+class _Settings(BaseModel):
     """Plain data as a person wrote it: nothing is converted, nothing unknown is let through."""
 
     model_config = ConfigDict(
@@ -231,7 +237,7 @@ class _Written(BaseModel):
     )
 
 
-class Settings(_Written):
+class Settings(_Settings):
     """What counts for the whole workspace."""
 
     version: Annotated[int, PlainValidator(_version), shaped(const=VERSION)] = Field(
@@ -244,7 +250,7 @@ class Settings(_Written):
     )
 
 
-class Account(_Written):
+class Account(_Settings):
     """The account that the keys must open."""
 
     id: Id | None = Field(None, description="The id of an import configuration that it must have.")
@@ -260,7 +266,7 @@ class Account(_Written):
 _SHARE_OF_A_RUN = "At most so many in one run, which leaves the rest of a day's allowance to others."
 
 
-class CheckMarket(_Written):
+class CheckMarket(_Settings):
     """A CheckMarket account, and how to deal with it."""
 
     url: ServerUrl = Field(description='Scheme and host of the API, or "sandbox:".')
@@ -302,7 +308,7 @@ class CheckMarket(_Written):
         return self
 
 
-class OAuth(_Written):
+class OAuth(_Settings):
     """Client credentials, and where they are exchanged for a token."""
 
     token_url: Address = Field(description="Where a token is given for them.")
@@ -315,15 +321,13 @@ _RECIPIENTS: Any = Field(
     None, description='To whom batches may be sent, like "*@qa.example.com"; * stands before the @ only.'
 )
 _PHONE_NUMBERS: Any = Field(None, description="Numbers that a batch may hold, literally.")
-
-
 _COPIES: Any = Field(
     None,
     description="Whether batches may copy data and answers of earlier customers, who may be real people.",
 )
 
 
-class Expoints(_Written):
+class Expoints(_Settings):
     """An Expoints tenant, how to enter it, and whom it may write to."""
 
     url: ServerUrl = Field(description='Scheme and host of the tenant, or "sandbox:".')
@@ -358,7 +362,7 @@ class Expoints(_Written):
 _LIMITS = Limits()
 
 
-class LimitSettings(_Written):
+class LimitSettings(_Settings):
     """How much one run may change; what is left out has the default of `Limits`."""
 
     resets: Count | None = Field(
@@ -378,7 +382,7 @@ class LimitSettings(_Written):
         return Limits(self.resets, self.deletes, self.updates)
 
 
-class GuardrailSettings(_Written):
+class GuardrailSettings(_Settings):
     """The guardrails of one target, apart from it, so that code owners can protect the file."""
 
     limits: LimitSettings | None = Field(None, description="How much one run may change.")
@@ -387,7 +391,7 @@ class GuardrailSettings(_Written):
     allow_copies: bool | None = _COPIES
 
 
-class TargetSettings(_Written):
+class TargetSettings(_Settings):
     """One named environment."""
 
     checkmarket: CheckMarket | None = Field(None, description="The account with import configurations.")

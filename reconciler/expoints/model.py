@@ -528,7 +528,7 @@ def check_seed(seed: Seed, allowed: Guardrails, target: str = "the target") -> I
             )
             hint = "leave it out, or add allow_copies: true to the expoints: of the target, or to guardrails:"
             path = f"customers.{number}.{name}"
-            yield Finding("copies-not-allowed", path, f"{message}; {target} does not allow it", hint)
+            yield Finding("copies-not-allowed", path, message, hint)
 
 
 def _recipients(seed: Seed, allowed: Guardrails, target: str) -> Iterator[Finding]:
