@@ -1,25 +1,66 @@
-"""Every writable field is in exactly one class, and the body follows from the classes."""
+"""Values have one form, every field is in exactly one class, and the body follows from the classes."""
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from reconciler.engine.classify import FieldClass, FieldView, classify, desired
-from reconciler.engine.declared import Declared
+from reconciler.engine.body import ABSENT, Normal, put, value_at
+from reconciler.engine.classify import (
+    DefaultSource,
+    FieldClass,
+    FieldView,
+    classify,
+    contradicted,
+    desired,
+    known_defaults,
+)
+from reconciler.engine.declared import Accepted, Declared
 from reconciler.engine.kind import Body, Json, Policy
-from tests.engine.toys import TOYS, account, claimed, declared, proved
+from tests.engine.toys import RESOURCE, TOYS, account, claimed, declared, proved
 
 LIVE: Body = {"ToyId": 1, "Name": "Robot", "Size": 5, "IsVisible": True}
+BARE: Body = {"ToyId": 1, "Name": "Robot", "IsVisible": True}
+SIZE, PARTS = TOYS.by_path["size"], TOYS.by_path["parts"]
+NORMAL = Normal(TOYS, explicit_empties=False)
 
 
 def view_of(path: str, views: tuple[FieldView, ...]) -> FieldView:
     return next(view for view in views if view.path == path)
 
 
-def size_view(d: Declared, live: Body | None = LIVE) -> FieldView:
-    return view_of("size", classify(account(), d, live))
+def size_of(resource: Declared, live: Body | None = LIVE) -> FieldView:
+    return view_of("size", classify(account(), resource, live))
+
+
+def sent(resource: Declared, live: Body | None) -> dict[str, Json]:
+    return desired(TOYS, resource, classify(account(), resource, live), live)
+
+
+class TestForm:
+    @pytest.mark.parametrize("value", [None, "", [], {}])
+    def test_every_form_of_nothing_is_nothing(self, value: Json) -> None:
+        assert Normal(TOYS, explicit_empties=True).value(SIZE, value) is None
+
+    @pytest.mark.parametrize("value", [False, 0])
+    def test_false_and_zero_are_nothing_until_the_account_shows_an_explicit_one(self, value: Json) -> None:
+        # An empty value of a member that the kind does not know proves nothing.
+        assert Normal.of(TOYS, [{"Name": "Robot", "Price": 0}]).value(SIZE, value) is None
+        assert Normal.of(TOYS, [{"Name": "Robot"}, {"IsLoud": False}]).value(SIZE, value) == value
+
+    def test_rows_compare_by_their_identity_and_their_known_members(self) -> None:
+        rows: Json = [{"Number": 10, "Label": "leg", "Colour": "red"}, {"Label": "arm"}]
+        # The API leaves out the number zero.
+        assert NORMAL.value(PARTS, rows) == [{"Number": 0, "Label": "arm"}, {"Number": 10, "Label": "leg"}]
+
+    @pytest.mark.parametrize("body", [{}, {"Battery": None}, {"Battery": []}, {"Battery": {"Count": 1}}])
+    def test_a_member_of_a_group_that_is_not_there_is_absent_until_it_is_put(self, body: Any) -> None:
+        assert value_at(body, ("Battery", "Kind")) is ABSENT
+        put(body, ("Battery", "Kind"), "AA")
+        assert value_at(body, ("Battery", "Kind")) == "AA"
 
 
 @pytest.mark.parametrize(
@@ -39,15 +80,37 @@ def size_view(d: Declared, live: Body | None = LIVE) -> FieldView:
 def test_a_field_is_in_the_class_that_the_first_ruling_gives_it(
     resource: Declared, cls: FieldClass, after: Json, differs: bool
 ) -> None:
-    view = size_view(resource)
+    view = size_of(resource)
     assert (view.cls, view.before, view.after, view.differs) == (cls, 5, after, differs)
+
+
+@pytest.mark.parametrize(
+    ("stated", "learned", "value", "source", "wrong"),
+    [
+        ({"size": 1}, {}, 1, DefaultSource.UNPROVED, {}),
+        ({"size": 1}, {"size": 1}, 1, DefaultSource.STATED, {}),
+        ({"size": 0}, {"size": None}, 0, DefaultSource.STATED, {}),
+        ({"size": 1}, {"size": 2}, 2, DefaultSource.LEARNED, {"size": 2}),
+        ({"size": None}, {"size": 2}, 2, DefaultSource.LEARNED, {"size": 2}),
+        ({"size": 1}, {"size": None}, None, DefaultSource.LEARNED, {"size": None}),
+        ({}, {"size": 2}, 2, DefaultSource.LEARNED, {}),
+    ],
+)
+def test_what_was_read_back_proves_or_contradicts_what_is_stated(
+    stated: Any, learned: Any, value: Json, source: DefaultSource, wrong: Any
+) -> None:
+    default = known_defaults(NORMAL, stated, learned)["size"]
+    assert (default.value, default.source) == (value, source)
+    assert contradicted(NORMAL, stated, learned) == wrong
 
 
 @pytest.mark.parametrize("policy", [Policy.RESET, Policy.REFUSE])
 def test_a_field_at_its_default_is_neither_reset_nor_refused(policy: Policy) -> None:
     views = classify(account(defaults=proved({"size": 5})), declared(undeclared=policy), LIVE)
-    view = view_of("size", views)
-    assert (view.cls, view.differs) == (FieldClass.RESET, False)
+    assert (view_of("size", views).cls, view_of("size", views).differs) == (FieldClass.RESET, False)
+    views = classify(account(explicit_empties=True), declared(undeclared=policy), {**LIVE, "IsLoud": False})
+    view = view_of("is_loud", views)
+    assert (view.cls, view.before, view.after) == (FieldClass.RESET, None, None)
 
 
 NOTHING_ELSE: dict[str, Json] = {"name": "Robot"}
@@ -75,12 +138,7 @@ A_CHANGE: dict[str, Json] = {"name": "Robot", "is_loud": True}
     ],
 )
 def test_a_default_that_is_only_stated_hides_no_reset(
-    values: dict[str, Json],
-    rules: dict[str, Any],
-    live: int,
-    cls: FieldClass,
-    differs: bool,
-    consented: bool,
+    values: Any, rules: Any, live: int, cls: FieldClass, differs: bool, consented: bool
 ) -> None:
     resource, body = declared(values=values, **rules), {**LIVE, "Size": live}
     view = view_of("size", classify(account(defaults=claimed({"size": 5})), resource, body))
@@ -92,128 +150,139 @@ def test_a_default_that_is_only_stated_hides_no_reset(
 
 @pytest.mark.parametrize("stated", [None, 0])
 def test_an_empty_default_that_is_stated_claims_nothing(stated: Json) -> None:
-    body: Body = {"Name": "Robot", "IsVisible": True}
-    views = classify(account(defaults=claimed({"size": stated})), declared(values=A_CHANGE), body)
+    views = classify(account(defaults=claimed({"size": stated})), declared(values=A_CHANGE), BARE)
     assert not view_of("size", views).differs
 
 
-@pytest.mark.parametrize(("own", "consented"), [(True, True), (False, False)])
-def test_only_the_resource_itself_consents_to_a_reset(own: bool, consented: bool) -> None:
-    assert size_view(declared(reset=["size"], own=own)).consented is consented
+def test_only_the_resource_itself_consents_to_a_reset() -> None:
+    assert size_of(declared(reset=["size"], own=True)).consented
+    assert not size_of(declared(reset=["size"], own=False)).consented
+    assert not size_of(declared()).consented
 
 
-def test_a_reset_by_policy_alone_has_no_consent() -> None:
-    assert size_view(declared()).consented is False
-
-
-@pytest.mark.parametrize("policy", list(Policy))
-def test_a_field_that_fills_itself_is_kept_under_every_policy(policy: Policy) -> None:
-    rows: Json = [{"Number": 1, "Label": "arm"}]
-    views = classify(account(), declared(undeclared=policy), {**LIVE, "Parts": rows})
-    assert view_of("parts", views).cls is FieldClass.KEPT
-
-
-def test_a_field_that_fills_itself_is_reset_where_it_is_named() -> None:
-    views = classify(account(), declared(reset=["parts"]), {**LIVE, "Parts": [{"Number": 1, "Label": "arm"}]})
-    assert view_of("parts", views).differs
-
-
-@pytest.mark.parametrize("policy", list(Policy))
-def test_the_visibility_flag_is_always_in_the_body(policy: Policy) -> None:
-    d = declared(undeclared=policy)
-    views = classify(account(), d, LIVE)
-    assert desired(TOYS, d, views, LIVE)["IsVisible"] is True
-
-
-def test_a_listed_resource_is_visible_even_where_its_flag_is_left_out() -> None:
-    d = declared()
-    body: Body = {"ToyId": 1, "Name": "Robot"}
-    assert desired(TOYS, d, classify(account(), d, body, listed=True), body)["IsVisible"] is True
-
-
-def test_a_created_resource_is_made_visible() -> None:
-    d = declared()
-    assert desired(TOYS, d, classify(account(), d, None), None) == {"Name": "Robot", "IsVisible": True}
-
-
-def test_a_reset_is_left_out_of_the_body() -> None:
-    d = declared()
-    assert "Size" not in desired(TOYS, d, classify(account(), d, LIVE), LIVE)
-
-
-def test_a_declared_null_is_in_the_body() -> None:
-    d = declared(values={"name": "Robot", "size": None})
-    assert desired(TOYS, d, classify(account(), d, LIVE), LIVE)["Size"] is None
-
-
-def test_a_kept_value_goes_into_the_body_in_the_form_in_which_it_was_read() -> None:
-    body: Body = {
-        **LIVE,
-        "Parts": [{"Number": 2, "Label": "leg", "Colour": "red"}, {"Number": 1, "Label": "arm"}],
-    }
-    d = declared()
-    assert desired(TOYS, d, classify(account(), d, body), body)["Parts"] == body["Parts"]
-
-
-def test_a_kept_field_that_is_empty_is_sent_empty_because_leaving_it_out_would_reset_it() -> None:
-    d = declared(keep=["size"])
-    body: Body = {"ToyId": 1, "Name": "Robot", "IsVisible": True}
-    assert desired(TOYS, d, classify(account(), d, body), body)["Size"] is None
-
-
-def test_a_kept_group_that_is_not_there_is_sent_as_nothing() -> None:
-    d = declared(keep=["battery.kind", "battery.count"])
-    assert desired(TOYS, d, classify(account(), d, LIVE), LIVE)["Battery"] is None
-
-
-def test_a_group_whose_fields_are_all_reset_is_left_out() -> None:
-    body: Body = {**LIVE, "Battery": {"Kind": "AA", "Count": 2}}
-    d = declared()
-    assert "Battery" not in desired(TOYS, d, classify(account(), d, body), body)
-
-
-def test_a_group_keeps_what_is_kept_and_loses_what_is_reset() -> None:
-    body: Body = {**LIVE, "Battery": {"Kind": "AA", "Count": 2}}
-    d = declared(keep=["battery.count"])
-    assert desired(TOYS, d, classify(account(), d, body), body)["Battery"] == {"Count": 2}
-
-
-def test_members_that_the_model_does_not_know_are_carried_and_the_servers_own_are_not() -> None:
-    body: Body = {**LIVE, "Price": 3, "Battery": {"Kind": "AA", "Maker": "Acme"}}
-    d = declared(values={"name": "Robot", "battery.kind": "AAA"})
-    sent = desired(TOYS, d, classify(account(), d, body), body)
-    assert sent["Price"] == 3
-    assert sent["Battery"] == {"Kind": "AAA", "Maker": "Acme"}
-    assert "ToyId" not in sent
-
-
-def test_declared_rows_carry_what_the_model_does_not_know_of_the_live_ones() -> None:
-    body: Body = {
-        **LIVE,
-        "Parts": [{"Number": 1, "Label": "arm", "Colour": "red"}, {"Number": 2, "Label": "leg"}],
-    }
-    d = declared(values={"name": "Robot", "parts": [{"Number": 1, "Label": "hand"}]})
-    sent = desired(TOYS, d, classify(account(), d, body), body)
-    assert sent["Parts"] == [{"Number": 1, "Label": "hand", "Colour": "red"}]
-
-
-def test_a_group_declared_null_is_sent_as_null() -> None:
-    body: Body = {**LIVE, "Battery": {"Kind": "AA", "Count": 2}}
-    d = declared(values={"name": "Robot", "battery.kind": None, "battery.count": None})
-    assert desired(TOYS, d, classify(account(), d, body), body)["Battery"] is None
+@pytest.mark.parametrize(
+    ("resource", "cls"),
+    [
+        *((declared(undeclared=policy), FieldClass.KEPT) for policy in Policy),
+        (declared(reset=["parts"]), FieldClass.RESET),
+    ],
+)
+def test_a_field_that_fills_itself_is_kept_unless_it_is_named(resource: Declared, cls: FieldClass) -> None:
+    body: Body = {**LIVE, "Parts": [{"Number": 1, "Label": "arm"}]}
+    assert view_of("parts", classify(account(), resource, body)).cls is cls
 
 
 @pytest.mark.parametrize(
     ("beside", "differs"), [({}, False), ({"battery.count": None}, False), ({"battery.count": 2}, True)]
 )
 def test_the_default_of_a_group_comes_only_with_the_group(beside: dict[str, Json], differs: bool) -> None:
-    d = declared(values={"name": "Robot", **beside})
-    views = classify(account(defaults=proved({"battery.kind": "AAA"})), d, LIVE)
+    resource = declared(values={"name": "Robot", **beside})
+    views = classify(account(defaults=proved({"battery.kind": "AAA"})), resource, LIVE)
     assert view_of("battery.kind", views).differs is differs
 
 
-@pytest.mark.parametrize("policy", [Policy.RESET, Policy.REFUSE])
-def test_an_explicit_false_at_its_default_is_expected_to_stay_nothing(policy: Policy) -> None:
-    views = classify(account(explicit_empties=True), declared(undeclared=policy), {**LIVE, "IsLoud": False})
-    view = view_of("is_loud", views)
-    assert (view.cls, view.before, view.after) == (FieldClass.RESET, None, None)
+@pytest.mark.parametrize("policy", list(Policy))
+@pytest.mark.parametrize("body", [LIVE, None, {"ToyId": 1, "Name": "Robot"}])
+def test_the_visibility_flag_is_always_in_the_body(policy: Policy, body: Body | None) -> None:
+    """Also of a create, and of a listed resource whose flag the answer leaves out."""
+    assert sent(declared(undeclared=policy), body)["IsVisible"] is True
+
+
+MANY: Body = {**LIVE, "Battery": {"Kind": "AA", "Count": 2}}
+ROWS: Json = [{"Number": 2, "Label": "leg", "Colour": "red"}, {"Number": 1, "Label": "arm"}]
+
+
+@pytest.mark.parametrize(
+    ("resource", "live", "member", "value"),
+    [
+        (declared(), LIVE, "Size", "left out"),
+        (declared(), MANY, "Battery", "left out"),
+        (declared(values={"name": "Robot", "size": None}), LIVE, "Size", None),
+        # A kept value goes as it was read; an empty one too, for leaving it out would reset it.
+        (declared(), {**LIVE, "Parts": ROWS}, "Parts", ROWS),
+        (declared(keep=["size"]), BARE, "Size", None),
+        (declared(keep=["battery.kind", "battery.count"]), LIVE, "Battery", None),
+        (
+            declared(values={"name": "Robot", "battery.kind": None, "battery.count": None}),
+            MANY,
+            "Battery",
+            None,
+        ),
+        # Of declared rows each carries what the kind does not know of the live one.
+        (
+            declared(values={"name": "Robot", "parts": [{"Number": 2, "Label": "hand"}]}),
+            {**LIVE, "Parts": ROWS},
+            "Parts",
+            [{"Number": 2, "Label": "hand", "Colour": "red"}],
+        ),
+    ],
+)
+def test_each_class_has_its_form_in_the_body(
+    resource: Declared, live: Body, member: str, value: Json
+) -> None:
+    assert sent(resource, live).get(member, "left out") == value
+
+
+def test_a_group_keeps_what_is_kept_and_loses_what_is_reset() -> None:
+    assert sent(declared(keep=["battery.count"]), MANY)["Battery"] == {"Count": 2}
+
+
+def test_members_that_the_model_does_not_know_are_carried_and_the_servers_own_are_not() -> None:
+    body: Body = {**LIVE, "Price": 3, "Battery": {"Kind": "AA", "Maker": "Acme"}}
+    whole = sent(declared(values={"name": "Robot", "battery.kind": "AAA"}), body)
+    assert (whole["Price"], whole["Battery"]) == (3, {"Kind": "AAA", "Maker": "Acme"})
+    assert "ToyId" not in whole
+
+
+def accepting(resource: Declared, *paths: str) -> Declared:
+    accepted = {path: Accepted(path, date(2026, 12, 31), "an experiment", RESOURCE) for path in paths}
+    return replace(resource, accepted=accepted)
+
+
+class TestAccepted:
+    """A field whose drift is accepted keeps its live value, whatever is declared of it."""
+
+    @pytest.mark.parametrize(
+        ("resource", "wanted"),
+        [
+            (declared(values={"name": "Robot", "size": 9}), 9),
+            (declared(values={"name": "Robot", "size": None}), None),
+            (declared(values={"name": "Robot", "size": 5}), 5),
+            (declared(), None),
+            (declared(reset=["size"]), None),
+            (declared(keep=["size"]), 5),
+            (declared(undeclared=Policy.REFUSE), 5),
+        ],
+    )
+    def test_it_is_kept_and_says_what_it_would_be_otherwise(self, resource: Declared, wanted: Json) -> None:
+        view = size_of(accepting(resource, "size"))
+        assert (view.cls, view.before, view.after, view.differs) == (FieldClass.KEPT, 5, 5, False)
+        assert view.accepted
+        assert view.wanted == wanted
+
+    @pytest.mark.parametrize(
+        ("values", "paths", "live", "member", "value"),
+        [
+            ({"name": "Robo", "size": 7}, ["size"], LIVE, "Size", 5),
+            ({"name": "Robo", "size": 7}, ["size"], BARE, "Size", None),
+            (
+                {"name": "Robot", "is_visible": False},
+                ["is_visible"],
+                {"ToyId": 1, "Name": "Robot"},
+                "IsVisible",
+                True,
+            ),
+            # A create has nothing to accept.
+            ({"name": "Robot", "size": 7}, ["name", "size"], None, "Size", 7),
+        ],
+    )
+    def test_its_live_value_is_in_the_body(
+        self, values: Any, paths: list[str], live: Body | None, member: str, value: Json
+    ) -> None:
+        body = sent(accepting(declared(values=values), *paths), live)
+        assert (body["Name"], body[member]) == (values["name"], value)
+
+    def test_a_group_that_is_accepted_as_missing_does_not_come_with_its_defaults(self) -> None:
+        resource = accepting(declared(values={"name": "Robot", "battery.count": 2}), "battery.count")
+        views = classify(account(defaults=proved({"battery.kind": "AAA"})), resource, LIVE)
+        assert [view.path for view in views if view.differs] == ["size"]

@@ -69,11 +69,11 @@ def _planned(_: Any) -> Any:
 
 
 APPLY = "tests/engine/test_apply.py"
-BODY = "tests/engine/test_body.py"
+BODY = "tests/engine/test_classify.py::TestForm"
 CLASSIFY = "tests/engine/test_classify.py"
 CLIENT = "tests/checkmarket/test_client.py"
 LISTING = "tests/checkmarket/test_client_listing.py"
-PLANNING = "tests/engine/test_planning.py"
+PLANNING = "tests/engine/test_plan.py"
 REVIEW = "tests/engine/test_review.py"
 PLAN_FILES = "tests/commands/test_plan_files.py"
 REVIEWED_SEEDS = "tests/commands/test_reviewed_seeds.py"
