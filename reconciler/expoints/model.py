@@ -57,11 +57,11 @@ from reconciler.config.yaml import Unreadable
 from reconciler.engine.kind import Json
 from reconciler.expoints.seed import (
     ADDRESS,
-    FORMS,
+    DATE_FORM,
     LONGEST,
+    TIME_FORM,
     DataItem,
     Moment,
-    MomentKind,
     Seed,
     SeedCustomer,
     Send,
@@ -115,18 +115,18 @@ def _not_blank(value: str) -> str:
 
 
 def _date(value: str) -> str:
-    is_relative(Moment(value, MomentKind.DATE))
+    is_relative(Moment(value))
     return value
 
 
 def _time_of_day(value: str) -> str:
-    is_relative(Moment(value, MomentKind.TIME_OF_DAY))
+    is_relative(Moment(value, is_time=True))
     return value
 
 
 def _answered(value: str, info: ValidationInfo) -> str:
     """Return an absolute moment as ISO 8601 with an offset."""
-    moment = Moment(_date(value), MomentKind.DATE)
+    moment = Moment(_date(value))
     if is_relative(moment):
         raise ValueError('write the day itself, like "2026-12-01": what was answered does not move')
     around = info.context
@@ -185,16 +185,14 @@ Label: TypeAlias = Annotated[str, AfterValidator(_not_blank), shape(pattern=NOT_
 Date: TypeAlias = Annotated[
     Private,
     AfterValidator(_date),
-    shape(pattern=pattern_of(FORMS[MomentKind.DATE]), examples=["today", "+21d", "2026-12-01"]),
+    shape(pattern=pattern_of(DATE_FORM), examples=["today", "+21d", "2026-12-01"]),
 ]
 TimeOfDay: TypeAlias = Annotated[
     str,
     AfterValidator(_time_of_day),
-    shape(pattern=pattern_of(FORMS[MomentKind.TIME_OF_DAY]), examples=["11:30"]),
+    shape(pattern=pattern_of(TIME_FORM), examples=["11:30"]),
 ]
-Answered: TypeAlias = Annotated[
-    Private, AfterValidator(_answered), shape(pattern=pattern_of(FORMS[MomentKind.DATE]))
-]
+Answered: TypeAlias = Annotated[Private, AfterValidator(_answered), shape(pattern=pattern_of(DATE_FORM))]
 Int: TypeAlias = Annotated[int, Field(ge=-INT32_MAX, le=INT32_MAX)]
 Id: TypeAlias = Annotated[int, Field(ge=1, le=INT32_MAX)]
 TypeOfBatch: TypeAlias = Annotated[
@@ -434,12 +432,7 @@ BATCH = frozenset(CustomerSeed.model_fields) - {
 MOST_BYTES = 20_000_000
 """Of the files that a seed sends as answers, in base64, and of all its texts; each as often as it is sent."""
 
-_KINDS = {
-    "EndDate": MomentKind.DATE,
-    "SendDate": MomentKind.DATE,
-    "TransactionDate": MomentKind.DATE,
-    "SendTime": MomentKind.TIME_OF_DAY,
-}
+_MOMENTS = {"EndDate", "SendDate", "TransactionDate", "SendTime"}
 
 
 def seed_of(draft: DeclaredSeed[CustomerSeed, Customer]) -> Seed:
@@ -481,7 +474,9 @@ def _members(fields: BaseModel, names: set[str]) -> dict[str, Value]:
     """Return the fields that are set, as members of the API; dates and times among them as moments."""
     dumped = fields.model_dump(by_alias=True, exclude_unset=True, include=names)
     return {
-        name: Moment(value, _KINDS[name]) if name in _KINDS and isinstance(value, str) else value
+        name: Moment(value, is_time=name == "SendTime")
+        if name in _MOMENTS and isinstance(value, str)
+        else value
         for name, value in dumped.items()
     }
 
@@ -643,7 +638,7 @@ def check_expiry(seed: Seed, zone: ZoneInfo, now: datetime | None = None) -> Ite
         own, send = customer.members.get("EndDate"), customer.members.get("SendDate")
         end, path = (own, f"customers.{number}.end_date") if own else (seed.batch.get("EndDate"), "end_date")
         if not isinstance(send, Moment):  # vendor: null is now
-            send = Moment("now", MomentKind.DATE)
+            send = Moment("now")
         if path not in reported and isinstance(end, Moment) and is_over(end, send):
             reported.add(path)
             message = f"the questionnaire closes at {end}, and the customer is mailed at {send}"

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from operator import attrgetter
 from zoneinfo import ZoneInfo
 
@@ -27,10 +27,10 @@ from reconciler.engine.review import Review
 from reconciler.errors import ApiError, ReconcilerError
 from reconciler.expoints.client import Column, Customers
 from reconciler.expoints.recipients import Recipient, RecipientState, SeedPlan, recipients_of, with_states
-from reconciler.expoints.seed import Moment, MomentKind, Seed, SeedCustomer, Value, resolve, time_text
+from reconciler.expoints.seed import Moment, Seed, SeedCustomer, Value, resolve, time_text
 from reconciler.expoints.settling import (
     DoubtResolver,
-    Settled,
+    Seen,
     explained_by,
     longest_hidden,
     look,
@@ -50,7 +50,7 @@ RENAMED = "renamed"
 class Columns(Struct, frozen=True, dict=True):
     """The columns of a tenant, by name and id."""
 
-    all: tuple[Column, ...]
+    all: tuple[Column, ...] = ()
 
     def found(self, column: str | int) -> tuple[Column, ...]:
         """Return the columns that a declared name or id means; one, if all is well.
@@ -58,16 +58,6 @@ class Columns(Struct, frozen=True, dict=True):
         Of an archived column and another one of the same name, the other is meant.
         """
         return self._by_key.get(column, ())
-
-    def near(self, name: str) -> str | None:
-        """Return the column that was probably meant; each name is compared once, for that takes its time."""
-        if name not in self._near:
-            self._near[name] = nearest(name, [column.name for column in self.all])
-        return self._near[name]
-
-    @cached_property
-    def _near(self) -> dict[str, str | None]:
-        return {}
 
     @cached_property
     def _by_key(self) -> Mapping[str | int, tuple[Column, ...]]:
@@ -82,8 +72,10 @@ class Columns(Struct, frozen=True, dict=True):
 
 def blocks_of(seed: Seed, columns: Columns) -> Iterator[Block]:
     """Yield the reasons of the tenant's columns against a seed, each once with its lines, up to a bound."""
+    names = [column.name for column in columns.all]
+    near = cache(lambda name: nearest(name, names))
     reasons: dict[tuple[str, str], list[str]] = {}
-    found = (finding for customer in _unsound(seed, columns) for finding in _findings(customer, columns))
+    found = (finding for customer in seed.customers for finding in _findings(customer, columns, near))
     for code, message, place in found:
         if len(reasons) == MOST_REASONS and (code, message) not in reasons:
             reasons["too-many-problems", "what else the columns refuse is not looked at"] = [place]
@@ -95,21 +87,9 @@ def blocks_of(seed: Seed, columns: Columns) -> Iterator[Block]:
         yield Block(code, f"{message} ({', '.join(shown[:3])}{more})")
 
 
-def _unsound(seed: Seed, columns: Columns) -> Iterator[SeedCustomer]:
-    """Yield the customers that have findings; equal sets of columns are checked once, if sound."""
-    sound = set()
-    for customer in seed.customers:
-        is_given = tuple((item.column, bool(item.value)) for item in customer.data)
-        layout = (is_given, customer.members.get("PreviousId") is None)
-        if layout in sound:
-            continue
-        if any(True for _ in _findings(customer, columns)):
-            yield customer
-        else:
-            sound.add(layout)
-
-
-def _findings(customer: SeedCustomer, columns: Columns) -> Iterator[tuple[str, str, str]]:
+def _findings(
+    customer: SeedCustomer, columns: Columns, near: Callable[[str], str | None]
+) -> Iterator[tuple[str, str, str]]:
     """Yield the code, message and place of whatever the columns refuse of a customer's data."""
     ids, given = Counter[int](), set[int]()
     for item in customer.data:
@@ -117,8 +97,8 @@ def _findings(customer: SeedCustomer, columns: Columns) -> Iterator[tuple[str, s
         ids.update(column.id for column in found)
         given |= {column.id for column in found if item.value}
         if not found:
-            near = columns.near(str(item.column))
-            hint = f"; did you mean {near}?" if near else ""
+            meant = near(str(item.column))
+            hint = f"; did you mean {meant}?" if meant else ""
             yield "unknown-column", f"the tenant has no column {item.column}{hint}", str(item.place)
         elif len(found) > 1:
             these = " and ".join(str(column.id) for column in found)
@@ -166,7 +146,7 @@ class Composer(Struct, frozen=True):
         if not isinstance(value, Moment):
             return ""
         at = resolve(value, self.now, self.zone).at
-        if value.kind is MomentKind.TIME_OF_DAY:
+        if value.is_time:
             return f"{at:%H:%M} {self.zone.key} ({at.astimezone(UTC):%H:%M} UTC)"
         return time_text(at, self.zone)
 
@@ -203,8 +183,9 @@ class SeedsPlan(Struct, frozen=True):
     """All seeds of a target. `trouble` says why nothing at all could be said of them, if so."""
 
     seeds: tuple[SeedPlan, ...] = ()
-    columns: Columns = field(default_factory=lambda: Columns(()))
-    settled: tuple[Settled, ...] = ()
+    columns: Columns = Columns()
+    settled: tuple[Delivery, ...] = ()
+    """Deliveries in doubt of which counting has shown how they ended."""
     trouble: ReconcilerError | None = None
     account: str = ""
     """The name of the tenant, empty where no seed is."""
@@ -276,46 +257,51 @@ class SeedPlanner(Struct, frozen=True):
         # How long this tenant was seen to hide customers counts for more than what was expected of it.
         settle_after = max(self.settle_after, 2 * longest_hidden(past, hash))
         columns = Columns(self.client.columns())
-        known = [_Known(seed, recipients_of(seed, hash), self._deliveries(seed)) for seed in seeds]
+        deliveries = [self._deliveries(seed) for seed in seeds]
         resolver = DoubtResolver(self.client, self.ledger, self.clock, settle_after, past, self.declared)
-        settled = resolver.settle([(one.seed, one.deliveries) for one in known])
-        past = _after(settled, past)
-        known = [replace(one, deliveries=_after(settled, one.deliveries)) for one in known]
-        rests = self._rests(known, settle_after)
-        known = [
-            replace(one, recipients=with_states(one.seed, one.recipients, one.deliveries, rests))
-            for one in known
+        settled = resolver.settle(list(zip(seeds, deliveries, strict=True)))
+        past, deliveries = _after(settled, past), [_after(settled, some) for some in deliveries]
+        rests = self._rests([one for some in deliveries for one in some], settle_after)
+        stated = [
+            with_states(seed, recipients_of(seed, hash), some, rests)
+            for seed, some in zip(seeds, deliveries, strict=True)
         ]
-        # Whose customers the journal does not explain is found, and so is who was sent to in another seed.
-        due = [recipient for one in known for recipient in one.recipients if recipient.is_due]
+        due = [one for recipients in stated for one in recipients if one.is_due]
         seen = look(self.client, hash, due, explained_by(past, hash, settle_after, self.clock.now()))
         holders = self._holders()
-        known = [
-            replace(one, recipients=tuple(r if not r.is_due else seen.judged(r) for r in one.recipients))
-            for one in known
+        elsewhere = [
+            _sent_elsewhere(recipients, some, past)
+            for recipients, some in zip(stated, deliveries, strict=True)
         ]
-        known = [one.without_moved(past, holders) for one in known]
-        left = {recipient.email for one in known for recipient in one.recipients if recipient.is_due}
-        opted_out = self.client.opted_out(sorted(left))
-        plans = [
-            SeedPlan(
-                one.seed,
-                tuple(one.recipients),
-                (
-                    *self.check(one.seed),
-                    *blocks_of(one.seed, columns),
-                    *one.renamed(past, holders),
-                    *one.opted_out(opted_out),
-                ),
+        judged = [
+            tuple(_judged(one, seen, moved) if one.is_due else one for one in recipients)
+            for recipients, moved in zip(
+                stated, (_moved(others, holders) for others in elsewhere), strict=True
             )
-            for one in known
         ]
+        opted_out = self.client.opted_out(
+            sorted({one.email for recipients in judged for one in recipients if one.is_due})
+        )
+        plans = []
+        for seed, recipients, others in zip(seeds, judged, elsewhere, strict=True):
+            blocks = [*self.check(seed), *blocks_of(seed, columns), *_renamed(seed, others, holders)]
+            if gone := [one for one in recipients if one.email in opted_out]:
+                places = ", ".join(str(one.customer.place) for one in gone[:3])
+                why = f"{len(gone)} of its mailboxes want no more mail ({places})"
+                blocks.append(Block("opted-out", why))
+            plans.append(SeedPlan(seed, recipients, tuple(blocks)))
         return SeedsPlan(tuple(plans), columns, settled)
 
-    def _rests(self, known: Sequence[_Known], settle_after: float) -> Callable[[Delivery], bool]:
+    def _deliveries(self, seed: Seed) -> Sequence[Delivery]:
+        """Return the deliveries that count for a seed, those under its former key too, oldest first."""
+        keys = [key for key in (self.former.get(seed.key), seed.key) if key is not None]
+        every = [d for key in keys for d in self.ledger.past(self.account, key)]
+        return counting(sorted(every, key=attrgetter("batch")))
+
+    def _rests(self, deliveries: Sequence[Delivery], settle_after: float) -> Callable[[Delivery], bool]:
         """Return a test of refused deliveries: whether customers of one may still appear, by either clock."""
         now = self.clock.now()
-        refused = any(d.standing is DeliveryState.REFUSED for one in known for d in one.deliveries)
+        refused = any(one.standing is DeliveryState.REFUSED for one in deliveries)
         there = self.client.count_nobody().at if refused else None
 
         def rests(delivery: Delivery) -> bool:
@@ -333,66 +319,53 @@ class SeedPlanner(Struct, frozen=True):
             found.setdefault(seed.key, set()).update(self.ledger.hash(one.mailbox) for one in seed.customers)
         return found
 
-    def _deliveries(self, seed: Seed) -> Sequence[Delivery]:
-        """Return the deliveries that count for a seed, those under its former key too, oldest first."""
-        keys = [key for key in (self.former.get(seed.key), seed.key) if key is not None]
-        every = [d for key in keys for d in self.ledger.past(self.account, key)]
-        return counting(sorted(every, key=attrgetter("batch")))
 
-
-class _Known(Struct, frozen=True):
-    """A seed, its recipients, and the deliveries that count for it."""
-
-    seed: Seed
-    recipients: Sequence[Recipient]
-    deliveries: Sequence[Delivery]
-
-    def sent_elsewhere(self, past: Sequence[Delivery]) -> Iterator[Delivery]:
-        """Yield what may have been sent to its mailboxes by other seeds, and by itself never."""
-        own = {delivery.mailbox for delivery in self.deliveries}
-        mailboxes = {recipient.mailbox for recipient in self.recipients} - own
-        for one in past:
-            if one.mailbox in mailboxes and may_have_mailed(one) and one.standing is not DeliveryState.FOUND:
-                yield one
-
-    def without_moved(self, past: Sequence[Delivery], holders: Mapping[str, Collection[str]]) -> _Known:
-        """Return it with those recipients as found that may have been sent to in a seed that lost them."""
-        moved = {
-            one.mailbox: one.seed
-            for one in self.sent_elsewhere(past)
-            if one.mailbox not in holders.get(one.seed, (one.mailbox,))
-        }
-
-        def judged(one: Recipient) -> Recipient:
-            if not one.is_due or one.mailbox not in moved:
-                return one
-            note = f"a mailbox was sent to in {moved[one.mailbox]}, which has it no longer"
-            return replace(one, state=RecipientState.FOUND, note=note)
-
-        return replace(self, recipients=[judged(one) for one in self.recipients])
-
-    def renamed(self, past: Sequence[Delivery], holders: Mapping[str, Collection[str]]) -> Iterator[Block]:
-        """Yield why it waits if its mailboxes were sent to under keys that are declared no longer."""
-        gone: dict[str, set[str]] = {}
-        for one in self.sent_elsewhere(past):
-            if one.seed not in holders:
-                gone.setdefault(one.seed, set()).add(one.mailbox)
-        for old, some in gone.items():
-            yield Block(
-                RENAMED,
-                f"{len(some)} of its mailboxes were sent to as {old}, which is declared no longer: if it is "
-                f"the same seed, write moved: {{{old}: {self.seed.key}}}; if it is another one, "
-                f"`reconciler seeds send {self.seed.key} --again` sends it all the same",
-            )
-
-    def opted_out(self, emails: Collection[str]) -> Iterator[Block]:
-        """Yield why it waits if some of its mailboxes want no more mail."""
-        if gone := [one for one in self.recipients if one.email in emails]:
-            places = ", ".join(str(one.customer.place) for one in gone[:3])
-            yield Block("opted-out", f"{len(gone)} of its mailboxes want no more mail ({places})")
-
-
-def _after(settled: Sequence[Settled], deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+def _after(settled: Sequence[Delivery], deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
     """Return deliveries as they stand now that some are settled."""
-    ends = {(s.delivery.batch, s.delivery.customer): s.standing for s in settled}
+    ends = {(one.batch, one.customer): one.standing for one in settled}
     return [replace(d, standing=ends.get((d.batch, d.customer), d.standing)) for d in deliveries]
+
+
+def _sent_elsewhere(
+    recipients: Sequence[Recipient], deliveries: Sequence[Delivery], past: Sequence[Delivery]
+) -> Sequence[Delivery]:
+    """Return what may have been sent to the mailboxes of a seed by other seeds, and by itself never."""
+    mailboxes = {one.mailbox for one in recipients} - {one.mailbox for one in deliveries}
+    return [
+        one
+        for one in past
+        if one.mailbox in mailboxes and may_have_mailed(one) and one.standing is not DeliveryState.FOUND
+    ]
+
+
+def _judged(recipient: Recipient, seen: Seen, moved: Mapping[str, str]) -> Recipient:
+    """Return a due recipient as found where customers are not explained, or another seed lost its mailbox."""
+    judged = seen.judged(recipient)
+    if not judged.is_due or judged.mailbox not in moved:
+        return judged
+    note = f"a mailbox was sent to in {moved[judged.mailbox]}, which has it no longer"
+    return replace(judged, state=RecipientState.FOUND, note=note)
+
+
+def _moved(elsewhere: Sequence[Delivery], holders: Mapping[str, Collection[str]]) -> Mapping[str, str]:
+    """Return the key of the seed that was sent to a mailbox and has it no longer, by the hashed mailbox."""
+    return {
+        one.mailbox: one.seed for one in elsewhere if one.mailbox not in holders.get(one.seed, (one.mailbox,))
+    }
+
+
+def _renamed(
+    seed: Seed, elsewhere: Sequence[Delivery], holders: Mapping[str, Collection[str]]
+) -> Iterator[Block]:
+    """Yield why a seed waits whose mailboxes were sent to under keys that are declared no longer."""
+    gone: dict[str, set[str]] = {}
+    for one in elsewhere:
+        if one.seed not in holders:
+            gone.setdefault(one.seed, set()).add(one.mailbox)
+    for old, some in gone.items():
+        yield Block(
+            RENAMED,
+            f"{len(some)} of its mailboxes were sent to as {old}, which is declared no longer: if it is "
+            f"the same seed, write moved: {{{old}: {seed.key}}}; if it is another one, "
+            f"`reconciler seeds send {seed.key} --again` sends it all the same",
+        )

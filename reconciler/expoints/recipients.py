@@ -45,14 +45,6 @@ class RecipientState(StrEnum):
     IN_DOUBT = "in doubt"
 
 
-class Common(Redacted, frozen=True):
-    """What all recipients of a seed share: its batch, and the hash of the journal."""
-
-    digest: str
-    contents: Contents
-    hash: Hash
-
-
 class Recipient(Redacted, frozen=True):
     """One customer of a seed under the hashes by which the ledger knows it, and its state."""
 
@@ -63,7 +55,10 @@ class Recipient(Redacted, frozen=True):
     """The keyed hash of its mailbox and its number among the customers of the same mailbox."""
     mailbox: str
     """The keyed hash of its mailbox alone."""
-    common: Common
+    digest: str
+    """The keyed hash of all that is declared of it and of its batch."""
+    contents: Contents
+    """The keyed hash of each declared value of it and of its batch."""
     state: RecipientState = RecipientState.PENDING
     note: str = ""
     batch: int = 0
@@ -84,16 +79,6 @@ class Recipient(Redacted, frozen=True):
     def is_due(self) -> bool:
         """Whether it is to be sent as far as the journal knows."""
         return self.state in (RecipientState.PENDING, RecipientState.CHANGED)
-
-    @property
-    def digest(self) -> str:
-        """The keyed hash of all that is declared of it and of its batch."""
-        return self.common.hash(digest_of([self.common.digest, self.customer.digest]))
-
-    @property
-    def contents(self) -> Contents:
-        """The keyed hash of each declared value. Made when asked for: most recipients are never compared."""
-        return {**self.common.contents, **_hashed(_customer_values(self.customer), self.common.hash)}
 
 
 class ChangedPath(Struct, frozen=True):
@@ -160,13 +145,21 @@ class SeedPlan(Struct, frozen=True):
 def recipients_of(seed: Seed, hash: Hash) -> tuple[Recipient, ...]:
     """Return every customer of a seed under the hashes by which the ledger knows it, as pending."""
     numbers: Counter[str] = Counter()
-    common = Common(seed.batch_digest, _hashed(_member_values("", seed.batch), hash), hash)
-    made = []
+    batch = _hashed(_member_values("", seed.batch), hash)
+    recipients = []
     for customer in seed.customers:
         mailbox = customer.mailbox
         numbers[mailbox] += 1
-        made.append(Recipient(customer, hash(f"{mailbox}#{numbers[mailbox]}"), hash(mailbox), common))
-    return tuple(made)
+        recipients.append(
+            Recipient(
+                customer,
+                name=hash(f"{mailbox}#{numbers[mailbox]}"),
+                mailbox=hash(mailbox),
+                digest=hash(digest_of([seed.batch_digest, customer.digest])),
+                contents={**batch, **_hashed(_customer_values(customer), hash)},
+            )
+        )
+    return tuple(recipients)
 
 
 def with_states(

@@ -42,18 +42,12 @@ class Send(StrEnum):
     """Only by `seeds send`."""
 
 
-class MomentKind(StrEnum):
-    """What a moment is for, which decides what a missing half means."""
-
-    DATE = "date"
-    TIME_OF_DAY = "time of day"
-
-
 class Moment(Struct, frozen=True):
     """A date or time as it was written: `today`, `+21d`, `2026-12-01`, `2026-12-01T09:30`, `11:30`."""
 
     text: str
-    kind: MomentKind
+    is_time: bool = False
+    """Whether it is a time of day, on any day."""
 
     def __str__(self) -> str:
         return self.text
@@ -168,18 +162,10 @@ _DATE = r"(?P<date>(?:19[7-9][0-9]|2[0-9]{3})-[0-9]{2}-[0-9]{2})"
 _DAY = rf"(?P<word>today|tomorrow|yesterday)|(?P<days>[+-][0-9]{{1,4}})d|{_DATE}"
 _OFFSET = r"(?P<offset>Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])"
 _MOMENT = re.compile(f"(?:{_DAY})(?:[T ]{_TIME}{_OFFSET}?)?")
-_TIME_OF_DAY = re.compile(_TIME)
-
-FORMS = {
-    MomentKind.DATE: re.compile(f"{_NOW}|{_MOMENT.pattern}"),
-    MomentKind.TIME_OF_DAY: _TIME_OF_DAY,
-}
-"""How a moment is written; a day that is in no calendar matches too."""
-
-_HINTS = {
-    MomentKind.DATE: 'write a day, like "2026-12-01", "today" or "+21d", or a time on it: "2026-12-01T09:30"',
-    MomentKind.TIME_OF_DAY: 'write a local time of day, like "11:30"',
-}
+DATE_FORM = re.compile(f"{_NOW}|{_MOMENT.pattern}")
+"""How a date, or a time on it, is written; a day that is in no calendar matches too."""
+TIME_FORM = re.compile(_TIME)
+"""How a time of day is written."""
 
 
 class ResolvedMoment(NamedTuple):
@@ -209,7 +195,7 @@ def resolve(moment: Moment, now: datetime, zone: ZoneInfo) -> ResolvedMoment:
     if parts is None:
         return ResolvedMoment(_fixed(now.astimezone(zone).replace(microsecond=0)))
     clock = time.fromisoformat(parts["time"] or "00:00")
-    if moment.kind is MomentKind.TIME_OF_DAY:
+    if moment.is_time:
         days = [_local(datetime.combine(today + timedelta(days=days), clock), zone) for days in range(2)]
         return next((day for day in days if not day.note), days[0])
     if parts["date"]:
@@ -236,17 +222,19 @@ def time_text(at: datetime, zone: ZoneInfo) -> str:
 
 def _parts(moment: Moment) -> dict[str, str | None] | None:
     """Return the parts of a moment, `None` for the start of the run."""
-    if moment.kind is MomentKind.DATE and moment.text == _NOW:
+    if moment.text == _NOW and not moment.is_time:
         return None
-    form = _MOMENT if moment.kind is MomentKind.DATE else _TIME_OF_DAY
+    match = (TIME_FORM if moment.is_time else _MOMENT).fullmatch(moment.text)
     try:
-        match = form.fullmatch(moment.text)
         if match and (day := match.groupdict().get("date")):
             date.fromisoformat(day)
     except ValueError:
         match = None
+    if match is None and moment.is_time:
+        raise ValueError('write a local time of day, like "11:30"')
     if match is None:
-        raise ValueError(_HINTS[moment.kind])
+        hint = 'write a day, like "2026-12-01", "today" or "+21d", or a time on it: "2026-12-01T09:30"'
+        raise ValueError(hint)
     return match.groupdict()
 
 
@@ -276,7 +264,6 @@ _LOCAL = rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*"
 _DOMAIN = rf"(?:{_LABEL}\.)+[A-Za-z][A-Za-z0-9-]{{0,61}}[A-Za-z0-9]"
 ADDRESS = re.compile(f"{_LOCAL}@{_DOMAIN}")
 """The form of one plain address in ASCII."""
-_NOT_STARS = re.compile(r"[?\[]")
 
 
 def is_one_address(text: str) -> bool:
@@ -307,13 +294,7 @@ def masked(text: str) -> str:
 
 def _allows(pattern: str, address: str) -> bool:
     local, _, domain = address.partition("@")
-    allowed, allowed_domain = _pattern_parts(pattern)
-    return domain.casefold() == allowed_domain and fnmatchcase(local, allowed)
-
-
-@lru_cache(maxsize=1_000)
-def _pattern_parts(pattern: str) -> tuple[str, str]:
-    """Return the glob for what is before the @, and the domain in lower case."""
-    allowed, _, domain = pattern.rpartition("@")
+    allowed, _, allowed_domain = pattern.rpartition("@")
     # The brackets make the other special characters of a glob mean themselves.
-    return _NOT_STARS.sub(r"[\g<0>]", allowed), domain.casefold()
+    glob = re.sub(r"[?\[]", r"[\g<0>]", allowed)
+    return domain.casefold() == allowed_domain.casefold() and fnmatchcase(local, glob)

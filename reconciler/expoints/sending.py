@@ -363,9 +363,8 @@ class _Request(Redacted, frozen=True):
 
 def record_settled(ledger: Journal, plan: SeedsPlan) -> None:
     """Write down the deliveries in doubt of which counting has shown how they ended."""
-    for settled in plan.settled:
-        delivery = settled.delivery
-        ledger.conclude_delivery(delivery.batch, delivery.customer, settled.standing, "counted")
+    for one in plan.settled:
+        ledger.conclude_delivery(one.batch, one.customer, one.standing, "counted")
 
 
 def kept_waiting(plan: SeedPlan, reason: str) -> SendResult:

@@ -19,7 +19,6 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import groupby
-from typing import ClassVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -30,7 +29,6 @@ from reconciler.expoints.recipients import EMAIL, Recipient, RecipientState, aut
 from reconciler.expoints.seed import Seed
 from reconciler.journal.entries import Delivery, DeliveryState
 from reconciler.journal.journal import ReadOnlyJournal
-from reconciler.problems import Redacted
 
 LONGEST_POST = 300.0
 """Seconds for which a POST may still be under way after its intent: all waits, and the answer's time-out.
@@ -200,22 +198,6 @@ def may_have_mailed(delivery: Delivery) -> bool:
     return not delivery.standing.is_unsent
 
 
-class Settled(Struct, frozen=True):
-    """A delivery in doubt of which counting has shown how it ended."""
-
-    seed: str
-    delivery: Delivery
-    standing: DeliveryState
-
-
-class _Doubt(Redacted, frozen=True):
-    shown: ClassVar = ("seed", "delivery")
-
-    seed: str
-    delivery: Delivery
-    email: str
-
-
 class DoubtResolver(Struct, frozen=True, dict=True):
     """Settles what is in doubt on one account.
 
@@ -230,26 +212,30 @@ class DoubtResolver(Struct, frozen=True, dict=True):
     past: Sequence[Delivery]
     declared: Sequence[Seed]
 
-    def settle(self, seeds: Sequence[tuple[Seed, Sequence[Delivery]]]) -> tuple[Settled, ...]:
-        """Return what is settled of seeds, each with the deliveries that count for it. Errors: `ApiError`."""
+    def settle(self, seeds: Sequence[tuple[Seed, Sequence[Delivery]]]) -> tuple[Delivery, ...]:
+        """Return what is settled of seeds, each with the deliveries that count for it, as it stands now.
+
+        Errors: `ApiError`.
+        """
         doubts = [doubt for seed, deliveries in seeds for doubt in self._ripe(seed, deliveries)]
         # U: whether `EmailAddresses` is obeyed. Where an unknown address has customers, no count means much.
         if not doubts or self.client.count_nobody().customers > 0:
             return ()
-        counts = self.client.counts(doubt.email for doubt in doubts)
-        ids = self.client.ids(d.email for d in doubts if 0 < counts[d.email].customers == d.delivery.baseline)
+        counts = self.client.counts(email for _, email in doubts)
+        ids = self.client.ids(email for d, email in doubts if 0 < counts[email].customers == d.baseline)
         return tuple(
             settled
-            for _, of_batch in groupby(doubts, lambda doubt: doubt.delivery.batch)
-            for settled in self._of_batch([(d, counts[d.email], ids.get(d.email)) for d in of_batch])
+            for _, of_batch in groupby(doubts, lambda doubt: doubt[0].batch)
+            for settled in self._of_batch(list(of_batch), counts, ids)
         )
 
-    def _ripe(self, seed: Seed, deliveries: Sequence[Delivery]) -> Iterator[_Doubt]:
+    def _ripe(self, seed: Seed, deliveries: Sequence[Delivery]) -> Iterator[tuple[Delivery, str]]:
         """Yield the deliveries in doubt that have rested here, and of which a count may tell something.
 
-        No other sender to a mailbox is known, unless the seed says that it is shared. A batch that waits for
-        approval by hand may become customers at any time. A delivery to another spelling of the address than
-        today's cannot be counted; of one that a later batch followed, it is unknown whose customers count.
+        Each with its address. No other sender to a mailbox is known, unless the seed says that it is shared.
+        A batch that waits for approval by hand may become customers at any time. A delivery to another
+        spelling of the address than today's cannot be counted; of one that a later batch followed, it is
+        unknown whose customers count.
         """
         now = self.clock.now()
         doubtful = [d for d in deliveries if d.standing.is_open and now >= over(d) + self.settle_after]
@@ -259,37 +245,40 @@ class DoubtResolver(Struct, frozen=True, dict=True):
         recipients = {one.name: one for one in recipients_of(seed, self.ledger.hash)}
         for delivery in doubtful:
             one = recipients.get(delivery.customer)
-            if (
-                one
-                and delivery.contents.get(EMAIL) == one.contents[EMAIL]
-                and self._is_automatic(delivery)
-                and delivery.batch >= latest.get(delivery.mailbox, 0)
-            ):
-                yield _Doubt(seed.key, delivery, one.email)
+            is_same_address = one and delivery.contents.get(EMAIL) == one.contents[EMAIL]
+            was_followed = delivery.batch < latest.get(delivery.mailbox, 0)
+            if one and is_same_address and self._is_automatic(delivery) and not was_followed:
+                yield delivery, one.email
 
     @cached_property
     def _is_automatic(self) -> Callable[[Delivery], bool]:
         return automatic(self.ledger.hash)
 
-    def _of_batch(self, counted: Sequence[tuple[_Doubt, Count, Collection[str] | None]]) -> Iterator[Settled]:
-        """Yield what the counts say of deliveries of one batch.
+    def _of_batch(
+        self,
+        doubts: Sequence[tuple[Delivery, str]],
+        counts: Mapping[str, Count],
+        ids: Mapping[str, Collection[str] | None],
+    ) -> Iterator[Delivery]:
+        """Yield what the counts say of deliveries of one batch, each with its address.
 
         U: whether a batch is taken as a whole, and appears at once. So none of it counts as not sent unless
         it added no customer at all.
         """
-        first = counted[0][0].delivery
+        first, _ = doubts[0]
         batch = [d for d in self.past if d.batch == first.batch]
-        is_lost = all(
-            self._is_absent(doubt.delivery, count, ids) for doubt, count, ids in counted
-        ) and not any(d.standing is DeliveryState.SENT for d in batch)
+        is_lost = all(self._is_absent(d, counts[email], ids.get(email)) for d, email in doubts) and not any(
+            d.standing is DeliveryState.SENT for d in batch
+        )
         suspects = [d for d in self.past if may_have_mailed(d) and not self._is_in_baseline(d, first)]
-        for doubt, count, _ in counted:
-            added = sum(d.mailbox == doubt.delivery.mailbox for d in batch)
-            has_come = count.customers == doubt.delivery.baseline + added
+        for delivery, email in doubts:
+            added = sum(d.mailbox == delivery.mailbox for d in batch)
+            has_come = counts[email].customers == delivery.baseline + added
+            others = (d for d in suspects if (d.batch, d.mailbox) != (delivery.batch, delivery.mailbox))
             if is_lost:
-                yield Settled(doubt.seed, doubt.delivery, DeliveryState.NOT_SENT)
-            elif has_come and not any(self._is_counted_with(doubt, other) for other in suspects):
-                yield Settled(doubt.seed, doubt.delivery, DeliveryState.SENT)
+                yield replace(delivery, standing=DeliveryState.NOT_SENT)
+            elif has_come and not any(self._may_be_counted_at(email, other) for other in others):
+                yield replace(delivery, standing=DeliveryState.SENT)
 
     def _is_absent(self, delivery: Delivery, count: Count, ids: Collection[str] | None) -> bool:
         """Return whether a count shows no new customer at an address, when each would have been there.
@@ -303,20 +292,18 @@ class DoubtResolver(Struct, frozen=True, dict=True):
         return count.customers == 0 or (now is not None and known is not None and set(known) == set(now))
 
     def _has_rested_there(self, delivery: Delivery, counted: Count) -> bool:
-        """Return whether it had rested by the tenant's clock when that (cached?) count was made."""
+        """Return whether it had rested by the tenant's clock when that count was made."""
         end = _over_there(delivery)
         return end is not None and counted.at is not None and counted.at >= end + self.settle_after
 
-    def _is_counted_with(self, doubt: _Doubt, other: Delivery) -> bool:
+    def _may_be_counted_at(self, email: str, other: Delivery) -> bool:
         """Return whether what is counted for an address may be customers of another delivery.
 
         U: whether the filter takes addresses that only contain the one that is asked for, as a pattern of
         SQL, where `_` is any character. The address of a mailbox that is no longer declared is not known.
         """
-        if (other.batch, other.mailbox) == (doubt.delivery.batch, doubt.delivery.mailbox):
-            return False
         address = self._addresses.get(other.mailbox)
-        pattern = re.escape(doubt.email.casefold()).replace("_", ".")
+        pattern = re.escape(email.casefold()).replace("_", ".")
         return address is None or re.search(pattern, address.casefold()) is not None
 
     def _is_in_baseline(self, other: Delivery, delivery: Delivery) -> bool:

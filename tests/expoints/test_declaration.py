@@ -18,7 +18,7 @@ from reconciler.expoints.model import (
     check_seed,
     column_of,
 )
-from reconciler.expoints.seed import Moment, MomentKind, Seed, Send
+from reconciler.expoints.seed import Moment, Seed, Send
 from tests.config.conftest import Files, write_files
 
 SETTINGS = """\
@@ -56,14 +56,14 @@ def seed_of(folder: Path, text: str, **files: str) -> Seed:
 
 
 def day(text: str) -> Moment:
-    return Moment(text, MomentKind.DATE)
+    return Moment(text)
 
 
 EVERY_BATCH_FIELD: list[tuple[str, str, Any]] = [
     ("approve_automatically: true", "ApproveAutomatically", True),
     ("end_date: +21d", "EndDate", day("+21d")),
     ("end_date: null", "EndDate", None),
-    ('send_time: "11:30"', "SendTime", Moment("11:30", MomentKind.TIME_OF_DAY)),
+    ('send_time: "11:30"', "SendTime", Moment("11:30", is_time=True)),
     ("send_time: null", "SendTime", None),
     ("type_batch: 0", "TypeBatch", "0"),
     ("type_batch: portal", "TypeBatch", "portal"),

@@ -16,7 +16,7 @@ from reconciler.config.load import load
 from reconciler.config.settings import Guardrails
 from reconciler.errors import FilesInvalid
 from reconciler.expoints.model import check_expiry, check_seed, place_of
-from reconciler.expoints.seed import Moment, MomentKind, Seed, SeedCustomer
+from reconciler.expoints.seed import Moment, Seed, SeedCustomer
 from reconciler.problems import Place, Problem, Severity
 from tests.config.conftest import Files, write_files
 from tests.expoints.test_declaration import CUSTOMER, HEAD, SENDABLE, SETTINGS
@@ -335,7 +335,7 @@ def codes(seed: Seed, allowed: Guardrails = ALLOWED) -> list[str]:
 
 
 def test_when_a_run_starts_every_end_date_is_looked_at() -> None:
-    one = seed("a@example.com", EndDate=Moment("2026-12-01", MomentKind.DATE))
+    one = seed("a@example.com", EndDate=Moment("2026-12-01"))
     zone = ZoneInfo("Europe/Amsterdam")
     assert list(check_expiry(one, zone, datetime(2026, 11, 30, 22, 59, tzinfo=UTC))) == []
     (finding,) = check_expiry(one, zone, datetime(2026, 11, 30, 23, 0, tzinfo=UTC))

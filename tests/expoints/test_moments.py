@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.expoints.seed import Moment, MomentKind, absolute, is_relative, resolve, time_text
+from reconciler.expoints.seed import Moment, absolute, is_relative, resolve, time_text
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 NOW = datetime(2026, 7, 1, 22, 30, 15, 123456, tzinfo=UTC)
@@ -21,11 +21,11 @@ ZONES = st.sampled_from(
 
 
 def day(text: str) -> Moment:
-    return Moment(text, MomentKind.DATE)
+    return Moment(text)
 
 
 def clock(text: str) -> Moment:
-    return Moment(text, MomentKind.TIME_OF_DAY)
+    return Moment(text, is_time=True)
 
 
 @pytest.mark.parametrize(

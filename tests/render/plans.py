@@ -12,7 +12,7 @@ from reconciler.engine.outcome import Line, Outcome, Report, Result
 from reconciler.engine.review import Since
 from reconciler.errors import Exit, Refused
 from reconciler.expoints.planning import SeedsPlan
-from reconciler.expoints.recipients import Common, Recipient, SeedPlan
+from reconciler.expoints.recipients import Recipient, SeedPlan
 from reconciler.expoints.seed import Seed, SeedCustomer
 from reconciler.expoints.sending import SendResult
 from reconciler.problems import Place, Problem
@@ -47,7 +47,7 @@ def seeds(text: str = "smoke", customers: int = 2) -> SeedsPlan:
         SeedCustomer(Place(f"{text}.yaml", number + 1, 1), ADDRESS, {}, ()) for number in range(customers)
     )
     seed = Seed(f"customer_seeds.{text}", Place(f"{text}.yaml", 1, 1), people, {}, round=text)
-    recipients = tuple(Recipient(one, "name", "box", Common("digest", {}, str), note=text) for one in people)
+    recipients = tuple(Recipient(one, "name", "box", "digest", {}, note=text) for one in people)
     return SeedsPlan((SeedPlan(seed, recipients, (), (text,), "0" * 64),), account=text)
 
 
