@@ -9,55 +9,35 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from reconciler.sandbox.app import create_app
-    from reconciler.sandbox.checkmarket import Keys
-    from reconciler.sandbox.expoints import Tokens, revoke_tokens
-    from reconciler.sandbox.expoints_batches import approve
-    from reconciler.sandbox.faults import AnswerLostError, Fault
-    from reconciler.sandbox.state import Request, State, StateError, check_state, take_inventory
-
-    from .server import Server, serve
-    from .variants import Variants
+    from .app import create_app as create_app
+    from .expoints import Tokens as Tokens
+    from .expoints import revoke_tokens as revoke_tokens
+    from .expoints_batches import approve as approve
+    from .faults import AnswerLostError as AnswerLostError
+    from .faults import Fault as Fault
+    from .server import Server as Server
+    from .server import serve as serve
+    from .state import Request as Request
+    from .state import State as State
+    from .state import StateError as StateError
+    from .state import check_state as check_state
+    from .state import take_inventory as take_inventory
+    from .variants import Variants as Variants
 
 _HOMES = {
-    "AnswerLostError": "faults",
-    "Fault": "faults",
-    "Keys": "checkmarket",
-    "Request": "state",
-    "Server": "server",
-    "State": "state",
-    "StateError": "state",
-    "Tokens": "expoints",
-    "Variants": "variants",
-    "approve": "expoints_batches",
-    "check_state": "state",
-    "create_app": "app",
-    "revoke_tokens": "expoints",
-    "serve": "server",
-    "take_inventory": "state",
+    "app": ("create_app",),
+    "expoints": ("Tokens", "revoke_tokens"),
+    "expoints_batches": ("approve",),
+    "faults": ("AnswerLostError", "Fault"),
+    "server": ("Server", "serve"),
+    "state": ("Request", "State", "StateError", "check_state", "take_inventory"),
+    "variants": ("Variants",),
 }
-
-__all__ = [
-    "AnswerLostError",
-    "Fault",
-    "Keys",
-    "Request",
-    "Server",
-    "State",
-    "StateError",
-    "Tokens",
-    "Variants",
-    "approve",
-    "check_state",
-    "create_app",
-    "revoke_tokens",
-    "serve",
-    "take_inventory",
-]
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name from its home the first time it is used."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f".{home}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,11 +9,41 @@ from fnmatch import fnmatchcase
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+# The key under which the text of a fault that struck stands in the WSGI environment.
+FAULT = "reconciler.sandbox.fault"
+
+EffectName = Literal["status", "delay", "refuse", "silence", "drop", "cut", "html", "type", "redirect"]
+_NEEDS_ANSWER = ("cut", "type")
+_PAGE = b"<!DOCTYPE html><html><head><title>Service</title></head><body>Try again later</body></html>"
+_FORM = "METHOD[ PATH]:NTH:before|after:EFFECT"
+_EXAMPLES = "PUT:2:after:drop, *:1:before:status=503, GET /3/surveys*:1+:after:cut=20"
+# Effect → what its value looks like.
+_VALUES: Mapping[str, str] = {
+    "status": r"[1-5][0-9]{2}",
+    "delay": r"[0-9]+(\.[0-9]+)?",
+    "cut": r"[0-9]*",
+    "type": r"[\w.+-]+/[\w.+-]+(; ?[\w=-]+)?",
+    "redirect": r"\S+",
+    **dict.fromkeys(("refuse", "silence", "drop", "html"), ""),
+}
+
+
+class AnswerLostError(ConnectionResetError):
+    """The connection ends before the whole answer was sent; inside one process the caller sees this."""
+
+
+# Effect → what the caller meets inside one process; a server only sees that the application failed.
+_NO_ANSWER: Mapping[str, type[OSError]] = {
+    "refuse": ConnectionRefusedError,
+    "silence": TimeoutError,
+    "drop": AnswerLostError,
+}
 
 
 class Reply(Struct, frozen=True):
@@ -43,29 +73,6 @@ def run(app: WSGIApplication, environ: WSGIEnvironment) -> Reply:
     return Reply(*started[-1], body)
 
 
-# The key under which the text of a fault that struck stands in the WSGI environment.
-FAULT = "reconciler.sandbox.fault"
-
-EffectName = Literal["status", "delay", "refuse", "silence", "drop", "cut", "html", "type", "redirect"]
-_WITHOUT_VALUE = ("refuse", "silence", "drop", "html")
-_NEEDS_ANSWER = ("cut", "type")
-_PAGE = b"<!DOCTYPE html><html><head><title>Service</title></head><body>Try again later</body></html>"
-_FORM = "METHOD[ PATH]:NTH:before|after:EFFECT"
-_EXAMPLES = "PUT:2:after:drop, *:1:before:status=503, GET /3/surveys*:1+:after:cut=20"
-
-
-class AnswerLostError(ConnectionResetError):
-    """The connection ends before the whole answer was sent; inside one process the caller sees this."""
-
-
-# Effect → what the caller meets inside one process; a server only sees that the application failed.
-_NO_ANSWER: Mapping[str, type[OSError]] = {
-    "refuse": ConnectionRefusedError,
-    "silence": TimeoutError,
-    "drop": AnswerLostError,
-}
-
-
 class Effect(Struct, frozen=True, kw_only=True):
     """What a fault does. `value` is a status code, seconds, a number of bytes, a content type or an address.
 
@@ -82,18 +89,63 @@ class Effect(Struct, frozen=True, kw_only=True):
     html: bool = False
 
     def __post_init__(self) -> None:
-        if not _is_complete(self):
+        has_options = bool(self.retry_after or self.html)
+        fits = self.name in _VALUES and re.fullmatch(_VALUES[self.name], self.value)
+        if not fits or (has_options and self.name != "status"):
             raise ValueError(
                 f"{self}: not an effect; write one of drop, refuse, silence, html, cut[=BYTES], "
                 "delay=SECONDS, status=CODE[,retry-after=SECONDS|DATE][,html], type=CONTENT_TYPE, "
                 "redirect=ADDRESS"
             )
 
+    @classmethod
+    def parse(cls, text: str) -> Effect:
+        """Return the effect that a text stands for; only a status may have options, after commas.
+
+        A comma before a blank is one of a date (RFC 9110, 5.6.7), and separates nothing. Raises `ValueError`.
+        """
+        head, *options = re.split(",(?! )", text) if text.startswith("status=") else [text]
+        name: Any
+        name, _, value = head.partition("=")
+        waits = [option.partition("=")[2] for option in options if option.startswith("retry-after=")]
+        if len(options) != len(waits) + options.count("html"):
+            raise ValueError(f"{text}: the options of a status are retry-after=SECONDS|DATE and html")
+        return cls(name=name, value=value, retry_after="".join(waits[-1:]), html="html" in options)
+
     def __str__(self) -> str:
-        """Return the text that `Fault.parse` reads."""
+        """Return the text that `parse` reads."""
         options = [f"retry-after={self.retry_after}"] if self.retry_after else []
         head = f"{self.name}={self.value}" if self.value else self.name
         return ",".join([head, *options, *(["html"] if self.html else [])])
+
+    def spoil(self, answer: Reply | None) -> Reply:
+        """Return what is sent instead of an answer, None where the application did not run.
+
+        Raises an `OSError` where nothing is sent.
+        """
+        if self.name in _NO_ANSWER:
+            raise _NO_ANSWER[self.name]("no answer comes from the sandbox, as told by a fault")
+        if answer is not None and self.name == "cut":
+            return replace(answer, sent=int(self.value) if self.value else len(answer.body) // 2)
+        if answer is not None and self.name == "type":
+            others = ((name, value) for name, value in answer.headers if name.lower() != "content-type")
+            return replace(answer, headers=(("Content-Type", self.value), *others))
+        status = {"status": self.value, "redirect": "302"}.get(self.name, "200")
+        content_type = "application/json; charset=utf-8"
+        body = b'{"Meta": {"Status": %d}, "Data": "The sandbox answers so, as told by a fault."}' % int(
+            status
+        )
+        if self.name == "redirect":
+            content_type, body = "text/plain", b""
+        elif self.html or self.name == "html":
+            content_type, body = "text/html; charset=utf-8", _PAGE
+        headers = {"Content-Type": content_type, "Content-Length": str(len(body))}
+        if self.name == "redirect":
+            headers["Location"] = self.value
+        if self.retry_after:
+            headers["Retry-After"] = self.retry_after
+        known = {code.value: code.phrase for code in HTTPStatus}
+        return Reply(f"{status} {known.get(int(status), 'Unknown')}", tuple(headers.items()), body)
 
 
 class Fault(Struct, frozen=True, kw_only=True):
@@ -132,7 +184,7 @@ class Fault(Struct, frozen=True, kw_only=True):
             raise ValueError(f"{text!r} is not a fault; write {_FORM}, such as {_EXAMPLES}")
         method, path, nth, onwards, when, effect = match.groups()
         place: dict[str, Any] = {"method": method.upper(), "path": path or "*", "nth": int(nth), "when": when}
-        return cls(effect=_effect(effect), onwards=bool(onwards), **place)
+        return cls(effect=Effect.parse(effect), onwards=bool(onwards), **place)
 
     def __str__(self) -> str:
         """Return the text that `parse` reads."""
@@ -140,31 +192,12 @@ class Fault(Struct, frozen=True, kw_only=True):
         return f"{place}:{self.nth}{'+' if self.onwards else ''}:{self.when}:{self.effect}"
 
     def matches(self, method: str, path: str) -> bool:
-        """Say whether a request is one of those that this fault counts."""
+        """Tell whether a request is one of those that this fault counts."""
         return self.method in ("*", method) and fnmatchcase(path.lower(), self.path.lower())
 
     def strikes(self, count: int) -> bool:
-        """Say whether the request that is the count-th match is struck."""
+        """Tell whether the request that is the count-th match is struck."""
         return count >= self.nth if self.onwards else count == self.nth
-
-
-class _Counts(Struct):
-    """How many requests each fault has matched so far; threads take turns."""
-
-    faults: Sequence[Fault]
-    counts: list[int] = field(default_factory=list)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def __post_init__(self) -> None:
-        self.counts = [0] * len(self.faults)
-
-    def first_to_strike(self, method: str, path: str) -> Fault | None:
-        """Count this request for every fault, and return the first that strikes it."""
-        with self.lock:
-            matching = [index for index, fault in enumerate(self.faults) if fault.matches(method, path)]
-            for index in matching:
-                self.counts[index] += 1
-            return next((self.faults[i] for i in matching if self.faults[i].strikes(self.counts[i])), None)
 
 
 class Faults:
@@ -172,67 +205,38 @@ class Faults:
 
     def __init__(self, app: WSGIApplication, faults: Sequence[Fault], sleep: Callable[[float], None]) -> None:
         self._app = app
-        self._counts = _Counts(tuple(faults))
+        self._faults = tuple(faults)
+        self._counts = [0] * len(self._faults)
+        self._lock = threading.Lock()
         self._sleep = sleep
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer as the application does, unless a fault strikes."""
-        fault = self._counts.first_to_strike(environ["REQUEST_METHOD"], environ["PATH_INFO"])
+        fault = self._first_to_strike(environ["REQUEST_METHOD"], environ["PATH_INFO"])
         if fault is None:
             return self._app(environ, start_response)
         environ[FAULT] = str(fault)
-        reply = self._strike(fault, environ)
+        if fault.effect.name == "delay":
+            if fault.when == "before":
+                self._sleep(float(fault.effect.value))
+            reply = run(self._app, environ)
+            if fault.when == "after":
+                self._sleep(float(fault.effect.value))
+        else:
+            reply = fault.effect.spoil(run(self._app, environ) if fault.when == "after" else None)
         start_response(reply.status, list(reply.headers))
         return _sending(reply)
 
-    def _strike(self, fault: Fault, environ: WSGIEnvironment) -> Reply:
-        if fault.effect.name == "delay":
-            return self._late(fault, environ)
-        answer = run(self._app, environ) if fault.when == "after" else None
-        return _spoiled(fault.effect, answer)
-
-    def _late(self, fault: Fault, environ: WSGIEnvironment) -> Reply:
-        seconds = float(fault.effect.value)
-        if fault.when == "before":
-            self._sleep(seconds)
-            return run(self._app, environ)
-        reply = run(self._app, environ)
-        self._sleep(seconds)
-        return reply
-
-
-def _spoiled(effect: Effect, answer: Reply | None) -> Reply:
-    """Return what is sent instead of an answer; it is there only for the effects that need one."""
-    if effect.name in _NO_ANSWER:
-        raise _NO_ANSWER[effect.name]("no answer comes from the sandbox, as told by a fault")
-    if answer is not None and effect.name == "cut":
-        return replace(answer, sent=int(effect.value) if effect.value else len(answer.body) // 2)
-    if answer is not None and effect.name == "type":
-        return _with_type(answer, effect.value)
-    return _made_up(effect)
-
-
-def _made_up(effect: Effect) -> Reply:
-    """Return a reply that the application had no part in."""
-    if effect.name == "redirect":
-        return _reply(302, b"", "text/plain", {"Location": effect.value})
-    status = int(effect.value) if effect.name == "status" else 200
-    headers = {"Retry-After": effect.retry_after} if effect.retry_after else {}
-    if effect.html or effect.name == "html":
-        return _reply(status, _PAGE, "text/html; charset=utf-8", headers)
-    body = b'{"Meta": {"Status": %d}, "Data": "The sandbox answers so, as told by a fault."}' % status
-    return _reply(status, body, "application/json; charset=utf-8", headers)
-
-
-def _reply(status: int, body: bytes, content_type: str, headers: dict[str, str]) -> Reply:
-    known = {code.value: code.phrase for code in HTTPStatus}
-    every = {"Content-Type": content_type, "Content-Length": str(len(body)), **headers}
-    return Reply(f"{status} {known.get(status, 'Unknown')}", tuple(every.items()), body)
-
-
-def _with_type(answer: Reply, content_type: str) -> Reply:
-    others = tuple((name, value) for name, value in answer.headers if name.lower() != "content-type")
-    return replace(answer, headers=(("Content-Type", content_type), *others))
+    def _first_to_strike(self, method: str, path: str) -> Fault | None:
+        """Count this request for every fault that it matches, and return the first that strikes it."""
+        struck = None
+        with self._lock:
+            for index, fault in enumerate(self._faults):
+                if fault.matches(method, path):
+                    self._counts[index] += 1
+                    if struck is None and fault.strikes(self._counts[index]):
+                        struck = fault
+        return struck
 
 
 def _sending(reply: Reply) -> Iterator[bytes]:
@@ -241,32 +245,3 @@ def _sending(reply: Reply) -> Iterator[bytes]:
         return
     yield reply.body[: reply.sent]
     raise AnswerLostError("the sandbox broke off the answer, as told by a fault")
-
-
-def _effect(text: str) -> Effect:
-    """Return the effect that a text stands for; only a status may have options, after commas.
-
-    A comma before a blank is one of a date (RFC 9110, 5.6.7), and separates nothing.
-    """
-    head, *options = re.split(",(?! )", text) if text.startswith("status=") else [text]
-    name: Any
-    name, _, value = head.partition("=")
-    waits = [option.removeprefix("retry-after=") for option in options if option.startswith("retry-after=")]
-    if len(options) != len(waits) + options.count("html"):
-        raise ValueError(f"{text}: the options of a status are retry-after=SECONDS|DATE and html")
-    return Effect(name=name, value=value, retry_after="".join(waits[-1:]), html="html" in options)
-
-
-def _is_complete(effect: Effect) -> bool:
-    """Say whether an effect has the value that it needs, and no option that it cannot have."""
-    forms = {
-        "status": r"[1-5][0-9]{2}",
-        "delay": r"[0-9]+(\.[0-9]+)?",
-        "cut": r"[0-9]*",
-        "type": r"[\w.+-]+/[\w.+-]+(; ?[\w=-]+)?",
-        "redirect": r"\S+",
-        **dict.fromkeys(_WITHOUT_VALUE, ""),
-    }
-    if effect.name != "status" and (effect.retry_after or effect.html):
-        return False
-    return effect.name in forms and re.fullmatch(forms[effect.name], effect.value) is not None

@@ -151,13 +151,15 @@ class State:
 
     def _begin_if_new(self) -> None:
         with self._writing() as connection:
-            if _is_blank(connection):
-                _create_tables(connection)
-                self._start_over(connection)
-            elif _format_of(connection) != (_APPLICATION, _FORMAT):
-                raise sqlite3.DatabaseError("it is another program's, or another version's")
-            else:
-                _check_undamaged(connection)
+            if connection.execute("SELECT name FROM sqlite_master").fetchone() is not None:
+                _check_sound(connection)
+                return
+            # Not executescript(), which would commit the transaction that keeps a second process out.
+            for statement in filter(str.strip, _TABLES.split(";")):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+            connection.execute(f"PRAGMA user_version = {_FORMAT}")
+            self._start_over(connection)
 
     def _start_over(self, connection: sqlite3.Connection) -> None:
         for table in ("documents", "numbers", "requests"):
@@ -190,9 +192,7 @@ def check_state(path: Path) -> None:
     with _translating(path):
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
         with contextlib.closing(connection):
-            if _format_of(connection) != (_APPLICATION, _FORMAT):
-                raise sqlite3.DatabaseError("it is another program's, or another version's")
-            _check_undamaged(connection)
+            _check_sound(connection)
 
 
 @contextlib.contextmanager
@@ -233,27 +233,13 @@ def _own(path: Path) -> None:
     path.chmod(0o600)
 
 
-def _is_blank(connection: sqlite3.Connection) -> bool:
-    return connection.execute("SELECT name FROM sqlite_master").fetchone() is None
-
-
-def _format_of(connection: sqlite3.Connection) -> tuple[int, int]:
-    application = connection.execute("PRAGMA application_id").fetchone()[0]
-    return int(application), int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-
-def _check_undamaged(connection: sqlite3.Connection) -> None:
-    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    if verdict != "ok":
+def _check_sound(connection: sqlite3.Connection) -> None:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if (application, version) != (_APPLICATION, _FORMAT):
+        raise sqlite3.DatabaseError("it is another program's, or another version's")
+    if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
         raise sqlite3.DatabaseError("it is damaged")
-
-
-def _create_tables(connection: sqlite3.Connection) -> None:
-    # Not executescript(), which would commit the transaction that keeps a second process out.
-    for statement in filter(str.strip, _TABLES.split(";")):
-        connection.execute(statement)
-    connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-    connection.execute(f"PRAGMA user_version = {_FORMAT}")
 
 
 def take_inventory(state: State, *, last_requests: int = 20) -> dict[str, Any]:
@@ -263,13 +249,11 @@ def take_inventory(state: State, *, last_requests: int = 20) -> dict[str, Any]:
     `requests` are the newest ones, oldest first.
     """
     with state.transaction() as documents:
-        configs = [_config(key, stored["Config"]) for key, stored in documents.all(CONFIGS).items()]
+        configs = []
+        for key, stored in documents.all(CONFIGS).items():
+            shown = {name: value for name, value in stored["Config"].items() if value is not None}
+            configs.append({"ImportConfigId": key, **shown, "hidden": not shown.get("IsReusable")})
         surveys = [{"Id": key, **survey} for key, survey in documents.all(SURVEYS).items()]
         mails = list(documents.all(MAILS).values())
     requests = [asdict(request) for request in state.requests(last_requests)]
     return {"import_configs": configs, "surveys": surveys, "requests": requests, "mails": mails}
-
-
-def _config(identity: int | str, members: dict[str, Any]) -> dict[str, Any]:
-    shown = {name: value for name, value in members.items() if value is not None}
-    return {"ImportConfigId": identity, **shown, "hidden": not members.get("IsReusable")}

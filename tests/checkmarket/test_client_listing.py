@@ -443,7 +443,7 @@ class TestSurveys:
     @pytest.mark.parametrize("member", ["Id", "SurveyId"])
     @pytest.mark.parametrize("listing", LISTINGS)
     def test_all_with_exactly_that_title_are_found(self, listing: Listing, member: str) -> None:
-        variants = Variants(surveys_listing=listing, survey_id_member=member)  # type: ignore[arg-type]
+        variants = Variants(listing=listing, survey_id_member=member)  # type: ignore[arg-type]
         with account(sandbox(variants, 0, surveys=200)) as configs:
             assert configs.find("survey", "Survey 7") == [7, 97, 187]
             assert configs.find("survey", "survey 7") == ()

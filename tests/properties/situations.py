@@ -237,7 +237,6 @@ _ANSWERS: Mapping[str, tuple[Any, ...]] = {
     "extra_members": ("stored", "strict"),
     "server_extras": ("stable",),
     "delimiters": ("unescaped",),
-    "unique_names": (True,),
     "unknown_id": ("refused",),
     "hidden": ("readable-by-id",),
     "delete_answer": ("object",),

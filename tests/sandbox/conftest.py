@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from reconciler.sandbox import Fault, Keys, State, Tokens, Variants, approve, create_app, take_inventory
+from reconciler.sandbox import Fault, State, Tokens, Variants, approve, create_app, take_inventory
 
 CONFIGS = "/3/contacts/import/configs"
 KEYS = {"X-Master-Key": "master", "X-Key": "key"}
@@ -129,7 +129,6 @@ def open_sandbox() -> Iterator[OpenSandbox]:
     def open_one(
         *variants: str,
         faults: tuple[str, ...] = (),
-        keys: Keys | None = None,
         tokens: Tokens | None = None,
         state: State | None = None,
     ) -> Sandbox:
@@ -138,7 +137,6 @@ def open_sandbox() -> Iterator[OpenSandbox]:
             state,
             Variants.parse(variants),
             [Fault.parse(text) for text in faults],
-            keys=keys or Keys(),
             tokens=tokens or Tokens(),
             clock=clock,
             sleep=clock.sleep,
@@ -162,7 +160,7 @@ def sandbox(open_sandbox: OpenSandbox) -> Sandbox:
 
 @pytest.fixture
 def open_tenant(open_sandbox: OpenSandbox) -> OpenTenant:
-    """Open tenants: `open_tenant("over_200=refused")`."""
+    """Open tenants: `open_tenant("statuses=dutch")`."""
 
     def open_one(*variants: str, **options: Any) -> Tenant:
         return Tenant(open_sandbox(*variants, **options), Variants.parse(variants))

@@ -193,7 +193,7 @@ def test_a_refused_batch_leaves_nothing_behind(tenant: Tenant) -> None:
 
 
 def test_a_duplicate_refuses_the_batch_unless_it_is_allowed(tenant: Tenant) -> None:
-    """D: AllowDuplicateEmail, default false; U: what a duplicate does, variant `duplicate_emails`."""
+    """D: AllowDuplicateEmail, default false; U: what a duplicate does."""
     assert outcome(tenant.add(EMAIL, EMAIL.upper())) == "The batch has duplicate e-mail addresses."
     assert outcome(tenant.add(EMAIL, EMAIL, AllowDuplicateEmail=True)) == "added"
     assert tenant.mailed() == [EMAIL, EMAIL]
@@ -202,46 +202,13 @@ def test_a_duplicate_refuses_the_batch_unless_it_is_allowed(tenant: Tenant) -> N
 # Open questions.
 
 
-def test_a_duplicate_can_be_left_out(open_tenant: OpenTenant) -> None:
-    """U: variant `duplicate_emails`."""
-    tenant = open_tenant("duplicate_emails=dropped")
-    assert outcome(tenant.add(EMAIL, "b@example.com", EMAIL)) == "added"
-    assert tenant.mailed() == [EMAIL, "b@example.com"]
-
-
-def test_a_customer_that_is_not_valid_can_be_left_out(open_tenant: OpenTenant) -> None:
-    """U, all or nothing: variant `invalid_customer`."""
-    tenant = open_tenant("invalid_customer=dropped")
-    assert outcome(tenant.add({"Email": "b@example.com"}, EMAIL)) == "added"
-    assert (tenant.mailed(), tenant.count("b@example.com")) == ([EMAIL], 0)
-
-
-def test_more_than_200_customers_are_taken_or_refused(open_tenant: OpenTenant) -> None:
-    """D: 200 is advice; U: whether it is a limit, variant `over_200`."""
-    addresses = [f"c{number}@example.com" for number in range(201)]
-    assert outcome(open_tenant().add(*addresses)) == "added"
-    strict = open_tenant("over_200=refused")
-    assert outcome(strict.add(*addresses)) == "A batch has at most 200 customers."
-    assert outcome(strict.add(*addresses[:200])) == "added"
-
-
-def test_a_concept_can_be_refused(open_tenant: OpenTenant) -> None:
-    """D: only for testing concept questionnaires, when available; U: variant `concept`."""
-    tenant = open_tenant("concept=refused")
-    assert outcome(tenant.add(EMAIL, IsConcept=True)) == "There is no concept questionnaire."
-    assert outcome(tenant.add(EMAIL)) == "added"
-
-
 BY_NAME: Json = {"Name": "ProductNumber", "Value": "P1"}
 
 
-def test_data_can_be_given_by_name_alone(open_tenant: OpenTenant) -> None:
-    """U, with a weak hint (C, NotifyNL-OMC) that it may be: variant `data_by_name`."""
-    tenant = open_tenant()
+def test_data_can_be_given_by_name_alone(tenant: Tenant) -> None:
+    """I, with a weak hint (C, NotifyNL-OMC)."""
     tenant.add(with_data(BY_NAME))
     assert stored_data(tenant)[19] == "P1"
-    refusing = open_tenant("data_by_name=refused")
-    assert outcome(refusing.add(with_data(BY_NAME))) == "The CustomerDataColumnId is required."
 
 
 def test_a_name_of_two_columns_is_refused(open_tenant: OpenTenant) -> None:
@@ -252,55 +219,23 @@ def test_a_name_of_two_columns_is_refused(open_tenant: OpenTenant) -> None:
     assert outcome(tenant.add(with_data(item(17)))) == "added"
 
 
-@pytest.mark.parametrize(
-    ("variant", "expected"),
-    [
-        ("id_and_name_differ=id", {19: "x"}),
-        ("id_and_name_differ=name", {20: "x"}),
-        ("id_and_name_differ=refused", {}),
-    ],
-)
-def test_id_and_name_of_two_columns(open_tenant: OpenTenant, variant: str, expected: dict[int, str]) -> None:
-    """U: variant `id_and_name_differ`."""
-    tenant = open_tenant(variant)
-    tenant.add(with_data(item(19, Name="EmployeeId")))
-    assert {key: value for key, value in stored_data(tenant).items() if key > 18} == expected
-
-
-def test_id_and_name_of_one_column_agree(open_tenant: OpenTenant) -> None:
-    """D: both members exist on an item."""
-    tenant = open_tenant("id_and_name_differ=refused")
-    assert outcome(tenant.add(with_data(item(19, Name="ProductNumber")))) == "added"
-
-
 @pytest.mark.parametrize("unknown", [item(99), {"Name": "productnumber", "Value": "x"}])
-def test_an_unknown_column_is_refused_or_ignored(open_tenant: OpenTenant, unknown: Json) -> None:
-    """U: variant `unknown_column`."""
-    assert "does not exist" in outcome(open_tenant().add(with_data(unknown)))
-    ignoring = open_tenant("unknown_column=ignored")
-    assert outcome(ignoring.add(with_data(unknown))) == "added"
-    assert set(stored_data(ignoring)) == {14, 15, 16, 18}
+def test_an_unknown_column_is_refused(tenant: Tenant, unknown: Json) -> None:
+    """I."""
+    assert "does not exist" in outcome(tenant.add(with_data(unknown)))
 
 
-def test_an_archived_column_is_refused_or_taken(open_tenant: OpenTenant) -> None:
-    """U: variant `archived_column`."""
-    assert "Region is archived" in outcome(open_tenant().add(with_data(item(13))))
-    assert outcome(open_tenant("archived_column=accepted").add(with_data(item(13)))) == "added"
-
-
-def test_an_archived_column_can_still_be_required(open_tenant: OpenTenant) -> None:
-    """U: variant `archived_required`."""
-    tenant = open_tenant("archived_required=needed", "archived_column=accepted")
-    assert outcome(tenant.add(EMAIL)) == "Required customer data is missing: Region."
-    assert outcome(tenant.add(with_data(item(13)))) == "added"
+def test_an_archived_column_is_refused(tenant: Tenant) -> None:
+    """I."""
+    assert "Region is archived" in outcome(tenant.add(with_data(item(13))))
 
 
 @pytest.mark.parametrize("value", ["", None])
-def test_an_empty_value_can_count_as_missing(open_tenant: OpenTenant, value: str | None) -> None:
-    """U: variant `empty_required`."""
-    empty = with_data(item(14, value))
-    assert outcome(open_tenant().add(empty)) == "Required customer data is missing: Gender_customer."
-    assert outcome(open_tenant("empty_required=accepted").add(empty)) == "added"
+def test_an_empty_value_counts_as_missing(tenant: Tenant, value: str | None) -> None:
+    """I."""
+    assert outcome(tenant.add(with_data(item(14, value)))) == (
+        "Required customer data is missing: Gender_customer."
+    )
 
 
 def test_an_unknown_previous_customer_is_refused_or_ignored(open_tenant: OpenTenant) -> None:

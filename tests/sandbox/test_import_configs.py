@@ -201,8 +201,8 @@ def test_a_survey_is_read_by_id(sandbox: Sandbox) -> None:
 
 def test_a_fresh_sandbox_has_four_configurations_and_twins_among_its_surveys(sandbox: Sandbox) -> None:
     assert [row["ImportConfigId"] for row in sandbox.listed()] == [288, 289, 290, 291]
-    twins = sandbox.data("GET", "/3/surveys", params={"filter": "Title eq 'Event feedback'"})
-    assert [row["Id"] for row in twins] == [4720, 4721]
+    surveys = sandbox.data("GET", "/3/surveys")
+    assert [row["Id"] for row in surveys if row["Title"] == "Event feedback"] == [4720, 4721]
 
 
 def test_reads_carry_an_etag_and_a_known_one_is_304(open_sandbox: OpenSandbox) -> None:

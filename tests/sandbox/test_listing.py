@@ -62,50 +62,11 @@ def test_links_lead_to_the_pages_beside_this_one(open_sandbox: OpenSandbox) -> N
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("Name eq 'Newsletter NL'", [288]),
-        ("Name eq 'newsletter nl'", []),
-        ("UpdateTypeId eq 1 and EmailIsRequired eq true", [288, 289]),
-        ("UpdateTypeId gt 1 or FirstRow ne 0", [289, 290]),
-        ("ContactListId le 12", [288, 289]),
-    ],
-)
-def test_filter_compares_members_with_literals(sandbox: Sandbox, text: str, expected: list[int]) -> None:
-    """DOC, contact folders page; CLIENT: operators, and/or, single quotes."""
-    assert ids(sandbox.listed(filter=text)) == expected
-    assert meta(sandbox, filter=text)["IsFiltered"] is True
-
-
-def test_a_quote_in_a_literal_is_doubled(sandbox: Sandbox) -> None:
-    """INF: OData, whose language the filter resembles, doubles it."""
-    identity = sandbox.created(Name="Joan's list")
-    assert ids(sandbox.listed(filter="Name eq 'Joan''s list'")) == [identity]
-
-
-def test_surveys_are_filtered_by_status_and_cut_down_by_select(sandbox: Sandbox) -> None:
-    """CLIENT: the vendor's own program asks `select=Id,Title,Langs&filter=SurveyStatusId eq 2`."""
-    options = {"select": "Id,Title", "filter": "SurveyStatusId eq 4"}
-    assert sandbox.data("GET", "/3/surveys", params=options) == [{"Id": 4700, "Title": "Campaign 2023"}]
-
-
-def test_orderby_sorts_by_one_member_after_the_other(sandbox: Sandbox) -> None:
-    """DOC, contact folders page."""
-    assert ids(sandbox.listed(orderby="UpdateTypeId desc,Name")) == [290, 289, 288, 291]
-
-
-@pytest.mark.parametrize(
     "options",
     [
         {"top": "ten"},
         {"top": "-1"},
         {"skip": "1.5"},
-        {"filter": "Name"},
-        {"filter": "Name eq Newsletter"},
-        {"filter": "Name eq 'open"},
-        {"filter": "Name like 'x'"},
-        {"orderby": "Name up"},
-        {"orderby": "SurveySettings"},
     ],
 )
 def test_an_option_that_cannot_be_read_is_400(sandbox: Sandbox, options: dict[str, str]) -> None:
@@ -135,24 +96,6 @@ def test_a_server_that_ignores_skip_repeats_its_first_page(open_sandbox: OpenSan
     assert len(sandbox.listed(top=1000)) == 60
 
 
-@pytest.mark.parametrize(
-    ("variant", "expected"),
-    [
-        ("surveys_listing=clamped", [4712, 4713]),
-        ("surveys_listing=ignores-skip", [4700, 4711, 4712]),
-        ("surveys_listing=unpaged", [4700, 4711, 4712, 4713, 4720, 4721]),
-    ],
-)
-def test_surveys_have_a_listing_of_their_own(
-    open_sandbox: OpenSandbox, variant: str, expected: list[int]
-) -> None:
-    """UNK: variant `surveys_listing`."""
-    sandbox = open_sandbox(variant, "clamp_at=2")
-    surveys = sandbox.data("GET", "/3/surveys", params={"top": 3, "skip": 2})
-    assert [survey["Id"] for survey in surveys] == expected
-    assert ids(sandbox.listed(top=3)) == [288, 289, 290]
-
-
 def test_thin_rows_hold_id_and_name_only(open_sandbox: OpenSandbox) -> None:
     """UNK: variant `rows`."""
     sandbox = open_sandbox("rows=thin")
@@ -169,13 +112,6 @@ def test_counts_can_be_missing_from_meta(open_sandbox: OpenSandbox) -> None:
     """UNK: variant `meta_counts`."""
     found = meta(open_sandbox("meta_counts=false"))
     assert set(found) == {"Status", "Limit", "Offset", "IsFiltered", "Timestamp"}
-
-
-def test_filter_can_be_ignored(open_sandbox: OpenSandbox) -> None:
-    """UNK: variant `filter`."""
-    sandbox = open_sandbox("filter=false")
-    assert len(sandbox.listed(filter="Name eq 'Newsletter NL'")) == 4
-    assert meta(sandbox, filter="Name eq 'x'")["IsFiltered"] is False
 
 
 def test_the_id_of_a_survey_can_have_another_name(open_sandbox: OpenSandbox) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import cycle
 from pathlib import Path
 from typing import get_args, get_type_hints
 
@@ -15,13 +14,9 @@ from tests.seeds.world import SETTINGS, SeedWorld
 
 MAILBOXES = [f"smoke+{number:02}@example.com" for number in range(24)]
 KNOWN = MAILBOXES[::7]
-ROWS: Sequence[str] = get_args(get_args(get_type_hints(Variants, include_extras=True)["customer_rows"])[0])
-FORMS: Sequence[str] = get_args(get_args(get_type_hints(Variants, include_extras=True)["address_list"])[0])
+FORMS: Sequence[str] = get_args(get_type_hints(Variants)["address_list"])
 EVERY_KIND = [
-    *(
-        (f"address_list={form}", f"customer_rows={rows}")
-        for form, rows in zip(FORMS, cycle(ROWS), strict=False)
-    ),
+    *((f"address_list={form}",) for form in FORMS),
     ("address_list=each", "address_filter=contains"),
     ("address_list=each", "customers_appear_after_seconds=60"),
     ("address_list=each", "address_case=sensitive"),

@@ -22,7 +22,7 @@ IN_DOUBT = [
 ]
 NOT_TAKEN = [fault for fault in IN_DOUBT if ":before:" in fault]
 TAKEN = [fault for fault in IN_DOUBT if ":after:" in fault]
-ANSWERS = get_args(get_args(get_type_hints(Variants, include_extras=True)["add_answer"])[0])
+ANSWERS = get_args(get_type_hints(Variants)["add_answer"])
 
 
 @pytest.fixture

@@ -51,7 +51,6 @@ VARIANTS = st.builds(
     customers_appear_after_seconds=st.sampled_from([0.0, 1.0, LATEST]),
     address_filter=st.sampled_from(["exact", "exact", "contains", "ignored"]),
     address_case=st.sampled_from(["ignored", "sensitive"]),
-    waiting_status=st.sampled_from(["own", "initial"]),
     waiting_customers=st.sampled_from(["listed", "hidden"]),
     last_cursor=st.sampled_from(["null", "absent", "empty", "empty-page"]),
 )
