@@ -1,18 +1,16 @@
 """The only way out of this process to an API, and the one door of httpx. `api` has the table of failures."""
 
 from reconciler.clock import RequestBudget
-from reconciler.http.api import (
-    USUAL_BOUNDS,
+from reconciler.http.api import USUAL_BOUNDS, Api, Bounds, Connection, Dialect
+from reconciler.http.messages import (
     Answer,
-    Api,
     Attempt,
-    Bounds,
-    Connection,
-    Dialect,
     MemoryBudget,
+    QueryValue,
     Secret,
+    Transport,
+    wsgi_transport,
 )
-from reconciler.http.messages import QueryValue, Transport, wsgi_transport
 from reconciler.http.trust import CHECKMARKET_HOSTS, EXPOINTS_HOSTS, TOKEN_HOSTS, trusted
 
 __all__ = [

@@ -12,7 +12,8 @@ import re
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any
@@ -47,6 +48,14 @@ class _Deadline(threading.local):
 _deadline = _Deadline()
 
 
+@contextmanager
+def _late_as(error_of_httpcore: type[Exception]) -> Iterator[None]:
+    try:
+        yield
+    except TimeoutError as error:
+        raise error_of_httpcore(str(error)) from error
+
+
 class _PunctualTls(ssl.SSLSocket):
     """TLS whose every step is in time: httpcore sends, and reads TLS inside of TLS, in steps of its own."""
 
@@ -66,25 +75,19 @@ class _Stream(httpcore.NetworkStream):
         self._stream = stream
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        try:
+        with _late_as(httpcore.ReadTimeout):
             return self._stream.read(max_bytes, _deadline.at_most(timeout))
-        except TimeoutError as error:
-            raise httpcore.ReadTimeout(str(error)) from error
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        try:
+        with _late_as(httpcore.WriteTimeout):
             for start in range(0, len(buffer), _PIECE):
                 self._stream.write(buffer[start : start + _PIECE], _deadline.at_most(timeout))
-        except TimeoutError as error:
-            raise httpcore.WriteTimeout(str(error)) from error
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        try:
+        with _late_as(httpcore.ConnectTimeout):
             return _Stream(self._stream.start_tls(ssl_context, server_hostname, _deadline.at_most(timeout)))
-        except TimeoutError as error:
-            raise httpcore.ConnectTimeout(str(error)) from error
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
@@ -94,7 +97,7 @@ class _Stream(httpcore.NetworkStream):
 
 
 class _Network(httpcore.NetworkBackend):
-    """Connects over TCP, to whichever address of a name answers first."""
+    """Connects over TCP, to the first address of a name that answers."""
 
     def __init__(self) -> None:
         self._tcp = httpcore.SyncBackend()
@@ -109,20 +112,19 @@ class _Network(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            addresses = list(dict.fromkeys(str(address[4][0]) for address in found))
-            for number, address in enumerate(addresses):
-                share = _deadline.at_most(timeout)
-                if share is not None:
-                    share /= len(addresses)
-                try:
-                    return _Stream(self._tcp.connect_tcp(address, port, share, local_address, socket_options))
-                except (httpcore.ConnectError, httpcore.ConnectTimeout):
-                    if number == len(addresses) - 1:
-                        raise
-        except TimeoutError as error:
-            raise httpcore.ConnectTimeout(str(error)) from error
         except (OSError, UnicodeError) as error:
             raise httpcore.ConnectError(str(error)) from error
+        addresses = list(dict.fromkeys(str(address[4][0]) for address in found))
+        for number, address in enumerate(addresses, start=1):
+            with _late_as(httpcore.ConnectTimeout):
+                share = _deadline.at_most(timeout)
+            if share is not None:
+                share /= len(addresses)
+            try:
+                return _Stream(self._tcp.connect_tcp(address, port, share, local_address, socket_options))
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                if number == len(addresses):
+                    raise
         raise httpcore.ConnectError(f"{host} has no address")
 
 
@@ -140,7 +142,10 @@ class Connections(httpx.BaseTransport):
     def __init__(self, address: str) -> None:
         try:
             self._pool = httpcore.ConnectionPool(
-                ssl_context=_trust(address),
+                # Without TLS no certificate is looked at.
+                ssl_context=_trust()
+                if address.startswith("https:")
+                else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
                 proxy=_proxy_for(httpx.URL(address)),
                 max_connections=None,
                 keepalive_expiry=_IDLE_SECONDS,
@@ -167,10 +172,8 @@ class Connections(httpx.BaseTransport):
             content=request.stream,
             extensions=request.extensions,
         )
-        try:
+        with _errors_of_httpx():
             answer = self._pool.handle_request(sent)
-        except _ERRORS as error:
-            raise _of_httpx(error) from error
         assert isinstance(answer.stream, Iterable)  # noqa: S101 - all here is synchronous
         return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer))
 
@@ -185,29 +188,28 @@ class _Body(httpx.SyncByteStream):
     def __init__(self, answer: httpcore.Response) -> None:
         self._answer = answer
 
-    def __iter__(self) -> Any:
-        try:
+    def __iter__(self) -> Iterator[bytes]:
+        with _errors_of_httpx():
             yield from self._answer.iter_stream()
-        except _ERRORS as error:
-            raise _of_httpx(error) from error
 
     def close(self) -> None:
         self._answer.close()
 
 
-_ERRORS = (
-    httpcore.TimeoutException,
-    httpcore.NetworkError,
-    httpcore.ProtocolError,
-    httpcore.ProxyError,
-    httpcore.UnsupportedProtocol,
-)
-
-
-def _of_httpx(error: Exception) -> httpx.TransportError:
-    """Return httpx's error of the same name: that is how it tells of those of httpcore itself."""
-    kind: type[httpx.TransportError] = getattr(httpx, type(error).__name__, httpx.TransportError)
-    return kind(str(error))
+@contextmanager
+def _errors_of_httpx() -> Iterator[None]:
+    """Raise httpx's error of the same name for one of httpcore."""
+    try:
+        yield
+    except (
+        httpcore.TimeoutException,
+        httpcore.NetworkError,
+        httpcore.ProtocolError,
+        httpcore.ProxyError,
+        httpcore.UnsupportedProtocol,
+    ) as error:
+        kind: type[httpx.TransportError] = getattr(httpx, type(error).__name__, httpx.TransportError)
+        raise kind(str(error)) from error
 
 
 def _proxy_for(address: httpx.URL) -> httpcore.Proxy | None:
@@ -223,17 +225,13 @@ def _proxy_for(address: httpx.URL) -> httpcore.Proxy | None:
     proxy = httpx.Proxy(url if "://" in url else f"http://{url}")
     if proxy.url.scheme.startswith("socks") and find_spec("socksio") is None:
         raise ImportError("a SOCKS proxy needs the package socksio")
-    trust = None
-    if proxy.url.scheme == "https":
-        trust = _environments_trust(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+    trust = _trust() if proxy.url.scheme == "https" else None
     at = httpcore.URL(scheme=proxy.url.raw_scheme, host=proxy.url.raw_host, port=proxy.url.port, target=b"/")
     return httpcore.Proxy(at, auth=proxy.raw_auth, ssl_context=trust)
 
 
-def _trust(address: str) -> ssl.SSLContext:
-    """Return whose certificates count; nobody's where none is looked at."""
-    if not address.startswith("https:"):
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+def _trust() -> ssl.SSLContext:
+    """Return the certificates that count, by the variables of the environment."""
     return _environments_trust(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
 
 

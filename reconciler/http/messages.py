@@ -1,72 +1,232 @@
-"""A request as it leaves, and an answer as it comes: written, received and read within bounds."""
+"""Requests and answers as values: what came back within bounds, and what of both may be shown."""
 
 from __future__ import annotations
 
+import email.utils
 import json
 import re
+import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from datetime import UTC
+from functools import cached_property
+from itertools import chain
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeAlias
 
 import httpx
+from msgspec import field
 
-from reconciler import __version__
+from reconciler.errors import BadAnswer
+from reconciler.http.trust import printable
+from reconciler.problems import Redacted
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+QueryValue: TypeAlias = str | int | bool | Sequence[str | int]
+Transport: TypeAlias = httpx.BaseTransport
+"""What carries requests; `wsgi_transport` makes one, and tests may bring any."""
 
+HEAVIEST = 100_000_000
+"""What a document, or a whole list of them, may take of memory, in bytes, by `weight`."""
+DEEPEST = 100
+"""Objects and lists inside each other."""
 PACKED = "gzip"
 """The only way of packing that is asked for, so that any other one is a fault (RFC 9110, 12.5.3)."""
 
+_BYTES_A_VALUE = 120
+_BYTES_A_CHARACTER = 4
 _PIECE = 2**16
 _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
+_TOO_DEEP = f"holds more than {DEEPEST} objects and lists inside each other"
+_SHORTEST_SECRET = 4
+_LONGEST_QUOTE = 300
+_LONGEST_LOOKED_AT = 20_000
+_ID_HEADERS = ("x-request-id", "request-id", "x-correlation-id", "x-ms-request-id")
+_ID = re.compile(r"[0-9A-Za-z|][0-9A-Za-z_.:=|-]{0,127}")
+_LATEST = 2.0**36  # in the year 4147, which every calendar and time zone can still write
+_DATE = re.compile(r"[A-Za-z0-9,: +-]{1,64}")
 
 
-class TooLarge(Exception):
-    """The answer is longer than an answer may be."""
+class Secret(Redacted, frozen=True):
+    """A value that is sent and never shown; `value` is read only to send it."""
+
+    value: str
 
 
-class Foreign(Exception):
-    """The answer is packed in a way that was not asked for."""
+class Answer(Redacted, frozen=True, dict=True):
+    """An answer that arrived whole. `path` is without the query, the names of `headers` are in lower case."""
+
+    shown: ClassVar = ("method", "path", "status")
+
+    method: str
+    path: str
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+    secrets: Sequence[Secret] = ()
+    """What was sent with the request and must not be shown, should the answer repeat it."""
+
+    def quoted(self, text: str) -> str:
+        """Return words of this answer fit to be shown: one line, printable, short, without the secrets."""
+        return quoted(text, self.secrets)
+
+    @property
+    def sent_at(self) -> float | None:
+        """When the server says that it answered, in seconds since 1970 UTC; None where it does not say."""
+        return moment(self.headers.get("date", ""))
+
+    def json(self) -> object:
+        """Return the document in the body, whatever type the headers claim; `BadAnswer` for anything else."""
+        try:
+            return self._document
+        except Unfit as unfit:
+            form = self.headers.get("content-type", "of no stated type")
+            raise BadAnswer(
+                f"{self.method} {self.path}: {self.status}, but the body {unfit} "
+                f"({len(self.content)} bytes, {self.quoted(form)}). Check that the address is the API's."
+            ) from unfit
+
+    @cached_property
+    def _document(self) -> object:
+        return document_in(self.content)
+
+
+class Attempt(Redacted, frozen=True):
+    """One attempt, as a log may show it: how long it took, and its status, None where no answer came."""
+
+    shown: ClassVar = ("method", "path", "status", "seconds", "id", "attempt", "waited", "failure")
+
+    method: str
+    path: str
+    status: int | None
+    seconds: float
+    id: str = ""
+    """What names the request in the log; each attempt of it has the same one."""
+    attempt: int = 1
+    waited: float = 0.0
+    """How long it waited to be sent, for its pace or since the attempt before, in seconds."""
+    failure: str = ""
+    """What went wrong where no whole answer came: the name of an error, without its words."""
+    params: Mapping[str, QueryValue] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Those of the answer."""
+    secrets: Sequence[Secret] = ()
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """The query with its numbers and truth values; of texts, which may be addresses, only how many."""
+        shown = {}
+        for name, value in self.params.items():
+            if isinstance(value, bool | int | str):
+                shown[name] = "***" if isinstance(value, str) else json.dumps(value)
+            else:
+                texts = sum(isinstance(one, str) for one in value)
+                shown[name] = f"*** ({texts})" if texts else ",".join(map(str, value))
+        return shown
+
+    @property
+    def server_id(self) -> str:
+        """What the server calls the request; empty where it does not say, or says anything but a plain id."""
+        found = next((id for name in _ID_HEADERS if (id := self.headers.get(name))), "")
+        shows_secret = any(value in found for value in _recognizable(self.secrets))
+        return found if _ID.fullmatch(found) and not shows_secret else ""
+
+
+class MemoryBudget:
+    """The memory that is left for one list, page by page. For many threads."""
+
+    def __init__(self, free: int = HEAVIEST) -> None:
+        self._free = free
+        self._lock = threading.Lock()
+
+    def take(self, answer: Answer) -> None:
+        """Count a page; `BadAnswer` where the list is more than can be held."""
+        with self._lock:
+            self._free -= weight(answer.content)
+            is_full = self._free < 0
+        if is_full:
+            raise BadAnswer(
+                f"{answer.method} {answer.path}: the list is larger than any account's. It cannot be trusted."
+            )
+
+
+def quoted(text: str, secrets: Iterable[Secret]) -> str:
+    """Return words from outside, fit to stand in a sentence: printable, short, without any secret."""
+    values = _recognizable(secrets)
+    is_cut = len(text) > _LONGEST_LOOKED_AT
+    text = printable(text[:_LONGEST_LOOKED_AT]).rstrip(".")
+    for value in values:
+        text = text.replace(value, "***")
+    if is_cut:
+        # Where it was cut the beginning of a secret may stand, which nothing would know for one.
+        text = text[: -max(map(len, values), default=1)]
+    return text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}…"
+
+
+def _recognizable(secrets: Iterable[Secret]) -> list[str]:
+    """Return the values that are long enough to be known for secrets in a text."""
+    return [secret.value for secret in secrets if len(secret.value) >= _SHORTEST_SECRET]
+
+
+def plain_complaint(answer: Answer) -> str:
+    """Return the body of an answer as text, or that it is an HTML page."""
+    # More than is looked at, so that where it is cut is known there too.
+    text = answer.content[: 4 * (_LONGEST_LOOKED_AT + 1)].decode("utf-8", "replace")
+    return "an HTML page" if text.lstrip().startswith("<") else text
+
+
+def moment(text: str) -> float | None:
+    """Return the wall time that an HTTP date means, None for what is none, or for one out of all reason."""
+    if not _DATE.fullmatch(text):
+        return None
+    try:
+        date = email.utils.parsedate_to_datetime(text)
+        found = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return None
+    return found if 0 <= found < _LATEST else None
+
+
+# The content of an answer, to its end or to the most that it may be.
+
+
+class Unreceivable(Exception):
+    """The answer is longer than an answer may be, or packed in a way that was not asked for."""
 
 
 def received(response: httpx.Response, largest: int, check_time: Callable[[], None]) -> bytes:
     """Return an answer's content, unpacked, and let go of its connection.
 
     Never holds more than `largest` bytes and a piece, however much a packed answer would unfold to. Raises
-    `TooLarge` for more than that, packed or unpacked, `Foreign` for what cannot be unpacked here, and an
+    `Unreceivable` for more than that, packed or unpacked, and for what cannot be unpacked here, and an
     `httpx.HTTPError` where it does not come to its end. `check_time` is called after each piece, and raises
     one where the answer takes too long, however it drips.
     """
     try:
         coding = response.headers.get("content-encoding", "").strip().lower() or "identity"
-        packed = _at_most(largest, _raw(response, check_time))
+        # httpx would unpack here: every layer that the server names, each to whatever size.
+        assert isinstance(response.stream, httpx.SyncByteStream)  # noqa: S101 - the client is a synchronous one
+        packed = _at_most(largest, response.stream, check_time)
         if coding == "identity":
             return b"".join(packed)
         if coding not in (PACKED, f"x-{PACKED}", "deflate"):
-            raise Foreign("the answer is packed in a way that was not asked for")
+            raise Unreceivable("the answer is packed in a way that was not asked for")
         return b"".join(_at_most(largest, _unpacked(packed)))
     finally:
         response.close()
 
 
-def _raw(response: httpx.Response, check_time: Callable[[], None]) -> Iterator[bytes]:
-    # httpx would unpack here: every layer that the server names, each to whatever size.
-    assert isinstance(response.stream, httpx.SyncByteStream)  # noqa: S101 - the client is a synchronous one
-    for piece in response.stream:
-        yield piece
-        check_time()
-
-
-def _at_most(largest: int, pieces: Iterable[bytes]) -> Iterator[bytes]:
+def _at_most(
+    largest: int, pieces: Iterable[bytes], check_time: Callable[[], None] = lambda: None
+) -> Iterator[bytes]:
     length = 0
     for piece in pieces:
         length += len(piece)
         if length > largest:
-            raise TooLarge(f"the answer is larger than {largest} bytes")
+            raise Unreceivable(f"the answer is larger than {largest} bytes")
         yield piece
+        check_time()
 
 
 def _unpacked(packed: Iterable[bytes]) -> Iterator[bytes]:
@@ -84,90 +244,7 @@ def _unpacked(packed: Iterable[bytes]) -> Iterator[bytes]:
         raise httpx.DecodingError("the packed answer ends too early")
 
 
-QueryValue: TypeAlias = str | int | bool | Sequence[str | int]
-
-_SOON_AGAIN = 256
-"""How many addresses are kept: one is read, written, and read once more within moments."""
-
-
-class Writer:
-    """Writes the requests to one API. For many threads.
-
-    `headers` are those of every request; `timeout` is how long each step of one may take.
-    """
-
-    def __init__(self, address: str, headers: Mapping[str, str], timeout: httpx.Timeout) -> None:
-        base = httpx.URL(address)
-        self.base_path = base.path.rstrip("/")
-        """The path that every other one is relative to."""
-        self._base = address.rstrip("/")
-        self._headers = httpx.Headers(
-            {
-                "Host": base.netloc.decode("ascii"),
-                "User-Agent": f"reconciler/{__version__}",
-                "Accept": "application/json",
-                "Accept-Encoding": PACKED,
-                "Connection": "keep-alive",
-            }
-        )
-        self._headers.update(headers)
-        self._extensions = {"timeout": timeout.as_dict()}
-
-    def request(
-        self,
-        method: str,
-        path: str,
-        params: Mapping[str, QueryValue] | None,
-        headers: Mapping[str, str],
-        *,
-        json: object,
-        form: Mapping[str, str],
-    ) -> httpx.Request:
-        """Return a request; `headers` are sent beside those of every one, and before those of the same name.
-
-        Raises `httpx.InvalidURL` where it has no address that can be written.
-        """
-        url = _url(self._base + path) if params is None else httpx.URL(self._base + path, params=params)
-        sent = self._headers
-        if headers:
-            sent = httpx.Headers(sent)
-            sent.update(headers)
-        if json is not None:
-            return self._with_body(method, url, sent, _written(json))
-        if form or method != "GET":
-            return httpx.Request(method, url, headers=sent, data=form, extensions=self._extensions)
-        return httpx.Request(method, url, headers=sent, stream=_NOTHING, extensions=self._extensions)
-
-    def _with_body(self, method: str, url: httpx.URL, headers: httpx.Headers, body: bytes) -> httpx.Request:
-        # With a stream, httpx takes the headers as they are instead of looking for what they lack.
-        of_body = [(b"Content-Type", b"application/json"), (b"Content-Length", b"%d" % len(body))]
-        stream = httpx.ByteStream(body)
-        return httpx.Request(
-            method, url, headers=[*headers.raw, *of_body], stream=stream, extensions=self._extensions
-        )
-
-
-_NOTHING = httpx.ByteStream(b"")
-
-
-@lru_cache(maxsize=_SOON_AGAIN)
-def _url(text: str) -> httpx.URL:
-    return httpx.URL(text)
-
-
-def _written(document: object) -> bytes:
-    text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    # Half of a character, which an answer may hold, goes back as the escape that it came as.
-    return text.encode("utf-8", "backslashreplace")
-
-
-HEAVIEST = 100_000_000
-"""What a document, or a whole list of them, may take of memory, in bytes, by `weight`."""
-DEEPEST = 100
-"""Objects and lists inside each other."""
-
-_BYTES_A_VALUE = 120
-_BYTES_A_CHARACTER = 4
+# The document in it, unless that is too much to hold or not plain.
 
 
 class Unfit(Exception):
@@ -176,12 +253,8 @@ class Unfit(Exception):
 
 def weight(content: bytes) -> int:
     """Return about how many bytes of memory the document in `content` takes; rather too many than too few."""
-    values = content.count(b",") + _openings(content)
+    values = content.count(b",") + content.count(b"{") + content.count(b"[")
     return len(content) * _BYTES_A_CHARACTER + values * _BYTES_A_VALUE
-
-
-def _openings(content: bytes) -> int:
-    return content.count(b"{") + content.count(b"[")
 
 
 def document_in(content: bytes) -> object:
@@ -200,12 +273,14 @@ def document_in(content: bytes) -> object:
         raise Unfit(_TOO_DEEP) from error
     except ValueError as error:
         raise Unfit("is not JSON") from error
-    if _openings(content) > DEEPEST and _is_too_deep(document):
-        raise Unfit(_TOO_DEEP)
+    if content.count(b"{") + content.count(b"[") > DEEPEST:
+        level: list[Any] = [document]
+        for _ in range(DEEPEST):
+            below = chain.from_iterable(v.values() if isinstance(v, dict) else v for v in level)
+            level = [value for value in below if isinstance(value, dict | list)]
+        if level:
+            raise Unfit(_TOO_DEEP)
     return document
-
-
-_TOO_DEEP = f"holds more than {DEEPEST} objects and lists inside each other"
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -226,23 +301,7 @@ def _no_number(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
-def _is_too_deep(document: object) -> bool:
-    level = [document]
-    for _ in range(DEEPEST):
-        level = [inner for value in level for inner in _below(value) if isinstance(inner, dict | list)]
-        if not level:
-            return False
-    return True
-
-
-def _below(value: object) -> Iterable[object]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
-
-
-Transport: TypeAlias = httpx.BaseTransport
-"""What carries requests; `wsgi_transport` makes one, and tests may bring any."""
+# Requests to an application in this process instead of over a network.
 
 
 class _InProcess(httpx.BaseTransport):
@@ -274,7 +333,6 @@ def wsgi_transport(app: WSGIApplication) -> Transport:
 
     Where the application raises a `ConnectionError`, the connection was lost after the request had been sent;
     a `ConnectionRefusedError` is one that never came about, a `TimeoutError` an answer that did not come in
-    time. Anything else that it raises is its own fault and
-    comes out as it is.
+    time. Anything else that it raises is its own fault and comes out as it is.
     """
     return _InProcess(app)
