@@ -22,12 +22,15 @@ import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory, TemporaryFile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reconciler.errors import Refused, UsageError
+from reconciler.problems import Redacted
 
 if TYPE_CHECKING:
     import subprocess
@@ -107,8 +110,7 @@ _UNTRUSTED = re.compile(r"dubious ownership in repository at '([^']*)'|unsafe re
 _FORBIDDEN = re.compile(r"transport '([^']*)' not allowed")
 
 
-@dataclass(frozen=True)
-class Said:
+class Said(Struct, frozen=True):
     """What git said. `code` is its exit code; -1 where it was ended because it did not end."""
 
     code: int
@@ -133,8 +135,7 @@ class Said:
         return told.removeprefix("fatal: ") or f"git ended with exit code {self.code}"
 
 
-@dataclass(frozen=True)
-class Git:
+class Git(Redacted, frozen=True):
     """Runs git in one folder, on the repository `git_dir`; without one only commands that need none work.
 
     `environ` is the environment of the tool, of which git gets what it needs. `settings` are more settings,
@@ -142,10 +143,12 @@ class Git:
     processes. `ssh` is the command for ssh, empty for git's own choice.
     """
 
+    shown: ClassVar = ("folder", "git_dir")
+
     folder: Path
-    environ: Mapping[str, str] = field(repr=False)
+    environ: Mapping[str, str]
     git_dir: Path | None = None
-    settings: Mapping[str, str] = field(default_factory=dict, repr=False)
+    settings: Mapping[str, str] = field(default_factory=dict)
     ssh: str = ""
     patience: float = PATIENCE
 
@@ -163,11 +166,14 @@ class Git:
         with TemporaryFile() as given, TemporaryFile() as complained:
             given.write(fed)
             given.seek(0)
-            command = [self._program(), *_OPTIONS, *arguments]
+            # A relative entry of PATH is left out: it would lead into the workspace.
+            program = shutil.which("git", path=_absolute(self.environ.get("PATH", os.defpath)))
+            if program is None:
+                raise UsageError("git cannot be run: there is none to be found on PATH; install it")
             environment = self._environment(reaching=bool(arguments) and arguments[0] in _REACHING)
             try:
                 process = subprocess.Popen(  # noqa: S603  # no shell, and no option is anybody's text
-                    command,
+                    [program, *_OPTIONS, *arguments],
                     cwd=self.folder,
                     env=environment,
                     stdin=given,
@@ -209,13 +215,6 @@ class Git:
             raise trouble(said)
         return said
 
-    def _program(self) -> str:
-        """Return the path of git. A relative entry of PATH is left out: it would lead into the workspace."""
-        found = shutil.which("git", path=_absolute(self.environ.get("PATH", os.defpath)))
-        if found is None:
-            raise UsageError("git cannot be run: there is none to be found on PATH; install it")
-        return found
-
     def _environment(self, *, reaching: bool) -> dict[str, str]:
         kept = {
             name: value
@@ -243,8 +242,7 @@ class Git:
         return kept
 
 
-@dataclass(frozen=True)
-class Place:
+class Checkout(Struct, frozen=True):
     """Where the repository around a folder is.
 
     `top` is the folder with `.git`, `git_dir` what that is or leads to, `common` the folder that holds what
@@ -289,7 +287,7 @@ def check_not_bare(folder: Path) -> None:
         )
 
 
-def find_repository(folder: Path, environ: Mapping[str, str]) -> Place:
+def find_repository(folder: Path, environ: Mapping[str, str]) -> Checkout:
     """Return where the repository around a folder is. One process, and more where it lies in another one.
 
     Errors: `UsageError` where there is none that git can read and trusts, for a folder on the way that looks
@@ -300,46 +298,54 @@ def find_repository(folder: Path, environ: Mapping[str, str]) -> Place:
     if top is None:
         raise UsageError(f"{folder} is not in a git repository")
     # In the very folder that has it, and never further up, git looks for .git before anything else.
-    here = {**environ, "GIT_CEILING_DIRECTORIES": str(top.parent)}
-    asked = Git(top, here)("rev-parse", "--git-dir")
+    asked = Git(top, {**environ, "GIT_CEILING_DIRECTORIES": str(top.parent)})("rev-parse", "--git-dir")
     if not asked.is_fine:
         error = trouble(asked)
         if isinstance(error, UsageError):
             raise error
         raise UsageError(f"{folder} is not in a git repository that can be read: {asked.reason}")
-    git_dir = _led_to_by(top / ".git")
-    if git_dir is None or (top / os.fsdecode(asked.out.removesuffix(b"\n"))).resolve() != git_dir:
+    found = _checkout(folder, top)
+    if found is None or (top / os.fsdecode(asked.out.removesuffix(b"\n"))).resolve() != found.git_dir:
         raise UsageError(
             f"{top / '.git'} is no repository that git can read: find out what it is, or remove it"
         )
-    outer = [parent for parent in top.parents if os.path.lexists(parent / ".git")]
-    if any(_tracks(parent, top, environ) for parent in outer):
-        raise UsageError(
-            f"{top / '.git'} makes a repository of its own of files that belong to the checkout around them. "
-            f"Its settings can name programs to run. Find out who put it there, and remove it"
-        )
-    return _place(folder, top, git_dir)
+    for outer in top.parents:
+        if os.path.lexists(outer / ".git") and _tracks(outer, top, environ):
+            raise UsageError(
+                f"{top / '.git'} makes a repository of its own of files that belong to the checkout around "
+                f"them. Its settings can name programs to run. Find out who put it there, and remove it"
+            )
+    return found
 
 
-def _place(folder: Path, top: Path, git_dir: Path) -> Place:
+def place_of(folder: Path, environ: Mapping[str, str]) -> Checkout | None:
+    """Return where the repository around a folder is, trusted or not, for `without_settings` only.
+
+    `None` where there is none. Errors: `UsageError` for a folder on the way that looks like a bare one.
+    """
+    top = top_of(folder, environ)
+    return _checkout(folder, top) if top else None
+
+
+def _checkout(folder: Path, top: Path) -> Checkout | None:
+    """Return where the repository of the `.git` in `top` is; `None` where that is none and leads to none."""
+    dot = top / ".git"
+    try:
+        if dot.is_dir():
+            git_dir = dot.resolve()
+        else:
+            named, _, path = dot.read_bytes()[:4096].partition(b":")
+            if named != b"gitdir" or b"\0" in path:
+                return None
+            git_dir = (top / os.fsdecode(path.strip())).resolve()
+    except OSError:
+        return None
     try:
         common = git_dir / os.fsdecode((git_dir / "commondir").read_bytes()).strip()
     except OSError:
         common = git_dir
     prefix = folder.resolve().relative_to(top).as_posix()
-    return Place(top, git_dir, common.resolve(), "" if prefix == "." else prefix)
-
-
-def _led_to_by(git: Path) -> Path | None:
-    """Return the folder that a `.git` is, or leads to by what it says; `None` for neither."""
-    try:
-        if git.is_dir():
-            return git.resolve()
-        said = git.read_bytes()[:4096]
-    except OSError:
-        return None
-    path = os.fsdecode(said.removeprefix(b"gitdir:").strip())
-    return (git.parent / path).resolve() if said.startswith(b"gitdir:") and "\0" not in path else None
+    return Checkout(top, git_dir, common.resolve(), "" if prefix == "." else prefix)
 
 
 def _tracks(outer: Path, folder: Path, environ: Mapping[str, str]) -> bool:
@@ -362,18 +368,8 @@ _KEPT_SETTINGS = (
 """What says how objects and refs are stored, and what `@{upstream}` means."""
 
 
-def place_of(folder: Path, environ: Mapping[str, str]) -> Place | None:
-    """Return where the repository around a folder is, whoever's it is, for `without_settings` only.
-
-    `None` where there is none. Errors: `UsageError` for a folder on the way that looks like a bare one.
-    """
-    top = top_of(folder, environ)
-    git_dir = _led_to_by(top / ".git") if top else None
-    return _place(folder, top, git_dir) if top and git_dir else None
-
-
 @contextmanager
-def without_settings(place: Place, environ: Mapping[str, str]) -> Iterator[Git]:
+def without_settings(place: Checkout, environ: Mapping[str, str]) -> Iterator[Git]:
     """Yield a git that reads a repository's objects and refs, and none of its settings.
 
     It works in a temporary folder that leads to them, with settings made here. So no version of git runs
@@ -413,19 +409,18 @@ def _lead(own: Path, there: Path, names: tuple[str, ...]) -> None:
 
 def _config(listed: bytes) -> bytes:
     """Return a file of settings with what `git config --null` has listed, and nothing that names a remote."""
+
+    def quoted(text: bytes) -> bytes:
+        return b'"' + text.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n") + b'"'
+
     lines = [b"[core]", b"repositoryformatversion = 1", b"bare = true"]
     for setting in filter(None, listed.split(b"\0")):
         key, _, value = setting.partition(b"\n")
         section, _, rest = key.partition(b".")
         name, _, variable = rest.rpartition(b".")
-        lines.append(b"[%s %s]" % (section, _quoted(name)) if name else b"[%s]" % section)
-        lines.append(b"%s = %s" % (variable, _quoted(value)))
+        lines.append(b"[%s %s]" % (section, quoted(name)) if name else b"[%s]" % section)
+        lines.append(b"%s = %s" % (variable, quoted(value)))
     return b"\n".join(lines) + b"\n"
-
-
-def _quoted(text: bytes) -> bytes:
-    escaped = text.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
-    return b'"' + escaped + b'"'
 
 
 def is_partial(git: Git) -> bool:
@@ -461,8 +456,7 @@ class UnsafeTree(Exception):
     """The files of a commit cannot be laid out as they are, or are not all in the repository."""
 
 
-@dataclass(frozen=True)
-class Entry:
+class TreeEntry(Struct, frozen=True):
     """One file, link or submodule of a tree; `size` in bytes, 0 where git does not have its content."""
 
     mode: str
@@ -471,20 +465,21 @@ class Entry:
     path: str
 
 
-@dataclass(frozen=True)
-class Repository:
+class Repository(Redacted, frozen=True):
     """Reads what stood in a folder at a commit, under settings of our own; see `open_repository`."""
 
-    place: Place
+    shown: ClassVar = ("checkout", "name")
+
+    checkout: Checkout
     git: Git
-    environ: Mapping[str, str] = field(repr=False)
+    environ: Mapping[str, str]
     name: str
     """The name of the folder."""
 
     @property
     def prefix(self) -> str:
         """Where in the repository the folder lies, empty at its top."""
-        return self.place.prefix
+        return self.checkout.prefix
 
     def commit(self, ref: str) -> str:
         """Return the full name of the commit that `ref` stands for. Errors: `UsageError` if there is none."""
@@ -523,7 +518,7 @@ class Repository:
                 raise UnsafeTree(str(error)) from error
             yield top
 
-    def _entries(self, commit: str) -> dict[str, Entry]:
+    def _entries(self, commit: str) -> dict[str, TreeEntry]:
         """Return what stands in the folder at a commit, by path, without what a dot hides."""
         tree = f"{commit}:{self.prefix}" if self.prefix else f"{commit}^{{tree}}"
         options = ("-r", "-z", "-l", "--full-tree", "--end-of-options")
@@ -531,10 +526,10 @@ class Repository:
         if listed.code == -1:
             raise UnsafeTree(f"it holds more files than any workspace has ({listed.reason})")
         if not listed.is_fine:
-            if is_partial(Git(self.place.top, self.environ, self.place.git_dir)):
+            if self._is_partial():
                 raise UnsafeTree(f"the folder is not there, or {self._partial(commit)}")
             raise NotThere
-        entries: dict[str, Entry] = {}
+        entries: dict[str, TreeEntry] = {}
         for line in filter(None, listed.out.split(b"\0")):
             facts, _, raw = line.partition(b"\t")
             path = os.fsdecode(raw)
@@ -546,14 +541,14 @@ class Repository:
             if path in entries:
                 raise UnsafeTree(f"{path!a} stands there twice")
             mode, _, object, size = os.fsdecode(facts).split()
-            entries[path] = Entry(mode, object, int(size) if size.isdecimal() else 0, path)
+            entries[path] = TreeEntry(mode, object, int(size) if size.isdecimal() else 0, path)
         for path in entries:
             for parent in PurePosixPath(path).parents:
                 if str(parent) in entries:
                     raise UnsafeTree(f"{str(parent)!a} stands there twice, as a folder and as something else")
         return entries
 
-    def _write(self, top: Path, entries: Mapping[str, Entry], commit: str, most: int) -> None:
+    def _write(self, top: Path, entries: Mapping[str, TreeEntry], commit: str, most: int) -> None:
         wanted = [entry for entry in entries.values() if entry.mode in _FILES]
         links = [entry for entry in entries.values() if entry.mode == _LINK]
         if max((link.size for link in links), default=0) > _LONGEST_LINK:
@@ -577,25 +572,35 @@ class Repository:
             with (top / entry.path).open("xb") as file_:
                 file_.write(content)
 
-    def _contents(self, entries: Sequence[Entry], commit: str) -> Iterator[tuple[Entry, bytes]]:
-        for portion in _portions(entries):
+    def _contents(self, entries: Sequence[TreeEntry], commit: str) -> Iterator[tuple[TreeEntry, bytes]]:
+        """Yield the contents of files and links, asked for in portions that are not too large."""
+        portions: list[list[TreeEntry]] = []
+        size = 0
+        for entry in entries:
+            if not portions or size + entry.size > _PORTION or len(portions[-1]) == _MOST_FILES:
+                portions.append([])
+                size = 0
+            portions[-1].append(entry)
+            size += entry.size
+        for portion in portions:
             names = "".join(f"{entry.object}\n" for entry in portion)
             answered = self.git("cat-file", "--batch", fed=names.encode()).out
             for entry in portion:
                 header, _, answered = answered.partition(b"\n")
                 if header != f"{entry.object} blob {entry.size}".encode():
                     lacks = f"git lacks the content of {entry.path!a}"
-                    if is_partial(Git(self.place.top, self.environ, self.place.git_dir)):
-                        raise UnsafeTree(f"{lacks}: {self._partial(commit)}")
-                    raise UnsafeTree(lacks)
+                    raise UnsafeTree(f"{lacks}: {self._partial(commit)}" if self._is_partial() else lacks)
                 yield entry, answered[: entry.size]
                 answered = answered[entry.size + 1 :]
+
+    def _is_partial(self) -> bool:
+        return is_partial(Git(self.checkout.top, self.environ, self.checkout.git_dir))
 
     def _partial(self, commit: str) -> str:
         path = f" '{self.prefix}'" if self.prefix else ""
         return (
             f"this is a partial clone, and what it lacks is not fetched here. To let git fetch it: git -C "
-            f"'{self.place.top}' archive --format=tar --output={os.devnull} {commit}{path}"
+            f"'{self.checkout.top}' archive --format=tar --output={os.devnull} {commit}{path}"
         )
 
 
@@ -607,7 +612,7 @@ def open_repository(folder: Path, environ: Mapping[str, str]) -> Iterator[Reposi
         yield Repository(place, git, environ, folder.resolve().name)
 
 
-def _led_to(link: str, leads: Mapping[str, str], entries: Mapping[str, Entry]) -> str | None:
+def _led_to(link: str, leads: Mapping[str, str], entries: Mapping[str, TreeEntry]) -> str | None:
     """Return the file in the tree that a link leads to, `None` where it leads anywhere else."""
     path = link
     for _ in range(_MOST_LINKS):
@@ -619,20 +624,6 @@ def _led_to(link: str, leads: Mapping[str, str], entries: Mapping[str, Entry]) -
             return None  # the way goes over a link to a folder, which is not there in the copy
         path = posixpath.normpath(told)
     return path if path in entries and entries[path].mode in _FILES else None
-
-
-def _portions(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
-    """Yield the entries in groups whose contents together are not too large."""
-    group: list[Entry] = []
-    size = 0
-    for entry in entries:
-        if group and (size + entry.size > _PORTION or len(group) == _MOST_FILES):
-            yield group
-            group, size = [], 0
-        group.append(entry)
-        size += entry.size
-    if group:
-        yield group
 
 
 def trouble(said: Said) -> Refused | UsageError:

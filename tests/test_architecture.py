@@ -35,7 +35,7 @@ MAY_IMPORT = {
     },
     "private": {"errors"},
     "planfile": {"config", "engine", "errors", "problems"},
-    "git": {"errors"},
+    "git": {"errors", "problems"},
     "render": {"engine", "errors", "expoints", "journal", "problems"},
     "sandbox": set(),
     "commands": {

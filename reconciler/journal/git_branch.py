@@ -26,8 +26,8 @@ from reconciler.clock import Clock, SleepCut
 from reconciler.errors import Refused, UsageError
 from reconciler.git import (
     MOST_OUTPUT,
+    Checkout,
     Git,
-    Place,
     Said,
     check_version,
     find_repository,
@@ -133,7 +133,7 @@ def open_branch(folder: Path, name: str, clock: Clock, *, freshness: float = FRE
     )
 
 
-def _configured(git: Git, place: Place) -> Mapping[str, Sequence[str]]:
+def _configured(git: Git, place: Checkout) -> Mapping[str, Sequence[str]]:
     """Return what git was told about its remotes: name of the setting → its values.
 
     Raises `UsageError` where a file of the checkout, which a change can bring, says how to reach a remote.
