@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 from pydantic import BaseModel
 
+from reconciler.config import nodes
 from reconciler.config.contents import GUARDRAILS, TARGETS, Contents, contents_of, moved_keys
 from reconciler.config.discovery import NOT_EDITED, SETTINGS_FILE, WorkspaceFiles, read_workspace, shown
 from reconciler.config.nodes import Document, Node
@@ -32,14 +33,11 @@ from reconciler.config.settings import (
     Target,
     TargetSettings,
 )
-from reconciler.config.validation import Full, Model, Report, validated
+from reconciler.config.validation import Full, Report, validated
 from reconciler.engine.declared import Accepted, Declared, Given, Reference
 from reconciler.engine.kind import Json, Policy
 from reconciler.errors import FilesInvalid, UsageError
 from reconciler.problems import Place, Problem, Severity
-
-if TYPE_CHECKING:
-    from reconciler.config.seeds import SeedReader
 
 MOST_FILES = 20_000
 """YAML files in one workspace."""
@@ -138,12 +136,17 @@ def _workspace(
     _check_accounts(targets, (section.account, seeds.account), report)
     presets = read_presets(section, contents, report)
     resources = ResourceReader(section, contents, targets, presets, report).read()
-    context = SeedContext(WorkspaceFiles(folder, base), settings.time_zone if settings else DEFAULT_ZONE)
-    seed_reader = _seed_reader(seeds, contents, context, report)
-    keys = [*resources, *(seed_reader.keys if seed_reader else ())]
+    keys, seed_reader = [*resources], None
+    if seeds.name in contents.sections:
+        # Imported here, like the models of the section: most workspaces hold no seed.
+        from reconciler.config.seeds import SeedReader
+
+        context = SeedContext(WorkspaceFiles(folder, base), settings.time_zone if settings else DEFAULT_ZONE)
+        seed_reader = SeedReader(seeds.opened(), contents, context, report)
+        keys += seed_reader.keys
     moved = moved_keys(contents, names, keys, report)
     # What a target with an error lends is not to be relied on: its names for ids may be missing.
-    known = {name: None if report.doubts(_key_of(name)) else target for name, target in targets.items()}
+    known = {name: None if report.doubts(f"{TARGETS}.{name}") else target for name, target in targets.items()}
     declared = {
         name: declared_on(name, target, resources.values(), section, report) for name, target in known.items()
     }
@@ -175,18 +178,6 @@ def _workspace(
     )
 
 
-def _seed_reader(
-    seeds: SeedsByName[S], contents: Contents, context: SeedContext, report: Report
-) -> SeedReader[S] | None:
-    """Return the reader of the seeds, if the files hold any; otherwise their section stays closed."""
-    if seeds.name not in contents.sections:
-        return None
-    # Imported here, like the models of the section: most workspaces hold no seed.
-    from reconciler.config.seeds import SeedReader
-
-    return SeedReader(seeds.opened(), contents, context, report)
-
-
 def _settings(contents: Contents, report: Report) -> Settings | None:
     """Return what counts for the whole workspace, `None` where that cannot be told."""
     if not contents.settings.whole:
@@ -196,15 +187,10 @@ def _settings(contents: Contents, report: Report) -> Settings | None:
         hint = 'add targets: {sandbox: {checkmarket: {url: "sandbox:"}}}'
         report.error("missing-field", top.at(TARGETS).key_place, "", "there is no target", hint)
     fields = {name: node.value for name, node in top.entries() if name in Settings.model_fields}
-    settings = validated(Settings, fields, top, report)
+    settings = validated(Settings, top, report, fields=fields)
     if settings and settings.default_target is not None:
         contents.has_target(settings.default_target, top.at("default_target").place, "", report)
     return settings
-
-
-def _key_of(target: str) -> str:
-    """Return the key under which the problems of a target's settings are reported."""
-    return f"{TARGETS}.{target}"
 
 
 _Said: TypeAlias = tuple[str, Any, Place]
@@ -217,37 +203,29 @@ def _targets(
     """Return the targets by name, `None` for one whose settings cannot be told."""
     apart: dict[str, list[_Said]] = {}
     for name, node in contents.entries(GUARDRAILS):
-        guardrails = _validated(GuardrailSettings, node, name, folder, report)
+        guardrails = validated(GuardrailSettings, node, report, key=f"{TARGETS}.{name}", context=folder)
         if contents.has_target(name, node.key_place, "", report):
             apart.setdefault(name, []).extend(_guardrails(guardrails, node))
     targets: dict[str, Target | None] = {}
     for name, node in contents.named(TARGETS, report).items():
-        settings = _validated(TargetSettings, node, name, folder, report)
+        key = f"{TARGETS}.{name}"
+        settings = validated(TargetSettings, node, report, key=key, context=folder)
         targets[name] = None
         if settings is None:
             continue
         if settings.checkmarket is not None:
-            _check_never_sent(node.at("checkmarket", "server_members"), section, _key_of(name), report)
+            _check_never_sent(node.at("checkmarket", "server_members"), section, key, report)
         said = [*_guardrails(settings, node), *_guardrails(settings.expoints, node.at("expoints"))]
         targets[name] = Target(
             name=name,
             place=node.key_place,
             settings=settings,
             written=frozenset(thing for thing, one in node.entries() if one.value is not None),
-            guardrails=_in_force([*said, *apart.get(name, [])], _key_of(name), report),
+            guardrails=_in_force([*said, *apart.get(name, [])], key, report),
             undeclared=settings.undeclared or policy,
-            defaults=_defaults(node.at("defaults"), section, _key_of(name), report)
-            if settings.defaults
-            else {},
+            defaults=_defaults(node.at("defaults"), section, key, report) if settings.defaults else {},
         )
     return targets
-
-
-def _validated(model: type[Model], node: Node, target: str, folder: Path, report: Report) -> Model | None:
-    key = _key_of(target)
-    if not report.check_mapping(node, key) or not isinstance(node.value, dict):
-        return None
-    return validated(model, node.value, node, report, key=key, context=folder)
 
 
 def _guardrails(settings: BaseModel | None, node: Node) -> Iterator[_Said]:
@@ -287,10 +265,12 @@ def _defaults(node: Node, section: Section, key: str, report: Report) -> dict[st
     """Return what a reset leaves behind: the path of a field → the value as it stands in a body."""
     found: dict[str, Given] = {}
     for name, default in node.entries():
-        wrapped = default.wrapped(*name.split("."))
-        for path, given in (
-            LevelReader(section, report, wrapped, DEFAULTS, "defaults", key).read().decisions.items()
-        ):
+        nested = default
+        for step in reversed(name.split(".")):
+            place = (nested.start, nested.end, nested.key)
+            nested = nodes.Mapping(nested.source, {step: nested.value}, *place, children={step: nested})
+        level = LevelReader(section, report, nested, DEFAULTS, "defaults", key).read()
+        for path, given in level.decisions.items():
             other = found.get(path)
             if other is not None:
                 message = f"{path} already has a default on line {other.origin.place.line}"
@@ -306,7 +286,7 @@ def _check_accounts(targets: Mapping[str, Target | None], accounts: Sequence[str
         if target and not any(map(target.has_account, accounts)):
             message = f"it leads nowhere: it has no {' and no '.join(f'{account}:' for account in accounts)}"
             hint = f'add {accounts[0]}: {{url: "sandbox:"}}, for example'
-            report.error("no-account", target.place, _key_of(name), message, hint)
+            report.error("no-account", target.place, f"{TARGETS}.{name}", message, hint)
 
 
 def _check_declared(declared: Mapping[str, Sequence[Declared]], section: Section, report: Report) -> None:

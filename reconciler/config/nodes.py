@@ -10,7 +10,6 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable
 from functools import cached_property
-from typing import TypeAlias
 
 from msgspec import Struct
 
@@ -19,8 +18,6 @@ from reconciler.problems import Place, Problem
 
 LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 """Every line break that the parser knows."""
-
-Children: TypeAlias = "dict[str, Node] | list[Node] | tuple[()]"
 
 
 class Source(Struct, frozen=True, dict=True):
@@ -62,21 +59,12 @@ class Node(Struct, frozen=True, gc=False, eq=False):
     key: int
     """Where its key begins; the value itself for a list item and for the whole file."""
     anchor: str | None = None
-
-    @property
-    def children(self) -> Children:
-        """What is in it: by name in a mapping, merged entries too; in order in a list."""
-        return ()
-
-    @property
-    def size(self) -> int:
-        """How many values it holds, itself included; what is shared counts wherever it stands."""
-        return 1
-
-    @property
-    def height(self) -> int:
-        """How many values stand inside each other, itself included."""
-        return 1
+    children: dict[str, Node] | list[Node] | tuple[()] = ()
+    """What is in it: by name in a mapping, merged entries too; in order in a list."""
+    size: int = 1
+    """How many values it holds, itself included; what is shared counts wherever it stands."""
+    height: int = 1
+    """How many values stand inside each other, itself included."""
 
     @property
     def origin(self) -> int:
@@ -110,25 +98,15 @@ class Node(Struct, frozen=True, gc=False, eq=False):
 
     def find(self, *path: str | int) -> Node | None:
         """Return what stands at `path` below, `None` where nothing does."""
-        node = self
+        node: Node | None = self
         for step in path:
-            children, below = node.children, None
-            if isinstance(children, dict):
-                below = children.get(str(step))
-            elif isinstance(step, int) and step < len(children):
-                below = children[step]
-            if below is None:
+            if node is None:
                 return None
-            node = below
-        return node
-
-    def wrapped(self, *path: str) -> Node:
-        """Return a mapping in which this stands at `path`; every step has the place of its key."""
-        node = self
-        for step in reversed(path):
-            node = Mapping(
-                self.source, {step: node.value}, self.origin, self.end, self.key, children={step: node}
-            )
+            children = node.children
+            if isinstance(children, dict):
+                node = children.get(str(step))
+            else:
+                node = children[step] if isinstance(step, int) and step < len(children) else None
         return node
 
     def entries(self) -> Iterable[tuple[str, Node]]:
@@ -140,7 +118,7 @@ class Node(Struct, frozen=True, gc=False, eq=False):
         return self.children if not isinstance(self.children, dict) else ()
 
 
-class Scalar(Node, frozen=True, gc=False, eq=False):
+class Scalar(Node, frozen=True, gc=False, eq=False, kw_only=True):
     """A single value. It ends where it does; `tail` is the end with the line breaks after it."""
 
     style: str = ""
@@ -148,14 +126,11 @@ class Scalar(Node, frozen=True, gc=False, eq=False):
     tail: int = 0
 
 
-class Sequence(Node, frozen=True, gc=False, eq=False):
-    """A list."""
+class Sequence(Node, frozen=True, gc=False, eq=False, kw_only=True):
+    """A list. `opening` is the offset behind its [ in flow style; 0 in block style."""
 
     opening: int = 0
-    """The offset behind its [ in flow style; 0 in block style."""
     children: list[Node] = []
-    size: int = 1
-    height: int = 1
 
 
 class Entry(Struct, frozen=True, gc=False, eq=False):
@@ -165,42 +140,19 @@ class Entry(Struct, frozen=True, gc=False, eq=False):
     value: Node
 
 
-class Mapping(Node, frozen=True, gc=False, eq=False):
-    """A mapping."""
+class Mapping(Node, frozen=True, gc=False, eq=False, kw_only=True):
+    """A mapping. `opening` is the offset behind its { in flow style; 0 in block style."""
 
     opening: int = 0
-    """The offset behind its { in flow style; 0 in block style."""
     written: tuple[Entry, ...] = ()
     """The entries that stand in it, in order: merge keys and aliases as such."""
     children: dict[str, Node] = {}
-    size: int = 1
-    height: int = 1
 
 
 class Alias(Node, frozen=True, gc=False, eq=False, kw_only=True):
     """An alias; `anchor` is the one that it stands for. Its value and its place are those of the target."""
 
-    target: Node
-
-    @property
-    def children(self) -> Children:
-        """Those of the target."""
-        return self.target.children
-
-    @property
-    def size(self) -> int:
-        """That of the target."""
-        return self.target.size
-
-    @property
-    def height(self) -> int:
-        """That of the target."""
-        return self.target.height
-
-    @property
-    def origin(self) -> int:
-        """Where the target begins."""
-        return self.target.start
+    origin: int
 
 
 class Document(Struct, frozen=True):

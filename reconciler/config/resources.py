@@ -349,7 +349,14 @@ class LevelReader(Struct, frozen=True):
             place = self.node.at(name_field).key_place
             self.report.error("misplaced", place, self.key, message, _ON_A_RESOURCE)
             del said[name_field]
-        controls = self._controls({name: said.pop(name) for name in [*said] if name in self.role.controls})
+        beside = {name: said.pop(name) for name in [*said] if name in self.role.controls}
+        for name in [name for name, value in beside.items() if value is None]:
+            self._error("wrong-type", self.node.at(name), f"{name} cannot be null", "leave it out")
+            del beside[name]
+        controls = _NO_CONTROLS
+        if beside:
+            found = validated(Controls, self.node, self.report, fields=beside, key=self.key)
+            controls = found or _NO_CONTROLS
         decisions: dict[str, tuple[int, Decision]] = {}
         for named in self.section.named if self.role.by_name else ():
             said = self._take_name(named, said, decisions)
@@ -374,14 +381,6 @@ class LevelReader(Struct, frozen=True):
     def _error(self, code: str, node: Node, message: str, hint: str) -> None:
         self.report.error(code, node.place, self.key, message, hint)
 
-    def _controls(self, said: dict[str, Json]) -> Controls:
-        for name in [name for name, value in said.items() if value is None]:
-            self._error("wrong-type", self.node.at(name), f"{name} cannot be null", "leave it out")
-            del said[name]
-        if not said:
-            return _NO_CONTROLS
-        return validated(Controls, said, self.node, self.report, key=self.key) or _NO_CONTROLS
-
     def _take_name(
         self, named: Named, said: dict[str, Json], decisions: dict[str, tuple[int, Decision]]
     ) -> dict[str, Json]:
@@ -391,14 +390,15 @@ class LevelReader(Struct, frozen=True):
         if there is None or steps[0] not in said:
             return said
         self.report.doubt_if_unread(there, self.key)
-        name = there.value
+        name, origin = there.value, Origin(self.label, there.key_place)
         if name is None:
-            self._take(named.field, len(steps), self._given(None, there), decisions)
+            self._take(named.field, len(steps), Given(None, origin), decisions)
         elif not isinstance(name, str):
             message = f"{named.path}: the name of a {named.what} is expected, this is {kind_of(name)}"
             self._error("wrong-type", there, message, f"write the name in quotes, or {named.field} for an id")
         elif self._is_plain_name(name, there):
-            self._take(named.field, len(steps), self._given(Reference(named.what, name), there), decisions)
+            given = Given(Reference(named.what, name), origin)
+            self._take(named.field, len(steps), given, decisions)
         return _without(said, steps)
 
     def _is_plain_name(self, name: str, there: Node) -> bool:
@@ -421,7 +421,7 @@ class LevelReader(Struct, frozen=True):
         section = self.section
         fields = field_paths(section) if self.role.by_name else paths(section.model)
         words = Vocabulary((*fields, *self.role.controls), section.older_names, self.role.elsewhere)
-        model = validated(section.model, said, self.node, self.report, key=self.key, words=words)
+        model = validated(section.model, self.node, self.report, fields=said, key=self.key, words=words)
         body = model.model_dump(by_alias=True, exclude_unset=True) if model else {}
         for leaf in section.kind.fields:
             steps = leaf.path.split(".")
@@ -433,10 +433,8 @@ class LevelReader(Struct, frozen=True):
             self.report.doubt_if_unread(there, self.key)
             is_name = leaf.path == section.kind.name_field and value is not None
             if not is_name or self._is_plain_name(str(value), there):
-                self._take(leaf.path, depth, self._given(value, there), decisions)
-
-    def _given(self, value: Json | Reference, there: Node) -> Given:
-        return Given(value, Origin(self.label, there.key_place))
+                given = Given(value, Origin(self.label, there.key_place))
+                self._take(leaf.path, depth, given, decisions)
 
     def _take_path(self, path: str, there: Node, said: Said, taken: dict[str, tuple[int, Said]]) -> None:
         """Take what is said of the fields that a path names; a path that names none is reported."""

@@ -163,55 +163,48 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
     def _levels(self, node: Node, key: str) -> tuple[_Level | None, dict[str, _Level | None]]:
         """Return what a seed itself says, and its block for every target that it lives on."""
         blocks: dict[str, _Level | None] = {}
-        own = self._level(node, key, self._own_words)
+        own = self._level(node, key, "seed", without="targets")
         targets = node.find("targets")
         said = {"targets": targets.value} if targets else {}
-        if own and validated(_SeedTargets, said, node, self.report, key=key) and targets:
+        if own and validated(_SeedTargets, node, self.report, fields=said, key=key) and targets:
             for name, block in blocks_of(targets, key, self.contents, self.report):
-                level = self._level(block, key, self._block_words) if block else None
+                level = self._level(block, key, "block") if block else None
                 if name in self.contents.targets:
                     blocks[name] = level
         return own, blocks
 
-    def _level(self, node: Node, key: str, words: Vocabulary) -> _Level | None:
+    def _level(self, node: Node, key: str, what: str, *, without: str = "") -> _Level | None:
         if not self.report.check_mapping(node, key):
             return None
-        has_targets = "targets" in words.paths
-        said = {name: one.value for name, one in node.entries() if name != "targets" or not has_targets}
-        fields = self._validated(self.section.fields, said, node, key, words)
+        fields = self._validated(self.section.fields, node, key, what, without=without)
         return _Level(node, fields or self.section.fields())
 
-    def _validated(
-        self, model: type[Model], said: Mapping[str, object], node: Node, key: str, words: Vocabulary
-    ) -> Model | None:
-        return validated(model, said, node, self.report, key=key, words=words, context=self.context)
-
     @cached_property
-    def _own_words(self) -> Vocabulary:
+    def _words(self) -> Mapping[str, Vocabulary]:
+        """The names that may stand on a seed, in its block for a target, in a customer, and in defaults."""
         section = self.section
-        inner = [f"customers.{path}" for path in paths(section.row)]
-        return Vocabulary((*paths(section.fields), "targets", *inner), section.older_names, _ELSEWHERE)
-
-    @cached_property
-    def _block_words(self) -> Vocabulary:
-        elsewhere = {**_ELSEWHERE, "targets": _ON_THE_SEED}
-        return Vocabulary(paths(self.section.fields), self.section.older_names, elsewhere)
-
-    def _customer_words(self, model: type[BaseModel], hint: str) -> Vocabulary:
-        known = model.model_fields
-        elsewhere = {
-            **{name: _ON_THE_SEED for name in self.section.fields.model_fields if name not in known},
-            **{name: hint for name in self.section.row.model_fields if name not in known},
+        fields, row, older = section.fields, section.row, section.older_names
+        on_row = {name: _ON_THE_SEED for name in fields.model_fields if name not in row.model_fields}
+        known = section.defaults.model_fields
+        in_defaults = {
+            **{name: _ON_THE_SEED for name in fields.model_fields if name not in known},
+            **{name: "every customer has its own" for name in row.model_fields if name not in known},
         }
-        return Vocabulary(paths(model), self.section.older_names, elsewhere)
+        inner = [f"customers.{path}" for path in paths(row)]
+        return {
+            "seed": Vocabulary((*paths(fields), "targets", *inner), older, _ELSEWHERE),
+            "block": Vocabulary(paths(fields), older, {**_ELSEWHERE, "targets": _ON_THE_SEED}),
+            "customer": Vocabulary(paths(row), older, on_row),
+            "defaults": Vocabulary(paths(section.defaults), older, in_defaults),
+        }
 
-    @cached_property
-    def _row_words(self) -> Vocabulary:
-        return self._customer_words(self.section.row, "")
-
-    @cached_property
-    def _default_words(self) -> Vocabulary:
-        return self._customer_words(self.section.defaults, "every customer has its own")
+    def _validated(
+        self, model: type[Model], node: Node, key: str, what: str, *, without: str = ""
+    ) -> Model | None:
+        """Return a mapping as a model, `what` being one of `_words`; a name that is `without` is left out."""
+        fields = {name: inner.value for name, inner in node.entries() if name != without}
+        words = self._words[what]
+        return validated(model, node, self.report, fields=fields, key=key, words=words, context=self.context)
 
     def _declared(
         self,
@@ -224,6 +217,9 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
         fields, written = own.fields, Layers(own.written)
         if block is not None:
             fields, written = _folded(block.fields, fields), Layers(block.written, (own.written,))
+        table, path = b"", written.at("customers_from").value
+        with suppress(Unreadable):  # which is reported where its customers are read
+            table = self.context.files.content(path) if isinstance(path, str) else b""
         return DeclaredSeed(
             key=key,
             place=own.written.key_place,
@@ -231,16 +227,8 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
             written=written,
             after=tuple(self._after(written, key, target, resources)),
             customers=self._customers_of(written, key),
-            table=self._fingerprint(written),
+            table=hashlib.sha256(table).hexdigest() if table else "",
         )
-
-    def _fingerprint(self, written: Layers) -> str:
-        path = written.at("customers_from").value
-        # A file that cannot be read is reported where its customers are read.
-        with suppress(Unreadable):
-            content = self.context.files.content(path) if isinstance(path, str) else b""
-            return hashlib.sha256(content).hexdigest() if content else ""
-        return ""
 
     def _after(
         self, written: Layers, key: str, target: str, resources: Mapping[str, Collection[str]]
@@ -281,7 +269,7 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
         for layer in written.all:
             node = layer.find("defaults")
             if node and isinstance(node.value, dict):
-                defaults = self._validated(self.section.defaults, node.value, node, key, self._default_words)
+                defaults = self._validated(self.section.defaults, node, key, "defaults")
                 under += [_Level(node, defaults)] if defaults else []
         before = self.report.total
         for number, row in enumerate(self._rows(written, key)):
@@ -301,7 +289,7 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
                 message = f"a customer is a mapping, this is {kind_of(row.value)}"
                 self.report.error("wrong-type", row.place, key, message, "write {email: …, data: {…}}")
                 continue
-            fields = self._validated(self.section.row, row.value, row, key, self._row_words)
+            fields = self._validated(self.section.row, row, key, "customer")
             if fields is not None:
                 for level in under:
                     fields = _folded(fields, level.fields)

@@ -174,18 +174,22 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
 
 def validated(
     model: type[Model],
-    fields: Mapping[str, Any],
     node: Node,
     report: Report,
     *,
+    fields: Mapping[str, Any] | None = None,
     key: str = "",
     words: Vocabulary | None = None,
     context: object = None,
 ) -> Model | None:
-    """Return `fields` as a `model`, without those that are wrong; `None` where nothing is left to go by.
+    """Return the mapping `node`, or only these `fields` of it, as a `model`, without those that are wrong.
 
-    Whatever is wrong goes to the report, placed by `node`, the mapping that the fields come from.
+    Whatever is wrong goes to the report, placed by `node`. `None` where nothing is left to go by.
     """
+    if fields is None:
+        if not report.check_mapping(node, key):
+            return None
+        fields = {name: inner.value for name, inner in node.entries()}
     try:
         return model.model_validate(fields, context=context)
     except ValidationError as invalid:

@@ -82,29 +82,6 @@ class Unreadable(Exception):
         self.column = column
 
 
-def read(content: bytes, file: str) -> Document:
-    """Return the mapping in `content` with all that is wrong with it as YAML; `file` is its name in places.
-
-    Raises nothing: bytes that are no YAML at all are a problem too.
-    """
-    return read_with(EVENTS, content, file)
-
-
-def read_with(events: Events, content: bytes, file: str) -> Document:
-    """Read with a parser of choice; see `read`."""
-    problems: list[Problem] = []
-    try:
-        text = _text(content)
-        return _Composer(Source(file, text), problems).compose(events(text))
-    except Unreadable as error:
-        unreadable = error
-    except YAMLError as error:
-        unreadable = _syntax(error, content)
-    code, message, hint = unreadable.refusal
-    place = Place(file, unreadable.line, unreadable.column)
-    return unread(file, *problems, Problem(code, place, "", message, hint))
-
-
 def _libyaml_events(text: str) -> Iterator[Event]:
     return iter(CParser(text).get_event, None)
 
@@ -117,6 +94,25 @@ def pure_events(text: str) -> Iterator[Event]:
 EVENTS: Events = pure_events if CParser is None else _libyaml_events
 PARSER = "pure" if CParser is None else "libyaml"
 """Which parser reads; the pure one only where the C extension of ruamel.yaml cannot be had."""
+
+
+def read(content: bytes, file: str, events: Events = EVENTS) -> Document:
+    """Return the mapping in `content` with all that is wrong with it as YAML; `file` is its name in places.
+
+    Raises nothing: bytes that are no YAML at all are a problem too.
+    """
+    problems: list[Problem] = []
+    try:
+        text = _text(content)
+        return _Composer(Source(file, text), problems).compose(events(text))
+    except Unreadable as error:
+        unreadable = error
+    except YAMLError as error:
+        unreadable = _syntax(error, content)
+    code, message, hint = unreadable.refusal
+    place = Place(file, unreadable.line, unreadable.column)
+    return unread(file, *problems, Problem(code, place, "", message, hint))
+
 
 _BLANKS = " \t\r\n\x85\u2028\u2029"
 _PRINTABLE_ASCII = bytes([*range(0x20, 0x7F), *b"\t\n\r"])
@@ -261,26 +257,37 @@ class _Composer:
         self._root = root
 
     def scalar(self, event: Event) -> None:
-        start, tail = event.start_mark.index, event.end_mark.index
+        source, start, tail = self._source, event.start_mark.index, event.end_mark.index
         end, text, style, is_plain = tail, event.value, event.style or "", event.implicit[0]
         if style == '"' and (found := CONTROL.search(text)):
             # The file itself holds none, but an escape in double quotes can make one.
             self._refuse(unseen(found.group()), start)
             text = CONTROL.sub("", text)
         elif style in ("|", ">"):
-            end = start + len(self._source.text[start:tail].rstrip(_BLANKS))
+            end = start + len(source.text[start:tail].rstrip(_BLANKS))
         if event.ctag is not None:
             self._refuse_tag(event)
+        value, refusal = plain(text) if is_plain else (text, None)
         opened = self._open[-1]
         if isinstance(opened, _OpenMapping) and opened.key is None:
-            opened.name = self._key(text, start) if is_plain else text
+            if refusal:
+                self._refuse(refusal, start)
+            if refusal or isinstance(value, str):
+                # The names of fields come in every file: one object for all of them.
+                opened.name = text = sys.intern(text)
+            else:
+                self._refuse_key(f"write {quoted(text)}", start)
             opened.merges = is_plain and text == "<<"
-            node = Scalar(self._source, opened.name or text, start, end, start, event.anchor, style, tail)
+            node = Scalar(source, text, start, end, start, event.anchor, style=style, tail=tail)
             opened.key = node
         else:
-            value = self._value(text, start) if is_plain else text
+            if refusal and text and self._is_below(PERSONAL_KEYS):
+                message = "readers of YAML do not agree on what this means without quotes"
+                refusal = Refusal(refusal.code, message, "write it in quotes")
+            if refusal:
+                self._refuse(refusal, start)
             key = opened.key.origin if opened.key else start
-            node = Scalar(self._source, value, start, end, key, event.anchor, style, tail)
+            node = Scalar(source, value, start, end, key, event.anchor, style=style, tail=tail)
             self._add(opened, node)
         if event.anchor:
             self._anchors[event.anchor] = node
@@ -305,7 +312,14 @@ class _Composer:
         self._aliases.add(name)
         key = self._open[-1].key
         at = key.origin if key else target.start
-        self._deliver(Alias(self._source, target.value, start, end, at, name, target=target))
+        alias = Alias(
+            *(self._source, target.value, start, end, at, name),
+            children=target.children,
+            size=target.size,
+            height=target.height,
+            origin=target.start,
+        )
+        self._deliver(alias)
 
     def start(self, event: Event) -> None:
         if event.ctag is not None:
@@ -318,47 +332,53 @@ class _Composer:
 
     def end(self, event: Event) -> None:
         closing = self._open.pop()
-        if isinstance(closing, _OpenMapping):
-            self._merge_into(closing, event)
         children = closing.children
-        below = children.values() if isinstance(children, dict) else children
-        size, height = 1 + len(below), 2 if below else 1
-        for inner in below:
-            if not isinstance(inner, Scalar):
-                size += inner.size - 1
-                height = max(height, inner.height + 1)
-        start = closing.start
+        if isinstance(closing, _OpenMapping) and closing.merged:
+            self._copied += sum(len(merged.children) for merged in closing.merged)
+            if self._copied > MOST_NODES:
+                raise self._bomb(event.start_mark.index)
+            for merged in closing.merged:
+                for name, inner in merged.entries():
+                    closing.children.setdefault(name, inner)
+        size, height = 1 + len(children), 2 if children else 1
+        for inner in children.values() if isinstance(children, dict) else children:
+            size += inner.size - 1
+            height = max(height, inner.height + 1)
+        start, opening = closing.start, closing.opening
         if size > MOST_NODES:
             raise self._bomb(start)
         if height > DEEPEST:
             raise self._too_deep(start)
         key = self._open[-1].key
-        at = key.origin if key else start
-        source, anchor, opening = self._source, closing.anchor, closing.opening
         node: Node
         if isinstance(closing, _OpenMapping):
-            end = event.end_mark.index if opening else closing.written[-1].value.end
-            values = {name: inner.value for name, inner in closing.children.items()}
-            written = tuple(closing.written)
             node = nodes.Mapping(
-                source, values, start, end, at, anchor, opening, written, closing.children, size, height
+                self._source,
+                {name: inner.value for name, inner in closing.children.items()},
+                start,
+                event.end_mark.index if opening else closing.written[-1].value.end,
+                key.origin if key else start,
+                closing.anchor,
+                children=closing.children,
+                size=size,
+                height=height,
+                opening=opening,
+                written=tuple(closing.written),
             )
         else:
-            end = event.end_mark.index if opening else closing.children[-1].end
-            items = [inner.value for inner in closing.children]
             node = nodes.Sequence(
-                source, items, start, end, at, anchor, opening, closing.children, size, height
+                self._source,
+                [inner.value for inner in closing.children],
+                start,
+                event.end_mark.index if opening else closing.children[-1].end,
+                key.origin if key else start,
+                closing.anchor,
+                children=closing.children,
+                size=size,
+                height=height,
+                opening=opening,
             )
         self._deliver(node)
-
-    def _merge_into(self, closing: _OpenMapping, event: Event) -> None:
-        for source in closing.merged:
-            self._copied += len(source.children)
-        if self._copied > MOST_NODES:
-            raise self._bomb(event.start_mark.index)
-        for source in closing.merged:
-            for name, inner in source.entries():
-                closing.children.setdefault(name, inner)
 
     def _deliver(self, node: Node) -> None:
         """Add an alias or collection to what it stands in, as a value or as a key."""
@@ -406,27 +426,8 @@ class _Composer:
         message = f"the key {visible(name)} already stands on line {self._source.place(first).line}"
         self._refuse(Refusal("duplicate-key", message, "remove one of the two"), offset)
 
-    def _key(self, text: str, start: int) -> str | None:
-        value, refusal = plain(text)
-        if refusal:
-            self._refuse(refusal, start)
-        elif not isinstance(value, str):
-            self._refuse_key(f"write {quoted(text)}", start)
-            return None
-        # The names of fields come in every file: one object for all of them.
-        return sys.intern(text)
-
     def _refuse_key(self, hint: str, start: int) -> None:
         self._refuse(Refusal("non-string-key", "a key is text", hint), start)
-
-    def _value(self, text: str, start: int) -> Json:
-        value, refusal = plain(text)
-        if refusal and text and self._is_below(PERSONAL_KEYS):
-            message = "readers of YAML do not agree on what this means without quotes"
-            refusal = Refusal(refusal.code, message, "write it in quotes")
-        if refusal:
-            self._refuse(refusal, start)
-        return value
 
     def _refuse_tag(self, event: Event) -> None:
         message = f"the tag {visible(str(event.tag))} is not obeyed"
@@ -478,19 +479,6 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def plain(text: str) -> tuple[Json, Refusal | None]:
-    """Return what a scalar without quotes and without a tag means.
-
-    With a refusal it is the value that the right form would most likely have.
-    """
-    return _plain_word(text) if len(text) <= LONGEST_NUMBER else _plain(text)
-
-
-@lru_cache(maxsize=1_000)
-def _plain_word(text: str) -> tuple[Json, Refusal | None]:
-    return _plain(text)
-
-
 _WORDS: Mapping[str, bool | None] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
@@ -501,7 +489,12 @@ _NULL_FORMS = {"~", "Null", "NULL"}
 _STARTS_A_NUMBER = frozenset("+-.0123456789")
 
 
-def _plain(text: str) -> tuple[Json, Refusal | None]:
+@lru_cache(maxsize=1_000)
+def plain(text: str) -> tuple[Json, Refusal | None]:
+    """Return what a scalar without quotes and without a tag means.
+
+    With a refusal it is the value that the right form would most likely have.
+    """
     if text in _WORDS:
         return _WORDS[text], None
     if text[:1] in _STARTS_A_NUMBER:

@@ -52,7 +52,7 @@ def test_any_settings_are_problems_at_most(text: str) -> None:
 @settings(deadline=None)
 @given(YAMLISH)
 def test_the_pure_parser_survives_the_same(text: str) -> None:
-    yaml.read_with(yaml.pure_events, text.encode(errors="replace"), "f.yaml")
+    yaml.read(text.encode(errors="replace"), "f.yaml", yaml.pure_events)
 
 
 @pytest.mark.parametrize(

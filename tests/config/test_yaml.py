@@ -55,7 +55,7 @@ def test_the_c_parser_reads() -> None:
 )
 @pytest.mark.parametrize("parser", PARSERS)
 def test_a_scalar_means_what_every_reader_takes_it_for(parser: yaml.Events, text: str, value: object) -> None:
-    document = yaml.read_with(parser, f"a: {text}".encode(), "f.yaml")
+    document = yaml.read(f"a: {text}".encode(), "f.yaml", parser)
     assert document.problems == ()
     assert document.top.value == {"a": value}
 
@@ -94,7 +94,7 @@ def test_a_scalar_means_what_every_reader_takes_it_for(parser: yaml.Events, text
 def test_a_scalar_that_readers_disagree_on_is_refused_with_the_right_form(
     parser: yaml.Events, text: str, code: str, hint: str
 ) -> None:
-    (problem,) = yaml.read_with(parser, f"a: {text}".encode(), "f.yaml").problems
+    (problem,) = yaml.read(f"a: {text}".encode(), "f.yaml", parser).problems
     assert problem.code == code
     assert hint in problem.hint
     assert problem.place.line == 1
@@ -245,7 +245,7 @@ def test_too_many_values_end_in_one_problem(text: str) -> None:
     ids=["lists", "mappings", "items", "keys", "aliases"],
 )
 def test_too_deep_nesting_ends_in_one_problem(parser: yaml.Events, text: str) -> None:
-    document = yaml.read_with(parser, text.encode(), "f.yaml")
+    document = yaml.read(text.encode(), "f.yaml", parser)
     assert codes(document) == ["yaml-too-deep"]
 
 
