@@ -8,6 +8,16 @@ from collections.abc import Iterator
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+MARKDOWN = (
+    *("`", "``` x", "a `b` ``c``", " `", "|", "<!--", "-->", "</details>", "</code>", "&lt;", "\\"),
+    *("\\`", "* a", "@org/team", "#123", "GH-1", "owner/repo#1", "https://evil.example"),
+    *("www.evil.example", "a@b.example", "![x](https://evil.example/x.png)"),
+    *("[x]: https://evil.example", "[x][y]", "<https://evil.example>", "<img src=x onerror=alert(1)>"),
+    *("1. one", "# title", "> quote", "---", "===", "~~~", "    indented", ":tada:", "fixes #1"),
+    *("a  b", " ", "", "$x$", "**bold**", "_x_", "deadbeef1", "1234567", "[ ] todo", "\ta", "a\u00a0b"),
+)
+"""What means something to Markdown, or to GitHub."""
+
 _PARSER = MarkdownIt("gfm-like")
 _TEXT = "(?:[^<>]|&[a-z]+;)*"
 _TAGS = f"{_TEXT}(?:<(code|b)>{_TEXT}</\\1>{_TEXT})*"

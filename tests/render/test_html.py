@@ -10,43 +10,27 @@ import pytest
 from msgspec.structs import replace
 from playwright.sync_api import Browser, expect
 
-from reconciler.engine.change import Action
 from reconciler.engine.declared import Origin
 from reconciler.problems import Place
 from reconciler.render.github import Links
 from reconciler.render.html import MOST_OPEN, WHOLE, html, page_of
-from reconciler.render.report import Planned, Reported, Stopped
+from reconciler.render.report import Reported, Stopped
 from reconciler.render.values import harmless
 from tests.engine.toys import live
 from tests.hostile.fuzzing import HARMFUL
 from tests.render.browsing import Reader
 from tests.render.plans import ADDRESS, applied, change, in_trouble, planned, stopped
-from tests.render.test_inline import MARKDOWN
+from tests.render.reading import MARKDOWN
 
 FOREIGN = "img, svg, form, base, iframe, object, template, plaintext, a[href^=javascript], body > style"
 Open = Callable[..., Reader]
 ATTACKS = (
     *("<script>alert(1)</script>", "</script><script>alert(1)</script>", '"><img src=x onerror=alert(1)>'),
-    *(
-        "' onmouseover='alert(1)",
-        "</style><style>*{display:none}</style>",
-        "<!--",
-        "]]>",
-        "{{ 7*7 }}",
-        "{% raw %}",
-    ),
-    *("<svg onload=alert(1)>", "<base href=https://evil.example>", "<meta http-equiv=refresh content=0>"),
-    *(
-        "javascript:alert(1)",
-        "&#60;b&#62;",
-        "</details></main>",
-        "<template>",
-        "<plaintext>",
-        "<form action=x>",
-    ),
+    *("' onmouseover='alert(1)", "</style><style>*{display:none}</style>", "<!--", "]]>", "{{ 7*7 }}"),
+    *("{% raw %}", "<svg onload=alert(1)>", "<base href=https://evil.example>", "javascript:alert(1)"),
+    *("<meta http-equiv=refresh content=0>", "&#60;b&#62;", "</details></main>", "<template>"),
+    *("<plaintext>", "<form action=x>"),
 )
-
-
 SEARCHED_AT_ONCE = """words => {
     const text = document.getElementById("by-text");
     text.value = words;
@@ -77,46 +61,29 @@ def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
         reader.page.close()
 
 
-def with_change(made: Planned, *, action: Action = Action.UPDATE) -> Planned:
-    return replace(made, plan=replace(made.plan, changes=(change(1, action=action),), blocked=()))
-
-
-def test_the_figures_stand_on_top(opened: Open) -> None:
-    figures = opened(planned()).page.locator(".figures li").all_inner_texts()
-    assert [" ".join(text.split()) for text in figures] == [
+def test_the_figures_stand_on_top_and_what_needs_an_eye_comes_first(opened: Open) -> None:
+    page = opened(planned()).page
+    figures = page.locator(".figures li").all_inner_texts()
+    assert [plain(text) for text in figures] == [
         *("0 to create", "2 to update", "2 fields reset", "0 to delete", "1 blocked", "0 unchanged"),
         "2 customers to send",
     ]
-
-
-def test_what_needs_an_eye_comes_first(opened: Open) -> None:
-    text = opened(planned()).page.inner_text("main").lower()
     order = (
-        "guardrails allow more",
-        "exit 3",
-        "limits:",
-        "blocked",
-        "caused by",
-        "pending or drifted",
-        "seeds",
-        "unmanaged",
+        *("guardrails allow more", "exit 3", "limits:", "blocked", "caused by", "pending or drifted"),
+        *("seeds", "unmanaged"),
     )
+    text = page.inner_text("main").lower()
     assert sorted(order, key=text.index) == list(order)
 
 
 def test_a_resource_folds_out_to_what_is_and_what_will_be(opened: Open) -> None:
-    reader = opened(with_change(planned(split=False)))
+    reader = opened(planned(split=False, changes=1, blocked=0))
     card = reader.page.locator(".card.update")
     expect(card.locator("table")).to_be_hidden()
     card.locator("summary").first.click()
     reset = card.locator("tr.reset")
-    assert [" ".join(cell.split()) for cell in reset.locator("th, td").all_inner_texts()] == [
-        "↺ size",
-        "reset",
-        '"Robot"',
-        "(empty)",
-        "reset by policy, default assumed",
-    ]
+    cells = [plain(cell) for cell in reset.locator("th, td").all_inner_texts()]
+    assert cells == ["↺ size", "reset", '"Robot"', "(empty)", "reset by policy, default assumed"]
     body = card.locator("pre")
     expect(body).to_be_hidden()
     card.locator(".body summary").click()
@@ -194,21 +161,17 @@ def test_an_address_that_chooses_what_there_is_not_chooses_nothing(opened: Open)
     assert reader.shown == []
 
 
-def test_where_a_target_is_chosen_no_other_is_seen(opened: Open) -> None:
-    reader = opened(planned("a"), planned("b"), stopped("c"))
-    reader.page.select_option("#by-target", "c")
-    expect(reader.page.locator("#count")).to_have_text("0 of 8 shown")
-    assert reader.page.locator("main h2:visible").all_text_contents() == ["c"]
-    reader.page.select_option("#by-target", "b")
-    expect(reader.page.locator("#count")).to_have_text("4 of 8 shown")
-    assert reader.page.locator("main h2:visible").all_text_contents() == ["b"]
-
-
-def test_headings_count_what_is_shown(opened: Open) -> None:
-    reader = opened(planned(split=False, changes=3))
-    number = reader.page.locator(".group", has_text="Changes").locator(".number")
+def test_where_a_target_is_chosen_no_other_is_seen_and_headings_count_what_is_shown(opened: Open) -> None:
+    reader = opened(planned("a"), planned("b", split=False, changes=3), stopped("c"))
+    headings, number = reader.page.locator("main h2:visible"), reader.page.locator(".number", has_text="3")
     expect(number).to_have_text("3")
-    reader.page.fill("#by-text", "robot2")
+    reader.page.select_option("#by-target", "c")
+    expect(reader.page.locator("#count")).to_have_text("0 of 9 shown")
+    assert headings.all_text_contents() == ["c"]
+    reader.page.select_option("#by-target", "b")
+    reader.page.fill("#by-text", "toys.b2")
+    expect(reader.page.locator("#count")).to_have_text("1 of 9 shown")
+    assert headings.all_text_contents() == ["b"]
     expect(number).to_have_text("1 of 3")
 
 
@@ -269,17 +232,11 @@ def test_all_can_be_unfolded_and_folded(opened: Open, changes: int) -> None:
 
 
 def test_what_waits_is_there_once_it_is_asked_for(opened: Open) -> None:
-    changes = WHOLE + 50
-    reader = opened(planned(changes=changes, split=False))
-    last = reader.page.locator(".card.update").last
+    made = planned(changes=WHOLE + 50, split=False)
+    last = opened(made).page.locator(".card.update").last
     last.locator("> summary").click()
     expect(last.locator("tr.reset")).to_be_visible()
-    assert last.locator("pre").text_content() == body_of(changes)
-
-
-def body_of(number: int) -> str:
-    page = page_of([planned(changes=number, split=False)], Links())
-    return str(page["cards"][number].body)
+    assert last.locator("pre").text_content() == page_of([made], Links())["cards"][WHOLE + 50].body
 
 
 def test_what_waits_is_searched_as_it_reads(opened: Open) -> None:
@@ -297,29 +254,20 @@ def test_few_that_need_a_look_are_open_and_many_are_folded(opened: Open) -> None
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_an_accessibility_checker_finds_nothing_serious(opened: Open, scheme: str) -> None:
-    reader = opened(planned(), planned("b", split=False), in_trouble("c"), color_scheme=scheme)
+    told = (planned("a"), planned("b", split=False), in_trouble("c"), stopped("d"))
+    reader = opened(*told, color_scheme=scheme)
     assert reader.complaints == []
     reader.page.click("#unfold")
-    assert reader.complaints == []
     reader.page.set_viewport_size({"width": 360, "height": 900})
     assert reader.complaints == []
-
-
-def test_nor_where_only_a_part_is_shown(opened: Open) -> None:
-    reader = opened(planned("a"), planned("b"), stopped("c"))
-    reader.page.click("#unfold")
     filtered(reader, "class", "reset")
     assert reader.complaints == []
     reader.page.fill("#by-text", "nowhere")
     expect(reader.page.locator("#nothing")).to_be_visible()
     assert reader.complaints == []
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nor_in_how_everything_ended(opened: Open, scheme: str) -> None:
-    reader = opened(applied(), stopped(), color_scheme=scheme)
-    reader.page.click("#unfold")
-    assert reader.complaints == []
+    ended = opened(applied(), color_scheme=scheme)
+    ended.page.click("#unfold")
+    assert ended.complaints == []
 
 
 def test_a_page_is_never_wider_than_a_telephone(opened: Open) -> None:
@@ -329,25 +277,19 @@ def test_a_page_is_never_wider_than_a_telephone(opened: Open) -> None:
     assert reader.page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
-def test_on_paper_everything_is_unfolded_and_in_dark_ink(opened: Open, tmp_path: Path) -> None:
-    reader = opened(planned(), color_scheme="dark")
+def test_on_paper_everything_is_unfolded_in_dark_ink_and_what_is_left_out_is_told(opened: Open) -> None:
+    reader = opened(planned("a"), planned("b"), color_scheme="dark")
     reader.page.emulate_media(media="print")
+    expect(reader.page.locator("#printed")).to_be_hidden()
     reader.page.evaluate("dispatchEvent(new Event('beforeprint'))")
     expect(reader.page.locator(".card table").last).to_be_visible()
     expect(reader.page.locator(".filters")).to_be_hidden()
     assert reader.page.evaluate("getComputedStyle(document.documentElement).color") == "rgb(0, 0, 0)"
     reader.page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert reader.page.locator(".card.update[open]").count() == 0
-
-
-def test_paper_tells_that_only_a_part_is_on_it(opened: Open) -> None:
-    reader = opened(planned("a"), planned("b"))
-    reader.page.emulate_media(media="print")
-    expect(reader.page.locator("#printed")).to_be_hidden()
     reader.page.evaluate("location.hash = '#target=b&text=toys'")
-    expect(reader.page.locator("#printed")).to_have_text(
-        "Only a part is on this page: 3 of 8 shown, by target b, text toys."
-    )
+    part = "Only a part is on this page: 3 of 8 shown, by target b, text toys."
+    expect(reader.page.locator("#printed")).to_have_text(part)
     expect(reader.page.locator("#printed")).to_be_visible()
 
 
@@ -370,16 +312,13 @@ def test_whatever_it_is_called_it_stays_text(opened: Open, texts: Sequence[str])
     assert {plain(harmless(f"toys.{text}1")) for text in texts} <= keys
 
 
-def test_what_has_not_ended_says_so_before_all_that_has(opened: Open) -> None:
-    text = opened(applied("a"), Stopped.underway("apply", "<b>")).page.inner_text("main")
+def test_links_lead_to_the_line_at_the_commit_and_what_has_not_ended_says_so_first(opened: Open) -> None:
+    tree = f"https://github.com/acme/surveys/blob/{'a' * 40}"
+    page = opened(planned("Robot"), Stopped.underway("plan", "<b>"), links=Links(tree, "sub")).page
+    found = {link.get_attribute("href") for link in page.locator("main a").all()}
+    assert f"{tree}/sub/toys.yaml#L1" in found
+    text = page.inner_text("main")
     assert text.startswith("<b>\n\nThis run has not ended: it is under way, or it was killed.")
-
-
-def test_links_lead_to_the_line_at_the_commit(opened: Open) -> None:
-    links = Links(f"https://github.com/acme/surveys/blob/{'a' * 40}", "sub")
-    reader = opened(planned("Robot"), links=links)
-    found = {link.get_attribute("href") for link in reader.page.locator("main a").all()}
-    assert f"https://github.com/acme/surveys/blob/{'a' * 40}/sub/toys.yaml#L1" in found
 
 
 def test_a_thousand_changes_stay_smooth(opened: Open) -> None:

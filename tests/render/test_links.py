@@ -23,26 +23,23 @@ def environ(folder: Path, **others: str) -> dict[str, str]:
     return {f"GITHUB_{name}": value for name, value in (told | others).items()}
 
 
-def test_a_place_is_linked_at_its_commit_and_line(tmp_path: Path) -> None:
-    links = Links.of(environ(tmp_path), tmp_path)
-    assert (
-        links.to(Place("configs/onze enquêtes#1.yaml", 7, 1))
-        == f"{TREE}/configs/onze%20enqu%C3%AAtes%231.yaml#L7"
-    )
-
-
-def test_a_run_below_the_top_of_the_repository_names_the_folder(tmp_path: Path) -> None:
-    assert (
-        Links.of(environ(tmp_path.parent), tmp_path).to(Place("a.yaml", 1, 1))
-        == f"{TREE}/{tmp_path.name}/a.yaml#L1"
-    )
-
-
-@pytest.mark.parametrize("file", ["../a.yaml", "{top}/a.yaml", "./../sub/../a.yaml"])
-def test_however_a_file_is_named_its_path_is_from_the_top(tmp_path: Path, file: str) -> None:
-    links = Links.of(environ(tmp_path), tmp_path / "sub")
-    place = Place(file.format(top=tmp_path.resolve()), 1, 1)
-    assert (links.path(place), links.to(place)) == ("a.yaml", f"{TREE}/a.yaml#L1")
+@pytest.mark.parametrize(
+    ("below", "file", "link"),
+    [
+        ("", "configs/onze enquêtes#1.yaml", "configs/onze%20enqu%C3%AAtes%231.yaml"),
+        ("sub", "a.yaml", "sub/a.yaml"),
+        ("sub", "../a.yaml", "a.yaml"),
+        ("sub", "{top}/a.yaml", "a.yaml"),
+        ("sub", "./../sub/../a.yaml", "a.yaml"),
+        *(("", file, None) for file in ("/etc/passwd", "../a.yaml", "configs/../../a.yaml", "..\\a.yaml")),
+    ],
+)
+def test_a_place_is_linked_at_its_commit_and_line_from_the_top_of_the_repository(
+    tmp_path: Path, below: str, file: str, link: str | None
+) -> None:
+    links = Links.of(environ(tmp_path), tmp_path / below)
+    place = Place(file.format(top=tmp_path.resolve()), 7, 1)
+    assert links.to(place) == (f"{TREE}/{link}#L7" if link else "")
 
 
 def test_a_checkout_below_the_workspace_is_named_from_its_own_top(tmp_path: Path) -> None:
@@ -69,8 +66,3 @@ def test_a_checkout_below_the_workspace_is_named_from_its_own_top(tmp_path: Path
 )
 def test_where_anything_is_not_of_its_form_there_is_no_link(tmp_path: Path, name: str, value: str) -> None:
     assert Links.of(environ(tmp_path, **{name: value}), tmp_path).to(Place("a.yaml", 1, 1)) == ""
-
-
-@pytest.mark.parametrize("file", ["/etc/passwd", "../a.yaml", "configs/../../a.yaml", "..\\a.yaml"])
-def test_a_file_outside_of_the_repository_has_no_link(tmp_path: Path, file: str) -> None:
-    assert Links.of(environ(tmp_path), tmp_path).to(Place(file, 1, 1)) == ""

@@ -6,6 +6,7 @@ import re
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from reconciler.engine.change import Action, Block, Unchanged
@@ -14,14 +15,68 @@ from reconciler.errors import Exit
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.render.github import Links
 from reconciler.render.html import html
-from reconciler.render.markdown import COMMENT, STEP_SUMMARY, Limit, markdown, marker
-from reconciler.render.report import Reported, Stopped
+from reconciler.render.markdown import (
+    COMMENT,
+    STEP_SUMMARY,
+    Group,
+    Limit,
+    code,
+    element,
+    fenced,
+    fitted,
+    markdown,
+    marker,
+    prose,
+)
+from reconciler.render.report import Applied, Reported, Stopped
+from reconciler.render.values import harmless
 from tests.engine.toys import live
 from tests.hostile.fuzzing import HARMFUL, harmful_text, share
 from tests.hostile.looking import assert_harmless
 from tests.render.plans import ADDRESS, applied, change, in_trouble, planned, stopped
-from tests.render.reading import assert_inert, code_of
-from tests.render.test_inline import MARKDOWN
+from tests.render.reading import MARKDOWN, assert_inert, code_of, spans, tokens
+
+
+def assert_stays_text(text: str) -> None:
+    """It does so as a span, as a block, between tags, and in a sentence, from which nothing is lost."""
+    shown = harmless(text)
+    spanned = shown if shown.strip(" ") else "(empty)"
+    (span,) = spans(code(text))
+    assert (span.type, span.content) == ("code_inline", spanned)
+    page = f"- key {code(text)}: {code(text)} → {prose(text)}"
+    assert code_of(page)[:2] == [spanned] * 2
+    block = f"before\n\n{fenced([text, f'+ {text}'], 'diff')}\n\nafter"
+    (fence,) = [token for token in tokens(block) if token.type == "fence"]
+    assert fence.content == f"{shown}\n{harmless(f'+ {text}')}\n"
+    tags = f"<details><summary>{element(text)}</summary>\n\nx\n\n</details>"
+    for one in (page, block, tags, prose(text), f"- {prose(text)}", prose(f"it says {text} and stops")):
+        assert_inert(one)
+        assert_harmless(one)
+
+
+@pytest.mark.parametrize("text", [*MARKDOWN, *HARMFUL])
+def test_a_value_stays_text_wherever_it_stands(text: str) -> None:
+    assert_stays_text(text)
+
+
+@given(harmful_text)
+@share(10)
+def test_any_value_stays_text_wherever_it_stands(text: str) -> None:
+    assert_stays_text(text)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "3 fields would be reset (by policy): add a reset: list, or `--allow-resets=3`.",
+        "of `import_configs.a`, `import_configs.b`: 2026-12-15 08:30 (10:30 UTC)",
+        "with `--allow-resets` (`limits.resets` is 3, `f(x)` resets `4`)",
+        "(`a.b`) `()` (`c.d`), `) (`",
+        "`a.. ;; ,. x_y`:",
+    ],
+)
+def test_words_days_and_stops_stay_a_sentence_and_the_rest_is_code(written: str) -> None:
+    assert prose(written.replace("`", "")) == written
 
 
 def every_report(text: str) -> list[Reported]:
@@ -69,15 +124,12 @@ def test_what_was_pending_before_is_told_apart() -> None:
     assert "<code>toys.Robot2</code>" in before
 
 
-def test_nobodys_address_is_in_it_and_no_carried_value() -> None:
-    seen = live({"Owner": "in person"})
-    one = replace(change(1), live=seen)
+def test_no_address_and_no_carried_value_is_in_it() -> None:
     made = planned()
+    one = replace(change(1), live=live({"Owner": "in person"}))
     page = markdown([replace(made, plan=replace(made.plan, changes=(one,)))])
-    assert ADDRESS not in page
-    assert "j***@example.com" in page
-    assert "= Owner  carried" in page
-    assert "in person" not in page
+    assert all(text in page for text in ("j***@example.com", "= Owner  carried"))
+    assert not any(text in page for text in (ADDRESS, "in person"))
 
 
 @pytest.mark.parametrize("limit", [COMMENT, STEP_SUMMARY])
@@ -103,10 +155,8 @@ def test_every_resource_is_named_where_not_all_can_be_shown() -> None:
 
 def test_what_has_nothing_to_fold_out_is_a_line() -> None:
     made = planned(split=False, changes=0, blocked=0)
-    plan = replace(
-        made.plan, unchanged=(Unchanged("toys.found", 7, adopted=True), Unchanged("toys.usual", 8))
-    )
-    page = markdown([replace(made, plan=plan)])
+    unchanged = (Unchanged("toys.found", 7, adopted=True), Unchanged("toys.usual", 8))
+    page = markdown([replace(made, plan=replace(made.plan, unchanged=unchanged))])
     assert "#### Left as it is\n\n- = `toys.found` found by its name, id 7\n\n" in page
     assert "toys.usual" not in page
 
@@ -119,17 +169,11 @@ def test_a_hundred_targets_are_never_too_much() -> None:
 
 
 def test_what_was_blocked_and_what_was_not_sent_is_in_how_it_ended() -> None:
-    end = applied()
     made = replace(planned(split=False), plan=replace(planned().plan, changes=()))
     (seed,) = made.seeds.seeds
-    blocked = replace(seed, blocks=(Block("opted-out", "wants no more mail"),))
-    outcome = Outcome("toys.b1Robot", Action.UPDATE, Result.SKIPPED, "blocked")
-    end = replace(
-        end,
-        planned=replace(made, seeds=SeedsPlan((blocked,))),
-        report=Report(made.plan, (outcome,)),
-        sent=(),
-    )
+    seeds = SeedsPlan((replace(seed, blocks=(Block("opted-out", "wants no more mail"),)),))
+    report = Report(made.plan, (Outcome("toys.b1Robot", Action.UPDATE, Result.SKIPPED, "blocked"),))
+    end = Applied(replace(made, seeds=seeds), report)
     page = markdown([end])
     assert "#### Seeds that were not sent" in page
     assert "- ! wants no more mail" in page
@@ -168,3 +212,79 @@ def test_several_targets_stand_in_one_page_and_what_was_stopped_comes_first() ->
     assert COMMENT.size(page) <= COMMENT.most
     places = [page.index(marker("plan", target)) for target in "cab"]
     assert places == sorted(places)
+
+
+sizes = st.lists(st.lists(st.integers(2, 300), max_size=30), max_size=5)
+LEFT = re.compile(r"\*\*(\d+) more things? (?:is|are) left out here:\*\* the log has them\.")
+SHORT = re.compile(r"\*\*(\d+) things? (?:is|are) told in short here:\*\* the log has them\.")
+
+
+def page(groups: list[list[int]], most: int, *, short: bool = False, grave: int | None = None) -> str:
+    parts = [
+        Group(
+            f"#{n}", ["x" * size for size in sizes], "thing", "\n\n", ["y"] * len(sizes) * short, n == grave
+        )
+        for n, sizes in enumerate(groups)
+    ]
+    return fitted([["head", *parts, "foot"]], Limit(most, len), "the log has them")
+
+
+def told(pattern: re.Pattern[str], text: str) -> int:
+    return sum(int(number) for number in pattern.findall(text))
+
+
+@given(sizes, st.integers(900, 3000), st.booleans())
+@share(5)
+def test_what_is_shown_and_what_is_counted_is_all_there_is(
+    groups: list[list[int]], most: int, short: bool
+) -> None:
+    text = page(groups, most, short=short)
+    whole, brief = (len(re.findall(f"^{one}+$", text, re.MULTILINE)) for one in "xy")
+    assert len(text) <= most
+    assert text.startswith("head")
+    assert text.endswith("foot")
+    assert whole + brief + told(LEFT, text) == sum(map(len, groups))
+    assert told(SHORT, text) == brief
+
+
+@given(sizes)
+@share(2)
+def test_nothing_is_left_out_where_there_is_room(groups: list[list[int]]) -> None:
+    text = page(groups, 100_000, short=True)
+    assert not LEFT.search(text)
+    assert not SHORT.search(text)
+
+
+def test_a_large_item_hides_no_other_and_a_small_group_is_whole_before_a_large_one_is_cut() -> None:
+    text = page([[5, 900, 5]], 300)
+    assert text.count("xxxxx") == 2
+    assert "**1 more thing is left out here:**" in text
+    assert page([[50] * 100, [50] * 4], 1_000).partition("#1")[2].count("x" * 50) == 4
+
+
+def test_everything_is_named_in_short_before_anything_is_whole() -> None:
+    text = page([[100] * 50], 600, short=True)
+    assert text.count("y") == 47
+    assert text.count("x" * 100) == 3
+    assert "**47 things are told in short here:**" in text
+    assert not LEFT.search(text)
+
+
+def test_what_is_grave_is_whole_before_anything_else_has_room() -> None:
+    text = page([[50] * 20, [50] * 20], 1_500, grave=1)
+    first, _, grave = text.partition("#1")
+    assert grave.count("x" * 50) == 20
+    assert "are left out here" in first
+
+
+def test_pages_that_do_not_fit_at_all_are_counted() -> None:
+    text = fitted([["x" * 50]] * 9, Limit(300, len), "the log has them")
+    assert len(text) <= 300
+    assert text.count("x" * 50) == 4
+    assert text.endswith("**5 more targets are left out here:** the log has them.")
+    assert fitted([["x" * 50]], Limit(40, len), "the log has them") == ""
+
+
+def test_github_counts_what_is_beyond_the_first_plane_twice() -> None:
+    assert COMMENT.size("a💩") == 3
+    assert STEP_SUMMARY.size("a💩é") == 7

@@ -42,28 +42,22 @@ def whole(name: str = "production", account: str = "api.example.com#0badcafe") -
     )
 
 
-def test_every_figure_is_a_gauge_with_help_and_the_unit_that_its_name_ends_with() -> None:
-    for family in openmetrics_families(openmetrics([whole()], NOW) + "\n"):
+def test_the_two_formats_say_the_same_each_as_its_readers_take_it() -> None:
+    statuses = [whole(), TargetStatus("down", error="401")]
+    text, other = openmetrics(statuses, NOW) + "\n", prometheus(statuses, NOW) + "\n"
+    families = list(openmetrics_families(text))
+    read = [sample for family in families for sample in family.samples]
+    assert [sample for family in prometheus_families(other) for sample in family.samples] == read
+    assert len({(sample.name, *sample.labels.values()) for sample in read}) == len(read)
+    for family in families:
         assert family.type == (
             "info" if family.name in ("reconciler_build", "reconciler_target") else "gauge"
         )
         assert family.documentation.endswith(".")
         assert family.unit == ("seconds" if family.name.endswith("_seconds") else "")
-
-
-def test_the_two_formats_say_the_same() -> None:
-    text = openmetrics([whole(), TargetStatus("down", error="401")], NOW) + "\n"
-    other = prometheus([whole(), TargetStatus("down", error="401")], NOW) + "\n"
-    read = [sample for family in openmetrics_families(text) for sample in family.samples]
-    assert [sample for family in prometheus_families(other) for sample in family.samples] == read
-    assert len({(sample.name, *sample.labels.values()) for sample in read}) == len(read)
-
-
-def test_the_older_format_has_no_line_that_its_readers_refuse() -> None:
-    lines = prometheus([whole()], NOW).splitlines()
-    described = [line for line in lines if line.startswith("#")]
+    described = [line for line in other.splitlines() if line.startswith("#")]
     assert all(re.fullmatch(r"# HELP \w+ .*|# TYPE \w+ gauge", line) for line in described)
-    assert 'reconciler_build_info{version="' in "\n".join(lines)
+    assert 'reconciler_build_info{version="' in other
 
 
 def test_every_figure_is_the_one_that_it_is_called_after() -> None:
