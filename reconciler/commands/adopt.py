@@ -31,7 +31,7 @@ from reconciler.engine.change import Change, Plan
 from reconciler.engine.classify import FieldClass, FieldView
 from reconciler.engine.declared import Declared, Given
 from reconciler.engine.identity import Listing, name_of
-from reconciler.engine.kind import Client, Live
+from reconciler.engine.kind import Live
 from reconciler.engine.plan import Consent
 from reconciler.errors import BadAnswer, Declined, Exit, Forbidden, NotFound, UsageError
 from reconciler.problems import Place
@@ -57,7 +57,6 @@ class _Names(Struct):
     """Names of ids on one target, from its tables or through the API."""
 
     session: Session
-    namer: Client
     console: Console
     _unreadable: set[str] = field(default_factory=set)
 
@@ -70,10 +69,10 @@ class _Names(Struct):
         if what in self._unreadable:
             return Name()
         try:
-            name = self.namer.name(what, id)
+            name = self.session.client.name(what, id)
             if name is None:
                 return Name()
-            if len(self.namer.find(what, name)) > 1:
+            if len(self.session.client.find(what, name)) > 1:
                 return Name(comment=f'"{name}", like another {what}')
             return Name(name) if is_one_line(name) else Name(comment=f'"{name}"')
         except _NO_NAMES as error:
@@ -85,13 +84,13 @@ class _Names(Struct):
         """Return the id of a name, `None` where it is not exactly one."""
         if named.mapped:
             return dict(self.session.target.ids[named.mapped]).get(name)
-        found = self.namer.find(named.what, name)
+        found = self.session.client.find(named.what, name)
         return found[0] if len(found) == 1 else None
 
 
 def _exporter(snapshot: LiveSnapshot, console: Console) -> Exporter:
     """Return what says in the words of the files what is live."""
-    names = _Names(snapshot.session, snapshot.session.client, console)
+    names = _Names(snapshot.session, console)
     return Exporter(SECTION, snapshot.account, names.name_of, names.id_of)
 
 
@@ -140,7 +139,7 @@ def adopt(
         now = [one for one in after.declared[session.target.name] if one.key in keys]
         left = snapshot.plan_of(now, _EVERYTHING)
     text = adopted_text(adopted, len(edits), len(managed), writes=not diff, paint=console.paint)
-    finish(edits, session.workspace, console, diff=diff, text=text, document=adopted_document(adopted))
+    finish(session.workspace, edits, console, text, adopted_document(adopted), diff=diff)
     if left.changes or left.blocked:
         console.say(left_text(left))
     return Exit.DONE
@@ -306,7 +305,7 @@ def adopt_update(
         edits = files.edited()
         as_edited(session.workspace, edits, environment)
     text = brought_text(brought, len(edits), writes=not diff, paint=console.paint)
-    finish(edits, session.workspace, console, diff=diff, text=text, document=brought_document(brought))
+    finish(session.workspace, edits, console, text, brought_document(brought), diff=diff)
     resets = sum(len(change.resets) for change in _every_change(plan))
     if resets:
         console.say(f"Live fields that nothing declares stay undeclared: {resets}. See them with plan.")

@@ -66,13 +66,13 @@ def as_edited(
 
 
 def finish(
-    edits: Sequence[FileEdit],
     workspace: Workspace[Seed],
+    edits: Sequence[FileEdit],
     console: Console,
-    *,
-    diff: bool,
     text: str,
     document: dict[str, Any],
+    *,
+    diff: bool,
 ) -> None:
     """Write edited files and print what was done; with `diff`, print what would change and write nothing."""
     diffs = dict.fromkeys((edit.file for edit in edits), "")
@@ -116,14 +116,8 @@ def set_fields(
     as_edited(workspace, edits, environment)
     verb, what = "Would change" if diff else "Changed", "seed" if seeds else "resource"
     keys = seeds or [resource.key for resource in resources]
-    finish(
-        edits,
-        workspace,
-        console,
-        diff=diff,
-        text=f"{verb}: {counted(len(edits), 'file')} for {counted(len(keys), what)}.",
-        document={"format_version": FORMAT_VERSION, "keys": keys},
-    )
+    text = f"{verb}: {counted(len(edits), 'file')} for {counted(len(keys), what)}."
+    finish(workspace, edits, console, text, {"format_version": FORMAT_VERSION, "keys": keys}, diff=diff)
     return Exit.DONE
 
 
@@ -191,7 +185,7 @@ def fmt(
     if check and not diff:
         console.result(text, {**document, "files": [{"file": e.file, "written": False} for e in edits]})
     else:
-        finish(edits, workspace, console, diff=diff, text=text, document=document)
+        finish(workspace, edits, console, text, document, diff=diff)
     return Exit.ERROR if check and edits else Exit.DONE
 
 

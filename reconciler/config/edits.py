@@ -164,22 +164,19 @@ def scalar(value: Json, like: str = "") -> str:
     may_be_plain = _PLAIN.fullmatch(value) and value.isprintable() and plain(value) == (value, None)
     if may_be_plain and like != '"':
         return value
-    return "".join(
-        character
-        if character.isprintable() or character in _JOINERS
-        else f"\\u{ord(character):04x}"
-        if ord(character) < 0x10000
-        else f"\\U{ord(character):08x}"
-        for character in json.dumps(value, ensure_ascii=False)
-    )
+    quoted = json.dumps(value, ensure_ascii=False)
+    return "".join(c if c.isprintable() or c in _JOINERS else _escaped(ord(c)) for c in quoted)
+
+
+def _escaped(code: int) -> str:
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def inline(value: Json, *, quote: str = "") -> str:
     """Return any value in one line, collections in flow style; with `quote`, texts and keys have quotes."""
     if isinstance(value, Mapping):
-        return (
-            "{" + ", ".join(f"{scalar(k, quote)}: {inline(v, quote=quote)}" for k, v in value.items()) + "}"
-        )
+        entries = (f"{scalar(key, quote)}: {inline(inner, quote=quote)}" for key, inner in value.items())
+        return "{" + ", ".join(entries) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(inline(item, quote=quote) for item in value) + "]"
     return scalar(value, quote)
@@ -321,7 +318,6 @@ class _Cutter(Struct):
     def _entry(
         self, mapping: nodes.Mapping, entry: Entry | None, name: str, change: Edit, path: Path
     ) -> Iterator[Splice]:
-        """Yield the cuts for the edit of a key that has a value. Errors: `_Unsafe`."""
         node = mapping.children[name]
         if is_nothing(change):
             return
@@ -359,7 +355,6 @@ class _Cutter(Struct):
             self._check_not_shared(inner)
 
     def _below(self, mapping: nodes.Mapping, entry: Entry, patch: Patch, path: Path) -> Iterator[Splice]:
-        """Yield the cuts for a patch of the mapping that stands behind a key."""
         inner = entry.value
         if not isinstance(inner, nodes.Mapping):
             message = f"{visible(path[-1])} is no mapping, so nothing can be written into it"
