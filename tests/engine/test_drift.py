@@ -1,4 +1,4 @@
-"""What changed in git is told from what changed live, by what the last write sent and left behind."""
+"""What changed in git is told from what changed live, and the way back from a run is a declaration."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from msgspec.structs import replace
 from reconciler.engine.change import Action, Block, Blocked, Change, Plan, Scope, Unchanged
 from reconciler.engine.classify import Drift, classify
 from reconciler.engine.declared import Accepted, Declared
-from reconciler.engine.drift import LastWrite, attribute_drift
+from reconciler.engine.drift import LastWrite, attribute_drift, rollback
 from reconciler.engine.kind import Body, Json, Policy
-from tests.engine.toys import RESOURCE, account, declared, live, proved
+from tests.clock import FakeClock
+from tests.engine.test_apply import applied, shop
+from tests.engine.toys import RESOURCE, TOYS, ToyShop, account, declared, live, proved
 
 SCOPE = Scope("shop", "shop.example")
 KEY = "toys.robot"
@@ -56,6 +58,7 @@ def size_drift(plan: Plan, last: LastWrite | None, path: str = "size") -> Drift 
 
 SET_5 = wrote({"Size": 3}, {"Size": 5}, {"Size": 5})
 LEFT_OUT = wrote({"Size": 3}, {}, {})
+IN_DOUBT = wrote({"Size": 3}, {"Size": 5}, None, is_sure=False)
 
 
 @pytest.mark.parametrize(
@@ -73,61 +76,31 @@ LEFT_OUT = wrote({"Size": 3}, {}, {})
         (robot(size=6), {}, LEFT_OUT, Drift.GIT),
         (robot(size=6), {"Size": 9}, LEFT_OUT, Drift.BOTH),
         (robot(size=None), {"Size": 9}, LEFT_OUT, Drift.LIVE),
+        # A default that is not the expected one is nobody's change.
+        (robot(), {"Size": 4}, wrote({}, {}, {"Size": 4}), Drift.LEFT),
+        # What the server made of a value is nobody's change either.
+        (robot(size=5), {"Size": 4}, wrote({}, {"Size": 5}, {"Size": 4}), Drift.LEFT),
+        (robot(size=5), {"Size": 9}, wrote({}, {"Size": 5}, {"Size": 4}), Drift.LIVE),
+        (robot(size=5), {"Size": 9}, wrote({}, {"Size": 5}, None), Drift.LIVE),
+        (robot(size=5), {"Size": 9}, wrote({}, {}, None), Drift.UNKNOWN),
+        # A write in doubt explains both what it overwrote and what it sent.
+        (robot(size=5), {"Size": 3}, IN_DOUBT, Drift.IN_DOUBT),
+        (robot(size=6), {"Size": 3}, IN_DOUBT, Drift.GIT),
+        (robot(size=6), {"Size": 5}, IN_DOUBT, Drift.GIT),
+        (robot(size=5), {"Size": 9}, IN_DOUBT, Drift.LIVE),
+        (robot(), {"Size": 9}, wrote({"Size": 3}, {}, None, is_sure=False), Drift.UNKNOWN),
+        # What a restore left is no change of git.
+        (robot(size=6), {"Size": 5}, replace(SET_5, restored=True), Drift.RESTORED),
+        (robot(size=6), {"Size": 9}, replace(SET_5, restored=True), Drift.LIVE),
+        # A write of another resource under the key says nothing.
+        (robot(size=6), {"Size": 5}, replace(SET_5, id=2), Drift.UNKNOWN),
+        (robot(policy=Policy.REFUSE), {"Size": 9}, LEFT_OUT, Drift.LIVE),
     ],
 )
 def test_a_difference_is_told_by_three_states(
     wanted: Declared, now: Mapping[str, Json], last: LastWrite | None, drift: Drift | None
 ) -> None:
     assert size_drift(plan_of(wanted, now), last) is drift
-
-
-@pytest.mark.parametrize(
-    ("last", "now", "drift"),
-    [
-        (wrote({}, {"Size": 5}, {"Size": 4}), {"Size": 4}, Drift.LEFT),
-        (wrote({}, {"Size": 5}, {"Size": 4}), {"Size": 9}, Drift.LIVE),
-        (wrote({}, {"Size": 5}, None), {"Size": 9}, Drift.LIVE),
-        (wrote({}, {}, None), {"Size": 9}, Drift.UNKNOWN),
-    ],
-)
-def test_what_the_server_made_of_it_is_nobodys_change(
-    last: LastWrite, now: Mapping[str, Json], drift: Drift
-) -> None:
-    assert size_drift(plan_of(robot(size=5), now), last) is drift
-
-
-def test_a_default_that_is_not_the_expected_one_is_nobodys_change() -> None:
-    assert size_drift(plan_of(robot(), {"Size": 4}), wrote({}, {}, {"Size": 4})) is Drift.LEFT
-
-
-@pytest.mark.parametrize(
-    ("wanted", "now", "drift"),
-    [
-        (robot(size=5), {"Size": 3}, Drift.IN_DOUBT),
-        (robot(size=6), {"Size": 3}, Drift.GIT),
-        (robot(size=6), {"Size": 5}, Drift.GIT),
-        (robot(size=5), {"Size": 9}, Drift.LIVE),
-    ],
-)
-def test_a_write_in_doubt_explains_both_what_it_overwrote_and_what_it_sent(
-    wanted: Declared, now: Mapping[str, Json], drift: Drift
-) -> None:
-    in_doubt = wrote({"Size": 3}, {"Size": 5}, None, is_sure=False)
-    assert size_drift(plan_of(wanted, now), in_doubt) is drift
-
-
-def test_of_a_reset_in_doubt_that_shows_something_new_nothing_is_known() -> None:
-    in_doubt = wrote({"Size": 3}, {}, None, is_sure=False)
-    assert size_drift(plan_of(robot(), {"Size": 9}), in_doubt) is Drift.UNKNOWN
-
-
-@pytest.mark.parametrize(("now", "drift"), [({"Size": 5}, Drift.RESTORED), ({"Size": 9}, Drift.LIVE)])
-def test_what_a_restore_left_is_no_change_of_git(now: Mapping[str, Json], drift: Drift) -> None:
-    assert size_drift(plan_of(robot(size=6), now), replace(SET_5, restored=True)) is drift
-
-
-def test_a_write_of_another_resource_under_the_key_says_nothing() -> None:
-    assert size_drift(plan_of(robot(size=6), {"Size": 5}), replace(SET_5, id=2)) is Drift.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -185,13 +158,6 @@ def test_a_blocked_change_is_told_apart_too() -> None:
     assert {view.drift for view in blocked.change.differing} == {Drift.GIT}
 
 
-def test_what_is_refused_is_told_apart_too() -> None:
-    wanted = declared(undeclared=Policy.REFUSE, values={"name": "Robot"})
-    views = classify(account(), wanted, body(Size=9))
-    change = Change(SCOPE, KEY, Action.UPDATE, views, wanted, live(body(Size=9)))
-    assert size_drift(Plan(SCOPE, account(), (change,)), LEFT_OUT) is Drift.LIVE
-
-
 SIZES = st.sampled_from([None, 0, 3, 5])
 BODIES = st.fixed_dictionaries({}, optional={"Size": SIZES, "IsLoud": st.booleans()})
 WRITES = st.builds(
@@ -227,3 +193,42 @@ def test_a_stated_default_is_no_difference_and_has_no_word() -> None:
     views = classify(known, robot(), body(Size=5))
     plan = Plan(SCOPE, known, unchanged=(Unchanged(KEY, 1, views=views),))
     assert size_drift(plan, SET_5) is None
+
+
+BEFORE: Body = {"ToyId": 1, "Name": "Robot", "Size": 5, "Parts": [{"Number": 1, "Label": "arm"}]}
+
+
+class TestRollback:
+    def back(self, before: Body | None, id: int | None = 1) -> Declared:
+        return rollback(TOYS, "run 12", KEY, id=id, before=before, sent={"Name": "Robot"})
+
+    def test_an_updated_resource_gets_every_field_that_it_had_and_null_for_what_was_empty(self) -> None:
+        declared = self.back({**BEFORE, "IsVisible": False})
+        assert (declared.id, declared.absent) == (1, False)
+        assert {path: given.value for path, given in declared.given.items()} == {
+            "name": "Robot",
+            "size": 5,
+            "is_loud": None,
+            "battery.kind": None,
+            "battery.count": None,
+            "parts": [{"Number": 1, "Label": "arm"}],
+        }  # and whether it is visible is never touched
+        assert {given.origin.level for given in declared.given.values()} == {"run 12"}
+
+    def test_a_created_resource_is_to_be_absent_by_its_id(self) -> None:
+        declared = self.back(None)
+        assert (declared.id, declared.absent, declared.given["name"].value) == (1, True, "Robot")
+
+    def test_going_back_restores_every_field_and_carries_what_the_kind_does_not_know(
+        self, clock: FakeClock
+    ) -> None:
+        toys = shop(Size=7, IsLoud=True, Battery={"Kind": "AA"}, Serial="x-9")
+        applied(toys, self.back({**BEFORE, "Serial": "x-1"}), clock)
+        whole = {name: value for name, value in toys.bodies[1].items() if value is not None}
+        assert whole == {**BEFORE, "IsVisible": True, "Serial": "x-9"}
+
+    def test_what_was_deleted_comes_back_visible_under_a_new_id(self, clock: FakeClock) -> None:
+        toys = ToyShop({7: {"ToyId": 7, "Name": "Other", "IsVisible": True}})
+        outcome = applied(toys, self.back(BEFORE, id=None), clock)
+        made = toys.bodies[8]
+        assert (outcome.id, made["Name"], made["Size"], made["IsVisible"]) == (8, "Robot", 5, True)
