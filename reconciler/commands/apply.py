@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -60,13 +60,10 @@ from reconciler.journal.journal import ReadOnlyJournal
 from reconciler.render.json import report_document, reports_document
 from reconciler.render.report import Applied, Planned, exit_of, reports_summary
 from reconciler.render.text import plan_text, report_text
-from reconciler.render.values import Document, counted
+from reconciler.render.values import counted
 
 if TYPE_CHECKING:
     from reconciler.planfile.files import PlanFile
-
-Tell: TypeAlias = Callable[[str, Document], None]
-"""Tells how everything ended, in text and as a document."""
 
 _STOPPED = "the run was stopped"
 
@@ -98,7 +95,7 @@ def apply(selection: Selection, options: ApplyOptions, console: Console, environ
         check_target_is_named(selection, environment)
         with open_session(selection, environment) as session:
             begin(session.workspace, console, environment)
-            exit, _ = _apply_target(session, options, approval, report, console, console.result)
+            exit, _ = _apply_target(session, options, approval, report, console, alone=True)
     return Exit.gravest([exit, report.exit])
 
 
@@ -113,11 +110,8 @@ def apply_across(
     approval = Approval.read(options, environment)
 
     def visit(workspace: Workspace[Seed], part: Selection) -> TargetResult:
-        def tell(text: str, _: Document) -> None:
-            console.interim(text)
-
         with open_target(workspace, part, environment) as session:
-            return _apply_target(session, options, approval, report, console, tell)
+            return _apply_target(session, options, approval, report, console, alone=False)
 
     with reporting("apply", selection, options.reports, console, environment) as report:
         ends = for_each_target(targets, selection, visit, console, environment)
@@ -132,12 +126,13 @@ def _apply_target(
     approval: Approval,
     report: Reporting,
     console: Console,
-    tell: Tell,
+    *,
+    alone: bool,
 ) -> TargetResult:
-    """Plan, ask, carry out and tell, inside the run, so that an interrupt does not come in between."""
+    """Plan, ask, carry out, and tell how it ended before the run does, so that no interrupt hides it."""
     approval.check_files(session)
     with expoints_session(session, console) as expoints:
-        approved = _approved_plan(session, options, approval, console, expoints)
+        approved = _plan_target(session, options, approval, console, expoints)
         planned = approved.planned
         console.show_before_asking(plan_text(planned, paint=console.paint, verbose=console.verbose))
         if approved.gone:
@@ -154,24 +149,24 @@ def _apply_target(
                     ids_written=ids.ids,
                 )
             report.interim(applied)
-            tell(report_text(applied, paint=console.paint), report_document(applied))
+            text = report_text(applied, paint=console.paint)
+            if alone:
+                console.result(text, report_document(applied))
+            else:
+                console.interim(text)
     return applied.exit, applied
 
 
-def _approved_plan(
+def _plan_target(
     session: Session, options: ApplyOptions, approval: Approval, console: Console, expoints: ExpointsSession
 ) -> ApprovedPlan:
-    """Plan; return what of it is to be carried out, by what was reviewed."""
-    consent = options.consent
     earlier = files_at(options.since, session) if options.since is not None else None
     with remembered(session, console) as memory:
-        live = read_target(session, memory, consent, console)
+        live = read_target(session, memory, options.consent, console)
         seeds = expoints.plan_with(memory) if options.with_seeds else SeedsPlan()
-        approved = approve(approval, live, seeds, consent)
-        if earlier:
-            since = earlier.since(live, consent)
-            approved = replace(approved, planned=replace(approved.planned, since=since))
-    return approved
+        approved = approve(approval, live, seeds, options.consent)
+        since = earlier.since(live, options.consent) if earlier else None
+    return replace(approved, planned=replace(approved.planned, since=since))
 
 
 def confirm(plan: Plan, seeds: SeedsPlan, console: Console) -> None:

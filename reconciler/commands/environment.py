@@ -107,7 +107,6 @@ NOTICED_WITHIN = 0.5
 """Seconds after which a sleeping thread has noticed an interrupt."""
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_Handler: TypeAlias = Callable[[int, Any], object]
 
 
 class CuttableClock:
@@ -140,12 +139,12 @@ class CuttableClock:
 
 @contextmanager
 def interruptible(environment: Environment) -> Iterator[Environment]:
-    """Yield the world with a clock that an interrupt cuts before it breaks into the block.
+    """Yield the environment with a clock that an interrupt cuts before it breaks into the block.
 
-    So threads that wait for an account's allowance hold nobody up who waits for them.
+    So threads that wait for an account's allowance delay nothing that waits for them.
     """
     clock = CuttableClock(environment.clock)
-    with _handled(_breaking(clock.cut)):
+    with _on_interrupt(clock.cut, breaks=True):
         yield replace(environment, clock=clock)
 
 
@@ -153,59 +152,43 @@ def interruptible(environment: Environment) -> Iterator[Environment]:
 def noticed_interrupts() -> Iterator[threading.Event]:
     """Yield what is set once an interrupt has struck, even one that did not break into the block."""
     noticed = threading.Event()
-    with _handled(_breaking(noticed.set)):
+    with _on_interrupt(noticed.set, breaks=True):
         yield noticed
 
 
-def _breaking(first: Callable[[], None]) -> Callable[[Any], _Handler]:
-    """Return the handlers that do something, then what those before them did, and break into the block."""
-
-    def handler(before: Any) -> _Handler:
-        def strike(number: int, frame: Any) -> None:
-            first()
-            if callable(before):
-                before(number, frame)
-            raise KeyboardInterrupt
-
-        return strike
-
-    return handler
-
-
 @contextmanager
-def deferred_interrupts(on_interrupt: Callable[[], None]) -> Iterator[None]:
-    """Call `on_interrupt` for every interrupt while the block runs, instead of breaking into it.
+def deferred_interrupts(act: Callable[[], None]) -> Iterator[None]:
+    """Call `act` for every interrupt while the block runs, instead of breaking into it.
 
-    Whatever else an interrupt does outside of the block still happens, and after `on_interrupt`.
+    Whatever else an interrupt does outside of the block still happens, and after `act`.
     """
-
-    def handler(before: Any) -> _Handler:
-        def defer(number: int, frame: Any) -> None:
-            on_interrupt()
-            if callable(before):
-                with suppress(KeyboardInterrupt):
-                    before(number, frame)
-
-        return defer
-
-    with _handled(handler):
+    with _on_interrupt(act, breaks=False):
         yield
 
 
 @contextmanager
-def _handled(handler: Callable[[Any], _Handler]) -> Iterator[None]:
-    """Let the handlers that `handler` makes of those before take the signals while the block runs.
+def _on_interrupt(act: Callable[[], None], *, breaks: bool) -> Iterator[None]:
+    """Call `act` and then the handlers from before for every interrupt in the block; break in if `breaks`.
 
     Signals reach the main thread only; in any other one nothing changes.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before: Mapping[signal.Signals, Any] = {number: signal.getsignal(number) for number in _SIGNALS}
-    for number, former in before.items():
-        signal.signal(number, handler(former))
+    former: dict[signal.Signals, Any] = {number: signal.getsignal(number) for number in _SIGNALS}
+
+    def strike(number: int, frame: Any) -> None:
+        act()
+        with suppress(KeyboardInterrupt):
+            if callable(before := former[signal.Signals(number)]):
+                before(number, frame)
+        if breaks:
+            raise KeyboardInterrupt
+
+    for number in former:
+        signal.signal(number, strike)
     try:
         yield
     finally:
-        for number, former in before.items():
-            signal.signal(number, former)
+        for number, before in former.items():
+            signal.signal(number, before)

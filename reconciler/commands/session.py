@@ -7,6 +7,7 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from hashlib import scrypt
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeVar
@@ -148,20 +149,23 @@ def open_target(
     declared, seeds = selected(workspace, target, selection)
     settings = target.checkmarket
     with interruptible(environment) as environment:
+        opened = partial(
+            Session,
+            workspace=workspace,
+            target=target,
+            declared=declared,
+            seeds=seeds,
+            environment=environment,
+            parts=selection.parts,
+        )
         if settings is None:
             (account,) = tenant_account(target)
-            yield Session(
-                workspace=workspace,
-                target=target,
+            yield opened(
                 kind=SECTION.kind,
                 account=account,
                 account_name=account,
-                declared=declared,
-                seeds=seeds,
                 client=_NoAccount(target.name),
                 checkmarket=CheckMarket(url=SANDBOX),
-                environment=environment,
-                parts=selection.parts,
             )
             return
         # Imported here: what is offline needs no HTTP.
@@ -172,26 +176,20 @@ def open_target(
         if settings.server_members:
             # A PUT leaves them out, which may reset them: every plan names them, and every digest binds them.
             shown += f" (never sent: {', '.join(map(visible, sorted(settings.server_members)))})"
+        never_sent = SECTION.kind.server_members | settings.never_sent
         master_key, key = (read_key(kept, environment) for kept in (settings.master_key, settings.key))
         account = account_in_journal(target.name, settings, master_key)
         bounds = Bounds(settings.requests_per_minute, settings.workers, settings.requests_per_run)
-        connection = connection_to(
-            Chosen(workspace, target, environment), settings.url, f"checkmarket {account}", bounds
-        )
+        chosen = Chosen(workspace, target, environment)
+        connection = connection_to(chosen, settings.url, f"checkmarket {account}", bounds)
         url = EMBEDDED if settings.url == SANDBOX else settings.url
         with open_checkmarket(url, Secret(master_key), Secret(key), connection) as client:
-            yield Session(
-                workspace=workspace,
-                target=target,
-                kind=replace(SECTION.kind, server_members=SECTION.kind.server_members | settings.never_sent),
+            yield opened(
+                kind=replace(SECTION.kind, server_members=never_sent),
                 account=account,
                 account_name=shown,
-                declared=declared,
-                seeds=seeds,
                 client=client,
                 checkmarket=settings,
-                environment=environment,
-                parts=selection.parts,
             )
 
 
