@@ -48,48 +48,19 @@ def _interrupt(*_: object) -> None:
 
 def _exit_code(arguments: list[str] | None) -> int:
     """Run the command line; turn everything that can end it into an exit code and a sentence."""
-    typed = sys.argv[1:] if arguments is None else arguments
     try:
         return int(cli.main(arguments, prog_name="reconciler", standalone_mode=False) or Exit.DONE)
     except click.exceptions.Exit as end:
         return end.exit_code
-    except click.ClickException as error:
-        text = io.StringIO()
-        error.show(text)
-        _complain(typed, error.format_message(), text.getvalue())
-    except (KeyboardInterrupt, click.Abort):
-        _complain(typed, "interrupted", "interrupted")
     except BrokenPipeError:
         _close_stdout()
-    except OSError as error:
-        _complain(typed, f"{error.strerror or error} ({error.filename or 'writing the result'})")
-        _close_stdout()
-    except Exception as error:  # noqa: BLE001  # a bug of ours ends as a sentence, not as a traceback
-        _report_bug(typed, error)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # a bug of ours ends as a sentence too
+        from reconciler.cli.running import complain
+
+        complain(error, sys.argv[1:] if arguments is None else arguments)
+        if isinstance(error, OSError):
+            _close_stdout()
     return Exit.ERROR
-
-
-def _complain(arguments: list[str], message: str, text: str = "", **fields: str) -> None:
-    from reconciler.cli.running import complain
-
-    complain(arguments, message, text, **fields)
-
-
-def _report_bug(arguments: list[str], error: Exception) -> None:
-    """Say that there is a bug, and how to see where. Raises the error itself where that was asked for."""
-    import traceback
-
-    from reconciler.cli.running import logs_json
-
-    where: dict[str, str] = {}
-    if os.environ.get("RECONCILER_DEBUG"):
-        if not logs_json(arguments):
-            raise error
-        where = {"traceback": "".join(traceback.format_exception(error))}
-    words = " ".join(str(error).split())
-    what = f"this is a bug in reconciler {__version__}: {type(error).__name__}: {words}"
-    advice = "Set RECONCILER_DEBUG=1 to see where it happened, and please report it."
-    _complain(arguments, f"{what}. {advice}", f"Error: {what}\n{advice}", **where)
 
 
 def _close_stdout() -> None:

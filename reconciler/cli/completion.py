@@ -5,9 +5,9 @@ A shell asks while a line is typed, so what cannot be told is silently nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from reconciler.commands.names import Names
 
 _VARIABLE = "_RECONCILER_COMPLETE"
-_RESOURCES, _SEEDS = "import_configs", "customer_seeds"
 
 
 @click.command()
@@ -43,19 +42,18 @@ def complete_target(context: click.Context, _: click.Parameter, incomplete: str)
     return _items(name for name in _names(context).targets if name.startswith(incomplete))
 
 
-def complete_key(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Return the keys of resources and seeds that begin so; in full once their section is typed."""
-    return _items(_names(context).keys(incomplete))
+def _complete_keys(*sections: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    """Return what returns the keys of these sections, or of all, that begin so."""
+
+    def complete(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return _items(_names(context).keys(incomplete, *sections))
+
+    return complete
 
 
-def complete_resource(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Return the keys of resources that begin so."""
-    return _items(_names(context).keys(incomplete, _RESOURCES))
-
-
-def complete_seed(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Return the keys of seeds that begin so."""
-    return _items(_names(context).keys(incomplete, _SEEDS))
+complete_key = _complete_keys()
+complete_resource = _complete_keys("import_configs")
+complete_seed = _complete_keys("customer_seeds")
 
 
 def _items(names: Iterable[str]) -> list[CompletionItem]:
@@ -67,8 +65,7 @@ def _items(names: Iterable[str]) -> list[CompletionItem]:
 def _names(context: click.Context) -> Names:
     from reconciler.commands.names import Names, names_in
 
-    options: dict[str, Any] = context.params
     try:
-        return names_in(options.get("workspace"), Path.cwd())
+        return names_in(context.params.get("workspace"), Path.cwd())
     except (ReconcilerError, OSError):
         return Names((), {})

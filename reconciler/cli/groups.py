@@ -16,6 +16,7 @@ from reconciler.cli.options import (
     lock_options,
     option,
     output_options,
+    plain_options,
     recreate_option,
     seconds,
     selection_of,
@@ -52,8 +53,7 @@ def history(key: tuple[str, ...], since: str | None, limit: int, **options: Any)
 
 @history.command("show", epilog=EPILOG)
 @run_argument
-@selection_options
-@output_options
+@plain_options
 @runs
 def history_show(number: int, **options: Any) -> Command:
     """Show what one run wrote, field by field."""
@@ -98,8 +98,7 @@ def seeds() -> None:
 
 @seeds.command("preview", epilog=EPILOG)
 @seed_argument
-@selection_options
-@output_options
+@plain_options
 @runs
 def seeds_preview(key: str, **options: Any) -> Command:
     """Show each customer as it will go, addresses in full; to a terminal only."""
@@ -158,8 +157,7 @@ def defaults() -> None:
 
 
 @defaults.command("show", epilog=EPILOG)
-@selection_options
-@output_options
+@plain_options
 @runs
 def defaults_show(**options: Any) -> Command:
     """Show the default of each field, and how it is known. Asks no API."""
@@ -230,8 +228,7 @@ def sandbox_serve(port: int, variant: tuple[str, ...], fault: tuple[str, ...], *
 
 
 @sandbox.command("show", epilog=EPILOG)
-@selection_options
-@output_options
+@plain_options
 @runs
 def sandbox_show(**options: Any) -> Command:
     """Show what the sandbox holds: configurations, surveys, the last requests, mails."""
@@ -241,8 +238,7 @@ def sandbox_show(**options: Any) -> Command:
 
 
 @sandbox.command("reset", epilog=EPILOG)
-@selection_options
-@output_options
+@plain_options
 @runs
 def sandbox_reset(**options: Any) -> Command:
     """Put the sandbox back to its beginning."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -18,23 +18,22 @@ if TYPE_CHECKING:
     from reconciler.commands.workspace import Selection
     from reconciler.engine.plan import Consent
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-Decorator = Callable[[Command], Command]
+Decorator = Callable[[Any], Any]
 
 _FINGERPRINT = re.compile("[0-9a-f]{64}")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-def option(*names: str, **settings: Any) -> Decorator[Any]:
+def option(*names: str, **settings: Any) -> Decorator:
     """Return an option with its RECONCILER_… variable, for everything that does not consent to something."""
     variable = "RECONCILER_" + names[0].lstrip("-").replace("-", "_").upper()
     return click.option(*names, envvar=variable, show_envvar=True, **settings)
 
 
-def _all_of(*options: Decorator[Any]) -> Decorator[Any]:
+def _all_of(*options: Decorator) -> Decorator:
     """Return one decorator for several options; help shows them in this order."""
 
-    def decorate(command: Command) -> Command:
+    def decorate(command: Any) -> Any:
         for one in reversed(options):
             command = one(command)
         return command
@@ -56,25 +55,14 @@ all_targets_option = option(
     "--all-targets", is_flag=True, help="Every target of the workspace; --target is repeatable, too."
 )
 
+_globs: dict[str, Any] = {"multiple": True, "metavar": "GLOB", "shell_complete": complete_key}
 glob_options = _all_of(
-    option(
-        "--only",
-        multiple=True,
-        metavar="GLOB",
-        shell_complete=complete_key,
-        help="Only these keys; repeatable.",
-    ),
-    option(
-        "--exclude",
-        multiple=True,
-        metavar="GLOB",
-        shell_complete=complete_key,
-        help="Not these keys; repeatable.",
-    ),
+    option("--only", help="Only these keys; repeatable.", **_globs),
+    option("--exclude", help="Not these keys; repeatable.", **_globs),
 )
 
 
-def output_options_with(*formats: str) -> Decorator[Any]:
+def output_options_with(*formats: str) -> Decorator:
     """Return the options of what is printed, and how: in these formats too, beside text and JSON."""
     choices = click.Choice(["text", "json", *formats])
     return _all_of(
@@ -93,13 +81,15 @@ def output_options_with(*formats: str) -> Decorator[Any]:
 
 output_options = output_options_with()
 
+plain_options = _all_of(selection_options, output_options)
+"""The options of a verb that takes no others."""
+
 # Consent is given by the person at the keyboard, so none of these has a variable.
+_keys: dict[str, Any] = {"multiple": True, "metavar": "KEY", "shell_complete": complete_resource}
 recreate_option = click.option(
     "--recreate",
-    multiple=True,
-    metavar="KEY",
-    shell_complete=complete_resource,
     help="Create this one although the journal knows an id of it, or a create in doubt; repeatable.",
+    **_keys,
 )
 consent_options = _all_of(
     click.option(
@@ -109,13 +99,7 @@ consent_options = _all_of(
         metavar="[N]",
         help="Consent to resets that no reset: list names; at most N fields if given.",
     ),
-    click.option(
-        "--allow-hide",
-        multiple=True,
-        metavar="KEY",
-        shell_complete=complete_resource,
-        help="Let is_reusable: false hide this one for good; repeatable.",
-    ),
+    click.option("--allow-hide", help="Let is_reusable: false hide this one for good; repeatable.", **_keys),
     recreate_option,
     click.option("--prune", is_flag=True, help="Delete what is live and declared nowhere, within limits."),
 )
@@ -196,7 +180,7 @@ def selection_anywhere(options: dict[str, Any], target: str | None = None) -> Se
 
 def selection_of(options: dict[str, Any]) -> Selection:
     """Return what a command is about that takes one target at most."""
-    targets = _targets(options)
+    targets = named_targets(options)
     if len(targets) > 1:
         raise click.UsageError(f"this command takes one target, not {' and '.join(targets)}")
     return selection_anywhere(options, next(iter(targets), None))
@@ -213,7 +197,7 @@ def targets_of(options: dict[str, Any]) -> TargetSelection | None:
         source = click.get_current_context().get_parameter_source(name)
         return source is ParameterSource.COMMANDLINE
 
-    targets = _targets(options)
+    targets = named_targets(options)
     if options["all_targets"] and targets and is_typed("all_targets") == is_typed("target"):
         raise click.UsageError("--all-targets is every target: leave out --target, or name them by it alone")
     if options["all_targets"] and (not targets or is_typed("all_targets")):
@@ -221,14 +205,8 @@ def targets_of(options: dict[str, Any]) -> TargetSelection | None:
     return TargetSelection(targets) if len(targets) > 1 else None
 
 
-def targets_or_default(options: dict[str, Any]) -> TargetSelection:
-    """Return the targets of a command that shows one as it does several."""
-    from reconciler.commands.reports import TargetSelection
-
-    return targets_of(options) or TargetSelection(_targets(options), or_default=True)
-
-
-def _targets(options: dict[str, Any]) -> tuple[str, ...]:
+def named_targets(options: dict[str, Any]) -> tuple[str, ...]:
+    """Return the targets that are named, each once."""
     return tuple(dict.fromkeys(name for name in options["target"] if name))
 
 

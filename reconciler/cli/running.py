@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import time
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
+from reconciler import __version__
 from reconciler.errors import Exit, FilesInvalid, ReconcilerError
 
 if TYPE_CHECKING:
@@ -114,20 +116,38 @@ def libraries_logged(console: Console) -> Iterator[None]:
         root.removeHandler(handler)
 
 
-def complain(arguments: Sequence[str], message: str, text: str = "", **fields: str) -> None:
-    """Print what went wrong outside of any command on stderr: for a person, or as a line of the log.
+def complain(error: BaseException, arguments: Sequence[str]) -> None:
+    """Print on stderr what ended the command line outside of any command: for a person, or as a log line.
 
-    `text` is how a person reads the message, lines and all; `fields` are for programs.
+    Raises the error itself where it is a bug of ours, RECONCILER_DEBUG asks for it and the log is no JSON.
     """
-    from reconciler.render.values import harmless
+    from reconciler.render.values import harmless, log_line
 
-    if logs_json(arguments):
-        from reconciler.render.values import log_line
+    fields, as_log = {}, logs_json(arguments)
+    if isinstance(error, click.ClickException):
+        shown = io.StringIO()
+        error.show(shown)
+        message, text = error.format_message(), shown.getvalue()
+    elif isinstance(error, KeyboardInterrupt | click.Abort):
+        message = text = "interrupted"
+    elif isinstance(error, OSError):
+        message = f"{error.strerror or error} ({error.filename or 'writing the result'})"
+        text = f"Error: {message}"
+    else:
+        if os.environ.get("RECONCILER_DEBUG"):
+            if not as_log:
+                raise error
+            import traceback
 
+            fields = {"traceback": "".join(traceback.format_exception(error))}
+        words = " ".join(str(error).split())
+        bug = f"this is a bug in reconciler {__version__}: {type(error).__name__}: {words}"
+        advice = "Set RECONCILER_DEBUG=1 to see where it happened, and please report it."
+        message, text = f"{bug}. {advice}", f"Error: {bug}\n{advice}"
+    if as_log:
         click.echo(log_line(time.time(), "error", "error", {"message": message, **fields}), err=True)
-        return
-    shown = "\n".join(map(harmless, (text or f"Error: {message}").rstrip("\n").split("\n")))
-    click.echo(shown, err=True)
+    else:
+        click.echo("\n".join(map(harmless, text.rstrip("\n").split("\n"))), err=True)
 
 
 def logs_json(arguments: Sequence[str]) -> bool:

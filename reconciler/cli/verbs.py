@@ -18,9 +18,11 @@ from reconciler.cli.options import (
     glob_options,
     lock_of,
     lock_options,
+    named_targets,
     option,
     output_options,
     output_options_with,
+    plain_options,
     report_option,
     reports_of,
     reviewed_option,
@@ -29,15 +31,13 @@ from reconciler.cli.options import (
     selection_options,
     since_option,
     targets_of,
-    targets_or_default,
     yes_option,
 )
 from reconciler.cli.running import Command, runs
 
 
 @click.command(epilog=EPILOG)
-@selection_options
-@output_options
+@plain_options
 @runs
 def validate(**options: Any) -> Command:
     """Check every file. Offline; needs no secret."""
@@ -66,13 +66,8 @@ def plan(**options: Any) -> Command:
     """
     from reconciler.commands.plan import PlanOptions, plan, plan_across
 
-    asked = PlanOptions(
-        consent_of(options),
-        options["detailed_exitcode"],
-        options["out"],
-        options["since"],
-        reports_of(options),
-    )
+    others = {name: options[name] for name in ("detailed_exitcode", "out", "since")}
+    asked = PlanOptions(consent=consent_of(options), reports=reports_of(options), **others)
     several = targets_of(options)
     if several is None:
         return partial(plan, selection_of(options), asked)
@@ -113,14 +108,12 @@ def apply(**options: Any) -> Command:
         raise click.UsageError("--take-over ends one run: name the one target that it holds")
     asked = ApplyOptions(
         consent=consent_of(options),
-        yes=options["yes"],
         with_seeds=not options["no_seeds"],
         lock=lock_of(options),
         reviewed=fingerprints(options["reviewed"]),
         plan_files=options["files"],
-        since=options["since"],
-        write_ids=options["write_ids"],
         reports=reports_of(options),
+        **{name: options[name] for name in ("yes", "since", "write_ids")},
     )
     if several is None:
         return partial(apply, selection_of(options), asked)
@@ -129,8 +122,7 @@ def apply(**options: Any) -> Command:
 
 @click.command(epilog=EPILOG)
 @click.argument("key", shell_complete=complete_resource)
-@selection_options
-@output_options
+@plain_options
 @runs
 def show(key: str, **options: Any) -> Command:
     """Show one resource: declared, live, desired."""
@@ -160,16 +152,16 @@ def status(**options: Any) -> Command:
     One target that cannot be asked leaves the others whole. The format openmetrics is for scrapers,
     prometheus for the textfile collector of node_exporter.
     """
+    from reconciler.commands.reports import TargetSelection
     from reconciler.commands.status import Form, status
 
     asked = {name: options[name] for name in ("detailed_exitcode", "out")}
-    targets, form = targets_or_default(options), Form(options["format"])
-    return partial(status, targets, selection_anywhere(options), form, **asked)
+    targets = targets_of(options) or TargetSelection(named_targets(options), or_default=True)
+    return partial(status, targets, selection_anywhere(options), Form(options["format"]), **asked)
 
 
 @click.command(epilog=EPILOG)
-@selection_options
-@output_options
+@plain_options
 @runs
 def doctor(**options: Any) -> Command:
     """Check credentials, hosts, APIs, clock, journal; say how to mend them. All targets if none is named."""
