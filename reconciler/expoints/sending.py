@@ -8,9 +8,8 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import ClassVar
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.clock import Clock
@@ -35,7 +34,6 @@ from reconciler.expoints.seed import Seed
 from reconciler.expoints.settling import Explained, Seen, explained_by, look
 from reconciler.journal.entries import BatchIntent, Delivery, DeliveryState
 from reconciler.journal.journal import Journal
-from reconciler.problems import Redacted
 
 LARGEST_BATCH = 200
 """Customers in one request. The vendor advises no more (page POST-api-v3-customer-add)."""
@@ -185,56 +183,58 @@ class Sender(Struct, frozen=True):
         A request in doubt, or refused, does not stop the others; lost rights, a used up allowance and an
         interrupt do.
         """
-        seed = plan.seed
+        seed, results, sent = plan.seed, list[SendResult](), list[tuple[str, int]]()
         try:
             blocks = self.check(replace(seed, customers=tuple(one.customer for one in recipients)))
             if blocks:
                 return SendResult(seed.key, notes=tuple(b.message for b in blocks), exit=Exit.REFUSED)
-            requests = list(self._requests(seed, recipients))
-            result = _total(seed.key, [request.result for request in requests])
-            return self._verified(result, seed, [request for request in requests if request.result.sent])
+            left, met, explained = len(recipients), set[str](), self._explained()
+            for batch in batches(recipients):
+                mailboxes = {one.mailbox for one in batch}
+                # What this run has sent to one of them a moment ago has to be explained too.
+                explained = self._explained() if met & mailboxes else explained
+                met |= mailboxes
+                result = _total(seed.key, list(self._request(seed, batch, explained, sent)))
+                results.append(result)
+                left -= len(batch)
+                if left and (result.stops or self.is_stopped()):
+                    notes = (f"not begun: {left} of {len(recipients)} customers",)
+                    results.append(SendResult(seed.key, notes=notes, exit=result.exit or Exit.ERROR))
+                    break
+            return self._verified(_total(seed.key, results), seed, sent)
         except Exception as error:  # noqa: BLE001  # whatever goes wrong is how it ended
             return SendResult(seed.key, notes=(describe(error),), exit=exit_of(error))
-
-    def _requests(self, seed: Seed, recipients: Sequence[Recipient]) -> Iterator[_Request]:
-        begun, met = 0, set[str]()
-        explained = self._explained()
-        for portion in batches(recipients):
-            mailboxes = {one.mailbox for one in portion}
-            # What this run has sent to one of them a moment ago has to be explained too.
-            explained = self._explained() if met & mailboxes else explained
-            met |= mailboxes
-            request = self._one(seed, portion, explained)
-            yield request
-            begun += len(portion)
-            stops = request.result.stops or self.is_stopped()
-            if stops and begun < len(recipients):
-                left = f"not begun: {len(recipients) - begun} of {len(recipients)} customers"
-                yield _Request(SendResult(seed.key, notes=(left,), exit=request.result.exit or Exit.ERROR))
-            if stops:
-                return
 
     def _explained(self) -> Mapping[str, Explained]:
         past = self.ledger.past(self.account)
         return explained_by(past, self.ledger.hash, self.settle_after, self.clock.now())
 
-    def _one(
-        self, seed: Seed, recipients: tuple[Recipient, ...], explained: Mapping[str, Explained]
-    ) -> _Request:
-        """Send one request, but to no mailbox whose customers are not explained: the tenant knows better."""
-        found: Sequence[Recipient] = ()
+    def _request(
+        self,
+        seed: Seed,
+        recipients: Sequence[Recipient],
+        explained: Mapping[str, Explained],
+        sent: list[tuple[str, int]],
+    ) -> Iterator[SendResult]:
+        """Send one request, but to no mailbox whose customers are not explained: the tenant knows better.
+
+        Yields how it ended for those that were found, and for the rest. Each address that was sent goes to
+        `sent`, with how many customers it had before.
+        """
         try:
             seen = look(self.client, self.ledger.hash, recipients, explained, thoroughly=True)
             judged = [seen.judged(one) for one in recipients]
-            found = [one for one in judged if one.state is RecipientState.FOUND]
-            rest = tuple(one for one in judged if one.state is not RecipientState.FOUND)
-            self._record_found(seed, found)
+            if found := [one for one in judged if one.state is RecipientState.FOUND]:
+                self._record_found(seed, found)
+                notes = tuple(dict.fromkeys(f"not sent: {one.note}" for one in found))
+                yield SendResult(seed.key, found=len(found), notes=notes, exit=Exit.REFUSED)
             if self.is_stopped():
                 raise Abandoned("interrupted")
+            rest = [one for one in judged if one.state is not RecipientState.FOUND]
             if not rest:
-                return _Request(_found_result(seed, found))
+                return
             # What rests is measured by the tenant's clock too.
-            begun = _Time(self.client.count_nobody().at, self.clock.monotonic())
+            at, started = self.client.count_nobody().at, self.clock.monotonic()
             body = self.composer.body(seed, rest, self.columns)
             intent = BatchIntent(
                 account=self.account,
@@ -245,29 +245,34 @@ class Sender(Struct, frozen=True):
                 ],
                 resolved=self.composer.resolved(seed),
                 run=self.run,
-                server_at=begun.server,
+                server_at=at,
             )
             # The batches whose deliveries are knowingly sent again.
             again = {one.batch for one in rest if one.state is RecipientState.CHANGED and one.batch}
             number = self.ledger.intend(intent, again=tuple(again))
         except Exception as error:  # noqa: BLE001  # it ends this request, and no change of before
             notes, stops = (f"nothing was sent: {describe(error)}",), not isinstance(error, Refused)
-            result = SendResult(seed.key, notes=notes, exit=exit_of(error), stops=stops)
-            return _Request(_total(seed.key, [_found_result(seed, found), result]))
-        result = self._post(seed, body, [one.email for one in rest], number, begun, seen)
-        before = {one.email: seen.counts[one.email] for one in rest}
-        return _Request(_total(seed.key, [_found_result(seed, found), result]), rest, before)
+            yield SendResult(seed.key, notes=notes, exit=exit_of(error), stops=stops)
+            return
+
+        def conclude(standing: DeliveryState, note: str) -> tuple[str, ...]:
+            server_since = None if at is None else at + self.clock.monotonic() - started
+            return self._conclude(number, standing, note, server_since)
+
+        result = self._post(seed, body, [one.email for one in rest], seen, conclude)
+        if result.sent:
+            sent += [(one.email, seen.counts[one.email]) for one in rest]
+        yield result
 
     def _post(
         self,
         seed: Seed,
         body: Mapping[str, Json],
         emails: Sequence[str],
-        number: int,
-        begun: _Time,
         seen: Seen,
+        conclude: Callable[[DeliveryState, str], tuple[str, ...]],
     ) -> SendResult:
-        """Send a request and write down how it ended.
+        """Send a request and write down how it ended with `conclude`, which returns what it cannot write.
 
         A refusal that the tenant answered is believed only where it has no customer more than before: it may
         have taken the batch first, whatever went wrong then.
@@ -287,7 +292,7 @@ class Sender(Struct, frozen=True):
                 standing, note = DeliveryState.IN_DOUBT, f"{error} {doubt}"
         except Exception as error:  # noqa: BLE001  # whatever it is, the batch may have left
             standing, note = DeliveryState.IN_DOUBT, describe(error)
-        unwritten = self._conclude(number, begun, standing, note)
+        unwritten = conclude(standing, note)
         match standing:
             case DeliveryState.SENT:
                 exit = Exit.IN_DOUBT if unwritten else Exit.DONE
@@ -309,10 +314,12 @@ class Sender(Struct, frozen=True):
             return ""
         return "But its mailboxes have other customers than before, so it may have been taken."
 
-    def _conclude(self, number: int, begun: _Time, standing: DeliveryState, note: str) -> tuple[str, ...]:
+    def _conclude(
+        self, number: int, standing: DeliveryState, note: str, server_since: float | None
+    ) -> tuple[str, ...]:
         """Write down how a request ended; return what to say where the journal could not."""
         try:
-            self.ledger.conclude(number, standing, note, begun.server_after(self.clock.monotonic()))
+            self.ledger.conclude(number, standing, note, server_since)
         except Exception as error:  # noqa: BLE001  # what is done is done
             return (f"{describe(error)} The next run will take this batch for one in doubt.",)
         return ()
@@ -322,43 +329,21 @@ class Sender(Struct, frozen=True):
             deliveries = [replace(delivery_of(one, seed.round, one.count), contents={}) for one in found]
             self.ledger.record_found(self.account, seed.key, seed.round, deliveries)
 
-    def _verified(self, result: SendResult, seed: Seed, requests: Sequence[_Request]) -> SendResult:
+    def _verified(self, result: SendResult, seed: Seed, sent: Sequence[tuple[str, int]]) -> SendResult:
         """Return how a seed ended with what the tenant counts of it now; a count proves no mail."""
-        emails = [one.email for request in requests for one in request.recipients]
-        if not emails:
+        if not sent:
             return result
         # What was there before the first request to an address is there, and all that was sent to it.
-        before = {email: count for request in reversed(requests) for email, count in request.before.items()}
-        expected = sum(before.values()) + len(emails)
+        expected = sum(dict(reversed(sent)).values()) + len(sent)
         try:
             if self.is_stopped():
                 raise Abandoned("interrupted")
-            status = _status_of(self.client, self.client.statuses(), seed, emails, expected)
+            names = self.client.statuses()
+            status = _status_of(self.client, names, seed, [email for email, _ in sent], expected)
         except Exception as error:  # noqa: BLE001  # what was sent is sent
             return replace(result, notes=(*result.notes, f"sent, but not verified: {describe(error)}"))
         exits = [result.exit, *([Exit.ERROR] if status.faults else [])]
         return replace(result, status=status, exit=Exit.gravest(exits))
-
-
-class _Time(Struct, frozen=True):
-    """What the tenant's clock said, None where it does not say, and the monotonic clock at that moment."""
-
-    server: float | None
-    monotonic: float
-
-    def server_after(self, monotonic: float) -> float | None:
-        """Return what the tenant's clock says at another moment, unless it is set meanwhile."""
-        return None if self.server is None else self.server + monotonic - self.monotonic
-
-
-class _Request(Redacted, frozen=True):
-    """One request: how it ended, its recipients, and how many customers each address had before."""
-
-    shown: ClassVar = ("result",)
-
-    result: SendResult
-    recipients: tuple[Recipient, ...] = ()
-    before: Mapping[str, int] = field(default_factory=dict)
 
 
 def record_settled(ledger: Journal, plan: SeedsPlan) -> None:
@@ -398,14 +383,6 @@ def batches(recipients: Sequence[Recipient]) -> tuple[tuple[Recipient, ...], ...
     return tuple(
         tuple(recipients[start : start + LARGEST_BATCH]) for start in range(0, len(recipients), LARGEST_BATCH)
     )
-
-
-def _found_result(seed: Seed, found: Sequence[Recipient]) -> SendResult:
-    """Return how it ended for mailboxes that were found right before sending."""
-    if not found:
-        return SendResult(seed.key)
-    notes = dict.fromkeys(f"not sent: {one.note}" for one in found)
-    return SendResult(seed.key, found=len(found), notes=tuple(notes), exit=Exit.REFUSED)
 
 
 def _total(key: str, results: Sequence[SendResult]) -> SendResult:
