@@ -87,7 +87,8 @@ def history_prune(
         console.confirm("Forget these runs? They cannot be restored afterwards.", "nothing was forgotten")
     with open_to_write(chosen) as journal:
         pruned = journal.prune(environment.clock.now() - age)
-    text = f"Forgot {counted(pruned.runs, 'run')} with {counted(pruned.operations, 'write')}."
-    document = {"format_version": FORMAT_VERSION, "runs": pruned.runs, "operations": pruned.operations}
+    runs, writes = len(pruned.runs), pruned.operations
+    text = f"Forgot {counted(runs, 'run')} with {counted(writes, 'write')}."
+    document = {"format_version": FORMAT_VERSION, "runs": runs, "operations": writes}
     console.result(text, document)
     return Exit.DONE

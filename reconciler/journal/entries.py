@@ -15,7 +15,8 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Annotated, Any, NoReturn, Protocol, TypeAlias, TypeVar
+from math import isfinite
+from typing import Annotated, Any, Protocol, TypeAlias, TypeVar
 
 from msgspec import Meta, Struct, ValidationError, convert, field, to_builtins
 from msgspec.structs import asdict, replace
@@ -168,13 +169,6 @@ class Operation(_Model, frozen=True):
     ending: Ending | None = None
 
 
-class Pruned(Struct, frozen=True):
-    """How much `prune` removed."""
-
-    runs: int
-    operations: int
-
-
 class DeliveryState(StrEnum):
     """What is known of a delivery."""
 
@@ -199,7 +193,7 @@ class DeliveryState(StrEnum):
         return self in (DeliveryState.REFUSED, DeliveryState.NOT_SENT)
 
 
-class Delivery(_Model, frozen=True):
+class Delivery(_Model, frozen=True, omit_defaults=True):
     """One customer in one batch. It holds no address and no value, only keyed hashes."""
 
     customer: Hash
@@ -245,11 +239,7 @@ class BatchIntent(Struct, frozen=True):
     """What the server's own clock says now, in seconds since 1970 UTC; None where it does not say."""
 
 
-class _Fact(Struct, frozen=True, forbid_unknown_fields=True, tag_field="what"):
-    """What one entry says."""
-
-
-class JournalBegan(_Fact, frozen=True, tag="journal"):
+class JournalBegan(_Model, frozen=True, tag_field="what", tag="journal"):
     """The first entry of every journal, of later formats too."""
 
     format: Number
@@ -257,14 +247,14 @@ class JournalBegan(_Fact, frozen=True, tag="journal"):
     """The key of its hashes, in hexadecimal."""
 
 
-class RunBegan(_Fact, frozen=True, tag="run"):
+class RunBegan(_Model, frozen=True, tag_field="what", tag="run"):
     """A run begins."""
 
     number: Number
     start: RunStart
 
 
-class RunEnded(_Fact, frozen=True, tag="run end"):
+class RunEnded(_Model, frozen=True, tag_field="what", tag="run end"):
     """A run ended, or was ended."""
 
     run: Number
@@ -273,7 +263,7 @@ class RunEnded(_Fact, frozen=True, tag="run end"):
     note: Text
 
 
-class WriteBegan(_Fact, frozen=True, tag="operation"):
+class WriteBegan(_Model, frozen=True, tag_field="what", tag="operation"):
     """A write is about to be made. The bodies of the intent are kept beside the entry."""
 
     number: Number
@@ -281,14 +271,14 @@ class WriteBegan(_Fact, frozen=True, tag="operation"):
     intent: Intent
 
 
-class WriteEnded(_Fact, frozen=True, tag="operation end"):
+class WriteEnded(_Model, frozen=True, tag_field="what", tag="operation end"):
     """How a write ended. The body that was read back is kept beside the entry."""
 
     operation: Number
     ending: Ending
 
 
-class DefaultsLearned(_Fact, frozen=True, tag="learned"):
+class DefaultsLearned(_Model, frozen=True, tag_field="what", tag="learned"):
     """What resets left behind."""
 
     run: Number
@@ -296,19 +286,8 @@ class DefaultsLearned(_Fact, frozen=True, tag="learned"):
     values: Mapping[Text, Json]
 
 
-class BatchCustomer(_Model, frozen=True):
-    """What of a delivery is its own; the rest stands in its batch."""
-
-    customer: Hash
-    mailbox: Hash
-    digest: Hash
-    baseline: Count
-    contents: Mapping[Text, Hash]
-    ids: tuple[Hash, ...] | None
-
-
-class BatchBegan(_Fact, frozen=True, tag="batch"):
-    """Deliveries that are written down together, all of them with one standing."""
+class BatchBegan(_Model, frozen=True, tag_field="what", tag="batch"):
+    """Deliveries that are written down together. What the batch says of them counts over what they say."""
 
     number: Number
     run: Number | None
@@ -317,11 +296,11 @@ class BatchBegan(_Fact, frozen=True, tag="batch"):
     round: Text
     resolved: Mapping[Text, Text]
     standing: DeliveryState
-    deliveries: Annotated[tuple[BatchCustomer, ...], Meta(min_length=1)]
+    deliveries: Annotated[tuple[Delivery, ...], Meta(min_length=1)]
     server_at: ServerTime | None
 
 
-class StandingChanged(_Fact, frozen=True, tag="standing"):
+class StandingChanged(_Model, frozen=True, tag_field="what", tag="standing"):
     """What became known of a batch, or of one customer in it."""
 
     batch: Number
@@ -331,7 +310,7 @@ class StandingChanged(_Fact, frozen=True, tag="standing"):
     server_at: ServerTime | None
 
 
-class RunsPruned(_Fact, frozen=True, tag="pruned"):
+class RunsPruned(_Model, frozen=True, tag_field="what", tag="pruned"):
     """Runs were removed. The highest numbers given before are kept, so that none is given again."""
 
     runs: tuple[Number, ...]
@@ -361,14 +340,6 @@ class Entry(_Model, frozen=True):
     fact: Fact
 
 
-class Bodies(_Model, frozen=True):
-    """What is kept beside the entry of a write (`before`, `body`) and of its end (`after`)."""
-
-    before: Body | None = None
-    body: Body | None = None
-    after: Body | None = None
-
-
 class Line(Struct, frozen=True):
     """An entry as a backend keeps it."""
 
@@ -377,8 +348,8 @@ class Line(Struct, frozen=True):
     """The run with which pruning removes it; `None` for what stays for ever."""
     text: str
     """The entry as JSON, all of it ASCII."""
-    body: str | None = None
-    """The bodies that belong to it, likewise. They are not read with the entry."""
+    bodies: str | None = None
+    """The list of the bodies that belong to it, likewise. It is not read with the entry."""
     subject: str = ""
     """What it says, for people. It names nobody. It need not be kept."""
 
@@ -437,20 +408,20 @@ def shown_accounts(accounts: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(account.partition(ACCOUNT_SEPARATOR)[0] for account in accounts))
 
 
-def entry_text(n: int, at: float, fact: Fact) -> str:
-    """Return an entry as JSON. Raises one of `UNSTORABLE` for a value that JSON cannot hold."""
+def line_of(n: int, at: float, run: int | None, fact: Fact) -> Line:
+    """Return the line of an entry, with the bodies of a write beside the rest.
+
+    Raises one of `UNSTORABLE` for a value that JSON cannot hold.
+    """
+    bodies = None
     if isinstance(fact, WriteBegan):
+        bodies = strict_json([fact.intent.before, fact.intent.body])
         fact = replace(fact, intent=replace(fact.intent, before=None, body=None))
     elif isinstance(fact, WriteEnded):
+        bodies = strict_json([fact.ending.after])
         fact = replace(fact, ending=replace(fact.ending, after=None))
-    return strict_json({"n": n, "at": at, "fact": to_builtins(fact, enc_hook=dict)})
-
-
-def body_text(fact: Fact) -> str | None:
-    """Return the bodies of a fact as JSON, `None` where it has none. Errors as for `entry_text`."""
-    if isinstance(fact, WriteBegan):
-        return strict_json({"before": fact.intent.before, "body": fact.intent.body})
-    return strict_json({"after": fact.ending.after}) if isinstance(fact, WriteEnded) else None
+    text = strict_json({"n": n, "at": at, "fact": to_builtins(fact, enc_hook=dict)})
+    return Line(n, run, text, bodies)
 
 
 def strict_json(value: object) -> str:
@@ -471,13 +442,15 @@ def read_entry(line: Line) -> Entry:
     return entry
 
 
-def read_bodies(text: str | None, what: str) -> Bodies:
+def read_bodies(text: object, count: int, what: str) -> tuple[Body | None, ...]:
     """Return the bodies that are kept beside an entry. Raises `Unsound` about `what` if there are none."""
     try:
-        return checked(Bodies, document(text), what)
-    except Unsound as error:
-        said = str(error)
-        raise Unsound(said if said.startswith(what) else f"{what} is damaged: body: {said}") from None
+        found = convert(document(text), tuple[Body | None, ...], strict=True)
+    except (Unsound, ValidationError) as error:
+        raise Unsound(f"{what} is damaged: its bodies: {_reason(error)}") from None
+    if len(found) != count:
+        raise Unsound(f"{what} is damaged: it has not as many bodies as it should")
+    return found
 
 
 def checked(model: type[Model], told: object, what: str) -> Model:
@@ -493,12 +466,10 @@ def document(text: object) -> Any:
     if not isinstance(text, str):
         raise Unsound("it is not text")
     try:
-        if len(text) > _MOST_VALUES and _marks_in(text, ",[{") > _MOST_VALUES:
+        if len(text) > _MOST_VALUES and sum(map(text.count, ",[{")) > _MOST_VALUES:
             raise Unsound("it holds more values than any entry")
-        found: Any = json.loads(
-            text, object_pairs_hook=_members, parse_float=_number, parse_constant=_no_number
-        )
-        if _marks_in(text, "[{") > _DEEPEST and _is_too_deep(found):
+        found: Any = json.loads(text, object_pairs_hook=_members, parse_float=_number, parse_constant=_number)
+        if sum(map(text.count, "[{")) > _DEEPEST and _is_too_deep(found):
             raise Unsound("it is nested too deeply")
     except Unsound:
         raise
@@ -509,6 +480,8 @@ def document(text: object) -> Any:
 
 def _reason(error: Exception) -> str:
     """Return where a model was not kept to and what it expects, without the value."""
+    if isinstance(error, Unsound):
+        return str(error)
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
     if not isinstance(error, ValidationError):
@@ -536,19 +509,9 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _number(text: str) -> float:
     number = float(text)
-    if number in (float("inf"), float("-inf")):
-        raise Unsound("it holds a number that is too large")
+    if not isfinite(number):
+        raise Unsound("it holds a number that is none, or is too large")
     return number
-
-
-def _no_number(constant: str) -> NoReturn:
-    del constant
-    raise Unsound("it holds a number that is none")
-
-
-def _marks_in(text: str, marks: str) -> int:
-    """Return how often any of these characters stands in a text."""
-    return sum(map(text.count, marks))
 
 
 def _is_too_deep(value: object) -> bool:

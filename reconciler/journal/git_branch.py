@@ -236,7 +236,7 @@ class BranchLog:
         found: dict[int, str] = {}
         for start in range(0, len(lines), MOST_BODIES):
             some = lines[start : start + MOST_BODIES]
-            names = [f"{self._seen[0]}:{_path(run, n, 'body.json')}" for run, n in some]
+            names = [f"{self._seen[0]}:{_path(run, n, 'bodies.json')}" for run, n in some]
             texts = self._contents(names, MOST_BYTES)
             found.update((n, text.rstrip("\n")) for (_, n), text in zip(some, texts, strict=True))
         return found
@@ -253,11 +253,9 @@ class BranchLog:
 
     def _whole(self, tip: str) -> Sequence[Line]:
         """Return every entry of a commit. Raises `UsageError` if it is no journal's, or of another format."""
-        listed = self._git.must("ls-tree", "-r", "-z", "-l", "--full-tree", tip).out.decode(
-            "utf-8", "replace"
-        )
+        listed = self._git.must("ls-tree", "-r", "-z", "-l", "--full-tree", tip).out
         blobs: dict[str, str] = {}
-        for line in filter(None, listed.split("\0")):
+        for line in filter(None, listed.decode("utf-8", "replace").split("\0")):
             about, _, path = line.partition("\t")
             _, kind, name, size = about.split()
             if kind == "blob" and (path == META or _ENTRY.fullmatch(path)):
@@ -295,9 +293,7 @@ class BranchLog:
                 meta = document(text)
             except Unsound as error:
                 raise self.damaged(f"{META} cannot be read: {error}") from error
-            if (
-                isinstance(meta, dict) and type(meta.get("format")) is int
-            ):  # as formats before this one had it
+            if isinstance(meta, dict) and type(meta.get("format")) is int:  # as earlier formats had it
                 raise other_format(self.name, meta["format"])
             lines.append(Line(1, None, text[:-1]))
         return sorted(lines, key=lambda line: line.n)
@@ -317,7 +313,7 @@ class BranchLog:
         for name in names:
             end = said.out.index(b"\n", at)
             head, at = said.out[at:end].split(), end + 1
-            if head[-1] == b"missing":
+            if len(head) < 3:  # it is missing, or no file
                 if is_partial(self._git):
                     raise lacking(name)
                 texts.append("")
@@ -333,8 +329,8 @@ class BranchLog:
         files: dict[str, str] = {}
         for line in lines:
             files[_path(line.run, line.n) if line.n > 1 else META] = line.text
-            if line.body is not None:
-                files[_path(line.run, line.n, "body.json")] = line.body
+            if line.bodies is not None:
+                files[_path(line.run, line.n, "bodies.json")] = line.bodies
         files |= {} if base else {"README.md": README.rstrip("\n")}
         committer = f"committer {_IDENTITY} {int(self._clock.now())} +0000"
         stream = [

@@ -37,22 +37,20 @@ from reconciler.journal.entries import (
     Line,
     Log,
     Operation,
-    Pruned,
     Rejected,
     Run,
     RunsPruned,
     RunStart,
     Unsound,
-    body_text,
     document,
-    entry_text,
     in_writing,
+    line_of,
     other_format,
     read_bodies,
     read_entry,
     unstorable,
 )
-from reconciler.journal.rules import Decision, JournalState, Written
+from reconciler.journal.rules import Decision, JournalState
 
 RACES = 100
 """How many races one may lose against others who write at the same time."""
@@ -136,29 +134,32 @@ class ReadOnlyJournal:
 
     def operations(self, run: int, *, bodies: bool = True) -> Sequence[Operation]:
         """Return every write of a run, in the order in which they were begun; their bodies if asked for."""
-        written = [one for one in self._current().writes.values() if one.operation.run == run]
-        return self._with_bodies(written) if bodies else tuple(one.operation for one in written)
+        state = self._current()
+        written = tuple(one for one in state.writes.values() if one.run == run)
+        return self._with_bodies(state, written) if bodies else written
 
     def latest(self, account: str) -> Mapping[str, Operation]:
         """Return for every key the last write on the account that may have been carried out.
 
         That is one that ended as `applied` or `in doubt`, or of which no end is written down.
         """
-        written = list(self._current().latest(in_writing(account)).values())
-        return {operation.intent.key: operation for operation in self._with_bodies(written)}
+        state = self._current()
+        written = self._with_bodies(state, tuple(state.latest(in_writing(account)).values()))
+        return {operation.intent.key: operation for operation in written}
 
     def learned(self, account: str) -> Mapping[str, Any]:
         """Return what resets were seen to leave behind on the account: path → value in compared form."""
         return dict(self._current().defaults.get(in_writing(account), {}))
 
-    def _with_bodies(self, written: Sequence[Written]) -> tuple[Operation, ...]:
+    def _with_bodies(self, state: JournalState, written: tuple[Operation, ...]) -> tuple[Operation, ...]:
+        """Return writes with what is kept beside their entries. Raises `Refused` where that is damaged."""
         if self._log is None or not written:
-            return ()
-        places = [(one.operation.run, n) for one in written for n in (one.began, one.ended) if n]
+            return written
+        places = [(one.run, n) for one in written for n in state.places[one.number] if n]
         with self._lock:
             texts = self._log.bodies(places)
         try:
-            return tuple(_with_body(one, texts) for one in written)
+            return tuple(_with_bodies(one, state.places[one.number], texts) for one in written)
         except Unsound as error:
             raise self._log.damaged(str(error)) from error
 
@@ -288,7 +289,7 @@ class Journal(ReadOnlyJournal):
         """Write down what resets left behind, of which the journal does not know the same already."""
         self._write(lambda state, _: rules.learn(state, run, in_writing(account), values))
 
-    def prune(self, before: float) -> Pruned:
+    def prune(self, before: float) -> RunsPruned:
         """Remove runs that ended before a time, with their writes; return how much that was.
 
         What a later run needs stays: every delivery with the run that sent it, what was learned, runs that
@@ -401,36 +402,36 @@ class _Draft(Struct):
     def add(self, write: _Write[Any]) -> None:
         """Take what a rule decides into it, or nothing of it."""
         try:
-            decision = write.decide(self.state, self.at)
-            made = [self._line(fact, n) for n, fact in enumerate(decision.facts, self.state.n + 1)]
+            answer, facts = write.decide(self.state, self.at)
+            made = [_checked_line(fact, n, self) for n, fact in enumerate(facts, self.state.n + 1)]
         except Exception as error:  # noqa: BLE001  # it is the caller's, and is raised there
             self.outcomes.append((write, None, error))
             self.is_whole = False
             return
-        for fact, line in zip(decision.facts, made, strict=True):
-            run = self.state.run_of(fact)
+        for fact, line in zip(facts, made, strict=True):
             self.state.add(read_entry(line))  # in the form in which others will read it
-            self.lines.append(replace(line, run=run, subject=rules.subject(self.state, fact)))
+            self.lines.append(replace(line, subject=rules.subject(self.state, fact)))
             self.pruned += fact.runs if isinstance(fact, RunsPruned) else ()
-        self.outcomes.append((write, decision.answer, None))
+        self.outcomes.append((write, answer, None))
         self.is_whole = self.is_whole and bool(made)
 
-    def _line(self, fact: Fact, n: int) -> Line:
-        """Return the line of a fact. Raises `Refused` for one that could not be read again."""
-        try:
-            line = Line(n, None, entry_text(n, self.at, fact), body_text(fact))
-            read_entry(line)
-            if line.body is not None:
-                read_bodies(line.body, f"entry {n}")
-        except UNSTORABLE as error:
-            raise unstorable(error) from error
-        return line
+
+def _checked_line(fact: Fact, n: int, draft: _Draft) -> Line:
+    """Return the line of a fact. Raises `Refused` for one that could not be read again."""
+    try:
+        line = line_of(n, draft.at, draft.state.run_of(fact), fact)
+        read_entry(line)
+        if line.bodies is not None:
+            document(line.bodies)
+    except UNSTORABLE as error:
+        raise unstorable(error) from error
+    return line
 
 
 def _begin(state: JournalState, now: float) -> Decision[bool]:
     """Decide on beginning a journal; the answer is whether it is new."""
     del now
-    return Decision(False) if state.n else Decision(True, [JournalBegan(FORMAT, state.hash_key.hex())])
+    return (False, ()) if state.n else (True, [JournalBegan(FORMAT, state.hash_key.hex())])
 
 
 def _replayed(state: JournalState, lines: Sequence[Line], name: str) -> JournalState:
@@ -457,16 +458,15 @@ def _check_format(line: Line, name: str) -> None:
         raise other_format(name, found)
 
 
-def _with_body(one: Written, texts: Mapping[int, str]) -> Operation:
+def _with_bodies(one: Operation, places: tuple[int, int], texts: Mapping[int, str]) -> Operation:
     """Return a write with its bodies. Raises `Unsound` where they are not there, or damaged."""
-    operation = one.operation
-    what = f"write {operation.number}"
-    began = read_bodies(texts.get(one.began), what)
-    intent = replace(operation.intent, before=began.before, body=began.body)
-    if operation.ending is None:
-        return replace(operation, intent=intent)
-    ending = replace(operation.ending, after=read_bodies(texts.get(one.ended), what).after)
-    return replace(operation, intent=intent, ending=ending)
+    began, ended = places
+    before, body = read_bodies(texts.get(began), 2, f"write {one.number}")
+    one = replace(one, intent=replace(one.intent, before=before, body=body))
+    if one.ending is None:
+        return one
+    (after,) = read_bodies(texts.get(ended), 1, f"write {one.number}")
+    return replace(one, ending=replace(one.ending, after=after))
 
 
 def open_journal(address: str, folder: Path, clock: Clock, around: Around = nullcontext) -> Journal:

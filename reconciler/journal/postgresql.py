@@ -292,8 +292,10 @@ class PostgresqlLog:
                 if not is_last(last, connection.execute(asked, [last.n]).fetchall(), self.name):
                     return False
             with connection.cursor() as cursor:
-                added = [(line.n, line.run, line.text, line.body) for line in lines]
-                cursor.executemany("INSERT INTO entries (n, run, entry, body) VALUES (%s, %s, %s, %s)", added)
+                added = [(line.n, line.run, line.text, line.bodies) for line in lines]
+                cursor.executemany(
+                    "INSERT INTO entries (n, run, entry, bodies) VALUES (%s, %s, %s, %s)", added
+                )
                 if pruned:
                     cursor.execute("DELETE FROM entries WHERE run = ANY(%s)", [list(pruned)])
         return True
@@ -301,7 +303,7 @@ class PostgresqlLog:
     def bodies(self, lines: Sequence[tuple[int, int]]) -> Mapping[int, str]:
         """Return what is kept beside entries."""
         with self.transaction(_READS) as connection:
-            asked = "SELECT n, body FROM entries WHERE n = ANY(%s)"
+            asked = "SELECT n, bodies FROM entries WHERE n = ANY(%s)"
             return dict(connection.execute(asked, [[n for _, n in lines]]).fetchall())
 
     def damaged(self, what: str) -> Refused:
@@ -414,7 +416,7 @@ def _make_table(connection: _Bounded, name: str) -> None:
         except psycopg.errors.InsufficientPrivilege as error:
             raise _no_rights(name, f"CREATE SCHEMA {SCHEMA} AUTHORIZATION …") from error
     connection.execute(
-        "CREATE TABLE entries (n bigint PRIMARY KEY, run bigint, entry text NOT NULL, body text)"
+        "CREATE TABLE entries (n bigint PRIMARY KEY, run bigint, entry text NOT NULL, bodies text)"
     )
 
 

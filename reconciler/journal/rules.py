@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -22,7 +22,6 @@ from reconciler.journal.entries import (
     RESULTS,
     SURELY_NOT_DONE,
     BatchBegan,
-    BatchCustomer,
     BatchIntent,
     DefaultsLearned,
     Delivery,
@@ -33,7 +32,6 @@ from reconciler.journal.entries import (
     Intent,
     JournalBegan,
     Operation,
-    Pruned,
     Run,
     RunBegan,
     RunEnded,
@@ -47,23 +45,10 @@ from reconciler.journal.entries import (
 )
 from reconciler.journal.holding import is_dead
 
-Answer = TypeVar("Answer", covariant=True)
+Answer = TypeVar("Answer")
 
-
-class Written(Struct, frozen=True):
-    """A write without its bodies, and the entries beside which they are kept; 0 for none."""
-
-    operation: Operation
-    began: int
-    ended: int = 0
-
-
-class Batch(Struct, frozen=True):
-    """What was written down at once: one request, or the customers that one look found."""
-
-    account: str
-    run: int | None
-    deliveries: tuple[Delivery, ...]
+Decision: TypeAlias = tuple[Answer, Sequence[Fact]]
+"""The answer that holds once these facts are safe. Without facts nothing is written."""
 
 
 class JournalState(Struct):
@@ -73,8 +58,12 @@ class JournalState(Struct):
     """The number of the last entry."""
     hash_key: bytes = b""
     runs: dict[int, Run] = field(default_factory=dict)
-    writes: dict[int, Written] = field(default_factory=dict)
-    batches: dict[int, Batch] = field(default_factory=dict)
+    writes: dict[int, Operation] = field(default_factory=dict)
+    """Without their bodies."""
+    places: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Write → the entries of its beginning and of its end, beside which its bodies are kept; 0 for none."""
+    batches: dict[int, BatchBegan] = field(default_factory=dict)
+    """With their deliveries as they stand now."""
     seeds: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
     """Account and seed → the numbers of their batches, oldest first."""
     defaults: dict[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -90,6 +79,7 @@ class JournalState(Struct):
             self,
             runs=dict(self.runs),
             writes=dict(self.writes),
+            places=dict(self.places),
             batches=dict(self.batches),
             seeds=dict(self.seeds),
             defaults=dict(self.defaults),
@@ -104,13 +94,13 @@ class JournalState(Struct):
         for number in numbers:
             yield from self.batches[number].deliveries
 
-    def latest(self, account: str | None = None) -> dict[tuple[str, str], Written]:
+    def latest(self, account: str | None = None) -> dict[tuple[str, str], Operation]:
         """Return by account and key the last write that may have been carried out."""
         return {
-            (intent.account, intent.key): one
+            (one.intent.account, one.intent.key): one
             for one in self.writes.values()
-            for intent, ending in [(one.operation.intent, one.operation.ending)]
-            if account in (None, intent.account) and (ending is None or ending.result in MAY_BE_DONE)
+            if account in (None, one.intent.account)
+            and (one.ending is None or one.ending.result in MAY_BE_DONE)
         }
 
     def run_of(self, fact: Fact) -> int | None:
@@ -121,7 +111,7 @@ class JournalState(Struct):
             case RunEnded() | WriteBegan():
                 return fact.run
             case WriteEnded() if fact.operation in self.writes:
-                return self.writes[fact.operation].operation.run
+                return self.writes[fact.operation].run
         return None
 
     def add(self, entry: Entry) -> None:
@@ -131,11 +121,11 @@ class JournalState(Struct):
         """
         try:
             if entry.n <= self.n:
-                raise _Contradiction(f"it stands after entry {self.n}")
+                raise Unsound(f"it stands after entry {self.n}")
             if isinstance(entry.fact, JournalBegan) == bool(self.n):
-                raise _Contradiction("a journal has one beginning, its first entry")
+                raise Unsound("a journal has one beginning, its first entry")
             self._take(entry.n, entry.at, entry.fact)
-        except _Contradiction as error:
+        except Unsound as error:
             raise Unsound(f"entry {entry.n} is damaged: {error}") from None
         self.n = entry.n
 
@@ -151,16 +141,16 @@ class JournalState(Struct):
             case WriteBegan():
                 run = self._heard_of(fact.run, at)
                 if fact.intent.account not in run.start.accounts:
-                    raise _Contradiction(f"run {fact.run} does not hold its account")
+                    raise Unsound(f"run {fact.run} does not hold its account")
                 self.last_write = _next(self.last_write, fact.number)
-                self.writes[fact.number] = Written(Operation(fact.number, fact.run, fact.intent, at), n)
+                self.writes[fact.number] = Operation(fact.number, fact.run, fact.intent, at)
+                self.places[fact.number] = (n, 0)
             case WriteEnded():
                 if fact.operation not in self.writes:
-                    raise _Contradiction(f"there is no write {fact.operation} before it")
-                one = self.writes[fact.operation]
-                self._heard_of(one.operation.run, at)
-                ended_now = replace(one.operation, ending=fact.ending)
-                self.writes[fact.operation] = replace(one, operation=ended_now, ended=n)
+                    raise Unsound(f"there is no write {fact.operation} before it")
+                self._heard_of(self.writes[fact.operation].run, at)
+                self.writes[fact.operation] = replace(self.writes[fact.operation], ending=fact.ending)
+                self.places[fact.operation] = (self.places[fact.operation][0], n)
             case DefaultsLearned():
                 self.defaults[fact.account] = {**self.defaults.get(fact.account, {}), **fact.values}
             case BatchBegan():
@@ -178,28 +168,13 @@ class JournalState(Struct):
     def _take_batch(self, at: float, fact: BatchBegan) -> None:
         number = _next(self.last_batch, fact.number)
         if number > self.last_batch + 1:  # no pruning removes a batch
-            raise _Contradiction(f"batch {number - 1} is missing")
+            raise Unsound(f"batch {number - 1} is missing")
         if len({customer.customer for customer in fact.deliveries}) < len(fact.deliveries):
-            raise _Contradiction("a customer stands in it twice")
-        deliveries = tuple(
-            Delivery(
-                one.customer,
-                one.mailbox,
-                one.digest,
-                fact.standing,
-                one.baseline,
-                number,
-                at,
-                fact.round,
-                contents=one.contents,
-                since=at,
-                server_at=fact.server_at,
-                ids=one.ids,
-                seed=fact.seed,
-            )
-            for one in fact.deliveries
-        )
-        self.batches[number] = Batch(fact.account, fact.run, deliveries)
+            raise Unsound("a customer stands in it twice")
+        said = {"standing": fact.standing, "batch": number, "at": at, "since": at, "note": ""}
+        said |= {"round": fact.round, "seed": fact.seed, "server_at": fact.server_at, "server_since": None}
+        deliveries = tuple(replace(delivery, **said) for delivery in fact.deliveries)
+        self.batches[number] = replace(fact, deliveries=deliveries)
         key = (fact.account, fact.seed)
         self.seeds[key] = (*self.seeds.get(key, ()), number)
         self.last_batch = number
@@ -209,7 +184,7 @@ class JournalState(Struct):
     def _take_standing(self, at: float, fact: StandingChanged) -> None:
         batch = self.batches.get(fact.batch)
         if batch is None or not any(fact.customer in (None, one.customer) for one in batch.deliveries):
-            raise _Contradiction(f"there is no such delivery in batch {fact.batch}")
+            raise Unsound(f"there is no such delivery in batch {fact.batch}")
         ended = {"note": fact.note, "since": at, "server_since": fact.server_at}
         deliveries = tuple(
             replace(delivery, standing=fact.standing, **ended)
@@ -222,13 +197,14 @@ class JournalState(Struct):
     def _take_pruning(self, fact: RunsPruned) -> None:
         gone = set(fact.runs)
         self.runs = {number: run for number, run in self.runs.items() if number not in gone}
-        self.writes = {number: one for number, one in self.writes.items() if one.operation.run not in gone}
+        self.writes = {number: one for number, one in self.writes.items() if one.run not in gone}
+        self.places = {number: places for number, places in self.places.items() if number in self.writes}
         self.last_run = max(self.last_run, fact.last_run)
         self.last_write = max(self.last_write, fact.last_operation)
 
     def _run(self, number: int) -> Run:
         if number not in self.runs:
-            raise _Contradiction(f"there is no run {number} before it")
+            raise Unsound(f"there is no run {number} before it")
         return self.runs[number]
 
     def _heard_of(self, number: int, at: float) -> Run:
@@ -238,22 +214,11 @@ class JournalState(Struct):
         return self.runs[number]
 
 
-class _Contradiction(Exception):
-    """An entry does not fit those before it."""
-
-
 def _next(last: int, number: int) -> int:
     """Return the number of a new thing, which is higher than every one that was given before."""
     if number <= last:
-        raise _Contradiction(f"number {number} was given twice")
+        raise Unsound(f"number {number} was given twice")
     return number
-
-
-class Decision(Struct, Generic[Answer], frozen=True):
-    """What to write down, and the answer that holds once it is safe. Without facts nothing is written."""
-
-    answer: Answer
-    facts: Sequence[Fact] = ()
 
 
 def begin_run(state: JournalState, start: RunStart, now: float) -> Decision[int]:
@@ -261,7 +226,7 @@ def begin_run(state: JournalState, start: RunStart, now: float) -> Decision[int]
     open_runs = [run for run in state.runs.values() if run.is_open]
     dead = [RunEnded(run.number, None, {}, _found_dead(run)) for run in refuse_held(start, open_runs, now)]
     number, once = state.last_run + 1, tuple(dict.fromkeys(start.accounts))
-    return Decision(number, [*dead, RunBegan(number, replace(start, accounts=once))])
+    return number, [*dead, RunBegan(number, replace(start, accounts=once))]
 
 
 def refuse_held(start: RunStart, open_runs: Iterable[Run], now: float) -> list[Run]:
@@ -303,7 +268,7 @@ def end_run(
 ) -> Decision[None]:
     """Decide on the end of a run; one that has ended, or is unknown, stays as it is."""
     ended = RunEnded(run, None if exit is None else int(exit), dict(counts), note)
-    return Decision(None, [ended] if _is_open(state, run) else ())
+    return None, [ended] if _is_open(state, run) else ()
 
 
 def take_over(state: JournalState, run: int, note: str) -> Decision[None]:
@@ -317,14 +282,14 @@ def begin_operation(state: JournalState, run: int, intent: Intent) -> Decision[i
     """Decide on a write of a run. Raises `Refused` if the run does not hold the account."""
     _check_holds(state, run, intent.account)
     number = state.last_write + 1
-    return Decision(number, [WriteBegan(number, run, intent)])
+    return number, [WriteBegan(number, run, intent)]
 
 
 def end_operation(state: JournalState, operation: int, ending: Ending) -> Decision[None]:
     """Decide on the end of a write. Raises `LookupError` for an unknown one."""
     if operation not in state.writes:
         raise LookupError(f"the journal knows no operation {operation}")
-    return Decision(None, [WriteEnded(operation, ending)])
+    return None, [WriteEnded(operation, ending)]
 
 
 def learn(state: JournalState, run: int, account: str, values: Mapping[str, Any]) -> Decision[None]:
@@ -332,25 +297,25 @@ def learn(state: JournalState, run: int, account: str, values: Mapping[str, Any]
     known = state.defaults.get(account, {})
     # Unlike Python, JSON tells `false` from `0`.
     new = {p: value for p, value in values.items() if p not in known or _json(known[p]) != _json(value)}
-    return Decision(None, [DefaultsLearned(run, account, new)] if new else ())
+    return None, [DefaultsLearned(run, account, new)] if new else ()
 
 
 def _json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, default=dict)
 
 
-def prune(state: JournalState, before: float) -> Decision[Pruned]:
+def prune(state: JournalState, before: float) -> Decision[RunsPruned]:
     """Decide on removing runs that ended before a time.
 
     Those stay that sent something, or wrote a key last in a way that may have been carried out.
     """
-    needed = {one.operation.run for one in state.latest().values()}
+    needed = {one.run for one in state.latest().values()}
     needed |= {batch.run for batch in state.batches.values() if batch.run is not None}
     old = (run for run in state.runs.values() if run.ended is not None and run.ended < before)
     gone = tuple(run.number for run in old if run.number not in needed)
-    written = sum(one.operation.run in set(gone) for one in state.writes.values())
-    fact = RunsPruned(gone, written, state.last_run, state.last_write)
-    return Decision(Pruned(len(gone), written), [fact] if gone else ())
+    written = sum(one.run in set(gone) for one in state.writes.values())
+    pruned = RunsPruned(gone, written, state.last_run, state.last_write)
+    return pruned, [pruned] if gone else ()
 
 
 def intend(state: JournalState, batch: BatchIntent, again: Collection[int]) -> Decision[int]:
@@ -368,7 +333,7 @@ def record_found(state: JournalState, batch: BatchIntent) -> Decision[int]:
     """Decide on customers that were found, as far as they are not open, sent or found already."""
     holding = _holding(_of_round(state, batch))
     found = [delivery for delivery in batch.deliveries if delivery.customer not in holding]
-    return _batch(state, replace(batch, deliveries=found), DeliveryState.FOUND) if found else Decision(0)
+    return _batch(state, replace(batch, deliveries=found), DeliveryState.FOUND) if found else (0, ())
 
 
 def conclude(
@@ -383,7 +348,7 @@ def conclude(
     deliveries = state.batches[batch].deliveries if batch in state.batches else ()
     if not any(customer in (None, delivery.customer) for delivery in deliveries):
         raise LookupError("the journal knows no such batch or delivery")
-    return Decision(None, [StandingChanged(batch, customer, standing, note, server_since)])
+    return None, [StandingChanged(batch, customer, standing, note, server_since)]
 
 
 def counting(deliveries: Iterable[Delivery]) -> tuple[Delivery, ...]:
@@ -446,23 +411,12 @@ def _batch(state: JournalState, batch: BatchIntent, standing: DeliveryState) -> 
             f"{batch.seed}, round {batch.round}: a customer was to be written down twice; nothing was "
             f"sent. Plan again"
         )
-    customers = tuple(
-        BatchCustomer(one.customer, one.mailbox, one.digest, one.baseline, one.contents, one.ids)
-        for one in batch.deliveries
-    )
     number = state.last_batch + 1
+    of = (batch.account, batch.seed, batch.round)
     fact = BatchBegan(
-        number,
-        batch.run,
-        batch.account,
-        batch.seed,
-        batch.round,
-        batch.resolved,
-        standing,
-        customers,
-        batch.server_at,
+        number, batch.run, *of, batch.resolved, standing, tuple(batch.deliveries), batch.server_at
     )
-    return Decision(number, [fact])
+    return number, [fact]
 
 
 def _check_holds(state: JournalState, run: int, account: str) -> None:
@@ -521,7 +475,7 @@ def _subject(state: JournalState, fact: Fact) -> str:
         case WriteBegan():
             return f"run {fact.run}: {fact.intent.action} {fact.intent.key}"
         case WriteEnded():
-            one = state.writes[fact.operation].operation
+            one = state.writes[fact.operation]
             return f"run {one.run}: {one.intent.key} {fact.ending.result}"
         case DefaultsLearned():
             return f"run {fact.run}: learn {_counted(len(fact.values), 'default')}"

@@ -29,7 +29,7 @@ PATIENCE = 30.0
 # On macOS a sync that is not a full one ends in the cache of the drive.
 _CONNECTED = "PRAGMA synchronous = EXTRA; PRAGMA fullfsync = ON;"
 
-_TABLE = "CREATE TABLE entries (n INTEGER PRIMARY KEY, run INTEGER, entry TEXT NOT NULL, body TEXT)"
+_TABLE = "CREATE TABLE entries (n INTEGER PRIMARY KEY, run INTEGER, entry TEXT NOT NULL, bodies TEXT)"
 
 _AT_ONCE = 500
 """How many values one statement may hold; SQLite has a limit, and a journal may grow for years."""
@@ -89,8 +89,8 @@ class SqliteLog(Struct, frozen=True):
                 asked = "SELECT n, entry FROM entries WHERE n >= ? ORDER BY n LIMIT 2"
                 if not is_last(last, connection.execute(asked, [last.n]).fetchall(), self.name):
                     return False
-            added = [(line.n, line.run, line.text, line.body) for line in lines]
-            connection.executemany("INSERT INTO entries (n, run, entry, body) VALUES (?, ?, ?, ?)", added)
+            added = [(line.n, line.run, line.text, line.bodies) for line in lines]
+            connection.executemany("INSERT INTO entries (n, run, entry, bodies) VALUES (?, ?, ?, ?)", added)
             connection.executemany("DELETE FROM entries WHERE run = ?", [[run] for run in pruned])
         return True
 
@@ -100,7 +100,7 @@ class SqliteLog(Struct, frozen=True):
         with self.transaction("BEGIN") as connection:
             for start in range(0, len(numbers), _AT_ONCE):
                 some = numbers[start : start + _AT_ONCE]
-                asked = f"SELECT n, body FROM entries WHERE n IN ({', '.join('?' * len(some))})"  # noqa: S608
+                asked = f"SELECT n, bodies FROM entries WHERE n IN ({', '.join('?' * len(some))})"  # noqa: S608
                 found.update(connection.execute(asked, some).fetchall())
         return found
 

@@ -330,7 +330,7 @@ class Entries:
         log = SqliteLog(self.bench.journal)
         kept = log.read(0)
         texts = log.bodies([(line.run or 0, line.n) for line in kept])
-        self.lines = [replace(line, body=texts[line.n]) for line in kept]
+        self.lines = [replace(line, bodies=texts[line.n]) for line in kept]
         account, values = "sandbox:sandbox", {"date_format": None}
         learned = {"what": "learned", "run": 1, "account": account, "values": values}
         pruned = {"what": "pruned", "runs": [99], "operations": 0, "last_run": 1, "last_operation": 1}
@@ -361,8 +361,8 @@ class Entries:
 
     def _altered(self, rng: Random, line: Line) -> Line:
         """Return a line with something else in its entry, or in its bodies."""
-        if line.body and rng.random() < 0.3:
-            return replace(line, body=self._altered(rng, Line(0, None, line.body)).text)
+        if line.bodies and rng.random() < 0.3:
+            return replace(line, bodies=self._altered(rng, Line(0, None, line.bodies)).text)
         try:
             told = json.loads(line.text)
         except ValueError:  # it was scratched before

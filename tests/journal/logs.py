@@ -37,7 +37,7 @@ class MemoryLog:
 
     def bodies(self, lines: Sequence[tuple[int, int]]) -> Mapping[int, str]:
         wanted = {n for _, n in lines}
-        return {line.n: line.body for line in self.lines if line.n in wanted and line.body is not None}
+        return {line.n: line.bodies for line in self.lines if line.n in wanted and line.bodies is not None}
 
     def damaged(self, what: str) -> Refused:
         return damaged(self.name, what)

@@ -199,10 +199,10 @@ def test_what_was_pruned_by_another_is_forgotten_by_those_who_follow(
 
 def test_the_bodies_of_a_run_are_read_only_where_they_are_asked_for(journal: Journal, log: MemoryLog) -> None:
     run = a_run(journal, "a")
-    log.lines = [replace(line, body="damaged" if line.body else None) for line in log.lines]
+    log.lines = [replace(line, bodies="damaged" if line.bodies else None) for line in log.lines]
     [told] = journal.operations(run, bodies=False)
     assert (told.intent.key, told.intent.body, told.ending and told.ending.result) == ("a", None, "applied")
-    with pytest.raises(Refused, match="write 1 is damaged: body: it is not JSON"):
+    with pytest.raises(Refused, match="write 1 is damaged: its bodies: it is not JSON"):
         journal.operations(run)
     with pytest.raises(Refused, match="write 1 is damaged"):
         journal.latest(ACCOUNT)

@@ -18,7 +18,7 @@ from reconciler.journal.entries import (
     Ending,
     Line,
     Unsound,
-    entry_text,
+    line_of,
     read_entry,
     strict_json,
 )
@@ -58,8 +58,8 @@ def begun() -> JournalState:
 def take(state: JournalState, step: Step) -> list[Line]:
     """Let a rule decide, and add what it decides; return its lines."""
     lines = []
-    for n, fact in enumerate(step(state).facts, state.n + 1):
-        line = Line(n, state.run_of(fact), entry_text(n, float(n), fact))
+    for n, fact in enumerate(step(state)[1], state.n + 1):
+        line = line_of(n, float(n), state.run_of(fact), fact)
         state.add(read_entry(line))
         lines.append(line)
     return lines
@@ -129,7 +129,7 @@ def test_only_what_is_learned_anew_is_written() -> None:
 
 def test_a_fact_reads_well_and_no_subject_is_long_or_holds_what_a_terminal_obeys() -> None:
     state = begun()
-    facts = rules.intend(state, shipment("ann", round="\x1b[2J" + "x" * 200), ()).facts
+    facts = rules.intend(state, shipment("ann", round="\x1b[2J" + "x" * 200), ())[1]
     said = subject(state, facts[0])
     assert said.startswith(f"send {SEED}, round ?[2Jxxx")
     assert len(said) == 100
@@ -149,8 +149,10 @@ BATCH: Mapping[str, Any] = {
             "mailbox": "b" * 32,
             "digest": "c" * 32,
             "baseline": 0,
-            "contents": {},
-            "ids": None,
+            "standing": "sent",
+            "batch": 0,
+            "at": 0.0,
+            "round": "",
         }
     ],
 }
