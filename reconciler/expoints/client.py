@@ -138,7 +138,14 @@ class Customers:
 
     def columns(self) -> tuple[Column, ...]:
         """Return every column, archived ones too, in the API's order. Names may not be unique (U)."""
-        return tuple(map(_column, _rows(self._read(_COLUMNS)[0], "CustomerDataColumns", f"GET {_COLUMNS}")))
+        columns = []
+        for row in _rows(self._read(_COLUMNS)[0], "CustomerDataColumns", f"GET {_COLUMNS}"):
+            id, name = row.get("Id"), row.get("Name")
+            if type(id) is not int or not isinstance(name, str):
+                message = "a column has no number Id or no text Name. It cannot be trusted."
+                raise BadAnswer(f"GET {_COLUMNS}: {message}")
+            columns.append(Column(id, name, row.get("Required") is True, row.get("Archived") is True))
+        return tuple(columns)
 
     def statuses(self) -> Mapping[int, str]:
         """Return the name of each status by its code; both are the tenant's own.
@@ -146,10 +153,12 @@ class Customers:
         D: GET-api-v3-customer-getcustomerstatuses; U: which there are.
         """
         rows = _rows(self._read(_STATUSES)[0], "Statuses", f"GET {_STATUSES}")
-        found = [(row.get("StatusCode"), row.get("StatusName")) for row in rows]
-        statuses = {code: name for code, name in found if type(code) is int and isinstance(name, str)}
-        if any(type(code) is not int or not isinstance(name, str) for code, name in found):
-            raise BadAnswer(f"GET {_STATUSES}: a status has no number StatusCode or no text StatusName.")
+        statuses: dict[int, str] = {}
+        for row in rows:
+            code, name = row.get("StatusCode"), row.get("StatusName")
+            if type(code) is not int or not isinstance(name, str):
+                raise BadAnswer(f"GET {_STATUSES}: a status has no number StatusCode or no text StatusName.")
+            statuses[code] = name
         return statuses
 
     def count(self, emails: Sequence[str], statuses: Sequence[int] = ()) -> int:
@@ -286,7 +295,7 @@ class Customers:
         try:
             return read(token)
         except Unauthorised:
-            return read(self._tokens.renewed(token))
+            return read(self._tokens.current(token))
 
 
 def _authorization(token: Secret) -> Mapping[str, Secret]:
@@ -328,14 +337,6 @@ def _rows(document: object, name: str, where: str) -> Sequence[Row]:
     if not isinstance(found, list) or len(objects) < len(found):
         raise BadAnswer(f"{where}: the answer has no list {name} of objects. It cannot be trusted.")
     return objects
-
-
-def _column(row: Row) -> Column:
-    """Read a column leniently: all but its id and name may be missing."""
-    id, name = row.get("Id"), row.get("Name")
-    if type(id) is not int or not isinstance(name, str):
-        raise BadAnswer(f"GET {_COLUMNS}: a column has no number Id or no text Name. It cannot be trusted.")
-    return Column(id, name, required=row.get("Required") is True, archived=row.get("Archived") is True)
 
 
 def pages(read: Callable[[str | None], object], name: str, where: str) -> Iterator[Sequence[Row]]:
@@ -405,7 +406,7 @@ def _masked_error(error: ApiError, token: Secret) -> ApiError:
         request, _, _ = str(error).partition(": ")
         kind = type(error.__cause__).__name__.lstrip("_")
         return NoAnswer(f"{request}: no whole answer ({kind}). {_IN_DOUBT}")
-    return type(error)(_Mask([token.value]).hide(str(error)))
+    return type(error)(_masker([token.value])(str(error)))
 
 
 _SHORTEST_MASKED = 3
@@ -429,15 +430,15 @@ def shown(answer: Answer, personal: Iterable[str] = ()) -> str:
         return f"{len(answer.content)} bytes"
     # The HTTP layer knows tokens as the end of a header only.
     tokens = [one.value.removeprefix(_BEARER) for one in answer.secrets if one.value.startswith(_BEARER)]
-    mask = _Mask([*personal, *tokens])
+    mask = _masker([*personal, *tokens])
     try:
-        return json.dumps(mask.hidden(answer.json()), ensure_ascii=False)
+        return json.dumps(_masked(answer.json(), mask), ensure_ascii=False)
     except (BadAnswer, RecursionError):
         text = answer.content.decode("utf-8", "replace").strip()
     if text.startswith("<"):
         return "an HTML page"
     # In broken JSON a value may be written with escapes, so that it would not be found.
-    return "broken JSON" if text.startswith(("{", "[", '"')) else mask.hide(text)
+    return "broken JSON" if text.startswith(("{", "[", '"')) else mask(text)
 
 
 def personal_values(batch: Mapping[str, Json]) -> Iterator[str]:
@@ -463,32 +464,32 @@ def _texts(value: Json) -> Iterator[str]:
                 yield from _texts(part)
 
 
-class _Mask:
-    """Hides known values, in any letter case, and whatever has the form of an address."""
+def _masker(values: Iterable[str]) -> Callable[[str], str]:
+    """Return what masks these values in a text, in any letter case, and all that looks like an address."""
+    stripped = {value.strip() for value in values}
+    masked = sorted((v for v in stripped if len(v) >= _SHORTEST_MASKED), key=len, reverse=True)
 
-    def __init__(self, values: Iterable[str]) -> None:
-        stripped = {value.strip() for value in values}
-        self._values = sorted((v for v in stripped if len(v) >= _SHORTEST_MASKED), key=len, reverse=True)
-
-    def hide(self, text: str) -> str:
-        """Return the text with `***` in the place of each value; the longest goes first."""
+    def mask(text: str) -> str:
         lowered = text.lower()
-        # Files can be long: only what is there becomes part of a pattern.
-        present = [v for v in self._values if len(v) <= len(text) and v.lower() in lowered]
+        # Files can be long: only what is there becomes part of a pattern, the longest first.
+        present = [v for v in masked if len(v) <= len(text) and v.lower() in lowered]
         if present:
             text = re.sub("|".join(map(re.escape, present)), _MASKED, text, flags=re.IGNORECASE)
         return _ADDRESS.sub(_MASKED, text)
 
-    def hidden(self, document: object) -> object:
-        """Return a JSON document with every name and value in it hidden, numbers too."""
-        if isinstance(document, str):
-            return self.hide(document)
-        if isinstance(document, list):
-            return [self.hidden(item) for item in document]
-        if isinstance(document, dict):
-            return {self.hide(name): self.hidden(value) for name, value in document.items()}
-        text = json.dumps(document)
-        return document if self.hide(text) == text else _MASKED
+    return mask
+
+
+def _masked(document: object, mask: Callable[[str], str]) -> object:
+    """Return a JSON document with every name and value in it masked, numbers too."""
+    if isinstance(document, str):
+        return mask(document)
+    if isinstance(document, list):
+        return [_masked(item, mask) for item in document]
+    if isinstance(document, dict):
+        return {mask(name): _masked(item, mask) for name, item in document.items()}
+    text = json.dumps(document)
+    return document if mask(text) == text else _MASKED
 
 
 # How long a token without a stated lifetime is used, in seconds: far less than any common lifetime, and long
@@ -512,43 +513,32 @@ class Tokens:
         self._clock = clock
         self._api = api
         self._lock = threading.Lock()
-        self._token = login if isinstance(login, Secret) else None
+        self._token: Secret | None = None
         self._good_until = 0.0
         self._fetches = 0
         self._failure: BaseException | None = None
 
-    def current(self) -> Secret:
-        """Return a token that is believed to be good.
+    def current(self, refused: Secret | None = None) -> Secret:
+        """Return a token that is believed to be good, and is not `refused`.
 
-        Raises `Unauthorised` where the credentials are refused, `BadAnswer` for an answer without a bearer
-        token, `Unreachable` where there is no answer.
-        """
-        return self._other_than(None)
-
-    def renewed(self, after: Secret) -> Secret:
-        """Return another token than `after`, which was refused; perhaps one that another thread got since.
-
-        Raises `Unauthorised` for a token that a person gave; otherwise as for `current`.
+        Raises `Unauthorised` where the credentials are refused, or a token that a person gave; `BadAnswer`
+        for an answer without a bearer token, `Unreachable` where there is no answer.
         """
         if isinstance(self._login, Secret):
+            if refused is None:
+                return self._login
             raise Unauthorised(
                 "401 Unauthorized: the API does not accept the token, and a given token cannot be renewed "
                 f"here. Set a new one, without the word Bearer, in {_CREDENTIALS}, or declare `oauth`, with "
                 "which tokens renew themselves."
             )
-        return self._other_than(after)
-
-    def _other_than(self, refused: Secret | None) -> Secret:
-        if isinstance(self._login, Secret):
-            return self._login
         fetches = self._fetches
         with self._lock:
-            is_good = self._token not in (None, refused) and self._clock.monotonic() < self._good_until
-            if self._token is not None and is_good:
+            started = self._clock.monotonic()
+            if self._token not in (None, refused) and started < self._good_until:
                 return self._token
             if self._fetches > fetches and self._failure is not None:
                 raise self._failure  # of the request that this thread waited for
-            started = self._clock.monotonic()
             self._token, self._failure = None, None
             try:
                 self._token, lifetime = self._fetch(self._login)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import cache, lru_cache
 from pathlib import PurePosixPath
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -144,29 +144,16 @@ def _name_or_code(value: object) -> object:
     raise refusal("wrong-type", message, "write [Bounced, 12]")
 
 
-def _value(value: object) -> object:
-    return value if isinstance(value, dict) else {"value": value}
-
-
-class Content(NamedTuple):
-    """The content of a file as the API takes it."""
-
-    name: str
-    base64: str
-    size: int
-    """Of the content itself, in bytes."""
-
-
-def _file(value: object, info: ValidationInfo) -> Content:
-    path = str(_private(value))
-    around = info.context
+def _file(value: object, info: ValidationInfo) -> tuple[str, str, int]:
+    """Return the name of a file, its content in base64, and the size of that in bytes."""
+    path, around = str(_private(value)), info.context
+    name = PurePosixPath(path).name
+    if not isinstance(around, SeedContext):
+        return name, "", 0
     try:
-        if not isinstance(around, SeedContext):
-            return Content(PurePosixPath(path).name, "", 0)
-        content = around.files.in_base64(path), len(around.files.content(path))
+        return name, around.files.in_base64(path), len(around.files.content(path))
     except Unreadable as unreadable:
         raise refusal(*unreadable.refusal) from unreadable
-    return Content(PurePosixPath(path).name, *content)
 
 
 def _base64(value: str) -> str:
@@ -244,12 +231,9 @@ class _Encryptable(_Written):
 
     @model_validator(mode="after")
     def _all_three_or_none(self) -> _Encryptable:
-        given = [
-            bool(self.is_encrypted),
-            self.certificate_thumbprint is not None,
-            self.encryption_key is not None,
-        ]
-        if any(given) and not all(given):
+        values = (self.certificate_thumbprint, self.encryption_key)
+        given = {bool(self.is_encrypted), *(value is not None for value in values)}
+        if len(given) > 1:
             hint = "add the others of is_encrypted: true, certificate_thumbprint and encryption_key"
             raise refusal("missing-field", "an encrypted value has all three fields of its encryption", hint)
         return self
@@ -257,9 +241,8 @@ class _Encryptable(_Written):
     @property
     def encryption(self) -> tuple[str, str] | None:
         """The certificate's thumbprint and the key, of an encrypted value."""
-        if self.certificate_thumbprint is None or self.encryption_key is None:
-            return None
-        return self.certificate_thumbprint, self.encryption_key
+        thumbprint, key = self.certificate_thumbprint, self.encryption_key
+        return None if thumbprint is None or key is None else (thumbprint, key)
 
 
 class DataValue(_Encryptable):
@@ -274,7 +257,9 @@ class _TextOrValue:
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_wrap_validator_function(
-            lambda value, read: value if type(value) is str else read(_value(value)),
+            lambda value, read: (
+                value if type(value) is str else read(value if isinstance(value, dict) else {"value": value})
+            ),
             handler.generate_schema(DataValue),
             json_schema_input_schema=handler.generate_schema(str | DataValue),
         )
@@ -322,19 +307,12 @@ class FileAnswer(_Encryptable):
             )
         return self
 
-    @property
-    def content(self) -> Content:
-        """The content, wherever it is from."""
-        if isinstance(self.file, Content):
-            return self.file
-        data = self.data or ""
-        return Content("", data, len(base64.b64decode(data)))
-
     @model_serializer
     def _members(self) -> dict[str, Any]:
         said = {to_pascal(name): getattr(self, name) for name in self.model_fields_set - {"file", "data"}}
-        name, data, size = self.content
-        return {"FileName": name, "FileSize": size, **said, "Data": data}
+        data = self.data or ""
+        name, content, size = self.file or ("", data, len(base64.b64decode(data)))
+        return {"FileName": name, "FileSize": size, **said, "Data": content}
 
 
 class Answer(_Written):

@@ -20,14 +20,12 @@ from pydantic.alias_generators import to_snake
 from reconciler.engine.change import Block, digest_of
 from reconciler.engine.kind import Json
 from reconciler.errors import Exit
-from reconciler.expoints.seed import Moment, Seed, SeedCustomer, Send, Value
+from reconciler.expoints.seed import Seed, SeedCustomer, Send, Value, as_written
 from reconciler.journal.entries import Delivery, DeliveryState
 from reconciler.problems import Redacted
 
 EMAIL = "customers.email"
 APPROVAL = "approve_automatically"
-
-_ENCODER = json.JSONEncoder(sort_keys=True)
 
 Hash = Callable[[str], str]
 Contents = Mapping[str, str]
@@ -145,18 +143,23 @@ class SeedPlan(Struct, frozen=True):
 def recipients_of(seed: Seed, hash: Hash) -> tuple[Recipient, ...]:
     """Return every customer of a seed under the hashes by which the ledger knows it, as pending."""
     numbers: Counter[str] = Counter()
-    batch = _hashed(_member_values("", seed.batch), hash)
+    batch = _contents("", seed.batch, hash)
     recipients = []
     for customer in seed.customers:
         mailbox = customer.mailbox
         numbers[mailbox] += 1
+        contents = {**batch, EMAIL: hash_at(EMAIL, customer.email, hash)}
+        contents |= _contents("customers.", customer.members, hash)
+        for item in customer.data:
+            path = f"customers.data.{item.column}"
+            contents[path] = hash_at(path, [item.value, *(item.encryption or ())], hash)
         recipients.append(
             Recipient(
                 customer,
                 name=hash(f"{mailbox}#{numbers[mailbox]}"),
                 mailbox=hash(mailbox),
                 digest=hash(digest_of([seed.batch_digest, customer.digest])),
-                contents={**batch, **_hashed(_customer_values(customer), hash)},
+                contents=contents,
             )
         )
     return tuple(recipients)
@@ -253,23 +256,15 @@ def automatic(hash: Hash) -> Callable[[Delivery], bool]:
 
 def hash_at(path: str, value: Json, hash: Hash) -> str:
     """Return the hash of a value at a path; equal values at two paths do not look equal."""
-    return hash(_ENCODER.encode([path, value]))
+    return hash(json.dumps([path, value], sort_keys=True))
 
 
-def _hashed(values: Iterator[tuple[str, Json]], hash: Hash) -> Contents:
-    return {path: hash_at(path, value, hash) for path, value in values}
-
-
-def _customer_values(customer: SeedCustomer) -> Iterator[tuple[str, Json]]:
-    yield EMAIL, customer.email
-    yield from _member_values("customers.", customer.members)
-    for item in customer.data:
-        yield f"customers.data.{item.column}", [item.value, *(item.encryption or ())]
-
-
-def _member_values(before: str, members: Mapping[str, Value]) -> Iterator[tuple[str, Json]]:
-    for name, value in members.items():
-        yield from _leaves(f"{before}{to_snake(name)}", str(value) if isinstance(value, Moment) else value)
+def _contents(before: str, members: Mapping[str, Value], hash: Hash) -> Contents:
+    return {
+        path: hash_at(path, value, hash)
+        for name, member in as_written(members).items()
+        for path, value in _leaves(f"{before}{to_snake(name)}", member)
+    }
 
 
 def _leaves(path: str, value: Json) -> Iterator[tuple[str, Json]]:
