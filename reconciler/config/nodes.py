@@ -10,6 +10,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable
 from functools import cached_property
+from itertools import accumulate
 
 from msgspec import Struct
 
@@ -33,8 +34,9 @@ class Source(Struct, frozen=True, dict=True):
 
     @cached_property
     def _lines(self) -> list[int]:
-        """Where each line begins."""
-        return [0, *(found.end() for found in LINE_BREAK.finditer(self.text))]
+        """Where each line begins. Control characters, at which Python would break too, are refused before."""
+        *lines, _ = f"{self.text}.".splitlines(keepends=True)
+        return [0, *accumulate(map(len, lines))]
 
 
 class Row(Struct, frozen=True):
