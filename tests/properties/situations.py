@@ -1,4 +1,4 @@
-"""Strategies: what can be declared, what can be live, and every plausible server between them."""
+"""Strategies: what can be declared, what can be live, every plausible server between them, and its faults."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reconciler.engine.body import put, value_at
 from reconciler.engine.declared import Declared, Given, Origin, Reference, Ruling
 from reconciler.engine.kind import Json, Policy
 from reconciler.problems import Place
-from reconciler.sandbox import Variants
+from reconciler.sandbox import Fault, Variants
 from reconciler.sandbox.checkmarket_bodies import defaults_of
 from reconciler.sandbox.seeding import stored_config
 from tests.properties.world import Situation
@@ -274,3 +274,29 @@ def situations(draw: st.DrawFn, configs: st.SearchStrategy[Drawn] = _ANY) -> Sit
         stored={n: one.stored(n, server) for n, one in several.items() if one.identity != "none"},
         declared=tuple(one.declared(n, server) for n, one in several.items()),
     )
+
+
+_NOT_DONE = (
+    "status=500",
+    "status=503",
+    "status=429",
+    "status=429,retry-after=2",
+    "drop",
+    "html",
+    "status=401",
+)
+# A server that says 429 or 401 has not done what it was asked; one that falls over afterwards may have.
+_DONE = ("status=500", "status=503,html", "drop", "html", "cut")
+
+
+def fault_lists() -> st.SearchStrategy[list[Fault]]:
+    """Return one to three faults, at single requests or from one on."""
+    effects = [f"before:{effect}" for effect in _NOT_DONE] + [f"after:{effect}" for effect in _DONE]
+    fault = st.builds(
+        lambda method, nth, onwards, effect: Fault.parse(f"{method}:{nth}{onwards}:{effect}"),
+        st.sampled_from(["PUT", "POST", "DELETE", "GET", "*"]),
+        st.integers(1, 6),
+        st.sampled_from(["", "+"]),
+        st.sampled_from(effects),
+    )
+    return st.lists(fault, min_size=1, max_size=3)

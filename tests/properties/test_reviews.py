@@ -11,11 +11,9 @@ from reconciler.engine.classify import FieldClass
 from reconciler.engine.outcome import Result
 from reconciler.engine.review import Review, digests_meant, reviewed
 from reconciler.sandbox import Fault
-from tests.properties.faults import fault_lists
-from tests.properties.lines import with_lines
-from tests.properties.situations import situations
-from tests.properties.test_stale import edit, edits
-from tests.properties.world import TARGET, Situation, World
+from tests.properties.files import with_lines
+from tests.properties.situations import fault_lists, situations
+from tests.properties.world import TARGET, Situation, World, edit, edits
 
 
 def drawn_part(data: st.DataObject, plan: Plan) -> frozenset[str]:

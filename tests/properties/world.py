@@ -20,8 +20,8 @@ from reconciler.checkmarket.client import ImportConfigs, open_checkmarket
 from reconciler.checkmarket.model import IMPORT_CONFIGS
 from reconciler.engine.apply import Run, apply
 from reconciler.engine.body import Normal, value_at
-from reconciler.engine.change import Limits, Plan, Scope
-from reconciler.engine.classify import Account, known_defaults
+from reconciler.engine.change import Change, Limits, Plan, Scope
+from reconciler.engine.classify import Account, FieldClass, FieldView, known_defaults
 from reconciler.engine.declared import Declared
 from reconciler.engine.identity import resolve, take_inventory
 from reconciler.engine.kind import Field, Json, Kind, Member
@@ -165,3 +165,37 @@ def shown_value(config: Mapping[str, Any], field: Field, variants: Variants) -> 
     """Return the same, with false and 0 where the server shows them."""
     normal = Normal(IMPORT_CONFIGS, variants.false_and_zero == "shown")
     return normal.value(field, value_at(config, field.member))
+
+
+EDITS: dict[str, Json] = {
+    "contact_list_id": 99,
+    "contact_group_id": 99,
+    "survey_settings.invitation_delay_in_days": 99,
+    "survey_settings.invitation_time": "03:33:00.0000000",
+    "survey_settings.expiration_time": "03:33:00.0000000",
+    "column_mappings": [{"SourceColumnNumber": 9, "TargetColumnName": "Gsm"}],
+    "date_format": "d-M-yy",
+    "first_row": 99,
+    "field_delimiter": "#",
+    "default_language_code": "pt",
+    "name": "Renamed by somebody else",
+}
+
+
+def edits(plan: Plan, *classes: FieldClass) -> list[tuple[Change, FieldView]]:
+    """Return the fields of these classes that somebody else could change under an update of the plan."""
+    return [
+        (change, view)
+        for change in plan.changes
+        if change.id is not None
+        for view in change.fields
+        if view.cls in classes and view.path in EDITS
+    ]
+
+
+def edit(world: World, change: Change, view: FieldView) -> int:
+    """Let somebody else change a field, and the server's cache forget what was before; return whose."""
+    assert change.id is not None
+    world.edit(change.id, world.kind.by_path[view.path].member, EDITS[view.path])
+    world.clock.sleep(world.variants.read_cache_seconds)
+    return change.id
