@@ -133,8 +133,7 @@ class Run(Struct):
         pauses; a stop or an interrupt cuts a pause short.
         """
         begun = _results(mapper, self.carry_out, changes, "Applying")
-        outcomes = [end for end in begun if isinstance(end, Outcome)]
-        attempts = [end for end in begun if isinstance(end, Attempt)]
+        attempts, settled = [end for end in begun if isinstance(end, Attempt)], []
         pause = FIRST_PAUSE
         while attempts:
             if not self.is_stopped:
@@ -142,9 +141,11 @@ class Run(Struct):
                 with suppress(SleepCut):
                     self.clock.sleep(min(pause, max(0.0, left)))
             looks = _results(mapper, self._look, attempts, "Verifying")
-            outcomes += [self._written_down(end) for end in looks if isinstance(end, Outcome)]
+            settled += [end for end in looks if isinstance(end, Outcome)]
             attempts = [end for end in looks if isinstance(end, Attempt)]
             pause *= 2
+        outcomes = [end for end in begun if isinstance(end, Outcome)]
+        outcomes += [self._written_down(outcome) for outcome in settled]
         return {outcome.key: outcome for outcome in outcomes}
 
     def carry_out(self, change: Change) -> Outcome | Attempt:
@@ -152,12 +153,12 @@ class Run(Struct):
         if self._stopped:
             return self._not_begun(change, self._stopped)
         try:
-            end = self._write(change)
+            end = self._steps(change)
         except Exception as error:  # noqa: BLE001  # it ends this change, and no other
             end = self._ended_by(change, error)
         return self._written_down(end) if isinstance(end, Outcome) else end
 
-    def _write(self, change: Change) -> Outcome | Attempt:
+    def _steps(self, change: Change) -> Outcome | Attempt:
         """Carry out one change, step by step. Raises what ends it before anything may have been written."""
         # 1. Read again what the plan saw.
         live = None if change.id is None else self.writer.read(change.id)

@@ -1,4 +1,4 @@
-"""On every plausible server, whatever goes wrong, a run loses nothing unsaid, reports the truth, converges."""
+"""On every plausible server, whatever fails, a run loses nothing unsaid, reports truly, and converges."""
 
 from __future__ import annotations
 
