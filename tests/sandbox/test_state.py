@@ -1,8 +1,9 @@
-"""What a sandbox remembers, in memory and in a file that several processes use."""
+"""What a sandbox remembers, in memory and in files that processes share; and its variants as values."""
 
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 import subprocess
 import sys
@@ -11,10 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.sandbox import Request, State, StateError, take_inventory
+from reconciler.sandbox import Request, State, StateError, Variants, take_inventory
 from reconciler.sandbox.seeding import CONFIGS as CONFIG_DOCUMENTS
-
-from .conftest import OpenSandbox, Sandbox
+from tests.sandbox.conftest import OpenSandbox, Sandbox
 
 WRITE_25_TIMES = """
 import sys, httpx
@@ -128,18 +128,12 @@ def refused(path: Path) -> bool:
     return path.read_bytes() == before
 
 
-def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+def test_a_file_of_something_else_is_refused_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "notes").write_bytes(b"not a database " * 100)
-    assert refused(tmp_path / "notes")
-
-
-def test_another_programs_database_is_refused_and_left_alone(tmp_path: Path) -> None:
     with contextlib.closing(sqlite3.connect(tmp_path / "other.db")) as other:
         other.execute("CREATE TABLE documents (other)")
+    assert refused(tmp_path / "notes")
     assert refused(tmp_path / "other.db")
-
-
-def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="not a sandbox's state"):
         State(tmp_path)
 
@@ -161,3 +155,55 @@ def test_the_inventory_shows_hidden_configurations_and_the_last_requests(sandbox
     }
     assert [(seen["method"], seen["status"]) for seen in found["requests"]] == [("GET", 200)]
     assert (len(found["surveys"]), found["mails"]) == (6, [])
+
+
+# Variants as values.
+
+
+def test_parse_reads_what_changed_writes() -> None:
+    settings = [
+        "listing=clamped",
+        "clamp_at=7",
+        "meta_counts=false",
+        'defaults={"FirstRow": 1}',
+        "requests_per_day=9",
+    ]
+    variants = Variants.parse([*settings, "read_cache_seconds=1.5"])
+    assert Variants.parse(variants.changed()) == variants
+    assert Variants.parse(["requests_per_day=9", "requests_per_day=none"]) == Variants()
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ("listing=all", "paged|unpaged|clamped|ignores-skip"),
+        ("meta_counts=yes", "true|false"),
+        ("clamp_at=0", "1, 2, …"),
+        ("requests_per_day=many", "none"),
+        ("read_cache_seconds=-1", "seconds"),
+        ("read_cache_seconds=nan", "seconds"),
+        ("defaults={", "a JSON object"),
+        ("listings=paged", "listing, clamp_at"),
+        ("listing", "name=value"),
+    ],
+)
+def test_an_unknown_setting_is_refused_with_what_is_valid(setting: str, expected: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(expected)):
+        Variants.parse([setting])
+
+
+def test_naming_variants_does_not_import_the_web_framework() -> None:
+    code = "import sys, reconciler.sandbox.variants; sys.exit(bool({'flask', 'sqlite3'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_sandbox_imports_nothing_else_of_this_package() -> None:
+    """The stand-in must not share our beliefs about the server."""
+    code = """
+import pkgutil, sys, reconciler.sandbox as sandbox
+modules = [module.name for module in pkgutil.iter_modules(sandbox.__path__, "reconciler.sandbox.")]
+assert len(modules) > 9 and all(map(__import__, modules))
+print(*(name for name in sys.modules if name.startswith("reconciler.")))
+"""
+    printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert [name for name in printed.split() if not name.startswith("reconciler.sandbox")] == []
