@@ -1,19 +1,250 @@
-"""What every benchmark has at hand: its size, a place for files, the server, the way to run the tool."""
+"""What every benchmark has at hand: processes and their cost, figures, the table, the server, the tool."""
 
 from __future__ import annotations
 
 import json
+import os
+import platform
 import shutil
+import statistics
+import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-from tests.benchmarks.figures import Results
-from tests.benchmarks.processes import TOP, Spent, alternating, spend
-from tests.benchmarks.serving import Server
+from tests.benchmarks.server import Account, Told
 from tests.benchmarks.workspaces import KEYS, write_settings, write_workspace
+
+TOP = Path(__file__).parents[2]
+PATIENCE = 1800.0
+"""Seconds after which a process is ended that does not end by itself."""
+_KIBIBYTES = 2**10 if sys.platform == "darwin" else 1
+
+
+class Failed(Exception):
+    """A process did not end as it has to; the message has its last words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What one process cost, or the middle of several: seconds, MiB; `text` is what it wrote."""
+
+    wall: float
+    cpu: float
+    mebibytes: float
+    text: str = field(default="", repr=False)
+
+
+def spend(
+    command: Sequence[str | Path],
+    folder: Path = TOP,
+    environ: Mapping[str, str] | None = None,
+    *,
+    watch: Callable[[int], object] = lambda _: None,
+) -> Spent:
+    """Run a process to its end, and return what it cost with the children that it waited for.
+
+    `watch` is told its number once it runs. Raises `Failed` where it does not end with 0.
+    """
+    with tempfile.TemporaryFile() as written:
+        begun = time.perf_counter()
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            cwd=folder,
+            env={**_usual_environ(), **(environ or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=written,
+            stderr=subprocess.STDOUT,
+        )
+        watchdog = threading.Timer(PATIENCE, process.kill)
+        watchdog.start()
+        watch(process.pid)
+        try:
+            _, status, used = os.wait4(process.pid, 0)
+        finally:
+            watchdog.cancel()
+        wall = time.perf_counter() - begun
+        process.returncode = os.waitstatus_to_exitcode(status)
+        written.seek(0)
+        text = written.read().decode(errors="replace")
+    if process.returncode:
+        raise Failed(f"exit {process.returncode}: {' '.join(map(str, command))}\n{text[-3000:]}")
+    return Spent(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / _KIBIBYTES / 2**10, text)
+
+
+def _usual_environ() -> Mapping[str, str]:
+    """Return the environment without what changes the tool, or keeps compiled Python from being stored."""
+    changing = ("RECONCILER_", "PYTHONDONTWRITEBYTECODE", "FORCE_COLOR")
+    return {name: value for name, value in os.environ.items() if not name.startswith(changing)}
+
+
+def middle(spent: Sequence[Spent]) -> Spent:
+    """Return the medians of what several runs cost, and the most memory that any of them held."""
+    return Spent(
+        statistics.median(one.wall for one in spent),
+        statistics.median(one.cpu for one in spent),
+        max(one.mebibytes for one in spent),
+        spent[-1].text,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What is promised: `words` for people; met while the figure is at most `bound`."""
+
+    words: str
+    bound: float
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A figure, how it is written, and the goal that it is held against, in the same unit.
+
+    The figure is None where nothing could be measured; without a goal it is for orientation only.
+    """
+
+    shown: str
+    figure: float | None = None
+    goal: Goal | None = None
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the goal is met; None where there is none, or nothing was measured."""
+        return None if self.goal is None or self.figure is None else self.figure <= self.goal.bound
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table: `ours` and `beside` are what was measured, as text."""
+
+    work: str
+    ours: str
+    beside: str
+    checks: Sequence[Check]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One point of the plot: what one series took for so many objects, in seconds."""
+
+    series: str
+    objects: int
+    seconds: float
+
+
+def seconds(value: float) -> str:
+    """Return a duration for people, in three digits at most."""
+    if value < 1:
+        return f"{value * 1000:.3g} ms"
+    return f"{value:.3g} s" if value < 1000 else f"{value:.0f} s"
+
+
+def cost(spent: Spent) -> str:
+    """Return what a process took and held."""
+    return f"{seconds(spent.wall)}, {spent.mebibytes:.0f} MiB"
+
+
+def times(ratio: float) -> str:
+    """Return a ratio for people: 1.3 ×, or 1/14 where it is small."""
+    return f"1/{1 / ratio:.3g}" if 0 < ratio < 0.95 else f"{ratio:.2f} ×"
+
+
+def beside(ours: Spent, other: Spent, goal: Goal | None = None) -> Check:
+    """Return the ratio of the time of two processes, and that of what they took of the processor."""
+    ratio = ours.wall / other.wall
+    return Check(f"{times(ratio)} (CPU {times(ours.cpu / other.cpu)})", ratio, goal)
+
+
+def grown(many: Spent, usual: Spent) -> Check:
+    """Return how much longer ten times as much took."""
+    ratio = many.wall / usual.wall
+    return Check(f"{times(ratio)} for 10 ×", ratio, Goal("≤ 10 ×", 10))
+
+
+def held(spent: Spent, most: int) -> Check:
+    """Return the memory of a process, which may hold so many MiB."""
+    return Check(f"{spent.mebibytes:.0f} MiB", spent.mebibytes, Goal(f"≤ {most} MiB", most))
+
+
+BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
+_HEAD = "| work | reconciler | beside it | ratio or figure | goal |\n|---|---|---|---|---|\n"
+_MARKS = {True: "✓", False: "✗", None: "?"}
+
+
+def machine() -> str:
+    """Return what is said of the machine."""
+    return f"{os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Return the rows as a table."""
+    text = _HEAD
+    for row in rows:
+        shown = "; ".join(check.shown for check in row.checks)
+        goals = "; ".join(f"{check.goal.words} {_MARKS[check.met]}" for check in row.checks if check.goal)
+        text += f"| {' | '.join(cell.strip() for cell in (row.work, row.ours, row.beside, shown, goals))} |\n"
+    return text
+
+
+def check_markers(path: Path) -> None:
+    """Return if the file has the markers between which the table goes; raises `ValueError` if not."""
+    text = path.read_text("utf-8")
+    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
+        raise ValueError(f"{path}: the table goes between one line {BEGIN} and one line {END}; add them")
+
+
+def write_between_markers(path: Path, text: str) -> None:
+    """Write `text` in place of what stands between the markers of a file; see `check_markers`."""
+    check_markers(path)
+    before, _, rest = path.read_text("utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    path.write_text(f"{before}{BEGIN}\n{text.strip()}\n{END}{after}", "utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that answers at `url`."""
+
+    url: str
+
+    def begin(self, account: Account) -> None:
+        """Forget everything, and be this account from now on."""
+        self._ask("begin", json.dumps(asdict(account)).encode())
+
+    def told(self) -> Told:
+        """Return what was counted since `begin`."""
+        return Told(**self._ask("told"))
+
+    def _ask(self, what: str, body: bytes | None = None) -> Any:
+        with urllib.request.urlopen(f"{self.url}/-/{what}", body, timeout=60) as answer:  # noqa: S310
+            return json.load(answer)
+
+
+@contextmanager
+def served() -> Iterator[Server]:
+    """Start a server; it ends with the block, or with this process."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.benchmarks.server"],
+        cwd=TOP,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    with process:
+        try:
+            yield Server(f"http://127.0.0.1:{int(process.stdout.readline())}")
+        finally:
+            process.kill()
+
 
 FLOOR = TOP / "tests" / "benchmarks" / "floor.py"
 # What the person at the keyboard has set must not change what is measured.
@@ -41,10 +272,6 @@ class Scale:
         steps = {size for size in (10, 100, 1000, 10_000) if size <= self.many}
         return sorted(steps | {self.objects, self.many})
 
-    def repetitions_at(self, objects: int) -> int:
-        """Return how often something with so many objects is run."""
-        return self.repetitions if objects <= self.objects else min(self.repetitions, 3)
-
 
 @dataclass(frozen=True, slots=True)
 class Watched:
@@ -63,7 +290,8 @@ class Bench:
     cache: Path
     server: Server
     say: Callable[[str], object]
-    results: Results = field(default_factory=Results)
+    rows: list[Row] = field(default_factory=list)
+    points: list[Point] = field(default_factory=list)
     _workspaces: dict[int, Path] = field(default_factory=dict)
 
     @cached_property
@@ -93,17 +321,31 @@ class Bench:
         return spend([*self.tool, *arguments, *where], self.folder, _ENVIRON, watch=watch)
 
     def watched(self, names: Sequence[str], *arguments: str, workspace: Path) -> Watched:
-        """Run the tool, and tell how long it spent in these functions; see `stopwatch`."""
-        result = self.folder / "stopwatch.json"
-        stopwatch: list[str | Path] = ["-m", "tests.benchmarks.stopwatch", result, *names, "--", *arguments]
-        spent = self.script(*stopwatch, "--workspace", workspace)
-        told = json.loads(result.read_text("utf-8"))
-        return Watched(spent, {name: (calls, seconds) for name, (calls, seconds) in told.items()})
+        """Run the tool, and tell how long it spent in these functions; see `watching`."""
+        result = self.folder / "timed.json"
+        watching: list[str | Path] = ["-m", "tests.benchmarks.watching", "time", result, *names, "--"]
+        spent = self.script(*watching, *arguments, "--workspace", workspace)
+        timed = json.loads(result.read_text("utf-8"))
+        return Watched(spent, {name: (calls, seconds) for name, (calls, seconds) in timed.items()})
 
     def script(self, *arguments: str | Path) -> Spent:
         """Run Python, which this is, with arguments of its own."""
         return spend([sys.executable, *arguments], self.folder, _ENVIRON)
 
     def alternating(self, runs: Mapping[str, Callable[[], Spent]], objects: int = 0) -> Mapping[str, Spent]:
-        """Run each in turn, as often as the scale says for so many objects; return the middles."""
-        return alternating(runs, self.scale.repetitions_at(objects), self.say)
+        """Run each in turn, as often as the scale says for so many objects; return the middles.
+
+        What else the machine does meets all of them.
+        """
+        spent: dict[str, list[Spent]] = {name: [] for name in runs}
+        usual = objects <= self.scale.objects
+        for _ in range(self.scale.repetitions if usual else min(self.scale.repetitions, 3)):
+            for name, run in runs.items():
+                one = run()
+                self.say(f"{name}: {one.wall:.3f} s, {one.cpu:.3f} s of processor, {one.mebibytes:.0f} MiB")
+                spent[name].append(one)
+        return {name: middle(several) for name, several in spent.items()}
+
+    def grew(self, objects: int, spent: Mapping[str, Spent]) -> None:
+        """Add a point for each of these series to the plot."""
+        self.points += [Point(series, objects, one.wall) for series, one in spent.items()]

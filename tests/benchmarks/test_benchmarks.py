@@ -7,9 +7,19 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.__main__ import BENCHMARKS, main
-from tests.benchmarks.figures import Check, Goal, Point, Row, seconds, times
+from tests.benchmarks.bench import (
+    BEGIN,
+    END,
+    Check,
+    Goal,
+    Point,
+    Row,
+    seconds,
+    table,
+    times,
+    write_between_markers,
+)
 from tests.benchmarks.plot import plot
-from tests.benchmarks.table import BEGIN, END, table, write_between_markers
 
 TINIEST = ("--objects", "10", "--repetitions", "1", "--no-peers")
 

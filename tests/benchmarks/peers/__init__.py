@@ -1,1 +1,0 @@
-"""Programs that others use for work of this kind, each in an environment of its own."""
