@@ -263,7 +263,7 @@ class Run(Struct):
         return found
 
     def _ended_by(self, change: Change, error: Exception) -> Outcome:
-        """Return how a change ended that an error kept from being written, or from being told."""
+        """Return how a change ended that an error kept from being written, or from being read back."""
         match error:
             case Unauthorised() | Forbidden() | AllowanceUsedUp():
                 self._stop_if_hopeless(error)

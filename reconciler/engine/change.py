@@ -27,8 +27,9 @@ CHECKSUM = "checksum"
 def checksum_of(document: Mapping[str, object]) -> str:
     """Return the checksum over all of a document but its checksum, whatever the order of its members.
 
-    It finds what was cut, mixed or edited by hand. It is no signature: whoever writes the file anew can make
-    it fit again. What binds is that apply plans again, and carries out only what has a digest in the file.
+    It finds what was cut, mixed or edited by hand. It is no signature: a file that is
+    written anew can be made to fit again. What binds is that apply plans again, and carries out only what has
+    a digest in the file.
     """
     return digest_of({name: value for name, value in document.items() if name != CHECKSUM})
 

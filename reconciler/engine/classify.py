@@ -95,12 +95,12 @@ class Drift(StrEnum):
     GIT = "git"
     """The files want something else; the account is as that write left it."""
     LIVE = "live"
-    """Somebody changed it on the account; the files want what they wanted."""
+    """It was changed on the account; the files want what they wanted."""
     BOTH = "both"
     LEFT = "left"
     """Neither changed: the server has made something else of what was sent."""
     IN_DOUBT = "in_doubt"
-    """It is as before that write, of which nobody knows whether it was carried out."""
+    """Unchanged since before the last write, whose outcome is unknown."""
     RESTORED = "restored"
     """That write was the way back from a run, and it still is as that left it."""
     UNDECLARED = "undeclared"
@@ -149,7 +149,7 @@ class FieldView(Struct, frozen=True):
 
     @property
     def is_claimed(self) -> bool:
-        """Whether nothing but a line of the files, which no read-back has proved, says that it stays."""
+        """Whether a line of the files alone, which no read-back has proved, says that it stays."""
         unproved = self.default is not None and self.default.source is DefaultSource.UNPROVED
         return unproved and self.before is not None and self.before == self.after
 

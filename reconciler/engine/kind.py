@@ -114,7 +114,7 @@ Result = TypeVar("Result")
 class Mapper(Protocol):
     """Calls a function for every item, several at a time; results in the order of the items.
 
-    The first error ends it. `label` says to a person what is going on.
+    The first error ends it. `label` tells a person what is being done.
     """
 
     def __call__(
