@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,21 +55,39 @@ def was_set(world: World, glob: str, *assignments: str, diff: bool = False) -> s
     return screen.out
 
 
-def news(world: World) -> str:
-    return (world.folder / "configs/news.yaml").read_text("utf-8")
+def text_of(world: World, name: str = "news") -> str:
+    return (world.folder / f"configs/{name}.yaml").read_text("utf-8")
 
 
-def listed(world: World, *where: str, glob: str = "*", target: str | None = None) -> list[str]:
+def listing(world: World, *where: str, glob: str = "*", target: str | None = None) -> Any:
     screen = Screen()
     console = screen.console(world.clock, as_json=True)
     list_resources(glob, where, Selection(target=target), console, world.environment)
-    return [one["key"].removeprefix("import_configs.") for one in screen.document["resources"]]
+    assert "@example.com" not in screen.out
+    return screen.document
+
+
+def listed(world: World, *where: str, glob: str = "*", target: str | None = None) -> list[str]:
+    document = listing(world, *where, glob=glob, target=target)
+    return [one["key"].partition(".")[2] for one in document["resources"] + document["seeds"]]
+
+
+def printed_list(world: World, glob: str) -> list[str]:
+    screen = Screen()
+    list_resources(glob, (), EVERYTHING, screen.console(world.clock), world.environment)
+    return screen.out.splitlines()
+
+
+def formatted(world: World, *files: Path, check: bool = False) -> tuple[Exit, str]:
+    screen = Screen()
+    end = fmt(files, EVERYTHING, screen.console(world.clock), world.environment, check=check)
+    return end, screen.out
 
 
 def test_set_edits_every_resource_that_the_glob_names(world: World) -> None:
     out = was_set(world, "news-*", "survey_settings.invitation_delay_in_days=3", "date_format=dd/MM")
     assert out == "Changed: 1 file for 2 resources.\n"
-    assert news(world) == NEWS.replace("days: 14", "days: 3").replace(
+    assert text_of(world) == NEWS.replace("days: 14", "days: 3").replace(
         "    targets: [", "    date_format: dd/MM\n    targets: ["
     ).replace("days: 3}\n", "days: 3}\n    date_format: dd/MM\n")
 
@@ -78,26 +96,21 @@ def test_set_shows_the_edit_and_writes_nothing_with_diff(world: World) -> None:
     out = was_set(world, "news-be", "update_type_id=2", diff=True)
     assert "+    update_type_id: 2  # always create new contacts\n" in out
     assert out.endswith("Would change: 1 file for 1 resource.\n")
-    assert news(world) == NEWS
+    assert text_of(world) == NEWS
 
 
+IN_FLOW = "survey_settings: {survey_id: 4711, invitation_delay_in_days: 14"
 SET = [
     ("name=2026", 'name: "2026"'),
     ("email_is_required=true", "email_is_required: true"),
     ("date_format=null", "date_format: null"),
-    (
-        "survey_settings.invitation_time=09:00",
-        'survey_settings: {survey_id: 4711, invitation_delay_in_days: 14, invitation_time: "09:00"}',
-    ),
-    (
-        "survey_settings.survey=Support follow-up",
-        "survey_settings: {survey: Support follow-up, invitation_delay_in_days: 14}",
-    ),
+    ("survey_settings.invitation_time=09:00", f'{IN_FLOW}, invitation_time: "09:00"}}'),
+    ("survey_settings.survey=A survey", IN_FLOW.replace("survey_id: 4711", "survey: A survey") + "}"),
     ("contact_list=news", "contact_list: news"),
     ("default_language_code=no", 'default_language_code: "no"'),
     ("keep=[first_row]", "keep: [first_row]"),
     ("undeclared=keep", "undeclared: keep"),
-    ("field_delimiter=;", "field_delimiter: ;"),
+    ("field_delimiter=;", 'field_delimiter: ";"'),
     ("targets.sandbox.first_row=2", "sandbox: {id: 7, first_row: 2}"),
     ("targets.other.one.id=9", "other.one: {id: 9}"),
 ]
@@ -106,29 +119,48 @@ SET = [
 @pytest.mark.parametrize(("assignment", "line"), SET)
 def test_a_value_is_of_the_type_of_its_field(assignment: str, line: str, world: World) -> None:
     was_set(world, "news-be", assignment)
-    assert any(one.strip() in (line, line.replace(";", '";"')) for one in news(world).splitlines())
+    assert line in [one.strip() for one in text_of(world).splitlines()]
 
 
-def test_a_block_of_a_target_is_made_where_a_list_named_it(world: World) -> None:
-    was_set(world, "news-nl", "targets.other.one.first_row=2")
-    assert "    targets: {sandbox: {}, other.one: {first_row: 2}}  # everywhere\n" in news(world)
+@pytest.mark.parametrize(
+    ("key", "assignments", "lines"),
+    [
+        (
+            "news-nl",
+            ["targets.other.one.first_row=2"],
+            ["{sandbox: {}, other.one: {first_row: 2}}  # everywhere"],
+        ),
+        ("news-nl", ["targets.sandbox.id=5"], ["{sandbox: {id: 5}, other.one: {}}  # everywhere"]),
+        ("plain", ["targets.sandbox.id=5"], ["sandbox: {id: 5}", "other.one: {}"]),
+        (
+            "plain",
+            ["targets.sandbox.first_row=1", "targets.other.one.first_row=2"],
+            ["sandbox: {first_row: 1}", "other.one: {first_row: 2}"],
+        ),
+    ],
+)
+def test_a_block_of_a_target_is_made_and_the_other_targets_stay(
+    key: str, assignments: list[str], lines: list[str], world: World
+) -> None:
+    """A resource that names no target lives on all of them, and still does."""
+    world.write("plain.yaml", "import_configs: {plain: {name: Plain}}\n")
+    was_set(world, key, *assignments)
+    assert all(line in text_of(world, key.removesuffix("-nl")) for line in lines)
 
 
 REFUSED = [
-    ("nope", ["first_row=1"], "no resource is called nope"),
-    ("news-*", ["first_row"], "PATH=VALUE"),
-    ("news-*", ["frist_row=1"], "write first_row"),
-    ("news-*", ["FirstRow=1"], "write first_row"),
-    ("news-*", ["targets.nowhere.id=1"], "targets.NAME.FIELD"),
+    ("nope", "first_row=1", "no resource is called nope"),
+    ("news-*", "first_row", "PATH=VALUE"),
+    ("news-*", "frist_row=1", "write first_row"),
+    ("news-*", "FirstRow=1", "write first_row"),
+    ("news-*", "targets.nowhere.id=1", "targets.NAME.FIELD"),
 ]
 
 
-@pytest.mark.parametrize(("glob", "assignments", "words"), REFUSED)
-def test_what_makes_no_sense_is_an_error(
-    glob: str, assignments: Sequence[str], words: str, world: World
-) -> None:
+@pytest.mark.parametrize(("glob", "assignment", "words"), REFUSED)
+def test_what_makes_no_sense_is_an_error(glob: str, assignment: str, words: str, world: World) -> None:
     with pytest.raises(UsageError, match=words):
-        was_set(world, glob, *assignments)
+        was_set(world, glob, assignment)
 
 
 @pytest.mark.parametrize("assignment", ["name=Same", "update_type_id=9", "first_row=x", "preset=nope"])
@@ -136,7 +168,7 @@ def test_an_edit_that_would_make_the_files_invalid_writes_nothing(assignment: st
     with pytest.raises(NotEdited, match="nothing was written") as refused:
         was_set(world, "news-*", assignment)
     assert refused.value.problems
-    assert news(world) == NEWS
+    assert text_of(world) == NEWS
 
 
 def test_list_finds_what_is_declared_wherever_it_is_said(world: World) -> None:
@@ -148,23 +180,45 @@ def test_list_finds_what_is_declared_wherever_it_is_said(world: World) -> None:
     assert listed(world, "update_type_id=2", "name=News BE") == []
     assert listed(world, glob="*-be") == ["news-be"]
     assert listed(world, target="other.one") == ["news-nl"]
-
-
-def test_list_looks_at_each_target_by_itself(world: World) -> None:
     was_set(world, "news-nl", "targets.other.one.first_row=2")
     assert listed(world, "first_row=2") == ["news-nl"]
     assert listed(world, "first_row=2", target="sandbox") == []
 
 
 def test_list_prints_one_line_for_each_and_the_number_last(world: World) -> None:
-    screen = Screen()
-    list_resources("*", (), EVERYTHING, screen.console(world.clock), world.environment)
-    assert screen.out.splitlines() == [
+    assert printed_list(world, "*") == [
         'import_configs.news-be  "News BE"  sandbox 7           configs/news.yaml:9:3',
         'import_configs.news-nl  "News NL"  other.one, sandbox  configs/news.yaml:2:3',
         "",
         "2 resources.",
     ]
+
+
+@pytest.mark.parametrize("where", ["nope=1", "keep=x", "survey"])
+def test_list_says_what_can_be_compared_and_what_nothing_is_called(where: str, world: World) -> None:
+    with pytest.raises(UsageError):
+        listed(world, where)
+    with pytest.raises(UsageError, match=r"no resource or seed is called nwes-nl; .*news-nl"):
+        listed(world, glob="nwes-nl")
+
+
+def test_fmt_puts_keys_into_order_once(world: World) -> None:
+    assert formatted(world, check=True) == (Exit.ERROR, "configs/news.yaml\nNot in order: 1 file.\n")
+    assert formatted(world, Path("configs/presets.yaml"))[1] == "All files are in order.\n"
+    assert text_of(world) == NEWS
+    assert formatted(world) == (Exit.DONE, "configs/news.yaml\nPut into order: 1 file.\n")
+    lines = text_of(world).splitlines()
+    assert lines[10].startswith("    survey_settings: {survey_id")
+    assert lines[11] == "    update_type_id: 1  # update existing contacts within this survey"
+    assert formatted(world, check=True) == (Exit.DONE, "All files are in order.\n")
+
+
+def test_fmt_refuses_what_is_no_file_of_the_workspace_and_files_that_are_wrong(world: World) -> None:
+    with pytest.raises(UsageError, match="no file of the workspace"):
+        formatted(world, Path("README.md"))
+    world.write("wrong.yaml", "import_configs: {x: {}}\n")
+    with pytest.raises(FilesInvalid):
+        formatted(world)
 
 
 SEEDS = """\
@@ -222,84 +276,56 @@ class TestSeeds:
         world.write("seeds.yaml", SEEDS)
 
     def test_are_listed_with_when_and_to_how_many_they_go(self, world: World) -> None:
-        screen = Screen()
-        list_resources("s*", (), EVERYTHING, screen.console(world.clock), world.environment)
-        assert screen.out.splitlines() == [
+        assert printed_list(world, "s*") == [
             "customer_seeds.smoke  once, round v7, 1 customer  other.one, sandbox  configs/seeds.yaml:2:3",
             "",
             "0 resources, 1 seed.",
         ]
-
-    def test_are_counted_apart_from_resources(self, world: World) -> None:
-        screen = Screen()
-        list_resources("*", (), EVERYTHING, screen.console(world.clock), world.environment)
-        assert screen.out.endswith("\n\n2 resources, 1 seed.\n")
+        assert printed_list(world, "*")[-2:] == ["", "2 resources, 1 seed."]
 
     def test_are_listed_as_a_document_of_their_own(self, world: World) -> None:
-        screen = Screen()
-        console = screen.console(world.clock, as_json=True)
-        list_resources("*", ("round=v7",), EVERYTHING, console, world.environment)
-        assert screen.document["resources"] == []
-        assert screen.document["seeds"] == [
-            {
-                "key": "customer_seeds.smoke",
-                "send": "once",
-                "round": "v7",
-                "customers": 1,
-                "targets": ["other.one"],
-                "file": "configs/seeds.yaml",
-                "line": 2,
-            }
-        ]
+        document = listing(world, "round=v7")
+        assert document["resources"] == []
+        where = {"targets": ["other.one"], "file": "configs/seeds.yaml", "line": 2}
+        seed = {"key": "customer_seeds.smoke", "send": "once", "round": "v7", "customers": 1, **where}
+        assert document["seeds"] == [seed]
 
     @pytest.mark.parametrize(
         ("where", "found"),
         [
-            (["end_date=+7d"], ["customer_seeds.smoke"]),
-            (["is_test=true", "round=v8"], ["customer_seeds.smoke"]),
+            (["end_date=+7d"], ["smoke"]),
+            (["is_test=true", "round=v8"], ["smoke"]),
             (["is_test=true", "round=v9"], []),
-            (["shared_mailbox=false"], ["customer_seeds.smoke"]),
+            (["shared_mailbox=false"], ["smoke"]),
             (["batch_name=none"], []),
-            (["update_type_id=1"], ["import_configs.news-be"]),
+            (["update_type_id=1"], ["news-be"]),
             (["update_type_id=1", "is_test=true"], []),
         ],
     )
     def test_are_found_by_what_they_say(self, world: World, where: list[str], found: list[str]) -> None:
-        screen = Screen()
-        list_resources("*", where, EVERYTHING, screen.console(world.clock, as_json=True), world.environment)
-        both = screen.document["resources"] + screen.document["seeds"]
-        assert [one["key"] for one in both] == found
+        assert listed(world, *where) == found
 
-    def test_have_no_address_in_any_list(self, world: World) -> None:
-        screen = Screen()
-        list_resources("*", (), EVERYTHING, screen.console(world.clock, as_json=True), world.environment)
-        assert "@example.com" not in screen.out
-
-    def test_are_put_into_order_with_their_comments(self, world: World) -> None:
+    def test_are_put_into_order_with_their_comments_and_bind_a_review_alike(self, world: World) -> None:
         file = Path("configs/seeds.yaml")
-        assert formatted(world, file, check=True) == (
-            Exit.ERROR,
-            "configs/seeds.yaml\nNot in order: 1 file.\n",
-        )
+        (before,) = open_workspace(EVERYTHING, world.environment).seeds["sandbox"]
+        assert formatted(world, file, check=True)[1] == "configs/seeds.yaml\nNot in order: 1 file.\n"
         assert formatted(world, file)[0] is Exit.DONE
-        assert (world.folder / file).read_text("utf-8") == IN_ORDER
+        assert text_of(world, "seeds") == IN_ORDER
         assert formatted(world, file, check=True) == (Exit.DONE, "All files are in order.\n")
+        (after,) = open_workspace(EVERYTHING, world.environment).seeds["sandbox"]
+        assert before.digest_on("sandbox", "a", "UTC") == after.digest_on("sandbox", "a", "UTC")
 
     def test_are_set_where_their_section_is_named(self, world: World) -> None:
-        out = was_set(
-            world, "customer_seeds.*", "round=9", "end_date=+30d", "targets.sandbox.send_time=09:30"
-        )
-        assert out == "Changed: 1 file for 1 seed.\n"
-        text = (world.folder / "configs/seeds.yaml").read_text("utf-8")
-        changed = SEEDS.replace("    round: v7\n", '    round: "9"\n').replace(
-            "end_date: +21d", 'end_date: "+30d"'
-        )
-        assert text.replace('        send_time: "09:30"\n', "") == changed
-        assert '        send_time: "09:30"\n' in text
+        edits = ("round=9", "end_date=+30d", "targets.sandbox.send_time=09:30")
+        assert was_set(world, "customer_seeds.*", *edits) == "Changed: 1 file for 1 seed.\n"
+        new, text = '        send_time: "09:30"\n', text_of(world, "seeds")
+        changed = SEEDS.replace("    round: v7\n", '    round: "9"\n').replace("date: +21d", 'date: "+30d"')
+        assert new in text
+        assert text.replace(new, "") == changed
 
     def test_are_not_meant_by_a_glob_that_does_not_name_them(self, world: World) -> None:
         was_set(world, "*", "first_row=3")
-        assert (world.folder / "configs/seeds.yaml").read_text("utf-8") == SEEDS
+        assert text_of(world, "seeds") == SEEDS
         with pytest.raises(UsageError, match="no resource is called smoke"):
             was_set(world, "smoke", "round=9")
 
@@ -312,83 +338,15 @@ class TestSeeds:
             ("notification_email_addresses=x@example.com", "no field of a seed that can be set"),
             ("targets.nowhere.round=2", "targets.NAME.FIELD"),
             ("first_row=2", "no field of a seed that can be set"),
+            ("targets.other.one.round=2", "does not live on target other.one"),
         ],
     )
     def test_are_not_set_to_what_would_be_wrong(self, world: World, text: str, said: str) -> None:
+        """A value for a target where it does not live would send it there."""
+        seeds = SEEDS.replace("      other.one: {}\n", "")
+        world.write("seeds.yaml", seeds)
         with pytest.raises((UsageError, NotEdited)) as refused:
             was_set(world, "customer_seeds.smoke", text)
         codes = [problem.code for problem in getattr(refused.value, "problems", ())]
         assert said in f"{refused.value} {codes}"
-        assert (world.folder / "configs/seeds.yaml").read_text("utf-8") == SEEDS
-
-    def test_are_not_sent_to_another_target_by_a_value_for_it(self, world: World) -> None:
-        world.write("seeds.yaml", SEEDS.replace("      other.one: {}\n", ""))
-        with pytest.raises(UsageError, match=r"does not live on target other\.one"):
-            was_set(world, "customer_seeds.smoke", "targets.other.one.round=2")
-
-    def test_bind_a_review_alike_in_any_order(self, world: World) -> None:
-        (before,) = open_workspace(EVERYTHING, world.environment).seeds["sandbox"]
-        formatted(world)
-        (after,) = open_workspace(EVERYTHING, world.environment).seeds["sandbox"]
-        assert before.digest_on("sandbox", "a", "UTC") == after.digest_on("sandbox", "a", "UTC")
-
-
-def test_what_nothing_is_called_is_said(world: World) -> None:
-    with pytest.raises(UsageError, match=r"no resource or seed is called nwes-nl; .*news-nl"):
-        listed(world, glob="nwes-nl")
-
-
-@pytest.mark.parametrize("where", ["nope=1", "keep=x", "survey"])
-def test_list_says_what_can_be_compared(where: str, world: World) -> None:
-    with pytest.raises(UsageError):
-        listed(world, where)
-
-
-def formatted(world: World, *files: Path, check: bool = False) -> tuple[Exit, str]:
-    screen = Screen()
-    end = fmt(files, EVERYTHING, screen.console(world.clock), world.environment, check=check)
-    return end, screen.out
-
-
-def test_fmt_puts_keys_into_order_once(world: World) -> None:
-    assert formatted(world, check=True) == (Exit.ERROR, "configs/news.yaml\nNot in order: 1 file.\n")
-    assert news(world) == NEWS
-    assert formatted(world) == (Exit.DONE, "configs/news.yaml\nPut into order: 1 file.\n")
-    lines = news(world).splitlines()
-    assert lines[10].startswith("    survey_settings: {survey_id")
-    assert lines[11] == "    update_type_id: 1  # update existing contacts within this survey"
-    assert formatted(world, check=True) == (Exit.DONE, "All files are in order.\n")
-
-
-def test_fmt_of_one_file_leaves_the_others(world: World) -> None:
-    assert formatted(world, Path("configs/presets.yaml"))[1] == "All files are in order.\n"
-    assert news(world) == NEWS
-    with pytest.raises(UsageError, match="no file of the workspace"):
-        formatted(world, Path("README.md"))
-
-
-def test_fmt_refuses_files_that_are_wrong(world: World) -> None:
-    world.write("wrong.yaml", "import_configs: {x: {}}\n")
-    with pytest.raises(FilesInvalid):
-        formatted(world)
-
-
-@pytest.mark.parametrize(
-    ("key", "line"),
-    [("news-nl", "targets: {sandbox: {id: 5}, other.one: {}}  # everywhere"), ("plain", "sandbox: {id: 5}")],
-)
-def test_an_id_is_written_under_its_target_and_the_others_stay(key: str, line: str, world: World) -> None:
-    """A resource that names no target lives on all of them, and still does."""
-    world.write("plain.yaml", "import_configs: {plain: {name: Plain}}\n")
-    was_set(world, key, "targets.sandbox.id=5")
-    after = (world.folder / f"configs/{key.removesuffix('-nl')}.yaml").read_text("utf-8")
-    assert line in after
-    assert "other.one: {}" in after
-
-
-def test_a_resource_that_names_no_target_is_edited_on_several_at_once(world: World) -> None:
-    world.write("plain.yaml", "import_configs: {plain: {name: Plain}}\n")
-    was_set(world, "plain", "targets.sandbox.update_type_id=1", "targets.other.one.update_type_id=2")
-    after = (world.folder / "configs/plain.yaml").read_text("utf-8")
-    assert "other.one: {update_type_id: 2}" in after
-    assert "sandbox: {update_type_id: 1}" in after
+        assert text_of(world, "seeds") == seeds

@@ -37,6 +37,10 @@ class Place:
     def text(self, name: str) -> str:
         return (self.folder / name).read_text("utf-8")
 
+    @property
+    def settings(self) -> str:
+        return self.text("configs/reconciler.yaml")
+
     def files(self) -> set[str]:
         return {str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path.is_file()}
 
@@ -46,48 +50,46 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
 
 
-@pytest.mark.parametrize("urls", [[], [ACCOUNT], [TENANT], [ACCOUNT, TENANT], ["http://127.0.0.1:8080"]])
+LOCAL = "http://127.0.0.1:8080"
+
+
+@pytest.mark.parametrize("urls", [[], [ACCOUNT], [TENANT], [ACCOUNT, TENANT], [LOCAL]])
 def test_what_it_writes_is_valid_and_planned_at_once(place: Place, urls: list[str]) -> None:
+    """A sandbox on this machine needs no credentials."""
     assert place.init(*urls) is Exit.DONE
     assert validate(EVERYTHING, place.console, place.environment) is Exit.DONE
     assert plan(EVERYTHING, PlanOptions(), place.console, place.environment) is Exit.DONE
     assert "1 to update (3 fields reset)" in place.screen.out
     assert "0 warnings" in place.screen.out
+    assert ("env:" in place.settings) is (urls not in ([], [LOCAL]))
 
 
 def test_the_real_account_is_a_target_and_its_credentials_are_names(place: Place) -> None:
     place.init(f"{ACCOUNT}/", TENANT)
-    settings = place.text("configs/reconciler.yaml")
-    assert f'url: "{ACCOUNT}"\n' in settings
-    assert "master_key: {env: CHECKMARKET_MASTER_KEY}" in settings
-    assert "token: {env: EXPOINTS_TOKEN}" in settings
+    assert f'url: "{ACCOUNT}"\n' in place.settings
+    assert "master_key: {env: CHECKMARKET_MASTER_KEY}" in place.settings
+    assert "token: {env: EXPOINTS_TOKEN}" in place.settings
     assert "set CHECKMARKET_MASTER_KEY, CHECKMARKET_KEY, EXPOINTS_TOKEN" in place.screen.out
 
 
-def test_a_sandbox_on_this_machine_needs_no_credentials(place: Place) -> None:
-    place.init("http://127.0.0.1:8080")
-    assert "env:" not in place.text("configs/reconciler.yaml")
-
-
-def test_a_person_at_a_terminal_is_asked_for_two_addresses(tmp_path: Path) -> None:
-    place = Place(tmp_path, f"{ACCOUNT}\n{TENANT}\n")
+@pytest.mark.parametrize(
+    ("typed", "written", "said"),
+    [
+        (f"{ACCOUNT}\n{TENANT}\n", [ACCOUNT, TENANT], "(Enter: none yet)"),
+        (f"{ACCOUNT}/Help/\n{ACCOUNT}\n\n", [f'url: "{ACCOUNT}"'], "documentation"),
+        ("\n\n", [], "(Enter: none yet)"),
+    ],
+)
+def test_a_person_at_a_terminal_is_asked_for_two_addresses(
+    tmp_path: Path, typed: str, written: list[str], said: str
+) -> None:
+    """An answer that is no address is asked for again; two times Enter is the sandbox alone."""
+    place = Place(tmp_path, typed)
     place.init()
-    assert place.screen.err.count("(Enter: none yet)") == 2
-    assert ACCOUNT in place.text("configs/reconciler.yaml")
-    assert TENANT in place.text("configs/reconciler.yaml")
-
-
-def test_an_answer_that_is_no_address_is_asked_for_again(tmp_path: Path) -> None:
-    place = Place(tmp_path, f"{ACCOUNT}/Help/\n{ACCOUNT}\n\n")
-    place.init()
-    assert "documentation" in place.screen.err
-    assert f'url: "{ACCOUNT}"' in place.text("configs/reconciler.yaml")
-
-
-def test_two_times_enter_is_the_sandbox_alone(tmp_path: Path) -> None:
-    place = Place(tmp_path, "\n\n")
-    place.init()
-    assert "production:" not in place.text("configs/reconciler.yaml")
+    assert place.screen.err.count("(Enter: none yet)") == typed.count("\n")
+    assert said in place.screen.err
+    assert all(text in place.settings for text in written)
+    assert ("production:" in place.settings) is bool(written)
 
 
 @pytest.mark.parametrize(("typed", "may_ask"), [(None, True), (f"{ACCOUNT}\n", False)])
@@ -97,7 +99,7 @@ def test_nobody_is_asked_without_a_terminal_or_against_their_will(
     place = Place(tmp_path, typed)
     place.init(may_ask=may_ask)
     assert place.screen.err == ""
-    assert "production:" not in place.text("configs/reconciler.yaml")
+    assert "production:" not in place.settings
 
 
 @pytest.mark.parametrize(
@@ -134,13 +136,21 @@ def test_a_workspace_around_is_left_as_it_is(place: Place, inside: str) -> None:
 
 
 def test_another_workspace_is_made_where_its_folder_is_named(place: Place) -> None:
-    place.init()
-    place.init(workspace=place.folder / "other")
-    assert {"other/reconciler.yaml", "other/newsletter.yaml"} <= place.files()
-    assert "reconciler plan --workspace other" in place.screen.out
-    assert (
-        plan(Selection(place.folder / "other"), PlanOptions(), place.console, place.environment) is Exit.DONE
-    )
+    """Every command that it names exists, and finds that folder."""
+    Place(place.folder).init()
+    place.console.as_json = True
+    place.init(ACCOUNT, workspace=place.folder / "else where")
+    assert {"else where/reconciler.yaml", "else where/newsletter.yaml"} <= place.files()
+    document = place.screen.document
+    assert "else where/reconciler.yaml" in document["written"]
+    steps = [step.partition(": ")[0] for step in document["next"]]
+    commands = [shlex.split(step)[1:] for step in steps if step.startswith("reconciler ")]
+    assert [command[0] for command in commands] == ["plan", "doctor", "adopt"]
+    for verb, *options in commands:
+        context = cli.commands[verb].make_context(verb, options)
+        assert context.params["workspace"] == Path("else where")
+    chosen = Selection(place.folder / "else where")
+    assert plan(chosen, PlanOptions(), place.console, place.environment) is Exit.DONE
 
 
 @pytest.mark.parametrize("name", ["newsletter.yaml", "unrelated.yml", "deeper/compose.yaml"])
@@ -160,23 +170,6 @@ def test_what_cannot_be_written_is_said_and_leaves_nothing_behind(place: Place) 
     assert place.files() == {"configs"}
 
 
-def test_json_lists_what_was_written_and_what_is_next(place: Place) -> None:
-    place.console.as_json = True
-    place.init()
-    assert "configs/reconciler.yaml" in place.screen.document["written"]
-    assert place.screen.document["next"]
-
-
-def test_every_command_that_it_names_exists(place: Place) -> None:
-    place.console.as_json = True
-    place.init(ACCOUNT, workspace=place.folder / "else where")
-    steps = [step.partition(": ")[0] for step in place.screen.document["next"]]
-    commands = [shlex.split(step)[1:] for step in steps if step.startswith("reconciler ")]
-    assert [command[0] for command in commands] == ["plan", "doctor", "adopt"]
-    for verb, *options in commands:
-        cli.commands[verb].make_context(verb, options)
-
-
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -192,19 +185,14 @@ def test_every_command_that_it_names_exists(place: Place) -> None:
 def test_git_ignores_the_state_and_the_rest_of_the_file_stays(
     place: Place, before: bytes | None, after: bytes
 ) -> None:
-    (place.folder / ".git").mkdir()
+    """The line goes to the top of the repository, a linked work tree too."""
+    (place.folder / ".git").write_text("gitdir: elsewhere\n")
+    (place.folder / "team").mkdir()
     file = place.folder / ".gitignore"
     if before is not None:
         file.write_bytes(before)
-    place.init()
-    assert file.read_bytes() == after
-
-
-def test_the_line_goes_to_the_top_of_the_repository(place: Place) -> None:
-    (place.folder / ".git").write_text("gitdir: elsewhere\n")  # as in a linked work tree
-    (place.folder / "team").mkdir()
     Place(place.folder / "team").init()
-    assert place.text(".gitignore") == ".reconciler/\n"
+    assert file.read_bytes() == after
 
 
 def test_without_a_repository_no_gitignore_is_made_and_that_is_said(place: Place) -> None:

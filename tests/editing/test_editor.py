@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from reconciler.config.edits import OverNames, Patch, Put, Remove, edit
+from reconciler.config.key_order import ordered
 from reconciler.errors import NotEdited
 
 
@@ -206,3 +207,32 @@ def test_every_refusal_of_a_file_is_told_at_once() -> None:
     with pytest.raises(NotEdited) as refused:
         edited("a: &x 1\nb: *x\nc: *x\n", {"a": Put(2), "b": Put(2), "c": Put(2)})
     assert [problem.place.line for problem in refused.value.problems] == [1, 2, 3]
+
+
+def in_order(text: str) -> str:
+    return ordered(text.encode(), "a.yaml", lambda _: ["a", "b", "c"]).decode()
+
+
+ORDERED = {
+    "entries move": ("b: 1\na: 2\n", "a: 2\nb: 1\n"),
+    "what has no rank comes last": ("z: 1\nb: 1\na: 2\n", "a: 2\nb: 1\nz: 1\n"),
+    "with the comment above": ("b: 1\n# of a\na: 2\n", "# of a\na: 2\nb: 1\n"),
+    "with the comment behind": ("b: 1  # of b\na: 2\n", "a: 2\nb: 1  # of b\n"),
+    "with the comment below": ("b: 1\n  # of b\na: 2\n", "a: 2\nb: 1\n  # of b\n"),
+    "blank lines stay": ("b: 1\n\na: 2\nc: 3\n", "a: 2\n\nb: 1\nc: 3\n"),
+    "a comment by itself stays": ("# by itself\n\nb: 1\na: 2\n", "# by itself\n\na: 2\nb: 1\n"),
+    "below other keys too": ("c:\n  b: 1\n  a: 2\nb: 3\n", "b: 3\nc:\n  a: 2\n  b: 1\n"),
+    "in flow style": ("c: {b: 1,  a: [2]}\n", "c: {a: [2],  b: 1}\n"),
+    "without a final line break": ("b: 1\na: 2", "a: 2\nb: 1"),
+    "with the breaks of the lines": ("b: 1\r\na: 2\n", "a: 2\nb: 1\r\n"),
+    "texts in block style": ("b: |+\n  x\n\na: 2\n", "a: 2\nb: |+\n  x\n\n"),
+    "not where an anchor is set": ("b: &x 1\na: *x\n", "b: &x 1\na: *x\n"),
+    "not over several lines": ("c: {b: 1,\n a: 2}\n", "c: {b: 1,\n a: 2}\n"),
+    "with a byte order mark": ("\ufeffb: 1\na: 2\n", "\ufeffa: 2\nb: 1\n"),
+}
+
+
+@pytest.mark.parametrize(("before", "after"), ORDERED.values(), ids=ORDERED)
+def test_the_order_of_keys(before: str, after: str) -> None:
+    assert in_order(before) == after
+    assert in_order(after) == after

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.config.file_edits import FileEdit, write
+from reconciler.config.layout import masked
 from reconciler.errors import UsageError
 
 
@@ -99,3 +100,29 @@ def test_a_file_that_is_read_only_is_refused(file: Path, tmp_path: Path) -> None
     file.chmod(0o440)
     with pytest.raises(UsageError, match="read-only"):
         write([edit_of(file)], tmp_path)
+
+
+SEEDS = """\
+import_configs: {nl: {name: NL}}
+customer_seeds:
+  smoke:
+    round: one
+    notification_email_addresses: [qa@example.com, 'b@example.com']
+    customers:
+      - email: john@example.com   # c
+        data: {"First name": John, age: 7}
+      - {email: &x "jane@example.com", phone_number: |-
+           +3160000}
+"""
+
+
+def test_what_stands_below_a_personal_key_is_masked() -> None:
+    assert masked(b"# nothing\n") == "# nothing\n"
+    shown = masked(SEEDS.replace("|-\n           ", "").encode())
+    assert "@" not in shown
+    assert "John" not in shown
+    assert "3160000" not in shown
+    assert "  nl" not in shown
+    assert shown.startswith("import_configs: {nl: {name: NL}}\n")
+    assert "    round: one\n" in shown
+    assert "# c\n" in shown

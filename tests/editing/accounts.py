@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import hypothesis
+
 from reconciler.commands.adopt import Wanted, adopt, adopt_update
 from reconciler.commands.environment import Environment
 from reconciler.commands.plan import PlanOptions, plan
@@ -20,6 +22,8 @@ from tests.clock import FakeClock
 from tests.commands.world import Screen
 
 Members = dict[str, Any]
+HALF = hypothesis.settings(max_examples=hypothesis.settings().max_examples // 2)
+"""Half as many examples: a whole account takes its time."""
 
 NAMES = (
     *("Newsletter NL", "newsletter nl", "Newsletter/NL", "Newsletter: NL", "  padded  ", "🎉🎉", "🎉 Party"),

@@ -12,12 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.commands.edit import set_fields
-from reconciler.commands.workspace import Selection
 from reconciler.config.yaml import read
 from reconciler.errors import NotEdited
-from tests.adopting.accounts import Accounts, Members, configs
-from tests.commands.world import Screen
+from tests.editing.accounts import HALF, Accounts, Members, configs
 from tests.editing.layouts import written
 from tests.editing.test_any_layout import touched
 
@@ -129,6 +126,7 @@ def test_a_value_behind_an_alias_is_refused_with_its_place(accounts: Accounts) -
     assert accounts.read("nl.yaml") == text
 
 
+@HALF
 @given(st.data(), st.integers(0, 10**6))
 def test_in_any_layout_only_the_changed_lines_differ(data: st.DataObject, seed: int) -> None:
     """What was adopted is written anew by somebody with other habits; then people edit it in the Tool."""
@@ -143,22 +141,6 @@ def test_in_any_layout_only_the_changed_lines_differ(data: st.DataObject, seed: 
         assert len(gone) <= 2 * len(changed)
         assert len(come) <= len(changed)
         accounts.assert_nothing_to_do("one", 3)
-        accounts.states["one"].close()
-
-
-@given(st.data(), st.integers(0, 10**6))
-def test_in_any_layout_set_touches_one_line_a_resource(data: st.DataObject, seed: int) -> None:
-    with TemporaryDirectory() as folder:
-        accounts = Accounts(Path(folder), {"one": configs(seed, 3)})
-        before = rewritten(data, accounts)
-        console = Screen().console(accounts.clock)
-        set_fields("*", ["row_delimiter=;;"], Selection(), console, accounts.environment)
-        after = accounts.read("import_configs.yaml").encode()
-        gone, come = touched(before, after)
-        assert len(gone) <= 2 * 3
-        assert len(come) <= 3
-        top: Any = read(after, "").top.value
-        assert {resource["row_delimiter"] for resource in top["import_configs"].values()} == {";;"}
         accounts.states["one"].close()
 
 

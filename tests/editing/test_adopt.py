@@ -7,14 +7,12 @@ from typing import Any
 
 import pytest
 
-from reconciler.checkmarket.model import SECTION
 from reconciler.commands.adopt import Wanted, adopt
-from reconciler.commands.workspace import CUSTOMER_SEEDS, Selection
-from reconciler.config.load import load
+from reconciler.commands.workspace import Selection
 from reconciler.errors import Exit, FilesInvalid, NotEdited, UsageError
 from reconciler.sandbox import Fault, Variants, create_app
-from tests.adopting.accounts import Accounts, Members
 from tests.commands.world import Screen
+from tests.editing.accounts import Accounts, Members
 
 WELCOME: Members = {
     "Name": "Welcome: all",
@@ -56,45 +54,37 @@ def refusal(accounts: Accounts, **wanted: Any) -> str:
     return str(refused.value)
 
 
-def test_it_is_written_as_a_person_would_by_name_and_with_what_a_code_means(accounts: Accounts) -> None:
-    accounts.adopt("one", ids=(1,))
-    assert accounts.read("import_configs.yaml") == ADOPTED
-
-
-class TestTheLineForEditors:
-    """A new file names the schema of the workspace, if there is one, by where it lies from there."""
-
-    @pytest.fixture(autouse=True)
-    def schema(self, accounts: Accounts) -> None:
-        accounts.write(".schema.json", "{}")
-
-    def test_of_a_file_beside_it(self, accounts: Accounts) -> None:
-        accounts.adopt("one", ids=(1,))
-        assert (
-            accounts.read("import_configs.yaml") == f"# yaml-language-server: $schema=.schema.json\n{ADOPTED}"
-        )
-
-    def test_of_a_file_in_a_folder(self, accounts: Accounts) -> None:
-        accounts.adopt("one", ids=(1,), into=Path("deep/er"), split=True)
-        first, rest = accounts.read("deep/er/welcome-all.yaml").split("\n", 1)
-        assert (first, rest) == ("# yaml-language-server: $schema=../../.schema.json", ADOPTED)
-        named = accounts.folder / "configs" / "deep" / "er" / first.partition("$schema=")[2]
-        assert named.resolve() == accounts.folder / "configs" / ".schema.json"
-
-    @pytest.mark.parametrize("before", ["", "# mine\n", "import_configs: {}\n"])
-    def test_a_file_that_is_there_does_not_get_it(self, accounts: Accounts, before: str) -> None:
-        accounts.write("import_configs.yaml", before)
-        accounts.adopt("one", ids=(1,))
-        assert "yaml-language-server" not in accounts.read("import_configs.yaml")
-        assert "welcome-all" in accounts.read("import_configs.yaml")
-
-
-def test_of_a_list_of_names_only_what_is_wanted_is_read_whole(tmp_path: Path) -> None:
-    accounts = Accounts(tmp_path, {"one": {1: WELCOME, 2: EVENT}}, Variants(rows="thin"))
+@pytest.mark.parametrize("server", [Variants(), Variants(rows="thin")], ids=["whole rows", "thin rows"])
+def test_it_is_written_as_a_person_would_by_name_and_with_what_a_code_means(
+    tmp_path: Path, server: Variants
+) -> None:
+    """Columns fill themselves and are not written; of a list of names only what is wanted is read whole."""
+    accounts = Accounts(tmp_path, {"one": {1: WELCOME, 2: EVENT}}, server)
     accounts.adopt("one", ids=(1,))
     assert accounts.read("import_configs.yaml") == ADOPTED
     paths = [request.path for request in accounts.states["one"].requests()]
-    assert not any(path.endswith("configs/2") for path in paths)
+    assert not any(path.endswith("configs/2") for path in paths) or server.rows == "whole"
+
+
+def test_a_new_file_names_the_schema_by_where_it_lies_from_there(accounts: Accounts) -> None:
+    """If the workspace has one; with --split each is a file."""
+    accounts.write(".schema.json", "{}")
+    accounts.adopt("one", ids=(1,))
+    line = "# yaml-language-server: $schema="
+    assert accounts.read("import_configs.yaml") == f"{line}.schema.json\n{ADOPTED}"
+    (accounts.folder / "configs/import_configs.yaml").unlink()
+    accounts.adopt("one", into=Path("deep/er"), split=True, everything=True)
+    assert accounts.read("deep/er/welcome-all.yaml") == f"{line}../../.schema.json\n{ADOPTED}"
+    assert accounts.read("deep/er/event.yaml").startswith(line)
+
+
+@pytest.mark.parametrize("before", ["", "# mine\n", "import_configs: {}\n"])
+def test_a_file_that_is_there_does_not_get_that_line(accounts: Accounts, before: str) -> None:
+    accounts.write(".schema.json", "{}")
+    accounts.write("import_configs.yaml", before)
+    accounts.adopt("one", ids=(1,))
+    assert "yaml-language-server" not in accounts.read("import_configs.yaml")
+    assert "welcome-all" in accounts.read("import_configs.yaml")
 
 
 def test_what_has_no_name_of_its_own_is_written_by_its_id(accounts: Accounts) -> None:
@@ -102,11 +92,6 @@ def test_what_has_no_name_of_its_own_is_written_by_its_id(accounts: Accounts) ->
     written = accounts.read("import_configs.yaml")
     assert '      survey_id: 4720  # "Event feedback", like another survey\n' in written
     assert "    contact_list_id: 13\n" in written
-
-
-def test_columns_fill_themselves_and_are_not_written(accounts: Accounts) -> None:
-    accounts.adopt("one")
-    assert "column_mappings" not in accounts.read("import_configs.yaml")
 
 
 def test_the_diff_shows_the_edit_and_writes_nothing(accounts: Accounts) -> None:
@@ -119,8 +104,14 @@ def test_the_diff_shows_the_edit_and_writes_nothing(accounts: Accounts) -> None:
 
 def test_the_summary_comes_last_and_says_what_was_declared_already(accounts: Accounts) -> None:
     accounts.adopt("one", ids=(1,))
-    out = accounts.adopt("one").out
-    assert out.splitlines() == [
+    assert "declared already, as import_configs.welcome-all" in refusal(accounts, ids=(1,))
+    screen = Screen()
+    console = screen.console(accounts.clock, as_json=True)
+    adopt(Wanted(ids=(2,)), Selection(target="one"), console, accounts.environment, diff=True)
+    adopted = {"key": "import_configs.event", "id": 2, "name": "Event", "merged": False}
+    assert screen.document["adopted"] == [{**adopted, "file": "configs/import_configs.yaml"}]
+    assert [file["written"] for file in screen.document["files"]] == [False]
+    assert accounts.adopt("one").out.splitlines() == [
         '+ import_configs.event  id 2 "Event"  configs/import_configs.yaml',
         "",
         "Adopted: 1 new, 0 merged, 1 declared already; 1 file.",
@@ -143,13 +134,6 @@ def test_a_file_that_exists_is_edited_in_place(accounts: Accounts) -> None:
 def test_a_file_is_named_from_where_one_stands_or_from_the_workspace(into: str, accounts: Accounts) -> None:
     accounts.adopt("one", everything=True, into=Path(into))
     assert accounts.read("team/nl.yaml").startswith("import_configs:\n")
-
-
-def test_split_makes_one_file_for_each(accounts: Accounts) -> None:
-    accounts.adopt("one", everything=True, split=True)
-    found = sorted(path.name for path in (accounts.folder / "configs/import_configs").iterdir())
-    assert found == ["event.yaml", "welcome-all.yaml"]
-    assert accounts.read("import_configs/welcome-all.yaml") == ADOPTED
 
 
 PRESET = """\
@@ -251,11 +235,6 @@ def test_what_cannot_be_is_refused_and_nothing_is_written(
     assert [path.name for path in (accounts.folder / "configs").iterdir()] == ["reconciler.yaml"]
 
 
-def test_what_is_declared_already_is_brought_in_another_way(accounts: Accounts) -> None:
-    accounts.adopt("one", ids=(1,))
-    assert "declared already, as import_configs.welcome-all" in refusal(accounts, ids=(1,))
-
-
 def test_what_may_be_meant_by_a_name_is_not_adopted_beside_it(accounts: Accounts) -> None:
     """Two are named so, and the files do not say yet which one they mean: a person has to."""
     accounts.change("one", 2, Name="Welcome: all")
@@ -283,24 +262,8 @@ def test_without_the_role_to_read_surveys_ids_are_written(accounts: Accounts) ->
     assert screen.err.count("Names of surveys cannot be read") == 1
 
 
-def test_the_document_says_what_was_adopted_and_what_was_written(accounts: Accounts) -> None:
-    screen = Screen()
-    console = screen.console(accounts.clock, as_json=True)
-    adopt(Wanted(ids=(1,)), Selection(target="one"), console, accounts.environment)
-    adopted = {"key": "import_configs.welcome-all", "id": 1, "name": "Welcome: all", "merged": False}
-    assert screen.document["adopted"] == [{**adopted, "file": "configs/import_configs.yaml"}]
-    assert [file["written"] for file in screen.document["files"]] == [True]
-
-
 def test_files_that_are_wrong_are_told_before_anything_is_asked(accounts: Accounts) -> None:
     accounts.write("wrong.yaml", "import_configs: {x: {nmae: X}}\n")
     with pytest.raises(FilesInvalid):
-        adopt(
-            Wanted(everything=True),
-            Selection(target="one"),
-            Screen().console(accounts.clock),
-            accounts.environment,
-        )
+        accounts.adopt("one")
     assert not accounts.states["one"].requests()
-    with pytest.raises(FilesInvalid):
-        load(accounts.folder / "configs", SECTION, accounts.folder, CUSTOMER_SEEDS)

@@ -6,37 +6,17 @@ import random
 import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.sandbox import Variants
-from tests.adopting.accounts import NAMES, Accounts, configs
+from tests.editing.accounts import HALF, NAMES, Accounts, configs
 from tests.properties.situations import variants
 
 POLICIES = ("reset", "keep", "refuse")
 STATED = "defaults: {date_format: dd-MM-yyyy, update_type_id: 1, survey_settings: {invitation_time: '09:00'}}"
-SERVERS: dict[str, dict[str, Any]] = {
-    "as usual": {},
-    "false omitted": {"false_and_zero": "omitted", "times": "short"},
-    "thin rows": {"rows": "thin", "listing": "clamped"},
-    "other defaults": {"defaults": "account", "survey_id_member": "SurveyId"},
-    "volatile extras": {"server_extras": "volatile", "row_order": "newest-first", "listing": "ignores-skip"},
-}
-
-
-@pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize("server", SERVERS.values(), ids=SERVERS)
-def test_two_hundred_configurations_are_adopted_whole(
-    policy: str, server: dict[str, Any], tmp_path: Path
-) -> None:
-    accounts = Accounts(
-        tmp_path, {"one": configs(1, 200)}, Variants(**server), f"undeclared: {policy}", STATED
-    )
-    accounts.adopt("one")
-    accounts.assert_nothing_to_do("one", 200)
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -54,6 +34,7 @@ def test_two_accounts_that_share_names_are_one_workspace(policy: str, tmp_path: 
     assert accounts.validate()["resources"] == 250
 
 
+@HALF
 @given(st.integers(0, 10**6), variants(), st.sampled_from(POLICIES), st.booleans(), st.booleans())
 def test_on_any_server_any_account_is_adopted_whole(
     seed: int, server: Variants, policy: str, stated: bool, split: bool
