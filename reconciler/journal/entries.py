@@ -361,13 +361,10 @@ class Log(Protocol):
     damaged.
     """
 
-    @property
-    def name(self) -> str:
-        """What messages call it; no password is in it."""
-
-    @property
-    def freshness(self) -> float:
-        """For how many seconds an answer is good enough for those who only read."""
+    name: str
+    """What messages call it; no password is in it."""
+    freshness: float
+    """For how many seconds an answer is good enough for those who only read."""
 
     def read(self, after: int) -> Sequence[Line]:
         """Return the entries after number `after`, in order, without bodies.
@@ -399,10 +396,6 @@ class Unsound(ValueError):
     """An entry that breaks the rules of a journal. Its text says where and why, and shows no value of it."""
 
 
-UNSTORABLE = (TypeError, ValueError, OverflowError, RecursionError)
-"""What making text of a value raises that cannot be written down."""
-
-
 def shown_accounts(accounts: Sequence[str]) -> list[str]:
     """Return accounts as they may be shown: by their hosts, without what is made of a key."""
     return list(dict.fromkeys(account.partition(ACCOUNT_SEPARATOR)[0] for account in accounts))
@@ -411,7 +404,7 @@ def shown_accounts(accounts: Sequence[str]) -> list[str]:
 def line_of(n: int, at: float, run: int | None, fact: Fact) -> Line:
     """Return the line of an entry, with the bodies of a write beside the rest.
 
-    Raises one of `UNSTORABLE` for a value that JSON cannot hold.
+    Raises `TypeError`, `ValueError` or `RecursionError` for a value that JSON cannot hold.
     """
     bodies = None
     if isinstance(fact, WriteBegan):
@@ -431,33 +424,17 @@ def strict_json(value: object) -> str:
 
 def read_entry(line: Line) -> Entry:
     """Return the entry of a line. Raises `Unsound` where it is no entry, or stands at another's place."""
-    what = f"entry {line.n}"
-    try:
-        told = document(line.text)
-    except Unsound as error:
-        raise Unsound(f"{what} is damaged: {error}") from None
-    entry = checked(Entry, told, what)
+    entry = read(Entry, line.text, f"entry {line.n}")
     if entry.n != line.n:
-        raise Unsound(f"{what} is damaged: it says that it is entry {entry.n}")
+        raise Unsound(f"entry {line.n} is damaged: it says that it is entry {entry.n}")
     return entry
 
 
-def read_bodies(text: object, count: int, what: str) -> tuple[Body | None, ...]:
-    """Return the bodies that are kept beside an entry. Raises `Unsound` about `what` if there are none."""
+def read(model: type[Model], text: object, what: str) -> Model:
+    """Return what JSON says, as its model. Raises `Unsound` about `what` if it does not fit."""
     try:
-        found = convert(document(text), tuple[Body | None, ...], strict=True)
-    except (Unsound, ValidationError) as error:
-        raise Unsound(f"{what} is damaged: its bodies: {_reason(error)}") from None
-    if len(found) != count:
-        raise Unsound(f"{what} is damaged: it has not as many bodies as it should")
-    return found
-
-
-def checked(model: type[Model], told: object, what: str) -> Model:
-    """Return an entry as its model. Raises `Unsound` about `what`, such as `run 12`, if it does not fit."""
-    try:
-        return convert(told, model, strict=True)
-    except (ValidationError, RecursionError, UnicodeError, OverflowError) as error:
+        return convert(document(text), model, strict=True)
+    except (Unsound, ValidationError, RecursionError, UnicodeError, OverflowError) as error:
         raise Unsound(f"{what} is damaged: {_reason(error)}") from None  # its own text may hold a value
 
 
@@ -540,16 +517,6 @@ def in_writing(value: Value) -> Value:
     elif isinstance(value, Struct):
         made = replace(value, **{name: in_writing(part) for name, part in asdict(value).items()})
     return made  # type: ignore[no-any-return]
-
-
-def unstorable(error: Exception) -> Refused:
-    """Return the error about a value that no journal can hold. It shows nothing of the value."""
-    name = type(error).__name__
-    reason = error if isinstance(error, Unsound) else f"{name}: infinite, too large or nested too deeply"
-    return Refused(
-        f"no journal can hold a value of what was to be written down ({reason}); without it nothing is sent. "
-        f"Look at what is declared and live"
-    )
 
 
 def other_format(name: str, found: int) -> UsageError:

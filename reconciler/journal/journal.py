@@ -26,8 +26,8 @@ from reconciler.errors import Refused, UsageError
 from reconciler.journal import rules
 from reconciler.journal.entries import (
     FORMAT,
-    UNSTORABLE,
     BatchIntent,
+    Body,
     Delivery,
     DeliveryState,
     Ending,
@@ -46,9 +46,8 @@ from reconciler.journal.entries import (
     in_writing,
     line_of,
     other_format,
-    read_bodies,
+    read,
     read_entry,
-    unstorable,
 )
 from reconciler.journal.rules import Decision, JournalState
 
@@ -423,8 +422,13 @@ def _checked_line(fact: Fact, n: int, draft: _Draft) -> Line:
         read_entry(line)
         if line.bodies is not None:
             document(line.bodies)
-    except UNSTORABLE as error:
-        raise unstorable(error) from error
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        kind = f"{type(error).__name__}: infinite, too large or nested too deeply"
+        raise Refused(
+            f"no journal can hold a value of what was to be written down "
+            f"({error if isinstance(error, Unsound) else kind}); without it nothing is sent. "
+            f"Look at what is declared and live"
+        ) from error
     return line
 
 
@@ -458,14 +462,18 @@ def _check_format(line: Line, name: str) -> None:
         raise other_format(name, found)
 
 
+_BEFORE_AND_SENT: Any = tuple[Body | None, Body | None]
+_READ_BACK: Any = tuple[Body | None]
+
+
 def _with_bodies(one: Operation, places: tuple[int, int], texts: Mapping[int, str]) -> Operation:
     """Return a write with its bodies. Raises `Unsound` where they are not there, or damaged."""
     began, ended = places
-    before, body = read_bodies(texts.get(began), 2, f"write {one.number}")
+    before, body = read(_BEFORE_AND_SENT, texts.get(began), f"a body of write {one.number}")
     one = replace(one, intent=replace(one.intent, before=before, body=body))
     if one.ending is None:
         return one
-    (after,) = read_bodies(texts.get(ended), 1, f"write {one.number}")
+    (after,) = read(_READ_BACK, texts.get(ended), f"a body of write {one.number}")
     return replace(one, ending=replace(one.ending, after=after))
 
 

@@ -13,8 +13,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from msgspec import Struct
-
 from reconciler.errors import ReconcilerError, Refused, UsageError
 from reconciler.journal.entries import DAMAGED, FOREIGN, NOTHING_SENT, Line, damaged, is_last, other_format
 from reconciler.private import private_database, sync_folder
@@ -54,17 +52,15 @@ def open_file(path: Path, *, make: bool, patience: float = PATIENCE) -> SqliteLo
     return SqliteLog(path, patience)
 
 
-class SqliteLog(Struct, frozen=True):
+class SqliteLog:
     """Keeps `reconciler.journal.entries.Log` in a file that is there; it never makes the file."""
 
-    path: Path
-    patience: float = PATIENCE
-    freshness: float = 0.0
+    freshness = 0.0
 
-    @property
-    def name(self) -> str:
-        """What messages call it."""
-        return str(self.path)
+    def __init__(self, path: Path, patience: float = PATIENCE) -> None:
+        self.name = str(path)
+        self._path = path
+        self._patience = patience
 
     def read(self, after: int) -> Sequence[Line]:
         """Return the entries after a number. Before the first ones, the whole file is checked."""
@@ -138,19 +134,19 @@ class SqliteLog(Struct, frozen=True):
 
         Raises `Refused`.
         """
-        before = _checked(self.path)
+        before = _checked(self._path)
         connection = sqlite3.connect(
-            f"{self.path.absolute().as_uri()}?mode=rw",
+            f"{self._path.absolute().as_uri()}?mode=rw",
             uri=True,
-            timeout=self.patience,
+            timeout=self._patience,
             isolation_level=None,  # transactions begin where this says so, and nowhere else
             check_same_thread=False,
         )
         try:
             connection.executescript(_CONNECTED)
-            if _checked(self.path) != before:
+            if _checked(self._path) != before:
                 raise Refused(
-                    f"journal {self.path} was replaced while it was opened; nothing is sent. Look at who "
+                    f"journal {self._path} was replaced while it was opened; nothing is sent. Look at who "
                     f"did it"
                 )
         except BaseException:

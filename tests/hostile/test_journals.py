@@ -80,8 +80,8 @@ DAMAGES = (
     (setting("operation end", "fact.ending.result", '"undone"'), "entry 4 is damaged: fact.ending.result"),
     (setting("operation end", "fact.operation", "99"), "entry 4 is damaged: .*another run"),
     (setting("journal", "fact.hash_key", '"short"'), "entry 1 is damaged: fact.hash_key"),
-    (BODY.format("'[' || bodies || ']'"), "write 1 is damaged: its bodies: "),
-    (BODY.format("NULL"), "write 1 is damaged: its bodies: it is not text"),
+    (BODY.format("'[' || bodies || ']'"), "a body of write 1 is damaged: "),
+    (BODY.format("NULL"), "a body of write 1 is damaged: it is not text"),
     ("UPDATE entries SET entry = x'00ff' WHERE n = 3", "entry 3 is damaged: it is not text"),
     (
         "UPDATE entries SET run = NULL WHERE n = 3",

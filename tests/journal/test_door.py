@@ -202,9 +202,9 @@ def test_the_bodies_of_a_run_are_read_only_where_they_are_asked_for(journal: Jou
     log.lines = [replace(line, bodies="damaged" if line.bodies else None) for line in log.lines]
     [told] = journal.operations(run, bodies=False)
     assert (told.intent.key, told.intent.body, told.ending and told.ending.result) == ("a", None, "applied")
-    with pytest.raises(Refused, match="write 1 is damaged: its bodies: it is not JSON"):
+    with pytest.raises(Refused, match="a body of write 1 is damaged: it is not JSON"):
         journal.operations(run)
-    with pytest.raises(Refused, match="write 1 is damaged"):
+    with pytest.raises(Refused, match="a body of write 1 is damaged"):
         journal.latest(ACCOUNT)
 
 
