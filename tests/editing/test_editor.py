@@ -236,3 +236,5 @@ ORDERED = {
 def test_the_order_of_keys(before: str, after: str) -> None:
     assert in_order(before) == after
     assert in_order(after) == after
+    with pytest.raises(NotEdited, match="1 problem"):
+        in_order(f"\t{before}")
