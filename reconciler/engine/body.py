@@ -151,11 +151,6 @@ def lenient(value: Json) -> Json:
     return None if _is_zero(value) else value
 
 
-def says_something(value: Json | Absent) -> bool:
-    """Tell whether a value has a compared form where `false` and `0` count."""
-    return bool(value) or _is_zero(value)
-
-
 def _is_zero(value: Json | Absent) -> bool:
     return isinstance(value, int | float) and not value
 

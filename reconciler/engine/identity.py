@@ -11,7 +11,7 @@ from typing import TypeAlias
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from reconciler.engine.body import Normal, says_something, unknown_members, value_at
+from reconciler.engine.body import Normal, unknown_members, value_at
 from reconciler.engine.change import IN_DOUBT, Block
 from reconciler.engine.classify import Account, CreateInDoubt
 from reconciler.engine.declared import Declared, Given, Reference
@@ -155,14 +155,14 @@ def _live(kind: Kind, body: Body) -> Live:
 
 def _rows_are_thin(reader: Reader, kind: Kind, rows: Mapping[int, Live], wanted: Sequence[int]) -> bool:
     """Tell whether reading a listed resource by its id adds anything to its row."""
+    strict = Normal(kind, explicit_empties=True)
 
     def richness(row: Live) -> int:
-        return sum(says_something(value_at(row.body, one.member)) for one in kind.fields)
+        return sum(value is not None for value in strict.leaves(row.body).values())
 
     def shape(body: Body) -> tuple[object, ...]:
         # Values of unknown members may change with every read; that they are there may not.
-        extras = sorted(member for member, _ in unknown_members(kind, body))
-        return (Normal(kind, explicit_empties=True).leaves(body), extras)
+        return strict.leaves(body), sorted(member for member, _ in unknown_members(kind, body))
 
     probes = [rows[id] for id in wanted if id in rows]
     if not probes:

@@ -277,6 +277,8 @@ class TestDigest:
     )
     def test_another_target_or_account_is_another_change(self, scope: Scope) -> None:
         assert self.digest({"size": 7}, {"Size": 5}, scope) != self.digest({"size": 7}, {"Size": 5})
+        (change,) = plan(declared_robots(1, size=7), robots(1)).changes
+        assert replace(change, key="toys.other").digest != change.digest
 
     def test_the_fingerprint_does_not_depend_on_the_order(self) -> None:
         lives, resources = robots(2), declared_robots(2, size=7)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from reconciler.sandbox import Fault, State
 from reconciler.sandbox.seeding import CONFIGS, STARTING_POINT, stored_config
 from tests.clock import FakeClock
 from tests.commands.conftest import FILES, WELCOME
-from tests.commands.reviews import RESETS, Run, applied, planned
+from tests.commands.reviews import RESETS, applied, planned
 from tests.commands.world import Screen
 from tests.seeds.world import ADD, JANE, JOHN, SETTINGS, SeedWorld
 
@@ -38,87 +38,45 @@ def world(tmp_path: Path) -> SeedWorld:
     return made
 
 
-def update(world: SeedWorld) -> Run:
-    world.write("welcome.yaml", FILES)
-    return planned(world, Consent(resets=None))
+EVERY_RESET = Consent(resets=None)
+TWICE = "import_configs: {twin: {name: Twin}, gone: {name: Gone, targets: {sandbox: {id: 9}}}}"
+MAPPED = "{name: New, column_mappings: [{source_column_number: 1, target_column_name: Email}]}"
 
 
-def blocked(world: SeedWorld) -> Run:
-    world.write("welcome.yaml", FILES)
-    world.write(
-        "twin.yaml", "import_configs: {twin: {name: Twin}, gone: {name: Gone, targets: {sandbox: {id: 9}}}}"
-    )
-    return planned(world, Consent())
+def welcome(facts: str) -> str:
+    return f"import_configs: {{welcome: {{targets: {{sandbox: {{id: 1, {facts}: true}}}}}}}}"
 
 
-def create(world: SeedWorld) -> Run:
-    mappings = "column_mappings: [{source_column_number: 1, target_column_name: Email}]"
-    world.write("new.yaml", f"import_configs: {{new: {{name: New, {mappings}}}}}")
-    return planned(world)
-
-
-def pruned(world: SeedWorld) -> Run:
-    world.write("reconciler.yaml", OPEN)
-    world.write("welcome.yaml", FILES.replace("14", "15"))
-    return planned(world, Consent(resets=None, prune=True))
-
-
-def absent(world: SeedWorld) -> Run:
-    world.write("welcome.yaml", "import_configs: {welcome: {targets: {sandbox: {id: 1, absent: true}}}}")
-    return planned(world)
-
-
-def hidden(world: SeedWorld) -> Run:
-    world.write("welcome.yaml", "import_configs: {welcome: {targets: {sandbox: {id: 1, hidden: true}}}}")
-    return planned(world)
-
-
-def warned(world: SeedWorld) -> Run:
-    world.write("welcome.yaml", FILES + "    first_row: 2\n")
-    return planned(world)
-
-
-def pending(world: SeedWorld) -> Run:
-    world.declare(JOHN, JANE)
-    return planned(world)
-
-
-def sent(world: SeedWorld) -> Run:
+def sent(world: SeedWorld) -> None:
     world.declare(JOHN, JANE)
     world.apply()
-    return planned(world)
 
 
-def changed(world: SeedWorld) -> Run:
+def changed(world: SeedWorld) -> None:
     world.declare(JOHN, send="on_change")
     world.apply()
     world.declare(JOHN, send="on_change", end_date="+2d")
-    return planned(world)
 
 
-def found(world: SeedWorld) -> Run:
+def found(world: SeedWorld) -> None:
     world.declare(JOHN)
     world.apply()
     world.lose_journal()
-    return planned(world)
 
 
-def in_doubt(world: SeedWorld) -> Run:
+def in_doubt(world: SeedWorld) -> None:
     world.declare(JOHN)
     world.apply(f"{ADD}:1:after:drop")
-    return planned(world)
 
 
-def seed_blocked(world: SeedWorld) -> Run:
+def seed_blocked(world: SeedWorld) -> None:
     world.declare(JOHN)
     world.archive("Gender_customer")
-    return planned(world)
 
 
-def seeds_trouble(world: SeedWorld) -> Run:
+def seeds_trouble(world: SeedWorld) -> None:
     world.declare(JOHN)
     world.faults = [Fault.parse("GET *customerdatacolumn*:1+:before:status=400")]
-    return planned(world)
 
 
 def actions(document: Any) -> set[str]:
@@ -133,29 +91,54 @@ def states(document: Any) -> set[str]:
     return {name for seed in document["seeds"] for name, count in seed["states"].items() if count}
 
 
-SHAPES: tuple[tuple[Callable[[SeedWorld], Run], Callable[[Any], object]], ...] = (
-    (update, lambda d: actions(d) == {"update"} and classes(d) >= {"set", "kept", "reset"}),
-    (blocked, lambda d: len({bool(one["change"]) for one in d["blocked"]}) == 2),
-    (create, lambda d: actions(d) == {"create"} and d["unmanaged"]),
-    (pruned, lambda d: actions(d) == {"update", "delete"} and "removed" in classes(d)),
-    (absent, lambda d: d["blocked"][0]["change"]["action"] == "delete"),
-    (hidden, lambda d: d["unchanged"][0]["hidden"]),
-    (warned, lambda d: d["problems"]),
-    (pending, lambda d: states(d) == {"pending"}),
-    (sent, lambda d: states(d) == {"sent"}),
-    (changed, lambda d: states(d) == {"changed"}),
-    (found, lambda d: states(d) == {"found"}),
-    (in_doubt, lambda d: states(d) == {"in_doubt"}),
-    (seed_blocked, lambda d: d["seeds"][0]["reasons"]),
-    (seeds_trouble, lambda d: d["seeds_trouble"]),
+Files = Mapping[str, str]
+SHAPES: tuple[tuple[Files | Callable[[SeedWorld], None], Consent, Callable[[Any], object]], ...] = (
+    (
+        {"a.yaml": FILES},
+        EVERY_RESET,
+        lambda d: actions(d) == {"update"} and classes(d) >= {"set", "kept", "reset"},
+    ),
+    (
+        {"a.yaml": FILES, "b.yaml": TWICE},
+        Consent(),
+        lambda d: len({bool(one["change"]) for one in d["blocked"]}) == 2,
+    ),
+    (
+        {"a.yaml": f"import_configs: {{new: {MAPPED}}}"},
+        Consent(),
+        lambda d: actions(d) == {"create"} and d["unmanaged"],
+    ),
+    (
+        {"reconciler.yaml": OPEN, "a.yaml": FILES.replace("14", "15")},
+        Consent(resets=None, prune=True),
+        lambda d: actions(d) == {"update", "delete"} and "removed" in classes(d),
+    ),
+    ({"a.yaml": welcome("absent")}, Consent(), lambda d: d["blocked"][0]["change"]["action"] == "delete"),
+    ({"a.yaml": welcome("hidden")}, Consent(), lambda d: d["unchanged"][0]["hidden"]),
+    ({"a.yaml": FILES + "    first_row: 2\n"}, Consent(), lambda d: d["problems"]),
+    (lambda world: world.declare(JOHN, JANE), Consent(), lambda d: states(d) == {"pending"}),
+    (sent, Consent(), lambda d: states(d) == {"sent"}),
+    (changed, Consent(), lambda d: states(d) == {"changed"}),
+    (found, Consent(), lambda d: states(d) == {"found"}),
+    (in_doubt, Consent(), lambda d: states(d) == {"in_doubt"}),
+    (seed_blocked, Consent(), lambda d: d["seeds"][0]["reasons"]),
+    (seeds_trouble, Consent(), lambda d: d["seeds_trouble"]),
 )
 
 
-@pytest.mark.parametrize(("shape", "shows"), SHAPES)
+@pytest.mark.parametrize(("made", "consent", "shows"), SHAPES)
 def test_every_plan_is_what_the_schema_says(
-    world: SeedWorld, shape: Callable[[SeedWorld], Run], shows: Callable[[Any], object]
+    world: SeedWorld,
+    made: Files | Callable[[SeedWorld], None],
+    consent: Consent,
+    shows: Callable[[Any], object],
 ) -> None:
-    document = shape(world).document
+    if callable(made):
+        made(world)
+    else:
+        for name, text in made.items():
+            world.write(name, text)
+    document = planned(world, consent).document
     assert shows(document)
     assert [error.message for error in PLANS.iter_errors(document)] == []
     PlanDocument.model_validate(document)
@@ -187,8 +170,10 @@ def parts(document: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str
 
 
 def test_no_object_may_hold_or_lack_anything(world: SeedWorld) -> None:
-    pending(world)
-    document = blocked(world).document
+    world.declare(JOHN, JANE)
+    world.write("a.yaml", FILES)
+    world.write("b.yaml", TWICE)
+    document = planned(world).document
     for path in parts(document):
         more, less = deepcopy(document), deepcopy(document)
         for changed_document in (more, less):
