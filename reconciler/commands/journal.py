@@ -14,7 +14,7 @@ from reconciler.commands.session import (
     check_state_folder,
     state_folder,
 )
-from reconciler.config.secret import checkouts_of
+from reconciler.config.settings import checkouts_of
 from reconciler.errors import Refused, UsageError
 from reconciler.git import find_repository, top_of
 from reconciler.journal.journal import Journal, ReadOnlyJournal, confined, name_of, open_journal, read_journal

@@ -22,9 +22,8 @@ from reconciler.commands.environment import Environment, interruptible
 from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.load import Workspace
 from reconciler.config.names import visible
-from reconciler.config.secret import Secret as SecretReference
-from reconciler.config.secret import checkouts_of
-from reconciler.config.settings import SANDBOX, Account, CheckMarket, Target, needs_credentials
+from reconciler.config.settings import SANDBOX, Account, CheckMarket, Target, checkouts_of, needs_credentials
+from reconciler.config.settings import Secret as SecretReference
 from reconciler.engine.body import value_at
 from reconciler.engine.declared import Declared, Part, matches
 from reconciler.engine.kind import Body, Kind, Mapper, Reader, map_serially

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Annotated, Any, TypeAlias
 
 from msgspec import Struct
-from pydantic import PlainValidator
 
 from reconciler.config.discovery import SETTINGS_FILE
 from reconciler.config.names import NAME, meant, visible
 from reconciler.config.nodes import Document, Node, unread
-from reconciler.config.settings import Settings
-from reconciler.config.validation import Report, Vocabulary, kind_of, refusal, shaped, unknown_name
+from reconciler.config.validation import Report, Vocabulary, kind_of, unknown_name
 from reconciler.problems import Place
 
 PRESETS, MOVED, GUARDRAILS = "presets", "moved", "guardrails"
@@ -82,77 +79,36 @@ class Contents(Struct, frozen=True, dict=True):
 
 
 def contents_of(
-    documents: Sequence[Document], settings_file: str, declaring: Sequence[str], report: Report
+    documents: Sequence[Document],
+    settings_file: str,
+    settings: Collection[str],
+    declaring: Sequence[str],
+    report: Report,
 ) -> Contents:
     """Return the sections of `documents`, of which those called in `declaring` declare something.
 
-    `settings_file` is the one that may also hold what counts for the workspace.
+    `settings_file` is the one that may also hold what counts for the workspace, called in `settings`.
     """
     sections: dict[str, list[Node]] = {}
-    settings = unread(settings_file)
-    of_settings = (*Settings.model_fields, TARGETS)
+    top = unread(settings_file)
+    of_settings = (*settings, TARGETS)
     elsewhere = dict.fromkeys(of_settings, f"it stands in {SETTINGS_FILE}")
     for document in documents:
         words = Vocabulary((*declaring, *ANYWHERE), elsewhere=elsewhere)
         if document.top.file == settings_file:
-            settings = document
+            top = document
             words = Vocabulary((*words.paths, *of_settings))
         for name, node in document.top.entries():
             if name not in words.paths:
                 code, message, hint = unknown_name(name, "", words)
                 code = code.replace("unknown-field", "unknown-section")
                 report.error(code, node.key_place, "", message, hint)
-            elif name not in Settings.model_fields and not isinstance(node.value, dict):
+            elif name not in settings and not isinstance(node.value, dict):
                 message = f"{name}: a mapping is expected, this is {kind_of(node.value)}"
                 report.error("wrong-type", node.place, "", message, "write {} if nothing stands in it")
             else:
                 sections.setdefault(name, []).append(node)
-    return Contents(sections, settings, len(documents), all(document.whole for document in documents))
-
-
-def _targets(value: object) -> object:
-    if isinstance(value, dict) or (isinstance(value, list) and all(isinstance(name, str) for name in value)):
-        return value
-    hint = "write [one, two], or {one: {name: value}, two: {}}"
-    raise refusal("wrong-type", "names of targets are expected", hint)
-
-
-Targets: TypeAlias = Annotated[
-    Any,
-    PlainValidator(_targets),
-    shaped(
-        anyOf=[
-            {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True},
-            {"type": "object", "minProperties": 1},
-        ]
-    ),
-]
-"""A list of the names of targets, or a mapping from them to what differs there."""
-
-
-def blocks_of(
-    targets: Node, key: str, contents: Contents, report: Report
-) -> Iterator[tuple[str, Node | None]]:
-    """Yield every target that `targets` names once, in its order, with the block of what differs there.
-
-    `targets` is one of `Targets`; an empty block is none. A target that does not exist is reported, and
-    yielded all the same.
-    """
-    if not targets.value:
-        report.error("no-target", targets.place, key, "it lives on no target", "name at least one")
-    for name, block in targets.entries():
-        contents.has_target(name, block.key_place, key, report)
-        yield name, block if block.value != {} else None
-    seen: set[str] = set()
-    for item in targets.items():
-        name = str(item.value)
-        if name in seen:
-            message = f"the target {visible(name)} is listed twice"
-            report.error("declared-twice", item.place, key, message, "remove one of the two")
-            continue
-        contents.has_target(name, item.place, key, report)
-        seen.add(name)
-        yield name, None
+    return Contents(sections, top, len(documents), all(document.whole for document in documents))
 
 
 def moved_keys(

@@ -12,8 +12,7 @@ from msgspec import Struct
 from pydantic import BaseModel
 
 from reconciler.config.load import Workspace
-from reconciler.config.secret import SecretReference
-from reconciler.config.settings import SANDBOX, Account, GuardrailSettings, Target
+from reconciler.config.settings import SANDBOX, Account, GuardrailSettings, SecretReference, Target
 from reconciler.engine.change import SHARE_COUNTS_FROM, Share
 from reconciler.engine.declared import Declared
 from reconciler.engine.kind import Policy

@@ -130,7 +130,8 @@ def _workspace(
     report: Report,
 ) -> Workspace[S]:
     names = (section.kind.name, seeds.name)
-    contents = contents_of(documents, shown(folder / SETTINGS_FILE, base), names, report)
+    file, fields = shown(folder / SETTINGS_FILE, base), Settings.model_fields
+    contents = contents_of(documents, file, fields, names, report)
     settings = _settings(contents, report)
     targets = _targets(contents, section, folder, settings.undeclared if settings else Policy.RESET, report)
     _check_accounts(targets, (section.account, seeds.account), report)

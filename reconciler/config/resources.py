@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cached_property
-from typing import Annotated, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
 from msgspec import Struct, field
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
 
-from reconciler.config.contents import PRESETS, Contents, Targets, blocks_of
 from reconciler.config.names import CONTROL, LINE_BREAK, LONGEST_NAME, meant, visible
 from reconciler.config.nodes import Node
 from reconciler.config.sections import Named, Section
-from reconciler.config.settings import Target
 from reconciler.config.validation import (
     NOT_BLANK,
     Report,
@@ -31,6 +29,10 @@ from reconciler.config.validation import (
 )
 from reconciler.engine.declared import Accepted, Declared, Given, Origin, Reference, Ruling
 from reconciler.engine.kind import Json, Policy
+
+if TYPE_CHECKING:
+    from reconciler.config.contents import Contents
+    from reconciler.config.settings import Target
 
 MOST_DECLARED = 50_000
 """Resources of one section on all targets together."""
@@ -59,6 +61,26 @@ def _reason(value: str) -> str:
     if CONTROL.search(value) or LINE_BREAK.search(value):
         raise refusal("control-character", "it holds what cannot be seen", "write it in one line")
     return value.strip()
+
+
+def _targets(value: object) -> object:
+    if isinstance(value, dict) or (isinstance(value, list) and all(isinstance(name, str) for name in value)):
+        return value
+    hint = "write [one, two], or {one: {name: value}, two: {}}"
+    raise refusal("wrong-type", "names of targets are expected", hint)
+
+
+Targets: TypeAlias = Annotated[
+    Any,
+    PlainValidator(_targets),
+    shaped(
+        anyOf=[
+            {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True},
+            {"type": "object", "minProperties": 1},
+        ]
+    ),
+]
+"""A list of the names of targets, or a mapping from them to what differs there."""
 
 
 class Acceptance(BaseModel):
@@ -194,11 +216,36 @@ class Resource(Struct, frozen=True, dict=True):
         return accepted
 
 
+def blocks_of(
+    targets: Node, key: str, contents: Contents, report: Report
+) -> Iterator[tuple[str, Node | None]]:
+    """Yield every target that `targets` names once, in its order, with the block of what differs there.
+
+    `targets` is one of `Targets`; an empty block is none. A target that does not exist is reported, and
+    yielded all the same.
+    """
+    if not targets.value:
+        report.error("no-target", targets.place, key, "it lives on no target", "name at least one")
+    for name, block in targets.entries():
+        contents.has_target(name, block.key_place, key, report)
+        yield name, block if block.value != {} else None
+    seen: set[str] = set()
+    for item in targets.items():
+        name = str(item.value)
+        if name in seen:
+            message = f"the target {visible(name)} is listed twice"
+            report.error("declared-twice", item.place, key, message, "remove one of the two")
+            continue
+        contents.has_target(name, item.place, key, report)
+        seen.add(name)
+        yield name, None
+
+
 def read_presets(section: Section, contents: Contents, report: Report) -> dict[str, Level]:
     """Return the presets by name."""
     return {
         name: LevelReader(section, report, node, PRESET, f"preset {name}", f"presets.{name}").read()
-        for name, node in contents.named(PRESETS, report).items()
+        for name, node in contents.named("presets", report).items()
     }
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeAlias, TypeVar
 
 from msgspec import Struct, field
 from pydantic import BaseModel, ConfigDict
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from reconciler.config.discovery import WorkspaceFiles
-    from reconciler.config.seeds import Columns
     from reconciler.config.settings import Target
 
 
@@ -77,6 +77,33 @@ class Section(Struct, frozen=True):
     """Names that older documentation used → the path meant today, for suggestions."""
     account: str = ""
     """The section of a target that opens the account where they live: `checkmarket`; empty for none."""
+
+
+Cell: TypeAlias = Callable[[str], Json]
+"""Reads a cell; a text that it cannot read is returned as it is."""
+_WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
+_TRUTHS = {"true": True, "false": False}
+
+
+def whole_number(cell: str) -> Json:
+    """Return the number in a cell."""
+    return int(cell) if _WHOLE.fullmatch(cell) else cell
+
+
+def truth(cell: str) -> Json:
+    """Return what `true` or `false` in a cell means."""
+    return _TRUTHS.get(cell, cell)
+
+
+class Columns(Struct, frozen=True):
+    """What the headers of a table may be, beside the names of columns of data."""
+
+    cells: Mapping[str, Cell]
+    """A field that fits into a cell → how it is read."""
+    identity: str
+    """The field that every table has; by its header the delimiter is told."""
+    others: Collection[str]
+    """Fields that do not fit into a cell."""
 
 
 S = TypeVar("S")

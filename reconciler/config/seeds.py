@@ -13,22 +13,23 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from itertools import islice
 from pathlib import PurePosixPath
-from typing import Any, Generic, NamedTuple, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn
 
 from msgspec import Struct, field
 from pydantic import BaseModel, ConfigDict
 
 from reconciler.config import nodes
-from reconciler.config.contents import Contents, Targets, blocks_of
 from reconciler.config.discovery import shown
 from reconciler.config.names import CONTROL, meant, snake, visible
 from reconciler.config.nodes import Node, Row, Scalar
+from reconciler.config.resources import Targets, blocks_of
 from reconciler.config.sections import (
+    Columns,
     DeclaredCustomer,
     DeclaredSeed,
     Finding,
@@ -37,7 +38,6 @@ from reconciler.config.sections import (
     SeedContext,
     SeedSection,
 )
-from reconciler.config.settings import Target
 from reconciler.config.validation import (
     MOST_PROBLEMS,
     Model,
@@ -48,8 +48,11 @@ from reconciler.config.validation import (
     validated,
 )
 from reconciler.config.yaml import DEEPEST, Refusal, Unreadable, unseen
-from reconciler.engine.kind import Json
 from reconciler.problems import Place, Problem
+
+if TYPE_CHECKING:
+    from reconciler.config.contents import Contents
+    from reconciler.config.settings import Target
 
 MOST_CUSTOMERS = 10_000
 """Of one seed."""
@@ -332,37 +335,6 @@ DELIMITERS = (",", ";")
 """What may stand between the cells of a CSV file."""
 ESCAPE = "data."
 """A header that begins so is the name of a column of data, whatever follows: `data.email`."""
-
-Cell: TypeAlias = Callable[[str], Json]
-"""Reads a cell; a text that it cannot read is returned as it is."""
-_WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
-_TRUTHS = {"true": True, "false": False}
-
-
-def text(cell: str) -> Json:
-    """Return a cell as it is."""
-    return cell
-
-
-def whole_number(cell: str) -> Json:
-    """Return the number in a cell."""
-    return int(cell) if _WHOLE.fullmatch(cell) else cell
-
-
-def truth(cell: str) -> Json:
-    """Return what `true` or `false` in a cell means."""
-    return _TRUTHS.get(cell, cell)
-
-
-class Columns(Struct, frozen=True):
-    """What the headers of a table may be, beside the names of columns of data."""
-
-    cells: Mapping[str, Cell]
-    """A field that fits into a cell → how it is read."""
-    identity: str
-    """The field that every table has; by its header the delimiter is told."""
-    others: Collection[str]
-    """Fields that do not fit into a cell."""
 
 
 class RowReader(Struct, frozen=True):

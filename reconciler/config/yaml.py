@@ -16,7 +16,7 @@ import sys
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any, ClassVar, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from msgspec import Struct, field
 from ruamel.yaml import YAML
@@ -128,16 +128,17 @@ def _text(content: bytes) -> str:
     except UnicodeDecodeError as error:
         before = content[: error.start].decode(errors="replace")
         refusal = Refusal("yaml-encoding", "the file is not UTF-8 from here on", "save it as UTF-8")
-        raise _unreadable(refusal, Source("", before), len(before)) from error
+        raise _unreadable(refusal, before) from error
     # Most files hold none, which is seen without a look at every character.
     if content.translate(None, _PRINTABLE_ASCII) and (found := CONTROL.search(text)):
-        raise _unreadable(unseen(found.group()), Source("", text), found.start())
+        raise _unreadable(unseen(found.group()), text[: found.start()])
     return text
 
 
-def _unreadable(refusal: Refusal, source: Source, offset: int) -> Unreadable:
-    place = source.place(offset)
-    return Unreadable(refusal, place.line, place.column)
+def _unreadable(refusal: Refusal, before: str) -> Unreadable:
+    """Return the error of what stands behind this text."""
+    *lines, last = LINE_BREAK.split(before)
+    return Unreadable(refusal, len(lines) + 1, len(last) + 1)
 
 
 def unseen(character: str) -> Refusal:
@@ -179,30 +180,18 @@ def _syntax(error: YAMLError, content: bytes) -> Unreadable:
     return Unreadable(refusal, line + 1, column + 1)
 
 
-class _OpenSequence(Struct):
-    """A list, or the file itself with its one value, whose end was not seen yet."""
+class _Open(Struct):
+    """A mapping or list, or the file itself with its one value, whose end was not seen yet."""
 
     start: int
     opening: int
     anchor: str | None
-    children: list[Node] = field(default_factory=list)
-
-    key: ClassVar[None] = None
-    name: ClassVar[None] = None
-
-
-class _OpenMapping(Struct):
-    """A mapping whose end was not seen yet."""
-
-    start: int
-    opening: int
-    anchor: str | None
+    children: dict[str, Node] | list[Node]
     written: list[Entry] = field(default_factory=list)
-    children: dict[str, Node] = field(default_factory=dict)
     merged: list[Node] = field(default_factory=list)
     merge_key: int | None = None
     key: Node | None = None
-    """What the next value stands behind; `None` where a key comes next."""
+    """What the next value stands behind; `None` in a list, and where a key comes next."""
     name: str | None = None
     """The same as text; `None` for one that was refused, with what stands behind it."""
     merges: bool = False
@@ -216,8 +205,8 @@ class _Composer:
         self._problems = problems
         self._documents = 0
         self._root: Node = nodes.Mapping(source, {}, 0, 0, 0)
-        self._file_itself = _OpenSequence(0, 0, None)
-        self._open: list[_OpenSequence | _OpenMapping] = [self._file_itself]
+        self._roots: list[Node] = []
+        self._open = [_Open(0, 0, None, self._roots)]
         self._anchors: dict[str, Node] = {}
         self._aliases: set[str] = set()
         self._copied = 0
@@ -243,13 +232,13 @@ class _Composer:
         if self._documents > 1:
             hint = "put it in a file of its own, or remove the ---"
             refusal = Refusal("yaml-documents", "a second document begins here", hint)
-            raise _unreadable(refusal, self._source, event.start_mark.index)
+            raise _unreadable(refusal, self._source.text[: event.start_mark.index])
         if (event.version or (1, 2)) != (1, 2) or event.tags:
             hint = "remove the line that begins with %"
             self._refuse(Refusal("yaml-directive", "directives are not obeyed", hint), 0)
 
     def end_document(self, _: Event) -> None:
-        (root,) = self._file_itself.children
+        root = self._roots[0]
         # An empty document has an empty scalar for its root, and that is fine: it has no sections.
         if root.value is None and self._problems and self._problems[-1].code == "empty-value":
             self._problems.pop()
@@ -269,7 +258,7 @@ class _Composer:
             self._refuse_tag(event)
         value, refusal = plain(text) if is_plain else (text, None)
         opened = self._open[-1]
-        if isinstance(opened, _OpenMapping) and opened.key is None:
+        if opened.key is None and isinstance(opened.children, dict):
             if refusal:
                 self._refuse(refusal, start)
             if refusal or isinstance(value, str):
@@ -325,59 +314,44 @@ class _Composer:
         if event.ctag is not None:
             self._refuse_tag(event)
         opening = event.end_mark.index if event.flow_style else 0
-        kind = _OpenMapping if isinstance(event, MappingStartEvent) else _OpenSequence
-        self._open.append(kind(event.start_mark.index, opening, event.anchor))
+        children: dict[str, Node] | list[Node] = {} if isinstance(event, MappingStartEvent) else []
+        self._open.append(_Open(event.start_mark.index, opening, event.anchor, children))
         if len(self._open) > DEEPEST + 1:
             raise self._too_deep(event.start_mark.index)
 
     def end(self, event: Event) -> None:
         closing = self._open.pop()
-        children = closing.children
-        if isinstance(closing, _OpenMapping) and closing.merged:
+        start, opening, children = closing.start, closing.opening, closing.children
+        if isinstance(children, dict) and closing.merged:
             self._copied += sum(len(merged.children) for merged in closing.merged)
             if self._copied > MOST_NODES:
                 raise self._bomb(event.start_mark.index)
             for merged in closing.merged:
                 for name, inner in merged.entries():
-                    closing.children.setdefault(name, inner)
+                    children.setdefault(name, inner)
         size, height = 1 + len(children), 2 if children else 1
         for inner in children.values() if isinstance(children, dict) else children:
             size += inner.size - 1
             height = max(height, inner.height + 1)
-        start, opening = closing.start, closing.opening
         if size > MOST_NODES:
             raise self._bomb(start)
         if height > DEEPEST:
             raise self._too_deep(start)
         key = self._open[-1].key
+        at, anchor, source = key.origin if key else start, closing.anchor, self._source
+        bounds = {"size": size, "height": height, "opening": opening}
         node: Node
-        if isinstance(closing, _OpenMapping):
+        if isinstance(children, dict):
+            written = tuple(closing.written)
+            end = event.end_mark.index if opening else written[-1].value.end
+            values = {name: inner.value for name, inner in children.items()}
             node = nodes.Mapping(
-                self._source,
-                {name: inner.value for name, inner in closing.children.items()},
-                start,
-                event.end_mark.index if opening else closing.written[-1].value.end,
-                key.origin if key else start,
-                closing.anchor,
-                children=closing.children,
-                size=size,
-                height=height,
-                opening=opening,
-                written=tuple(closing.written),
+                source, values, start, end, at, anchor, children=children, written=written, **bounds
             )
         else:
-            node = nodes.Sequence(
-                self._source,
-                [inner.value for inner in closing.children],
-                start,
-                event.end_mark.index if opening else closing.children[-1].end,
-                key.origin if key else start,
-                closing.anchor,
-                children=closing.children,
-                size=size,
-                height=height,
-                opening=opening,
-            )
+            end = event.end_mark.index if opening else children[-1].end
+            items = [inner.value for inner in children]
+            node = nodes.Sequence(source, items, start, end, at, anchor, children=children, **bounds)
         self._deliver(node)
 
     def _deliver(self, node: Node) -> None:
@@ -385,7 +359,7 @@ class _Composer:
         if node.anchor and not isinstance(node, Alias):
             self._anchors[node.anchor] = node
         opened = self._open[-1]
-        if isinstance(opened, _OpenMapping) and opened.key is None:
+        if opened.key is None and isinstance(opened.children, dict):
             opened.key = node
             if isinstance(node.value, str):
                 opened.name = node.value
@@ -394,23 +368,23 @@ class _Composer:
         else:
             self._add(opened, node)
 
-    def _add(self, opened: _OpenSequence | _OpenMapping, node: Node) -> None:
-        if isinstance(opened, _OpenSequence):
-            opened.children.append(node)
+    def _add(self, opened: _Open, node: Node) -> None:
+        children, name = opened.children, opened.name
+        if not isinstance(children, dict):
+            children.append(node)
             return
-        name, key = opened.name, opened.key
-        if key is not None:
-            opened.written.append(Entry(key, node))
+        if opened.key is not None:
+            opened.written.append(Entry(opened.key, node))
         if opened.merges:
             self._merge(opened, node)
         elif name is not None:
-            first = opened.children.setdefault(name, node)
+            first = children.setdefault(name, node)
             if first is not node:
                 self._duplicate(name, node.key, first.key)
         opened.key = opened.name = None
         opened.merges = False
 
-    def _merge(self, opened: _OpenMapping, node: Node) -> None:
+    def _merge(self, opened: _Open, node: Node) -> None:
         if opened.merge_key is not None:
             self._duplicate("<<", node.key, opened.merge_key)
             return
@@ -442,7 +416,7 @@ class _Composer:
         if len(self._problems) >= MOST_PROBLEMS:
             message = "the rest of the file is not looked at"
             stop = Refusal("too-many-problems", message, "solve the others first")
-            raise _unreadable(stop, self._source, offset)
+            raise _unreadable(stop, self._source.text[:offset])
 
     def _note(self, refusal: Refusal, offset: int) -> None:
         place = self._source.place(offset)
@@ -454,12 +428,12 @@ class _Composer:
     def _bomb(self, offset: int) -> Unreadable:
         message = f"with its aliases written out, the file holds more than {MOST_NODES:,} values"
         refusal = Refusal("yaml-alias-bomb", message, "use fewer aliases, or more files")
-        return _unreadable(refusal, self._source, offset)
+        return _unreadable(refusal, self._source.text[:offset])
 
     def _too_deep(self, offset: int) -> Unreadable:
         message = f"more than {DEEPEST} mappings and lists stand inside each other"
         refusal = Refusal("yaml-too-deep", message, "nothing here needs that; flatten it")
-        return _unreadable(refusal, self._source, offset)
+        return _unreadable(refusal, self._source.text[:offset])
 
 
 _HANDLERS: Mapping[type[Event], Callable[[_Composer, Event], None]] = {

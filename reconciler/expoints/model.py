@@ -32,7 +32,7 @@ from pydantic import (
 from pydantic.alias_generators import to_pascal
 from pydantic_core import CoreSchema, core_schema
 
-from reconciler.config import seeds
+from reconciler.config import sections
 from reconciler.config.names import LONGEST_NAME
 from reconciler.config.sections import (
     ApiFields,
@@ -673,13 +673,11 @@ SEEDS = SeedSection(
     fields=CustomerSeed,
     row=Customer,
     defaults=CustomerDefaults,
-    columns=seeds.Columns(
+    columns=sections.Columns(
         cells={
-            **dict.fromkeys(
-                ("email", "phone_number", "send_date", "transaction_date", "end_date"), seeds.text
-            ),
-            **dict.fromkeys(("priority", "previous_id"), seeds.whole_number),
-            "copy_all_answers": seeds.truth,
+            **dict.fromkeys(("email", "phone_number", "send_date", "transaction_date", "end_date"), str),
+            **dict.fromkeys(("priority", "previous_id"), sections.whole_number),
+            "copy_all_answers": sections.truth,
         },
         identity="email",
         others=("data", "answers", "answers_to_copy"),

@@ -6,13 +6,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.config import seeds as rows
+from reconciler.config import sections, seeds
 from reconciler.config.nodes import Node
 from reconciler.config.validation import Report
 from reconciler.engine.kind import Json
 
-COLUMNS = rows.Columns(
-    {"email": rows.text, "send_date": rows.text, "number": rows.whole_number, "is_kind": rows.truth},
+COLUMNS = sections.Columns(
+    {
+        "email": str,
+        "send_date": str,
+        "number": sections.whole_number,
+        "is_kind": sections.truth,
+    },
     "email",
     ("data", "tags"),
 )
@@ -20,7 +25,7 @@ COLUMNS = rows.Columns(
 
 def read(content: str | bytes, name: str = "t.csv") -> tuple[list[Node], Report]:
     report = Report()
-    reader = rows.RowReader(name, COLUMNS, report, "k")
+    reader = seeds.RowReader(name, COLUMNS, report, "k")
     return list(reader.read(content if isinstance(content, bytes) else content.encode())), report
 
 
@@ -200,7 +205,7 @@ CELL = st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=10)
 
 
 @settings(deadline=None)
-@given(st.lists(st.tuples(CELL, CELL), max_size=5), st.sampled_from(rows.DELIMITERS))
+@given(st.lists(st.tuples(CELL, CELL), max_size=5), st.sampled_from(seeds.DELIMITERS))
 def test_what_a_table_says_is_read_back(cells: list[tuple[str, str]], delimiter: str) -> None:
     quoted = [[f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in row] for row in cells]
     lines = [delimiter.join(row) for row in (["email", "A"], *quoted)]

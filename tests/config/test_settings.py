@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.config.load import Workspace
-from reconciler.config.secret import Secret
-from reconciler.config.settings import Target
+from reconciler.config.settings import Secret, Target
 from reconciler.engine.change import Limits, Share
 from reconciler.engine.kind import Policy
 from reconciler.errors import UsageError

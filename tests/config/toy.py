@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_pascal
 
-from reconciler.config import seeds
+from reconciler.config import sections
 from reconciler.config.sections import DeclaredSeed, Finding, Named, Section, SeedsByName, SeedSection
 from reconciler.config.settings import Target
 from reconciler.engine import kind
@@ -145,8 +145,10 @@ LETTER_SEEDS = SeedSection(
     fields=Letter,
     row=Addressee,
     defaults=Reader,
-    columns=seeds.Columns(
-        {"email": seeds.text, "number": seeds.whole_number, "is_kind": seeds.truth}, "email", ("data", "tags")
+    columns=sections.Columns(
+        {"email": str, "number": sections.whole_number, "is_kind": sections.truth},
+        "email",
+        ("data", "tags"),
     ),
     build=Posted,
     check=check_letter,

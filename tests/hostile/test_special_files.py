@@ -12,7 +12,7 @@ import pytest
 from reconciler.checkmarket.model import SECTION
 from reconciler.commands.workspace import CUSTOMER_SEEDS
 from reconciler.config.load import load
-from reconciler.config.secret import Secret
+from reconciler.config.settings import Secret
 from reconciler.errors import FilesInvalid, Refused, UsageError
 from reconciler.sandbox import State, StateError
 from tests.hostile.workspaces import seeds, write
