@@ -4,44 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reconciler.commands.apply import ApplyOptions, apply
-from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.workspace import Selection
 from reconciler.engine.change import CHECKSUM, checksum_of
 from reconciler.engine.plan import Consent
-from reconciler.errors import Exit
-from tests.commands.world import EVERYTHING, Screen, World
+from tests.commands.world import EVERYTHING, World
+from tests.commands.world import RESETS as RESETS
+from tests.commands.world import Run as Run
 
-RESETS = Consent(resets=None)
 FILE = Path("plan.json")
-
-
-@dataclass(frozen=True)
-class Run:
-    """How a command ended, and what it printed."""
-
-    exit: Exit
-    document: Any
-    told: str
-
-    @property
-    def results(self) -> dict[str, str]:
-        """Key → how its change ended."""
-        return {outcome["key"]: outcome["result"] for outcome in self.document["outcomes"]}
-
-    @property
-    def reasons(self) -> dict[str, str]:
-        """Key → why its change ended so."""
-        return {outcome["key"]: outcome["reason"] for outcome in self.document["outcomes"]}
-
-    @property
-    def sent(self) -> dict[str, int]:
-        """Key → how many customers were sent to, of every seed that had anything to send."""
-        return {end["key"]: end["sent"] for end in self.document["sent"]}
 
 
 def planned(
@@ -53,10 +26,7 @@ def planned(
     since: str | None = None,
 ) -> Run:
     """Plan, and write the plan to a file."""
-    screen = Screen()
-    console = screen.console(world.clock, as_json=True)
-    exit = plan(selection, PlanOptions(consent, out=out, since=since), console, world.environment)
-    return Run(exit, screen.document, screen.err)
+    return world.planned(consent, selection, out=out, since=since, json=True)
 
 
 def applied(
@@ -67,22 +37,14 @@ def applied(
     *,
     file: Path | None = FILE,
     others: Sequence[Path] = (),
-    with_seeds: bool = True,
-    since: str | None = None,
+    **asked: Any,
 ) -> Run:
     """Apply the plan of the file, and of others, or what is named."""
-    screen = Screen()
-    console = screen.console(world.clock, as_json=True)
     files = () if named or file is None else (file, *others)
-    exit = apply(
-        selection,
-        ApplyOptions(
-            consent, with_seeds=with_seeds, reviewed=frozenset(named), plan_files=files, since=since
-        ),
-        console,
-        world.environment,
+    reviewed = frozenset(named)
+    return world.applied(
+        consent, selection, yes=False, reviewed=reviewed, plan_files=files, json=True, **asked
     )
-    return Run(exit, screen.document, screen.err)
 
 
 def edited(world: World, **members: Any) -> None:

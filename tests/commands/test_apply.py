@@ -2,202 +2,275 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Iterable
+from typing import Any
 
-from reconciler.commands.apply import ApplyOptions, apply
-from reconciler.commands.plan import PlanOptions, plan
+import pytest
+from msgspec.structs import replace
+
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, Refused, UsageError
-from reconciler.sandbox import Variants
-from tests.commands.world import EVERYTHING, SETTINGS, Screen, Terminal, World
+from reconciler.sandbox import Variants, create_app
+from tests.commands.world import RESETS, SETTINGS, Screen, Terminal, World
 
-RESETS = Consent(resets=None)
-
-
-def applied(world: World, screen: Screen, consent: Consent = RESETS, **settings: bool) -> Exit:
-    return apply(
-        EVERYTHING,
-        ApplyOptions(consent, yes=True),
-        screen.console(world.clock, **settings),
-        world.environment,
-    )
+OTHER = "import_configs:\n  other: {name: Other}\n"
+MAY_DELETE = SETTINGS + "    limits: {deletes: 1}\n"
+WELCOME = "import_configs:\n  welcome: {%s, targets: {sandbox: {id: %d}}}\n"
 
 
-def plan_of(world: World) -> tuple[Exit, str]:
-    screen = Screen()
-    exit = plan(
-        EVERYTHING,
-        PlanOptions(RESETS, detailed_exitcode=True),
-        screen.console(world.clock),
-        world.environment,
-    )
-    return exit, screen.out
+def pending(world: World) -> Exit:
+    return world.planned(detailed_exitcode=True).exit
 
 
-def test_applying_makes_the_next_plan_empty(world: World, screen: Screen) -> None:
-    assert applied(world, screen) is Exit.DONE
-    assert screen.out.splitlines()[-1] == (
-        "Applied: 1 changed, 0 failed, 0 stale, 0 skipped, 0 in doubt; 0 customers sent."
-    )
-    assert plan_of(world)[0] is Exit.DONE
-
-
-def test_a_second_apply_sends_nothing(world: World, screen: Screen) -> None:
-    applied(world, screen)
+def test_applying_makes_the_next_plan_empty_and_a_second_apply_sends_nothing(world: World) -> None:
+    run = world.applied()
+    assert run.exit is Exit.DONE
+    assert run.last == "Applied: 1 changed, 0 failed, 0 stale, 0 skipped, 0 in doubt; 0 customers sent."
+    assert pending(world) is Exit.DONE
     before = len(world.writes)
-    assert applied(world, Screen()) is Exit.DONE
+    assert world.applied().exit is Exit.DONE
+    assert world.applied(yes=False).exit is Exit.DONE  # nothing to do asks nothing
     assert len(world.writes) == before
 
 
-def test_the_server_holds_what_was_declared_and_kept_and_nothing_else(world: World, screen: Screen) -> None:
-    applied(world, screen)
+def test_the_server_holds_what_was_declared_and_kept_and_nothing_else(world: World) -> None:
+    world.applied()
     held = {name: value for name, value in world.config(1).items() if value not in (None, False)}
     settings = {name: value for name, value in held.pop("SurveySettings").items() if value is not None}
     assert held == {"Name": "Welcome", "EmailIsRequired": True, "IsReusable": True}
     assert settings == {"SurveyId": 4711, "InvitationDelayInDays": 2, "ExpirationAfterDays": 14}
-
-
-def test_each_change_is_one_read_one_write_and_one_verifying_read(world: World, screen: Screen) -> None:
-    applied(world, screen)
     calls = [r.method for r in world.state.requests() if r.path.endswith("/configs/1")]
     assert calls[-3:] == ["GET", "PUT", "GET"]
 
 
-def test_resets_without_consent_are_skipped_and_everything_else_goes_on(world: World, screen: Screen) -> None:
-    world.write("other.yaml", "import_configs:\n  other: {name: Other}\n")
-    assert applied(world, screen, Consent()) is Exit.REFUSED
-    assert "Applied: 1 changed, 0 failed, 0 stale, 1 skipped (1 blocked), 0 in doubt" in screen.out
+def test_resets_without_consent_are_skipped_and_everything_else_goes_on(world: World) -> None:
+    world.write("other.yaml", OTHER)
+    run = world.applied(Consent())
+    assert run.exit is Exit.REFUSED
+    assert "Applied: 1 changed, 0 failed, 0 stale, 1 skipped (1 blocked), 0 in doubt" in run.out
     assert [r.method for r in world.writes] == ["POST"]
 
 
-def test_without_a_terminal_and_without_yes_nothing_is_sent(world: World, screen: Screen) -> None:
-    with pytest.raises(Refused, match="--yes"):
-        apply(EVERYTHING, ApplyOptions(RESETS), screen.console(world.clock), world.environment)
-    assert world.writes == []
-
-
-@pytest.mark.parametrize(("answer", "writes"), [("yes\n", 1), ("y\n", 0), ("no\n", 0), ("", 0)])
-def test_on_a_terminal_only_yes_is_yes(world: World, answer: str, writes: int) -> None:
+@pytest.mark.parametrize(
+    ("answer", "writes", "refusal"),
+    [("yes\n", 1, ""), ("y\n", 0, "not confirmed"), ("no\n", 0, "not confirmed"), ("", 0, "not confirmed")],
+)
+def test_on_a_terminal_only_yes_is_yes(world: World, answer: str, writes: int, refusal: str) -> None:
     screen = Screen(stdin=Terminal(answer))
-    console = screen.console(world.clock)
-    if writes:
-        apply(EVERYTHING, ApplyOptions(RESETS), console, world.environment)
+    if refusal:
+        with pytest.raises(Refused, match=refusal):
+            world.applied(yes=False, screen=screen)
     else:
-        with pytest.raises(Refused, match="not confirmed"):
-            apply(EVERYTHING, ApplyOptions(RESETS), console, world.environment)
+        world.applied(yes=False, screen=screen)
     assert len(world.writes) == writes
     assert "Apply 1 change to sandbox?" in screen.err
 
 
-def test_in_ci_the_target_must_be_named(world: World, screen: Screen) -> None:
+def test_without_a_terminal_and_without_yes_nothing_is_sent(world: World) -> None:
+    with pytest.raises(Refused, match="--yes"):
+        world.applied(yes=False)
+    assert world.writes == []
+
+
+def test_with_json_the_plan_is_shown_before_anybody_is_asked(world: World) -> None:
+    screen = Screen(stdin=Terminal("yes\n"))
+    run = world.applied(yes=False, screen=screen, json=True)
+    assert screen.err.index("~ import_configs.welcome") < screen.err.index("Only yes is yes")
+    assert run.document["exit_code"] == 0
+
+
+def test_in_ci_the_target_must_be_named(world: World) -> None:
     world.environ["CI"] = "true"
     with pytest.raises(UsageError, match="--target"):
-        applied(world, screen)
+        world.applied()
     assert world.writes == []
-    console = screen.console(world.clock)
-    assert (
-        apply(Selection(target="sandbox"), ApplyOptions(RESETS, yes=True), console, world.environment)
-        is Exit.DONE
-    )
+    assert world.applied(selection=Selection(target="sandbox")).exit is Exit.DONE
 
 
-def test_nothing_to_do_asks_nothing(world: World, screen: Screen) -> None:
-    applied(world, screen)
-    assert (
-        apply(EVERYTHING, ApplyOptions(RESETS), Screen().console(world.clock), world.environment) is Exit.DONE
-    )
-
-
-def test_json_holds_the_plan_and_every_outcome(world: World, screen: Screen) -> None:
-    applied(world, screen, as_json=True)
-    document = screen.document
+def test_json_holds_the_plan_and_every_outcome(world: World) -> None:
+    document = world.applied(json=True).document
     assert document["summary"] == {"applied": 1, "failed": 0, "stale": 0, "skipped": 0, "in_doubt": 0}
     assert document["plan"]["summary"]["update"] == 1
-    assert document["outcomes"][0]["result"] == "applied"
-    assert document["exit_code"] == 0
+    assert (document["outcomes"][0]["result"], document["exit_code"]) == ("applied", 0)
 
 
-def test_a_create_names_the_id_to_write_into_the_files(world: World, screen: Screen) -> None:
-    world.write("other.yaml", "import_configs:\n  other: {name: Other}\n")
-    applied(world, screen)
-    assert "import_configs.other:  targets: {sandbox: {id: 2}}" in screen.out
-
-
-def test_a_default_that_was_assumed_wrongly_is_said_with_the_line_that_ends_it(
-    world: World, screen: Screen
-) -> None:
+def test_lines_worth_writing_are_printed(world: World) -> None:
+    world.write("other.yaml", OTHER)
     world.variants = Variants.parse(["defaults=account"])
-    applied(world, screen)
-    assert 'targets.sandbox.defaults:  date_format: "dd-MM-yyyy"' in screen.out
-    lines = [line.split(":  ")[1] for line in screen.out.splitlines() if "targets.sandbox.defaults:" in line]
-    world.write(
-        "reconciler.yaml", SETTINGS + "    defaults:\n" + "".join(f"      {line}\n" for line in lines)
-    )
-    assert plan_of(world)[0] is Exit.DONE
+    out = world.applied().out
+    assert "import_configs.other:  targets: {sandbox: {id: 2}}" in out
+    assert 'targets.sandbox.defaults:  date_format: "dd-MM-yyyy"' in out
+    lines = [line.split(":  ")[1] for line in out.splitlines() if "targets.sandbox.defaults:" in line]
+    defaults = "".join(f"      {line}\n" for line in lines)
+    world.write("reconciler.yaml", f"{SETTINGS}    defaults:\n{defaults}")
+    assert pending(world) is Exit.DONE
 
 
-def test_a_refusal_with_200_is_a_failure_in_the_servers_words(world: World, screen: Screen) -> None:
+def test_a_refusal_with_200_is_a_failure_in_the_servers_words(world: World) -> None:
     world.write("other.yaml", "import_configs:\n  other: {name: Other, survey_settings: {survey_id: 999}}\n")
-    assert applied(world, screen) is Exit.PARTLY
-    assert "failed  refused:" in screen.out
-    assert "Applied: 1 changed, 1 failed" in screen.out
+    run = world.applied()
+    assert run.exit is Exit.PARTLY
+    assert "failed  refused:" in run.out
+    assert "Applied: 1 changed, 1 failed" in run.out
 
 
-def test_a_slow_read_cache_is_waited_for(world: World, screen: Screen) -> None:
+def test_a_read_cache_is_waited_for_as_long_as_patience_lasts(world: World) -> None:
     world.variants = Variants(read_cache_seconds=20)
     world.clock.sleep(100)
-    assert applied(world, screen) is Exit.DONE
-
-
-def test_a_read_cache_longer_than_patience_leaves_a_doubt_and_says_so(world: World, screen: Screen) -> None:
+    assert world.applied().exit is Exit.DONE
+    world.change(1, FirstRow=9)
     world.variants = Variants(read_cache_seconds=600)
+    world.clock.sleep(1000)
     world.write("reconciler.yaml", SETTINGS.replace('"sandbox:"}', '"sandbox:", patience: 5s}'))
-    assert applied(world, screen) is Exit.IN_DOUBT
-    assert "still reads as before" in screen.out
+    run = world.applied()
+    assert run.exit is Exit.IN_DOUBT
+    assert "still reads as before" in run.out
 
 
-def test_hiding_needs_its_flag_and_prints_the_line_to_commit(world: World, screen: Screen) -> None:
-    world.write(
-        "welcome.yaml",
-        "import_configs:\n  welcome:\n    name: Welcome\n    is_reusable: false\n    undeclared: keep\n",
-    )
-    assert applied(world, screen) is Exit.REFUSED
-    assert "--allow-hide import_configs.welcome" in screen.out
-    shown = Screen()
-    hide = Consent(resets=None, hide=frozenset({"import_configs.welcome"}))
-    assert applied(world, shown, hide) is Exit.DONE
-    assert "import_configs.welcome:  hidden: true" in shown.out
+def test_hiding_needs_its_flag_and_prints_the_line_to_commit(world: World) -> None:
+    world.write("welcome.yaml", WELCOME % ("name: Welcome, is_reusable: false, undeclared: keep", 1))
+    refused = world.applied()
+    assert refused.exit is Exit.REFUSED
+    assert "--allow-hide import_configs.welcome" in refused.out
+    run = world.applied(Consent(resets=None, hide=frozenset({"import_configs.welcome"})))
+    assert run.exit is Exit.DONE
+    assert "import_configs.welcome:  hidden: true" in run.out
     assert world.config(1)["IsReusable"] is False
 
 
-def test_what_is_hidden_on_purpose_is_left_alone(world: World, screen: Screen) -> None:
-    world.write(
-        "welcome.yaml",
-        "import_configs:\n  welcome: {name: Welcome, hidden: true, targets: {sandbox: {id: 9}}}\n",
-    )
-    assert applied(world, screen) is Exit.DONE
+def test_what_is_hidden_on_purpose_is_left_alone(world: World) -> None:
+    world.write("welcome.yaml", WELCOME % ("name: Welcome, hidden: true", 9))
+    assert world.applied().exit is Exit.DONE
     assert world.writes == []
 
 
-def test_prune_deletes_what_nobody_declares(world: World, screen: Screen) -> None:
+def test_prune_deletes_what_nobody_declares(world: World) -> None:
     world.live({1: {"Name": "Welcome", "IsReusable": True}, 2: {"Name": "Old", "IsReusable": True}})
-    world.write("reconciler.yaml", SETTINGS + "    limits: {deletes: 1}\n")
-    assert applied(world, screen, Consent(resets=None, prune=True)) is Exit.DONE
+    world.write("reconciler.yaml", MAY_DELETE)
+    assert world.applied(Consent(resets=None, prune=True)).exit is Exit.DONE
     assert world.config(2) == {}
     assert world.config(1)
 
 
-def test_what_shall_be_absent_is_deleted_and_then_done(world: World, screen: Screen) -> None:
-    world.write("reconciler.yaml", SETTINGS + "    limits: {deletes: 1}\n")
-    world.write("welcome.yaml", "import_configs:\n  welcome: {absent: true, targets: {sandbox: {id: 1}}}\n")
-    assert applied(world, screen) is Exit.DONE
-    assert plan_of(world)[0] is Exit.DONE
+def test_what_shall_be_absent_is_deleted_and_then_done(world: World) -> None:
+    world.write("reconciler.yaml", MAY_DELETE)
+    world.write("welcome.yaml", WELCOME % ("absent: true", 1))
+    assert world.applied().exit is Exit.DONE
+    assert pending(world) is Exit.DONE
 
 
-def test_a_body_refused_for_members_that_were_carried_names_the_line_to_write(
-    world: World, screen: Screen
-) -> None:
+def test_a_body_refused_for_members_that_were_carried_names_the_line_to_write(world: World) -> None:
     world.variants = Variants(server_extras="stable", extra_members="strict")
-    assert applied(world, screen) is Exit.ERROR
-    assert "server_members: [" in screen.out
+    run = world.applied()
+    assert run.exit is Exit.ERROR
+    assert "server_members: [" in run.out
+
+
+# What a strict reader tries: guardrails that a selection must not void, the wrong account, typing errors.
+
+
+def twelve(world: World) -> None:
+    world.live({id: {"Name": f"C{id}", "IsReusable": True} for id in range(1, 14)})
+    resources = "".join(
+        f"  c{id}: {{name: C{id}, email_is_required: true, targets: {{sandbox: {{id: {id}}}}}}}\n"
+        for id in range(1, 13)
+    )
+    world.write("welcome.yaml", f"import_configs:\n{resources}")
+
+
+@pytest.mark.parametrize("selection", [Selection(), Selection(exclude=("c1",)), Selection(only=("c[2-9]",))])
+def test_a_selection_does_not_escape_the_share_of_updates(world: World, selection: Selection) -> None:
+    twelve(world)
+    assert world.applied(selection=selection).exit is Exit.REFUSED
+    assert world.writes == []
+
+
+def test_a_selection_of_a_few_still_skips_the_list(world: World) -> None:
+    twelve(world)
+    assert world.applied(selection=Selection(only=("c1", "c2"))).exit is Exit.DONE
+    assert not [r for r in world.state.requests() if r.path.endswith("/configs")]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "is_meant"),
+    [
+        ("{id: 99}", False),
+        ("{name: Nothing}", False),
+        ("{id: 1, name: Nothing}", False),
+        ("{id: 1}", True),
+        ("{name: Welcome}", True),
+        ("{id: 1, name: Welcome}", True),
+    ],
+)
+def test_only_the_account_that_is_meant_is_written(world: World, wanted: str, is_meant: bool) -> None:
+    meant = SETTINGS.replace('"sandbox:"}', f'"sandbox:", account_must_have: {wanted}}}')
+    world.write("reconciler.yaml", meant)
+    if is_meant:
+        assert world.applied().exit is Exit.DONE
+    else:
+        with pytest.raises(Refused, match="account_must_have"):
+            world.applied()
+        assert world.writes == []
+
+
+class HidesBeforeTheSecondRead:
+    """A sandbox in which somebody hides configuration 1 after the plan has read it."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.app = create_app(world.state, world.variants, clock=world.clock.now)
+        self.reads = 0
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ["PATH_INFO"].endswith("/configs/1"):
+            self.reads += 1
+            if self.reads == 2:
+                self.world.change(1, IsReusable=False)
+        return self.app(environ, start_response)
+
+
+def test_what_somebody_hid_since_the_plan_is_not_shown_again(world: World) -> None:
+    world.variants = Variants(hidden="readable-by-id", false_and_zero="omitted")
+    world.write("welcome.yaml", WELCOME % ("name: Welcome, date_format: yyyy, undeclared: keep", 1))
+    environment = replace(world.environment, sandboxes={"sandbox": HidesBeforeTheSecondRead(world)})
+    run = world.applied(environment=environment)
+    assert run.exit is Exit.STALE
+    assert "is_reusable" in run.out
+    assert world.writes == []
+
+
+def test_members_that_the_server_writes_into_rows_can_be_named(world: World) -> None:
+    rows = [{"SourceColumnNumber": 1, "TargetColumnName": "Email", "RowId": 7}]
+    world.live({1: {"Name": "Welcome", "IsReusable": True, "ColumnMappings": rows, "FirstRow": 3}})
+    members = SETTINGS.replace('"sandbox:"}', '"sandbox:", server_members: [ColumnMappings.RowId]}')
+    world.write("reconciler.yaml", members)
+    world.write("welcome.yaml", WELCOME % ("name: Welcome", 1))
+    world.applied()
+    (put,) = world.writes
+    assert "RowId" not in put.body
+    assert "TargetColumnName" in put.body
+
+
+TYPO = frozenset({"import_configs.newsleter-nl"})
+
+
+@pytest.mark.parametrize("consent", [Consent(recreate=TYPO), Consent(hide=TYPO)], ids=["recreate", "hide"])
+def test_a_consent_to_what_no_file_declares_is_an_error(world: World, consent: Consent) -> None:
+    with pytest.raises(UsageError, match=r"nothing declared is called import_configs\.newsleter-nl"):
+        world.applied(consent)
+
+
+def test_a_sandbox_that_cannot_be_used_is_an_error_in_words(world: World) -> None:
+    kept = replace(world.environment, sandboxes={})
+    for name in ("RECONCILER_SANDBOX_VARIANTS", "RECONCILER_SANDBOX_FAULTS"):
+        environment = replace(kept, environ={name: "nope=1"})
+        with pytest.raises(UsageError, match="cannot be used"):
+            world.planned(environment=environment)
+    faults = {"RECONCILER_SANDBOX_FAULTS": "GET /3/surveys*:1:before:status=503; PUT:1:after:drop"}
+    assert "Plan:" in world.planned(RESETS, environment=replace(kept, environ=faults)).out
+    other = World(world.folder / "other")
+    other.write("reconciler.yaml", SETTINGS)
+    (other.folder / ".reconciler").write_text("in the way")
+    with pytest.raises(Refused, match="is a file, where reconciler makes a folder"):
+        other.planned(environment=replace(other.environment, sandboxes={}))

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from msgspec.structs import replace
 
-from reconciler.commands.console import Requests
-from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, Refused, UsageError
-from tests.commands.world import EVERYTHING, SETTINGS, Screen, World
+from reconciler.sandbox import Variants
+from tests.commands.world import RESETS, SETTINGS, World
 
-RESETS = Consent(resets=None)
+OTHER = "import_configs:\n  other: {name: Other%s}\n"
 RESET_LINE = (
     '    ↺ date_format                               "dd/MM/yyyy" → (empty)  reset by policy, default assumed'
 )
@@ -26,13 +24,13 @@ SUMMARY = (
 )
 
 
-def planned(world: World, screen: Screen, consent: Consent = RESETS, **settings: bool) -> Exit:
-    return plan(EVERYTHING, PlanOptions(consent), screen.console(world.clock, **settings), world.environment)
-
-
-def test_a_plan_shows_sets_resets_and_kept_values_and_its_summary_last(world: World, screen: Screen) -> None:
-    assert planned(world, screen) is Exit.DONE
-    assert screen.out.splitlines()[3:] == [
+def test_a_plan_says_where_shows_sets_resets_and_kept_values_and_its_summary_last(world: World) -> None:
+    run = world.planned()
+    assert run.exit is Exit.DONE
+    assert run.out.splitlines() == [
+        "Target sandbox, account sandbox:sandbox",
+        "Limits: resets 0, deletes 0, updates 30% (from 10 live on)",
+        "",
         '~ import_configs.welcome  update id 1 "Welcome"',
         "    ~ survey_settings.invitation_delay_in_days  5            → 2",
         "    = survey_settings.expiration_after_days     14  kept",
@@ -44,19 +42,7 @@ def test_a_plan_shows_sets_resets_and_kept_values_and_its_summary_last(world: Wo
         "",
         SUMMARY,
     ]
-
-
-def test_a_plan_writes_nothing(world: World, screen: Screen) -> None:
-    planned(world, screen)
     assert world.writes == []
-
-
-def test_the_first_lines_say_target_account_and_guardrails(world: World, screen: Screen) -> None:
-    planned(world, screen)
-    assert screen.out.splitlines()[:2] == [
-        "Target sandbox, account sandbox:sandbox",
-        "Limits: resets 0, deletes 0, updates 30% (from 10 live on)",
-    ]
 
 
 @pytest.mark.parametrize(
@@ -69,33 +55,18 @@ def test_the_first_lines_say_target_account_and_guardrails(world: World, screen:
     ],
 )
 def test_the_exit_says_refused_pending_or_done(
-    world: World, screen: Screen, consent: Consent, detailed: bool, exit: Exit
+    world: World, consent: Consent, detailed: bool, exit: Exit
 ) -> None:
-    console = screen.console(world.clock)
-    assert (
-        plan(EVERYTHING, PlanOptions(consent, detailed_exitcode=detailed), console, world.environment) is exit
-    )
+    run = world.planned(consent, detailed_exitcode=detailed)
+    assert run.exit is exit
+    way_out = "! a PUT would reset date_format; declare it, name it under keep or reset"
+    assert (way_out in run.out) is (exit is Exit.REFUSED)
 
 
-def test_a_reset_without_consent_names_every_field_and_the_way_out(world: World, screen: Screen) -> None:
-    planned(world, screen, Consent())
-    assert "! a PUT would reset date_format; declare it, name it under keep or reset" in screen.out
-
-
-def test_json_is_one_document_with_every_promised_member(world: World, screen: Screen) -> None:
-    planned(world, screen, as_json=True)
-    document = screen.document
-    assert {
-        "format_version",
-        "target",
-        "account",
-        "fingerprint",
-        "summary",
-        "changes",
-        "seeds",
-        "unmanaged",
-        "problems",
-    } <= set(document)
+def test_json_is_one_document_with_every_promised_member(world: World) -> None:
+    document = world.planned(json=True).document
+    members = {"format_version", "target", "account", "fingerprint", "summary", "changes", "seeds"}
+    assert members | {"unmanaged", "problems"} <= set(document)
     (change,) = document["changes"]
     assert {"key", "action", "id", "digest", "fields"} <= set(change)
     by_path = {f["path"]: f for f in change["fields"]}
@@ -116,102 +87,65 @@ def test_json_is_one_document_with_every_promised_member(world: World, screen: S
     assert by_path["date_format"]["default_source"] == "assumed"
 
 
-def test_a_selected_key_with_an_id_is_read_alone(world: World, screen: Screen) -> None:
-    world.write("other.yaml", "import_configs:\n  other: {name: Other}\n")
-    plan(Selection(only=("welcome",)), PlanOptions(RESETS), screen.console(world.clock), world.environment)
+@pytest.mark.parametrize("glob", ["import_configs.wel*", "wel*", "welcome"])
+def test_a_selected_key_with_an_id_is_read_alone(world: World, glob: str) -> None:
+    world.write("other.yaml", OTHER % "")
+    assert "import_configs.welcome" in world.planned(selection=Selection(only=(glob,))).out
     assert [r.path for r in world.state.requests() if "configs" in r.path] == ["/3/contacts/import/configs/1"]
 
 
-@pytest.mark.parametrize("glob", ["import_configs.wel*", "wel*", "welcome"])
-def test_globs_name_keys_with_or_without_their_section(world: World, screen: Screen, glob: str) -> None:
-    plan(Selection(only=(glob,)), PlanOptions(RESETS), screen.console(world.clock), world.environment)
-    assert "import_configs.welcome" in screen.out
-
-
-def test_what_is_declared_and_not_selected_is_not_called_unmanaged(world: World, screen: Screen) -> None:
-    world.write("other.yaml", "import_configs:\n  other: {name: Other}\n")
-    plan(
-        Selection(only=("other",)),
-        PlanOptions(RESETS),
-        screen.console(world.clock, as_json=True),
-        world.environment,
-    )
+def test_what_is_declared_and_not_selected_is_not_called_unmanaged(world: World) -> None:
+    world.write("other.yaml", OTHER % "")
+    assert world.planned(selection=Selection(only=("other",)), json=True).document["unmanaged"] == []
     assert world.config(1)
-    assert screen.document["unmanaged"] == []
 
 
 @pytest.mark.parametrize("selection", [Selection(only=("x*",)), Selection(exclude=("x*",))])
-def test_a_glob_that_matches_nothing_is_an_error(world: World, screen: Screen, selection: Selection) -> None:
+def test_a_glob_that_matches_nothing_is_an_error(world: World, selection: Selection) -> None:
     with pytest.raises(UsageError, match=r"called x\*"):
-        plan(selection, PlanOptions(RESETS), screen.console(world.clock), world.environment)
+        world.planned(selection=selection)
 
 
-def test_a_plan_may_take_the_default_target_in_ci_too(world: World, screen: Screen) -> None:
+def test_a_plan_may_take_the_default_target_in_ci_too(world: World) -> None:
     world.environ["CI"] = "true"
-    assert planned(world, screen) is Exit.DONE
+    assert world.planned().exit is Exit.DONE
 
 
-def test_prune_of_a_part_is_refused(world: World, screen: Screen) -> None:
-    world.write("other.yaml", "import_configs:\n  other: {name: Other}\n")
+def test_a_prune_that_cannot_judge_what_is_left_is_refused(world: World) -> None:
+    world.write("other.yaml", OTHER % "")
     with pytest.raises(UsageError, match="leave out --only"):
-        plan(
-            Selection(only=("welcome",)),
-            PlanOptions(Consent(prune=True)),
-            screen.console(world.clock),
-            world.environment,
-        )
-
-
-def test_prune_with_nothing_declared_is_refused(world: World, screen: Screen) -> None:
-    world.write("welcome.yaml", "import_configs: {}\n")
+        world.planned(Consent(prune=True), Selection(only=("welcome",)))
+    for name in ("welcome.yaml", "other.yaml"):
+        world.write(name, "import_configs: {}\n")
     with pytest.raises(Refused, match="nothing declared"):
-        planned(world, screen, Consent(prune=True))
+        world.planned(Consent(prune=True))
 
 
-def test_an_unknown_survey_blocks_the_resource_and_names_the_field(world: World, screen: Screen) -> None:
-    world.write("other.yaml", "import_configs:\n  other: {name: Other, survey_settings: {survey: Nothing}}\n")
-    assert planned(world, screen) is Exit.REFUSED
-    assert 'there is no survey "Nothing"' in screen.out
+@pytest.mark.parametrize(
+    ("survey", "reason"), [("Nothing", 'there is no survey "Nothing"'), ("Event feedback", "4720 and 4721")]
+)
+def test_a_survey_that_is_not_one_blocks_the_resource(world: World, survey: str, reason: str) -> None:
+    world.write("other.yaml", OTHER % f", survey_settings: {{survey: {survey}}}")
+    run = world.planned()
+    assert run.exit is Exit.REFUSED
+    assert reason in run.out
 
 
-def test_twin_surveys_are_named_with_both_ids(world: World, screen: Screen) -> None:
-    world.write(
-        "other.yaml", "import_configs:\n  other: {name: Other, survey_settings: {survey: Event feedback}}\n"
-    )
-    assert planned(world, screen) is Exit.REFUSED
-    assert "4720 and 4721" in screen.out
-
-
-def test_a_live_value_at_a_default_that_nothing_has_proved_is_shown_as_a_reset(
-    world: World, screen: Screen
-) -> None:
+def test_a_live_value_at_a_default_that_nothing_has_proved_is_shown_as_a_reset(world: World) -> None:
     world.write("reconciler.yaml", SETTINGS + "    defaults: {date_format: dd/MM/yyyy}\n")
-    planned(world, screen)
-    assert '→ "dd/MM/yyyy"  reset by policy, default stated, not proved\n' in screen.out
-    assert "(1 field reset)" in screen.out
+    out = world.planned().out
+    assert '→ "dd/MM/yyyy"  reset by policy, default stated, not proved\n' in out
+    assert "(1 field reset)" in out
 
 
-def test_carried_members_are_shown(world: World, screen: Screen) -> None:
-    from reconciler.sandbox import Variants
-
+def test_carried_members_are_shown(world: World) -> None:
     world.variants = Variants(server_extras="stable")
-    planned(world, screen)
-    assert "carried, unknown to this tool" in screen.out
+    assert "carried, unknown to this tool" in world.planned().out
 
 
-def test_names_that_steer_a_terminal_are_shown_harmless(world: World, screen: Screen) -> None:
-    world.live(
-        {1: {"Name": "Welcome", "IsReusable": True}, 2: {"Name": "\x1b[31mred\u202e", "IsReusable": True}}
-    )
-    planned(world, screen)
-    assert "\x1b" not in screen.out
-    assert "\u202e" not in screen.out
-    assert '2 "\\u001b[31mred\\u202e"' in screen.out
-
-
-def test_the_number_of_requests_is_told_on_stderr(world: World, screen: Screen) -> None:
-    console = screen.console(world.clock, verbose=True)
-    requests = Requests(console)
-    plan(EVERYTHING, PlanOptions(), console, replace(world.environment, on_request=requests))
-    requests.end("plan", Exit.DONE)
-    assert screen.err == "3 requests: 3 GET\n"
+def test_names_that_steer_a_terminal_are_shown_harmless(world: World) -> None:
+    names = {1: "Welcome", 2: "\x1b[31mred\u202e"}
+    world.live({id: {"Name": name, "IsReusable": True} for id, name in names.items()})
+    out = world.planned().out
+    assert not {"\x1b", "\u202e"} & set(out)
+    assert '2 "\\u001b[31mred\\u202e"' in out

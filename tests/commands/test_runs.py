@@ -11,18 +11,14 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from reconciler.commands.apply import ApplyOptions, apply
-from reconciler.commands.plan import PlanOptions, plan
-from reconciler.commands.runs import NO_WAIT, Lock
-from reconciler.engine.plan import Consent
+from reconciler.commands.runs import Lock
 from reconciler.errors import Exit, Held, Refused, UsageError
 from reconciler.journal.entries import Process, RunStart
 from reconciler.journal.holding import this_process
 from reconciler.journal.journal import Journal, open_journal
 from tests.clock import FakeClock
-from tests.commands.world import EVERYTHING, Screen, World
+from tests.commands.world import Screen, World
 
-RESETS = Consent(resets=None)
 ELSEWHERE = Process("another machine", "build-3", 7, "1")
 ACCOUNT = "sandbox:sandbox"
 
@@ -39,39 +35,31 @@ def at_work(world: World, process: Process = ELSEWHERE, account: str = ACCOUNT) 
         yield journal
 
 
-def applied(world: World, lock: Lock = NO_WAIT, screen: Screen | None = None) -> Exit:
-    screen = screen or Screen()
-    return apply(
-        EVERYTHING, ApplyOptions(RESETS, yes=True, lock=lock), screen.console(world.clock), world.environment
-    )
+@pytest.fixture
+def gone() -> Process:
+    """A process of this machine that has ended."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    return replace(this_process(), pid=process.pid)
 
 
 def test_while_another_run_is_at_work_nothing_is_written_and_it_is_named(world: World) -> None:
-    with at_work(world), pytest.raises(Held, match=r"run 1 \(apply on sandbox\) of ann is at work.*build-3"):
-        applied(world)
-    assert not world.writes
-
-
-def test_refused_by_the_lock_is_exit_3(world: World) -> None:
-    with at_work(world), pytest.raises(Held) as held:
-        applied(world)
+    with (
+        at_work(world),
+        pytest.raises(Held, match=r"run 1 \(apply on sandbox\) of ann is at work.*build-3") as held,
+    ):
+        world.applied()
     assert held.value.exit is Exit.REFUSED
+    assert not world.writes
 
 
 def test_a_run_waits_as_long_as_it_may_and_says_so(world: World) -> None:
     screen = Screen()
     before = world.clock.now()
     with at_work(world), pytest.raises(Held):
-        applied(world, Lock(timeout=60), screen)
+        world.applied(lock=Lock(timeout=60), screen=screen)
     assert 60 <= world.clock.now() - before < 90
     assert screen.err.count("Waiting:") == 1
-
-
-def test_a_run_goes_on_when_the_other_one_has_ended(world: World) -> None:
-    with at_work(world) as journal:
-        world.clock = EndsARun(world.clock.now(), journal)
-        assert applied(world, Lock(timeout=60)) is Exit.DONE
-    assert len(world.writes) == 1
 
 
 class EndsARun(FakeClock):
@@ -86,65 +74,59 @@ class EndsARun(FakeClock):
         self._journal.end_run(1, 0, {})
 
 
-def test_another_account_is_no_hindrance(world: World) -> None:
+def test_a_run_goes_on_when_the_other_one_has_ended(world: World) -> None:
+    with at_work(world) as journal:
+        world.clock = EndsARun(world.clock.now(), journal)
+        assert world.applied(lock=Lock(timeout=60)).exit is Exit.DONE
+    assert len(world.writes) == 1
+
+
+def test_another_account_and_a_plan_are_no_hindrance(world: World) -> None:
     with at_work(world, account="api.example#1"):
-        assert applied(world) is Exit.DONE
-
-
-def test_planning_needs_no_lock(world: World) -> None:
+        assert world.applied().exit is Exit.DONE
     with at_work(world):
-        exit = plan(EVERYTHING, PlanOptions(RESETS), Screen().console(world.clock), world.environment)
-    assert exit is Exit.DONE
+        assert world.planned().exit is Exit.DONE
 
 
-def test_a_run_whose_process_is_gone_is_ended_by_the_next_one(world: World) -> None:
-    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
-        gone.wait()
-    with at_work(world, replace(this_process(), pid=gone.pid)) as journal:
-        assert applied(world) is Exit.DONE
+def test_a_run_whose_process_is_gone_is_ended_by_the_next_one(world: World, gone: Process) -> None:
+    with at_work(world, gone) as journal:
+        assert world.applied().exit is Exit.DONE
         dead = journal.run(1)
     assert dead
     assert dead.note.startswith("found dead")
 
 
-def test_a_dead_run_is_ended_by_one_that_has_nothing_else_to_do(world: World) -> None:
-    applied(world)
-    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
-        gone.wait()
-    with at_work(world, replace(this_process(), pid=gone.pid)) as journal:
-        assert applied(world) is Exit.DONE
+def test_a_dead_run_is_ended_by_one_that_has_nothing_else_to_do(world: World, gone: Process) -> None:
+    world.applied()
+    with at_work(world, gone) as journal:
+        assert world.applied().exit is Exit.DONE
         dead = journal.run(2)
     assert dead
     assert not dead.is_open
 
 
 def test_a_run_that_may_live_hinders_nobody_who_has_nothing_to_do(world: World) -> None:
-    applied(world)
+    world.applied()
     with at_work(world):
-        assert applied(world) is Exit.DONE
+        assert world.applied().exit is Exit.DONE
 
 
 def test_a_person_can_take_over_and_that_is_written_down(world: World) -> None:
     with at_work(world) as journal:
-        assert applied(world, Lock(take_over=1)) is Exit.DONE
+        with pytest.raises(UsageError, match="knows no run 9"):
+            world.applied(lock=Lock(take_over=9))
+        assert world.applied(lock=Lock(take_over=1)).exit is Exit.DONE
         ended = journal.run(1)
     assert ended
     assert ended.note == "ended by a person: --take-over"
 
 
-def test_taking_over_a_run_that_is_not_there_is_said(world: World) -> None:
-    with at_work(world), pytest.raises(UsageError, match="knows no run 9"):
-        applied(world, Lock(take_over=9))
-
-
-def test_without_a_readable_journal_a_plan_says_so_and_an_apply_refuses_at_once(
-    world: World,
-) -> None:
+def test_without_a_readable_journal_a_plan_says_so_and_an_apply_refuses_at_once(world: World) -> None:
     path_of(world).parent.mkdir()
     path_of(world).write_bytes(b"SQLite format 3\0" + b"x" * 5000)
-    screen = Screen()
-    assert plan(EVERYTHING, PlanOptions(RESETS), screen.console(world.clock), world.environment) is Exit.DONE
-    assert "This plan is made without the journal, and apply would refuse." in screen.err
+    run = world.planned()
+    assert run.exit is Exit.DONE
+    assert "This plan is made without the journal, and apply would refuse." in run.told
     with pytest.raises((Refused, UsageError)):
-        applied(world)
+        world.applied()
     assert not world.writes

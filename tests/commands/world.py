@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from reconciler.commands.apply import ApplyOptions, apply
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
+from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.workspace import Selection
+from reconciler.engine.plan import Consent
+from reconciler.errors import Exit
 from reconciler.sandbox import Fault, Request, State, Variants, create_app
 from reconciler.sandbox.seeding import CONFIGS, STARTING_POINT, SURVEYS, stored_config
 from tests.clock import FakeClock
@@ -25,6 +29,41 @@ targets:
 """
 
 Members = dict[str, Any]
+RESETS = Consent(resets=None)
+EVERYTHING = Selection()
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a command ended, and what it printed."""
+
+    exit: Exit
+    out: str
+    told: str
+    """What stands on stderr."""
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def last(self) -> str:
+        return self.out.splitlines()[-1]
+
+    @property
+    def results(self) -> dict[str, str]:
+        """Key → how its change ended."""
+        return {outcome["key"]: outcome["result"] for outcome in self.document["outcomes"]}
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Key → why its change ended so."""
+        return {outcome["key"]: outcome["reason"] for outcome in self.document["outcomes"]}
+
+    @property
+    def sent(self) -> dict[str, int]:
+        """Key → how many customers were sent to, of every seed that had anything to send."""
+        return {end["key"]: end["sent"] for end in self.document["sent"]}
 
 
 class Terminal(io.StringIO):
@@ -77,6 +116,32 @@ class World:
     def writes(self) -> list[Request]:
         return [request for request in self.state.requests() if request.method != "GET"]
 
+    def run(
+        self,
+        command: Callable[..., Exit],
+        *arguments: Any,
+        screen: Screen | None = None,
+        environment: Environment | None = None,
+        json: bool = False,
+        settings: Mapping[str, Any] | None = None,
+        **asked: Any,
+    ) -> Run:
+        """Run a command with what is asked of it, on a console with these settings."""
+        screen = screen or Screen()
+        console = screen.console(self.clock, **{"as_json": json, **(settings or {})})
+        exit = command(*arguments, console, environment or self.environment, **asked)
+        return Run(exit, screen.out, screen.err)
+
+    def planned(self, consent: Consent = RESETS, selection: Selection = EVERYTHING, **asked: Any) -> Run:
+        """Plan; what is asked are fields of `PlanOptions`, and keywords of `run`."""
+        options = PlanOptions(consent, **_fields_of(PlanOptions, asked))
+        return self.run(plan, selection, options, **asked)
+
+    def applied(self, consent: Consent = RESETS, selection: Selection = EVERYTHING, **asked: Any) -> Run:
+        """Apply with a yes; what is asked are fields of `ApplyOptions`, and keywords of `run`."""
+        options = ApplyOptions(consent, **{"yes": True, **_fields_of(ApplyOptions, asked)})
+        return self.run(apply, selection, options, **asked)
+
     @property
     def environment(self) -> Environment:
         app = create_app(self.state, self.variants, self.faults, clock=self.clock.now, sleep=self.clock.sleep)
@@ -107,4 +172,6 @@ class Screen:
         return json.loads(self.out)
 
 
-EVERYTHING = Selection()
+def _fields_of(options: type[Any], asked: dict[str, Any]) -> dict[str, Any]:
+    """Take out of what is asked the fields of a struct."""
+    return {name: asked.pop(name) for name in options.__struct_fields__ if name in asked}
