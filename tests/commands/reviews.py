@@ -26,7 +26,7 @@ def planned(
     since: str | None = None,
 ) -> Run:
     """Plan, and write the plan to a file."""
-    return world.planned(consent, selection, out=out, since=since, json=True)
+    return world.plans(consent, selection, out=out, since=since, json=True)
 
 
 def applied(
@@ -42,7 +42,7 @@ def applied(
     """Apply the plan of the file, and of others, or what is named."""
     files = () if named or file is None else (file, *others)
     reviewed = frozenset(named)
-    return world.applied(
+    return world.applies(
         consent, selection, yes=False, reviewed=reviewed, plan_files=files, json=True, **asked
     )
 

@@ -20,22 +20,22 @@ WELCOME = "import_configs:\n  welcome: {%s, targets: {sandbox: {id: %d}}}\n"
 
 
 def pending(world: World) -> Exit:
-    return world.planned(detailed_exitcode=True).exit
+    return world.plans(detailed_exitcode=True).exit
 
 
 def test_applying_makes_the_next_plan_empty_and_a_second_apply_sends_nothing(world: World) -> None:
-    run = world.applied()
+    run = world.applies()
     assert run.exit is Exit.DONE
     assert run.last == "Applied: 1 changed, 0 failed, 0 stale, 0 skipped, 0 in doubt; 0 customers sent."
     assert pending(world) is Exit.DONE
     before = len(world.writes)
-    assert world.applied().exit is Exit.DONE
-    assert world.applied(yes=False).exit is Exit.DONE  # nothing to do asks nothing
+    assert world.applies().exit is Exit.DONE
+    assert world.applies(yes=False).exit is Exit.DONE  # nothing to do asks nothing
     assert len(world.writes) == before
 
 
 def test_the_server_holds_what_was_declared_and_kept_and_nothing_else(world: World) -> None:
-    world.applied()
+    world.applies()
     held = {name: value for name, value in world.config(1).items() if value not in (None, False)}
     settings = {name: value for name, value in held.pop("SurveySettings").items() if value is not None}
     assert held == {"Name": "Welcome", "EmailIsRequired": True, "IsReusable": True}
@@ -46,7 +46,7 @@ def test_the_server_holds_what_was_declared_and_kept_and_nothing_else(world: Wor
 
 def test_resets_without_consent_are_skipped_and_everything_else_goes_on(world: World) -> None:
     world.write("other.yaml", OTHER)
-    run = world.applied(Consent())
+    run = world.applies(Consent())
     assert run.exit is Exit.REFUSED
     assert "Applied: 1 changed, 0 failed, 0 stale, 1 skipped (1 blocked), 0 in doubt" in run.out
     assert [r.method for r in world.writes] == ["POST"]
@@ -60,22 +60,22 @@ def test_on_a_terminal_only_yes_is_yes(world: World, answer: str, writes: int, r
     screen = Screen(stdin=Terminal(answer))
     if refusal:
         with pytest.raises(Refused, match=refusal):
-            world.applied(yes=False, screen=screen)
+            world.applies(yes=False, screen=screen)
     else:
-        world.applied(yes=False, screen=screen)
+        world.applies(yes=False, screen=screen)
     assert len(world.writes) == writes
     assert "Apply 1 change to sandbox?" in screen.err
 
 
 def test_without_a_terminal_and_without_yes_nothing_is_sent(world: World) -> None:
     with pytest.raises(Refused, match="--yes"):
-        world.applied(yes=False)
+        world.applies(yes=False)
     assert world.writes == []
 
 
 def test_with_json_the_plan_is_shown_before_anybody_is_asked(world: World) -> None:
     screen = Screen(stdin=Terminal("yes\n"))
-    run = world.applied(yes=False, screen=screen, json=True)
+    run = world.applies(yes=False, screen=screen, json=True)
     assert screen.err.index("~ import_configs.welcome") < screen.err.index("Only yes is yes")
     assert run.document["exit_code"] == 0
 
@@ -83,13 +83,13 @@ def test_with_json_the_plan_is_shown_before_anybody_is_asked(world: World) -> No
 def test_in_ci_the_target_must_be_named(world: World) -> None:
     world.environ["CI"] = "true"
     with pytest.raises(UsageError, match="--target"):
-        world.applied()
+        world.applies()
     assert world.writes == []
-    assert world.applied(selection=Selection(target="sandbox")).exit is Exit.DONE
+    assert world.applies(selection=Selection(target="sandbox")).exit is Exit.DONE
 
 
 def test_json_holds_the_plan_and_every_outcome(world: World) -> None:
-    document = world.applied(json=True).document
+    document = world.applies(json=True).document
     assert document["summary"] == {"applied": 1, "failed": 0, "stale": 0, "skipped": 0, "in_doubt": 0}
     assert document["plan"]["summary"]["update"] == 1
     assert (document["outcomes"][0]["result"], document["exit_code"]) == ("applied", 0)
@@ -98,7 +98,7 @@ def test_json_holds_the_plan_and_every_outcome(world: World) -> None:
 def test_lines_worth_writing_are_printed(world: World) -> None:
     world.write("other.yaml", OTHER)
     world.variants = Variants.parse(["defaults=account"])
-    out = world.applied().out
+    out = world.applies().out
     assert "import_configs.other:  targets: {sandbox: {id: 2}}" in out
     assert 'targets.sandbox.defaults:  date_format: "dd-MM-yyyy"' in out
     lines = [line.split(":  ")[1] for line in out.splitlines() if "targets.sandbox.defaults:" in line]
@@ -109,7 +109,7 @@ def test_lines_worth_writing_are_printed(world: World) -> None:
 
 def test_a_refusal_with_200_is_a_failure_in_the_servers_words(world: World) -> None:
     world.write("other.yaml", "import_configs:\n  other: {name: Other, survey_settings: {survey_id: 999}}\n")
-    run = world.applied()
+    run = world.applies()
     assert run.exit is Exit.PARTLY
     assert "failed  refused:" in run.out
     assert "Applied: 1 changed, 1 failed" in run.out
@@ -118,22 +118,22 @@ def test_a_refusal_with_200_is_a_failure_in_the_servers_words(world: World) -> N
 def test_a_read_cache_is_waited_for_as_long_as_patience_lasts(world: World) -> None:
     world.variants = Variants(read_cache_seconds=20)
     world.clock.sleep(100)
-    assert world.applied().exit is Exit.DONE
+    assert world.applies().exit is Exit.DONE
     world.change(1, FirstRow=9)
     world.variants = Variants(read_cache_seconds=600)
     world.clock.sleep(1000)
     world.write("reconciler.yaml", SETTINGS.replace('"sandbox:"}', '"sandbox:", patience: 5s}'))
-    run = world.applied()
+    run = world.applies()
     assert run.exit is Exit.IN_DOUBT
     assert "still reads as before" in run.out
 
 
 def test_hiding_needs_its_flag_and_prints_the_line_to_commit(world: World) -> None:
     world.write("welcome.yaml", WELCOME % ("name: Welcome, is_reusable: false, undeclared: keep", 1))
-    refused = world.applied()
+    refused = world.applies()
     assert refused.exit is Exit.REFUSED
     assert "--allow-hide import_configs.welcome" in refused.out
-    run = world.applied(Consent(resets=None, hide=frozenset({"import_configs.welcome"})))
+    run = world.applies(Consent(resets=None, hide=frozenset({"import_configs.welcome"})))
     assert run.exit is Exit.DONE
     assert "import_configs.welcome:  hidden: true" in run.out
     assert world.config(1)["IsReusable"] is False
@@ -141,14 +141,14 @@ def test_hiding_needs_its_flag_and_prints_the_line_to_commit(world: World) -> No
 
 def test_what_is_hidden_on_purpose_is_left_alone(world: World) -> None:
     world.write("welcome.yaml", WELCOME % ("name: Welcome, hidden: true", 9))
-    assert world.applied().exit is Exit.DONE
+    assert world.applies().exit is Exit.DONE
     assert world.writes == []
 
 
 def test_prune_deletes_what_nobody_declares(world: World) -> None:
     world.live({1: {"Name": "Welcome", "IsReusable": True}, 2: {"Name": "Old", "IsReusable": True}})
     world.write("reconciler.yaml", MAY_DELETE)
-    assert world.applied(Consent(resets=None, prune=True)).exit is Exit.DONE
+    assert world.applies(Consent(resets=None, prune=True)).exit is Exit.DONE
     assert world.config(2) == {}
     assert world.config(1)
 
@@ -156,13 +156,13 @@ def test_prune_deletes_what_nobody_declares(world: World) -> None:
 def test_what_shall_be_absent_is_deleted_and_then_done(world: World) -> None:
     world.write("reconciler.yaml", MAY_DELETE)
     world.write("welcome.yaml", WELCOME % ("absent: true", 1))
-    assert world.applied().exit is Exit.DONE
+    assert world.applies().exit is Exit.DONE
     assert pending(world) is Exit.DONE
 
 
 def test_a_body_refused_for_members_that_were_carried_names_the_line_to_write(world: World) -> None:
     world.variants = Variants(server_extras="stable", extra_members="strict")
-    run = world.applied()
+    run = world.applies()
     assert run.exit is Exit.ERROR
     assert "server_members: [" in run.out
 
@@ -182,13 +182,13 @@ def twelve(world: World) -> None:
 @pytest.mark.parametrize("selection", [Selection(), Selection(exclude=("c1",)), Selection(only=("c[2-9]",))])
 def test_a_selection_does_not_escape_the_share_of_updates(world: World, selection: Selection) -> None:
     twelve(world)
-    assert world.applied(selection=selection).exit is Exit.REFUSED
+    assert world.applies(selection=selection).exit is Exit.REFUSED
     assert world.writes == []
 
 
 def test_a_selection_of_a_few_still_skips_the_list(world: World) -> None:
     twelve(world)
-    assert world.applied(selection=Selection(only=("c1", "c2"))).exit is Exit.DONE
+    assert world.applies(selection=Selection(only=("c1", "c2"))).exit is Exit.DONE
     assert not [r for r in world.state.requests() if r.path.endswith("/configs")]
 
 
@@ -207,10 +207,10 @@ def test_only_the_account_that_is_meant_is_written(world: World, wanted: str, is
     meant = SETTINGS.replace('"sandbox:"}', f'"sandbox:", account_must_have: {wanted}}}')
     world.write("reconciler.yaml", meant)
     if is_meant:
-        assert world.applied().exit is Exit.DONE
+        assert world.applies().exit is Exit.DONE
     else:
         with pytest.raises(Refused, match="account_must_have"):
-            world.applied()
+            world.applies()
         assert world.writes == []
 
 
@@ -234,7 +234,7 @@ def test_what_somebody_hid_since_the_plan_is_not_shown_again(world: World) -> No
     world.variants = Variants(hidden="readable-by-id", false_and_zero="omitted")
     world.write("welcome.yaml", WELCOME % ("name: Welcome, date_format: yyyy, undeclared: keep", 1))
     environment = replace(world.environment, sandboxes={"sandbox": HidesBeforeTheSecondRead(world)})
-    run = world.applied(environment=environment)
+    run = world.applies(environment=environment)
     assert run.exit is Exit.STALE
     assert "is_reusable" in run.out
     assert world.writes == []
@@ -246,7 +246,7 @@ def test_members_that_the_server_writes_into_rows_can_be_named(world: World) -> 
     members = SETTINGS.replace('"sandbox:"}', '"sandbox:", server_members: [ColumnMappings.RowId]}')
     world.write("reconciler.yaml", members)
     world.write("welcome.yaml", WELCOME % ("name: Welcome", 1))
-    world.applied()
+    world.applies()
     (put,) = world.writes
     assert "RowId" not in put.body
     assert "TargetColumnName" in put.body
@@ -258,7 +258,7 @@ TYPO = frozenset({"import_configs.newsleter-nl"})
 @pytest.mark.parametrize("consent", [Consent(recreate=TYPO), Consent(hide=TYPO)], ids=["recreate", "hide"])
 def test_a_consent_to_what_no_file_declares_is_an_error(world: World, consent: Consent) -> None:
     with pytest.raises(UsageError, match=r"nothing declared is called import_configs\.newsleter-nl"):
-        world.applied(consent)
+        world.applies(consent)
 
 
 def test_a_sandbox_that_cannot_be_used_is_an_error_in_words(world: World) -> None:
@@ -266,11 +266,11 @@ def test_a_sandbox_that_cannot_be_used_is_an_error_in_words(world: World) -> Non
     for name in ("RECONCILER_SANDBOX_VARIANTS", "RECONCILER_SANDBOX_FAULTS"):
         environment = replace(kept, environ={name: "nope=1"})
         with pytest.raises(UsageError, match="cannot be used"):
-            world.planned(environment=environment)
+            world.plans(environment=environment)
     faults = {"RECONCILER_SANDBOX_FAULTS": "GET /3/surveys*:1:before:status=503; PUT:1:after:drop"}
-    assert "Plan:" in world.planned(RESETS, environment=replace(kept, environ=faults)).out
+    assert "Plan:" in world.plans(RESETS, environment=replace(kept, environ=faults)).out
     other = World(world.folder / "other")
     other.write("reconciler.yaml", SETTINGS)
     (other.folder / ".reconciler").write_text("in the way")
     with pytest.raises(Refused, match="is a file, where reconciler makes a folder"):
-        other.planned(environment=replace(other.environment, sandboxes={}))
+        other.plans(environment=replace(other.environment, sandboxes={}))

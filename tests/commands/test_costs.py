@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from reconciler.commands.apply import ApplyOptions, apply
 from reconciler.commands.console import Requests as Watching
 from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.workspace import Selection
+from reconciler.engine.plan import Consent
 from reconciler.errors import Exit
 from reconciler.sandbox import Variants
 from tests.commands.world import EVERYTHING, SETTINGS, Screen, World
@@ -92,9 +92,7 @@ def test_an_apply_reads_writes_and_reads_back_each_change_beside_its_plan(
     world.write(
         "reconciler.yaml", SETTINGS.replace('"sandbox:"', f'"sandbox:", parallelism: {parallelism}') + LIMITS
     )
-    screen = Screen()
-    end = apply(EVERYTHING, ApplyOptions(yes=True), screen.console(world.clock), world.environment)
-    assert end is Exit.DONE
+    assert world.applies(Consent()).exit is Exit.DONE
     assert requests(world) == {
         ("GET", PAGE): 3,
         ("GET", ONE): 1 + 2 * DIFFERING,
@@ -107,10 +105,7 @@ def test_no_minute_at_the_api_holds_more_requests_than_allowed_however_many_are_
 ) -> None:
     pace = '"sandbox:", parallelism: 20, requests_per_minute: 7'
     world.write("reconciler.yaml", SETTINGS.replace('"sandbox:"', pace) + LIMITS)
-    assert (
-        apply(EVERYTHING, ApplyOptions(yes=True), Screen().console(world.clock), world.environment)
-        is Exit.DONE
-    )
+    assert world.applies(Consent()).exit is Exit.DONE
     starts = sorted(request.at for request in world.state.requests())
     assert len(starts) == 4 + 3 * DIFFERING
     assert all(later - earlier >= 60 for earlier, later in zip(starts, starts[7:], strict=False))
@@ -122,14 +117,13 @@ def test_a_run_takes_no_more_of_an_allowance_than_its_share_and_leaves_nothing_i
 ) -> None:
     share = f'"sandbox:", requests_per_run: {cap}'
     world.write("reconciler.yaml", SETTINGS.replace('"sandbox:"', share) + LIMITS)
-    screen = Screen()
-    end = apply(EVERYTHING, ApplyOptions(yes=True), screen.console(world.clock), world.environment)
+    run = world.applies(Consent())
     made = requests(world)
     assert sum(made.values()) <= cap
-    assert end is Exit.PARTLY
-    assert "0 in doubt" in screen.out
+    assert run.exit is Exit.PARTLY
+    assert "0 in doubt" in run.out
     assert 0 < made[("PUT", ONE)] < DIFFERING
-    assert f"Applied: {made[('PUT', ONE)]} changed" in screen.out
+    assert f"Applied: {made[('PUT', ONE)]} changed" in run.out
 
 
 NOTED = """\

@@ -16,13 +16,13 @@ ACCOUNT = Variants.parse(["defaults=account"])
 
 
 def known(world: World) -> dict[str, tuple[Any, str]]:
-    rows = world.run(defaults_show, EVERYTHING, json=True).document["defaults"]
+    rows = world.ran(defaults_show, EVERYTHING, json=True).document["defaults"]
     return {row["path"]: (row["value"], row["source"]) for row in rows}
 
 
 def learn(world: World, *faults: str) -> Run:
     world.faults = [Fault.parse(fault) for fault in faults]
-    run = world.run(defaults_learn, EVERYTHING, yes=True)
+    run = world.ran(defaults_learn, EVERYTHING, yes=True)
     world.faults = ()
     return run
 
@@ -31,7 +31,7 @@ def test_a_default_is_stated_and_proved_or_not_learned_or_assumed(world: World) 
     world.variants = ACCOUNT
     world.write("reconciler.yaml", SETTINGS + "    defaults: {date_format: dd-MM-yyyy}\n")
     assert known(world)["date_format"] == ("dd-MM-yyyy", "stated_not_proved")
-    world.applied()
+    world.applies()
     told = known(world)
     assert told["date_format"] == ("dd-MM-yyyy", "stated")
     assert told["field_delimiter"] == (None, "learned")
@@ -47,7 +47,7 @@ def test_learning_creates_reads_and_deletes_one_configuration_and_keeps_what_it_
     told = {path: value for path, (value, source) in known(world).items() if source == "learned" and value}
     assert told
     assert all(f"{path}: " in run.out for path in told)
-    [change] = world.planned(json=True).document["changes"]
+    [change] = world.plans(json=True).document["changes"]
     sources = {f["path"]: f["default_source"] for f in change["fields"] if f["class"] == "reset"}
     assert sources["date_format"] == "learned"
 
@@ -56,7 +56,7 @@ def test_the_lines_that_learning_prints_are_valid_and_empty_the_same_resets(worl
     world.variants = ACCOUNT
     lines = learn(world).out.partition("    defaults:\n")[2].partition("\n\n")[0]
     world.write("reconciler.yaml", f"{SETTINGS}    defaults:\n{lines}\n")
-    assert world.run(validate, EVERYTHING).exit is Exit.DONE
+    assert world.ran(validate, EVERYTHING).exit is Exit.DONE
     assert {source for value, source in known(world).values() if value} == {"stated"}
 
 
@@ -86,5 +86,5 @@ def test_a_create_whose_answer_is_lost_or_a_refusal_leaves_nothing_over(
 
 def test_without_a_yes_nothing_is_created(world: World) -> None:
     with pytest.raises(Refused, match="no terminal"):
-        world.run(defaults_learn, EVERYTHING)
+        world.ran(defaults_learn, EVERYTHING)
     assert not world.writes

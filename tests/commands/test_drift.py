@@ -9,17 +9,14 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from reconciler.commands.apply import ApplyOptions, apply
 from reconciler.commands.history import history_prune
-from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.restore import restore
 from reconciler.commands.show import show
 from reconciler.commands.validate import validate
 from reconciler.errors import Exit
 from reconciler.planfile.format import schema_of
 from reconciler.sandbox import Fault
-from tests.commands.reviews import RESETS
-from tests.commands.world import EVERYTHING, Screen, World
+from tests.commands.world import EVERYTHING, World
 
 DELAY = "survey_settings.invitation_delay_in_days"
 EXPIRES = "survey_settings.expiration_after_days"
@@ -35,21 +32,18 @@ def declare(world: World, more: str = "") -> None:
 def applied(world: World, more: str = "") -> None:
     """Declare, apply, and wait until no answer of before is served any more."""
     declare(world, more)
-    apply(EVERYTHING, ApplyOptions(RESETS, yes=True), Screen().console(world.clock), world.environment)
+    world.applies()
     world.clock.sleep(60)
 
 
 def document(world: World) -> Any:
-    screen = Screen()
-    plan(EVERYTHING, PlanOptions(RESETS), screen.console(world.clock, as_json=True), world.environment)
-    Draft202012Validator(schema_of("plan")).validate(screen.document)
-    return screen.document
+    made = world.plans(json=True).document
+    Draft202012Validator(schema_of("plan")).validate(made)
+    return made
 
 
 def text(world: World) -> str:
-    screen = Screen()
-    plan(EVERYTHING, PlanOptions(RESETS), screen.console(world.clock), world.environment)
-    return screen.out
+    return world.plans().out
 
 
 def drifts(world: World) -> dict[str, str | None]:
@@ -102,18 +96,12 @@ def test_a_reset_that_somebody_undid_changed_live(world: World) -> None:
     )
 
 
-def test_what_a_restore_left_is_no_change_of_git(world: World) -> None:
+def test_what_a_restore_left_is_no_change_of_git_and_the_way_back_itself_says_nothing(world: World) -> None:
     applied(world, ", date_format: yyyy-MM-dd")
-    restore(1, EVERYTHING, Screen().console(world.clock), world.environment, yes=True)
+    (change,) = world.ran(restore, 1, EVERYTHING, json=True, yes=True).document["plan"]["changes"]
+    assert {field["drift"] for field in change["fields"]} == {None}
     world.clock.sleep(60)
     assert drifts(world) == {"date_format": "restored"}
-
-
-def test_the_way_back_itself_says_nothing_of_git(world: World, screen: Screen) -> None:
-    applied(world, ", date_format: yyyy-MM-dd")
-    restore(1, EVERYTHING, screen.console(world.clock, as_json=True), world.environment, yes=True)
-    (change,) = screen.document["plan"]["changes"]
-    assert {field["drift"] for field in change["fields"]} == {None}
 
 
 def test_a_moved_key_brings_its_past(world: World) -> None:
@@ -127,13 +115,12 @@ def test_a_moved_key_brings_its_past(world: World) -> None:
 def test_pruning_the_journal_leaves_what_is_needed(world: World) -> None:
     applied(world, ", date_format: yyyy-MM-dd")
     world.clock.sleep(90 * 86400)
-    console = Screen().console(world.clock)
-    history_prune(86400, EVERYTHING, console, world.environment, yes=True)
+    world.ran(history_prune, 86400, EVERYTHING, yes=True)
     live_format(world, "dd-MM-yyyy")
     assert drifts(world) == {"date_format": "live"}
 
 
-def test_a_journal_that_cannot_be_read_makes_everything_unknown(world: World, screen: Screen) -> None:
+def test_a_journal_that_cannot_be_read_makes_everything_unknown(world: World) -> None:
     applied(world, ", date_format: yyyy-MM-dd")
     live_format(world, "dd-MM-yyyy")
     (world.folder / ".reconciler" / "journal.db").write_bytes(b"no database at all" * 100)
@@ -159,11 +146,13 @@ def test_words_change_neither_digest_nor_what_is_sent(world: World) -> None:
     assert known["fingerprint"] == unknown["fingerprint"]
 
 
-def test_show_says_it_too(world: World, screen: Screen) -> None:
+def test_show_says_it_too_and_names_an_acceptance(world: World) -> None:
     applied(world, ", date_format: yyyy-MM-dd")
     live_format(world, "dd-MM-yyyy")
-    show("welcome", EVERYTHING, screen.console(world.clock), world.environment)
-    assert "set, changed live" in screen.out
+    assert "set, changed live" in world.ran(show, "welcome", EVERYTHING).out
+    declare(world, ACCEPT + ", date_format: yyyy-MM-dd")
+    shown = world.ran(show, "welcome", EVERYTHING).out
+    assert f"accepted until {UNTIL}, configs/welcome.yaml:1:" in shown
 
 
 @pytest.mark.parametrize(
@@ -190,17 +179,12 @@ def test_an_accepted_value_is_carried_into_the_put_of_another_change(world: Worl
     assert (world.config(1)["DateFormat"], world.config(1)["FirstRow"]) == ("dd/MM/yyyy", 7)
 
 
-def test_an_acceptance_that_has_ended_is_warned_of_and_holds_no_more(world: World, screen: Screen) -> None:
+def test_an_acceptance_that_has_ended_is_warned_of_and_holds_no_more(world: World) -> None:
     declare(world, ACCEPT + ", date_format: yyyy-MM-dd")
     world.clock.sleep(datetime(2027, 1, 1, tzinfo=UTC).timestamp() - world.clock.now())
     made = document(world)
     assert [field["path"] for field in made["changes"][0]["fields"] if field["differs"]] == ["date_format"]
     assert [problem["code"] for problem in made["problems"]] == ["acceptance-ended"]
-    assert validate(EVERYTHING, screen.console(world.clock), world.environment) is Exit.DONE
-    assert "date_format was accepted until 2026-12-31 (a trial of marketing)" in screen.out
-
-
-def test_show_names_an_acceptance_and_where_it_stands(world: World, screen: Screen) -> None:
-    declare(world, ACCEPT + ", date_format: yyyy-MM-dd")
-    show("welcome", EVERYTHING, screen.console(world.clock), world.environment)
-    assert f"accepted until {UNTIL}, configs/welcome.yaml:1:" in screen.out
+    run = world.ran(validate, EVERYTHING)
+    assert run.exit is Exit.DONE
+    assert "date_format was accepted until 2026-12-31 (a trial of marketing)" in run.out

@@ -19,16 +19,16 @@ def applied(world: World, *, invitation_delay: int = 2) -> None:
         "import_configs:\n  welcome:\n    name: Welcome\n    survey_settings:\n      survey_id: 4711\n"
         f"      invitation_delay_in_days: {invitation_delay}\n    targets: {{sandbox: {{id: 1}}}}\n",
     )
-    world.applied()
+    world.applies()
 
 
 def told(world: World, **wanted: Any) -> list[dict[str, Any]]:
-    runs: list[dict[str, Any]] = world.run(history, EVERYTHING, Filter(**wanted), json=True).document["runs"]
+    runs: list[dict[str, Any]] = world.ran(history, EVERYTHING, Filter(**wanted), json=True).document["runs"]
     return runs
 
 
 def shown(world: World, number: int, *, json: bool = False) -> Run:
-    return world.run(history_show, number, EVERYTHING, json=json)
+    return world.ran(history_show, number, EVERYTHING, json=json)
 
 
 def test_a_run_says_who_did_what_where_and_how_it_ended(world: World) -> None:
@@ -89,7 +89,7 @@ def test_old_runs_are_forgotten_but_not_what_later_runs_need(world: World) -> No
     world.clock.sleep(40 * DAY)
     applied(world, invitation_delay=3)
     world.clock.sleep(40 * DAY)
-    run = world.run(history_prune, 30 * DAY, EVERYTHING, yes=True)
+    run = world.ran(history_prune, 30 * DAY, EVERYTHING, yes=True)
     assert run.out.strip() == "Forgot 1 run with 1 write."
     assert [run["id"] for run in told(world)] == [2]
 
@@ -99,5 +99,5 @@ def test_nothing_is_forgotten_without_a_yes(world: World, stdin: Terminal) -> No
     applied(world)
     world.clock.sleep(40 * DAY)
     with pytest.raises(Refused, match="not confirmed"):
-        world.run(history_prune, DAY, EVERYTHING, screen=Screen(stdin=stdin), yes=False)
+        world.ran(history_prune, DAY, EVERYTHING, screen=Screen(stdin=stdin), yes=False)
     assert len(told(world)) == 1

@@ -25,7 +25,7 @@ SUMMARY = (
 
 
 def test_a_plan_says_where_shows_sets_resets_and_kept_values_and_its_summary_last(world: World) -> None:
-    run = world.planned()
+    run = world.plans()
     assert run.exit is Exit.DONE
     assert run.out.splitlines() == [
         "Target sandbox, account sandbox:sandbox",
@@ -57,14 +57,14 @@ def test_a_plan_says_where_shows_sets_resets_and_kept_values_and_its_summary_las
 def test_the_exit_says_refused_pending_or_done(
     world: World, consent: Consent, detailed: bool, exit: Exit
 ) -> None:
-    run = world.planned(consent, detailed_exitcode=detailed)
+    run = world.plans(consent, detailed_exitcode=detailed)
     assert run.exit is exit
     way_out = "! a PUT would reset date_format; declare it, name it under keep or reset"
     assert (way_out in run.out) is (exit is Exit.REFUSED)
 
 
 def test_json_is_one_document_with_every_promised_member(world: World) -> None:
-    document = world.planned(json=True).document
+    document = world.plans(json=True).document
     members = {"format_version", "target", "account", "fingerprint", "summary", "changes", "seeds"}
     assert members | {"unmanaged", "problems"} <= set(document)
     (change,) = document["changes"]
@@ -90,35 +90,35 @@ def test_json_is_one_document_with_every_promised_member(world: World) -> None:
 @pytest.mark.parametrize("glob", ["import_configs.wel*", "wel*", "welcome"])
 def test_a_selected_key_with_an_id_is_read_alone(world: World, glob: str) -> None:
     world.write("other.yaml", OTHER % "")
-    assert "import_configs.welcome" in world.planned(selection=Selection(only=(glob,))).out
+    assert "import_configs.welcome" in world.plans(selection=Selection(only=(glob,))).out
     assert [r.path for r in world.state.requests() if "configs" in r.path] == ["/3/contacts/import/configs/1"]
 
 
 def test_what_is_declared_and_not_selected_is_not_called_unmanaged(world: World) -> None:
     world.write("other.yaml", OTHER % "")
-    assert world.planned(selection=Selection(only=("other",)), json=True).document["unmanaged"] == []
+    assert world.plans(selection=Selection(only=("other",)), json=True).document["unmanaged"] == []
     assert world.config(1)
 
 
 @pytest.mark.parametrize("selection", [Selection(only=("x*",)), Selection(exclude=("x*",))])
 def test_a_glob_that_matches_nothing_is_an_error(world: World, selection: Selection) -> None:
     with pytest.raises(UsageError, match=r"called x\*"):
-        world.planned(selection=selection)
+        world.plans(selection=selection)
 
 
 def test_a_plan_may_take_the_default_target_in_ci_too(world: World) -> None:
     world.environ["CI"] = "true"
-    assert world.planned().exit is Exit.DONE
+    assert world.plans().exit is Exit.DONE
 
 
 def test_a_prune_that_cannot_judge_what_is_left_is_refused(world: World) -> None:
     world.write("other.yaml", OTHER % "")
     with pytest.raises(UsageError, match="leave out --only"):
-        world.planned(Consent(prune=True), Selection(only=("welcome",)))
+        world.plans(Consent(prune=True), Selection(only=("welcome",)))
     for name in ("welcome.yaml", "other.yaml"):
         world.write(name, "import_configs: {}\n")
     with pytest.raises(Refused, match="nothing declared"):
-        world.planned(Consent(prune=True))
+        world.plans(Consent(prune=True))
 
 
 @pytest.mark.parametrize(
@@ -126,26 +126,26 @@ def test_a_prune_that_cannot_judge_what_is_left_is_refused(world: World) -> None
 )
 def test_a_survey_that_is_not_one_blocks_the_resource(world: World, survey: str, reason: str) -> None:
     world.write("other.yaml", OTHER % f", survey_settings: {{survey: {survey}}}")
-    run = world.planned()
+    run = world.plans()
     assert run.exit is Exit.REFUSED
     assert reason in run.out
 
 
 def test_a_live_value_at_a_default_that_nothing_has_proved_is_shown_as_a_reset(world: World) -> None:
     world.write("reconciler.yaml", SETTINGS + "    defaults: {date_format: dd/MM/yyyy}\n")
-    out = world.planned().out
+    out = world.plans().out
     assert '→ "dd/MM/yyyy"  reset by policy, default stated, not proved\n' in out
     assert "(1 field reset)" in out
 
 
 def test_carried_members_are_shown(world: World) -> None:
     world.variants = Variants(server_extras="stable")
-    assert "carried, unknown to this tool" in world.planned().out
+    assert "carried, unknown to this tool" in world.plans().out
 
 
 def test_names_that_steer_a_terminal_are_shown_harmless(world: World) -> None:
     names = {1: "Welcome", 2: "\x1b[31mred\u202e"}
     world.live({id: {"Name": name, "IsReusable": True} for id, name in names.items()})
-    out = world.planned().out
+    out = world.plans().out
     assert not {"\x1b", "\u202e"} & set(out)
     assert '2 "\\u001b[31mred\\u202e"' in out

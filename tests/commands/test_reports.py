@@ -6,24 +6,23 @@ import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from reconciler.cli import main
-from reconciler.commands.apply import ApplyOptions, apply, apply_across
-from reconciler.commands.plan import PlanOptions, plan, plan_across
-from reconciler.commands.reports import Form, TargetSelection
-from reconciler.commands.reports import ReportFile as Report
+from reconciler.commands.apply import ApplyOptions, apply_across
+from reconciler.commands.plan import PlanOptions, plan_across
+from reconciler.commands.reports import Form, ReportFile, TargetSelection
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, FilesInvalid, Refused, UsageError
 from reconciler.sandbox import Fault
 from tests.commands.conftest import FILES, WELCOME
-from tests.commands.reviews import RESETS
-from tests.commands.world import EVERYTHING, SETTINGS, Screen, Terminal, World
+from tests.commands.world import EVERYTHING, RESETS, SETTINGS, Run, Screen, Terminal, World
 
 FILE = Path("report.md")
-MARKDOWN = (Report(Form.MARKDOWN, FILE),)
+MARKDOWN = (ReportFile(Form.MARKDOWN, FILE),)
 
 
 class Doing(Terminal):
@@ -38,82 +37,66 @@ class Doing(Terminal):
         return super().readline()
 
 
-def raising(error: BaseException) -> Callable[[], None]:
-    def fail() -> None:
-        raise error
-
-    return fail
+def planned(world: World, consent: Consent = RESETS) -> Run:
+    return world.plans(consent, reports=MARKDOWN)
 
 
-def planned(world: World, screen: Screen, consent: Consent = RESETS) -> Exit:
-    return plan(
-        EVERYTHING, PlanOptions(consent, reports=MARKDOWN), screen.console(world.clock), world.environment
-    )
-
-
-def applied(world: World, screen: Screen, *, yes: bool = True) -> Exit:
-    console = screen.console(world.clock)
-    return apply(EVERYTHING, ApplyOptions(RESETS, yes=yes, reports=MARKDOWN), console, world.environment)
+def applied(world: World, doing: Callable[[], object] | None = None, **asked: Any) -> Run:
+    """Apply with a yes, or asking a person who does something first."""
+    screen = Screen(stdin=Doing(doing)) if doing else None
+    return world.applies(screen=screen, **{"yes": not doing, "reports": MARKDOWN, **asked})
 
 
 def report(world: World) -> str:
     return (world.folder / FILE).read_text("utf-8")
 
 
-def test_a_plan_is_written_beside_what_is_printed(world: World, screen: Screen) -> None:
-    assert planned(world, screen) is Exit.DONE
+def test_a_plan_is_written_beside_what_is_printed(world: World) -> None:
+    run = planned(world)
+    assert run.exit is Exit.DONE
     summary = "Plan: 0 to create, 1 to update (1 field reset), 0 to delete, 0 blocked"
-    assert summary in screen.out
+    assert summary in run.out
     assert summary in report(world)
     assert stat.S_IMODE((world.folder / FILE).stat().st_mode) == 0o600
-
-
-def test_a_plan_that_is_refused_is_written_with_its_reasons(world: World, screen: Screen) -> None:
-    assert planned(world, screen, Consent()) is Exit.REFUSED
+    assert planned(world, Consent()).exit is Exit.REFUSED
     assert "**Exit 3:** a safety rule refuses a part of it" in report(world)
     assert "#### ! Blocked" in report(world)
 
 
-def test_the_end_of_an_apply_is_written(world: World, screen: Screen) -> None:
-    assert applied(world, screen) is Exit.DONE
+def test_the_end_of_an_apply_is_written_good_or_bad(world: World) -> None:
+    world.faults = [Fault.parse("PUT:1:before:status=400")]
+    assert applied(world).exit is Exit.ERROR
+    assert "**Applied: 0 changed, 1 failed" in report(world)
+    assert "#### Needs a look" in report(world)
+    world.faults = ()
+    assert applied(world).exit is Exit.DONE
     assert "**Applied: 1 changed, 0 failed" in report(world)
 
 
-def test_the_end_of_an_apply_that_went_wrong_is_written(world: World, screen: Screen) -> None:
-    world.faults = [Fault.parse("PUT:1+:before:status=400")]
-    assert applied(world, screen) is Exit.ERROR
-    assert "**Applied: 0 changed, 1 failed" in report(world)
-    assert "#### Needs a look" in report(world)
-
-
-def test_problems_in_the_files_are_written(world: World, screen: Screen) -> None:
+def test_problems_in_the_files_are_written(world: World) -> None:
     world.write("other.yaml", "import_configs: {other: {nmae: X}}")
     with pytest.raises(FilesInvalid):
-        planned(world, screen)
+        planned(world)
     assert "### Plan was stopped" in report(world)
     assert "`configs/other.yaml:1:26` error `unknown-field`" in report(world)
 
 
-def test_warnings_about_the_files_are_in_how_an_apply_ended(world: World, screen: Screen) -> None:
-    world.write(
-        "welcome.yaml", FILES.replace("email_is_required", "contact_group_id: 7\n    email_is_required")
-    )
-    console = screen.console(world.clock, as_json=True)
-    apply(EVERYTHING, ApplyOptions(RESETS, yes=True, reports=MARKDOWN), console, world.environment)
-    assert [problem["code"] for problem in screen.document["plan"]["problems"]] == ["obsolete-field"]
+def test_warnings_about_the_files_are_in_how_an_apply_ended(world: World) -> None:
+    obsolete = FILES.replace("email_is_required", "contact_group_id: 7\n    email_is_required")
+    world.write("welcome.yaml", obsolete)
+    problems = applied(world, json=True).document["plan"]["problems"]
+    assert [problem["code"] for problem in problems] == ["obsolete-field"]
     assert "`obsolete-field`" in report(world)
 
 
-def test_an_apply_in_ci_that_names_no_target_is_written(world: World, screen: Screen) -> None:
+def test_an_apply_that_was_refused_before_it_began_is_written(world: World) -> None:
+    with pytest.raises(Refused, match="no terminal"):
+        applied(world, yes=False)
+    assert "### Apply was stopped" in report(world)
+    (world.folder / FILE).unlink()
     world.environ["CI"] = "true"
     with pytest.raises(UsageError, match="add --target"):
-        applied(world, screen)
-    assert "### Apply was stopped" in report(world)
-
-
-def test_an_apply_that_nobody_confirmed_is_written(world: World, screen: Screen) -> None:
-    with pytest.raises(Refused, match="no terminal"):
-        applied(world, screen, yes=False)
+        applied(world)
     assert "### Apply was stopped" in report(world)
 
 
@@ -127,37 +110,26 @@ def test_an_apply_that_nobody_confirmed_is_written(world: World, screen: Screen)
     ],
 )
 def test_a_place_that_cannot_be_written_is_refused_before_anything_is_asked(
-    world: World, screen: Screen, path: str, why: str
+    world: World, path: str, why: str
 ) -> None:
-    reports = (Report(Form.MARKDOWN, Path(path)),)
-    console = screen.console(world.clock)
     with pytest.raises(UsageError, match=why):
-        plan(
-            EVERYTHING,
-            PlanOptions(RESETS, out=Path("plan.json"), reports=reports),
-            console,
-            world.environment,
-        )
+        world.plans(out=Path("plan.json"), reports=(ReportFile(Form.MARKDOWN, Path(path)),))
     assert not world.state.requests()
 
 
-def test_a_report_that_cannot_be_written_any_more_hides_nothing(world: World, screen: Screen) -> None:
+def test_a_report_that_cannot_be_written_any_more_hides_nothing(world: World) -> None:
     (world.folder / "reports").mkdir()
-    reports = (Report(Form.MARKDOWN, Path("reports/report.md")),)
-    screen.stdin = Doing(lambda: shutil.rmtree(world.folder / "reports"))
-    exit = apply(
-        EVERYTHING, ApplyOptions(RESETS, reports=reports), screen.console(world.clock), world.environment
-    )
-    assert exit is Exit.ERROR
-    assert "Applied: 1 changed" in screen.out
-    assert screen.err.count("there is no folder") == 1
+    reports = (ReportFile(Form.MARKDOWN, Path("reports/report.md")),)
+    run = applied(world, lambda: shutil.rmtree(world.folder / "reports"), reports=reports)
+    assert run.exit is Exit.ERROR
+    assert "Applied: 1 changed" in run.out
+    assert run.told.count("there is no folder") == 1
 
 
-def test_while_a_run_is_under_way_its_report_says_so(world: World, screen: Screen) -> None:
+def test_while_a_run_is_under_way_its_report_says_so(world: World) -> None:
     (world.folder / FILE).write_text("the report of another run")
     seen: list[str] = []
-    screen.stdin = Doing(lambda: seen.append(report(world)))
-    assert applied(world, screen, yes=False) is Exit.DONE
+    assert applied(world, lambda: seen.append(report(world))).exit is Exit.DONE
     assert "This run has not ended" in seen[0]
     assert "another run" not in seen[0]
     assert "has not ended" not in report(world)
@@ -167,37 +139,49 @@ def test_while_a_run_is_under_way_its_report_says_so(world: World, screen: Scree
     ("error", "told"),
     [(KeyboardInterrupt(), "interrupted"), (RuntimeError("s3cret"), "the program broke: RuntimeError")],
 )
-def test_whatever_ends_a_run_is_reported(
-    world: World, screen: Screen, error: BaseException, told: str
-) -> None:
-    screen.stdin = Doing(raising(error))
+def test_whatever_ends_a_run_is_reported(world: World, error: BaseException, told: str) -> None:
+    def fail() -> None:
+        raise error
+
     with pytest.raises(type(error)):
-        applied(world, screen, yes=False)
+        applied(world, fail)
     assert f"**Exit 1:** {told}" in report(world)
     assert "s3cret" not in report(world)
 
 
-def test_between_two_targets_the_report_has_the_first_and_says_that_it_is_not_all(
-    world: World, screen: Screen
-) -> None:
-    world.write("reconciler.yaml", f"{SETTINGS}  other:\n    checkmarket: {{url: 'sandbox:'}}\n")
-    world.write("welcome.yaml", FILES.replace("sandbox: {id: 1}", "sandbox: {id: 1}\n      other: {id: 1}"))
-    seen: list[str] = []
-    screen.stdin = Doing(lambda: seen.append(report(world)))
-    how = ApplyOptions(RESETS, reports=MARKDOWN)
-    other = World(world.folder)
+OTHER = "  other:\n    checkmarket: {%s}\n"
+ON_BOTH = FILES.replace("sandbox: {id: 1}", "sandbox: {id: 1}\n      other: {id: 1}")
+
+
+def test_between_two_targets_the_report_has_the_first_and_says_that_it_is_not_all(world: World) -> None:
+    world.write("reconciler.yaml", SETTINGS + OTHER % "url: 'sandbox:'")
+    world.write("welcome.yaml", ON_BOTH)
+    other, seen = World(world.folder), list[str]()
     other.live({1: WELCOME})
-    apps = {
-        "sandbox": world.environment.sandboxes["sandbox"],
-        "other": other.environment.sandboxes["sandbox"],
-    }
-    two = replace(world.environment, sandboxes=apps)
-    exit = apply_across(TargetSelection(), EVERYTHING, how, screen.console(world.clock), two)
-    assert exit is Exit.DONE
+    apps = {**world.environment.sandboxes, "other": other.environment.sandboxes["sandbox"]}
+    run = world.ran(
+        apply_across,
+        TargetSelection(),
+        EVERYTHING,
+        ApplyOptions(RESETS, reports=MARKDOWN),
+        screen=Screen(stdin=Doing(lambda: seen.append(report(world)))),
+        environment=replace(world.environment, sandboxes=apps),
+    )
+    assert run.exit is Exit.DONE
     assert seen[1].count("### Apply to ") == 1
     assert "This run has not ended" in seen[1]
     assert "has not ended" not in report(world)
     assert report(world).count("### Apply to ") == 2
+
+
+def test_several_targets_are_in_one_report_the_failed_one_too(world: World) -> None:
+    keys = "master_key: {env: NOT_SET}, key: {env: NOT_SET}"
+    world.write("reconciler.yaml", SETTINGS + OTHER % f"url: 'https://api.checkmarket.com', {keys}")
+    world.write("welcome.yaml", ON_BOTH)
+    options = PlanOptions(RESETS, reports=MARKDOWN)
+    assert world.ran(plan_across, TargetSelection(), EVERYTHING, options).exit is Exit.ERROR
+    marks = [f"<!-- reconciler:plan target={name} -->" for name in ("other", "sandbox")]
+    assert sorted(marks, key=report(world).index) == marks
 
 
 @pytest.mark.parametrize("value", ["markdown", "markdown=", "pdf=x", "=x", ""])
@@ -217,23 +201,8 @@ def test_reports_can_be_named_by_the_environment(
     assert (world.folder / "a.md").read_text("utf-8") == (world.folder / "b.md").read_text("utf-8")
 
 
-def test_several_targets_are_in_one_report_the_failed_one_too(world: World, screen: Screen) -> None:
-    keys = "master_key: {env: NOT_SET}, key: {env: NOT_SET}"
-    other = f"  other:\n    checkmarket: {{url: 'https://api.checkmarket.com', {keys}}}\n"
-    world.write("reconciler.yaml", SETTINGS + other)
-    world.write("welcome.yaml", FILES.replace("sandbox: {id: 1}", "sandbox: {id: 1}\n      other: {id: 2}"))
-    console = screen.console(world.clock)
-    exit = plan_across(
-        TargetSelection(), EVERYTHING, PlanOptions(RESETS, reports=MARKDOWN), console, world.environment
-    )
-    assert exit is Exit.ERROR
-    marks = [f"<!-- reconciler:plan target={name} -->" for name in ("other", "sandbox")]
-    assert sorted(marks, key=report(world).index) == marks
-
-
-def test_one_run_writes_every_report_that_is_asked_for(world: World, screen: Screen) -> None:
-    reports = (Report(Form.HTML, Path("plan.html")), *MARKDOWN)
-    plan(EVERYTHING, PlanOptions(RESETS, reports=reports), screen.console(world.clock), world.environment)
+def test_one_run_writes_every_report_that_is_asked_for(world: World) -> None:
+    world.plans(reports=(ReportFile(Form.HTML, Path("plan.html")), *MARKDOWN))
     page = (world.folder / "plan.html").read_text("utf-8")
     assert page.startswith("<!DOCTYPE html>")
     assert "Plan: 0 to create, 1 to update (1 field reset)" in page

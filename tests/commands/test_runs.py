@@ -48,7 +48,7 @@ def test_while_another_run_is_at_work_nothing_is_written_and_it_is_named(world: 
         at_work(world),
         pytest.raises(Held, match=r"run 1 \(apply on sandbox\) of ann is at work.*build-3") as held,
     ):
-        world.applied()
+        world.applies()
     assert held.value.exit is Exit.REFUSED
     assert not world.writes
 
@@ -57,7 +57,7 @@ def test_a_run_waits_as_long_as_it_may_and_says_so(world: World) -> None:
     screen = Screen()
     before = world.clock.now()
     with at_work(world), pytest.raises(Held):
-        world.applied(lock=Lock(timeout=60), screen=screen)
+        world.applies(lock=Lock(timeout=60), screen=screen)
     assert 60 <= world.clock.now() - before < 90
     assert screen.err.count("Waiting:") == 1
 
@@ -77,45 +77,45 @@ class EndsARun(FakeClock):
 def test_a_run_goes_on_when_the_other_one_has_ended(world: World) -> None:
     with at_work(world) as journal:
         world.clock = EndsARun(world.clock.now(), journal)
-        assert world.applied(lock=Lock(timeout=60)).exit is Exit.DONE
+        assert world.applies(lock=Lock(timeout=60)).exit is Exit.DONE
     assert len(world.writes) == 1
 
 
 def test_another_account_and_a_plan_are_no_hindrance(world: World) -> None:
     with at_work(world, account="api.example#1"):
-        assert world.applied().exit is Exit.DONE
+        assert world.applies().exit is Exit.DONE
     with at_work(world):
-        assert world.planned().exit is Exit.DONE
+        assert world.plans().exit is Exit.DONE
 
 
 def test_a_run_whose_process_is_gone_is_ended_by_the_next_one(world: World, gone: Process) -> None:
     with at_work(world, gone) as journal:
-        assert world.applied().exit is Exit.DONE
+        assert world.applies().exit is Exit.DONE
         dead = journal.run(1)
     assert dead
     assert dead.note.startswith("found dead")
 
 
 def test_a_dead_run_is_ended_by_one_that_has_nothing_else_to_do(world: World, gone: Process) -> None:
-    world.applied()
+    world.applies()
     with at_work(world, gone) as journal:
-        assert world.applied().exit is Exit.DONE
+        assert world.applies().exit is Exit.DONE
         dead = journal.run(2)
     assert dead
     assert not dead.is_open
 
 
 def test_a_run_that_may_live_hinders_nobody_who_has_nothing_to_do(world: World) -> None:
-    world.applied()
+    world.applies()
     with at_work(world):
-        assert world.applied().exit is Exit.DONE
+        assert world.applies().exit is Exit.DONE
 
 
 def test_a_person_can_take_over_and_that_is_written_down(world: World) -> None:
     with at_work(world) as journal:
         with pytest.raises(UsageError, match="knows no run 9"):
-            world.applied(lock=Lock(take_over=9))
-        assert world.applied(lock=Lock(take_over=1)).exit is Exit.DONE
+            world.applies(lock=Lock(take_over=9))
+        assert world.applies(lock=Lock(take_over=1)).exit is Exit.DONE
         ended = journal.run(1)
     assert ended
     assert ended.note == "ended by a person: --take-over"
@@ -124,9 +124,9 @@ def test_a_person_can_take_over_and_that_is_written_down(world: World) -> None:
 def test_without_a_readable_journal_a_plan_says_so_and_an_apply_refuses_at_once(world: World) -> None:
     path_of(world).parent.mkdir()
     path_of(world).write_bytes(b"SQLite format 3\0" + b"x" * 5000)
-    run = world.planned()
+    run = world.plans()
     assert run.exit is Exit.DONE
     assert "This plan is made without the journal, and apply would refuse." in run.told
     with pytest.raises((Refused, UsageError)):
-        world.applied()
+        world.applies()
     assert not world.writes

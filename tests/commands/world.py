@@ -116,7 +116,7 @@ class World:
     def writes(self) -> list[Request]:
         return [request for request in self.state.requests() if request.method != "GET"]
 
-    def run(
+    def ran(
         self,
         command: Callable[..., Exit],
         *arguments: Any,
@@ -132,15 +132,15 @@ class World:
         exit = command(*arguments, console, environment or self.environment, **asked)
         return Run(exit, screen.out, screen.err)
 
-    def planned(self, consent: Consent = RESETS, selection: Selection = EVERYTHING, **asked: Any) -> Run:
-        """Plan; what is asked are fields of `PlanOptions`, and keywords of `run`."""
+    def plans(self, consent: Consent = RESETS, selection: Selection = EVERYTHING, **asked: Any) -> Run:
+        """Plan; what is asked are fields of `PlanOptions`, and keywords of `ran`."""
         options = PlanOptions(consent, **_fields_of(PlanOptions, asked))
-        return self.run(plan, selection, options, **asked)
+        return self.ran(plan, selection, options, **asked)
 
-    def applied(self, consent: Consent = RESETS, selection: Selection = EVERYTHING, **asked: Any) -> Run:
-        """Apply with a yes; what is asked are fields of `ApplyOptions`, and keywords of `run`."""
+    def applies(self, consent: Consent = RESETS, selection: Selection = EVERYTHING, **asked: Any) -> Run:
+        """Apply with a yes; what is asked are fields of `ApplyOptions`, and keywords of `ran`."""
         options = ApplyOptions(consent, **{"yes": True, **_fields_of(ApplyOptions, asked)})
-        return self.run(apply, selection, options, **asked)
+        return self.ran(apply, selection, options, **asked)
 
     @property
     def environment(self) -> Environment:
