@@ -34,12 +34,14 @@ class Server:
         host = self._waitress.effective_host
         return f"http://{f'[{host}]' if ':' in host else host}:{self._waitress.effective_port}"
 
-    def start(self) -> Self:
+    def __enter__(self) -> Self:
         """Begin to answer, in a thread of its own."""
         self._thread.start()
         return self
 
-    def stop(self) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Close every connection and return when the port is free again."""
         # The thread that waits on the sockets closes them: it must not wait on a number that is reused.
         with contextlib.suppress(OSError):  # a worker woke it in between, and the trigger itself is closed
@@ -53,14 +55,6 @@ class Server:
             self._waitress.run()
         finally:
             self._close_all()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def _close_all(self) -> None:
         for connection in list(self._sockets.values()):

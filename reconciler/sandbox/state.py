@@ -60,18 +60,18 @@ class Transaction:
     """The documents as one request sees and changes them: all of its changes are kept, or none."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+        self.connection = connection
 
     def all(self, collection: str) -> dict[Key, Document]:
         """Return the documents of a collection by key, in order of their keys."""
-        rows = self._connection.execute(
+        rows = self.connection.execute(
             "SELECT key, document FROM documents WHERE collection = ? ORDER BY key", (collection,)
         )
         return {key: json.loads(document) for key, document in rows}
 
     def get(self, collection: str, key: Key) -> Document | None:
         """Return one document, or None where there is none."""
-        row = self._connection.execute(
+        row = self.connection.execute(
             "SELECT document FROM documents WHERE collection = ? AND key = ?", (collection, key)
         ).fetchone()
         return None if row is None else json.loads(row[0])
@@ -79,15 +79,15 @@ class Transaction:
     def put(self, collection: str, key: Key, document: Document) -> None:
         """Store a document in place of the one that has this key, if any."""
         row = (collection, key, json.dumps(document))
-        self._connection.execute("REPLACE INTO documents VALUES (?, ?, ?)", row)
+        self.connection.execute("REPLACE INTO documents VALUES (?, ?, ?)", row)
 
     def remove(self, collection: str, key: Key) -> None:
         """Remove a document; one that is not there is no error."""
-        self._connection.execute("DELETE FROM documents WHERE collection = ? AND key = ?", (collection, key))
+        self.connection.execute("DELETE FROM documents WHERE collection = ? AND key = ?", (collection, key))
 
     def next_number(self, series: str) -> int:
         """Return a number above all that this series gave before, those of removed documents too."""
-        row = self._connection.execute(
+        row = self.connection.execute(
             "INSERT INTO numbers VALUES (?, 1) ON CONFLICT DO UPDATE SET last = last + 1 RETURNING last",
             (series,),
         ).fetchone()
@@ -117,14 +117,21 @@ class State:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """Give the documents to one request; whoever else asks, in any process, waits until it is done."""
-        with self._writing() as connection:
-            yield Transaction(connection)
+        """Give the documents to one request; all other ones, in any process, wait until it is done."""
+        # IMMEDIATE: what a request reads is still true when it writes, whoever else asks at the same time.
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield Transaction(self._connection)
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
 
     def record(self, request: Request) -> None:
         """Add a request to the log; a file keeps the last 10,000, a sandbox in memory all."""
-        with self._writing() as connection:
-            row = (None, *astuple(request))
+        with self.transaction() as transaction:
+            row, connection = (None, *astuple(request)), transaction.connection
             number = connection.execute("INSERT INTO requests VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row).lastrowid
             if self._is_file:
                 oldest_kept = (number or 0) - _KEPT_REQUESTS
@@ -141,8 +148,8 @@ class State:
 
     def reset(self) -> None:
         """Go back to the seeded start: forget all changes, requests and numbers given out since."""
-        with self._writing() as connection:
-            self._start_over(connection)
+        with self.transaction() as transaction:
+            self._start_over(transaction)
 
     def close(self) -> None:
         """Let go of the file; what was in memory is gone."""
@@ -150,7 +157,8 @@ class State:
             self._finalizer()
 
     def _begin_if_new(self) -> None:
-        with self._writing() as connection:
+        with self.transaction() as transaction:
+            connection = transaction.connection
             if connection.execute("SELECT name FROM sqlite_master").fetchone() is not None:
                 _check_sound(connection)
                 return
@@ -159,29 +167,16 @@ class State:
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {_APPLICATION}")
             connection.execute(f"PRAGMA user_version = {_FORMAT}")
-            self._start_over(connection)
+            self._start_over(transaction)
 
-    def _start_over(self, connection: sqlite3.Connection) -> None:
+    def _start_over(self, start: Transaction) -> None:
         for table in ("documents", "numbers", "requests"):
-            connection.execute(f"DELETE FROM {table}")  # noqa: S608 - the names are the three above
-        start = Transaction(connection)
+            start.connection.execute(f"DELETE FROM {table}")  # noqa: S608 - the names are the three above
         for collection, documents in self._seed.items():
             for key, document in documents.items():
                 start.put(collection, key, document)
             taken = max((key for key in documents if isinstance(key, int)), default=0)
-            connection.execute("INSERT INTO numbers VALUES (?, ?)", (collection, taken))
-
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        # IMMEDIATE: what a request reads is still true when it writes, whoever else asks at the same time.
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
+            start.connection.execute("INSERT INTO numbers VALUES (?, ?)", (collection, taken))
 
 
 def check_state(path: Path) -> None:
