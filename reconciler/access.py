@@ -63,8 +63,8 @@ class Access(Struct, frozen=True):
         # Azure Pipelines sets a variable of its own.
         in_ci = any(environ.get(name, "").lower() in ("true", "1") for name in ("CI", "TF_BUILD"))
         return cls(
-            _listed(environ.get(TRUSTED_HOSTS, "").lower()),
-            _listed(environ.get(ALLOWED_ENV, "")),
+            tuple(filter(None, _SEPARATOR.split(environ.get(TRUSTED_HOSTS, "").lower()))),
+            tuple(filter(None, _SEPARATOR.split(environ.get(ALLOWED_ENV, "")))),
             environ.get(SECRETS_DIR, ""),
             in_ci=in_ci,
             trusts_loopback=not in_ci,
@@ -142,10 +142,6 @@ def matches(host: str, patterns: Iterable[str]) -> bool:
     return any(
         host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern for pattern in patterns
     )
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(entry for entry in _SEPARATOR.split(text) if entry)
 
 
 def _is_among(name: str, patterns: Iterable[str]) -> bool:

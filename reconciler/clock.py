@@ -78,7 +78,9 @@ class Pace:
         self._starts: deque[float] | None = None
         self._queue: deque[object] = deque()
         self._free_at = self._alone_until = float("-inf")
-        self._answers = self._failures = 0
+        self.answers = 0
+        """How many attempts were answered so far by a server that was able to."""
+        self._failures = 0
         self._given_up: ApiError | None = None
         self.at_most(per_minute)
 
@@ -114,15 +116,10 @@ class Pace:
             self._free_at = max(self._free_at, clock.monotonic() + seconds)
             self._alone_until = self._free_at + _MINUTE
 
-    @property
-    def answers(self) -> int:
-        """How many attempts were answered so far by a server that was able to."""
-        return self._answers
-
     def answered(self) -> None:
         """Count an answer."""
         with self._changed:
-            self._answers, self._failures = self._answers + 1, 0
+            self.answers, self._failures = self.answers + 1, 0
 
     def failed(self, error: ApiError, answers: int, *, is_hopeless: bool) -> None:
         """Note how a request ended that has used up its attempts; there were `answers` when it began.
@@ -131,7 +128,7 @@ class Pace:
         answer, or no allowance. Of requests that the server fails to carry out it takes three in a row.
         """
         with self._changed:
-            if self._answers == answers:
+            if self.answers == answers:
                 self._failures += 1
                 if is_hopeless or self._failures >= _FAILURES_IN_A_ROW:
                     self._given_up = self._given_up or error
@@ -155,18 +152,15 @@ class Pace:
                 elif has_slot:
                     return
                 else:
-                    delay, has_slot = self._until_slot(now), True
+                    delay, has_slot = 0.0, True
+                    if self._starts is not None:
+                        # The slot of the minute that is now the caller's.
+                        is_full = len(self._starts) == self._starts.maxlen
+                        slot = max(now, self._starts[0] + _MINUTE) if is_full else now
+                        self._starts.append(slot)
+                        delay = slot - now
             if delay > 0:
                 clock.sleep(delay)
-
-    def _until_slot(self, now: float) -> float:
-        """Return the seconds until the slot of the minute that is now the caller's."""
-        if self._starts is None:
-            return 0.0
-        is_full = len(self._starts) == self._starts.maxlen
-        slot = max(now, self._starts[0] + _MINUTE) if is_full else now
-        self._starts.append(slot)
-        return slot - now
 
 
 class RequestBudget:

@@ -213,10 +213,10 @@ def connection_to(chosen: Chosen, url: str, account: str, bounds: Bounds) -> Con
 
     transport, access = None, environment.access
     if url == SANDBOX:
-        from reconciler.http import wsgi_transport
+        from reconciler.http import WsgiTransport
 
         folder = chosen.workspace.folder
-        transport = wsgi_transport(environment.sandboxes.get(name) or sandbox_app(folder, name, environment))
+        transport = WsgiTransport(environment.sandboxes.get(name) or sandbox_app(folder, name, environment))
         access = replace(access, trusts_loopback=True)
     return Connection(
         bounds=bounds,

@@ -9,7 +9,7 @@ from reconciler.http.messages import (
     QueryValue,
     Secret,
     Transport,
-    wsgi_transport,
+    WsgiTransport,
 )
 from reconciler.http.trust import CHECKMARKET_HOSTS, EXPOINTS_HOSTS, TOKEN_HOSTS, trusted
 
@@ -29,6 +29,6 @@ __all__ = [
     "RequestBudget",
     "Secret",
     "Transport",
+    "WsgiTransport",
     "trusted",
-    "wsgi_transport",
 ]

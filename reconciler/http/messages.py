@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 QueryValue: TypeAlias = str | int | bool | Sequence[str | int]
 Transport: TypeAlias = httpx.BaseTransport
-"""What carries requests; `wsgi_transport` makes one, and tests may bring any."""
+"""What carries requests; `WsgiTransport` is one, and tests may bring any."""
 
 HEAVIEST = 100_000_000
 """What a document, or a whole list of them, may take of memory, in bytes, by `weight`."""
@@ -304,13 +304,19 @@ def _no_number(constant: str) -> NoReturn:
 # Requests to an application in this process instead of over a network.
 
 
-class _InProcess(httpx.BaseTransport):
-    """Carries requests to a WSGI application in this process, with what a wire adds: lost and cut answers."""
+class WsgiTransport(httpx.BaseTransport):
+    """Carries requests to a WSGI application in this process, in the thread that sends.
+
+    Where the application raises a `ConnectionError`, the connection was lost after the request had been sent;
+    a `ConnectionRefusedError` is one that never came about, a `TimeoutError` an answer that did not come in
+    time. Anything else that it raises is its own fault and comes out as it is.
+    """
 
     def __init__(self, app: WSGIApplication) -> None:
         self._wire = httpx.WSGITransport(app)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Return a whole answer. Raises httpx's error for one that is lost or cut."""
         try:
             response = self._wire.handle_request(request)
             content = b"".join(response.iter_raw())
@@ -326,13 +332,3 @@ class _InProcess(httpx.BaseTransport):
         return httpx.Response(
             response.status_code, headers=response.headers, stream=httpx.ByteStream(content)
         )
-
-
-def wsgi_transport(app: WSGIApplication) -> Transport:
-    """Return a transport that calls `app` instead of a server, in the thread that sends.
-
-    Where the application raises a `ConnectionError`, the connection was lost after the request had been sent;
-    a `ConnectionRefusedError` is one that never came about, a `TimeoutError` an answer that did not come in
-    time. Anything else that it raises is its own fault and comes out as it is.
-    """
-    return _InProcess(app)

@@ -72,16 +72,12 @@ def _address(url: str) -> httpx.URL:
         raise UsageError(f"{shown} is no address of an API. {_LIKE}") from error
     if address.userinfo:
         raise Refused(f"{host_of(address)}: an address holds no name and password. {_LIKE}")
-    if not _is_plain(address):
+    has_host = address.scheme in ("http", "https") and _HOST.fullmatch(host_of(address)) is not None
+    if not has_host or (address.port or HTTPS) >= 2**16 or address.query or address.fragment:
         raise UsageError(f"{shown} is no address of an API. {_LIKE}")
     if _DOCUMENTATION.search(address.path):
         raise Refused(f"{shown} is documentation, not the API. {_LIKE}")
     return address
-
-
-def _is_plain(address: httpx.URL) -> bool:
-    known = address.scheme in ("http", "https") and _HOST.fullmatch(host_of(address)) is not None
-    return known and (address.port or HTTPS) < 2**16 and not address.query and not address.fragment
 
 
 def host_of(address: httpx.URL) -> str:

@@ -23,7 +23,7 @@ from reconciler.errors import (
     Unauthorised,
     Unreachable,
 )
-from reconciler.http import Attempt, Bounds, Connection, Secret, wsgi_transport
+from reconciler.http import Attempt, Bounds, Connection, Secret, WsgiTransport
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -65,7 +65,7 @@ def account(*answers: tuple[int, Json | bytes]) -> Iterator[tuple[ImportConfigs,
         "http://localhost",
         MASTER,
         KEY,
-        Connection(transport=wsgi_transport(server), bounds=Bounds(total_wait=0)),
+        Connection(transport=WsgiTransport(server), bounds=Bounds(total_wait=0)),
     ) as configs:
         yield configs, server
 
@@ -282,7 +282,7 @@ class TestErrors:
                 "http://localhost",
                 MASTER,
                 KEY,
-                Connection(transport=wsgi_transport(server)),
+                Connection(transport=WsgiTransport(server)),
                 credentials="CHECKMARKET_MASTER_KEY and CHECKMARKET_KEY",
             ) as configs,
             pytest.raises(ApiError, match="Check CHECKMARKET_MASTER_KEY and CHECKMARKET_KEY"),
@@ -299,7 +299,7 @@ class TestErrors:
             "http://localhost",
             MASTER,
             KEY,
-            Connection(transport=wsgi_transport(Server(ALIVE)), on_request=seen.append),
+            Connection(transport=WsgiTransport(Server(ALIVE)), on_request=seen.append),
         ) as configs:
             configs.read(7)
         assert [(exchange.method, exchange.path, exchange.status) for exchange in seen] == [

@@ -19,7 +19,7 @@ from reconciler.checkmarket.client import ImportConfigs, open_checkmarket
 from reconciler.commands.console import PROGRESS_AFTER, Console, Pool, each
 from reconciler.engine.kind import Json, Mapper, map_serially
 from reconciler.errors import ApiError, BadAnswer, Declined, Unreachable
-from reconciler.http import Bounds, Connection, Secret, wsgi_transport
+from reconciler.http import Bounds, Connection, Secret, WsgiTransport
 from reconciler.sandbox.app import create_app
 from reconciler.sandbox.seeding import CONFIGS, SURVEYS, stored_config
 from reconciler.sandbox.state import Seed, State
@@ -42,7 +42,7 @@ def account(app: WSGIApplication) -> Iterator[ImportConfigs]:
         "http://localhost",
         Secret("master-key"),
         Secret("a-key"),
-        Connection(transport=wsgi_transport(app), bounds=Bounds(total_wait=0)),
+        Connection(transport=WsgiTransport(app), bounds=Bounds(total_wait=0)),
     ) as configs:
         yield configs
 

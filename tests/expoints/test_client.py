@@ -24,7 +24,7 @@ from reconciler.errors import (
     Unreachable,
 )
 from reconciler.expoints.client import Column, Count, Customers, open_expoints, pages
-from reconciler.http import Attempt, Bounds, Connection, Secret, wsgi_transport
+from reconciler.http import Attempt, Bounds, Connection, Secret, WsgiTransport
 from reconciler.sandbox import Fault, State, Variants, create_app
 from tests.clock import FakeClock
 
@@ -71,7 +71,7 @@ class Server:
 def tenant(*replies: Reply, several: Mapper = map_serially) -> Iterator[tuple[Customers, Server]]:
     """Open a tenant that answers so."""
     server = Server(replies)
-    transport = wsgi_transport(server)
+    transport = WsgiTransport(server)
     with open_expoints(
         "http://localhost",
         TOKEN,
@@ -93,7 +93,7 @@ def sandbox(
     with open_expoints(
         "http://localhost",
         TOKEN,
-        Connection(transport=wsgi_transport(app), clock=FakeClock(), on_request=on_request),
+        Connection(transport=WsgiTransport(app), clock=FakeClock(), on_request=on_request),
     ) as customers:
         yield customers
 
@@ -423,7 +423,7 @@ class TestErrors:
         server = Server([(403, b"")])
         with (
             open_expoints(
-                "http://localhost", TOKEN, Connection(transport=wsgi_transport(server))
+                "http://localhost", TOKEN, Connection(transport=WsgiTransport(server))
             ) as customers,
             pytest.raises(Forbidden, match="`token` or `oauth`"),
         ):
@@ -439,7 +439,7 @@ class TestErrors:
         seen: list[Attempt] = []
         server = Server([(200, {"CustomerCount": 1})])
         with open_expoints(
-            "http://localhost", TOKEN, Connection(transport=wsgi_transport(server), on_request=seen.append)
+            "http://localhost", TOKEN, Connection(transport=WsgiTransport(server), on_request=seen.append)
         ) as customers:
             customers.count(["a@x.example"])
         assert [(e.method, e.path, e.status) for e in seen] == [("GET", f"{V3}/customer/count", 200)]
@@ -454,7 +454,7 @@ def test_the_allowance_of_a_minute_is_kept(allowance: int, most: int) -> None:
         "http://localhost",
         TOKEN,
         Connection(
-            transport=wsgi_transport(server), clock=clock, bounds=Bounds(requests_per_minute=allowance)
+            transport=WsgiTransport(server), clock=clock, bounds=Bounds(requests_per_minute=allowance)
         ),
     ) as customers:
         for _ in range(most):

@@ -21,7 +21,7 @@ from reconciler.errors import (
     Unreachable,
 )
 from reconciler.expoints.client import ClientLogin, Customers, open_expoints
-from reconciler.http import Attempt, Bounds, Connection, Secret, wsgi_transport
+from reconciler.http import Attempt, Bounds, Connection, Secret, WsgiTransport
 from reconciler.sandbox import Fault, State, Variants, create_app, revoke_tokens, take_inventory
 from reconciler.sandbox import Server as Listening
 from tests.clock import FakeClock
@@ -45,7 +45,7 @@ def patient(*replies: Reply) -> Iterator[tuple[Customers, Server]]:
     """Open a tenant that answers so, on a clock that never waits."""
     server = Server(replies)
     with open_expoints(
-        "http://localhost", TOKEN, Connection(transport=wsgi_transport(server), clock=FakeClock())
+        "http://localhost", TOKEN, Connection(transport=WsgiTransport(server), clock=FakeClock())
     ) as customers:
         yield customers, server
 
@@ -279,6 +279,6 @@ def test_the_batch_is_sent_as_it_is() -> None:
 
 def test_the_closing_header_goes_with_no_other_call() -> None:
     server = Server([(200, {"CustomerCount": 0})])
-    with open_expoints("http://localhost", TOKEN, Connection(transport=wsgi_transport(server))) as customers:
+    with open_expoints("http://localhost", TOKEN, Connection(transport=WsgiTransport(server))) as customers:
         customers.count([EMAIL])
     assert "close" not in server.connections[0][0].lower()

@@ -23,7 +23,7 @@ from reconciler.expoints.client import (
     shown,
     taken,
 )
-from reconciler.http import Answer, Attempt, Bounds, Connection, Secret, wsgi_transport
+from reconciler.http import Answer, Attempt, Bounds, Connection, Secret, WsgiTransport
 from tests.http.servers import serving
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def look_up(customers: Customers) -> object:
 def asked(login: ClientLogin, server: WSGIApplication) -> None:
     bounds = Bounds(total_wait=0)
     with open_expoints(
-        "http://localhost", login, Connection(transport=wsgi_transport(server), bounds=bounds)
+        "http://localhost", login, Connection(transport=WsgiTransport(server), bounds=bounds)
     ) as opened:
         count(opened)
 
@@ -140,7 +140,7 @@ def test_no_answer_makes_a_call_tell_what_was_sent(
         "http://localhost",
         Secret(TOKEN),
         Connection(
-            transport=wsgi_transport(Echo(status, form)), bounds=Bounds(total_wait=0), on_request=seen.append
+            transport=WsgiTransport(Echo(status, form)), bounds=Bounds(total_wait=0), on_request=seen.append
         ),
     ) as customers:
         try:
@@ -180,7 +180,7 @@ def test_a_refused_look_up_shows_no_part_of_an_address_however_it_is_written(bod
     echo = Echo(400, lambda _: body)
     with (
         open_expoints(
-            "http://localhost", Secret(TOKEN), Connection(transport=wsgi_transport(echo))
+            "http://localhost", Secret(TOKEN), Connection(transport=WsgiTransport(echo))
         ) as customers,
         pytest.raises(ApiError) as caught,
     ):

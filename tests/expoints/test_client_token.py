@@ -16,7 +16,7 @@ from reconciler.access import Access
 from reconciler.commands.console import each
 from reconciler.errors import ApiError, BadAnswer, Refused, Unauthorised, Unreachable, UsageError
 from reconciler.expoints.client import ClientLogin, Customers, open_expoints
-from reconciler.http import Bounds, Connection, Secret, wsgi_transport
+from reconciler.http import Bounds, Connection, Secret, WsgiTransport
 from reconciler.sandbox import State, Variants, create_app
 from reconciler.sandbox import Tokens as Accepted
 from tests.clock import FakeClock
@@ -76,7 +76,7 @@ def tenant(
     issuer: Issuer, clock: FakeClock, login: Secret | ClientLogin = LOGIN, per_minute: int | None = None
 ) -> Iterator[Customers]:
     bounds = Bounds(per_minute, total_wait=0)
-    transport = wsgi_transport(issuer)
+    transport = WsgiTransport(issuer)
     with open_expoints(
         "http://localhost", login, Connection(clock=clock, transport=transport, bounds=bounds)
     ) as opened:
@@ -169,7 +169,7 @@ class TestKeeping:
     def test_the_sandbox_gives_its_lifetime_as_text_too(self, clock: FakeClock) -> None:
         variants = Variants(expires_in="string", token_seconds=1000)
         accepted = Accepted(accepted=frozenset(), clients={ID: SECRET.value})
-        transport = wsgi_transport(create_app(State(), variants, tokens=accepted, clock=clock.now))
+        transport = WsgiTransport(create_app(State(), variants, tokens=accepted, clock=clock.now))
         with open_expoints(
             "http://localhost", LOGIN, Connection(clock=clock, transport=transport)
         ) as customers:

@@ -14,7 +14,7 @@ from reconciler.checkmarket.client import ImportConfigs, open_checkmarket
 from reconciler.engine.plan import Consent
 from reconciler.errors import ApiError, Exit
 from reconciler.expoints.client import ClientLogin, Customers, open_expoints
-from reconciler.http import Connection, Secret, wsgi_transport
+from reconciler.http import Connection, Secret, WsgiTransport
 from reconciler.sandbox import Fault
 from tests.faults.scenes import ADD, CREATING, LIST, PUT, SCENES, SENDING_WITH_OAUTH, TOKEN, Scene
 from tests.faults.table import FAULTS, Row, effects, rows, sections
@@ -56,7 +56,7 @@ def world(tmp_path: Path) -> FaultWorld:
 @contextmanager
 def clients(world: FaultWorld, scene: Scene) -> Iterator[tuple[ImportConfigs, Customers]]:
     app = world.environment.sandboxes["sandbox"]
-    clock, transport = world.clock, wsgi_transport(app)
+    clock, transport = world.clock, WsgiTransport(app)
     login = LOGIN if scene.task is SENDING_WITH_OAUTH else Secret("token-of-a-test")
     with (
         open_checkmarket(URL, *KEYS, Connection(clock=clock, transport=transport)) as account,

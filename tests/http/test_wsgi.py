@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.commands.console import each
 from reconciler.errors import ApiError, NoAnswer, Unreachable
-from reconciler.http import Api, Bounds, Connection, wsgi_transport
+from reconciler.http import Api, Bounds, Connection, WsgiTransport
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -35,7 +35,7 @@ def broken_off() -> Iterator[bytes]:
 
 
 def api(app: WSGIApplication) -> Api:
-    return Api("http://localhost", Connection(transport=wsgi_transport(app), bounds=Bounds(total_wait=0)))
+    return Api("http://localhost", Connection(transport=WsgiTransport(app), bounds=Bounds(total_wait=0)))
 
 
 def test_an_application_answers_in_the_thread_that_asks() -> None:

@@ -27,7 +27,7 @@ from reconciler.engine.identity import resolve, take_inventory
 from reconciler.engine.kind import Field, Json, Kind, Member
 from reconciler.engine.outcome import Report
 from reconciler.engine.plan import Consent, make_plan
-from reconciler.http import Connection, Secret, wsgi_transport
+from reconciler.http import Connection, Secret, WsgiTransport
 from reconciler.sandbox import Fault, Request, State, Variants, create_app
 from reconciler.sandbox.seeding import CONFIGS, STARTING_POINT, SURVEYS
 from tests.clock import FakeClock
@@ -98,7 +98,7 @@ class World:
     @contextmanager
     def client(self, faults: Sequence[Fault] = ()) -> Iterator[ImportConfigs]:
         """Open the real client of the account."""
-        transport = wsgi_transport(self._served(faults) if faults else self.app)
+        transport = WsgiTransport(self._served(faults) if faults else self.app)
         keys = Secret("master-key"), Secret("user-key")
         with open_checkmarket(
             "http://localhost", *keys, Connection(clock=self.clock, transport=transport)
