@@ -20,7 +20,7 @@ from reconciler.engine.body import Normal, unknown_members, unknown_row_members,
 from reconciler.engine.change import Action, Blocked, Change, Plan, Scope
 from reconciler.engine.classify import Account, FieldClass, FieldView, classify, desired, removals
 from reconciler.engine.declared import Declared, Given, Origin
-from reconciler.engine.kind import Body, Json, Kind, Live, Mapper, Writer, map_serially
+from reconciler.engine.kind import Body, Client, Json, Kind, Live, Mapper, map_serially
 from reconciler.engine.outcome import Attempt, Outcome, Report, Result, outcome_of
 from reconciler.errors import (
     Abandoned,
@@ -100,7 +100,7 @@ class Run(Struct):
     """One apply on one account. `patience` is how many seconds a slow cache may hide a write."""
 
     account: Account
-    writer: Writer
+    client: Client
     clock: Clock
     patience: float
     journal: Journal | None = None
@@ -161,7 +161,7 @@ class Run(Struct):
     def _steps(self, change: Change) -> Outcome | Attempt:
         """Carry out one change, step by step. Raises what ends it before anything may have been written."""
         # 1. Read again what the plan saw.
-        live = None if change.id is None else self.writer.read(change.id)
+        live = None if change.id is None else self.client.read(change.id)
         if live is None and change.action is Action.DELETE:
             return _ended(change, Result.APPLIED, "it was gone already", Exit.DONE)
         # 2. Compare: what is overwritten has to be what was planned.
@@ -216,11 +216,11 @@ class Run(Struct):
         id, lost = attempt.id, ""
         try:
             if body is None and id is not None:
-                self.writer.delete(id)
+                self.client.delete(id)
             elif body is not None and id is not None:
-                self.writer.replace(id, body)
+                self.client.replace(id, body)
             elif body is not None:
-                id = self.writer.create(body)
+                id = self.client.create(body)
         except Exception as error:  # it may have left
             if isinstance(error, ReconcilerError) and not isinstance(error, NoAnswer):
                 raise
@@ -234,7 +234,7 @@ class Run(Struct):
             if attempt.id is None:  # the answer of a create named none
                 ids = self._ids_by_name().get(_name(self.account.kind, attempt.change), ())
                 attempt = replace(attempt, id=ids[0] if len(ids) == 1 else None)
-            body = self.writer.read(attempt.id) if attempt.id is not None else None
+            body = self.client.read(attempt.id) if attempt.id is not None else None
             if body is not None and not self.account.normal.explicit_empties:
                 self._stricter |= Normal.of(self.account.kind, [body]).explicit_empties
             return outcome_of(self.account, attempt, body, last=last)
@@ -256,7 +256,7 @@ class Run(Struct):
 
     def _ids_by_name(self) -> Mapping[str, Sequence[int]]:
         kind, found = self.account.kind, defaultdict(list)
-        for row in self.writer.list():
+        for row in self.client.list():
             name, id = value_at(row, kind.by_path[kind.name_field].member), row.get(kind.id_member)
             if isinstance(name, str) and isinstance(id, int):
                 found[name].append(id)

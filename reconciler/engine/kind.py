@@ -145,13 +145,16 @@ class Reader(Protocol):
         """Return the ids of everything of that sort with exactly that name (`what` as in `Reference`)."""
 
 
-class Writer(Reader, Protocol):
-    """Writes of one kind of resource. Each returns only when the API said that it succeeded.
+class Client(Reader, Protocol):
+    """All that may be asked of the API of one kind of resource; writes too, for those who apply a plan.
 
-    Errors: `Declined` (it said no), `NoAnswer` (nothing says whether it was done), `Unreachable` (it was
-    provably not taken), and the rest of the `ApiError` tree. None of them is ever repeated in here, but
-    for requests that were provably not taken.
+    A write returns only when the API said that it succeeded. Errors: `Declined` (it said no), `NoAnswer`
+    (nothing says whether it was done), `Unreachable` (it was provably not taken), and the rest of the
+    `ApiError` tree. Only a request that was provably not taken is repeated in here.
     """
+
+    def name(self, what: str, id: int) -> str | None:
+        """Return the name of the thing of that sort with this id, `None` where there is none."""
 
     def create(self, body: Body) -> int | None:
         """Create a resource; return its id, or `None` where the answer names none. Not idempotent."""
@@ -161,10 +164,3 @@ class Writer(Reader, Protocol):
 
     def delete(self, id: int) -> None:
         """Delete the resource; one that is already gone counts as deleted."""
-
-
-class Client(Writer, Protocol):
-    """All that can be asked of the API of one kind of resource."""
-
-    def name(self, what: str, id: int) -> str | None:
-        """Return the name of the thing of that sort with this id, `None` where there is none."""

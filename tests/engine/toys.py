@@ -77,7 +77,7 @@ def live(body: Body | None = None, *, id: int = 1, listed: bool = True) -> Live:
 
 @dataclass
 class ToyShop:
-    """An API of toys in memory, with hooks before each call; a `Writer`."""
+    """An API of toys in memory, with hooks before each call; a `Client`."""
 
     bodies: dict[int, dict[str, Json]] = field(default_factory=dict)
     defaults: dict[str, Json] = field(default_factory=dict)
@@ -99,6 +99,10 @@ class ToyShop:
     def find(self, what: str, name: str) -> Sequence[int]:
         self._call(f"find {what} {name}", None)
         return []
+
+    def name(self, what: str, id: int) -> str | None:
+        self._call(f"name {what}", id)
+        return None
 
     def create(self, body: Body) -> int | None:
         id = max(self.bodies, default=0) + 1
