@@ -20,7 +20,6 @@ from reconciler.errors import (
     Forbidden,
     NotFound,
     Refused,
-    Unauthorised,
     Unreachable,
 )
 from reconciler.expoints.client import Column, Count, Customers, open_expoints, pages
@@ -32,6 +31,9 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 TOKEN = Secret("token-hunter22")
+NO_NUMBERS: list[object] = [None, "3", 3.0, -1, True, []]
+NO_ROWS: list[object] = [None, {}, "x", [1], [{}, None]]
+NO_CURSORS: list[object] = [True, 1.5, []]
 V3 = "/external/api/v3"
 # Status, document or bytes, and perhaps headers.
 Reply = tuple[int, Any] | tuple[int, Any, Mapping[str, str]]
@@ -68,16 +70,13 @@ class Server:
 
 
 @contextmanager
-def tenant(*replies: Reply, several: Mapper = map_serially) -> Iterator[tuple[Customers, Server]]:
-    """Open a tenant that answers so."""
+def tenant(
+    *replies: Reply, mapper: Mapper = map_serially, **options: Any
+) -> Iterator[tuple[Customers, Server]]:
+    """Open a tenant that answers so; `options` are those of its `Connection`."""
     server = Server(replies)
-    transport = WsgiTransport(server)
-    with open_expoints(
-        "http://localhost",
-        TOKEN,
-        Connection(transport=transport, bounds=Bounds(total_wait=0)),
-        mapper=several,
-    ) as customers:
+    connection = Connection(**{"transport": WsgiTransport(server), "bounds": Bounds(total_wait=0), **options})
+    with open_expoints("http://localhost", TOKEN, connection, mapper=mapper) as customers:
         yield customers, server
 
 
@@ -86,15 +85,12 @@ def sandbox(
     *variants: str,
     faults: Sequence[str] = (),
     sleep: Callable[[float], None] = lambda _: None,
-    on_request: Callable[[Attempt], None] = lambda _: None,
+    **options: Any,
 ) -> Iterator[Customers]:
     """Open a sandbox inside the process, in these variants; `sleep` is how it waits out a delay."""
     app = create_app(State(), Variants.parse(variants), [Fault.parse(text) for text in faults], sleep=sleep)
-    with open_expoints(
-        "http://localhost",
-        TOKEN,
-        Connection(transport=WsgiTransport(app), clock=FakeClock(), on_request=on_request),
-    ) as customers:
+    connection = Connection(transport=WsgiTransport(app), clock=FakeClock(), **options)
+    with open_expoints("http://localhost", TOKEN, connection) as customers:
         yield customers
 
 
@@ -116,25 +112,17 @@ def column(**members: Json) -> Json:
 
 
 class TestColumns:
-    def test_every_column_is_read_archived_ones_too(self) -> None:
-        with sandbox() as customers:
+    def test_every_column_is_read_archived_ones_and_twins_too(self) -> None:
+        with sandbox("twin_columns=true") as customers:
             columns = customers.columns()
         assert columns[0] == Column(13, "Region", required=True, archived=True)
-        assert [found.id for found in columns] == [13, 14, 15, 16, 18, 19, 20]
-
-    def test_they_are_asked_for_without_filters(self) -> None:
-        with tenant((200, {"CustomerDataColumns": []})) as (customers, server):
-            assert customers.columns() == ()
-        assert (server.asked, server.queries) == ([f"GET {V3}/customerdatacolumn"], [{}])
-
-    def test_two_of_one_name_are_two(self) -> None:
-        with sandbox("twin_columns=true") as customers:
-            assert [c.id for c in customers.columns() if c.name == "Business Unit"] == [18, 17]
+        assert [found.id for found in columns if found.name == "Business Unit"] == [18, 17]
 
     def test_what_a_column_does_not_say_is_not_so(self) -> None:
         row: Json = {"Id": 7, "Name": "Region", "Type": "of a later version"}
-        with tenant((200, {"CustomerDataColumns": [row], "Also": "new"})) as (customers, _):
+        with tenant((200, {"CustomerDataColumns": [row], "Also": "new"})) as (customers, server):
             assert customers.columns() == (Column(7, "Region", required=False, archived=False),)
+        assert (server.asked, server.queries) == ([f"GET {V3}/customerdatacolumn"], [{}])
 
     @pytest.mark.parametrize(
         "row",
@@ -193,11 +181,6 @@ class TestCount:
         assert all(query["IncludeTestRecords"] == ["true"] for query in server.queries)
         assert max(len(query["EmailAddresses"]) * len(emails[-1]) for query in server.queries) < 2048
 
-    def test_nobody_has_no_customers_and_is_not_asked_for(self) -> None:
-        with tenant((200, {"CustomerCount": 9})) as (customers, server):
-            assert customers.count([]) == 0
-        assert server.asked == []
-
     @pytest.mark.parametrize("blank", ["", "  "])
     def test_a_blank_address_would_count_everybody(self, blank: str) -> None:
         with tenant((200, {"CustomerCount": 9})) as (customers, server):
@@ -208,21 +191,8 @@ class TestCount:
     @pytest.mark.parametrize(
         "answer",
         [
-            {"CustomerCount": None},
-            {"CustomerCount": "3"},
-            {"CustomerCount": 3.0},
-            {"CustomerCount": -1},
-            {"CustomerCount": True},
-            {"CustomerCount": []},
-            {"Count": 3},
-            {},
-            [],
-            3,
-            "3",
-            None,
-            b"",
-            b"<html>3</html>",
-            b'{"CustomerCount": 3',
+            *({"CustomerCount": number} for number in NO_NUMBERS),
+            *({"Count": 3}, {}, [], 3, "3", None, b"", b"<html>3</html>", b'{"CustomerCount": 3'),
         ],
     )
     def test_anything_else_is_a_bad_answer_and_never_0(self, answer: object) -> None:
@@ -261,7 +231,7 @@ class TestCountsByAddress:
             return each(function, items, workers=4)
 
         emails = [f"{n}@x.example" for n in range(40)]
-        with tenant((200, {"CustomerCount": 1}), several=pool) as (customers, server):
+        with tenant((200, {"CustomerCount": 1}), mapper=pool) as (customers, server):
             counts = customers.counts(emails)
         assert [count.customers for count in counts.values()] == [1] * len(emails)
         assert (len(server.asked), labels) == (40, ["Counting customers"])
@@ -299,11 +269,6 @@ class TestOptedOut:
         with tenant((200, {"OptOuts": [{"Email": None}, {"Data": []}]})) as (customers, _):
             assert customers.opted_out(["a@x.example"]) == frozenset()
 
-    def test_nobody_is_not_asked_for(self) -> None:
-        with tenant((500, b"")) as (customers, server):
-            assert customers.opted_out([]) == frozenset()
-        assert server.asked == []
-
     def test_a_list_that_breaks_off_is_an_error(self) -> None:
         first: Json = {"OptOuts": [{"Email": "a@x.example"}], "NextCursor": "2"}
         with tenant((200, first), (500, b"")) as (customers, _), pytest.raises(Unreachable):
@@ -327,10 +292,11 @@ class TestCustomers:
             {"EmailAddresses": ["a@x.example"], "IncludeTestRecords": ["true"], "Limit": ["100"]}
         ]
 
-    def test_nobody_has_no_customers(self) -> None:
-        with tenant((500, b"")) as (customers, server):
-            assert customers.customers([]) == []
-        assert server.asked == []
+
+def test_without_addresses_nothing_is_asked() -> None:
+    with tenant((500, b"")) as (customers, server):
+        assert (customers.count([]), customers.opted_out([]), customers.customers([])) == (0, frozenset(), [])
+    assert server.asked == []
 
 
 class TestWholeList:
@@ -372,19 +338,9 @@ class TestWholeList:
     @pytest.mark.parametrize(
         "document",
         [
-            {"L": None},
-            {"L": {}},
-            {"L": "x"},
-            {"L": [1]},
-            {"L": [{}, None]},
-            {"l": []},
-            {},
-            [],
-            None,
-            "x",
-            {"L": [{}], "NextCursor": True},
-            {"L": [{}], "NextCursor": 1.5},
-            {"L": [{}], "NextCursor": []},
+            *({"L": rows} for rows in NO_ROWS),
+            *({"l": []}, {}, [], None, "x"),
+            *({"L": [{}], "NextCursor": cursor} for cursor in NO_CURSORS),
         ],
     )
     def test_what_is_no_page_is_an_error(self, document: object) -> None:
@@ -411,36 +367,21 @@ class TestErrors:
         with sandbox(faults=["GET */count:1:before:status=503", "GET */count:2:after:drop"]) as customers:
             assert customers.count(["bram.jansen@example.com"]) == 1
 
-    def test_a_token_goes_to_trusted_hosts_only(self) -> None:
-        with pytest.raises(Refused), open_expoints("https://evil.example", TOKEN):
-            pass
-
-    def test_an_address_of_the_documentation_is_refused(self) -> None:
-        with pytest.raises(Refused), open_expoints("https://acme.expoints.nl/external/Help/Api", TOKEN):
+    @pytest.mark.parametrize("url", ["https://evil.example", "https://acme.expoints.nl/external/Help/Api"])
+    def test_a_token_goes_to_trusted_hosts_only(self, url: str) -> None:
+        with pytest.raises(Refused), open_expoints(url, TOKEN):
             pass
 
     def test_where_the_token_is_set_is_named(self) -> None:
-        server = Server([(403, b"")])
         with (
-            open_expoints(
-                "http://localhost", TOKEN, Connection(transport=WsgiTransport(server))
-            ) as customers,
+            tenant((403, b"")) as (customers, _),
             pytest.raises(Forbidden, match="`token` or `oauth`"),
         ):
             customers.columns()
 
-    def test_a_given_token_that_is_refused_is_final(self) -> None:
-        with tenant((401, b"")) as (customers, server):
-            with pytest.raises(Unauthorised, match="Set a new one"):
-                customers.columns()
-            assert server.tokens == [f"Bearer {TOKEN.value}"]
-
     def test_requests_can_be_watched(self) -> None:
         seen: list[Attempt] = []
-        server = Server([(200, {"CustomerCount": 1})])
-        with open_expoints(
-            "http://localhost", TOKEN, Connection(transport=WsgiTransport(server), on_request=seen.append)
-        ) as customers:
+        with tenant((200, {"CustomerCount": 1}), on_request=seen.append) as (customers, _):
             customers.count(["a@x.example"])
         assert [(e.method, e.path, e.status) for e in seen] == [("GET", f"{V3}/customer/count", 200)]
 
@@ -448,15 +389,8 @@ class TestErrors:
 @pytest.mark.parametrize(("allowance", "most"), [(1, 1), (2, 2), (60, 60)])
 def test_the_allowance_of_a_minute_is_kept(allowance: int, most: int) -> None:
     clock = FakeClock()
-    started = clock.now()
-    server = Server([(200, {"CustomerCount": 1})])
-    with open_expoints(
-        "http://localhost",
-        TOKEN,
-        Connection(
-            transport=WsgiTransport(server), clock=clock, bounds=Bounds(requests_per_minute=allowance)
-        ),
-    ) as customers:
+    started, bounds = clock.now(), Bounds(requests_per_minute=allowance)
+    with tenant((200, {"CustomerCount": 1}), clock=clock, bounds=bounds) as (customers, _):
         for _ in range(most):
             customers.count(["a@x.example"])
         assert clock.now() == started

@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
@@ -21,7 +21,7 @@ from reconciler.errors import (
     Unreachable,
 )
 from reconciler.expoints.client import ClientLogin, Customers, open_expoints
-from reconciler.http import Attempt, Bounds, Connection, Secret, WsgiTransport
+from reconciler.http import USUAL_BOUNDS, Attempt, Bounds, Connection, Secret
 from reconciler.sandbox import Fault, State, Variants, create_app, revoke_tokens, take_inventory
 from reconciler.sandbox import Server as Listening
 from tests.clock import FakeClock
@@ -40,14 +40,9 @@ EMAIL = "smoke+john@example.com"
 HTML = b"<!DOCTYPE html><html><body>Sign in</body></html>"
 
 
-@contextmanager
-def patient(*replies: Reply) -> Iterator[tuple[Customers, Server]]:
-    """Open a tenant that answers so, on a clock that never waits."""
-    server = Server(replies)
-    with open_expoints(
-        "http://localhost", TOKEN, Connection(transport=WsgiTransport(server), clock=FakeClock())
-    ) as customers:
-        yield customers, server
+def patient(*replies: Reply) -> AbstractContextManager[tuple[Customers, Server]]:
+    """Return a tenant that answers so, on a clock that never waits."""
+    return tenant(*replies, clock=FakeClock(), bounds=USUAL_BOUNDS)
 
 
 @pytest.mark.parametrize(
@@ -72,36 +67,37 @@ def test_a_success_that_is_empty_or_json_is_sent(reply: Reply, text: str) -> Non
     assert server.asked == [f"POST {ADD}"]
 
 
+NO_JSON = (HTML, b"The customers have been added.", b"NaN", b'{"BatchId": ', b"[" * 100_000)
+
+
 @pytest.mark.parametrize(
-    ("reply", "error", "posts"),
+    ("reply", "error"),
     [
-        *(((status, b""), Declined, 1) for status in (400, 402, 404, 405, 409, 413, 415, 422, 499)),
-        *(((status, HTML), Declined, 1) for status in (400, 404)),
-        ((400, {"Message": "The request is invalid."}), Declined, 1),
-        ((403, b""), Forbidden, 1),
-        ((401, b""), Unauthorised, 1),
-        ((408, b""), NoAnswer, 1),
-        ((429, b""), AllowanceUsedUp, 1),
-        ((429, b"", {"Retry-After": "1"}), AllowanceUsedUp, 1),
-        ((429, b"", {"Retry-After": "3600"}), AllowanceUsedUp, 1),
-        *(((status, b""), NoAnswer, 1) for status in (500, 501, 502, 503, 504, 599)),
-        ((503, b"", {"Retry-After": "1"}), NoAnswer, 1),
-        *(((status, b""), NoAnswer, 1) for status in (203, 205, 206, 300, 303, 304)),
-        ((302, b"", {"Location": "/login"}), NoAnswer, 1),
-        ((200, HTML), NoAnswer, 1),
-        ((200, HTML, {"Content-Type": "text/html"}), NoAnswer, 1),
-        ((201, HTML), NoAnswer, 1),
-        ((200, b"The customers have been added."), NoAnswer, 1),
-        ((200, b"NaN"), NoAnswer, 1),
-        ((200, b'{"BatchId": '), NoAnswer, 1),
-        ((200, b"[" * 100_000), NoAnswer, 1),
+        *(((status, b""), Declined) for status in (400, 402, 404, 405, 409, 413, 415, 422, 499)),
+        *(((status, HTML), Declined) for status in (400, 404)),
+        ((400, {"Message": "The request is invalid."}), Declined),
+        ((403, b""), Forbidden),
+        ((401, b""), Unauthorised),
+        ((429, b""), AllowanceUsedUp),
+        *(((429, b"", {"Retry-After": seconds}), AllowanceUsedUp) for seconds in ("1", "3600")),
+        *(
+            ((status, b""), NoAnswer)
+            for status in (203, 205, 206, 300, 303, 304, 408, 500, 501, 502, 503, 504)
+        ),
+        *(((status, HTML), NoAnswer) for status in (201, 599)),
+        ((503, b"", {"Retry-After": "1"}), NoAnswer),
+        ((302, b"", {"Location": "/login"}), NoAnswer),
+        *(((200, body), NoAnswer) for body in NO_JSON),
+        ((200, HTML, {"Content-Type": "text/html"}), NoAnswer),
     ],
 )
-def test_any_other_answer_is_a_refusal_or_a_doubt(reply: Reply, error: type[ApiError], posts: int) -> None:
+def test_any_other_answer_is_a_refusal_or_a_doubt_after_one_attempt(
+    reply: Reply, error: type[ApiError]
+) -> None:
     with patient(reply) as (customers, server), pytest.raises(error) as caught:
         customers.add(batch(EMAIL))
     assert type(caught.value) is error
-    assert server.asked == [f"POST {ADD}"] * posts
+    assert server.asked == [f"POST {ADD}"]
 
 
 class ServedSandbox:
@@ -200,14 +196,6 @@ def test_a_connection_that_breaks_is_a_doubt(loss: Behaviour) -> None:
         assert server.requests == 1
 
 
-@pytest.mark.parametrize("answer", ["empty", "null", "batch-id", "customer-ids", "true"])
-def test_every_plausible_answer_is_understood(answer: str) -> None:
-    place = ServedSandbox(variants=[f"add_answer={answer}"])
-    with place.opened() as customers:
-        customers.add(batch(EMAIL))
-    assert place.mailed == [EMAIL]
-
-
 @pytest.mark.parametrize("form", ["model-state", "message", "text", "html"])
 def test_a_refusal_says_what_the_api_says_in_any_form(form: str) -> None:
     place = ServedSandbox(variants=[f"refusal_body={form}"])
@@ -278,7 +266,6 @@ def test_the_batch_is_sent_as_it_is() -> None:
 
 
 def test_the_closing_header_goes_with_no_other_call() -> None:
-    server = Server([(200, {"CustomerCount": 0})])
-    with open_expoints("http://localhost", TOKEN, Connection(transport=WsgiTransport(server))) as customers:
+    with tenant((200, {"CustomerCount": 0})) as (customers, server):
         customers.count([EMAIL])
     assert "close" not in server.connections[0][0].lower()

@@ -85,8 +85,14 @@ def test_notification_addresses_go_with_commas(folder: Path) -> None:
     assert seed.batch["NotificationEmailAddresses"] == "b@example.com,a@example.com"
 
 
-ENCRYPTED = "data: QEA=, file_size: 9, is_encrypted: true, certificate_thumbprint: T, encryption_key: K"
-POSITION = "{id: 1, label: Good, value: 5, ranking: 2}"
+def answer(text: str, **members: object) -> tuple[str, str, Any]:
+    return f"answers: [{{base_question_id: 1, {text}}}]", "Answers", [{"BaseQuestionId": 1, **members}]
+
+
+def file_answer(text: str, **members: object) -> tuple[str, str, Any]:
+    return answer(f"file_answers: [{{{text}}}]", FileAnswers=[{**members, "Data": "QEA="}])
+
+
 EVERY_CUSTOMER_FIELD: list[tuple[str, str, Any]] = [
     ('phone_number: "+31612345678"', "PhoneNumber", "+31612345678"),
     ("send_date: today", "SendDate", day("today")),
@@ -98,76 +104,31 @@ EVERY_CUSTOMER_FIELD: list[tuple[str, str, Any]] = [
     ("previous_id: null", "PreviousId", None),
     ("copy_all_answers: false", "CopyAllAnswers", False),
     ("answers_to_copy: [], previous_id: 1", "AnswersToCopy", []),
-    (
-        "answers: [{base_question_id: 1, is_not_applicable_selected: true}]",
-        "Answers",
-        [{"BaseQuestionId": 1, "IsNotApplicableSelected": True}],
+    answer("is_not_applicable_selected: true", IsNotApplicableSelected=True),
+    answer(
+        "text: Fine, page_repetition: 1, section_repetition: 2",
+        Text="Fine",
+        PageRepetition=1,
+        SectionRepetition=2,
     ),
-    (
-        "answers: [{base_question_id: 1, text: Fine, page_repetition: 1, section_repetition: 2}]",
-        "Answers",
-        [{"BaseQuestionId": 1, "Text": "Fine", "PageRepetition": 1, "SectionRepetition": 2}],
+    answer(
+        "selected_scale_positions: [{id: 1, label: Good, value: 5, ranking: 2}]",
+        SelectedScalePositions=[{"Id": 1, "Label": "Good", "Value": 5, "Ranking": 2}],
     ),
-    (
-        f"answers: [{{base_question_id: 1, selected_scale_positions: [{POSITION}]}}]",
-        "Answers",
-        [
-            {
-                "BaseQuestionId": 1,
-                "SelectedScalePositions": [{"Id": 1, "Label": "Good", "Value": 5, "Ranking": 2}],
-            }
-        ],
+    answer("date_answered: 2026-07-01", DateAnswered="2026-07-01T00:00:00+02:00"),
+    answer('date_answered: "2026-12-01T09:30Z"', DateAnswered="2026-12-01T10:30:00+01:00"),
+    file_answer(
+        "data: QEA=, file_name: a.txt, file_type: text", FileName="a.txt", FileSize=2, FileType="text"
     ),
-    (
-        "answers: [{base_question_id: 1, date_answered: 2026-07-01}]",
-        "Answers",
-        [{"BaseQuestionId": 1, "DateAnswered": "2026-07-01T00:00:00+02:00"}],
-    ),
-    (
-        'answers: [{base_question_id: 1, date_answered: "2026-12-01T09:30Z"}]',
-        "Answers",
-        [{"BaseQuestionId": 1, "DateAnswered": "2026-12-01T10:30:00+01:00"}],
-    ),
-    (
-        "answers: [{base_question_id: 1, file_answers: [{data: QEA=, file_name: a.txt, file_type: text}]}]",
-        "Answers",
-        [
-            {
-                "BaseQuestionId": 1,
-                "FileAnswers": [{"FileName": "a.txt", "FileSize": 2, "FileType": "text", "Data": "QEA="}],
-            }
-        ],
-    ),
-    (
-        "answers: [{base_question_id: 1, file_answers: [{file: note.txt, id: 1, answer_id: 2}]}]",
-        "Answers",
-        [
-            {
-                "BaseQuestionId": 1,
-                "FileAnswers": [
-                    {"FileName": "note.txt", "FileSize": 2, "Id": 1, "AnswerId": 2, "Data": "QEA="}
-                ],
-            }
-        ],
-    ),
-    (
-        f"answers: [{{base_question_id: 1, file_answers: [{{file_name: x, {ENCRYPTED}}}]}}]",
-        "Answers",
-        [
-            {
-                "BaseQuestionId": 1,
-                "FileAnswers": [
-                    {
-                        "FileName": "x",
-                        "FileSize": 9,
-                        "IsEncrypted": True,
-                        "CertificateThumbprint": "T",
-                        "EncryptionKey": "K",
-                        "Data": "QEA=",
-                    }
-                ],
-            }
-        ],
+    file_answer("file: note.txt, id: 1, answer_id: 2", FileName="note.txt", FileSize=2, Id=1, AnswerId=2),
+    file_answer(
+        "file_name: x, data: QEA=, file_size: 9, is_encrypted: true, "
+        "certificate_thumbprint: T, encryption_key: K",
+        FileName="x",
+        FileSize=9,
+        IsEncrypted=True,
+        CertificateThumbprint="T",
+        EncryptionKey="K",
     ),
 ]
 

@@ -51,80 +51,47 @@ def clock(text: str) -> Moment:
     ],
 )
 def test_a_day_or_a_time_on_it(text: str, at: str) -> None:
-    is_relative(day(text))
     resolved = resolve(day(text), NOW, AMSTERDAM)
     assert (resolved.at.isoformat(), resolved.note) == (at, "")
 
 
+NO_DAYS = [
+    *("", "Today", "next week", "21d", "+21", "+21w", "+ 21d", "+12345d", "today+1d", "now 09:30"),
+    *("2026-02-30", "2027-02-29", "2026-13-01", "2026-1-1", "01-12-2026", "2026/12/01", "20261201"),
+    *("2026-12-01T", "2026-12-01T24:00", "2026-12-01T9:30", "2026-12-01T09:30:60", "2026-12-01T09"),
+    *("2026-12-01T09:30+1", "2026-12-01T09:30.5", "1969-12-31", "9999-12-3", "2026-12-01\n", "٢٠٢٦-12-01"),
+    *("11:30", "tomorrow 09:30 "),
+]
+NO_TIMES = ["", "9:30", "24:00", "11:60", "11", "11.30", "11:30Z", "today", "2026-12-01T11:30", "now"]
+
+
 @pytest.mark.parametrize(
-    "text",
+    ("moment", "message"),
     [
-        *("", "Today", "next week", "21d", "+21", "+21w", "+ 21d", "+12345d", "today+1d", "now 09:30"),
-        *("2026-02-30", "2027-02-29", "2026-13-01", "2026-1-1", "01-12-2026", "2026/12/01", "20261201"),
-        *("2026-12-01T", "2026-12-01T24:00", "2026-12-01T9:30", "2026-12-01T09:30:60", "2026-12-01T09"),
-        *(
-            "2026-12-01T09:30+1",
-            "2026-12-01T09:30.5",
-            "1969-12-31",
-            "9999-12-3",
-            "2026-12-01\n",
-            "٢٠٢٦-12-01",
-        ),
-        *("11:30", "tomorrow 09:30 "),
+        *((Moment(text), "write a day") for text in NO_DAYS),
+        *((Moment(text, is_time=True), "write a local time of day") for text in NO_TIMES),
     ],
+    ids=str,
 )
-def test_no_day(text: str) -> None:
-    with pytest.raises(ValueError, match="write a day"):
-        is_relative(day(text))
+def test_what_is_no_moment(moment: Moment, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        is_relative(moment)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "9:30", "24:00", "11:60", "11", "11.30", "11:30Z", "today", "2026-12-01T11:30", "now"]
-)
-def test_no_time_of_day(text: str) -> None:
-    with pytest.raises(ValueError, match="write a local time of day"):
-        is_relative(clock(text))
-
-
-@pytest.mark.parametrize(
-    ("text", "relative"),
-    [
-        ("now", True),
-        ("today", True),
-        ("+3d 09:00", True),
-        ("2026-12-01", False),
-        ("2026-12-01T09:30Z", False),
-    ],
-)
-def test_what_depends_on_when_a_run_starts(text: str, relative: bool) -> None:
-    assert is_relative(day(text)) is relative
-
-
-def test_a_time_of_day_depends_on_it_too() -> None:
-    assert is_relative(clock("11:30"))
+def test_what_depends_on_when_a_run_starts() -> None:
+    assert all(map(is_relative, [day("now"), day("today"), day("+3d 09:00"), clock("11:30")]))
+    assert not any(map(is_relative, [day("2026-12-01"), day("2026-12-01T09:30Z")]))
 
 
 @pytest.mark.parametrize(
     ("text", "at", "note"),
     [
         ("2026-03-29T01:59", "2026-03-29T01:59:00+01:00", ""),
-        (
-            "2026-03-29T02:00",
-            "2026-03-29T03:00:00+02:00",
-            "does not exist in Europe/Amsterdam: it becomes 03:00",
-        ),
-        (
-            "2026-03-29T02:30",
-            "2026-03-29T03:30:00+02:00",
-            "does not exist in Europe/Amsterdam: it becomes 03:30",
-        ),
+        ("2026-03-29T02:00", "2026-03-29T03:00:00+02:00", "does not exist in ZONE: it becomes 03:00"),
+        ("2026-03-29T02:30", "2026-03-29T03:30:00+02:00", "does not exist in ZONE: it becomes 03:30"),
         ("2026-03-29T03:00", "2026-03-29T03:00:00+02:00", ""),
         ("2026-10-25T01:59", "2026-10-25T01:59:00+02:00", ""),
-        (
-            "2026-10-25T02:30",
-            "2026-10-25T02:30:00+02:00",
-            "comes twice in Europe/Amsterdam: the first counts",
-        ),
+        ("2026-10-25T02:30", "2026-10-25T02:30:00+02:00", "comes twice in ZONE: the first counts"),
         ("2026-10-25T03:00", "2026-10-25T03:00:00+01:00", ""),
         ("2026-10-25T02:30+01:00", "2026-10-25T02:30:00+01:00", ""),
     ],
@@ -132,7 +99,7 @@ def test_a_time_of_day_depends_on_it_too() -> None:
 def test_around_a_change_of_the_clock(text: str, at: str, note: str) -> None:
     resolved = resolve(day(text), NOW, AMSTERDAM)
     assert resolved.at.isoformat() == at
-    assert resolved.note.endswith(note)
+    assert resolved.note.endswith(note.replace("ZONE", AMSTERDAM.key))
     assert bool(resolved.note) == bool(note)
 
 
@@ -197,11 +164,7 @@ def test_what_was_resolved_means_the_same_everywhere(local: datetime, zone: Zone
         assert resolve(day(at.isoformat()), NOW, ZoneInfo(other)).at == at
 
 
-@given(
-    START,
-    st.integers(0, 3000),
-    ZONES,
-)
+@given(START, st.integers(0, 3000), ZONES)
 def test_days_follow_each_other(now: datetime, days: int, zone: ZoneInfo) -> None:
     first, second = (resolve(day(f"+{number}d"), now, zone).at for number in (days, days + 1))
     assert timedelta(hours=22) < second - first < timedelta(hours=26)

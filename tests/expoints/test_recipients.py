@@ -16,71 +16,33 @@ DOMAIN = st.lists(LABEL, min_size=2, max_size=3).map(".".join)
 ADDRESS = st.builds("{}@{}".format, LOCAL, DOMAIN)
 
 
+NO_ADDRESSES = [
+    *("", "a", "@example.com", "a@", "a@example", "a@b@example.com", "mailto:a@example.com", "a@example.c"),
+    *("ceo@real.example,x@example.com", "ceo@real.example;x@example.com", "ceo@real.example x@example.com"),
+    *("John <a@example.com>", "<a@example.com>", "John a@example.com", "a(ceo)@example.com"),
+    *('"a b"@example.com', '"ceo@real.example,"@example.com', "a@example.com(x)"),
+    *("a@[192.0.2.1]", "a@192.0.2.1", " a@example.com", "a@example.com ", "a@example.com\n"),
+    *("a@example.com\r\nBcc: ceo@real.example", "a\x00@example.com", "a\u202e@example.com"),
+    *("a@exаmple.com", "a@bücher.example", "é@example.com", "ａ@example.com", "a＠example.com"),
+    *("ceo%real.example@example.com", "real.example!ceo@example.com", "*@example.com"),
+    *(".a@example.com", "a.@example.com", "a..b@example.com", "a@.example.com", "a@example.com."),
+    *("a@example..com", "a@-example.com", "a@example-.com"),
+    *(f"{'a' * 65}@example.com", f"a@{'b' * 64}.com", f"a@{'b.' * 130}com"),
+]
+
+
 @pytest.mark.parametrize(
     "address",
     [
-        "a@example.com",
-        "smoke+john.do@qa.example.com",
-        "o'brien_x=1-2@ex-ample.co.uk",
-        "A.B@EXAMPLE.COM",
-        "a@xn--bcher-kva.example",
-        f"{'a' * 64}@example.com",
+        *("a@example.com", "smoke+john.do@qa.example.com", "o'brien_x=1-2@ex-ample.co.uk"),
+        *("A.B@EXAMPLE.COM", "a@xn--bcher-kva.example", f"{'a' * 64}@example.com"),
     ],
 )
 def test_one_plain_address_is_one(address: str) -> None:
     assert is_one_address(address)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "a",
-        "@example.com",
-        "a@",
-        "a@example",
-        "ceo@real.example,x@example.com",
-        "ceo@real.example;x@example.com",
-        "ceo@real.example x@example.com",
-        "a@b@example.com",
-        "John <a@example.com>",
-        "<a@example.com>",
-        "John a@example.com",
-        '"a b"@example.com',
-        '"ceo@real.example,"@example.com',
-        "a(ceo)@example.com",
-        "a@example.com(x)",
-        "a@[192.0.2.1]",
-        "a@192.0.2.1",
-        " a@example.com",
-        "a@example.com ",
-        "a@example.com\n",
-        "a@example.com\r\nBcc: ceo@real.example",
-        "a\x00@example.com",
-        "a\u202e@example.com",
-        "a@exаmple.com",
-        "a@bücher.example",
-        "é@example.com",
-        "ａ@example.com",
-        "a＠example.com",
-        "ceo%real.example@example.com",
-        "real.example!ceo@example.com",
-        "*@example.com",
-        ".a@example.com",
-        "a.@example.com",
-        "a..b@example.com",
-        "a@.example.com",
-        "a@example.com.",
-        "a@example..com",
-        "a@-example.com",
-        "a@example-.com",
-        "a@example.c",
-        "mailto:a@example.com",
-        f"{'a' * 65}@example.com",
-        f"a@{'b' * 64}.com",
-        f"a@{'b.' * 130}com",
-    ],
-)
+@pytest.mark.parametrize("text", NO_ADDRESSES)
 def test_anything_else_is_none(text: str) -> None:
     assert not is_one_address(text)
     assert not matches(text, ["*@example.com", text])
@@ -107,33 +69,24 @@ def test_whatever_passes_has_one_at_and_nothing_that_separates(text: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("pattern", "address", "allowed"),
+    ("pattern", "allowed", "others"),
     [
-        ("*@example.com", "a@example.com", True),
-        ("*@example.com", "a@EXAMPLE.com", True),
-        ("*@EXAMPLE.com", "a@example.com", True),
-        ("*@example.com", "a@sub.example.com", False),
-        ("*@example.com", "a@example.com.evil.example", False),
-        ("*@example.com", "a@notexample.com", False),
-        ("*@example.com", "a@exampleXcom.example", False),
-        ("*@example.com", "a@exampleXcom", False),
-        ("qa+*@acme.example", "qa+x@acme.example", True),
-        ("qa+*@acme.example", "qa+@acme.example", True),
-        ("qa+*@acme.example", "qa@acme.example", False),
-        ("qa+*@acme.example", "QA+x@acme.example", False),
-        ("a*b*c@acme.example", "aXbYc@acme.example", True),
-        ("a*b*c@acme.example", "acb@acme.example", False),
-        ("qa@acme.example", "qa@acme.example", True),
-        ("q?@acme.example", "qa@acme.example", False),
-        ("[a-z]@acme.example", "a@acme.example", False),
-        ("a@*", "a@acme.example", False),
-        ("*", "a@acme.example", False),
-        ("*@*.example", "a@acme.example", False),
-        ("", "a@acme.example", False),
+        ("*@example.com", ["a@example.com", "a@EXAMPLE.com"], ["a@sub.example.com", "a@notexample.com"]),
+        ("*@example.com", [], ["a@example.com.evil.example", "a@exampleXcom.example", "a@exampleXcom"]),
+        ("*@EXAMPLE.com", ["a@example.com"], []),
+        ("qa+*@acme.example", ["qa+x@acme.example", "qa+@acme.example"], ["qa@acme.example"]),
+        ("qa+*@acme.example", [], ["QA+x@acme.example"]),
+        ("a*b*c@acme.example", ["aXbYc@acme.example"], ["acb@acme.example"]),
+        ("qa@acme.example", ["qa@acme.example"], []),
+        ("q?@acme.example", [], ["qa@acme.example"]),
+        *((other, [], ["a@acme.example"]) for other in ("[a-z]@acme.example", "a@*", "*", "*@*.example", "")),
     ],
 )
-def test_a_star_stands_for_anything_before_the_at(pattern: str, address: str, allowed: bool) -> None:
-    assert matches(address, [pattern]) is allowed
+def test_a_star_stands_for_anything_before_the_at(
+    pattern: str, allowed: list[str], others: list[str]
+) -> None:
+    assert [matches(address, [pattern]) for address in allowed] == [True] * len(allowed)
+    assert [matches(address, [pattern]) for address in others] == [False] * len(others)
 
 
 def test_no_pattern_allows_nobody() -> None:
