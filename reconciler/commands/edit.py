@@ -17,18 +17,18 @@ from reconciler.commands.session import Session, chosen_target
 from reconciler.commands.workspace import CUSTOMER_SEEDS, Selection, open_workspace
 from reconciler.config.contents import TARGETS
 from reconciler.config.discovery import shown, workspace_files
-from reconciler.config.edits import Put
+from reconciler.config.edits import Put, ordered
 from reconciler.config.file_edits import (
     FileEdit,
     FileEdits,
     ResourceEditor,
     candidates,
     full_path,
+    ranks_of,
     seed_assignment,
     split_assignment,
     write,
 )
-from reconciler.config.key_order import ordered, ranks_of
 from reconciler.config.layout import masked
 from reconciler.config.load import Workspace, load
 from reconciler.config.names import meant, visible

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import codecs
 import json
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
@@ -19,16 +18,19 @@ from reconciler.config import nodes
 from reconciler.config.layout import (
     Layout,
     Splice,
+    holds_anchor,
+    inline,
     is_flow,
     is_json,
     name_of,
     nodes_of,
     quote_of,
+    scalar,
     spliced,
 )
 from reconciler.config.names import visible
 from reconciler.config.nodes import Alias, Entry, Node, Scalar
-from reconciler.config.yaml import plain, read
+from reconciler.config.yaml import read
 from reconciler.engine.kind import Json
 from reconciler.errors import NotEdited
 from reconciler.problems import Place, Problem
@@ -74,12 +76,6 @@ Patch: TypeAlias = Mapping[str, Edit]
 
 Ranks: TypeAlias = Callable[[Path], Sequence[str]]
 """The keys of the mapping at a path in the order in which they should stand; keys beside them come last."""
-
-
-def no_ranks(path: Path) -> Sequence[str]:
-    """Return no order: every key comes last."""
-    del path
-    return ()
 
 
 def add_edit(patch: dict[str, Edit], path: Sequence[str], edit: Edit, names: int | None = None) -> None:
@@ -142,44 +138,12 @@ def patched(value: Json, edit: Edit) -> Json:
     return found
 
 
+_DEEPEST = 8
+"""Mappings inside each other that have an order of their own; a resource has four."""
 WIDTH = 100
 """Columns that a line made here should not pass."""
 STEP = 2
 """Spaces of indentation, where a file shows no habit of its own."""
-
-_PLAIN = re.compile(r"\w(?:[^:#,\[\]{}]*[^:#,\[\]{}\s])?")
-_JOINERS = "\u200c\u200d"  # parts of ordinary words and emoji
-
-
-def scalar(value: Json, like: str = "") -> str:
-    """Return a scalar in one line; `like` is the quote of the value that it replaces, if it had one.
-
-    A text stands without quotes where every reader sees that text; in double quotes every character that
-    cannot be seen is escaped.
-    """
-    if not isinstance(value, str):
-        return json.dumps(value)
-    if like == "'" and value.isprintable():
-        return "'" + value.replace("'", "''") + "'"
-    may_be_plain = _PLAIN.fullmatch(value) and value.isprintable() and plain(value) == (value, None)
-    if may_be_plain and like != '"':
-        return value
-    quoted = json.dumps(value, ensure_ascii=False)
-    return "".join(c if c.isprintable() or c in _JOINERS else _escaped(ord(c)) for c in quoted)
-
-
-def _escaped(code: int) -> str:
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
-
-
-def inline(value: Json, *, quote: str = "") -> str:
-    """Return any value in one line, collections in flow style; with `quote`, texts and keys have quotes."""
-    if isinstance(value, Mapping):
-        entries = (f"{scalar(key, quote)}: {inline(inner, quote=quote)}" for key, inner in value.items())
-        return "{" + ", ".join(entries) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(inline(item, quote=quote) for item in value) + "]"
-    return scalar(value, quote)
 
 
 def block(name: str, edit: Edit, indent: int, step: int, *, is_section: bool = False) -> Iterator[str]:
@@ -222,7 +186,7 @@ _SECTIONS, _RESOURCES, _FIELDS = 0, 1, 2
 """How deep the mappings stand whose entries are sections, resources, and fields."""
 
 
-def edit(content: bytes, file: str, patch: Patch, ranks: Ranks = no_ranks) -> bytes:
+def edit(content: bytes, file: str, patch: Patch, ranks: Ranks = lambda _: ()) -> bytes:
     """Return the bytes of a file once it is patched; `ranks` say where new keys go.
 
     Promises: the result loads, and the loaded data differ in exactly the patched paths; lines that hold
@@ -239,11 +203,11 @@ def edit(content: bytes, file: str, patch: Patch, ranks: Ranks = no_ranks) -> by
         raise NotEdited(cutter.problems)
     if not cuts:
         return content
-    mark = codecs.BOM_UTF8 if content.startswith(codecs.BOM_UTF8) else b""
-    return mark + checked(text, cuts, file, patched(document.top.value, patch))
+    edited = _checked(text, cuts, file, patched(document.top.value, patch))
+    return codecs.BOM_UTF8 + edited if content.startswith(codecs.BOM_UTF8) else edited
 
 
-def checked(text: str, cuts: Sequence[Splice], file: str, wanted: Json) -> bytes:
+def _checked(text: str, cuts: Sequence[Splice], file: str, wanted: Json) -> bytes:
     """Return the text with its cuts made, as bytes; `NotEdited` where it does not load as what is wanted."""
     message = "the layout of this file leaves no safe place for the edit"
     unsafe = NotEdited([Problem("edit-layout", Place(file, 1, 1), "", message, "edit it by hand")])
@@ -615,3 +579,77 @@ class _Cutter(Struct):
         yield Splice(layout.skip(entry.key.end) + 1, mapping.end, "")
         end, newline = layout.line_end(mapping.end), layout.break_after(mapping.end)
         yield Splice(end, end, "".join(newline + line for line in lines))
+
+
+# The order of keys
+
+
+def ordered(content: bytes, file: str, ranks: Ranks) -> bytes:
+    """Return a file in which the keys of every mapping with ranks stand in their order.
+
+    A comment moves with the key right below it, or on whose line it stands, or under which it is indented.
+    Blank lines, and comments with a blank line below them, stay where they are.
+
+    Idempotent; the loaded data are the same. A mapping in which an anchor is set stays as it is, for an alias
+    has to stand behind its anchor; so does a flow mapping over several lines. Errors: `NotEdited` for a file
+    with problems as YAML.
+    """
+    document = read(content, file)
+    if document.problems:
+        raise NotEdited(document.problems)
+    text, wanted = content.decode("utf-8-sig"), document.top.value
+    for depth in range(_DEEPEST):
+        moves = list(_moves(Layout(text), document.top, (), depth, ranks))
+        if moves:
+            edited = _checked(text, moves, file, wanted)
+            text, document = edited.decode(), read(edited, file)
+    edited = text.encode()
+    return codecs.BOM_UTF8 + edited if content.startswith(codecs.BOM_UTF8) else edited
+
+
+def _moves(layout: Layout, node: Node, path: Path, depth: int, ranks: Ranks) -> Iterator[Splice]:
+    """Yield the cuts that order the mappings at one depth."""
+    if not isinstance(node, nodes.Mapping):
+        return
+    if len(path) < depth:
+        for entry in node.written:
+            yield from _moves(layout, entry.value, (*path, name_of(entry)), depth, ranks)
+        return
+    rank = {name: number for number, name in enumerate(ranks(path))}
+    order = sorted(node.written, key=lambda entry: rank.get(name_of(entry), len(rank)))
+    if order == list(node.written) or holds_anchor(node):
+        return
+    if not is_flow(node):
+        yield from _on_lines(layout, node, order)
+    elif not layout.is_broken(node.start, node.end):
+        for slot, entry in zip(node.written, order, strict=True):
+            yield Splice(slot.key.start, slot.value.end, layout.text[entry.key.start : entry.value.end])
+
+
+def _on_lines(layout: Layout, mapping: nodes.Mapping, order: Sequence[Entry]) -> Iterator[Splice]:
+    """Yield the cuts that order the entries of a mapping, each with its comments and its line break."""
+    if not all(layout.begins_its_line(entry.key.start) for entry in mapping.written):
+        return
+    spans: list[tuple[int, int]] = []
+    for entry in mapping.written:
+        column = layout.column(entry.key.start)
+        end = layout.behind_comments(layout.code_end(entry.value), column)
+        end = end if layout.line_start(end) == end else layout.next_line(end)
+        start, floor = layout.line_start(entry.key.start), spans[-1][1] if spans else 0
+        while start > floor:
+            above = layout.line_above(start)
+            if above < floor or not layout.text.startswith(" " * column + "#", above):
+                break
+            start = above
+        spans.append((start, end))
+    texts = {
+        entry: layout.text[start:end] for entry, (start, end) in zip(mapping.written, spans, strict=True)
+    }
+    for number, ((start, end), entry) in enumerate(zip(spans, order, strict=True), start=1):
+        text = texts[entry]
+        if not nodes.LINE_BREAK.search(text[-1:]):
+            text += layout.break_after(len(layout.text))
+        if number == len(order) and not nodes.LINE_BREAK.search(layout.text[end - 1 : end]):
+            # The file ends without a line break, and still does.
+            text = text.removesuffix("\n").removesuffix("\r")
+        yield Splice(start, end, text)

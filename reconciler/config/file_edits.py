@@ -15,16 +15,16 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 from pydantic import BaseModel, ValidationError
 
-from reconciler.config.contents import TARGETS
+from reconciler.config.contents import PRESETS, TARGETS
 from reconciler.config.discovery import leads_outside, shown, workspace_files
-from reconciler.config.edits import Edit, Put, Ranks, add_edit, edit, no_ranks
+from reconciler.config.edits import Edit, Put, Ranks, add_edit, edit
 from reconciler.config.edits import Path as KeyPath
 from reconciler.config.layout import comment_at
 from reconciler.config.names import meant, visible
 from reconciler.config.resources import Controls, Resource, field_paths
 from reconciler.config.schema import SCHEMA_FILE
-from reconciler.config.sections import Section, SeedSection
-from reconciler.config.validation import Vocabulary, unknown_name
+from reconciler.config.sections import Section, SeedsByName, SeedSection
+from reconciler.config.validation import Vocabulary, paths, unknown_name
 from reconciler.config.yaml import read
 from reconciler.engine.kind import Json
 from reconciler.errors import NotEdited, UsageError
@@ -46,7 +46,7 @@ class FileEdits(Struct, frozen=True, dict=True):
 
     folder: Path
     base: Path
-    ranks: Ranks = no_ranks
+    ranks: Ranks
     _patches: dict[Path, dict[str, Edit]] = field(default_factory=dict)
 
     def path_of(self, file: str) -> Path:
@@ -290,3 +290,50 @@ def fits(model: type[BaseModel], path: str, value: Json) -> bool:
     except ValidationError:
         return False
     return True
+
+
+_CONTROLS = ("undeclared", "keep", "reset", "accept", "hidden", "absent")
+
+
+def ranks_of(section: Section, seeds: SeedsByName[Any]) -> Ranks:
+    """Return the order of the keys of resources, presets and seeds; every other mapping has none.
+
+    A resource begins with what it builds on and its name, and ends with where it lives; its fields stand in
+    the order of the model, a field's name beside its id. In the block of a target the id comes first. A seed
+    begins with where and when it is sent, and ends with to whom; its list of customers is left as it is.
+    """
+    resources = section.kind.name
+
+    def ranks(path: KeyPath) -> Sequence[str]:
+        match path:
+            case (name, _, "targets") if name == resources:
+                return ()
+            case (name, _, "targets", _) if name == resources:
+                return ["<<", "id", *_fields(section, ()), *_CONTROLS]
+            case (name, _, "targets", _, *below) if name == resources:
+                return _fields(section, below)
+            case (name, _) if name in (resources, PRESETS):
+                where = ["id", "targets"] if name == resources else []
+                return ["<<", "preset", *_fields(section, ()), *_CONTROLS, *where]
+            case (name, _, *below) if name in (resources, PRESETS):
+                return _fields(section, below)
+            case (seeds.name, _):
+                return ["<<", *seeds.opened().order]
+            case (seeds.name, _, "targets", _):
+                return ["<<", *(name for name in seeds.opened().order if name != TARGETS)]
+            case (seeds.name, _, "defaults") | (seeds.name, _, "targets", _, "defaults"):
+                return ["<<", *seeds.opened().defaults.model_fields]
+        return ()
+
+    return ranks
+
+
+def _fields(section: Section, group: Sequence[str]) -> list[str]:
+    """Return the names of the fields in a group, in the order of the model."""
+    fields: list[str] = []
+    for path in paths(section.model):
+        parent, _, name = path.rpartition(".")
+        if parent == ".".join(group):
+            fields += [named.path.rpartition(".")[2] for named in section.named if named.field == path]
+            fields.append(name)
+    return fields

@@ -1,19 +1,21 @@
-"""Where things stand in the text of a YAML file, and cutting the text there.
+"""The text of a YAML file: where things stand in it, cutting it there, and values as YAML.
 
 The text is never written anew from its tree: the offsets of the tree say where to cut.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec import Struct
 
 from reconciler.config import nodes
 from reconciler.config.nodes import LINE_BREAK, Alias, Entry, Node, Scalar, Source
-from reconciler.config.yaml import PERSONAL_KEYS, read
+from reconciler.config.yaml import PERSONAL_KEYS, plain, read
+from reconciler.engine.kind import Json
 
 MASK = "•••"
 
@@ -21,6 +23,8 @@ _SPACE = " \t"
 _BREAKS = "\r\n\x85\u2028\u2029"
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s+)+")
 _REST = re.compile(r"[ \t]*,?(?:[ \t]*|[ \t]+#.*)")
+_PLAIN = re.compile(r"\w(?:[^:#,\[\]{}]*[^:#,\[\]{}\s])?")
+_JOINERS = "\u200c\u200d"  # parts of ordinary words and emoji
 
 
 class Splice(NamedTuple):
@@ -230,3 +234,34 @@ def _masks(node: Node, *, hidden: bool) -> Iterator[Splice]:
     elif isinstance(node, nodes.Mapping):
         for entry in node.written:
             yield from _masks(entry.value, hidden=hidden or name_of(entry) in PERSONAL_KEYS)
+
+
+def scalar(value: Json, like: str = "") -> str:
+    """Return a scalar in one line; `like` is the quote of the value that it replaces, if it had one.
+
+    A text stands without quotes where every reader sees that text; in double quotes every character that
+    cannot be seen is escaped.
+    """
+    if not isinstance(value, str):
+        return json.dumps(value)
+    if like == "'" and value.isprintable():
+        return "'" + value.replace("'", "''") + "'"
+    may_be_plain = _PLAIN.fullmatch(value) and value.isprintable() and plain(value) == (value, None)
+    if may_be_plain and like != '"':
+        return value
+    quoted = json.dumps(value, ensure_ascii=False)
+    return "".join(c if c.isprintable() or c in _JOINERS else _escaped(ord(c)) for c in quoted)
+
+
+def _escaped(code: int) -> str:
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def inline(value: Json, *, quote: str = "") -> str:
+    """Return any value in one line, collections in flow style; with `quote`, texts and keys have quotes."""
+    if isinstance(value, Mapping):
+        entries = (f"{scalar(key, quote)}: {inline(inner, quote=quote)}" for key, inner in value.items())
+        return "{" + ", ".join(entries) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(inline(item, quote=quote) for item in value) + "]"
+    return scalar(value, quote)

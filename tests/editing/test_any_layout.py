@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from reconciler.config.edits import Edit, Patch, Put, Remove, add_edit, edit, same
-from reconciler.config.key_order import ordered
+from reconciler.config.edits import Edit, Patch, Put, Remove, add_edit, edit, ordered, same
 from reconciler.config.yaml import read
 from tests.editing.layouts import KEYS, Written, paths, scalars, values, written
 

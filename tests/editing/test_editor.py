@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from reconciler.config.edits import OverNames, Patch, Put, Remove, edit
-from reconciler.config.key_order import ordered
+from reconciler.config.edits import OverNames, Patch, Put, Remove, edit, ordered
 from reconciler.errors import NotEdited
 
 
