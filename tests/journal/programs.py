@@ -79,14 +79,6 @@ def begin_runs(address: str, account: str) -> None:
         sys.stdin.read()
 
 
-def open_when_told(address: str) -> None:
-    """Open a journal at the same time as another process; say the key of its hashes, as a hash."""
-    say("ready")
-    sys.stdin.readline()
-    with open_at(address) as journal:
-        say(journal.hash("ann"))
-
-
 def write_till_the_end(address: str) -> None:
     """Write bodies, one after another, and say the number of each that is written, until killed."""
     with open_at(address) as journal:
@@ -154,7 +146,6 @@ PROGRAMS: dict[str, Callable[..., None]] = {
     "race": race,
     "hold": hold,
     "begin_runs": begin_runs,
-    "open_when_told": open_when_told,
     "write_till_the_end": write_till_the_end,
     "write_without_a_rest": write_without_a_rest,
     "fill_up": fill_up,

@@ -41,29 +41,20 @@ def test_this_process_lives_and_is_the_same_each_time() -> None:
     assert HERE.started
 
 
-@pytest.mark.parametrize("silent", [0.0, LONG])
-def test_a_process_that_can_be_seen_alive_is_not_dead_however_silent(
-    sleeper: subprocess.Popen[str], silent: float
+def test_a_process_that_can_be_seen_is_not_dead_however_silent_even_if_it_is_stopped(
+    sleeper: subprocess.Popen[str],
 ) -> None:
-    assert not is_dead(run_of(process_of(sleeper.pid), silent), HERE, 0)
-
-
-def test_a_process_that_is_stopped_is_not_dead_for_it_can_go_on(sleeper: subprocess.Popen[str]) -> None:
+    assert not is_dead(run_of(process_of(sleeper.pid)), HERE, 0)
     sleeper.send_signal(signal.SIGSTOP)
     assert not is_dead(run_of(process_of(sleeper.pid), LONG), HERE, 0)
 
 
-def test_a_process_that_is_gone_is_dead_at_once(sleeper: subprocess.Popen[str]) -> None:
-    holder = process_of(sleeper.pid)
-    sleeper.kill()
-    sleeper.wait()
-    assert is_dead(run_of(holder), HERE, 0)
-
-
-def test_a_process_that_ended_and_was_not_buried_is_dead(sleeper: subprocess.Popen[str]) -> None:
+def test_a_process_that_ended_is_dead_before_and_after_it_is_buried(sleeper: subprocess.Popen[str]) -> None:
     holder = process_of(sleeper.pid)
     sleeper.kill()
     os.waitid(os.P_PID, sleeper.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and stays a zombie
+    assert is_dead(run_of(holder), HERE, 0)
+    sleeper.wait()
     assert is_dead(run_of(holder), HERE, 0)
 
 
@@ -111,12 +102,11 @@ def test_no_other_run_is_dead_before_it_is_silent(earlier: str) -> None:
     assert not is_dead(attempt_of(earlier), HERE, 0, f"{RUN}/attempts/2")
 
 
-def test_an_earlier_attempt_that_can_be_seen_alive_is_not_dead(sleeper: subprocess.Popen[str]) -> None:
+def test_an_earlier_attempt_that_can_be_seen_alive_is_not_dead_and_any_other_is_not_waited_for(
+    sleeper: subprocess.Popen[str],
+) -> None:
     run = attempt_of(f"{RUN}/attempts/1", process_of(sleeper.pid))
     assert not is_dead(run, HERE, 0, f"{RUN}/attempts/2")
-
-
-def test_a_later_attempt_need_not_wait_for_the_one_before() -> None:
     run = attempt_of(f"{RUN}/attempts/1")
     assert refuse_held(run_start(ci_run=f"{RUN}/attempts/2"), [run], 0) == [run]
     with pytest.raises(Held, match="attempts/1"):

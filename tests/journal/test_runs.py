@@ -101,20 +101,19 @@ def test_the_latest_word_of_a_run_is_its_latest_write(journal: Journal, clock: F
     assert said == [[10], [20], [30], [40]]
 
 
-def test_while_a_run_is_open_no_other_begins_on_one_of_its_accounts(journal: Journal, reopen: Reopen) -> None:
-    first = journal.begin_run(run_start(ACCOUNT, OTHER))
+def test_while_a_run_is_open_no_other_begins_on_one_of_its_accounts_but_on_others(
+    journal: Journal, reopen: Reopen
+) -> None:
+    first = journal.begin_run(run_start(ACCOUNT, ACCOUNT, OTHER))
     other = reopen()
     with pytest.raises(Held):
         other.begin_run(run_start("third.example", OTHER))
-    assert numbers([*other.runs()]) == [first]
+    assert [run.start.accounts for run in other.runs()] == [(ACCOUNT, OTHER)]
+    elsewhere = other.begin_run(run_start("third.example"))
+    operation = journal.begin_operation(first, intent())
+    assert other.begin_operation(elsewhere, intent(account="third.example")) != operation
     journal.end_run(first, 0, {})
     assert other.begin_run(run_start(OTHER)) > first
-
-
-def test_runs_on_different_accounts_are_open_at_once(journal: Journal) -> None:
-    one, other = journal.begin_run(run_start(ACCOUNT)), journal.begin_run(run_start(OTHER))
-    assert all(run.is_open for run in journal.runs())
-    assert journal.begin_operation(one, intent()) != journal.begin_operation(other, intent(account=OTHER))
 
 
 def test_who_is_held_off_reads_who_holds_what_for_how_long_and_the_way_out(
@@ -133,58 +132,42 @@ def test_who_is_held_off_reads_who_holds_what_for_how_long_and_the_way_out(
     )
 
 
-def test_a_run_that_a_person_takes_over_is_ended_with_the_reason(journal: Journal, clock: FakeClock) -> None:
+def test_a_run_that_a_person_takes_over_is_ended_with_the_reason_unless_it_has_ended(
+    journal: Journal, clock: FakeClock
+) -> None:
     first = journal.begin_run(run_start())
     clock.sleep(5)
     journal.take_over(first, "Kim says that it is gone")
     told = journal.run(first)
     assert told is not None
     assert (told.ended, told.exit, told.note) == (clock.now(), None, "Kim says that it is gone")
+    journal.take_over(first, "too late")
+    assert journal.run(first) == told
     assert journal.begin_run(run_start()) > first
-
-
-def test_a_run_that_ended_by_itself_is_not_taken_over_any_more(journal: Journal) -> None:
-    number = a_run(journal)
-    before = journal.run(number)
-    journal.take_over(number, "too late")
-    assert journal.run(number) == before
-
-
-def test_what_never_began_cannot_be_taken_over_nor_ended(journal: Journal) -> None:
     with pytest.raises(LookupError):
         journal.take_over(NUMBERLESS, "nobody")
-    with pytest.raises(LookupError):
-        journal.end_operation(NUMBERLESS, APPLIED)
 
 
-def test_a_run_that_was_ended_can_begin_no_operation_and_send_nothing(journal: Journal) -> None:
+def test_a_run_writes_only_where_it_holds_and_as_long_as_it_does(journal: Journal) -> None:
     number = journal.begin_run(run_start(ACCOUNT, TENANT))
+    operation = journal.begin_operation(number, intent())
+    send = BatchIntent(TENANT, SEED, "1", [delivery("ann")], {}, number)
+    for account, run in ((OTHER, number), (ACCOUNT, NUMBERLESS)):
+        with pytest.raises(Refused, match=r"does not hold|no longer holds"):
+            journal.begin_operation(run, intent(account=account))
     journal.take_over(number, "gone")
     with pytest.raises(Refused, match=f"run {number} no longer holds"):
         journal.begin_operation(number, intent())
     with pytest.raises(Refused, match=f"run {number} no longer holds"):
-        journal.intend(BatchIntent(TENANT, SEED, "1", [delivery("ann")], {}, number))
-    assert list(journal.operations(number)) == []
+        journal.intend(send)
+    other = journal.begin_run(run_start(OTHER))
+    with pytest.raises(Refused, match=r"does not hold acme\.expoints\.nl"):
+        journal.intend(replace(send, run=other))
     assert standings(journal) == {}
-
-
-def test_a_run_writes_only_where_it_holds(journal: Journal) -> None:
-    number = journal.begin_run(run_start(OTHER))
-    with pytest.raises(Refused, match="does not hold"):
-        journal.begin_operation(number, intent(account=ACCOUNT))
-    with pytest.raises(Refused, match="does not hold"):
-        journal.intend(BatchIntent(TENANT, SEED, "1", [delivery("ann")], {}, number))
-    with pytest.raises(Refused):
-        journal.begin_operation(NUMBERLESS, intent())
-    assert list(journal.operations(number)) == []
-
-
-def test_an_operation_of_a_run_that_was_ended_still_ends_as_it_did(journal: Journal) -> None:
-    number = journal.begin_run(run_start())
-    operation = journal.begin_operation(number, intent())
-    journal.take_over(number, "gone")
-    journal.end_operation(operation, APPLIED)
+    journal.end_operation(operation, APPLIED)  # what was begun still ends as it did
     assert [told.ending for told in journal.operations(number)] == [APPLIED]
+    with pytest.raises(LookupError):
+        journal.end_operation(NUMBERLESS, APPLIED)
 
 
 def test_operations_are_told_with_their_bodies_in_the_order_they_were_begun(
@@ -241,14 +224,6 @@ def test_text_that_no_database_takes_is_kept_so_that_it_can_be_seen(journal: Jou
     assert numbers([*journal.runs("a\0b")]) == [run]
 
 
-def test_a_later_ending_counts_more(journal: Journal) -> None:
-    run = journal.begin_run(run_start())
-    operation = journal.begin_operation(run, intent())
-    journal.end_operation(operation, Ending("in doubt", "no answer"))
-    journal.end_operation(operation, APPLIED)
-    assert [told.ending for told in journal.operations(run)] == [APPLIED]
-
-
 def test_the_latest_write_of_a_key_is_the_last_that_may_have_been_carried_out(journal: Journal) -> None:
     run = journal.begin_run(run_start())
     may_be_done = [
@@ -272,7 +247,6 @@ def test_the_latest_writes_are_those_of_one_account(journal: Journal) -> None:
     one = journal.begin_operation(run, intent("k"))
     other = journal.begin_operation(run, intent("k", account=OTHER))
     assert [journal.latest(account)["k"].number for account in (ACCOUNT, OTHER)] == [one, other]
-    assert journal.latest("third.example") == {}
 
 
 def test_what_was_learned_is_told_by_account_and_the_latest_counts(journal: Journal, reopen: Reopen) -> None:
@@ -294,21 +268,20 @@ def test_odd_accounts_are_held_apart(journal: Journal) -> None:
         assert [told.number for told in journal.latest(account).values()] == [operation]
 
 
-def test_an_account_that_is_named_twice_is_held_once(journal: Journal) -> None:
-    number = journal.begin_run(run_start(ACCOUNT, ACCOUNT))
-    assert [run.start.accounts for run in journal.runs()] == [(ACCOUNT,)]
-    journal.end_run(number, 0, {})
-
-
-def test_pruning_removes_old_runs_with_their_writes(journal: Journal, clock: FakeClock) -> None:
+def test_pruning_removes_old_runs_with_their_writes_and_reuses_no_number(
+    journal: Journal, clock: FakeClock
+) -> None:
     old = a_run(journal, "a", "b")
+    assert pruned(journal, clock.now()) == (0, 0)  # it ended now, and not before
     clock.sleep(100)
     young = a_run(journal, "a", "b")
     assert pruned(journal, clock.now()) == (1, 2)
-    assert journal.run(old) is None
-    assert list(journal.operations(old)) == []
+    assert (journal.run(old), list(journal.operations(old))) == (None, [])
     assert numbers([*journal.runs()]) == [young]
     assert len(journal.operations(young)) == 2
+    gone = a_run(journal)
+    assert pruned(journal, clock.now() + 1) == (1, 0)
+    assert a_run(journal) > gone
 
 
 def test_pruning_keeps_whole_every_run_that_a_later_one_needs(journal: Journal, clock: FakeClock) -> None:
@@ -338,12 +311,3 @@ def test_pruning_keeps_open_runs_what_was_learned_and_every_delivery_with_its_ru
     assert numbers([*journal.runs()]) == [at_work, sent]
     assert journal.learned(ACCOUNT) == {"a": 1}
     assert len(journal.past(TENANT, SEED)) == 1
-
-
-def test_pruning_leaves_alone_what_ended_later_and_never_reuses_a_number(
-    journal: Journal, clock: FakeClock
-) -> None:
-    old = a_run(journal)
-    assert pruned(journal, clock.now()) == (0, 0)
-    assert pruned(journal, clock.now() + 1) == (1, 0)
-    assert a_run(journal) > old
