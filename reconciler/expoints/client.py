@@ -4,13 +4,10 @@ Sources: D, a page of documentation.expoints.nl, named by the last part of its a
 of a public client (NotifyNL-OMC, KtoHttpNetworkService.cs); I, inferred from these, from ASP.NET or from RFC
 6749; U, unknown, so that every plausible form is accepted.
 
-Three things are the same for every call. The token goes with each request (C: `Authorization: Bearer`), and
-a 401 is answered once with a new one, but where a batch was sent. Test records are always asked for: without
-`IncludeTestRecords` they are left out (D: GET-api-v3-customer), and a test batch would look as if it had
-never arrived. Addresses are in queries and bodies only, which no message and no log shows.
-
-Answers are read leniently where they say more than is documented, and strictly where they say less: a list
-that is missing is an error and never an empty list.
+A 401 is answered once with a new token, but where a batch was sent. Test records are always asked for:
+without `IncludeTestRecords` they are left out (D: GET-api-v3-customer), and a test batch would look as if it
+had never arrived. Addresses are in queries and bodies only, which no message and no log shows. What an
+answer says beyond the documented is ignored; a list that is missing is an error and never an empty list.
 """
 
 from __future__ import annotations
@@ -85,10 +82,10 @@ class Column(Struct, frozen=True):
 
 
 class Count(Struct, frozen=True):
-    """How many customers were counted, and when by the tenant's own clock.
+    """How many customers were counted, and when by the tenant's clock, in seconds since 1970 UTC.
 
-    `at` is in seconds since 1970 UTC, None where the answer does not say: a `Date` is not promised (U). An
-    answer that a cache on the way has kept has the time of then.
+    `at` is None where the answer does not say: a `Date` is not promised (U). A cache on the way keeps the
+    old time.
     """
 
     customers: int
@@ -96,10 +93,7 @@ class Count(Struct, frozen=True):
 
 
 class ClientLogin(Redacted, frozen=True):
-    """Client credentials of Expoints, and the address where they are exchanged for a token (C).
-
-    `scope` is an opaque text: the known examples disagree about its form (C).
-    """
+    """Client credentials, and where they are exchanged for a token (C). `scope` is an opaque text."""
 
     shown: ClassVar = ("token_url", "client_secret", "scope")
 
@@ -113,9 +107,8 @@ class Customers:
     """The customers of one tenant. Safe for use by many threads at once; it has no cache.
 
     `reading` carries all calls but `add`, which goes over `posting`: an `Api` that keeps no connection
-    alive, so that every attempt has its own. On a kept one that the server has closed meanwhile, nothing
-    would prove that a batch was not taken. `open_expoints` makes both. `mapper` makes several requests at a
-    time.
+    alive, for on a kept one that the server has closed meanwhile, nothing would prove that a batch was not
+    taken. `mapper` makes several requests at a time.
 
     Errors of every call: `Unauthorised` after a 401 to the second token too, or where no token can be had;
     the rest of the `ApiError` tree as for `Api`.
@@ -128,9 +121,10 @@ class Customers:
         self._mapper = mapper
 
     def server_time(self) -> float | None:
-        """Ask for the columns, which proves that the token may read; return the time of the server.
+        """Return the time of the server in seconds since 1970 UTC, None where it does not say.
 
-        In seconds since 1970 UTC, None where it does not say. The API has no call for the token itself.
+        It asks for the columns, which proves that the token may read: the API has no call for the token
+        itself.
         """
         document, at = self._read(_COLUMNS)
         _rows(document, "CustomerDataColumns", f"GET {_COLUMNS}")
@@ -148,10 +142,7 @@ class Customers:
         return tuple(columns)
 
     def statuses(self) -> Mapping[int, str]:
-        """Return the name of each status by its code; both are the tenant's own.
-
-        D: GET-api-v3-customer-getcustomerstatuses; U: which there are.
-        """
+        """Return the name of each status by its code; both are the tenant's own (D, U: which there are)."""
         rows = _rows(self._read(_STATUSES)[0], "Statuses", f"GET {_STATUSES}")
         statuses: dict[int, str] = {}
         for row in rows:
@@ -164,9 +155,9 @@ class Customers:
     def count(self, emails: Sequence[str], statuses: Sequence[int] = ()) -> int:
         """Return how many customers have one of the addresses, and one of the statuses if any are given.
 
-        Many addresses take several requests; without addresses it is 0 without a request. D:
-        GET-api-v3-customer-count; I: repeated keys stand for a list. U: whether addresses match exactly.
-        Raises `ValueError` for a blank address, which would be no filter at all.
+        Many addresses take several requests; none take none. D: GET-api-v3-customer-count; I: repeated keys
+        stand for a list; U: whether addresses match exactly. Raises `ValueError` for a blank address, which
+        would be no filter.
         """
         also: Mapping[str, QueryValue] = {"Statuses": list(statuses)} if statuses else {}
         return sum(self._count({**query, **also}).customers for query in _queries(emails))
@@ -174,23 +165,22 @@ class Customers:
     def counts(self, emails: Iterable[str]) -> Mapping[str, Count]:
         """Return how many customers each address has, by the address as it was given: one request each.
 
-        Never several in one request, for U: whether repeated `EmailAddresses` mean a list, and a mailbox that
-        only looks unknown would be mailed twice. The first error ends it; otherwise as for `count`.
+        Never several in one request, for U: whether repeated `EmailAddresses` mean a list, and a mailbox
+        that only looks unknown would be mailed twice. The first error ends it; otherwise as for `count`.
         """
         return self._for_each(self._count_one, emails, "Counting customers")
 
     def count_nobody(self) -> Count:
         """Return how many customers a random address has: 0, where addresses are compared at all.
 
-        No cache on the way can have the answer, so its time is that of now. Errors: as for `count`.
+        No cache on the way can have the answer, so its time is that of now.
         """
         return self._count_one(f"nobody-{secrets.token_hex(8)}@{secrets.token_hex(8)}.example")
 
     def ids(self, emails: Iterable[str]) -> Mapping[str, frozenset[str] | None]:
         """Return the ids of the customers of each address, by the address as it was given.
 
-        None where the API does not let them be listed, or a row has no `Id`: C says that it has one, and no
-        more is documented (U). Otherwise as for `count`.
+        None where the API does not let them be listed, or a row has no `Id`, which is not documented (C, U).
         """
         return self._for_each(self._ids_of, emails, "Listing customers")
 
@@ -199,7 +189,7 @@ class Customers:
 
         D: GET-api-v3-customer-getoptouts cannot be asked for addresses, so every opt-out is read. U: whether
         letter case matters; here it does not, so that rather too many are found. Opt-outs by data alone have
-        no address and are passed over.
+        no address.
         """
         if not emails:
             return frozenset()
@@ -214,10 +204,7 @@ class Customers:
         return frozenset(email for email in emails if _mailbox(email) in gone)
 
     def customers(self, emails: Sequence[str]) -> Sequence[Row]:
-        """Return the customers of these addresses, as whole as the API lists them; otherwise as for `count`.
-
-        C: a row has `Id` and `AccessKey`; the rest is not documented (U). It holds personal data.
-        """
+        """Return the rows of these addresses; C: with `Id`, U: the rest. They hold personal data."""
         found: list[Row] = []
         for query in _queries(emails):
             for page in self._pages(_CUSTOMERS, "Customers", query, MemoryBudget()):
@@ -342,9 +329,9 @@ def _rows(document: object, name: str, where: str) -> Sequence[Row]:
 def pages(read: Callable[[str | None], object], name: str, where: str) -> Iterator[Sequence[Row]]:
     """Yield the rows of every page; `read` returns the page at a cursor, None for the first.
 
-    D: the next cursor is `NextCursor` of the answer (page GET-api-v3-customer). U: at the end it may be
-    null, empty or missing, and the last page may be empty. Raises `BadAnswer` where the pages go in circles:
-    the pages before are not to be trusted then either.
+    D: the next cursor is `NextCursor` of the answer. U: at the end it may be null, empty or missing, and the
+    last page may be empty. Raises `BadAnswer` where the pages go in circles: those before are not to be
+    trusted then.
     """
     seen: set[Json] = set()
     cursor = None
@@ -369,9 +356,8 @@ def pages(read: Callable[[str | None], object], name: str, where: str) -> Iterat
 def taken(answer: Answer, personal: Iterable[str]) -> str:
     """Return what the API says of a batch that it took: opaque, short, without the `personal` values.
 
-    D: success is 200, and its body is not documented (page POST-api-v3-customer-add); so JSON of any form is
-    believed, and an empty body. I: 201, 202 and 204 are what ASP.NET answers to a write that has no result,
-    and say just as much that it was taken; none of them allows sending it again.
+    D: success is 200, and its body is not documented; so JSON of any form is believed, and an empty body. I:
+    ASP.NET answers 201, 202 and 204 to a write without a result.
 
     Raises `Declined` for 4xx, `Forbidden` for a 403: nothing was taken. Raises `NoAnswer` for anything else,
     such as 408, 5xx (D: 503 asks to try again, but not whether the batch was taken), a redirect, HTML or
@@ -502,10 +488,9 @@ _LONGEST_MARGIN = 60.0
 class Tokens:
     """The token of every call, for many threads: given by a person, or fetched for client credentials.
 
-    Expoints documents neither how a token is got nor how long it is good (U); this is OAuth2 (C, I). A
-    fetched token is kept until shortly before it expires. Threads that need one at the same time share one
-    request and its outcome, a failure too. `api` is that of the token host, `where` says in messages where
-    the login is set.
+    How a token is got is not documented (U); this is OAuth2 (C, I). A fetched one is kept until shortly
+    before it expires. Threads that need one at the same time share one request and its outcome, a failure
+    too.
     """
 
     def __init__(self, login: Secret | ClientLogin, clock: Clock, api: Api | None = None) -> None:
@@ -554,8 +539,8 @@ class Tokens:
     def _fetch(self, login: ClientLogin) -> tuple[Secret, float]:
         """Return a new token and its lifetime in seconds. It changes nothing, so asking again does no harm.
 
-        C: `token_type`, `expires_in` and `access_token` (OAuthTokenResponse.cs). Raises `BadAnswer`, without
-        any value of the answer, for one that holds no bearer token.
+        C: the members of the answer. Raises `BadAnswer`, without any value of it, where it holds no bearer
+        token.
         """
         assert self._api is not None  # noqa: S101 - only a given token has none
         form: dict[str, str | Secret] = {
@@ -610,9 +595,8 @@ def open_expoints(
     """Open a tenant, such as https://acme.expoints.nl; its connections are closed at the end of the `with`.
 
     `login` is a token, or client credentials that get one; these go to the host of their `token_url` only,
-    which must be that of the tenant, a known token host, or trusted by `access`. The `connection` carries
-    everything, the requests for a token too. Reading and adding have one pace, and the token host its own,
-    without the tenant's allowance of a minute. The rest is as for `Api`.
+    which must be that of the tenant, a known token host, or trusted by `access`. Reading and adding have one
+    pace, and the token host its own, without the tenant's allowance of a minute.
 
     Raises `Refused` for an address that is not trusted, `UsageError` for one that is none.
     """

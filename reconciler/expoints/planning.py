@@ -1,10 +1,8 @@
 """What would be sent on one target: seeds with the states of their recipients, blocks, and requests.
 
 Column names become ids, and what the tenant would refuse becomes a block before anything is sent. Source:
-vendor page GET-api-v3-customerdatacolumn; that a missing required column is a validation error is on
-POST-api-v3-customer-add. Neither says that names are unique, nor what an archived column does.
-
-Reads the tenant and the ledger; writes to neither.
+vendor pages GET-api-v3-customerdatacolumn and POST-api-v3-customer-add; neither says that names are unique,
+nor what an archived column does. Reads the tenant and the ledger; writes to neither.
 """
 
 from __future__ import annotations

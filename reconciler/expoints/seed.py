@@ -138,9 +138,9 @@ class Seed(Redacted, frozen=True, dict=True):
     def digest_on(self, target: str, account: str, zone: str) -> str:
         """Return a fingerprint that binds a review to what is declared, on one target and tenant.
 
-        It covers the seed as a whole, so that it reveals nothing of a single customer; what was written
-        (`+21d`), not what that means today; and not what was sent of it, so that it outlives a run. If a day
-        or time is written, its meaning depends on `zone`, which is covered then.
+        It covers the seed as a whole, so that it reveals nothing of a single customer, and what was written
+        (`+21d`), not what that means today. What was sent is not in it, so that it outlives a run; `zone`
+        is, where a time is written.
         """
         declared = [self.send, self.round, sorted(self.after), self.batch_digest, self.table]
         everywhere = (self.batch, *(customer.members for customer in self.customers))
@@ -185,11 +185,12 @@ def is_relative(moment: Moment) -> bool:
 
 @lru_cache(maxsize=1_000)
 def resolve(moment: Moment, now: datetime, zone: ZoneInfo) -> ResolvedMoment:
-    """Return when a moment is, in a run that starts at `now`, which has an offset, in the zone of its writer.
+    """Return when a moment is, in a run that starts at `now`, which has an offset.
 
-    A local time that a clock change leaves out moves forward by what is left out; of one that comes twice
-    the first counts; the note says so. A time of day is on a day that has it exactly once: today, or else
-    the next, because only the time is looked at (vendor, `SendTime`). Errors: as `is_relative`.
+    A local time, in the `zone` of its writer, that a clock change leaves out moves forward by what is left
+    out; of one that comes twice the first counts; the note says so. A time of day is on a day that has it
+    exactly once, today or else the next, because only the time is looked at (vendor, `SendTime`). Errors: as
+    `is_relative`.
     """
     today, parts = now.astimezone(zone).date(), _parts(moment)
     if parts is None:
@@ -269,17 +270,16 @@ ADDRESS = re.compile(f"{_LOCAL}@{_DOMAIN}")
 def is_one_address(text: str) -> bool:
     """Return whether `text` is exactly one plain address in ASCII: no list, name, quotes or blank.
 
-    Mail is sent even for a test batch (vendor page POST-api-v3-customer-add), so other forms are refused even
-    where a mail server would take them.
+    Other forms are refused even where a mail server would take them: mail is sent even for a test batch.
     """
     return len(text) <= LONGEST and ADDRESS.fullmatch(text) is not None
 
 
 def matches(address: str, patterns: Iterable[str]) -> bool:
-    """Return whether `address` is one address that a pattern allows.
+    """Return whether `address` is one address that a pattern allows; without patterns none is.
 
     Before the @ of a pattern a `*` stands for anything, and nothing else is special; what is after the @ is
-    literal, upper and lower case alike. Without patterns no address is allowed.
+    literal, upper and lower case alike.
     """
     return is_one_address(address) and any(_allows(pattern, address) for pattern in patterns)
 

@@ -44,9 +44,8 @@ _HOPELESS = (Unauthorised, Forbidden, Unreachable, Abandoned)
 class SeedStatus(Struct, frozen=True):
     """What the tenant counts of the customers of one seed, by its own statuses.
 
-    Source: vendor pages GET-api-v3-customer-getcustomerstatuses and GET-api-v3-customer-count. A count is of
-    all customers of the addresses, of whatever round or sender, so it can disprove an arrival and never
-    prove a mail.
+    A count is of all customers of the addresses, of whatever round or sender, so it can disprove an arrival
+    and never prove a mail. Source: vendor pages GET-api-v3-customer-getcustomerstatuses and …-count.
     """
 
     key: str
@@ -96,8 +95,8 @@ def _status_of(
     """Return what the tenant counts of the customers of a seed that were sent. Errors: `ApiError`.
 
     `expected` is how many customers their addresses should have, `names` are the tenant's statuses. It takes
-    one look for all and at most one for each status, each of as many requests as the addresses need; it ends
-    as soon as every counted customer has been found in a status.
+    one look for all and at most one for each status, and ends as soon as every counted customer has a
+    status.
     """
     faulty = [code for code, name in names.items() if {code, name} & set(seed.fault_statuses)]
     left = counted = client.count(emails)
@@ -141,8 +140,8 @@ class SendResult(Struct, frozen=True):
 class Sender(Struct, frozen=True):
     """Sends seeds of one account. `account` is the name under which the journal knows it.
 
-    `check` is the proof of test and recipients. `run` is the number of the run in the journal that holds the
-    account. `is_stopped` returns whether nothing further is to be begun, since an interrupt.
+    `check` is the proof of test and recipients, `run` the number of the run that holds the account, and
+    `is_stopped` says whether nothing further is to be begun, since an interrupt.
     """
 
     client: Customers

@@ -5,10 +5,10 @@ is not. So each delivery is written down with the customers that its mailbox had
 next one, these and what was sent since must explain those that are there now, or another sender may have
 mailed it.
 
-Of a delivery in doubt two wrong answers are possible. *Not sent* of a batch that was taken would mail its
-customers twice; *sent* of one that was not would never mail them. So each needs all of its own conditions,
-and what meets neither stays in doubt, for a person. Time that has passed is believed only where two clocks
-say so: this machine's, which may be set, and the tenant's own, which its answers tell (RFC 9110, 6.6.1).
+Of a delivery in doubt, *not sent* where it was taken would mail its customers twice, and *sent* where it was
+not would never mail them. So each needs all of its own conditions, and what meets neither waits for a
+person. Time that has passed is believed only where two clocks say so: this machine's, and the tenant's own,
+which its answers tell (RFC 9110, 6.6.1).
 
 Reads the tenant and the ledger; writes to neither.
 """
@@ -50,10 +50,10 @@ class Explained(Struct, frozen=True):
     """The hashed ids of those; None where the tenant did not give them."""
 
     def covers(self, count: int, ids: Collection[str] | None) -> bool:
-        """Return whether all of so many customers are explained; `ids` are their hashed ids, None if unknown.
+        """Return whether all of so many customers are explained; `ids` are their hashed ids, if known.
 
         Where some were removed, a number proves nothing: customers of another sender may fill the gap. Then
-        ids have to show that not more are new than may have been sent; without ids, none are explained.
+        ids have to show that not more are new than may have been sent.
         """
         if count == 0:
             return True
@@ -73,7 +73,7 @@ def explained_by(
     """Return what is explained of each hashed mailbox by every delivery to an account, oldest first.
 
     The count before a delivery replaces all that went before, for it was explained then, or a person agreed.
-    Customers who were hidden at that time still come on top: those of a batch that had not rested for
+    Customers who were hidden then still come on top: those of a batch that had not rested for
     `settle_after`, or that a person approves by hand.
     """
     is_automatic = automatic(hash)
@@ -201,8 +201,7 @@ def may_have_mailed(delivery: Delivery) -> bool:
 class DoubtResolver(Struct, frozen=True, dict=True):
     """Settles what is in doubt on one account.
 
-    `past` holds every delivery to the account, of whatever seed; `declared` every seed of the target, whose
-    addresses are known.
+    `past` is every delivery to the account, of whatever seed; `declared` every seed of the target.
     """
 
     client: Customers
@@ -232,10 +231,9 @@ class DoubtResolver(Struct, frozen=True, dict=True):
     def _ripe(self, seed: Seed, deliveries: Sequence[Delivery]) -> Iterator[tuple[Delivery, str]]:
         """Yield the deliveries in doubt that have rested here, and of which a count may tell something.
 
-        Each with its address. No other sender to a mailbox is known, unless the seed says that it is shared.
-        A batch that waits for approval by hand may become customers at any time. A delivery to another
-        spelling of the address than today's cannot be counted; of one that a later batch followed, it is
-        unknown whose customers count.
+        Each with its address. A mailbox must have no other sender, so not be shared; a batch that waits for
+        approval by hand may become customers at any time; another spelling of the address than today's
+        cannot be counted; and after a later batch it is unknown whose customers count.
         """
         now = self.clock.now()
         doubtful = [d for d in deliveries if d.standing.is_open and now >= over(d) + self.settle_after]
@@ -262,8 +260,8 @@ class DoubtResolver(Struct, frozen=True, dict=True):
     ) -> Iterator[Delivery]:
         """Yield what the counts say of deliveries of one batch, each with its address.
 
-        U: whether a batch is taken as a whole, and appears at once. So none of it counts as not sent unless
-        it added no customer at all.
+        U: whether a batch is taken as a whole, and appears at once. So none of it is not sent unless it
+        added no one.
         """
         first, _ = doubts[0]
         batch = [d for d in self.past if d.batch == first.batch]
@@ -283,8 +281,7 @@ class DoubtResolver(Struct, frozen=True, dict=True):
     def _is_absent(self, delivery: Delivery, count: Count, ids: Collection[str] | None) -> bool:
         """Return whether a count shows no new customer at an address, when each would have been there.
 
-        Where it had customers before, one of them may be gone and a new one have come: so they must be the
-        same.
+        Customers from before must be the same ones: of these one may be gone and a new one have come.
         """
         if count.customers != delivery.baseline or not self._has_rested_there(delivery, count):
             return False
@@ -309,8 +306,7 @@ class DoubtResolver(Struct, frozen=True, dict=True):
     def _is_in_baseline(self, other: Delivery, delivery: Delivery) -> bool:
         """Return whether the customers of another delivery were visible before one was counted for.
 
-        It must have rested by both clocks, and never counts if a person may turn it into customers later, by
-        approving it.
+        It must have rested by both clocks, and not be one that a person may still turn into customers.
         """
         is_final = other.standing is DeliveryState.FOUND or self._is_automatic(other)
         end, at = _over_there(other), delivery.server_at
