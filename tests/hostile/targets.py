@@ -52,7 +52,7 @@ from tests.commands.reviews import FILE, RESETS, planned, write_sealed
 from tests.commands.world import EVERYTHING, Screen
 from tests.hostile.fuzzing import HARMFUL
 from tests.hostile.looking import assert_harmless, strict
-from tests.http.clocks import VirtualClock
+from tests.http.servers import VirtualClock
 from tests.journal.logs import MemoryLog
 from tests.seeds.world import ADD, JANE, JOHN, SeedWorld
 

@@ -16,8 +16,7 @@ from reconciler.errors import ApiError, BadAnswer, NoAnswer, Unreachable
 from reconciler.http import Api, Bounds, Connection, MemoryBudget, Secret
 from tests.hostile.answering import CONFIGS, Hostile, envelope, run, write_workspace
 from tests.hostile.looking import assert_harmless
-from tests.http.clocks import VirtualClock
-from tests.http.servers import serving
+from tests.http.servers import VirtualClock, serving
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment

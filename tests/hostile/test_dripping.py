@@ -18,8 +18,7 @@ import pytest
 from reconciler.access import Access
 from reconciler.errors import ApiError, NoAnswer, Unreachable
 from reconciler.http import Api, Bounds, Connection
-from tests.http.clocks import VirtualClock
-from tests.http.servers import read_request
+from tests.http.servers import VirtualClock, read_request
 
 DRIPS = 80
 BETWEEN = 0.02

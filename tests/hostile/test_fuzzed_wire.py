@@ -12,7 +12,7 @@ from reconciler.errors import ApiError, Refused, UsageError
 from reconciler.http import CHECKMARKET_HOSTS, EXPOINTS_HOSTS, TOKEN_HOSTS, Api, Connection, trusted
 from tests.hostile.fuzzing import harmful_text, share
 from tests.hostile.looking import assert_harmless
-from tests.http.clocks import VirtualClock
+from tests.http.servers import VirtualClock
 
 PIECES = (
     *(

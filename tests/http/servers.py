@@ -1,4 +1,4 @@
-"""Servers on real sockets that misbehave in one way each. All end with their `with`."""
+"""Servers on real sockets that misbehave in one way each, and an `Api` over a function and a clock."""
 
 from __future__ import annotations
 
@@ -6,11 +6,44 @@ import contextlib
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import httpx
+
+from reconciler.http import Api, Connection, Dialect, Secret
+from tests.clock import FakeClock
+
+
+class VirtualClock(FakeClock):
+    """Time passes when somebody sleeps; `sleeps` holds the seconds of every sleep, in order."""
+
+    def __init__(self, now: float = 1_700_000_000.0) -> None:
+        super().__init__(now)
+        self.sleeps: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds)
+        self.sleeps.append(seconds)
+
 
 Behaviour = Callable[[socket.socket], None]
 
 WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+
+def door(
+    server: Callable[[httpx.Request], httpx.Response],
+    clock: FakeClock | None = None,
+    *,
+    headers: Mapping[str, Secret] | None = None,
+    dialect: Dialect | None = None,
+    **connection: Any,
+) -> Api:
+    """Return an `Api` whose requests a function answers, by a clock in which waiting takes no time."""
+    transport = httpx.MockTransport(server)
+    settings = Connection(transport=transport, clock=clock or VirtualClock(), **connection)
+    return Api("http://localhost/base", settings, headers=headers, dialect=dialect or Dialect())
 
 
 class Server:

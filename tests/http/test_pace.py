@@ -1,3 +1,5 @@
+"""How fast an account is asked, by how many threads, and when it is given up."""
+
 from __future__ import annotations
 
 import threading
@@ -13,10 +15,102 @@ from hypothesis import strategies as st
 from reconciler.clock import GivenUp, Pace, RequestBudget, SleepCut
 from reconciler.commands.console import each
 from reconciler.commands.environment import CuttableClock
-from reconciler.errors import AllowanceUsedUp, ApiError, Unreachable
-from reconciler.http import Api, Bounds, Connection
+from reconciler.errors import AllowanceUsedUp, ApiError, Declined, Unreachable
+from reconciler.http import Bounds
+from tests.http.servers import VirtualClock, door
 
-from .clocks import VirtualClock
+
+def test_results_come_in_the_order_of_the_items() -> None:
+    gate = threading.Event()
+
+    def slow_first(item: int) -> int:
+        if item == 0:
+            gate.wait()
+        if item == 3:
+            gate.set()
+        return item * 10
+
+    assert each(slow_first, range(4), workers=2) == [0, 10, 20, 30]
+    assert each(str, [], workers=8) == []
+
+
+def test_the_first_error_starts_nothing_more_and_is_raised() -> None:
+    begun = []
+
+    def odd_only(item: int) -> int:
+        begun.append(item)
+        if item % 2 == 0:
+            raise Declined(f"no {item}")
+        return item
+
+    with pytest.raises(Declined, match="no 0"):
+        each(odd_only, range(5000), workers=1)
+    assert len(begun) < 5000
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_at_most_so_many_run_at_once(workers: int) -> None:
+    running, most, lock = 0, 0, threading.Lock()
+
+    def count(_: int) -> None:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        with lock:
+            running -= 1
+
+    each(count, range(50), workers)
+    assert most <= workers
+
+
+def test_progress_is_told_in_the_calling_thread() -> None:
+    told: list[tuple[int, int, int]] = []
+    each(str, range(3), 2, progress=lambda done, total: told.append((done, total, threading.get_ident())))
+    assert told == [(done, 3, threading.get_ident()) for done in (1, 2, 3)]
+
+
+def test_an_interrupt_starts_nothing_more_and_lets_the_running_one_end() -> None:
+    running, interrupted = threading.Event(), threading.Event()
+    ended = []
+
+    def work(item: int) -> None:
+        if item:
+            running.set()
+            interrupted.wait()
+        ended.append(item)
+
+    def interrupt(_done: int, _total: int) -> None:
+        running.wait()
+        threading.Timer(0, interrupted.set).start()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        each(work, range(5000), workers=1, progress=interrupt)
+    assert ended[:2] == [0, 1]
+    assert len(ended) < 5000
+
+
+@pytest.mark.parametrize("parallelism", [1, 4])
+def test_so_many_requests_are_under_way_and_never_more_whoever_makes_them(parallelism: int) -> None:
+    everybody, lock = threading.Barrier(parallelism), threading.Lock()
+    under_way, most = 0, 0
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        nonlocal under_way, most
+        with lock:
+            under_way += 1
+            most = max(most, under_way)
+        everybody.wait(60)  # all of them are under way at once, or nobody goes on
+        with lock:
+            under_way -= 1
+        return httpx.Response(200, content=b"{}")
+
+    bounds = Bounds(parallelism=parallelism)
+    with door(answer, bounds=bounds) as api:
+        each(lambda _: api.request("GET", "/x"), range(3 * parallelism), workers=3 * parallelism)
+    assert (most, api.counts) == (parallelism, {"GET": 3 * parallelism})
+
 
 Server = Callable[[httpx.Request], httpx.Response]
 
@@ -102,8 +196,7 @@ def test_a_429_stops_all_that_ask_the_account_and_not_only_one_of_them() -> None
     clock, workers, minutes = VirtualClock(60_000), 20, 4
     server = Metered(clock, allowance=60)
     bounds = Bounds(parallelism=workers)
-    transport = httpx.MockTransport(server)
-    with Api("http://localhost", Connection(transport=transport, clock=clock, bounds=bounds)) as api:
+    with door(server, clock, bounds=bounds) as api:
         answers = each(lambda _: api.request("GET", "/x").status, range(200), workers)
     assert answers == [200] * 200
     # What was under way when the first allowance ended, and after that one for each minute.
@@ -168,9 +261,9 @@ def asked(*failures: Server, calls: int = 5) -> tuple[int, list[str]]:
     def server(request: httpx.Request) -> httpx.Response:
         nonlocal count
         count += 1
-        return failures[int(request.url.path[1:]) % len(failures)](request)
+        return failures[int(request.url.path.rpartition("/")[2]) % len(failures)](request)
 
-    with Api("http://localhost", Connection(transport=httpx.MockTransport(server), clock=clock)) as api:
+    with door(server, clock) as api:
         for call in range(calls):
             try:
                 api.request("GET", f"/{call}")
@@ -232,54 +325,50 @@ def test_several_clients_of_one_account_share_its_pause_and_its_end() -> None:
     def server(_: httpx.Request) -> httpx.Response:
         return httpx.Response(next(answers), headers={"Retry-After": "100"})
 
-    def open_api(bounds: Bounds) -> Api:
-        transport = httpx.MockTransport(server)
-        return Api("http://localhost", Connection(transport=transport, clock=clock, bounds=bounds, pace=pace))
-
-    with open_api(Bounds(total_wait=50)) as one, open_api(Bounds()) as other:
+    with (
+        door(server, clock, bounds=Bounds(total_wait=50), pace=pace) as one,
+        door(server, clock, pace=pace) as other,
+    ):
         pace.pause(30, clock)
         with pytest.raises(AllowanceUsedUp, match="asks to wait 100 s"):
             one.request("GET", "/x")
         assert clock.sleeps == [30]
-        with pytest.raises(AllowanceUsedUp, match=r"PUT /y: not sent, .* given up after GET /x: 429"):
+        with pytest.raises(
+            AllowanceUsedUp, match=r"PUT /base/y: not sent, .* given up after GET /base/x: 429"
+        ):
             other.request("PUT", "/y")
-    with open_api(Bounds()) as fresh, pytest.raises(AllowanceUsedUp, match="not sent"):
+    with door(server, clock, pace=pace) as fresh, pytest.raises(AllowanceUsedUp, match="not sent"):
         fresh.request("GET", "/z")
 
 
-def test_a_share_is_given_out_to_its_last_and_to_nobody_after_however_many_ask() -> None:
-    share = RequestBudget(30)
+def test_a_share_is_given_out_to_its_last_and_some_of_it_can_be_kept_free() -> None:
+    share, kept = RequestBudget(30), RequestBudget(3)
     with ThreadPoolExecutor(8) as pool:
         taken = [future.result() for future in [pool.submit(share.take) for _ in range(50)]]
     assert taken.count(True) == 30
+    given = [kept.take(free) for free in (2, 2, 0, 0, 0)]
+    assert given == [True, False, True, True, False]
 
 
-def test_of_a_share_some_can_be_kept_free() -> None:
-    share = RequestBudget(3)
-    assert [share.take(2), share.take(2), share.take(), share.take(), share.take()] == [
-        True,
-        False,
-        True,
-        True,
-        False,
-    ]
-
-
-def test_repeated_attempts_count_against_the_share_of_a_run() -> None:
-    transport = httpx.MockTransport(lambda _: httpx.Response(503))
-    bounds = Bounds(requests_per_run=4)
+def test_repeated_attempts_are_paced_and_count_against_the_share_of_a_run() -> None:
+    clock = VirtualClock()
     with (
-        Api("http://localhost", Connection(transport=transport, clock=VirtualClock(), bounds=bounds)) as api,
-        pytest.raises(AllowanceUsedUp, match="GET /x: not sent: requests_per_run leaves this run no more"),
+        door(answering(503), bounds=Bounds(requests_per_run=4)) as api,
+        pytest.raises(AllowanceUsedUp, match="GET /base/x: not sent: requests_per_run leaves this run no"),
     ):
         api.request("GET", "/x")
     assert api.counts == {"GET": 4}
+    with (
+        door(answering(503), clock, bounds=Bounds(requests_per_minute=2)) as api,
+        pytest.raises(Unreachable),
+    ):
+        api.request("GET", "/x")
+    assert api.counts == {"GET": 6}
+    assert sum(clock.sleeps) >= 120
 
 
 def test_a_write_leaves_of_the_share_what_reading_back_takes() -> None:
-    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=b"{}"))
-    bounds = Bounds(parallelism=2, requests_per_run=8)
-    with Api("http://localhost", Connection(transport=transport, bounds=bounds)) as api:
+    with door(answering(200), bounds=Bounds(parallelism=2, requests_per_run=8)) as api:
         api.request("GET", "/x")
         api.request("PUT", "/x", json={})
         with pytest.raises(AllowanceUsedUp, match="no more but 6 to read back what was written"):
@@ -288,16 +377,3 @@ def test_a_write_leaves_of_the_share_what_reading_back_takes() -> None:
             api.request("GET", "/x")
         with pytest.raises(AllowanceUsedUp):
             api.request("GET", "/x")
-
-
-def test_repeated_attempts_are_paced_too() -> None:
-    clock = VirtualClock()
-    transport = httpx.MockTransport(lambda _: httpx.Response(503))
-    bounds = Bounds(requests_per_minute=2)
-    with (
-        Api("http://localhost", Connection(transport=transport, clock=clock, bounds=bounds)) as api,
-        pytest.raises(Unreachable),
-    ):
-        api.request("GET", "/x")
-    assert api.counts == {"GET": 6}
-    assert sum(clock.sleeps) >= 120

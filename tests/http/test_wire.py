@@ -1,0 +1,241 @@
+"""What only a real socket, a proxy, or an application in this process shows."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Self
+
+import pytest
+
+from reconciler.access import Access
+from reconciler.commands.console import each
+from reconciler.errors import ApiError, NoAnswer, Unreachable
+from reconciler.http import Api, Bounds, Connection, WsgiTransport
+
+from .servers import (
+    WHOLE,
+    Behaviour,
+    VirtualClock,
+    broken_gzip,
+    close_without_answer,
+    cut_body,
+    cut_chunks,
+    no_http,
+    read_request,
+    reset_before_answer,
+    reset_in_body,
+    serving,
+    whole_then_close,
+)
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+LOSSES = [
+    *(close_without_answer, reset_before_answer, reset_in_body, cut_body, cut_chunks, no_http, broken_gzip)
+]
+HOST = "api.acme.example"
+
+
+def over_network(url: str, bounds: Bounds | None = None, access: Access | None = None) -> Api:
+    return Api(url, Connection(clock=VirtualClock(), bounds=bounds or Bounds(), access=access))
+
+
+def closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return int(listening.getsockname()[1])
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(("method", "error", "tries"), [("GET", Unreachable, 6), ("PUT", NoAnswer, 1)])
+def test_an_answer_that_does_not_arrive_whole_is_none(
+    loss: Behaviour, method: str, error: type[ApiError], tries: int
+) -> None:
+    with serving(loss) as server, over_network(server.url) as api:
+        with pytest.raises(error):
+            api.request(method, "/x", json={"a": 1})
+        assert server.requests == tries
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST", "DELETE"])
+def test_a_refused_connection_is_tried_again_for_every_method(method: str) -> None:
+    with over_network(f"http://127.0.0.1:{closed_port()}") as api:
+        with pytest.raises(Unreachable, match="no connection"):
+            api.request(method, "/x")
+        assert api.counts == {method: 6}
+
+
+@pytest.mark.parametrize(("method", "error"), [("GET", Unreachable), ("POST", NoAnswer)])
+def test_a_server_that_says_nothing_times_out(method: str, error: type[ApiError]) -> None:
+    over = threading.Event()
+
+    def say_nothing(_: socket.socket) -> None:
+        over.wait()
+
+    bounds = Bounds(silence=0.05, total_wait=0)
+    with serving(say_nothing) as server, over_network(server.url, bounds) as api:
+        with pytest.raises(error, match="ReadTimeout"):
+            api.request(method, "/x")
+        over.set()
+
+
+def test_a_connection_that_the_server_closed_is_replaced() -> None:
+    with serving(whole_then_close) as server, over_network(server.url) as api:
+        assert [api.request("GET", "/x").json() for _ in range(3)] == [{}] * 3
+
+
+def test_a_write_on_a_kept_connection_that_breaks_is_in_doubt() -> None:
+    def answer_once(connection: socket.socket) -> None:
+        connection.sendall(WHOLE)
+        read_request(connection)
+
+    with serving(answer_once) as server, over_network(server.url) as api:
+        api.request("GET", "/x")
+        with pytest.raises(NoAnswer):
+            api.request("PUT", "/x")
+
+
+class Keeping:
+    """A server that keeps its connections; it tells them apart, and counts what came over each."""
+
+    def __init__(self, at_once: int) -> None:
+        self.requests: Counter[int] = Counter()
+        self._everybody = threading.Barrier(at_once)
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._pool = ThreadPoolExecutor()
+        self._pool.submit(self._accept)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._pool.shutdown()
+
+    def _accept(self) -> None:
+        number = 0
+        while True:
+            connection, _ = self._socket.accept()
+            self._pool.submit(self._answer, connection, number)
+            number += 1
+
+    def _answer(self, connection: socket.socket, number: int) -> None:
+        with connection:
+            while read_request(connection):
+                self.requests[number] += 1
+                self._everybody.wait(60)
+                connection.sendall(WHOLE)
+
+
+def test_there_are_as_many_connections_as_requests_at_once_and_they_are_kept() -> None:
+    parallelism, rounds = 4, 5
+    with Keeping(parallelism) as server:
+        with over_network(server.url, Bounds(parallelism=parallelism)) as api:
+            each(lambda _: api.request("GET", "/x"), range(rounds * parallelism), workers=10)
+        assert server.requests == dict.fromkeys(range(parallelism), rounds)
+
+
+# Proxies.
+
+
+def set_proxies(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.parametrize(
+    ("answer", "variable", "unproxied", "asked", "error"),
+    [
+        (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", "ALL_PROXY", "", 6, "502"),
+        (b"HTTP/1.1 407 Who\r\nContent-Length: 0\r\n\r\n", "HTTPS_PROXY", "other.example", 6, "407"),
+        (b"HTTP/1.1 407 Who\r\nContent-Length: 0\r\n\r\n", "https_proxy", f"{HOST}.evil.example", 6, "407"),
+        (b"HTTP/1.1 200 Established\r\n\r\nno TLS", "ALL_PROXY", "", 6, "ConnectError"),
+        *((b"", "ALL_PROXY", names, 0, "") for names in (HOST, "acme.example", ".acme.example", "x.e, *")),
+    ],
+)
+def test_a_proxy_is_asked_unless_the_host_needs_none_and_its_refusal_proves_that_nothing_was_taken(
+    answer: bytes, variable: str, unproxied: str, asked: int, error: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(lambda connection: connection.sendall(answer)) as proxy:
+        set_proxies(monkeypatch, **{variable: proxy.url, "NO_PROXY": unproxied})
+        with (
+            over_network(f"https://{HOST}", Bounds(silence=0.5), Access((HOST,))) as api,
+            pytest.raises(Unreachable, match=rf"no connection \(.*{error}.*attempts: 6"),
+        ):
+            api.request("PUT", "/x", json={})
+        assert proxy.requests == asked
+
+
+def test_a_proxy_is_never_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    proxy = f"http://127.0.0.1:{closed_port()}"
+    set_proxies(monkeypatch, HTTP_PROXY=proxy, HTTPS_PROXY=proxy, ALL_PROXY=proxy, http_proxy=proxy)
+    with serving(whole_then_close) as server, over_network(server.url) as api:
+        assert api.request("GET", "/x").status == 200
+
+
+# An application in this process.
+
+
+def app_of(
+    body: Iterable[bytes], headers: list[tuple[str, str]] | None = None, error: Exception | None = None
+) -> WSGIApplication:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if error is not None:
+            raise error
+        start_response("200 OK", headers or [])
+        return body
+
+    return app
+
+
+def broken_off() -> Iterator[bytes]:
+    yield b'{"Data": '
+    raise ConnectionResetError("broken off")
+
+
+def in_process(app: WSGIApplication) -> Api:
+    return Api("http://localhost", Connection(transport=WsgiTransport(app), bounds=Bounds(total_wait=0)))
+
+
+def test_an_application_answers_in_the_thread_that_asks_and_its_body_is_closed() -> None:
+    class Body:
+        closed = False
+
+        def __iter__(self) -> Iterator[bytes]:
+            return iter([str(threading.get_ident()).encode()])
+
+        def close(self) -> None:
+            self.closed = True
+
+    body = Body()
+    with in_process(app_of(body)) as api:
+        assert api.request("PUT", "/x/1").json() == threading.get_ident()
+    assert body.closed
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_an_application_can_lose_an_answer_as_a_wire_does(method: str) -> None:
+    lost: type[ApiError] = Unreachable if method == "GET" else NoAnswer
+    for app in (
+        *(app_of([], error=error("x")) for error in (ConnectionResetError, BrokenPipeError, TimeoutError)),
+        app_of([b"{}"], [("Content-Length", "200")]),
+        app_of(broken_off()),
+    ):
+        with in_process(app) as api, pytest.raises(lost):
+            api.request(method, "/x")
+    with in_process(app_of([], error=ConnectionRefusedError("x"))) as api, pytest.raises(Unreachable):
+        api.request(method, "/x")
+    with in_process(app_of([], error=ZeroDivisionError())) as api, pytest.raises(ZeroDivisionError):
+        api.request(method, "/x")  # its own faults come out as they are
