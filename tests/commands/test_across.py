@@ -20,8 +20,7 @@ from reconciler.commands.workspace import Selection
 from reconciler.errors import Exit, FilesInvalid, UsageError
 from reconciler.planfile.format import schema_of
 from reconciler.sandbox import Fault
-from tests.commands.reviews import RESETS
-from tests.commands.world import EVERYTHING, Screen, World
+from tests.commands.world import EVERYTHING, RESETS, World
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -63,31 +62,20 @@ class Worlds:
         layered = {name: self.layers[name](app) if name in self.layers else app for name, app in apps.items()}
         return replace(self.each["one"].environment, sandboxes=layered)
 
-    def plan(
-        self, several: TargetSelection = ALL, selection: Selection = EVERYTHING, *, detailed: bool = False
-    ) -> tuple[Exit, Any]:
-        screen = Screen()
-        console = screen.console(self.each["one"].clock, as_json=True)
-        exit = plan_across(
-            several, selection, PlanOptions(detailed_exitcode=detailed), console, self.environment
-        )
-        Draft202012Validator(schema_of("plans")).validate(screen.document)
-        return exit, screen.document
+    def plan(self, targets: TargetSelection = ALL, selection: Selection = EVERYTHING, **asked: Any) -> Any:
+        """Plan; return the document, which is what its schema says, with the exit code in it."""
+        return self.told("plans", plan_across, targets, selection, PlanOptions(**asked))
 
-    def apply(self, several: TargetSelection = ALL, *, write_ids: bool = False) -> tuple[Exit, Any]:
-        screen = Screen()
-        console = screen.console(self.each["one"].clock, as_json=True)
-        how = ApplyOptions(RESETS, yes=True, write_ids=write_ids)
-        exit = apply_across(several, EVERYTHING, how, console, self.environment)
-        Draft202012Validator(schema_of("reports")).validate(screen.document)
-        return exit, screen.document
+    def apply(self, *names: str, **asked: Any) -> Any:
+        """Apply the targets that are named, or all; return the document."""
+        options = ApplyOptions(RESETS, yes=True, **asked)
+        return self.told("reports", apply_across, TargetSelection(names), EVERYTHING, options)
 
-    def text(self, several: TargetSelection = ALL) -> str:
-        screen = Screen()
-        plan_across(
-            several, EVERYTHING, PlanOptions(), screen.console(self.each["one"].clock), self.environment
-        )
-        return screen.out
+    def told(self, schema: str, command: Callable[..., Exit], *asked: Any) -> Any:
+        run = self.each["one"].ran(command, *asked, environment=self.environment, json=True)
+        Draft202012Validator(schema_of(schema)).validate(run.document)
+        assert run.document["exit_code"] == run.exit
+        return run.document
 
     @property
     def written(self) -> set[str]:
@@ -105,22 +93,21 @@ def ends(document: Any) -> dict[str, int]:
 
 
 def test_every_target_has_its_whole_plan_and_the_summary_is_over_all(worlds: Worlds) -> None:
-    exit, document = worlds.plan(detailed=True)
-    assert exit is Exit.PENDING
-    assert {target["target"]: target["plan"]["target"] for target in document["targets"]} == {
-        name: name for name in sorted(NAMES)
-    }
+    document = worlds.plan(detailed_exitcode=True)
+    assert document["exit_code"] == Exit.PENDING
+    plans = {target["target"]: target["plan"]["target"] for target in document["targets"]}
+    assert plans == {name: name for name in sorted(NAMES)}
     assert document["summary"]["update"] == 3
     assert worlds.written == set()
 
 
-def test_the_targets_come_in_the_order_in_which_they_are_named(worlds: Worlds) -> None:
-    _, document = worlds.plan(TargetSelection(("two", "one")))
-    assert list(ends(document)) == ["two", "one"]
-
-
-def test_text_heads_each_target_and_ends_with_one_line(worlds: Worlds) -> None:
-    lines = worlds.text(TargetSelection(("two", "one"))).splitlines()
+def test_targets_come_in_the_order_in_which_they_are_named_and_end_with_one_line(worlds: Worlds) -> None:
+    named = TargetSelection(("two", "one"))
+    assert list(ends(worlds.plan(named))) == ["two", "one"]
+    run = worlds.each["one"].ran(
+        plan_across, named, EVERYTHING, PlanOptions(), environment=worlds.environment
+    )
+    lines = run.out.splitlines()
     assert [line for line in lines if line.startswith("──")] == ["── two ──", "── one ──"]
     assert sum(line.startswith("Plan: ") for line in lines) == 2
     assert lines[-1] == (
@@ -131,8 +118,8 @@ def test_text_heads_each_target_and_ends_with_one_line(worlds: Worlds) -> None:
 
 def test_the_failure_of_one_leaves_the_others_whole(worlds: Worlds) -> None:
     worlds.each["one"].faults = [Fault.parse("GET:1+:before:status=401")]
-    exit, document = worlds.apply(TargetSelection(NAMES))
-    assert exit is Exit.ERROR
+    document = worlds.apply(*NAMES)
+    assert document["exit_code"] == Exit.ERROR
     assert ends(document) == {"one": 1, "two": 0, "three": 0}
     assert document["targets"][0]["report"] is None
     assert "401" in document["targets"][0]["error"]
@@ -151,19 +138,14 @@ def test_the_failure_of_one_leaves_the_others_whole(worlds: Worlds) -> None:
 def test_the_gravest_end_counts(worlds: Worlds, one: str, two: str, gravest: Exit) -> None:
     worlds.each["one"].faults = [Fault.parse(one)]
     worlds.each["two"].faults = [Fault.parse(two)]
-    exit, document = worlds.apply(TargetSelection(NAMES))
-    assert exit is gravest
+    document = worlds.apply(*NAMES)
     assert document["exit_code"] == gravest
     assert ends(document)["three"] == 0
 
 
-def test_a_target_that_does_not_exist_stops_everything_before_it_begins(worlds: Worlds) -> None:
+def test_what_is_wrong_for_all_stops_everything_before_it_begins(worlds: Worlds) -> None:
     with pytest.raises(UsageError, match="there is no target four; there are"):
-        worlds.apply(TargetSelection(("one", "four")))
-    assert worlds.written == set()
-
-
-def test_invalid_files_are_one_error_and_no_target_is_asked(worlds: Worlds) -> None:
+        worlds.apply("one", "four")
     worlds.write("hello.yaml", "import_configs: {hello: {nmae: Hello}}\n")
     with pytest.raises(FilesInvalid):
         worlds.plan()
@@ -172,29 +154,20 @@ def test_invalid_files_are_one_error_and_no_target_is_asked(worlds: Worlds) -> N
 
 def test_a_glob_has_to_match_on_one_of_the_targets(worlds: Worlds) -> None:
     worlds.write("other.yaml", "import_configs: {other: {name: Other, targets: [two]}}\n")
-    _, document = worlds.plan(selection=Selection(only=("other",)))
-    assert {target["target"] for target in document["targets"] if target["plan"]} == {"two"}
-    assert {target["note"] for target in document["targets"]} == {
-        "",
-        "nothing that was selected is declared on it",
-    }
+    targets = worlds.plan(selection=Selection(only=("other",)))["targets"]
+    assert {target["target"] for target in targets if target["plan"]} == {"two"}
+    assert {target["note"] for target in targets} == {"", "nothing that was selected is declared on it"}
     with pytest.raises(UsageError, match="nothing declared on the targets one, three, two is called nope"):
         worlds.plan(selection=Selection(only=("other", "nope")))
-
-
-def test_a_glob_that_excludes_on_one_target_counts_there(worlds: Worlds) -> None:
-    worlds.write("other.yaml", "import_configs: {other: {name: Other, targets: [two]}}\n")
-    _, document = worlds.plan(selection=Selection(exclude=("other",)))
-    assert document["summary"]["create"] == 0
-    assert document["summary"]["update"] == 3
+    summary = worlds.plan(selection=Selection(exclude=("other",)))["summary"]
+    assert (summary["create"], summary["update"]) == (0, 3)
 
 
 def test_applying_twice_changes_nothing_the_second_time(worlds: Worlds) -> None:
-    assert worlds.apply()[1]["summary"]["applied"] == 3
+    assert worlds.apply()["summary"]["applied"] == 3
     worlds.each["one"].clock.sleep(60)
-    exit, document = worlds.apply()
-    assert exit is Exit.DONE
-    assert document["summary"]["applied"] == 0
+    document = worlds.apply()
+    assert (document["exit_code"], document["summary"]["applied"]) == (Exit.DONE, 0)
 
 
 def interrupting(app: WSGIApplication) -> WSGIApplication:
@@ -210,16 +183,6 @@ def interrupting(app: WSGIApplication) -> WSGIApplication:
     return layer
 
 
-def test_after_an_interrupt_no_other_target_is_begun_and_what_was_done_is_told(worlds: Worlds) -> None:
-    worlds.layers["two"] = interrupting
-    exit, document = worlds.apply(TargetSelection(NAMES))
-    assert exit is Exit.ERROR
-    assert worlds.written == {"one", "two"}
-    one, two, three = document["targets"]
-    assert one["report"]["summary"]["applied"] == two["report"]["summary"]["applied"] == 1
-    assert (three["report"], three["error"]) == (None, "not begun: interrupted")
-
-
 def breaking_into_a_plan(app: WSGIApplication) -> WSGIApplication:
     def layer(environ: Any, start_response: Any) -> Any:
         raise KeyboardInterrupt
@@ -227,23 +190,33 @@ def breaking_into_a_plan(app: WSGIApplication) -> WSGIApplication:
     return layer
 
 
+def test_after_an_interrupt_no_other_target_is_begun_and_what_was_done_is_told(worlds: Worlds) -> None:
+    worlds.layers["two"] = interrupting
+    document = worlds.apply(*NAMES)
+    assert document["exit_code"] == Exit.ERROR
+    assert worlds.written == {"one", "two"}
+    one, two, three = document["targets"]
+    assert one["report"]["summary"]["applied"] == two["report"]["summary"]["applied"] == 1
+    assert (three["report"], three["error"]) == (None, "not begun: interrupted")
+
+
 def test_an_interrupt_of_a_plan_still_tells_what_was_done_before(worlds: Worlds) -> None:
     worlds.layers["two"] = breaking_into_a_plan
-    _, document = worlds.apply(TargetSelection(("one", "two")))
-    assert document["targets"][0]["report"]["summary"]["applied"] == 1
-    assert document["targets"][1]["error"] == "interrupted"
+    one, two = worlds.apply("one", "two")["targets"]
+    assert one["report"]["summary"]["applied"] == 1
+    assert two["error"] == "interrupted"
 
 
 class TestIds:
     def test_each_target_writes_its_own_into_the_same_file(self, worlds: Worlds) -> None:
         worlds.write("hello.yaml", "# ours\nimport_configs:\n  hello:\n    name: Hello # the name\n")
         worlds.each["two"].live({7: {"Name": "Hello", "IsReusable": True}})
-        _, document = worlds.apply(write_ids=True)
+        document = worlds.apply(write_ids=True)
         written = {t["target"]: t["report"]["ids_written"][0]["id"] for t in document["targets"]}
         assert written == {"one": 1, "two": 7, "three": 1}
         text = (worlds.folder / "configs" / "hello.yaml").read_text("utf-8")
         assert text.startswith("# ours\nimport_configs:\n  hello:\n    name: Hello # the name\n")
-        _, document = worlds.plan()
+        document = worlds.plan()
         ids = {t["target"]: t["plan"]["unchanged"][0] for t in document["targets"]}
         assert {name: (one["id"], one["adopted"]) for name, one in ids.items()} == {
             "one": (1, False),
@@ -253,7 +226,7 @@ class TestIds:
 
     def test_what_is_created_has_its_id_in_the_file_and_no_line_left(self, worlds: Worlds) -> None:
         worlds.write("new.yaml", "import_configs:\n  new: {name: New, targets: [one]}\n")
-        _, document = worlds.apply(TargetSelection(("one",)), write_ids=True)
+        document = worlds.apply("one", write_ids=True)
         report = document["targets"][0]["report"]
         assert {one["key"]: one["id"] for one in report["ids_written"]} == {
             "import_configs.hello": 1,
@@ -264,7 +237,7 @@ class TestIds:
 
     def test_without_the_flag_no_file_is_touched(self, worlds: Worlds) -> None:
         before = (worlds.folder / "configs" / "hello.yaml").read_bytes()
-        _, document = worlds.apply()
+        document = worlds.apply()
         assert (worlds.folder / "configs" / "hello.yaml").read_bytes() == before
         assert [target["report"]["ids_written"] for target in document["targets"]] == [[], [], []]
 
@@ -272,8 +245,8 @@ class TestIds:
         hello = "&a {name: Hello, first_row: 2, targets: [one]}"
         shared = f"import_configs:\n  hello: {hello}\n  new: {{<<: *a, name: New}}\n"
         worlds.write("hello.yaml", shared)
-        exit, document = worlds.apply(TargetSelection(("one",)), write_ids=True)
-        assert exit is Exit.ERROR
+        document = worlds.apply("one", write_ids=True)
+        assert document["exit_code"] == Exit.ERROR
         report = document["targets"][0]["report"]
         assert report["summary"]["applied"] == 2
         assert report["ids_written"] == []

@@ -12,7 +12,6 @@ from jsonschema import Draft202012Validator
 from msgspec.structs import replace
 
 from reconciler.cli import main
-from reconciler.commands.apply import ApplyOptions, apply
 from reconciler.commands.reports import TargetSelection
 from reconciler.commands.status import Form, status
 from reconciler.engine.plan import Consent
@@ -23,10 +22,9 @@ from reconciler.sandbox import Fault, State
 from reconciler.sandbox.seeding import CONFIGS, STARTING_POINT, stored_config
 from tests.clock import START
 from tests.commands.conftest import WELCOME
-from tests.commands.reviews import RESETS
 from tests.commands.test_across import NAMES, Worlds
 from tests.commands.test_runs import ELSEWHERE, at_work, path_of
-from tests.commands.world import EVERYTHING, SETTINGS, Screen, World
+from tests.commands.world import EVERYTHING, RESETS, SETTINGS, Run, World
 from tests.metrics import openmetrics_families, prometheus_families
 from tests.seeds.world import ADD, JANE, JOHN, SeedWorld
 
@@ -49,20 +47,19 @@ def seeded(tmp_path: Path) -> SeedWorld:
 
 
 def looked(
-    world: World | Worlds, several: TargetSelection = DEFAULT, form: Form = Form.JSON, **wanted: Any
-) -> tuple[Exit, Screen]:
-    clock = world.clock if isinstance(world, World) else world.each["one"].clock
-    screen = Screen()
-    console = screen.console(clock, as_json=form is Form.JSON, verbose=wanted.pop("verbose", False))
-    return status(several, EVERYTHING, form, console, world.environment, **wanted), screen
+    world: World | Worlds, targets: TargetSelection = DEFAULT, form: Form = Form.JSON, **asked: Any
+) -> Run:
+    one = world if isinstance(world, World) else world.each["one"]
+    as_json = form is Form.JSON
+    return one.ran(status, targets, EVERYTHING, form, environment=world.environment, json=as_json, **asked)
 
 
 def found(world: World | Worlds, several: TargetSelection = DEFAULT) -> Any:
     """Return the document, which is what its schema says."""
-    _, screen = looked(world, several)
-    Draft202012Validator(schema_of("status")).validate(screen.document)
-    StatusDocument.model_validate(screen.document)
-    return screen.document
+    document = looked(world, several).document
+    Draft202012Validator(schema_of("status")).validate(document)
+    StatusDocument.model_validate(document)
+    return document
 
 
 def target(world: World) -> Any:
@@ -72,12 +69,10 @@ def target(world: World) -> Any:
 
 def applied(world: World, consent: Consent = RESETS, fault: str = "") -> Exit:
     world.faults = [Fault.parse(fault)] if fault else []
-    exit = apply(
-        EVERYTHING, ApplyOptions(consent, yes=True), Screen().console(world.clock), world.environment
-    )
+    run = world.applies(consent)
     world.faults = ()
     world.clock.sleep(HOUR)
-    return exit
+    return run.exit
 
 
 def resources(managed: int = 0, unmanaged: int = 0, drifted: int = 0, blocked: int = 0) -> dict[str, int]:
@@ -148,8 +143,8 @@ def test_a_run_of_which_nobody_has_heard_for_long_has_died(world: World) -> None
         world.clock.sleep(2 * HOUR)
         (held,) = target(world)["journal"]["open_runs"]
         assert held["died"]
-        _, screen = looked(world, form=Form.TEXT)
-        assert "? sandbox: run 1 (apply) holds the account, died, and the next run will end it" in screen.out
+        run = looked(world, form=Form.TEXT)
+        assert "? sandbox: run 1 (apply) holds the account, died, and the next run will end it" in run.out
     applied(world)
     assert target(world)["journal"]["last_apply"]["run"] == 2
 
@@ -197,9 +192,9 @@ def test_seeds_are_pending_then_sent(seeded: SeedWorld) -> None:
 def test_customers_in_doubt_are_counted(seeded: SeedWorld) -> None:
     seeded.declare(JOHN, JANE, approve_automatically=False)
     applied(seeded, fault=f"{ADD}:1:after:drop")
-    exit, screen = looked(seeded)
-    assert screen.document["targets"][0]["seeds"] == seeds(declared=1, in_doubt=1, customers_in_doubt=2)
-    assert exit is Exit.DONE
+    run = looked(seeded)
+    assert run.document["targets"][0]["seeds"] == seeds(declared=1, in_doubt=1, customers_in_doubt=2)
+    assert run.exit is Exit.DONE
 
 
 def test_a_seed_that_a_rule_blocks_is_not_pending(seeded: SeedWorld) -> None:
@@ -213,17 +208,17 @@ def test_a_seed_that_somebody_else_may_have_sent_is_blocked_and_said(seeded: See
     applied(seeded)
     seeded.lose_journal()
     assert target(seeded)["seeds"] == seeds(declared=1, blocked=1)
-    _, screen = looked(seeded, form=Form.TEXT)
-    assert "! sandbox: 1 seed blocked; reconciler seeds status says why" in screen.out
+    run = looked(seeded, form=Form.TEXT)
+    assert "! sandbox: 1 seed blocked; reconciler seeds status says why" in run.out
 
 
 def test_a_tenant_that_cannot_be_asked_leaves_the_account_whole(seeded: SeedWorld) -> None:
     seeded.declare(JOHN)
     seeded.write("welcome.yaml", DRIFTED)
     seeded.faults = [Fault.parse("GET *customerdatacolumn*:1+:before:status=403")]
-    exit, screen = looked(seeded)
-    (one,) = screen.document["targets"]
-    assert (one["up"], one["seeds"], exit) == (False, None, Exit.ERROR)
+    run = looked(seeded)
+    (one,) = run.document["targets"]
+    assert (one["up"], one["seeds"], run.exit) == (False, None, Exit.ERROR)
     assert one["resources"] == resources(managed=1, drifted=1)
     assert "403" in one["error"]
 
@@ -238,11 +233,11 @@ def test_an_account_that_cannot_be_asked_leaves_the_tenant_whole(seeded: SeedWor
 
 def test_one_target_that_fails_leaves_the_others_whole(worlds: Worlds) -> None:
     worlds.each["two"].faults = [Fault.parse("GET:1+:before:status=503")]
-    exit, screen = looked(worlds, ALL)
-    told = {one["target"]: (one["up"], one["exit_code"]) for one in screen.document["targets"]}
+    run = looked(worlds, ALL)
+    told = {one["target"]: (one["up"], one["exit_code"]) for one in run.document["targets"]}
     assert told == {"one": (True, 0), "two": (False, 7), "three": (True, 0)}
-    assert exit is Exit.UNAVAILABLE
-    assert "\nError: target two: " in screen.err
+    assert run.exit is Exit.UNAVAILABLE
+    assert "\nError: target two: " in run.told
     assert worlds.written == set()
 
 
@@ -250,9 +245,9 @@ def test_the_journal_of_a_target_without_credentials_is_read_all_the_same(world:
     applied(world)
     real = '{url: "https://api.checkmarket.com", master_key: {env: NOWHERE}, key: {env: NOWHERE}}'
     world.write("reconciler.yaml", SETTINGS.replace('{url: "sandbox:"}', real))
-    exit, screen = looked(world)
-    (one,) = screen.document["targets"]
-    assert (one["up"], one["resources"], exit) == (False, None, Exit.ERROR)
+    run = looked(world)
+    (one,) = run.document["targets"]
+    assert (one["up"], one["resources"], run.exit) == (False, None, Exit.ERROR)
     assert "NOWHERE" in one["error"]
     assert one["journal"]["last_apply"]["run"] == 1
 
@@ -262,13 +257,13 @@ def test_a_journal_that_cannot_be_read_is_said_and_its_figures_are_left_out(seed
     seeded.write("welcome.yaml", DRIFTED)
     seeded.journal.parent.mkdir(exist_ok=True)
     seeded.journal.write_text("this is no database")
-    exit, screen = looked(seeded)
-    (one,) = screen.document["targets"]
+    run = looked(seeded)
+    (one,) = run.document["targets"]
     assert one["up"]
     assert (one["journal"], one["seeds"], one["changes_in_doubt"]) == (None, None, None)
     assert one["resources"] == resources(managed=1, drifted=1)
     assert "journal.db" in one["journal_error"]
-    assert exit == one["exit_code"] != 0
+    assert run.exit == one["exit_code"] != 0
     names = set(metrics(seeded))
     assert "journal_up" in names
     assert not {"open_runs", "in_doubt_changes", "pending_seeds", "last_apply_run"} & names
@@ -286,14 +281,14 @@ def test_nothing_is_written_anywhere(seeded: SeedWorld) -> None:
 @pytest.mark.parametrize("detailed", [True, False])
 def test_drift_is_an_exit_code_where_asked_for(world: World, detailed: bool) -> None:
     applied(world)
-    assert looked(world, detailed_exitcode=detailed)[0] is Exit.DONE
+    assert looked(world, detailed_exitcode=detailed).exit is Exit.DONE
     world.change(1, FirstRow=7, DateFormat="x")
-    assert looked(world, detailed_exitcode=detailed)[0] is (Exit.PENDING if detailed else Exit.DONE)
+    assert looked(world, detailed_exitcode=detailed).exit is (Exit.PENDING if detailed else Exit.DONE)
 
 
 def test_what_is_to_be_sent_is_pending_too(seeded: SeedWorld) -> None:
     seeded.declare(JOHN)
-    assert looked(seeded, detailed_exitcode=True)[0] is Exit.PENDING
+    assert looked(seeded, detailed_exitcode=True).exit is Exit.PENDING
 
 
 def test_the_default_target_is_looked_at_unless_others_are_named(worlds: Worlds) -> None:
@@ -316,7 +311,7 @@ def test_invalid_files_are_one_error(worlds: Worlds) -> None:
 
 def metrics(world: World | Worlds, several: TargetSelection = DEFAULT) -> dict[str, dict[str, float]]:
     """Return the figures by name and target, as an independent parser reads either format."""
-    texts = {form: looked(world, several, form)[1].out for form in (Form.OPENMETRICS, Form.PROMETHEUS)}
+    texts = {form: looked(world, several, form).out for form in (Form.OPENMETRICS, Form.PROMETHEUS)}
     assert texts[Form.OPENMETRICS].endswith("\n# EOF\n")
     read = samples(openmetrics_families(texts[Form.OPENMETRICS]))
     assert samples(prometheus_families(texts[Form.PROMETHEUS])) == read
@@ -333,7 +328,7 @@ def samples(families: Any) -> dict[str, dict[str, float]]:
 
 def test_the_metrics_are_the_figures_of_the_document(worlds: Worlds) -> None:
     worlds.each["two"].faults = [Fault.parse("GET:1+:before:status=401")]
-    worlds.apply(TargetSelection(("one",)))
+    worlds.apply("one")
     worlds.each["one"].clock.sleep(HOUR)
     told = metrics(worlds, ALL)
     assert told["up"] == {"one": 1, "two": 0, "three": 1}
@@ -347,9 +342,9 @@ def test_the_metrics_are_the_figures_of_the_document(worlds: Worlds) -> None:
 
 def test_a_person_reads_one_row_a_target_and_why_figures_are_missing(worlds: Worlds) -> None:
     worlds.each["two"].faults = [Fault.parse("GET:1+:before:status=401")]
-    worlds.apply(TargetSelection(("one",)))
-    _, screen = looked(worlds, ALL, Form.TEXT)
-    lines = screen.out.splitlines()
+    worlds.apply("one")
+    run = looked(worlds, ALL, Form.TEXT)
+    lines = run.out.splitlines()
     rows = {line.split()[0]: line for line in lines[:4]}
     assert rows["one"].split()[1:8] == ["1", "0", "0", "0", "0", "0", "0"]
     assert rows["one"].endswith(" UTC, run 1: done")
@@ -361,18 +356,18 @@ def test_a_person_reads_one_row_a_target_and_why_figures_are_missing(worlds: Wor
         "Status of 3 targets (1 in error): 2 managed, 1 drifted, 0 blocked, 0 unmanaged; "
         "0 seeds pending; 0 customers and 0 changes in doubt."
     )
-    assert "Error" not in screen.err
+    assert "Error" not in run.told
 
 
 @pytest.mark.parametrize("form", list(Form))
 def test_the_same_is_written_to_a_file_that_everybody_may_read(world: World, form: Form) -> None:
     before = os.umask(0o077)
     try:
-        _, screen = looked(world, form=form, out=Path("status.prom"))
+        run = looked(world, form=form, out=Path("status.prom"))
     finally:
         os.umask(before)
     path = world.folder / "status.prom"
-    assert path.read_text("utf-8") == screen.out
+    assert path.read_text("utf-8") == run.out
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
     assert [file for file in path.parent.iterdir() if "status.prom" in file.name] == [path]
 
