@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 from pathlib import Path
 
 import pytest
 
 from reconciler.cli import main
-from reconciler.commands.apply import ApplyOptions, apply
-from reconciler.commands.plan import PlanOptions, plan
-from reconciler.commands.reports import Form
-from reconciler.commands.reports import ReportFile as Report
+from reconciler.commands.reports import Form, ReportFile
 from reconciler.commands.validate import validate
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, FilesInvalid, ReconcilerError
 from reconciler.sandbox import Fault
-from tests.commands.reviews import RESETS
 from tests.commands.world import EVERYTHING, SETTINGS, Screen, World
 from tests.repositories import Repository
 
@@ -45,8 +40,12 @@ def step(world: World) -> World:
     return world
 
 
-def planned(world: World, screen: Screen, consent: Consent = RESETS, **settings: bool) -> Exit:
-    return plan(EVERYTHING, PlanOptions(consent), screen.console(world.clock, **settings), world.environment)
+def validated(world: World, workspace: Path | None = None, screen: Screen | None = None) -> str:
+    """Validate files that are wrong; return what stands on stderr."""
+    screen = screen or Screen()
+    with pytest.raises(FilesInvalid):
+        world.ran(validate, Selection(workspace), screen=screen)
+    return screen.err
 
 
 def outputs(world: World) -> dict[str, str]:
@@ -54,88 +53,71 @@ def outputs(world: World) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines)
 
 
-def test_what_is_secret_is_masked_before_the_first_line(step: World, screen: Screen) -> None:
+def test_what_is_secret_is_masked_before_the_first_line(step: World) -> None:
     step.write("reconciler.yaml", SETTINGS + OTHER)
     (step.folder / "key").write_text("s3cret%key\n")
     step.environ |= {"MASTER": "m4ster\nsecond line", "JOURNAL": "postgresql://me:p%40sswd@db.example/x"}
-    planned(step, screen)
+    run = step.plans()
     masks = ["m4ster", "second line", "s3cret%25key", "postgresql://me:p%2540sswd@db.example/x"]
     masks += ["p%2540sswd", "p@sswd"]
-    assert screen.err.splitlines()[: len(masks)] == [f"::add-mask::{one}" for one in masks]
-    assert not any(secret in screen.out for secret in ("m4ster", "s3cret"))
+    assert run.told.splitlines()[: len(masks)] == [f"::add-mask::{one}" for one in masks]
+    assert not any(secret in run.out for secret in ("m4ster", "s3cret"))
 
 
 @pytest.mark.parametrize("word", ["true", "http", "12345", "Production", "sandbox", "import_configs"])
-def test_a_common_word_is_never_masked(step: World, screen: Screen, word: str) -> None:
+def test_a_common_word_is_never_masked(step: World, word: str) -> None:
     step.write("reconciler.yaml", SETTINGS + OTHER)
     step.environ |= {"MASTER": word, "JOURNAL": f"postgresql://me:{word}@db.example/x"}
-    planned(step, screen)
-    assert [line for line in screen.err.splitlines() if line.startswith(f"::add-mask::{word}")] == []
+    told = step.plans().told.splitlines()
+    assert [line for line in told if line.startswith(f"::add-mask::{word}")] == []
 
 
-def test_a_step_has_outputs_and_a_summary(step: World, screen: Screen) -> None:
-    assert planned(step, screen, Consent()) is Exit.REFUSED
+def test_a_step_has_outputs_and_a_summary(step: World) -> None:
+    assert step.plans(Consent()).exit is Exit.REFUSED
     assert outputs(step) | {"fingerprint": ""} == {
         "changes": "0", "resets": "0", "fingerprint": "", "exit_code": "3"
     }  # fmt: skip
     assert "#### ! Blocked" in (step.folder / "summary").read_text("utf-8")
-
-
-def test_the_outputs_of_an_apply_are_of_what_was_carried_out(step: World, screen: Screen) -> None:
-    console = screen.console(step.clock, as_json=True)
-    apply(EVERYTHING, ApplyOptions(RESETS, yes=True), console, step.environment)
+    (step.folder / "output").unlink()
+    fingerprint = step.applies(json=True).document["plan"]["fingerprint"]
     assert outputs(step) == {
-        "changes": "1",
-        "resets": "1",
-        "fingerprint": screen.document["plan"]["fingerprint"],
-        "exit_code": "0",
-    }
+        "changes": "1", "resets": "1", "fingerprint": fingerprint, "exit_code": "0"
+    }  # fmt: skip
 
 
-def test_steps_add_to_the_files_of_their_job(step: World, screen: Screen) -> None:
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_steps_add_to_the_files_of_their_job(step: World, end: str) -> None:
     for name in ("output", "summary"):
-        (step.folder / name).write_text("before=1\n")
-    planned(step, screen)
-    assert outputs(step)["before"] == "1"
+        (step.folder / name).write_text(f"before=1{end}")
+    assert step.plans(json=True).document["target"] == "sandbox"  # the first stream is for JSON alone
+    assert (outputs(step)["before"], outputs(step)["changes"]) == ("1", "1")
     assert (step.folder / "summary").read_text("utf-8").startswith("before=1\n<!-- reconciler:plan")
 
 
-def test_json_has_the_first_stream_to_itself(step: World, screen: Screen) -> None:
-    planned(step, screen, as_json=True)
-    assert json.loads(screen.out)["target"] == "sandbox"
-
-
-def test_problems_stand_on_their_lines(step: World, screen: Screen) -> None:
+def test_problems_stand_on_their_lines(step: World) -> None:
     step.write("other.yaml", "import_configs:\n  other: {nmae: X}\n")
+    screen = Screen()
     with pytest.raises(FilesInvalid):
-        planned(step, screen)
-    with pytest.raises(FilesInvalid):
-        validate(EVERYTHING, screen.console(step.clock), step.environment)
+        step.plans(screen=screen)
     told = ("error", "configs/other.yaml", "2", "11", "unknown-field import_configs.other")
-    assert [one[:5] for one in ANNOTATION.findall(screen.err)] == [told, told]
+    for shown in (screen.err, validated(step)):
+        assert [one[:5] for one in ANNOTATION.findall(shown)] == [told]
     assert outputs(step)["exit_code"] == "1"
 
 
-def test_what_a_plan_leaves_alone_stands_on_its_line(step: World, screen: Screen) -> None:
-    planned(step, screen, Consent())
-    ((kind, file, line, *_, title, text),) = ANNOTATION.findall(screen.err)
+def test_what_is_left_alone_or_not_brought_about_stands_on_its_line(step: World) -> None:
+    ((kind, file, line, *_, title, text),) = ANNOTATION.findall(step.plans(Consent()).told)
     assert (kind, file, line) == ("error", "configs/welcome.yaml", "2")
     assert title.endswith(" import_configs.welcome")
     assert text.startswith("on target sandbox: ")
-
-
-def test_what_an_apply_did_not_bring_about_stands_on_its_line(step: World, screen: Screen) -> None:
     step.faults = [Fault.parse("PUT:1+:before:status=400")]
-    apply(EVERYTHING, ApplyOptions(RESETS, yes=True), screen.console(step.clock), step.environment)
-    ((kind, file, line, *_, title, _),) = ANNOTATION.findall(screen.err)
+    ((kind, file, line, *_, title, _),) = ANNOTATION.findall(step.applies().told)
     assert (kind, file, line) == ("error", "configs/welcome.yaml", "2")
     assert title == "failed import_configs.welcome"
 
 
 @pytest.mark.parametrize("folder", ["", "sub/below"])
-def test_files_are_named_from_the_top_of_the_checkout_wherever_it_lies(
-    step: World, screen: Screen, folder: str
-) -> None:
+def test_files_are_named_from_the_top_of_the_checkout_wherever_it_lies(step: World, folder: str) -> None:
     top = step.folder / "a-checkout"
     step.folder = top / folder
     step.write("reconciler.yaml", SETTINGS)
@@ -144,18 +126,16 @@ def test_files_are_named_from_the_top_of_the_checkout_wherever_it_lies(
     repository.commit()
     below = f"{folder}/" if folder else ""
     for workspace in (None, step.folder / "configs"):
-        with pytest.raises(FilesInvalid):
-            validate(Selection(workspace), screen.console(step.clock), step.environment)
-    assert [one[1] for one in ANNOTATION.findall(screen.err)] == [f"{below}configs/other.yaml"] * 2
+        told = validated(step, workspace)
+        assert [one[1] for one in ANNOTATION.findall(told)] == [f"{below}configs/other.yaml"]
 
 
-def test_links_lead_to_the_commit_that_is_checked_out(step: World, screen: Screen) -> None:
+def test_links_lead_to_the_commit_that_is_checked_out(step: World) -> None:
     repository = Repository.made(step.folder)
     commit = repository.commit()
     step.environ |= {"GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "acme/surveys"}
     step.environ["GITHUB_SHA"] = "f" * 40
-    reports = (Report(Form.HTML, Path("plan.html")),)
-    plan(EVERYTHING, PlanOptions(RESETS, reports=reports), screen.console(step.clock), step.environment)
+    step.plans(reports=(ReportFile(Form.HTML, Path("plan.html")),))
     page = (step.folder / "plan.html").read_text("utf-8")
     assert f'href="https://github.com/acme/surveys/blob/{commit}/configs/welcome.yaml#L2"' in page
     assert "f" * 40 not in page
@@ -163,60 +143,45 @@ def test_links_lead_to_the_commit_that_is_checked_out(step: World, screen: Scree
 
 def test_an_address_that_stands_in_the_files_is_not_masked(step: World, screen: Screen) -> None:
     step.write("reconciler.yaml", f"{SETTINGS}    journal: git+branch:reconciler\n")
-    validate(EVERYTHING, screen.console(step.clock), step.environment)
+    step.ran(validate, EVERYTHING, screen=screen)
     with contextlib.suppress(ReconcilerError):
-        planned(step, screen)
+        step.plans(screen=screen)
     assert "::add-mask::" not in screen.err
 
 
-def test_a_last_line_without_an_end_keeps_its_value(step: World, screen: Screen) -> None:
-    (step.folder / "output").write_text("before=1")
-    planned(step, screen)
-    assert outputs(step)["before"] == "1"
-    assert outputs(step)["changes"] == "1"
-
-
-def test_a_summary_that_others_have_filled_is_not_made_too_large(step: World, screen: Screen) -> None:
+def test_a_summary_that_others_have_filled_is_not_made_too_large(step: World) -> None:
     for taken in (1_047_000, 1_048_500):
         (step.folder / "summary").write_bytes(b"x" * taken)
-        assert planned(step, screen) is Exit.DONE
+        assert step.plans().exit is Exit.DONE
         assert (step.folder / "summary").stat().st_size <= 1_048_576
 
 
-def test_ten_of_a_kind_are_shown_and_the_rest_is_counted(step: World, screen: Screen) -> None:
+def test_ten_of_a_kind_are_shown_and_the_rest_is_counted(step: World) -> None:
     fields = ", ".join(f"x{number}: 1" for number in range(13))
     step.write("other.yaml", f"import_configs: {{other: {{name: X, {fields}}}}}\n")
-    with pytest.raises(FilesInvalid):
-        validate(EVERYTHING, screen.console(step.clock), step.environment)
-    assert len(ANNOTATION.findall(screen.err)) == 10
-    assert screen.err.count("::notice::and 3 more errors\n") == 1
+    told = validated(step)
+    assert len(ANNOTATION.findall(told)) == 10
+    assert told.count("::notice::and 3 more errors\n") == 1
 
 
 @pytest.mark.parametrize("name", ["a,line=9.yaml", "a::b.yaml", "%0A::error::x.yaml", "##[error]x.yaml"])
-def test_a_file_cannot_be_named_so_that_it_commands(step: World, screen: Screen, name: str) -> None:
+def test_a_file_cannot_be_named_so_that_it_commands(step: World, name: str) -> None:
     step.write(name, "nowhere: 1")
-    with pytest.raises(FilesInvalid):
-        validate(EVERYTHING, screen.console(step.clock), step.environment)
-    (annotation,) = ANNOTATION.findall(screen.err)
+    told = validated(step)
+    (annotation,) = ANNOTATION.findall(told)
     assert annotation[2:4] == ("1", "1")
-    assert_commands_nothing(ANNOTATION.sub("", screen.err))
+    assert_commands_nothing(ANNOTATION.sub("", told))
 
 
 @pytest.mark.parametrize(
     "text", ["::error::x", "##[error]x", "  ::stop-commands::x", "x ##[group]y", "::add-mask::a"]
 )
 @pytest.mark.parametrize("as_json", [True, False])
-def test_no_value_commands(step: World, screen: Screen, text: str, as_json: bool) -> None:
+def test_no_value_commands(step: World, text: str, as_json: bool) -> None:
     step.live({1: {"Name": text, "IsReusable": True, "DateFormat": text, text: text}, 2: {"Name": text}})
-    planned(step, screen, as_json=as_json)
-    apply(
-        EVERYTHING,
-        ApplyOptions(RESETS, yes=True),
-        screen.console(step.clock, as_json=as_json),
-        step.environment,
-    )
-    assert_commands_nothing(screen.out)
-    assert_commands_nothing(screen.err)
+    for run in (step.plans(json=as_json), step.applies(json=as_json)):
+        assert_commands_nothing(run.out)
+        assert_commands_nothing(run.told)
     assert_commands_nothing((step.folder / "summary").read_text("utf-8"))
 
 
@@ -239,29 +204,25 @@ def assert_commands_nothing(text: str) -> None:
     assert [line for line in text.splitlines() if line.strip().startswith("::")] == []
 
 
-def test_json_says_the_same_whatever_a_runner_would_read(step: World, screen: Screen) -> None:
+def test_json_says_the_same_whatever_a_runner_would_read(step: World) -> None:
     step.live({2: {"Name": "##[error]x", "IsReusable": True}, 1: {"Name": "Welcome", "IsReusable": True}})
-    planned(step, screen, as_json=True)
-    assert screen.document["unmanaged"] == [{"id": 2, "name": "##[error]x"}]
+    assert step.plans(json=True).document["unmanaged"] == [{"id": 2, "name": "##[error]x"}]
 
 
-def test_elsewhere_nothing_of_it_is_said(world: World, screen: Screen) -> None:
-    world.write("other.yaml", "nowhere: 1")
-    with pytest.raises(FilesInvalid):
-        planned(world, screen)
-    assert "::" not in screen.err
-
-
-def test_elsewhere_the_same_is_written_to_a_file(world: World, screen: Screen) -> None:
-    reports = (Report(Form.GITHUB, Path("github.txt")),)
-    plan(EVERYTHING, PlanOptions(RESETS, reports=reports), screen.console(world.clock), world.environment)
+def test_elsewhere_nothing_of_it_is_said_but_to_a_file(world: World, screen: Screen) -> None:
+    world.plans(reports=(ReportFile(Form.GITHUB, Path("github.txt")),), screen=screen)
     text = (world.folder / "github.txt").read_text("utf-8")
     assert text.startswith("changes=1\nresets=1\nfingerprint=")
     assert "### Plan of `sandbox`" in text
+    world.write("other.yaml", "nowhere: 1")
+    with pytest.raises(FilesInvalid):
+        world.plans(screen=screen)
+    assert "::" not in screen.err
 
 
-def test_a_file_of_the_step_that_cannot_be_written_hides_nothing(step: World, screen: Screen) -> None:
+def test_a_file_of_the_step_that_cannot_be_written_hides_nothing(step: World) -> None:
     step.environ["GITHUB_OUTPUT"] = str(step.folder)
-    assert planned(step, screen) is Exit.ERROR
-    assert "(GITHUB_OUTPUT) cannot be written" in screen.err
-    assert "Plan: 0 to create, 1 to update" in screen.out
+    run = step.plans()
+    assert run.exit is Exit.ERROR
+    assert "(GITHUB_OUTPUT) cannot be written" in run.told
+    assert "Plan: 0 to create, 1 to update" in run.out

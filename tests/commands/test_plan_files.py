@@ -9,15 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.commands.apply import ApplyOptions, apply
-from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, Refused, UsageError
 from reconciler.sandbox import Fault, Variants
 from reconciler.sandbox.seeding import CONFIGS, stored_config
 from tests.commands.reviews import FILE, RESETS, applied, declare, edited, planned, write_sealed
-from tests.commands.world import EVERYTHING, SETTINGS, Screen, Terminal, World
+from tests.commands.world import SETTINGS, Screen, Terminal, World
 
 KEY = "import_configs.welcome"
 
@@ -40,31 +38,23 @@ def delays(world: World) -> list[int]:
     return [world.config(id)["SurveySettings"]["InvitationDelayInDays"] for id in (1, 2, 3)]
 
 
-def test_what_was_reviewed_is_applied_without_asking(world: World) -> None:
+def test_what_was_reviewed_is_applied_without_asking_and_once_done_it_is_fine(world: World) -> None:
     planned(world)
     run = applied(world)
     assert (run.exit, run.results) == (Exit.DONE, {KEY: "applied"})
-
-
-def test_a_plan_that_is_carried_out_already_is_fine(world: World) -> None:
-    planned(world)
-    applied(world)
     before = len(world.writes)
     assert applied(world).exit is Exit.DONE
+    assert applied(world, ["0" * 64]).exit is Exit.DONE  # with nothing to do, whatever was reviewed
     assert len(world.writes) == before
 
 
-def test_the_file_is_what_is_printed_and_for_this_user_alone(world: World) -> None:
-    run = planned(world)
+@pytest.mark.parametrize("consent", [RESETS, Consent()])
+def test_the_file_is_what_is_printed_and_for_this_user_alone(world: World, consent: Consent) -> None:
+    run = planned(world, consent)
     path = world.folder / FILE
     assert json.loads(path.read_text("utf-8")) == run.document
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert run.document["fingerprint"] in run.told
-
-
-def test_a_plan_that_is_refused_is_written_all_the_same(world: World) -> None:
-    assert planned(world, Consent()).exit is Exit.REFUSED
-    assert (world.folder / FILE).exists()
 
 
 def other_value(world: World) -> None:
@@ -145,11 +135,13 @@ def test_what_no_change_depends_on_may_move(three: World, change: Callable[[Worl
     assert delays(three) == [1, 1, 1]
 
 
-def test_what_is_no_longer_declared_is_not_done_and_no_fault(three: World) -> None:
+def test_what_is_no_longer_declared_or_selected_is_not_done_and_no_fault(three: World) -> None:
     planned(three)
     (three.folder / "configs/c1.yaml").unlink()
-    run = applied(three)
-    assert (run.exit, delays(three)) == (Exit.DONE, [9, 1, 1])
+    assert applied(three, selection=Selection(only=("c2",))).exit is Exit.DONE
+    assert delays(three) == [9, 1, 9]
+    assert applied(three).exit is Exit.DONE
+    assert delays(three) == [9, 1, 1]
 
 
 def test_two_pull_requests_merged_one_after_the_other_are_each_applied_as_reviewed(three: World) -> None:
@@ -184,37 +176,24 @@ def test_the_gravest_end_wins_over_a_missing_review(three: World) -> None:
 
 
 def test_a_plan_file_lifts_no_limit(world: World) -> None:
+    planned(world, Consent())
+    assert applied(world, consent=Consent()).exit is Exit.REFUSED
+    assert applied(world, consent=RESETS).exit is Exit.STALE  # it is no review of what it blocked
     planned(world, RESETS)
     run = applied(world, consent=Consent())
     assert (run.exit, run.results) == (Exit.REFUSED, {KEY: "skipped"})
     assert "would reset date_format" in run.reasons[KEY]
+    world.write("reconciler.yaml", SETTINGS + "    limits: {updates: 0}\n")
+    assert applied(world).exit is Exit.REFUSED
     assert world.writes == []
 
 
-def test_a_plan_made_without_consent_is_no_review_of_what_it_blocked(world: World) -> None:
-    planned(world, Consent())
-    assert applied(world, consent=Consent()).exit is Exit.REFUSED
-    assert applied(world, consent=RESETS).exit is Exit.STALE
-    assert world.writes == []
-
-
-def test_a_limit_of_today_counts(three: World) -> None:
-    planned(three)
-    three.write("reconciler.yaml", SETTINGS + "    limits: {updates: 2}\n")
-    assert applied(three).exit is Exit.REFUSED
-    assert three.writes == []
-
-
-def test_a_file_says_which_target_is_meant_in_ci_too(world: World) -> None:
+def test_in_ci_a_file_says_which_target_is_meant_and_fingerprints_do_not(world: World) -> None:
     planned(world)
-    world.environ["CI"] = "true"
-    assert applied(world).exit is Exit.DONE
-
-
-def test_fingerprints_alone_name_no_target_in_ci(world: World) -> None:
     world.environ["CI"] = "true"
     with pytest.raises(UsageError, match="must be named"):
         applied(world, ["0" * 64])
+    assert applied(world).exit is Exit.DONE
 
 
 def test_another_target_than_that_of_the_file_is_refused(world: World) -> None:
@@ -222,10 +201,6 @@ def test_another_target_than_that_of_the_file_is_refused(world: World) -> None:
     world.write("reconciler.yaml", SETTINGS + '  other:\n    checkmarket: {url: "sandbox:"}\n')
     with pytest.raises(Refused, match="target sandbox, and target other is named"):
         applied(world, selection=Selection(target="other"))
-
-
-def test_the_same_target_may_be_named(world: World) -> None:
-    planned(world)
     assert applied(world, selection=Selection(target="sandbox")).exit is Exit.DONE
 
 
@@ -276,12 +251,6 @@ def test_one_file_of_several_for_another_target_stops_them_all(three: World) -> 
     assert three.writes == []
 
 
-def test_only_a_part_of_a_file_may_be_applied(three: World) -> None:
-    planned(three)
-    assert applied(three, selection=Selection(only=("c1",))).exit is Exit.DONE
-    assert delays(three) == [1, 9, 9]
-
-
 class TestAPartOfTheFiles:
     """A plan made with --only is about that part, and applied by its file so is what is applied."""
 
@@ -290,29 +259,17 @@ class TestAPartOfTheFiles:
         planned(three, selection=Selection(only=("c1",)))
         return three
 
-    def test_is_applied_and_nothing_is_said_of_the_rest(self, one: World) -> None:
-        run = applied(one)
-        assert (run.exit, run.results) == (Exit.DONE, {"import_configs.c1": "applied"})
-        assert delays(one) == [1, 9, 9]
-
-    def test_is_written_into_the_file_and_said_in_the_first_lines(self, one: World) -> None:
+    def test_is_applied_said_in_the_first_lines_and_nothing_is_said_of_the_rest(self, one: World) -> None:
         document = json.loads((one.folder / FILE).read_text("utf-8"))
         assert document["selection"] == [{"only": ["c1"], "exclude": []}]
-        screen = Screen()
-        apply(
-            EVERYTHING, ApplyOptions(RESETS, plan_files=(FILE,)), screen.console(one.clock), one.environment
-        )
-        assert screen.out.splitlines()[2] == "Selection: only c1"
+        run = one.applies(plan_files=(FILE,))
+        assert run.out.splitlines()[2] == "Selection: only c1"
+        assert run.last.startswith("Applied: 1 changed, 0 failed, 0 stale, 0 skipped")
+        assert delays(one) == [1, 9, 9]
 
     def test_that_was_left_out_is_said_too(self, three: World) -> None:
-        screen = Screen()
-        plan(
-            Selection(exclude=("c2", "c3")),
-            PlanOptions(RESETS, out=FILE),
-            screen.console(three.clock),
-            three.environment,
-        )
-        assert screen.out.splitlines()[2] == "Selection: all, without c2, c3"
+        run = three.plans(selection=Selection(exclude=("c2", "c3")), out=FILE)
+        assert run.out.splitlines()[2] == "Selection: all, without c2, c3"
         assert applied(three).exit is Exit.DONE
         assert delays(three) == [1, 9, 9]
 
@@ -366,12 +323,9 @@ class TestAPartOfTheFiles:
 
 def test_on_a_terminal_a_file_is_answer_enough(world: World) -> None:
     planned(world)
-    screen = Screen(stdin=Terminal(""))
-    end = apply(
-        EVERYTHING, ApplyOptions(RESETS, plan_files=(FILE,)), screen.console(world.clock), world.environment
-    )
-    assert end is Exit.DONE
-    assert "Only yes is yes" not in screen.err
+    run = world.applies(plan_files=(FILE,), yes=False, screen=Screen(stdin=Terminal("")))
+    assert run.exit is Exit.DONE
+    assert "Only yes is yes" not in run.told
 
 
 class TestFingerprints:
@@ -402,11 +356,6 @@ class TestFingerprints:
         again = applied(three, [fingerprint])
         assert again.results == {"import_configs.c1": "skipped", "import_configs.c2": "applied"}
         assert (again.exit, delays(three)) == (Exit.STALE, [5, 1, 1])
-
-    def test_a_plan_with_nothing_to_do_is_done_whatever_was_reviewed(self, three: World) -> None:
-        planned(three)
-        applied(three)
-        assert applied(three, ["0" * 64]).exit is Exit.DONE
 
 
 @pytest.mark.parametrize(
@@ -452,6 +401,4 @@ def test_a_reviewed_deletion_needs_its_flag_again(three: World) -> None:
 
 def test_the_fingerprint_is_shown_to_those_who_ask_for_more(world: World) -> None:
     fingerprint = planned(world).document["fingerprint"]
-    screen = Screen()
-    plan(EVERYTHING, PlanOptions(RESETS), screen.console(world.clock, verbose=True), world.environment)
-    assert f"\nFingerprint {fingerprint}\n" in screen.out
+    assert f"\nFingerprint {fingerprint}\n" in world.plans(settings={"verbose": True}).out

@@ -8,14 +8,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from reconciler.commands.apply import ApplyOptions, apply
-from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, UsageError
 from reconciler.planfile.format import schema_of
-from tests.commands.reviews import RESETS, applied, declare, planned
-from tests.commands.world import EVERYTHING, Screen
+from tests.commands.reviews import applied, declare, planned
+from tests.commands.world import EVERYTHING
 from tests.repositories import ENVIRON, Repository
 from tests.seeds.world import JANE, JOHN, SETTINGS, SeedWorld
 
@@ -149,9 +147,7 @@ def test_a_reason_that_was_there_before_is_not_caused(world: SeedWorld, reposito
 
 
 def text_of(world: SeedWorld, ref: str) -> str:
-    screen = Screen()
-    plan(EVERYTHING, PlanOptions(RESETS, since=ref), screen.console(world.clock), world.environment)
-    return screen.out
+    return world.plans(since=ref).out
 
 
 def test_the_text_has_two_groups(world: SeedWorld) -> None:
@@ -260,11 +256,4 @@ def test_apply_shows_the_groups_and_reports_them(world: SeedWorld) -> None:
     assert run.exit is Exit.DONE
     causes = {change["key"]: change["caused"] for change in run.document["plan"]["changes"]}
     assert causes == {C1: True, C2: False}
-    screen = Screen()
-    apply(
-        EVERYTHING,
-        ApplyOptions(RESETS, yes=True, since="HEAD"),
-        screen.console(world.clock),
-        world.environment,
-    )
-    assert "Caused by the change of the files since HEAD:" in screen.out
+    assert "Caused by the change of the files since HEAD:" in world.applies(since="HEAD").out
