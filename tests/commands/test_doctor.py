@@ -29,6 +29,7 @@ SECRET = "hunter2-is-secret"
 REAL = "https://api-eu.agileresearch.medallia.com"
 ACCOUNT = f"checkmarket: {{url: '{REAL}', master_key: {{env: MASTER}}, key: {{env: KEY}}}}"
 SERVED = "checkmarket: {url: '%s', master_key: {env: MASTER}, key: {file: key.txt}}"
+SANDBOX = "checkmarket: {url: 'sandbox:'}"
 BOTH_SERVED = (
     "checkmarket: {url: '%s'}, expoints: {url: '%s', token: {env: KEY}, allowed_recipients: ['*@a.nl']}"
 )
@@ -81,25 +82,19 @@ def begin_run(patient: Patient, process: Process) -> None:
         journal.begin_run(RunStart("apply", "one", ("api.example.com#1",), "qa", process, "0"))
 
 
-def test_a_sandbox_alone_is_well_and_exit_is_0(tmp_path: Path) -> None:
-    ended, checks = Patient(
-        tmp_path, 'checkmarket: {url: "sandbox:"}, expoints: {url: "sandbox:"}'
-    ).examined()
+def test_a_sandbox_alone_is_well_and_nothing_is_written_anywhere(tmp_path: Path) -> None:
+    patient = Patient(tmp_path, f"{SANDBOX}, expoints: {{url: 'sandbox:'}}")
+    before = patient.files()
+    ended, checks = patient.examined()
     assert ended is Exit.DONE
     assert checks["checkmarket"]["message"] == "the embedded sandbox: no account, no network"
     assert "is not there yet" in checks["sandbox"]["message"]
-
-
-def test_nothing_is_written_anywhere(tmp_path: Path) -> None:
-    patient = Patient(tmp_path, 'checkmarket: {url: "sandbox:"}')
-    before = patient.files()
-    patient.examined()
     assert patient.files() == before
     assert [path.name for path in tmp_path.iterdir()] == ["configs"]
 
 
 def test_a_sandbox_and_a_journal_that_are_there_are_left_as_they_are(tmp_path: Path) -> None:
-    patient = Patient(tmp_path, 'checkmarket: {url: "sandbox:"}')
+    patient = Patient(tmp_path, SANDBOX)
     plan(Selection(target="one"), PlanOptions(), Screen().console(patient.clock), patient.environment)
     begin_run(patient, this_process())
     before = patient.files()
@@ -110,7 +105,7 @@ def test_a_sandbox_and_a_journal_that_are_there_are_left_as_they_are(tmp_path: P
 
 
 def test_a_damaged_sandbox_is_a_problem(tmp_path: Path) -> None:
-    patient = Patient(tmp_path, 'checkmarket: {url: "sandbox:"}')
+    patient = Patient(tmp_path, SANDBOX)
     (tmp_path / ".reconciler").mkdir()
     (tmp_path / ".reconciler" / "sandbox-one.db").write_text("not a database")
     ended, checks = patient.examined()
@@ -118,16 +113,13 @@ def test_a_damaged_sandbox_is_a_problem(tmp_path: Path) -> None:
     assert "move it away" in checks["sandbox"]["message"]
 
 
-def test_missing_credentials_are_named_and_the_api_is_not_asked(tmp_path: Path) -> None:
+def test_what_is_missing_or_not_trusted_is_named_and_the_api_is_not_asked(tmp_path: Path) -> None:
     ended, checks = Patient(tmp_path, ACCOUNT, KEY=SECRET).examined()
     assert ended is Exit.ERROR
     assert "MASTER" in checks["checkmarket master_key"]["message"]
     assert checks["checkmarket master_key"]["mend"] == "export MASTER=…"
     assert checks["checkmarket key"]["message"] == "the variable KEY holds a value"
     assert checks["checkmarket"]["state"] == "not checkable"
-
-
-def test_a_host_that_is_not_trusted_is_a_problem_and_is_not_asked(tmp_path: Path) -> None:
     there = ACCOUNT.replace("api-eu.agileresearch.medallia.com", "api.example.com")
     ended, checks = Patient(tmp_path, there, KEY=SECRET, MASTER=SECRET).examined()
     assert ended is Exit.ERROR
@@ -161,17 +153,16 @@ def test_what_the_api_says_against_the_credentials_is_shown(tmp_path: Path, stat
     assert said in checks["checkmarket"]["message"]
 
 
-def test_an_api_that_cannot_be_reached_is_exit_7(tmp_path: Path) -> None:
-    ended, checks = Patient(tmp_path, "checkmarket: {url: 'http://127.0.0.1:1'}").examined()
-    assert ended is Exit.UNAVAILABLE
+@pytest.mark.parametrize(
+    ("more", "exit"), [("", Exit.UNAVAILABLE), (", journal: {env: JOURNAL}", Exit.ERROR)]
+)
+def test_an_api_that_cannot_be_reached_is_exit_7_and_another_problem_beside_it_exit_1(
+    tmp_path: Path, more: str, exit: Exit
+) -> None:
+    ended, checks = Patient(tmp_path, f"checkmarket: {{url: 'http://127.0.0.1:1'}}{more}").examined()
+    assert ended is exit
     assert checks["checkmarket"]["unavailable"] is True
-
-
-def test_another_problem_beside_it_is_exit_1(tmp_path: Path) -> None:
-    target = "checkmarket: {url: 'http://127.0.0.1:1'}, journal: {env: JOURNAL}"
-    ended, checks = Patient(tmp_path, target).examined()
-    assert ended is Exit.ERROR
-    assert "JOURNAL" in checks["journal"]["message"]
+    assert ("JOURNAL" in checks["journal"]["message"]) is bool(more)
 
 
 def answering(date: str) -> Callable[[socket.socket], None]:
@@ -217,7 +208,7 @@ def test_the_account_is_told_by_what_it_must_have(tmp_path: Path, wanted: str, s
 
 def test_a_password_in_the_address_of_a_journal_is_not_shown(tmp_path: Path) -> None:
     pytest.importorskip("psycopg")
-    target = 'checkmarket: {url: "sandbox:"}, journal: {env: JOURNAL}'
+    target = f"{SANDBOX}, journal: {{env: JOURNAL}}"
     address = f"postgresql://qa:{SECRET}@127.0.0.1:1/db"
     ended, checks = Patient(tmp_path, target, JOURNAL=address).examined()
     assert (ended, checks["journal"]["state"]) == (Exit.ERROR, "problem")
@@ -233,7 +224,7 @@ def test_a_password_in_the_address_of_a_journal_is_not_shown(tmp_path: Path) -> 
     ],
 )
 def test_who_holds_an_account_is_told(tmp_path: Path, process: Process, state: str, said: str) -> None:
-    patient = Patient(tmp_path, 'checkmarket: {url: "sandbox:"}')
+    patient = Patient(tmp_path, SANDBOX)
     begin_run(patient, process)
     _, checks = patient.examined()
     assert checks["lock"]["state"] == state
@@ -247,16 +238,8 @@ def test_a_journal_of_one_machine_is_told_of_and_in_ci_it_is_a_problem(tmp_path:
     assert patient.examined()[1]["journal sharing"]["state"] == "problem"
 
 
-def test_without_a_workspace_it_says_how_to_begin_one(tmp_path: Path) -> None:
-    screen = Screen()
-    assert (
-        doctor(EVERYTHING, screen.console(FakeClock()), Environment({}, FakeClock(), tmp_path)) is Exit.ERROR
-    )
-    assert "→ begin one: reconciler init" in screen.out
-
-
 def test_what_the_operator_allows_is_said_in_words(tmp_path: Path) -> None:
-    patient = Patient(tmp_path, 'checkmarket: {url: "sandbox:"}')
+    patient = Patient(tmp_path, SANDBOX)
     _, checks = patient.examined()
     said = {name: checks[name]["message"] for name in ("CI", *(f"RECONCILER_{n}" for n in OPERATORS))}
     assert all("is not set" in text for text in said.values())
@@ -289,7 +272,7 @@ def test_what_the_operator_allows_is_said_in_words(tmp_path: Path) -> None:
 def test_what_the_operator_says_in_vain_is_a_problem(
     tmp_path: Path, variable: str, value: str, mend: str
 ) -> None:
-    patient = Patient(tmp_path, 'checkmarket: {url: "sandbox:"}', **{f"RECONCILER_{variable}": value})
+    patient = Patient(tmp_path, SANDBOX, **{f"RECONCILER_{variable}": value})
     ended, checks = patient.examined()
     assert ended is Exit.ERROR
     assert mend in checks[f"RECONCILER_{variable}"]["mend"]
@@ -304,26 +287,29 @@ def test_files_with_problems_are_counted_and_nothing_is_asked(tmp_path: Path) ->
 
 
 def test_one_target_is_looked_at_alone_and_an_unknown_one_is_an_error(tmp_path: Path) -> None:
-    patient = Patient(
-        tmp_path,
-        'checkmarket: {url: "sandbox:"}}, two: {checkmarket: {url: "sandbox:"}, journal: {env: NOWHERE}',
-    )
+    patient = Patient(tmp_path, f"{SANDBOX}}}, two: {{{SANDBOX}, journal: {{env: NOWHERE}}")
     assert patient.examined("one")[0] is Exit.DONE
     assert patient.examined()[0] is Exit.ERROR
     with pytest.raises(UsageError, match="no target three"):
         patient.examined("three")
 
 
-def test_what_init_writes_is_well_and_an_old_schema_is_told_of(tmp_path: Path) -> None:
+def test_a_workspace_is_begun_by_init_and_an_old_schema_is_told_of(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
-    environment, screen = Environment({}, FakeClock(), tmp_path), Screen()
+    environment = Environment({}, FakeClock(), tmp_path)
+
+    def told(exit: Exit) -> str:
+        screen = Screen()
+        assert doctor(EVERYTHING, screen.console(FakeClock()), environment) is exit
+        return screen.out
+
+    assert "→ begin one: reconciler init" in told(Exit.ERROR)
     init(None, (), Screen().console(FakeClock()), environment)
-    assert doctor(EVERYTHING, screen.console(FakeClock()), environment) is Exit.DONE
-    assert "✓ schema  .schema.json is of this version" in screen.out
-    assert "✓ git     ignores .reconciler/" in screen.out
+    shown = told(Exit.DONE)
+    assert "✓ schema  .schema.json is of this version" in shown
+    assert "✓ git     ignores .reconciler/" in shown
     (tmp_path / "configs" / ".schema.json").write_text("{}")
-    assert doctor(EVERYTHING, screen.console(FakeClock()), environment) is Exit.ERROR
-    assert "→ reconciler schema workspace > configs/.schema.json" in screen.out
+    assert "→ reconciler schema workspace > configs/.schema.json" in told(Exit.ERROR)
 
 
 def test_text_shows_each_thing_with_its_mending_and_counts_them(tmp_path: Path) -> None:

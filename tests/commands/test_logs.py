@@ -16,15 +16,11 @@ from msgspec.structs import replace
 
 from reconciler.cli import main
 from reconciler.cli.running import libraries_logged
-from reconciler.commands.apply import ApplyOptions, apply
 from reconciler.commands.console import Console, Requests, random_id
-from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.runs import Lock
 from reconciler.commands.validate import validate
 from reconciler.errors import Exit, FilesInvalid, Refused
 from reconciler.sandbox import Fault
-from tests.clock import START
-from tests.commands.reviews import RESETS
 from tests.commands.test_github import assert_commands_nothing
 from tests.commands.test_runs import at_work
 from tests.commands.world import EVERYTHING, Screen, Terminal, World
@@ -45,20 +41,18 @@ def logged(world: World, screen: Screen, **settings: Any) -> Console:
     return screen.console(world.clock, **{"logs_json": True, **settings})
 
 
-def watched(world: World, console: Console) -> Requests:
+def planned(world: World, screen: Screen, **settings: Any) -> Requests:
+    """Plan while requests are watched, under ids that can be told."""
+    console = logged(world, screen, **settings)
     ids = (f"request-{number}" for number in count(1))
-    return Requests(console, lambda: next(ids))
-
-
-def planned(world: World, console: Console) -> Requests:
-    requests = watched(world, console)
+    requests = Requests(console, lambda: next(ids))
     environment = replace(world.environment, on_request=requests, new_id=requests.new_id)
-    plan(EVERYTHING, PlanOptions(RESETS), console, environment)
+    world.plans(screen=screen, environment=environment, settings={"logs_json": True, **settings})
     return requests
 
 
 def test_each_request_is_an_event(world: World, screen: Screen) -> None:
-    planned(world, logged(world, screen))
+    planned(world, screen)
     first, *others = of(screen, "request")
     assert first == {
         "time": TIME,
@@ -83,7 +77,7 @@ def test_each_attempt_of_a_request_has_its_id_and_says_how_long_it_waited(
     world: World, screen: Screen
 ) -> None:
     world.faults = [Fault.parse("GET:1:before:status=503"), Fault.parse("GET:2:before:refuse")]
-    planned(world, logged(world, screen))
+    planned(world, screen)
     first, second, third, *_ = of(screen, "request")
     assert [one["id"] for one in (first, second, third)] == ["request-1"] * 3
     assert [one["attempt"] for one in (first, second, third)] == [1, 2, 3]
@@ -93,8 +87,7 @@ def test_each_attempt_of_a_request_has_its_id_and_says_how_long_it_waited(
 
 
 def test_the_end_says_how_many_requests_of_each_method_there_were(world: World, screen: Screen) -> None:
-    console = logged(world, screen)
-    requests = planned(world, console)
+    requests = planned(world, screen)
     world.clock.sleep(2)
     requests.end("plan", Exit.DONE)
     assert events(screen)[-1] == {
@@ -111,28 +104,20 @@ def test_the_end_says_how_many_requests_of_each_method_there_were(world: World, 
 
 def test_in_text_a_person_who_asks_for_it_reads_each_request_on_a_line(world: World, screen: Screen) -> None:
     world.faults = [Fault.parse("GET:1:before:status=503")]
-    planned(world, screen.console(world.clock, verbose=True, very_verbose=True))
+    planned(world, screen, logs_json=False, verbose=True, very_verbose=True)
     first, second, *_ = screen.err.splitlines()
     assert first == f"{TIME} GET /3/surveys?top=100&skip=0: 503, 0.0 ms, target sandbox, request request-1"
     assert ", attempt 2, after " in second
 
 
-@pytest.mark.parametrize("settings", [{}, {"verbose": True}, {"logs_json": True, "quiet": True}])
+@pytest.mark.parametrize(
+    "settings", [{"logs_json": False}, {"logs_json": False, "verbose": True}, {"quiet": True}]
+)
 def test_where_nobody_asked_nothing_is_made_of_a_request(
     world: World, screen: Screen, settings: dict[str, bool]
 ) -> None:
-    console = screen.console(world.clock, **settings)
-
-    def never() -> str:
-        raise AssertionError("an id was made")
-
-    requests = Requests(console, never)
-    plan(
-        EVERYTHING,
-        PlanOptions(RESETS),
-        console,
-        replace(world.environment, on_request=requests, new_id=requests.new_id),
-    )
+    requests = planned(world, screen, **settings)
+    assert requests.new_id() == ""
     assert "GET /3" not in screen.err
 
 
@@ -157,7 +142,7 @@ def test_warnings_and_errors_have_their_level(world: World, screen: Screen) -> N
     path = world.folder / ".reconciler" / "journal.db"
     path.parent.mkdir()
     path.write_text("no database")
-    planned(world, logged(world, screen))
+    planned(world, screen)
     (warning,) = of(screen, "warning")
     assert warning["level"] == "warning"
     assert not warning["message"].startswith("Warning")
@@ -175,19 +160,14 @@ def test_quiet_leaves_errors(world: World, screen: Screen) -> None:
 
 def test_what_waits_says_so_in_an_event(world: World, screen: Screen) -> None:
     with at_work(world), pytest.raises(Refused):
-        apply(
-            EVERYTHING,
-            ApplyOptions(RESETS, yes=True, lock=Lock(timeout=5)),
-            logged(world, screen),
-            world.environment,
-        )
+        world.applies(lock=Lock(timeout=5), screen=screen, settings={"logs_json": True})
     assert [one["message"][:8] for one in of(screen, "message")] == ["Waiting:"]
 
 
 def test_a_question_and_what_it_is_about_are_events_too(world: World) -> None:
     screen = Screen(stdin=Terminal("no\n"))
     with pytest.raises(Refused):
-        apply(EVERYTHING, ApplyOptions(RESETS), logged(world, screen, as_json=True), world.environment)
+        world.applies(yes=False, screen=screen, json=True, settings={"logs_json": True})
     (shown,), (question,) = of(screen, "shown"), of(screen, "question")
     assert "Plan: 0 to create, 1 to update" in shown["message"]
     assert question["message"].endswith("Only yes is yes:")
@@ -208,7 +188,7 @@ def test_no_text_commands_a_runner_or_a_terminal(world: World, screen: Screen, t
     console = logged(world, screen)
     console.say(text)
     console.complain(text)
-    assert [one["message"] for one in events(screen)] == [text, text]
+    assert [(one["time"], one["message"]) for one in events(screen)] == [(TIME, text)] * 2
     assert_commands_nothing(screen.err)
     assert screen.err.isascii()
 
@@ -322,9 +302,3 @@ def test_the_log_begins_when_it_is_asked_for_and_costs_the_start_nothing() -> No
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "logging" not in ended.stderr.split()
-
-
-def test_the_first_moment_is_that_of_the_clock(world: World, screen: Screen) -> None:
-    logged(world, screen).say("x")
-    assert world.clock.now() == START
-    assert events(screen)[0]["time"] == TIME
