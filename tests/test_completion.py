@@ -89,12 +89,12 @@ def test_what_completes_is_what_the_place_is_for(line: str, offered: list[str], 
     assert completed("bash", f"reconciler|{line}", folder) == offered
 
 
-def test_the_workspace_that_is_named_counts(folder: Path) -> None:
+def test_the_workspace_that_is_named_counts_and_without_one_nothing_is_offered(folder: Path) -> None:
     (folder / "configs").rename(folder / "surveys")
-    line = "reconciler|plan|--workspace|surveys|--target|"
-    assert completed("bash", line, folder) == ["production", "sandbox"]
-    named = completed("bash", "reconciler|plan|--target|", folder, RECONCILER_WORKSPACE="surveys")
-    assert named == ["production", "sandbox"]
+    assert completed("bash", "reconciler|plan|--target|", folder) == []
+    both = ["production", "sandbox"]
+    assert completed("bash", "reconciler|plan|--workspace|surveys|--target|", folder) == both
+    assert completed("bash", "reconciler|plan|--target|", folder, RECONCILER_WORKSPACE="surveys") == both
 
 
 @pytest.mark.parametrize("broken", ["targets: [", "\x00", "targets: {sandbox: 1}\nimport_configs: 3"])
@@ -127,10 +127,6 @@ def test_what_a_shell_would_obey_is_not_offered(line: str, folder: Path) -> None
     assert completed("bash", f"reconciler|{line}", folder) == before != []
 
 
-def test_without_a_workspace_nothing_is_offered(tmp_path: Path) -> None:
-    assert completed("bash", "reconciler|plan|--target|", tmp_path) == []
-
-
 def test_completing_imports_no_more_than_reading_the_files_needs(folder: Path) -> None:
     program = (
         "import atexit, sys; from reconciler.cli import main\n"
@@ -138,17 +134,9 @@ def test_completing_imports_no_more_than_reading_the_files_needs(folder: Path) -
         "atexit.register(lambda: print(*names(), file=sys.stderr))\n"
         "main([])"
     )
-    asked = {
-        "COMP_WORDS": "reconciler plan --target ",
-        "COMP_CWORD": "3",
-        "_RECONCILER_COMPLETE": "bash_complete",
-    }
-    ended = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=folder,
-        env={**os.environ, **asked},
-        capture_output=True,
-        text=True,
-    )
+    line = {"COMP_WORDS": "reconciler plan --target ", "COMP_CWORD": "3"}
+    environ = {**os.environ, **line, "_RECONCILER_COMPLETE": "bash_complete"}
+    command = [sys.executable, "-c", program]
+    ended = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True)
     assert ended.stdout.splitlines() == ["plain,production", "plain,sandbox"]
     assert not {"pydantic", "httpx", "deepdiff", "flask", "sqlite3"} & set(ended.stderr.split())

@@ -165,13 +165,6 @@ class Accounts(Struct, frozen=True):
     checkmarket: str = ""
     expoints: str = ""
 
-    @property
-    def variables(self) -> tuple[str, ...]:
-        """The variables that the files name for credentials; a sandbox on this machine needs none."""
-        keys = tuple(_KEYS.values()) if self.checkmarket and needs_credentials(self.checkmarket) else ()
-        token = (_TOKEN,) if self.expoints and needs_credentials(self.expoints) else ()
-        return (*keys, *token)
-
 
 def accounts_at(urls: Sequence[str]) -> Accounts:
     """Return what is at these addresses: a tenant is known by its host, anything else is an account.
@@ -194,8 +187,10 @@ def _next_steps(folder: Path, accounts: Accounts, environment: Environment) -> I
     is_found = place in (here, here / DEFAULT_FOLDER)
     named = "" if is_found else f" --workspace {shlex.quote(shown(folder, environment.folder))}"
     yield f"reconciler plan{named}: what would change in the sandbox; reconciler apply{named} does it"
-    if accounts.variables:
-        yield f"set {', '.join(accounts.variables)} in the environment: credentials stay out of the files"
+    named_by = ((accounts.checkmarket, _KEYS.values()), (accounts.expoints, [_TOKEN]))
+    variables = [one for url, names in named_by if url and needs_credentials(url) for one in names]
+    if variables:
+        yield f"set {', '.join(variables)} in the environment: credentials stay out of the files"
     for url, hosts in ((accounts.checkmarket, CHECKMARKET_HOSTS), (accounts.expoints, EXPOINTS_HOSTS)):
         try:
             if url:

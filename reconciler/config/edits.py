@@ -18,7 +18,6 @@ from reconciler.config import nodes
 from reconciler.config.layout import (
     Layout,
     Splice,
-    holds_anchor,
     inline,
     is_flow,
     is_json,
@@ -617,7 +616,9 @@ def _moves(layout: Layout, node: Node, path: Path, depth: int, ranks: Ranks) -> 
         return
     rank = {name: number for number, name in enumerate(ranks(path))}
     order = sorted(node.written, key=lambda entry: rank.get(name_of(entry), len(rank)))
-    if order == list(node.written) or holds_anchor(node):
+    inside = (inner for inner in nodes_of(node) if inner is not node)
+    holds_anchor = any(inner.anchor and not isinstance(inner, Alias) for inner in inside)
+    if order == list(node.written) or holds_anchor:
         return
     if not is_flow(node):
         yield from _on_lines(layout, node, order)

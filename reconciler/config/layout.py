@@ -13,7 +13,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from reconciler.config import nodes
-from reconciler.config.nodes import LINE_BREAK, Alias, Entry, Node, Scalar, Source
+from reconciler.config.nodes import LINE_BREAK, Entry, Node, Scalar, Source
 from reconciler.config.yaml import PERSONAL_KEYS, plain, read
 from reconciler.engine.kind import Json
 
@@ -185,12 +185,6 @@ def nodes_of(node: Node) -> Iterator[Node]:
         for entry in node.written:
             yield entry.key
             yield from nodes_of(entry.value)
-
-
-def holds_anchor(node: Node) -> bool:
-    """Tell whether an anchor is set inside a value."""
-    inside = (inner for inner in nodes_of(node) if inner is not node)
-    return any(inner.anchor and not isinstance(inner, Alias) for inner in inside)
 
 
 def comment_at(node: Node, path: Sequence[str]) -> str | None:
