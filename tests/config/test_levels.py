@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from reconciler.config.load import load
 from reconciler.engine.declared import Declared, Given, Reference, Ruling
 from reconciler.engine.kind import Policy
-from reconciler.problems import Place
 from tests.config.conftest import Complain, Read, write_files
 from tests.config.toy import LETTERS, MAILINGS
 
@@ -32,16 +31,29 @@ def policies(declared: Declared) -> Mapping[str, str]:
     return {path: ruling.policy.value for path, ruling in declared.rulings.items()}
 
 
-def test_values_stand_in_the_form_of_the_body(loaded: Read) -> None:
-    text = (
-        'mailings: {m: {name: M, columns: [{number: 1, fills: Email}], schedule: {at: "09:00"}, note: null}}'
-    )
-    assert values(one(loaded, text)) == {
-        "name": "M",
-        "columns": [{"Number": 1, "Fills": "Email"}],
-        "schedule.at": "09:00",
-        "note": None,
-    }
+@pytest.mark.parametrize(
+    ("text", "given", "rulings"),
+    [
+        (
+            'columns: [{number: 1, fills: Email}], schedule: {at: "09:00"}, note: null',
+            {"columns": [{"Number": 1, "Fills": "Email"}], "schedule.at": "09:00", "note": None},
+            {},
+        ),
+        ("list: null, schedule: {survey: null}", {"list_id": None, "schedule.survey_id": None}, {}),
+        ("schedule: null", dict.fromkeys(("schedule.survey_id", "schedule.at", "schedule.days")), {}),
+        (
+            "schedule: {days: 3}, keep: [schedule], reset: [schedule.at]",
+            {"schedule.days": 3},
+            {"schedule.survey_id": "keep", "schedule.at": "reset"},
+        ),
+    ],
+    ids=["in the form of the body", "a name may be null", "a null group", "a leaf wins over its group"],
+)
+def test_one_level_says_values_and_rulings(
+    text: str, given: Mapping[str, Any], rulings: Mapping[str, str], loaded: Read
+) -> None:
+    declared = one(loaded, f"mailings: {{m: {{name: M, {text}}}}}")
+    assert (values(declared), policies(declared)) == ({"name": "M", **given}, rulings)
 
 
 def test_a_name_becomes_a_reference_or_the_id_of_the_target(loaded: Read) -> None:
@@ -51,29 +63,6 @@ def test_a_name_becomes_a_reference_or_the_id_of_the_target(loaded: Read) -> Non
         assert declared.given["schedule.survey_id"].value == Reference("survey", "Satisfied")
         assert declared.given["list_id"].value == id
         assert declared.given["list_id"].named == Reference("contact list", "news")
-
-
-def test_a_name_may_be_null(loaded: Read) -> None:
-    declared = one(loaded, "mailings: {m: {name: M, list: null, schedule: {survey: null}}}")
-    assert values(declared) == {"name": "M", "list_id": None, "schedule.survey_id": None}
-
-
-def test_a_null_group_is_null_in_every_leaf(loaded: Read) -> None:
-    declared = one(loaded, "mailings: {m: {name: M, schedule: null}}")
-    assert values(declared) == {
-        "name": "M",
-        "schedule.survey_id": None,
-        "schedule.at": None,
-        "schedule.days": None,
-    }
-
-
-def test_a_leaf_wins_over_its_group_at_one_level(loaded: Read) -> None:
-    declared = one(
-        loaded, "mailings: {m: {name: M, schedule: {days: 3}, keep: [schedule], reset: [schedule.at]}}"
-    )
-    assert values(declared) == {"name": "M", "schedule.days": 3}
-    assert policies(declared) == {"schedule.survey_id": "keep", "schedule.at": "reset"}
 
 
 @pytest.mark.parametrize(
@@ -112,38 +101,26 @@ mailings:
 """
 
 
-def test_target_over_resource_over_preset(loaded: Read) -> None:
+def test_target_over_resource_over_preset_each_with_its_place(loaded: Read) -> None:
+    """Only the resource itself, or its block, consents to a reset."""
     first, second = one(loaded, LEVELS), one(loaded, LEVELS, "two")
-    assert values(first) == {"name": "M", "note": "block", "schedule.at": "01:00"}
     assert values(second) == {"name": "M", "note": "own", "schedule.at": "01:00", "schedule.days": 2}
-    assert policies(first) == {"columns": "keep", "is_open": "reset", "schedule.days": "keep"}
     assert policies(second) == {"columns": "keep", "is_open": "reset"}
     assert (first.id, second.id) == (7, None)
-
-
-def test_every_field_knows_which_level_decided_it_and_where(loaded: Read) -> None:
-    declared = one(loaded, LEVELS)
-    said: dict[str, Given | Ruling] = {**declared.given, **declared.rulings}
-    origins = {path: one.origin for path, one in said.items()}
-    assert {path: origin.level for path, origin in origins.items()} == {
-        "name": "resource",
-        "note": "target one",
-        "schedule.at": "preset base",
-        "columns": "preset base",
-        "is_open": "resource",
-        "schedule.days": "target one",
+    assert values(first) == {"name": "M", "note": "block", "schedule.at": "01:00"}
+    said: dict[str, Given | Ruling] = {**first.given, **first.rulings}
+    assert {path: (one.origin.level, str(one.origin.place)) for path, one in said.items()} == {
+        "name": ("resource", "a.yaml:6:5"),
+        "note": ("target one", "a.yaml:11:13"),
+        "schedule.at": ("preset base", "a.yaml:2:59"),
+        "columns": ("preset base", "a.yaml:2:80"),
+        "is_open": ("resource", "a.yaml:9:13"),
+        "schedule.days": ("target one", "a.yaml:11:33"),
     }
-    assert origins["note"].place == Place("a.yaml", 11, 13)
-    assert origins["schedule.days"].place == Place("a.yaml", 11, 33)
-    assert origins["schedule.at"].place == Place("a.yaml", 2, 59)
-
-
-def test_only_the_resource_itself_consents_to_a_reset(loaded: Read) -> None:
-    rulings = one(loaded, LEVELS).rulings
-    assert {path: ruling.own for path, ruling in rulings.items()} == {
-        "columns": False,
-        "is_open": True,
-        "schedule.days": True,
+    assert {path: (ruling.policy.value, ruling.own) for path, ruling in first.rulings.items()} == {
+        "columns": ("keep", False),
+        "is_open": ("reset", True),
+        "schedule.days": ("keep", True),
     }
 
 
@@ -159,28 +136,16 @@ def test_only_the_resource_itself_consents_to_a_reset(loaded: Read) -> None:
     ],
 )
 def test_the_nearest_policy_for_undeclared_fields_counts(
-    block: str | None,
-    own: str | None,
-    preset: str | None,
-    at_target: str | None,
-    anywhere: str | None,
-    policy: str,
-    loaded: Read,
-) -> None:
-    def policed(mapping: dict[str, Any], value: str | None) -> dict[str, Any]:
+    block: str | None, own: str | None, preset: str | None, at_target: str | None, anywhere: str | None,
+    policy: str, loaded: Read,
+) -> None:  # fmt: skip
+    def policed(value: str | None, **mapping: Any) -> dict[str, Any]:
         return mapping | ({"undeclared": value} if value else {})
 
-    resource = {"name": "M", "preset": "p", "targets": {"one": policed({}, block)}}
-    read = loaded(
-        {
-            "reconciler.yaml": json.dumps(
-                policed({"version": 1, "targets": {"one": policed({}, at_target)}}, anywhere)
-            ),
-            "a.yaml": json.dumps(
-                {"presets": {"p": policed({}, preset)}, "mailings": {"m": policed(resource, own)}}
-            ),
-        }
-    )
+    resource = policed(own, name="M", preset="p", targets={"one": policed(block)})
+    settings = policed(anywhere, version=1, targets={"one": policed(at_target)})
+    files = {"presets": {"p": policed(preset)}, "mailings": {"m": resource}}
+    read = loaded({"reconciler.yaml": json.dumps(settings), "a.yaml": json.dumps(files)})
     assert read.declared["one"][0].undeclared is Policy(policy)
 
 

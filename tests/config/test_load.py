@@ -9,7 +9,7 @@ from reconciler.checkmarket.model import SECTION
 from reconciler.commands.workspace import CUSTOMER_SEEDS
 from reconciler.config.load import Workspace, load
 from reconciler.errors import UsageError
-from tests.config.conftest import Complain, Read, Write
+from tests.config.conftest import Complain, Files, Read, Write
 from tests.config.toy import LETTERS, MAILINGS
 
 
@@ -27,33 +27,30 @@ def test_the_files_of_a_workspace_are_counted_with_their_resources(loaded: Read,
     assert list(read.targets) == ["one", "two"]
 
 
-def test_a_workspace_may_be_empty_but_for_its_targets(loaded: Read) -> None:
-    read = loaded({"a.yaml": ""})
-    assert read.declared == {"one": (), "two": ()}
-
-
-def test_the_settings_file_may_hold_any_section(loaded: Read) -> None:
-    read = loaded({"reconciler.yaml": "version: 1\ntargets: {one: {}}\nmailings: {m: {name: M}}"})
-    assert read.count == 1
-
-
-def test_a_resource_lives_on_the_targets_that_it_names(loaded: Read) -> None:
-    read = loaded({"a.yaml": "mailings: {a: {name: A, targets: [one]}, b: {name: B, targets: {two: {}}}}"})
-    assert {name: [one.key for one in ones] for name, ones in read.declared.items()} == {
-        "one": ["mailings.a"],
-        "two": ["mailings.b"],
-    }
+@pytest.mark.parametrize(
+    ("files", "keys"),
+    [
+        ({"a.yaml": ""}, {"one": [], "two": []}),
+        (
+            {"reconciler.yaml": "version: 1\ntargets: {one: {}}\nmailings: {m: {name: M}}"},
+            {"one": ["mailings.m"]},
+        ),
+        (
+            {"a.yaml": "mailings: {a: {name: A, targets: [one]}, b: {name: B, targets: {two: {}}}}"},
+            {"one": ["mailings.a"], "two": ["mailings.b"]},
+        ),
+    ],
+    ids=["nothing but targets", "in the settings file", "on the targets that each names"],
+)
+def test_resources_live_on_targets(files: Files, keys: dict[str, list[str]], loaded: Read) -> None:
+    read = loaded(files)
+    assert {name: [one.key for one in ones] for name, ones in read.declared.items()} == keys
 
 
 def test_a_target_whose_name_is_none_is_a_problem_for_those_who_live_there_too(problems: Complain) -> None:
     settings = "version: 1\ntargets: {'a b': {}}\n"
     found = problems({"reconciler.yaml": settings, "a.yaml": "mailings: {a: {name: A, targets: ['a b']}}"})
     assert [problem.code for problem in found] == ["invalid-name"]
-
-
-def test_the_place_of_a_resource_is_its_key(loaded: Read) -> None:
-    (declared,) = loaded({"a.yaml": "mailings:\n  m: {name: M}"}).declared["one"]
-    assert str(declared.place) == "a.yaml:2:3"
 
 
 @pytest.mark.parametrize(
@@ -94,13 +91,9 @@ def test_one_key_in_two_files_names_both_places(problems: Complain) -> None:
 def test_two_keys_do_not_share_an_id_or_a_name(
     first: str, second: str, shared: list[str], problems: Complain
 ) -> None:
-    text = f"mailings: {{a: {{{first}, targets: [one]}}, b: {{{second}, targets: [one]}}}}"
-    assert codes(problems, text) == shared
-
-
-def test_an_id_may_stand_on_several_targets(problems: Complain) -> None:
-    text = "mailings: {a: {name: A, id: 3, targets: [one]}, b: {name: A, id: 3, targets: [two]}}"
-    assert codes(problems, text) == []
+    text = "mailings: {a: {%s, targets: [one]}, b: {%s, targets: [%s]}}"
+    assert codes(problems, text % (first, second, "one")) == shared
+    assert codes(problems, text % (first, second, "two")) == []
 
 
 @pytest.mark.parametrize(
@@ -155,13 +148,10 @@ def test_an_unknown_field_names_the_one_that_was_meant(field: str, hint: str, pr
     assert any(p.code == "unknown-field" and p.hint.startswith(hint) for p in found), found
 
 
-@pytest.mark.parametrize(
-    "field", ["name: A", "id: 3", "targets: [one]", "preset: b", "absent: true", "hidden: true"]
-)
+@pytest.mark.parametrize("field", ["name: A", "id: 3", "targets: [one]", "preset: b", "absent: true"])
 def test_a_preset_speaks_for_no_single_resource(field: str, problems: Complain) -> None:
-    assert codes(problems, f"presets: {{p: {{{field}}}}}\nmailings: {{m: {{name: M, preset: p}}}}") == [
-        "misplaced"
-    ]
+    text = f"presets: {{p: {{{field}}}}}\nmailings: {{m: {{name: M, preset: p}}}}"
+    assert codes(problems, text) == ["misplaced"]
 
 
 def test_a_preset_may_stand_in_another_file(loaded: Read) -> None:
@@ -169,11 +159,8 @@ def test_a_preset_may_stand_in_another_file(loaded: Read) -> None:
     assert read.declared["one"][0].given["note"].origin.place.file == "z/b.yaml"
 
 
-def test_an_unused_preset_is_a_warning_and_still_read(problems: Complain) -> None:
+def test_an_unused_preset_is_a_warning_and_read_all_the_same(problems: Complain, loaded: Read) -> None:
     assert codes(problems, "presets: {p: {notes: a}}") == ["unused-preset", "unknown-field"]
-
-
-def test_warnings_alone_do_not_raise(loaded: Read) -> None:
     read = loaded({"a.yaml": "presets: {p: {note: a}}"})
     assert [problem.code for problem in read.warnings] == ["unused-preset"]
 

@@ -43,22 +43,22 @@ def letter(text: str) -> str:
 
 
 def table(code: str, content: str | bytes, line: int, column: int, name: str = "t.csv") -> Case:
-    return Case(
-        code, letter(f"customers_from: {name}"), line, column, L, also={name: content}, elsewhere=name
-    )
+    text = letter(f"customers_from: {name}")
+    return Case(code, text, line, column, L, also={name: content}, elsewhere=name)
+
+
+def setting(code: str, text: str, column: int) -> Case:
+    """A mistake in what stands on the line of a target."""
+    return Case(code, target(text), 3, column, ONE, settings=True)
 
 
 M, L, ONE = "mailings.m", "letters.l", "targets.one"
+TWO = "mailings:\n  a: {%s, targets: [one]}\n  m: {%s, targets: [one]}"
+MANY_FIELDS = ",".join(f"x{number}: 1" for number in range(101))
 
 CASES = [
     Case("file-too-large", b"#" * 6_000_000, 1, 1),
-    Case(
-        "too-many-problems",
-        "mailings: {m: {name: M, " + ",".join(f"x{i}: 1" for i in range(101)) + "}}",
-        1,
-        12,
-        M,
-    ),
+    Case("too-many-problems", mailing(MANY_FIELDS), 1, 12, M),
     Case("yaml-syntax", "mailings: {m: [}}", 1, 16),
     Case("yaml-encoding", b"\xff", 1, 1),
     Case("yaml-tab", "mailings:\n\tm: {}", 2, 1),
@@ -105,43 +105,15 @@ CASES = [
     Case("unknown-target", target("", "default_target: three"), 4, 17, settings=True),
     Case("unknown-target", "guardrails: {three: {}}", 1, 14),
     Case("unknown-time-zone", target("", "time_zone: Europe/Delft"), 4, 12, settings=True),
-    Case("inline-secret", target('checkmarket: {url: "sandbox:", key: hunter2}'), 3, 45, ONE, settings=True),
-    Case(
-        "foreign-variable",
-        target('checkmarket: {url: "sandbox:", key: {env: GITHUB_TOKEN}}'),
-        3,
-        51,
-        ONE,
-        settings=True,
-    ),
-    Case("missing-credentials", target('checkmarket: {url: "https://a.example"}'), 3, 9, ONE, settings=True),
-    Case("invalid-url", target("checkmarket: {url: a.example}"), 3, 28, ONE, settings=True),
-    Case("insecure-url", target('checkmarket: {url: "http://a.example"}'), 3, 28, ONE, settings=True),
-    Case(
-        "documentation-url",
-        target('expoints: {url: "https://a.example/external/Help/Api"}'),
-        3,
-        25,
-        ONE,
-        settings=True,
-    ),
-    Case(
-        "url-with-credentials",
-        target('checkmarket: {url: "https://a:b@a.example"}'),
-        3,
-        28,
-        ONE,
-        settings=True,
-    ),
-    Case("url-with-path", target('checkmarket: {url: "https://a.example/v3"}'), 3, 28, ONE, settings=True),
-    Case(
-        "invalid-recipient",
-        target('expoints: {url: "sandbox:", allowed_recipients: ["*"]}'),
-        3,
-        58,
-        ONE,
-        settings=True,
-    ),
+    setting("inline-secret", 'checkmarket: {url: "sandbox:", key: hunter2}', 45),
+    setting("foreign-variable", 'checkmarket: {url: "sandbox:", key: {env: GITHUB_TOKEN}}', 51),
+    setting("missing-credentials", 'checkmarket: {url: "https://a.example"}', 9),
+    setting("invalid-url", "checkmarket: {url: a.example}", 28),
+    setting("insecure-url", 'checkmarket: {url: "http://a.example"}', 28),
+    setting("documentation-url", 'expoints: {url: "https://a.example/external/Help/Api"}', 25),
+    setting("url-with-credentials", 'checkmarket: {url: "https://a:b@a.example"}', 28),
+    setting("url-with-path", 'checkmarket: {url: "https://a.example/v3"}', 28),
+    setting("invalid-recipient", 'expoints: {url: "sandbox:", allowed_recipients: ["*"]}', 58),
     Case("declared-twice", mailing("targets: [one, one]"), 1, 40, M),
     Case("named-twice", mailing("note: a, keep: [note]"), 1, 41, M),
     Case("unknown-preset", mailing("preset: p"), 1, 33, M),
@@ -150,14 +122,8 @@ CASES = [
     Case("no-target", mailing("targets: []"), 1, 34, M),
     Case("id-without-target", mailing("id: 3"), 1, 25, M),
     Case("contradiction", mailing("absent: true, hidden: true"), 1, 12, M),
-    Case(
-        "same-id",
-        "mailings:\n  a: {id: 3, name: A, targets: [one]}\n  m: {id: 3, name: B, targets: [one]}",
-        3,
-        3,
-        M,
-    ),
-    Case("same-name", "mailings:\n  a: {name: A, targets: [one]}\n  m: {name: A, targets: [one]}", 3, 3, M),
+    Case("same-id", TWO % ("id: 3, name: A", "id: 3, name: B"), 3, 3, M),
+    Case("same-name", TWO % ("name: A", "name: A"), 3, 3, M),
     Case("unknown-key", letter("customers: [{email: a}], after: [m]"), 1, 64, L),
     Case("path-outside", letter("customers: [{email: a}], customers_from: ../t.csv"), 1, 72, L),
     Case("unknown-format", letter("customers: [{email: a}], customers_from: t.xlsx"), 1, 72, L),

@@ -2,11 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.config.load import load
-from reconciler.errors import FilesInvalid
 from reconciler.problems import Severity
-from tests.config.conftest import SETTINGS, Complain, Read, Write
-from tests.config.toy import LETTERS, MAILINGS, Posted
+from tests.config.conftest import SETTINGS, Complain, Read
+from tests.config.toy import Posted
 
 
 def letter(text: str, more: str = "") -> dict[str, str]:
@@ -29,26 +27,12 @@ letters:
 """
 
 
-def test_seeds_stand_on_their_targets_in_the_order_of_the_keys(loaded: Read) -> None:
-    workspace = loaded({"a.yaml": TWO})
+def test_seeds_stand_on_their_targets_count_as_resources_and_can_be_moved(loaded: Read) -> None:
+    workspace = loaded({"a.yaml": TWO, "b.yaml": "mailings: {m: {name: M}}\nmoved: {old: a, older: m}"})
     keys = {target: [seed.draft.key for seed in seeds] for target, seeds in workspace.seeds.items()}
     assert keys == {"one": ["letters.b"], "two": ["letters.a", "letters.b"]}
-
-
-def test_seeds_count_as_resources_and_can_be_moved(loaded: Read) -> None:
-    workspace = loaded({"a.yaml": TWO, "b.yaml": "mailings: {m: {name: M}}\nmoved: {old: a, older: m}"})
     assert workspace.count == 3
     assert workspace.moved == {"letters.old": "letters.a", "mailings.older": "mailings.m"}
-
-
-def test_without_a_section_there_are_no_seeds(workspace: Write) -> None:
-    folder = workspace({})
-    assert load(folder, MAILINGS, folder, LETTERS).seeds == {"one": (), "two": ()}
-
-
-def test_one_key_stands_in_one_file(problems: Complain) -> None:
-    files = {"a.yaml": "letters: {l: {targets: [one], customers: [{email: a}]}}"}
-    assert told(problems, {**files, "b.yaml": files["a.yaml"]}) == [("declared-twice", "b.yaml", 1, 11)]
 
 
 def test_the_block_of_a_target_decides_and_lists_replace(loaded: Read) -> None:
@@ -139,60 +123,53 @@ def test_what_stands_in_a_file_that_was_not_read_is_not_missed(problems: Complai
     assert [problem.code for problem in problems(files)] == ["yaml-syntax"]
 
 
-@pytest.mark.parametrize(
-    ("text", "code", "line", "column"),
-    [
-        ("letters:\n  l: {customers: [{email: a}]}", "missing-field", 2, 3),
-        ("letters:\n  l: {targets: null, customers: [{email: a}]}", "wrong-type", 2, 16),
-        ("letters:\n  l: {targets: one, customers: [{email: a}]}", "wrong-type", 2, 16),
-        ("letters:\n  l: {targets: [], customers: [{email: a}]}", "no-target", 2, 16),
-        ("letters:\n  l: {targets: [three], customers: [{email: a}]}", "unknown-target", 2, 17),
-        ("letters:\n  l: {targets: {one: 3}, customers: [{email: a}]}", "wrong-type", 2, 22),
-        ("letters:\n  l: {targets: {one: {targets: [two]}}, customers: [{email: a}]}", "misplaced", 2, 23),
-        ("letters:\n  l: [a]", "wrong-type", 2, 6),
-        ("letters:\n  -l: {targets: [one]}", "invalid-name", 2, 3),
-    ],
-)
-def test_where_a_seed_lives(text: str, code: str, line: int, column: int, problems: Complain) -> None:
-    assert told(problems, {"a.yaml": text}) == [(code, "a.yaml", line, column)]
-
-
-@pytest.mark.parametrize(
-    "name", ["preset: p", "keep: [note]", "reset: []", "id: 3", "absent: true", "hidden: true"]
-)
-def test_what_is_for_resources_only(name: str, problems: Complain) -> None:
-    (problem,) = problems(letter(f"{name}\n    customers: [{{email: a}}]"))
-    assert (problem.code, problem.place.line) == ("misplaced", 4)
-    assert "seed" in problem.hint
-
-
-def test_a_preset_that_only_a_seed_names_is_unused(problems: Complain) -> None:
-    files = letter("preset: p\n    customers: [{email: a}]", "presets: {p: {note: a}}")
-    assert [problem.code for problem in problems(files)] == ["misplaced", "unused-preset"]
+WHOLE = "letters:\n  l: {%s, customers: [{email: a}]}"
 
 
 @pytest.mark.parametrize(
     ("text", "code", "line", "column", "hint"),
     [
-        ("noet: a", "unknown-field", 4, 5, "write note"),
-        ("email: a", "unknown-field", 4, 5, "write customers.email: email stands under customers"),
-        ("note: longer than ten", "too-long", 4, 11, "shorten it"),
-        ("defaults: 3", "wrong-type", 4, 15, "write a mapping"),
-        ("defaults: {email: a}", "misplaced", 4, 16, "every customer has its own"),
-        ("defaults: {number: 10}", "out-of-range", 4, 24, "write a number not above 9"),
-        ("customers: {}", "wrong-type", 4, 16, "write a list"),
-        ("customers: [a]", "wrong-type", 4, 17, "write {email"),
-        ("customers: [{number: 3}]", "missing-field", 4, 17, "add email"),
-        ("customers: [{email: a, note: b}]", "misplaced", 4, 28, "it stands on the seed itself"),
-        ("customers: [{email: a, nubmer: 3}]", "unknown-field", 4, 28, "write number"),
-        ("customers: [{email: a, data: {A: 3}}]", "wrong-type", 4, 38, 'write "3"'),
-        ("customers_from: 3", "wrong-type", 4, 21, 'write "3"'),
+        # where it lives
+        ("letters:\n  l: {customers: [{email: a}]}", "missing-field", 2, 3, "add targets"),
+        (WHOLE % "targets: null", "wrong-type", 2, 16, "write [one, two]"),
+        (WHOLE % "targets: one", "wrong-type", 2, 16, "write [one, two]"),
+        (WHOLE % "targets: []", "no-target", 2, 16, "name at least one"),
+        (WHOLE % "targets: [three]", "unknown-target", 2, 17, "known: one, two"),
+        (WHOLE % "targets: {one: 3}", "wrong-type", 2, 22, "write a mapping"),
+        (WHOLE % "targets: {one: {targets: [two]}}", "misplaced", 2, 23, "it stands on the seed"),
+        ("letters:\n  l: [a]", "wrong-type", 2, 6, "write a mapping"),
+        ("letters:\n  -l: {targets: [one]}", "invalid-name", 2, 3, "use at most 100 letters"),
+        # what is for resources only
+        *(
+            (WHOLE % f"targets: [one], {name}", "misplaced", 2, 23, "a seed has no live state")
+            for name in ("keep: [note]", "reset: []", "id: 3", "absent: true", "hidden: true")
+        ),
+        (WHOLE % "targets: [one], preset: p", "misplaced", 2, 23, "presets do not apply to seeds"),
+        # its own fields, and those of customers
+        *(
+            (f"letters:\n  l:\n    targets: [one]\n    {text}\n", code, 4, column, hint)
+            for text, code, column, hint in (
+                ("noet: a", "unknown-field", 5, "write note"),
+                ("email: a", "unknown-field", 5, "write customers.email: email stands under customers"),
+                ("note: longer than ten", "too-long", 11, "shorten it"),
+                ("defaults: 3", "wrong-type", 15, "write a mapping"),
+                ("defaults: {email: a}", "misplaced", 16, "every customer has its own"),
+                ("defaults: {number: 10}", "out-of-range", 24, "write a number not above 9"),
+                ("customers: {}", "wrong-type", 16, "write a list"),
+                ("customers: [a]", "wrong-type", 17, "write {email"),
+                ("customers: [{number: 3}]", "missing-field", 17, "add email"),
+                ("customers: [{email: a, note: b}]", "misplaced", 28, "it stands on the seed itself"),
+                ("customers: [{email: a, nubmer: 3}]", "unknown-field", 28, "write number"),
+                ("customers: [{email: a, data: {A: 3}}]", "wrong-type", 38, 'write "3"'),
+                ("customers_from: 3", "wrong-type", 21, 'write "3"'),
+            )
+        ),
     ],
 )
-def test_a_wrong_field_is_told_where_it_stands(
+def test_what_is_wrong_with_a_seed_is_told_where_it_stands(
     text: str, code: str, line: int, column: int, hint: str, problems: Complain
 ) -> None:
-    (problem,) = problems(letter(text))
+    (problem,) = problems({"a.yaml": text})
     assert (problem.code, problem.place.line, problem.place.column) == (code, line, column)
     assert problem.hint.startswith(hint)
 
@@ -217,30 +194,30 @@ def test_a_finding_is_told_at_its_field_and_once_for_all_targets(problems: Compl
     assert (problem.code, problem.severity, problem.place.column) == ("toy-empty", Severity.WARNING, 43)
 
 
-def test_a_finding_of_what_is_missing_stands_at_the_key(problems: Complain) -> None:
-    assert told(problems, letter("pages: 1")) == [("toy-nobody", "a.yaml", 2, 3)]
-
-
-def test_what_is_missing_on_one_target_is_told_whatever_is_wrong_on_another(problems: Complain) -> None:
-    text = """\
-letters:
-  l:
-    targets: {one: {customers: [{email: Europe/Amsterdam}]}, two: {}}
-"""
-    assert told(problems, {"a.yaml": text}) == [
-        ("toy-nobody", "a.yaml", 2, 3),
-        ("toy-zone", "a.yaml", 3, 41),
-    ]
-
-
-def test_seeds_are_checked_together_on_each_target(problems: Complain) -> None:
-    text = """\
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("letters:\n  l: {targets: [one], pages: 1}", [("toy-nobody", "a.yaml", 2, 3)]),
+        (
+            "letters:\n  l:\n    targets: {one: {customers: [{email: Europe/Amsterdam}]}, two: {}}\n",
+            [("toy-nobody", "a.yaml", 2, 3), ("toy-zone", "a.yaml", 3, 41)],
+        ),
+        (
+            """\
 letters:
   a: {targets: [one], customers: [{email: x}]}
   b: {targets: [one], customers: [{email: w}, {email: x}]}
   c: {targets: [two], customers: [{email: x}]}
-"""
-    assert told(problems, {"a.yaml": text}) == [("toy-twice", "a.yaml", 3, 55)]
+""",
+            [("toy-twice", "a.yaml", 3, 55)],
+        ),
+    ],
+    ids=["what is missing, at the key", "whatever is wrong on another target", "together, on each target"],
+)
+def test_findings_stand_where_they_belong(
+    text: str, expected: list[tuple[str, str, int, int]], problems: Complain
+) -> None:
+    assert told(problems, {"a.yaml": text}) == expected
 
 
 @pytest.mark.parametrize(
@@ -272,24 +249,21 @@ def test_problems_of_seeds_come_with_all_others(problems: Complain) -> None:
     ]
 
 
-def test_many_wrong_customers_are_not_all_told(problems: Complain) -> None:
-    rows = "email,number\n" + "a,x\n" * 5_000
+@pytest.mark.parametrize(
+    ("rows", "count", "code", "line"),
+    [
+        ("email,number\n" + "a,x\n" * 5_000, 101, "too-many-problems", 102),
+        ("email\n" + "Europe/Amsterdam\n" * 5_000, 101, "too-many-problems", 2),
+        ("email\n" + "".join(f"{number}\n" for number in range(10_001)), 1, "too-long", 10_002),
+    ],
+    ids=["wrong customers", "findings", "customers"],
+)
+def test_many_problems_are_not_all_told_and_a_seed_has_an_end(
+    rows: str, count: int, code: str, line: int, problems: Complain
+) -> None:
     found = problems(letter("customers_from: t.csv") | {"t.csv": rows})
-    assert len(found) == 101
-    assert [(p.code, p.place.line) for p in found if p.code != "wrong-type"] == [("too-many-problems", 102)]
-
-
-def test_many_findings_are_not_all_told(problems: Complain) -> None:
-    rows = "email\n" + "Europe/Amsterdam\n" * 5_000
-    found = problems(letter("customers_from: t.csv") | {"t.csv": rows})
-    assert len(found) == 101
-    assert "4900 more" in next(p.message for p in found if p.code == "too-many-problems")
-
-
-def test_a_seed_has_an_end(problems: Complain) -> None:
-    rows = "email\n" + "".join(f"{number}\n" for number in range(10_001))
-    found = problems(letter("customers_from: t.csv") | {"t.csv": rows})
-    assert [(p.code, p.place.line) for p in found] == [("too-long", 10_002)]
+    assert len(found) == count
+    assert [p.place.line for p in found if p.code == code] == [line]
 
 
 @pytest.mark.parametrize(
@@ -312,9 +286,3 @@ def test_a_value_that_is_somebodys_is_not_repeated(text: str, value: str, proble
 def test_what_is_nobodys_is_repeated(problems: Complain) -> None:
     (problem,) = problems(letter("note: 11:30\n    customers: [{email: a}]"))
     assert problem.hint == 'write "11:30"'
-
-
-def test_a_seed_with_a_problem_is_no_workspace(workspace: Write) -> None:
-    folder = workspace(letter("pages: 1"))
-    with pytest.raises(FilesInvalid):
-        load(folder, MAILINGS, folder, LETTERS)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.config.load import Workspace
-from reconciler.config.settings import Secret, Target
+from reconciler.config.settings import CheckMarket, Guardrails, Secret
 from reconciler.engine.change import Limits, Share
 from reconciler.engine.kind import Policy
 from reconciler.errors import UsageError
@@ -52,39 +52,34 @@ def target(text: str, more: str = "") -> str:
     return f"version: 1\ntargets:\n  one: {{{text}}}\n{more}"
 
 
-def read(loaded: Read, text: str) -> Target:
-    return loaded({"reconciler.yaml": text}).targets["one"]
-
-
 @pytest.fixture
 def real(loaded: Read) -> Workspace[Any]:
     return loaded({"reconciler.yaml": REAL})
 
 
-def test_what_counts_for_the_workspace(real: Workspace[Any]) -> None:
-    settings = real.settings
+def checkmarket(workspace: Workspace[Any]) -> CheckMarket:
+    account = workspace.targets["one"].checkmarket
+    assert account is not None
+    return account
+
+
+def test_every_setting_is_read(real: Workspace[Any]) -> None:
+    settings, one, account = real.settings, real.targets["one"], checkmarket(real)
     assert (settings.version, settings.default_target, settings.undeclared) == (1, "one", Policy.KEEP)
     assert settings.time_zone.key == "Europe/Brussels"
-
-
-def test_how_to_deal_with_an_account(real: Workspace[Any]) -> None:
-    account = real.targets["one"].checkmarket
-    assert account is not None
     assert account.url == "https://api.example:8443"
     assert (account.requests_per_minute, account.requests_per_run) == (60, 900)
     assert (account.parallelism, account.patience) == (20, timedelta(minutes=2))
     assert account.never_sent == {("SurveySettings", "Revision"), ("Etag",)}
     assert account.account_must_have is not None
     assert (account.account_must_have.id, account.account_must_have.name) == (290, "Newsletter NL")
-
-
-def test_what_a_target_allows_and_assumes(real: Workspace[Any]) -> None:
-    one = real.targets["one"]
-    assert one.guardrails.limits == Limits(resets=3, deletes=None, updates=Share(50))
-    assert one.guardrails.allowed_recipients == ("*@qa.example", "qa+*@acme.example")
-    assert one.guardrails.allowed_phone_numbers == ("+31612345678",)
+    assert one.guardrails == Guardrails(
+        limits=Limits(resets=3, deletes=None, updates=Share(50)),
+        allowed_recipients=("*@qa.example", "qa+*@acme.example"),
+        allowed_phone_numbers=("+31612345678",),
+    )
     assert one.undeclared is Policy.REFUSE
-    assert one.ids == {"contact_lists": {"news": 12}}
+    assert one.settings.contact_lists == {"news": 12}
     assert one.defaults == {
         "note": "x",
         "schedule.at": "09:00",
@@ -95,28 +90,20 @@ def test_what_a_target_allows_and_assumes(real: Workspace[Any]) -> None:
 
 def test_what_is_left_out_has_a_default(loaded: Read) -> None:
     workspace = loaded({"reconciler.yaml": target('checkmarket: {url: "sandbox:"}')})
-    one = workspace.targets["one"]
-    assert workspace.settings.time_zone.key == "Europe/Amsterdam"
-    assert workspace.settings.default_target is None
-    assert one.checkmarket is not None
-    assert (one.checkmarket.url, one.checkmarket.parallelism) == ("sandbox:", 8)
-    assert one.checkmarket.patience == timedelta(seconds=30)
-    assert one.guardrails.limits == Limits()
-    assert one.guardrails.allowed_recipients == ()
+    settings, one, account = workspace.settings, workspace.targets["one"], checkmarket(workspace)
+    assert (settings.time_zone.key, settings.default_target) == ("Europe/Amsterdam", None)
+    assert (account.url, account.parallelism, account.patience) == ("sandbox:", 8, timedelta(seconds=30))
+    assert one.guardrails == Guardrails(Limits(), (), ())
     assert (one.undeclared, one.journal, one.expoints) == (Policy.RESET, None, None)
 
 
 def test_guardrails_may_stand_in_a_file_of_their_own(loaded: Read) -> None:
-    workspace = loaded(
-        {
-            "reconciler.yaml": target('expoints: {url: "sandbox:"}'),
-            "rails/one.yaml": "guardrails: {one: {limits: {updates: 5}}}",
-            "rails/two.yaml": 'guardrails: {one: {allowed_recipients: ["*@a.example"]}}',
-        }
-    )
-    guardrails = workspace.targets["one"].guardrails
-    assert guardrails.limits == Limits(updates=5)
-    assert guardrails.allowed_recipients == ("*@a.example",)
+    files = {
+        "reconciler.yaml": target('expoints: {url: "sandbox:"}'),
+        "rails/one.yaml": "guardrails: {one: {limits: {updates: 5}}}",
+        "rails/two.yaml": 'guardrails: {one: {allowed_recipients: ["*@a.example"]}}',
+    }
+    assert loaded(files).targets["one"].guardrails == Guardrails(Limits(updates=5), ("*@a.example",))
 
 
 @pytest.mark.parametrize(
@@ -134,20 +121,8 @@ def test_a_guardrail_stands_in_one_place(at_target: str, apart: str, problems: C
     assert "reconciler.yaml:3:" in problem.message
 
 
-def test_a_secret_is_read_when_it_is_needed(real: Workspace[Any], tmp_path: Path) -> None:
-    account = real.targets["one"].checkmarket
-    assert account is not None
-    assert account.master_key is not None
-    assert account.key is not None
-    assert account.master_key.read({"MASTER": "hunter2"}) == "hunter2"
-    (tmp_path / "secrets").mkdir()
-    (tmp_path / "secrets/key").write_text("hunter3\r\n")
-    assert account.key.read({}) == "hunter3"
-
-
-def test_a_missing_secret_names_where_it_should_be(real: Workspace[Any]) -> None:
-    account = real.targets["one"].checkmarket
-    assert account is not None
+def test_a_secret_is_read_when_it_is_needed_and_never_shown(real: Workspace[Any], tmp_path: Path) -> None:
+    account = checkmarket(real)
     assert account.master_key is not None
     assert account.key is not None
     for environ in ({}, {"MASTER": ""}):
@@ -155,9 +130,9 @@ def test_a_missing_secret_names_where_it_should_be(real: Workspace[Any]) -> None
             account.master_key.read(environ)
     with pytest.raises(UsageError, match="secrets/key"):
         account.key.read({})
-
-
-def test_a_secret_is_never_shown(real: Workspace[Any]) -> None:
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets/key").write_text("hunter3\r\n")
+    assert (account.master_key.read({"MASTER": "hunter2"}), account.key.read({})) == ("hunter2", "hunter3")
     assert repr(Secret(env="HUNTER")) == str(Secret(env="HUNTER")) == "Secret(…)"
     assert "MASTER" not in repr(real.targets)
 
@@ -167,7 +142,7 @@ def test_what_is_no_secret_may_be_text(real: Workspace[Any], loaded: Read) -> No
     assert expoints is not None
     assert expoints.oauth is not None
     assert expoints.oauth.client_id.read({}) == "someone"
-    journal = read(loaded, target('journal: "git+branch:journal"')).journal
+    journal = loaded({"reconciler.yaml": target('journal: "git+branch:journal"')}).targets["one"].journal
     assert journal is not None
     assert journal.read({}) == "git+branch:journal"
 
@@ -220,18 +195,20 @@ def test_an_address_is_scheme_and_host(url: str, code: str, problems: Complain) 
     assert [problem.code for problem in problems({"reconciler.yaml": text})] == [code]
 
 
-@pytest.mark.parametrize("url", ["http://localhost:8000", "http://127.0.0.1:8000/", "http://[::1]:8000"])
-def test_this_machine_may_be_asked_without_encryption(url: str, loaded: Read) -> None:
-    one = read(loaded, target(f'checkmarket: {{url: "{url}", key: {{env: A}}, master_key: {{env: B}}}}'))
-    assert one.checkmarket is not None
-    assert one.checkmarket.url == url.rstrip("/")
-
-
-@pytest.mark.parametrize("url", ["https://API.example", "https://api.example:443/", "https://api.example."])
-def test_an_account_has_one_address_however_it_is_spelled(url: str, loaded: Read) -> None:
-    one = read(loaded, target(f'checkmarket: {{url: "{url}", key: {{env: A}}, master_key: {{env: B}}}}'))
-    assert one.checkmarket is not None
-    assert one.checkmarket.url == "https://api.example"
+@pytest.mark.parametrize(
+    ("url", "spelled"),
+    [
+        *((f"http://{host}:8000/", f"http://{host}:8000") for host in ("localhost", "127.0.0.1", "[::1]")),
+        ("https://API.example", "https://api.example"),
+        ("https://api.example:443/", "https://api.example"),
+        ("https://api.example.", "https://api.example"),
+    ],
+)
+def test_an_account_has_one_address_however_it_is_spelled(url: str, spelled: str, loaded: Read) -> None:
+    """Only this machine may be asked without encryption, and needs no keys."""
+    keys = ", key: {env: A}, master_key: {env: B}" if url.startswith("https") else ""
+    workspace = loaded({"reconciler.yaml": target(f'checkmarket: {{url: "{url}"{keys}}}')})
+    assert checkmarket(workspace).url == spelled
 
 
 @pytest.mark.parametrize(
@@ -285,19 +262,16 @@ def test_a_wrong_setting_is_told_where_it_stands(
     }
 
 
-@pytest.mark.parametrize("version", ["0", "true", '"1"', "1.5"])
-def test_a_version_that_never_was_is_refused(version: str, problems: Complain) -> None:
-    (problem,) = problems({"reconciler.yaml": f"version: {version}\ntargets: {{one: {{}}}}"})
-    assert problem.code == "unknown-choice"
-
-
-@pytest.mark.parametrize("zone", ["localtime", "Mars", "../etc/passwd", "/etc/passwd", "3", '"\\t"'])
-def test_a_time_zone_is_in_the_database(zone: str, problems: Complain) -> None:
-    (problem,) = problems({"reconciler.yaml": target("", f"time_zone: {zone}")})
-    assert problem.code == "unknown-time-zone"
-
-
-@pytest.mark.parametrize("url", ["http://127.0.0.1:8080", "http://localhost:8080", "http://[::1]:8080"])
-def test_a_sandbox_that_is_served_on_this_machine_needs_no_keys(loaded: Read, url: str) -> None:
-    workspace = loaded({"reconciler.yaml": target(f'checkmarket: {{url: "{url}"}}')})
-    assert workspace.targets["one"].checkmarket
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        *((f"version: {version}", "unknown-choice") for version in ("0", "true", '"1"', "1.5")),
+        *(
+            (f"version: 1\ntime_zone: {zone}", "unknown-time-zone")
+            for zone in ("localtime", "Mars", "../etc/passwd", "/etc/passwd", "3", '"\\t"')
+        ),
+    ],
+)
+def test_a_version_or_time_zone_that_is_none_is_refused(text: str, code: str, problems: Complain) -> None:
+    (problem,) = problems({"reconciler.yaml": f"{text}\ntargets: {{one: {{}}}}\n"})
+    assert problem.code == code

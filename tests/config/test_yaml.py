@@ -178,13 +178,10 @@ def test_line_ends_and_a_byte_order_mark_change_nothing(text: str) -> None:
     assert read(text).problems == ()
 
 
-def test_every_problem_of_a_file_is_told() -> None:
+def test_every_problem_of_a_file_is_told_and_those_before_a_syntax_error_too() -> None:
     assert codes(read("a: no\nb: 012\nc:\nd: !x 1\na: 1")) == [
         "yaml-implicit-bool", "yaml-leading-zero", "empty-value", "yaml-tag", "duplicate-key",
     ]  # fmt: skip
-
-
-def test_what_stands_before_a_syntax_error_is_told_too() -> None:
     document = read("a: no\nb: [")
     assert codes(document) == ["yaml-implicit-bool", "yaml-syntax"]
     assert not document.whole
@@ -198,16 +195,11 @@ def test_values_and_keys_know_their_places() -> None:
     assert top.at("a", 0, "nowhere", "below").place == top.at("a", 0).place
 
 
-def test_merged_keys_stand_where_they_are_written() -> None:
-    top = read("base: &base {a: 1, b: 2}\nuser:\n  <<: *base\n  b: 3\n").top
-    assert top.at("user").value == {"a": 1, "b": 3}
+def test_merged_keys_stand_where_they_are_written_and_the_earlier_mapping_wins() -> None:
+    top = read("base: &base {a: 1, b: 2}\nother: &c {a: 4, d: 4}\nuser:\n  <<: [*base, *c]\n  b: 3\n").top
+    assert top.at("user").value == {"a": 1, "b": 3, "d": 4}
     assert top.at("user", "a").key_place == Place("f.yaml", 1, 14)
-    assert top.at("user", "b").key_place == Place("f.yaml", 4, 3)
-
-
-def test_of_merged_mappings_the_earlier_wins() -> None:
-    document = read("x: &x {a: 1}\ny: &y {a: 2, b: 2}\nz: {<<: [*x, *y], c: 3}")
-    assert document.top.at("z").value == {"a": 1, "b": 2, "c": 3}
+    assert top.at("user", "b").key_place == Place("f.yaml", 5, 3)
 
 
 def test_an_alias_is_its_anchor_once_more() -> None:
@@ -249,12 +241,9 @@ def test_too_deep_nesting_ends_in_one_problem(parser: yaml.Events, text: str) ->
     assert codes(document) == ["yaml-too-deep"]
 
 
-def test_a_deep_but_possible_file_is_read() -> None:
+def test_a_deep_but_possible_file_is_read_and_a_large_one_not_parsed() -> None:
     depth = yaml.DEEPEST - 2
     assert codes(read("a: " + "[" * depth + "]" * depth)) == []
-
-
-def test_a_large_file_is_not_parsed() -> None:
     assert codes(read(b"a: 1\n" + b"#" * 6_000_000)) == ["file-too-large"]
 
 
