@@ -19,23 +19,19 @@ def files(tmp_path: Path) -> WorkspaceFiles:
     return WorkspaceFiles(folder, tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("path", "content"),
-    [("a.csv", "a.csv"), ("./a.csv", "a.csv"), ("sub/b.csv", "sub/b.csv"), ("sub/../a.csv", "a.csv")],
-)
-def test_a_path_counts_from_the_workspace(path: str, content: str, files: WorkspaceFiles) -> None:
-    assert files.content(path) == content.encode()
+@pytest.mark.parametrize("path", ["a.csv", "./a.csv", "sub/../a.csv", "in.csv"])
+def test_a_path_counts_from_the_workspace_and_a_link_inside_is_followed(
+    path: str, files: WorkspaceFiles
+) -> None:
+    (files.folder / "in.csv").symlink_to("a.csv")
+    assert files.content(path) == b"a.csv"
 
 
-def test_what_was_read_is_not_shown(files: WorkspaceFiles) -> None:
-    files.in_base64("a.csv")
-    assert repr(files) == f"WorkspaceFiles(folder={files.folder!r}, base={files.base!r})"
-
-
-def test_a_file_is_read_once(files: WorkspaceFiles) -> None:
-    assert files.content("a.csv") == b"a.csv"
+def test_a_file_is_read_once_and_not_shown(files: WorkspaceFiles) -> None:
+    assert (files.in_base64("a.csv"), files.content("a.csv")) == ("YS5jc3Y=", b"a.csv")
     (files.folder / "a.csv").write_text("changed")
     assert files.content("a.csv") == b"a.csv"
+    assert repr(files) == f"WorkspaceFiles(folder={files.folder!r}, base={files.base!r})"
 
 
 @pytest.mark.parametrize(
@@ -71,8 +67,3 @@ def test_nothing_else_is_read(path: str, code: str, files: WorkspaceFiles) -> No
         files.content(path)
     assert caught.value.refusal.code == code
     assert caught.value.refusal.hint
-
-
-def test_a_link_inside_is_followed(files: WorkspaceFiles) -> None:
-    (files.folder / "in.csv").symlink_to("sub/b.csv")
-    assert files.content("in.csv") == b"sub/b.csv"

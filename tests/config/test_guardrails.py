@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,10 @@ def workspace(folder: Path, targets: str, files: Mapping[str, str], top: str = "
 
 
 def told(tmp_path: Path, before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """Return what is said of two workspaces: `targets`, `top`, and any file by its name."""
+    """Return what is said of two workspaces: `targets`, `top`, and any file by its name.
+
+    Without a file it is about a line of the settings, without a target about `shop`.
+    """
     first, then = (
         workspace(
             tmp_path / name,
@@ -51,11 +55,12 @@ def told(tmp_path: Path, before: Mapping[str, str], now: Mapping[str, str]) -> l
         )
         for name, files in (("before", before), ("now", now))
     )
-    return [
-        f"{one.place.file.removeprefix('configs/')}:{one.place.line} {one.key}: {one.message}"
-        + (f" {one.hint.rpartition(':')[0]}" if one.hint else "")
-        for one in loosened(first, then, "shop")
-    ]
+    lines = []
+    for one in loosened(first, then, "shop"):
+        gone = f" {one.hint.rpartition(':')[0]}" if one.hint else ""
+        line = f"{one.place.file}:{one.place.line} {one.key}: {one.message}{gone}"
+        lines.append(re.sub(r"configs/(reconciler\.yaml:)?|targets\.shop\.", "", line))
+    return lines
 
 
 def beside(text: str) -> dict[str, str]:
@@ -78,8 +83,6 @@ def named(**files: str) -> dict[str, str]:
     return {name.replace("_", "."): text for name, text in files.items()}
 
 
-R = "reconciler.yaml"
-STOOD = "stood at configs/reconciler.yaml"
 KEEPS, RESETS = (
     f"import_configs:\n  a:\n    name: A\n    undeclared: {policy}\n" for policy in ("keep", "reset")
 )
@@ -91,143 +94,115 @@ PRESET = (
 ROWS: list[tuple[Mapping[str, str], Mapping[str, str], list[str]]] = [
     # limits
     ({}, {}, []),
-    ({}, beside("limits: {resets: 5}"), [f"{R}:6 targets.shop.limits.resets: 0 → 5"]),
+    ({}, beside("limits: {resets: 5}"), ["6 limits.resets: 0 → 5"]),
     (beside("limits: {resets: 5}"), beside("limits: {resets: 3}"), []),
     (beside("limits: {resets: 5}"), {}, []),
-    ({}, beside("limits: {deletes: null}"), [f"{R}:6 targets.shop.limits.deletes: 0 → any number"]),
+    ({}, beside("limits: {deletes: null}"), ["6 limits.deletes: 0 → any number"]),
     (beside("limits: {deletes: null}"), beside("limits: {deletes: 9}"), []),
-    (
-        {},
-        beside("limits: {updates: 40%}"),
-        [f"{R}:6 targets.shop.limits.updates: 30% from 10 live on → 40% from 10 live on"],
-    ),
-    ({}, beside("limits: {updates: 5}"), [f"{R}:6 targets.shop.limits.updates: 30% from 10 live on → 5"]),
+    ({}, beside("limits: {updates: 40%}"), ["6 limits.updates: 30% from 10 live on → 40% from 10 live on"]),
+    ({}, beside("limits: {updates: 5}"), ["6 limits.updates: 30% from 10 live on → 5"]),
     # a file of their own, that changes, moves or goes
-    (
-        apart("limits: {resets: 1}"),
-        apart("limits: {resets: 2}"),
-        ["guards.yaml:2 targets.shop.limits.resets: 1 → 2"],
-    ),
+    (apart("limits: {resets: 1}"), apart("limits: {resets: 2}"), ["guards.yaml:2 limits.resets: 1 → 2"]),
     (apart("limits: {resets: 1}"), beside("limits: {resets: 1}"), []),
-    (
-        apart("limits: {updates: 1}"),
-        {},
-        [f"{R}:3 targets.shop.limits.updates: 1 → 30% from 10 live on stood at configs/guards.yaml:2"],
-    ),
+    (apart("limits: {updates: 1}"), {}, ["3 limits.updates: 1 → 30% from 10 live on stood at guards.yaml:2"]),
     (apart("allowed_recipients: ['*@qa.example']"), {}, []),
     # whom batches may be sent to, and nobody is named
     (
         at_expoints("allowed_recipients: ['*@a.example']"),
         apart("allowed_recipients: ['*@a.example', '*@b.example', jane@c.example]"),
-        ["guards.yaml:2 targets.shop.allowed_recipients: 1 of them → 3, added: *@b.example, ***@c.example"],
+        ["guards.yaml:2 allowed_recipients: 1 of them → 3, added: *@b.example, ***@c.example"],
     ),
     (
         {},
         at_expoints("allowed_phone_numbers: ['+31612345678']"),
-        [f"{R}:5 targets.shop.allowed_phone_numbers: 0 of them → 1, 1 added"],
+        ["5 allowed_phone_numbers: 0 of them → 1, 1 added"],
     ),
     # what a reset leaves behind, stated, changed or gone
-    ({}, beside("defaults: {first_row: 2}"), [f"{R}:6 targets.shop.defaults.first_row: (none) → 2"]),
+    ({}, beside("defaults: {first_row: 2}"), ["6 defaults.first_row: (none) → 2"]),
     (
         beside("defaults: {survey_settings: {expiration_after_days: 1}}"),
         beside("defaults: {survey_settings.expiration_after_days: 2}"),
-        [f"{R}:6 targets.shop.defaults.survey_settings.expiration_after_days: 1 → 2"],
+        ["6 defaults.survey_settings.expiration_after_days: 1 → 2"],
     ),
-    (
-        beside("defaults: {first_row: 2}"),
-        {},
-        [f"{R}:3 targets.shop.defaults.first_row: 2 → (none) {STOOD}:6"],
-    ),
+    (beside("defaults: {first_row: 2}"), {}, ["3 defaults.first_row: 2 → (none) stood at 6"]),
     # where the memory is
-    ({}, beside("journal: 'sqlite:j.db'"), [f"{R}:6 targets.shop.journal: (none) → sqlite:j.db"]),
-    (
-        beside("journal: {env: ONE}"),
-        beside("journal: {env: TWO}"),
-        [f"{R}:6 targets.shop.journal: {{env: ONE}} → {{env: TWO}}"],
-    ),
-    (
-        beside("journal: {file: j}"),
-        {},
-        [f"{R}:3 targets.shop.journal: {{file: j}} → (none) {STOOD}:6"],
-    ),
+    ({}, beside("journal: 'sqlite:j.db'"), ["6 journal: (none) → sqlite:j.db"]),
+    (beside("journal: {env: ONE}"), beside("journal: {env: TWO}"), ["6 journal: {env: ONE} → {env: TWO}"]),
+    (beside("journal: {file: j}"), {}, ["3 journal: {file: j} → (none) stood at 6"]),
     # where credentials go, and which
     (
         {},
         {"targets": target().replace("api-eu", "api-us")},
         [
-            f"{R}:4 targets.shop.checkmarket.url: https://api-eu.agileresearch.medallia.com → https://api-us.agileresearch.medallia.com"
+            "4 checkmarket.url: https://api-eu.agileresearch.medallia.com → https://api-us.agileresearch.medallia.com"
         ],
     ),
     (
         {},
         {"targets": target().replace("{env: MASTER}", "{file: k}")},
-        [f"{R}:4 targets.shop.checkmarket.master_key: {{env: MASTER}} → {{file: k}}"],
+        ["4 checkmarket.master_key: {env: MASTER} → {file: k}"],
     ),
     (
         {},
         {"targets": target().replace("{env: TOKEN}", "{env: KEY}")},
-        [f"{R}:5 targets.shop.expoints.token: {{env: TOKEN}} → {{env: KEY}}"],
+        ["5 expoints.token: {env: TOKEN} → {env: KEY}"],
     ),
     (
         {"targets": oauth()},
         {"targets": oauth(("example.com/t", "example.org/t?key=secret"))},
-        [f"{R}:5 targets.shop.expoints.oauth.token_url: https://id.example.com/t → https://id.example.org/t"],
+        ["5 expoints.oauth.token_url: https://id.example.com/t → https://id.example.org/t"],
     ),
     (
         {"targets": oauth()},
         {"targets": oauth((": me", ": you"), ("env: S", "env: T"))},
         [
-            f"{R}:5 targets.shop.expoints.oauth.client_id: (text) → (text), in a part that is not shown",
-            f"{R}:5 targets.shop.expoints.oauth.client_secret: {{env: S}} → {{env: T}}",
+            "5 expoints.oauth.client_id: (text) → (text), in a part that is not shown",
+            "5 expoints.oauth.client_secret: {env: S} → {env: T}",
         ],
     ),
     # the right account
     (
         at_checkmarket("account_must_have: {id: 1, name: One}"),
         at_checkmarket("account_must_have: {id: 2}"),
-        [f"{R}:4 targets.shop.checkmarket.account_must_have: {{id: 1, name: One}} → {{id: 2}}"],
+        ["4 checkmarket.account_must_have: {id: 1, name: One} → {id: 2}"],
     ),
     (
         at_checkmarket("account_must_have: {id: 1}"),
         {},
-        [f"{R}:4 targets.shop.checkmarket.account_must_have: {{id: 1}} → (none) {STOOD}:4"],
+        ["4 checkmarket.account_must_have: {id: 1} → (none) stood at 4"],
     ),
     ({}, at_checkmarket("account_must_have: {id: 1}"), []),
     # how long and how often
-    ({}, at_checkmarket("patience: 5s"), [f"{R}:4 targets.shop.checkmarket.patience: 30s → 5s"]),
+    ({}, at_checkmarket("patience: 5s"), ["4 checkmarket.patience: 30s → 5s"]),
     ({}, at_checkmarket("patience: 5m"), []),
-    ({}, at_expoints("settle_after: 2m"), [f"{R}:5 targets.shop.expoints.settle_after: 600s → 120s"]),
+    ({}, at_expoints("settle_after: 2m"), ["5 expoints.settle_after: 600s → 120s"]),
     (
         at_checkmarket("requests_per_minute: 60"),
         at_checkmarket("requests_per_minute: 90"),
-        [f"{R}:4 targets.shop.checkmarket.requests_per_minute: 60 → 90"],
+        ["4 checkmarket.requests_per_minute: 60 → 90"],
     ),
     (
         at_checkmarket("requests_per_run: 60"),
         {},
-        [f"{R}:4 targets.shop.checkmarket.requests_per_run: 60 → any number {STOOD}:4"],
+        ["4 checkmarket.requests_per_run: 60 → any number stood at 4"],
     ),
     ({}, at_expoints("requests_per_minute: 60"), []),
     (
         {},
         at_checkmarket("server_members: [Revision]"),
-        [f"{R}:4 targets.shop.checkmarket.server_members: 0 of them → 1, added: Revision"],
+        ["4 checkmarket.server_members: 0 of them → 1, added: Revision"],
     ),
     ({}, at_checkmarket("parallelism: 2"), []),
     # what happens to what is not declared: workspace, target, preset, resource, block
-    ({"top": "undeclared: keep\n"}, {"top": "undeclared: reset\n"}, [f"{R}:2 undeclared: keep → reset"]),
+    ({"top": "undeclared: keep\n"}, {"top": "undeclared: reset\n"}, ["2 undeclared: keep → reset"]),
     ({"top": "undeclared: reset\n"}, {"top": "undeclared: keep\n"}, []),
     ({"top": "undeclared: refuse\n"}, {"top": "undeclared: keep\n"}, []),
-    (
-        beside("undeclared: refuse"),
-        beside("undeclared: reset"),
-        [f"{R}:6 targets.shop.undeclared: refuse → reset"],
-    ),
+    (beside("undeclared: refuse"), beside("undeclared: reset"), ["6 undeclared: refuse → reset"]),
     (named(a_yaml=KEEPS), named(a_yaml=RESETS), ["a.yaml:4 import_configs.a.undeclared: keep → reset"]),
     (
         named(a_yaml=KEEPS),
         named(b_yaml=PLAIN),
-        ["b.yaml:2 import_configs.a.undeclared: keep → reset stood at configs/a.yaml:4"],
+        ["b.yaml:2 import_configs.a.undeclared: keep → reset stood at a.yaml:4"],
     ),
     (named(a_yaml=KEEPS), named(b_yaml=KEEPS), []),
     (named(), named(a_yaml=RESETS), []),
@@ -260,32 +235,25 @@ ROWS: list[tuple[Mapping[str, str], Mapping[str, str], list[str]]] = [
     (
         {},
         {"targets": target() + target("other").replace("TOKEN", "OTHER")},
-        [f"{R}:6 targets.other: (none) → a new target, of which nothing can be compared"],
+        ["6 targets.other: (none) → a new target, of which nothing can be compared"],
     ),
     (
         {"targets": target("old", "    limits: {updates: 1}\n")},
         {"targets": target("shop", "    limits: {updates: 2}\n")},
-        [
-            f"{R}:3 targets.shop: targets.old → targets.shop, renamed",
-            f"{R}:6 targets.shop.limits.updates: 1 → 2",
-        ],
+        ["3 targets.shop: targets.old → targets.shop, renamed", "6 limits.updates: 1 → 2"],
     ),
     ({"targets": target() + target("other")}, {}, []),
     (
         {},
         {"targets": target() + target("other", "    limits: {resets: null}\n")},
         [
-            f"{R}:6 targets.other: (none) → a new target with the accounts of targets.shop",
-            f"{R}:9 targets.other.limits.resets: 0 → any number",
+            "6 targets.other: (none) → a new target with the accounts of targets.shop",
+            "9 targets.other.limits.resets: 0 → any number",
         ],
     ),
-    (
-        {"targets": target(expoints=None)},
-        {},
-        [f"{R}:5 targets.shop.expoints.url: (none) → https://acme.expoints.nl"],
-    ),
+    ({"targets": target(expoints=None)}, {}, ["5 expoints.url: (none) → https://acme.expoints.nl"]),
     ({}, {"targets": target(expoints=None)}, []),
-    ({}, {"top": "default_target: shop\n"}, [f"{R}:2 default_target: (none) → shop"]),
+    ({}, {"top": "default_target: shop\n"}, ["2 default_target: (none) → shop"]),
 ]
 
 
@@ -301,7 +269,7 @@ def test_what_concerns_the_target_comes_first_and_other_targets_follow(tmp_path:
     limits = "    limits: {resets: 1}\n"
     now = {"targets": target("a", limits) + target("shop", limits)}
     assert [line.split()[1] for line in told(tmp_path, before, now)] == [
-        "targets.shop.limits.resets:",
+        "limits.resets:",
         "targets.a.limits.resets:",
     ]
 

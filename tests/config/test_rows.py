@@ -81,18 +81,26 @@ def test_the_header_called_email_tells_the_delimiter(header: str, data: Mapping[
     assert values(f"{header}\na{delimiter}x\n") == [{"email": "a", "data": data}]
 
 
-def test_a_cell_stays_as_it_is_and_an_empty_one_says_nothing() -> None:
-    assert values('email,A,B,C\na, x ,,"say ""hi"";\nthere, ok"\n') == [
-        {"email": "a", "data": {"A": " x ", "C": 'say "hi";\nthere, ok'}}
-    ]
-
-
-def test_a_cell_that_cannot_be_read_is_text() -> None:
-    assert values("email,number,is_kind\na,3.5,yes\nb,007,TRUE\nc,-2,false\n") == [
-        {"email": "a", "number": "3.5", "is_kind": "yes"},
-        {"email": "b", "number": "007", "is_kind": "TRUE"},
-        {"email": "c", "number": -2, "is_kind": False},
-    ]
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (
+            'email,A,B,C\na, x ,,"say ""hi"";\nthere, ok"\n',
+            [{"email": "a", "data": {"A": " x ", "C": 'say "hi";\nthere, ok'}}],
+        ),
+        (
+            "email,number,is_kind\na,3.5,yes\nb,007,TRUE\nc,-2,false\n",
+            [
+                {"email": "a", "number": "3.5", "is_kind": "yes"},
+                {"email": "b", "number": "007", "is_kind": "TRUE"},
+                {"email": "c", "number": -2, "is_kind": False},
+            ],
+        ),
+    ],
+    ids=["as it is", "text where it cannot be read"],
+)
+def test_a_cell_is_read_and_an_empty_one_says_nothing(content: str, expected: list[Json]) -> None:
+    assert values(content) == expected
 
 
 def test_every_cell_has_its_line_and_its_column_of_the_table() -> None:
@@ -135,14 +143,11 @@ def test_a_table_that_is_wrong_is_told_where(
     assert told(content) == expected
 
 
-def test_a_table_without_headers_repeats_nobody() -> None:
-    _, report = read("john@example.com;John\n")
-    assert "john" not in str(report.problems()).lower()
-
-
-def test_rows_beside_a_wrong_one_are_read() -> None:
+def test_rows_beside_a_wrong_one_are_read_and_a_table_without_headers_repeats_nobody() -> None:
     found, _ = read("email,A\na\nb,c\n")
     assert [row.value for row in found] == [{"email": "b", "data": {"A": "c"}}]
+    _, report = read("john@example.com;John\n")
+    assert "john" not in str(report.problems()).lower()
 
 
 def test_each_line_of_json_is_a_customer() -> None:
