@@ -340,7 +340,7 @@ def execute(
                 for doubt, id in found:
                     ending = Ending(Result.APPLIED.value, f"found by its name in run {run.number}", id)
                     run.journal.end_operation(doubt.operation, ending)
-                engine = engine_for(session, plan, run.recorder)
+                engine = engine_for(session, plan, run)
                 deferral.enter_context(deferred_interrupts(lambda: _stop(engine, console)))
                 # Half as many threads again as requests may be under way: some always wait for the journal.
                 workers = session.checkmarket.workers

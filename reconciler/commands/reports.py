@@ -127,7 +127,19 @@ class Reporting(Struct):
         self.reports = tuple(one for one in self.reports if self._tried(partial(self._write, one, told)))
 
     def _write(self, report: ReportFile, told: Sequence[Reported]) -> None:
-        write_report(self.environment.folder / report.path, self._text(report.form, told))
+        # Imported here: most runs write no report.
+        match report.form:
+            case Form.MARKDOWN:
+                from reconciler.render.markdown import markdown
+
+                text = markdown(told)
+            case Form.HTML:
+                from reconciler.render.html import html
+
+                text = html(told, links_of(self.environment))
+            case Form.GITHUB:
+                text = github_text(told, self._exit_code, links_of(self.environment))
+        write_report(self.environment.folder / report.path, text)
 
     def _tried(self, write: Callable[[], None]) -> bool:
         """Return whether something could be written. That it could not is said, not raised.
@@ -142,20 +154,6 @@ class Reporting(Struct):
             self.exit = Exit.ERROR
             return False
         return True
-
-    def _text(self, form: Form, told: Sequence[Reported]) -> str:
-        # Imported here: most runs write no report.
-        match form:
-            case Form.MARKDOWN:
-                from reconciler.render.markdown import markdown
-
-                return markdown(told)
-            case Form.HTML:
-                from reconciler.render.html import html
-
-                return html(told, links_of(self.environment))
-            case Form.GITHUB:
-                return github_text(told, self._exit_code, links_of(self.environment))
 
 
 @contextmanager

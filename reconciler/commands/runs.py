@@ -55,26 +55,16 @@ class Purpose(Struct, frozen=True):
 
 
 class OpenRun(Struct):
-    """A run that has begun. `exit` and `counts` are what its end is written down with."""
+    """A run that has begun: an `engine.apply.Journal`, safe for use by many threads.
+
+    `exit` and `counts` are what its end is written down with.
+    """
 
     journal: Journal
     number: int
     account: str
     exit: Exit = Exit.ERROR
     counts: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def recorder(self) -> Recorder:
-        """What writes down the changes of import configurations."""
-        return Recorder(self.journal, self.number, self.account)
-
-
-class Recorder(Struct):
-    """An `engine.apply.Journal` that writes into a run; safe for use by many threads."""
-
-    journal: Journal
-    run: int
-    account: str
     _open: dict[str, int] = field(default_factory=dict)
     _learned: dict[str, Json] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -84,7 +74,7 @@ class Recorder(Struct):
         intent = Intent(
             self.account, change.key, change.action.value, change.id, change.digest, overwritten, body
         )
-        number = self.journal.begin_operation(self.run, intent)
+        number = self.journal.begin_operation(self.number, intent)
         with self._lock:
             self._open[change.key] = number
 
@@ -101,7 +91,7 @@ class Recorder(Struct):
             news = {p: v for p, v in outcome.learned.items() if self._learned.get(p, _NOTHING) != v}
             self._learned.update(news)
         if news:
-            self.journal.learn(self.run, self.account, news)
+            self.journal.learn(self.number, self.account, news)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
 from reconciler.commands.journal import open_past
 from reconciler.commands.runs import NO_WAIT, OpenRun, Purpose, open_run
-from reconciler.commands.session import Session, chosen_target, open_session, private_sandbox
+from reconciler.commands.session import chosen_target, open_session, private_sandbox
 from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.settings import SANDBOX
 from reconciler.engine.change import Action
@@ -37,8 +37,13 @@ def sandbox_serve(
             _state(selection, environment), Variants.parse(variants), [*map(Fault.parse, faults)]
         )
     )
+
+    def say_ready(url: str) -> None:
+        console.result(f"Sandbox at {url}, any keys. Stop it with Ctrl-C.", {"url": url})
+        console.stdout.flush()
+
     try:
-        serve(app, port=port, ready=lambda url: _say_ready(url, console))
+        serve(app, port=port, ready=say_ready)
     except OSError as error:
         raise UsageError(
             f"port {port} cannot be used: {error.strerror}; choose another, or 0 for any"
@@ -46,11 +51,6 @@ def sandbox_serve(
     except KeyboardInterrupt:
         console.say("stopped")
     return Exit.DONE
-
-
-def _say_ready(url: str, console: Console) -> None:
-    console.result(f"Sandbox at {url}, any keys. Stop it with Ctrl-C.", {"url": url})
-    console.stdout.flush()
 
 
 def sandbox_reset(selection: Selection, console: Console, environment: Environment) -> Exit:
@@ -85,8 +85,12 @@ def _usable(make: Callable[[], Made]) -> Made:
 def _forget_sandbox(selection: Selection, console: Console, environment: Environment) -> None:
     """Write down that all configurations and customers of an embedded sandbox are gone, if any are known."""
     with open_session(selection, environment) as session:
-        if not _is_embedded(session) or not _knows_anything(session):
+        homes = (session.target.checkmarket, session.target.expoints)
+        if any(home is not None and home.url != SANDBOX for home in homes):
             return
+        with open_past(session) as past:
+            if not past.latest(session.account) and not past.past(session.account):
+                return
         with open_run(session, Purpose("sandbox reset"), NO_WAIT, console) as run:
             for operation in run.journal.latest(run.account).values():
                 _forget_config(run, operation)
@@ -96,16 +100,6 @@ def _forget_sandbox(selection: Selection, console: Console, environment: Environ
                         delivery.batch, delivery.customer, DeliveryState.NOT_SENT, _RESET
                     )
             run.exit = Exit.DONE
-
-
-def _is_embedded(session: Session) -> bool:
-    homes = (session.target.checkmarket, session.target.expoints)
-    return all(home is None or home.url == SANDBOX for home in homes)
-
-
-def _knows_anything(session: Session) -> bool:
-    with open_past(session) as past:
-        return bool(past.latest(session.account) or past.past(session.account))
 
 
 def _forget_config(run: OpenRun, operation: Operation) -> None:

@@ -26,7 +26,7 @@ from reconciler.config.settings import SANDBOX, Account, CheckMarket, Target, ch
 from reconciler.config.settings import Secret as SecretReference
 from reconciler.engine.body import value_at
 from reconciler.engine.declared import Declared, Part, matches
-from reconciler.engine.kind import Body, Kind, Mapper, Reader, map_serially
+from reconciler.engine.kind import Kind, Reader
 from reconciler.errors import Refused, UsageError
 from reconciler.expoints.seed import Seed
 from reconciler.git import place_of, without_settings
@@ -285,37 +285,26 @@ def holds(client: Reader, kind: Kind, wanted: Account) -> bool:
 
 
 class _NoAccount:
-    """The client of a target that only sends seeds. Holds nothing; a write is a `UsageError`."""
+    """The client of a target that only sends seeds. It holds nothing; a write is a `UsageError`."""
 
     def __init__(self, target: str) -> None:
         self._target = target
 
-    def list(self, mapper: Mapper = map_serially) -> Sequence[Body]:  # noqa: ARG002
+    def _nothing(self, *_: object, **__: object) -> tuple[()]:
         return ()
 
-    def read(self, id: int) -> Body | None:  # noqa: ARG002
+    def _none(self, *_: object, **__: object) -> None:
         return None
 
-    def find(self, what: str, name: str) -> Sequence[int]:  # noqa: ARG002
-        return ()
-
-    def name(self, what: str, id: int) -> str | None:  # noqa: ARG002
-        return None
-
-    def create(self, body: Body) -> NoReturn:  # noqa: ARG002
-        self._refuse()
-
-    def replace(self, id: int, body: Body) -> NoReturn:  # noqa: ARG002
-        self._refuse()
-
-    def delete(self, id: int) -> NoReturn:  # noqa: ARG002
-        self._refuse()
-
-    def _refuse(self) -> NoReturn:
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise UsageError(
             f"target {self._target} has no checkmarket: section, so it holds no import configurations; "
             "add one to reconciler.yaml"
         )
+
+    list = find = _nothing
+    read = name = _none
+    create = replace = delete = _refuse
 
 
 def sandbox_app(folder: Path, target: str, environment: Environment) -> WSGIApplication:

@@ -42,7 +42,7 @@ OCTODNS, TERRAFORM = "octoDNS", "Terraform"
 LATENCY, WORKERS = 0.05, 20
 """What `apply` is measured with."""
 
-_INTENT, _OUTCOME = "reconciler.commands.runs:Recorder.intent", "reconciler.commands.runs:Recorder.outcome"
+_INTENT, _OUTCOME = "reconciler.commands.runs:OpenRun.intent", "reconciler.commands.runs:OpenRun.outcome"
 _READ = "reconciler.commands.session:open_workspace"
 _WRITE = "reconciler.commands.reports:Reporting._write"
 _SMOOTH = Goal("no task > 200 ms", 0.2)
