@@ -57,8 +57,8 @@ from reconciler.expoints.sending import SendResult, kept_waiting
 from reconciler.journal.entries import Ending
 from reconciler.journal.holding import is_dead, this_process
 from reconciler.journal.journal import ReadOnlyJournal
-from reconciler.render.json import report_document, reports_document
-from reconciler.render.report import Applied, Planned, exit_of, reports_summary
+from reconciler.render.json import across_document, report_document
+from reconciler.render.report import Applied, Planned, across_summary
 from reconciler.render.text import plan_text, report_text
 from reconciler.render.values import counted
 
@@ -116,8 +116,8 @@ def apply_across(
     with reporting("apply", selection, options.reports, console, environment) as report:
         ends = for_each_target(targets, selection, visit, console, environment)
         report.failures(ends)
-    console.result(console.paint.strong(reports_summary(ends)), reports_document(ends))
-    return Exit.gravest([exit_of(ends), report.exit])
+    console.result(console.paint.strong(across_summary(ends, "apply")), across_document(ends, "apply"))
+    return Exit.gravest([*(end.exit for end in ends), report.exit])
 
 
 def _apply_target(

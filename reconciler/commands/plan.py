@@ -41,8 +41,8 @@ from reconciler.expoints.recipients import RecipientState
 from reconciler.expoints.seed import Seed
 from reconciler.git import NotThere, UnsafeTree, open_repository
 from reconciler.planfile.files import check_place, write_plan
-from reconciler.render.json import plan_document, plans_document
-from reconciler.render.report import Planned, exit_of, plans_summary
+from reconciler.render.json import across_document, plan_document
+from reconciler.render.report import Planned, across_summary
 from reconciler.render.text import plan_text
 from reconciler.render.values import Document, json_text
 
@@ -99,8 +99,8 @@ def plan_across(
     with reporting("plan", selection, options.reports, console, environment) as report:
         ends = for_each_target(targets, selection, visit, console, environment)
         report.failures(ends)
-    console.result(console.paint.strong(plans_summary(ends)), plans_document(ends))
-    return Exit.gravest([exit_of(ends), report.exit])
+    console.result(console.paint.strong(across_summary(ends, "plan")), across_document(ends, "plan"))
+    return Exit.gravest([*(end.exit for end in ends), report.exit])
 
 
 def _plan_target(session: Session, options: PlanOptions, console: Console) -> Planned:

@@ -10,7 +10,8 @@ from reconciler.engine.classify import FieldClass, FieldView
 from reconciler.engine.declared import Declared
 from reconciler.engine.kind import Kind
 from reconciler.engine.review import Since
-from reconciler.render.report import Applied, Planned, TargetEnd, entry_of, exit_of, summary_of, views_of
+from reconciler.errors import Exit
+from reconciler.render.report import Applied, Planned, TargetEnd, entry_of, summary_of
 from reconciler.render.seeds import seeds_documents, sent_documents
 from reconciler.render.values import FORMAT_VERSION, Document, problem_document
 
@@ -166,40 +167,29 @@ def report_document(applied: Applied) -> Document:
     }
 
 
-def plans_document(ends: Sequence[TargetEnd]) -> Document:
-    """Return the plans of several targets, as `planfile.format.PlansDocument` says."""
-    return _across(ends, "plan")
+def across_document(ends: Sequence[TargetEnd], verb: str) -> Document:
+    """Return the ends of a `plan` or an `apply` over several targets.
 
-
-def reports_document(ends: Sequence[TargetEnd]) -> Document:
-    """Return the reports of several targets, as `planfile.format.ReportsDocument` says."""
-    reports = [end.report for end in ends if isinstance(end.report, Applied)]
-    return _across(ends, "report") | {
-        "customers_sent": sum(one.customers_sent for one in reports),
-        "customers_in_doubt": sum(one.customers_in_doubt for one in reports),
-    }
-
-
-def _across(ends: Sequence[TargetEnd], what: str) -> Document:
+    In the format of `planfile.format.PlansDocument` or of `ReportsDocument`.
+    """
+    name = "plan" if verb == "plan" else "report"
     targets = []
     for end in ends:
         one = end.report
         document = report_document(one) if isinstance(one, Applied) else plan_document(one) if one else None
-        targets.append(
-            {
-                "target": end.target,
-                "exit_code": int(end.exit),
-                "error": end.error or None,
-                "note": end.note,
-                what: document,
-            }
-        )
-    return {
+        about = {"exit_code": int(end.exit), "error": end.error or None, "note": end.note}
+        targets.append({"target": end.target, **about, name: document})
+    document = {
         "format_version": FORMAT_VERSION,
         "targets": targets,
         "summary": dict(summary_of(end.report for end in ends if end.report)),
-        "exit_code": int(exit_of(ends)),
+        "exit_code": int(Exit.gravest(end.exit for end in ends)),
     }
+    if verb != "plan":
+        reports = [end.report for end in ends if isinstance(end.report, Applied)]
+        document["customers_sent"] = sum(one.customers_sent for one in reports)
+        document["customers_in_doubt"] = sum(one.customers_in_doubt for one in reports)
+    return document
 
 
 def show_document(plan: Plan, declared: Declared) -> Document:
@@ -217,7 +207,7 @@ def show_document(plan: Plan, declared: Declared) -> Document:
                 "drift": view.drift.value if view.drift else None,
                 "accepted_until": view.accepted.until.isoformat() if view.accepted else None,
             }
-            for view in views_of(entry_of(plan))
+            for view in entry_of(plan)[1]
         ],
         "plan": plan_document(Planned(plan)),
     }

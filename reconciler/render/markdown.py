@@ -367,21 +367,20 @@ def _group(heading: str, folds: Sequence[Fold], *, is_grave: bool = False) -> Gr
 
 
 def _change(planned: Planned, change: Change) -> Fold:
-    symbol, action, what = SYMBOLS[change.action], _action(change), _what(change)
+    symbol = SYMBOLS[change.action]
     resets = f"↺ {counted(len(change.resets), 'field')} reset" if change.resets else ""
     return _fold(
-        f"{symbol} {element(change.key)} {what}{f' <b>{resets}</b>' if resets else ''}",
+        f"{symbol} {element(change.key)} {_what(change)}{f' <b>{resets}</b>' if resets else ''}",
         _change_body(planned, change),
-        f"{symbol} {code(change.key)} {action}{f', {resets}' if resets else ''}",
+        f"{symbol} {code(change.key)} {_what(change, with_name=False)}{f', {resets}' if resets else ''}",
     )
 
 
-def _action(change: Change) -> str:
-    return change.action.value if change.live is None else f"{change.action.value} id {change.live.id}"
-
-
-def _what(change: Change) -> str:
-    return f"{_action(change)} {element(shortened(change.live.name))}" if change.live else _action(change)
+def _what(change: Change, *, with_name: bool = True) -> str:
+    if change.live is None:
+        return change.action.value
+    name = f" {element(shortened(change.live.name))}" if with_name else ""
+    return f"{change.action.value} id {change.live.id}{name}"
 
 
 def _change_body(planned: Planned, change: Change | None) -> list[str]:

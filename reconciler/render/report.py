@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TypeAlias
 
@@ -85,31 +85,6 @@ class Planned(Struct, frozen=True):
             seeds_to_send=len(seeds.sending),
             customers_to_send=seeds.customers,
         )
-
-    @property
-    def refusals(self) -> Iterator[Problem]:
-        """Why resources and seeds are left alone, each on its line.
-
-        It is a warning where the files did not cause it.
-        """
-        for blocked in self.plan.blocked:
-            severity = Severity.ERROR if self.is_caused(blocked) else Severity.WARNING
-            if place := self.places.get(blocked.key):
-                for block in blocked.blocks:
-                    message = self.located(block.message)
-                    yield Problem(block.code, place, blocked.key, message, severity=severity)
-        yield from self.seed_refusals
-
-    @property
-    def seed_refusals(self) -> Iterator[Problem]:
-        """Why seeds are left alone, on their lines."""
-        for plan in self.seeds.seeds:
-            for block in plan.blocks:
-                yield Problem(block.code, plan.seed.place, plan.seed.key, self.located(block.message))
-
-    def located(self, text: str) -> str:
-        """Return a sentence that says on which target it is true."""
-        return f"on target {self.target}: {text}"
 
 
 class Applied(Struct, frozen=True, dict=True):
@@ -196,16 +171,12 @@ class TargetEnd(Struct, frozen=True):
     note: str = ""
 
 
-def entry_of(plan: Plan) -> Change | Blocked | Unchanged | None:
-    """Return what the plan of a single resource says of it."""
+def entry_of(plan: Plan) -> tuple[Change | Blocked | Unchanged | None, Sequence[FieldView]]:
+    """Return what the plan of a single resource says of it, with its fields as far as they are known."""
     entries: Sequence[Change | Blocked | Unchanged] = (*plan.changes, *plan.blocked, *plan.unchanged)
-    return entries[0] if entries else None
-
-
-def views_of(entry: Change | Blocked | Unchanged | None) -> Sequence[FieldView]:
-    """Return the fields of an entry, as far as they are known."""
+    entry = entries[0] if entries else None
     one = entry.change if isinstance(entry, Blocked) else entry
-    return one.fields if isinstance(one, Change) else one.views if one else ()
+    return entry, one.fields if isinstance(one, Change) else one.views if one else ()
 
 
 def in_order(reports: Sequence[Reported]) -> Sequence[Reported]:
@@ -216,28 +187,34 @@ def in_order(reports: Sequence[Reported]) -> Sequence[Reported]:
 def problems_of(reports: Sequence[Reported]) -> list[Problem]:
     """Return what is to be shown on lines of the files, each once, whatever targets it was found for.
 
-    What is wrong in the files; what a plan leaves alone, and why; what an apply did not bring about.
+    What is wrong in the files; what a plan leaves alone, and why, as a warning where the files did not cause
+    it; what an apply did not bring about.
     """
     plans = [one.planned if isinstance(one, Applied) else one for one in reports]
     found = [problem for one in plans if isinstance(one, Planned) for problem in one.loosened]
     found += [problem for one in plans for problem in one.problems]
     for one in reports:
-        if isinstance(one, Planned):
-            found += one.refusals
-        elif isinstance(one, Applied):
-            planned = one.planned
-            for outcome in one.report.outcomes:
-                place = planned.places.get(outcome.key)
-                if place and outcome.result is not Result.APPLIED:
-                    code = outcome.result.value.replace(" ", "-")
-                    found.append(Problem(code, place, outcome.key, planned.located(outcome.reason)))
-            found += planned.seed_refusals
+        if isinstance(one, Stopped):
+            continue
+        planned, where = one.planned if isinstance(one, Applied) else one, f"on target {one.target}: "
+        places = planned.places
+        if isinstance(one, Applied):
+            for end in one.report.outcomes:
+                if end.result is not Result.APPLIED and end.key in places:
+                    code = end.result.value.replace(" ", "-")
+                    found.append(Problem(code, places[end.key], end.key, f"{where}{end.reason}"))
+        else:
+            for left in planned.plan.blocked:
+                severity = Severity.ERROR if planned.is_caused(left) else Severity.WARNING
+                found += [
+                    Problem(b.code, places[left.key], left.key, f"{where}{b.message}", severity=severity)
+                    for b in left.blocks
+                    if left.key in places
+                ]
+        for seed in planned.seeds.seeds:
+            for b in seed.blocks:
+                found.append(Problem(b.code, seed.seed.place, seed.seed.key, f"{where}{b.message}"))
     return [*dict.fromkeys(found)]
-
-
-def exit_of(ends: Sequence[TargetEnd]) -> Exit:
-    """Return the gravest of all ends."""
-    return Exit.gravest(end.exit for end in ends)
 
 
 def summary_of(reports: Iterable[Planned | Applied]) -> Counter[str]:
@@ -275,15 +252,10 @@ def report_summary(reports: Sequence[Applied]) -> str:
     )
 
 
-def plans_summary(ends: Sequence[TargetEnd]) -> str:
-    """Return the summary line of plans over several targets."""
-    return f"{_over(ends)}: {plan_summary([one.report for one in ends if isinstance(one.report, Planned)])}"
-
-
-def reports_summary(ends: Sequence[TargetEnd]) -> str:
-    """Return the summary line of an apply over several targets."""
-    return f"{_over(ends)}: {report_summary([one.report for one in ends if isinstance(one.report, Applied)])}"
-
-
-def _over(ends: Sequence[TargetEnd]) -> str:
-    return f"Over {counted(len(ends), 'target')} ({sum(bool(end.error) for end in ends)} in error)"
+def across_summary(ends: Sequence[TargetEnd], verb: str) -> str:
+    """Return the summary line of a `plan` or an `apply` over several targets."""
+    plans = [one.report for one in ends if isinstance(one.report, Planned)]
+    reports = [one.report for one in ends if isinstance(one.report, Applied)]
+    errors = sum(bool(end.error) for end in ends)
+    figures = plan_summary(plans) if verb == "plan" else report_summary(reports)
+    return f"Over {counted(len(ends), 'target')} ({errors} in error): {figures}"

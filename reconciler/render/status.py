@@ -318,10 +318,7 @@ _GAUGES = {
         "Seeds of which something is due although a rule says no, or that somebody else may have sent.",
         "seeds.blocked",
     ),
-    "in_doubt_seeds": (
-        "Seeds with customers of whom nobody knows whether they were sent.",
-        "seeds.in_doubt",
-    ),
+    "in_doubt_seeds": ("Seeds with customers of whom nobody knows whether they were sent.", "seeds.in_doubt"),
     "pending_customers": ("Customers that apply would send.", "seeds.customers_pending"),
     "in_doubt_customers": (
         "Customers of whom nobody knows whether they were sent.",
@@ -337,13 +334,7 @@ _GAUGES = {
         "journal.oldest_began",
     ),
     "last_apply_run": ("The number of the last apply that has ended.", "journal.last_apply.number"),
-    "last_apply_exit_code": (
-        "Its exit code; left out of one that died.",
-        "journal.last_apply.exit",
-    ),
-    "last_apply_timestamp_seconds": (
-        "When it ended, in seconds since 1970 UTC.",
-        "journal.last_apply.ended",
-    ),
+    "last_apply_exit_code": ("Its exit code; left out of one that died.", "journal.last_apply.exit"),
+    "last_apply_timestamp_seconds": ("When it ended, in seconds since 1970 UTC.", "journal.last_apply.ended"),
 }
 """Name → what it means, and where a status holds it; what is unknown there is left out."""

@@ -14,7 +14,7 @@ from reconciler.engine.declared import Declared
 from reconciler.engine.kind import Kind
 from reconciler.engine.outcome import Result
 from reconciler.engine.review import Since
-from reconciler.render.report import Applied, Planned, entry_of, plan_summary, report_summary, views_of
+from reconciler.render.report import Applied, Planned, entry_of, plan_summary, report_summary
 from reconciler.render.seeds import MAIL_IS_SENT, seeds_text, sent_text
 from reconciler.render.values import (
     PLAIN,
@@ -332,8 +332,7 @@ def report_text(applied: Applied, *, paint: Paint = PLAIN) -> str:
 
 def show_text(plan: Plan, declared: Declared, *, paint: Paint = PLAIN) -> str:
     """Return a table of one resource's fields, and what its plan would do to it."""
-    entry = entry_of(plan)
-    views = views_of(entry)
+    entry, views = entry_of(plan)
     title = f"{paint.strong(declared.key)}  on {plan.scope.target}, {_verdict(entry)}  ({declared.place})"
     if not views:
         return title

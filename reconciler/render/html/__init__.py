@@ -23,7 +23,7 @@ from msgspec.structs import replace
 from reconciler.engine.body import put, unknown_members, value_at
 from reconciler.engine.change import Action, Blocked, Change
 from reconciler.engine.classify import FieldClass, FieldView, desired
-from reconciler.engine.kind import Json, Kind
+from reconciler.engine.kind import Kind
 from reconciler.engine.outcome import Outcome, Result
 from reconciler.expoints.recipients import RecipientState, SeedPlan
 from reconciler.problems import Place, Problem
@@ -74,45 +74,33 @@ _MEANS_A_SCRIPT = re.compile("<(?=!|script)", re.IGNORECASE)
 
 def html(reports: Sequence[Reported], links: Links) -> str:
     """Return the page of a run over its targets; `links` lead from places in files to where they are seen."""
+    templates, given = _templates()
     page, later = page_of(reports, links), ""
     if waiting := page["cards"][WHOLE:]:
-        inside = _templates().get_template("card.html.j2").module.inside  # type: ignore[attr-defined]  # a macro
+        inside = templates.get_template("card.html.j2").module.inside  # type: ignore[attr-defined]  # a macro
         text = json.dumps([str(inside(card)) for card in waiting], ensure_ascii=False)
         # It stands in a script element: nothing in it may end that, or begin another one.
         later = _MEANS_A_SCRIPT.sub(r"\\u003c", text.replace("</", r"<\/"))
-    given = {"page": page, "whole": WHOLE, "later": later, "policy": _policy()}
-    return _templates().get_template("page.html.j2").render(given, **_assets())
+    return templates.get_template("page.html.j2").render(given, page=page, whole=WHOLE, later=later)
 
 
 @cache
-def _templates() -> Environment:
-    return Environment(
-        loader=FunctionLoader(_asset),
+def _templates() -> tuple[Environment, Mapping[str, str]]:
+    """Return the templates, and what every page brings: style, script, a policy that allows no others."""
+    folder = files(__name__)
+    style, script = (folder.joinpath(name).read_text("utf-8") for name in ("page.css", "page.js"))
+    hashes = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script))
+    sources = "style-src 'sha256-{}'; script-src 'sha256-{}'".format(*hashes)
+    policy = f"default-src 'none'; {sources}; base-uri 'none'; form-action 'none'"
+    environment = Environment(
+        loader=FunctionLoader(lambda name: folder.joinpath(name).read_text("utf-8")),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
     )
-
-
-@cache
-def _assets() -> Mapping[str, str]:
-    return {"style": _asset("page.css"), "script": _asset("page.js")}
-
-
-@cache
-def _policy() -> str:
-    """Return the page's Content-Security-Policy."""
-    style, script = (
-        f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-        for text in _assets().values()
-    )
-    return f"default-src 'none'; style-src {style}; script-src {script}; base-uri 'none'; form-action 'none'"
-
-
-def _asset(name: str) -> str:
-    return files(__name__).joinpath(name).read_text("utf-8")
+    return environment, {"style": style, "script": script, "policy": policy}
 
 
 class Card(Struct, frozen=True):
@@ -452,12 +440,16 @@ def _body_text(kind: Kind, change: Change) -> str:
     for one in kind.fields:
         rows = value_at(body, one.member)
         if one.rows and isinstance(rows, list):
-            put(body, one.member, [_known(row, one.rows.names) for row in rows])
+            known = one.rows.names
+            put(
+                body,
+                one.member,
+                [
+                    {name: value if name in known else _CARRIED for name, value in row.items()}
+                    if isinstance(row, dict)
+                    else row
+                    for row in rows
+                ],
+            )
     text = "\n".join(map(harmless, json.dumps(body, ensure_ascii=False, indent=2).split("\n")))
     return shortened(text, _LONGEST_BODY)
-
-
-def _known(row: Json, names: Mapping[str, str]) -> Json:
-    if not isinstance(row, dict):
-        return row
-    return {name: value if name in names else _CARRIED for name, value in row.items()}
