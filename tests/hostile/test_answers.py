@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from reconciler.errors import ApiError, BadAnswer, NoAnswer, Unreachable
+from reconciler.errors import ApiError, BadAnswer, Declined, NoAnswer, Unreachable
 from reconciler.http import Api, Bounds, Connection, MemoryBudget, Secret
 from tests.hostile.answering import CONFIGS, Hostile, envelope, run, write_workspace
 from tests.hostile.looking import assert_harmless
-from tests.http.servers import VirtualClock, serving
+from tests.http.servers import VirtualClock, door, serving
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -47,8 +47,7 @@ def server(raw: str, **members: Any) -> Hostile:
 
 
 def answered(content: bytes, **headers: str) -> Any:
-    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=content, headers=headers))
-    with Api("http://localhost", Connection(transport=transport, clock=VirtualClock())) as api:
+    with door(lambda _: httpx.Response(200, content=content, headers=headers)) as api:
         return api.request("GET", "/x").json()
 
 
@@ -76,7 +75,7 @@ def test_half_of_a_character_goes_back_as_it_came() -> None:
         sent.append(request.content)
         return httpx.Response(200, json={})
 
-    with Api("http://localhost", Connection(transport=httpx.MockTransport(keep))) as api:
+    with door(keep) as api:
         api.request("PUT", "/x", json=json.loads('{"a": "\\ud800", "é": 1}'))
     assert sent == ['{"a":"\\ud800","é":1}'.encode()]
 
@@ -123,12 +122,8 @@ def test_a_packed_answer_is_unpacked(coding: str) -> None:
 
 @pytest.mark.parametrize("coding", ["br", "zstd", "gzip, gzip", "identity, gzip", "\u0441"])
 def test_an_answer_packed_otherwise_is_refused(coding: str) -> None:
-    transport = httpx.MockTransport(
-        lambda _: httpx.Response(
-            200, stream=httpx.ByteStream(b"{}"), headers=[(b"Content-Encoding", coding.encode())]
-        )
-    )
-    with Api("http://localhost", Connection(transport=transport)) as api:
+    packed = [(b"Content-Encoding", coding.encode())]
+    with door(lambda _: httpx.Response(200, stream=httpx.ByteStream(b"{}"), headers=packed)) as api:
         with pytest.raises(BadAnswer, match="not asked for"):
             api.request("GET", "/x")
         with pytest.raises(NoAnswer, match="not asked for"):
@@ -140,20 +135,16 @@ def test_a_packed_answer_that_is_cut_is_none(packed: bytes) -> None:
     def cut(_: httpx.Request) -> httpx.Response:
         return httpx.Response(200, stream=httpx.ByteStream(packed), headers={"Content-Encoding": "gzip"})
 
-    with (
-        Api("http://localhost", Connection(transport=httpx.MockTransport(cut), clock=VirtualClock())) as api,
-        pytest.raises(Unreachable, match="no whole answer"),
-    ):
+    with door(cut) as api, pytest.raises(Unreachable, match="no whole answer"):
         api.request("GET", "/x")
 
 
 def test_a_secret_is_not_shown_where_an_endless_error_is_cut() -> None:
     secret = "s3cret-" * 500
     repeated = (secret + " ") * 8
-    transport = httpx.MockTransport(lambda _: httpx.Response(400, text=repeated))
     with (
-        Api("http://localhost", Connection(transport=transport), headers={"X-Key": Secret(secret)}) as api,
-        pytest.raises(Exception, match="400 Bad Request") as caught,
+        door(lambda _: httpx.Response(400, text=repeated), headers={"X-Key": Secret(secret)}) as api,
+        pytest.raises(Declined, match="400 Bad Request") as caught,
     ):
         api.request("GET", "/x")
     assert "s3cret" not in str(caught.value)
@@ -162,8 +153,7 @@ def test_a_secret_is_not_shown_where_an_endless_error_is_cut() -> None:
 def test_a_list_is_not_read_beyond_what_can_be_held() -> None:
     heavy = b"[" + b"{}," * 150_000 + b"{}]"
     room = MemoryBudget()
-    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=heavy))
-    with Api("http://localhost", Connection(transport=transport)) as api:
+    with door(lambda _: httpx.Response(200, content=heavy)) as api:
         answer = api.request("GET", "/x")
     for _ in range(2):
         room.take(answer)

@@ -18,7 +18,7 @@ import pytest
 from reconciler.access import Access
 from reconciler.errors import ApiError, NoAnswer, Unreachable
 from reconciler.http import Api, Bounds, Connection
-from tests.http.servers import VirtualClock, read_request
+from tests.http.servers import VirtualClock, door, read_request
 
 DRIPS = 80
 BETWEEN = 0.02
@@ -193,7 +193,7 @@ def test_no_request_takes_longer_than_three_minutes(
             return httpx.Response(failure, headers={"Retry-After": "20"})
         raise failure("late", request=request)
 
-    with Api("http://localhost", Connection(transport=httpx.MockTransport(server), clock=clock)) as api:
+    with door(server, clock) as api:
         with pytest.raises(ApiError):
             api.request(method, "/x")
         assert clock.now() <= 60_000 + 180

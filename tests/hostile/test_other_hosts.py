@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from reconciler.errors import Refused, UsageError
+from reconciler.http import CHECKMARKET_HOSTS, EXPOINTS_HOSTS, TOKEN_HOSTS, trusted
 from tests.hostile.children import assert_refused, reconciler
+from tests.hostile.fuzzing import harmful_text, share
+from tests.hostile.looking import assert_harmless
 from tests.hostile.workspaces import write
 from tests.http.servers import serving, whole_then_close
 
@@ -57,3 +64,30 @@ def test_an_address_that_is_not_trusted_gets_nothing(tmp_path: Path, url: str, w
     assert_refused(ended, words, exit)
     assert proxy.requests == 0
     assert not any(key in ended.text for key in KEYS.values())
+
+
+PIECES = (
+    *("https://", "http://", "HTTPS:", "//", "/", "\\", "@", ":", "?", "#", ".", "%2e", "%00", "\u3002"),
+    *("\uff0e", "[", "]"),
+    *("api.checkmarket.com", "acme.expoints.nl", "evil.example", "localhost", "127.0.0.1", "::1", "xn--"),
+    *("\u0430", "443"),
+)
+addresses = st.lists(st.one_of(st.sampled_from(PIECES), harmful_text), max_size=8).map("".join)
+HOSTS = (*CHECKMARKET_HOSTS, *EXPOINTS_HOSTS, *TOKEN_HOSTS)
+OURS = (".agileresearch.medallia.com", ".checkmarket.com", ".expoints.nl")
+
+
+@share(5)
+@given(st.sampled_from(["", "https://"]), addresses)
+def test_whatever_is_trusted_is_one_of_the_known_hosts_to_other_readers_too(before: str, text: str) -> None:
+    try:
+        url = trusted(before + text, HOSTS)
+    except (Refused, UsageError) as error:
+        assert_harmless(str(error))
+        return
+    host = (urlsplit(url).hostname or "").removesuffix(".")
+    assert (
+        host.endswith(OURS)
+        or host in ("localhost", "::1", "login.microsoftonline.com")
+        or host.startswith("127.")
+    )

@@ -142,17 +142,8 @@ def test_names_of_files_cannot_steer_what_shows_them(tmp_path: Path) -> None:
 
 
 VARIABLES = (
-    *(
-        "WORKSPACE",
-        "TARGET",
-        "ONLY",
-        "EXCLUDE",
-        "FORMAT",
-        "QUIET",
-        "VERBOSE",
-        "LOG_FORMAT",
-        "DETAILED_EXITCODE",
-    ),
+    *("WORKSPACE", "TARGET", "ONLY", "EXCLUDE", "FORMAT", "QUIET", "VERBOSE"),
+    *("LOG_FORMAT", "DETAILED_EXITCODE"),
     *("LOG_FORMAT", "SANDBOX_VARIANTS", "SANDBOX_FAULTS"),
 )
 ARGUMENTS = ("\x1b[31m", "--\x1b[31m", "--target=\x1b[31m\u202e", "--allow-resets=" + "9" * 5_000)

@@ -86,14 +86,8 @@ def test_what_only_looks_like_content_is_not_sent(tmp_path: Path, make: Make, na
 @pytest.mark.parametrize(
     "path",
     [
-        *(
-            "../secret.csv",
-            "/etc/passwd",
-            "d/../../secret.csv",
-            "link.csv",
-            "linked/secret.csv",
-            ".git/config.csv",
-        ),
+        *("../secret.csv", "/etc/passwd", "d/../../secret.csv", "link.csv"),
+        *("linked/secret.csv", ".git/config.csv"),
         *("..\\\\secret.csv", "shown/config.csv", "~/secret.csv", "//etc/passwd", "./../secret.csv"),
     ],
 )
