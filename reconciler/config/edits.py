@@ -98,12 +98,6 @@ def brings(edit: Edit) -> bool:
     return isinstance(edit, Put) or (isinstance(patch, Mapping) and any(map(brings, patch.values())))
 
 
-def is_nothing(edit: Edit) -> bool:
-    """Tell whether an edit asks for no difference at all, like an empty patch."""
-    patch = edit.patch if isinstance(edit, OverNames) else edit
-    return isinstance(patch, Mapping) and all(map(is_nothing, patch.values()))
-
-
 def outcome(edit: Edit) -> Json:
     """Return what stands where an edit was made in place of nothing."""
     match edit:
@@ -281,9 +275,8 @@ class _Cutter(Struct):
     def _entry(
         self, mapping: nodes.Mapping, entry: Entry | None, name: str, change: Edit, path: Path
     ) -> Iterator[Splice]:
+        """Yield the cuts for a key that has a value, its own or a merged one."""
         node = mapping.children[name]
-        if is_nothing(change):
-            return
         if isinstance(change, Put) and key_of(name, change) == name and same(node.value, change.value):
             return
         if entry is None:
@@ -323,13 +316,11 @@ class _Cutter(Struct):
             message = f"{visible(path[-1])} is no mapping, so nothing can be written into it"
             raise _Unsafe("edit-layout", inner, message)
         gone = {name for name, change in patch.items() if isinstance(change, Remove)}
-        becomes_empty = {name_of(one) for one in inner.written} <= gone and not any(
-            map(brings, patch.values())
-        )
+        is_emptied = {name_of(one) for one in inner.written} <= gone and not brings(patch)
         if is_flow(inner) and not is_flow(mapping) and self._has_no_room(inner, patch, path):
             self._check_may_go(inner)
             yield from self._unfolded(entry, inner, patch, path)
-        elif not is_flow(inner) and becomes_empty:
+        elif not is_flow(inner) and is_emptied:
             self._check_may_go(inner)
             yield from self._put_over_lines(entry, "{}")
         else:

@@ -177,7 +177,15 @@ def write(edits: Sequence[FileEdit], folder: Path) -> None:
 def _staged(edit: FileEdit, folder: Path) -> Iterator[tuple[Path, Path]]:
     """Write the new content beside the file that it is for, with its rights; remove it if not taken."""
     try:
-        path = _destination(edit, folder)
+        if leads_outside(edit.path, folder):
+            raise UsageError(
+                f"{edit.file} is a link out of the workspace; nothing was written. Copy what it leads to"
+            )
+        path = edit.path.resolve()
+        if not path.is_relative_to(folder.resolve()):
+            raise UsageError(f"{edit.file} does not stand in the workspace; nothing was written")
+        if path.exists() and not os.access(path, os.W_OK):
+            raise UsageError(f"{edit.file} is read-only; nothing was written")
         path.parent.mkdir(parents=True, exist_ok=True)
         number, name = tempfile.mkstemp(prefix=".", suffix=".new", dir=path.parent)
         temporary = Path(name)
@@ -197,20 +205,6 @@ def _staged(edit: FileEdit, folder: Path) -> Iterator[tuple[Path, Path]]:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise UsageError(f"{edit.file} cannot be written: {error.strerror or error}") from error
-
-
-def _destination(edit: FileEdit, folder: Path) -> Path:
-    """Return the file that a path leads to. Errors: `UsageError` where it must not be replaced."""
-    if leads_outside(edit.path, folder):
-        raise UsageError(
-            f"{edit.file} is a link out of the workspace; nothing was written. Copy what it leads to"
-        )
-    path = edit.path.resolve()
-    if not path.is_relative_to(folder.resolve()):
-        raise UsageError(f"{edit.file} does not stand in the workspace; nothing was written")
-    if path.exists() and not os.access(path, os.W_OK):
-        raise UsageError(f"{edit.file} is read-only; nothing was written")
-    return path
 
 
 def split_assignment(text: str) -> tuple[str, str]:
