@@ -20,7 +20,7 @@ from reconciler.commands.memory import remembered
 from reconciler.commands.plan import LiveSnapshot, read_live
 from reconciler.commands.session import Session, open_session
 from reconciler.commands.workspace import Selection
-from reconciler.config.adopting import Exporter, Name, is_one_line, merge, new_resource, shared_decisions
+from reconciler.config.adopting import Exporter, Name, is_one_line, merge, new_resource
 from reconciler.config.discovery import is_workspace_file, shown
 from reconciler.config.file_edits import FileEdits, ResourceEditor
 from reconciler.config.names import keys_for, meant, visible
@@ -232,7 +232,7 @@ class _Adoption(Struct, frozen=True):
         for resource in session.workspace.resources.values():
             is_gone = resource.own.controls.absent or resource.own.controls.hidden
             if session.target.name not in resource.blocks and not is_gone:
-                given = shared_decisions(resource).get(SECTION.kind.name_field)
+                given = resource.shared.get(SECTION.kind.name_field)
                 name = str(given.value) if isinstance(given, Given) else ""
                 by_name.setdefault(name, []).append(resource)
         return by_name

@@ -10,7 +10,7 @@ from reconciler.config.contents import TARGETS
 from reconciler.config.edits import Edit, OverNames, Patch, Put, Remove, add_edit
 from reconciler.config.file_edits import ResourceEditor, fits
 from reconciler.config.names import CONTROL, LINE_BREAK, visible
-from reconciler.config.resources import Decisions, Resource
+from reconciler.config.resources import Decisions
 from reconciler.config.sections import Named, Section
 from reconciler.engine.body import Normal, value_at, written
 from reconciler.engine.classify import Account
@@ -151,7 +151,7 @@ def merge(editor: ResourceEditor, exporter: Exporter, target: str, live: Live) -
     one other target has moves into the block of that target, unless a person wrote a comment beside it.
     """
     resource, on_top = editor.resource, editor.resource.written
-    shared = shared_decisions(resource)
+    shared = resource.shared
     home = next(iter(resource.blocks), "")
     moved: dict[str, tuple[str, ...]] = {}
     if len(resource.blocks) == 1 and resource.own.controls.targets is not None:
@@ -184,8 +184,3 @@ def _place_on_top(editor: ResourceEditor, path: str) -> tuple[str, ...]:
     names = [path, *(named.path for named in editor.section.named if named.field == path)]
     places = (tuple(name.split(".")) for name in names)
     return next((place for place in places if editor.resource.written.find(*place)), ())
-
-
-def shared_decisions(resource: Resource) -> Decisions:
-    """Return what a resource says on every target on which no block says something else."""
-    return {**(resource.preset.decisions if resource.preset else {}), **resource.own.decisions}

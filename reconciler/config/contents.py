@@ -90,7 +90,7 @@ def contents_of(
     `settings_file` is the one that may also hold what counts for the workspace, called in `settings`.
     """
     sections: dict[str, list[Node]] = {}
-    top = unread(settings_file)
+    top: Document | None = None
     of_settings = (*settings, TARGETS)
     elsewhere = dict.fromkeys(of_settings, f"it stands in {SETTINGS_FILE}")
     for document in documents:
@@ -108,7 +108,9 @@ def contents_of(
                 report.error("wrong-type", node.place, "", message, "write {} if nothing stands in it")
             else:
                 sections.setdefault(name, []).append(node)
-    return Contents(sections, top, len(documents), all(document.whole for document in documents))
+    return Contents(
+        sections, top or unread(settings_file), len(documents), all(document.whole for document in documents)
+    )
 
 
 def moved_keys(

@@ -220,7 +220,8 @@ def content_of(path: Path, most: int) -> bytes:
     """Return at most the first `most` bytes of a regular file. Errors: `OSError`."""
     _check_regular(path.stat())
     # What it was a moment ago it need not be any more.
-    with open(path, "rb", opener=_without_waiting) as file:
+    without_waiting = getattr(os, "O_NONBLOCK", 0)
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | without_waiting)) as file:
         found = os.fstat(file.fileno())
         _check_regular(found)
         # Room is made for as much as is asked for: `most` is asked for only of a file that has grown.
@@ -232,7 +233,3 @@ def _check_regular(found: os.stat_result) -> None:
     # A pipe or a device would be waited for without end.
     if not stat.S_ISREG(found.st_mode):
         raise OSError("it is not a regular file")
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

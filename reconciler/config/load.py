@@ -22,7 +22,6 @@ from reconciler.config.resources import (
     Resource,
     ResourceReader,
     declared_on,
-    read_presets,
 )
 from reconciler.config.sections import Section, SeedContext, SeedsByName
 from reconciler.config.settings import (
@@ -134,9 +133,14 @@ def _workspace(
     contents = contents_of(documents, file, fields, names, report)
     settings = _settings(contents, report)
     targets = _targets(contents, section, folder, settings.undeclared if settings else Policy.RESET, report)
-    _check_accounts(targets, (section.account, seeds.account), report)
-    presets = read_presets(section, contents, report)
-    resources = ResourceReader(section, contents, targets, presets, report).read()
+    accounts = (section.account, seeds.account)
+    for name, target in targets.items():
+        if target and not any(map(target.has_account, accounts)):
+            message = f"it leads nowhere: it has no {' and no '.join(f'{account}:' for account in accounts)}"
+            hint = f'add {accounts[0]}: {{url: "sandbox:"}}, for example'
+            report.error("no-account", target.place, f"{TARGETS}.{name}", message, hint)
+    reader = ResourceReader(section, contents, targets, report)
+    resources, presets = reader.read(), reader.presets
     keys, seed_reader = [*resources], None
     if seeds.name in contents.sections:
         # Imported here, like the models of the section: most workspaces hold no seed.
@@ -279,15 +283,6 @@ def _defaults(node: Node, section: Section, key: str, report: Report) -> dict[st
             elif isinstance(given, Given):
                 found[path] = given
     return {path: one.value for path, one in found.items() if not isinstance(one.value, Reference)}
-
-
-def _check_accounts(targets: Mapping[str, Target | None], accounts: Sequence[str], report: Report) -> None:
-    """Report the targets that lead nowhere: without any of the sections that open an account."""
-    for name, target in targets.items():
-        if target and not any(map(target.has_account, accounts)):
-            message = f"it leads nowhere: it has no {' and no '.join(f'{account}:' for account in accounts)}"
-            hint = f'add {accounts[0]}: {{url: "sandbox:"}}, for example'
-            report.error("no-account", target.place, f"{TARGETS}.{name}", message, hint)
 
 
 def _check_declared(declared: Mapping[str, Sequence[Declared]], section: Section, report: Report) -> None:

@@ -180,14 +180,10 @@ class Resource(Struct, frozen=True, dict=True):
     """A resource with its levels; `blocks` has an entry for every target it lives on."""
 
     key: str
+    written: Node
     own: Level
     preset: Level | None
     blocks: Mapping[str, Level | None]
-
-    @property
-    def written(self) -> Node:
-        """How it stands in the files."""
-        return self.own.written
 
     def levels(self, target: str) -> list[Level]:
         """Return the levels that speak on a target, the strongest first."""
@@ -197,23 +193,6 @@ class Resource(Struct, frozen=True, dict=True):
     def shared(self) -> Decisions:
         """What is said of each field on every target on which no block says something else."""
         return {**self.preset.decisions, **self.own.decisions} if self.preset else self.own.decisions
-
-    def decisions(self, target: str) -> Decisions:
-        """Return what is said of each field on a target: the first level that names a field decides."""
-        block = self.blocks[target]
-        return {**self.shared, **block.decisions} if block else self.shared
-
-    def accepted(self, target: str) -> dict[str, Accepted]:
-        """Return the drift that is tolerated on a target.
-
-        It holds over what its own level and weaker ones say of the field; a stronger level that names the
-        field ends it.
-        """
-        accepted: dict[str, Accepted] = {}
-        for level in reversed(self.levels(target)):
-            accepted = {path: one for path, one in accepted.items() if path not in level.decisions}
-            accepted |= level.accepted
-        return accepted
 
 
 def blocks_of(
@@ -241,22 +220,23 @@ def blocks_of(
         yield name, None
 
 
-def read_presets(section: Section, contents: Contents, report: Report) -> dict[str, Level]:
-    """Return the presets by name."""
-    return {
-        name: LevelReader(section, report, node, PRESET, f"preset {name}", f"presets.{name}").read()
-        for name, node in contents.named("presets", report).items()
-    }
-
-
-class ResourceReader(Struct, frozen=True):
+class ResourceReader(Struct, frozen=True, dict=True):
     """Reads the resources of a workspace; what is wrong goes to the report."""
 
     section: Section
     contents: Contents
     targets: Mapping[str, Target | None]
-    presets: Mapping[str, Level]
     report: Report
+
+    @cached_property
+    def presets(self) -> dict[str, Level]:
+        """The presets by name."""
+        return {
+            name: LevelReader(
+                self.section, self.report, node, PRESET, f"preset {name}", f"presets.{name}"
+            ).read()
+            for name, node in self.contents.named("presets", self.report).items()
+        }
 
     def read(self) -> dict[str, Resource]:
         """Return all resources by their full keys, in the order of the keys."""
@@ -270,7 +250,7 @@ class ResourceReader(Struct, frozen=True):
                 message = "an id counts for one target, and this resource lives on several"
                 hint = "write it in the block of its target: targets: {NAME: {id: …}}"
                 self.report.error("id-without-target", node.at("id").key_place, key, message, hint)
-            found[key] = Resource(key, own, self._preset(own, key), blocks)
+            found[key] = Resource(key, node, own, self._preset(own, key), blocks)
             declared += len(blocks)
             if declared > MOST_DECLARED:
                 message = (
@@ -323,31 +303,37 @@ def declared_on(
     for resource in resources:
         if name not in resource.blocks:
             continue
-        controls = [level.controls for level in resource.levels(name)]
-        absent = bool(_first(one.absent for one in controls))
-        hidden = bool(_first(one.hidden for one in controls))
+        levels, block = resource.levels(name), resource.blocks[name]
+        absent = bool(_first(level.controls.absent for level in levels))
+        hidden = bool(_first(level.controls.hidden for level in levels))
         place = resource.written.key_place
         if absent and hidden:
             message = "it cannot be absent and hidden at once"
             hint = "keep hidden: true for what was hidden on purpose, absent: true for what is to be deleted"
             report.error("contradiction", place, resource.key, message, hint)
-        decisions = resource.decisions(name)
+        # The first level that names a field decides.
+        decisions = {**resource.shared, **block.decisions} if block else resource.shared
         given = {path: one for path, one in decisions.items() if isinstance(one, Given)}
         for named in section.named if target else ():
             if target and named.mapped and named.field in given:
                 given[named.field] = _with_id(given[named.field], named, target, resource.key, report)
+        # An acceptance holds over what its own level and weaker ones say; a stronger one ends it.
+        accepted: dict[str, Accepted] = {}
+        for level in reversed(levels):
+            accepted = {path: one for path, one in accepted.items() if path not in level.decisions}
+            accepted |= level.accepted
         policy = target.undeclared if target else Policy.RESET
         found.append(
             Declared(
                 key=resource.key,
                 place=place,
-                id=_first(one.id for one in controls),
+                id=_first(level.controls.id for level in levels),
                 absent=absent,
                 hidden=hidden,
                 given=given,
                 rulings={path: one for path, one in decisions.items() if isinstance(one, Ruling)},
-                undeclared=_first(one.undeclared for one in controls) or policy,
-                accepted=resource.accepted(name),
+                undeclared=_first(level.controls.undeclared for level in levels) or policy,
+                accepted=accepted,
             )
         )
     return found
@@ -361,7 +347,7 @@ def _with_id(given: Given, named: Named, target: Target, key: str, report: Repor
     """Return a field with the id that the target has for its name, if it was written as one."""
     if not isinstance(given.value, Reference):
         return given
-    name, known = given.value.name, target.ids.get(named.mapped, {})
+    name, known = given.value.name, target.ids[named.mapped]
     if name not in known:
         message = f"target {target.name} has no id for the {named.what} {visible(name)}"
         hint = f"{meant(name, known)}; or add it to {named.mapped} there, or write {named.field}"

@@ -662,11 +662,11 @@ class Target(Struct, frozen=True):
         """Where the journal is; `None` is SQLite beside the workspace."""
         return self.settings.journal
 
-    def has_account(self, section: str) -> bool:
-        """Tell whether it says, rightly or not, how to open the account of that section; `""` needs none."""
-        return not section or section in self.written
-
     @property
     def ids(self) -> Mapping[str, Mapping[str, int]]:
         """The tables of names for ids, by the name of the table: `contact_lists`."""
         return {"contact_lists": self.settings.contact_lists}
+
+    def has_account(self, section: str) -> bool:
+        """Tell whether it says, rightly or not, how to open the account of that section; `""` needs none."""
+        return not section or section in self.written
