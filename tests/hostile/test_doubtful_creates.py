@@ -222,7 +222,7 @@ def nursery() -> Iterator[Nursery]:
 @pytest.mark.parametrize(
     ("point", "reached"),
     [
-        pytest.param("journal:2:after", 0, id="after the intent"),
+        pytest.param("journal:3:after", 0, id="after the intent"),
         pytest.param("request:3:after", 1, id="after the request"),
     ],
 )
