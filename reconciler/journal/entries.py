@@ -531,29 +531,3 @@ def other_format(name: str, found: int) -> UsageError:
         f"written it, and it is neither read nor changed. Keep it, and move it away or name another journal: "
         f"customers who were sent to before are then found by their number, and not sent to again"
     )
-
-
-def is_last(last: Line, found: Sequence[tuple[int, str]], name: str) -> bool:
-    """Tell whether a line is the last of those that are in a database from it on, by number and text.
-
-    Raises `Refused` where it is no longer there, and nothing after it: an older copy has taken its place.
-    """
-    if not found or (found[0][0] == last.n and found[0][1] != last.text):
-        raise damaged(name, "what was read in it before is gone, so another or an older copy is in its place")
-    return list(found) == [(last.n, last.text)]
-
-
-NOTHING_SENT = "without it nothing is sent"
-FOREIGN = "is not a journal of reconciler; name another file, or move this one away"
-_RESTORE = "Restore a copy of it; a new one in its place would not know what was sent before"
-DAMAGED = f"is damaged; {NOTHING_SENT}. {_RESTORE}"
-
-
-def damaged(name: str, what: str = "") -> Refused:
-    """Return the error about the journal called `name`, in which something cannot be right.
-
-    `what` names it, as in `entry 12 is damaged: exit: expected int`.
-    """
-    return Refused(
-        f"journal {name}: {what}; {NOTHING_SENT}. {_RESTORE}" if what else f"journal {name} {DAMAGED}"
-    )

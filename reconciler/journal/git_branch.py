@@ -36,7 +36,8 @@ from reconciler.git import (
     quiet_ssh,
     trouble,
 )
-from reconciler.journal.entries import NOTHING_SENT, Line, Rejected, Unsound, document, other_format
+from reconciler.journal.database import NOTHING_SENT
+from reconciler.journal.entries import Line, Rejected, Unsound, document, other_format
 
 FRESHNESS = 5.0
 """Seconds for which those who only read go by the last answer. A rule that refuses always asks again."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,8 +21,9 @@ from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict
 
 from reconciler.access import Access, is_loopback
-from reconciler.errors import ReconcilerError, Refused, UsageError
-from reconciler.journal.entries import DAMAGED, NOTHING_SENT, Line, damaged, is_last, other_format
+from reconciler.errors import Refused, UsageError
+from reconciler.journal.database import DAMAGED, NOTHING_SENT, DatabaseLog, damaged
+from reconciler.journal.entries import other_format
 from reconciler.problems import Redacted
 
 SCHEMA = "reconciler"
@@ -252,91 +253,41 @@ def open_server(address: str, *, patience: float = PATIENCE, slack: float = SLAC
     return PostgresqlLog(server_at(address), patience, slack)
 
 
-class PostgresqlLog:
-    """Keeps `reconciler.journal.entries.Log` in a schema of a database.
+class PostgresqlLog(DatabaseLog):
+    """Keeps a log in a schema of a database. One connection serves one transaction after another."""
 
-    One connection serves one transaction after another, and is looked at before each. A transaction that may
-    write waits until it is alone.
-    """
-
-    freshness = 0.0
+    mark = "%s"
 
     def __init__(self, server: Server, patience: float = PATIENCE, slack: float = SLACK) -> None:
-        self.name = server.name
+        super().__init__(server.name)
         self._server = server
         self._patience = patience
         self._slack = slack
         self._connection: _Bounded | None = None
-        self._writes = _WRITES.format(patience=max(1, round(patience * 1000)))
-
-    def read(self, after: int) -> Sequence[Line]:
-        """Return the entries after a number, of one moment."""
-        with self.transaction(_READS) as connection:
-            if not after and not _recognise(connection, self.name):
-                return ()
-            asked = "SELECT n, run, entry FROM entries WHERE n > %s ORDER BY n"
-            lines = [Line(*row) for row in connection.execute(asked, [after])]
-        if not after and not lines:
-            raise damaged(self.name)
-        return lines
-
-    def append(self, last: Line | None, lines: Sequence[Line], pruned: Sequence[int]) -> bool:
-        """Add lines if `last` is the last one. All or nothing, and on disk when it returns."""
-        with self.transaction(self._writes) as connection:
-            if last is None:
-                if _recognise(connection, self.name):  # another process was faster
-                    return False
-                _make_table(connection, self.name)
-            else:
-                asked = "SELECT n, entry FROM entries WHERE n >= %s ORDER BY n LIMIT 2"
-                if not is_last(last, connection.execute(asked, [last.n]).fetchall(), self.name):
-                    return False
-            with connection.cursor() as cursor:
-                added = [(line.n, line.run, line.text, line.bodies) for line in lines]
-                cursor.executemany(
-                    "INSERT INTO entries (n, run, entry, bodies) VALUES (%s, %s, %s, %s)", added
-                )
-                if pruned:
-                    cursor.execute("DELETE FROM entries WHERE run = ANY(%s)", [list(pruned)])
-        return True
-
-    def bodies(self, lines: Sequence[tuple[int, int]]) -> Mapping[int, str]:
-        """Return what is kept beside entries."""
-        with self.transaction(_READS) as connection:
-            asked = "SELECT n, bodies FROM entries WHERE n = ANY(%s)"
-            return dict(connection.execute(asked, [[n for _, n in lines]]).fetchall())
-
-    def damaged(self, what: str) -> Refused:
-        """Return the error about entries that cannot be right."""
-        return damaged(self.name, what)
-
-    def close(self) -> None:
-        """Let go of the connection."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
 
     @contextmanager
-    def transaction(self, begin: str) -> Iterator[_Bounded]:
-        """Open a transaction.
-
-        Errors: `Refused` or `UsageError`; then nothing is written, or the words say so.
-        """
+    def transaction(self, *, writes: bool) -> Iterator[_Bounded]:
+        """Open a transaction on the connection of the last one, or a new one where that answers no more."""
         connection = self._live()
         try:
-            connection.execute(begin)
+            connection.execute(
+                _WRITES.format(patience=max(1, round(self._patience * 1000))) if writes else _READS
+            )
             yield connection
             if connection.execute("COMMIT").statusmessage != "COMMIT":
                 raise psycopg.OperationalError("the transaction was rolled back")
         except psycopg.Error as error:
             self.close()
-            raise _meaning(self.name, error) from error
+            state = error.sqlstate or ""
+            # Beyond its first line a message of PostgreSQL holds values.
+            unknown = f"failed: {str(error).partition(chr(10))[0]}; {NOTHING_SENT}"
+            said = _MEANINGS.get(state) or _MEANINGS.get(state[:2]) or unknown
+            raise Refused(f"journal {self.name} {said}") from error
         except BaseException:
             self.close()  # which rolls back
             raise
 
     def _live(self) -> _Bounded:
-        """Return a connection that answers: the one of the last transaction, or a new one."""
         if self._connection is not None:
             with suppress(psycopg.Error):
                 self._connection.execute("SELECT 1")
@@ -344,6 +295,39 @@ class PostgresqlLog:
             self.close()
         self._connection = _connect(self._server, self._patience + self._slack)
         return self._connection
+
+    def is_there(self, connection: _Bounded) -> bool:
+        """Tell whether the schema holds a log."""
+        asked = "SELECT has_schema_privilege(to_regnamespace(%s), 'USAGE')"
+        if connection.execute(asked, [SCHEMA]).fetchall() == [(False,)]:  # null where there is no such schema
+            raise _no_rights(self.name, f"GRANT USAGE, CREATE ON SCHEMA {SCHEMA} TO …")
+        asked = "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(%s) AND relkind = ANY(%s)"
+        tables = {table for (table,) in connection.execute(asked, [SCHEMA, ["r", "p"]])}
+        if "entries" in tables or not tables:
+            return bool(tables)
+        if not tables & {"versions", "deliveries", "runs"}:
+            raise UsageError(
+                f"journal {self.name}: its schema {SCHEMA} belongs to something else; name another database"
+            )
+        ((found,),) = connection.execute("SELECT max(number) FROM versions").fetchall()
+        raise other_format(self.name, found) if found is not None else damaged(self.name)
+
+    def make(self, connection: _Bounded) -> None:
+        """Make the schema, and the table in it."""
+        if connection.execute("SELECT to_regnamespace(%s)", [SCHEMA]).fetchall() == [(None,)]:
+            try:  # asking for it "if not exists" takes the right to make one
+                connection.execute(f"CREATE SCHEMA {SCHEMA}")
+            except psycopg.errors.InsufficientPrivilege as error:
+                raise _no_rights(self.name, f"CREATE SCHEMA {SCHEMA} AUTHORIZATION …") from error
+        connection.execute(
+            "CREATE TABLE entries (n bigint PRIMARY KEY, run bigint, entry text NOT NULL, bodies text)"
+        )
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
 
 class _Bounded(psycopg.Connection[tuple[Any, ...]]):
@@ -379,45 +363,6 @@ def _connect(server: Server, patience: float) -> _Bounded:
         ) from None
     connection.patience = patience
     return connection
-
-
-def _meaning(name: str, error: psycopg.Error) -> ReconcilerError:
-    """Return what an error of the server, or of its library, means."""
-    state = error.sqlstate or ""
-    # Beyond its first line a message of PostgreSQL holds values.
-    unknown = f"failed: {str(error).partition(chr(10))[0]}; {NOTHING_SENT}"
-    return Refused(f"journal {name} {_MEANINGS.get(state) or _MEANINGS.get(state[:2]) or unknown}")
-
-
-def _recognise(connection: _Bounded, name: str) -> bool:
-    """Tell whether the schema holds a log; not if it is not there, or holds nothing.
-
-    Raises `UsageError` for one of another program or format, and `Refused` for damage.
-    """
-    asked = "SELECT has_schema_privilege(to_regnamespace(%s), 'USAGE')"
-    if connection.execute(asked, [SCHEMA]).fetchall() == [(False,)]:  # null where there is no such schema
-        raise _no_rights(name, f"GRANT USAGE, CREATE ON SCHEMA {SCHEMA} TO …")
-    asked = "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(%s) AND relkind = ANY(%s)"
-    tables = {table for (table,) in connection.execute(asked, [SCHEMA, ["r", "p"]])}
-    if "entries" in tables or not tables:
-        return bool(tables)
-    if not tables & {"versions", "deliveries", "runs"}:
-        raise UsageError(
-            f"journal {name}: its schema {SCHEMA} belongs to something else; name another database"
-        )
-    found = connection.execute("SELECT max(number) FROM versions").fetchall() if "versions" in tables else []
-    raise other_format(name, found[0][0]) if found and found[0][0] is not None else damaged(name)
-
-
-def _make_table(connection: _Bounded, name: str) -> None:
-    if connection.execute("SELECT to_regnamespace(%s)", [SCHEMA]).fetchall() == [(None,)]:
-        try:  # asking for it "if not exists" takes the right to make one
-            connection.execute(f"CREATE SCHEMA {SCHEMA}")
-        except psycopg.errors.InsufficientPrivilege as error:
-            raise _no_rights(name, f"CREATE SCHEMA {SCHEMA} AUTHORIZATION …") from error
-    connection.execute(
-        "CREATE TABLE entries (n bigint PRIMARY KEY, run bigint, entry text NOT NULL, bodies text)"
-    )
 
 
 def _no_rights(name: str, remedy: str) -> Refused:

@@ -9,16 +9,19 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from reconciler.errors import ReconcilerError, Refused, UsageError
-from reconciler.journal.entries import DAMAGED, FOREIGN, NOTHING_SENT, Line, damaged, is_last, other_format
+from reconciler.journal.database import DAMAGED, NOTHING_SENT, DatabaseLog, damaged
+from reconciler.journal.entries import other_format
 from reconciler.private import private_database, sync_folder
 
 APPLICATION_ID = 0x7265636A
 """Marks a file as ours, in its header: "recj"."""
+
+FOREIGN = "is not a journal of reconciler; name another file, or move this one away"
 
 PATIENCE = 30.0
 """Seconds to wait for another process that is writing. A write takes milliseconds."""
@@ -26,11 +29,6 @@ PATIENCE = 30.0
 # EXTRA syncs the folder too: with FULL, a power cut can still take back the last commit.
 # On macOS a sync that is not a full one ends in the cache of the drive.
 _CONNECTED = "PRAGMA synchronous = EXTRA; PRAGMA fullfsync = ON;"
-
-_TABLE = "CREATE TABLE entries (n INTEGER PRIMARY KEY, run INTEGER, entry TEXT NOT NULL, bodies TEXT)"
-
-_AT_ONCE = 500
-"""How many values one statement may hold; SQLite has a limit, and a journal may grow for years."""
 
 # SQLite's primary result code (https://www.sqlite.org/rescode.html) → what to raise, and what it says.
 _MEANINGS: dict[int, tuple[type[ReconcilerError], str]] = {
@@ -52,70 +50,20 @@ def open_file(path: Path, *, make: bool, patience: float = PATIENCE) -> SqliteLo
     return SqliteLog(path, patience)
 
 
-class SqliteLog:
-    """Keeps `reconciler.journal.entries.Log` in a file that is there; it never makes the file."""
-
-    freshness = 0.0
+class SqliteLog(DatabaseLog):
+    """Keeps a log in a file that is there; it never makes the file."""
 
     def __init__(self, path: Path, patience: float = PATIENCE) -> None:
-        self.name = str(path)
+        super().__init__(str(path))
         self._path = path
         self._patience = patience
 
-    def read(self, after: int) -> Sequence[Line]:
-        """Return the entries after a number. Before the first ones, the whole file is checked."""
-        with self.transaction("BEGIN") as connection:
-            if not after and not _recognise(connection, self.name):
-                return ()
-            rows = connection.execute("SELECT n, run, entry FROM entries WHERE n > ? ORDER BY n", [after])
-            lines = [Line(*row) for row in rows]
-        if not after and not lines:
-            raise damaged(self.name)
-        return lines
-
-    def append(self, last: Line | None, lines: Sequence[Line], pruned: Sequence[int]) -> bool:
-        """Add lines if `last` is the last one. All or nothing, and on disk when it returns."""
-        with self.transaction("BEGIN IMMEDIATE") as connection:
-            if last is None:
-                if _recognise(connection, self.name):  # another process was faster
-                    return False
-                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                connection.execute(_TABLE)
-            else:
-                asked = "SELECT n, entry FROM entries WHERE n >= ? ORDER BY n LIMIT 2"
-                if not is_last(last, connection.execute(asked, [last.n]).fetchall(), self.name):
-                    return False
-            added = [(line.n, line.run, line.text, line.bodies) for line in lines]
-            connection.executemany("INSERT INTO entries (n, run, entry, bodies) VALUES (?, ?, ?, ?)", added)
-            connection.executemany("DELETE FROM entries WHERE run = ?", [[run] for run in pruned])
-        return True
-
-    def bodies(self, lines: Sequence[tuple[int, int]]) -> Mapping[int, str]:
-        """Return what is kept beside entries."""
-        numbers, found = [n for _, n in lines], dict[int, str]()
-        with self.transaction("BEGIN") as connection:
-            for start in range(0, len(numbers), _AT_ONCE):
-                some = numbers[start : start + _AT_ONCE]
-                asked = f"SELECT n, bodies FROM entries WHERE n IN ({', '.join('?' * len(some))})"  # noqa: S608
-                found.update(connection.execute(asked, some).fetchall())
-        return found
-
-    def damaged(self, what: str) -> Refused:
-        """Return the error about entries that cannot be right."""
-        return damaged(self.name, what)
-
-    def close(self) -> None:
-        """Return: nothing is open between two transactions."""
-
     @contextmanager
-    def transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
-        """Open a transaction of a connection of its own, so that none writes to a file that was replaced.
-
-        Errors: `Refused` or `UsageError`; then nothing was written.
-        """
+    def transaction(self, *, writes: bool) -> Iterator[sqlite3.Connection]:
+        """Open a transaction of a connection of its own, so that none writes to a file that was replaced."""
         try:
             with closing(self._connect()) as connection:
-                connection.execute(begin)
+                connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
                 yield connection
                 connection.execute("COMMIT")
         except UnicodeDecodeError as error:  # text of the database itself that is none
@@ -123,11 +71,33 @@ class SqliteLog:
         except sqlite3.Error as error:
             # What stands above the first byte of a code is detail. Without one it is the library's own word:
             # text that is no UTF-8, which it quotes.
-            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            cls, said = (
-                _MEANINGS.get(code, (Refused, f"failed: {error}; {NOTHING_SENT}")) if code else _MEANINGS[11]
-            )
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF or sqlite3.SQLITE_CORRUPT
+            cls, said = _MEANINGS.get(code, (Refused, f"failed: {error}; {NOTHING_SENT}"))
             raise cls(f"journal {self.name} {said}") from error
+
+    def is_there(self, connection: sqlite3.Connection) -> bool:
+        """Tell whether there is a log in the file, which is checked as a whole."""
+        (marked,) = connection.execute("PRAGMA application_id").fetchone()
+        tables = {
+            name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        }
+        if marked != APPLICATION_ID:
+            if tables:
+                raise UsageError(f"journal {self.name} {FOREIGN}")
+            return False
+        if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            raise damaged(self.name)
+        if "entries" in tables:
+            return True
+        (found,) = connection.execute("SELECT max(number) FROM versions").fetchone()
+        raise other_format(self.name, found) if type(found) is int else damaged(self.name)
+
+    def make(self, connection: sqlite3.Connection) -> None:
+        """Mark the file as ours, and make the table."""
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(
+            "CREATE TABLE entries (n INTEGER PRIMARY KEY, run INTEGER, entry TEXT NOT NULL, bodies TEXT)"
+        )
 
     def _connect(self) -> sqlite3.Connection:
         """Open the file, which has to be this user's alone and the same before and after.
@@ -153,27 +123,6 @@ class SqliteLog:
             connection.close()
             raise
         return connection
-
-
-def _recognise(connection: sqlite3.Connection, name: str) -> bool:
-    """Tell whether there is a log in the file; not if it holds nothing at all.
-
-    Raises `UsageError` for anything else, and `Refused` for damage.
-    """
-    (marked,) = connection.execute("PRAGMA application_id").fetchone()
-    tables = {table for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    if marked != APPLICATION_ID:
-        if tables:
-            raise UsageError(f"journal {name} {FOREIGN}")
-        return False
-    if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-        raise damaged(name)
-    if "entries" not in tables:
-        if "versions" not in tables:
-            raise damaged(name)
-        (found,) = connection.execute("SELECT max(number) FROM versions").fetchone()
-        raise other_format(name, found) if type(found) is int else damaged(name)
-    return True
 
 
 def _make_file(path: Path) -> None:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 
 from reconciler.errors import Refused
-from reconciler.journal.entries import Line, damaged
+from reconciler.journal.entries import Line
 
 
 class MemoryLog:
@@ -40,7 +40,7 @@ class MemoryLog:
         return {line.n: line.bodies for line in self.lines if line.n in wanted and line.bodies is not None}
 
     def damaged(self, what: str) -> Refused:
-        return damaged(self.name, what)
+        return Refused(f"journal {self.name}: {what}")
 
     def close(self) -> None:
         """Nothing is held."""

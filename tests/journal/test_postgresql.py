@@ -28,7 +28,6 @@ from .shipments import ACCOUNT as TENANT
 from .shipments import SEED, shipment
 
 NOTHING_SENT = "without it nothing is sent"
-WRITES = module._WRITES.format(patience=1000)
 
 
 @pytest.fixture
@@ -291,7 +290,7 @@ def test_a_server_that_stops_answering_and_stays_connected_is_given_up(address: 
 
 def ask_one_that_gets(sent: signal.Signals, log: PostgresqlLog) -> None:
     """Send a signal to the process of the server that is at work on a transaction, and ask it for more."""
-    with log.transaction(WRITES) as connection:
+    with log.transaction(writes=True) as connection:
         [(pid,)] = connection.execute("SELECT pg_backend_pid()")
         os.kill(pid, sent)
         try:
@@ -329,7 +328,7 @@ def test_a_server_that_crashes_has_kept_what_it_told(
 def test_nothing_that_a_transaction_made_stays_in_the_session(address: str) -> None:
     log = open_server(address)
     for _ in range(10):
-        with log.transaction(WRITES) as connection:
+        with log.transaction(writes=True) as connection:
             connection.execute("SELECT %s::integer", [1])
     asked = {
         "SHOW search_path": '"$user", public',
@@ -421,7 +420,7 @@ def test_settings_of_the_server_change_neither_what_is_kept_nor_how_surely(serve
 def shown(server: Server, database: str, setting: str) -> object:
     """Return a setting as it is in a transaction that writes."""
     log = open_server(server.address(database))
-    with log.transaction(WRITES) as connection:
+    with log.transaction(writes=True) as connection:
         [(value,)] = connection.execute(f"SHOW {setting}")
     log.close()
     return value
