@@ -1,15 +1,14 @@
 """A log in a branch of the workspace's own git repository, for where nothing else is shared.
 
-The branch is log and lock at once. An addition is a commit that the remote has taken by a push without force:
-of two runs that add at once git refuses one, for its push is no fast-forward. What the remote has is kept
-under refs/reconciler/NAME, which is fetched without force as well: so a branch that was moved back is
-noticed, by later runs of the same clone too. Without a remote the branch of the repository itself is moved,
-from the commit that was expected. The work tree, the index, HEAD and the user's refs and settings are never
-touched.
+The branch is log and lock at once. An addition is a commit that the remote has taken by a push without
+force: of two that are made at once git refuses one. What the remote has is kept under refs/reconciler/NAME,
+which is fetched without force as well: so a branch that was moved back is noticed, by later runs of the same
+clone too. Without a remote the branch of the repository itself is moved, from the commit that was expected.
+The work tree, the index, HEAD and the user's refs and settings are never touched.
 
 Each entry is a small file, and so are its bodies; none is changed later. `reconciler-journal.json` is the
-first one, with the key of the hashes: whoever can read the repository can read it. Pruning removes files by a
-further commit, so the branch's history still has them.
+first one, with the key of the hashes. Pruning removes files by a further commit; the branch's history still
+has them.
 """
 
 from __future__ import annotations
@@ -393,10 +392,11 @@ class BranchLog:
             return found
         for _ in self._attempts(FETCHES):
             fetched = self._fetch()
-            there, here = None, None
-            if not fetched.is_fine:
-                there, here = self._there(fetched), self._commit_of(self._kept)
-            if fetched.is_fine or (there and there == here):  # or another process of this clone was faster
+            there = None if fetched.is_fine else self._at_remote(fetched)
+            here = None if fetched.is_fine else self._commit_of(self._kept)
+            if fetched.is_fine or (
+                there and there == here
+            ):  # or another process of this clone has fetched it
                 found = self._commit_of(self._kept, seen)
                 if not found:
                     raise self._moved_back()
@@ -404,33 +404,34 @@ class BranchLog:
             if there is None:
                 self._refuse_lost(here or seen)
                 return None
-            if here:
-                self._refuse_moved_back(here, there)
-        raise OutOfReach(f"journal {self.name}: {self._remote} cannot be reached: {fetched.reason}")
+            if here and self._is_moved_back(here, there):
+                raise self._moved_back()
+        raise self._out_of_reach(fetched)
 
     def _fetch(self, *how: str) -> Said:
         options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-filter")
         return self._git("fetch", *options, *how, self._alias)
 
-    def _there(self, fetched: Said) -> str | None:
-        """Ask the remote for the commit of its branch, after a fetch that failed."""
+    def _at_remote(self, fetched: Said) -> str | None:
+        """Ask the remote for the commit of its branch, after a fetch that failed; `None` for no branch."""
         said = self._git("ls-remote", "--exit-code", self._alias, self._head)
         if said.code not in (0, 2):
             known = trouble(fetched)
-            if isinstance(known, UsageError):
-                raise known
-            raise OutOfReach(f"journal {self.name}: {self._remote} cannot be reached: {fetched.reason}")
+            raise known if isinstance(known, UsageError) else self._out_of_reach(fetched)
         refs = (line.split("\t") for line in said.text.splitlines())
         return next((commit for commit, ref in refs if ref == self._head), None)
+
+    def _out_of_reach(self, fetched: Said) -> OutOfReach:
+        return OutOfReach(f"journal {self.name}: {self._remote} cannot be reached: {fetched.reason}")
 
     def _refuse_lost(self, known: str | None) -> None:
         """Raise `Refused` for a branch that the remote has no longer, `UsageError` where it never had it."""
         if known:
             mend = f"git push {self._remote} {self._kept}:{self._head}"
             raise Refused(
-                f"journal {self.name} is gone from {self._remote}: without it nobody knows what "
-                f"was sent. This clone still has it: `{mend}` puts it back. To begin a new one: `git "
-                f"update-ref -d {self._kept}`"
+                f"journal {self.name} is gone from {self._remote}: without it nobody knows what was sent. "
+                f"This clone still has it: `{mend}` puts it back. To begin a new one: "
+                f"`git update-ref -d {self._kept}`"
             )
         if self._commit_of(self._head):
             raise UsageError(
@@ -438,16 +439,15 @@ class BranchLog:
                 f"others would look for it: `git push {self._remote} {self._branch}` puts it there"
             )
 
-    def _refuse_moved_back(self, here: str, there: str) -> None:
-        """Raise `Refused` if what the remote had is not in what it has."""
-        if self._lacks(here, there) and self._git.must("rev-parse", "--is-shallow-repository").text == "true":
+    def _is_moved_back(self, here: str, there: str) -> bool:
+        """Tell whether what the remote had is not in what it has."""
+        lacks = ("merge-base", "--is-ancestor", here, there)  # 1 is no; else but 0 it cannot be told
+        if (
+            self._git(*lacks).code == 1
+            and self._git.must("rev-parse", "--is-shallow-repository").text == "true"
+        ):
             self._fetch(f"--depth={_EVERYTHING}")  # a checkout has cut the history of the branch short
-        if self._lacks(here, there):
-            raise self._moved_back()
-
-    def _lacks(self, here: str, there: str) -> bool:
-        # 1 is no; anything else but 0 means that it cannot be told.
-        return self._git("merge-base", "--is-ancestor", here, there).code == 1
+        return self._git(*lacks).code == 1
 
     def _moved_back(self, note: str = "", mend: str = "") -> Refused:
         where = f" at {self._remote}{note}" if self._remote else note
