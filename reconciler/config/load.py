@@ -32,7 +32,7 @@ from reconciler.config.settings import (
     Target,
     TargetSettings,
 )
-from reconciler.config.validation import Full, Report, validated
+from reconciler.config.validation import Report, validated
 from reconciler.engine.declared import Accepted, Declared, Given, Reference
 from reconciler.engine.kind import Json, Policy
 from reconciler.errors import FilesInvalid, UsageError
@@ -90,11 +90,50 @@ def load(
     `UsageError` where there is no `reconciler.yaml`.
     """
     report = Report()
-    try:
-        documents = tuple(_documents(folder, base, report, edited, progress))
-        return _workspace(folder, section, base, seeds, documents, report)
-    except Full as full:
-        raise FilesInvalid(report.problems()) from full
+    documents = tuple(_documents(folder, base, report, edited, progress))
+    file, names = shown(folder / SETTINGS_FILE, base), (section.kind.name, seeds.name)
+    contents = contents_of(documents, file, Settings.model_fields, names, report)
+    settings = _settings(contents, report)
+    targets = _targets(contents, section, folder, settings.undeclared if settings else Policy.RESET, report)
+    _check_accounts(targets, (section.account, seeds.account), report)
+    reader = ResourceReader(section, contents, targets, report)
+    resources, presets = reader.read(), reader.presets
+    keys, seed_reader = [*resources], None
+    if seeds.name in contents.sections:
+        # Imported here, like the models of the section: most workspaces hold no seed.
+        from reconciler.config.seeds import SeedReader
+
+        context = SeedContext(WorkspaceFiles(folder, base), settings.time_zone if settings else DEFAULT_ZONE)
+        seed_reader = SeedReader(seeds.opened(), contents, context, report)
+        keys += seed_reader.keys
+    moved = moved_keys(contents, names, keys, report)
+    # What a target with an error lends is not to be relied on: its names for ids may be missing.
+    known = {name: None if report.doubts(f"{TARGETS}.{name}") else target for name, target in targets.items()}
+    declared = {
+        name: declared_on(name, target, resources.values(), section, report) for name, target in known.items()
+    }
+    _check_declared(declared, section, report)
+    here = {name: [one.key for one in ones] for name, ones in declared.items()}
+    seeds_here = seed_reader.read(known, here) if seed_reader else dict.fromkeys(targets, ())
+    if contents.whole:
+        _check_presets(presets, resources, report)
+    if settings is None or report.problems(Severity.ERROR):
+        raise FilesInvalid(report.problems())
+    return Workspace(
+        folder=folder,
+        settings=settings,
+        targets={name: target for name, target in targets.items() if target},
+        files=contents.files,
+        count=len(keys),
+        declared={name: tuple(ones) for name, ones in declared.items()},
+        section=section,
+        resources=resources,
+        presets=presets,
+        seeds=seeds_here,
+        moved=moved,
+        warnings=report.problems(Severity.WARNING),
+        contents=contents,
+    )
 
 
 def _documents(
@@ -118,69 +157,6 @@ def _documents(
             yield document
     finally:
         progress(number, number)
-
-
-def _workspace(
-    folder: Path,
-    section: Section,
-    base: Path,
-    seeds: SeedsByName[S],
-    documents: Sequence[Document],
-    report: Report,
-) -> Workspace[S]:
-    names = (section.kind.name, seeds.name)
-    file, fields = shown(folder / SETTINGS_FILE, base), Settings.model_fields
-    contents = contents_of(documents, file, fields, names, report)
-    settings = _settings(contents, report)
-    targets = _targets(contents, section, folder, settings.undeclared if settings else Policy.RESET, report)
-    accounts = (section.account, seeds.account)
-    for name, target in targets.items():
-        if target and not any(map(target.has_account, accounts)):
-            message = f"it leads nowhere: it has no {' and no '.join(f'{account}:' for account in accounts)}"
-            hint = f'add {accounts[0]}: {{url: "sandbox:"}}, for example'
-            report.error("no-account", target.place, f"{TARGETS}.{name}", message, hint)
-    reader = ResourceReader(section, contents, targets, report)
-    resources, presets = reader.read(), reader.presets
-    keys, seed_reader = [*resources], None
-    if seeds.name in contents.sections:
-        # Imported here, like the models of the section: most workspaces hold no seed.
-        from reconciler.config.seeds import SeedReader
-
-        context = SeedContext(WorkspaceFiles(folder, base), settings.time_zone if settings else DEFAULT_ZONE)
-        seed_reader = SeedReader(seeds.opened(), contents, context, report)
-        keys += seed_reader.keys
-    moved = moved_keys(contents, names, keys, report)
-    # What a target with an error lends is not to be relied on: its names for ids may be missing.
-    known = {name: None if report.doubts(f"{TARGETS}.{name}") else target for name, target in targets.items()}
-    declared = {
-        name: declared_on(name, target, resources.values(), section, report) for name, target in known.items()
-    }
-    _check_declared(declared, section, report)
-    here = {name: [one.key for one in ones] for name, ones in declared.items()}
-    seeds_here = seed_reader.read(known, here) if seed_reader else dict.fromkeys(targets, ())
-    used = {resource.own.controls.preset for resource in resources.values()}
-    for name, preset in presets.items():
-        if contents.whole and name not in used:
-            place, message = preset.written.key_place, f"no resource names the preset {name}"
-            hint = "name it, or remove it"
-            report.add(Problem("unused-preset", place, "", message, hint, Severity.WARNING))
-    if settings is None or report.problems(Severity.ERROR):
-        raise FilesInvalid(report.problems())
-    return Workspace(
-        folder=folder,
-        settings=settings,
-        targets={name: target for name, target in targets.items() if target},
-        files=contents.files,
-        count=len(keys),
-        declared={name: tuple(ones) for name, ones in declared.items()},
-        section=section,
-        resources=resources,
-        presets=presets,
-        seeds=seeds_here,
-        moved=moved,
-        warnings=report.problems(Severity.WARNING),
-        contents=contents,
-    )
 
 
 def _settings(contents: Contents, report: Report) -> Settings | None:
@@ -283,6 +259,24 @@ def _defaults(node: Node, section: Section, key: str, report: Report) -> dict[st
             elif isinstance(given, Given):
                 found[path] = given
     return {path: one.value for path, one in found.items() if not isinstance(one.value, Reference)}
+
+
+def _check_accounts(targets: Mapping[str, Target | None], accounts: Sequence[str], report: Report) -> None:
+    """Report the targets that lead nowhere: without any of the sections that open an account."""
+    for name, target in targets.items():
+        if target and not any(map(target.has_account, accounts)):
+            message = f"it leads nowhere: it has no {' and no '.join(f'{account}:' for account in accounts)}"
+            hint = f'add {accounts[0]}: {{url: "sandbox:"}}, for example'
+            report.error("no-account", target.place, f"{TARGETS}.{name}", message, hint)
+
+
+def _check_presets(presets: Mapping[str, Level], resources: Mapping[str, Resource], report: Report) -> None:
+    used = {resource.own.controls.preset for resource in resources.values()}
+    for name, preset in presets.items():
+        if name not in used:
+            place, message = preset.written.key_place, f"no resource names the preset {name}"
+            hint = "name it, or remove it"
+            report.add(Problem("unused-preset", place, "", message, hint, Severity.WARNING))
 
 
 def _check_declared(declared: Mapping[str, Sequence[Declared]], section: Section, report: Report) -> None:

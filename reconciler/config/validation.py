@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from reconciler.config.names import listed, nearest, snake, visible
 from reconciler.config.nodes import Node
 from reconciler.config.yaml import Refusal, quoted
+from reconciler.errors import FilesInvalid
 from reconciler.problems import Place, Problem, Severity
 
 MOST_IN_WORKSPACE = 2_000
@@ -32,14 +33,10 @@ NOT_BLANK = r"\S"
 """The pattern of a text in which something can be seen."""
 
 
-class Full(Exception):
-    """Nothing more of the files is looked at; the last problem of the report says why."""
-
-
 class Report:
     """Takes every problem once, and drops what only follows from the YAML problem at the same place.
 
-    Raises `Full` where there are too many of them.
+    Raises `FilesInvalid` with all of them where there are too many.
     """
 
     def __init__(self) -> None:
@@ -70,9 +67,9 @@ class Report:
             self._take(problem)
 
     def stop(self, code: str, place: Place, key: str, message: str, hint: str) -> NoReturn:
-        """Add the last error and raise `Full`."""
+        """Add the last error, after which nothing more of the files is looked at. Raises `FilesInvalid`."""
         self._problems[Problem(code, place, key, message, hint)] = None
-        raise Full(code)
+        raise FilesInvalid(self.problems())
 
     def _take(self, problem: Problem) -> None:
         self._problems[problem] = None
