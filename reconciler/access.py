@@ -1,6 +1,6 @@
 """What the operator of a run lets it reach: hosts, variables and files.
 
-It is said by variables of the environment alone, which no file of a workspace and no pull request can change.
+Only variables of the environment say it, which no file of a workspace and no pull request can change.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class Access(Struct, frozen=True):
         return folder.is_absolute() and file.is_relative_to(folder.resolve())
 
     def mistakes(self) -> Iterator[tuple[str, str, str]]:
-        """Yield the variable, what is wrong with it, and what to write, for whatever has no effect."""
+        """Yield each entry without effect: its variable, what is wrong with it, and what to write instead."""
         for entry in self.trusted_hosts:
             found = _HOST.fullmatch(entry)
             if not found or int(found["port"] or HTTPS) not in range(1, 2**16):

@@ -13,11 +13,11 @@ from reconciler.errors import ApiError
 
 
 class SleepCut(Exception):
-    """The run is to end: a sleep is over before its time, or is not begun."""
+    """The run is to end: a sleep ended early, or was not begun."""
 
 
 class Clock(Protocol):
-    """What a stage may know of time."""
+    """The time as the tool sees it; tests hand in one that they move themselves."""
 
     def now(self) -> float:
         """Return the wall time, in seconds since 1970 UTC."""
@@ -48,9 +48,9 @@ class SystemClock:
 _MINUTE = 60.0
 _FAILURES_IN_A_ROW = 3
 _LOOK_AGAIN = 0.25
-"""Seconds of real time after which a thread that waits for another one sees whether the run is to end."""
+"""Seconds of real time after which a waiting thread looks again whether the run is to end."""
 _BLINK = 1e-6
-"""Seconds that are no wait; sleeping for them tells whether the run is to end."""
+"""Seconds too short to be a wait; sleeping for them raises `SleepCut` where the run is to end."""
 
 
 class GivenUp(Exception):  # it never leaves `reconciler.http`
@@ -64,7 +64,7 @@ class GivenUp(Exception):  # it never leaves `reconciler.http`
 class Pace:
     """The pace of one account, shared among all that ask it. For many threads. Times are in seconds.
 
-    - In any minute so many attempts start as `at_most` allows.
+    - In any 60 seconds no more attempts start than `at_most` allows.
     - When an answer asks for a pause, no attempt starts until it is over. From then on they are made one at a
       time, in the order in which they came, until a minute has passed without another such answer: all
       threads at once would run into the end of the next allowance, and each be refused.
@@ -85,7 +85,7 @@ class Pace:
         self.at_most(per_minute)
 
     def at_most(self, per_minute: int | None) -> None:
-        """Let so many attempts start in any 60 seconds; the least of what was ever asked for holds."""
+        """Limit the attempts that start in any 60 seconds; of several limits the lowest holds."""
         if per_minute is None:
             return
         if per_minute < 1:
@@ -111,7 +111,7 @@ class Pace:
                     self._changed.notify_all()
 
     def pause(self, seconds: float, clock: Clock) -> None:
-        """Start nothing for so long, or longer where another answer asked for that."""
+        """Start nothing for this long, or longer where another answer asked for it."""
         with self._changed:
             self._free_at = max(self._free_at, clock.monotonic() + seconds)
             self._alone_until = self._free_at + _MINUTE
@@ -122,10 +122,10 @@ class Pace:
             self.answers, self._failures = self.answers + 1, 0
 
     def failed(self, error: ApiError, answers: int, *, is_hopeless: bool) -> None:
-        """Note how a request ended that has used up its attempts; there were `answers` when it began.
+        """Note that a request failed for good; the account had given `answers` answers when it began.
 
-        The account is given up where there were no others meanwhile, and it `is_hopeless`: no connection, no
-        answer, or no allowance. Of requests that the server fails to carry out it takes three in a row.
+        The account is given up if no other attempt was answered meanwhile and the request `is_hopeless` (no
+        connection, no answer, or no allowance), or if it is the third failure in a row.
         """
         with self._changed:
             if self.answers == answers:
@@ -164,14 +164,14 @@ class Pace:
 
 
 class RequestBudget:
-    """Counts up to `most` requests, however many threads ask."""
+    """Counts down from `most` requests. For many threads."""
 
     def __init__(self, most: int) -> None:
         self._left = most
         self._lock = threading.Lock()
 
     def take(self, kept_free: int = 0) -> bool:
-        """Take one, if that leaves at least `kept_free`; tell whether it was taken."""
+        """Take one if at least `kept_free` are left after it; return whether it was taken."""
         with self._lock:
             taken = self._left > kept_free
             self._left -= taken

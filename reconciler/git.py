@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     import subprocess
 
 PATIENCE = 120.0
-"""Seconds after which a command is ended that has come to no end by itself."""
+"""Seconds after which a running command is killed."""
 
 MOST_OUTPUT = 256_000_000
-"""Bytes that one command may say."""
+"""Bytes that one command may write to its output."""
 
 OLDEST = (2, 31)
 """The oldest git that takes settings from its environment, as the journal hands them over."""
@@ -111,7 +111,7 @@ _FORBIDDEN = re.compile(r"transport '([^']*)' not allowed")
 
 
 class Said(Struct, frozen=True):
-    """What git said. `code` is its exit code; -1 where it was ended because it did not end."""
+    """The result of a git command. `code` is its exit code; -1 where the command was killed."""
 
     code: int
     out: bytes
@@ -124,12 +124,12 @@ class Said(Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        """What it answered, without the line's end."""
+        """Its output as text, without blanks at the ends."""
         return self.out.decode("utf-8", "replace").strip()
 
     @property
     def reason(self) -> str:
-        """Why it failed, in git's words and in one line, without credentials."""
+        """Why it failed: git's words in one line, without credentials."""
         lines = [line.strip() for line in masked(self.complaint).splitlines()]
         told = "; ".join(line for line in lines if line and not line.startswith(("warning:", "hint:")))
         return told.removeprefix("fatal: ") or f"git ended with exit code {self.code}"
@@ -153,7 +153,7 @@ class Git(Redacted, frozen=True):
     patience: float = PATIENCE
 
     def __call__(self, *arguments: str, fed: bytes = b"", most: int = MOST_OUTPUT) -> Said:
-        """Run a command with `fed` as its input, and return what came of it, whatever that is.
+        """Run a command with `fed` as its input, and return its result, a failure too.
 
         There is no shell, no prompt and no hook. A command that does not end, or says more than `most` bytes,
         is ended with everything that it has started.
@@ -172,7 +172,7 @@ class Git(Redacted, frozen=True):
                 raise UsageError("git cannot be run: there is none to be found on PATH; install it")
             environment = self._environment(reaching=bool(arguments) and arguments[0] in _REACHING)
             try:
-                process = subprocess.Popen(  # noqa: S603  # no shell, and no option is anybody's text
+                process = subprocess.Popen(  # noqa: S603  # no shell, and no option comes from outside
                     [program, *_OPTIONS, *arguments],
                     cwd=self.folder,
                     env=environment,
@@ -291,7 +291,7 @@ def find_repository(folder: Path, environ: Mapping[str, str]) -> Checkout:
     """Return where the repository around a folder is. One process, and more where it lies in another one.
 
     Errors: `UsageError` where there is none that git can read and trusts, for a folder on the way that looks
-    like a bare repository, and for a repository that somebody laid around files that an outer one tracks.
+    like a bare repository, and for a repository laid around files that an outer one tracks.
     A submodule, a work tree or a clone inside of a checkout is no such thing.
     """
     top = top_of(folder, environ)

@@ -20,9 +20,9 @@ BESIDE = ("-journal", "-wal", "-shm")
 def private_folder(path: Path, *, make: bool) -> bool:
     """Check that a folder is this user's alone, and tell whether it is there.
 
-    With `make` it is made where it is not, and closed to others where they could look into it. Its parent has
-    to be there. Raises `Refused` where it is something else, somebody else's, or open to the writing of
-    others, and `OSError` where it cannot be made or opened.
+    With `make` a missing folder is made, in a parent that exists, and one that others could look into is
+    closed to them. Raises `Refused` where it is something else, another user's, or writable by others, and
+    `OSError` where it cannot be made or opened.
     """
     if make:
         try:
@@ -63,7 +63,7 @@ def private_file(path: Path) -> tuple[int, int] | None:
 
     It is only looked at: to open and close a database would take away the locks that SQLite holds on it.
 
-    Raises `Refused` where it is something else or somebody else's, has a second name, or is open to others,
+    Raises `Refused` where it is something else or another user's, has a second name, or is open to others,
     and `OSError` where that cannot be seen.
     """
     try:

@@ -121,7 +121,7 @@ _HTTP_ALONE: Final = Dialect()
 
 
 class Connection(Struct, frozen=True):
-    """How requests to an account leave, and who is told of them: the same for all that ask it in a run."""
+    """How requests to an account leave and are recorded: the same for all clients of it in a run."""
 
     bounds: Bounds = USUAL_BOUNDS
     clock: Clock = field(default_factory=SystemClock)

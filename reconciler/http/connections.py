@@ -26,12 +26,12 @@ from reconciler.access import is_loopback
 from reconciler.errors import UsageError
 from reconciler.http.trust import host_of
 
-_IDLE_SECONDS = 20.0  # shorter than any server is known to keep a connection that nobody uses
+_IDLE_SECONDS = 20.0  # shorter than any server is known to keep an unused connection
 _PIECE = 2**16
 
 
 class _Deadline(threading.local):
-    """The attempt that this thread makes: `left` returns the seconds until it has to be over."""
+    """The deadline of the attempt that this thread makes: `left` returns the seconds until then."""
 
     left: Callable[[], float] | None = None
 

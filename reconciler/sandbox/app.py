@@ -90,7 +90,7 @@ def _dated(app: WSGIApplication, variants: Variants, clock: Clock) -> WSGIApplic
 def _behind_proxy(app: WSGIApplication, seconds: float, state: State, clock: Clock) -> WSGIApplication:
     """Answer a GET as it was answered before, its `Date` included, for so many seconds.
 
-    That goes by the address alone, whoever asks: the worst that a cache in between could do.
+    It goes by the address alone, without regard to the token: the worst that a cache in between could do.
     """
 
     def cached(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

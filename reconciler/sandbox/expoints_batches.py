@@ -14,7 +14,7 @@ from .seeding import BATCHES, COLUMNS, CUSTOMERS, MAILS, OPT_OUTS, stored_custom
 from .state import Document, Key, State
 from .variants import Variants
 
-# The addresses that are told about a batch without any (D: "send to front office default").
+# The address that is notified of a batch without any (D: "send to front office default").
 FRONT_OFFICE = "front-office@tenant.example"
 
 _ANY = Variants()

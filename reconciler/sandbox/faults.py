@@ -201,7 +201,7 @@ class Fault(Struct, frozen=True, kw_only=True):
 
 
 class Faults:
-    """A WSGI layer that lets things go wrong as told; of several faults for one request, the first."""
+    """A WSGI layer that applies faults to requests; of several faults for one request, the first."""
 
     def __init__(self, app: WSGIApplication, faults: Sequence[Fault], sleep: Callable[[float], None]) -> None:
         self._app = app

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
-# More than the 20 workers a client may use at most, so that a delayed answer holds up nobody else.
+# More than the 20 workers a client may use at most, so that a delayed answer holds up no other request.
 _THREADS = 32
 
 
@@ -64,7 +64,7 @@ class Server:
 def serve(
     app: WSGIApplication, *, host: str = "127.0.0.1", port: int = 0, ready: Callable[[str], object] = print
 ) -> None:
-    """Answer until the process is interrupted; `ready` is told the address once it can be called.
+    """Answer until the process is interrupted; `ready` is called with the address once it can be called.
 
     Raises `ValueError` for a host that is not loopback, `OSError` where the port is taken.
     """

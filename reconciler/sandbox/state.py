@@ -107,7 +107,7 @@ class State:
         self._is_file = str(path) != _IN_MEMORY
         with _translating(path):
             self._connection = _connect(path)
-            # Nobody has to remember `close`: it happens, at the latest, when the state is let go of.
+            # Without `close`, the connection is closed when the state is garbage-collected.
             self._finalizer = weakref.finalize(self, self._connection.close)
             try:
                 self._begin_if_new()
@@ -118,7 +118,7 @@ class State:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """Give the documents to one request; all other ones, in any process, wait until it is done."""
-        # IMMEDIATE: what a request reads is still true when it writes, whoever else asks at the same time.
+        # IMMEDIATE: what a request reads is still true when it writes, also with other processes at work.
         with self._lock:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -218,8 +218,8 @@ def _own(path: Path) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    # A link may lead to somebody else's file, and a device is nobody's; neither is to be touched. It is not
-    # opened here: to close it would take away the locks that another state in this process holds.
+    # No link and no device is followed or changed. The file is not opened here: closing it would drop the
+    # locks that another state in this process holds.
     found = os.lstat(path)
     if not stat.S_ISREG(found.st_mode):
         raise OSError("not a regular file")
