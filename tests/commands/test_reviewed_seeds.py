@@ -11,7 +11,7 @@ import pytest
 from reconciler.commands.seeds import seeds_send
 from reconciler.commands.workspace import Selection
 from reconciler.errors import Exit, Refused
-from reconciler.sandbox import Fault, take_inventory
+from reconciler.sandbox import Fault
 from tests.commands.reviews import FILE, applied, edited, planned
 from tests.commands.world import EVERYTHING, Screen
 from tests.seeds.world import ADD, DATA, JANE, JOHN, SETTINGS, SeedWorld
@@ -26,39 +26,22 @@ def world(tmp_path: Path) -> SeedWorld:
     return made
 
 
-def mails(world: SeedWorld) -> list[str]:
-    found: list[dict[str, Any]] = take_inventory(world.state)["mails"]
-    return sorted(mail["to"] for mail in found if mail["kind"] == "invitation")
-
-
 BOTH = sorted([JOHN, JANE])
 
 
-def test_a_seed_that_was_reviewed_is_sent(world: SeedWorld) -> None:
+def test_a_seed_that_was_reviewed_is_sent_once_and_tomorrow_too(world: SeedWorld) -> None:
     planned(world)
+    world.clock.sleep(86_400)
     assert applied(world).sent == {SMOKE: 2}
-    assert mails(world) == BOTH
+    run = applied(world)
+    assert (run.exit, run.sent, world.mailed) == (Exit.DONE, {}, BOTH)
 
 
 def test_of_a_plan_of_one_seed_nothing_else_is_sent_or_missed(world: SeedWorld) -> None:
     world.declare("smoke+new@example.com", key="other")
     planned(world, selection=Selection(only=(SMOKE,)))
     run = applied(world)
-    assert (run.exit, run.sent, mails(world)) == (Exit.DONE, {SMOKE: 2}, BOTH)
-
-
-def test_a_seed_that_is_sent_already_is_fine(world: SeedWorld) -> None:
-    planned(world)
-    applied(world)
-    run = applied(world)
-    assert (run.exit, run.sent, mails(world)) == (Exit.DONE, {}, BOTH)
-
-
-def test_a_reviewed_end_in_21_days_is_still_reviewed_tomorrow(world: SeedWorld) -> None:
-    planned(world)
-    world.clock.sleep(86_400)
-    assert applied(world).exit is Exit.DONE
-    assert mails(world) == BOTH
+    assert (run.exit, run.sent, world.mailed) == (Exit.DONE, {SMOKE: 2}, BOTH)
 
 
 @pytest.mark.parametrize(
@@ -86,18 +69,17 @@ def test_a_seed_that_is_declared_otherwise_is_not_sent_and_named(
     assert world.posts == []
 
 
-def test_a_seed_of_a_workspace_that_has_moved_to_another_time_zone_is_not_sent(world: SeedWorld) -> None:
+@pytest.mark.parametrize(
+    ("end_date", "exit", "sent"), [("+21d", Exit.STALE, {SMOKE: 0}), (None, Exit.DONE, {SMOKE: 2})]
+)
+def test_another_time_zone_is_another_review_where_a_day_or_time_is_written(
+    world: SeedWorld, end_date: str | None, exit: Exit, sent: dict[str, int]
+) -> None:
+    world.declare(JOHN, JANE, end_date=end_date)
     planned(world)
     world.write("reconciler.yaml", f"{SETTINGS}time_zone: Pacific/Kiritimati\n")
     run = applied(world)
-    assert (run.exit, run.sent, world.posts) == (Exit.STALE, {SMOKE: 0}, [])
-
-
-def test_a_seed_without_a_day_or_time_is_the_same_in_any_time_zone(world: SeedWorld) -> None:
-    world.declare(JOHN, JANE)
-    planned(world)
-    world.write("reconciler.yaml", f"{SETTINGS}time_zone: Pacific/Kiritimati\n")
-    assert (applied(world).exit, mails(world)) == (Exit.DONE, BOTH)
+    assert (run.exit, run.sent) == (exit, sent)
 
 
 def test_a_new_seed_is_not_sent_and_the_reviewed_one_is(world: SeedWorld) -> None:
@@ -105,7 +87,7 @@ def test_a_new_seed_is_not_sent_and_the_reviewed_one_is(world: SeedWorld) -> Non
     world.declare("smoke+new@example.com", key="other")
     run = applied(world)
     assert (run.exit, run.sent) == (Exit.STALE, {OTHER: 0, SMOKE: 2})
-    assert mails(world) == BOTH
+    assert world.mailed == BOTH
 
 
 def table(world: SeedWorld, text: str) -> None:
@@ -132,16 +114,13 @@ def test_a_digest_of_a_seed_can_be_named_alone(world: SeedWorld) -> None:
     assert (run.exit, run.sent) == (Exit.STALE, {OTHER: 1, SMOKE: 0})
 
 
-def test_the_fingerprint_of_a_plan_covers_its_seeds(world: SeedWorld) -> None:
-    fingerprint = planned(world).document["fingerprint"]
-    assert applied(world, [fingerprint]).sent == {SMOKE: 2}
-
-
-def test_the_fingerprint_holds_where_seeds_are_left_out(world: SeedWorld) -> None:
+@pytest.mark.parametrize(("with_seeds", "sent"), [(True, {SMOKE: 2}), (False, {})])
+def test_the_fingerprint_of_a_plan_covers_its_seeds_and_holds_without_them(
+    world: SeedWorld, with_seeds: bool, sent: dict[str, int]
+) -> None:
     world.write("c.yaml", "import_configs: {c: {name: C}}\n")
-    fingerprint = planned(world).document["fingerprint"]
-    run = applied(world, [fingerprint], with_seeds=False)
-    assert (run.exit, run.results, mails(world)) == (Exit.DONE, {"import_configs.c": "applied"}, [])
+    run = applied(world, [planned(world).document["fingerprint"]], with_seeds=with_seeds)
+    assert (run.exit, run.results, run.sent) == (Exit.DONE, {"import_configs.c": "applied"}, sent)
 
 
 def test_the_digest_is_the_same_in_every_state_of_sending(world: SeedWorld) -> None:
@@ -158,7 +137,7 @@ def test_a_sending_that_was_refused_half_way_is_sent_again_with_the_same_file(wo
     assert applied(world).exit is not Exit.DONE
     world.faults = ()
     world.rest()
-    assert (applied(world).exit, mails(world)) == (Exit.DONE, BOTH)
+    assert (applied(world).exit, world.mailed) == (Exit.DONE, BOTH)
 
 
 def test_a_seed_in_doubt_is_not_sent_by_a_review(world: SeedWorld) -> None:
@@ -166,7 +145,7 @@ def test_a_seed_in_doubt_is_not_sent_by_a_review(world: SeedWorld) -> None:
     world.faults = [Fault.parse(f"{ADD}:1:after:drop")]
     assert applied(world).exit is Exit.IN_DOUBT
     world.faults = ()
-    assert (applied(world).exit, mails(world)) == (Exit.IN_DOUBT, BOTH)
+    assert (applied(world).exit, world.mailed) == (Exit.IN_DOUBT, BOTH)
 
 
 def test_a_plan_for_another_tenant_is_refused(world: SeedWorld) -> None:
@@ -193,16 +172,10 @@ def test_no_address_and_no_name_is_in_a_plan_file(world: SeedWorld) -> None:
         assert personal not in text
 
 
-WANTED = '"sandbox:", account_must_have: {name: Nothing}}'
-
-
-@pytest.fixture
-def stranger(world: SeedWorld) -> SeedWorld:
-    """A world in which the keys open another account than the one that is meant."""
-    world.write(
-        "reconciler.yaml", SETTINGS.replace('checkmarket: {url: "sandbox:"}', f"checkmarket: {{url: {WANTED}")
-    )
-    return world
+def with_another_account(world: SeedWorld) -> None:
+    """Let the keys open another account than the one that is meant."""
+    wanted = 'checkmarket: {url: "sandbox:", account_must_have: {name: Nothing}}'
+    world.write("reconciler.yaml", SETTINGS.replace('checkmarket: {url: "sandbox:"}', wanted))
 
 
 def by_hand(world: SeedWorld) -> None:
@@ -210,22 +183,17 @@ def by_hand(world: SeedWorld) -> None:
     seeds_send("smoke", EVERYTHING, console, world.environment, again=False, yes=True)
 
 
-def by_apply(world: SeedWorld) -> None:
-    world.apply()
-
-
-@pytest.mark.parametrize("sending", [by_apply, by_hand])
+@pytest.mark.parametrize("sending", [SeedWorld.apply, by_hand])
 def test_the_account_is_looked_at_before_a_seed_is_sent(
-    stranger: SeedWorld, sending: Callable[[SeedWorld], None]
+    world: SeedWorld, sending: Callable[[SeedWorld], object]
 ) -> None:
+    with_another_account(world)
     with pytest.raises(Refused, match="account_must_have"):
-        sending(stranger)
-    assert stranger.posts == []
+        sending(world)
+    assert world.posts == []
 
 
 def test_the_account_is_not_asked_for_where_nothing_is_written(world: SeedWorld) -> None:
     world.apply()
-    world.write(
-        "reconciler.yaml", SETTINGS.replace('checkmarket: {url: "sandbox:"}', f"checkmarket: {{url: {WANTED}")
-    )
+    with_another_account(world)
     assert world.apply().exit is Exit.DONE
