@@ -205,17 +205,6 @@ def test_no_answer_makes_a_token_host_tell_what_was_sent(
     assert [text for text in CREDENTIALS if text in everything] == []
 
 
-def test_the_error_of_a_token_host_is_shown_without_the_secret() -> None:
-    error = {"error": "invalid_client", "error_description": f"{LOGIN.client_secret.value} has expired"}
-
-    def server(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        start_response("401 -", [])
-        return [json.dumps(error).encode()]
-
-    with pytest.raises(ApiError, match=r"invalid_client: \*\*\* has expired"):
-        asked(LOGIN, server)
-
-
 def test_credentials_have_no_text_form() -> None:
     texts = [repr(LOGIN), str(LOGIN), repr(Secret(TOKEN))]
     assert [text for text in CREDENTIALS if text in "".join(texts)] == []

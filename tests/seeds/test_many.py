@@ -43,26 +43,6 @@ def test_after_its_journal_is_lost_only_who_is_unknown_is_sent_to(world: SeedWor
     assert world.mailed == MAILBOXES
 
 
-def test_with_its_journal_each_is_sent_to_once(world: SeedWorld) -> None:
-    for mailboxes in (MAILBOXES[:12], MAILBOXES, MAILBOXES):
-        world.declare(*mailboxes)
-        world.apply()
-        world.rest()
-    assert world.mailed == MAILBOXES
-
-
-def test_a_batch_that_was_lost_is_sent_again_and_one_that_was_taken_is_not(world: SeedWorld) -> None:
-    world.declare(*MAILBOXES[:12])
-    assert world.apply("POST *customer/add:1:before:status=503").counts == {"in_doubt": 12}
-    world.rest(3600)
-    assert world.apply().counts == {"sent": 12}
-    world.declare(*MAILBOXES)
-    assert world.apply("POST *customer/add:1:after:status=503").counts == {"in_doubt": 12}
-    world.rest(3600)
-    world.apply()
-    assert world.mailed == MAILBOXES
-
-
 def test_more_customers_than_one_request_takes(tmp_path: Path) -> None:
     world = SeedWorld(tmp_path)
     mailboxes = [f"smoke+{number:03}@example.com" for number in range(250)]
@@ -79,7 +59,8 @@ def test_where_the_first_count_is_hopeless_no_other_address_is_asked_for(tmp_pat
     end = world.apply("GET *customer/count:1+:before:status=429,retry-after=40000")
     assert end.exit is Exit.UNAVAILABLE
     assert world.mailed == []
-    assert counting(world) <= 8  # as many as were under way
+    counted = sum(request.path.endswith("/count") for request in world.state.requests())
+    assert counted <= 8  # as many as were under way
 
 
 @pytest.mark.parametrize(("cap", "sent"), [(8, 0), (20, 2)])
@@ -91,8 +72,3 @@ def test_a_share_of_a_run_is_one_for_all_requests_to_a_tenant(tmp_path: Path, ca
     world.apply()
     assert len(world.mailed) == sent
     assert sum("/external/" in request.path for request in world.state.requests()) <= cap
-
-
-def counting(world: SeedWorld) -> int:
-    """Return how many requests have counted customers so far."""
-    return sum(request.path.endswith("/count") for request in world.state.requests())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -14,14 +15,10 @@ from tests.seeds.world import DATA, JANE, JOHN, SeedWorld
 WELCOME = "import_configs:\n  welcome: {name: Welcome, email_is_required: true}\n"
 
 
-def test_the_first_apply_sends_each_customer_once(world: SeedWorld) -> None:
+def test_the_first_apply_sends_each_customer_once_and_the_second_nothing(world: SeedWorld) -> None:
     end = world.apply()
     assert (end.exit, end.states, end.counts) == (Exit.DONE, {"pending": 2}, {"sent": 2})
-    assert world.mailed == [JANE, JOHN]
-
-
-def test_the_second_apply_sends_nothing(world: SeedWorld) -> None:
-    world.apply()
+    assert world.plan()[0] is Exit.DONE
     end = world.apply()
     assert (end.exit, end.states, end.counts) == (Exit.DONE, {"sent": 2}, {})
     assert world.mailed == [JANE, JOHN]
@@ -33,11 +30,6 @@ def test_a_plan_sends_nothing_and_leaves_no_journal(world: SeedWorld) -> None:
     assert "1 seed to send (2 customers)." in shown
     assert world.posts == []
     assert not world.journal.exists()
-
-
-def test_after_an_apply_the_plan_is_empty(world: SeedWorld) -> None:
-    world.apply()
-    assert world.plan()[0] is Exit.DONE
 
 
 def test_a_new_round_sends_again_and_an_old_one_does_not_come_back(world: SeedWorld) -> None:
@@ -61,7 +53,11 @@ def test_another_spelling_is_the_same_mailbox(world: SeedWorld) -> None:
     assert len(world.posts) == 1
 
 
-def test_without_its_journal_nothing_is_sent_and_the_customers_are_found(world: SeedWorld) -> None:
+@pytest.mark.parametrize("automatic", [True, False])
+def test_without_its_journal_nothing_is_sent_and_the_customers_are_found(
+    world: SeedWorld, automatic: bool
+) -> None:
+    world.declare(JOHN, JANE, approve_automatically=automatic)
     world.apply()
     world.lose_journal()
     end = world.apply()
@@ -81,13 +77,6 @@ def test_what_was_found_stays_found_in_every_round_until_a_person_says_how_it_is
     assert (world.apply().counts, len(world.mailed)) == ({"sent": 2}, 4)
 
 
-def test_customers_that_wait_for_approval_are_found_too(world: SeedWorld) -> None:
-    world.declare(JOHN, JANE, approve_automatically=False)
-    world.apply()
-    world.lose_journal()
-    assert world.apply().states == {"found": 2}
-
-
 def test_only_who_has_customers_is_found(world: SeedWorld) -> None:
     world.declare(JOHN)
     world.apply()
@@ -99,38 +88,33 @@ def test_only_who_has_customers_is_found(world: SeedWorld) -> None:
     assert "smoke --again, which mails the 1 customer sent already once more" in world.plan()[1]
 
 
-class TestOnChange:
-    """`send: on_change` follows the declared content."""
+JOE = {"email": JOHN, "data": {**DATA, "First_name_customer": "Joe"}}
 
-    @pytest.fixture(autouse=True)
-    def _sent(self, world: SeedWorld) -> None:
-        world.declare(JOHN, JANE, send="on_change")
-        world.apply()
 
-    def test_nothing_changed_sends_nothing(self, world: SeedWorld) -> None:
-        assert world.apply().counts == {}
+@pytest.mark.parametrize(
+    ("fields", "states", "batch"),
+    [
+        ({}, {"sent": 2}, []),
+        ({"customers": [JOE, {"email": JANE}]}, {"changed": 1, "sent": 1}, [JOHN]),
+        ({"batch_name": "another"}, {"changed": 2}, [JOHN, JANE]),
+    ],
+)
+def test_on_change_follows_the_declared_content_once(
+    world: SeedWorld, fields: dict[str, Any], states: dict[str, int], batch: list[str]
+) -> None:
+    world.declare(JOHN, JANE, send="on_change")
+    world.apply()
+    world.declare(JOHN, JANE, send="on_change", **fields)
+    end = world.apply()
+    assert (end.states, world.batches[1:]) == (states, [batch] if batch else [])
+    assert world.apply().counts == {}
 
-    def test_a_changed_customer_is_sent_again_alone(self, world: SeedWorld) -> None:
-        john = {"email": JOHN, "data": {**DATA, "First_name_customer": "Joe"}}
-        world.declare(send="on_change", customers=[john, {"email": JANE}])
-        end = world.apply()
-        assert (end.states, world.batches[1]) == ({"changed": 1, "sent": 1}, [JOHN])
 
-    def test_a_changed_batch_is_sent_again_to_all(self, world: SeedWorld) -> None:
-        world.declare(JOHN, JANE, send="on_change", batch_name="another")
-        end = world.apply()
-        assert (end.states, world.batches[1]) == ({"changed": 2}, [JOHN, JANE])
-
-    def test_a_relative_date_is_no_change_when_days_pass(self, world: SeedWorld) -> None:
-        world.declare(JOHN, JANE, send="on_change", end_date="+21d")
-        world.apply()
-        world.rest(3 * 86_400)
-        assert world.apply().counts == {}
-
-    def test_what_was_sent_again_is_not_sent_a_third_time(self, world: SeedWorld) -> None:
-        world.declare(JOHN, JANE, send="on_change", batch_name="another")
-        world.apply()
-        assert world.apply().counts == {}
+def test_a_relative_date_is_no_change_when_days_pass(world: SeedWorld) -> None:
+    world.declare(JOHN, JANE, send="on_change", end_date="+21d")
+    world.apply()
+    world.rest(3 * 86_400)
+    assert world.apply().counts == {}
 
 
 def test_once_does_not_send_what_changed_and_says_so(world: SeedWorld) -> None:
@@ -167,11 +151,10 @@ class TestAfter:
         world.write("welcome.yaml", WELCOME)
         world.declare(JOHN, JANE, after=["import_configs.welcome"])
 
-    def test_it_is_sent_when_that_is_applied(self, world: SeedWorld) -> None:
-        assert world.apply().counts == {"sent": 2}
-
-    def test_it_is_sent_when_that_is_as_declared(self, world: SeedWorld) -> None:
-        world.apply(with_seeds=False)
+    @pytest.mark.parametrize("before", [True, False])
+    def test_it_is_sent_when_that_is_applied_now_or_before(self, world: SeedWorld, before: bool) -> None:
+        if before:
+            world.apply(with_seeds=False)
         assert world.apply().counts == {"sent": 2}
 
     def test_it_is_held_when_that_fails_and_sent_when_it_no_longer_does(self, world: SeedWorld) -> None:
