@@ -47,8 +47,6 @@ from reconciler.render.listing import (
 
 _NO_NAMES = (Forbidden, NotFound, Declined, BadAnswer)
 """What a list of names can fail with while everything else works: its role, or a path that is inferred."""
-
-
 _EVERYTHING = Consent(resets=None)
 """Consent by which a plan shows everything."""
 
@@ -181,15 +179,8 @@ def _check_others(session: Session, after: Mapping[str, Sequence[Declared]]) -> 
     def said(declared: Declared) -> tuple[object, ...]:
         given = {path: one.value for path, one in declared.given.items()}
         rulings = {path: one.policy for path, one in declared.rulings.items()}
-        return (
-            declared.key,
-            declared.id,
-            declared.absent,
-            declared.hidden,
-            declared.undeclared,
-            given,
-            rulings,
-        )
+        itself = (declared.key, declared.id, declared.absent, declared.hidden, declared.undeclared)
+        return itself, given, rulings
 
     for target, before in session.workspace.declared.items():
         if target != session.target.name and [*map(said, before)] != [*map(said, after[target])]:
@@ -318,9 +309,8 @@ def _bring(editor: ResourceEditor, exporter: Exporter, target: str, view: FieldV
     value = exporter.value(field, live.body)
     before, after = written(field, view.after), written(field, view.before)
     if view.path == SECTION.kind.visible_field and not value:
-        return Brought(
-            key, view.path, before, after, "it was hidden live; that is not brought into the files"
-        )
+        why = "it was hidden live; that is not brought into the files"
+        return Brought(key, view.path, before, after, why)
     if not exporter.can_hold(field, value):
         why = "the files cannot hold the live value; name the field under keep"
         return Brought(key, view.path, before, after, why)

@@ -53,37 +53,41 @@ def settings(**members: Any) -> Members:
     return {"SurveyId": 4711, "InvitationDelayInDays": 2, **members}
 
 
-def test_a_live_change_comes_back_where_it_is_declared(accounts: Accounts) -> None:
-    """By its name, where it has one, and what a code means is put right."""
-    accounts.change("one", 1, SurveySettings=settings(SurveyId=4713, InvitationDelayInDays=0), UpdateTypeId=2)
-    assert accounts.update("one").out.endswith("Updated: 3 fields of 1 resource, 0 left; 1 file.\n")
-    assert accounts.read("nl.yaml") == FILES.replace(
-        "survey: Customer satisfaction 2026   #", "survey: Support follow-up            #"
-    ).replace("days: 2", "days: 0").replace(
-        "update_type_id: 1  # update existing contacts within this survey",
-        "update_type_id: 2  # always create new contacts",
-    )
+UPDATED: dict[str, tuple[Members, dict[str, str]]] = {
+    "by its name, and what a code means is put right": (
+        {"SurveySettings": settings(SurveyId=4713, InvitationDelayInDays=0), "UpdateTypeId": 2},
+        {
+            "survey: Customer satisfaction 2026   #": "survey: Support follow-up            #",
+            "days: 2": "days: 0",
+            "1  # update existing contacts within this survey": "2  # always create new contacts",
+        },
+    ),
+    "a survey by its id, where another has its title": (
+        {"SurveySettings": settings(SurveyId=4720)},
+        {"survey: Customer satisfaction 2026   #": "survey_id: 4720                      #"},
+    ),
+    "what is gone live is null": (
+        {"SurveySettings": settings(InvitationDelayInDays=None), "UpdateTypeId": None},
+        {"days: 2": "days: null", "1  # update existing contacts within this survey": "null"},
+    ),
+    "what a preset says is overridden by the resource": (
+        {"DateFormat": "yyyy"},
+        {"    update_type_id": "    date_format: yyyy\n    update_type_id"},
+    ),
+}
+
+
+@pytest.mark.parametrize(("members", "edits"), UPDATED.values(), ids=UPDATED)
+def test_a_live_change_comes_back_where_it_is_declared(
+    members: Members, edits: dict[str, str], accounts: Accounts
+) -> None:
+    accounts.change("one", 1, **members)
+    assert "of 1 resource, 0 left; 1 file.\n" in accounts.update("one").out
+    wanted = FILES
+    for before, after in edits.items():
+        wanted = wanted.replace(before, after)
+    assert accounts.read("nl.yaml") == wanted
     accounts.assert_nothing_to_do("one", 1)
-
-
-def test_a_survey_whose_title_another_has_comes_back_by_its_id(accounts: Accounts) -> None:
-    accounts.change("one", 1, SurveySettings=settings(SurveyId=4720))
-    accounts.update("one")
-    assert "      survey_id: 4720                      # by title\n" in accounts.read("nl.yaml")
-
-
-def test_what_is_gone_live_is_null_in_the_files(accounts: Accounts) -> None:
-    accounts.change("one", 1, SurveySettings=settings(InvitationDelayInDays=None), UpdateTypeId=None)
-    accounts.update("one")
-    assert "      invitation_delay_in_days: null\n    update_type_id: null\n" in accounts.read("nl.yaml")
-    accounts.assert_nothing_to_do("one", 1)
-
-
-def test_what_a_preset_says_is_overridden_by_the_resource(accounts: Accounts) -> None:
-    accounts.change("one", 1, DateFormat="yyyy")
-    accounts.update("one")
-    assert "    date_format: yyyy\n    update_type_id" in accounts.read("nl.yaml")
-    assert "usual: {send_notification_mail: true, date_format: dd/MM}" in accounts.read("nl.yaml")
 
 
 def test_on_several_targets_the_block_of_this_one_says_it(accounts: Accounts) -> None:
@@ -97,16 +101,12 @@ def test_on_several_targets_the_block_of_this_one_says_it(accounts: Accounts) ->
     accounts.assert_nothing_to_do("two", 1)
 
 
-def test_what_the_files_cannot_hold_is_left_and_said(accounts: Accounts) -> None:
-    accounts.change("one", 1, UpdateTypeId=3)
-    out = accounts.update("one").out
-    assert "update_type_id  left: the files cannot hold the live value; name the field under keep" in out
-    assert accounts.read("nl.yaml") == FILES
-
-
-def test_what_nobody_declares_stays_undeclared(accounts: Accounts) -> None:
-    accounts.change("one", 1, FirstRow=3)
-    assert "stay undeclared: 1" in accounts.update("one").err
+def test_what_the_files_cannot_hold_is_left_and_what_nobody_declares_stays_so(accounts: Accounts) -> None:
+    accounts.change("one", 1, UpdateTypeId=3, FirstRow=3)
+    screen = accounts.update("one")
+    why = "left: the files cannot hold the live value; name the field under keep"
+    assert f"update_type_id  {why}" in screen.out
+    assert "stay undeclared: 1" in screen.err
     assert accounts.read("nl.yaml") == FILES
 
 
