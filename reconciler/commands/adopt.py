@@ -16,7 +16,7 @@ from reconciler.checkmarket.model import SECTION
 from reconciler.commands.console import Console
 from reconciler.commands.edit import as_edited, edits_of, finish
 from reconciler.commands.environment import Environment
-from reconciler.commands.memory import remembered
+from reconciler.commands.journal import remembered
 from reconciler.commands.plan import LiveSnapshot, read_live
 from reconciler.commands.session import Session, open_session
 from reconciler.commands.workspace import Selection

@@ -18,8 +18,7 @@ from reconciler.commands.expoints import (
     digests_of,
     expoints_session,
 )
-from reconciler.commands.journal import open_past
-from reconciler.commands.memory import memory_in, remembered
+from reconciler.commands.journal import memory_in, open_past, remembered
 from reconciler.commands.plan import LiveSnapshot, files_at, read_target, seeds_exits
 from reconciler.commands.reports import (
     ReportFile,

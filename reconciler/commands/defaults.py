@@ -7,7 +7,7 @@ import secrets
 from reconciler.commands.apply import engine_for
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment, deferred_interrupts
-from reconciler.commands.memory import remembered
+from reconciler.commands.journal import remembered
 from reconciler.commands.runs import NO_WAIT, Lock, OpenRun, Purpose, open_run
 from reconciler.commands.session import Session, check_account, check_target_is_named, open_session
 from reconciler.commands.workspace import Selection

@@ -43,7 +43,7 @@ from reconciler.expoints.client import open_expoints, token_hosts
 from reconciler.http import CHECKMARKET_HOSTS, EXPOINTS_HOSTS, TOKEN_HOSTS, Bounds, Secret, trusted
 from reconciler.journal.entries import Run, shown_accounts
 from reconciler.journal.holding import is_dead, this_process
-from reconciler.journal.journal import name_of, protection_of
+from reconciler.journal.journal import protection_of, shown_address
 from reconciler.private import private_database
 from reconciler.render.listing import (
     Check,
@@ -337,7 +337,7 @@ def check_journal(chosen: Chosen) -> Iterator[Check]:
     folder = chosen.workspace.folder
     try:
         address = journal_address(chosen)
-        name = name_of(address, folder)
+        name = shown_address(address, folder)
         with open_past(chosen) as past:
             is_new, runs = past.is_new, past.runs()
     except ReconcilerError as error:
@@ -357,7 +357,7 @@ def check_journal(chosen: Chosen) -> Iterator[Check]:
         mend = "write sslmode=verify-full, with sslrootcert=FILE of its authority"
         yield not_checkable("journal host", text, mend)
     if is_file:
-        file = Path(name_of(address, folder))
+        file = Path(shown_address(address, folder))
         there = next(path for path in (file, *file.absolute().parents) if path.exists())
         if os.access(there, os.W_OK):
             yield ok("journal writing", "its place can be written")

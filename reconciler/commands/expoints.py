@@ -13,8 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.commands.console import Console, Pool
-from reconciler.commands.journal import journal_address
-from reconciler.commands.memory import Memory
+from reconciler.commands.journal import Memory, journal_address
 from reconciler.commands.runs import OpenRun
 from reconciler.commands.session import EMBEDDED, Chosen, Session, connection_to, tenant_account
 from reconciler.config.settings import SANDBOX, Expoints

@@ -12,7 +12,7 @@ from reconciler.checkmarket.model import SECTION
 from reconciler.commands.console import Console, Pool
 from reconciler.commands.environment import Environment
 from reconciler.commands.expoints import digests_of, expoints_session
-from reconciler.commands.memory import Memory, remembered
+from reconciler.commands.journal import Memory, remembered
 from reconciler.commands.reports import (
     ReportFile,
     TargetResult,

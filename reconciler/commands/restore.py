@@ -11,7 +11,7 @@ from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
 from reconciler.commands.expoints import expoints_session
 from reconciler.commands.history import the_run
-from reconciler.commands.memory import RESTORE, Memory, remembered
+from reconciler.commands.journal import RESTORE, Memory, remembered
 from reconciler.commands.plan import read_live
 from reconciler.commands.runs import NO_WAIT, Lock, Purpose
 from reconciler.commands.session import Session, check_target_is_named, open_session

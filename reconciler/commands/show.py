@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
-from reconciler.commands.memory import remembered
+from reconciler.commands.journal import remembered
 from reconciler.commands.plan import read_target
 from reconciler.commands.session import open_session
 from reconciler.commands.workspace import Selection

@@ -17,8 +17,7 @@ from msgspec.structs import replace
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
 from reconciler.commands.expoints import expoints_session
-from reconciler.commands.journal import open_past
-from reconciler.commands.memory import Memory, recalled
+from reconciler.commands.journal import Memory, open_past, recalled
 from reconciler.commands.plan import read_target
 from reconciler.commands.reports import TargetResult, TargetSelection, for_each_target
 from reconciler.commands.session import Chosen, chosen_target, open_target, tenant_account

@@ -526,7 +526,7 @@ def _log_at(address: str, folder: Path, clock: Clock, *, make: bool) -> Log:
     return log
 
 
-def name_of(address: str, folder: Path) -> str:
+def shown_address(address: str, folder: Path) -> str:
     """Return what messages call the journal at an address; no password is in it. Errors: `UsageError`."""
     _check_form(address)
     if address.startswith("sqlite:"):

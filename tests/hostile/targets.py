@@ -28,7 +28,7 @@ from reconciler.checkmarket.model import SECTION
 from reconciler.commands.apply import ApplyOptions, Approval, apply, approve
 from reconciler.commands.expoints import expoints_session
 from reconciler.commands.history import Filter, history, history_show
-from reconciler.commands.memory import memory_in
+from reconciler.commands.journal import memory_in
 from reconciler.commands.plan import PlanOptions, plan, read_target
 from reconciler.commands.reports import TargetSelection
 from reconciler.commands.seeds import seeds_status
