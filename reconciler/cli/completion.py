@@ -1,6 +1,6 @@
 """Completion in a shell: the script that asks for it, and the names of the workspace.
 
-A shell asks while a line is typed, so what cannot be told is silently nothing.
+A shell asks while a line is typed, so an error is no answer, and prints nothing.
 """
 
 from __future__ import annotations

@@ -120,7 +120,7 @@ report_option = option(
     help="Also write a report to a file: markdown, html or github; repeatable.",
 )
 
-# It stands for a person's answer, so it has no variable either.
+# It counts as a person's answer, so it has no variable either.
 reviewed_option = click.option(
     "--reviewed",
     multiple=True,
@@ -172,7 +172,7 @@ def reports_of(options: dict[str, Any]) -> tuple[ReportFile, ...]:
 
 
 def selection_anywhere(options: dict[str, Any], target: str | None = None) -> Selection:
-    """Return what a command is about, whatever target the options name."""
+    """Return what a command is about, on no target or on the given one."""
     from reconciler.commands.workspace import Selection
 
     return Selection(options["workspace"], target, options.get("only", ()), options.get("exclude", ()))
@@ -189,7 +189,7 @@ def selection_of(options: dict[str, Any]) -> Selection:
 def targets_of(options: dict[str, Any]) -> TargetSelection | None:
     """Return the targets of a command where several are asked for, `None` for one or the default one.
 
-    What stands on the command line counts more than what the environment says.
+    The command line counts more than the environment.
     """
     from reconciler.commands.reports import TargetSelection
 

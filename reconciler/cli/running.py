@@ -151,7 +151,7 @@ def complain(error: BaseException, arguments: Sequence[str]) -> None:
 
 
 def logs_json(arguments: Sequence[str]) -> bool:
-    """Tell whether the log is JSON, as far as that shows in a command line that may not be valid.
+    """Return whether the log is JSON, as far as a command line shows it that may not be valid.
 
     The last one typed counts, and anything typed counts more than the environment, as for every option.
     """

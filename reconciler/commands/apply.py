@@ -72,15 +72,15 @@ class ApplyOptions(Struct, frozen=True):
 
     consent: Consent = Consent()
     yes: bool = False
-    """The answer of a person who is not there."""
+    """Whether to go on without a question."""
     with_seeds: bool = True
     lock: Lock = NO_WAIT
     reviewed: frozenset[str] = frozenset()
-    """Digests and fingerprints of what was reviewed; only that is carried out, and nobody is asked."""
+    """Digests and fingerprints of what was reviewed: only that is carried out, without a question."""
     plan_files: tuple[Path, ...] = ()
     """Plan files, which say the same; without either, everything is carried out."""
     since: str | None = None
-    """A commit: what the files since then cause is told apart."""
+    """A commit: the plan is split by what the files since then cause."""
     write_ids: bool = False
     """Whether the files learn the ids of what was created or found by its name."""
     reports: tuple[ReportFile, ...] = ()
@@ -128,7 +128,7 @@ def _apply_target(
     *,
     alone: bool,
 ) -> TargetResult:
-    """Plan, ask, carry out, and tell how it ended before the run does, so that no interrupt hides it."""
+    """Plan, ask, execute, and print how it ended while interrupts are still deferred."""
     approval.check_files(session)
     with expoints_session(session, console) as expoints:
         approved = _plan_target(session, options, approval, console, expoints)
@@ -182,7 +182,7 @@ def confirm(plan: Plan, seeds: SeedsPlan, console: Console) -> None:
 class Approval(Struct, frozen=True):
     """What was reviewed: plan files, or digests and fingerprints; without either, everything.
 
-    Several files, as of several pull requests, stand for whatever is in any of them.
+    Of several files, as of several pull requests, what is in any of them was reviewed.
     """
 
     named: frozenset[str] = frozenset()
@@ -200,7 +200,7 @@ class Approval(Struct, frozen=True):
 
     @property
     def binds(self) -> bool:
-        """Whether only what was reviewed may be carried out; it stands for the answer of a person then."""
+        """Whether only what was reviewed may be carried out. It then counts as the answer of a person."""
         return bool(self.named or self.files)
 
     def selection(self, selection: Selection) -> Selection:
@@ -315,12 +315,12 @@ def gone_text(review: Review, plan: Plan, seeds: Collection[str]) -> str:
 def execute(
     session: Session, approved: ApprovedPlan, lock: Lock, console: Console, expoints: ExpointsSession
 ) -> Iterator[Applied]:
-    """Carry out an approved plan; yield how it ended, to be told inside the block.
+    """Carry out an approved plan; yield how it ended, to be printed inside the block.
 
-    With nothing to be done there is no run, unless one that died is still to be ended. Where the journal
-    could not be read for the plan nothing is carried out: the plan does not know what may be done. From the
-    first change to the end of the block, an interrupt begins nothing more and loses nothing: what is under
-    way comes to its end, and is told.
+    With nothing to be done no run begins, unless one that died is still to be ended. Where the journal could
+    not be read for the plan, nothing is carried out: the plan does not know what may be done. From the first
+    change to the end of the block, an interrupt only keeps further changes from beginning: those under way
+    end, and are reported.
     """
     planned = approved.planned
     found = _found_creates(planned.plan)
@@ -373,7 +373,7 @@ def _found_creates(plan: Plan) -> list[tuple[CreateInDoubt, int]]:
 
 
 def _is_left_open(session: Session) -> bool:
-    """Tell whether a run on the account died without a word, so that the next one has to end it."""
+    """Return whether a run on the account died before it ended, so that the next one has to end it."""
     try:
         with open_past(session) as past:
             open_runs = [run for run in past.runs(session.account) if run.is_open]
@@ -383,7 +383,7 @@ def _is_left_open(session: Session) -> bool:
 
 
 def _rechecked(plan: Plan, session: Session, run: OpenRun) -> Plan:
-    """Return the plan, now that nobody else can write: what another run has created meanwhile is left alone.
+    """Return the plan, now that no other run can write: what one has created meanwhile is left alone.
 
     Errors: `Refused` where the journal cannot be read.
     """
@@ -400,7 +400,7 @@ def engine_for(session: Session, plan: Plan, journal: Journal | None = None) -> 
 
 
 def _stop(engine: Run, console: Console) -> None:
-    """Begin nothing more; tell the person once, who may wonder why the run does not end at once."""
+    """Begin nothing more; say once why the run does not end at once."""
     if engine.is_stopped:
         return
     engine.stop("not begun: interrupted")

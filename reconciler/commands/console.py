@@ -71,7 +71,7 @@ class Console(Struct, eq=False):
 
     @property
     def without_parts(self) -> Console:
-        """The same console for work whose result is told as a whole, at its end."""
+        """The same console, for work that prints its result as a whole, at its end."""
         return replace(self, as_json=True)
 
     def show_before_asking(self, text: str) -> None:
@@ -84,21 +84,21 @@ class Console(Struct, eq=False):
             self._write(f"{text}\n")
 
     def say(self, text: str) -> None:
-        """Tell the person something that is not the result, on one line, unless quiet was asked for."""
+        """Print something that is not the result, on one line, unless quiet was asked for."""
         if not self.quiet:
             self._log("info", "message", harmless(text), {"message": text})
 
     def warn(self, text: str) -> None:
-        """Tell the person of something that may go wrong, unless quiet was asked for."""
+        """Print a warning, unless quiet was asked for."""
         if not self.quiet:
             self._log("warning", "warning", f"Warning: {harmless(text)}", {"message": text})
 
     def complain(self, text: str, **fields: Any) -> None:
-        """Tell the person of something that went wrong; `fields` are for programs."""
+        """Print an error; `fields` are for programs."""
         self._log("error", "error", f"Error: {harmless(text)}", {"message": text, **fields})
 
     def problems(self, problems: Sequence[Problem]) -> None:
-        """Tell the person what is wrong in the files, each on its line."""
+        """Print what is wrong in the files, each problem on its line."""
         # Imported here: most runs find nothing wrong.
         from reconciler.render.values import problem_document, problems_text
 
@@ -111,12 +111,12 @@ class Console(Struct, eq=False):
             self._log(fields.pop("severity"), "problem", "", fields)
 
     def event(self, event: str, text: str, fields: Mapping[str, Any]) -> None:
-        """Tell the text to a person, or the event to a program, unless quiet was asked for."""
+        """Print the text, or log the event, unless quiet was asked for."""
         if not self.quiet and (text or self.logs_json):
             self._log("info", event, text, fields)
 
     def library(self, name: str, message: str, level: Level) -> None:
-        """Tell what a library has to say, which is never the result and never expected."""
+        """Print what a library logs, which is never the result and never expected."""
         self._log(level, "library", f"{name}: {harmless(message)}", {"logger": name, "message": message})
 
     @property
@@ -125,7 +125,7 @@ class Console(Struct, eq=False):
         return not self.quiet and (self.logs_json or self.very_verbose)
 
     def command(self, line: str) -> None:
-        """Write a command to the runner of a CI, which reads it where it stands, in the log as elsewhere.
+        """Write a command to the runner of a CI, which reads it in the log as elsewhere.
 
         It is never taken for a line of the log: those begin with a brace, and it begins with two colons.
         """
@@ -261,7 +261,7 @@ class Pool(Struct, frozen=True):
 
 
 LONG_WAIT = 0.1
-"""Seconds from which on a person is told that a request had to wait."""
+"""Seconds from which on a line of the log says that a request had to wait."""
 
 
 def random_id() -> str:
@@ -270,7 +270,7 @@ def random_id() -> str:
 
 
 class Requests:
-    """Watches every attempt that left, on whatever target; safe for use by many threads.
+    """Counts every attempt on any target, and logs it; safe for use by many threads.
 
     Without a log nothing is formatted and no id is made.
     """

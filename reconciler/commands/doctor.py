@@ -84,7 +84,7 @@ def doctor(selection: Selection, console: Console, environment: Environment) -> 
 
 
 def check_access(environment: Environment) -> Iterator[Check]:
-    """Yield what each variable of the operator's allows here, and a problem for whatever it says in vain."""
+    """Yield what each variable of the operator's allows here, and a problem for what has no effect."""
     access = environment.access
     mistakes = [problem(variable, text, mend) for variable, text, mend in access.mistakes()]
     wrong = {check.subject for check in mistakes}

@@ -73,7 +73,7 @@ class CrashSwitch:
 
 
 class Environment(Struct, frozen=True):
-    """The environment, the clock, the folder one stands in, and sandboxes to use instead of the kept ones."""
+    """The environment variables, the clock, the current folder, and what else a test replaces."""
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     clock: Clock = field(default_factory=SystemClock)
@@ -81,20 +81,20 @@ class Environment(Struct, frozen=True):
     sandboxes: Mapping[str, WSGIApplication] = field(default_factory=dict)
     """Target → the application behind its `sandbox:` address, instead of the one kept in `.reconciler/`."""
     reading: Callable[[int, int | None], None] = lambda _done, _total: None
-    """Who is told how many files of the workspace are read, and how many there are, once that is known."""
+    """Called with how many files of the workspace are read, and how many there are, once that is known."""
     crash: CrashSwitch = field(default_factory=CrashSwitch)
-    """Where the process is to end, for those who prove that nothing is lost by it."""
+    """Where the process is to end, for crash tests."""
 
     on_request: Callable[[str, Attempt], None] = lambda _target, _exchange: None
-    """What is told of each attempt of a request, with the target that it went to."""
+    """Called with the target and each attempt of a request to it."""
     new_id: Callable[[], str] = lambda: ""
-    """What names a request."""
+    """Returns a name for a request."""
     paces: dict[str, Pace] = field(default_factory=dict)
     """Account → its pace in this run, one for all targets that are on it."""
 
     @property
     def in_ci(self) -> bool:
-        """Whether this is a run that nobody watches."""
+        """Whether the run is unattended."""
         return self.access.in_ci
 
     @property
@@ -110,7 +110,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class CuttableClock:
-    """A clock whose sleeps, in whatever thread, end soon after `cut`, and for good."""
+    """A clock whose sleeps, in any thread, end soon after `cut`, and for good."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -55,7 +55,7 @@ class PlanOptions(Struct, frozen=True):
     out: Path | None = None
     """A file that the plan is written to as well."""
     since: str | None = None
-    """A commit: what the files since then cause is told apart."""
+    """A commit: the plan is split by what the files since then cause."""
     reports: tuple[ReportFile, ...] = ()
 
 
@@ -150,11 +150,11 @@ class LiveSnapshot(Struct, frozen=True):
     reader: CachingReader
 
     def plan(self, consent: Consent, review: Review | None = None) -> Plan:
-        """Return the plan of what was read for, with what changed live told apart; asks no API."""
+        """Return the plan of the declared, with each difference attributed to git or to the live side."""
         return self.memory.told_apart(self.plan_as_is(consent, review))
 
     def plan_as_is(self, consent: Consent, review: Review | None = None) -> Plan:
-        """Return the same plan without a word on how any difference came about."""
+        """Return the same plan without attributing differences."""
         keys = {one.key for one in self.resolved}
         declared = self.session.workspace.declared[self.session.target.name]
         others = [one for one in declared if one.key not in keys]

@@ -1,4 +1,4 @@
-"""What a run tells beside its result: to files, to GitHub Actions, of one target or of several."""
+"""What a run reports beside its result, to files and to GitHub Actions, of one target or of several."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Form(StrEnum):
     HTML = "html"
     """A page that needs nothing else."""
     GITHUB = "github"
-    """What a step of GitHub Actions tells: annotations, outputs and summary, which there need no asking."""
+    """Annotations, outputs and summary, as a step of GitHub Actions writes them without being asked."""
 
 
 class ReportFile(Struct, frozen=True):
@@ -67,19 +67,19 @@ class Reporting(Struct):
     console: Console
     environment: Environment
     exit: Exit = Exit.DONE
-    told: list[Reported] = field(default_factory=list)
+    reported: list[Reported] = field(default_factory=list)
 
     def __call__(self, reported: Reported) -> None:
-        """Remember what there is to tell of one more target."""
-        self.told.append(reported)
+        """Add the report of one more target."""
+        self.reported.append(reported)
 
     def interim(self, reported: Reported) -> None:
-        """Write every report with what there is to tell of one more target, and not of all."""
+        """Add the report of one more target, and write every file, marked as unfinished."""
         self(reported)
-        self._write_all([*self.told, Stopped.underway(self.verb, self.target)])
+        self._write_all([*self.reported, Stopped.underway(self.verb, self.target)])
 
     def failures(self, ends: Sequence[TargetEnd]) -> None:
-        """Tell of the targets of which there is no plan and no end."""
+        """Add the targets that have no plan and no end."""
         for end in ends:
             if end.error:
                 self(Stopped(self.verb, end.target, end.error, end.exit))
@@ -100,7 +100,7 @@ class Reporting(Struct):
             self._write(report, [Stopped.underway(self.verb, self.target)])
 
     def stop(self, error: BaseException) -> None:
-        """Tell of what ended the run before its time."""
+        """Add what ended the run before its time."""
         exit, problems = Exit.ERROR, tuple[Problem, ...]()
         if isinstance(error, ReconcilerError):
             why, exit = str(error), error.exit
@@ -112,33 +112,33 @@ class Reporting(Struct):
         self(Stopped(self.verb, self.target, why, exit, problems))
 
     def finish(self) -> None:
-        """Write every report for the last time; tell GitHub, where the run is a step of its Actions."""
-        self._write_all(self.told)
+        """Write every file for the last time, and what a step of GitHub Actions writes."""
+        self._write_all(self.reported)
         if is_in_actions(self.environment):
-            self._tried(lambda: annotate(problems_of(self.told), self.console, self.environment))
-            self._tried(lambda: tell_github(self.told, self._exit_code, self.environment))
+            self._tried(lambda: annotate(problems_of(self.reported), self.console, self.environment))
+            self._tried(lambda: write_step_files(self.reported, self._exit_code, self.environment))
 
     @property
     def _exit_code(self) -> int:
-        return int(Exit.gravest([self.exit, *(one.exit for one in self.told)]))
+        return int(Exit.gravest([self.exit, *(one.exit for one in self.reported)]))
 
-    def _write_all(self, told: Sequence[Reported]) -> None:
-        # One that fails is told of once.
-        self.reports = tuple(one for one in self.reports if self._tried(partial(self._write, one, told)))
+    def _write_all(self, reported: Sequence[Reported]) -> None:
+        # One that fails is reported once.
+        self.reports = tuple(one for one in self.reports if self._tried(partial(self._write, one, reported)))
 
-    def _write(self, report: ReportFile, told: Sequence[Reported]) -> None:
+    def _write(self, report: ReportFile, reported: Sequence[Reported]) -> None:
         # Imported here: most runs write no report.
         match report.form:
             case Form.MARKDOWN:
                 from reconciler.render.markdown import markdown
 
-                text = markdown(told)
+                text = markdown(reported)
             case Form.HTML:
                 from reconciler.render.html import html
 
-                text = html(told, links_of(self.environment))
+                text = html(reported, links_of(self.environment))
             case Form.GITHUB:
-                text = github_text(told, self._exit_code, links_of(self.environment))
+                text = github_text(reported, self._exit_code, links_of(self.environment))
         write_report(self.environment.folder / report.path, text)
 
     def _tried(self, write: Callable[[], None]) -> bool:
@@ -165,7 +165,7 @@ def reporting(
     environment: Environment,
     *others: Path | None,
 ) -> Iterator[Reporting]:
-    """Yield what is told of the run; whatever ends the block is reported as well.
+    """Yield what collects the reports of the run; an error that ends the block is reported as well.
 
     `others` are files that the run writes besides. Errors: `UsageError` before anything is done.
     """
@@ -183,7 +183,7 @@ def reporting(
 TargetResult: TypeAlias = tuple[Exit, Planned | Applied | None]
 """What a target means by itself, and what there is to report of it."""
 Visit: TypeAlias = Callable[[Workspace[Seed], Selection], TargetResult]
-"""Plans or applies one target, and tells of it on the way."""
+"""Plans or applies one target, and prints that."""
 
 
 class TargetSelection(Struct, frozen=True):
@@ -258,7 +258,7 @@ def _failed(name: str, exit: Exit, error: str, console: Console) -> TargetEnd:
 
 
 def is_in_actions(environment: Environment) -> bool:
-    """Tell whether the run is a step of GitHub Actions."""
+    """Return whether the run is a step of GitHub Actions."""
     return environment.environ.get("GITHUB_ACTIONS", "").lower() == "true"
 
 
@@ -283,7 +283,7 @@ def annotate(problems: Sequence[Problem], console: Console, environment: Environ
 
 
 def links_of(environment: Environment) -> Links:
-    """Return where files are seen: as git tells in a step of GitHub Actions, else as the variables do."""
+    """Return where files are seen: by git in a step of GitHub Actions, else by the variables."""
     from reconciler.git import open_repository
     from reconciler.render.github import Links
 
@@ -297,12 +297,12 @@ def links_of(environment: Environment) -> Links:
     return Links.of(environment.environ, environment.folder)
 
 
-def tell_github(told: Sequence[Reported], exit_code: int, environment: Environment) -> None:
+def write_step_files(reported: Sequence[Reported], exit_code: int, environment: Environment) -> None:
     """Write the outputs and the summary of the step. Errors: `UsageError` where a file cannot be written."""
     from reconciler.render.github import outputs_text
     from reconciler.render.markdown import STEP_SUMMARY, Limit, markdown
 
-    _append("GITHUB_OUTPUT", outputs_text(told, exit_code), environment)
+    _append("GITHUB_OUTPUT", outputs_text(reported, exit_code), environment)
     # The summary has room for what other commands of the step have not written into it.
     path = environment.environ.get("GITHUB_STEP_SUMMARY")
     try:
@@ -310,7 +310,7 @@ def tell_github(told: Sequence[Reported], exit_code: int, environment: Environme
     except OSError:
         taken = 0
     limit = Limit(max(0, STEP_SUMMARY.most - taken - 1), STEP_SUMMARY.size)
-    _append("GITHUB_STEP_SUMMARY", markdown(told, limit), environment)
+    _append("GITHUB_STEP_SUMMARY", markdown(reported, limit), environment)
 
 
 def _append(variable: str, text: str, environment: Environment) -> None:
@@ -330,13 +330,13 @@ def _append(variable: str, text: str, environment: Environment) -> None:
         raise UsageError(f"{visible(path)} ({variable}) cannot be written: {why}") from error
 
 
-def github_text(told: Sequence[Reported], exit_code: int, links: Links) -> str:
-    """Return all that a step would tell GitHub, as one text: annotations, outputs, summary."""
+def github_text(reported: Sequence[Reported], exit_code: int, links: Links) -> str:
+    """Return all that a step would write for GitHub, as one text: annotations, outputs, summary."""
     from reconciler.render.github import annotation_lines, outputs_text
     from reconciler.render.markdown import STEP_SUMMARY, markdown
 
-    lines = "".join(f"{line}\n" for line in annotation_lines(problems_of(told), links))
-    return f"{lines}{outputs_text(told, exit_code)}\n{markdown(told, STEP_SUMMARY)}"
+    lines = "".join(f"{line}\n" for line in annotation_lines(problems_of(reported), links))
+    return f"{lines}{outputs_text(reported, exit_code)}\n{markdown(reported, STEP_SUMMARY)}"
 
 
 def _secrets(workspace: Workspace[Seed], environment: Environment) -> Iterator[str]:

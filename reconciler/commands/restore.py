@@ -92,7 +92,7 @@ def _plan_back(
 
 
 def _may_have_changed(operation: Operation) -> bool:
-    """Tell whether a write may have changed anything: one that was refused has nothing to be taken back."""
+    """Return whether a write may have changed anything: one that was refused has nothing to take back."""
     ending = operation.ending
     return ending is None or ending.result in MAY_BE_DONE or ending.after is not None
 

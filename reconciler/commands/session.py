@@ -67,7 +67,7 @@ class Session(Struct, frozen=True):
     account: str
     """The name of the account in the journal. Shown through `shown_accounts` only."""
     account_name: str
-    """The name of the account in plans, digests and messages; nothing of a key can be told from it."""
+    """The name of the account in plans, digests and messages; nothing of a key shows in it."""
     declared: tuple[Declared, ...]
     seeds: tuple[Seed, ...]
     client: Client
@@ -106,7 +106,7 @@ def chosen_target(workspace: Workspace[Seed], name: str | None) -> Target:
 
 
 def check_target_is_named(selection: Selection, environment: Environment) -> None:
-    """Check that a run that nobody watches does not write to whatever the default target is."""
+    """Check that an unattended run names the target that it writes to. Errors: `UsageError`."""
     if selection.target is None and environment.in_ci:
         raise UsageError("in CI the target that is written to must be named: add --target")
 
@@ -142,7 +142,7 @@ def open_target(
 ) -> Iterator[Session]:
     """Open the selected target of a workspace that is loaded; its connections close with the block.
 
-    An interrupt ends every wait in it, in whatever thread.
+    An interrupt ends every wait in it, in any thread.
     """
     target = chosen_target(workspace, selection.target)
     declared, seeds = selected(workspace, target, selection)
@@ -253,11 +253,11 @@ def account_name(target: str, settings: CheckMarket) -> str:
 
 
 def account_in_journal(target: str, settings: CheckMarket, master_key: str) -> str:
-    """Return the name under which the journal knows an account, whatever the files call its key.
+    """Return the name under which the journal knows an account: the same however the files call its key.
 
     One account has one master key (vendor example "getting started"), and no documented call names it, so the
-    key tells accounts apart, by a hash that is slow to try (scrypt, RFC 7914: 16 MB a time). What is shorter
-    than any such key could be guessed even so; that, and a server on this machine, goes by `account_name`.
+    key identifies the account, by a hash that is slow to try (scrypt, RFC 7914: 16 MB a time). A text shorter
+    than any such key could be guessed even so: that, and a server on this machine, goes by `account_name`.
     """
     if not needs_credentials(settings.url) or len(master_key) < _SHORTEST_KEY:
         return account_name(target, settings)
@@ -278,7 +278,7 @@ def check_account(session: Session) -> None:
 
 
 def holds(client: Reader, kind: Kind, wanted: Account) -> bool:
-    """Tell whether an account has what `wanted` names; reads only."""
+    """Return whether an account has what `wanted` names; reads only."""
     bodies = client.list() if wanted.id is None else filter(None, [client.read(wanted.id)])
     name_of = kind.by_path[kind.name_field].member
     return any(wanted.name is None or value_at(body, name_of) == wanted.name for body in bodies)

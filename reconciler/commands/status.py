@@ -1,6 +1,6 @@
 """`reconciler status`: how targets stand, in figures for people and dashboards. Reads only.
 
-The figures are those of a plan to which nobody consented to anything: `render.status` says what each counts.
+The figures are those of a plan without any consent: `render.status` says what each counts.
 """
 
 from __future__ import annotations
