@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from reconciler.sandbox import Fault, Server, create_app
 from tests.faults.world import FaultWorld
-from tests.http.servers import reset
+from tests.http.servers import read_body, read_head, reset
 
 Break = Callable[[socket.socket, bytes], None]
 """Does to a connection, and to the answer that was to go over it, what a bad network does."""
@@ -82,7 +82,7 @@ class Wire:
                     self._carry(connection)
 
     def _carry(self, connection: socket.socket) -> None:
-        head, body = _head(connection)
+        head, body = read_head(connection)
         if not head:
             return
         method, path, _ = head.decode("ascii").split(" ", 2)
@@ -90,7 +90,7 @@ class Wire:
         if is_struck and self._breaks is unread:
             unread(connection, b"")
             return
-        answer = self._answer(head, _rest(connection, head, body))
+        answer = self._answer(head, read_body(connection, head, body))
         if is_struck:
             self._breaks(connection, answer)
         else:
@@ -106,25 +106,6 @@ class Wire:
         with socket.create_connection((self._server.hostname, self._server.port)) as server:
             server.sendall(b"\r\n".join([*lines, b"Connection: close"]) + b"\r\n\r\n" + body)
             return b"".join(iter(lambda: server.recv(65536), b""))
-
-
-def _head(connection: socket.socket) -> tuple[bytes, bytes]:
-    """Return the head of a request and what came with it; nothing where the client left."""
-    received = b""
-    while b"\r\n\r\n" not in received:
-        chunk = connection.recv(65536)
-        if not chunk:
-            return b"", b""
-        received += chunk
-    head, _, body = received.partition(b"\r\n\r\n")
-    return head, body
-
-
-def _rest(connection: socket.socket, head: bytes, body: bytes) -> bytes:
-    lengths = [line[15:] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
-    while len(body) < int(lengths[0] if lengths else 0):
-        body += connection.recv(65536)
-    return body
 
 
 @contextlib.contextmanager

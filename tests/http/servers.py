@@ -91,21 +91,30 @@ def serving(behaviour: Behaviour) -> Iterator[Server]:
         server.stop()
 
 
-def read_request(connection: socket.socket) -> bytes:
-    """Return one request with its body, nothing where the client left."""
+def read_head(connection: socket.socket) -> tuple[bytes, bytes]:
+    """Return the head of a request and what came of its body; nothing where the client left."""
     received = b""
     while b"\r\n\r\n" not in received:
         chunk = connection.recv(65536)
         if not chunk:
-            return b""
+            return b"", b""
         received += chunk
     head, _, body = received.partition(b"\r\n\r\n")
-    length = next(
-        (int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0
-    )
-    while len(body) < length:
+    return head, body
+
+
+def read_body(connection: socket.socket, head: bytes, body: bytes) -> bytes:
+    """Return the whole body of a request whose head was read."""
+    lengths = [line[15:] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
+    while len(body) < int(lengths[0] if lengths else 0):
         body += connection.recv(65536)
-    return head + body
+    return body
+
+
+def read_request(connection: socket.socket) -> bytes:
+    """Return one request with its body, nothing where the client left."""
+    head, body = read_head(connection)
+    return head + read_body(connection, head, body)
 
 
 def reset(connection: socket.socket) -> None:

@@ -23,7 +23,6 @@ CREDENTIALS = {
     "client_secret": "planted-secret",
     "scope": "api://some/.default",
 }
-JSON = "application/json; charset=utf-8"
 
 
 def many(count: int) -> State:
@@ -411,49 +410,6 @@ def test_a_wrong_type_is_400(tenant: Tenant, body: Json, path: str) -> None:
     response = tenant.post(body)
     assert (response.status_code, path in "".join(response.json()["ModelState"])) == (400, True)
     assert tenant.count() == 3
-
-
-@pytest.mark.parametrize(
-    ("content", "content_type", "status"),
-    [("{", "application/json", 400), ("[NaN]", "text/json", 400), ("{}", "application/xml", 415)],
-)
-def test_a_body_has_to_be_json(tenant: Tenant, content: str, content_type: str, status: int) -> None:
-    """D: XML is accepted too, which the sandbox does not read."""
-    headers, path = {"Content-Type": content_type}, f"{EXPOINTS}/customer/add"
-    assert tenant.sandbox.client.post(path, content=content, headers=headers).status_code == status
-
-
-@pytest.mark.parametrize(
-    ("variant", "content_type", "expected"),
-    [
-        ("null", JSON, "null"),
-        ("batch-id", JSON, '{"BatchId": 1}'),
-        ("customer-ids", JSON, '{"CustomerIds": [1004]}'),
-        ("text", "text/plain; charset=utf-8", "The customers have been added."),
-        ("true", JSON, "true"),
-    ],
-)
-def test_success_has_a_body_that_no_page_shows(
-    open_tenant: OpenTenant, variant: str, content_type: str, expected: str
-) -> None:
-    """D that it is not documented; variant `add_answer`."""
-    response = open_tenant(f"add_answer={variant}").add(EMAIL)
-    assert (response.status_code, response.headers["Content-Type"]) == (200, content_type)
-    assert response.text == expected
-
-
-@pytest.mark.parametrize(
-    ("variant", "expected"),
-    [
-        ("message", '{"Message": "There are no customers to add."}'),
-        ("text", "There are no customers to add."),
-        ("html", "<!DOCTYPE html><html>"),
-    ],
-)
-def test_a_refusal_can_have_any_form(open_tenant: OpenTenant, variant: str, expected: str) -> None:
-    """U: no sample of an error body is public; variant `refusal_body`."""
-    response = open_tenant(f"refusal_body={variant}").add()
-    assert (response.status_code, response.text[: len(expected)]) == (400, expected)
 
 
 @pytest.mark.parametrize(("when", "mailed"), [("before", []), ("after", [EMAIL])])
