@@ -7,14 +7,12 @@ from typing import Any
 
 import pytest
 
-from reconciler.commands.apply import ApplyOptions, apply
-from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit
 from reconciler.sandbox import Fault, Variants
 from reconciler.sandbox.seeding import CONFIGS, stored_config
-from tests.commands.world import EVERYTHING, Screen, World
+from tests.commands.world import World
 
 SETTINGS = """\
 version: 1
@@ -45,21 +43,12 @@ def world(tmp_path: Path) -> World:
     return made
 
 
-def applied(
-    world: World,
-    *faults: str,
-    consent: Consent = PRUNE,
-    selection: Selection = EVERYTHING,
-    **asked: Any,
-) -> tuple[Exit, dict[str, Any], str]:
+def applied(world: World, *faults: str, **asked: Any) -> tuple[Exit, dict[str, str], str]:
     """Apply; return the exit code, each outcome by its key, and the reason of the first delete."""
     world.faults = [Fault.parse(fault) for fault in faults]
-    screen = Screen()
-    console = screen.console(world.clock, as_json=True)
-    exit = apply(selection, ApplyOptions(consent, yes=True, **asked), console, world.environment)
-    outcomes = screen.document["outcomes"]
-    deletes = [one for one in outcomes if one["action"] == "delete"]
-    return exit, {one["key"]: one["result"] for one in outcomes}, deletes[0]["reason"] if deletes else ""
+    run = world.applies(**{"consent": PRUNE, "json": True, **asked})
+    deletes = [one["reason"] for one in run.document["outcomes"] if one["action"] == "delete"]
+    return run.exit, run.results, deletes[0] if deletes else ""
 
 
 def deleted(world: World) -> list[str]:
@@ -127,9 +116,8 @@ def test_a_change_that_is_blocked_or_unreviewed_keeps_deletes_back(
         for id in (40, 41):
             documents.put(CONFIGS, id, stored_config({**OLD, "Name": "Twin"}))
     world.write("files.yaml", files)
-    screen = Screen()
-    plan(EVERYTHING, PlanOptions(PRUNE), screen.console(world.clock, as_json=True), world.environment)
-    digests = {one["digest"] for one in screen.document["changes"] if one["key"] not in reviewed}
+    changes = world.plans(PRUNE, json=True).document["changes"]
+    digests = {one["digest"] for one in changes if one["key"] not in reviewed}
     review = frozenset(digests) if reviewed else frozenset()
     exit, results, reason = applied(world, reviewed=review)
     assert (exit, results["import_configs.new-1"]) == (code, "applied")

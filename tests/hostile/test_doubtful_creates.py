@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from reconciler.commands.apply import ApplyOptions, Approval, apply
+from reconciler.commands.apply import ApplyOptions, Approval
 from reconciler.commands.history import Filter, history
-from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.restore import restore
 from reconciler.commands.workspace import Selection
 from reconciler.engine.identity import SETTLE_SECONDS
@@ -42,25 +41,12 @@ def world(tmp_path: Path) -> World:
     return made
 
 
-def applied(
-    world: World,
-    *faults: str,
-    consent: Consent = Consent(),  # noqa: B008 - it is frozen
-    selection: Selection = EVERYTHING,
-    **asked: Any,
-) -> tuple[Exit, Any]:
+def applied(world: World, *faults: str, **asked: Any) -> tuple[Exit, Any]:
     """Apply while these faults strike; return how it ended, and its document."""
     world.faults = [Fault.parse(fault) for fault in faults]
-    screen = Screen()
-    console = screen.console(world.clock, as_json=True)
-    exit = apply(selection, ApplyOptions(consent, yes=True, **asked), console, world.environment)
+    run = world.applies(**{"consent": Consent(), "json": True, **asked})
     world.faults = ()
-    return exit, screen.document
-
-
-def planned(world: World, out: Path | None = None) -> tuple[Exit, str]:
-    screen = Screen()
-    return plan(EVERYTHING, PlanOptions(out=out), screen.console(world.clock), world.environment), screen.out
+    return run.exit, run.document
 
 
 def names(world: World) -> list[str]:
@@ -83,14 +69,13 @@ def in_doubt(world: World, *, done: bool = True) -> None:
 
 def test_while_it_is_not_to_be_seen_every_way_to_apply_leaves_it_and_says_what_to_do(world: World) -> None:
     file = world.folder / "plan.json"
-    planned(world, file)
+    world.plans(Consent(), out=file)
     in_doubt(world)
     before = posts(world)
-    exit, shown = planned(world)
-    assert exit is Exit.IN_DOUBT
-    assert f"? {KEY}  in doubt" in shown
-    assert f"--recreate {KEY}" in shown
-    assert "Plan again after 20" in shown
+    shown = world.plans(Consent())
+    assert shown.exit is Exit.IN_DOUBT
+    for text in (f"? {KEY}  in doubt", f"--recreate {KEY}", "Plan again after 20"):
+        assert text in shown.out
     reviewed = Approval.read(ApplyOptions(plan_files=(file,)), world.environment).files[0].review
     for how in (
         {},
@@ -125,9 +110,7 @@ def test_once_it_is_seen_it_is_adopted_and_the_journal_knows_it(
     world.clock.sleep(HIDDEN.appears_after_seconds)
     assert applied(world)[0] is Exit.DONE
     assert (names(world), posts(world)) == ([expected, "Welcome"], 1)
-    screen = Screen()
-    history(EVERYTHING, Filter(), screen.console(world.clock, as_json=True), world.environment)
-    first = screen.document["runs"][-1]
+    first = world.ran(history, EVERYTHING, Filter(), json=True).document["runs"][-1]
     assert (first["counts"]["applied"], first["counts"]["in doubt"]) == (1, 0)
     # It is known by its id from here on: not even out of sight is it created again.
     world.change(2, IsReusable=False)
@@ -191,13 +174,12 @@ def test_a_run_that_ended_in_doubt_while_a_person_looked_at_the_plan_counts(worl
                 world.state, HIDDEN, [Fault.parse(f"{POST}:1+:after:drop")], clock=world.clock.now
             )
             other = replace(beside, sandboxes={"sandbox": lost})
-            console = Screen().console(FakeClock(), as_json=True)
-            assert apply(EVERYTHING, ApplyOptions(yes=True), console, other) is Exit.IN_DOUBT
+            assert world.applies(Consent(), environment=other).exit is Exit.IN_DOUBT
             return "yes\n"
 
-    screen = Screen(stdin=Answer())
-    assert apply(EVERYTHING, ApplyOptions(), screen.console(world.clock), world.environment) is Exit.IN_DOUBT
-    assert "in doubt: run 1 may have created" in screen.out
+    run = world.applies(Consent(), yes=False, screen=Screen(stdin=Answer()))
+    assert run.exit is Exit.IN_DOUBT
+    assert "in doubt: run 1 may have created" in run.out
     assert posts(world) == 1
 
 
@@ -208,8 +190,7 @@ def test_what_a_restore_created_in_doubt_is_not_restored_twice(world: World) -> 
     world.variants, world.faults = HIDDEN, [Fault.parse(f"{POST}:1+:after:drop")]
     for recreate, expected in ((False, 1), (False, 1), (True, 2)):
         keys = frozenset({"import_configs.welcome"} if recreate else ())
-        screen = Screen().console(world.clock)
-        restore(1, EVERYTHING, screen, world.environment, yes=True, recreate=keys)
+        world.ran(restore, 1, EVERYTHING, yes=True, recreate=keys)
         assert posts(world) == expected
 
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 
-from reconciler.commands.apply import ApplyOptions, apply
 from reconciler.commands.environment import CrashKind, CrashSwitch
 from reconciler.commands.history import Filter, history
 from reconciler.commands.reports import Form
 from reconciler.commands.reports import ReportFile as Report
+from reconciler.engine.plan import Consent
 from reconciler.errors import Exit
 from reconciler.sandbox import Server, create_app
-from tests.commands.world import EVERYTHING, SETTINGS, Screen, World
+from tests.commands.world import EVERYTHING, SETTINGS, Run, Screen, World
 from tests.killed.nursery import Nursery
 from tests.seeds.world import JOHN, SeedWorld
 
@@ -88,25 +88,20 @@ def world(tmp_path: Path) -> World:
     return made
 
 
-def applied(world: World, **environment: Any) -> tuple[Exit, Screen]:
-    screen = Screen()
-    console = screen.console(world.clock)
-    exit = apply(EVERYTHING, ApplyOptions(yes=True), console, replace(world.environment, **environment))
-    assert SECRET not in screen.out + screen.err
-    return exit, screen
+def applied(world: World, **environment: Any) -> Run:
+    run = world.applies(Consent(), environment=replace(world.environment, **environment))
+    assert SECRET not in run.out + run.told
+    return run
 
 
-def runs(world: World) -> list[Any]:
-    screen = Screen()
-    history(EVERYTHING, Filter(), screen.console(world.clock, as_json=True), world.environment)
-    found: list[Any] = screen.document["runs"]
-    return found
+def counts(world: World) -> tuple[int, dict[str, int]]:
+    """Return how history says that the only run ended, and what it counts."""
+    [run] = world.ran(history, EVERYTHING, Filter(), json=True).document["runs"]
+    return run["exit_code"], {name: number for name, number in run["counts"].items() if number}
 
 
 def told(world: World) -> str:
-    screen = Screen()
-    history(EVERYTHING, Filter(), screen.console(world.clock), world.environment)
-    return screen.out
+    return world.ran(history, EVERYTHING, Filter()).out
 
 
 ONE = "/3/contacts/import/configs/3"
@@ -127,17 +122,13 @@ def test_an_error_around_a_request_is_the_end_of_one_change(
     world: World, request_: str, nth: int, done: bool, error: Exception, result: str, code: Exit
 ) -> None:
     app = create_app(world.state, clock=world.clock.now, sleep=world.clock.sleep)
-    exit, screen = applied(world, sandboxes={"sandbox": Breaking(app, request_, error, done, nth)})
-    assert exit is code
-    assert f"{KEYS[2]}  update id 3 {result}" in screen.out
-    assert f"unexpected {type(error).__name__}" in screen.out
+    run = applied(world, sandboxes={"sandbox": Breaking(app, request_, error, done, nth)})
+    assert run.exit is code
+    assert f"{KEYS[2]}  update id 3 {result}" in run.out
+    assert f"unexpected {type(error).__name__}" in run.out
     others = 4 if result == "applied" else 3
-    assert f"Applied: {others} changed" in screen.out.splitlines()[-1]
-    [run] = runs(world)
-    assert run["exit_code"] == code
-    assert {name: number for name, number in run["counts"].items() if number} == (
-        {"applied": 4} if result == "applied" else {"applied": 3, result: 1}
-    )
+    assert f"Applied: {others} changed" in run.last
+    assert counts(world) == (code, {"applied": 4} if result == "applied" else {"applied": 3, result: 1})
 
 
 # The journal, the run, then for each change its intent and its outcome; the end of the run.
@@ -155,12 +146,11 @@ def test_an_error_around_a_request_is_the_end_of_one_change(
 def test_a_write_of_the_journal_that_breaks_takes_no_other_change_with_it(
     world: World, nth: int, before: bool, code: Exit, changed: int, in_journal: dict[str, int]
 ) -> None:
-    exit, screen = applied(world, crash=Failing(nth, before))
-    assert (exit, "unexpected OverflowError" in screen.out + screen.err) == (code, True)
-    assert f"Applied: {changed} changed" in screen.out.splitlines()[-1]
+    run = applied(world, crash=Failing(nth, before))
+    assert (run.exit, "unexpected OverflowError" in run.out + run.told) == (code, True)
+    assert f"Applied: {changed} changed" in run.last
     assert sum(world.config(number)["DateFormat"] == "yyyy-MM-dd" for number in (1, 2, 3, 4)) == changed
-    [run] = runs(world)
-    assert {name: number for name, number in run["counts"].items() if number} == in_journal
+    assert counts(world)[1] == in_journal
 
 
 class Broken(io.StringIO):
@@ -182,9 +172,10 @@ def test_progress_that_cannot_be_shown_ends_nothing(world: World) -> None:
         world.clock.sleep(2)
         return app(environ, start_response)
 
-    screen, environment = Screen(stderr=Broken()), replace(world.environment, sandboxes={"sandbox": slow})
-    assert apply(EVERYTHING, ApplyOptions(yes=True), screen.console(world.clock), environment) is Exit.DONE
-    assert "Applied: 4 changed" in screen.out
+    environment = replace(world.environment, sandboxes={"sandbox": slow})
+    run = world.applies(Consent(), screen=Screen(stderr=Broken()), environment=environment)
+    assert run.exit is Exit.DONE
+    assert "Applied: 4 changed" in run.out
 
 
 def test_a_report_that_cannot_be_written_does_not_hide_the_result(world: World) -> None:
@@ -198,13 +189,12 @@ def test_a_report_that_cannot_be_written_does_not_hide_the_result(world: World) 
             folder.mkdir()
         return app(environ, start_response)
 
-    screen, environment = Screen(), replace(world.environment, sandboxes={"sandbox": between})
-    exit = apply(
-        EVERYTHING, ApplyOptions(yes=True, reports=(report,)), screen.console(world.clock), environment
+    run = world.applies(
+        Consent(), reports=(report,), environment=replace(world.environment, sandboxes={"sandbox": between})
     )
-    assert exit is Exit.PARTLY or exit is Exit.ERROR
-    assert "Applied: 4 changed" in screen.out
-    assert runs(world)[0]["counts"]["applied"] == 4
+    assert run.exit in (Exit.PARTLY, Exit.ERROR)
+    assert "Applied: 4 changed" in run.out
+    assert counts(world)[1]["applied"] == 4
 
 
 def test_a_run_that_broke_off_says_what_it_changed(world: World) -> None:
@@ -214,7 +204,7 @@ def test_a_run_that_broke_off_says_what_it_changed(world: World) -> None:
     with pytest.raises(SystemExit):
         applied(world, sandboxes={"sandbox": breaking})
     assert "3 applied, 1 in doubt; ended without a conclusion, exit 1" in told(world)
-    assert applied(world)[0] is Exit.DONE
+    assert applied(world).exit is Exit.DONE
 
 
 def test_a_killed_run_says_what_it_changed(world: World) -> None:
@@ -253,14 +243,13 @@ def test_an_error_around_a_batch_is_the_end_of_one_seed(
     seeds.write("files.yaml", "import_configs: {newcomer: {name: Newcomer}}\n")
     app = create_app(seeds.state, clock=seeds.clock.now, sleep=seeds.clock.sleep)
     breaking = Breaking(app, request_, RuntimeError(SECRET), done)
-    screen = Screen()
     environment = replace(seeds.environment, sandboxes={"sandbox": breaking})
-    exit = apply(EVERYTHING, ApplyOptions(yes=True), screen.console(seeds.clock, as_json=True), environment)
-    [sent] = screen.document["sent"]
-    assert exit is code
+    run = seeds.applies(Consent(), environment=environment, json=True)
+    [sent] = run.document["sent"]
+    assert run.exit is code
     assert {name: sent[name] for name in ("sent", "in_doubt") if sent[name]} == counts
     assert "unexpected RuntimeError" in " ".join(sent["notes"])
-    assert SECRET not in screen.out + screen.err
-    assert screen.document["summary"]["applied"] == 1
+    assert SECRET not in run.out + run.told
+    assert run.document["summary"]["applied"] == 1
     assert seeds.apply().counts == {}
     assert len(seeds.posts) == (0 if request_ == "/customer/add" and not done else 1)

@@ -8,15 +8,13 @@ from typing import Any
 
 import pytest
 
-from reconciler.commands.apply import ApplyOptions, apply
 from reconciler.commands.defaults import defaults_learn
-from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit
 from reconciler.sandbox import Server, Variants, create_app
 from tests.commands.reviews import applied, planned
-from tests.commands.world import EVERYTHING, SETTINGS, Screen, World
+from tests.commands.world import EVERYTHING, SETTINGS, World
 from tests.hostile.children import reconciler
 from tests.hostile.workspaces import write
 
@@ -129,13 +127,9 @@ def plain(world: World, **options: Any) -> Any:
 
 def test_after_a_read_back_has_proved_them_they_are_no_resets(world: World) -> None:
     assert fields(plain(world)) == dict.fromkeys(NINE, "stated_not_proved")
-    screen = Screen()
-    consent = Consent(resets=9)
-    assert (
-        apply(EVERYTHING, ApplyOptions(consent, yes=True), screen.console(world.clock), world.environment)
-        is Exit.DONE
-    )
-    assert "warning" not in screen.out
+    run = world.applies(Consent(resets=9))
+    assert run.exit is Exit.DONE
+    assert "warning" not in run.out
     declare(world, 3)
     document = plain(world)
     assert (document["blocked"], document["summary"]["reset_fields"]) == ([], 0)
@@ -145,7 +139,7 @@ def test_after_a_read_back_has_proved_them_they_are_no_resets(world: World) -> N
 
 
 def test_learning_proves_what_a_new_configuration_shows(world: World) -> None:
-    defaults_learn(EVERYTHING, Screen().console(world.clock), world.environment, yes=True)
+    world.ran(defaults_learn, EVERYTHING, yes=True)
     assert set(fields(plain(world))) == {path for path in NINE if path.startswith("survey_settings.")}
 
 
@@ -156,12 +150,7 @@ def test_where_nothing_else_changes_nothing_is_shown_and_nothing_is_sent(world: 
 
 
 def test_a_lost_journal_proves_nothing_any_more(world: World) -> None:
-    apply(
-        EVERYTHING,
-        ApplyOptions(Consent(resets=9), yes=True),
-        Screen().console(world.clock),
-        world.environment,
-    )
+    world.applies(Consent(resets=9))
     declare(world, 3)
     assert not plain(world)["blocked"]
     (world.folder / ".reconciler/journal.db").unlink()
@@ -173,12 +162,7 @@ def test_a_proof_counts_for_no_other_account(world: World) -> None:
     settings = SETTINGS + LIMIT + stating(**NINE)
     other = settings.partition("  sandbox:")[2]
     world.write("reconciler.yaml", f"{settings}  other:{other}")
-    apply(
-        EVERYTHING,
-        ApplyOptions(Consent(resets=9), yes=True),
-        Screen().console(world.clock),
-        world.environment,
-    )
+    world.applies(Consent(resets=9))
     world.write("newsletter.yaml", DECLARED.replace("sandbox: {id: 288}", "other: {id: 288}"))
     document = plain(world, selection=Selection(target="other"))
     assert fields(document) == dict.fromkeys(NINE, "stated_not_proved")
@@ -188,9 +172,8 @@ def test_a_field_under_its_own_reset_needs_no_consent_and_is_shown(world: World)
     world.write("newsletter.yaml", DECLARED.replace("keep: [column_mappings]", f"reset: [{', '.join(NINE)}]"))
     document = plain(world)
     assert fields(document, "changes") == dict.fromkeys(NINE, "stated_not_proved")
-    screen = Screen()
-    plan(EVERYTHING, PlanOptions(), screen.console(world.clock), world.environment)
-    assert screen.out.count("reset as named, default stated, not proved") == 9
+    out = world.plans(Consent()).out
+    assert out.count("reset as named, default stated, not proved") == 9
 
 
 def test_under_refuse_a_claim_blocks_as_any_value_that_is_not_the_default(world: World) -> None:
@@ -204,11 +187,8 @@ def test_under_refuse_a_claim_blocks_as_any_value_that_is_not_the_default(world:
 def test_a_reviewed_plan_stays_what_it_was_when_a_read_back_proves_its_claims_half_way(world: World) -> None:
     """Two resources with one claim: the first one's read-back proves it, and the second is still reviewed."""
     world.live({288: newsletter(), 289: newsletter() | {"Name": "Newsletter BE"}})
-    second = (
-        DECLARED.partition("\n")[2]
-        .replace("newsletter-nl", "newsletter-be")
-        .replace("Newsletter NL", "Newsletter BE")
-    )
+    second = DECLARED.partition("\n")[2].replace("newsletter-nl", "newsletter-be")
+    second = second.replace("Newsletter NL", "Newsletter BE")
     declare(world, 2, second.replace("288", "289"))
     everything = Consent(resets=None)
     planned(world, everything)
@@ -221,22 +201,15 @@ def test_a_reviewed_plan_stays_what_it_was_when_a_read_back_proves_its_claims_ha
 def test_a_proof_counts_for_every_target_of_its_account_and_contradicts_each(world: World) -> None:
     homes = DECLARED.replace("sandbox: {id: 288}", "one: {id: 288}, two: {id: 288}")
     world.write("newsletter.yaml", homes)
-    screen = Screen()
     with Server(create_app(world.state, world.variants)) as server:
         account = f"    checkmarket: {{url: '{server.url}'}}\n"
         one, two = stating(**NINE), stating(**NINE | {"date_format": "yyyy"})
         targets = f"  one:\n{account}{one}  two:\n{account}{two}"
         world.write("reconciler.yaml", f"version: 1\ndefault_target: one\ntargets:\n{targets}")
-        apply(
-            EVERYTHING,
-            ApplyOptions(Consent(resets=9), yes=True),
-            Screen().console(world.clock),
-            world.environment,
-        )
+        world.applies(Consent(resets=9))
         world.write("newsletter.yaml", homes.replace("delay_in_days: 2", "delay_in_days: 3"))
-        console = screen.console(world.clock, as_json=True)
-        plan(Selection(target="two"), PlanOptions(), console, world.environment)
-    assert screen.document["blocked"] == []
-    [problem] = screen.document["problems"]
+        document = world.plans(Consent(), Selection(target="two"), json=True).document
+    assert document["blocked"] == []
+    [problem] = document["problems"]
     assert (problem["code"], problem["key"]) == ("untrue-default", "targets.two")
     assert problem["hint"] == 'write date_format: "dd/MM/yyyy"'
