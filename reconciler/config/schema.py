@@ -7,6 +7,8 @@ see, such as a preset that does not exist, it lets through.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any, Literal
@@ -222,18 +224,13 @@ def _tidied(part: Any, *, names: bool = False) -> Any:
 
 def _reachable(whole: Schema) -> Schema:
     """Return the schema without the definitions that nothing points to."""
-    definitions = whole.pop("$defs")
-    wanted = {name for name in definitions if _points_to(name, whole)}
-    while more := {
-        name for name in definitions.keys() - wanted if any(_points_to(name, definitions[w]) for w in wanted)
-    }:
-        wanted |= more
+    definitions, wanted = whole.pop("$defs"), set[str]()
+    found = _references(whole)
+    while found:
+        wanted |= found
+        found = {name for one in found for name in _references(definitions[one])} - wanted
     return {**whole, "$defs": {name: definitions[name] for name in sorted(wanted)}}
 
 
-def _points_to(name: str, part: Any) -> bool:
-    if isinstance(part, list):
-        return any(_points_to(name, item) for item in part)
-    if not isinstance(part, dict):
-        return False
-    return part.get("$ref") == f"#/$defs/{name}" or any(_points_to(name, inner) for inner in part.values())
+def _references(part: Any) -> set[str]:
+    return set(re.findall(r'"#/\$defs/([^"]+)"', json.dumps(part)))

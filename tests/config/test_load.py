@@ -1,15 +1,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from reconciler.checkmarket.model import SECTION
-from reconciler.commands.workspace import CUSTOMER_SEEDS
-from reconciler.config.load import Workspace, load
+from reconciler.config.load import load
 from reconciler.errors import UsageError
-from tests.config.conftest import Complain, Files, Read, Write
+from tests.config.conftest import Complain, Files, Read
 from tests.config.toy import LETTERS, MAILINGS
 
 
@@ -175,36 +172,3 @@ def test_a_merged_preset_within_a_file_keeps_its_place(loaded: Read) -> None:
 def test_a_folder_without_settings_is_no_workspace(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no reconciler\.yaml"):
         load(tmp_path, MAILINGS, tmp_path, LETTERS)
-
-
-NEWSLETTER = """\
-import_configs:
-  newsletter-nl:
-    name: Newsletter NL
-    contact_list: newsletter
-    survey_settings:
-      survey: Customer satisfaction 2026
-      invitation_delay_in_days: 2
-      invitation_time: "09:00"
-    email_is_required: true
-    date_format: yyyy-MM-dd
-    is_reusable: true
-    update_type_id: 1
-    keep: [survey_settings.expiration_time]
-    targets:
-      one: {}
-      two: {id: 290, contact_list_id: 12}
-"""
-
-
-def test_an_import_configuration_is_read(workspace: Write) -> None:
-    account = 'checkmarket: {url: "sandbox:"}'
-    settings = (
-        f"version: 1\ntargets: {{one: {{{account}, contact_lists: {{newsletter: 3}}}}, two: {{{account}}}}}"
-    )
-    folder = workspace({"reconciler.yaml": settings, "a.yaml": NEWSLETTER})
-    read: Workspace[Any] = load(folder, SECTION, folder, CUSTOMER_SEEDS)
-    (one,), (two,) = read.declared["one"], read.declared["two"]
-    assert (one.given["contact_list_id"].value, two.given["contact_list_id"].value) == (3, 12)
-    assert one.given["survey_settings.invitation_time"].value == "09:00"
-    assert read.warnings == ()

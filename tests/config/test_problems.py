@@ -229,6 +229,10 @@ def test_warnings_come_with_errors(problems: Complain) -> None:
             "wrong-type",
         ),
         ({"a.yaml": mailing("list: x"), "reconciler.yaml": target("contact_lists: 1")}, "wrong-type"),
+        ({"a.yaml": letter("customers: 3")}, "wrong-type"),
+        ({"a.yaml": letter("customers_from: gone.csv")}, "unreadable-file"),
+        ({"a.yaml": letter("pages: 1"), "reconciler.yaml": "version: 1\ntargets: {one: 1}"}, "wrong-type"),
+        ({"a.yaml": letter("pages: 1"), "reconciler.yaml": "targets: ["}, "yaml-syntax"),
     ],
 )
 def test_what_only_follows_from_a_mistake_is_not_told(files: Files, code: str, problems: Complain) -> None:

@@ -187,25 +187,6 @@ def test_a_line_that_is_wrong_is_told_and_others_are_read(line: str, code: str) 
     assert [row.value for row in found] == [{"email": "a"}, {"email": "b"}]
 
 
-ROWISH = st.lists(
-    st.sampled_from([*'aé,;"\n\r\t\x00\ufeff{}[]:1\\u', "email", "data.", '"email": ']), max_size=60
-).map("".join)
-
-
-@settings(deadline=None)
-@given(ROWISH, st.sampled_from(["", "email,A\n", "email;A\n"]), st.sampled_from(["t.csv", "t.jsonl"]))
-def test_any_text_is_rows_or_problems(text: str, before: str, name: str) -> None:
-    found, report = read(f"{before}{text}".encode(), name)
-    assert all(isinstance(row.value, dict) for row in found)
-    assert all(problem.message and problem.hint for problem in report.problems())
-
-
-@settings(deadline=None)
-@given(st.binary(max_size=100), st.sampled_from(["t.csv", "t.jsonl"]))
-def test_any_bytes_are_rows_or_problems(content: bytes, name: str) -> None:
-    read(content, name)
-
-
 CELL = st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=10)
 
 

@@ -220,21 +220,6 @@ def test_findings_stand_where_they_belong(
     assert told(problems, {"a.yaml": text}) == expected
 
 
-@pytest.mark.parametrize(
-    ("files", "code"),
-    [
-        (letter("customers: 3"), "wrong-type"),
-        (letter("customers_from: gone.csv"), "unreadable-file"),
-        (letter("pages: 1") | {"reconciler.yaml": "version: 1\ntargets: {one: 1}"}, "wrong-type"),
-        (letter("pages: 1") | {"reconciler.yaml": "targets: ["}, "yaml-syntax"),
-    ],
-)
-def test_what_only_follows_from_a_mistake_is_not_told(
-    files: dict[str, str], code: str, problems: Complain
-) -> None:
-    assert [problem.code for problem in problems(files)] == [code]
-
-
 def test_problems_of_seeds_come_with_all_others(problems: Complain) -> None:
     files = letter("customers_from: t.csv", "mailings: {m: {}}") | {
         "t.csv": "email;number\na;b\n",

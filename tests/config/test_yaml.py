@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from reconciler.config import yaml
 from reconciler.config.nodes import Document
 from reconciler.problems import Place
+from tests.config.conftest import Complain
 
 OTHER_NUMBERS = ["0o14", "0x1F", "0b11", "1_000", "+12", ".5", "5.", "1e5", "12e-3", ".inf", "-.INF", ".NaN"]
 PARSERS = [yaml.EVENTS, yaml.pure_events]
@@ -260,3 +263,31 @@ def test_what_may_be_a_secret_is_not_repeated(secret: str) -> None:
     (problem,) = read(f"checkmarket:\n  master_key: {secret}").problems
     for part in ("0123456", "oN", "tag", "alias", "11:59", "e12"):
         assert part not in f"{problem.message} {problem.hint}"
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.sampled_from([*"aM1 0:-,[]{}&*!<>|\n\t\"'#%?~.\\\x00é\u202e", "<<", "&a ", "*a ", "\n  "])
+    ).map("".join)
+)
+def test_the_pure_parser_survives_any_text_as_well(text: str) -> None:
+    yaml.read(text.encode(errors="replace"), "f.yaml", yaml.pure_events)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x00" * 1000,
+        b"\xff\xfe" + b"a\x00" * 100,
+        b"mailings: " + b"{a: " * 45 + b"1" + b"}" * 45,
+        b"mailings: {" + b",".join(b"k%d: {}" % n for n in range(3_000)) + b"}",
+        b"mailings: {m: {" + b",".join(b"k%d: 1" % n for n in range(20_000)) + b"}}",
+        b"moved: {" + b",".join(b"k%d: k%d" % (n, n + 1) for n in range(3_000)) + b"}",
+        b"mailings: {m: {name: M, keep: [" + b"note," * 20_000 + b"]}}",
+        b"a" * 1_000_000 + b": 1",
+    ],
+    ids=range(8),
+)
+def test_a_hostile_file_ends_in_problems(content: bytes, problems: Complain) -> None:
+    assert problems({"a.yaml": content})
