@@ -285,24 +285,21 @@ class _Composer:
         name, start, end = event.anchor, event.start_mark.index, event.end_mark.index
         target = self._anchors.get(name)
         if target is None:
-            target = Scalar(self._source, None, start, end, start)
+            target, shown = Scalar(self._source, None, start, end, start), visible(name)
+            code, message = "yaml-undefined-alias", f"no anchor &{shown} stands before this alias"
             if any(opened.anchor == name for opened in self._open):
-                code, message = (
-                    "yaml-recursive-alias",
-                    f"the alias *{visible(name)} stands inside its own anchor",
-                )
-            else:
-                code = "yaml-undefined-alias"
-                message = f"no anchor &{visible(name)} stands before this alias"
-            hint = (
-                f'write &{visible(name)} before the value that is meant, or "*{visible(name)}" if it is text'
-            )
+                code, message = "yaml-recursive-alias", f"the alias *{shown} stands inside its own anchor"
+            hint = f'write &{shown} before the value that is meant, or "*{shown}" if it is text'
             self._refuse(Refusal(code, message, hint), start)
         self._aliases.add(name)
         key = self._open[-1].key
-        at = key.origin if key else target.start
         alias = Alias(
-            *(self._source, target.value, start, end, at, name),
+            source=self._source,
+            value=target.value,
+            start=start,
+            end=end,
+            key=key.origin if key else target.start,
+            anchor=name,
             children=target.children,
             size=target.size,
             height=target.height,

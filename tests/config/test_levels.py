@@ -1,4 +1,4 @@
-"""What each level of the files says of a resource, how levels fold, and which drift one accepts until when."""
+"""What each level of the files says of a resource, how levels fold, and which drift they accept."""
 
 from __future__ import annotations
 
