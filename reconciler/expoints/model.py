@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import cache, lru_cache
 from pathlib import PurePosixPath
@@ -78,55 +78,49 @@ from reconciler.expoints.seed import (
 from reconciler.problems import Place, Severity
 
 INT32_MAX = 2**31 - 1
-_ID_OF_A_COLUMN = re.compile(r"[1-9][0-9]{0,9}")
 
 
 @lru_cache(maxsize=1_000)  # thousands of customers have the same few columns
 def column_of(name: str) -> str | int:
     """Return the column that a key under `data` means: digits are its id, anything else is its name."""
-    return int(name) if _ID_OF_A_COLUMN.fullmatch(name) else name
+    return int(name) if re.fullmatch(r"[1-9][0-9]{0,9}", name) else name
 
 
 def _private(value: object) -> object:
-    # What stands here is somebody's, so a value of another type is not repeated to say how it is written.
+    # Personal data, so a value of another type is not repeated to say how it is written.
     if isinstance(value, str):
         return value
     raise refusal("wrong-type", f"text is expected, this is {kind_of(value)}", "write it in quotes")
 
 
-def _one_address(value: str) -> str:
-    if not is_one_address(value):
-        hint = "write one plain address, like qa+john@example.com: no name, list, quotes or brackets"
-        raise refusal("not-one-address", "this is not exactly one address", hint)
-    return value
-
-
-def _somebodys(value: object) -> object:
-    # What an earlier customer is known by is not repeated either.
+def _private_id(value: object) -> object:
     if type(value) is int and not 1 <= value <= INT32_MAX:
         raise refusal("out-of-range", "this is no id", "write the id, a whole number from 1 on")
     return value
 
 
-def _not_blank(value: str) -> str:
-    if not value.strip():
-        raise refusal("too-short", "nothing stands in it", "write at least one character, or leave it out")
-    return value
+def _passing(test: Callable[[str], object], code: str, message: str, hint: str) -> AfterValidator:
+    """Return a validator that refuses a text that does not pass a test, without repeating it."""
+
+    def check(value: str) -> str:
+        if not test(value):
+            raise refusal(code, message, hint)
+        return value
+
+    return AfterValidator(check)
 
 
-def _date(value: str) -> str:
-    is_relative(Moment(value))
-    return value
+def _moment(*, is_time: bool = False) -> AfterValidator:
+    def check(value: str) -> str:
+        is_relative(Moment(value, is_time))
+        return value
 
-
-def _time_of_day(value: str) -> str:
-    is_relative(Moment(value, is_time=True))
-    return value
+    return AfterValidator(check)
 
 
 def _answered(value: str, info: ValidationInfo) -> str:
     """Return an absolute moment as ISO 8601 with an offset."""
-    moment = Moment(_date(value))
+    moment = Moment(value)
     if is_relative(moment):
         raise ValueError('write the day itself, like "2026-12-01": what was answered does not move')
     around = info.context
@@ -156,28 +150,39 @@ def _file(value: object, info: ValidationInfo) -> tuple[str, str, int]:
         raise refusal(*unreadable.refusal) from unreadable
 
 
-def _base64(value: str) -> str:
+def _is_base64(value: str) -> bool:
     try:
         base64.b64decode(value, validate=True)
-    except binascii.Error as error:
-        raise refusal("invalid-value", "this is not base64", "write base64, or file: with a path") from error
-    return value
+    except binascii.Error:
+        return False
+    return True
 
 
 Private: TypeAlias = Annotated[str, BeforeValidator(_private)]
 Address: TypeAlias = Annotated[
-    Private, AfterValidator(_one_address), shape(pattern=pattern_of(ADDRESS), maxLength=LONGEST)
-]
-Label: TypeAlias = Annotated[str, AfterValidator(_not_blank), shape(pattern=NOT_BLANK)]
-Date: TypeAlias = Annotated[
     Private,
-    AfterValidator(_date),
-    shape(pattern=pattern_of(DATE_FORM), examples=["today", "+21d", "2026-12-01"]),
+    _passing(
+        is_one_address,
+        "not-one-address",
+        "this is not exactly one address",
+        "write one plain address, like qa+john@example.com: no name, list, quotes or brackets",
+    ),
+    shape(pattern=pattern_of(ADDRESS), maxLength=LONGEST),
+]
+Label: TypeAlias = Annotated[
+    str,
+    _passing(str.strip, "too-short", "nothing stands in it", "write at least one character, or leave it out"),
+    shape(pattern=NOT_BLANK),
+]
+Base64: TypeAlias = Annotated[
+    Private,
+    _passing(_is_base64, "invalid-value", "this is not base64", "write base64, or file: with a path"),
+]
+Date: TypeAlias = Annotated[
+    Private, _moment(), shape(pattern=pattern_of(DATE_FORM), examples=["today", "+21d", "2026-12-01"])
 ]
 TimeOfDay: TypeAlias = Annotated[
-    str,
-    AfterValidator(_time_of_day),
-    shape(pattern=pattern_of(TIME_FORM), examples=["11:30"]),
+    str, _moment(is_time=True), shape(pattern=pattern_of(TIME_FORM), examples=["11:30"])
 ]
 Answered: TypeAlias = Annotated[Private, AfterValidator(_answered), shape(pattern=pattern_of(DATE_FORM))]
 Int: TypeAlias = Annotated[int, Field(ge=-INT32_MAX, le=INT32_MAX)]
@@ -189,7 +194,7 @@ TypeOfBatch: TypeAlias = Annotated[
 StatusName: TypeAlias = Annotated[
     str | int, PlainValidator(_name_or_code), shaped(type=["string", "integer"])
 ]
-PrivateId: TypeAlias = Annotated[int, BeforeValidator(_somebodys, Id)]
+PrivateId: TypeAlias = Annotated[int, BeforeValidator(_private_id, Id)]
 
 
 class _Written(ApiFields):
@@ -290,9 +295,7 @@ class FileAnswer(_Encryptable):
     file: Annotated[Any, PlainValidator(_file), shaped(type="string")] = Field(
         None, description="Path inside the workspace; its content is sent, with its name and size."
     )
-    data: Annotated[Private, AfterValidator(_base64)] | None = Field(
-        None, description="The content in base64."
-    )
+    data: Base64 | None = Field(None, description="The content in base64.")
     file_name: Private | None = Field(None, description="Left out: the name of `file`.")
     file_type: Private | None = Field(None, description="What the API expects here is not documented.")
     file_size: Annotated[int, Field(ge=0)] | None = Field(None, description="In bytes; left out: counted.")

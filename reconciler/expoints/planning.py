@@ -32,7 +32,6 @@ from reconciler.expoints.settling import (
     explained_by,
     longest_hidden,
     look,
-    may_have_mailed,
 )
 from reconciler.journal.entries import Delivery, DeliveryState
 from reconciler.journal.journal import ReadOnlyJournal
@@ -255,39 +254,35 @@ class SeedPlanner(Struct, frozen=True):
         # How long this tenant was seen to hide customers counts for more than what was expected of it.
         settle_after = max(self.settle_after, 2 * longest_hidden(past, hash))
         columns = Columns(self.client.columns())
-        deliveries = [self._deliveries(seed) for seed in seeds]
+        deliveries = {seed.key: self._deliveries(seed) for seed in seeds}
         resolver = DoubtResolver(self.client, self.ledger, self.clock, settle_after, past, self.declared)
-        settled = resolver.settle(list(zip(seeds, deliveries, strict=True)))
-        past, deliveries = _after(settled, past), [_after(settled, some) for some in deliveries]
-        rests = self._rests([one for some in deliveries for one in some], settle_after)
-        stated = [
-            with_states(seed, recipients_of(seed, hash), some, rests)
-            for seed, some in zip(seeds, deliveries, strict=True)
-        ]
-        due = [one for recipients in stated for one in recipients if one.is_due]
+        settled = resolver.settle([(seed, deliveries[seed.key]) for seed in seeds])
+        past = _after(settled, past)
+        deliveries = {key: _after(settled, some) for key, some in deliveries.items()}
+        rests = self._rests([one for some in deliveries.values() for one in some], settle_after)
+        recipients = {
+            seed.key: with_states(seed, recipients_of(seed, hash), deliveries[seed.key], rests)
+            for seed in seeds
+        }
+        due = [one for some in recipients.values() for one in some if one.is_due]
         seen = look(self.client, hash, due, explained_by(past, hash, settle_after, self.clock.now()))
+        elsewhere = {key: _sent_elsewhere(recipients[key], deliveries[key], past) for key in recipients}
         holders = self._holders()
-        elsewhere = [
-            _sent_elsewhere(recipients, some, past)
-            for recipients, some in zip(stated, deliveries, strict=True)
-        ]
-        judged = [
-            tuple(_judged(one, seen, moved) if one.is_due else one for one in recipients)
-            for recipients, moved in zip(
-                stated, (_moved(others, holders) for others in elsewhere), strict=True
-            )
-        ]
-        opted_out = self.client.opted_out(
-            sorted({one.email for recipients in judged for one in recipients if one.is_due})
-        )
+        for key, some in recipients.items():
+            moved = _moved(elsewhere[key], holders)
+            recipients[key] = tuple(_judged(one, seen, moved) if one.is_due else one for one in some)
+        left = {one.email for some in recipients.values() for one in some if one.is_due}
+        opted_out = self.client.opted_out(sorted(left))
         plans = []
-        for seed, recipients, others in zip(seeds, judged, elsewhere, strict=True):
-            blocks = [*self.check(seed), *blocks_of(seed, columns), *_renamed(seed, others, holders)]
-            if gone := [one for one in recipients if one.email in opted_out]:
+        for seed in seeds:
+            some = recipients[seed.key]
+            blocks = [*self.check(seed), *blocks_of(seed, columns)]
+            blocks += _renamed(seed, elsewhere[seed.key], holders)
+            if gone := [one for one in some if one.email in opted_out]:
                 places = ", ".join(str(one.customer.place) for one in gone[:3])
                 why = f"{len(gone)} of its mailboxes want no more mail ({places})"
                 blocks.append(Block("opted-out", why))
-            plans.append(SeedPlan(seed, recipients, tuple(blocks)))
+            plans.append(SeedPlan(seed, some, tuple(blocks)))
         return SeedsPlan(tuple(plans), columns, settled)
 
     def _deliveries(self, seed: Seed) -> Sequence[Delivery]:
@@ -332,7 +327,7 @@ def _sent_elsewhere(
     return [
         one
         for one in past
-        if one.mailbox in mailboxes and may_have_mailed(one) and one.standing is not DeliveryState.FOUND
+        if one.mailbox in mailboxes and not one.standing.is_unsent and one.standing is not DeliveryState.FOUND
     ]
 
 

@@ -240,7 +240,8 @@ class Sender(Struct, frozen=True):
                 seed=seed.key,
                 round=seed.round,
                 deliveries=[
-                    delivery_of(one, seed.round, seen.counts[one.email], seen.ids_before(one)) for one in rest
+                    delivery_of(one, seed.round, seen.counts[one.email], seen.ids.get(one.email))
+                    for one in rest
                 ],
                 resolved=self.composer.resolved(seed),
                 run=self.run,

@@ -88,7 +88,7 @@ def explained_by(
                 most = min(one.baseline + hidden, max(one.baseline, known.most))
                 ids = None if one.ids is None else frozenset(one.ids)
                 known = Explained(most, one.baseline, one.baseline, ids)
-            if may_have_mailed(one):
+            if not one.standing.is_unsent:
                 is_sent = one.standing is DeliveryState.SENT and is_automatic(one)
                 is_visible = is_sent and over(one) + settle_after <= now
                 known = Explained(known.most + 1, known.least + is_visible, known.before, known.ids)
@@ -133,10 +133,6 @@ class Seen(Struct, frozen=True):
     ids: Mapping[str, tuple[str, ...] | None]
     explained: Mapping[str, Explained]
 
-    def ids_before(self, recipient: Recipient) -> tuple[str, ...] | None:
-        """Return the hashed ids of the customers at its address; None where they are not known."""
-        return self.ids.get(recipient.email) if self.counts[recipient.email] else ()
-
     def judged(self, recipient: Recipient) -> Recipient:
         """Return a recipient as found where the journal does not explain all that its address has."""
         count = self.counts[recipient.email]
@@ -170,7 +166,7 @@ def look(
     listed = {email: _hashed_ids(ids, hash) for email, ids in client.ids(asked).items()}
     # Of rows that are not as many as were counted, it is unknown which are missing.
     ids = {email: found for email, found in listed.items() if found and len(found) == counts[email]}
-    return Seen(counts, ids, explained)
+    return Seen(counts, {**ids, **{email: () for email in counts if not counts[email]}}, explained)
 
 
 def _hashed_ids(ids: Collection[str] | None, hash: Callable[[str], str]) -> tuple[str, ...] | None:
@@ -191,11 +187,6 @@ def _over_there(delivery: Delivery) -> float | None:
         return None
     known = delivery.standing is not DeliveryState.INTENDED and delivery.server_since
     return delivery.server_since if known else delivery.server_at + LONGEST_POST
-
-
-def may_have_mailed(delivery: Delivery) -> bool:
-    """Return whether customers may have come of it."""
-    return not delivery.standing.is_unsent
 
 
 class DoubtResolver(Struct, frozen=True, dict=True):
@@ -239,7 +230,7 @@ class DoubtResolver(Struct, frozen=True, dict=True):
         doubtful = [d for d in deliveries if d.standing.is_open and now >= over(d) + self.settle_after]
         if not doubtful or seed.shared_mailbox:
             return
-        latest = {d.mailbox: d.batch for d in self.past if may_have_mailed(d)}
+        latest = {d.mailbox: d.batch for d in self.past if not d.standing.is_unsent}
         recipients = {one.name: one for one in recipients_of(seed, self.ledger.hash)}
         for delivery in doubtful:
             one = recipients.get(delivery.customer)
@@ -268,7 +259,7 @@ class DoubtResolver(Struct, frozen=True, dict=True):
         is_lost = all(self._is_absent(d, counts[email], ids.get(email)) for d, email in doubts) and not any(
             d.standing is DeliveryState.SENT for d in batch
         )
-        suspects = [d for d in self.past if may_have_mailed(d) and not self._is_in_baseline(d, first)]
+        suspects = [d for d in self.past if not d.standing.is_unsent and not self._is_in_baseline(d, first)]
         for delivery, email in doubts:
             added = sum(d.mailbox == delivery.mailbox for d in batch)
             has_come = counts[email].customers == delivery.baseline + added
