@@ -79,10 +79,7 @@ def apart(text: str) -> dict[str, str]:
     return {"guards.yaml": f"guardrails:\n  shop: {{{text}}}\n"}
 
 
-def named(**files: str) -> dict[str, str]:
-    return {name.replace("_", "."): text for name, text in files.items()}
-
-
+A, B = "a.yaml", "b.yaml"
 KEEPS, RESETS = (
     f"import_configs:\n  a:\n    name: A\n    undeclared: {policy}\n" for policy in ("keep", "reset")
 )
@@ -191,36 +188,28 @@ ROWS: list[tuple[Mapping[str, str], Mapping[str, str], list[str]]] = [
     ({"top": "undeclared: keep\n"}, {"top": "undeclared: reset\n"}, ["2 undeclared: keep → reset"]),
     ({"top": "undeclared: reset\n"}, {"top": "undeclared: keep\n"}, []),
     (beside("undeclared: refuse"), beside("undeclared: reset"), ["6 undeclared: refuse → reset"]),
-    (named(a_yaml=KEEPS), named(a_yaml=RESETS), ["a.yaml:4 import_configs.a.undeclared: keep → reset"]),
+    ({A: KEEPS}, {A: RESETS}, ["a.yaml:4 import_configs.a.undeclared: keep → reset"]),
+    ({A: KEEPS}, {B: PLAIN}, ["b.yaml:2 import_configs.a.undeclared: keep → reset stood at a.yaml:4"]),
+    ({}, {A: RESETS}, []),
+    ({A: KEEPS}, {A: RESETS.replace("a:\n", "b:\n")}, ["a.yaml:4 import_configs.b.undeclared: keep → reset"]),
     (
-        named(a_yaml=KEEPS),
-        named(b_yaml=PLAIN),
-        ["b.yaml:2 import_configs.a.undeclared: keep → reset stood at a.yaml:4"],
-    ),
-    (named(), named(a_yaml=RESETS), []),
-    (
-        named(a_yaml=KEEPS),
-        named(a_yaml=RESETS.replace("a:\n", "b:\n")),
+        {A: KEEPS + "    id: 7\n"},
+        {A: RESETS.replace("a:\n", "b:\n").replace("name: A", "name: B") + "    id: 7\n"},
         ["a.yaml:4 import_configs.b.undeclared: keep → reset"],
     ),
     (
-        named(a_yaml=KEEPS + "    id: 7\n"),
-        named(a_yaml=RESETS.replace("a:\n", "b:\n").replace("name: A", "name: B") + "    id: 7\n"),
-        ["a.yaml:4 import_configs.b.undeclared: keep → reset"],
-    ),
-    (
-        named(a_yaml=KEEPS),
-        named(a_yaml="moved: {import_configs.a: import_configs.b}\n" + RESETS.replace("a:\n", "b:\n")),
+        {A: KEEPS},
+        {A: "moved: {import_configs.a: import_configs.b}\n" + RESETS.replace("a:\n", "b:\n")},
         ["a.yaml:5 import_configs.b.undeclared: keep → reset"],
     ),
     (
-        named(a_yaml=PRESET.replace("P}", "refuse}")),
-        named(a_yaml=PRESET.replace("P}", "reset}")),
+        {A: PRESET.replace("P}", "refuse}")},
+        {A: PRESET.replace("P}", "reset}")},
         ["a.yaml:5 presets.p.undeclared: refuse → reset"],
     ),
     (
-        named(a_yaml=KEEPS),
-        named(a_yaml=KEEPS + "    targets: {shop: {undeclared: reset}}\n"),
+        {A: KEEPS},
+        {A: KEEPS + "    targets: {shop: {undeclared: reset}}\n"},
         ["a.yaml:5 import_configs.a.undeclared: keep → reset"],
     ),
     # targets that are new, renamed, gone, or have an account that they had not
