@@ -16,7 +16,7 @@ from tests.clock import FakeClock
 
 from .backends import in_branch
 from .repositories import Repositories, git
-from .runs import ACCOUNT, APPLIED, a_run, intent, run_start
+from .runs import APPLIED, a_run, intent, run_start
 from .shipments import ACCOUNT as MAIL
 from .shipments import SEED, shipment, standings
 
@@ -325,23 +325,26 @@ def test_a_branch_that_is_something_else_is_refused_and_left_alone(
     assert git(repositories.origin, "for-each-ref") == before
 
 
-def test_a_newer_format_is_refused_and_left_alone(folder: Path, opened: Open) -> None:
-    opened(folder).close()
-    fact = {"what": "journal", "format": FORMAT + 1, "more": "of it"}
-    commit(folder, {META: json.dumps({"n": 1, "fact": fact}) + "\n"})
-    with pytest.raises(UsageError, match=rf"format {FORMAT + 1}, and .* format {FORMAT}: .*Upgrade"):
-        opened(folder)
+NEWER = json.dumps({"n": 1, "fact": {"what": "journal", "format": FORMAT + 1, "more": "of it"}})
+FORMER = json.dumps({"format": 3, "hash_key": "0" * 64})
 
 
-def test_a_branch_of_the_former_format_is_refused_and_left_alone(
-    folder: Path, opened: Open, clock: FakeClock, repositories: Repositories
+@pytest.mark.parametrize(
+    ("meta", "said"),
+    [
+        (NEWER, rf"format {FORMAT + 1}, and .* format {FORMAT}: .*Upgrade"),
+        (FORMER, r"format 3, .* an earlier one .* not sent to again"),
+    ],
+    ids=["newer", "former"],
+)
+def test_another_format_is_refused_and_left_alone(
+    folder: Path, opened: Open, clock: FakeClock, repositories: Repositories, meta: str, said: str
 ) -> None:
     opened(folder).close()
-    former = {META: '{"format": 3, "hash_key": "%s"}\n' % ("0" * 64), "kept.jsonl": "{}"}
-    commit(folder, former)
+    commit(folder, {META: f"{meta}\n"})
     before = git(repositories.origin, "rev-parse", "journal")
     for door in (open_journal, read_journal):
-        with pytest.raises(UsageError, match=r"format 3, .* an earlier one .* not sent to again"):
+        with pytest.raises(UsageError, match=said):
             door("git+branch:journal", folder, clock)
     assert git(repositories.origin, "rev-parse", "journal") == before
 
@@ -401,23 +404,13 @@ def test_what_people_add_beside_the_entries_does_no_harm(folder: Path, opened: O
         assert len(journal.deliveries(MAIL, SEED)) == 1
 
 
-def test_those_who_read_make_nothing(
+def test_those_who_read_make_nothing_and_need_not_ask_the_remote_each_time(
     folder: Path, opened: Open, clock: FakeClock, repositories: Repositories
 ) -> None:
     assert read_journal("git+branch:journal", folder, clock).is_new
     assert git(repositories.origin, "for-each-ref") == ""
-    with opened(folder) as journal:
-        number = journal.begin_run(run_start())
-    with read_journal("git+branch:journal", folder, clock) as found:
-        assert not found.is_new
-        assert [run.number for run in found.runs()] == [number]
-
-
-def test_those_who_read_need_not_ask_the_remote_each_time(
-    folder: Path, opened: Open, clock: FakeClock
-) -> None:
-    opened(folder).close()
-    with opened(folder) as journal, in_branch(folder, "journal", clock, freshness=5) as reader:
+    with opened(folder) as journal, read_journal("git+branch:journal", folder, clock) as reader:
+        assert not reader.is_new
         journal.begin_run(run_start())
         assert reader.runs() == ()
         clock.sleep(5)
@@ -460,12 +453,3 @@ def test_a_journal_that_is_only_here_is_not_made_anew_there(
     git(folder, "push", "--quiet", "origin", "journal")
     with opened(folder) as journal:
         assert standings(journal) == {"ann": DeliveryState.SENT}
-
-
-def test_text_that_git_does_not_take_is_written_all_the_same(folder: Path, opened: Open) -> None:
-    with opened(folder) as journal:
-        run = journal.begin_run(run_start(command="ap\0ply\n\ud800"))
-        journal.begin_operation(run, intent("key\nwith lines"))
-    with opened(folder) as journal:
-        assert [run.start.command for run in journal.runs()] == ["ap\\u0000ply\n\\ud800"]
-        assert list(journal.latest(ACCOUNT)) == ["key\nwith lines"]

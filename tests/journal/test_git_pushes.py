@@ -106,30 +106,30 @@ def test_of_two_clones_that_make_the_journal_one_does(clones: Clones) -> None:
     assert journal.run(1) is not None
 
 
-def test_an_answer_that_was_lost_is_found_by_a_look(clones: Clones) -> None:
-    journal = clones.journal()
-    clones.hook("reference-transaction", '[ "$1" = committed ] && kill -9 $PPID; exit 0')
-    run = journal.begin_run(run_start())
-    assert journal.begin_operation(run, intent()) == 1
-    assert clones.count() == 3  # so nothing was written twice
-    assert len(clones.journal().operations(run)) == 1
+LOST = '[ "$1" = committed ] && kill -9 $PPID; exit 0'
+LOST_UNDER_OTHERS = (
+    f'[ "$1" = committed ] || exit 0\nrm hooks/reference-transaction\n{SOMEBODY_ELSE_WRITES}kill -9 $PPID'
+)
+CUT = f"{COUNTED} [ $count -ge 2 ] || kill -9 $PPID"
+LOCKED = f"touch refs/heads/journal.lock\n{COUNTED} [ $count -lt 2 ] || rm -f refs/heads/journal.lock"
 
 
-def test_a_push_that_was_cut_is_made_again(clones: Clones) -> None:
+@pytest.mark.parametrize(
+    ("name", "script", "count"),
+    [
+        pytest.param("reference-transaction", LOST, 2, id="an answer that is lost is found by a look"),
+        pytest.param("reference-transaction", LOST_UNDER_OTHERS, 3, id="also under what others wrote since"),
+        pytest.param("pre-receive", CUT, 2, id="a push that is cut is made again"),
+        pytest.param("pre-receive", LOCKED, 2, id="also one while somebody else writes"),
+    ],
+)
+def test_whatever_becomes_of_a_push_its_commit_is_taken_once(
+    clones: Clones, name: str, script: str, count: int
+) -> None:
     journal = clones.journal()
-    clones.hook("pre-receive", f"{COUNTED} [ $count -ge 2 ] || kill -9 $PPID")
+    clones.hook(name, script)
     assert journal.begin_run(run_start()) == 1
-    assert clones.count() == 2
-
-
-def test_an_answer_that_was_lost_is_found_under_what_others_wrote_since(clones: Clones) -> None:
-    journal = clones.journal()
-    lost = (
-        f'[ "$1" = committed ] || exit 0\nrm hooks/reference-transaction\n{SOMEBODY_ELSE_WRITES}kill -9 $PPID'
-    )
-    clones.hook("reference-transaction", lost)
-    assert journal.begin_run(run_start()) == 1
-    assert clones.count() == 3
+    assert clones.count() == count
     assert len(clones.journal().runs()) == 1
 
 
@@ -144,13 +144,6 @@ def test_a_branch_that_may_not_be_written_is_refused_in_the_words_of_the_remote_
         journal.begin_run(run_start())
     assert (clones.count(), journal.runs()) == (1, ())
     clones.hook(name, "exit 0")
-    assert journal.begin_run(run_start()) == 1
-
-
-def test_a_remote_that_somebody_else_writes_to_just_now_is_tried_again(clones: Clones) -> None:
-    journal = clones.journal()
-    (clones.origin / "refs/heads/journal.lock").touch()
-    clones.hook("pre-receive", f"{COUNTED} [ $count -lt 2 ] || rm -f refs/heads/journal.lock")
     assert journal.begin_run(run_start()) == 1
 
 
@@ -171,7 +164,7 @@ def test_a_process_that_is_killed_around_its_push_is_found_dead_or_was_never_the
     assert dead is None or dead.note.startswith(f"found dead: process {process.pid}")
 
 
-@pytest.mark.parametrize("meanwhile", ["nothing", "another run"])
+@pytest.mark.parametrize("meanwhile", ["nothing", "another run", "its end"])
 def test_a_branch_that_is_moved_back_is_refused_from_then_on(clones: Clones, meanwhile: str) -> None:
     journal, other = clones.journal(), clones.journal()
     early = clones.tip()
@@ -179,12 +172,14 @@ def test_a_branch_that_is_moved_back_is_refused_from_then_on(clones: Clones, mea
     git(clones.origin, "update-ref", "refs/heads/journal", early)
     if meanwhile == "another run":
         clones.journal().begin_run(run_start())  # which can know nothing of the first
+    if meanwhile == "its end":
+        git(clones.origin, "update-ref", "-d", "refs/heads/journal")
     for _ in range(2):
         with pytest.raises(Refused, match="moved back or rewritten by somebody at origin"):
             journal.begin_operation(run, intent())
     with pytest.raises(Refused, match="moved back or rewritten"):
         journal.runs()
-    assert len(other.runs()) == 1
+    assert meanwhile == "its end" or len(other.runs()) == 1
 
 
 def test_a_branch_that_was_moved_back_between_two_runs_is_noticed_by_the_clone_that_knew_it(
@@ -212,14 +207,6 @@ def test_a_branch_that_is_gone_is_not_made_anew_by_a_clone_that_knew_it(clones: 
     _, mend, *_ = str(raised.value).split("`")
     git(folder, *mend.split()[1:])
     assert standings(clones.journal_in(folder)) == {"ann": DeliveryState.INTENDED}
-
-
-def test_a_branch_that_vanishes_during_a_run_is_refused(clones: Clones) -> None:
-    journal = clones.journal()
-    run = journal.begin_run(run_start())
-    git(clones.origin, "update-ref", "-d", "refs/heads/journal")
-    with pytest.raises(Refused, match="moved back or rewritten"):
-        journal.begin_operation(run, intent())
 
 
 @pytest.mark.parametrize("to", ["an earlier commit", "nothing"])
@@ -250,13 +237,6 @@ def begun_at_once(clones: Clones, *commands: str) -> list[Future[int]]:
         (clones.origin / "here").unlink()
     assert first.result() == 1
     return begun
-
-
-def test_one_push_carries_all_that_waits(clones: Clones) -> None:
-    clones.journal()
-    numbers = [begun.result() for begun in begun_at_once(clones, *map(str, range(12)))]
-    assert sorted(numbers) == list(range(2, 14))
-    assert clones.count() == 3  # the beginning, the first run, and all the rest
 
 
 def test_what_the_remote_does_not_take_fails_alone(clones: Clones) -> None:

@@ -1,4 +1,4 @@
-"""The door to a journal: its addresses, and opening one to read it, which makes nothing."""
+"""The door to a journal by its address: reading makes nothing, and nothing personal is kept."""
 
 from __future__ import annotations
 
@@ -7,44 +7,55 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from reconciler.errors import UsageError
+from reconciler.commands.apply import ApplyOptions, apply
+from reconciler.commands.plan import PlanOptions, plan
+from reconciler.engine.plan import Consent
+from reconciler.errors import Exit, Refused, UsageError
+from reconciler.journal.entries import BatchIntent, DeliveryState
 from reconciler.journal.journal import FORMS, open_journal, read_journal
+from reconciler.sandbox import Fault
 from tests.clock import FakeClock
+from tests.commands.conftest import FILES, WELCOME
+from tests.commands.world import EVERYTHING, SETTINGS, Screen, World
 
-from .backends import open_at, read_at
-from .programs import TOP
+from .backends import GIT, branch_of, declared, open_at, path_of, read_at
+from .programs import TOP, heard, started
+from .repositories import Repositories
 from .runs import ACCOUNT, intent, run_start
-from .shipments import SEED, named, shipment, standings
+from .server import QUOTED, free_port
+from .shipments import ACCOUNT as TENANT
+from .shipments import SEED, delivery, shipment
 
-
-@pytest.mark.parametrize("address", ["sqlite:here/journal.db", "sqlite://here/journal.db"])
-def test_the_path_of_a_file_counts_from_the_folder(tmp_path: Path, clock: FakeClock, address: str) -> None:
-    open_journal(address, tmp_path, clock).close()
-    assert (tmp_path / "here" / "journal.db").is_file()
+RESETS = Consent(resets=None)
+PERSONAL = ["planted@example.com", "Plantagenet", "+31 6 12345678"]
 
 
 @pytest.mark.parametrize("beginning", ["sqlite:", "sqlite://"])
-def test_a_whole_path_counts_from_nowhere(tmp_path: Path, clock: FakeClock, beginning: str) -> None:
+def test_the_path_of_a_file_counts_from_the_folder_unless_it_is_whole(
+    tmp_path: Path, clock: FakeClock, beginning: str
+) -> None:
+    read_journal(f"{beginning}here/journal.db", tmp_path, clock).close()
+    assert list(tmp_path.iterdir()) == []
+    open_journal(f"{beginning}here/journal.db", tmp_path, clock).close()
     open_journal(f"{beginning}{tmp_path / 'journal.db'}", Path("/nowhere"), clock).close()
+    assert (tmp_path / "here" / "journal.db").is_file()
     assert (tmp_path / "journal.db").is_file()
 
 
-@pytest.mark.parametrize("address", ["", "mysql://u:secret@h/db", "journal.db", "SQLITE:x", " sqlite:x"])
-def test_an_address_of_no_known_form_is_refused_and_not_shown(
+@pytest.mark.parametrize(
+    "address", ["", "mysql://u:secret@h/db", "journal.db", "SQLITE:x", " sqlite:x", "sqlite:", "sqlite:a\0b"]
+)
+def test_an_address_of_no_known_form_or_without_a_file_is_refused_and_not_shown(
     tmp_path: Path, clock: FakeClock, address: str
 ) -> None:
     for door in (open_journal, read_journal):
         with pytest.raises(UsageError) as raised:
             door(address, tmp_path, clock)
-        assert str(raised.value).endswith(f"it begins with one of {', '.join(FORMS)}")
+        known = f"it begins with one of {', '.join(FORMS)}"
+        assert str(raised.value).endswith((known, "names no file: write sqlite:PATH"))
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("address", ["sqlite:", "sqlite://", "sqlite:a\0b"])
-def test_an_address_that_names_no_file_is_refused(tmp_path: Path, clock: FakeClock, address: str) -> None:
-    with pytest.raises(UsageError, match="names no file: write sqlite:PATH"):
-        open_journal(address, tmp_path, clock)
 
 
 def test_reading_a_journal_that_is_not_there_makes_nothing_and_tells_nothing(address: str) -> None:
@@ -58,50 +69,122 @@ def test_reading_a_journal_that_is_not_there_makes_nothing_and_tells_nothing(add
         assert journal.is_new
 
 
-def test_reading_makes_neither_a_file_nor_a_folder(tmp_path: Path, clock: FakeClock) -> None:
-    read_journal("sqlite:here/journal.db", tmp_path, clock).close()
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_file_that_is_empty_still_is_after_reading(tmp_path: Path, clock: FakeClock) -> None:
-    (tmp_path / "journal.db").touch(0o600)
-    with read_journal("sqlite:journal.db", tmp_path, clock) as blank:
-        assert list(blank.runs()) == []
-    assert (tmp_path / "journal.db").read_bytes() == b""
-
-
 def test_reading_tells_all_that_is_written(address: str) -> None:
     with open_at(address) as journal:
         run = journal.begin_run(run_start())
         operation = journal.begin_operation(run, intent())
         journal.learn(run, ACCOUNT, {"a": 1})
         journal.intend(shipment("ann"))
-        hashed, written = journal.hash("ann"), standings(journal)
+        hashed, written = journal.hash("ann"), journal.past(TENANT, SEED)
     with read_at(address) as past:
         assert not past.is_new
         assert ([told.number for told in past.runs()], past.learned(ACCOUNT)) == ([run], {"a": 1})
         assert [told.number for told in past.operations(run)] == [operation]
-        assert (
-            past.hash("ann"),
-            {named(d.customer): d.standing for d in past.past("acme.expoints.nl", SEED)},
-        ) == (
-            hashed,
-            written,
-        )
+        assert (past.hash("ann"), past.past(TENANT, SEED)) == (hashed, written)
 
 
-@pytest.mark.parametrize("door", ["open_journal", "read_journal"])
-def test_without_its_driver_a_postgresql_address_says_what_to_install(door: str) -> None:
+def test_the_door_loads_no_database_and_says_which_library_is_not_there() -> None:
     program = (
-        "import sys; from pathlib import Path; sys.modules['psycopg'] = None;"
-        f"from reconciler.journal.journal import {door};"
+        "import sys; from pathlib import Path\n"
+        "from reconciler.journal.journal import open_journal, read_journal\n"
         "from reconciler.clock import SystemClock; from reconciler.errors import UsageError\n"
-        f"try: {door}('postgresql://u:secret@h/db', Path(), SystemClock())\n"
-        "except UsageError as error: print(error)"
+        "assert not {'sqlite3', 'psycopg'} & set(sys.modules); sys.modules['psycopg'] = None\n"
+        "for door in (open_journal, read_journal):\n"
+        "    try: door('postgresql://u:secret@h/db', Path(), SystemClock())\n"
+        "    except UsageError as error: print(error)"
     )
     ended = subprocess.run(
         [sys.executable, "-c", program], cwd=TOP, capture_output=True, text=True, check=True
     )
-    assert ended.stdout == (
-        "a journal in PostgreSQL needs a library that is not there: pip install 'reconciler[postgresql]'\n"
-    )
+    said = "a journal in PostgreSQL needs a library that is not there: pip install 'reconciler[postgresql]'\n"
+    assert ended.stdout == 2 * said
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "git"])
+def test_nothing_personal_is_in_any_byte_even_of_a_half_written_file(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    address = request.getfixturevalue(kind)
+    email, name, phone = PERSONAL
+    with open_at(address) as journal:
+        hashes = {"mailbox": journal.hash(email), "digest": journal.hash(name + phone)}
+        one = replace(delivery(journal.hash(f"{email}#1")), **hashes)
+        number = journal.intend(BatchIntent(TENANT, SEED, "1", [one], {"EndDate": "2026-10-01"}))
+        journal.conclude(number, DeliveryState.IN_DOUBT, "no answer")
+        journal.record_found(TENANT, SEED, "2", [one])
+    if kind == "git":
+        asked = ["git", "cat-file", "--batch", "--batch-all-objects", "--unordered"]
+        kept = subprocess.run(asked, cwd=branch_of(address)[0], capture_output=True, check=True).stdout
+    else:
+        with started("write_half", address) as process:
+            heard(process)
+            files = {file.name: file.read_bytes() for file in path_of(address).parent.iterdir()}
+        assert {"journal.db", "journal.db-journal"} <= set(files)
+        kept = b"".join(files.values())
+    assert SEED.encode() in kept  # so what stands there can be seen
+    assert [planted for planted in PERSONAL if planted.encode() in kept] == []
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """A world whose target has its journal where a variable says."""
+    made = World(tmp_path / "workspace")
+    made.live({1: WELCOME})
+    made.write("reconciler.yaml", f"{SETTINGS}    journal: {{env: JOURNAL}}\n")
+    made.write("welcome.yaml", FILES)
+    return made
+
+
+def applied(world: World) -> Exit:
+    screen = Screen()
+    return apply(EVERYTHING, ApplyOptions(RESETS, yes=True), screen.console(world.clock), world.environment)
+
+
+def test_a_plan_makes_no_journal_and_apply_writes_its_run_into_the_one_that_the_target_names(
+    world: World, address: str
+) -> None:
+    world.environ["JOURNAL"] = declared(address)
+    plan(EVERYTHING, PlanOptions(RESETS), Screen().console(world.clock), world.environment)
+    with read_at(address, world.clock) as past:
+        assert past.is_new
+    assert applied(world) == Exit.DONE
+    with read_at(address, world.clock) as past:
+        [run] = past.runs()
+        [operation] = past.operations(run.number)
+    assert (run.exit, operation.intent.key) == (Exit.DONE, "import_configs.welcome")
+    assert (operation.intent.before or {})["DateFormat"] == WELCOME["DateFormat"]
+
+
+def test_a_create_in_doubt_is_known_to_the_next_run_and_on_another_machine(
+    world: World, address: str, repositories: Repositories
+) -> None:
+    world.environ["JOURNAL"] = declared(address)
+    world.write("welcome.yaml", "import_configs: {newcomer: {name: Newcomer}}\n")
+    world.faults = [Fault.parse("POST:1+:before:drop")]
+    assert applied(world) == Exit.IN_DOUBT
+    world.faults = ()
+    assert applied(world) == Exit.IN_DOUBT
+    if not address.startswith(GIT) or repositories.origin.exists():  # else it is one machine's
+        if address.startswith(GIT):
+            repositories.clone("elsewhere")
+        elsewhere = World(repositories.folder / "elsewhere", world.clock, world.environ, world.state)
+        elsewhere.write("reconciler.yaml", f"{SETTINGS}    journal: {{env: JOURNAL}}\n")
+        elsewhere.write("welcome.yaml", "import_configs: {newcomer: {name: Newcomer}}\n")
+        assert applied(elsewhere) == Exit.IN_DOUBT
+    assert len(world.writes) == 1
+
+
+def test_without_its_server_a_plan_is_made_and_says_so_and_apply_writes_nothing(world: World) -> None:
+    world.environ["JOURNAL"] = f"postgresql://tester:{QUOTED}@127.0.0.1:{free_port()}/journal"
+    screen = Screen()
+    assert plan(EVERYTHING, PlanOptions(RESETS), screen.console(world.clock), world.environment) == Exit.DONE
+    assert "cannot be reached" in screen.err
+    assert "made without the journal" in screen.err
+    with pytest.raises(Refused, match=r"cannot be reached: .*refused"):
+        applied(world)
+    world.environ["JOURNAL"] = "mysql://tester:secret@127.0.0.1/journal"
+    with pytest.raises(UsageError, match="it begins with one of sqlite:, postgresql://") as raised:
+        applied(world)
+    assert world.writes == []
+    assert "p@ss" not in screen.err + screen.out
+    assert "secret" not in str(raised.value)
