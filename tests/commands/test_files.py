@@ -90,6 +90,8 @@ def test_set_edits_every_resource_that_the_glob_names(world: World) -> None:
     assert text_of(world) == NEWS.replace("days: 14", "days: 3").replace(
         "    targets: [", "    date_format: dd/MM\n    targets: ["
     ).replace("days: 3}\n", "days: 3}\n    date_format: dd/MM\n")
+    was_set(world, "news-*", "survey_settings.invitation_delay_in_days=14")
+    assert text_of(world).replace("    date_format: dd/MM\n", "") == NEWS
 
 
 def test_set_shows_the_edit_and_writes_nothing_with_diff(world: World) -> None:

@@ -1,4 +1,4 @@
-"""Files are replaced at once, with their rights, where they really are, and only if nobody else did."""
+"""Files are replaced at once, with their rights, where they really are, and shown without personal data."""
 
 from __future__ import annotations
 
@@ -24,18 +24,14 @@ def file(tmp_path: Path) -> Path:
     return made
 
 
-def test_a_file_keeps_its_rights(file: Path, tmp_path: Path) -> None:
+def test_a_file_is_replaced_with_its_rights_and_not_overwritten(file: Path, tmp_path: Path) -> None:
+    """A process that reads it meanwhile reads one of the two, whole."""
     file.chmod(0o640)
-    write([edit_of(file)], tmp_path)
-    assert file.read_bytes() == b"new\n"
-    assert stat.S_IMODE(file.stat().st_mode) == 0o640
-
-
-def test_a_file_is_replaced_not_overwritten(file: Path, tmp_path: Path) -> None:
-    """Whoever reads it meanwhile reads one of the two, whole."""
     with file.open("rb") as reader:
         write([edit_of(file)], tmp_path)
         assert reader.read() == b"old\n"
+    assert file.read_bytes() == b"new\n"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
     assert [path.name for path in tmp_path.iterdir()] == ["a.yaml"]
 
 
@@ -48,51 +44,36 @@ def test_a_new_file_has_the_usual_rights_and_its_folder_is_made(tmp_path: Path) 
     assert stat.S_IMODE((tmp_path / "deep/down/b.yaml").stat().st_mode) == 0o640
 
 
-def test_a_link_inside_the_workspace_stays_a_link(file: Path, tmp_path: Path) -> None:
-    link = tmp_path / "link.yaml"
+def test_a_link_stays_a_link_inside_the_workspace_and_is_refused_where_it_leads_out(
+    file: Path, tmp_path: Path
+) -> None:
+    folder, link = tmp_path / "configs", tmp_path / "configs/link.yaml"
+    folder.mkdir()
     link.symlink_to(file)
     write([edit_of(link)], tmp_path)
     assert link.is_symlink()
     assert file.read_bytes() == b"new\n"
-
-
-def test_a_link_out_of_the_workspace_is_refused(file: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "configs"
-    folder.mkdir()
-    link = folder / "link.yaml"
-    link.symlink_to(file)
     with pytest.raises(UsageError, match="link out of the workspace"):
-        write([edit_of(link)], folder)
-    assert file.read_bytes() == b"old\n"
-
-
-def test_a_folder_that_is_a_link_out_of_the_workspace_is_refused(tmp_path: Path) -> None:
-    folder, environment = tmp_path / "configs", tmp_path / "outside"
-    folder.mkdir()
-    environment.mkdir()
-    (folder / "sub").symlink_to(environment)
+        write([edit_of(link, b"newer\n")], folder)
+    (tmp_path / "outside").mkdir()
+    (folder / "sub").symlink_to(tmp_path / "outside")
     with pytest.raises(UsageError, match="does not stand in the workspace"):
         write([edit_of(folder / "sub/b.yaml")], folder)
-    assert not [*environment.iterdir()]
+    assert file.read_bytes() == b"new\n"
+    assert not [*(tmp_path / "outside").iterdir()]
 
 
-def test_what_changed_meanwhile_is_not_overwritten_and_nothing_else_is_written(
-    file: Path, tmp_path: Path
-) -> None:
-    other = tmp_path / "b.yaml"
-    edits = [edit_of(other), edit_of(file)]
+def test_where_one_file_cannot_be_written_none_is(file: Path, tmp_path: Path) -> None:
+    blocked = FileEdit(tmp_path / "a.yaml/b.yaml", "b.yaml", None, b"x")
+    with pytest.raises(UsageError, match="cannot be written"):
+        write([edit_of(file), blocked], tmp_path)
+    assert file.read_bytes() == b"old\n"
+    edits = [edit_of(tmp_path / "b.yaml"), edit_of(file)]
     file.write_bytes(b"somebody else\n")
     with pytest.raises(UsageError, match="changed by somebody else"):
         write(edits, tmp_path)
     assert file.read_bytes() == b"somebody else\n"
     assert [path.name for path in tmp_path.iterdir()] == ["a.yaml"]
-
-
-def test_where_one_file_cannot_be_written_none_is(file: Path, tmp_path: Path) -> None:
-    blocked = tmp_path / "a.yaml/b.yaml"
-    with pytest.raises(UsageError, match="cannot be written"):
-        write([edit_of(file), FileEdit(blocked, "b.yaml", None, b"x")], tmp_path)
-    assert file.read_bytes() == b"old\n"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only to root")
