@@ -31,7 +31,7 @@ from reconciler.expoints.client import Customers
 from reconciler.expoints.planning import Columns, Composer, SeedsPlan
 from reconciler.expoints.recipients import Recipient, RecipientState, SeedPlan
 from reconciler.expoints.seed import Seed
-from reconciler.expoints.settling import Explained, Seen, explained_by, look
+from reconciler.expoints.settling import Seen, explained_by, look
 from reconciler.journal.entries import BatchIntent, Delivery, DeliveryState
 from reconciler.journal.journal import Journal
 
@@ -187,13 +187,9 @@ class Sender(Struct, frozen=True):
             blocks = self.check(replace(seed, customers=tuple(one.customer for one in recipients)))
             if blocks:
                 return SendResult(seed.key, notes=tuple(b.message for b in blocks), exit=Exit.REFUSED)
-            left, met, explained = len(recipients), set[str](), self._explained()
+            left = len(recipients)
             for batch in batches(recipients):
-                mailboxes = {one.mailbox for one in batch}
-                # What this run has sent to one of them a moment ago has to be explained too.
-                explained = self._explained() if met & mailboxes else explained
-                met |= mailboxes
-                result = _total(seed.key, list(self._request(seed, batch, explained, sent)))
+                result = _total(seed.key, list(self._request(seed, batch, sent)))
                 results.append(result)
                 left -= len(batch)
                 if left and (result.stops or self.is_stopped()):
@@ -204,16 +200,8 @@ class Sender(Struct, frozen=True):
         except Exception as error:  # noqa: BLE001  # whatever goes wrong is how it ended
             return SendResult(seed.key, notes=(describe(error),), exit=exit_of(error))
 
-    def _explained(self) -> Mapping[str, Explained]:
-        past = self.ledger.past(self.account)
-        return explained_by(past, self.ledger.hash, self.settle_after, self.clock.now())
-
     def _request(
-        self,
-        seed: Seed,
-        recipients: Sequence[Recipient],
-        explained: Mapping[str, Explained],
-        sent: list[tuple[str, int]],
+        self, seed: Seed, recipients: Sequence[Recipient], sent: list[tuple[str, int]]
     ) -> Iterator[SendResult]:
         """Send one request, but to no mailbox whose customers are not explained: the tenant knows better.
 
@@ -221,7 +209,9 @@ class Sender(Struct, frozen=True):
         `sent`, with how many customers it had before.
         """
         try:
-            seen = look(self.client, self.ledger.hash, recipients, explained, thoroughly=True)
+            hash, past = self.ledger.hash, self.ledger.past(self.account)
+            explained = explained_by(past, hash, self.settle_after, self.clock.now())
+            seen = look(self.client, hash, recipients, explained, thoroughly=True)
             judged = [seen.judged(one) for one in recipients]
             if found := [one for one in judged if one.state is RecipientState.FOUND]:
                 self._record_found(seed, found)
@@ -256,8 +246,13 @@ class Sender(Struct, frozen=True):
             return
 
         def conclude(standing: DeliveryState, note: str) -> tuple[str, ...]:
+            """Write down how it ended; return what to say where the journal could not."""
             server_since = None if at is None else at + self.clock.monotonic() - started
-            return self._conclude(number, standing, note, server_since)
+            try:
+                self.ledger.conclude(number, standing, note, server_since)
+            except Exception as error:  # noqa: BLE001  # what is done is done
+                return (f"{describe(error)} The next run will take this batch for one in doubt.",)
+            return ()
 
         result = self._post(seed, body, [one.email for one in rest], seen, conclude)
         if result.sent:
@@ -272,7 +267,7 @@ class Sender(Struct, frozen=True):
         seen: Seen,
         conclude: Callable[[DeliveryState, str], tuple[str, ...]],
     ) -> SendResult:
-        """Send a request and write down how it ended with `conclude`, which returns what it cannot write.
+        """Send a request, write down how it ended with `conclude`, and return it.
 
         A refusal that the tenant answered is believed only where it has no customer more than before: it may
         have taken the batch first, whatever went wrong then.
@@ -313,16 +308,6 @@ class Sender(Struct, frozen=True):
         if all(counts[email].customers == seen.counts[email] for email in emails):
             return ""
         return "But its mailboxes have other customers than before, so it may have been taken."
-
-    def _conclude(
-        self, number: int, standing: DeliveryState, note: str, server_since: float | None
-    ) -> tuple[str, ...]:
-        """Write down how a request ended; return what to say where the journal could not."""
-        try:
-            self.ledger.conclude(number, standing, note, server_since)
-        except Exception as error:  # noqa: BLE001  # what is done is done
-            return (f"{describe(error)} The next run will take this batch for one in doubt.",)
-        return ()
 
     def _record_found(self, seed: Seed, found: Sequence[Recipient]) -> None:
         if found:
