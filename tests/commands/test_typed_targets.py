@@ -16,6 +16,7 @@ targets:
   one: {checkmarket: {url: "sandbox:"}}
   two: {checkmarket: {url: "sandbox:"}}
 """
+TWICE = ["--target", "one", "--target", "two"]
 
 
 @pytest.fixture
@@ -28,14 +29,6 @@ def folder(tmp_path: Path) -> Path:
 def reconciler(folder: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     program = [sys.executable, "-m", "reconciler", *arguments]
     return subprocess.run(program, cwd=folder, env=environ, capture_output=True, text=True)
-
-
-def planned(folder: Path, *arguments: str, **environ: str) -> list[str]:
-    """Return the targets of the document, or the one that it is about, with a mark."""
-    document = json.loads(reconciler(folder, "plan", "--format", "json", *arguments, **environ).stdout)
-    if "targets" in document:
-        return [target["target"] for target in document["targets"]]
-    return [f"only {document['target']}"]
 
 
 @pytest.mark.parametrize(
@@ -57,20 +50,22 @@ def planned(folder: Path, *arguments: str, **environ: str) -> list[str]:
 def test_one_target_is_one_plan_and_several_are_a_list(
     folder: Path, arguments: list[str], environ: dict[str, str], targets: list[str]
 ) -> None:
-    assert planned(folder, *arguments, **environ) == targets
+    document = json.loads(reconciler(folder, "plan", "--format", "json", *arguments, **environ).stdout)
+    several = document.get("targets")
+    assert targets == ([one["target"] for one in several] if several else [f"only {document['target']}"])
 
 
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
         (["plan", "--all-targets", "--target", "one"], "leave out --target"),
-        (["plan", "--target", "one", "--target", "two", "--out", "x"], "the plan of one target"),
+        (["plan", *TWICE, "--out", "x"], "the plan of one target"),
         (["apply", "x", "--all-targets"], "a plan file is for one target"),
         (["apply", "--all-targets", "--take-over", "3"], "the one target that it holds"),
-        (["show", "x", "--target", "one", "--target", "two"], "takes one target, not one and two"),
-        (["history", "--target", "one", "--target", "two"], "takes one target, not one and two"),
-        (["restore", "1", "--target", "one", "--target", "two"], "takes one target, not one and two"),
-        (["seeds", "status", "--target", "one", "--target", "two"], "takes one target, not one and two"),
+        *(
+            ([*verb, *TWICE], "takes one target, not one and two")
+            for verb in (["show", "x"], ["history"], ["restore", "1"], ["seeds", "status"])
+        ),
     ],
 )
 def test_what_is_for_one_target_refuses_several(folder: Path, arguments: list[str], reason: str) -> None:
@@ -79,11 +74,8 @@ def test_what_is_for_one_target_refuses_several(folder: Path, arguments: list[st
     assert reason in ended.stderr
 
 
-@pytest.mark.parametrize("verb", [["validate"], ["fmt", "--check"]])
-def test_what_is_for_no_target_takes_any_environment(folder: Path, verb: list[str]) -> None:
-    assert reconciler(folder, *verb, RECONCILER_TARGET="one two").returncode == 0
-
-
-def test_in_ci_all_targets_are_named_targets(folder: Path) -> None:
+def test_the_environment_names_targets_for_verbs_that_take_any_or_none(folder: Path) -> None:
+    for verb in (["validate"], ["fmt", "--check"]):
+        assert reconciler(folder, *verb, RECONCILER_TARGET="one two").returncode == 0
     assert reconciler(folder, "apply", "--yes", "--all-targets", CI="true").returncode == 0
     assert reconciler(folder, "apply", "--yes", CI="true").returncode == 1
