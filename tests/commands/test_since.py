@@ -49,20 +49,16 @@ def caused(world: SeedWorld, ref: str = "HEAD", selection: Selection = EVERYTHIN
     return {part["key"]: part["caused"] for part in parts}
 
 
-def test_what_the_files_change_is_caused_and_what_was_pending_is_not(world: SeedWorld) -> None:
-    declare(world, c1=2, c3=1)
-    assert caused(world) == {C1: True, C2: False, C3: True}
-
-
-def test_what_drifted_is_not_caused(world: SeedWorld) -> None:
-    world.change(1, SurveySettings={"InvitationDelayInDays": 7})
-    assert caused(world) == {C1: False, C2: False}
-
-
-def test_without_a_commit_nothing_is_said_of_causes(world: SeedWorld) -> None:
+def test_what_the_files_change_is_caused_and_what_was_pending_or_drifted_is_not(world: SeedWorld) -> None:
     document = planned(world, out=None).document
     assert document["since"] is None
     assert [change["caused"] for change in document["changes"]] == [None]
+    declare(world, c3=1)
+    world.change(1, SurveySettings={"InvitationDelayInDays": 7})
+    assert caused(world) == {C1: False, C2: False, C3: True}
+    declare(world, c1=2)
+    assert caused(world) == {C1: True, C2: False, C3: True}
+    assert caused(world, selection=Selection(only=("c3",))) == {C3: True}
 
 
 def test_it_counts_from_the_commit_that_is_named(world: SeedWorld, repository: Repository) -> None:
@@ -72,20 +68,20 @@ def test_it_counts_from_the_commit_that_is_named(world: SeedWorld, repository: R
     assert caused(world, "HEAD~1") == {C1: True, C2: False}
 
 
-def test_the_state_that_was_read_is_not_read_again(world: SeedWorld) -> None:
+def test_what_was_read_is_not_read_again_and_the_repository_is_left_as_it_was(
+    world: SeedWorld, repository: Repository
+) -> None:
+    world.write("gone.yaml", "import_configs: {gone: {name: Gone, targets: {sandbox: {id: 77}}}}")
+    repository.commit("second")
     declare(world, c1=2)
+    (world.folder / "configs/gone.yaml").unlink()
+    before = repository.state()
     planned(world, out=None)
     alone = len(world.state.requests())
     planned(world, out=None, since="HEAD")
-    assert len(world.state.requests()) == 2 * alone
-
-
-def test_only_what_nobody_has_asked_for_is_asked(world: SeedWorld, repository: Repository) -> None:
-    world.write("gone.yaml", "import_configs: {gone: {name: Gone, targets: {sandbox: {id: 77}}}}")
-    repository.commit("second")
-    (world.folder / "configs/gone.yaml").unlink()
-    caused(world)
+    assert repository.state() == before
     asked = [request.path for request in world.state.requests()]
+    assert len(asked) == 2 * alone + 1
     assert [path for path in asked if path.endswith("/77")] == ["/3/contacts/import/configs/77"]
 
 
@@ -125,11 +121,6 @@ def test_a_limit_makes_nothing_caused_that_was_pending(world: SeedWorld) -> None
     assert caused(world) == {C2: False}
 
 
-def test_a_selection_counts_for_the_files_of_before_too(world: SeedWorld) -> None:
-    declare(world, c3=1)
-    assert caused(world, selection=Selection(only=("c3",))) == {C3: True}
-
-
 def test_pruning_what_was_declared_before_is_caused(world: SeedWorld) -> None:
     world.write("reconciler.yaml", SETTINGS + "    limits: {deletes: 9}\n")
     (world.folder / "configs/c1.yaml").unlink()
@@ -150,15 +141,12 @@ def text_of(world: SeedWorld, ref: str) -> str:
     return world.plans(since=ref).out
 
 
-def test_the_text_has_two_groups(world: SeedWorld) -> None:
+def test_the_text_has_two_groups_and_says_where_one_is_empty(world: SeedWorld) -> None:
+    assert "since main:\n\n  nothing\n\nPending" in text_of(world, "main")
     declare(world, c1=2)
     text = text_of(world, "main")
     first, second = "Caused by the change of the files since main:", "Pending or drifted before"
     assert text.index(first) < text.index(C1) < text.index(second) < text.index(C2) < text.index("Plan:")
-
-
-def test_a_group_with_nothing_in_it_says_so(world: SeedWorld) -> None:
-    assert "since main:\n\n  nothing\n\nPending" in text_of(world, "main")
 
 
 @pytest.mark.parametrize(
@@ -190,24 +178,23 @@ def test_of_files_that_are_no_use_everything_is_caused_and_it_is_said(
     assert "verything counts as caused" in text_of(world, "HEAD")
 
 
-def test_a_link_in_git_that_leads_out_of_the_workspace_is_refused_as_elsewhere(
+def test_a_link_in_git_is_followed_inside_and_refused_where_it_leads_out(
     world: SeedWorld, repository: Repository
 ) -> None:
-    (world.folder / "configs/link.yaml").symlink_to("/etc/hostname")
-    repository.commit("link")
-    (world.folder / "configs/link.yaml").unlink()
-    note = planned(world, out=None, since="HEAD").document["since"]["note"]
-    assert "'link.yaml' is a link that leads out of the workspace, or to no file in it" in note
-
-
-def test_a_link_in_git_that_stays_inside_is_followed(world: SeedWorld, repository: Repository) -> None:
+    link = world.folder / "configs/c3.yaml"
     (world.folder / "configs/c3.txt").write_text(
         "import_configs: {c3: {name: C3, targets: {sandbox: {id: 3}}}}"
     )
-    (world.folder / "configs/c3.yaml").symlink_to("c3.txt")
+    link.symlink_to("c3.txt")
     repository.commit("link")
     declare(world, c1=2)
     assert caused(world) == {C1: True, C2: False}
+    link.unlink()
+    link.symlink_to("/etc/hostname")
+    repository.commit("out")
+    link.unlink()
+    note = planned(world, out=None, since="HEAD").document["since"]["note"]
+    assert "'c3.yaml' is a link that leads out of the workspace, or to no file in it" in note
 
 
 def test_a_workspace_that_is_the_repository_itself(tmp_path: Path) -> None:
@@ -240,13 +227,6 @@ def test_an_unknown_commit_is_an_error_before_anything_is_asked(world: SeedWorld
     with pytest.raises(UsageError, match="commit"):
         planned(world, out=None, since=ref)
     assert not world.state.requests()
-
-
-def test_the_repository_is_left_as_it_was(world: SeedWorld, repository: Repository) -> None:
-    declare(world, c1=2)
-    before = repository.state()
-    caused(world)
-    assert repository.state() == before
 
 
 def test_apply_shows_the_groups_and_reports_them(world: SeedWorld) -> None:

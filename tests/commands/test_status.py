@@ -23,7 +23,7 @@ from reconciler.sandbox.seeding import CONFIGS, STARTING_POINT, stored_config
 from tests.clock import START
 from tests.commands.conftest import WELCOME
 from tests.commands.test_across import NAMES, Worlds
-from tests.commands.test_runs import ELSEWHERE, at_work, path_of
+from tests.commands.test_runs import at_work
 from tests.commands.world import EVERYTHING, RESETS, SETTINGS, Run, World
 from tests.metrics import openmetrics_families, prometheus_families
 from tests.seeds.world import ADD, JANE, JOHN, SeedWorld
@@ -79,7 +79,8 @@ def resources(managed: int = 0, unmanaged: int = 0, drifted: int = 0, blocked: i
     return {"managed": managed, "unmanaged": unmanaged, "drifted": drifted, "blocked": blocked}
 
 
-def test_what_differs_is_drifted_whoever_brought_it_about(world: World) -> None:
+def test_resources_are_drifted_blocked_unmanaged_or_as_declared(world: World) -> None:
+    assert target(world)["resources"] == resources(managed=1, blocked=1)
     world.write("welcome.yaml", DRIFTED)
     world.write("new.yaml", "import_configs: {new: {name: New}}")
     assert target(world)["resources"] == resources(managed=2, drifted=2)
@@ -87,22 +88,12 @@ def test_what_differs_is_drifted_whoever_brought_it_about(world: World) -> None:
     assert target(world)["resources"] == resources(managed=2)
     world.change(1, FirstRow=7)
     assert target(world)["resources"] == resources(managed=2, drifted=1)
-
-
-def test_what_a_rule_keeps_from_being_applied_is_blocked_and_not_drifted(world: World) -> None:
-    assert target(world)["resources"] == resources(managed=1, blocked=1)
-    applied(world)
-    assert target(world)["resources"] == resources(managed=1)
-
-
-def test_what_is_declared_nowhere_is_unmanaged(world: World) -> None:
-    world.live({1: WELCOME, 2: {"Name": "Other", "IsReusable": True}})
+    world.live({1: {**WELCOME, "FirstRow": 2}, 2: {"Name": "New"}, 3: {"Name": "Other", "IsReusable": True}})
     assert target(world)["resources"]["unmanaged"] == 1
 
 
 def test_what_shall_not_exist_is_not_managed_and_drifts_while_it_does(world: World) -> None:
-    settings = SETTINGS + "    limits: {deletes: 1, updates: null}\n"
-    world.write("reconciler.yaml", settings)
+    world.write("reconciler.yaml", SETTINGS + "    limits: {deletes: 1, updates: null}\n")
     world.write("welcome.yaml", "import_configs: {welcome: {targets: {sandbox: {id: 1, absent: true}}}}")
     assert target(world)["resources"] == resources(drifted=1)
     applied(world)
@@ -120,41 +111,33 @@ def test_the_last_apply_is_told_with_its_end(world: World) -> None:
     assert target(world)["journal"]["last_apply"]["outcome"] == "done"
 
 
-def test_a_run_of_another_command_is_no_apply(world: World) -> None:
+def test_a_run_of_another_command_is_no_apply_and_one_at_work_is_told_beside_it(world: World) -> None:
     applied(world)
-    with at_work(world, replace(ELSEWHERE)) as journal:
+    with at_work(world) as journal:
         journal.end_run(2, 0, {})
         start = replace(journal.runs()[0].start, command="restore 1")
         journal.end_run(journal.begin_run(start), 0, {})
     assert target(world)["journal"]["last_apply"]["run"] == 2
-
-
-def test_a_run_at_work_is_told_and_is_not_the_last_apply(world: World) -> None:
-    applied(world)
     with at_work(world, this_process()):
-        journal = target(world)["journal"]
-    assert journal["last_apply"]["run"] == 1
-    (held,) = journal["open_runs"]
-    assert (held["run"], held["command"], held["died"]) == (2, "apply", False)
+        told = target(world)["journal"]
+    assert told["last_apply"]["run"] == 2
+    (held,) = told["open_runs"]
+    assert (held["run"], held["command"], held["died"]) == (4, "apply", False)
 
 
-def test_a_run_of_which_nobody_has_heard_for_long_has_died(world: World) -> None:
-    with at_work(world):
+def test_a_run_that_has_not_been_heard_of_for_long_has_died_and_has_no_exit_code(world: World) -> None:
+    with at_work(world) as journal:
         world.clock.sleep(2 * HOUR)
         (held,) = target(world)["journal"]["open_runs"]
         assert held["died"]
-        run = looked(world, form=Form.TEXT)
-        assert "? sandbox: run 1 (apply) holds the account, died, and the next run will end it" in run.out
-    applied(world)
-    assert target(world)["journal"]["last_apply"]["run"] == 2
-
-
-def test_an_apply_that_died_has_no_exit_code(world: World) -> None:
-    with at_work(world) as journal:
+        text = looked(world, form=Form.TEXT).out
+        assert "? sandbox: run 1 (apply) holds the account, died, and the next run will end it" in text
         journal.take_over(1, "gone")
     last = target(world)["journal"]["last_apply"]
     assert (last["outcome"], last["exit_code"]) == ("died", None)
     assert "last_apply_exit_code" not in metrics(world)
+    applied(world)
+    assert target(world)["journal"]["last_apply"]["run"] == 2
 
 
 def test_a_change_in_doubt_counts_until_what_is_live_is_as_declared(world: World) -> None:
@@ -162,19 +145,14 @@ def test_a_change_in_doubt_counts_until_what_is_live_is_as_declared(world: World
     assert applied(world, fault="PUT:1+:before:drop") is Exit.IN_DOUBT
     one = target(world)
     assert (one["changes_in_doubt"], one["resources"]["drifted"], one["exit_code"]) == (1, 1, 0)
-    world.change(1, FirstRow=2)
-    assert target(world)["changes_in_doubt"] == 0
-
-
-def test_what_a_run_that_lives_is_just_writing_is_not_in_doubt(world: World) -> None:
-    world.write("welcome.yaml", DRIFTED)
-    applied(world, fault="PUT:1+:before:drop")
     with at_work(world, this_process()) as journal:
         (operation,) = journal.operations(1)
         journal.begin_operation(2, operation.intent)
-        assert target(world)["changes_in_doubt"] == 0
+        assert target(world)["changes_in_doubt"] == 0  # a run that lives is just writing it
         journal.take_over(2, "gone")
     assert target(world)["changes_in_doubt"] == 1
+    world.change(1, FirstRow=2)
+    assert target(world)["changes_in_doubt"] == 0
 
 
 def seeds(**counts: int) -> dict[str, int]:
@@ -182,11 +160,18 @@ def seeds(**counts: int) -> dict[str, int]:
     return dict.fromkeys(names, 0) | counts
 
 
-def test_seeds_are_pending_then_sent(seeded: SeedWorld) -> None:
+def test_seeds_are_pending_then_sent_and_blocked_where_somebody_else_may_have_sent_them(
+    seeded: SeedWorld,
+) -> None:
     seeded.declare(JOHN, JANE)
     assert target(seeded)["seeds"] == seeds(declared=1, pending=1, customers_pending=2)
+    assert looked(seeded, detailed_exitcode=True).exit is Exit.PENDING
     applied(seeded)
     assert target(seeded)["seeds"] == seeds(declared=1)
+    seeded.lose_journal()
+    assert target(seeded)["seeds"] == seeds(declared=1, blocked=1)
+    text = looked(seeded, form=Form.TEXT).out
+    assert "! sandbox: 1 seed blocked; reconciler seeds status says why" in text
 
 
 def test_customers_in_doubt_are_counted(seeded: SeedWorld) -> None:
@@ -203,16 +188,7 @@ def test_a_seed_that_a_rule_blocks_is_not_pending(seeded: SeedWorld) -> None:
     assert target(seeded)["seeds"] == seeds(declared=1, blocked=1)
 
 
-def test_a_seed_that_somebody_else_may_have_sent_is_blocked_and_said(seeded: SeedWorld) -> None:
-    seeded.declare(JOHN)
-    applied(seeded)
-    seeded.lose_journal()
-    assert target(seeded)["seeds"] == seeds(declared=1, blocked=1)
-    run = looked(seeded, form=Form.TEXT)
-    assert "! sandbox: 1 seed blocked; reconciler seeds status says why" in run.out
-
-
-def test_a_tenant_that_cannot_be_asked_leaves_the_account_whole(seeded: SeedWorld) -> None:
+def test_an_account_and_a_tenant_leave_each_other_whole(seeded: SeedWorld) -> None:
     seeded.declare(JOHN)
     seeded.write("welcome.yaml", DRIFTED)
     seeded.faults = [Fault.parse("GET *customerdatacolumn*:1+:before:status=403")]
@@ -221,10 +197,6 @@ def test_a_tenant_that_cannot_be_asked_leaves_the_account_whole(seeded: SeedWorl
     assert (one["up"], one["seeds"], run.exit) == (False, None, Exit.ERROR)
     assert one["resources"] == resources(managed=1, drifted=1)
     assert "403" in one["error"]
-
-
-def test_an_account_that_cannot_be_asked_leaves_the_tenant_whole(seeded: SeedWorld) -> None:
-    seeded.declare(JOHN)
     seeded.faults = [Fault.parse("GET *configs*:1+:before:status=401")]
     one = target(seeded)
     assert (one["up"], one["resources"], one["changes_in_doubt"]) == (False, None, None)
@@ -276,6 +248,10 @@ def test_nothing_is_written_anywhere(seeded: SeedWorld) -> None:
         looked(seeded, form=form)
     assert seeded.writes == []
     assert not seeded.journal.exists()
+    applied(seeded)
+    before = seeded.journal.read_bytes()
+    target(seeded)
+    assert seeded.journal.read_bytes() == before
 
 
 @pytest.mark.parametrize("detailed", [True, False])
@@ -286,24 +262,16 @@ def test_drift_is_an_exit_code_where_asked_for(world: World, detailed: bool) -> 
     assert looked(world, detailed_exitcode=detailed).exit is (Exit.PENDING if detailed else Exit.DONE)
 
 
-def test_what_is_to_be_sent_is_pending_too(seeded: SeedWorld) -> None:
-    seeded.declare(JOHN)
-    assert looked(seeded, detailed_exitcode=True).exit is Exit.PENDING
-
-
 def test_the_default_target_is_looked_at_unless_others_are_named(worlds: Worlds) -> None:
-    with pytest.raises(UsageError, match="no target: add --target"):
-        looked(worlds)
-    assert [one["target"] for one in found(worlds, TargetSelection(("three", "one")))["targets"]] == [
-        "three",
-        "one",
-    ]
+    named = TargetSelection(("three", "one"))
+    assert [one["target"] for one in found(worlds, named)["targets"]] == ["three", "one"]
     assert {one["target"] for one in found(worlds, ALL)["targets"]} == set(NAMES)
-    with pytest.raises(UsageError, match="there is no target four"):
-        looked(worlds, TargetSelection(("four",)))
-
-
-def test_invalid_files_are_one_error(worlds: Worlds) -> None:
+    for targets, error in (
+        (DEFAULT, "no target: add --target"),
+        (TargetSelection(("four",)), "no target four"),
+    ):
+        with pytest.raises(UsageError, match=error):
+            looked(worlds, targets)
     worlds.write("hello.yaml", "import_configs: {hello: {nmae: Hello}}\n")
     with pytest.raises(FilesInvalid):
         looked(worlds, ALL)
@@ -390,10 +358,3 @@ def test_the_command_line_has_its_targets_and_formats(
     assert main(["status", "--detailed-exitcode"]) == 2
     assert capsys.readouterr().out.splitlines()[1].startswith("sandbox ")
     assert main(["status", "--target", "other", "--target", "sandbox", "--format", "json"]) == 0
-
-
-def test_a_journal_of_this_version_is_read_while_it_is_there(world: World) -> None:
-    applied(world)
-    before = path_of(world).read_bytes()
-    target(world)
-    assert path_of(world).read_bytes() == before
