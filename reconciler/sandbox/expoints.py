@@ -51,15 +51,6 @@ _NOT_EMULATED = {
 }
 
 
-class NoTokenError(Exception):
-    """No token is given; `code` is one of the error codes of OAuth2."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-
-
 class Tokens(Struct, frozen=True, kw_only=True):
     """Which tokens are accepted, beside those that the endpoint gave, and which clients get one there.
 
@@ -87,25 +78,28 @@ class Tokens(Struct, frozen=True, kw_only=True):
             raise FailedError(401, _DENIED)
 
     def give(self, form: Mapping[str, str], call: Call) -> Answer:
-        """Return a new token; `NoTokenError` for a request that is wrong or of an unknown client.
+        """Return a new token, or the error that OAuth2 has for a wrong request (I: RFC 6749, 5.2).
 
         The members of the answer are those that the client requires (C: OAuthTokenResponse.cs).
         """
         if call.content_type.partition(";")[0].strip().lower() != _FORM:
-            raise NoTokenError(400, "invalid_request", f"Send the request as {_FORM}.")
+            return _no_token("invalid_request", f"Send the request as {_FORM}.")
         if form.get("grant_type") != "client_credentials":
-            message = "The grant type has to be client_credentials."
-            raise NoTokenError(400, "unsupported_grant_type", message)
+            return _no_token("unsupported_grant_type", "The grant type has to be client_credentials.")
         for name in ("client_id", "client_secret", "scope"):
             if not form.get(name):
-                raise NoTokenError(400, "invalid_request", f"The request lacks {name}.")
+                return _no_token("invalid_request", f"The request lacks {name}.")
         if self.clients is not None and self.clients.get(form["client_id"]) != form["client_secret"]:
-            raise NoTokenError(401, "invalid_client", "The client id or secret is wrong.")
+            return _no_token("invalid_client", "The client id or secret is wrong.", 401)
         token, seconds = secrets.token_urlsafe(24), call.variants.token_seconds
         call.documents.put(_TOKENS, token, {"Until": call.now + seconds})
         lifetime = int(seconds) if call.variants.expires_in == "number" else str(int(seconds))
         times = {"expires_in": lifetime, "ext_expires_in": lifetime}
         return as_json({"token_type": "Bearer", **times, "access_token": token})
+
+
+def _no_token(code: str, message: str, status: int = 400) -> Answer:
+    return as_json({"error": code, "error_description": message}, status)
 
 
 def revoke_tokens(state: State) -> None:
@@ -123,13 +117,9 @@ def expoints_part(state: State, variants: Variants, tokens: Tokens, clock: Clock
     part = Blueprint("expoints", __name__)
 
     def give_token(**_directory: str) -> Response:
-        try:
-            with state.transaction() as documents:
-                call = Call(documents, variants, clock(), content_type=request.content_type or "")
-                return _respond(tokens.give(request.form, call))
-        except NoTokenError as error:
-            # In the form of OAuth2 (I: RFC 6749, 5.2).
-            return _respond(as_json({"error": error.code, "error_description": str(error)}, error.status))
+        with state.transaction() as documents:
+            call = Call(documents, variants, clock(), content_type=request.content_type or "")
+            return _respond(tokens.give(request.form, call))
 
     def viewing(answer: Callable[[Call], Answer]) -> Callable[[], Response]:
         def view() -> Response:
