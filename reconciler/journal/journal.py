@@ -59,6 +59,10 @@ _SERVERS = ("postgresql://", "postgres://")
 FORMS = ("sqlite:", *_SERVERS, "git+branch:")
 """What the address of a journal begins with."""
 
+_BEFORE_AND_SENT: Any = tuple[Body | None, Body | None]
+_READ_BACK: Any = tuple[Body | None]
+"""The bodies that are kept beside the beginning of a write, and beside its end."""
+
 Answer = TypeVar("Answer")
 Around = Callable[[], AbstractContextManager[None]]
 """What lies around an addition, so that crash tests can end the process before or after it."""
@@ -154,13 +158,22 @@ class ReadOnlyJournal:
         """Return writes with what is kept beside their entries. Raises `Refused` where that is damaged."""
         if self._log is None or not written:
             return written
-        places = [(one.run, n) for one in written for n in state.places[one.number] if n]
         with self._lock:
+            places = [(one.run, n) for one in written for n in state.places[one.number] if n]
             texts = self._log.bodies(places)
+        made = []
         try:
-            return tuple(_with_bodies(one, state.places[one.number], texts) for one in written)
+            for one in written:
+                what, (began, ended) = f"a body of write {one.number}", state.places[one.number]
+                before, body = read(_BEFORE_AND_SENT, texts.get(began), what)
+                ending = one.ending
+                if ending is not None:
+                    (after,) = read(_READ_BACK, texts.get(ended), what)
+                    ending = replace(ending, after=after)
+                made.append(replace(one, intent=replace(one.intent, before=before, body=body), ending=ending))
         except Unsound as error:
             raise self._log.damaged(str(error)) from error
+        return tuple(made)
 
     def _current(self) -> JournalState:
         """Return what the journal says now, or said a moment ago; it is not changed afterwards."""
@@ -208,7 +221,8 @@ class Journal(ReadOnlyJournal):
         self._queue = threading.Condition()
         self._turn = threading.Lock()
         if self.is_new:
-            self.is_new = self._write(_begin)
+            began = JournalBegan(FORMAT, self._state.hash_key.hex())
+            self.is_new = self._write(lambda state, _: (not state.n, () if state.n else [began]))
 
     def intend(self, batch: BatchIntent, *, again: Collection[int] = ()) -> int:
         """Write down that a request is about to be sent; return the number of its batch.
@@ -355,21 +369,20 @@ class Journal(ReadOnlyJournal):
                 if not draft.is_whole:  # only what the log says at this moment may keep anything from it
                     self._follow(self._to)
                     draft = self._drafted(writes)
-                if not draft.lines or self._append(draft):
-                    for write, answer, error in draft.outcomes:
-                        write.answer, write.error = answer, error
-                    return
-                self._follow(self._to)
+                if draft.lines:
+                    with self._around():
+                        is_added = self._to.append(self._last, draft.lines, draft.pruned)
+                    if not is_added:
+                        self._follow(self._to)
+                        continue
+                    self._state, self._last = draft.state, draft.lines[-1]
+                    self._asked = self._clock.monotonic()
+                for write, answer, error in draft.outcomes:
+                    write.answer, write.error = answer, error
+                return
         raise Refused(
             f"journal {self._to.name} cannot be written: others write to it all the time. Try again"
         )
-
-    def _append(self, draft: _Draft) -> bool:
-        with self._around():
-            is_added = self._to.append(self._last, draft.lines, draft.pruned)
-        if is_added:
-            self._state, self._last, self._asked = draft.state, draft.lines[-1], self._clock.monotonic()
-        return is_added
 
     def _drafted(self, writes: Sequence[_Write[Any]]) -> _Draft:
         draft = _Draft(self._state.copy(), self._clock.now())
@@ -432,49 +445,23 @@ def _checked_line(fact: Fact, n: int, draft: _Draft) -> Line:
     return line
 
 
-def _begin(state: JournalState, now: float) -> Decision[bool]:
-    """Decide on beginning a journal; the answer is whether it is new."""
-    del now
-    return (False, ()) if state.n else (True, [JournalBegan(FORMAT, state.hash_key.hex())])
-
-
 def _replayed(state: JournalState, lines: Sequence[Line], name: str) -> JournalState:
     """Return a state with the entries of lines added to it.
 
-    Raises `Unsound`, or `UsageError` for another format.
+    Raises `Unsound`, or `UsageError` where the first one says that the journal has another format.
     """
     for line in lines:
         if line.n == 1:
-            _check_format(line, name)
+            told = document(line.text)
+            fact = told.get("fact") if isinstance(told, dict) else None
+            found = fact.get("format") if isinstance(fact, dict) else None
+            if type(found) is int and FORMAT != found < 1_000_000:
+                raise other_format(name, found)
         entry = read_entry(line)
         if state.run_of(entry.fact) != line.run:
             raise Unsound(f"entry {line.n} is damaged: it stands beside those of another run")
         state.add(entry)
     return state
-
-
-def _check_format(line: Line, name: str) -> None:
-    """Return unless the first entry of a journal says that it has another format."""
-    told = document(line.text)
-    fact = told.get("fact") if isinstance(told, dict) else None
-    found = fact.get("format") if isinstance(fact, dict) else None
-    if type(found) is int and FORMAT != found < 1_000_000:
-        raise other_format(name, found)
-
-
-_BEFORE_AND_SENT: Any = tuple[Body | None, Body | None]
-_READ_BACK: Any = tuple[Body | None]
-
-
-def _with_bodies(one: Operation, places: tuple[int, int], texts: Mapping[int, str]) -> Operation:
-    """Return a write with its bodies. Raises `Unsound` where they are not there, or damaged."""
-    began, ended = places
-    before, body = read(_BEFORE_AND_SENT, texts.get(began), f"a body of write {one.number}")
-    one = replace(one, intent=replace(one.intent, before=before, body=body))
-    if one.ending is None:
-        return one
-    (after,) = read(_READ_BACK, texts.get(ended), f"a body of write {one.number}")
-    return replace(one, ending=replace(one.ending, after=after))
 
 
 def open_journal(address: str, folder: Path, clock: Clock, around: Around = nullcontext) -> Journal:

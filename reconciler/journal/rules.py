@@ -224,7 +224,10 @@ def _next(last: int, number: int) -> int:
 def begin_run(state: JournalState, start: RunStart, now: float) -> Decision[int]:
     """Decide on a new run. Raises `Held` while one that may be alive holds one of its accounts."""
     open_runs = [run for run in state.runs.values() if run.is_open]
-    dead = [RunEnded(run.number, None, {}, _found_dead(run)) for run in refuse_held(start, open_runs, now)]
+    dead = []
+    for run in refuse_held(start, open_runs, now):
+        note = f"found dead: process {run.start.process.pid} on {run.start.process.host} had not ended it"
+        dead.append(RunEnded(run.number, None, {}, note))
     number, once = state.last_run + 1, tuple(dict.fromkeys(start.accounts))
     return number, [*dead, RunBegan(number, replace(start, accounts=once))]
 
@@ -257,10 +260,6 @@ def _age(seconds: float) -> str:
     if seconds < 120:
         return f"{max(0, round(seconds))} s"
     return f"{round(seconds / 60)} min" if seconds < 7200 else f"{round(seconds / 3600)} h"
-
-
-def _found_dead(run: Run) -> str:
-    return f"found dead: process {run.start.process.pid} on {run.start.process.host} had not ended it"
 
 
 def end_run(

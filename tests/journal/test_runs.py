@@ -37,12 +37,6 @@ def pruned(journal: Journal, before: float) -> tuple[int, int]:
     return len(gone.runs), gone.operations
 
 
-def test_a_new_journal_knows_of_no_run(journal: Journal) -> None:
-    assert list(journal.runs()) == []
-    assert journal.run(1) is None
-    assert (list(journal.operations(1)), journal.latest(ACCOUNT), journal.learned(ACCOUNT)) == ([], {}, {})
-
-
 def test_a_run_is_told_as_it_was_begun(journal: Journal, reopen: Reopen, clock: FakeClock) -> None:
     start = run_start(
         ACCOUNT,
@@ -62,18 +56,6 @@ def test_a_run_is_told_as_it_was_begun(journal: Journal, reopen: Reopen, clock: 
     assert replace(told.start, accounts=()) == replace(start, accounts=())
 
 
-def test_a_run_ends_once_with_its_exit_and_its_counts(journal: Journal, clock: FakeClock) -> None:
-    number = journal.begin_run(run_start())
-    clock.sleep(60)
-    journal.end_run(number, 4, {"applied": 2, "failed": 1})
-    clock.sleep(60)
-    journal.end_run(number, 0, {})
-    run = journal.run(number)
-    assert run is not None
-    assert (run.ended, run.exit, run.counts) == (clock.now() - 60, 4, {"applied": 2, "failed": 1})
-    assert not run.is_open
-
-
 def test_runs_are_told_newest_first_those_of_one_account_too(journal: Journal) -> None:
     one = journal.begin_run(run_start(ACCOUNT))
     other = journal.begin_run(run_start(OTHER))
@@ -84,7 +66,9 @@ def test_runs_are_told_newest_first_those_of_one_account_too(journal: Journal) -
     assert list(journal.runs("unknown.example")) == []
 
 
-def test_the_latest_word_of_a_run_is_its_latest_write(journal: Journal, clock: FakeClock) -> None:
+def test_the_latest_word_of_a_run_is_its_latest_write_and_it_ends_once(
+    journal: Journal, clock: FakeClock
+) -> None:
     number = journal.begin_run(run_start(ACCOUNT, TENANT))
     said = []
     clock.sleep(10)
@@ -92,13 +76,16 @@ def test_the_latest_word_of_a_run_is_its_latest_write(journal: Journal, clock: F
     for speak in (
         lambda: journal.end_operation(operation, APPLIED),
         lambda: journal.intend(BatchIntent(TENANT, SEED, "1", [delivery("ann")], {}, number)),
+        lambda: journal.end_run(number, 4, {"applied": 2, "failed": 1}),
         lambda: journal.end_run(number, 0, {}),
     ):
         said.append([run.latest - run.began for run in journal.runs()])
         clock.sleep(10)
         speak()
-    said.append([run.latest - run.began for run in journal.runs()])
-    assert said == [[10], [20], [30], [40]]
+    [run] = journal.runs()
+    assert [*said, [run.latest - run.began]] == [[10], [20], [30], [40], [40]]
+    assert (run.ended, run.exit, run.counts) == (clock.now() - 10, 4, {"applied": 2, "failed": 1})
+    assert not run.is_open
 
 
 def test_while_a_run_is_open_no_other_begins_on_one_of_its_accounts_but_on_others(
