@@ -54,8 +54,8 @@ class ExpointsSession(Struct, frozen=True, dict=True):
     @property
     def account(self) -> str:
         """The name under which the journal knows the tenant."""
-        accounts = tenant_account(self.session.target)
-        return accounts[0] if accounts else self.settings.url
+        (account,) = tenant_account(self.session.target)
+        return account
 
     @property
     def composer(self) -> Composer:
@@ -94,14 +94,14 @@ class ExpointsSession(Struct, frozen=True, dict=True):
 
     def plan(self, records: ReadOnlyJournal) -> SeedsPlan:
         """Return the plan of the selected seeds; reads only."""
-        session, account = self.session, self.account
+        settings, session, account = self.settings, self.session, self.account
         workspace, target = session.workspace, session.target
         planner = SeedPlanner(
             client=self.client,
             ledger=records,
             account=account,
             clock=session.environment.clock,
-            settle_after=self.settings.settle_after.total_seconds(),
+            settle_after=settings.settle_after.total_seconds(),
             check=self.check,
             declared=workspace.seeds[target.name],
             everywhere=[

@@ -41,24 +41,20 @@ POLL_SECONDS = 10.0
 
 
 @contextmanager
-def _opened(selection: Selection, console: Console, environment: Environment) -> Iterator[ExpointsSession]:
-    with open_session(selection, environment) as session:
+def _opened(
+    selection: Selection, console: Console, environment: Environment, key: str = ""
+) -> Iterator[ExpointsSession]:
+    """Open the tenant of the selected seeds, or of the only one that `key` names."""
+    chosen = replace(selection, only=(key,)) if key else selection
+    with open_session(chosen, environment) as session:
         if not session.seeds:
             raise UsageError(f"no seed is declared on target {session.target.name}")
+        if key and len(session.seeds) > 1:
+            keys = ", ".join(seed.key for seed in session.seeds)
+            raise UsageError(f"{key} names more than one seed: {keys}")
         with expoints_session(session, console) as expoints:
             expoints.connect()
             yield expoints
-
-
-@contextmanager
-def _opened_one(
-    key: str, selection: Selection, console: Console, environment: Environment
-) -> Iterator[ExpointsSession]:
-    with _opened(replace(selection, only=(key,)), console, environment) as expoints:
-        if len(expoints.session.seeds) != 1:
-            keys = ", ".join(seed.key for seed in expoints.session.seeds)
-            raise UsageError(f"{key} names more than one seed: {keys}")
-        yield expoints
 
 
 def seeds_preview(key: str, selection: Selection, console: Console, environment: Environment) -> Exit:
@@ -66,7 +62,7 @@ def seeds_preview(key: str, selection: Selection, console: Console, environment:
     if not console.stdout.isatty() or console.as_json:
         raise Refused("seeds preview shows addresses in full, so it writes to a terminal only")
     with (
-        _opened_one(key, selection, console, environment) as expoints,
+        _opened(selection, console, environment, key) as expoints,
         open_past(expoints.session) as records,
     ):
         console.result(preview_text(_only(expoints.plan(records)), expoints.composer), None)
@@ -119,7 +115,7 @@ def seeds_resolve(
     standing = DeliveryState.SENT if sent else DeliveryState.NOT_SENT
     purpose = Purpose(f"seeds resolve {key} --{standing.value.replace(' ', '-')}")
     with (
-        _opened_one(key, selection, console, environment) as expoints,
+        _opened(selection, console, environment, key) as expoints,
         open_run(expoints.session, purpose, lock, console) as run,
     ):
         plan = _only(expoints.plan(run.journal))
@@ -214,7 +210,7 @@ def seeds_send(
     """
     check_target_is_named(selection, environment)
     with (
-        _opened_one(key, selection, console, environment) as expoints,
+        _opened(selection, console, environment, key) as expoints,
         open_run(expoints.session, Purpose(f"seeds send {key}"), lock, console) as run,
     ):
         planned = expoints.plan(run.journal)
