@@ -26,7 +26,7 @@ from reconciler.errors import (
 from reconciler.http import Attempt, Bounds, Connection, Secret, WsgiTransport
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 MASTER, KEY = Secret("master-hunter22"), Secret("key-hunter33")
 META: Json = {"Status": 200, "Timestamp": "2025-01-22T08:00:34.6424456Z"}
@@ -59,14 +59,16 @@ class Server:
 
 
 @contextmanager
+def opened(app: WSGIApplication) -> Iterator[ImportConfigs]:
+    connection = Connection(transport=WsgiTransport(app), bounds=Bounds(total_wait=0))
+    with open_checkmarket("http://localhost", MASTER, KEY, connection) as configs:
+        yield configs
+
+
+@contextmanager
 def account(*answers: tuple[int, Json | bytes]) -> Iterator[tuple[ImportConfigs, Server]]:
     server = Server(*answers)
-    with open_checkmarket(
-        "http://localhost",
-        MASTER,
-        KEY,
-        Connection(transport=WsgiTransport(server), bounds=Bounds(total_wait=0)),
-    ) as configs:
+    with opened(server) as configs:
         yield configs, server
 
 

@@ -15,15 +15,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.checkmarket.client import ImportConfigs, open_checkmarket
+from reconciler.checkmarket.client import ImportConfigs
 from reconciler.commands.console import PROGRESS_AFTER, Console, Pool, each
 from reconciler.engine.kind import Json, Mapper, map_serially
 from reconciler.errors import ApiError, BadAnswer, Declined, Unreachable
-from reconciler.http import Bounds, Connection, Secret, WsgiTransport
 from reconciler.sandbox.app import create_app
 from reconciler.sandbox.seeding import CONFIGS, SURVEYS, stored_config
 from reconciler.sandbox.state import Seed, State
 from reconciler.sandbox.variants import Listing, Variants
+from tests.checkmarket.test_client import account, opened
 from tests.clock import FakeClock
 from tests.commands.world import Terminal
 
@@ -37,13 +37,9 @@ ways = pytest.mark.parametrize("way", WAYS, ids=["one by one", "several at a tim
 
 
 @contextmanager
-def account(app: WSGIApplication) -> Iterator[ImportConfigs]:
-    with open_checkmarket(
-        "http://localhost",
-        Secret("master-key"),
-        Secret("a-key"),
-        Connection(transport=WsgiTransport(app), bounds=Bounds(total_wait=0)),
-    ) as configs:
+def served(*documents: Json) -> Iterator[ImportConfigs]:
+    """Open an account whose server answers with these documents, one a request."""
+    with account(*((200, document) for document in documents)) as (configs, _):
         yield configs
 
 
@@ -106,7 +102,7 @@ def test_a_list_that_proves_to_be_whole_is_read_whole_by_the_same_pages_in_both_
     asked = []
     for way in WAYS:
         server = Collection(count, most, obeys, (lambda n: n) if counted else no_count)
-        with account(server) as configs:
+        with opened(server) as configs:
             assert ids(configs, way) == list(range(1, count + 1))
         asked.append(sorted(server.asked))
     assert asked[0] == asked[1]
@@ -135,13 +131,13 @@ def test_a_list_that_proves_to_be_whole_is_read_whole_by_the_same_pages_in_both_
 )
 def test_a_list_that_is_not_proven_to_be_whole_is_an_error(server: Collection) -> None:
     for way in WAYS:
-        with account(server) as configs, pytest.raises(BadAnswer, match="do not prove that these are all"):
+        with opened(server) as configs, pytest.raises(BadAnswer, match="do not prove that these are all"):
             configs.list(way)
 
 
 def test_a_count_that_is_far_too_high_makes_nobody_ask_on_and_on() -> None:
     server = Collection(500, total=lambda _: 1_000_000)
-    with account(server) as configs, pytest.raises(BadAnswer):
+    with opened(server) as configs, pytest.raises(BadAnswer):
         configs.list(SEVERAL)
     # Twice the list, and each time no more behind its end than were under way then, and one that is empty.
     assert len(server.asked) <= 2 * (5 + SEVERAL.workers + 1)
@@ -156,7 +152,7 @@ def test_so_many_pages_are_under_way_at_once() -> None:
             together.wait(60)  # all four are under way at once, or nobody goes on
         return pages(environ, start_response)
 
-    with account(waiting) as configs:
+    with opened(waiting) as configs:
         assert ids(configs, SEVERAL) == list(range(1, 601))
 
 
@@ -168,7 +164,7 @@ def test_how_many_pages_are_read_is_told_on_a_terminal() -> None:
         clock.sleep(PROGRESS_AFTER)
         return pages(environ, start_response)
 
-    with account(slow) as configs:
+    with opened(slow) as configs:
         configs.list(Pool(1, Console(stderr=terminal, clock=clock)))
     assert "Reading pages of the list 1/4" in terminal.getvalue()
 
@@ -179,19 +175,8 @@ def test_a_list_without_an_end_is_an_error() -> None:
         start_response("200 OK", [])
         return [json.dumps({"Meta": {"Status": 200}, "Data": [{"ImportConfigId": skip}]}).encode()]
 
-    with account(endless) as configs, pytest.raises(BadAnswer, match="no end after 1000 pages"):
+    with opened(endless) as configs, pytest.raises(BadAnswer, match="no end after 1000 pages"):
         configs.list()
-
-
-class Scripted:
-    """Answers with the given documents, one a request."""
-
-    def __init__(self, *answers: Json) -> None:
-        self._answers = iter(answers)
-
-    def __call__(self, _: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        start_response("200 OK", [])
-        return [json.dumps(next(self._answers)).encode()]
 
 
 class Placed:
@@ -224,7 +209,7 @@ def page(*ids: int, total: int) -> Json:
     ],
 )
 def test_a_list_that_moved_is_read_once_more(moved: list[Json]) -> None:
-    with account(Scripted(*moved, page(5, 6, total=3), page(7, total=3))) as configs:
+    with served(*moved, page(5, 6, total=3), page(7, total=3)) as configs:
         assert ids(configs) == [5, 6, 7]
 
 
@@ -246,7 +231,7 @@ def test_a_list_that_moved_while_several_pages_were_read_is_read_once_more(
     moved: Mapping[int, Json], way: Mapper
 ) -> None:
     server = Placed(STILL, moved)
-    with account(server) as configs:
+    with opened(server) as configs:
         assert ids(configs, way) == list(range(1, 11))
     assert server.asked.count(0) == 2
 
@@ -254,21 +239,21 @@ def test_a_list_that_moved_while_several_pages_were_read_is_read_once_more(
 @ways
 def test_behind_a_page_that_is_shorter_the_next_one_begins_where_it_ended(way: Mapper) -> None:
     short = {4: page(5, total=10), 5: page(6, 7, total=10), 7: page(8, 9, total=10), 9: page(10, total=10)}
-    with account(Placed({**STILL, **short})) as configs:
+    with opened(Placed({**STILL, **short})) as configs:
         assert ids(configs, way) == list(range(1, 11))
 
 
 @ways
 def test_a_row_that_comes_twice_counts_where_it_came_first_however_pages_are_read(way: Mapper) -> None:
     pages = {skip: page(skip + 1, skip + 2, total=9) for skip in (0, 2, 4)}
-    with account(Placed({**pages, 6: page(6, 7, total=9), 8: page(8, 9, total=9)})) as configs:
+    with opened(Placed({**pages, 6: page(6, 7, total=9), 8: page(8, 9, total=9)})) as configs:
         assert ids(configs, way) == list(range(1, 10))
 
 
 @ways
 def test_a_page_that_fails_among_several_fails_the_list(way: Mapper) -> None:
     failed: Json = {"Meta": {"Status": 503}, "Data": "Later"}
-    with account(Placed({**STILL, 6: failed})) as configs, pytest.raises(Unreachable):
+    with opened(Placed({**STILL, 6: failed})) as configs, pytest.raises(Unreachable):
         configs.list(way)
 
 
@@ -278,14 +263,14 @@ START = {skip: page(skip + 1, skip + 2, total=1000) for skip in (0, 2)}
 def test_behind_a_page_that_fails_nobody_asks_on() -> None:
     failed: Json = {"Meta": {"Status": 503}, "Data": "Later"}
     server = Placed(dict.fromkeys(range(4, 1000, 2), failed) | START)
-    with account(server) as configs, pytest.raises(Unreachable):
+    with opened(server) as configs, pytest.raises(Unreachable):
         configs.list(SEVERAL)
     assert len(server.asked) <= 2 + SEVERAL.workers
 
 
 def test_behind_a_page_that_comes_again_nobody_asks_on() -> None:
     server = Placed(dict.fromkeys(range(4, 1000, 2), START[2]) | START)
-    with account(server) as configs, pytest.raises(BadAnswer, match="do not prove"):
+    with opened(server) as configs, pytest.raises(BadAnswer, match="do not prove"):
         configs.list(SEVERAL)
     # Read twice, each time two pages, those that were under way, and all at once.
     assert len(server.asked) <= 2 * (2 + SEVERAL.workers + 1)
@@ -293,7 +278,7 @@ def test_behind_a_page_that_comes_again_nobody_asks_on() -> None:
 
 def test_a_list_that_never_stands_still_is_an_error() -> None:
     once = [page(1, 2, total=4), page(total=4)]
-    with account(Scripted(*once, *once)) as configs, pytest.raises(BadAnswer):
+    with served(*once, *once) as configs, pytest.raises(BadAnswer):
         configs.list()
 
 
@@ -309,7 +294,7 @@ def test_a_list_that_never_stands_still_is_an_error() -> None:
     ],
 )
 def test_an_empty_account_is_empty_in_every_form(answer: Json) -> None:
-    with account(Scripted(answer, answer)) as configs:
+    with served(answer, answer) as configs:
         assert configs.list() == ()
 
 
@@ -340,13 +325,13 @@ def test_an_empty_account_is_empty_in_every_form(answer: Json) -> None:
     ],
 )
 def test_anything_else_is_a_bad_answer_and_no_empty_list(answer: Json) -> None:
-    with account(Scripted(answer)) as configs, pytest.raises(BadAnswer):
+    with served(answer) as configs, pytest.raises(BadAnswer):
         configs.list()
 
 
 @pytest.mark.parametrize("data", [False, {"Succeeded": False, "FailureMessage": "Not now"}])
 def test_a_refused_list_is_a_refusal(data: Json) -> None:
-    with account(Scripted({"Meta": {"Status": 200}, "Data": data})) as configs, pytest.raises(Declined):
+    with served({"Meta": {"Status": 200}, "Data": data}) as configs, pytest.raises(Declined):
         configs.list()
 
 
@@ -363,7 +348,7 @@ def test_whatever_the_server_does_a_list_is_whole_or_an_error(
 ) -> None:
     # Nobody can see through a server that obeys nothing and serves a part as if it were all.
     page = most if obeys else count
-    with account(Collection(count, page, frozenset(obeys), total)) as configs:
+    with opened(Collection(count, page, frozenset(obeys), total)) as configs:
         try:
             found = ids(configs, way)
         except BadAnswer:
@@ -391,7 +376,7 @@ def test_the_sandbox_is_listed_whole_in_every_variant_that_proves_it(
 ) -> None:
     variants = Variants(listing=listing, rows=rows, meta_counts=counted)  # type: ignore[arg-type]
     for way in WAYS:
-        with account(sandbox(variants, count)) as configs:
+        with opened(sandbox(variants, count)) as configs:
             assert ids(configs, way) == list(range(1, count + 1))
 
 
@@ -399,7 +384,7 @@ def test_the_sandbox_is_listed_whole_in_every_variant_that_proves_it(
 @ways
 def test_a_sandbox_that_proves_nothing_is_not_believed(count: int, way: Mapper) -> None:
     variants = Variants(listing="ignores-skip", meta_counts=False)
-    with account(sandbox(variants, count)) as configs, pytest.raises(BadAnswer):
+    with opened(sandbox(variants, count)) as configs, pytest.raises(BadAnswer):
         configs.list(way)
 
 
@@ -408,7 +393,7 @@ class TestSurveys:
     @pytest.mark.parametrize("listing", LISTINGS)
     def test_all_with_exactly_that_title_are_found(self, listing: Listing, member: str) -> None:
         variants = Variants(listing=listing, survey_id_member=member)  # type: ignore[arg-type]
-        with account(sandbox(variants, 0, surveys=200)) as configs:
+        with opened(sandbox(variants, 0, surveys=200)) as configs:
             assert configs.find("survey", "Survey 7") == [7, 97, 187]
             assert configs.find("survey", "survey 7") == ()
             assert configs.find("survey", "Survey") == ()
@@ -427,7 +412,7 @@ class TestSurveys:
             together.wait()
             return configs.find("survey", f"Survey {number}")
 
-        with account(counting) as configs:
+        with opened(counting) as configs:
             assert each(find, range(1, 5), workers=4) == [[1], [2], [3], [4]]
         assert asked == ["/3/surveys"]
 
@@ -436,17 +421,17 @@ class TestSurveys:
             "Meta": {"Status": 200, "TotalRowCount": 2},
             "Data": [{"Id": 1}, {"Id": 2, "Title": "x"}],
         }
-        with account(Scripted(rows)) as configs:
+        with served(rows) as configs:
             assert configs.find("survey", "x") == [2]
 
     def test_a_list_that_failed_is_asked_for_again(self) -> None:
         failed: Json = {"Meta": {"Status": 503}, "Data": "Later"}
         rows: Json = {"Meta": {"Status": 200, "TotalRowCount": 1}, "Data": [{"Id": 2, "Title": "x"}]}
-        with account(Scripted(failed, rows)) as configs:
+        with served(failed, rows) as configs:
             with pytest.raises(ApiError):
                 configs.find("survey", "x")
             assert configs.find("survey", "x") == [2]
 
     def test_nothing_but_surveys_can_be_found(self) -> None:
-        with account(Scripted()) as configs, pytest.raises(ValueError, match="contact_list"):
+        with served() as configs, pytest.raises(ValueError, match="contact_list"):
             configs.find("contact_list", "newsletter")

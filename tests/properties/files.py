@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from ruamel.yaml import YAML
 
 from reconciler.checkmarket.model import IMPORT_CONFIGS
-from reconciler.engine.body import put, written
+from reconciler.engine.body import put, read_back, written
 from reconciler.engine.declared import Declared, Given, Reference, Ruling
 from reconciler.engine.kind import Json, Kind, Policy
 from reconciler.engine.outcome import Line, Report
@@ -112,7 +112,7 @@ def _declaring(declared: Declared, written: Mapping[str, Any], kind: Kind) -> De
             return replace(declared, hidden=True)
         case {"targets": {"sandbox": {"id": int(id)}}}:
             return replace(declared, id=id)
-    given = {path: Given(_in_body(kind, path, value), RESOURCE) for path, value in _leaves(written)}
+    given = {path: Given(read_back(kind.by_path[path], value), RESOURCE) for path, value in _leaves(written)}
     return replace(
         declared,
         given={**declared.given, **given},
@@ -126,19 +126,6 @@ def _leaves(written: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, 
             yield from _leaves(value, f"{above}{name}.")
         else:
             yield f"{above}{name}", value
-
-
-def _in_body(kind: Kind, path: str, value: Json) -> Json:
-    rows = kind.by_path[path].rows
-    if rows is None or not isinstance(value, list):
-        return value
-    members = {name: member for member, name in rows.names.items()}
-    return [_renamed(row, members) for row in value]
-
-
-def _renamed(row: Json, names: Mapping[str, str]) -> Json:
-    assert isinstance(row, dict)
-    return {names[name]: value for name, value in row.items()}
 
 
 def paths_told_of(warnings: Iterable[str]) -> set[str]:
