@@ -5,7 +5,7 @@ A shell asks while a line is typed, so an error is no answer, and prints nothing
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +15,6 @@ from reconciler.errors import ReconcilerError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
-
-    from reconciler.commands.names import Names
 
 _VARIABLE = "_RECONCILER_COMPLETE"
 
@@ -39,21 +37,29 @@ def completion(context: click.Context, shell: str) -> int:
 
 def complete_target(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the targets that begin so."""
-    return _items(name for name in _names(context).targets if name.startswith(incomplete))
+    targets = _names(context).get("targets", ())
+    return _items(name for name in targets if name.startswith(incomplete))
 
 
-def _complete_keys(*sections: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
-    """Return what returns the keys of these sections, or of all, that begin so."""
-
-    def complete(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        return _items(_names(context).keys(incomplete, *sections))
-
-    return complete
+def complete_key(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the keys of resources and seeds that begin so."""
+    return _keys(context, incomplete)
 
 
-complete_key = _complete_keys()
-complete_resource = _complete_keys("import_configs")
-complete_seed = _complete_keys("customer_seeds")
+def complete_resource(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the keys of resources that begin so."""
+    return _keys(context, incomplete, "import_configs")
+
+
+def complete_seed(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the keys of seeds that begin so."""
+    return _keys(context, incomplete, "customer_seeds")
+
+
+def _keys(context: click.Context, incomplete: str, *sections: str) -> list[CompletionItem]:
+    from reconciler.commands.names import keys_in
+
+    return _items(keys_in(_names(context), incomplete, *sections))
 
 
 def _items(names: Iterable[str]) -> list[CompletionItem]:
@@ -62,10 +68,10 @@ def _items(names: Iterable[str]) -> list[CompletionItem]:
     return [CompletionItem(name) for name in names]
 
 
-def _names(context: click.Context) -> Names:
-    from reconciler.commands.names import Names, names_in
+def _names(context: click.Context) -> dict[str, list[str]]:
+    from reconciler.commands.names import names_in
 
     try:
         return names_in(context.params.get("workspace"), Path.cwd())
     except (ReconcilerError, OSError):
-        return Names((), {})
+        return {}
