@@ -179,7 +179,7 @@ def test_the_models_of_seeds_are_imported_only_where_the_files_hold_a_seed(tmp_p
     without = write_workspace(tmp_path / "without", 3)
     seed = write_seed(tmp_path / "with", 1, "sandbox:")
     of_seeds = {"reconciler.config.seeds", "reconciler.expoints.model"}
-    assert not of_seeds & imported_by("validate", "--workspace", str(without))
+    assert not (of_seeds | {"httpx", "deepdiff"}) & imported_by("validate", "--workspace", str(without))
     assert of_seeds <= imported_by("validate", "--workspace", str(seed))
 
 

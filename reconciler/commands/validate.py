@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from reconciler.checkmarket.model import SECTION
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
-from reconciler.commands.reports import annotate
 from reconciler.commands.workspace import CUSTOMER_SEEDS, Selection, open_workspace
 from reconciler.config.schema import workspace_schema
 from reconciler.config.validation import Schema
 from reconciler.errors import Exit, FilesInvalid
+from reconciler.problems import Problem
 from reconciler.render.values import FORMAT_VERSION, counted, json_text, problem_document, problems_text
 
 
@@ -18,9 +20,9 @@ def validate(selection: Selection, console: Console, environment: Environment) -
     try:
         workspace = open_workspace(selection, environment)
     except FilesInvalid as error:
-        annotate(error.problems, console, environment)
+        _annotate(error.problems, console, environment)
         raise
-    annotate(workspace.warnings, console, environment)
+    _annotate(workspace.warnings, console, environment)
     summary = (
         f"Valid: {counted(workspace.files, 'file')}, {counted(workspace.count, 'resource')}, "
         f"{counted(len(workspace.targets), 'target')}, {counted(len(workspace.warnings), 'warning')}."
@@ -35,6 +37,14 @@ def validate(selection: Selection, console: Console, environment: Environment) -
     }
     console.result(f"{warnings}\n\n{summary}" if warnings else summary, document)
     return Exit.DONE
+
+
+def _annotate(problems: Sequence[Problem], console: Console, environment: Environment) -> None:
+    if problems:
+        # Imported here: files without a problem need nothing of what an apply reports.
+        from reconciler.commands.reports import annotate
+
+        annotate(problems, console, environment)
 
 
 def schema(kind: str, console: Console) -> Exit:
