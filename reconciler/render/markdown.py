@@ -21,6 +21,7 @@ from reconciler.engine.change import Blocked, Change
 from reconciler.engine.outcome import Outcome, Result
 from reconciler.errors import Exit
 from reconciler.expoints.recipients import SeedPlan
+from reconciler.expoints.seed import masked
 from reconciler.problems import Problem
 from reconciler.render.report import (
     MEANINGS,
@@ -34,7 +35,6 @@ from reconciler.render.report import (
 )
 from reconciler.render.seeds import (
     MAIL_IS_SENT,
-    masked_address,
     seed_change,
     seed_notes,
     seed_symbol,
@@ -412,7 +412,7 @@ def _seed(planned: Planned, seed: SeedPlan) -> str:
     lines += [f"- {_sentence(note)}" for note in seed_notes(seed)]
     body = ["\n".join(lines)] if lines else []
     customers = [
-        f"{masked_address(one.customer.email)}  {one.state.value}  {harmless(str(one.customer.place))}"
+        f"{harmless(masked(one.customer.email))}  {one.state.value}  {harmless(str(one.customer.place))}"
         for one in seed.customers[:_MOST_CUSTOMERS]
     ]
     if customers:
@@ -437,9 +437,10 @@ def _problems(problems: Sequence[Problem]) -> Group:
 
 
 def _end_parts(applied: Applied) -> Iterator[Part]:
-    right, wrong = list[Fold](), list[Fold]()
+    right, wrong, changes = list[Fold](), list[Fold](), applied.changes
     for outcome in applied.report.outcomes:
-        (right if outcome.result is Result.APPLIED else wrong).append(_outcome(applied, outcome))
+        fold = _outcome(applied.planned, outcome, changes.get(outcome.key))
+        (right if outcome.result is Result.APPLIED else wrong).append(fold)
     yield _group("#### Needs a look", wrong, is_grave=True)
     yield _group("#### Applied", right)
     sent = []
@@ -459,7 +460,7 @@ def _end_parts(applied: Applied) -> Iterator[Part]:
     yield _problems(applied.planned.problems)
 
 
-def _outcome(applied: Applied, outcome: Outcome) -> Fold:
+def _outcome(planned: Planned, outcome: Outcome, change: Change | None) -> Fold:
     symbol, _ = RESULT_SYMBOLS[outcome.result]
     id = f"id {outcome.id} " if outcome.id is not None else ""
     what = f"{outcome.action.value} {id}" if outcome.action else id
@@ -468,7 +469,7 @@ def _outcome(applied: Applied, outcome: Outcome) -> Fold:
     body = ["\n".join(f"- {one}" for one in sentences)] if sentences else []
     return _fold(
         f"{symbol} {element(outcome.key)} {what}<b>{outcome.result.value}</b>",
-        [*body, *_change_body(applied.planned, applied.change_of(outcome))],
+        [*body, *_change_body(planned, change)],
         f"{symbol} {code(outcome.key)} {what}{': '.join([outcome.result.value, *sentences])}",
         is_open=outcome.result is not Result.APPLIED or bool(outcome.warnings),
     )

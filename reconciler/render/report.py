@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
 from typing import TypeAlias
 
 from msgspec import Struct, field
 
 from reconciler.engine.change import Action, Blocked, Change, Plan, Unchanged, fingerprint_of
 from reconciler.engine.classify import FieldView
-from reconciler.engine.outcome import Line, Outcome, Report, Result
+from reconciler.engine.outcome import Line, Report, Result
 from reconciler.engine.review import Since
 from reconciler.errors import Exit
 from reconciler.expoints.planning import SeedsPlan
@@ -30,7 +29,6 @@ MEANINGS = {
     Exit.UNAVAILABLE: "the API is unavailable, or its allowance is used up",
 }
 """What an exit code other than 0 or 2 means, as the rest of a sentence."""
-UNDERWAY = "This run has not ended: it is under way, or it was killed. This report is not the whole of it."
 
 
 class Planned(Struct, frozen=True):
@@ -87,7 +85,7 @@ class Planned(Struct, frozen=True):
         )
 
 
-class Applied(Struct, frozen=True, dict=True):
+class Applied(Struct, frozen=True):
     """How everything ended on one target. `planned` is what was carried out, without an exit of its own."""
 
     planned: Planned
@@ -130,12 +128,9 @@ class Applied(Struct, frozen=True, dict=True):
         before = sum(seed.count(RecipientState.IN_DOUBT) for seed in self.planned.seeds.seeds)
         return before + sum(end.in_doubt for end in self.sent)
 
-    def change_of(self, outcome: Outcome) -> Change | None:
-        """Return what an outcome is the end of; of what was blocked, the change that it would have been."""
-        return self._changes.get(outcome.key)
-
-    @cached_property
-    def _changes(self) -> Mapping[str, Change]:
+    @property
+    def changes(self) -> Mapping[str, Change]:
+        """Key → what was carried out; of what was blocked, the change that it would have been."""
         plan = self.planned.plan
         blocked = {one.key: one.change for one in plan.blocked if one.change}
         return blocked | {change.key: change for change in plan.changes}
@@ -155,7 +150,10 @@ class Stopped(Struct, frozen=True):
     @classmethod
     def underway(cls, verb: str, target: str) -> Stopped:
         """Return what stands in a report until its run has ended."""
-        return cls(verb, target, UNDERWAY, Exit.ERROR, is_underway=True)
+        text = (
+            "This run has not ended: it is under way, or it was killed. This report is not the whole of it."
+        )
+        return cls(verb, target, text, Exit.ERROR, is_underway=True)
 
 
 Reported: TypeAlias = Planned | Applied | Stopped

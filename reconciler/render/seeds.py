@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from reconciler.engine.review import Since
 from reconciler.expoints.planning import Composer, SeedsPlan
 from reconciler.expoints.recipients import ChangedPath, RecipientState, SeedPlan
-from reconciler.expoints.seed import Send, masked
+from reconciler.expoints.seed import Send
 from reconciler.expoints.sending import SeedStatus, SendResult
 from reconciler.render.values import PLAIN, Document, Paint, columns, counted, harmless
 
@@ -76,11 +76,6 @@ def seed_notes(plan: SeedPlan) -> Iterator[str]:
     if plan.count(RecipientState.IN_DOUBT):
         yield "in doubt: counting may settle it once it has rested for settle_after; or look at the tenant,"
         yield f"then run seeds resolve {plan.seed.key} --sent or --not-sent"
-
-
-def masked_address(email: str) -> str:
-    """Return an address as reports show it."""
-    return harmless(masked(email))
 
 
 def kept_back_text(reports: Iterable[tuple[SeedsPlan, Sequence[SendResult]]]) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import asdict
@@ -68,16 +67,6 @@ class JournalFigures(Struct, frozen=True):
     open_runs: tuple[OpenRun, ...] = ()
     """The runs, of any command, that hold the target or its accounts."""
 
-    @property
-    def open(self) -> int:
-        """How many of them there are."""
-        return len(self.open_runs)
-
-    @property
-    def oldest_began(self) -> float | None:
-        """When the oldest of them began, in seconds since 1970 UTC; `None` where there is none."""
-        return min((one.run.began for one in self.open_runs), default=None)
-
 
 class TargetStatus(Struct, frozen=True):
     """The state of a target. What is `None` is unknown, and `error` or `journal_error` says why."""
@@ -103,11 +92,6 @@ class TargetStatus(Struct, frozen=True):
     def is_up(self) -> bool:
         """Whether everything that was asked of its APIs was answered."""
         return not self.error
-
-    @property
-    def is_journal_up(self) -> bool:
-        """Whether the journal was read."""
-        return self.journal is not None
 
     @property
     def is_pending(self) -> bool:
@@ -286,55 +270,59 @@ def _families(statuses: Sequence[TargetStatus], now: float) -> Iterator[tuple[st
         labels = [{"target": one.target, "account": one.account, "tenant": one.tenant} for one in known]
         help = "What a target stands for."
         yield "reconciler_target", "info", help, [(some, 1) for some in labels]
-    for name, (help, path) in _GAUGES.items():
-        samples = []
-        for status in statuses:
-            value: Any = status
-            for member in path.split("."):
-                value = None if value is None else getattr(value, member)
-            if value is not None:
-                number = float(value) if isinstance(value, float) else int(value)
-                samples.append(({"target": status.target}, number))
-        if samples:
-            yield f"reconciler_{name}", "gauge", help, samples
+    values = [(status.target, _gauges(status)) for status in statuses]
+    for name, help in _HELP.items():
+        some = [({"target": target}, found) for target, all in values if (found := all[name]) is not None]
+        if some:
+            yield f"reconciler_{name}", "gauge", help, some
 
 
-_GAUGES = {
-    "up": ("Whether all that was asked of the APIs of the target was answered.", "is_up"),
-    "journal_up": ("Whether the journal of the target could be read.", "is_journal_up"),
-    "managed_resources": ("Configurations that are declared on the target.", "resources.managed"),
-    "unmanaged_resources": ("Configurations that are live and declared nowhere.", "resources.unmanaged"),
-    "drifted_resources": (
-        "Declared configurations that apply would create, change or delete.",
-        "resources.drifted",
-    ),
-    "blocked_resources": (
-        "Declared configurations that apply would leave alone because a rule says no.",
-        "resources.blocked",
-    ),
-    "declared_seeds": ("Seeds that are declared on the target.", "seeds.declared"),
-    "pending_seeds": ("Seeds of which apply would send something.", "seeds.pending"),
-    "blocked_seeds": (
-        "Seeds of which something is due although a rule says no, or that somebody else may have sent.",
-        "seeds.blocked",
-    ),
-    "in_doubt_seeds": ("Seeds with customers of whom nobody knows whether they were sent.", "seeds.in_doubt"),
-    "pending_customers": ("Customers that apply would send.", "seeds.customers_pending"),
-    "in_doubt_customers": (
-        "Customers of whom nobody knows whether they were sent.",
-        "seeds.customers_in_doubt",
-    ),
-    "in_doubt_changes": (
-        "Configurations that are not as declared after a last write of which nobody knows the end.",
-        "changes_in_doubt",
-    ),
-    "open_runs": ("Runs that hold the target or its accounts.", "journal.open"),
-    "oldest_open_run_timestamp_seconds": (
-        "When the oldest of these runs began, in seconds since 1970 UTC.",
-        "journal.oldest_began",
-    ),
-    "last_apply_run": ("The number of the last apply that has ended.", "journal.last_apply.number"),
-    "last_apply_exit_code": ("Its exit code; left out of one that died.", "journal.last_apply.exit"),
-    "last_apply_timestamp_seconds": ("When it ended, in seconds since 1970 UTC.", "journal.last_apply.ended"),
+def _gauges(status: TargetStatus) -> Mapping[str, float | None]:
+    """Return every figure by the name of its metric; `None` is unknown, and left out."""
+    resources, seeds, journal = status.resources, status.seeds, status.journal
+    last = journal.last_apply if journal else None
+    runs = journal.open_runs if journal else ()
+    return {
+        "up": int(status.is_up),
+        "journal_up": int(journal is not None),
+        "managed_resources": resources.managed if resources else None,
+        "unmanaged_resources": resources.unmanaged if resources else None,
+        "drifted_resources": resources.drifted if resources else None,
+        "blocked_resources": resources.blocked if resources else None,
+        "declared_seeds": seeds.declared if seeds else None,
+        "pending_seeds": seeds.pending if seeds else None,
+        "blocked_seeds": seeds.blocked if seeds else None,
+        "in_doubt_seeds": seeds.in_doubt if seeds else None,
+        "pending_customers": seeds.customers_pending if seeds else None,
+        "in_doubt_customers": seeds.customers_in_doubt if seeds else None,
+        "in_doubt_changes": status.changes_in_doubt,
+        "open_runs": len(runs) if journal else None,
+        "oldest_open_run_timestamp_seconds": min((float(one.run.began) for one in runs), default=None),
+        "last_apply_run": last.number if last else None,
+        "last_apply_exit_code": last.exit if last else None,
+        "last_apply_timestamp_seconds": last.ended if last else None,
+    }
+
+
+_HELP = {
+    "up": "Whether all that was asked of the APIs of the target was answered.",
+    "journal_up": "Whether the journal of the target could be read.",
+    "managed_resources": "Configurations that are declared on the target.",
+    "unmanaged_resources": "Configurations that are live and declared nowhere.",
+    "drifted_resources": "Declared configurations that apply would create, change or delete.",
+    "blocked_resources": "Declared configurations that apply would leave alone because a rule says no.",
+    "declared_seeds": "Seeds that are declared on the target.",
+    "pending_seeds": "Seeds of which apply would send something.",
+    "blocked_seeds": "Seeds of which something is due although a rule says no, or that somebody else may "
+    "have sent.",
+    "in_doubt_seeds": "Seeds with customers of whom nobody knows whether they were sent.",
+    "pending_customers": "Customers that apply would send.",
+    "in_doubt_customers": "Customers of whom nobody knows whether they were sent.",
+    "in_doubt_changes": "Configurations that are not as declared after a last write of which nobody knows "
+    "the end.",
+    "open_runs": "Runs that hold the target or its accounts.",
+    "oldest_open_run_timestamp_seconds": "When the oldest of these runs began, in seconds since 1970 UTC.",
+    "last_apply_run": "The number of the last apply that has ended.",
+    "last_apply_exit_code": "Its exit code; left out of one that died.",
+    "last_apply_timestamp_seconds": "When it ended, in seconds since 1970 UTC.",
 }
-"""Name → what it means, and where a status holds it; what is unknown there is left out."""

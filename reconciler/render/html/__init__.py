@@ -26,6 +26,7 @@ from reconciler.engine.classify import FieldClass, FieldView, desired
 from reconciler.engine.kind import Kind
 from reconciler.engine.outcome import Outcome, Result
 from reconciler.expoints.recipients import RecipientState, SeedPlan
+from reconciler.expoints.seed import masked
 from reconciler.problems import Place, Problem
 from reconciler.render.github import Links
 from reconciler.render.report import (
@@ -40,7 +41,6 @@ from reconciler.render.report import (
 )
 from reconciler.render.seeds import (
     MAIL_IS_SENT,
-    masked_address,
     seed_change,
     seed_notes,
     seed_symbol,
@@ -267,9 +267,9 @@ class _Maker(Struct, frozen=True):
     def end(self, applied: Applied) -> Document:
         """Return what there is to say of how everything ended."""
         report, doubtful = applied.report, applied.customers_in_doubt
-        right, wrong = list[Card](), list[Card]()
+        right, wrong, changes = list[Card](), list[Card](), applied.changes
         for outcome in report.outcomes:
-            card = self._ended(outcome, applied.change_of(outcome))
+            card = self._ended(outcome, changes.get(outcome.key))
             (right if outcome.result is Result.APPLIED else wrong).append(card)
         sent = []
         for end in applied.sent:
@@ -402,7 +402,7 @@ class _Maker(Struct, frozen=True):
             notes=[harmless(note) for note in (*changed, *seed_notes(plan))],
             customers=[
                 {
-                    "address": masked_address(one.customer.email),
+                    "address": harmless(masked(one.customer.email)),
                     "state": one.state.value,
                     "spot": _spot(one.customer.place, self.links),
                 }
