@@ -82,7 +82,6 @@ class ReadOnlyJournal:
         self._log = log
         self._clock = clock or SystemClock()
         self._state = JournalState()
-        self._last: Line | None = None
         self._asked = self._clock.monotonic()
         self._lock = threading.RLock()
         if log is not None:
@@ -195,10 +194,11 @@ class ReadOnlyJournal:
                 raise log.damaged(str(error)) from error
             if is_whole and (
                 state.last_batch < self._state.last_batch
-                or (self._last and state.hash_key != self._state.hash_key)
+                or (self._state.last and state.hash_key != self._state.hash_key)
             ):
                 raise log.damaged("what was written there is no longer in it, and nothing was pruned")
-            self._state, self._last = state, lines[-1]
+            state.last = lines[-1]
+            self._state = state
         self._asked = asked
 
 
@@ -371,11 +371,12 @@ class Journal(ReadOnlyJournal):
                     draft = self._drafted(writes)
                 if draft.lines:
                     with self._around():
-                        is_added = self._to.append(self._last, draft.lines, draft.pruned)
+                        is_added = self._to.append(self._state.last, draft.lines, draft.pruned)
                     if not is_added:
                         self._follow(self._to)
                         continue
-                    self._state, self._last = draft.state, draft.lines[-1]
+                    draft.state.last = draft.lines[-1]
+                    self._state = draft.state
                     self._asked = self._clock.monotonic()
                 for write, answer, error in draft.outcomes:
                     write.answer, write.error = answer, error

@@ -31,6 +31,7 @@ from reconciler.journal.entries import (
     Fact,
     Intent,
     JournalBegan,
+    Line,
     Operation,
     Run,
     RunBegan,
@@ -56,6 +57,8 @@ class JournalState(Struct):
 
     n: int = 0
     """The number of the last entry."""
+    last: Line | None = None
+    """Its line, as the log has it, which the next one has to follow."""
     hash_key: bytes = b""
     runs: dict[int, Run] = field(default_factory=dict)
     writes: dict[int, Operation] = field(default_factory=dict)

@@ -18,12 +18,16 @@ from reconciler.journal.rules import refuse_held
 from .runs import ACCOUNT, OTHER, run_start
 
 HERE = this_process()
+ELSEWHERE = replace(HERE, machine="another machine")
 LONG = SILENCE + 1
+UTC = "UTC Mon Nov 30 13:49:32 2026"
+CI = "https://git.example/acme/surveys/actions/runs/77"
+NO_PID = 2**31 - 1
 
 
-def run_of(process: Process, silent: float = 0.0, *accounts: str) -> Run:
+def run_of(process: Process, silent: float = 0.0, *accounts: str, ci_run: str = "") -> Run:
     """A run that began and last spoke `silent` seconds before 0."""
-    return Run(1, run_start(*accounts, process=process), -silent, -silent)
+    return Run(1, run_start(*accounts, process=process, ci_run=ci_run), -silent, -silent)
 
 
 @pytest.fixture
@@ -34,23 +38,14 @@ def sleeper() -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
-def test_this_process_lives_and_is_the_same_each_time() -> None:
-    assert this_process() == HERE
-    assert HERE.pid == os.getpid()
-    assert HERE.machine
-    assert HERE.started
-
-
-def test_a_process_that_can_be_seen_is_not_dead_however_silent_even_if_it_is_stopped(
+def test_a_process_that_lives_is_not_dead_however_silent_and_one_that_ended_is_before_it_is_buried(
     sleeper: subprocess.Popen[str],
 ) -> None:
-    assert not is_dead(run_of(process_of(sleeper.pid)), HERE, 0)
-    sleeper.send_signal(signal.SIGSTOP)
-    assert not is_dead(run_of(process_of(sleeper.pid), LONG), HERE, 0)
-
-
-def test_a_process_that_ended_is_dead_before_and_after_it_is_buried(sleeper: subprocess.Popen[str]) -> None:
     holder = process_of(sleeper.pid)
+    assert not is_dead(run_of(holder), HERE, 0)
+    assert not is_dead(run_of(holder, ci_run=f"{CI}/attempts/1"), HERE, 0, f"{CI}/attempts/2")
+    sleeper.send_signal(signal.SIGSTOP)  # it can go on
+    assert not is_dead(run_of(holder, LONG), HERE, 0)
     sleeper.kill()
     os.waitid(os.P_PID, sleeper.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and stays a zombie
     assert is_dead(run_of(holder), HERE, 0)
@@ -58,82 +53,62 @@ def test_a_process_that_ended_is_dead_before_and_after_it_is_buried(sleeper: sub
     assert is_dead(run_of(holder), HERE, 0)
 
 
-def test_a_later_process_with_the_same_number_does_not_keep_a_run_alive() -> None:
-    assert is_dead(run_of(replace(HERE, started="earlier")), HERE, 0)
+def test_this_process_is_the_same_each_time() -> None:
+    assert this_process() == HERE
+    assert (HERE.pid, bool(HERE.machine), bool(HERE.started)) == (os.getpid(), True, True)
 
 
-UTC = "UTC Mon Nov 30 13:49:32 2026"
+@pytest.mark.parametrize(
+    ("holder", "silent", "dead"),
+    [
+        pytest.param(replace(HERE, started="earlier"), 0, True, id="a later process has its number"),
+        pytest.param(replace(HERE, pid=NO_PID), 0, True, id="no process has its number"),
+        pytest.param(replace(HERE, pid=2**40), 0, True, id="no process can have its number"),
+        # As `ps` told it to an earlier version, in the time zone and the language of a shell.
+        pytest.param(replace(HERE, started=UTC), LONG, False, id="a start in another form says nothing"),
+        pytest.param(replace(HERE, started=UTC, pid=NO_PID), 0, True, id="but there is no such process"),
+        pytest.param(replace(ELSEWHERE, pid=NO_PID), SILENCE, False, id="on another machine"),
+        pytest.param(replace(ELSEWHERE, pid=NO_PID), LONG, True, id="on another machine, silent for long"),
+        pytest.param(ELSEWHERE, -LONG, False, id="on another machine whose clock is ahead"),
+        pytest.param(replace(HERE, machine=f"{HERE.machine}2"), SILENCE, False, id="in another container"),
+        pytest.param(replace(HERE, machine=f"{HERE.machine}2"), LONG, True, id="there, silent for long"),
+        pytest.param(replace(HERE, started="", pid=NO_PID), SILENCE, False, id="never seen"),
+        pytest.param(replace(HERE, started="", pid=NO_PID), LONG, True, id="never seen, silent for long"),
+    ],
+)
+def test_a_holder_is_dead_only_if_that_is_proved(holder: Process, silent: float, dead: bool) -> None:
+    assert is_dead(run_of(holder, silent), HERE, 0) is dead
 
 
-def test_a_start_in_another_form_says_nothing_of_a_process_that_is_there() -> None:
-    """As `ps` told it to an earlier version, in the time zone and the language of a shell."""
-    assert not is_dead(run_of(replace(HERE, started=UTC), LONG), HERE, 0)
-    assert is_dead(run_of(replace(HERE, started=UTC, pid=2**31 - 1)), HERE, 0)
+@pytest.mark.parametrize(
+    ("earlier", "dead"),
+    [
+        (f"{CI}/attempts/1", True),
+        *((run, False) for run in (f"{CI}/attempts/2", f"{CI}/attempts/3", f"{CI}8/attempts/1")),
+        *((run, False) for run in (f"{CI}/attempts/x", CI, "")),
+    ],
+)
+def test_only_an_earlier_attempt_of_the_same_run_of_github_is_dead_before_it_is_silent(
+    earlier: str, dead: bool
+) -> None:
+    run = run_of(ELSEWHERE, ci_run=earlier)
+    assert is_dead(run, HERE, 0, f"{CI}/attempts/2") is dead
+    if dead:
+        assert is_dead(run, HERE, 0, f"{CI}/attempts/10")
+        assert refuse_held(run_start(ci_run=f"{CI}/attempts/2"), [run], 0) == [run]
+    else:
+        with pytest.raises(Held):
+            refuse_held(run_start(ci_run=f"{CI}/attempts/2"), [run], 0)
 
 
 def test_programs_of_the_system_answer_the_same_in_any_time_zone_and_language(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("TZ", "Asia/Tokyo")
-    monkeypatch.setenv("LC_ALL", "nl_NL.UTF-8")
-    monkeypatch.setenv("LANGUAGE", "nl")
+    for name, value in {"TZ": "Asia/Tokyo", "LC_ALL": "nl_NL.UTF-8", "LANGUAGE": "nl"}.items():
+        monkeypatch.setenv(name, value)
     assert answer("/bin/date", "--date=@1790000000", "+%Z %A") == "UTC Monday"
     assert answer("/bin/sh", "-c", "echo half of it; exit 1") == ""
     assert answer("/nowhere/ps") == ""
-
-
-ELSEWHERE = replace(HERE, machine="another machine")
-RUN = "https://git.example/acme/surveys/actions/runs/77"
-
-
-def attempt_of(ci_run: str, process: Process = ELSEWHERE) -> Run:
-    """A run that spoke just now, of that address."""
-    return Run(1, run_start(process=process, ci_run=ci_run), 0, 0)
-
-
-def test_an_earlier_attempt_of_the_same_run_of_github_is_dead_wherever_it_ran() -> None:
-    assert is_dead(attempt_of(f"{RUN}/attempts/9"), HERE, 0, f"{RUN}/attempts/10")
-
-
-@pytest.mark.parametrize(
-    "earlier", [f"{RUN}/attempts/2", f"{RUN}/attempts/3", f"{RUN}8/attempts/1", f"{RUN}/attempts/x", RUN, ""]
-)
-def test_no_other_run_is_dead_before_it_is_silent(earlier: str) -> None:
-    assert not is_dead(attempt_of(earlier), HERE, 0, f"{RUN}/attempts/2")
-
-
-def test_an_earlier_attempt_that_can_be_seen_alive_is_not_dead_and_any_other_is_not_waited_for(
-    sleeper: subprocess.Popen[str],
-) -> None:
-    run = attempt_of(f"{RUN}/attempts/1", process_of(sleeper.pid))
-    assert not is_dead(run, HERE, 0, f"{RUN}/attempts/2")
-    run = attempt_of(f"{RUN}/attempts/1")
-    assert refuse_held(run_start(ci_run=f"{RUN}/attempts/2"), [run], 0) == [run]
-    with pytest.raises(Held, match="attempts/1"):
-        refuse_held(run_start(ci_run=f"{RUN}8/attempts/2"), [run], 0)
-
-
-@pytest.mark.parametrize("pid", [2**40, 2**31 - 1])
-def test_a_number_that_no_process_has_is_dead(pid: int) -> None:
-    assert is_dead(run_of(replace(HERE, pid=pid)), HERE, 0)
-
-
-@pytest.mark.parametrize(
-    "holder",
-    [
-        replace(HERE, machine="another", pid=2**31 - 1),
-        replace(HERE, machine=f"{HERE.machine}2", pid=2**31 - 1),  # another container: another process space
-        replace(HERE, started="", pid=2**31 - 1),
-    ],
-    ids=["another machine", "another container", "never seen"],
-)
-def test_a_process_that_cannot_be_seen_is_dead_only_when_long_silent(holder: Process) -> None:
-    assert not is_dead(run_of(holder, SILENCE), HERE, 0)
-    assert is_dead(run_of(holder, LONG), HERE, 0)
-
-
-def test_a_holder_whose_clock_is_ahead_is_not_dead() -> None:
-    assert not is_dead(run_of(replace(HERE, machine="another"), -LONG), HERE, 0)
 
 
 def test_only_holders_of_the_same_accounts_matter() -> None:
