@@ -104,13 +104,17 @@ def test_a_sandbox_and_a_journal_that_are_there_are_left_as_they_are(tmp_path: P
     assert patient.files() == before
 
 
-def test_a_damaged_sandbox_is_a_problem(tmp_path: Path) -> None:
+def test_a_damaged_sandbox_and_files_with_problems_are_problems(tmp_path: Path) -> None:
     patient = Patient(tmp_path, SANDBOX)
     (tmp_path / ".reconciler").mkdir()
     (tmp_path / ".reconciler" / "sandbox-one.db").write_text("not a database")
     ended, checks = patient.examined()
     assert (ended, checks["sandbox"]["state"]) == (Exit.ERROR, "problem")
     assert "move it away" in checks["sandbox"]["message"]
+    patient = Patient(tmp_path, "checkmarket: {url: 'http://127.0.0.1:1', nonsense: 1}, more: 2")
+    ended, checks = patient.examined()
+    assert (ended, checks["files"]["message"]) == (Exit.ERROR, "2 problems")
+    assert checks["targets"]["state"] == "not checkable"
 
 
 def test_what_is_missing_or_not_trusted_is_named_and_the_api_is_not_asked(tmp_path: Path) -> None:
@@ -127,20 +131,15 @@ def test_what_is_missing_or_not_trusted_is_named_and_the_api_is_not_asked(tmp_pa
     assert checks["checkmarket"]["state"] == "not checkable"
 
 
-def test_both_apis_are_asked_one_thing_each(tmp_path: Path) -> None:
+def test_both_apis_are_asked_one_thing_each_and_credentials_may_stand_in_a_file(tmp_path: Path) -> None:
     with served() as url:
-        patient = Patient(tmp_path, BOTH_SERVED % (url, url), KEY=SECRET)
-        _, checks = patient.examined()
-    for api in ("checkmarket", "expoints"):
-        assert checks[api]["message"] == "it answers, and the credentials may read"
-        assert checks[f"{api} writing"]["state"] == "not checkable"
-
-
-def test_credentials_may_stand_in_a_file(tmp_path: Path) -> None:
-    with served() as url:
+        _, checks = Patient(tmp_path, BOTH_SERVED % (url, url), KEY=SECRET).examined()
         patient = Patient(tmp_path, SERVED % url, MASTER=SECRET)
         patient.write("key.txt", SECRET)
         assert patient.examined()[1]["checkmarket key"]["message"] == "the file key.txt holds a value"
+    for api in ("checkmarket", "expoints"):
+        assert checks[api]["message"] == "it answers, and the credentials may read"
+        assert checks[f"{api} writing"]["state"] == "not checkable"
 
 
 @pytest.mark.parametrize(("status", "said"), [("401", "401 Unauthorized"), ("403", "Contacts (read)")])
@@ -179,24 +178,19 @@ def answering(date: str) -> Callable[[socket.socket], None]:
         (60, "ok", "agree to the minute"),
         (-61, "problem", "61 s behind the server"),
         (86400, "problem", "86400 s ahead of the server"),
+        (None, "not checkable", "the server does not tell its time"),
     ],
 )
 def test_the_clock_is_compared_with_that_of_the_server(
-    tmp_path: Path, seconds: int, state: str, said: str
+    tmp_path: Path, seconds: int | None, state: str, said: str
 ) -> None:
-    date = formatdate(START - seconds, usegmt=True)
-    with serving(answering(f"Date: {date}\r\n")) as server:
+    date = "" if seconds is None else f"Date: {formatdate(START - seconds, usegmt=True)}\r\n"
+    with serving(answering(date)) as server:
         ended, checks = Patient(tmp_path, f"checkmarket: {{url: '{server.url}'}}").examined()
-    assert ended is (Exit.DONE if state == "ok" else Exit.ERROR)
+    assert ended is (Exit.ERROR if state == "problem" else Exit.DONE)
+    assert checks["checkmarket"]["state"] == "ok"
     assert checks["checkmarket clock"]["state"] == state
     assert said in checks["checkmarket clock"]["message"]
-
-
-def test_a_server_without_a_date_leaves_the_clock_not_checkable(tmp_path: Path) -> None:
-    with serving(answering("")) as server:
-        _, checks = Patient(tmp_path, f"checkmarket: {{url: '{server.url}'}}").examined()
-    assert checks["checkmarket"]["state"] == "ok"
-    assert checks["checkmarket clock"]["state"] == "not checkable"
 
 
 @pytest.mark.parametrize(("wanted", "state"), [("{id: 288}", "ok"), ("{name: Nobody}", "problem")])
@@ -276,14 +270,6 @@ def test_what_the_operator_says_in_vain_is_a_problem(
     ended, checks = patient.examined()
     assert ended is Exit.ERROR
     assert mend in checks[f"RECONCILER_{variable}"]["mend"]
-
-
-def test_files_with_problems_are_counted_and_nothing_is_asked(tmp_path: Path) -> None:
-    patient = Patient(tmp_path, "checkmarket: {url: 'http://127.0.0.1:1', nonsense: 1}, more: 2")
-    ended, checks = patient.examined()
-    assert ended is Exit.ERROR
-    assert checks["files"]["message"] == "2 problems"
-    assert checks["targets"]["state"] == "not checkable"
 
 
 def test_one_target_is_looked_at_alone_and_an_unknown_one_is_an_error(tmp_path: Path) -> None:

@@ -122,23 +122,12 @@ def test_where_nobody_asked_nothing_is_made_of_a_request(
 
 
 def test_ids_of_their_own_are_not_alike() -> None:
-    assert len({random_id() for _ in range(1000)}) == 1000
-    assert len(random_id()) == 16
+    ids = {random_id() for _ in range(1000)}
+    assert {len(id) for id in ids} == {16}
+    assert len(ids) == 1000
 
 
-def test_problems_are_events_with_their_place(world: World, screen: Screen) -> None:
-    world.write("other.yaml", "import_configs:\n  other: {nmae: X}\n")
-    assert main_in(world, "validate", "--log-format", "json") == 1
-    console = logged(world, screen)
-    with pytest.raises(FilesInvalid) as caught:
-        validate(EVERYTHING, console, world.environment)
-    console.problems(caught.value.problems)
-    (problem,) = of(screen, "problem")
-    assert (problem["level"], problem["code"], problem["line"]) == ("error", "unknown-field", 2)
-    assert problem["file"].endswith("other.yaml")
-
-
-def test_warnings_and_errors_have_their_level(world: World, screen: Screen) -> None:
+def test_problems_and_warnings_are_events_with_their_level_and_place(world: World, screen: Screen) -> None:
     path = world.folder / ".reconciler" / "journal.db"
     path.parent.mkdir()
     path.write_text("no database")
@@ -146,6 +135,14 @@ def test_warnings_and_errors_have_their_level(world: World, screen: Screen) -> N
     (warning,) = of(screen, "warning")
     assert warning["level"] == "warning"
     assert not warning["message"].startswith("Warning")
+    world.write("other.yaml", "import_configs:\n  other: {nmae: X}\n")
+    assert main_in(world, "validate", "--log-format", "json") == 1
+    with pytest.raises(FilesInvalid) as caught:
+        world.ran(validate, EVERYTHING, screen=screen, settings={"logs_json": True})
+    logged(world, screen).problems(caught.value.problems)
+    (problem,) = of(screen, "problem")
+    assert (problem["level"], problem["code"], problem["line"]) == ("error", "unknown-field", 2)
+    assert problem["file"].endswith("other.yaml")
 
 
 def test_quiet_leaves_errors(world: World, screen: Screen) -> None:
@@ -158,27 +155,20 @@ def test_quiet_leaves_errors(world: World, screen: Screen) -> None:
     assert (error["level"], error["message"], error["kind"]) == ("error", "c", "X")
 
 
-def test_what_waits_says_so_in_an_event(world: World, screen: Screen) -> None:
-    with at_work(world), pytest.raises(Refused):
-        world.applies(lock=Lock(timeout=5), screen=screen, settings={"logs_json": True})
-    assert [one["message"][:8] for one in of(screen, "message")] == ["Waiting:"]
-
-
-def test_a_question_and_what_it_is_about_are_events_too(world: World) -> None:
-    screen = Screen(stdin=Terminal("no\n"))
+def test_waiting_a_question_and_what_it_is_about_are_events_and_progress_is_none(world: World) -> None:
+    screen = Screen(stdin=Terminal("no\n"), stderr=Terminal())
+    progress = logged(world, screen).progress("Reading")
+    world.clock.sleep(5)
+    progress(1, 2)
+    assert screen.err == ""
     with pytest.raises(Refused):
         world.applies(yes=False, screen=screen, json=True, settings={"logs_json": True})
     (shown,), (question,) = of(screen, "shown"), of(screen, "question")
     assert "Plan: 0 to create, 1 to update" in shown["message"]
     assert question["message"].endswith("Only yes is yes:")
-
-
-def test_progress_is_no_line_of_a_log(world: World) -> None:
-    screen = Screen(stderr=Terminal())
-    progress = logged(world, screen).progress("Reading")
-    world.clock.sleep(5)
-    progress(1, 2)
-    assert screen.err == ""
+    with at_work(world), pytest.raises(Refused):
+        world.applies(lock=Lock(timeout=5), screen=screen, settings={"logs_json": True})
+    assert [one["message"][:8] for one in of(screen, "message")] == ["Waiting:"]
 
 
 @pytest.mark.parametrize(
@@ -200,7 +190,7 @@ def test_commands_to_a_runner_stay_what_they_are_among_the_lines_of_a_log(
     world.write("other.yaml", f"import_configs: {{other: {{name: X, {fields}}}}}\n")
     world.environ |= {"GITHUB_ACTIONS": "true"}
     with pytest.raises(FilesInvalid):
-        validate(EVERYTHING, logged(world, screen), world.environment)
+        world.ran(validate, EVERYTHING, screen=screen, settings={"logs_json": True})
     lines = screen.err.splitlines()
     commands = [line for line in lines if line.startswith("::error file=")]
     assert (len(commands), lines[10:]) == (10, ["::notice::and 2 more errors"])
@@ -260,15 +250,14 @@ def test_the_variable_counts_unless_something_is_typed(
     assert capsys.readouterr().err.startswith("{") is is_json
 
 
-def test_every_command_ends_with_an_event(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_ends_with_an_event_and_an_error_says_of_what_kind_it_is(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
     exit = main_in(world, "plan", "--log-format", "json", "--format", "json")
     *_, end = stderr_of(capsys)
     assert (end["event"], end["command"], end["exit_code"]) == ("end", "plan", exit)
     assert sum(end["requests"].values()) > 0
     assert end["duration_ms"] > 0
-
-
-def test_an_error_says_of_what_kind_it_is(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert main_in(world, "plan", "--target", "nope", "--log-format", "json") == 1
     error, end = stderr_of(capsys)
     assert (error["kind"], error["exit_code"], end["exit_code"]) == ("UsageError", 1, 1)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 
 import pytest
+from msgspec.structs import replace
 
 from reconciler.commands.console import PROGRESS_AFTER, PROGRESS_EVERY, Console, Progress
-from reconciler.commands.environment import Environment
 from reconciler.commands.validate import validate
 from reconciler.errors import FilesInvalid
 from tests.clock import FakeClock
-from tests.commands.world import EVERYTHING, Screen, Terminal, World
+from tests.commands.world import EVERYTHING, Terminal, World
 
 WIPED = "\r\x1b[K"
 
@@ -48,19 +48,16 @@ def test_after_a_second_a_line_counts_and_is_wiped_at_the_end(
     assert terminal.getvalue() == f"{WIPED}Reading files 1/3{WIPED}Reading files 2/3{WIPED}"
 
 
-def test_it_counts_without_knowing_to_where(progress: Progress, terminal: Terminal, clock: FakeClock) -> None:
-    clock.sleep(PROGRESS_AFTER)
-    progress(4711, None)
-    assert terminal.getvalue() == f"{WIPED}Reading files 4711"
-
-
-def test_a_thousand_steps_at_once_are_one_line_to_read(
-    progress: Progress, terminal: Terminal, clock: FakeClock
+def test_it_counts_without_knowing_to_where_and_a_thousand_steps_at_once_are_one_line(
+    terminal: Terminal, clock: FakeClock
 ) -> None:
+    console = Console(stderr=terminal, clock=clock)
+    unknown, many = console.progress("Reading files"), console.progress("Asking")
     clock.sleep(PROGRESS_AFTER)
+    unknown(4711, None)
     for done in range(1_000):
-        progress(done, 1_000)
-    assert terminal.getvalue() == f"{WIPED}Reading files 0/1000"
+        many(done, 1_000)
+    assert terminal.getvalue() == f"{WIPED}Reading files 4711{WIPED}Asking 0/1000"
 
 
 @pytest.mark.parametrize(("stream", "quiet"), [(io.StringIO(), False), (Terminal(), True)])
@@ -71,22 +68,19 @@ def test_where_nobody_watches_there_is_none(stream: io.StringIO, quiet: bool, cl
     assert stream.getvalue() == ""
 
 
-def test_every_file_of_a_workspace_is_told_and_then_how_many_there_are(world: World, screen: Screen) -> None:
+@pytest.mark.parametrize(
+    ("broken", "steps"),
+    [(False, [(1, None), (2, None), (2, 2)]), (True, [(1, None), (2, None), (3, None), (3, 3)])],
+)
+def test_every_file_of_a_workspace_is_counted_and_then_how_many_there_are(
+    world: World, broken: bool, steps: list[tuple[int, int | None]]
+) -> None:
     told: list[tuple[int, int | None]] = []
-    environment = Environment(
-        environ={}, clock=world.clock, folder=world.folder, reading=lambda *step: told.append(step)
-    )
-    validate(EVERYTHING, screen.console(world.clock), environment)
-    assert told == [(1, None), (2, None), (2, 2)]
-
-
-def test_the_line_is_wiped_where_reading_ends_early(world: World) -> None:
-    told: list[tuple[int, int | None]] = []
-    world.write("broken.yaml", "a: [\n" * 60)
-    world.write("reconciler.yaml", "version: 1\ntargets: {}\n")
-    environment = Environment(
-        environ={}, clock=world.clock, folder=world.folder, reading=lambda *step: told.append(step)
-    )
-    with pytest.raises(FilesInvalid):
-        validate(EVERYTHING, Screen().console(world.clock), environment)
-    assert told[-1] == (3, 3)
+    environment = replace(world.environment, reading=lambda *step: told.append(step))
+    if broken:
+        world.write("broken.yaml", "a: [\n" * 60)
+        with pytest.raises(FilesInvalid):
+            world.ran(validate, EVERYTHING, environment=environment)
+    else:
+        world.ran(validate, EVERYTHING, environment=environment)
+    assert told == steps
