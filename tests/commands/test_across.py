@@ -207,50 +207,42 @@ def test_an_interrupt_of_a_plan_still_tells_what_was_done_before(worlds: Worlds)
     assert two["error"] == "interrupted"
 
 
-class TestIds:
-    def test_each_target_writes_its_own_into_the_same_file(self, worlds: Worlds) -> None:
-        worlds.write("hello.yaml", "# ours\nimport_configs:\n  hello:\n    name: Hello # the name\n")
-        worlds.each["two"].live({7: {"Name": "Hello", "IsReusable": True}})
-        document = worlds.apply(write_ids=True)
-        written = {t["target"]: t["report"]["ids_written"][0]["id"] for t in document["targets"]}
-        assert written == {"one": 1, "two": 7, "three": 1}
-        text = (worlds.folder / "configs" / "hello.yaml").read_text("utf-8")
-        assert text.startswith("# ours\nimport_configs:\n  hello:\n    name: Hello # the name\n")
-        document = worlds.plan()
-        ids = {t["target"]: t["plan"]["unchanged"][0] for t in document["targets"]}
-        assert {name: (one["id"], one["adopted"]) for name, one in ids.items()} == {
-            "one": (1, False),
-            "two": (7, False),
-            "three": (1, False),
-        }
+def test_each_target_writes_its_own_ids_into_the_same_file(worlds: Worlds) -> None:
+    path = worlds.folder / "configs" / "hello.yaml"
+    before = path.read_bytes()
+    reports = [target["report"] for target in worlds.apply()["targets"]]
+    assert [report["ids_written"] for report in reports] == [[], [], []]  # without the flag
+    assert path.read_bytes() == before
+    worlds.write("hello.yaml", "# ours\nimport_configs:\n  hello:\n    name: Hello # the name\n")
+    worlds.each["two"].live({7: {"Name": "Hello", "IsReusable": True}})
+    document = worlds.apply(write_ids=True)
+    written = {t["target"]: t["report"]["ids_written"][0]["id"] for t in document["targets"]}
+    assert written == {"one": 1, "two": 7, "three": 1}
+    text = path.read_text("utf-8")
+    assert text.startswith("# ours\nimport_configs:\n  hello:\n    name: Hello # the name\n")
+    ids = {t["target"]: t["plan"]["unchanged"][0] for t in worlds.plan()["targets"]}
+    assert {name: (one["id"], one["adopted"]) for name, one in ids.items()} == {
+        "one": (1, False), "two": (7, False), "three": (1, False)
+    }  # fmt: skip
 
-    def test_what_is_created_has_its_id_in_the_file_and_no_line_left(self, worlds: Worlds) -> None:
-        worlds.write("new.yaml", "import_configs:\n  new: {name: New, targets: [one]}\n")
-        document = worlds.apply("one", write_ids=True)
-        report = document["targets"][0]["report"]
-        assert {one["key"]: one["id"] for one in report["ids_written"]} == {
-            "import_configs.hello": 1,
-            "import_configs.new": 2,
-        }
-        assert [outcome["lines"] for outcome in report["outcomes"]] == [[], []]
-        assert "{one: {id: 2}}" in (worlds.folder / "configs" / "new.yaml").read_text("utf-8")
 
-    def test_without_the_flag_no_file_is_touched(self, worlds: Worlds) -> None:
-        before = (worlds.folder / "configs" / "hello.yaml").read_bytes()
-        document = worlds.apply()
-        assert (worlds.folder / "configs" / "hello.yaml").read_bytes() == before
-        assert [target["report"]["ids_written"] for target in document["targets"]] == [[], [], []]
+def test_what_is_created_has_its_id_in_the_file_and_no_line_left(worlds: Worlds) -> None:
+    worlds.write("new.yaml", "import_configs:\n  new: {name: New, targets: [one]}\n")
+    report = worlds.apply("one", write_ids=True)["targets"][0]["report"]
+    written = {one["key"]: one["id"] for one in report["ids_written"]}
+    assert written == {"import_configs.hello": 1, "import_configs.new": 2}
+    assert [outcome["lines"] for outcome in report["outcomes"]] == [[], []]
+    assert "{one: {id: 2}}" in (worlds.folder / "configs" / "new.yaml").read_text("utf-8")
 
-    def test_files_that_cannot_be_edited_are_said_and_the_change_stays_told(self, worlds: Worlds) -> None:
-        hello = "&a {name: Hello, first_row: 2, targets: [one]}"
-        shared = f"import_configs:\n  hello: {hello}\n  new: {{<<: *a, name: New}}\n"
-        worlds.write("hello.yaml", shared)
-        document = worlds.apply("one", write_ids=True)
-        assert document["exit_code"] == Exit.ERROR
-        report = document["targets"][0]["report"]
-        assert report["summary"]["applied"] == 2
-        assert report["ids_written"] == []
-        assert [line["text"] for outcome in report["outcomes"] for line in outcome["lines"]] == [
-            "targets: {one: {id: 2}}"
-        ]
-        assert (worlds.folder / "configs" / "hello.yaml").read_text("utf-8") == shared
+
+def test_files_that_cannot_be_edited_are_said_and_the_change_stays_told(worlds: Worlds) -> None:
+    hello = "&a {name: Hello, first_row: 2, targets: [one]}"
+    shared = f"import_configs:\n  hello: {hello}\n  new: {{<<: *a, name: New}}\n"
+    worlds.write("hello.yaml", shared)
+    document = worlds.apply("one", write_ids=True)
+    assert document["exit_code"] == Exit.ERROR
+    report = document["targets"][0]["report"]
+    assert (report["summary"]["applied"], report["ids_written"]) == (2, [])
+    lines = [line["text"] for outcome in report["outcomes"] for line in outcome["lines"]]
+    assert lines == ["targets: {one: {id: 2}}"]
+    assert (worlds.folder / "configs" / "hello.yaml").read_text("utf-8") == shared

@@ -22,6 +22,7 @@ DELAY = "survey_settings.invitation_delay_in_days"
 EXPIRES = "survey_settings.expiration_after_days"
 KEEPING = "import_configs: {welcome: {name: Welcome, undeclared: keep, targets: {sandbox: {id: 1}}%s}}\n"
 UNTIL = "2026-12-31"
+FORMAT = ", date_format: yyyy-MM-dd"
 ACCEPT = f", accept: [{{field: date_format, until: {UNTIL}, reason: a trial of marketing}}]"
 
 
@@ -62,42 +63,35 @@ def test_a_first_plan_says_that_no_earlier_run_is_known(world: World) -> None:
     assert "No earlier run is known of import_configs.welcome: what changed in git" in text(world)
 
 
-def test_a_change_of_the_files_is_told_from_one_in_the_tool(world: World) -> None:
-    applied(world, ", date_format: yyyy-MM-dd, first_row: 2")
-    live_format(world, "dd-MM-yyyy")
-    declare(world, ", date_format: yyyy-MM-dd, first_row: 3")
-    assert drifts(world) == {"date_format": "live", "first_row": "git"}
-    shown = text(world)
-    assert re.search("first_row +2 +→ 3 +changed in git$", shown, re.MULTILINE)
-    assert '"dd-MM-yyyy" → "yyyy-MM-dd"  changed live' in shown
-    assert "No earlier run" not in shown
-
-
-def test_a_change_on_both_sides_is_both(world: World) -> None:
-    applied(world, ", date_format: yyyy-MM-dd")
-    live_format(world, "dd-MM-yyyy")
-    declare(world, ", date_format: dd.MM.yyyy")
-    assert drifts(world) == {"date_format": "both"}
-
-
-def test_what_is_no_longer_declared_and_kept_is_said_although_nothing_changes(world: World) -> None:
-    applied(world, ", date_format: yyyy-MM-dd")
-    declare(world)
-    assert drifts(world) == {"date_format": "undeclared"}
-    assert '= date_format  "yyyy-MM-dd"  kept, no longer declared, its live value stays' in text(world)
-
-
-def test_a_reset_that_somebody_undid_changed_live(world: World) -> None:
-    applied(world, ", reset: [date_format]")
-    live_format(world, "dd-MM-yyyy")
-    assert drifts(world) == {"date_format": "live"}
-    assert re.search(
-        "↺ date_format .* reset as named, default [a-z]+, changed live$", text(world), re.MULTILINE
-    )
+@pytest.mark.parametrize(
+    ("before", "live", "declared", "drift", "shown"),
+    [
+        (f"{FORMAT}, first_row: 2", "dd-MM-yyyy", f"{FORMAT}, first_row: 3",
+         {"date_format": "live", "first_row": "git"},
+         ["first_row +2 +→ 3 +changed in git$", '"dd-MM-yyyy" → "yyyy-MM-dd"  changed live$']),
+        (FORMAT, "dd-MM-yyyy", ", date_format: dd.MM.yyyy", {"date_format": "both"}, []),
+        (FORMAT, "", "", {"date_format": "undeclared"},
+         ['= date_format  "yyyy-MM-dd"  kept, no longer declared, its live value stays$']),
+        (", reset: [date_format]", "dd-MM-yyyy", ", reset: [date_format]", {"date_format": "live"},
+         ["↺ date_format .* reset as named, default [a-z]+, changed live$"]),
+    ],
+)  # fmt: skip
+def test_a_change_of_the_files_is_told_from_one_in_the_tool(
+    world: World, before: str, live: str, declared: str, drift: dict[str, str], shown: list[str]
+) -> None:
+    applied(world, before)
+    if live:
+        live_format(world, live)
+    declare(world, declared)
+    assert drifts(world) == drift
+    told = text(world)
+    assert "No earlier run" not in told
+    for pattern in shown:
+        assert re.search(pattern, told, re.MULTILINE), pattern
 
 
 def test_what_a_restore_left_is_no_change_of_git_and_the_way_back_itself_says_nothing(world: World) -> None:
-    applied(world, ", date_format: yyyy-MM-dd")
+    applied(world, FORMAT)
     (change,) = world.ran(restore, 1, EVERYTHING, json=True, yes=True).document["plan"]["changes"]
     assert {field["drift"] for field in change["fields"]} == {None}
     world.clock.sleep(60)
@@ -105,31 +99,28 @@ def test_what_a_restore_left_is_no_change_of_git_and_the_way_back_itself_says_no
 
 
 def test_a_moved_key_brings_its_past(world: World) -> None:
-    applied(world, ", date_format: yyyy-MM-dd")
+    applied(world, FORMAT)
     live_format(world, "dd-MM-yyyy")
-    world.write("welcome.yaml", (KEEPING % ", date_format: yyyy-MM-dd").replace("{welcome:", "{hello:"))
+    world.write("welcome.yaml", (KEEPING % FORMAT).replace("{welcome:", "{hello:"))
     world.write("moved.yaml", "moved: {import_configs.welcome: import_configs.hello}\n")
     assert drifts(world) == {"date_format": "live"}
 
 
-def test_pruning_the_journal_leaves_what_is_needed(world: World) -> None:
-    applied(world, ", date_format: yyyy-MM-dd")
+def test_pruning_the_journal_leaves_what_is_needed_and_an_unreadable_one_makes_all_unknown(
+    world: World,
+) -> None:
+    applied(world, FORMAT)
     world.clock.sleep(90 * 86400)
     world.ran(history_prune, 86400, EVERYTHING, yes=True)
     live_format(world, "dd-MM-yyyy")
     assert drifts(world) == {"date_format": "live"}
-
-
-def test_a_journal_that_cannot_be_read_makes_everything_unknown(world: World) -> None:
-    applied(world, ", date_format: yyyy-MM-dd")
-    live_format(world, "dd-MM-yyyy")
     (world.folder / ".reconciler" / "journal.db").write_bytes(b"no database at all" * 100)
     assert drifts(world) == {"date_format": "unknown"}
 
 
 def test_a_write_that_nobody_knows_the_end_of_is_in_doubt(world: World) -> None:
     world.faults = [Fault.parse("PUT:1+:before:drop")]
-    applied(world, ", date_format: yyyy-MM-dd")
+    applied(world, FORMAT)
     world.faults = ()
     assert drifts(world) == {"date_format": "in_doubt"}
     assert "the last run is in doubt" in text(world)
@@ -137,7 +128,7 @@ def test_a_write_that_nobody_knows_the_end_of_is_in_doubt(world: World) -> None:
 
 def test_words_change_neither_digest_nor_what_is_sent(world: World) -> None:
     """The same files and the same live state, once with a past and once without, are one plan."""
-    applied(world, ", date_format: yyyy-MM-dd")
+    applied(world, FORMAT)
     live_format(world, "dd-MM-yyyy")
     known = document(world)
     (world.folder / ".reconciler" / "journal.db").unlink()
@@ -147,10 +138,10 @@ def test_words_change_neither_digest_nor_what_is_sent(world: World) -> None:
 
 
 def test_show_says_it_too_and_names_an_acceptance(world: World) -> None:
-    applied(world, ", date_format: yyyy-MM-dd")
+    applied(world, FORMAT)
     live_format(world, "dd-MM-yyyy")
     assert "set, changed live" in world.ran(show, "welcome", EVERYTHING).out
-    declare(world, ACCEPT + ", date_format: yyyy-MM-dd")
+    declare(world, ACCEPT + FORMAT)
     shown = world.ran(show, "welcome", EVERYTHING).out
     assert f"accepted until {UNTIL}, configs/welcome.yaml:1:" in shown
 
@@ -180,7 +171,7 @@ def test_an_accepted_value_is_carried_into_the_put_of_another_change(world: Worl
 
 
 def test_an_acceptance_that_has_ended_is_warned_of_and_holds_no_more(world: World) -> None:
-    declare(world, ACCEPT + ", date_format: yyyy-MM-dd")
+    declare(world, ACCEPT + FORMAT)
     world.clock.sleep(datetime(2027, 1, 1, tzinfo=UTC).timestamp() - world.clock.now())
     made = document(world)
     assert [field["path"] for field in made["changes"][0]["fields"] if field["differs"]] == ["date_format"]
