@@ -8,7 +8,6 @@ from reconciler.checkmarket.model import SECTION
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
 from reconciler.commands.workspace import CUSTOMER_SEEDS, Selection, open_workspace
-from reconciler.config.schema import workspace_schema
 from reconciler.config.validation import Schema
 from reconciler.errors import Exit, FilesInvalid
 from reconciler.problems import Problem
@@ -59,4 +58,7 @@ def schema(kind: str, console: Console) -> Exit:
 
 def files_schema() -> Schema:
     """Return the schema of what a person may write into any file of a workspace."""
+    # Imported here, as `validate` needs none of it.
+    from reconciler.config.schema import workspace_schema
+
     return workspace_schema(SECTION, CUSTOMER_SEEDS)
