@@ -7,16 +7,17 @@ kept away, until a person has said how it is.
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from reconciler.commands.seeds import seeds_resolve, seeds_send, seeds_status
-from reconciler.errors import Exit, Refused
+from reconciler.errors import Exit, Refused, UsageError
 from reconciler.sandbox import Variants
 from tests.commands.world import EVERYTHING, Screen, Terminal
 from tests.seeds.world import ADD, DATA, JANE, JOHN, SETTINGS, SETTLE_AFTER, SeedWorld
@@ -236,6 +237,22 @@ def test_who_has_moved_to_another_seed_is_sent_once_a_person_says_so(world: Seed
     screen = Screen(stdin=Terminal("yes\n"))
     seeds_resolve("other", EVERYTHING, screen.console(world.clock), world.environment, sent=False)
     assert (world.apply().counts, world.mailed) == ({"sent": 1}, [JANE, JOHN, JOHN])
+
+
+def test_a_journal_of_the_former_format_stops_the_sending_and_without_it_everybody_is_found(
+    world: SeedWorld,
+) -> None:
+    world.apply()
+    with closing(sqlite3.connect(world.journal)) as connection:
+        former = "DROP TABLE entries; CREATE TABLE versions (number INTEGER); INSERT INTO versions VALUES (4)"
+        connection.executescript(former)
+    before = world.journal.read_bytes()
+    world.declare(JOHN, JANE, round="2")
+    with pytest.raises(UsageError, match="has format 4"):
+        world.apply()
+    assert world.journal.read_bytes() == before
+    world.lose_journal()
+    assert (world.apply().states, world.mailed) == ({"found": 2}, BOTH)
 
 
 @pytest.mark.parametrize("send", ["once", "on_change"])
