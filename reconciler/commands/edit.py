@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -204,13 +204,14 @@ def list_resources(
     wanted = [split_assignment(text) for text in where]
     resources, seeds = _named(workspace, glob, with_seeds=True)
     paths = {path: full_path(SECTION, path) for path, _ in wanted if path not in PLAIN_FIELDS}
+    declared = {target: {one.key: one for one in workspace.declared[target]} for target in targets}
     found = []
     for resource in resources:
-        on = {t: one for t in targets for one in workspace.declared[t] if one.key == resource.key}
         on = {
-            target: one
-            for target, one in on.items()
-            if all(path in paths and _says(one, paths[path], value) for path, value in wanted)
+            target: by_key[resource.key]
+            for target, by_key in declared.items()
+            if resource.key in by_key
+            and all(path in paths and _says(by_key[resource.key], paths[path], text) for path, text in wanted)
         }
         given = next((one.given.get(SECTION.kind.name_field) for one in on.values()), None)
         name = given.value if given and isinstance(given.value, str) else None
@@ -218,10 +219,12 @@ def list_resources(
         found.append(Listed(resource.key, resource.written.key_place, ids, name))
     for key in seeds:
         sown = {t: seed for t, seeds in workspace.seeds.items() for seed in seeds if seed.key == key}
+        fields = {target: plain_fields(seed) for target, seed in sown.items()}
         chosen = [
             target
             for target in targets
-            if target in sown and all(_is_said(plain_fields(sown[target]), *one) for one in wanted)
+            if target in sown
+            and all(path in fields[target] and _is(fields[target][path], text) for path, text in wanted)
         ]
         seed = sown[chosen[0]] if chosen else next(iter(sown.values()))
         goes = (seed.send.value, seed.round, len(seed.customers))
@@ -240,18 +243,13 @@ def _says(declared: Declared, path: str, text: str) -> bool:
     if field != path:
         name = given.named or given.value
         return isinstance(name, Reference) and name.name in candidates(text)
-    if isinstance(given.value, Reference):
-        return False
     normal = SECTION.kind.by_path[field].normal
-    return any(_same(normal(given.value), normal(one)) for one in candidates(text))
+    return not isinstance(given.value, Reference) and _is(normal(given.value), text, normal)
 
 
-def _is_said(fields: Mapping[str, Json], path: str, text: str) -> bool:
-    return path in fields and any(_same(fields[path], one) for one in candidates(text))
-
-
-def _same(one: Json, other: Json) -> bool:
-    return one == other and type(one) is type(other)
+def _is(value: Json, text: str, normal: Callable[[Json], Json] = lambda value: value) -> bool:
+    """Tell whether a value is one that a text can mean, `1` and `true` being two."""
+    return any(value == one and type(value) is type(one) for one in map(normal, candidates(text)))
 
 
 class IdsWritten(Struct, frozen=True):

@@ -261,8 +261,10 @@ class _Cutter(Struct):
                 gone.append(entry)
             else:
                 yield from self._safely(self._entry(mapping, entry, name, change, path), path)
-        yield from self._safely(self._removed(mapping, gone), path)
-        yield from self._safely(self._added(mapping, fresh, gone, path), path)
+        if gone:
+            yield from self._safely(self._removed(mapping, gone), path)
+        if fresh:
+            yield from self._safely(self._added(mapping, fresh, gone, path), path)
 
     def _safely(self, cuts: Iterator[Splice], path: Path) -> Iterator[Splice]:
         try:
@@ -289,9 +291,9 @@ class _Cutter(Struct):
             message = f"the value is the alias *{visible(value.anchor or '')}"
             hint = "write the value out here by hand, or change it at its anchor for all"
             raise _Unsafe("edit-alias", value, message, hint)
-        self._check_not_shared(value)
+        self._check_not_shared([value])
         if isinstance(change, Put):
-            self._check_may_go(value)
+            self._check_not_shared(nodes_of(value))
             yield from self._put(mapping, entry, change)
         elif isinstance(change, OverNames) and isinstance(value, nodes.Sequence):
             yield from self._over_names(value, change)
@@ -300,15 +302,14 @@ class _Cutter(Struct):
             inner = change.beside(known) if isinstance(change, OverNames) else change
             yield from self._below(mapping, entry, inner, (*path, name))
 
-    def _check_not_shared(self, node: Node) -> None:
-        if node.anchor in self.aliases and not isinstance(node, Alias):
-            message = f"the value also counts elsewhere, by its anchor &{visible(node.anchor or '')}"
-            hint = "write the values out by hand where they shall differ, or change it here by hand for all"
-            raise _Unsafe("edit-anchor", node, message, hint)
-
-    def _check_may_go(self, node: Node) -> None:
-        for inner in nodes_of(node):
-            self._check_not_shared(inner)
+    def _check_not_shared(self, nodes: Iterable[Node]) -> None:
+        for node in nodes:
+            if node.anchor in self.aliases and not isinstance(node, Alias):
+                message = f"the value also counts elsewhere, by its anchor &{visible(node.anchor or '')}"
+                hint = (
+                    "write the values out by hand where they shall differ, or change it here by hand for all"
+                )
+                raise _Unsafe("edit-anchor", node, message, hint)
 
     def _below(self, mapping: nodes.Mapping, entry: Entry, patch: Patch, path: Path) -> Iterator[Splice]:
         inner = entry.value
@@ -318,10 +319,10 @@ class _Cutter(Struct):
         gone = {name for name, change in patch.items() if isinstance(change, Remove)}
         is_emptied = {name_of(one) for one in inner.written} <= gone and not brings(patch)
         if is_flow(inner) and not is_flow(mapping) and self._has_no_room(inner, patch, path):
-            self._check_may_go(inner)
+            self._check_not_shared(nodes_of(inner))
             yield from self._unfolded(entry, inner, patch, path)
         elif not is_flow(inner) and is_emptied:
-            self._check_may_go(inner)
+            self._check_not_shared(nodes_of(inner))
             yield from self._put_over_lines(entry, "{}")
         else:
             yield from self._mapping(inner, patch, path)
@@ -395,7 +396,7 @@ class _Cutter(Struct):
         """Yield the cuts that remove entries of a mapping; comments above them stay."""
         layout, in_line = self.layout, []
         for entry in gone:
-            self._check_may_go(entry.value)
+            self._check_not_shared(nodes_of(entry.value))
         for entry in gone:
             has_its_lines = layout.begins_its_line(entry.key.start) and layout.ends_its_line(entry.value.end)
             if is_flow(mapping) and not has_its_lines:
@@ -426,8 +427,6 @@ class _Cutter(Struct):
         self, mapping: nodes.Mapping, fresh: Patch, gone: Sequence[Entry], path: Path
     ) -> Iterator[Splice]:
         """Yield the cuts that add entries to a mapping, each behind the last one that may stand before it."""
-        if not fresh:
-            return
         rank = self._rank(path)
         stays = [(name_of(entry), entry) for entry in mapping.written if entry not in gone]
         for name, change in self._in_order(fresh, path).items():
