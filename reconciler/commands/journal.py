@@ -60,7 +60,10 @@ def open_to_write(chosen: Chosen | Session) -> Iterator[Journal]:
 
 
 def _checked_address(chosen: Chosen | Session, *, make: bool) -> str:
-    """Return the address, once nobody else can have put a file there. Makes the folder of the default one."""
+    """Return the address, after a check that no other user can have put a file there.
+
+    Makes the folder of the default one.
+    """
     address, folder = journal_address(chosen), chosen.workspace.folder
     if chosen.target.journal is None:
         try:
@@ -131,7 +134,7 @@ class Memory(Struct, frozen=True):
     last_writes: Mapping[str, LastWrite] = field(default_factory=dict)
     """How each key of today was last written."""
     unsure: Mapping[str, int] = field(default_factory=dict)
-    """The keys of today of which nobody knows whether their last write was carried out → its run."""
+    """The keys of today whose last write may or may not have been carried out → its run."""
     untrue: tuple[Problem, ...] = ()
     """The defaults that the files state and a read-back of the account has contradicted."""
     trouble: ReconcilerError | None = None
@@ -195,7 +198,7 @@ def memory_in(session: Session, past: ReadOnlyJournal) -> Memory:
 
 
 def _under_other_keys(session: Session, by_key: Mapping[str, Operation]) -> dict[str, Operation]:
-    """Return by keys of today what was last written in their name under a key that nobody declares any more.
+    """Return by keys of today what was last written in their name under a key that is declared no more.
 
     A create in doubt counts under whatever key: it is the name that must not be there twice.
     """

@@ -351,7 +351,7 @@ class Line(Struct, frozen=True):
     bodies: str | None = None
     """The list of the bodies that belong to it, likewise. It is not read with the entry."""
     subject: str = ""
-    """What it says, for people. It names nobody. It need not be kept."""
+    """One line for people, without names. It need not be kept."""
 
 
 class Log(Protocol):
@@ -364,7 +364,7 @@ class Log(Protocol):
     name: str
     """What messages call it; no password is in it."""
     freshness: float
-    """For how many seconds an answer is good enough for those who only read."""
+    """For how many seconds a reader may go by the last answer."""
 
     def read(self, after: int) -> Sequence[Line]:
         """Return the entries after number `after`, in order, without bodies.

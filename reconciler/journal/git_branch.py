@@ -39,15 +39,15 @@ from reconciler.journal.database import NOTHING_SENT
 from reconciler.journal.entries import Line, Rejected, Unsound, document, other_format
 
 FRESHNESS = 5.0
-"""Seconds for which those who only read go by the last answer. A rule that refuses always asks again."""
+"""Seconds for which a reader goes by the last answer. A rule that refuses always asks again."""
 
 TURN = 16
-"""How many pushes one makes in a row before others get their turn. One, while others are seen to write."""
+"""How many pushes a process makes in a row before it lets others write. One, while others are seen to."""
 
 WAY = (2.0, 5.0)
-"""How long others get: between these many times what a push took, for a look and a push of theirs.
+"""How long others get: between these many times what a push took, for a fetch and a push of theirs.
 
-It varies, so that one with a slower way to the remote is not shut out for good.
+It varies, so that a process with a slower way to the remote is not shut out for good.
 """
 
 PUSHES = 5
@@ -77,7 +77,7 @@ makes the journal useless.
 _ENTRY = re.compile(r"(?:runs/(\d+)|kept)/(\d+)\.json")
 _IDENTITY = "reconciler <reconciler@journal.invalid>"
 _CONTENDED = ("lock", "failed to update ref", "incorrect old value", "already exists")
-"""What a remote says when somebody else is moving the branch just now."""
+"""What a remote says while another process moves the branch."""
 _EVERYTHING = 2**31 - 2
 """A depth that is all of a branch's history. One more would mean that of every other branch too."""
 _OF_A_REMOTE = ("proxy", "proxyauthmethod", "receivepack", "uploadpack")
@@ -465,10 +465,10 @@ class BranchLog:
         return self._git.must("for-each-ref", "--format=%(objectname)", *holds, ref).text or None
 
     def _make_way(self) -> None:
-        """Keep away from the branch for a while after a turn, and learn whether somebody has used it.
+        """Keep away from the branch for a while after a turn, and learn whether another process has used it.
 
-        Without this one that writes all the time shuts out everybody else: each is refused who looked before
-        its last push, and is refused again. What comes in the meantime goes in one commit afterwards.
+        Otherwise a process that writes all the time shuts out the others: each of their pushes is refused,
+        for it follows a commit that is not the last any more. What waits goes in one commit afterwards.
         """
         if self._turn > 0:
             return
@@ -481,8 +481,8 @@ class BranchLog:
     def _attempts(self, number: int) -> Iterator[int]:
         """Yield 0 to `number` - 1, with a pause of random length before each but the first.
 
-        So those that collided once do not meet again and again. An interrupt ends the pauses and no attempt,
-        for what an interrupted run has done must be written down too.
+        So processes that collided once do not do so again and again. An interrupt ends the pauses and no
+        attempt, for what an interrupted run has done must be written down too.
         """
         for attempt in range(number):
             if attempt:
@@ -495,7 +495,7 @@ class BranchLog:
 
     @contextmanager
     def _for_good(self) -> Iterator[None]:
-        """Raise again what was raised when the branch had lost something: nothing mends that in a run."""
+        """Raise again, for the rest of the run, what was raised when the branch had lost something."""
         if self._refusal is not None:
             raise self._refusal
         try:

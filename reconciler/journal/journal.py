@@ -52,7 +52,7 @@ from reconciler.journal.entries import (
 from reconciler.journal.rules import Decision, JournalState
 
 RACES = 100
-"""How many races one may lose against others who write at the same time."""
+"""How often an addition is tried while other processes are faster."""
 
 _SERVERS = ("postgresql://", "postgres://")
 
@@ -294,7 +294,7 @@ class Journal(ReadOnlyJournal):
     def end_operation(self, operation: int, ending: Ending) -> None:
         """Write down how a write ended; a later ending counts more. Raises `LookupError` for an unknown one.
 
-        It is written even where the run was ended by somebody else, for it is the truth.
+        It is written even where another run has ended this one, for it is what happened.
         """
         self._write(lambda state, _: rules.end_operation(state, operation, in_writing(ending)))
 

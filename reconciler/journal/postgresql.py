@@ -44,7 +44,7 @@ _CONNECTED = {
 }
 
 _LOCK = 0x7265636A_00000001
-"""Whoever holds this in a transaction is the only one that writes to the journal of the database."""
+"""The advisory lock of a transaction that writes to the journal of the database."""
 
 _READS = f"BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL search_path = {SCHEMA}, pg_temp"
 
@@ -220,7 +220,7 @@ def _authorities() -> str:
 
 
 def _is_local(parameters: Mapping[str, Any]) -> bool:
-    """Tell whether every address leads to this machine, where nobody listens in between."""
+    """Tell whether every address leads to this machine, so that no network lies between."""
     address = parameters.get("hostaddr", os.environ.get("PGHOSTADDR"))
     hosts = str(address or parameters.get("host", os.environ.get("PGHOST")) or "")
     return all(not host or host[0] in "/@" or is_loopback(host.lower()) for host in hosts.split(","))

@@ -457,7 +457,7 @@ def as_written(run: Run, operations: Sequence[Operation]) -> Run:
 def subject(state: JournalState, fact: Fact) -> str:
     """Return what a fact says, in one line for people, once the state knows it.
 
-    It names nobody: it holds keys of resources, numbers, and words of this program.
+    It holds keys of resources, numbers, and words of this program, and no name of a person.
     """
     said = "".join(char if char.isprintable() else "?" for char in _subject(state, fact))
     return said if len(said) <= 100 else said[:99] + "…"
