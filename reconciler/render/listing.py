@@ -161,12 +161,12 @@ def sandbox_text(inventory: Mapping[str, Any]) -> str:
 
 
 class State(StrEnum):
-    """How one thing stands."""
+    """The state of one thing."""
 
     OK = "ok"
     PROBLEM = "problem"
     NOT_CHECKABLE = "not checkable"
-    """Nothing tells, or nothing was asked because of another problem."""
+    """It cannot be known, or was not asked because of another problem."""
 
 
 class Check(Struct, frozen=True):
@@ -199,13 +199,13 @@ def problem(subject: str, message: str, mend: str = "", exit: Exit = Exit.ERROR)
 
 
 def failed(subject: str, error: ReconcilerError) -> Check:
-    """Return a failure as a problem; that an API is unavailable stays told apart."""
+    """Return a failure as a problem, of an API that is unavailable as such."""
     exit = Exit.UNAVAILABLE if error.exit is Exit.UNAVAILABLE else Exit.ERROR
     return problem(subject, str(error), exit=exit)
 
 
 def not_checkable(subject: str, message: str, mend: str = "") -> Check:
-    """Return that it cannot be told how a thing stands."""
+    """Return that the state of a thing cannot be found out."""
     return Check(subject, State.NOT_CHECKABLE, message, mend)
 
 

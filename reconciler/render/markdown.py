@@ -312,8 +312,8 @@ def _plan_parts(planned: Planned) -> Iterator[Part]:
     because = f"Caused by the change of the files since {_name(since.ref)}" if since else "Changes"
     yield _group(f"#### {because}", caused)
     yield _group("#### Pending or drifted before, whatever changed in the files", before)
-    told = f"#### Seeds\n\n{MAIL_IS_SENT}" if planned.seeds.customers else "#### Seeds"
-    yield Group(told, [_seed(planned, seed) for seed in planned.seeds.seeds], "seed")
+    title = f"#### Seeds\n\n{MAIL_IS_SENT}" if planned.seeds.customers else "#### Seeds"
+    yield Group(title, [_seed(planned, seed) for seed in planned.seeds.seeds], "seed")
     yield _trouble(planned)
     left = []
     for one in planned.left:

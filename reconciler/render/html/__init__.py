@@ -209,7 +209,7 @@ def _groups(groups: Iterable[tuple[str, Sequence[Card], str]]) -> Sequence[Docum
         {
             "heading": heading,
             "cards": cards,
-            "told": remark,
+            "remark": remark,
             "is_long": sum(card.is_open for card in cards) > MOST_OPEN,
         }
         for heading, cards, remark in groups
