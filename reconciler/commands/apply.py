@@ -50,9 +50,9 @@ from reconciler.engine.plan import Consent, without_created
 from reconciler.engine.review import PastPlans, Review, digests_meant, joined
 from reconciler.errors import Exit, ReconcilerError, Refused, describe
 from reconciler.expoints.planning import SeedsPlan
-from reconciler.expoints.recipients import SeedPlan
+from reconciler.expoints.recipients import SeedPlan, SendResult
 from reconciler.expoints.seed import Seed
-from reconciler.expoints.sending import SendResult, kept_waiting
+from reconciler.expoints.sending import kept_waiting
 from reconciler.journal.entries import Ending
 from reconciler.journal.holding import is_dead, this_process
 from reconciler.journal.journal import ReadOnlyJournal

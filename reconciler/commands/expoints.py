@@ -22,9 +22,9 @@ from reconciler.engine.change import Block
 from reconciler.engine.review import Review
 from reconciler.errors import UsageError, describe, exit_of
 from reconciler.expoints.planning import Composer, SeedPlanner, SeedsPlan
-from reconciler.expoints.recipients import SeedPlan
+from reconciler.expoints.recipients import SeedPlan, SendResult
 from reconciler.expoints.seed import Seed
-from reconciler.expoints.sending import Sender, SendResult
+from reconciler.expoints.sending import Sender
 from reconciler.http import Bounds, Secret
 from reconciler.journal.journal import Journal, ReadOnlyJournal
 from reconciler.problems import Severity

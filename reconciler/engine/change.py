@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from functools import cached_property
@@ -14,11 +12,8 @@ from msgspec.structs import replace
 from reconciler.engine.body import lenient
 from reconciler.engine.classify import Account, FieldClass, FieldView
 from reconciler.engine.declared import Declared, Part
-from reconciler.engine.kind import Live
+from reconciler.engine.kind import Live, digest_of
 from reconciler.errors import Exit
-
-_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-
 
 CHECKSUM = "checksum"
 """The member of a document that says what all of its other members are."""
@@ -32,11 +27,6 @@ def checksum_of(document: Mapping[str, object]) -> str:
     a digest in the file.
     """
     return digest_of({name: value for name, value in document.items() if name != CHECKSUM})
-
-
-def digest_of(value: object) -> str:
-    """Return the SHA-256 of the value's canonical JSON, in hexadecimal."""
-    return hashlib.sha256(_CANONICAL.encode(value).encode()).hexdigest()
 
 
 SHARE_COUNTS_FROM = 10

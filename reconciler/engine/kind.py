@@ -6,6 +6,8 @@ Planning is given a `Reader`, so the types say that it cannot write.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from functools import cached_property
@@ -21,6 +23,14 @@ Body: TypeAlias = Mapping[str, Json]
 
 Member: TypeAlias = tuple[str, ...]
 """Where a value stands in a body: `("SurveySettings", "InvitationTime")`."""
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def digest_of(value: object) -> str:
+    """Return the SHA-256 of the value's canonical JSON, in hexadecimal."""
+    return hashlib.sha256(_CANONICAL.encode(value).encode()).hexdigest()
 
 
 class Policy(StrEnum):

@@ -1,4 +1,4 @@
-"""The customers of a seed with the state of each: to be sent, sent, changed, found, or in doubt. Pure.
+"""The customers of a seed with the state of each, and how sending them ended. Pure values and rules.
 
 The ledger stores what was sent as `Contents`: paths, each with the keyed hash of the value that was declared
 there. A path is written as in the files: `batch_name`, `customers.email`, `customers.data.Business Unit`,
@@ -17,8 +17,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 from pydantic.alias_generators import to_snake
 
-from reconciler.engine.change import Block, digest_of
-from reconciler.engine.kind import Json
+from reconciler.engine.change import Block
+from reconciler.engine.kind import Json, digest_of
 from reconciler.errors import Exit
 from reconciler.expoints.seed import Seed, SeedCustomer, Send, Value, as_written
 from reconciler.journal.entries import Delivery, DeliveryState
@@ -138,6 +138,60 @@ class SeedPlan(Struct, frozen=True):
     def blocked_exit(self) -> Exit:
         """The exit of a run that does not send it for its blocks; done where there is none."""
         return Exit.gravest(block.exit for block in self.blocks)
+
+
+class SeedStatus(Struct, frozen=True):
+    """What the tenant counts of the customers of one seed, by its own statuses.
+
+    A count is of all customers of the addresses, of whatever round or sender, so it can disprove an arrival
+    and never prove a mail. Source: vendor pages GET-api-v3-customer-getcustomerstatuses and …-count.
+    """
+
+    key: str
+    sent: int
+    """How many of its customers are known as sent."""
+    expected: int
+    """How many customers their addresses have on the tenant at least, once all of them are visible."""
+    counted: int
+    """How many they have as far as the tenant shows them."""
+    by_status: Mapping[str, int]
+    """The tenant's own name of a status → how many have it; none that is empty."""
+    faults: int | None
+    """How many have one of the seed's `fault_statuses`; `None` where none are declared: unverified."""
+    unknown: tuple[str, ...] = ()
+    """Those of the seed's `fault_statuses` that the tenant does not have."""
+
+    @property
+    def missing(self) -> int:
+        """How many customers are not visible yet, at least."""
+        return max(0, self.expected - self.counted)
+
+    @property
+    def unplaced(self) -> int:
+        """How many are counted, and have no status."""
+        return max(0, self.counted - sum(self.by_status.values()))
+
+    @property
+    def has_arrived(self) -> bool:
+        """Whether every sent customer is counted, and none of them has a status that is declared a fault."""
+        return not self.missing and not self.faults and not self.unknown
+
+
+class SendResult(Struct, frozen=True):
+    """How the sending of a seed ended: customers by what became of them, and what a person should know."""
+
+    key: str
+    sent: int = 0
+    refused: int = 0
+    in_doubt: int = 0
+    notes: tuple[str, ...] = ()
+    exit: Exit = Exit.DONE
+    stops: bool = False
+    """Whether a further request would fail alike, so that none is begun."""
+    status: SeedStatus | None = None
+    """What the tenant counted afterwards of those that were sent, where it could be asked."""
+    found: int = 0
+    """Not sent to, for the tenant has customers there that the journal does not explain."""
 
 
 def recipients_of(seed: Seed, hash: Hash) -> tuple[Recipient, ...]:

@@ -26,8 +26,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from reconciler.engine.change import digest_of
-from reconciler.engine.kind import Json
+from reconciler.engine.kind import Json, digest_of
 from reconciler.problems import Place, Redacted
 
 

@@ -29,7 +29,7 @@ from reconciler.errors import (
 )
 from reconciler.expoints.client import Customers
 from reconciler.expoints.planning import Columns, Composer, SeedsPlan
-from reconciler.expoints.recipients import Recipient, RecipientState, SeedPlan
+from reconciler.expoints.recipients import Recipient, RecipientState, SeedPlan, SeedStatus, SendResult
 from reconciler.expoints.seed import Seed
 from reconciler.expoints.settling import Seen, explained_by, look
 from reconciler.journal.entries import BatchIntent, Delivery, DeliveryState
@@ -39,43 +39,6 @@ LARGEST_BATCH = 200
 """Customers in one request. The vendor advises no more (page POST-api-v3-customer-add)."""
 
 _HOPELESS = (Unauthorised, Forbidden, Unreachable, Abandoned)
-
-
-class SeedStatus(Struct, frozen=True):
-    """What the tenant counts of the customers of one seed, by its own statuses.
-
-    A count is of all customers of the addresses, of whatever round or sender, so it can disprove an arrival
-    and never prove a mail. Source: vendor pages GET-api-v3-customer-getcustomerstatuses and …-count.
-    """
-
-    key: str
-    sent: int
-    """How many of its customers are known as sent."""
-    expected: int
-    """How many customers their addresses have on the tenant at least, once all of them are visible."""
-    counted: int
-    """How many they have as far as the tenant shows them."""
-    by_status: Mapping[str, int]
-    """The tenant's own name of a status → how many have it; none that is empty."""
-    faults: int | None
-    """How many have one of the seed's `fault_statuses`; `None` where none are declared: unverified."""
-    unknown: tuple[str, ...] = ()
-    """Those of the seed's `fault_statuses` that the tenant does not have."""
-
-    @property
-    def missing(self) -> int:
-        """How many customers are not visible yet, at least."""
-        return max(0, self.expected - self.counted)
-
-    @property
-    def unplaced(self) -> int:
-        """How many are counted, and have no status."""
-        return max(0, self.counted - sum(self.by_status.values()))
-
-    @property
-    def has_arrived(self) -> bool:
-        """Whether every sent customer is counted, and none of them has a status that is declared a fault."""
-        return not self.missing and not self.faults and not self.unknown
 
 
 def statuses_of(client: Customers, plans: Sequence[SeedPlan]) -> list[SeedStatus]:
@@ -118,23 +81,6 @@ def _status_of(
         faults=faults if seed.fault_statuses else None,
         unknown=tuple(str(status) for status in seed.fault_statuses if status not in known),
     )
-
-
-class SendResult(Struct, frozen=True):
-    """How the sending of a seed ended: customers by what became of them, and what a person should know."""
-
-    key: str
-    sent: int = 0
-    refused: int = 0
-    in_doubt: int = 0
-    notes: tuple[str, ...] = ()
-    exit: Exit = Exit.DONE
-    stops: bool = False
-    """Whether a further request would fail alike, so that none is begun."""
-    status: SeedStatus | None = None
-    """What the tenant counted afterwards of those that were sent, where it could be asked."""
-    found: int = 0
-    """Not sent to, for the tenant has customers there that the journal does not explain."""
 
 
 class Sender(Struct, frozen=True):

@@ -14,8 +14,7 @@ from reconciler.engine.outcome import Line, Report, Result
 from reconciler.engine.review import Since
 from reconciler.errors import Exit
 from reconciler.expoints.planning import SeedsPlan
-from reconciler.expoints.recipients import RecipientState, SeedPlan
-from reconciler.expoints.sending import SendResult
+from reconciler.expoints.recipients import RecipientState, SeedPlan, SendResult
 from reconciler.problems import Place, Problem, Severity
 from reconciler.render.seeds import kept_back_text
 from reconciler.render.values import counted

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from reconciler.engine.review import Since
 from reconciler.expoints.planning import Composer, SeedsPlan
-from reconciler.expoints.recipients import ChangedPath, RecipientState, SeedPlan
+from reconciler.expoints.recipients import ChangedPath, RecipientState, SeedPlan, SeedStatus, SendResult
 from reconciler.expoints.seed import Send
-from reconciler.expoints.sending import SeedStatus, SendResult
 from reconciler.render.values import PLAIN, Document, Paint, columns, counted, harmless
 
 MAIL_IS_SENT = "Mail is really sent, for a test batch too. This tool cannot take customers back."

@@ -12,9 +12,8 @@ from reconciler.engine.outcome import Line, Outcome, Report, Result
 from reconciler.engine.review import Since
 from reconciler.errors import Exit, Refused
 from reconciler.expoints.planning import SeedsPlan
-from reconciler.expoints.recipients import Recipient, SeedPlan
+from reconciler.expoints.recipients import Recipient, SeedPlan, SendResult
 from reconciler.expoints.seed import Seed, SeedCustomer
-from reconciler.expoints.sending import SendResult
 from reconciler.problems import Place, Problem
 from reconciler.render.report import Applied, Planned, Stopped
 from tests.engine.toys import account, declared, live
