@@ -57,8 +57,7 @@ def make_plan(
 
     def plan_of(verdicts: Sequence[Verdict]) -> Plan:
         live = len(inventory.listed) if inventory.complete else None
-        limited = _limit_resets(verdicts, scope.limits, consent)
-        limited = _limit_deletes(_limit_updates(limited, scope.limits, live), scope.limits)
+        limited = _limit_counts(_limit_resets(verdicts, scope.limits, consent), scope.limits, live)
         return Plan(
             scope,
             account,
@@ -187,36 +186,29 @@ def _limit_resets(verdicts: Sequence[Verdict], limits: Limits, consent: Consent)
     ]
 
 
-def _limit_updates(verdicts: Sequence[Verdict], limits: Limits, live: int | None) -> Sequence[Verdict]:
-    """Block all updates, where they are more than is allowed; `live` is `None` where it is not known."""
-    limit = limits.updates
-    allowed = (limit.of(live) if live is not None else None) if isinstance(limit, Share) else limit
-    return _limited(
-        verdicts,
-        Action.UPDATE,
-        allowed,
-        "too-many-updates",
-        f"limits.updates allows {allowed} ({limit}); if that is meant, raise it for the target, or apply a "
-        "part with --only",
-    )
+def _limit_counts(verdicts: Sequence[Verdict], limits: Limits, live: int | None) -> Sequence[Verdict]:
+    """Block all updates, or all deletes, where they are more than is allowed.
 
-
-def _limit_deletes(verdicts: Sequence[Verdict], limits: Limits) -> Sequence[Verdict]:
-    """Block all deletes, where they are more than is allowed."""
-    hint = f"limits.deletes allows {limits.deletes}; if that is meant, raise it for the target"
-    return _limited(verdicts, Action.DELETE, limits.deletes, "too-many-deletes", hint)
-
-
-def _limited(
-    verdicts: Sequence[Verdict], action: Action, allowed: int | None, code: str, hint: str
-) -> Sequence[Verdict]:
-    concerned = [v for v in verdicts if isinstance(v, Change) and v.action is action]
-    if allowed is None or len(concerned) <= allowed:
-        return verdicts
-    block = Block(code, f"this plan {action}s {len(concerned)}, {hint}")
-    return [
-        Blocked(v.key, (block,), v) if isinstance(v, Change) and v.action is action else v for v in verdicts
-    ]
+    `live` is how many resources are live, `None` where that is not known.
+    """
+    share = limits.updates
+    updates = (share.of(live) if live is not None else None) if isinstance(share, Share) else share
+    raise_it = "if that is meant, raise it for the target"
+    of_updates = f"limits.updates allows {updates} ({share}); {raise_it}, or apply a part with --only"
+    of_deletes = f"limits.deletes allows {limits.deletes}; {raise_it}"
+    for action, allowed, code, hint in (
+        (Action.UPDATE, updates, "too-many-updates", of_updates),
+        (Action.DELETE, limits.deletes, "too-many-deletes", of_deletes),
+    ):
+        concerned = [v for v in verdicts if isinstance(v, Change) and v.action is action]
+        if allowed is None or len(concerned) <= allowed:
+            continue
+        block = Block(code, f"this plan {action}s {len(concerned)}, {hint}")
+        verdicts = [
+            Blocked(v.key, (block,), v) if isinstance(v, Change) and v.action is action else v
+            for v in verdicts
+        ]
+    return verdicts
 
 
 def without_created(plan: Plan, known_ids: Mapping[str, int], in_doubt: Mapping[str, CreateInDoubt]) -> Plan:

@@ -193,8 +193,8 @@ MISTAKES: Mapping[str, Mistake] = {
         f"{PLANNING}::test_resets_without_consent_block_the_resource_and_name_every_field_while_others_go_on",
     ),
     "deletes beyond the limit": Mistake(
-        "engine.plan:_limit_deletes",
-        lambda _: lambda verdicts, *_args: verdicts,
+        "engine.plan:_limit_counts",
+        lambda right: lambda verdicts, limits, live: right(verdicts, replace(limits, deletes=None), live),
         f"{PLANNING}::test_prune_deletes_within_the_limit_only",
     ),
     "hides what only a flag allows to hide": Mistake(
