@@ -68,26 +68,6 @@ def test_a_name_becomes_a_reference_or_the_id_of_the_target(loaded: Read) -> Non
         assert declared.given["list_id"].named == Reference("contact list", "news")
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "note: a, keep: [note]",
-        "note: a, reset: [note]",
-        "keep: [note], reset: [note]",
-        "keep: [note, note]",
-        "keep: [schedule], reset: [schedule]",
-        "schedule: null, keep: [schedule]",
-        "schedule: {survey: A, survey_id: 3}",
-        "schedule: {survey: A}, keep: [schedule.survey_id]",
-        "keep: [schedule.survey], reset: [schedule.survey_id]",
-        "list: news, list_id: 3",
-    ],
-)
-def test_a_field_is_named_once_at_a_level(text: str, problems: Complain) -> None:
-    found = problems({"a.yaml": f"mailings: {{m: {{name: M, {text}}}}}"})
-    assert {problem.code for problem in found} == {"named-twice"}
-
-
 LEVELS = """\
 presets:
   base: {note: preset, is_open: true, schedule: {days: 1, at: "01:00"}, keep: [columns], undeclared: keep}

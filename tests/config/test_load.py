@@ -113,23 +113,6 @@ def test_moved_keys_are_told_in_full(moved: str, expected: dict[str, str], loade
 
 
 @pytest.mark.parametrize(
-    ("moved", "code"),
-    [
-        ("{old: gone}", "moved-nowhere"),
-        ("{m: k}", "moved-in-place"),
-        ("{a: b, b: a}", "moved-in-chain"),
-        ("{a: a}", "moved-in-chain"),
-        ("{a: m, b: m}", "contradiction"),
-        ("{a: 1}", "wrong-type"),
-        ("{-a: m}", "invalid-name"),
-    ],
-)
-def test_a_move_goes_from_what_is_gone_to_what_is_there(moved: str, code: str, problems: Complain) -> None:
-    text = f"mailings: {{m: {{name: M}}, k: {{name: K}}}}\nmoved: {moved}"
-    assert set(codes(problems, text)) == {code}
-
-
-@pytest.mark.parametrize(
     ("field", "hint"),
     [
         ("isOpen: true", "write is_open"),
@@ -149,12 +132,6 @@ def test_a_move_goes_from_what_is_gone_to_what_is_there(moved: str, code: str, p
 def test_an_unknown_field_names_the_one_that_was_meant(field: str, hint: str, problems: Complain) -> None:
     found = problems({"a.yaml": f"mailings: {{m: {{name: M, {field}}}}}"})
     assert any(p.code == "unknown-field" and p.hint.startswith(hint) for p in found), found
-
-
-@pytest.mark.parametrize("field", ["name: A", "id: 3", "targets: [one]", "preset: b", "absent: true"])
-def test_a_preset_speaks_for_no_single_resource(field: str, problems: Complain) -> None:
-    text = f"presets: {{p: {{{field}}}}}\nmailings: {{m: {{name: M, preset: p}}}}"
-    assert codes(problems, text) == ["misplaced"]
 
 
 def test_a_preset_may_stand_in_another_file(loaded: Read) -> None:

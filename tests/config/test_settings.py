@@ -171,31 +171,6 @@ def test_a_secret_in_the_files_is_refused_and_not_repeated(text: str, problems: 
 
 
 @pytest.mark.parametrize(
-    ("url", "code"),
-    [
-        ("https://api.example/v3", "url-with-path"),
-        ("https://api.example?x=1", "url-with-path"),
-        ("https://api.example#x", "url-with-path"),
-        ("https://api.example/Help/Api/PUT-3", "documentation-url"),
-        ("https://api.example/help", "documentation-url"),
-        ("http://api.example", "insecure-url"),
-        ("http://localhost.example", "insecure-url"),
-        ("ftp://api.example", "insecure-url"),
-        ("https://", "invalid-url"),
-        ("api.example", "invalid-url"),
-        ("https://api.example:x", "invalid-url"),
-        ("https://[::1", "invalid-url"),
-        ("https://a b", "invalid-url"),
-        ("sandbox", "invalid-url"),
-        ("", "invalid-url"),
-    ],
-)
-def test_an_address_is_scheme_and_host(url: str, code: str, problems: Complain) -> None:
-    text = target(f'checkmarket: {{url: "{url}", key: {{env: A}}, master_key: {{env: B}}}}')
-    assert [problem.code for problem in problems({"reconciler.yaml": text})] == [code]
-
-
-@pytest.mark.parametrize(
     ("url", "spelled"),
     [
         *((f"http://{host}:8000/", f"http://{host}:8000") for host in ("localhost", "127.0.0.1", "[::1]")),
@@ -209,16 +184,6 @@ def test_an_account_has_one_address_however_it_is_spelled(url: str, spelled: str
     keys = ", key: {env: A}, master_key: {env: B}" if url.startswith("https") else ""
     workspace = loaded({"reconciler.yaml": target(f'checkmarket: {{url: "{url}"{keys}}}')})
     assert checkmarket(workspace).url == spelled
-
-
-@pytest.mark.parametrize(
-    "pattern", ["*", "*@*.example", "a@b", "@a.example", "a@b@c.example", "a b@c.example"]
-)
-def test_a_recipient_is_in_one_literal_domain(pattern: str, problems: Complain) -> None:
-    text = target(f'expoints: {{url: "sandbox:", allowed_recipients: ["{pattern}"]}}')
-    (problem,) = problems({"reconciler.yaml": text})
-    assert problem.code == "invalid-recipient"
-    assert pattern not in problem.message
 
 
 @pytest.mark.parametrize(
@@ -260,18 +225,3 @@ def test_a_wrong_setting_is_told_where_it_stands(
     assert {(p.code, p.place.line, p.place.column, p.key) for p in found} == {
         (code, 3, column, "targets.one")
     }
-
-
-@pytest.mark.parametrize(
-    ("text", "code"),
-    [
-        *((f"version: {version}", "unknown-choice") for version in ("0", "true", '"1"', "1.5")),
-        *(
-            (f"version: 1\ntime_zone: {zone}", "unknown-time-zone")
-            for zone in ("localtime", "Mars", "../etc/passwd", "/etc/passwd", "3", '"\\t"')
-        ),
-    ],
-)
-def test_a_version_or_time_zone_that_is_none_is_refused(text: str, code: str, problems: Complain) -> None:
-    (problem,) = problems({"reconciler.yaml": f"{text}\ntargets: {{one: {{}}}}\n"})
-    assert problem.code == code
