@@ -8,7 +8,7 @@ from msgspec import Struct, field
 
 from reconciler.config.contents import TARGETS
 from reconciler.config.edits import Edit, OverNames, Patch, Put, Remove, add_edit
-from reconciler.config.file_edits import ResourceEditor, fits
+from reconciler.config.file_edits import ResourceEditor, fits, with_meaning
 from reconciler.config.names import CONTROL, LINE_BREAK, visible
 from reconciler.config.resources import Decisions
 from reconciler.config.sections import Named, Section
@@ -84,9 +84,7 @@ class Exporter(Struct, frozen=True):
         """Return the path under which a value is written, by its name where it has one, and the value."""
         named = next((named for named in self.section.named if named.field == one.path), None)
         if named is None or not isinstance(value, int):
-            meanings = self.section.meanings.get(one.path, {})
-            meaning = meanings.get(value, "") if not isinstance(value, list | dict) else ""
-            return one.path, Put(value, meaning, frozenset(meanings.values()))
+            return one.path, with_meaning(self.section, one.path, value)
         name = self.name_of(named, value)
         if name.name is not None and is_one_line(name.name):
             return named.path, Put(name.name)

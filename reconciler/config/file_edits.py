@@ -122,9 +122,7 @@ class ResourceEditor(Struct, frozen=True):
             value = _likeliest(Controls if is_control else section.model, path, text)
         else:
             value = next(one for one in candidates(text) if isinstance(one, str))
-        meanings = section.meanings.get(path, {})
-        meaning = meanings.get(value, "") if not isinstance(value, list | dict) else ""
-        self.put_field(path.split("."), Put(value, meaning, frozenset(meanings.values())), target=target)
+        self.put_field(path.split("."), with_meaning(section, path, value), target=target)
 
     def put_field(self, path: Sequence[str], put: Put, *, target: str = "") -> None:
         """Edit a field by one of its names; the other name, if it stands there, makes room."""
@@ -153,6 +151,13 @@ class ResourceEditor(Struct, frozen=True):
         """Tell whether nothing but the meaning of a code is written as a comment on the lines of a field."""
         comment = comment_at(self.resource.written, path)
         return comment in {"", *self.section.meanings.get(".".join(path), {}).values()}
+
+
+def with_meaning(section: Section, path: str, value: Json) -> Put:
+    """Return the edit by which a field has a value, with the meaning of a code as a comment."""
+    meanings = section.meanings.get(path, {})
+    meaning = meanings.get(value, "") if not isinstance(value, list | dict) else ""
+    return Put(value, meaning, frozenset(meanings.values()))
 
 
 def write(edits: Sequence[FileEdit], folder: Path) -> None:
