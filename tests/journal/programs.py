@@ -24,14 +24,6 @@ CONTESTS = 10
 """How often two racing processes want the same."""
 
 
-def intend_one(address: str) -> None:
-    """Intend one shipment, say so, and wait for the end."""
-    with open_at(address) as journal:
-        journal.intend(shipment("ann"))
-        say("intended")
-        sys.stdin.read()
-
-
 def write_half(address: str) -> None:
     """Write an entry in a transaction, say so, and wait for the end before it is committed."""
     with inside(address) as connection:
@@ -56,8 +48,9 @@ def race(address: str) -> None:
 
 
 def hold(address: str) -> None:
-    """Begin a run and an operation of it, say their numbers, and wait for the end."""
+    """Intend a shipment, begin a run and an operation of it, say their numbers, and wait for the end."""
     with open_at(address) as journal:
+        journal.intend(shipment("ann"))
         run = journal.begin_run(run_start())
         say(str(run))
         say(str(journal.begin_operation(run, intent())))
@@ -141,7 +134,6 @@ def go(*processes: Popen[str]) -> None:
 
 
 PROGRAMS: dict[str, Callable[..., None]] = {
-    "intend": intend_one,
     "write_half": write_half,
     "race": race,
     "hold": hold,

@@ -78,6 +78,8 @@ def test_a_server_is_called_without_what_is_secret(address: str, name: str) -> N
     server = server_at(address)
     assert server.name == name
     assert "sec" not in repr(server)
+    server = server_at(f"postgresql://u:{QUOTED}@h/db")  # and what a server repeats of it is hidden
+    assert server.hidden(f"FATAL:\n\tno \x1b[31m{PASSWORD} here") == "FATAL: no [31m… here"
 
 
 @pytest.mark.parametrize(
@@ -99,11 +101,6 @@ def test_a_broken_address_is_refused_and_nothing_of_it_is_shown(address: str) ->
         server_at(address)
     assert "sec" not in "".join(repr(error) for error in chain(raised.value) if error is raised.value)
     assert raised.value.__suppress_context__ or raised.value.__context__ is None
-
-
-def test_a_secret_that_a_server_repeats_is_hidden() -> None:
-    server = server_at(f"postgresql://u:{QUOTED}@h/db")
-    assert server.hidden(f"FATAL:\n\tno \x1b[31m{PASSWORD} here") == "FATAL: no [31m… here"
 
 
 def test_what_keeps_one_out_is_told_in_the_words_of_the_server(server: Server, clock: FakeClock) -> None:

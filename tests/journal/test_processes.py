@@ -21,14 +21,6 @@ from .runs import OTHER, intent, run_start
 from .shipments import ACCOUNT, SEED, shipment, standings
 
 
-def test_a_process_that_is_killed_after_its_intent_leaves_it_behind(address: str, reopen: Reopen) -> None:
-    with started("intend", address) as process:
-        assert heard(process) == "intended"
-        process.kill()
-        assert process.wait() == -9
-    assert standings(reopen()) == {"ann": DeliveryState.INTENDED}
-
-
 def test_a_process_that_is_killed_while_it_writes_takes_nothing_with_it(
     sql_address: str, clock: FakeClock
 ) -> None:
@@ -144,6 +136,7 @@ def test_a_run_of_another_process_holds_its_account_until_that_is_dead(address: 
     assert not dead.is_open
     assert (dead.exit, dead.note.partition(" on ")[0]) == (None, f"found dead: process {process.pid}")
     assert journal.latest(API)[intent().key].number == operation  # how it ended is unknown
+    assert standings(journal) == {"ann": DeliveryState.INTENDED}
 
 
 def test_of_many_threads_that_begin_a_run_at_once_one_does(reopen: Reopen) -> None:
