@@ -160,7 +160,7 @@ def _documents(
 
 
 def _settings(contents: Contents, report: Report) -> Settings | None:
-    """Return what counts for the whole workspace, `None` where that cannot be told."""
+    """Return what counts for the whole workspace, `None` where they cannot be read."""
     if not contents.settings.whole:
         return None
     top = contents.settings.top
@@ -181,7 +181,7 @@ _Said: TypeAlias = tuple[str, Any, Place]
 def _targets(
     contents: Contents, section: Section, folder: Path, policy: Policy, report: Report
 ) -> dict[str, Target | None]:
-    """Return the targets by name, `None` for one whose settings cannot be told."""
+    """Return the targets by name, `None` for one whose settings cannot be read."""
     apart: dict[str, list[_Said]] = {}
     for name, node in contents.entries(GUARDRAILS):
         guardrails = validated(GuardrailSettings, node, report, key=f"{TARGETS}.{name}", context=folder)

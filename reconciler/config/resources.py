@@ -39,7 +39,7 @@ MOST_DECLARED = 50_000
 
 Decision: TypeAlias = Given | Ruling
 Decisions: TypeAlias = Mapping[str, Decision]
-"""What is said of each field, by the paths of `Kind.fields`; a field that is not named is not a key."""
+"""Values and rulings by the paths of `Kind.fields`; a field that no level names is not a key."""
 Said = TypeVar("Said", bound=Decision | Accepted)
 T = TypeVar("T")
 
@@ -191,7 +191,7 @@ class Resource(Struct, frozen=True, dict=True):
 
     @cached_property
     def shared(self) -> Decisions:
-        """What is said of each field on every target on which no block says something else."""
+        """The decisions on every target whose block decides nothing else."""
         return {**self.preset.decisions, **self.own.decisions} if self.preset else self.own.decisions
 
 
@@ -470,7 +470,7 @@ class LevelReader(Struct, frozen=True):
                 self._take(leaf.path, depth, given, decisions)
 
     def _take_path(self, path: str, there: Node, said: Said, taken: dict[str, tuple[int, Said]]) -> None:
-        """Take what is said of the fields that a path names; a path that names none is reported."""
+        """Take a decision on all fields that a path names; report a path that names none."""
         section = self.section
         full = next((named.field for named in section.named if named.path == path), path)
         leaves = section.kind.leaves(full)
@@ -484,7 +484,7 @@ class LevelReader(Struct, frozen=True):
             self._error(code, there, message, hint)
 
     def _take(self, path: str, depth: int, said: Said, taken: dict[str, tuple[int, Said]]) -> None:
-        """Take what is said of a field at a depth: of two the deeper wins, a leaf over its group."""
+        """Take a decision on one field. Of two at one level the deeper wins, a leaf over its group."""
         other = taken.get(path)
         if other is None or depth > other[0]:
             taken[path] = depth, said

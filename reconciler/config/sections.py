@@ -101,7 +101,7 @@ class Columns(Struct, frozen=True):
     cells: Mapping[str, Cell]
     """A field that fits into a cell → how it is read."""
     identity: str
-    """The field that every table has; by its header the delimiter is told."""
+    """The field that every table has; its header shows the delimiter."""
     others: Collection[str]
     """Fields that do not fit into a cell."""
 

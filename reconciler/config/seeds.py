@@ -143,24 +143,24 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
         seeds = tuple(self.section.build(one) for one in declared)
         if target is not None:
             for one, seed in zip(declared, seeds, strict=True):
-                self._tell(one, self.section.check(seed, target, self.context.zone), doubtful)
+                self._report(one, self.section.check(seed, target, self.context.zone), doubtful)
         between: dict[int, list[Finding]] = {}
         for number, finding in self.section.check_together(seeds):
             between.setdefault(number, []).append(finding)
         for number, findings in between.items():
-            self._tell(declared[number], findings, doubtful)
+            self._report(declared[number], findings, doubtful)
         return seeds
 
-    def _tell(
+    def _report(
         self, declared: DeclaredSeed[Any, Any], findings: Iterable[Finding], doubtful: Collection[str]
     ) -> None:
         key = declared.key
-        told = [finding for finding in findings if finding.path or key not in doubtful]
-        for one in told[:MOST_PROBLEMS]:
+        counting = [finding for finding in findings if finding.path or key not in doubtful]
+        for one in counting[:MOST_PROBLEMS]:
             place = declared.place_of(one.path)
             self.report.add(Problem(one.code, place, key, one.message, one.hint, one.severity))
-        if len(told) > MOST_PROBLEMS:
-            message = f"{len(told) - MOST_PROBLEMS} more problems are not listed"
+        if len(counting) > MOST_PROBLEMS:
+            message = f"{len(counting) - MOST_PROBLEMS} more problems are not listed"
             self.report.error("too-many-problems", declared.place, key, message, "solve the others first")
 
     def _levels(self, node: Node, key: str) -> tuple[_Level | None, dict[str, _Level | None]]:

@@ -627,7 +627,7 @@ class Guardrails(Struct, frozen=True):
 
     limits: Limits = field(default_factory=Limits)
     allowed_recipients: tuple[str, ...] = ()
-    """Patterns with `*` before the @; none at all allows nobody."""
+    """Patterns with `*` before the @; without any, no address is allowed."""
     allowed_phone_numbers: tuple[str, ...] = ()
     allow_copies: bool = False
     """Whether data and answers of earlier customers may be copied into a batch."""
@@ -654,7 +654,7 @@ class Target(Struct, frozen=True):
 
     @property
     def expoints(self) -> Expoints | None:
-        """The Expoints tenant, where the target has one; whom it may write to is in `guardrails`."""
+        """The Expoints tenant, where the target has one; its allowed recipients are in `guardrails`."""
         return self.settings.expoints
 
     @property
