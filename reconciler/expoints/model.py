@@ -573,22 +573,20 @@ def check_mailboxes(seeds: Sequence[Seed]) -> Iterator[tuple[int, Finding]]:
 
 
 def _sizes(seed: Seed) -> Iterator[Finding]:
-    answers = (answer for customer in seed.customers for answer in _list(customer.members.get("Answers")))
-    files = (file for answer in answers for file in _list(answer.get("FileAnswers")))
-    if sum(_size(file.get("Data")) for file in files) > MOST_BYTES:
+    files = texts = 0
+    for customer in seed.customers:
+        texts += sum(map(_size, customer.members.values())) + sum(len(item.value) for item in customer.data)
+        answers = customer.members.get("Answers")
+        for answer in answers if isinstance(answers, list) else ():
+            sent = answer.get("FileAnswers") if isinstance(answer, dict) else None
+            for file in sent if isinstance(sent, list) else ():
+                files += _size(file.get("Data")) if isinstance(file, dict) else 0
+    if files > MOST_BYTES:
         message = f"its file answers are larger than {MOST_BYTES // 1_000_000} MB together"
         yield Finding("answers-too-large", "", message, "send smaller files, or to fewer customers")
-    elif sum(map(_texts_size, seed.customers)) > MOST_BYTES:
+    elif texts > MOST_BYTES:
         message = f"all that its customers hold is larger than {MOST_BYTES // 1_000_000} MB together"
         yield Finding("too-much", "", message, "write shorter values, or send to fewer customers")
-
-
-def _texts_size(customer: SeedCustomer) -> int:
-    return sum(map(_size, customer.members.values())) + sum(len(item.value) for item in customer.data)
-
-
-def _list(value: Value) -> list[dict[str, Json]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _size(value: Value) -> int:

@@ -267,9 +267,15 @@ class SeedPlanner(Struct, frozen=True):
         due = [one for some in recipients.values() for one in some if one.is_due]
         seen = look(self.client, hash, due, explained_by(past, hash, settle_after, self.clock.now()))
         elsewhere = {key: _sent_elsewhere(recipients[key], deliveries[key], past) for key in recipients}
-        holders = self._holders()
+        holders: dict[str, set[str]] = {}  # the hashed mailboxes of today by the key of every seed
+        for seed in self.everywhere:
+            holders.setdefault(seed.key, set()).update(hash(one.mailbox) for one in seed.customers)
         for key, some in recipients.items():
-            moved = _moved(elsewhere[key], holders)
+            moved = {
+                one.mailbox: one.seed
+                for one in elsewhere[key]
+                if one.mailbox not in holders.get(one.seed, (one.mailbox,))
+            }
             recipients[key] = tuple(_judged(one, seen, moved) if one.is_due else one for one in some)
         left = {one.email for some in recipients.values() for one in some if one.is_due}
         opted_out = self.client.opted_out(sorted(left))
@@ -305,13 +311,6 @@ class SeedPlanner(Struct, frozen=True):
 
         return rests
 
-    def _holders(self) -> Mapping[str, Collection[str]]:
-        """Return the hashed mailboxes of today by the key of every seed on the account."""
-        found: dict[str, set[str]] = {}
-        for seed in self.everywhere:
-            found.setdefault(seed.key, set()).update(self.ledger.hash(one.mailbox) for one in seed.customers)
-        return found
-
 
 def _after(settled: Sequence[Delivery], deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
     """Return deliveries as they stand now that some are settled."""
@@ -332,19 +331,15 @@ def _sent_elsewhere(
 
 
 def _judged(recipient: Recipient, seen: Seen, moved: Mapping[str, str]) -> Recipient:
-    """Return a due recipient as found where customers are not explained, or another seed lost its mailbox."""
+    """Return a due recipient as found if customers are not explained, or another seed sent to it.
+
+    `moved` is the key of the seed that sent to a mailbox and has it no longer, by the hashed mailbox.
+    """
     judged = seen.judged(recipient)
     if not judged.is_due or judged.mailbox not in moved:
         return judged
     note = f"a mailbox was sent to in {moved[judged.mailbox]}, which has it no longer"
     return replace(judged, state=RecipientState.FOUND, note=note)
-
-
-def _moved(elsewhere: Sequence[Delivery], holders: Mapping[str, Collection[str]]) -> Mapping[str, str]:
-    """Return the key of the seed that was sent to a mailbox and has it no longer, by the hashed mailbox."""
-    return {
-        one.mailbox: one.seed for one in elsewhere if one.mailbox not in holders.get(one.seed, (one.mailbox,))
-    }
 
 
 def _renamed(
