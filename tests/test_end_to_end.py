@@ -101,6 +101,7 @@ def test_every_flag_that_does_not_consent_has_a_variable(workspace: Path) -> Non
     )
     assert json.loads(shown.stdout)["target"] == "sandbox"
     consent = {"RECONCILER_YES": "1", "RECONCILER_ALLOW_RESETS": "any", "RECONCILER_PRUNE": "1"}
+    consent["RECONCILER_REVIEWED"] = json.loads(shown.stdout)["fingerprint"]
     ended = reconciler(workspace, "apply", environ=consent)
     assert ended.returncode == 3
     assert "--yes" in reconciler(workspace, "apply", "--allow-resets").stderr

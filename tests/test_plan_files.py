@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from tests.repositories import Repository
 from tests.test_end_to_end import ROOT, reconciler
 
 SUPPORT = "import_configs.support-follow-up"
@@ -110,41 +109,12 @@ def test_wrong_usage_says_what_is_wrong_and_does_nothing(workspace: Path, argume
     assert ended.stdout == ""
 
 
-def test_a_consent_has_no_variable(workspace: Path) -> None:
-    written(workspace)
-    environ = {"RECONCILER_REVIEWED": plan_of(workspace)["fingerprint"]}
-    assert reconciler(workspace, "apply", environ=environ).returncode == 3
-
-
 def test_a_named_target_that_contradicts_the_file_is_refused(workspace: Path) -> None:
     written(workspace)
     for arguments, environ in ((["--target", "production"], {}), ([], {"RECONCILER_TARGET": "production"})):
         ended = reconciler(workspace, "apply", "plan.json", *arguments, environ=environ)
         assert ended.returncode == 3
         assert "plan for target sandbox" in ended.stderr
-
-
-def test_a_plan_file_with_limits_of_its_own_lifts_none(workspace: Path) -> None:
-    settings = workspace / "configs/reconciler.yaml"
-    settings.write_text(settings.read_text().replace("limits: {resets: 5}", "limits: {resets: 0}"))
-    written(workspace, "--allow-resets")
-    ended = reconciler(workspace, "apply", "plan.json", "--no-seeds")
-    assert ended.returncode == 3
-    assert "unconsented" not in ended.stderr
-    assert "Applied: 1 changed, 0 failed, 0 stale, 2 skipped" in ended.stdout
-
-
-def test_a_pull_request_sees_what_it_causes_in_a_folder_with_a_name_of_its_own(tmp_path: Path) -> None:
-    repository = Repository.made(tmp_path / "Enquêtes voor België")
-    top = repository.folder / "teams/één team"
-    shutil.copytree(ROOT / "configs", top / "configs")
-    repository.commit("first")
-    delay(top, 4)
-    ended = reconciler(top, "plan", "--since", "main", "--format", "json")
-    causes = {change["key"]: change["caused"] for change in json.loads(ended.stdout)["changes"]}
-    assert causes[SUPPORT] is True
-    assert causes["import_configs.newsletter-nl"] is False
-    assert json.loads(ended.stdout)["seeds"][0]["caused"] is False
 
 
 def test_without_git_only_since_is_missed(workspace: Path) -> None:

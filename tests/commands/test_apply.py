@@ -57,6 +57,8 @@ def test_resets_without_consent_are_skipped_and_everything_else_goes_on(world: W
     [("yes\n", 1, ""), ("y\n", 0, "not confirmed"), ("no\n", 0, "not confirmed"), ("", 0, "not confirmed")],
 )
 def test_on_a_terminal_only_yes_is_yes(world: World, answer: str, writes: int, refusal: str) -> None:
+    with pytest.raises(Refused, match="--yes"):
+        world.applies(yes=False)  # without one
     screen = Screen(stdin=Terminal(answer))
     if refusal:
         with pytest.raises(Refused, match=refusal):
@@ -65,12 +67,6 @@ def test_on_a_terminal_only_yes_is_yes(world: World, answer: str, writes: int, r
         world.applies(yes=False, screen=screen)
     assert len(world.writes) == writes
     assert "Apply 1 change to sandbox?" in screen.err
-
-
-def test_without_a_terminal_and_without_yes_nothing_is_sent(world: World) -> None:
-    with pytest.raises(Refused, match="--yes"):
-        world.applies(yes=False)
-    assert world.writes == []
 
 
 def test_with_json_the_plan_is_shown_before_anybody_is_asked(world: World) -> None:
@@ -137,26 +133,22 @@ def test_hiding_needs_its_flag_and_prints_the_line_to_commit(world: World) -> No
     assert run.exit is Exit.DONE
     assert "import_configs.welcome:  hidden: true" in run.out
     assert world.config(1)["IsReusable"] is False
-
-
-def test_what_is_hidden_on_purpose_is_left_alone(world: World) -> None:
+    writes = len(world.writes)
     world.write("welcome.yaml", WELCOME % ("name: Welcome, hidden: true", 9))
     assert world.applies().exit is Exit.DONE
-    assert world.writes == []
+    assert len(world.writes) == writes  # what is hidden on purpose is left alone
 
 
-def test_prune_deletes_what_nobody_declares(world: World) -> None:
+def test_what_shall_be_absent_or_is_declared_nowhere_is_deleted(world: World) -> None:
     world.live({1: {"Name": "Welcome", "IsReusable": True}, 2: {"Name": "Old", "IsReusable": True}})
     world.write("reconciler.yaml", MAY_DELETE)
-    assert world.applies(Consent(resets=None, prune=True)).exit is Exit.DONE
+    prune = Consent(resets=None, prune=True)
+    assert world.applies(prune).exit is Exit.DONE
     assert world.config(2) == {}
     assert world.config(1)
-
-
-def test_what_shall_be_absent_is_deleted_and_then_done(world: World) -> None:
-    world.write("reconciler.yaml", MAY_DELETE)
     world.write("welcome.yaml", WELCOME % ("absent: true", 1))
     assert world.applies().exit is Exit.DONE
+    assert world.config(1) == {}
     assert pending(world) is Exit.DONE
 
 

@@ -51,12 +51,14 @@ def report(world: World) -> str:
     return (world.folder / FILE).read_text("utf-8")
 
 
-def test_a_plan_is_written_beside_what_is_printed(world: World) -> None:
-    run = planned(world)
+def test_every_report_that_is_asked_for_is_written_beside_what_is_printed(world: World) -> None:
+    run = world.plans(reports=(ReportFile(Form.HTML, Path("plan.html")), *MARKDOWN))
     assert run.exit is Exit.DONE
-    summary = "Plan: 0 to create, 1 to update (1 field reset), 0 to delete, 0 blocked"
-    assert summary in run.out
-    assert summary in report(world)
+    page = (world.folder / "plan.html").read_text("utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    for shown in (run.out, report(world), page):
+        assert "Plan: 0 to create, 1 to update (1 field reset), 0 to delete, 0 blocked" in shown
+    assert "### Plan of `sandbox`" in report(world)
     assert stat.S_IMODE((world.folder / FILE).stat().st_mode) == 0o600
     assert planned(world, Consent()).exit is Exit.REFUSED
     assert "**Exit 3:** a safety rule refuses a part of it" in report(world)
@@ -199,11 +201,3 @@ def test_reports_can_be_named_by_the_environment(
     monkeypatch.setenv("RECONCILER_REPORT", "markdown=a.md markdown=b.md")
     main(["plan"])
     assert (world.folder / "a.md").read_text("utf-8") == (world.folder / "b.md").read_text("utf-8")
-
-
-def test_one_run_writes_every_report_that_is_asked_for(world: World) -> None:
-    world.plans(reports=(ReportFile(Form.HTML, Path("plan.html")), *MARKDOWN))
-    page = (world.folder / "plan.html").read_text("utf-8")
-    assert page.startswith("<!DOCTYPE html>")
-    assert "Plan: 0 to create, 1 to update (1 field reset)" in page
-    assert "### Plan of `sandbox`" in report(world)
