@@ -189,7 +189,7 @@ def memory_in(session: Session, past: ReadOnlyJournal) -> Memory:
         if moved:
             by_key[new] = max(moved, key=lambda operation: operation.number)
     by_key = {**_under_other_keys(session, by_key), **by_key}
-    ids = {key: id for key, operation in by_key.items() if (id := _id_after(operation)) is not None}
+    ids = {key: id for key, operation in by_key.items() if (id := id_after(operation)) is not None}
     doubts = {key: doubt for key, one in by_key.items() if (doubt := _create_in_doubt(one, session.kind))}
     writes = {key: write for key, operation in by_key.items() if (write := _last_write(operation))}
     unsure = {key: operation.run for key, operation in by_key.items() if not _is_applied(operation)}
@@ -236,7 +236,7 @@ def _untrue(session: Session, learned: Mapping[str, Json]) -> Iterator[Problem]:
 def _create_in_doubt(operation: Operation, kind: Kind) -> CreateInDoubt | None:
     if operation.intent.action != Action.CREATE or _is_applied(operation):
         return None
-    name, id = _sent_name(operation, kind), _id_after(operation)
+    name, id = _sent_name(operation, kind), id_after(operation)
     return CreateInDoubt(operation.number, operation.run, operation.at, name, id)
 
 
@@ -252,14 +252,14 @@ def _last_write(operation: Operation) -> LastWrite | None:
         return None
     after = ending.after if ending else None
     sure = _is_applied(operation)
-    return LastWrite(operation.run, _id_after(operation), intent.before, intent.body, after, sure)
+    return LastWrite(operation.run, id_after(operation), intent.before, intent.body, after, sure)
 
 
 def _is_applied(operation: Operation) -> bool:
     return bool(operation.ending and operation.ending.result == Result.APPLIED)
 
 
-def _id_after(operation: Operation) -> int | None:
+def id_after(operation: Operation) -> int | None:
     """Return the id that a resource has after its last write, `None` where it has none or it is unknown."""
     intent, ending = operation.intent, operation.ending
     if intent.action == Action.DELETE:

@@ -11,16 +11,14 @@ from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
 from reconciler.commands.expoints import expoints_session
 from reconciler.commands.history import the_run
-from reconciler.commands.journal import RESTORE, Memory, remembered
+from reconciler.commands.journal import RESTORE, Memory, id_after, remembered
 from reconciler.commands.plan import read_live
 from reconciler.commands.runs import NO_WAIT, Lock, Purpose
 from reconciler.commands.session import Session, check_target_is_named, open_session
 from reconciler.commands.workspace import Selection
-from reconciler.engine.change import Action, Plan
-from reconciler.engine.declared import Declared
+from reconciler.engine.change import Plan
 from reconciler.engine.drift import rollback
 from reconciler.engine.identity import Listing
-from reconciler.engine.kind import Kind
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, Refused
 from reconciler.expoints.planning import SeedsPlan
@@ -83,8 +81,19 @@ def _plan_back(
         raise Refused(f"run {number} wrote no configuration; there is nothing to be restored")
     changed = [o for o in operations if _may_have_changed(o)]
     # Where something may have been created and no id of it is known, nothing is deleted for it.
-    nameless = [o for o in changed if o.intent.before is None and _id_now(o) is None]
-    declared = [_way_back(o, session.kind) for o in changed if o not in nameless]
+    nameless = [o for o in changed if o.intent.before is None and id_after(o) is None]
+    declared = [
+        rollback(
+            session.kind,
+            f"run {number}",
+            o.intent.key,
+            id=id_after(o),
+            before=o.intent.before,
+            sent=o.intent.body,
+        )
+        for o in changed
+        if o not in nameless
+    ]
     made = read_live(session, declared, memory, Listing.DECLARED, console).plan_as_is(consent)
     latest = memory.past.latest(session.account)
     later = [o.intent.key for o in changed if (last := latest.get(o.intent.key)) and last.run > number]
@@ -95,20 +104,6 @@ def _may_have_changed(operation: Operation) -> bool:
     """Return whether a write may have changed anything: one that was refused has nothing to take back."""
     ending = operation.ending
     return ending is None or ending.result in MAY_BE_DONE or ending.after is not None
-
-
-def _way_back(operation: Operation, kind: Kind) -> Declared:
-    intent, run = operation.intent, f"run {operation.run}"
-    id = _id_now(operation)
-    return rollback(kind, run, intent.key, id=id, before=intent.before, sent=intent.body)
-
-
-def _id_now(operation: Operation) -> int | None:
-    """Return the id that a resource has after a write, `None` where it has none or it is not known."""
-    intent, ending = operation.intent, operation.ending
-    if intent.action == Action.DELETE:
-        return None
-    return ending.id if intent.id is None and ending else intent.id
 
 
 def _notes(run: Run, nameless: Sequence[str], later: Sequence[str]) -> Iterator[str]:
