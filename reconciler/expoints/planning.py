@@ -254,6 +254,7 @@ class SeedPlanner(Struct, frozen=True):
         # How long this tenant was seen to hide customers counts for more than what was expected of it.
         settle_after = max(self.settle_after, 2 * longest_hidden(past, hash))
         columns = Columns(self.client.columns())
+        # What counting shows of doubts comes first, for it decides what is due.
         deliveries = {seed.key: self._deliveries(seed) for seed in seeds}
         resolver = DoubtResolver(self.client, self.ledger, self.clock, settle_after, past, self.declared)
         settled = resolver.settle([(seed, deliveries[seed.key]) for seed in seeds])
@@ -264,6 +265,7 @@ class SeedPlanner(Struct, frozen=True):
             seed.key: with_states(seed, recipients_of(seed, hash), deliveries[seed.key], rests)
             for seed in seeds
         }
+        # Then each mailbox that is due is compared with what the journal explains, and what other seeds sent.
         due = [one for some in recipients.values() for one in some if one.is_due]
         seen = look(self.client, hash, due, explained_by(past, hash, settle_after, self.clock.now()))
         elsewhere = {key: _sent_elsewhere(recipients[key], deliveries[key], past) for key in recipients}

@@ -14,11 +14,9 @@ import pytest
 from reconciler.commands.console import each
 from reconciler.engine.kind import Json, Mapper, map_serially
 from reconciler.errors import (
-    ApiError,
     BadAnswer,
     Declined,
     Forbidden,
-    NotFound,
     Refused,
     Unreachable,
 )
@@ -341,15 +339,6 @@ class TestWholeList:
 
 
 class TestErrors:
-    @pytest.mark.parametrize(
-        ("status", "error"),
-        [(400, Declined), (403, Forbidden), (404, NotFound), (302, BadAnswer), (503, Unreachable)],
-    )
-    def test_a_status_means_what_it_means_for_any_read(self, status: int, error: type[ApiError]) -> None:
-        with tenant((status, b"")) as (customers, _), pytest.raises(error) as caught:
-            customers.count(["a@x.example"])
-        assert type(caught.value) is error
-
     def test_the_words_of_a_refusal_are_shown(self) -> None:
         body: Json = {"Message": "The request is invalid.", "ModelState": {"Statuses": ["Not a status."]}}
         with tenant((400, body)) as (customers, _), pytest.raises(Declined, match="Not a status"):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
@@ -18,22 +16,13 @@ from reconciler.errors import (
     Forbidden,
     NoAnswer,
     Unauthorised,
-    Unreachable,
 )
 from reconciler.expoints.client import ClientLogin, Customers, open_expoints
-from reconciler.http import USUAL_BOUNDS, Attempt, Bounds, Connection, Secret
+from reconciler.http import USUAL_BOUNDS, Attempt, Connection, Secret
 from reconciler.sandbox import Fault, State, Variants, create_app, revoke_tokens, take_inventory
 from reconciler.sandbox import Server as Listening
 from tests.clock import FakeClock
 from tests.expoints.test_client import TOKEN, V3, Reply, Server, batch, tenant
-from tests.http.servers import (
-    Behaviour,
-    close_without_answer,
-    no_http,
-    reset_before_answer,
-    reset_in_body,
-    serving,
-)
 
 ADD = f"{V3}/customer/add"
 EMAIL = "smoke+john@example.com"
@@ -144,33 +133,6 @@ def test_a_fault_that_proves_nothing_is_a_doubt_and_never_a_second_batch(effect:
     assert place.mailed == [EMAIL] * mails
 
 
-def test_a_server_that_says_nothing_is_a_doubt() -> None:
-    over = threading.Event()
-
-    def say_nothing(_: socket.socket) -> None:
-        over.wait()
-
-    with serving(say_nothing) as server:
-        with (
-            open_expoints(server.url, TOKEN, Connection(bounds=Bounds(silence=0.05))) as customers,
-            pytest.raises(NoAnswer, match="ReadTimeout"),
-        ):
-            customers.add(batch(EMAIL))
-        assert server.requests == 1
-        over.set()
-
-
-@pytest.mark.parametrize("loss", [close_without_answer, reset_before_answer, reset_in_body, no_http])
-def test_a_connection_that_breaks_is_a_doubt(loss: Behaviour) -> None:
-    with (
-        serving(loss) as server,
-        open_expoints(server.url, TOKEN, Connection(clock=FakeClock())) as customers,
-    ):
-        with pytest.raises(NoAnswer, match="no whole answer"):
-            customers.add(batch(EMAIL))
-        assert server.requests == 1
-
-
 @pytest.mark.parametrize("form", ["model-state", "message", "text", "html"])
 def test_a_refusal_says_what_the_api_says_in_any_form(form: str) -> None:
     place = ServedSandbox(variants=[f"refusal_body={form}"])
@@ -199,20 +161,6 @@ def test_without_a_token_nothing_is_sent_and_nothing_is_in_doubt(fault: str) -> 
         customers.add(batch(EMAIL))
     assert not isinstance(caught.value, NoAnswer | Declined)
     assert place.posts == []
-
-
-def test_without_a_connection_it_is_tried_again_and_nothing_is_in_doubt() -> None:
-    seen: list[Attempt] = []
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = listening.getsockname()[1]
-    with (
-        open_expoints(
-            f"http://127.0.0.1:{port}", TOKEN, Connection(clock=FakeClock(), on_request=seen.append)
-        ) as customers,
-        pytest.raises(Unreachable, match="no connection"),
-    ):
-        customers.add(batch(EMAIL))
-    assert [exchange.status for exchange in seen] == [None] * 6
 
 
 def test_every_attempt_has_a_connection_of_its_own_while_reading_keeps_one() -> None:
