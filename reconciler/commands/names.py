@@ -1,4 +1,4 @@
-"""The names that a workspace gives to things, for completion: read at once, whatever else is in the files."""
+"""The names that a workspace gives to things, for completion: read even from files with errors."""
 
 from __future__ import annotations
 

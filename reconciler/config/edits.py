@@ -39,7 +39,7 @@ Path: TypeAlias = tuple[str, ...]
 
 
 class Put(Struct, frozen=True):
-    """This value shall stand there, whatever stood there before; a value that is the same stays as written.
+    """Sets a value, in place of any other; a value that is the same already stays as it is written.
 
     `comment` is written behind it, where it stands on a line of its own; a comment that is there already is
     replaced only if it is one of `outdated`. `key`, if given, is the name under which it stands from then on.
@@ -52,7 +52,7 @@ class Put(Struct, frozen=True):
 
 
 class Remove(Struct, frozen=True):
-    """The key shall go, and what stands behind it."""
+    """Removes a key and its value."""
 
 
 class OverNames(Struct, frozen=True):

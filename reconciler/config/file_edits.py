@@ -105,7 +105,7 @@ class ResourceEditor(Struct, frozen=True):
     resource: Resource
     all_targets: Collection[str]
     """The targets of the workspace: where a resource lives that names none."""
-    _named: set[str] = field(default_factory=set)
+    _added_targets: set[str] = field(default_factory=set)
     """The targets that an edit made the resource name."""
 
     def assign(self, text: str) -> None:
@@ -116,12 +116,12 @@ class ResourceEditor(Struct, frozen=True):
         section = self.section
         target, path, text = _sides(text, self.all_targets)
         _check_known(section, path)
-        value: Json = text
-        if all(path != named.path for named in section.named):
-            is_control = path.partition(".")[0] in Controls.model_fields
-            value = _likeliest(Controls if is_control else section.model, path, text)
+        is_control = path.partition(".")[0] in Controls.model_fields
+        if any(path == named.path for named in section.named):
+            # A name is text, even one that YAML would read as a number.
+            value: Json = next(one for one in candidates(text) if isinstance(one, str))
         else:
-            value = next(one for one in candidates(text) if isinstance(one, str))
+            value = _likeliest(Controls if is_control else section.model, path, text)
         self.put_field(path.split("."), with_meaning(section, path, value), target=target)
 
     def put_field(self, path: Sequence[str], put: Put, *, target: str = "") -> None:
@@ -137,12 +137,12 @@ class ResourceEditor(Struct, frozen=True):
         self.edit(path, put, target=target)
 
     def edit(self, path: Sequence[str], change: Edit, *, target: str = "") -> None:
-        """Edit whatever stands at a path of the resource, or of its block for a target."""
+        """Edit what stands at a path of the resource, or of its block for a target."""
         file, here = self.files.path_of(self.resource.written.file), tuple(self.resource.key.split(".", 1))
-        if target and not self._named and self.resource.own.controls.targets is None:
+        if target and not self._added_targets and self.resource.own.controls.targets is None:
             # It lives on all targets without a word. With a block for one it has to name them all.
             for name in self.all_targets:
-                self._named.add(name)
+                self._added_targets.add(name)
                 if name != target:
                     self.files.put(file, (*here, TARGETS, name), Put({}))
         self.files.put(file, (*here, *((TARGETS, target) if target else ()), *path), change)
