@@ -41,42 +41,40 @@ class Answer(Struct, frozen=True):
 
 
 def checkmarket_part(state: State, variants: Variants, clock: Clock) -> Blueprint:
-    """Return the routes under `/3`; paths have to come in lower case and without a slash at the end."""
+    """Return the routes under `/3`; paths have to come in lower case and without a slash at the end.
+
+    One request is one transaction, and has one answer.
+    """
     part = Blueprint("checkmarket", __name__)
+
+    def viewing(answer: Callable[..., Answer]) -> Callable[..., Response]:
+        def view(**ids: int) -> Response:
+            with state.transaction() as documents:
+                call = Call.received(documents, variants, clock())
+                try:
+                    if not all(request.headers.get(name, "").strip() for name in ("X-Master-Key", "X-Key")):
+                        raise FailedError(401, "X-Master-Key or X-Key is missing or wrong.")
+                    _spend_allowance(call)
+                    response = _json_response(200, _read_again(answer, call, ids))
+                except FailedError as error:
+                    # UNK: variant `error_body`.
+                    data: Any = str(error)
+                    if variants.error_body == "object":
+                        data = {"ErrorCode": error.status, "ErrorMessage": data, "ErrorType": "ApiError"}
+                    body = _envelope(Answer(data), error.status, call)
+                    return _json_response(error.status, body, error.headers)
+            if request.method == "GET":
+                # DOC, caching page: a read has ETag and max-age, and is 304 if known.
+                response.cache_control.max_age = int(variants.read_cache_seconds)
+                response.add_etag()
+                response.make_conditional(request)
+            return response
+
+        return view
+
     for method, path, answer in _ROUTES:
-        view = _view(answer, state, variants, clock)
-        part.add_url_rule(path, f"{method} {path}", view, methods=[method])
+        part.add_url_rule(path, f"{method} {path}", viewing(answer), methods=[method])
     return part
-
-
-def _view(
-    answer: Callable[..., Answer], state: State, variants: Variants, clock: Clock
-) -> Callable[..., Response]:
-    """Return what the web framework calls: one request, one transaction, one answer."""
-
-    def view(**ids: int) -> Response:
-        with state.transaction() as documents:
-            call = Call.received(documents, variants, clock())
-            try:
-                if not all(request.headers.get(name, "").strip() for name in ("X-Master-Key", "X-Key")):
-                    raise FailedError(401, "X-Master-Key or X-Key is missing or wrong.")
-                _spend_allowance(call)
-                response = _json_response(200, _read_again(answer, call, ids))
-            except FailedError as error:
-                # UNK: variant `error_body`.
-                data: Any = str(error)
-                if variants.error_body == "object":
-                    data = {"ErrorCode": error.status, "ErrorMessage": data, "ErrorType": "ApiError"}
-                body = _envelope(Answer(data), error.status, call)
-                return _json_response(error.status, body, error.headers)
-        if request.method == "GET":
-            # DOC, caching page: a read has ETag and max-age, and is 304 if known.
-            response.cache_control.max_age = int(variants.read_cache_seconds)
-            response.add_etag()
-            response.make_conditional(request)
-        return response
-
-    return view
 
 
 def _json_response(

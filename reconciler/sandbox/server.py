@@ -7,7 +7,6 @@ import ipaddress
 import re
 import threading
 from collections.abc import Callable
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
@@ -39,9 +38,7 @@ class Server:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close every connection and return when the port is free again."""
         # The thread that waits on the sockets closes them: it must not wait on a number that is reused.
         with contextlib.suppress(OSError):  # a worker woke it in between, and the trigger itself is closed
