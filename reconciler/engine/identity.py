@@ -40,10 +40,6 @@ class Inventory(Struct, frozen=True):
     complete: bool = True
     """Whether the list was read; without it only the declared ids are known."""
 
-    def named(self, name: str) -> tuple[Live, ...]:
-        """Return the listed resources of exactly that name."""
-        return tuple(live for live in self.listed if live.name == name)
-
     @property
     def listed(self) -> tuple[Live, ...]:
         """Everything that the list named, in its order."""
@@ -249,7 +245,7 @@ def _by_id(declared: Declared, id: int, inventory: Inventory) -> Match:
 
 
 def _by_name(name: str, inventory: Inventory, owners: Mapping[int, str]) -> Match:
-    found = inventory.named(name)
+    found = [live for live in inventory.listed if live.name == name]
     if len(found) > 1:
         ids = ", ".join(str(live.id) for live in found)
         message = f'{len(found)} are named "{name}" (ids {ids}); declare the id that is meant'

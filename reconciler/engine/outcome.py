@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import TypeAlias
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -102,29 +103,8 @@ class Attempt(Struct, frozen=True):
         return f"the answer was lost ({self.lost})" if self.lost else "the API said that it succeeded"
 
 
-class Seen(Struct, frozen=True):
-    """One field as it was planned, and as the read-back shows it, in compared form."""
-
-    view: FieldView
-    now: Json
-    is_shown: bool = True
-    """False for a field of a group that the body does not have: it tells nothing of the field."""
-
-    @property
-    def arrived(self) -> bool:
-        """Whether it is what the change wanted."""
-        return self.now == self.view.after
-
-    @property
-    def moved(self) -> bool:
-        """Whether it is no longer what it was before the write."""
-        return self.now != self.view.before
-
-    @property
-    def is_ignored(self) -> bool:
-        """Whether it is a declared value that the API accepted and did not store."""
-        changes = self.view.cls is FieldClass.SET and self.view.differs and self.view.after is not None
-        return changes and not self.moved
+Seen: TypeAlias = tuple[FieldView, Json]
+"""One field as it was planned, and what the read-back shows of it, in compared form."""
 
 
 def outcome_of(account: Account, attempt: Attempt, body: Body | None, *, last: bool) -> Outcome | Attempt:
@@ -143,9 +123,9 @@ def outcome_of(account: Account, attempt: Attempt, body: Body | None, *, last: b
         if hides and not attempt.lost:
             return replace(attempt.ended(Result.APPLIED), lines=tuple(hidden))
         return attempt.in_doubt("but it cannot be read") if last else replace(attempt, as_before=False)
-    seen = _read_back(account, attempt.views, body)
-    ignored = ", ".join(s.view.path for s in seen if s.is_ignored)
-    as_before = not any(s.moved for s in seen)
+    seen = [(view, _shown(account, view, body)) for view in attempt.views]
+    as_before = all(now == view.before for view, now in seen)
+    ignored = ", ".join(view.path for view, now in seen if _is_ignored(view, now))
     if (as_before or ignored) and not last:
         return replace(attempt, as_before=as_before)
     warnings, lines = _differences(account, change, seen)
@@ -165,55 +145,61 @@ def outcome_of(account: Account, attempt: Attempt, body: Body | None, *, last: b
             lines.append(id_line(change.key, change.scope.target, attempt.id))
         lines += hidden
     warnings = [*outcome.warnings, *warnings]
-    learned = _left_behind(seen) if change.live else {}
+    learned = _left_behind(account, seen, body) if change.live else {}
     return replace(outcome, warnings=tuple(warnings), lines=tuple(lines), body=body, learned=learned)
 
 
-def _read_back(account: Account, views: tuple[FieldView, ...], body: Body) -> list[Seen]:
-    """Return every field of a change as `body` shows it, which was read after the write."""
-    seen = []
-    for view in views:
-        leaf, is_reset = account.kind.by_path[view.path], view.cls is FieldClass.RESET
-        if is_reset and leaf.group and not value_at(body, leaf.group):
-            seen.append(Seen(view, view.after, is_shown=False))  # the defaults of a group come with it
-            continue
-        normal = account.normal.lenient if is_reset else account.normal
-        seen.append(Seen(view, normal.value(leaf, value_at(body, leaf.member))))
-    return seen
+def _shown(account: Account, view: FieldView, body: Body) -> Json:
+    """Return what `body`, read after the write, shows of a field; as planned where it tells nothing."""
+    leaf, normal = account.kind.by_path[view.path], account.normal
+    if view.cls is FieldClass.RESET:
+        if leaf.group and not value_at(body, leaf.group):
+            return view.after  # the defaults of a group come with it
+        normal = normal.lenient
+    return normal.value(leaf, value_at(body, leaf.member))
 
 
-def _left_behind(seen: list[Seen]) -> dict[str, Json]:
+def _is_ignored(view: FieldView, now: Json) -> bool:
+    """Tell whether it is a declared value that the API accepted and did not store."""
+    declares = view.cls is FieldClass.SET and view.differs and view.after is not None
+    return declares and now == view.before
+
+
+def _left_behind(account: Account, seen: list[Seen], body: Body) -> dict[str, Json]:
     """Return what the server gave to each field that the body left out: path → value in compared form.
 
     Empty unless a declared field shows its new value too: only that proves that no cache answers. What a
     create leaves out is not reset, so a create teaches nothing of what a reset leaves behind.
     """
-    if not any(s.moved and s.arrived for s in seen if s.view.cls is FieldClass.SET):
+    if not any(view.cls is FieldClass.SET and view.before != now == view.after for view, now in seen):
         return {}
-    return {s.view.path: s.now for s in seen if s.view.cls is FieldClass.RESET and s.is_shown}
+    fields = account.kind.by_path
+    resets = [(fields[view.path], now) for view, now in seen if view.cls is FieldClass.RESET]
+    return {leaf.path: now for leaf, now in resets if not leaf.group or value_at(body, leaf.group)}
 
 
 def _differences(account: Account, change: Change, seen: list[Seen]) -> tuple[list[str], list[Line]]:
     """Return what came out otherwise than planned, in words, and the lines that end the difference."""
-    missed = [s for s in seen if not s.arrived]
-    declared = [s for s in missed if s.view.cls is FieldClass.SET]
-    stored = [s for s in declared if not s.is_ignored]
-    defaults = [s for s in missed if s.view.cls is FieldClass.RESET]
-    # What was not there before was not kept either: a create may show any default.
-    kept = [s for s in missed if s.view.cls is FieldClass.KEPT and s.moved and change.live]
-    warnings = [f"{s.view.path}: {_text(s.view.after)} was sent, {_text(s.now)} is stored" for s in stored]
-    warnings += [f"{s.view.path}: its default is {_text(s.now)}, not {_text(s.view.after)}" for s in defaults]
+    missed = [(view, now) for view, now in seen if now != view.after]
+    declared = [(view, now) for view, now in missed if view.cls is FieldClass.SET]
+    ignored = [(view, now) for view, now in declared if _is_ignored(view, now)]
+    stored = [(view, now) for view, now in declared if not _is_ignored(view, now)]
+    defaults = [(view, now) for view, now in missed if view.cls is FieldClass.RESET]
+    warnings = [f"{view.path}: {_text(view.after)} was sent, {_text(now)} is stored" for view, now in stored]
     warnings += [
-        f"{s.view.path}: was kept, and the API changed it from {_text(s.view.before)} to {_text(s.now)}"
-        for s in kept
+        f"{view.path}: its default is {_text(now)}, not {_text(view.after)}" for view, now in defaults
     ]
+    for view, now in missed if change.live else ():  # a create keeps nothing, and may show any default
+        if view.cls is FieldClass.KEPT and now != view.before:
+            was = _text(view.before)
+            warnings.append(f"{view.path}: was kept, and the API changed it from {was} to {_text(now)}")
     lines = []
-    for s in (*defaults, *stored, *(s for s in declared if s.is_ignored)):
-        path, value = s.view.path, _text(written(account.kind.by_path[s.view.path], s.now))
-        if s.view.cls is FieldClass.RESET:
-            lines.append(Line(f"targets.{change.scope.target}.defaults", f"{path}: {value}"))
+    for view, now in (*defaults, *stored, *ignored):
+        value = _text(written(account.kind.by_path[view.path], now))
+        if view.cls is FieldClass.RESET:
+            lines.append(Line(f"targets.{change.scope.target}.defaults", f"{view.path}: {value}"))
             continue
-        *groups, leaf = path.split(".")
+        *groups, leaf = view.path.split(".")
         text = f"{leaf}: {value}"
         for group in reversed(groups):
             text = f"{group}: {{{text}}}"

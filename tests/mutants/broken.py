@@ -174,7 +174,9 @@ MISTAKES: Mapping[str, Mistake] = {
     ),
     "takes the first of two that have one name": Mistake(
         "engine.identity:_by_name",
-        lambda _: lambda name, inventory, _owners: next(iter(inventory.named(name)), None),
+        lambda _: (
+            lambda name, inventory, _: next((one for one in inventory.listed if one.name == name), None)
+        ),
         f"{PLANNING}::test_two_live_ones_of_one_name_are_not_chosen_from",
     ),
     "creates again what is not found by its id": Mistake(
