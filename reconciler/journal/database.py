@@ -30,8 +30,7 @@ class DatabaseLog(ABC):
     mark = "?"
     """What stands for a value in a statement."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    name: str
 
     @abstractmethod
     def transaction(self, *, writes: bool) -> AbstractContextManager[Any]:
@@ -70,8 +69,15 @@ class DatabaseLog(ABC):
                 if self.is_there(connection):  # another process was faster
                     return False
                 self.make(connection)
-            elif not self._is_last(last, connection):
-                return False
+            else:
+                asked = f"SELECT n, entry FROM entries WHERE n >= {mark} ORDER BY n LIMIT 2"  # noqa: S608
+                found = connection.execute(asked, [last.n]).fetchall()
+                if not found or (found[0][0] == last.n and found[0][1] != last.text):
+                    raise self.damaged(
+                        "what was read in it is gone, so another or an older copy is in its place"
+                    )
+                if list(found) != [(last.n, last.text)]:
+                    return False
             added = [(line.n, line.run, line.text, line.bodies) for line in lines]
             values = f"({mark}, {mark}, {mark}, {mark})"
             cursor = connection.cursor()
@@ -79,14 +85,6 @@ class DatabaseLog(ABC):
             for run in pruned:
                 cursor.execute(f"DELETE FROM entries WHERE run = {mark}", [run])  # noqa: S608
         return True
-
-    def _is_last(self, last: Line, connection: Any) -> bool:
-        """Tell whether a line is the last one. Raises `Refused` where an older copy has taken its place."""
-        asked = f"SELECT n, entry FROM entries WHERE n >= {self.mark} ORDER BY n LIMIT 2"  # noqa: S608
-        found = connection.execute(asked, [last.n]).fetchall()
-        if not found or (found[0][0] == last.n and found[0][1] != last.text):
-            raise self.damaged("what was read in it is gone, so another or an older copy is in its place")
-        return list(found) == [(last.n, last.text)]
 
     def bodies(self, lines: Sequence[tuple[int, int]]) -> Mapping[int, str]:
         """Return what is kept beside entries."""

@@ -85,8 +85,12 @@ def _started(pid: int) -> str | None:
 
     `_GONE` for one that is not there or can do nothing further, `None` where that cannot be told.
     """
-    if not _exists(pid):
+    try:
+        os.kill(pid, 0)  # signal 0 only asks
+    except (ProcessLookupError, OverflowError):
         return _GONE
+    except PermissionError:
+        pass  # it belongs to another user
     if not Path("/proc/self/stat").exists():
         told = answer("/bin/ps", "-o", "lstart=", "-p", str(pid)).split()
         return " ".join((_UTC, *told)) if told else None
@@ -97,16 +101,6 @@ def _started(pid: int) -> str | None:
     except OSError:
         return None  # it ended just now, or /proc hides the processes of others (hidepid)
     return _GONE if rest[0] in "ZX" else rest[19]
-
-
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)  # signal 0 only asks
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True  # it belongs to another user
-    return True
 
 
 def answer(*command: str) -> str:

@@ -363,33 +363,30 @@ class Journal(ReadOnlyJournal):
 
     def _add(self, writes: Sequence[_Write[Any]]) -> None:
         """Let the rules decide, and add what they decide, however often others are first."""
+        is_fresh = False
         with self._lock:
-            for _ in range(self._races):
-                draft = self._drafted(writes)
-                if not draft.is_whole:  # only what the log says at this moment may keep anything from it
-                    self._follow(self._to)
-                    draft = self._drafted(writes)
-                if draft.lines:
-                    with self._around():
-                        is_added = self._to.append(self._state.last, draft.lines, draft.pruned)
-                    if not is_added:
-                        self._follow(self._to)
-                        continue
-                    draft.state.last = draft.lines[-1]
-                    self._state = draft.state
-                    self._asked = self._clock.monotonic()
-                for write, answer, error in draft.outcomes:
-                    write.answer, write.error = answer, error
-                return
+            for _ in range(self._races + 1):
+                draft = _Draft(self._state.copy(), self._clock.now())
+                for write in writes:
+                    draft.add(write)
+                # Only what the log says at this moment may keep anything from it.
+                if (draft.is_whole or is_fresh) and (not draft.lines or self._append(draft)):
+                    for write, answer, error in draft.outcomes:
+                        write.answer, write.error = answer, error
+                    return
+                self._follow(self._to)
+                is_fresh = True
         raise Refused(
             f"journal {self._to.name} cannot be written: others write to it all the time. Try again"
         )
 
-    def _drafted(self, writes: Sequence[_Write[Any]]) -> _Draft:
-        draft = _Draft(self._state.copy(), self._clock.now())
-        for write in writes:
-            draft.add(write)
-        return draft
+    def _append(self, draft: _Draft) -> bool:
+        with self._around():
+            is_added = self._to.append(self._state.last, draft.lines, draft.pruned)
+        if is_added:
+            draft.state.last = draft.lines[-1]
+            self._state, self._asked = draft.state, self._clock.monotonic()
+        return is_added
 
 
 class _Write(Struct, Generic[Answer]):
@@ -503,9 +500,9 @@ def _log_at(address: str, folder: Path, clock: Clock, *, make: bool) -> Log:
     """Return the log at an address; for a file, `make` makes an empty one where there is none."""
     _check_form(address)
     if address.startswith("sqlite:"):
-        from reconciler.journal.sqlite import open_file
+        from reconciler.journal.sqlite import SqliteLog
 
-        return open_file(_file(address, folder), make=make)
+        return SqliteLog(_file(address, folder), make=make)
     if address.startswith("git+branch:"):
         from reconciler.journal.git_branch import open_branch
 

@@ -259,7 +259,7 @@ class PostgresqlLog(DatabaseLog):
     mark = "%s"
 
     def __init__(self, server: Server, patience: float = PATIENCE, slack: float = SLACK) -> None:
-        super().__init__(server.name)
+        self.name = server.name
         self._server = server
         self._patience = patience
         self._slack = slack

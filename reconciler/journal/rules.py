@@ -164,7 +164,8 @@ class JournalState(Struct):
                 self._take_pruning(fact)
 
     def _take_end(self, at: float, fact: RunEnded) -> None:
-        if self._run(fact.run).is_open:  # the first end counts
+        known = self.runs.get(fact.run)
+        if known is None or known.is_open:  # the first end counts
             run = self._heard_of(fact.run, at)
             self.runs[fact.run] = replace(run, ended=at, exit=fact.exit, counts=fact.counts, note=fact.note)
 
@@ -205,14 +206,11 @@ class JournalState(Struct):
         self.last_run = max(self.last_run, fact.last_run)
         self.last_write = max(self.last_write, fact.last_operation)
 
-    def _run(self, number: int) -> Run:
-        if number not in self.runs:
-            raise Unsound(f"there is no run {number} before it")
-        return self.runs[number]
-
     def _heard_of(self, number: int, at: float) -> Run:
         """Note that a run wrote something down; return it."""
-        run = self._run(number)
+        if number not in self.runs:
+            raise Unsound(f"there is no run {number} before it")
+        run = self.runs[number]
         self.runs[number] = replace(run, latest=max(run.latest, at))
         return self.runs[number]
 
@@ -459,38 +457,35 @@ def subject(state: JournalState, fact: Fact) -> str:
 
     It holds keys of resources, numbers, and words of this program, and no name of a person.
     """
-    said = "".join(char if char.isprintable() else "?" for char in _subject(state, fact))
-    return said if len(said) <= 100 else said[:99] + "…"
-
-
-def _subject(state: JournalState, fact: Fact) -> str:
     match fact:
         case JournalBegan():
-            return "begin the journal"
+            said = "begin the journal"
         case RunBegan():
-            return f"run {fact.number}: begin {fact.start.command} on {fact.start.target}"
+            said = f"run {fact.number}: begin {fact.start.command} on {fact.start.target}"
         case RunEnded(exit=None):
-            return f"run {fact.run}: ended by another run"
+            said = f"run {fact.run}: ended by another run"
         case RunEnded():
             counts = ", ".join(f"{number} {name}" for name, number in fact.counts.items() if number)
-            return f"run {fact.run}: end with exit code {fact.exit}" + (f" ({counts})" if counts else "")
+            said = f"run {fact.run}: end with exit code {fact.exit}" + (f" ({counts})" if counts else "")
         case WriteBegan():
-            return f"run {fact.run}: {fact.intent.action} {fact.intent.key}"
+            said = f"run {fact.run}: {fact.intent.action} {fact.intent.key}"
         case WriteEnded():
             one = state.writes[fact.operation]
-            return f"run {one.run}: {one.intent.key} {fact.ending.result}"
+            said = f"run {one.run}: {one.intent.key} {fact.ending.result}"
         case DefaultsLearned():
-            return f"run {fact.run}: learn {_counted(len(fact.values), 'default')}"
+            said = f"run {fact.run}: learn {_counted(len(fact.values), 'default')}"
         case BatchBegan():
             who = f"run {fact.run}: " if fact.run is not None else ""
             verb = "find" if fact.standing is DeliveryState.FOUND else "send"
             customers = f"{_counted(len(fact.deliveries), 'customer')}, batch {fact.number}"
-            return f"{who}{verb} {fact.seed}, round {fact.round} ({customers})"
+            said = f"{who}{verb} {fact.seed}, round {fact.round} ({customers})"
         case StandingChanged():
             which = "" if fact.customer is None else ", one customer"
-            return f"batch {fact.batch}{which}: {fact.standing}"
+            said = f"batch {fact.batch}{which}: {fact.standing}"
         case RunsPruned():
-            return f"prune {_counted(len(fact.runs), 'run')}, {_counted(fact.operations, 'write')}"
+            said = f"prune {_counted(len(fact.runs), 'run')}, {_counted(fact.operations, 'write')}"
+    said = "".join(char if char.isprintable() else "?" for char in said)
+    return said if len(said) <= 100 else said[:99] + "…"
 
 
 def _counted(number: int, noun: str) -> str:

@@ -43,20 +43,18 @@ _MEANINGS: dict[int, tuple[type[ReconcilerError], str]] = {
 }
 
 
-def open_file(path: Path, *, make: bool, patience: float = PATIENCE) -> SqliteLog:
-    """Return the log in a file. `make` makes an empty one that only this user can read, if there is none."""
-    if make:
-        _make_file(path)
-    return SqliteLog(path, patience)
-
-
 class SqliteLog(DatabaseLog):
-    """Keeps a log in a file that is there; it never makes the file."""
+    """Keeps a log in a file. `make` makes an empty one that only this user can read, if there is none.
 
-    def __init__(self, path: Path, patience: float = PATIENCE) -> None:
-        super().__init__(str(path))
+    Later a file that is gone is never made anew.
+    """
+
+    def __init__(self, path: Path, *, make: bool = False, patience: float = PATIENCE) -> None:
+        self.name = str(path)
         self._path = path
         self._patience = patience
+        if make:
+            _make_file(path)
 
     @contextmanager
     def transaction(self, *, writes: bool) -> Iterator[sqlite3.Connection]:
@@ -126,10 +124,12 @@ class SqliteLog(DatabaseLog):
 
 
 def _make_file(path: Path) -> None:
-    """Make an empty file that only this user can read, and its folder, unless they are there."""
+    """Make an empty file that only this user can read, and its folders, unless they are there."""
     try:
         if not os.path.lexists(path):
-            _make_folder(path.parent)
+            for folder in reversed([one for one in path.parents if not one.is_dir()]):
+                folder.mkdir(mode=0o700, exist_ok=True)
+                sync_folder(folder.parent)
             with suppress(FileExistsError):  # another process was faster
                 os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except OSError as error:
@@ -137,14 +137,6 @@ def _make_file(path: Path) -> None:
             f"journal {path} cannot be made: {error.strerror}: {error.filename}; without it nothing is "
             f"sent. Look at its path and at the rights on its folder"
         ) from error
-
-
-def _make_folder(folder: Path) -> None:
-    if folder.is_dir():
-        return
-    _make_folder(folder.parent)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    sync_folder(folder.parent)
 
 
 def _checked(path: Path) -> tuple[int, int] | None:

@@ -16,7 +16,7 @@ import pytest
 from reconciler.clock import Clock
 from reconciler.errors import Refused, UsageError
 from reconciler.journal.journal import Journal, open_journal, read_journal
-from reconciler.journal.sqlite import SqliteLog, open_file
+from reconciler.journal.sqlite import SqliteLog
 from tests.clock import FakeClock
 
 from .backends import open_at
@@ -201,7 +201,7 @@ def test_what_may_not_be_written_can_be_read_and_is_refused(
 def test_a_journal_that_is_held_by_another_process_is_refused_in_the_end(
     kept: Path, clock: FakeClock
 ) -> None:
-    log = open_file(kept, make=True, patience=0)
+    log = SqliteLog(kept, patience=0)
     with Journal(log, clock) as journal, writer(kept) as other:
         assert len(journal.deliveries(ACCOUNT, SEED)) == 200  # reading goes on meanwhile
         with pytest.raises(Refused, match="in use by another process"):
