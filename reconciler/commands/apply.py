@@ -277,7 +277,10 @@ def approve(approval: Approval, live: LiveSnapshot, seeds: SeedsPlan, consent: C
     if review is not None:
         plan = live.plan(consent, review)
         now = sorted({*plan.digests, *(digest for digest in now if digest in review.digests)})
-        gone = gone_text(review, plan, declared)
+        if keys := review.gone(plan, declared):
+            pruned = any(":" in key for key in keys) and not any(c.declared is None for c in plan.changes)
+            hint = "; what --prune deletes needs that flag again" if pruned else ""
+            gone = f"Reviewed, and done already or no longer wanted: {', '.join(map(visible, keys))}{hint}."
         seeds = seeds.reviewed(review)
     warnings = (*session.workspace.warnings, *memory.untrue)
     planned = Planned(plan, seeds, problems=warnings, places=session.places)
@@ -299,16 +302,6 @@ def past_plans(past: ReadOnlyJournal, session: Session) -> PastPlans:
         return frozenset(digest for run in runs for digest in run.start.digests)
 
     return digests
-
-
-def gone_text(review: Review, plan: Plan, seeds: Collection[str]) -> str:
-    """Return what was reviewed and is not to be done any more, by the digests of the declared seeds too."""
-    gone = review.gone(plan, seeds)
-    if not gone:
-        return ""
-    pruned = any(":" in key for key in gone) and not any(c.declared is None for c in plan.changes)
-    hint = "; what --prune deletes needs that flag again" if pruned else ""
-    return f"Reviewed, and done already or no longer wanted: {', '.join(map(visible, gone))}{hint}."
 
 
 @contextmanager
@@ -335,7 +328,11 @@ def execute(
         try:
             with open_run(session, approved.purpose, lock, console) as run:
                 check_account(session)
-                plan = _rechecked(planned.plan, session, run)
+                plan = planned.plan
+                if plan.count(Action.CREATE):
+                    # Now that no other run can write: what one has created since the plan is left alone.
+                    memory = memory_in(session, run.journal)
+                    plan = without_created(plan, memory.known_ids, memory.in_doubt)
                 for doubt, id in found:
                     ending = Ending(Result.APPLIED.value, f"found by its name in run {run.number}", id)
                     run.journal.end_operation(doubt.operation, ending)
@@ -380,17 +377,6 @@ def _is_left_open(session: Session) -> bool:
     except ReconcilerError:
         return False  # nothing is to be done, so nothing needs the journal
     return any(is_dead(run, this_process(), session.environment.clock.now()) for run in open_runs)
-
-
-def _rechecked(plan: Plan, session: Session, run: OpenRun) -> Plan:
-    """Return the plan, now that no other run can write: what one has created meanwhile is left alone.
-
-    Errors: `Refused` where the journal cannot be read.
-    """
-    if not plan.count(Action.CREATE):
-        return plan
-    memory = memory_in(session, run.journal)
-    return without_created(plan, memory.known_ids, memory.in_doubt)
 
 
 def engine_for(session: Session, plan: Plan, journal: Journal | None = None) -> Run:

@@ -260,7 +260,14 @@ def _checked(api: _Api, environment: Environment) -> Iterator[Check]:
     if api.url == SANDBOX:
         yield ok(api.name, "the embedded sandbox: no account, no network")
         return
-    before = [*_credentials(api, environment), *(_host(url, api) for url in api.hosts)]
+    before = [*_credentials(api, environment)]
+    for url, (hosts, access) in api.hosts.items():
+        try:
+            trusted(url, hosts, access)
+        except ReconcilerError as error:
+            before.append(failed(f"{api.name} host", error))
+        else:
+            before.append(ok(f"{api.name} host", f"{urlsplit(url).netloc} is trusted with credentials"))
     yield from before
     if any(check.state is State.PROBLEM for check in before):
         yield not_checkable(api.name, "it was not asked, because of what stands above")
@@ -295,15 +302,6 @@ def _credentials(api: _Api, environment: Environment) -> Iterator[Check]:
             yield ok(
                 subject, f"{f'the variable {kept.env}' if kept.env is not None else where} holds a value"
             )
-
-
-def _host(url: str, api: _Api) -> Check:
-    subject = f"{api.name} host"
-    try:
-        trusted(url, *api.hosts[url])
-    except ReconcilerError as error:
-        return failed(subject, error)
-    return ok(subject, f"{urlsplit(url).netloc} is trusted with credentials")
 
 
 def _clock(subject: str, server_time: float | None, now: float) -> Check:

@@ -22,7 +22,7 @@ from reconciler.engine.identity import Listing
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, Refused
 from reconciler.expoints.planning import SeedsPlan
-from reconciler.journal.entries import MAY_BE_DONE, Operation, Run, shown_accounts
+from reconciler.journal.entries import MAY_BE_DONE, Run, shown_accounts
 from reconciler.render.json import report_document
 from reconciler.render.report import Planned
 from reconciler.render.text import plan_text, report_text
@@ -79,7 +79,10 @@ def _plan_back(
         )
     if not operations:
         raise Refused(f"run {number} wrote no configuration; there is nothing to be restored")
-    changed = [o for o in operations if _may_have_changed(o)]
+    # A write that was refused has changed nothing.
+    changed = [
+        o for o in operations if not (end := o.ending) or end.result in MAY_BE_DONE or end.after is not None
+    ]
     # Where something may have been created and no id of it is known, nothing is deleted for it.
     nameless = [o for o in changed if o.intent.before is None and id_after(o) is None]
     declared = [
@@ -98,12 +101,6 @@ def _plan_back(
     latest = memory.past.latest(session.account)
     later = [o.intent.key for o in changed if (last := latest.get(o.intent.key)) and last.run > number]
     return replace(made, unmanaged=()), list(_notes(run, [o.intent.key for o in nameless], later))
-
-
-def _may_have_changed(operation: Operation) -> bool:
-    """Return whether a write may have changed anything: one that was refused has nothing to take back."""
-    ending = operation.ending
-    return ending is None or ending.result in MAY_BE_DONE or ending.after is not None
 
 
 def _notes(run: Run, nameless: Sequence[str], later: Sequence[str]) -> Iterator[str]:

@@ -17,13 +17,12 @@ from msgspec.structs import replace
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
 from reconciler.commands.expoints import expoints_session
-from reconciler.commands.journal import Memory, open_past, recalled
+from reconciler.commands.journal import open_past, recalled
 from reconciler.commands.plan import read_target
 from reconciler.commands.reports import TargetResult, TargetSelection, for_each_target
 from reconciler.commands.session import Chosen, chosen_target, open_target, tenant_account
 from reconciler.commands.workspace import Selection
 from reconciler.config.load import Workspace
-from reconciler.engine.change import Plan
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, ReconcilerError
 from reconciler.expoints.planning import SeedsPlan
@@ -149,7 +148,11 @@ def _status_of(chosen: Chosen, selection: Selection, console: Console) -> Target
                 blocked=len(plan.blocked),
             )
             if "journal" in found:
-                found["changes_in_doubt"] = _in_doubt(plan, memory, found["journal"])
+                differing = {*(change.key for change in plan.changes), *(one.key for one in plan.blocked)}
+                at_work = {one.run.number for one in found["journal"].open_runs if not one.is_dead}
+                found["changes_in_doubt"] = sum(
+                    key in differing and run not in at_work for key, run in memory.unsure.items()
+                )
         with _noted(errors), expoints_session(session, console) as expoints:
             if memory.trouble is None:
                 found["seeds"] = _seeds(expoints.plan_with(memory))
@@ -184,12 +187,6 @@ def _journal(past: ReadOnlyJournal, chosen: Chosen, accounts: AbstractSet[str]) 
         next((run for run in applies if not run.is_open), None),
         tuple(OpenRun(run, is_dead(run, observer, now)) for run in held if observer),
     )
-
-
-def _in_doubt(plan: Plan, memory: Memory, journal: JournalFigures) -> int:
-    differing = {*(change.key for change in plan.changes), *(blocked.key for blocked in plan.blocked)}
-    at_work = {one.run.number for one in journal.open_runs if not one.is_dead}
-    return sum(key in differing and run not in at_work for key, run in memory.unsure.items())
 
 
 def _seeds(plan: SeedsPlan) -> SeedFigures:
