@@ -42,6 +42,8 @@ class ExpointsSession(Struct, frozen=True, dict=True):
     session: Session
     console: Console
     opened: ExitStack
+    account: str
+    """The name under which the journal knows the tenant; empty without one."""
 
     @property
     def settings(self) -> Expoints:
@@ -50,12 +52,6 @@ class ExpointsSession(Struct, frozen=True, dict=True):
         if target.expoints is None:
             raise UsageError(f"target {target.name} has no expoints: section; add one to reconciler.yaml")
         return target.expoints
-
-    @property
-    def account(self) -> str:
-        """The name under which the journal knows the tenant."""
-        (account,) = tenant_account(self.session.target)
-        return account
 
     @property
     def composer(self) -> Composer:
@@ -199,7 +195,7 @@ class ExpointsSession(Struct, frozen=True, dict=True):
 def expoints_session(session: Session, console: Console) -> Iterator[ExpointsSession]:
     """Yield the tenant of an open target; its connections close with the block."""
     with ExitStack() as opened:
-        yield ExpointsSession(session, console, opened)
+        yield ExpointsSession(session, console, opened, "".join(tenant_account(session.target)))
 
 
 def digests_of(seeds: Sequence[Seed], session: Session, zone: ZoneInfo) -> list[str]:

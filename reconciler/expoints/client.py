@@ -159,30 +159,37 @@ class Customers:
         stand for a list; U: whether addresses match exactly. Raises `ValueError` for a blank address, which
         would be no filter.
         """
-        also: Mapping[str, QueryValue] = {"Statuses": list(statuses)} if statuses else {}
-        return sum(self._count({**query, **also}).customers for query in _queries(emails))
+        return self._count(emails, statuses).customers
 
     def counts(self, emails: Iterable[str]) -> Mapping[str, Count]:
         """Return how many customers each address has, by the address as it was given: one request each.
 
-        Never several in one request, for U: whether repeated `EmailAddresses` mean a list, and a mailbox
-        that only looks unknown would be mailed twice. The first error ends it; otherwise as for `count`.
+        Never several in one request, for U: whether repeated `EmailAddresses` mean a list, and a mailbox that
+        only looks unknown would be mailed twice. The first error ends it; otherwise as for `count`.
         """
-        return self._for_each(self._count_one, emails, "Counting customers")
+        return self._for_each(lambda email: self._count([email]), emails, "Counting customers")
 
     def count_nobody(self) -> Count:
         """Return how many customers a random address has: 0, where addresses are compared at all.
 
         No cache on the way can have the answer, so its time is that of now.
         """
-        return self._count_one(f"nobody-{secrets.token_hex(8)}@{secrets.token_hex(8)}.example")
+        return self._count([f"nobody-{secrets.token_hex(8)}@{secrets.token_hex(8)}.example"])
 
     def ids(self, emails: Iterable[str]) -> Mapping[str, frozenset[str] | None]:
         """Return the ids of the customers of each address, by the address as it was given.
 
         None where the API does not let them be listed, or a row has no `Id`, which is not documented (C, U).
         """
-        return self._for_each(self._ids_of, emails, "Listing customers")
+
+        def ids_of(email: str) -> frozenset[str] | None:
+            try:
+                ids = [row.get("Id") for row in self.customers([email])]
+            except (BadAnswer, Declined, Forbidden, NotFound):
+                return None
+            return frozenset(map(str, ids)) if all(type(id) in (int, str) for id in ids) else None
+
+        return self._for_each(ids_of, emails, "Listing customers")
 
     def opted_out(self, emails: Sequence[str]) -> frozenset[str]:
         """Return those of the addresses that want no more mail, as they were given.
@@ -195,9 +202,10 @@ class Customers:
             return frozenset()
         asked = {_mailbox(email) for email in emails}
         # Page by page: a tenant may have any number of them, and only a few matter.
+        read = partial(self._page, _OPT_OUTS, _WITH_TESTS, None)
         gone = {
             mailbox
-            for page in self._pages(_OPT_OUTS, "OptOuts", _WITH_TESTS)
+            for page in pages(read, "OptOuts", f"GET {_OPT_OUTS}")
             for row in page
             if (mailbox := _mailbox(row.get("Email"))) in asked
         }
@@ -207,7 +215,8 @@ class Customers:
         """Return the rows of these addresses; C: with `Id`, U: the rest. They hold personal data."""
         found: list[Row] = []
         for query in _queries(emails):
-            for page in self._pages(_CUSTOMERS, "Customers", query, MemoryBudget()):
+            read = partial(self._page, _CUSTOMERS, query, MemoryBudget())
+            for page in pages(read, "Customers", f"GET {_CUSTOMERS}"):
                 found += page
         return found
 
@@ -223,9 +232,10 @@ class Customers:
         `AllowanceUsedUp`, or `BadAnswer` from the token host. After an answer it is what the tenant said.
         """
         token = self._tokens.current()
+        headers = {"Authorization": Secret(f"{_BEARER}{token.value}")}
         try:
             answer = self._posting.request(
-                "POST", _ADD, json=dict(batch), headers=_authorization(token), on_answer=on_answer
+                "POST", _ADD, json=dict(batch), headers=headers, on_answer=on_answer
             )
         except ApiError as error:
             raise _masked_error(error, token) from None
@@ -237,56 +247,42 @@ class Customers:
         addresses = list(dict.fromkeys(emails))
         return dict(zip(addresses, self._mapper(ask, addresses, what), strict=True))
 
-    def _count_one(self, email: str) -> Count:
-        (query,) = _queries([email])
-        return self._count(query)
+    def _count(self, emails: Sequence[str], statuses: Sequence[int] = ()) -> Count:
+        also: Mapping[str, QueryValue] = {"Statuses": list(statuses)} if statuses else {}
+        customers, at = 0, None
+        for query in _queries(emails):
+            document, at = self._read(_COUNT, {**query, **also})
+            number = _member(document, "CustomerCount")
+            if type(number) is not int or number < 0:
+                raise BadAnswer(
+                    f"GET {_COUNT}: the answer has no number CustomerCount. It cannot be trusted."
+                )
+            customers += number
+        return Count(customers, at)
 
-    def _count(self, query: Mapping[str, QueryValue]) -> Count:
-        document, at = self._read(_COUNT, query)
-        number = _member(document, "CustomerCount")
-        if type(number) is not int or number < 0:
-            raise BadAnswer(f"GET {_COUNT}: the answer has no number CustomerCount. It cannot be trusted.")
-        return Count(number, at)
-
-    def _ids_of(self, email: str) -> frozenset[str] | None:
-        try:
-            ids = [row.get("Id") for row in self.customers([email])]
-        except (BadAnswer, Declined, Forbidden, NotFound):
-            return None
-        return frozenset(map(str, ids)) if all(type(id) in (int, str) for id in ids) else None
-
-    def _pages(
-        self, path: str, name: str, query: Mapping[str, QueryValue], budget: MemoryBudget | None = None
-    ) -> Iterator[Sequence[Row]]:
-        def read(cursor: str | None) -> object:
-            onwards = {} if cursor is None else {"Cursor": cursor}
-            return self._read(path, {**query, "Limit": _PAGE_ROWS, **onwards}, budget)[0]
-
-        return pages(read, name, f"GET {path}")
+    def _page(
+        self, path: str, query: Mapping[str, QueryValue], budget: MemoryBudget | None, cursor: str | None
+    ) -> object:
+        onwards = {} if cursor is None else {"Cursor": cursor}
+        return self._read(path, {**query, "Limit": _PAGE_ROWS, **onwards}, budget)[0]
 
     def _read(
         self, path: str, query: Mapping[str, QueryValue] | None = None, budget: MemoryBudget | None = None
     ) -> tuple[object, float | None]:
         """Return the document that the API answers with, and the time that the answer has."""
-
-        def read(token: Secret) -> tuple[object, float | None]:
+        refused: Secret | None = None
+        while True:
+            token = self._tokens.current(refused)
+            headers = {"Authorization": Secret(f"{_BEARER}{token.value}")}
             try:
-                answer = self._reading.request("GET", path, params=query, headers=_authorization(token))
+                answer = self._reading.request("GET", path, params=query, headers=headers)
                 if budget is not None:
                     budget.take(answer)
                 return answer.json(), answer.sent_at
             except ApiError as error:
-                raise _masked_error(error, token) from None
-
-        token = self._tokens.current()
-        try:
-            return read(token)
-        except Unauthorised:
-            return read(self._tokens.current(token))
-
-
-def _authorization(token: Secret) -> Mapping[str, Secret]:
-    return {"Authorization": Secret(f"{_BEARER}{token.value}")}
+                if refused is not None or not isinstance(error, Unauthorised):
+                    raise _masked_error(error, token) from None
+            refused = token
 
 
 def _queries(emails: Iterable[str]) -> Iterator[Mapping[str, QueryValue]]:

@@ -9,7 +9,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache, lru_cache
 from pathlib import PurePosixPath
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
@@ -66,7 +66,6 @@ from reconciler.expoints.seed import (
     SeedCustomer,
     Send,
     Value,
-    absolute,
     as_written,
     is_one_address,
     is_relative,
@@ -78,6 +77,8 @@ from reconciler.expoints.seed import (
 from reconciler.problems import Place, Severity
 
 INT32_MAX = 2**31 - 1
+_ANY_TIME = datetime(2001, 1, 1, tzinfo=UTC)
+"""What is not relative is the same whenever a run starts."""
 
 
 @lru_cache(maxsize=1_000)  # thousands of customers have the same few columns
@@ -124,7 +125,9 @@ def _answered(value: str, info: ValidationInfo) -> str:
     if is_relative(moment):
         raise ValueError('write the day itself, like "2026-12-01": what was answered does not move')
     around = info.context
-    return absolute(moment, around.zone).at.isoformat() if isinstance(around, SeedContext) else value
+    return (
+        resolve(moment, _ANY_TIME, around.zone).at.isoformat() if isinstance(around, SeedContext) else value
+    )
 
 
 def _type_of_batch(value: object) -> object:
@@ -471,8 +474,7 @@ def check_declared(seed: Seed, target: Target, zone: ZoneInfo) -> Iterator[Findi
         yield from check_seed(seed, target.guardrails, f"target {target.name}")
     yield from _duplicates(seed)
     yield from check_expiry(seed, zone)
-    yield from _clock_changes(seed, zone)
-    yield from _copy_warnings(seed)
+    yield from _warnings(seed, zone)
     yield from _sizes(seed)
 
 
@@ -625,28 +627,23 @@ def check_expiry(seed: Seed, zone: ZoneInfo, now: datetime | None = None) -> Ite
             yield Finding("ends-before-sending", path, message, hint)
 
 
-def _clock_changes(seed: Seed, zone: ZoneInfo) -> Iterator[Finding]:
+def _warnings(seed: Seed, zone: ZoneInfo) -> Iterator[Finding]:
+    """Yield the times that a clock change moves, and what is copied in vain."""
     names = {"EndDate": "end_date", "SendDate": "send_date", "TransactionDate": "transaction_date"}
     places = [("", seed.batch), *((f"customers.{n}.", c.members) for n, c in enumerate(seed.customers))]
     for before, members in places:
         for name, path in names.items():
             moment = members.get(name)
             if isinstance(moment, Moment) and not is_relative(moment):
-                at, note = absolute(moment, zone)
+                at, note = resolve(moment, _ANY_TIME, zone)
                 if note:
                     hint = f"that is {time_text(at, zone)}"
                     yield Finding("clock-change", f"{before}{path}", note, hint, Severity.WARNING)
-
-
-def _copy_warnings(seed: Seed) -> Iterator[Finding]:
-    for number, customer in enumerate(seed.customers):
-        some, whole = customer.members.get("AnswersToCopy"), customer.members.get("CopyAllAnswers")
-        path = f"customers.{number}." + ("answers_to_copy" if some else "copy_all_answers")
-        if (some or whole) and customer.members.get("PreviousId") is None:
-            message, hint = (
-                "there is no previous customer to copy answers of",
-                "add previous_id, or leave this out",
-            )
+        some, whole = members.get("AnswersToCopy"), members.get("CopyAllAnswers")
+        path = f"{before}answers_to_copy" if some else f"{before}copy_all_answers"
+        if (some or whole) and members.get("PreviousId") is None:
+            message = "there is no previous customer to copy answers of"
+            hint = "add previous_id, or leave this out"
             yield Finding("nothing-to-copy", path, message, hint, Severity.WARNING)
         if some and whole:
             message = "all answers are to be copied as well; which wins is not documented"

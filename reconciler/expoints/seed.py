@@ -191,28 +191,24 @@ def resolve(moment: Moment, now: datetime, zone: ZoneInfo) -> ResolvedMoment:
     exactly once, today or else the next, because only the time is looked at (vendor, `SendTime`). Errors: as
     `is_relative`.
     """
-    today, parts = now.astimezone(zone).date(), _parts(moment)
+    today, parts, note = now.astimezone(zone).date(), _parts(moment), ""
     if parts is None:
-        return ResolvedMoment(_fixed(now.astimezone(zone).replace(microsecond=0)))
-    clock = time.fromisoformat(parts["time"] or "00:00")
-    if moment.is_time:
-        days = [_local(datetime.combine(today + timedelta(days=days), clock), zone) for days in range(2)]
-        return next((day for day in days if not day.note), days[0])
-    if parts["date"]:
-        day = date.fromisoformat(parts["date"])
+        at = now.astimezone(zone).replace(microsecond=0)
     else:
-        day = today + timedelta(days=int(parts["days"] or _DAYS[parts["word"] or "today"]))
-    local = datetime.combine(day, clock)
-    if parts["offset"]:
-        return ResolvedMoment(
-            _fixed(datetime.fromisoformat(f"{local.isoformat()}{parts['offset']}").astimezone(zone))
-        )
-    return _local(local, zone)
-
-
-def absolute(moment: Moment, zone: ZoneInfo) -> ResolvedMoment:
-    """Return when a moment is that is not relative, whenever a run starts. Errors: as `is_relative`."""
-    return resolve(moment, datetime.fromtimestamp(0, UTC), zone)
+        clock = time.fromisoformat(parts["time"] or "00:00")
+        if moment.is_time:
+            days = [_local(datetime.combine(today + timedelta(days=n), clock), zone) for n in range(2)]
+            at, note = next((day for day in days if not day[1]), days[0])
+        else:
+            ahead = int(parts["days"] or _DAYS[parts["word"] or "today"])
+            day = date.fromisoformat(parts["date"]) if parts["date"] else today + timedelta(days=ahead)
+            local = datetime.combine(day, clock)
+            if parts["offset"]:
+                at = datetime.fromisoformat(f"{local.isoformat()}{parts['offset']}").astimezone(zone)
+            else:
+                at, note = _local(local, zone)
+    # Times in one zone are compared by their clocks, which is wrong where a clock is changed.
+    return ResolvedMoment(at.astimezone(timezone(at.utcoffset() or timedelta())), note)
 
 
 def time_text(at: datetime, zone: ZoneInfo) -> str:
@@ -238,21 +234,15 @@ def _parts(moment: Moment) -> dict[str, str | None] | None:
     return match.groupdict()
 
 
-def _local(local: datetime, zone: ZoneInfo) -> ResolvedMoment:
+def _local(local: datetime, zone: ZoneInfo) -> tuple[datetime, str]:
+    """Return when a local time is, and how a clock change moves it."""
     at = local.replace(tzinfo=zone, fold=0)
     really = at.astimezone(UTC).astimezone(zone)
     if really.replace(tzinfo=None) != local:
-        note = f"{local:%Y-%m-%d %H:%M} does not exist in {zone.key}: it becomes {really:%H:%M}"
-        return ResolvedMoment(_fixed(really), note)
+        return really, f"{local:%Y-%m-%d %H:%M} does not exist in {zone.key}: it becomes {really:%H:%M}"
     if at.utcoffset() != at.replace(fold=1).utcoffset():
-        note = f"{local:%Y-%m-%d %H:%M} comes twice in {zone.key}: the first counts"
-        return ResolvedMoment(_fixed(at), note)
-    return ResolvedMoment(_fixed(at))
-
-
-def _fixed(at: datetime) -> datetime:
-    # Times in one zone are compared by their clocks, which is wrong where a clock is changed.
-    return at.astimezone(timezone(at.utcoffset() or timedelta()))
+        return at, f"{local:%Y-%m-%d %H:%M} comes twice in {zone.key}: the first counts"
+    return at, ""
 
 
 LONGEST = 254
