@@ -126,7 +126,7 @@ def apply(**options: Any) -> Command:
 @runs
 def show(key: str, **options: Any) -> Command:
     """Show one resource: declared, live, desired."""
-    from reconciler.commands.show import show
+    from reconciler.commands.plan import show
 
     return partial(show, key, selection_of(options))
 

@@ -1,4 +1,4 @@
-"""`reconciler plan`: what would change, and what a PUT would reset. Writes nothing."""
+"""`reconciler plan`: what would change, and what a PUT would reset; `show` of one resource. Write nothing."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ from reconciler.expoints.recipients import RecipientState
 from reconciler.expoints.seed import Seed
 from reconciler.git import NotThere, UnsafeTree, open_repository
 from reconciler.planfile.files import check_place, write_plan
-from reconciler.render.json import across_document, plan_document
+from reconciler.render.json import across_document, plan_document, show_document
 from reconciler.render.report import Planned, across_summary
-from reconciler.render.text import plan_text
+from reconciler.render.text import plan_text, show_text
 from reconciler.render.values import Document, json_text
 
 
@@ -296,3 +296,22 @@ def files_at(ref: str, session: Session) -> EarlierFiles:
         else:
             return EarlierFiles(session, ref, commit, workspace)
     return EarlierFiles(session, ref, commit, note=why)
+
+
+def show(key: str, selection: Selection, console: Console, environment: Environment) -> Exit:
+    """Print everything that is known of one resource on one target. Writes nothing."""
+    # Consent is given here so that the picture is of the resource itself, not of a run's limits.
+    consent = Consent(resets=None)
+    with (
+        open_session(replace(selection, only=(key,)), environment) as session,
+        remembered(session, console) as memory,
+    ):
+        if not session.declared:
+            raise UsageError(f"{key} is a seed, which has no live state; look at it with seeds preview")
+        if len(session.declared) != 1:
+            keys = ", ".join(d.key for d in session.declared)
+            raise UsageError(f"{key} names more than one resource: {keys}")
+        made: Plan = read_target(session, memory, consent, console).plan(consent)
+        declared = session.declared[0]
+        console.result(show_text(made, declared, paint=console.paint), show_document(made, declared))
+    return Exit.DONE

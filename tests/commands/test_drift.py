@@ -10,8 +10,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from reconciler.commands.history import history_prune
+from reconciler.commands.plan import show
 from reconciler.commands.restore import restore
-from reconciler.commands.show import show
 from reconciler.commands.validate import validate
 from reconciler.errors import Exit
 from reconciler.planfile.format import schema_of

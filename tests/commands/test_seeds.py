@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from reconciler.commands.plan import show
 from reconciler.commands.seeds import seeds_preview, seeds_resolve, seeds_send, seeds_status
-from reconciler.commands.show import show
 from reconciler.errors import Exit, Refused, UsageError
 from reconciler.sandbox import State, Variants
 from tests.commands.world import EVERYTHING, Screen, Terminal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.commands.show import show
+from reconciler.commands.plan import show
 from reconciler.errors import Exit, UsageError
 from tests.commands.world import EVERYTHING, Screen, World
 

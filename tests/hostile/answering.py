@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.commands.apply import ApplyOptions, apply
 from reconciler.commands.environment import Environment
-from reconciler.commands.plan import PlanOptions, plan
+from reconciler.commands.plan import PlanOptions, plan, show
 from reconciler.commands.reports import ReportFile as Report
-from reconciler.commands.show import show
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import ReconcilerError

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.commands.plan import show
 from reconciler.commands.seeds import seeds_send, seeds_status
-from reconciler.commands.show import show
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, UsageError
