@@ -23,35 +23,9 @@ from reconciler.errors import Exit
 from reconciler.expoints.recipients import SeedPlan
 from reconciler.expoints.seed import masked
 from reconciler.problems import Problem
-from reconciler.render.report import (
-    MEANINGS,
-    Applied,
-    Planned,
-    Reported,
-    Stopped,
-    in_order,
-    plan_summary,
-    report_summary,
-)
-from reconciler.render.seeds import (
-    MAIL_IS_SENT,
-    seed_change,
-    seed_notes,
-    seed_symbol,
-    seed_what,
-    sent_notes,
-    sent_what,
-)
-from reconciler.render.text import (
-    RESULT_SYMBOLS,
-    SYMBOLS,
-    adoption_line,
-    change_lines,
-    field_rows,
-    header_text,
-    remarks,
-    view_lines,
-)
+from reconciler.render.report import MEANINGS, Applied, Planned, Reported, Stopped, in_order
+from reconciler.render.seeds import MAIL_IS_SENT, seed_lines, seed_symbol, seed_what, sent_parts
+from reconciler.render.text import adoption_line, field_lines, field_rows, header_text, remarks, sign_of
 from reconciler.render.values import counted, harmless, shortened
 
 ELSEWHERE = "the output of the run has them"
@@ -258,12 +232,12 @@ def _parts(reported: Reported) -> Iterator[Part]:
         case Planned():
             yield from _head("plan", reported, reported.exit)
             yield from _plan_parts(reported)
-            yield f"**{prose(f'Plan: {plan_summary([reported])}')}**"
+            yield f"**{prose(reported.summary_line)}**"
             yield f"Fingerprint {code(reported.fingerprint)}"
         case Applied(planned=planned):
             yield from _head("apply", planned, reported.exit)
             yield from _end_parts(reported)
-            yield f"**{prose(f'Applied: {report_summary([reported])}')}**"
+            yield f"**{prose(reported.summary_line)}**"
             yield f"Fingerprint {code(planned.fingerprint)}"
         case Stopped(verb=verb, target=target):
             where = f" {'of' if verb == 'plan' else 'to'} {_name(target)}" if target else ""
@@ -318,7 +292,7 @@ def _plan_parts(planned: Planned) -> Iterator[Part]:
     left = []
     for one in planned.left:
         found = f" found by its name, id {one.id}" if one.adopted else ""
-        lines = view_lines(kind, one.remarkable)
+        lines = field_lines(kind, one.remarkable)
         body = [fenced(lines, "diff")] if lines else []
         left.append(_fold(f"= {element(one.key)}{found}", body, f"= {code(one.key)}{found}"))
     yield _group("#### Left as it is", left)
@@ -367,7 +341,7 @@ def _group(heading: str, folds: Sequence[Fold], *, is_grave: bool = False) -> Gr
 
 
 def _change(planned: Planned, change: Change) -> Fold:
-    symbol = SYMBOLS[change.action]
+    symbol = sign_of(change)
     resets = f"↺ {counted(len(change.resets), 'field')} reset" if change.resets else ""
     return _fold(
         f"{symbol} {element(change.key)} {_what(change)}{f' <b>{resets}</b>' if resets else ''}",
@@ -387,12 +361,12 @@ def _change_body(planned: Planned, change: Change | None) -> list[str]:
     if change is None:
         return []
     found = [f"Found by its name; to keep it: {code(adoption_line(change))}"] if change.adopted else []
-    lines = change_lines(planned.plan.account.kind, change)
+    lines = field_lines(planned.plan.account.kind, change.fields, change)
     return [*found, *([fenced(lines, "diff")] if lines else [])]
 
 
 def _blocked(planned: Planned, blocked: Blocked) -> Fold:
-    change, why, symbol = blocked.change, blocked.why, "?" if blocked.is_in_doubt else "!"
+    change, why, symbol = blocked.change, blocked.why, sign_of(blocked)
     before = "" if planned.is_caused(blocked) else " (so before)"
     what = f"{_what(change)}, {why}" if change else why
     reasons = [_sentence(block.message) for block in blocked.blocks]
@@ -407,9 +381,7 @@ def _blocked(planned: Planned, blocked: Blocked) -> Fold:
 def _seed(planned: Planned, seed: SeedPlan) -> str:
     remark = " (pending before)" if seed.to_send and not planned.is_caused(seed) else ""
     title = f"{seed_symbol(seed)} {element(seed.seed.key)} {element(seed_what(seed))}{remark}"
-    lines = [f"- ! {_sentence(block.message)}" for block in seed.blocks]
-    lines += [f"- ~ {_sentence(seed_change(one))}" for one in seed.changes]
-    lines += [f"- {_sentence(note)}" for note in seed_notes(seed)]
+    lines = [f"- {sign + ' ' if sign else ''}{_sentence(text)}" for sign, text in seed_lines(seed)]
     body = ["\n".join(lines)] if lines else []
     customers = [
         f"{harmless(masked(one.customer.email))}  {one.state.value}  {harmless(str(one.customer.place))}"
@@ -445,9 +417,9 @@ def _end_parts(applied: Applied) -> Iterator[Part]:
     yield _group("#### Applied", right)
     sent = []
     for end in applied.sent:
-        symbol, counts = sent_what(end)
-        notes = "".join(f"\n  - {_sentence(note)}" for note in sent_notes(end))
-        sent.append(f"- {symbol} {code(end.key)} {counts}{notes}")
+        symbol, counts, notes = sent_parts(end)
+        items = "".join(f"\n  - {_sentence(note)}" for note in notes)
+        sent.append(f"- {symbol} {code(end.key)} {counts}{items}")
     yield Group("#### Seeds", sent, "seed", "\n")
     held = [_seed(applied.planned, seed) for seed in applied.held]
     yield Group("#### Seeds that were not sent", held, "seed")
@@ -461,7 +433,7 @@ def _end_parts(applied: Applied) -> Iterator[Part]:
 
 
 def _outcome(planned: Planned, outcome: Outcome, change: Change | None) -> Fold:
-    symbol, _ = RESULT_SYMBOLS[outcome.result]
+    symbol = sign_of(outcome)
     id = f"id {outcome.id} " if outcome.id is not None else ""
     what = f"{outcome.action.value} {id}" if outcome.action else id
     reasons = [outcome.reason] if outcome.reason else []

@@ -61,6 +61,11 @@ class Planned(Struct, frozen=True):
         """The resources that nothing is done about, and of which a person should know all the same."""
         return [one for one in self.plan.unchanged if one.adopted or one.remarkable]
 
+    @property
+    def summary_line(self) -> str:
+        """The last line of a plan, which is stable: scripts read it."""
+        return f"Plan: {plan_summary([self])}"
+
     def is_caused(self, one: Change | Blocked | SeedPlan) -> bool:
         """Tell whether the change of the files since `since` causes it; true where that was not asked for."""
         if self.since is None:
@@ -115,6 +120,11 @@ class Applied(Struct, frozen=True):
     def summary(self) -> Counter[str]:
         """How many changes ended in each way."""
         return Counter({result.name.lower(): self.report.count(result) for result in Result})
+
+    @property
+    def summary_line(self) -> str:
+        """The last line of a report, which is stable: scripts read it."""
+        return f"Applied: {report_summary([self])}"
 
     @property
     def customers_sent(self) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from reconciler.engine.review import Since
 from reconciler.expoints.planning import Composer, SeedsPlan
-from reconciler.expoints.recipients import ChangedPath, RecipientState, SeedPlan, SeedStatus, SendResult
+from reconciler.expoints.recipients import RecipientState, SeedPlan, SeedStatus, SendResult
 from reconciler.expoints.seed import Send
 from reconciler.render.values import PLAIN, Document, Paint, columns, counted, harmless
 
@@ -22,22 +22,13 @@ def seeds_text(plan: SeedsPlan, *, paint: Paint = PLAIN) -> str:
     """Return every seed with its states and counts, and every reason against it."""
     if plan.trouble is not None:
         return f"{paint.blocked('!')} Seeds: nothing can be sent: {harmless(str(plan.trouble))}"
+    signs = {"!": f"{paint.blocked('!')} ", "~": f"{paint.update('~')} ", "": ""}
     blocks = []
     for seed in plan.seeds:
-        lines = [f"{seed_symbol(seed, paint)} {paint.strong(seed.seed.key)}  {seed_what(seed)}"]
-        lines += [f"    {paint.blocked('!')} {harmless(block.message)}" for block in seed.blocks]
-        lines += [f"    {paint.update('~')} {seed_change(changed)}" for changed in seed.changes]
-        lines += [f"    {harmless(note)}" for note in seed_notes(seed)]
-        blocks.append("\n".join(lines))
+        title = f"{seed_symbol(seed, paint)} {paint.strong(seed.seed.key)}  {seed_what(seed)}"
+        lines = [f"    {signs[sign]}{harmless(text)}" for sign, text in seed_lines(seed)]
+        blocks.append("\n".join([title, *lines]))
     return "\n\n".join(blocks)
-
-
-def seed_change(changed: ChangedPath) -> str:
-    """Return which part of a seed has changed since it was sent, and for how many customers."""
-    customers = counted(changed.customers, "customer")
-    if not changed.path:
-        return f"{customers} changed; they were sent by an older version, which did not write down where"
-    return f"{harmless(changed.path)}  changed for {customers}"
 
 
 def seed_symbol(plan: SeedPlan, paint: Paint = PLAIN) -> str:
@@ -55,6 +46,24 @@ def seed_what(plan: SeedPlan) -> str:
     verb = "send" if plan.to_send else "blocked" if plan.blocks and plan.due else "nothing to send"
     by_hand = ", by hand only" if plan.seed.send is Send.BY_HAND else ""
     return f"{verb}, round {harmless(plan.seed.round)}: {counts}{by_hand}"
+
+
+def seed_lines(plan: SeedPlan) -> Iterator[tuple[str, str]]:
+    """Yield what there is to say of a seed, each with its sign.
+
+    `!` is a reason not to send, `~` a part that has changed since it was sent; a note has none.
+    """
+    for block in plan.blocks:
+        yield "!", block.message
+    for changed in plan.changes:
+        customers = counted(changed.customers, "customer")
+        if changed.path:
+            yield "~", f"{harmless(changed.path)}  changed for {customers}"
+        else:
+            version = "they were sent by an older version, which did not write down where"
+            yield "~", f"{customers} changed; {version}"
+    for note in seed_notes(plan):
+        yield "", note
 
 
 def seed_notes(plan: SeedPlan) -> Iterator[str]:
@@ -103,23 +112,20 @@ def sent_text(sent: Sequence[SendResult], *, paint: Paint = PLAIN) -> str:
     """Return how each sending ended."""
     lines = []
     for end in sent:
-        symbol, counts = sent_what(end, paint)
-        lines += [f"{symbol} {paint.strong(end.key)}  {counts}"]
-        lines += [f"    {harmless(note)}" for note in sent_notes(end)]
+        symbol, counts, notes = sent_parts(end, paint)
+        lines += [f"{symbol} {paint.strong(end.key)}  {counts}", *(f"    {harmless(note)}" for note in notes)]
     return "\n".join(lines)
 
 
-def sent_what(end: SendResult, paint: Paint = PLAIN) -> tuple[str, str]:
-    """Return the sign of how a sending ended, and how many customers ended how."""
+def sent_parts(end: SendResult, paint: Paint = PLAIN) -> tuple[str, str, Sequence[str]]:
+    """Return the sign of how a sending ended, how many customers ended how, and what else is to know.
+
+    That includes what the tenant counts of them.
+    """
     numbers = {"sent": end.sent, "refused": end.refused, "found": end.found, "in doubt": end.in_doubt}
     counts = ", ".join(f"{number} {what}" for what, number in numbers.items() if number) or "nothing sent"
     symbol = paint.doubt("?") if end.in_doubt else paint.create("→") if end.sent else paint.blocked("!")
-    return symbol, counts
-
-
-def sent_notes(end: SendResult) -> list[str]:
-    """Return what a person should know of a sending, and what the tenant counts of it."""
-    return [*end.notes, *([f"on the tenant: {_counts(end.status)}"] if end.status else [])]
+    return symbol, counts, [*end.notes, *([f"on the tenant: {_counts(end.status)}"] if end.status else [])]
 
 
 def seeds_documents(plan: SeedsPlan, since: Since | None = None) -> list[Document]:

@@ -12,9 +12,9 @@ from reconciler.engine.change import SHARE_COUNTS_FROM, Action, Blocked, Change,
 from reconciler.engine.classify import DefaultSource, Drift, FieldClass, FieldView
 from reconciler.engine.declared import Declared
 from reconciler.engine.kind import Kind
-from reconciler.engine.outcome import Result
+from reconciler.engine.outcome import Outcome, Result
 from reconciler.engine.review import Since
-from reconciler.render.report import Applied, Planned, entry_of, plan_summary, report_summary
+from reconciler.render.report import Applied, Planned, entry_of
 from reconciler.render.seeds import MAIL_IS_SENT, seeds_text, sent_text
 from reconciler.render.values import (
     PLAIN,
@@ -28,15 +28,24 @@ from reconciler.render.values import (
     shown_field,
 )
 
-SYMBOLS = {Action.CREATE: "+", Action.UPDATE: "~", Action.DELETE: "-"}
-RESULT_SYMBOLS = {
-    Result.APPLIED: ("✓", "create"),
-    Result.FAILED: ("✗", "delete"),
-    Result.STALE: ("≠", "doubt"),
-    Result.SKIPPED: ("!", "blocked"),
-    Result.IN_DOUBT: ("?", "doubt"),
+_SYMBOLS = {
+    Action.CREATE: "+",
+    Action.UPDATE: "~",
+    Action.DELETE: "-",
+    Result.APPLIED: "✓",
+    Result.FAILED: "✗",
+    Result.STALE: "≠",
+    Result.SKIPPED: "!",
+    Result.IN_DOUBT: "?",
 }
-"""Each result's sign and the style that `Paint` has for it."""
+_STYLES = {
+    Result.APPLIED: "create",
+    Result.FAILED: "delete",
+    Result.STALE: "doubt",
+    Result.SKIPPED: "blocked",
+    Result.IN_DOUBT: "doubt",
+}
+"""How `Paint` calls the style of each result."""
 WIDEST_BEFORE = 40
 """Values before an arrow are padded to a common width, up to this."""
 _MOST_NAMED = 5
@@ -90,7 +99,7 @@ def plan_text(planned: Planned, *, paint: Paint = PLAIN, verbose: bool = False) 
         *remarks(plan),
         seeds_text(other_seeds, paint=paint),
         MAIL_IS_SENT if seeds.customers else "",
-        paint.strong(f"Plan: {plan_summary([planned])}"),
+        paint.strong(planned.summary_line),
     ]
     return "\n\n".join(block for block in blocks if block)
 
@@ -121,10 +130,10 @@ def _entries(plan: Plan, changes: Sequence[Change], blocked: Sequence[Blocked], 
     entries = []
     for change in changes:
         style: Style = getattr(paint, change.action.value)
-        title = f"{style(SYMBOLS[change.action])} {paint.strong(change.key)}  {_what(change)}"
+        title = f"{style(sign_of(change))} {paint.strong(change.key)}  {_what(change)}"
         entries.append("\n".join([title, *_details(plan.account.kind, change, paint)]))
     for one in blocked:
-        symbol = paint.doubt("?") if one.is_in_doubt else paint.blocked("!")
+        symbol = (paint.doubt if one.is_in_doubt else paint.blocked)(sign_of(one))
         what = f"{_what(one.change)}, {one.why}" if one.change else one.why
         lines = [f"{symbol} {paint.strong(one.key)}  {what}"]
         lines += [f"    {symbol} {harmless(block.message)}" for block in one.blocks]
@@ -168,18 +177,14 @@ def header_text(scope: Scope) -> str:
     return "\n".join(lines)
 
 
-def change_lines(kind: Kind, change: Change) -> list[str]:
-    """Return what a change does to each field, a line each, for pages that are kept and passed on.
+def field_lines(kind: Kind, views: Sequence[FieldView], change: Change | None = None) -> list[str]:
+    """Return what there is to say of some fields, a line each, for pages that are kept and passed on.
 
-    Of what is carried they show the name alone: the value may be anything.
+    Of what a change carries they show the name alone: the value may be anything.
     """
-    carried = [f"= {name}  carried, unknown to this tool" for name in carried_names(kind, change)]
-    return [*view_lines(kind, change.fields), *carried]
-
-
-def view_lines(kind: Kind, views: Sequence[FieldView]) -> list[str]:
-    """Return what there is to say of some fields, a line each."""
-    return [line.removeprefix("    ") for line in _field_lines(kind, views, PLAIN)]
+    lines = [line.removeprefix("    ") for line in _field_lines(kind, views, PLAIN)]
+    names = carried_names(kind, change) if change else []
+    return [*lines, *(f"= {name}  carried, unknown to this tool" for name in names)]
 
 
 def carried_names(kind: Kind, change: Change) -> list[str]:
@@ -191,6 +196,13 @@ def carried_names(kind: Kind, change: Change) -> list[str]:
 def adoption_line(change: Change) -> str:
     """Return the line of YAML that keeps a resource that was found by its name."""
     return f"targets: {{{change.scope.target}: {{id: {change.id}}}}}"
+
+
+def sign_of(one: Change | Blocked | Outcome) -> str:
+    """Return the sign of a change, of what is left alone, or of how a change ended."""
+    if isinstance(one, Blocked):
+        return "?" if one.is_in_doubt else "!"
+    return _SYMBOLS[one.action if isinstance(one, Change) else one.result]
 
 
 class FieldRow(Struct, frozen=True):
@@ -310,12 +322,12 @@ def report_text(applied: Applied, *, paint: Paint = PLAIN) -> str:
     """Return how every change ended, the lines worth writing, and the summary line last."""
     outcomes = []
     for outcome in applied.report.outcomes:
-        symbol, style = RESULT_SYMBOLS[outcome.result]
+        symbol = getattr(paint, _STYLES[outcome.result])(sign_of(outcome))
         what = f"{outcome.action.value} " if outcome.action else ""
         id = f"id {outcome.id} " if outcome.id is not None else ""
         reason = f"  {harmless(outcome.reason)}" if outcome.reason else ""
         end = f"{what}{id}{outcome.result.value}{reason}"
-        outcomes.append(f"{getattr(paint, style)(symbol)} {paint.strong(outcome.key)}  {end}")
+        outcomes.append(f"{symbol} {paint.strong(outcome.key)}  {end}")
         outcomes += [f"    warning: {harmless(warning)}" for warning in outcome.warnings]
     blocks = [
         "\n".join(outcomes),
@@ -325,7 +337,7 @@ def report_text(applied: Applied, *, paint: Paint = PLAIN) -> str:
             "To write into the files:", [f"  {line.where}:  {harmless(line.text)}" for line in applied.lines]
         ),
         "\n".join(applied.report.notes),
-        paint.strong(f"Applied: {report_summary([applied])}"),
+        paint.strong(applied.summary_line),
     ]
     return "\n\n".join(block for block in blocks if block)
 

@@ -29,34 +29,9 @@ from reconciler.expoints.recipients import RecipientState, SeedPlan
 from reconciler.expoints.seed import masked
 from reconciler.problems import Place, Problem
 from reconciler.render.github import Links
-from reconciler.render.report import (
-    MEANINGS,
-    Applied,
-    Planned,
-    Reported,
-    Stopped,
-    in_order,
-    plan_summary,
-    report_summary,
-)
-from reconciler.render.seeds import (
-    MAIL_IS_SENT,
-    seed_change,
-    seed_notes,
-    seed_symbol,
-    seed_what,
-    sent_notes,
-    sent_what,
-)
-from reconciler.render.text import (
-    RESULT_SYMBOLS,
-    SYMBOLS,
-    adoption_line,
-    carried_names,
-    field_rows,
-    header_text,
-    remarks,
-)
+from reconciler.render.report import MEANINGS, Applied, Planned, Reported, Stopped, in_order
+from reconciler.render.seeds import MAIL_IS_SENT, seed_lines, seed_symbol, seed_what, sent_parts
+from reconciler.render.text import adoption_line, carried_names, field_rows, header_text, remarks, sign_of
 from reconciler.render.values import Document, harmless, shortened, shown_field
 
 WHOLE = 40
@@ -252,7 +227,7 @@ class _Maker(Struct, frozen=True):
             "groups": _groups(groups),
             "notes": [harmless(note) for note in notes if note],
             "unmanaged": [harmless(f"{live.id} · {live.name}") for live in plan.unmanaged],
-            "summary": harmless(f"Plan: {plan_summary([planned])}"),
+            "summary": harmless(planned.summary_line),
             "figures": [
                 ("create", "to create", plan.count(Action.CREATE)),
                 ("update", "to update", plan.count(Action.UPDATE)),
@@ -273,9 +248,9 @@ class _Maker(Struct, frozen=True):
             (right if outcome.result is Result.APPLIED else wrong).append(card)
         sent = []
         for end in applied.sent:
-            symbol, counts = sent_what(end)
+            symbol, counts, texts = sent_parts(end)
             action = "in-doubt" if end.in_doubt else "sent" if end.sent else "held"
-            notes = [harmless(note) for note in sent_notes(end)]
+            notes = [harmless(note) for note in texts]
             sent.append(
                 self._card(
                     end.key, symbol=symbol, action=action, what=counts, notes=notes, is_open=bool(notes)
@@ -292,7 +267,7 @@ class _Maker(Struct, frozen=True):
             "groups": _groups(groups),
             "notes": [harmless(note) for note in (*self._trouble(), *report.notes, *ids)],
             "to_write": [(harmless(line.where), harmless(line.text)) for line in applied.lines],
-            "summary": harmless(f"Applied: {report_summary([applied])}"),
+            "summary": harmless(applied.summary_line),
             "figures": [
                 ("create", "changed", report.count(Result.APPLIED)),
                 ("delete", "failed", report.count(Result.FAILED)),
@@ -334,7 +309,7 @@ class _Maker(Struct, frozen=True):
         is_new = change.action is Action.CREATE
         return Card(
             key=harmless(change.key),
-            symbol=SYMBOLS[change.action],
+            symbol=sign_of(change),
             action=change.action.value,
             what=f"{change.action.value}{name}",
             target=harmless(self.planned.target),
@@ -358,7 +333,7 @@ class _Maker(Struct, frozen=True):
         return replace(
             card,
             key=harmless(blocked.key),
-            symbol="?" if blocked.is_in_doubt else "!",
+            symbol=sign_of(blocked),
             action="in-doubt" if blocked.is_in_doubt else "blocked",
             what=f"{card.what}{why}".removeprefix(" · "),
             remark="" if self.planned.is_caused(blocked) else "so before",
@@ -371,7 +346,7 @@ class _Maker(Struct, frozen=True):
         card = self._change(change) if change else self._card(outcome.key, symbol="", action="", what=action)
         return replace(
             card,
-            symbol=RESULT_SYMBOLS[outcome.result][0],
+            symbol=sign_of(outcome),
             action=outcome.result.value.replace(" ", "-"),
             what=f"{action} id {outcome.id}" if action and outcome.id is not None else card.what,
             is_open=outcome.result is not Result.APPLIED or bool(outcome.warnings),
@@ -388,7 +363,7 @@ class _Maker(Struct, frozen=True):
         else:
             action = "send" if plan.to_send else "unchanged"
         was_there = plan.to_send and not self.planned.is_caused(plan)
-        changed = [f"~ {seed_change(one)}" for one in plan.changes]
+        lines = [(sign, harmless(text)) for sign, text in seed_lines(plan)]
         return Card(
             key=harmless(seed.key),
             symbol=seed_symbol(plan),
@@ -398,8 +373,8 @@ class _Maker(Struct, frozen=True):
             spot=_spot(seed.place, self.links),
             remark="pending before" if was_there else "",
             is_open=bool(plan.blocks),
-            reasons=[harmless(block.message) for block in plan.blocks],
-            notes=[harmless(note) for note in (*changed, *seed_notes(plan))],
+            reasons=[text for sign, text in lines if sign == "!"],
+            notes=[f"{sign} {text}" if sign else text for sign, text in lines if sign != "!"],
             customers=[
                 {
                     "address": harmless(masked(one.customer.email)),
