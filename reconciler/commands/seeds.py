@@ -222,7 +222,7 @@ def seeds_send(
         console.show_before_asking(f"{seeds_text(planned, paint=console.paint)}\n\n{MAIL_IS_SENT}")
         _check_sendable(plan, due, again=again)
         if not yes:
-            _confirm_sending(len(due), plan, console)
+            console.confirm(f"Send {len(due)} of {plan.seed.key}?", "nothing was sent")
         check_account(expoints.session)
         stopped = Event()
         sender = replace(expoints.sender(run.journal, planned, run.number), is_stopped=stopped.is_set)
@@ -246,13 +246,6 @@ def _check_sendable(plan: SeedPlan, due: Sequence[Recipient], *, again: bool) ->
         raise Refused("nothing was sent: " + "; ".join(seed_notes(plan)))
     if not due:
         raise UsageError("nothing of it is to be sent; --again also sends to those that were sent or found")
-
-
-def _confirm_sending(number: int, plan: SeedPlan, console: Console) -> None:
-    if not console.stdin.isatty():
-        raise Refused("there is no terminal to ask on: add --yes")
-    if console.ask(f"Send {number} of {plan.seed.key}? Only yes is yes:") != "yes":
-        raise Refused("not confirmed; nothing was sent")
 
 
 def _only(plan: SeedsPlan) -> SeedPlan:
