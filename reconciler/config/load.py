@@ -28,11 +28,13 @@ from reconciler.config.settings import (
     DEFAULT_ZONE,
     Guardrails,
     GuardrailSettings,
+    LimitSettings,
     Settings,
     Target,
     TargetSettings,
 )
 from reconciler.config.validation import Report, validated
+from reconciler.engine.change import Limits
 from reconciler.engine.declared import Accepted, Declared, Given, Reference
 from reconciler.engine.kind import Json, Policy
 from reconciler.errors import FilesInvalid, UsageError
@@ -95,9 +97,13 @@ def load(
     contents = contents_of(documents, file, Settings.model_fields, names, report)
     settings = _settings(contents, report)
     targets = _targets(contents, section, folder, settings.undeclared if settings else Policy.RESET, report)
-    _check_accounts(targets, (section.account, seeds.account), report)
+    for name, target in targets.items():
+        if target and not target.has_account(section.account) and not target.has_account(seeds.account):
+            message = f"it leads nowhere: it has no {section.account}: and no {seeds.account}:"
+            hint = f'add {section.account}: {{url: "sandbox:"}}, for example'
+            report.error("no-account", target.place, f"{TARGETS}.{name}", message, hint)
     reader = ResourceReader(section, contents, targets, report)
-    resources, presets = reader.read(), reader.presets
+    resources = reader.read()
     keys, seed_reader = [*resources], None
     if seeds.name in contents.sections:
         # Imported here, like the models of the section: most workspaces hold no seed.
@@ -105,7 +111,7 @@ def load(
 
         context = SeedContext(WorkspaceFiles(folder, base), settings.time_zone if settings else DEFAULT_ZONE)
         seed_reader = SeedReader(seeds.opened(), contents, context, report)
-        keys += seed_reader.keys
+        keys += seed_reader.seeds
     moved = moved_keys(contents, names, keys, report)
     # What a target with an error lends is not to be relied on: its names for ids may be missing.
     known = {name: None if report.doubts(f"{TARGETS}.{name}") else target for name, target in targets.items()}
@@ -115,8 +121,6 @@ def load(
     _check_declared(declared, section, report)
     here = {name: [one.key for one in ones] for name, ones in declared.items()}
     seeds_here = seed_reader.read(known, here) if seed_reader else dict.fromkeys(targets, ())
-    if contents.whole:
-        _check_presets(presets, resources, report)
     if settings is None or report.problems(Severity.ERROR):
         raise FilesInvalid(report.problems())
     return Workspace(
@@ -128,7 +132,7 @@ def load(
         declared={name: tuple(ones) for name, ones in declared.items()},
         section=section,
         resources=resources,
-        presets=presets,
+        presets=reader.presets,
         seeds=seeds_here,
         moved=moved,
         warnings=report.problems(Severity.WARNING),
@@ -174,19 +178,15 @@ def _settings(contents: Contents, report: Report) -> Settings | None:
     return settings
 
 
-_Said: TypeAlias = tuple[str, Any, Place]
-"""A guardrail of a target, its value, and where it is said."""
-
-
 def _targets(
     contents: Contents, section: Section, folder: Path, policy: Policy, report: Report
 ) -> dict[str, Target | None]:
     """Return the targets by name, `None` for one whose settings cannot be read."""
-    apart: dict[str, list[_Said]] = {}
+    apart: dict[str, list[tuple[BaseModel | None, Node]]] = {}
     for name, node in contents.entries(GUARDRAILS):
         guardrails = validated(GuardrailSettings, node, report, key=f"{TARGETS}.{name}", context=folder)
         if contents.has_target(name, node.key_place, "", report):
-            apart.setdefault(name, []).extend(_guardrails(guardrails, node))
+            apart.setdefault(name, []).append((guardrails, node))
     targets: dict[str, Target | None] = {}
     for name, node in contents.named(TARGETS, report).items():
         key = f"{TARGETS}.{name}"
@@ -196,38 +196,38 @@ def _targets(
             continue
         if settings.checkmarket is not None:
             _check_never_sent(node.at("checkmarket", "server_members"), section, key, report)
-        said = [*_guardrails(settings, node), *_guardrails(settings.expoints, node.at("expoints"))]
+        said = [(settings, node), (settings.expoints, node.at("expoints")), *apart.get(name, ())]
         targets[name] = Target(
             name=name,
             place=node.key_place,
             settings=settings,
+            checkmarket=settings.checkmarket,
+            expoints=settings.expoints,
+            journal=settings.journal,
+            ids={"contact_lists": settings.contact_lists},
             written=frozenset(thing for thing, one in node.entries() if one.value is not None),
-            guardrails=_in_force([*said, *apart.get(name, [])], key, report),
+            guardrails=_guardrails(said, key, report),
             undeclared=settings.undeclared or policy,
             defaults=_defaults(node.at("defaults"), section, key, report) if settings.defaults else {},
         )
     return targets
 
 
-def _guardrails(settings: BaseModel | None, node: Node) -> Iterator[_Said]:
-    for thing in GuardrailSettings.model_fields:
-        value = getattr(settings, thing, None)
-        if value is not None:
-            yield thing, value, node.at(thing).key_place
-
-
-def _in_force(said: Iterable[_Said], key: str, report: Report) -> Guardrails:
-    first: dict[str, Any] = {}
+def _guardrails(said: Iterable[tuple[BaseModel | None, Node]], key: str, report: Report) -> Guardrails:
+    """Return the guardrails in force, each of which may be said by one of these settings."""
+    values: dict[str, Any] = {}
     places: dict[str, Place] = {}
-    for thing, value, place in said:
-        if thing in first:
-            message = f"{thing} of this target already stands at {places[thing]}"
-            report.error("declared-twice", place, key, message, "keep one of the two")
-        else:
-            first[thing], places[thing] = value, place
-    if "limits" in first:
-        first["limits"] = first["limits"].limits
-    return Guardrails(**first)
+    for settings, node in said:
+        for thing in GuardrailSettings.model_fields:
+            value, place = getattr(settings, thing, None), node.at(thing).key_place
+            if value is not None and thing in values:
+                message = f"{thing} of this target already stands at {places[thing]}"
+                report.error("declared-twice", place, key, message, "keep one of the two")
+            elif isinstance(value, LimitSettings):
+                values[thing], places[thing] = Limits(value.resets, value.deletes, value.updates), place
+            elif value is not None:
+                values[thing], places[thing] = value, place
+    return Guardrails(**values)
 
 
 def _check_never_sent(node: Node, section: Section, key: str, report: Report) -> None:
@@ -259,24 +259,6 @@ def _defaults(node: Node, section: Section, key: str, report: Report) -> dict[st
             elif isinstance(given, Given):
                 found[path] = given
     return {path: one.value for path, one in found.items() if not isinstance(one.value, Reference)}
-
-
-def _check_accounts(targets: Mapping[str, Target | None], accounts: Sequence[str], report: Report) -> None:
-    """Report the targets that lead nowhere: without any of the sections that open an account."""
-    for name, target in targets.items():
-        if target and not any(map(target.has_account, accounts)):
-            message = f"it leads nowhere: it has no {' and no '.join(f'{account}:' for account in accounts)}"
-            hint = f'add {accounts[0]}: {{url: "sandbox:"}}, for example'
-            report.error("no-account", target.place, f"{TARGETS}.{name}", message, hint)
-
-
-def _check_presets(presets: Mapping[str, Level], resources: Mapping[str, Resource], report: Report) -> None:
-    used = {resource.own.controls.preset for resource in resources.values()}
-    for name, preset in presets.items():
-        if name not in used:
-            place, message = preset.written.key_place, f"no resource names the preset {name}"
-            hint = "name it, or remove it"
-            report.add(Problem("unused-preset", place, "", message, hint, Severity.WARNING))
 
 
 def _check_declared(declared: Mapping[str, Sequence[Declared]], section: Section, report: Report) -> None:

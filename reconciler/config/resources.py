@@ -29,6 +29,7 @@ from reconciler.config.validation import (
 )
 from reconciler.engine.declared import Accepted, Declared, Given, Origin, Reference, Ruling
 from reconciler.engine.kind import Json, Policy
+from reconciler.problems import Problem, Severity
 
 if TYPE_CHECKING:
     from reconciler.config.contents import Contents
@@ -41,7 +42,6 @@ Decision: TypeAlias = Given | Ruling
 Decisions: TypeAlias = Mapping[str, Decision]
 """Values and rulings by the paths of `Kind.fields`; a field that no level names is not a key."""
 Said = TypeVar("Said", bound=Decision | Accepted)
-T = TypeVar("T")
 
 _DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -241,58 +241,55 @@ class ResourceReader(Struct, frozen=True, dict=True):
     def read(self) -> dict[str, Resource]:
         """Return all resources by their full keys, in the order of the keys."""
         found: dict[str, Resource] = {}
-        declared = 0
-        for name, node in self.contents.named(self.section.kind.name, self.report).items():
+        report, used, declared = self.report, set[str | None](), 0
+        for name, node in self.contents.named(self.section.kind.name, report).items():
             key = self.section.kind.key(name)
-            own = LevelReader(self.section, self.report, node, RESOURCE, "resource", key).read()
+            own = LevelReader(self.section, report, node, RESOURCE, "resource", key).read()
             blocks = self._blocks(own, key)
             if own.controls.id is not None and len(blocks) > 1:
                 message = "an id counts for one target, and this resource lives on several"
                 hint = "write it in the block of its target: targets: {NAME: {id: …}}"
-                self.report.error("id-without-target", node.at("id").key_place, key, message, hint)
-            found[key] = Resource(key, node, own, self._preset(own, key), blocks)
+                report.error("id-without-target", node.at("id").key_place, key, message, hint)
+            preset = own.controls.preset
+            if preset is not None and (preset not in self.presets or report.doubts(f"presets.{preset}")):
+                report.doubt(key)
+            if preset is not None and preset not in self.presets and self.contents.whole:
+                message, hint = f"there is no preset {visible(preset)}", meant(preset, self.presets)
+                report.error("unknown-preset", node.at("preset").place, key, message, hint)
+            found[key] = Resource(key, node, own, self.presets.get(preset or ""), blocks)
+            used.add(preset)
             declared += len(blocks)
             if declared > MOST_DECLARED:
-                message = (
-                    f"{MOST_DECLARED:,} resources, each counted on every target, are the most of a workspace"
-                )
+                most = f"{MOST_DECLARED:,} resources, each counted on every target,"
                 hint = "say with targets: where each one lives, or make several workspaces of it"
-                self.report.stop("too-much", node.key_place, key, message, hint)
+                report.stop("too-much", node.key_place, key, f"{most} are the most of a workspace", hint)
+        for name, level in self.presets.items():
+            if self.contents.whole and name not in used:
+                place, message = level.written.key_place, f"no resource names the preset {name}"
+                hint = "name it, or remove it"
+                report.add(Problem("unused-preset", place, "", message, hint, Severity.WARNING))
         return found
-
-    def _preset(self, own: Level, key: str) -> Level | None:
-        name = own.controls.preset
-        if name is None:
-            return None
-        if name not in self.presets or self.report.doubts(f"presets.{name}"):
-            self.report.doubt(key)
-        if name not in self.presets and self.contents.whole:
-            message, hint = f"there is no preset {visible(name)}", meant(name, self.presets)
-            self.report.error("unknown-preset", own.written.at("preset").place, key, message, hint)
-        return self.presets.get(name)
 
     def _blocks(self, own: Level, key: str) -> dict[str, Level | None]:
         """Return the targets that a resource lives on, with what its block for each says."""
+        account, known = self.section.account, self.targets.items()
+        # A target whose settings could not be read may have the account.
+        without = {name for name, target in known if target and not target.has_account(account)}
         if own.controls.targets is None:
-            return {name: None for name in self.targets if self._has_account(name)}
+            return {name: None for name in self.targets if name not in without}
         blocks: dict[str, Level | None] = {}
-        targets, account = own.written.at("targets"), self.section.account
+        targets = own.written.at("targets")
         for name, node in blocks_of(targets, key, self.contents, self.report):
             label = f"target {name}"
             reader = node and LevelReader(self.section, self.report, node, BLOCK, label, key)
             level = reader.read() if reader else None
-            if name in self.contents.targets and self._has_account(name):
-                blocks[name] = level
-            elif name in self.contents.targets:
+            if name in without:
                 message = f"target {visible(name)} has no {account}:"
                 hint = f"add {account}: {{url: …}} to the target, or leave it out of targets"
                 self.report.error("no-account", targets.place, key, message, hint)
+            elif name in self.contents.targets:
+                blocks[name] = level
         return blocks
-
-    def _has_account(self, name: str) -> bool:
-        """Tell whether a target has the account in which these resources live, as far as is known."""
-        target = self.targets.get(name)
-        return target is None or target.has_account(self.section.account)
 
 
 def declared_on(
@@ -303,11 +300,12 @@ def declared_on(
     for resource in resources:
         if name not in resource.blocks:
             continue
-        levels, block = resource.levels(name), resource.blocks[name]
-        absent = bool(_first(level.controls.absent for level in levels))
-        hidden = bool(_first(level.controls.hidden for level in levels))
-        place = resource.written.key_place
-        if absent and hidden:
+        levels, block, place = resource.levels(name), resource.blocks[name], resource.written.key_place
+        said: dict[str, Any] = {}
+        for level in reversed(levels):
+            controls = {one: getattr(level.controls, one) for one in ("id", "absent", "hidden", "undeclared")}
+            said |= {one: value for one, value in controls.items() if value is not None}
+        if said.get("absent") and said.get("hidden"):
             message = "it cannot be absent and hidden at once"
             hint = "keep hidden: true for what was hidden on purpose, absent: true for what is to be deleted"
             report.error("contradiction", place, resource.key, message, hint)
@@ -327,20 +325,16 @@ def declared_on(
             Declared(
                 key=resource.key,
                 place=place,
-                id=_first(level.controls.id for level in levels),
-                absent=absent,
-                hidden=hidden,
+                id=said.get("id"),
+                absent=bool(said.get("absent")),
+                hidden=bool(said.get("hidden")),
                 given=given,
                 rulings={path: one for path, one in decisions.items() if isinstance(one, Ruling)},
-                undeclared=_first(level.controls.undeclared for level in levels) or policy,
+                undeclared=said.get("undeclared", policy),
                 accepted=accepted,
             )
         )
     return found
-
-
-def _first(values: Iterable[T | None]) -> T | None:
-    return next((value for value in values if value is not None), None)
 
 
 def _with_id(given: Given, named: Named, target: Target, key: str, report: Report) -> Given:

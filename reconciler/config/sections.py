@@ -122,18 +122,13 @@ class SeedContext(NamedTuple):
 class Layers(NamedTuple):
     """Mappings over each other: the first one that holds a value decides."""
 
-    first: Node
-    others: tuple[Node, ...] = ()
-
-    @property
-    def all(self) -> tuple[Node, ...]:
-        """Every mapping, the strongest first."""
-        return (self.first, *self.others)
+    nodes: tuple[Node, ...]
+    """The strongest first."""
 
     def places_below(self, step: str) -> dict[str, Place]:
         """Return the place of whatever decides at each key of the mappings at one step."""
         found: dict[str, Place] = {}
-        for layer in reversed(self.all):
+        for layer in reversed(self.nodes):
             below = layer.find(step)
             if below:
                 found |= {name: node.place for name, node in below.entries()}
@@ -141,10 +136,10 @@ class Layers(NamedTuple):
 
     def at(self, *path: str | int) -> Node:
         """Return what decides at `path`; where nothing stands there, the nearest above it in the first."""
-        for layer in self.all:
+        for layer in self.nodes:
             if there := layer.find(*path):
                 return there
-        return self.first.at(*path)
+        return self.nodes[0].at(*path)
 
 
 class DeclaredCustomer(Redacted, Generic[Row], frozen=True):
@@ -156,7 +151,7 @@ class DeclaredCustomer(Redacted, Generic[Row], frozen=True):
     @property
     def place(self) -> Place:
         """Where it begins: in the YAML, or its line of another file."""
-        return self.written.first.place
+        return self.written.nodes[0].place
 
 
 class DeclaredSeed(Redacted, Generic[Fields, Row], frozen=True):

@@ -21,13 +21,13 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn
 
 from msgspec import Struct, field
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from reconciler.config import nodes
 from reconciler.config.discovery import shown
 from reconciler.config.names import CONTROL, meant, snake, visible
 from reconciler.config.nodes import Node, Row, Scalar
-from reconciler.config.resources import Targets, blocks_of
+from reconciler.config.resources import Controls, blocks_of
 from reconciler.config.sections import (
     Columns,
     DeclaredCustomer,
@@ -70,14 +70,6 @@ _ELSEWHERE = {
 _ON_THE_SEED = "it stands on the seed itself"
 
 
-class _SeedTargets(BaseModel):
-    """What every seed says beside its fields."""
-
-    model_config = ConfigDict(strict=True, frozen=True, defer_build=True)
-
-    targets: Targets
-
-
 class _Level(NamedTuple):
     """What one level says, and where."""
 
@@ -108,14 +100,10 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
     _counts: Counter[str] = field(default_factory=Counter)
 
     @cached_property
-    def _nodes(self) -> Mapping[str, Node]:
+    def seeds(self) -> Mapping[str, Node]:
+        """All seeds as they are written, by their full keys, in the order of the keys."""
         named = self.contents.named(self.section.name, self.report)
         return {f"{self.section.name}.{name}": node for name, node in named.items()}
-
-    @property
-    def keys(self) -> Collection[str]:
-        """The full keys of all seeds, in their order."""
-        return self._nodes.keys()
 
     def read(
         self, targets: Mapping[str, Target | None], resources: Mapping[str, Collection[str]]
@@ -124,7 +112,7 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
 
         A target is `None` where its settings could not be read; `resources` are the full keys on each.
         """
-        levels = [(key, *self._levels(node, key)) for key, node in self._nodes.items()]
+        levels = [(key, *self._levels(node, key)) for key, node in self.seeds.items()]
         declared = {
             target: [
                 self._declared(key, own, blocks[target], target, resources)
@@ -134,7 +122,7 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
             for target in targets
         }
         # Something that is missing may be what could not be read; what the checks say does not count.
-        doubtful = {key for key in self.keys if self.report.doubts(key)}
+        doubtful = {key for key in self.seeds if self.report.doubts(key)}
         return {name: self._built(declared[name], target, doubtful) for name, target in targets.items()}
 
     def _built(
@@ -166,10 +154,14 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
     def _levels(self, node: Node, key: str) -> tuple[_Level | None, dict[str, _Level | None]]:
         """Return what a seed itself says, and its block for every target that it lives on."""
         blocks: dict[str, _Level | None] = {}
-        own = self._level(node, key, "seed", without="targets")
-        targets = node.find("targets")
-        said = {"targets": targets.value} if targets else {}
-        if own and validated(_SeedTargets, node, self.report, fields=said, key=key) and targets:
+        own, targets = self._level(node, key, "seed", without="targets"), node.find("targets")
+        if own and targets is None:
+            self.report.error("missing-field", node.key_place, key, "targets is missing", "add targets: …")
+        elif own and targets:
+            said = {"targets": targets.value}
+            controls = validated(Controls, node, self.report, fields=said, key=key)
+            if controls is None or controls.targets is None:
+                return own, blocks
             for name, block in blocks_of(targets, key, self.contents, self.report):
                 level = self._level(block, key, "block") if block else None
                 if name in self.contents.targets:
@@ -217,9 +209,9 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
         target: str,
         resources: Mapping[str, Collection[str]],
     ) -> DeclaredSeed[Any, Any]:
-        fields, written = own.fields, Layers(own.written)
+        fields, written = own.fields, Layers((own.written,))
         if block is not None:
-            fields, written = _folded(block.fields, fields), Layers(block.written, (own.written,))
+            fields, written = _folded(block.fields, fields), Layers((block.written, own.written))
         table, path = b"", written.at("customers_from").value
         with suppress(Unreadable):  # which is reported where its customers are read
             table = self.context.files.content(path) if isinstance(path, str) else b""
@@ -247,7 +239,7 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
             anywhere = {key for keys in resources.values() for key in keys}
             if _called(name, anywhere):
                 message, hint = f"does not live on target {target}", "declare it there, or leave it out"
-            elif _called(name, self.keys):
+            elif _called(name, self.seeds):
                 message, hint = "is a seed", "name resources; a seed does not wait for a seed"
             else:
                 message, hint = "is not declared", meant(name, anywhere)
@@ -257,19 +249,19 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
         """Return the customers of a seed whose levels are `written`, but for wrong ones."""
         # Most targets say nothing of the customers, and then they are read, and reported, once.
         names = ("customers", "customers_from", "defaults")
-        said = [layer.find(name) for layer in written.all for name in names]
+        said = [layer.find(name) for layer in written.nodes for name in names]
         sources = (key, *(id(there) for there in said if there))
         if sources not in self._customers:
             self._customers[sources] = tuple(self._read_customers(written, key))
         self._counts["customers"] += len(self._customers[sources])
         if self._counts["customers"] > MOST_EVERYWHERE:
             message = f"all seeds together have more than {MOST_EVERYWHERE:,} customers on all targets"
-            self.report.stop("too-much", written.first.key_place, key, message, _FEWER)
+            self.report.stop("too-much", written.nodes[0].key_place, key, message, _FEWER)
         return self._customers[sources]
 
     def _read_customers(self, written: Layers, key: str) -> Iterator[DeclaredCustomer[Any]]:
         under: list[_Level] = []
-        for layer in written.all:
+        for layer in written.nodes:
             node = layer.find("defaults")
             if node and isinstance(node.value, dict):
                 defaults = self._validated(self.section.defaults, node, key, "defaults")
@@ -296,7 +288,7 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
             if fields is not None:
                 for level in under:
                     fields = _folded(fields, level.fields)
-                layers = Layers(row, tuple(level.written for level in under))
+                layers = Layers((row, *(level.written for level in under)))
                 yield DeclaredCustomer(fields, layers)
 
     def _rows(self, written: Layers, key: str) -> Iterator[Node]:

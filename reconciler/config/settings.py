@@ -593,11 +593,6 @@ class LimitSettings(_Settings):
         json_schema_extra={"default": "30%"},
     )
 
-    @property
-    def limits(self) -> Limits:
-        """The limits as the engine knows them."""
-        return Limits(self.resets, self.deletes, self.updates)
-
 
 class GuardrailSettings(_Settings):
     """The guardrails of one target, apart from it, so that code owners can protect the file."""
@@ -639,6 +634,12 @@ class Target(Struct, frozen=True):
     name: str
     place: Place
     settings: TargetSettings
+    checkmarket: CheckMarket | None
+    expoints: Expoints | None
+    journal: JournalAddress | None
+    """Where the journal is; `None` is SQLite beside the workspace."""
+    ids: Mapping[str, Mapping[str, int]]
+    """The tables of names for ids, by the name of the table: `contact_lists`."""
     written: frozenset[str]
     """The names that stand in its block with something behind them, those of refused settings too."""
     guardrails: Guardrails
@@ -646,26 +647,6 @@ class Target(Struct, frozen=True):
     """The policy where neither resource nor preset names one."""
     defaults: Mapping[str, Json]
     """What a reset leaves behind: the path of a field → the value as it stands in a body."""
-
-    @property
-    def checkmarket(self) -> CheckMarket | None:
-        """The CheckMarket account, where the target has one."""
-        return self.settings.checkmarket
-
-    @property
-    def expoints(self) -> Expoints | None:
-        """The Expoints tenant, where the target has one; its allowed recipients are in `guardrails`."""
-        return self.settings.expoints
-
-    @property
-    def journal(self) -> JournalAddress | None:
-        """Where the journal is; `None` is SQLite beside the workspace."""
-        return self.settings.journal
-
-    @property
-    def ids(self) -> Mapping[str, Mapping[str, int]]:
-        """The tables of names for ids, by the name of the table: `contact_lists`."""
-        return {"contact_lists": self.settings.contact_lists}
 
     def has_account(self, section: str) -> bool:
         """Tell whether it says, rightly or not, how to open the account of that section; `""` needs none."""
