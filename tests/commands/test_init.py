@@ -64,6 +64,15 @@ def test_what_it_writes_is_valid_and_planned_at_once(place: Place, urls: list[st
     assert ("env:" in place.settings) is (urls not in ([], [LOCAL]))
 
 
+def test_a_host_that_is_not_trusted_is_told_with_the_way_to_trust_it_and_so_is_no_repository(
+    place: Place,
+) -> None:
+    place.init("https://api.example.com")
+    assert "RECONCILER_TRUSTED_HOSTS=api.example.com" in place.screen.out
+    assert "once this is in a git repository" in place.screen.out
+    assert ".gitignore" not in place.files()
+
+
 def test_the_real_account_is_a_target_and_its_credentials_are_names(place: Place) -> None:
     place.init(f"{ACCOUNT}/", TENANT)
     assert f'url: "{ACCOUNT}"\n' in place.settings
@@ -73,33 +82,26 @@ def test_the_real_account_is_a_target_and_its_credentials_are_names(place: Place
 
 
 @pytest.mark.parametrize(
-    ("typed", "written", "said"),
+    ("typed", "may_ask", "written", "said"),
     [
-        (f"{ACCOUNT}\n{TENANT}\n", [ACCOUNT, TENANT], "(Enter: none yet)"),
-        (f"{ACCOUNT}/Help/\n{ACCOUNT}\n\n", [f'url: "{ACCOUNT}"'], "documentation"),
-        ("\n\n", [], "(Enter: none yet)"),
+        (f"{ACCOUNT}\n{TENANT}\n", True, [ACCOUNT, TENANT], "(Enter: none yet)"),
+        (f"{ACCOUNT}/Help/\n{ACCOUNT}\n\n", True, [f'url: "{ACCOUNT}"'], "documentation"),
+        ("\n\n", True, [], "(Enter: none yet)"),
+        (f"{ACCOUNT}\n", False, [], ""),
+        (None, True, [], ""),
     ],
 )
 def test_a_person_at_a_terminal_is_asked_for_two_addresses(
-    tmp_path: Path, typed: str, written: list[str], said: str
+    tmp_path: Path, typed: str | None, may_ask: bool, written: list[str], said: str
 ) -> None:
     """An answer that is no address is asked for again; two times Enter is the sandbox alone."""
     place = Place(tmp_path, typed)
-    place.init()
-    assert place.screen.err.count("(Enter: none yet)") == typed.count("\n")
+    place.init(may_ask=may_ask)
+    asked = place.screen.err.count("(Enter: none yet)")
+    assert asked == ((typed or "").count("\n") if may_ask else 0)
     assert said in place.screen.err
     assert all(text in place.settings for text in written)
     assert ("production:" in place.settings) is bool(written)
-
-
-@pytest.mark.parametrize(("typed", "may_ask"), [(None, True), (f"{ACCOUNT}\n", False)])
-def test_nobody_is_asked_without_a_terminal_or_against_their_will(
-    tmp_path: Path, typed: str | None, may_ask: bool
-) -> None:
-    place = Place(tmp_path, typed)
-    place.init(may_ask=may_ask)
-    assert place.screen.err == ""
-    assert "production:" not in place.settings
 
 
 @pytest.mark.parametrize(
@@ -118,11 +120,6 @@ def test_an_address_that_cannot_be_is_refused_and_nothing_written(
     with pytest.raises(UsageError, match=said):
         place.init(*urls)
     assert place.files() == set()
-
-
-def test_a_host_that_is_not_trusted_is_told_with_the_way_to_trust_it(place: Place) -> None:
-    place.init("https://api.example.com")
-    assert "RECONCILER_TRUSTED_HOSTS=api.example.com" in place.screen.out
 
 
 @pytest.mark.parametrize("inside", [".", "configs", "deeper/down"])
@@ -193,12 +190,6 @@ def test_git_ignores_the_state_and_the_rest_of_the_file_stays(
         file.write_bytes(before)
     Place(place.folder / "team").init()
     assert file.read_bytes() == after
-
-
-def test_without_a_repository_no_gitignore_is_made_and_that_is_said(place: Place) -> None:
-    place.init()
-    assert ".gitignore" not in place.files()
-    assert "once this is in a git repository" in place.screen.out
 
 
 def test_a_gitignore_that_is_a_link_is_left_to_a_person(place: Place) -> None:

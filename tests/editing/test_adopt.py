@@ -1,18 +1,26 @@
-"""`adopt`: which ones, into which file, in which words."""
+"""`adopt`: which ones, into which file, in which words; and after it a plan is empty."""
 
 from __future__ import annotations
 
+import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reconciler.commands.adopt import Wanted, adopt
 from reconciler.commands.workspace import Selection
 from reconciler.errors import Exit, FilesInvalid, NotEdited, UsageError
 from reconciler.sandbox import Fault, Variants, create_app
 from tests.commands.world import Screen
-from tests.editing.accounts import Accounts, Members
+from tests.editing.accounts import HALF, NAMES, Accounts, Members, configs
+from tests.properties.situations import variants
 
 WELCOME: Members = {
     "Name": "Welcome: all",
@@ -267,3 +275,76 @@ def test_files_that_are_wrong_are_told_before_anything_is_asked(accounts: Accoun
     with pytest.raises(FilesInvalid):
         accounts.adopt("one")
     assert not accounts.states["one"].requests()
+
+
+POLICIES = ("reset", "keep", "refuse")
+STATED = "defaults: {date_format: dd-MM-yyyy, update_type_id: 1, survey_settings: {invitation_time: '09:00'}}"
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_two_accounts_that_share_names_are_one_workspace(policy: str, tmp_path: Path) -> None:
+    """150 names are on both: each is one resource, which says what is common once."""
+    shared = tuple(f"Shared {n}" for n in range(150))
+    first = configs(1, 200, 100, (*shared, *(f"First {n}" for n in range(50))))
+    second = configs(2, 200, 1000, (*shared, *(f"Second {n}" for n in range(50))))
+    accounts = Accounts(tmp_path, {"one": first, "two": second}, settings=f"undeclared: {policy}")
+    accounts.adopt("one")
+    accounts.assert_nothing_to_do("one", 200)
+    assert "50 new, 150 merged" in accounts.adopt("two").out
+    accounts.assert_nothing_to_do("one", 200)
+    accounts.assert_nothing_to_do("two", 200)
+    assert accounts.validate()["resources"] == 250
+
+
+@HALF
+@given(st.integers(0, 10**6), variants(), st.sampled_from(POLICIES), st.booleans(), st.booleans())
+def test_on_any_server_any_account_is_adopted_whole(
+    seed: int, server: Variants, policy: str, stated: bool, split: bool
+) -> None:
+    with TemporaryDirectory() as folder:
+        live = {"one": configs(seed, 12, names=NAMES), "two": configs(seed + 1, 12, 500, names=NAMES)}
+        accounts = Accounts(Path(folder), live, server, f"undeclared: {policy}", STATED if stated else "")
+        for target in live:
+            accounts.clock.sleep(60)
+            accounts.adopt(target, everything=True, split=split)
+            accounts.assert_nothing_to_do(target, 12)
+        accounts.assert_nothing_to_do("one", 12)
+        for state in accounts.states.values():
+            state.close()
+
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    shutil.copytree(ROOT / "configs", tmp_path / "configs")
+    return tmp_path
+
+
+def reconciler(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    program = [sys.executable, "-m", "reconciler", *arguments]
+    environ = {"PATH": "/usr/bin:/bin", "HOME": str(folder)}
+    return subprocess.run(program, cwd=folder, env=environ, capture_output=True, text=True)
+
+
+def test_from_hand_made_configurations_to_a_repository(workspace: Path) -> None:
+    for file in ("newsletter", "support", "onboarding"):
+        (workspace / f"configs/{file}.yaml").unlink()
+    adopted = reconciler(workspace, "adopt", "--all").stdout
+    assert adopted.endswith("4 new, 0 merged, 0 declared already; 1 file.\n")
+    assert reconciler(workspace, "plan", "--detailed-exitcode").returncode == 0
+    assert reconciler(workspace, "fmt", "--check").returncode == 0
+    found = reconciler(workspace, "list", "--where", "survey=Campaign 2023", "--format", "json")
+    assert "Old campaign 2023 (do not use)" in [one["name"] for one in json.loads(found.stdout)["resources"]]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["adopt", "adopt --id x", "adopt --all --update", "adopt --all --only x", "set x", "fmt nope.yaml"],
+)
+def test_what_cannot_be_is_one_sentence_and_exit_1(workspace: Path, line: str) -> None:
+    ended = reconciler(workspace, *line.split())
+    assert ended.returncode == 1
+    assert "Error: " in ended.stderr
+    assert "Traceback" not in ended.stderr

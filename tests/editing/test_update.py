@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from reconciler.config.yaml import read
 from reconciler.errors import NotEdited
-from tests.editing.accounts import HALF, Accounts, Members, configs
-from tests.editing.layouts import written
-from tests.editing.test_any_layout import touched
+from tests.editing.accounts import Accounts, Members
 
 NL: Members = {
     "Name": "NL",
@@ -124,48 +116,3 @@ def test_a_value_behind_an_alias_is_refused_with_its_place(accounts: Accounts) -
         accounts.update("one")
     assert [(p.code, p.place.line) for p in refused.value.problems] == [("edit-anchor", 9)]
     assert accounts.read("nl.yaml") == text
-
-
-@HALF
-@given(st.data(), st.integers(0, 10**6))
-def test_in_any_layout_only_the_changed_lines_differ(data: st.DataObject, seed: int) -> None:
-    """What was adopted is written anew by somebody with other habits; then people edit it in the Tool."""
-    with TemporaryDirectory() as folder:
-        accounts = Accounts(Path(folder), {"one": configs(seed, 3)})
-        before = rewritten(data, accounts)
-        changed = [*_live_changes(random.Random(seed), accounts)]
-        accounts.update("one")
-        after = accounts.read("import_configs.yaml").encode()
-        gone, come = touched(before, after)
-        # A text in block style has a line for itself, below its key.
-        assert len(gone) <= 2 * len(changed)
-        assert len(come) <= len(changed)
-        accounts.assert_nothing_to_do("one", 3)
-        accounts.states["one"].close()
-
-
-def rewritten(data: st.DataObject, accounts: Accounts) -> bytes:
-    """Adopt everything, and write the same data in another layout."""
-    accounts.adopt("one")
-    content = accounts.read("import_configs.yaml").encode()
-    top: Any = read(content, "").top.value
-    for resource in top["import_configs"].values():
-        resource.setdefault("row_delimiter", "x")
-        resource["keep"] = [*{*resource.get("keep", []), "column_mappings"} - {"row_delimiter"}]
-    drawn = data.draw(written(st.just(top)))
-    accounts.write("import_configs.yaml", drawn.content.decode())
-    for id, members in accounts.live["one"].items():
-        delimiter = members["RowDelimiter"] or "x"
-        accounts.change("one", id, RowDelimiter=delimiter)
-    return drawn.content
-
-
-def _live_changes(chance: random.Random, accounts: Accounts) -> Iterator[str]:
-    """Change some declared fields behind the back of the files, and yield one thing for each."""
-    for id in accounts.live["one"]:
-        if chance.random() < 0.7:
-            accounts.change("one", id, RowDelimiter=chance.choice(["|", "\n\n", "é"]))
-            yield "RowDelimiter"
-        if chance.random() < 0.5:
-            accounts.change("one", id, Name=f"Renamed {id}")
-            yield "Name"
