@@ -134,10 +134,6 @@ class Composer(Struct, frozen=True):
             ],
         }
 
-    def resolved(self, seed: Seed) -> dict[str, str]:
-        """Return the moments of a batch: member → ISO 8601 with offset."""
-        return {name: self._iso(value) for name, value in seed.batch.items() if isinstance(value, Moment)}
-
     def text(self, value: Value) -> str:
         """Return a date, or a time of day, for people, in local time and UTC; empty for none."""
         if not isinstance(value, Moment):
@@ -155,12 +151,11 @@ class Composer(Struct, frozen=True):
             yield f"{name} {moment}: {self.text(moment)}{'; ' + note if note else ''}"
 
     def _plain(self, members: Mapping[str, Value]) -> dict[str, Json]:
+        """Return members with the moments among them in ISO 8601 with offset."""
         return {
-            name: self._iso(value) if isinstance(value, Moment) else value for name, value in members.items()
+            name: resolve(value, self.now, self.zone).at.isoformat() if isinstance(value, Moment) else value
+            for name, value in members.items()
         }
-
-    def _iso(self, moment: Moment) -> str:
-        return resolve(moment, self.now, self.zone).at.isoformat()
 
 
 def _data(customer: SeedCustomer, columns: Columns) -> list[Json]:

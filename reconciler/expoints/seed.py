@@ -124,11 +124,6 @@ class Seed(Redacted, frozen=True, dict=True):
     table: str = ""
     """A fingerprint of the bytes of the file that its customers come from, empty where none does."""
 
-    @property
-    def approves_automatically(self) -> bool:
-        """Whether the batch is mailed without an approval by a person at Expoints."""
-        return self.batch.get("ApproveAutomatically") is True
-
     @cached_property
     def batch_digest(self) -> str:
         """A fingerprint of the declared batch members, as they were written."""

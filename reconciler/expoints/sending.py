@@ -30,7 +30,7 @@ from reconciler.errors import (
 from reconciler.expoints.client import Customers
 from reconciler.expoints.planning import Columns, Composer, SeedsPlan
 from reconciler.expoints.recipients import Recipient, RecipientState, SeedPlan, SeedStatus, SendResult
-from reconciler.expoints.seed import Seed
+from reconciler.expoints.seed import Moment, Seed
 from reconciler.expoints.settling import Seen, explained_by, look
 from reconciler.journal.entries import BatchIntent, Delivery, DeliveryState
 from reconciler.journal.journal import Journal
@@ -179,7 +179,7 @@ class Sender(Struct, frozen=True):
                     delivery_of(one, seed.round, seen.counts[one.email], seen.ids.get(one.email))
                     for one in rest
                 ],
-                resolved=self.composer.resolved(seed),
+                resolved={name: str(body[name]) for name, it in seed.batch.items() if isinstance(it, Moment)},
                 run=self.run,
                 server_at=at,
             )

@@ -225,6 +225,6 @@ def preview_text(plan: SeedPlan, composer: Composer) -> str:
         )
         rows.append(row)
     cells = rows if plan.changes else [row[:-1] for row in rows]
-    approval = "automatically" if seed.approves_automatically else "by hand, at Expoints"
+    approval = "automatically" if seed.batch.get("ApproveAutomatically") is True else "by hand, at Expoints"
     title = f"{seed.key}, round {harmless(seed.round)}; approved {approval}"
     return "\n".join([title, "", *columns(cells)])
