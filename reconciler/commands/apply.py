@@ -44,7 +44,7 @@ from reconciler.config.names import visible
 from reconciler.engine.apply import Journal, Run
 from reconciler.engine.apply import apply as apply_plan
 from reconciler.engine.change import Action, Plan, fingerprint_of
-from reconciler.engine.classify import CreateInDoubt
+from reconciler.engine.classify import LastWrite
 from reconciler.engine.outcome import Report, Result
 from reconciler.engine.plan import Consent, without_created
 from reconciler.engine.review import PastPlans, Review, digests_meant, joined
@@ -331,8 +331,7 @@ def execute(
                 plan = planned.plan
                 if plan.count(Action.CREATE):
                     # Now that no other run can write: what one has created since the plan is left alone.
-                    memory = memory_in(session, run.journal)
-                    plan = without_created(plan, memory.known_ids, memory.in_doubt)
+                    plan = without_created(plan, memory_in(session, run.journal).last_writes)
                 for doubt, id in found:
                     ending = Ending(Result.APPLIED.value, f"found by its name in run {run.number}", id)
                     run.journal.end_operation(doubt.operation, ending)
@@ -361,12 +360,13 @@ def _applied(planned: Planned, report: Report, sent: Sequence[SendResult] = ()) 
     return Applied(planned, report, sent, exit)
 
 
-def _found_creates(plan: Plan) -> list[tuple[CreateInDoubt, int]]:
+def _found_creates(plan: Plan) -> list[tuple[LastWrite, int]]:
     """Return the creates in doubt of which the plan has found by the name what they made, with its id."""
     changes = [*plan.changes, *(one.change for one in plan.blocked if one.change)]
     ids = {one.key: one.id for one in changes if one.adopted}
     ids |= {one.key: one.id for one in plan.unchanged if one.adopted}
-    return [(doubt, id) for key, doubt in plan.account.in_doubt.items() if (id := ids.get(key)) is not None]
+    doubts = [(key, one) for key, one in plan.account.last_writes.items() if one.is_create_in_doubt]
+    return [(doubt, id) for key, doubt in doubts if (id := ids.get(key)) is not None]
 
 
 def _is_left_open(session: Session) -> bool:

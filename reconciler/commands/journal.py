@@ -22,8 +22,8 @@ from reconciler.commands.session import (
 from reconciler.config.settings import checkouts_of
 from reconciler.engine.body import Normal, value_at, written
 from reconciler.engine.change import Action, Plan
-from reconciler.engine.classify import CreateInDoubt, contradicted
-from reconciler.engine.drift import LastWrite, attribute_drift
+from reconciler.engine.classify import LastWrite, contradicted
+from reconciler.engine.drift import attribute_drift
 from reconciler.engine.identity import name_of
 from reconciler.engine.kind import Json, Kind
 from reconciler.engine.outcome import Result
@@ -127,10 +127,6 @@ class Memory(Struct, frozen=True):
     past: ReadOnlyJournal = field(default_factory=ReadOnlyJournal)
     learned: Mapping[str, Json] = field(default_factory=dict)
     """What resets were seen to leave behind: path → value in compared form."""
-    known_ids: Mapping[str, int] = field(default_factory=dict)
-    """The id that each key of today had when it was last written."""
-    in_doubt: Mapping[str, CreateInDoubt] = field(default_factory=dict)
-    """The keys of today that were last written by a create in doubt."""
     last_writes: Mapping[str, LastWrite] = field(default_factory=dict)
     """How each key of today was last written."""
     unsure: Mapping[str, int] = field(default_factory=dict)
@@ -189,12 +185,11 @@ def memory_in(session: Session, past: ReadOnlyJournal) -> Memory:
         if moved:
             by_key[new] = max(moved, key=lambda operation: operation.number)
     by_key = {**_under_other_keys(session, by_key), **by_key}
-    ids = {key: id for key, operation in by_key.items() if (id := id_after(operation)) is not None}
-    doubts = {key: doubt for key, one in by_key.items() if (doubt := _create_in_doubt(one, session.kind))}
-    writes = {key: write for key, operation in by_key.items() if (write := _last_write(operation))}
+    kind = session.kind
+    writes = {key: write for key, operation in by_key.items() if (write := _last_write(operation, kind))}
     unsure = {key: operation.run for key, operation in by_key.items() if not _is_applied(operation)}
     learned = past.learned(session.account)
-    return Memory(past, learned, ids, doubts, writes, unsure, tuple(_untrue(session, learned)))
+    return Memory(past, learned, writes, unsure, tuple(_untrue(session, learned)))
 
 
 def _under_other_keys(session: Session, by_key: Mapping[str, Operation]) -> dict[str, Operation]:
@@ -208,7 +203,7 @@ def _under_other_keys(session: Session, by_key: Mapping[str, Operation]) -> dict
     named = {
         _sent_name(operation, session.kind): operation
         for key, operation in written
-        if operation.intent.body and (key not in keys or _create_in_doubt(operation, session.kind))
+        if operation.intent.body and (key not in keys or _is_create_in_doubt(operation))
     }
     names = {one.key: name_of(one, session.kind) for one in declared}
     return {key: named[name] for key, name in names.items() if name and name in named}
@@ -233,30 +228,35 @@ def _untrue(session: Session, learned: Mapping[str, Json]) -> Iterator[Problem]:
         )
 
 
-def _create_in_doubt(operation: Operation, kind: Kind) -> CreateInDoubt | None:
-    if operation.intent.action != Action.CREATE or _is_applied(operation):
-        return None
-    name, id = _sent_name(operation, kind), id_after(operation)
-    return CreateInDoubt(operation.number, operation.run, operation.at, name, id)
-
-
 def _sent_name(operation: Operation, kind: Kind) -> str:
     name = value_at(operation.intent.body or {}, kind.by_path[kind.name_field].member)
     return name if isinstance(name, str) else ""
 
 
-def _last_write(operation: Operation) -> LastWrite | None:
+def _last_write(operation: Operation, kind: Kind) -> LastWrite | None:
     """Return what an operation left behind, `None` where that is nothing."""
     intent, ending = operation.intent, operation.ending
     if intent.body is None:
         return None
-    after = ending.after if ending else None
-    sure = _is_applied(operation)
-    return LastWrite(operation.run, id_after(operation), intent.before, intent.body, after, sure)
+    return LastWrite(
+        operation.run,
+        id_after(operation),
+        intent.before,
+        intent.body,
+        ending.after if ending else None,
+        _is_applied(operation),
+        operation=operation.number,
+        at=operation.at,
+        name=_sent_name(operation, kind),
+    )
 
 
 def _is_applied(operation: Operation) -> bool:
     return bool(operation.ending and operation.ending.result == Result.APPLIED)
+
+
+def _is_create_in_doubt(operation: Operation) -> bool:
+    return operation.intent.action == Action.CREATE and not _is_applied(operation)
 
 
 def id_after(operation: Operation) -> int | None:

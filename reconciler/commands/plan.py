@@ -224,7 +224,7 @@ def read_live(
     resolved, inventory = _read(reader, declared, session, memory, listing, pool)
     normal = Normal.of(session.kind, (live.body for live in inventory.by_id.values()))
     defaults = known_defaults(normal, session.target.defaults, memory.learned)
-    account = Account(normal, defaults, memory.known_ids, memory.in_doubt)
+    account = Account(normal, defaults, memory.last_writes)
     return LiveSnapshot(session, memory, account, resolved, inventory, listing, reader)
 
 
@@ -237,7 +237,7 @@ def _read(
     mapper: Mapper = map_serially,
 ) -> tuple[tuple[Declared, ...], Inventory]:
     resolved = resolve(declared, reader)
-    names = [doubt.name for doubt in memory.in_doubt.values()]
+    names = [one.name for one in memory.last_writes.values() if one.is_create_in_doubt]
     inventory = take_inventory(
         reader, session.kind, resolved, listing=listing, mapper=mapper, also_named=names
     )

@@ -154,31 +154,43 @@ class FieldView(Struct, frozen=True):
         return unproved and self.before is not None and self.before == self.after
 
 
-class CreateInDoubt(Struct, frozen=True):
-    """A create that the journal knows of, and of which it does not know whether it was carried out."""
+class LastWrite(Struct, frozen=True):
+    """The last write of a resource that may have been carried out, as a journal remembers it."""
 
-    operation: int
-    """Its number in the journal, and `run` that of its run."""
     run: int
-    at: float
+    id: int | None
+    """The id that the resource has after it, where that is known."""
+    before: Body | None
+    """The whole body that it overwrote; `None` for a create."""
+    sent: Body
+    after: Body | None
+    """The whole body as it was read back; `None` where it was not."""
+    is_sure: bool
+    """Whether it was carried out; otherwise its outcome is unknown."""
+    restored: bool = False
+    """Whether it was a part of the way back from a run, and not of what the files declared."""
+    operation: int = 0
+    """Its number in the journal."""
+    at: float = 0.0
     """When it was about to be sent, in seconds since 1970 UTC."""
-    name: str
+    name: str = ""
     """The name that was sent; the files may say another one by now."""
-    id: int | None = None
-    """The id that the API answered, where it did."""
+
+    @property
+    def is_create_in_doubt(self) -> bool:
+        """Whether it may have created the resource, or not."""
+        return self.before is None and not self.is_sure
 
 
 class Account(Struct, frozen=True):
     """What a plan knows of an account: how values compare there, and what a reset leaves behind.
 
-    `known_ids` are the ids that keys had when they were last written, as far as a journal knows; `in_doubt`
-    are the keys that were last written by a create in doubt.
+    `last_writes` is how each key of today was last written, as far as a journal knows.
     """
 
     normal: Normal
     defaults: Defaults
-    known_ids: Mapping[str, int] = field(default_factory=dict)
-    in_doubt: Mapping[str, CreateInDoubt] = field(default_factory=dict)
+    last_writes: Mapping[str, LastWrite] = field(default_factory=dict)
 
     @property
     def kind(self) -> Kind:

@@ -4,34 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.engine.body import Absent, Normal, lenient, value_at
 from reconciler.engine.change import Action, Change, Plan, Unchanged
-from reconciler.engine.classify import Account, Drift, FieldClass, FieldView
+from reconciler.engine.classify import Account, Drift, FieldClass, FieldView, LastWrite
 from reconciler.engine.declared import Declared, Given, Origin
 from reconciler.engine.kind import Body, Field, Json, Kind
 from reconciler.problems import Place
 
 _LEFT_OUT = (FieldClass.RESET, FieldClass.REFUSED)
-
-
-class LastWrite(Struct, frozen=True):
-    """The last write of a resource that may have been carried out, as a journal remembers it."""
-
-    run: int
-    id: int | None
-    """The id that the resource has after it."""
-    before: Body | None
-    """The whole body that it overwrote; `None` for a create."""
-    sent: Body
-    after: Body | None
-    """The whole body as it was read back; `None` where it was not."""
-    is_sure: bool
-    """Whether it was carried out; otherwise its outcome is unknown."""
-    restored: bool = False
-    """Whether it was a part of the way back from a run, and not of what the files declared."""
 
 
 def attribute_drift(plan: Plan, last: Mapping[str, LastWrite]) -> Plan:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from reconciler.engine.body import Normal, unknown_members, value_at
 from reconciler.engine.change import IN_DOUBT, Block
-from reconciler.engine.classify import Account, CreateInDoubt
+from reconciler.engine.classify import Account, LastWrite
 from reconciler.engine.declared import Declared, Given, Reference
 from reconciler.engine.kind import Body, Kind, Live, Mapper, Reader, map_serially
 from reconciler.errors import BadAnswer
@@ -202,13 +202,13 @@ def _match(
     match = _by_name(name, inventory, owners)
     if match is not None or declared.absent or declared.key in recreate:
         return match
-    doubt = account.in_doubt.get(declared.key)
-    if doubt:  # what it may have made has the name that was sent
-        sent = _by_name(doubt.name, inventory, owners) if doubt.name else None
-        return sent or in_doubt_block(declared.key, doubt)
-    id = account.known_ids.get(declared.key)
-    if id is None:
+    last = account.last_writes.get(declared.key)
+    if last and last.is_create_in_doubt:  # what it may have made has the name that was sent
+        sent = _by_name(last.name, inventory, owners) if last.name else None
+        return sent or in_doubt_block(declared.key, last)
+    if last is None or last.id is None:
         return None
+    id = last.id
     live = inventory.by_id.get(id)
     now = f'it is called "{live.name}" now' if live else "it may have been renamed, hidden or deleted"
     return Block(
@@ -218,7 +218,7 @@ def _match(
     )
 
 
-def in_doubt_block(key: str, doubt: CreateInDoubt) -> Block:
+def in_doubt_block(key: str, doubt: LastWrite) -> Block:
     """Return why a resource is not created again that an earlier run may have created, and what to do."""
     sent, until = (
         f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"

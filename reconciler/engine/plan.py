@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.engine.change import Action, Block, Blocked, Change, Limits, Plan, Scope, Share, Unchanged
-from reconciler.engine.classify import Account, CreateInDoubt, FieldClass, classify, removals
+from reconciler.engine.classify import Account, FieldClass, LastWrite, classify, removals
 from reconciler.engine.declared import Declared, Reference
 from reconciler.engine.identity import Inventory, Match, in_doubt_block, match_all, name_of
 from reconciler.engine.kind import Live
@@ -162,7 +162,8 @@ def _unmanaged(account: Account, declared: Sequence[Declared], inventory: Invent
     ids = {one.id for one in declared}
     by_name = [one for one in declared if one.id is None]
     names = {name_of(one, account.kind) for one in by_name}
-    names |= {account.in_doubt[one.key].name for one in by_name if one.key in account.in_doubt}
+    writes = [account.last_writes.get(one.key) for one in by_name]
+    names |= {write.name for write in writes if write and write.is_create_in_doubt}
     return tuple(live for live in inventory.listed if live.id not in ids and live.name not in names)
 
 
@@ -211,24 +212,22 @@ def _limit_counts(verdicts: Sequence[Verdict], limits: Limits, live: int | None)
     return verdicts
 
 
-def without_created(plan: Plan, known_ids: Mapping[str, int], in_doubt: Mapping[str, CreateInDoubt]) -> Plan:
+def without_created(plan: Plan, last_writes: Mapping[str, LastWrite]) -> Plan:
     """Return the plan without the creates of what another run has created, or may have, since it was made.
 
-    `known_ids` and `in_doubt` are what the journal knows now; what it knew for the plan was judged there.
+    `last_writes` is what the journal knows now; what it knew for the plan was judged there.
     """
 
     def block(change: Change) -> Block | None:
-        key, before = change.key, plan.account
-        if change.action is not Action.CREATE:
+        now, before = last_writes.get(change.key), plan.account.last_writes.get(change.key)
+        if change.action is not Action.CREATE or now is None or now == before:
             return None
-        if key in in_doubt and in_doubt[key] != before.in_doubt.get(key):
-            return in_doubt_block(key, in_doubt[key])
-        if key in known_ids and known_ids[key] != before.known_ids.get(key):
-            message = (
-                f"another run has created it as id {known_ids[key]} since this plan was made; plan again"
-            )
-            return Block("known-id", message)
-        return None
+        if now.is_create_in_doubt:
+            return in_doubt_block(change.key, now)
+        if now.id is None or (before and before.id == now.id):
+            return None
+        message = f"another run has created it as id {now.id} since this plan was made; plan again"
+        return Block("known-id", message)
 
     kept_back = tuple(Blocked(c.key, (why,), c) for c in plan.changes if (why := block(c)))
     keys = {blocked.key for blocked in kept_back}

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from reconciler.engine.change import Action, Block, Blocked, Change, Plan, Scope, Unchanged
-from reconciler.engine.classify import Drift, classify
+from reconciler.engine.classify import Drift, LastWrite, classify
 from reconciler.engine.declared import Accepted, Declared
-from reconciler.engine.drift import LastWrite, attribute_drift, rollback
+from reconciler.engine.drift import attribute_drift, rollback
 from reconciler.engine.kind import Body, Json, Policy
 from tests.clock import FakeClock
 from tests.engine.test_apply import applied, shop

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.engine.change import Action, Limits, Plan, Scope, Share, fingerprint_of
-from reconciler.engine.classify import Account
+from reconciler.engine.classify import Account, LastWrite
 from reconciler.engine.declared import Declared, Reference
 from reconciler.engine.identity import Inventory, resolve
 from reconciler.engine.kind import Body, Json, Live, Policy
@@ -225,7 +225,7 @@ def test_a_flag_for_another_key_does_not_allow_hiding() -> None:
 
 
 class TestKnownIds:
-    REMEMBERED = replace(account(), known_ids={"toys.robot": 1})
+    REMEMBERED = replace(account(), last_writes={"toys.robot": LastWrite(1, 1, {}, {}, None, is_sure=True)})
 
     def test_a_key_with_a_known_id_is_not_created_under_a_name_that_is_gone(self) -> None:
         made = plan([declared()], [live({"Name": "Android"})], of=self.REMEMBERED)
