@@ -62,7 +62,7 @@ from reconciler.http.messages import (
     QueryValue,
     Secret,
     Transport,
-    Unreceivable,
+    Unfit,
     moment,
     plain_complaint,
     quoted,
@@ -163,22 +163,8 @@ class _Retryable(Exception):  # it never leaves this module
         self.is_hopeless = is_hopeless
 
 
-class _Attempts(Struct):
-    """How far the attempts of one call are. For one thread; times are of `Clock.monotonic`."""
-
-    id: str
-    waits_since: float
-    ended: int = 0
-    began: float = 0.0
-    """When the first attempt began."""
-    answers: int = 0
-    """How many answers the account had given then."""
-    trouble: _Retryable | None = None
-    """How the attempt before failed."""
-
-
-class _Call(Redacted, frozen=True):
-    """One request as it was asked for, however often it is attempted."""
+class _Call(Redacted, frozen=False):  # type: ignore[misc]  # mypy takes it for a dataclass
+    """One request as it was asked for, and how far its attempts are. Times are of `Clock.monotonic`."""
 
     shown: ClassVar = ("method", "path", "reads")
 
@@ -192,7 +178,16 @@ class _Call(Redacted, frozen=True):
     secrets: Sequence[Secret]
     """Everything that is sent with it and must not be shown."""
     on_answer: Callable[[], None] | None
-    attempts: _Attempts
+    id: str
+    waits_since: float
+    attempts: int = 0
+    """How many have ended."""
+    began: float = 0.0
+    """When the first attempt began."""
+    answers: int = 0
+    """How many answers the account had given then."""
+    trouble: _Retryable | None = None
+    """How the attempt before failed."""
 
 
 class Api:
@@ -286,26 +281,26 @@ class Api:
         if not re.fullmatch(r"/[^?#]*", path):
             raise ValueError("a path starts with a slash and holds no query; give it as `params`")
         headers, form = _sendable(headers or {}), form or {}
-        attempts = _Attempts(self._connection.new_id(), self._clock.monotonic())
         sent = [part for part in (*headers.values(), *form.values()) if isinstance(part, Secret)]
         reads = method == "GET" if reads is None else reads
-        secrets = (*self._secrets, *sent)
-        call = _Call(method, path, reads, headers, params, json, form, secrets, on_answer, attempts)
+        named, secrets = self._connection.new_id(), (*self._secrets, *sent)
+        since = self._clock.monotonic()
+        call = _Call(method, path, reads, headers, params, json, form, secrets, on_answer, named, since)
         try:
             while True:
                 try:
                     return self._attempt(call)
                 except _Retryable as again:
-                    attempts.trouble = trouble = again
+                    call.trouble = trouble = again
                 self._back_off(call, trouble)
         except SleepCut as cut:
             raise self._error(Abandoned, call, "interrupted while it waited to be sent") from cut
 
     def _back_off(self, call: _Call, trouble: _Retryable) -> None:
         """Wait before another attempt; raise what the trouble means in the end where there is none."""
-        back_off = min(0.5 * 2 ** (call.attempts.ended - 1), _LONGEST_BACK_OFF) + random.uniform(0, 0.5)  # noqa: S311
+        back_off = min(0.5 * 2 ** (call.attempts - 1), _LONGEST_BACK_OFF) + random.uniform(0, 0.5)  # noqa: S311
         asked = trouble.asked or 0.0
-        if call.attempts.ended >= trouble.tries or self._seconds_left(call) <= max(asked, back_off):
+        if call.attempts >= trouble.tries or self._seconds_left(call) <= max(asked, back_off):
             raise self._given_up(call, trouble) from trouble.__cause__
         # What was asked for is a pause of the whole account, which the attempt waits for in its place.
         if back_off > asked:
@@ -314,17 +309,17 @@ class Api:
     def _seconds_left(self, call: _Call) -> float:
         """Return the seconds until the next attempt has to have begun."""
         reserve = 0.0 if call.reads else _LEAST_FOR_WRITE
-        return call.attempts.began + self._bounds.total_wait - reserve - self._clock.monotonic()
+        return call.began + self._bounds.total_wait - reserve - self._clock.monotonic()
 
     def _given_up(self, call: _Call, trouble: _Retryable) -> ApiError:
         """Return how a request ends that is not attempted again; the account may be given up with it."""
-        error = type(trouble.error)(f"{trouble.error} (attempts: {call.attempts.ended}{trouble.note})")
-        self._pace.failed(error, call.attempts.answers, is_hopeless=trouble.is_hopeless)
+        error = type(trouble.error)(f"{trouble.error} (attempts: {call.attempts}{trouble.note})")
+        self._pace.failed(error, call.answers, is_hopeless=trouble.is_hopeless)
         return error
 
     def _attempt(self, call: _Call) -> Answer:
         """Send a call once. Raises an `ApiError` that is final, or `_Retryable`."""
-        request, trouble = self._written(call), call.attempts.trouble
+        request, trouble = self._written(call), call.trouble
         try:
             with self._under_way, self._pace.place(self._clock):
                 if trouble is not None and self._seconds_left(call) <= 0:
@@ -346,8 +341,8 @@ class Api:
             raise type(gone.error)(f"{self._name(call)}: {why}") from gone.error
         except httpx.HTTPError as error:
             raise self._lost(call, error) from error
-        except Unreceivable as error:
-            raise self._error(BadAnswer if call.reads else NoAnswer, call, str(error)) from error
+        except Unfit as error:
+            raise self._error(BadAnswer if call.reads else NoAnswer, call, f"the answer {error}") from error
 
     def _written(self, call: _Call) -> httpx.Request:
         """Return the request to send. Raises `UsageError` where it cannot be written as one."""
@@ -372,14 +367,14 @@ class Api:
             raise UsageError(f"{call.method} {call.path}: this is no address ({error})") from error
 
     def _send(self, request: httpx.Request, call: _Call) -> Answer:
-        path, response, failure, attempts = request.url.path, None, "", call.attempts
+        path, response, failure = request.url.path, None, ""
         self._connection.before_request()
         started = self._clock.monotonic()
         ends = started + self._bounds.answer
-        if attempts.ended:
-            ends = min(ends, attempts.began + self._bounds.total_wait)
+        if call.attempts:
+            ends = min(ends, call.began + self._bounds.total_wait)
         else:
-            attempts.began, attempts.answers = started, self._pace.answers
+            call.began, call.answers = started, self._pace.answers
         request.extensions["time_left"] = lambda: ends - self._clock.monotonic()
 
         def check_time() -> None:
@@ -395,9 +390,9 @@ class Api:
         finally:
             ended = self._clock.monotonic()
             # This machine was asleep: that is none of the time that the server was given.
-            attempts.began += max(0.0, ended - started - self._bounds.answer)
-            waited, attempts.waits_since = started - attempts.waits_since, ended
-            attempts.ended += 1
+            call.began += max(0.0, ended - started - self._bounds.answer)
+            waited, call.waits_since = started - call.waits_since, ended
+            call.attempts += 1
             with self._lock:
                 self._counts[call.method] += 1
             attempt = Attempt(
@@ -405,8 +400,8 @@ class Api:
                 path=path,
                 status=None if response is None else response.status_code,
                 seconds=ended - started,
-                id=attempts.id,
-                attempt=attempts.ended,
+                id=call.id,
+                attempt=call.attempts,
                 waited=waited,
                 failure=failure,
                 params=call.params or {},

@@ -30,22 +30,19 @@ _IDLE_SECONDS = 20.0  # shorter than any server is known to keep an unused conne
 _PIECE = 2**16
 
 
-class _Deadline(threading.local):
-    """The deadline of the attempt that this thread makes: `left` returns the seconds until then."""
-
-    left: Callable[[], float] | None = None
-
-    def at_most(self, timeout: float | None) -> float | None:
-        """Return a time-out that ends with the attempt. Raises `TimeoutError` where that is over."""
-        if self.left is None:
-            return timeout
-        left = self.left()
-        if left <= 0:
-            raise TimeoutError("the answer is not whole in time")
-        return left if timeout is None else min(timeout, left)
+_attempt = threading.local()
+"""The attempt of each thread: `left` returns the seconds until it has to be over."""
 
 
-_deadline = _Deadline()
+def _at_most(timeout: float | None) -> float | None:
+    """Return a time-out that ends with the attempt. Raises `TimeoutError` where that is over."""
+    until_over: Callable[[], float] | None = getattr(_attempt, "left", None)
+    if until_over is None:
+        return timeout
+    left = until_over()
+    if left <= 0:
+        raise TimeoutError("the answer is not whole in time")
+    return left if timeout is None else min(timeout, left)
 
 
 @contextmanager
@@ -60,11 +57,11 @@ class _PunctualTls(ssl.SSLSocket):
     """TLS whose every step is in time: httpcore sends, and reads TLS inside of TLS, in steps of its own."""
 
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
-        self.settimeout(_deadline.at_most(self.gettimeout()))
+        self.settimeout(_at_most(self.gettimeout()))
         return super().recv(buflen, flags)
 
     def send(self, data: Any, flags: int = 0) -> int:
-        self.settimeout(_deadline.at_most(self.gettimeout()))
+        self.settimeout(_at_most(self.gettimeout()))
         return super().send(data, flags)
 
 
@@ -76,18 +73,18 @@ class _Stream(httpcore.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         with _late_as(httpcore.ReadTimeout):
-            return self._stream.read(max_bytes, _deadline.at_most(timeout))
+            return self._stream.read(max_bytes, _at_most(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         with _late_as(httpcore.WriteTimeout):
             for start in range(0, len(buffer), _PIECE):
-                self._stream.write(buffer[start : start + _PIECE], _deadline.at_most(timeout))
+                self._stream.write(buffer[start : start + _PIECE], _at_most(timeout))
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         with _late_as(httpcore.ConnectTimeout):
-            return _Stream(self._stream.start_tls(ssl_context, server_hostname, _deadline.at_most(timeout)))
+            return _Stream(self._stream.start_tls(ssl_context, server_hostname, _at_most(timeout)))
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
@@ -117,7 +114,7 @@ class _Network(httpcore.NetworkBackend):
         addresses = list(dict.fromkeys(str(address[4][0]) for address in found))
         for number, address in enumerate(addresses, start=1):
             with _late_as(httpcore.ConnectTimeout):
-                share = _deadline.at_most(timeout)
+                share = _at_most(timeout)
             if share is not None:
                 share /= len(addresses)
             try:
@@ -163,7 +160,7 @@ class Connections(httpx.BaseTransport):
         The request's extension `time_left` returns the seconds that are left for all of it. Raises an
         `httpx.TransportError`.
         """
-        _deadline.left = request.extensions.get("time_left")
+        _attempt.left = request.extensions.get("time_left")
         url = request.url
         sent = httpcore.Request(
             request.method,

@@ -191,15 +191,15 @@ def moment(text: str) -> float | None:
 # The content of an answer, to its end or to the most that it may be.
 
 
-class Unreceivable(Exception):
-    """The answer is longer than an answer may be, or packed in a way that was not asked for."""
+class Unfit(Exception):
+    """An answer that is not to be gone on with; the text says why, as the end of "the answer …"."""
 
 
 def received(response: httpx.Response, largest: int, check_time: Callable[[], None]) -> bytes:
     """Return an answer's content, unpacked, and let go of its connection.
 
     Never holds more than `largest` bytes and a piece, however much a packed answer would unfold to. Raises
-    `Unreceivable` for more than that, packed or unpacked, and for what cannot be unpacked here, and an
+    `Unfit` for more than that, packed or unpacked, and for what cannot be unpacked here, and an
     `httpx.HTTPError` where it does not come to its end. `check_time` is called after each piece, and raises
     one where the answer takes too long, however it drips.
     """
@@ -211,7 +211,7 @@ def received(response: httpx.Response, largest: int, check_time: Callable[[], No
         if coding == "identity":
             return b"".join(packed)
         if coding not in (PACKED, f"x-{PACKED}", "deflate"):
-            raise Unreceivable("the answer is packed in a way that was not asked for")
+            raise Unfit("is packed in a way that was not asked for")
         return b"".join(_at_most(largest, _unpacked(packed)))
     finally:
         response.close()
@@ -224,7 +224,7 @@ def _at_most(
     for piece in pieces:
         length += len(piece)
         if length > largest:
-            raise Unreceivable(f"the answer is larger than {largest} bytes")
+            raise Unfit(f"is larger than {largest} bytes")
         yield piece
         check_time()
 
@@ -245,10 +245,6 @@ def _unpacked(packed: Iterable[bytes]) -> Iterator[bytes]:
 
 
 # The document in it, unless that is too much to hold or not plain.
-
-
-class Unfit(Exception):
-    """The bytes are no document to go on with; the text says why, as the end of "the body …"."""
 
 
 def weight(content: bytes) -> int:

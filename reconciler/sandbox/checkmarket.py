@@ -25,9 +25,8 @@ from .variants import Variants
 Clock = Callable[[], float]
 Row = Mapping[str, Any]
 
-_ALLOWANCE, _QUEUE, _READS = "checkmarket.allowance", "checkmarket.queue", "checkmarket.reads"
+_ALLOWANCE, _READS = "checkmarket.allowance", "checkmarket.reads"
 _DEFAULT_TOP = 25  # DOC, contact folders page
-_FINISHED, _CREATED = 4, "R0301"  # DOC, queue item page and import result codes
 _TIMES = ("InvitationTime", "ExpirationTime")
 _TIME_DIGITS = {"long": 16, "seconds": 8, "short": 5}
 
@@ -37,7 +36,6 @@ class Answer(Struct, frozen=True):
 
     data: Any
     meta: Mapping[str, Any] = field(default_factory=dict)
-    links: Mapping[str, Any] = field(default_factory=dict)
 
 
 def checkmarket_part(state: State, variants: Variants, clock: Clock) -> Blueprint:
@@ -55,7 +53,7 @@ def checkmarket_part(state: State, variants: Variants, clock: Clock) -> Blueprin
                     if not all(request.headers.get(name, "").strip() for name in ("X-Master-Key", "X-Key")):
                         raise FailedError(401, "X-Master-Key or X-Key is missing or wrong.")
                     _spend_allowance(call)
-                    response = _json_response(200, _read_again(answer, call, ids))
+                    return _json_response(200, _read_again(answer, call, ids))
                 except FailedError as error:
                     # UNK: variant `error_body`.
                     data: Any = str(error)
@@ -63,12 +61,6 @@ def checkmarket_part(state: State, variants: Variants, clock: Clock) -> Blueprin
                         data = {"ErrorCode": error.status, "ErrorMessage": data, "ErrorType": "ApiError"}
                     body = _envelope(Answer(data), error.status, call)
                     return _json_response(error.status, body, error.headers)
-            if request.method == "GET":
-                # DOC, caching page: a read has ETag and max-age, and is 304 if known.
-                response.cache_control.max_age = int(variants.read_cache_seconds)
-                response.add_etag()
-                response.make_conditional(request)
-            return response
 
         return view
 
@@ -130,13 +122,12 @@ def _read_again(answer: Callable[..., Answer], call: Call, ids: Mapping[str, int
 
 
 def _envelope(answer: Answer, status: int, call: Call) -> dict[str, Any]:
-    """Return the body of an answer: Meta, Data, Links, without empty members (DOC, PUT page).
+    """Return the body of an answer: Meta and Data, without empty members (DOC, PUT page).
 
     `Meta.Status` repeats the status of the response, as in the vendor's bulk import example.
     """
     meta = {"Status": status, **answer.meta, "Timestamp": _timestamp(call.now)}
-    body = {"Meta": _without_empty(meta, call.variants), "Data": _without_empty(answer.data, call.variants)}
-    return {**body, "Links": dict(answer.links)} if answer.links else body
+    return {"Meta": _without_empty(meta, call.variants), "Data": _without_empty(answer.data, call.variants)}
 
 
 def _without_empty(value: Any, variants: Variants) -> Any:
@@ -186,17 +177,7 @@ def _answer_list(rows: Sequence[Row], show: Callable[[Row], Row], call: Call) ->
         meta |= {"StartRec": min(offset + 1, stop), "StopRec": stop}
     if variants.listing != "unpaged":
         meta |= {"Limit": limit, "Offset": offset}
-    # Where the pages beside this one are (DOC: `Links` holds them; CLIENT: their shape).
-    beside = {}
-    if offset > 0:
-        beside["Previous"] = max(offset - limit, 0)
-    if page and offset + limit < total:
-        beside["Next"] = offset + limit
-    links = {
-        name: {"Href": f"{call.path}?top={limit}&skip={skip}", "Title": name, "Method": "GET"}
-        for name, skip in beside.items()
-    }
-    return Answer([show(row) for row in page], meta, links)
+    return Answer([show(row) for row in page], meta)
 
 
 def _number(name: str, default: int, call: Call) -> int:
@@ -229,7 +210,7 @@ def _list_configs(call: Call) -> Answer:
 def _read_config(call: Call, identity: int) -> Answer:
     stored = _find_config(call, identity)
     if not _has_appeared(stored, call):
-        _reject_unknown("import configuration", identity, call)
+        _reject_unknown(identity, call)
     return Answer(_shown_config(identity, stored, call))
 
 
@@ -274,13 +255,13 @@ def _find_config(call: Call, identity: int) -> Document:
     stored = call.documents.get(CONFIGS, identity)
     is_hidden = stored is not None and not stored["Config"].get("IsReusable")
     if stored is None or (is_hidden and call.variants.hidden == "404-by-id"):
-        _reject_unknown("import configuration", identity, call)
+        _reject_unknown(identity, call)
     return stored
 
 
-def _reject_unknown(what: str, identity: int, call: Call) -> NoReturn:
+def _reject_unknown(identity: int, call: Call) -> NoReturn:
     """Say that an id is not known, in the way of variant `unknown_id`."""
-    message = f"There is no {what} with id {identity}."
+    message = f"There is no import configuration with id {identity}."
     raise RefusedError(message) if call.variants.unknown_id == "refused" else FailedError(404, message)
 
 
@@ -332,10 +313,6 @@ def _server_extras(stored: Document, call: Call) -> dict[str, Any]:
     return {"CreateDate": _timestamp(stored["CreatedAt"]), "SurveySettings": {"LinkVersion": 1}}
 
 
-# Imports of contacts. The number in the two paths, which are the same, means a configuration in one and a
-# queue item in the other (DOC, bulk import page and queue item page).
-
-
 def _start_import(call: Call, identity: int) -> Answer:
     """Take contacts and answer with the queue item; nothing is mailed.
 
@@ -352,21 +329,10 @@ def _start_import(call: Call, identity: int) -> Answer:
         ]
         config = {**stored["Config"], "ColumnMappings": mappings}
         call.documents.put(CONFIGS, identity, {**stored, "Config": config})
-    item = call.documents.next_number(_QUEUE)
-    call.documents.put(_QUEUE, item, {"ContactCount": len(contacts)})
-    return Answer({"QueueItemId": item})
+    return Answer({"QueueItemId": call.documents.next_number("checkmarket.queue")})
 
 
-def _read_queue_item(call: Call, identity: int) -> Answer:
-    """Answer that an import is finished (DOC, queue item page; CLIENT: its members)."""
-    item = call.documents.get(_QUEUE, identity)
-    if item is None:
-        _reject_unknown("queue item", identity, call)
-    results = [{"ResultCode": _CREATED, "ContactCount": item["ContactCount"]}]
-    return Answer({"QueueItemId": identity, "StatusId": _FINISHED, "Result": {"ImportResult": results}})
-
-
-# Surveys, which are only read here (CLIENT: the vendor's own RespondentImporter), and the root.
+# Surveys, which are only listed here (CLIENT: the vendor's own RespondentImporter), and the root.
 
 
 def _list_surveys(call: Call) -> Answer:
@@ -374,17 +340,9 @@ def _list_surveys(call: Call) -> Answer:
     return _answer_list([{member: key, **survey} for key, survey in surveys.items()], lambda row: row, call)
 
 
-def _read_survey(call: Call, identity: int) -> Answer:
-    """Answer with one survey; its questions are empty here and therefore left out."""
-    survey = call.documents.get(SURVEYS, identity)
-    if survey is None:
-        _reject_unknown("survey", identity, call)
-    return Answer({call.variants.survey_id_member: identity, **survey})
-
-
-def _root(call: Call) -> Answer:
+def _root(_call: Call) -> Answer:
     """Answer that the service is there (DOC, getting started page)."""
-    return Answer({"Version": "3"}, links={"Self": {"Href": call.path, "Title": "Self", "Method": "GET"}})
+    return Answer({"Version": "3"})
 
 
 _ID = "<int(max=2147483647):identity>"
@@ -397,7 +355,5 @@ _ROUTES: Sequence[tuple[str, str, Callable[..., Answer]]] = (
     ("PUT", f"{_CONFIGS}/{_ID}", _update_config),
     ("DELETE", f"{_CONFIGS}/{_ID}", _delete_config),
     ("POST", _IMPORT, _start_import),
-    ("GET", _IMPORT, _read_queue_item),
     ("GET", "/3/surveys", _list_surveys),
-    ("GET", f"/3/surveys/{_ID}", _read_survey),
 )

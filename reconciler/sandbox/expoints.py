@@ -23,25 +23,12 @@ _TOKENS = "expoints.tokens"
 _FORM = "application/x-www-form-urlencoded"
 _DENIED = "Authorization has been denied for this request."
 # None is printed on any page (U: variant `statuses`); initial, locked and fault are words of the add page.
+_STATES = ("initial", "waiting", "invited", "finished", "fault", "locked", "opted-out")
+_ENGLISH = ("Initial", "Waiting for approval", "Invited", "Finished", "Fault", "Locked", "Opted out")
+_DUTCH = ("Nieuw", "Wacht op goedkeuring", "Uitgenodigd", "Afgerond", "Foutief", "Geblokkeerd", "Afgemeld")
 _STATUSES: Mapping[str, Mapping[str, tuple[int, str]]] = {
-    "english": {
-        "initial": (0, "Initial"),
-        "waiting": (10, "Waiting for approval"),
-        "invited": (20, "Invited"),
-        "finished": (30, "Finished"),
-        "fault": (40, "Fault"),
-        "locked": (50, "Locked"),
-        "opted-out": (60, "Opted out"),
-    },
-    "dutch": {
-        "initial": (1, "Nieuw"),
-        "waiting": (2, "Wacht op goedkeuring"),
-        "invited": (3, "Uitgenodigd"),
-        "finished": (4, "Afgerond"),
-        "fault": (5, "Foutief"),
-        "locked": (6, "Geblokkeerd"),
-        "opted-out": (7, "Afgemeld"),
-    },
+    "english": dict(zip(_STATES, zip(range(0, 70, 10), _ENGLISH, strict=True), strict=True)),
+    "dutch": dict(zip(_STATES, zip(range(1, 8), _DUTCH, strict=True), strict=True)),
 }
 # Documented filters that are not emulated; to ignore them would be to answer with too much.
 _NOT_EMULATED = {

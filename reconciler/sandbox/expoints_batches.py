@@ -33,27 +33,18 @@ _Readers = Mapping[str, Callable[[Members, str], object]]
 # Pre-filled answers, of which only the types are documented (D). No call lists questions or scale positions
 # (U), so nothing here can know whether they exist.
 _ANSWER: _Readers = {
-    "BaseQuestionId": Members.number,
+    **dict.fromkeys(("BaseQuestionId", "PageRepetition", "SectionRepetition"), Members.number),
     "Text": Members.text,
-    "PageRepetition": Members.number,
-    "SectionRepetition": Members.number,
     "DateAnswered": Members.moment,
 }
 _POSITION: _Readers = {
-    "Id": Members.number,
+    **dict.fromkeys(("Id", "Value", "Ranking"), Members.number),
     "Label": Members.text,
-    "Value": Members.number,
-    "Ranking": Members.number,
 }
 _FILE: _Readers = {
-    "Id": Members.number,
-    "AnswerId": Members.number,
-    "FileName": Members.text,
-    "FileSize": Members.number,
-    "FileType": Members.text,
+    **dict.fromkeys(("Id", "AnswerId", "FileSize"), Members.number),
+    **dict.fromkeys(("FileName", "FileType", "CertificateThumbprint", "EncryptionKey"), Members.text),
     "Data": Members.base64,
-    "CertificateThumbprint": Members.text,
-    "EncryptionKey": Members.text,
 }
 
 
