@@ -476,11 +476,6 @@ class Repository(Redacted, frozen=True):
     name: str
     """The name of the folder."""
 
-    @property
-    def prefix(self) -> str:
-        """Where in the repository the folder lies, empty at its top."""
-        return self.checkout.prefix
-
     def commit(self, ref: str) -> str:
         """Return the full name of the commit that `ref` stands for. Errors: `UsageError` if there is none."""
         if not ref or ref.startswith("-") or not ref.isprintable():
@@ -520,14 +515,14 @@ class Repository(Redacted, frozen=True):
 
     def _entries(self, commit: str) -> dict[str, TreeEntry]:
         """Return what stands in the folder at a commit, by path, without what a dot hides."""
-        tree = f"{commit}:{self.prefix}" if self.prefix else f"{commit}^{{tree}}"
+        tree = f"{commit}:{self.checkout.prefix}" if self.checkout.prefix else f"{commit}^{{tree}}"
         options = ("-r", "-z", "-l", "--full-tree", "--end-of-options")
         listed = self.git("ls-tree", *options, tree, most=_MOST_LISTED)
         if listed.code == -1:
             raise UnsafeTree(f"it holds more files than any workspace has ({listed.reason})")
         if not listed.is_fine:
-            if self._is_partial():
-                raise UnsafeTree(f"the folder is not there, or {self._partial(commit)}")
+            if hint := self._hint_if_partial(commit):
+                raise UnsafeTree(f"the folder is not there, or {hint}")
             raise NotThere
         entries: dict[str, TreeEntry] = {}
         for line in filter(None, listed.out.split(b"\0")):
@@ -588,16 +583,16 @@ class Repository(Redacted, frozen=True):
             for entry in portion:
                 header, _, answered = answered.partition(b"\n")
                 if header != f"{entry.object} blob {entry.size}".encode():
-                    lacks = f"git lacks the content of {entry.path!a}"
-                    raise UnsafeTree(f"{lacks}: {self._partial(commit)}" if self._is_partial() else lacks)
+                    lacks = [f"git lacks the content of {entry.path!a}", self._hint_if_partial(commit)]
+                    raise UnsafeTree(": ".join(filter(None, lacks)))
                 yield entry, answered[: entry.size]
                 answered = answered[entry.size + 1 :]
 
-    def _is_partial(self) -> bool:
-        return is_partial(Git(self.checkout.top, self.environ, self.checkout.git_dir))
-
-    def _partial(self, commit: str) -> str:
-        path = f" '{self.prefix}'" if self.prefix else ""
+    def _hint_if_partial(self, commit: str) -> str:
+        """Return how to get what a partial clone lacks; empty for a whole one."""
+        if not is_partial(Git(self.checkout.top, self.environ, self.checkout.git_dir)):
+            return ""
+        path = f" '{self.checkout.prefix}'" if self.checkout.prefix else ""
         return (
             f"this is a partial clone, and what it lacks is not fetched here. To let git fetch it: git -C "
             f"'{self.checkout.top}' archive --format=tar --output={os.devnull} {commit}{path}"

@@ -31,22 +31,10 @@ def stored_customer(members: dict[str, Any], created_at: float = _CREATED_AT) ->
     Times are in seconds since 1970. `State` is waiting, approved, locked, fault, opted-out or finished;
     `NotBefore` is when an approved one is mailed.
     """
-    silent: dict[str, Any] = {
-        "BatchId": None,
-        "Email": None,
-        "PhoneNumber": None,
-        "SendDate": None,
-        "TransactionDate": created_at,
-        "EndDate": None,
-        "Priority": 0,
-        "PreviousId": None,
-        "Data": [],
-        "IsTest": False,
-        "IsConcept": False,
-        "State": "waiting",
-        "NotBefore": None,
-    }
-    return {**silent, **members, "CreatedAt": created_at}
+    absent = ("BatchId", "Email", "PhoneNumber", "SendDate", "EndDate", "PreviousId", "NotBefore")
+    silent = {"TransactionDate": created_at, "Priority": 0, "Data": [], "State": "waiting"}
+    tests = {"IsTest": False, "IsConcept": False}
+    return {**dict.fromkeys(absent), **silent, **tests, **members, "CreatedAt": created_at}
 
 
 def _survey(title: str, status: int, language: str) -> dict[str, Any]:

@@ -23,8 +23,24 @@ class Server:
     """
 
     def __init__(self, app: WSGIApplication, *, host: str = "127.0.0.1", port: int = 0) -> None:
+        # Imported here: only a sandbox that listens needs a server.
+        from waitress.channel import HTTPChannel
+        from waitress.server import create_server
+        from waitress.task import WSGITask
+
+        address = "127.0.0.1" if host == "localhost" else host
+        try:
+            is_loopback = ipaddress.ip_address(address).is_loopback
+        except ValueError:
+            is_loopback = False
+        if not is_loopback:
+            raise ValueError(f"{host}: the sandbox listens on this machine only; use 127.0.0.1 or ::1")
         self._sockets: dict[int, Any] = {}
-        self._waitress = _listen(app, _loopback(host), port, self._sockets)
+        # Without log_socket_errors a connection that a fault breaks is closed, not answered with 500.
+        options = {"threads": _THREADS, "log_socket_errors": False, "ident": None}
+        self._waitress: Any = create_server(app, map=self._sockets, host=address, port=port, **options)
+        task = type("Task", (WSGITask,), {"build_response_header": _header_of})
+        self._waitress.channel_class = type("Channel", (HTTPChannel,), {"task_class": task})
         self._thread = threading.Thread(target=self._waitress.run, name="sandbox", daemon=True)
 
     @property
@@ -70,21 +86,6 @@ def serve(
     server.run()
 
 
-def _listen(app: WSGIApplication, host: str, port: int, sockets: dict[int, Any]) -> Any:
-    # Imported here: only a sandbox that listens needs a server.
-    from waitress.channel import HTTPChannel
-    from waitress.server import create_server
-    from waitress.task import WSGITask
-
-    task = type("Task", (WSGITask,), {"build_response_header": _header_of})
-    # Without log_socket_errors a connection that a fault breaks is closed, not answered with 500.
-    server = create_server(
-        app, map=sockets, host=host, port=port, threads=_THREADS, log_socket_errors=False, ident=None
-    )
-    server.channel_class = type("Channel", (HTTPChannel,), {"task_class": task})
-    return server
-
-
 def _header_of(task: Any) -> bytes:
     """Return the header of an answer, without the `Date` that the server gives one that has none."""
     from waitress.task import WSGITask
@@ -92,14 +93,3 @@ def _header_of(task: Any) -> bytes:
     is_dated = any(name.lower() == "date" for name, _ in task.response_headers)
     header: bytes = WSGITask.build_response_header(task)
     return header if is_dated else re.sub(rb"\r\nDate: [^\r]*", b"", header)
-
-
-def _loopback(host: str) -> str:
-    address = "127.0.0.1" if host == "localhost" else host
-    try:
-        is_loopback = ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        is_loopback = False
-    if not is_loopback:
-        raise ValueError(f"{host}: the sandbox listens on this machine only; use 127.0.0.1 or ::1")
-    return address
