@@ -61,7 +61,7 @@ class DatabaseLog(ABC):
             raise damaged(self.name)
         return lines
 
-    def append(self, last: Line | None, lines: Sequence[Line], pruned: Sequence[int]) -> bool:
+    def append(self, last: Line | None, lines: Sequence[Line]) -> bool:
         """Add lines if `last` is the last one, by its number and its text."""
         mark = self.mark
         with self.transaction(writes=True) as connection:
@@ -82,7 +82,7 @@ class DatabaseLog(ABC):
             values = f"({mark}, {mark}, {mark}, {mark})"
             cursor = connection.cursor()
             cursor.executemany(f"INSERT INTO entries (n, run, entry, bodies) VALUES {values}", added)  # noqa: S608
-            for run in pruned:
+            for run in (run for line in lines for run in line.pruned):
                 cursor.execute(f"DELETE FROM entries WHERE run = {mark}", [run])  # noqa: S608
         return True
 

@@ -352,6 +352,8 @@ class Line(Struct, frozen=True):
     """The list of the bodies that belong to it, likewise. It is not read with the entry."""
     subject: str = ""
     """One line for people, without names. It need not be kept."""
+    pruned: tuple[int, ...] = ()
+    """The runs whose lines go when this one comes."""
 
 
 class Log(Protocol):
@@ -372,8 +374,8 @@ class Log(Protocol):
         All of them where the first is 1.
         """
 
-    def append(self, last: Line | None, lines: Sequence[Line], pruned: Sequence[int]) -> bool:
-        """Add lines, and remove all lines of the runs `pruned`, if `last` is the last; tell whether it was.
+    def append(self, last: Line | None, lines: Sequence[Line]) -> bool:
+        """Add lines, and remove those of the runs that they prune, if `last` is the last; tell if it was.
 
         It is safe on disk when this returns. Raises `Rejected` where these lines are refused by themselves.
         """

@@ -18,7 +18,7 @@ import random
 import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from reconciler.clock import Clock, SleepCut
@@ -87,10 +87,6 @@ _REACHES = re.compile(
     r"remote\.|hook\.|branch\.|url\.|http\.|ssh\.|protocol\.|credential\.|core\.(ssh|gitproxy|askpass)"
 )
 """The settings by which a remote is reached."""
-
-
-class OutOfReach(Refused):
-    """The remote gave no answer, so nothing is known of what it has."""
 
 
 def open_branch(folder: Path, name: str, clock: Clock, *, freshness: float = FRESHNESS) -> BranchLog:
@@ -201,8 +197,7 @@ class BranchLog:
 
     def read(self, after: int) -> Sequence[Line]:
         """Return the entries after a number; all of them where files were not only added."""
-        with self._for_good():
-            tip = self._tip(self._seen[0])
+        tip = self._tip(self._seen[0])
         old, n = self._seen
         if tip is None or (tip, after) == self._seen:
             return ()
@@ -211,17 +206,19 @@ class BranchLog:
         self._seen = (tip, lines[-1].n if lines else after)
         return lines
 
-    def append(self, last: Line | None, lines: Sequence[Line], pruned: Sequence[int]) -> bool:
+    def append(self, last: Line | None, lines: Sequence[Line]) -> bool:
         """Add lines by a commit after the one that ends with `last`, if the branch is still there.
 
         A commit that lost a race can never be taken later: it is no fast-forward any more.
         """
+        if self._refusal is not None:
+            raise self._refusal
         self._make_way()
         base, n = self._seen
         if n != (last.n if last else 0):
             return False
         began = self._clock.monotonic()
-        commit = self._commit(base, lines, pruned)
+        commit = self._commit(base, lines)
         is_taken = self._is_taken(commit, base)
         if is_taken:
             self._seen = (commit, lines[-1].n)
@@ -322,7 +319,7 @@ class BranchLog:
             at += int(head[2]) + 1
         return texts
 
-    def _commit(self, base: str | None, lines: Sequence[Line], pruned: Sequence[int]) -> str:
+    def _commit(self, base: str | None, lines: Sequence[Line]) -> str:
         """Make a commit after `base`; return it. No ref knows it yet."""
         first, *others = [line.subject for line in lines]
         subject = f"{first} (and {len(others)} more)\n\n" + "\n".join([first, *others]) if others else first
@@ -337,7 +334,7 @@ class BranchLog:
             f"commit refs/reconciler-made\nmark :1\n{committer}\n".encode(),
             _data(f"{subject}\n\nWriter: {self._writer}\n"),
             f"from {base}\n".encode() if base else b"",
-            *(f"D runs/{run:06}\n".encode() for run in pruned),
+            *(f"D runs/{run:06}\n".encode() for line in lines for run in line.pruned),
             *(f"M 100644 inline {path}\n".encode() + _data(text + "\n") for path, text in files.items()),
             b"\nget-mark :1\nreset refs/reconciler-made\n\ndone\n",
         ]
@@ -347,14 +344,12 @@ class BranchLog:
         """Move the branch from `base` to a commit, whatever it takes to know; tell whether it was taken."""
         reason = ""
         for _ in self._attempts(PUSHES):
-            with self._for_good():
-                reason = self._move(commit, base)
+            reason = self._move(commit, base)
             if not reason:
                 return True
-            with suppress(OutOfReach), self._for_good():
-                tip = self._tip(base)
-                if tip and tip != base:
-                    return self._git("merge-base", "--is-ancestor", commit, tip).is_fine
+            tip = self._tip_if_reached(base)
+            if tip and tip != base:
+                return self._git("merge-base", "--is-ancestor", commit, tip).is_fine
             if reason.startswith("[remote rejected]") and not any(word in reason for word in _CONTENDED):
                 raise Rejected(f"journal {self.name} cannot be written: {reason}; {NOTHING_SENT}")
         raise Refused(f"journal {self.name} cannot be written: {reason}; {NOTHING_SENT}")
@@ -382,9 +377,11 @@ class BranchLog:
     def _tip(self, seen: str | None) -> str | None:
         """Return the commit that the branch is at, once it is in this repository; `None` for no branch.
 
-        `seen` is a commit that was in the branch before. Raises `Refused` if it no longer is, and
-        `OutOfReach` if the branch cannot be asked.
+        `seen` is a commit that was in the branch before. Raises `Refused` if it no longer is, for the rest of
+        the run, and if the branch cannot be asked.
         """
+        if self._refusal is not None:
+            raise self._refusal
         if not self._remote:
             found = self._commit_of(self._head, seen)
             if seen and not found:
@@ -408,6 +405,15 @@ class BranchLog:
                 raise self._moved_back()
         raise self._out_of_reach(fetched)
 
+    def _tip_if_reached(self, seen: str | None) -> str | None:
+        """Return the same, `None` too where the remote gives no answer."""
+        try:
+            return self._tip(seen)
+        except Refused:
+            if self._refusal is not None:
+                raise
+            return None
+
     def _fetch(self, *how: str) -> Said:
         options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-filter")
         return self._git("fetch", *options, *how, self._alias)
@@ -421,18 +427,19 @@ class BranchLog:
         refs = (line.split("\t") for line in said.text.splitlines())
         return next((commit for commit, ref in refs if ref == self._head), None)
 
-    def _out_of_reach(self, fetched: Said) -> OutOfReach:
-        return OutOfReach(f"journal {self.name}: {self._remote} cannot be reached: {fetched.reason}")
+    def _out_of_reach(self, fetched: Said) -> Refused:
+        return Refused(f"journal {self.name}: {self._remote} cannot be reached: {fetched.reason}")
 
     def _refuse_lost(self, known: str | None) -> None:
         """Raise `Refused` for a branch that the remote has no longer, `UsageError` where it never had it."""
         if known:
             mend = f"git push {self._remote} {self._kept}:{self._head}"
-            raise Refused(
+            self._refusal = Refused(
                 f"journal {self.name} is gone from {self._remote}: without it nobody knows what was sent. "
                 f"This clone still has it: `{mend}` puts it back. To begin a new one: "
                 f"`git update-ref -d {self._kept}`"
             )
+            raise self._refusal
         if self._commit_of(self._head):
             raise UsageError(
                 f"journal {self.name} is in this repository, and not at {self._remote}, where "
@@ -454,10 +461,11 @@ class BranchLog:
         mend = mend or (
             f"{self._kept} of this clone has it; if it was meant, `git update-ref -d {self._kept}` accepts it"
         )
-        return Refused(
+        self._refusal = Refused(
             f"journal {self.name} was moved back or rewritten by somebody{where}: what was written there "
             f"is gone, and others may have acted without it. Nothing further is sent. {mend}"
         )
+        return self._refusal
 
     def _commit_of(self, ref: str, holding: str | None = None) -> str | None:
         """Return the commit of a ref; `None` if there is none, or it does not hold the commit `holding`."""
@@ -475,8 +483,7 @@ class BranchLog:
         left, self._turn = self._back_at - self._clock.monotonic(), TURN
         if left > 0:
             self._pause(left)
-            with suppress(OutOfReach), self._for_good():
-                self._turn = 1 if self._tip(self._seen[0]) != self._seen[0] else TURN
+            self._turn = TURN if self._tip_if_reached(self._seen[0]) in (None, self._seen[0]) else 1
 
     def _attempts(self, number: int) -> Iterator[int]:
         """Yield 0 to `number` - 1, with a pause of random length before each but the first.
@@ -492,19 +499,6 @@ class BranchLog:
     def _pause(self, seconds: float) -> None:
         with suppress(SleepCut):
             self._clock.sleep(seconds)
-
-    @contextmanager
-    def _for_good(self) -> Iterator[None]:
-        """Raise again, for the rest of the run, what was raised when the branch had lost something."""
-        if self._refusal is not None:
-            raise self._refusal
-        try:
-            yield
-        except OutOfReach:
-            raise
-        except Refused as error:
-            self._refusal = error
-            raise
 
 
 def _path(run: int | None, n: int, ending: str = "json") -> str:

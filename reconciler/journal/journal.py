@@ -12,12 +12,12 @@ import os
 import secrets
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Self, TypeAlias, TypeVar
 
-from msgspec import Struct, field
 from msgspec.structs import replace
 
 from reconciler.access import Access
@@ -68,6 +68,10 @@ Around = Callable[[], AbstractContextManager[None]]
 """What lies around an addition, so that crash tests can end the process before or after it."""
 Decide = Callable[[JournalState, float], Decision[Answer]]
 """A rule that decides, from what is known at a moment, what to write down; or raises why it may not be."""
+
+
+_Write: TypeAlias = tuple[Decide[Any], Future[Any]]
+"""A write on its way: its rule, and what it answers or raises once it is in the log or is not to be."""
 
 
 class ReadOnlyJournal:
@@ -217,7 +221,7 @@ class Journal(ReadOnlyJournal):
         self._to = log
         self._around = around
         self._races = races
-        self._waiting: list[_Write[Any]] = []
+        self._waiting: list[_Write] = []
         self._queue = threading.Condition()
         self._turn = threading.Lock()
         if self.is_new:
@@ -317,26 +321,23 @@ class Journal(ReadOnlyJournal):
         While one thread adds to the log, others wait; then the first of them adds what all of them have.
         Those whose writes are in go on at once.
         """
-        mine = _Write(decide)
+        mine = (decide, Future[Answer]())
         with self._queue:
             self._waiting.append(mine)
-            self._queue.wait_for(lambda: mine.is_over or not self._turn.locked())
-        if not mine.is_over:
+            self._queue.wait_for(lambda: mine[1].done() or not self._turn.locked())
+        if not mine[1].done():
             try:
                 with self._turn:
-                    if not mine.is_over:
+                    if not mine[1].done():
                         self._add_waiting()
             finally:
                 with self._queue:
                     self._queue.notify_all()
-        if mine.error is not None:
-            raise mine.error
-        answer: Answer = mine.answer
-        return answer
+        return mine[1].result()
 
     def _add_waiting(self) -> None:
         """Add all that waits; each write that is not in the log afterwards has its error."""
-        writes: list[_Write[Any]] = []
+        writes: list[_Write] = []
         try:
             with self._queue:
                 writes, self._waiting = self._waiting, writes
@@ -349,30 +350,33 @@ class Journal(ReadOnlyJournal):
                     if len(group) > 1:
                         groups += [[write] for write in group]
                     else:
-                        group[0].error = error
+                        group[0][1].set_exception(error)
                 except Exception as error:  # noqa: BLE001  # each of them raises it, in its own thread
-                    for write in group:
-                        write.error = error
+                    for _, answered in group:
+                        answered.set_exception(error)
         except BaseException as error:
-            for write in writes:
-                write.error = write.error or error
+            for _, answered in writes:
+                if not answered.done():
+                    answered.set_exception(error)
             raise
-        finally:
-            for write in writes:
-                write.is_over = True
 
-    def _add(self, writes: Sequence[_Write[Any]]) -> None:
+    def _add(self, writes: Sequence[_Write]) -> None:
         """Let the rules decide, and add what they decide, however often others are first."""
         is_fresh = False
         with self._lock:
             for _ in range(self._races + 1):
-                draft = _Draft(self._state.copy(), self._clock.now())
-                for write in writes:
-                    draft.add(write)
+                now, state = self._clock.now(), self._state.copy()
+                lines, outcomes = list[Line](), list[tuple[bool, Any]]()
+                for decide, _ in writes:
+                    outcomes.append(_outcome(decide, state, now, lines))
                 # Only what the log says at this moment may keep anything from it.
-                if (draft.is_whole or is_fresh) and (not draft.lines or self._append(draft)):
-                    for write, answer, error in draft.outcomes:
-                        write.answer, write.error = answer, error
+                is_whole = is_fresh or all(has_lines for has_lines, _ in outcomes)
+                if is_whole and (not lines or self._append(state, lines)):
+                    for (_, answered), (_, answer) in zip(writes, outcomes, strict=True):
+                        if isinstance(answer, Exception):
+                            answered.set_exception(answer)
+                        else:
+                            answered.set_result(answer)
                     return
                 self._follow(self._to)
                 is_fresh = True
@@ -380,56 +384,36 @@ class Journal(ReadOnlyJournal):
             f"journal {self._to.name} cannot be written: others write to it all the time. Try again"
         )
 
-    def _append(self, draft: _Draft) -> bool:
+    def _append(self, state: JournalState, lines: Sequence[Line]) -> bool:
         with self._around():
-            is_added = self._to.append(self._state.last, draft.lines, draft.pruned)
+            is_added = self._to.append(self._state.last, lines)
         if is_added:
-            draft.state.last = draft.lines[-1]
-            self._state, self._asked = draft.state, self._clock.monotonic()
+            state.last = lines[-1]
+            self._state, self._asked = state, self._clock.monotonic()
         return is_added
 
 
-class _Write(Struct, Generic[Answer]):
-    """One write on its way. It is over once it is in the log, or has its error."""
+def _outcome(decide: Decide[Any], state: JournalState, now: float, lines: list[Line]) -> tuple[bool, Any]:
+    """Let a rule decide, and take all that it decides into the state and the lines, or nothing.
 
-    decide: Decide[Answer]
-    answer: Any = None
-    error: BaseException | None = None
-    is_over: bool = False
-
-
-class _Draft(Struct):
-    """Lines that are about to be added together, and what the journal says after them."""
-
-    state: JournalState
-    at: float
-    lines: list[Line] = field(default_factory=list)
-    pruned: list[int] = field(default_factory=list)
-    outcomes: list[tuple[_Write[Any], Any, Exception | None]] = field(default_factory=list)
-    is_whole: bool = True
-    """Whether every write has something to write down."""
-
-    def add(self, write: _Write[Any]) -> None:
-        """Take what a rule decides into it, or nothing of it."""
-        try:
-            answer, facts = write.decide(self.state, self.at)
-            made = [_checked_line(fact, n, self) for n, fact in enumerate(facts, self.state.n + 1)]
-        except Exception as error:  # noqa: BLE001  # it is the caller's, and is raised there
-            self.outcomes.append((write, None, error))
-            self.is_whole = False
-            return
-        for fact, line in zip(facts, made, strict=True):
-            self.state.add(read_entry(line))  # in the form in which others will read it
-            self.lines.append(replace(line, subject=rules.subject(self.state, fact)))
-            self.pruned += fact.runs if isinstance(fact, RunsPruned) else ()
-        self.outcomes.append((write, answer, None))
-        self.is_whole = self.is_whole and bool(made)
+    Return whether that was anything, and the answer or the error of the rule.
+    """
+    try:
+        answer, facts = decide(state, now)
+        made = [_checked_line(fact, n, now, state) for n, fact in enumerate(facts, state.n + 1)]
+    except Exception as error:  # noqa: BLE001  # it is the caller's, and is raised there
+        return False, error
+    for fact, line in zip(facts, made, strict=True):
+        state.add(read_entry(line))  # in the form in which others will read it
+        pruned = fact.runs if isinstance(fact, RunsPruned) else ()
+        lines.append(replace(line, subject=rules.subject(state, fact), pruned=pruned))
+    return bool(made), answer
 
 
-def _checked_line(fact: Fact, n: int, draft: _Draft) -> Line:
+def _checked_line(fact: Fact, n: int, now: float, state: JournalState) -> Line:
     """Return the line of a fact. Raises `Refused` for one that could not be read again."""
     try:
-        line = line_of(n, draft.at, draft.state.run_of(fact), fact)
+        line = line_of(n, now, state.run_of(fact), fact)
         read_entry(line)
         if line.bodies is not None:
             document(line.bodies)

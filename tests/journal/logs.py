@@ -24,11 +24,12 @@ class MemoryLog:
     def read(self, after: int) -> Sequence[Line]:
         return [line for line in self.lines if line.n > after]
 
-    def append(self, last: Line | None, lines: Sequence[Line], pruned: Sequence[int]) -> bool:
+    def append(self, last: Line | None, lines: Sequence[Line]) -> bool:
         self.before(lines)
         with self._lock:
             if (self.lines[-1].n if self.lines else 0) != (last.n if last else 0):
                 return False
+            pruned = {run for line in lines for run in line.pruned}
             self.lines = [
                 line for line in [*self.lines, *lines] if line.run not in pruned or line.run is None
             ]

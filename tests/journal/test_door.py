@@ -145,8 +145,8 @@ def test_after_an_addition_of_which_nothing_was_heard_the_log_decides(
 ) -> None:
     added = log.append
 
-    def lost(last: Line | None, lines: Sequence[Line], pruned: Sequence[int]) -> bool:
-        added(last, lines, pruned)
+    def lost(last: Line | None, lines: Sequence[Line]) -> bool:
+        added(last, lines)
         raise Refused("broke off")
 
     log.append = lost  # type: ignore[method-assign]
