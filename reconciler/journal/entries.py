@@ -32,14 +32,10 @@ FORMAT = 5
 Formats before 5 were other tables and files.
 """
 
-ACCOUNT_SEPARATOR = "#"
-"""What stands between the host of an account and what tells it from others there."""
+ACCOUNT_SEPARATOR = "#"  # between the host of an account and what tells it from others there
 RESULTS = ("applied", "failed", "stale", "skipped", "in doubt")
-"""How a change ends."""
-MAY_BE_DONE = ("applied", "in doubt")
-"""How a write ends that may have been carried out; so may one of which no end is written down."""
-SURELY_NOT_DONE = ("failed", "stale", "skipped")
-"""How the others end."""
+MAY_BE_DONE, SURELY_NOT_DONE = ("applied", "in doubt"), ("failed", "stale", "skipped")
+"""How a write ends that may have been carried out, as may one without an end; and how the others end."""
 
 _LARGEST = 2**63 - 1  # what every database holds
 _LAST = 253_402_128_000.0  # 30 December 9999, so that the time can be shown in every zone
@@ -47,10 +43,8 @@ _DEEPEST = 200
 _MOST_VALUES = 500_000
 
 Number = Annotated[int, Meta(ge=1, le=_LARGEST)]
-"""Of a run, a write, a batch or an entry."""
 Count = Annotated[int, Meta(ge=0, le=_LARGEST)]
 Id = Annotated[int, Meta(ge=-_LARGEST - 1, le=_LARGEST)]
-"""Of a resource, as a server gave it."""
 ExitCode = Annotated[int, Meta(ge=0, le=255)]
 Time = Annotated[float, Meta(ge=0.0, le=_LAST)]
 """Seconds since 1970 UTC, by the clock of this program."""
@@ -58,13 +52,10 @@ ServerTime = Annotated[float, Meta(ge=-_LAST, le=_LAST)]
 """The same by the clock of a server, which may be wrong."""
 Text = Annotated[str, Meta(max_length=1_000_000)]
 Word = Annotated[str, Meta(pattern=r"^[a-z][a-z _-]{0,40}\Z")]
-"""Of this program: how something ended."""
 Hash = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
 """What stands for personal text, keyed for each journal."""
 Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
-"""Of a change or a seed: see `engine.digest`."""
 Fingerprint = Annotated[str, Meta(pattern=r"^(?:[0-9a-f]{64})?\Z")]
-"""Of a plan; empty where a run carries out none."""
 Action = Annotated[str, Meta(pattern=r"^(?:create|update|delete)\Z")]
 Result = Annotated[str, Meta(pattern=r"^(?:applied|failed|stale|skipped|in doubt)\Z")]
 Json: TypeAlias = bool | int | float | str | list[Any] | dict[str, Any] | None
@@ -83,7 +74,6 @@ class Process(_Model, frozen=True):
     machine: Text
     """The same for two processes only if each can see whether the other one lives."""
     host: Text
-    """The name of the machine, for people."""
     pid: Count
     started: Text
     """What tells the process from a later one with the same number; opaque."""
@@ -100,15 +90,13 @@ class RunStart(_Model, frozen=True, omit_defaults=True):
     who: Text
     process: Process
     version: Text
-    """Of this program."""
     commit: Text = ""
     """The commit of the files, empty where they are in no repository."""
     ci_run: Text = ""
     """Where the run can be looked at, empty outside CI."""
     fingerprint: Fingerprint = ""
-    """Of the plan that is carried out."""
+    """Of the plan that is carried out, empty for none; `digests` are those of its changes and seeds."""
     digests: tuple[Digest, ...] = ()
-    """Of that plan's changes and seeds."""
 
 
 class Run(_Model, frozen=True):
@@ -207,7 +195,6 @@ class Delivery(_Model, frozen=True, omit_defaults=True):
     batch: Count
     """The number of the batch in the journal; 0 before it is written."""
     at: Time
-    """When it was written down."""
     round: Text
     note: Text = ""
     contents: Mapping[Text, Hash] = field(default_factory=dict)
@@ -215,13 +202,12 @@ class Delivery(_Model, frozen=True, omit_defaults=True):
     since: Time = 0.0
     """When its standing was written down; 0 before it is."""
     server_at: ServerTime | None = None
-    """What the server's own clock said right before it was written down; None where that is not known."""
+    """What the server's own clock said right before it was written down, as far as that is known."""
     server_since: ServerTime | None = None
-    """What that clock said when its request was over; None where that is not known."""
+    """What that clock said when its request was over, likewise."""
     ids: tuple[Hash, ...] | None = None
     """The hash of the id of each customer of `baseline`; None where the server did not give them."""
     seed: Text = ""
-    """The key of its seed; empty before it is written."""
 
 
 class BatchIntent(Struct, frozen=True):
@@ -234,9 +220,9 @@ class BatchIntent(Struct, frozen=True):
     resolved: Mapping[str, str]
     """The moments of the batch as they were resolved: member → ISO 8601 with offset."""
     run: int | None = None
-    """The number of the run that sends it, and holds its account; `None` for none."""
+    """The run that sends it, and holds its account; `None` for none."""
     server_at: float | None = None
-    """What the server's own clock says now, in seconds since 1970 UTC; None where it does not say."""
+    """What the server's own clock says now; None where it does not say."""
 
 
 class JournalBegan(_Model, frozen=True, tag_field="what", tag="journal"):
@@ -359,20 +345,16 @@ class Line(Struct, frozen=True):
 class Log(Protocol):
     """Where the entries of a journal are kept. It knows none of its rules.
 
-    Every method raises `Refused` or `UsageError` where the log cannot be reached, read or written, or is
-    damaged.
+    Every method raises `Refused` or `UsageError` where it cannot be reached, read or written, or is damaged.
+    `name` is what messages call it, without a password, and `freshness` says for how many seconds a reader
+    may go by the last answer.
     """
 
     name: str
-    """What messages call it; no password is in it."""
     freshness: float
-    """For how many seconds a reader may go by the last answer."""
 
     def read(self, after: int) -> Sequence[Line]:
-        """Return the entries after number `after`, in order, without bodies.
-
-        All of them where the first is 1.
-        """
+        """Return the entries after a number, in order, without bodies; all of them if the first is 1."""
 
     def append(self, last: Line | None, lines: Sequence[Line]) -> bool:
         """Add lines, and remove those of the runs that they prune, if `last` is the last; tell if it was.

@@ -41,20 +41,13 @@ from reconciler.journal.entries import Line, Rejected, Unsound, document, other_
 FRESHNESS = 5.0
 """Seconds for which a reader goes by the last answer. A rule that refuses always asks again."""
 
-TURN = 16
-"""How many pushes a process makes in a row before it lets others write. One, while others are seen to."""
+TURN, WAY = 16, (2.0, 5.0)
+"""How many pushes a process makes in a row before it lets others write, or one while others are seen to; and
+how long: between these many times what a push took, so that one with a slower way there is not shut out."""
 
-WAY = (2.0, 5.0)
-"""How long others get: between these many times what a push took, for a fetch and a push of theirs.
-
-It varies, so that a process with a slower way to the remote is not shut out for good.
-"""
-
-PUSHES = 5
-"""How often to push one commit, and to look for it, when nothing says what became of it."""
-
-FETCHES = 8
-"""How often to fetch when another process of the same clone does so at the same moment."""
+PUSHES, FETCHES = 5, 8
+"""How often to push a commit, and look for it, when nothing says what became of it; and how often to fetch
+while another process of the same clone does so."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
 """Seconds that the first pause between two attempts lasts at the most, and a later one."""

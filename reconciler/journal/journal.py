@@ -231,9 +231,6 @@ class Journal(ReadOnlyJournal):
     def intend(self, batch: BatchIntent, *, again: Collection[int] = ()) -> int:
         """Write down that a request is about to be sent; return the number of its batch.
 
-        Of its deliveries, only what was known before counts: `customer`, `mailbox`, `digest`, `baseline`,
-        `contents`, `ids`.
-
         `again` holds the numbers of the settled batches whose customers are sent to once more on purpose, as
         the caller has read them. So of two runs that want to repeat the same batch, only one can.
 
@@ -262,8 +259,7 @@ class Journal(ReadOnlyJournal):
     def record_found(self, account: str, seed: str, round: str, deliveries: Sequence[Delivery]) -> None:
         """Write down customers that were not sent because their address had customers already.
 
-        One that is open, sent or found in this round already stays as it is, so repeating this changes
-        nothing. Of a delivery, `customer`, `mailbox`, `digest` and `baseline` are kept.
+        One that is open, sent or found in this round already stays as it is, so repeating changes nothing.
         """
         found = in_writing(BatchIntent(account, seed, round, deliveries, {}))
         self._write(lambda state, _: rules.record_found(state, found))
