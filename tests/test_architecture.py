@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -104,6 +106,74 @@ def test_imports_go_one_way(path: Path) -> None:
     rooms = {name.split(".")[1] for name in imports_of(path) if name.startswith("reconciler.")}
     room = room_of(path)
     assert rooms - {room} <= MAY_IMPORT.get(room, set())
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    modules = {".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts): path for path in MODULES}
+    users: dict[str, set[str]] = {}
+    for name, path in modules.items():
+        statements = ast.parse(path.read_text("utf-8")).body
+        imports = [one for one in statements if isinstance(one, ast.ImportFrom) and one.module]
+        named = {f"{one.module}.{alias.name}" for one in imports for alias in one.names}
+        named |= {one.module or "" for one in imports}
+        packages = {f"{one}.__init__" for one in named}
+        users[name] = {one for one in named | packages if one in modules and one != name}
+    # A circle raises CycleError, which names it.
+    assert set(TopologicalSorter(users).static_order()) == set(modules)
+
+
+MOST_LINES = 700
+MOST_LINES_OF_A_FUNCTION = 60
+"""Without its docstring: a longer one has a step in it that could have a name."""
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_a_file_is_a_chapter_and_a_function_a_step(path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert len(text.splitlines()) <= MOST_LINES
+    functions = [one for one in ast.walk(ast.parse(text)) if isinstance(one, ast.FunctionDef)]
+    lengths = {one.name: (one.end_lineno or 0) - one.lineno + 1 - _documented(one) for one in functions}
+    assert {name: length for name, length in lengths.items() if length > MOST_LINES_OF_A_FUNCTION} == {}
+
+
+def _documented(function: ast.FunctionDef) -> int:
+    """Return how many lines the docstring of a function has."""
+    first = function.body[0]
+    return (first.end_lineno or 0) - first.lineno + 1 if ast.get_docstring(function) else 0
+
+
+# Command → how many files of the package it may enter on its way, the emulated APIs left out.
+MOST_FILES_ENTERED = {
+    "plan": 55,
+    "apply --yes --allow-resets --only import_configs.newsletter-nl": 60,
+    "set newsletter-nl survey_settings.invitation_delay_in_days=3": 32,
+}
+_ENTERED = """
+import inspect, sys, threading
+entered = set()
+def look(frame, event, argument):
+    code = frame.f_code
+    # A function is optimized; the body of a module or a class, which an import runs, is not.
+    if event == "call" and code.co_flags & inspect.CO_OPTIMIZED and not code.co_name.startswith("<"):
+        entered.add(code.co_filename)
+from reconciler.cli import main
+sys.setprofile(look), threading.setprofile(look)
+exit = main(sys.argv[1:])
+sys.setprofile(None)
+print(*sorted(entered), sep="\\n", file=sys.stderr)
+sys.exit(exit)
+"""
+
+
+@pytest.mark.parametrize("command", MOST_FILES_ENTERED)
+def test_a_command_is_told_in_few_files(command: str, tmp_path: Path) -> None:
+    shutil.copytree(PACKAGE.parent / "configs", tmp_path / "configs")
+    ended = subprocess.run(
+        [sys.executable, "-c", _ENTERED, *command.split()], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert ended.returncode == 0, ended.stderr
+    entered = {Path(line) for line in ended.stderr.splitlines()} & set(MODULES)
+    assert len({path for path in entered if room_of(path) != "sandbox"}) <= MOST_FILES_ENTERED[command]
 
 
 @pytest.mark.parametrize("library", DOORS)
