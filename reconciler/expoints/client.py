@@ -360,14 +360,14 @@ def taken(answer: Answer, personal: Iterable[str]) -> str:
     plain text: a proxy or a login page may have answered, and not the API.
     """
     words = answer.quoted(shown(answer, personal))
-    told = ": ".join(filter(None, (f"{answer.method} {answer.path}: {answer.status}", words)))
+    text = ": ".join(filter(None, (f"{answer.method} {answer.path}: {answer.status}", words)))
     if answer.status in (200, 201, 202, 204) and _is_empty_or_json(answer):
         return words
     if answer.status == 403:
-        raise Forbidden(f"{told}. Nothing was taken; give the credentials the right to add customers.")
+        raise Forbidden(f"{text}. Nothing was taken; give the credentials the right to add customers.")
     if 400 <= answer.status < 500 and answer.status != 408:
-        raise Declined(f"{told}. Nothing was taken; correct what the API names.")
-    raise NoAnswer(f"{told}. {_IN_DOUBT}")
+        raise Declined(f"{text}. Nothing was taken; correct what the API names.")
+    raise NoAnswer(f"{text}. {_IN_DOUBT}")
 
 
 def _is_empty_or_json(answer: Answer) -> bool:

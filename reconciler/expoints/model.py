@@ -472,7 +472,6 @@ def check_declared(seed: Seed, target: Target, zone: ZoneInfo) -> Iterator[Findi
         yield Finding("no-tenant", "targets", f"target {target.name} has no expoints:", hint)
     else:
         yield from check_seed(seed, target.guardrails, f"target {target.name}")
-    yield from _duplicates(seed)
     yield from check_expiry(seed, zone)
     yield from _warnings(seed, zone)
     yield from _sizes(seed)
@@ -544,32 +543,26 @@ def place_of(seed: Seed, finding: Finding) -> Place:
     return seed.place
 
 
-def _duplicates(seed: Seed) -> Iterator[Finding]:
-    if seed.batch.get("AllowDuplicateEmail") is True:
-        return
-    first: dict[str, SeedCustomer] = {}
-    for number, customer in enumerate(seed.customers):
-        other = first.setdefault(customer.mailbox, customer)
-        if other is not customer:
-            message = f"the mailbox {masked(customer.email)} is that of another customer, at {other.place}"
-            hint = "give each its own, or write allow_duplicate_email: true"
-            yield Finding("duplicate-mailbox", f"customers.{number}.email", message, hint)
-
-
 def check_mailboxes(seeds: Sequence[Seed]) -> Iterator[tuple[int, Finding]]:
-    """Yield the mailboxes that are in several seeds of a target, with the number of the seed.
+    """Yield the mailboxes that are twice in a seed, or in several of a target, with the number of the seed.
 
-    All of those seeds have to say `shared_mailbox: true`; each that does not gets one finding a mailbox.
+    `allow_duplicate_email: true` allows the one; for the other, all of those seeds have to say
+    `shared_mailbox: true`, and each that does not gets one finding a mailbox.
     """
     holders: dict[str, dict[int, int]] = {}
     for at, seed in enumerate(seeds):
         for number, customer in enumerate(seed.customers):
-            holders.setdefault(customer.mailbox, {}).setdefault(at, number)
+            first = holders.setdefault(customer.mailbox, {}).setdefault(at, number)
+            if first != number and seed.batch.get("AllowDuplicateEmail") is not True:
+                other = seed.customers[first].place
+                message = f"the mailbox {masked(customer.email)} is that of another customer, at {other}"
+                hint = "give each its own, or write allow_duplicate_email: true"
+                yield at, Finding("duplicate-mailbox", f"customers.{number}.email", message, hint)
     for numbers in holders.values():
         for at, number in numbers.items() if len(numbers) > 1 else ():
             if not seeds[at].shared_mailbox:
-                other = next(seeds[one] for one in numbers if one != at)
-                message = f"the mailbox {masked(seeds[at].customers[number].email)} stands in {other.key} too"
+                key = next(seeds[one].key for one in numbers if one != at)
+                message = f"the mailbox {masked(seeds[at].customers[number].email)} stands in {key} too"
                 hint = "give each seed its own, or write shared_mailbox: true in both"
                 yield at, Finding("shared-mailbox", f"customers.{number}.email", message, hint)
 
