@@ -236,33 +236,27 @@ def _rule_of(path: str) -> Callable[[Any, Any], bool]:
 
 
 def _shown(path: str, value: Any) -> str:
-    if path.startswith("defaults.") and value is not None:
-        text = json.dumps(value, ensure_ascii=False)
-    else:
-        text = _text(path, value)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-
-
-def _text(path: str, value: Any) -> str:
     match value:
         case None:
-            return "any number" if _rule_of(path) is _raised else _NONE
+            text = "any number" if _rule_of(path) is _raised else _NONE
+        case _ if path.startswith("defaults."):
+            text = json.dumps(value, ensure_ascii=False)
         case Share():
-            return f"{value} from {SHARE_COUNTS_FROM} live on"
+            text = f"{value} from {SHARE_COUNTS_FROM} live on"
         case timedelta():
-            return f"{value // timedelta(seconds=1)}s"
-        case _Source(text=None, file=None):
-            return f"{{env: {value.env}}}"
-        case _Source(text=None):
-            return f"{{file: {value.file}}}"
+            text = f"{value // timedelta(seconds=1)}s"
+        case _Source(env=None, file=None):
+            text = _address(value.text or "") if path == "journal" else "(text)"
         case _Source():
-            return _address(value.text or "") if path == "journal" else "(text)"
+            text = f"{{env: {value.env}}}" if value.file is None else f"{{file: {value.file}}}"
         case Account():
             said = value.model_dump(exclude_none=True)
-            return f"{{{', '.join(f'{name}: {one}' for name, one in said.items())}}}"
+            text = f"{{{', '.join(f'{name}: {one}' for name, one in said.items())}}}"
         case bool():
-            return str(value).lower()
-    return _address(str(value))
+            text = str(value).lower()
+        case _:
+            text = _address(str(value))
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _address(text: str) -> str:

@@ -35,7 +35,7 @@ from reconciler.config.settings import (
 )
 from reconciler.config.validation import Report, validated
 from reconciler.engine.change import Limits
-from reconciler.engine.declared import Accepted, Declared, Given, Reference
+from reconciler.engine.declared import Declared, Given, Reference
 from reconciler.engine.kind import Json, Policy
 from reconciler.errors import FilesInvalid, UsageError
 from reconciler.problems import Place, Problem, Severity
@@ -298,25 +298,19 @@ def as_of(workspace: Workspace[S], now: float) -> Workspace[S]:
     Each that has ended becomes a warning. Its last day is a day in the workspace's time zone.
     """
     today = datetime.fromtimestamp(now, UTC).astimezone(workspace.settings.time_zone).date()
+    hint = "remove the entry, or write a later day if the difference is still meant"
     ended: dict[Problem, None] = {}
     declared: dict[str, tuple[Declared, ...]] = {}
     for target, ones in workspace.declared.items():
         holding = []
         for one in ones:
+            for over in one.accepted.values():
+                if over.until < today:
+                    message = f"{over.field} was accepted until {over.until} ({over.reason}); it no longer is"
+                    place = over.origin.place
+                    ended[Problem("acceptance-ended", place, one.key, message, hint, Severity.WARNING)] = None
             accepted = {path: over for path, over in one.accepted.items() if over.until >= today}
-            ended |= {_ended(one, over): None for over in one.accepted.values() if over.until < today}
             holding.append(one if accepted == one.accepted else replace(one, accepted=accepted))
         declared[target] = tuple(holding)
     warnings = sorted([*workspace.warnings, *ended], key=lambda problem: problem.place)
     return replace(workspace, declared=declared, warnings=tuple(warnings))
-
-
-def _ended(declared: Declared, accepted: Accepted) -> Problem:
-    return Problem(
-        "acceptance-ended",
-        accepted.origin.place,
-        declared.key,
-        f"{accepted.field} was accepted until {accepted.until} ({accepted.reason}); it no longer is",
-        "remove the entry, or write a later day if the difference is still meant",
-        Severity.WARNING,
-    )

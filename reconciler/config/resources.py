@@ -292,6 +292,10 @@ class ResourceReader(Struct, frozen=True, dict=True):
         return blocks
 
 
+_FOLDED = ("id", "absent", "hidden", "undeclared")
+"""Controls of which the first level that names one decides."""
+
+
 def declared_on(
     name: str, target: Target | None, resources: Iterable[Resource], section: Section, report: Report
 ) -> list[Declared]:
@@ -301,11 +305,11 @@ def declared_on(
         if name not in resource.blocks:
             continue
         levels, block, place = resource.levels(name), resource.blocks[name], resource.written.key_place
-        said: dict[str, Any] = {}
+        controls: dict[str, Any] = {}
         for level in reversed(levels):
-            controls = {one: getattr(level.controls, one) for one in ("id", "absent", "hidden", "undeclared")}
-            said |= {one: value for one, value in controls.items() if value is not None}
-        if said.get("absent") and said.get("hidden"):
+            said = ((one, getattr(level.controls, one)) for one in _FOLDED)
+            controls |= {one: value for one, value in said if value is not None}
+        if controls.get("absent") and controls.get("hidden"):
             message = "it cannot be absent and hidden at once"
             hint = "keep hidden: true for what was hidden on purpose, absent: true for what is to be deleted"
             report.error("contradiction", place, resource.key, message, hint)
@@ -313,8 +317,16 @@ def declared_on(
         decisions = {**resource.shared, **block.decisions} if block else resource.shared
         given = {path: one for path, one in decisions.items() if isinstance(one, Given)}
         for named in section.named if target else ():
-            if target and named.mapped and named.field in given:
-                given[named.field] = _with_id(given[named.field], named, target, resource.key, report)
+            written = given.get(named.field)
+            reference = written.value if written and named.mapped else None
+            if target is None or written is None or not isinstance(reference, Reference):
+                continue
+            known = target.ids[named.mapped]
+            if reference.name not in known:
+                message = f"target {name} has no id for the {named.what} {visible(reference.name)}"
+                hint = f"{meant(reference.name, known)}; or add it to {named.mapped} there, or write "
+                report.error("unknown-name", written.origin.place, resource.key, message, hint + named.field)
+            given[named.field] = Given(known.get(reference.name), written.origin, named=reference)
         # An acceptance holds over what its own level and weaker ones say; a stronger one ends it.
         accepted: dict[str, Accepted] = {}
         for level in reversed(levels):
@@ -325,28 +337,18 @@ def declared_on(
             Declared(
                 key=resource.key,
                 place=place,
-                id=said.get("id"),
-                absent=bool(said.get("absent")),
-                hidden=bool(said.get("hidden")),
+                id=controls.get("id"),
+                absent=bool(controls.get("absent")),
+                hidden=bool(controls.get("hidden")),
                 given=given,
-                rulings={path: one for path, one in decisions.items() if isinstance(one, Ruling)},
-                undeclared=said.get("undeclared", policy),
+                rulings={
+                    path: decision for path, decision in decisions.items() if isinstance(decision, Ruling)
+                },
+                undeclared=controls.get("undeclared", policy),
                 accepted=accepted,
             )
         )
     return found
-
-
-def _with_id(given: Given, named: Named, target: Target, key: str, report: Report) -> Given:
-    """Return a field with the id that the target has for its name, if it was written as one."""
-    if not isinstance(given.value, Reference):
-        return given
-    name, known = given.value.name, target.ids[named.mapped]
-    if name not in known:
-        message = f"target {target.name} has no id for the {named.what} {visible(name)}"
-        hint = f"{meant(name, known)}; or add it to {named.mapped} there, or write {named.field}"
-        report.error("unknown-name", given.origin.place, key, message, hint)
-    return Given(known.get(name), given.origin, named=given.value)
 
 
 def field_paths(section: Section) -> tuple[str, ...]:

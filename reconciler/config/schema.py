@@ -138,18 +138,16 @@ class _Models:
             del level["properties"][section.kind.name_field]
         controls = {name: without_null(field) for name, field in self.fields(Controls).items()}
         accepted = deepcopy(self._defined(controls["accept"]["items"]))
-        paths_of_all = self._defining(f"{section.kind.name}.paths", {"enum": self._paths()})
+        # What keep and reset may name: fields, groups, and fields by name.
+        fields_paths = [field.path for field in section.kind.fields]
+        groups = [path.rpartition(".")[0] for path in fields_paths if "." in path]
+        known = sorted({*fields_paths, *groups, *(named.path for named in section.named)})
+        paths_of_all = self._defining(f"{section.kind.name}.paths", {"enum": known})
         controls["keep"]["items"] = controls["reset"]["items"] = paths_of_all
         accepted["properties"]["field"] |= paths_of_all
         controls["accept"]["items"] = self._defining(f"{section.kind.name}.accept", accepted)
         level["properties"] |= {name: control for name, control in controls.items() if name in role.controls}
         return level
-
-    def _paths(self) -> list[str]:
-        """Return what `keep` and `reset` may name: fields, groups, and fields by name."""
-        fields = [field.path for field in self._section.kind.fields]
-        groups = [path.rpartition(".")[0] for path in fields if "." in path]
-        return sorted({*fields, *groups, *(named.path for named in self._section.named)})
 
     def _leaves(self, fields: Mapping[str, Schema], above: str = "") -> dict[str, Schema]:
         found: dict[str, Schema] = {}

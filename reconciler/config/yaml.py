@@ -223,7 +223,7 @@ class _Composer:
         root = self._root
         if not isinstance(root, nodes.Mapping):
             hint = "begin with a section, like import_configs:"
-            self._note(Refusal("not-a-mapping", "the file is not a mapping", hint), root.start)
+            self._refuse(Refusal("not-a-mapping", "the file is not a mapping", hint), root.start)
             root = nodes.Mapping(self._source, {}, 0, 0, 0)
         return Document(root, tuple(self._problems), aliases=frozenset(self._aliases))
 
@@ -265,7 +265,7 @@ class _Composer:
                 # The names of fields come in every file: one object for all of them.
                 opened.name = text = sys.intern(text)
             else:
-                self._refuse_key(f"write {quoted(text)}", start)
+                self._refuse(Refusal("non-string-key", "a key is text", f"write {quoted(text)}"), start)
             opened.merges = is_plain and text == "<<"
             node = Scalar(source, text, start, end, start, event.anchor, style=style, tail=tail)
             opened.key = node
@@ -361,7 +361,7 @@ class _Composer:
             if isinstance(node.value, str):
                 opened.name = node.value
             else:
-                self._refuse_key("write a name", node.origin)
+                self._refuse(Refusal("non-string-key", "a key is text", "write a name"), node.origin)
         else:
             self._add(opened, node)
 
@@ -397,9 +397,6 @@ class _Composer:
         message = f"the key {visible(name)} already stands on line {self._source.place(first).line}"
         self._refuse(Refusal("duplicate-key", message, "remove one of the two"), offset)
 
-    def _refuse_key(self, hint: str, start: int) -> None:
-        self._refuse(Refusal("non-string-key", "a key is text", hint), start)
-
     def _refuse_tag(self, event: Event) -> None:
         message = f"the tag {visible(str(event.tag))} is not obeyed"
         hint = "remove it; a text that looks like something else is written in quotes"
@@ -409,15 +406,12 @@ class _Composer:
         if self._is_below(SECRET_KEYS):
             message = "a secret, or what stands for one, is not plain data"
             refusal = Refusal(refusal.code, message, "name it: {env: NAME}")
-        self._note(refusal, offset)
+        code, message, hint = refusal
+        self._problems.append(Problem(code, self._source.place(offset), "", message, hint))
         if len(self._problems) >= MOST_PROBLEMS:
             message = "the rest of the file is not looked at"
             stop = Refusal("too-many-problems", message, "solve the others first")
             raise _unreadable(stop, self._source.text[:offset])
-
-    def _note(self, refusal: Refusal, offset: int) -> None:
-        place = self._source.place(offset)
-        self._problems.append(Problem(refusal.code, place, "", refusal.message, refusal.hint))
 
     def _is_below(self, keys: frozenset[str]) -> bool:
         return any(opened.name in keys for opened in self._open)
