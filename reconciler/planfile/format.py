@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model
 
 from reconciler.config.validation import DIALECT
 from reconciler.engine.change import Action
@@ -253,204 +253,182 @@ class PlanDocument(_Part):
         return {**{change.digest: change.key for change in self.changes}, **seeds}
 
 
-class ResultsPart(_Part):
-    """How many changes ended how."""
+def _described(name: str, description: str, **members: Any) -> Any:
+    """Return the model of a part of a report or a status; a member is its type, or that and what it means.
 
-    applied: Count
-    failed: Count
-    stale: Count
-    skipped: Count
-    in_doubt: Count
-
-
-class SeedStatusPart(_Part):
-    """What the tenant counts of a sent seed, by its own statuses; faults are null where unverified."""
-
-    key: str
-    sent: Count
-    counted: Count
-    missing: Annotated[Count, Field(description="How many are not visible yet, at least.")]
-    by_status: dict[str, Count]
-    in_no_status: Count
-    faults: Count | None
-    unknown_fault_statuses: list[str]
-    arrived: bool
+    These are only written, so nothing but their schema is asked for: no value of one is ever made.
+    """
+    fields: dict[str, Any] = {
+        member: (form[0], Field(description=form[1])) if isinstance(form, tuple) else (form, ...)
+        for member, form in members.items()
+    }
+    return create_model(name, __base__=_Part, __doc__=description, **fields)
 
 
-class SentPart(_Part):
-    """How the sending of a seed ended, in customers."""
-
-    key: str
-    sent: Count
-    refused: Count
-    found: Annotated[Count, Field(description="Not sent to: the journal does not explain who is there.")]
-    in_doubt: Count
-    notes: list[str]
-    status: Annotated[
-        SeedStatusPart | None, Field(description="Null where nothing was sent, or it could not be asked.")
-    ]
-
-
-class LinePart(_Part):
-    """A line of YAML to write into the files."""
-
-    where: str
-    text: str
-
-
-class OutcomePart(_Part):
-    """How one change ended."""
-
-    key: str
-    action: Annotated[Action, Field(strict=False)] | None
-    id: int | None
-    result: Literal["applied", "failed", "stale", "skipped", "in_doubt"]
-    reason: str
-    warnings: list[str]
-    lines: list[LinePart]
-
-
-class IdPart(_Part):
-    """An id that was written into the files."""
-
-    key: str
-    id: int
-
-
-class ReportDocument(_Part):
-    """A plan and how each part of it ended, as `apply --format json` prints it."""
-
-    format_version: Literal[1]
-    plan: PlanDocument
-    summary: ResultsPart
-    customers_sent: Count
-    customers_in_doubt: Annotated[Count, Field(description="By this run, or by one before it.")]
-    exit_code: ExitCode
-    sent: list[SentPart]
-    outcomes: list[OutcomePart]
-    ids_written: list[IdPart]
-    notes: list[str]
-
-
-class TargetPart(_Part):
-    """One of several targets. Where there is no document, error or note says why."""
-
-    target: str
-    exit_code: ExitCode
-    error: str | None
-    note: str
-
-
-class PlannedPart(TargetPart):
-    """The plan of one of several targets."""
-
-    plan: PlanDocument | None
-
-
-class ReportedPart(TargetPart):
-    """The report of one of several targets."""
-
-    report: ReportDocument | None
-
-
-class PlansDocument(_Part):
-    """The plans of several targets, as `plan --format json` prints them; the summary is over all."""
-
-    format_version: Literal[1]
-    targets: list[PlannedPart]
-    summary: dict[str, Count]
-    exit_code: ExitCode
-
-
-class ReportsDocument(_Part):
-    """The reports of several targets, as `apply --format json` prints them; the summary is over all."""
-
-    format_version: Literal[1]
-    targets: list[ReportedPart]
-    summary: dict[str, Count]
-    customers_sent: Count
-    customers_in_doubt: Count
-    exit_code: ExitCode
-
-
-class ResourceFiguresPart(_Part):
-    """How many configurations stand how."""
-
-    managed: Annotated[Count, Field(description="Declared on the target, and not as absent.")]
-    unmanaged: Annotated[Count, Field(description="Live, and declared nowhere.")]
-    drifted: Annotated[Count, Field(description="Declared; apply would create, change or delete it.")]
-    blocked: Annotated[Count, Field(description="Declared; apply would leave it alone, for a rule says no.")]
-
-
-class SeedFiguresPart(_Part):
-    """How many seeds, and customers of them, stand how."""
-
-    declared: Count
-    pending: Annotated[Count, Field(description="Apply would send something of it.")]
-    blocked: Annotated[
-        Count,
-        Field(description="Something of it is due and a rule says no, or somebody else may have sent it."),
-    ]
-    in_doubt: Annotated[Count, Field(description="Nobody knows of some of its customers if they were sent.")]
-    customers_pending: Count
-    customers_in_doubt: Count
-
-
-class LastApplyPart(_Part):
-    """The latest apply on the target that has ended."""
-
-    run: Line
-    began: Moment
-    ended: Moment
-    outcome: Annotated[str, Field(description="The name of the exit code, such as done; or died.")]
-    exit_code: Annotated[int | None, Field(description="Null for a run that died.")]
-
-
-class OpenRunPart(_Part):
-    """A run that holds the target or one of its accounts."""
-
-    run: Line
-    command: str
-    began: Moment
-    latest: Annotated[Moment, Field(description="When it last wrote anything down.")]
-    died: Annotated[bool, Field(description="Whether its process is provably gone.")]
-
-
-class JournalPart(_Part):
-    """What the journal says of the target."""
-
-    last_apply: Annotated[LastApplyPart | None, Field(description="Null where there was none yet.")]
-    open_runs: list[OpenRunPart]
-
-
-class TargetStatusPart(_Part):
-    """How a target stands. A null could not be found out; error or journal_error says why."""
-
-    target: str
-    account: str | None
-    tenant: str | None
-    up: Annotated[bool, Field(description="Whether all that was asked of its APIs was answered.")]
-    exit_code: ExitCode
-    error: str | None
-    resources: ResourceFiguresPart | None
-    seeds: SeedFiguresPart | None
-    changes_in_doubt: Annotated[
+ResultsPart: Any = _described(
+    "ResultsPart",
+    "How many changes ended how.",
+    applied=Count,
+    failed=Count,
+    stale=Count,
+    skipped=Count,
+    in_doubt=Count,
+)
+SeedStatusPart: Any = _described(
+    "SeedStatusPart",
+    "What the tenant counts of a sent seed, by its own statuses; faults are null where unverified.",
+    key=str,
+    sent=Count,
+    counted=Count,
+    missing=(Count, "How many are not visible yet, at least."),
+    by_status=dict[str, Count],
+    in_no_status=Count,
+    faults=Count | None,
+    unknown_fault_statuses=list[str],
+    arrived=bool,
+)
+SentPart: Any = _described(
+    "SentPart",
+    "How the sending of a seed ended, in customers.",
+    key=str,
+    sent=Count,
+    refused=Count,
+    found=(Count, "Not sent to: the journal does not explain who is there."),
+    in_doubt=Count,
+    notes=list[str],
+    status=(SeedStatusPart | None, "Null where nothing was sent, or it could not be asked."),
+)
+LinePart: Any = _described("LinePart", "A line of YAML to write into the files.", where=str, text=str)
+OutcomePart: Any = _described(
+    "OutcomePart",
+    "How one change ended.",
+    key=str,
+    action=Annotated[Action, Field(strict=False)] | None,
+    id=int | None,
+    result=Literal["applied", "failed", "stale", "skipped", "in_doubt"],
+    reason=str,
+    warnings=list[str],
+    lines=list[LinePart],
+)
+IdPart: Any = _described("IdPart", "An id that was written into the files.", key=str, id=int)
+ReportDocument: Any = _described(
+    "ReportDocument",
+    "A plan and how each part of it ended, as `apply --format json` prints it.",
+    format_version=Literal[1],
+    plan=PlanDocument,
+    summary=ResultsPart,
+    customers_sent=Count,
+    customers_in_doubt=(Count, "By this run, or by one before it."),
+    exit_code=ExitCode,
+    sent=list[SentPart],
+    outcomes=list[OutcomePart],
+    ids_written=list[IdPart],
+    notes=list[str],
+)
+PlannedPart: Any = _described(
+    "PlannedPart",
+    "The plan of one of several targets.",
+    target=str,
+    exit_code=ExitCode,
+    error=str | None,
+    note=str,
+    plan=PlanDocument | None,
+)
+ReportedPart: Any = _described(
+    "ReportedPart",
+    "The report of one of several targets.",
+    target=str,
+    exit_code=ExitCode,
+    error=str | None,
+    note=str,
+    report=ReportDocument | None,
+)
+PlansDocument: Any = _described(
+    "PlansDocument",
+    "The plans of several targets, as `plan --format json` prints them; the summary is over all.",
+    format_version=Literal[1],
+    targets=list[PlannedPart],
+    summary=dict[str, Count],
+    exit_code=ExitCode,
+)
+ReportsDocument: Any = _described(
+    "ReportsDocument",
+    "The reports of several targets, as `apply --format json` prints them; the summary is over all.",
+    format_version=Literal[1],
+    targets=list[ReportedPart],
+    summary=dict[str, Count],
+    customers_sent=Count,
+    customers_in_doubt=Count,
+    exit_code=ExitCode,
+)
+ResourceFiguresPart: Any = _described(
+    "ResourceFiguresPart",
+    "How many configurations stand how.",
+    managed=(Count, "Declared on the target, and not as absent."),
+    unmanaged=(Count, "Live, and declared nowhere."),
+    drifted=(Count, "Declared; apply would create, change or delete it."),
+    blocked=(Count, "Declared; apply would leave it alone, for a rule says no."),
+)
+SeedFiguresPart: Any = _described(
+    "SeedFiguresPart",
+    "How many seeds, and customers of them, stand how.",
+    declared=Count,
+    pending=(Count, "Apply would send something of it."),
+    blocked=(Count, "Something of it is due and a rule says no, or somebody else may have sent it."),
+    in_doubt=(Count, "Nobody knows of some of its customers if they were sent."),
+    customers_pending=Count,
+    customers_in_doubt=Count,
+)
+LastApplyPart: Any = _described(
+    "LastApplyPart",
+    "The latest apply on the target that has ended.",
+    run=Line,
+    began=Moment,
+    ended=Moment,
+    outcome=(str, "The name of the exit code, such as done; or died."),
+    exit_code=(int | None, "Null for a run that died."),
+)
+OpenRunPart: Any = _described(
+    "OpenRunPart",
+    "A run that holds the target or one of its accounts.",
+    run=Line,
+    command=str,
+    began=Moment,
+    latest=(Moment, "When it last wrote anything down."),
+    died=(bool, "Whether its process is provably gone."),
+)
+JournalPart: Any = _described(
+    "JournalPart",
+    "What the journal says of the target.",
+    last_apply=(LastApplyPart | None, "Null where there was none yet."),
+    open_runs=list[OpenRunPart],
+)
+TargetStatusPart: Any = _described(
+    "TargetStatusPart",
+    "How a target stands. A null could not be found out; error or journal_error says why.",
+    target=str,
+    account=str | None,
+    tenant=str | None,
+    up=(bool, "Whether all that was asked of its APIs was answered."),
+    exit_code=ExitCode,
+    error=str | None,
+    resources=ResourceFiguresPart | None,
+    seeds=SeedFiguresPart | None,
+    changes_in_doubt=(
         Count | None,
-        Field(description="Not as declared, and nobody knows whether the last write was carried out."),
-    ]
-    journal: JournalPart | None
-    journal_error: str | None
-
-
-class StatusDocument(_Part):
-    """How targets stand, as `status --format json` prints it."""
-
-    format_version: Literal[1]
-    at: Annotated[Moment, Field(description="When this was found out.")]
-    targets: list[TargetStatusPart]
-    exit_code: ExitCode
-
-
+        "Not as declared, and nobody knows whether the last write was carried out.",
+    ),
+    journal=JournalPart | None,
+    journal_error=str | None,
+)
+StatusDocument: Any = _described(
+    "StatusDocument",
+    "How targets stand, as `status --format json` prints it.",
+    format_version=Literal[1],
+    at=(Moment, "When this was found out."),
+    targets=list[TargetStatusPart],
+    exit_code=ExitCode,
+)
 DOCUMENTS: Mapping[str, type[BaseModel]] = {
     "plan": PlanDocument,
     "plans": PlansDocument,
