@@ -24,15 +24,9 @@ from msgspec import Struct
 
 from reconciler.engine.kind import Body, Json, Mapper, map_serially
 from reconciler.errors import ApiError, BadAnswer, Declined, Forbidden, NoAnswer, NotFound, Unauthorised
-from reconciler.http import (
-    CHECKMARKET_HOSTS,
-    Answer,
-    Api,
-    Connection,
-    Dialect,
-    MemoryBudget,
-    Secret,
-)
+from reconciler.http.api import Api, Connection, Dialect
+from reconciler.http.messages import Answer, MemoryBudget, Secret
+from reconciler.http.trust import CHECKMARKET_HOSTS
 
 TOP = 100
 """How many rows are asked for at once."""

@@ -29,7 +29,7 @@ from reconciler.render.values import (
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from reconciler.http import Attempt
+    from reconciler.http.messages import Attempt
     from reconciler.problems import Problem
 
 

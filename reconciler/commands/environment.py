@@ -22,7 +22,7 @@ from reconciler.errors import UsageError
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
-    from reconciler.http import Attempt
+    from reconciler.http.messages import Attempt
 
 
 CRASH_VARIABLE = "RECONCILER_CRASH_AT"

@@ -25,7 +25,8 @@ from reconciler.expoints.planning import Composer, SeedPlanner, SeedsPlan
 from reconciler.expoints.recipients import SeedPlan, SendResult
 from reconciler.expoints.seed import Seed
 from reconciler.expoints.sending import Sender
-from reconciler.http import Bounds, Secret
+from reconciler.http.api import Bounds
+from reconciler.http.messages import Secret
 from reconciler.journal.journal import Journal, ReadOnlyJournal
 from reconciler.problems import Severity
 

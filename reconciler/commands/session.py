@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
     from reconciler.engine.kind import Client
-    from reconciler.http import Attempt, Bounds, Connection
+    from reconciler.http.api import Bounds, Connection
+    from reconciler.http.messages import Attempt
 
 Keyed = TypeVar("Keyed", Declared, Seed)
 
@@ -169,7 +170,8 @@ def open_target(
             return
         # Imported here: what is offline needs no HTTP.
         from reconciler.checkmarket.client import open_checkmarket
-        from reconciler.http import Bounds, Secret
+        from reconciler.http.api import Bounds
+        from reconciler.http.messages import Secret
 
         shown = account_name(target.name, settings)
         if settings.server_members:
@@ -203,7 +205,7 @@ def connection_to(chosen: Chosen, url: str, account: str, bounds: Bounds) -> Con
     `account` names what has one pace in the run. A request is reported past the point at which a crash test
     may end the process after it.
     """
-    from reconciler.http import Connection
+    from reconciler.http.api import Connection
 
     environment, name = chosen.environment, chosen.target.name
 
@@ -213,7 +215,7 @@ def connection_to(chosen: Chosen, url: str, account: str, bounds: Bounds) -> Con
 
     transport, access = None, environment.access
     if url == SANDBOX:
-        from reconciler.http import WsgiTransport
+        from reconciler.http.messages import WsgiTransport
 
         folder = chosen.workspace.folder
         transport = WsgiTransport(environment.sandboxes.get(name) or sandbox_app(folder, name, environment))

@@ -28,22 +28,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.access import Access, is_loopback
-from reconciler.clock import Clock, Pace
+from reconciler.clock import Clock, Pace, RequestBudget
 from reconciler.engine.kind import Json, Mapper, map_serially
 from reconciler.errors import ApiError, BadAnswer, Declined, Forbidden, NoAnswer, NotFound, Unauthorised
-from reconciler.http import (
-    EXPOINTS_HOSTS,
-    TOKEN_HOSTS,
-    Answer,
-    Api,
-    Connection,
-    Dialect,
-    MemoryBudget,
-    QueryValue,
-    RequestBudget,
-    Secret,
-    trusted,
-)
+from reconciler.http.api import Api, Connection, Dialect
+from reconciler.http.messages import Answer, MemoryBudget, QueryValue, Secret
+from reconciler.http.trust import EXPOINTS_HOSTS, TOKEN_HOSTS, trusted
 from reconciler.problems import Redacted
 
 LONGEST_QUERY = 1_800

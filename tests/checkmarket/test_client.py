@@ -23,7 +23,8 @@ from reconciler.errors import (
     Unauthorised,
     Unreachable,
 )
-from reconciler.http import Attempt, Bounds, Connection, Secret, WsgiTransport
+from reconciler.http.api import Bounds, Connection
+from reconciler.http.messages import Attempt, Secret, WsgiTransport
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

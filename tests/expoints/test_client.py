@@ -21,7 +21,8 @@ from reconciler.errors import (
     Unreachable,
 )
 from reconciler.expoints.client import Column, Count, Customers, open_expoints, pages
-from reconciler.http import Attempt, Bounds, Connection, Secret, WsgiTransport
+from reconciler.http.api import Bounds, Connection
+from reconciler.http.messages import Attempt, Secret, WsgiTransport
 from reconciler.sandbox import Fault, State, Variants, create_app
 from tests.clock import FakeClock
 

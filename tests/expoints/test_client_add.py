@@ -18,7 +18,8 @@ from reconciler.errors import (
     Unauthorised,
 )
 from reconciler.expoints.client import ClientLogin, Customers, open_expoints
-from reconciler.http import USUAL_BOUNDS, Attempt, Connection, Secret
+from reconciler.http.api import USUAL_BOUNDS, Connection
+from reconciler.http.messages import Attempt, Secret
 from reconciler.sandbox import Fault, State, Variants, create_app, revoke_tokens, take_inventory
 from reconciler.sandbox import Server as Listening
 from tests.clock import FakeClock

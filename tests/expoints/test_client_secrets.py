@@ -23,7 +23,8 @@ from reconciler.expoints.client import (
     shown,
     taken,
 )
-from reconciler.http import Answer, Attempt, Bounds, Connection, Secret, WsgiTransport
+from reconciler.http.api import Bounds, Connection
+from reconciler.http.messages import Answer, Attempt, Secret, WsgiTransport
 from tests.http.servers import serving
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from reconciler.access import Access
 from reconciler.commands.console import each
 from reconciler.errors import ApiError, BadAnswer, Refused, Unauthorised, Unreachable, UsageError
 from reconciler.expoints.client import ClientLogin, Customers, open_expoints
-from reconciler.http import Bounds, Connection, Secret, WsgiTransport
+from reconciler.http.api import Bounds, Connection
+from reconciler.http.messages import Secret, WsgiTransport
 from reconciler.sandbox import State, Variants, create_app
 from reconciler.sandbox import Tokens as Accepted
 from tests.clock import FakeClock

@@ -14,7 +14,8 @@ from reconciler.checkmarket.client import ImportConfigs, open_checkmarket
 from reconciler.engine.plan import Consent
 from reconciler.errors import ApiError, Exit
 from reconciler.expoints.client import ClientLogin, Customers, open_expoints
-from reconciler.http import Connection, Secret, WsgiTransport
+from reconciler.http.api import Connection
+from reconciler.http.messages import Secret, WsgiTransport
 from reconciler.sandbox import Fault
 from tests.faults.scenes import ADD, CREATING, LIST, PUT, SCENES, SENDING_WITH_OAUTH, TOKEN, Scene
 from tests.faults.table import FAULTS, Row, effects, rows, sections

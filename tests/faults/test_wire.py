@@ -9,7 +9,8 @@ import pytest
 
 from reconciler.checkmarket.client import open_checkmarket
 from reconciler.errors import Unreachable
-from reconciler.http import Connection, Secret
+from reconciler.http.api import Connection
+from reconciler.http.messages import Secret
 from tests.clock import FakeClock
 from tests.faults.scenes import SCENES
 from tests.faults.table import Row, rows

@@ -35,7 +35,8 @@ from reconciler.commands.status import Form, status
 from reconciler.errors import ReconcilerError
 from reconciler.expoints.client import open_expoints
 from reconciler.expoints.planning import SeedsPlan
-from reconciler.http import Api, Connection, Secret
+from reconciler.http.api import Api, Connection
+from reconciler.http.messages import Secret
 from reconciler.journal.entries import Line
 from reconciler.journal.journal import ReadOnlyJournal, read_journal
 from reconciler.journal.sqlite import SqliteLog

@@ -13,7 +13,8 @@ import httpx
 import pytest
 
 from reconciler.errors import ApiError, BadAnswer, Declined, NoAnswer, Unreachable
-from reconciler.http import Api, Bounds, Connection, MemoryBudget, Secret
+from reconciler.http.api import Api, Bounds, Connection
+from reconciler.http.messages import MemoryBudget, Secret
 from tests.hostile.answering import CONFIGS, Hostile, envelope, run, write_workspace
 from tests.hostile.looking import assert_harmless
 from tests.http.servers import VirtualClock, door, serving

@@ -12,7 +12,8 @@ from reconciler.commands.session import account_in_journal, account_name
 from reconciler.config.settings import CheckMarket
 from reconciler.errors import Refused
 from reconciler.expoints.client import ClientLogin, open_expoints
-from reconciler.http import Connection, Secret
+from reconciler.http.api import Connection
+from reconciler.http.messages import Secret
 from tests.hostile.workspaces import write
 from tests.http.servers import serving, whole_then_close
 

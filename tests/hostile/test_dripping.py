@@ -17,7 +17,7 @@ import pytest
 
 from reconciler.access import Access
 from reconciler.errors import ApiError, NoAnswer, Unreachable
-from reconciler.http import Api, Bounds, Connection
+from reconciler.http.api import Api, Bounds, Connection
 from tests.http.servers import VirtualClock, door, read_request
 
 DRIPS = 80

@@ -11,7 +11,8 @@ from typing import Any
 
 import httpx
 
-from reconciler.http import Api, Connection, Dialect, Secret
+from reconciler.http.api import Api, Connection, Dialect
+from reconciler.http.messages import Secret
 from tests.clock import FakeClock
 
 

@@ -23,7 +23,9 @@ from reconciler.errors import (
     Unreachable,
     UsageError,
 )
-from reconciler.http import CHECKMARKET_HOSTS, Answer, Api, Attempt, Bounds, Dialect, QueryValue, Secret
+from reconciler.http.api import Api, Bounds, Dialect
+from reconciler.http.messages import Answer, Attempt, QueryValue, Secret
+from reconciler.http.trust import CHECKMARKET_HOSTS
 
 from .servers import VirtualClock, door
 

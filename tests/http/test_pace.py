@@ -16,7 +16,7 @@ from reconciler.clock import GivenUp, Pace, RequestBudget, SleepCut
 from reconciler.commands.console import each
 from reconciler.commands.environment import CuttableClock
 from reconciler.errors import AllowanceUsedUp, ApiError, Declined, Unreachable
-from reconciler.http import Bounds
+from reconciler.http.api import Bounds
 from tests.http.servers import VirtualClock, door
 
 

@@ -7,7 +7,9 @@ import pytest
 
 from reconciler.access import Access
 from reconciler.errors import Refused, UsageError
-from reconciler.http import CHECKMARKET_HOSTS, EXPOINTS_HOSTS, TOKEN_HOSTS, Api, Connection, Secret, trusted
+from reconciler.http.api import Api, Connection
+from reconciler.http.messages import Secret
+from reconciler.http.trust import CHECKMARKET_HOSTS, EXPOINTS_HOSTS, TOKEN_HOSTS, trusted
 
 ENTRA = "https://login.microsoftonline.com"
 NAMED = "RECONCILER_TRUSTED_HOSTS"

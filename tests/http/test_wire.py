@@ -14,7 +14,8 @@ import pytest
 from reconciler.access import Access
 from reconciler.commands.console import each
 from reconciler.errors import ApiError, NoAnswer, Unreachable
-from reconciler.http import Api, Bounds, Connection, WsgiTransport
+from reconciler.http.api import Api, Bounds, Connection
+from reconciler.http.messages import WsgiTransport
 
 from .servers import (
     WHOLE,

@@ -27,7 +27,8 @@ from reconciler.engine.identity import resolve, take_inventory
 from reconciler.engine.kind import Field, Json, Kind, Member
 from reconciler.engine.outcome import Report
 from reconciler.engine.plan import Consent, make_plan
-from reconciler.http import Connection, Secret, WsgiTransport
+from reconciler.http.api import Connection
+from reconciler.http.messages import Secret, WsgiTransport
 from reconciler.sandbox import Fault, Request, State, Variants, create_app
 from reconciler.sandbox.seeding import CONFIGS, STARTING_POINT, SURVEYS
 from tests.clock import FakeClock
