@@ -210,18 +210,18 @@ class Delivery(_Model, frozen=True, omit_defaults=True):
     seed: Text = ""
 
 
-class BatchIntent(Struct, frozen=True):
+class BatchIntent(_Model, frozen=True, omit_defaults=True):
     """One request to be sent: what is written down before its first byte leaves."""
 
-    account: str
-    seed: str
-    round: str
-    deliveries: Sequence[Delivery]
-    resolved: Mapping[str, str]
+    account: Text
+    seed: Text
+    round: Text
+    deliveries: Annotated[Sequence[Delivery], Meta(min_length=1)]
+    resolved: Mapping[Text, Text]
     """The moments of the batch as they were resolved: member → ISO 8601 with offset."""
-    run: int | None = None
+    run: Number | None = None
     """The run that sends it, and holds its account; `None` for none."""
-    server_at: float | None = None
+    server_at: ServerTime | None = None
     """What the server's own clock says now; None where it does not say."""
 
 
@@ -273,17 +273,11 @@ class DefaultsLearned(_Model, frozen=True, tag_field="what", tag="learned"):
 
 
 class BatchBegan(_Model, frozen=True, tag_field="what", tag="batch"):
-    """Deliveries that are written down together. What the batch says of them counts over what they say."""
+    """Deliveries that are written down together, all of them with one standing, whatever they say of it."""
 
     number: Number
-    run: Number | None
-    account: Text
-    seed: Text
-    round: Text
-    resolved: Mapping[Text, Text]
     standing: DeliveryState
-    deliveries: Annotated[tuple[Delivery, ...], Meta(min_length=1)]
-    server_at: ServerTime | None
+    batch: BatchIntent
 
 
 class StandingChanged(_Model, frozen=True, tag_field="what", tag="standing"):

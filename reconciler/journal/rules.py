@@ -65,7 +65,7 @@ class JournalState(Struct):
     """Without their bodies."""
     places: dict[int, tuple[int, int]] = field(default_factory=dict)
     """Write → the entries of its beginning and of its end, beside which its bodies are kept; 0 for none."""
-    batches: dict[int, BatchBegan] = field(default_factory=dict)
+    batches: dict[int, BatchIntent] = field(default_factory=dict)
     """With their deliveries as they stand now."""
     seeds: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
     """Account and seed → the numbers of their batches, oldest first."""
@@ -170,20 +170,20 @@ class JournalState(Struct):
             self.runs[fact.run] = replace(run, ended=at, exit=fact.exit, counts=fact.counts, note=fact.note)
 
     def _take_batch(self, at: float, fact: BatchBegan) -> None:
-        number = _next(self.last_batch, fact.number)
+        number, batch = _next(self.last_batch, fact.number), fact.batch
         if number > self.last_batch + 1:  # no pruning removes a batch
             raise Unsound(f"batch {number - 1} is missing")
-        if len({customer.customer for customer in fact.deliveries}) < len(fact.deliveries):
+        if len({customer.customer for customer in batch.deliveries}) < len(batch.deliveries):
             raise Unsound("a customer stands in it twice")
         said = {"standing": fact.standing, "batch": number, "at": at, "since": at, "note": ""}
-        said |= {"round": fact.round, "seed": fact.seed, "server_at": fact.server_at, "server_since": None}
-        deliveries = tuple(replace(delivery, **said) for delivery in fact.deliveries)
-        self.batches[number] = replace(fact, deliveries=deliveries)
-        key = (fact.account, fact.seed)
+        said |= {"round": batch.round, "seed": batch.seed, "server_at": batch.server_at, "server_since": None}
+        deliveries = tuple(replace(delivery, **said) for delivery in batch.deliveries)
+        self.batches[number] = replace(batch, deliveries=deliveries)
+        key = (batch.account, batch.seed)
         self.seeds[key] = (*self.seeds.get(key, ()), number)
         self.last_batch = number
-        if fact.run in self.runs:  # a pruned run leaves its batches behind
-            self._heard_of(fact.run, at)
+        if batch.run in self.runs:  # a pruned run leaves its batches behind
+            self._heard_of(batch.run, at)
 
     def _take_standing(self, at: float, fact: StandingChanged) -> None:
         batch = self.batches.get(fact.batch)
@@ -412,11 +412,7 @@ def _batch(state: JournalState, batch: BatchIntent, standing: DeliveryState) -> 
             f"sent. Plan again"
         )
     number = state.last_batch + 1
-    of = (batch.account, batch.seed, batch.round)
-    fact = BatchBegan(
-        number, batch.run, *of, batch.resolved, standing, tuple(batch.deliveries), batch.server_at
-    )
-    return number, [fact]
+    return number, [BatchBegan(number, standing, batch)]
 
 
 def _check_holds(state: JournalState, run: int, account: str) -> None:
@@ -475,10 +471,10 @@ def subject(state: JournalState, fact: Fact) -> str:
         case DefaultsLearned():
             said = f"run {fact.run}: learn {_counted(len(fact.values), 'default')}"
         case BatchBegan():
-            who = f"run {fact.run}: " if fact.run is not None else ""
-            verb = "find" if fact.standing is DeliveryState.FOUND else "send"
-            customers = f"{_counted(len(fact.deliveries), 'customer')}, batch {fact.number}"
-            said = f"{who}{verb} {fact.seed}, round {fact.round} ({customers})"
+            batch, verb = fact.batch, "find" if fact.standing is DeliveryState.FOUND else "send"
+            who = f"run {batch.run}: " if batch.run is not None else ""
+            customers = f"{_counted(len(batch.deliveries), 'customer')}, batch {fact.number}"
+            said = f"{who}{verb} {batch.seed}, round {batch.round} ({customers})"
         case StandingChanged():
             which = "" if fact.customer is None else ", one customer"
             said = f"batch {fact.batch}{which}: {fact.standing}"

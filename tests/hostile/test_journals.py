@@ -111,12 +111,15 @@ SENT_DAMAGES = (
     ),
     (setting("standing", "fact.standing", '"posted"'), "entry 4 is damaged: fact.standing: unknown word"),
     (setting("standing", "fact.batch", "7"), "entry 4 is damaged: there is no such delivery"),
-    (setting("batch", "fact.seed", "0"), "entry 3 is damaged: fact.seed"),
+    (setting("batch", "fact.batch.seed", "0"), "entry 3 is damaged: fact.batch.seed"),
     (
-        setting("batch", "fact.deliveries[0].customer", '"anybody"'),
-        "entry 3 is damaged: fact.deliveries",
+        setting("batch", "fact.batch.deliveries[0].customer", '"anybody"'),
+        "entry 3 is damaged: fact.batch.deliveries",
     ),
-    (setting("batch", "fact.deliveries[0].baseline", "-1"), "entry 3 is damaged: fact.deliveries"),
+    (
+        setting("batch", "fact.batch.deliveries[0].baseline", "-1"),
+        "entry 3 is damaged: fact.batch.deliveries",
+    ),
     (setting("batch", "fact.number", "2"), "entry 3 is damaged: batch 1 is missing"),
     (setting("batch", "at", "9e99"), "entry 3 is damaged: at"),
 )

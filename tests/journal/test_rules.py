@@ -140,22 +140,15 @@ def fact(what: str, **members: object) -> Mapping[str, object]:
 
 
 STANDING = fact("standing", batch=7, customer=None, standing="sent", note="", server_at=None)
-BATCH: Mapping[str, Any] = {
-    **fact("batch", number=1, run=None, account=MAIL, seed=SEED, round="1", resolved={}, standing="sent"),
-    "server_at": None,
-    "deliveries": [
-        {
-            "customer": "a" * 32,
-            "mailbox": "b" * 32,
-            "digest": "c" * 32,
-            "baseline": 0,
-            "standing": "sent",
-            "batch": 0,
-            "at": 0.0,
-            "round": "",
-        }
-    ],
+CUSTOMER = {
+    "customer": "a" * 32, "mailbox": "b" * 32, "digest": "c" * 32, "baseline": 0,
+    "standing": "sent", "batch": 0, "at": 0.0, "round": "1",
 }
+
+
+def batch(number: int = 1, standing: str = "sent", customers: Any = (CUSTOMER,), **more: Any) -> Any:
+    told = {"account": MAIL, "seed": SEED, "round": "1", "resolved": {}, "deliveries": [*customers], **more}
+    return fact("batch", number=number, standing=standing, batch=told)
 
 
 @pytest.mark.parametrize(
@@ -166,13 +159,13 @@ BATCH: Mapping[str, Any] = {
         (fact("operation end", operation=7, ending={"result": "applied"}), "no write 7"),
         (fact("run end", run=7, exit=0, counts={}, note=""), "no run 7"),
         (STANDING, "no such delivery"),
-        ({**BATCH, "deliveries": [{"who": "ann"}]}, "deliveries"),
-        ({**BATCH, "deliveries": BATCH["deliveries"] * 2}, "twice"),
-        ({**BATCH, "deliveries": []}, "length"),
-        ({**BATCH, "standing": "posted"}, "unknown word"),
-        ({**BATCH, "number": 0}, "number"),
-        ({**BATCH, "number": 2}, "batch 1 is missing"),
-        ({**BATCH, "more": 1}, "a member that no entry has"),
+        (batch(customers=[{"who": "ann"}]), "deliveries"),
+        (batch(customers=[CUSTOMER, CUSTOMER]), "twice"),
+        (batch(customers=[]), "length"),
+        (batch(standing="posted"), "unknown word"),
+        (batch(0), "number"),
+        (batch(2), "batch 1 is missing"),
+        (batch(more=1), "a member that no entry has"),
     ],
 )
 def test_what_cannot_be_right_is_not_taken_for_a_fact(told: Mapping[str, object], said: str) -> None:
@@ -188,7 +181,7 @@ def test_what_cannot_be_right_is_not_taken_for_a_fact(told: Mapping[str, object]
         ('{"n": 1e999}', "too large"),
         ('{"n": NaN}', "a number that is none"),
         ("[" * 300 + "]" * 300, "nested too deeply"),
-        (strict_json({"n": 3, "at": 0.0, "fact": BATCH}), "says that it is entry 3"),
+        (strict_json({"n": 3, "at": 0.0, "fact": batch()}), "says that it is entry 3"),
         (b"{}", "not text"),
     ],
 )
@@ -198,7 +191,7 @@ def test_what_is_no_entry_is_named(text: Any, said: str) -> None:
 
 
 def test_a_batch_outlives_its_run() -> None:
-    state = replayed(begun(), [Line(9, None, strict_json({"n": 9, "at": 5.0, "fact": {**BATCH, "run": 2}}))])
+    state = replayed(begun(), [Line(9, None, strict_json({"n": 9, "at": 5.0, "fact": batch(run=2)}))])
     assert [told.customer for told in state.past(MAIL, SEED)] == ["a" * 32]
 
 
