@@ -141,8 +141,14 @@ def fact(what: str, **members: object) -> Mapping[str, object]:
 
 STANDING = fact("standing", batch=7, customer=None, standing="sent", note="", server_at=None)
 CUSTOMER = {
-    "customer": "a" * 32, "mailbox": "b" * 32, "digest": "c" * 32, "baseline": 0,
-    "standing": "sent", "batch": 0, "at": 0.0, "round": "1",
+    "customer": "a" * 32,
+    "mailbox": "b" * 32,
+    "digest": "c" * 32,
+    "baseline": 0,
+    "standing": "sent",
+    "batch": 0,
+    "at": 0.0,
+    "round": "1",
 }
 
 
