@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum
+from functools import cache
 from typing import TypeAlias
 
 from msgspec import Struct, field
@@ -46,34 +47,22 @@ class Inventory(Struct, frozen=True):
         return tuple(live for live in self.by_id.values() if live.listed)
 
 
-class CachingReader(Struct, frozen=True):
+class CachingReader:
     """A `Reader` that asks another one for everything once, so that several plans see the same live state.
 
     An error is not kept: what failed is asked for again.
     """
 
-    reader: Reader
-    _rows: list[Sequence[Body]] = field(default_factory=list)
-    _bodies: dict[int, Body | None] = field(default_factory=dict)
-    _found: dict[tuple[str, str], Sequence[int]] = field(default_factory=dict)
+    def __init__(self, reader: Reader) -> None:
+        self.read, self.find = cache(reader.read), cache(reader.find)
+        self._reader = reader
+        self._rows: Sequence[Body] | None = None
 
     def list(self, mapper: Mapper = map_serially) -> Sequence[Body]:
         """Return every row that the API listed the first time."""
-        if not self._rows:
-            self._rows.append(self.reader.list(mapper))
-        return self._rows[0]
-
-    def read(self, id: int) -> Body | None:
-        """Return the whole body of one resource as it was read the first time."""
-        if id not in self._bodies:
-            self._bodies[id] = self.reader.read(id)
-        return self._bodies[id]
-
-    def find(self, what: str, name: str) -> Sequence[int]:
-        """Return the ids that a name had the first time."""
-        if (what, name) not in self._found:
-            self._found[what, name] = self.reader.find(what, name)
-        return self._found[what, name]
+        if self._rows is None:
+            self._rows = self._reader.list(mapper)
+        return self._rows
 
 
 def resolve(declared: Sequence[Declared], reader: Reader) -> tuple[Declared, ...]:

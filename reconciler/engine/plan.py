@@ -134,10 +134,6 @@ def _blocks_of(account: Account, change: Change, may_hide: frozenset[str]) -> It
             f"not declared, and {'; '.join(reasons)}; declare it, or name it under keep or reset",
             tuple(view.path for view in refused),
         )
-    yield from _visibility(account, change, may_hide)
-
-
-def _visibility(account: Account, change: Change, may_hide: frozenset[str]) -> Iterator[Block]:
     path = account.kind.visible_field
     visible = next(view for view in change.fields if view.path == path)
     if visible.cls is FieldClass.KEPT and visible.after is None:

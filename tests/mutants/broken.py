@@ -200,8 +200,8 @@ MISTAKES: Mapping[str, Mistake] = {
         f"{PLANNING}::test_prune_deletes_within_the_limit_only",
     ),
     "hides what only a flag allows to hide": Mistake(
-        "engine.plan:_visibility",
-        always(()),
+        "engine.plan:_blocks_of",
+        lambda right: lambda account, change, _hide: right(account, change, frozenset({change.key})),
         f"{PLANNING}::test_a_flag_for_another_key_does_not_allow_hiding",
     ),
     "leaves what is overwritten out of the digest": Mistake(
