@@ -14,13 +14,13 @@ from msgspec import Struct, field
 
 from reconciler.checkmarket.model import SECTION
 from reconciler.commands.console import Console
-from reconciler.commands.edit import as_edited, edits_of, finish
+from reconciler.commands.edit import edited, edits_of, finish
 from reconciler.commands.environment import Environment
 from reconciler.commands.journal import remembered
 from reconciler.commands.plan import LiveSnapshot, read_live
 from reconciler.commands.session import Session, open_session
 from reconciler.commands.workspace import Selection
-from reconciler.config.adopting import Exporter, Name, is_one_line, merge, new_resource
+from reconciler.config.adopting import Exporter, is_one_line, merge, new_resource
 from reconciler.config.discovery import is_workspace_file, shown
 from reconciler.config.file_edits import FileEdits, ResourceEditor
 from reconciler.config.names import keys_for, meant, visible
@@ -58,25 +58,25 @@ class _Names(Struct):
     console: Console
     _unreadable: set[str] = field(default_factory=set)
 
-    def name_of(self, named: Named, id: int) -> Name:
+    def name_of(self, named: Named, id: int) -> tuple[str | None, str]:
         """Return the name of an id, if no other has it. That a list cannot be read is said once."""
         what = named.what
         if named.mapped:
             names = [name for name, one in self.session.target.ids[named.mapped].items() if one == id]
-            return Name(names[0]) if len(names) == 1 else Name()
+            return (names[0] if len(names) == 1 else None), ""
         if what in self._unreadable:
-            return Name()
+            return None, ""
         try:
             name = self.session.client.name(what, id)
             if name is None:
-                return Name()
+                return None, ""
             if len(self.session.client.find(what, name)) > 1:
-                return Name(comment=f'"{name}", like another {what}')
-            return Name(name) if is_one_line(name) else Name(comment=f'"{name}"')
+                return None, f'"{name}", like another {what}'
+            return (name, "") if is_one_line(name) else (None, f'"{name}"')
         except _NO_NAMES as error:
             self._unreadable.add(what)
             self.console.say(f"Names of {what}s cannot be read, so their ids are written: {error}")
-            return Name()
+            return None, ""
 
     def id_of(self, named: Named, name: str) -> int | None:
         """Return the id of a name, `None` where it is not exactly one."""
@@ -87,7 +87,6 @@ class _Names(Struct):
 
 
 def _exporter(snapshot: LiveSnapshot, console: Console) -> Exporter:
-    """Return what says in the words of the files what is live."""
     names = _Names(snapshot.session, console)
     return Exporter(SECTION, snapshot.account, names.name_of, names.id_of)
 
@@ -130,8 +129,7 @@ def adopt(
         files = edits_of(session.workspace, environment)
         adoption = _Adoption(wanted, snapshot, _exporter(snapshot, console), files, environment.folder)
         adopted = adoption.write(_chosen(wanted, snapshot, plan, managed))
-        edits = files.edited()
-        after = as_edited(session.workspace, edits, environment)
+        edits, after = edited(session.workspace, files, environment)
         _check_others(session, after.declared)
         keys = {one.key for one in adopted}
         now = [one for one in after.declared[session.target.name] if one.key in keys]
@@ -293,8 +291,7 @@ def adopt_update(
                 for view in change.differing
                 if view.cls is FieldClass.SET and change.live
             ]
-        edits = files.edited()
-        as_edited(session.workspace, edits, environment)
+        edits, _ = edited(session.workspace, files, environment)
     text = brought_text(brought, len(edits), writes=not diff, paint=console.paint)
     finish(session.workspace, edits, console, text, brought_document(brought), diff=diff)
     resets = sum(len(change.resets) for change in _every_change(plan))

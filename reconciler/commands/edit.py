@@ -53,13 +53,17 @@ def edits_of(workspace: Workspace[Seed], environment: Environment) -> FileEdits:
     return FileEdits(workspace.folder, environment.folder, ranks_of(SECTION, CUSTOMER_SEEDS))
 
 
-def as_edited(
-    workspace: Workspace[Seed], edits: Sequence[FileEdit], environment: Environment
-) -> Workspace[Seed]:
-    """Return what the files would declare once edited. Errors: `NotEdited` where they would be invalid."""
+def edited(
+    workspace: Workspace[Seed], files: FileEdits, environment: Environment
+) -> tuple[Sequence[FileEdit], Workspace[Seed]]:
+    """Return the files that change, and what the workspace would declare then.
+
+    Errors: `NotEdited` where an edit is not safe, or would make the files invalid.
+    """
+    edits = files.edited()
     after = {edit.path: edit.after for edit in edits}
     try:
-        return load(workspace.folder, SECTION, environment.folder, CUSTOMER_SEEDS, after)
+        return edits, load(workspace.folder, SECTION, environment.folder, CUSTOMER_SEEDS, after)
     except FilesInvalid as invalid:
         errors = [problem for problem in invalid.problems if problem.severity is Severity.ERROR]
         raise NotEdited(errors) from invalid
@@ -112,8 +116,7 @@ def set_fields(
         editor = ResourceEditor(files, SECTION, resource, workspace.targets)
         for text in assignments:
             editor.assign(text)
-    edits = files.edited()
-    as_edited(workspace, edits, environment)
+    edits, _ = edited(workspace, files, environment)
     verb, what = "Would change" if diff else "Changed", "seed" if seeds else "resource"
     keys = seeds or [resource.key for resource in resources]
     text = f"{verb}: {counted(len(edits), 'file')} for {counted(len(keys), what)}."
@@ -299,8 +302,7 @@ def _written(ids: Mapping[str, int], session: Session) -> Mapping[str, int]:
     for key, id in there.items():
         editor = ResourceEditor(files, SECTION, resources[key], workspace.targets)
         editor.edit(("id",), Put(id), target=session.target.name)
-    edits = files.edited()
-    as_edited(workspace, edits, session.environment)
+    edits, _ = edited(workspace, files, session.environment)
     write(edits, workspace.folder)
     return there
 

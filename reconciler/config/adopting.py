@@ -20,14 +20,8 @@ from reconciler.engine.kind import Body, Field, Json, Live, Policy
 CANNOT_HOLD = "live values that these files cannot hold"
 
 
-class Name(Struct, frozen=True):
-    """The name of an id, if it has one that no other has, and what to say beside the id otherwise."""
-
-    name: str | None = None
-    comment: str = ""
-
-
-NameOf = Callable[[Named, int], Name]
+NameOf = Callable[[Named, int], tuple[str | None, str]]
+"""Turns an id into its name, if no other has that, and into a comment to write beside the id otherwise."""
 Find = Callable[[Named, str], "int | None"]
 """Turns a name into its id on the account, `None` where it is not exactly one."""
 
@@ -85,10 +79,10 @@ class Exporter(Struct, frozen=True):
         named = next((named for named in self.section.named if named.field == one.path), None)
         if named is None or not isinstance(value, int):
             return one.path, with_meaning(self.section, one.path, value)
-        name = self.name_of(named, value)
-        if name.name is not None and is_one_line(name.name):
-            return named.path, Put(name.name)
-        return one.path, Put(value, visible(name.comment))
+        name, comment = self.name_of(named, value)
+        if name is not None and is_one_line(name):
+            return named.path, Put(name)
+        return one.path, Put(value, visible(comment))
 
     def can_hold(self, one: Field, value: Json) -> bool:
         """Tell whether the files can hold a value of a field."""

@@ -277,7 +277,6 @@ class _Cutter(Struct):
     def _entry(
         self, mapping: nodes.Mapping, entry: Entry | None, name: str, change: Edit, path: Path
     ) -> Iterator[Splice]:
-        """Yield the cuts for a key that has a value, its own or a merged one."""
         node = mapping.children[name]
         if isinstance(change, Put) and key_of(name, change) == name and same(node.value, change.value):
             return
@@ -440,7 +439,6 @@ class _Cutter(Struct):
         return lambda name: order.get(name, len(order))
 
     def _in_order(self, patch: Patch, path: Path) -> Patch:
-        """Return a patch with its keys in the order in which they should stand."""
         rank = self._rank(path)
         return {
             name: self._in_order(change, (*path, name)) if isinstance(change, Mapping) else change
