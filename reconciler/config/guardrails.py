@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from msgspec import Struct
 from pydantic import BaseModel
 
 from reconciler.config.load import Workspace
@@ -41,13 +40,13 @@ def loosened(before: Workspace[Any], now: Workspace[Any], target: str) -> Sequen
     same accounts, if there is any.
     """
     names = sorted(now.targets, key=lambda name: name != target)
-    compared = [_Comparison(before, now, now.targets[name]) for name in names]
-    found = [one for target in compared for one in target.settings()]
+    compared = [(_counterpart(before, now, now.targets[name]), now.targets[name]) for name in names]
+    found = [one for old, new in compared for one in _settings(before, now, old, new)]
     first, then = before.settings.default_target, now.settings.default_target
     if then not in (None, first):
         place = now.contents.settings.top.at("default_target").key_place
         found.append(_warning(place, "default_target", first or _NONE, str(then)))
-    found += [one for target in compared for one in target.resources()]
+    found += [one for old, new in compared if old for one in _resources(before, now, old, new)]
     return tuple(dict.fromkeys(found))
 
 
@@ -57,96 +56,89 @@ def _warning(place: Place, setting: str, before: str, after: str, was: Place | N
     return Problem(CODE, place, setting, f"{before} → {after}{hidden}", gone, Severity.WARNING)
 
 
-class _Comparison(Struct, frozen=True):
-    """One target as it was and as it is."""
+def _counterpart(before: Workspace[Any], now: Workspace[Any], target: Target) -> Target | None:
+    """Return the target of before: that of the same name, else one with the same accounts.
 
-    before: Workspace[Any]
-    now: Workspace[Any]
-    target: Target
+    One that is gone since comes first. Two sandboxes are two accounts, so that one which is still there
+    says nothing of another.
+    """
+    if target.name in before.targets:
+        return before.targets[target.name]
+    accounts = _accounts(target)
+    alike = [one for one in before.targets.values() if _accounts(one) == accounts]
+    gone = [one for one in alike if one.name not in now.targets]
+    return next(iter(gone if SANDBOX in accounts else [*gone, *alike]), None)
 
-    def settings(self) -> Iterator[Problem]:
-        """Yield what the target itself allows in addition, and that it is new where it is."""
-        old, name = self._counterpart(), f"targets.{self.target.name}"
-        if old is None:
-            yield _warning(self.target.place, name, _NONE, "a new target, of which nothing can be compared")
-            return
-        former = f"targets.{old.name}"
-        if old.name in self.now.targets and former != name:
-            yield _warning(self.target.place, name, _NONE, f"a new target with the accounts of {former}")
-        elif former != name:
-            yield _warning(self.target.place, name, former, f"{name}, renamed")
-        was, now = _flat(old), _flat(self.target)
-        for path in dict.fromkeys([*now, *was]):
-            section = path.partition(".")[0]
-            if section in _SECTIONS and now.get(section, "") is None:
-                continue  # there is no such account any more, so nothing of it can allow anything
-            if section in _SECTIONS and was.get(section, "") is None and path != f"{section}.url":
-                continue  # the account itself is new, and named by its address
-            if _rule_of(path)(was.get(path), now.get(path)):
-                yield self._setting(old, path, was.get(path), now.get(path))
 
-    def _counterpart(self) -> Target | None:
-        """Return the target of before: that of the same name, else one with the same accounts.
-
-        One that is gone since comes first. Two sandboxes are two accounts, so that one which is still there
-        says nothing of another.
-        """
-        if self.target.name in self.before.targets:
-            return self.before.targets[self.target.name]
-        accounts = _accounts(self.target)
-        alike = [one for one in self.before.targets.values() if _accounts(one) == accounts]
-        gone = [one for one in alike if one.name not in self.now.targets]
-        return next(iter(gone if SANDBOX in accounts else [*gone, *alike]), None)
-
-    def _setting(self, old: Target, path: str, was: Any, now: Any) -> Problem:
-        name = f"targets.{self.target.name}.{path}"
+def _settings(
+    before: Workspace[Any], now: Workspace[Any], old: Target | None, new: Target
+) -> Iterator[Problem]:
+    """Yield what a target itself allows in addition, and that it is new where it is."""
+    name = f"targets.{new.name}"
+    if old is None:
+        yield _warning(new.place, name, _NONE, "a new target, of which nothing can be compared")
+        return
+    former = f"targets.{old.name}"
+    if old.name in now.targets and former != name:
+        yield _warning(new.place, name, _NONE, f"a new target with the accounts of {former}")
+    elif former != name:
+        yield _warning(new.place, name, former, f"{name}, renamed")
+    was, flat = _flat(old), _flat(new)
+    for path in dict.fromkeys([*flat, *was]):
+        section = path.partition(".")[0]
+        if section in _SECTIONS and flat.get(section, "") is None:
+            continue  # there is no such account any more, so nothing of it can allow anything
+        if section in _SECTIONS and was.get(section, "") is None and path != f"{section}.url":
+            continue  # the account itself is new, and named by its address
+        if not _rule_of(path)(was.get(path), flat.get(path)):
+            continue
         # The path of a default may be one key.
-        steps: tuple[str | int, ...] = tuple(path.split(".", 1 if path.startswith("defaults.") else -1))
-        before, after = _shown(path, was), _shown(path, now)
-        at = steps
-        if isinstance(now, tuple) and not isinstance(now, _Source):
-            added = [one for one in now if one not in (was or ())]
-            before, after = f"{len(was or ())} of them", _shown_list(path, now, added)
-            at = (*steps, now.index(added[0]))
-        place = _place(self.now, self.target, *at)
-        if path == "undeclared" and self.target.settings.undeclared is None:
-            name, place = path, self.now.contents.settings.top.at(path).key_place
-        if place is not None:
-            return _warning(place, name, before, after)
-        # It is left out now: what it stood in is the line to look at.
-        above = (_place(self.now, self.target, *steps[:end]) for end in range(len(steps) - 1, 0, -1))
-        nearest = next((place for place in above if place), self.target.place)
-        return _warning(nearest, name, before, after, _place(self.before, old, *steps))
+        steps: tuple[str, ...] = tuple(path.split(".", 1 if path.startswith("defaults.") else -1))
+        place, gone = _place(now, new, *steps), None
+        said, value = _shown(path, was.get(path)), flat.get(path)
+        shown = _shown(path, value)
+        if isinstance(value, tuple) and not isinstance(value, _Source):
+            added = [one for one in value if one not in (was.get(path) or ())]
+            said, shown = f"{len(was.get(path) or ())} of them", _shown_list(path, value, added)
+            place = _place(now, new, *steps, value.index(added[0]))
+        if place is None:
+            # It is left out now: what it stood in is the line to look at.
+            above = (_place(now, new, *steps[:end]) for end in range(len(steps) - 1, 0, -1))
+            place, gone = next((one for one in above if one), new.place), _place(before, old, *steps)
+        if path == "undeclared" and new.settings.undeclared is None:
+            yield _warning(now.contents.settings.top.at(path).key_place, path, said, shown)
+        else:
+            yield _warning(place, f"{name}.{path}", said, shown, gone)
 
-    def resources(self) -> Iterator[Problem]:
-        """Yield every resource, or preset, that lets a PUT reset what is not declared, and did not."""
-        old = self._counterpart()
-        if old is None:
-            return
-        former = {new: key for key, new in self.now.moved.items()}
-        # By its key, or what that was, or else its id or name: a new key alone makes no new resource.
-        known = {mark: one for one in self.before.declared[old.name] for mark in self._marks(one)}
-        for one in self.now.declared[self.target.name]:
-            marks = (one.key, former.get(one.key), *self._marks(one))
-            before = next((known[mark] for mark in marks if mark in known), None)
-            if before is None or before.undeclared is Policy.RESET or one.undeclared is not Policy.RESET:
-                continue
-            was, level = _decides(self.before, old, before), _decides(self.now, self.target, one)
-            # Without either the target or the workspace decides, and is named by itself.
-            if was or level:
-                name, place = level or (f"{one.key}.undeclared", one.place)
-                gone = was[1] if was and not level else None
-                yield _warning(place, name, before.undeclared.value, one.undeclared.value, gone)
 
-    def _marks(self, one: Declared) -> Iterator[str | int | tuple[str, str]]:
+def _resources(before: Workspace[Any], now: Workspace[Any], old: Target, new: Target) -> Iterator[Problem]:
+    """Yield every resource, or preset, that lets a PUT reset what is not declared, and did not."""
+    kind = now.section.kind
+    former = {key: old_key for old_key, key in now.moved.items()}
+
+    def marks(one: Declared) -> Iterator[object]:
         """Yield what a resource can be found by on its target: key, id, name."""
         yield one.key
         if one.id is not None:
             yield one.id
-        kind = self.now.section.kind
         named = one.given.get(kind.name_field)
         if named is not None and isinstance(named.value, str):
             yield kind.name, named.value
+
+    # By its key, or what that was, or else its id or name: a new key alone makes no new resource.
+    known = {mark: one for one in before.declared[old.name] for mark in marks(one)}
+    for one in now.declared[new.name]:
+        was = next(
+            (known[mark] for mark in (one.key, former.get(one.key), *marks(one)) if mark in known), None
+        )
+        if was is None or was.undeclared is Policy.RESET or one.undeclared is not Policy.RESET:
+            continue
+        said, level = _decides(before, old, was), _decides(now, new, one)
+        # Without either the target or the workspace decides, and is named by itself.
+        if said or level:
+            name, place = level or (f"{one.key}.undeclared", one.place)
+            gone = said[1] if said and not level else None
+            yield _warning(place, name, was.undeclared.value, one.undeclared.value, gone)
 
 
 def _decides(workspace: Workspace[Any], target: Target, one: Declared) -> tuple[str, Place] | None:

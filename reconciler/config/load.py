@@ -20,8 +20,9 @@ from reconciler.config.resources import (
     Level,
     LevelReader,
     Resource,
-    ResourceReader,
     declared_on,
+    read_presets,
+    read_resources,
 )
 from reconciler.config.sections import Section, SeedContext, SeedsByName
 from reconciler.config.settings import (
@@ -102,8 +103,8 @@ def load(
             message = f"it leads nowhere: it has no {section.account}: and no {seeds.account}:"
             hint = f'add {section.account}: {{url: "sandbox:"}}, for example'
             report.error("no-account", target.place, f"{TARGETS}.{name}", message, hint)
-    reader = ResourceReader(section, contents, targets, report)
-    resources = reader.read()
+    presets = read_presets(section, contents, report)
+    resources = read_resources(section, contents, targets, presets, report)
     keys, seed_reader = [*resources], None
     if seeds.name in contents.sections:
         # Imported here, like the models of the section: most workspaces hold no seed.
@@ -132,7 +133,7 @@ def load(
         declared={name: tuple(ones) for name, ones in declared.items()},
         section=section,
         resources=resources,
-        presets=reader.presets,
+        presets=presets,
         seeds=seeds_here,
         moved=moved,
         warnings=report.problems(Severity.WARNING),

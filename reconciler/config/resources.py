@@ -220,76 +220,81 @@ def blocks_of(
         yield name, None
 
 
-class ResourceReader(Struct, frozen=True, dict=True):
-    """Reads the resources of a workspace; what is wrong goes to the report."""
+def read_presets(section: Section, contents: Contents, report: Report) -> dict[str, Level]:
+    """Return the presets by name."""
+    presets: dict[str, Level] = {}
+    for name, node in contents.named("presets", report).items():
+        reader = LevelReader(section, report, node, PRESET, f"preset {name}", f"presets.{name}")
+        presets[name] = reader.read()
+    return presets
 
-    section: Section
-    contents: Contents
-    targets: Mapping[str, Target | None]
-    report: Report
 
-    @cached_property
-    def presets(self) -> dict[str, Level]:
-        """The presets by name."""
-        return {
-            name: LevelReader(
-                self.section, self.report, node, PRESET, f"preset {name}", f"presets.{name}"
-            ).read()
-            for name, node in self.contents.named("presets", self.report).items()
-        }
+def read_resources(
+    section: Section,
+    contents: Contents,
+    targets: Mapping[str, Target | None],
+    presets: Mapping[str, Level],
+    report: Report,
+) -> dict[str, Resource]:
+    """Return all resources by their full keys, in the order of the keys; what is wrong goes to the report."""
+    found: dict[str, Resource] = {}
+    used, declared = set[str | None](), 0
+    for name, node in contents.named(section.kind.name, report).items():
+        key = section.kind.key(name)
+        own = LevelReader(section, report, node, RESOURCE, "resource", key).read()
+        blocks = _blocks(own, key, section, contents, targets, report)
+        if own.controls.id is not None and len(blocks) > 1:
+            message = "an id counts for one target, and this resource lives on several"
+            hint = "write it in the block of its target: targets: {NAME: {id: …}}"
+            report.error("id-without-target", node.at("id").key_place, key, message, hint)
+        preset = own.controls.preset
+        if preset is not None and (preset not in presets or report.doubts(f"presets.{preset}")):
+            report.doubt(key)
+        if preset is not None and preset not in presets and contents.whole:
+            message, hint = f"there is no preset {visible(preset)}", meant(preset, presets)
+            report.error("unknown-preset", node.at("preset").place, key, message, hint)
+        found[key] = Resource(key, node, own, presets.get(preset or ""), blocks)
+        used.add(preset)
+        declared += len(blocks)
+        if declared > MOST_DECLARED:
+            most = f"{MOST_DECLARED:,} resources, each counted on every target,"
+            hint = "say with targets: where each one lives, or make several workspaces of it"
+            report.stop("too-much", node.key_place, key, f"{most} are the most of a workspace", hint)
+    for name, level in presets.items():
+        if contents.whole and name not in used:
+            place, message = level.written.key_place, f"no resource names the preset {name}"
+            hint = "name it, or remove it"
+            report.add(Problem("unused-preset", place, "", message, hint, Severity.WARNING))
+    return found
 
-    def read(self) -> dict[str, Resource]:
-        """Return all resources by their full keys, in the order of the keys."""
-        found: dict[str, Resource] = {}
-        report, used, declared = self.report, set[str | None](), 0
-        for name, node in self.contents.named(self.section.kind.name, report).items():
-            key = self.section.kind.key(name)
-            own = LevelReader(self.section, report, node, RESOURCE, "resource", key).read()
-            blocks = self._blocks(own, key)
-            if own.controls.id is not None and len(blocks) > 1:
-                message = "an id counts for one target, and this resource lives on several"
-                hint = "write it in the block of its target: targets: {NAME: {id: …}}"
-                report.error("id-without-target", node.at("id").key_place, key, message, hint)
-            preset = own.controls.preset
-            if preset is not None and (preset not in self.presets or report.doubts(f"presets.{preset}")):
-                report.doubt(key)
-            if preset is not None and preset not in self.presets and self.contents.whole:
-                message, hint = f"there is no preset {visible(preset)}", meant(preset, self.presets)
-                report.error("unknown-preset", node.at("preset").place, key, message, hint)
-            found[key] = Resource(key, node, own, self.presets.get(preset or ""), blocks)
-            used.add(preset)
-            declared += len(blocks)
-            if declared > MOST_DECLARED:
-                most = f"{MOST_DECLARED:,} resources, each counted on every target,"
-                hint = "say with targets: where each one lives, or make several workspaces of it"
-                report.stop("too-much", node.key_place, key, f"{most} are the most of a workspace", hint)
-        for name, level in self.presets.items():
-            if self.contents.whole and name not in used:
-                place, message = level.written.key_place, f"no resource names the preset {name}"
-                hint = "name it, or remove it"
-                report.add(Problem("unused-preset", place, "", message, hint, Severity.WARNING))
-        return found
 
-    def _blocks(self, own: Level, key: str) -> dict[str, Level | None]:
-        """Return the targets that a resource lives on, with what its block for each says."""
-        account, known = self.section.account, self.targets.items()
-        # A target whose settings could not be read may have the account.
-        without = {name for name, target in known if target and not target.has_account(account)}
-        if own.controls.targets is None:
-            return {name: None for name in self.targets if name not in without}
-        blocks: dict[str, Level | None] = {}
-        targets = own.written.at("targets")
-        for name, node in blocks_of(targets, key, self.contents, self.report):
-            label = f"target {name}"
-            reader = node and LevelReader(self.section, self.report, node, BLOCK, label, key)
-            level = reader.read() if reader else None
-            if name in without:
-                message = f"target {visible(name)} has no {account}:"
-                hint = f"add {account}: {{url: …}} to the target, or leave it out of targets"
-                self.report.error("no-account", targets.place, key, message, hint)
-            elif name in self.contents.targets:
-                blocks[name] = level
-        return blocks
+def _blocks(
+    own: Level,
+    key: str,
+    section: Section,
+    contents: Contents,
+    targets: Mapping[str, Target | None],
+    report: Report,
+) -> dict[str, Level | None]:
+    """Return the targets that a resource lives on, with what its block for each says."""
+    account = section.account
+    # A target whose settings could not be read may have the account.
+    without = {name for name, target in targets.items() if target and not target.has_account(account)}
+    if own.controls.targets is None:
+        return {name: None for name in targets if name not in without}
+    blocks: dict[str, Level | None] = {}
+    homes = own.written.at("targets")
+    for name, node in blocks_of(homes, key, contents, report):
+        label = f"target {name}"
+        reader = node and LevelReader(section, report, node, BLOCK, label, key)
+        level = reader.read() if reader else None
+        if name in without:
+            message = f"target {visible(name)} has no {account}:"
+            hint = f"add {account}: {{url: …}} to the target, or leave it out of targets"
+            report.error("no-account", homes.place, key, message, hint)
+        elif name in contents.targets:
+            blocks[name] = level
+    return blocks
 
 
 _FOLDED = ("id", "absent", "hidden", "undeclared")
