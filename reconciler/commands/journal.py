@@ -22,7 +22,7 @@ from reconciler.commands.session import (
 from reconciler.config.settings import checkouts_of
 from reconciler.engine.body import Normal, value_at, written
 from reconciler.engine.change import Action, Plan
-from reconciler.engine.classify import LastWrite, contradicted
+from reconciler.engine.classify import DefaultSource, LastWrite, known_defaults
 from reconciler.engine.drift import attribute_drift
 from reconciler.engine.identity import name_of
 from reconciler.engine.kind import Json, Kind
@@ -213,8 +213,9 @@ def _untrue(session: Session, learned: Mapping[str, Json]) -> Iterator[Problem]:
     """Yield a warning for each stated default that is another one, on its line."""
     target, contents = session.target, session.workspace.contents
     normal = Normal(session.kind, explicit_empties=False)
-    for path, value in contradicted(normal, target.defaults, learned).items():
-        field = session.kind.by_path[path]
+    known = known_defaults(normal, target.defaults, learned)
+    for path in [path for path in target.defaults if known[path].source is DefaultSource.LEARNED]:
+        field, value = session.kind.by_path[path], known[path].value
         said, seen = (
             json.dumps(written(field, one), ensure_ascii=False) for one in (target.defaults[path], value)
         )

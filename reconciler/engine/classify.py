@@ -68,25 +68,13 @@ def known_defaults(normal: Normal, stated: Mapping[str, Json], learned: Mapping[
     `stated` is what the files say, in the form of bodies, `learned` what the journal has seen resets leave
     behind, in compared form. What was seen counts more than what is said, which it proves or contradicts.
     """
-    wrong = contradicted(normal, stated, learned)
-    said = {
-        path: Default(value, DefaultSource.STATED if path in learned else DefaultSource.UNPROVED)
-        for path, value in stated.items()
-        if path not in wrong
-    }
-    return {**{path: Default(value, DefaultSource.LEARNED) for path, value in learned.items()}, **said}
-
-
-def contradicted(
-    normal: Normal, stated: Mapping[str, Json], learned: Mapping[str, Json]
-) -> Mapping[str, Json]:
-    """Return what was learned of each field for which the files state something else."""
-    fields = normal.kind.by_path
-    return {
-        path: learned[path]
-        for path, value in stated.items()
-        if path in learned and normal.lenient.value(fields[path], value) != learned[path]
-    }
+    known = {path: Default(value, DefaultSource.LEARNED) for path, value in learned.items()}
+    for path, value in stated.items():
+        if path not in learned:
+            known[path] = Default(value, DefaultSource.UNPROVED)
+        elif normal.lenient.value(normal.kind.by_path[path], value) == learned[path]:
+            known[path] = Default(value, DefaultSource.STATED)
+    return known
 
 
 class Drift(StrEnum):
