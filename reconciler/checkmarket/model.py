@@ -15,9 +15,8 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from reconciler.config.sections import ApiFields, Finding, Named, Section
 from reconciler.config.validation import NOT_BLANK, pattern_of, shape
-from reconciler.engine.declared import Declared, Reference
+from reconciler.engine.kind import Declared, Json, Kind, Member, Policy, Reference, Rows, as_it_is
 from reconciler.engine.kind import Field as Leaf
-from reconciler.engine.kind import Json, Kind, Member, Policy, Rows, as_it_is
 from reconciler.problems import Severity
 
 INT32_MAX = 2**31 - 1

@@ -34,8 +34,7 @@ from reconciler.config.load import Workspace, load
 from reconciler.config.names import meant, visible
 from reconciler.config.resources import Resource
 from reconciler.engine.change import Action
-from reconciler.engine.declared import Declared, Reference
-from reconciler.engine.kind import Json
+from reconciler.engine.kind import Declared, Json, Reference
 from reconciler.engine.outcome import Report, Result, id_line
 from reconciler.errors import Exit, FilesInvalid, NotEdited, UsageError, describe, exit_of
 from reconciler.problems import Severity

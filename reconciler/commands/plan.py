@@ -30,9 +30,8 @@ from reconciler.config.yaml import LARGEST_FILE
 from reconciler.engine.body import Normal
 from reconciler.engine.change import SHARE_COUNTS_FROM, Plan, Scope, Share
 from reconciler.engine.classify import Account, known_defaults
-from reconciler.engine.declared import Declared
 from reconciler.engine.identity import CachingReader, Inventory, Listing, resolve, take_inventory
-from reconciler.engine.kind import Json, Mapper, map_serially
+from reconciler.engine.kind import Declared, Json, Mapper, map_serially
 from reconciler.engine.plan import Consent, make_plan
 from reconciler.engine.review import Review, Since
 from reconciler.errors import Exit, FilesInvalid, Refused, UsageError

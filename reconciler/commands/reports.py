@@ -21,7 +21,7 @@ from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.load import Workspace
 from reconciler.config.names import visible
 from reconciler.config.settings import Setting, references_in
-from reconciler.engine.declared import matches
+from reconciler.engine.kind import matches
 from reconciler.errors import Exit, FilesInvalid, ReconcilerError, UsageError, describe
 from reconciler.expoints.seed import Seed
 from reconciler.planfile.files import check_place, write_report

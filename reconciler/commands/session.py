@@ -25,8 +25,7 @@ from reconciler.config.names import visible
 from reconciler.config.settings import SANDBOX, Account, CheckMarket, Target, checkouts_of, needs_credentials
 from reconciler.config.settings import Secret as SecretReference
 from reconciler.engine.body import value_at
-from reconciler.engine.declared import Declared, Part, matches
-from reconciler.engine.kind import Kind, Reader
+from reconciler.engine.kind import Declared, Kind, Part, Reader, matches
 from reconciler.errors import Refused, UsageError
 from reconciler.expoints.seed import Seed
 from reconciler.git import place_of, without_settings

@@ -12,7 +12,7 @@ from reconciler.commands.environment import Environment
 from reconciler.config.discovery import find_workspace
 from reconciler.config.load import Workspace, as_of, load
 from reconciler.config.sections import SeedsByName
-from reconciler.engine.declared import Part
+from reconciler.engine.kind import Part
 from reconciler.git import check_not_bare
 
 if TYPE_CHECKING:

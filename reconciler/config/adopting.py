@@ -14,8 +14,7 @@ from reconciler.config.resources import Decisions
 from reconciler.config.sections import Named, Section
 from reconciler.engine.body import Normal, value_at, written
 from reconciler.engine.classify import Account
-from reconciler.engine.declared import Given, Reference
-from reconciler.engine.kind import Body, Field, Json, Live, Policy
+from reconciler.engine.kind import Body, Field, Given, Json, Live, Policy, Reference
 
 CANNOT_HOLD = "live values that these files cannot hold"
 

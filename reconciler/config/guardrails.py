@@ -13,8 +13,7 @@ from pydantic import BaseModel
 from reconciler.config.load import Workspace
 from reconciler.config.settings import SANDBOX, Account, GuardrailSettings, SecretReference, Target
 from reconciler.engine.change import SHARE_COUNTS_FROM, Share
-from reconciler.engine.declared import Declared
-from reconciler.engine.kind import Policy
+from reconciler.engine.kind import Declared, Policy
 from reconciler.problems import Place, Problem, Severity
 
 CODE = "guardrail-loosened"

@@ -36,8 +36,7 @@ from reconciler.config.settings import (
 )
 from reconciler.config.validation import Report, validated
 from reconciler.engine.change import Limits
-from reconciler.engine.declared import Declared, Given, Reference
-from reconciler.engine.kind import Json, Policy
+from reconciler.engine.kind import Declared, Given, Json, Policy, Reference
 from reconciler.errors import FilesInvalid, UsageError
 from reconciler.problems import Place, Problem, Severity
 

@@ -27,8 +27,7 @@ from reconciler.config.validation import (
     unknown_name,
     validated,
 )
-from reconciler.engine.declared import Accepted, Declared, Given, Origin, Reference, Ruling
-from reconciler.engine.kind import Json, Policy
+from reconciler.engine.kind import Accepted, Declared, Given, Json, Origin, Policy, Reference, Ruling
 from reconciler.problems import Problem, Severity
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_pascal
 
 from reconciler.config.nodes import Node
-from reconciler.engine.declared import Declared
-from reconciler.engine.kind import Json, Kind
+from reconciler.engine.kind import Declared, Json, Kind
 from reconciler.problems import Place, Redacted, Severity
 
 if TYPE_CHECKING:

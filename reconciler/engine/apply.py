@@ -19,8 +19,18 @@ from reconciler.clock import Clock, SleepCut
 from reconciler.engine.body import Normal, unknown_members, unknown_row_members, value_at
 from reconciler.engine.change import Action, Blocked, Change, Plan, Scope
 from reconciler.engine.classify import Account, FieldClass, FieldView, classify, desired, removals
-from reconciler.engine.declared import Declared, Given, Origin
-from reconciler.engine.kind import Body, Client, Json, Kind, Live, Mapper, map_serially
+from reconciler.engine.kind import (
+    Body,
+    Client,
+    Declared,
+    Given,
+    Json,
+    Kind,
+    Live,
+    Mapper,
+    Origin,
+    map_serially,
+)
 from reconciler.engine.outcome import Attempt, Outcome, Report, Result, outcome_of
 from reconciler.errors import (
     Abandoned,

@@ -11,8 +11,7 @@ from msgspec.structs import replace
 
 from reconciler.engine.body import lenient
 from reconciler.engine.classify import Account, FieldClass, FieldView
-from reconciler.engine.declared import Declared, Part
-from reconciler.engine.kind import Live, digest_of
+from reconciler.engine.kind import Declared, Live, Part, digest_of
 from reconciler.errors import Exit
 
 CHECKSUM = "checksum"

@@ -29,8 +29,18 @@ from reconciler.engine.body import (
     value_at,
     without_server_members,
 )
-from reconciler.engine.declared import Accepted, Declared, Origin, Reference, Ruling
-from reconciler.engine.kind import Body, Field, Json, Kind, Policy
+from reconciler.engine.kind import (
+    Accepted,
+    Body,
+    Declared,
+    Field,
+    Json,
+    Kind,
+    Origin,
+    Policy,
+    Reference,
+    Ruling,
+)
 
 
 class DefaultSource(StrEnum):

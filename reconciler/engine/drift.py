@@ -9,8 +9,7 @@ from msgspec.structs import replace
 from reconciler.engine.body import Absent, Normal, lenient, value_at
 from reconciler.engine.change import Action, Change, Plan, Unchanged
 from reconciler.engine.classify import Account, Drift, FieldClass, FieldView, LastWrite
-from reconciler.engine.declared import Declared, Given, Origin
-from reconciler.engine.kind import Body, Field, Json, Kind
+from reconciler.engine.kind import Body, Declared, Field, Given, Json, Kind, Origin
 from reconciler.problems import Place
 
 _LEFT_OUT = (FieldClass.RESET, FieldClass.REFUSED)

@@ -15,8 +15,7 @@ from msgspec.structs import replace
 from reconciler.engine.body import Normal, unknown_members, value_at
 from reconciler.engine.change import IN_DOUBT, Block
 from reconciler.engine.classify import Account, LastWrite
-from reconciler.engine.declared import Declared, Given, Reference
-from reconciler.engine.kind import Body, Kind, Live, Mapper, Reader, map_serially
+from reconciler.engine.kind import Body, Declared, Given, Kind, Live, Mapper, Reader, Reference, map_serially
 from reconciler.errors import BadAnswer
 
 SETTLE_SECONDS = 600

@@ -9,9 +9,8 @@ from msgspec.structs import replace
 
 from reconciler.engine.change import Action, Block, Blocked, Change, Limits, Plan, Scope, Share, Unchanged
 from reconciler.engine.classify import Account, FieldClass, LastWrite, classify, removals
-from reconciler.engine.declared import Declared, Reference
 from reconciler.engine.identity import Inventory, Match, in_doubt_block, match_all, name_of
-from reconciler.engine.kind import Live
+from reconciler.engine.kind import Declared, Live, Reference
 from reconciler.engine.review import Review, reviewed
 
 

@@ -20,8 +20,7 @@ from reconciler.config.names import visible
 from reconciler.engine.body import read_back
 from reconciler.engine.change import CHECKSUM, Change, Scope, checksum_of, fingerprint_of
 from reconciler.engine.classify import FieldView
-from reconciler.engine.declared import Part
-from reconciler.engine.kind import Kind, Live
+from reconciler.engine.kind import Kind, Live, Part
 from reconciler.engine.review import Review
 from reconciler.errors import Refused, UsageError
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model
 from reconciler.config.validation import DIALECT
 from reconciler.engine.change import Action
 from reconciler.engine.classify import DefaultSource, Drift, FieldClass
-from reconciler.engine.declared import Part
+from reconciler.engine.kind import Part
 from reconciler.problems import Severity
 
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from reconciler.engine.body import unknown_members, written
 from reconciler.engine.change import CHECKSUM, Action, Change, Plan, checksum_of
 from reconciler.engine.classify import FieldClass, FieldView
-from reconciler.engine.declared import Declared
-from reconciler.engine.kind import Kind
+from reconciler.engine.kind import Declared, Kind
 from reconciler.engine.review import Since
 from reconciler.errors import Exit
 from reconciler.render.report import Applied, Planned, TargetEnd, entry_of, summary_of

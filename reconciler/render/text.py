@@ -10,8 +10,7 @@ from msgspec.structs import replace
 from reconciler.engine.body import differing_rows, unknown_members
 from reconciler.engine.change import SHARE_COUNTS_FROM, Action, Blocked, Change, Plan, Scope, Share, Unchanged
 from reconciler.engine.classify import DefaultSource, Drift, FieldClass, FieldView
-from reconciler.engine.declared import Declared
-from reconciler.engine.kind import Kind
+from reconciler.engine.kind import Declared, Kind
 from reconciler.engine.outcome import Outcome, Result
 from reconciler.engine.review import Since
 from reconciler.render.report import Applied, Planned, entry_of

@@ -15,8 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciler.config.load import as_of, load
-from reconciler.engine.declared import Declared, Given, Reference, Ruling
-from reconciler.engine.kind import Policy
+from reconciler.engine.kind import Declared, Given, Policy, Reference, Ruling
 from tests.config.conftest import SETTINGS, Complain, Read, write_files
 from tests.config.toy import LETTERS, MAILINGS
 

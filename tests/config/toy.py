@@ -14,7 +14,7 @@ from reconciler.config import sections
 from reconciler.config.sections import DeclaredSeed, Finding, Named, Section, SeedsByName, SeedSection
 from reconciler.config.settings import Target
 from reconciler.engine import kind
-from reconciler.engine.declared import Declared
+from reconciler.engine.kind import Declared
 from reconciler.problems import Severity
 
 

@@ -11,9 +11,8 @@ from reconciler.engine.apply import Run, apply
 from reconciler.engine.body import Normal
 from reconciler.engine.change import Change, Limits, Plan, Scope
 from reconciler.engine.classify import Account, Defaults, known_defaults
-from reconciler.engine.declared import Declared
 from reconciler.engine.identity import resolve, take_inventory
-from reconciler.engine.kind import Body, Json, Policy
+from reconciler.engine.kind import Body, Declared, Json, Policy
 from reconciler.engine.outcome import Outcome, Report, Result
 from reconciler.engine.plan import Consent, make_plan
 from reconciler.errors import (

@@ -17,8 +17,7 @@ from reconciler.engine.classify import (
     desired,
     known_defaults,
 )
-from reconciler.engine.declared import Accepted, Declared
-from reconciler.engine.kind import Body, Json, Policy
+from reconciler.engine.kind import Accepted, Body, Declared, Json, Policy
 from tests.engine.toys import RESOURCE, TOYS, account, claimed, declared, proved
 
 LIVE: Body = {"ToyId": 1, "Name": "Robot", "Size": 5, "IsVisible": True}

@@ -13,9 +13,8 @@ from msgspec.structs import replace
 
 from reconciler.engine.change import Action, Block, Blocked, Change, Plan, Scope, Unchanged
 from reconciler.engine.classify import Drift, LastWrite, classify
-from reconciler.engine.declared import Accepted, Declared
 from reconciler.engine.drift import attribute_drift, rollback
-from reconciler.engine.kind import Body, Json, Policy
+from reconciler.engine.kind import Accepted, Body, Declared, Json, Policy
 from tests.clock import FakeClock
 from tests.engine.test_apply import applied, shop
 from tests.engine.toys import RESOURCE, TOYS, ToyShop, account, declared, live, proved

@@ -10,9 +10,8 @@ from msgspec.structs import replace
 
 from reconciler.engine.change import Action, Limits, Plan, Scope, Share, fingerprint_of
 from reconciler.engine.classify import Account, LastWrite
-from reconciler.engine.declared import Declared, Reference
 from reconciler.engine.identity import Inventory, resolve
-from reconciler.engine.kind import Body, Json, Live, Policy
+from reconciler.engine.kind import Body, Declared, Json, Live, Policy, Reference
 from reconciler.engine.plan import Consent, make_plan
 from tests.engine.toys import ToyShop, account, declared, live
 

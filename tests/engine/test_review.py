@@ -12,9 +12,8 @@ from msgspec.structs import replace
 from reconciler.engine.apply import Run, apply
 from reconciler.engine.change import Action, Block, Blocked, Change, Limits, Plan, Scope, fingerprint_of
 from reconciler.engine.classify import Defaults
-from reconciler.engine.declared import Declared
 from reconciler.engine.identity import Inventory
-from reconciler.engine.kind import Live
+from reconciler.engine.kind import Declared, Live
 from reconciler.engine.outcome import Result
 from reconciler.engine.plan import Consent, make_plan
 from reconciler.engine.review import Review, Since, digests_meant, joined, reviewed

@@ -8,8 +8,22 @@ from dataclasses import dataclass, field
 
 from reconciler.engine.body import Normal
 from reconciler.engine.classify import Account, Defaults, known_defaults
-from reconciler.engine.declared import Declared, Given, Origin, Reference, Ruling
-from reconciler.engine.kind import Body, Field, Json, Kind, Live, Mapper, Policy, Rows, map_serially
+from reconciler.engine.kind import (
+    Body,
+    Declared,
+    Field,
+    Given,
+    Json,
+    Kind,
+    Live,
+    Mapper,
+    Origin,
+    Policy,
+    Reference,
+    Rows,
+    Ruling,
+    map_serially,
+)
 from reconciler.problems import Place
 
 PLACE = Place("toys.yaml", 1, 1)

@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from reconciler.engine.change import fingerprint_of
-from reconciler.engine.declared import Part
-from reconciler.engine.kind import digest_of
+from reconciler.engine.kind import Part, digest_of
 from reconciler.errors import Refused, UsageError
 from reconciler.planfile.files import LARGEST_FILE, read_plan, write_plan
 

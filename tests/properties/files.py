@@ -13,8 +13,7 @@ from ruamel.yaml import YAML
 
 from reconciler.checkmarket.model import IMPORT_CONFIGS
 from reconciler.engine.body import put, read_back, written
-from reconciler.engine.declared import Declared, Given, Reference, Ruling
-from reconciler.engine.kind import Json, Kind, Policy
+from reconciler.engine.kind import Declared, Given, Json, Kind, Policy, Reference, Ruling
 from reconciler.engine.outcome import Line, Report
 from tests.properties.situations import RESOURCE
 from tests.properties.world import TARGET, Situation

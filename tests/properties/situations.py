@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from reconciler.checkmarket.model import IMPORT_CONFIGS
 from reconciler.engine.body import put, value_at
-from reconciler.engine.declared import Declared, Given, Origin, Reference, Ruling
-from reconciler.engine.kind import Json, Policy
+from reconciler.engine.kind import Declared, Given, Json, Origin, Policy, Reference, Ruling
 from reconciler.problems import Place
 from reconciler.sandbox import Fault, Variants
 from reconciler.sandbox.checkmarket_bodies import defaults_of

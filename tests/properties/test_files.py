@@ -18,7 +18,7 @@ from reconciler.commands.environment import Environment
 from reconciler.commands.workspace import CUSTOMER_SEEDS, Selection
 from reconciler.config.load import load
 from reconciler.engine.change import fingerprint_of
-from reconciler.engine.declared import Declared
+from reconciler.engine.kind import Declared
 from reconciler.engine.plan import Consent
 from reconciler.sandbox import Variants
 from tests.commands.world import Screen

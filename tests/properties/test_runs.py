@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from reconciler.checkmarket.model import IMPORT_CONFIGS
 from reconciler.engine.change import Action, Change, Limits, Plan
 from reconciler.engine.classify import FieldClass, FieldView
-from reconciler.engine.declared import Accepted
+from reconciler.engine.kind import Accepted
 from reconciler.engine.outcome import Outcome, Report, Result
 from reconciler.engine.plan import Consent
 from reconciler.sandbox import Fault

@@ -22,9 +22,8 @@ from reconciler.engine.apply import Run, apply
 from reconciler.engine.body import Normal, value_at
 from reconciler.engine.change import Change, Limits, Plan, Scope
 from reconciler.engine.classify import Account, FieldClass, FieldView, known_defaults
-from reconciler.engine.declared import Declared
 from reconciler.engine.identity import resolve, take_inventory
-from reconciler.engine.kind import Field, Json, Kind, Member
+from reconciler.engine.kind import Declared, Field, Json, Kind, Member
 from reconciler.engine.outcome import Report
 from reconciler.engine.plan import Consent, make_plan
 from reconciler.http.api import Connection

@@ -6,8 +6,7 @@ from msgspec.structs import replace
 
 from reconciler.engine.change import Action, Block, Blocked, Change, Plan, Scope
 from reconciler.engine.classify import classify
-from reconciler.engine.declared import Reference
-from reconciler.engine.kind import Json
+from reconciler.engine.kind import Json, Reference
 from reconciler.engine.outcome import Line, Outcome, Report, Result
 from reconciler.engine.review import Since
 from reconciler.errors import Exit, Refused

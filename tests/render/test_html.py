@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 from playwright.sync_api import Browser, expect
 
-from reconciler.engine.declared import Origin
+from reconciler.engine.kind import Origin
 from reconciler.problems import Place
 from reconciler.render.github import Links
 from reconciler.render.html import MOST_OPEN, WHOLE, html, page_of
