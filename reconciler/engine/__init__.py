@@ -4,7 +4,7 @@ In the order of a run, each stage a function from value to value:
 
 | module | what it holds |
 |---|---|
-| `kind` | a kind of resource: its table of fields, the ports to its API, and what the files say of one resource on one target |
+| `kind` | a kind of resource: its fields, the ports to its API, what the files say of one on a target |
 | `body` | bodies of the API, and the one form in which values are compared |
 | `identity` | `resolve`, `take_inventory`, `match_all`: what is live, and which of it is meant |
 | `classify` | `classify`, `desired`: each field in one class, and the body that follows |
