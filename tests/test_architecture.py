@@ -235,7 +235,6 @@ def test_starting_imports_the_table_of_verbs_and_no_verb(option: str) -> None:
     assert {name for name in modules if name.startswith("reconciler")} == {
         "reconciler",
         "reconciler.cli",
-        "reconciler.cli.lazy_command",
         "reconciler.errors",
     }
 

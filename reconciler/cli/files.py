@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from reconciler.cli.lazy_command import EPILOG
+from reconciler.cli import EPILOG
 from reconciler.cli.options import (
     glob_options,
     output_options,

@@ -8,8 +8,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from reconciler.cli import EPILOG
 from reconciler.cli.completion import complete_seed
-from reconciler.cli.lazy_command import EPILOG
 from reconciler.cli.options import (
     glob_options,
     lock_of,

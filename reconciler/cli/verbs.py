@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
+from reconciler.cli import EPILOG
 from reconciler.cli.completion import complete_resource
-from reconciler.cli.lazy_command import EPILOG
 from reconciler.cli.options import (
     all_targets_option,
     consent_of,
