@@ -229,11 +229,6 @@ _FILE_ONLY = (_COLUMNS, "first_row")
 def check(declared: Declared) -> Iterator[Finding]:
     """Yield what the vendor's pages say against this import configuration, errors and warnings."""
     values = {path: given.value for path, given in declared.given.items()}
-    yield from _mistakes(declared, values)
-    yield from _doubtful(values)
-
-
-def _mistakes(declared: Declared, values: Mapping[str, Json | Reference]) -> Iterator[Finding]:
     name, reusable = declared.rulings.get("name"), declared.rulings.get("is_reusable")
     if declared.absent or declared.hidden:
         pass  # it needs no name
@@ -257,6 +252,7 @@ def _mistakes(declared: Declared, values: Mapping[str, Json | Reference]) -> Ite
     for number in sorted(number for number, times in numbers.items() if times > 1):
         message = f"column {number} is mapped more than once"
         yield Finding("duplicate-column", _COLUMNS, message, "map each column once")
+    yield from _doubtful(values)
 
 
 def _doubtful(values: Mapping[str, Json | Reference]) -> Iterator[Finding]:

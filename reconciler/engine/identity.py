@@ -183,7 +183,14 @@ def _match(
     recreate: Collection[str],
 ) -> Match:
     if declared.id is not None:
-        return _by_id(declared, declared.id, inventory)
+        live = inventory.by_id.get(declared.id)
+        if live or declared.absent:
+            return live
+        return Block(
+            "id-not-found",
+            f"id {declared.id} is not there; it is not created again by itself. Correct the id, remove it to "
+            "find or create the configuration by its name, or set absent: true",
+        )
     name = name_of(declared, account.kind)
     if name is None:
         return Block("unresolved", "it has neither an id nor a name to find it by")
@@ -218,17 +225,6 @@ def in_doubt_block(key: str, doubt: LastWrite) -> Block:
         f'run {doubt.run} may have created "{doubt.name}"{known} ({sent}), and it is not to be seen; it is '
         f"not created a second time. Plan again after {until}; if it is there under another name, declare "
         f"its id: for the target; if you know that it is not there, run with --recreate {key}",
-    )
-
-
-def _by_id(declared: Declared, id: int, inventory: Inventory) -> Match:
-    live = inventory.by_id.get(id)
-    if live or declared.absent:
-        return live
-    return Block(
-        "id-not-found",
-        f"id {id} is not there; it is not created again by itself. Correct the id, remove it to find or "
-        "create the configuration by its name, or set absent: true",
     )
 
 

@@ -180,8 +180,8 @@ MISTAKES: Mapping[str, Mistake] = {
         f"{PLANNING}::test_two_live_ones_of_one_name_are_not_chosen_from",
     ),
     "creates again what is not found by its id": Mistake(
-        "engine.identity:_by_id",
-        lambda _: lambda _declared, number, inventory: inventory.by_id.get(number),
+        "engine.identity:_match",
+        lambda _: lambda _account, declared, inventory, *_args: inventory.by_id.get(declared.id),
         f"{PLANNING}::test_an_id_that_is_not_there_is_not_created_again",
     ),
     "lets two keys share one live resource": Mistake(
