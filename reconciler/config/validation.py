@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from typing import Any, NoReturn, TypeAlias, TypeVar, get_args
 
@@ -49,11 +49,11 @@ class Report:
         """How many problems there are by now."""
         return len(self._problems)
 
-    def take(self, problems: Iterable[Problem]) -> None:
+    def take(self, problems: Collection[Problem]) -> None:
         """Take problems of YAML itself: whatever else is wrong at the same place follows from them."""
         for problem in problems:
-            self._unread.add(problem.place)
-            self._take(problem)
+            self.add(problem)
+        self._unread.update(problem.place for problem in problems)
 
     def error(self, code: str, place: Place, key: str, message: str, hint: str = "") -> None:
         """Add an error; `key` as in `Problem`."""
@@ -63,19 +63,17 @@ class Report:
         """Add a problem, unless its place could not be read anyway."""
         if problem.severity is Severity.ERROR:
             self._doubtful.add(problem.key)
-        if problem.place not in self._unread:
-            self._take(problem)
+        if problem.place in self._unread:
+            return
+        self._problems[problem] = None
+        if len(self._problems) >= MOST_IN_WORKSPACE:
+            message = "the rest of the workspace is not looked at"
+            self.stop("too-many-problems", problem.place, "", message, "solve the others first")
 
     def stop(self, code: str, place: Place, key: str, message: str, hint: str) -> NoReturn:
         """Add the last error, after which nothing more of the files is looked at. Raises `FilesInvalid`."""
         self._problems[Problem(code, place, key, message, hint)] = None
         raise FilesInvalid(self.problems())
-
-    def _take(self, problem: Problem) -> None:
-        self._problems[problem] = None
-        if len(self._problems) >= MOST_IN_WORKSPACE:
-            message = "the rest of the workspace is not looked at"
-            self.stop("too-many-problems", problem.place, "", message, "solve the others first")
 
     def check_mapping(self, node: Node, key: str, hint: str = "write a mapping: {name: value}") -> bool:
         """Return whether a node is a mapping; report it where it is none."""
