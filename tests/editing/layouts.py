@@ -103,9 +103,9 @@ class Writer:
 
     def between(self, indent: int) -> Iterator[str]:
         for _ in range(self.some(0, 0, 0, 1, 2)):
-            # Below a text in block style, what is indented belongs to the text.
+            # Below a text in block style, what is indented belongs to the text, spaces alone too.
             deep = 0 if self.in_text else self.some(0, indent, indent + 3)
-            yield self.some("", "  ", f"{' ' * deep}# {self.some(*COMMENTS)}")
+            yield self.some("", "" if self.in_text else "  ", f"{' ' * deep}# {self.some(*COMMENTS)}")
 
     def mapping(self, value: dict[str, Any], indent: int, step: int) -> None:
         for key, inner in value.items():
