@@ -184,7 +184,7 @@ def _found(call: Call) -> Iterator[tuple[int, Document]]:
     """
     if used := {re.split(r"[.\[]", name)[0] for name in call.query} & _NOT_EMULATED:
         raise FailedError(400, f"The sandbox does not emulate {', '.join(sorted(used))}.")
-    variants, addresses = call.variants, _addresses(call)
+    variants, is_asked_for = call.variants, _addresses(call)
     statuses, with_tests = numbers("Statuses", call), flag("IncludeTestRecords", call)
     latest = call.now - variants.customers_appear_after_seconds
     for key, customer in call.documents.all(CUSTOMERS).items():
@@ -192,27 +192,25 @@ def _found(call: Call) -> Iterator[tuple[int, Document]]:
         is_waiting = customer["State"] == "waiting" and variants.waiting_customers == "hidden"
         is_hidden = is_waiting or (customer["IsTest"] and not with_tests)
         has_status = not statuses or _status_code(customer, call) in statuses
-        is_asked_for = addresses is None or _is_among(customer["Email"], addresses, call)
-        if has_appeared and is_asked_for and has_status and not is_hidden:
+        if has_appeared and has_status and not is_hidden and is_asked_for(customer["Email"]):
             yield int(key), customer
 
 
-def _addresses(call: Call) -> Sequence[str] | None:
-    """Return the addresses that are asked for, None for no filter (U: `address_filter`, `address_list`)."""
-    wanted, form = call.texts("EmailAddresses"), call.variants.address_list
+def _addresses(call: Call) -> Callable[[str | None], bool]:
+    """Return the test of the address (U: variants `address_filter`, `address_list` and `address_case`)."""
+    wanted, form, compared = (
+        call.texts("EmailAddresses"),
+        call.variants.address_list,
+        call.variants.address_filter,
+    )
     if len(wanted) > 1 and form == "refused":
         raise invalid("EmailAddresses", "One value is expected.")
-    if not wanted or call.variants.address_filter == "ignored" or (len(wanted) > 1 and form == "everybody"):
-        return None
-    return wanted[:1] if form == "first" else wanted
-
-
-def _is_among(address: str | None, wanted: Sequence[str], call: Call) -> bool:
-    """Tell whether an address is one of those that are asked for (U: variant `address_filter`)."""
-    have, asked = folded(address, call), [folded(text, call) for text in wanted]
-    return (
-        any(text in have for text in asked) if call.variants.address_filter == "contains" else have in asked
-    )
+    if not wanted or compared == "ignored" or (len(wanted) > 1 and form == "everybody"):
+        return lambda _: True
+    asked = [folded(text, call) for text in (wanted[:1] if form == "first" else wanted)]
+    if compared == "contains":
+        return lambda address: any(text in folded(address, call) for text in asked)
+    return lambda address: folded(address, call) in asked
 
 
 def _list_opt_outs(call: Call) -> Answer:
