@@ -43,7 +43,7 @@ from reconciler.planfile.files import check_place, write_plan
 from reconciler.render.json import across_document, plan_document, show_document
 from reconciler.render.report import Planned, across_summary
 from reconciler.render.text import plan_text, show_text
-from reconciler.render.values import Document, json_text
+from reconciler.render.values import json_text
 
 
 class PlanOptions(Struct, frozen=True):
@@ -68,14 +68,14 @@ def plan(selection: Selection, options: PlanOptions, console: Console, environme
             begin(session.workspace, console, environment)
             planned = _plan_target(session, options, console)
         if file:
-            write_plan(file, json_text(_document(planned)))
+            write_plan(file, json_text(plan_document(planned)))
             console.say(f"Written to {visible(str(options.out))}, fingerprint {planned.fingerprint}.")
         report(planned)
     # Only the form that is asked for is made: of a large plan, the other one takes its time.
     if console.as_json:
-        console.result("", _document(planned))
+        console.result("", plan_document(planned))
     else:
-        console.result(_text(planned, console), None)
+        console.result(plan_text(planned, paint=console.paint, verbose=console.verbose), None)
     return Exit.gravest([planned.exit, report.exit])
 
 
@@ -92,7 +92,7 @@ def plan_across(
         with open_target(workspace, part, environment) as session:
             planned = _plan_target(session, options, console)
         report.interim(planned)
-        console.interim(_text(planned, console))
+        console.interim(plan_text(planned, paint=console.paint, verbose=console.verbose))
         return planned.exit, planned
 
     with reporting("plan", selection, options.reports, console, environment) as report:
@@ -116,14 +116,6 @@ def _plan_target(session: Session, options: PlanOptions, console: Console) -> Pl
     return Planned(made, seeds, since, problems, exit, session.places)
 
 
-def _document(planned: Planned) -> Document:
-    return plan_document(planned)
-
-
-def _text(planned: Planned, console: Console) -> str:
-    return plan_text(planned, paint=console.paint, verbose=console.verbose)
-
-
 def seeds_exits(plan: SeedsPlan) -> Iterator[Exit]:
     """Yield what the seeds of a plan mean: a tenant that cannot be asked, a doubt, a refusal."""
     if plan.trouble is not None:
@@ -142,6 +134,7 @@ class LiveSnapshot(Struct, frozen=True):
 
     session: Session
     memory: Memory
+    scope: Scope
     account: Account
     resolved: tuple[Declared, ...]
     inventory: Inventory
@@ -157,7 +150,7 @@ class LiveSnapshot(Struct, frozen=True):
         keys = {one.key for one in self.resolved}
         declared = self.session.workspace.declared[self.session.target.name]
         others = [one for one in declared if one.key not in keys]
-        return make_plan(self._scope, self.account, self.resolved, self.inventory, consent, review, others)
+        return make_plan(self.scope, self.account, self.resolved, self.inventory, consent, review, others)
 
     def plan_of(
         self, declared: Sequence[Declared], consent: Consent, defaults: Mapping[str, Json] | None = None
@@ -171,14 +164,7 @@ class LiveSnapshot(Struct, frozen=True):
         stated = self.session.target.defaults if defaults is None else defaults
         known = known_defaults(self.account.normal, stated, self.memory.learned)
         account = replace(self.account, defaults=known)
-        return make_plan(self._scope, account, resolved, inventory, consent)
-
-    @property
-    def _scope(self) -> Scope:
-        session = self.session
-        return Scope(
-            session.target.name, session.account_name, session.target.guardrails.limits, session.parts
-        )
+        return make_plan(self.scope, account, resolved, inventory, consent)
 
 
 def read_target(session: Session, memory: Memory, consent: Consent, console: Console) -> LiveSnapshot:
@@ -224,7 +210,9 @@ def read_live(
     normal = Normal.of(session.kind, (live.body for live in inventory.by_id.values()))
     defaults = known_defaults(normal, session.target.defaults, memory.learned)
     account = Account(normal, defaults, memory.last_writes)
-    return LiveSnapshot(session, memory, account, resolved, inventory, listing, reader)
+    limits = session.target.guardrails.limits
+    scope = Scope(session.target.name, session.account_name, limits, session.parts)
+    return LiveSnapshot(session, memory, scope, account, resolved, inventory, listing, reader)
 
 
 def _read(

@@ -84,21 +84,6 @@ class Reporting(Struct):
             if end.error:
                 self(Stopped(self.verb, end.target, end.error, end.exit))
 
-    def begin(self, others: Sequence[Path | None]) -> None:
-        """Write every report for the first time, each to a file of its own.
-
-        Errors: `UsageError` for one that cannot be written, before any is.
-        """
-        taken = {(self.environment.folder / path).resolve() for path in others if path}
-        for report in self.reports:
-            path = self.environment.folder / report.path
-            check_place(path, "report")
-            if path.resolve() in taken:
-                raise UsageError(f"{visible(str(report.path))} would be written twice: name another file")
-            taken.add(path.resolve())
-        for report in self.reports:
-            self._write(report, [Stopped.underway(self.verb, self.target)])
-
     def stop(self, error: BaseException) -> None:
         """Add what ended the run before its time."""
         exit, problems = Exit.ERROR, tuple[Problem, ...]()
@@ -124,9 +109,10 @@ class Reporting(Struct):
 
     def _write_all(self, reported: Sequence[Reported]) -> None:
         # One that fails is reported once.
-        self.reports = tuple(one for one in self.reports if self._tried(partial(self._write, one, reported)))
+        self.reports = tuple(one for one in self.reports if self._tried(partial(self.write, one, reported)))
 
-    def _write(self, report: ReportFile, reported: Sequence[Reported]) -> None:
+    def write(self, report: ReportFile, reported: Sequence[Reported]) -> None:
+        """Write one report. Errors: `UsageError`."""
         # Imported here: most runs write no report.
         match report.form:
             case Form.MARKDOWN:
@@ -170,7 +156,15 @@ def reporting(
     `others` are files that the run writes besides. Errors: `UsageError` before anything is done.
     """
     report = Reporting(verb, selection.target or "", reports, console, environment)
-    report.begin(others)
+    taken = {(environment.folder / path).resolve() for path in others if path}
+    for file in reports:
+        path = environment.folder / file.path
+        check_place(path, "report")
+        if path.resolve() in taken:
+            raise UsageError(f"{visible(str(file.path))} would be written twice: name another file")
+        taken.add(path.resolve())
+    for file in reports:
+        report.write(file, [Stopped.underway(verb, report.target)])
     try:
         yield report
     except BaseException as error:
