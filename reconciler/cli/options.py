@@ -120,6 +120,11 @@ report_option = option(
     help="Also write a report to a file: markdown, html or github; repeatable.",
 )
 
+planning_options = _all_of(
+    selection_options, all_targets_option, glob_options, consent_options, since_option, report_option
+)
+"""The options that a plan and an apply have in common."""
+
 # It counts as a person's answer, so it has no variable either.
 reviewed_option = click.option(
     "--reviewed",

@@ -13,9 +13,7 @@ from reconciler.cli.completion import complete_resource
 from reconciler.cli.options import (
     all_targets_option,
     consent_of,
-    consent_options,
     fingerprints,
-    glob_options,
     lock_of,
     lock_options,
     named_targets,
@@ -23,13 +21,12 @@ from reconciler.cli.options import (
     output_options,
     output_options_with,
     plain_options,
-    report_option,
+    planning_options,
     reports_of,
     reviewed_option,
     selection_anywhere,
     selection_of,
     selection_options,
-    since_option,
     targets_of,
     yes_option,
 )
@@ -47,12 +44,7 @@ def validate(**options: Any) -> Command:
 
 
 @click.command(epilog=EPILOG)
-@selection_options
-@all_targets_option
-@glob_options
-@consent_options
-@since_option
-@report_option
+@planning_options
 @option(
     "--out", type=click.Path(path_type=Path), metavar="FILE", help="Also write the plan to a file, for apply."
 )
@@ -78,12 +70,7 @@ def plan(**options: Any) -> Command:
 
 @click.command(epilog=EPILOG)
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE]...")
-@selection_options
-@all_targets_option
-@glob_options
-@consent_options
-@since_option
-@report_option
+@planning_options
 @reviewed_option
 @click.option("--no-seeds", is_flag=True, help="Send no seeds.")
 @option("--write-ids", is_flag=True, help="Write the ids of what is created or found by name into the files.")
