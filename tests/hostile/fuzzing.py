@@ -1,25 +1,15 @@
-"""How much is fuzzed, and of what: bytes, texts and documents made of what does harm; and a run by number.
+"""How much is fuzzed, and of what: bytes, texts and documents made of what does harm.
 
 `HOSTILE_EXAMPLES` is how many inputs a whole run of `tests/hostile` has; each target gets its share.
-
-`python -m tests.hostile.fuzzing --inputs 100000` feeds journals, headers and plan files to what reads them
-(see `targets`), and ends with 1 if an input raises what is not expected, takes longer than 5 s or more than
-500 MB of memory. An input is made from its number alone, so `--target NAME --only NUMBER` repeats it.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import resource
 import signal
-import sys
-import time
-import traceback
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from random import Random
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -30,8 +20,6 @@ LONGEST = 5.0
 """Seconds that one input may take."""
 MOST_MEMORY = 500_000_000
 """Bytes that the process may take at any time; inputs may add four fifths of that to what it began with."""
-MOST_FINDINGS = 10
-"""After so many a target is given up."""
 
 EXAMPLES = int(os.environ.get("HOSTILE_EXAMPLES", "2000"))
 """Inputs of all targets together."""
@@ -118,55 +106,18 @@ class Hang(BaseException):
     """An input has taken too long. No `Exception`, so that nothing on the way takes it for its own."""
 
 
-@dataclass(frozen=True)
-class Finding:
-    """An input after which something was not as it must be."""
-
-    target: str
-    number: int
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.target}, input {self.number}: {self.what}"
-
-
-def fuzz(target: str, numbers: range, seed: str = "1") -> list[Finding]:
-    """Feed inputs of these numbers to a target; return what was found, at most one for each place of code."""
-    from tests.hostile.targets import TARGETS  # it takes from here what does harm
-
-    make, _ = TARGETS[target]
-    found: dict[str, Finding] = {}
-    most = _memory() + MOST_MEMORY * 4 // 5
-    with closing(make()) as fed:
-        for number in numbers:
-            try:
-                with _watched():
-                    fed.feed(Random(f"{seed} {target} {number}"))
-            except (Exception, Hang) as error:  # noqa: BLE001 - whatever it is, it is a finding
-                last = traceback.extract_tb(error.__traceback__)[-1]
-                place = f"{type(error).__name__} at {last.filename}:{last.lineno}"
-                said = "".join(traceback.format_exception(error)[-12:])
-                found.setdefault(place, Finding(target, number, f"{place}\n{said}"))
-            if _memory() > most:
-                found["memory"] = Finding(target, number, f"the process took {_memory() // 1_000_000} MB")
-                break
-            if len(found) >= MOST_FINDINGS:
-                break
-    return list(found.values())
-
-
-def _memory() -> int:
+def memory() -> int:
     """Return how many bytes this process has taken at most so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 @contextmanager
-def _watched() -> Iterator[None]:
-    """Raise `Hang` in the block once it has taken too long."""
+def watched(what: str) -> Iterator[None]:
+    """Raise `Hang` in the block once it has taken too long; `what` names the input."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         del number, frame
-        raise Hang(f"longer than {LONGEST:g} s")
+        raise Hang(f"{what} takes longer than {LONGEST:g} s")
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, LONGEST)
@@ -175,36 +126,3 @@ def _watched() -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-
-
-def main() -> int:
-    """Fuzz by number; return 1 if anything was found."""
-    from tests.hostile.targets import TARGETS
-
-    options = argparse.ArgumentParser(prog="python -m tests.hostile.fuzzing", description=__doc__)
-    options.add_argument("--inputs", type=int, default=3000, help="how many, of all targets together")
-    options.add_argument("--seed", default="1", help="another one makes other inputs")
-    options.add_argument("--target", choices=TARGETS, help="only this one")
-    options.add_argument("--only", type=int, help="only the input with this number, of one target")
-    given = options.parse_args()
-    found: list[Finding] = []
-    for target, (_, percent) in TARGETS.items():
-        if given.target not in (None, target):
-            continue
-        inputs = given.inputs if given.target else given.inputs * percent // 100
-        numbers = range(inputs) if given.only is None else range(given.only, given.only + 1)
-        began = time.monotonic()
-        ended = fuzz(target, numbers, given.seed)
-        found += ended
-        print(
-            f"{target}: {len(numbers)} inputs, {len(ended)} findings, {time.monotonic() - began:.0f} s",
-            flush=True,
-        )
-        for finding in ended:
-            print(f"\n{finding}", file=sys.stderr, flush=True)
-    print(f"{len(found)} findings; at most {_memory() // 1_000_000} MB")
-    return 1 if found or _memory() > MOST_MEMORY else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

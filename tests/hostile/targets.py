@@ -1,4 +1,4 @@
-"""What is fuzzed by number: journals of both kinds, headers, and plan files, each through what reads them.
+"""What is fuzzed by a number: journals of both kinds, headers, and plan files, each through what reads them.
 
 A target is a class whose object takes one input after another: `feed` makes one from a random source, and
 lets everything read it that a command would. What is expected to go wrong is a `ReconcilerError`, whose text

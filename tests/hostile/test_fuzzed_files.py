@@ -21,28 +21,16 @@ from reconciler.problems import Problem
 from reconciler.render.values import problem_document, problems_text
 from tests.hostile.fuzzing import FIELDS, HARMFUL, declared, harmful_text, share, yamlish
 from tests.hostile.looking import assert_harmless, strict
+from tests.hostile.workspaces import seeds, write
 
-SETTINGS = b"""\
-version: 1
-default_target: sandbox
-targets:
-  sandbox:
-    checkmarket: {url: "sandbox:"}
-    expoints: {url: "sandbox:", allowed_recipients: ["*@example.com"]}
-"""
-SEED = b"""\
-customer_seeds:
-  s: {targets: [sandbox], is_test: true, notification_email_addresses: [a@example.com], customers_from: %s}
-"""
 _TOP = ("", "import_configs: ", "import_configs:\n  m: ", "customer_seeds:\n  s: ", "presets: ", "moved: ")
 _SETTINGS_TOP = ("", "version: 1\ntargets: ", "version: 1\ntargets:\n  one: ", "version: 1\n")
 
 
-def problems_of(files: Mapping[str, bytes]) -> tuple[Problem, ...]:
+def problems_of(files: Mapping[str, str | bytes]) -> tuple[Problem, ...]:
     folder = Path(tempfile.mkdtemp())
     try:
-        for name, content in {"reconciler.yaml": SETTINGS, **files}.items():
-            (folder / name).write_bytes(content)
+        write(folder, files)
         return load(folder, SECTION, folder, CUSTOMER_SEEDS).warnings
     except FilesInvalid as invalid:
         return invalid.problems
@@ -50,7 +38,7 @@ def problems_of(files: Mapping[str, bytes]) -> tuple[Problem, ...]:
         shutil.rmtree(folder)
 
 
-def assert_read_or_refused(files: Mapping[str, bytes]) -> None:
+def assert_read_or_refused(files: Mapping[str, str | bytes]) -> None:
     problems = problems_of(files)
     assert all(re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", problem.code) for problem in problems)
     assert_harmless(problems_text(problems))
@@ -111,7 +99,7 @@ tables = st.builds(
     st.one_of(tables, st.binary(max_size=200), st.binary(max_size=100).map(lambda tail: b"email,x\n" + tail))
 )
 def test_any_table_of_customers_is_read_or_refused(content: bytes) -> None:
-    assert_read_or_refused({"a.yaml": SEED % b"rows.csv", "rows.csv": content})
+    assert_read_or_refused({"a.yaml": seeds("customers_from: rows.csv"), "rows.csv": content})
 
 
 lines = st.lists(
@@ -130,7 +118,7 @@ lines = st.lists(
 @share(7)
 @given(lines)
 def test_any_lines_of_customers_are_read_or_refused(content: bytes) -> None:
-    assert_read_or_refused({"a.yaml": SEED % b"rows.jsonl", "rows.jsonl": content})
+    assert_read_or_refused({"a.yaml": seeds("customers_from: rows.jsonl"), "rows.jsonl": content})
 
 
 @share(5)
