@@ -135,6 +135,9 @@ def test_a_file_is_read_once_and_not_shown(files: WorkspaceFiles) -> None:
         (".git/config", "path-outside"),
         ("out.csv", "path-outside"),
         ("to-git/config", "path-outside"),
+        ("up/outside.csv", "path-outside"),
+        ("//etc/passwd", "path-outside"),
+        ("~/a.csv", "unreadable-file"),
         ("gone.csv", "unreadable-file"),
         ("a.csv/b", "unreadable-file"),
         ("sub", "unreadable-file"),
@@ -147,6 +150,7 @@ def test_a_file_is_read_once_and_not_shown(files: WorkspaceFiles) -> None:
 def test_nothing_else_is_read(path: str, code: str, files: WorkspaceFiles) -> None:
     (files.folder / "out.csv").symlink_to(files.folder.parent / "outside.csv")
     (files.folder / "to-git").symlink_to(files.folder / ".git")
+    (files.folder / "up").symlink_to("..")
     (files.folder / "loop.csv").symlink_to("loop.csv")
     (files.folder / "large.csv").write_bytes(b"a" * (LARGEST_FILE + 1))
     os.mkfifo(files.folder / "pipe.csv")

@@ -138,6 +138,8 @@ def test_what_may_be_of_this_api_by_its_name_is_taken(
         ("{file: /proc/self/environ}", {}, "belongs to git, to another program or to the system"),
         ("{file: lines}", {}, "more than one plain line"),
         ("{file: long}", {}, "larger than any key"),
+        ("{file: nowhere}", {}, "No such file or directory; its path counts from the workspace"),
+        ("{file: /nowhere/key}", {}, "the file /nowhere/key cannot be read: No such file or directory"),
     ],
 )
 def test_what_the_operator_does_not_allow_is_not_sent(
@@ -153,7 +155,8 @@ def test_what_the_operator_does_not_allow_is_not_sent(
         (folder / there).parent.mkdir(parents=True, exist_ok=True)
         (folder / there).write_text(f"{KEY}\n")
     (folder / "lines").write_text(f"{KEY}\n{KEY}\n")
-    (folder / "long").write_text("k" * 10_000)
+    with (folder / "long").open("wb") as file:
+        file.truncate(10**12)
     (folder / "link").symlink_to("key")
     (folder / "to-ours").symlink_to(tmp_path / "ours" / "key")  # which may be called expoints_token
     (folder / "in-git").symlink_to(".git")
@@ -179,6 +182,7 @@ def test_what_the_operator_does_not_allow_is_not_sent(
         ("{env: CHECKMARKET_KEY}", {"RECONCILER_ALLOWED_ENV": "EXPOINTS_TOKEN CHECKMARKET_*"}),
         ("{env: CHECKMARKET_KEY}", {"CI": "true", "RECONCILER_TRUSTED_HOSTS": "HERE"}),
         ("{file: key}", {}),
+        ("{file: ../ours/key}", {}),
         (
             "{file: ../ours/key}",
             {"CI": "1", "RECONCILER_TRUSTED_HOSTS": "HERE", "RECONCILER_SECRETS_DIR": "OURS"},

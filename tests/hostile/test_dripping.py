@@ -6,10 +6,7 @@ import shutil
 import socket
 import ssl
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -18,7 +15,7 @@ import pytest
 from reconciler.access import Access
 from reconciler.errors import ApiError, NoAnswer, Unreachable
 from reconciler.http.api import Api, Bounds, Connection
-from tests.http.servers import VirtualClock, door, read_request
+from tests.http.servers import VirtualClock, door, read_request, serving
 
 DRIPS = 80
 BETWEEN = 0.02
@@ -66,40 +63,6 @@ class Dripping:
         self.ended += 1
 
 
-@contextmanager
-def listening(behave: Callable[[socket.socket], object]) -> Iterator[int]:
-    """Let connections be served, each in its turn; yield the port."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve() -> None:
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                with connection:
-                    try:
-                        behave(connection)
-                    except OSError:
-                        continue
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            yield listener.getsockname()[1]
-        finally:
-            listener.shutdown(socket.SHUT_RDWR)
-            thread.join()
-
-
-def after_request(drip: Dripping) -> Callable[[socket.socket], object]:
-    def behave(connection: socket.socket) -> None:
-        if read_request(connection):
-            drip(connection)
-
-    return behave
-
-
 def ask(url: str, method: str = "PUT", total_wait: float = 0.0) -> type[ApiError]:
     """Return how a request ends that has `ANSWER` seconds for each attempt."""
     bounds, hosts = Bounds(answer=ANSWER, total_wait=total_wait), "api.acme.example"
@@ -114,17 +77,17 @@ def ask(url: str, method: str = "PUT", total_wait: float = 0.0) -> type[ApiError
 @pytest.mark.parametrize("way", WAYS)
 def test_an_answer_that_drips_is_lost(way: str) -> None:
     drip = Dripping(*WAYS[way])
-    with listening(after_request(drip)) as port:
-        assert ask(f"http://127.0.0.1:{port}") is NoAnswer
+    with serving(drip) as server:
+        assert ask(server.url) is NoAnswer
         # Its attempts and the waits between them are no longer than that together.
-        assert ask(f"http://127.0.0.1:{port}", "GET", total_wait=3.0) is Unreachable
+        assert ask(server.url, "GET", total_wait=3.0) is Unreachable
     assert (drip.begun, drip.ended) == (4, 0)
 
 
 def test_a_handshake_that_drips_is_no_connection() -> None:
     drip = Dripping(b"\x16\x03\x03\x3f\xff\x02\x00\x3f\xfb\x03\x03", b"\x00", b"")
-    with listening(drip) as port:
-        assert ask(f"https://127.0.0.1:{port}") is Unreachable
+    with serving(drip, speaks_first=True) as server:
+        assert ask(server.url.replace("http:", "https:")) is Unreachable
     assert (drip.begun, drip.ended) == (1, 0)
 
 
@@ -138,8 +101,8 @@ def by_proxy(proxy: str, monkeypatch: pytest.MonkeyPatch) -> type[ApiError]:
 
 def test_a_proxy_that_drips_opens_no_tunnel(monkeypatch: pytest.MonkeyPatch) -> None:
     drip = Dripping(_OK + b"X-Long: ", b"a", b"\r\n\r\n")
-    with listening(after_request(drip)) as port:
-        by_proxy(f"http://127.0.0.1:{port}", monkeypatch)
+    with serving(drip) as server:
+        by_proxy(server.url, monkeypatch)
     assert (drip.begun, drip.ended) == (1, 0)
 
 
@@ -164,8 +127,8 @@ def test_a_handshake_that_drips_through_a_proxy_that_is_reached_over_tls_is_no_c
             connection.sendall(_OK + b"\r\n")
             drip(connection)
 
-    with listening(tunnel) as port:
-        assert by_proxy(f"https://127.0.0.1:{port}", monkeypatch) is Unreachable
+    with serving(tunnel, speaks_first=True) as server:
+        assert by_proxy(server.url.replace("http:", "https:"), monkeypatch) is Unreachable
     assert (drip.begun, drip.ended) == (1, 0)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli import main
-from tests.hostile.databases import Listener, listening
+from tests.hostile.databases import listening
 from tests.hostile.workspaces import write
 
 pytest.importorskip("psycopg")
@@ -121,16 +121,13 @@ def test_a_database_elsewhere_proves_its_name_before_an_operators_password_leave
     assert (listener.connections, listener.in_clear) == (1, b"")
 
 
-def sent_by_an_operator(listener: Listener, more: str) -> str:
-    return f"postgresql://u:{PASSWORD}@{ELSEWHERE}:{listener.port}/d{more}"
-
-
 @pytest.mark.parametrize("more", ["?sslmode=disable", "?sslmode=prefer&application_name=ours"])
 def test_what_an_operator_says_of_the_way_counts(
     operator: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], more: str
 ) -> None:
     with listening() as listener:
-        monkeypatch.setenv("RECONCILER_JOURNAL", sent_by_an_operator(listener, more))
+        address = f"postgresql://u:{PASSWORD}@{ELSEWHERE}:{listener.port}/d{more}"
+        monkeypatch.setenv("RECONCILER_JOURNAL", address)
         told(operator, "{env: RECONCILER_JOURNAL}", capsys)
     assert PASSWORD.encode() in listener.in_clear
 

@@ -114,33 +114,25 @@ def in_chunks(content: bytes, headers: bytes = b"", times: int = 1) -> Behaviour
     return behave
 
 
-def zeros(megabytes: int, times: int) -> bytes:
-    """Return `megabytes` of zeros in the form of gzip, without their end, packed so many `times`."""
+def zeros(megabytes: int) -> bytes:
+    """Return `megabytes` of zeros in the form of gzip, without their end."""
     packer = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS | 16)
     begun = packer.compress(bytes(2**20)) + packer.flush(zlib.Z_FULL_FLUSH)
     block = packer.compress(bytes(2**20)) + packer.flush(zlib.Z_FULL_FLUSH)
-    content = begun + block * (megabytes - 1)
-    for _ in range(times - 1):
-        outer = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS | 16)
-        content = outer.compress(content) + outer.flush()
-    return content
+    return begun + block * (megabytes - 1)
 
 
 GZIP = b"Content-Encoding: gzip\r\n"
-GZIPPED_TWICE = b"Content-Encoding: gzip, gzip\r\n"
 
 
 @pytest.mark.parametrize(
     ("behaviour", "words"),
     [
         pytest.param(in_chunks(b"x" * 2**20, times=10_000), "larger than", id="without end"),
-        pytest.param(in_chunks(zeros(1_000, 1), GZIP), "larger than", id="packed zeros"),
-        pytest.param(in_chunks(zeros(1_000, 2), GZIPPED_TWICE), "not asked for", id="zeros packed twice"),
-        pytest.param(in_chunks(b"x", b"Content-Encoding: br\r\n"), "not asked for", id="packed otherwise"),
+        pytest.param(in_chunks(zeros(1_000), GZIP), "larger than", id="packed zeros"),
         pytest.param(
             in_chunks(b"[" + b"[]," * 10_000_000 + b"[]]"), "larger than any account", id="many lists"
         ),
-        pytest.param(in_chunks(b"[" * 10_000 + b"]" * 10_000), "inside each other", id="deep lists"),
     ],
 )
 def test_answers_that_unfold_are_refused_before_they_do(

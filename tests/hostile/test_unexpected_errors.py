@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import signal
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,13 +13,10 @@ from msgspec.structs import replace
 
 from reconciler.commands.environment import CrashKind, CrashSwitch
 from reconciler.commands.history import Filter, history
-from reconciler.commands.reports import Form
-from reconciler.commands.reports import ReportFile as Report
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit
-from reconciler.sandbox import Server, create_app
+from reconciler.sandbox import create_app
 from tests.commands.world import EVERYTHING, SETTINGS, Run, Screen, World
-from tests.killed.nursery import Nursery
 from tests.seeds.world import JOHN, SeedWorld
 
 if TYPE_CHECKING:
@@ -178,25 +174,6 @@ def test_progress_that_cannot_be_shown_ends_nothing(world: World) -> None:
     assert "Applied: 4 changed" in run.out
 
 
-def test_a_report_that_cannot_be_written_does_not_hide_the_result(world: World) -> None:
-    report = Report(Form.MARKDOWN, Path("report.md"))
-    folder = world.folder / "report.md"
-    app = create_app(world.state, clock=world.clock.now, sleep=world.clock.sleep)
-
-    def between(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["REQUEST_METHOD"] == "PUT" and not folder.is_dir():
-            folder.unlink()
-            folder.mkdir()
-        return app(environ, start_response)
-
-    run = world.applies(
-        Consent(), reports=(report,), environment=replace(world.environment, sandboxes={"sandbox": between})
-    )
-    assert run.exit in (Exit.PARTLY, Exit.ERROR)
-    assert "Applied: 4 changed" in run.out
-    assert counts(world)[1]["applied"] == 4
-
-
 def test_a_run_that_broke_off_says_what_it_changed(world: World) -> None:
     """Not even an error that is the end of the process takes away what history knows."""
     app = create_app(world.state, clock=world.clock.now, sleep=world.clock.sleep)
@@ -205,21 +182,6 @@ def test_a_run_that_broke_off_says_what_it_changed(world: World) -> None:
         applied(world, sandboxes={"sandbox": breaking})
     assert "3 applied, 1 in doubt; ended without a conclusion, exit 1" in told(world)
     assert applied(world).exit is Exit.DONE
-
-
-def test_a_killed_run_says_what_it_changed(world: World) -> None:
-    with Server(create_app(world.state)) as server, Nursery() as nursery:
-        world.write("reconciler.yaml", SETTINGS.replace('"sandbox:"', f'"{server.url}", parallelism: 1'))
-        environ = {
-            "RECONCILER_WORKSPACE": str(world.folder / "configs"),
-            "RECONCILER_CRASH_AT": "journal:9:after",
-        }
-        assert nursery.run("apply", "--yes", environ=environ) == -signal.SIGKILL
-        assert "3 applied" in told(world)
-        assert nursery.run("apply", "--yes", environ={**environ, "RECONCILER_CRASH_AT": ""}) == Exit.DONE
-    newest, killed = told(world).splitlines()[1:]
-    assert "1 applied, exit 0" in newest
-    assert "3 applied, 1 in doubt; found dead" in killed
 
 
 @pytest.fixture

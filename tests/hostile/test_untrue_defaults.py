@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 
-from reconciler.commands.defaults import defaults_learn
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit
 from reconciler.sandbox import Server, Variants, create_app
 from tests.commands.reviews import applied, planned
-from tests.commands.world import EVERYTHING, SETTINGS, World
+from tests.commands.world import SETTINGS, World
 from tests.hostile.children import reconciler
 from tests.hostile.workspaces import write
 
@@ -136,11 +135,6 @@ def test_after_a_read_back_has_proved_them_they_are_no_resets(world: World) -> N
     assert planned(world, Consent(), out=None).exit is Exit.DONE
     sources = {f["path"]: f["default_source"] for f in document["changes"][0]["fields"] if f["path"] in NINE}
     assert sources == dict.fromkeys(NINE, "stated")
-
-
-def test_learning_proves_what_a_new_configuration_shows(world: World) -> None:
-    world.ran(defaults_learn, EVERYTHING, yes=True)
-    assert set(fields(plain(world))) == {path for path in NINE if path.startswith("survey_settings.")}
 
 
 def test_where_nothing_else_changes_nothing_is_shown_and_nothing_is_sent(world: World) -> None:

@@ -7,17 +7,16 @@ kept away, until a person has said how it is.
 from __future__ import annotations
 
 import shutil
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from reconciler.commands.seeds import seeds_resolve, seeds_send, seeds_status
-from reconciler.errors import Exit, Refused, UsageError
+from reconciler.errors import Exit, Refused
 from reconciler.sandbox import Variants
 from tests.commands.world import EVERYTHING, Screen, Terminal
 from tests.seeds.world import ADD, DATA, JANE, JOHN, SETTINGS, SETTLE_AFTER, SeedWorld
@@ -239,22 +238,6 @@ def test_who_has_moved_to_another_seed_is_sent_once_a_person_says_so(world: Seed
     assert (world.apply().counts, world.mailed) == ({"sent": 1}, [JANE, JOHN, JOHN])
 
 
-def test_a_journal_of_the_former_format_stops_the_sending_and_without_it_everybody_is_found(
-    world: SeedWorld,
-) -> None:
-    world.apply()
-    with closing(sqlite3.connect(world.journal)) as connection:
-        former = "DROP TABLE entries; CREATE TABLE versions (number INTEGER); INSERT INTO versions VALUES (4)"
-        connection.executescript(former)
-    before = world.journal.read_bytes()
-    world.declare(JOHN, JANE, round="2")
-    with pytest.raises(UsageError, match="has format 4"):
-        world.apply()
-    assert world.journal.read_bytes() == before
-    world.lose_journal()
-    assert (world.apply().states, world.mailed) == ({"found": 2}, BOTH)
-
-
 @pytest.mark.parametrize("send", ["once", "on_change"])
 @pytest.mark.parametrize(
     ("before", "after", "sent"),
@@ -288,16 +271,6 @@ def test_a_new_round_says_that_the_one_before_is_in_doubt(world: SeedWorld) -> N
     assert told in world.plan()[1]
     world.rest()
     assert told not in world.plan()[1]
-
-
-def test_one_found_mailbox_stops_no_other(world: SeedWorld) -> None:
-    with elsewhere(world):
-        world.declare(JANE)
-        world.apply()
-    world.declare(JOHN, JANE)
-    end = world.apply()
-    assert (end.exit, end.states, end.counts) == (Exit.REFUSED, {"found": 1, "pending": 1}, {"sent": 1})
-    assert world.mailed == BOTH
 
 
 def test_who_is_found_between_plan_and_sending_is_not_sent_to(world: SeedWorld) -> None:
@@ -348,12 +321,6 @@ class TestAPersonSays:
     def _found(self, world: SeedWorld) -> None:
         restored_from_before_a_round(world)
         assert world.apply().states == {"found": 2}
-
-    def test_that_they_were_sent(self, world: SeedWorld) -> None:
-        resolve(world, sent=True)
-        assert (world.apply().states, world.plan()[0]) == ({"sent": 2}, Exit.DONE)
-        world.declare(JOHN, JANE, round="3")
-        assert (world.apply().counts, len(world.mailed)) == ({"sent": 2}, 6)
 
     def test_that_they_were_not_but_only_at_a_terminal_and_twice(self, world: SeedWorld) -> None:
         for answer in (None, "no\n"):

@@ -50,8 +50,9 @@ def door(
 class Server:
     """A listening socket on this machine, and the number of requests that were read from it."""
 
-    def __init__(self, behaviour: Behaviour) -> None:
+    def __init__(self, behaviour: Behaviour, *, speaks_first: bool = False) -> None:
         self.requests = 0
+        self._speaks_first = speaks_first
         self._behaviour = behaviour
         self._socket = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._serve)
@@ -77,14 +78,15 @@ class Server:
                     self._answer(connection)
 
     def _answer(self, connection: socket.socket) -> None:
-        if read_request(connection):
+        if self._speaks_first or read_request(connection):
             self.requests += 1
             self._behaviour(connection)
 
 
 @contextlib.contextmanager
-def serving(behaviour: Behaviour) -> Iterator[Server]:
-    server = Server(behaviour)
+def serving(behaviour: Behaviour, *, speaks_first: bool = False) -> Iterator[Server]:
+    """Serve connections, each in its turn; one that speaks first reads no request before it behaves."""
+    server = Server(behaviour, speaks_first=speaks_first)
     server.start()
     try:
         yield server

@@ -173,3 +173,4 @@ def test_a_killed_run_is_told_as_that(world: LaterWorld, nursery: Nursery) -> No
     history(EVERYTHING, Filter(), screen.console(world.clock, as_json=True), world.environment)
     notes = [(run["id"], run["exit_code"], run["note"].partition(":")[0]) for run in screen.document["runs"]]
     assert notes == [(2, 0, ""), (1, None, "found dead")]
+    assert 0 < screen.document["runs"][1]["counts"]["applied"] < CHANGES

@@ -83,7 +83,8 @@ def test_only_who_has_customers_is_found(world: SeedWorld) -> None:
     world.lose_journal()
     world.declare(JOHN, JANE)
     assert "once more" not in world.plan()[1]
-    assert world.apply().states == {"found": 1, "pending": 1}
+    end = world.apply()
+    assert (end.exit, end.states) == (Exit.REFUSED, {"found": 1, "pending": 1})
     assert world.batches[1] == [JANE]
     assert "smoke --again, which mails the 1 customer sent already once more" in world.plan()[1]
 
