@@ -6,7 +6,7 @@ import random
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.config.names import NAME, keys_for, slug
@@ -46,6 +46,7 @@ def test_a_key_that_is_taken_or_a_device_of_windows_gets_its_id() -> None:
     assert keys == {1: "con-1", 2: "welcome-2", 3: "x-3-2", 4: "x-4"}
 
 
+@settings(deadline=None)
 @given(st.lists(names, max_size=60), st.lists(st.sampled_from(["party", "x-1", "News"]), unique=True))
 def test_keys_are_safe_unique_and_the_same_in_any_order(some: list[str], taken: list[str]) -> None:
     named = [*enumerate(some, 1)]

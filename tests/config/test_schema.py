@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
@@ -118,6 +118,7 @@ def test_what_init_writes_is_accepted(urls: list[str]) -> None:
         assert complaints(plain(text)) == []
 
 
+@settings(deadline=None)
 @given(situations())
 def test_what_the_reader_accepts_the_schema_accepts(situation: Situation) -> None:
     with TemporaryDirectory() as name:
