@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from reconciler.commands.console import Console, Pool
 from reconciler.commands.journal import Memory, journal_address
 from reconciler.commands.runs import OpenRun
-from reconciler.commands.session import EMBEDDED, Chosen, Session, connection_to, tenant_account
+from reconciler.commands.session import EMBEDDED, Session, connection_to, tenant_account
 from reconciler.config.settings import SANDBOX, Expoints
 from reconciler.config.settings import needs_credentials as is_real
 from reconciler.engine.change import Block
@@ -67,12 +67,11 @@ class ExpointsSession(Struct, frozen=True, dict=True):
 
         settings, session = self.settings, self.session
         bounds = Bounds(settings.requests_per_minute, requests_per_run=settings.requests_per_run)
-        chosen = Chosen(session.workspace, session.target, session.environment)
         return self.opened.enter_context(
             open_expoints(
                 EMBEDDED if settings.url == SANDBOX else settings.url,
                 login_of(settings, session.environment.environ),
-                connection_to(chosen, settings.url, f"expoints {self.account}", bounds),
+                connection_to(session, settings.url, f"expoints {self.account}", bounds),
                 mapper=Pool(bounds.parallelism, self.console, bounds.requests_per_minute),
             )
         )

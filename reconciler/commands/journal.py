@@ -43,7 +43,7 @@ from reconciler.problems import Problem, Severity
 _DATABASES = (".db", ".sqlite", ".sqlite3")
 
 
-def open_past(chosen: Chosen | Session) -> ReadOnlyJournal:
+def open_past(chosen: Chosen) -> ReadOnlyJournal:
     """Open the journal to read it. One that is not there yet is not made: it has nothing to say."""
     return read_journal(
         _checked_address(chosen, make=False), chosen.workspace.folder, chosen.environment.clock
@@ -51,7 +51,7 @@ def open_past(chosen: Chosen | Session) -> ReadOnlyJournal:
 
 
 @contextmanager
-def open_to_write(chosen: Chosen | Session) -> Iterator[Journal]:
+def open_to_write(chosen: Chosen) -> Iterator[Journal]:
     """Open the journal to write it; make it where it is not there yet."""
     address = _checked_address(chosen, make=True)
     environment, around = chosen.environment, chosen.environment.crash.around_addition
@@ -59,7 +59,7 @@ def open_to_write(chosen: Chosen | Session) -> Iterator[Journal]:
         yield journal
 
 
-def _checked_address(chosen: Chosen | Session, *, make: bool) -> str:
+def _checked_address(chosen: Chosen, *, make: bool) -> str:
     """Return the address, after a check that no other user can have put a file there.
 
     Makes the folder of the default one.
@@ -78,7 +78,7 @@ def _checked_address(chosen: Chosen | Session, *, make: bool) -> str:
     return address
 
 
-def journal_address(chosen: Chosen | Session) -> str:
+def journal_address(chosen: Chosen) -> str:
     """Return where the journal is: as declared, or in a file beside the workspace. It may hold a password.
 
     Errors: `Refused` for an address that files name and only an operator may give, `UsageError` where it

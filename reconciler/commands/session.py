@@ -58,11 +58,9 @@ class Chosen(Struct, frozen=True):
     environment: Environment
 
 
-class Session(Struct, frozen=True):
+class Session(Chosen, frozen=True, kw_only=True):
     """An open target. `declared` and `seeds` hold what was selected."""
 
-    workspace: Workspace[Seed]
-    target: Target
     kind: Kind
     account: str
     """The name of the account in the journal. Shown through `shown_accounts` only."""
@@ -73,7 +71,6 @@ class Session(Struct, frozen=True):
     client: Client
     checkmarket: CheckMarket
     """How to deal with the account; the defaults where the target has none, and only sends seeds."""
-    environment: Environment
     parts: tuple[Part, ...] = ()
     """By what `declared` and `seeds` were selected; nothing where everything was."""
 
