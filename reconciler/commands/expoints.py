@@ -14,7 +14,6 @@ from msgspec.structs import replace
 
 from reconciler.commands.console import Console, Pool
 from reconciler.commands.journal import Memory, journal_address
-from reconciler.commands.runs import OpenRun
 from reconciler.commands.session import EMBEDDED, Session, connection_to, tenant_account
 from reconciler.config.settings import SANDBOX, Expoints
 from reconciler.config.settings import needs_credentials as is_real
@@ -31,6 +30,7 @@ from reconciler.journal.journal import Journal, ReadOnlyJournal
 from reconciler.problems import Severity
 
 if TYPE_CHECKING:
+    from reconciler.commands.runs import OpenRun
     from reconciler.expoints.client import ClientLogin, Customers
 
 

@@ -11,11 +11,14 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from functools import cached_property
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from reconciler.engine.kind import Json
 from reconciler.problems import Place, Problem
+
+if TYPE_CHECKING:
+    from reconciler.engine.kind import Json
 
 LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 """Every line break that the parser knows."""
