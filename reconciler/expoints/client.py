@@ -594,8 +594,13 @@ def open_expoints(
         Forbidden: f"Check {_CREDENTIALS}: the API knows the token, but does not let it do this.",
     }
     of_tenant = partial(Api, url, hosts=EXPOINTS_HOSTS, share=share)
-    # An answer to a batch arrives whole, for `taken` knows what was in the batch.
-    posting_dialect = Dialect(status=_status_to_act_on, complaint=lambda _: "", hints=hints)
+    # A 401 asks for another token, a 429 for patience (D, every page); both prove that nothing was taken. Any
+    # other answer to a batch arrives whole, for `taken` to judge, which knows what was in the batch.
+    posting_dialect = Dialect(
+        status=lambda answer: answer.status if answer.status in (401, 429) else HTTPStatus.OK,
+        complaint=lambda _: "",
+        hints=hints,
+    )
     # One is under way at a time, so it leaves of `requests_per_run` what verifying one takes.
     one_at_a_time = replace(connection, bounds=replace(bounds, parallelism=1))
     with ExitStack() as stack:
@@ -608,37 +613,26 @@ def open_expoints(
             hosts, access = token_hosts(url, connection.access or Access())
             address = urlsplit(trusted(login.token_url, hosts, access))
             unpaced = replace(bounds, requests_per_minute=None)
+            # Whatever the status: without a token no call is let in.
+            advice = f"No token was given: check {_CREDENTIALS}."
+            refusals = (Unauthorised, Declined, Forbidden, NotFound)
             token_api = stack.enter_context(
                 Api(
                     f"{address.scheme}://{address.netloc}",
                     replace(connection, bounds=unpaced, access=access, pace=Pace()),
                     hosts=hosts,
                     share=share,
-                    dialect=_token_dialect(),
+                    dialect=Dialect(complaint=_oauth_error, hints=dict.fromkeys(refusals, advice)),
                 )
             )
         yield Customers(reading, posting, Tokens(login, connection.clock, token_api), mapper)
 
 
-def _status_to_act_on(answer: Answer) -> int:
-    """Return the status that `Api` acts on: a 401 asks for another token, a 429 for patience (D, every page).
-
-    Both prove that nothing was taken; any other answer is for `taken` to judge.
-    """
-    return answer.status if answer.status in (401, 429) else HTTPStatus.OK
-
-
-def _token_dialect() -> Dialect:
-    def complaint(answer: Answer) -> str:
-        # The error of OAuth2 (I: RFC 6749, 5.2) and nothing else: a page may repeat the whole request.
-        try:
-            document = answer.json()
-        except BadAnswer:
-            return ""
-        texts = (_member(document, "error"), _member(document, "error_description"))
-        return ": ".join(text for text in texts if isinstance(text, str))
-
-    advice = f"No token was given: check {_CREDENTIALS}."
-    return Dialect(
-        complaint=complaint, hints=dict.fromkeys((Unauthorised, Declined, Forbidden, NotFound), advice)
-    )
+def _oauth_error(answer: Answer) -> str:
+    # The error of OAuth2 (I: RFC 6749, 5.2) and nothing else: a page may repeat the whole request.
+    try:
+        document = answer.json()
+    except BadAnswer:
+        return ""
+    texts = (_member(document, "error"), _member(document, "error_description"))
+    return ": ".join(text for text in texts if isinstance(text, str))

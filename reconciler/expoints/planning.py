@@ -49,15 +49,12 @@ class Columns(Struct, frozen=True, dict=True):
 
     all: tuple[Column, ...] = ()
 
-    def found(self, column: str | int) -> tuple[Column, ...]:
-        """Return the columns that a declared name or id means; one, if all is well.
+    @cached_property
+    def by_key(self) -> Mapping[str | int, tuple[Column, ...]]:
+        """The columns that a declared name or id means; one, if all is well.
 
         Of an archived column and another one of the same name, the other is meant.
         """
-        return self._by_key.get(column, ())
-
-    @cached_property
-    def _by_key(self) -> Mapping[str | int, tuple[Column, ...]]:
         found: dict[str | int, tuple[Column, ...]] = {}
         for column in sorted(self.all, key=attrgetter("archived")):
             found[column.id] = (*found.get(column.id, ()), column)
@@ -90,7 +87,7 @@ def _findings(
     """Yield the code, message and place of whatever the columns refuse of a customer's data."""
     ids, given = Counter[int](), set[int]()
     for item in customer.data:
-        found = columns.found(item.column)
+        found = columns.by_key.get(item.column, ())
         ids.update(column.id for column in found)
         given |= {column.id for column in found if item.value}
         if not found:
@@ -162,7 +159,7 @@ def _data(customer: SeedCustomer, columns: Columns) -> list[Json]:
     """Return a customer's data as the request has it, by column id."""
     data: list[Json] = []
     for item in customer.data:
-        (column,) = columns.found(item.column)
+        (column,) = columns.by_key[item.column]
         body: dict[str, Json] = {"CustomerDataColumnId": column.id, "Value": item.value}
         if item.encryption:
             thumbprint, key = item.encryption
