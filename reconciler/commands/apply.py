@@ -29,7 +29,7 @@ from reconciler.commands.reports import (
     for_each_target,
     reporting,
 )
-from reconciler.commands.runs import NO_WAIT, Lock, OpenRun, Purpose, open_run
+from reconciler.commands.runs import NO_WAIT, Lock, OpenRun, open_run
 from reconciler.commands.session import (
     Session,
     check_account,
@@ -256,7 +256,10 @@ def _check_accounts(file: PlanFile, session: Session) -> None:
 class ApprovedPlan(Struct, frozen=True):
     """What is carried out, with all that was not reviewed marked; the review is `None` if all is meant."""
 
-    purpose: Purpose
+    command: str
+    """What the journal calls the run."""
+    digests: Sequence[str]
+    """Of the changes and seeds that are carried out."""
     planned: Planned
     review: Review | None = None
     gone: str = ""
@@ -284,7 +287,7 @@ def approve(approval: Approval, live: LiveSnapshot, seeds: SeedsPlan, consent: C
         seeds = seeds.reviewed(review)
     warnings = (*session.workspace.warnings, *memory.untrue)
     planned = Planned(plan, seeds, problems=warnings, places=session.places)
-    return ApprovedPlan(Purpose.of("apply", now), planned, review, gone, memory.trouble)
+    return ApprovedPlan("apply", now, planned, review, gone, memory.trouble)
 
 
 def past_plans(past: ReadOnlyJournal, session: Session) -> PastPlans:
@@ -326,7 +329,7 @@ def execute(
     applied: Applied | None = None
     with ExitStack() as deferral:
         try:
-            with open_run(session, approved.purpose, lock, console) as run:
+            with open_run(session, approved.command, lock, console, approved.digests) as run:
                 check_account(session)
                 plan = planned.plan
                 if plan.count(Action.CREATE):

@@ -8,7 +8,7 @@ from reconciler.commands.apply import engine_for
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment, deferred_interrupts
 from reconciler.commands.journal import remembered
-from reconciler.commands.runs import NO_WAIT, Lock, OpenRun, Purpose, open_run
+from reconciler.commands.runs import NO_WAIT, Lock, OpenRun, open_run
 from reconciler.commands.session import Session, check_account, check_target_is_named, open_session
 from reconciler.commands.workspace import Selection
 from reconciler.engine.apply import LearnedDefaults, apply, learn_defaults
@@ -49,7 +49,7 @@ def defaults_learn(
         if not yes:
             question = f'Create a configuration "{name}" on {target}, read it, and delete it again?'
             console.confirm(question, "nothing was created")
-        with open_run(session, Purpose("defaults learn"), lock, console) as run:
+        with open_run(session, "defaults learn", lock, console) as run:
             check_account(session)
             lesson = _lesson(name, session, run)
             run.exit = lesson.exit

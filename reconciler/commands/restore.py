@@ -13,7 +13,7 @@ from reconciler.commands.expoints import expoints_session
 from reconciler.commands.history import the_run
 from reconciler.commands.journal import RESTORE, Memory, id_after, remembered
 from reconciler.commands.plan import read_live
-from reconciler.commands.runs import NO_WAIT, Lock, Purpose
+from reconciler.commands.runs import NO_WAIT, Lock
 from reconciler.commands.session import Session, check_target_is_named, open_session
 from reconciler.commands.workspace import Selection
 from reconciler.engine.change import Plan
@@ -52,8 +52,7 @@ def restore(
         console.show_before_asking("\n\n".join([*notes, text]))
         if not yes:
             confirm(made, SeedsPlan(), console)
-        purpose = Purpose.of(f"{RESTORE}{number}", made.digests)
-        approved = ApprovedPlan(purpose, planned)
+        approved = ApprovedPlan(f"{RESTORE}{number}", made.digests, planned)
         with (
             expoints_session(session, console) as expoints,
             execute(session, approved, lock, console, expoints) as applied,

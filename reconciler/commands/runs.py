@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,19 +39,6 @@ class Lock(Struct, frozen=True):
 
 
 NO_WAIT = Lock()
-
-
-class Purpose(Struct, frozen=True):
-    """What a run is for: the command as a person would say it, and the plan that it carries out."""
-
-    command: str
-    fingerprint: str = ""
-    digests: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, command: str, digests: Collection[str]) -> Purpose:
-        """Return the purpose of carrying out a plan with these digests, of changes and seeds."""
-        return cls(command, fingerprint_of(digests), tuple(digests))
 
 
 class OpenRun(Struct):
@@ -95,8 +82,12 @@ class OpenRun(Struct):
 
 
 @contextmanager
-def open_run(session: Session, purpose: Purpose, lock: Lock, console: Console) -> Iterator[OpenRun]:
+def open_run(
+    session: Session, command: str, lock: Lock, console: Console, digests: Sequence[str] | None = None
+) -> Iterator[OpenRun]:
     """Begin a run that holds every account of the target; end it with the block, however that ends.
+
+    `command` is what a person would say; `digests` are of the changes and seeds of the plan that it executes.
 
     Errors: `Held` while another run holds one of them; `Refused` where nothing can be written down.
     """
@@ -113,7 +104,7 @@ def open_run(session: Session, purpose: Purpose, lock: Lock, console: Console) -
             except LookupError as error:
                 raise UsageError(f"--take-over: {error}") from error
         start = RunStart(
-            command=purpose.command,
+            command=command,
             target=session.target.name,
             accounts=tuple(dict.fromkeys((session.account, *tenant_account(session.target)))),
             who=who(environ),
@@ -121,8 +112,8 @@ def open_run(session: Session, purpose: Purpose, lock: Lock, console: Console) -
             version=__version__,
             commit=commit(environ, folder),
             ci_run=ci_run(environ),
-            fingerprint=purpose.fingerprint,
-            digests=purpose.digests,
+            fingerprint="" if digests is None else fingerprint_of(digests),
+            digests=tuple(digests or ()),
         )
         number = _begin(journal, start, lock, session.environment, console)
         run = OpenRun(journal, number, session.account)

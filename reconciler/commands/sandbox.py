@@ -8,7 +8,7 @@ from typing import TypeVar
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
 from reconciler.commands.journal import open_past
-from reconciler.commands.runs import NO_WAIT, OpenRun, Purpose, open_run
+from reconciler.commands.runs import NO_WAIT, OpenRun, open_run
 from reconciler.commands.session import chosen_target, open_session, private_sandbox
 from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.settings import SANDBOX
@@ -91,7 +91,7 @@ def _forget_sandbox(selection: Selection, console: Console, environment: Environ
         with open_past(session) as past:
             if not past.latest(session.account) and not past.past(session.account):
                 return
-        with open_run(session, Purpose("sandbox reset"), NO_WAIT, console) as run:
+        with open_run(session, "sandbox reset", NO_WAIT, console) as run:
             for operation in run.journal.latest(run.account).values():
                 _forget_config(run, operation)
             for delivery in run.journal.past(run.account):

@@ -14,7 +14,7 @@ from reconciler.commands.environment import Environment, deferred_interrupts
 from reconciler.commands.expoints import ExpointsSession, expoints_session
 from reconciler.commands.journal import open_past
 from reconciler.commands.plan import seeds_exits
-from reconciler.commands.runs import NO_WAIT, Lock, OpenRun, Purpose, open_run
+from reconciler.commands.runs import NO_WAIT, Lock, OpenRun, open_run
 from reconciler.commands.session import check_account, check_target_is_named, open_session
 from reconciler.commands.workspace import Selection
 from reconciler.errors import Exit, Refused, UsageError
@@ -113,10 +113,10 @@ def seeds_resolve(
     confirm it. Errors: `Refused` without a terminal, or without a yes.
     """
     standing = DeliveryState.SENT if sent else DeliveryState.NOT_SENT
-    purpose = Purpose(f"seeds resolve {key} --{standing.value.replace(' ', '-')}")
+    command = f"seeds resolve {key} --{standing.value.replace(' ', '-')}"
     with (
         _opened(selection, console, environment, key) as expoints,
-        open_run(expoints.session, purpose, lock, console) as run,
+        open_run(expoints.session, command, lock, console) as run,
     ):
         plan = _only(expoints.plan(run.journal))
         open_states = (RecipientState.IN_DOUBT, RecipientState.FOUND)
@@ -211,7 +211,7 @@ def seeds_send(
     check_target_is_named(selection, environment)
     with (
         _opened(selection, console, environment, key) as expoints,
-        open_run(expoints.session, Purpose(f"seeds send {key}"), lock, console) as run,
+        open_run(expoints.session, f"seeds send {key}", lock, console) as run,
     ):
         planned = expoints.plan(run.journal)
         record_settled(run.journal, planned)
