@@ -19,12 +19,11 @@ from reconciler.errors import (
     Forbidden,
     NoAnswer,
     NotFound,
-    Refused,
     Unauthorised,
     Unreachable,
 )
 from reconciler.http.api import Bounds, Connection
-from reconciler.http.messages import Attempt, Secret, WsgiTransport
+from reconciler.http.messages import Secret, WsgiTransport
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -291,20 +290,3 @@ class TestErrors:
             pytest.raises(ApiError, match="Check CHECKMARKET_MASTER_KEY and CHECKMARKET_KEY"),
         ):
             configs.read(7)
-
-    def test_keys_go_to_trusted_hosts_only(self) -> None:
-        with pytest.raises(Refused), open_checkmarket("https://evil.example", MASTER, KEY):
-            pass
-
-    def test_requests_can_be_watched(self) -> None:
-        seen: list[Attempt] = []
-        with open_checkmarket(
-            "http://localhost",
-            MASTER,
-            KEY,
-            Connection(transport=WsgiTransport(Server(ALIVE)), on_request=seen.append),
-        ) as configs:
-            configs.read(7)
-        assert [(exchange.method, exchange.path, exchange.status) for exchange in seen] == [
-            ("GET", "/3/contacts/import/configs/7", 200)
-        ]

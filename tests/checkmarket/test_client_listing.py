@@ -20,7 +20,7 @@ from reconciler.commands.console import PROGRESS_AFTER, Console, Pool, each
 from reconciler.engine.kind import Json, Mapper, map_serially
 from reconciler.errors import ApiError, BadAnswer, Declined, Unreachable
 from reconciler.sandbox.app import create_app
-from reconciler.sandbox.seeding import CONFIGS, SURVEYS, stored_config
+from reconciler.sandbox.seeding import SURVEYS
 from reconciler.sandbox.state import Seed, State
 from reconciler.sandbox.variants import Listing, Variants
 from tests.checkmarket.test_client import account, opened
@@ -356,36 +356,9 @@ def test_whatever_the_server_does_a_list_is_whole_or_an_error(
     assert found == list(range(1, count + 1))
 
 
-def sandbox(variants: Variants, configs: int, surveys: int = 0) -> WSGIApplication:
-    members = {"Name": "x", "IsReusable": True}
-    seed: Seed = {
-        CONFIGS: {id: stored_config(members, 0.0) for id in range(1, configs + 1)},
-        SURVEYS: {id: {"Title": f"Survey {id % 90}"} for id in range(1, surveys + 1)},
-    }
+def sandbox(variants: Variants, surveys: int) -> WSGIApplication:
+    seed: Seed = {SURVEYS: {id: {"Title": f"Survey {id % 90}"} for id in range(1, surveys + 1)}}
     return create_app(State(seed=seed), variants)
-
-
-@pytest.mark.parametrize(
-    ("listing", "counted"),
-    [*[(listing, True) for listing in LISTINGS], ("paged", False), ("unpaged", False), ("clamped", False)],
-)
-@pytest.mark.parametrize("rows", ["whole", "thin"])
-@pytest.mark.parametrize("count", [1, 26, 350])
-def test_the_sandbox_is_listed_whole_in_every_variant_that_proves_it(
-    count: int, listing: Listing, rows: str, counted: bool
-) -> None:
-    variants = Variants(listing=listing, rows=rows, meta_counts=counted)  # type: ignore[arg-type]
-    for way in WAYS:
-        with opened(sandbox(variants, count)) as configs:
-            assert ids(configs, way) == list(range(1, count + 1))
-
-
-@pytest.mark.parametrize("count", [1, 350])
-@ways
-def test_a_sandbox_that_proves_nothing_is_not_believed(count: int, way: Mapper) -> None:
-    variants = Variants(listing="ignores-skip", meta_counts=False)
-    with opened(sandbox(variants, count)) as configs, pytest.raises(BadAnswer):
-        configs.list(way)
 
 
 class TestSurveys:
@@ -393,14 +366,14 @@ class TestSurveys:
     @pytest.mark.parametrize("listing", LISTINGS)
     def test_all_with_exactly_that_title_are_found(self, listing: Listing, member: str) -> None:
         variants = Variants(listing=listing, survey_id_member=member)  # type: ignore[arg-type]
-        with opened(sandbox(variants, 0, surveys=200)) as configs:
+        with opened(sandbox(variants, surveys=200)) as configs:
             assert configs.find("survey", "Survey 7") == [7, 97, 187]
             assert configs.find("survey", "survey 7") == ()
             assert configs.find("survey", "Survey") == ()
 
     def test_they_are_listed_once_for_all_lookups_of_all_threads(self) -> None:
         asked: list[str] = []
-        app = sandbox(Variants(), 0, surveys=50)
+        app = sandbox(Variants(), surveys=50)
 
         def counting(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             asked.append(environ["PATH_INFO"])

@@ -27,7 +27,7 @@ from reconciler.errors import (
     Unreachable,
 )
 from tests.clock import FakeClock
-from tests.engine.toys import TOYS, ToyShop, claimed, declared, proved
+from tests.engine.toys import TOYS, ToyShop, declared, proved
 
 PATIENCE = 30.0
 ANYTHING = Consent(resets=None, hide=frozenset({"toys.robot"}))
@@ -135,16 +135,6 @@ def test_a_name_that_appeared_since_the_plan_is_not_created_a_second_time(clock:
     assert not toys.writes
 
 
-def test_a_kept_value_that_moved_is_sent_as_just_read_and_mentioned(clock: FakeClock) -> None:
-    toys = shop(Size=5, Battery={"Kind": "AA"})
-    plan = planned(toys, [declared(values={"name": "Robot", "size": 7}, id=1, keep=["battery.kind"])])
-    toys.bodies[1]["Battery"] = {"Kind": "AAA"}
-    (outcome,) = apply(plan, run_of(plan, toys, clock)).outcomes
-    assert outcome.result is APPLIED
-    assert "battery.kind" in outcome.warnings[0]
-    assert toys.sent[0]["Battery"] == {"Kind": "AAA"}
-
-
 NO, LOST, DOWN = Declined("size is too large"), NoAnswer("time-out"), Unreachable("no connection")
 
 
@@ -190,20 +180,6 @@ def test_how_a_write_ends_that_gets_no_good_answer(
         assert any("time-out" in warning for warning in outcome.warnings) is bool(
             after and not resource.absent
         )
-
-
-def test_a_refusal_is_a_failure_in_the_servers_words_and_others_go_on(clock: FakeClock) -> None:
-    toys, plan, run = two_robots(clock)
-    toys.before = raising("replace", NO)
-    report = apply(plan, run)
-    assert results(report) == [FAILED, APPLIED]
-    assert report.exit is Exit.PARTLY
-
-
-def test_a_refused_body_with_carried_members_names_them_and_the_line_to_write(clock: FakeClock) -> None:
-    toys = shop(Size=5, Revision=3)
-    toys.before = raising("replace", NO)
-    assert "server_members: [Revision]" in applied(toys, BIGGER, clock).reason
 
 
 @pytest.mark.parametrize("error", [Unauthorised("401"), Forbidden("403"), AllowanceUsedUp("429")])
@@ -344,16 +320,6 @@ def test_what_is_stored_otherwise_is_told_with_the_line_that_ends_the_difference
     assert any(word in text for text in (outcome.reason, *outcome.warnings))
 
 
-def test_the_lines_to_write_end_the_difference(clock: FakeClock) -> None:
-    toys = shop(Size=5, IsLoud=True)
-    toys.defaults = {"Size": 3}
-    applied(toys, declared(id=1), clock)
-    assert not planned(toys, [declared(id=1)], claimed({"size": 3})).changes
-    toys.after = lambda _, toy: toys.bodies[toy].update({"Size": 1}) if toy else None
-    applied(toys, robot(size=None), clock)
-    assert not planned(toys, [robot(size=1)]).changes
-
-
 def test_a_lost_answer_proves_nothing_of_the_servers_own_values(clock: FakeClock) -> None:
     toys = shop(Size=5)
     toys.before = raising("replace", LOST, times=2)
@@ -374,25 +340,12 @@ def test_a_create_prints_its_id_and_other_defaults_and_warns_of_none_under_keep(
     assert applied(ToyShop(defaults={"Size": 3}), declared(undeclared=Policy.KEEP), clock).warnings == ()
 
 
-def test_hiding_is_applied_when_it_is_gone_from_sight_and_prints_the_line(clock: FakeClock) -> None:
-    outcome = applied(shop(), robot(is_visible=False), clock)
-    assert (outcome.result, told(outcome)) == (APPLIED, [(HERE, "hidden: true")])
-
-
 def test_what_is_gone_already_needs_no_deletion(clock: FakeClock) -> None:
     toys = shop()
     plan = planned(toys, [GONE])
     toys.bodies.clear()
     assert results(apply(plan, run_of(plan, toys, clock))) == [APPLIED]
     assert not toys.writes
-
-
-def test_a_blocked_change_ends_as_skipped_with_its_reason(clock: FakeClock) -> None:
-    toys = shop()
-    plan = planned(toys, [declared(id=9)])
-    (outcome,) = apply(plan, run_of(plan, toys, clock)).outcomes
-    assert (outcome.result, outcome.exit) == (SKIPPED, Exit.REFUSED)
-    assert "id 9" in outcome.reason
 
 
 def test_after_a_stop_nothing_is_begun_and_open_writes_end_in_doubt(clock: FakeClock) -> None:

@@ -17,7 +17,7 @@ from reconciler.engine.drift import attribute_drift, rollback
 from reconciler.engine.kind import Accepted, Body, Declared, Json, Policy
 from tests.clock import FakeClock
 from tests.engine.test_apply import applied, shop
-from tests.engine.toys import RESOURCE, TOYS, ToyShop, account, declared, live, proved
+from tests.engine.toys import RESOURCE, TOYS, account, declared, live, proved
 
 SCOPE = Scope("shop", "shop.example")
 KEY = "toys.robot"
@@ -198,8 +198,8 @@ BEFORE: Body = {"ToyId": 1, "Name": "Robot", "Size": 5, "Parts": [{"Number": 1, 
 
 
 class TestRollback:
-    def back(self, before: Body | None, id: int | None = 1) -> Declared:
-        return rollback(TOYS, "run 12", KEY, id=id, before=before, sent={"Name": "Robot"})
+    def back(self, before: Body) -> Declared:
+        return rollback(TOYS, "run 12", KEY, id=1, before=before, sent={"Name": "Robot"})
 
     def test_an_updated_resource_gets_every_field_that_it_had_and_null_for_what_was_empty(self) -> None:
         declared = self.back({**BEFORE, "IsVisible": False})
@@ -214,10 +214,6 @@ class TestRollback:
         }  # and whether it is visible is never touched
         assert {given.origin.level for given in declared.given.values()} == {"run 12"}
 
-    def test_a_created_resource_is_to_be_absent_by_its_id(self) -> None:
-        declared = self.back(None)
-        assert (declared.id, declared.absent, declared.given["name"].value) == (1, True, "Robot")
-
     def test_going_back_restores_every_field_and_carries_what_the_kind_does_not_know(
         self, clock: FakeClock
     ) -> None:
@@ -225,9 +221,3 @@ class TestRollback:
         applied(toys, self.back({**BEFORE, "Serial": "x-1"}), clock)
         whole = {name: value for name, value in toys.bodies[1].items() if value is not None}
         assert whole == {**BEFORE, "IsVisible": True, "Serial": "x-9"}
-
-    def test_what_was_deleted_comes_back_visible_under_a_new_id(self, clock: FakeClock) -> None:
-        toys = ToyShop({7: {"ToyId": 7, "Name": "Other", "IsVisible": True}})
-        outcome = applied(toys, self.back(BEFORE, id=None), clock)
-        made = toys.bodies[8]
-        assert (outcome.id, made["Name"], made["Size"], made["IsVisible"]) == (8, "Robot", 5, True)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from reconciler.engine.change import Action, Limits, Plan, Scope, Share, fingerprint_of
+from reconciler.engine.change import Action, Limits, Plan, Scope, Share
 from reconciler.engine.classify import Account, LastWrite
 from reconciler.engine.identity import Inventory, resolve
 from reconciler.engine.kind import Body, Declared, Json, Live, Policy, Reference
@@ -132,12 +132,6 @@ def test_prune_deletes_within_the_limit_only() -> None:
     assert codes(plan([declared(id=1)], [live(), DOLL], consent=prune)) == ["too-many-deletes"]
     made = plan([declared(id=1)], [live(), DOLL], consent=prune, limits=Limits(deletes=1))
     assert [(c.action, c.id) for c in made.changes] == [(DELETE, 2)]
-
-
-def test_what_shall_be_absent_is_deleted_within_the_limit() -> None:
-    absent = declared(id=1, absent=True)
-    assert codes(plan([absent], [live()])) == ["too-many-deletes"]
-    assert plan([absent], [live()], limits=Limits(deletes=1)).count(DELETE) == 1
 
 
 def test_resets_without_consent_block_the_resource_and_name_every_field_while_others_go_on() -> None:
@@ -278,9 +272,3 @@ class TestDigest:
         assert self.digest({"size": 7}, {"Size": 5}, scope) != self.digest({"size": 7}, {"Size": 5})
         (change,) = plan(declared_robots(1, size=7), robots(1)).changes
         assert replace(change, key="toys.other").digest != change.digest
-
-    def test_the_fingerprint_does_not_depend_on_the_order(self) -> None:
-        lives, resources = robots(2), declared_robots(2, size=7)
-        assert fingerprint_of(plan(resources, lives).digests) == fingerprint_of(
-            plan(resources[::-1], lives).digests
-        )

@@ -9,17 +9,13 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from reconciler.engine.apply import Run, apply
-from reconciler.engine.change import Action, Block, Blocked, Change, Limits, Plan, Scope, fingerprint_of
+from reconciler.engine.change import Block, Blocked, Limits, Plan, Scope, fingerprint_of
 from reconciler.engine.classify import Defaults
 from reconciler.engine.identity import Inventory
 from reconciler.engine.kind import Declared, Live
-from reconciler.engine.outcome import Result
 from reconciler.engine.plan import Consent, make_plan
 from reconciler.engine.review import Review, Since, digests_meant, joined, reviewed
-from reconciler.errors import Exit
-from tests.clock import FakeClock
-from tests.engine.toys import ToyShop, account, claimed, declared, live, proved
+from tests.engine.toys import account, claimed, declared, live, proved
 
 SCOPE = Scope("shop", "shop.example", Limits(None, None, None))
 
@@ -86,39 +82,11 @@ def test_what_is_new_or_different_is_named(wanted: list[Declared], found: list[L
     assert blocked.why == "unreviewed"
 
 
-def test_what_was_reviewed_and_is_done_is_fine() -> None:
-    review = review_of(planned(robots(1, 2), lives(1, 2)))
-    made = planned(robots(1, 2), [*lives(1, size=7), *lives(2)], review)
-    assert (keys(made), made.blocked) == (["toys.robot-2"], ())
-
-
-@pytest.mark.parametrize(
-    ("limit_then", "limit_now", "code"),
-    [(None, 0, "too-many-updates"), (0, 0, "too-many-updates"), (0, None, "unreviewed")],
-)
-def test_a_review_is_no_way_around_a_limit_nor_covers_what_one_kept_back(
-    limit_then: int | None, limit_now: int | None, code: str
-) -> None:
-    review = review_of(planned(robots(1), lives(1), updates=limit_then))
-    assert codes(planned(robots(1), lives(1), review, limit_now)) == {"toys.robot-1": code}
-
-
 def test_what_was_not_reviewed_does_not_keep_back_what_was() -> None:
     review = review_of(planned(robots(1), lives(1)))
     made = planned(robots(1, 2, 3), lives(1, 2, 3), review, updates=1)
     assert keys(made) == ["toys.robot-1"]
     assert codes(made) == {"toys.robot-2": "unreviewed", "toys.robot-3": "unreviewed"}
-
-
-def test_an_apply_says_what_was_not_reviewed_and_is_stale() -> None:
-    plan = planned(robots(1, 2), lives(1, 2))
-    shop = ToyShop({one.id: dict(one.body) for one in lives(1, 2)})
-    made = reviewed(plan, review_of(plan, "toys.robot-1"))
-    report = apply(made, Run(plan.account, shop, FakeClock(), 1.0))
-    done, left = report.outcomes
-    assert (done.result, left.result, report.exit) == (Result.APPLIED, Result.SKIPPED, Exit.STALE)
-    assert left.reason.startswith("unreviewed: ")
-    assert shop.writes == [("replace", 1)]
 
 
 NOW = ("a" * 64, "b" * 64)
@@ -142,12 +110,6 @@ def test_a_fingerprint_stands_for_a_plan_of_now_or_of_before(
     past = {OLD: ("c" * 64,)}
     assert digests_meant(named, NOW, lambda one: past.get(one, ())) == frozenset(meant)
     assert {fingerprint_of(one) for one in permutations(NOW)} == {WHOLE}
-
-
-def test_a_review_of_one_account_is_none_of_another() -> None:
-    plan = planned(robots(1), lives(1))
-    elsewhere = tuple(replace(c, scope=replace(c.scope, account="other.example")) for c in plan.changes)
-    assert reviewed(replace(plan, changes=elsewhere), review_of(plan)).changes == ()
 
 
 QUIET = [declared("toys.robot-1", {"name": "Robot 1", "size": 7, "is_loud": False}, id=1)]
@@ -211,27 +173,11 @@ def test_what_is_gone_from_the_plan_is_named_by_its_key_or_its_digest() -> None:
     assert with_seeds.gone(now, [seed]) == ("666666666666…", "toys.robot-1")
 
 
-class TestSince:
-    """What a change of the files causes is told from what was there before."""
-
-    OLD, NEW = (Change(SCOPE, key, Action.CREATE, ()) for key in ("toys.old", "toys.new"))
-    SEED = "5" * 64
-
-    def before(self, changes: tuple[Change, ...] = (), blocked: tuple[Blocked, ...] = ()) -> Since:
-        return Since.of("main", "c" * 40, Plan(SCOPE, account(), changes, blocked), [self.SEED])
-
-    def test_a_change_or_seed_that_was_pending_or_blocked_is_not_caused(self) -> None:
-        was_blocked = Blocked(self.OLD.key, (Block("refused", "no"),), self.OLD)
-        for since in (self.before((self.OLD,)), self.before(blocked=(was_blocked,))):
-            assert not since.caused(self.OLD.digest)
-            assert not since.caused(self.SEED)
-            assert since.caused(self.NEW.digest)
-        assert Since("main", "c" * 40, note="they are invalid").caused(self.OLD.digest)
-
-    @pytest.mark.parametrize(
-        ("key", "code", "caused"),
-        [("toys.old", "twins", False), ("toys.old", "other", True), ("toys.new", "twins", True)],
-    )
-    def test_a_reason_that_was_there_before_is_not_caused(self, key: str, code: str, caused: bool) -> None:
-        since = self.before(blocked=(Blocked("toys.old", (Block("twins", "which?"),)),))
-        assert since.caused_block(Blocked(key, (Block(code, "which?"),))) is caused
+@pytest.mark.parametrize(
+    ("key", "code", "caused"),
+    [("toys.old", "twins", False), ("toys.old", "other", True), ("toys.new", "twins", True)],
+)
+def test_a_reason_that_was_there_before_is_not_caused(key: str, code: str, caused: bool) -> None:
+    before = Plan(SCOPE, account(), blocked=(Blocked("toys.old", (Block("twins", "which?"),)),))
+    since = Since.of("main", "c" * 40, before, [])
+    assert since.caused_block(Blocked(key, (Block(code, "which?"),))) is caused
