@@ -51,6 +51,8 @@ def test_the_files_of_a_folder_are_as_they_stood(made: Repository, where: str) -
     write(folder, "sub folder/é\n.yaml", "two")
     write(folder, "binary.bin", bytes(range(256)) * 2)
     write(folder, "empty.yaml", "")
+    write(folder, ".hidden/a.yaml")
+    write(made.folder, f"{where}beside/a.yaml" if where else ".beside.yaml")
     made.commit()
     write(folder, "a.yaml", "changed")
     assert files_at(folder) == {
@@ -59,14 +61,6 @@ def test_the_files_of_a_folder_are_as_they_stood(made: Repository, where: str) -
         "binary.bin": bytes(range(256)) * 2,
         "empty.yaml": b"",
     }
-
-
-def test_what_is_beside_the_folder_or_hidden_in_it_is_left_out(made: Repository) -> None:
-    write(made.folder, "beside.yaml")
-    write(made.folder, "configs/.hidden/a.yaml")
-    write(made.folder, "configs/a.yaml")
-    made.commit()
-    assert files_at(made.folder / "configs") == {"a.yaml": b"x"}
 
 
 def test_many_files_come_in_portions(made: Repository) -> None:
@@ -213,43 +207,6 @@ def test_a_tree_that_never_ends_is_refused(made: Repository) -> None:
         tree = planted(made, *(("40000", name * 1000, tree) for name in "abcdefghij"))
     with pytest.raises(UnsafeTree, match="more files than any workspace has"):
         files_at(made.folder, "main")
-
-
-def test_nothing_runs_and_nothing_is_touched(made: Repository, tmp_path: Path) -> None:
-    ran = tmp_path / "ran"
-    script = tmp_path / "script"
-    script.write_text(f"#!/bin/sh\necho ran >> {ran}\n")
-    script.chmod(0o755)
-    write(made.folder, "a.yaml", "one")
-    write(made.folder, ".gitattributes", "*.yaml diff=planted filter=planted export-subst\n")
-    made.commit()
-    for hook in ("post-checkout", "reference-transaction", "post-index-change", "fsmonitor-watchman"):
-        (made.folder / ".git/hooks" / hook).symlink_to(script)
-    for setting in (
-        "core.pager",
-        "core.fsmonitor",
-        "diff.planted.textconv",
-        "filter.planted.smudge",
-        "pager.ls-tree",
-    ):
-        made.git("config", setting, str(script))
-    before = made.state()
-    ran.unlink(missing_ok=True)
-    assert files_at(made.folder) == {"a.yaml": b"one"}
-    assert made.state() == before
-    assert not ran.exists()
-
-
-def test_the_surroundings_of_a_hook_do_not_lead_to_another_repository(
-    made: Repository, tmp_path: Path
-) -> None:
-    other = Repository.made(tmp_path / "other")
-    write(other.folder, "other.yaml")
-    other.commit()
-    write(made.folder, "a.yaml")
-    made.commit()
-    environ = {**ENVIRON, "GIT_DIR": str(other.folder / ".git"), "GIT_WORK_TREE": str(other.folder)}
-    assert commit_of(made.folder, "HEAD", environ) == made.git("rev-parse", "HEAD")
 
 
 def test_a_work_tree_of_its_own_and_a_bundle_of_links_are_repositories_too(

@@ -147,15 +147,11 @@ def scene(hub: Hub, tmp_path: Path) -> Iterator[Scene]:
 def journaled(hub: Hub, tmp_path: Path) -> Iterator[Scene]:
     """A scene whose journal is a branch of the repository, and whose callers say so."""
     with staged(hub, tmp_path, JOURNAL) as scene:
-        scene.runner.callers = with_git_journal(scene.runner.callers)
+        # As the documentation says that callers for a journal in git differ.
+        scene.runner.callers = {
+            path: text.replace("with: {targets:", "with: {journal_in_git: true, targets:").replace(
+                "{contents: read, actions", "{contents: write, actions"
+            )
+            for path, text in scene.runner.callers.items()
+        }
         yield scene
-
-
-def with_git_journal(texts: Mapping[str, str]) -> dict[str, str]:
-    """Return callers for a journal that is a branch, as the documentation says they differ."""
-    return {
-        path: text.replace("with: {targets:", "with: {journal_in_git: true, targets:").replace(
-            "{contents: read, actions", "{contents: write, actions"
-        )
-        for path, text in texts.items()
-    }

@@ -142,13 +142,9 @@ class TestWhatChangedSinceTheReview:
         job = only(scene.apply(scene.forge.merged("squash", number)))
         assert (job.code, scene.writes) == (5, 0)
         scene.plan(number)
-        assert scene.apply(scene.forge.event("push", **_push_of(scene))).conclusion == "success"
+        push = {"before": scene.forge.tip("main^"), "after": scene.forge.tip("main")}
+        assert scene.apply(scene.forge.event("push", **push)).conclusion == "success"
         assert scene.live(1) == 4
-
-
-def _push_of(scene: Scene) -> dict[str, str]:
-    """The push of the newest commit, once more."""
-    return {"before": scene.forge.tip("main^"), "after": scene.forge.tip("main")}
 
 
 def test_a_rerun_finishes_what_a_machine_that_died_has_begun(journaled: Scene) -> None:
@@ -223,14 +219,6 @@ class TestComments:
         (comment,) = scene.hub.comments
         assert "9 → 3" in comment["body"]
         assert "9 → 2" not in comment["body"]
-
-    def test_that_of_a_stranger_is_left_alone_whatever_it_says(self, scene: Scene) -> None:
-        number = scene.forge.pull("shorter", declared("c1", 2))
-        theirs = scene.hub.add_comment(number, f"{MARKER}\nNothing to see here.", STRANGER)
-        scene.plan(number)
-        assert theirs["body"] == f"{MARKER}\nNothing to see here."
-        assert len(scene.hub.comments) == 2
-        assert "9 → 2" in scene.hub.comments[1]["body"]
 
     def test_an_edited_comment_changes_nothing_of_what_is_applied(self, scene: Scene) -> None:
         number = scene.reviewed("shorter", declared("c1", 2))

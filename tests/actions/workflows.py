@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -113,33 +112,30 @@ class Runner:
         caller = read_yaml(self.callers[path])
         if event.name not in caller["on"]:
             raise StartupFailure(f"{path} does not run on {event.name}")
-        stored = self._stored(path, event, again)
+        if again is not None:
+            stored = next(run for run in self.hub.runs if run["id"] == again.number)
+        else:
+            stored = self.hub.add_run(
+                path=path,
+                event=event.name,
+                head_sha=event.head,
+                head_repository={"full_name": event.head_repository},
+                status="in_progress",
+                conclusion=None,
+            )
         run = Run(stored["id"], again.attempt + 1 if again else 1, event)
         github = self._github(event, run, path)
         for name, job in caller["jobs"].items():
             called = _called(job["uses"])
-            granted = _granted(caller, job)
-            inputs = _inputs(called, interpolated_all(job.get("with", {}), self._dispatched(event, github)))
+            # What the caller gives; nothing where it does not say, which depends on settings.
+            granted = job.get("permissions", caller.get("permissions"))
+            given = {"github": github, "inputs": event.payload.get("inputs", {}), "vars": self.variables}
+            inputs = _inputs(called, interpolated_all(job.get("with", {}), given))
             shared = {"github": github, "inputs": inputs, "vars": self.variables}
             for one in self._jobs(name, called, job, granted, shared, {**self.environ, **(environ or {})}):
                 run.jobs[one.name] = one
         stored |= {"status": "completed", "conclusion": run.conclusion}
         return run
-
-    def _stored(self, path: str, event: Event, again: Run | None) -> dict[str, Any]:
-        if again is not None:
-            return next(run for run in self.hub.runs if run["id"] == again.number)
-        return self.hub.add_run(
-            path=path,
-            event=event.name,
-            head_sha=event.head,
-            head_repository={"full_name": event.head_repository},
-            status="in_progress",
-            conclusion=None,
-        )
-
-    def _dispatched(self, event: Event, github: Mapping[str, Any]) -> dict[str, Any]:
-        return {"github": github, "inputs": event.payload.get("inputs", {}), "vars": self.variables}
 
     def _github(self, event: Event, run: Run, path: str) -> dict[str, Any]:
         return {
@@ -205,12 +201,6 @@ def _called(uses: str) -> Any:
     if not path.startswith(OWN) or not commit:
         raise StartupFailure(f"{uses} is no workflow of {OWN} at a commit")
     return read_yaml((TOP / path.removeprefix(OWN)).read_text("utf-8"))
-
-
-def _granted(caller: Mapping[str, Any], job: Mapping[str, Any]) -> Mapping[str, str] | None:
-    """Return what the caller gives; `None` where it says nothing, which depends on settings."""
-    granted = job.get("permissions", caller.get("permissions"))
-    return None if granted is None else dict(granted)
 
 
 def _permissions(
@@ -416,8 +406,3 @@ class Machine:
 def shown(run: Run) -> str:
     """Return all that anybody sees of a run: logs and summaries."""
     return "".join(job.log + job.summary for job in run.jobs.values())
-
-
-def removed(folder: Path) -> None:
-    """Remove a folder and all in it."""
-    shutil.rmtree(folder, ignore_errors=True)

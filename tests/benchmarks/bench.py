@@ -9,9 +9,6 @@ import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
-import threading
-import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,11 +19,11 @@ from typing import Any
 
 from tests.benchmarks.server import Account, Told
 from tests.benchmarks.workspaces import KEYS, write_settings, write_workspace
+from tests.hostile.children import end_of
 
 TOP = Path(__file__).parents[2]
 PATIENCE = 1800.0
 """Seconds after which a process is ended that does not end by itself."""
-_KIBIBYTES = 2**10 if sys.platform == "darwin" else 1
 
 
 class Failed(Exception):
@@ -54,36 +51,12 @@ def spend(
 
     `watch` is told its number once it runs. Raises `Failed` where it does not end with 0.
     """
-    with tempfile.TemporaryFile() as written:
-        begun = time.perf_counter()
-        process = subprocess.Popen(
-            [str(part) for part in command],
-            cwd=folder,
-            env={**_usual_environ(), **(environ or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=written,
-            stderr=subprocess.STDOUT,
-        )
-        watchdog = threading.Timer(PATIENCE, process.kill)
-        watchdog.start()
-        watch(process.pid)
-        try:
-            _, status, used = os.wait4(process.pid, 0)
-        finally:
-            watchdog.cancel()
-        wall = time.perf_counter() - begun
-        process.returncode = os.waitstatus_to_exitcode(status)
-        written.seek(0)
-        text = written.read().decode(errors="replace")
-    if process.returncode:
-        raise Failed(f"exit {process.returncode}: {' '.join(map(str, command))}\n{text[-3000:]}")
-    return Spent(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / _KIBIBYTES / 2**10, text)
-
-
-def _usual_environ() -> Mapping[str, str]:
-    """Return the environment without what changes the tool, or keeps compiled Python from being stored."""
-    changing = ("RECONCILER_", "PYTHONDONTWRITEBYTECODE", "FORCE_COLOR")
-    return {name: value for name, value in os.environ.items() if not name.startswith(changing)}
+    changing = ("RECONCILER_", "PYTHONDONTWRITEBYTECODE", "FORCE_COLOR")  # the tool, or stored bytecode
+    usual = {name: value for name, value in os.environ.items() if not name.startswith(changing)}
+    ended = end_of(command, folder, {**usual, **(environ or {})}, PATIENCE, watch)
+    if ended.exit:
+        raise Failed(f"exit {ended.exit}: {' '.join(map(str, command))}\n{ended.text[-3000:]}")
+    return Spent(ended.wall, ended.cpu, ended.megabytes, ended.text)
 
 
 def middle(spent: Sequence[Spent]) -> Spent:

@@ -44,7 +44,7 @@ LATENCY, WORKERS = 0.05, 20
 
 _INTENT, _OUTCOME = "reconciler.commands.runs:OpenRun.intent", "reconciler.commands.runs:OpenRun.outcome"
 _READ = "reconciler.commands.session:open_workspace"
-_WRITE = "reconciler.commands.reports:Reporting._write"
+_WRITE = "reconciler.commands.reports:Reporting.write"
 _SMOOTH = Goal("no task > 200 ms", 0.2)
 _LEAST = 0.02
 """The smallest part of a profile that is named; the rest is taken together."""

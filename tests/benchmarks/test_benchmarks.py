@@ -14,9 +14,7 @@ from tests.benchmarks.bench import (
     Goal,
     Point,
     Row,
-    seconds,
     table,
-    times,
     write_between_markers,
 )
 from tests.benchmarks.plot import plot
@@ -92,18 +90,3 @@ def test_a_series_of_which_nothing_was_measured_is_not_drawn() -> None:
     drawn = plot([Point("a", 10, 0.5), Point("a", 100, 2)], {"a": "words of a", "b": "words of b"}, "title")
     assert "words of a" in drawn
     assert "words of b" not in drawn
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0.0155, "15.5 ms"), (0.5, "500 ms"), (1.234, "1.23 s"), (74.04, "74 s"), (1234, "1234 s")],
-)
-def test_durations_have_three_digits(value: float, text: str) -> None:
-    assert seconds(value) == text
-
-
-@pytest.mark.parametrize(
-    ("ratio", "text"), [(1.5, "1.50 ×"), (0.2, "1/5"), (0.072, "1/13.9"), (0.96, "0.96 ×")]
-)
-def test_ratios_say_how_much_more_or_which_part(ratio: float, text: str) -> None:
-    assert times(ratio) == text

@@ -22,14 +22,6 @@ from tests.hostile.looking import assert_harmless, strict
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-SETTINGS = """\
-version: 1
-default_target: sandbox
-targets:
-  sandbox:
-    checkmarket: {url: "sandbox:"}
-    expoints: {url: "sandbox:", allowed_recipients: ["*@example.com"]}
-"""
 CONFIGS = """\
 import_configs:
   by-id:
@@ -74,12 +66,6 @@ class Seen:
     out: str
     document: Any
     error: str
-
-
-def write_workspace(folder: Path, **files: str) -> Path:
-    for name, text in {"reconciler": SETTINGS, **files}.items():
-        (folder / f"{name}.yaml").write_text(text, "utf-8")
-    return folder
 
 
 def run(

@@ -7,7 +7,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,37 +19,53 @@ _PATIENCE = 120.0
 
 @dataclass(frozen=True)
 class Ended:
-    """How a process ended, all that it wrote, and the most memory that it held, in megabytes."""
+    """How a process ended, all that it wrote, the most memory that it held (MiB), and its seconds."""
 
     exit: int
     text: str
     megabytes: float
+    wall: float
+    cpu: float
 
 
-def reconciler(folder: Path, *arguments: str, environ: Mapping[str, str] | None = None) -> Ended:
-    """Run the program in a folder, as a person does; a process that does not end by itself is killed."""
-    inherited = {name: value for name, value in os.environ.items() if name != "CI"}
+def end_of(
+    command: Sequence[str | Path],
+    folder: Path,
+    environ: Mapping[str, str],
+    patience: float = _PATIENCE,
+    watch: Callable[[int], object] = lambda _: None,
+) -> Ended:
+    """Run a process; one that does not end by itself is killed. `watch` gets its number once it runs."""
     with tempfile.TemporaryFile() as written:
+        begun = time.perf_counter()
         process = subprocess.Popen(
-            [sys.executable, "-m", "reconciler", *arguments],
+            [str(part) for part in command],
             cwd=folder,
-            env={**inherited, **(environ or {})},
+            env=environ,
             stdout=written,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
         )
-        watchdog = threading.Timer(_PATIENCE, process.kill)
+        watchdog = threading.Timer(patience, process.kill)
         watchdog.start()
+        watch(process.pid)
         try:
             _, status, used = os.wait4(process.pid, 0)
         finally:
             watchdog.cancel()
+        wall = time.perf_counter() - begun
         process.returncode = os.waitstatus_to_exitcode(status)
         written.seek(0)
         text = written.read().decode(errors="surrogateescape")
-        return Ended(
-            process.returncode, text, used.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-        )
+    megabytes = used.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    return Ended(process.returncode, text, megabytes, wall, used.ru_utime + used.ru_stime)
+
+
+def reconciler(folder: Path, *arguments: str, environ: Mapping[str, str] | None = None) -> Ended:
+    """Run the program in a folder, as a person does."""
+    inherited = {name: value for name, value in os.environ.items() if name != "CI"}
+    command = [sys.executable, "-m", "reconciler", *arguments]
+    return end_of(command, folder, {**inherited, **(environ or {})})
 
 
 def assert_refused(ended: Ended, words: str, exit: int = 1) -> None:

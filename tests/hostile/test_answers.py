@@ -15,8 +15,9 @@ import pytest
 from reconciler.errors import ApiError, BadAnswer, Declined, NoAnswer, Unreachable
 from reconciler.http.api import Api, Bounds, Connection
 from reconciler.http.messages import MemoryBudget, Secret
-from tests.hostile.answering import CONFIGS, Hostile, envelope, run, write_workspace
+from tests.hostile.answering import CONFIGS, Hostile, envelope, run
 from tests.hostile.looking import assert_harmless
+from tests.hostile.workspaces import write
 from tests.http.servers import VirtualClock, door, serving
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def answered(content: bytes, **headers: str) -> Any:
 @pytest.mark.parametrize("where", ["Unknown", "FirstRow", "Name", "SurveySettings"])
 def test_a_number_that_json_cannot_hold_is_refused(tmp_path: Path, number: str, where: str) -> None:
     seen = run(
-        write_workspace(tmp_path, configs=CONFIGS), server(number, **{where: "RAW"}), "plan", as_json=True
+        write(tmp_path, {"configs.yaml": CONFIGS}), server(number, **{where: "RAW"}), "plan", as_json=True
     )
     assert "a number that is too large" in seen.error
 
@@ -64,7 +65,7 @@ def test_a_number_that_json_cannot_hold_is_refused(tmp_path: Path, number: str, 
 def test_a_member_that_stands_twice_is_refused(tmp_path: Path) -> None:
     twice = '{"InvitationDelayInDays": 1, "InvitationDelayInDays": 2}'
     hostile = server(twice, SurveySettings="RAW")
-    seen = run(write_workspace(tmp_path, configs=CONFIGS), hostile, "apply")
+    seen = run(write(tmp_path, {"configs.yaml": CONFIGS}), hostile, "apply")
     assert "a member stands twice" in seen.error
     assert not [request for request in hostile.asked if request.startswith("PUT")]
 
@@ -85,7 +86,7 @@ def test_half_of_a_character_goes_back_as_it_came() -> None:
 @pytest.mark.parametrize("as_json", [False, True])
 def test_half_of_a_character_is_shown_harmlessly(tmp_path: Path, verb: str, as_json: bool) -> None:
     seen = run(
-        write_workspace(tmp_path, configs=CONFIGS),
+        write(tmp_path, {"configs.yaml": CONFIGS}),
         server('"\\ud800\\u001b[2J"', Unknown="RAW"),
         verb,
         as_json=as_json,
@@ -111,7 +112,7 @@ def test_a_document_is_at_most_100_deep(form: str) -> None:
 def test_a_member_of_another_type_ends_in_a_sentence(
     tmp_path: Path, member: str, value: str, verb: str
 ) -> None:
-    run(write_workspace(tmp_path, configs=CONFIGS), server(value, **{member: "RAW"}), verb)
+    run(write(tmp_path, {"configs.yaml": CONFIGS}), server(value, **{member: "RAW"}), verb)
 
 
 @pytest.mark.parametrize("coding", ["gzip", "x-gzip", "deflate", "GZIP"])
@@ -174,7 +175,7 @@ def test_an_absurd_date_in_a_header_is_an_error_of_the_api_and_no_bug(
         start_response("429 Too Many Requests", [(name, ABSURD_DATE)])
         return [b"{}"]
 
-    folder = write_workspace(tmp_path, resources=CONFIGS)
+    folder = write(tmp_path, {"resources.yaml": CONFIGS})
     assert run(folder, server, verb).error
 
 

@@ -10,8 +10,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.hostile.answering import CONFIGS, SEEDS, Hostile, run, write_workspace
+from tests.hostile.answering import CONFIGS, SEEDS, Hostile, run
 from tests.hostile.fuzzing import documents, harmful_text, numbers, share
+from tests.hostile.workspaces import write
 
 _RAW = {
     "<<inf>>": "1e999",
@@ -95,7 +96,7 @@ def test_any_answer_about_configurations_ends_in_a_sentence(
     said: dict[str, bytes], verb: str, as_json: bool
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        run(write_workspace(Path(folder), configs=CONFIGS), Hostile(said), verb, as_json=as_json)
+        run(write(Path(folder), {"configs.yaml": CONFIGS}), Hostile(said), verb, as_json=as_json)
 
 
 def member(name: str, *usual: Any) -> st.SearchStrategy[bytes]:
@@ -137,4 +138,4 @@ def test_any_answer_about_customers_ends_in_a_sentence(
     with tempfile.TemporaryDirectory() as folder:
         inside = Path(folder, "configs")
         inside.mkdir()
-        run(write_workspace(inside, seeds=SEEDS), Hostile(nothing), verb, as_json=as_json)
+        run(write(inside, {"seeds.yaml": SEEDS}), Hostile(nothing), verb, as_json=as_json)

@@ -208,7 +208,14 @@ def test_settings_of_the_checkout_itself_are_not_read_for_a_look_into_it(
 ) -> None:
     with (attack.checkout.folder / ".git/config").open("a") as file:
         file.write(attack.settings(bare=False))
+    (attack.configs / ".gitattributes").write_text("*.yaml diff=evil filter=evil export-subst\n")
+    for hook in ("post-checkout", "reference-transaction", "post-index-change", "fsmonitor-watchman"):
+        program = attack.checkout.folder / ".git/hooks" / hook
+        program.write_text(f"#!/bin/sh\ntouch '{attack.witness}'\n")
+        program.chmod(0o755)
+    before = attack.checkout.state()[:2]
     ran(attack, capsys, command, [0])
+    assert attack.checkout.state()[:2] == before  # the index and every reference
     (attack.checkout.folder / ".git/refs/heads/main").write_text(f"{LACKING}\n")
     ran(attack, capsys, command, [0, 1])
 

@@ -14,7 +14,7 @@ from reconciler.commands.reports import Form
 from reconciler.commands.reports import ReportFile as Report
 from reconciler.render.listing import sandbox_text
 from reconciler.render.values import harmless, json_text
-from tests.hostile.answering import CONFIGS, SEEDS, Hostile, envelope, run, write_workspace
+from tests.hostile.answering import CONFIGS, SEEDS, Hostile, envelope, run
 from tests.hostile.children import assert_refused, reconciler
 from tests.hostile.fuzzing import HARMFUL
 from tests.hostile.looking import JOINERS, STEERING_CATEGORIES, assert_harmless
@@ -45,7 +45,7 @@ def test_a_live_name_cannot_steer_what_shows_it(tmp_path: Path, text: str, verb:
         "PUT ": envelope({"Succeeded": False, "FailureMessage": text}),
         "POST ": envelope({"Succeeded": False, "FailureMessage": text}),
     }
-    assert run(write_workspace(tmp_path, configs=CONFIGS), Hostile(said), verb).out
+    assert run(write(tmp_path, {"configs.yaml": CONFIGS}), Hostile(said), verb).out
 
 
 STEERING = [chr(code) for code in range(0x110000) if unicodedata.category(chr(code)) in STEERING_CATEGORIES]
@@ -73,7 +73,7 @@ def test_no_report_of_a_plan_holds_a_character_that_steers(tmp_path: Path) -> No
     }
     forms = [Form.MARKDOWN, Form.HTML, Form.GITHUB]
     run(
-        write_workspace(tmp_path, configs=CONFIGS.replace("Customer satisfaction", "Nothing called so")),
+        write(tmp_path, {"configs.yaml": CONFIGS.replace("Customer satisfaction", "Nothing called so")}),
         Hostile(said),
         "plan",
         as_json=True,
@@ -96,7 +96,7 @@ def test_a_column_of_the_tenant_cannot_steer_what_shows_it(tmp_path: Path, text:
     }
     inside = tmp_path / "configs"
     inside.mkdir()
-    assert "blocked" in run(write_workspace(inside, seeds=SEEDS), Hostile(said), "plan").out
+    assert "blocked" in run(write(inside, {"seeds.yaml": SEEDS}), Hostile(said), "plan").out
 
 
 @pytest.mark.parametrize("text", SEEN)
@@ -105,7 +105,7 @@ def test_a_declared_value_is_data_to_whoever_reads_it_next(tmp_path: Path, text:
     document = {"import_configs": {"m": {"name": text[:50], "targets": {"sandbox": {"id": 1}}}}}
     live = {"ImportConfigId": 1, "Name": "M", "IsReusable": True}
     said = {"configs/1": envelope(live), "GET ": envelope([live], TotalRowCount=1)}
-    write_workspace(tmp_path, m=json.dumps(document, ensure_ascii=False))
+    write(tmp_path, {"m.yaml": json.dumps(document, ensure_ascii=False)})
     (line,) = [
         line
         for line in run(tmp_path, Hostile(said), "plan").out.splitlines()
