@@ -335,7 +335,7 @@ class ImportConfigs:
         """Create a configuration; return its id, None where the answer names none. Not idempotent."""
         return row_id(confirmed(self._api.request("POST", _CONFIGS, json=dict(body))), [_CONFIG_ID])
 
-    def replace(self, id: int, body: Body) -> None:
+    def update(self, id: int, body: Body) -> None:
         """Replace a configuration: what `body` leaves out goes back to the server's default (DOC).
 
         The name is in the body only. As a query parameter it would turn the call into a rename (DOC, page

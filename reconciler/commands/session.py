@@ -302,7 +302,7 @@ class _NoAccount:
 
     list = find = _nothing
     read = name = _none
-    create = replace = delete = _refuse
+    create = update = delete = _refuse
 
 
 def sandbox_app(folder: Path, target: str, environment: Environment) -> WSGIApplication:

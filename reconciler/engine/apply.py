@@ -228,7 +228,7 @@ class Run(Struct):
             if body is None and id is not None:
                 self.client.delete(id)
             elif body is not None and id is not None:
-                self.client.replace(id, body)
+                self.client.update(id, body)
             elif body is not None:
                 id = self.client.create(body)
         except Exception as error:  # it may have left

@@ -173,7 +173,7 @@ class Client(Reader, Protocol):
     def create(self, body: Body) -> int | None:
         """Create a resource; return its id, or `None` where the answer names none. Not idempotent."""
 
-    def replace(self, id: int, body: Body) -> None:
+    def update(self, id: int, body: Body) -> None:
         """Replace the whole resource: what `body` leaves out goes back to the server's default."""
 
     def delete(self, id: int) -> None:

@@ -112,7 +112,7 @@ def test_both_keys_go_with_every_request() -> None:
 
 WRITES: dict[str, Callable[[ImportConfigs], object]] = {
     "POST": lambda configs: configs.create({"Name": "x"}),
-    "PUT": lambda configs: configs.replace(7, {"Name": "x"}),
+    "PUT": lambda configs: configs.update(7, {"Name": "x"}),
     "DELETE": lambda configs: configs.delete(7),
 }
 
@@ -199,7 +199,7 @@ class TestCreate:
 class TestReplace:
     def test_the_name_is_never_in_the_query_for_that_would_rename(self) -> None:
         with account(data({"ImportConfigId": 7, "Succeeded": True})) as (configs, server):
-            configs.replace(7, {"Name": "Other"})
+            configs.update(7, {"Name": "Other"})
         assert server.seen == [("PUT", "/3/contacts/import/configs/7", {"Name": "Other"})]
 
     @pytest.mark.parametrize(
@@ -218,13 +218,13 @@ class TestReplace:
     )
     def test_a_refusal_says_why(self, answer: tuple[int, Json | bytes], reason: str) -> None:
         with account(answer) as (configs, _), pytest.raises(Declined, match="PUT") as caught:
-            configs.replace(7, {"Name": "x"})
+            configs.update(7, {"Name": "x"})
         assert reason in str(caught.value)
 
     def test_a_reason_that_repeats_a_key_is_shown_without_it(self) -> None:
         answer: Json = {"Succeeded": False, "FailureMessage": f"key {KEY.value}\x1b[2J of {MASTER.value}"}
         with account(data(answer)) as (configs, _), pytest.raises(Declined) as caught:
-            configs.replace(7, {"Name": "x"})
+            configs.update(7, {"Name": "x"})
         assert "key ***[2J of ***" in str(caught.value)
 
 
@@ -272,7 +272,7 @@ class TestErrors:
     def test_a_404_is_an_error_for_everything_but_a_read(self) -> None:
         with account(GONE) as (configs, _):
             with pytest.raises(NotFound):
-                configs.replace(7, {"Name": "x"})
+                configs.update(7, {"Name": "x"})
             with pytest.raises(NotFound):
                 configs.list()
 

@@ -99,7 +99,7 @@ def test_an_update_is_one_read_one_write_and_one_verifying_read(clock: FakeClock
     plan = planned(toys, [BIGGER])
     toys.calls.clear()
     report = apply(plan, run_of(plan, toys, clock))
-    assert toys.calls == [("read", 1), ("replace", 1), ("read", 1)]
+    assert toys.calls == [("read", 1), ("update", 1), ("read", 1)]
     assert report.exit is Exit.DONE
     assert report.outcomes[0].body == toys.bodies[1]
     assert not planned(toys, [BIGGER]).changes
@@ -169,7 +169,7 @@ def test_how_a_write_ends_that_gets_no_good_answer(
     clock: FakeClock,
 ) -> None:
     toys = ToyShop() if resource is NEW else shop(Size=5)
-    verb = "create" if resource is NEW else "delete" if resource is GONE else "replace"
+    verb = "create" if resource is NEW else "delete" if resource is GONE else "update"
     toys.before, toys.after = raising(verb, *before), raising(verb, *after)
     outcome = applied(toys, resource, clock)
     assert (outcome.result, outcome.exit) == (result, exit)
@@ -183,7 +183,7 @@ def test_how_a_write_ends_that_gets_no_good_answer(
 
 
 @pytest.mark.parametrize("error", [Unauthorised("401"), Forbidden("403"), AllowanceUsedUp("429")])
-@pytest.mark.parametrize("verb", ["read", "replace"])
+@pytest.mark.parametrize("verb", ["read", "update"])
 def test_after_lost_rights_or_allowance_nothing_further_is_begun(
     error: ApiError, verb: str, clock: FakeClock
 ) -> None:
@@ -197,7 +197,7 @@ def test_after_lost_rights_or_allowance_nothing_further_is_begun(
 
 def test_after_a_repetition_that_was_not_allowed_nothing_further_is_begun(clock: FakeClock) -> None:
     toys, plan, run = two_robots(clock)
-    toys.before = raising("replace", LOST, Unauthorised("401"))
+    toys.before = raising("update", LOST, Unauthorised("401"))
     assert results(apply(plan, run)) == [IN_DOUBT, SKIPPED]
 
 
@@ -215,7 +215,7 @@ def after_a_write(toys: ToyShop, look: Callable[[int], None]) -> None:
 
 def test_a_lost_put_is_not_repeated_where_the_new_read_failed(clock: FakeClock) -> None:
     toys = shop(Size=5)
-    toys.before = raising("replace", LOST)
+    toys.before = raising("update", LOST)
     unread = raising("read", DOWN)
     after_a_write(toys, lambda toy: unread("read", toy))
     assert applied(toys, BIGGER, clock).result is IN_DOUBT
@@ -224,7 +224,7 @@ def test_a_lost_put_is_not_repeated_where_the_new_read_failed(clock: FakeClock) 
 
 def test_a_lost_put_is_not_repeated_over_what_somebody_else_wrote_meanwhile(clock: FakeClock) -> None:
     toys = shop(Size=5)
-    toys.before = raising("replace", LOST, times=99)
+    toys.before = raising("update", LOST, times=99)
     after_a_write(toys, lambda toy: toys.bodies[toy].update({"Battery": {"Kind": "AA"}}))
     assert applied(toys, BIGGER, clock).result is FAILED
     assert len(toys.writes) == 1
@@ -241,7 +241,7 @@ def test_a_read_back_that_takes_longer_than_patience_to_fail_is_not_repeated(clo
 
     after_a_write(toys, look)
     assert applied(toys, BIGGER, clock).result is IN_DOUBT
-    assert toys.calls[-2:] == [("replace", 1), ("read", 1)]
+    assert toys.calls[-2:] == [("update", 1), ("read", 1)]
 
 
 def stale_reads(toys: ToyShop, clock: FakeClock, seconds: float) -> None:
@@ -322,7 +322,7 @@ def test_what_is_stored_otherwise_is_told_with_the_line_that_ends_the_difference
 
 def test_a_lost_answer_proves_nothing_of_the_servers_own_values(clock: FakeClock) -> None:
     toys = shop(Size=5)
-    toys.before = raising("replace", LOST, times=2)
+    toys.before = raising("update", LOST, times=2)
     assert not applied(toys, declared(id=1), clock).lines
 
 
@@ -358,7 +358,7 @@ def test_after_a_stop_nothing_is_begun_and_open_writes_end_in_doubt(clock: FakeC
         return [first, *(function(item) for item in items[1:])]
 
     assert results(apply(plan, run, mapper=interrupted)) == [IN_DOUBT, SKIPPED]
-    assert toys.writes == [("replace", 1)]
+    assert toys.writes == [("update", 1)]
 
 
 @pytest.mark.parametrize(
@@ -417,7 +417,7 @@ def test_what_cannot_be_written_down_stops_the_run_and_changes_nothing_of_what_w
     toys, plan, _ = two_robots(clock)
     report = apply(plan, Run(plan.account, toys, clock, PATIENCE, Diary(toys, intents, outcomes)))
     assert results(report) == [APPLIED, SKIPPED]
-    assert toys.writes == [("replace", 1)]
+    assert toys.writes == [("update", 1)]
     assert "the disk is full" in report.outcomes[1].reason
     assert report.exit is Exit.REFUSED
     assert report.outcomes[0].warnings == (() if outcomes else ("not written down: the disk is full",))

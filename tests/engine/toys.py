@@ -122,8 +122,8 @@ class ToyShop:
         id = max(self.bodies, default=0) + 1
         return self._write("create", id, body)
 
-    def replace(self, id: int, body: Body) -> None:
-        self._write("replace", id, body)
+    def update(self, id: int, body: Body) -> None:
+        self._write("update", id, body)
 
     def delete(self, id: int) -> None:
         self._call("delete", id)
@@ -144,4 +144,4 @@ class ToyShop:
 
     @property
     def writes(self) -> Sequence[tuple[str, int | None]]:
-        return [call for call in self.calls if call[0] in ("create", "replace", "delete")]
+        return [call for call in self.calls if call[0] in ("create", "update", "delete")]

@@ -98,7 +98,7 @@ SCENES: Mapping[str, Sequence[Scene]] = {
     "Reading for a plan": (Scene(ONE, lambda account, _: account.read(1), UPDATING_ONE),),
     "Reading again before a write": (Scene(ONE, lambda account, _: account.read(1), UPDATING, nth=2),),
     "Listing before a create": (Scene(LIST, lambda account, _: account.list(), CREATING, nth=2),),
-    "Replacing": (Scene(PUT, lambda account, _: account.replace(1, {**WELCOME, "FirstRow": 2}), UPDATING),),
+    "Replacing": (Scene(PUT, lambda account, _: account.update(1, {**WELCOME, "FirstRow": 2}), UPDATING),),
     "Reading back after a write": (Scene(ONE, lambda account, _: account.read(1), UPDATING, nth=3),),
     "Creating": (
         Scene("POST /3/contacts/import/configs", lambda account, _: account.create(BODY), CREATING),

@@ -84,5 +84,5 @@ def test_a_name_that_nobody_knows_is_no_connection() -> None:
         open_checkmarket(url, *keys, Connection(clock=FakeClock())) as account,
         pytest.raises(Unreachable) as caught,
     ):
-        account.replace(1, {})
+        account.update(1, {})
     assert "no connection" in str(caught.value)
