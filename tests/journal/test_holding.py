@@ -125,3 +125,14 @@ def test_only_holders_of_the_same_accounts_matter() -> None:
 def test_an_age_is_told_in_the_unit_that_a_person_would_use(seconds: float, age: str) -> None:
     with pytest.raises(Held, match=f"begun {age} ago"):
         refuse_held(run_start(), [run_of(HERE, seconds)], 0)
+
+
+def test_who_is_held_off_reads_who_holds_what_for_how_long_and_the_way_out() -> None:
+    run = Run(7, run_start(who="Kim", ci_run="https://ci.example/7"), -630, -30)
+    with pytest.raises(Held) as raised:
+        refuse_held(run_start(), [run], 0)
+    assert str(raised.value) == (
+        "run 7 (apply on staging) of Kim is at work on api.example.com: https://ci.example/7, begun "
+        "10 min ago, last heard of 30 s ago. Wait with --lock-timeout 5m; if that process is surely gone, "
+        "--take-over 7 ends its run"
+    )

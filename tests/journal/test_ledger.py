@@ -15,7 +15,6 @@ from .shipments import ACCOUNT, SEED, batches, delivery, hashed, named, shipment
 
 SETTLED = [DeliveryState.SENT, DeliveryState.FOUND]
 OPEN = [DeliveryState.INTENDED, DeliveryState.IN_DOUBT]
-UNSENT = [DeliveryState.NOT_SENT, DeliveryState.REFUSED]
 
 
 def test_a_new_journal_knows_nothing_and_hashes_the_same_after_opening_again(
@@ -97,12 +96,11 @@ def test_a_customer_that_may_have_been_mailed_is_neither_intended_again_nor_foun
     assert [d.baseline for d in journal.past(ACCOUNT, SEED)] == [2, 2]
 
 
-@pytest.mark.parametrize("standing", UNSENT)
 def test_a_customer_that_provably_was_not_mailed_is_tried_again_and_a_late_answer_still_holds(
-    journal: Journal, standing: DeliveryState
+    journal: Journal,
 ) -> None:
     first = journal.intend(shipment("ann"))
-    journal.conclude(first, standing, "nobody came in ten minutes")
+    journal.conclude(first, DeliveryState.NOT_SENT, "nobody came in ten minutes")
     second = journal.intend(shipment("ann"))
     assert batches(journal.deliveries(ACCOUNT, SEED)) == [second]
     journal.conclude(second, DeliveryState.REFUSED)
@@ -110,23 +108,6 @@ def test_a_customer_that_provably_was_not_mailed_is_tried_again_and_a_late_answe
     assert batches(journal.deliveries(ACCOUNT, SEED)) == [first]
     with pytest.raises(Refused):
         journal.intend(shipment("ann"))
-
-
-@pytest.mark.parametrize("standing", [*SETTLED, *OPEN])
-def test_a_settled_batch_is_repeated_on_purpose_and_only_once_and_an_open_one_not_even_then(
-    journal: Journal, standing: DeliveryState
-) -> None:
-    first = journal.intend(shipment("ann"))
-    journal.conclude(first, standing)
-    if standing in OPEN:
-        with pytest.raises(Refused, match="in doubt"):
-            journal.intend(shipment("ann"), again={first})
-        return
-    second = journal.intend(shipment("ann"), again={first})
-    journal.conclude(second, DeliveryState.SENT)
-    with pytest.raises(Refused, match="at the same time"):
-        journal.intend(shipment("ann"), again={first})
-    assert batches(journal.deliveries(ACCOUNT, SEED)) == [second]
 
 
 def test_a_shipment_with_one_customer_twice_is_not_written_at_all(journal: Journal) -> None:

@@ -139,21 +139,5 @@ def test_a_run_of_another_process_holds_its_account_until_that_is_dead(address: 
     assert standings(journal) == {"ann": DeliveryState.INTENDED}
 
 
-def test_of_many_threads_that_begin_a_run_at_once_one_does(reopen: Reopen) -> None:
-    journal = reopen()
-    together = Barrier(6)
-
-    def begin(_: int) -> bool:
-        together.wait()
-        try:
-            a_run_of = journal.begin_run(run_start())
-        except Held:
-            return False
-        return a_run_of > 0
-
-    with ThreadPoolExecutor(6) as pool:
-        assert sum(pool.map(begin, range(6))) == 1
-
-
 def wins(said: Iterable[str] | None) -> list[int]:
     return [int(line) for line in said or ()]

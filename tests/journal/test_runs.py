@@ -103,22 +103,6 @@ def test_while_a_run_is_open_no_other_begins_on_one_of_its_accounts_but_on_other
     assert other.begin_run(run_start(OTHER)) > first
 
 
-def test_who_is_held_off_reads_who_holds_what_for_how_long_and_the_way_out(
-    journal: Journal, clock: FakeClock
-) -> None:
-    number = journal.begin_run(run_start(ACCOUNT, who="Kim", ci_run="https://ci.example/7"))
-    clock.sleep(600)
-    journal.begin_operation(number, intent())
-    clock.sleep(30)
-    with pytest.raises(Held) as raised:
-        journal.begin_run(run_start(ACCOUNT))
-    assert str(raised.value) == (
-        f"run {number} (apply on staging) of Kim is at work on api.example.com: https://ci.example/7, begun "
-        f"10 min ago, last heard of 30 s ago. Wait with --lock-timeout 5m; if that process is surely gone, "
-        f"--take-over {number} ends its run"
-    )
-
-
 def test_a_run_that_a_person_takes_over_is_ended_with_the_reason_unless_it_has_ended(
     journal: Journal, clock: FakeClock
 ) -> None:
@@ -227,13 +211,6 @@ def test_the_latest_write_of_a_key_is_the_last_that_may_have_been_carried_out(jo
     assert {key: operation.number for key, operation in told.items()} == dict(
         zip(("applied", "in doubt", "unknown", "then failed", "settled"), may_be_done, strict=True)
     )
-
-
-def test_the_latest_writes_are_those_of_one_account(journal: Journal) -> None:
-    run = journal.begin_run(run_start(ACCOUNT, OTHER))
-    one = journal.begin_operation(run, intent("k"))
-    other = journal.begin_operation(run, intent("k", account=OTHER))
-    assert [journal.latest(account)["k"].number for account in (ACCOUNT, OTHER)] == [one, other]
 
 
 def test_what_was_learned_is_told_by_account_and_the_latest_counts(journal: Journal, reopen: Reopen) -> None:
