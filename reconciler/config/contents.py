@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import cached_property
 
 from msgspec import Struct
 
@@ -19,7 +18,7 @@ ANYWHERE = (PRESETS, MOVED, GUARDRAILS)
 TARGETS = "targets"
 
 
-class Contents(Struct, frozen=True, dict=True):
+class Contents(Struct, frozen=True):
     """The sections of all files. A section that stands in several files is listed several times."""
 
     sections: Mapping[str, Sequence[Node]]
@@ -28,11 +27,8 @@ class Contents(Struct, frozen=True, dict=True):
     files: int
     whole: bool
     """Whether every file was read: if not, a name that is missing may stand in one that was not."""
-
-    @cached_property
-    def targets(self) -> frozenset[str]:
-        """The names of all targets."""
-        return frozenset(name for name, _ in self.entries(TARGETS))
+    targets: frozenset[str]
+    """The names of all targets."""
 
     def has_target(self, name: str, place: Place, key: str, report: Report) -> bool:
         """Return whether there is such a target; where there is none, report it at `place`."""
@@ -109,7 +105,11 @@ def contents_of(
             else:
                 sections.setdefault(name, []).append(node)
     return Contents(
-        sections, top or unread(settings_file), len(documents), all(document.whole for document in documents)
+        sections,
+        settings=top or unread(settings_file),
+        files=len(documents),
+        whole=all(document.whole for document in documents),
+        targets=frozenset(name for node in sections.get(TARGETS, ()) for name, _ in node.entries()),
     )
 
 

@@ -218,18 +218,16 @@ class WorkspaceFiles(Redacted, frozen=True, eq=False):
 
 def content_of(path: Path, most: int) -> bytes:
     """Return at most the first `most` bytes of a regular file. Errors: `OSError`."""
-    _check_regular(path.stat())
+    irregular = OSError("it is not a regular file")
+    # A pipe or a device would be waited for without end.
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise irregular
     # What it was a moment ago it need not be any more.
     without_waiting = getattr(os, "O_NONBLOCK", 0)
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | without_waiting)) as file:
         found = os.fstat(file.fileno())
-        _check_regular(found)
+        if not stat.S_ISREG(found.st_mode):
+            raise irregular
         # Room is made for as much as is asked for: `most` is asked for only of a file that has grown.
         content = file.read(min(most, found.st_size + 1))
         return content if len(content) <= found.st_size else content + file.read(most - len(content))
-
-
-def _check_regular(found: os.stat_result) -> None:
-    # A pipe or a device would be waited for without end.
-    if not stat.S_ISREG(found.st_mode):
-        raise OSError("it is not a regular file")

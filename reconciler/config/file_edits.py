@@ -6,8 +6,7 @@ import contextlib
 import os
 import stat
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,21 +40,20 @@ class FileEdit(Struct, frozen=True):
     after: bytes
 
 
-class FileEdits(Struct, frozen=True, dict=True):
+class FileEdits(Struct, frozen=True):
     """Gathers edits of the files below `folder`, which are named relative to `base`. Writes nothing."""
 
     folder: Path
     base: Path
     ranks: Ranks
     _patches: dict[Path, dict[str, Edit]] = field(default_factory=dict)
+    _paths: dict[str, Path] = field(default_factory=dict)
 
     def path_of(self, file: str) -> Path:
         """Return the path of a file of the workspace by the name under which it is shown."""
+        if not self._paths:
+            self._paths.update((shown(path, self.base), path) for path in workspace_files(self.folder))
         return self._paths[file]
-
-    @cached_property
-    def _paths(self) -> Mapping[str, Path]:
-        return {shown(path, self.base): path for path in workspace_files(self.folder)}
 
     def put(self, file: Path, path: KeyPath, change: Edit) -> None:
         """Add an edit of a file, which may be a new one; of two at one path the later counts.

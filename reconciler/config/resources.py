@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
 from msgspec import Struct, field
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
 from reconciler.config.names import CONTROL, LINE_BREAK, LONGEST_NAME, meant, visible
 from reconciler.config.nodes import Node
@@ -23,9 +22,9 @@ from reconciler.config.validation import (
     pattern_of,
     refusal,
     shape,
-    shaped,
     unknown_name,
     validated,
+    without,
 )
 from reconciler.engine.kind import Accepted, Declared, Given, Json, Origin, Policy, Reference, Ruling
 from reconciler.problems import Problem, Severity
@@ -72,11 +71,13 @@ def _targets(value: object) -> object:
 Targets: TypeAlias = Annotated[
     Any,
     PlainValidator(_targets),
-    shaped(
-        anyOf=[
-            {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True},
-            {"type": "object", "minProperties": 1},
-        ]
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True},
+                {"type": "object", "minProperties": 1},
+            ]
+        }
     ),
 ]
 """A list of the names of targets, or a mapping from them to what differs there."""
@@ -91,7 +92,7 @@ class Acceptance(BaseModel):
     until: Annotated[
         date,
         PlainValidator(_day),
-        shaped(type="string", pattern=pattern_of(_DAY), examples=["2026-12-31"]),
+        WithJsonSchema({"type": "string", "pattern": pattern_of(_DAY), "examples": ["2026-12-31"]}),
     ] = Field(description="The last day on which it counts, in the workspace's time zone.")
     reason: Annotated[str, AfterValidator(_reason), shape(pattern=NOT_BLANK)] = Field(
         max_length=LONGEST_NAME, description="Why; whoever reads a plan sees it."
@@ -175,7 +176,7 @@ class Level(Struct, frozen=True):
     written: Node
 
 
-class Resource(Struct, frozen=True, dict=True):
+class Resource(Struct, frozen=True):
     """A resource with its levels; `blocks` has an entry for every target it lives on."""
 
     key: str
@@ -183,15 +184,12 @@ class Resource(Struct, frozen=True, dict=True):
     own: Level
     preset: Level | None
     blocks: Mapping[str, Level | None]
+    shared: Decisions
+    """The decisions on every target whose block decides nothing else."""
 
     def levels(self, target: str) -> list[Level]:
         """Return the levels that speak on a target, the strongest first."""
         return [level for level in (self.blocks[target], self.own, self.preset) if level]
-
-    @cached_property
-    def shared(self) -> Decisions:
-        """The decisions on every target whose block decides nothing else."""
-        return {**self.preset.decisions, **self.own.decisions} if self.preset else self.own.decisions
 
 
 def blocks_of(
@@ -252,7 +250,9 @@ def read_resources(
         if preset is not None and preset not in presets and contents.whole:
             message, hint = f"there is no preset {visible(preset)}", meant(preset, presets)
             report.error("unknown-preset", node.at("preset").place, key, message, hint)
-        found[key] = Resource(key, node, own, presets.get(preset or ""), blocks)
+        under = presets.get(preset or "")
+        shared = {**under.decisions, **own.decisions} if under else own.decisions
+        found[key] = Resource(key, node, own, under, blocks, shared)
         used.add(preset)
         declared += len(blocks)
         if declared > MOST_DECLARED:
@@ -432,7 +432,7 @@ class LevelReader(Struct, frozen=True):
         elif self._is_plain_name(name, there):
             given = Given(Reference(named.what, name), origin)
             self._take(named.field, len(steps), given, decisions)
-        return _without(said, steps)
+        return without(said, steps)
 
     def _is_plain_name(self, name: str, there: Node) -> bool:
         if not name.strip():
@@ -493,15 +493,6 @@ class LevelReader(Struct, frozen=True):
             message = f"{path} is named twice at this level; first on line {first.line}"
             instead = "" if isinstance(said, Accepted) else ": the value, or its name under keep or reset"
             self.report.error("named-twice", second, self.key, message, f"keep one of the two{instead}")
-
-
-def _without(said: dict[str, Json], steps: Sequence[str]) -> dict[str, Json]:
-    """Return a mapping without what stands at `steps`."""
-    first, *rest = steps
-    inner = said.get(first)
-    if rest and isinstance(inner, dict):
-        return {**said, first: _without(inner, rest)}
-    return {name: value for name, value in said.items() if name != first}
 
 
 def _found(body: dict[str, Json], member: Sequence[str]) -> tuple[int, Json] | None:

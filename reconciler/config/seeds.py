@@ -123,21 +123,18 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
         }
         # Something that is missing may be what could not be read; what the checks say does not count.
         doubtful = {key for key in self.seeds if self.report.doubts(key)}
-        return {name: self._built(declared[name], target, doubtful) for name, target in targets.items()}
-
-    def _built(
-        self, declared: Sequence[DeclaredSeed[Any, Any]], target: Target | None, doubtful: Collection[str]
-    ) -> tuple[S, ...]:
-        seeds = tuple(self.section.build(one) for one in declared)
-        if target is not None:
-            for one, seed in zip(declared, seeds, strict=True):
-                self._report(one, self.section.check(seed, target, self.context.zone), doubtful)
-        between: dict[int, list[Finding]] = {}
-        for number, finding in self.section.check_together(seeds):
-            between.setdefault(number, []).append(finding)
-        for number, findings in between.items():
-            self._report(declared[number], findings, doubtful)
-        return seeds
+        built: dict[str, tuple[S, ...]] = {}
+        for name, target in targets.items():
+            built[name] = seeds = tuple(self.section.build(one) for one in declared[name])
+            if target is not None:
+                for one, seed in zip(declared[name], seeds, strict=True):
+                    self._report(one, self.section.check(seed, target, self.context.zone), doubtful)
+            between: dict[int, list[Finding]] = {}
+            for number, finding in self.section.check_together(seeds):
+                between.setdefault(number, []).append(finding)
+            for number, findings in between.items():
+                self._report(declared[name][number], findings, doubtful)
+        return built
 
     def _report(
         self, declared: DeclaredSeed[Any, Any], findings: Iterable[Finding], doubtful: Collection[str]
@@ -215,13 +212,24 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
         table, path = b"", written.at("customers_from").value
         with suppress(Unreadable):  # which is reported where its customers are read
             table = self.context.files.content(path) if isinstance(path, str) else b""
+        # Most targets say nothing of the customers, and then they are read, and reported, once.
+        names = ("customers", "customers_from", "defaults")
+        said = [layer.find(name) for layer in written.nodes for name in names]
+        sources = (key, *(id(there) for there in said if there))
+        if sources not in self._customers:
+            self._customers[sources] = tuple(self._read_customers(written, key))
+        customers = self._customers[sources]
+        self._counts["customers"] += len(customers)
+        if self._counts["customers"] > MOST_EVERYWHERE:
+            message = f"all seeds together have more than {MOST_EVERYWHERE:,} customers on all targets"
+            self.report.stop("too-much", written.nodes[0].key_place, key, message, _FEWER)
         return DeclaredSeed(
             key=key,
             place=own.written.key_place,
             fields=fields,
             written=written,
             after=tuple(self._after(written, key, target, resources)),
-            customers=self._customers_of(written, key),
+            customers=customers,
             table=hashlib.sha256(table).hexdigest() if table else "",
         )
 
@@ -244,20 +252,6 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
             else:
                 message, hint = "is not declared", meant(name, anywhere)
             self.report.error("unknown-key", item.place, key, f"{visible(name)} {message}", hint)
-
-    def _customers_of(self, written: Layers, key: str) -> tuple[DeclaredCustomer[Any], ...]:
-        """Return the customers of a seed whose levels are `written`, but for wrong ones."""
-        # Most targets say nothing of the customers, and then they are read, and reported, once.
-        names = ("customers", "customers_from", "defaults")
-        said = [layer.find(name) for layer in written.nodes for name in names]
-        sources = (key, *(id(there) for there in said if there))
-        if sources not in self._customers:
-            self._customers[sources] = tuple(self._read_customers(written, key))
-        self._counts["customers"] += len(self._customers[sources])
-        if self._counts["customers"] > MOST_EVERYWHERE:
-            message = f"all seeds together have more than {MOST_EVERYWHERE:,} customers on all targets"
-            self.report.stop("too-much", written.nodes[0].key_place, key, message, _FEWER)
-        return self._customers[sources]
 
     def _read_customers(self, written: Layers, key: str) -> Iterator[DeclaredCustomer[Any]]:
         under: list[_Level] = []

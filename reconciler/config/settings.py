@@ -23,6 +23,8 @@ from pydantic import (
     GetJsonSchemaHandler,
     PlainValidator,
     PrivateAttr,
+    ValidationInfo,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -31,7 +33,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 from reconciler.access import ALLOWED_ENV, MOUNTED_SECRETS, SECRETS_DIR, Access, is_loopback, owner_of
 from reconciler.config.discovery import content_of
 from reconciler.config.names import visible
-from reconciler.config.validation import NOT_BLANK, Schema, pattern_of, refusal, shape, shaped
+from reconciler.config.validation import NOT_BLANK, Schema, pattern_of, refusal, shape
 from reconciler.engine.change import Limits, Share
 from reconciler.engine.kind import Json, Member, Policy
 from reconciler.errors import Refused, UsageError
@@ -66,10 +68,7 @@ class SecretReference(_Settings):
     of_journal: ClassVar[bool] = False
     """Whether it may stand in the variables that are the journal's own."""
     _folder: Path = PrivateAttr(Path())
-
-    def model_post_init(self, context: Any) -> None:
-        """Remember the workspace, which a relative path of a file counts from."""
-        self._folder = context if isinstance(context, Path) else Path()
+    """The workspace, which a relative path of a file counts from; the context of the validation."""
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> Schema:
@@ -140,16 +139,11 @@ class SecretReference(_Settings):
 
     @field_validator("env", "file", mode="before")
     @classmethod
-    def _is_text(cls, value: object) -> object:
+    def _may_be_named(cls, name: object, info: ValidationInfo) -> object:
         # A value of another type may be a secret in the wrong place, so it is not shown.
-        if isinstance(value, str) and value.strip():
-            return value
-        raise refusal("wrong-type", "the name of a variable, or a path, is text", _FORM)
-
-    @field_validator("env")
-    @classmethod
-    def _is_not_of_others(cls, name: str | None) -> str | None:
-        if name and (whose := owner_of(name, of_journal=cls.of_journal)):
+        if not isinstance(name, str) or not name.strip():
+            raise refusal("wrong-type", "the name of a variable, or a path, is text", _FORM)
+        if info.field_name == "env" and (whose := owner_of(name, of_journal=cls.of_journal)):
             example = "RECONCILER_JOURNAL" if cls.of_journal else "CHECKMARKET_KEY"
             raise refusal(
                 "foreign-variable",
@@ -159,9 +153,10 @@ class SecretReference(_Settings):
         return name
 
     @model_validator(mode="after")
-    def _exactly_one(self) -> SecretReference:
+    def _exactly_one(self, info: ValidationInfo) -> SecretReference:
         if sum(getattr(self, name) is not None for name in type(self).model_fields) != 1:
             raise refusal("contradiction", "it must stand in exactly one place", _FORM)
+        self._folder = info.context if isinstance(info.context, Path) else Path()
         return self
 
 
@@ -419,7 +414,7 @@ Text = Annotated[str, Field(min_length=1, max_length=1000)]
 Duration = Annotated[
     timedelta,
     PlainValidator(_duration),
-    shaped(type="string", pattern=pattern_of(_DURATION), examples=["30s", "5m", "1h"]),
+    WithJsonSchema({"type": "string", "pattern": pattern_of(_DURATION), "examples": ["30s", "5m", "1h"]}),
 ]
 ServerUrl = Annotated[str, AfterValidator(_server), shape(pattern=rf"^({SANDBOX}$|{_WEB})")]
 Address = Annotated[str, AfterValidator(_address), shape(pattern=f"^{_WEB}")]
@@ -445,7 +440,14 @@ PhoneNumber = Annotated[
 AtMost = Annotated[
     int | Share | None,
     PlainValidator(_at_most),
-    shaped(type=["integer", "string", "null"], minimum=0, pattern=pattern_of(_SHARE), examples=[10, "30%"]),
+    WithJsonSchema(
+        {
+            "type": ["integer", "string", "null"],
+            "minimum": 0,
+            "pattern": pattern_of(_SHARE),
+            "examples": [10, "30%"],
+        }
+    ),
 ]
 
 
@@ -457,12 +459,12 @@ PhoneNumbers = Annotated[tuple[PhoneNumber, ...], Field(max_length=200), AsTuple
 class Settings(_Settings):
     """What counts for the whole workspace."""
 
-    version: Annotated[int, PlainValidator(_version), shaped(const=VERSION)] = Field(
+    version: Annotated[int, PlainValidator(_version), WithJsonSchema({"const": VERSION})] = Field(
         description="Of these files; 1."
     )
     default_target: str | None = Field(None, description="The target of a run that names none.")
     undeclared: Choice = Field(Policy.RESET, description="What happens to fields that are not declared.")
-    time_zone: Annotated[ZoneInfo, PlainValidator(_time_zone), shaped(type="string")] = Field(
+    time_zone: Annotated[ZoneInfo, PlainValidator(_time_zone), WithJsonSchema({"type": "string"})] = Field(
         DEFAULT_ZONE, description="In which dates and times of seeds are meant, like Europe/Amsterdam."
     )
 

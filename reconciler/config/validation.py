@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import Any, NoReturn, TypeAlias, TypeVar, get_args
 
 from msgspec import Struct, field
-from pydantic import BaseModel, Field, ValidationError, WithJsonSchema
+from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from reconciler.config.names import listed, nearest, snake, visible
@@ -23,7 +23,6 @@ MOST_PROBLEMS = 100
 """Of one mapping; more are counted, not listed."""
 
 Model = TypeVar("Model", bound=BaseModel)
-Location: TypeAlias = tuple[int | str, ...]
 Schema: TypeAlias = dict[str, Any]
 """A JSON Schema, or a part of one."""
 
@@ -33,16 +32,15 @@ NOT_BLANK = r"\S"
 """The pattern of a text in which something can be seen."""
 
 
-class Report:
+class Report(Struct, eq=False):
     """Takes every problem once, and drops what only follows from the YAML problem at the same place.
 
     Raises `FilesInvalid` with all of them where there are too many.
     """
 
-    def __init__(self) -> None:
-        self._problems: dict[Problem, None] = {}
-        self._unread: set[Place] = set()
-        self._doubtful: set[str] = set()
+    _problems: dict[Problem, None] = field(default_factory=dict)
+    _unread: set[Place] = field(default_factory=set)
+    _doubtful: set[str] = field(default_factory=set)
 
     @property
     def total(self) -> int:
@@ -119,11 +117,6 @@ def shape(**keywords: Any) -> Any:
     return Field(json_schema_extra=keywords)
 
 
-def shaped(**keywords: Any) -> WithJsonSchema:
-    """Return the annotation that makes these keywords the whole schema of a type; as for `shape`."""
-    return WithJsonSchema(keywords)
-
-
 def pattern_of(form: re.Pattern[str] | str) -> str:
     """Return the pattern of the texts that match a form from end to end, as every dialect reads it."""
     text = form if isinstance(form, str) else form.pattern
@@ -155,16 +148,12 @@ def paths(model: type[BaseModel]) -> tuple[str, ...]:
     found: list[str] = []
     for name, info in model.model_fields.items():
         found.append(name)
-        for inner in _models(info.annotation):
-            found += [f"{name}.{path}" for path in paths(inner)]
+        annotations: list[Any] = [info.annotation]
+        for annotation in annotations:
+            annotations.extend(get_args(annotation))
+            if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+                found += [f"{name}.{path}" for path in paths(annotation)]
     return tuple(found)
-
-
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for inner in get_args(annotation):
-        yield from _models(inner)
 
 
 def validated(
@@ -201,7 +190,7 @@ def validated(
         return None
     left, wrong = fields, [error["loc"] for error in errors]
     for location in wrong:
-        left = _without(left, location)
+        left = without(left, location)
     tops = {location[0] for location in wrong if location}
     # What is wrong may be needed by what it stands in: then that is left out as a whole.
     for attempt in (left, {name: value for name, value in fields.items() if name not in tops}):
@@ -212,13 +201,14 @@ def validated(
     return None
 
 
-def _without(fields: Mapping[str, Any], location: Location) -> Mapping[str, Any]:
+def without(fields: Mapping[str, Any], location: Sequence[int | str]) -> dict[str, Any]:
+    """Return a mapping without what stands at a place in it, the way there by the names."""
     if not location:
         return {}
     first, *rest = location
     inner = fields.get(str(first))
     if rest and isinstance(inner, dict):
-        return {**fields, str(first): _without(inner, tuple(rest))}
+        return {**fields, str(first): without(inner, rest)}
     return {name: value for name, value in fields.items() if name != first}
 
 

@@ -103,12 +103,22 @@ def read(content: bytes, file: str, events: Events = EVENTS) -> Document:
     """
     problems: list[Problem] = []
     try:
-        text = _text(content)
+        if len(content) > LARGEST_FILE:
+            message = f"the file is larger than {LARGEST_FILE // 1_000_000} MB"
+            raise Unreadable(Refusal("file-too-large", message, "split it; a workspace may have many files"))
+        content = content.removeprefix(BOM_UTF8)
+        text = content.decode()
+        # Most files hold none, which is seen without a look at every character.
+        if content.translate(None, _PRINTABLE_ASCII) and (found := CONTROL.search(text)):
+            raise _unreadable(unseen(found.group()), text[: found.start()])
         return _Composer(Source(file, text), problems).compose(events(text))
+    except UnicodeDecodeError as error:
+        refusal = Refusal("yaml-encoding", "the file is not UTF-8 from here on", "save it as UTF-8")
+        unreadable = _unreadable(refusal, content[: error.start].decode(errors="replace"))
     except Unreadable as error:
         unreadable = error
     except YAMLError as error:
-        unreadable = _syntax(error, content)
+        unreadable = _syntax(error, text)
     code, message, hint = unreadable.refusal
     place = Place(file, unreadable.line, unreadable.column)
     return unread(file, *problems, Problem(code, place, "", message, hint))
@@ -116,23 +126,6 @@ def read(content: bytes, file: str, events: Events = EVENTS) -> Document:
 
 _BLANKS = " \t\r\n\x85\u2028\u2029"
 _PRINTABLE_ASCII = bytes([*range(0x20, 0x7F), *b"\t\n\r"])
-
-
-def _text(content: bytes) -> str:
-    if len(content) > LARGEST_FILE:
-        message = f"the file is larger than {LARGEST_FILE // 1_000_000} MB"
-        raise Unreadable(Refusal("file-too-large", message, "split it; a workspace may have many files"))
-    content = content.removeprefix(BOM_UTF8)
-    try:
-        text = content.decode()
-    except UnicodeDecodeError as error:
-        before = content[: error.start].decode(errors="replace")
-        refusal = Refusal("yaml-encoding", "the file is not UTF-8 from here on", "save it as UTF-8")
-        raise _unreadable(refusal, before) from error
-    # Most files hold none, which is seen without a look at every character.
-    if content.translate(None, _PRINTABLE_ASCII) and (found := CONTROL.search(text)):
-        raise _unreadable(unseen(found.group()), text[: found.start()])
-    return text
 
 
 def _unreadable(refusal: Refusal, before: str) -> Unreadable:
@@ -159,8 +152,8 @@ _SYNTAX_HINTS = (
 )
 
 
-def _syntax(error: YAMLError, content: bytes) -> Unreadable:
-    lines = LINE_BREAK.split(content.decode("utf-8-sig"))
+def _syntax(error: YAMLError, text: str) -> Unreadable:
+    lines = LINE_BREAK.split(text)
     line, column = 0, 0
     for name in ("problem_mark", "context_mark"):
         mark = getattr(error, name, None)

@@ -25,6 +25,7 @@ from pydantic import (
     GetJsonSchemaHandler,
     PlainValidator,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
     model_serializer,
     model_validator,
@@ -50,7 +51,6 @@ from reconciler.config.validation import (
     pattern_of,
     refusal,
     shape,
-    shaped,
     without_null,
 )
 from reconciler.config.yaml import Unreadable
@@ -195,7 +195,7 @@ TypeOfBatch: TypeAlias = Annotated[
     BeforeValidator(_type_of_batch, Literal["0", "1", "email", "portal", 0, 1]),
 ]
 StatusName: TypeAlias = Annotated[
-    str | int, PlainValidator(_name_or_code), shaped(type=["string", "integer"])
+    str | int, PlainValidator(_name_or_code), WithJsonSchema({"type": ["string", "integer"]})
 ]
 PrivateId: TypeAlias = Annotated[int, BeforeValidator(_private_id, Id)]
 
@@ -295,7 +295,7 @@ class FileAnswer(_Encryptable):
         }
     )
 
-    file: Annotated[Any, PlainValidator(_file), shaped(type="string")] = Field(
+    file: Annotated[Any, PlainValidator(_file), WithJsonSchema({"type": "string"})] = Field(
         None, description="Path inside the workspace; its content is sent, with its name and size."
     )
     data: Base64 | None = Field(None, description="The content in base64.")
