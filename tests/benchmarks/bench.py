@@ -12,14 +12,14 @@ import sys
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.server import Account, Told
 from tests.benchmarks.workspaces import KEYS, write_settings, write_workspace
-from tests.hostile.children import end_of
+from tests.hostile.children import Ended, end_of
 
 TOP = Path(__file__).parents[2]
 PATIENCE = 1800.0
@@ -30,23 +30,13 @@ class Failed(Exception):
     """A process did not end as it has to; the message has its last words."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """What one process cost, or the middle of several: seconds, MiB; `text` is what it wrote."""
-
-    wall: float
-    cpu: float
-    mebibytes: float
-    text: str = field(default="", repr=False)
-
-
 def spend(
     command: Sequence[str | Path],
     folder: Path = TOP,
     environ: Mapping[str, str] | None = None,
     *,
     watch: Callable[[int], object] = lambda _: None,
-) -> Spent:
+) -> Ended:
     """Run a process to its end, and return what it cost with the children that it waited for.
 
     `watch` is told its number once it runs. Raises `Failed` where it does not end with 0.
@@ -56,16 +46,16 @@ def spend(
     ended = end_of(command, folder, {**usual, **(environ or {})}, PATIENCE, watch)
     if ended.exit:
         raise Failed(f"exit {ended.exit}: {' '.join(map(str, command))}\n{ended.text[-3000:]}")
-    return Spent(ended.wall, ended.cpu, ended.megabytes, ended.text)
+    return ended
 
 
-def middle(spent: Sequence[Spent]) -> Spent:
+def middle(spent: Sequence[Ended]) -> Ended:
     """Return the medians of what several runs cost, and the most memory that any of them held."""
-    return Spent(
-        statistics.median(one.wall for one in spent),
-        statistics.median(one.cpu for one in spent),
-        max(one.mebibytes for one in spent),
-        spent[-1].text,
+    return replace(
+        spent[-1],
+        wall=statistics.median(one.wall for one in spent),
+        cpu=statistics.median(one.cpu for one in spent),
+        megabytes=max(one.megabytes for one in spent),
     )
 
 
@@ -120,9 +110,9 @@ def seconds(value: float) -> str:
     return f"{value:.3g} s" if value < 1000 else f"{value:.0f} s"
 
 
-def cost(spent: Spent) -> str:
+def cost(spent: Ended) -> str:
     """Return what a process took and held."""
-    return f"{seconds(spent.wall)}, {spent.mebibytes:.0f} MiB"
+    return f"{seconds(spent.wall)}, {spent.megabytes:.0f} MiB"
 
 
 def times(ratio: float) -> str:
@@ -130,21 +120,21 @@ def times(ratio: float) -> str:
     return f"1/{1 / ratio:.3g}" if 0 < ratio < 0.95 else f"{ratio:.2f} ×"
 
 
-def beside(ours: Spent, other: Spent, goal: Goal | None = None) -> Check:
+def beside(ours: Ended, other: Ended, goal: Goal | None = None) -> Check:
     """Return the ratio of the time of two processes, and that of what they took of the processor."""
     ratio = ours.wall / other.wall
     return Check(f"{times(ratio)} (CPU {times(ours.cpu / other.cpu)})", ratio, goal)
 
 
-def grown(many: Spent, usual: Spent) -> Check:
+def grown(many: Ended, usual: Ended) -> Check:
     """Return how much longer ten times as much took."""
     ratio = many.wall / usual.wall
     return Check(f"{times(ratio)} for 10 ×", ratio, Goal("≤ 10 ×", 10))
 
 
-def held(spent: Spent, most: int) -> Check:
+def held(spent: Ended, most: int) -> Check:
     """Return the memory of a process, which may hold so many MiB."""
-    return Check(f"{spent.mebibytes:.0f} MiB", spent.mebibytes, Goal(f"≤ {most} MiB", most))
+    return Check(f"{spent.megabytes:.0f} MiB", spent.megabytes, Goal(f"≤ {most} MiB", most))
 
 
 BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
@@ -250,7 +240,7 @@ class Scale:
 class Watched:
     """What a run cost, and for each watched function its calls and their seconds together."""
 
-    spent: Spent
+    spent: Ended
     inside: Mapping[str, tuple[int, float]]
 
 
@@ -288,7 +278,7 @@ class Bench:
         *arguments: str | Path,
         workspace: Path | None = None,
         watch: Callable[[int], object] = lambda _: None,
-    ) -> Spent:
+    ) -> Ended:
         """Run the tool, in a workspace if one is given; `watch` is told the number of the process."""
         where: list[str | Path] = ["--workspace", workspace] if workspace else []
         return spend([*self.tool, *arguments, *where], self.folder, _ENVIRON, watch=watch)
@@ -301,24 +291,24 @@ class Bench:
         timed = json.loads(result.read_text("utf-8"))
         return Watched(spent, {name: (calls, seconds) for name, (calls, seconds) in timed.items()})
 
-    def script(self, *arguments: str | Path) -> Spent:
+    def script(self, *arguments: str | Path) -> Ended:
         """Run Python, which this is, with arguments of its own."""
         return spend([sys.executable, *arguments], self.folder, _ENVIRON)
 
-    def alternating(self, runs: Mapping[str, Callable[[], Spent]], objects: int = 0) -> Mapping[str, Spent]:
+    def alternating(self, runs: Mapping[str, Callable[[], Ended]], objects: int = 0) -> Mapping[str, Ended]:
         """Run each in turn, as often as the scale says for so many objects; return the middles.
 
         What else the machine does meets all of them.
         """
-        spent: dict[str, list[Spent]] = {name: [] for name in runs}
+        spent: dict[str, list[Ended]] = {name: [] for name in runs}
         usual = objects <= self.scale.objects
         for _ in range(self.scale.repetitions if usual else min(self.scale.repetitions, 3)):
             for name, run in runs.items():
                 one = run()
-                self.say(f"{name}: {one.wall:.3f} s, {one.cpu:.3f} s of processor, {one.mebibytes:.0f} MiB")
+                self.say(f"{name}: {one.wall:.3f} s, {one.cpu:.3f} s of processor, {one.megabytes:.0f} MiB")
                 spent[name].append(one)
         return {name: middle(several) for name, several in spent.items()}
 
-    def grew(self, objects: int, spent: Mapping[str, Spent]) -> None:
+    def grew(self, objects: int, spent: Mapping[str, Ended]) -> None:
         """Add a point for each of these series to the plot."""
         self.points += [Point(series, objects, one.wall) for series, one in spent.items()]

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from tests.benchmarks.bench import Bench, Failed, Spent, spend
+from tests.benchmarks.bench import Bench, Failed, spend
 from tests.benchmarks.server import CONFIGS
 from tests.benchmarks.workspaces import live_bodies
+from tests.hostile.children import Ended
 
 
 def installed(folder: Path, requirement: str, say: Callable[[str], object]) -> Path:
@@ -102,7 +103,7 @@ class OctoDns:
             self._written.add(objects)
         return folder
 
-    def plan(self, objects: int) -> Spent:
+    def plan(self, objects: int) -> Ended:
         """Plan so many records; see `prepare`."""
         spent = spend([self.program, "--config-file", "octodns.yaml"], self.prepare(objects))
         if f"Updates={objects // 10}, Deletes=0, Existing={objects}" not in spent.text:
@@ -162,7 +163,7 @@ class Terraform:
 
     command: Sequence[str | Path]
     folder: Path
-    applied: dict[int, Spent] = field(default_factory=dict)
+    applied: dict[int, Ended] = field(default_factory=dict)
     """What it cost to apply so many."""
 
     @classmethod
@@ -189,14 +190,14 @@ class Terraform:
             self.applied[objects] = self._run(folder, "apply", "-auto-approve", *_QUIET)
         return folder
 
-    def plan(self, objects: int) -> Spent:
+    def plan(self, objects: int) -> Ended:
         """Plan so many that are in sync; see `prepare`."""
         spent = self._run(self.prepare(objects), "plan", *_QUIET)
         if "No changes" not in spent.text:
             raise Failed(f"Terraform planned something: {spent.text[-1000:]}")
         return spent
 
-    def _run(self, folder: Path, *arguments: str) -> Spent:
+    def _run(self, folder: Path, *arguments: str) -> Ended:
         return spend([*self.command, *arguments], folder, _ENVIRON)
 
 

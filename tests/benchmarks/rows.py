@@ -20,7 +20,6 @@ from tests.benchmarks.bench import (
     Check,
     Goal,
     Row,
-    Spent,
     Watched,
     beside,
     cost,
@@ -34,6 +33,7 @@ from tests.benchmarks.bench import (
 from tests.benchmarks.peers import Ansible, OctoDns, Terraform
 from tests.benchmarks.server import Account, Told
 from tests.benchmarks.workspaces import key_of, write_seed
+from tests.hostile.children import Ended
 
 VALIDATE, FILES_SCRIPT = "reconciler validate", "bare script, files"
 PLAN, THIN = "reconciler plan", "reconciler plan, thin list"
@@ -79,7 +79,7 @@ def validating(bench: Bench) -> Iterator[Row]:
     alone = f"its imports alone {seconds(spent['imports'].wall)}"
     check = beside(spent[VALIDATE], spent["imports"], goal)
     yield Row("`validate`, 3 files", cost(spent[VALIDATE]), alone, [check])
-    measured: dict[int, Mapping[str, Spent]] = {}
+    measured: dict[int, Mapping[str, Ended]] = {}
     for objects in bench.scale.sizes:
         folder = bench.workspace(objects)
         runs = {
@@ -100,7 +100,7 @@ def planning(bench: Bench) -> Iterator[Row]:
     """Measure `plan` at every size beside the bare script and the peers, one in ten differing."""
     octodns = OctoDns.installed(bench) if bench.scale.peers else None
     terraform = Terraform.installed(bench) if bench.scale.peers else None
-    measured: dict[int, Mapping[str, Spent]] = {}
+    measured: dict[int, Mapping[str, Ended]] = {}
     for objects in bench.scale.sizes:
         runs, is_usual = _plans(bench, objects), objects <= bench.scale.objects
         if octodns and (is_usual or bench.scale.full):
@@ -126,11 +126,11 @@ def planning(bench: Bench) -> Iterator[Row]:
         bench.say(f"Terraform's apply of {bench.scale.objects}, once: {cost(applied)}")
 
 
-def _plans(bench: Bench, objects: int) -> dict[str, Callable[[], Spent]]:
+def _plans(bench: Bench, objects: int) -> dict[str, Callable[[], Ended]]:
     folder = bench.workspace(objects)
 
-    def served(run: Callable[[], Spent], *, thin: bool = False) -> Callable[[], Spent]:
-        def begun() -> Spent:
+    def served(run: Callable[[], Ended], *, thin: bool = False) -> Callable[[], Ended]:
+        def begun() -> Ended:
             bench.server.begin(Account(objects, objects // 10, thin))
             return run()
 
@@ -145,7 +145,7 @@ def _plans(bench: Bench, objects: int) -> dict[str, Callable[[], Spent]]:
 
 
 def _planned(
-    work: str, ours: str, script: str, spent: Mapping[str, Spent], goals: Mapping[str, Goal | None]
+    work: str, ours: str, script: str, spent: Mapping[str, Ended], goals: Mapping[str, Goal | None]
 ) -> Row:
     others = {"bare script": spent[script], **{name: spent[name] for name in goals if name in spent}}
     words = "; ".join(f"{name} {cost(one)}" for name, one in others.items())
@@ -247,7 +247,7 @@ def only(bench: Bench) -> Iterator[Row]:
     many = bench.scale.many
     apart: dict[int, list[float]] = {1: [], many: []}
 
-    def plan(objects: int, *arguments: str) -> Spent:
+    def plan(objects: int, *arguments: str) -> Ended:
         bench.server.begin(Account(objects))
         run = bench.watched([_READ], "plan", *arguments, workspace=bench.workspace(objects))
         apart[objects].append(run.spent.wall - run.inside[_READ][1])
@@ -274,7 +274,7 @@ def seeding(bench: Bench) -> Iterator[Row]:
     account = Account(customers=300)  # customers that the tenant has already, as most tenants do
     folder = write_seed(bench.folder / "seed" / "configs", customers, bench.server.url)
 
-    def planned() -> Spent:
+    def planned() -> Ended:
         bench.server.begin(account)
         return bench.run("plan", workspace=folder)
 

@@ -168,7 +168,8 @@ class Connection(asyncio.Protocol):
         self._received += data
         while (end := self._received.find(b"\r\n\r\n")) >= 0:
             head, begin = self._received[:end], end + 4
-            length = _length(head)
+            _, _, rest = head.lower().partition(b"content-length:")
+            length = int(rest.partition(b"\r\n")[0] or 0)
             if len(self._received) < begin + length:
                 return
             body, self._received = (
@@ -192,11 +193,6 @@ class Connection(asyncio.Protocol):
         self._transport.write(message)
         if closes:
             self._transport.close()
-
-
-def _length(head: bytes) -> int:
-    _, found, rest = head.lower().partition(b"content-length:")
-    return int(rest.partition(b"\r\n")[0]) if found else 0
 
 
 class Serving:

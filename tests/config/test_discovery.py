@@ -69,20 +69,6 @@ def test_a_link_inside_is_followed_and_one_outside_refused(workspace: Write, pro
     ]
 
 
-def test_what_cannot_be_read_is_a_problem(workspace: Write, problems: Complain) -> None:
-    folder = workspace({})
-    (folder / "gone.yaml").symlink_to(folder / "nowhere.yaml")
-    (folder / "loop.yaml").symlink_to(folder / "loop.yaml")
-    os.mkfifo(folder / "pipe.yaml")
-    found = problems({})
-    assert {(p.code, p.place.file) for p in found} == {
-        ("unreadable-file", "gone.yaml"),
-        ("unreadable-file", "loop.yaml"),
-        ("unreadable-file", "pipe.yaml"),
-    }
-    assert all(problem.hint for problem in found)
-
-
 @pytest.mark.parametrize(
     ("path", "base", "name"),
     [

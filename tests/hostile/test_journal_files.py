@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -17,6 +16,7 @@ from reconciler.journal.journal import open_journal
 from reconciler.sandbox import Server, State, create_app
 from tests.clock import FakeClock
 from tests.hostile.workspaces import write
+from tests.repositories import Repository
 
 Plant = Callable[[Path, Path], object]
 """Puts something at a path that harms, or reads, another one: a folder with a file of the same name."""
@@ -47,6 +47,7 @@ class Checkout:
             (self.victim / name).write_text("of somebody else")
             (self.victim / name).chmod(0o600)
         self.before = self.seen()
+        self.git = Repository(self.folder).git
         self._screen = screen
         write(self.folder / "configs", CONFIG)
 
@@ -63,13 +64,6 @@ class Checkout:
         exit = main([*arguments, "--workspace", str(self.folder / "configs")])
         captured = self._screen.readouterr()
         return exit, captured.out + captured.err
-
-    def git(self, *arguments: str, given: str = "") -> str:
-        command = ["git", *arguments]
-        ended = subprocess.run(
-            command, cwd=self.folder, check=True, capture_output=True, input=given.encode()
-        )
-        return ended.stdout.decode().strip()
 
 
 @pytest.fixture
@@ -196,7 +190,7 @@ def test_what_git_tracks_is_not_believed(checkout: Checkout, entry: str) -> None
     checkout.git("init", "--quiet")
     assert checkout.run(*APPLY)[0] == 0
     mode, name = entry.split()
-    object = checkout.git("hash-object", "-w", "--stdin", given="a journal")
+    object = checkout.git("hash-object", "-w", "--stdin", input=b"a journal")
     checkout.git("update-index", "--add", "--cacheinfo", f"{mode},{object},{name}")
     for command in (("plan",), APPLY, ("sandbox", "show"), ("history",)):
         exit, said = checkout.run(*command)
@@ -243,7 +237,7 @@ class TestAJournalElsewhere:
         checkout.git("init", "--quiet")
         checkout.git("add", "journal.db")
         if beside:
-            object = checkout.git("hash-object", "-w", "--stdin", given="a journal")
+            object = checkout.git("hash-object", "-w", "--stdin", input=b"a journal")
             checkout.git("rm", "--quiet", "--cached", "journal.db")
             checkout.git("update-index", "--add", "--cacheinfo", f"100644,{object},journal.db{beside}")
         exit, said = checkout.run("history")

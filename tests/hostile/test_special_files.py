@@ -14,6 +14,7 @@ from reconciler.commands.workspace import CUSTOMER_SEEDS
 from reconciler.config.load import load
 from reconciler.config.settings import Secret
 from reconciler.errors import FilesInvalid, Refused, UsageError
+from reconciler.problems import Problem
 from tests.hostile.workspaces import seeds, write
 
 Make = Callable[[Path], object]
@@ -50,11 +51,14 @@ NO_FILES = [make for make in SPECIAL if make is not Path.mkdir]
 
 
 def codes(folder: Path) -> list[str]:
+    """Return the problems of a workspace, each of which says where it is and what to do."""
+    problems: tuple[Problem, ...] = ()
     try:
         load(folder, SECTION, folder, CUSTOMER_SEEDS)
     except FilesInvalid as invalid:
-        return [problem.code for problem in invalid.problems]
-    return []
+        problems = invalid.problems
+    assert all(problem.hint and problem.place.file for problem in problems)
+    return [problem.code for problem in problems]
 
 
 @pytest.mark.parametrize("make", NO_FILES)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import httpx
 import pytest
 
 from reconciler.access import Access
 from reconciler.errors import Refused, UsageError
-from reconciler.http.api import Api, Connection
-from reconciler.http.messages import Secret
 from reconciler.http.trust import CHECKMARKET_HOSTS, EXPOINTS_HOSTS, TOKEN_HOSTS, trusted
 
 ENTRA = "https://login.microsoftonline.com"
@@ -164,9 +161,3 @@ def test_what_is_no_address_of_an_api_is_said_to_be_none(
         with pytest.raises(error, match=words) as caught:
             account(url, Access(("api.acme.example:80",)))
         assert "hunter22" not in str(caught.value)
-
-
-def test_no_request_goes_to_a_host_that_is_not_trusted() -> None:
-    transport = httpx.MockTransport(lambda _: pytest.fail("a request left"))
-    with pytest.raises(Refused):
-        Api("https://evil.example", Connection(transport=transport), headers={"X-Key": Secret("hunter22")})
