@@ -184,7 +184,11 @@ class Run(Struct):
             body = desired(self.account.kind, _declaration(change), views, live)
         self._intend(change, live, body)
         # 4. Send it, and 5. read it back.
-        notes = _kept_notes(change.fields, views) if change.action is Action.UPDATE else ()
+        notes = tuple(
+            f"{now.path}: kept as just read; it changed since the plan"
+            for planned, now in zip(change.fields, views, strict=True)
+            if change.action is Action.UPDATE and now.cls is FieldClass.KEPT and planned.before != now.before
+        )
         end = self._look(self._send(Attempt(change, views, id=change.id, notes=notes), body))
         # A full PUT whose answer was lost is repeated once, where the read shows the old body.
         if change.action is Action.UPDATE and isinstance(end, Attempt) and end.lost and end.as_before:
@@ -354,14 +358,6 @@ def _moved(kind: Kind, planned: Sequence[FieldView], now: Sequence[FieldView]) -
         elif path == kind.visible_field and was is True:
             vanished.append(path)
     return [*moved, *vanished]
-
-
-def _kept_notes(planned: Sequence[FieldView], now: Sequence[FieldView]) -> tuple[str, ...]:
-    return tuple(
-        f"{new.path}: kept as just read; it changed since the plan"
-        for old, new in zip(planned, now, strict=True)
-        if new.cls is FieldClass.KEPT and old.before != new.before
-    )
 
 
 def _declaration(change: Change) -> Declared:

@@ -86,12 +86,13 @@ def carry_rows(field: Field, declared: Json, live: Json | Absent) -> Json:
     rows = field.rows
     if rows is None or not isinstance(live, list):
         return declared
+    # An identity is a number, so one that is left out can only be 0.
     extras: dict[str, Row] = {
-        str(_identity(rows, row)): {m: v for m, v in row.items() if m not in rows.names}
+        str(row.get(rows.identity) or 0): {m: v for m, v in row.items() if m not in rows.names}
         for row in live
         if isinstance(row, dict)
     }
-    return _each_row(field, declared, lambda row: {**extras.get(str(_identity(rows, row)), {}), **row})
+    return _each_row(field, declared, lambda row: {**extras.get(str(row.get(rows.identity) or 0), {}), **row})
 
 
 def written(field: Field, value: Json) -> Json:
@@ -104,10 +105,6 @@ def read_back(field: Field, value: Json) -> Json:
     """Return a value that is `written` as it was before: rows in the API's names."""
     members = {name: member for member, name in field.rows.names.items()} if field.rows else {}
     return _each_row(field, value, lambda row: {members.get(n, n): v for n, v in row.items()})
-
-
-def _identity(rows: Rows, row: Row) -> Json:
-    return row.get(rows.identity) or 0  # a number, so one that is left out can only be 0
 
 
 class Normal(Struct, frozen=True):
@@ -132,14 +129,29 @@ class Normal(Struct, frozen=True):
         return Normal(self.kind, explicit_empties=False)
 
     def value(self, field: Field, value: Json | Absent) -> Json:
-        """Return the compared form of one field's value."""
+        """Return the compared form of one field's value; of rows, their known members by their identity."""
         if isinstance(value, Absent):
             return None
         if not value:
             return value if self.explicit_empties and _is_zero(value) else None
-        if field.rows is not None:
-            return _normal_rows(field.rows, value)
-        return field.normal(value)
+        rows = field.rows
+        if rows is None:
+            return field.normal(value)
+        if not isinstance(value, list):
+            return value
+
+        def order(row: Json) -> tuple[bool, int, str]:
+            identity = row.get(rows.identity) if isinstance(row, dict) else None
+            number = identity if isinstance(identity, int) else None
+            return (number is None, number or 0, str(row))
+
+        known = [
+            {**{m: row.get(m) or None for m in rows.names}, rows.identity: row.get(rows.identity) or 0}
+            if isinstance(row, dict)
+            else row
+            for row in value
+        ]
+        return sorted(known, key=order)
 
     def leaves(self, body: Body) -> dict[str, Json]:
         """Return every field of the kind: path → compared form."""
@@ -153,25 +165,6 @@ def lenient(value: Json) -> Json:
 
 def _is_zero(value: Json | Absent) -> bool:
     return isinstance(value, int | float) and not value
-
-
-def _normal_rows(rows: Rows, value: Json) -> Json:
-    """Return rows with nothing but their known members, in the order of their identity."""
-    if not isinstance(value, list):
-        return value
-
-    def order(row: Json) -> tuple[bool, int, str]:
-        identity = row.get(rows.identity) if isinstance(row, dict) else None
-        number = identity if isinstance(identity, int) else None
-        return (number is None, number or 0, str(row))
-
-    known = [
-        {**{m: row.get(m) or None for m in rows.names}, rows.identity: _identity(rows, row)}
-        if isinstance(row, dict)
-        else row
-        for row in value
-    ]
-    return sorted(known, key=order)
 
 
 def differing_rows(rows: Rows, before: Json, after: Json) -> tuple[tuple[str, Json, Json], ...]:

@@ -320,7 +320,8 @@ def desired(
     """Return the complete body that makes `views` true: set, kept and carried values.
 
     A kept value is taken from `live` as it is; where the API left it out, it is sent as empty, for leaving
-    it out of the body would reset it. Carried members stand where they stood. Resets are left out.
+    it out of the body would reset it. Carried members stand where they stood. Resets are left out. A group of
+    nothing but nulls that stands for the whole group is `null` itself.
     """
     body: dict[str, Json] = {}
     for view in views:
@@ -340,15 +341,10 @@ def desired(
         put(body, field.member, without_server_members(kind, field, value))
     for member, value in unknown_members(kind, live or {}):
         put(body, member, value)
-    return _without_hollow_groups(kind, body, live or {})
-
-
-def _without_hollow_groups(kind: Kind, body: dict[str, Json], live: Body) -> dict[str, Json]:
-    """Return the body with `null` for a group of nothing but nulls that stands for the whole group."""
     groups = Counter(field.group[0] for field in kind.fields if field.group)
     for group, size in groups.items():
         members = body.get(group)
         hollow = isinstance(members, dict) and all(value is None for value in members.values())
-        if isinstance(members, dict) and hollow and (len(members) == size or not live.get(group)):
+        if isinstance(members, dict) and hollow and (len(members) == size or not (live or {}).get(group)):
             body[group] = None
     return body

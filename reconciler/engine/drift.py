@@ -26,11 +26,16 @@ def attribute_drift(plan: Plan, last: Mapping[str, LastWrite]) -> Plan:
         write = last.get(entry.key)
         if write and write.id != entry.id:
             write = None  # a write of a resource that the key no longer means says nothing of this one
-        drifts = [_drift(plan.account, write, view) for view in views]
-        return tuple(
-            view if view.drift is drift else replace(view, drift=drift)
-            for view, drift in zip(views, drifts, strict=True)
-        )
+        told = []
+        for view in views:
+            drift = None
+            if view.cls is FieldClass.KEPT and view.accepted is None:
+                if write and _was_declared(plan.account, write, view):
+                    drift = Drift.UNDECLARED
+            elif view.differs or view.cls is FieldClass.REFUSED:
+                drift = _difference(plan.account, write, view) if write else Drift.UNKNOWN
+            told.append(view if view.drift is drift else replace(view, drift=drift))
+        return tuple(told)
 
     def updated(change: Change) -> Change:
         if change.action is not Action.UPDATE:
@@ -49,14 +54,6 @@ def attribute_drift(plan: Plan, last: Mapping[str, LastWrite]) -> Plan:
             for one in plan.unchanged
         ),
     )
-
-
-def _drift(account: Account, last: LastWrite | None, view: FieldView) -> Drift | None:
-    if view.cls is FieldClass.KEPT and view.accepted is None:
-        return Drift.UNDECLARED if last and _was_declared(account, last, view) else None
-    if not view.differs and view.cls is not FieldClass.REFUSED:
-        return None
-    return _difference(account, last, view) if last else Drift.UNKNOWN
 
 
 def _was_declared(account: Account, last: LastWrite, view: FieldView) -> bool:

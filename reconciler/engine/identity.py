@@ -69,25 +69,21 @@ def resolve(declared: Sequence[Declared], reader: Reader) -> tuple[Declared, ...
 
     A reference to none or several stays one, with the ids that were found.
     """
-    found: dict[Reference, Sequence[int]] = {}
-
-    def looked_up(given: Given) -> Given:
-        reference = given.value
-        if not isinstance(reference, Reference):
-            return given
-        if reference not in found:
-            found[reference] = reader.find(reference.what, reference.name)
-        ids = tuple(found[reference])
-        if len(ids) == 1:
-            return Given(ids[0], given.origin, named=reference)
-        return replace(given, value=replace(reference, ids=ids))
-
-    return tuple(
-        replace(one, given={path: looked_up(given) for path, given in one.given.items()})
-        if any(isinstance(given.value, Reference) for given in one.given.values())
-        else one
-        for one in declared
-    )
+    found: dict[Reference, tuple[int, ...]] = {}
+    resolved = []
+    for one in declared:
+        named = {}
+        for path, given in one.given.items():
+            if not isinstance(reference := given.value, Reference):
+                continue
+            if reference not in found:
+                found[reference] = tuple(reader.find(reference.what, reference.name))
+            ids = found[reference]
+            is_one = len(ids) == 1
+            value = ids[0] if is_one else replace(reference, ids=ids)
+            named[path] = Given(value, given.origin, named=reference if is_one else given.named)
+        resolved.append(replace(one, given={**one.given, **named}) if named else one)
+    return tuple(resolved)
 
 
 def name_of(declared: Declared, kind: Kind) -> str | None:

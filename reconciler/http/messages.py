@@ -195,11 +195,19 @@ class Unfit(Exception):
     """An answer that is not to be gone on with; the text says why, as the end of "the answer …"."""
 
 
+class TooLarge(Unfit):
+    """Larger than an answer may be. Logs name this class, like the next one."""
+
+
+class Foreign(Unfit):
+    """Packed in a way that was not asked for."""
+
+
 def received(response: httpx.Response, largest: int, check_time: Callable[[], None]) -> bytes:
     """Return an answer's content, unpacked, and let go of its connection.
 
     Never holds more than `largest` bytes and a piece, however much a packed answer would unfold to. Raises
-    `Unfit` for more than that, packed or unpacked, and for what cannot be unpacked here, and an
+    `TooLarge` for more than that, packed or unpacked, `Foreign` for what cannot be unpacked here, and an
     `httpx.HTTPError` where it does not come to its end. `check_time` is called after each piece, and raises
     one where the answer takes too long, however it drips.
     """
@@ -211,7 +219,7 @@ def received(response: httpx.Response, largest: int, check_time: Callable[[], No
         if coding == "identity":
             return b"".join(packed)
         if coding not in (PACKED, f"x-{PACKED}", "deflate"):
-            raise Unfit("is packed in a way that was not asked for")
+            raise Foreign("is packed in a way that was not asked for")
         return b"".join(_at_most(largest, _unpacked(packed)))
     finally:
         response.close()
@@ -224,7 +232,7 @@ def _at_most(
     for piece in pieces:
         length += len(piece)
         if length > largest:
-            raise Unfit(f"is larger than {largest} bytes")
+            raise TooLarge(f"is larger than {largest} bytes")
         yield piece
         check_time()
 
