@@ -34,8 +34,20 @@ def this_process() -> Process:
 
 
 def process_of(pid: int) -> Process:
-    """Return a process of this machine, as a journal writes it down."""
-    return Process(_machine(), platform.node(), pid, _started(pid) or "")
+    """Return a process of this machine, as a journal writes it down.
+
+    Two processes with the same `machine` see each other: it names a boot and a process space. Names of
+    machines are not enough: many are called the same.
+    """
+    host = platform.node()
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        # Two containers of one machine do not see each other's processes.
+        space = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        boot, space = answer("/usr/sbin/sysctl", "-n", "kern.bootsessionuuid"), ""
+    machine = f"{host} {boot or secrets.token_hex(16)} {space}".rstrip()
+    return Process(machine, host, pid, _started(pid) or "")
 
 
 def is_dead(run: Run, observer: Process, now: float, ci_run: str = "") -> bool:
@@ -64,20 +76,6 @@ def _is_later_attempt(ci_run: str, earlier: str) -> bool:
     """
     now, before = _ATTEMPT.fullmatch(ci_run), _ATTEMPT.fullmatch(earlier)
     return bool(now and before and now[1] == before[1] and int(now[2]) > int(before[2]))
-
-
-def _machine() -> str:
-    """Return what two processes share if each can see the other: a boot of a machine, and a process space.
-
-    Names of machines are not enough: many are called the same.
-    """
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-        # Two containers of one machine do not see each other's processes.
-        space = str(Path("/proc/self/ns/pid").readlink())
-    except OSError:
-        boot, space = answer("/usr/sbin/sysctl", "-n", "kern.bootsessionuuid"), ""
-    return f"{platform.node()} {boot or secrets.token_hex(16)} {space}".rstrip()
 
 
 def _started(pid: int) -> str | None:

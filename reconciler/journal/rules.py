@@ -223,26 +223,19 @@ def _next(last: int, number: int) -> int:
 
 
 def begin_run(state: JournalState, start: RunStart, now: float) -> Decision[int]:
-    """Decide on a new run. Raises `Held` while one that may be alive holds one of its accounts."""
-    open_runs = [run for run in state.runs.values() if run.is_open]
+    """Decide on a new run, and on the end of those that are provably dead and hold one of its accounts.
+
+    Raises `Held` while one that may be alive does.
+    """
+    holding = [one for one in state.runs.values() if set(one.start.accounts) & set(start.accounts)]
     dead = []
-    for run in refuse_held(start, open_runs, now):
+    for run in (one for one in holding if one.is_open):
+        if not is_dead(run, start.process, now, start.ci_run):
+            raise Held(_held_by(run, start.accounts, now))
         note = f"found dead: process {run.start.process.pid} on {run.start.process.host} had not ended it"
         dead.append(RunEnded(run.number, None, {}, note))
     number, once = state.last_run + 1, tuple(dict.fromkeys(start.accounts))
     return number, [*dead, RunBegan(number, replace(start, accounts=once))]
-
-
-def refuse_held(start: RunStart, open_runs: Iterable[Run], now: float) -> list[Run]:
-    """Return the runs to be ended before this one can begin, which are provably dead.
-
-    Raises `Held` if a run that may be alive holds one of the accounts.
-    """
-    holding = [run for run in open_runs if set(run.start.accounts) & set(start.accounts)]
-    for run in holding:
-        if not is_dead(run, start.process, now, start.ci_run):
-            raise Held(_held_by(run, start.accounts, now))
-    return holding
 
 
 def _held_by(run: Run, wanted: Sequence[str], now: float) -> str:

@@ -44,17 +44,29 @@ _MEANINGS: dict[int, tuple[type[ReconcilerError], str]] = {
 
 
 class SqliteLog(DatabaseLog):
-    """Keeps a log in a file. `make` makes an empty one that only this user can read, if there is none.
+    """Keeps a log in a file. `make` makes an empty one that only this user can read, and its folders.
 
-    Later a file that is gone is never made anew.
+    What is there is left. Later a file that is gone is never made anew.
     """
 
     def __init__(self, path: Path, *, make: bool = False, patience: float = PATIENCE) -> None:
         self.name = str(path)
         self._path = path
         self._patience = patience
-        if make:
-            _make_file(path)
+        if not make:
+            return
+        try:
+            if not os.path.lexists(path):
+                for folder in reversed([one for one in path.parents if not one.is_dir()]):
+                    folder.mkdir(mode=0o700, exist_ok=True)
+                    sync_folder(folder.parent)
+                with suppress(FileExistsError):  # another process was faster
+                    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise Refused(
+                f"journal {path} cannot be made: {error.strerror}: {error.filename}; without it nothing is "
+                f"sent. Look at its path and at the rights on its folder"
+            ) from error
 
     @contextmanager
     def transaction(self, *, writes: bool) -> Iterator[sqlite3.Connection]:
@@ -121,22 +133,6 @@ class SqliteLog(DatabaseLog):
             connection.close()
             raise
         return connection
-
-
-def _make_file(path: Path) -> None:
-    """Make an empty file that only this user can read, and its folders, unless they are there."""
-    try:
-        if not os.path.lexists(path):
-            for folder in reversed([one for one in path.parents if not one.is_dir()]):
-                folder.mkdir(mode=0o700, exist_ok=True)
-                sync_folder(folder.parent)
-            with suppress(FileExistsError):  # another process was faster
-                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    except OSError as error:
-        raise Refused(
-            f"journal {path} cannot be made: {error.strerror}: {error.filename}; without it nothing is "
-            f"sent. Look at its path and at the rights on its folder"
-        ) from error
 
 
 def _checked(path: Path) -> tuple[int, int] | None:

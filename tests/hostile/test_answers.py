@@ -125,11 +125,16 @@ def test_a_packed_answer_is_unpacked(coding: str) -> None:
 @pytest.mark.parametrize("coding", ["br", "zstd", "gzip, gzip", "identity, gzip", "\u0441"])
 def test_an_answer_packed_otherwise_is_refused(coding: str) -> None:
     packed = [(b"Content-Encoding", coding.encode())]
-    with door(lambda _: httpx.Response(200, stream=httpx.ByteStream(b"{}"), headers=packed)) as api:
+    failures: list[str] = []
+    with door(
+        lambda _: httpx.Response(200, stream=httpx.ByteStream(b"{}"), headers=packed),
+        on_request=lambda attempt: failures.append(attempt.failure),
+    ) as api:
         with pytest.raises(BadAnswer, match="not asked for"):
             api.request("GET", "/x")
         with pytest.raises(NoAnswer, match="not asked for"):
             api.request("PUT", "/x")
+    assert failures == ["Foreign", "Foreign"]
 
 
 @pytest.mark.parametrize("packed", [gzip.compress(b"{}" * 999, mtime=0)[:-9], b"\x1f\x8b", b"hello", b""])

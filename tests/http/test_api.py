@@ -178,13 +178,14 @@ def test_an_answer_that_is_too_large_is_not_read_to_its_end(method: str, error: 
             sent.append(1)
             yield b"x" * 1000
 
-    bounds = Bounds(answer_bytes=10_000)
+    bounds, seen = Bounds(answer_bytes=10_000), list[Attempt]()
     with (
-        door(lambda _: httpx.Response(200, content=endless()), bounds=bounds) as api,
+        door(lambda _: httpx.Response(200, content=endless()), bounds=bounds, on_request=seen.append) as api,
         pytest.raises(error, match="larger than 10000 bytes"),
     ):
         api.request(method, "/x")
     assert len(sent) == 11
+    assert [attempt.failure for attempt in seen] == ["TooLarge"]
 
 
 # Waits.
