@@ -48,14 +48,14 @@ class Hostile:
     """Answers each request by the first pattern that stands in its method and path; 404 for the rest."""
 
     answers: Mapping[str, bytes]
-    headers: Iterable[tuple[str, str]] = (("Content-Type", "application/json"),)
     asked: list[str] = field(default_factory=list)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
         self.asked.append(request)
         content = next((content for pattern, content in self.answers.items() if pattern in request), None)
-        start_response("404 Not Found" if content is None else "200 OK", list(self.headers))
+        status = "404 Not Found" if content is None else "200 OK"
+        start_response(status, [("Content-Type", "application/json")])
         return [content or b""]
 
 

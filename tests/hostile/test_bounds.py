@@ -15,7 +15,8 @@ from reconciler.config.validation import MOST_IN_WORKSPACE as MOST_PROBLEMS
 from reconciler.errors import FilesInvalid
 from reconciler.expoints.planning import MOST_REASONS
 from tests.hostile.children import assert_refused, reconciler
-from tests.hostile.workspaces import SETTINGS, seeds, table, write
+from tests.hostile.workspaces import seeds, table, write
+from tests.seeds.world import SETTINGS
 
 
 def counted(folder: Path, files: dict[str, str], settings: str = SETTINGS) -> Counter[str]:

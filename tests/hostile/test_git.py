@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli import main
+from tests.hostile.workspaces import write
 from tests.repositories import Repository
-
-from .workspaces import SETTINGS, write
+from tests.seeds.world import SETTINGS
 
 JOURNAL = f"{SETTINGS}    journal: git+branch:journal\n"
 FILES = {"a.yaml": "import_configs: {a: {name: A}}\n"}

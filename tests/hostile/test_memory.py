@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.hostile.children import assert_refused, reconciler
-from tests.hostile.workspaces import SETTINGS, seeds, table, write
+from tests.hostile.workspaces import seeds, table, write
 from tests.http.servers import Behaviour, serving
 from tests.repositories import Repository
+from tests.seeds.world import SETTINGS
 
 BOMB = "import_configs:\n" + "".join(
     f"  b{n}: &b{n} [{', '.join([f'*b{n - 1}'] * 9) if n else 'x'}]\n" for n in range(12)

@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-SETTINGS = """\
-version: 1
-default_target: sandbox
-targets:
-  sandbox:
-    checkmarket: {url: "sandbox:"}
-    expoints: {url: "sandbox:", allowed_recipients: ["*@example.com"]}
-"""
+from tests.seeds.world import SETTINGS
 
 
 def write(folder: Path, files: Mapping[str, str | bytes], settings: str = SETTINGS) -> Path:
