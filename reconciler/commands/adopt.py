@@ -209,7 +209,7 @@ class _Adoption(Struct, frozen=True):
                 continue
             editor = ResourceEditor(self.files, SECTION, resources[0], session.workspace.targets)
             merge(editor, self.exporter, session.target.name, live)
-            file = resources[0].written.file
+            file = resources[0].written.source.file
             adopted.append(Adopted(resources[0].key, live.id, live.name, file, merged=True))
         return [*adopted, *self._new_resources(new, names)]
 

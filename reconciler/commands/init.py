@@ -87,8 +87,8 @@ def _free_folder(workspace: Path | None, environment: Environment) -> Path:
     if folder.is_dir():
         for document in read_workspace(folder, environment.folder):
             raise UsageError(
-                f"{document.top.file} would become a part of the workspace; name a folder without YAML files "
-                "with --workspace"
+                f"{document.top.source.file} would become a part of the workspace; name a folder without "
+                "YAML files with --workspace"
             )
     return folder
 

@@ -91,7 +91,7 @@ def contents_of(
     elsewhere = dict.fromkeys(of_settings, f"it stands in {SETTINGS_FILE}")
     for document in documents:
         words = Vocabulary((*declaring, *ANYWHERE), elsewhere=elsewhere)
-        if document.top.file == settings_file:
+        if document.top.source.file == settings_file:
             top = document
             words = Vocabulary((*words.paths, *of_settings))
         for name, node in document.top.entries():

@@ -136,7 +136,10 @@ class ResourceEditor(Struct, frozen=True):
 
     def edit(self, path: Sequence[str], change: Edit, *, target: str = "") -> None:
         """Edit what stands at a path of the resource, or of its block for a target."""
-        file, here = self.files.path_of(self.resource.written.file), tuple(self.resource.key.split(".", 1))
+        file, here = (
+            self.files.path_of(self.resource.written.source.file),
+            tuple(self.resource.key.split(".", 1)),
+        )
         if target and not self._added_targets and self.resource.own.controls.targets is None:
             # It lives on all targets without a word. With a block for one it has to name them all.
             for name in self.all_targets:

@@ -155,7 +155,7 @@ def _documents(
                 message = (
                     f"a workspace holds at most {MOST_FILES:,} files with {MOST_VALUES:,} values together"
                 )
-                place = Place(document.top.file, 1, 1)
+                place = Place(document.top.source.file, 1, 1)
                 report.stop("too-much", place, "", message, "make several workspaces of it")
             progress(number, None)
             yield document

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
-from itertools import count
+from collections.abc import Collection, Iterable
+from itertools import chain, count
 
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
 """Characters that cannot be seen and change what is seen: terminal escapes, reversed writing."""
@@ -101,14 +101,10 @@ def keys_for(named: Iterable[tuple[int, str]], taken: Collection[str], otherwise
     used = {key.lower() for key in taken}
     keys: dict[int, str] = {}
     for id, name in sorted(named):
-        keys[id] = next(key for key in _candidates(id, slug(name), otherwise) if key not in used)
+        plain = slug(name)
+        usual = [plain] if plain and plain not in _DEVICES else []
+        numbered = f"{plain or otherwise}-{id}"
+        candidates = chain([*usual, numbered], (f"{numbered}-{number}" for number in count(2)))
+        keys[id] = next(key for key in candidates if key not in used)
         used.add(keys[id])
     return keys
-
-
-def _candidates(id: int, plain: str, otherwise: str) -> Iterator[str]:
-    if plain and plain not in _DEVICES:
-        yield plain
-    numbered = f"{plain or otherwise}-{id}"
-    yield numbered
-    yield from (f"{numbered}-{number}" for number in count(2))

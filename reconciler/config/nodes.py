@@ -77,11 +77,6 @@ class Node(Struct, frozen=True, gc=False, eq=False):
         return self.start
 
     @property
-    def file(self) -> str:
-        """The name of the file, as it is shown."""
-        return self.source.file
-
-    @property
     def place(self) -> Place:
         """Where the value is really written."""
         return self.source.place(self.origin)

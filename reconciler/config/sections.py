@@ -146,11 +146,7 @@ class DeclaredCustomer(Redacted, Generic[Row], frozen=True):
 
     fields: Row
     written: Layers
-
-    @property
-    def place(self) -> Place:
-        """Where it begins: in the YAML, or its line of another file."""
-        return self.written.nodes[0].place
+    """The first of its nodes is the customer itself: in the YAML, or a line of another file."""
 
 
 class DeclaredSeed(Redacted, Generic[Fields, Row], frozen=True):

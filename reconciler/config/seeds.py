@@ -335,8 +335,13 @@ class RowReader(Struct, frozen=True):
     def read(self, content: bytes) -> Iterator[Node]:
         """Yield the rows in `content`: of a table, unless the file's name says JSON Lines."""
         try:
-            text = _decoded(content)
+            text = content.decode("utf-8-sig")
+            if found := CONTROL.search(text):
+                raise Unreadable(unseen(found.group()), text.count("\n", 0, found.start()) + 1)
             yield from self._lines(text) if self.file.endswith(LINES) else self._table(text)
+        except UnicodeDecodeError as error:
+            refusal = Refusal("not-utf-8", "the file is not UTF-8 from here on", "save it as UTF-8")
+            self._error(refusal, content.count(b"\n", 0, error.start) + 1)
         except Unreadable as unreadable:
             self._error(unreadable.refusal, unreadable.line)
 
@@ -420,17 +425,6 @@ def _mapping(row: Row, entries: dict[str, Node]) -> Node:
     size = 1 + sum([node.size for node in entries.values()])
     values = {name: node.value for name, node in entries.items()}
     return nodes.Mapping(row, values, 1, 1, 1, children=entries, size=size)
-
-
-def _decoded(content: bytes) -> str:
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        refusal = Refusal("not-utf-8", "the file is not UTF-8 from here on", "save it as UTF-8")
-        raise Unreadable(refusal, content.count(b"\n", 0, error.start) + 1) from error
-    if found := CONTROL.search(text):
-        raise Unreadable(unseen(found.group()), text.count("\n", 0, found.start()) + 1)
-    return text
 
 
 def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:

@@ -190,22 +190,22 @@ class _Open(Struct):
     merges: bool = False
 
 
-class _Composer:
+class _Composer(Struct):
     """Builds the tree of one file from the events of its parser; what is wrong goes to `problems`."""
 
-    def __init__(self, source: Source, problems: list[Problem]) -> None:
-        self._source = source
-        self._problems = problems
-        self._documents = 0
-        self._root: Node = nodes.Mapping(source, {}, 0, 0, 0)
-        self._roots: list[Node] = []
-        self._open = [_Open(0, 0, None, self._roots)]
-        self._anchors: dict[str, Node] = {}
-        self._aliases: set[str] = set()
-        self._copied = 0
+    _source: Source
+    _problems: list[Problem]
+    _documents: int = 0
+    _root: Node | None = None
+    _roots: list[Node] = field(default_factory=list)
+    _open: list[_Open] = field(default_factory=list)
+    _anchors: dict[str, Node] = field(default_factory=dict)
+    _aliases: set[str] = field(default_factory=set)
+    _copied: int = 0
 
     def compose(self, events: Iterable[Event]) -> Document:
         """Return the document of all events of the file. Raises `Unreadable`."""
+        self._open.append(_Open(0, 0, None, self._roots))
         for number, event in enumerate(events):
             # It holds before anything is closed; keys and ends are events too, but no values.
             if number > 3 * MOST_NODES:
@@ -213,7 +213,7 @@ class _Composer:
             handler = _HANDLERS.get(type(event))
             if handler is not None:
                 handler(self, event)
-        root = self._root
+        root = self._root or nodes.Mapping(self._source, {}, 0, 0, 0)
         if not isinstance(root, nodes.Mapping):
             hint = "begin with a section, like import_configs:"
             self._refuse(Refusal("not-a-mapping", "the file is not a mapping", hint), root.start)

@@ -451,7 +451,7 @@ def _customer(customer: DeclaredCustomer[Customer]) -> SeedCustomer:
         else DataItem(column_of(name), said.value, places[name], said.encryption)
         for name, said in (fields.data or {}).items()
     )
-    return SeedCustomer(customer.place, fields.email, _members(fields, _MEMBERS), data)
+    return SeedCustomer(customer.written.nodes[0].place, fields.email, _members(fields, _MEMBERS), data)
 
 
 def _members(fields: BaseModel, names: set[str]) -> dict[str, Value]:

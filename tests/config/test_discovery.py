@@ -51,7 +51,7 @@ def test_no_workspace_says_what_to_do(tmp_path: Path) -> None:
 def test_yaml_files_in_any_folder_are_read_in_a_stable_order(workspace: Write) -> None:
     names = ["b.yaml", "a.yml", "sub/z.yaml", "sub.yaml/a.yaml", ".hidden.yaml", ".git/c.yaml", "notes.md"]
     folder = workspace(dict.fromkeys(names, ""))
-    assert [document.top.file for document in read_workspace(folder, folder)] == [
+    assert [document.top.source.file for document in read_workspace(folder, folder)] == [
         "a.yml", "b.yaml", "reconciler.yaml", "sub/z.yaml", "sub.yaml/a.yaml",
     ]  # fmt: skip
 

@@ -86,7 +86,7 @@ def test_customers_come_inline_and_then_from_a_file(loaded: Read) -> None:
     files = letter("customers: [{email: a}]\n    customers_from: sub/t.csv") | {"sub/t.csv": "email\nb\nc\n"}
     posted = one(loaded, files)
     assert posted.emails == ["a", "b", "c"]
-    places = [str(customer.place) for customer in posted.draft.customers]
+    places = [str(customer.written.nodes[0].place) for customer in posted.draft.customers]
     assert places == ["a.yaml:4:17", "sub/t.csv:2:1", "sub/t.csv:3:1"]
 
 
