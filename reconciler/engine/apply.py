@@ -115,17 +115,13 @@ class Run(Struct):
     patience: float
     journal: Journal | None = None
     """`None` for a plan in which nothing is to be done, and for tests of the engine by itself."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of the run as a whole."""
     _stopped: Outcome | None = None
-    _stricter: bool = False
     _names: Mapping[str, Sequence[int]] | None = None
     _intended: set[str] = field(default_factory=set)
     """The keys of which the journal holds an intent, so that a write may have left."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a person should know of the run as a whole."""
-        return (_STRICTER,) if self._stricter else ()
 
     @property
     def is_stopped(self) -> bool:
@@ -249,8 +245,9 @@ class Run(Struct):
                 ids = self._ids_by_name().get(_name(self.account.kind, attempt.change), ())
                 attempt = replace(attempt, id=ids[0] if len(ids) == 1 else None)
             body = self.client.read(attempt.id) if attempt.id is not None else None
-            if body is not None and not self.account.normal.explicit_empties:
-                self._stricter |= Normal.of(self.account.kind, [body]).explicit_empties
+            was_strict = self.account.normal.explicit_empties
+            if body and not was_strict and Normal.of(self.account.kind, [body]).explicit_empties:
+                self.notes = (_STRICTER,)
             return outcome_of(self.account, attempt, body, last=last)
         except Exception as error:  # noqa: BLE001  # whatever it is, the write may have been carried out
             # It may have taken minutes to fail: a stale answer proves nothing, but this was no answer.

@@ -69,7 +69,6 @@ def unknown_row_members(kind: Kind, body: Body) -> tuple[Member, ...]:
 
 
 def _each_row(field: Field, value: Json, change: Callable[[Row], Json]) -> Json:
-    """Return the rows of a field, each of them changed; any other value as it is."""
     if field.rows is None or not isinstance(value, list):
         return value
     return [change(row) if isinstance(row, dict) else row for row in value]

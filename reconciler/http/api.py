@@ -446,7 +446,6 @@ class Api:
         raise error
 
     def _error(self, kind: type[ApiError], call: _Call, what: str) -> ApiError:
-        """Return the error that says what happened to which request and what to do next."""
         return kind(f"{self._name(call)}: {what}. {self._dialect.hints.get(kind, _ADVICE[kind])}")
 
     def _name(self, call: _Call) -> str:

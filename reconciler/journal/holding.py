@@ -65,17 +65,12 @@ def is_dead(run: Run, observer: Process, now: float, ci_run: str = "") -> bool:
         # Versions before this one wrote a local time, which cannot be compared: it may be the same moment.
         comparable = started.startswith(_UTC) == holder.started.startswith(_UTC)
         return comparable and started != holder.started
-    return _is_later_attempt(ci_run, run.start.ci_run) or now - run.latest > SILENCE
-
-
-def _is_later_attempt(ci_run: str, earlier: str) -> bool:
-    """Tell whether one address is that of a later attempt of the same run of GitHub Actions.
-
-    GitHub begins an attempt only when every job of the one before has ended (GitHub's documentation
-    "Re-running workflows and jobs").
-    """
-    now, before = _ATTEMPT.fullmatch(ci_run), _ATTEMPT.fullmatch(earlier)
-    return bool(now and before and now[1] == before[1] and int(now[2]) > int(before[2]))
+    # GitHub begins an attempt only when every job of the one before has ended (GitHub's documentation
+    # "Re-running workflows and jobs").
+    later, earlier = _ATTEMPT.fullmatch(ci_run), _ATTEMPT.fullmatch(run.start.ci_run)
+    if later and earlier and later[1] == earlier[1] and int(later[2]) > int(earlier[2]):
+        return True
+    return now - run.latest > SILENCE
 
 
 def _started(pid: int) -> str | None:
