@@ -88,12 +88,11 @@ PRESET = (
     "import_configs:\n  a: {name: A, preset: p}\n  b: {name: B, preset: p}\npresets:\n  p: {undeclared: P}\n"
 )
 
+# What stands here is what tests/hostile/test_loosened_guardrails.py has not in its one pull request.
 ROWS: list[tuple[Mapping[str, str], Mapping[str, str], list[str]]] = [
     # limits
     ({}, {}, []),
-    ({}, beside("limits: {resets: 5}"), ["6 limits.resets: 0 → 5"]),
     (beside("limits: {resets: 5}"), beside("limits: {resets: 3}"), []),
-    ({}, beside("limits: {deletes: null}"), ["6 limits.deletes: 0 → any number"]),
     ({}, beside("limits: {updates: 40%}"), ["6 limits.updates: 30% from 10 live on → 40% from 10 live on"]),
     # a file of their own, that changes, moves or goes
     (apart("limits: {resets: 1}"), apart("limits: {resets: 2}"), ["guards.yaml:2 limits.resets: 1 → 2"]),
@@ -105,13 +104,7 @@ ROWS: list[tuple[Mapping[str, str], Mapping[str, str], list[str]]] = [
         apart("allowed_recipients: ['*@a.example', '*@b.example', jane@c.example]"),
         ["guards.yaml:2 allowed_recipients: 1 of them → 3, added: *@b.example, ***@c.example"],
     ),
-    (
-        {},
-        at_expoints("allowed_phone_numbers: ['+31612345678']"),
-        ["5 allowed_phone_numbers: 0 of them → 1, 1 added"],
-    ),
     # what a reset leaves behind, stated, changed or gone
-    ({}, beside("defaults: {first_row: 2}"), ["6 defaults.first_row: (none) → 2"]),
     (
         beside("defaults: {survey_settings: {expiration_after_days: 1}}"),
         beside("defaults: {survey_settings.expiration_after_days: 2}"),
@@ -120,16 +113,8 @@ ROWS: list[tuple[Mapping[str, str], Mapping[str, str], list[str]]] = [
     (beside("defaults: {first_row: 2}"), {}, ["3 defaults.first_row: 2 → (none) stood at 6"]),
     # where the memory is
     ({}, beside("journal: 'sqlite:j.db'"), ["6 journal: (none) → sqlite:j.db"]),
-    (beside("journal: {env: ONE}"), beside("journal: {env: TWO}"), ["6 journal: {env: ONE} → {env: TWO}"]),
     (beside("journal: {file: j}"), {}, ["3 journal: {file: j} → (none) stood at 6"]),
     # where credentials go, and which
-    (
-        {},
-        {"targets": target().replace("api-eu", "api-us")},
-        [
-            "4 checkmarket.url: https://api-eu.agileresearch.medallia.com → https://api-us.agileresearch.medallia.com"
-        ],
-    ),
     (
         {},
         {"targets": target().replace("{env: MASTER}", "{file: k}")},
@@ -139,11 +124,6 @@ ROWS: list[tuple[Mapping[str, str], Mapping[str, str], list[str]]] = [
         {},
         {"targets": target().replace("{env: TOKEN}", "{env: KEY}")},
         ["5 expoints.token: {env: TOKEN} → {env: KEY}"],
-    ),
-    (
-        {"targets": oauth()},
-        {"targets": oauth(("example.com/t", "example.org/t?key=secret"))},
-        ["5 expoints.oauth.token_url: https://id.example.com/t → https://id.example.org/t"],
     ),
     (
         {"targets": oauth()},
@@ -159,16 +139,9 @@ ROWS: list[tuple[Mapping[str, str], Mapping[str, str], list[str]]] = [
         at_checkmarket("account_must_have: {id: 2}"),
         ["4 checkmarket.account_must_have: {id: 1, name: One} → {id: 2}"],
     ),
-    (
-        at_checkmarket("account_must_have: {id: 1}"),
-        {},
-        ["4 checkmarket.account_must_have: {id: 1} → (none) stood at 4"],
-    ),
     ({}, at_checkmarket("account_must_have: {id: 1}"), []),
     # how long and how often
-    ({}, at_checkmarket("patience: 5s"), ["4 checkmarket.patience: 30s → 5s"]),
     ({}, at_checkmarket("patience: 5m"), []),
-    ({}, at_expoints("settle_after: 2m"), ["5 expoints.settle_after: 600s → 120s"]),
     (
         at_checkmarket("requests_per_minute: 60"),
         at_checkmarket("requests_per_minute: 90"),
@@ -179,13 +152,7 @@ ROWS: list[tuple[Mapping[str, str], Mapping[str, str], list[str]]] = [
         {},
         ["4 checkmarket.requests_per_run: 60 → any number stood at 4"],
     ),
-    (
-        {},
-        at_checkmarket("server_members: [Revision]"),
-        ["4 checkmarket.server_members: 0 of them → 1, added: Revision"],
-    ),
     # what happens to what is not declared: workspace, target, preset, resource, block
-    ({"top": "undeclared: keep\n"}, {"top": "undeclared: reset\n"}, ["2 undeclared: keep → reset"]),
     ({"top": "undeclared: reset\n"}, {"top": "undeclared: keep\n"}, []),
     (beside("undeclared: refuse"), beside("undeclared: reset"), ["6 undeclared: refuse → reset"]),
     ({A: KEEPS}, {A: RESETS}, ["a.yaml:4 import_configs.a.undeclared: keep → reset"]),
@@ -213,16 +180,6 @@ ROWS: list[tuple[Mapping[str, str], Mapping[str, str], list[str]]] = [
         ["a.yaml:5 import_configs.a.undeclared: keep → reset"],
     ),
     # targets that are new, renamed, gone, or have an account that they had not
-    (
-        {},
-        {"targets": target() + target("other").replace("TOKEN", "OTHER")},
-        ["6 targets.other: (none) → a new target, of which nothing can be compared"],
-    ),
-    (
-        {"targets": target("old", "    limits: {updates: 1}\n")},
-        {"targets": target("shop", "    limits: {updates: 2}\n")},
-        ["3 targets.shop: targets.old → targets.shop, renamed", "6 limits.updates: 1 → 2"],
-    ),
     ({"targets": target() + target("other")}, {}, []),
     (
         {},

@@ -219,17 +219,6 @@ def fields(read: Read, text: str, target: str = "one") -> Mapping[str, str]:
     return {path: one.origin.level for path, one in declared.accepted.items()}
 
 
-def test_an_acceptance_says_field_day_reason_and_place(loaded: Read) -> None:
-    (declared,) = loaded({"a.yaml": mailing(f"accept: [{NOTE}]")}).declared["one"]
-    accepted = declared.accepted["note"]
-    assert (accepted.field, accepted.until.isoformat(), accepted.reason) == (
-        "note",
-        "2026-12-31",
-        "an experiment",
-    )
-    assert (accepted.origin.place.line, accepted.origin.place.column) == (1, 34)
-
-
 @pytest.mark.parametrize(
     ("text", "one", "two"),
     [

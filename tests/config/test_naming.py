@@ -56,10 +56,3 @@ def test_keys_are_safe_unique_and_the_same_in_any_order(some: list[str], taken: 
     assert len({key.lower() for key in (*keys.values(), *taken)}) == len(some) + len(taken)
     random.Random(1).shuffle(named)
     assert keys_for(named, taken, "x") == keys
-
-
-def test_a_thousand_names_that_are_all_alike_are_a_thousand_keys() -> None:
-    named = [
-        (id, random.Random(id).choice(["News", "news", "NEWS ", "Опрос", "con", "🎉"])) for id in range(1000)
-    ]
-    assert len(set(keys_for(named, [], "x").values())) == 1000
