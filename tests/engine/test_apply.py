@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
 
 import pytest
 
@@ -346,19 +345,6 @@ def test_what_is_gone_already_needs_no_deletion(clock: FakeClock) -> None:
     toys.bodies.clear()
     assert results(apply(plan, run_of(plan, toys, clock))) == [APPLIED]
     assert not toys.writes
-
-
-def test_after_a_stop_nothing_is_begun_and_open_writes_end_in_doubt(clock: FakeClock) -> None:
-    toys, plan, run = two_robots(clock)
-    stale_reads(toys, clock, PATIENCE * 10)
-
-    def interrupted(function: Callable[[Any], Any], items: Sequence[Any], label: str) -> Sequence[Any]:
-        first = function(items[0])
-        run.stop("interrupted")
-        return [first, *(function(item) for item in items[1:])]
-
-    assert results(apply(plan, run, mapper=interrupted)) == [IN_DOUBT, SKIPPED]
-    assert toys.writes == [("update", 1)]
 
 
 @pytest.mark.parametrize(
