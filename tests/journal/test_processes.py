@@ -102,23 +102,16 @@ def test_of_two_processes_one_holds_an_account_and_two_hold_different_ones(
     address: str, reopen: Reopen, accounts: tuple[str, str]
 ) -> None:
     journal = reopen()
-    one, other = begun_at_once(address, *accounts)
+    programs = [started("begin_runs", address, account) for account in accounts]
+    with programs[0] as first, programs[1] as second:
+        assert [heard(first), heard(second)] == ["ready", "ready"]
+        go(first, second)
+        one, other = wins(iter(lambda: heard(first), "done")), wins(iter(lambda: heard(second), "done"))
     if accounts[0] == accounts[1]:
         assert sorted([*one, *other]) == list(range(CONTESTS))
     else:
         assert one == other == list(range(CONTESTS))
     assert len({run.number for run in journal.runs()}) == len(one) + len(other)
-
-
-def begun_at_once(address: str, *accounts: str) -> list[list[int]]:
-    """Let two processes begin runs at once, which live until both are done; return which ones each began."""
-    with (
-        started("begin_runs", address, accounts[0]) as one,
-        started("begin_runs", address, accounts[1]) as other,
-    ):
-        assert [heard(one), heard(other)] == ["ready", "ready"]
-        go(one, other)
-        return [wins(iter(lambda: heard(one), "done")), wins(iter(lambda: heard(other), "done"))]
 
 
 def test_a_run_of_another_process_holds_its_account_until_that_is_dead(address: str, reopen: Reopen) -> None:

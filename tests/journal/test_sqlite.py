@@ -6,7 +6,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from pathlib import Path
 from stat import S_IMODE
 from tempfile import TemporaryDirectory
@@ -101,7 +101,9 @@ def test_a_damaged_journal_is_refused(kept: Path, clock: FakeClock, damage: str)
         case "cut":
             os.truncate(kept, kept.stat().st_size // 2)
         case "scratched":
-            scratch(kept)
+            with kept.open("r+b") as file:
+                file.seek(kept.stat().st_size // 2)
+                file.write(b"\xff" * (kept.stat().st_size // 2))
         case "without its table":
             change(kept, "DROP TABLE entries")
         case "without an entry":
@@ -198,7 +200,8 @@ def test_a_journal_that_is_held_by_another_process_is_refused_in_the_end(
     kept: Path, clock: FakeClock
 ) -> None:
     log = SqliteLog(kept, patience=0)
-    with Journal(log, clock) as journal, writer(kept) as other:
+    with Journal(log, clock) as journal, closing(sqlite3.connect(kept, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
         assert len(journal.deliveries(ACCOUNT, SEED)) == 200  # reading goes on meanwhile
         with pytest.raises(Refused, match="in use by another process"):
             journal.intend(shipment("ann"))
@@ -214,22 +217,6 @@ def test_a_disk_that_is_full_is_told_and_takes_nothing_with_it(sqlite: str) -> N
     with open_at(sqlite) as journal:
         [run] = journal.runs()
         assert len(journal.operations(run.number)) == written > 0
-
-
-@contextmanager
-def writer(path: Path) -> Iterator[sqlite3.Connection]:
-    """Hold the right to write, as a process does that is in the middle of it."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("BEGIN IMMEDIATE")
-        yield connection
-
-
-def scratch(path: Path) -> None:
-    """Overwrite the second half of the file, but for its length."""
-    half = path.stat().st_size // 2
-    with path.open("r+b") as file:
-        file.seek(half)
-        file.write(b"\xff" * half)
 
 
 def change(path: Path, script: str) -> None:
