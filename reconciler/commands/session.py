@@ -173,7 +173,8 @@ def open_target(
         if settings.server_members:
             # A PUT leaves them out, which may reset them: every plan names them, and every digest binds them.
             shown += f" (never sent: {', '.join(map(visible, sorted(settings.server_members)))})"
-        never_sent = SECTION.kind.server_members | settings.never_sent
+        members = (tuple(member.split(".")) for member in settings.server_members)
+        never_sent = SECTION.kind.server_members.union(members)
         master_key, key = (read_key(kept, environment) for kept in (settings.master_key, settings.key))
         account = account_in_journal(target.name, settings, master_key)
         bounds = Bounds(settings.requests_per_minute, settings.workers, settings.requests_per_run)

@@ -329,7 +329,6 @@ class _Cutter(Struct):
     # A value in place of another
 
     def _put(self, mapping: nodes.Mapping, entry: Entry, change: Put) -> Iterator[Splice]:
-        """Yield the cuts that replace the value of an entry, and its key where it gets another name."""
         name, old = name_of(entry), entry.value
         key = scalar(change.key or name, quote_of(entry.key))
         if change.key and change.key != name:
@@ -392,7 +391,6 @@ class _Cutter(Struct):
     # Entries that go
 
     def _removed(self, mapping: nodes.Mapping, gone: Sequence[Entry]) -> Iterator[Splice]:
-        """Yield the cuts that remove entries of a mapping; comments above them stay."""
         layout, in_line = self.layout, []
         for entry in gone:
             self._check_not_shared(nodes_of(entry.value))
@@ -472,7 +470,6 @@ class _Cutter(Struct):
         return self._under(node, [*blank, *lines], layout.column(first))
 
     def _is_set_apart(self, mapping: nodes.Mapping, change: Edit, path: Path) -> bool:
-        """Tell whether a blank line goes before a new entry, as before the others of the mapping."""
         if len(path) > _RESOURCES or not isinstance(change, Mapping):
             return False
         if len(mapping.written) == 1 or not path:
@@ -481,7 +478,6 @@ class _Cutter(Struct):
         return any(not line.strip() for line in nodes.LINE_BREAK.split(above)[1:-1])
 
     def _under(self, node: Node, lines: Sequence[str], indent: int) -> Splice:
-        """Insert lines below a value, and below the comments that belong to it by their indentation."""
         end = self.layout.behind_comments(self.layout.code_end(node), indent)
         newline = self.layout.break_after(node.end)
         if end > node.end and self.layout.line_start(end) == end:
@@ -595,7 +591,6 @@ def ordered(content: bytes, file: str, ranks: Ranks) -> bytes:
 
 
 def _moves(layout: Layout, node: Node, path: Path, depth: int, ranks: Ranks) -> Iterator[Splice]:
-    """Yield the cuts that order the mappings at one depth."""
     if not isinstance(node, nodes.Mapping):
         return
     if len(path) < depth:

@@ -329,7 +329,6 @@ def ranks_of(section: Section, seeds: SeedsByName[Any]) -> Ranks:
 
 
 def _fields(section: Section, group: Sequence[str]) -> list[str]:
-    """Return the names of the fields in a group, in the order of the model."""
     fields: list[str] = []
     for path in paths(section.model):
         parent, _, name = path.rpartition(".")

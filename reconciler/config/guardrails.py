@@ -183,7 +183,6 @@ def _leaves(settings: BaseModel, above: str) -> Iterator[tuple[str, Any]]:
 
 
 def _accounts(target: Target) -> Sequence[Any]:
-    """Return what tells two accounts from each other, as far as files can."""
     flat = _flat(target)
     return [flat.get(f"{section}.{name}") for section in _SECTIONS for name in ("url", "master_key", "token")]
 
@@ -251,7 +250,6 @@ def _shown(path: str, value: Any) -> str:
 
 
 def _address(text: str) -> str:
-    """Return an address without what may be a password in it."""
     try:
         parts = urlsplit(text)
         host = parts.hostname or ""

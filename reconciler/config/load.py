@@ -181,12 +181,15 @@ def _settings(contents: Contents, report: Report) -> Settings | None:
 def _targets(
     contents: Contents, section: Section, folder: Path, policy: Policy, report: Report
 ) -> dict[str, Target | None]:
-    """Return the targets by name, `None` for one whose settings cannot be read."""
     apart: dict[str, list[tuple[BaseModel | None, Node]]] = {}
     for name, node in contents.entries(GUARDRAILS):
         guardrails = validated(GuardrailSettings, node, report, key=f"{TARGETS}.{name}", context=folder)
         if contents.has_target(name, node.key_place, "", report):
             apart.setdefault(name, []).append((guardrails, node))
+    # Left out of a PUT, what the files may declare would be reset in no plan.
+    fields = section.kind.fields
+    writable = {field.member[:end] for field in fields for end in range(1, len(field.member) + 1)}
+    writable |= {(*field.member, name) for field in fields if field.rows for name in field.rows.names}
     targets: dict[str, Target | None] = {}
     for name, node in contents.named(TARGETS, report).items():
         key = f"{TARGETS}.{name}"
@@ -195,7 +198,11 @@ def _targets(
         if settings is None:
             continue
         if settings.checkmarket is not None:
-            _check_never_sent(node.at("checkmarket", "server_members"), section, key, report)
+            for one in node.at("checkmarket", "server_members").items():
+                if tuple(str(one.value).split(".")) in writable:
+                    message = f"{one.value} is for the files to declare, or to keep"
+                    hint = "leave it out; name only what the server alone writes"
+                    report.error("invalid-value", one.place, key, message, hint)
         said = [(settings, node), (settings.expoints, node.at("expoints")), *apart.get(name, ())]
         targets[name] = Target(
             name=name,
@@ -228,18 +235,6 @@ def _guardrails(said: Iterable[tuple[BaseModel | None, Node]], key: str, report:
             elif value is not None:
                 values[thing], places[thing] = value, place
     return Guardrails(**values)
-
-
-def _check_never_sent(node: Node, section: Section, key: str, report: Report) -> None:
-    """Report members that the files may declare: left out of a PUT, they would be reset in no plan."""
-    fields = section.kind.fields
-    writable = {field.member[:end] for field in fields for end in range(1, len(field.member) + 1)}
-    writable |= {(*field.member, name) for field in fields if field.rows for name in field.rows.names}
-    for one in node.items():
-        if tuple(str(one.value).split(".")) in writable:
-            message = f"{one.value} is for the files to declare, or to keep"
-            hint = "leave it out; name only what the server alone writes"
-            report.error("invalid-value", one.place, key, message, hint)
 
 
 def _defaults(node: Node, section: Section, key: str, report: Report) -> dict[str, Json]:

@@ -448,7 +448,6 @@ class LevelReader(Struct, frozen=True):
         return False
 
     def _take_values(self, said: dict[str, Json], decisions: dict[str, tuple[int, Decision]]) -> None:
-        """Take the fields that are given by value."""
         if not said:
             return
         section = self.section

@@ -106,7 +106,6 @@ class _Models:
         return {"$ref": f"#/$defs/{name}"}
 
     def _group(self, field: Schema) -> Schema:
-        """Return the schema of the model that a field holds."""
         return next(self._defined(choice) for choice in field.get("anyOf", [field]) if "$ref" in choice)
 
     def resource(self) -> Schema:
@@ -117,7 +116,6 @@ class _Models:
         return level
 
     def _blocks(self, block: Schema, targets: Schema) -> Schema:
-        """Return the schema of the targets that something lives on, and of what differs there."""
         listed, mapped = targets["anyOf"]
         names = {"pattern": pattern_of(NAME)}
         each = {**listed, "items": {"type": "string", **names}}
@@ -221,7 +219,6 @@ def _tidied(part: Any, *, names: bool = False) -> Any:
 
 
 def _reachable(whole: Schema) -> Schema:
-    """Return the schema without the definitions that nothing points to."""
     definitions, wanted = whole.pop("$defs"), set[str]()
     found = _references(whole)
     while found:

@@ -374,7 +374,6 @@ class RowReader(Struct, frozen=True):
             yield _mapping(row, top)
 
     def _delimiter(self, text: str) -> str:
-        """Return the delimiter with which a header is the identity; the comma where both do."""
         for delimiter in DELIMITERS:
             with suppress(StopIteration, Unreadable):
                 if self.columns.identity in next(_records(text, delimiter))[1]:
@@ -385,7 +384,6 @@ class RowReader(Struct, frozen=True):
         raise Unreadable(Refusal("csv-header", message, hint))
 
     def _path(self, header: str) -> tuple[str, ...]:
-        """Return where in a customer the cells below a header belong."""
         return (header,) if header in self.columns.cells else ("data", header.removeprefix(ESCAPE))
 
     def _are_wrong(self, headers: Sequence[str], line: int) -> bool:

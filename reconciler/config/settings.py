@@ -35,7 +35,7 @@ from reconciler.config.discovery import content_of
 from reconciler.config.names import visible
 from reconciler.config.validation import NOT_BLANK, Schema, pattern_of, refusal, shape
 from reconciler.engine.change import Limits, Share
-from reconciler.engine.kind import Json, Member, Policy
+from reconciler.engine.kind import Json, Policy
 from reconciler.errors import Refused, UsageError
 from reconciler.problems import Place
 
@@ -292,7 +292,6 @@ def _version(value: object) -> int:
 
 
 def _matching(form: re.Pattern[str], code: str, message: str, hint: str) -> AfterValidator:
-    """Return the validator of a text that has this form from end to end."""
 
     def check(value: str) -> str:
         if not form.fullmatch(value):
@@ -348,7 +347,6 @@ def _address(value: str) -> str:
 
 
 def _server(value: str) -> str:
-    """Return the scheme and host of an API, or the sandbox."""
     if value == SANDBOX:
         return value
     parts = _split(_address(value))
@@ -512,11 +510,6 @@ class CheckMarket(_Settings):
     def workers(self) -> int:
         """Requests under way at once: fewer where `requests_per_run` would not let all writes be verified."""
         return min(self.parallelism, max(1, (self.requests_per_run or 1_000) // 8))
-
-    @property
-    def never_sent(self) -> frozenset[Member]:
-        """The `server_members` as places in a body."""
-        return frozenset(tuple(member.split(".")) for member in self.server_members)
 
     @model_validator(mode="after")
     def _can_enter(self) -> CheckMarket:

@@ -70,7 +70,7 @@ def test_every_setting_is_read(real: Workspace[Any]) -> None:
     assert account.url == "https://api.example:8443"
     assert (account.requests_per_minute, account.requests_per_run) == (60, 900)
     assert (account.parallelism, account.patience) == (20, timedelta(minutes=2))
-    assert account.never_sent == {("SurveySettings", "Revision"), ("Etag",)}
+    assert account.server_members == ("SurveySettings.Revision", "Etag")
     assert account.account_must_have is not None
     assert (account.account_must_have.id, account.account_must_have.name) == (290, "Newsletter NL")
     assert one.guardrails == Guardrails(
