@@ -18,7 +18,6 @@ from reconciler.errors import (
     Declined,
     Forbidden,
     NoAnswer,
-    NotFound,
     Unauthorised,
     Unreachable,
 )
@@ -263,13 +262,6 @@ class TestErrors:
     def test_a_status_in_the_envelope_that_is_no_error_means_nothing(self, filler: Json) -> None:
         with account((200, {"Meta": {"Status": filler}, "Data": {"ImportConfigId": 7}})) as (configs, _):
             assert configs.read(7) == {"ImportConfigId": 7}
-
-    def test_a_404_is_an_error_for_everything_but_a_read(self) -> None:
-        with account(GONE) as (configs, _):
-            with pytest.raises(NotFound):
-                configs.update(7, {"Name": "x"})
-            with pytest.raises(NotFound):
-                configs.list()
 
     @pytest.mark.parametrize("status", [401, 403])
     def test_wrong_keys_are_named_by_where_they_are_set(self, status: int) -> None:

@@ -9,7 +9,7 @@ import pytest
 from reconciler.engine.apply import Run, apply
 from reconciler.engine.body import Normal
 from reconciler.engine.change import Change, Limits, Plan, Scope
-from reconciler.engine.classify import Account, Defaults, known_defaults
+from reconciler.engine.classify import Account, Defaults
 from reconciler.engine.identity import resolve, take_inventory
 from reconciler.engine.kind import Body, Declared, Json, Policy
 from reconciler.engine.outcome import Outcome, Report, Result
@@ -440,9 +440,3 @@ def test_what_a_reset_leaves_behind_is_learned_from_what_is_no_answer_of_a_cache
     toys = ToyShop() if live is None else shop(**live)
     toys.defaults = defaults
     assert applied(toys, resource, clock).learned == learned
-
-
-def test_a_field_at_its_learned_default_is_no_reset() -> None:
-    toys = shop(Size=5)
-    assert planned(toys, [declared(id=1)]).changes
-    assert not planned(toys, [declared(id=1)], known_defaults(NORMAL, {}, {"size": 5})).changes

@@ -23,10 +23,10 @@ from tests.commands.world import EVERYTHING, SETTINGS, Screen, World
 from .backends import GIT, branch_of, declared, open_at, path_of, read_at
 from .programs import TOP, heard, started
 from .repositories import Repositories
-from .runs import ACCOUNT, intent, run_start
+from .runs import ACCOUNT
 from .server import QUOTED, free_port
 from .shipments import ACCOUNT as TENANT
-from .shipments import SEED, delivery, shipment
+from .shipments import SEED, delivery
 
 RESETS = Consent(resets=None)
 PERSONAL = ["planted@example.com", "Plantagenet", "+31 6 12345678"]
@@ -67,20 +67,6 @@ def test_reading_a_journal_that_is_not_there_makes_nothing_and_tells_nothing(add
         assert blank.hash("ann") == blank.hash("ann") != blank.hash("bob")
     with open_at(address) as journal:
         assert journal.is_new
-
-
-def test_reading_tells_all_that_is_written(address: str) -> None:
-    with open_at(address) as journal:
-        run = journal.begin_run(run_start())
-        operation = journal.begin_operation(run, intent())
-        journal.learn(run, ACCOUNT, {"a": 1})
-        journal.intend(shipment("ann"))
-        hashed, written = journal.hash("ann"), journal.past(TENANT, SEED)
-    with read_at(address) as past:
-        assert not past.is_new
-        assert ([told.number for told in past.runs()], past.learned(ACCOUNT)) == ([run], {"a": 1})
-        assert [told.number for told in past.operations(run)] == [operation]
-        assert (past.hash("ann"), past.past(TENANT, SEED)) == (hashed, written)
 
 
 def test_the_door_loads_no_database_and_says_which_library_is_not_there() -> None:
