@@ -40,6 +40,7 @@ from reconciler.errors import (
     Exit,
     Forbidden,
     NoAnswer,
+    NotFound,
     ReconcilerError,
     Unauthorised,
     describe,
@@ -286,6 +287,8 @@ class Run(Struct):
             case Declined():
                 hint = _carried_hint(self.account.kind, change)
                 return _ended(change, Result.FAILED, f"refused: {error}{hint}", Exit.ERROR)
+            case NotFound() if change.key in self._intended:  # it was sent, and answered
+                return _ended(change, Result.FAILED, f"refused: {error}", Exit.ERROR)
             case ApiError():
                 return _ended(change, Result.FAILED, f"not begun: {error}", error.exit)
             case ReconcilerError():  # the journal: what cannot be written down is not done

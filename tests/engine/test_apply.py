@@ -21,6 +21,7 @@ from reconciler.errors import (
     Exit,
     Forbidden,
     NoAnswer,
+    NotFound,
     Refused,
     Unauthorised,
     Unreachable,
@@ -141,6 +142,7 @@ NO, LOST, DOWN = Declined("size is too large"), NoAnswer("time-out"), Unreachabl
     ("resource", "before", "after", "result", "exit", "writes", "words"),
     [
         (BIGGER, [NO], [], FAILED, Exit.ERROR, 1, "size is too large"),
+        (BIGGER, [NotFound("404")], [], FAILED, Exit.ERROR, 1, "refused: 404"),
         (BIGGER, [DOWN], [], FAILED, Exit.UNAVAILABLE, 1, "not begun: no connection"),
         (BIGGER, [], [LOST], APPLIED, Exit.DONE, 1, ""),
         # A full PUT is repeated once, after a read that shows the old body.
