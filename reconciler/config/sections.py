@@ -124,15 +124,6 @@ class Layers(NamedTuple):
     nodes: tuple[Node, ...]
     """The strongest first."""
 
-    def places_below(self, step: str) -> dict[str, Place]:
-        """Return the place of whatever decides at each key of the mappings at one step."""
-        found: dict[str, Place] = {}
-        for layer in reversed(self.nodes):
-            below = layer.find(step)
-            if below:
-                found |= {name: node.place for name, node in below.entries()}
-        return found
-
     def at(self, *path: str | int) -> Node:
         """Return what decides at `path`; where nothing stands there, the nearest above it in the first."""
         for layer in self.nodes:

@@ -18,7 +18,7 @@ from contextlib import suppress
 from functools import cached_property
 from itertools import islice
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeAlias
 
 from msgspec import Struct, field
 from pydantic import BaseModel
@@ -70,11 +70,8 @@ _ELSEWHERE = {
 _ON_THE_SEED = "it stands on the seed itself"
 
 
-class _Level(NamedTuple):
-    """What one level says, and where."""
-
-    written: Node
-    fields: Any
+_Level: TypeAlias = tuple[Node, Any]
+"""Where one level is written, and what it says, as a model."""
 
 
 def _folded(over: Model, under: BaseModel) -> Model:
@@ -169,7 +166,7 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
         if not self.report.check_mapping(node, key):
             return None
         fields = self._validated(self.section.fields, node, key, what, without=without)
-        return _Level(node, fields or self.section.fields())
+        return node, fields or self.section.fields()
 
     @cached_property
     def _words(self) -> Mapping[str, Vocabulary]:
@@ -206,16 +203,18 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
         target: str,
         resources: Mapping[str, Collection[str]],
     ) -> DeclaredSeed[Any, Any]:
-        fields, written = own.fields, Layers((own.written,))
+        node, fields = own
+        written = Layers((node,))
         if block is not None:
-            fields, written = _folded(block.fields, fields), Layers((block.written, own.written))
+            over, said = block
+            fields, written = _folded(said, fields), Layers((over, node))
         table, path = b"", written.at("customers_from").value
         with suppress(Unreadable):  # which is reported where its customers are read
             table = self.context.files.content(path) if isinstance(path, str) else b""
         # Most targets say nothing of the customers, and then they are read, and reported, once.
         names = ("customers", "customers_from", "defaults")
-        said = [layer.find(name) for layer in written.nodes for name in names]
-        sources = (key, *(id(there) for there in said if there))
+        parts = [layer.find(name) for layer in written.nodes for name in names]
+        sources = (key, *(id(there) for there in parts if there))
         if sources not in self._customers:
             self._customers[sources] = tuple(self._read_customers(written, key))
         customers = self._customers[sources]
@@ -225,7 +224,7 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
             self.report.stop("too-much", written.nodes[0].key_place, key, message, _FEWER)
         return DeclaredSeed(
             key=key,
-            place=own.written.key_place,
+            place=node.key_place,
             fields=fields,
             written=written,
             after=tuple(self._after(written, key, target, resources)),
@@ -259,7 +258,7 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
             node = layer.find("defaults")
             if node and isinstance(node.value, dict):
                 defaults = self._validated(self.section.defaults, node, key, "defaults")
-                under += [_Level(node, defaults)] if defaults else []
+                under += [(node, defaults)] if defaults else []
         before = self.report.total
         for number, row in enumerate(self._rows(written, key)):
             if number == MOST_CUSTOMERS:
@@ -280,10 +279,9 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
                 continue
             fields = self._validated(self.section.row, row, key, "customer")
             if fields is not None:
-                for level in under:
-                    fields = _folded(fields, level.fields)
-                layers = Layers((row, *(level.written for level in under)))
-                yield DeclaredCustomer(fields, layers)
+                for _, said in under:
+                    fields = _folded(fields, said)
+                yield DeclaredCustomer(fields, Layers((row, *(node for node, _ in under))))
 
     def _rows(self, written: Layers, key: str) -> Iterator[Node]:
         yield from written.at("customers").items()

@@ -444,7 +444,10 @@ _MEMBERS = set(Customer.model_fields) - {"email", "data"}
 
 
 def _customer(customer: DeclaredCustomer[Customer]) -> SeedCustomer:
-    fields, places = customer.fields, customer.written.places_below("data")
+    fields, places = customer.fields, dict[str, Place]()
+    for layer in reversed(customer.written.nodes):
+        below = layer.find("data")
+        places |= {name: node.place for name, node in below.entries()} if below else {}
     data = tuple(
         DataItem(column_of(name), said, places[name])
         if isinstance(said, str)
