@@ -135,23 +135,19 @@ class Memory(Struct, frozen=True):
     """The defaults that the files state and a read-back of the account has contradicted."""
     trouble: ReconcilerError | None = None
 
-    def told_apart(self, plan: Plan) -> Plan:
+    def attributed(self, plan: Plan) -> Plan:
         """Return the plan in which what changed in git is told from what changed live."""
         told = attribute_drift(plan, self.last_writes)
-        runs = {self.last_writes[key].run for key in _worded(told) if key in self.last_writes}
+        changes = [*told.changes, *(blocked.change for blocked in told.blocked if blocked.change)]
+        views = {**{one.key: one.views for one in told.unchanged}, **{one.key: one.fields for one in changes}}
+        drifted = {key for key, some in views.items() if any(view.drift for view in some)}
+        runs = {one.run for key, one in self.last_writes.items() if key in drifted}
         found = {number: self.past.run(number) for number in runs}
         restores = {number for number, run in found.items() if run and run.start.command.startswith(RESTORE)}
         if not restores:
             return told
         last = {key: replace(one, restored=one.run in restores) for key, one in self.last_writes.items()}
         return attribute_drift(plan, last)
-
-
-def _worded(plan: Plan) -> Iterator[str]:
-    """Yield the keys of which something is said."""
-    changes = [*plan.changes, *(blocked.change for blocked in plan.blocked if blocked.change)]
-    views = {**{one.key: one.views for one in plan.unchanged}, **{one.key: one.fields for one in changes}}
-    yield from (key for key, some in views.items() if any(view.drift for view in some))
 
 
 @contextmanager
@@ -200,11 +196,11 @@ def _under_other_keys(session: Session, by_key: Mapping[str, Operation]) -> dict
     declared = session.workspace.declared[session.target.name]
     keys = {one.key for one in declared}
     written = sorted(by_key.items(), key=lambda item: item[1].number)
-    named = {
-        _sent_name(operation, session.kind): operation
-        for key, operation in written
-        if operation.intent.body and (key not in keys or _is_create_in_doubt(operation))
-    }
+    named = {}
+    for key, operation in written:
+        is_doubtful_create = operation.intent.action == Action.CREATE and not _is_applied(operation)
+        if operation.intent.body and (key not in keys or is_doubtful_create):
+            named[_sent_name(operation, session.kind)] = operation
     names = {one.key: name_of(one, session.kind) for one in declared}
     return {key: named[name] for key, name in names.items() if name and name in named}
 
@@ -254,10 +250,6 @@ def _last_write(operation: Operation, kind: Kind) -> LastWrite | None:
 
 def _is_applied(operation: Operation) -> bool:
     return bool(operation.ending and operation.ending.result == Result.APPLIED)
-
-
-def _is_create_in_doubt(operation: Operation) -> bool:
-    return operation.intent.action == Action.CREATE and not _is_applied(operation)
 
 
 def id_after(operation: Operation) -> int | None:

@@ -143,7 +143,7 @@ class LiveSnapshot(Struct, frozen=True):
 
     def plan(self, consent: Consent, review: Review | None = None) -> Plan:
         """Return the plan of the declared, with each difference attributed to git or to the live side."""
-        return self.memory.told_apart(self.plan_as_is(consent, review))
+        return self.memory.attributed(self.plan_as_is(consent, review))
 
     def plan_as_is(self, consent: Consent, review: Review | None = None) -> Plan:
         """Return the same plan without attributing differences."""

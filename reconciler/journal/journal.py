@@ -114,13 +114,6 @@ class ReadOnlyJournal:
         encoded = text.encode("utf-8", "surrogatepass")
         return hashlib.blake2b(encoded, digest_size=16, key=self._state.hash_key).hexdigest()
 
-    def deliveries(self, account: str, seed: str) -> Sequence[Delivery]:
-        """Return the delivery that counts for every customer in every round of a seed, oldest first.
-
-        It is the latest one, but one that provably mailed nothing never hides an older one that may have.
-        """
-        return rules.counting(self.past(account, seed))
-
     def past(self, account: str, seed: str | None = None) -> Sequence[Delivery]:
         """Return every delivery in every round, also those that no longer count; oldest first.
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from reconciler.journal.entries import BatchIntent, Delivery, DeliveryState
 from reconciler.journal.journal import ReadOnlyJournal
+from reconciler.journal.rules import counting
 
 ACCOUNT = "acme.expoints.nl"
 SEED = "customer_seeds.smoke"
@@ -35,7 +36,7 @@ def shipment(*customers: str, round: str = "1", account: str = ACCOUNT, seed: st
 
 def standings(records: ReadOnlyJournal) -> dict[str, DeliveryState]:
     """Return how each customer of the seed stands."""
-    return {named(d.customer): d.standing for d in records.deliveries(ACCOUNT, SEED)}
+    return {named(d.customer): d.standing for d in counting(records.past(ACCOUNT, SEED))}
 
 
 def batches(deliveries: Sequence[Delivery]) -> list[int]:

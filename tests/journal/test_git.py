@@ -12,6 +12,7 @@ import pytest
 from reconciler.errors import Refused, UsageError
 from reconciler.journal.entries import FORMAT, DeliveryState
 from reconciler.journal.journal import Journal, open_journal, read_journal
+from reconciler.journal.rules import counting
 from tests.clock import FakeClock
 
 from .backends import in_branch
@@ -368,7 +369,7 @@ def test_a_damaged_record_is_refused(folder: Path, opened: Open, name: str, text
         journal.intend(shipment("ann"))
         commit(folder, {name: text})
         with pytest.raises(Refused, match=f"is damaged: .*{said}"):
-            journal.deliveries(MAIL, SEED)
+            counting(journal.past(MAIL, SEED))
     with pytest.raises(Refused, match=r"is damaged: .*without it nothing is sent"):
         opened(folder)
 
@@ -389,7 +390,7 @@ def test_what_people_add_beside_the_entries_does_no_harm(folder: Path, opened: O
     with opened(folder) as journal:
         journal.intend(shipment("ann"))
     with opened(folder) as journal:
-        assert len(journal.deliveries(MAIL, SEED)) == 1
+        assert len(counting(journal.past(MAIL, SEED))) == 1
 
 
 def test_those_who_read_make_nothing_and_need_not_ask_the_remote_each_time(

@@ -11,6 +11,7 @@ import pytest
 
 from reconciler.errors import Held
 from reconciler.journal.entries import DeliveryState, Ending
+from reconciler.journal.rules import counting
 from tests.clock import FakeClock
 
 from .backends import open_at, path_of, read_at
@@ -63,7 +64,7 @@ def test_of_two_processes_that_intend_the_same_exactly_one_does(address: str, re
         go(one, other)
         won = [*wins(one.stdout), *wins(other.stdout)]
     assert sorted(won) == list(range(CONTESTS))
-    assert len(journal.deliveries(ACCOUNT, SEED)) == CONTESTS
+    assert len(counting(journal.past(ACCOUNT, SEED))) == CONTESTS
 
 
 def test_threads_that_write_at_once_lose_nothing(reopen: Reopen) -> None:

@@ -16,6 +16,7 @@ import pytest
 from reconciler.clock import Clock
 from reconciler.errors import Refused, UsageError
 from reconciler.journal.journal import Journal, open_journal, read_journal
+from reconciler.journal.rules import counting
 from reconciler.journal.sqlite import SqliteLog
 from tests.clock import FakeClock
 
@@ -188,7 +189,7 @@ def test_what_may_not_be_written_can_be_read_and_is_refused(
         journal.intend(shipment("ann"))
     kept.chmod(0o400)
     with opened(kept, clock) as journal:
-        assert len(journal.deliveries(ACCOUNT, SEED)) == 1
+        assert len(counting(journal.past(ACCOUNT, SEED))) == 1
         with pytest.raises(Refused, match="cannot be written"):
             journal.intend(shipment("bob"))
     folder_of_an_ordinary_user.chmod(0o500)
@@ -202,7 +203,7 @@ def test_a_journal_that_is_held_by_another_process_is_refused_in_the_end(
     log = SqliteLog(kept, patience=0)
     with Journal(log, clock) as journal, closing(sqlite3.connect(kept, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        assert len(journal.deliveries(ACCOUNT, SEED)) == 200  # reading goes on meanwhile
+        assert len(counting(journal.past(ACCOUNT, SEED))) == 200  # reading goes on meanwhile
         with pytest.raises(Refused, match="in use by another process"):
             journal.intend(shipment("ann"))
         other.rollback()
