@@ -49,7 +49,7 @@ from reconciler.journal.journal import protection_of, shown_address
 from reconciler.private import private_database
 from reconciler.render.listing import (
     Check,
-    Part,
+    CheckGroup,
     State,
     doctor_document,
     doctor_text,
@@ -77,8 +77,8 @@ def doctor(selection: Selection, console: Console, environment: Environment) -> 
     system = f"{platform.python_implementation()} {platform.python_version()} on {platform.system()}"
     with interruptible(environment) as environment:
         parts = [
-            Part("This installation", [ok("versions", f"reconciler {__version__}, {system}")]),
-            Part("What the operator allows", [*check_access(environment)]),
+            CheckGroup("This installation", [ok("versions", f"reconciler {__version__}, {system}")]),
+            CheckGroup("What the operator allows", [*check_access(environment)]),
             *_workspace(selection, console, environment),
         ]
     console.result(doctor_text(parts, console.paint), doctor_document(parts))
@@ -125,12 +125,14 @@ def _files(access: Access) -> str:
     return "is not set: {file: …} may name any plain file of one line that is no other program's"
 
 
-def _workspace(selection: Selection, console: Console, environment: Environment) -> Iterator[Part]:
+def _workspace(selection: Selection, console: Console, environment: Environment) -> Iterator[CheckGroup]:
     """Yield how the workspace stands, and then each target of it."""
     try:
         folder = find_workspace(selection.workspace, environment.folder)
     except UsageError as error:
-        yield Part("Workspace", [replace(failed("workspace", error), mend="begin one: reconciler init")])
+        yield CheckGroup(
+            "Workspace", [replace(failed("workspace", error), mend="begin one: reconciler init")]
+        )
         return
     title = f"Workspace {shown(folder, environment.folder)}"
     surroundings = [*_schema(folder, environment), _ignored(folder, environment)]
@@ -139,18 +141,18 @@ def _workspace(selection: Selection, console: Console, environment: Environment)
     except FilesInvalid as invalid:
         wrong = problem("files", counted(len(invalid.problems), "problem"), "reconciler validate lists them")
         untold = not_checkable("targets", "nothing is asked while the files are wrong")
-        yield Part(title, [wrong, *surroundings, untold])
+        yield CheckGroup(title, [wrong, *surroundings, untold])
         return
     text = (
         f"{counted(workspace.files, 'file')}, {counted(workspace.count, 'resource')}, "
         f"{counted(len(workspace.targets), 'target')}, {counted(len(workspace.warnings), 'warning')}"
     )
-    yield Part(title, [ok("files", text), *surroundings])
+    yield CheckGroup(title, [ok("files", text), *surroundings])
     one = [chosen_target(workspace, selection.target)] if selection.target else None
     targets = one or [*workspace.targets.values()]
     progress = console.progress("Looking at targets")
     for number, target in enumerate(targets, start=1):
-        yield Part(f"Target {target.name}", [*_target(Chosen(workspace, target, environment))])
+        yield CheckGroup(f"Target {target.name}", [*_target(Chosen(workspace, target, environment))])
         progress(number, len(targets))
 
 

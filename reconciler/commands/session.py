@@ -25,7 +25,7 @@ from reconciler.config.names import visible
 from reconciler.config.settings import SANDBOX, Account, CheckMarket, Target, checkouts_of, needs_credentials
 from reconciler.config.settings import Secret as SecretReference
 from reconciler.engine.body import value_at
-from reconciler.engine.kind import Declared, Kind, Part, Reader, matches
+from reconciler.engine.kind import Declared, Globs, Kind, Reader, matches
 from reconciler.errors import Refused, UsageError
 from reconciler.expoints.seed import Seed
 from reconciler.git import place_of, without_settings
@@ -71,7 +71,7 @@ class Session(Chosen, frozen=True, kw_only=True):
     client: Client
     checkmarket: CheckMarket
     """How to deal with the account; the defaults where the target has none, and only sends seeds."""
-    parts: tuple[Part, ...] = ()
+    parts: tuple[Globs, ...] = ()
     """By what `declared` and `seeds` were selected; nothing where everything was."""
 
     @property
@@ -121,7 +121,7 @@ def selected(
     return chosen_keys(declared, selection.parts), chosen_keys(seeds, selection.parts)
 
 
-def chosen_keys(declared: Sequence[Keyed], parts: Sequence[Part]) -> tuple[Keyed, ...]:
+def chosen_keys(declared: Sequence[Keyed], parts: Sequence[Globs]) -> tuple[Keyed, ...]:
     """Return those of the resources or seeds that are in all of the parts."""
     return tuple(one for one in declared if all(part.holds(one.key) for part in parts))
 

@@ -12,7 +12,7 @@ from reconciler.commands.environment import Environment
 from reconciler.config.discovery import find_workspace
 from reconciler.config.load import Workspace, as_of, load
 from reconciler.config.sections import SeedsByName
-from reconciler.engine.kind import Part
+from reconciler.engine.kind import Globs
 from reconciler.git import check_not_bare
 
 if TYPE_CHECKING:
@@ -37,14 +37,14 @@ class Selection(Struct, frozen=True):
     target: str | None = None
     only: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
-    within: tuple[Part, ...] = ()
+    within: tuple[Globs, ...] = ()
     """What a plan file is about: only what is in these too, of which nothing has to be there any more."""
 
     @property
-    def parts(self) -> tuple[Part, ...]:
+    def parts(self) -> tuple[Globs, ...]:
         """What is selected: that which is in all of them."""
-        own = Part(self.only, self.exclude)
-        return self.within if own == Part() else (*self.within, own)
+        own = Globs(self.only, self.exclude)
+        return self.within if own == Globs() else (*self.within, own)
 
     def chooses(self, key: str) -> bool:
         """Tell whether a key is selected."""

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from reconciler.engine.body import lenient
 from reconciler.engine.classify import Account, FieldClass, FieldView
-from reconciler.engine.kind import Declared, Live, Part, digest_of
+from reconciler.engine.kind import Declared, Globs, Live, digest_of
 from reconciler.errors import Exit
 
 CHECKSUM = "checksum"
@@ -73,7 +73,7 @@ class Scope(Struct, frozen=True):
     target: str
     account: str
     limits: Limits = field(default_factory=Limits)
-    parts: tuple[Part, ...] = ()
+    parts: tuple[Globs, ...] = ()
     """What of the files it is about: what is in all of them; everything, without any."""
 
 

@@ -251,14 +251,14 @@ class Declared(Struct, frozen=True):
     accepted: Mapping[str, Accepted] = field(default_factory=dict)
 
 
-class Part(Struct, frozen=True):
-    """A part of what is declared: the keys that `only` names, or all without it, and `exclude` does not."""
+class Globs(Struct, frozen=True):
+    """A selection of keys: those that `only` names, or all without it, and `exclude` does not."""
 
     only: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
 
     def holds(self, key: str) -> bool:
-        """Tell whether a key is in this part."""
+        """Tell whether a key is selected."""
         named = not self.only or any(matches(key, glob) for glob in self.only)
         return named and not any(matches(key, glob) for glob in self.exclude)
 

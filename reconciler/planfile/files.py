@@ -20,7 +20,7 @@ from reconciler.config.names import visible
 from reconciler.engine.body import read_back
 from reconciler.engine.change import CHECKSUM, Change, Scope, checksum_of, fingerprint_of
 from reconciler.engine.classify import FieldView
-from reconciler.engine.kind import Kind, Live, Part
+from reconciler.engine.kind import Globs, Kind, Live
 from reconciler.engine.review import Review
 from reconciler.errors import Refused, UsageError
 
@@ -105,7 +105,7 @@ class PlanFile(Struct, frozen=True):
     account: str
     tenant: str | None
     review: Review
-    parts: tuple[Part, ...] = ()
+    parts: tuple[Globs, ...] = ()
     """What of the files it is about; nothing where that is all of them."""
     changes: tuple[ChangePart, ...] = ()
     """What it shows of its changes."""

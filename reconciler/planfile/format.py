@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model
 from reconciler.config.validation import DIALECT
 from reconciler.engine.change import Action
 from reconciler.engine.classify import DefaultSource, Drift, FieldClass
-from reconciler.engine.kind import Part
+from reconciler.engine.kind import Globs
 from reconciler.problems import Severity
 
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -242,9 +242,9 @@ class PlanDocument(_Part):
     ]
 
     @property
-    def parts(self) -> tuple[Part, ...]:
+    def parts(self) -> tuple[Globs, ...]:
         """The same selection, as plans have it."""
-        return tuple(Part(tuple(one.only), tuple(one.exclude)) for one in self.selection)
+        return tuple(Globs(tuple(one.only), tuple(one.exclude)) for one in self.selection)
 
     @property
     def names(self) -> dict[str, str]:

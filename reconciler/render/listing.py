@@ -181,7 +181,7 @@ class Check(Struct, frozen=True):
     """What a problem means for the whole."""
 
 
-class Part(Struct, frozen=True):
+class CheckGroup(Struct, frozen=True):
     """What was looked at of one thing: of this installation, the workspace, a target."""
 
     title: str
@@ -209,12 +209,12 @@ def not_checkable(subject: str, message: str, mend: str = "") -> Check:
     return Check(subject, State.NOT_CHECKABLE, message, mend)
 
 
-def exit_of(parts: Iterable[Part]) -> Exit:
+def exit_of(parts: Iterable[CheckGroup]) -> Exit:
     """Return what all of it together means: 0, 1, or 7 where nothing but an API is wrong."""
     return Exit.gravest(check.exit for part in parts for check in part.checks)
 
 
-def doctor_text(parts: Sequence[Part], paint: Paint) -> str:
+def doctor_text(parts: Sequence[CheckGroup], paint: Paint) -> str:
     """Return the parts with a line for each thing, and the way to mend it below; the counts come last."""
     signs = {
         State.OK: paint.create("✓"),
@@ -238,7 +238,7 @@ def doctor_text(parts: Sequence[Part], paint: Paint) -> str:
     return "\n\n".join([*blocks, summary])
 
 
-def doctor_document(parts: Sequence[Part]) -> Document:
+def doctor_document(parts: Sequence[CheckGroup]) -> Document:
     """Return the parts as a JSON document."""
     documents = []
     for part in parts:

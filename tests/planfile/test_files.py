@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from reconciler.engine.change import fingerprint_of
-from reconciler.engine.kind import Part, digest_of
+from reconciler.engine.kind import Globs, digest_of
 from reconciler.errors import Refused, UsageError
 from reconciler.planfile.files import LARGEST_FILE, read_plan, write_plan
 
@@ -104,7 +104,7 @@ def test_a_plan_says_where_it_is_true_and_what_was_reviewed(tmp_path: Path, enco
     plan = read_plan(written(tmp_path, TEXT.encode(encoding)))
     assert (plan.target, plan.account, plan.tenant) == ("production", "api.example#0a1b2c3d", "acme.example")
     assert plan.review.digests == {ONE, TWO}
-    assert plan.parts == (Part(("welcome", "customer_seeds.*")),)
+    assert plan.parts == (Globs(("welcome", "customer_seeds.*")),)
     assert plan.review.names == {ONE: "import_configs.welcome", TWO: "customer_seeds.smoke"}
 
 
