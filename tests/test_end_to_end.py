@@ -157,3 +157,7 @@ def test_an_untrusted_host_gets_no_credentials(workspace: Path) -> None:
     ended = reconciler(workspace, "plan", "--target", "production", environ=secrets)
     assert ended.returncode == 3
     assert "RECONCILER_TRUSTED_HOSTS" in ended.stderr
+
+
+def test_a_machine_without_time_zones_reads_them_from_a_package(workspace: Path) -> None:
+    assert reconciler(workspace, "plan", environ={"PYTHONTZPATH": ""}).returncode == 0
