@@ -81,6 +81,8 @@ class Hub:
     tokens: dict[str, Permissions] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
+    account: dict[str, str] = field(default_factory=lambda: dict(BOT))
+    """The account that the tokens write as; one of type User is a person's or a machine's."""
     api: str = ""
     storage: str = ""
 
@@ -232,7 +234,7 @@ def _comments(hub: Hub, call: Call, issue: str) -> Any:
 
 def _comment(hub: Hub, call: Call, issue: str) -> Any:
     call.needs("issues: write", "pull-requests: write")
-    return hub.add_comment(int(issue), _body(call))
+    return hub.add_comment(int(issue), _body(call), hub.account)
 
 
 def _edit_comment(hub: Hub, call: Call, id: str) -> Any:
@@ -241,6 +243,17 @@ def _edit_comment(hub: Hub, call: Call, id: str) -> Any:
     (comment,) = (one for one in hub.comments if one["id"] == int(id))
     comment["body"] = _body(call)
     return comment
+
+
+def _delete_comment(hub: Hub, call: Call, id: str) -> Any:
+    call.needs("issues: write", "pull-requests: write")
+    hub.comments = [one for one in hub.comments if one["id"] != int(id)]
+
+
+def _user(hub: Hub, _: Call) -> Any:
+    if hub.account["type"] != "User":
+        raise Refused(403, "Resource not accessible by integration")
+    return hub.account
 
 
 def _issues(hub: Hub, call: Call) -> Any:
@@ -253,7 +266,7 @@ def _issues(hub: Hub, call: Call) -> Any:
 
 def _open_issue(hub: Hub, call: Call) -> Any:
     call.needs("issues: write")
-    return hub.add_issue(str(call.body["title"]), _body(call))
+    return hub.add_issue(str(call.body["title"]), _body(call), hub.account)
 
 
 def _edit_issue(hub: Hub, call: Call, number: str) -> Any:
@@ -281,6 +294,8 @@ _ROUTES: list[tuple[str, str, Callable[..., Any]]] = [
     (r"issues/(\d+)/comments", "GET", _comments),
     (r"issues/(\d+)/comments", "POST", _comment),
     (r"issues/comments/(\d+)", "PATCH", _edit_comment),
+    (r"issues/comments/(\d+)", "DELETE", _delete_comment),
+    (r"/user", "GET", _user),
     (r"issues", "GET", _issues),
     (r"issues", "POST", _open_issue),
     (r"issues/(\d+)", "PATCH", _edit_issue),
@@ -350,7 +365,7 @@ def _api(hub: Hub) -> type[BaseHTTPRequestHandler]:
             except Refused as refused:
                 return refused.status, {"message": str(refused)}, {}
 
-        do_GET = do_POST = do_PATCH = handle_any  # noqa: N815  # the names that the library calls
+        do_GET = do_POST = do_PATCH = do_DELETE = handle_any  # noqa: N815  # the names that the library calls
 
     return Api
 

@@ -343,6 +343,50 @@ def test_only_what_the_bot_wrote_itself_is_edited(bench: Bench, user: dict[str, 
     assert len(bench.hub.comments) == 2
 
 
+MACHINE, APP = {"login": "Acme-Bot", "type": "User"}, {"login": "acme-bot[bot]", "type": "Bot"}
+
+
+@pytest.mark.parametrize(
+    ("account", "bot"),
+    [
+        (BOT, "github-actions[bot]"),
+        (MACHINE, "acme-bot"),
+        (MACHINE, "github-actions[bot]"),
+        (APP, "acme-bot[bot]"),
+        (APP, "Acme-Bot"),
+    ],
+    ids=["the job", "a machine user", "a machine user, bot left out", "an app", "an app without [bot]"],
+)
+@pytest.mark.parametrize(
+    "fault", [None, Fault("GET /user", 404, times=9)], ids=["", "no word of the account"]
+)
+def test_one_comment_and_one_issue_whoever_posts(
+    bench: Bench, account: dict[str, str], bot: str, fault: Fault | None
+) -> None:
+    bench.hub.account = account
+    bench.hub.faults = [replace(fault)] if fault and bot != "github-actions[bot]" else []
+    bench.inputs["BOT"] = bot
+    assert {bench.plan().code for _ in range(3)} == {0}
+    assert {bench.run("drift", {"schedule": "x"}, 2).code for _ in range(3)} == {0}
+    assert (len(bench.hub.comments), len(bench.hub.issues)) == (1, 1)
+
+
+@pytest.mark.parametrize("account", [MACHINE, APP], ids=["a machine user", "an app"])
+def test_a_bot_that_is_another_account_is_refused_on_the_first_run(
+    bench: Bench, account: dict[str, str]
+) -> None:
+    bench.hub.account = account
+    bench.inputs["BOT"] = "other"
+    for ended in (bench.plan(), bench.run("drift", {"schedule": "x"}, 2)):
+        assert ended.code == 1
+        assert (
+            f"the token writes as {account['login']}, and bot: names other; write bot: {account['login']}"
+            in (ended.log)
+        )
+    assert not bench.hub.comments
+    assert not [issue for issue in bench.hub.issues if issue["state"] == "open"]
+
+
 def test_of_the_bots_own_only_the_one_about_the_target_is_edited(bench: Bench) -> None:
     others = ["<!-- reconciler:plan target=other -->", f"Quoted: {MARKER}", MARKER.replace("live", "live2")]
     for body in others:

@@ -131,6 +131,21 @@ class GitHub:
         """Change something; to do it twice changes nothing. Errors: `Trouble`."""
         return self._call("PATCH", self._url(path), body).json
 
+    def delete(self, path: str) -> None:
+        """Delete something. Errors: `Trouble`."""
+        self._call("DELETE", self._url(path))
+
+    def account(self) -> Mapping[str, Any] | None:
+        """Return the user behind the token, `{}` where it is an app, `None` where GitHub does not say.
+
+        "Get the authenticated user" is not open to the tokens of apps, that of the job among them: 403.
+        """
+        url = f"{self.api}/user"
+        answer = self._sent("GET", url)
+        if answer.status == 403:
+            return {}
+        return answer.json if answer.status == 200 and isinstance(answer.json, dict) else None
+
     def pages(self, path: str, member: str = "") -> Iterator[Any]:
         """Yield the items of all pages of a list, which stand in a member where one is named."""
         url = self._url(f"{path}{'&' if '?' in path else '?'}per_page=100")
@@ -150,10 +165,14 @@ class GitHub:
             if answer.status not in (301, 302, 303, 307, 308):
                 return _plan_of(answer)
             # The storage has a signature in the address, and must not see the token.
-            answer = self._retried("GET", checked(answer.headers.get("location", "")), {}, None)
+            storage = checked(answer.headers.get("location", ""))
+            answer = _good(self._retried("GET", storage, {}, None), "GET", storage)
         raise Trouble("an artifact is redirected without end")
 
     def _call(self, method: str, url: str, body: Mapping[str, Any] | None = None) -> Answer:
+        return _good(self._sent(method, url, body), method, url)
+
+    def _sent(self, method: str, url: str, body: Mapping[str, Any] | None = None) -> Answer:
         headers = {
             "Authorization": f"Bearer {self.token}",
             "Accept": "application/vnd.github+json",
@@ -175,7 +194,7 @@ class GitHub:
             if wait is None or number == _TRIES - 1:
                 break
             time.sleep(min(LONGEST_WAIT, max(wait, self.pause * 2**number)))
-        return _good(answer, method, url)
+        return answer
 
     def _url(self, path: str) -> str:
         return f"{self.api}/repos/{self.repository}/{path}"

@@ -22,6 +22,8 @@ from github import GitHub, Trouble, Unclear
 from reviews import Push, Search, Source, artifact_name, git
 
 DONE, ERROR, PENDING, REFUSED, STALE = 0, 1, 2, 3, 5
+DEFAULT_BOT = "github-actions[bot]"
+"""Who writes with the token of the job."""
 LONGEST_BODY = 65_536
 """Characters of a comment, or of an issue."""
 _STEERING = re.compile(
@@ -153,37 +155,67 @@ def marker(what: str, target: str) -> str:
 
 @dataclass(frozen=True)
 class Note:
-    """What the bot keeps up to date in one place: a comment of a pull request, or an issue."""
+    """What the bot keeps up to date in one place: a comment of a pull request, or an issue.
+
+    `account` is the user behind the token, as `GitHub.account` returns it.
+    """
 
     github: GitHub
     mark: str
     bot: str
+    account: Mapping[str, Any] | None
+
+    @classmethod
+    def of(cls, github: GitHub, mark: str, bot: str) -> Note:
+        """Return the note of the account behind the token. Errors: `Trouble` where `bot` names another."""
+        note = cls(github, mark, bot, github.account())
+        if note.account and bot not in (DEFAULT_BOT, "") and not note.is_named(note.account):
+            raise note.mismatch(note.account)
+        return note
+
+    def is_named(self, user: Mapping[str, Any]) -> bool:
+        """Tell whether `bot` names this account; an app's login ends in [bot], which may be left out."""
+        names = {self.bot.lower(), *([f"{self.bot.lower()}[bot]"] if user.get("type") == "Bot" else [])}
+        return str(user.get("login")).lower() in names
 
     def is_own(self, one: Any) -> bool:
         """Tell whether the bot itself wrote it, and as this note: nothing else is ever edited."""
         user = one["user"] or {}
-        return (
-            "pull_request" not in one
-            and user.get("type") == "Bot"
-            and user.get("login") == self.bot
-            and str(one["body"] or "").startswith(self.mark)
-        )
+        if self.account:
+            is_by_bot = user.get("login") == self.account.get("login")
+        elif self.account is not None or self.bot.endswith("[bot]"):
+            is_by_bot = user.get("type") == "Bot" and self.is_named(user)
+        else:
+            is_by_bot = self.is_named(user)
+        return is_by_bot and "pull_request" not in one and str(one["body"] or "").startswith(self.mark)
+
+    def mismatch(self, user: Mapping[str, Any]) -> Trouble:
+        """Return why nothing is written: it would not be known again, and be written anew each time."""
+        login = user.get("login")
+        return Trouble(f"the token writes as {login}, and bot: names {self.bot}; write bot: {login}")
 
     def find(self, listed: str) -> Any:
         """Return the oldest one of a list that is the bot's own, `None` where there is none."""
         own = [one for one in self.github.pages(listed) if self.is_own(one)]
         return min(own, key=lambda one: int(one["id"]), default=None)
 
-    def made(self, listed: str, make: Callable[[], Any]) -> None:
-        """Make it; where nothing says whether it was made, look before it is tried again."""
+    def made(self, listed: str, make: Callable[[], Any], undo: Callable[[Any], Any]) -> None:
+        """Make it; where nothing says whether it was made, look before it is tried again.
+
+        Errors: `Trouble` where it shows that another account wrote it than `bot` names; it is undone.
+        """
         for number in range(3):
             try:
-                make()
+                one = make()
             except Unclear:
                 if number == 2:
                     raise
                 if self.find(listed) is None:
                     continue
+                return
+            if not self.is_own(one):
+                undo(one)
+                raise self.mismatch(one["user"] or {})
             return
 
     def body(self, report: str, footer: str) -> str:
@@ -219,12 +251,16 @@ def comment(step: Step, pull: Mapping[str, Any], code: int) -> None:
     if github.get(f"pulls/{int(pull['number'])}")["head"]["sha"] != head:
         step.say("The pull request has moved on, so its comment is left to the run of its newest commit.")
         return
-    note = Note(github, marker("plan", step.target), step.inputs["BOT"])
+    note = Note.of(github, marker("plan", step.target), step.inputs["BOT"])
     footer = f"<sub>Of commit {head}. [Its run]({step.run_address}) has the page, to read it in.</sub>"
     listed, body = f"issues/{int(pull['number'])}/comments", {"body": note.body(step.report(code), footer)}
     own = note.find(listed)
     if own is None:
-        note.made(listed, lambda: github.post(listed, body))
+        note.made(
+            listed,
+            lambda: github.post(listed, body),
+            lambda one: github.delete(f"issues/comments/{int(one['id'])}"),
+        )
     else:
         github.patch(f"issues/comments/{int(own['id'])}", body)
 
@@ -241,7 +277,7 @@ def drift(step: Step) -> int:
 def file_issue(step: Step, code: int) -> None:
     """Open, update or close the issue. Errors: `Trouble`."""
     github = GitHub.of_this_job()
-    note, listed = Note(github, marker("drift", step.target), step.inputs["BOT"]), "issues?state=open"
+    note, listed = Note.of(github, marker("drift", step.target), step.inputs["BOT"]), "issues?state=open"
     own = note.find(listed)
     footer = f"<sub>As of commit {step.environ['GITHUB_SHA']}, seen by [this run]({step.run_address}).</sub>"
     text = {"title": f"Drift on {harmless(step.target)}"[:200], "body": note.body(step.report(code), footer)}
@@ -251,7 +287,12 @@ def file_issue(step: Step, code: int) -> None:
     elif own is not None:
         github.patch(f"issues/{int(own['number'])}", text)
     elif code != DONE:
-        note.made(listed, lambda: github.post("issues", text))
+        closed = {"state": "closed", "state_reason": "not_planned"}
+        note.made(
+            listed,
+            lambda: github.post("issues", text),
+            lambda one: github.patch(f"issues/{int(one['number'])}", closed),
+        )
 
 
 def apply(step: Step) -> int:
