@@ -25,24 +25,16 @@ class Clock(Protocol):
     def monotonic(self) -> float:
         """Return seconds that never run backwards; only differences mean something."""
 
-    def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float, /) -> None:
         """Return after `seconds`. Raises `SleepCut` where the run is to end before that."""
 
 
 class SystemClock:
     """The machine's own time."""
 
-    def now(self) -> float:
-        """Return the wall time, in seconds since 1970 UTC."""
-        return time.time()
-
-    def monotonic(self) -> float:
-        """Return seconds that never run backwards."""
-        return time.monotonic()
-
-    def sleep(self, seconds: float) -> None:
-        """Block this thread for `seconds`."""
-        time.sleep(seconds)
+    now = staticmethod(time.time)
+    monotonic = staticmethod(time.monotonic)
+    sleep = staticmethod(time.sleep)
 
 
 _MINUTE = 60.0
@@ -51,14 +43,6 @@ _LOOK_AGAIN = 0.25
 """Seconds of real time after which a waiting thread looks again whether the run is to end."""
 _BLINK = 1e-6
 """Seconds too short to be a wait; sleeping for them raises `SleepCut` where the run is to end."""
-
-
-class GivenUp(Exception):  # it never leaves `reconciler.http`
-    """The account is not asked any more in this run, because of `error`."""
-
-    def __init__(self, error: ApiError) -> None:
-        super().__init__(str(error))
-        self.error = error
 
 
 class Pace:
@@ -95,15 +79,15 @@ class Pace:
             self._starts = deque(before, maxlen=min(per_minute, before.maxlen or per_minute))
 
     @contextmanager
-    def place(self, clock: Clock) -> Iterator[None]:
+    def place(self, clock: Clock) -> Iterator[ApiError | None]:
         """Wait until an attempt may start, and hold its place until the end of the `with`.
 
-        Raises `GivenUp` where the account is not asked any more, `SleepCut` where the run is to end.
+        Yields the error for which the account is not asked any more in this run, if it was given up. Raises
+        `SleepCut` where the run is to end.
         """
         me = object()
         try:
-            self._wait(me, clock)
-            yield
+            yield self._waited(me, clock)
         finally:
             with self._changed:
                 if me in self._queue:
@@ -134,12 +118,12 @@ class Pace:
                     self._given_up = self._given_up or error
                     self._changed.notify_all()
 
-    def _wait(self, me: object, clock: Clock) -> None:
+    def _waited(self, me: object, clock: Clock) -> ApiError | None:
         has_slot = False
         while True:
             with self._changed:
                 if self._given_up is not None:
-                    raise GivenUp(self._given_up)
+                    return self._given_up
                 now = clock.monotonic()
                 pause = self._free_at - now
                 if now < self._alone_until and me not in self._queue:
@@ -150,7 +134,7 @@ class Pace:
                 elif pause > _BLINK:
                     delay, has_slot = pause, False
                 elif has_slot:
-                    return
+                    return None
                 else:
                     delay, has_slot = 0.0, True
                     if self._starts is not None:
@@ -161,18 +145,3 @@ class Pace:
                         delay = slot - now
             if delay > 0:
                 clock.sleep(delay)
-
-
-class RequestBudget:
-    """Counts down from `most` requests. For many threads."""
-
-    def __init__(self, most: int) -> None:
-        self._left = most
-        self._lock = threading.Lock()
-
-    def take(self, kept_free: int = 0) -> bool:
-        """Take one if at least `kept_free` are left after it; return whether it was taken."""
-        with self._lock:
-            taken = self._left > kept_free
-            self._left -= taken
-            return taken

@@ -17,16 +17,15 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import islice
 
 from msgspec import Struct
 
 from reconciler.engine.kind import Body, Json, Mapper, map_serially
 from reconciler.errors import ApiError, BadAnswer, Declined, Forbidden, NoAnswer, NotFound, Unauthorised
-from reconciler.http.api import Api, Connection, Dialect
-from reconciler.http.messages import Answer, MemoryBudget, Secret
-from reconciler.http.trust import CHECKMARKET_HOSTS
+from reconciler.http.api import CHECKMARKET_HOSTS, Api, Connection
+from reconciler.http.messages import HEAVIEST, Answer, Budget, Secret, plain_complaint
 
 TOP = 100
 """How many rows are asked for at once."""
@@ -67,7 +66,7 @@ class Envelope(Struct, frozen=True):
 
 def opened(answer: Answer) -> Envelope:
     """Return the envelope of an answer; raises `BadAnswer` where there is none."""
-    document = answer.json()
+    document = answer.document
     if not isinstance(document, dict) or not ("Meta" in document or "Data" in document):
         raise BadAnswer(
             f"{answer.method} {answer.path}: {answer.status}, but without the envelope of the API"
@@ -126,7 +125,7 @@ def _complaint(answer: Answer) -> str:
     try:
         data = opened(answer).data
     except BadAnswer:
-        return Dialect().complaint(answer)
+        return plain_complaint(answer)
     if isinstance(data, dict):
         data = data.get("ErrorMessage") or data.get("FailureMessage")
     return data if isinstance(data, str) else ""
@@ -213,22 +212,22 @@ class _Listing(Struct, frozen=True):
 
     def _pages(self) -> Iterator[_Page]:
         """Yield the pages in their order, for as long as one more is asked for."""
-        budget = MemoryBudget()
-        first = self._page(TOP, 0, budget)
+        memory = Budget(HEAVIEST)
+        first = self._page(TOP, 0, memory)
         yield first
-        second = self._page(TOP, first.length, budget)
+        second = self._page(TOP, first.length, memory)
         yield second
         skip = first.length + second.length
         if second.is_like(first):
-            for page in self._ahead(first, second, budget):
+            for page in self._ahead(first, second, memory):
                 yield page
                 skip += page.length
         while True:
-            page = self._page(TOP, skip, budget)
+            page = self._page(TOP, skip, memory)
             yield page
             skip += page.length
 
-    def _ahead(self, first: _Page, second: _Page, budget: MemoryBudget) -> Sequence[_Page]:
+    def _ahead(self, first: _Page, second: _Page, memory: Budget) -> Sequence[_Page]:
         """Return the pages behind the second up to the first one that is no further one, and that one.
 
         A further one is like the first, and brings rows that no other page brought so far.
@@ -240,7 +239,7 @@ class _Listing(Struct, frozen=True):
             if any(end < start for end in ends):
                 return None
             try:
-                page = self._page(TOP, start, budget)
+                page = self._page(TOP, start, memory)
             except ApiError:
                 ends.append(start)
                 raise
@@ -262,14 +261,14 @@ class _Listing(Struct, frozen=True):
         Asks for all rows where their number is known, else for one less than came: more than that is all.
         """
         top = max(totals, default=len(seen) - 1)
-        page = self._page(top, 0, MemoryBudget())
+        page = self._page(top, 0, Budget(HEAVIEST))
         proven = page.totals == {len(page.rows)} if page.totals else len(page.rows) > top
         whole = proven and seen.keys() <= page.rows.keys()
         return (page.rows if whole else seen), whole
 
-    def _page(self, top: int, skip: int, budget: MemoryBudget) -> _Page:
+    def _page(self, top: int, skip: int, memory: Budget) -> _Page:
         answer = self.api.request("GET", self.path, params={"top": top, "skip": skip})
-        budget.take(answer)
+        answer.take_from(memory)
         envelope = answered(answer)
         data, total = envelope.data, envelope.count("TotalRowCount")
         # Empty members are left out (DOC): a page without `Data` has no rows, unless `Meta` says otherwise.
@@ -398,7 +397,11 @@ def open_checkmarket(
     `credentials` says in messages where the two keys are set, such as the names of the environment variables.
     Both go out as headers with every request (DOC, example 1). The rest is as for `Api`.
     """
-    dialect = Dialect(
+    api = Api(
+        url,
+        connection,
+        headers={"X-Master-Key": master_key, "X-Key": key},
+        hosts=CHECKMARKET_HOSTS,
         status=_status,
         complaint=_complaint,
         hints={
@@ -406,11 +409,5 @@ def open_checkmarket(
             Forbidden: f"Check {credentials}: the key needs the roles Contacts (read) and Contacts (write).",
         },
     )
-    with Api(
-        url,
-        connection,
-        headers={"X-Master-Key": master_key, "X-Key": key},
-        dialect=dialect,
-        hosts=CHECKMARKET_HOSTS,
-    ) as api:
+    with closing(api):
         yield ImportConfigs(api)

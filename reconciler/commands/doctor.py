@@ -40,9 +40,8 @@ from reconciler.config.schema import SCHEMA_FILE
 from reconciler.config.settings import SANDBOX, CheckMarket, Expoints, SecretReference, needs_credentials
 from reconciler.errors import Exit, FilesInvalid, ReconcilerError, Refused, UsageError
 from reconciler.expoints.client import open_expoints, token_hosts
-from reconciler.http.api import Bounds
+from reconciler.http.api import CHECKMARKET_HOSTS, EXPOINTS_HOSTS, TOKEN_HOSTS, Bounds, trusted
 from reconciler.http.messages import Secret
-from reconciler.http.trust import CHECKMARKET_HOSTS, EXPOINTS_HOSTS, TOKEN_HOSTS, trusted
 from reconciler.journal.entries import Run, shown_accounts
 from reconciler.journal.holding import is_dead, this_process
 from reconciler.journal.journal import protection_of, shown_address

@@ -113,16 +113,8 @@ class CuttableClock:
     """A clock whose sleeps, in any thread, end soon after `cut`, and for good."""
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+        self.now, self.monotonic, self._sleep = clock.now, clock.monotonic, clock.sleep
         self._is_cut = False
-
-    def now(self) -> float:
-        """Return the wall time, in seconds since 1970 UTC."""
-        return self._clock.now()
-
-    def monotonic(self) -> float:
-        """Return seconds that never run backwards."""
-        return self._clock.monotonic()
 
     def cut(self) -> None:
         """End every sleep, those to come too."""
@@ -133,7 +125,7 @@ class CuttableClock:
         while seconds > 0:
             if self._is_cut:
                 raise SleepCut
-            self._clock.sleep(min(seconds, NOTICED_WITHIN))
+            self._sleep(min(seconds, NOTICED_WITHIN))
             seconds -= NOTICED_WITHIN
 
 

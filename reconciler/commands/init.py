@@ -18,7 +18,7 @@ from reconciler.config.schema import SCHEMA_FILE
 from reconciler.config.settings import needs_credentials, server_at
 from reconciler.config.yaml import quoted
 from reconciler.errors import Exit, ReconcilerError, UsageError
-from reconciler.http.trust import CHECKMARKET_HOSTS, EXPOINTS_HOSTS, trusted
+from reconciler.http.api import CHECKMARKET_HOSTS, EXPOINTS_HOSTS, trusted
 from reconciler.render.values import json_text
 
 _EXAMPLE_FILE = "newsletter.yaml"

@@ -18,7 +18,7 @@ import re
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from http import HTTPStatus
 from typing import ClassVar, TypeVar
@@ -28,12 +28,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.access import Access, is_loopback
-from reconciler.clock import Clock, Pace, RequestBudget
+from reconciler.clock import Clock, Pace
 from reconciler.engine.kind import Json, Mapper, map_serially
 from reconciler.errors import ApiError, BadAnswer, Declined, Forbidden, NoAnswer, NotFound, Unauthorised
-from reconciler.http.api import Api, Connection, Dialect
-from reconciler.http.messages import Answer, MemoryBudget, QueryValue, Secret
-from reconciler.http.trust import EXPOINTS_HOSTS, TOKEN_HOSTS, trusted
+from reconciler.http.api import EXPOINTS_HOSTS, TOKEN_HOSTS, Api, Connection, trusted
+from reconciler.http.messages import HEAVIEST, Answer, Budget, QueryValue, Secret
 from reconciler.problems import Redacted
 
 LONGEST_QUERY = 1_800
@@ -205,7 +204,7 @@ class Customers:
         """Return the rows of these addresses; C: with `Id`, U: the rest. They hold personal data."""
         found: list[Row] = []
         for query in _queries(emails):
-            read = partial(self._page, _CUSTOMERS, query, MemoryBudget())
+            read = partial(self._page, _CUSTOMERS, query, Budget(HEAVIEST))
             for page in pages(read, "Customers", f"GET {_CUSTOMERS}"):
                 found += page
         return found
@@ -251,13 +250,13 @@ class Customers:
         return Count(customers, at)
 
     def _page(
-        self, path: str, query: Mapping[str, QueryValue], budget: MemoryBudget | None, cursor: str | None
+        self, path: str, query: Mapping[str, QueryValue], memory: Budget | None, cursor: str | None
     ) -> object:
         onwards = {} if cursor is None else {"Cursor": cursor}
-        return self._read(path, {**query, "Limit": _PAGE_ROWS, **onwards}, budget)[0]
+        return self._read(path, {**query, "Limit": _PAGE_ROWS, **onwards}, memory)[0]
 
     def _read(
-        self, path: str, query: Mapping[str, QueryValue] | None = None, budget: MemoryBudget | None = None
+        self, path: str, query: Mapping[str, QueryValue] | None = None, memory: Budget | None = None
     ) -> tuple[object, float | None]:
         """Return the document that the API answers with, and the time that the answer has."""
         refused: Secret | None = None
@@ -266,9 +265,9 @@ class Customers:
             headers = {"Authorization": Secret(f"{_BEARER}{token.value}")}
             try:
                 answer = self._reading.request("GET", path, params=query, headers=headers)
-                if budget is not None:
-                    budget.take(answer)
-                return answer.json(), answer.sent_at
+                if memory is not None:
+                    answer.take_from(memory)
+                return answer.document, answer.sent_at  # noqa: TRY300 - the document may be none
             except ApiError as error:
                 if refused is not None or not isinstance(error, Unauthorised):
                     raise _masked_error(error, token) from None
@@ -362,8 +361,7 @@ def taken(answer: Answer, personal: Iterable[str]) -> str:
 
 def _is_empty_or_json(answer: Answer) -> bool:
     try:
-        if answer.content.strip():
-            answer.json()
+        _ = answer.content.strip() and answer.document
     except BadAnswer:
         return False
     return True
@@ -404,7 +402,7 @@ def shown(answer: Answer, personal: Iterable[str] = ()) -> str:
     tokens = [one.value.removeprefix(_BEARER) for one in answer.secrets if one.value.startswith(_BEARER)]
     mask = _masker([*personal, *tokens])
     try:
-        return json.dumps(_masked(answer.json(), mask), ensure_ascii=False)
+        return json.dumps(_masked(answer.document, mask), ensure_ascii=False)
     except (BadAnswer, RecursionError):
         text = answer.content.decode("utf-8", "replace").strip()
     if text.startswith("<"):
@@ -541,7 +539,7 @@ class Tokens:
         except (Declined, Forbidden, NotFound) as error:
             # Whatever the status: without a token no call is let in, and nothing was asked of the tenant.
             raise Unauthorised(str(error)) from error
-        document, where = answer.json(), f"{answer.method} {answer.path}: {answer.status}, but"
+        document, where = answer.document, f"{answer.method} {answer.path}: {answer.status}, but"
         token = _member(document, "access_token")
         if not isinstance(token, str) or not re.fullmatch(r"[!-~]+", token):  # as RFC 6750, 2.1, sends it (I)
             raise BadAnswer(f"{where} the answer has no access_token that can be sent. Check the token_url.")
@@ -588,26 +586,25 @@ def open_expoints(
     """
     connection = connection or Connection()
     bounds = connection.bounds
-    share = RequestBudget(bounds.requests_per_run) if bounds.requests_per_run else None
+    share = Budget(bounds.requests_per_run) if bounds.requests_per_run else None
     hints = {
         Unauthorised: f"Check {_CREDENTIALS}: the API does not accept the token.",
         Forbidden: f"Check {_CREDENTIALS}: the API knows the token, but does not let it do this.",
     }
-    of_tenant = partial(Api, url, hosts=EXPOINTS_HOSTS, share=share)
-    # A 401 asks for another token, a 429 for patience (D, every page); both prove that nothing was taken. Any
-    # other answer to a batch arrives whole, for `taken` to judge, which knows what was in the batch.
-    posting_dialect = Dialect(
-        status=lambda answer: answer.status if answer.status in (401, 429) else HTTPStatus.OK,
-        complaint=lambda _: "",
-        hints=hints,
-    )
+    of_tenant = partial(Api, url, hosts=EXPOINTS_HOSTS, share=share, hints=hints)
     # One is under way at a time, so it leaves of `requests_per_run` what verifying one takes.
     one_at_a_time = replace(connection, bounds=replace(bounds, parallelism=1))
     with ExitStack() as stack:
-        reading = stack.enter_context(of_tenant(connection, dialect=Dialect(complaint=shown, hints=hints)))
-        posting = stack.enter_context(
-            of_tenant(one_at_a_time, dialect=posting_dialect, headers=_NOT_KEPT_ALIVE)
+        reading = stack.enter_context(closing(of_tenant(connection, complaint=shown)))
+        # A 401 asks for another token, a 429 for patience (D, every page); both prove that nothing was taken.
+        # Any other answer to a batch arrives whole, for `taken` to judge, which knows what was in the batch.
+        posting = of_tenant(
+            one_at_a_time,
+            headers=_NOT_KEPT_ALIVE,
+            status=lambda answer: answer.status if answer.status in (401, 429) else HTTPStatus.OK,
+            complaint=lambda _: "",
         )
+        stack.enter_context(closing(posting))
         token_api = None
         if isinstance(login, ClientLogin):
             hosts, access = token_hosts(url, connection.access or Access())
@@ -616,22 +613,22 @@ def open_expoints(
             # Whatever the status: without a token no call is let in.
             advice = f"No token was given: check {_CREDENTIALS}."
             refusals = (Unauthorised, Declined, Forbidden, NotFound)
-            token_api = stack.enter_context(
-                Api(
-                    f"{address.scheme}://{address.netloc}",
-                    replace(connection, bounds=unpaced, access=access, pace=Pace()),
-                    hosts=hosts,
-                    share=share,
-                    dialect=Dialect(complaint=_oauth_error, hints=dict.fromkeys(refusals, advice)),
-                )
+            token_api = Api(
+                f"{address.scheme}://{address.netloc}",
+                replace(connection, bounds=unpaced, access=access, pace=Pace()),
+                hosts=hosts,
+                share=share,
+                complaint=_oauth_error,
+                hints=dict.fromkeys(refusals, advice),
             )
+            stack.enter_context(closing(token_api))
         yield Customers(reading, posting, Tokens(login, connection.clock, token_api), mapper)
 
 
 def _oauth_error(answer: Answer) -> str:
     # The error of OAuth2 (I: RFC 6749, 5.2) and nothing else: a page may repeat the whole request.
     try:
-        document = answer.json()
+        document = answer.document
     except BadAnswer:
         return ""
     texts = (_member(document, "error"), _member(document, "error_description"))

@@ -31,17 +31,16 @@ import logging
 import random
 import re
 import threading
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import ClassVar, Final, Self
+from typing import ClassVar, Final
 
 import httpx
 from msgspec import Struct, field
 
 from reconciler import __version__
-from reconciler.access import Access
-from reconciler.clock import Clock, GivenUp, Pace, RequestBudget, SleepCut, SystemClock
+from reconciler.access import HTTPS, Access, is_loopback, matches
+from reconciler.clock import Clock, Pace, SleepCut, SystemClock
 from reconciler.errors import (
     Abandoned,
     AllowanceUsedUp,
@@ -51,6 +50,7 @@ from reconciler.errors import (
     Forbidden,
     NoAnswer,
     NotFound,
+    Refused,
     Unauthorised,
     Unreachable,
     UsageError,
@@ -59,16 +59,17 @@ from reconciler.http.messages import (
     PACKED,
     Answer,
     Attempt,
+    Budget,
     QueryValue,
     Secret,
     Transport,
     Unfit,
     moment,
     plain_complaint,
+    printable,
     quoted,
     received,
 )
-from reconciler.http.trust import trusted
 from reconciler.problems import Redacted
 
 # httpx logs whole addresses, and a query may hold a person's e-mail address.
@@ -105,20 +106,6 @@ class Bounds(Struct, frozen=True):
 USUAL_BOUNDS: Final = Bounds()
 
 
-class Dialect(Struct, frozen=True):
-    """What one API's answers mean beyond HTTP."""
-
-    status: Callable[[Answer], int] = lambda answer: answer.status
-    """The status that an answer really has, for APIs that put one into the body."""
-    complaint: Callable[[Answer], str] = plain_complaint
-    """The API's own words in an answer that is an error; redacted and shortened where they are shown."""
-    hints: Mapping[type[ApiError], str] = field(default_factory=dict)
-    """What to do next, as a sentence, where this API has better advice than the usual."""
-
-
-_HTTP_ALONE: Final = Dialect()
-
-
 class Connection(Struct, frozen=True):
     """How requests to an account leave and are recorded: the same for all clients of it in a run."""
 
@@ -142,25 +129,22 @@ class Connection(Struct, frozen=True):
 class _Retryable(Exception):  # it never leaves this module
     """Another attempt may be made; `error` is what to raise if there is none.
 
-    `asked` is how long the API asks to be left alone, in seconds, if it does; `note` is what to say of that
-    if it is too long. `is_hopeless` says that no other request would fare better.
+    `is_hopeless` says that no other request would fare better, `asked` for how many seconds the API asks to
+    be left alone, if it does, and `note` what to say of that if it is too long.
     """
 
     def __init__(
         self,
         error: ApiError,
         *,
+        is_hopeless: bool,
         asked: float | None = None,
         tries: int = _TRIES,
         note: str = "",
-        is_hopeless: bool = False,
     ) -> None:
         super().__init__(str(error))
-        self.error = error
-        self.asked = asked
-        self.tries = tries
-        self.note = note
-        self.is_hopeless = is_hopeless
+        self.error, self.is_hopeless = error, is_hopeless
+        self.asked, self.tries, self.note = asked, tries, note
 
 
 class _Call(Redacted, frozen=False):  # type: ignore[misc]  # mypy takes it for a dataclass
@@ -171,10 +155,10 @@ class _Call(Redacted, frozen=False):  # type: ignore[misc]  # mypy takes it for 
     method: str
     path: str
     reads: bool
-    headers: Mapping[str, Secret]
+    headers: Mapping[str, str]
     params: Mapping[str, QueryValue] | None
     json: object
-    form: Mapping[str, str | Secret]
+    form: Mapping[str, str]
     secrets: Sequence[Secret]
     """Everything that is sent with it and must not be shown."""
     on_answer: Callable[[], None] | None
@@ -191,11 +175,15 @@ class _Call(Redacted, frozen=False):  # type: ignore[misc]  # mypy takes it for 
 
 
 class Api:
-    """One API at one address. Safe for use by many threads at once; close it, or use it in a `with`.
+    """One API at one address. Safe for use by many threads at once; `close` it in the end.
 
     `headers` go out with every request, to `url` and nowhere else: redirects are not followed, cookies not
     kept, and `url` must be `trusted`, by the `hosts` of the API and what the connection's `access` allows.
     `share` counts the requests of several of them as those of one, instead of `bounds.requests_per_run`.
+
+    What its answers mean beyond HTTP: `status` returns the status that an answer really has, for APIs that
+    put one into the body, `complaint` the API's own words in one that is an error, and `hints` has the
+    sentence that says what to do next, where the API has better advice than the usual.
 
     Raises `Refused` for an address that is not trusted, `UsageError` for settings that cannot be used.
     """
@@ -206,34 +194,31 @@ class Api:
         connection: Connection | None = None,
         *,
         headers: Mapping[str, Secret] | None = None,
-        share: RequestBudget | None = None,
-        dialect: Dialect = _HTTP_ALONE,
+        share: Budget | None = None,
         hosts: tuple[str, ...] = (),
+        status: Callable[[Answer], int] = lambda answer: answer.status,
+        complaint: Callable[[Answer], str] = plain_complaint,
+        hints: Mapping[type[ApiError], str] | None = None,
     ) -> None:
         self._connection = connection = connection or Connection()
-        address, bounds = trusted(url, hosts, connection.access), connection.bounds
+        address, bounds = httpx.URL(trusted(url, hosts, connection.access)), connection.bounds
         own = _sendable(headers or {})
-        self._secrets = tuple(own.values())
+        self._secrets = tuple((headers or {}).values())
         self._bounds, self._clock, self._pace = bounds, connection.clock, connection.pace
-        self._dialect = dialect
+        self._status, self._complaint, self._advice = status, complaint, {**_ADVICE, **(hints or {})}
         self._pace.at_most(bounds.requests_per_minute)
         self._under_way = threading.BoundedSemaphore(bounds.parallelism)
-        self._counts: Counter[str] = Counter()
-        self._share = share or (RequestBudget(bounds.requests_per_run) if bounds.requests_per_run else None)
-        self._lock = threading.Lock()
+        self._share = share or (Budget(bounds.requests_per_run) if bounds.requests_per_run else None)
         self._timeout = httpx.Timeout(bounds.silence, connect=bounds.connect).as_dict()
-        self._base = address.rstrip("/")
-        self._base_path = httpx.URL(address).path.rstrip("/")
-        self._headers = httpx.Headers(
-            {
-                "Host": httpx.URL(address).netloc.decode("ascii"),
-                "User-Agent": f"reconciler/{__version__}",
-                "Accept": "application/json",
-                "Accept-Encoding": PACKED,
-                "Connection": "keep-alive",
-                **_revealed(own),
-            }
-        )
+        self._base, self._base_path = str(address).rstrip("/"), address.path.rstrip("/")
+        self._headers = {
+            "Host": address.netloc.decode("ascii"),
+            "User-Agent": f"reconciler/{__version__}",
+            "Accept": "application/json",
+            "Accept-Encoding": PACKED,
+            "Connection": "keep-alive",
+            **own,
+        }
         transport = connection.transport
         if transport is None:
             # Imported here: the embedded sandbox needs no network.
@@ -242,21 +227,9 @@ class Api:
             transport = Connections(address)
         self._transport = transport
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def close(self) -> None:
         """Close the connections; requests after it are a programming error."""
         self._transport.close()
-
-    @property
-    def counts(self) -> Mapping[str, int]:
-        """How many requests were sent so far, by method, every attempt counted."""
-        with self._lock:
-            return dict(self._counts)
 
     def request(
         self,
@@ -280,31 +253,31 @@ class Api:
         """
         if not re.fullmatch(r"/[^?#]*", path):
             raise ValueError("a path starts with a slash and holds no query; give it as `params`")
-        headers, form = _sendable(headers or {}), form or {}
+        headers, form = headers or {}, form or {}
+        own, plain = (
+            _sendable(headers),
+            {name: part.value if isinstance(part, Secret) else part for name, part in form.items()},
+        )
         sent = [part for part in (*headers.values(), *form.values()) if isinstance(part, Secret)]
         reads = method == "GET" if reads is None else reads
         named, secrets = self._connection.new_id(), (*self._secrets, *sent)
         since = self._clock.monotonic()
-        call = _Call(method, path, reads, headers, params, json, form, secrets, on_answer, named, since)
+        call = _Call(method, path, reads, own, params, json, plain, secrets, on_answer, named, since)
         try:
             while True:
                 try:
                     return self._attempt(call)
                 except _Retryable as again:
                     call.trouble = trouble = again
-                self._back_off(call, trouble)
+                asked = trouble.asked or 0.0
+                back_off = min(0.5 * 2 ** (call.attempts - 1), _LONGEST_BACK_OFF) + random.uniform(0, 0.5)  # noqa: S311
+                if call.attempts >= trouble.tries or self._seconds_left(call) <= max(asked, back_off):
+                    raise self._given_up(call, trouble) from trouble.__cause__
+                # What was asked for is a pause of the account, which the attempt waits for in its place.
+                if back_off > asked:
+                    self._clock.sleep(back_off)
         except SleepCut as cut:
             raise self._error(Abandoned, call, "interrupted while it waited to be sent") from cut
-
-    def _back_off(self, call: _Call, trouble: _Retryable) -> None:
-        """Wait before another attempt; raise what the trouble means in the end where there is none."""
-        back_off = min(0.5 * 2 ** (call.attempts - 1), _LONGEST_BACK_OFF) + random.uniform(0, 0.5)  # noqa: S311
-        asked = trouble.asked or 0.0
-        if call.attempts >= trouble.tries or self._seconds_left(call) <= max(asked, back_off):
-            raise self._given_up(call, trouble) from trouble.__cause__
-        # What was asked for is a pause of the whole account, which the attempt waits for in its place.
-        if back_off > asked:
-            self._clock.sleep(back_off)
 
     def _seconds_left(self, call: _Call) -> float:
         """Return the seconds until the next attempt has to have begun."""
@@ -321,12 +294,15 @@ class Api:
         """Send a call once. Raises an `ApiError` that is final, or `_Retryable`."""
         request, trouble = self._written(call), call.trouble
         try:
-            with self._under_way, self._pace.place(self._clock):
-                if trouble is not None and self._seconds_left(call) <= 0:
+            with self._under_way, self._pace.place(self._clock) as gone:
+                if trouble is not None and (gone or self._seconds_left(call) <= 0):
                     raise self._given_up(call, trouble) from trouble.__cause__
+                if gone:
+                    why = f"not sent, because the account was given up after {gone}"
+                    raise type(gone)(f"{self._name(call)}: {why}") from gone
                 # Enough stays free to read once more for each that is under way, and once for what it wrote.
                 kept_free = 0 if call.reads else 3 * self._bounds.parallelism
-                if self._share is not None and not self._share.take(kept_free):
+                if self._share is not None and not self._share.take(kept_free=kept_free):
                     kept = f" but {kept_free} to read back what was written" if kept_free else ""
                     raise AllowanceUsedUp(
                         f"{self._name(call)}: not sent: requests_per_run leaves this run no more{kept}. Do a "
@@ -334,11 +310,6 @@ class Api:
                     )
                 # Judged in its place, for a pause begins before the next one starts.
                 return self._judged(call, self._send(request, call))
-        except GivenUp as gone:
-            if trouble is not None:
-                raise self._given_up(call, trouble) from trouble.__cause__
-            why = f"not sent, because the account was given up after {gone.error}"
-            raise type(gone.error)(f"{self._name(call)}: {why}") from gone.error
         except httpx.HTTPError as error:
             raise self._lost(call, error) from error
         except Unfit as error:
@@ -347,7 +318,7 @@ class Api:
     def _written(self, call: _Call) -> httpx.Request:
         """Return the request to send. Raises `UsageError` where it cannot be written as one."""
         headers, content = httpx.Headers(self._headers), None
-        headers.update(_revealed(call.headers))
+        headers.update(call.headers)
         if call.json is not None:
             headers["Content-Type"] = "application/json"
             text = jsons.dumps(call.json, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -360,7 +331,7 @@ class Api:
                 params=call.params,
                 headers=headers,
                 content=content,
-                data=_revealed(call.form) or None,
+                data=call.form or None,
                 extensions={"timeout": self._timeout},
             )
         except httpx.InvalidURL as error:
@@ -385,7 +356,7 @@ class Api:
             response = self._transport.handle_request(request)
             content = received(response, self._bounds.answer_bytes, check_time)
         except BaseException as error:
-            failure = type(error).__name__
+            failure = error.kind if isinstance(error, Unfit) else type(error).__name__
             raise
         finally:
             ended = self._clock.monotonic()
@@ -393,8 +364,6 @@ class Api:
             call.began += max(0.0, ended - started - self._bounds.answer)
             waited, call.waits_since = started - call.waits_since, ended
             call.attempts += 1
-            with self._lock:
-                self._counts[call.method] += 1
             attempt = Attempt(
                 method=call.method,
                 path=path,
@@ -424,14 +393,14 @@ class Api:
         """Return an answer that is a success; raise what any other one means."""
         if call.on_answer:
             call.on_answer()
-        status = self._dialect.status(answer)
+        status = self._status(answer)
         is_full = status == HTTPStatus.TOO_MANY_REQUESTS
         if status < 500 and not is_full:
             self._pace.answered()
         if 200 <= status < 300:
             return answer
         known = f"{status} {HTTPStatus(status).phrase}" if status in _STATUSES else str(status)
-        words = ": ".join(filter(None, (known, answer.quoted(self._dialect.complaint(answer)))))
+        words = ": ".join(filter(None, (known, answer.quoted(self._complaint(answer)))))
         error = self._error(_kind(status, call.reads), call, words)
         asked = _retry_after(answer, self._clock.now())
         note, tries = "" if asked is None else f"; the API asks to wait {asked:.0f} s", _TRIES
@@ -446,7 +415,7 @@ class Api:
         raise error
 
     def _error(self, kind: type[ApiError], call: _Call, what: str) -> ApiError:
-        return kind(f"{self._name(call)}: {what}. {self._dialect.hints.get(kind, _ADVICE[kind])}")
+        return kind(f"{self._name(call)}: {what}. {self._advice[kind]}")
 
     def _name(self, call: _Call) -> str:
         return f"{call.method} {self._base_path}{call.path}"
@@ -500,12 +469,8 @@ def _retry_after(answer: Answer, now: float) -> float | None:
     return min(max(0.0, until - (now if since is None else since)), _LONGEST_ASKED)
 
 
-def _revealed(parts: Mapping[str, str | Secret]) -> dict[str, str]:
-    return {name: part.value if isinstance(part, Secret) else part for name, part in parts.items()}
-
-
-def _sendable(headers: Mapping[str, Secret]) -> Mapping[str, Secret]:
-    """Return the headers. Raises `UsageError`, without the value, for one that HTTP cannot carry."""
+def _sendable(headers: Mapping[str, Secret]) -> dict[str, str]:
+    """Return headers to send. Raises `UsageError`, without the value, for one that HTTP cannot carry."""
     for name, secret in headers.items():
         value = secret.value
         if not (value and value.isascii() and value.isprintable() and value == value.strip()):
@@ -513,4 +478,77 @@ def _sendable(headers: Mapping[str, Secret]) -> Mapping[str, Secret]:
                 f"{name}: empty, or with a line break, a blank at an end or a sign that is not ASCII. "
                 "Check the environment variable or file that it comes from."
             )
-    return headers
+    return {name: secret.value for name, secret in headers.items()}
+
+
+# To whom the credentials of each API may go: decided from the address alone, before anything is sent.
+
+CHECKMARKET_HOSTS: Final = ("*.agileresearch.medallia.com", "*.checkmarket.com")
+EXPOINTS_HOSTS: Final = ("*.expoints.nl",)
+TOKEN_HOSTS: Final = ("login.microsoftonline.com",)
+"""The documented token host of Expoints; a tenant's own host is one too."""
+
+_VENDORS: Final = (*CHECKMARKET_HOSTS, *EXPOINTS_HOSTS, *TOKEN_HOSTS)
+
+
+def trusted(url: str, hosts: tuple[str, ...], access: Access | None = None) -> str:
+    """Return `url` in its normal form if the credentials of an API may be sent to it.
+
+    Trusted are `hosts`, names and `*.` patterns of that API, at port 443, and what `access` trusts; but never
+    a host of another API. Only https will do, but for this machine. Raises `UsageError` for what is no
+    address of an API, `Refused` for one that is not trusted.
+    """
+    access = access or Access()
+    address = _address(url)
+    host = address.raw_host.decode("ascii")
+    port = address.port or (HTTPS if address.scheme == "https" else 80)
+    shown = host if port == HTTPS else f"{host}:{port}"
+    is_own = matches(host, hosts)
+    if matches(host, _VENDORS) and not is_own:
+        raise Refused(
+            f"{shown} is the host of another API, and gets no credentials of this one; they go to "
+            f"{', '.join(hosts)}. Write the right address in the files"
+        )
+    if not ((is_own and port == HTTPS) or access.trusts(host, port)):
+        if is_loopback(host):
+            where = "in CI" if access.in_ci else "beside an API that is elsewhere"
+            why = f"{where} this machine gets credentials only where it is named. If this is right"
+        else:
+            own = ", ".join(hosts) or "hosts that are named"
+            why = f"credentials go only to {own} at port {HTTPS}. If this host is right"
+        raise Refused(f"{shown}: {why}: {access.line_to_trust(host, port)}")
+    if address.scheme != "https" and not is_loopback(host):
+        raise Refused(f"{host}: credentials go over https only. Write https://{host}")
+    if host in TOKEN_HOSTS and not _TOKEN_PATH.fullmatch(address.path):
+        raise Refused(
+            f"{host} gives tokens at https://{host}/TENANT/oauth2/v2.0/token only. Write it like that"
+        )
+    return str(address)
+
+
+def _address(url: str) -> httpx.URL:
+    """Read an address as the client will: the same parser, so that both see the same host.
+
+    The host is as it is looked up: punycode, so that no letter looks alike.
+    """
+    shown = url if url and "@" not in url else "The address"
+    try:
+        address = httpx.URL(url)
+        host = address.raw_host.decode("ascii").lower().removesuffix(".")
+        address = address.copy_with(host=host)
+    except (httpx.InvalidURL, ValueError) as error:
+        raise UsageError(f"{printable(shown)} is no address of an API. {_LIKE}") from error
+    if address.userinfo:
+        raise Refused(f"{host}: an address holds no name and password. {_LIKE}")
+    has_host = address.scheme in ("http", "https") and _HOST.fullmatch(host) is not None
+    if not has_host or (address.port or HTTPS) >= 2**16 or address.query or address.fragment:
+        raise UsageError(f"{printable(shown)} is no address of an API. {_LIKE}")
+    if _DOCUMENTATION.search(address.path):
+        raise Refused(f"{printable(shown)} is documentation, not the API. {_LIKE}")
+    return address
+
+
+_HOST = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*|[0-9a-f:.]*:[0-9a-f:.]*")
+_DOCUMENTATION = re.compile(r"/(help|docs)(/|$)", re.IGNORECASE)
+_TOKEN_PATH = re.compile(r"/[A-Za-z0-9.-]+/oauth2(/v2\.0)?/token")
+_LIKE = "Write it like https://api-eu.agileresearch.medallia.com or https://acme.expoints.nl"

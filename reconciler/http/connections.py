@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from importlib.util import find_spec
+from ipaddress import ip_address, ip_network
 from typing import Any
 from urllib.request import getproxies
 
@@ -24,7 +25,6 @@ import httpx
 
 from reconciler.access import is_loopback
 from reconciler.errors import UsageError
-from reconciler.http.trust import host_of
 
 _IDLE_SECONDS = 20.0  # shorter than any server is known to keep an unused connection
 _PIECE = 2**16
@@ -125,7 +125,7 @@ class _Network(httpcore.NetworkBackend):
         raise httpcore.ConnectError(f"{host} has no address")
 
 
-class Connections(httpx.BaseTransport):
+class Connections(httpx.HTTPTransport):
     """Carries requests to one address over connections that are kept. For many threads.
 
     By the proxy and with the certificates that the environment names, but never by a proxy to this machine. A
@@ -136,14 +136,13 @@ class Connections(httpx.BaseTransport):
     Raises `UsageError` where the environment's settings cannot be used.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: httpx.URL) -> None:
         try:
+            trust = _trust() if address.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            # Instead of the base's own one, which cannot be given a network.
             self._pool = httpcore.ConnectionPool(
-                # Without TLS no certificate is looked at.
-                ssl_context=_trust()
-                if address.startswith("https:")
-                else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-                proxy=_proxy_for(httpx.URL(address)),
+                ssl_context=trust,
+                proxy=_proxy_for(address),
                 max_connections=None,
                 keepalive_expiry=_IDLE_SECONDS,
                 network_backend=_Network(),
@@ -161,64 +160,27 @@ class Connections(httpx.BaseTransport):
         `httpx.TransportError`.
         """
         _attempt.left = request.extensions.get("time_left")
-        url = request.url
-        sent = httpcore.Request(
-            request.method,
-            httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
-            headers=request.headers.raw,
-            content=request.stream,
-            extensions=request.extensions,
-        )
-        with _errors_of_httpx():
-            answer = self._pool.handle_request(sent)
-        assert isinstance(answer.stream, Iterable)  # noqa: S101 - all here is synchronous
-        return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer))
-
-    def close(self) -> None:
-        """Close every connection."""
-        self._pool.close()
-
-
-class _Body(httpx.SyncByteStream):
-    """The content of an answer, as it comes."""
-
-    def __init__(self, answer: httpcore.Response) -> None:
-        self._answer = answer
-
-    def __iter__(self) -> Iterator[bytes]:
-        with _errors_of_httpx():
-            yield from self._answer.iter_stream()
-
-    def close(self) -> None:
-        self._answer.close()
-
-
-@contextmanager
-def _errors_of_httpx() -> Iterator[None]:
-    """Raise httpx's error of the same name for one of httpcore."""
-    try:
-        yield
-    except (
-        httpcore.TimeoutException,
-        httpcore.NetworkError,
-        httpcore.ProtocolError,
-        httpcore.ProxyError,
-        httpcore.UnsupportedProtocol,
-    ) as error:
-        kind: type[httpx.TransportError] = getattr(httpx, type(error).__name__, httpx.TransportError)
-        raise kind(str(error)) from error
+        return super().handle_request(request)
 
 
 def _proxy_for(address: httpx.URL) -> httpcore.Proxy | None:
-    """Return the proxy that the environment names for an address; for this machine none ever is."""
-    proxies, host = getproxies(), host_of(address)
+    """Return the proxy that the environment names for an address; for this machine none ever is.
+
+    NO_PROXY lists domains, addresses and networks; an entry that is none of them excludes nothing.
+    """
+    proxies, host = getproxies(), address.raw_host.decode("ascii")
     url = proxies.get(address.scheme) or proxies.get("all")
     if not url or is_loopback(host):
         return None
-    for name in proxies.get("no", "").lower().split(","):
-        domain = re.sub(r"^(.*://)?(\*?\.)?|:[0-9]+$", "", name.strip())
-        if domain == "*" or (domain and f".{host}".endswith(f".{domain}")):
-            return None
+    for entry in proxies.get("no", "").lower().split(","):
+        name = entry.strip().rpartition("://")[2]
+        try:
+            if ip_address(host) in ip_network(re.sub(r"\[(.*)\](:[0-9]+)?", r"\1", name), strict=False):
+                return None
+        except ValueError:
+            domain = re.sub(r"^\*?\.|:[0-9]+$", "", name)
+            if domain == "*" or (domain and f".{host}".endswith(f".{domain}")):
+                return None
     proxy = httpx.Proxy(url if "://" in url else f"http://{url}")
     if proxy.url.scheme.startswith("socks") and find_spec("socksio") is None:
         raise ImportError("a SOCKS proxy needs the package socksio")
@@ -229,11 +191,11 @@ def _proxy_for(address: httpx.URL) -> httpcore.Proxy | None:
 
 def _trust() -> ssl.SSLContext:
     """Return the certificates that count, by the variables of the environment."""
-    return _environments_trust(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+    return _trust_by(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
 
 
 @lru_cache(maxsize=1)
-def _environments_trust(*_: str | None) -> ssl.SSLContext:
+def _trust_by(*_: str | None) -> ssl.SSLContext:
     """Return one context for all connections, by the variables that it hangs on: to read it takes 25 ms."""
     context = httpx.create_ssl_context()
     context.sslsocket_class = _PunctualTls

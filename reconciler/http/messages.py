@@ -7,21 +7,17 @@ import json
 import re
 import threading
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC
 from functools import cached_property
 from itertools import chain
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeAlias
+from typing import Any, ClassVar, NoReturn, TypeAlias
 
 import httpx
 from msgspec import field
 
 from reconciler.errors import BadAnswer
-from reconciler.http.trust import printable
 from reconciler.problems import Redacted
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
 
 QueryValue: TypeAlias = str | int | bool | Sequence[str | int]
 Transport: TypeAlias = httpx.BaseTransport
@@ -76,20 +72,48 @@ class Answer(Redacted, frozen=True, dict=True):
         """When the server says that it answered, in seconds since 1970 UTC; None where it does not say."""
         return moment(self.headers.get("date", ""))
 
-    def json(self) -> object:
-        """Return the document in the body, whatever type the headers claim; `BadAnswer` for anything else."""
+    @cached_property
+    def document(self) -> object:
+        """The document in the body, whatever type the headers claim; `BadAnswer` for what is not plain JSON.
+
+        Every number can be written as JSON again, and no object had a member twice: of two values that a body
+        shows for one member, neither can be kept.
+        """
         try:
-            return self._document
-        except Unfit as unfit:
+            if self.weight > HEAVIEST:
+                raise Unfit("holds more than an answer of the API may hold")
+            document: object = json.loads(
+                self.content, object_pairs_hook=_object, parse_float=_number, parse_constant=_no_number
+            )
+            if self.content.count(b"{") + self.content.count(b"[") > DEEPEST:
+                level: list[Any] = [document]
+                for _ in range(DEEPEST):
+                    below = chain.from_iterable(v.values() if isinstance(v, dict) else v for v in level)
+                    level = [value for value in below if isinstance(value, dict | list)]
+                if level:
+                    raise Unfit(_TOO_DEEP)
+        except (Unfit, RecursionError, ValueError) as error:
+            why = _TOO_DEEP if isinstance(error, RecursionError) else "is not JSON"
             form = self.headers.get("content-type", "of no stated type")
             raise BadAnswer(
-                f"{self.method} {self.path}: {self.status}, but the body {unfit} "
+                f"{self.method} {self.path}: {self.status}, but the body "
+                f"{error if isinstance(error, Unfit) else why} "
                 f"({len(self.content)} bytes, {self.quoted(form)}). Check that the address is the API's."
-            ) from unfit
+            ) from error
+        return document
 
     @cached_property
-    def _document(self) -> object:
-        return document_in(self.content)
+    def weight(self) -> int:
+        """About how many bytes of memory the document takes; rather too many than too few."""
+        values = self.content.count(b",") + self.content.count(b"{") + self.content.count(b"[")
+        return len(self.content) * _BYTES_A_CHARACTER + values * _BYTES_A_VALUE
+
+    def take_from(self, memory: Budget) -> None:
+        """Take the memory of this page of a list; `BadAnswer` where the list is more than can be held."""
+        if not memory.take(self.weight):
+            raise BadAnswer(
+                f"{self.method} {self.path}: the list is larger than any account's. It cannot be trusted."
+            )
 
 
 class Attempt(Redacted, frozen=True):
@@ -133,22 +157,24 @@ class Attempt(Redacted, frozen=True):
         return found if _ID.fullmatch(found) and not shows_secret else ""
 
 
-class MemoryBudget:
-    """The memory that is left for one list, page by page. For many threads."""
+class Budget:
+    """What is left of requests, or of bytes of memory. For many threads."""
 
-    def __init__(self, free: int = HEAVIEST) -> None:
-        self._free = free
+    def __init__(self, left: int) -> None:
+        self._left = left
         self._lock = threading.Lock()
 
-    def take(self, answer: Answer) -> None:
-        """Count a page; `BadAnswer` where the list is more than can be held."""
+    def take(self, amount: int = 1, *, kept_free: int = 0) -> bool:
+        """Take some if at least `kept_free` are left after it; return whether they were taken."""
         with self._lock:
-            self._free -= weight(answer.content)
-            is_full = self._free < 0
-        if is_full:
-            raise BadAnswer(
-                f"{answer.method} {answer.path}: the list is larger than any account's. It cannot be trusted."
-            )
+            taken = self._left - amount >= kept_free
+            self._left -= amount if taken else 0
+            return taken
+
+
+def printable(text: str) -> str:
+    """Return text on one line, without the characters that steer a terminal."""
+    return "".join(char for char in " ".join(text.split()) if char.isprintable())
 
 
 def quoted(text: str, secrets: Iterable[Secret]) -> str:
@@ -192,99 +218,56 @@ def moment(text: str) -> float | None:
 
 
 class Unfit(Exception):
-    """An answer that is not to be gone on with; the text says why, as the end of "the answer …"."""
+    """An answer that is not to be gone on with; the text says why, as the end of "the answer …".
 
+    `kind` names it in logs.
+    """
 
-class TooLarge(Unfit):
-    """Larger than an answer may be. Logs name this class, like the next one."""
-
-
-class Foreign(Unfit):
-    """Packed in a way that was not asked for."""
+    def __init__(self, why: str, kind: str = "Unfit") -> None:
+        super().__init__(why)
+        self.kind = kind
 
 
 def received(response: httpx.Response, largest: int, check_time: Callable[[], None]) -> bytes:
     """Return an answer's content, unpacked, and let go of its connection.
 
     Never holds more than `largest` bytes and a piece, however much a packed answer would unfold to. Raises
-    `TooLarge` for more than that, packed or unpacked, `Foreign` for what cannot be unpacked here, and an
+    `Unfit` for more than that, packed or unpacked, and for what cannot be unpacked here, and an
     `httpx.HTTPError` where it does not come to its end. `check_time` is called after each piece, and raises
     one where the answer takes too long, however it drips.
     """
     try:
         coding = response.headers.get("content-encoding", "").strip().lower() or "identity"
+        if coding not in ("identity", PACKED, f"x-{PACKED}", "deflate"):
+            raise Unfit("is packed in a way that was not asked for", "Foreign")
+        inflater = None if coding == "identity" else zlib.decompressobj(_GZIP_OR_ZLIB)
+        content, packed = bytearray(), 0
         # httpx would unpack here: every layer that the server names, each to whatever size.
         assert isinstance(response.stream, httpx.SyncByteStream)  # noqa: S101 - the client is a synchronous one
-        packed = _at_most(largest, response.stream, check_time)
-        if coding == "identity":
-            return b"".join(packed)
-        if coding not in (PACKED, f"x-{PACKED}", "deflate"):
-            raise Foreign("is packed in a way that was not asked for")
-        return b"".join(_at_most(largest, _unpacked(packed)))
+        for piece in response.stream:
+            packed += len(piece)
+            if inflater is None:
+                content += piece
+            else:
+                rest = piece
+                while rest and not inflater.eof and max(packed, len(content)) <= largest:
+                    content += inflater.decompress(rest, _PIECE)
+                    rest = inflater.unconsumed_tail
+            if max(packed, len(content)) > largest:
+                raise Unfit(f"is larger than {largest} bytes", "TooLarge")
+            check_time()
+        if inflater is not None:
+            content += inflater.flush()
+            if not inflater.eof:
+                raise httpx.DecodingError("the packed answer ends too early")
+        return bytes(content)
+    except zlib.error as error:
+        raise httpx.DecodingError(str(error)) from error
     finally:
         response.close()
 
 
-def _at_most(
-    largest: int, pieces: Iterable[bytes], check_time: Callable[[], None] = lambda: None
-) -> Iterator[bytes]:
-    length = 0
-    for piece in pieces:
-        length += len(piece)
-        if length > largest:
-            raise TooLarge(f"is larger than {largest} bytes")
-        yield piece
-        check_time()
-
-
-def _unpacked(packed: Iterable[bytes]) -> Iterator[bytes]:
-    inflater = zlib.decompressobj(_GZIP_OR_ZLIB)
-    try:
-        for piece in packed:
-            rest = piece
-            while rest and not inflater.eof:
-                yield inflater.decompress(rest, _PIECE)
-                rest = inflater.unconsumed_tail
-        yield inflater.flush()
-    except zlib.error as error:
-        raise httpx.DecodingError(str(error)) from error
-    if not inflater.eof:
-        raise httpx.DecodingError("the packed answer ends too early")
-
-
-# The document in it, unless that is too much to hold or not plain.
-
-
-def weight(content: bytes) -> int:
-    """Return about how many bytes of memory the document in `content` takes; rather too many than too few."""
-    values = content.count(b",") + content.count(b"{") + content.count(b"[")
-    return len(content) * _BYTES_A_CHARACTER + values * _BYTES_A_VALUE
-
-
-def document_in(content: bytes) -> object:
-    """Return the document in `content`. Raises `Unfit` for what is not plain JSON, too large or too deep.
-
-    Every number can be written as JSON again, and no object had a member twice: of two values that a body
-    shows for one member, neither can be kept.
-    """
-    if weight(content) > HEAVIEST:
-        raise Unfit("holds more than an answer of the API may hold")
-    try:
-        document: object = json.loads(
-            content, object_pairs_hook=_object, parse_float=_number, parse_constant=_no_number
-        )
-    except RecursionError as error:
-        raise Unfit(_TOO_DEEP) from error
-    except ValueError as error:
-        raise Unfit("is not JSON") from error
-    if content.count(b"{") + content.count(b"[") > DEEPEST:
-        level: list[Any] = [document]
-        for _ in range(DEEPEST):
-            below = chain.from_iterable(v.values() if isinstance(v, dict) else v for v in level)
-            level = [value for value in below if isinstance(value, dict | list)]
-        if level:
-            raise Unfit(_TOO_DEEP)
-    return document
+# What `json` makes of a document, unless that is not plain.
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -308,7 +291,7 @@ def _no_number(constant: str) -> NoReturn:
 # Requests to an application in this process instead of over a network.
 
 
-class WsgiTransport(httpx.BaseTransport):
+class WsgiTransport(httpx.WSGITransport):
     """Carries requests to a WSGI application in this process, in the thread that sends.
 
     Where the application raises a `ConnectionError`, the connection was lost after the request had been sent;
@@ -316,13 +299,10 @@ class WsgiTransport(httpx.BaseTransport):
     time. Anything else that it raises is its own fault and comes out as it is.
     """
 
-    def __init__(self, app: WSGIApplication) -> None:
-        self._wire = httpx.WSGITransport(app)
-
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Return a whole answer. Raises httpx's error for one that is lost or cut."""
         try:
-            response = self._wire.handle_request(request)
+            response = super().handle_request(request)
             content = b"".join(response.iter_raw())
         except ConnectionRefusedError as error:
             raise httpx.ConnectError(str(error), request=request) from error

@@ -6,6 +6,7 @@ import gzip
 import json
 import socket
 import zlib
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ import pytest
 
 from reconciler.errors import ApiError, BadAnswer, Declined, NoAnswer, Unreachable
 from reconciler.http.api import Api, Bounds, Connection
-from reconciler.http.messages import MemoryBudget, Secret
+from reconciler.http.messages import HEAVIEST, Budget, Secret
 from tests.hostile.answering import CONFIGS, Hostile, envelope, run
 from tests.hostile.looking import assert_harmless
 from tests.hostile.workspaces import write
@@ -50,7 +51,7 @@ def server(raw: str, **members: Any) -> Hostile:
 
 def answered(content: bytes, **headers: str) -> Any:
     with door(lambda _: httpx.Response(200, content=content, headers=headers)) as api:
-        return api.request("GET", "/x").json()
+        return api.request("GET", "/x").document
 
 
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "1" * 400 + ".5"])
@@ -159,13 +160,13 @@ def test_a_secret_is_not_shown_where_an_endless_error_is_cut() -> None:
 
 def test_a_list_is_not_read_beyond_what_can_be_held() -> None:
     heavy = b"[" + b"{}," * 150_000 + b"{}]"
-    room = MemoryBudget()
+    memory = Budget(HEAVIEST)
     with door(lambda _: httpx.Response(200, content=heavy)) as api:
         answer = api.request("GET", "/x")
     for _ in range(2):
-        room.take(answer)
+        answer.take_from(memory)
     with pytest.raises(BadAnswer, match="the list is larger"):
-        room.take(answer)
+        answer.take_from(memory)
 
 
 ABSURD_DATE = f"Mon, 01 Jan {'9' * 20} 00:00:00 GMT"
@@ -214,10 +215,10 @@ def test_no_head_of_an_answer_ends_in_anything_but_an_error_of_the_api(head: str
     def answer(connection: socket.socket) -> None:
         connection.sendall(HEADS[head])
 
-    bounds = Bounds(total_wait=0, silence=5)
-    with serving(answer) as server, Api(server.url, Connection(bounds=bounds, clock=VirtualClock())) as api:
+    connection = Connection(bounds=Bounds(total_wait=0, silence=5), clock=VirtualClock())
+    with serving(answer) as server, closing(Api(server.url, connection)) as api:
         for method in ("GET", "POST"):
             try:
-                api.request(method, "/x").json()
+                _ = api.request(method, "/x").document
             except ApiError as error:
                 assert_harmless(str(error))

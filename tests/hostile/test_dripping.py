@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import time
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -67,7 +68,7 @@ def ask(url: str, method: str = "PUT", total_wait: float = 0.0) -> type[ApiError
     """Return how a request ends that has `ANSWER` seconds for each attempt."""
     bounds, hosts = Bounds(answer=ANSWER, total_wait=total_wait), "api.acme.example"
     with (
-        Api(url, Connection(bounds=bounds, clock=RealTime(), access=Access((hosts,)))) as api,
+        closing(Api(url, Connection(bounds=bounds, clock=RealTime(), access=Access((hosts,))))) as api,
         pytest.raises(ApiError) as caught,
     ):
         api.request(method, "/x")
@@ -148,9 +149,10 @@ def test_a_handshake_that_drips_through_a_proxy_that_is_reached_over_tls_is_no_c
 def test_no_request_takes_longer_than_three_minutes(
     method: str, seconds: float, failure: int | type[httpx.TransportError]
 ) -> None:
-    clock = VirtualClock(60_000)
+    clock, asked = VirtualClock(60_000), list[str]()
 
     def server(request: httpx.Request) -> httpx.Response:
+        asked.append(request.method)
         clock.sleep(min(seconds, request.extensions["time_left"]()))
         if isinstance(failure, int):
             return httpx.Response(failure, headers={"Retry-After": "20"})
@@ -160,4 +162,4 @@ def test_no_request_takes_longer_than_three_minutes(
         with pytest.raises(ApiError):
             api.request(method, "/x")
         assert clock.now() <= 60_000 + 180
-        assert api.counts[method] > 1 or method == "PUT"
+        assert len(asked) > 1 or method == "PUT"

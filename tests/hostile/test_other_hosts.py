@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.errors import Refused, UsageError
-from reconciler.http.trust import CHECKMARKET_HOSTS, EXPOINTS_HOSTS, TOKEN_HOSTS, trusted
+from reconciler.http.api import CHECKMARKET_HOSTS, EXPOINTS_HOSTS, TOKEN_HOSTS, trusted
 from tests.hostile.children import assert_refused, reconciler
 from tests.hostile.fuzzing import harmful_text, share
 from tests.hostile.looking import assert_harmless

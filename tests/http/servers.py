@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from reconciler.http.api import Api, Connection, Dialect
+from reconciler.http.api import Api, Connection
 from reconciler.http.messages import Secret
 from tests.clock import FakeClock
 
@@ -38,13 +38,16 @@ def door(
     clock: FakeClock | None = None,
     *,
     headers: Mapping[str, Secret] | None = None,
-    dialect: Dialect | None = None,
+    meaning: Mapping[str, Any] | None = None,
     **connection: Any,
-) -> Api:
-    """Return an `Api` whose requests a function answers, by a clock in which waiting takes no time."""
+) -> contextlib.closing[Api]:
+    """Return an `Api` whose requests a function answers, by a clock in which waiting takes no time.
+
+    `meaning` is what answers mean to it beyond HTTP: `status`, `complaint` and `hints`.
+    """
     transport = httpx.MockTransport(server)
     settings = Connection(transport=transport, clock=clock or VirtualClock(), **connection)
-    return Api("http://localhost/base", settings, headers=headers, dialect=dialect or Dialect())
+    return contextlib.closing(Api("http://localhost/base", settings, headers=headers, **(meaning or {})))
 
 
 class Server:

@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.access import Access
 from reconciler.errors import Refused, UsageError
-from reconciler.http.trust import CHECKMARKET_HOSTS, EXPOINTS_HOSTS, TOKEN_HOSTS, trusted
+from reconciler.http.api import CHECKMARKET_HOSTS, EXPOINTS_HOSTS, TOKEN_HOSTS, trusted
 
 ENTRA = "https://login.microsoftonline.com"
 NAMED = "RECONCILER_TRUSTED_HOSTS"

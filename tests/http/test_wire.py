@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import TYPE_CHECKING, Self
 
 import pytest
@@ -42,8 +43,8 @@ LOSSES = [
 HOST = "api.acme.example"
 
 
-def over_network(url: str, bounds: Bounds | None = None, access: Access | None = None) -> Api:
-    return Api(url, Connection(clock=VirtualClock(), bounds=bounds or Bounds(), access=access))
+def over_network(url: str, bounds: Bounds | None = None, access: Access | None = None) -> closing[Api]:
+    return closing(Api(url, Connection(clock=VirtualClock(), bounds=bounds or Bounds(), access=access)))
 
 
 def closed_port() -> int:
@@ -64,10 +65,11 @@ def test_an_answer_that_does_not_arrive_whole_is_none(
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "POST", "DELETE"])
 def test_a_refused_connection_is_tried_again_for_every_method(method: str) -> None:
-    with over_network(f"http://127.0.0.1:{closed_port()}") as api:
-        with pytest.raises(Unreachable, match="no connection"):
-            api.request(method, "/x")
-        assert api.counts == {method: 6}
+    with (
+        over_network(f"http://127.0.0.1:{closed_port()}") as api,
+        pytest.raises(Unreachable, match=r"no connection .*attempts: 6"),
+    ):
+        api.request(method, "/x")
 
 
 @pytest.mark.parametrize(("method", "error"), [("GET", Unreachable), ("POST", NoAnswer)])
@@ -86,7 +88,7 @@ def test_a_server_that_says_nothing_times_out(method: str, error: type[ApiError]
 
 def test_a_connection_that_the_server_closed_is_replaced() -> None:
     with serving(whole_then_close) as server, over_network(server.url) as api:
-        assert [api.request("GET", "/x").json() for _ in range(3)] == [{}] * 3
+        assert [api.request("GET", "/x").document for _ in range(3)] == [{}] * 3
 
 
 def test_a_write_on_a_kept_connection_that_breaks_is_in_doubt() -> None:
@@ -179,6 +181,26 @@ def test_a_proxy_is_asked_unless_the_host_needs_none_and_its_refusal_proves_that
         assert proxy.requests == asked
 
 
+@pytest.mark.parametrize("host", ["[2001:db8::7]", "192.0.2.7"])
+@pytest.mark.parametrize(
+    ("unproxied", "asked"),
+    [
+        ("localhost,127.0.0.0/8,::1/128,[::1],fe80::/10,db8::7,[::7", 6),  # of others, or none at all
+        *((f"fe80::/10, {names}", 0) for names in ("2001:db8::/32,192.0.2.0/24", "2001:db8::7,192.0.2.7")),
+        ("[2001:DB8::7]:443,192.0.2.7:443", 0),
+    ],
+)
+def test_an_address_needs_no_proxy_where_it_or_its_network_is_listed(
+    host: str, unproxied: str, asked: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(lambda connection: connection.sendall(b"HTTP/1.1 502 Bad Gateway\r\n\r\n")) as proxy:
+        set_proxies(monkeypatch, HTTPS_PROXY=proxy.url, NO_PROXY=unproxied)
+        bounds = Bounds(silence=0.5, connect=0.05)
+        with over_network(f"https://{host}", bounds, Access((host,))) as api, pytest.raises(Unreachable):
+            api.request("GET", "/x")
+        assert proxy.requests == asked
+
+
 def test_a_proxy_is_never_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     proxy = f"http://127.0.0.1:{closed_port()}"
     set_proxies(monkeypatch, HTTP_PROXY=proxy, HTTPS_PROXY=proxy, ALL_PROXY=proxy, http_proxy=proxy)
@@ -206,8 +228,9 @@ def broken_off() -> Iterator[bytes]:
     raise ConnectionResetError("broken off")
 
 
-def in_process(app: WSGIApplication) -> Api:
-    return Api("http://localhost", Connection(transport=WsgiTransport(app), bounds=Bounds(total_wait=0)))
+def in_process(app: WSGIApplication) -> closing[Api]:
+    connection = Connection(transport=WsgiTransport(app), bounds=Bounds(total_wait=0))
+    return closing(Api("http://localhost", connection))
 
 
 def test_an_application_answers_in_the_thread_that_asks_and_its_body_is_closed() -> None:
@@ -222,7 +245,7 @@ def test_an_application_answers_in_the_thread_that_asks_and_its_body_is_closed()
 
     body = Body()
     with in_process(app_of(body)) as api:
-        assert api.request("PUT", "/x/1").json() == threading.get_ident()
+        assert api.request("PUT", "/x/1").document == threading.get_ident()
     assert body.closed
 
 
