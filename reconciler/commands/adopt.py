@@ -29,7 +29,7 @@ from reconciler.config.sections import Named
 from reconciler.engine.body import written
 from reconciler.engine.change import Change, Plan
 from reconciler.engine.classify import FieldClass, FieldView
-from reconciler.engine.identity import Listing, name_of
+from reconciler.engine.inventory import Listing, name_of
 from reconciler.engine.kind import Declared, Given, Live
 from reconciler.engine.plan import Consent
 from reconciler.errors import BadAnswer, Declined, Exit, Forbidden, NotFound, UsageError

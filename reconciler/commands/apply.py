@@ -46,8 +46,7 @@ from reconciler.engine.apply import apply as apply_plan
 from reconciler.engine.change import Action, Plan, fingerprint_of
 from reconciler.engine.classify import LastWrite
 from reconciler.engine.outcome import Report, Result
-from reconciler.engine.plan import Consent, without_created
-from reconciler.engine.review import PastPlans, Review, digests_meant, joined
+from reconciler.engine.plan import Consent, PastPlans, Review, digests_meant, joined, without_created
 from reconciler.errors import Exit, ReconcilerError, Refused, describe
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.recipients import SeedPlan, SendResult

@@ -12,9 +12,8 @@ from reconciler.commands.runs import NO_WAIT, Lock, OpenRun, open_run
 from reconciler.commands.session import Session, check_account, check_target_is_named, open_session
 from reconciler.commands.workspace import Selection
 from reconciler.engine.apply import LearnedDefaults, apply, learn_defaults
-from reconciler.engine.body import Normal
 from reconciler.engine.change import Scope
-from reconciler.engine.classify import Account, known_defaults
+from reconciler.engine.classify import AccountProfile, known_defaults
 from reconciler.errors import Exit
 from reconciler.render.history import defaults_document, defaults_text, learned_document, learned_text
 
@@ -22,8 +21,7 @@ from reconciler.render.history import defaults_document, defaults_text, learned_
 def defaults_show(selection: Selection, console: Console, environment: Environment) -> Exit:
     """Print the default of every field of the target, and how it is known, proved or not."""
     with open_session(selection, environment) as session, remembered(session, console) as memory:
-        normal = Normal(session.kind, explicit_empties=False)
-        known = known_defaults(normal, session.target.defaults, memory.learned)
+        known = known_defaults(session.kind, session.target.defaults, memory.learned)
         kind, target = session.kind, session.target.name
         console.result(defaults_text(kind, target, known), defaults_document(kind, target, known))
     return Exit.DONE
@@ -59,7 +57,7 @@ def defaults_learn(
 
 def _lesson(name: str, session: Session, run: OpenRun) -> LearnedDefaults:
     """Take the lesson, in which an interrupt waits until the configuration is deleted again."""
-    account = Account(Normal(session.kind, explicit_empties=False), {})
+    account = AccountProfile(session.kind)
     scope = Scope(session.target.name, session.account_name, session.target.guardrails.limits)
     with deferred_interrupts(lambda: None):
         lesson = learn_defaults(

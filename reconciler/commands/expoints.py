@@ -18,7 +18,7 @@ from reconciler.commands.session import EMBEDDED, Session, connection_to, tenant
 from reconciler.config.settings import SANDBOX, Expoints
 from reconciler.config.settings import needs_credentials as is_real
 from reconciler.engine.change import Block
-from reconciler.engine.review import Review
+from reconciler.engine.plan import Review
 from reconciler.errors import UsageError, describe, exit_of
 from reconciler.expoints.planning import Composer, SeedPlanner, SeedsPlan
 from reconciler.expoints.recipients import SeedPlan, SendResult

@@ -20,11 +20,11 @@ from reconciler.commands.session import (
     state_folder,
 )
 from reconciler.config.settings import checkouts_of
-from reconciler.engine.body import Normal, value_at, written
+from reconciler.engine.body import value_at, written
 from reconciler.engine.change import Action, Plan
 from reconciler.engine.classify import DefaultSource, LastWrite, known_defaults
 from reconciler.engine.drift import attribute_drift
-from reconciler.engine.identity import name_of
+from reconciler.engine.inventory import name_of
 from reconciler.engine.kind import Json, Kind
 from reconciler.engine.outcome import Result
 from reconciler.errors import ReconcilerError, Refused, UsageError
@@ -139,7 +139,10 @@ class Memory(Struct, frozen=True):
         """Return the plan in which what changed in git is told from what changed live."""
         told = attribute_drift(plan, self.last_writes)
         changes = [*told.changes, *(blocked.change for blocked in told.blocked if blocked.change)]
-        views = {**{one.key: one.views for one in told.unchanged}, **{one.key: one.fields for one in changes}}
+        views = {
+            **{one.key: one.fields for one in told.unchanged},
+            **{one.key: one.fields for one in changes},
+        }
         drifted = {key for key, some in views.items() if any(view.drift for view in some)}
         runs = {one.run for key, one in self.last_writes.items() if key in drifted}
         found = {number: self.past.run(number) for number in runs}
@@ -208,8 +211,7 @@ def _under_other_keys(session: Session, by_key: Mapping[str, Operation]) -> dict
 def _untrue(session: Session, learned: Mapping[str, Json]) -> Iterator[Problem]:
     """Yield a warning for each stated default that is another one, on its line."""
     target, contents = session.target, session.workspace.contents
-    normal = Normal(session.kind, explicit_empties=False)
-    known = known_defaults(normal, target.defaults, learned)
+    known = known_defaults(session.kind, target.defaults, learned)
     for path in [path for path in target.defaults if known[path].source is DefaultSource.LEARNED]:
         field, value = session.kind.by_path[path], known[path].value
         said, seen = (

@@ -27,13 +27,12 @@ from reconciler.config.guardrails import loosened
 from reconciler.config.load import Workspace, as_of, load
 from reconciler.config.names import visible
 from reconciler.config.yaml import LARGEST_FILE
-from reconciler.engine.body import Normal
+from reconciler.engine.body import shows_zero
 from reconciler.engine.change import SHARE_COUNTS_FROM, Plan, Scope, Share
-from reconciler.engine.classify import Account, known_defaults
-from reconciler.engine.identity import CachingReader, Inventory, Listing, resolve, take_inventory
+from reconciler.engine.classify import AccountProfile, known_defaults
+from reconciler.engine.inventory import CachingReader, Inventory, Listing, resolve, take_inventory
 from reconciler.engine.kind import Declared, Json, Mapper, map_serially
-from reconciler.engine.plan import Consent, make_plan
-from reconciler.engine.review import Review, Since
+from reconciler.engine.plan import Consent, Review, Since, make_plan
 from reconciler.errors import Exit, FilesInvalid, Refused, UsageError
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.recipients import RecipientState
@@ -135,7 +134,7 @@ class LiveSnapshot(Struct, frozen=True):
     session: Session
     memory: Memory
     scope: Scope
-    account: Account
+    account: AccountProfile
     resolved: tuple[Declared, ...]
     inventory: Inventory
     listing: Listing
@@ -162,7 +161,7 @@ class LiveSnapshot(Struct, frozen=True):
         """
         resolved, inventory = _read(self.reader, declared, self.session, self.memory, self.listing)
         stated = self.session.target.defaults if defaults is None else defaults
-        known = known_defaults(self.account.normal, stated, self.memory.learned)
+        known = known_defaults(self.account.kind, stated, self.memory.learned)
         account = replace(self.account, defaults=known)
         return make_plan(self.scope, account, resolved, inventory, consent)
 
@@ -207,9 +206,9 @@ def read_live(
     reader = CachingReader(session.client)
     pool = Pool(session.checkmarket.workers, console, session.checkmarket.requests_per_minute)
     resolved, inventory = _read(reader, declared, session, memory, listing, pool)
-    normal = Normal.of(session.kind, (live.body for live in inventory.by_id.values()))
-    defaults = known_defaults(normal, session.target.defaults, memory.learned)
-    account = Account(normal, defaults, memory.last_writes)
+    explicit = shows_zero(session.kind, (live.body for live in inventory.by_id.values()))
+    defaults = known_defaults(session.kind, session.target.defaults, memory.learned)
+    account = AccountProfile(session.kind, explicit, defaults, memory.last_writes)
     limits = session.target.guardrails.limits
     scope = Scope(session.target.name, session.account_name, limits, session.parts)
     return LiveSnapshot(session, memory, scope, account, resolved, inventory, listing, reader)

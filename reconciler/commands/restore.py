@@ -18,7 +18,7 @@ from reconciler.commands.session import Session, check_target_is_named, open_ses
 from reconciler.commands.workspace import Selection
 from reconciler.engine.change import Plan
 from reconciler.engine.drift import rollback
-from reconciler.engine.identity import Listing
+from reconciler.engine.inventory import Listing
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, Refused
 from reconciler.expoints.planning import SeedsPlan

@@ -12,8 +12,8 @@ from reconciler.config.file_edits import ResourceEditor, fits, with_meaning
 from reconciler.config.names import CONTROL, LINE_BREAK, visible
 from reconciler.config.resources import Decisions
 from reconciler.config.sections import Named, Section
-from reconciler.engine.body import Normal, value_at, written
-from reconciler.engine.classify import Account
+from reconciler.engine.body import compared, value_at, written
+from reconciler.engine.classify import AccountProfile
 from reconciler.engine.kind import Body, Field, Given, Json, Live, Policy, Reference
 
 CANNOT_HOLD = "live values that these files cannot hold"
@@ -43,7 +43,7 @@ class Exporter(Struct, frozen=True):
     """Says what is live on an account in the words of a section."""
 
     section: Section
-    account: Account
+    account: AccountProfile
     name_of: NameOf
     find: Find
 
@@ -70,8 +70,7 @@ class Exporter(Struct, frozen=True):
 
     def value(self, one: Field, body: Body) -> Json:
         """Return the live value of a field as the files write it, with an explicit false or 0."""
-        explicit = Normal(self.section.kind, explicit_empties=True)
-        return written(one, explicit.value(one, value_at(body, one.member)))
+        return written(one, compared(one, value_at(body, one.member), strict=True))
 
     def put(self, one: Field, value: Json) -> tuple[str, Put]:
         """Return the path under which a value is written, by its name where it has one, and the value."""
@@ -95,7 +94,7 @@ class Exporter(Struct, frozen=True):
         """Tell whether the weaker levels, or the defaults, would make another value of a field."""
         if one.path == self.section.kind.visible_field:
             return False
-        said, normal = below.get(one.path), self.account.normal
+        said = below.get(one.path)
         if isinstance(said, Given):
             value = said.value
             if isinstance(value, Reference):
@@ -103,7 +102,7 @@ class Exporter(Struct, frozen=True):
                 found = self.find(named, value.name)
                 # A name that leads nowhere equals nothing live.
                 value = -1 if found is None else found
-            return normal.value(one, value) != normal.value(one, value_at(body, one.member))
+            return compared(one, value, strict=self.account.explicit_empties) != self.account.value(one, body)
         if one.fills_itself or (said and said.policy is Policy.KEEP):
             return False
         if one.path == self.section.kind.name_field or self.value(one, body) is not None:
@@ -111,7 +110,7 @@ class Exporter(Struct, frozen=True):
         # A reset would fill an empty field that has a default; the defaults of a group come with the group.
         default = self.account.defaults.get(one.path)
         is_there = not one.group or bool(value_at(body, one.group))
-        return default is not None and is_there and normal.lenient.value(one, default.value) is not None
+        return default is not None and is_there and compared(one, default.value) is not None
 
 
 def is_one_line(text: str) -> bool:

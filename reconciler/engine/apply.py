@@ -16,9 +16,9 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from reconciler.clock import Clock, SleepCut
-from reconciler.engine.body import Normal, unknown_members, unknown_row_members, value_at
+from reconciler.engine.body import compared, shows_zero, unknown_members, unknown_row_members, value_at
 from reconciler.engine.change import Action, Blocked, Change, Plan, Scope
-from reconciler.engine.classify import Account, FieldClass, FieldView, classify, desired, removals
+from reconciler.engine.classify import AccountProfile, FieldClass, FieldView, classify, desired, removals
 from reconciler.engine.kind import (
     Body,
     Client,
@@ -110,7 +110,7 @@ def _left_alone(blocked: Blocked) -> Outcome:
 class Run(Struct):
     """One apply on one account. `patience` is how many seconds a slow cache may hide a write."""
 
-    account: Account
+    account: AccountProfile
     client: Client
     clock: Clock
     patience: float
@@ -246,8 +246,7 @@ class Run(Struct):
                 ids = self._ids_by_name().get(_name(self.account.kind, attempt.change), ())
                 attempt = replace(attempt, id=ids[0] if len(ids) == 1 else None)
             body = self.client.read(attempt.id) if attempt.id is not None else None
-            was_strict = self.account.normal.explicit_empties
-            if body and not was_strict and Normal.of(self.account.kind, [body]).explicit_empties:
+            if body and not self.account.explicit_empties and shows_zero(self.account.kind, [body]):
                 self.notes = (_STRICTER,)
             return outcome_of(self.account, attempt, body, last=last)
         except Exception as error:  # noqa: BLE001  # whatever it is, the write may have been carried out
@@ -406,7 +405,7 @@ class LearnedDefaults(Struct, frozen=True):
 
 
 def learn_defaults(
-    account: Account, scope: Scope, name: str, carry_out: Callable[[Plan], Outcome]
+    account: AccountProfile, scope: Scope, name: str, carry_out: Callable[[Plan], Outcome]
 ) -> LearnedDefaults:
     """Create a resource called `name` with nothing set, look at it, delete it; return what that showed.
 
@@ -433,5 +432,5 @@ def learn_defaults(
         if one.group and not value_at(live.body, one.group):
             unknown.append(one.path)  # the defaults of a group come with it, and it is not there
         else:
-            values[one.path] = account.normal.lenient.value(one, value_at(live.body, one.member))
+            values[one.path] = compared(one, value_at(live.body, one.member))
     return LearnedDefaults(created, deleted, values, tuple(unknown))

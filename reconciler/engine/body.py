@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeAlias
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
 
 from reconciler.engine.kind import Body, Field, Json, Kind, Member, Rows
 
@@ -106,55 +106,38 @@ def read_back(field: Field, value: Json) -> Json:
     return _each_row(field, value, lambda row: {members.get(n, n): v for n, v in row.items()})
 
 
-class Normal(Struct, frozen=True):
-    """The form in which values of an account are compared.
+def compared(field: Field, value: Json | Absent, *, strict: bool = False) -> Json:
+    """Return the form in which a field's values are compared; of rows, the known members by their identity.
 
-    Nothing, `null`, `""`, `[]` and `{}` are one. So are `false` and `0`, unless some answer of the account
-    shows an explicit one (`explicit_empties`): whether the API leaves them out is not documented.
+    Nothing, `null`, `""`, `[]` and `{}` are one. So are `false` and `0` unless `strict`, which is for an
+    account that shows an explicit one: whether the API leaves them out is not documented.
     """
+    if isinstance(value, Absent):
+        return None
+    if not value:
+        return value if strict and _is_zero(value) else None
+    rows = field.rows
+    if rows is None or not isinstance(value, list):
+        return field.normal(value) if rows is None else value
 
-    kind: Kind
-    explicit_empties: bool
+    def order(row: Json) -> tuple[bool, int, str]:
+        identity = row.get(rows.identity) if isinstance(row, dict) else None
+        number = identity if isinstance(identity, int) else None
+        return (number is None, number or 0, str(row))
 
-    @classmethod
-    def of(cls, kind: Kind, bodies: Iterable[Body]) -> Normal:
-        """Return the form that the answers seen so far call for."""
-        members = [field.member for field in kind.fields]
-        return cls(kind, any(_is_zero(value_at(body, member)) for body in bodies for member in members))
+    known = [
+        {**{m: row.get(m) or None for m in rows.names}, rows.identity: row.get(rows.identity) or 0}
+        if isinstance(row, dict)
+        else row
+        for row in value
+    ]
+    return sorted(known, key=order)
 
-    @property
-    def lenient(self) -> Normal:
-        """The same, with `false` and `0` equal to nothing: how a value is compared with a default."""
-        return Normal(self.kind, explicit_empties=False)
 
-    def value(self, field: Field, value: Json | Absent) -> Json:
-        """Return the compared form of one field's value; of rows, their known members by their identity."""
-        if isinstance(value, Absent):
-            return None
-        if not value:
-            return value if self.explicit_empties and _is_zero(value) else None
-        rows = field.rows
-        if rows is None:
-            return field.normal(value)
-        if not isinstance(value, list):
-            return value
-
-        def order(row: Json) -> tuple[bool, int, str]:
-            identity = row.get(rows.identity) if isinstance(row, dict) else None
-            number = identity if isinstance(identity, int) else None
-            return (number is None, number or 0, str(row))
-
-        known = [
-            {**{m: row.get(m) or None for m in rows.names}, rows.identity: row.get(rows.identity) or 0}
-            if isinstance(row, dict)
-            else row
-            for row in value
-        ]
-        return sorted(known, key=order)
-
-    def leaves(self, body: Body) -> dict[str, Json]:
-        """Return every field of the kind: path → compared form."""
-        return {f.path: self.value(f, value_at(body, f.member)) for f in self.kind.fields}
+def shows_zero(kind: Kind, bodies: Iterable[Body]) -> bool:
+    """Tell whether a body shows an explicit `false` or `0` in a field of the kind."""
+    members = [field.member for field in kind.fields]
+    return any(_is_zero(value_at(body, member)) for body in bodies for member in members)
 
 
 def lenient(value: Json) -> Json:

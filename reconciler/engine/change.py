@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from reconciler.engine.body import lenient
-from reconciler.engine.classify import Account, FieldClass, FieldView
+from reconciler.engine.classify import AccountProfile, FieldClass, FieldView
 from reconciler.engine.kind import Declared, Globs, Live, digest_of
 from reconciler.errors import Exit
 
@@ -53,10 +53,25 @@ class Limits(Struct, frozen=True):
     updates: int | Share | None = Share(30)
 
 
-UNREVIEWED = "unreviewed"
-"""The code of what was not reviewed as it is now."""
-IN_DOUBT = "create-in-doubt"
-"""The code of what an earlier run may have created and that cannot be seen."""
+class BlockCode(StrEnum):
+    """Every reason why a plan leaves a resource alone, in the order in which `engine.plan` looks for them."""
+
+    ID_NOT_FOUND = "id-not-found"  # its declared id is not live
+    UNRESOLVED = "unresolved"  # it has neither an id nor a name
+    AMBIGUOUS_NAME = "ambiguous-name"  # several live ones have its name
+    CLAIMED = "claimed"  # another key declares the same live one
+    KNOWN_ID = "known-id"  # the journal knows an id of it, but its name is gone
+    IN_DOUBT = "create-in-doubt"  # an earlier run may have created it, and it cannot be seen
+    UNKNOWN_REFERENCE = "unknown-reference"  # a survey or list of a declared name is not there
+    AMBIGUOUS_REFERENCE = "ambiguous-reference"  # several have the declared name
+    UNDECLARED = "undeclared"  # the policy refuses the reset of a field
+    VISIBILITY_UNKNOWN = "visibility-unknown"  # the PUT might hide it
+    CREATED_HIDDEN = "created-hidden"  # it would be hidden from the start
+    WOULD_HIDE = "would-hide"  # no flag allows to hide it
+    UNCONSENTED_RESETS = "unconsented-resets"  # policy alone would reset more fields than is allowed
+    TOO_MANY_UPDATES = "too-many-updates"
+    TOO_MANY_DELETES = "too-many-deletes"
+    UNREVIEWED = "unreviewed"  # it is not what was reviewed, as it is now
 
 
 class Action(StrEnum):
@@ -87,7 +102,8 @@ class Block(Struct, frozen=True):
     @property
     def exit(self) -> Exit:
         """What a run says that leaves something out for this reason."""
-        return {UNREVIEWED: Exit.STALE, IN_DOUBT: Exit.IN_DOUBT}.get(self.code, Exit.REFUSED)
+        exits: Mapping[str, Exit] = {BlockCode.UNREVIEWED: Exit.STALE, BlockCode.IN_DOUBT: Exit.IN_DOUBT}
+        return exits.get(self.code, Exit.REFUSED)
 
 
 class Change(Struct, frozen=True, dict=True):
@@ -119,11 +135,6 @@ class Change(Struct, frozen=True, dict=True):
         """The undeclared fields that would go back to the server's default."""
         return tuple(view for view in self.differing if view.cls is FieldClass.RESET)
 
-    @property
-    def unconsented(self) -> tuple[FieldView, ...]:
-        """The resets that no review of the files named."""
-        return tuple(view for view in self.resets if not view.consented)
-
     @cached_property
     def digest(self) -> str:
         """A fingerprint of what is done and what it overwrites; not of what is kept, carried or unchanged.
@@ -132,11 +143,7 @@ class Change(Struct, frozen=True, dict=True):
         and stays at its default counts too, so that a proof that comes between review and apply is no other
         change, and a disproof is one.
         """
-        return self._digest_over(self._bound)
-
-    @property
-    def _bound(self) -> tuple[FieldView, ...]:
-        return tuple(view for view in self.fields if view.differs or view.is_at_default)
+        return self._digest_over([view for view in self.fields if view.differs or view.is_at_default])
 
     @cached_property
     def lenient_digest(self) -> str:
@@ -144,10 +151,10 @@ class Change(Struct, frozen=True, dict=True):
 
         It is `digest` where nothing else is done. The body that is sent is the same one.
         """
-        views = [replace(v, before=lenient(v.before), after=lenient(v.after)) for v in self._bound]
-        is_anything = any(view.before != view.after for view in views)
+        bound = [view for view in self.fields if view.differs or view.is_at_default]
+        views = [replace(view, before=lenient(view.before), after=lenient(view.after)) for view in bound]
         done = [view for view in views if view.before != view.after or view.is_at_default]
-        return self._digest_over(done if is_anything else self._bound)
+        return self._digest_over(done if any(view.before != view.after for view in done) else bound)
 
     def _digest_over(self, views: Sequence[FieldView]) -> str:
         fields = []
@@ -169,7 +176,7 @@ class Blocked(Struct, frozen=True):
     @property
     def is_in_doubt(self) -> bool:
         """Whether an earlier run may have created it, and nothing shows whether it did."""
-        return any(block.code == IN_DOUBT for block in self.blocks)
+        return any(block.code == BlockCode.IN_DOUBT for block in self.blocks)
 
     @property
     def is_only_a_delete(self) -> bool:
@@ -179,7 +186,7 @@ class Blocked(Struct, frozen=True):
     @property
     def why(self) -> str:
         """What keeps it back, in a word or two: nothing but a missing review, a doubt, or a rule."""
-        if all(block.code == UNREVIEWED for block in self.blocks):
+        if all(block.code == BlockCode.UNREVIEWED for block in self.blocks):
             return "unreviewed"
         return "in doubt" if self.is_in_doubt else "blocked"
 
@@ -196,19 +203,19 @@ class Unchanged(Struct, frozen=True):
     id: int | None = None
     adopted: bool = False
     hidden: bool = False
-    views: tuple[FieldView, ...] = ()
+    fields: tuple[FieldView, ...] = ()
 
     @property
     def remarkable(self) -> tuple[FieldView, ...]:
         """The fields that a person should know of although nothing is done about them."""
-        return tuple(view for view in self.views if view.accepted or view.drift)
+        return tuple(view for view in self.fields if view.accepted or view.drift)
 
 
 class Plan(Struct, frozen=True):
     """Everything that a run would do on one target, and everything that it would not, and why."""
 
     scope: Scope
-    account: Account
+    account: AccountProfile
     changes: tuple[Change, ...] = ()
     blocked: tuple[Blocked, ...] = ()
     unchanged: tuple[Unchanged, ...] = ()

@@ -22,8 +22,8 @@ from msgspec.structs import replace
 
 from reconciler.engine.body import (
     Absent,
-    Normal,
     carry_rows,
+    compared,
     put,
     unknown_members,
     value_at,
@@ -72,7 +72,7 @@ Defaults = Mapping[str, Default]
 """Path → default; a path that is missing is assumed to be empty."""
 
 
-def known_defaults(normal: Normal, stated: Mapping[str, Json], learned: Mapping[str, Json]) -> Defaults:
+def known_defaults(kind: Kind, stated: Mapping[str, Json], learned: Mapping[str, Json]) -> Defaults:
     """Return every default that is known of an account.
 
     `stated` is what the files say, in the form of bodies, `learned` what the journal has seen resets leave
@@ -82,7 +82,7 @@ def known_defaults(normal: Normal, stated: Mapping[str, Json], learned: Mapping[
     for path, value in stated.items():
         if path not in learned:
             known[path] = Default(value, DefaultSource.UNPROVED)
-        elif normal.lenient.value(normal.kind.by_path[path], value) == learned[path]:
+        elif compared(kind.by_path[path], value) == learned[path]:
             known[path] = Default(value, DefaultSource.STATED)
     return known
 
@@ -180,24 +180,23 @@ class LastWrite(Struct, frozen=True):
         return self.before is None and not self.is_sure
 
 
-class Account(Struct, frozen=True):
-    """What a plan knows of an account: how values compare there, and what a reset leaves behind.
+class AccountProfile(Struct, frozen=True):
+    """What a plan knows of an account: how values compare there, and what a reset leaves behind."""
 
-    `last_writes` is how each key of today was last written, as far as a journal knows.
-    """
-
-    normal: Normal
-    defaults: Defaults
+    kind: Kind
+    explicit_empties: bool = False
+    """Whether an answer of it has shown an explicit `false` or `0`, so that these are not nothing."""
+    defaults: Defaults = field(default_factory=dict)
     last_writes: Mapping[str, LastWrite] = field(default_factory=dict)
+    """How each key of today was last written, as far as a journal knows."""
 
-    @property
-    def kind(self) -> Kind:
-        """The kind of resource that is compared."""
-        return self.normal.kind
+    def value(self, field: Field, body: Body | None) -> Json:
+        """Return what a body shows of a field, in compared form; nothing where there is no body."""
+        return compared(field, value_at(body or {}, field.member), strict=self.explicit_empties)
 
 
 def classify(
-    account: Account, declared: Declared, live: Body | None, *, listed: bool = True
+    account: AccountProfile, declared: Declared, live: Body | None, *, listed: bool = True
 ) -> tuple[FieldView, ...]:
     """Return the view of every field of the kind, in the order of its table.
 
@@ -205,41 +204,50 @@ def classify(
     that it is visible even where its flag is left out of the answer. A field whose live value equals a
     default that is only stated counts as a reset as soon as anything else calls for a PUT.
     """
-    views = [_view(account, declared, field, live, listed=listed) for field in account.kind.fields]
-    if declared.accepted and live is not None:
-        views = [_tolerated(account, declared, view, live, listed=listed) for view in views]
+    views = []
+    for one in account.kind.fields:
+        view = _view(account, declared, one, live, listed=listed)
+        accepted = declared.accepted.get(one.path)
+        if accepted and live is not None:
+            kept = _kept(account, one, live, accepted.origin, listed=listed)
+            wanted = kept.before if view.cls is FieldClass.REFUSED else view.after
+            view = replace(kept, accepted=accepted, wanted=wanted)
+        views.append(view)
     if any(view.differs for view in views):
         views = [_doubted(account, declared, view) if view.is_claimed else view for view in views]
     return tuple(views)
 
 
-def removals(account: Account, live: Body) -> tuple[FieldView, ...]:
+def removals(account: AccountProfile, live: Body) -> tuple[FieldView, ...]:
     """Return the view of every field that a deletion takes away."""
+    values = ((field.path, account.value(field, live)) for field in account.kind.fields)
     return tuple(
         FieldView(path, FieldClass.REMOVED, value, None, differs=True)
-        for path, value in account.normal.leaves(live).items()
+        for path, value in values
         if value is not None
     )
 
 
 def _view(
-    account: Account, declared: Declared, field: Field, live: Body | None, *, listed: bool
+    account: AccountProfile, declared: Declared, field: Field, live: Body | None, *, listed: bool
 ) -> FieldView:
     """Return the view of one field by the table above: the first row that fits decides."""
-    given, ruling = declared.given.get(field.path), declared.rulings.get(field.path)
+    path, given, ruling = field.path, declared.given.get(field.path), declared.rulings.get(field.path)
     if given:
         if isinstance(given.value, Reference):
             raise TypeError(f"{given.value} was not resolved before planning")
-        before = account.normal.value(field, value_at(live or {}, field.member))
-        after = account.normal.value(field, given.value)
-        return FieldView(
-            field.path, FieldClass.SET, before, after, before != after, origin=given.origin, named=given.named
+        before, after = (
+            account.value(field, live),
+            compared(field, given.value, strict=account.explicit_empties),
         )
-    if field.path == account.kind.visible_field:
+        return FieldView(
+            path, FieldClass.SET, before, after, before != after, origin=given.origin, named=given.named
+        )
+    if path == account.kind.visible_field:
         if live is None:
-            return FieldView(field.path, FieldClass.SET, None, True, differs=True)
+            return FieldView(path, FieldClass.SET, None, True, differs=True)
         return _kept(account, field, live, None, listed=listed)
-    policy = _policy(field, declared, ruling)
+    policy = declared.policy(field)
     if policy is Policy.KEEP:
         return _kept(account, field, live, ruling.origin if ruling else None, listed=listed)
     reset = _reset(account, declared, field, ruling, live)
@@ -248,36 +256,27 @@ def _view(
     return reset
 
 
-def _policy(field: Field, declared: Declared, ruling: Ruling | None) -> Policy:
-    if ruling:
-        return ruling.policy
-    return Policy.KEEP if field.fills_itself else declared.undeclared
-
-
 def _kept(
-    account: Account, field: Field, live: Body | None, origin: Origin | None, *, listed: bool
+    account: AccountProfile, field: Field, live: Body | None, origin: Origin | None, *, listed: bool
 ) -> FieldView:
-    before = account.normal.value(field, value_at(live or {}, field.member))
-    # An API that leaves `false` out may show neither; what it lists is visible.
-    shown = field.path == account.kind.visible_field and before is None and listed
-    return FieldView(
-        field.path, FieldClass.KEPT, before, True if shown else before, differs=False, origin=origin
-    )
+    before = after = account.value(field, live)
+    if field.path == account.kind.visible_field and before is None and listed:
+        after = True  # an API that leaves `false` out may show neither; what it lists is visible
+    return FieldView(field.path, FieldClass.KEPT, before, after, differs=False, origin=origin)
 
 
 def _reset(
-    account: Account, declared: Declared, field: Field, ruling: Ruling | None, live: Body | None
+    account: AccountProfile, declared: Declared, field: Field, ruling: Ruling | None, live: Body | None
 ) -> FieldView:
     """Return the view of a field that a PUT leaves out.
 
     A default of false or 0 is nothing to be reset to, whatever the API shows of either. The defaults of a
     group come with it: what is in no body, neither live nor sent, is not reset.
     """
-    lenient, body = account.normal.lenient, live or {}
     default = account.defaults.get(field.path, ASSUMED_EMPTY)
-    before = lenient.value(field, value_at(body, field.member))
-    after = lenient.value(field, default.value)
-    if field.group and not value_at(body, field.group):
+    before = compared(field, value_at(live or {}, field.member))
+    after = compared(field, default.value)
+    if field.group and not value_at(live or {}, field.group):
         beside = [one.path for one in account.kind.fields if one.group == field.group]
         given = [declared.given.get(path) for path in beside if path not in declared.accepted]
         if all(one is None or one.value is None for one in given):
@@ -294,22 +293,9 @@ def _reset(
     )
 
 
-def _tolerated(
-    account: Account, declared: Declared, view: FieldView, live: Body, *, listed: bool
-) -> FieldView:
-    """Return the view of a kept field where its drift is accepted, any other view as it is."""
-    accepted = declared.accepted.get(view.path)
-    if accepted is None:
-        return view
-    kept = _kept(account, account.kind.by_path[view.path], live, accepted.origin, listed=listed)
-    wanted = kept.before if view.cls is FieldClass.REFUSED else view.after
-    return replace(kept, accepted=accepted, wanted=wanted)
-
-
-def _doubted(account: Account, declared: Declared, view: FieldView) -> FieldView:
+def _doubted(account: AccountProfile, declared: Declared, view: FieldView) -> FieldView:
     """Return the view of a field of which a PUT may make something else than the files claim."""
-    field, ruling = account.kind.by_path[view.path], declared.rulings.get(view.path)
-    if _policy(field, declared, ruling) is Policy.REFUSE:
+    if declared.policy(account.kind.by_path[view.path]) is Policy.REFUSE:
         return replace(view, cls=FieldClass.REFUSED)
     return replace(view, differs=True)
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 from msgspec.structs import replace
 
-from reconciler.engine.body import Absent, Normal, lenient, value_at
+from reconciler.engine.body import Absent, compared, lenient, shows_zero, value_at
 from reconciler.engine.change import Action, Change, Plan, Unchanged
-from reconciler.engine.classify import Account, Drift, FieldClass, FieldView, LastWrite
+from reconciler.engine.classify import AccountProfile, Drift, FieldClass, FieldView, LastWrite
 from reconciler.engine.kind import Body, Declared, Field, Given, Json, Kind, Origin
 from reconciler.problems import Place
+
+Entry = TypeVar("Entry", Change, Unchanged)
 
 _LEFT_OUT = (FieldClass.RESET, FieldClass.REFUSED)
 
@@ -22,65 +25,61 @@ def attribute_drift(plan: Plan, last: Mapping[str, LastWrite]) -> Plan:
     what it did.
     """
 
-    def attributed(entry: Change | Unchanged, views: tuple[FieldView, ...]) -> tuple[FieldView, ...]:
+    def attributed(entry: Entry) -> Entry:
         write = last.get(entry.key)
         if write and write.id != entry.id:
             write = None  # a write of a resource that the key no longer means says nothing of this one
-        told = []
-        for view in views:
+        if isinstance(entry, Change):
+            if entry.action is not Action.UPDATE:
+                return entry
+        elif write is None:
+            return entry  # nothing differs: only a write that is remembered can tell what was declared
+        fields = []
+        for view in entry.fields:
             drift = None
             if view.cls is FieldClass.KEPT and view.accepted is None:
                 if write and _was_declared(plan.account, write, view):
                     drift = Drift.UNDECLARED
             elif view.differs or view.cls is FieldClass.REFUSED:
                 drift = _difference(plan.account, write, view) if write else Drift.UNKNOWN
-            told.append(view if view.drift is drift else replace(view, drift=drift))
-        return tuple(told)
-
-    def updated(change: Change) -> Change:
-        if change.action is not Action.UPDATE:
-            return change
-        return replace(change, fields=attributed(change, change.fields))
+            fields.append(view if view.drift is drift else replace(view, drift=drift))
+        return replace(entry, fields=tuple(fields))
 
     return replace(
         plan,
-        changes=tuple(map(updated, plan.changes)),
+        changes=tuple(map(attributed, plan.changes)),
         blocked=tuple(
-            replace(one, change=updated(one.change)) if one.change else one for one in plan.blocked
+            replace(one, change=attributed(one.change)) if one.change else one for one in plan.blocked
         ),
-        # Nothing of these differs: only a write that is remembered can tell what once was declared.
-        unchanged=tuple(
-            replace(one, views=attributed(one, one.views)) if one.key in last else one
-            for one in plan.unchanged
-        ),
+        unchanged=tuple(map(attributed, plan.unchanged)),
     )
 
 
-def _was_declared(account: Account, last: LastWrite, view: FieldView) -> bool:
+def _was_declared(account: AccountProfile, last: LastWrite, view: FieldView) -> bool:
     """Tell whether the last write surely set the field: it brought a value that was not there."""
-    field, plain = account.kind.by_path[view.path], account.normal.lenient
+    field = account.kind.by_path[view.path]
     sent = _sent(last.sent, field)
     if last.restored or not last.is_sure or isinstance(sent, Absent):
         return False
     if view.after is None or view.path == account.kind.visible_field:
         return False
     before = value_at(last.before or {}, field.member)
-    return last.before is None or plain.value(field, before) != plain.value(field, sent)
+    return last.before is None or compared(field, before) != compared(field, sent)
 
 
-def _difference(account: Account, last: LastWrite, view: FieldView) -> Drift:
+def _difference(account: AccountProfile, last: LastWrite, view: FieldView) -> Drift:
     """Compare what the last write sent and left behind, what is live, and what is wanted now."""
-    kind, field, left_out = account.kind, account.kind.by_path[view.path], view.cls in _LEFT_OUT
-    normal = account.normal.lenient if left_out else account.normal
+    field, left_out = account.kind.by_path[view.path], view.cls in _LEFT_OUT
+    strict = account.explicit_empties and not left_out
     sent = _sent(last.sent, field)
 
     def is_live(body: Body | None) -> bool:
         """Tell whether a body shows what is live; false counts only where both show theirs."""
         if body is None:
             return False
-        strict = normal.explicit_empties and Normal.of(kind, [body]).explicit_empties
-        live = view.before if strict else lenient(view.before)
-        return Normal(kind, strict).value(field, value_at(body, field.member)) == live
+        both = strict and shows_zero(account.kind, [body])
+        live = view.before if both else lenient(view.before)
+        return compared(field, value_at(body, field.member), strict=both) == live
 
     was_undone = not last.is_sure and is_live(last.before)
     if is_live(last.after) or was_undone:
@@ -90,14 +89,14 @@ def _difference(account: Account, last: LastWrite, view: FieldView) -> Drift:
     elif isinstance(sent, Absent):
         return Drift.UNKNOWN  # what the server put there was not read
     else:
-        changed_live = normal.value(field, sent) != view.before
+        changed_live = compared(field, sent, strict=strict) != view.before
     if last.restored:
         return Drift.LIVE if changed_live else Drift.RESTORED
     if left_out:
         changed_in_git = not isinstance(sent, Absent)
     else:
         left = value_at(last.after or {}, field.member) if isinstance(sent, Absent) else sent
-        changed_in_git = normal.value(field, left) != view.after
+        changed_in_git = compared(field, left, strict=strict) != view.after
     if changed_in_git:
         return Drift.BOTH if changed_live else Drift.GIT
     if changed_live:

@@ -250,6 +250,12 @@ class Declared(Struct, frozen=True):
     undeclared: Policy = Policy.RESET
     accepted: Mapping[str, Accepted] = field(default_factory=dict)
 
+    def policy(self, field: Field) -> Policy:
+        """Return what happens to a field that is not given."""
+        if ruling := self.rulings.get(field.path):
+            return ruling.policy
+        return Policy.KEEP if field.fills_itself else self.undeclared
+
 
 class Globs(Struct, frozen=True):
     """A selection of keys: those that `only` names, or all without it, and `exclude` does not."""

@@ -13,9 +13,9 @@ from typing import TypeAlias
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from reconciler.engine.body import value_at, written
+from reconciler.engine.body import compared, value_at, written
 from reconciler.engine.change import Action, Change, Plan
-from reconciler.engine.classify import Account, FieldClass, FieldView
+from reconciler.engine.classify import AccountProfile, FieldClass, FieldView
 from reconciler.engine.kind import Body, Json
 from reconciler.errors import Exit
 
@@ -107,7 +107,9 @@ Seen: TypeAlias = tuple[FieldView, Json]
 """One field as it was planned, and what the read-back shows of it, in compared form."""
 
 
-def outcome_of(account: Account, attempt: Attempt, body: Body | None, *, last: bool) -> Outcome | Attempt:
+def outcome_of(
+    account: AccountProfile, attempt: Attempt, body: Body | None, *, last: bool
+) -> Outcome | Attempt:
     """Return how an attempt ended, judging by `body`, read after it; `None` for a body that is not there.
 
     Returns the attempt where that cannot be said yet; `last` says that patience has ended and it must be.
@@ -149,14 +151,14 @@ def outcome_of(account: Account, attempt: Attempt, body: Body | None, *, last: b
     return replace(outcome, warnings=tuple(warnings), lines=tuple(lines), body=body, learned=learned)
 
 
-def _shown(account: Account, view: FieldView, body: Body) -> Json:
+def _shown(account: AccountProfile, view: FieldView, body: Body) -> Json:
     """Return what `body`, read after the write, shows of a field; as planned where it tells nothing."""
-    leaf, normal = account.kind.by_path[view.path], account.normal
-    if view.cls is FieldClass.RESET:
-        if leaf.group and not value_at(body, leaf.group):
-            return view.after  # the defaults of a group come with it
-        normal = normal.lenient
-    return normal.value(leaf, value_at(body, leaf.member))
+    leaf = account.kind.by_path[view.path]
+    if view.cls is not FieldClass.RESET:
+        return account.value(leaf, body)
+    if leaf.group and not value_at(body, leaf.group):
+        return view.after  # the defaults of a group come with it
+    return compared(leaf, value_at(body, leaf.member))
 
 
 def _is_ignored(view: FieldView, now: Json) -> bool:
@@ -165,7 +167,7 @@ def _is_ignored(view: FieldView, now: Json) -> bool:
     return declares and now == view.before
 
 
-def _left_behind(account: Account, seen: list[Seen], body: Body) -> dict[str, Json]:
+def _left_behind(account: AccountProfile, seen: list[Seen], body: Body) -> dict[str, Json]:
     """Return what the server gave to each field that the body left out: path → value in compared form.
 
     Empty unless a declared field shows its new value too: only that proves that no cache answers. What a
@@ -178,7 +180,7 @@ def _left_behind(account: Account, seen: list[Seen], body: Body) -> dict[str, Js
     return {leaf.path: now for leaf, now in resets if not leaf.group or value_at(body, leaf.group)}
 
 
-def _differences(account: Account, change: Change, seen: list[Seen]) -> tuple[list[str], list[Line]]:
+def _differences(account: AccountProfile, change: Change, seen: list[Seen]) -> tuple[list[str], list[Line]]:
     """Return what came out otherwise than planned, in words, and the lines that end the difference."""
     missed = [(view, now) for view, now in seen if now != view.after]
     declared = [(view, now) for view, now in missed if view.cls is FieldClass.SET]

@@ -1,17 +1,49 @@
-"""From what is declared and what is live to a plan. Pure: no clock, no file, no network."""
+"""From what is declared and what is live to a plan, with every reason why something is not to be done.
+
+Pure: no clock, no file, no network. `BlockCode` lists the reasons; they are found in this order: which live
+resource is meant (`match_all`), what forbids one change by itself (`_verdict`), what the limits forbid
+together (`_limited`), what was not reviewed (`reviewed`), and what another run created (`without_created`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
-from reconciler.engine.change import Action, Block, Blocked, Change, Limits, Plan, Scope, Share, Unchanged
-from reconciler.engine.classify import Account, FieldClass, LastWrite, classify, removals
-from reconciler.engine.identity import Inventory, Match, in_doubt_block, match_all, name_of
+from reconciler.engine.change import (
+    Action,
+    Block,
+    BlockCode,
+    Blocked,
+    Change,
+    Limits,
+    Plan,
+    Scope,
+    Share,
+    Unchanged,
+    fingerprint_of,
+)
+from reconciler.engine.classify import AccountProfile, FieldClass, LastWrite, classify, removals
+from reconciler.engine.inventory import Inventory, name_of
 from reconciler.engine.kind import Declared, Live, Reference
-from reconciler.engine.review import Review, reviewed
+from reconciler.problems import Problem
+
+SETTLE_SECONDS = 600
+"""How long to wait for what may have been created to show, as for a batch in doubt."""
+
+PastPlans: TypeAlias = Callable[[str], Collection[str]]
+"""From the fingerprint of a plan of before to the digests in it; none where it is not known."""
+
+Match: TypeAlias = "Live | Block | None"
+"""The live resource that a declared one is, or nothing live, or a reason why neither can be said."""
+
+Verdict: TypeAlias = "Change | Blocked | Unchanged"
 
 
 class Consent(Struct, frozen=True):
@@ -27,12 +59,80 @@ class Consent(Struct, frozen=True):
     """Keys that may be created although the journal knows an id of theirs, or a create in doubt."""
 
 
-Verdict = Change | Blocked | Unchanged
+class Review(Struct, frozen=True):
+    """The digests of all changes and seeds that were reviewed.
+
+    `names` are the keys behind them, as far as known: they choose words, and allow nothing. `lenient` are
+    those that were made when false and 0 were nothing: a run may end half-way with an answer that shows
+    one, and what is left of its plan is still what was reviewed.
+    """
+
+    digests: frozenset[str]
+    names: Mapping[str, str] = field(default_factory=dict)
+    lenient: frozenset[str] = frozenset()
+
+    def covers(self, change: Change) -> bool:
+        """Tell whether exactly this change was reviewed."""
+        return change.digest in self.digests or change.lenient_digest in self.lenient
+
+    def gone(self, plan: Plan, seeds: Collection[str]) -> tuple[str, ...]:
+        """Return what was reviewed and is neither in the plan, blocked or not, nor among the seeds' digests.
+
+        Each under its key, or under the beginning of its digest where that is not known.
+        """
+        found = [*plan.changes, *(blocked.change for blocked in plan.blocked if blocked.change)]
+        left = self.digests - {c.digest for c in found} - {c.lenient_digest for c in found} - {*seeds}
+        return tuple(sorted(self.names.get(digest, f"{digest[:12]}…") for digest in left))
+
+    def block(self, key: str) -> Block:
+        """Return why what is called `key` is not carried out: as it is now, it was not reviewed."""
+        known = key in self.names.values()
+        what = "is no longer what was reviewed" if known else "is not part of what was reviewed"
+        return Block(BlockCode.UNREVIEWED, f"it {what}; plan again, and review that")
+
+    def blocks(self, verdicts: Iterable[Verdict]) -> Mapping[str, Block]:
+        """Return by key why a change is left alone that is not exactly what was reviewed."""
+        changes = [verdict for verdict in verdicts if isinstance(verdict, Change)]
+        return {change.key: self.block(change.key) for change in changes if not self.covers(change)}
+
+
+class Since(Struct, frozen=True):
+    """What the files of before would have done to the same live state. An empty one knows of nothing.
+
+    `ref` and `commit` say which files; `note` says why nothing is known of them, where that is so.
+    """
+
+    ref: str
+    commit: str
+    digests: frozenset[str] = frozenset()
+    """Of changes, blocked ones too, and of seeds."""
+    blocks: frozenset[tuple[str, str]] = frozenset()
+    """Key and code of every reason why a resource was left alone."""
+    note: str = ""
+    loosened: tuple[Problem, ...] = ()
+    """The guardrails that allow more than they did then, each on its line."""
+
+    @classmethod
+    def of(cls, ref: str, commit: str, plan: Plan, seeds: Iterable[str]) -> Since:
+        """Return what a plan of the files of before, and the digests of their seeds, tell."""
+        blocked = (blocked.change.digest for blocked in plan.blocked if blocked.change)
+        reasons = ((blocked.key, block.code) for blocked in plan.blocked for block in blocked.blocks)
+        return cls(ref, commit, frozenset([*plan.digests, *blocked, *seeds]), frozenset(reasons))
+
+    def caused(self, digest: str) -> bool:
+        """Tell whether a change or seed of today is none that was there before."""
+        return digest not in self.digests
+
+    def caused_block(self, blocked: Blocked) -> bool:
+        """Tell whether what is left alone today was not left alone, or not for these reasons, before."""
+        if blocked.change:
+            return self.caused(blocked.change.digest)
+        return any((blocked.key, block.code) not in self.blocks for block in blocked.blocks)
 
 
 def make_plan(
     scope: Scope,
-    account: Account,
+    account: AccountProfile,
     declared: Sequence[Declared],
     inventory: Inventory,
     consent: Consent,
@@ -56,7 +156,7 @@ def make_plan(
 
     def plan_of(verdicts: Sequence[Verdict]) -> Plan:
         live = len(inventory.listed) if inventory.complete else None
-        limited = _limit_counts(_limit_resets(verdicts, scope.limits, consent), scope.limits, live)
+        limited = _limited(verdicts, scope.limits, consent, live)
         return Plan(
             scope,
             account,
@@ -70,12 +170,109 @@ def make_plan(
     if review is None:
         return whole
     part = reviewed(whole, review)
-    alone = plan_of([review.judged(v) if isinstance(v, Change) else v for v in verdicts])
+    alone = plan_of(_blocking(verdicts, review.blocks(verdicts)))
     return alone if len(alone.changes) > len(part.changes) else part
 
 
-def _verdict(scope: Scope, account: Account, consent: Consent, declared: Declared, match: Match) -> Verdict:
-    """Decide one resource by itself; limits that count over all of them come later."""
+def match_all(
+    account: AccountProfile,
+    declared: Sequence[Declared],
+    inventory: Inventory,
+    recreate: Collection[str] = (),
+) -> Mapping[str, Match]:
+    """Return the match of every declared resource, by key: by its id, else by its exact name, never a guess.
+
+    One live resource never has two keys. What the journal knows of a key counts, but for the keys to
+    `recreate`: where the name is gone that an id is known for, or a create is in doubt, nothing is simply
+    created again.
+    """
+    owners = {one.id: one.key for one in declared if one.id is not None}
+    found = {one.key: _match(account, one, inventory, owners, recreate) for one in declared}
+    ids = {key: match.id for key, match in found.items() if isinstance(match, Live)}
+    times = Counter(ids.values())
+    for key, id in ids.items():
+        if times[id] > 1:
+            keys = " and ".join(other for other in ids if ids[other] == id)
+            found[key] = Block(BlockCode.CLAIMED, f"id {id} is declared by {keys}; one of them is too many")
+    return found
+
+
+def _match(
+    account: AccountProfile,
+    declared: Declared,
+    inventory: Inventory,
+    owners: Mapping[int, str],
+    recreate: Collection[str],
+) -> Match:
+    if declared.id is not None:
+        live = inventory.by_id.get(declared.id)
+        if live or declared.absent:
+            return live
+        return Block(
+            BlockCode.ID_NOT_FOUND,
+            f"id {declared.id} is not there; it is not created again by itself. Correct the id, remove it to "
+            "find or create the configuration by its name, or set absent: true",
+        )
+    name = name_of(declared, account.kind)
+    if name is None:
+        return Block(BlockCode.UNRESOLVED, "it has neither an id nor a name to find it by")
+    match = _by_name(name, inventory, owners)
+    if match is not None or declared.absent or declared.key in recreate:
+        return match
+    last = account.last_writes.get(declared.key)
+    if last and last.is_create_in_doubt:  # what it may have made has the name that was sent
+        sent = _by_name(last.name, inventory, owners) if last.name else None
+        return sent or in_doubt_block(declared.key, last)
+    if last is None or last.id is None:
+        return None
+    live = inventory.by_id.get(last.id)
+    now = f'it is called "{live.name}" now' if live else "it may have been renamed, hidden or deleted"
+    return Block(
+        BlockCode.KNOWN_ID,
+        f"nothing has this name, but the journal knows it as id {last.id} ({now}); declare id: {last.id} for "
+        f"the target, or run with --recreate {declared.key} to create it anew",
+    )
+
+
+def in_doubt_block(key: str, doubt: LastWrite) -> Block:
+    """Return why a resource is not created again that an earlier run may have created, and what to do."""
+    sent, until = (
+        f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"
+        for at in (doubt.at, doubt.at + SETTLE_SECONDS)
+    )
+    known = f" as id {doubt.id}" if doubt.id is not None else ""
+    return Block(
+        BlockCode.IN_DOUBT,
+        f'run {doubt.run} may have created "{doubt.name}"{known} ({sent}), and it is not to be seen; it is '
+        f"not created a second time. Plan again after {until}; if it is there under another name, declare "
+        f"its id: for the target; if you know that it is not there, run with --recreate {key}",
+    )
+
+
+def _by_name(name: str, inventory: Inventory, owners: Mapping[int, str]) -> Match:
+    found = [live for live in inventory.listed if live.name == name]
+    if len(found) > 1:
+        ids = ", ".join(str(live.id) for live in found)
+        message = f'{len(found)} are named "{name}" (ids {ids}); declare the id that is meant'
+        return Block(BlockCode.AMBIGUOUS_NAME, message)
+    if found and found[0].id in owners:
+        owner = owners[found[0].id]
+        return Block(
+            BlockCode.CLAIMED,
+            f'"{name}" is id {found[0].id}, which {owner} declares; apply that first, or declare an id here',
+        )
+    return found[0] if found else None
+
+
+def _verdict(
+    scope: Scope, account: AccountProfile, consent: Consent, declared: Declared, match: Match
+) -> Verdict:
+    """Decide one resource by itself; limits that count over all of them come later.
+
+    It is unchanged where it is `hidden`, where it is `absent` and not live, and where no field differs: what
+    is declared equals what is live in compared form, what is kept or accepted stays, and what would be reset
+    is at its default, as far as that is known.
+    """
     key = declared.key
     if declared.hidden:
         return Unchanged(key, declared.id, hidden=True)
@@ -83,25 +280,24 @@ def _verdict(scope: Scope, account: Account, consent: Consent, declared: Declare
         if isinstance(match, Block):
             return Blocked(key, (match,), absent=True)
         return _deletion(scope, account, key, declared, match) if match else Unchanged(key, declared.id)
-    blocks = tuple(_unresolved(declared))
-    if isinstance(match, Block):
-        blocks, match = (*blocks, match), None
-    if blocks:
-        return Blocked(key, blocks)
+    blocks = [*_unresolved(declared), *([match] if isinstance(match, Block) else [])]
+    if blocks or isinstance(match, Block):
+        return Blocked(key, tuple(blocks))
     adopted = match is not None and declared.id is None
     body, listed = (match.body, match.listed) if match else (None, False)
     views = classify(account, declared, body, listed=listed)
     action = Action.UPDATE if match else Action.CREATE
     change = Change(scope, key, action, views, declared, match, adopted)
-    blocks = tuple(_blocks_of(account, change, consent.hide))
-    if blocks:
-        return Blocked(key, blocks, change)
+    if blocks := [*_blocks_of(account, change, consent.hide)]:
+        return Blocked(key, tuple(blocks), change)
     if match and not change.differing:
-        return Unchanged(key, match.id, adopted, views=views)
+        return Unchanged(key, match.id, adopted, fields=views)
     return change
 
 
-def _deletion(scope: Scope, account: Account, key: str, declared: Declared | None, live: Live) -> Change:
+def _deletion(
+    scope: Scope, account: AccountProfile, key: str, declared: Declared | None, live: Live
+) -> Change:
     return Change(scope, key, Action.DELETE, removals(account, live.body), declared, live)
 
 
@@ -113,14 +309,14 @@ def _unresolved(declared: Declared) -> Iterator[Block]:
             continue
         if not name.ids:
             why = f"there is no {name}; check its title, or declare {path} by its number"
-            yield Block("unknown-reference", why, (path,))
+            yield Block(BlockCode.UNKNOWN_REFERENCE, why, (path,))
         else:
             ids = " and ".join(map(str, name.ids))
             why = f"{len(name.ids)} are called {name}: {ids}; declare {path} by its number"
-            yield Block("ambiguous-reference", why, (path,))
+            yield Block(BlockCode.AMBIGUOUS_REFERENCE, why, (path,))
 
 
-def _blocks_of(account: Account, change: Change, may_hide: frozenset[str]) -> Iterator[Block]:
+def _blocks_of(account: AccountProfile, change: Change, may_hide: frozenset[str]) -> Iterator[Block]:
     """Yield what forbids a change by itself: refused fields, and a visibility that must not be lost."""
     refused = [view for view in change.fields if view.cls is FieldClass.REFUSED]
     if refused:
@@ -129,7 +325,7 @@ def _blocks_of(account: Account, change: Change, may_hide: frozenset[str]) -> It
         reasons = [f"not at its default: {other}"] if other else []
         reasons += [f"at a default that is stated, not proved: {claimed}"] if claimed else []
         yield Block(
-            "undeclared",
+            BlockCode.UNDECLARED,
             f"not declared, and {'; '.join(reasons)}; declare it, or name it under keep or reset",
             tuple(view.path for view in refused),
         )
@@ -137,19 +333,21 @@ def _blocks_of(account: Account, change: Change, may_hide: frozenset[str]) -> It
     visible = next(view for view in change.fields if view.path == path)
     if visible.cls is FieldClass.KEPT and visible.after is None:
         why = f"the API does not say whether it is visible; declare {path}"
-        yield Block("visibility-unknown", why, (path,))
+        yield Block(BlockCode.VISIBILITY_UNKNOWN, why, (path,))
     if visible.cls is not FieldClass.SET or visible.after:
         return
     is_listed = change.live is not None and change.live.listed
     if change.action is Action.CREATE:
         why = f"{path}: false would hide it from the API at once; leave it out"
-        yield Block("created-hidden", why, (path,))
+        yield Block(BlockCode.CREATED_HIDDEN, why, (path,))
     elif (visible.differs or is_listed) and change.key not in may_hide:
         why = f"{path}: false hides it from the API and the Tool, for good; if that is meant, run with"
-        yield Block("would-hide", f"{why} --allow-hide {change.key}", (path,))
+        yield Block(BlockCode.WOULD_HIDE, f"{why} --allow-hide {change.key}", (path,))
 
 
-def _unmanaged(account: Account, declared: Sequence[Declared], inventory: Inventory) -> tuple[Live, ...]:
+def _unmanaged(
+    account: AccountProfile, declared: Sequence[Declared], inventory: Inventory
+) -> tuple[Live, ...]:
     """Return what is listed and named by nothing declared, neither by id nor by name.
 
     What a create in doubt may have made has the name that was sent.
@@ -162,49 +360,90 @@ def _unmanaged(account: Account, declared: Sequence[Declared], inventory: Invent
     return tuple(live for live in inventory.listed if live.id not in ids and live.name not in names)
 
 
-def _limit_resets(verdicts: Sequence[Verdict], limits: Limits, consent: Consent) -> Sequence[Verdict]:
-    """Block the changes that reset a field by policy alone, where that is more than is allowed."""
-    wanted = sum(len(v.unconsented) for v in verdicts if isinstance(v, Change))
-    if limits.resets is None or consent.resets is None or wanted <= max(limits.resets, consent.resets):
-        return verdicts
-
-    def block(change: Change) -> Block:
-        paths = tuple(view.path for view in change.unconsented)
-        return Block(
-            "unconsented-resets",
-            f"a PUT would reset {', '.join(paths)}; declare it, name it under keep or reset, or consent with "
-            f"--allow-resets (limits.resets is {limits.resets}, this plan resets {wanted})",
-            paths,
-        )
-
-    return [
-        Blocked(v.key, (block(v),), v) if isinstance(v, Change) and v.unconsented else v for v in verdicts
-    ]
-
-
-def _limit_counts(verdicts: Sequence[Verdict], limits: Limits, live: int | None) -> Sequence[Verdict]:
-    """Block all updates, or all deletes, where they are more than is allowed.
+def _limited(
+    verdicts: Sequence[Verdict], limits: Limits, consent: Consent, live: int | None
+) -> Sequence[Verdict]:
+    """Block the resets by policy alone, all updates, or all deletes, where they are more than is allowed.
 
     `live` is how many resources are live, `None` where that is not known.
     """
+    changes = [verdict for verdict in verdicts if isinstance(verdict, Change)]
+    resets = {one.key: [view.path for view in one.resets if not view.consented] for one in changes}
+    wanted, allowed = sum(map(len, resets.values())), (limits.resets, consent.resets)
+    if wanted > max(math.inf if limit is None else limit for limit in allowed):
+        why = (
+            "declare it, name it under keep or reset, or consent with --allow-resets (limits.resets is "
+            f"{limits.resets}, this plan resets {wanted})"
+        )
+        blocks = {
+            key: Block(
+                BlockCode.UNCONSENTED_RESETS, f"a PUT would reset {', '.join(paths)}; {why}", tuple(paths)
+            )
+            for key, paths in resets.items()
+            if paths
+        }
+        verdicts = _blocking(verdicts, blocks)
     share = limits.updates
     updates = (share.of(live) if live is not None else None) if isinstance(share, Share) else share
-    raise_it = "if that is meant, raise it for the target"
-    of_updates = f"limits.updates allows {updates} ({share}); {raise_it}, or apply a part with --only"
-    of_deletes = f"limits.deletes allows {limits.deletes}; {raise_it}"
-    for action, allowed, code, hint in (
-        (Action.UPDATE, updates, "too-many-updates", of_updates),
-        (Action.DELETE, limits.deletes, "too-many-deletes", of_deletes),
+    for action, code, most in (
+        (Action.UPDATE, BlockCode.TOO_MANY_UPDATES, updates),
+        (Action.DELETE, BlockCode.TOO_MANY_DELETES, limits.deletes),
     ):
-        concerned = [v for v in verdicts if isinstance(v, Change) and v.action is action]
-        if allowed is None or len(concerned) <= allowed:
+        keys = [one.key for one in verdicts if isinstance(one, Change) and one.action is action]
+        if most is None or len(keys) <= most:
             continue
-        block = Block(code, f"this plan {action}s {len(concerned)}, {hint}")
-        verdicts = [
-            Blocked(v.key, (block,), v) if isinstance(v, Change) and v.action is action else v
-            for v in verdicts
-        ]
+        limit = f"limits.{action}s allows {most}" + (f" ({share})" if action is Action.UPDATE else "")
+        part = ", or apply a part with --only" if action is Action.UPDATE else ""
+        why = f"this plan {action}s {len(keys)}, {limit}; if that is meant, raise it for the target{part}"
+        verdicts = _blocking(verdicts, dict.fromkeys(keys, Block(code, why)))
     return verdicts
+
+
+def _blocking(verdicts: Sequence[Verdict], blocks: Mapping[str, Block]) -> Sequence[Verdict]:
+    """Return the verdicts, with the changes that have a reason in `blocks` under their key as blocked."""
+    return [
+        Blocked(one.key, (blocks[one.key],), one) if isinstance(one, Change) and one.key in blocks else one
+        for one in verdicts
+    ]
+
+
+def _without(plan: Plan, blocks: Mapping[str, Block]) -> Plan:
+    """Return the plan with the changes that have a reason in `blocks` behind all that was blocked before."""
+    verdicts = _blocking(plan.changes, blocks)
+    return replace(
+        plan,
+        changes=tuple(one for one in verdicts if isinstance(one, Change)),
+        blocked=(*plan.blocked, *(one for one in verdicts if isinstance(one, Blocked))),
+    )
+
+
+def reviewed(plan: Plan, review: Review) -> Plan:
+    """Return the plan with every change marked as unreviewed that was not reviewed as it is now.
+
+    What was reviewed and is not in the plan is done already, or no longer wanted: either is fine. Doing it
+    twice changes nothing, and nothing that the plan blocks is let through.
+    """
+    return _without(plan, review.blocks(plan.changes))
+
+
+def joined(reviews: Sequence[Review]) -> Review:
+    """Return a review that covers what any of these covers, and nothing else."""
+    return Review(
+        frozenset().union(*(review.digests for review in reviews)),
+        {digest: name for review in reviews for digest, name in review.names.items()},
+        frozenset().union(*(review.lenient for review in reviews)),
+    )
+
+
+def digests_meant(named: Iterable[str], now: Collection[str], past: PastPlans) -> frozenset[str]:
+    """Return the digests that `named` stands for: digests, and fingerprints of whole plans.
+
+    `now` holds the digests of the plan that is made now: its fingerprint stands for all of them.
+    """
+    of_now = fingerprint_of(now)
+    return frozenset(
+        digest for name in named for digest in (now if name == of_now else past(name) or (name,))
+    )
 
 
 def without_created(plan: Plan, last_writes: Mapping[str, LastWrite]) -> Plan:
@@ -222,9 +461,6 @@ def without_created(plan: Plan, last_writes: Mapping[str, LastWrite]) -> Plan:
         if now.id is None or (before and before.id == now.id):
             return None
         message = f"another run has created it as id {now.id} since this plan was made; plan again"
-        return Block("known-id", message)
+        return Block(BlockCode.KNOWN_ID, message)
 
-    kept_back = tuple(Blocked(c.key, (why,), c) for c in plan.changes if (why := block(c)))
-    keys = {blocked.key for blocked in kept_back}
-    changes = tuple(change for change in plan.changes if change.key not in keys)
-    return replace(plan, changes=changes, blocked=(*plan.blocked, *kept_back))
+    return _without(plan, {one.key: why for one in plan.changes if (why := block(one))})

@@ -21,7 +21,7 @@ from reconciler.clock import Clock
 from reconciler.config.names import nearest
 from reconciler.engine.change import Block
 from reconciler.engine.kind import Json
-from reconciler.engine.review import Review
+from reconciler.engine.plan import Review
 from reconciler.errors import ApiError, ReconcilerError
 from reconciler.expoints.client import Column, Customers
 from reconciler.expoints.recipients import Recipient, RecipientState, SeedPlan, recipients_of, with_states

@@ -21,7 +21,7 @@ from reconciler.engine.body import read_back
 from reconciler.engine.change import CHECKSUM, Change, Scope, checksum_of, fingerprint_of
 from reconciler.engine.classify import FieldView
 from reconciler.engine.kind import Globs, Kind, Live
-from reconciler.engine.review import Review
+from reconciler.engine.plan import Review
 from reconciler.errors import Refused, UsageError
 
 if TYPE_CHECKING:

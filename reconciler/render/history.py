@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from reconciler.engine.body import Absent, Normal, value_at, written
+from reconciler.engine.body import Absent, compared, value_at, written
 from reconciler.journal.entries import Operation, Run, shown_accounts
 from reconciler.render.values import (
     FORMAT_VERSION,
@@ -126,15 +126,15 @@ def _written_fields(
     kind = kinds.get(intent.key.partition(".")[0].partition(":")[0])
     if kind is None:
         return []
-    normal, rows = Normal(kind, explicit_empties=False), []
+    rows = []
     for field in kind.fields:
-        before = normal.value(field, value_at(intent.before or {}, field.member))
+        before = compared(field, value_at(intent.before or {}, field.member))
         sent = value_at(intent.body or {}, field.member)
         left_out = isinstance(sent, Absent)
         if not left_out:
-            after = normal.value(field, sent)
+            after = compared(field, sent)
         else:
-            after = normal.value(field, value_at(ending.after or {}, field.member)) if ending else None
+            after = compared(field, value_at(ending.after or {}, field.member)) if ending else None
         if before != after:
             rows.append((field, before, after, left_out))
     return rows

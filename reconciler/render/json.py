@@ -8,7 +8,7 @@ from reconciler.engine.body import unknown_members, written
 from reconciler.engine.change import CHECKSUM, Action, Change, Plan, checksum_of
 from reconciler.engine.classify import FieldClass, FieldView
 from reconciler.engine.kind import Declared, Kind
-from reconciler.engine.review import Since
+from reconciler.engine.plan import Since
 from reconciler.errors import Exit
 from reconciler.render.report import Applied, Planned, TargetEnd, entry_of, summary_of
 from reconciler.render.seeds import seeds_documents, sent_documents
@@ -36,7 +36,7 @@ def plan_document(planned: Planned) -> Document:
         }
         if since
         else None,
-        "explicit_empties": plan.account.normal.explicit_empties,
+        "explicit_empties": plan.account.explicit_empties,
         "limits": {
             "resets": limits.resets,
             "deletes": limits.deletes,

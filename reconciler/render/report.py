@@ -11,7 +11,7 @@ from msgspec import Struct, field
 from reconciler.engine.change import Action, Blocked, Change, Plan, Unchanged, fingerprint_of
 from reconciler.engine.classify import FieldView
 from reconciler.engine.outcome import Line, Report, Result
-from reconciler.engine.review import Since
+from reconciler.engine.plan import Since
 from reconciler.errors import Exit
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.recipients import RecipientState, SeedPlan, SendResult
@@ -183,7 +183,7 @@ def entry_of(plan: Plan) -> tuple[Change | Blocked | Unchanged | None, Sequence[
     entries: Sequence[Change | Blocked | Unchanged] = (*plan.changes, *plan.blocked, *plan.unchanged)
     entry = entries[0] if entries else None
     one = entry.change if isinstance(entry, Blocked) else entry
-    return entry, one.fields if isinstance(one, Change) else one.views if one else ()
+    return entry, one.fields if one else ()
 
 
 def in_order(reports: Sequence[Reported]) -> Sequence[Reported]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from reconciler.engine.review import Since
+from reconciler.engine.plan import Since
 from reconciler.expoints.planning import Composer, SeedsPlan
 from reconciler.expoints.recipients import RecipientState, SeedPlan, SeedStatus, SendResult
 from reconciler.expoints.seed import Send

@@ -12,7 +12,7 @@ from reconciler.engine.change import SHARE_COUNTS_FROM, Action, Blocked, Change,
 from reconciler.engine.classify import DefaultSource, Drift, FieldClass, FieldView
 from reconciler.engine.kind import Declared, Kind
 from reconciler.engine.outcome import Outcome, Result
-from reconciler.engine.review import Since
+from reconciler.engine.plan import Since
 from reconciler.render.report import Applied, Planned, entry_of
 from reconciler.render.seeds import MAIL_IS_SENT, seeds_text, sent_text
 from reconciler.render.values import (

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import pytest
 
 from reconciler.engine.apply import Run, apply
-from reconciler.engine.body import Normal
+from reconciler.engine.body import shows_zero
 from reconciler.engine.change import Change, Limits, Plan, Scope
-from reconciler.engine.classify import Account, Defaults
-from reconciler.engine.identity import resolve, take_inventory
+from reconciler.engine.classify import AccountProfile, Defaults
+from reconciler.engine.inventory import resolve, take_inventory
 from reconciler.engine.kind import Body, Declared, Json, Policy
 from reconciler.engine.outcome import Outcome, Report, Result
 from reconciler.engine.plan import Consent, make_plan
@@ -31,7 +31,6 @@ from tests.engine.toys import TOYS, ToyShop, declared, proved
 
 PATIENCE = 30.0
 ANYTHING = Consent(resets=None, hide=frozenset({"toys.robot"}))
-NORMAL = Normal(TOYS, explicit_empties=False)
 
 APPLIED, FAILED, STALE, SKIPPED, IN_DOUBT = Result
 
@@ -43,9 +42,9 @@ def shop(**body: Json) -> ToyShop:
 def planned(toys: ToyShop, resources: Sequence[Declared], defaults: Defaults | None = None) -> Plan:
     resolved = resolve(resources, toys)
     inventory = take_inventory(toys, TOYS, resources)
-    normal = Normal.of(TOYS, (item.body for item in inventory.by_id.values()))
+    explicit = shows_zero(TOYS, (item.body for item in inventory.by_id.values()))
     scope = Scope("shop", "shop.example", Limits(deletes=None, updates=None))
-    return make_plan(scope, Account(normal, defaults or {}), resolved, inventory, ANYTHING)
+    return make_plan(scope, AccountProfile(TOYS, explicit, defaults or {}), resolved, inventory, ANYTHING)
 
 
 def run_of(plan: Plan, toys: ToyShop, clock: FakeClock) -> Run:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from reconciler.engine.body import ABSENT, Normal, put, value_at
+from reconciler.engine.body import ABSENT, compared, put, shows_zero, value_at
 from reconciler.engine.classify import (
     DefaultSource,
     FieldClass,
@@ -23,7 +23,6 @@ from tests.engine.toys import RESOURCE, TOYS, account, claimed, declared, proved
 LIVE: Body = {"ToyId": 1, "Name": "Robot", "Size": 5, "IsVisible": True}
 BARE: Body = {"ToyId": 1, "Name": "Robot", "IsVisible": True}
 SIZE, PARTS = TOYS.by_path["size"], TOYS.by_path["parts"]
-NORMAL = Normal(TOYS, explicit_empties=False)
 
 
 def view_of(path: str, views: tuple[FieldView, ...]) -> FieldView:
@@ -41,18 +40,20 @@ def sent(resource: Declared, live: Body | None) -> dict[str, Json]:
 class TestForm:
     @pytest.mark.parametrize("value", [None, "", [], {}])
     def test_every_form_of_nothing_is_nothing(self, value: Json) -> None:
-        assert Normal(TOYS, explicit_empties=True).value(SIZE, value) is None
+        assert compared(SIZE, value, strict=True) is None
 
     @pytest.mark.parametrize("value", [False, 0])
     def test_false_and_zero_are_nothing_until_the_account_shows_an_explicit_one(self, value: Json) -> None:
         # An empty value of a member that the kind does not know proves nothing.
-        assert Normal.of(TOYS, [{"Name": "Robot", "Price": 0}]).value(SIZE, value) is None
-        assert Normal.of(TOYS, [{"Name": "Robot"}, {"IsLoud": False}]).value(SIZE, value) == value
+        assert not shows_zero(TOYS, [{"Name": "Robot", "Price": 0}])
+        assert compared(SIZE, value, strict=False) is None
+        assert shows_zero(TOYS, [{"Name": "Robot"}, {"IsLoud": False}])
+        assert compared(SIZE, value, strict=True) == value
 
     def test_rows_compare_by_their_identity_and_their_known_members(self) -> None:
         rows: Json = [{"Number": 10, "Label": "leg", "Colour": "red"}, {"Label": "arm"}]
         # The API leaves out the number zero.
-        assert NORMAL.value(PARTS, rows) == [{"Number": 0, "Label": "arm"}, {"Number": 10, "Label": "leg"}]
+        assert compared(PARTS, rows) == [{"Number": 0, "Label": "arm"}, {"Number": 10, "Label": "leg"}]
 
     @pytest.mark.parametrize("body", [{}, {"Battery": None}, {"Battery": []}, {"Battery": {"Count": 1}}])
     def test_a_member_of_a_group_that_is_not_there_is_absent_until_it_is_put(self, body: Any) -> None:
@@ -98,7 +99,7 @@ def test_a_field_is_in_the_class_that_the_first_ruling_gives_it(
 def test_what_was_read_back_proves_or_contradicts_what_is_stated(
     stated: Any, learned: Any, value: Json, source: DefaultSource
 ) -> None:
-    default = known_defaults(NORMAL, stated, learned)["size"]
+    default = known_defaults(TOYS, stated, learned)["size"]
     assert (default.value, default.source) == (value, source)
 
 

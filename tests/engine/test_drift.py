@@ -46,12 +46,12 @@ def plan_of(wanted: Declared, now: Mapping[str, Json], *, explicit: bool = False
     views = classify(known, wanted, body(**now))
     if any(view.differs for view in views):
         return Plan(SCOPE, known, (Change(SCOPE, KEY, Action.UPDATE, views, wanted, live(body(**now))),))
-    return Plan(SCOPE, known, unchanged=(Unchanged(KEY, 1, views=views),))
+    return Plan(SCOPE, known, unchanged=(Unchanged(KEY, 1, fields=views),))
 
 
 def size_drift(plan: Plan, last: LastWrite | None, path: str = "size") -> Drift | None:
     told = attribute_drift(plan, {KEY: last} if last else {})
-    views = [*(c.fields for c in told.changes), *(u.views for u in told.unchanged)][0]
+    views = [*(c.fields for c in told.changes), *(u.fields for u in told.unchanged)][0]
     return next(view.drift for view in views if view.path == path)
 
 
@@ -190,7 +190,7 @@ def test_what_is_accepted_has_no_word_of_its_own(wanted: Declared) -> None:
 def test_a_stated_default_is_no_difference_and_has_no_word() -> None:
     known = account(defaults=proved({"size": 5}))
     views = classify(known, robot(), body(Size=5))
-    plan = Plan(SCOPE, known, unchanged=(Unchanged(KEY, 1, views=views),))
+    plan = Plan(SCOPE, known, unchanged=(Unchanged(KEY, 1, fields=views),))
     assert size_drift(plan, SET_5) is None
 
 

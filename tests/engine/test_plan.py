@@ -9,8 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from reconciler.engine.change import Action, Limits, Plan, Scope, Share
-from reconciler.engine.classify import Account, LastWrite
-from reconciler.engine.identity import Inventory, resolve
+from reconciler.engine.classify import AccountProfile, LastWrite
+from reconciler.engine.inventory import Inventory, resolve
 from reconciler.engine.kind import Body, Declared, Json, Live, Policy, Reference
 from reconciler.engine.plan import Consent, make_plan
 from tests.engine.toys import ToyShop, account, declared, live
@@ -26,7 +26,7 @@ def plan(
     *,
     limits: Limits | None = None,
     consent: Consent | None = None,
-    of: Account | None = None,
+    of: AccountProfile | None = None,
     complete: bool = True,
     others: Sequence[Declared] = (),
 ) -> Plan:

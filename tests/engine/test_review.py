@@ -11,10 +11,9 @@ from msgspec.structs import replace
 
 from reconciler.engine.change import Block, Blocked, Limits, Plan, Scope, fingerprint_of
 from reconciler.engine.classify import Defaults
-from reconciler.engine.identity import Inventory
+from reconciler.engine.inventory import Inventory
 from reconciler.engine.kind import Declared, Live
-from reconciler.engine.plan import Consent, make_plan
-from reconciler.engine.review import Review, Since, digests_meant, joined, reviewed
+from reconciler.engine.plan import Consent, Review, Since, digests_meant, joined, make_plan, reviewed
 from tests.engine.toys import account, claimed, declared, live, proved
 
 SCOPE = Scope("shop", "shop.example", Limits(None, None, None))

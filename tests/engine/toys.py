@@ -6,8 +6,7 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from reconciler.engine.body import Normal
-from reconciler.engine.classify import Account, Defaults, known_defaults
+from reconciler.engine.classify import AccountProfile, Defaults, known_defaults
 from reconciler.engine.kind import (
     Body,
     Declared,
@@ -52,18 +51,18 @@ TOYS = Kind(
 )
 
 
-def account(*, explicit_empties: bool = False, defaults: Defaults | None = None) -> Account:
-    return Account(Normal(TOYS, explicit_empties), defaults or {})
+def account(*, explicit_empties: bool = False, defaults: Defaults | None = None) -> AccountProfile:
+    return AccountProfile(TOYS, explicit_empties, defaults or {})
 
 
 def proved(values: Mapping[str, Json]) -> Defaults:
     """Defaults that the files state and that a read-back has shown."""
-    return known_defaults(Normal(TOYS, explicit_empties=False), values, values)
+    return known_defaults(TOYS, values, values)
 
 
 def claimed(values: Mapping[str, Json]) -> Defaults:
     """Defaults that the files state, and nothing has shown."""
-    return known_defaults(Normal(TOYS, explicit_empties=False), values, {})
+    return known_defaults(TOYS, values, {})
 
 
 def declared(

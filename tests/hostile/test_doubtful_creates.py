@@ -15,8 +15,7 @@ from reconciler.commands.apply import ApplyOptions, Approval
 from reconciler.commands.history import Filter, history
 from reconciler.commands.restore import restore
 from reconciler.commands.workspace import Selection
-from reconciler.engine.identity import SETTLE_SECONDS
-from reconciler.engine.plan import Consent
+from reconciler.engine.plan import SETTLE_SECONDS, Consent
 from reconciler.errors import Exit
 from reconciler.sandbox import Fault, Server, Variants, create_app
 from reconciler.sandbox.seeding import CONFIGS

@@ -15,7 +15,6 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from reconciler.engine.body import Normal
 from reconciler.engine.outcome import Result
 
 Broken = Callable[[Any], Any]
@@ -113,8 +112,8 @@ MISTAKES: Mapping[str, Mistake] = {
         f"{CLASSIFY}::test_only_the_resource_itself_consents_to_a_reset",
     ),
     "tells false from nothing on an account that shows no false": Mistake(
-        "engine.body:Normal.of",
-        lambda _: lambda kind, _bodies: Normal(kind, explicit_empties=True),
+        "engine.body:shows_zero",
+        always(True),
         f"{BODY}::test_false_and_zero_are_nothing_until_the_account_shows_an_explicit_one",
     ),
     "does not read again before it writes": Mistake(
@@ -173,30 +172,34 @@ MISTAKES: Mapping[str, Mistake] = {
         f"{LISTING}::test_a_list_that_is_not_proven_to_be_whole_is_an_error",
     ),
     "takes the first of two that have one name": Mistake(
-        "engine.identity:_by_name",
+        "engine.plan:_by_name",
         lambda _: (
             lambda name, inventory, _: next((one for one in inventory.listed if one.name == name), None)
         ),
         f"{PLANNING}::test_two_live_ones_of_one_name_are_not_chosen_from",
     ),
     "creates again what is not found by its id": Mistake(
-        "engine.identity:_match",
+        "engine.plan:_match",
         lambda _: lambda _account, declared, inventory, *_args: inventory.by_id.get(declared.id),
         f"{PLANNING}::test_an_id_that_is_not_there_is_not_created_again",
     ),
     "lets two keys share one live resource": Mistake(
-        "engine.identity:_without_twins",
-        lambda _: lambda matches: matches,
+        "engine.plan:match_all",
+        lambda _: (
+            lambda _account, declared, inventory, _recreate: {
+                one.key: next(iter(inventory.listed)) for one in declared
+            }
+        ),
         f"{PLANNING}::test_two_keys_never_meet_on_one_live_one",
     ),
     "resets without consent": Mistake(
-        "engine.plan:_limit_resets",
-        lambda _: lambda verdicts, *_args: verdicts,
+        "engine.plan:_limited",
+        lambda right: lambda verdicts, limits, *rest: right(verdicts, replace(limits, resets=None), *rest),
         f"{PLANNING}::test_resets_without_consent_block_the_resource_and_name_every_field_while_others_go_on",
     ),
     "deletes beyond the limit": Mistake(
-        "engine.plan:_limit_counts",
-        lambda right: lambda verdicts, limits, live: right(verdicts, replace(limits, deletes=None), live),
+        "engine.plan:_limited",
+        lambda right: lambda verdicts, limits, *rest: right(verdicts, replace(limits, deletes=None), *rest),
         f"{PLANNING}::test_prune_deletes_within_the_limit_only",
     ),
     "hides what only a flag allows to hide": Mistake(
@@ -210,7 +213,7 @@ MISTAKES: Mapping[str, Mistake] = {
         f"{PLANNING}::TestDigest::test_another_value_set_overwritten_or_reset_is_another_change",
     ),
     "applies what was not reviewed": Mistake(
-        "engine.review:Review.covers",
+        "engine.plan:Review.covers",
         always(True),
         f"{REVIEW}::test_exactly_what_was_reviewed_is_left_to_do",
     ),
@@ -250,7 +253,7 @@ MISTAKES: Mapping[str, Mistake] = {
         "tests/faults/test_clocks.py::TestADoubtRestsByBothClocks::test_ours_was_set_forward",
     ),
     "creates again what may have been created": Mistake(
-        "engine.identity:in_doubt_block",
+        "engine.plan:in_doubt_block",
         always(None),
         f"{DOUBTFUL}::test_while_it_is_not_to_be_seen_every_way_to_apply_leaves_it_and_says_what_to_do",
     ),

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from reconciler.engine.change import Action, Plan, fingerprint_of
 from reconciler.engine.classify import FieldClass
 from reconciler.engine.outcome import Result
-from reconciler.engine.review import Review, digests_meant, reviewed
+from reconciler.engine.plan import Review, digests_meant, reviewed
 from reconciler.sandbox import Fault
 from tests.properties.files import with_lines
 from tests.properties.situations import fault_lists, situations

@@ -19,10 +19,10 @@ from msgspec.structs import replace
 from reconciler.checkmarket.client import ImportConfigs, open_checkmarket
 from reconciler.checkmarket.model import IMPORT_CONFIGS
 from reconciler.engine.apply import Run, apply
-from reconciler.engine.body import Normal, value_at
+from reconciler.engine.body import compared, shows_zero, value_at
 from reconciler.engine.change import Change, Limits, Plan, Scope
-from reconciler.engine.classify import Account, FieldClass, FieldView, known_defaults
-from reconciler.engine.identity import resolve, take_inventory
+from reconciler.engine.classify import AccountProfile, FieldClass, FieldView, known_defaults
+from reconciler.engine.inventory import resolve, take_inventory
 from reconciler.engine.kind import Declared, Field, Json, Kind, Member
 from reconciler.engine.outcome import Report
 from reconciler.engine.plan import Consent, make_plan
@@ -111,10 +111,10 @@ class World:
         with self.client() as client:
             resolved = resolve(situation.declared, client)
             inventory = take_inventory(client, self.kind, resolved)
-        normal = Normal.of(self.kind, (live.body for live in inventory.by_id.values()))
+        explicit = shows_zero(self.kind, (live.body for live in inventory.by_id.values()))
         scope = Scope(TARGET, "sandbox:", limits or Limits(deletes=None, updates=None))
-        known = known_defaults(normal, situation.defaults, {})
-        return make_plan(scope, Account(normal, known), resolved, inventory, consent)
+        known = known_defaults(self.kind, situation.defaults, {})
+        return make_plan(scope, AccountProfile(self.kind, explicit, known), resolved, inventory, consent)
 
     def apply(self, plan: Plan, faults: Sequence[Fault] = ()) -> Report:
         """Carry out a plan while these faults strike."""
@@ -158,13 +158,12 @@ class World:
 
 def stored_value(config: Mapping[str, Any], field: Field) -> Json:
     """Return what is stored for a field, in compared form; false and 0 are nothing."""
-    return Normal(IMPORT_CONFIGS, explicit_empties=False).value(field, value_at(config, field.member))
+    return compared(field, value_at(config, field.member))
 
 
 def shown_value(config: Mapping[str, Any], field: Field, variants: Variants) -> Json:
     """Return the same, with false and 0 where the server shows them."""
-    normal = Normal(IMPORT_CONFIGS, variants.false_and_zero == "shown")
-    return normal.value(field, value_at(config, field.member))
+    return compared(field, value_at(config, field.member), strict=variants.false_and_zero == "shown")
 
 
 EDITS: dict[str, Json] = {

@@ -8,7 +8,7 @@ from reconciler.engine.change import Action, Block, Blocked, Change, Plan, Scope
 from reconciler.engine.classify import classify
 from reconciler.engine.kind import Json, Reference
 from reconciler.engine.outcome import Line, Outcome, Report, Result
-from reconciler.engine.review import Since
+from reconciler.engine.plan import Since
 from reconciler.errors import Exit, Refused
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.recipients import Recipient, SeedPlan, SendResult
