@@ -90,7 +90,7 @@ class Access(Struct, frozen=True):
     def allows_variable(self, name: str, *, of_journal: bool = False) -> bool:
         """Tell whether the operator lets files name a variable; a journal's own ones always."""
         own = _JOURNAL_VARIABLES if of_journal else ()
-        return not self.allowed_env or _is_among(name, (*self.allowed_env, *own))
+        return not self.allowed_env or matches(name, (*self.allowed_env, *own))
 
     @property
     def needs_secrets_dir(self) -> bool:
@@ -123,9 +123,9 @@ class Access(Struct, frozen=True):
 
 def owner_of(variable: str, *, of_journal: bool = False) -> str:
     """Return whose variable this is; empty for one that may hold a credential of the tool's."""
-    if of_journal and _is_among(variable, _JOURNAL_VARIABLES):
+    if of_journal and matches(variable, _JOURNAL_VARIABLES):
         return ""
-    whose = (who for who, names in _FOREIGN.items() if _is_among(variable.upper(), names.split()))
+    whose = (who for who, names in _FOREIGN.items() if matches(variable.upper(), names.split()))
     return next(whose, "")
 
 
@@ -137,12 +137,14 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def matches(host: str, patterns: Iterable[str]) -> bool:
-    """Tell whether a host, in lower case, is one of these names or below one of these `*.` patterns."""
+def matches(name: str, patterns: Iterable[str]) -> bool:
+    """Tell whether one of these is the name: of hosts `*.` and what they lie below, of variables `PREFIX_*`.
+
+    Hosts are compared as they are, so all have to be in lower case.
+    """
     return any(
-        host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern for pattern in patterns
+        name == pattern
+        or (pattern.startswith("*.") and name.endswith(pattern[1:]))
+        or (pattern.endswith("*") and name.startswith(pattern[:-1]))
+        for pattern in patterns
     )
-
-
-def _is_among(name: str, patterns: Iterable[str]) -> bool:
-    return any(name.startswith(p[:-1]) if p.endswith("*") else name == p for p in patterns)

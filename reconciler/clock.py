@@ -85,9 +85,32 @@ class Pace:
         Yields the error for which the account is not asked any more in this run, if it was given up. Raises
         `SleepCut` where the run is to end.
         """
-        me = object()
+        me, has_slot = object(), False
         try:
-            yield self._waited(me, clock)
+            while self._given_up is None:
+                with self._changed:
+                    now = clock.monotonic()
+                    pause = self._free_at - now
+                    if now < self._alone_until and me not in self._queue:
+                        self._queue.append(me)
+                    if me in self._queue and self._queue[0] is not me:
+                        self._changed.wait(_LOOK_AGAIN)
+                        delay, has_slot = _BLINK, False
+                    elif pause > _BLINK:
+                        delay, has_slot = pause, False
+                    elif has_slot:
+                        break
+                    else:
+                        delay, has_slot = 0.0, True
+                        if self._starts is not None:
+                            # The slot of the minute that is now the caller's.
+                            is_full = len(self._starts) == self._starts.maxlen
+                            slot = max(now, self._starts[0] + _MINUTE) if is_full else now
+                            self._starts.append(slot)
+                            delay = slot - now
+                if delay > 0:
+                    clock.sleep(delay)
+            yield self._given_up
         finally:
             with self._changed:
                 if me in self._queue:
@@ -117,31 +140,3 @@ class Pace:
                 if is_hopeless or self._failures >= _FAILURES_IN_A_ROW:
                     self._given_up = self._given_up or error
                     self._changed.notify_all()
-
-    def _waited(self, me: object, clock: Clock) -> ApiError | None:
-        has_slot = False
-        while True:
-            with self._changed:
-                if self._given_up is not None:
-                    return self._given_up
-                now = clock.monotonic()
-                pause = self._free_at - now
-                if now < self._alone_until and me not in self._queue:
-                    self._queue.append(me)
-                if me in self._queue and self._queue[0] is not me:
-                    self._changed.wait(_LOOK_AGAIN)
-                    delay, has_slot = _BLINK, False
-                elif pause > _BLINK:
-                    delay, has_slot = pause, False
-                elif has_slot:
-                    return None
-                else:
-                    delay, has_slot = 0.0, True
-                    if self._starts is not None:
-                        # The slot of the minute that is now the caller's.
-                        is_full = len(self._starts) == self._starts.maxlen
-                        slot = max(now, self._starts[0] + _MINUTE) if is_full else now
-                        self._starts.append(slot)
-                        delay = slot - now
-            if delay > 0:
-                clock.sleep(delay)

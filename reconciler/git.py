@@ -20,11 +20,11 @@ import re
 import shutil
 import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory, TemporaryFile
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -108,6 +108,19 @@ _PASSED_ON_TO_REACH = re.compile(
 _PERSONAL = re.compile(r"(?<=://)[^/\s]*@")
 _UNTRUSTED = re.compile(r"dubious ownership in repository at '([^']*)'|unsafe repository \('([^']*)'")
 _FORBIDDEN = re.compile(r"transport '([^']*)' not allowed")
+
+Entry: TypeAlias = tuple[str, str, int]
+"""Mode, object and size of a file, link or submodule of a tree; 0 bytes where git lacks its content."""
+
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_FILES, _LINK = ("100644", "100755", "100664"), "120000"
+_PORTION = 16_000_000
+"""Bytes of content that are asked for at once."""
+_MOST_FILES = 500
+_MOST_LISTED = 24_000_000
+"""Bytes of the list of a tree: more than a hundred thousand files."""
+_MOST_BYTES = 1_000_000_000
+_LONGEST_LINK, _MOST_LINKS = 4096, 40
 
 
 class Said(Struct, frozen=True):
@@ -242,17 +255,148 @@ class Git(Redacted, frozen=True):
         return kept
 
 
-class Checkout(Struct, frozen=True):
-    """Where the repository around a folder is.
+class Checkout(Redacted, frozen=True):
+    """The repository around a folder, and the git that runs in it.
 
     `top` is the folder with `.git`, `git_dir` what that is or leads to, `common` the folder that holds what
     all work trees of the repository share, and `prefix` the way from the top to the folder, empty at the top.
     """
 
+    shown: ClassVar = ("top", "git_dir", "common", "prefix")
+
     top: Path
     git_dir: Path
     common: Path
     prefix: str
+    git: Git
+    """Under the settings of the repository, but from `without_settings`."""
+
+    def commit(self, ref: str) -> str:
+        """Return the full name of the commit that `ref` stands for. Errors: `UsageError` if there is none."""
+        if not ref or ref.startswith("-") or not ref.isprintable():
+            raise UsageError(f"{ref!a} is not the name of a commit")
+        asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+        found = self.git(*asked).text.split()[-1:]
+        if found and _COMMIT.fullmatch(found[0]):
+            return found[0]
+        why = ""
+        if self.git("rev-parse", "--is-shallow-repository").text == "true":
+            why = (
+                ": this clone is shallow and lacks older commits; run git fetch --unshallow, or check out "
+                "with fetch-depth: 0"
+            )
+        raise UsageError(f"git knows no commit {ref}{why}")
+
+    @contextmanager
+    def folder_at(self, commit: str, most: int) -> Iterator[Path | None]:
+        """Yield a temporary copy of the folder as it stood at a commit, gone when the block ends.
+
+        It holds files and no links: a link to a file of the folder becomes a copy of that file, and any other
+        link is left out, as is what a dot hides. Files of more than `most` bytes are as long, and empty.
+        `None` where the folder did not exist at that commit.
+
+        Errors: `UsageError` for names that no folder can hold side by side, for a link of the name of a file
+        of a workspace that leads out of the folder or to nothing, for too much of everything, and where git
+        lacks a file.
+        """
+        listed = self._entries(commit)
+        if listed is None:
+            yield None
+            return
+        with TemporaryDirectory(prefix="reconciler-") as temporary:
+            top = Path(temporary) / (PurePosixPath(self.prefix).name or self.top.name or "workspace")
+            top.mkdir()
+            try:
+                self._write(top, listed, commit, most)
+            except (OSError, ValueError) as error:
+                raise UsageError(str(error)) from error
+            yield top
+
+    def _entries(self, commit: str) -> dict[str, Entry] | None:
+        """Return what stands in the folder at a commit, by path, without what a dot hides."""
+        tree = f"{commit}:{self.prefix}" if self.prefix else f"{commit}^{{tree}}"
+        options = ("-r", "-z", "-l", "--full-tree", "--end-of-options")
+        listed = self.git("ls-tree", *options, tree, most=_MOST_LISTED)
+        if listed.code == -1:
+            raise UsageError(f"it holds more files than any workspace has ({listed.reason})")
+        if not listed.is_fine:
+            if hint := self._hint_if_partial(commit):
+                raise UsageError(f"the folder is not there, or {hint}")
+            return None
+        entries: dict[str, Entry] = {}
+        for line in filter(None, listed.out.split(b"\0")):
+            facts, _, raw = line.partition(b"\t")
+            path = os.fsdecode(raw)
+            parts = path.split("/")
+            if any(part in ("", ".", "..") for part in parts):
+                raise UsageError(f"{path!a} is no name of a file")
+            if any(part.startswith(".") for part in parts):
+                continue
+            if path in entries:
+                raise UsageError(f"{path!a} stands there twice")
+            mode, _, object, size = os.fsdecode(facts).split()
+            entries[path] = mode, object, int(size) if size.isdecimal() else 0
+        for path in entries:
+            for parent in PurePosixPath(path).parents:
+                if str(parent) in entries:
+                    raise UsageError(f"{str(parent)!a} stands there twice, as a folder and as something else")
+        return entries
+
+    def _write(self, top: Path, entries: Mapping[str, Entry], commit: str, most: int) -> None:
+        wanted = {path: entry for path, entry in entries.items() if entry[0] in _FILES}
+        links = {path: entry for path, entry in entries.items() if entry[0] == _LINK}
+        if max((size for *_, size in links.values()), default=0) > _LONGEST_LINK:
+            raise UsageError("a link is longer than any path")
+        leads = {path: os.fsdecode(text) for path, text in self._contents(links, commit)}
+        for link in leads:
+            file = _led_to(link, leads, entries)
+            if file is not None:
+                wanted[link] = entries[file]
+            elif link.endswith((".yaml", ".yml")):
+                raise UsageError(f"{link!a} is a link that leads out of the workspace, or to no file in it")
+        if sum(min(size, most) for *_, size in wanted.values()) > _MOST_BYTES:
+            raise UsageError(f"its files are larger than {_MOST_BYTES // 1_000_000} MB together")
+        small = {path: entry for path, entry in wanted.items() if entry[2] <= most}
+        for path, (*_, size) in wanted.items():
+            (top / path).parent.mkdir(parents=True, exist_ok=True)
+            if path not in small:
+                with (top / path).open("xb") as file_:
+                    file_.truncate(size)
+        for path, content in self._contents(small, commit):
+            with (top / path).open("xb") as file_:
+                file_.write(content)
+
+    def _contents(self, entries: Mapping[str, Entry], commit: str) -> Iterator[tuple[str, bytes]]:
+        """Yield the contents of files and links by path, asked for in portions that are not too large."""
+        portions: list[list[str]] = []
+        total = 0
+        for path, (*_, size) in entries.items():
+            if not portions or total + size > _PORTION or len(portions[-1]) == _MOST_FILES:
+                portions.append([])
+                total = 0
+            portions[-1].append(path)
+            total += size
+        for portion in portions:
+            names = "".join(f"{entries[path][1]}\n" for path in portion)
+            answered = self.git("cat-file", "--batch", fed=names.encode()).out
+            for path in portion:
+                _, object, size = entries[path]
+                header, _, answered = answered.partition(b"\n")
+                if header != f"{object} blob {size}".encode():
+                    lacks = [f"git lacks the content of {path!a}", self._hint_if_partial(commit)]
+                    raise UsageError(": ".join(filter(None, lacks)))
+                yield path, answered[:size]
+                answered = answered[size + 1 :]
+
+    def _hint_if_partial(self, commit: str) -> str:
+        """Return how to get what a partial clone lacks; empty for a whole one."""
+        if not is_partial(Git(self.top, self.git.environ, self.git_dir)):
+            return ""
+        path = f" '{self.prefix}'" if self.prefix else ""
+        return (
+            f"this is a partial clone, and what it lacks is not fetched here. To let git fetch it: git -C "
+            f"'{self.top}' archive --format=tar --output={os.devnull} {commit}{path}"
+        )
 
 
 def top_of(folder: Path, environ: Mapping[str, str]) -> Path | None:
@@ -304,13 +448,22 @@ def find_repository(folder: Path, environ: Mapping[str, str]) -> Checkout:
         if isinstance(error, UsageError):
             raise error
         raise UsageError(f"{folder} is not in a git repository that can be read: {asked.reason}")
-    found = _checkout(folder, top)
+    found = _checkout(folder, top, environ)
     if found is None or (top / os.fsdecode(asked.out.removesuffix(b"\n"))).resolve() != found.git_dir:
         raise UsageError(
             f"{top / '.git'} is no repository that git can read: find out what it is, or remove it"
         )
     for outer in top.parents:
-        if os.path.lexists(outer / ".git") and _tracks(outer, top, environ):
+        if not os.path.lexists(outer / ".git"):
+            continue
+        try:
+            around = find_repository(outer, environ)
+        except UsageError:
+            continue
+        path = top.relative_to(outer).as_posix()
+        with without_settings(around) as checkout:
+            listed = checkout.git("ls-tree", "-d", "--full-tree", "HEAD", "--", path).out
+        if listed.startswith(b"040000"):  # a folder of the commit that is checked out around it
             raise UsageError(
                 f"{top / '.git'} makes a repository of its own of files that belong to the checkout around "
                 f"them. Its settings can name programs to run. Find out who put it there, and remove it"
@@ -324,10 +477,10 @@ def place_of(folder: Path, environ: Mapping[str, str]) -> Checkout | None:
     `None` where there is none. Errors: `UsageError` for a folder on the way that looks like a bare one.
     """
     top = top_of(folder, environ)
-    return _checkout(folder, top) if top else None
+    return _checkout(folder, top, environ) if top else None
 
 
-def _checkout(folder: Path, top: Path) -> Checkout | None:
+def _checkout(folder: Path, top: Path, environ: Mapping[str, str]) -> Checkout | None:
     """Return where the repository of the `.git` in `top` is; `None` where that is none and leads to none."""
     dot = top / ".git"
     try:
@@ -345,18 +498,8 @@ def _checkout(folder: Path, top: Path) -> Checkout | None:
     except OSError:
         common = git_dir
     prefix = folder.resolve().relative_to(top).as_posix()
-    return Checkout(top, git_dir, common.resolve(), "" if prefix == "." else prefix)
-
-
-def _tracks(outer: Path, folder: Path, environ: Mapping[str, str]) -> bool:
-    """Tell whether the commit that is checked out in `outer` has files in a folder."""
-    try:
-        place = find_repository(outer, environ)
-    except UsageError:
-        return False
-    with without_settings(place, environ) as git:
-        path = folder.relative_to(outer).as_posix()
-        return git("ls-tree", "-d", "--full-tree", "HEAD", "--", path).out.startswith(b"040000")
+    git = Git(top, environ, git_dir)
+    return Checkout(top, git_dir, common.resolve(), "" if prefix == "." else prefix, git)
 
 
 _SHARED = ("objects", "refs", "packed-refs", "shallow", "logs", "reftable")
@@ -369,12 +512,13 @@ _KEPT_SETTINGS = (
 
 
 @contextmanager
-def without_settings(place: Checkout, environ: Mapping[str, str]) -> Iterator[Git]:
-    """Yield a git that reads a repository's objects and refs, and none of its settings.
+def without_settings(place: Checkout) -> Iterator[Checkout]:
+    """Yield it with a git that reads a repository's objects and refs, and none of its settings.
 
     It works in a temporary folder that leads to them, with settings made here. So no version of git runs
     anything that they name, and none fetches what a partial clone lacks, for it knows of no promisor.
     """
+    environ = place.git.environ
     with TemporaryDirectory(prefix="reconciler-git-") as name:
         own = Path(name) / "git"
         _lead(own, place.common, _SHARED)
@@ -388,7 +532,7 @@ def without_settings(place: Checkout, environ: Mapping[str, str]) -> Iterator[Gi
             git_dir = Path(name) / "tree"
             _lead(git_dir, place.git_dir, _OF_A_TREE)
             (git_dir / "commondir").write_text("../git\n", "ascii")
-        yield Git(own, environ, git_dir)
+        yield replace(place, git=Git(own, environ, git_dir))
 
 
 def _lead(own: Path, there: Path, names: tuple[str, ...]) -> None:
@@ -437,177 +581,14 @@ def lacking(what: str) -> UsageError:
     )
 
 
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_FILES, _LINK = ("100644", "100755", "100664"), "120000"
-_PORTION = 16_000_000
-"""Bytes of content that are asked for at once."""
-_MOST_FILES = 500
-_MOST_LISTED = 24_000_000
-"""Bytes of the list of a tree: more than a hundred thousand files."""
-_MOST_BYTES = 1_000_000_000
-_LONGEST_LINK, _MOST_LINKS = 4096, 40
-
-
-class NotThere(Exception):
-    """The folder did not exist at that commit."""
-
-
-class UnsafeTree(Exception):
-    """The files of a commit cannot be laid out as they are, or are not all in the repository."""
-
-
-class TreeEntry(Struct, frozen=True):
-    """One file, link or submodule of a tree; `size` in bytes, 0 where git does not have its content."""
-
-    mode: str
-    object: str
-    size: int
-    path: str
-
-
-class Repository(Redacted, frozen=True):
-    """Reads what stood in a folder at a commit, under settings of our own; see `open_repository`."""
-
-    shown: ClassVar = ("checkout", "name")
-
-    checkout: Checkout
-    git: Git
-    environ: Mapping[str, str]
-    name: str
-    """The name of the folder."""
-
-    def commit(self, ref: str) -> str:
-        """Return the full name of the commit that `ref` stands for. Errors: `UsageError` if there is none."""
-        if not ref or ref.startswith("-") or not ref.isprintable():
-            raise UsageError(f"{ref!a} is not the name of a commit")
-        asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
-        found = self.git(*asked).text.split()[-1:]
-        if found and _COMMIT.fullmatch(found[0]):
-            return found[0]
-        why = ""
-        if self.git("rev-parse", "--is-shallow-repository").text == "true":
-            why = (
-                ": this clone is shallow and lacks older commits; run git fetch --unshallow, or check out "
-                "with fetch-depth: 0"
-            )
-        raise UsageError(f"git knows no commit {ref}{why}")
-
-    @contextmanager
-    def folder_at(self, commit: str, most: int) -> Iterator[Path]:
-        """Yield a temporary copy of the folder as it stood at a commit, gone when the block ends.
-
-        It holds files and no links: a link to a file of the folder becomes a copy of that file, and any other
-        link is left out, as is what a dot hides. Files of more than `most` bytes are as long, and empty.
-
-        Errors: `NotThere`; and `UnsafeTree` for names that no folder can hold side by side, for a link of the
-        name of a file of a workspace that leads out of the folder or to nothing, for too much of everything,
-        and where git lacks a file.
-        """
-        listed = self._entries(commit)
-        with TemporaryDirectory(prefix="reconciler-") as temporary:
-            top = Path(temporary) / (self.name or "workspace")
-            top.mkdir()
-            try:
-                self._write(top, listed, commit, most)
-            except (OSError, ValueError) as error:
-                raise UnsafeTree(str(error)) from error
-            yield top
-
-    def _entries(self, commit: str) -> dict[str, TreeEntry]:
-        """Return what stands in the folder at a commit, by path, without what a dot hides."""
-        tree = f"{commit}:{self.checkout.prefix}" if self.checkout.prefix else f"{commit}^{{tree}}"
-        options = ("-r", "-z", "-l", "--full-tree", "--end-of-options")
-        listed = self.git("ls-tree", *options, tree, most=_MOST_LISTED)
-        if listed.code == -1:
-            raise UnsafeTree(f"it holds more files than any workspace has ({listed.reason})")
-        if not listed.is_fine:
-            if hint := self._hint_if_partial(commit):
-                raise UnsafeTree(f"the folder is not there, or {hint}")
-            raise NotThere
-        entries: dict[str, TreeEntry] = {}
-        for line in filter(None, listed.out.split(b"\0")):
-            facts, _, raw = line.partition(b"\t")
-            path = os.fsdecode(raw)
-            parts = path.split("/")
-            if any(part in ("", ".", "..") for part in parts):
-                raise UnsafeTree(f"{path!a} is no name of a file")
-            if any(part.startswith(".") for part in parts):
-                continue
-            if path in entries:
-                raise UnsafeTree(f"{path!a} stands there twice")
-            mode, _, object, size = os.fsdecode(facts).split()
-            entries[path] = TreeEntry(mode, object, int(size) if size.isdecimal() else 0, path)
-        for path in entries:
-            for parent in PurePosixPath(path).parents:
-                if str(parent) in entries:
-                    raise UnsafeTree(f"{str(parent)!a} stands there twice, as a folder and as something else")
-        return entries
-
-    def _write(self, top: Path, entries: Mapping[str, TreeEntry], commit: str, most: int) -> None:
-        wanted = [entry for entry in entries.values() if entry.mode in _FILES]
-        links = [entry for entry in entries.values() if entry.mode == _LINK]
-        if max((link.size for link in links), default=0) > _LONGEST_LINK:
-            raise UnsafeTree("a link is longer than any path")
-        leads = {link.path: os.fsdecode(text) for link, text in self._contents(links, commit)}
-        for link in leads:
-            file = _led_to(link, leads, entries)
-            if file is not None:
-                wanted.append(replace(entries[file], path=link))
-            elif link.endswith((".yaml", ".yml")):
-                raise UnsafeTree(f"{link!a} is a link that leads out of the workspace, or to no file in it")
-        if sum(min(entry.size, most) for entry in wanted) > _MOST_BYTES:
-            raise UnsafeTree(f"its files are larger than {_MOST_BYTES // 1_000_000} MB together")
-        for entry in wanted:
-            path = top / entry.path
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if entry.size > most:
-                with path.open("xb") as file_:
-                    file_.truncate(entry.size)
-        for entry, content in self._contents([entry for entry in wanted if entry.size <= most], commit):
-            with (top / entry.path).open("xb") as file_:
-                file_.write(content)
-
-    def _contents(self, entries: Sequence[TreeEntry], commit: str) -> Iterator[tuple[TreeEntry, bytes]]:
-        """Yield the contents of files and links, asked for in portions that are not too large."""
-        portions: list[list[TreeEntry]] = []
-        size = 0
-        for entry in entries:
-            if not portions or size + entry.size > _PORTION or len(portions[-1]) == _MOST_FILES:
-                portions.append([])
-                size = 0
-            portions[-1].append(entry)
-            size += entry.size
-        for portion in portions:
-            names = "".join(f"{entry.object}\n" for entry in portion)
-            answered = self.git("cat-file", "--batch", fed=names.encode()).out
-            for entry in portion:
-                header, _, answered = answered.partition(b"\n")
-                if header != f"{entry.object} blob {entry.size}".encode():
-                    lacks = [f"git lacks the content of {entry.path!a}", self._hint_if_partial(commit)]
-                    raise UnsafeTree(": ".join(filter(None, lacks)))
-                yield entry, answered[: entry.size]
-                answered = answered[entry.size + 1 :]
-
-    def _hint_if_partial(self, commit: str) -> str:
-        """Return how to get what a partial clone lacks; empty for a whole one."""
-        if not is_partial(Git(self.checkout.top, self.environ, self.checkout.git_dir)):
-            return ""
-        path = f" '{self.checkout.prefix}'" if self.checkout.prefix else ""
-        return (
-            f"this is a partial clone, and what it lacks is not fetched here. To let git fetch it: git -C "
-            f"'{self.checkout.top}' archive --format=tar --output={os.devnull} {commit}{path}"
-        )
-
-
 @contextmanager
-def open_repository(folder: Path, environ: Mapping[str, str]) -> Iterator[Repository]:
+def open_repository(folder: Path, environ: Mapping[str, str]) -> Iterator[Checkout]:
     """Yield the repository around a folder, to read it. Errors: `UsageError`, as for `find_repository`."""
-    place = find_repository(folder, environ)
-    with without_settings(place, environ) as git:
-        yield Repository(place, git, environ, folder.resolve().name)
+    with without_settings(find_repository(folder, environ)) as checkout:
+        yield checkout
 
 
-def _led_to(link: str, leads: Mapping[str, str], entries: Mapping[str, TreeEntry]) -> str | None:
+def _led_to(link: str, leads: Mapping[str, str], entries: Mapping[str, Entry]) -> str | None:
     """Return the file in the tree that a link leads to, `None` where it leads anywhere else."""
     path = link
     for _ in range(_MOST_LINKS):
@@ -618,7 +599,7 @@ def _led_to(link: str, leads: Mapping[str, str], entries: Mapping[str, TreeEntry
         if posixpath.isabs(told) or any(posixpath.normpath(way) in leads for way in ways if way):
             return None  # the way goes over a link to a folder, which is not there in the copy
         path = posixpath.normpath(told)
-    return path if path in entries and entries[path].mode in _FILES else None
+    return path if path in entries and entries[path][0] in _FILES else None
 
 
 def trouble(said: Said) -> Refused | UsageError:

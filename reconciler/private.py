@@ -58,41 +58,40 @@ def private_folder(path: Path, *, make: bool) -> bool:
     return True
 
 
-def private_file(path: Path) -> tuple[int, int] | None:
-    """Check that a file is this user's alone; return what tells it from every other one, `None` for no file.
+def private_database(path: Path) -> tuple[int, int] | None:
+    """Check that a file of SQLite is this user's alone, and those that SQLite would read beside it.
 
-    It is only looked at: to open and close a database would take away the locks that SQLite holds on it.
+    Returns what tells it from every other file, `None` where there is none. It is only looked at: to open and
+    close a database would take away the locks that SQLite holds on it.
 
-    Raises `Refused` where it is something else or another user's, has a second name, or is open to others,
+    Raises `Refused` where one is something else or another user's, has a second name, or is open to others,
     and `OSError` where that cannot be seen.
     """
-    try:
-        facts = os.lstat(path)
-    except FileNotFoundError:
-        return None
-    if not stat.S_ISREG(facts.st_mode):
-        raise Refused(_is_something_else(path, facts, "file"))
-    if hasattr(os, "geteuid"):
-        _check_owner(path, facts)
+    identity = None
+    for file in (*(path.with_name(path.name + ending) for ending in BESIDE), path):
+        try:
+            facts = os.lstat(file)
+        except FileNotFoundError:
+            identity = None
+            continue
+        identity = facts.st_dev, facts.st_ino
+        if not stat.S_ISREG(facts.st_mode):
+            raise Refused(_is_something_else(file, facts, "file"))
+        if not hasattr(os, "geteuid"):
+            continue
+        _check_owner(file, facts)
         if facts.st_nlink > 1:
             raise Refused(
-                f"{path} is one of {facts.st_nlink} names of the same file, which can be changed under "
-                f"another one. If it is yours: cp -p '{path}' '{path}.mine', and move that to its place"
+                f"{file} is one of {facts.st_nlink} names of the same file, which can be changed under "
+                f"another one. If it is yours: cp -p '{file}' '{file}.mine', and move that to its place"
             )
         if facts.st_mode & 0o077:
             raise Refused(
-                f"{path} is open to other users (mode {stat.S_IMODE(facts.st_mode):04o}), as reconciler "
+                f"{file} is open to other users (mode {stat.S_IMODE(facts.st_mode):04o}), as reconciler "
                 f"makes none: it may come out of a repository or an archive. If it is yours and you believe "
-                f"what it holds: chmod 600 '{path}'. Otherwise move it away"
+                f"what it holds: chmod 600 '{file}'. Otherwise move it away"
             )
-    return facts.st_dev, facts.st_ino
-
-
-def private_database(path: Path) -> tuple[int, int] | None:
-    """Check a file of SQLite in the same way, with what SQLite would read beside it."""
-    for ending in BESIDE:
-        private_file(path.with_name(path.name + ending))
-    return private_file(path)
+    return identity
 
 
 def sync_folder(folder: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import UsageError
-from reconciler.git import NotThere, UnsafeTree, open_repository
+from reconciler.git import open_repository
 from tests.repositories import ENVIRON, Repository
 
 MOST = 1000
@@ -26,6 +26,7 @@ def files_at(folder: Path, ref: str = "HEAD") -> dict[str, bytes]:
         open_repository(folder, ENVIRON) as repository,
         repository.folder_at(repository.commit(ref), MOST) as copy,
     ):
+        assert copy is not None, "there was no such folder"
         found = list(copy.rglob("*"))
         assert not any(path.is_symlink() for path in found)
         return {path.relative_to(copy).as_posix(): path.read_bytes() for path in found if path.is_file()}
@@ -106,7 +107,7 @@ def test_a_link_to_a_file_becomes_a_copy_of_it_and_any_other_is_none(
     (made.folder / "configs/link").rename(made.folder / "configs/link.yaml")
     made.commit()
     if becomes is None:
-        with pytest.raises(UnsafeTree, match="leads out of the workspace, or to no file"):
+        with pytest.raises(UsageError, match="leads out of the workspace, or to no file"):
             files_at(made.folder / "configs")
 
 
@@ -162,7 +163,7 @@ def test_a_folder_that_was_not_there_is_told_apart(made: Repository) -> None:
     write(made.folder, "a.yaml")
     made.commit()
     write(made.folder, "configs/a.yaml")
-    with pytest.raises(NotThere):
+    with pytest.raises(AssertionError, match="no such folder"):
         files_at(made.folder / "configs")
 
 
@@ -178,7 +179,7 @@ def planted(made: Repository, *entries: tuple[str, str, str]) -> str:
 @pytest.mark.parametrize("name", ["..", ".", "a/../../b", "/a", "a//b"])
 def test_a_tree_that_leads_out_of_its_folder_is_refused(made: Repository, mode: str, name: str) -> None:
     planted(made, (mode, name, made.git("hash-object", "-w", "--stdin", input=b"planted")))
-    with pytest.raises((UnsafeTree, NotThere)):
+    with pytest.raises((UsageError, AssertionError), match=r"no name of a file|twice|no such folder"):
         files_at(made.folder, "main")
 
 
@@ -196,7 +197,7 @@ def test_a_name_that_stands_there_twice_is_refused_and_nothing_is_written_throug
         "file": ("100644", "a", blob),
     }
     planted(made, *(kinds[kind] for kind in pair.split()[::order]))
-    with pytest.raises(UnsafeTree, match="twice"):
+    with pytest.raises(UsageError, match="twice"):
         files_at(made.folder, "main")
     assert list(environment.iterdir()) == []
 
@@ -205,7 +206,7 @@ def test_a_tree_that_never_ends_is_refused(made: Repository) -> None:
     tree = planted(made, ("100644", "a" * 200, made.git("hash-object", "-w", "--stdin", input=b"x")))
     for _ in range(5):
         tree = planted(made, *(("40000", name * 1000, tree) for name in "abcdefghij"))
-    with pytest.raises(UnsafeTree, match="more files than any workspace has"):
+    with pytest.raises(UsageError, match="more files than any workspace has"):
         files_at(made.folder, "main")
 
 
@@ -226,6 +227,7 @@ def test_the_copy_is_gone_afterwards(made: Repository) -> None:
         open_repository(made.folder, ENVIRON) as repository,
         repository.folder_at(repository.commit("HEAD"), MOST) as copy,
     ):
+        assert copy is not None
         assert copy.exists()
     assert not copy.parent.exists()
     assert not repository.git.folder.exists()
@@ -236,5 +238,5 @@ def test_content_that_git_lacks_is_told(made: Repository, tmp_path: Path) -> Non
     made.commit()
     blob = made.git("rev-parse", "HEAD:a.yaml")
     (made.folder / ".git/objects" / blob[:2] / blob[2:]).unlink()
-    with pytest.raises((UnsafeTree, NotThere)):
+    with pytest.raises(UsageError, match="git lacks"):
         files_at(made.folder)

@@ -37,7 +37,7 @@ from reconciler.errors import Exit, FilesInvalid, Refused, UsageError
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.recipients import RecipientState
 from reconciler.expoints.seed import Seed
-from reconciler.git import NotThere, UnsafeTree, open_repository
+from reconciler.git import open_repository
 from reconciler.planfile.files import check_place, write_plan
 from reconciler.render.json import across_document, plan_document, show_document
 from reconciler.render.report import Planned, across_summary
@@ -270,14 +270,14 @@ def files_at(ref: str, session: Session) -> EarlierFiles:
         ref = ref[:12] if ref == commit else ref  # as people know it
         try:
             with repository.folder_at(commit, LARGEST_FILE) as folder:
+                if folder is None:
+                    return EarlierFiles(session, ref, commit, note=f"the workspace is not there at {ref}")
                 read = load(folder, SECTION, folder.parent, CUSTOMER_SEEDS)
                 workspace = as_of(read, session.environment.clock.now())
         except FilesInvalid as error:
             first = error.problems[0]
             why = f"the files of {ref} are invalid ({first.place}: {first.message})"
-        except NotThere:
-            why = f"the workspace is not there at {ref}"
-        except (UsageError, UnsafeTree) as error:
+        except UsageError as error:
             why = f"the files of {ref} cannot be read ({error})"
         else:
             return EarlierFiles(session, ref, commit, workspace)

@@ -285,9 +285,7 @@ def links_of(environment: Environment) -> Links:
         try:
             with open_repository(environment.folder, environment.environ) as repository:
                 commit = repository.commit("HEAD")
-            return Links.in_checkout(
-                environment.environ, environment.folder, commit, repository.checkout.prefix
-            )
+            return Links.in_checkout(environment.environ, environment.folder, commit, repository.prefix)
         except UsageError:
             pass  # no checkout, or one that git does not trust
     return Links.of(environment.environ, environment.folder)

@@ -386,7 +386,8 @@ def _check_untracked(folder: Path, names: Sequence[str], shown: Path, environmen
         return
     paths = [f":(top,icase,literal){posixpath.join(place.prefix, name)}" for name in names]
     try:
-        with without_settings(place, environment.environ) as git:
+        with without_settings(place) as checkout:
+            git = checkout.git
             own = git.git_dir or git.folder
             for index in (place.git_dir / "index", *place.git_dir.glob("sharedindex.*")):
                 (own / index.name).symlink_to(index)

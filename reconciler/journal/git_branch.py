@@ -21,6 +21,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from reconciler.clock import Clock, SleepCut
 from reconciler.errors import Refused, UsageError
 from reconciler.git import (
@@ -94,7 +96,7 @@ def open_branch(folder: Path, name: str, clock: Clock, *, freshness: float = FRE
     """
     environ = os.environ
     place = find_repository(folder, environ)
-    git = Git(place.top, environ, place.git_dir)
+    git = place.git
     check_version(git("version").text)
     sound = name.isprintable() and not name.startswith("-") and name != "HEAD"
     if not sound or not git("check-ref-format", f"refs/heads/{name}").is_fine:
@@ -117,9 +119,7 @@ def open_branch(folder: Path, name: str, clock: Clock, *, freshness: float = FRE
     settings["fetch"] = f"refs/heads/{name}:refs/reconciler/{name}"
     ssh = quiet_ssh(environ, _last(configured, "core.sshcommand"))
     named = {f"remote.{alias}.{key}": value for key, value in settings.items()}
-    return BranchLog(
-        Git(place.top, environ, place.git_dir, named, ssh), name, remote, alias, clock, freshness
-    )
+    return BranchLog(replace(git, settings=named, ssh=ssh), name, remote, alias, clock, freshness)
 
 
 def _configured(git: Git, place: Checkout) -> Mapping[str, Sequence[str]]:
