@@ -8,7 +8,7 @@ import stat
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import field
 
@@ -17,6 +17,9 @@ from reconciler.config.nodes import Document, unread
 from reconciler.config.yaml import LARGEST_FILE, Refusal, Unreadable, read
 from reconciler.errors import UsageError
 from reconciler.problems import Place, Problem, Redacted
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 SETTINGS_FILE = "reconciler.yaml"
 DEFAULT_FOLDER = "configs"
@@ -156,7 +159,7 @@ def _refused(file: str, code: str, message: str, hint: str) -> Document:
 
 
 class WorkspaceFiles(Redacted, frozen=True, eq=False):
-    """Reads the other files of a workspace, which its YAML names: tables of customers, files to send.
+    """The files beside the YAML, which its seeds name: tables of customers, files to send.
 
     Each is read once, so that what was checked is what is sent.
     """
@@ -166,6 +169,8 @@ class WorkspaceFiles(Redacted, frozen=True, eq=False):
     folder: Path
     base: Path
     """The folder that files are named relative to."""
+    zone: ZoneInfo
+    """In which the dates and times of the seeds are meant."""
     _read: dict[str, bytes] = field(default_factory=dict)
     _encoded: dict[str, str] = field(default_factory=dict)
 

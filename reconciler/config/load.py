@@ -24,7 +24,7 @@ from reconciler.config.resources import (
     read_presets,
     read_resources,
 )
-from reconciler.config.sections import Section, SeedContext, SeedsByName
+from reconciler.config.sections import Section, SeedsByName
 from reconciler.config.settings import (
     DEFAULT_ZONE,
     Guardrails,
@@ -109,12 +109,14 @@ def load(
         # Imported here, like the models of the section: most workspaces hold no seed.
         from reconciler.config.seeds import SeedReader
 
-        context = SeedContext(WorkspaceFiles(folder, base), settings.time_zone if settings else DEFAULT_ZONE)
-        seed_reader = SeedReader(seeds.opened(), contents, context, report)
+        files = WorkspaceFiles(folder, base, settings.time_zone if settings else DEFAULT_ZONE)
+        seed_reader = SeedReader(seeds.opened(), contents, files, report)
         keys += seed_reader.seeds
     moved = moved_keys(contents, names, keys, report)
     # What a target with an error lends is not to be relied on: its names for ids may be missing.
-    known = {name: None if report.doubts(f"{TARGETS}.{name}") else target for name, target in targets.items()}
+    known = {
+        name: None if f"{TARGETS}.{name}" in report.doubtful else target for name, target in targets.items()
+    }
     declared = {
         name: declared_on(name, target, resources.values(), section, report) for name, target in known.items()
     }
@@ -258,7 +260,7 @@ def _defaults(node: Node, section: Section, key: str, report: Report) -> dict[st
 
 def _check_declared(declared: Mapping[str, Sequence[Declared]], section: Section, report: Report) -> None:
     """Report what can only be seen with everything together, on each target."""
-    doubtful = {one.key for ones in declared.values() for one in ones if report.doubts(one.key)}
+    doubtful = {one.key for ones in declared.values() for one in ones if one.key in report.doubtful}
     name_field = section.kind.name_field
     for target, ones in declared.items():
         for one in ones:

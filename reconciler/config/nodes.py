@@ -25,13 +25,19 @@ LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 
 
 class Source(Struct, frozen=True, dict=True):
-    """The text of a file, without its byte order mark; offsets count its characters from 0."""
+    """The text of a file, without its byte order mark; offsets count its characters from 0.
+
+    Of one `row` of a file, a line from 1, no text is kept: offsets are its columns, which count from 1.
+    """
 
     file: str
     text: str = ""
+    row: int = 0
 
     def place(self, offset: int) -> Place:
         """Return the line and column of an offset, both from 1."""
+        if self.row:
+            return Place(self.file, self.row, offset)
         line = bisect_right(self._lines, offset)
         return Place(self.file, line, offset - self._lines[line - 1] + 1)
 
@@ -42,21 +48,10 @@ class Source(Struct, frozen=True, dict=True):
         return [0, *accumulate(map(len, lines))]
 
 
-class Row(Struct, frozen=True):
-    """One line of a file with rows; offsets in it are its columns, which count from 1."""
-
-    file: str
-    line: int
-
-    def place(self, offset: int) -> Place:
-        """Return the place of a column."""
-        return Place(self.file, self.line, offset)
-
-
 class Node(Struct, frozen=True, gc=False, eq=False):
     """A value as it stands in a file, `text[start:end]`, its anchor included."""
 
-    source: Source | Row
+    source: Source
     value: Json
     """The plain value: dicts with string keys, lists, strings, numbers, booleans and `None`."""
     start: int

@@ -245,8 +245,8 @@ def read_resources(
             hint = "write it in the block of its target: targets: {NAME: {id: …}}"
             report.error("id-without-target", node.at("id").key_place, key, message, hint)
         preset = own.controls.preset
-        if preset is not None and (preset not in presets or report.doubts(f"presets.{preset}")):
-            report.doubt(key)
+        if preset is not None and (preset not in presets or f"presets.{preset}" in report.doubtful):
+            report.doubtful.add(key)
         if preset is not None and preset not in presets and contents.whole:
             message, hint = f"there is no preset {visible(preset)}", meant(preset, presets)
             report.error("unknown-preset", node.at("preset").place, key, message, hint)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeAlias, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from msgspec import Struct, field
 from pydantic import BaseModel, ConfigDict
@@ -17,7 +17,6 @@ from reconciler.problems import Place, Redacted, Severity
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-    from reconciler.config.discovery import WorkspaceFiles
     from reconciler.config.settings import Target
 
 
@@ -94,50 +93,26 @@ def truth(cell: str) -> Json:
     return _TRUTHS.get(cell, cell)
 
 
-class Columns(Struct, frozen=True):
-    """What the headers of a table may be, beside the names of columns of data."""
-
-    cells: Mapping[str, Cell]
-    """A field that fits into a cell → how it is read."""
-    identity: str
-    """The field that every table has; its header shows the delimiter."""
-    others: Collection[str]
-    """Fields that do not fit into a cell."""
-
-
 S = TypeVar("S")
 Fields = TypeVar("Fields", bound=BaseModel)
 Row = TypeVar("Row", bound=BaseModel)
 
 
-class SeedContext(NamedTuple):
-    """What a seed may lean on. The validators of a section's models have it as their context."""
+def decided(layers: Sequence[Node], *path: str | int) -> Node:
+    """Return what decides at `path`, of mappings over each other, the strongest first.
 
-    files: WorkspaceFiles
-    zone: ZoneInfo
-    """In which dates and times are meant."""
-
-
-class Layers(NamedTuple):
-    """Mappings over each other: the first one that holds a value decides."""
-
-    nodes: tuple[Node, ...]
-    """The strongest first."""
-
-    def at(self, *path: str | int) -> Node:
-        """Return what decides at `path`; where nothing stands there, the nearest above it in the first."""
-        for layer in self.nodes:
-            if there := layer.find(*path):
-                return there
-        return self.nodes[0].at(*path)
+    Where nothing stands there, it is the nearest above it in the first.
+    """
+    found = (layer.find(*path) for layer in layers)
+    return next(filter(None, found), None) or layers[0].at(*path)
 
 
 class DeclaredCustomer(Redacted, Generic[Row], frozen=True):
     """One customer of a seed, the seed's `defaults` already under its own fields."""
 
     fields: Row
-    written: Layers
-    """The first of its nodes is the customer itself: in the YAML, or a line of another file."""
+    written: tuple[Node, ...]
+    """The customer itself, in the YAML or a line of another file, and the `defaults` under it."""
 
 
 class DeclaredSeed(Redacted, Generic[Fields, Row], frozen=True):
@@ -148,7 +123,8 @@ class DeclaredSeed(Redacted, Generic[Fields, Row], frozen=True):
     key: str
     place: Place
     fields: Fields
-    written: Layers
+    written: tuple[Node, ...]
+    """The block of its target, if there is one, and the seed."""
     after: tuple[str, ...]
     """The full keys under `after`."""
     customers: tuple[DeclaredCustomer[Row], ...]
@@ -163,8 +139,8 @@ class DeclaredSeed(Redacted, Generic[Fields, Row], frozen=True):
             case []:
                 return self.place
             case ["customers", int(number), *rest]:
-                return self.customers[number].written.at(*rest).place
-        return self.written.at(*steps).place
+                return decided(self.customers[number].written, *rest).place
+        return decided(self.written, *steps).place
 
 
 class SeedSection(Struct, Generic[S, Fields, Row], frozen=True):
@@ -174,13 +150,16 @@ class SeedSection(Struct, Generic[S, Fields, Row], frozen=True):
     """`customer_seeds`."""
     fields: type[Fields]
     """The fields of a seed, strict, every one optional, among them the lists `customers` and `after`, the
-    mapping `defaults`, and `customers_from`; none called `targets`."""
+    mapping `defaults`, and `customers_from`; none called `targets`. The context of all these models is the
+    `WorkspaceFiles`."""
     row: type[Row]
     """The fields of a customer."""
     defaults: type[BaseModel]
     """Those of them that may count for all customers of a seed, every one optional."""
-    columns: Columns
-    """How a table of customers is read."""
+    cells: Mapping[str, Cell]
+    """How a table of customers is read: the fields of a customer that fit into a cell → how each is read."""
+    identity: str
+    """The field that every table has; its header shows the delimiter."""
     build: Callable[[DeclaredSeed[Fields, Row]], S]
     """Makes the seed. A field whose value was wrong is not set, and was reported."""
     check: Callable[[S, Target, ZoneInfo], Iterable[Finding]]

@@ -13,7 +13,7 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from itertools import islice
@@ -26,18 +26,9 @@ from pydantic import BaseModel
 from reconciler.config import nodes
 from reconciler.config.discovery import shown
 from reconciler.config.names import CONTROL, meant, snake, visible
-from reconciler.config.nodes import Node, Row, Scalar
+from reconciler.config.nodes import Node, Scalar, Source
 from reconciler.config.resources import Controls, blocks_of
-from reconciler.config.sections import (
-    Columns,
-    DeclaredCustomer,
-    DeclaredSeed,
-    Finding,
-    Layers,
-    S,
-    SeedContext,
-    SeedSection,
-)
+from reconciler.config.sections import DeclaredCustomer, DeclaredSeed, Finding, S, SeedSection, decided
 from reconciler.config.validation import (
     MOST_PROBLEMS,
     Model,
@@ -52,6 +43,7 @@ from reconciler.problems import Place, Problem
 
 if TYPE_CHECKING:
     from reconciler.config.contents import Contents
+    from reconciler.config.discovery import WorkspaceFiles
     from reconciler.config.settings import Target
 
 MOST_CUSTOMERS = 10_000
@@ -69,21 +61,19 @@ _ELSEWHERE = {
 }
 _ON_THE_SEED = "it stands on the seed itself"
 
-
 _Level: TypeAlias = tuple[Node, Any]
 """Where one level is written, and what it says, as a model."""
+_Keys: TypeAlias = Mapping[str, Collection[str]]
+"""The full keys of the resources on each target."""
 
 
 def _folded(over: Model, under: BaseModel) -> Model:
     """Return `over` with what only `under` says; mappings are folded key by key, lists are not."""
-    missing = {name: getattr(under, name) for name in under.model_fields_set - over.model_fields_set}
-    both = over.model_fields_set & under.model_fields_set
-    merged = {
-        name: {**getattr(under, name), **getattr(over, name)}
-        for name in both
-        if isinstance(getattr(over, name), dict) and isinstance(getattr(under, name), dict)
-    }
-    return over.model_copy(update={**missing, **merged})
+    said = {name: getattr(under, name) for name in under.model_fields_set}
+    for name in over.model_fields_set & said.keys():
+        own, below = getattr(over, name), said[name]
+        said[name] = {**below, **own} if isinstance(own, dict) and isinstance(below, dict) else own
+    return over.model_copy(update=said)
 
 
 class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
@@ -91,7 +81,7 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
 
     section: SeedSection[S, BaseModel, BaseModel]
     contents: Contents
-    context: SeedContext
+    files: WorkspaceFiles
     report: Report
     _customers: dict[tuple[object, ...], tuple[DeclaredCustomer[Any], ...]] = field(default_factory=dict)
     _counts: Counter[str] = field(default_factory=Counter)
@@ -102,9 +92,26 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
         named = self.contents.named(self.section.name, self.report)
         return {f"{self.section.name}.{name}": node for name, node in named.items()}
 
-    def read(
-        self, targets: Mapping[str, Target | None], resources: Mapping[str, Collection[str]]
-    ) -> dict[str, tuple[S, ...]]:
+    @cached_property
+    def _words(self) -> Mapping[str, Vocabulary]:
+        """The names that may stand on a seed, in its block for a target, in a customer, and in defaults."""
+        section = self.section
+        fields, row, older = section.fields, section.row, section.older_names
+        known = section.defaults.model_fields
+        on_row = {name: _ON_THE_SEED for name in fields.model_fields if name not in row.model_fields}
+        in_defaults = {
+            **{name: _ON_THE_SEED for name in fields.model_fields if name not in known},
+            **{name: "every customer has its own" for name in row.model_fields if name not in known},
+        }
+        inner = [f"customers.{path}" for path in paths(row)]
+        return {
+            "seed": Vocabulary((*paths(fields), "targets", *inner), older, _ELSEWHERE),
+            "block": Vocabulary(paths(fields), older, {**_ELSEWHERE, "targets": _ON_THE_SEED}),
+            "customer": Vocabulary(paths(row), older, on_row),
+            "defaults": Vocabulary(paths(section.defaults), older, in_defaults),
+        }
+
+    def read(self, targets: Mapping[str, Target | None], resources: _Keys) -> dict[str, tuple[S, ...]]:
         """Return the seeds on each target, in the order of the keys, and report what their checks find.
 
         A target is `None` where its settings could not be read; `resources` are the full keys on each.
@@ -119,13 +126,13 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
             for target in targets
         }
         # Something that is missing may be what could not be read; what the checks say does not count.
-        doubtful = {key for key in self.seeds if self.report.doubts(key)}
+        doubtful = self.report.doubtful & self.seeds.keys()
         built: dict[str, tuple[S, ...]] = {}
         for name, target in targets.items():
             built[name] = seeds = tuple(self.section.build(one) for one in declared[name])
             if target is not None:
                 for one, seed in zip(declared[name], seeds, strict=True):
-                    self._report(one, self.section.check(seed, target, self.context.zone), doubtful)
+                    self._report(one, self.section.check(seed, target, self.files.zone), doubtful)
             between: dict[int, list[Finding]] = {}
             for number, finding in self.section.check_together(seeds):
                 between.setdefault(number, []).append(finding)
@@ -148,7 +155,7 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
     def _levels(self, node: Node, key: str) -> tuple[_Level | None, dict[str, _Level | None]]:
         """Return what a seed itself says, and its block for every target that it lives on."""
         blocks: dict[str, _Level | None] = {}
-        own, targets = self._level(node, key, "seed", without="targets"), node.find("targets")
+        own, targets = self._level(node, key, "seed"), node.find("targets")
         if own and targets is None:
             self.report.error("missing-field", node.key_place, key, "targets is missing", "add targets: …")
         elif own and targets:
@@ -162,66 +169,35 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
                     blocks[name] = level
         return own, blocks
 
-    def _level(self, node: Node, key: str, what: str, *, without: str = "") -> _Level | None:
+    def _level(self, node: Node, key: str, what: str) -> _Level | None:
         if not self.report.check_mapping(node, key):
             return None
-        fields = self._validated(self.section.fields, node, key, what, without=without)
-        return node, fields or self.section.fields()
-
-    @cached_property
-    def _words(self) -> Mapping[str, Vocabulary]:
-        """The names that may stand on a seed, in its block for a target, in a customer, and in defaults."""
-        section = self.section
-        fields, row, older = section.fields, section.row, section.older_names
-        on_row = {name: _ON_THE_SEED for name in fields.model_fields if name not in row.model_fields}
-        known = section.defaults.model_fields
-        in_defaults = {
-            **{name: _ON_THE_SEED for name in fields.model_fields if name not in known},
-            **{name: "every customer has its own" for name in row.model_fields if name not in known},
-        }
-        inner = [f"customers.{path}" for path in paths(row)]
-        return {
-            "seed": Vocabulary((*paths(fields), "targets", *inner), older, _ELSEWHERE),
-            "block": Vocabulary(paths(fields), older, {**_ELSEWHERE, "targets": _ON_THE_SEED}),
-            "customer": Vocabulary(paths(row), older, on_row),
-            "defaults": Vocabulary(paths(section.defaults), older, in_defaults),
-        }
-
-    def _validated(
-        self, model: type[Model], node: Node, key: str, what: str, *, without: str = ""
-    ) -> Model | None:
-        """Return a mapping as a model, `what` being one of `_words`; a name that is `without` is left out."""
-        fields = {name: inner.value for name, inner in node.entries() if name != without}
-        words = self._words[what]
-        return validated(model, node, self.report, fields=fields, key=key, words=words, context=self.context)
+        model, words, entries = self.section.fields, self._words[what], node.entries()
+        fields = {name: inner.value for name, inner in entries if (what, name) != ("seed", "targets")}
+        said = validated(model, node, self.report, fields=fields, key=key, words=words, context=self.files)
+        return node, said or model()
 
     def _declared(
-        self,
-        key: str,
-        own: _Level,
-        block: _Level | None,
-        target: str,
-        resources: Mapping[str, Collection[str]],
+        self, key: str, own: _Level, block: _Level | None, target: str, resources: _Keys
     ) -> DeclaredSeed[Any, Any]:
         node, fields = own
-        written = Layers((node,))
+        written: tuple[Node, ...] = (node,)
         if block is not None:
             over, said = block
-            fields, written = _folded(said, fields), Layers((over, node))
-        table, path = b"", written.at("customers_from").value
+            fields, written = _folded(said, fields), (over, node)
+        table, path = b"", decided(written, "customers_from").value
         with suppress(Unreadable):  # which is reported where its customers are read
-            table = self.context.files.content(path) if isinstance(path, str) else b""
+            table = self.files.content(path) if isinstance(path, str) else b""
         # Most targets say nothing of the customers, and then they are read, and reported, once.
         names = ("customers", "customers_from", "defaults")
-        parts = [layer.find(name) for layer in written.nodes for name in names]
-        sources = (key, *(id(there) for there in parts if there))
+        sources = (key, *(id(there) for layer in written for name in names if (there := layer.find(name))))
         if sources not in self._customers:
             self._customers[sources] = tuple(self._read_customers(written, key))
         customers = self._customers[sources]
         self._counts["customers"] += len(customers)
         if self._counts["customers"] > MOST_EVERYWHERE:
             message = f"all seeds together have more than {MOST_EVERYWHERE:,} customers on all targets"
-            self.report.stop("too-much", written.nodes[0].key_place, key, message, _FEWER)
+            self.report.stop("too-much", written[0].key_place, key, message, _FEWER)
         return DeclaredSeed(
             key=key,
             place=node.key_place,
@@ -232,11 +208,9 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
             table=hashlib.sha256(table).hexdigest() if table else "",
         )
 
-    def _after(
-        self, written: Layers, key: str, target: str, resources: Mapping[str, Collection[str]]
-    ) -> Iterator[str]:
+    def _after(self, written: Sequence[Node], key: str, target: str, resources: _Keys) -> Iterator[str]:
         """Yield the full keys of the resources that a seed waits for; report those that are none here."""
-        for item in islice(written.at("after").items(), MOST_PROBLEMS):
+        for item in islice(decided(written, "after").items(), MOST_PROBLEMS):
             name = item.value
             if called := _called(str(name), resources[target]):
                 yield called[0]
@@ -252,40 +226,45 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
                 message, hint = "is not declared", meant(name, anywhere)
             self.report.error("unknown-key", item.place, key, f"{visible(name)} {message}", hint)
 
-    def _read_customers(self, written: Layers, key: str) -> Iterator[DeclaredCustomer[Any]]:
+    def _read_customers(self, written: Sequence[Node], key: str) -> Iterator[DeclaredCustomer[Any]]:
+        report, section = self.report, self.section
+        words = self._words
         under: list[_Level] = []
-        for layer in written.nodes:
+        for layer in written:
             node = layer.find("defaults")
             if node and isinstance(node.value, dict):
-                defaults = self._validated(self.section.defaults, node, key, "defaults")
-                under += [(node, defaults)] if defaults else []
-        before = self.report.total
+                said = validated(
+                    section.defaults, node, report, key=key, words=words["defaults"], context=self.files
+                )
+                under += [(node, said)] if said else []
+        below = tuple(node for node, _ in under)
+        before = len(report.found)
         for number, row in enumerate(self._rows(written, key)):
             if number == MOST_CUSTOMERS:
                 message = f"{MOST_CUSTOMERS:,} customers are the most of one seed"
-                self.report.error("too-long", row.place, key, message, "split the seed")
+                report.error("too-long", row.place, key, message, "split the seed")
                 return
-            if self.report.total - before >= MOST_PROBLEMS:
+            if len(report.found) - before >= MOST_PROBLEMS:
                 message = "this customer and those after it are not looked at"
-                self.report.error("too-many-problems", row.place, key, message, "solve the others first")
+                report.error("too-many-problems", row.place, key, message, "solve the others first")
                 return
             self._counts["values"] += row.size
             if self._counts["values"] > MOST_VALUES:
                 message = f"the customers of all seeds hold more than {MOST_VALUES:,} values together"
-                self.report.stop("too-much", row.place, key, message, _FEWER)
+                report.stop("too-much", row.place, key, message, _FEWER)
             if not isinstance(row.value, dict):
                 message = f"a customer is a mapping, this is {kind_of(row.value)}"
-                self.report.error("wrong-type", row.place, key, message, "write {email: …, data: {…}}")
+                report.error("wrong-type", row.place, key, message, "write {email: …, data: {…}}")
                 continue
-            fields = self._validated(self.section.row, row, key, "customer")
+            fields = validated(section.row, row, report, key=key, words=words["customer"], context=self.files)
             if fields is not None:
                 for _, said in under:
                     fields = _folded(fields, said)
-                yield DeclaredCustomer(fields, Layers((row, *(node for node, _ in under))))
+                yield DeclaredCustomer(fields, (row, *below))
 
-    def _rows(self, written: Layers, key: str) -> Iterator[Node]:
-        yield from written.at("customers").items()
-        there, files = written.at("customers_from"), self.context.files
+    def _rows(self, written: Sequence[Node], key: str) -> Iterator[Node]:
+        yield from decided(written, "customers").items()
+        there, files = decided(written, "customers_from"), self.files
         if not isinstance(there.value, str):
             return
         path = there.value
@@ -300,7 +279,7 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
             self.report.error(code, there.place, key, f"customers_from: {message}", hint)
             return
         file = shown(files.folder / path, files.base)
-        yield from RowReader(file, self.section.columns, self.report, key).read(content)
+        yield from read_rows(content, file, self.section, self.report, key)
 
 
 def _called(name: str, keys: Iterable[str]) -> list[str]:
@@ -320,107 +299,94 @@ DELIMITERS = (",", ";")
 ESCAPE = "data."
 """A header that begins so is the name of a column of data, whatever follows: `data.email`."""
 
+_Section: TypeAlias = SeedSection[Any, Any, Any]
+_Refuse: TypeAlias = Callable[[Refusal, int, int], None]
+"""Takes why something is not read, its line and its column."""
 
-class RowReader(Struct, frozen=True):
-    """Reads the rows of one file; what is wrong goes to the report, under `key`, and repeats no value."""
 
-    file: str
-    """Its name in places."""
-    columns: Columns
-    report: Report
-    key: str
+def read_rows(content: bytes, file: str, section: _Section, report: Report, key: str) -> Iterator[Node]:
+    """Yield the rows in `content`: of a table, unless the name of its `file` says JSON Lines.
 
-    def read(self, content: bytes) -> Iterator[Node]:
-        """Yield the rows in `content`: of a table, unless the file's name says JSON Lines."""
-        try:
-            text = content.decode("utf-8-sig")
-            if found := CONTROL.search(text):
-                raise Unreadable(unseen(found.group()), text.count("\n", 0, found.start()) + 1)
-            yield from self._lines(text) if self.file.endswith(LINES) else self._table(text)
-        except UnicodeDecodeError as error:
-            refusal = Refusal("not-utf-8", "the file is not UTF-8 from here on", "save it as UTF-8")
-            self._error(refusal, content.count(b"\n", 0, error.start) + 1)
-        except Unreadable as unreadable:
-            self._error(unreadable.refusal, unreadable.line)
+    What is wrong goes to the report, under `key`, and repeats no value.
+    """
 
-    def _error(self, refusal: Refusal, line: int, column: int = 1) -> None:
+    def refuse(refusal: Refusal, line: int, column: int = 1) -> None:
         code, message, hint = refusal
-        self.report.error(code, Place(self.file, line, column), self.key, message, hint)
+        report.error(code, Place(file, line, column), key, message, hint)
 
-    def _table(self, text: str) -> Iterator[Node]:
-        records = _records(text, self._delimiter(text))
-        line, headers = next(records)
-        if self._are_wrong(headers, line):
-            return
-        paths = [self._path(header) for header in headers]
-        readers = [self.columns.cells[path[0]] if len(path) == 1 else str for path in paths]
-        for line, cells in records:
-            if len(cells) != len(headers):
-                message = f"this row has {len(cells)} cells, the first line has {len(headers)}"
-                hint = "add or remove cells; a cell that holds a delimiter is written in quotes"
-                self._error(Refusal("csv-row", message, hint), line)
-                continue
-            row = Row(self.file, line)
-            top: dict[str, Node] = {}
-            data: dict[str, Node] = {}
-            for column, (path, reads, cell) in enumerate(zip(paths, readers, cells, strict=True), start=1):
-                if cell:  # an empty one says nothing
-                    there = top if len(path) == 1 else data
-                    there[path[-1]] = Scalar(row, reads(cell), column, column, column)
-            if data:
-                top["data"] = _mapping(row, data)
-            yield _mapping(row, top)
-
-    def _delimiter(self, text: str) -> str:
-        for delimiter in DELIMITERS:
-            with suppress(StopIteration, Unreadable):
-                if self.columns.identity in next(_records(text, delimiter))[1]:
-                    return delimiter
-        # The first line may be a customer, so nothing of it is repeated.
-        message = f"no header in the first line is {self.columns.identity}"
-        hint = f"begin with headers like {self.columns.identity},First name; between them stands , or ;"
-        raise Unreadable(Refusal("csv-header", message, hint))
-
-    def _path(self, header: str) -> tuple[str, ...]:
-        return (header,) if header in self.columns.cells else ("data", header.removeprefix(ESCAPE))
-
-    def _are_wrong(self, headers: Sequence[str], line: int) -> bool:
-        if len(headers) > MOST_COLUMNS:
-            message = f"{len(headers):,} columns are too many"
-            raise Unreadable(Refusal("csv-header", message, f"use at most {MOST_COLUMNS:,}"), line)
-        times = Counter(map(self._path, headers))
-        found = False
-        for column, header in enumerate(headers, start=1):
-            known, shown, meant = self.columns.cells, visible(header), snake(header)
-            if times[self._path(header)] > 1:
-                message, hint = f"{times[self._path(header)]} columns are {shown}", "keep one of them"
-            elif header in {"", ESCAPE} or header != header.strip():
-                message, hint = "a header is empty, or has blanks around it", "write the name alone"
-            elif header in self.columns.others:
-                message = f"{shown} does not fit into a table"
-                hint = f"use a .jsonl file, or {ESCAPE}{shown} for the column of data with that name"
-            elif meant in known and header not in known:
-                message = f"{shown} may be {meant}, or a column of data"
-                hint = f"write {meant}, or {ESCAPE}{shown} for the column of data with that name"
-            else:
-                continue
-            self._error(Refusal("csv-header", message, hint), line, column)
-            found = True
-        return found
-
-    def _lines(self, text: str) -> Iterator[Node]:
-        for number, line in enumerate(text.split("\n"), start=1):
-            try:
-                if line.strip():
-                    yield _node(_object(line), Row(self.file, number), DEEPEST)
-            except Unreadable as unreadable:
-                self._error(unreadable.refusal, number)
+    try:
+        text = content.decode("utf-8-sig")
+        if found := CONTROL.search(text):
+            raise Unreadable(unseen(found.group()), text.count("\n", 0, found.start()) + 1)
+        if file.endswith(LINES):
+            yield from _lines(text, file, refuse)
+        else:
+            yield from _table(text, file, section, refuse)
+    except UnicodeDecodeError as error:
+        refusal = Refusal("not-utf-8", "the file is not UTF-8 from here on", "save it as UTF-8")
+        refuse(refusal, content.count(b"\n", 0, error.start) + 1)
+    except Unreadable as unreadable:
+        refuse(unreadable.refusal, unreadable.line)
 
 
-def _mapping(row: Row, entries: dict[str, Node]) -> Node:
-    size = 1 + sum([node.size for node in entries.values()])
-    values = {name: node.value for name, node in entries.items()}
-    return nodes.Mapping(row, values, 1, 1, 1, children=entries, size=size)
+def _table(text: str, file: str, section: _Section, refuse: _Refuse) -> Iterator[Node]:
+    records = _records(text, _delimiter(text, section.identity))
+    line, headers = next(records)
+    if len(headers) > MOST_COLUMNS:
+        message = f"{len(headers):,} columns are too many"
+        raise Unreadable(Refusal("csv-header", message, f"use at most {MOST_COLUMNS:,}"), line)
+    readers = section.cells
+    columns = [("", one) if one in readers else ("data", one.removeprefix(ESCAPE)) for one in headers]
+    wrong = [*_wrong_headers(headers, Counter(columns), section)]
+    for column, message, hint in wrong:
+        refuse(Refusal("csv-header", message, hint), line, column)
+    for line, cells in records if not wrong else ():
+        if len(cells) != len(headers):
+            message = f"this row has {len(cells)} cells, the first line has {len(headers)}"
+            hint = "add or remove cells; a cell that holds a delimiter is written in quotes"
+            refuse(Refusal("csv-row", message, hint), line, 1)
+            continue
+        row = Source(file, row=line)
+        top: dict[str, Node] = {}
+        data: dict[str, Node] = {}
+        for column, ((group, name), cell) in enumerate(zip(columns, cells, strict=True), start=1):
+            if cell:  # an empty one says nothing
+                value = cell if group else readers[name](cell)
+                (data if group else top)[name] = Scalar(row, value, column, column, column)
+        if data:
+            top["data"] = _mapping(row, data)
+        yield _mapping(row, top)
+
+
+def _delimiter(text: str, identity: str) -> str:
+    for delimiter in DELIMITERS:
+        with suppress(StopIteration, Unreadable):
+            if identity in next(_records(text, delimiter))[1]:
+                return delimiter
+    # The first line may be a customer, so nothing of it is repeated.
+    message = f"no header in the first line is {identity}"
+    hint = f"begin with headers like {identity},First name; between them stands , or ;"
+    raise Unreadable(Refusal("csv-header", message, hint))
+
+
+def _wrong_headers(
+    headers: Sequence[str], times: Counter[tuple[str, str]], section: _Section
+) -> Iterator[tuple[int, str, str]]:
+    """Yield the column of each header that is wrong, why, and what to write instead."""
+    cells = section.cells
+    for column, header in enumerate(headers, start=1):
+        shown_header, field_meant = visible(header), snake(header)
+        is_of_data = f"or {ESCAPE}{shown_header} for the column of data with that name"
+        count = times[("", header) if header in cells else ("data", header.removeprefix(ESCAPE))]
+        if count > 1:
+            yield column, f"{count} columns are {shown_header}", "keep one of them"
+        elif header in {"", ESCAPE} or header != header.strip():
+            yield column, "a header is empty, or has blanks around it", "write the name alone"
+        elif header in section.row.model_fields and header not in cells:
+            yield column, f"{shown_header} does not fit into a table", f"use a .jsonl file, {is_of_data}"
+        elif field_meant in cells and header not in cells:
+            message = f"{shown_header} may be {field_meant}, or a column of data"
+            yield column, message, f"write {field_meant}, {is_of_data}"
 
 
 def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
@@ -441,6 +407,15 @@ def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
 
 
 _ONE_OBJECT = 'write one object a line: {"email": …, "data": {…}}'
+
+
+def _lines(text: str, file: str, refuse: _Refuse) -> Iterator[Node]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        try:
+            if line.strip():
+                yield _node(_object(line), Source(file, row=number), DEEPEST)
+        except Unreadable as unreadable:
+            refuse(unreadable.refusal, number, 1)
 
 
 def _object(line: str) -> dict[str, Any]:
@@ -473,22 +448,25 @@ def _no_number(_: str) -> NoReturn:
 _UNSEEN = re.compile(f"{CONTROL.pattern}|[\ud800-\udfff]")
 
 
-def _node(value: Any, row: Row, deepest: int) -> Node:
+def _node(value: Any, row: Source, deepest: int) -> Node:
     """Return the node of a value of JSON; everything in it has one place."""
     if not deepest:
         message = f"more than {DEEPEST} objects and lists stand inside each other"
         raise Unreadable(Refusal("jsonl-syntax", message, "nothing here needs that; flatten it"))
-    if isinstance(value, dict):
-        return _mapping(row, {_seen(name): _node(inner, row, deepest - 1) for name, inner in value.items()})
     if isinstance(value, list):
         items = [_node(item, row, deepest - 1) for item in value]
         values = [item.value for item in items]
         return nodes.Sequence(row, values, 1, 1, 1, children=items, size=1 + sum(item.size for item in items))
-    return Scalar(row, _seen(value) if isinstance(value, str) else value, 1, 1, 1)
-
-
-def _seen(text: str) -> str:
     # The line itself holds none, but an escape can make one, or half of a character.
-    if found := _UNSEEN.search(text):
-        raise Unreadable(unseen(found.group()))
-    return text
+    for text in value if isinstance(value, dict) else [value]:
+        if isinstance(text, str) and (found := _UNSEEN.search(text)):
+            raise Unreadable(unseen(found.group()))
+    if isinstance(value, dict):
+        return _mapping(row, {name: _node(inner, row, deepest - 1) for name, inner in value.items()})
+    return Scalar(row, value, 1, 1, 1)
+
+
+def _mapping(row: Source, entries: dict[str, Node]) -> Node:
+    size = 1 + sum([node.size for node in entries.values()])
+    values = {name: node.value for name, node in entries.items()}
+    return nodes.Mapping(row, values, 1, 1, 1, children=entries, size=size)

@@ -38,14 +38,11 @@ class Report(Struct, eq=False):
     Raises `FilesInvalid` with all of them where there are too many.
     """
 
-    _problems: dict[Problem, None] = field(default_factory=dict)
+    found: dict[Problem, None] = field(default_factory=dict)
+    """Every problem by now."""
+    doubtful: set[str] = field(default_factory=set)
+    """The keys of which what is known is not all that the files say, as after any error."""
     _unread: set[Place] = field(default_factory=set)
-    _doubtful: set[str] = field(default_factory=set)
-
-    @property
-    def total(self) -> int:
-        """How many problems there are by now."""
-        return len(self._problems)
 
     def take(self, problems: Collection[Problem]) -> None:
         """Take problems of YAML itself: whatever else is wrong at the same place follows from them."""
@@ -60,17 +57,17 @@ class Report(Struct, eq=False):
     def add(self, problem: Problem) -> None:
         """Add a problem, unless its place could not be read anyway."""
         if problem.severity is Severity.ERROR:
-            self._doubtful.add(problem.key)
+            self.doubtful.add(problem.key)
         if problem.place in self._unread:
             return
-        self._problems[problem] = None
-        if len(self._problems) >= MOST_IN_WORKSPACE:
+        self.found[problem] = None
+        if len(self.found) >= MOST_IN_WORKSPACE:
             message = "the rest of the workspace is not looked at"
             self.stop("too-many-problems", problem.place, "", message, "solve the others first")
 
     def stop(self, code: str, place: Place, key: str, message: str, hint: str) -> NoReturn:
         """Add the last error, after which nothing more of the files is looked at. Raises `FilesInvalid`."""
-        self._problems[Problem(code, place, key, message, hint)] = None
+        self.found[Problem(code, place, key, message, hint)] = None
         raise FilesInvalid(self.problems())
 
     def check_mapping(self, node: Node, key: str, hint: str = "write a mapping: {name: value}") -> bool:
@@ -84,19 +81,11 @@ class Report(Struct, eq=False):
     def doubt_if_unread(self, node: Node, key: str) -> None:
         """Doubt `key` where a node that belongs to it could not be read."""
         if self._unread and node.place in self._unread:
-            self.doubt(key)
-
-    def doubt(self, key: str) -> None:
-        """Note that what is known of `key` is not all that the files say."""
-        self._doubtful.add(key)
-
-    def doubts(self, key: str) -> bool:
-        """Return whether what is known of `key` is not all that the files say, as after any error of it."""
-        return key in self._doubtful
+            self.doubtful.add(key)
 
     def problems(self, severity: Severity | None = None) -> tuple[Problem, ...]:
         """Return the problems by place, of one severity if one is given."""
-        wanted = [one for one in self._problems if severity in (None, one.severity)]
+        wanted = [one for one in self.found if severity in (None, one.severity)]
         return tuple(sorted(wanted, key=lambda one: (one.place, one.code, one.key, one.message)))
 
 

@@ -33,15 +33,16 @@ from pydantic import (
 from pydantic.alias_generators import to_pascal
 from pydantic_core import CoreSchema, core_schema
 
-from reconciler.config import sections
+from reconciler.config.discovery import WorkspaceFiles
 from reconciler.config.names import LONGEST_NAME
 from reconciler.config.sections import (
     ApiFields,
     DeclaredCustomer,
     DeclaredSeed,
     Finding,
-    SeedContext,
     SeedSection,
+    truth,
+    whole_number,
 )
 from reconciler.config.settings import Guardrails, Target
 from reconciler.config.validation import (
@@ -125,9 +126,9 @@ def _answered(value: str, info: ValidationInfo) -> str:
     if is_relative(moment):
         raise ValueError('write the day itself, like "2026-12-01": what was answered does not move')
     around = info.context
-    return (
-        resolve(moment, _ANY_TIME, around.zone).at.isoformat() if isinstance(around, SeedContext) else value
-    )
+    if not isinstance(around, WorkspaceFiles):
+        return value
+    return resolve(moment, _ANY_TIME, around.zone).at.isoformat()
 
 
 def _type_of_batch(value: object) -> object:
@@ -145,10 +146,10 @@ def _file(value: object, info: ValidationInfo) -> tuple[str, str, int]:
     """Return the name of a file, its content in base64, and the size of that in bytes."""
     path, around = str(_private(value)), info.context
     name = PurePosixPath(path).name
-    if not isinstance(around, SeedContext):
+    if not isinstance(around, WorkspaceFiles):
         return name, "", 0
     try:
-        return name, around.files.in_base64(path), len(around.files.content(path))
+        return name, around.in_base64(path), len(around.content(path))
     except Unreadable as unreadable:
         raise refusal(*unreadable.refusal) from unreadable
 
@@ -445,7 +446,7 @@ _MEMBERS = set(Customer.model_fields) - {"email", "data"}
 
 def _customer(customer: DeclaredCustomer[Customer]) -> SeedCustomer:
     fields, places = customer.fields, dict[str, Place]()
-    for layer in reversed(customer.written.nodes):
+    for layer in reversed(customer.written):
         below = layer.find("data")
         places |= {name: node.place for name, node in below.entries()} if below else {}
     data = tuple(
@@ -454,7 +455,7 @@ def _customer(customer: DeclaredCustomer[Customer]) -> SeedCustomer:
         else DataItem(column_of(name), said.value, places[name], said.encryption)
         for name, said in (fields.data or {}).items()
     )
-    return SeedCustomer(customer.written.nodes[0].place, fields.email, _members(fields, _MEMBERS), data)
+    return SeedCustomer(customer.written[0].place, fields.email, _members(fields, _MEMBERS), data)
 
 
 def _members(fields: BaseModel, names: set[str]) -> dict[str, Value]:
@@ -667,15 +668,12 @@ SEEDS = SeedSection(
     fields=CustomerSeed,
     row=Customer,
     defaults=CustomerDefaults,
-    columns=sections.Columns(
-        cells={
-            **dict.fromkeys(("email", "phone_number", "send_date", "transaction_date", "end_date"), str),
-            **dict.fromkeys(("priority", "previous_id"), sections.whole_number),
-            "copy_all_answers": sections.truth,
-        },
-        identity="email",
-        others=("data", "answers", "answers_to_copy"),
-    ),
+    cells={
+        **dict.fromkeys(("email", "phone_number", "send_date", "transaction_date", "end_date"), str),
+        **dict.fromkeys(("priority", "previous_id"), whole_number),
+        "copy_all_answers": truth,
+    },
+    identity="email",
     build=seed_of,
     check=check_declared,
     check_together=check_mailboxes,

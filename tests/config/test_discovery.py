@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -88,7 +89,7 @@ def files(tmp_path: Path) -> WorkspaceFiles:
     (folder / ".git").mkdir()
     for name in ("a.csv", "sub/b.csv", ".hidden.csv", ".git/config", "../outside.csv"):
         (folder / name).write_text(name)
-    return WorkspaceFiles(folder, tmp_path)
+    return WorkspaceFiles(folder, tmp_path, ZoneInfo("UTC"))
 
 
 @pytest.mark.parametrize("path", ["a.csv", "./a.csv", "sub/../a.csv", "in.csv"])

@@ -5,28 +5,21 @@ from collections.abc import Mapping
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from reconciler.config import sections, seeds
+from reconciler.config import seeds
 from reconciler.config.nodes import Node
 from reconciler.config.validation import Report
 from reconciler.engine.kind import Json
+from tests.config.toy import LETTER_SEEDS
 
-COLUMNS = sections.Columns(
-    {
-        "email": str,
-        "send_date": str,
-        "number": sections.whole_number,
-        "is_kind": sections.truth,
-    },
-    "email",
-    ("data", "tags"),
-)
+SECTION = replace(LETTER_SEEDS, cells={**LETTER_SEEDS.cells, "send_date": str})
 
 
 def read(content: str | bytes, name: str = "t.csv") -> tuple[list[Node], Report]:
     report = Report()
-    reader = seeds.RowReader(name, COLUMNS, report, "k")
-    return list(reader.read(content if isinstance(content, bytes) else content.encode())), report
+    whole = content if isinstance(content, bytes) else content.encode()
+    return list(seeds.read_rows(whole, name, SECTION, report, "k")), report
 
 
 def values(content: str | bytes, name: str = "t.csv") -> list[Json]:

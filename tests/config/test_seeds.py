@@ -59,11 +59,12 @@ letters:
     defaults: {number: 1, is_kind: true, data: {A: own, B: own, C: own}}
     customers: [{email: a, number: 3, data: {C: customer}}, {email: b}]
 """
-    first, second = one(loaded, {"a.yaml": text}).draft.customers
+    draft = one(loaded, {"a.yaml": text}).draft
+    first, second = draft.customers
     assert (first.fields.number, second.fields.number, second.fields.is_kind) == (3, 2, True)
     assert first.fields.data == {"A": "own", "B": "block", "C": "customer"}
     assert second.fields.data == {"A": "own", "B": "block", "C": "own"}
-    places = [str(first.written.at("data", name).place) for name in "ABC"]
+    places = [str(draft.place_of(f"customers.0.data.{name}")) for name in "ABC"]
     assert places == ["a.yaml:4:52", "a.yaml:3:53", "a.yaml:5:49"]
 
 
@@ -79,14 +80,14 @@ letters:
 """
     first, second = loaded({"a.yaml": text}).seeds["one"]
     assert (first.emails, second.emails) == (["a"], ["b"])
-    assert str(second.draft.customers[0].written.at("data", "A").place) == "a.yaml:4:41"
+    assert str(second.draft.place_of("customers.0.data.A")) == "a.yaml:4:41"
 
 
 def test_customers_come_inline_and_then_from_a_file(loaded: Read) -> None:
     files = letter("customers: [{email: a}]\n    customers_from: sub/t.csv") | {"sub/t.csv": "email\nb\nc\n"}
     posted = one(loaded, files)
     assert posted.emails == ["a", "b", "c"]
-    places = [str(customer.written.nodes[0].place) for customer in posted.draft.customers]
+    places = [str(customer.written[0].place) for customer in posted.draft.customers]
     assert places == ["a.yaml:4:17", "sub/t.csv:2:1", "sub/t.csv:3:1"]
 
 

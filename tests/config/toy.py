@@ -10,8 +10,16 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_pascal
 
-from reconciler.config import sections
-from reconciler.config.sections import DeclaredSeed, Finding, Named, Section, SeedsByName, SeedSection
+from reconciler.config.sections import (
+    DeclaredSeed,
+    Finding,
+    Named,
+    Section,
+    SeedsByName,
+    SeedSection,
+    truth,
+    whole_number,
+)
 from reconciler.config.settings import Target
 from reconciler.engine import kind
 from reconciler.engine.kind import Declared
@@ -145,11 +153,8 @@ LETTER_SEEDS = SeedSection(
     fields=Letter,
     row=Addressee,
     defaults=Reader,
-    columns=sections.Columns(
-        {"email": str, "number": sections.whole_number, "is_kind": sections.truth},
-        "email",
-        ("data", "tags"),
-    ),
+    cells={"email": str, "number": whole_number, "is_kind": truth},
+    identity="email",
     build=Posted,
     check=check_letter,
     check_together=check_letters,
