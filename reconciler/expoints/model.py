@@ -128,7 +128,7 @@ def _answered(value: str, info: ValidationInfo) -> str:
     around = info.context
     if not isinstance(around, WorkspaceFiles):
         return value
-    return resolve(moment, _ANY_TIME, around.zone).at.isoformat()
+    return resolve(moment, _ANY_TIME, around.zone)[0].isoformat()
 
 
 def _type_of_batch(value: object) -> object:
@@ -609,7 +609,7 @@ def check_expiry(seed: Seed, zone: ZoneInfo, now: datetime | None = None) -> Ite
         if now is None and is_relative(end) != is_relative(send):
             return False
         start = now or datetime(2001, 1, 1, tzinfo=zone)
-        return resolve(end, start, zone).at <= resolve(send, start, zone).at
+        return resolve(end, start, zone)[0] <= resolve(send, start, zone)[0]
 
     reported: set[str] = set()
     for number, customer in enumerate(seed.customers):
@@ -619,7 +619,7 @@ def check_expiry(seed: Seed, zone: ZoneInfo, now: datetime | None = None) -> Ite
             send = Moment("now")
         if path not in reported and isinstance(end, Moment) and is_over(end, send):
             reported.add(path)
-            message = f"the questionnaire closes at {end}, and the customer is mailed at {send}"
+            message = f"the questionnaire closes at {end.text}, and the customer is mailed at {send.text}"
             hint = "write a later end_date; a day without a time is its beginning"
             yield Finding("ends-before-sending", path, message, hint)
 

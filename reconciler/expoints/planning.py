@@ -135,7 +135,7 @@ class Composer(Struct, frozen=True):
         """Return a date, or a time of day, for people, in local time and UTC; empty for none."""
         if not isinstance(value, Moment):
             return ""
-        at = resolve(value, self.now, self.zone).at
+        at, _ = resolve(value, self.now, self.zone)
         if value.is_time:
             return f"{at:%H:%M} {self.zone.key} ({at.astimezone(UTC):%H:%M} UTC)"
         return time_text(at, self.zone)
@@ -144,13 +144,13 @@ class Composer(Struct, frozen=True):
         """Yield what the moments of a seed mean now, each once, in local time and UTC."""
         everywhere = [*seed.batch.items(), *(item for c in seed.customers for item in c.members.items())]
         for name, moment in dict.fromkeys((n, value) for n, value in everywhere if isinstance(value, Moment)):
-            note = resolve(moment, self.now, self.zone).note
-            yield f"{name} {moment}: {self.text(moment)}{'; ' + note if note else ''}"
+            _, note = resolve(moment, self.now, self.zone)
+            yield f"{name} {moment.text}: {self.text(moment)}{'; ' + note if note else ''}"
 
     def _plain(self, members: Mapping[str, Value]) -> dict[str, Json]:
         """Return members with the moments among them in ISO 8601 with offset."""
         return {
-            name: resolve(value, self.now, self.zone).at.isoformat() if isinstance(value, Moment) else value
+            name: resolve(value, self.now, self.zone)[0].isoformat() if isinstance(value, Moment) else value
             for name, value in members.items()
         }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import ClassVar
 
@@ -20,7 +20,7 @@ from pydantic.alias_generators import to_snake
 from reconciler.engine.change import Block
 from reconciler.engine.kind import Json, digest_of
 from reconciler.errors import Exit
-from reconciler.expoints.seed import Seed, SeedCustomer, Send, Value, as_written
+from reconciler.expoints.seed import Seed, SeedCustomer, Send, as_written
 from reconciler.journal.entries import Delivery, DeliveryState
 from reconciler.problems import Redacted
 
@@ -64,7 +64,9 @@ class Recipient(Redacted, frozen=True):
     changed: tuple[str, ...] = ()
     """The paths that differ from what that batch held; one empty path if the journal does not say where."""
     count: int = 0
-    """How many customers its address has, where it is found."""
+    """How many customers its address has, once they are counted, or were when it was found."""
+    ids: tuple[str, ...] | None = None
+    """The hashed ids of these, None where they are not known."""
     is_agreed: bool = False
     """Whether a person agreed to send to it although others may have."""
 
@@ -77,15 +79,6 @@ class Recipient(Redacted, frozen=True):
     def is_due(self) -> bool:
         """Whether it is to be sent as far as the journal knows."""
         return self.state in (RecipientState.PENDING, RecipientState.CHANGED)
-
-
-class ChangedPath(Struct, frozen=True):
-    """A path of the files at which recipients differ from what they were sent, and how many do."""
-
-    path: str
-    """Empty for those of whom the journal does not say where they differ."""
-    customers: int
-    sent_again: int
 
 
 class SeedPlan(Struct, frozen=True):
@@ -103,16 +96,17 @@ class SeedPlan(Struct, frozen=True):
         return sum(one.state is state for one in self.customers)
 
     @property
-    def changes(self) -> tuple[ChangedPath, ...]:
-        """Where its recipients differ from what they were sent, whether or not they are sent again."""
-        differing: dict[str, list[Recipient]] = {}
+    def changes(self) -> Mapping[str, tuple[int, int]]:
+        """How many recipients differ at a path from what they were sent, and how many are sent again.
+
+        The empty path is of those of whom the journal does not say where they differ.
+        """
+        found: dict[str, tuple[int, int]] = {}
         for one in self.customers:
             for path in one.changed:
-                differing.setdefault(path, []).append(one)
-        return tuple(
-            ChangedPath(path, len(some), sum(one.state is RecipientState.CHANGED for one in some))
-            for path, some in differing.items()
-        )
+                differing, again = found.get(path, (0, 0))
+                found[path] = differing + 1, again + (one.state is RecipientState.CHANGED)
+        return found
 
     @property
     def due(self) -> tuple[Recipient, ...]:
@@ -197,41 +191,33 @@ class SendResult(Struct, frozen=True):
 def recipients_of(seed: Seed, hash: Hash) -> tuple[Recipient, ...]:
     """Return every customer of a seed under the hashes by which the ledger knows it, as pending."""
     numbers: Counter[str] = Counter()
-    batch = _contents("", seed.batch, hash)
+    batch = _contents("", as_written(seed.batch), hash)
     recipients = []
     for customer in seed.customers:
         mailbox = customer.mailbox
         numbers[mailbox] += 1
         contents = {**batch, EMAIL: hash_at(EMAIL, customer.email, hash)}
-        contents |= _contents("customers.", customer.members, hash)
+        contents |= _contents("customers.", as_written(customer.members), hash)
         for item in customer.data:
             path = f"customers.data.{item.column}"
             contents[path] = hash_at(path, [item.value, *(item.encryption or ())], hash)
-        recipients.append(
-            Recipient(
-                customer,
-                name=hash(f"{mailbox}#{numbers[mailbox]}"),
-                mailbox=hash(mailbox),
-                digest=hash(digest_of([seed.batch_digest, customer.digest])),
-                contents=contents,
-            )
-        )
+        name, digest = f"{mailbox}#{numbers[mailbox]}", digest_of([seed.batch_digest, customer.digest])
+        recipients.append(Recipient(customer, hash(name), hash(mailbox), hash(digest), contents))
     return tuple(recipients)
 
 
 def with_states(
     seed: Seed,
     recipients: Sequence[Recipient],
-    deliveries: Iterable[Delivery],
+    deliveries: Sequence[Delivery],
     rests: Callable[[Delivery], bool],
 ) -> tuple[Recipient, ...]:
     """Return the recipients of a seed with their states, by the deliveries of this seed alone.
 
     `rests` says whether customers of a refused delivery may still appear.
     """
-    every = list(deliveries)
-    latest = {d.customer: d for d in every if d.round == seed.round}
-    open_rounds = {d.mailbox: d.round for d in every if d.standing.is_open and d.round != seed.round}
+    latest = {d.customer: d for d in deliveries if d.round == seed.round}
+    open_rounds = {d.mailbox: d.round for d in deliveries if d.standing.is_open and d.round != seed.round}
     found = []
     for one in _matched(recipients, latest):
         delivery = latest.get(one.name)
@@ -284,9 +270,7 @@ def _stated(
         case DeliveryState.REFUSED | DeliveryState.NOT_SENT:
             return replace(recipient, note=f"{delivery.standing.value} before: {delivery.note}")
         case DeliveryState.FOUND:
-            return replace(
-                recipient, state=RecipientState.FOUND, batch=delivery.batch, count=delivery.baseline
-            )
+            return replace(known, state=RecipientState.FOUND, changed=(), count=delivery.baseline)
         case DeliveryState.SENT:
             again = bool(known.changed) and seed.send is Send.ON_CHANGE
             return replace(known, state=RecipientState.CHANGED if again else RecipientState.SENT)
@@ -313,20 +297,15 @@ def hash_at(path: str, value: Json, hash: Hash) -> str:
     return hash(json.dumps([path, value], sort_keys=True))
 
 
-def _contents(before: str, members: Mapping[str, Value], hash: Hash) -> Contents:
-    return {
-        path: hash_at(path, value, hash)
-        for name, member in as_written(members).items()
-        for path, value in _leaves(f"{before}{to_snake(name)}", member)
-    }
-
-
-def _leaves(path: str, value: Json) -> Iterator[tuple[str, Json]]:
-    """Yield the values inside a value with their paths; a list of plain values is one."""
-    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
-        value = {str(number): item for number, item in enumerate(value)}
-    if isinstance(value, dict) and value:
-        for name, part in value.items():
-            yield from _leaves(f"{path}.{to_snake(name)}", part)
-    else:
-        yield path, value
+def _contents(before: str, members: Mapping[str, Json], hash: Hash) -> dict[str, str]:
+    """Return the hash of each value inside members by its path; a list of plain values is one value."""
+    found: dict[str, str] = {}
+    for name, value in members.items():
+        path = f"{before}{to_snake(name)}"
+        if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+            value = {str(number): item for number, item in enumerate(value)}
+        if isinstance(value, dict) and value:
+            found |= _contents(f"{path}.", value, hash)
+        else:
+            found[path] = hash_at(path, value, hash)
+    return found

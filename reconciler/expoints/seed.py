@@ -17,11 +17,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import cached_property, lru_cache
-from typing import ClassVar, NamedTuple, TypeAlias
+from typing import ClassVar, TypeAlias
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
@@ -48,9 +49,6 @@ class Moment(Struct, frozen=True):
     is_time: bool = False
     """Whether it is a time of day, on any day."""
 
-    def __str__(self) -> str:
-        return self.text
-
 
 Value: TypeAlias = "Json | Moment"
 """A member of a batch or customer: plain, or a moment still to be resolved."""
@@ -66,6 +64,13 @@ class DataItem(Redacted, frozen=True):
     place: Place
     encryption: tuple[str, str] | None = None
     """Certificate thumbprint and encryption key of a value that is already encrypted."""
+
+
+_COPYING = {
+    "PreviousId": "previous_id",
+    "AnswersToCopy": "answers_to_copy",
+    "CopyAllAnswers": "copy_all_answers",
+}
 
 
 class SeedCustomer(Redacted, frozen=True, dict=True):
@@ -87,13 +92,8 @@ class SeedCustomer(Redacted, frozen=True, dict=True):
     @property
     def copies(self) -> tuple[str, ...]:
         """The fields by which it copies data or answers of an earlier customer of the tenant."""
-        names = {
-            "PreviousId": "previous_id",
-            "AnswersToCopy": "answers_to_copy",
-            "CopyAllAnswers": "copy_all_answers",
-        }
         return tuple(
-            name for member, name in names.items() if self.members.get(member) not in (None, False, [])
+            name for member, name in _COPYING.items() if self.members.get(member) not in (None, False, [])
         )
 
     @cached_property
@@ -145,7 +145,7 @@ class Seed(Redacted, frozen=True, dict=True):
 
 def as_written(members: Mapping[str, Value]) -> dict[str, Json]:
     """Return members with the moments among them as text."""
-    return {name: str(value) if isinstance(value, Moment) else value for name, value in members.items()}
+    return {name: value.text if isinstance(value, Moment) else value for name, value in members.items()}
 
 
 _NOW = "now"
@@ -162,48 +162,36 @@ TIME_FORM = re.compile(_TIME)
 """How a time of day is written."""
 
 
-class ResolvedMoment(NamedTuple):
-    """When a moment is. `at` has a fixed offset, that of the zone then, and whole seconds."""
-
-    at: datetime
-    note: str = ""
-    """How a clock change moves it; empty where none does."""
-
-
 @lru_cache(maxsize=1_000)  # thousands of customers have the same few moments
 def is_relative(moment: Moment) -> bool:
     """Return whether it depends on when a run starts. Errors: `ValueError`, whose text says what to write."""
-    parts = _parts(moment)
-    return parts is None or not parts.get("date")
+    return not _parts(moment).get("date")
 
 
 @lru_cache(maxsize=1_000)
-def resolve(moment: Moment, now: datetime, zone: ZoneInfo) -> ResolvedMoment:
-    """Return when a moment is, in a run that starts at `now`, which has an offset.
+def resolve(moment: Moment, now: datetime, zone: ZoneInfo) -> tuple[datetime, str]:
+    """Return when a moment is, in a run that starts at `now`, and how a clock change moves it, "" for not.
 
-    A local time, in the `zone` of its writer, that a clock change leaves out moves forward by what is left
-    out; of one that comes twice the first counts; the note says so. A time of day is on a day that has it
-    exactly once, today or else the next, because only the time is looked at (vendor, `SendTime`). Errors: as
-    `is_relative`.
+    The time has a fixed offset, that of the zone then, and whole seconds. A local time, in the `zone` of its
+    writer, that a clock change leaves out moves forward by what is left out; of one that comes twice the
+    first counts. A time of day is on a day that has it exactly once, today or else the next, because only
+    the time is looked at (vendor, `SendTime`). Errors: as `is_relative`.
     """
-    today, parts, note = now.astimezone(zone).date(), _parts(moment), ""
-    if parts is None:
-        at = now.astimezone(zone).replace(microsecond=0)
+    start, parts, note = now.astimezone(zone), _parts(moment), ""
+    if not parts:
+        at = start.replace(microsecond=0)
     else:
-        clock = time.fromisoformat(parts["time"] or "00:00")
-        if moment.is_time:
-            days = [_local(datetime.combine(today + timedelta(days=n), clock), zone) for n in range(2)]
-            at, note = next((day for day in days if not day[1]), days[0])
+        day = date.fromisoformat(parts.get("date") or start.date().isoformat())
+        day += timedelta(days=int(parts.get("days") or _DAYS.get(parts.get("word") or "", 0)))
+        local = datetime.combine(day, time.fromisoformat(parts["time"] or "00:00"))
+        if parts.get("offset"):
+            at = datetime.fromisoformat(f"{local.isoformat()}{parts['offset']}").astimezone(zone)
         else:
-            ahead = int(parts["days"] or _DAYS[parts["word"] or "today"])
-            day = date.fromisoformat(parts["date"]) if parts["date"] else today + timedelta(days=ahead)
-            local = datetime.combine(day, clock)
-            if parts["offset"]:
-                at = datetime.fromisoformat(f"{local.isoformat()}{parts['offset']}").astimezone(zone)
-            else:
-                at, note = _local(local, zone)
+            at, note = _local(local, zone)
+            if note and moment.is_time:
+                at, note = _local(local + timedelta(days=1), zone)
     # Times in one zone are compared by their clocks, which is wrong where a clock is changed.
-    return ResolvedMoment(at.astimezone(timezone(at.utcoffset() or timedelta())), note)
+    return at.astimezone(timezone(at.utcoffset() or timedelta())), note
 
 
 def time_text(at: datetime, zone: ZoneInfo) -> str:
@@ -211,27 +199,24 @@ def time_text(at: datetime, zone: ZoneInfo) -> str:
     return f"{at.astimezone(zone):%Y-%m-%d %H:%M} {zone.key} ({at.astimezone(UTC):%Y-%m-%d %H:%M} UTC)"
 
 
-def _parts(moment: Moment) -> dict[str, str | None] | None:
-    """Return the parts of a moment, `None` for the start of the run."""
-    if moment.text == _NOW and not moment.is_time:
-        return None
-    match = (TIME_FORM if moment.is_time else _MOMENT).fullmatch(moment.text)
-    try:
-        if match and (day := match.groupdict().get("date")):
-            date.fromisoformat(day)
-    except ValueError:
-        match = None
-    if match is None and moment.is_time:
+def _parts(moment: Moment) -> Mapping[str, str | None]:
+    """Return the parts of a moment, none for the start of the run."""
+    if moment.is_time:
+        if match := TIME_FORM.fullmatch(moment.text):
+            return match.groupdict()
         raise ValueError('write a local time of day, like "11:30"')
-    if match is None:
-        hint = 'write a day, like "2026-12-01", "today" or "+21d", or a time on it: "2026-12-01T09:30"'
-        raise ValueError(hint)
-    return match.groupdict()
+    if moment.text == _NOW:
+        return {}
+    if match := _MOMENT.fullmatch(moment.text):
+        with suppress(ValueError):
+            date.fromisoformat(match["date"] or "2000-01-01")
+            return match.groupdict()
+    raise ValueError('write a day, like "2026-12-01", "today" or "+21d", or a time on it: "2026-12-01T09:30"')
 
 
 def _local(local: datetime, zone: ZoneInfo) -> tuple[datetime, str]:
     """Return when a local time is, and how a clock change moves it."""
-    at = local.replace(tzinfo=zone, fold=0)
+    at = local.replace(tzinfo=zone)
     really = at.astimezone(UTC).astimezone(zone)
     if really.replace(tzinfo=None) != local:
         return really, f"{local:%Y-%m-%d %H:%M} does not exist in {zone.key}: it becomes {really:%H:%M}"
@@ -265,7 +250,16 @@ def matches(address: str, patterns: Iterable[str]) -> bool:
     Before the @ of a pattern a `*` stands for anything, and nothing else is special; what is after the @ is
     literal, upper and lower case alike.
     """
-    return is_one_address(address) and any(_allows(pattern, address) for pattern in patterns)
+    if not is_one_address(address):
+        return False
+    local, _, domain = address.partition("@")
+    for pattern in patterns:
+        allowed, _, allowed_domain = pattern.rpartition("@")
+        # The brackets make the other special characters of a glob mean themselves.
+        glob = re.sub(r"[?\[]", r"[\g<0>]", allowed)
+        if domain.casefold() == allowed_domain.casefold() and fnmatchcase(local, glob):
+            return True
+    return False
 
 
 def masked(text: str) -> str:
@@ -274,11 +268,3 @@ def masked(text: str) -> str:
         return "***"
     local, _, domain = text.partition("@")
     return f"{local[0]}***@{domain}"
-
-
-def _allows(pattern: str, address: str) -> bool:
-    local, _, domain = address.partition("@")
-    allowed, _, allowed_domain = pattern.rpartition("@")
-    # The brackets make the other special characters of a glob mean themselves.
-    glob = re.sub(r"[?\[]", r"[\g<0>]", allowed)
-    return domain.casefold() == allowed_domain.casefold() and fnmatchcase(local, glob)

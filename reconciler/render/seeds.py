@@ -55,10 +55,10 @@ def seed_lines(plan: SeedPlan) -> Iterator[tuple[str, str]]:
     """
     for block in plan.blocks:
         yield "!", block.message
-    for changed in plan.changes:
-        customers = counted(changed.customers, "customer")
-        if changed.path:
-            yield "~", f"{harmless(changed.path)}  changed for {customers}"
+    for path, (number, _) in plan.changes.items():
+        customers = counted(number, "customer")
+        if path:
+            yield "~", f"{harmless(path)}  changed for {customers}"
         else:
             version = "they were sent by an older version, which did not write down where"
             yield "~", f"{customers} changed; {version}"
@@ -140,8 +140,8 @@ def seeds_documents(plan: SeedsPlan, since: Since | None = None) -> list[Documen
             "states": {state.name.lower(): seed.count(state) for state in RecipientState},
             "to_send": len(seed.to_send),
             "changes": [
-                {"path": one.path or None, "customers": one.customers, "sent_again": one.sent_again}
-                for one in seed.changes
+                {"path": path or None, "customers": number, "sent_again": again}
+                for path, (number, again) in seed.changes.items()
             ],
             "file": seed.seed.place.file,
             "line": seed.seed.place.line,
