@@ -45,7 +45,7 @@ from reconciler.engine.apply import Journal, Run
 from reconciler.engine.apply import apply as apply_plan
 from reconciler.engine.change import Action, Plan, fingerprint_of
 from reconciler.engine.classify import LastWrite
-from reconciler.engine.outcome import Report, Result
+from reconciler.engine.outcome import Outcome, Result, exit_of_all
 from reconciler.engine.plan import Consent, PastPlans, Review, digests_meant, joined, without_created
 from reconciler.errors import Exit, ReconcilerError, Refused, describe
 from reconciler.expoints.planning import SeedsPlan
@@ -139,10 +139,10 @@ def _apply_target(
             confirm(planned.plan, planned.seeds, console)
         with execute(session, approved, options.lock, console, expoints) as applied:
             if options.write_ids:
-                ids = write_ids(applied.report, session, console)
+                ids = write_ids(planned.plan, applied.outcomes, session, console)
                 applied = replace(
                     applied,
-                    report=without_lines(applied.report, ids),
+                    outcomes=without_lines(applied.outcomes, ids, session.target.name),
                     exit=Exit.gravest([applied.exit, ids.exit]),
                     ids_written=ids.ids,
                 )
@@ -320,8 +320,7 @@ def execute(
     planned = approved.planned
     found = _found_creates(planned.plan)
     if not planned.plan.changes and planned.seeds.is_settled and not found and not _is_left_open(session):
-        report = apply_plan(planned.plan, engine_for(session, planned.plan))
-        yield _applied(planned, report)
+        yield _applied(planned, apply_plan(planned.plan, engine_for(session, planned.plan)))
         return
     if approved.trouble is not None:
         raise approved.trouble
@@ -341,10 +340,10 @@ def execute(
                 deferral.enter_context(deferred_interrupts(lambda: _stop(engine, console)))
                 # Half as many threads again as requests may be under way: some always wait for the journal.
                 workers = session.checkmarket.workers
-                report = apply_plan(plan, engine, mapper=Pool(workers + workers // 2, console))
-                seeds, sent = _send_seeds(approved, report, run, engine, expoints)
-                applied = _applied(replace(planned, seeds=seeds), report, sent)
-                counts = {result.value: report.count(result) for result in Result}
+                outcomes = apply_plan(plan, engine, mapper=Pool(workers + workers // 2, console))
+                seeds, sent = _send_seeds(approved, outcomes, run, engine, expoints)
+                applied = _applied(replace(planned, seeds=seeds), outcomes, engine.notes, sent)
+                counts = {result.value: applied.count(result) for result in Result}
                 run.exit, run.counts = applied.exit, {**counts, "sent": sum(end.sent for end in sent)}
         except Exception as error:
             if applied is None:
@@ -353,13 +352,15 @@ def execute(
         yield applied
 
 
-def _applied(planned: Planned, report: Report, sent: Sequence[SendResult] = ()) -> Applied:
+def _applied(
+    planned: Planned, outcomes: Sequence[Outcome], notes: Sequence[str] = (), sent: Sequence[SendResult] = ()
+) -> Applied:
     """Return how everything ended: some done beside some that went wrong is partly applied."""
-    exits = [report.exit, *(end.exit for end in sent), *seeds_exits(planned.seeds)]
-    done = report.count(Result.APPLIED) or any(end.sent for end in sent)
+    exits = [exit_of_all(outcomes), *(end.exit for end in sent), *seeds_exits(planned.seeds)]
+    done = any(one.result is Result.APPLIED for one in outcomes) or any(end.sent for end in sent)
     wrong = any(exit in (Exit.ERROR, Exit.UNAVAILABLE) for exit in exits)
     exit = Exit.gravest([*exits, *([Exit.PARTLY] if done and wrong else [])])
-    return Applied(planned, report, sent, exit)
+    return Applied(planned, outcomes, notes, sent, exit)
 
 
 def _found_creates(plan: Plan) -> list[tuple[LastWrite, int]]:
@@ -389,32 +390,32 @@ def engine_for(session: Session, plan: Plan, journal: Journal | None = None) -> 
 
 def _stop(engine: Run, console: Console) -> None:
     """Begin nothing more; say once why the run does not end at once."""
-    if engine.is_stopped:
+    if engine.stopped:
         return
-    engine.stop("not begun: interrupted")
+    engine.stop("interrupted")
     with suppress(RuntimeError):  # it may have been telling something else just then
         console.say("Interrupted: what is under way comes to its end, nothing further is begun.")
 
 
 def _send_seeds(
-    approved: ApprovedPlan, report: Report, run: OpenRun, engine: Run, expoints: ExpointsSession
+    approved: ApprovedPlan, outcomes: Sequence[Outcome], run: OpenRun, engine: Run, expoints: ExpointsSession
 ) -> tuple[SeedsPlan, tuple[SendResult, ...]]:
     """Send what is due after the changes; return the plan by which it was done, and how each seed ended."""
     seeds = approved.planned.seeds
     if not seeds.seeds:
         return seeds, ()
-    if engine.is_stopped:
+    if engine.stopped:
         return seeds, tuple(kept_waiting(seed, _STOPPED) for seed in seeds.sending)
-    ends = {unchanged.key: Result.APPLIED for unchanged in report.plan.unchanged}
-    ends |= {outcome.key: outcome.result for outcome in report.outcomes}
+    ends = {unchanged.key: Result.APPLIED for unchanged in approved.planned.plan.unchanged}
+    ends |= {outcome.key: outcome.result for outcome in outcomes}
 
     def why_held(plan: SeedPlan) -> str:
         """Return why a seed has to wait: what it comes after did not come to be, or the run was stopped."""
-        if engine.is_stopped:
+        if engine.stopped:
             return _STOPPED
         waiting = [key for key in plan.seed.after if ends.get(key) is not Result.APPLIED]
         return ", ".join(
             f"{key} is {ends[key].value if key in ends else 'not part of this run'}" for key in waiting
         )
 
-    return expoints.send(run, seeds, approved.review, why_held, lambda: engine.is_stopped)
+    return expoints.send(run, seeds, approved.review, why_held, lambda: bool(engine.stopped))

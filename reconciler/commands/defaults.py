@@ -64,7 +64,7 @@ def _lesson(name: str, session: Session, run: OpenRun) -> LearnedDefaults:
             account,
             scope,
             name,
-            lambda plan: apply(plan, engine_for(session, plan, run)).outcomes[0],
+            lambda plan: apply(plan, engine_for(session, plan, run))[0],
         )
         run.journal.learn(run.number, run.account, lesson.values)
     return lesson

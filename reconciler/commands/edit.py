@@ -33,9 +33,9 @@ from reconciler.config.layout import masked
 from reconciler.config.load import Workspace, load
 from reconciler.config.names import meant, visible
 from reconciler.config.resources import Resource
-from reconciler.engine.change import Action
+from reconciler.engine.change import Action, Plan
 from reconciler.engine.kind import Declared, Json, Reference
-from reconciler.engine.outcome import Report, Result, id_line
+from reconciler.engine.outcome import Outcome, Result, id_line
 from reconciler.errors import Exit, FilesInvalid, NotEdited, UsageError, describe, exit_of
 from reconciler.problems import Severity
 from reconciler.render.listing import Listed, listing_document, listing_text
@@ -264,12 +264,12 @@ class IdsWritten(Struct, frozen=True):
 NO_IDS = IdsWritten({})
 
 
-def write_ids(report: Report, session: Session, console: Console) -> IdsWritten:
+def write_ids(plan: Plan, outcomes: Sequence[Outcome], session: Session, console: Console) -> IdsWritten:
     """Write the ids of a run into the blocks of its target; all of them, or none if one is not safe.
 
     What was applied stays applied: where the files cannot be edited, that is said, and the lines are printed.
     """
-    ids = dict(_new_ids(report))
+    ids = dict(_new_ids(plan, outcomes))
     if not ids:
         return NO_IDS
     try:
@@ -282,11 +282,11 @@ def write_ids(report: Report, session: Session, console: Console) -> IdsWritten:
         return IdsWritten({}, exit_of(error))
 
 
-def _new_ids(report: Report) -> Iterator[tuple[str, int]]:
+def _new_ids(plan: Plan, outcomes: Sequence[Outcome]) -> Iterator[tuple[str, int]]:
     """Yield every key with an id that the files do not know yet: created, or found by its name."""
-    yield from ((one.key, one.id) for one in report.plan.unchanged if one.adopted and one.id is not None)
-    adopted = {change.key for change in report.plan.changes if change.adopted}
-    for outcome in report.outcomes:
+    yield from ((one.key, one.id) for one in plan.unchanged if one.adopted and one.id is not None)
+    adopted = {change.key for change in plan.changes if change.adopted}
+    for outcome in outcomes:
         is_created = outcome.action is Action.CREATE and outcome.result is Result.APPLIED
         if outcome.id is not None and (outcome.key in adopted or is_created):
             yield outcome.key, outcome.id
@@ -306,10 +306,7 @@ def _written(ids: Mapping[str, int], session: Session) -> Mapping[str, int]:
     return there
 
 
-def without_lines(report: Report, written: IdsWritten) -> Report:
-    """Return the report without the lines that stand in the files now."""
-    done = {id_line(key, report.plan.scope.target, id) for key, id in written.ids.items()}
-    outcomes = (
-        replace(one, lines=tuple(line for line in one.lines if line not in done)) for one in report.outcomes
-    )
-    return replace(report, outcomes=tuple(outcomes))
+def without_lines(outcomes: Sequence[Outcome], written: IdsWritten, target: str) -> Sequence[Outcome]:
+    """Return the outcomes without the lines that stand in the files now."""
+    done = {id_line(key, target, id) for key, id in written.ids.items()}
+    return [replace(one, lines=tuple(line for line in one.lines if line not in done)) for one in outcomes]

@@ -31,7 +31,7 @@ from reconciler.engine.kind import (
     Origin,
     map_serially,
 )
-from reconciler.engine.outcome import Attempt, Outcome, Report, Result, outcome_of
+from reconciler.engine.outcome import Outcome, Result, SentWrite, outcome_of
 from reconciler.errors import (
     Abandoned,
     AllowanceUsedUp,
@@ -78,26 +78,27 @@ class Journal(Protocol):
         """Write down how a change ended; one that was never written leaves nothing to be written down."""
 
 
-def apply(plan: Plan, run: Run, *, mapper: Mapper = map_serially) -> Report:
-    """Carry out every change of the plan that is not blocked, and say truthfully how each one ended.
+def apply(plan: Plan, run: Run, *, mapper: Mapper = map_serially) -> tuple[Outcome, ...]:
+    """Carry out every change of the plan that is not blocked; return truthfully how each one ended.
 
-    Deletes begin when all else has ended, and only where all of it ended as applied: what is deleted may be
-    what a create or an update was to take the place of.
+    The outcomes are in the order of the changes, and then of what is blocked. Deletes begin when all else has
+    ended, and only where all of it ended as applied: what is deleted may be what a create or an update was to
+    take the place of.
     """
     deletes = [change for change in plan.changes if change.action is Action.DELETE]
     ended = run.ends([change for change in plan.changes if change.action is not Action.DELETE], mapper)
     blocked = {one.key: _left_alone(one) for one in plan.blocked}
     others = [*ended.values(), *(blocked[one.key] for one in plan.blocked if not one.is_only_a_delete)]
     unfinished = [outcome for outcome in others if outcome.result is not Result.APPLIED]
-    if unfinished and not run.is_stopped:
+    if unfinished and not run.stopped:
         named = ", ".join(f"{outcome.key} is {outcome.result}" for outcome in unfinished[:_NAMED])
         more = f" and {len(unfinished) - _NAMED} more" if len(unfinished) > _NAMED else ""
         reason = f"not begun: deletes wait until every create and update is applied, and {named}{more}"
         exit = Exit.gravest(outcome.exit for outcome in unfinished)
-        ended |= {delete.key: _ended(delete, Result.SKIPPED, reason, exit) for delete in deletes}
+        ended |= {delete.key: Outcome.of(delete, Result.SKIPPED, reason, exit) for delete in deletes}
     else:
         ended |= run.ends(deletes, mapper)
-    return Report(plan, (*(ended[change.key] for change in plan.changes), *blocked.values()), run.notes)
+    return (*(ended[change.key] for change in plan.changes), *blocked.values())
 
 
 def _left_alone(blocked: Blocked) -> Outcome:
@@ -118,20 +119,16 @@ class Run(Struct):
     """`None` for a plan in which nothing is to be done, and for tests of the engine by itself."""
     notes: tuple[str, ...] = ()
     """What a person should know of the run as a whole."""
-    _stopped: Outcome | None = None
+    stopped: tuple[str, Exit] | None = None
+    """Why nothing further is begun, and what that makes the process say."""
     _names: Mapping[str, Sequence[int]] | None = None
     _intended: set[str] = field(default_factory=set)
     """The keys of which the journal holds an intent, so that a write may have left."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    @property
-    def is_stopped(self) -> bool:
-        """Whether nothing further is begun."""
-        return self._stopped is not None
-
     def stop(self, reason: str, exit: Exit = Exit.ERROR) -> None:
         """Begin no further change: each one that has not begun ends as skipped, for this reason."""
-        self._stopped = self._stopped or Outcome("", None, Result.SKIPPED, reason, exit=exit)
+        self.stopped = self.stopped or (f"not begun: {reason}", exit)
 
     def ends(self, changes: Sequence[Change], mapper: Mapper = map_serially) -> dict[str, Outcome]:
         """Carry out these changes; return by key how each ended, once that can be said or patience ends.
@@ -139,46 +136,44 @@ class Run(Struct):
         What no read has proved or disproved yet is looked at again, all of it together, after ever longer
         pauses; a stop or an interrupt cuts a pause short.
         """
-        begun = _results(mapper, self.carry_out, changes, "Applying")
-        attempts, settled = [end for end in begun if isinstance(end, Attempt)], []
-        pause = FIRST_PAUSE
-        while attempts:
-            if not self.is_stopped:
-                left = max(attempt.since for attempt in attempts) + self.patience - self.clock.monotonic()
+        begun = _results(mapper, self._carry_out, changes, "Applying")
+        outcomes = [end for end in begun if isinstance(end, Outcome)]
+        writes, pause = [end for end in begun if isinstance(end, SentWrite)], FIRST_PAUSE
+        while writes:
+            if not self.stopped:
+                left = max(write.since for write in writes) + self.patience - self.clock.monotonic()
                 with suppress(SleepCut):
                     self.clock.sleep(min(pause, max(0.0, left)))
-            looks = _results(mapper, self._look, attempts, "Verifying")
-            settled += [end for end in looks if isinstance(end, Outcome)]
-            attempts = [end for end in looks if isinstance(end, Attempt)]
+            looks = _results(mapper, self._look, writes, "Verifying")
+            outcomes += [self._written_down(end) for end in looks if isinstance(end, Outcome)]
+            writes = [end for end in looks if isinstance(end, SentWrite)]
             pause *= 2
-        outcomes = [end for end in begun if isinstance(end, Outcome)]
-        outcomes += [self._written_down(outcome) for outcome in settled]
         return {outcome.key: outcome for outcome in outcomes}
 
-    def carry_out(self, change: Change) -> Outcome | Attempt:
-        """Carry out one change; an `Attempt` is a write that a read could neither prove nor disprove yet."""
-        if self._stopped:
-            return self._not_begun(change, self._stopped)
+    def _carry_out(self, change: Change) -> Outcome | SentWrite:
+        """Carry out one change; a write that a read could neither prove nor disprove yet has no outcome."""
+        if self.stopped:
+            return Outcome.of(change, Result.SKIPPED, *self.stopped)
         try:
             end = self._steps(change)
         except Exception as error:  # noqa: BLE001  # it ends this change, and no other
             end = self._ended_by(change, error)
         return self._written_down(end) if isinstance(end, Outcome) else end
 
-    def _steps(self, change: Change) -> Outcome | Attempt:
+    def _steps(self, change: Change) -> Outcome | SentWrite:
         """Carry out one change, step by step. Raises what ends it before anything may have been written."""
         # 1. Read again what the plan saw.
         live = None if change.id is None else self.client.read(change.id)
         if live is None and change.action is Action.DELETE:
-            return _ended(change, Result.APPLIED, "it was gone already", Exit.DONE)
+            return Outcome.of(change, Result.APPLIED, "it was gone already")
         # 2. Compare: what is overwritten has to be what was planned.
         views = self._views_now(change, live)
         if stale := self._why_stale(change, live, views):
-            return _ended(change, Result.STALE, stale, Exit.STALE)
+            return Outcome.of(change, Result.STALE, stale, Exit.STALE)
         # 3. Journal the intent, with the body that is about to be overwritten.
         body = None
-        if change.action is not Action.DELETE:
-            body = desired(self.account.kind, _declaration(change), views, live)
+        if change.declared and change.action is not Action.DELETE:
+            body = desired(self.account.kind, change.declared, views, live)
         self._intend(change, live, body)
         # 4. Send it, and 5. read it back.
         notes = tuple(
@@ -186,11 +181,11 @@ class Run(Struct):
             for planned, now in zip(change.fields, views, strict=True)
             if change.action is Action.UPDATE and now.cls is FieldClass.KEPT and planned.before != now.before
         )
-        end = self._look(self._send(Attempt(change, views, id=change.id, notes=notes), body))
+        end = self._look(self._send(SentWrite(change, views, body, id=change.id, notes=notes)))
         # A full PUT whose answer was lost is repeated once, where the read shows the old body.
-        if change.action is Action.UPDATE and isinstance(end, Attempt) and end.lost and end.as_before:
+        if change.action is Action.UPDATE and isinstance(end, SentWrite) and end.lost and end.as_before:
             try:
-                end = self._look(self._send(end, body))
+                end = self._look(self._send(end))
             except ApiError as error:  # nothing says yet how the first one ended
                 self._stop_if_hopeless(error)
         return end
@@ -199,10 +194,10 @@ class Run(Struct):
         """Return every field of a change as it has now been read; as planned, where nothing is live."""
         if live is None:
             return change.fields
-        if change.action is Action.DELETE:
+        if change.declared is None or change.action is Action.DELETE:
             return removals(self.account, live)
         listed = bool(change.live and change.live.listed)
-        return classify(self.account, _declaration(change), live, listed=listed)
+        return classify(self.account, change.declared, live, listed=listed)
 
     def _why_stale(self, change: Change, live: Body | None, views: tuple[FieldView, ...]) -> str:
         """Return what is no longer as the plan saw it, empty where everything is."""
@@ -216,47 +211,48 @@ class Run(Struct):
 
     def _intend(self, change: Change, overwritten: Body | None, body: Body | None) -> None:
         """Write down what is about to be written. Raises `Abandoned` where the run was stopped meanwhile."""
-        if self._stopped:
-            raise Abandoned(self._stopped.reason)
+        if self.stopped:
+            raise Abandoned(self.stopped[0])
         if self.journal:
             self.journal.intent(change, overwritten, body)
         self._intended.add(change.key)
 
-    def _send(self, attempt: Attempt, body: Body | None) -> Attempt:
-        """Send a write. Raises an error that says how it ended; without an answer the attempt says why."""
-        id, lost = attempt.id, ""
+    def _send(self, write: SentWrite) -> SentWrite:
+        """Send a write. Raises an error that says how it ended; without an answer the result says why."""
+        id, lost = write.id, ""
         try:
-            if body is None and id is not None:
-                self.client.delete(id)
-            elif body is not None and id is not None:
-                self.client.update(id, body)
-            elif body is not None:
-                id = self.client.create(body)
+            match write.change.action, id, write.body:
+                case Action.CREATE, None, dict() as body:
+                    id = self.client.create(body)
+                case Action.UPDATE, int(), dict() as body:
+                    self.client.update(id, body)
+                case Action.DELETE, int(), None:
+                    self.client.delete(id)
         except Exception as error:  # it may have left
             if isinstance(error, ReconcilerError) and not isinstance(error, NoAnswer):
                 raise
             lost = describe(error)
-        return replace(attempt, id=id, lost=lost, since=self.clock.monotonic())
+        return replace(write, id=id, lost=lost, since=self.clock.monotonic())
 
-    def _look(self, attempt: Attempt) -> Outcome | Attempt:
-        """Read what an attempt left; return its outcome, or the attempt where it is too early to say."""
-        last = self._is_over(attempt)
+    def _look(self, write: SentWrite) -> Outcome | SentWrite:
+        """Read what a write left; return its outcome, or the write where it is too early to say."""
+        last = self._is_over(write)
         try:
-            if attempt.id is None:  # the answer of a create named none
-                ids = self._ids_by_name().get(_name(self.account.kind, attempt.change), ())
-                attempt = replace(attempt, id=ids[0] if len(ids) == 1 else None)
-            body = self.client.read(attempt.id) if attempt.id is not None else None
+            if write.id is None:  # the answer of a create named none
+                ids = self._ids_by_name().get(_name(self.account.kind, write.change), ())
+                write = replace(write, id=ids[0] if len(ids) == 1 else None)
+            body = self.client.read(write.id) if write.id is not None else None
             if body and not self.account.explicit_empties and shows_zero(self.account.kind, [body]):
                 self.notes = (_STRICTER,)
-            return outcome_of(self.account, attempt, body, last=last)
+            return outcome_of(self.account, write, body, last=last)
         except Exception as error:  # noqa: BLE001  # whatever it is, the write may have been carried out
             # It may have taken minutes to fail: a stale answer proves nothing, but this was no answer.
             why = f"and it could not be read back: {describe(error)}"
-            return attempt.in_doubt(why) if self._is_over(attempt) else attempt
+            return write.in_doubt(why) if self._is_over(write) else write
 
-    def _is_over(self, attempt: Attempt) -> bool:
-        """Tell whether this is the time to say how an attempt ended, whatever can be seen of it."""
-        return self.is_stopped or self.clock.monotonic() >= attempt.since + self.patience
+    def _is_over(self, write: SentWrite) -> bool:
+        """Tell whether this is the time to say how a write ended, whatever can be seen of it."""
+        return bool(self.stopped) or self.clock.monotonic() >= write.since + self.patience
 
     def _names_before(self) -> Mapping[str, Sequence[int]]:
         """Return the names that were there when the first create of this run began, read once."""
@@ -275,35 +271,33 @@ class Run(Struct):
 
     def _ended_by(self, change: Change, error: Exception) -> Outcome:
         """Return how a change ended that an error kept from being written, or from being read back."""
+        is_intended = change.key in self._intended
         match error:
             case Unauthorised() | Forbidden() | AllowanceUsedUp():
                 self._stop_if_hopeless(error)
-                return _ended(change, Result.SKIPPED, str(error), error.exit)
+                return Outcome.of(change, Result.SKIPPED, str(error), error.exit)
             case Abandoned():
-                reason = f"not begun: {error}"
-                stopped = self._stopped or Outcome("", None, Result.SKIPPED, reason, exit=error.exit)
-                return self._not_begun(change, stopped)
+                return Outcome.of(
+                    change, Result.SKIPPED, *(self.stopped or (f"not begun: {error}", error.exit))
+                )
             case Declined():
                 hint = _carried_hint(self.account.kind, change)
-                return _ended(change, Result.FAILED, f"refused: {error}{hint}", Exit.ERROR)
-            case NotFound() if change.key in self._intended:  # it was sent, and answered
-                return _ended(change, Result.FAILED, f"refused: {error}", Exit.ERROR)
+                return Outcome.of(change, Result.FAILED, f"refused: {error}{hint}", Exit.ERROR)
+            case NotFound() if is_intended:  # it was sent, and answered
+                return Outcome.of(change, Result.FAILED, f"refused: {error}", Exit.ERROR)
             case ApiError():
-                return _ended(change, Result.FAILED, f"not begun: {error}", error.exit)
+                return Outcome.of(change, Result.FAILED, f"not begun: {error}", error.exit)
             case ReconcilerError():  # the journal: what cannot be written down is not done
-                self.stop(f"not begun: {error}", error.exit)
-                return _ended(change, Result.SKIPPED, f"not begun: {error}", error.exit)
-        if change.key in self._intended:
+                self.stop(str(error), error.exit)
+                return Outcome.of(change, Result.SKIPPED, f"not begun: {error}", error.exit)
+        if is_intended:
             reason = f"it may have been written: {describe(error)}"
-            return _ended(change, Result.IN_DOUBT, reason, Exit.IN_DOUBT)
-        return _ended(change, Result.FAILED, f"not begun: {describe(error)}", Exit.ERROR)
+            return Outcome.of(change, Result.IN_DOUBT, reason, Exit.IN_DOUBT)
+        return Outcome.of(change, Result.FAILED, f"not begun: {describe(error)}", Exit.ERROR)
 
     def _stop_if_hopeless(self, error: ApiError) -> None:
         if isinstance(error, _HOPELESS):
-            self.stop(f"not begun: {error}", error.exit)
-
-    def _not_begun(self, change: Change, stopped: Outcome) -> Outcome:
-        return replace(stopped, key=change.key, action=change.action, id=change.id)
+            self.stop(str(error), error.exit)
 
     def _written_down(self, outcome: Outcome) -> Outcome:
         """Write an outcome down and return it; a journal that fails changes nothing of how it ended."""
@@ -312,7 +306,7 @@ class Run(Struct):
                 self.journal.outcome(outcome)
         except Exception as error:  # noqa: BLE001  # what is done is done
             if isinstance(error, ReconcilerError):
-                self.stop(f"not begun: {error}", error.exit)
+                self.stop(str(error), error.exit)
             return replace(outcome, warnings=(*outcome.warnings, f"not written down: {describe(error)}"))
         return outcome
 
@@ -335,10 +329,6 @@ def _results(
     return [ends[number] if number in ends else function(item) for number, item in enumerate(items)]
 
 
-def _ended(change: Change, result: Result, reason: str, exit: Exit) -> Outcome:
-    return Outcome(change.key, change.action, result, reason, id=change.id, exit=exit)
-
-
 def _moved(kind: Kind, planned: Sequence[FieldView], now: Sequence[FieldView]) -> list[str]:
     """Return the fields that are overwritten and no longer what the plan saw.
 
@@ -357,12 +347,6 @@ def _moved(kind: Kind, planned: Sequence[FieldView], now: Sequence[FieldView]) -
         elif path == kind.visible_field and was is True:
             vanished.append(path)
     return [*moved, *vanished]
-
-
-def _declaration(change: Change) -> Declared:
-    if change.declared is None:
-        raise TypeError(f"{change.key} is declared nowhere; it can only be deleted")
-    return change.declared
 
 
 def _name(kind: Kind, change: Change) -> str:

@@ -6,7 +6,7 @@ A read-back is one document, so a single field that moved proves that all of it 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from reconciler.engine.body import compared, value_at, written
-from reconciler.engine.change import Action, Change, Plan
+from reconciler.engine.change import Action, Change
 from reconciler.engine.classify import AccountProfile, FieldClass, FieldView
 from reconciler.engine.kind import Body, Json
 from reconciler.errors import Exit
@@ -53,33 +53,28 @@ class Outcome(Struct, frozen=True):
     learned: Mapping[str, Json] = field(default_factory=dict)
     """What its resets were seen to leave behind: path → value in compared form."""
 
-
-class Report(Struct, frozen=True):
-    """All outcomes of a run on one target, in the order of the plan."""
-
-    plan: Plan
-    outcomes: tuple[Outcome, ...]
-    notes: tuple[str, ...] = ()
-
-    def count(self, result: Result) -> int:
-        """Return how many changes ended so."""
-        return sum(outcome.result is result for outcome in self.outcomes)
-
-    @property
-    def exit(self) -> Exit:
-        """The gravest of all ends; some applied beside some that went wrong is partly applied."""
-        exits = [outcome.exit for outcome in self.outcomes]
-        went_wrong = any(e in (Exit.ERROR, Exit.UNAVAILABLE) for e in exits)
-        partly = [Exit.PARTLY] if went_wrong and self.count(Result.APPLIED) else []
-        return Exit.gravest([*exits, *partly])
+    @classmethod
+    def of(cls, change: Change, result: Result, reason: str = "", exit: Exit = Exit.DONE) -> Outcome:
+        """Return the end of a change of which nothing else is known."""
+        return cls(change.key, change.action, result, reason, id=change.id, exit=exit)
 
 
-class Attempt(Struct, frozen=True):
+def exit_of_all(outcomes: Sequence[Outcome]) -> Exit:
+    """Return the gravest of all ends; some applied beside some that went wrong is partly applied."""
+    exits = [outcome.exit for outcome in outcomes]
+    went_wrong = any(exit in (Exit.ERROR, Exit.UNAVAILABLE) for exit in exits)
+    is_any_applied = any(outcome.result is Result.APPLIED for outcome in outcomes)
+    return Exit.gravest([*exits, *([Exit.PARTLY] if went_wrong and is_any_applied else [])])
+
+
+class SentWrite(Struct, frozen=True):
     """A write that left, and that no read has proved or disproved yet."""
 
     change: Change
     views: tuple[FieldView, ...]
     """Every field as it was read again right before the write."""
+    body: Body | None
+    """What is sent; `None` for a delete."""
     since: float = 0
     """When the write ended, on the monotonic clock."""
     id: int | None = None
@@ -90,8 +85,8 @@ class Attempt(Struct, frozen=True):
     """The latest read shows every field as it was before the write."""
 
     def ended(self, result: Result, reason: str = "", exit: Exit = Exit.DONE) -> Outcome:
-        """Return the outcome of this attempt, with its notes as warnings."""
-        return Outcome(self.change.key, self.change.action, result, reason, self.notes, id=self.id, exit=exit)
+        """Return the outcome of this write, with its notes as warnings."""
+        return replace(Outcome.of(self.change, result, reason, exit), warnings=self.notes, id=self.id)
 
     def in_doubt(self, why: str) -> Outcome:
         """Return its outcome where nothing proves whether it was carried out."""
@@ -108,43 +103,43 @@ Seen: TypeAlias = tuple[FieldView, Json]
 
 
 def outcome_of(
-    account: AccountProfile, attempt: Attempt, body: Body | None, *, last: bool
-) -> Outcome | Attempt:
-    """Return how an attempt ended, judging by `body`, read after it; `None` for a body that is not there.
+    account: AccountProfile, write: SentWrite, body: Body | None, *, last: bool
+) -> Outcome | SentWrite:
+    """Return how a write ended, judging by `body`, read after it; `None` for a body that is not there.
 
-    Returns the attempt where that cannot be said yet; `last` says that patience has ended and it must be.
+    Returns the write where that cannot be said yet; `last` says that patience has ended and it must be.
     """
-    change, visible = attempt.change, account.kind.visible_field
+    change, visible = write.change, account.kind.visible_field
     if change.action is Action.DELETE:
         if body is None:
-            return attempt.ended(Result.APPLIED)
-        return attempt.in_doubt("but it can still be read") if last else attempt
-    hides = any(v.path == visible and v.differs and not v.after for v in attempt.views)
+            return write.ended(Result.APPLIED)
+        return write.in_doubt("but it can still be read") if last else write
+    hides = any(v.path == visible and v.differs and not v.after for v in write.views)
     hidden = [Line(change.key, "hidden: true")] if hides else []
     if body is None:
-        if hides and not attempt.lost:
-            return replace(attempt.ended(Result.APPLIED), lines=tuple(hidden))
-        return attempt.in_doubt("but it cannot be read") if last else replace(attempt, as_before=False)
-    seen = [(view, _shown(account, view, body)) for view in attempt.views]
+        if hides and not write.lost:
+            return replace(write.ended(Result.APPLIED), lines=tuple(hidden))
+        return write.in_doubt("but it cannot be read") if last else replace(write, as_before=False)
+    seen = [(view, _shown(account, view, body)) for view in write.views]
     as_before = all(now == view.before for view, now in seen)
     ignored = ", ".join(view.path for view, now in seen if _is_ignored(view, now))
     if (as_before or ignored) and not last:
-        return replace(attempt, as_before=as_before)
+        return replace(write, as_before=as_before)
     warnings, lines = _differences(account, change, seen)
     if as_before or ignored:
         if as_before:
-            outcome = attempt.in_doubt("but it still reads as before")
+            outcome = write.in_doubt("but it still reads as before")
         else:
-            reason = f"{attempt.answer}, but it did not store {ignored}"
-            outcome = attempt.ended(Result.FAILED, reason, Exit.ERROR)
-        lines = [] if attempt.lost else lines  # a lost answer proves nothing of what the server wants
+            reason = f"{write.answer}, but it did not store {ignored}"
+            outcome = write.ended(Result.FAILED, reason, Exit.ERROR)
+        lines = [] if write.lost else lines  # a lost answer proves nothing of what the server wants
         warnings = ["if the next plan shows the same, the server's own values are these"] if lines else []
     else:
-        outcome = attempt.ended(Result.APPLIED)
-        if attempt.lost:
-            warnings.insert(0, f"{attempt.answer}; reading it shows that it was done")
+        outcome = write.ended(Result.APPLIED)
+        if write.lost:
+            warnings.insert(0, f"{write.answer}; reading it shows that it was done")
         if change.action is Action.CREATE:
-            lines.append(id_line(change.key, change.scope.target, attempt.id))
+            lines.append(id_line(change.key, change.scope.target, write.id))
         lines += hidden
     warnings = [*outcome.warnings, *warnings]
     learned = _left_behind(account, seen, body) if change.live else {}

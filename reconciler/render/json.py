@@ -159,10 +159,10 @@ def report_document(applied: Applied) -> Document:
                 "warnings": list(outcome.warnings),
                 "lines": [{"where": line.where, "text": line.text} for line in outcome.lines],
             }
-            for outcome in applied.report.outcomes
+            for outcome in applied.outcomes
         ],
         "ids_written": [{"key": key, "id": id} for key, id in applied.ids_written.items()],
-        "notes": list(applied.report.notes),
+        "notes": list(applied.notes),
     }
 
 

@@ -410,7 +410,7 @@ def _problems(problems: Sequence[Problem]) -> Group:
 
 def _end_parts(applied: Applied) -> Iterator[Part]:
     right, wrong, changes = list[Fold](), list[Fold](), applied.changes
-    for outcome in applied.report.outcomes:
+    for outcome in applied.outcomes:
         fold = _outcome(applied.planned, outcome, changes.get(outcome.key))
         (right if outcome.result is Result.APPLIED else wrong).append(fold)
     yield _group("#### Needs a look", wrong, is_grave=True)
@@ -428,7 +428,7 @@ def _end_parts(applied: Applied) -> Iterator[Part]:
     yield Group("#### Written into the files", ids, "id", "\n")
     to_write = [f"- {code(line.where)}: {code(line.text)}" for line in applied.lines]
     yield Group("#### To write into the files", to_write, "line", "\n")
-    yield Group("", [_sentence(note) for note in applied.report.notes], "note")
+    yield Group("", [_sentence(note) for note in applied.notes], "note")
     yield _problems(applied.planned.problems)
 
 

@@ -10,7 +10,7 @@ from msgspec import Struct, field
 
 from reconciler.engine.change import Action, Blocked, Change, Plan, Unchanged, fingerprint_of
 from reconciler.engine.classify import FieldView
-from reconciler.engine.outcome import Line, Report, Result
+from reconciler.engine.outcome import Line, Outcome, Result
 from reconciler.engine.plan import Since
 from reconciler.errors import Exit
 from reconciler.expoints.planning import SeedsPlan
@@ -93,7 +93,8 @@ class Applied(Struct, frozen=True):
     """How everything ended on one target. `planned` is what was carried out, without an exit of its own."""
 
     planned: Planned
-    report: Report
+    outcomes: Sequence[Outcome]
+    notes: Sequence[str] = ()
     sent: Sequence[SendResult] = ()
     exit: Exit = Exit.DONE
     ids_written: Mapping[str, int] = field(default_factory=dict)
@@ -103,6 +104,10 @@ class Applied(Struct, frozen=True):
     def target(self) -> str:
         """The target that was written to."""
         return self.planned.target
+
+    def count(self, result: Result) -> int:
+        """Return how many changes ended so."""
+        return sum(outcome.result is result for outcome in self.outcomes)
 
     @property
     def held(self) -> Sequence[SeedPlan]:
@@ -114,12 +119,12 @@ class Applied(Struct, frozen=True):
     @property
     def lines(self) -> Sequence[Line]:
         """The lines worth writing into the files, each once."""
-        return [*dict.fromkeys(line for outcome in self.report.outcomes for line in outcome.lines)]
+        return [*dict.fromkeys(line for outcome in self.outcomes for line in outcome.lines)]
 
     @property
     def summary(self) -> Counter[str]:
         """How many changes ended in each way."""
-        return Counter({result.name.lower(): self.report.count(result) for result in Result})
+        return Counter({result.name.lower(): self.count(result) for result in Result})
 
     @property
     def summary_line(self) -> str:
@@ -206,7 +211,7 @@ def problems_of(reports: Sequence[Reported]) -> list[Problem]:
         planned, where = one.planned if isinstance(one, Applied) else one, f"on target {one.target}: "
         places = planned.places
         if isinstance(one, Applied):
-            for end in one.report.outcomes:
+            for end in one.outcomes:
                 if end.result is not Result.APPLIED and end.key in places:
                     code = end.result.value.replace(" ", "-")
                     found.append(Problem(code, places[end.key], end.key, f"{where}{end.reason}"))

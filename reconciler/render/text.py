@@ -320,7 +320,7 @@ def remarks(plan: Plan) -> Iterator[str]:
 def report_text(applied: Applied, *, paint: Paint = PLAIN) -> str:
     """Return how every change ended, the lines worth writing, and the summary line last."""
     outcomes = []
-    for outcome in applied.report.outcomes:
+    for outcome in applied.outcomes:
         symbol = getattr(paint, _STYLES[outcome.result])(sign_of(outcome))
         what = f"{outcome.action.value} " if outcome.action else ""
         id = f"id {outcome.id} " if outcome.id is not None else ""
@@ -335,7 +335,7 @@ def report_text(applied: Applied, *, paint: Paint = PLAIN) -> str:
         _titled(
             "To write into the files:", [f"  {line.where}:  {harmless(line.text)}" for line in applied.lines]
         ),
-        "\n".join(applied.report.notes),
+        "\n".join(applied.notes),
         paint.strong(applied.summary_line),
     ]
     return "\n\n".join(block for block in blocks if block)

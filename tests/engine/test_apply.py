@@ -12,7 +12,7 @@ from reconciler.engine.change import Change, Limits, Plan, Scope
 from reconciler.engine.classify import AccountProfile, Defaults
 from reconciler.engine.inventory import resolve, take_inventory
 from reconciler.engine.kind import Body, Declared, Json, Policy
-from reconciler.engine.outcome import Outcome, Report, Result
+from reconciler.engine.outcome import Outcome, Result, exit_of_all
 from reconciler.engine.plan import Consent, make_plan
 from reconciler.errors import (
     AllowanceUsedUp,
@@ -54,7 +54,7 @@ def run_of(plan: Plan, toys: ToyShop, clock: FakeClock) -> Run:
 def applied(toys: ToyShop, resource: Declared, clock: FakeClock) -> Outcome:
     plan = planned(toys, [resource])
     assert plan.changes, plan
-    return apply(plan, run_of(plan, toys, clock)).outcomes[0]
+    return apply(plan, run_of(plan, toys, clock))[0]
 
 
 def raising(verb: str, *errors: ApiError, times: int = 1) -> Callable[[str, int | None], None]:
@@ -85,8 +85,8 @@ def two_robots(clock: FakeClock) -> tuple[ToyShop, Plan, Run]:
     return toys, plan, run_of(plan, toys, clock)
 
 
-def results(report: Report) -> list[Result]:
-    return [outcome.result for outcome in report.outcomes]
+def results(outcomes: Sequence[Outcome]) -> list[Result]:
+    return [outcome.result for outcome in outcomes]
 
 
 def told(outcome: Outcome) -> list[tuple[str, str]]:
@@ -99,8 +99,8 @@ def test_an_update_is_one_read_one_write_and_one_verifying_read(clock: FakeClock
     toys.calls.clear()
     report = apply(plan, run_of(plan, toys, clock))
     assert toys.calls == [("read", 1), ("update", 1), ("read", 1)]
-    assert report.exit is Exit.DONE
-    assert report.outcomes[0].body == toys.bodies[1]
+    assert exit_of_all(report) is Exit.DONE
+    assert report[0].body == toys.bodies[1]
     assert not planned(toys, [BIGGER]).changes
 
 
@@ -119,7 +119,7 @@ def test_a_change_of_a_set_or_reset_field_since_the_plan_is_stale(
     toys = shop(Size=5, IsLoud=True)
     plan = planned(toys, [resource])
     toys.bodies = {id: dict(body) for id, body in meanwhile.items()}
-    (outcome,) = apply(plan, run_of(plan, toys, clock)).outcomes
+    (outcome,) = apply(plan, run_of(plan, toys, clock))
     assert (outcome.result, outcome.exit) == (STALE, Exit.STALE)
     assert word in outcome.reason
     assert not toys.writes
@@ -129,7 +129,7 @@ def test_a_name_that_appeared_since_the_plan_is_not_created_a_second_time(clock:
     toys = ToyShop()
     plan = planned(toys, [NEW])
     toys.bodies[4] = {"ToyId": 4, "Name": "Robot", "IsVisible": True}
-    (outcome,) = apply(plan, run_of(plan, toys, clock)).outcomes
+    (outcome,) = apply(plan, run_of(plan, toys, clock))
     assert (outcome.result, outcome.reason) == (STALE, "id 4 has this name since the plan")
     assert not toys.writes
 
@@ -192,7 +192,7 @@ def test_after_lost_rights_or_allowance_nothing_further_is_begun(
     report = apply(plan, run)
     assert results(report) == [SKIPPED, SKIPPED]
     assert toys.calls[-1] == (verb, 1)
-    assert report.exit is error.exit
+    assert exit_of_all(report) is error.exit
 
 
 def test_after_a_repetition_that_was_not_allowed_nothing_further_is_begun(clock: FakeClock) -> None:
@@ -278,7 +278,7 @@ def test_many_slow_reads_are_waited_for_together(clock: FakeClock) -> None:
     stale_reads(toys, clock, PATIENCE * 10)
     resources = [declared(f"toys.r{id}", {"name": f"R{id}", "size": 7}, id=id) for id in toys.bodies]
     plan, began = planned(toys, resources), clock.now()
-    assert apply(plan, run_of(plan, toys, clock)).count(IN_DOUBT) == 30
+    assert results(apply(plan, run_of(plan, toys, clock))) == [IN_DOUBT] * 30
     assert clock.now() - began <= PATIENCE + 1
 
 
@@ -329,7 +329,7 @@ def test_a_lost_answer_proves_nothing_of_the_servers_own_values(clock: FakeClock
 def test_a_group_that_is_gone_says_nothing_of_its_defaults(clock: FakeClock) -> None:
     toys = shop(Battery={"Kind": "AA"})
     plan = planned(toys, [declared(id=1)], proved({"battery.kind": "AAA"}))
-    (outcome,) = apply(plan, run_of(plan, toys, clock)).outcomes
+    (outcome,) = apply(plan, run_of(plan, toys, clock))
     assert (outcome.result, outcome.lines) == (APPLIED, ())
 
 
@@ -361,11 +361,10 @@ def test_what_is_gone_already_needs_no_deletion(clock: FakeClock) -> None:
     ],
 )
 def test_the_gravest_end_is_what_the_run_says(exits: Iterable[Exit], result: Exit) -> None:
-    plan = planned(shop(), [declared(id=1)])
     outcomes = [
         Outcome("toys.x", None, APPLIED if exit is Exit.DONE else FAILED, exit=exit) for exit in exits
     ]
-    assert Report(plan, tuple(outcomes)).exit is result
+    assert exit_of_all(outcomes) is result
 
 
 class Diary:
@@ -405,9 +404,9 @@ def test_what_cannot_be_written_down_stops_the_run_and_changes_nothing_of_what_w
     report = apply(plan, Run(plan.account, toys, clock, PATIENCE, Diary(toys, intents, outcomes)))
     assert results(report) == [APPLIED, SKIPPED]
     assert toys.writes == [("update", 1)]
-    assert "the disk is full" in report.outcomes[1].reason
-    assert report.exit is Exit.REFUSED
-    assert report.outcomes[0].warnings == (() if outcomes else ("not written down: the disk is full",))
+    assert "the disk is full" in report[1].reason
+    assert exit_of_all(report) is Exit.REFUSED
+    assert report[0].warnings == (() if outcomes else ("not written down: the disk is full",))
 
 
 LOUD: dict[str, Json] = {"IsLoud": True, "Battery": {"Kind": "AA", "Count": 2}}

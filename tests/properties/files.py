@@ -14,9 +14,9 @@ from ruamel.yaml import YAML
 from reconciler.checkmarket.model import IMPORT_CONFIGS
 from reconciler.engine.body import put, read_back, written
 from reconciler.engine.kind import Declared, Given, Json, Kind, Policy, Reference, Ruling
-from reconciler.engine.outcome import Line, Report
+from reconciler.engine.outcome import Line
 from tests.properties.situations import RESOURCE
-from tests.properties.world import TARGET, Situation
+from tests.properties.world import TARGET, Report, Situation
 
 # One request at a time, so that the ids of what is created do not depend on which thread is first.
 _CHECKMARKET: dict[str, Json] = {"url": "sandbox:", "parallelism": 1}

@@ -15,12 +15,12 @@ from reconciler.checkmarket.model import IMPORT_CONFIGS
 from reconciler.engine.change import Action, Change, Limits, Plan
 from reconciler.engine.classify import FieldClass, FieldView
 from reconciler.engine.kind import Accepted
-from reconciler.engine.outcome import Outcome, Report, Result
+from reconciler.engine.outcome import Outcome, Result
 from reconciler.engine.plan import Consent
 from reconciler.sandbox import Fault
 from tests.properties.files import all_lines, paths_told_of, with_lines
 from tests.properties.situations import RESOURCE, drawn, fault_lists, situations
-from tests.properties.world import Situation, World, edit, edits, shown_value, stored_value
+from tests.properties.world import Report, Situation, World, edit, edits, shown_value, stored_value
 
 Configs = Mapping[int, Mapping[str, Any]]
 

@@ -10,7 +10,7 @@ import copy
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from hypothesis import note
 from msgspec import Struct, field
@@ -24,7 +24,7 @@ from reconciler.engine.change import Change, Limits, Plan, Scope
 from reconciler.engine.classify import AccountProfile, FieldClass, FieldView, known_defaults
 from reconciler.engine.inventory import resolve, take_inventory
 from reconciler.engine.kind import Declared, Field, Json, Kind, Member
-from reconciler.engine.outcome import Report
+from reconciler.engine.outcome import Outcome
 from reconciler.engine.plan import Consent, make_plan
 from reconciler.http.api import Connection
 from reconciler.http.messages import Secret, WsgiTransport
@@ -73,6 +73,13 @@ def _summary(declared: Declared) -> str:
     return f"{declared.key}: {facts} {given} {rulings}"
 
 
+class Report(NamedTuple):
+    """A plan, and how it ended."""
+
+    plan: Plan
+    outcomes: Sequence[Outcome]
+
+
 class World:
     """A situation come to life; close it, or use it in a `with`."""
 
@@ -119,7 +126,7 @@ class World:
     def apply(self, plan: Plan, faults: Sequence[Fault] = ()) -> Report:
         """Carry out a plan while these faults strike."""
         with self.client(faults) as client:
-            return apply(plan, Run(plan.account, client, self.clock, PATIENCE))
+            return Report(plan, apply(plan, Run(plan.account, client, self.clock, PATIENCE)))
 
     def planned_and_applied(self, situation: Situation) -> Report:
         """Plan with consent to every reset, and apply."""

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from reconciler.engine.change import Action, Block, Blocked, Change, Plan, Scope
 from reconciler.engine.classify import classify
 from reconciler.engine.kind import Json, Reference
-from reconciler.engine.outcome import Line, Outcome, Report, Result
+from reconciler.engine.outcome import Line, Outcome, Result
 from reconciler.engine.plan import Since
 from reconciler.errors import Exit, Refused
 from reconciler.expoints.planning import SeedsPlan
@@ -76,7 +76,7 @@ def applied(text: str = "Robot") -> Applied:
     )
     whole = Planned(plan, seeds(text), problems=(problem(text),))
     sent = (SendResult(f"customer_seeds.{text}", 1, 1, 1, (text,)),)
-    return Applied(whole, Report(plan, outcomes, (text,)), sent, Exit.IN_DOUBT)
+    return Applied(whole, outcomes, (text,), sent, Exit.IN_DOUBT)
 
 
 def stopped(text: str = "no") -> Stopped:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from reconciler.engine.change import Action, Block, Unchanged
-from reconciler.engine.outcome import Outcome, Report, Result
+from reconciler.engine.outcome import Outcome, Result
 from reconciler.errors import Exit
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.render.github import Links
@@ -172,8 +172,8 @@ def test_what_was_blocked_and_what_was_not_sent_is_in_how_it_ended() -> None:
     made = replace(planned(split=False), plan=replace(planned().plan, changes=()))
     (seed,) = made.seeds.seeds
     seeds = SeedsPlan((replace(seed, blocks=(Block("opted-out", "wants no more mail"),)),))
-    report = Report(made.plan, (Outcome("toys.b1Robot", Action.UPDATE, Result.SKIPPED, "blocked"),))
-    end = Applied(replace(made, seeds=seeds), report)
+    outcomes = (Outcome("toys.b1Robot", Action.UPDATE, Result.SKIPPED, "blocked"),)
+    end = Applied(replace(made, seeds=seeds), outcomes)
     page = markdown([end])
     assert "#### Seeds that were not sent" in page
     assert "- ! wants no more mail" in page

@@ -241,9 +241,9 @@ class _Maker(Struct, frozen=True):
 
     def end(self, applied: Applied) -> Document:
         """Return what there is to say of how everything ended."""
-        report, doubtful = applied.report, applied.customers_in_doubt
+        doubtful = applied.customers_in_doubt
         right, wrong, changes = list[Card](), list[Card](), applied.changes
-        for outcome in report.outcomes:
+        for outcome in applied.outcomes:
             card = self._ended(outcome, changes.get(outcome.key))
             (right if outcome.result is Result.APPLIED else wrong).append(card)
         sent = []
@@ -265,15 +265,15 @@ class _Maker(Struct, frozen=True):
         ids = [f"Written into the files: {key}: id {id}" for key, id in applied.ids_written.items()]
         return {
             "groups": _groups(groups),
-            "notes": [harmless(note) for note in (*self._trouble(), *report.notes, *ids)],
+            "notes": [harmless(note) for note in (*self._trouble(), *applied.notes, *ids)],
             "to_write": [(harmless(line.where), harmless(line.text)) for line in applied.lines],
             "summary": harmless(applied.summary_line),
             "figures": [
-                ("create", "changed", report.count(Result.APPLIED)),
-                ("delete", "failed", report.count(Result.FAILED)),
-                ("update", "stale", report.count(Result.STALE)),
-                ("blocked", "skipped", report.count(Result.SKIPPED)),
-                ("in-doubt", "in doubt", report.count(Result.IN_DOUBT)),
+                ("create", "changed", applied.count(Result.APPLIED)),
+                ("delete", "failed", applied.count(Result.FAILED)),
+                ("update", "stale", applied.count(Result.STALE)),
+                ("blocked", "skipped", applied.count(Result.SKIPPED)),
+                ("in-doubt", "in doubt", applied.count(Result.IN_DOUBT)),
                 ("send", "customers sent", applied.customers_sent),
                 *([("in-doubt", "customers in doubt", doubtful)] if doubtful else []),
             ],
