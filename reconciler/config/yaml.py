@@ -23,7 +23,6 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
-    DocumentEndEvent,
     DocumentStartEvent,
     MappingEndEvent,
     MappingStartEvent,
@@ -92,8 +91,7 @@ def pure_events(text: str) -> Iterator[Event]:
 
 
 EVENTS: Events = pure_events if CParser is None else _libyaml_events
-PARSER = "pure" if CParser is None else "libyaml"
-"""Which parser reads; the pure one only where the C extension of ruamel.yaml cannot be had."""
+"""The parser that reads; the pure one only where the C extension of ruamel.yaml cannot be had."""
 
 
 def read(content: bytes, file: str, events: Events = EVENTS) -> Document:
@@ -187,7 +185,6 @@ class _Open(Struct):
     """What the next value stands behind; `None` in a list, and where a key comes next."""
     name: str | None = None
     """The same as text; `None` for one that was refused, with what stands behind it."""
-    merges: bool = False
 
 
 class _Composer(Struct):
@@ -196,8 +193,6 @@ class _Composer(Struct):
     _source: Source
     _problems: list[Problem]
     _documents: int = 0
-    _root: Node | None = None
-    _roots: list[Node] = field(default_factory=list)
     _open: list[_Open] = field(default_factory=list)
     _anchors: dict[str, Node] = field(default_factory=dict)
     _aliases: set[str] = field(default_factory=set)
@@ -205,7 +200,8 @@ class _Composer(Struct):
 
     def compose(self, events: Iterable[Event]) -> Document:
         """Return the document of all events of the file. Raises `Unreadable`."""
-        self._open.append(_Open(0, 0, None, self._roots))
+        roots: list[Node] = []
+        self._open.append(_Open(0, 0, None, roots))
         for number, event in enumerate(events):
             # It holds before anything is closed; keys and ends are events too, but no values.
             if number > 3 * MOST_NODES:
@@ -213,14 +209,19 @@ class _Composer(Struct):
             handler = _HANDLERS.get(type(event))
             if handler is not None:
                 handler(self, event)
-        root = self._root or nodes.Mapping(self._source, {}, 0, 0, 0)
+        empty = nodes.Mapping(self._source, {}, 0, 0, 0)
+        root = roots[0] if roots else empty
+        # An empty document has an empty scalar for its root, and that is fine: it has no sections.
+        if root.value is None and self._problems and self._problems[-1].code == "empty-value":
+            self._problems.pop()
+            root = nodes.Mapping(self._source, {}, root.start, root.start, root.start)
         if not isinstance(root, nodes.Mapping):
             hint = "begin with a section, like import_configs:"
             self._refuse(Refusal("not-a-mapping", "the file is not a mapping", hint), root.start)
-            root = nodes.Mapping(self._source, {}, 0, 0, 0)
+            root = empty
         return Document(root, tuple(self._problems), aliases=frozenset(self._aliases))
 
-    def start_document(self, event: Event) -> None:
+    def document(self, event: Event) -> None:
         self._documents += 1
         if self._documents > 1:
             hint = "put it in a file of its own, or remove the ---"
@@ -230,17 +231,9 @@ class _Composer(Struct):
             hint = "remove the line that begins with %"
             self._refuse(Refusal("yaml-directive", "directives are not obeyed", hint), 0)
 
-    def end_document(self, _: Event) -> None:
-        root = self._roots[0]
-        # An empty document has an empty scalar for its root, and that is fine: it has no sections.
-        if root.value is None and self._problems and self._problems[-1].code == "empty-value":
-            self._problems.pop()
-            root = nodes.Mapping(self._source, {}, root.start, root.start, root.start)
-        self._root = root
-
     def scalar(self, event: Event) -> None:
         source, start, tail = self._source, event.start_mark.index, event.end_mark.index
-        end, text, style, is_plain = tail, event.value, event.style or "", event.implicit[0]
+        end, text, style = tail, event.value, event.style or ""
         if style == '"' and (found := CONTROL.search(text)):
             # The file itself holds none, but an escape in double quotes can make one.
             self._refuse(unseen(found.group()), start)
@@ -249,30 +242,20 @@ class _Composer(Struct):
             end = start + len(source.text[start:tail].rstrip(_BLANKS))
         if event.ctag is not None:
             self._refuse_tag(event)
-        value, refusal = plain(text) if is_plain else (text, None)
+        value, refusal = plain(text) if event.implicit[0] else (text, None)
         opened = self._open[-1]
-        if opened.key is None and isinstance(opened.children, dict):
-            if refusal:
-                self._refuse(refusal, start)
-            if refusal or isinstance(value, str):
-                # The names of fields come in every file: one object for all of them.
-                opened.name = text = sys.intern(text)
-            else:
-                self._refuse(Refusal("non-string-key", "a key is text", f"write {quoted(text)}"), start)
-            opened.merges = is_plain and text == "<<"
-            node = Scalar(source, text, start, end, start, event.anchor, style=style, tail=tail)
-            opened.key = node
-        else:
-            if refusal and text and self._is_below(PERSONAL_KEYS):
-                message = "readers of YAML do not agree on what this means without quotes"
-                refusal = Refusal(refusal.code, message, "write it in quotes")
-            if refusal:
-                self._refuse(refusal, start)
-            key = opened.key.origin if opened.key else start
-            node = Scalar(source, value, start, end, key, event.anchor, style=style, tail=tail)
-            self._add(opened, node)
-        if event.anchor:
-            self._anchors[event.anchor] = node
+        is_key = opened.key is None and isinstance(opened.children, dict)
+        if is_key and refusal:
+            value = text
+        elif is_key and not isinstance(value, str):
+            refusal = Refusal("non-string-key", "a key is text", f"write {quoted(text)}")
+        elif refusal and text and self._is_below(PERSONAL_KEYS):
+            message = "readers of YAML do not agree on what this means without quotes"
+            refusal = Refusal(refusal.code, message, "write it in quotes")
+        if refusal:
+            self._refuse(refusal, start)
+        at = opened.key.origin if opened.key else start
+        self._deliver(Scalar(source, value, start, end, at, event.anchor, style=style, tail=tail))
 
     def alias(self, event: Event) -> None:
         name, start, end = event.anchor, event.start_mark.index, event.end_mark.index
@@ -286,19 +269,12 @@ class _Composer(Struct):
             self._refuse(Refusal(code, message, hint), start)
         self._aliases.add(name)
         key = self._open[-1].key
-        alias = Alias(
-            source=self._source,
-            value=target.value,
-            start=start,
-            end=end,
-            key=key.origin if key else target.start,
-            anchor=name,
-            children=target.children,
-            size=target.size,
-            height=target.height,
-            origin=target.start,
+        at = key.origin if key else target.start
+        below, size, height = target.children, target.size, target.height
+        found = Alias(
+            self._source, target.value, start, end, at, name, below, size, height, origin=target.start
         )
-        self._deliver(alias)
+        self._deliver(found)
 
     def start(self, event: Event) -> None:
         if event.ctag is not None:
@@ -345,34 +321,30 @@ class _Composer(Struct):
         self._deliver(node)
 
     def _deliver(self, node: Node) -> None:
-        """Add an alias or collection to what it stands in, as a value or as a key."""
+        """Add a node to what it stands in, as a value or as a key."""
         if node.anchor and not isinstance(node, Alias):
             self._anchors[node.anchor] = node
         opened = self._open[-1]
-        if opened.key is None and isinstance(opened.children, dict):
-            opened.key = node
-            if isinstance(node.value, str):
-                opened.name = node.value
-            else:
-                self._refuse(Refusal("non-string-key", "a key is text", "write a name"), node.origin)
-        else:
-            self._add(opened, node)
-
-    def _add(self, opened: _Open, node: Node) -> None:
-        children, name = opened.children, opened.name
+        children, key = opened.children, opened.key
         if not isinstance(children, dict):
             children.append(node)
             return
-        if opened.key is not None:
-            opened.written.append(Entry(opened.key, node))
-        if opened.merges:
+        if key is None:
+            opened.key = node
+            if isinstance(node.value, str):
+                # The names of fields come in every file: one object for all of them.
+                opened.name = sys.intern(node.value)
+            elif not isinstance(node, Scalar):
+                self._refuse(Refusal("non-string-key", "a key is text", "write a name"), node.origin)
+            return
+        opened.written.append(Entry(key, node))
+        if opened.name == "<<" and isinstance(key, Scalar) and not key.style:
             self._merge(opened, node)
-        elif name is not None:
-            first = children.setdefault(name, node)
+        elif opened.name is not None:
+            first = children.setdefault(opened.name, node)
             if first is not node:
-                self._duplicate(name, node.key, first.key)
+                self._duplicate(opened.name, node.key, first.key)
         opened.key = opened.name = None
-        opened.merges = False
 
     def _merge(self, opened: _Open, node: Node) -> None:
         if opened.merge_key is not None:
@@ -421,8 +393,7 @@ class _Composer(Struct):
 
 
 _HANDLERS: Mapping[type[Event], Callable[[_Composer, Event], None]] = {
-    DocumentStartEvent: _Composer.start_document,
-    DocumentEndEvent: _Composer.end_document,
+    DocumentStartEvent: _Composer.document,
     ScalarEvent: _Composer.scalar,
     AliasEvent: _Composer.alias,
     SequenceStartEvent: _Composer.start,

@@ -22,7 +22,6 @@ def codes(document: Document) -> list[str]:
 
 
 def test_the_c_parser_reads() -> None:
-    assert yaml.PARSER == "libyaml"
     assert yaml.EVENTS is not yaml.pure_events
 
 
