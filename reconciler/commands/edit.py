@@ -15,8 +15,7 @@ from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
 from reconciler.commands.session import Session, chosen_target
 from reconciler.commands.workspace import CUSTOMER_SEEDS, Selection, open_workspace
-from reconciler.config.contents import TARGETS
-from reconciler.config.discovery import shown, workspace_files
+from reconciler.config.discovery import TARGETS, shown, workspace_files
 from reconciler.config.edits import Put, ordered
 from reconciler.config.file_edits import (
     FileEdit,

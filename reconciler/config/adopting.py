@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from msgspec import Struct, field
 
-from reconciler.config.contents import TARGETS
+from reconciler.config.discovery import TARGETS
 from reconciler.config.edits import Edit, OverNames, Patch, Put, Remove, add_edit
 from reconciler.config.file_edits import ResourceEditor, fits, with_meaning
 from reconciler.config.names import CONTROL, LINE_BREAK, visible

@@ -1,19 +1,20 @@
-"""Which folder is the workspace, and which files in it are read."""
+"""Which folder is the workspace, which files in it are read, and which sections they hold."""
 
 from __future__ import annotations
 
 import base64
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
-from msgspec import field
+from msgspec import Struct, field
 
-from reconciler.config.names import visible
-from reconciler.config.nodes import Document, unread
+from reconciler.config.names import NAME, meant, visible
+from reconciler.config.nodes import Document, Node, unread
+from reconciler.config.validation import Report, Vocabulary, kind_of, unknown_name
 from reconciler.config.yaml import LARGEST_FILE, Refusal, Unreadable, read
 from reconciler.errors import UsageError
 from reconciler.problems import Place, Problem, Redacted
@@ -80,47 +81,47 @@ def read_workspace(folder: Path, base: Path, edited: Mapping[Path, bytes] = NOT_
     What cannot be read is an empty document with its problem. `base` as in `shown`. `edited` files are read
     as if they were written already, new ones too.
     """
-    unreadable: list[OSError] = []
-    new = dict(edited)
-    for here, folders, files in _walk(folder, unreadable.append):
-        if len(here.parts) - len(folder.parts) >= DEEPEST_FOLDER:
-            for name in folders[:1]:
-                message = f"more than {DEEPEST_FOLDER} folders stand inside each other"
-                hint = "no workspace needs that; move it up"
-                yield _refused(shown(here / name, base), "too-much", message, hint)
+    new, refused = dict(edited), list[Document]()
+    for path in workspace_files(folder, lambda path, why: refused.append(_refused(shown(path, base), why))):
+        content, file = new.pop(path, None), shown(path, base)
+        try:
+            if content is not None:
+                yield read(content, file)
+            elif leads_outside(path, folder):
+                yield _refused(file, _OUTSIDE)
+            else:
+                yield read(content_of(path, LARGEST_FILE + 1), file)
+        except OSError as error:
+            yield _refused(file, _unreadable(error))
+    yield from (read(edited[path], shown(path, base)) for path in sorted(new))
+    yield from refused
+
+
+def workspace_files(
+    folder: Path, refuse: Callable[[Path, Refusal], object] = lambda _path, _why: None
+) -> Iterator[Path]:
+    """Yield the path of every file that `read_workspace` reads, in its order.
+
+    `refuse` is given the folders that are not looked into, and why.
+    """
+
+    def fail(error: OSError) -> None:
+        refuse(Path(str(error.filename)), _unreadable(error))
+
+    for where, folders, files in os.walk(folder, onerror=fail):
+        here = Path(where)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if folders and len(here.parts) - len(folder.parts) >= DEEPEST_FOLDER:
+            refuse(here / folders[0], _TOO_DEEP)
             folders.clear()
-        before = f"{shown(here, base)}/".removeprefix("./")
-        for path in files:
-            content = new.pop(path, None) if new else None
-            file = f"{before}{visible(path.name, longest=4096)}"
-            yield _document(path, folder, file) if content is None else read(content, file)
-        for name in folders:
+        yield from (here / name for name in sorted(filter(is_workspace_file, files)))
+        for path in map(here.joinpath, folders):
             # A folder inside that a link leads to is read where it really is.
             try:
-                if leads_outside(here / name, folder):
-                    yield _outside(shown(here / name, base))
+                if leads_outside(path, folder):
+                    refuse(path, _OUTSIDE)
             except OSError as error:
-                yield _unreadable(shown(here / name, base), error)
-    for path in sorted(new):
-        yield read(edited[path], shown(path, base))
-    for found in unreadable:
-        yield _unreadable(shown(Path(str(found.filename)), base), found)
-
-
-def workspace_files(folder: Path) -> Iterator[Path]:
-    """Yield the path of every file that `read_workspace` reads, in its order."""
-    for here, folders, files in _walk(folder, lambda _: None):
-        if len(here.parts) - len(folder.parts) >= DEEPEST_FOLDER:
-            folders.clear()
-        yield from files
-
-
-def _walk(
-    folder: Path, unreadable: Callable[[OSError], object]
-) -> Iterator[tuple[Path, list[str], list[Path]]]:
-    for here, folders, files in os.walk(folder, onerror=unreadable):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield Path(here), folders, [Path(here) / name for name in sorted(filter(is_workspace_file, files))]
+                refuse(path, _unreadable(error))
 
 
 def is_workspace_file(name: str) -> bool:
@@ -136,25 +137,20 @@ def leads_outside(path: Path, folder: Path) -> bool:
         raise OSError("it is a link to itself") from loop
 
 
-def _document(path: Path, folder: Path, file: str) -> Document:
-    try:
-        if leads_outside(path, folder):
-            return _outside(file)
-        return read(content_of(path, LARGEST_FILE + 1), file)
-    except OSError as error:
-        return _unreadable(file, error)
+_OUTSIDE = Refusal("symlink-outside", "this link leads out of the workspace", "copy what it leads to")
+_TOO_DEEP = Refusal(
+    "too-much",
+    f"more than {DEEPEST_FOLDER} folders stand inside each other",
+    "no workspace needs that; move it up",
+)
 
 
-def _unreadable(file: str, error: OSError) -> Document:
-    message = f"it cannot be read: {error.strerror or error}"
-    return _refused(file, "unreadable-file", message, "make it readable")
+def _unreadable(error: OSError) -> Refusal:
+    return Refusal("unreadable-file", f"it cannot be read: {error.strerror or error}", "make it readable")
 
 
-def _outside(file: str) -> Document:
-    return _refused(file, "symlink-outside", "this link leads out of the workspace", "copy what it leads to")
-
-
-def _refused(file: str, code: str, message: str, hint: str) -> Document:
+def _refused(file: str, why: Refusal) -> Document:
+    code, message, hint = why
     return unread(file, Problem(code, Place(file, 1, 1), "", message, hint))
 
 
@@ -236,3 +232,136 @@ def content_of(path: Path, most: int) -> bytes:
         # Room is made for as much as is asked for: `most` is asked for only of a file that has grown.
         content = file.read(min(most, found.st_size + 1))
         return content if len(content) <= found.st_size else content + file.read(most - len(content))
+
+
+PRESETS, MOVED, GUARDRAILS = "presets", "moved", "guardrails"
+ANYWHERE = (PRESETS, MOVED, GUARDRAILS)
+"""The sections that any file may hold, beside those that declare something."""
+TARGETS = "targets"
+
+
+class Contents(Struct, frozen=True):
+    """The sections of all files."""
+
+    sections: Mapping[str, Sequence[tuple[str, Node]]]
+    """A section → every name in it and what stands behind it, file by file."""
+    settings: Document
+    """`reconciler.yaml`."""
+    files: int
+    whole: bool
+    """Whether every file was read: if not, a name that is missing may stand in one that was not."""
+    targets: frozenset[str]
+    """The names of all targets."""
+
+    def has_target(self, name: str, place: Place, key: str, report: Report) -> bool:
+        """Return whether there is such a target; where there is none, report it at `place`."""
+        if name not in self.targets and self.settings.whole:
+            message = f"there is no target {visible(name)}"
+            report.error("unknown-target", place, key, message, meant(name, self.targets))
+        return name in self.targets
+
+    def named(self, section: str, report: Report) -> dict[str, Node]:
+        """Return what is called what in a section, over all files, in the order of the names."""
+        found: dict[str, Node] = {}
+        for name, node in self.sections.get(section, ()):
+            if name in found:
+                message = f"{visible(name)} already stands in {section} at {found[name].key_place}"
+                report.error("declared-twice", node.key_place, "", message, "remove one of the two")
+            elif NAME.fullmatch(name):
+                found[name] = node
+            else:
+                message = f"{visible(name)} cannot be a name"
+                hint = (
+                    "use at most 100 letters, digits, dots, dashes and underscores, not beginning with a dot"
+                )
+                report.error("invalid-name", node.key_place, "", message, f"{hint} or a dash")
+        return dict(sorted(found.items()))
+
+    def place_of(self, target: str, *path: str | int) -> Place | None:
+        """Return where a setting of a target stands, `None` where it does not stand in the files.
+
+        It may stand in a `guardrails:` section; a name with dots in it as one key or as nested ones.
+        """
+        apart = [node for name, node in self.sections.get(GUARDRAILS, ()) if name == target]
+        for node in (self.settings.top.find(TARGETS, target), *apart):
+            found = node and (node.find(*path) or node.find(*path[:-1], *str(path[-1]).split(".")))
+            if found:
+                return found.key_place
+        return None
+
+
+def contents_of(
+    documents: Sequence[Document],
+    settings_file: str,
+    settings: Collection[str],
+    declaring: Sequence[str],
+    report: Report,
+) -> Contents:
+    """Return the sections of `documents`, of which those called in `declaring` declare something.
+
+    `settings_file` is the one that may also hold what counts for the workspace, called in `settings`.
+    """
+    sections: dict[str, list[tuple[str, Node]]] = {}
+    top: Document | None = None
+    of_settings = (*settings, TARGETS)
+    elsewhere = dict.fromkeys(of_settings, f"it stands in {SETTINGS_FILE}")
+    for document in documents:
+        words = Vocabulary((*declaring, *ANYWHERE), elsewhere=elsewhere)
+        if document.top.source.file == settings_file:
+            top = document
+            words = Vocabulary((*words.paths, *of_settings))
+        for name, node in document.top.entries():
+            if name not in words.paths:
+                code, message, hint = unknown_name(name, "", words)
+                code = code.replace("unknown-field", "unknown-section")
+                report.error(code, node.key_place, "", message, hint)
+            elif name not in settings and not isinstance(node.value, dict):
+                message = f"{name}: a mapping is expected, this is {kind_of(node.value)}"
+                report.error("wrong-type", node.place, "", message, "write {} if nothing stands in it")
+            else:
+                sections.setdefault(name, []).extend(node.entries())
+    return Contents(
+        sections,
+        settings=top or unread(settings_file),
+        files=len(documents),
+        whole=all(document.whole for document in documents),
+        targets=frozenset(name for name, _ in sections.get(TARGETS, ())),
+    )
+
+
+def moved_keys(
+    contents: Contents, sections: Sequence[str], keys: Collection[str], report: Report
+) -> dict[str, str]:
+    """Return what `moved` says: the full key of before → the full key of today.
+
+    In the files a key stands in full, or without its section where only one section has it. `keys` are all
+    full keys that are declared.
+    """
+    moves: dict[str, tuple[str, Node]] = {}
+    for old, node in contents.named(MOVED, report).items():
+        new = node.value
+        if not isinstance(new, str):
+            message = f"the key of today is expected, this is {kind_of(new)}"
+            report.error("wrong-type", node.place, "", message, "write moved: {old-key: new-key}")
+            continue
+        named = [section for section in sections if new.startswith(f"{section}.")]
+        having = [section for section in sections if f"{section}.{new}" in keys]
+        before = f"{(*named, *having, *sections)[0]}."
+        old, new = (key if key.startswith(before) else before + key for key in (old, new))
+        moves[old] = new, node
+    taken: set[str] = set()
+    for old, (new, node) in moves.items():
+        if new in taken:
+            message = f"another key is moved to {visible(new)} already"
+            report.error("contradiction", node.place, "", message, "keep one: a key has one history")
+        taken.add(new)
+        if old in keys:
+            message = f"{visible(old)} is still declared"
+            report.error("moved-in-place", node.key_place, "", message, "remove it here, or there")
+        if new in moves:
+            hint = f"write {visible(moves[new][0])}"
+            report.error("moved-in-chain", node.place, "", f"{visible(new)} is itself moved", hint)
+        elif new not in keys and contents.whole:
+            message = f"{visible(new)} is not declared"
+            report.error("moved-nowhere", node.place, "", message, meant(new, keys))
+    return {old: new for old, (new, _) in moves.items()}

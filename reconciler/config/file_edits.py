@@ -14,8 +14,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 from pydantic import BaseModel, ValidationError
 
-from reconciler.config.contents import PRESETS, TARGETS
-from reconciler.config.discovery import leads_outside, shown, workspace_files
+from reconciler.config.discovery import PRESETS, TARGETS, leads_outside, shown, workspace_files
 from reconciler.config.edits import Edit, Put, Ranks, add_edit, edit
 from reconciler.config.edits import Path as KeyPath
 from reconciler.config.layout import comment_at

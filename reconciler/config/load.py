@@ -12,8 +12,18 @@ from msgspec.structs import replace
 from pydantic import BaseModel
 
 from reconciler.config import nodes
-from reconciler.config.contents import GUARDRAILS, TARGETS, Contents, contents_of, moved_keys
-from reconciler.config.discovery import NOT_EDITED, SETTINGS_FILE, WorkspaceFiles, read_workspace, shown
+from reconciler.config.discovery import (
+    GUARDRAILS,
+    NOT_EDITED,
+    SETTINGS_FILE,
+    TARGETS,
+    Contents,
+    WorkspaceFiles,
+    contents_of,
+    moved_keys,
+    read_workspace,
+    shown,
+)
 from reconciler.config.nodes import Document, Node
 from reconciler.config.resources import (
     DEFAULTS,
@@ -184,7 +194,7 @@ def _targets(
     contents: Contents, section: Section, folder: Path, policy: Policy, report: Report
 ) -> dict[str, Target | None]:
     apart: dict[str, list[tuple[BaseModel | None, Node]]] = {}
-    for name, node in contents.entries(GUARDRAILS):
+    for name, node in contents.sections.get(GUARDRAILS, ()):
         guardrails = validated(GuardrailSettings, node, report, key=f"{TARGETS}.{name}", context=folder)
         if contents.has_target(name, node.key_place, "", report):
             apart.setdefault(name, []).append((guardrails, node))

@@ -30,7 +30,7 @@ from reconciler.engine.kind import Accepted, Declared, Given, Json, Origin, Poli
 from reconciler.problems import Problem, Severity
 
 if TYPE_CHECKING:
-    from reconciler.config.contents import Contents
+    from reconciler.config.discovery import Contents
     from reconciler.config.settings import Target
 
 MOST_DECLARED = 50_000

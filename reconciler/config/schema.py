@@ -16,7 +16,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from reconciler.config.contents import GUARDRAILS, MOVED, PRESETS, TARGETS
+from reconciler.config.discovery import GUARDRAILS, MOVED, PRESETS, TARGETS
 from reconciler.config.names import LONGEST_NAME, NAME
 from reconciler.config.resources import BLOCK, DEFAULTS, PRESET, RESOURCE, Controls, Role
 from reconciler.config.sections import Named, Section, SeedsByName, SeedSection

@@ -42,8 +42,7 @@ from reconciler.config.yaml import DEEPEST, Refusal, Unreadable, unseen
 from reconciler.problems import Place, Problem
 
 if TYPE_CHECKING:
-    from reconciler.config.contents import Contents
-    from reconciler.config.discovery import WorkspaceFiles
+    from reconciler.config.discovery import Contents, WorkspaceFiles
     from reconciler.config.settings import Target
 
 MOST_CUSTOMERS = 10_000
