@@ -37,7 +37,8 @@ from reconciler.commands.validate import files_schema
 from reconciler.commands.workspace import Selection, open_workspace
 from reconciler.config.discovery import find_workspace, shown
 from reconciler.config.schema import SCHEMA_FILE
-from reconciler.config.settings import SANDBOX, CheckMarket, Expoints, SecretReference, needs_credentials
+from reconciler.config.settings import SANDBOX, CheckMarket, Expoints, needs_credentials
+from reconciler.config.settings import Secret as SecretReference
 from reconciler.errors import Exit, FilesInvalid, ReconcilerError, Refused, UsageError
 from reconciler.expoints.client import open_expoints, token_hosts
 from reconciler.http.api import CHECKMARKET_HOSTS, EXPOINTS_HOSTS, TOKEN_HOSTS, Bounds, trusted

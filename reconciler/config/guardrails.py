@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel
 
 from reconciler.config.load import Workspace
-from reconciler.config.settings import SANDBOX, Account, GuardrailSettings, SecretReference, Target
+from reconciler.config.settings import SANDBOX, Account, GuardrailSettings, Secret, Target
 from reconciler.engine.change import SHARE_COUNTS_FROM, Share
 from reconciler.engine.kind import Declared, Policy
 from reconciler.problems import Place, Problem, Severity
@@ -174,7 +174,7 @@ def _leaves(settings: BaseModel, above: str) -> Iterator[tuple[str, Any]]:
         # The value in force of these is not simply what stands at their path.
         if name in {*GuardrailSettings.model_fields, "defaults", "undeclared"}:
             continue
-        if isinstance(value, SecretReference):
+        if isinstance(value, Secret):
             yield f"{above}{name}", _Source(value.env, value.file, getattr(value, "text", None))
         elif isinstance(value, BaseModel) and not isinstance(value, Account):
             yield from _leaves(value, f"{above}{name}.")

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 from urllib.parse import SplitResult, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -33,7 +33,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 from reconciler.access import ALLOWED_ENV, MOUNTED_SECRETS, SECRETS_DIR, Access, is_loopback, owner_of
 from reconciler.config.discovery import content_of
 from reconciler.config.names import visible
-from reconciler.config.validation import NOT_BLANK, Schema, pattern_of, refusal, shape
+from reconciler.config.validation import NOT_BLANK, Schema, passing, pattern_of, refusal, shape
 from reconciler.engine.change import Limits, Share
 from reconciler.engine.kind import Json, Policy
 from reconciler.errors import Refused, UsageError
@@ -60,8 +60,8 @@ class _Settings(BaseModel):
     )
 
 
-class SecretReference(_Settings):
-    """A value by the variable or the file that holds it. Its repr shows neither."""
+class Secret(_Settings):
+    """A secret: never in the files, where git keeps it."""
 
     env: str | None = Field(None, description="The name of the variable that holds it.")
     file: str | None = Field(None, description="The path of the file that holds it, from the workspace.")
@@ -152,43 +152,36 @@ class SecretReference(_Settings):
             )
         return name
 
+    @model_validator(mode="before")
+    @classmethod
+    def _not_inline(cls, value: object) -> object:
+        if "text" in cls.model_fields:
+            return {"text": value} if isinstance(value, str) else value
+        if not isinstance(value, dict):
+            raise refusal("inline-secret", "a secret does not belong in the files, where git keeps it", _FORM)
+        return value
+
     @model_validator(mode="after")
-    def _exactly_one(self, info: ValidationInfo) -> SecretReference:
+    def _exactly_one(self, info: ValidationInfo) -> Self:
         if sum(getattr(self, name) is not None for name in type(self).model_fields) != 1:
             raise refusal("contradiction", "it must stand in exactly one place", _FORM)
         self._folder = info.context if isinstance(info.context, Path) else Path()
         return self
 
 
-class Secret(SecretReference):
-    """A secret: never in the files, where git keeps it."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _not_inline(cls, value: object) -> object:
-        if isinstance(value, dict):
-            return value
-        raise refusal("inline-secret", "a secret does not belong in the files, where git keeps it", _FORM)
-
-
-class Setting(SecretReference):
+class Setting(Secret):
     """Something that is no secret by itself: as text, or by where it is."""
 
     text: str | None = None
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> Schema:
-        """Return what an editor can check: a text, or as `SecretReference`."""
+        """Return what an editor can check: a text, or as `Secret`."""
         return {"anyOf": [{"type": "string"}, super().__get_pydantic_json_schema__(core, handler)]}
 
     def read(self, environ: Mapping[str, str]) -> str:
-        """Return the text, or as `SecretReference.read`."""
+        """Return the text, or as `Secret.read`."""
         return self.text if self.text is not None else super().read(environ)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _inline(cls, value: object) -> object:
-        return {"text": value} if isinstance(value, str) else value
 
 
 class JournalAddress(Setting):
@@ -207,9 +200,8 @@ class JournalAddress(Setting):
         # Without a host the password of a broken address would go unseen, so any @ after :// counts.
         rest = self.text.partition("://")[2] if self.text else ""
         if ("@" in rest and ":" in rest.rpartition("@")[0]) or "password=" in unquote(rest):
-            raise refusal(
-                "inline-secret", "a password does not belong in the files, where git keeps it", _FORM
-            )
+            message = "a password does not belong in the files, where git keeps it"
+            raise refusal("inline-secret", message, _FORM)
         return self
 
 
@@ -242,9 +234,9 @@ def _objection(path: Path, real: Path, access: Access) -> str:
     return ""
 
 
-def references_in(settings: object) -> Iterator[SecretReference]:
+def references_in(settings: object) -> Iterator[Secret]:
     """Yield every value that settings keep elsewhere, however deep."""
-    if isinstance(settings, SecretReference):
+    if isinstance(settings, Secret):
         yield settings
     elif isinstance(settings, BaseModel):
         for name in type(settings).model_fields:
@@ -291,29 +283,6 @@ def _version(value: object) -> int:
     return VERSION
 
 
-def _matching(form: re.Pattern[str], code: str, message: str, hint: str) -> AfterValidator:
-
-    def check(value: str) -> str:
-        if not form.fullmatch(value):
-            raise refusal(code, message, hint)
-        return value
-
-    return AfterValidator(check)
-
-
-def _long_enough(value: timedelta) -> timedelta:
-    if value < timedelta(seconds=60):
-        raise refusal("invalid-value", "customers may be hidden for longer", "write 60s or more, like 10m")
-    return value
-
-
-def _short_enough(value: timedelta) -> timedelta:
-    if value > timedelta(minutes=15):
-        hint = "write 15m or less: an apply waits for so long, with the account locked"
-        raise refusal("invalid-value", "no cache of a server is that old", hint)
-    return value
-
-
 def _at_most(value: object) -> int | Share | None:
     if isinstance(value, str) and (match := _SHARE.fullmatch(value)):
         return Share(int(match[1]))
@@ -324,35 +293,47 @@ def _at_most(value: object) -> int | Share | None:
     )
 
 
-def _member(value: str) -> str:
-    if not all(value.split(".")):
-        hint = "write the API's own names with dots between them, like SurveySettings.Revision"
-        raise refusal("invalid-value", "this is no member", hint)
-    return value
+def _origin(value: str) -> tuple[SplitResult, str]:
+    """Return the parts of an address that credentials may be sent to, and scheme, host and port of it.
 
-
-def _address(value: str) -> str:
-    """Return an address that credentials may be sent to, as it is."""
-    parts = _split(value)
+    These are in their one spelling: the journal knows an account by them.
+    """
+    try:
+        parts = urlsplit(value)
+        usable = bool(parts.hostname) and parts.port != 0 and value.isprintable() and " " not in value
+    except ValueError:
+        usable = False
+    if not usable:
+        hint = f'write https:// and the host, or "{SANDBOX}" for the sandbox'
+        raise refusal("invalid-url", "this is not the address of a server", hint)
+    host = visible((parts.hostname or "").removesuffix("."))
+    host = f"[{host}]" if ":" in host else host
+    is_usual = (parts.scheme, parts.port) in {("https", 443), ("http", 80)}
+    origin = f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port and not is_usual else "")
     if "/help/" in f"{parts.path.lower()}/":
-        hint = f"write the address of the API itself, without a path: {_origin(parts)}"
+        hint = f"write the address of the API itself, without a path: {origin}"
         raise refusal("documentation-url", "this is the address of the vendor's documentation", hint)
     if parts.username is not None or parts.password is not None:
-        hint = f"write {_origin(parts)}, and the credentials as {{env: NAME}}"
+        hint = f"write {origin}, and the credentials as {{env: NAME}}"
         raise refusal("url-with-credentials", "credentials do not belong in an address", hint)
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
         hint = "write https://…; http only for this machine itself"
         raise refusal("insecure-url", "credentials are sent over https only", hint)
+    return parts, origin
+
+
+def _address(value: str) -> str:
+    _origin(value)
     return value
 
 
 def _server(value: str) -> str:
     if value == SANDBOX:
         return value
-    parts = _split(_address(value))
+    parts, origin = _origin(value)
     if parts.path not in {"", "/"} or parts.query or parts.fragment:
-        raise refusal("url-with-path", "the paths of the API are known", f"write {_origin(parts)}")
-    return _origin(parts)
+        raise refusal("url-with-path", "the paths of the API are known", f"write {origin}")
+    return origin
 
 
 def server_at(url: str) -> str:
@@ -367,32 +348,12 @@ def server_at(url: str) -> str:
     return server
 
 
-def _split(value: str) -> SplitResult:
-    try:
-        parts = urlsplit(value)
-        usable = bool(parts.hostname) and parts.port != 0 and value.isprintable() and " " not in value
-    except ValueError:
-        usable = False
-    if not usable:
-        hint = f'write https:// and the host, or "{SANDBOX}" for the sandbox'
-        raise refusal("invalid-url", "this is not the address of a server", hint)
-    return parts
-
-
-def _origin(parts: SplitResult) -> str:
-    """Return scheme, host and port in their one spelling: the journal knows an account by them."""
-    host = visible((parts.hostname or "").removesuffix("."))
-    host = f"[{host}]" if ":" in host else host
-    is_usual = (parts.scheme, parts.port) in {("https", 443), ("http", 80)}
-    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port and not is_usual else "")
-
-
 def needs_credentials(url: str) -> bool:
     """Tell whether an address is a real account's; a sandbox takes any keys, served here or embedded."""
     return url != SANDBOX and not is_loopback(urlsplit(url).hostname or "")
 
 
-def _check_variables(api: str, other: str, *references: SecretReference | None) -> None:
+def _check_variables(api: str, other: str, *references: Secret | None) -> None:
     """Check that no credential of one API is kept where, by its name, one of the other API is."""
     both = (api.lower(), other.lower())
     for one in references:
@@ -420,8 +381,8 @@ Choice = Annotated[Policy, Field(strict=False)]
 Recipient = Annotated[
     str,
     Field(max_length=254),
-    _matching(
-        _RECIPIENT,
+    passing(
+        _RECIPIENT.fullmatch,
         "invalid-recipient",
         "this is no pattern of addresses in one domain",
         'write one address, with * in the part before the @ only: "*@qa.example.com"',
@@ -430,8 +391,11 @@ Recipient = Annotated[
 ]
 PhoneNumber = Annotated[
     str,
-    _matching(
-        _PHONE_NUMBER, "invalid-value", "this is no phone number", 'write digits only, like "+31612345678"'
+    passing(
+        _PHONE_NUMBER.fullmatch,
+        "invalid-value",
+        "this is no phone number",
+        'write digits only, like "+31612345678"',
     ),
     shape(pattern=pattern_of(_PHONE_NUMBER)),
 ]
@@ -449,6 +413,15 @@ AtMost = Annotated[
 ]
 
 
+Member = Annotated[
+    Text,
+    passing(
+        lambda value: all(value.split(".")),
+        "invalid-value",
+        "this is no member",
+        "write the API's own names with dots between them, like SurveySettings.Revision",
+    ),
+]
 AsTuple = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
 Recipients = Annotated[tuple[Recipient, ...], Field(max_length=200), AsTuple]
 PhoneNumbers = Annotated[tuple[PhoneNumber, ...], Field(max_length=200), AsTuple]
@@ -497,12 +470,20 @@ class CheckMarket(_Settings):
     )
     requests_per_run: Rate | None = Field(None, description=_SHARE_OF_A_RUN)
     parallelism: Annotated[int, Field(ge=1, le=20)] = Field(8, description="Requests under way at once.")
-    patience: Annotated[Duration, AfterValidator(_short_enough)] = Field(
+    patience: Annotated[
+        Duration,
+        passing(
+            lambda value: value <= timedelta(minutes=15),
+            "invalid-value",
+            "no cache of a server is that old",
+            "write 15m or less: an apply waits for so long, with the account locked",
+        ),
+    ] = Field(
         timedelta(seconds=30),
         description="How long a verifying read waits for the server's cache; at most 15m.",
         json_schema_extra={"default": "30s"},
     )
-    server_members: Annotated[tuple[Annotated[Text, AfterValidator(_member)], ...], AsTuple] = Field(
+    server_members: Annotated[tuple[Member, ...], AsTuple] = Field(
         (), description="Further members that the server writes and that are never sent."
     )
 
@@ -550,7 +531,15 @@ class Expoints(_Settings):
     allow_copies: bool | None = _COPIES
     requests_per_minute: Rate | None = Field(None, description="At most so many.")
     requests_per_run: Rate | None = Field(None, description=_SHARE_OF_A_RUN)
-    settle_after: Annotated[Duration, AfterValidator(_long_enough)] = Field(
+    settle_after: Annotated[
+        Duration,
+        passing(
+            lambda value: value >= timedelta(seconds=60),
+            "invalid-value",
+            "customers may be hidden for longer",
+            "write 60s or more, like 10m",
+        ),
+    ] = Field(
         timedelta(minutes=10),
         description="How long a sending in doubt rests, by two clocks, before no customer counted means that "
         "it was not sent; at least 60s.",

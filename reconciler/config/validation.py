@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from typing import Any, NoReturn, TypeAlias, TypeVar, get_args
 
 from msgspec import Struct, field
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from reconciler.config.names import listed, nearest, snake, visible
@@ -95,6 +95,17 @@ def refusal(code: str, message: str, hint: str = "") -> PydanticCustomError:
     The message is shown, so it repeats nothing that is secret or personal.
     """
     return PydanticCustomError(code, "{message}", {"message": message, "hint": hint})
+
+
+def passing(test: Callable[[Any], object], code: str, message: str, hint: str = "") -> AfterValidator:
+    """Return a validator that refuses a value that does not pass a test, without repeating it."""
+
+    def check(value: Any) -> Any:
+        if not test(value):
+            raise refusal(code, message, hint)
+        return value
+
+    return AfterValidator(check)
 
 
 def shape(**keywords: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from pathlib import PurePosixPath
@@ -49,6 +49,7 @@ from reconciler.config.validation import (
     NOT_BLANK,
     Schema,
     kind_of,
+    passing,
     pattern_of,
     refusal,
     shape,
@@ -99,17 +100,6 @@ def _private_id(value: object) -> object:
     if type(value) is int and not 1 <= value <= INT32_MAX:
         raise refusal("out-of-range", "this is no id", "write the id, a whole number from 1 on")
     return value
-
-
-def _passing(test: Callable[[str], object], code: str, message: str, hint: str) -> AfterValidator:
-    """Return a validator that refuses a text that does not pass a test, without repeating it."""
-
-    def check(value: str) -> str:
-        if not test(value):
-            raise refusal(code, message, hint)
-        return value
-
-    return AfterValidator(check)
 
 
 def _moment(*, is_time: bool = False) -> AfterValidator:
@@ -165,7 +155,7 @@ def _is_base64(value: str) -> bool:
 Private: TypeAlias = Annotated[str, BeforeValidator(_private)]
 Address: TypeAlias = Annotated[
     Private,
-    _passing(
+    passing(
         is_one_address,
         "not-one-address",
         "this is not exactly one address",
@@ -175,12 +165,12 @@ Address: TypeAlias = Annotated[
 ]
 Label: TypeAlias = Annotated[
     str,
-    _passing(str.strip, "too-short", "nothing stands in it", "write at least one character, or leave it out"),
+    passing(str.strip, "too-short", "nothing stands in it", "write at least one character, or leave it out"),
     shape(pattern=NOT_BLANK),
 ]
 Base64: TypeAlias = Annotated[
     Private,
-    _passing(_is_base64, "invalid-value", "this is not base64", "write base64, or file: with a path"),
+    passing(_is_base64, "invalid-value", "this is not base64", "write base64, or file: with a path"),
 ]
 Date: TypeAlias = Annotated[
     Private, _moment(), shape(pattern=pattern_of(DATE_FORM), examples=["today", "+21d", "2026-12-01"])
