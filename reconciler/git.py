@@ -105,6 +105,12 @@ _PASSED_ON_TO_REACH = re.compile(
 )
 """Those that say how to reach a remote: the agent and program for ssh, proxies, certificates, keyrings."""
 
+_OF_REMOTES = re.compile(r"(remote\..*|branch\..*\.remote|core\.sshcommand)$", re.DOTALL)
+_REACHES = re.compile(
+    r"remote\.|hook\.|branch\.|url\.|http\.|ssh\.|protocol\.|credential\.|core\.(ssh|gitproxy|askpass)"
+)
+"""The settings that name remotes, and all those that say how one is reached."""
+
 _PERSONAL = re.compile(r"(?<=://)[^/\s]*@")
 _UNTRUSTED = re.compile(r"dubious ownership in repository at '([^']*)'|unsafe repository \('([^']*)'")
 _FORBIDDEN = re.compile(r"transport '([^']*)' not allowed")
@@ -287,6 +293,28 @@ class Checkout(Redacted, frozen=True):
             )
         raise UsageError(f"git knows no commit {ref}{why}")
 
+    def settings_of_remotes(self) -> Mapping[str, str]:
+        """Return the settings of git that name remotes: of several addresses the first, else the last value.
+
+        Errors: `UsageError` where a file of the checkout, which a change can bring, says how to reach one.
+        """
+        found: dict[str, str] = {}
+        listed = self.git("config", "--null", "--list", "--show-scope", "--show-origin").out
+        said = listed.decode("utf-8", "surrogateescape").split("\0")
+        for scope, origin, setting in zip(said[::3], said[1::3], said[2::3], strict=False):
+            key, _, value = setting.partition("\n")
+            file = (self.top / origin.removeprefix("file:")).resolve()
+            is_of_git = file.is_relative_to(self.git_dir) or file.is_relative_to(self.common)
+            if scope in ("local", "worktree") and file.is_relative_to(self.top) and not is_of_git:
+                if _REACHES.match(key):
+                    raise UsageError(
+                        f"git takes the setting {key} from {file}, and what is in a checkout comes with any "
+                        f"change of it. Take that file out: git config --local --unset-all include.path"
+                    )
+            elif _OF_REMOTES.match(key) and not (key.endswith("url") and found.get(key)):
+                found[key] = value
+        return found
+
     @contextmanager
     def folder_at(self, commit: str, most: int) -> Iterator[Path | None]:
         """Yield a temporary copy of the folder as it stood at a commit, gone when the block ends.
@@ -444,10 +472,8 @@ def find_repository(folder: Path, environ: Mapping[str, str]) -> Checkout:
     # In the very folder that has it, and never further up, git looks for .git before anything else.
     asked = Git(top, {**environ, "GIT_CEILING_DIRECTORIES": str(top.parent)})("rev-parse", "--git-dir")
     if not asked.is_fine:
-        error = trouble(asked)
-        if isinstance(error, UsageError):
-            raise error
-        raise UsageError(f"{folder} is not in a git repository that can be read: {asked.reason}")
+        reason = f"{folder} is not in a git repository that can be read: {asked.reason}"
+        raise trouble(asked, UsageError(reason))
     found = _checkout(folder, top, environ)
     if found is None or (top / os.fsdecode(asked.out.removesuffix(b"\n"))).resolve() != found.git_dir:
         raise UsageError(
@@ -602,12 +628,12 @@ def _led_to(link: str, leads: Mapping[str, str], entries: Mapping[str, Entry]) -
     return path if path in entries and entries[path][0] in _FILES else None
 
 
-def trouble(said: Said) -> Refused | UsageError:
-    """Return the error that a failed command means, with what mends it where that is known."""
+def trouble(said: Said, otherwise: Refused | UsageError | None = None) -> Refused | UsageError:
+    """Return the error that a failed command means, with what mends it; `otherwise` where none is known."""
     if untrusted := _UNTRUSTED.search(said.complaint):
         folder = untrusted[1] or untrusted[2]
         return UsageError(
-            f"git does not trust the repository in {folder}, for it belongs to somebody else. If you do: "
+            f"git does not trust the repository in {folder}, for it belongs to another user. If you do: "
             f"git config --global --add safe.directory '{folder}'"
         )
     if forbidden := _FORBIDDEN.search(said.complaint):
@@ -619,7 +645,7 @@ def trouble(said: Said) -> Refused | UsageError:
         return lacking(said.reason)
     if "not a git repository" in said.complaint:
         return UsageError("this needs a repository of git around the workspace, and git finds none there")
-    return Refused(f"git says: {said.reason}; without the journal nothing is sent")
+    return otherwise or Refused(f"git says: {said.reason}; without the journal nothing is sent")
 
 
 def quiet_ssh(environ: Mapping[str, str], configured: str) -> str:

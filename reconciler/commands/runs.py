@@ -171,7 +171,7 @@ def who(environ: Mapping[str, str]) -> str:
     try:
         return getpass.getuser()
     except (ImportError, KeyError, OSError):  # a container may run under a number that has no name
-        return "somebody"
+        return "unknown"
 
 
 def ci_run(environ: Mapping[str, str]) -> str:

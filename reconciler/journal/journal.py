@@ -423,9 +423,10 @@ def _replayed(state: JournalState, lines: Sequence[Line], name: str) -> JournalS
     """
     for line in lines:
         if line.n == 1:
-            told = document(line.text)
-            fact = told.get("fact") if isinstance(told, dict) else None
-            found = fact.get("format") if isinstance(fact, dict) else None
+            told = read(dict[str, Any], line.text, "entry 1")
+            # Where earlier formats in a branch of git had it, and where later ones have it.
+            about = told if "format" in told else told.get("fact")
+            found = about.get("format") if isinstance(about, dict) else None
             if type(found) is int and FORMAT != found < 1_000_000:
                 raise other_format(name, found)
         entry = read_entry(line)

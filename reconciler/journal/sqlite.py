@@ -144,7 +144,7 @@ def _checked(path: Path) -> tuple[int, int] | None:
         folder = path.parent.stat()
         if folder.st_mode & 0o002 and not folder.st_mode & stat.S_ISVTX:
             raise Refused(
-                f"everybody may write into the folder of journal {path}, and put another file in its place: "
+                f"every user may write into the folder of journal {path}, and put another file in its place: "
                 f"chmod o-w '{path.parent}'"
             )
         return private_database(path)

@@ -224,7 +224,7 @@ class TestAJournalElsewhere:
         assert checkout.run(*APPLY)[0] == 0
         state.chmod(0o777)
         exit, said = checkout.run("history")
-        assert (exit, "everybody may write into the folder" in said) == (3, True)
+        assert (exit, "every user may write into the folder" in said) == (3, True)
         state.chmod(0o1777)  # where nobody can move what is another's, such as /tmp
         assert checkout.run("history")[0] == 0
 

@@ -33,14 +33,17 @@ def read_at(address: str, clock: Clock | None = None) -> ReadOnlyJournal:
     """Open the journal at an address to read it, in the same way."""
     if address.startswith(GIT):
         folder, name = branch_of(address)
-        clock = clock or FakeClock()
-        return ReadOnlyJournal(open_branch(folder, name, clock, freshness=0), clock)
+        log = open_branch(folder, name, clock or FakeClock())
+        log.freshness = 0
+        return ReadOnlyJournal(log, clock or FakeClock())
     return read_journal(address, NO_FOLDER, clock or FakeClock())
 
 
 def in_branch(folder: Path, name: str, clock: Clock, *, freshness: float = 0, races: int = RACES) -> Journal:
     """Open the journal in a branch of the repository in a folder."""
-    return Journal(open_branch(folder, name, clock, freshness=freshness), clock, races=races)
+    log = open_branch(folder, name, clock)
+    log.freshness = freshness
+    return Journal(log, clock, races=races)
 
 
 def declared(address: str) -> str:

@@ -163,7 +163,7 @@ def test_a_branch_that_is_moved_back_is_refused_from_then_on(clones: Clones, mea
     if meanwhile == "its end":
         git(clones.origin, "update-ref", "-d", "refs/heads/journal")
     for _ in range(2):
-        with pytest.raises(Refused, match="moved back or rewritten by somebody at origin"):
+        with pytest.raises(Refused, match="moved back or rewritten at origin"):
             journal.begin_operation(run, intent())
     with pytest.raises(Refused, match="moved back or rewritten"):
         journal.runs()
