@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException
 
 from .checkmarket import checkmarket_part
 from .expoints import Tokens, expoints_part
-from .faults import FAULT, Fault, Faults, Reply, run
+from .faults import FAULT, Fault, with_faults
 from .state import Request, State
 from .variants import Variants
 
@@ -48,7 +48,7 @@ def create_app(
     flask.register_blueprint(expoints_part(state, variants, tokens, clock))
     for status in (404, 405):
         flask.register_error_handler(status, _no_route)
-    app = _dated(Faults(_any_case(flask.wsgi_app), faults, sleep), variants, clock)
+    app = _dated(with_faults(_any_case(flask.wsgi_app), tuple(faults), sleep), variants, clock)
     if variants.proxy_cache_seconds:
         app = _behind_proxy(app, variants.proxy_cache_seconds, state, clock)
     return _recorded(app, state, clock)
@@ -99,16 +99,15 @@ def _behind_proxy(app: WSGIApplication, seconds: float, state: State, clock: Clo
         address = f"{environ['PATH_INFO']}?{environ.get('QUERY_STRING', '')}"
         with state.transaction() as documents:
             kept = documents.get(_KEPT, address)
-        if kept is not None and clock() < kept["Until"]:
-            reply = Reply(kept["Status"], tuple(map(tuple, kept["Headers"])), kept["Body"].encode())
-        else:
-            reply = run(app, environ)
-            if reply.status.startswith("200"):
-                kept = {"Status": reply.status, "Headers": reply.headers, "Body": reply.body.decode()}
+        if kept is None or clock() >= kept["Until"]:
+            answer = Response.from_app(app, environ, buffered=True)
+            kept = {"Status": answer.status, "Headers": answer.headers.to_wsgi_list()}
+            kept |= {"Body": answer.get_data(as_text=True), "Until": clock() + seconds}
+            if answer.status_code == 200:
                 with state.transaction() as documents:
-                    documents.put(_KEPT, address, {**kept, "Until": clock() + seconds})
-        start_response(reply.status, list(reply.headers))
-        return [reply.body]
+                    documents.put(_KEPT, address, kept)
+        start_response(kept["Status"], [(name, value) for name, value in kept["Headers"]])
+        return [kept["Body"].encode()]
 
     return cached
 

@@ -11,34 +11,34 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 from flask import Blueprint, Response, request
-from msgspec import Struct, field
 
-from .calls import Call, FailedError
-from .checkmarket_bodies import IMPORT_CONFIG, RefusedError, read_config, read_extras
+from .calls import Call, FailedError, query, sent_json, texts_of
 from .seeding import CONFIGS, SURVEYS, stored_config
 from .state import Document, State
 from .variants import Variants
 
-Clock = Callable[[], float]
-Row = Mapping[str, Any]
+Row: TypeAlias = Mapping[str, Any]
+Members: TypeAlias = dict[str, Any]
+Answer: TypeAlias = tuple[Any, Mapping[str, Any]]
+"""Data of an answer, and what its Meta has beside the status and the time."""
+Reader: TypeAlias = Callable[[str, Any, Variants], Any]
+"""From a member's name and value to what is stored.
+
+`FailedError` with 400 for another JSON type than the vendor's page states, with 200 for a value that the
+business refuses.
+"""
 
 _ALLOWANCE, _READS = "checkmarket.allowance", "checkmarket.reads"
 _DEFAULT_TOP = 25  # DOC, contact folders page
 _TIMES = ("InvitationTime", "ExpirationTime")
+_JSON = "application/json; charset=utf-8"
 _TIME_DIGITS = {"long": 16, "seconds": 8, "short": 5}
 
 
-class Answer(Struct, frozen=True):
-    """What a route has to say; the envelope is put around it."""
-
-    data: Any
-    meta: Mapping[str, Any] = field(default_factory=dict)
-
-
-def checkmarket_part(state: State, variants: Variants, clock: Clock) -> Blueprint:
+def checkmarket_part(state: State, variants: Variants, clock: Callable[[], float]) -> Blueprint:
     """Return the routes under `/3`; paths have to come in lower case and without a slash at the end.
 
     One request is one transaction, and has one answer.
@@ -48,31 +48,27 @@ def checkmarket_part(state: State, variants: Variants, clock: Clock) -> Blueprin
     def viewing(answer: Callable[..., Answer]) -> Callable[..., Response]:
         def view(**ids: int) -> Response:
             with state.transaction() as documents:
-                call = Call.received(documents, variants, clock())
+                call = Call(documents, variants, clock())
+                status, headers = 200, dict[str, str]()
                 try:
                     if not all(request.headers.get(name, "").strip() for name in ("X-Master-Key", "X-Key")):
                         raise FailedError(401, "X-Master-Key or X-Key is missing or wrong.")
                     _spend_allowance(call)
-                    return _json_response(200, _read_again(answer, call, ids))
+                    body = _read_again(answer, call, ids)
                 except FailedError as error:
                     # UNK: variant `error_body`.
                     data: Any = str(error)
                     if variants.error_body == "object":
                         data = {"ErrorCode": error.status, "ErrorMessage": data, "ErrorType": "ApiError"}
-                    body = _envelope(Answer(data), error.status, call)
-                    return _json_response(error.status, body, error.headers)
+                    status, headers = error.status, error.headers
+                    body = _envelope((data, {}), status, call)
+                return Response(json.dumps(body), status, headers, content_type=_JSON)
 
         return view
 
     for method, path, answer in _ROUTES:
         part.add_url_rule(path, f"{method} {path}", viewing(answer), methods=[method])
     return part
-
-
-def _json_response(
-    status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
-) -> Response:
-    return Response(json.dumps(body), status, headers, content_type="application/json; charset=utf-8")
 
 
 def _spend_allowance(call: Call) -> None:
@@ -112,8 +108,10 @@ def _read_again(answer: Callable[..., Answer], call: Call, ids: Mapping[str, int
         return dict(kept["Body"])
     try:
         found = answer(call, **ids)
-    except RefusedError as error:
-        found = Answer({"Succeeded": False, "FailureMessage": str(error)})
+    except FailedError as error:
+        if error.status != 200:
+            raise
+        found = {"Succeeded": False, "FailureMessage": str(error)}, {}
     body = _envelope(found, 200, call)
     if request.method == "GET" and call.variants.read_cache_seconds:
         until = call.now + call.variants.read_cache_seconds
@@ -126,8 +124,9 @@ def _envelope(answer: Answer, status: int, call: Call) -> dict[str, Any]:
 
     `Meta.Status` repeats the status of the response, as in the vendor's bulk import example.
     """
-    meta = {"Status": status, **answer.meta, "Timestamp": _timestamp(call.now)}
-    return {"Meta": _without_empty(meta, call.variants), "Data": _without_empty(answer.data, call.variants)}
+    data, more = answer
+    meta = {"Status": status, **more, "Timestamp": _timestamp(call.now)}
+    return {"Meta": _without_empty(meta, call.variants), "Data": _without_empty(data, call.variants)}
 
 
 def _without_empty(value: Any, variants: Variants) -> Any:
@@ -163,7 +162,7 @@ def _answer_list(rows: Sequence[Row], show: Callable[[Row], Row], call: Call) ->
     variants, total = call.variants, len(rows)
     limit, offset = total, 0
     if variants.listing != "unpaged":
-        limit, offset = _number("top", _DEFAULT_TOP, call), _number("skip", 0, call)
+        limit, offset = _number("top", _DEFAULT_TOP), _number("skip", 0)
     if variants.listing == "clamped":
         limit = min(limit, variants.clamp_at)
     elif variants.listing == "ignores-skip":
@@ -177,11 +176,11 @@ def _answer_list(rows: Sequence[Row], show: Callable[[Row], Row], call: Call) ->
         meta |= {"StartRec": min(offset + 1, stop), "StopRec": stop}
     if variants.listing != "unpaged":
         meta |= {"Limit": limit, "Offset": offset}
-    return Answer([show(row) for row in page], meta)
+    return [show(row) for row in page], meta
 
 
-def _number(name: str, default: int, call: Call) -> int:
-    text = next(iter(call.texts(name)), "")
+def _number(name: str, default: int) -> int:
+    text = next(iter(texts_of(name)), "")
     if text and not re.fullmatch(r"\d{1,9}", text, re.ASCII):
         raise FailedError(400, f"{name} has to be a whole number.")
     return int(text or default)
@@ -211,7 +210,7 @@ def _read_config(call: Call, identity: int) -> Answer:
     stored = _find_config(call, identity)
     if not _has_appeared(stored, call):
         _reject_unknown(identity, call)
-    return Answer(_shown_config(identity, stored, call))
+    return _shown_config(identity, stored, call), {}
 
 
 def _create_config(call: Call) -> Answer:
@@ -222,29 +221,29 @@ def _create_config(call: Call) -> Answer:
     if extras:
         stored["Extras"] = _merged(_server_extras(stored, call), extras)
     call.documents.put(CONFIGS, identity, stored)
-    return Answer({"ImportConfigId": identity, "Succeeded": True})
+    return {"ImportConfigId": identity, "Succeeded": True}, {}
 
 
 def _update_config(call: Call, identity: int) -> Answer:
     """Replace a whole configuration, or rename it where the query has `name` (DOC, PUT and rename page)."""
     stored = _find_config(call, identity)
-    if "name" in call.query:
-        name = call.query["name"][0]
+    if "name" in query():
+        name = query()["name"][0]
         if not name.strip():
-            raise RefusedError("Name is required.")
-        renamed = {**stored["Config"], "Name": IMPORT_CONFIG.members["Name"]("Name", name, call.variants)}
+            raise _refused("Name is required.")
+        renamed = {**stored["Config"], "Name": _IMPORT_CONFIG["Name"]("Name", name, call.variants)}
         call.documents.put(CONFIGS, identity, {**stored, "Config": renamed})
-        return Answer({"Succeeded": True})  # no id (DOC, rename page)
+        return {"Succeeded": True}, {}  # no id (DOC, rename page)
     config, extras = _sent_config(call)
     call.documents.put(CONFIGS, identity, {**stored, "Config": config, "Extras": extras})
-    return Answer({"ImportConfigId": identity, "Succeeded": True})
+    return {"ImportConfigId": identity, "Succeeded": True}, {}
 
 
 def _delete_config(call: Call, identity: int) -> Answer:
     """Remove a configuration (UNK: variant `delete_answer`)."""
     _find_config(call, identity)
     call.documents.remove(CONFIGS, identity)
-    return Answer(True if call.variants.delete_answer == "true" else {"Succeeded": True})
+    return True if call.variants.delete_answer == "true" else {"Succeeded": True}, {}
 
 
 def _find_config(call: Call, identity: int) -> Document:
@@ -262,17 +261,7 @@ def _find_config(call: Call, identity: int) -> Document:
 def _reject_unknown(identity: int, call: Call) -> NoReturn:
     """Say that an id is not known, in the way of variant `unknown_id`."""
     message = f"There is no import configuration with id {identity}."
-    raise RefusedError(message) if call.variants.unknown_id == "refused" else FailedError(404, message)
-
-
-def _sent_config(call: Call) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the checked configuration that a body stands for, and its undocumented members."""
-    body = call.json()
-    config = read_config(body, call.variants)
-    survey = (config["SurveySettings"] or {}).get("SurveyId")
-    if survey is not None and call.documents.get(SURVEYS, survey) is None:
-        raise RefusedError(f"The survey {survey} does not exist.")
-    return config, read_extras(body, call.variants)
+    raise FailedError(200 if call.variants.unknown_id == "refused" else 404, message)
 
 
 def _has_appeared(stored: Document, call: Call) -> bool:
@@ -313,23 +302,211 @@ def _server_extras(stored: Document, call: Call) -> dict[str, Any]:
     return {"CreateDate": _timestamp(stored["CreatedAt"]), "SurveySettings": {"LinkVersion": 1}}
 
 
+# The write side of an import configuration: from a body to what is stored. DOC, PUT page: every property that
+# the body does not hold is reset to its default. SurveySettings is its own type (ImportSurveyLink), to which
+# the same is applied (INF).
+
+# What this account resets to under `defaults=account`; the real ones are not published.
+ACCOUNT_DEFAULTS: Mapping[str, Any] = {
+    "DateFormat": "dd-MM-yyyy",
+    "DefaultLanguageCode": "nl",
+    "FirstRow": 1,
+    "SendNotificationMail": False,
+    "SurveySettings": {"InvitationTime": "09:00:00"},
+    "UpdateTypeId": 1,
+}
+
+# Members that no page documents but that a server could well have; those in VOLATILE it writes by itself.
+SERVER_EXTRAS = frozenset({"CreateDate", "LinkVersion"})
+VOLATILE = frozenset({"LastReadAt", "Revision"})
+
+# INF, from the numbering of the generated sample on the PUT page.
+_NEVER_NULL = frozenset({"SendNotificationMail", "IsReusable"})
+_ESCAPES = {r"\n": "\n", r"\r": "\r", r"\t": "\t"}
+_TIME = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,7}))?)?", re.ASCII)
+
+
+def _refused(message: str) -> FailedError:
+    """Return that the business says no: a 200 whose `Data.Succeeded` is false (DOC shape, PUT page)."""
+    return FailedError(200, message)
+
+
+def _sent_config(call: Call) -> tuple[Members, Members]:
+    """Return the whole configuration that a body stands for, and the undocumented members that are kept.
+
+    UNK: variants `extra_members` (unknown to the server) and `server_extras` (its own, which a PUT that
+    omits them resets like any other).
+    """
+    sent, variants = _object("The import configuration", sent_json()), call.variants
+    settings = sent.get("SurveySettings")
+    extras = {name: value for name, value in sent.items() if name not in _IMPORT_CONFIG}
+    nested = {
+        name: value
+        for name, value in (settings.items() if isinstance(settings, dict) else ())
+        if name not in _SURVEY_LINK
+    }
+    if variants.extra_members == "strict" and (extras or nested):
+        unknown = [*extras, *(f"SurveySettings.{name}" for name in nested)]
+        raise _refused(f"Unknown members: {', '.join(sorted(unknown))}.")
+    config = _complete(_IMPORT_CONFIG, sent, defaults_of(variants), variants)
+    if not (config["Name"] or "").strip():
+        raise _refused("Name is required.")
+    survey = (config["SurveySettings"] or {}).get("SurveyId")
+    if survey is not None and call.documents.get(SURVEYS, survey) is None:
+        raise _refused(f"The survey {survey} does not exist.")
+
+    def is_kept(name: str) -> bool:
+        is_own = name in SERVER_EXTRAS and variants.server_extras != "none"
+        return name not in VOLATILE | {"ImportConfigId"} and (is_own or variants.extra_members == "stored")
+
+    kept: Members = {name: value for name, value in extras.items() if is_kept(name)}
+    if kept_nested := {name: value for name, value in nested.items() if is_kept(name)}:
+        kept["SurveySettings"] = kept_nested
+    return config, kept
+
+
+def defaults_of(variants: Variants) -> Mapping[str, Any]:
+    """Return what omitted members are reset to (UNK: variant `defaults`)."""
+    if isinstance(variants.defaults, Mapping):
+        return variants.defaults
+    return ACCOUNT_DEFAULTS if variants.defaults == "account" else {}
+
+
+def _complete(
+    readers: Mapping[str, Reader], sent: Members, defaults: Mapping[str, Any], variants: Variants
+) -> Members:
+    """Return every member: the sent value, or the default where it was left out (DOC, PUT page)."""
+    whole: Members = {}
+    for name, read in readers.items():
+        value = sent.get(name)
+        stores_null = name in sent and variants.null_in_put == "stored-null"
+        # Settings have defaults member by member; as a whole they are absent until they are sent.
+        if value is None and not stores_null and name != "SurveySettings":
+            value = defaults.get(name)
+        empty = False if name in _NEVER_NULL else None
+        whole[name] = empty if value is None else read(name, value, variants)
+    return whole
+
+
+def _object(name: str, value: Any) -> Members:
+    if not isinstance(value, dict):
+        raise FailedError(400, f"{name} has to be an object.")
+    return value
+
+
+def _settings(name: str, value: Any, variants: Variants) -> Members:
+    return _complete(_SURVEY_LINK, _object(name, value), defaults_of(variants).get(name) or {}, variants)
+
+
+def _mappings(name: str, value: Any, variants: Variants) -> list[Members]:
+    if not isinstance(value, list):
+        raise FailedError(400, f"{name} has to be an array.")
+    return [_complete(_COLUMN_MAPPING, _object(f"An item of {name}", item), {}, variants) for item in value]
+
+
+def _text(longest: int | None = None) -> Reader:
+    """Return a reader of text up to a documented length."""
+
+    def read(name: str, value: Any, _variants: Variants) -> str:
+        if not isinstance(value, str):
+            raise FailedError(400, f"{name} has to be a string.")
+        if longest is not None and len(value) > longest:
+            raise _refused(f"{name} is too long: at most {longest} characters.")
+        return value
+
+    return read
+
+
+def _delimiter(name: str, value: Any, variants: Variants) -> str:
+    """Return a separator, up to 10 characters (DOC, PUT page); UNK, escaped or real: variant `delimiters`."""
+    delimiter: str = _text(longest=10)(name, value, variants)
+    if variants.delimiters == "unescaped":
+        for escaped, character in _ESCAPES.items():
+            delimiter = delimiter.replace(escaped, character)
+    return delimiter
+
+
+def _integer(low: int = -(2**31), high: int = 2**31 - 1) -> Reader:
+    """Return a reader of whole numbers, limits included; the usual ones are those of 32 bits (INF)."""
+
+    def read(name: str, value: Any, _variants: Variants) -> int:
+        if type(value) is not int or not low <= value <= high:
+            raise FailedError(400, f"{name} has to be an integer from {low} to {high}.")
+        return value
+
+    return read
+
+
+def _flag(name: str, value: Any, _variants: Variants) -> bool:
+    if not isinstance(value, bool):
+        raise FailedError(400, f"{name} has to be true or false.")
+    return value
+
+
+def _time_of_day(name: str, value: Any, _variants: Variants) -> str:
+    """Return a time of day, hh:mm in UTC (DOC, ImportSurveyLink page), as hh:mm:ss.fffffff."""
+    if not isinstance(value, str):
+        raise FailedError(400, f"{name} has to be a string.")
+    match = _TIME.fullmatch(value.strip())
+    hour, minute, second, fraction = match.groups(default="0") if match else ("99", "", "", "")
+    if int(hour) > 23 or int(minute) > 59 or int(second) > 59:
+        raise _refused(f"{name} is not a time of day: {value}.")
+    return f"{int(hour):02}:{minute}:{int(second):02}.{fraction:0<7}"
+
+
+_SURVEY_LINK: Mapping[str, Reader] = {
+    "SurveyId": _integer(),
+    "InvitationDelayInDays": _integer(),
+    "InvitationTime": _time_of_day,
+    "ExpirationAfterDays": _integer(),
+    "ExpirationTime": _time_of_day,
+    "ConsiderCooldownPeriod": _flag,
+    "SurveyCooldownAfterInvitation": _integer(),
+    "SurveyCooldownAfterResponse": _integer(),
+    "AccountCooldownAfterInvitation": _integer(),
+    "AccountCooldownAfterResponse": _integer(),
+}
+# A byte: INF, from the sample value on the PUT page, which a generator fills in by type.
+_COLUMN_MAPPING: Mapping[str, Reader] = {
+    "SourceColumnNumber": _integer(0, 255),
+    "TargetColumnName": _text(),
+}
+_IMPORT_CONFIG: Mapping[str, Reader] = {
+    "Name": _text(longest=50),
+    "ContactGroupId": _integer(),
+    "ContactListId": _integer(),
+    "SurveySettings": _settings,
+    "ColumnMappings": _mappings,
+    "EmailMustBeUniqueWithinAccount": _flag,
+    "EmailMustBeUniqueWithinGroup": _flag,
+    "EmailMustBeUniqueWithinFile": _flag,
+    "EmailIsRequired": _flag,
+    "DateFormat": _text(longest=10),
+    "FirstRow": _integer(),
+    "FieldDelimiter": _delimiter,
+    "RowDelimiter": _delimiter,
+    "SendNotificationMail": _flag,
+    "IsReusable": _flag,
+    "DefaultLanguageCode": _text(),
+    "UpdateTypeId": _integer(),
+}
+
+
 def _start_import(call: Call, identity: int) -> Answer:
     """Take contacts and answer with the queue item; nothing is mailed.
 
     The first import fills the empty ColumnMappings of its configuration (DOC, POST page), here from the
     members of the contacts in order of appearance.
     """
-    stored, contacts = _find_config(call, identity), call.json()
+    stored, contacts = _find_config(call, identity), sent_json()
     if not isinstance(contacts, list) or not all(isinstance(contact, dict) for contact in contacts):
         raise FailedError(400, "The contacts have to be an array of objects.")
     if not stored["Config"].get("ColumnMappings"):
-        names = dict.fromkeys(name for contact in contacts for name in contact)
-        mappings = [
-            {"SourceColumnNumber": number, "TargetColumnName": name} for number, name in enumerate(names, 1)
-        ]
+        names = enumerate(dict.fromkeys(name for contact in contacts for name in contact), 1)
+        mappings = [{"SourceColumnNumber": number, "TargetColumnName": name} for number, name in names]
         config = {**stored["Config"], "ColumnMappings": mappings}
         call.documents.put(CONFIGS, identity, {**stored, "Config": config})
-    return Answer({"QueueItemId": call.documents.next_number("checkmarket.queue")})
+    return {"QueueItemId": call.documents.next_number("checkmarket.queue")}, {}
 
 
 # Surveys, which are only listed here (CLIENT: the vendor's own RespondentImporter), and the root.
@@ -342,11 +519,11 @@ def _list_surveys(call: Call) -> Answer:
 
 def _root(_call: Call) -> Answer:
     """Answer that the service is there (DOC, getting started page)."""
-    return Answer({"Version": "3"})
+    return {"Version": "3"}, {}
 
 
 _ID = "<int(max=2147483647):identity>"
-_CONFIGS, _IMPORT = "/3/contacts/import/configs", f"/3/contacts/import/{_ID}"
+_CONFIGS = "/3/contacts/import/configs"
 _ROUTES: Sequence[tuple[str, str, Callable[..., Answer]]] = (
     ("GET", "/3", _root),
     ("GET", _CONFIGS, _list_configs),
@@ -354,6 +531,6 @@ _ROUTES: Sequence[tuple[str, str, Callable[..., Answer]]] = (
     ("GET", f"{_CONFIGS}/{_ID}", _read_config),
     ("PUT", f"{_CONFIGS}/{_ID}", _update_config),
     ("DELETE", f"{_CONFIGS}/{_ID}", _delete_config),
-    ("POST", _IMPORT, _start_import),
+    ("POST", f"/3/contacts/import/{_ID}", _start_import),
     ("GET", "/3/surveys", _list_surveys),
 )

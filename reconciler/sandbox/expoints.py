@@ -1,27 +1,33 @@
-"""The Expoints part of the sandbox: the external API, version 3, as far as test batches need it."""
+"""The Expoints part of the sandbox: the external API, version 3, as far as test batches need it.
+
+Sources: D, a page of documentation.expoints.nl, named by the last part of its address; C, the code or docs of
+a client; I, inferred from these or from ASP.NET; U, unknown, so a variant.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from base64 import b64decode
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
 from uuid import NAMESPACE_URL, uuid5
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, request
 from msgspec import Struct
 
-from .calls import Call, FailedError
-from .expoints_batches import add_customers, columns_of, folded, is_scheduled
-from .expoints_bodies import Answer, answer_page, as_json, failure, flag, invalid, numbers, written
-from .seeding import CUSTOMERS, OPT_OUTS
-from .state import Document, State
+from .calls import Call, FailedError, query, sent_json, texts_of
+from .seeding import BATCHES, COLUMNS, CUSTOMERS, MAILS, OPT_OUTS, stored_customer
+from .state import Document, Key, State
 from .variants import Variants
 
-Clock = Callable[[], float]
-
 _TOKENS = "expoints.tokens"
+_JSON = "application/json; charset=utf-8"
 _FORM = "application/x-www-form-urlencoded"
-_DENIED = "Authorization has been denied for this request."
 # None is printed on any page (U: variant `statuses`); initial, locked and fault are words of the add page.
 _STATES = ("initial", "waiting", "invited", "finished", "fault", "locked", "opted-out")
 _ENGLISH = ("Initial", "Waiting for approval", "Invited", "Finished", "Fault", "Locked", "Opted out")
@@ -35,6 +41,24 @@ _NOT_EMULATED = {
     *("customerids", "isoptout", "transactiondatefilter", "surveyfinisheddatefilter", "dateinvitedfilter"),
     *("scheduledinvitationdatefilter", "optedoutdatefilter", "batchcloseddatefilter", "datafilters"),
     *("lastactivitydatefilter", "reviewapproveddatefilter", "reviewstatus", "answerfilters"),
+}
+# Not stated anywhere; the platform is Dutch (I).
+_LOCAL = ZoneInfo("Europe/Amsterdam")
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,9}")
+# The maximum, and the default too (D: GET-api-v3-customer).
+_LIMIT = 100
+_MARK = "after-"
+# The address that is notified of a batch without any (D: "send to front office default").
+_FRONT_OFFICE = "front-office@tenant.example"
+_ANY = Variants()
+_ADDRESS = re.compile(r"[^\s@,;<>()\"]+@[^\s@,;<>()\"]+\.[^\s@.,;<>()\"]+")
+# "0 / email is default" (D); that 1 is portal follows from the order (I).
+_TYPES = {"0": "email", "email": "email", "1": "portal", "portal": "portal"}
+# Passed through as they came: how values are encrypted is not documented.
+_ENCRYPTION = ("IsEncrypted", "CertificateThumbprint", "EncryptionKey")
+# The number that the vendor's example leaves out.
+_TWIN: dict[Key, Document] = {
+    17: {"Required": False, "Archived": False, "Name": "Business Unit", "DisplayName": "BU (second)"}
 }
 
 
@@ -62,31 +86,30 @@ class Tokens(Struct, frozen=True, kw_only=True):
         else:
             is_good = bool(token) and (self.accepted is None or token in self.accepted)
         if scheme.lower() != "bearer" or not is_good:
-            raise FailedError(401, _DENIED)
+            raise FailedError(401, "Authorization has been denied for this request.")
 
-    def give(self, form: Mapping[str, str], call: Call) -> Answer:
+    def give(self, form: Mapping[str, str], call: Call) -> Response:
         """Return a new token, or the error that OAuth2 has for a wrong request (I: RFC 6749, 5.2).
 
         The members of the answer are those that the client requires (C: OAuthTokenResponse.cs).
         """
-        if call.content_type.partition(";")[0].strip().lower() != _FORM:
-            return _no_token("invalid_request", f"Send the request as {_FORM}.")
-        if form.get("grant_type") != "client_credentials":
-            return _no_token("unsupported_grant_type", "The grant type has to be client_credentials.")
-        for name in ("client_id", "client_secret", "scope"):
-            if not form.get(name):
-                return _no_token("invalid_request", f"The request lacks {name}.")
-        if self.clients is not None and self.clients.get(form["client_id"]) != form["client_secret"]:
-            return _no_token("invalid_client", "The client id or secret is wrong.", 401)
+        wrong = (400, "", "")
+        lacking = [name for name in ("client_id", "client_secret", "scope") if not form.get(name)]
+        if (request.content_type or "").partition(";")[0].strip().lower() != _FORM:
+            wrong = (400, "invalid_request", f"Send the request as {_FORM}.")
+        elif form.get("grant_type") != "client_credentials":
+            wrong = (400, "unsupported_grant_type", "The grant type has to be client_credentials.")
+        elif lacking:
+            wrong = (400, "invalid_request", f"The request lacks {lacking[0]}.")
+        elif self.clients is not None and self.clients.get(form["client_id"]) != form["client_secret"]:
+            wrong = (401, "invalid_client", "The client id or secret is wrong.")
+        if wrong[1]:
+            return _json({"error": wrong[1], "error_description": wrong[2]}, wrong[0])
         token, seconds = secrets.token_urlsafe(24), call.variants.token_seconds
         call.documents.put(_TOKENS, token, {"Until": call.now + seconds})
         lifetime = int(seconds) if call.variants.expires_in == "number" else str(int(seconds))
         times = {"expires_in": lifetime, "ext_expires_in": lifetime}
-        return as_json({"token_type": "Bearer", **times, "access_token": token})
-
-
-def _no_token(code: str, message: str, status: int = 400) -> Answer:
-    return as_json({"error": code, "error_description": message}, status)
+        return _json({"token_type": "Bearer", **times, "access_token": token})
 
 
 def revoke_tokens(state: State) -> None:
@@ -96,7 +119,7 @@ def revoke_tokens(state: State) -> None:
             documents.put(_TOKENS, token, {"Until": 0.0})
 
 
-def expoints_part(state: State, variants: Variants, tokens: Tokens, clock: Clock) -> Blueprint:
+def expoints_part(state: State, variants: Variants, tokens: Tokens, clock: Callable[[], float]) -> Blueprint:
     """Return the routes under `/external/api` and the token endpoint; paths have to come in lower case.
 
     One request is one transaction, of which a failure keeps nothing.
@@ -105,18 +128,18 @@ def expoints_part(state: State, variants: Variants, tokens: Tokens, clock: Clock
 
     def give_token(**_directory: str) -> Response:
         with state.transaction() as documents:
-            call = Call(documents, variants, clock(), content_type=request.content_type or "")
-            return _respond(tokens.give(request.form, call))
+            call = Call(documents, variants, clock())
+            return tokens.give(request.form, call)
 
-    def viewing(answer: Callable[[Call], Answer]) -> Callable[[], Response]:
+    def viewing(answer: Callable[[Call], Response]) -> Callable[[], Response]:
         def view() -> Response:
             try:
                 with state.transaction() as documents:
-                    call = Call.received(documents, variants, clock())
+                    call = Call(documents, variants, clock())
                     tokens.admit(request.headers.get("Authorization", ""), call)
-                    return _respond(answer(call))
+                    return answer(call)
             except FailedError as error:
-                return _respond(failure(error, variants.refusal_body))
+                return _failure(error, variants.refusal_body)
 
         return view
 
@@ -127,31 +150,27 @@ def expoints_part(state: State, variants: Variants, tokens: Tokens, clock: Clock
     return part
 
 
-def _respond(answer: Answer) -> Response:
-    return Response(answer.text, answer.status, content_type=answer.content_type)
-
-
-def _list_columns(call: Call) -> Answer:
+def _list_columns(call: Call) -> Response:
     """Answer with the columns that a tenant keeps about its customers, unpaged (D: customerdatacolumn)."""
-    columns = columns_of(call).items()
-    return as_json({"CustomerDataColumns": [{"Id": key, **column} for key, column in columns]})
+    columns = _columns(call).items()
+    return _json({"CustomerDataColumns": [{"Id": key, **column} for key, column in columns]})
 
 
-def _list_statuses(call: Call) -> Answer:
+def _list_statuses(call: Call) -> Response:
     """Answer with the code and name of each status, the tenant's own (D: GET-…-getcustomerstatuses)."""
     statuses = _STATUSES[call.variants.statuses].values()
-    return as_json({"Statuses": [{"StatusCode": code, "StatusName": name} for code, name in statuses]})
+    return _json({"Statuses": [{"StatusCode": code, "StatusName": name} for code, name in statuses]})
 
 
 def _status_code(customer: Document, call: Call) -> int:
     """Return the code of a customer's status now: an approved one is initial until it is mailed."""
     state = customer["State"]
     if state == "approved":
-        state = "initial" if is_scheduled(customer, call) else "invited"
+        state = "initial" if _is_scheduled(customer, call) else "invited"
     return _STATUSES[call.variants.statuses][state][0]
 
 
-def _list_customers(call: Call) -> Answer:
+def _list_customers(call: Call) -> Response:
     """Answer with a page of the customers that pass the filters, oldest first (D: GET-api-v3-customer).
 
     A row has Id and AccessKey (C); the rest is not documented (U).
@@ -162,19 +181,19 @@ def _list_customers(call: Call) -> Answer:
             "AccessKey": str(uuid5(NAMESPACE_URL, f"customer/{key}")),
             "Email": customer["Email"],
             "StatusCode": _status_code(customer, call),
-            "TransactionDate": written(customer["TransactionDate"]),
+            "TransactionDate": _written(customer["TransactionDate"]),
             "IsTest": customer["IsTest"],
             "IsConcept": customer["IsConcept"],
             "Data": customer["Data"],
         }
         for key, customer in _found(call)
     }
-    return answer_page("Customers", rows, call)
+    return _answer_page("Customers", rows, call)
 
 
-def _count_customers(call: Call) -> Answer:
+def _count_customers(call: Call) -> Response:
     """Answer with how many customers pass the filters of the list (D: GET-api-v3-customer-count)."""
-    return as_json({"CustomerCount": sum(1 for _ in _found(call))})
+    return _json({"CustomerCount": sum(1 for _ in _found(call))})
 
 
 def _found(call: Call) -> Iterator[tuple[int, Document]]:
@@ -182,10 +201,10 @@ def _found(call: Call) -> Iterator[tuple[int, Document]]:
 
     U: variants `waiting_customers` and `customers_appear_after_seconds`.
     """
-    if used := {re.split(r"[.\[]", name)[0] for name in call.query} & _NOT_EMULATED:
+    if used := {re.split(r"[.\[]", name)[0] for name in query()} & _NOT_EMULATED:
         raise FailedError(400, f"The sandbox does not emulate {', '.join(sorted(used))}.")
     variants, is_asked_for = call.variants, _addresses(call)
-    statuses, with_tests = numbers("Statuses", call), flag("IncludeTestRecords", call)
+    statuses, with_tests = _numbers("Statuses"), _flag("IncludeTestRecords")
     latest = call.now - variants.customers_appear_after_seconds
     for key, customer in call.documents.all(CUSTOMERS).items():
         has_appeared = customer["CreatedAt"] <= latest
@@ -198,29 +217,26 @@ def _found(call: Call) -> Iterator[tuple[int, Document]]:
 
 def _addresses(call: Call) -> Callable[[str | None], bool]:
     """Return the test of the address (U: variants `address_filter`, `address_list` and `address_case`)."""
-    wanted, form, compared = (
-        call.texts("EmailAddresses"),
-        call.variants.address_list,
-        call.variants.address_filter,
-    )
+    wanted, form = texts_of("EmailAddresses"), call.variants.address_list
+    compared = call.variants.address_filter
     if len(wanted) > 1 and form == "refused":
-        raise invalid("EmailAddresses", "One value is expected.")
+        raise _invalid("EmailAddresses", "One value is expected.")
     if not wanted or compared == "ignored" or (len(wanted) > 1 and form == "everybody"):
         return lambda _: True
-    asked = [folded(text, call) for text in (wanted[:1] if form == "first" else wanted)]
+    asked = [_folded(text, call) for text in (wanted[:1] if form == "first" else wanted)]
     if compared == "contains":
-        return lambda address: any(text in folded(address, call) for text in asked)
-    return lambda address: folded(address, call) in asked
+        return lambda address: any(text in _folded(address, call) for text in asked)
+    return lambda address: _folded(address, call) in asked
 
 
-def _list_opt_outs(call: Call) -> Answer:
+def _list_opt_outs(call: Call) -> Response:
     """Answer with a page of the opt-outs, those of test customers only if asked for (D: getoptouts)."""
-    with_tests = flag("IncludeTestRecords", call)
+    with_tests = _flag("IncludeTestRecords")
     rows = {
         int(key): {
-            "OptOutDate": written(opt_out["OptOutDate"]),
+            "OptOutDate": _written(opt_out["OptOutDate"]),
             "Email": opt_out["Email"],
-            "TransactionDate": written(opt_out["OptOutDate"]),
+            "TransactionDate": _written(opt_out["OptOutDate"]),
             "SurveyClosedDate": None,
             "Data": [],
             "Language": "nl",
@@ -230,18 +246,434 @@ def _list_opt_outs(call: Call) -> Answer:
         for key, opt_out in call.documents.all(OPT_OUTS).items()
         if with_tests or not opt_out["IsTest"]
     }
-    return answer_page("OptOuts", rows, call)
+    return _answer_page("OptOuts", rows, call)
+
+
+# Answers and refusals, the query, times, and the objects of a body.
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    """Return the answer that has a value as JSON."""
+    return Response(json.dumps(value), status, content_type=_JSON)
+
+
+def _invalid(path: str, message: str) -> FailedError:
+    """Return the 400 that says what is wrong at one place of the request."""
+    return FailedError(400, "The request is invalid.", places={path: message})
+
+
+def _failure(error: FailedError, form: str) -> Response:
+    """Return the answer to a refused call; the form of a 400 is unknown (U: variant `refusal_body`)."""
+    if error.status != 400:
+        return _json({"Message": str(error)}, error.status)
+    text = " ".join(error.places.values()) or str(error)
+    if form == "model-state":  # what ASP.NET makes of a body that it could not bind, or that is not valid (I)
+        places = {path: [place] for path, place in error.places.items()} or {"request": [str(error)]}
+        return _json({"Message": "The request is invalid.", "ModelState": places}, 400)
+    if form == "message":
+        return _json({"Message": text}, 400)
+    if form == "text":
+        return Response(text, 400, content_type="text/plain; charset=utf-8")
+    page = f"<!DOCTYPE html><html><body><h1>Bad Request</h1><p>{text}</p></body></html>"
+    return Response(page, 400, content_type="text/html; charset=utf-8")
+
+
+# The query. Collections are repeated names (I: Web API model binding).
+
+
+def _numbers(name: str) -> Sequence[int]:
+    """Return a collection of whole numbers in the query; `FailedError` with 400 for anything else."""
+    for text in texts_of(name):
+        if not _WHOLE_NUMBER.fullmatch(text):
+            raise _invalid(name, f"The value '{text}' is not valid for {name}.")
+    return [int(text) for text in texts_of(name)]
+
+
+def _flag(name: str) -> bool:
+    """Return true or false of the query; `FailedError` with 400 for anything else."""
+    text = next(iter(texts_of(name)), "false").lower()
+    if text not in ("true", "false"):
+        raise _invalid(name, f"The value '{text}' is not valid for {name}.")
+    return text == "true"
+
+
+def _answer_page(name: str, rows: Mapping[int, Any], call: Call) -> Response:
+    """Return a page of rows, which come with their ids in rising order, under a name, and the NextCursor.
+
+    A cursor means "after this id", so a row that is added meanwhile neither repeats nor hides another (I). A
+    Limit over the maximum is lowered. What the last page has is unknown (U: variant `last_cursor`).
+    """
+    limit = next(iter(_numbers("Limit")), _LIMIT)
+    if limit < 1:
+        raise _invalid("Limit", f"Limit has to be from 1 to {_LIMIT}.")
+    cursor = next(iter(texts_of("Cursor")), f"{_MARK}0")  # an empty one is for the first page (D)
+    after = cursor.removeprefix(_MARK)
+    if after == cursor or not (after.isascii() and after.isdigit()):
+        raise _invalid("Cursor", "The cursor is not known.")
+    later = [identity for identity in rows if identity > int(after)]
+    page = later[: min(limit, _LIMIT)]
+    answer: dict[str, Any] = {name: [rows[identity] for identity in page]}
+    form = call.variants.last_cursor
+    if len(later) > len(page) or (page and form == "empty-page"):
+        answer["NextCursor"] = f"{_MARK}{page[-1]}"
+    elif form != "absent":
+        answer["NextCursor"] = "" if form == "empty" else None
+    return _json(answer)
+
+
+# Times. Samples are ISO 8601 with seven digits after the second and an offset (D: POST-api-v3-customer-add);
+# a plain date works too (C). The offsets of the samples are those of Dutch winter time.
+
+
+def _due(send_date: float | None, send_time: float | None, now: float) -> float:
+    """Return when a mail may leave: on the SendDate, null means now, but not before the SendTime (D).
+
+    Of the SendTime, a date and time, only the local time of day counts.
+    """
+    start = now if send_date is None else max(send_date, now)
+    if send_time is None:
+        return start
+    day, time = datetime.fromtimestamp(start, _LOCAL), datetime.fromtimestamp(send_time, _LOCAL).time()
+    return max(start, datetime.combine(day.date(), time, _LOCAL).timestamp())
+
+
+def _written(seconds: float) -> str:
+    """Return a time as the samples write it, in local time (D)."""
+    text = datetime.fromtimestamp(seconds, _LOCAL).strftime("%Y-%m-%dT%H:%M:%S.%f0%z")
+    return f"{text[:-2]}:{text[-2:]}"
+
+
+class Members(Struct, frozen=True):
+    """An object of a body: its members by lower-case name, and its path in the body.
+
+    A client mixes `ApproveAutomatically` with `sendDate` (C: NotifyNL-OMC). Members that no page documents
+    are never looked at, as Json.NET ignores them (I). A wrong type is a `FailedError` with 400 (I), stricter
+    than Json.NET, which turns the text "true" into true.
+    """
+
+    path: str
+    values: dict[str, Any]
+
+    @classmethod
+    def of(cls, path: str, value: Any) -> Members:
+        """Return the object that stands at a path."""
+        if not isinstance(value, dict):
+            raise _wrong(path, "an object")
+        return cls(path, {name.lower(): member for name, member in value.items()})
+
+    def at(self, name: str) -> str:
+        """Return the path of a member."""
+        return f"{self.path}.{name}"
+
+    def raw(self, name: str) -> Any:
+        """Return a member as it is; None stands for null and for absence, which say the same here (I)."""
+        return self.values.get(name.lower())
+
+    def text(self, name: str) -> str | None:
+        """Return a member that is text."""
+        value = self.raw(name)
+        if value is not None and not isinstance(value, str):
+            raise _wrong(self.at(name), "a string")
+        return value
+
+    def flag(self, name: str) -> bool:
+        """Return a member that is true or false; one that is left out is false (I: .NET's default)."""
+        value = self.values.get(name.lower(), False)
+        if not isinstance(value, bool):
+            raise _wrong(self.at(name), "true or false")
+        return value
+
+    def number(self, name: str) -> int | None:
+        """Return a member that is a whole number of 32 bits."""
+        value = self.raw(name)
+        if value is not None and (type(value) is not int or not -(2**31) <= value < 2**31):
+            raise _wrong(self.at(name), "an integer")
+        return value
+
+    def base64(self, name: str) -> bytes | None:
+        """Return a member that is bytes, which JSON has as base64 (D: the sample `QEA=`)."""
+        text = self.text(name)
+        try:
+            return None if text is None else b64decode(text, validate=True)
+        except ValueError as error:
+            raise _wrong(self.at(name), "base64") from error
+
+    def moment(self, name: str) -> float | None:
+        """Return a member that is a date or a time, in seconds since 1970; without an offset it is local."""
+        text = self.text(name)
+        try:
+            moment = None if text is None else datetime.fromisoformat(text.strip())
+            if moment is None:
+                return None
+            local = moment if moment.tzinfo else moment.replace(tzinfo=_LOCAL)
+            return local.astimezone(_LOCAL).timestamp()
+        except (ValueError, OverflowError) as error:
+            raise _wrong(self.at(name), "a date") from error
+
+    def objects(self, name: str) -> tuple[Members, ...]:
+        """Return a member that is an array of objects; one that is left out has none."""
+        path, value = self.at(name), self.raw(name)
+        if value is not None and not isinstance(value, list):
+            raise _wrong(path, "an array")
+        return tuple(Members.of(f"{path}[{index}]", item) for index, item in enumerate(value or ()))
+
+
+def _wrong(path: str, expected: str) -> FailedError:
+    return _invalid(path, f"{path} has to be {expected}.")
+
+
+# Batches: how one is read and stored, who is mailed, and when.
+
+_Readers = Mapping[str, Callable[[Members, str], object]]
+
+# Pre-filled answers, of which only the types are documented (D). No call lists questions or scale positions
+# (U), so nothing here can know whether they exist.
+_ANSWER: _Readers = {
+    **dict.fromkeys(("BaseQuestionId", "PageRepetition", "SectionRepetition"), Members.number),
+    "Text": Members.text,
+    "DateAnswered": Members.moment,
+}
+_POSITION: _Readers = {**dict.fromkeys(("Id", "Value", "Ranking"), Members.number), "Label": Members.text}
+_FILE: _Readers = {
+    **dict.fromkeys(("Id", "AnswerId", "FileSize"), Members.number),
+    **dict.fromkeys(("FileName", "FileType", "CertificateThumbprint", "EncryptionKey"), Members.text),
+    "Data": Members.base64,
+}
+
+
+def _add_customers(call: Call) -> Response:
+    """Store a batch, notify its addresses, and mail its customers if they need no approval (D: customer-add).
+
+    There is no key by which the server could know a request again (D), so the same one twice is two batches
+    (I). `FailedError` with 400, and nothing stored or mailed, for a batch that is not valid (D).
+    """
+    body = Members.of("request", sent_json())
+    batch, customers = _read_batch(body), _read_customers(body, call)
+    documents = call.documents
+    number = documents.next_number(BATCHES)
+    documents.put(BATCHES, number, {"Id": number, **batch})
+    identities = []
+    for customer in customers:
+        end = batch["EndDate"] if customer["EndDate"] is None else customer["EndDate"]
+        also = {"BatchId": number, "EndDate": end, "IsTest": batch["IsTest"], "IsConcept": batch["IsConcept"]}
+        identities.append(documents.next_number(CUSTOMERS))
+        documents.put(CUSTOMERS, identities[-1], stored_customer({**customer, **also}, call.now))
+    addresses = (body.text("NotificationEmailAddresses") or "").split(",")
+    for address in [address.strip() for address in addresses if address.strip()] or [_FRONT_OFFICE]:
+        _mail("notification", address, call.now, number, None, call)
+    if body.flag("ApproveAutomatically"):
+        _invite(identities, call)
+    # A 200 whose body is not documented (U: variant `add_answer`).
+    answers: dict[str, Response] = {
+        "empty": Response("", content_type=_JSON),
+        "null": _json(None),
+        "batch-id": _json({"BatchId": number}),
+        "customer-ids": _json({"CustomerIds": identities}),
+        "text": Response("The customers have been added.", content_type="text/plain; charset=utf-8"),
+        "true": _json(True),
+    }
+    return answers[call.variants.add_answer]
+
+
+def approve(
+    state: State, *, variants: Variants = _ANY, clock: Callable[[], float] = time.time
+) -> Sequence[int]:
+    """Approve every customer that waits, as an experience manager does by hand, and return their ids.
+
+    D: with ApproveAutomatically false nothing is mailed before. `variants` and `clock` are to be those of the
+    application over this state.
+    """
+    with state.transaction() as documents:
+        call = Call(documents, variants, clock())
+        return _invite([int(key) for key in documents.all(CUSTOMERS)], call)
+
+
+def _columns(call: Call) -> dict[Key, Document]:
+    """Return every column by id; that names are unique is not stated (U: variant `twin_columns`)."""
+    columns = call.documents.all(COLUMNS)
+    return {**columns, **_TWIN} if call.variants.twin_columns else columns
+
+
+def _folded(address: str | None, call: Call) -> str:
+    """Return what is equal for addresses that are the same (U: variant `address_case`)."""
+    address = address or ""
+    return address if call.variants.address_case == "sensitive" else address.casefold()
+
+
+def _is_scheduled(customer: Document, call: Call) -> bool:
+    """Tell whether a customer is approved, and its mail still to come."""
+    return bool(customer["State"] == "approved" and customer["NotBefore"] > call.now)
+
+
+def _read_batch(body: Members) -> Document:
+    """Return what holds for every customer of a batch; a concept one is a test as well (D)."""
+    kind = (body.text("TypeBatch") or "email").lower()
+    if kind not in _TYPES:
+        raise _invalid(body.at("TypeBatch"), f"TypeBatch has to be one of {', '.join(_TYPES)}.")
+    return {
+        "Name": body.text("BatchName"),
+        "Type": _TYPES[kind],
+        "SendTime": body.moment("SendTime"),
+        "EndDate": body.moment("EndDate"),
+        "IsTest": body.flag("IsTest") or body.flag("IsConcept"),
+        "IsConcept": body.flag("IsConcept"),
+    }
+
+
+def _read_customers(body: Members, call: Call) -> list[Document]:
+    """Return the customers of a batch; `FailedError` names all that are not valid (I: none is left out)."""
+    sent, at = body.objects("Customers"), body.at("Customers")
+    if not sent:
+        raise _invalid(at, "There are no customers to add.")
+    addresses = {_folded(customer.text("Email"), call) for customer in sent}
+    if len(addresses) < len(sent) and not body.flag("AllowDuplicateEmail"):
+        raise _invalid(at, "The batch has duplicate e-mail addresses.")
+    customers, wrong = [], dict[str, str]()
+    for members in sent:
+        try:
+            customers.append(_read_customer(members, call))
+        except FailedError as error:
+            wrong |= error.places
+    if wrong:
+        raise FailedError(400, "The request is invalid.", places=wrong)
+    return customers
+
+
+def _read_customer(members: Members, call: Call) -> Document:
+    for answer in members.objects("Answers"):
+        checked = [(answer, _ANSWER)]
+        checked += [(position, _POSITION) for position in answer.objects("SelectedScalePositions")]
+        checked += [(file, _FILE) for file in answer.objects("FileAnswers")]
+        for part, readers in checked:
+            for name, read in readers.items():
+                read(part, name)
+    email, transaction_date = members.text("Email"), members.moment("TransactionDate")
+    return {
+        "Email": email,
+        "PhoneNumber": members.text("PhoneNumber"),
+        "SendDate": members.moment("SendDate"),
+        "TransactionDate": call.now if transaction_date is None else transaction_date,
+        "EndDate": members.moment("EndDate"),
+        "Priority": members.number("Priority") or 0,
+        "PreviousId": members.number("PreviousId"),
+        "Data": _read_data(members, call),
+        "State": _first_state(email, call),
+    }
+
+
+def _read_data(customer: Members, call: Call) -> list[Document]:
+    """Return the data of a customer, the previous one's where it gives none itself (D: PreviousId).
+
+    `FailedError` where a column cannot be used (I), a required one that is not archived has no value (D:
+    "This will result in a validation error"), or no customer has the previous id (U: variant
+    `unknown_previous`). A column is named by its id or else by its name (I).
+    """
+    columns, previous = _columns(call), customer.number("PreviousId")
+    source = None if previous is None else call.documents.get(CUSTOMERS, previous)
+    if previous is not None and source is None and call.variants.unknown_previous == "refused":
+        raise _invalid(customer.at("PreviousId"), "The previous customer does not exist.")
+    data = {item["CustomerDataColumnId"]: item for item in source["Data"]} if source else {}
+    for item in customer.objects("Data"):
+        key: Any = item.number("CustomerDataColumnId")
+        if key is None:
+            found = [number for number, column in columns.items() if column["Name"] == item.text("Name")]
+            if len(found) > 1:
+                raise _invalid(item.path, "The Name is of several customer data columns.")
+            key = next(iter(found), None)
+        if key not in columns:
+            raise _invalid(item.path, "The customer data column does not exist.")
+        if columns[key]["Archived"]:
+            raise _invalid(item.path, f"The customer data column {columns[key]['Name']} is archived.")
+        encryption = {name: item.raw(name) for name in _ENCRYPTION if item.raw(name) is not None}
+        data[key] = {"CustomerDataColumnId": key, "Value": item.text("Value"), **encryption}
+    given = {key for key, item in data.items() if item["Value"]}
+    needed = {key: c["Name"] for key, c in columns.items() if c["Required"] and not c["Archived"]}
+    if missing := [name for key, name in needed.items() if key not in given]:
+        raise _invalid(customer.at("Data"), f"Required customer data is missing: {', '.join(missing)}.")
+    return list(data.values())
+
+
+def _first_state(email: str | None, call: Call) -> str:
+    """Return the state of a new customer: waiting, unless it can never be mailed.
+
+    An address that is not valid is a fault, not a refused call (D; U: variant `plus_addresses`); that one
+    which opted out is not mailed is inferred (I).
+    """
+    has_plus = "+" in (email or "") and call.variants.plus_addresses == "fault"
+    if email is None or has_plus or not _ADDRESS.fullmatch(email):
+        return "fault"
+    opt_outs = call.documents.all(OPT_OUTS).values()
+    gone = {_folded(opt_out["Email"], call) for opt_out in opt_outs}
+    return "opted-out" if _folded(email, call) in gone else "waiting"
+
+
+def _invite(identities: Iterable[int], call: Call) -> Sequence[int]:
+    """Approve those of these customers that wait, test customers too (D), and return their ids.
+
+    Each is mailed when its time comes; one of a portal batch is not (I). D, model ImportCustomer: when
+    another, future customer in status initial has a higher priority, this one becomes locked.
+    """
+    documents, approved = call.documents, list[int]()
+    coming = {int(key): c for key, c in documents.all(CUSTOMERS).items() if _is_scheduled(c, call)}
+    for identity in identities:
+        customer = documents.get(CUSTOMERS, identity)
+        if customer is None or customer["State"] != "waiting":
+            continue
+        approved.append(identity)
+        address, priority = _folded(customer["Email"], call), customer["Priority"]
+        rivals = {key: rival for key, rival in coming.items() if _folded(rival["Email"], call) == address}
+        if any(rival["Priority"] > priority for rival in rivals.values()):
+            _lock(identity, customer, call)
+            continue
+        batch = documents.get(BATCHES, customer["BatchId"]) or {}
+        not_before = _due(customer["SendDate"], batch["SendTime"], call.now)
+        customer = {**customer, "State": "approved", "NotBefore": not_before}
+        documents.put(CUSTOMERS, identity, customer)
+        if batch["Type"] != "portal":
+            _mail("invitation", customer["Email"], not_before, batch["Id"], identity, call)
+        if _is_scheduled(customer, call):
+            coming[identity] = customer
+            for key, rival in rivals.items():
+                if rival["Priority"] < priority:
+                    _lock(key, rival, call)
+                    del coming[key]
+    return approved
+
+
+def _lock(identity: int, customer: Document, call: Call) -> None:
+    """Keep a customer from being mailed, and take back the mail that it was to get."""
+    documents = call.documents
+    documents.put(CUSTOMERS, identity, {**customer, "State": "locked", "NotBefore": None})
+    for key, mail in documents.all(MAILS).items():
+        if mail["customer_id"] == identity:
+            documents.remove(MAILS, key)
+
+
+def _mail(kind: str, to: str, not_before: float, batch_id: int, customer: int | None, call: Call) -> None:
+    """Record a mail that would be sent: an invitation, or a notification about a batch."""
+    batch = call.documents.get(BATCHES, batch_id) or {}
+    letter = {
+        "kind": kind,
+        "to": to,
+        "customer_id": customer,
+        "batch_id": batch_id,
+        "batch_name": batch["Name"],
+        "is_test": batch["IsTest"],
+        "is_concept": batch["IsConcept"],
+        "not_before": datetime.fromtimestamp(not_before, UTC).isoformat(),
+    }
+    call.documents.put(MAILS, call.documents.next_number(MAILS), letter)
 
 
 # The text of the add page points at version 1 of the columns (D).
-_ROUTES: Sequence[tuple[str, str, Callable[[Call], Answer]]] = (
+_ROUTES: Sequence[tuple[str, str, Callable[[Call], Response]]] = (
     ("GET", "/external/api/v1/customerdatacolumn", _list_columns),
     ("GET", "/external/api/v3/customerdatacolumn", _list_columns),
     ("GET", "/external/api/v3/customer", _list_customers),
     ("GET", "/external/api/v3/customer/count", _count_customers),
     ("GET", "/external/api/v3/customer/getcustomerstatuses", _list_statuses),
     ("GET", "/external/api/v3/customer/getoptouts", _list_opt_outs),
-    ("POST", "/external/api/v3/customer/add", add_customers),
+    ("POST", "/external/api/v3/customer/add", _add_customers),
 )
 # The second is the form of the one documented example (C: NotifyNL-OMC, kto-expoints.md).
 _TOKEN_PATHS = ("/oauth2/token", "/<directory>/oauth2/v2.0/token")

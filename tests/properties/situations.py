@@ -14,7 +14,7 @@ from reconciler.engine.body import put, value_at
 from reconciler.engine.kind import Declared, Given, Json, Origin, Policy, Reference, Ruling
 from reconciler.problems import Place
 from reconciler.sandbox import Fault, Variants
-from reconciler.sandbox.checkmarket_bodies import defaults_of
+from reconciler.sandbox.checkmarket import defaults_of
 from reconciler.sandbox.seeding import stored_config
 from tests.properties.world import Situation
 

@@ -192,17 +192,12 @@ def test_an_unknown_setting_is_refused_with_what_is_valid(setting: str, expected
         Variants.parse([setting])
 
 
-def test_naming_variants_does_not_import_the_web_framework() -> None:
-    code = "import sys, reconciler.sandbox.variants; sys.exit(bool({'flask', 'sqlite3'} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
 def test_the_sandbox_imports_nothing_else_of_this_package() -> None:
     """The stand-in must not share our beliefs about the server."""
     code = """
 import pkgutil, sys, reconciler.sandbox as sandbox
 modules = [module.name for module in pkgutil.iter_modules(sandbox.__path__, "reconciler.sandbox.")]
-assert len(modules) > 9 and all(map(__import__, modules))
+assert len(modules) > 7 and all(map(__import__, modules))
 print(*(name for name in sys.modules if name.startswith("reconciler.")))
 """
     printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
