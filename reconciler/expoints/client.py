@@ -18,10 +18,10 @@ import re
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from http import HTTPStatus
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 from urllib.parse import quote, urlsplit
 
 from msgspec import Struct
@@ -58,7 +58,6 @@ _IN_DOUBT = "The batch may have been taken or not; count its customers before se
 _NOT_KEPT_ALIVE = {"Connection": Secret("CLOSE")}
 
 Row = Mapping[str, Json]
-Result = TypeVar("Result")
 
 
 class Column(Struct, frozen=True):
@@ -92,37 +91,33 @@ class ClientLogin(Redacted, frozen=True):
     scope: str | None = None
 
 
-class Customers:
+class Customers(Struct, frozen=True):
     """The customers of one tenant. Safe for use by many threads at once; it has no cache.
 
-    `reading` carries all calls but `add`, which goes over `posting`: an `Api` that keeps no connection
-    alive, for on a kept one that the server has closed meanwhile, nothing would prove that a batch was not
-    taken. `mapper` makes several requests at a time.
-
+    `posting` carries `add` alone, and keeps no connection alive: on one that the server has closed
+    meanwhile, nothing would prove that a batch was not taken. `mapper` makes several requests at a time.
     Errors of every call: `Unauthorised` after a 401 to the second token too, or where no token can be had;
     the rest of the `ApiError` tree as for `Api`.
     """
 
-    def __init__(self, reading: Api, posting: Api, tokens: Tokens, mapper: Mapper = map_serially) -> None:
-        self._reading = reading
-        self._posting = posting
-        self._tokens = tokens
-        self._mapper = mapper
+    reading: Api
+    posting: Api
+    tokens: Tokens
+    mapper: Mapper = map_serially
 
     def server_time(self) -> float | None:
         """Return the time of the server in seconds since 1970 UTC, None where it does not say.
 
-        It asks for the columns, which proves that the token may read: the API has no call for the token
-        itself.
+        It asks for the columns, which proves that the token may read; the API has no call for that.
         """
         document, at = self._read(_COLUMNS)
-        _rows(document, "CustomerDataColumns", f"GET {_COLUMNS}")
+        _rows(document, "CustomerDataColumns", _COLUMNS)
         return at
 
     def columns(self) -> tuple[Column, ...]:
         """Return every column, archived ones too, in the API's order. Names may not be unique (U)."""
         columns = []
-        for row in _rows(self._read(_COLUMNS)[0], "CustomerDataColumns", f"GET {_COLUMNS}"):
+        for row in _rows(self._read(_COLUMNS)[0], "CustomerDataColumns", _COLUMNS):
             id, name = row.get("Id"), row.get("Name")
             if type(id) is not int or not isinstance(name, str):
                 message = "a column has no number Id or no text Name. It cannot be trusted."
@@ -132,23 +127,31 @@ class Customers:
 
     def statuses(self) -> Mapping[int, str]:
         """Return the name of each status by its code; both are the tenant's own (D, U: which there are)."""
-        rows = _rows(self._read(_STATUSES)[0], "Statuses", f"GET {_STATUSES}")
         statuses: dict[int, str] = {}
-        for row in rows:
+        for row in _rows(self._read(_STATUSES)[0], "Statuses", _STATUSES):
             code, name = row.get("StatusCode"), row.get("StatusName")
             if type(code) is not int or not isinstance(name, str):
                 raise BadAnswer(f"GET {_STATUSES}: a status has no number StatusCode or no text StatusName.")
             statuses[code] = name
         return statuses
 
-    def count(self, emails: Sequence[str], statuses: Sequence[int] = ()) -> int:
+    def count(self, emails: Sequence[str], statuses: Sequence[int] = ()) -> Count:
         """Return how many customers have one of the addresses, and one of the statuses if any are given.
 
         Many addresses take several requests; none take none. D: GET-api-v3-customer-count; I: repeated keys
         stand for a list; U: whether addresses match exactly. Raises `ValueError` for a blank address, which
         would be no filter.
         """
-        return self._count(emails, statuses).customers
+        also: Mapping[str, QueryValue] = {"Statuses": list(statuses)} if statuses else {}
+        customers, at = 0, None
+        for query in _queries(emails):
+            document, at = self._read(_COUNT, {**query, **also})
+            number = _member(document, "CustomerCount")
+            if type(number) is not int or number < 0:
+                message = "the answer has no number CustomerCount. It cannot be trusted."
+                raise BadAnswer(f"GET {_COUNT}: {message}")
+            customers += number
+        return Count(customers, at)
 
     def counts(self, emails: Iterable[str]) -> Mapping[str, Count]:
         """Return how many customers each address has, by the address as it was given: one request each.
@@ -156,14 +159,16 @@ class Customers:
         Never several in one request, for U: whether repeated `EmailAddresses` mean a list, and a mailbox that
         only looks unknown would be mailed twice. The first error ends it; otherwise as for `count`.
         """
-        return self._for_each(lambda email: self._count([email]), emails, "Counting customers")
+        addresses = list(dict.fromkeys(emails))
+        found = self.mapper(lambda email: self.count([email]), addresses, "Counting customers")
+        return dict(zip(addresses, found, strict=True))
 
-    def count_nobody(self) -> Count:
+    def count_unknown(self) -> Count:
         """Return how many customers a random address has: 0, where addresses are compared at all.
 
         No cache on the way can have the answer, so its time is that of now.
         """
-        return self._count([f"nobody-{secrets.token_hex(8)}@{secrets.token_hex(8)}.example"])
+        return self.count([f"nobody-{secrets.token_hex(8)}@{secrets.token_hex(8)}.example"])
 
     def ids(self, emails: Iterable[str]) -> Mapping[str, frozenset[str] | None]:
         """Return the ids of the customers of each address, by the address as it was given.
@@ -178,34 +183,33 @@ class Customers:
                 return None
             return frozenset(map(str, ids)) if all(type(id) in (int, str) for id in ids) else None
 
-        return self._for_each(ids_of, emails, "Listing customers")
+        addresses = list(dict.fromkeys(emails))
+        return dict(zip(addresses, self.mapper(ids_of, addresses, "Listing customers"), strict=True))
 
     def opted_out(self, emails: Sequence[str]) -> frozenset[str]:
         """Return those of the addresses that want no more mail, as they were given.
 
         D: GET-api-v3-customer-getoptouts cannot be asked for addresses, so every opt-out is read. U: whether
-        letter case matters; here it does not, so that rather too many are found. Opt-outs by data alone have
-        no address.
+        letter case matters; here it does not, so that rather too many are found.
         """
         if not emails:
             return frozenset()
-        asked = {_mailbox(email) for email in emails}
-        # Page by page: a tenant may have any number of them, and only a few matter.
-        read = partial(self._page, _OPT_OUTS, _WITH_TESTS, None)
-        gone = {
-            mailbox
-            for page in pages(read, "OptOuts", f"GET {_OPT_OUTS}")
-            for row in page
-            if (mailbox := _mailbox(row.get("Email"))) in asked
-        }
-        return frozenset(email for email in emails if _mailbox(email) in gone)
+        asked: dict[str, list[str]] = {}
+        for email in emails:
+            asked.setdefault(email.strip().casefold(), []).append(email)
+        # Page by page: a tenant may have any number of them, and only a few matter. Some have no address.
+        gone: set[str] = set()
+        for page in pages(partial(self._page, _OPT_OUTS, _WITH_TESTS, None), "OptOuts", _OPT_OUTS):
+            for row in page:
+                gone.update(asked.get(str(row.get("Email")).strip().casefold(), ()))
+        return frozenset(gone)
 
     def customers(self, emails: Sequence[str]) -> Sequence[Row]:
         """Return the rows of these addresses; C: with `Id`, U: the rest. They hold personal data."""
         found: list[Row] = []
         for query in _queries(emails):
             read = partial(self._page, _CUSTOMERS, query, Budget(HEAVIEST))
-            for page in pages(read, "Customers", f"GET {_CUSTOMERS}"):
+            for page in pages(read, "Customers", _CUSTOMERS):
                 found += page
         return found
 
@@ -220,34 +224,15 @@ class Customers:
         content and its sender `Declined`, `NotFound` and `Forbidden`, else `Unauthorised`, `Unreachable`,
         `AllowanceUsedUp`, or `BadAnswer` from the token host. After an answer it is what the tenant said.
         """
-        token = self._tokens.current()
+        token = self.tokens.current()
         headers = {"Authorization": Secret(f"{_BEARER}{token.value}")}
         try:
-            answer = self._posting.request(
+            answer = self.posting.request(
                 "POST", _ADD, json=dict(batch), headers=headers, on_answer=on_answer
             )
         except ApiError as error:
             raise _masked_error(error, token) from None
         return taken(answer, personal_values(batch))
-
-    def _for_each(
-        self, ask: Callable[[str], Result], emails: Iterable[str], what: str
-    ) -> Mapping[str, Result]:
-        addresses = list(dict.fromkeys(emails))
-        return dict(zip(addresses, self._mapper(ask, addresses, what), strict=True))
-
-    def _count(self, emails: Sequence[str], statuses: Sequence[int] = ()) -> Count:
-        also: Mapping[str, QueryValue] = {"Statuses": list(statuses)} if statuses else {}
-        customers, at = 0, None
-        for query in _queries(emails):
-            document, at = self._read(_COUNT, {**query, **also})
-            number = _member(document, "CustomerCount")
-            if type(number) is not int or number < 0:
-                raise BadAnswer(
-                    f"GET {_COUNT}: the answer has no number CustomerCount. It cannot be trusted."
-                )
-            customers += number
-        return Count(customers, at)
 
     def _page(
         self, path: str, query: Mapping[str, QueryValue], memory: Budget | None, cursor: str | None
@@ -261,10 +246,10 @@ class Customers:
         """Return the document that the API answers with, and the time that the answer has."""
         refused: Secret | None = None
         while True:
-            token = self._tokens.current(refused)
+            token = self.tokens.current(refused)
             headers = {"Authorization": Secret(f"{_BEARER}{token.value}")}
             try:
-                answer = self._reading.request("GET", path, params=query, headers=headers)
+                answer = self.reading.request("GET", path, params=query, headers=headers)
                 if memory is not None:
                     answer.take_from(memory)
                 return answer.document, answer.sent_at  # noqa: TRY300 - the document may be none
@@ -294,39 +279,33 @@ def _queries(emails: Iterable[str]) -> Iterator[Mapping[str, QueryValue]]:
         yield {**_WITH_TESTS, _ADDRESSES: portion}
 
 
-def _mailbox(email: Json) -> str | None:
-    return email.strip().casefold() if isinstance(email, str) else None
-
-
 def _member(document: object, name: str) -> Json:
     return document.get(name) if isinstance(document, dict) else None
 
 
-def _rows(document: object, name: str, where: str) -> Sequence[Row]:
+def _rows(document: object, name: str, path: str) -> Sequence[Row]:
     """Return the objects in the list of that name; `BadAnswer` where there is no such list."""
     found = _member(document, name)
     objects = [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
     if not isinstance(found, list) or len(objects) < len(found):
-        raise BadAnswer(f"{where}: the answer has no list {name} of objects. It cannot be trusted.")
+        raise BadAnswer(f"GET {path}: the answer has no list {name} of objects. It cannot be trusted.")
     return objects
 
 
-def pages(read: Callable[[str | None], object], name: str, where: str) -> Iterator[Sequence[Row]]:
+def pages(read: Callable[[str | None], object], name: str, path: str) -> Iterator[Sequence[Row]]:
     """Yield the rows of every page; `read` returns the page at a cursor, None for the first.
 
     D: the next cursor is `NextCursor` of the answer. U: at the end it may be null, empty or missing, and the
-    last page may be empty. Raises `BadAnswer` where the pages go in circles: those before are not to be
-    trusted then.
+    last page may be empty. Raises `BadAnswer` where the pages go in circles: none of them is to be trusted.
     """
     seen: set[Json] = set()
     cursor = None
     for _ in range(_MOST_PAGES):
         document = read(cursor)
-        page, onwards = _rows(document, name, where), _member(document, "NextCursor")
+        page, onwards = _rows(document, name, path), _member(document, "NextCursor")
         if isinstance(onwards, bool) or not isinstance(onwards, str | int | None):
-            raise BadAnswer(
-                f"{where}: NextCursor is neither a text nor a number. The list cannot be trusted."
-            )
+            message = "NextCursor is neither a text nor a number. The list cannot be trusted."
+            raise BadAnswer(f"GET {path}: {message}")
         cursor = None if onwards in (None, "") else str(onwards)
         marks = {hashlib.sha256(json.dumps(page).encode()).hexdigest(), cursor}
         if marks & seen:
@@ -335,36 +314,28 @@ def pages(read: Callable[[str | None], object], name: str, where: str) -> Iterat
         if cursor is None:
             return
         seen |= marks
-    raise BadAnswer(f"{where}: the pages of {name} do not come to an end. The list cannot be trusted.")
+    raise BadAnswer(f"GET {path}: the pages of {name} do not come to an end. The list cannot be trusted.")
 
 
 def taken(answer: Answer, personal: Iterable[str]) -> str:
     """Return what the API says of a batch that it took: opaque, short, without the `personal` values.
 
-    D: success is 200, and its body is not documented; so JSON of any form is believed, and an empty body. I:
-    ASP.NET answers 201, 202 and 204 to a write without a result.
-
-    Raises `Declined` for 4xx, `Forbidden` for a 403: nothing was taken. Raises `NoAnswer` for anything else,
-    such as 408, 5xx (D: 503 asks to try again, but not whether the batch was taken), a redirect, HTML or
-    plain text: a proxy or a login page may have answered, and not the API.
+    D: success is 200, with an undocumented body, so JSON of any form is believed, and an empty body. I: 201,
+    202 and 204 are what ASP.NET answers to a write without a result. Raises `Declined` for 4xx, `Forbidden`
+    for a 403: nothing was taken. Raises `NoAnswer` for anything else, such as 408, 5xx, a redirect, HTML or
+    plain text, which a proxy or a login page may have sent.
     """
     words = answer.quoted(shown(answer, personal))
     text = ": ".join(filter(None, (f"{answer.method} {answer.path}: {answer.status}", words)))
-    if answer.status in (200, 201, 202, 204) and _is_empty_or_json(answer):
-        return words
+    if answer.status in (200, 201, 202, 204):
+        with suppress(BadAnswer):
+            _ = answer.content.strip() and answer.document
+            return words
     if answer.status == 403:
         raise Forbidden(f"{text}. Nothing was taken; give the credentials the right to add customers.")
     if 400 <= answer.status < 500 and answer.status != 408:
         raise Declined(f"{text}. Nothing was taken; correct what the API names.")
     raise NoAnswer(f"{text}. {_IN_DOUBT}")
-
-
-def _is_empty_or_json(answer: Answer) -> bool:
-    try:
-        _ = answer.content.strip() and answer.document
-    except BadAnswer:
-        return False
-    return True
 
 
 def _masked_error(error: ApiError, token: Secret) -> ApiError:
@@ -473,8 +444,7 @@ class Tokens:
     """The token of every call, for many threads: given by a person, or fetched for client credentials.
 
     How a token is got is not documented (U); this is OAuth2 (C, I). A fetched one is kept until shortly
-    before it expires. Threads that need one at the same time share one request and its outcome, a failure
-    too.
+    before it expires. Threads that wait for one share the request and its outcome, a failure too.
     """
 
     def __init__(self, login: Secret | ClientLogin, clock: Clock, api: Api | None = None) -> None:
@@ -545,16 +515,12 @@ class Tokens:
             raise BadAnswer(f"{where} the answer has no access_token that can be sent. Check the token_url.")
         if str(_member(document, "token_type") or "bearer").lower() != "bearer":
             raise BadAnswer(f"{where} its token_type is not Bearer, the only one that the API knows.")
-        return Secret(token), _lifetime(_member(document, "expires_in"))
-
-
-def _lifetime(stated: Json) -> float:
-    """Return the seconds in `expires_in`: a number (C), or one written as text (U, seen elsewhere)."""
-    if isinstance(stated, str) and re.fullmatch(r"[0-9]{1,9}", stated):
-        stated = int(stated)
-    if isinstance(stated, bool) or not isinstance(stated, int | float):
-        return _UNSTATED_LIFETIME
-    return float(min(max(stated, 0), _LONGEST_LIFETIME))
+        stated = _member(document, "expires_in")  # a number (C), or one written as text (U, seen elsewhere)
+        if isinstance(stated, str) and re.fullmatch(r"[0-9]{1,9}", stated):
+            stated = int(stated)
+        if isinstance(stated, bool) or not isinstance(stated, int | float):
+            stated = _UNSTATED_LIFETIME
+        return Secret(token), float(min(max(stated, 0), _LONGEST_LIFETIME))
 
 
 def token_hosts(tenant: str, access: Access) -> tuple[tuple[str, ...], Access]:

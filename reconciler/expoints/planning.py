@@ -295,7 +295,7 @@ class SeedPlanner(Struct, frozen=True):
         """Return a test of refused deliveries: whether customers of one may still appear, by either clock."""
         now = self.clock.now()
         refused = any(one.standing is DeliveryState.REFUSED for one in deliveries)
-        there = self.client.count_nobody().at if refused else None
+        there = self.client.count_unknown().at if refused else None
 
         def rests(delivery: Delivery) -> bool:
             if there is None or delivery.server_since is None:

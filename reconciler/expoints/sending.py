@@ -62,12 +62,12 @@ def _status_of(
     status.
     """
     faulty = [code for code, name in names.items() if {code, name} & set(seed.fault_statuses)]
-    left = counted = client.count(emails)
+    left = counted = client.count(emails).customers
     by_status, faults = Counter[str](), 0
     for code in sorted(names, key=lambda code: code not in faulty):
         if left <= 0:
             break
-        number = client.count(emails, [code])
+        number = client.count(emails, [code]).customers
         left -= number
         by_status[names[code]] += number
         faults += number if code in faulty else 0
@@ -169,7 +169,7 @@ class Sender(Struct, frozen=True):
             if not rest:
                 return
             # What rests is measured by the tenant's clock too.
-            at, started = self.client.count_nobody().at, self.clock.monotonic()
+            at, started = self.client.count_unknown().at, self.clock.monotonic()
             body = self.composer.body(seed, rest, self.columns)
             intent = BatchIntent(
                 account=self.account,

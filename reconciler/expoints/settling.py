@@ -209,7 +209,7 @@ class DoubtResolver(Struct, frozen=True, dict=True):
         """
         doubts = [doubt for seed, deliveries in seeds for doubt in self._ripe(seed, deliveries)]
         # U: whether `EmailAddresses` is obeyed. Where an unknown address has customers, no count means much.
-        if not doubts or self.client.count_nobody().customers > 0:
+        if not doubts or self.client.count_unknown().customers > 0:
             return ()
         counts = self.client.counts(email for _, email in doubts)
         ids = self.client.ids(email for d, email in doubts if 0 < counts[email].customers == d.baseline)

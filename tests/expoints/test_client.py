@@ -150,13 +150,13 @@ class TestStatuses:
 class TestCount:
     def test_test_records_are_always_counted(self) -> None:
         with sandbox() as customers:
-            assert customers.count(["smoke+john@example.com"]) == 0
+            assert customers.count(["smoke+john@example.com"]).customers == 0
             customers.add(batch("smoke+john@example.com"))
-            assert customers.count(["smoke+john@example.com"]) == 1
+            assert customers.count(["smoke+john@example.com"]).customers == 1
 
     def test_addresses_and_statuses_are_repeated_keys(self) -> None:
         with tenant((200, {"CustomerCount": 3})) as (customers, server):
-            assert customers.count(["a+1@x.example", "b@x.example", "a+1@x.example"], [20, 30]) == 3
+            assert customers.count(["a+1@x.example", "b@x.example", "a+1@x.example"], [20, 30]).customers == 3
         assert server.asked == [f"GET {V3}/customer/count"]
         assert server.queries == [
             {
@@ -169,13 +169,13 @@ class TestCount:
     def test_statuses_narrow_it(self) -> None:
         with sandbox() as customers:
             codes = {name: code for code, name in customers.statuses().items()}
-            assert customers.count(["anna.devries@example.com"]) == 2
-            assert customers.count(["anna.devries@example.com"], [codes["Finished"]]) == 1
+            assert customers.count(["anna.devries@example.com"]).customers == 2
+            assert customers.count(["anna.devries@example.com"], [codes["Finished"]]).customers == 1
 
     def test_many_addresses_are_asked_for_in_queries_of_a_length_that_is_taken(self) -> None:
         emails = [f"a-rather-long-name+{n}@mail.example.com" for n in range(200)]
         with tenant((200, {"CustomerCount": 1})) as (customers, server):
-            assert customers.count(emails) == len(server.queries) > 1
+            assert customers.count(emails).customers == len(server.queries) > 1
         assert [email for query in server.queries for email in query["EmailAddresses"]] == emails
         assert all(query["IncludeTestRecords"] == ["true"] for query in server.queries)
         assert max(len(query["EmailAddresses"]) * len(emails[-1]) for query in server.queries) < 2048
@@ -213,7 +213,7 @@ class TestCountsByAddress:
 
     def test_nobody_has_another_address_each_time(self) -> None:
         with tenant((200, {"CustomerCount": 0})) as (customers, server):
-            assert [customers.count_nobody().customers for _ in range(3)] == [0, 0, 0]
+            assert [customers.count_unknown().customers for _ in range(3)] == [0, 0, 0]
         assert len({str(query) for query in server.queries}) == 3
 
     def test_the_requests_can_be_made_by_several_threads(self) -> None:
@@ -286,7 +286,11 @@ class TestCustomers:
 
 def test_without_addresses_nothing_is_asked() -> None:
     with tenant((500, b"")) as (customers, server):
-        assert (customers.count([]), customers.opted_out([]), customers.customers([])) == (0, frozenset(), [])
+        assert (customers.count([]).customers, customers.opted_out([]), customers.customers([])) == (
+            0,
+            frozenset(),
+            [],
+        )
     assert server.asked == []
 
 
@@ -296,7 +300,7 @@ class TestWholeList:
     def test_a_cursor_that_comes_again_is_an_error(self) -> None:
         rows = iter([["a"], ["b"], ["c"]])
         with pytest.raises(BadAnswer, match="do not come to an end"):
-            list(pages(lambda _: {"L": [{"r": next(rows)}], "NextCursor": "same"}, "L", "GET /x"))
+            list(pages(lambda _: {"L": [{"r": next(rows)}], "NextCursor": "same"}, "L", "/x"))
 
     @pytest.mark.parametrize("page", [[], [{"r": 1}]])
     def test_a_page_that_comes_again_is_an_error_whatever_its_cursor(self, page: Json) -> None:
@@ -307,13 +311,13 @@ class TestWholeList:
             return {"L": page, "NextCursor": f"{len(asked)}"}
 
         with pytest.raises(BadAnswer, match="GET /x"):
-            list(pages(read, "L", "GET /x"))
+            list(pages(read, "L", "/x"))
         assert len(asked) == 2
 
     def test_a_first_page_that_comes_again_as_the_last_one_is_an_error(self) -> None:
         cursors = iter(["2", None])
         with pytest.raises(BadAnswer):
-            list(pages(lambda _: {"L": [{"r": 1}], "NextCursor": next(cursors)}, "L", "GET /x"))
+            list(pages(lambda _: {"L": [{"r": 1}], "NextCursor": next(cursors)}, "L", "/x"))
 
     def test_ever_new_pages_end_in_an_error(self) -> None:
         asked: list[str | None] = []
@@ -323,7 +327,7 @@ class TestWholeList:
             return {"L": [{"r": len(asked)}], "NextCursor": str(len(asked))}
 
         with pytest.raises(BadAnswer, match="do not come to an end"):
-            list(pages(read, "L", "GET /x"))
+            list(pages(read, "L", "/x"))
         assert len(asked) == 10_000
 
     @pytest.mark.parametrize(
@@ -336,7 +340,7 @@ class TestWholeList:
     )
     def test_what_is_no_page_is_an_error(self, document: object) -> None:
         with pytest.raises(BadAnswer):
-            list(pages(lambda _: document, "L", "GET /x"))
+            list(pages(lambda _: document, "L", "/x"))
 
 
 class TestErrors:
@@ -347,7 +351,7 @@ class TestErrors:
 
     def test_a_read_that_fails_is_repeated(self) -> None:
         with sandbox(faults=["GET */count:1:before:status=503", "GET */count:2:after:drop"]) as customers:
-            assert customers.count(["bram.jansen@example.com"]) == 1
+            assert customers.count(["bram.jansen@example.com"]).customers == 1
 
     @pytest.mark.parametrize("url", ["https://evil.example", "https://acme.expoints.nl/external/Help/Api"])
     def test_a_token_goes_to_trusted_hosts_only(self, url: str) -> None:

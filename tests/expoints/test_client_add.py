@@ -130,7 +130,7 @@ def test_a_fault_that_proves_nothing_is_a_doubt_and_never_a_second_batch(effect:
         with pytest.raises(NoAnswer, match="may have been taken or not"):
             customers.add(batch(EMAIL))
         assert len(place.posts) == 1
-        assert customers.count([EMAIL]) == mails
+        assert customers.count([EMAIL]).customers == mails
     assert place.mailed == [EMAIL] * mails
 
 
@@ -151,7 +151,7 @@ def test_after_a_401_the_batch_is_not_sent_again_and_what_comes_next_has_a_new_t
         revoke_tokens(place.state)
         with pytest.raises(Unauthorised, match="`oauth`"):
             customers.add(batch(EMAIL))
-        assert customers.count([EMAIL]) == 0
+        assert customers.count([EMAIL]).customers == 0
     assert (place.posts, place.mailed) == ([401], [])
 
 
