@@ -188,7 +188,7 @@ class _Listing(Struct, frozen=True):
                 return tuple(rows.values())
         raise BadAnswer(
             f"GET {self.path}: {len(rows)} row(s) came, but the answers do not prove that these are all. "
-            "Run again if somebody is changing them right now; if not, `--only` with keys that have an `id` "
+            "Run again if they are being changed right now; if not, `--only` with keys that have an `id` "
             "needs no list."
         )
 

@@ -38,7 +38,7 @@ from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.recipients import RecipientState
 from reconciler.expoints.seed import Seed
 from reconciler.git import open_repository
-from reconciler.planfile.files import check_place, write_plan
+from reconciler.planfile.files import check_place, write_document
 from reconciler.render.json import across_document, plan_document, show_document
 from reconciler.render.report import Planned, across_summary
 from reconciler.render.text import plan_text, show_text
@@ -67,7 +67,7 @@ def plan(selection: Selection, options: PlanOptions, console: Console, environme
             begin(session.workspace, console, environment)
             planned = _plan_target(session, options, console)
         if file:
-            write_plan(file, json_text(plan_document(planned)))
+            write_document(file, f"{json_text(plan_document(planned))}\n")
             console.say(f"Written to {visible(str(options.out))}, fingerprint {planned.fingerprint}.")
         report(planned)
     # Only the form that is asked for is made: of a large plan, the other one takes its time.

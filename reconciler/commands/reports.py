@@ -24,7 +24,7 @@ from reconciler.config.settings import Setting, references_in
 from reconciler.engine.kind import matches
 from reconciler.errors import Exit, FilesInvalid, ReconcilerError, UsageError, describe
 from reconciler.expoints.seed import Seed
-from reconciler.planfile.files import check_place, write_report
+from reconciler.planfile.files import check_place, write_document
 from reconciler.problems import Problem
 from reconciler.render.report import Applied, Planned, Reported, Stopped, TargetEnd, problems_of
 from reconciler.render.values import harmless
@@ -125,7 +125,7 @@ class Reporting(Struct):
                 text = html(reported, links_of(self.environment))
             case Form.GITHUB:
                 text = github_text(reported, self._exit_code, links_of(self.environment))
-        write_report(self.environment.folder / report.path, text)
+        write_document(self.environment.folder / report.path, text, "report")
 
     def _tried(self, write: Callable[[], None]) -> bool:
         """Return whether something could be written. That it could not is said, not raised.

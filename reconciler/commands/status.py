@@ -30,7 +30,7 @@ from reconciler.expoints.recipients import RecipientState
 from reconciler.expoints.seed import Seed
 from reconciler.journal.holding import is_dead, this_process
 from reconciler.journal.journal import ReadOnlyJournal
-from reconciler.planfile.files import check_place, write_shared
+from reconciler.planfile.files import check_place, write_document
 from reconciler.render.status import (
     JournalFigures,
     OpenRun,
@@ -89,7 +89,7 @@ def status(
     ]
     now = environment.clock.now()
     if file:
-        write_shared(file, f"{_text(form, statuses, now, replace(console, colour=False))}\n")
+        write_document(file, f"{_text(form, statuses, now, replace(console, colour=False))}\n", "status")
     console.result(_text(form, statuses, now, console), status_document(statuses, now))
     pending = detailed_exitcode and any(status.is_pending for status in statuses)
     return Exit.gravest([*(status.exit for status in statuses), *([Exit.PENDING] if pending else [])])

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec import Struct
 
@@ -24,16 +25,12 @@ from reconciler.engine.kind import Globs, Kind, Live
 from reconciler.engine.plan import Review
 from reconciler.errors import Refused, UsageError
 
-if TYPE_CHECKING:
-    from reconciler.planfile.format import ChangePart, PlanDocument
-
 LARGEST_FILE = 16_000_000
 """Bytes of a plan file: some thousand changes."""
 FORMAT_VERSION = 1
 _MOST_PARTS = 1_000_000
 """Members and items of a document, which take far more memory than bytes."""
 _HINT = "make it with plan --out FILE"
-_FOR_THIS_USER, _FOR_EVERYBODY = 0o600, 0o644
 
 
 def check_place(path: Path, what: str = "plan") -> None:
@@ -48,34 +45,16 @@ def check_place(path: Path, what: str = "plan") -> None:
         raise UsageError(f"{_shown(path)} is not a file that a {what} can be written to")
 
 
-def write_plan(path: Path, text: str) -> None:
-    """Write a plan; a reader sees the file of before or the whole new one, which only this user can read.
+def write_document(path: Path, text: str, what: str = "plan") -> None:
+    """Write a plan, a report or a status; a reader sees the file of before or the whole new one.
 
-    Errors: `UsageError` if it cannot be written, or is too large to be read again.
+    Only this user can read it, or any user a status. What UTF-8 cannot hold is escaped as in JSON. Errors:
+    `UsageError` if it cannot be written, or is a plan that is too large to be read again.
     """
-    content = f"{text}\n".encode("utf-8", "backslashreplace")
-    if len(content) > LARGEST_FILE:
-        check_place(path)
-        raise UsageError(f"the plan is too large for a file: {len(content)} bytes; plan a part with --only")
-    _write(path, content, "plan", _FOR_THIS_USER)
-
-
-def write_report(path: Path, text: str) -> None:
-    """Write a report of any size, like a plan. Errors: `UsageError` if it cannot be written."""
-    _write(path, text.encode("utf-8", "backslashreplace"), "report", _FOR_THIS_USER)
-
-
-def write_shared(path: Path, text: str) -> None:
-    """Write a status that other users may read, whatever the umask: a collector of figures is one of them.
-
-    Errors: `UsageError` if it cannot be written.
-    """
-    _write(path, text.encode("utf-8", "backslashreplace"), "status", _FOR_EVERYBODY)
-
-
-def _write(path: Path, content: bytes, what: str, mode: int) -> None:
-    """Put a new file in the place of the one that is there. What UTF-8 cannot hold is escaped as in JSON."""
+    content = text.encode("utf-8", "backslashreplace")
     check_place(path, what)
+    if what == "plan" and len(content) > LARGEST_FILE:
+        raise UsageError(f"the plan is too large for a file: {len(content)} bytes; plan a part with --only")
     try:
         handle, new = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
         try:
@@ -83,7 +62,7 @@ def _write(path: Path, content: bytes, what: str, mode: int) -> None:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(new).chmod(mode)
+            Path(new).chmod(0o644 if what == "status" else 0o600)
             Path(new).replace(path)
         except BaseException:
             with contextlib.suppress(OSError):
@@ -107,14 +86,14 @@ class PlanFile(Struct, frozen=True):
     review: Review
     parts: tuple[Globs, ...] = ()
     """What of the files it is about; nothing where that is all of them."""
-    changes: tuple[ChangePart, ...] = ()
-    """What it shows of its changes."""
+    changes: tuple[Any, ...] = ()
+    """What it shows of its changes, each a `ChangePart`."""
 
     def check_shown(self, kind: Kind) -> None:
         """Check that what it shows of each change is what the change's digest stands for. Errors: `Refused`.
 
-        So its fields cannot say less, or something else, than what was reviewed by its digests. What a digest
-        is not over, the live name for one, and seeds, of which it shows no content, only the checksum holds.
+        What a digest is not over, the live name for one, and all that it shows of seeds, only the checksum
+        holds.
         """
         scope = Scope(self.target, self.account)
         for change in self.changes:
@@ -140,15 +119,17 @@ def read_plan(path: Path) -> PlanFile:
     """
     name = _shown(path)
     document = _document(_parsed(path, name), name)
-    names = document.names
+    names = {change.digest: change.key for change in document.changes}
+    names |= {seed.digest: seed.key for seed in document.seeds if not seed.reasons}
     if document.fingerprint != fingerprint_of(names):
         raise Refused(
             f"{name} was changed after it was made: its fingerprint does not fit its digests; {_HINT}"
         )
     digests = frozenset(names)
     review = Review(digests, names, frozenset() if document.explicit_empties else digests)
+    parts = tuple(Globs(tuple(one.only), tuple(one.exclude)) for one in document.selection)
     target, account, tenant = document.target, document.account, document.tenant
-    return PlanFile(name, target, account, tenant, review, document.parts, tuple(document.changes))
+    return PlanFile(name, target, account, tenant, review, parts, tuple(document.changes))
 
 
 def _parsed(path: Path, name: str) -> Any:
@@ -175,15 +156,13 @@ def _parsed(path: Path, name: str) -> Any:
 
 
 def _members(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) < len(pairs):
+    if len(members := dict(pairs)) < len(pairs):
         raise ValueError("a member stands in it twice")
     return members
 
 
 def _number(text: str) -> float:
-    number = float(text)
-    if number in (float("inf"), float("-inf")):
+    if math.isinf(number := float(text)):
         raise ValueError(f"{text[:20]} is too large a number")
     return number
 
@@ -192,8 +171,8 @@ def _no_constant(text: str) -> None:
     raise ValueError(f"{text} is no JSON")
 
 
-def _document(parsed: Any, name: str) -> PlanDocument:
-    """Check that it is a document of ours, all of it as it was written, and hold it to the format."""
+def _document(parsed: Any, name: str) -> Any:
+    """Return the document, a `PlanDocument`, after checking that it is whole and in the format."""
     # Imported here: the models are many, and most runs read no plan.
     from pydantic import ValidationError
 

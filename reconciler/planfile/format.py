@@ -14,7 +14,6 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model
 from reconciler.config.validation import DIALECT
 from reconciler.engine.change import Action
 from reconciler.engine.classify import DefaultSource, Drift, FieldClass
-from reconciler.engine.kind import Globs
 from reconciler.problems import Severity
 
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -35,229 +34,8 @@ class _Part(BaseModel):
     )
 
 
-class AcceptedPart(_Part):
-    """Why the field is left as it is for a while, and what it would become without that."""
-
-    until: Day
-    reason: str
-    wanted: JsonValue
-
-
-class FieldPart(_Part):
-    """One field of a change: what is live, what is to come, and why."""
-
-    path: str
-    cls: Annotated[FieldClass, Field(alias="class", strict=False)]
-    before: JsonValue
-    after: JsonValue
-    differs: bool
-    default_source: Annotated[DefaultSource, Field(strict=False)] | None
-    level: str | None
-    file: str | None
-    line: Line | None
-    drift: Annotated[
-        Annotated[Drift, Field(strict=False)] | None,
-        Field(description="Who brought about the difference since the last run; null where nothing is said."),
-    ]
-    accepted: AcceptedPart | None
-
-
-class ChangePart(_Part):
-    """One change of one resource."""
-
-    key: str
-    action: Annotated[Action, Field(strict=False)]
-    id: int | None
-    name: str | None
-    adopted: bool
-    digest: Digest
-    caused: Caused
-    fields: list[FieldPart]
-
-
-class ReasonPart(_Part):
-    """Why something is left alone."""
-
-    code: str
-    message: str
-
-
-class FieldsReasonPart(ReasonPart):
-    """Why a resource is left alone, and which fields are meant."""
-
-    fields: list[str]
-
-
-class BlockedPart(_Part):
-    """A resource that apply leaves alone, and the change that it would be, as far as that is known."""
-
-    key: str
-    caused: Caused
-    reasons: list[FieldsReasonPart]
-    change: ChangePart | None
-
-
-class UnchangedPart(_Part):
-    """A resource that is as declared."""
-
-    key: str
-    id: int | None
-    adopted: bool
-    hidden: bool
-    fields: Annotated[
-        list[FieldPart], Field(description="Those that are accepted, or kept and no longer declared.")
-    ]
-
-
-class UnmanagedPart(_Part):
-    """What is live and declared nowhere."""
-
-    id: int
-    name: str
-
-
-class StatesPart(_Part):
-    """How many customers of a seed stand how."""
-
-    pending: Count
-    changed: Count
-    sent: Count
-    found: Count
-    in_doubt: Count
-
-
-class ChangedPathPart(_Part):
-    """A path of the files at which customers differ from what they were sent, and how many do.
-
-    Null is for those of whom the journal does not say where: an older version sent them.
-    """
-
-    path: str | None
-    customers: Count
-    sent_again: Count
-
-
-class SeedPart(_Part):
-    """A declared test batch. Its digest is over the whole of it, and holds however much of it was sent."""
-
-    key: str
-    digest: Digest
-    caused: Caused
-    round: str
-    send: Literal["once", "on_change", "by_hand"]
-    states: StatesPart
-    to_send: Count
-    changes: list[ChangedPathPart]
-    file: str
-    line: Line
-    reasons: list[ReasonPart]
-    notes: list[str]
-
-
-class ProblemPart(_Part):
-    """Something in the files that a person should look at."""
-
-    code: str
-    severity: Annotated[Severity, Field(strict=False)]
-    file: str
-    line: Line
-    column: Line
-    key: str
-    message: str
-    hint: str
-
-
-class LimitsPart(_Part):
-    """The guardrails in force; null is no limit, a share is written like 30%."""
-
-    resets: Count | None
-    deletes: Count | None
-    updates: Count | Annotated[str, Field(pattern="^[0-9]{1,3}%$")] | None
-
-
-class SelectionPart(_Part):
-    """The globs of --only and --exclude."""
-
-    only: list[str]
-    exclude: list[str]
-
-
-class SummaryPart(_Part):
-    """The figures of the summary line."""
-
-    create: Count
-    update: Count
-    reset_fields: Count
-    delete: Count
-    blocked: Count
-    unchanged: Count
-    unmanaged: Count
-    seeds_to_send: Count
-    customers_to_send: Count
-
-
-class SincePart(_Part):
-    """What the plan was split by: the files as they stood at a commit."""
-
-    ref: str
-    commit: str
-    loosened: Annotated[
-        list[ProblemPart],
-        Field(description="The guardrails that allow more than then: key is the setting, message its value."),
-    ]
-    note: str
-
-
-class PlanDocument(_Part):
-    """A plan of one target, as `plan --out` writes it and `plan --format json` prints it.
-
-    The fingerprint is the SHA-256 of the sorted digests of all changes, and of all seeds without reasons.
-    """
-
-    format_version: Literal[1]
-    target: str
-    account: str
-    tenant: Annotated[str | None, Field(description="The tenant of the seeds; null where there are none.")]
-    explicit_empties: Annotated[
-        bool, Field(description="Whether the account had shown a false or 0, so that these are not nothing.")
-    ]
-    limits: LimitsPart
-    selection: Annotated[
-        list[SelectionPart],
-        Field(description="What of the files it is about: what is in all of these; all of it where none is."),
-    ]
-    fingerprint: Digest
-    summary: SummaryPart
-    since: SincePart | None
-    changes: list[ChangePart]
-    blocked: list[BlockedPart]
-    unchanged: list[UnchangedPart]
-    unmanaged: list[UnmanagedPart]
-    seeds: list[SeedPart]
-    seeds_trouble: str | None
-    problems: list[ProblemPart]
-    checksum: Annotated[
-        Digest,
-        Field(description="The SHA-256 of the canonical JSON of all other members: sorted, without blanks."),
-    ]
-
-    @property
-    def parts(self) -> tuple[Globs, ...]:
-        """The same selection, as plans have it."""
-        return tuple(Globs(tuple(one.only), tuple(one.exclude)) for one in self.selection)
-
-    @property
-    def names(self) -> dict[str, str]:
-        """The digest of all that this plan would do, and the key of each."""
-        seeds = {seed.digest: seed.key for seed in self.seeds if not seed.reasons}
-        return {**{change.digest: change.key for change in self.changes}, **seeds}
-
-
-def _described(name: str, description: str, **members: Any) -> Any:
-    """Return the model of a part of a report or a status; a member is its type, or that and what it means.
-
-    These are only written, so nothing but their schema is asked for: no value of one is ever made.
-    """
+def _described(name: str, description: str, /, **members: Any) -> Any:
+    """Return the model of a document or of a part: a member is its type, or that and what it means."""
     fields: dict[str, Any] = {
         member: (form[0], Field(description=form[1])) if isinstance(form, tuple) else (form, ...)
         for member, form in members.items()
@@ -265,14 +43,173 @@ def _described(name: str, description: str, **members: Any) -> Any:
     return create_model(name, __base__=_Part, __doc__=description, **fields)
 
 
+AcceptedPart: Any = _described(
+    "AcceptedPart",
+    "Why the field is left as it is for a while, and what it would become without that.",
+    until=Day,
+    reason=str,
+    wanted=JsonValue,
+)
+FieldPart: Any = _described(
+    "FieldPart",
+    "One field of a change: what is live, what is to come, and why.",
+    path=str,
+    cls=Annotated[FieldClass, Field(alias="class", strict=False)],
+    before=JsonValue,
+    after=JsonValue,
+    differs=bool,
+    default_source=Annotated[DefaultSource, Field(strict=False)] | None,
+    level=str | None,
+    file=str | None,
+    line=Line | None,
+    drift=(
+        Annotated[Drift, Field(strict=False)] | None,
+        "Who brought about the difference since the last run; null where nothing is said.",
+    ),
+    accepted=AcceptedPart | None,
+)
+ChangePart: Any = _described(
+    "ChangePart",
+    "One change of one resource.",
+    key=str,
+    action=Annotated[Action, Field(strict=False)],
+    id=int | None,
+    name=str | None,
+    adopted=bool,
+    digest=Digest,
+    caused=Caused,
+    fields=list[FieldPart],
+)
+ReasonPart: Any = _described("ReasonPart", "Why something is left alone.", code=str, message=str)
+FieldsReasonPart: Any = _described(
+    "FieldsReasonPart",
+    "Why a resource is left alone, and which fields are meant.",
+    code=str,
+    message=str,
+    fields=list[str],
+)
+BlockedPart: Any = _described(
+    "BlockedPart",
+    "A resource that apply leaves alone, and the change that it would be, as far as that is known.",
+    key=str,
+    caused=Caused,
+    reasons=list[FieldsReasonPart],
+    change=ChangePart | None,
+)
+UnchangedPart: Any = _described(
+    "UnchangedPart",
+    "A resource that is as declared.",
+    key=str,
+    id=int | None,
+    adopted=bool,
+    hidden=bool,
+    fields=(list[FieldPart], "Those that are accepted, or kept and no longer declared."),
+)
+UnmanagedPart: Any = _described("UnmanagedPart", "What is live and declared nowhere.", id=int, name=str)
+StatesPart: Any = _described(
+    "StatesPart",
+    "How many customers of a seed stand how.",
+    **dict.fromkeys(("pending", "changed", "sent", "found", "in_doubt"), Count),
+)
+ChangedPathPart: Any = _described(
+    "ChangedPathPart",
+    "A path of the files at which customers differ from what they were sent, and how many do.\n\n"
+    "Null is for those of whom the journal does not say where: an older version sent them.",
+    path=str | None,
+    customers=Count,
+    sent_again=Count,
+)
+SeedPart: Any = _described(
+    "SeedPart",
+    "A declared test batch. Its digest is over the whole of it, and holds however much of it was sent.",
+    key=str,
+    digest=Digest,
+    caused=Caused,
+    round=str,
+    send=Literal["once", "on_change", "by_hand"],
+    states=StatesPart,
+    to_send=Count,
+    changes=list[ChangedPathPart],
+    file=str,
+    line=Line,
+    reasons=list[ReasonPart],
+    notes=list[str],
+)
+ProblemPart: Any = _described(
+    "ProblemPart",
+    "Something in the files that a person should look at.",
+    code=str,
+    severity=Annotated[Severity, Field(strict=False)],
+    file=str,
+    line=Line,
+    column=Line,
+    key=str,
+    message=str,
+    hint=str,
+)
+LimitsPart: Any = _described(
+    "LimitsPart",
+    "The guardrails in force; null is no limit, a share is written like 30%.",
+    resets=Count | None,
+    deletes=Count | None,
+    updates=Count | Annotated[str, Field(pattern="^[0-9]{1,3}%$")] | None,
+)
+SelectionPart: Any = _described(
+    "SelectionPart", "The globs of --only and --exclude.", only=list[str], exclude=list[str]
+)
+SummaryPart: Any = _described(
+    "SummaryPart",
+    "The figures of the summary line.",
+    **dict.fromkeys(("create", "update", "reset_fields", "delete", "blocked"), Count),
+    **dict.fromkeys(("unchanged", "unmanaged", "seeds_to_send", "customers_to_send"), Count),
+)
+SincePart: Any = _described(
+    "SincePart",
+    "What the plan was split by: the files as they stood at a commit.",
+    ref=str,
+    commit=str,
+    loosened=(
+        list[ProblemPart],
+        "The guardrails that allow more than then: key is the setting, message its value.",
+    ),
+    note=str,
+)
+PlanDocument: Any = _described(
+    "PlanDocument",
+    "A plan of one target, as `plan --out` writes it and `plan --format json` prints it.\n\n"
+    "The fingerprint is the SHA-256 of the sorted digests of all changes, and of all seeds without reasons.",
+    format_version=Literal[1],
+    target=str,
+    account=str,
+    tenant=(str | None, "The tenant of the seeds; null where there are none."),
+    explicit_empties=(
+        bool,
+        "Whether the account had shown a false or 0, so that these are not nothing.",
+    ),
+    limits=LimitsPart,
+    selection=(
+        list[SelectionPart],
+        "What of the files it is about: what is in all of these; all of it where none is.",
+    ),
+    fingerprint=Digest,
+    summary=SummaryPart,
+    since=SincePart | None,
+    changes=list[ChangePart],
+    blocked=list[BlockedPart],
+    unchanged=list[UnchangedPart],
+    unmanaged=list[UnmanagedPart],
+    seeds=list[SeedPart],
+    seeds_trouble=str | None,
+    problems=list[ProblemPart],
+    checksum=(
+        Digest,
+        "The SHA-256 of the canonical JSON of all other members: sorted, without blanks.",
+    ),
+)
 ResultsPart: Any = _described(
     "ResultsPart",
     "How many changes ended how.",
-    applied=Count,
-    failed=Count,
-    stale=Count,
-    skipped=Count,
-    in_doubt=Count,
+    **dict.fromkeys(("applied", "failed", "stale", "skipped", "in_doubt"), Count),
 )
 SeedStatusPart: Any = _described(
     "SeedStatusPart",
@@ -374,8 +311,8 @@ SeedFiguresPart: Any = _described(
     "How many seeds, and customers of them, stand how.",
     declared=Count,
     pending=(Count, "Apply would send something of it."),
-    blocked=(Count, "Something of it is due and a rule says no, or somebody else may have sent it."),
-    in_doubt=(Count, "Nobody knows of some of its customers if they were sent."),
+    blocked=(Count, "Something of it is due, and a rule says no or another sender may have sent it."),
+    in_doubt=(Count, "It is unknown of some of its customers whether they were sent."),
     customers_pending=Count,
     customers_in_doubt=Count,
 )
@@ -414,10 +351,7 @@ TargetStatusPart: Any = _described(
     error=str | None,
     resources=ResourceFiguresPart | None,
     seeds=SeedFiguresPart | None,
-    changes_in_doubt=(
-        Count | None,
-        "Not as declared, and nobody knows whether the last write was carried out.",
-    ),
+    changes_in_doubt=(Count | None, "Not as declared, and the outcome of the last write is unknown."),
     journal=JournalPart | None,
     journal_error=str | None,
 )

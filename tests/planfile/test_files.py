@@ -14,7 +14,7 @@ import pytest
 from reconciler.engine.change import fingerprint_of
 from reconciler.engine.kind import Globs, digest_of
 from reconciler.errors import Refused, UsageError
-from reconciler.planfile.files import LARGEST_FILE, read_plan, write_plan
+from reconciler.planfile.files import LARGEST_FILE, read_plan, write_document
 
 ONE, TWO = "1" * 64, "2" * 64
 FIELD = {
@@ -205,8 +205,8 @@ def test_the_file_of_before_is_replaced_and_nothing_is_left_beside_it(tmp_path: 
     path = tmp_path / "plan.json"
     path.write_text("before")
     path.chmod(0o644)
-    write_plan(path, "{}")
-    assert path.read_text() == "{}\n"
+    write_document(path, "{}")
+    assert path.read_text() == "{}"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert list(tmp_path.iterdir()) == [path]
 
@@ -214,18 +214,18 @@ def test_the_file_of_before_is_replaced_and_nothing_is_left_beside_it(tmp_path: 
 def test_what_a_link_leads_to_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "other.json").write_text("other")
     (tmp_path / "plan.json").symlink_to("other.json")
-    write_plan(tmp_path / "plan.json", "{}")
+    write_document(tmp_path / "plan.json", "{}")
     assert (tmp_path / "other.json").read_text() == "other"
 
 
 def test_what_utf_8_cannot_hold_is_written_as_json_writes_it(tmp_path: Path) -> None:
-    write_plan(tmp_path / "plan.json", '"\ud800 België"')
-    assert (tmp_path / "plan.json").read_bytes() == b'"\\ud800 Belgi\xc3\xab"\n'
+    write_document(tmp_path / "plan.json", '"\ud800 België"')
+    assert (tmp_path / "plan.json").read_bytes() == b'"\\ud800 Belgi\xc3\xab"'
 
 
 def test_a_plan_that_could_not_be_read_again_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="too large"):
-        write_plan(tmp_path / "plan.json", "x" * LARGEST_FILE)
+        write_document(tmp_path / "plan.json", "x" * (LARGEST_FILE + 1))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -235,5 +235,5 @@ def test_a_plan_that_could_not_be_read_again_is_not_written(tmp_path: Path) -> N
 )
 def test_a_place_that_is_none_is_an_error(tmp_path: Path, place: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        write_plan(tmp_path / place, "{}")
+        write_document(tmp_path / place, "{}")
     assert list(tmp_path.iterdir()) == []
