@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
-from msgspec import Struct, field
+from msgspec import Struct
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
 from reconciler.config.names import CONTROL, LINE_BREAK, LONGEST_NAME, meant, visible
@@ -133,10 +133,9 @@ class Role(Struct, frozen=True):
 
     controls: frozenset[str]
     own: bool
-    elsewhere: Mapping[str, str] = field(default_factory=dict)
+    """Whether it speaks for one resource: it may name it, and consent to a reset of its fields."""
+    elsewhere: Mapping[str, str]
     """Controls that mean nothing here → where they belong."""
-    identifies: bool = True
-    """Whether it may give the name that identifies a resource."""
     by_name: bool = True
     """Whether fields that hold an id may be given by name."""
 
@@ -145,24 +144,22 @@ _ANYWHERE = frozenset({"keep", "reset", "undeclared"})
 _IDENTITY = frozenset({"id", "absent", "hidden"})
 _ON_A_RESOURCE = "it stands on the resource itself"
 
-RESOURCE = Role(frozenset(Controls.model_fields), own=True)
+RESOURCE = Role(frozenset(Controls.model_fields), own=True, elsewhere={})
 BLOCK = Role(
     _ANYWHERE | _IDENTITY | {"accept"},
     own=True,
-    elsewhere={"preset": _ON_A_RESOURCE, "targets": _ON_A_RESOURCE},
+    elsewhere=dict.fromkeys(("preset", "targets"), _ON_A_RESOURCE),
 )
 PRESET = Role(
     _ANYWHERE,
     own=False,
-    identifies=False,
-    elsewhere=dict.fromkeys(("id", "absent", "hidden", "preset", "targets", "accept"), _ON_A_RESOURCE),
+    elsewhere=dict.fromkeys((*_IDENTITY, "preset", "targets", "accept"), _ON_A_RESOURCE),
 )
 DEFAULTS = Role(
     frozenset(),
     own=False,
-    identifies=False,
-    by_name=False,
     elsewhere=dict.fromkeys(Controls.model_fields, "defaults hold fields and their values only"),
+    by_name=False,
 )
 
 
@@ -377,7 +374,7 @@ class LevelReader(Struct, frozen=True):
         said = {name: there.value for name, there in self.node.entries()}
         self.report.check_mapping(self.node, self.key, hint)
         name_field = self.section.kind.name_field
-        if not self.role.identifies and name_field in said:
+        if not self.role.own and name_field in said:
             message = f"{name_field} does not belong here: this speaks for many resources"
             place = self.node.at(name_field).key_place
             self.report.error("misplaced", place, self.key, message, _ON_A_RESOURCE)

@@ -132,7 +132,7 @@ class _Models:
         else:  # nested, or by their paths
             paths = {path: schema for path, schema in self._leaves(fields).items() if "." in path}
             level = _object({**fields, **paths}, said)
-        if not role.identifies:
+        if not role.own:
             del level["properties"][section.kind.name_field]
         controls = {name: without_null(field) for name, field in self.fields(Controls).items()}
         accepted = deepcopy(self._defined(controls["accept"]["items"]))

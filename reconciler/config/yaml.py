@@ -2,7 +2,7 @@
 
 The libyaml parser delivers events, one at a time; they are composed without recursion and within bounds. An
 alias shares the node of its anchor, and a merge key shares the entries of its mapping, so a merged key has
-the place where it is really written. The parser in pure Python reads the same, eight times slower.
+the place where it is really written.
 
 Plain scalars mean what YAML 1.2 core, YAML 1.1 and every reader agree on; anything else is refused. Source:
 YAML 1.2.2, section 10.3.2 (core schema); the type repository of YAML 1.1 (bool, int, float, null).
@@ -14,12 +14,12 @@ import json
 import re
 import sys
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
+from _ruamel_yaml import CParser
 from msgspec import Struct, field
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
@@ -36,11 +36,6 @@ from reconciler.config.names import CONTROL, visible
 from reconciler.config.nodes import LINE_BREAK, Alias, Document, Entry, Node, Scalar, Source, unread
 from reconciler.engine.kind import Json
 from reconciler.problems import Place, Problem
-
-try:
-    from _ruamel_yaml import CParser
-except ImportError:  # pragma: no cover  (the pure parser reads the same, eight times slower)
-    CParser = None
 
 LARGEST_FILE = 5_000_000
 """Bytes in one file."""
@@ -60,7 +55,6 @@ PERSONAL_KEYS = frozenset(
 """A value below such a key is personal: it is not repeated either, but how to write it can be said."""
 
 Event: TypeAlias = Any
-Events: TypeAlias = Callable[[str], Iterable[Event]]
 
 
 class Refusal(NamedTuple):
@@ -81,20 +75,7 @@ class Unreadable(Exception):
         self.column = column
 
 
-def _libyaml_events(text: str) -> Iterator[Event]:
-    return iter(CParser(text).get_event, None)
-
-
-def pure_events(text: str) -> Iterator[Event]:
-    """Yield the events of `text` as the parser written in Python sees them."""
-    yield from YAML(typ="safe", pure=True).parse(text)
-
-
-EVENTS: Events = pure_events if CParser is None else _libyaml_events
-"""The parser that reads; the pure one only where the C extension of ruamel.yaml cannot be had."""
-
-
-def read(content: bytes, file: str, events: Events = EVENTS) -> Document:
+def read(content: bytes, file: str) -> Document:
     """Return the mapping in `content` with all that is wrong with it as YAML; `file` is its name in places.
 
     Raises nothing: bytes that are no YAML at all are a problem too.
@@ -106,10 +87,9 @@ def read(content: bytes, file: str, events: Events = EVENTS) -> Document:
             raise Unreadable(Refusal("file-too-large", message, "split it; a workspace may have many files"))
         content = content.removeprefix(BOM_UTF8)
         text = content.decode()
-        # Most files hold none, which is seen without a look at every character.
-        if content.translate(None, _PRINTABLE_ASCII) and (found := CONTROL.search(text)):
+        if found := CONTROL.search(text):
             raise _unreadable(unseen(found.group()), text[: found.start()])
-        return _Composer(Source(file, text), problems).compose(events(text))
+        return _Composer(Source(file, text), problems).compose(iter(CParser(text).get_event, None))
     except UnicodeDecodeError as error:
         refusal = Refusal("yaml-encoding", "the file is not UTF-8 from here on", "save it as UTF-8")
         unreadable = _unreadable(refusal, content[: error.start].decode(errors="replace"))
@@ -123,7 +103,6 @@ def read(content: bytes, file: str, events: Events = EVENTS) -> Document:
 
 
 _BLANKS = " \t\r\n\x85\u2028\u2029"
-_PRINTABLE_ASCII = bytes([*range(0x20, 0x7F), *b"\t\n\r"])
 
 
 def _unreadable(refusal: Refusal, before: str) -> Unreadable:
@@ -205,7 +184,7 @@ class _Composer(Struct):
         for number, event in enumerate(events):
             # It holds before anything is closed; keys and ends are events too, but no values.
             if number > 3 * MOST_NODES:
-                raise self._bomb(event.start_mark.index)
+                raise self._end(_TOO_MANY, event.start_mark.index)
             handler = _HANDLERS.get(type(event))
             if handler is not None:
                 handler(self, event)
@@ -226,7 +205,7 @@ class _Composer(Struct):
         if self._documents > 1:
             hint = "put it in a file of its own, or remove the ---"
             refusal = Refusal("yaml-documents", "a second document begins here", hint)
-            raise _unreadable(refusal, self._source.text[: event.start_mark.index])
+            raise self._end(refusal, event.start_mark.index)
         if (event.version or (1, 2)) != (1, 2) or event.tags:
             hint = "remove the line that begins with %"
             self._refuse(Refusal("yaml-directive", "directives are not obeyed", hint), 0)
@@ -283,7 +262,7 @@ class _Composer(Struct):
         children: dict[str, Node] | list[Node] = {} if isinstance(event, MappingStartEvent) else []
         self._open.append(_Open(event.start_mark.index, opening, event.anchor, children))
         if len(self._open) > DEEPEST + 1:
-            raise self._too_deep(event.start_mark.index)
+            raise self._end(_TOO_DEEP, event.start_mark.index)
 
     def end(self, event: Event) -> None:
         closing = self._open.pop()
@@ -291,7 +270,7 @@ class _Composer(Struct):
         if isinstance(children, dict) and closing.merged:
             self._copied += sum(len(merged.children) for merged in closing.merged)
             if self._copied > MOST_NODES:
-                raise self._bomb(event.start_mark.index)
+                raise self._end(_TOO_MANY, event.start_mark.index)
             for merged in closing.merged:
                 for name, inner in merged.entries():
                     children.setdefault(name, inner)
@@ -300,9 +279,9 @@ class _Composer(Struct):
             size += inner.size - 1
             height = max(height, inner.height + 1)
         if size > MOST_NODES:
-            raise self._bomb(start)
+            raise self._end(_TOO_MANY, start)
         if height > DEEPEST:
-            raise self._too_deep(start)
+            raise self._end(_TOO_DEEP, start)
         key = self._open[-1].key
         at, anchor, source = key.origin if key else start, closing.anchor, self._source
         bounds = {"size": size, "height": height, "opening": opening}
@@ -376,22 +355,25 @@ class _Composer(Struct):
         if len(self._problems) >= MOST_PROBLEMS:
             message = "the rest of the file is not looked at"
             stop = Refusal("too-many-problems", message, "solve the others first")
-            raise _unreadable(stop, self._source.text[:offset])
+            raise self._end(stop, offset)
 
     def _is_below(self, keys: frozenset[str]) -> bool:
         return any(opened.name in keys for opened in self._open)
 
-    def _bomb(self, offset: int) -> Unreadable:
-        message = f"with its aliases written out, the file holds more than {MOST_NODES:,} values"
-        refusal = Refusal("yaml-alias-bomb", message, "use fewer aliases, or more files")
-        return _unreadable(refusal, self._source.text[:offset])
-
-    def _too_deep(self, offset: int) -> Unreadable:
-        message = f"more than {DEEPEST} mappings and lists stand inside each other"
-        refusal = Refusal("yaml-too-deep", message, "nothing here needs that; flatten it")
+    def _end(self, refusal: Refusal, offset: int) -> Unreadable:
         return _unreadable(refusal, self._source.text[:offset])
 
 
+_TOO_MANY = Refusal(
+    "yaml-alias-bomb",
+    f"with its aliases written out, the file holds more than {MOST_NODES:,} values",
+    "use fewer aliases, or more files",
+)
+_TOO_DEEP = Refusal(
+    "yaml-too-deep",
+    f"more than {DEEPEST} mappings and lists stand inside each other",
+    "nothing here needs that; flatten it",
+)
 _HANDLERS: Mapping[type[Event], Callable[[_Composer, Event], None]] = {
     DocumentStartEvent: _Composer.document,
     ScalarEvent: _Composer.scalar,

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from reconciler.config import yaml
 from reconciler.config.nodes import Document
@@ -10,7 +8,6 @@ from reconciler.problems import Place
 from tests.config.conftest import Complain
 
 OTHER_NUMBERS = ["0o14", "0x1F", "0b11", "1_000", "+12", ".5", "5.", "1e5", "12e-3", ".inf", "-.INF", ".NaN"]
-PARSERS = [yaml.EVENTS, yaml.pure_events]
 
 
 def read(text: str | bytes) -> Document:
@@ -19,10 +16,6 @@ def read(text: str | bytes) -> Document:
 
 def codes(document: Document) -> list[str]:
     return [problem.code for problem in document.problems]
-
-
-def test_the_c_parser_reads() -> None:
-    assert yaml.EVENTS is not yaml.pure_events
 
 
 @pytest.mark.parametrize(
@@ -55,9 +48,8 @@ def test_the_c_parser_reads() -> None:
         (r'"\n\t"', "\n\t"),
     ],
 )
-@pytest.mark.parametrize("parser", PARSERS)
-def test_a_scalar_means_what_every_reader_takes_it_for(parser: yaml.Events, text: str, value: object) -> None:
-    document = yaml.read(f"a: {text}".encode(), "f.yaml", parser)
+def test_a_scalar_means_what_every_reader_takes_it_for(text: str, value: object) -> None:
+    document = yaml.read(f"a: {text}".encode(), "f.yaml")
     assert document.problems == ()
     assert document.top.value == {"a": value}
 
@@ -92,11 +84,10 @@ def test_a_scalar_means_what_every_reader_takes_it_for(parser: yaml.Events, text
         ("&a [*a]", "yaml-recursive-alias", "&a"),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("parser", PARSERS)
 def test_a_scalar_that_readers_disagree_on_is_refused_with_the_right_form(
-    parser: yaml.Events, text: str, code: str, hint: str
+    text: str, code: str, hint: str
 ) -> None:
-    (problem,) = yaml.read(f"a: {text}".encode(), "f.yaml", parser).problems
+    (problem,) = yaml.read(f"a: {text}".encode(), "f.yaml").problems
     assert problem.code == code
     assert hint in problem.hint
     assert problem.place.line == 1
@@ -220,7 +211,6 @@ def test_too_many_values_end_in_one_problem(text: str) -> None:
     assert codes(read(text)) == ["yaml-alias-bomb"]
 
 
-@pytest.mark.parametrize("parser", PARSERS)
 @pytest.mark.parametrize(
     "text",
     [
@@ -232,8 +222,8 @@ def test_too_many_values_end_in_one_problem(text: str) -> None:
     ],
     ids=["lists", "mappings", "items", "keys", "aliases"],
 )
-def test_too_deep_nesting_ends_in_one_problem(parser: yaml.Events, text: str) -> None:
-    document = yaml.read(text.encode(), "f.yaml", parser)
+def test_too_deep_nesting_ends_in_one_problem(text: str) -> None:
+    document = yaml.read(text.encode(), "f.yaml")
     assert codes(document) == ["yaml-too-deep"]
 
 
@@ -256,16 +246,6 @@ def test_what_may_be_a_secret_is_not_repeated(secret: str) -> None:
     (problem,) = read(f"checkmarket:\n  master_key: {secret}").problems
     for part in ("0123456", "oN", "tag", "alias", "11:59", "e12"):
         assert part not in f"{problem.message} {problem.hint}"
-
-
-@settings(deadline=None)
-@given(
-    st.lists(
-        st.sampled_from([*"aM1 0:-,[]{}&*!<>|\n\t\"'#%?~.\\\x00é\u202e", "<<", "&a ", "*a ", "\n  "])
-    ).map("".join)
-)
-def test_the_pure_parser_survives_any_text_as_well(text: str) -> None:
-    yaml.read(text.encode(errors="replace"), "f.yaml", yaml.pure_events)
 
 
 @pytest.mark.parametrize(
