@@ -31,7 +31,6 @@ from reconciler.config.resources import (
     LevelReader,
     Resource,
     declared_on,
-    read_presets,
     read_resources,
 )
 from reconciler.config.sections import Section, SeedsByName
@@ -112,8 +111,7 @@ def load(
             message = f"it leads nowhere: it has no {section.account}: and no {seeds.account}:"
             hint = f'add {section.account}: {{url: "sandbox:"}}, for example'
             report.error("no-account", target.place, f"{TARGETS}.{name}", message, hint)
-    presets = read_presets(section, contents, report)
-    resources = read_resources(section, contents, targets, presets, report)
+    presets, resources = read_resources(section, contents, targets, report)
     keys, seed_reader = [*resources], None
     if seeds.name in contents.sections:
         # Imported here, like the models of the section: most workspaces hold no seed.

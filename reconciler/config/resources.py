@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from msgspec import Struct
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
@@ -39,7 +39,7 @@ MOST_DECLARED = 50_000
 Decision: TypeAlias = Given | Ruling
 Decisions: TypeAlias = Mapping[str, Decision]
 """Values and rulings by the paths of `Kind.fields`; a field that no level names is not a key."""
-Said = TypeVar("Said", bound=Decision | Accepted)
+Said: TypeAlias = Decision | Accepted
 
 _DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -214,23 +214,17 @@ def blocks_of(
         yield name, None
 
 
-def read_presets(section: Section, contents: Contents, report: Report) -> dict[str, Level]:
-    """Return the presets by name."""
+def read_resources(
+    section: Section, contents: Contents, targets: Mapping[str, Target | None], report: Report
+) -> tuple[dict[str, Level], dict[str, Resource]]:
+    """Return the presets by name, and all resources by their full keys, both in order.
+
+    What is wrong goes to the report.
+    """
     presets: dict[str, Level] = {}
     for name, node in contents.named("presets", report).items():
         reader = LevelReader(section, report, node, PRESET, f"preset {name}", f"presets.{name}")
         presets[name] = reader.read()
-    return presets
-
-
-def read_resources(
-    section: Section,
-    contents: Contents,
-    targets: Mapping[str, Target | None],
-    presets: Mapping[str, Level],
-    report: Report,
-) -> dict[str, Resource]:
-    """Return all resources by their full keys, in the order of the keys; what is wrong goes to the report."""
     found: dict[str, Resource] = {}
     used, declared = set[str | None](), 0
     for name, node in contents.named(section.kind.name, report).items():
@@ -256,12 +250,10 @@ def read_resources(
             most = f"{MOST_DECLARED:,} resources, each counted on every target,"
             hint = "say with targets: where each one lives, or make several workspaces of it"
             report.stop("too-much", node.key_place, key, f"{most} are the most of a workspace", hint)
-    for name, level in presets.items():
-        if contents.whole and name not in used:
-            place, message = level.written.key_place, f"no resource names the preset {name}"
-            hint = "name it, or remove it"
-            report.add(Problem("unused-preset", place, "", message, hint, Severity.WARNING))
-    return found
+    for name in sorted(presets.keys() - used) if contents.whole else ():
+        place, message = presets[name].written.key_place, f"no resource names the preset {name}"
+        report.add(Problem("unused-preset", place, "", message, "name it, or remove it", Severity.WARNING))
+    return presets, found
 
 
 def _blocks(
@@ -281,9 +273,7 @@ def _blocks(
     blocks: dict[str, Level | None] = {}
     homes = own.written.at("targets")
     for name, node in blocks_of(homes, key, contents, report):
-        label = f"target {name}"
-        reader = node and LevelReader(section, report, node, BLOCK, label, key)
-        level = reader.read() if reader else None
+        level = LevelReader(section, report, node, BLOCK, f"target {name}", key).read() if node else None
         if name in without:
             message = f"target {visible(name)} has no {account}:"
             hint = f"add {account}: {{url: …}} to the target, or leave it out of targets"
@@ -333,22 +323,18 @@ def declared_on(
         for level in reversed(levels):
             accepted = {path: one for path, one in accepted.items() if path not in level.decisions}
             accepted |= level.accepted
-        policy = target.undeclared if target else Policy.RESET
-        found.append(
-            Declared(
-                key=resource.key,
-                place=place,
-                id=controls.get("id"),
-                absent=bool(controls.get("absent")),
-                hidden=bool(controls.get("hidden")),
-                given=given,
-                rulings={
-                    path: decision for path, decision in decisions.items() if isinstance(decision, Ruling)
-                },
-                undeclared=controls.get("undeclared", policy),
-                accepted=accepted,
-            )
+        one = Declared(
+            key=resource.key,
+            place=place,
+            id=controls.get("id"),
+            absent=bool(controls.get("absent")),
+            hidden=bool(controls.get("hidden")),
+            given=given,
+            rulings={path: one for path, one in decisions.items() if isinstance(one, Ruling)},
+            undeclared=controls.get("undeclared", target.undeclared if target else Policy.RESET),
+            accepted=accepted,
         )
+        found.append(one)
     return found
 
 
@@ -367,69 +353,59 @@ class LevelReader(Struct, frozen=True):
     label: str
     """The `Origin.level`."""
     key: str
+    _taken: dict[tuple[str, bool], tuple[int, Said]] = {}
+    """The path of a field, and whether it is an acceptance → how deep it is said, and what."""
 
     def read(self) -> Level:
         """Return what the level says."""
-        hint = "write a mapping; {} if it says nothing"
-        said = {name: there.value for name, there in self.node.entries()}
-        self.report.check_mapping(self.node, self.key, hint)
-        name_field = self.section.kind.name_field
-        if not self.role.own and name_field in said:
+        section, node, role = self.section, self.node, self.role
+        self.report.check_mapping(node, self.key, "write a mapping; {} if it says nothing")
+        said = {name: there.value for name, there in node.entries()}
+        name_field = section.kind.name_field
+        if not role.own and said.pop(name_field, self) is not self:
             message = f"{name_field} does not belong here: this speaks for many resources"
-            place = self.node.at(name_field).key_place
-            self.report.error("misplaced", place, self.key, message, _ON_A_RESOURCE)
-            del said[name_field]
-        beside = {name: said.pop(name) for name in [*said] if name in self.role.controls}
+            self.report.error("misplaced", node.at(name_field).key_place, self.key, message, _ON_A_RESOURCE)
+        beside = {name: said.pop(name) for name in [*said] if name in role.controls}
         for name in [name for name, value in beside.items() if value is None]:
-            self._error("wrong-type", self.node.at(name), f"{name} cannot be null", "leave it out")
+            self._error("wrong-type", node.at(name), f"{name} cannot be null", "leave it out")
             del beside[name]
-        controls = _NO_CONTROLS
-        if beside:
-            found = validated(Controls, self.node, self.report, fields=beside, key=self.key)
-            controls = found or _NO_CONTROLS
-        decisions: dict[str, tuple[int, Decision]] = {}
-        for named in self.section.named if self.role.by_name else ():
-            said = self._take_name(named, said, decisions)
-        self._take_values(said, decisions)
+        found = validated(Controls, node, self.report, fields=beside, key=self.key) if beside else None
+        controls = found or _NO_CONTROLS
+        for named in section.named if role.by_name else ():
+            steps = named.path.split(".")
+            there = node.find(*steps)
+            if there is not None and steps[0] in said:
+                self._take_name(named, there, len(steps))
+                said = without(said, steps)
+        if said:
+            self._take_values(said)
         for policy, named_paths in ((Policy.KEEP, controls.keep), (Policy.RESET, controls.reset)):
             for index, path in enumerate(named_paths):
-                there = self.node.at(policy.value, index)
-                ruling = Ruling(policy, Origin(self.label, there.place), self.role.own)
-                self._take_path(path, there, ruling, decisions)
-        accepted: dict[str, tuple[int, Accepted]] = {}
+                there = node.at(policy.value, index)
+                self._take_path(path, there, Ruling(policy, Origin(self.label, there.place), role.own))
         for index, one in enumerate(controls.accept):
-            there = self.node.at("accept", index)
-            acceptance = Accepted(one.field, one.until, one.reason, Origin(self.label, there.place))
-            self._take_path(one.field, there.at("field"), acceptance, accepted)
-        return Level(
-            {path: decision for path, (_, decision) in decisions.items()},
-            {path: acceptance for path, (_, acceptance) in accepted.items()},
-            controls,
-            self.node,
-        )
+            there = node.at("accept", index)
+            origin = Origin(self.label, there.place)
+            self._take_path(one.field, there.at("field"), Accepted(one.field, one.until, one.reason, origin))
+        taken = [(path, one) for (path, _), (_, one) in self._taken.items()]
+        decisions = {path: one for path, one in taken if not isinstance(one, Accepted)}
+        accepted = {path: one for path, one in taken if isinstance(one, Accepted)}
+        return Level(decisions, accepted, controls, node)
 
     def _error(self, code: str, node: Node, message: str, hint: str) -> None:
         self.report.error(code, node.place, self.key, message, hint)
 
-    def _take_name(
-        self, named: Named, said: dict[str, Json], decisions: dict[str, tuple[int, Decision]]
-    ) -> dict[str, Json]:
-        """Take a field that is given by name, if it is; return what is left."""
-        steps = named.path.split(".")
-        there = self.node.find(*steps)
-        if there is None or steps[0] not in said:
-            return said
+    def _take_name(self, named: Named, there: Node, depth: int) -> None:
+        """Take a field that is given by name."""
         self.report.doubt_if_unread(there, self.key)
         name, origin = there.value, Origin(self.label, there.key_place)
         if name is None:
-            self._take(named.field, len(steps), Given(None, origin), decisions)
+            self._take(named.field, depth, Given(None, origin))
         elif not isinstance(name, str):
             message = f"{named.path}: the name of a {named.what} is expected, this is {kind_of(name)}"
             self._error("wrong-type", there, message, f"write the name in quotes, or {named.field} for an id")
         elif self._is_plain_name(name, there):
-            given = Given(Reference(named.what, name), origin)
-            self._take(named.field, len(steps), given, decisions)
-        return without(said, steps)
+            self._take(named.field, depth, Given(Reference(named.what, name), origin))
 
     def _is_plain_name(self, name: str, there: Node) -> bool:
         if not name.strip():
@@ -444,9 +420,7 @@ class LevelReader(Struct, frozen=True):
             return True
         return False
 
-    def _take_values(self, said: dict[str, Json], decisions: dict[str, tuple[int, Decision]]) -> None:
-        if not said:
-            return
+    def _take_values(self, said: Mapping[str, Json]) -> None:
         section = self.section
         fields = field_paths(section) if self.role.by_name else paths(section.model)
         words = Vocabulary((*fields, *self.role.controls), section.older_names, self.role.elsewhere)
@@ -462,28 +436,27 @@ class LevelReader(Struct, frozen=True):
             self.report.doubt_if_unread(there, self.key)
             is_name = leaf.path == section.kind.name_field and value is not None
             if not is_name or self._is_plain_name(str(value), there):
-                given = Given(value, Origin(self.label, there.key_place))
-                self._take(leaf.path, depth, given, decisions)
+                self._take(leaf.path, depth, Given(value, Origin(self.label, there.key_place)))
 
-    def _take_path(self, path: str, there: Node, said: Said, taken: dict[str, tuple[int, Said]]) -> None:
+    def _take_path(self, path: str, there: Node, said: Said) -> None:
         """Take a decision on all fields that a path names; report a path that names none."""
         section = self.section
         full = next((named.field for named in section.named if named.path == path), path)
         leaves = section.kind.leaves(full)
         for leaf in leaves:
-            self._take(leaf.path, full.count(".") + 1, said, taken)
+            self._take(leaf.path, full.count(".") + 1, said)
         if not leaves:
             parent, _, name = path.rpartition(".")
-            code, message, hint = unknown_name(
-                name, parent, Vocabulary(field_paths(section), section.older_names)
-            )
+            words = Vocabulary(field_paths(section), section.older_names)
+            code, message, hint = unknown_name(name, parent, words)
             self._error(code, there, message, hint)
 
-    def _take(self, path: str, depth: int, said: Said, taken: dict[str, tuple[int, Said]]) -> None:
+    def _take(self, path: str, depth: int, said: Said) -> None:
         """Take a decision on one field. Of two at one level the deeper wins, a leaf over its group."""
-        other = taken.get(path)
+        where = path, isinstance(said, Accepted)
+        other = self._taken.get(where)
         if other is None or depth > other[0]:
-            taken[path] = depth, said
+            self._taken[where] = depth, said
         elif depth == other[0]:
             first, second = sorted((said.origin.place, other[1].origin.place))
             message = f"{path} is named twice at this level; first on line {first.line}"
