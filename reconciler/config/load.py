@@ -118,8 +118,9 @@ def load(
         from reconciler.config.seeds import SeedReader
 
         files = WorkspaceFiles(folder, base, settings.time_zone if settings else DEFAULT_ZONE)
-        seed_reader = SeedReader(seeds.opened(), contents, files, report)
-        keys += seed_reader.seeds
+        named = {f"{seeds.name}.{name}": node for name, node in contents.named(seeds.name, report).items()}
+        seed_reader = SeedReader(seeds.opened(), contents, files, report, named)
+        keys += named
     moved = moved_keys(contents, names, keys, report)
     # What a target with an error lends is not to be relied on: its names for ids may be missing.
     known = {
@@ -278,23 +279,21 @@ def _check_declared(declared: Mapping[str, Sequence[Declared]], section: Section
                 report.add(
                     Problem(finding.code, place, one.key, finding.message, finding.hint, finding.severity)
                 )
-        _check_unique(((one, one.id) for one in ones), "same-id", f"live id on target {target}", "id", report)
+        ids: list[tuple[Declared, Hashable]] = [(one, one.id) for one in ones if one.id is not None]
         # What is hidden is out of sight for good, so its name is free; what is absent by its id needs none.
         seen = (one for one in ones if not one.hidden and not (one.absent and one.id is not None))
-        names = ((one, one.given[name_field].value) for one in seen if name_field in one.given)
-        shown_names = ((one, None if name is None else str(name)) for one, name in names)
-        _check_unique(shown_names, "same-name", f"{name_field} on target {target}", name_field, report)
-
-
-def _check_unique(
-    identities: Iterable[tuple[Declared, Hashable]], code: str, what: str, hint: str, report: Report
-) -> None:
-    first: dict[Hashable, Declared] = {}
-    for one, identity in identities:
-        other = first.setdefault(identity, one)
-        if identity is not None and other is not one:
-            message = f"{one.key} and {other.key} ({other.place}) have one {what}"
-            report.error(code, one.place, one.key, message, f"give each its own {hint}")
+        said_names = ((one, one.given[name_field].value) for one in seen if name_field in one.given)
+        names = [(one, str(name)) for one, name in said_names if name is not None]
+        for code, what, field, found in (
+            ("same-id", "live id", "id", ids),
+            ("same-name", name_field, name_field, names),
+        ):
+            first: dict[Hashable, Declared] = {}
+            for one, identity in found:
+                other = first.setdefault(identity, one)
+                if other is not one:
+                    message = f"{one.key} and {other.key} ({other.place}) have one {what} on target {target}"
+                    report.error(code, one.place, one.key, message, f"give each its own {field}")
 
 
 def as_of(workspace: Workspace[S], now: float) -> Workspace[S]:

@@ -67,14 +67,9 @@ class Node(Struct, frozen=True, gc=False, eq=False):
     """How many values stand inside each other, itself included."""
 
     @property
-    def origin(self) -> int:
-        """Where the value is really written: of an alias, at its anchor."""
-        return self.start
-
-    @property
     def place(self) -> Place:
         """Where the value is really written."""
-        return self.source.place(self.origin)
+        return self.source.place(self.start)
 
     @property
     def key_place(self) -> Place:
@@ -148,6 +143,12 @@ class Alias(Node, frozen=True, gc=False, eq=False, kw_only=True):
     """An alias; `anchor` is the one that it stands for. Its value and its place are those of the target."""
 
     origin: int
+    """Where the value begins at the anchor."""
+
+    @property
+    def place(self) -> Place:
+        """Where the value is really written: at its anchor."""
+        return self.source.place(self.origin)
 
 
 class Document(Struct, frozen=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
@@ -427,11 +427,14 @@ class LevelReader(Struct, frozen=True):
         model = validated(section.model, self.node, self.report, fields=said, key=self.key, words=words)
         body = model.model_dump(by_alias=True, exclude_unset=True) if model else {}
         for leaf in section.kind.fields:
-            steps = leaf.path.split(".")
-            found = _found(body, leaf.member) if steps[0] in said else None
-            if found is None:
+            value: Json = body
+            depth = 0
+            # A null group says it for all that is in it.
+            while depth < len(leaf.member) and isinstance(value, dict) and leaf.member[depth] in value:
+                value, depth = value[leaf.member[depth]], depth + 1
+            if not depth or (depth < len(leaf.member) and value is not None):
                 continue
-            depth, value = found
+            steps = leaf.path.split(".")
             there = self.node.at(*steps)
             self.report.doubt_if_unread(there, self.key)
             is_name = leaf.path == section.kind.name_field and value is not None
@@ -462,15 +465,3 @@ class LevelReader(Struct, frozen=True):
             message = f"{path} is named twice at this level; first on line {first.line}"
             instead = "" if isinstance(said, Accepted) else ": the value, or its name under keep or reset"
             self.report.error("named-twice", second, self.key, message, f"keep one of the two{instead}")
-
-
-def _found(body: dict[str, Json], member: Sequence[str]) -> tuple[int, Json] | None:
-    """Return how deep the value of a member is said, and the value; a null group says it for all below."""
-    there: Json = body
-    for depth, step in enumerate(member):
-        if there is None:
-            return depth, None
-        if not isinstance(there, dict) or step not in there:
-            return None
-        there = there[step]
-    return len(member), there

@@ -82,14 +82,10 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
     contents: Contents
     files: WorkspaceFiles
     report: Report
+    seeds: Mapping[str, Node]
+    """All seeds as they are written, by their full keys, in the order of the keys."""
     _customers: dict[tuple[object, ...], tuple[DeclaredCustomer[Any], ...]] = field(default_factory=dict)
     _counts: Counter[str] = field(default_factory=Counter)
-
-    @cached_property
-    def seeds(self) -> Mapping[str, Node]:
-        """All seeds as they are written, by their full keys, in the order of the keys."""
-        named = self.contents.named(self.section.name, self.report)
-        return {f"{self.section.name}.{name}": node for name, node in named.items()}
 
     @cached_property
     def _words(self) -> Mapping[str, Vocabulary]:

@@ -171,7 +171,6 @@ class _Composer(Struct):
 
     _source: Source
     _problems: list[Problem]
-    _documents: int = 0
     _open: list[_Open] = field(default_factory=list)
     _anchors: dict[str, Node] = field(default_factory=dict)
     _aliases: set[str] = field(default_factory=set)
@@ -188,6 +187,14 @@ class _Composer(Struct):
             handler = _HANDLERS.get(type(event))
             if handler is not None:
                 handler(self, event)
+            elif isinstance(event, DocumentStartEvent):
+                if roots:
+                    hint = "put it in a file of its own, or remove the ---"
+                    refusal = Refusal("yaml-documents", "a second document begins here", hint)
+                    raise self._end(refusal, event.start_mark.index)
+                if (event.version or (1, 2)) != (1, 2) or event.tags:
+                    hint = "remove the line that begins with %"
+                    self._refuse(Refusal("yaml-directive", "directives are not obeyed", hint), 0)
         empty = nodes.Mapping(self._source, {}, 0, 0, 0)
         root = roots[0] if roots else empty
         # An empty document has an empty scalar for its root, and that is fine: it has no sections.
@@ -199,16 +206,6 @@ class _Composer(Struct):
             self._refuse(Refusal("not-a-mapping", "the file is not a mapping", hint), root.start)
             root = empty
         return Document(root, tuple(self._problems), aliases=frozenset(self._aliases))
-
-    def document(self, event: Event) -> None:
-        self._documents += 1
-        if self._documents > 1:
-            hint = "put it in a file of its own, or remove the ---"
-            refusal = Refusal("yaml-documents", "a second document begins here", hint)
-            raise self._end(refusal, event.start_mark.index)
-        if (event.version or (1, 2)) != (1, 2) or event.tags:
-            hint = "remove the line that begins with %"
-            self._refuse(Refusal("yaml-directive", "directives are not obeyed", hint), 0)
 
     def scalar(self, event: Event) -> None:
         source, start, tail = self._source, event.start_mark.index, event.end_mark.index
@@ -233,7 +230,7 @@ class _Composer(Struct):
             refusal = Refusal(refusal.code, message, "write it in quotes")
         if refusal:
             self._refuse(refusal, start)
-        at = opened.key.origin if opened.key else start
+        at = opened.key.key if opened.key else start
         self._deliver(Scalar(source, value, start, end, at, event.anchor, style=style, tail=tail))
 
     def alias(self, event: Event) -> None:
@@ -248,7 +245,7 @@ class _Composer(Struct):
             self._refuse(Refusal(code, message, hint), start)
         self._aliases.add(name)
         key = self._open[-1].key
-        at = key.origin if key else target.start
+        at = key.key if key else target.start
         below, size, height = target.children, target.size, target.height
         found = Alias(
             self._source, target.value, start, end, at, name, below, size, height, origin=target.start
@@ -283,7 +280,7 @@ class _Composer(Struct):
         if height > DEEPEST:
             raise self._end(_TOO_DEEP, start)
         key = self._open[-1].key
-        at, anchor, source = key.origin if key else start, closing.anchor, self._source
+        at, anchor, source = key.key if key else start, closing.anchor, self._source
         bounds = {"size": size, "height": height, "opening": opening}
         node: Node
         if isinstance(children, dict):
@@ -314,7 +311,7 @@ class _Composer(Struct):
                 # The names of fields come in every file: one object for all of them.
                 opened.name = sys.intern(node.value)
             elif not isinstance(node, Scalar):
-                self._refuse(Refusal("non-string-key", "a key is text", "write a name"), node.origin)
+                self._refuse(Refusal("non-string-key", "a key is text", "write a name"), node.key)
             return
         opened.written.append(Entry(key, node))
         if opened.name == "<<" and isinstance(key, Scalar) and not key.style:
@@ -333,7 +330,8 @@ class _Composer(Struct):
         sources = [node] if isinstance(node.value, dict) else list(node.items())
         if not sources or not all(isinstance(source.value, dict) for source in sources):
             hint = "write <<: *anchor or <<: [*one, *other], of mappings"
-            self._refuse(Refusal("yaml-merge", "only mappings can be merged", hint), node.origin)
+            at = node.origin if isinstance(node, Alias) else node.start
+            self._refuse(Refusal("yaml-merge", "only mappings can be merged", hint), at)
             return
         opened.merged.extend(sources)
 
@@ -375,7 +373,6 @@ _TOO_DEEP = Refusal(
     "nothing here needs that; flatten it",
 )
 _HANDLERS: Mapping[type[Event], Callable[[_Composer, Event], None]] = {
-    DocumentStartEvent: _Composer.document,
     ScalarEvent: _Composer.scalar,
     AliasEvent: _Composer.alias,
     SequenceStartEvent: _Composer.start,
