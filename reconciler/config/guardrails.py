@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel
@@ -20,14 +20,6 @@ CODE = "guardrail-loosened"
 _MOST_NAMED = 5
 _LONGEST = 200
 _NONE = "(none)"
-
-
-class _Source(NamedTuple):
-    """Where a value stands that is not in the files, or the text that is; as it can be compared."""
-
-    env: str | None
-    file: str | None
-    text: str | None
 
 
 def loosened(before: Workspace[Any], now: Workspace[Any], target: str) -> Sequence[Problem]:
@@ -63,8 +55,9 @@ def _counterpart(before: Workspace[Any], now: Workspace[Any], target: Target) ->
     """
     if target.name in before.targets:
         return before.targets[target.name]
-    accounts = _accounts(target)
-    alike = [one for one in before.targets.values() if _accounts(one) == accounts]
+    kept = [f"{section}.{name}" for section in _SECTIONS for name in ("url", "master_key", "token")]
+    accounts = [*map(_flat(target).get, kept)]
+    alike = [one for one in before.targets.values() if [*map(_flat(one).get, kept)] == accounts]
     gone = [one for one in alike if one.name not in now.targets]
     return next(iter(gone if SANDBOX in accounts else [*gone, *alike]), None)
 
@@ -96,7 +89,7 @@ def _settings(
         place, gone = _place(now, new, *steps), None
         said, value = _shown(path, was.get(path)), flat.get(path)
         shown = _shown(path, value)
-        if isinstance(value, tuple) and not isinstance(value, _Source):
+        if isinstance(value, tuple):
             added = [one for one in value if one not in (was.get(path) or ())]
             said, shown = f"{len(was.get(path) or ())} of them", _shown_list(path, value, added)
             place = _place(now, new, *steps, value.index(added[0]))
@@ -175,16 +168,11 @@ def _leaves(settings: BaseModel, above: str) -> Iterator[tuple[str, Any]]:
         if name in {*GuardrailSettings.model_fields, "defaults", "undeclared"}:
             continue
         if isinstance(value, Secret):
-            yield f"{above}{name}", _Source(value.env, value.file, getattr(value, "text", None))
+            yield f"{above}{name}", value.model_dump()
         elif isinstance(value, BaseModel) and not isinstance(value, Account):
             yield from _leaves(value, f"{above}{name}.")
         else:
             yield f"{above}{name}", value
-
-
-def _accounts(target: Target) -> Sequence[Any]:
-    flat = _flat(target)
-    return [flat.get(f"{section}.{name}") for section in _SECTIONS for name in ("url", "master_key", "token")]
 
 
 def _place(workspace: Workspace[Any], target: Target, *steps: str | int) -> Place | None:
@@ -195,13 +183,12 @@ def _place(workspace: Workspace[Any], target: Target, *steps: str | int) -> Plac
 
 def _raised(old: int | Share | None, new: int | Share | None) -> bool:
     """Tell whether a limit was raised; a number and a share, which cannot be compared, count as raised."""
-    if old is None or old == new:
-        return False
-    if isinstance(old, Share) and isinstance(new, Share):
-        return new.percent > old.percent
-    if isinstance(old, int) and isinstance(new, int):
-        return new > old
-    return True
+    match old, new:
+        case Share(), Share():
+            return new.percent > old.percent
+        case int(), int():
+            return new > old
+    return old is not None and old != new
 
 
 _RULES: Mapping[str, Callable[[Any, Any], bool]] = {
@@ -235,13 +222,11 @@ def _shown(path: str, value: Any) -> str:
             text = f"{value} from {SHARE_COUNTS_FROM} live on"
         case timedelta():
             text = f"{value // timedelta(seconds=1)}s"
-        case _Source(env=None, file=None):
-            text = _address(value.text or "") if path == "journal" else "(text)"
-        case _Source():
-            text = f"{{env: {value.env}}}" if value.file is None else f"{{file: {value.file}}}"
-        case Account():
-            said = value.model_dump(exclude_none=True)
-            text = f"{{{', '.join(f'{name}: {one}' for name, one in said.items())}}}"
+        case {"env": None, "file": None, "text": said}:
+            text = _address(said) if path == "journal" else "(text)"
+        case Account() | {"env": _}:
+            said = value if isinstance(value, dict) else value.model_dump()
+            text = f"{{{', '.join(f'{name}: {one}' for name, one in said.items() if one is not None)}}}"
         case bool():
             text = str(value).lower()
         case _:
