@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
 SETTINGS_FILE = "reconciler.yaml"
 DEFAULT_FOLDER = "configs"
-DEEPEST_FOLDER = 30
-"""Folders inside each other, below that of the workspace."""
+DEEPEST_FOLDER = 30  # folders inside each other, below that of the workspace
 MOST_BYTES = 50_000_000
 """In all other files of a workspace together, which its YAML names by their paths."""
 _SUFFIXES = (".yaml", ".yml")
@@ -163,10 +162,8 @@ class WorkspaceFiles(Redacted, frozen=True, eq=False):
     shown: ClassVar = ("folder", "base")
 
     folder: Path
-    base: Path
-    """The folder that files are named relative to."""
-    zone: ZoneInfo
-    """In which the dates and times of the seeds are meant."""
+    base: Path  # the folder that files are named relative to
+    zone: ZoneInfo  # in which the dates and times of the seeds are meant
     _read: dict[str, bytes] = field(default_factory=dict)
     _encoded: dict[str, str] = field(default_factory=dict)
 
@@ -245,13 +242,11 @@ class Contents(Struct, frozen=True):
 
     sections: Mapping[str, Sequence[tuple[str, Node]]]
     """A section → every name in it and what stands behind it, file by file."""
-    settings: Document
-    """`reconciler.yaml`."""
+    settings: Document  # `reconciler.yaml`
     files: int
     whole: bool
     """Whether every file was read: if not, a name that is missing may stand in one that was not."""
-    targets: frozenset[str]
-    """The names of all targets."""
+    targets: frozenset[str]  # the names of all targets
 
     def has_target(self, name: str, place: Place, key: str, report: Report) -> bool:
         """Return whether there is such a target; where there is none, report it at `place`."""

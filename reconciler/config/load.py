@@ -49,16 +49,14 @@ from reconciler.engine.kind import Declared, Given, Json, Policy, Reference
 from reconciler.errors import FilesInvalid, UsageError
 from reconciler.problems import Place, Problem, Severity
 
-MOST_FILES = 20_000
-"""YAML files in one workspace."""
+MOST_FILES = 20_000  # YAML files in one workspace
 MOST_VALUES = 400_000
 """Values in all of them together, counted as if every alias and merge key were written out."""
 
 Progress: TypeAlias = Callable[[int, int | None], None]
 """Is given how many files are read, and how many there are, once that is known."""
 
-S = TypeVar("S")
-"""What the section of seeds makes of them."""
+S = TypeVar("S")  # what the section of seeds makes of them
 
 
 class Workspace(Struct, Generic[S], frozen=True):
@@ -68,8 +66,7 @@ class Workspace(Struct, Generic[S], frozen=True):
     settings: Settings
     targets: Mapping[str, Target]
     files: int
-    count: int
-    """How many resources and seeds are declared."""
+    count: int  # how many resources and seeds are declared
     declared: Mapping[str, tuple[Declared, ...]]
     """For every target, what is declared on it, in the order of the keys."""
     section: Section
@@ -78,11 +75,9 @@ class Workspace(Struct, Generic[S], frozen=True):
     presets: Mapping[str, Level]
     seeds: Mapping[str, tuple[S, ...]]
     """For every target, the seeds on it, in the order of the keys."""
-    moved: Mapping[str, str]
-    """Full key of before → full key of today."""
+    moved: Mapping[str, str]  # full key of before → full key of today
     warnings: tuple[Problem, ...]
-    contents: Contents
-    """The sections of the files, which tell where a setting stands."""
+    contents: Contents  # the sections of the files, which tell where a setting stands
 
 
 def load(

@@ -18,8 +18,7 @@ NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 LONGEST_NAME = 1_000
 """Characters of what the API calls something: each resource that refers to it repeats it."""
 
-MOST_COMPARED = 200
-"""Names that are looked through for the one that was meant."""
+MOST_COMPARED = 200  # names that are looked through for the one that was meant
 LONGEST_SHOWN = 80
 MOST_LISTED = 40
 _CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")

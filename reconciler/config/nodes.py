@@ -20,8 +20,7 @@ from reconciler.problems import Place, Problem
 if TYPE_CHECKING:
     from reconciler.engine.kind import Json
 
-LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
-"""Every line break that the parser knows."""
+LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # every line break that the parser knows
 
 
 class Source(Struct, frozen=True, dict=True):
@@ -56,15 +55,13 @@ class Node(Struct, frozen=True, gc=False, eq=False):
     """The plain value: dicts with string keys, lists, strings, numbers, booleans and `None`."""
     start: int
     end: int
-    key: int
-    """Where its key begins; the value itself for a list item and for the whole file."""
+    key: int  # where its key begins; the value itself for a list item and for the whole file
     anchor: str | None = None
     children: dict[str, Node] | list[Node] | tuple[()] = ()
     """What is in it: by name in a mapping, merged entries too; in order in a list."""
     size: int = 1
     """How many values it holds, itself included; what is shared counts wherever it stands."""
-    height: int = 1
-    """How many values stand inside each other, itself included."""
+    height: int = 1  # how many values stand inside each other, itself included
 
     @property
     def place(self) -> Place:
@@ -111,8 +108,7 @@ class Node(Struct, frozen=True, gc=False, eq=False):
 class Scalar(Node, frozen=True, gc=False, eq=False, kw_only=True):
     """A single value. It ends where it does; `tail` is the end with the line breaks after it."""
 
-    style: str = ""
-    """Its quote, `|`, `>`, or nothing."""
+    style: str = ""  # its quote, `|`, `>`, or nothing
     tail: int = 0
 
 
@@ -142,8 +138,7 @@ class Mapping(Node, frozen=True, gc=False, eq=False, kw_only=True):
 class Alias(Node, frozen=True, gc=False, eq=False, kw_only=True):
     """An alias; `anchor` is the one that it stands for. Its value and its place are those of the target."""
 
-    origin: int
-    """Where the value begins at the anchor."""
+    origin: int  # where the value begins at the anchor
 
     @property
     def place(self) -> Place:
@@ -158,8 +153,7 @@ class Document(Struct, frozen=True):
     problems: tuple[Problem, ...] = ()
     whole: bool = True
     """Whether everything in the file was seen; if not, what other files expect of it may be missing."""
-    aliases: frozenset[str] = frozenset()
-    """The anchors that an alias stands for somewhere."""
+    aliases: frozenset[str] = frozenset()  # the anchors that an alias stands for somewhere
 
 
 def unread(file: str, *problems: Problem) -> Document:

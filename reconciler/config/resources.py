@@ -33,8 +33,7 @@ if TYPE_CHECKING:
     from reconciler.config.discovery import Contents
     from reconciler.config.settings import Target
 
-MOST_DECLARED = 50_000
-"""Resources of one section on all targets together."""
+MOST_DECLARED = 50_000  # resources of one section on all targets together
 
 Decision: TypeAlias = Given | Ruling
 Decisions: TypeAlias = Mapping[str, Decision]
@@ -134,10 +133,8 @@ class Role(Struct, frozen=True):
     controls: frozenset[str]
     own: bool
     """Whether it speaks for one resource: it may name it, and consent to a reset of its fields."""
-    elsewhere: Mapping[str, str]
-    """Controls that mean nothing here → where they belong."""
-    by_name: bool = True
-    """Whether fields that hold an id may be given by name."""
+    elsewhere: Mapping[str, str]  # controls that mean nothing here → where they belong
+    by_name: bool = True  # whether fields that hold an id may be given by name
 
 
 _ANYWHERE = frozenset({"keep", "reset", "undeclared"})
@@ -181,8 +178,7 @@ class Resource(Struct, frozen=True):
     own: Level
     preset: Level | None
     blocks: Mapping[str, Level | None]
-    shared: Decisions
-    """The decisions on every target whose block decides nothing else."""
+    shared: Decisions  # the decisions on every target whose block decides nothing else
 
     def levels(self, target: str) -> list[Level]:
         """Return the levels that speak on a target, the strongest first."""
@@ -350,8 +346,7 @@ class LevelReader(Struct, frozen=True):
     report: Report
     node: Node
     role: Role
-    label: str
-    """The `Origin.level`."""
+    label: str  # the `Origin.level`
     key: str
     _taken: dict[tuple[str, bool], tuple[int, Said]] = {}
     """The path of a field, and whether it is an acceptance → how deep it is said, and what."""

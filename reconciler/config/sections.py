@@ -123,14 +123,10 @@ class DeclaredSeed(Redacted, Generic[Fields, Row], frozen=True):
     key: str
     place: Place
     fields: Fields
-    written: tuple[Node, ...]
-    """The block of its target, if there is one, and the seed."""
-    after: tuple[str, ...]
-    """The full keys under `after`."""
-    customers: tuple[DeclaredCustomer[Row], ...]
-    """Those of the seed itself, then those of its file."""
-    table: str = ""
-    """A fingerprint of the bytes of that file, empty where there is none."""
+    written: tuple[Node, ...]  # the block of its target, if there is one, and the seed
+    after: tuple[str, ...]  # the full keys under `after`
+    customers: tuple[DeclaredCustomer[Row], ...]  # those of the seed itself, then those of its file
+    table: str = ""  # a fingerprint of the bytes of that file, empty where there is none
 
     def place_of(self, path: str) -> Place:
         """Return where a finding belongs; `customers.3.email` counts the `customers` from 0."""
@@ -146,28 +142,24 @@ class DeclaredSeed(Redacted, Generic[Fields, Row], frozen=True):
 class SeedSection(Struct, Generic[S, Fields, Row], frozen=True):
     """The section of the files that declares seeds. Its checks repeat no address and no value."""
 
-    name: str
-    """`customer_seeds`."""
+    name: str  # `customer_seeds`
     fields: type[Fields]
     """The fields of a seed, strict, every one optional, among them the lists `customers` and `after`, the
     mapping `defaults`, and `customers_from`; none called `targets`. The context of all these models is the
     `WorkspaceFiles`."""
-    row: type[Row]
-    """The fields of a customer."""
+    row: type[Row]  # the fields of a customer
     defaults: type[BaseModel]
     """Those of them that may count for all customers of a seed, every one optional."""
     cells: Mapping[str, Cell]
     """How a table of customers is read: the fields of a customer that fit into a cell → how each is read."""
-    identity: str
-    """The field that every table has; its header shows the delimiter."""
+    identity: str  # the field that every table has; its header shows the delimiter
     build: Callable[[DeclaredSeed[Fields, Row]], S]
     """Makes the seed. A field whose value was wrong is not set, and was reported."""
     check: Callable[[S, Target, ZoneInfo], Iterable[Finding]]
     """Finds what is wrong with one seed on its target; at the path "" what is missing."""
     check_together: Callable[[Sequence[S]], Iterable[tuple[int, Finding]]]
     """Finds what is wrong between the seeds of a target; the number is that of the seed."""
-    older_names: Mapping[str, str] = field(default_factory=dict)
-    """As in `Section`."""
+    older_names: Mapping[str, str] = field(default_factory=dict)  # as in `Section`
     order: tuple[str, ...] = ()
     """The fields of a seed, `targets` among them, in the order in which they should stand."""
 
@@ -178,8 +170,6 @@ class SeedsByName(Struct, Generic[S], frozen=True):
     Its models take a while to define, and most workspaces hold no seed.
     """
 
-    name: str
-    """As in `SeedSection`."""
-    account: str
-    """The section of a target that opens the account where they are sent: `expoints`."""
+    name: str  # as in `SeedSection`
+    account: str  # the section of a target that opens the account where they are sent: `expoints`
     opened: Callable[[], SeedSection[S, Any, Any]]

@@ -45,8 +45,7 @@ if TYPE_CHECKING:
     from reconciler.config.discovery import Contents, WorkspaceFiles
     from reconciler.config.settings import Target
 
-MOST_CUSTOMERS = 10_000
-"""Of one seed."""
+MOST_CUSTOMERS = 10_000  # of one seed
 MOST_EVERYWHERE = 50_000
 """Customers of all seeds, each counted on every target that its seed lives on."""
 MOST_VALUES = 250_000
@@ -60,10 +59,8 @@ _ELSEWHERE = {
 }
 _ON_THE_SEED = "it stands on the seed itself"
 
-_Level: TypeAlias = tuple[Node, Any]
-"""Where one level is written, and what it says, as a model."""
-_Keys: TypeAlias = Mapping[str, Collection[str]]
-"""The full keys of the resources on each target."""
+_Level: TypeAlias = tuple[Node, Any]  # where one level is written, and what it says, as a model
+_Keys: TypeAlias = Mapping[str, Collection[str]]  # the full keys of the resources on each target
 
 
 def _folded(over: Model, under: BaseModel) -> Model:
@@ -283,14 +280,10 @@ def _called(name: str, keys: Iterable[str]) -> list[str]:
 
 
 LINES = ".jsonl"
-FORMS = (".csv", LINES)
-"""How the names of files with rows end."""
-MOST_COLUMNS = 1_000
-"""Of one table."""
-MOST_VALUES_IN_LINE = 10_000
-"""In one line of JSON, about."""
-DELIMITERS = (",", ";")
-"""What may stand between the cells of a CSV file."""
+FORMS = (".csv", LINES)  # how the names of files with rows end
+MOST_COLUMNS = 1_000  # of one table
+MOST_VALUES_IN_LINE = 10_000  # in one line of JSON, about
+DELIMITERS = (",", ";")  # what may stand between the cells of a CSV file
 ESCAPE = "data."
 """A header that begins so is the name of a column of data, whatever follows: `data.email`."""
 

@@ -39,8 +39,7 @@ from reconciler.engine.kind import Json, Policy
 from reconciler.errors import Refused, UsageError
 from reconciler.problems import Place
 
-LARGEST_SECRET = 8_192
-"""Bytes of a file that holds a value; most servers take no longer header."""
+LARGEST_SECRET = 8_192  # bytes of a file that holds a value; most servers take no longer header
 
 _OTHERS = {".git", ".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker", ".netrc", ".pgpass"} | {
     *(".git-credentials", ".npmrc", ".pypirc", ".vault-token")
@@ -245,8 +244,7 @@ def references_in(settings: object) -> Iterator[Secret]:
 
 VERSION = 1
 SANDBOX = "sandbox:"
-DEFAULT_ZONE = ZoneInfo("Europe/Amsterdam")
-"""Where the vendor is, and most of its customers."""
+DEFAULT_ZONE = ZoneInfo("Europe/Amsterdam")  # where the vendor is, and most of its customers
 
 _DURATION = re.compile(r"([0-9]{1,6})(s|m|h)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -620,15 +618,13 @@ class Target(Struct, frozen=True):
     settings: TargetSettings
     checkmarket: CheckMarket | None
     expoints: Expoints | None
-    journal: JournalAddress | None
-    """Where the journal is; `None` is SQLite beside the workspace."""
+    journal: JournalAddress | None  # where the journal is; `None` is SQLite beside the workspace
     ids: Mapping[str, Mapping[str, int]]
     """The tables of names for ids, by the name of the table: `contact_lists`."""
     written: frozenset[str]
     """The names that stand in its block with something behind them, those of refused settings too."""
     guardrails: Guardrails
-    undeclared: Policy
-    """The policy where neither resource nor preset names one."""
+    undeclared: Policy  # the policy where neither resource nor preset names one
     defaults: Mapping[str, Json]
     """What a reset leaves behind: the path of a field → the value as it stands in a body."""
 

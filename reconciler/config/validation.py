@@ -17,19 +17,14 @@ from reconciler.config.yaml import Refusal, quoted
 from reconciler.errors import FilesInvalid
 from reconciler.problems import Place, Problem, Severity
 
-MOST_IN_WORKSPACE = 2_000
-"""Problems of a whole workspace."""
-MOST_PROBLEMS = 100
-"""Of one mapping; more are counted, not listed."""
+MOST_IN_WORKSPACE = 2_000  # problems of a whole workspace
+MOST_PROBLEMS = 100  # of one mapping; more are counted, not listed
 
 Model = TypeVar("Model", bound=BaseModel)
-Schema: TypeAlias = dict[str, Any]
-"""A JSON Schema, or a part of one."""
+Schema: TypeAlias = dict[str, Any]  # a JSON Schema, or a part of one
 
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
-"""What every schema of ours is written in."""
-NOT_BLANK = r"\S"
-"""The pattern of a text in which something can be seen."""
+DIALECT = "https://json-schema.org/draft/2020-12/schema"  # what every schema of ours is written in
+NOT_BLANK = r"\S"  # the pattern of a text in which something can be seen
 
 
 class Report(Struct, eq=False):
@@ -38,8 +33,7 @@ class Report(Struct, eq=False):
     Raises `FilesInvalid` with all of them where there are too many.
     """
 
-    found: dict[Problem, None] = field(default_factory=dict)
-    """Every problem by now."""
+    found: dict[Problem, None] = field(default_factory=dict)  # every problem by now
     doubtful: set[str] = field(default_factory=set)
     """The keys of which what is known is not all that the files say, as after any error."""
     _unread: set[Place] = field(default_factory=set)

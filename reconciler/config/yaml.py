@@ -37,14 +37,10 @@ from reconciler.config.nodes import LINE_BREAK, Alias, Document, Entry, Node, Sc
 from reconciler.engine.kind import Json
 from reconciler.problems import Place, Problem
 
-LARGEST_FILE = 5_000_000
-"""Bytes in one file."""
-MOST_NODES = 100_000
-"""Values in one file, counted as if every alias and merge key were written out."""
-DEEPEST = 50
-"""Mappings and lists inside each other, counted in the same way."""
-MOST_PROBLEMS = 1_000
-"""In one file; the rest is not looked at."""
+LARGEST_FILE = 5_000_000  # bytes in one file
+MOST_NODES = 100_000  # values in one file, counted as if every alias and merge key were written out
+DEEPEST = 50  # mappings and lists inside each other, counted in the same way
+MOST_PROBLEMS = 1_000  # in one file; the rest is not looked at
 LONGEST_NUMBER = 40
 _INT64_MAX = 2**63 - 1
 SECRET_KEYS = frozenset({"key", "master_key", "token", "client_secret", "journal"})
