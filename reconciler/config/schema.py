@@ -38,9 +38,9 @@ def workspace_schema(section: Section, seeds: SeedsByName[Any]) -> Schema:
     """Return the schema of every file of a workspace with these sections."""
     models = _Models(section, seeds.opened())
     properties = {
-        **models.fields(Settings),
+        **models.fields(Settings)[0],
         TARGETS: _named(models.target(), _SAID[TARGETS]),
-        GUARDRAILS: _named(models.reference(GuardrailSettings), _SAID[GUARDRAILS]),
+        GUARDRAILS: _named(models.references[GuardrailSettings], _SAID[GUARDRAILS]),
         PRESETS: _named(models.level(PRESET), _SAID[PRESETS]),
         MOVED: _named({"type": "string"}, _SAID[MOVED]),
         section.kind.name: _named(models.resource()),
@@ -72,6 +72,14 @@ def _named(schema: Schema, said: str = "") -> Schema:
     }
 
 
+def _blocks(block: Schema, targets: Schema) -> Schema:
+    """Return the schema of `targets`, a list of names or a mapping from them to a block."""
+    listed, mapped = targets["anyOf"]
+    names = {"pattern": pattern_of(NAME)}
+    each = {**listed, "items": {"type": "string", **names}}
+    return {**targets, "anyOf": [each, {**mapped, "propertyNames": names, "additionalProperties": block}]}
+
+
 class _Models:
     """The schemas of all models, as pydantic derives them, and of the things that are made of them."""
 
@@ -83,19 +91,15 @@ class _Models:
         ordered = sorted(models, key=lambda model: f"{model.__module__}.{model.__name__}")
         inputs: list[tuple[type[BaseModel], Literal["validation"]]] = [(one, "validation") for one in ordered]
         references, whole = models_json_schema(inputs, by_alias=False)
-        self._references = {one: references[one, "validation"] for one in ordered}
         self.definitions: dict[str, Schema] = whole["$defs"]
+        self.references: dict[type[BaseModel], Schema] = {
+            one: references[one, "validation"] for one in ordered
+        }
 
-    def reference(self, model: type[BaseModel]) -> Schema:
-        """Return what points to the schema of a model."""
-        return dict(self._references[model])
-
-    def fields(self, model: type[BaseModel]) -> dict[str, Schema]:
-        """Return a copy of the schemas of a model's fields."""
-        return deepcopy(self._defined(self._references[model])["properties"])
-
-    def _said(self, model: type[BaseModel]) -> str:
-        return str(self._defined(self._references[model]).get("description", ""))
+    def fields(self, model: type[BaseModel]) -> tuple[dict[str, Schema], str]:
+        """Return a copy of the schemas of a model's fields, and what is said of the model."""
+        whole = self._defined(self.references[model])
+        return deepcopy(whole["properties"]), str(whole.get("description", ""))
 
     def _defined(self, reference: Schema) -> Schema:
         return self.definitions[str(reference["$ref"]).rpartition("/")[2]]
@@ -112,19 +116,13 @@ class _Models:
         """Return the schema of a resource."""
         level = self.level(RESOURCE)
         block = self._defining(f"{self._section.kind.name}.block", self.level(BLOCK))
-        level["properties"]["targets"] = self._blocks(block, level["properties"]["targets"])
+        level["properties"]["targets"] = _blocks(block, level["properties"]["targets"])
         return level
-
-    def _blocks(self, block: Schema, targets: Schema) -> Schema:
-        listed, mapped = targets["anyOf"]
-        names = {"pattern": pattern_of(NAME)}
-        each = {**listed, "items": {"type": "string", **names}}
-        return {**targets, "anyOf": [each, {**mapped, "propertyNames": names, "additionalProperties": block}]}
 
     def level(self, role: Role) -> Schema:
         """Return the schema of one level that says something of the fields of a resource."""
         section = self._section
-        fields, said = self.fields(section.model), self._said(section.model)
+        fields, said = self.fields(section.model)
         if role.by_name:
             level = _object(fields, said)
             for named in section.named:
@@ -134,7 +132,7 @@ class _Models:
             level = _object({**fields, **paths}, said)
         if not role.own:
             del level["properties"][section.kind.name_field]
-        controls = {name: without_null(field) for name, field in self.fields(Controls).items()}
+        controls = {name: without_null(field) for name, field in self.fields(Controls)[0].items()}
         accepted = deepcopy(self._defined(controls["accept"]["items"]))
         # What keep and reset may name: fields, groups, and fields by name.
         fields_paths = [field.path for field in section.kind.fields]
@@ -177,44 +175,43 @@ class _Models:
     def seed(self) -> Schema:
         """Return the schema of a seed."""
         seeds = self._seeds
-        fields, said = self.fields(seeds.fields), self._said(seeds.fields)
-        fields["customers"]["items"] = self.reference(seeds.row)
+        fields, said = self.fields(seeds.fields)
+        fields["customers"]["items"] = self.references[seeds.row]
         description = {"description": fields["defaults"]["description"]}
-        fields["defaults"] = {**description, **self.reference(seeds.defaults)}
+        fields["defaults"] = {**description, **self.references[seeds.defaults]}
         block = self._defining(f"{seeds.name}.block", _object(fields, said))
-        targets = self._blocks(block, without_null(self.fields(Controls)["targets"]))
+        targets = _blocks(block, without_null(self.fields(Controls)[0]["targets"]))
         targets["description"] = "Where it is sent: [a, b], or {a: {what differs there}}."
         return _object({"targets": targets, **fields}, said, required=["targets"])
 
     def target(self) -> Schema:
         """Return the schema of a target."""
-        fields = self.fields(TargetSettings)
+        fields, said = self.fields(TargetSettings)
         known = self.level(DEFAULTS)["properties"]
         fields["defaults"] = _object(known, fields["defaults"]["description"])
         accounts = [{"required": ["checkmarket"]}, {"required": ["expoints"]}]
-        return _object(fields, self._said(TargetSettings), anyOf=accounts)
+        return _object(fields, said, anyOf=accounts)
 
 
 def _tidied(part: Any, *, names: bool = False) -> Any:
-    """Return a part of a schema without what an editor would show for nothing, and in its shortest form.
+    """Return a part of a schema in its shortest form; a mapping of `names` is no part itself.
 
-    Nothing is said by titles, which only repeat a name, and by empty defaults. A mapping of `names` has none.
+    Titles, which only repeat a name, and empty defaults are left out: an editor would show them for nothing.
     """
     if isinstance(part, list):
         return [_tidied(item) for item in part]
     if not isinstance(part, dict):
         return part
+    if names:
+        return {name: _tidied(value) for name, value in part.items()}
     match part:
         # A choice between a type and null is one type, for which an editor has better words.
-        case {"anyOf": [{"type": str(kind)} as choice, {"type": "null"}]} if (
-            not names and "enum" not in choice
-        ):
-            beside = {name: value for name, value in part.items() if name != "anyOf"}
+        case {"anyOf": [{"type": str(kind)} as choice, {"type": "null"}], **beside} if "enum" not in choice:
             part = {**choice, **beside, "type": [kind, "null"]}
     return {
-        name: _tidied(value, names=not names and name in ("properties", "$defs"))
+        name: _tidied(value, names=name in ("properties", "$defs"))
         for name, value in part.items()
-        if names or not (name == "title" or (name == "default" and value in (None, [], {})))
+        if not (name == "title" or (name == "default" and value in (None, [], {})))
     }
 
 
