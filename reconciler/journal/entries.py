@@ -1,12 +1,9 @@
 """What a journal holds: its values, the entries of its log, and the strict check of everything that is read.
 
 A journal is a log of entries: what happened (a fact), its place in the order of all (`n`, from 1, growing)
-and when. Entries are added and never changed; only pruning removes those of whole runs. The structures here
-are the models, and each entry is held to them when it is read and before it is written: so a journal that was
-changed from outside is refused before anything believes it, and nothing is written that could not be read
-again.
-
-The bodies of a write, which are large, are kept beside its entries and read only where they are needed.
+and when. Entries are added and never changed; only pruning removes those of whole runs. Each is held to the
+models here when it is read and before it is written: so a journal that was changed from outside is refused
+before anything believes it. The bodies of a write are kept beside its entries, and read only where needed.
 """
 
 from __future__ import annotations
@@ -27,10 +24,7 @@ Model = TypeVar("Model")
 Value = TypeVar("Value")
 
 FORMAT = 5
-"""The format of a journal that this program reads and writes.
-
-Formats before 5 were other tables and files.
-"""
+"""The format of a journal that this program reads and writes. Those before 5 were other tables and files."""
 
 ACCOUNT_SEPARATOR = "#"  # between the host of an account and what tells it from others there
 RESULTS = ("applied", "failed", "stale", "skipped", "in doubt")
@@ -59,7 +53,6 @@ Fingerprint = Annotated[str, Meta(pattern=r"^(?:[0-9a-f]{64})?\Z")]
 Action = Annotated[str, Meta(pattern=r"^(?:create|update|delete)\Z")]
 Result = Annotated[str, Meta(pattern=r"^(?:applied|failed|stale|skipped|in doubt)\Z")]
 Json: TypeAlias = bool | int | float | str | list[Any] | dict[str, Any] | None
-"""A value that is JSON at least outside; what is inside comes from `document`."""
 Body: TypeAlias = Mapping[str, Any]
 """A whole object of an API, as JSON has it."""
 
@@ -76,14 +69,14 @@ class Process(_Model, frozen=True):
     host: Text
     pid: Count
     started: Text
-    """What tells the process from a later one with the same number; opaque."""
+    """Tells it from a later process with the same number; opaque."""
 
 
 class RunStart(_Model, frozen=True, omit_defaults=True):
     """What is written down of a run before it does anything."""
 
     command: Text
-    """What was asked for, as a person would say it: `apply`, `restore 12`, `seeds send KEY`."""
+    """What was asked for: `apply`, `restore 12`, `seeds send KEY`."""
     target: Text
     accounts: tuple[Text, ...]
     """Every account that the run may write to; it holds all of them."""
@@ -91,16 +84,16 @@ class RunStart(_Model, frozen=True, omit_defaults=True):
     process: Process
     version: Text
     commit: Text = ""
-    """The commit of the files, empty where they are in no repository."""
+    """Of the files, empty where they are in no repository."""
     ci_run: Text = ""
     """Where the run can be looked at, empty outside CI."""
     fingerprint: Fingerprint = ""
-    """Of the plan that is carried out, empty for none; `digests` are those of its changes and seeds."""
+    """Of the plan that is executed, empty for none; `digests` are those of its changes and seeds."""
     digests: tuple[Digest, ...] = ()
 
 
 class Run(_Model, frozen=True):
-    """A run, as far as it is written down. One without an end is at work, or died."""
+    """A run as it is written down. One without an end is at work, or died."""
 
     number: Number
     start: RunStart
@@ -109,7 +102,7 @@ class Run(_Model, frozen=True):
     """When it last wrote anything down."""
     ended: Time | None = None
     exit: ExitCode | None = None
-    """Its exit code; `None` for one that is open, or was found dead."""
+    """`None` for one that is open, or was found dead."""
     counts: Mapping[Word, Count] = field(default_factory=dict)
     """How its changes ended: `applied`, `failed`, … → number; `sent` counts customers."""
     note: Text = ""
@@ -122,7 +115,7 @@ class Run(_Model, frozen=True):
 
 
 class Intent(_Model, frozen=True, omit_defaults=True):
-    """One write that is about to be made: what is written down before its first byte leaves."""
+    """One write that is about to be made, as it is written down before its first byte leaves."""
 
     account: Text
     key: Text
@@ -148,7 +141,7 @@ class Ending(_Model, frozen=True, omit_defaults=True):
 
 
 class Operation(_Model, frozen=True):
-    """One write of a run. Without an `ending` it is unknown how it ended: the run died, or is at work."""
+    """One write of a run. Without an `ending` the run died, or is at work."""
 
     number: Number
     run: Number
@@ -202,16 +195,16 @@ class Delivery(_Model, frozen=True, omit_defaults=True):
     since: Time = 0.0
     """When its standing was written down; 0 before it is."""
     server_at: ServerTime | None = None
-    """What the server's own clock said right before it was written down, as far as that is known."""
+    """What the server's own clock said right before it was written down; `None` if that is not known."""
     server_since: ServerTime | None = None
     """What that clock said when its request was over, likewise."""
     ids: tuple[Hash, ...] | None = None
-    """The hash of the id of each customer of `baseline`; None where the server did not give them."""
+    """The hash of the id of each customer of `baseline`; `None` where the server did not give them."""
     seed: Text = ""
 
 
 class BatchIntent(_Model, frozen=True, omit_defaults=True):
-    """One request to be sent: what is written down before its first byte leaves."""
+    """One request to be sent, as it is written down before its first byte leaves."""
 
     account: Text
     seed: Text
@@ -220,9 +213,9 @@ class BatchIntent(_Model, frozen=True, omit_defaults=True):
     resolved: Mapping[Text, Text]
     """The moments of the batch as they were resolved: member → ISO 8601 with offset."""
     run: Number | None = None
-    """The run that sends it, and holds its account; `None` for none."""
+    """The run that sends it, and holds its account."""
     server_at: ServerTime | None = None
-    """What the server's own clock says now; None where it does not say."""
+    """What the server's own clock says now."""
 
 
 class JournalBegan(_Model, frozen=True, tag_field="what", tag="journal"):
@@ -313,7 +306,7 @@ Fact: TypeAlias = (
 
 
 class Entry(_Model, frozen=True):
-    """A fact at its place in the log. `at` is in seconds since 1970 UTC, like every time here."""
+    """A fact at its place in the log; `at` is in seconds since 1970 UTC."""
 
     n: Number
     at: Time
@@ -329,9 +322,9 @@ class Line(Struct, frozen=True):
     text: str
     """The entry as JSON, all of it ASCII."""
     bodies: str | None = None
-    """The list of the bodies that belong to it, likewise. It is not read with the entry."""
+    """The list of the bodies that belong to it, likewise; not read with the entry."""
     subject: str = ""
-    """One line for people, without names. It need not be kept."""
+    """One line for people, without names, which need not be kept."""
     pruned: tuple[int, ...] = ()
     """The runs whose lines go when this one comes."""
 
@@ -340,8 +333,7 @@ class Log(Protocol):
     """Where the entries of a journal are kept. It knows none of its rules.
 
     Every method raises `Refused` or `UsageError` where it cannot be reached, read or written, or is damaged.
-    `name` is what messages call it, without a password, and `freshness` says for how many seconds a reader
-    may go by the last answer.
+    `name` is what messages call it, without a password; a reader goes by an answer for `freshness` seconds.
     """
 
     name: str
@@ -367,11 +359,11 @@ class Log(Protocol):
 
 
 class Rejected(Refused):
-    """What was to be written down was refused for what it is, so that other lines may still be taken."""
+    """These lines were refused for what they are, so that others may still be taken."""
 
 
 class Unsound(ValueError):
-    """An entry that breaks the rules of a journal. Its text says where and why, and shows no value of it."""
+    """An entry that breaks the rules of a journal. Its text shows no value of it."""
 
 
 def shown_accounts(accounts: Sequence[str]) -> list[str]:
@@ -382,7 +374,7 @@ def shown_accounts(accounts: Sequence[str]) -> list[str]:
 def line_of(n: int, at: float, run: int | None, fact: Fact) -> Line:
     """Return the line of an entry, with the bodies of a write beside the rest.
 
-    Raises `TypeError`, `ValueError` or `RecursionError` for a value that JSON cannot hold.
+    Errors: `TypeError`, `ValueError` or `RecursionError` for a value that JSON cannot hold.
     """
     bodies = None
     if isinstance(fact, WriteBegan):
@@ -433,6 +425,15 @@ def document(text: object) -> Any:
     return found
 
 
+_SAID = {
+    "Invalid enum value": "unknown word",
+    "matching regex": "text of another form",
+    "Invalid value": "unknown kind of entry",
+    "unknown field": "a member that no entry has",
+}
+"""What msgspec says → what is said instead, without the value."""
+
+
 def _reason(error: Exception) -> str:
     """Return where a model was not kept to and what it expects, without the value."""
     if isinstance(error, Unsound):
@@ -443,16 +444,8 @@ def _reason(error: Exception) -> str:
         return "it holds what is no text, or no number"
     said, _, where = str(error).partition(" - at ")
     place = re.sub(r"^`(?:key` in `)?\$?\.?|\[\.\.\.\]|`$", "", where)
-    if said.startswith("Invalid enum value"):
-        said = "unknown word"
-    elif "matching regex" in said:
-        said = "text of another form"
-    elif said.startswith("Invalid value"):
-        said = "unknown kind of entry"
-    elif "unknown field" in said:
-        said = "a member that no entry has"
-    said = said.replace("`", "")
-    return f"{place}: {said[:1].lower()}{said[1:]}" if place else f"{said[:1].lower()}{said[1:]}"
+    said = next((ours for theirs, ours in _SAID.items() if theirs in said), said.replace("`", ""))
+    return f"{place + ': ' if place else ''}{said[:1].lower()}{said[1:]}"
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -483,9 +476,9 @@ _UNWRITABLE = re.compile("[\\0\ud800-\udfff]")
 
 
 def in_writing(value: Value) -> Value:
-    """Return a value in whose texts a null or half a character is an escape that shows it.
+    """Return a value in whose texts a null or half a character is an escape, for no database takes those.
 
-    No database and no terminal takes those. Mappings, such as bodies, stay as they are.
+    Mappings, such as bodies, stay as they are.
     """
     made: Any = value
     if isinstance(value, str) and _UNWRITABLE.search(value):

@@ -31,6 +31,7 @@ from reconciler.journal.entries import (
     Delivery,
     DeliveryState,
     Ending,
+    Entry,
     Fact,
     Intent,
     JournalBegan,
@@ -68,18 +69,15 @@ Around = Callable[[], AbstractContextManager[None]]
 """What lies around an addition, so that crash tests can end the process before or after it."""
 Decide = Callable[[JournalState, float], Decision[Answer]]
 """A rule that decides, from what is known at a moment, what to write down; or raises why it may not be."""
-
-
 _Write: TypeAlias = tuple[Decide[Any], Future[Any]]
 """A write on its way: its rule, and what it answers or raises once it is in the log or is not to be."""
 
 
 class ReadOnlyJournal:
-    """What planning and looking back ask of an open journal, which is a context manager that closes it.
+    """An open journal to read, and a context manager that closes it, for any number of threads.
 
-    Any number of processes and threads may use one journal at once. Every method raises `Refused` where it
-    cannot be read. `log` is `None` for a journal that is not there: it knows of nothing, and its hashes hold
-    for this process only.
+    Every method raises `Refused` where it cannot be read. `log` is `None` for a journal that is not there: it
+    knows of nothing, and its hashes hold for this process only.
     """
 
     def __init__(self, log: Log | None = None, clock: Clock | None = None) -> None:
@@ -95,29 +93,22 @@ class ReadOnlyJournal:
         if self.is_new:
             self._state.hash_key = secrets.token_bytes(32)
 
-    def close(self) -> None:
-        """Let go of it. What was written is safe without that; closing twice is allowed."""
-        if self._log is not None:
-            self._log.close()
-
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        if self._log is not None:
+            self._log.close()
 
     def hash(self, text: str) -> str:
-        """Return the keyed hash under which personal text stands in this journal; 32 hexadecimal digits.
-
-        The same text has the same hash for as long as the journal lives, and another one in another journal.
-        """
+        """Return the keyed hash under which personal text stands in this journal: 32 hexadecimal digits."""
         encoded = text.encode("utf-8", "surrogatepass")
         return hashlib.blake2b(encoded, digest_size=16, key=self._state.hash_key).hexdigest()
 
     def past(self, account: str, seed: str | None = None) -> Sequence[Delivery]:
-        """Return every delivery in every round, also those that no longer count; oldest first.
+        """Return every delivery of a seed, or of all seeds, in every round, oldest first.
 
-        They are those of a seed, or of all seeds that were ever sent to the account where none is named.
+        Those that no longer count are among them.
         """
         return tuple(self._current().past(*in_writing((account, seed))))
 
@@ -132,7 +123,7 @@ class ReadOnlyJournal:
         return self._current().runs.get(number)
 
     def operations(self, run: int, *, bodies: bool = True) -> Sequence[Operation]:
-        """Return every write of a run, in the order in which they were begun; their bodies if asked for."""
+        """Return every write of a run, in the order in which they began; their bodies if asked for."""
         state = self._current()
         written = tuple(one for one in state.writes.values() if one.run == run)
         return self._with_bodies(state, written) if bodies else written
@@ -140,7 +131,7 @@ class ReadOnlyJournal:
     def latest(self, account: str) -> Mapping[str, Operation]:
         """Return for every key the last write on the account that may have been carried out.
 
-        That is one that ended as `applied` or `in doubt`, or of which no end is written down.
+        That is one that ended as `applied` or `in doubt`, or has no end.
         """
         state = self._current()
         written = self._with_bodies(state, tuple(state.latest(in_writing(account)).values()))
@@ -216,7 +207,7 @@ class Journal(ReadOnlyJournal):
         self._races = races
         self._waiting: list[_Write] = []
         self._queue = threading.Condition()
-        self._turn = threading.Lock()
+        self._is_adding = False
         if self.is_new:
             began = JournalBegan(FORMAT, self._state.hash_key.hex())
             self.is_new = self._write(lambda state, _: (not state.n, () if state.n else [began]))
@@ -224,12 +215,10 @@ class Journal(ReadOnlyJournal):
     def intend(self, batch: BatchIntent, *, again: Collection[int] = ()) -> int:
         """Write down that a request is about to be sent; return the number of its batch.
 
-        `again` holds the numbers of the settled batches whose customers are sent to once more on purpose, as
-        the caller has read them. So of two runs that want to repeat the same batch, only one can.
-
-        Raises `Refused`, and writes nothing, if the delivery that counts for any of the customers in this
-        round is open (always) or is sent or found (unless its batch is in `again`), or if the run no longer
-        holds its account.
+        `again` holds the settled batches whose customers are sent to once more on purpose, as the caller has
+        read them: so of two runs that want to repeat one batch, only one can. Raises `Refused` if for any of
+        the customers the delivery that counts in this round is open, or is sent or found and its batch not in
+        `again`, and if the run no longer holds its account.
         """
         return self._write(lambda state, _: rules.intend(state, in_writing(batch), again))
 
@@ -239,7 +228,7 @@ class Journal(ReadOnlyJournal):
         """Write down how a batch ended, for all of its deliveries. A later conclusion counts more.
 
         `note` is kept as it is, so it must hold nothing personal. `server_since` is what the server's clock
-        says now, as far as that is known. Raises `LookupError` for an unknown batch.
+        says now, if that is known. Raises `LookupError` for an unknown batch.
         """
         said = in_writing(note)
         self._write(lambda state, _: rules.conclude(state, batch, None, standing, said, server_since))
@@ -252,7 +241,7 @@ class Journal(ReadOnlyJournal):
     def record_found(self, account: str, seed: str, round: str, deliveries: Sequence[Delivery]) -> None:
         """Write down customers that were not sent because their address had customers already.
 
-        One that is open, sent or found in this round already stays as it is, so repeating changes nothing.
+        One that is open, sent or found in this round stays as it is.
         """
         found = in_writing(BatchIntent(account, seed, round, deliveries, {}))
         self._write(lambda state, _: rules.record_found(state, found))
@@ -260,8 +249,7 @@ class Journal(ReadOnlyJournal):
     def begin_run(self, start: RunStart) -> int:
         """Write down that a run begins, and hold its accounts; return its number, which grows with time.
 
-        Raises `Held`, and writes nothing, while another run holds one of the accounts. A holder that is
-        provably dead is ended first, with a note.
+        Raises `Held` while another run holds one of them. One that is provably dead is ended first.
         """
         return self._write(lambda state, now: rules.begin_run(state, in_writing(start), now))
 
@@ -279,15 +267,14 @@ class Journal(ReadOnlyJournal):
     def begin_operation(self, run: int, intent: Intent) -> int:
         """Write down that a write is about to be made; return its number.
 
-        Raises `Refused`, and writes nothing, if the run does not hold the account, or no longer: it was found
-        dead, and another one may be at work there.
+        Raises `Refused` if the run does not hold the account, or no longer: it was found dead.
         """
         return self._write(lambda state, _: rules.begin_operation(state, run, in_writing(intent)))
 
     def end_operation(self, operation: int, ending: Ending) -> None:
-        """Write down how a write ended; a later ending counts more. Raises `LookupError` for an unknown one.
+        """Write down how a write ended, even where another run has ended this one.
 
-        It is written even where another run has ended this one, for it is what happened.
+        A later ending counts more. Raises `LookupError` for an unknown write.
         """
         self._write(lambda state, _: rules.end_operation(state, operation, in_writing(ending)))
 
@@ -298,9 +285,8 @@ class Journal(ReadOnlyJournal):
     def prune(self, before: float) -> RunsPruned:
         """Remove runs that ended before a time, with their writes; return how much that was.
 
-        What a later run needs stays: every delivery with the run that sent it, what was learned, runs that
-        are open, and every run with the latest write of a key that may have been carried out. A run goes or
-        stays as a whole.
+        What a later run needs stays: every delivery with the run that sent it, what was learned, open runs,
+        and every run with the latest write of a key that may have been carried out.
         """
         return self._write(lambda state, _: rules.prune(state, before))
 
@@ -310,44 +296,37 @@ class Journal(ReadOnlyJournal):
         While one thread adds to the log, others wait; then the first of them adds what all of them have.
         Those whose writes are in go on at once.
         """
-        mine = (decide, Future[Answer]())
+        answered = Future[Answer]()
         with self._queue:
-            self._waiting.append(mine)
-            self._queue.wait_for(lambda: mine[1].done() or not self._turn.locked())
-        if not mine[1].done():
-            try:
-                with self._turn:
-                    if not mine[1].done():
-                        self._add_waiting()
-            finally:
-                with self._queue:
-                    self._queue.notify_all()
-        return mine[1].result()
-
-    def _add_waiting(self) -> None:
-        """Add all that waits; each write that is not in the log afterwards has its error."""
-        writes: list[_Write] = []
+            self._waiting.append((decide, answered))
+            self._queue.wait_for(lambda: answered.done() or not self._is_adding)
+            if answered.done():
+                return answered.result()
+            self._is_adding = True
+            writes, self._waiting = self._waiting, []
         try:
+            self._add_all(writes)
+        finally:
             with self._queue:
-                writes, self._waiting = self._waiting, writes
-            groups = [writes]
-            while groups:
-                group = groups.pop(0)
-                try:
-                    self._add(group)
-                except Rejected as error:  # for one of them, so each goes by itself
-                    if len(group) > 1:
-                        groups += [[write] for write in group]
-                    else:
-                        group[0][1].set_exception(error)
-                except Exception as error:  # noqa: BLE001  # each of them raises it, in its own thread
-                    for _, answered in group:
+                self._is_adding = False
+                self._queue.notify_all()
+        return answered.result()
+
+    def _add_all(self, writes: Sequence[_Write]) -> None:
+        """Add writes together; each that is not in the log afterwards has its error, for its own thread."""
+        groups = [writes]
+        for group in groups:
+            try:
+                self._add(group)
+            except BaseException as error:
+                if isinstance(error, Rejected) and len(group) > 1:  # for one of them, so each goes by itself
+                    groups += [[write] for write in group]
+                    continue
+                for _, answered in group if isinstance(error, Exception) else writes:
+                    if not answered.done():
                         answered.set_exception(error)
-        except BaseException as error:
-            for _, answered in writes:
-                if not answered.done():
-                    answered.set_exception(error)
-            raise
+                if not isinstance(error, Exception):
+                    raise
 
     def _add(self, writes: Sequence[_Write]) -> None:
         """Let the rules decide, and add what they decide, however often others are first."""
@@ -359,8 +338,14 @@ class Journal(ReadOnlyJournal):
                 for decide, _ in writes:
                     outcomes.append(_outcome(decide, state, now, lines))
                 # Only what the log says at this moment may keep anything from it.
-                is_whole = is_fresh or all(has_lines for has_lines, _ in outcomes)
-                if is_whole and (not lines or self._append(state, lines)):
+                is_added = is_fresh or all(has_lines for has_lines, _ in outcomes)
+                if is_added and lines:
+                    with self._around():
+                        is_added = self._to.append(self._state.last, lines)
+                    if is_added:
+                        state.last = lines[-1]
+                        self._state, self._asked = state, self._clock.monotonic()
+                if is_added:
                     for (_, answered), (_, answer) in zip(writes, outcomes, strict=True):
                         if isinstance(answer, Exception):
                             answered.set_exception(answer)
@@ -373,14 +358,6 @@ class Journal(ReadOnlyJournal):
             f"journal {self._to.name} cannot be written: others write to it all the time. Try again"
         )
 
-    def _append(self, state: JournalState, lines: Sequence[Line]) -> bool:
-        with self._around():
-            is_added = self._to.append(self._state.last, lines)
-        if is_added:
-            state.last = lines[-1]
-            self._state, self._asked = state, self._clock.monotonic()
-        return is_added
-
 
 def _outcome(decide: Decide[Any], state: JournalState, now: float, lines: list[Line]) -> tuple[bool, Any]:
     """Let a rule decide, and take all that it decides into the state and the lines, or nothing.
@@ -392,20 +369,20 @@ def _outcome(decide: Decide[Any], state: JournalState, now: float, lines: list[L
         made = [_checked_line(fact, n, now, state) for n, fact in enumerate(facts, state.n + 1)]
     except Exception as error:  # noqa: BLE001  # it is the caller's, and is raised there
         return False, error
-    for fact, line in zip(facts, made, strict=True):
-        state.add(read_entry(line))  # in the form in which others will read it
+    for fact, (line, entry) in zip(facts, made, strict=True):
+        state.add(entry)
         pruned = fact.runs if isinstance(fact, RunsPruned) else ()
         lines.append(replace(line, subject=rules.subject(state, fact), pruned=pruned))
     return bool(made), answer
 
 
-def _checked_line(fact: Fact, n: int, now: float, state: JournalState) -> Line:
-    """Return the line of a fact. Raises `Refused` for one that could not be read again."""
+def _checked_line(fact: Fact, n: int, now: float, state: JournalState) -> tuple[Line, Entry]:
+    """Return the line of a fact, and its entry as others will read it; `Refused` if they could not."""
     try:
         line = line_of(n, now, state.run_of(fact), fact)
-        read_entry(line)
         if line.bodies is not None:
             document(line.bodies)
+        return line, read_entry(line)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         kind = f"{type(error).__name__}: infinite, too large or nested too deeply"
         raise Refused(
@@ -413,7 +390,6 @@ def _checked_line(fact: Fact, n: int, now: float, state: JournalState) -> Line:
             f"({error if isinstance(error, Unsound) else kind}); without it nothing is sent. "
             f"Look at what is declared and live"
         ) from error
-    return line
 
 
 def _replayed(state: JournalState, lines: Sequence[Line], name: str) -> JournalState:
@@ -443,9 +419,9 @@ def open_journal(address: str, folder: Path, clock: Clock, around: Around = null
     `postgresql://…`, a database as `psql` takes it, and `git+branch:NAME`, a branch of the repository that
     `folder` lies in. One that may only be read can be opened, and refuses to be written.
 
-    Raises `UsageError` if the address has another form, what is there is something else, or a reconciler with
-    another format has written it; and `Refused` if it cannot be reached, made or read, is damaged, or is held
-    by another process. No error shows a password.
+    Raises `UsageError` if the address has another form, or what is there is something else or of another
+    format; and `Refused` if it cannot be reached, made or read, is damaged, or is held by another process. No
+    error shows a password.
     """
     log = _log_at(address, folder, clock, make=True)
     try:
@@ -456,9 +432,9 @@ def open_journal(address: str, folder: Path, clock: Clock, around: Around = null
 
 
 def read_journal(address: str, folder: Path, clock: Clock) -> ReadOnlyJournal:
-    """Open the journal at an address to read it. Nothing is made there, and nothing is changed.
+    """Open the journal at an address to read it, and change nothing; errors are as for `open_journal`.
 
-    One that is not there yet has nothing to say. Errors as for `open_journal`.
+    One that is not there yet has nothing to say.
     """
     if address.startswith("sqlite:") and not os.path.lexists(_file(address, folder)):
         return ReadOnlyJournal()
@@ -481,7 +457,7 @@ def _log_at(address: str, folder: Path, clock: Clock, *, make: bool) -> Log:
         from reconciler.journal.git_branch import open_branch
 
         return open_branch(folder, address.removeprefix("git+branch:"), clock)
-    log: Log = _postgresql().open_server(address)
+    log: Log = _postgresql().PostgresqlLog(address)
     return log
 
 
@@ -490,7 +466,7 @@ def shown_address(address: str, folder: Path) -> str:
     _check_form(address)
     if address.startswith("sqlite:"):
         return str(_file(address, folder))
-    return address if address.startswith("git+branch:") else str(_postgresql().server_at(address).name)
+    return address if address.startswith("git+branch:") else str(_postgresql().server_at(address)[0])
 
 
 def confined(address: str, access: Access) -> str:

@@ -1,8 +1,7 @@
 """A log in a database of PostgreSQL, for a team whose runs are at work on more than one machine.
 
-Its table lies in a schema of its own, `reconciler`, so that it never meets others of a shared database.
-Between two transactions it relies on nothing that a session keeps: a pooler may hand each one another
-connection.
+Its table lies in a schema of its own, `reconciler`, so that it never meets others of a shared database. No
+transaction relies on what a session keeps: a pooler may hand each one another connection.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import quote, unquote, urlencode
 
 import certifi
@@ -24,15 +23,11 @@ from reconciler.access import Access, is_loopback
 from reconciler.errors import Refused, UsageError
 from reconciler.journal.database import DAMAGED, NOTHING_SENT, DatabaseLog, damaged
 from reconciler.journal.entries import other_format
-from reconciler.problems import Redacted
 
 SCHEMA = "reconciler"
 
 PATIENCE = 30.0
 """Seconds to wait for another process that is writing."""
-
-SLACK = 15.0
-"""Seconds beyond that for an answer, after which a server counts as gone."""
 
 # What libpq does unless the address says otherwise (PostgreSQL manual, "Parameter Key Words").
 _CONNECTED = {
@@ -111,25 +106,8 @@ _MEANINGS: dict[str, str] = {
 }
 
 
-class Server(Redacted, frozen=True):
-    """A database by its address, without which no secret of it is ever shown."""
-
-    shown: ClassVar = ("name",)
-
-    name: str
-    parameters: dict[str, Any]
-
-    def hidden(self, text: str) -> str:
-        """Return what the server or its library says, without the secrets of the address, on one line."""
-        text = text.removeprefix("connection failed: ").removeprefix("connection is bad: ")
-        for name in ("password", "sslpassword"):
-            if secret := self.parameters.get(name):
-                text = text.replace(secret, "…")
-        return " ".join("".join(c if c.isprintable() else " " for c in text).split())
-
-
-def server_at(address: str) -> Server:
-    """Return the database at an address, which is a URL as `psql` takes it; nothing is asked of it.
+def server_at(address: str) -> tuple[str, dict[str, Any]]:
+    """Return what messages call the database at an address, a URL as for `psql`, and how it is reached.
 
     One elsewhere has to prove its name by a certificate, unless the address, or an operator's environment as
     for `psql`, says otherwise. Raises `UsageError` for an address of another form, and shows nothing of it
@@ -141,7 +119,7 @@ def server_at(address: str) -> Server:
         parameters["sslmode"] = "verify-full"
     if parameters.get("sslmode") in _VERIFIED:
         parameters.setdefault("sslrootcert", _authorities())
-    return Server(name, parameters)
+    return name, parameters
 
 
 def confined(address: str, access: Access) -> str:
@@ -149,7 +127,7 @@ def confined(address: str, access: Access) -> str:
 
     That is: no password, other host, service or file that the environment or this user has for databases.
     Each host must be trusted by its name and port, and prove its name by a certificate unless it is here.
-    Raises `Refused` for what only an operator may give, `UsageError` as `server_at` does.
+    Errors: `Refused` for what only an operator may give, `UsageError` as for `server_at`.
     """
     _, parameters = _parsed(address)
     if forbidden := sorted(set(parameters) - _FROM_FILES):
@@ -183,7 +161,7 @@ def confined(address: str, access: Access) -> str:
 
 def protection_of(address: str) -> str:
     """Return how the way to a database elsewhere is protected: its `sslmode`; empty for this machine."""
-    parameters = server_at(address).parameters
+    _, parameters = server_at(address)
     if _is_local(parameters):
         return ""
     return str(parameters.get("sslmode") or os.environ.get("PGSSLMODE") or "prefer")
@@ -248,21 +226,19 @@ def _operators_only(what: str) -> Refused:
     )
 
 
-def open_server(address: str, *, patience: float = PATIENCE, slack: float = SLACK) -> PostgresqlLog:
-    """Return the log in a database, which has to be there. Nothing is asked of it yet."""
-    return PostgresqlLog(server_at(address), patience, slack)
-
-
 class PostgresqlLog(DatabaseLog):
-    """Keeps a log in a schema of a database. One connection serves one transaction after another."""
+    """Keeps a log in a schema of a database, which has to be there. One connection serves all transactions.
+
+    Nothing is asked of the server yet. `patience` is for another process that writes.
+    """
 
     mark = "%s"
+    slack = 15.0
+    """Seconds beyond `patience` for an answer, after which a server counts as gone."""
 
-    def __init__(self, server: Server, patience: float = PATIENCE, slack: float = SLACK) -> None:
-        self.name = server.name
-        self._server = server
+    def __init__(self, address: str, patience: float = PATIENCE) -> None:
+        self.name, self._parameters = server_at(address)
         self._patience = patience
-        self._slack = slack
         self._connection: _Bounded | None = None
 
     @contextmanager
@@ -293,7 +269,22 @@ class PostgresqlLog(DatabaseLog):
                 self._connection.execute("SELECT 1")
                 return self._connection
             self.close()
-        self._connection = _connect(self._server, self._patience + self._slack)
+        # What is prepared stays in a session, and a pooler hands the next transaction another one.
+        parameters = {**_CONNECTED, **self._parameters, "client_encoding": "utf8"}
+        try:
+            self._connection = _Bounded.connect(**parameters, prepare_threshold=None, autocommit=True)
+        except psycopg.Error as error:
+            said = hidden(str(error), parameters)
+            if parameters.get("sslmode") in _VERIFIED and re.search("SSL|certificate", said):
+                said += (
+                    "; it has to prove its name (sslmode=verify-full): add sslrootcert=FILE with its "
+                    "authority to the operator's address, or the sslmode that is right there"
+                )
+            raise Refused(
+                f"journal {self.name} cannot be reached: {said}; {NOTHING_SENT}. Look at its address, its "
+                f"user and password, and at the way there"
+            ) from None
+        self._connection.patience = self._patience + self.slack
         return self._connection
 
     def is_there(self, connection: _Bounded) -> bool:
@@ -333,7 +324,7 @@ class PostgresqlLog(DatabaseLog):
 class _Bounded(psycopg.Connection[tuple[Any, ...]]):
     """A connection on which no answer is waited for without end, for a server may stop and stay connected."""
 
-    patience = PATIENCE + SLACK
+    patience = PATIENCE
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         """Return what was waited for. Raises `psycopg.OperationalError`, and closes, when time is up."""
@@ -345,24 +336,13 @@ class _Bounded(psycopg.Connection[tuple[Any, ...]]):
             raise
 
 
-def _connect(server: Server, patience: float) -> _Bounded:
-    try:
-        # What is prepared stays in a session, and a pooler hands the next transaction another one.
-        parameters = {**_CONNECTED, **server.parameters, "client_encoding": "utf8"}
-        connection = _Bounded.connect(**parameters, prepare_threshold=None, autocommit=True)
-    except psycopg.Error as error:
-        said = server.hidden(str(error))
-        if parameters.get("sslmode") in _VERIFIED and re.search("SSL|certificate", said):
-            said += (
-                "; it has to prove its name (sslmode=verify-full): add sslrootcert=FILE with its authority "
-                "to the operator's address, or the sslmode that is right there"
-            )
-        raise Refused(
-            f"journal {server.name} cannot be reached: {said}; {NOTHING_SENT}. Look at its address, its user "
-            f"and password, and at the way there"
-        ) from None
-    connection.patience = patience
-    return connection
+def hidden(text: str, parameters: Mapping[str, Any]) -> str:
+    """Return what a server or its library says, without the secrets of the address, on one line."""
+    text = text.removeprefix("connection failed: ").removeprefix("connection is bad: ")
+    for name in ("password", "sslpassword"):
+        if secret := parameters.get(name):
+            text = text.replace(secret, "…")
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _no_rights(name: str, remedy: str) -> Refused:

@@ -1,8 +1,8 @@
 """The rules of a journal, pure: what its entries say together, and what may be written down after them.
 
 `JournalState` is what the entries say, added one after another. Each function below it decides on one thing
-that a caller wants to write down: it raises what `reconciler.journal.journal` promises, or returns the facts
-to add and the answer to the caller once they are safe. No other code decides who may write, what is sent only
+that a caller wants to write down: it raises what `reconciler.journal.journal` promises, or returns the answer
+to the caller and the facts to add before it holds. No other code decides who may write, what is sent only
 once, or what is in doubt.
 """
 
@@ -67,8 +67,6 @@ class JournalState(Struct):
     """Write → the entries of its beginning and of its end, beside which its bodies are kept; 0 for none."""
     batches: dict[int, BatchIntent] = field(default_factory=dict)
     """With their deliveries as they stand now."""
-    seeds: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
-    """Account and seed → the numbers of their batches, oldest first."""
     defaults: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     """Account → what was learned there."""
     last_run: int = 0
@@ -84,18 +82,14 @@ class JournalState(Struct):
             writes=dict(self.writes),
             places=dict(self.places),
             batches=dict(self.batches),
-            seeds=dict(self.seeds),
             defaults=dict(self.defaults),
         )
 
     def past(self, account: str, seed: str | None) -> Iterator[Delivery]:
         """Yield every delivery of a seed, or of every seed of the account, oldest first."""
-        if seed is not None:
-            numbers: Iterable[int] = self.seeds.get((account, seed), ())
-        else:
-            numbers = (number for number, batch in self.batches.items() if batch.account == account)
-        for number in numbers:
-            yield from self.batches[number].deliveries
+        for batch in self.batches.values():
+            if batch.account == account and seed in (None, batch.seed):
+                yield from batch.deliveries
 
     def latest(self, account: str | None = None) -> dict[tuple[str, str], Operation]:
         """Return by account and key the last write that may have been carried out."""
@@ -140,11 +134,12 @@ class JournalState(Struct):
                 self.last_run = _next(self.last_run, fact.number)
                 self.runs[fact.number] = Run(fact.number, fact.start, at, at)
             case RunEnded():
-                self._take_end(at, fact)
-            case WriteBegan():
                 run = self._heard_of(fact.run, at)
-                if fact.intent.account not in run.start.accounts:
-                    raise Unsound(f"run {fact.run} does not hold its account")
+                if run.is_open:  # the first end counts
+                    ended = {"ended": at, "exit": fact.exit, "counts": fact.counts, "note": fact.note}
+                    self.runs[fact.run] = replace(run, **ended)
+            case WriteBegan():
+                self._heard_of(fact.run, at, fact.intent.account)
                 self.last_write = _next(self.last_write, fact.number)
                 self.writes[fact.number] = Operation(fact.number, fact.run, fact.intent, at)
                 self.places[fact.number] = (n, 0)
@@ -163,12 +158,6 @@ class JournalState(Struct):
             case RunsPruned():
                 self._take_pruning(fact)
 
-    def _take_end(self, at: float, fact: RunEnded) -> None:
-        known = self.runs.get(fact.run)
-        if known is None or known.is_open:  # the first end counts
-            run = self._heard_of(fact.run, at)
-            self.runs[fact.run] = replace(run, ended=at, exit=fact.exit, counts=fact.counts, note=fact.note)
-
     def _take_batch(self, at: float, fact: BatchBegan) -> None:
         number, batch = _next(self.last_batch, fact.number), fact.batch
         if number > self.last_batch + 1:  # no pruning removes a batch
@@ -179,8 +168,6 @@ class JournalState(Struct):
         said |= {"round": batch.round, "seed": batch.seed, "server_at": batch.server_at, "server_since": None}
         deliveries = tuple(replace(delivery, **said) for delivery in batch.deliveries)
         self.batches[number] = replace(batch, deliveries=deliveries)
-        key = (batch.account, batch.seed)
-        self.seeds[key] = (*self.seeds.get(key, ()), number)
         self.last_batch = number
         if batch.run in self.runs:  # a pruned run leaves its batches behind
             self._heard_of(batch.run, at)
@@ -206,17 +193,18 @@ class JournalState(Struct):
         self.last_run = max(self.last_run, fact.last_run)
         self.last_write = max(self.last_write, fact.last_operation)
 
-    def _heard_of(self, number: int, at: float) -> Run:
-        """Note that a run wrote something down; return it."""
+    def _heard_of(self, number: int, at: float, account: str | None = None) -> Run:
+        """Note that a run wrote something down, on an account that it holds; return it."""
         if number not in self.runs:
             raise Unsound(f"there is no run {number} before it")
         run = self.runs[number]
+        if account is not None and account not in run.start.accounts:
+            raise Unsound(f"run {number} does not hold its account")
         self.runs[number] = replace(run, latest=max(run.latest, at))
         return self.runs[number]
 
 
 def _next(last: int, number: int) -> int:
-    """Return the number of a new thing, which is higher than every one that was given before."""
     if number <= last:
         raise Unsound(f"number {number} was given twice")
     return number
@@ -225,11 +213,12 @@ def _next(last: int, number: int) -> int:
 def begin_run(state: JournalState, start: RunStart, now: float) -> Decision[int]:
     """Decide on a new run, and on the end of those that are provably dead and hold one of its accounts.
 
-    Raises `Held` while one that may be alive does.
+    Raises `Held` while one does that may be alive.
     """
-    holding = [one for one in state.runs.values() if set(one.start.accounts) & set(start.accounts)]
     dead = []
-    for run in (one for one in holding if one.is_open):
+    for run in state.runs.values():
+        if not run.is_open or not set(run.start.accounts) & set(start.accounts):
+            continue
         if not is_dead(run, start.process, now, start.ci_run):
             raise Held(_held_by(run, start.accounts, now))
         note = f"found dead: process {run.start.process.pid} on {run.start.process.host} had not ended it"
@@ -261,7 +250,8 @@ def end_run(
 ) -> Decision[None]:
     """Decide on the end of a run; one that has ended, or is unknown, stays as it is."""
     ended = RunEnded(run, None if exit is None else int(exit), dict(counts), note)
-    return None, [ended] if _is_open(state, run) else ()
+    known = state.runs.get(run)
+    return None, [ended] if known and known.is_open else ()
 
 
 def take_over(state: JournalState, run: int, note: str) -> Decision[None]:
@@ -345,10 +335,10 @@ def conclude(
 
 
 def counting(deliveries: Iterable[Delivery]) -> tuple[Delivery, ...]:
-    """Return the one delivery that counts for every customer and round, oldest first.
+    """Return the one delivery that counts for every customer and round, of those of one seed; oldest first.
 
-    `deliveries` are those of one seed, oldest first. The latest one counts, but one that provably mailed
-    nothing never hides an older one that may have: a late answer can still turn up for that one.
+    The latest one counts, but one that provably mailed nothing never hides an older one that may have: a late
+    answer can still turn up for that one.
     """
     chosen: dict[tuple[str, str], Delivery] = {}
     for delivery in deliveries:
@@ -362,8 +352,8 @@ def counting(deliveries: Iterable[Delivery]) -> tuple[Delivery, ...]:
 def refuse_repeats(batch: BatchIntent, past: Iterable[Delivery], again: Collection[int]) -> None:
     """Raise `Refused` if a customer of the batch may not get another delivery.
 
-    `past` is every delivery of the batch's seed and round, oldest first. An open one forbids another
-    one always; a settled one does unless its batch is in `again`.
+    `past` is every delivery of its seed and round, oldest first. An open one forbids another one always; a
+    settled one does unless its batch is in `again`.
     """
     holding = _holding(past)
     before = [holding[d.customer] for d in batch.deliveries if d.customer in holding]
@@ -409,24 +399,21 @@ def _batch(state: JournalState, batch: BatchIntent, standing: DeliveryState) -> 
 
 
 def _check_holds(state: JournalState, run: int, account: str) -> None:
-    if not _is_open(state, run):
+    held = state.runs.get(run)
+    if held is None or not held.is_open:
         raise Refused(
             f"run {run} no longer holds its account: another run took it for dead. Nothing further is written"
         )
-    if account not in state.runs[run].start.accounts:
+    if account not in held.start.accounts:
         (shown,) = shown_accounts([account])
         raise Refused(f"run {run} does not hold {shown}: nothing is written there. Please report it")
-
-
-def _is_open(state: JournalState, run: int) -> bool:
-    return run in state.runs and state.runs[run].is_open
 
 
 def as_written(run: Run, operations: Sequence[Operation]) -> Run:
     """Return a run with the counts that its writes show: it may have broken off before it counted any.
 
-    A write without an end is in doubt, unless the run is still open. What the run said itself, if it came to
-    that, adds the changes that never became a write, and the customers that it sent to.
+    A write without an end is in doubt, unless the run is open. What the run said itself adds the changes that
+    never became a write, and the customers that it sent to.
     """
     ends = Counter(one.ending.result if one.ending else "in doubt" for one in operations)
     if run.is_open:

@@ -70,9 +70,27 @@ class SqliteLog(DatabaseLog):
 
     @contextmanager
     def transaction(self, *, writes: bool) -> Iterator[sqlite3.Connection]:
-        """Open a transaction of a connection of its own, so that none writes to a file that was replaced."""
+        """Open a transaction of a connection of its own, so that none writes to a file that was replaced.
+
+        The file has to be this user's alone, and the same before and after it is opened.
+        """
+        before, uri = _checked(self._path), f"{self._path.absolute().as_uri()}?mode=rw"
         try:
-            with closing(self._connect()) as connection:
+            with closing(
+                sqlite3.connect(
+                    uri,
+                    uri=True,
+                    timeout=self._patience,
+                    isolation_level=None,  # transactions begin where this says so, and nowhere else
+                    check_same_thread=False,
+                )
+            ) as connection:
+                connection.executescript(_CONNECTED)
+                if _checked(self._path) != before:
+                    raise Refused(
+                        f"journal {self._path} was replaced while it was opened; nothing is sent. Look at "
+                        f"who did it"
+                    )
                 connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
                 yield connection
                 connection.execute("COMMIT")
@@ -108,31 +126,6 @@ class SqliteLog(DatabaseLog):
         connection.execute(
             "CREATE TABLE entries (n INTEGER PRIMARY KEY, run INTEGER, entry TEXT NOT NULL, bodies TEXT)"
         )
-
-    def _connect(self) -> sqlite3.Connection:
-        """Open the file, which has to be this user's alone and the same before and after.
-
-        Raises `Refused`.
-        """
-        before = _checked(self._path)
-        connection = sqlite3.connect(
-            f"{self._path.absolute().as_uri()}?mode=rw",
-            uri=True,
-            timeout=self._patience,
-            isolation_level=None,  # transactions begin where this says so, and nowhere else
-            check_same_thread=False,
-        )
-        try:
-            connection.executescript(_CONNECTED)
-            if _checked(self._path) != before:
-                raise Refused(
-                    f"journal {self._path} was replaced while it was opened; nothing is sent. Look at who "
-                    f"did it"
-                )
-        except BaseException:
-            connection.close()
-            raise
-        return connection
 
 
 def _checked(path: Path) -> tuple[int, int] | None:

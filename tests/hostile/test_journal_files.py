@@ -168,7 +168,8 @@ def test_the_file_of_a_journal_that_this_user_did_not_make_is_refused(
 ) -> None:
     checkout.state.mkdir(0o700)
     if beside:
-        open_journal("sqlite:journal.db", checkout.state, FakeClock()).close()
+        with open_journal("sqlite:journal.db", checkout.state, FakeClock()):
+            pass
     plant(checkout.state / f"journal.db{beside}", checkout.victim / "journal.db")
     before = checkout.seen()
     _, said = checkout.run("plan")

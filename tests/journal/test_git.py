@@ -341,7 +341,8 @@ FORMER = json.dumps({"format": 3, "hash_key": "0" * 64})
 def test_another_format_is_refused_and_left_alone(
     folder: Path, opened: Open, clock: FakeClock, repositories: Repositories, meta: str, said: str
 ) -> None:
-    opened(folder).close()
+    with opened(folder):
+        pass
     commit(folder, {META: f"{meta}\n"})
     before = git(repositories.origin, "rev-parse", "journal")
     for door in (open_journal, read_journal):
@@ -385,7 +386,8 @@ def test_what_was_taken_out_by_hand_is_missed(folder: Path, opened: Open, name: 
 
 
 def test_what_people_add_beside_the_entries_does_no_harm(folder: Path, opened: Open) -> None:
-    opened(folder).close()
+    with opened(folder):
+        pass
     commit(folder, {"NOTES.md": "hello", "README.md": "changed"})
     with opened(folder) as journal:
         journal.intend(shipment("ann"))

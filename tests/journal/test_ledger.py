@@ -28,8 +28,6 @@ def test_a_new_journal_knows_nothing_and_hashes_the_same_after_opening_again(
     again = reopen()
     assert not again.is_new
     assert again.hash("ann@example.com") == hashed != journal.hash("bob@example.com")
-    journal.close()
-    journal.close()
 
 
 def test_an_intent_is_told_as_it_was_written_and_stays_so_without_a_conclusion(

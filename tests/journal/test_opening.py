@@ -37,10 +37,13 @@ PERSONAL = ["planted@example.com", "Plantagenet", "+31 6 12345678"]
 def test_the_path_of_a_file_counts_from_the_folder_unless_it_is_whole(
     tmp_path: Path, clock: FakeClock, beginning: str
 ) -> None:
-    read_journal(f"{beginning}here/journal.db", tmp_path, clock).close()
+    with read_journal(f"{beginning}here/journal.db", tmp_path, clock):
+        pass
     assert list(tmp_path.iterdir()) == []
-    open_journal(f"{beginning}here/journal.db", tmp_path, clock).close()
-    open_journal(f"{beginning}{tmp_path / 'journal.db'}", Path("/nowhere"), clock).close()
+    with open_journal(f"{beginning}here/journal.db", tmp_path, clock):
+        pass
+    with open_journal(f"{beginning}{tmp_path / 'journal.db'}", Path("/nowhere"), clock):
+        pass
     assert (tmp_path / "here" / "journal.db").is_file()
     assert (tmp_path / "journal.db").is_file()
 

@@ -46,14 +46,16 @@ def kept(path: Path, clock: FakeClock) -> Path:
 
 def test_the_file_and_the_folders_that_are_made_for_it_are_private(tmp_path: Path, clock: FakeClock) -> None:
     path = tmp_path / "outer" / "inner" / "journal.db"
-    opened(path, clock).close()
+    with opened(path, clock):
+        pass
     modes = [S_IMODE(part.stat().st_mode) for part in (path.parent.parent, path.parent, path)]
     assert modes == [0o700, 0o700, 0o600]
 
 
 def test_a_folder_that_is_there_stays_as_it_is(tmp_path: Path, clock: FakeClock) -> None:
     tmp_path.chmod(0o755)
-    opened(tmp_path / "journal.db", clock).close()
+    with opened(tmp_path / "journal.db", clock):
+        pass
     assert S_IMODE(tmp_path.stat().st_mode) == 0o755
 
 
