@@ -245,7 +245,7 @@ class _Adoption(Struct, frozen=True):
             key = keys[live.id]
             path = self._into(section if self.wanted.split else f"{section}.yaml")
             path = path / f"{key}.yaml" if self.wanted.split else path
-            self.files.put(path, (section, key), new_resource(exported, target, live.id, preset, note))
+            self.files.put(path, new_resource(exported, target, live.id, preset, note), section, key)
             yield Adopted(SECTION.kind.key(key), live.id, live.name, shown(path, self.folder))
 
     def _into(self, otherwise: str) -> Path:

@@ -134,7 +134,7 @@ def _set_seed(key: str, assignments: Sequence[str], workspace: Workspace[Seed], 
         if target and target not in homes:
             raise UsageError(f"{key} does not live on target {target}; add it to its targets by hand")
         above = (TARGETS, target) if target else ()
-        files.put(file, (*key.split(".", 1), *above, field), Put(value))
+        files.put(file, {(*above, field): Put(value)}, *key.split(".", 1))
 
 
 def _named(workspace: Workspace[Seed], glob: str, *, with_seeds: bool) -> tuple[list[Resource], list[str]]:

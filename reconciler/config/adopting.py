@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct, field
 
 from reconciler.config.discovery import TARGETS
-from reconciler.config.edits import Edit, OverNames, Patch, Put, Remove, add_edit
+from reconciler.config.edits import REMOVE, Edits, Path, Put
 from reconciler.config.file_edits import ResourceEditor, fits, with_meaning
 from reconciler.config.names import CONTROL, LINE_BREAK, visible
 from reconciler.config.resources import Decisions
@@ -123,15 +123,13 @@ def _is_writable(text: str) -> bool:
     return is_unicode and not CONTROL.search(text)
 
 
-def new_resource(exported: ExportedFields, target: str, id: int, preset: str = "", note: str = "") -> Patch:
-    """Return a resource that comes into the files; `note` is a comment that says why something is kept."""
-    patch: dict[str, Edit] = {"preset": Put(preset)} if preset else {}
-    for path, put in exported.values.items():
-        add_edit(patch, path.split("."), put)
+def new_resource(exported: ExportedFields, target: str, id: int, preset: str = "", note: str = "") -> Edits:
+    """Return what a resource says that comes into the files; `note` is a comment on why something is kept."""
+    edits: dict[Path, Put] = {("preset",): Put(preset)} if preset else {}
+    edits |= {tuple(path.split(".")): put for path, put in exported.values.items()}
     if exported.keep:
-        patch["keep"] = Put(list(exported.keep), note or CANNOT_HOLD)
-    patch["targets"] = OverNames({target: {"id": Put(id)}})
-    return patch
+        edits["keep",] = Put(list(exported.keep), note or CANNOT_HOLD)
+    return {**edits, (TARGETS, target, "id"): Put(id)}
 
 
 def merge(editor: ResourceEditor, exporter: Exporter, target: str, live: Live) -> None:
@@ -153,15 +151,15 @@ def merge(editor: ResourceEditor, exporter: Exporter, target: str, live: Live) -
         # An id on top counts for one target only.
         for other in resource.blocks:
             editor.edit(("id",), Put(resource.own.controls.id), target=other)
-        editor.edit(("id",), Remove())
+        editor.edit(("id",), REMOVE)
     editor.edit(("id",), Put(live.id), target=target)
     for place in moved.values():
         editor.edit(place, Put(on_top.at(*place).value), target=home)
-        editor.edit(place, Remove())
+        editor.edit(place, REMOVE)
     for group in dict.fromkeys(place[:-1] for place in moved.values() if len(place) > 1):
         names = {name for name, _ in on_top.at(*group).entries()}
         if names == {place[-1] for place in moved.values() if place[:-1] == group}:
-            editor.edit(group, Remove())
+            editor.edit(group, REMOVE)
     exported = exporter.export(live.body, {path: one for path, one in shared.items() if path not in moved})
     for path, put in exported.values.items():
         editor.edit(path.split("."), put, target=target)

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from pydantic import BaseModel, ValidationError
 
 from reconciler.config.discovery import PRESETS, TARGETS, leads_outside, shown, workspace_files
-from reconciler.config.edits import Edit, Put, Ranks, add_edit, edit
+from reconciler.config.edits import Edits, Put, Ranks, edit
 from reconciler.config.edits import Path as KeyPath
 from reconciler.config.layout import comment_at
 from reconciler.config.names import meant, visible
@@ -45,7 +45,7 @@ class FileEdits(Struct, frozen=True):
     folder: Path
     base: Path
     ranks: Ranks
-    _patches: dict[Path, dict[str, Edit]] = field(default_factory=dict)
+    _edits: dict[Path, dict[KeyPath, Put]] = field(default_factory=dict)
     _paths: dict[str, Path] = field(default_factory=dict)
 
     def path_of(self, file: str) -> Path:
@@ -54,13 +54,12 @@ class FileEdits(Struct, frozen=True):
             self._paths.update((shown(path, self.base), path) for path in workspace_files(self.folder))
         return self._paths[file]
 
-    def put(self, file: Path, path: KeyPath, change: Edit) -> None:
-        """Add an edit of a file, which may be a new one; of two at one path the later counts.
-
-        In `(section, name, "targets", target, …)` a list of targets becomes a mapping.
-        """
-        names = 2 if path[2:3] == (TARGETS,) else None
-        add_edit(self._patches.setdefault(file, {}), path, change, names)
+    def put(self, file: Path, edits: Edits, *above: str) -> None:
+        """Add edits of a file, which may be a new one; of two at one path the later counts."""
+        mine = self._edits.setdefault(file, {})
+        for path, put in edits.items():
+            mine.pop((*above, *path), None)
+            mine[*above, *path] = put
 
     def edited(self) -> tuple[FileEdit, ...]:
         """Return every file that the edits change. Errors: `NotEdited` with all that cannot be edited.
@@ -69,10 +68,10 @@ class FileEdits(Struct, frozen=True):
         """
         problems: list[Problem] = []
         done: list[FileEdit] = []
-        for path, patch in self._patches.items():
+        for path, edits in self._edits.items():
             before, file = path.read_bytes() if path.is_file() else None, shown(path, self.base)
             try:
-                after = edit(before or b"", file, patch, self.ranks)
+                after = edit(before or b"", file, edits, self.ranks)
             except NotEdited as error:
                 problems += error.problems
                 continue
@@ -123,29 +122,21 @@ class ResourceEditor(Struct, frozen=True):
 
     def put_field(self, path: Sequence[str], put: Put, *, target: str = "") -> None:
         """Edit a field by one of its names; the other name, if it stands there, makes room."""
-        dotted, level = ".".join(path), self.resource.written.find(*((TARGETS, target) if target else ()))
+        dotted = ".".join(path)
         for named in self.section.named:
-            if dotted not in (named.path, named.field):
-                continue
-            other = (named.field if dotted == named.path else named.path).split(".")
-            if level and level.find(*other):
-                self.edit(other, replace(put, key=path[-1]), target=target)
-                return
+            if dotted in (named.path, named.field):
+                other = named.field if dotted == named.path else named.path
+                put = replace(put, instead_of=other.rpartition(".")[2])
         self.edit(path, put, target=target)
 
-    def edit(self, path: Sequence[str], change: Edit, *, target: str = "") -> None:
+    def edit(self, path: Sequence[str], put: Put, *, target: str = "") -> None:
         """Edit what stands at a path of the resource, or of its block for a target."""
-        file, here = (
-            self.files.path_of(self.resource.written.source.file),
-            tuple(self.resource.key.split(".", 1)),
-        )
+        file, here = self.files.path_of(self.resource.written.source.file), self.resource.key.split(".", 1)
         if target and not self._added_targets and self.resource.own.controls.targets is None:
             # It lives on all targets without a word. With a block for one it has to name them all.
-            for name in self.all_targets:
-                self._added_targets.add(name)
-                if name != target:
-                    self.files.put(file, (*here, TARGETS, name), Put({}))
-        self.files.put(file, (*here, *((TARGETS, target) if target else ()), *path), change)
+            self._added_targets.update(self.all_targets)
+            self.files.put(file, {(name,): Put({}) for name in self.all_targets}, *here, TARGETS)
+        self.files.put(file, {tuple(path): put}, *here, *((TARGETS, target) if target else ()))
 
     def is_without_comment(self, path: Sequence[str]) -> bool:
         """Tell whether nothing but the meaning of a code is written as a comment on the lines of a field."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import TypeAlias
 
 from msgspec import Struct
 
@@ -27,27 +27,22 @@ _PLAIN = re.compile(r"\w(?:[^:#,\[\]{}]*[^:#,\[\]{}\s])?")
 _JOINERS = "\u200c\u200d"  # parts of ordinary words and emoji
 
 
-class Splice(NamedTuple):
-    """`text[start:end]` is replaced by `new`."""
-
-    start: int
-    end: int
-    new: str
+Splice: TypeAlias = tuple[int, int, str]
+"""A start, an end, and what stands in place of the text between them."""
 
 
-def spliced(text: str, splices: Iterable[Splice]) -> str:
-    """Return the text with every splice made; of several insertions at one place the first comes first.
+def spliced(text: str, splices: Iterable[Splice], at: int = 0, stop: int | None = None) -> str:
+    """Return `text[at:stop]` with every splice made, those at one place in their order.
 
     Errors: `ValueError` where two overlap.
     """
     parts: list[str] = []
-    at = 0
-    for start, end, new in sorted(splices, key=lambda splice: (splice.start, splice.end)):
+    for start, end, new in sorted(splices, key=lambda splice: splice[:2]):
         if start < at:
             raise ValueError("two cuts overlap")
         parts += [text[at:start], new]
         at = end
-    return "".join([*parts, text[at:]])
+    return "".join([*parts, text[at:stop]])
 
 
 class Layout(Struct, frozen=True):
@@ -70,6 +65,10 @@ class Layout(Struct, frozen=True):
         """Return where the line after that of an offset begins; the end of the text where there is none."""
         found = LINE_BREAK.search(self.text, offset)
         return found.end() if found else len(self.text)
+
+    def after_line(self, end: int) -> int:
+        """Return where the line after the end of a text begins, the end itself where it begins one."""
+        return end if self.line_start(end) == end else self.next_line(end)
 
     def line_above(self, start: int) -> int:
         """Return where the line above begins, of a line that begins at `start` and is not the first."""
@@ -140,7 +139,7 @@ class Layout(Struct, frozen=True):
 
     def behind_comments(self, end: int, indent: int) -> int:
         """Return the end of a line, or of the comments below it that are indented deeper than `indent`."""
-        at = self.next_line(end) if self.line_start(end) != end else end
+        at = self.after_line(end)
         while at < len(self.text):
             line = self.text[at : self.line_end(at)]
             code = line.lstrip(" ")
@@ -221,7 +220,7 @@ def masked(content: bytes) -> str:
 
 def _masks(node: Node, *, hidden: bool) -> Iterator[Splice]:
     if isinstance(node, Scalar) and hidden:
-        yield Splice(node.start, node.end, MASK)
+        yield node.start, node.end, MASK
     elif isinstance(node, nodes.Sequence):
         for item in node.children:
             yield from _masks(item, hidden=hidden)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from reconciler.config.edits import Edit, Patch, Put, Remove, add_edit, edit, ordered, same
+from reconciler.config.edits import REMOVE, Edits, Put, edit, ordered, same
 from reconciler.config.yaml import read
 from tests.editing.layouts import KEYS, Written, paths, scalars, values, written
 
@@ -29,10 +29,9 @@ def lines(content: bytes) -> list[bytes]:
     return [line.rstrip(b"\r\n") for line in LINE.findall(content.removeprefix(b"\xef\xbb\xbf"))][:-1]
 
 
-def patch_of(path: tuple[str, ...], change: Edit) -> Patch:
-    patch: dict[str, Edit] = {}
-    add_edit(patch, path, change)
-    return patch
+def put(value: Any) -> Put:
+    """Return the edit that sets a value; `...` is nothing."""
+    return REMOVE if value is ... else Put(value)
 
 
 def changed(data: Any, path: tuple[str, ...], value: Any) -> Any:
@@ -63,8 +62,8 @@ def _readable(content: bytes) -> list[str]:
 def test_an_edit_to_what_is_there_already_changes_no_byte(drawn: Written) -> None:
     """The files of these tests are good ones, so that a refusal below is a fault of the editor."""
     assert same(loaded(drawn.content), drawn.data)
-    patch: Patch = {key: Put(value) for key, value in drawn.data.items()}
-    assert edit(drawn.content, "any.yaml", patch) == drawn.content
+    edits: Edits = {(key,): Put(value) for key, value in drawn.data.items()}
+    assert edit(drawn.content, "any.yaml", edits) == drawn.content
 
 
 @given(st.data(), written())
@@ -74,7 +73,7 @@ def test_a_value_is_replaced_or_goes_where_it_stands(data: st.DataObject, drawn:
         return
     path = data.draw(st.sampled_from([*paths(drawn.data)]))
     value = data.draw(st.one_of(values, scalars, st.just(...)))
-    after = edit(drawn.content, "any.yaml", patch_of(path, Remove() if value is ... else Put(value)))
+    after = edit(drawn.content, "any.yaml", {path: put(value)})
     assert same(loaded(after), changed(drawn.data, path, value))
     if value is ...:
         _, come = touched(drawn.content, after)
@@ -98,7 +97,7 @@ def test_a_new_key_adds_lines_and_takes_none_away(
     if key in at(drawn.data, path[:-1]):
         return
     below = data.draw(st.sampled_from([(), ("new",), ("new", "newer")]))
-    after = edit(drawn.content, "any.yaml", patch_of((*path, *below), Put(value)))
+    after = edit(drawn.content, "any.yaml", {(*path, *below): Put(value)})
     assert same(loaded(after), changed(drawn.data, (*path, *below), value))
     gone, _ = touched(drawn.content, after)
     assert len(gone) <= 1
@@ -109,19 +108,19 @@ def test_a_new_key_adds_lines_and_takes_none_away(
 @given(st.data(), written())
 def test_many_edits_at_once_are_the_sum_of_them(data: st.DataObject, drawn: Written) -> None:
     """Edits of one file are made together, and none knows of the other."""
-    patch: dict[str, Edit] = {}
+    edits: dict[tuple[str, ...], Put] = {}
     wanted = drawn.data
     spots = [*paths(drawn.data)]
     chosen = data.draw(st.lists(st.sampled_from(spots), max_size=4, unique=True)) if spots else []
     for path in without_nested(chosen):
         value = data.draw(st.one_of(scalars, st.just(...)))
-        add_edit(patch, path, Remove() if value is ... else Put(value))
+        edits[path] = put(value)
         wanted = changed(wanted, path, value)
     fresh = data.draw(st.dictionaries(st.sampled_from(["new", "newer"]), values, max_size=2))
     for key, value in fresh.items():
-        patch[key] = Put(value)
+        edits[key,] = Put(value)
         wanted = changed(wanted, (key,), value)
-    assert same(loaded(edit(drawn.content, "any.yaml", patch)), wanted)
+    assert same(loaded(edit(drawn.content, "any.yaml", edits)), wanted)
 
 
 def without_nested(chosen: list[tuple[str, ...]]) -> list[tuple[str, ...]]:

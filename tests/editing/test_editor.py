@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 from textwrap import dedent
+from typing import Any
 
 import pytest
 
-from reconciler.config.edits import OverNames, Patch, Put, Remove, edit, ordered
+from reconciler.config.edits import REMOVE, Edits, Put, edit, ordered
 from reconciler.errors import NotEdited
 
+Nested = dict[str, Any]
+"""What is put where, mapping in mapping."""
 
-def edited(text: str, patch: Patch, *names: str) -> str:
+
+def flat(nested: Nested, *above: str) -> Edits:
+    edits: dict[tuple[str, ...], Put] = {}
+    for key, inner in nested.items():
+        edits |= flat(inner, *above, key) if isinstance(inner, dict) else {(*above, key): inner}
+    return edits
+
+
+def edited(text: str, edits: Nested, *names: str) -> str:
     order = [*names]
-    return edit(text.encode(), "a.yaml", patch, lambda _: order).decode()
+    return edit(text.encode(), "a.yaml", flat(edits), lambda _: order).decode()
 
 
 def text(block: str) -> str:
     return dedent(block).removeprefix("\n")
 
 
-Case = tuple[str, str, Patch, str]
-B2: Patch = {"m": {"b": Put(2)}}
+Case = tuple[str, str, Nested, str]
+B2: Nested = {"m": {"b": Put(2)}}
 
 
 REPLACED: list[Case] = [
@@ -42,7 +53,7 @@ REPLACED: list[Case] = [
     ("a list by a list", "a:\n  - 1\n  - 2\nb: 1\n", {"a": Put([3])}, "a:\n  - 3\nb: 1\n"),
     ("a mapping on lines", "a:  # c\n  b: 1\nc: 1\n", {"a": Put({})}, "a: {}  # c\nc: 1\n"),
     ("in a flow mapping", "a: {b: 1, c: 'x'}\n", {"a": {"c": Put("y")}}, "a: {b: 1, c: 'y'}\n"),
-    ("under another key", "a: 1\n", {"a": Put("x", key="b")}, "b: x\n"),
+    ("under another key", "a: 1\n", {"b": Put("x", instead_of="a")}, "b: x\n"),
     ("without a final line break", "a: 1", {"a": Put(2)}, "a: 2"),
     ("with a byte order mark", "\ufeffa: 1\n", {"a": Put(2)}, "\ufeffa: 2\n"),
     ("in JSON", '{"a": {"b": 1}}', {"a": {"b": Put("x")}}, '{"a": {"b": "x"}}'),
@@ -76,37 +87,42 @@ ADDED: list[Case] = [
 ]
 
 REMOVED: list[Case] = [
-    ("with its line", "a: 1\nb: 2  # c\nd: 3\n", {"b": Remove()}, "a: 1\nd: 3\n"),
-    ("with all its lines", "a:\n  b: 1\n  # c\n  d: 2\ne: 3\n", {"a": Remove()}, "e: 3\n"),
-    ("and leaves an empty mapping", "a:\n  b: 1\nc: 2\n", {"a": {"b": Remove()}}, "a: {}\nc: 2\n"),
-    ("first of a flow mapping", "a: {b: 1, c: 2}\n", {"a": {"b": Remove()}}, "a: {c: 2}\n"),
-    ("last of a flow mapping", "a: {b: 1, c: 2}\n", {"a": {"c": Remove()}}, "a: {b: 1}\n"),
-    ("all of a flow mapping", "a: {b: 1, c: 2}\n", {"a": {"b": Remove(), "c": Remove()}}, "a: {}\n"),
+    ("with its line", "a: 1\nb: 2  # c\nd: 3\n", {"b": REMOVE}, "a: 1\nd: 3\n"),
+    ("with all its lines", "a:\n  b: 1\n  # c\n  d: 2\ne: 3\n", {"a": REMOVE}, "e: 3\n"),
+    ("and leaves an empty mapping", "a:\n  b: 1\nc: 2\n", {"a": {"b": REMOVE}}, "a: {}\nc: 2\n"),
+    ("first of a flow mapping", "a: {b: 1, c: 2}\n", {"a": {"b": REMOVE}}, "a: {c: 2}\n"),
+    ("last of a flow mapping", "a: {b: 1, c: 2}\n", {"a": {"c": REMOVE}}, "a: {b: 1}\n"),
+    ("all of a flow mapping", "a: {b: 1, c: 2}\n", {"a": {"b": REMOVE, "c": REMOVE}}, "a: {}\n"),
     (
         "a line of a flow mapping",
         "a: {\n  b: 1, # b\n  c: 2, # c\n}\n",
-        {"a": {"b": Remove()}},
+        {"a": {"b": REMOVE}},
         "a: {\n  c: 2, # c\n}\n",
     ),
-    ("what is not there", "a: 1\n", {"b": Remove(), "c": {"d": Remove()}}, "a: 1\n"),
-    ("for another", "m:\n  a: 1\n", {"m": {"a": Remove(), "b": Put(2)}}, "m:\n  b: 2\n"),
+    ("what is not there", "a: 1\n", {"b": REMOVE, "c": {"d": REMOVE}}, "a: 1\n"),
+    ("for another", "m:\n  a: 1\n", {"m": {"a": REMOVE, "b": Put(2)}}, "m:\n  b: 2\n"),
 ]
 
 NAMES: list[Case] = [
     (
         "in flow style",
         "t: [x, v]  # c\n",
-        {"t": OverNames({"v": {"id": Put(1)}})},
+        {"t": {"v": {"id": Put(1)}}},
         "t: {x: {}, v: {id: 1}}  # c\n",
     ),
     (
         "on lines",
         "t:\n- x  # c\n-  v\n",
-        {"t": OverNames({"z": {"id": Put(1)}})},
+        {"t": {"z": {"id": Put(1)}}},
         "t:\n  x: {}  # c\n  v: {}\n  z: {id: 1}\n",
     ),
-    ("a mapping already", "t: {x: {}}\n", {"t": OverNames({"x": {"id": Put(1)}})}, "t: {x: {id: 1}}\n"),
-    ("not there yet", "a: 1\n", {"t": OverNames({"x": {"id": Put(1)}})}, "a: 1\nt:\n  x: {id: 1}\n"),
+    ("a mapping already", "t: {x: {}}\n", {"t": {"x": {"id": Put(1)}}}, "t: {x: {id: 1}}\n"),
+    (
+        "not there yet",
+        "m:\n  r:\n    a: 1\n",
+        {"m": {"r": {"targets": {"x": {"id": Put(1)}}}}},
+        "m:\n  r:\n    a: 1\n    targets:\n      x: {id: 1}\n",
+    ),
 ]
 
 
@@ -114,10 +130,10 @@ CASES = [*REPLACED, *ADDED, *REMOVED, *NAMES]
 
 
 @pytest.mark.parametrize(
-    ("before", "patch", "after"), [case[1:] for case in CASES], ids=[c[0] for c in CASES]
+    ("before", "edits", "after"), [case[1:] for case in CASES], ids=[c[0] for c in CASES]
 )
-def test_an_edit_leaves_the_rest_as_it_stands(before: str, patch: Patch, after: str) -> None:
-    assert edited(before, patch, "a", "b", "c", "m") == after
+def test_an_edit_leaves_the_rest_as_it_stands(before: str, edits: Nested, after: str) -> None:
+    assert edited(before, edits, "a", "b", "c", "m") == after
 
 
 def test_a_flow_mapping_without_room_is_unfolded_as_it_stands() -> None:
@@ -143,12 +159,12 @@ def test_a_resource_is_set_apart_as_the_others_are() -> None:
             a: 2
         """)
     close = apart.replace("\n\n", "\n")
-    three: Patch = {"s": {"three": {"a": Put(3)}}}
+    three: Nested = {"s": {"three": {"a": Put(3)}}}
     assert edited(apart, three).endswith("    a: 2\n\n  three:\n    a: 3\n")
     assert edited(close, three).endswith("    a: 2\n  three:\n    a: 3\n")
 
 
-Refused = tuple[str, str, Patch, int]
+Refused = tuple[str, str, Nested, int]
 
 
 REFUSED: list[Refused] = [
@@ -156,24 +172,24 @@ REFUSED: list[Refused] = [
     ("edit-alias", "a: &x {c: 1}\nb: *x\n", {"b": {"c": Put(2)}}, 2),
     ("edit-anchor", "a: &x 1\nb: *x\n", {"a": Put(2)}, 1),
     ("edit-anchor", "a: &x {c: 1}\nb: *x\n", {"a": {"c": Put(2)}}, 1),
-    ("edit-anchor", "a: {c: &x 1}\nb: *x\n", {"a": Remove()}, 1),
+    ("edit-anchor", "a: {c: &x 1}\nb: *x\n", {"a": REMOVE}, 1),
     ("edit-anchor", "a:\n  c: &x 1\nb: *x\n", {"a": Put(1)}, 2),
     ("edit-merge", "a: &x {c: 1}\nb:\n  <<: *x\n", {"b": {"c": Put(2)}}, 3),
-    ("edit-merge", "a: &x {c: 1}\nb: {<<: *x}\n", {"b": {"c": Remove()}}, 2),
+    ("edit-merge", "a: &x {c: 1}\nb: {<<: *x}\n", {"b": {"c": REMOVE}}, 2),
     ("edit-layout", "a: 1\n", {"a": {"b": Put(1)}}, 1),
-    ("edit-layout", "a: [1, {b: 1}]\n", {"a": OverNames({"b": Put({})})}, 1),
+    ("edit-layout", "a: [1, {b: 1}]\n", {"a": {"b": Put({})}}, 1),
     ("edit-layout", "? a\n: 1\n", {"b": Put(2)}, 1),
-    ("edit-layout", "{a: 1,\nb: 2, c: 3}\n", {"b": Remove()}, 2),
+    ("edit-layout", "{a: 1,\nb: 2, c: 3}\n", {"b": REMOVE}, 2),
     ("yaml-documents", "a: 1\n---\nb: 1\n", {"a": Put(2)}, 2),
     ("yaml-tab", "a:\n\tb: 1\n", {"a": Put(2)}, 2),
     ("duplicate-key", "a: 1\na: 2\n", {"a": Put(2)}, 2),
 ]
 
 
-@pytest.mark.parametrize(("code", "before", "patch", "line"), REFUSED)
-def test_what_is_not_safe_is_refused_with_its_place(code: str, before: str, patch: Patch, line: int) -> None:
+@pytest.mark.parametrize(("code", "before", "edits", "line"), REFUSED)
+def test_what_is_not_safe_is_refused_with_its_place(code: str, before: str, edits: Nested, line: int) -> None:
     with pytest.raises(NotEdited) as refused:
-        edited(before, patch)
+        edited(before, edits)
     assert [(p.code, p.place.line, bool(p.hint)) for p in refused.value.problems] == [(code, line, True)]
 
 
