@@ -8,7 +8,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from msgspec import Struct, field
-from msgspec.structs import replace
 
 from reconciler.commands.console import Console
 from reconciler.commands.session import (
@@ -21,9 +20,8 @@ from reconciler.commands.session import (
 )
 from reconciler.config.settings import checkouts_of
 from reconciler.engine.body import value_at, written
-from reconciler.engine.change import Action, Plan
+from reconciler.engine.change import Action
 from reconciler.engine.classify import DefaultSource, LastWrite, known_defaults
-from reconciler.engine.drift import attribute_drift
 from reconciler.engine.inventory import name_of
 from reconciler.engine.kind import Json, Kind
 from reconciler.engine.outcome import Result
@@ -122,7 +120,7 @@ RESTORE = "restore "
 
 
 class Memory(Struct, frozen=True):
-    """What is remembered. `trouble` says why nothing is, where the journal cannot be read."""
+    """What the journal remembers of a target. `trouble` says why nothing is, where it cannot be read."""
 
     past: ReadOnlyJournal = field(default_factory=ReadOnlyJournal)
     learned: Mapping[str, Json] = field(default_factory=dict)
@@ -135,77 +133,59 @@ class Memory(Struct, frozen=True):
     """The defaults that the files state and a read-back of the account has contradicted."""
     trouble: ReconcilerError | None = None
 
-    def attributed(self, plan: Plan) -> Plan:
-        """Return the plan in which what changed in git is told from what changed live."""
-        told = attribute_drift(plan, self.last_writes)
-        changes = [*told.changes, *(blocked.change for blocked in told.blocked if blocked.change)]
-        views = {
-            **{one.key: one.fields for one in told.unchanged},
-            **{one.key: one.fields for one in changes},
-        }
-        drifted = {key for key, some in views.items() if any(view.drift for view in some)}
-        runs = {one.run for key, one in self.last_writes.items() if key in drifted}
-        found = {number: self.past.run(number) for number in runs}
-        restores = {number for number, run in found.items() if run and run.start.command.startswith(RESTORE)}
-        if not restores:
-            return told
-        last = {key: replace(one, restored=one.run in restores) for key, one in self.last_writes.items()}
-        return attribute_drift(plan, last)
-
 
 @contextmanager
-def remembered(session: Session, console: Console) -> Iterator[Memory]:
-    """Open the journal for planning. Where it cannot be read, or contradicts the files, that is said."""
-    with recalled(session) as memory:
-        if memory.trouble is not None:
-            reason = str(memory.trouble).rstrip(".")
-            console.warn(f"{reason}. This plan is made without the journal, and apply would refuse.")
-        if not console.quiet:
-            console.problems(memory.untrue)
-        yield memory
-
-
-@contextmanager
-def recalled(session: Session) -> Iterator[Memory]:
-    """Open the journal to read it. Where it cannot be read, the memory says why, and holds nothing."""
+def remembered(session: Session, console: Console | None = None) -> Iterator[Memory]:
+    """Open the journal for planning; the console says where it cannot be read, or contradicts the files."""
     with ExitStack() as opened:
         try:
             memory = memory_in(session, opened.enter_context(open_past(session)))
         except ReconcilerError as error:
             memory = Memory(trouble=error)
+            if console is not None:
+                reason = str(error).rstrip(".")
+                console.warn(f"{reason}. This plan is made without the journal, and apply would refuse.")
+        if console is not None and not console.quiet:
+            console.problems(memory.untrue)
         yield memory
 
 
 def memory_in(session: Session, past: ReadOnlyJournal) -> Memory:
     """Return what an open journal remembers of the target. Errors: `Refused` where it cannot be read."""
-    by_key = dict(past.latest(session.account))
+    kind, by_key = session.kind, dict(past.latest(session.account))
     for old, new in session.workspace.moved.items():
         moved = [by_key[key] for key in (old, new) if key in by_key]
         if moved:
             by_key[new] = max(moved, key=lambda operation: operation.number)
-    by_key = {**_under_other_keys(session, by_key), **by_key}
-    kind = session.kind
-    writes = {key: write for key, operation in by_key.items() if (write := _last_write(operation, kind))}
+    # What was written in a declared name under a key that is declared no more is that resource's. A create in
+    # doubt counts under whatever key: it is the name that must not be there twice.
+    names = {one.key: name_of(one, kind) for one in session.workspace.declared[session.target.name]}
+    named = {}
+    for key, operation in sorted(by_key.items(), key=lambda item: item[1].number):
+        is_doubtful_create = operation.intent.action == Action.CREATE and not _is_applied(operation)
+        if operation.intent.body and (key not in names or is_doubtful_create):
+            named[_sent_name(operation, kind)] = operation
+    by_key = {**{key: named[name] for key, name in names.items() if name and name in named}, **by_key}
+    restores = {run.number for run in past.runs(session.account) if run.start.command.startswith(RESTORE)}
+    writes = {
+        key: LastWrite(
+            operation.run,
+            id_after(operation),
+            operation.intent.before,
+            operation.intent.body,
+            operation.ending.after if operation.ending else None,
+            _is_applied(operation),
+            restored=operation.run in restores,
+            operation=operation.number,
+            at=operation.at,
+            name=_sent_name(operation, kind),
+        )
+        for key, operation in by_key.items()
+        if operation.intent.body is not None
+    }
     unsure = {key: operation.run for key, operation in by_key.items() if not _is_applied(operation)}
     learned = past.learned(session.account)
     return Memory(past, learned, writes, unsure, tuple(_untrue(session, learned)))
-
-
-def _under_other_keys(session: Session, by_key: Mapping[str, Operation]) -> dict[str, Operation]:
-    """Return by keys of today what was last written in their name under a key that is declared no more.
-
-    A create in doubt counts under whatever key: it is the name that must not be there twice.
-    """
-    declared = session.workspace.declared[session.target.name]
-    keys = {one.key for one in declared}
-    written = sorted(by_key.items(), key=lambda item: item[1].number)
-    named = {}
-    for key, operation in written:
-        is_doubtful_create = operation.intent.action == Action.CREATE and not _is_applied(operation)
-        if operation.intent.body and (key not in keys or is_doubtful_create):
-            named[_sent_name(operation, session.kind)] = operation
-    names = {one.key: name_of(one, session.kind) for one in declared}
-    return {key: named[name] for key, name in names.items() if name and name in named}
 
 
 def _untrue(session: Session, learned: Mapping[str, Json]) -> Iterator[Problem]:
@@ -230,24 +210,6 @@ def _untrue(session: Session, learned: Mapping[str, Json]) -> Iterator[Problem]:
 def _sent_name(operation: Operation, kind: Kind) -> str:
     name = value_at(operation.intent.body or {}, kind.by_path[kind.name_field].member)
     return name if isinstance(name, str) else ""
-
-
-def _last_write(operation: Operation, kind: Kind) -> LastWrite | None:
-    """Return what an operation left behind, `None` where that is nothing."""
-    intent, ending = operation.intent, operation.ending
-    if intent.body is None:
-        return None
-    return LastWrite(
-        operation.run,
-        id_after(operation),
-        intent.before,
-        intent.body,
-        ending.after if ending else None,
-        _is_applied(operation),
-        operation=operation.number,
-        at=operation.at,
-        name=_sent_name(operation, kind),
-    )
 
 
 def _is_applied(operation: Operation) -> bool:

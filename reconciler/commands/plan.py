@@ -30,6 +30,7 @@ from reconciler.config.yaml import LARGEST_FILE
 from reconciler.engine.body import shows_zero
 from reconciler.engine.change import SHARE_COUNTS_FROM, Plan, Scope, Share
 from reconciler.engine.classify import AccountProfile, known_defaults
+from reconciler.engine.drift import attribute_drift
 from reconciler.engine.inventory import CachingReader, Inventory, Listing, resolve, take_inventory
 from reconciler.engine.kind import Declared, Json, Mapper, map_serially
 from reconciler.engine.plan import Consent, Review, Since, make_plan
@@ -142,7 +143,7 @@ class LiveSnapshot(Struct, frozen=True):
 
     def plan(self, consent: Consent, review: Review | None = None) -> Plan:
         """Return the plan of the declared, with each difference attributed to git or to the live side."""
-        return self.memory.attributed(self.plan_as_is(consent, review))
+        return attribute_drift(self.plan_as_is(consent, review), self.memory.last_writes)
 
     def plan_as_is(self, consent: Consent, review: Review | None = None) -> Plan:
         """Return the same plan without attributing differences."""

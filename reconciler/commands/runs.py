@@ -123,7 +123,11 @@ def open_run(
             run.exit = error.exit
             raise
         finally:
-            _end(run, console)
+            try:
+                journal.end_run(number, run.exit, run.counts)
+            except Exception as error:  # noqa: BLE001  # it must not hide what was done
+                reason = describe(error).rstrip(".")
+                console.warn(f"{reason}. Run {number} stays open in the journal; the next one will end it.")
 
 
 def _begin(journal: Journal, start: RunStart, lock: Lock, environment: Environment, console: Console) -> int:
@@ -140,14 +144,6 @@ def _begin(journal: Journal, start: RunStart, lock: Lock, environment: Environme
                 console.say(f"Waiting: {error}")
             waits = True
         environment.clock.sleep(POLL_SECONDS)
-
-
-def _end(run: OpenRun, console: Console) -> None:
-    try:
-        run.journal.end_run(run.number, run.exit, run.counts)
-    except Exception as error:  # noqa: BLE001  # it must not hide what was done
-        reason = describe(error).rstrip(".")
-        console.warn(f"{reason}. Run {run.number} stays open in the journal; the next one will end it.")
 
 
 # The variables of GitHub, GitLab, Azure Pipelines, Jenkins and of a login, each with the best one first.

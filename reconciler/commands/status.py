@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
 from reconciler.commands.expoints import expoints_session
-from reconciler.commands.journal import open_past, recalled
+from reconciler.commands.journal import open_past, remembered
 from reconciler.commands.plan import read_target
 from reconciler.commands.reports import TargetResult, TargetSelection, for_each_target
 from reconciler.commands.session import Chosen, chosen_target, open_target, tenant_account
@@ -128,7 +128,7 @@ def _status_of(chosen: Chosen, selection: Selection, console: Console) -> Target
     with (
         _noted(errors),
         open_target(chosen.workspace, selection, chosen.environment) as session,
-        recalled(session) as memory,
+        remembered(session) as memory,
     ):
         if target.checkmarket:
             found["account"] = session.account_name

@@ -110,7 +110,9 @@ class ReadOnlyJournal:
 
         Those that no longer count are among them.
         """
-        return tuple(self._current().past(*in_writing((account, seed))))
+        account, seed = in_writing((account, seed))
+        batches = [one for one in self._current().batches.values() if one.account == account]
+        return tuple(d for one in batches if seed in (None, one.seed) for d in one.deliveries)
 
     def runs(self, account: str | None = None) -> Sequence[Run]:
         """Return every run, newest first; only those that held `account`, if one is given."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 from msgspec import Struct, field
@@ -84,12 +84,6 @@ class JournalState(Struct):
             batches=dict(self.batches),
             defaults=dict(self.defaults),
         )
-
-    def past(self, account: str, seed: str | None) -> Iterator[Delivery]:
-        """Yield every delivery of a seed, or of every seed of the account, oldest first."""
-        for batch in self.batches.values():
-            if batch.account == account and seed in (None, batch.seed):
-                yield from batch.deliveries
 
     def latest(self, account: str | None = None) -> dict[tuple[str, str], Operation]:
         """Return by account and key the last write that may have been carried out."""
@@ -384,7 +378,9 @@ def _holding(past: Iterable[Delivery]) -> dict[str, Delivery]:
 
 
 def _of_round(state: JournalState, batch: BatchIntent) -> list[Delivery]:
-    return [one for one in state.past(batch.account, batch.seed) if one.round == batch.round]
+    same = (batch.account, batch.seed, batch.round)
+    past = [one for one in state.batches.values() if (one.account, one.seed, one.round) == same]
+    return [delivery for one in past for delivery in one.deliveries]
 
 
 def _batch(state: JournalState, batch: BatchIntent, standing: DeliveryState) -> Decision[int]:
