@@ -11,11 +11,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Annotated, get_args
 
+from msgspec.structs import replace
 from pydantic import AfterValidator, BaseModel, Field
 
 from reconciler.config.sections import ApiFields, Finding, Named, Section
 from reconciler.config.validation import NOT_BLANK, pattern_of, shape
-from reconciler.engine.kind import Declared, Json, Kind, Member, Policy, Reference, Rows, as_it_is
+from reconciler.engine.kind import Declared, Json, Kind, Member, Policy, Reference, Rows
 from reconciler.engine.kind import Field as Leaf
 from reconciler.problems import Severity
 
@@ -192,15 +193,15 @@ def _leaves(model: type[BaseModel], path: str = "", member: Member = ()) -> Iter
             yield from _leaves(types[0], f"{here}.", there)
             continue
         columns = {one.alias or column: column for column, one in ColumnMapping.model_fields.items()}
-        yield Leaf(
+        leaf = Leaf(
             here,
             there,
-            normal=normal_time if here in _TIMES else as_it_is,
             rows=Rows("SourceColumnNumber", columns) if here == _COLUMNS else None,
             nullable=here not in _NOT_NULLABLE,
             # Vendor page POST-3-contacts-import-configs: left empty, the first import defines it.
             fills_itself=here == _COLUMNS,
         )
+        yield replace(leaf, normal=normal_time) if here in _TIMES else leaf
 
 
 IMPORT_CONFIGS = Kind(

@@ -246,7 +246,7 @@ class _Adoption(Struct, frozen=True):
             path = self._into(section if self.wanted.split else f"{section}.yaml")
             path = path / f"{key}.yaml" if self.wanted.split else path
             self.files.put(path, new_resource(exported, target, live.id, preset, note), section, key)
-            yield Adopted(SECTION.kind.key(key), live.id, live.name, shown(path, self.folder))
+            yield Adopted(f"{SECTION.kind.name}.{key}", live.id, live.name, shown(path, self.folder))
 
     def _into(self, otherwise: str) -> Path:
         """Return the file or folder that is named, from where one stands or else from the workspace.

@@ -224,7 +224,7 @@ def read_resources(
     found: dict[str, Resource] = {}
     used, declared = set[str | None](), 0
     for name, node in contents.named(section.kind.name, report).items():
-        key = section.kind.key(name)
+        key = f"{section.kind.name}.{name}"
         own = LevelReader(section, report, node, RESOURCE, "resource", key).read()
         blocks = _blocks(own, key, section, contents, targets, report)
         if own.controls.id is not None and len(blocks) > 1:

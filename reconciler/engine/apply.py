@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from reconciler.clock import Clock, SleepCut
 from reconciler.engine.body import compared, shows_zero, unknown_members, unknown_row_members, value_at
-from reconciler.engine.change import Action, Blocked, Change, Plan, Scope
+from reconciler.engine.change import Action, Change, Plan, Scope
 from reconciler.engine.classify import AccountProfile, FieldClass, FieldView, classify, desired, removals
 from reconciler.engine.kind import (
     Body,
@@ -81,13 +81,17 @@ class Journal(Protocol):
 def apply(plan: Plan, run: Run, *, mapper: Mapper = map_serially) -> tuple[Outcome, ...]:
     """Carry out every change of the plan that is not blocked; return truthfully how each one ended.
 
-    The outcomes are in the order of the changes, and then of what is blocked. Deletes begin when all else has
-    ended, and only where all of it ended as applied: what is deleted may be what a create or an update was to
-    take the place of.
+    The outcomes are in the order of the changes, and then of what is blocked. Deletes begin only where all
+    else ended as applied: what is deleted may be what a create or an update was to take the place of.
     """
     deletes = [change for change in plan.changes if change.action is Action.DELETE]
     ended = run.ends([change for change in plan.changes if change.action is not Action.DELETE], mapper)
-    blocked = {one.key: _left_alone(one) for one in plan.blocked}
+    blocked = {}
+    for one in plan.blocked:
+        reason = f"{one.why}: " + "; ".join(block.message for block in one.blocks)
+        result = Result.IN_DOUBT if one.is_in_doubt else Result.SKIPPED
+        action = one.change.action if one.change else None
+        blocked[one.key] = Outcome(one.key, action, result, reason, exit=one.exit)
     others = [*ended.values(), *(blocked[one.key] for one in plan.blocked if not one.is_only_a_delete)]
     unfinished = [outcome for outcome in others if outcome.result is not Result.APPLIED]
     if unfinished and not run.stopped:
@@ -99,13 +103,6 @@ def apply(plan: Plan, run: Run, *, mapper: Mapper = map_serially) -> tuple[Outco
     else:
         ended |= run.ends(deletes, mapper)
     return (*(ended[change.key] for change in plan.changes), *blocked.values())
-
-
-def _left_alone(blocked: Blocked) -> Outcome:
-    action = blocked.change.action if blocked.change else None
-    reason = f"{blocked.why}: " + "; ".join(block.message for block in blocked.blocks)
-    result = Result.IN_DOUBT if blocked.is_in_doubt else Result.SKIPPED
-    return Outcome(blocked.key, action, result, reason, exit=blocked.exit)
 
 
 class Run(Struct):
@@ -133,8 +130,8 @@ class Run(Struct):
     def ends(self, changes: Sequence[Change], mapper: Mapper = map_serially) -> dict[str, Outcome]:
         """Carry out these changes; return by key how each ended, once that can be said or patience ends.
 
-        What no read has proved or disproved yet is looked at again, all of it together, after ever longer
-        pauses; a stop or an interrupt cuts a pause short.
+        What no read has proved or disproved yet is read again, all of it together, after ever longer pauses.
+        A stop or an interrupt cuts a pause short.
         """
         begun = _results(mapper, self._carry_out, changes, "Applying")
         outcomes = [end for end in begun if isinstance(end, Outcome)]
@@ -167,14 +164,18 @@ class Run(Struct):
         if live is None and change.action is Action.DELETE:
             return Outcome.of(change, Result.APPLIED, "it was gone already")
         # 2. Compare: what is overwritten has to be what was planned.
-        views = self._views_now(change, live)
-        if stale := self._why_stale(change, live, views):
+        views, stale = self._compare(change, live)
+        if stale:
             return Outcome.of(change, Result.STALE, stale, Exit.STALE)
         # 3. Journal the intent, with the body that is about to be overwritten.
         body = None
         if change.declared and change.action is not Action.DELETE:
             body = desired(self.account.kind, change.declared, views, live)
-        self._intend(change, live, body)
+        if self.stopped:
+            raise Abandoned(self.stopped[0])
+        if self.journal:
+            self.journal.intent(change, live, body)
+        self._intended.add(change.key)
         # 4. Send it, and 5. read it back.
         notes = tuple(
             f"{now.path}: kept as just read; it changed since the plan"
@@ -187,35 +188,36 @@ class Run(Struct):
             try:
                 end = self._look(self._send(end))
             except ApiError as error:  # nothing says yet how the first one ended
-                self._stop_if_hopeless(error)
+                if isinstance(error, _HOPELESS):
+                    self.stop(str(error), error.exit)
         return end
 
-    def _views_now(self, change: Change, live: Body | None) -> tuple[FieldView, ...]:
-        """Return every field of a change as it has now been read; as planned, where nothing is live."""
-        if live is None:
-            return change.fields
-        if change.declared is None or change.action is Action.DELETE:
-            return removals(self.account, live)
-        listed = bool(change.live and change.live.listed)
-        return classify(self.account, change.declared, live, listed=listed)
+    def _compare(self, change: Change, live: Body | None) -> tuple[tuple[FieldView, ...], str]:
+        """Return every field as it has now been read, and what is no longer as the plan saw it, in words.
 
-    def _why_stale(self, change: Change, live: Body | None, views: tuple[FieldView, ...]) -> str:
-        """Return what is no longer as the plan saw it, empty where everything is."""
+        A kept value may have moved, for it is sent as just read; but not a visibility flag that was set: its
+        resource has been hidden meanwhile.
+        """
+        kind = self.account.kind
         if change.action is Action.CREATE:
-            ids = self._names_before().get(_name(self.account.kind, change))
-            return f"id {ids[-1]} has this name since the plan" if ids else ""
+            ids = self._names_before().get(_name(kind, change))
+            return change.fields, f"id {ids[-1]} has this name since the plan" if ids else ""
         if live is None:
-            return "it is gone since the plan"
-        moved = _moved(self.account.kind, change.fields, views)
-        return f"changed since the plan: {', '.join(moved)}" if moved else ""
-
-    def _intend(self, change: Change, overwritten: Body | None, body: Body | None) -> None:
-        """Write down what is about to be written. Raises `Abandoned` where the run was stopped meanwhile."""
-        if self.stopped:
-            raise Abandoned(self.stopped[0])
-        if self.journal:
-            self.journal.intent(change, overwritten, body)
-        self._intended.add(change.key)
+            return change.fields, "it is gone since the plan"
+        if change.declared is None or change.action is Action.DELETE:
+            views = removals(self.account, live)
+        else:
+            listed = bool(change.live and change.live.listed)
+            views = classify(self.account, change.declared, live, listed=listed)
+        before, after = ({view.path: view for view in fields} for fields in (change.fields, views))
+        moved = []
+        for path in kind.by_path:
+            old, new = before.get(path), after.get(path)
+            was, now = (view.before if view else None for view in (old, new))
+            is_kept = old is not None and old.cls is FieldClass.KEPT
+            if was != now and (not is_kept or (path == kind.visible_field and was is True)):
+                moved.append(path)
+        return views, f"changed since the plan: {', '.join(moved)}" if moved else ""
 
     def _send(self, write: SentWrite) -> SentWrite:
         """Send a write. Raises an error that says how it ended; without an answer the result says why."""
@@ -272,32 +274,27 @@ class Run(Struct):
     def _ended_by(self, change: Change, error: Exception) -> Outcome:
         """Return how a change ended that an error kept from being written, or from being read back."""
         is_intended = change.key in self._intended
+        result, reason = Result.FAILED, f"not begun: {describe(error)}"
+        exit = error.exit if isinstance(error, ReconcilerError) else Exit.ERROR
         match error:
-            case Unauthorised() | Forbidden() | AllowanceUsedUp():
-                self._stop_if_hopeless(error)
-                return Outcome.of(change, Result.SKIPPED, str(error), error.exit)
             case Abandoned():
-                return Outcome.of(
-                    change, Result.SKIPPED, *(self.stopped or (f"not begun: {error}", error.exit))
-                )
+                result = Result.SKIPPED
+                reason, exit = self.stopped or (reason, exit)
             case Declined():
-                hint = _carried_hint(self.account.kind, change)
-                return Outcome.of(change, Result.FAILED, f"refused: {error}{hint}", Exit.ERROR)
+                reason = f"refused: {error}{_carried_hint(self.account.kind, change)}"
             case NotFound() if is_intended:  # it was sent, and answered
-                return Outcome.of(change, Result.FAILED, f"refused: {error}", Exit.ERROR)
+                reason = f"refused: {error}"
             case ApiError():
-                return Outcome.of(change, Result.FAILED, f"not begun: {error}", error.exit)
+                if isinstance(error, _HOPELESS):
+                    self.stop(str(error), exit)
+                    result, reason = Result.SKIPPED, str(error)
             case ReconcilerError():  # the journal: what cannot be written down is not done
-                self.stop(str(error), error.exit)
-                return Outcome.of(change, Result.SKIPPED, f"not begun: {error}", error.exit)
-        if is_intended:
-            reason = f"it may have been written: {describe(error)}"
-            return Outcome.of(change, Result.IN_DOUBT, reason, Exit.IN_DOUBT)
-        return Outcome.of(change, Result.FAILED, f"not begun: {describe(error)}", Exit.ERROR)
-
-    def _stop_if_hopeless(self, error: ApiError) -> None:
-        if isinstance(error, _HOPELESS):
-            self.stop(str(error), error.exit)
+                self.stop(str(error), exit)
+                result = Result.SKIPPED
+            case _ if is_intended:
+                result, exit = Result.IN_DOUBT, Exit.IN_DOUBT
+                reason = f"it may have been written: {describe(error)}"
+        return Outcome.of(change, result, reason, exit)
 
     def _written_down(self, outcome: Outcome) -> Outcome:
         """Write an outcome down and return it; a journal that fails changes nothing of how it ended."""
@@ -316,8 +313,7 @@ def _results(
 ) -> Sequence[End]:
     """Return the result of each item, of a function that raises nothing.
 
-    Where several at a time fail by themselves, for want of a thread or of a terminal to show progress on,
-    the items that are left are dealt with one by one.
+    Where the mapper fails by itself, for want of a thread or a terminal, the rest is done one by one.
     """
     ends: dict[int, End] = {}
 
@@ -327,26 +323,6 @@ def _results(
     with suppress(Exception):
         mapper(one, range(len(items)), label)
     return [ends[number] if number in ends else function(item) for number, item in enumerate(items)]
-
-
-def _moved(kind: Kind, planned: Sequence[FieldView], now: Sequence[FieldView]) -> list[str]:
-    """Return the fields that are overwritten and no longer what the plan saw.
-
-    A kept value may have moved, for it is sent as just read; but not a visibility flag that was set, whose
-    resource has been hidden meanwhile.
-    """
-    before, after = ({view.path: view for view in views} for views in (planned, now))
-    moved, vanished = [], []
-    for path in kind.by_path:
-        old, new = before.get(path), after.get(path)
-        was, is_now = (view.before if view else None for view in (old, new))
-        if was == is_now:
-            continue
-        if old is None or old.cls not in (FieldClass.KEPT, FieldClass.CARRIED):
-            moved.append(path)
-        elif path == kind.visible_field and was is True:
-            vanished.append(path)
-    return [*moved, *vanished]
 
 
 def _name(kind: Kind, change: Change) -> str:

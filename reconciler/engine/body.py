@@ -18,7 +18,7 @@ Absent = UnsetType
 
 
 def value_at(body: Body, member: Member) -> Json | Absent:
-    """Return what stands at `member`, or `ABSENT` where it or a group on the way is missing or null."""
+    """Return the value at `member`, or `ABSENT` where it or a group on the way is missing or null."""
     here: Json | Absent = body if isinstance(body, dict) else dict(body)
     for name in member:
         if not isinstance(here, dict):
@@ -39,10 +39,7 @@ def put(body: dict[str, Json], member: Member, value: Json) -> None:
 
 
 def unknown_members(kind: Kind, body: Body, above: Member = ()) -> Iterator[tuple[Member, Json]]:
-    """Yield every member, nested ones too, that neither the kind's table nor its server members name.
-
-    `above` is where `body` stands in the whole one.
-    """
+    """Yield every member, nested ones too, that the kind does not name; `above` is where `body` is nested."""
     known = {field.member for field in kind.fields} | kind.server_members
     groups = {field.group for field in kind.fields}
     for name, value in body.items():
@@ -115,44 +112,37 @@ def compared(field: Field, value: Json | Absent, *, strict: bool = False) -> Jso
     if isinstance(value, Absent):
         return None
     if not value:
-        return value if strict and _is_zero(value) else None
+        return value if strict and isinstance(value, int | float) else None
     rows = field.rows
     if rows is None or not isinstance(value, list):
         return field.normal(value) if rows is None else value
-
-    def order(row: Json) -> tuple[bool, int, str]:
-        identity = row.get(rows.identity) if isinstance(row, dict) else None
-        number = identity if isinstance(identity, int) else None
-        return (number is None, number or 0, str(row))
-
-    known = [
-        {**{m: row.get(m) or None for m in rows.names}, rows.identity: row.get(rows.identity) or 0}
-        if isinstance(row, dict)
-        else row
-        for row in value
-    ]
-    return sorted(known, key=order)
+    by_number: list[tuple[bool, int, str, Json]] = []
+    for row in value:
+        known, number = row, None
+        if isinstance(row, dict):
+            identity = row.get(rows.identity) or 0
+            known = {**{m: row.get(m) or None for m in rows.names}, rows.identity: identity}
+            number = identity if isinstance(identity, int) else None
+        by_number.append((number is None, number or 0, str(known), known))
+    return [known for *_, known in sorted(by_number, key=lambda one: one[:3])]
 
 
 def shows_zero(kind: Kind, bodies: Iterable[Body]) -> bool:
     """Tell whether a body shows an explicit `false` or `0` in a field of the kind."""
     members = [field.member for field in kind.fields]
-    return any(_is_zero(value_at(body, member)) for body in bodies for member in members)
+    values = (value_at(body, member) for body in bodies for member in members)
+    return any(isinstance(value, int | float) and not value for value in values)
 
 
 def lenient(value: Json) -> Json:
     """Return a compared value with false and 0 equal to nothing."""
-    return None if _is_zero(value) else value
-
-
-def _is_zero(value: Json | Absent) -> bool:
-    return isinstance(value, int | float) and not value
+    return None if isinstance(value, int | float) and not value else value
 
 
 def differing_rows(rows: Rows, before: Json, after: Json) -> tuple[tuple[str, Json, Json], ...]:
-    """Return the rows that differ as `(identity, before, after)`; a row that is not there is `None`.
+    """Return the rows that differ as `(identity, before, after)`, in the order of `after`, then of `before`.
 
-    Both are in compared form. The order is that of `after`, then of `before`.
+    Both are in compared form; a row that is not there is `None`.
     """
     if before == after:  # nearly always so, and a thousand times cheaper than importing deepdiff
         return ()

@@ -21,9 +21,8 @@ CHECKSUM = "checksum"
 def checksum_of(document: Mapping[str, object]) -> str:
     """Return the checksum over all of a document but its checksum, whatever the order of its members.
 
-    It finds what was cut, mixed or edited by hand. It is no signature: a file that is
-    written anew can be made to fit again. What binds is that apply plans again, and carries out only what has
-    a digest in the file.
+    It finds what was cut, mixed or edited by hand, and is no signature: what binds is that apply plans again
+    and carries out only what has a digest in the file.
     """
     return digest_of({name: value for name, value in document.items() if name != CHECKSUM})
 
@@ -140,16 +139,15 @@ class Change(Struct, frozen=True, dict=True):
         """A fingerprint of what is done and what it overwrites; not of what is kept, carried or unchanged.
 
         Resets count by the value that they overwrite, not by what is expected after them. What is left out
-        and stays at its default counts too, so that a proof that comes between review and apply is no other
-        change, and a disproof is one.
+        and at its default counts too: a proof between review and apply is no other change, a disproof is one.
         """
         return self._digest_over([view for view in self.fields if view.differs or view.is_at_default])
 
     @cached_property
     def lenient_digest(self) -> str:
-        """The digest that it had while the account had shown no explicit false or 0, and they were nothing.
+        """The digest of the same change before the account showed an explicit false or 0: these were nothing.
 
-        It is `digest` where nothing else is done. The body that is sent is the same one.
+        It is `digest` where nothing else is done.
         """
         bound = [view for view in self.fields if view.differs or view.is_at_default]
         views = [replace(view, before=lenient(view.before), after=lenient(view.after)) for view in bound]

@@ -39,7 +39,6 @@ from reconciler.engine.kind import (
     Origin,
     Policy,
     Reference,
-    Ruling,
 )
 
 
@@ -49,7 +48,7 @@ class DefaultSource(StrEnum):
     STATED = "stated"
     """In the files, and a read-back of this account has shown it."""
     UNPROVED = "stated_not_proved"
-    """In the files alone: a claim, which nothing that was read back on this account has proved."""
+    """In the files alone: no read-back of this account has shown it."""
     LEARNED = "learned"
     ASSUMED = "assumed"
 
@@ -73,10 +72,10 @@ Defaults = Mapping[str, Default]
 
 
 def known_defaults(kind: Kind, stated: Mapping[str, Json], learned: Mapping[str, Json]) -> Defaults:
-    """Return every default that is known of an account.
+    """Return every default that is known of an account; what was seen counts more than what is said.
 
-    `stated` is what the files say, in the form of bodies, `learned` what the journal has seen resets leave
-    behind, in compared form. What was seen counts more than what is said, which it proves or contradicts.
+    `stated` is what the files say, in the form of bodies; `learned`, in compared form, what the journal has
+    seen resets leave behind.
     """
     known = {path: Default(value, DefaultSource.LEARNED) for path, value in learned.items()}
     for path, value in stated.items():
@@ -142,12 +141,12 @@ class FieldView(Struct, frozen=True):
 
     @property
     def is_at_default(self) -> bool:
-        """Whether a PUT leaves it out while something is live that its default, as far as known, equals."""
+        """Whether it is left out of a PUT, and its live value equals its default as far as that is known."""
         return self.cls is FieldClass.RESET and self.before is not None and self.before == self.after
 
     @property
     def is_claimed(self) -> bool:
-        """Whether a line of the files alone, which no read-back has proved, says that it stays."""
+        """Whether its default, which its live value equals, is stated and not proved."""
         unproved = self.default is not None and self.default.source is DefaultSource.UNPROVED
         return unproved and self.before is not None and self.before == self.after
 
@@ -198,11 +197,10 @@ class AccountProfile(Struct, frozen=True):
 def classify(
     account: AccountProfile, declared: Declared, live: Body | None, *, listed: bool = True
 ) -> tuple[FieldView, ...]:
-    """Return the view of every field of the kind, in the order of its table.
+    """Return the view of every field of the kind, in the order of its table; `live` is `None` for a create.
 
-    `live` is `None` where the resource is to be created. `listed` says that the API lists it, which proves
-    that it is visible even where its flag is left out of the answer. A field whose live value equals a
-    default that is only stated counts as a reset as soon as anything else calls for a PUT.
+    `listed` says that the API lists it, which proves that it is visible even where its flag is left out of
+    the answer. A field at a default that is only stated counts as a reset once anything else calls for a PUT.
     """
     views = []
     for one in account.kind.fields:
@@ -213,8 +211,14 @@ def classify(
             wanted = kept.before if view.cls is FieldClass.REFUSED else view.after
             view = replace(kept, accepted=accepted, wanted=wanted)
         views.append(view)
-    if any(view.differs for view in views):
-        views = [_doubted(account, declared, view) if view.is_claimed else view for view in views]
+    if not any(view.differs for view in views):
+        return tuple(views)
+    for number, (one, view) in enumerate(zip(account.kind.fields, views, strict=True)):
+        if view.is_claimed:  # the PUT may make something else of it than the files claim
+            is_refused = declared.policy(one) is Policy.REFUSE
+            views[number] = (
+                replace(view, cls=FieldClass.REFUSED) if is_refused else replace(view, differs=True)
+            )
     return tuple(views)
 
 
@@ -233,13 +237,12 @@ def _view(
 ) -> FieldView:
     """Return the view of one field by the table above: the first row that fits decides."""
     path, given, ruling = field.path, declared.given.get(field.path), declared.rulings.get(field.path)
+    origin = ruling.origin if ruling else None
     if given:
         if isinstance(given.value, Reference):
             raise TypeError(f"{given.value} was not resolved before planning")
-        before, after = (
-            account.value(field, live),
-            compared(field, given.value, strict=account.explicit_empties),
-        )
+        before = account.value(field, live)
+        after = compared(field, given.value, strict=account.explicit_empties)
         return FieldView(
             path, FieldClass.SET, before, after, before != after, origin=given.origin, named=given.named
         )
@@ -249,11 +252,21 @@ def _view(
         return _kept(account, field, live, None, listed=listed)
     policy = declared.policy(field)
     if policy is Policy.KEEP:
-        return _kept(account, field, live, ruling.origin if ruling else None, listed=listed)
-    reset = _reset(account, declared, field, ruling, live)
-    if policy is Policy.REFUSE and reset.differs:
-        return replace(reset, cls=FieldClass.REFUSED, after=reset.before, differs=False)
-    return reset
+        return _kept(account, field, live, origin, listed=listed)
+    # It is left out. A default of false or 0 is nothing to be reset to, whatever the API shows of either.
+    default = account.defaults.get(path, ASSUMED_EMPTY)
+    before, after = compared(field, value_at(live or {}, field.member)), compared(field, default.value)
+    if field.group and not value_at(live or {}, field.group):
+        # The defaults of a group come with it: what is in no body, neither live nor sent, is not reset.
+        beside = [one.path for one in account.kind.fields if one.group == field.group]
+        others = [declared.given.get(one) for one in beside if one not in declared.accepted]
+        if all(one is None or one.value is None for one in others):
+            after = None
+    cls, differs = FieldClass.RESET, live is not None and before != after
+    if policy is Policy.REFUSE and differs:
+        cls, after, differs = FieldClass.REFUSED, before, False
+    own = bool(ruling and ruling.own)
+    return FieldView(path, cls, before, after, differs, consented=own, default=default, origin=origin)
 
 
 def _kept(
@@ -265,49 +278,13 @@ def _kept(
     return FieldView(field.path, FieldClass.KEPT, before, after, differs=False, origin=origin)
 
 
-def _reset(
-    account: AccountProfile, declared: Declared, field: Field, ruling: Ruling | None, live: Body | None
-) -> FieldView:
-    """Return the view of a field that a PUT leaves out.
-
-    A default of false or 0 is nothing to be reset to, whatever the API shows of either. The defaults of a
-    group come with it: what is in no body, neither live nor sent, is not reset.
-    """
-    default = account.defaults.get(field.path, ASSUMED_EMPTY)
-    before = compared(field, value_at(live or {}, field.member))
-    after = compared(field, default.value)
-    if field.group and not value_at(live or {}, field.group):
-        beside = [one.path for one in account.kind.fields if one.group == field.group]
-        given = [declared.given.get(path) for path in beside if path not in declared.accepted]
-        if all(one is None or one.value is None for one in given):
-            after = None
-    return FieldView(
-        field.path,
-        FieldClass.RESET,
-        before,
-        after,
-        differs=live is not None and before != after,
-        consented=bool(ruling and ruling.own),
-        default=default,
-        origin=ruling.origin if ruling else None,
-    )
-
-
-def _doubted(account: AccountProfile, declared: Declared, view: FieldView) -> FieldView:
-    """Return the view of a field of which a PUT may make something else than the files claim."""
-    if declared.policy(account.kind.by_path[view.path]) is Policy.REFUSE:
-        return replace(view, cls=FieldClass.REFUSED)
-    return replace(view, differs=True)
-
-
 def desired(
     kind: Kind, declared: Declared, views: tuple[FieldView, ...], live: Body | None
 ) -> dict[str, Json]:
-    """Return the complete body that makes `views` true: set, kept and carried values.
+    """Return the complete body that makes `views` true: set, kept and carried values; resets are left out.
 
-    A kept value is taken from `live` as it is; where the API left it out, it is sent as empty, for leaving
-    it out of the body would reset it. Carried members stand where they stood. Resets are left out. A group of
-    nothing but nulls that stands for the whole group is `null` itself.
+    A kept value is taken from `live` as it is, or sent as empty where the API left it out: without it the PUT
+    would reset it. A group that holds nothing but nulls is `null` itself.
     """
     body: dict[str, Json] = {}
     for view in views:

@@ -21,8 +21,7 @@ _LEFT_OUT = (FieldClass.RESET, FieldClass.REFUSED)
 def attribute_drift(plan: Plan, last: Mapping[str, LastWrite]) -> Plan:
     """Return the plan with the drift of every field that differs, or that is no longer declared.
 
-    `last` is by the key of today. Only updates have a drift, and what is unchanged; the plan does exactly
-    what it did.
+    `last` is by the key of today. Only updates have a drift, and what is unchanged; nothing else is touched.
     """
 
     def attributed(entry: Entry) -> Entry:
@@ -116,10 +115,9 @@ def rollback(
 ) -> Declared:
     """Return what has to be declared so that a resource is again as it was before a write.
 
-    `before` is the whole body that was there, `sent` what replaced it, `id` what the resource has now: `None`
-    where it was deleted. What was created is absent, what was deleted is there again under a new id, and an
-    updated resource has every field that it had. Members that the kind does not know are carried from what
-    is live, as always. `run` is how the plan calls the origin of these values.
+    `before` is the whole body that was there (`None`: it was created, and becomes absent), `sent` what
+    replaced it, and `id` what the resource has now (`None`: it was deleted, and gets a new one). `run` is how
+    the plan calls the origin of these values.
     """
     origin = Origin(run, Place(run, 1, 1))
     fields = [field for field in kind.fields if field.path != kind.visible_field]

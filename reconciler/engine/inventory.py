@@ -50,10 +50,7 @@ class Inventory(Struct, frozen=True):
 
 
 class CachingReader:
-    """A `Reader` that asks another one for everything once, so that several plans see the same live state.
-
-    An error is not kept: what failed is asked for again.
-    """
+    """A `Reader` that asks another one once, so that several plans see the same; an error is not kept."""
 
     def __init__(self, reader: Reader) -> None:
         self.read, self.find = cache(reader.read), cache(reader.find)
@@ -68,11 +65,8 @@ class CachingReader:
 
 
 def resolve(declared: Sequence[Declared], reader: Reader) -> tuple[Declared, ...]:
-    """Return every resource with its references as ids; each name is asked for once.
-
-    A reference to none or several stays one, with the ids that were found.
-    """
-    found: dict[Reference, tuple[int, ...]] = {}
+    """Return every resource with its references as ids; one to none or several stays, with the ids found."""
+    found: dict[Reference, tuple[int, ...]] = {}  # each name is asked for once
     resolved = []
     for one in declared:
         named = {}
@@ -106,8 +100,8 @@ def take_inventory(
 ) -> Inventory:
     """Read what is live, as far as `declared` needs it, and what has a name of `also_named`.
 
-    Rows of the list serve as bodies when a probe shows that reading one by its id adds nothing; otherwise
-    each one that matters is read. What is hidden on purpose is not looked for.
+    Rows of the list serve as bodies where a probe shows that reading one by its id adds nothing. What is
+    hidden on purpose is not looked for.
     """
     declared = [one for one in declared if not one.hidden]
     ids = [one.id for one in declared if one.id is not None]

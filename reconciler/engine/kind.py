@@ -45,11 +45,6 @@ class Policy(StrEnum):
     REFUSE = "refuse"
 
 
-def as_it_is(value: Json) -> Json:
-    """Return the value: it has one form only."""
-    return value
-
-
 class Rows(Struct, frozen=True):
     """The shape of a field that is a list of objects; their order means nothing."""
 
@@ -60,14 +55,11 @@ class Rows(Struct, frozen=True):
 
 
 class Field(Struct, frozen=True):
-    """One writable leaf of a resource.
-
-    `path` is its name in the files (`survey_settings.invitation_time`), `member` its place in the body.
-    """
+    """One writable leaf: `path` is its name in the files (`battery.kind`), `member` its place in the body."""
 
     path: str
     member: Member
-    normal: Callable[[Json], Json] = as_it_is
+    normal: Callable[[Json], Json] = lambda value: value
     """Brings any known form of a value into the one in which values are compared; the rest stays as it is."""
     rows: Rows | None = None
     nullable: bool = True
@@ -107,10 +99,6 @@ class Kind(Struct, frozen=True, dict=True):
             return (self.by_path[path],)
         return tuple(f for f in self.fields if f.path.startswith(f"{path}."))
 
-    def key(self, name: str) -> str:
-        """Return the full key of the resource called `name` in the files."""
-        return f"{self.name}.{name}"
-
 
 class Live(Struct, frozen=True):
     """A resource as the API shows it. `listed` says that the list named it, so that it is visible."""
@@ -126,15 +114,12 @@ Result = TypeVar("Result")
 
 
 class Mapper(Protocol):
-    """Calls a function for every item, several at a time; results in the order of the items.
-
-    The first error ends it. `label` tells a person what is being done.
-    """
+    """Calls a function for every item, several at a time."""
 
     def __call__(
         self, function: Callable[[Item], Result], items: Sequence[Item], label: str
     ) -> Sequence[Result]:
-        """Return one result for each item."""
+        """Return the results in the order of the items; `label` says what is done. Errors end it."""
 
 
 def map_serially(function: Callable[[Item], Result], items: Sequence[Item], label: str) -> Sequence[Result]:
@@ -147,9 +132,9 @@ class Reader(Protocol):
     """Reads of one kind of resource. Errors: the `ApiError` tree; a list that is cut short is an error."""
 
     def list(self, mapper: Mapper = map_serially) -> Sequence[Body]:
-        """Return every row that the API lists, in its order; a row may hold less than `read` tells.
+        """Return every row that the API lists, in its order, read page by page with `mapper`.
 
-        `mapper` reads several pages at a time, where the API has some.
+        A row may hold less than what `read` returns.
         """
 
     def read(self, id: int) -> Body | None:
@@ -160,11 +145,11 @@ class Reader(Protocol):
 
 
 class Client(Reader, Protocol):
-    """All that may be asked of the API of one kind of resource; writes too, for those who apply a plan.
+    """The whole API of one kind of resource: reads, and the writes of a plan that is applied.
 
-    A write returns only when the API said that it succeeded. Errors: `Declined` (it said no), `NoAnswer`
-    (nothing says whether it was done), `Unreachable` (it was provably not taken), and the rest of the
-    `ApiError` tree. Only a request that was provably not taken is repeated in here.
+    A write returns only when the API said that it succeeded, and is repeated only where it was provably not
+    taken. Errors: `Declined` (it said no), `NoAnswer` (nothing says whether it was done), `Unreachable` (it
+    was provably not taken), and the rest of the `ApiError` tree.
     """
 
     def name(self, what: str, id: int) -> str | None:
@@ -211,8 +196,8 @@ class Given(Struct, frozen=True, gc=False):
 class Ruling(Struct, frozen=True):
     """A field that the files name under `keep` or `reset`.
 
-    `own` is true where the resource itself (or its block for the target) names it, which is consent to a
-    reset; a preset speaks for many resources and consents for none.
+    `own` is true where the resource itself (or its block for the target) names it: only that is consent to a
+    reset.
     """
 
     policy: Policy
@@ -232,10 +217,10 @@ class Accepted(Struct, frozen=True):
 
 
 class Declared(Struct, frozen=True):
-    """A resource as the files want it on one target. Maps are keyed by the paths of `Kind.fields`.
+    """A resource as the files want it on one target; maps are keyed by the paths of `Kind.fields`.
 
-    No path stands in both `given` and `rulings`. `undeclared` decides every field that neither names.
-    What is `accepted` comes before all of them, wherever there is something live.
+    No path is in both `given` and `rulings`, and `undeclared` decides the rest. Where something is live,
+    `accepted` comes before all of them.
     """
 
     key: str

@@ -122,15 +122,17 @@ def outcome_of(
         return write.in_doubt("but it cannot be read") if last else replace(write, as_before=False)
     seen = [(view, _shown(account, view, body)) for view in write.views]
     as_before = all(now == view.before for view, now in seen)
-    ignored = ", ".join(view.path for view, now in seen if _is_ignored(view, now))
+    declared = [(view, now) for view, now in seen if view.cls is FieldClass.SET]
+    # What the API accepted and did not store; a null that it answers with a value is stored as that.
+    ignored = [(v, now) for v, now in declared if v.differs and v.after is not None and now == v.before]
     if (as_before or ignored) and not last:
         return replace(write, as_before=as_before)
-    warnings, lines = _differences(account, change, seen)
+    warnings, lines = _differences(account, change, seen, ignored)
     if as_before or ignored:
         if as_before:
             outcome = write.in_doubt("but it still reads as before")
         else:
-            reason = f"{write.answer}, but it did not store {ignored}"
+            reason = f"{write.answer}, but it did not store {', '.join(view.path for view, _ in ignored)}"
             outcome = write.ended(Result.FAILED, reason, Exit.ERROR)
         lines = [] if write.lost else lines  # a lost answer proves nothing of what the server wants
         warnings = ["if the next plan shows the same, the server's own values are these"] if lines else []
@@ -141,13 +143,18 @@ def outcome_of(
         if change.action is Action.CREATE:
             lines.append(id_line(change.key, change.scope.target, write.id))
         lines += hidden
+    learned: dict[str, Json] = {}
+    # Only a declared field that shows its new value proves that no cache answers. A create resets nothing.
+    if change.live and any(view.before != now == view.after for view, now in declared):
+        fields = account.kind.by_path
+        resets = [(fields[view.path], now) for view, now in seen if view.cls is FieldClass.RESET]
+        learned = {leaf.path: now for leaf, now in resets if not leaf.group or value_at(body, leaf.group)}
     warnings = [*outcome.warnings, *warnings]
-    learned = _left_behind(account, seen, body) if change.live else {}
     return replace(outcome, warnings=tuple(warnings), lines=tuple(lines), body=body, learned=learned)
 
 
 def _shown(account: AccountProfile, view: FieldView, body: Body) -> Json:
-    """Return what `body`, read after the write, shows of a field; as planned where it tells nothing."""
+    """Return what `body`, read after the write, shows of a field; as planned where it shows nothing."""
     leaf = account.kind.by_path[view.path]
     if view.cls is not FieldClass.RESET:
         return account.value(leaf, body)
@@ -156,31 +163,13 @@ def _shown(account: AccountProfile, view: FieldView, body: Body) -> Json:
     return compared(leaf, value_at(body, leaf.member))
 
 
-def _is_ignored(view: FieldView, now: Json) -> bool:
-    """Tell whether it is a declared value that the API accepted and did not store."""
-    declares = view.cls is FieldClass.SET and view.differs and view.after is not None
-    return declares and now == view.before
-
-
-def _left_behind(account: AccountProfile, seen: list[Seen], body: Body) -> dict[str, Json]:
-    """Return what the server gave to each field that the body left out: path → value in compared form.
-
-    Empty unless a declared field shows its new value too: only that proves that no cache answers. What a
-    create leaves out is not reset, so a create teaches nothing of what a reset leaves behind.
-    """
-    if not any(view.cls is FieldClass.SET and view.before != now == view.after for view, now in seen):
-        return {}
-    fields = account.kind.by_path
-    resets = [(fields[view.path], now) for view, now in seen if view.cls is FieldClass.RESET]
-    return {leaf.path: now for leaf, now in resets if not leaf.group or value_at(body, leaf.group)}
-
-
-def _differences(account: AccountProfile, change: Change, seen: list[Seen]) -> tuple[list[str], list[Line]]:
+def _differences(
+    account: AccountProfile, change: Change, seen: list[Seen], ignored: list[Seen]
+) -> tuple[list[str], list[Line]]:
     """Return what came out otherwise than planned, in words, and the lines that end the difference."""
     missed = [(view, now) for view, now in seen if now != view.after]
-    declared = [(view, now) for view, now in missed if view.cls is FieldClass.SET]
-    ignored = [(view, now) for view, now in declared if _is_ignored(view, now)]
-    stored = [(view, now) for view, now in declared if not _is_ignored(view, now)]
+    paths = {view.path for view, _ in ignored}
+    stored = [(view, now) for view, now in missed if view.cls is FieldClass.SET and view.path not in paths]
     defaults = [(view, now) for view, now in missed if view.cls is FieldClass.RESET]
     warnings = [f"{view.path}: {_text(view.after)} was sent, {_text(now)} is stored" for view, now in stored]
     warnings += [

@@ -1,8 +1,7 @@
 """From what is declared and what is live to a plan, with every reason why something is not to be done.
 
-Pure: no clock, no file, no network. `BlockCode` lists the reasons; they are found in this order: which live
-resource is meant (`match_all`), what forbids one change by itself (`_verdict`), what the limits forbid
-together (`_limited`), what was not reviewed (`reviewed`), and what another run created (`without_created`).
+Pure: no clock, no file, no network. `BlockCode` lists the reasons, and `_verdict` the order in which they
+are found.
 """
 
 from __future__ import annotations
@@ -22,7 +21,6 @@ from reconciler.engine.change import (
     BlockCode,
     Blocked,
     Change,
-    Limits,
     Plan,
     Scope,
     Share,
@@ -63,8 +61,7 @@ class Review(Struct, frozen=True):
     """The digests of all changes and seeds that were reviewed.
 
     `names` are the keys behind them, as far as known: they choose words, and allow nothing. `lenient` are
-    those that were made when false and 0 were nothing: a run may end half-way with an answer that shows
-    one, and what is left of its plan is still what was reviewed.
+    those from before the account showed an explicit false or 0, which may have happened half-way of a run.
     """
 
     digests: frozenset[str]
@@ -78,7 +75,7 @@ class Review(Struct, frozen=True):
     def gone(self, plan: Plan, seeds: Collection[str]) -> tuple[str, ...]:
         """Return what was reviewed and is neither in the plan, blocked or not, nor among the seeds' digests.
 
-        Each under its key, or under the beginning of its digest where that is not known.
+        Each by its key, or by the beginning of its digest where that is not known.
         """
         found = [*plan.changes, *(blocked.change for blocked in plan.blocked if blocked.change)]
         left = self.digests - {c.digest for c in found} - {c.lenient_digest for c in found} - {*seeds}
@@ -142,35 +139,30 @@ def make_plan(
     """Return the plan for one target. Order: that of `declared`, then what is pruned.
 
     `others` are declared too, but were not selected: nothing is planned for them, and they are not unmanaged.
-    With a review, only what it covers is left to do. What it does not cover is named, and keeps nothing back
-    that it does: limits may stop the reviewed changes only by what these do themselves.
+    With a review, only what it covers is left to do; what it does not cover does not count for the limits.
     """
     matches = match_all(account, declared, inventory, consent.recreate)
     verdicts = [_verdict(scope, account, consent, one, matches[one.key]) for one in declared]
-    unmanaged = _unmanaged(account, [*declared, *others], inventory)
+    # What nothing declared names: by its id or its name, or by the name that a create in doubt was sent with.
+    everything = [*declared, *others]
+    ids = {one.id for one in everything}
+    by_name = [one for one in everything if one.id is None]
+    names = {name_of(one, account.kind) for one in by_name}
+    writes = [account.last_writes.get(one.key) for one in by_name]
+    names |= {write.name for write in writes if write and write.is_create_in_doubt}
+    unmanaged = [live for live in inventory.listed if live.id not in ids and live.name not in names]
     if consent.prune:
         verdicts += [
             _deletion(scope, account, f"{account.kind.name}:{one.id}", None, one) for one in unmanaged
         ]
-        unmanaged = ()
-
-    def plan_of(verdicts: Sequence[Verdict]) -> Plan:
-        live = len(inventory.listed) if inventory.complete else None
-        limited = _limited(verdicts, scope.limits, consent, live)
-        return Plan(
-            scope,
-            account,
-            changes=tuple(v for v in limited if isinstance(v, Change)),
-            blocked=tuple(v for v in limited if isinstance(v, Blocked)),
-            unchanged=tuple(v for v in limited if isinstance(v, Unchanged)),
-            unmanaged=unmanaged,
-        )
-
-    whole = plan_of(verdicts)
+        unmanaged = []
+    live = len(inventory.listed) if inventory.complete else None
+    plan = Plan(scope, account, unmanaged=tuple(unmanaged))
+    whole = _limited(plan, verdicts, consent, live)
     if review is None:
         return whole
     part = reviewed(whole, review)
-    alone = plan_of(_blocking(verdicts, review.blocks(verdicts)))
+    alone = _limited(plan, _blocking(verdicts, review.blocks(verdicts)), consent, live)
     return alone if len(alone.changes) > len(part.changes) else part
 
 
@@ -182,9 +174,8 @@ def match_all(
 ) -> Mapping[str, Match]:
     """Return the match of every declared resource, by key: by its id, else by its exact name, never a guess.
 
-    One live resource never has two keys. What the journal knows of a key counts, but for the keys to
-    `recreate`: where the name is gone that an id is known for, or a create is in doubt, nothing is simply
-    created again.
+    One live resource never has two keys. What the journal knows to be created, or perhaps, is not created
+    again, but for the keys to `recreate`.
     """
     owners = {one.id: one.key for one in declared if one.id is not None}
     found = {one.key: _match(account, one, inventory, owners, recreate) for one in declared}
@@ -267,11 +258,19 @@ def _by_name(name: str, inventory: Inventory, owners: Mapping[int, str]) -> Matc
 def _verdict(
     scope: Scope, account: AccountProfile, consent: Consent, declared: Declared, match: Match
 ) -> Verdict:
-    """Decide one resource by itself; limits that count over all of them come later.
+    """Decide one resource by itself: a change, or why nothing is written.
 
-    It is unchanged where it is `hidden`, where it is `absent` and not live, and where no field differs: what
-    is declared equals what is live in compared form, what is kept or accepted stays, and what would be reset
-    is at its default, as far as that is known.
+    Why a resource is not written, in the order in which it is found:
+
+    1. It is unchanged: `hidden`, or `absent` and not live.
+    2. It is blocked: which live resource is meant cannot be said (`match_all`), or a declared name has no id.
+    3. It is blocked: a field is refused, or its visibility would be lost (`_blocks_of`).
+    4. It is unchanged: no field differs (`classify`). What is declared equals what is live in compared form,
+       what is kept or accepted stays, and what would be reset is at its default, as far as that is known.
+    5. All changes together are beyond the limits (`_limited`), it was not reviewed as it is now (`reviewed`),
+       or another run created it since the plan (`without_created`).
+    6. Apply reads again, and the resource is no longer as planned, or the run was stopped before (the steps
+       of `engine.apply.Run`). Otherwise that sends the body (`desired`) with `client.update`.
     """
     key = declared.key
     if declared.hidden:
@@ -280,7 +279,20 @@ def _verdict(
         if isinstance(match, Block):
             return Blocked(key, (match,), absent=True)
         return _deletion(scope, account, key, declared, match) if match else Unchanged(key, declared.id)
-    blocks = [*_unresolved(declared), *([match] if isinstance(match, Block) else [])]
+    blocks = []
+    for path, given in declared.given.items():
+        if not isinstance(name := given.value, Reference):
+            continue
+        code, why = BlockCode.UNKNOWN_REFERENCE, f"there is no {name}; check its title, or declare {path}"
+        if name.ids:
+            ids = " and ".join(map(str, name.ids))
+            code, why = (
+                BlockCode.AMBIGUOUS_REFERENCE,
+                f"{len(name.ids)} are called {name}: {ids}; declare {path}",
+            )
+        blocks.append(Block(code, f"{why} by its number", (path,)))
+    if isinstance(match, Block):
+        blocks.append(match)
     if blocks or isinstance(match, Block):
         return Blocked(key, tuple(blocks))
     adopted = match is not None and declared.id is None
@@ -299,21 +311,6 @@ def _deletion(
     scope: Scope, account: AccountProfile, key: str, declared: Declared | None, live: Live
 ) -> Change:
     return Change(scope, key, Action.DELETE, removals(account, live.body), declared, live)
-
-
-def _unresolved(declared: Declared) -> Iterator[Block]:
-    """Yield why a name that was declared could not become an id."""
-    for path, given in declared.given.items():
-        name = given.value
-        if not isinstance(name, Reference):
-            continue
-        if not name.ids:
-            why = f"there is no {name}; check its title, or declare {path} by its number"
-            yield Block(BlockCode.UNKNOWN_REFERENCE, why, (path,))
-        else:
-            ids = " and ".join(map(str, name.ids))
-            why = f"{len(name.ids)} are called {name}: {ids}; declare {path} by its number"
-            yield Block(BlockCode.AMBIGUOUS_REFERENCE, why, (path,))
 
 
 def _blocks_of(account: AccountProfile, change: Change, may_hide: frozenset[str]) -> Iterator[Block]:
@@ -345,28 +342,13 @@ def _blocks_of(account: AccountProfile, change: Change, may_hide: frozenset[str]
         yield Block(BlockCode.WOULD_HIDE, f"{why} --allow-hide {change.key}", (path,))
 
 
-def _unmanaged(
-    account: AccountProfile, declared: Sequence[Declared], inventory: Inventory
-) -> tuple[Live, ...]:
-    """Return what is listed and named by nothing declared, neither by id nor by name.
+def _limited(plan: Plan, verdicts: Sequence[Verdict], consent: Consent, live: int | None) -> Plan:
+    """Return the plan with these verdicts, as far as the limits allow.
 
-    What a create in doubt may have made has the name that was sent.
+    Blocked are all resets by policy alone, all updates, or all deletes, where these are too many. `live` is
+    how many resources are live, `None` where that is not known.
     """
-    ids = {one.id for one in declared}
-    by_name = [one for one in declared if one.id is None]
-    names = {name_of(one, account.kind) for one in by_name}
-    writes = [account.last_writes.get(one.key) for one in by_name]
-    names |= {write.name for write in writes if write and write.is_create_in_doubt}
-    return tuple(live for live in inventory.listed if live.id not in ids and live.name not in names)
-
-
-def _limited(
-    verdicts: Sequence[Verdict], limits: Limits, consent: Consent, live: int | None
-) -> Sequence[Verdict]:
-    """Block the resets by policy alone, all updates, or all deletes, where they are more than is allowed.
-
-    `live` is how many resources are live, `None` where that is not known.
-    """
+    limits = plan.scope.limits
     changes = [verdict for verdict in verdicts if isinstance(verdict, Change)]
     resets = {one.key: [view.path for view in one.resets if not view.consented] for one in changes}
     wanted, allowed = sum(map(len, resets.values())), (limits.resets, consent.resets)
@@ -396,7 +378,12 @@ def _limited(
         part = ", or apply a part with --only" if action is Action.UPDATE else ""
         why = f"this plan {action}s {len(keys)}, {limit}; if that is meant, raise it for the target{part}"
         verdicts = _blocking(verdicts, dict.fromkeys(keys, Block(code, why)))
-    return verdicts
+    return replace(
+        plan,
+        changes=tuple(one for one in verdicts if isinstance(one, Change)),
+        blocked=tuple(one for one in verdicts if isinstance(one, Blocked)),
+        unchanged=tuple(one for one in verdicts if isinstance(one, Unchanged)),
+    )
 
 
 def _blocking(verdicts: Sequence[Verdict], blocks: Mapping[str, Block]) -> Sequence[Verdict]:
@@ -418,10 +405,9 @@ def _without(plan: Plan, blocks: Mapping[str, Block]) -> Plan:
 
 
 def reviewed(plan: Plan, review: Review) -> Plan:
-    """Return the plan with every change marked as unreviewed that was not reviewed as it is now.
+    """Return the plan with every change blocked as unreviewed that was not reviewed as it is now.
 
-    What was reviewed and is not in the plan is done already, or no longer wanted: either is fine. Doing it
-    twice changes nothing, and nothing that the plan blocks is let through.
+    Doing it twice changes nothing, and nothing that the plan blocks is let through.
     """
     return _without(plan, review.blocks(plan.changes))
 

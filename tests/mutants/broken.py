@@ -11,10 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 from msgspec.structs import replace
 
+from reconciler.engine.change import Plan
 from reconciler.engine.outcome import Result
 
 Broken = Callable[[Any], Any]
@@ -62,9 +64,14 @@ def without(field_class: str) -> Broken:
     )
 
 
-def _planned(_: Any) -> Any:
-    """Make a second reading that tells again what the plan saw."""
-    return lambda _run, change, _live: change.fields
+def unlimited(plan: Plan, **limits: None) -> Plan:
+    """Return the plan without some of its limits."""
+    return replace(plan, scope=replace(plan.scope, limits=replace(plan.scope.limits, **limits)))
+
+
+def forgetful(journal: Any) -> Any:
+    """Return a journal that does not take what is overwritten."""
+    return SimpleNamespace(intent=lambda change, _overwritten, body: journal.intent(change, None, body))
 
 
 APPLY = "tests/engine/test_apply.py"
@@ -102,13 +109,13 @@ MISTAKES: Mapping[str, Mistake] = {
         f"{CLASSIFY}::test_members_that_the_model_does_not_know_are_carried_and_the_servers_own_are_not",
     ),
     "believes a default that only the files state": Mistake(
-        "engine.classify:_doubted",
-        lambda _: lambda _account, _declared, view: view,
+        "engine.classify:FieldView.is_claimed",
+        lambda _: property(lambda _view: False),
         f"{CLASSIFY}::test_a_default_that_is_only_stated_hides_no_reset",
     ),
     "takes a preset's word for consent": Mistake(
-        "engine.classify:_reset",
-        lambda right: lambda *args: replace(right(*args), consented=True),
+        "engine.classify:_view",
+        lambda right: lambda *args, **named: replace(right(*args, **named), consented=True),
         f"{CLASSIFY}::test_only_the_resource_itself_consents_to_a_reset",
     ),
     "tells false from nothing on an account that shows no false": Mistake(
@@ -117,13 +124,13 @@ MISTAKES: Mapping[str, Mistake] = {
         f"{BODY}::test_false_and_zero_are_nothing_until_the_account_shows_an_explicit_one",
     ),
     "does not read again before it writes": Mistake(
-        "engine.apply:Run._views_now",
-        _planned,
+        "engine.apply:Run._compare",
+        lambda _: lambda _run, change, _live: (change.fields, ""),
         f"{APPLY}::test_a_change_of_a_set_or_reset_field_since_the_plan_is_stale",
     ),
     "overwrites what changed since the plan": Mistake(
-        "engine.apply:_moved",
-        always(()),
+        "engine.apply:Run._compare",
+        lambda right: lambda *args: (right(*args)[0], ""),
         f"{APPLY}::test_a_change_of_a_set_or_reset_field_since_the_plan_is_stale",
     ),
     "creates a name that appeared since the plan": Mistake(
@@ -132,18 +139,18 @@ MISTAKES: Mapping[str, Mistake] = {
         f"{APPLY}::test_a_name_that_appeared_since_the_plan_is_not_created_a_second_time",
     ),
     "goes on after a 401": Mistake(
-        "engine.apply:Run._stop_if_hopeless",
-        always(None),
+        "engine.apply:_HOPELESS",
+        lambda _: (),
         f"{APPLY}::test_after_lost_rights_or_allowance_nothing_further_is_begun",
     ),
     "does not write down what it overwrites": Mistake(
-        "engine.apply:Run._intend",
-        lambda right: lambda run, change, _overwritten, body: right(run, change, None, body),
+        "engine.apply:Run._steps",
+        lambda right: lambda run, change: right(replace(run, journal=forgetful(run.journal)), change),
         f"{APPLY}::test_the_journal_holds_the_body_about_to_be_overwritten_before_the_write",
     ),
     "writes before it has written down the intent": Mistake(
-        "engine.apply:Run._intend",
-        always(None),
+        "engine.apply:Run._steps",
+        lambda right: lambda run, change: right(replace(run, journal=None), change),
         f"{APPLY}::test_the_journal_holds_the_body_about_to_be_overwritten_before_the_write",
     ),
     "calls a write applied that still reads as before": Mistake(
@@ -194,12 +201,12 @@ MISTAKES: Mapping[str, Mistake] = {
     ),
     "resets without consent": Mistake(
         "engine.plan:_limited",
-        lambda right: lambda verdicts, limits, *rest: right(verdicts, replace(limits, resets=None), *rest),
+        lambda right: lambda plan, *rest: right(unlimited(plan, resets=None), *rest),
         f"{PLANNING}::test_resets_without_consent_block_the_resource_and_name_every_field_while_others_go_on",
     ),
     "deletes beyond the limit": Mistake(
         "engine.plan:_limited",
-        lambda right: lambda verdicts, limits, *rest: right(verdicts, replace(limits, deletes=None), *rest),
+        lambda right: lambda plan, *rest: right(unlimited(plan, deletes=None), *rest),
         f"{PLANNING}::test_prune_deletes_within_the_limit_only",
     ),
     "hides what only a flag allows to hide": Mistake(
