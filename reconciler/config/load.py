@@ -100,9 +100,10 @@ def load(
     file, names = shown(folder / SETTINGS_FILE, base), (section.kind.name, seeds.name)
     contents = contents_of(documents, file, Settings.model_fields, names, report)
     settings = _settings(contents, report)
+    accounts = {section.account, seeds.account}
     targets = _targets(contents, section, folder, settings.undeclared if settings else Policy.RESET, report)
     for name, target in targets.items():
-        if target and not target.has_account(section.account) and not target.has_account(seeds.account):
+        if target and not accounts & {"", *target.written}:
             message = f"it leads nowhere: it has no {section.account}: and no {seeds.account}:"
             hint = f'add {section.account}: {{url: "sandbox:"}}, for example'
             report.error("no-account", target.place, f"{TARGETS}.{name}", message, hint)

@@ -263,7 +263,8 @@ def _blocks(
     """Return the targets that a resource lives on, with what its block for each says."""
     account = section.account
     # A target whose settings could not be read may have the account.
-    without = {name for name, target in targets.items() if target and not target.has_account(account)}
+    known = {name: {"", *target.written} for name, target in targets.items() if target}
+    without = {name for name, written in known.items() if account not in written}
     if own.controls.targets is None:
         return {name: None for name in targets if name not in without}
     blocks: dict[str, Level | None] = {}

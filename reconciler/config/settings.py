@@ -627,7 +627,3 @@ class Target(Struct, frozen=True):
     undeclared: Policy  # the policy where neither resource nor preset names one
     defaults: Mapping[str, Json]
     """What a reset leaves behind: the path of a field → the value as it stands in a body."""
-
-    def has_account(self, section: str) -> bool:
-        """Tell whether it says, rightly or not, how to open the account of that section; `""` needs none."""
-        return not section or section in self.written
