@@ -14,7 +14,7 @@ from typing import Annotated, get_args
 from msgspec.structs import replace
 from pydantic import AfterValidator, BaseModel, Field
 
-from reconciler.config.sections import ApiFields, Finding, Named, Section
+from reconciler.config.resources import ApiFields, Finding, Named, Section
 from reconciler.config.validation import NOT_BLANK, pattern_of, shape
 from reconciler.engine.kind import Declared, Json, Kind, Member, Policy, Reference, Rows
 from reconciler.engine.kind import Field as Leaf

@@ -24,8 +24,7 @@ from reconciler.config.adopting import Exporter, is_one_line, merge, new_resourc
 from reconciler.config.discovery import is_workspace_file, shown
 from reconciler.config.file_edits import FileEdits, ResourceEditor
 from reconciler.config.names import keys_for, meant, visible
-from reconciler.config.resources import Resource
-from reconciler.config.sections import Named
+from reconciler.config.resources import Named, Resource
 from reconciler.engine.body import written
 from reconciler.engine.change import Change, Plan
 from reconciler.engine.classify import FieldClass, FieldView

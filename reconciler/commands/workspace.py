@@ -10,13 +10,12 @@ from msgspec import Struct
 from reconciler.checkmarket.model import SECTION
 from reconciler.commands.environment import Environment
 from reconciler.config.discovery import find_workspace
-from reconciler.config.load import Workspace, as_of, load
-from reconciler.config.sections import SeedsByName
+from reconciler.config.load import SeedsByName, Workspace, as_of, load
 from reconciler.engine.kind import Globs
 from reconciler.git import check_not_bare
 
 if TYPE_CHECKING:
-    from reconciler.config.sections import SeedSection
+    from reconciler.config.seeds import SeedSection
     from reconciler.expoints.seed import Seed
 
 

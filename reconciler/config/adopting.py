@@ -10,8 +10,7 @@ from reconciler.config.discovery import TARGETS
 from reconciler.config.edits import REMOVE, Edits, Path, Put
 from reconciler.config.file_edits import ResourceEditor, fits, with_meaning
 from reconciler.config.names import CONTROL, LINE_BREAK, visible
-from reconciler.config.resources import Decisions
-from reconciler.config.sections import Named, Section
+from reconciler.config.resources import Decisions, Named, Section
 from reconciler.engine.body import compared, value_at, written
 from reconciler.engine.classify import AccountProfile
 from reconciler.engine.kind import Body, Field, Given, Json, Live, Policy, Reference

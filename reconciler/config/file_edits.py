@@ -8,7 +8,7 @@ import stat
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -19,14 +19,17 @@ from reconciler.config.edits import Edits, Put, Ranks, edit
 from reconciler.config.edits import Path as KeyPath
 from reconciler.config.layout import comment_at
 from reconciler.config.names import meant, visible
-from reconciler.config.resources import Controls, Resource, field_paths
+from reconciler.config.resources import Controls, Resource, Section, field_paths
 from reconciler.config.schema import SCHEMA_FILE
-from reconciler.config.sections import Section, SeedsByName, SeedSection
 from reconciler.config.validation import Vocabulary, paths, unknown_name
 from reconciler.config.yaml import read
 from reconciler.engine.kind import Json
 from reconciler.errors import NotEdited, UsageError
 from reconciler.problems import Problem
+
+if TYPE_CHECKING:
+    from reconciler.config.load import SeedsByName
+    from reconciler.config.seeds import SeedSection
 
 
 class FileEdit(Struct, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -30,10 +30,10 @@ from reconciler.config.resources import (
     Level,
     LevelReader,
     Resource,
+    Section,
     declared_on,
     read_resources,
 )
-from reconciler.config.sections import Section, SeedsByName
 from reconciler.config.settings import (
     DEFAULT_ZONE,
     Guardrails,
@@ -49,6 +49,9 @@ from reconciler.engine.kind import Declared, Given, Json, Policy, Reference
 from reconciler.errors import FilesInvalid, UsageError
 from reconciler.problems import Place, Problem, Severity
 
+if TYPE_CHECKING:
+    from reconciler.config.seeds import SeedSection
+
 MOST_FILES = 20_000  # YAML files in one workspace
 MOST_VALUES = 400_000
 """Values in all of them together, counted as if every alias and merge key were written out."""
@@ -57,6 +60,17 @@ Progress: TypeAlias = Callable[[int, int | None], None]
 """Is given how many files are read, and how many there are, once that is known."""
 
 S = TypeVar("S")  # what the section of seeds makes of them
+
+
+class SeedsByName(Struct, Generic[S], frozen=True):
+    """A section of seeds of which the name is known, and the rest once it is opened.
+
+    Its models take a while to define, and most workspaces hold no seed.
+    """
+
+    name: str  # `customer_seeds`
+    account: str  # the section of a target that opens the account where they are sent: `expoints`
+    opened: Callable[[], SeedSection[S, Any, Any]]
 
 
 class Workspace(Struct, Generic[S], frozen=True):

@@ -1,18 +1,21 @@
-"""Resources: what each level of the files says of their fields, and all levels together on each target."""
+"""Resources: what a vendor package hands in for a kind of them, and what the files say of each.
+
+Every level of the files says something of the fields; all levels together declare a resource on each target.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, field
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic.alias_generators import to_pascal
 
 from reconciler.config.names import CONTROL, LINE_BREAK, LONGEST_NAME, meant, visible
 from reconciler.config.nodes import Node
-from reconciler.config.sections import Named, Section
 from reconciler.config.validation import (
     NOT_BLANK,
     Report,
@@ -26,12 +29,70 @@ from reconciler.config.validation import (
     validated,
     without,
 )
-from reconciler.engine.kind import Accepted, Declared, Given, Json, Origin, Policy, Reference, Ruling
+from reconciler.engine.kind import Accepted, Declared, Given, Json, Kind, Origin, Policy, Reference, Ruling
 from reconciler.problems import Problem, Severity
 
 if TYPE_CHECKING:
     from reconciler.config.discovery import Contents
     from reconciler.config.settings import Target
+
+
+class ApiFields(BaseModel):
+    """Fields of an API as a person writes them: nothing is converted, nothing unknown is let through.
+
+    The alias of a field is its member in the API's body; it is not accepted in files.
+    """
+
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        defer_build=True,
+        alias_generator=to_pascal,
+        validate_by_name=True,
+        validate_by_alias=False,
+    )
+
+
+class Finding(Struct, frozen=True):
+    """Something a section's own check found in one resource, at the field `path` (empty: the resource)."""
+
+    code: str
+    path: str
+    message: str
+    hint: str = ""
+    severity: Severity = Severity.ERROR
+
+
+class Named(Struct, frozen=True):
+    """A field that people may write by name instead of by id: `survey` for `survey_id`; both are one field.
+
+    `what` is the sort of thing named. With `mapped`, names are looked up in the target's mapping of that
+    name (`contact_lists`) while the files are read; otherwise the value becomes a `Reference`.
+    """
+
+    path: str
+    field: str
+    what: str
+    mapped: str = ""
+
+
+class Section(Struct, frozen=True):
+    """One kind of resource in the files."""
+
+    kind: Kind
+    model: type[BaseModel]
+    """The fields, strict, every one optional; the alias of a field is its member in the API's body."""
+    named: tuple[Named, ...] = ()
+    check: Callable[[Declared], Iterable[Finding]] = lambda _: ()
+    meanings: Mapping[str, Mapping[Json, str]] = field(default_factory=dict)
+    """Fields that hold a code: path → code → what the vendor means by it, to be written beside it."""
+    older_names: Mapping[str, str] = field(default_factory=dict)
+    """Names that older documentation used → the path meant today, for suggestions."""
+    account: str = ""
+    """The section of a target that opens the account where they live: `checkmarket`; empty for none."""
+
 
 MOST_DECLARED = 50_000  # resources of one section on all targets together
 

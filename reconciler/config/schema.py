@@ -11,17 +11,20 @@ import json
 import re
 from collections.abc import Mapping
 from copy import deepcopy
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from reconciler.config.discovery import GUARDRAILS, MOVED, PRESETS, TARGETS
 from reconciler.config.names import LONGEST_NAME, NAME
-from reconciler.config.resources import BLOCK, DEFAULTS, PRESET, RESOURCE, Controls, Role
-from reconciler.config.sections import Named, Section, SeedsByName, SeedSection
+from reconciler.config.resources import BLOCK, DEFAULTS, PRESET, RESOURCE, Controls, Named, Role, Section
 from reconciler.config.settings import GuardrailSettings, Settings, TargetSettings
 from reconciler.config.validation import DIALECT, Schema, pattern_of, without_null
+
+if TYPE_CHECKING:
+    from reconciler.config.load import SeedsByName
+    from reconciler.config.seeds import SeedSection
 
 SCHEMA_FILE = ".schema.json"
 """Where the schema lies in a workspace; the dot keeps it out of what is read."""

@@ -1,8 +1,9 @@
 """Seeds: what the files declare to be sent, on which target, and to which customers.
 
-Customers stand in the YAML, or in a table of their own (CSV, JSON Lines), over the `defaults` of the seed. A
-row of a table becomes a mapping as it would stand in YAML. In a place of a CSV file the column is that of the
-table, as spreadsheets count; in one of a JSON Lines file it is 1, where the line begins.
+A vendor package hands in the section of its seeds. Customers stand in the YAML, or in a table of their own
+(CSV, JSON Lines), over the `defaults` of the seed. A row of a table becomes a mapping as it would stand in
+YAML. In a place of a CSV file the column is that of the table, as spreadsheets count; in one of a JSON Lines
+file it is 1, where the line begins.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from contextlib import suppress
 from functools import cached_property
 from itertools import islice
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeAlias, TypeVar
 
 from msgspec import Struct, field
 from pydantic import BaseModel
@@ -27,8 +28,7 @@ from reconciler.config import nodes
 from reconciler.config.discovery import shown
 from reconciler.config.names import CONTROL, meant, snake, visible
 from reconciler.config.nodes import Node, Scalar, Source
-from reconciler.config.resources import Controls, blocks_of
-from reconciler.config.sections import DeclaredCustomer, DeclaredSeed, Finding, S, SeedSection, decided
+from reconciler.config.resources import Controls, Finding, blocks_of
 from reconciler.config.validation import (
     MOST_PROBLEMS,
     Model,
@@ -39,11 +39,101 @@ from reconciler.config.validation import (
     validated,
 )
 from reconciler.config.yaml import DEEPEST, Refusal, Unreadable, unseen
-from reconciler.problems import Place, Problem
+from reconciler.engine.kind import Json
+from reconciler.problems import Place, Problem, Redacted
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from reconciler.config.discovery import Contents, WorkspaceFiles
     from reconciler.config.settings import Target
+
+Cell: TypeAlias = Callable[[str], Json]
+"""Reads a cell; a text that it cannot read is returned as it is."""
+_WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
+_TRUTHS = {"true": True, "false": False}
+
+
+def whole_number(cell: str) -> Json:
+    """Return the number in a cell."""
+    return int(cell) if _WHOLE.fullmatch(cell) else cell
+
+
+def truth(cell: str) -> Json:
+    """Return what `true` or `false` in a cell means."""
+    return _TRUTHS.get(cell, cell)
+
+
+S = TypeVar("S")
+Fields = TypeVar("Fields", bound=BaseModel)
+Row = TypeVar("Row", bound=BaseModel)
+
+
+def decided(layers: Sequence[Node], *path: str | int) -> Node:
+    """Return what decides at `path`, of mappings over each other, the strongest first.
+
+    Where nothing stands there, it is the nearest above it in the first.
+    """
+    found = (layer.find(*path) for layer in layers)
+    return next(filter(None, found), None) or layers[0].at(*path)
+
+
+class DeclaredCustomer(Redacted, Generic[Row], frozen=True):
+    """One customer of a seed, the seed's `defaults` already under its own fields."""
+
+    fields: Row
+    written: tuple[Node, ...]
+    """The customer itself, in the YAML or a line of another file, and the `defaults` under it."""
+
+
+class DeclaredSeed(Redacted, Generic[Fields, Row], frozen=True):
+    """A seed on one target, the target's block already over its own fields."""
+
+    shown: ClassVar = ("key", "place")
+
+    key: str
+    place: Place
+    fields: Fields
+    written: tuple[Node, ...]  # the block of its target, if there is one, and the seed
+    after: tuple[str, ...]  # the full keys under `after`
+    customers: tuple[DeclaredCustomer[Row], ...]  # those of the seed itself, then those of its file
+    table: str = ""  # a fingerprint of the bytes of that file, empty where there is none
+
+    def place_of(self, path: str) -> Place:
+        """Return where a finding belongs; `customers.3.email` counts the `customers` from 0."""
+        steps = [int(step) if step.isdecimal() else step for step in path.split(".") if step]
+        match steps:
+            case []:
+                return self.place
+            case ["customers", int(number), *rest]:
+                return decided(self.customers[number].written, *rest).place
+        return decided(self.written, *steps).place
+
+
+class SeedSection(Struct, Generic[S, Fields, Row], frozen=True):
+    """The section of the files that declares seeds. Its checks repeat no address and no value."""
+
+    name: str  # `customer_seeds`
+    fields: type[Fields]
+    """The fields of a seed, strict, every one optional, among them the lists `customers` and `after`, the
+    mapping `defaults`, and `customers_from`; none called `targets`. The context of all these models is the
+    `WorkspaceFiles`."""
+    row: type[Row]  # the fields of a customer
+    defaults: type[BaseModel]
+    """Those of them that may count for all customers of a seed, every one optional."""
+    cells: Mapping[str, Cell]
+    """How a table of customers is read: the fields of a customer that fit into a cell → how each is read."""
+    identity: str  # the field that every table has; its header shows the delimiter
+    build: Callable[[DeclaredSeed[Fields, Row]], S]
+    """Makes the seed. A field whose value was wrong is not set, and was reported."""
+    check: Callable[[S, Target, ZoneInfo], Iterable[Finding]]
+    """Finds what is wrong with one seed on its target; at the path "" what is missing."""
+    check_together: Callable[[Sequence[S]], Iterable[tuple[int, Finding]]]
+    """Finds what is wrong between the seeds of a target; the number is that of the seed."""
+    older_names: Mapping[str, str] = field(default_factory=dict)  # as in `Section`
+    order: tuple[str, ...] = ()
+    """The fields of a seed, `targets` among them, in the order in which they should stand."""
+
 
 MOST_CUSTOMERS = 10_000  # of one seed
 MOST_EVERYWHERE = 50_000

@@ -35,15 +35,8 @@ from pydantic_core import CoreSchema, core_schema
 
 from reconciler.config.discovery import WorkspaceFiles
 from reconciler.config.names import LONGEST_NAME
-from reconciler.config.sections import (
-    ApiFields,
-    DeclaredCustomer,
-    DeclaredSeed,
-    Finding,
-    SeedSection,
-    truth,
-    whole_number,
-)
+from reconciler.config.resources import ApiFields, Finding
+from reconciler.config.seeds import DeclaredCustomer, DeclaredSeed, SeedSection, truth, whole_number
 from reconciler.config.settings import Guardrails, Target
 from reconciler.config.validation import (
     NOT_BLANK,

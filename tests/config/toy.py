@@ -10,16 +10,9 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_pascal
 
-from reconciler.config.sections import (
-    DeclaredSeed,
-    Finding,
-    Named,
-    Section,
-    SeedsByName,
-    SeedSection,
-    truth,
-    whole_number,
-)
+from reconciler.config.load import SeedsByName
+from reconciler.config.resources import Finding, Named, Section
+from reconciler.config.seeds import DeclaredSeed, SeedSection, truth, whole_number
 from reconciler.config.settings import Target
 from reconciler.engine import kind
 from reconciler.engine.kind import Declared
