@@ -32,8 +32,9 @@ import random
 import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import httpx
 from msgspec import Struct, field
@@ -126,39 +127,30 @@ class Connection(Struct, frozen=True):
     """The pace of the account, shared with all else that asks it."""
 
 
+@dataclass(eq=False)
 class _Retryable(Exception):  # it never leaves this module
-    """Another attempt may be made; `error` is what to raise if there is none.
+    """Another attempt may be made; `error` is what to raise if there is none."""
 
-    `is_hopeless` says that no other request would fare better, `asked` for how many seconds the API asks to
-    be left alone, if it does, and `note` what to say of that if it is too long.
-    """
-
-    def __init__(
-        self,
-        error: ApiError,
-        *,
-        is_hopeless: bool,
-        asked: float | None = None,
-        tries: int = _TRIES,
-        note: str = "",
-    ) -> None:
-        super().__init__(str(error))
-        self.error, self.is_hopeless = error, is_hopeless
-        self.asked, self.tries, self.note = asked, tries, note
+    error: ApiError
+    is_hopeless: bool
+    """Whether no other request would fare better."""
+    asked: float | None = None
+    """For how many seconds the API asks to be left alone, if it does."""
+    tries: int = _TRIES
+    note: str = ""
+    """What to say of the wait if it is too long."""
 
 
 class _Call(Redacted, frozen=False):  # type: ignore[misc]  # mypy takes it for a dataclass
     """One request as it was asked for, and how far its attempts are. Times are of `Clock.monotonic`."""
 
-    shown: ClassVar = ("method", "path", "reads")
+    shown: ClassVar = ("name", "reads")
 
-    method: str
-    path: str
+    name: str
+    """Its method and path, for errors."""
+    request: httpx.Request
+    params: Mapping[str, QueryValue]
     reads: bool
-    headers: Mapping[str, str]
-    params: Mapping[str, QueryValue] | None
-    json: object
-    form: Mapping[str, str]
     secrets: Sequence[Secret]
     """Everything that is sent with it and must not be shown."""
     on_answer: Callable[[], None] | None
@@ -170,20 +162,15 @@ class _Call(Redacted, frozen=False):  # type: ignore[misc]  # mypy takes it for 
     """When the first attempt began."""
     answers: int = 0
     """How many answers the account had given then."""
-    trouble: _Retryable | None = None
-    """How the attempt before failed."""
 
 
 class Api:
     """One API at one address. Safe for use by many threads at once; `close` it in the end.
 
-    `headers` go out with every request, to `url` and nowhere else: redirects are not followed, cookies not
-    kept, and `url` must be `trusted`, by the `hosts` of the API and what the connection's `access` allows.
-    `share` counts the requests of several of them as those of one, instead of `bounds.requests_per_run`.
-
-    What its answers mean beyond HTTP: `status` returns the status that an answer really has, for APIs that
-    put one into the body, `complaint` the API's own words in one that is an error, and `hints` has the
-    sentence that says what to do next, where the API has better advice than the usual.
+    `headers` go out with every request, to `url` and nowhere else, which must be `trusted` by `hosts` and the
+    connection's `access`. `share` counts the requests of several as those of one, instead of
+    `bounds.requests_per_run`. `status` returns the status that an answer really has, for APIs that put one
+    into the body, `complaint` the API's own words in an error, `hints` better advice than the usual.
 
     Raises `Refused` for an address that is not trusted, `UsageError` for settings that cannot be used.
     """
@@ -202,7 +189,6 @@ class Api:
     ) -> None:
         self._connection = connection = connection or Connection()
         address, bounds = httpx.URL(trusted(url, hosts, connection.access)), connection.bounds
-        own = _sendable(headers or {})
         self._secrets = tuple((headers or {}).values())
         self._bounds, self._clock, self._pace = bounds, connection.clock, connection.pace
         self._status, self._complaint, self._advice = status, complaint, {**_ADVICE, **(hints or {})}
@@ -210,14 +196,14 @@ class Api:
         self._under_way = threading.BoundedSemaphore(bounds.parallelism)
         self._share = share or (Budget(bounds.requests_per_run) if bounds.requests_per_run else None)
         self._timeout = httpx.Timeout(bounds.silence, connect=bounds.connect).as_dict()
-        self._base, self._base_path = str(address).rstrip("/"), address.path.rstrip("/")
+        self._base = str(address).rstrip("/")
         self._headers = {
             "Host": address.netloc.decode("ascii"),
             "User-Agent": f"reconciler/{__version__}",
             "Accept": "application/json",
             "Accept-Encoding": PACKED,
             "Connection": "keep-alive",
-            **own,
+            **_sendable(headers or {}),
         }
         transport = connection.transport
         if transport is None:
@@ -245,39 +231,72 @@ class Api:
     ) -> Answer:
         """Send a request and return its answer, which is a success (2xx) and whole.
 
-        `path` starts with a slash and is relative to the API's address. `json` or `form` is the body.
-        `headers` are sent beside those of the API. `reads` says that repeating it can do no harm; by default
-        that is so for GET only. `on_answer` is called when a whole answer has come, whatever it says; a
-        request that has one is not sent again after an answer, a 429 either. Errors: the `ApiError` tree, see
-        the table at the top.
+        `path` is relative to the API's address, `json` or `form` the body. `reads` says that repeating it can
+        do no harm, as for a GET. `on_answer` is called when a whole answer has come, whatever it says, and
+        after it the request is not sent again. Raises an `ApiError`, see the table at the top.
         """
         if not re.fullmatch(r"/[^?#]*", path):
             raise ValueError("a path starts with a slash and holds no query; give it as `params`")
         headers, form = headers or {}, form or {}
-        own, plain = (
-            _sendable(headers),
-            {name: part.value if isinstance(part, Secret) else part for name, part in form.items()},
-        )
         sent = [part for part in (*headers.values(), *form.values()) if isinstance(part, Secret)]
-        reads = method == "GET" if reads is None else reads
-        named, secrets = self._connection.new_id(), (*self._secrets, *sent)
-        since = self._clock.monotonic()
-        call = _Call(method, path, reads, own, params, json, plain, secrets, on_answer, named, since)
+        own, content = httpx.Headers({**self._headers, **_sendable(headers)}), None
+        if json is not None:
+            own["Content-Type"] = "application/json"
+            text = jsons.dumps(json, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+            # Half of a character, which an answer may hold, goes back as the escape that it came as.
+            content = text.encode("utf-8", "backslashreplace")
+        data = {name: part.value if isinstance(part, Secret) else part for name, part in form.items()} or None
         try:
-            while True:
-                try:
-                    return self._attempt(call)
-                except _Retryable as again:
-                    call.trouble = trouble = again
-                asked = trouble.asked or 0.0
-                back_off = min(0.5 * 2 ** (call.attempts - 1), _LONGEST_BACK_OFF) + random.uniform(0, 0.5)  # noqa: S311
-                if call.attempts >= trouble.tries or self._seconds_left(call) <= max(asked, back_off):
-                    raise self._given_up(call, trouble) from trouble.__cause__
-                # What was asked for is a pause of the account, which the attempt waits for in its place.
-                if back_off > asked:
-                    self._clock.sleep(back_off)
+            request = httpx.Request(
+                method, self._base + path, params=params, headers=own, content=content, data=data
+            )
+        except httpx.InvalidURL as error:
+            raise UsageError(f"{method} {path}: this is no address ({error})") from error
+        call = _Call(
+            name=f"{method} {request.url.path}",
+            request=request,
+            params=params or {},
+            reads=method == "GET" if reads is None else reads,
+            secrets=(*self._secrets, *sent),
+            on_answer=on_answer,
+            id=self._connection.new_id(),
+            waits_since=self._clock.monotonic(),
+        )
+        try:
+            return self._repeated(call)
         except SleepCut as cut:
             raise self._error(Abandoned, call, "interrupted while it waited to be sent") from cut
+
+    def _repeated(self, call: _Call) -> Answer:
+        """Send a call until its answer is final. Raises `SleepCut` where the run is to end before that."""
+        trouble: _Retryable | None = None
+        while True:
+            with self._under_way, self._pace.place(self._clock) as gone:
+                if trouble is not None and (gone or self._seconds_left(call) <= 0):
+                    raise self._given_up(call, trouble) from trouble.__cause__
+                if gone:
+                    why = f"not sent, because the account was given up after {gone}"
+                    raise type(gone)(f"{call.name}: {why}") from gone
+                # Enough stays free to read once more for each that is under way, and once for what it wrote.
+                kept_free = 0 if call.reads else 3 * self._bounds.parallelism
+                if self._share is not None and not self._share.take(kept_free=kept_free):
+                    kept = f" but {kept_free} to read back what was written" if kept_free else ""
+                    raise AllowanceUsedUp(
+                        f"{call.name}: not sent: requests_per_run leaves this run no more{kept}. Do a "
+                        "part with --only, or raise it."
+                    )
+                try:
+                    # Judged in its place, for a pause begins before the next one starts.
+                    return self._judged(call, self._send(call))
+                except _Retryable as again:
+                    trouble = again
+            asked = trouble.asked or 0.0
+            back_off = min(0.5 * 2 ** (call.attempts - 1), _LONGEST_BACK_OFF) + random.uniform(0, 0.5)  # noqa: S311
+            if call.attempts >= trouble.tries or self._seconds_left(call) <= max(asked, back_off):
+                raise self._given_up(call, trouble) from trouble.__cause__
+            # What was asked for is a pause of the account, which the next attempt waits for in its place.
+            if back_off > asked:
+                self._clock.sleep(back_off)
 
     def _seconds_left(self, call: _Call) -> float:
         """Return the seconds until the next attempt has to have begun."""
@@ -290,55 +309,9 @@ class Api:
         self._pace.failed(error, call.answers, is_hopeless=trouble.is_hopeless)
         return error
 
-    def _attempt(self, call: _Call) -> Answer:
+    def _send(self, call: _Call) -> Answer:
         """Send a call once. Raises an `ApiError` that is final, or `_Retryable`."""
-        request, trouble = self._written(call), call.trouble
-        try:
-            with self._under_way, self._pace.place(self._clock) as gone:
-                if trouble is not None and (gone or self._seconds_left(call) <= 0):
-                    raise self._given_up(call, trouble) from trouble.__cause__
-                if gone:
-                    why = f"not sent, because the account was given up after {gone}"
-                    raise type(gone)(f"{self._name(call)}: {why}") from gone
-                # Enough stays free to read once more for each that is under way, and once for what it wrote.
-                kept_free = 0 if call.reads else 3 * self._bounds.parallelism
-                if self._share is not None and not self._share.take(kept_free=kept_free):
-                    kept = f" but {kept_free} to read back what was written" if kept_free else ""
-                    raise AllowanceUsedUp(
-                        f"{self._name(call)}: not sent: requests_per_run leaves this run no more{kept}. Do a "
-                        "part with --only, or raise it."
-                    )
-                # Judged in its place, for a pause begins before the next one starts.
-                return self._judged(call, self._send(request, call))
-        except httpx.HTTPError as error:
-            raise self._lost(call, error) from error
-        except Unfit as error:
-            raise self._error(BadAnswer if call.reads else NoAnswer, call, f"the answer {error}") from error
-
-    def _written(self, call: _Call) -> httpx.Request:
-        """Return the request to send. Raises `UsageError` where it cannot be written as one."""
-        headers, content = httpx.Headers(self._headers), None
-        headers.update(call.headers)
-        if call.json is not None:
-            headers["Content-Type"] = "application/json"
-            text = jsons.dumps(call.json, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-            # Half of a character, which an answer may hold, goes back as the escape that it came as.
-            content = text.encode("utf-8", "backslashreplace")
-        try:
-            return httpx.Request(
-                call.method,
-                self._base + call.path,
-                params=call.params,
-                headers=headers,
-                content=content,
-                data=call.form or None,
-                extensions={"timeout": self._timeout},
-            )
-        except httpx.InvalidURL as error:
-            raise UsageError(f"{call.method} {call.path}: this is no address ({error})") from error
-
-    def _send(self, request: httpx.Request, call: _Call) -> Answer:
-        path, response, failure = request.url.path, None, ""
+        path, response, failure = call.request.url.path, None, ""
         self._connection.before_request()
         started = self._clock.monotonic()
         ends = started + self._bounds.answer
@@ -346,17 +319,18 @@ class Api:
             ends = min(ends, call.began + self._bounds.total_wait)
         else:
             call.began, call.answers = started, self._pace.answers
-        request.extensions["time_left"] = lambda: ends - self._clock.monotonic()
-
-        def check_time() -> None:
-            if self._clock.monotonic() > ends:
-                raise httpx.ReadTimeout(f"the answer is not whole after {ends - started:.0f} s")
-
+        limits: dict[str, Any] = {
+            "timeout": self._timeout,
+            "time_left": lambda: ends - self._clock.monotonic(),
+        }
+        call.request.extensions = limits
         try:
-            response = self._transport.handle_request(request)
-            content = received(response, self._bounds.answer_bytes, check_time)
+            response = self._transport.handle_request(call.request)
+            content = received(response, self._bounds.answer_bytes, ends - started, limits["time_left"])
         except BaseException as error:
             failure = error.kind if isinstance(error, Unfit) else type(error).__name__
+            if isinstance(error, httpx.HTTPError | Unfit):
+                raise self._lost(call, error) from error
             raise
         finally:
             ended = self._clock.monotonic()
@@ -365,7 +339,7 @@ class Api:
             waited, call.waits_since = started - call.waits_since, ended
             call.attempts += 1
             attempt = Attempt(
-                method=call.method,
+                method=call.request.method,
                 path=path,
                 status=None if response is None else response.status_code,
                 seconds=ended - started,
@@ -373,21 +347,24 @@ class Api:
                 attempt=call.attempts,
                 waited=waited,
                 failure=failure,
-                params=call.params or {},
+                params=call.params,
                 headers={} if response is None else response.headers,
                 secrets=call.secrets,
             )
             self._connection.on_request(attempt)
-        return Answer(request.method, path, response.status_code, response.headers, content, call.secrets)
+        method, headers = call.request.method, response.headers
+        return Answer(method, path, response.status_code, headers, content, call.secrets)
 
-    def _lost(self, call: _Call, error: httpx.HTTPError) -> Exception:
-        """Return what it means that no whole answer came."""
+    def _lost(self, call: _Call, error: httpx.HTTPError | Unfit) -> Exception:
+        """Return what it means that no whole answer came, or none that can be gone on with."""
+        if isinstance(error, Unfit):
+            return self._error(BadAnswer if call.reads else NoAnswer, call, f"the answer {error}")
         words = quoted(f"{type(error).__name__}: {error}", call.secrets)
-        if isinstance(error, _NOT_TAKEN):
-            return _Retryable(self._error(Unreachable, call, f"no connection ({words})"), is_hopeless=True)
-        if call.reads:
-            return _Retryable(self._error(Unreachable, call, f"no whole answer ({words})"), is_hopeless=True)
-        return self._error(NoAnswer, call, f"no whole answer ({words})")
+        is_taken = not isinstance(error, _NOT_TAKEN)
+        what = f"no whole answer ({words})" if is_taken else f"no connection ({words})"
+        if is_taken and not call.reads:
+            return self._error(NoAnswer, call, what)
+        return _Retryable(self._error(Unreachable, call, what), is_hopeless=True)
 
     def _judged(self, call: _Call, answer: Answer) -> Answer:
         """Return an answer that is a success; raise what any other one means."""
@@ -401,7 +378,11 @@ class Api:
             return answer
         known = f"{status} {HTTPStatus(status).phrase}" if status in _STATUSES else str(status)
         words = ": ".join(filter(None, (known, answer.quoted(self._complaint(answer)))))
-        error = self._error(_kind(status, call.reads), call, words)
+        if 400 <= status < 500 and status != HTTPStatus.REQUEST_TIMEOUT:
+            kind: type[ApiError] = _REFUSALS.get(status, Declined)
+        else:
+            kind = (BadAnswer if status < 400 else Unreachable) if call.reads else NoAnswer
+        error = self._error(kind, call, words)
         asked = _retry_after(answer, self._clock.now())
         note, tries = "" if asked is None else f"; the API asks to wait {asked:.0f} s", _TRIES
         if is_full and asked is None:
@@ -415,10 +396,7 @@ class Api:
         raise error
 
     def _error(self, kind: type[ApiError], call: _Call, what: str) -> ApiError:
-        return kind(f"{self._name(call)}: {what}. {self._advice[kind]}")
-
-    def _name(self, call: _Call) -> str:
-        return f"{call.method} {self._base_path}{call.path}"
+        return kind(f"{call.name}: {what}. {self._advice[kind]}")
 
 
 # Raised before the first byte of a request is written; after that nothing proves that it was not taken.
@@ -426,12 +404,7 @@ _NOT_TAKEN = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx
 _PASSING = frozenset({408, 500, 502, 503, 504})
 _STATUSES = frozenset(HTTPStatus)
 _PERHAPS_DAILY = "; where a new minute does not help, the allowance of the day is used up"
-_REFUSALS: Mapping[int, type[ApiError]] = {
-    401: Unauthorised,
-    403: Forbidden,
-    404: NotFound,
-    429: AllowanceUsedUp,
-}
+_REFUSALS = {401: Unauthorised, 403: Forbidden, 404: NotFound, 429: AllowanceUsedUp}
 _ADVICE: Mapping[type[ApiError], str] = {
     Unauthorised: "Check the credentials.",
     Forbidden: "Give the credentials the role that this needs.",
@@ -445,20 +418,10 @@ _ADVICE: Mapping[type[ApiError], str] = {
 }
 
 
-def _kind(status: int, reads: bool) -> type[ApiError]:
-    """Return what a status that is no success means in the end."""
-    if 400 <= status < 500 and status != HTTPStatus.REQUEST_TIMEOUT:
-        return _REFUSALS.get(status, Declined)
-    if not reads:
-        return NoAnswer
-    return BadAnswer if status < 400 else Unreachable
-
-
 def _retry_after(answer: Answer, now: float) -> float | None:
-    """Return the seconds that `Retry-After` asks for, by a number or an HTTP date; None for anything else.
+    """Return the seconds that `Retry-After` asks for, by numbers, of which the largest counts, or a date.
 
-    A date counts from the server's own `Date`, for this machine's clock may be wrong, and else from `now`. Of
-    several numbers the largest counts, and no wait is longer than `_LONGEST_ASKED`.
+    A date counts from the server's own `Date`, for this machine's clock may be wrong, and else from `now`.
     """
     text = answer.headers.get("retry-after", "").strip()
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?( *, *[0-9]+(\.[0-9]+)?)*", text):
@@ -499,8 +462,21 @@ def trusted(url: str, hosts: tuple[str, ...], access: Access | None = None) -> s
     address of an API, `Refused` for one that is not trusted.
     """
     access = access or Access()
-    address = _address(url)
-    host = address.raw_host.decode("ascii")
+    named = url if url and "@" not in url else "The address"
+    try:
+        # Read by the parser of the client, so that both see the same host; in punycode, as it is looked up.
+        address = httpx.URL(url)
+        host = address.raw_host.decode("ascii").lower().removesuffix(".")
+        address = address.copy_with(host=host)
+    except (httpx.InvalidURL, ValueError) as error:
+        raise UsageError(f"{printable(named)} is no address of an API. {_LIKE}") from error
+    if address.userinfo:
+        raise Refused(f"{host}: an address holds no name and password. {_LIKE}")
+    has_host = address.scheme in ("http", "https") and _HOST.fullmatch(host) is not None
+    if not has_host or (address.port or HTTPS) >= 2**16 or address.query or address.fragment:
+        raise UsageError(f"{printable(named)} is no address of an API. {_LIKE}")
+    if _DOCUMENTATION.search(address.path):
+        raise Refused(f"{printable(named)} is documentation, not the API. {_LIKE}")
     port = address.port or (HTTPS if address.scheme == "https" else 80)
     shown = host if port == HTTPS else f"{host}:{port}"
     is_own = matches(host, hosts)
@@ -524,28 +500,6 @@ def trusted(url: str, hosts: tuple[str, ...], access: Access | None = None) -> s
             f"{host} gives tokens at https://{host}/TENANT/oauth2/v2.0/token only. Write it like that"
         )
     return str(address)
-
-
-def _address(url: str) -> httpx.URL:
-    """Read an address as the client will: the same parser, so that both see the same host.
-
-    The host is as it is looked up: punycode, so that no letter looks alike.
-    """
-    shown = url if url and "@" not in url else "The address"
-    try:
-        address = httpx.URL(url)
-        host = address.raw_host.decode("ascii").lower().removesuffix(".")
-        address = address.copy_with(host=host)
-    except (httpx.InvalidURL, ValueError) as error:
-        raise UsageError(f"{printable(shown)} is no address of an API. {_LIKE}") from error
-    if address.userinfo:
-        raise Refused(f"{host}: an address holds no name and password. {_LIKE}")
-    has_host = address.scheme in ("http", "https") and _HOST.fullmatch(host) is not None
-    if not has_host or (address.port or HTTPS) >= 2**16 or address.query or address.fragment:
-        raise UsageError(f"{printable(shown)} is no address of an API. {_LIKE}")
-    if _DOCUMENTATION.search(address.path):
-        raise Refused(f"{printable(shown)} is documentation, not the API. {_LIKE}")
-    return address
 
 
 _HOST = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*|[0-9a-f:.]*:[0-9a-f:.]*")

@@ -7,14 +7,11 @@ answer, sending, and reading an answer's 1xx, headers, chunks and trailers.
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from functools import lru_cache
+from collections.abc import Callable, Iterable
 from importlib.util import find_spec
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -34,23 +31,15 @@ _attempt = threading.local()
 """The attempt of each thread: `left` returns the seconds until it has to be over."""
 
 
-def _at_most(timeout: float | None) -> float | None:
-    """Return a time-out that ends with the attempt. Raises `TimeoutError` where that is over."""
+def _at_most(timeout: float | None, late: type[Exception] = TimeoutError) -> float | None:
+    """Return a time-out that ends with the attempt. Raises `late` where that is over."""
     until_over: Callable[[], float] | None = getattr(_attempt, "left", None)
     if until_over is None:
         return timeout
     left = until_over()
     if left <= 0:
-        raise TimeoutError("the answer is not whole in time")
+        raise late("the answer is not whole in time")
     return left if timeout is None else min(timeout, left)
-
-
-@contextmanager
-def _late_as(error_of_httpcore: type[Exception]) -> Iterator[None]:
-    try:
-        yield
-    except TimeoutError as error:
-        raise error_of_httpcore(str(error)) from error
 
 
 class _PunctualTls(ssl.SSLSocket):
@@ -72,19 +61,18 @@ class _Stream(httpcore.NetworkStream):
         self._stream = stream
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        with _late_as(httpcore.ReadTimeout):
-            return self._stream.read(max_bytes, _at_most(timeout))
+        return self._stream.read(max_bytes, _at_most(timeout, httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        with _late_as(httpcore.WriteTimeout):
-            for start in range(0, len(buffer), _PIECE):
-                self._stream.write(buffer[start : start + _PIECE], _at_most(timeout))
+        for start in range(0, len(buffer), _PIECE):
+            piece = buffer[start : start + _PIECE]
+            self._stream.write(piece, _at_most(timeout, httpcore.WriteTimeout))
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        with _late_as(httpcore.ConnectTimeout):
-            return _Stream(self._stream.start_tls(ssl_context, server_hostname, _at_most(timeout)))
+        timeout = _at_most(timeout, httpcore.ConnectTimeout)
+        return _Stream(self._stream.start_tls(ssl_context, server_hostname, timeout))
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
@@ -113,8 +101,7 @@ class _Network(httpcore.NetworkBackend):
             raise httpcore.ConnectError(str(error)) from error
         addresses = list(dict.fromkeys(str(address[4][0]) for address in found))
         for number, address in enumerate(addresses, start=1):
-            with _late_as(httpcore.ConnectTimeout):
-                share = _at_most(timeout)
+            share = _at_most(timeout, httpcore.ConnectTimeout)
             if share is not None:
                 share /= len(addresses)
             try:
@@ -191,12 +178,6 @@ def _proxy_for(address: httpx.URL) -> httpcore.Proxy | None:
 
 def _trust() -> ssl.SSLContext:
     """Return the certificates that count, by the variables of the environment."""
-    return _trust_by(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
-
-
-@lru_cache(maxsize=1)
-def _trust_by(*_: str | None) -> ssl.SSLContext:
-    """Return one context for all connections, by the variables that it hangs on: to read it takes 25 ms."""
     context = httpx.create_ssl_context()
     context.sslsocket_class = _PunctualTls
     return context

@@ -14,7 +14,7 @@ from itertools import chain
 from typing import Any, ClassVar, NoReturn, TypeAlias
 
 import httpx
-from msgspec import field
+from msgspec import Struct, field
 
 from reconciler.errors import BadAnswer
 from reconciler.problems import Redacted
@@ -64,7 +64,7 @@ class Answer(Redacted, frozen=True, dict=True):
     """What was sent with the request and must not be shown, should the answer repeat it."""
 
     def quoted(self, text: str) -> str:
-        """Return words of this answer fit to be shown: one line, printable, short, without the secrets."""
+        """Return words of this answer fit to be shown, without what was sent with the request."""
         return quoted(text, self.secrets)
 
     @property
@@ -76,8 +76,7 @@ class Answer(Redacted, frozen=True, dict=True):
     def document(self) -> object:
         """The document in the body, whatever type the headers claim; `BadAnswer` for what is not plain JSON.
 
-        Every number can be written as JSON again, and no object had a member twice: of two values that a body
-        shows for one member, neither can be kept.
+        Every number can be written as JSON again, and no object had a member twice.
         """
         try:
             if self.weight > HEAVIEST:
@@ -157,18 +156,17 @@ class Attempt(Redacted, frozen=True):
         return found if _ID.fullmatch(found) and not shows_secret else ""
 
 
-class Budget:
+class Budget(Struct):
     """What is left of requests, or of bytes of memory. For many threads."""
 
-    def __init__(self, left: int) -> None:
-        self._left = left
-        self._lock = threading.Lock()
+    left: int
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self, amount: int = 1, *, kept_free: int = 0) -> bool:
         """Take some if at least `kept_free` are left after it; return whether they were taken."""
-        with self._lock:
-            taken = self._left - amount >= kept_free
-            self._left -= amount if taken else 0
+        with self.lock:
+            taken = self.left - amount >= kept_free
+            self.left -= amount if taken else 0
             return taken
 
 
@@ -228,13 +226,12 @@ class Unfit(Exception):
         self.kind = kind
 
 
-def received(response: httpx.Response, largest: int, check_time: Callable[[], None]) -> bytes:
+def received(response: httpx.Response, largest: int, seconds: float, time_left: Callable[[], float]) -> bytes:
     """Return an answer's content, unpacked, and let go of its connection.
 
     Never holds more than `largest` bytes and a piece, however much a packed answer would unfold to. Raises
-    `Unfit` for more than that, packed or unpacked, and for what cannot be unpacked here, and an
-    `httpx.HTTPError` where it does not come to its end. `check_time` is called after each piece, and raises
-    one where the answer takes too long, however it drips.
+    `Unfit` for more than that and for what cannot be unpacked here, and an `httpx.HTTPError` where it does
+    not come to its end, or not in the `seconds` that it has, however it drips.
     """
     try:
         coding = response.headers.get("content-encoding", "").strip().lower() or "identity"
@@ -255,7 +252,8 @@ def received(response: httpx.Response, largest: int, check_time: Callable[[], No
                     rest = inflater.unconsumed_tail
             if max(packed, len(content)) > largest:
                 raise Unfit(f"is larger than {largest} bytes", "TooLarge")
-            check_time()
+            if time_left() < 0:
+                raise httpx.ReadTimeout(f"the answer is not whole after {seconds:.0f} s")
         if inflater is not None:
             content += inflater.flush()
             if not inflater.eof:
@@ -294,9 +292,8 @@ def _no_number(constant: str) -> NoReturn:
 class WsgiTransport(httpx.WSGITransport):
     """Carries requests to a WSGI application in this process, in the thread that sends.
 
-    Where the application raises a `ConnectionError`, the connection was lost after the request had been sent;
-    a `ConnectionRefusedError` is one that never came about, a `TimeoutError` an answer that did not come in
-    time. Anything else that it raises is its own fault and comes out as it is.
+    A `ConnectionError` of the application is a lost connection, a `ConnectionRefusedError` one that was never
+    made, a `TimeoutError` an answer that did not come in time. Anything else comes out as it is.
     """
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
