@@ -343,7 +343,8 @@ def execute(
                 outcomes = apply_plan(plan, engine, mapper=Pool(workers + workers // 2, console))
                 seeds, sent = _send_seeds(approved, outcomes, run, engine, expoints)
                 applied = _applied(replace(planned, seeds=seeds), outcomes, engine.notes, sent)
-                counts = {result.value: applied.count(result) for result in Result}
+                ends = applied.summary
+                counts = {result.value: ends[result.name.lower()] for result in Result}
                 run.exit, run.counts = applied.exit, {**counts, "sent": sum(end.sent for end in sent)}
         except Exception as error:
             if applied is None:

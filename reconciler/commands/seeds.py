@@ -23,16 +23,14 @@ from reconciler.expoints.recipients import Recipient, RecipientState, SeedPlan
 from reconciler.expoints.sending import delivery_of, record_settled, statuses_of
 from reconciler.expoints.settling import Seen, look
 from reconciler.journal.entries import BatchIntent, DeliveryState
-from reconciler.render.seeds import (
+from reconciler.render.json import seed_status_document, seeds_documents, sent_documents
+from reconciler.render.text import (
     MAIL_IS_SENT,
     preview_text,
     seed_notes,
-    seeds_documents,
+    seed_status_text,
     seeds_text,
-    sent_documents,
     sent_text,
-    status_document,
-    status_text,
 )
 from reconciler.render.values import FORMAT_VERSION
 
@@ -87,11 +85,11 @@ def seeds_status(
             if exit is Exit.DONE or environment.clock.monotonic() >= deadline:
                 break
             environment.clock.sleep(min(POLL_SECONDS, wait))
-    parts = (seeds_text(plan, paint=console.paint), status_text(statuses))
+    parts = (seeds_text(plan, paint=console.paint), seed_status_text(statuses))
     document = {
         "format_version": FORMAT_VERSION,
         "seeds": seeds_documents(plan),
-        "statuses": [status_document(one) for one in statuses],
+        "statuses": [seed_status_document(one) for one in statuses],
     }
     console.result("\n\n".join(part for part in parts if part), document)
     return exit

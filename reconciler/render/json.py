@@ -10,8 +10,10 @@ from reconciler.engine.classify import FieldClass, FieldView
 from reconciler.engine.kind import Declared, Kind
 from reconciler.engine.plan import Since
 from reconciler.errors import Exit
+from reconciler.expoints.planning import SeedsPlan
+from reconciler.expoints.recipients import RecipientState, SeedStatus, SendResult
 from reconciler.render.report import Applied, Planned, TargetEnd, entry_of, summary_of
-from reconciler.render.seeds import seeds_documents, sent_documents
+from reconciler.render.text import seed_notes
 from reconciler.render.values import FORMAT_VERSION, Document, problem_document
 
 
@@ -209,4 +211,59 @@ def show_document(plan: Plan, declared: Declared) -> Document:
             for view in entry_of(plan)[1]
         ],
         "plan": plan_document(Planned(plan)),
+    }
+
+
+def seeds_documents(plan: SeedsPlan, since: Since | None = None) -> list[Document]:
+    """Return every seed as a document."""
+    return [
+        {
+            "key": seed.seed.key,
+            "digest": seed.digest,
+            "caused": since.caused(seed.digest) if since else None,
+            "round": seed.seed.round,
+            "send": seed.seed.send.value,
+            "states": {state.name.lower(): seed.count(state) for state in RecipientState},
+            "to_send": len(seed.to_send),
+            "changes": [
+                {"path": path or None, "customers": number, "sent_again": again}
+                for path, (number, again) in seed.changes.items()
+            ],
+            "file": seed.seed.place.file,
+            "line": seed.seed.place.line,
+            "reasons": [{"code": block.code, "message": block.message} for block in seed.blocks],
+            "notes": list(seed_notes(seed)),
+        }
+        for seed in plan.seeds
+    ]
+
+
+def sent_documents(sent: Sequence[SendResult]) -> list[Document]:
+    """Return how each sending ended, as documents."""
+    return [
+        {
+            "key": end.key,
+            "sent": end.sent,
+            "refused": end.refused,
+            "found": end.found,
+            "in_doubt": end.in_doubt,
+            "notes": list(end.notes),
+            "status": seed_status_document(end.status) if end.status else None,
+        }
+        for end in sent
+    ]
+
+
+def seed_status_document(status: SeedStatus) -> Document:
+    """Return what the tenant counts of a seed, as a document."""
+    return {
+        "key": status.key,
+        "sent": status.sent,
+        "counted": status.counted,
+        "missing": status.missing,
+        "by_status": dict(status.by_status),
+        "in_no_status": status.unplaced,
+        "faults": status.faults,
+        "unknown_fault_statuses": list(status.unknown),
+        "arrived": status.has_arrived,
     }

@@ -23,9 +23,19 @@ from reconciler.errors import Exit
 from reconciler.expoints.recipients import SeedPlan
 from reconciler.expoints.seed import masked
 from reconciler.problems import Problem
-from reconciler.render.report import MEANINGS, Applied, Planned, Reported, Stopped, in_order
-from reconciler.render.seeds import MAIL_IS_SENT, seed_lines, seed_symbol, seed_what, sent_parts
-from reconciler.render.text import adoption_line, field_lines, field_rows, header_text, remarks, sign_of
+from reconciler.render.report import MEANINGS, Applied, Planned, Reported, Stopped, in_order, summary_line
+from reconciler.render.text import (
+    MAIL_IS_SENT,
+    adoption_line,
+    field_lines,
+    field_rows,
+    header_text,
+    remarks,
+    seed_lines,
+    seed_title,
+    sent_parts,
+    sign_of,
+)
 from reconciler.render.values import counted, harmless, shortened
 
 ELSEWHERE = "the output of the run has them"
@@ -232,12 +242,12 @@ def _parts(reported: Reported) -> Iterator[Part]:
         case Planned():
             yield from _head("plan", reported, reported.exit)
             yield from _plan_parts(reported)
-            yield f"**{prose(reported.summary_line)}**"
+            yield f"**{prose(summary_line([reported], 'plan'))}**"
             yield f"Fingerprint {code(reported.fingerprint)}"
         case Applied(planned=planned):
             yield from _head("apply", planned, reported.exit)
             yield from _end_parts(reported)
-            yield f"**{prose(reported.summary_line)}**"
+            yield f"**{prose(summary_line([reported], 'apply'))}**"
             yield f"Fingerprint {code(planned.fingerprint)}"
         case Stopped(verb=verb, target=target):
             where = f" {'of' if verb == 'plan' else 'to'} {_name(target)}" if target else ""
@@ -380,7 +390,8 @@ def _blocked(planned: Planned, blocked: Blocked) -> Fold:
 
 def _seed(planned: Planned, seed: SeedPlan) -> str:
     remark = " (pending before)" if seed.to_send and not planned.is_caused(seed) else ""
-    title = f"{seed_symbol(seed)} {element(seed.seed.key)} {element(seed_what(seed))}{remark}"
+    symbol, what = seed_title(seed)
+    title = f"{symbol} {element(seed.seed.key)} {element(what)}{remark}"
     lines = [f"- {sign + ' ' if sign else ''}{_sentence(text)}" for sign, text in seed_lines(seed)]
     body = ["\n".join(lines)] if lines else []
     customers = [

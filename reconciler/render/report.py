@@ -16,7 +16,6 @@ from reconciler.errors import Exit
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.recipients import RecipientState, SeedPlan, SendResult
 from reconciler.problems import Place, Problem, Severity
-from reconciler.render.seeds import kept_back_text
 from reconciler.render.values import counted
 
 MEANINGS = {
@@ -61,11 +60,6 @@ class Planned(Struct, frozen=True):
         """The resources that nothing is done about, and of which a person should know all the same."""
         return [one for one in self.plan.unchanged if one.adopted or one.remarkable]
 
-    @property
-    def summary_line(self) -> str:
-        """The last line of a plan, which is stable: scripts read it."""
-        return f"Plan: {plan_summary([self])}"
-
     def is_caused(self, one: Change | Blocked | SeedPlan) -> bool:
         """Tell whether the change of the files since `since` causes it; true where that was not asked for."""
         if self.since is None:
@@ -105,10 +99,6 @@ class Applied(Struct, frozen=True):
         """The target that was written to."""
         return self.planned.target
 
-    def count(self, result: Result) -> int:
-        """Return how many changes ended so."""
-        return sum(outcome.result is result for outcome in self.outcomes)
-
     @property
     def held(self) -> Sequence[SeedPlan]:
         """The seeds that nothing was sent of although a person should know of them: blocked, or in doubt."""
@@ -124,12 +114,8 @@ class Applied(Struct, frozen=True):
     @property
     def summary(self) -> Counter[str]:
         """How many changes ended in each way."""
-        return Counter({result.name.lower(): self.count(result) for result in Result})
-
-    @property
-    def summary_line(self) -> str:
-        """The last line of a report, which is stable: scripts read it."""
-        return f"Applied: {report_summary([self])}"
+        ends = Counter(outcome.result for outcome in self.outcomes)
+        return Counter({result.name.lower(): ends[result] for result in Result})
 
     @property
     def customers_sent(self) -> int:
@@ -186,7 +172,7 @@ class TargetEnd(Struct, frozen=True):
 def entry_of(plan: Plan) -> tuple[Change | Blocked | Unchanged | None, Sequence[FieldView]]:
     """Return what the plan of a single resource says of it, with its fields as far as they are known."""
     entries: Sequence[Change | Blocked | Unchanged] = (*plan.changes, *plan.blocked, *plan.unchanged)
-    entry = entries[0] if entries else None
+    entry = next(iter(entries), None)
     one = entry.change if isinstance(entry, Blocked) else entry
     return entry, one.fields if one else ()
 
@@ -237,37 +223,55 @@ def summary_of(reports: Iterable[Planned | Applied]) -> Counter[str]:
     return sums
 
 
-def plan_summary(plans: Sequence[Planned]) -> str:
-    """Return what the summary line of one plan, or of several, says."""
-    sums = summary_of(plans)
-    seeds, customers = counted(sums["seeds_to_send"], "seed"), counted(sums["customers_to_send"], "customer")
+def summary_line(reports: Sequence[Planned | Applied], verb: str, title: str = "") -> str:
+    """Return the last line of a plan or a report, or of several under a title. It is stable: scripts read it.
+
+    `verb` is `plan`, or anything else for what was carried out; `reports` are of that alone.
+    """
+    sums, kept_back = summary_of(reports), _kept_back(reports)
+    if verb == "plan":
+        seeds = counted(sums["seeds_to_send"], "seed")
+        return (
+            f"{title or 'Plan'}: {sums['create']} to create, {sums['update']} to update "
+            f"({counted(sums['reset_fields'], 'field')} reset), {sums['delete']} to delete, "
+            f"{sums['blocked']} blocked, {sums['unchanged']} unchanged; "
+            f"{seeds} to send ({counted(sums['customers_to_send'], 'customer')}){kept_back}."
+        )
+    ends = [one for one in reports if isinstance(one, Applied)]
+    blocked = sum(left.why == "blocked" for one in ends for left in one.planned.plan.blocked)
+    of_these, in_doubt = (
+        f" ({blocked} blocked)" if blocked else "",
+        sum(one.customers_in_doubt for one in ends),
+    )
     return (
-        f"{sums['create']} to create, {sums['update']} to update "
-        f"({counted(sums['reset_fields'], 'field')} reset), {sums['delete']} to delete, "
-        f"{sums['blocked']} blocked, {sums['unchanged']} unchanged; "
-        f"{seeds} to send ({customers}){kept_back_text((one.seeds, ()) for one in plans)}."
+        f"{title or 'Applied'}: {sums['applied']} changed, {sums['failed']} failed, {sums['stale']} stale, "
+        f"{sums['skipped']} skipped{of_these}, {sums['in_doubt']} in doubt; "
+        f"{counted(sum(one.customers_sent for one in ends), 'customer')} sent"
+        f"{f', {in_doubt} in doubt' if in_doubt else ''}{kept_back}."
     )
 
 
-def report_summary(reports: Sequence[Applied]) -> str:
-    """Return what the summary line of one report, or of several, says."""
-    sums = summary_of(reports)
-    blocked = sum(left.why == "blocked" for one in reports for left in one.planned.plan.blocked)
-    of_these = f" ({blocked} blocked)" if blocked else ""
-    in_doubt = sum(one.customers_in_doubt for one in reports)
-    customers = counted(sum(one.customers_sent for one in reports), "customer")
-    kept_back = kept_back_text((one.planned.seeds, one.sent) for one in reports)
-    return (
-        f"{sums['applied']} changed, {sums['failed']} failed, {sums['stale']} stale, "
-        f"{sums['skipped']} skipped{of_these}, {sums['in_doubt']} in doubt; "
-        f"{customers} sent{f', {in_doubt} in doubt' if in_doubt else ''}{kept_back}."
+def _kept_back(reports: Sequence[Planned | Applied]) -> str:
+    """Return how many seeds and customers the tenant refused, and how many apply keeps away from."""
+    refused, blocked = list[int](), list[int]()
+    for one in reports:
+        planned, sent = (one.planned, one.sent) if isinstance(one, Applied) else (one, ())
+        refused += [end.refused for end in sent if end.refused]
+        kept = {end.key: end.found for end in sent}
+        for seed in planned.seeds.seeds:
+            waiting = seed.count(RecipientState.PENDING) + seed.count(RecipientState.CHANGED)
+            found = seed.count(RecipientState.FOUND) if seed.is_found else 0
+            kept[seed.seed.key] = kept.get(seed.seed.key, 0) + (waiting if seed.blocks else 0) + found
+        blocked += [number for number in kept.values() if number]
+    return "".join(
+        f", {counted(len(numbers), 'seed')} {what} ({counted(sum(numbers), 'customer')})"
+        for what, numbers in (("refused", refused), ("blocked", blocked))
+        if numbers
     )
 
 
 def across_summary(ends: Sequence[TargetEnd], verb: str) -> str:
     """Return the summary line of a `plan` or an `apply` over several targets."""
-    plans = [one.report for one in ends if isinstance(one.report, Planned)]
-    reports = [one.report for one in ends if isinstance(one.report, Applied)]
     errors = sum(bool(end.error) for end in ends)
-    figures = plan_summary(plans) if verb == "plan" else report_summary(reports)
-    return f"Over {counted(len(ends), 'target')} ({errors} in error): {figures}"
+    reports = [end.report for end in ends if isinstance(end.report, Planned if verb == "plan" else Applied)]
+    return summary_line(reports, verb, f"Over {counted(len(ends), 'target')} ({errors} in error)")

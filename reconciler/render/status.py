@@ -313,13 +313,12 @@ _HELP = {
     "blocked_resources": "Declared configurations that apply would leave alone because a rule says no.",
     "declared_seeds": "Seeds that are declared on the target.",
     "pending_seeds": "Seeds of which apply would send something.",
-    "blocked_seeds": "Seeds of which something is due although a rule says no, or that somebody else may "
-    "have sent.",
-    "in_doubt_seeds": "Seeds with customers of whom nobody knows whether they were sent.",
+    "blocked_seeds": "Seeds of which something is due although a rule says no, or that may have been sent from "
+    "elsewhere.",
+    "in_doubt_seeds": "Seeds with customers of whom it is unknown whether they were sent.",
     "pending_customers": "Customers that apply would send.",
-    "in_doubt_customers": "Customers of whom nobody knows whether they were sent.",
-    "in_doubt_changes": "Configurations that are not as declared after a last write of which nobody knows "
-    "the end.",
+    "in_doubt_customers": "Customers of whom it is unknown whether they were sent.",
+    "in_doubt_changes": "Configurations that are not as declared after a last write whose outcome is unknown.",
     "open_runs": "Runs that hold the target or its accounts.",
     "oldest_open_run_timestamp_seconds": "When the oldest of these runs began, in seconds since 1970 UTC.",
     "last_apply_run": "The number of the last apply that has ended.",

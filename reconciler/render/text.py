@@ -1,4 +1,7 @@
-"""Plans, reports and single resources as text for a terminal. Summary lines are stable: scripts read them."""
+"""Plans, reports, seeds and single resources as text for a terminal.
+
+Seeds are counted here: no address, number or data of a customer is shown but by `preview_text`.
+"""
 
 from __future__ import annotations
 
@@ -9,23 +12,31 @@ from msgspec.structs import replace
 
 from reconciler.engine.body import differing_rows, unknown_members
 from reconciler.engine.change import SHARE_COUNTS_FROM, Action, Blocked, Change, Plan, Scope, Share, Unchanged
-from reconciler.engine.classify import DefaultSource, Drift, FieldClass, FieldView
+from reconciler.engine.classify import ASSUMED_EMPTY, Drift, FieldClass, FieldView
 from reconciler.engine.kind import Declared, Kind
 from reconciler.engine.outcome import Outcome, Result
-from reconciler.engine.plan import Since
-from reconciler.render.report import Applied, Planned, entry_of
-from reconciler.render.seeds import MAIL_IS_SENT, seeds_text, sent_text
+from reconciler.expoints.planning import Composer, SeedsPlan
+from reconciler.expoints.recipients import RecipientState, SeedPlan, SeedStatus, SendResult
+from reconciler.expoints.seed import Send
+from reconciler.render.report import Applied, Planned, entry_of, summary_line
 from reconciler.render.values import (
     PLAIN,
     Paint,
     Style,
     columns,
+    counted,
     harmless,
-    plain,
     row_text,
     shown,
     shown_field,
 )
+
+MAIL_IS_SENT = "Mail is really sent, for a test batch too. This tool cannot take customers back."
+WIDEST_BEFORE = 40
+"""Values before an arrow are padded to a common width, up to this."""
+_MOST_NAMED = 5
+"""How many keys one sentence names."""
+_LONGEST_CELL = 34
 
 _SYMBOLS = {
     Action.CREATE: "+",
@@ -45,13 +56,7 @@ _STYLES = {
     Result.IN_DOUBT: "doubt",
 }
 """How `Paint` calls the style of each result."""
-WIDEST_BEFORE = 40
-"""Values before an arrow are padded to a common width, up to this."""
-_MOST_NAMED = 5
-"""How many keys one sentence names."""
-_LONGEST_CELL = 34
-
-_DRIFT = {
+_DRIFT: dict[Drift | None, str] = {
     Drift.GIT: "changed in git",
     Drift.LIVE: "changed live",
     Drift.BOTH: "changed in git and live",
@@ -66,8 +71,7 @@ _DRIFT = {
 def plan_text(planned: Planned, *, paint: Paint = PLAIN, verbose: bool = False) -> str:
     """Return the whole plan: guardrails first, all that differs, seeds, the summary line last.
 
-    With `since`, the guardrails that allow more than before come before everything; what differs and the
-    seeds to send stand in two groups: what the files cause, and the rest.
+    With `since`, what differs and the seeds to send stand in two groups: what the files cause, and the rest.
     """
     plan, seeds, since = planned.plan, planned.seeds, planned.since
     loosened = [
@@ -75,9 +79,9 @@ def plan_text(planned: Planned, *, paint: Paint = PLAIN, verbose: bool = False) 
         for one in planned.loosened
     ]
     if since is None:
-        differences, other_seeds = _entries(plan, plan.changes, plan.blocked, paint), seeds
+        differences, other_seeds = _entries(plan.account.kind, [*plan.changes, *plan.blocked], paint), seeds
     else:
-        differences = [*_by_cause(planned, since, paint)]
+        differences = [*_by_cause(planned, harmless(since.ref), harmless(since.note), paint)]
         other_seeds = replace(seeds, seeds=tuple(one for one in seeds.seeds if not one.to_send))
     blocks = [
         _titled(
@@ -98,7 +102,7 @@ def plan_text(planned: Planned, *, paint: Paint = PLAIN, verbose: bool = False) 
         *remarks(plan),
         seeds_text(other_seeds, paint=paint),
         MAIL_IS_SENT if seeds.customers else "",
-        paint.strong(planned.summary_line),
+        paint.strong(summary_line([planned], "plan")),
     ]
     return "\n\n".join(block for block in blocks if block)
 
@@ -107,55 +111,48 @@ def _titled(title: str, lines: Sequence[str]) -> str:
     return "\n".join([title, *lines]) if lines else ""
 
 
-def _by_cause(planned: Planned, since: Since, paint: Paint) -> Iterator[str]:
+def _by_cause(planned: Planned, ref: str, note: str, paint: Paint) -> Iterator[str]:
     """Yield what the change of the files causes, then what was there before, each under its heading."""
-    plan, seeds, ref = planned.plan, planned.seeds, harmless(since.ref)
-    yield harmless(since.note[:1].upper() + since.note[1:])
+    plan, seeds = planned.plan, planned.seeds
+    yield note[:1].upper() + note[1:]
     for is_caused, heading in (
         (True, f"Caused by the change of the files since {ref}:"),
         (False, f"Pending or drifted before, whatever changed in the files since {ref}:"),
     ):
-        changes = [one for one in plan.changes if planned.is_caused(one) is is_caused]
-        blocked = [one for one in plan.blocked if planned.is_caused(one) is is_caused]
+        every: Sequence[Change | Blocked] = (*plan.changes, *plan.blocked)
+        entries = [one for one in every if planned.is_caused(one) is is_caused]
         sending = tuple(one for one in seeds.sending if planned.is_caused(one) is is_caused)
-        blocks = _entries(plan, changes, blocked, paint)
+        blocks = _entries(plan.account.kind, entries, paint)
         blocks += [seeds_text(replace(seeds, seeds=sending), paint=paint)] if sending else []
         yield paint.strong(heading)
         yield "\n\n".join(blocks) or "  nothing"
 
 
-def _entries(plan: Plan, changes: Sequence[Change], blocked: Sequence[Blocked], paint: Paint) -> list[str]:
-    """Return a paragraph for every change, then for everything that is left alone."""
-    entries = []
-    for change in changes:
-        style: Style = getattr(paint, change.action.value)
-        title = f"{style(sign_of(change))} {paint.strong(change.key)}  {_what(change)}"
-        entries.append("\n".join([title, *_details(plan.account.kind, change, paint)]))
-    for one in blocked:
-        symbol = (paint.doubt if one.is_in_doubt else paint.blocked)(sign_of(one))
-        what = f"{_what(one.change)}, {one.why}" if one.change else one.why
-        lines = [f"{symbol} {paint.strong(one.key)}  {what}"]
-        lines += [f"    {symbol} {harmless(block.message)}" for block in one.blocks]
-        lines += _details(plan.account.kind, one.change, paint) if one.change else []
-        entries.append("\n".join(lines))
-    return entries
-
-
-def _what(change: Change) -> str:
-    if change.live is None:
-        return "create"
-    return f"{change.action.value} id {change.live.id} {shown(change.live.name)}"
-
-
-def _details(kind: Kind, change: Change, paint: Paint) -> Iterator[str]:
-    """Yield what happens to each field, what is carried, and how to keep what was found by its name."""
-    yield from _field_lines(kind, change.fields, paint)
-    if change.action is Action.UPDATE and change.live:
-        for member, value in unknown_members(kind, change.live.body):
-            text = f"= {'.'.join(member)}  {shown(value)}  carried, unknown to this tool"
-            yield f"    {paint.kept(harmless(text))}"
-    if change.adopted:
-        yield f"    found by its name; to keep it: {adoption_line(change)}"
+def _entries(kind: Kind, entries: Sequence[Change | Blocked], paint: Paint) -> list[str]:
+    """Return a paragraph for each: what is done, or why not, each field, and what is carried."""
+    texts = []
+    for one in entries:
+        change = one.change if isinstance(one, Blocked) else one
+        what = change.action.value if change else ""
+        if change and change.live:
+            what += f" id {change.live.id} {shown(change.live.name)}"
+        if isinstance(one, Blocked):
+            symbol = (paint.doubt if one.is_in_doubt else paint.blocked)(sign_of(one))
+            what = f"{what}, {one.why}" if change else one.why
+            reasons = [f"    {symbol} {harmless(block.message)}" for block in one.blocks]
+        else:
+            symbol, reasons = getattr(paint, one.action.value)(sign_of(one)), []
+        lines = [f"{symbol} {paint.strong(one.key)}  {what}", *reasons]
+        if change:
+            lines += _field_lines(kind, change.fields, paint)
+            carried = change.live if change.action is Action.UPDATE else None
+            for member, value in unknown_members(kind, carried.body) if carried else ():
+                text = f"= {'.'.join(member)}  {shown(value)}  carried, unknown to this tool"
+                lines.append(f"    {paint.kept(harmless(text))}")
+            if change.adopted:
+                lines.append(f"    found by its name; to keep it: {adoption_line(change)}")
+        texts.append("\n".join(lines))
+    return texts
 
 
 def header_text(scope: Scope) -> str:
@@ -215,48 +212,47 @@ class FieldRow(Struct, frozen=True):
     style: Style
 
 
-def field_rows(kind: Kind, views: Sequence[FieldView], paint: Paint = PLAIN) -> list[FieldRow]:
-    """Return the cells of every field that there is something to say of, in the order of the table."""
-    return [row for view in views if (row := _field_row(kind, view, paint))]
+def field_rows(kind: Kind, views: Sequence[FieldView], paint: Paint = PLAIN) -> Iterator[FieldRow]:
+    """Yield the cells of every field that there is something to say of, in the order of the table.
 
-
-def _field_row(kind: Kind, view: FieldView, paint: Paint) -> FieldRow | None:
-    """Return the cells of a field; nothing for one that stays as it is, or stays visible as nearly all do."""
-    if view.cls in (FieldClass.SET, FieldClass.RESET) and not view.differs:
-        return None
-    field, drift = kind.by_path[view.path], _drift_text(view)
-    before, after = shown_field(field, view.before), shown_field(field, view.after)
-    match view.cls:
-        case FieldClass.SET:
-            note = _joined(harmless(str(view.named)) if view.named else "", drift)
-            if view.before is None:
-                return FieldRow(view, "+", after, "", note, paint.create)
-            return FieldRow(view, "~", before, after, note, paint.update)
-        case FieldClass.RESET:
-            reason = "as named" if view.consented else "by policy"
-            note = _joined(f"reset {reason}, default {_default_source(view)}", drift)
-            return FieldRow(view, "↺", before, after, note, paint.reset)
-        case FieldClass.REFUSED:
-            why = "default stated, not proved" if view.is_claimed else "and not its default"
-            note = _joined(f"refused: not declared, {why}", drift)
-            return FieldRow(view, "!", before, "", note, paint.blocked)
-        case FieldClass.KEPT if view.accepted:
-            wanted = f" instead of {shown_field(field, view.wanted)}" if view.wanted != view.after else ""
-            note = f"accepted{wanted} until {view.accepted.until}: {harmless(view.accepted.reason)}"
-            return FieldRow(view, "=", after, "", note, paint.kept)
-        case FieldClass.KEPT if view.after is not None:
-            stays_visible = view.path == kind.visible_field and view.after is True
-            return (
-                None if stays_visible else FieldRow(view, "=", after, "", _joined("kept", drift), paint.kept)
-            )
-        case FieldClass.REMOVED:
-            return FieldRow(view, "-", before, "", "", paint.delete)
-    return None
+    Nothing is said of a field that stays as it is, or stays visible as nearly all do.
+    """
+    for view in views:
+        if view.cls in (FieldClass.SET, FieldClass.RESET) and not view.differs:
+            continue
+        field, drift = kind.by_path[view.path], _DRIFT.get(view.drift, "")
+        before, after = shown_field(field, view.before), shown_field(field, view.after)
+        stays_visible = view.path == kind.visible_field and view.after is True
+        symbol, style, old, new, notes = "=", paint.kept, after, "", ("kept", drift)
+        match view.cls:
+            case FieldClass.SET:
+                notes = (harmless(str(view.named)) if view.named else "", drift)
+                if view.before is None:
+                    symbol, style = "+", paint.create
+                else:
+                    symbol, style, old, new = "~", paint.update, before, after
+            case FieldClass.RESET:
+                reason = "as named" if view.consented else "by policy"
+                notes = (f"reset {reason}, default {(view.default or ASSUMED_EMPTY).source.words}", drift)
+                symbol, style, old, new = "↺", paint.reset, before, after
+            case FieldClass.REFUSED:
+                why = "default stated, not proved" if view.is_claimed else "and not its default"
+                notes = (f"refused: not declared, {why}", drift)
+                symbol, style, old = "!", paint.blocked, before
+            case FieldClass.KEPT if view.accepted:
+                wanted = f" instead of {shown_field(field, view.wanted)}" if view.wanted != view.after else ""
+                until = f"until {view.accepted.until}: {harmless(view.accepted.reason)}"
+                notes = (f"accepted{wanted} {until}", "")
+            case FieldClass.REMOVED:
+                symbol, style, old, notes = "-", paint.delete, before, ("", "")
+            case _ if view.cls is not FieldClass.KEPT or view.after is None or stays_visible:
+                continue
+        yield FieldRow(view, symbol, old, new, ", ".join(note for note in notes if note), style)
 
 
 def _field_lines(kind: Kind, views: Sequence[FieldView], paint: Paint) -> Iterator[str]:
     """Yield a line for each field, and one for each row by which two lists differ."""
-    rows = field_rows(kind, views, paint)
+    rows = [*field_rows(kind, views, paint)]
     path_width = max((len(row.view.path) for row in rows), default=0)
     before_width = max((min(len(row.before), WIDEST_BEFORE) for row in rows if row.after), default=0)
     for row in rows:
@@ -270,19 +266,6 @@ def _field_lines(kind: Kind, views: Sequence[FieldView], paint: Paint) -> Iterat
                 symbol = "+" if old is None else "-" if new is None else "~"
                 texts = [harmless(row_text(item)) for item in (old, new) if item is not None]
                 yield f"        {row.style(symbol + ' ' + ' → '.join(texts))}"
-
-
-def _drift_text(view: FieldView) -> str:
-    return _DRIFT.get(view.drift, "") if view.drift else ""
-
-
-def _default_source(view: FieldView) -> str:
-    return (view.default.source if view.default else DefaultSource.ASSUMED).words
-
-
-def _joined(*parts: str) -> str:
-    """Return the parts of a note that say something, with commas between them."""
-    return ", ".join(part for part in parts if part)
 
 
 def _unchanged(plan: Plan, paint: Paint, *, verbose: bool) -> Iterator[str]:
@@ -325,18 +308,16 @@ def report_text(applied: Applied, *, paint: Paint = PLAIN) -> str:
         what = f"{outcome.action.value} " if outcome.action else ""
         id = f"id {outcome.id} " if outcome.id is not None else ""
         reason = f"  {harmless(outcome.reason)}" if outcome.reason else ""
-        end = f"{what}{id}{outcome.result.value}{reason}"
-        outcomes.append(f"{symbol} {paint.strong(outcome.key)}  {end}")
+        outcomes.append(f"{symbol} {paint.strong(outcome.key)}  {what}{id}{outcome.result.value}{reason}")
         outcomes += [f"    warning: {harmless(warning)}" for warning in outcome.warnings]
+    to_write = [f"  {line.where}:  {harmless(line.text)}" for line in applied.lines]
     blocks = [
         "\n".join(outcomes),
         sent_text(applied.sent, paint=paint),
         _titled("Written into the files:", [f"  {key}:  id {id}" for key, id in applied.ids_written.items()]),
-        _titled(
-            "To write into the files:", [f"  {line.where}:  {harmless(line.text)}" for line in applied.lines]
-        ),
+        _titled("To write into the files:", to_write),
         "\n".join(applied.notes),
-        paint.strong(applied.summary_line),
+        paint.strong(summary_line([applied], "apply")),
     ]
     return "\n\n".join(block for block in blocks if block)
 
@@ -344,21 +325,28 @@ def report_text(applied: Applied, *, paint: Paint = PLAIN) -> str:
 def show_text(plan: Plan, declared: Declared, *, paint: Paint = PLAIN) -> str:
     """Return a table of one resource's fields, and what its plan would do to it."""
     entry, views = entry_of(plan)
-    title = f"{paint.strong(declared.key)}  on {plan.scope.target}, {_verdict(entry)}  ({declared.place})"
+    match entry:
+        case Change(action=action, id=id):
+            verdict = action.value + (f" id {id}" if id is not None else "")
+        case Blocked(blocks=blocks) as blocked:
+            verdict = f"{blocked.why}: " + harmless("; ".join(block.message for block in blocks))
+        case Unchanged(id=id, hidden=hidden):
+            verdict = "hidden, left alone" if hidden else "absent" if id is None else f"unchanged id {id}"
+        case _:
+            verdict = "nothing"
+    lines = [f"{paint.strong(declared.key)}  on {plan.scope.target}, {verdict}  ({declared.place})"]
     if not views:
-        return title
+        return lines[0]
     heading, *rows = columns(
         [("field", "class", "live", "desired", "declared"), *(_cells(plan, declared, view) for view in views)]
     )
-    lines = [title, "", heading]
+    lines += ["", heading]
     for view, row in zip(views, rows, strict=True):
-        if view.cls is FieldClass.REFUSED:
-            style = paint.blocked
-        elif view.cls is FieldClass.RESET:
-            style = paint.reset if view.differs else paint.faint
-        else:
-            style = paint.update if view.differs else plain
-        lines.append(style(row))
+        usual, differing = {
+            FieldClass.REFUSED: (paint.blocked, paint.blocked),
+            FieldClass.RESET: (paint.faint, paint.reset),
+        }.get(view.cls, (str, paint.update))
+        lines.append((differing if view.differs else usual)(row))
     change = entry.change if isinstance(entry, Blocked) else entry
     if isinstance(change, Change) and change.live is not None:
         for member, value in unknown_members(plan.account.kind, change.live.body):
@@ -366,30 +354,153 @@ def show_text(plan: Plan, declared: Declared, *, paint: Paint = PLAIN) -> str:
     return "\n".join(lines)
 
 
-def _verdict(entry: Change | Blocked | Unchanged | None) -> str:
-    match entry:
-        case Change(action=action, id=id):
-            return action.value + (f" id {id}" if id is not None else "")
-        case Blocked(blocks=blocks) as blocked:
-            return f"{blocked.why}: " + harmless("; ".join(block.message for block in blocks))
-        case Unchanged(id=id, hidden=hidden):
-            return "hidden, left alone" if hidden else f"unchanged id {id}" if id is not None else "absent"
-    return "nothing"
-
-
 def _cells(plan: Plan, declared: Declared, view: FieldView) -> tuple[str, ...]:
     field = plan.account.kind.by_path[view.path]
     given, accepted = declared.given.get(view.path), view.accepted
     origin = given.origin if given else None if accepted else view.origin
     named = f"{harmless(str(view.named))}, " if view.named else ""
-    where = f"{named}{origin.level}, {origin.place}" if origin else ""
+    where = [f"{named}{origin.level}, {origin.place}"] if origin else []
     if accepted:
-        where = _joined(where, f"accepted until {accepted.until}, {accepted.origin.place}")
-    after = shown_field(field, view.after, longest=_LONGEST_CELL)
+        where.append(f"accepted until {accepted.until}, {accepted.origin.place}")
+    after, drift = shown_field(field, view.after, longest=_LONGEST_CELL), _DRIFT.get(view.drift)
     return (
         view.path,
-        _joined(view.cls.value, _drift_text(view)),
+        f"{view.cls.value}, {drift}" if drift else view.cls.value,
         shown_field(field, view.before, longest=_LONGEST_CELL),
-        f"{after} ({_default_source(view)} default)" if view.cls is FieldClass.RESET else after,
-        where or "-",
+        f"{after} ({(view.default or ASSUMED_EMPTY).source.words} default)"
+        if view.cls is FieldClass.RESET
+        else after,
+        ", ".join(where) or "-",
     )
+
+
+def seeds_text(plan: SeedsPlan, *, paint: Paint = PLAIN) -> str:
+    """Return every seed with its states and counts, and every reason against it."""
+    if plan.trouble is not None:
+        return f"{paint.blocked('!')} Seeds: nothing can be sent: {harmless(str(plan.trouble))}"
+    signs = {"!": f"{paint.blocked('!')} ", "~": f"{paint.update('~')} ", "": ""}
+    blocks = []
+    for seed in plan.seeds:
+        symbol, what = seed_title(seed, paint)
+        lines = [f"    {signs[sign]}{harmless(text)}" for sign, text in seed_lines(seed)]
+        blocks.append("\n".join([f"{symbol} {paint.strong(seed.seed.key)}  {what}", *lines]))
+    return "\n\n".join(blocks)
+
+
+def seed_title(plan: SeedPlan, paint: Paint = PLAIN) -> tuple[str, str]:
+    """Return the sign of what is done about a seed, and that in words with the customers in each state."""
+    if plan.blocks:
+        symbol = paint.blocked("!")
+    elif plan.count(RecipientState.IN_DOUBT):
+        symbol = paint.doubt("?")
+    else:
+        symbol = paint.create("→") if plan.to_send else paint.faint("=")
+    counts = ", ".join(f"{plan.count(state)} {state.value}" for state in RecipientState if plan.count(state))
+    verb = "send" if plan.to_send else "blocked" if plan.blocks and plan.due else "nothing to send"
+    by_hand = ", by hand only" if plan.seed.send is Send.BY_HAND else ""
+    return symbol, f"{verb}, round {harmless(plan.seed.round)}: {counts}{by_hand}"
+
+
+def seed_lines(plan: SeedPlan) -> Iterator[tuple[str, str]]:
+    """Yield what there is to say of a seed, each with its sign.
+
+    `!` is a reason not to send, `~` a part that has changed since it was sent; a note has none.
+    """
+    for block in plan.blocks:
+        yield "!", block.message
+    for path, (number, _) in plan.changes.items():
+        customers = counted(number, "customer")
+        if path:
+            yield "~", f"{harmless(path)}  changed for {customers}"
+        else:
+            version = "they were sent by an older version, which did not write down where"
+            yield "~", f"{customers} changed; {version}"
+    for note in seed_notes(plan):
+        yield "", note
+
+
+def seed_notes(plan: SeedPlan) -> Iterator[str]:
+    """Yield what else a person should know of a seed."""
+    yield from plan.notes
+    copies = sum(bool(customer.copies) for customer in plan.seed.customers)
+    if copies:
+        yield f"{counted(copies, 'customer')} copied from earlier ones of the tenant, who may be real people"
+    yield from dict.fromkeys(recipient.note for recipient in plan.customers if recipient.note)
+    if any(recipient.changed and recipient.state is RecipientState.SENT for recipient in plan.customers):
+        yield f"changed since; send: {plan.seed.send.value} does not send it again"
+    if plan.count(RecipientState.FOUND):
+        yield "found: customers that this journal does not explain, or mail of another seed, may be there;"
+        yield f"look at the tenant, then run seeds resolve {plan.seed.key} --sent or --not-sent,"
+        sent = plan.count(RecipientState.SENT)
+        too = f", which mails the {counted(sent, 'customer')} sent already once more" if sent else ""
+        yield f"or seeds send {plan.seed.key} --again{too}"
+    if plan.count(RecipientState.IN_DOUBT):
+        yield "in doubt: counting may settle it once it has rested for settle_after; or look at the tenant,"
+        yield f"then run seeds resolve {plan.seed.key} --sent or --not-sent"
+
+
+def sent_text(sent: Sequence[SendResult], *, paint: Paint = PLAIN) -> str:
+    """Return how each sending ended."""
+    lines = []
+    for end in sent:
+        symbol, counts, notes = sent_parts(end, paint)
+        lines += [f"{symbol} {paint.strong(end.key)}  {counts}", *(f"    {harmless(note)}" for note in notes)]
+    return "\n".join(lines)
+
+
+def sent_parts(end: SendResult, paint: Paint = PLAIN) -> tuple[str, str, Sequence[str]]:
+    """Return the sign of how a sending ended, how many customers ended how, and the notes on it."""
+    numbers = {"sent": end.sent, "refused": end.refused, "found": end.found, "in doubt": end.in_doubt}
+    counts = ", ".join(f"{number} {what}" for what, number in numbers.items() if number) or "nothing sent"
+    symbol = paint.doubt("?") if end.in_doubt else paint.create("→") if end.sent else paint.blocked("!")
+    return symbol, counts, [*end.notes, *([f"on the tenant: {_counts(end.status)}"] if end.status else [])]
+
+
+def seed_status_text(statuses: Sequence[SeedStatus]) -> str:
+    """Return what the tenant counts of each seed, a line each."""
+    return "\n".join(
+        f"{one.key}: {one.sent} sent; {one.counted} counted on the tenant; {_counts(one)}" for one in statuses
+    )
+
+
+def _counts(status: SeedStatus) -> str:
+    """Return what the tenant counts by its statuses, and what that leaves unverified."""
+    if status.faults is None:
+        faults = "faults unverified: no fault_statuses are declared"
+    elif status.faults:
+        faults = f"{status.faults} not mailed, according to fault_statuses"
+    else:
+        faults = "no fault"
+    parts = [
+        ", ".join(f"{number} {harmless(name)}" for name, number in status.by_status.items()),
+        f"{status.missing} not visible yet, unverified" if status.missing else "",
+        f"{status.unplaced} in no status, unverified" if status.unplaced else "",
+        faults,
+        f"unverified: there is no status {harmless(', '.join(status.unknown))}" if status.unknown else "",
+    ]
+    return "; ".join(part for part in parts if part)
+
+
+def preview_text(plan: SeedPlan, composer: Composer) -> str:
+    """Return each customer as it will go, with its address in full: for a terminal only."""
+    seed = plan.seed
+    rows = [
+        ("address", "state", "mailed from", "not before", "expires", "copies", "changed since it was sent")
+    ]
+    for recipient in plan.customers:
+        customer, changed = recipient.customer, recipient.changed
+        end = customer.members.get("EndDate", seed.batch.get("EndDate"))
+        row = (
+            harmless(customer.email),
+            recipient.state.value,
+            composer.text(customer.members.get("SendDate")) or "at once",
+            composer.text(seed.batch.get("SendTime")) or "any time",
+            composer.text(end) or "as the system decides",
+            ", ".join(customer.copies) or "nothing",
+            "in what its sender did not write down" if "" in changed else harmless(", ".join(changed)),
+        )
+        rows.append(row)
+    cells = rows if plan.changes else [row[:-1] for row in rows]
+    approval = "automatically" if seed.batch.get("ApproveAutomatically") is True else "by hand, at Expoints"
+    title = f"{seed.key}, round {harmless(seed.round)}; approved {approval}"
+    return "\n".join([title, "", *columns(cells)])

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from msgspec import Struct
@@ -112,31 +113,28 @@ def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def plain(text: str) -> str:
-    """Return text without any color."""
-    return text
-
-
 class Paint(Struct, frozen=True):
     """How each sort of text looks. The meaning never hangs on the color: each line has its symbol."""
 
-    create: Style = plain
-    update: Style = plain
-    delete: Style = plain
-    reset: Style = plain
-    kept: Style = plain
-    blocked: Style = plain
-    doubt: Style = plain
-    strong: Style = plain
-    faint: Style = plain
+    create: Style = str
+    update: Style = str
+    delete: Style = str
+    reset: Style = str
+    kept: Style = str
+    blocked: Style = str
+    doubt: Style = str
+    strong: Style = str
+    faint: Style = str
 
 
-def _ansi(code: str) -> Style:
-    return lambda text: f"\x1b[{code}m{text}\x1b[0m" if text else text
+def _colored(code: str, text: str) -> str:
+    return f"\x1b[{code}m{text}\x1b[0m" if text else text
 
 
 PLAIN = Paint()
-COLOURED = Paint(*map(_ansi, ("32", "33", "31", "1;35", "2", "1;31", "1;33", "1", "2")))
+COLOURED = Paint(
+    *(partial(_colored, code) for code in ("32", "33", "31", "1;35", "2", "1;31", "1;33", "1", "2"))
+)
 
 
 def log_line(now: float, level: Level, event: str, fields: Mapping[str, Any]) -> str:
@@ -205,6 +203,6 @@ def diff_text(file: str, before: str | None, after: str, *, paint: Paint = PLAIN
     styles = {"+": paint.create, "-": paint.delete, "@": paint.faint}
     lines = []
     for line in difflib.unified_diff(old, new, name, f"b/{file}", lineterm=""):
-        style = paint.strong if line.startswith(("---", "+++")) else styles.get(line[:1], plain)
+        style = paint.strong if line.startswith(("---", "+++")) else styles.get(line[:1], str)
         lines.append(style(harmless(line)))
     return "\n".join(lines)

@@ -22,7 +22,7 @@ from tests.repositories import Repository
 SCRIPT = TOP / ".github/actions/reconcile/reconcile.py"
 MARKER = "<!-- reconciler:plan target=live -->"
 REPORT = f"{MARKER}\nThe plan."
-NOT_REVIEWED = "Exit 5: nothing was carried out, for nobody has reviewed it."
+NOT_REVIEWED = "Exit 5: nothing was carried out, because it has not been reviewed."
 HEAD, COMMIT, NOTHING = "a" * 40, "b" * 40, "0" * 40
 # Stands in for `reconciler`: writes what it is asked for, notes what it was given, and ends as it is told.
 PROGRAM = """\

@@ -340,7 +340,7 @@ def show_only(step: Step) -> int:
     if code not in (PENDING, REFUSED) or not file.exists():
         return code
     ends, fingerprint = STALE if code == PENDING else code, json.loads(file.read_text("utf-8"))["fingerprint"]
-    why = f"Exit {ends}: nothing was carried out, for nobody has reviewed it."
+    why = f"Exit {ends}: nothing was carried out, because it has not been reviewed."
     step.say(f"{why} Its fingerprint is {fingerprint}.", HOW_TO_GO_ON)
     return ends
 

@@ -29,9 +29,19 @@ from reconciler.expoints.recipients import RecipientState, SeedPlan
 from reconciler.expoints.seed import masked
 from reconciler.problems import Place, Problem
 from reconciler.render.github import Links
-from reconciler.render.report import MEANINGS, Applied, Planned, Reported, Stopped, in_order
-from reconciler.render.seeds import MAIL_IS_SENT, seed_lines, seed_symbol, seed_what, sent_parts
-from reconciler.render.text import adoption_line, carried_names, field_rows, header_text, remarks, sign_of
+from reconciler.render.report import MEANINGS, Applied, Planned, Reported, Stopped, in_order, summary_line
+from reconciler.render.text import (
+    MAIL_IS_SENT,
+    adoption_line,
+    carried_names,
+    field_rows,
+    header_text,
+    remarks,
+    seed_lines,
+    seed_title,
+    sent_parts,
+    sign_of,
+)
 from reconciler.render.values import Document, harmless, shortened, shown_field
 
 WHOLE = 40
@@ -227,7 +237,7 @@ class _Maker(Struct, frozen=True):
             "groups": _groups(groups),
             "notes": [harmless(note) for note in notes if note],
             "unmanaged": [harmless(f"{live.id} · {live.name}") for live in plan.unmanaged],
-            "summary": harmless(planned.summary_line),
+            "summary": harmless(summary_line([planned], "plan")),
             "figures": [
                 ("create", "to create", plan.count(Action.CREATE)),
                 ("update", "to update", plan.count(Action.UPDATE)),
@@ -241,7 +251,7 @@ class _Maker(Struct, frozen=True):
 
     def end(self, applied: Applied) -> Document:
         """Return what there is to say of how everything ended."""
-        doubtful = applied.customers_in_doubt
+        ends, doubtful = applied.summary, applied.customers_in_doubt
         right, wrong, changes = list[Card](), list[Card](), applied.changes
         for outcome in applied.outcomes:
             card = self._ended(outcome, changes.get(outcome.key))
@@ -267,13 +277,13 @@ class _Maker(Struct, frozen=True):
             "groups": _groups(groups),
             "notes": [harmless(note) for note in (*self._trouble(), *applied.notes, *ids)],
             "to_write": [(harmless(line.where), harmless(line.text)) for line in applied.lines],
-            "summary": harmless(applied.summary_line),
+            "summary": harmless(summary_line([applied], "apply")),
             "figures": [
-                ("create", "changed", applied.count(Result.APPLIED)),
-                ("delete", "failed", applied.count(Result.FAILED)),
-                ("update", "stale", applied.count(Result.STALE)),
-                ("blocked", "skipped", applied.count(Result.SKIPPED)),
-                ("in-doubt", "in doubt", applied.count(Result.IN_DOUBT)),
+                ("create", "changed", ends["applied"]),
+                ("delete", "failed", ends["failed"]),
+                ("update", "stale", ends["stale"]),
+                ("blocked", "skipped", ends["skipped"]),
+                ("in-doubt", "in doubt", ends["in_doubt"]),
                 ("send", "customers sent", applied.customers_sent),
                 *([("in-doubt", "customers in doubt", doubtful)] if doubtful else []),
             ],
@@ -355,7 +365,7 @@ class _Maker(Struct, frozen=True):
         )
 
     def _seed(self, plan: SeedPlan) -> Card:
-        seed = plan.seed
+        seed, (symbol, what) = plan.seed, seed_title(plan)
         if plan.blocks:
             action = "blocked"
         elif plan.count(RecipientState.IN_DOUBT):
@@ -366,9 +376,9 @@ class _Maker(Struct, frozen=True):
         lines = [(sign, harmless(text)) for sign, text in seed_lines(plan)]
         return Card(
             key=harmless(seed.key),
-            symbol=seed_symbol(plan),
+            symbol=symbol,
             action=action,
-            what=harmless(seed_what(plan)),
+            what=harmless(what),
             target=harmless(self.planned.target),
             spot=_spot(seed.place, self.links),
             remark="pending before" if was_there else "",

@@ -70,7 +70,7 @@
     try {
       history.replaceState(null, "", `${location.pathname}${location.search}${state && "#"}${state}`);
     } catch {
-      // Some viewers have no address to write to, and some browsers are asked too often by whoever types fast.
+      // Some viewers have no address to write to, and some browsers refuse to be asked too often while a person types fast.
     }
   }
 
