@@ -49,8 +49,7 @@ from reconciler.journal.journal import protection_of, shown_address
 from reconciler.private import private_database
 from reconciler.render.listing import (
     Check,
-    CheckGroup,
-    State,
+    Checks,
     doctor_document,
     doctor_text,
     exit_of,
@@ -76,9 +75,9 @@ def doctor(selection: Selection, console: Console, environment: Environment) -> 
     """
     system = f"{platform.python_implementation()} {platform.python_version()} on {platform.system()}"
     with interruptible(environment) as environment:
-        parts = [
-            CheckGroup("This installation", [ok("versions", f"reconciler {__version__}, {system}")]),
-            CheckGroup("What the operator allows", [*check_access(environment)]),
+        parts: Checks = [
+            ("This installation", [ok("versions", f"reconciler {__version__}, {system}")]),
+            ("What the operator allows", [*check_access(environment)]),
             *_workspace(selection, console, environment),
         ]
     console.result(doctor_text(parts, console.paint), doctor_document(parts))
@@ -125,14 +124,14 @@ def _files(access: Access) -> str:
     return "is not set: {file: …} may name any plain file of one line that is no other program's"
 
 
-def _workspace(selection: Selection, console: Console, environment: Environment) -> Iterator[CheckGroup]:
+def _workspace(
+    selection: Selection, console: Console, environment: Environment
+) -> Iterator[tuple[str, list[Check]]]:
     """Yield how the workspace stands, and then each target of it."""
     try:
         folder = find_workspace(selection.workspace, environment.folder)
     except UsageError as error:
-        yield CheckGroup(
-            "Workspace", [replace(failed("workspace", error), mend="begin one: reconciler init")]
-        )
+        yield "Workspace", [replace(failed("workspace", error), mend="begin one: reconciler init")]
         return
     title = f"Workspace {shown(folder, environment.folder)}"
     surroundings = [*_schema(folder, environment), _ignored(folder, environment)]
@@ -141,18 +140,18 @@ def _workspace(selection: Selection, console: Console, environment: Environment)
     except FilesInvalid as invalid:
         wrong = problem("files", counted(len(invalid.problems), "problem"), "reconciler validate lists them")
         untold = not_checkable("targets", "nothing is asked while the files are wrong")
-        yield CheckGroup(title, [wrong, *surroundings, untold])
+        yield title, [wrong, *surroundings, untold]
         return
     text = (
         f"{counted(workspace.files, 'file')}, {counted(workspace.count, 'resource')}, "
         f"{counted(len(workspace.targets), 'target')}, {counted(len(workspace.warnings), 'warning')}"
     )
-    yield CheckGroup(title, [ok("files", text), *surroundings])
+    yield title, [ok("files", text), *surroundings]
     one = [chosen_target(workspace, selection.target)] if selection.target else None
     targets = one or [*workspace.targets.values()]
     progress = console.progress("Looking at targets")
     for number, target in enumerate(targets, start=1):
-        yield CheckGroup(f"Target {target.name}", [*_target(Chosen(workspace, target, environment))])
+        yield f"Target {target.name}", [*_target(Chosen(workspace, target, environment))]
         progress(number, len(targets))
 
 
@@ -195,7 +194,7 @@ def _target(chosen: Chosen) -> Iterator[Check]:
             yield ok("recipients", f"{counted(allowed, 'pattern')} of allowed recipients")
         else:
             text = "nobody is allowed, so no seed is sent"
-            yield Check("recipients", State.OK, text, "add allowed_recipients: […]")
+            yield Check("recipients", "ok", text, "add allowed_recipients: […]")
     if any(api.url == SANDBOX for api in (target.checkmarket, target.expoints) if api is not None):
         yield _sandbox(chosen)
     yield from check_journal(chosen)
@@ -273,7 +272,7 @@ def _checked(api: _Api, environment: Environment) -> Iterator[Check]:
         else:
             before.append(ok(f"{api.name} host", f"{urlsplit(url).netloc} is trusted with credentials"))
     yield from before
-    if any(check.state is State.PROBLEM for check in before):
+    if any(check.state == "problem" for check in before):
         yield not_checkable(api.name, "it was not asked, because of what stands above")
         return
     try:

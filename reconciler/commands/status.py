@@ -33,7 +33,6 @@ from reconciler.journal.journal import ReadOnlyJournal
 from reconciler.planfile.files import check_place, write_document
 from reconciler.render.status import (
     JournalFigures,
-    OpenRun,
     ResourceFigures,
     SeedFigures,
     TargetStatus,
@@ -149,7 +148,7 @@ def _status_of(chosen: Chosen, selection: Selection, console: Console) -> Target
             )
             if "journal" in found:
                 differing = {*(change.key for change in plan.changes), *(one.key for one in plan.blocked)}
-                at_work = {one.run.number for one in found["journal"].open_runs if not one.is_dead}
+                at_work = {run.number for run, dead in found["journal"].open_runs if not dead}
                 found["changes_in_doubt"] = sum(
                     key in differing and run not in at_work for key, run in memory.unsure.items()
                 )
@@ -185,7 +184,7 @@ def _journal(past: ReadOnlyJournal, chosen: Chosen, accounts: AbstractSet[str]) 
     observer = this_process() if held else None
     return JournalFigures(
         next((run for run in applies if not run.is_open), None),
-        tuple(OpenRun(run, is_dead(run, observer, now)) for run in held if observer),
+        tuple((run, is_dead(run, observer, now)) for run in held if observer),
     )
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from msgspec import Struct
 from msgspec.structs import asdict
@@ -160,13 +159,8 @@ def sandbox_text(inventory: Mapping[str, Any]) -> str:
     return "\n\n".join("\n".join([f"{title}:", *lines]) for title, lines in blocks.items() if lines)
 
 
-class State(StrEnum):
-    """The state of one thing."""
-
-    OK = "ok"
-    PROBLEM = "problem"
-    NOT_CHECKABLE = "not checkable"
-    """It cannot be known, or was not asked because of another problem."""
+State: TypeAlias = Literal["ok", "problem", "not checkable"]
+"""Not checkable is what cannot be known, or was not asked because of another problem."""
 
 
 class Check(Struct, frozen=True):
@@ -181,21 +175,18 @@ class Check(Struct, frozen=True):
     """What a problem means for the whole."""
 
 
-class CheckGroup(Struct, frozen=True):
-    """What was looked at of one thing: of this installation, the workspace, a target."""
-
-    title: str
-    checks: Sequence[Check]
+Checks: TypeAlias = Sequence[tuple[str, Sequence[Check]]]
+"""What was looked at of this installation, of the workspace and of each target, under their titles."""
 
 
 def ok(subject: str, message: str) -> Check:
     """Return that a thing is as it should be."""
-    return Check(subject, State.OK, message)
+    return Check(subject, "ok", message)
 
 
 def problem(subject: str, message: str, mend: str = "", exit: Exit = Exit.ERROR) -> Check:
     """Return that a thing is not as it should be."""
-    return Check(subject, State.PROBLEM, message, mend, exit)
+    return Check(subject, "problem", message, mend, exit)
 
 
 def failed(subject: str, error: ReconcilerError) -> Check:
@@ -206,52 +197,41 @@ def failed(subject: str, error: ReconcilerError) -> Check:
 
 def not_checkable(subject: str, message: str, mend: str = "") -> Check:
     """Return that the state of a thing cannot be found out."""
-    return Check(subject, State.NOT_CHECKABLE, message, mend)
+    return Check(subject, "not checkable", message, mend)
 
 
-def exit_of(parts: Iterable[CheckGroup]) -> Exit:
+def exit_of(parts: Checks) -> Exit:
     """Return what all of it together means: 0, 1, or 7 where nothing but an API is wrong."""
-    return Exit.gravest(check.exit for part in parts for check in part.checks)
+    return Exit.gravest(check.exit for _, checks in parts for check in checks)
 
 
-def doctor_text(parts: Sequence[CheckGroup], paint: Paint) -> str:
+def doctor_text(parts: Checks, paint: Paint) -> str:
     """Return the parts with a line for each thing, and the way to mend it below; the counts come last."""
-    signs = {
-        State.OK: paint.create("✓"),
-        State.PROBLEM: paint.blocked("!"),
-        State.NOT_CHECKABLE: paint.doubt("?"),
-    }
+    signs = {"ok": paint.create("✓"), "problem": paint.blocked("!"), "not checkable": paint.doubt("?")}
     blocks = []
-    for part in parts:
-        lines = [paint.strong(harmless(part.title))]
-        width = max((len(check.subject) for check in part.checks), default=0)
-        for check in part.checks:
-            prefix = "not checkable: " if check.state is State.NOT_CHECKABLE else ""
+    for title, checks in parts:
+        lines = [paint.strong(harmless(title))]
+        width = max((len(check.subject) for check in checks), default=0)
+        for check in checks:
+            prefix = "not checkable: " if check.state == "not checkable" else ""
             message = harmless(f"{prefix}{check.message}")
             lines.append(f"  {signs[check.state]} {check.subject.ljust(width)}  {message}")
             if check.mend:
                 lines.append(f"    {' ' * width}  → {harmless(check.mend)}")
         blocks.append("\n".join(lines))
-    states = [check.state for part in parts for check in part.checks]
-    ok, problems, unknown = (states.count(state) for state in State)
+    states = [check.state for _, checks in parts for check in checks]
+    ok, problems, unknown = (states.count(state) for state in get_args(State))
     summary = f"Checked: {ok} ok, {counted(problems, 'problem')}, {unknown} not checkable."
     return "\n\n".join([*blocks, summary])
 
 
-def doctor_document(parts: Sequence[CheckGroup]) -> Document:
+def doctor_document(parts: Checks) -> Document:
     """Return the parts as a JSON document."""
-    documents = []
-    for part in parts:
-        checks = []
-        for check in part.checks:
-            document: Document = {
-                "subject": check.subject,
-                "state": check.state,
-                "message": check.message,
-                "mend": check.mend or None,
-            }
-            if check.state is State.PROBLEM:
-                document["unavailable"] = check.exit is Exit.UNAVAILABLE
-            checks.append(document)
-        documents.append({"title": part.title, "checks": checks})
+
+    def document(check: Check) -> Document:
+        about = {"subject": check.subject, "state": check.state, "message": check.message}
+        unavailable = {"unavailable": check.exit is Exit.UNAVAILABLE} if check.state == "problem" else {}
+        return {**about, "mend": check.mend or None, **unavailable}
+
+    documents = [{"title": title, "checks": [*map(document, checks)]} for title, checks in parts]
     return {"format_version": FORMAT_VERSION, "parts": documents}

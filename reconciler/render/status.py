@@ -52,20 +52,13 @@ class SeedFigures(Struct, frozen=True):
     customers_in_doubt: int
 
 
-class OpenRun(Struct, frozen=True):
-    """A run that holds the account; `is_dead` where its process is provably gone."""
-
-    run: Run
-    is_dead: bool
-
-
 class JournalFigures(Struct, frozen=True):
     """What the journal says of a target."""
 
     last_apply: Run | None = None
     """The latest `apply` on the target that has ended, in whatever way; `None` if there was none."""
-    open_runs: tuple[OpenRun, ...] = ()
-    """The runs, of any command, that hold the target or its accounts."""
+    open_runs: tuple[tuple[Run, bool], ...] = ()
+    """Runs that hold the target or its accounts, each with whether its process is provably gone."""
 
 
 class TargetStatus(Struct, frozen=True):
@@ -149,9 +142,9 @@ def _remarks(statuses: Sequence[TargetStatus], now: float, paint: Paint) -> Iter
         if status.seeds and status.seeds.blocked:
             what = counted(status.seeds.blocked, "seed")
             yield f"{paint.blocked('!')} {name}: {what} blocked; reconciler seeds status says why"
-        for one in status.journal.open_runs if status.journal else ():
-            run, age = one.run, max(0, round(now - one.run.latest))
-            state = "died, and the next run will end it" if one.is_dead else f"last heard of {age} s ago"
+        for run, is_dead in status.journal.open_runs if status.journal else ():
+            age = max(0, round(now - run.latest))
+            state = "died, and the next run will end it" if is_dead else f"last heard of {age} s ago"
             what = f"run {run.number} ({harmless(run.start.command)}) holds the account, {state}"
             yield f"{paint.doubt('?')} {name}: {what}"
 
@@ -210,13 +203,13 @@ def _journal(journal: JournalFigures) -> Document:
         else None,
         "open_runs": [
             {
-                "run": one.run.number,
-                "command": one.run.start.command,
-                "began": moment(one.run.began),
-                "latest": moment(one.run.latest),
-                "died": one.is_dead,
+                "run": run.number,
+                "command": run.start.command,
+                "began": moment(run.began),
+                "latest": moment(run.latest),
+                "died": is_dead,
             }
-            for one in journal.open_runs
+            for run, is_dead in journal.open_runs
         ],
     }
 
@@ -272,36 +265,37 @@ def _families(statuses: Sequence[TargetStatus], now: float) -> Iterator[tuple[st
         yield "reconciler_target", "info", help, [(some, 1) for some in labels]
     values = [(status.target, _gauges(status)) for status in statuses]
     for name, help in _HELP.items():
-        some = [({"target": target}, found) for target, all in values if (found := all[name]) is not None]
+        some = [({"target": target}, found) for target, all in values if (found := all.get(name)) is not None]
         if some:
             yield f"reconciler_{name}", "gauge", help, some
 
 
-def _gauges(status: TargetStatus) -> Mapping[str, float | None]:
-    """Return every figure by the name of its metric; `None` is unknown, and left out."""
+def _gauges(status: TargetStatus) -> Mapping[str, float]:
+    """Return every figure that is known by the name of its metric."""
     resources, seeds, journal = status.resources, status.seeds, status.journal
-    last = journal.last_apply if journal else None
-    runs = journal.open_runs if journal else ()
-    return {
-        "up": int(status.is_up),
-        "journal_up": int(journal is not None),
-        "managed_resources": resources.managed if resources else None,
-        "unmanaged_resources": resources.unmanaged if resources else None,
-        "drifted_resources": resources.drifted if resources else None,
-        "blocked_resources": resources.blocked if resources else None,
-        "declared_seeds": seeds.declared if seeds else None,
-        "pending_seeds": seeds.pending if seeds else None,
-        "blocked_seeds": seeds.blocked if seeds else None,
-        "in_doubt_seeds": seeds.in_doubt if seeds else None,
-        "pending_customers": seeds.customers_pending if seeds else None,
-        "in_doubt_customers": seeds.customers_in_doubt if seeds else None,
-        "in_doubt_changes": status.changes_in_doubt,
-        "open_runs": len(runs) if journal else None,
-        "oldest_open_run_timestamp_seconds": min((float(one.run.began) for one in runs), default=None),
-        "last_apply_run": last.number if last else None,
-        "last_apply_exit_code": last.exit if last else None,
-        "last_apply_timestamp_seconds": last.ended if last else None,
-    }
+    values: dict[str, float | None] = {"up": int(not status.error), "journal_up": int(journal is not None)}
+    if resources:
+        values |= {f"{name}_resources": number for name, number in asdict(resources).items()}
+    if seeds:
+        values |= {
+            **{
+                f"{name}_seeds": getattr(seeds, name)
+                for name in ("declared", "pending", "blocked", "in_doubt")
+            },
+            "pending_customers": seeds.customers_pending,
+            "in_doubt_customers": seeds.customers_in_doubt,
+        }
+    values["in_doubt_changes"] = status.changes_in_doubt
+    if journal:
+        began = [float(run.began) for run, _ in journal.open_runs]
+        values |= {"open_runs": len(began), "oldest_open_run_timestamp_seconds": min(began, default=None)}
+        if last := journal.last_apply:
+            values |= {
+                "last_apply_run": last.number,
+                "last_apply_exit_code": last.exit,
+                "last_apply_timestamp_seconds": last.ended,
+            }
+    return {name: value for name, value in values.items() if value is not None}
 
 
 _HELP = {
@@ -313,12 +307,12 @@ _HELP = {
     "blocked_resources": "Declared configurations that apply would leave alone because a rule says no.",
     "declared_seeds": "Seeds that are declared on the target.",
     "pending_seeds": "Seeds of which apply would send something.",
-    "blocked_seeds": "Seeds of which something is due although a rule says no, or that may have been sent from "
-    "elsewhere.",
+    "blocked_seeds": "Seeds of which something is due although a rule says no, or that may have been sent by "
+    "another sender.",
     "in_doubt_seeds": "Seeds with customers of whom it is unknown whether they were sent.",
     "pending_customers": "Customers that apply would send.",
     "in_doubt_customers": "Customers of whom it is unknown whether they were sent.",
-    "in_doubt_changes": "Configurations that are not as declared after a last write whose outcome is unknown.",
+    "in_doubt_changes": "Configurations that are not as declared, and whose last write has no known outcome.",
     "open_runs": "Runs that hold the target or its accounts.",
     "oldest_open_run_timestamp_seconds": "When the oldest of these runs began, in seconds since 1970 UTC.",
     "last_apply_run": "The number of the last apply that has ended.",

@@ -11,7 +11,6 @@ from reconciler.journal.entries import Run, RunStart
 from reconciler.journal.holding import this_process
 from reconciler.render.status import (
     JournalFigures,
-    OpenRun,
     ResourceFigures,
     SeedFigures,
     TargetStatus,
@@ -38,7 +37,7 @@ def whole(name: str = "production", account: str = "api.example.com#0badcafe") -
         ResourceFigures(47, 3, 2, 1),
         SeedFigures(9, 8, 7, 6, 5, 4),
         10,
-        JournalFigures(RUN, (OpenRun(RUN, is_dead=False),)),
+        JournalFigures(RUN, ((RUN, False),)),
     )
 
 

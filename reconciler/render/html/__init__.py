@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -25,7 +25,7 @@ from reconciler.engine.change import Action, Blocked, Change
 from reconciler.engine.classify import FieldClass, FieldView, desired
 from reconciler.engine.kind import Kind
 from reconciler.engine.outcome import Outcome, Result
-from reconciler.expoints.recipients import RecipientState, SeedPlan
+from reconciler.expoints.recipients import SeedPlan
 from reconciler.expoints.seed import masked
 from reconciler.problems import Place, Problem
 from reconciler.render.github import Links
@@ -146,29 +146,26 @@ def page_of(reports: Sequence[Reported], links: Links) -> Document:
 
 def _section(reported: Reported, links: Links) -> Document:
     """Return all that is said of one target; a part that there is nothing to say of is empty."""
+    planned, exit = reported.planned if isinstance(reported, Applied) else reported, int(reported.exit)
+    if isinstance(planned, Stopped):
+        alert = harmless(f"{'' if planned.is_underway else f'Exit {exit}: '}{planned.error}")
+    else:
+        alert = f"Exit {exit}: {MEANINGS[reported.exit]}." if reported.exit in MEANINGS else ""
     section: Document = {
         "target": harmless(reported.target),
-        "alert": "",
-        "problems": [_problem(one, links) for one in reported.problems]
-        if isinstance(reported, Stopped)
-        else [],
+        "alert": alert,
+        "problems": [_problem(one, links) for one in planned.problems],
         **dict.fromkeys(("summary", "fingerprint"), ""),
-        **{name: [] for name in ("lines", "loosened", "groups", "notes", "unmanaged", "to_write", "figures")},
+        **dict.fromkeys(("lines", "loosened", "groups", "notes", "unmanaged", "to_write", "figures"), ()),
     }
-    if isinstance(reported, Stopped):
-        error = harmless(reported.error)
-        alert = error if reported.is_underway else f"Exit {int(reported.exit)}: {error}"
-        return section | {"alert": alert}
-    planned = reported.planned if isinstance(reported, Applied) else reported
-    exit, maker = reported.exit, _Maker(planned, links)
+    if isinstance(planned, Stopped):
+        return section
     section |= {
         "lines": header_text(planned.plan.scope).splitlines(),
-        "alert": f"Exit {int(exit)}: {MEANINGS[exit]}." if exit in MEANINGS else "",
         "loosened": [_problem(one, links) for one in planned.loosened],
-        "problems": [_problem(one, links) for one in planned.problems],
         "fingerprint": planned.fingerprint,
     }
-    return section | (maker.end(reported) if isinstance(reported, Applied) else maker.plan())
+    return section | (_end(reported, links) if isinstance(reported, Applied) else _plan(planned, links))
 
 
 def _problem(problem: Problem, links: Links) -> Document:
@@ -188,230 +185,203 @@ def _spot(place: Place, links: Links) -> Document:
     return {"file": file, "text": f"{file}:{place.line}", "link": links.to(place)}
 
 
-def _groups(groups: Iterable[tuple[str, Sequence[Card], str]]) -> Sequence[Document]:
-    """Return cards under headings, with a remark to each heading; nothing of a group that is empty."""
-    return [
-        {
-            "heading": heading,
-            "cards": cards,
-            "remark": remark,
-            "is_long": sum(card.is_open for card in cards) > MOST_OPEN,
-        }
-        for heading, cards, remark in groups
-        if cards
+def _group(heading: str, cards: Sequence[Card], remark: str = "") -> Document:
+    """Return cards under a heading, with a remark to it; a page leaves out a group without cards."""
+    is_long = sum(card.is_open for card in cards) > MOST_OPEN
+    return {"heading": heading, "cards": cards, "remark": remark, "is_long": is_long}
+
+
+def _plan(planned: Planned, links: Links) -> Document:
+    """Return what there is to say of a plan."""
+    plan, seeds, since = planned.plan, planned.seeds, planned.since
+    caused, before = (
+        [_change(planned, one, links) for one in plan.changes if planned.is_caused(one) is is_caused]
+        for is_caused in (True, False)
+    )
+    because = f"Caused by the change of the files since {harmless(since.ref)}" if since else "Changes"
+    left = [
+        _card(
+            planned,
+            one.key,
+            links,
+            symbol="=",
+            action="unchanged",
+            what=f"found by its name, id {one.id}" if one.adopted else "",
+            rows=[*_rows(planned, one.remarkable, links)],
+        )
+        for one in planned.left
     ]
+    sending = [_seed(planned, one, links) for one in seeds.seeds]
+    notes = (since.note if since else "", *remarks(plan), *_trouble(planned))
+    return {
+        "groups": [
+            _group("Blocked", [_blocked(planned, one, links) for one in plan.blocked]),
+            _group(because, caused),
+            _group("Pending or drifted before", before),
+            _group("Seeds", sending, MAIL_IS_SENT if seeds.customers else ""),
+            _group("Left as it is", left),
+        ],
+        "notes": [harmless(note) for note in notes if note],
+        "unmanaged": [harmless(f"{live.id} · {live.name}") for live in plan.unmanaged],
+        "summary": harmless(summary_line([planned], "plan")),
+        "figures": [
+            ("create", "to create", plan.count(Action.CREATE)),
+            ("update", "to update", plan.count(Action.UPDATE)),
+            ("reset", "fields reset", plan.resets),
+            ("delete", "to delete", plan.count(Action.DELETE)),
+            ("blocked", "blocked", len(plan.blocked)),
+            ("unchanged", "unchanged", len(plan.unchanged)),
+            ("send", "customers to send", seeds.customers),
+        ],
+    }
 
 
-class _Maker(Struct, frozen=True):
-    """Makes the cards of one target."""
+def _end(applied: Applied, links: Links) -> Document:
+    """Return what there is to say of how everything ended."""
+    planned, ends, doubtful = applied.planned, applied.summary, applied.customers_in_doubt
+    right, wrong, changes = list[Card](), list[Card](), applied.changes
+    for outcome in applied.outcomes:
+        card = _ended(planned, outcome, changes.get(outcome.key), links)
+        (right if outcome.result is Result.APPLIED else wrong).append(card)
+    sent = []
+    for end in applied.sent:
+        symbol, what, texts = sent_parts(end)
+        action = "in-doubt" if end.in_doubt else "sent" if end.sent else "held"
+        card = _card(planned, end.key, links, symbol=symbol, action=action, what=what)
+        sent.append(replace(card, notes=[harmless(note) for note in texts], is_open=bool(texts)))
+    ids = [f"Written into the files: {key}: id {id}" for key, id in applied.ids_written.items()]
+    return {
+        "groups": [
+            _group("Needs a look", wrong),
+            _group("Applied", right),
+            _group("Seeds", sent),
+            _group("Seeds that were not sent", [_seed(planned, one, links) for one in applied.held]),
+        ],
+        "notes": [harmless(note) for note in (*_trouble(planned), *applied.notes, *ids)],
+        "to_write": [(harmless(line.where), harmless(line.text)) for line in applied.lines],
+        "summary": harmless(summary_line([applied], "apply")),
+        "figures": [
+            ("create", "changed", ends["applied"]),
+            ("delete", "failed", ends["failed"]),
+            ("update", "stale", ends["stale"]),
+            ("blocked", "skipped", ends["skipped"]),
+            ("in-doubt", "in doubt", ends["in_doubt"]),
+            ("send", "customers sent", applied.customers_sent),
+            *([("in-doubt", "customers in doubt", doubtful)] if doubtful else []),
+        ],
+    }
 
-    planned: Planned
-    links: Links
 
-    def plan(self) -> Document:
-        """Return what there is to say of a plan."""
-        planned, plan, seeds = self.planned, self.planned.plan, self.planned.seeds
-        since, trouble = planned.since, self._trouble()
-        caused = [self._change(one) for one in plan.changes if planned.is_caused(one)]
-        before = [self._change(one) for one in plan.changes if not planned.is_caused(one)]
-        because = f"Caused by the change of the files since {harmless(since.ref)}" if since else "Changes"
-        left = [
-            self._card(
-                one.key,
-                symbol="=",
-                action="unchanged",
-                what=f"found by its name, id {one.id}" if one.adopted else "",
-                rows=[*self._rows(one.remarkable)],
-            )
-            for one in planned.left
-        ]
-        groups = (
-            ("Blocked", [self._blocked(one) for one in plan.blocked], ""),
-            (because, caused, ""),
-            ("Pending or drifted before", before, ""),
-            ("Seeds", [self._seed(one) for one in seeds.seeds], MAIL_IS_SENT if seeds.customers else ""),
-            ("Left as it is", left, ""),
-        )
-        notes = (since.note if since else "", *remarks(plan), *trouble)
-        return {
-            "groups": _groups(groups),
-            "notes": [harmless(note) for note in notes if note],
-            "unmanaged": [harmless(f"{live.id} · {live.name}") for live in plan.unmanaged],
-            "summary": harmless(summary_line([planned], "plan")),
-            "figures": [
-                ("create", "to create", plan.count(Action.CREATE)),
-                ("update", "to update", plan.count(Action.UPDATE)),
-                ("reset", "fields reset", plan.resets),
-                ("delete", "to delete", plan.count(Action.DELETE)),
-                ("blocked", "blocked", len(plan.blocked)),
-                ("unchanged", "unchanged", len(plan.unchanged)),
-                ("send", "customers to send", seeds.customers),
-            ],
-        }
+def _trouble(planned: Planned) -> Sequence[str]:
+    trouble = planned.seeds.trouble
+    return [f"Seeds: nothing can be sent: {trouble}"] if trouble is not None else []
 
-    def end(self, applied: Applied) -> Document:
-        """Return what there is to say of how everything ended."""
-        ends, doubtful = applied.summary, applied.customers_in_doubt
-        right, wrong, changes = list[Card](), list[Card](), applied.changes
-        for outcome in applied.outcomes:
-            card = self._ended(outcome, changes.get(outcome.key))
-            (right if outcome.result is Result.APPLIED else wrong).append(card)
-        sent = []
-        for end in applied.sent:
-            symbol, counts, texts = sent_parts(end)
-            action = "in-doubt" if end.in_doubt else "sent" if end.sent else "held"
-            notes = [harmless(note) for note in texts]
-            sent.append(
-                self._card(
-                    end.key, symbol=symbol, action=action, what=counts, notes=notes, is_open=bool(notes)
-                )
-            )
-        groups = (
-            ("Needs a look", wrong, ""),
-            ("Applied", right, ""),
-            ("Seeds", sent, ""),
-            ("Seeds that were not sent", [self._seed(one) for one in applied.held], ""),
-        )
-        ids = [f"Written into the files: {key}: id {id}" for key, id in applied.ids_written.items()]
-        return {
-            "groups": _groups(groups),
-            "notes": [harmless(note) for note in (*self._trouble(), *applied.notes, *ids)],
-            "to_write": [(harmless(line.where), harmless(line.text)) for line in applied.lines],
-            "summary": harmless(summary_line([applied], "apply")),
-            "figures": [
-                ("create", "changed", ends["applied"]),
-                ("delete", "failed", ends["failed"]),
-                ("update", "stale", ends["stale"]),
-                ("blocked", "skipped", ends["skipped"]),
-                ("in-doubt", "in doubt", ends["in_doubt"]),
-                ("send", "customers sent", applied.customers_sent),
-                *([("in-doubt", "customers in doubt", doubtful)] if doubtful else []),
-            ],
-        }
 
-    def _trouble(self) -> Sequence[str]:
-        trouble = self.planned.seeds.trouble
-        return [f"Seeds: nothing can be sent: {trouble}"] if trouble is not None else []
+def _card(planned: Planned, key: str, links: Links, **members: Any) -> Card:
+    """Return a card with the place at which its key is declared, if any."""
+    place = planned.places.get(key)
+    spot = _spot(place, links) if place else None
+    return Card(**{"key": harmless(key), "target": harmless(planned.target), "spot": spot, **members})
 
-    def _card(self, key: str, **members: Any) -> Card:
-        """Return a card with the place at which its key is declared, if any."""
-        place = self.planned.places.get(key)
-        spot = _spot(place, self.links) if place else None
-        return Card(key=harmless(key), target=harmless(self.planned.target), spot=spot, **members)
 
-    def _change(self, change: Change) -> Card:
-        place, live = change.declared.place if change.declared else None, change.live
-        name = harmless(f" id {live.id} · {live.name}") if live else ""
-        kind = self.planned.plan.account.kind
-        carried = [
+def _change(planned: Planned, change: Change, links: Links) -> Card:
+    live, kind = change.live, planned.plan.account.kind
+    rows = [*_rows(planned, change.fields, links)]
+    for path in carried_names(kind, change):
+        values = {"before": _CARRIED, "after": _CARRIED, "note": "unknown to this tool", "spot": None}
+        rows.append({"cls": FieldClass.CARRIED.value, "symbol": "=", "path": path, **values})
+    adoption = f"Found by its name; to keep it: {adoption_line(change)}"
+    return _card(
+        planned,
+        change.key,
+        links,
+        symbol=sign_of(change),
+        action=change.action.value,
+        what=change.action.value + (harmless(f" id {live.id} · {live.name}") if live else ""),
+        spot=_spot(change.declared.place, links) if change.declared else None,
+        resets=len(change.resets),
+        notes=[harmless(adoption)] if change.adopted else [],
+        rows=rows,
+        request="Body of the POST"
+        if change.action is Action.CREATE
+        else "Body of the PUT; what is kept or carried is read again right before",
+        body=_body_text(kind, change),
+    )
+
+
+def _blocked(planned: Planned, blocked: Blocked, links: Links) -> Card:
+    change, why = blocked.change, "" if blocked.why == "blocked" else f" · {blocked.why}"
+    empty = {"symbol": "", "action": "", "what": ""}
+    card = _change(planned, change, links) if change else _card(planned, blocked.key, links, **empty)
+    return replace(
+        card,
+        key=harmless(blocked.key),
+        symbol=sign_of(blocked),
+        action="in-doubt" if blocked.is_in_doubt else "blocked",
+        what=f"{card.what}{why}".removeprefix(" · "),
+        remark="" if planned.is_caused(blocked) else "so before",
+        is_open=True,
+        reasons=[harmless(block.message) for block in blocked.blocks],
+    )
+
+
+def _ended(planned: Planned, outcome: Outcome, change: Change | None, links: Links) -> Card:
+    action = outcome.action.value if outcome.action else ""
+    empty = {"symbol": "", "action": "", "what": action}
+    card = _change(planned, change, links) if change else _card(planned, outcome.key, links, **empty)
+    return replace(
+        card,
+        symbol=sign_of(outcome),
+        action=outcome.result.value.replace(" ", "-"),
+        what=f"{action} id {outcome.id}" if action and outcome.id is not None else card.what,
+        is_open=outcome.result is not Result.APPLIED or bool(outcome.warnings),
+        reasons=[harmless(outcome.reason)] if outcome.reason else [],
+        notes=[f"warning: {harmless(warning)}" for warning in outcome.warnings],
+    )
+
+
+def _seed(planned: Planned, plan: SeedPlan, links: Links) -> Card:
+    symbol, what = seed_title(plan)
+    lines = [(sign, harmless(text)) for sign, text in seed_lines(plan)]
+    return _card(
+        planned,
+        plan.seed.key,
+        links,
+        symbol=symbol,
+        action={"!": "blocked", "?": "in-doubt", "→": "send", "=": "unchanged"}[symbol],
+        what=harmless(what),
+        spot=_spot(plan.seed.place, links),
+        remark="pending before" if plan.to_send and not planned.is_caused(plan) else "",
+        is_open=bool(plan.blocks),
+        reasons=[text for sign, text in lines if sign == "!"],
+        notes=[f"{sign} {text}" if sign else text for sign, text in lines if sign != "!"],
+        customers=[
             {
-                "cls": FieldClass.CARRIED.value,
-                "symbol": "=",
-                "path": path,
-                "before": _CARRIED,
-                "after": _CARRIED,
-                "note": "unknown to this tool",
-                "spot": None,
+                "address": harmless(masked(one.customer.email)),
+                "state": one.state.value,
+                "spot": _spot(one.customer.place, links),
             }
-            for path in carried_names(kind, change)
-        ]
-        adoption = f"Found by its name; to keep it: {adoption_line(change)}"
-        is_new = change.action is Action.CREATE
-        return Card(
-            key=harmless(change.key),
-            symbol=sign_of(change),
-            action=change.action.value,
-            what=f"{change.action.value}{name}",
-            target=harmless(self.planned.target),
-            spot=_spot(place, self.links) if place else None,
-            resets=len(change.resets),
-            notes=[harmless(adoption)] if change.adopted else [],
-            rows=[*self._rows(change.fields), *carried],
-            request="Body of the POST"
-            if is_new
-            else "Body of the PUT; what is kept or carried is read again right before",
-            body=_body_text(kind, change),
-        )
+            for one in plan.customers
+        ],
+    )
 
-    def _blocked(self, blocked: Blocked) -> Card:
-        card = (
-            self._change(blocked.change)
-            if blocked.change
-            else self._card(blocked.key, symbol="", action="", what="")
-        )
-        why = "" if blocked.why == "blocked" else f" · {blocked.why}"
-        return replace(
-            card,
-            key=harmless(blocked.key),
-            symbol=sign_of(blocked),
-            action="in-doubt" if blocked.is_in_doubt else "blocked",
-            what=f"{card.what}{why}".removeprefix(" · "),
-            remark="" if self.planned.is_caused(blocked) else "so before",
-            is_open=True,
-            reasons=[harmless(block.message) for block in blocked.blocks],
-        )
 
-    def _ended(self, outcome: Outcome, change: Change | None) -> Card:
-        action = outcome.action.value if outcome.action else ""
-        card = self._change(change) if change else self._card(outcome.key, symbol="", action="", what=action)
-        return replace(
-            card,
-            symbol=sign_of(outcome),
-            action=outcome.result.value.replace(" ", "-"),
-            what=f"{action} id {outcome.id}" if action and outcome.id is not None else card.what,
-            is_open=outcome.result is not Result.APPLIED or bool(outcome.warnings),
-            reasons=[harmless(outcome.reason)] if outcome.reason else [],
-            notes=[f"warning: {harmless(warning)}" for warning in outcome.warnings],
-        )
-
-    def _seed(self, plan: SeedPlan) -> Card:
-        seed, (symbol, what) = plan.seed, seed_title(plan)
-        if plan.blocks:
-            action = "blocked"
-        elif plan.count(RecipientState.IN_DOUBT):
-            action = "in-doubt"
-        else:
-            action = "send" if plan.to_send else "unchanged"
-        was_there = plan.to_send and not self.planned.is_caused(plan)
-        lines = [(sign, harmless(text)) for sign, text in seed_lines(plan)]
-        return Card(
-            key=harmless(seed.key),
-            symbol=symbol,
-            action=action,
-            what=harmless(what),
-            target=harmless(self.planned.target),
-            spot=_spot(seed.place, self.links),
-            remark="pending before" if was_there else "",
-            is_open=bool(plan.blocks),
-            reasons=[text for sign, text in lines if sign == "!"],
-            notes=[f"{sign} {text}" if sign else text for sign, text in lines if sign != "!"],
-            customers=[
-                {
-                    "address": harmless(masked(one.customer.email)),
-                    "state": one.state.value,
-                    "spot": _spot(one.customer.place, self.links),
-                }
-                for one in plan.customers
-            ],
-        )
-
-    def _rows(self, views: Sequence[FieldView]) -> Iterator[Document]:
-        """Yield what happens to each field that there is something to say of."""
-        kind = self.planned.plan.account.kind
-        for row in field_rows(kind, views):
-            view = row.view
-            field = kind.by_path[view.path]
-            before = shown_field(field, view.before, longest=_LONGEST_VALUE)
-            after = shown_field(field, view.after, longest=_LONGEST_VALUE)
-            yield {
-                "cls": view.cls.value,
-                "symbol": row.symbol,
-                "path": view.path,
-                "before": before,
-                "after": before if view.cls is FieldClass.REFUSED else after,
-                "note": row.note,
-                "spot": _spot(view.origin.place, self.links) if view.origin else None,
-            }
+def _rows(planned: Planned, views: Sequence[FieldView], links: Links) -> Iterator[Document]:
+    """Yield what happens to each field that there is something to say of."""
+    kind = planned.plan.account.kind
+    for row in field_rows(kind, views):
+        view, field = row.view, kind.by_path[row.view.path]
+        before = shown_field(field, view.before, longest=_LONGEST_VALUE)
+        after = shown_field(field, view.after, longest=_LONGEST_VALUE)
+        yield {
+            "cls": view.cls.value,
+            "symbol": row.symbol,
+            "path": view.path,
+            "before": before,
+            "after": before if view.cls is FieldClass.REFUSED else after,
+            "note": row.note,
+            "spot": _spot(view.origin.place, links) if view.origin else None,
+        }
 
 
 def _body_text(kind: Kind, change: Change) -> str:
