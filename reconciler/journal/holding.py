@@ -25,21 +25,16 @@ _UTC = "UTC"
 """How a start begins that `ps` told: in one time zone and one language, whatever a shell has set."""
 
 _GONE = ""
-"""What `_started` returns for a process that is not there, or has ended and was not buried yet."""
+"""What `started` returns for a process that is not there, or has ended and was not buried yet."""
 
 
 def this_process() -> Process:
-    """Return the process that calls, as a journal writes it down."""
-    return process_of(os.getpid())
-
-
-def process_of(pid: int) -> Process:
-    """Return a process of this machine, as a journal writes it down.
+    """Return the process that calls, as a journal writes it down.
 
     Two processes with the same `machine` see each other: it names a boot and a process space. Names of
     machines are not enough: many are called the same.
     """
-    host = platform.node()
+    host, pid = platform.node(), os.getpid()
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
         # Two containers of one machine do not see each other's processes.
@@ -47,7 +42,7 @@ def process_of(pid: int) -> Process:
     except OSError:
         boot, space = answer("/usr/sbin/sysctl", "-n", "kern.bootsessionuuid"), ""
     machine = f"{host} {boot or secrets.token_hex(16)} {space}".rstrip()
-    return Process(machine, host, pid, _started(pid) or "")
+    return Process(machine, host, pid, started(pid) or "")
 
 
 def is_dead(run: Run, observer: Process, now: float, ci_run: str = "") -> bool:
@@ -59,12 +54,11 @@ def is_dead(run: Run, observer: Process, now: float, ci_run: str = "") -> bool:
     """
     holder = run.start.process
     if holder.machine == observer.machine and holder.started:
-        started = _started(holder.pid)
-        if started in (None, _GONE):
-            return started is not None
+        began = started(holder.pid)
+        if began in (None, _GONE):
+            return began is not None
         # Versions before this one wrote a local time, which cannot be compared: it may be the same moment.
-        comparable = started.startswith(_UTC) == holder.started.startswith(_UTC)
-        return comparable and started != holder.started
+        return began.startswith(_UTC) == holder.started.startswith(_UTC) and began != holder.started
     # GitHub begins an attempt only when every job of the one before has ended (GitHub's documentation
     # "Re-running workflows and jobs").
     later, earlier = _ATTEMPT.fullmatch(ci_run), _ATTEMPT.fullmatch(run.start.ci_run)
@@ -73,10 +67,10 @@ def is_dead(run: Run, observer: Process, now: float, ci_run: str = "") -> bool:
     return now - run.latest > SILENCE
 
 
-def _started(pid: int) -> str | None:
+def started(pid: int) -> str | None:
     """Return when a process of this machine began, in a form that does not change.
 
-    `_GONE` for one that is not there or can do nothing further, `None` where that cannot be told.
+    `_GONE` for one that is not there or can do nothing further, `None` where that is unknown.
     """
     try:
         os.kill(pid, 0)  # signal 0 only asks

@@ -31,8 +31,6 @@ from reconciler.journal.entries import (
     Delivery,
     DeliveryState,
     Ending,
-    Entry,
-    Fact,
     Intent,
     JournalBegan,
     Line,
@@ -51,9 +49,6 @@ from reconciler.journal.entries import (
     read_entry,
 )
 from reconciler.journal.rules import Decision, JournalState
-
-RACES = 100
-"""How often an addition is tried while other processes are faster."""
 
 _SERVERS = ("postgresql://", "postgres://")
 
@@ -202,11 +197,13 @@ class Journal(ReadOnlyJournal):
     Opening one begins it where nothing is there. `around` is entered around each addition.
     """
 
-    def __init__(self, log: Log, clock: Clock, around: Around = nullcontext, races: int = RACES) -> None:
+    races = 100
+    """How often an addition is tried while other processes are faster."""
+
+    def __init__(self, log: Log, clock: Clock, around: Around = nullcontext) -> None:
         super().__init__(log, clock)
         self._to = log
         self._around = around
-        self._races = races
         self._waiting: list[_Write] = []
         self._queue = threading.Condition()
         self._is_adding = False
@@ -334,7 +331,7 @@ class Journal(ReadOnlyJournal):
         """Let the rules decide, and add what they decide, however often others are first."""
         is_fresh = False
         with self._lock:
-            for _ in range(self._races + 1):
+            for _ in range(self.races + 1):
                 now, state = self._clock.now(), self._state.copy()
                 lines, outcomes = list[Line](), list[tuple[bool, Any]]()
                 for decide, _ in writes:
@@ -368,30 +365,26 @@ def _outcome(decide: Decide[Any], state: JournalState, now: float, lines: list[L
     """
     try:
         answer, facts = decide(state, now)
-        made = [_checked_line(fact, n, now, state) for n, fact in enumerate(facts, state.n + 1)]
     except Exception as error:  # noqa: BLE001  # it is the caller's, and is raised there
         return False, error
-    for fact, (line, entry) in zip(facts, made, strict=True):
-        state.add(entry)
-        pruned = fact.runs if isinstance(fact, RunsPruned) else ()
-        lines.append(replace(line, subject=rules.subject(state, fact), pruned=pruned))
-    return bool(made), answer
-
-
-def _checked_line(fact: Fact, n: int, now: float, state: JournalState) -> tuple[Line, Entry]:
-    """Return the line of a fact, and its entry as others will read it; `Refused` if they could not."""
     try:
-        line = line_of(n, now, state.run_of(fact), fact)
-        if line.bodies is not None:
-            document(line.bodies)
-        return line, read_entry(line)
+        made = [line_of(n, now, state.run_of(fact), fact) for n, fact in enumerate(facts, state.n + 1)]
+        entries = [read_entry(line) for line in made]  # in the form in which others will read them
+        for line in made:
+            if line.bodies is not None:
+                document(line.bodies)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         kind = f"{type(error).__name__}: infinite, too large or nested too deeply"
-        raise Refused(
+        return False, Refused(
             f"no journal can hold a value of what was to be written down "
             f"({error if isinstance(error, Unsound) else kind}); without it nothing is sent. "
             f"Look at what is declared and live"
-        ) from error
+        )
+    for line, entry in zip(made, entries, strict=True):
+        state.add(entry)
+        pruned = entry.fact.runs if isinstance(entry.fact, RunsPruned) else ()
+        lines.append(replace(line, subject=rules.subject(state, entry.fact), pruned=pruned))
+    return bool(made), answer
 
 
 def _replayed(state: JournalState, lines: Sequence[Line], name: str) -> JournalState:
@@ -450,7 +443,6 @@ def read_journal(address: str, folder: Path, clock: Clock) -> ReadOnlyJournal:
 
 def _log_at(address: str, folder: Path, clock: Clock, *, make: bool) -> Log:
     """Return the log at an address; for a file, `make` makes an empty one where there is none."""
-    _check_form(address)
     if address.startswith("sqlite:"):
         from reconciler.journal.sqlite import SqliteLog
 
@@ -459,15 +451,18 @@ def _log_at(address: str, folder: Path, clock: Clock, *, make: bool) -> Log:
         from reconciler.journal.git_branch import open_branch
 
         return open_branch(folder, address.removeprefix("git+branch:"), clock)
+    if not address.startswith(_SERVERS):
+        raise _no_form()
     log: Log = _postgresql().PostgresqlLog(address)
     return log
 
 
 def shown_address(address: str, folder: Path) -> str:
     """Return what messages call the journal at an address; no password is in it. Errors: `UsageError`."""
-    _check_form(address)
     if address.startswith("sqlite:"):
         return str(_file(address, folder))
+    if not address.startswith(FORMS):
+        raise _no_form()
     return address if address.startswith("git+branch:") else str(_postgresql().server_at(address)[0])
 
 
@@ -484,11 +479,10 @@ def protection_of(address: str) -> str:
     return _postgresql().protection_of(address) if address.startswith(_SERVERS) else ""
 
 
-def _check_form(address: str) -> None:
-    if not address.startswith(FORMS):  # it may hold a password, so none is shown
-        raise UsageError(
-            f"the address of the journal has no form that is known; it begins with one of {', '.join(FORMS)}"
-        )
+def _no_form() -> UsageError:  # of an address that may hold a password, so none is shown
+    return UsageError(
+        f"the address of the journal has no form that is known; it begins with one of {', '.join(FORMS)}"
+    )
 
 
 def _file(address: str, folder: Path) -> Path:

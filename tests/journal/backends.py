@@ -12,7 +12,7 @@ import psycopg
 
 from reconciler.clock import Clock
 from reconciler.journal.git_branch import open_branch
-from reconciler.journal.journal import RACES, Journal, ReadOnlyJournal, open_journal, read_journal
+from reconciler.journal.journal import Journal, ReadOnlyJournal, open_journal, read_journal
 from tests.clock import FakeClock
 
 GIT = "git+branch:"
@@ -39,11 +39,11 @@ def read_at(address: str, clock: Clock | None = None) -> ReadOnlyJournal:
     return read_journal(address, NO_FOLDER, clock or FakeClock())
 
 
-def in_branch(folder: Path, name: str, clock: Clock, *, freshness: float = 0, races: int = RACES) -> Journal:
+def in_branch(folder: Path, name: str, clock: Clock, *, freshness: float = 0) -> Journal:
     """Open the journal in a branch of the repository in a folder."""
     log = open_branch(folder, name, clock)
     log.freshness = freshness
-    return Journal(log, clock, races=races)
+    return Journal(log, clock)
 
 
 def declared(address: str) -> str:

@@ -173,7 +173,8 @@ def test_one_that_was_second_is_asked_by_the_rules_once_more(
 
 
 def test_others_who_are_always_first_are_not_raced_for_ever(log: MemoryLog, clock: FakeClock) -> None:
-    journal, other = Journal(log, clock, races=3), Journal(log, clock)
+    journal, other = Journal(log, clock), Journal(log, clock)
+    journal.races = 3
 
     def first(_: Sequence[Line]) -> None:
         log.before = lambda _: None

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from reconciler.errors import Held
 from reconciler.journal.entries import Process, Run, RunEnded, RunStart
-from reconciler.journal.holding import SILENCE, answer, is_dead, process_of, this_process
+from reconciler.journal.holding import SILENCE, answer, is_dead, started, this_process
 from reconciler.journal.rules import JournalState, begin_run
 
 from .runs import ACCOUNT, OTHER, run_start
@@ -47,7 +47,7 @@ def sleeper() -> Iterator[subprocess.Popen[str]]:
 def test_a_process_that_lives_is_not_dead_however_silent_and_one_that_ended_is_before_it_is_buried(
     sleeper: subprocess.Popen[str],
 ) -> None:
-    holder = process_of(sleeper.pid)
+    holder = replace(HERE, pid=sleeper.pid, started=started(sleeper.pid) or "")
     assert not is_dead(run_of(holder), HERE, 0)
     assert not is_dead(run_of(holder, ci_run=f"{CI}/attempts/1"), HERE, 0, f"{CI}/attempts/2")
     sleeper.send_signal(signal.SIGSTOP)  # it can go on
