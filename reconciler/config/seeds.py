@@ -48,22 +48,6 @@ if TYPE_CHECKING:
     from reconciler.config.discovery import Contents, WorkspaceFiles
     from reconciler.config.settings import Target
 
-Cell: TypeAlias = Callable[[str], Json]
-"""Reads a cell; a text that it cannot read is returned as it is."""
-_WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
-_TRUTHS = {"true": True, "false": False}
-
-
-def whole_number(cell: str) -> Json:
-    """Return the number in a cell."""
-    return int(cell) if _WHOLE.fullmatch(cell) else cell
-
-
-def truth(cell: str) -> Json:
-    """Return what `true` or `false` in a cell means."""
-    return _TRUTHS.get(cell, cell)
-
-
 S = TypeVar("S")
 Fields = TypeVar("Fields", bound=BaseModel)
 Row = TypeVar("Row", bound=BaseModel)
@@ -121,8 +105,9 @@ class SeedSection(Struct, Generic[S, Fields, Row], frozen=True):
     row: type[Row]  # the fields of a customer
     defaults: type[BaseModel]
     """Those of them that may count for all customers of a seed, every one optional."""
-    cells: Mapping[str, Cell]
-    """How a table of customers is read: the fields of a customer that fit into a cell → how each is read."""
+    cells: Mapping[str, type]
+    """How a table of customers is read: the fields of a customer that fit into a cell → `str`, `int`, `bool`.
+    A cell that is none is the text that stands in it."""
     identity: str  # the field that every table has; its header shows the delimiter
     build: Callable[[DeclaredSeed[Fields, Row]], S]
     """Makes the seed. A field whose value was wrong is not set, and was reported."""
@@ -413,8 +398,7 @@ def _table(text: str, file: str, section: _Section, refuse: _Refuse) -> Iterator
     if len(headers) > MOST_COLUMNS:
         message = f"{len(headers):,} columns are too many"
         raise Unreadable(Refusal("csv-header", message, f"use at most {MOST_COLUMNS:,}"), line)
-    readers = section.cells
-    columns = [("", one) if one in readers else ("data", one.removeprefix(ESCAPE)) for one in headers]
+    columns = [("", one) if one in section.cells else ("data", one.removeprefix(ESCAPE)) for one in headers]
     wrong = [*_wrong_headers(headers, Counter(columns), section)]
     for column, message, hint in wrong:
         refuse(Refusal("csv-header", message, hint), line, column)
@@ -429,11 +413,20 @@ def _table(text: str, file: str, section: _Section, refuse: _Refuse) -> Iterator
         data: dict[str, Node] = {}
         for column, ((group, name), cell) in enumerate(zip(columns, cells, strict=True), start=1):
             if cell:  # an empty one says nothing
-                value = cell if group else readers[name](cell)
+                value = cell if group else _read_cell(cell, section.cells[name])
                 (data if group else top)[name] = Scalar(row, value, column, column, column)
         if data:
             top["data"] = _mapping(row, data)
         yield _mapping(row, top)
+
+
+_WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
+
+
+def _read_cell(cell: str, kind: type) -> Json:
+    if kind is int and _WHOLE.fullmatch(cell):
+        return int(cell)
+    return cell == "true" if kind is bool and cell in ("true", "false") else cell
 
 
 def _delimiter(text: str, identity: str) -> str:

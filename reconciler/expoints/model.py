@@ -36,7 +36,7 @@ from pydantic_core import CoreSchema, core_schema
 from reconciler.config.discovery import WorkspaceFiles
 from reconciler.config.names import LONGEST_NAME
 from reconciler.config.resources import ApiFields, Finding
-from reconciler.config.seeds import DeclaredCustomer, DeclaredSeed, SeedSection, truth, whole_number
+from reconciler.config.seeds import DeclaredCustomer, DeclaredSeed, SeedSection
 from reconciler.config.settings import Guardrails, Target
 from reconciler.config.validation import (
     NOT_BLANK,
@@ -653,8 +653,8 @@ SEEDS = SeedSection(
     defaults=CustomerDefaults,
     cells={
         **dict.fromkeys(("email", "phone_number", "send_date", "transaction_date", "end_date"), str),
-        **dict.fromkeys(("priority", "previous_id"), whole_number),
-        "copy_all_answers": truth,
+        **dict.fromkeys(("priority", "previous_id"), int),
+        "copy_all_answers": bool,
     },
     identity="email",
     build=seed_of,

@@ -12,7 +12,7 @@ from pydantic.alias_generators import to_pascal
 
 from reconciler.config.load import SeedsByName
 from reconciler.config.resources import Finding, Named, Section
-from reconciler.config.seeds import DeclaredSeed, SeedSection, truth, whole_number
+from reconciler.config.seeds import DeclaredSeed, SeedSection
 from reconciler.config.settings import Target
 from reconciler.engine import kind
 from reconciler.engine.kind import Declared
@@ -146,7 +146,7 @@ LETTER_SEEDS = SeedSection(
     fields=Letter,
     row=Addressee,
     defaults=Reader,
-    cells={"email": str, "number": whole_number, "is_kind": truth},
+    cells={"email": str, "number": int, "is_kind": bool},
     identity="email",
     build=Posted,
     check=check_letter,
