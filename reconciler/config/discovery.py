@@ -275,10 +275,12 @@ class Contents(Struct, frozen=True):
     def place_of(self, target: str, *path: str | int) -> Place | None:
         """Return where a setting of a target stands, `None` where it does not stand in the files.
 
-        It may stand in a `guardrails:` section; a name with dots in it as one key or as nested ones.
+        It may stand in a `guardrails:` section, the recipients of a tenant beside its address as well; a name
+        with dots in it as one key or as nested ones.
         """
+        top = self.settings.top.find(TARGETS, target)
         apart = [node for name, node in self.sections.get(GUARDRAILS, ()) if name == target]
-        for node in (self.settings.top.find(TARGETS, target), *apart):
+        for node in (top, *apart, top and top.find("expoints")):
             found = node and (node.find(*path) or node.find(*path[:-1], *str(path[-1]).split(".")))
             if found:
                 return found.key_place

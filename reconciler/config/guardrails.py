@@ -86,17 +86,20 @@ def _settings(
             continue
         # The path of a default may be one key.
         steps: tuple[str, ...] = tuple(path.split(".", 1 if path.startswith("defaults.") else -1))
-        place, gone = _place(now, new, *steps), None
+        place, gone = now.contents.place_of(new.name, *steps), None
         said, value = _shown(path, was.get(path)), flat.get(path)
         shown = _shown(path, value)
         if isinstance(value, tuple):
             added = [one for one in value if one not in (was.get(path) or ())]
             said, shown = f"{len(was.get(path) or ())} of them", _shown_list(path, value, added)
-            place = _place(now, new, *steps, value.index(added[0]))
+            place = now.contents.place_of(new.name, *steps, value.index(added[0]))
         if place is None:
             # It is left out now: what it stood in is the line to look at.
-            above = (_place(now, new, *steps[:end]) for end in range(len(steps) - 1, 0, -1))
-            place, gone = next((one for one in above if one), new.place), _place(before, old, *steps)
+            above = (now.contents.place_of(new.name, *steps[:end]) for end in range(len(steps) - 1, 0, -1))
+            place, gone = (
+                next((one for one in above if one), new.place),
+                before.contents.place_of(old.name, *steps),
+            )
         if path == "undeclared" and new.settings.undeclared is None:
             yield _warning(now.contents.settings.top.at(path).key_place, path, said, shown)
         else:
@@ -173,12 +176,6 @@ def _leaves(settings: BaseModel, above: str) -> Iterator[tuple[str, Any]]:
             yield from _leaves(value, f"{above}{name}.")
         else:
             yield f"{above}{name}", value
-
-
-def _place(workspace: Workspace[Any], target: Target, *steps: str | int) -> Place | None:
-    found = workspace.contents.place_of(target.name, *steps)
-    # The allowed recipients of a tenant can stand beside its address as well.
-    return found or workspace.contents.place_of(target.name, "expoints", *steps)
 
 
 def _raised(old: int | Share | None, new: int | Share | None) -> bool:
