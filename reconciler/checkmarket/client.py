@@ -1,9 +1,8 @@
 """Import configurations over the CheckMarket API, version 3: read and written, and surveys found.
 
 Documented are create and full update (pages `POST-3-contacts-import-configs` and
-`PUT-3-contacts-import-configs-importConfigId`). That one can list, read and delete is documented too
-(example 18), but not how: the paths follow from the documented ones (INF), and every plausible answer is
-accepted (UNK).
+`PUT-3-contacts-import-configs-importConfigId`). List, read and delete are documented too (example 18), but
+not how: the paths follow from the documented ones (INF), and every plausible answer is accepted (UNK).
 
 Around every answer is an envelope, `{"Meta": …, "Data": …, "Links": …}` (DOC, the page of the PUT). Members
 that hold nothing are left out of it (page `GET-3-ContactFolders`), so a missing `Data` may be an empty one.
@@ -20,7 +19,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import closing, contextmanager
 from itertools import islice
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from reconciler.engine.kind import Body, Json, Mapper, map_serially
 from reconciler.errors import ApiError, BadAnswer, Declined, Forbidden, NoAnswer, NotFound, Unauthorised
@@ -41,47 +40,42 @@ _IN_DOUBT = "It may have been carried out or not; look at what is live before se
 class Envelope(Struct, frozen=True):
     """An answer, opened. `data` is None where `Data` is missing or null."""
 
-    meta: Mapping[str, Json]
     data: Json
-
-    def count(self, name: str) -> int | None:
-        """Return a number of `Meta`, from 0 upwards; None where the server says none."""
-        value = self.meta.get(name)
-        return value if type(value) is int and value >= 0 else None
-
-    def refusal(self) -> str | None:
-        """Return the API's words where `Data` says that it refused, None where it does not.
-
-        DOC: `{Succeeded: false, FailureMessage}` in an HTTP 200. INF: or only the message.
-        """
-        if self.data is False:
-            return "the API answered `false`"
-        if not isinstance(self.data, dict) or self.data.get("Succeeded") is True:
-            return None
-        message = self.data.get("FailureMessage")
-        if self.data.get("Succeeded") is False or message:
-            return str(message or "it gave no reason")
-        return None
+    counts: Mapping[str, int]
+    """The numbers of `Meta` from 0 upwards."""
+    has_meta: bool
+    refusal: str | None
+    """The API's words where `Data` says that it refused, None where it does not."""
 
 
 def opened(answer: Answer) -> Envelope:
-    """Return the envelope of an answer; raises `BadAnswer` where there is none."""
+    """Return the envelope of an answer; raises `BadAnswer` where there is none.
+
+    A refusal is `{Succeeded: false, FailureMessage}` in an HTTP 200 (DOC), or only the message (INF).
+    """
     document = answer.document
     if not isinstance(document, dict) or not ("Meta" in document or "Data" in document):
         raise BadAnswer(
             f"{answer.method} {answer.path}: {answer.status}, but without the envelope of the API"
         )
-    meta = document.get("Meta")
-    return Envelope(meta if isinstance(meta, dict) else {}, document.get("Data"))
+    meta, data, refusal = document.get("Meta"), document.get("Data"), None
+    meta = meta if isinstance(meta, dict) else {}
+    if data is False:
+        refusal = "the API answered `false`"
+    elif isinstance(data, dict) and data.get("Succeeded") is not True:
+        message = data.get("FailureMessage")
+        if data.get("Succeeded") is False or message:
+            refusal = str(message or "it gave no reason")
+    counts = {name: value for name, value in meta.items() if type(value) is int and value >= 0}
+    return Envelope(data, counts, bool(meta), refusal)
 
 
 def answered(answer: Answer) -> Envelope:
     """Return the envelope of the answer to a read; raises `Declined` where it is a refusal."""
     envelope = opened(answer)
-    refusal = envelope.refusal()
-    if refusal is not None:
+    if envelope.refusal is not None:
         where = f"{answer.method} {answer.path}"
-        raise Declined(f"{where}: refused: {answer.quoted(refusal)}. Nothing was changed.")
+        raise Declined(f"{where}: refused: {answer.quoted(envelope.refusal)}. Nothing was changed.")
     return envelope
 
 
@@ -96,11 +90,9 @@ def confirmed(answer: Answer) -> Mapping[str, Json]:
         envelope = opened(answer)
     except BadAnswer as error:
         raise NoAnswer(f"{where}: {answer.status}, but not in the API's form. {_IN_DOUBT}") from error
-    refusal = envelope.refusal()
-    if refusal is not None:
-        raise Declined(
-            f"{where}: refused: {answer.quoted(refusal)}. Nothing was changed; correct what the API names."
-        )
+    if envelope.refusal is not None:
+        why = answer.quoted(envelope.refusal)
+        raise Declined(f"{where}: refused: {why}. Nothing was changed; correct what the API names.")
     if envelope.data is True:
         return {}
     if isinstance(envelope.data, dict) and envelope.data.get("Succeeded") is True:
@@ -114,7 +106,7 @@ def _status(answer: Answer) -> int:
     CLIENT: a public client goes by `Meta.Status`. Only 4xx and 5xx count: the vendor's samples show a 1.
     """
     try:
-        status = opened(answer).count("Status") if answer.status == 200 else None
+        status = opened(answer).counts.get("Status") if answer.status == 200 else None
     except BadAnswer:
         return answer.status
     return status if status is not None and 400 <= status < 600 else answer.status
@@ -138,7 +130,7 @@ def row_id(row: Mapping[str, Json], id_members: Iterable[str]) -> int | None:
 
 
 class _Page(Struct, frozen=True):
-    """One page: its rows by id, how many it held, and the number of all rows, if it says one."""
+    """One page: its rows by id, how many it held, and the number of all rows, if it gives one."""
 
     rows: Mapping[int, Body]
     length: int
@@ -163,10 +155,9 @@ class _Listing(Struct, frozen=True):
     * or there are no counts, every page is the same, and it holds more rows than `top` asks for: neither
       option is obeyed, so the page is everything.
 
-    Two pages are read one after the other. Where they are alike, which shows that `skip` is obeyed, and tell
-    one number of rows, the rest are read several at a time, and none is asked for behind one that is unlike,
-    brings nothing new, or fails. What proves a list to be whole is the same, and so is the number of
-    requests, but for those that were under way when the first such page came.
+    Two pages are read one after the other. Where they are alike, which shows that `skip` is obeyed, and give
+    the same number of rows in all, the rest are read several at a time, with the same proofs and no request
+    behind a page that is unlike, brings nothing new, or fails, but for those that were under way.
     """
 
     api: Api
@@ -177,13 +168,28 @@ class _Listing(Struct, frozen=True):
     """Reads several pages at a time."""
 
     def rows(self) -> Sequence[Body]:
-        """Return every row once, in the server's order.
+        """Return every row once, in the server's order; one that comes twice counts where it came first.
 
         A list that is not proven to be whole, perhaps because it changed while it was read, is read once
         more. Then it is a `BadAnswer`, never a short list; so are answers that are not in the API's form.
         """
         for _ in range(2):
-            rows, whole = self._read()
+            rows: Mapping[int, Body] = {}
+            totals: set[int] = set()
+            for page in islice(self._pages(), _MOST_PAGES):
+                totals |= page.totals
+                if not page.rows:
+                    whole = totals <= {len(rows)}
+                    break
+                if page.rows.keys() <= rows.keys():
+                    rows, whole = self._read_at_once(rows, totals)
+                    break
+                rows = {**rows, **{id: row for id, row in page.rows.items() if id not in rows}}
+                if whole := totals == {len(rows)}:
+                    break
+            else:
+                why = f"no end after {_MOST_PAGES} pages. The list cannot be trusted."
+                raise BadAnswer(f"GET {self.path}: {why}")
             if whole:
                 return tuple(rows.values())
         raise BadAnswer(
@@ -191,24 +197,6 @@ class _Listing(Struct, frozen=True):
             "Run again if they are being changed right now; if not, `--only` with keys that have an `id` "
             "needs no list."
         )
-
-    def _read(self) -> tuple[Mapping[int, Body], bool]:
-        """Go through the pages once; return the rows, and whether these are proven to be all.
-
-        A row that comes twice counts where it came first.
-        """
-        rows: dict[int, Body] = {}
-        totals: set[int] = set()
-        for page in islice(self._pages(), _MOST_PAGES):
-            totals |= page.totals
-            if not page.rows:
-                return rows, totals <= {len(rows)}
-            if page.rows.keys() <= rows.keys():
-                return self._read_at_once(rows, totals)
-            rows |= {id: row for id, row in page.rows.items() if id not in rows}
-            if totals == {len(rows)}:
-                return rows, True
-        raise BadAnswer(f"GET {self.path}: no end after {_MOST_PAGES} pages. The list cannot be trusted.")
 
     def _pages(self) -> Iterator[_Page]:
         """Yield the pages in their order, for as long as one more is asked for."""
@@ -228,10 +216,7 @@ class _Listing(Struct, frozen=True):
             skip += page.length
 
     def _ahead(self, first: _Page, second: _Page, memory: Budget) -> Sequence[_Page]:
-        """Return the pages behind the second up to the first one that is no further one, and that one.
-
-        A further one is like the first, and brings rows that no other page brought so far.
-        """
+        """Return the pages behind the second, to the first one that is unlike it or brings nothing new."""
         ends: list[int] = []
         seen = {*first.rows, *second.rows}
 
@@ -270,10 +255,11 @@ class _Listing(Struct, frozen=True):
         answer = self.api.request("GET", self.path, params={"top": top, "skip": skip})
         answer.take_from(memory)
         envelope = answered(answer)
-        data, total = envelope.data, envelope.count("TotalRowCount")
+        data, counts = envelope.data, envelope.counts
+        total = counts.get("TotalRowCount")
         # Empty members are left out (DOC): a page without `Data` has no rows, unless `Meta` says otherwise.
-        is_plain = envelope.meta and envelope.count("Status") in (None, 200)
-        if data is None and is_plain and (skip or not (total or envelope.count("StopRec"))):
+        is_plain = envelope.has_meta and counts.get("Status") in (None, 200)
+        if data is None and is_plain and (skip or not (total or counts.get("StopRec"))):
             data = []
         if not isinstance(data, list):
             raise BadAnswer(f"GET {self.path}: `Data` is no list. Check that the address is the API's.")
@@ -287,30 +273,30 @@ class _Listing(Struct, frozen=True):
         return _Page(rows, len(data), frozenset() if total is None else frozenset({total}))
 
 
-class ImportConfigs:
+class ImportConfigs(Struct, eq=False):
     """The import configurations of one account, as `engine.kind.Client` asks for them.
 
     Safe for use by many threads at once. Nothing is remembered but the list of surveys, which is read once.
     """
 
-    def __init__(self, api: Api) -> None:
-        self._api = api
-        self._lock = threading.Lock()
-        self._surveys: Mapping[str, Sequence[int]] | None = None
+    _api: Api
+    _surveys: Mapping[str, Sequence[int]] | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def server_time(self) -> float | None:
-        """Ask for one row of the list, which proves that the keys may read; return the time of the server.
+        """Ask for one row, which proves that the keys may read; return the server's time, if it gives one.
 
-        In seconds since 1970 UTC, None where it does not say. The API has no call for the keys themselves.
+        In seconds since 1970 UTC. The API has no call for the keys themselves.
         """
         answer = self._api.request("GET", _CONFIGS, params={"top": 1, "skip": 0})
         answered(answer)
         return answer.sent_at
 
     def list(self, mapper: Mapper = map_serially) -> Sequence[Body]:
-        """Return every configuration that the API lists, in its order; a row may hold less than `read` tells.
+        """Return every configuration that the API lists, in its order, its pages read with `mapper`.
 
-        `mapper` reads pages of it. Raises `BadAnswer` where the list is not proven to be whole.
+        A row may hold less than what `read` returns. Raises `BadAnswer` where the list is not proven to be
+        whole.
         """
         return _Listing(self._api, _CONFIGS, [_CONFIG_ID], mapper).rows()
 
@@ -324,7 +310,7 @@ class ImportConfigs:
             envelope = opened(self._api.request("GET", path))
         except NotFound:
             return None
-        if envelope.refusal() is not None:
+        if envelope.refusal is not None:
             return None
         if isinstance(envelope.data, dict) and row_id(envelope.data, [_CONFIG_ID]) == id:
             return envelope.data
@@ -355,9 +341,9 @@ class ImportConfigs:
                 raise Declined(f"{refusal} (It is still there.)") from refusal
 
     def find(self, what: str, name: str) -> Sequence[int]:
-        """Return the ids of all surveys whose title is exactly `name`; `ValueError` for another `what`.
+        """Return the ids of all surveys with exactly this title, which need not be unique.
 
-        Titles are nowhere said to be unique.
+        Raises `ValueError` for another `what` than `survey`.
         """
         return self._titles(what).get(name, ())
 

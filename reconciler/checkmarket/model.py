@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Annotated, get_args
 
 from msgspec.structs import replace
@@ -23,37 +24,43 @@ from reconciler.problems import Severity
 INT32_MAX = 2**31 - 1
 BYTE_MAX = 255
 
-_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?")
-_DATE_LETTERS = re.compile(r"[yMd]")
+_TIME = r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?"
+_DATE_LETTERS = "[yMd]"
 
 
-def _time_of_day(value: str) -> str:
-    if not _TIME.fullmatch(value):
-        raise ValueError('a time of day in UTC is written "hh:mm", like "09:00"')
-    return value
+def _checked(pattern: str, message: str) -> AfterValidator:
+    """Return what refuses a text that the pattern does not match from end to end."""
+    form = re.compile(pattern, re.DOTALL)
 
+    def checked(value: str) -> str:
+        if not form.fullmatch(value):
+            raise ValueError(message)
+        return value
 
-def _date_format(value: str) -> str:
-    if value and not _DATE_LETTERS.search(value):
-        raise ValueError('a date format is made of y, M and d, like "yyyy-MM-dd" (the case matters)')
-    return value
-
-
-def _not_blank(value: str) -> str:
-    if not value.strip():
-        raise ValueError("a name holds at least one character that can be seen")
-    return value
+    return AfterValidator(checked)
 
 
 Id = Annotated[int, Field(ge=1, le=INT32_MAX)]
 Days = Annotated[int, Field(ge=0, le=INT32_MAX)]
-TimeOfDay = Annotated[str, AfterValidator(_time_of_day), shape(pattern=pattern_of(_TIME), examples=["09:00"])]
-Name = Annotated[str, Field(max_length=50), AfterValidator(_not_blank), shape(pattern=NOT_BLANK)]
+TimeOfDay = Annotated[
+    str,
+    _checked(_TIME, 'a time of day in UTC is written "hh:mm", like "09:00"'),
+    shape(pattern=pattern_of(_TIME), examples=["09:00"]),
+]
+Name = Annotated[
+    str,
+    Field(max_length=50),
+    _checked(rf".*{NOT_BLANK}.*", "a name holds at least one character that can be seen"),
+    shape(pattern=NOT_BLANK),
+]
 DateFormat = Annotated[
     str,
     Field(max_length=10),
-    AfterValidator(_date_format),
-    shape(pattern=f"^$|{_DATE_LETTERS.pattern}", examples=["yyyy-MM-dd"]),
+    _checked(
+        f"|.*{_DATE_LETTERS}.*",
+        'a date format is made of y, M and d, like "yyyy-MM-dd" (the case matters)',
+    ),
+    shape(pattern=f"^$|{_DATE_LETTERS}", examples=["yyyy-MM-dd"]),
 ]
 Delimiter = Annotated[str, Field(max_length=10)]
 
@@ -257,16 +264,10 @@ def check(declared: Declared) -> Iterator[Finding]:
 
 
 def _doubtful(values: Mapping[str, Json | Reference]) -> Iterator[Finding]:
-    def warning(code: str, path: str, message: str, hint: str) -> Finding:
-        return Finding(code, path, message, hint, Severity.WARNING)
-
+    warning = partial(Finding, severity=Severity.WARNING)
     if values.get("contact_group_id") is not None:
-        yield warning(
-            "obsolete-field",
-            "contact_group_id",
-            "contact groups no longer exist",
-            "import into a survey or a contact list instead",
-        )
+        hint = "import into a survey or a contact list instead"
+        yield warning("obsolete-field", "contact_group_id", "contact groups no longer exist", hint)
     for path in _FILE_ONLY:
         if values.get(path) is not None:
             message = "API imports do not use this; only uploads in the Tool do"
@@ -274,19 +275,14 @@ def _doubtful(values: Mapping[str, Json | Reference]) -> Iterator[Finding]:
     update_type = values.get("update_type_id")
     unique = [path for path in _UNIQUE if values.get(path) is True]
     if update_type == 2 and unique:
-        yield warning(
-            "contradiction",
-            "update_type_id",
-            f"2 always creates contacts, {unique[0]} updates existing ones; which wins is not documented",
-            "use update_type_id: 1, or drop the uniqueness",
+        message = (
+            f"2 always creates contacts, {unique[0]} updates existing ones; which wins is not documented"
         )
+        hint = "use update_type_id: 1, or drop the uniqueness"
+        yield warning("contradiction", "update_type_id", message, hint)
     if update_type == 1 and values.get("survey_settings.survey_id") is None:
-        yield warning(
-            "contradiction",
-            "update_type_id",
-            "1 updates contacts of “this survey”, and no survey is declared",
-            "declare survey_settings.survey",
-        )
+        message = "1 updates contacts of “this survey”, and no survey is declared"
+        yield warning("contradiction", "update_type_id", message, "declare survey_settings.survey")
     if values.get("survey_settings.consider_cooldown_period") is False:
         for path in _COOLDOWNS:
             if values.get(path):

@@ -169,13 +169,13 @@ MISTAKES: Mapping[str, Mistake] = {
         f"{APPLY}::test_the_gravest_end_is_what_the_run_says",
     ),
     "does not notice a refusal in a 200": Mistake(
-        "checkmarket.client:Envelope.refusal",
-        always(None),
+        "checkmarket.client:opened",
+        lambda right: lambda answer: replace(right(answer), refusal=None),
         f"{CLIENT}::TestReplace::test_a_refusal_says_why",
     ),
     "takes a list that is cut short for a whole one": Mistake(
-        "checkmarket.client:_Listing._read",
-        lambda right: lambda listing: (right(listing)[0], True),
+        "checkmarket.client:_Listing._page",
+        lambda right: lambda *args: replace(right(*args), totals=frozenset()),
         f"{LISTING}::test_a_list_that_is_not_proven_to_be_whole_is_an_error",
     ),
     "takes the first of two that have one name": Mistake(
