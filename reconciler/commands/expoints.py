@@ -19,11 +19,12 @@ from reconciler.config.settings import SANDBOX, Expoints
 from reconciler.config.settings import needs_credentials as is_real
 from reconciler.engine.change import Block
 from reconciler.engine.plan import Review
-from reconciler.errors import UsageError, describe, exit_of
-from reconciler.expoints.planning import Composer, SeedPlanner, SeedsPlan
+from reconciler.errors import ApiError, UsageError, describe, exit_of
+from reconciler.expoints.planning import SeedsPlan, plan_seeds, times_of
 from reconciler.expoints.recipients import SeedPlan, SendResult
 from reconciler.expoints.seed import Seed
 from reconciler.expoints.sending import Sender
+from reconciler.expoints.settling import SeedScope
 from reconciler.http.api import Bounds
 from reconciler.http.messages import Secret
 from reconciler.journal.journal import Journal, ReadOnlyJournal
@@ -55,10 +56,9 @@ class ExpointsSession(Struct, frozen=True, dict=True):
         return target.expoints
 
     @property
-    def composer(self) -> Composer:
-        """What composes requests; every relative moment counts from now."""
-        now = datetime.fromtimestamp(self.session.environment.clock.now(), UTC)
-        return Composer(now, self.session.workspace.settings.time_zone)
+    def now(self) -> datetime:
+        """Now, from which every relative moment counts."""
+        return datetime.fromtimestamp(self.session.environment.clock.now(), UTC)
 
     @cached_property
     def client(self) -> Customers:
@@ -88,16 +88,18 @@ class ExpointsSession(Struct, frozen=True, dict=True):
             return SeedsPlan(trouble=memory.trouble)
         return self.plan(memory.past)
 
-    def plan(self, records: ReadOnlyJournal) -> SeedsPlan:
-        """Return the plan of the selected seeds; reads only."""
-        settings, session, account = self.settings, self.session, self.account
+    def scope(self, records: ReadOnlyJournal) -> SeedScope:
+        """Return what seeds are planned and sent by; every relative moment counts from now."""
+        session, account = self.session, self.account
         workspace, target = session.workspace, session.target
-        planner = SeedPlanner(
+        return SeedScope(
             client=self.client,
             ledger=records,
             account=account,
             clock=session.environment.clock,
-            settle_after=settings.settle_after.total_seconds(),
+            now=self.now,
+            zone=workspace.settings.time_zone,
+            settle_after=self.settings.settle_after.total_seconds(),
             check=self.check,
             declared=workspace.seeds[target.name],
             everywhere=[
@@ -108,51 +110,42 @@ class ExpointsSession(Struct, frozen=True, dict=True):
             ],
             former={new: old for old, new in workspace.moved.items()},
         )
-        plan, composer = planner.plan(session.seeds), self.composer
+
+    def plan(self, records: ReadOnlyJournal) -> SeedsPlan:
+        """Return the plan of the selected seeds; reads only. A tenant that cannot answer is its `trouble`."""
+        scope = self.scope(records)
+        try:
+            plan = plan_seeds(scope, self.session.seeds)
+        except ApiError as error:
+            return SeedsPlan(trouble=error, account=self.account)
         seeds, first = [], next((seed for seed in plan.seeds if seed.to_send), None)
         for seed in plan.seeds:
-            notes = composer.times_of(seed.seed) if seed.to_send else ()
-            warning = self._first_sending(records) if seed is first else ()
-            digest = seed.seed.digest_on(target.name, account, composer.zone.key)
-            seeds.append(replace(seed, notes=(*notes, *warning), digest=digest))
-        return replace(plan, seeds=tuple(seeds), account=account)
-
-    def _first_sending(self, records: ReadOnlyJournal) -> Iterator[str]:
-        """Yield what to make sure of before the first sending by a journal that is a file.
-
-        One machine sees it, and one folder the default one, so another journal may know of sendings.
-        """
-        is_file = journal_address(self.session).startswith("sqlite:")
-        if is_file and self.settings.url != SANDBOX and not records.past(self.account):
-            yield (
-                f"this journal knows of no sending to {self.account}, and it is a file that others do not "
-                "see: if anybody else sends there, from another folder too, first declare one journal: for "
-                "all of you"
-            )
+            notes = [*times_of(seed.seed, scope.now, scope.zone)] if seed.to_send else []
+            is_real_first = seed is first and self.settings.url != SANDBOX and not records.past(self.account)
+            # One machine sees a file, and one folder the default one, so another journal may know more.
+            if is_real_first and journal_address(self.session).startswith("sqlite:"):
+                notes.append(
+                    f"this journal knows of no sending to {self.account}, and it is a file that others do "
+                    "not see: if anyone else sends there, or you do from another folder, first declare one "
+                    "journal: that all of you share"
+                )
+            digest = seed.seed.digest_on(self.session.target.name, self.account, scope.zone.key)
+            seeds.append(replace(seed, notes=tuple(notes), digest=digest))
+        return replace(plan, seeds=tuple(seeds), account=self.account)
 
     def sender(self, ledger: Journal, plan: SeedsPlan, run: int | None = None) -> Sender:
         """Return what sends the seeds of a plan, for a run; every relative moment counts from now."""
-        return Sender(
-            client=self.client,
-            ledger=ledger,
-            account=self.account,
-            columns=plan.columns,
-            composer=self.composer,
-            check=self.check,
-            clock=self.session.environment.clock,
-            settle_after=self.settings.settle_after.total_seconds(),
-            run=run,
-        )
+        return Sender(self.scope(ledger), ledger, plan.columns, run)
 
     def check(self, seed: Seed) -> Sequence[Block]:
         """Return why a seed must not be sent, by the files and by where its journal would be."""
         # Imported here: most workspaces hold no seed, and its models take a while to define.
         from reconciler.expoints.model import check_expiry, check_seed, place_of
 
-        target, composer = self.session.target, self.composer
+        target, zone = self.session.target, self.session.workspace.settings.time_zone
         findings = [
             *check_seed(seed, target.guardrails, f"target {target.name}"),
-            *check_expiry(seed, composer.zone, composer.now),
+            *check_expiry(seed, zone, self.now),
         ]
         blocks = [
             Block(f.code, f"{f.message} ({place_of(seed, f)})")

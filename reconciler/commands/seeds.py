@@ -21,7 +21,7 @@ from reconciler.errors import Exit, Refused, UsageError
 from reconciler.expoints.planning import RENAMED, SeedsPlan
 from reconciler.expoints.recipients import Recipient, RecipientState, SeedPlan
 from reconciler.expoints.sending import delivery_of, record_settled, statuses_of
-from reconciler.expoints.settling import Seen, look
+from reconciler.expoints.settling import look
 from reconciler.journal.entries import BatchIntent, DeliveryState
 from reconciler.render.json import seed_status_document, seeds_documents, sent_documents
 from reconciler.render.text import (
@@ -63,7 +63,8 @@ def seeds_preview(key: str, selection: Selection, console: Console, environment:
         _opened(selection, console, environment, key) as expoints,
         open_past(expoints.session) as records,
     ):
-        console.result(preview_text(_only(expoints.plan(records)), expoints.composer), None)
+        zone = expoints.session.workspace.settings.time_zone
+        console.result(preview_text(_only(expoints.plan(records)), expoints.now, zone), None)
     return Exit.DONE
 
 
@@ -127,14 +128,18 @@ def seeds_resolve(
             one.name: 0 if one.state is RecipientState.FOUND else deliveries[one.batch, one.name].baseline
             for one in doubtful
         }
-        counted = [one for one in doubtful if not sent or one.state is RecipientState.FOUND]
-        seen = look(expoints.client, run.journal.hash, counted, {}, thoroughly=not sent)
-        added = {one.name: seen.counts[one.email] - baselines[one.name] for one in counted}
+        found = RecipientState.FOUND
+        counted = look(
+            expoints.scope(run.journal),
+            [one for one in doubtful if not sent or one.state is found],
+            {},
+            thoroughly=not sent,
+        )
+        added = {one.name: one.count - baselines[one.name] for one in counted}
         if more := sum(number > 0 for number in added.values() if not sent):
             _confirm_not_sent(more, plan, console)
-        found = RecipientState.FOUND
-        explained = [one for one in doubtful if one.state is found or added.get(one.name)]
-        _write_down(run, expoints.account, plan, doubtful, explained, standing, seen)
+        explained = [one for one in counted if one.state is found or added[one.name]]
+        _write_down(run, expoints.account, plan, doubtful, explained, standing)
         run.exit = Exit.DONE
     console.result(f"{len(doubtful)} written down as {standing.value}.", {"resolved": len(doubtful)})
     return Exit.DONE
@@ -161,11 +166,10 @@ def _write_down(
     recipients: Sequence[Recipient],
     explained: Sequence[Recipient],
     standing: DeliveryState,
-    seen: Seen,
 ) -> None:
     """Conclude the deliveries of recipients; those after an interruption stay in doubt or found.
 
-    Of those that are `explained` a batch is written: from then on, the journal explains their mailboxes.
+    Of the counted ones that are `explained` a batch is written, so that the journal explains their mailboxes.
     """
     is_sent, why, journal = standing is DeliveryState.SENT, "resolved by a person", run.journal
     past = journal.past(account)
@@ -182,8 +186,8 @@ def _write_down(
         delivery_of(
             one,
             plan.seed.round,
-            baseline=max(0, seen.counts[one.email] - came[one.mailbox]),
-            ids=None if is_sent else seen.ids.get(one.email),
+            baseline=max(0, one.count - came[one.mailbox]),
+            ids=None if is_sent else one.ids,
         )
         for one in explained
     ]

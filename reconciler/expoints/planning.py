@@ -10,31 +10,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cache, cached_property
+from functools import cache
 from operator import attrgetter
 from zoneinfo import ZoneInfo
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
-from reconciler.clock import Clock
 from reconciler.config.names import nearest
 from reconciler.engine.change import Block
 from reconciler.engine.kind import Json
 from reconciler.engine.plan import Review
-from reconciler.errors import ApiError, ReconcilerError
-from reconciler.expoints.client import Column, Customers
+from reconciler.errors import ReconcilerError
+from reconciler.expoints.client import Column
 from reconciler.expoints.recipients import Recipient, RecipientState, SeedPlan, recipients_of, with_states
 from reconciler.expoints.seed import Moment, Seed, SeedCustomer, Value, resolve, time_text
-from reconciler.expoints.settling import (
-    DoubtResolver,
-    Seen,
-    explained_by,
-    longest_hidden,
-    look,
-)
+from reconciler.expoints.settling import SeedScope, explained_by, judged, longest_hidden, look, settle
 from reconciler.journal.entries import Delivery, DeliveryState
-from reconciler.journal.journal import ReadOnlyJournal
 from reconciler.journal.rules import counting
 
 MOST_REASONS = 100
@@ -44,32 +36,27 @@ RENAMED = "renamed"
 """The code of the block of a seed that may be another one under a new key."""
 
 
-class Columns(Struct, frozen=True, dict=True):
-    """The columns of a tenant, by name and id."""
+def columns_by_key(columns: Sequence[Column]) -> Mapping[str | int, Sequence[Column]]:
+    """Return the columns that a declared name or id means; one, if all is well.
 
-    all: tuple[Column, ...] = ()
-
-    @cached_property
-    def by_key(self) -> Mapping[str | int, tuple[Column, ...]]:
-        """The columns that a declared name or id means; one, if all is well.
-
-        Of an archived column and another one of the same name, the other is meant.
-        """
-        found: dict[str | int, tuple[Column, ...]] = {}
-        for column in sorted(self.all, key=attrgetter("archived")):
-            found[column.id] = (*found.get(column.id, ()), column)
-            same = found.get(column.name, ())
-            if not column.archived or all(other.archived for other in same):
-                found[column.name] = (*same, column)
-        return found
+    Of an archived column and another one of the same name, the other is meant.
+    """
+    found: dict[str | int, list[Column]] = {}
+    for column in sorted(columns, key=attrgetter("archived")):
+        found.setdefault(column.id, []).append(column)
+        same = found.setdefault(column.name, [])
+        if not column.archived or all(other.archived for other in same):
+            same.append(column)
+    return found
 
 
-def blocks_of(seed: Seed, columns: Columns) -> Iterator[Block]:
+def blocks_of(seed: Seed, columns: Sequence[Column]) -> Iterator[Block]:
     """Yield the reasons of the tenant's columns against a seed, each once with its lines, up to a bound."""
-    names = [column.name for column in columns.all]
-    near = cache(lambda name: nearest(name, names))
+    near = cache(lambda name: nearest(name, [column.name for column in columns]))
+    meant = columns_by_key(columns)
+    required = [column for column in columns if column.required and not column.archived]
     reasons: dict[tuple[str, str], list[str]] = {}
-    found = (finding for customer in seed.customers for finding in _findings(customer, columns, near))
+    found = (one for customer in seed.customers for one in _findings(customer, meant, required, near))
     for code, message, place in found:
         if len(reasons) == MOST_REASONS and (code, message) not in reasons:
             reasons["too-many-problems", "what else the columns refuse is not looked at"] = [place]
@@ -82,17 +69,20 @@ def blocks_of(seed: Seed, columns: Columns) -> Iterator[Block]:
 
 
 def _findings(
-    customer: SeedCustomer, columns: Columns, near: Callable[[str], str | None]
+    customer: SeedCustomer,
+    meant: Mapping[str | int, Sequence[Column]],
+    required: Sequence[Column],
+    near: Callable[[str], str | None],
 ) -> Iterator[tuple[str, str, str]]:
-    """Yield the code, message and place of whatever the columns refuse of a customer's data."""
+    """Yield the code, message and place of each thing that the columns refuse of a customer's data."""
     ids, given = Counter[int](), set[int]()
     for item in customer.data:
-        found = columns.by_key.get(item.column, ())
+        found = meant.get(item.column, ())
         ids.update(column.id for column in found)
         given |= {column.id for column in found if item.value}
         if not found:
-            meant = near(str(item.column))
-            hint = f"; did you mean {meant}?" if meant else ""
+            similar = near(str(item.column))
+            hint = f"; did you mean {similar}?" if similar else ""
             yield "unknown-column", f"the tenant has no column {item.column}{hint}", str(item.place)
         elif len(found) > 1:
             these = " and ".join(str(column.id) for column in found)
@@ -105,74 +95,65 @@ def _findings(
             yield "column-twice", f"column {id} is given more than once", str(customer.place)
     # Data of an earlier customer is copied by the server, so what is missing here may come from there.
     if customer.members.get("PreviousId") is None:
-        for column in columns.all:
-            if column.required and not column.archived and column.id not in given:
+        for column in required:
+            if column.id not in given:
                 message = f"the tenant requires {column.name} (column {column.id})"
                 yield "missing-column", message, str(customer.place)
 
 
-class Composer(Struct, frozen=True):
-    """Composes requests in which every relative moment counts from the start of the run."""
+def body_of(
+    seed: Seed, customers: Sequence[SeedCustomer], columns: Sequence[Column], now: datetime, zone: ZoneInfo
+) -> dict[str, Json]:
+    """Return the body of the request for these customers of a seed; its moments count from `now`.
 
-    now: datetime
-    zone: ZoneInfo
+    Source: vendor page POST-api-v3-customer-add. Nothing of `blocks_of` may be against the seed.
+    """
+    meant = columns_by_key(columns)
 
-    def body(self, seed: Seed, recipients: Sequence[Recipient], columns: Columns) -> dict[str, Json]:
-        """Return the body of the request for these recipients of a seed, in their order.
-
-        Source: vendor page POST-api-v3-customer-add. Nothing of `blocks_of` may be against the seed.
-        """
-        customers = (recipient.customer for recipient in recipients)
-        return {
-            **self._plain(seed.batch),
-            "Customers": [
-                {"Email": one.email, **self._plain(one.members), "Data": _data(one, columns)}
-                for one in customers
-            ],
-        }
-
-    def text(self, value: Value) -> str:
-        """Return a date, or a time of day, for people, in local time and UTC; empty for none."""
-        if not isinstance(value, Moment):
-            return ""
-        at, _ = resolve(value, self.now, self.zone)
-        if value.is_time:
-            return f"{at:%H:%M} {self.zone.key} ({at.astimezone(UTC):%H:%M} UTC)"
-        return time_text(at, self.zone)
-
-    def times_of(self, seed: Seed) -> Iterator[str]:
-        """Yield what the moments of a seed mean now, each once, in local time and UTC."""
-        everywhere = [*seed.batch.items(), *(item for c in seed.customers for item in c.members.items())]
-        for name, moment in dict.fromkeys((n, value) for n, value in everywhere if isinstance(value, Moment)):
-            _, note = resolve(moment, self.now, self.zone)
-            yield f"{name} {moment.text}: {self.text(moment)}{'; ' + note if note else ''}"
-
-    def _plain(self, members: Mapping[str, Value]) -> dict[str, Json]:
+    def plain(members: Mapping[str, Value]) -> dict[str, Json]:
         """Return members with the moments among them in ISO 8601 with offset."""
         return {
-            name: resolve(value, self.now, self.zone)[0].isoformat() if isinstance(value, Moment) else value
+            name: resolve(value, now, zone)[0].isoformat() if isinstance(value, Moment) else value
             for name, value in members.items()
         }
 
+    rows: list[Json] = []
+    for customer in customers:
+        data: list[Json] = []
+        for item in customer.data:
+            (column,) = meant[item.column]
+            one: dict[str, Json] = {"CustomerDataColumnId": column.id, "Value": item.value}
+            if item.encryption:
+                thumbprint, key = item.encryption
+                one |= {"IsEncrypted": True, "CertificateThumbprint": thumbprint, "EncryptionKey": key}
+            data.append(one)
+        rows.append({"Email": customer.email, **plain(customer.members), "Data": data})
+    return {**plain(seed.batch), "Customers": rows}
 
-def _data(customer: SeedCustomer, columns: Columns) -> list[Json]:
-    """Return a customer's data as the request has it, by column id."""
-    data: list[Json] = []
-    for item in customer.data:
-        (column,) = columns.by_key[item.column]
-        body: dict[str, Json] = {"CustomerDataColumnId": column.id, "Value": item.value}
-        if item.encryption:
-            thumbprint, key = item.encryption
-            body |= {"IsEncrypted": True, "CertificateThumbprint": thumbprint, "EncryptionKey": key}
-        data.append(body)
-    return data
+
+def moment_text(value: Value, now: datetime, zone: ZoneInfo) -> str:
+    """Return a date, or a time of day, for people, in local time and UTC; empty for none."""
+    if not isinstance(value, Moment):
+        return ""
+    at, _ = resolve(value, now, zone)
+    if value.is_time:
+        return f"{at:%H:%M} {zone.key} ({at.astimezone(UTC):%H:%M} UTC)"
+    return time_text(at, zone)
+
+
+def times_of(seed: Seed, now: datetime, zone: ZoneInfo) -> Iterator[str]:
+    """Yield what the moments of a seed mean now, each once, in local time and UTC."""
+    everywhere = [*seed.batch.items(), *(item for c in seed.customers for item in c.members.items())]
+    for name, moment in dict.fromkeys((n, value) for n, value in everywhere if isinstance(value, Moment)):
+        _, note = resolve(moment, now, zone)
+        yield f"{name} {moment.text}: {moment_text(moment, now, zone)}{'; ' + note if note else ''}"
 
 
 class SeedsPlan(Struct, frozen=True):
     """All seeds of a target. `trouble` says why nothing at all could be said of them, if so."""
 
     seeds: tuple[SeedPlan, ...] = ()
-    columns: Columns = Columns()
+    columns: tuple[Column, ...] = ()
     settled: tuple[Delivery, ...] = ()
     """Deliveries in doubt of which counting has shown how they ended."""
     trouble: ReconcilerError | None = None
@@ -214,96 +195,71 @@ class SeedsPlan(Struct, frozen=True):
         return replace(self, seeds=tuple(seeds))
 
 
-class SeedPlanner(Struct, frozen=True):
-    """Plans the seeds of one account. `check` is the proof of test and recipients, from the files alone.
+def plan_seeds(scope: SeedScope, seeds: Sequence[Seed]) -> SeedsPlan:
+    """Return the plan of these seeds. Errors: `ApiError` of a tenant that cannot be asked."""
+    client, ledger, hash = scope.client, scope.ledger, scope.ledger.hash
+    past = ledger.past(scope.account)
+    # How long this tenant was seen to hide customers counts for more than what was expected of it.
+    settle_after = max(scope.settle_after, 2 * longest_hidden(past, hash))
+    columns = client.columns()
+    # What counting shows of doubts comes first, for it decides what is due.
+    own: dict[str, Sequence[Delivery]] = {}
+    for seed in seeds:
+        keys = dict.fromkeys((scope.former.get(seed.key, seed.key), seed.key))
+        every = [delivery for key in keys for delivery in ledger.past(scope.account, key)]
+        own[seed.key] = counting(sorted(every, key=attrgetter("batch")))
+    settled = settle(scope, past, settle_after, [(seed, own[seed.key]) for seed in seeds])
+    past = _after(settled, past)
+    own = {key: _after(settled, some) for key, some in own.items()}
+    rests = _rests(scope, [one for some in own.values() for one in some], settle_after)
+    recipients = {
+        seed.key: with_states(seed, recipients_of(seed, hash), own[seed.key], rests) for seed in seeds
+    }
+    # Then each mailbox that is due is compared with what the journal explains, and what other seeds sent.
+    explained = explained_by(past, hash, settle_after, scope.clock.now())
+    due = [one for some in recipients.values() for one in some if one.is_due]
+    compared = iter([judged(one, explained) for one in look(scope, due, explained)])
+    holders: dict[str, set[str]] = {}  # the hashed mailboxes of today by the key of every seed
+    for seed in scope.everywhere:
+        holders.setdefault(seed.key, set()).update(hash(one.mailbox) for one in seed.customers)
+    renamed = dict[str, list[Block]]()
+    for key, some in recipients.items():
+        moved, renamed[key] = _sent_elsewhere(key, some, own[key], past, holders)
+        judgements = [next(compared) if one.is_due else one for one in some]
+        recipients[key] = tuple(
+            replace(one, state=RecipientState.FOUND, note=moved[one.mailbox])
+            if one.is_due and one.mailbox in moved
+            else one
+            for one in judgements
+        )
+    left = {one.email for some in recipients.values() for one in some if one.is_due}
+    opted_out = client.opted_out(sorted(left))
+    plans = []
+    for seed in seeds:
+        some, blocks = recipients[seed.key], [*scope.check(seed), *blocks_of(seed, columns)]
+        blocks += renamed[seed.key]
+        if gone := [one for one in some if one.email in opted_out]:
+            places = ", ".join(str(one.customer.place) for one in gone[:3])
+            blocks.append(Block("opted-out", f"{len(gone)} of its mailboxes want no more mail ({places})"))
+        plans.append(SeedPlan(seed, some, tuple(blocks)))
+    return SeedsPlan(tuple(plans), columns, settled)
 
-    `declared` holds every seed of the target, also those that are not planned; `everywhere` those of every
-    target on this account; `former` the key of before for each seed whose key has moved: what was sent under
-    that one counts.
-    """
 
-    client: Customers
-    ledger: ReadOnlyJournal
-    account: str
-    clock: Clock
-    settle_after: float
-    check: Callable[[Seed], Sequence[Block]]
-    declared: Sequence[Seed] = ()
-    everywhere: Sequence[Seed] = ()
-    former: Mapping[str, str] = field(default_factory=dict)
+def _rests(
+    scope: SeedScope, deliveries: Sequence[Delivery], settle_after: float
+) -> Callable[[Delivery], bool]:
+    """Return a test of refused deliveries: whether customers of one may still appear, by either clock."""
+    now = scope.clock.now()
+    refused = any(one.standing is DeliveryState.REFUSED for one in deliveries)
+    there = scope.client.count_unknown().at if refused else None
 
-    def plan(self, seeds: Sequence[Seed]) -> SeedsPlan:
-        """Return the plan of all seeds. A tenant that cannot be asked is `trouble`, not an exception."""
-        if not seeds:
-            return SeedsPlan()
-        try:
-            return self._planned(seeds)
-        except ApiError as error:
-            return SeedsPlan(trouble=error)
+    def rests(delivery: Delivery) -> bool:
+        if there is None or delivery.server_since is None:
+            return True  # one clock alone may have been set
+        ends = [(now, delivery.since), (there + 1, delivery.server_since)]  # a server tells whole seconds
+        return any(at < over + settle_after for at, over in ends)
 
-    def _planned(self, seeds: Sequence[Seed]) -> SeedsPlan:
-        hash, past = self.ledger.hash, self.ledger.past(self.account)
-        # How long this tenant was seen to hide customers counts for more than what was expected of it.
-        settle_after = max(self.settle_after, 2 * longest_hidden(past, hash))
-        columns = Columns(self.client.columns())
-        # What counting shows of doubts comes first, for it decides what is due.
-        deliveries = {seed.key: self._deliveries(seed) for seed in seeds}
-        resolver = DoubtResolver(self.client, self.ledger, self.clock, settle_after, past, self.declared)
-        settled = resolver.settle([(seed, deliveries[seed.key]) for seed in seeds])
-        past = _after(settled, past)
-        deliveries = {key: _after(settled, some) for key, some in deliveries.items()}
-        rests = self._rests([one for some in deliveries.values() for one in some], settle_after)
-        recipients = {
-            seed.key: with_states(seed, recipients_of(seed, hash), deliveries[seed.key], rests)
-            for seed in seeds
-        }
-        # Then each mailbox that is due is compared with what the journal explains, and what other seeds sent.
-        due = [one for some in recipients.values() for one in some if one.is_due]
-        seen = look(self.client, hash, due, explained_by(past, hash, settle_after, self.clock.now()))
-        elsewhere = {key: _sent_elsewhere(recipients[key], deliveries[key], past) for key in recipients}
-        holders: dict[str, set[str]] = {}  # the hashed mailboxes of today by the key of every seed
-        for seed in self.everywhere:
-            holders.setdefault(seed.key, set()).update(hash(one.mailbox) for one in seed.customers)
-        for key, some in recipients.items():
-            moved = {
-                one.mailbox: one.seed
-                for one in elsewhere[key]
-                if one.mailbox not in holders.get(one.seed, (one.mailbox,))
-            }
-            recipients[key] = tuple(_judged(one, seen, moved) if one.is_due else one for one in some)
-        left = {one.email for some in recipients.values() for one in some if one.is_due}
-        opted_out = self.client.opted_out(sorted(left))
-        plans = []
-        for seed in seeds:
-            some = recipients[seed.key]
-            blocks = [*self.check(seed), *blocks_of(seed, columns)]
-            blocks += _renamed(seed, elsewhere[seed.key], holders)
-            if gone := [one for one in some if one.email in opted_out]:
-                places = ", ".join(str(one.customer.place) for one in gone[:3])
-                why = f"{len(gone)} of its mailboxes want no more mail ({places})"
-                blocks.append(Block("opted-out", why))
-            plans.append(SeedPlan(seed, some, tuple(blocks)))
-        return SeedsPlan(tuple(plans), columns, settled)
-
-    def _deliveries(self, seed: Seed) -> Sequence[Delivery]:
-        """Return the deliveries that count for a seed, those under its former key too, oldest first."""
-        keys = [key for key in (self.former.get(seed.key), seed.key) if key is not None]
-        every = [d for key in keys for d in self.ledger.past(self.account, key)]
-        return counting(sorted(every, key=attrgetter("batch")))
-
-    def _rests(self, deliveries: Sequence[Delivery], settle_after: float) -> Callable[[Delivery], bool]:
-        """Return a test of refused deliveries: whether customers of one may still appear, by either clock."""
-        now = self.clock.now()
-        refused = any(one.standing is DeliveryState.REFUSED for one in deliveries)
-        there = self.client.count_unknown().at if refused else None
-
-        def rests(delivery: Delivery) -> bool:
-            if there is None or delivery.server_since is None:
-                return True  # one clock alone may have been set
-            ends = [(now, delivery.since), (there + 1, delivery.server_since)]  # a server tells whole seconds
-            return any(at < over + settle_after for at, over in ends)
-
-        return rests
+    return rests
 
 
 def _after(settled: Sequence[Delivery], deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
@@ -313,41 +269,33 @@ def _after(settled: Sequence[Delivery], deliveries: Sequence[Delivery]) -> Seque
 
 
 def _sent_elsewhere(
-    recipients: Sequence[Recipient], deliveries: Sequence[Delivery], past: Sequence[Delivery]
-) -> Sequence[Delivery]:
-    """Return what may have been sent to the mailboxes of a seed by other seeds, and by itself never."""
-    mailboxes = {one.mailbox for one in recipients} - {one.mailbox for one in deliveries}
-    return [
-        one
-        for one in past
-        if one.mailbox in mailboxes and not one.standing.is_unsent and one.standing is not DeliveryState.FOUND
-    ]
+    key: str,
+    recipients: Sequence[Recipient],
+    own: Sequence[Delivery],
+    past: Sequence[Delivery],
+    holders: Mapping[str, Collection[str]],
+) -> tuple[Mapping[str, str], list[Block]]:
+    """Return what other seeds may have sent to mailboxes of a seed to which it never sent itself.
 
-
-def _judged(recipient: Recipient, seen: Seen, moved: Mapping[str, str]) -> Recipient:
-    """Return a due recipient as found if customers are not explained, or another seed sent to it.
-
-    `moved` is the key of the seed that sent to a mailbox and has it no longer, by the hashed mailbox.
+    First the notes by hashed mailbox of those that a seed of today has no longer, then why the seed waits for
+    those that were sent to under keys that are declared no longer.
     """
-    judged = seen.judged(recipient)
-    if not judged.is_due or judged.mailbox not in moved:
-        return judged
-    note = f"a mailbox was sent to in {moved[judged.mailbox]}, which has it no longer"
-    return replace(judged, state=RecipientState.FOUND, note=note)
-
-
-def _renamed(
-    seed: Seed, elsewhere: Sequence[Delivery], holders: Mapping[str, Collection[str]]
-) -> Iterator[Block]:
-    """Yield why a seed waits whose mailboxes were sent to under keys that are declared no longer."""
-    gone: dict[str, set[str]] = {}
-    for one in elsewhere:
+    moved, gone = dict[str, str](), dict[str, set[str]]()
+    mailboxes = {one.mailbox for one in recipients} - {one.mailbox for one in own}
+    for one in past:
+        if one.mailbox not in mailboxes or one.standing.is_unsent or one.standing is DeliveryState.FOUND:
+            continue
         if one.seed not in holders:
             gone.setdefault(one.seed, set()).add(one.mailbox)
-    for old, some in gone.items():
-        yield Block(
+        elif one.mailbox not in holders[one.seed]:
+            moved[one.mailbox] = f"a mailbox was sent to in {one.seed}, which has it no longer"
+    blocks = [
+        Block(
             RENAMED,
             f"{len(some)} of its mailboxes were sent to as {old}, which is declared no longer: if it is "
-            f"the same seed, write moved: {{{old}: {seed.key}}}; if it is another one, "
-            f"`reconciler seeds send {seed.key} --again` sends it all the same",
+            f"the same seed, write moved: {{{old}: {key}}}; if it is another one, "
+            f"`reconciler seeds send {key} --again` sends it all the same",
         )
+        for old, some in gone.items()
+    ]
+    return moved, blocks

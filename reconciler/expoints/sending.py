@@ -12,8 +12,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reconciler.clock import Clock
-from reconciler.engine.change import Block
 from reconciler.engine.kind import Json
 from reconciler.errors import (
     Abandoned,
@@ -27,11 +25,11 @@ from reconciler.errors import (
     describe,
     exit_of,
 )
-from reconciler.expoints.client import Customers
-from reconciler.expoints.planning import Columns, Composer, SeedsPlan
+from reconciler.expoints.client import Column, Customers
+from reconciler.expoints.planning import SeedsPlan, body_of
 from reconciler.expoints.recipients import Recipient, RecipientState, SeedPlan, SeedStatus, SendResult
 from reconciler.expoints.seed import Moment, Seed
-from reconciler.expoints.settling import Seen, explained_by, look
+from reconciler.expoints.settling import SeedScope, explained_by, judged, look
 from reconciler.journal.entries import BatchIntent, Delivery, DeliveryState
 from reconciler.journal.journal import Journal
 
@@ -84,20 +82,15 @@ def _status_of(
 
 
 class Sender(Struct, frozen=True):
-    """Sends seeds of one account. `account` is the name under which the journal knows it.
+    """Sends seeds of one account, for the run of that number, which holds it.
 
-    `check` is the proof of test and recipients, `run` the number of the run that holds the account, and
-    `is_stopped` says whether nothing further is to be begun, since an interrupt.
+    `columns` are those of the tenant; `is_stopped` says whether nothing further is to be begun, since an
+    interrupt.
     """
 
-    client: Customers
+    scope: SeedScope
     ledger: Journal
-    account: str
-    columns: Columns
-    composer: Composer
-    check: Callable[[Seed], Sequence[Block]]
-    clock: Clock
-    settle_after: float
+    columns: Sequence[Column]
     run: int | None = None
     is_stopped: Callable[[], bool] = lambda: False
 
@@ -130,7 +123,7 @@ class Sender(Struct, frozen=True):
         """
         seed, results, sent = plan.seed, list[SendResult](), list[tuple[str, int]]()
         try:
-            blocks = self.check(replace(seed, customers=tuple(one.customer for one in recipients)))
+            blocks = self.scope.check(replace(seed, customers=tuple(one.customer for one in recipients)))
             if blocks:
                 return SendResult(seed.key, notes=tuple(b.message for b in blocks), exit=Exit.REFUSED)
             left = len(recipients)
@@ -155,30 +148,26 @@ class Sender(Struct, frozen=True):
         `sent`, with how many customers it had before.
         """
         try:
-            hash, past = self.ledger.hash, self.ledger.past(self.account)
-            explained = explained_by(past, hash, self.settle_after, self.clock.now())
-            seen = look(self.client, hash, recipients, explained, thoroughly=True)
-            judged = [seen.judged(one) for one in recipients]
-            if found := [one for one in judged if one.state is RecipientState.FOUND]:
+            scope, past = self.scope, self.ledger.past(self.scope.account)
+            explained = explained_by(past, self.ledger.hash, scope.settle_after, scope.clock.now())
+            compared = [judged(one, explained) for one in look(scope, recipients, explained, thoroughly=True)]
+            if found := [one for one in compared if one.state is RecipientState.FOUND]:
                 self._record_found(seed, found)
                 notes = tuple(dict.fromkeys(f"not sent: {one.note}" for one in found))
                 yield SendResult(seed.key, found=len(found), notes=notes, exit=Exit.REFUSED)
             if self.is_stopped():
                 raise Abandoned("interrupted")
-            rest = [one for one in judged if one.state is not RecipientState.FOUND]
+            rest = [one for one in compared if one.state is not RecipientState.FOUND]
             if not rest:
                 return
             # What rests is measured by the tenant's clock too.
-            at, started = self.client.count_unknown().at, self.clock.monotonic()
-            body = self.composer.body(seed, rest, self.columns)
+            at, started = scope.client.count_unknown().at, scope.clock.monotonic()
+            body = body_of(seed, [one.customer for one in rest], self.columns, scope.now, scope.zone)
             intent = BatchIntent(
-                account=self.account,
+                account=scope.account,
                 seed=seed.key,
                 round=seed.round,
-                deliveries=[
-                    delivery_of(one, seed.round, seen.counts[one.email], seen.ids.get(one.email))
-                    for one in rest
-                ],
+                deliveries=[delivery_of(one, seed.round, one.count, one.ids) for one in rest],
                 resolved={name: str(body[name]) for name, it in seed.batch.items() if isinstance(it, Moment)},
                 run=self.run,
                 server_at=at,
@@ -193,24 +182,23 @@ class Sender(Struct, frozen=True):
 
         def conclude(standing: DeliveryState, note: str) -> tuple[str, ...]:
             """Write down how it ended; return what to say where the journal could not."""
-            server_since = None if at is None else at + self.clock.monotonic() - started
+            server_since = None if at is None else at + scope.clock.monotonic() - started
             try:
                 self.ledger.conclude(number, standing, note, server_since)
             except Exception as error:  # noqa: BLE001  # what is done is done
                 return (f"{describe(error)} The next run will take this batch for one in doubt.",)
             return ()
 
-        result = self._post(seed, body, [one.email for one in rest], seen, conclude)
+        result = self._post(seed, body, rest, conclude)
         if result.sent:
-            sent += [(one.email, seen.counts[one.email]) for one in rest]
+            sent += [(one.email, one.count) for one in rest]
         yield result
 
     def _post(
         self,
         seed: Seed,
         body: Mapping[str, Json],
-        emails: Sequence[str],
-        seen: Seen,
+        recipients: Sequence[Recipient],
         conclude: Callable[[DeliveryState, str], tuple[str, ...]],
     ) -> SendResult:
         """Send a request, write down how it ended with `conclude`, and return it.
@@ -218,10 +206,10 @@ class Sender(Struct, frozen=True):
         A refusal that the tenant answered is believed only where it has no customer more than before: it may
         have taken the batch first, whatever went wrong then.
         """
-        size, answered = len(emails), threading.Event()
+        size, answered = len(recipients), threading.Event()
         standing, note, exit, stops = DeliveryState.SENT, "", Exit.DONE, False
         try:
-            self.client.add(body, answered.set)
+            self.scope.client.add(body, answered.set)
         except ApiError as error:
             standing, note, exit = DeliveryState.REFUSED, str(error), error.exit
             stops = isinstance(error, _HOPELESS)
@@ -229,7 +217,7 @@ class Sender(Struct, frozen=True):
                 standing = DeliveryState.IN_DOUBT
             elif not answered.is_set():
                 standing = DeliveryState.NOT_SENT
-            elif doubt := self._doubt(emails, seen):
+            elif doubt := self._doubt(recipients):
                 standing, note = DeliveryState.IN_DOUBT, f"{error} {doubt}"
         except Exception as error:  # noqa: BLE001  # whatever it is, the batch may have left
             standing, note = DeliveryState.IN_DOUBT, describe(error)
@@ -245,20 +233,20 @@ class Sender(Struct, frozen=True):
                 notes = (f"refused, nothing was sent: {note}", *unwritten)
                 return SendResult(seed.key, refused=size, notes=notes, exit=exit, stops=stops)
 
-    def _doubt(self, emails: Sequence[str], seen: Seen) -> str:
+    def _doubt(self, recipients: Sequence[Recipient]) -> str:
         """Return why a refused batch may have been taken, empty where counting shows that it was not."""
         try:
-            counts = self.client.counts(emails)
+            counts = self.scope.client.counts(one.email for one in recipients)
         except ApiError as error:
             return f"Whether it was taken cannot be counted: {error}"
-        if all(counts[email].customers == seen.counts[email] for email in emails):
+        if all(counts[one.email].customers == one.count for one in recipients):
             return ""
         return "But its mailboxes have other customers than before, so it may have been taken."
 
     def _record_found(self, seed: Seed, found: Sequence[Recipient]) -> None:
         if found:
             deliveries = [replace(delivery_of(one, seed.round, one.count), contents={}) for one in found]
-            self.ledger.record_found(self.account, seed.key, seed.round, deliveries)
+            self.ledger.record_found(self.scope.account, seed.key, seed.round, deliveries)
 
     def _verified(self, result: SendResult, seed: Seed, sent: Sequence[tuple[str, int]]) -> SendResult:
         """Return how a seed ended with what the tenant counts of it now; a count proves no mail."""
@@ -269,8 +257,8 @@ class Sender(Struct, frozen=True):
         try:
             if self.is_stopped():
                 raise Abandoned("interrupted")
-            names = self.client.statuses()
-            status = _status_of(self.client, names, seed, [email for email, _ in sent], expected)
+            client, emails = self.scope.client, [email for email, _ in sent]
+            status = _status_of(client, client.statuses(), seed, emails, expected)
         except Exception as error:  # noqa: BLE001  # what was sent is sent
             return replace(result, notes=(*result.notes, f"sent, but not verified: {describe(error)}"))
         exits = [result.exit, *([Exit.ERROR] if status.faults else [])]

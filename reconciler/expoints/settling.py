@@ -17,13 +17,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from datetime import datetime
 from itertools import groupby
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.clock import Clock
+from reconciler.engine.change import Block
 from reconciler.expoints.client import Count, Customers
 from reconciler.expoints.recipients import EMAIL, Recipient, RecipientState, automatic, recipients_of
 from reconciler.expoints.seed import Seed
@@ -35,6 +37,28 @@ LONGEST_POST = 300.0
 
 Counting customers right before an intent takes no longer either.
 """
+
+
+class SeedScope(Struct, frozen=True):
+    """What seeds are planned and sent by: one tenant, what the journal knows of it, and all that share it."""
+
+    client: Customers
+    ledger: ReadOnlyJournal
+    account: str
+    """The name under which the journal knows the tenant."""
+    clock: Clock
+    now: datetime
+    """The start of the run, from which every relative moment counts."""
+    zone: ZoneInfo
+    settle_after: float
+    check: Callable[[Seed], Sequence[Block]]
+    """The proof of test and recipients, from the files alone."""
+    declared: Sequence[Seed]
+    """Every seed of the target, also those that are not planned."""
+    everywhere: Sequence[Seed]
+    """Every seed of every target on this account."""
+    former: Mapping[str, str]
+    """The key of before for each seed whose key has moved: what was sent under that one counts."""
 
 
 class Explained(Struct, frozen=True):
@@ -49,20 +73,6 @@ class Explained(Struct, frozen=True):
     ids: frozenset[str] | None = frozenset()
     """The hashed ids of those; None where the tenant did not give them."""
 
-    def covers(self, count: int, ids: Collection[str] | None) -> bool:
-        """Return whether all of so many customers are explained; `ids` are their hashed ids, if known.
-
-        Where some were removed, a number proves nothing: customers of another sender may fill the gap. Then
-        ids have to show that not more are new than may have been sent.
-        """
-        if count == 0:
-            return True
-        if count > self.most:
-            return False
-        if ids is not None and self.ids is not None:
-            return len(set(ids) - self.ids) <= self.most - self.before
-        return count >= self.least
-
 
 NOTHING = Explained()
 
@@ -76,9 +86,8 @@ def explained_by(
     Customers who were hidden then still come on top: those of a batch that had not rested for
     `settle_after`, or that a person approves by hand.
     """
-    is_automatic = automatic(hash)
-
-    def explained(deliveries: Iterable[Delivery]) -> Explained:
+    is_automatic, found = automatic(hash), dict[str, Explained]()
+    for mailbox, deliveries in _by_mailbox(past).items():
         known, batch, sent = NOTHING, 0, list[Delivery]()
         for one in deliveries:
             if one.batch != batch:
@@ -93,9 +102,8 @@ def explained_by(
                 is_visible = is_sent and over(one) + settle_after <= now
                 known = Explained(known.most + 1, known.least + is_visible, known.before, known.ids)
                 sent.append(one)
-        return known
-
-    return {mailbox: explained(deliveries) for mailbox, deliveries in _by_mailbox(past).items()}
+        found[mailbox] = known
+    return found
 
 
 def _by_mailbox(past: Iterable[Delivery]) -> Mapping[str, Sequence[Delivery]]:
@@ -126,47 +134,52 @@ def longest_hidden(past: Iterable[Delivery], hash: Callable[[str], str]) -> floa
     return longest
 
 
-class Seen(Struct, frozen=True):
-    """What the tenant has at some addresses: how many customers, and their hashed ids as far as asked for."""
-
-    counts: Mapping[str, int]
-    ids: Mapping[str, tuple[str, ...] | None]
-    explained: Mapping[str, Explained]
-
-    def judged(self, recipient: Recipient) -> Recipient:
-        """Return a recipient as found where the journal does not explain all that its address has."""
-        count = self.counts[recipient.email]
-        known = self.explained.get(recipient.mailbox, NOTHING)
-        if recipient.is_agreed or known.covers(count, self.ids.get(recipient.email)):
-            return recipient
-        note = f"a mailbox has {count} customers, and this journal explains {known.most}"
-        if count <= known.most:
-            note += "; some are gone or hidden, so these may be of somebody else"
-        return replace(recipient, state=RecipientState.FOUND, count=count, note=note)
-
-
 def look(
-    client: Customers,
-    hash: Callable[[str], str],
+    scope: SeedScope,
     recipients: Sequence[Recipient],
     explained: Mapping[str, Explained],
     *,
     thoroughly: bool = False,
-) -> Seen:
-    """Count the customers at the addresses of these recipients. Errors: `ApiError`.
+) -> Sequence[Recipient]:
+    """Return these recipients with the number of customers at their addresses. Errors: `ApiError`.
 
-    Their ids are asked for where the number proves too little; `thoroughly`, wherever there are any.
+    The ids of these are asked for where the number proves too little; `thoroughly`, wherever there are any.
     """
-    counts = {email: found.customers for email, found in client.counts(r.email for r in recipients).items()}
-    asked = [
+    counts = scope.client.counts(one.email for one in recipients)
+    ids = scope.client.ids(
         one.email
         for one in recipients
-        if counts[one.email] and (thoroughly or counts[one.email] < explained.get(one.mailbox, NOTHING).least)
-    ]
-    listed = {email: _hashed_ids(ids, hash) for email, ids in client.ids(asked).items()}
-    # Of rows that are not as many as were counted, it is unknown which are missing.
-    ids = {email: found for email, found in listed.items() if found and len(found) == counts[email]}
-    return Seen(counts, {**ids, **{email: () for email in counts if not counts[email]}}, explained)
+        if (count := counts[one.email].customers)
+        and (thoroughly or count < explained.get(one.mailbox, NOTHING).least)
+    )
+    found = []
+    for one in recipients:
+        count, listed = counts[one.email].customers, _hashed_ids(ids.get(one.email), scope.ledger.hash)
+        # Of rows that are not as many as were counted, it is unknown which are missing.
+        known = () if count == 0 else listed if listed and len(listed) == count else None
+        found.append(replace(one, count=count, ids=known))
+    return found
+
+
+def judged(recipient: Recipient, explained: Mapping[str, Explained]) -> Recipient:
+    """Return a counted recipient as found where the journal does not explain all that its address has.
+
+    Where some were removed, a number proves nothing: customers of another sender may fill the gap. Then ids
+    have to show that not more are new than may have been sent.
+    """
+    known, count = explained.get(recipient.mailbox, NOTHING), recipient.count
+    if recipient.is_agreed or count == 0:
+        return recipient
+    note = f"a mailbox has {count} customers, and this journal explains {known.most}"
+    if count <= known.most:
+        if recipient.ids is not None and known.ids is not None:
+            is_explained = len(set(recipient.ids) - known.ids) <= known.most - known.before
+        else:
+            is_explained = count >= known.least
+        if is_explained:
+            return recipient
+        note += "; some are gone or hidden, so these may be from another sender"
+    return replace(recipient, state=RecipientState.FOUND, note=note)
 
 
 def _hashed_ids(ids: Collection[str] | None, hash: Callable[[str], str]) -> tuple[str, ...] | None:
@@ -189,125 +202,117 @@ def _over_there(delivery: Delivery) -> float | None:
     return delivery.server_since if known else delivery.server_at + LONGEST_POST
 
 
-class DoubtResolver(Struct, frozen=True, dict=True):
-    """Settles what is in doubt on one account.
+def settle(
+    scope: SeedScope,
+    past: Sequence[Delivery],
+    settle_after: float,
+    seeds: Sequence[tuple[Seed, Sequence[Delivery]]],
+) -> tuple[Delivery, ...]:
+    """Return what is settled of seeds, each with the deliveries that count for it, as it stands now.
 
-    `past` is every delivery to the account, of whatever seed; `declared` every seed of the target.
+    `past` is every delivery to the account, of whatever seed. Errors: `ApiError`.
     """
-
-    client: Customers
-    ledger: ReadOnlyJournal
-    clock: Clock
-    settle_after: float
-    past: Sequence[Delivery]
-    declared: Sequence[Seed]
-
-    def settle(self, seeds: Sequence[tuple[Seed, Sequence[Delivery]]]) -> tuple[Delivery, ...]:
-        """Return what is settled of seeds, each with the deliveries that count for it, as it stands now.
-
-        Errors: `ApiError`.
-        """
-        doubts = [doubt for seed, deliveries in seeds for doubt in self._ripe(seed, deliveries)]
-        # U: whether `EmailAddresses` is obeyed. Where an unknown address has customers, no count means much.
-        if not doubts or self.client.count_unknown().customers > 0:
-            return ()
-        counts = self.client.counts(email for _, email in doubts)
-        ids = self.client.ids(email for d, email in doubts if 0 < counts[email].customers == d.baseline)
-        return tuple(
-            settled
-            for _, of_batch in groupby(doubts, lambda doubt: doubt[0].batch)
-            for settled in self._of_batch(list(of_batch), counts, ids)
-        )
-
-    def _ripe(self, seed: Seed, deliveries: Sequence[Delivery]) -> Iterator[tuple[Delivery, str]]:
-        """Yield the deliveries in doubt that have rested here, and of which a count may tell something.
-
-        Each with its address. A mailbox must have no other sender, so not be shared; a batch that waits for
-        approval by hand may become customers at any time; another spelling of the address than today's
-        cannot be counted; and after a later batch it is unknown whose customers count.
-        """
-        now = self.clock.now()
-        doubtful = [d for d in deliveries if d.standing.is_open and now >= over(d) + self.settle_after]
-        if not doubtful or seed.shared_mailbox:
-            return
-        latest = {d.mailbox: d.batch for d in self.past if not d.standing.is_unsent}
-        recipients = {one.name: one for one in recipients_of(seed, self.ledger.hash)}
-        for delivery in doubtful:
-            one = recipients.get(delivery.customer)
+    hash, now = scope.ledger.hash, scope.clock.now()
+    is_automatic = automatic(hash)
+    latest = {d.mailbox: d.batch for d in past if not d.standing.is_unsent}
+    doubts: list[tuple[Delivery, str]] = []
+    for seed, deliveries in seeds:
+        ripe = [d for d in deliveries if d.standing.is_open and now >= over(d) + settle_after]
+        # A shared mailbox has another sender, so no count is this seed's own.
+        recipients = recipients_of(seed, hash) if ripe and not seed.shared_mailbox else ()
+        by_name = {one.name: one for one in recipients}
+        for delivery in ripe:
+            # Approved by hand, it may become customers at any time; an address that was spelled otherwise
+            # cannot be counted; and after a later batch it is unknown whose customers count.
+            one = by_name.get(delivery.customer)
             is_same_address = one and delivery.contents.get(EMAIL) == one.contents[EMAIL]
             was_followed = delivery.batch < latest.get(delivery.mailbox, 0)
-            if one and is_same_address and self._is_automatic(delivery) and not was_followed:
-                yield delivery, one.email
+            if one and is_same_address and is_automatic(delivery) and not was_followed:
+                doubts.append((delivery, one.email))
+    # U: whether `EmailAddresses` is obeyed. Where an unknown address has customers, no count means much.
+    if not doubts or scope.client.count_unknown().customers > 0:
+        return ()
+    counts = scope.client.counts(email for _, email in doubts)
+    ids = scope.client.ids(email for d, email in doubts if 0 < counts[email].customers == d.baseline)
+    return tuple(
+        settled
+        for _, of_batch in groupby(doubts, lambda doubt: doubt[0].batch)
+        for settled in _of_batch(scope, past, settle_after, list(of_batch), counts, ids)
+    )
 
-    @cached_property
-    def _is_automatic(self) -> Callable[[Delivery], bool]:
-        return automatic(self.ledger.hash)
 
-    def _of_batch(
-        self,
-        doubts: Sequence[tuple[Delivery, str]],
-        counts: Mapping[str, Count],
-        ids: Mapping[str, Collection[str] | None],
-    ) -> Iterator[Delivery]:
-        """Yield what the counts say of deliveries of one batch, each with its address.
+def _of_batch(
+    scope: SeedScope,
+    past: Sequence[Delivery],
+    settle_after: float,
+    doubts: Sequence[tuple[Delivery, str]],
+    counts: Mapping[str, Count],
+    ids: Mapping[str, Collection[str] | None],
+) -> Iterator[Delivery]:
+    """Yield what the counts say of deliveries of one batch, each with its address.
 
-        U: whether a batch is taken as a whole, and appears at once. So none of it is not sent unless it
-        added no one.
-        """
-        first, _ = doubts[0]
-        batch = [d for d in self.past if d.batch == first.batch]
-        is_lost = all(self._is_absent(d, counts[email], ids.get(email)) for d, email in doubts) and not any(
-            d.standing is DeliveryState.SENT for d in batch
+    U: whether a batch is taken as a whole, and appears at once. So none of it is not sent unless it added no
+    customer at all.
+    """
+    hash, first = scope.ledger.hash, doubts[0][0]
+    batch = [d for d in past if d.batch == first.batch]
+    absent = (
+        _is_absent(d, counts[email], _hashed_ids(ids.get(email), hash), settle_after) for d, email in doubts
+    )
+    if all(absent) and not any(d.standing is DeliveryState.SENT for d in batch):
+        yield from (replace(d, standing=DeliveryState.NOT_SENT) for d, _ in doubts)
+        return
+    suspects = _suspects(scope, past, first, settle_after)
+    for delivery, email in doubts:
+        added = sum(d.mailbox == delivery.mailbox for d in batch)
+        # U: whether the filter takes addresses that only contain the one that is asked for, as a pattern of
+        # SQL, where `_` is any character.
+        pattern = re.compile(re.escape(email.casefold()).replace("_", "."))
+        is_disputed = any(
+            address is None or pattern.search(address.casefold())
+            for d, address in suspects
+            if (d.batch, d.mailbox) != (delivery.batch, delivery.mailbox)
         )
-        suspects = [d for d in self.past if not d.standing.is_unsent and not self._is_in_baseline(d, first)]
-        for delivery, email in doubts:
-            added = sum(d.mailbox == delivery.mailbox for d in batch)
-            has_come = counts[email].customers == delivery.baseline + added
-            others = (d for d in suspects if (d.batch, d.mailbox) != (delivery.batch, delivery.mailbox))
-            if is_lost:
-                yield replace(delivery, standing=DeliveryState.NOT_SENT)
-            elif has_come and not any(self._may_be_counted_at(email, other) for other in others):
-                yield replace(delivery, standing=DeliveryState.SENT)
+        if counts[email].customers == delivery.baseline + added and not is_disputed:
+            yield replace(delivery, standing=DeliveryState.SENT)
 
-    def _is_absent(self, delivery: Delivery, count: Count, ids: Collection[str] | None) -> bool:
-        """Return whether a count shows no new customer at an address, when each would have been there.
 
-        Customers from before must be the same ones: of these one may be gone and a new one have come.
-        """
-        if count.customers != delivery.baseline or not self._has_rested_there(delivery, count):
-            return False
-        known, now = delivery.ids, _hashed_ids(ids, self.ledger.hash)
-        return count.customers == 0 or (now is not None and known is not None and set(known) == set(now))
+def _is_absent(delivery: Delivery, count: Count, ids: Collection[str] | None, settle_after: float) -> bool:
+    """Return whether a count shows no new customer at an address, when each would have been there.
 
-    def _has_rested_there(self, delivery: Delivery, counted: Count) -> bool:
-        """Return whether it had rested by the tenant's clock when that count was made."""
-        end = _over_there(delivery)
-        return end is not None and counted.at is not None and counted.at >= end + self.settle_after
+    Customers from before must be the same ones, by their hashed ids: of these one may be gone and a new one
+    have come.
+    """
+    if count.customers != delivery.baseline or not _has_rested_there(delivery, count, settle_after):
+        return False
+    if count.customers == 0:
+        return True
+    return ids is not None and delivery.ids is not None and set(delivery.ids) == set(ids)
 
-    def _may_be_counted_at(self, email: str, other: Delivery) -> bool:
-        """Return whether what is counted for an address may be customers of another delivery.
 
-        U: whether the filter takes addresses that only contain the one that is asked for, as a pattern of
-        SQL, where `_` is any character. The address of a mailbox that is no longer declared is not known.
-        """
-        address = self._addresses.get(other.mailbox)
-        pattern = re.escape(email.casefold()).replace("_", ".")
-        return address is None or re.search(pattern, address.casefold()) is not None
+def _has_rested_there(delivery: Delivery, count: Count, settle_after: float) -> bool:
+    """Return whether it had rested by the tenant's clock when that count was made."""
+    end = _over_there(delivery)
+    return end is not None and count.at is not None and count.at >= end + settle_after
 
-    def _is_in_baseline(self, other: Delivery, delivery: Delivery) -> bool:
-        """Return whether the customers of another delivery were visible before one was counted for.
 
-        It must have rested by both clocks, and not be one that a person may still turn into customers.
-        """
-        is_final = other.standing is DeliveryState.FOUND or self._is_automatic(other)
-        end, at = _over_there(other), delivery.server_at
-        if other.batch >= delivery.batch or end is None or at is None:
-            return False
-        rest = self.settle_after + LONGEST_POST
-        is_visible = over(other) + rest <= delivery.at and end + rest <= at
-        return is_visible and (is_final or other.mailbox not in self._addresses)
+def _suspects(
+    scope: SeedScope, past: Sequence[Delivery], doubtful: Delivery, settle_after: float
+) -> Sequence[tuple[Delivery, str | None]]:
+    """Return the deliveries whose customers may have come since a doubtful one was counted for.
 
-    @cached_property
-    def _addresses(self) -> Mapping[str, str]:
-        customers = (customer for seed in self.declared for customer in seed.customers)
-        return {self.ledger.hash(customer.mailbox): customer.mailbox for customer in customers}
+    Each with its address, None where that is declared no longer. What had rested by both clocks before is in
+    the baseline, unless a person may still turn it into customers of a mailbox that is declared.
+    """
+    hash, found = scope.ledger.hash, list[tuple[Delivery, str | None]]()
+    addresses = {hash(one.mailbox): one.mailbox for seed in scope.declared for one in seed.customers}
+    is_automatic, rest, at = automatic(hash), settle_after + LONGEST_POST, doubtful.server_at
+    for other in past:
+        if other.standing.is_unsent:
+            continue
+        address, end = addresses.get(other.mailbox), _over_there(other)
+        is_final = other.standing is DeliveryState.FOUND or is_automatic(other) or address is None
+        is_before = other.batch < doubtful.batch and over(other) + rest <= doubtful.at
+        if not (is_final and is_before and end is not None and at is not None and end + rest <= at):
+            found.append((other, address))
+    return found

@@ -6,6 +6,8 @@ Seeds are counted here: no address, number or data of a customer is shown but by
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -15,7 +17,7 @@ from reconciler.engine.change import SHARE_COUNTS_FROM, Action, Blocked, Change,
 from reconciler.engine.classify import ASSUMED_EMPTY, Drift, FieldClass, FieldView
 from reconciler.engine.kind import Declared, Kind
 from reconciler.engine.outcome import Outcome, Result
-from reconciler.expoints.planning import Composer, SeedsPlan
+from reconciler.expoints.planning import SeedsPlan, moment_text
 from reconciler.expoints.recipients import RecipientState, SeedPlan, SeedStatus, SendResult
 from reconciler.expoints.seed import Send
 from reconciler.render.report import Applied, Planned, entry_of, summary_line
@@ -481,7 +483,7 @@ def _counts(status: SeedStatus) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def preview_text(plan: SeedPlan, composer: Composer) -> str:
+def preview_text(plan: SeedPlan, now: datetime, zone: ZoneInfo) -> str:
     """Return each customer as it will go, with its address in full: for a terminal only."""
     seed = plan.seed
     rows = [
@@ -493,9 +495,9 @@ def preview_text(plan: SeedPlan, composer: Composer) -> str:
         row = (
             harmless(customer.email),
             recipient.state.value,
-            composer.text(customer.members.get("SendDate")) or "at once",
-            composer.text(seed.batch.get("SendTime")) or "any time",
-            composer.text(end) or "as the system decides",
+            moment_text(customer.members.get("SendDate"), now, zone) or "at once",
+            moment_text(seed.batch.get("SendTime"), now, zone) or "any time",
+            moment_text(end, now, zone) or "as the system decides",
             ", ".join(customer.copies) or "nothing",
             "in what its sender did not write down" if "" in changed else harmless(", ".join(changed)),
         )

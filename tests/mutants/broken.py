@@ -245,8 +245,8 @@ MISTAKES: Mapping[str, Mistake] = {
         f"{OUTCOMES}::test_lost_rights_and_allowance_stop_the_next_request",
     ),
     "sends to a mailbox whose customers the journal does not explain": Mistake(
-        "expoints.settling:Seen.judged",
-        lambda _: lambda _seen, recipient: recipient,
+        "expoints.settling:judged",
+        lambda _: lambda recipient, _explained: recipient,
         f"{MEMORY}::test_who_is_found_between_plan_and_sending_is_not_sent_to",
     ),
     "believes a refusal that counting does not confirm": Mistake(
@@ -255,7 +255,7 @@ MISTAKES: Mapping[str, Mistake] = {
         f"{MEMORY}::test_a_refusal_that_cannot_be_counted_is_in_doubt",
     ),
     "believes this machine's clock alone": Mistake(
-        "expoints.settling:DoubtResolver._has_rested_there",
+        "expoints.settling:_has_rested_there",
         always(True),
         "tests/faults/test_clocks.py::TestADoubtRestsByBothClocks::test_ours_was_set_forward",
     ),
@@ -275,8 +275,10 @@ MISTAKES: Mapping[str, Mistake] = {
         f"{REFUSALS}::test_right_before_sending_the_proof_is_asked_for_again",
     ),
     "matches recipients with a plain pattern over the whole text": Mistake(
-        "expoints.seed:_allows",
-        lambda _: lambda pattern, address: fnmatchcase(address.lower(), pattern.lower()),
+        "expoints.seed:matches",
+        lambda _: (
+            lambda address, patterns: any(fnmatchcase(address.lower(), one.lower()) for one in patterns)
+        ),
         "tests/expoints/test_recipients.py::test_a_star_stands_for_anything_before_the_at",
     ),
     "waits on after an interrupt": Mistake(
