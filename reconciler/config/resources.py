@@ -20,6 +20,7 @@ from reconciler.config.validation import (
     NOT_BLANK,
     Report,
     Vocabulary,
+    Written,
     kind_of,
     paths,
     pattern_of,
@@ -37,22 +38,10 @@ if TYPE_CHECKING:
     from reconciler.config.settings import Target
 
 
-class ApiFields(BaseModel):
-    """Fields of an API as a person writes them: nothing is converted, nothing unknown is let through.
+class ApiFields(Written):
+    """Fields of an API. The alias of one is its member in the API's body; it is not accepted in files."""
 
-    The alias of a field is its member in the API's body; it is not accepted in files.
-    """
-
-    model_config = ConfigDict(
-        strict=True,
-        extra="forbid",
-        frozen=True,
-        hide_input_in_errors=True,
-        defer_build=True,
-        alias_generator=to_pascal,
-        validate_by_name=True,
-        validate_by_alias=False,
-    )
+    model_config = ConfigDict(alias_generator=to_pascal, validate_by_name=True, validate_by_alias=False)
 
 
 class Finding(Struct, frozen=True):
@@ -143,10 +132,8 @@ Targets: TypeAlias = Annotated[
 """A list of the names of targets, or a mapping from them to what differs there."""
 
 
-class Acceptance(BaseModel):
+class Acceptance(Written):
     """One known drift that shall be left alone for a while."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
     field: str = Field(description="The field, or the group of fields, that keeps its live value.")
     until: Annotated[
@@ -159,10 +146,8 @@ class Acceptance(BaseModel):
     )
 
 
-class Controls(BaseModel):
+class Controls(Written):
     """What stands beside the fields: how a level is applied, not what is in the body."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
     keep: list[str] = Field(default_factory=list, description="Fields or groups that stay as they are live.")
     reset: list[str] = Field(

@@ -18,7 +18,6 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     GetJsonSchemaHandler,
     PlainValidator,
@@ -33,7 +32,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 from reconciler.access import ALLOWED_ENV, MOUNTED_SECRETS, SECRETS_DIR, Access, is_loopback, owner_of
 from reconciler.config.discovery import content_of
 from reconciler.config.names import visible
-from reconciler.config.validation import NOT_BLANK, Schema, passing, pattern_of, refusal, shape
+from reconciler.config.validation import NOT_BLANK, Schema, Written, passing, pattern_of, refusal, shape
 from reconciler.engine.change import Limits, Share
 from reconciler.engine.kind import Json, Policy
 from reconciler.errors import Refused, UsageError
@@ -51,15 +50,7 @@ _SYSTEM = tuple(map(Path, ("/proc", "/sys", "/dev")))
 _FORM = "write {env: NAME_OF_A_VARIABLE} or {file: PATH}"
 
 
-class _Settings(BaseModel):
-    """Plain data as a person wrote it: nothing is converted, nothing unknown is let through."""
-
-    model_config = ConfigDict(
-        strict=True, extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True
-    )
-
-
-class Secret(_Settings):
+class Secret(Written):
     """A secret: never in the files, where git keeps it."""
 
     env: str | None = Field(None, description="The name of the variable that holds it.")
@@ -425,7 +416,7 @@ Recipients = Annotated[tuple[Recipient, ...], Field(max_length=200), AsTuple]
 PhoneNumbers = Annotated[tuple[PhoneNumber, ...], Field(max_length=200), AsTuple]
 
 
-class Settings(_Settings):
+class Settings(Written):
     """What counts for the whole workspace."""
 
     version: Annotated[int, PlainValidator(_version), WithJsonSchema({"const": VERSION})] = Field(
@@ -438,7 +429,7 @@ class Settings(_Settings):
     )
 
 
-class Account(_Settings):
+class Account(Written):
     """The account that the keys must open."""
 
     id: Id | None = Field(None, description="The id of an import configuration that it must have.")
@@ -454,7 +445,7 @@ class Account(_Settings):
 _SHARE_OF_A_RUN = "At most so many in one run, which leaves the rest of a day's allowance to others."
 
 
-class CheckMarket(_Settings):
+class CheckMarket(Written):
     """A CheckMarket account, and how to deal with it."""
 
     url: ServerUrl = Field(description='Scheme and host of the API, or "sandbox:".')
@@ -499,7 +490,7 @@ class CheckMarket(_Settings):
         return self
 
 
-class OAuth(_Settings):
+class OAuth(Written):
     """Client credentials, and where they are exchanged for a token."""
 
     token_url: Address = Field(description="Where a token is given for them.")
@@ -518,7 +509,7 @@ _COPIES: Any = Field(
 )
 
 
-class Expoints(_Settings):
+class Expoints(Written):
     """An Expoints tenant, how to enter it, and whom it may write to."""
 
     url: ServerUrl = Field(description='Scheme and host of the tenant, or "sandbox:".')
@@ -561,7 +552,7 @@ class Expoints(_Settings):
 _LIMITS = Limits()
 
 
-class LimitSettings(_Settings):
+class LimitSettings(Written):
     """How much one run may change; what is left out has the default of `Limits`."""
 
     resets: Count | None = Field(
@@ -576,7 +567,7 @@ class LimitSettings(_Settings):
     )
 
 
-class GuardrailSettings(_Settings):
+class GuardrailSettings(Written):
     """The guardrails of one target, apart from it, so that code owners can protect the file."""
 
     limits: LimitSettings | None = Field(None, description="How much one run may change.")
@@ -585,7 +576,7 @@ class GuardrailSettings(_Settings):
     allow_copies: bool | None = _COPIES
 
 
-class TargetSettings(_Settings):
+class TargetSettings(Written):
     """One named environment."""
 
     checkmarket: CheckMarket | None = Field(None, description="The account with import configurations.")

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any, NoReturn, TypeAlias, TypeVar, get_args
 
 from msgspec import Struct, field
-from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from reconciler.config.names import listed, nearest, snake, visible
@@ -25,6 +25,14 @@ Schema: TypeAlias = dict[str, Any]  # a JSON Schema, or a part of one
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"  # what every schema of ours is written in
 NOT_BLANK = r"\S"  # the pattern of a text in which something can be seen
+
+
+class Written(BaseModel):
+    """Plain data as a person wrote it: nothing is converted, nothing unknown is let through."""
+
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True
+    )
 
 
 class Report(Struct, eq=False):
