@@ -41,11 +41,9 @@ class Envelope(Struct, frozen=True):
     """An answer, opened. `data` is None where `Data` is missing or null."""
 
     data: Json
-    counts: Mapping[str, int]
-    """The numbers of `Meta` from 0 upwards."""
+    counts: Mapping[str, int]  # the numbers of `Meta` from 0 upwards
     has_meta: bool
-    refusal: str | None
-    """The API's words where `Data` says that it refused, None where it does not."""
+    refusal: str | None  # the API's words where `Data` says that it refused
 
 
 def opened(answer: Answer) -> Envelope:
@@ -82,8 +80,7 @@ def answered(answer: Answer) -> Envelope:
 def confirmed(answer: Answer) -> Mapping[str, Json]:
     """Return `Data` of a write that the API says it carried out; `{}` for a bare `Data: true`.
 
-    Raises `Declined` where it says that it did not, and `NoAnswer` where it says neither: a success without
-    an envelope, or an envelope without `Succeeded`.
+    Raises `Declined` where it says that it did not, and `NoAnswer` where it says neither.
     """
     where = f"{answer.method} {answer.path}"
     try:
@@ -155,17 +152,14 @@ class _Listing(Struct, frozen=True):
     * or there are no counts, every page is the same, and it holds more rows than `top` asks for: neither
       option is obeyed, so the page is everything.
 
-    Two pages are read one after the other. Where they are alike, which shows that `skip` is obeyed, and give
-    the same number of rows in all, the rest are read several at a time, with the same proofs and no request
-    behind a page that is unlike, brings nothing new, or fails, but for those that were under way.
+    Two pages are read one after the other. Where they are alike, which shows that `skip` is obeyed, the rest
+    are read several at a time, to the same proofs.
     """
 
     api: Api
     path: str
-    id_members: Sequence[str]
-    """A row's id is the first integer among these."""
-    mapper: Mapper = map_serially
-    """Reads several pages at a time."""
+    id_members: Sequence[str]  # a row's id is the first integer among these
+    mapper: Mapper = map_serially  # reads several pages at a time
 
     def rows(self) -> Sequence[Body]:
         """Return every row once, in the server's order; one that comes twice counts where it came first.
@@ -216,7 +210,10 @@ class _Listing(Struct, frozen=True):
             skip += page.length
 
     def _ahead(self, first: _Page, second: _Page, memory: Budget) -> Sequence[_Page]:
-        """Return the pages behind the second, to the first one that is unlike it or brings nothing new."""
+        """Return the pages behind the second, to the first one that is unlike it or brings nothing new.
+
+        Behind such a one, or one that fails, no further page is asked for.
+        """
         ends: list[int] = []
         seen = {*first.rows, *second.rows}
 
@@ -331,8 +328,8 @@ class ImportConfigs(Struct, eq=False):
     def delete(self, id: int) -> None:
         """Delete a configuration; one that is already gone counts as deleted.
 
-        UNK: success may be `Data: true` or `{Succeeded: true}`. A refusal is believed to mean "gone" only if
-        a read knows the id no more: the path is inferred, so a 404 may just say that there is no such call.
+        UNK: success may be `Data: true` or `{Succeeded: true}`. A refusal means "gone" only if a read knows
+        the id no more: the path is inferred, and a 404 may just say that there is no such call.
         """
         try:
             confirmed(self._api.request("DELETE", f"{_CONFIGS}/{id}"))

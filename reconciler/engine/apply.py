@@ -66,10 +66,7 @@ _STRICTER = (
 
 
 class Journal(Protocol):
-    """Where a run writes down what it is about to do, before it does it.
-
-    Both raise `Refused` where nothing can be written down: then nothing may be changed any more.
-    """
+    """Where a run writes down what it is about to do, before it does it; raises `Refused` where it cannot."""
 
     def intent(self, change: Change, overwritten: Body | None, body: Body | None) -> None:
         """Return only once it is safe on disk that this change is about to be written."""
@@ -106,21 +103,21 @@ def apply(plan: Plan, run: Run, *, mapper: Mapper = map_serially) -> tuple[Outco
 
 
 class Run(Struct):
-    """One apply on one account. `patience` is how many seconds a slow cache may hide a write."""
+    """One apply on one account. `patience` is how many seconds a slow cache may hide a write.
+
+    `notes` are what a person should know of it as a whole. `stopped` says why nothing further is begun, and
+    what that makes the process say.
+    """
 
     account: AccountProfile
     client: Client
     clock: Clock
     patience: float
-    journal: Journal | None = None
-    """`None` for a plan in which nothing is to be done, and for tests of the engine by itself."""
+    journal: Journal | None = None  # needed by every plan in which something is to be done
     notes: tuple[str, ...] = ()
-    """What a person should know of the run as a whole."""
     stopped: tuple[str, Exit] | None = None
-    """Why nothing further is begun, and what that makes the process say."""
     _names: Mapping[str, Sequence[int]] | None = None
-    _intended: set[str] = field(default_factory=set)
-    """The keys of which the journal holds an intent, so that a write may have left."""
+    _intended: set[str] = field(default_factory=set)  # the keys of which a write may have left
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def stop(self, reason: str, exit: Exit = Exit.ERROR) -> None:
@@ -370,8 +367,7 @@ def learn_defaults(
     """Create a resource called `name` with nothing set, look at it, delete it; return what that showed.
 
     `carry_out` applies a plan of one change. What a create leaves out is taken to get the same default as
-    what a PUT leaves out: the vendor's pages speak of one "default value" of a property, and nothing is known
-    that says otherwise.
+    what a PUT leaves out: the vendor's pages speak of one "default value" of a property.
     """
 
     def ended(change: Change) -> Outcome:

@@ -61,7 +61,7 @@ class BlockCode(StrEnum):
     CLAIMED = "claimed"  # another key declares the same live one
     KNOWN_ID = "known-id"  # the journal knows an id of it, but its name is gone
     IN_DOUBT = "create-in-doubt"  # an earlier run may have created it, and it cannot be seen
-    UNKNOWN_REFERENCE = "unknown-reference"  # a survey or list of a declared name is not there
+    UNKNOWN_REFERENCE = "unknown-reference"  # nothing there has the declared name
     AMBIGUOUS_REFERENCE = "ambiguous-reference"  # several have the declared name
     UNDECLARED = "undeclared"  # the policy refuses the reset of a field
     VISIBILITY_UNKNOWN = "visibility-unknown"  # the PUT might hide it
@@ -82,13 +82,15 @@ class Action(StrEnum):
 
 
 class Scope(Struct, frozen=True):
-    """Where a plan is true: the target, the account behind it, and the guardrails in force."""
+    """Where a plan is true: the target, its account, the limits, and what of the files it is about.
+
+    That is what is in all of the `parts`; everything, without any.
+    """
 
     target: str
     account: str
     limits: Limits = field(default_factory=Limits)
     parts: tuple[Globs, ...] = ()
-    """What of the files it is about: what is in all of them; everything, without any."""
 
 
 class Block(Struct, frozen=True):
@@ -106,18 +108,19 @@ class Block(Struct, frozen=True):
 
 
 class Change(Struct, frozen=True, dict=True):
-    """One thing that apply would do. Its digest binds a review to exactly this."""
+    """One thing that apply would do. Its digest binds a review to exactly this.
+
+    `declared` is `None` for what is pruned, `live` (what the plan saw) for a create. What is `adopted` was
+    found by its name: nothing declares its id yet.
+    """
 
     scope: Scope
     key: str
     action: Action
     fields: tuple[FieldView, ...]
     declared: Declared | None = None
-    """`None` for a resource that nothing declares and that is pruned."""
     live: Live | None = None
-    """What the plan saw; `None` for a create."""
     adopted: bool = False
-    """Found by its name: nothing declares its id yet."""
 
     @property
     def id(self) -> int | None:
@@ -169,7 +172,6 @@ class Blocked(Struct, frozen=True):
     blocks: tuple[Block, ...]
     change: Change | None = None
     absent: bool = False
-    """Declared absent, so that nothing but a delete is left undone."""
 
     @property
     def is_in_doubt(self) -> bool:

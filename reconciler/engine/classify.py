@@ -124,20 +124,14 @@ class FieldView(Struct, frozen=True):
     cls: FieldClass
     before: Json
     after: Json
-    differs: bool
-    """Whether the change does anything to this field."""
-    consented: bool = True
-    """False for a reset that no review of the files named."""
-    default: Default | None = None
-    """What a reset is expected to leave behind."""
+    differs: bool  # whether the change does anything to it
+    consented: bool = True  # false for a reset that no review of the files named
+    default: Default | None = None  # what a reset is expected to leave behind
     origin: Origin | None = None
     named: Reference | None = None
-    accepted: Accepted | None = None
-    """Why a difference is left alone for a while: the field is kept then."""
-    wanted: Json = None
-    """What it would become without that."""
-    drift: Drift | None = None
-    """Who brought about the difference, where that was asked; `None` where there is nothing to say."""
+    accepted: Accepted | None = None  # why a difference is left alone for a while: the field is kept then
+    wanted: Json = None  # what it would become without that
+    drift: Drift | None = None  # who brought about the difference, where that was asked and is known
 
     @property
     def is_at_default(self) -> bool:
@@ -155,23 +149,15 @@ class LastWrite(Struct, frozen=True):
     """The last write of a resource that may have been carried out, as a journal remembers it."""
 
     run: int
-    id: int | None
-    """The id that the resource has after it, where that is known."""
-    before: Body | None
-    """The whole body that it overwrote; `None` for a create."""
+    id: int | None  # that the resource has after it, where that is known
+    before: Body | None  # the whole body that it overwrote; `None` for a create
     sent: Body
-    after: Body | None
-    """The whole body as it was read back; `None` where it was not."""
-    is_sure: bool
-    """Whether it was carried out; otherwise its outcome is unknown."""
-    restored: bool = False
-    """Whether it was a part of the way back from a run, and not of what the files declared."""
-    operation: int = 0
-    """Its number in the journal."""
-    at: float = 0.0
-    """When it was about to be sent, in seconds since 1970 UTC."""
-    name: str = ""
-    """The name that was sent; the files may say another one by now."""
+    after: Body | None  # the whole body as it was read back; `None` where it was not
+    is_sure: bool  # whether it was carried out; otherwise its outcome is unknown
+    restored: bool = False  # whether it was a part of the way back from a run
+    operation: int = 0  # its number in the journal
+    at: float = 0.0  # when it was about to be sent, in seconds since 1970 UTC
+    name: str = ""  # that was sent; the files may say another one by now
 
     @property
     def is_create_in_doubt(self) -> bool:
@@ -224,11 +210,10 @@ def classify(
 
 def removals(account: AccountProfile, live: Body) -> tuple[FieldView, ...]:
     """Return the view of every field that a deletion takes away."""
-    values = ((field.path, account.value(field, live)) for field in account.kind.fields)
     return tuple(
-        FieldView(path, FieldClass.REMOVED, value, None, differs=True)
-        for path, value in values
-        if value is not None
+        FieldView(field.path, FieldClass.REMOVED, value, None, differs=True)
+        for field in account.kind.fields
+        if (value := account.value(field, live)) is not None
     )
 
 

@@ -26,8 +26,7 @@ Body: TypeAlias = Mapping[str, Json]
 """A whole object of the API, in its own member names."""
 
 Member: TypeAlias = tuple[str, ...]
-"""Where a value stands in a body: `("SurveySettings", "InvitationTime")`."""
-
+"""Where a value stands in a body: `("Battery", "Kind")`."""
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
@@ -48,10 +47,8 @@ class Policy(StrEnum):
 class Rows(Struct, frozen=True):
     """The shape of a field that is a list of objects; their order means nothing."""
 
-    identity: str
-    """The member by which a row is the same row: `SourceColumnNumber`."""
-    names: Mapping[str, str]
-    """Every member of a row → its name in the files."""
+    identity: str  # the member by which a row is the same row
+    names: Mapping[str, str]  # every member of a row → its name in the files
 
 
 class Field(Struct, frozen=True):
@@ -76,17 +73,12 @@ class Field(Struct, frozen=True):
 class Kind(Struct, frozen=True, dict=True):
     """A kind of resource, as the engine sees it."""
 
-    name: str
-    """The section of the files that declares it, and the first part of every key: `import_configs`."""
+    name: str  # the section of the files that declares it, and the first part of every key
     fields: tuple[Field, ...]
-    id_member: str
-    """The member of a live body that holds the id, an integer."""
-    name_field: str
-    """The path of the field that identifies a resource where no id is declared."""
-    visible_field: str
-    """The path of the flag that, once false, hides a resource from the API for good."""
-    server_members: frozenset[Member]
-    """Members that the server writes and that are never sent."""
+    id_member: str  # the member of a live body that holds the id, an integer
+    name_field: str  # the path of the field that identifies a resource where no id is declared
+    visible_field: str  # the path of the flag that, once false, hides a resource from the API for good
+    server_members: frozenset[Member]  # members that the server writes and that are never sent
 
     @cached_property
     def by_path(self) -> Mapping[str, Field]:
@@ -166,7 +158,7 @@ class Client(Reader, Protocol):
 
 
 class Reference(Struct, frozen=True):
-    """A value that only the API can turn into an id: the survey titled so."""
+    """A value that only the API can turn into an id: what has this name."""
 
     what: str
     name: str
@@ -208,10 +200,8 @@ class Ruling(Struct, frozen=True):
 class Accepted(Struct, frozen=True):
     """A difference that the files tolerate for a while: until then the field keeps its live value."""
 
-    field: str
-    """As it is named in the files: the field itself, or the group that it stands in."""
-    until: date
-    """The last day on which it counts, in the workspace's time zone."""
+    field: str  # as the files name it: the field itself, or its group
+    until: date  # the last day on which it counts, in the workspace's time zone
     reason: str
     origin: Origin
 
@@ -226,10 +216,8 @@ class Declared(Struct, frozen=True):
     key: str
     place: Place
     id: int | None = None
-    absent: bool = False
-    """It shall not exist there."""
-    hidden: bool = False
-    """It was hidden on purpose; the tool leaves it alone."""
+    absent: bool = False  # it shall not exist there
+    hidden: bool = False  # it was hidden on purpose; the tool leaves it alone
     given: Mapping[str, Given] = field(default_factory=dict)
     rulings: Mapping[str, Ruling] = field(default_factory=dict)
     undeclared: Policy = Policy.RESET

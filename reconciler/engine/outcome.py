@@ -38,7 +38,11 @@ class Line(Struct, frozen=True):
 
 
 class Outcome(Struct, frozen=True):
-    """The end of one change. `exit` is what this end alone would make the process say."""
+    """The end of one change. `exit` is what this end alone would make the process say.
+
+    `body` is the whole of it as it was read back, `learned` what its resets were seen to leave behind: path →
+    value in compared form.
+    """
 
     key: str
     action: Action | None
@@ -49,9 +53,7 @@ class Outcome(Struct, frozen=True):
     id: int | None = None
     exit: Exit = Exit.DONE
     body: Body | None = None
-    """The whole body as it was read back, where it was."""
     learned: Mapping[str, Json] = field(default_factory=dict)
-    """What its resets were seen to leave behind: path → value in compared form."""
 
     @classmethod
     def of(cls, change: Change, result: Result, reason: str = "", exit: Exit = Exit.DONE) -> Outcome:
@@ -71,18 +73,13 @@ class SentWrite(Struct, frozen=True):
     """A write that left, and that no read has proved or disproved yet."""
 
     change: Change
-    views: tuple[FieldView, ...]
-    """Every field as it was read again right before the write."""
-    body: Body | None
-    """What is sent; `None` for a delete."""
-    since: float = 0
-    """When the write ended, on the monotonic clock."""
+    views: tuple[FieldView, ...]  # every field as it was read again right before the write
+    body: Body | None  # what is sent; `None` for a delete
+    since: float = 0  # when the write ended, on the monotonic clock
     id: int | None = None
-    lost: str = ""
-    """Why there is no answer that says how it ended; empty where the API said that it succeeded."""
+    lost: str = ""  # why no answer says how it ended; empty where the API said that it succeeded
     notes: tuple[str, ...] = ()
-    as_before: bool = False
-    """The latest read shows every field as it was before the write."""
+    as_before: bool = False  # whether the latest read shows every field as it was before the write
 
     def ended(self, result: Result, reason: str = "", exit: Exit = Exit.DONE) -> Outcome:
         """Return the outcome of this write, with its notes as warnings."""

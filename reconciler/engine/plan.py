@@ -47,14 +47,10 @@ Verdict: TypeAlias = "Change | Blocked | Unchanged"
 class Consent(Struct, frozen=True):
     """What the person at the keyboard agreed to, beyond what the files say."""
 
-    resets: int | None = 0
-    """How many fields policy alone may reset; `None` is any number."""
-    hide: frozenset[str] = frozenset()
-    """Keys whose `is_reusable: false` may be carried out."""
-    prune: bool = False
-    """Whether what is live and declared nowhere shall be deleted."""
-    recreate: frozenset[str] = frozenset()
-    """Keys that may be created although the journal knows an id of theirs, or a create in doubt."""
+    resets: int | None = 0  # how many fields policy alone may reset; `None` is any number
+    hide: frozenset[str] = frozenset()  # keys of what may be hidden for good
+    prune: bool = False  # whether what is live and declared nowhere shall be deleted
+    recreate: frozenset[str] = frozenset()  # keys that may be created again, whatever the journal knows
 
 
 class Review(Struct, frozen=True):
@@ -73,10 +69,7 @@ class Review(Struct, frozen=True):
         return change.digest in self.digests or change.lenient_digest in self.lenient
 
     def gone(self, plan: Plan, seeds: Collection[str]) -> tuple[str, ...]:
-        """Return what was reviewed and is neither in the plan, blocked or not, nor among the seeds' digests.
-
-        Each by its key, or by the beginning of its digest where that is not known.
-        """
+        """Return by key, if known, what was reviewed and is neither in the plan nor among the seeds."""
         found = [*plan.changes, *(blocked.change for blocked in plan.blocked if blocked.change)]
         left = self.digests - {c.digest for c in found} - {c.lenient_digest for c in found} - {*seeds}
         return tuple(sorted(self.names.get(digest, f"{digest[:12]}…") for digest in left))
@@ -94,20 +87,18 @@ class Review(Struct, frozen=True):
 
 
 class Since(Struct, frozen=True):
-    """What the files of before would have done to the same live state. An empty one knows of nothing.
+    """What the files at a commit would have done to the same live state; where unknown, `note` says why.
 
-    `ref` and `commit` say which files; `note` says why nothing is known of them, where that is so.
+    `digests` are of changes, blocked ones too, and of seeds; `blocks` key and code of every reason why a
+    resource was left alone; `loosened` the guardrails that allow more than they did then.
     """
 
     ref: str
     commit: str
     digests: frozenset[str] = frozenset()
-    """Of changes, blocked ones too, and of seeds."""
     blocks: frozenset[tuple[str, str]] = frozenset()
-    """Key and code of every reason why a resource was left alone."""
     note: str = ""
     loosened: tuple[Problem, ...] = ()
-    """The guardrails that allow more than they did then, each on its line."""
 
     @classmethod
     def of(cls, ref: str, commit: str, plan: Plan, seeds: Iterable[str]) -> Since:
@@ -437,16 +428,14 @@ def without_created(plan: Plan, last_writes: Mapping[str, LastWrite]) -> Plan:
 
     `last_writes` is what the journal knows now; what it knew for the plan was judged there.
     """
-
-    def block(change: Change) -> Block | None:
-        now, before = last_writes.get(change.key), plan.account.last_writes.get(change.key)
-        if change.action is not Action.CREATE or now is None or now == before:
-            return None
+    blocks = {}
+    for key in [change.key for change in plan.changes if change.action is Action.CREATE]:
+        now, before = last_writes.get(key), plan.account.last_writes.get(key)
+        if now is None or now == before:
+            continue
         if now.is_create_in_doubt:
-            return in_doubt_block(change.key, now)
-        if now.id is None or (before and before.id == now.id):
-            return None
-        message = f"another run has created it as id {now.id} since this plan was made; plan again"
-        return Block(BlockCode.KNOWN_ID, message)
-
-    return _without(plan, {one.key: why for one in plan.changes if (why := block(one))})
+            blocks[key] = in_doubt_block(key, now)
+        elif now.id is not None and not (before and before.id == now.id):
+            message = f"another run has created it as id {now.id} since this plan was made; plan again"
+            blocks[key] = Block(BlockCode.KNOWN_ID, message)
+    return _without(plan, blocks)

@@ -1,7 +1,4 @@
-"""Plans, reports and status as files: written whole or not at all, and plans read strictly.
-
-A plan file stands for a review by a person, so whatever is not plainly whole is refused.
-"""
+"""Plans, reports and status as files: written whole or not at all, and plans read strictly."""
 
 from __future__ import annotations
 
@@ -90,11 +87,7 @@ class PlanFile(Struct, frozen=True):
     """What it shows of its changes, each a `ChangePart`."""
 
     def check_shown(self, kind: Kind) -> None:
-        """Check that what it shows of each change is what the change's digest stands for. Errors: `Refused`.
-
-        What a digest is not over, the live name for one, and all that it shows of seeds, only the checksum
-        holds.
-        """
+        """Check that what it shows of each change is what its digest stands for. Errors: `Refused`."""
         scope = Scope(self.target, self.account)
         for change in self.changes:
             views = []
