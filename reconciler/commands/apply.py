@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.commands.console import Console, Pool
-from reconciler.commands.edit import without_lines, write_ids
+from reconciler.commands.edit import write_ids
 from reconciler.commands.environment import Environment, deferred_interrupts
 from reconciler.commands.expoints import (
     ExpointsSession,
@@ -139,13 +139,7 @@ def _apply_target(
             confirm(planned.plan, planned.seeds, console)
         with execute(session, approved, options.lock, console, expoints) as applied:
             if options.write_ids:
-                ids = write_ids(planned.plan, applied.outcomes, session, console)
-                applied = replace(
-                    applied,
-                    outcomes=without_lines(applied.outcomes, ids, session.target.name),
-                    exit=Exit.gravest([applied.exit, ids.exit]),
-                    ids_written=ids.ids,
-                )
+                applied = write_ids(applied, session, console)
             report.interim(applied)
             text = report_text(applied, paint=console.paint)
             if alone:

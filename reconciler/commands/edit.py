@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from reconciler.checkmarket.model import SECTION
@@ -32,9 +31,9 @@ from reconciler.config.layout import masked
 from reconciler.config.load import Workspace, load
 from reconciler.config.names import meant, visible
 from reconciler.config.resources import Resource
-from reconciler.engine.change import Action, Plan
+from reconciler.engine.change import Action
 from reconciler.engine.kind import Declared, Json, Reference
-from reconciler.engine.outcome import Outcome, Result, id_line
+from reconciler.engine.outcome import Result, id_line
 from reconciler.errors import Exit, FilesInvalid, NotEdited, UsageError, describe, exit_of
 from reconciler.problems import Severity
 from reconciler.render.listing import Listed, listing_document, listing_text
@@ -42,6 +41,7 @@ from reconciler.render.values import FORMAT_VERSION, counted, diff_text
 
 if TYPE_CHECKING:
     from reconciler.expoints.seed import Seed
+    from reconciler.render.report import Applied
 
 # The models of seeds are imported in the functions that need them: `apply` imports this module too.
 
@@ -115,9 +115,9 @@ def set_fields(
         for text in assignments:
             editor.assign(text)
     edits, _ = edited(workspace, files, environment)
-    verb, what = "Would change" if diff else "Changed", "seed" if seeds else "resource"
     keys = seeds or [resource.key for resource in resources]
-    text = f"{verb}: {counted(len(edits), 'file')} for {counted(len(keys), what)}."
+    what = counted(len(keys), "seed" if seeds else "resource")
+    text = f"{'Would change' if diff else 'Changed'}: {counted(len(edits), 'file')} for {what}."
     finish(workspace, edits, console, text, {"format_version": FORMAT_VERSION, "keys": keys}, diff=diff)
     return Exit.DONE
 
@@ -133,8 +133,8 @@ def _set_seed(key: str, assignments: Sequence[str], workspace: Workspace[Seed], 
         target, field, value = seed_assignment(SEEDS, text, settable, workspace.targets)
         if target and target not in homes:
             raise UsageError(f"{key} does not live on target {target}; add it to its targets by hand")
-        above = (TARGETS, target) if target else ()
-        files.put(file, {(*above, field): Put(value)}, *key.split(".", 1))
+        path = (TARGETS, target, field) if target else (field,)
+        files.put(file, {path: Put(value)}, *key.split(".", 1))
 
 
 def _named(workspace: Workspace[Seed], glob: str, *, with_seeds: bool) -> tuple[list[Resource], list[str]]:
@@ -206,31 +206,31 @@ def list_resources(
     resources, seeds = _named(workspace, glob, with_seeds=True)
     paths = {path: full_path(SECTION, path) for path, _ in wanted if path not in PLAIN_FIELDS}
     declared = {target: {one.key: one for one in workspace.declared[target]} for target in targets}
-    found = []
+    listed = []
     for resource in resources:
-        on = {
-            target: by_key[resource.key]
-            for target, by_key in declared.items()
-            if resource.key in by_key
-            and all(path in paths and _says(by_key[resource.key], paths[path], text) for path, text in wanted)
+        on = [(target, by_key.get(resource.key)) for target, by_key in declared.items()]
+        fitting = {
+            target: one
+            for target, one in on
+            if one and all(path in paths and _says(one, paths[path], text) for path, text in wanted)
         }
-        given = next((one.given.get(SECTION.kind.name_field) for one in on.values()), None)
-        name = given.value if given and isinstance(given.value, str) else None
-        ids = {target: one.id for target, one in on.items()}
-        found.append(Listed(resource.key, resource.written.key_place, ids, name))
+        if fitting:
+            given = next(iter(fitting.values())).given.get(SECTION.kind.name_field)
+            name = given.value if given and isinstance(given.value, str) else None
+            ids = {target: one.id for target, one in fitting.items()}
+            listed.append(Listed(resource.key, resource.written.key_place, ids, name))
     for key in seeds:
-        sown = {t: seed for t, seeds in workspace.seeds.items() for seed in seeds if seed.key == key}
+        sown = {t: seed for t in targets for seed in workspace.seeds.get(t, ()) if seed.key == key}
         fields = {target: plain_fields(seed) for target, seed in sown.items()}
-        chosen = [
-            target
-            for target in targets
-            if target in sown
-            and all(path in fields[target] and _is(fields[target][path], text) for path, text in wanted)
-        ]
-        seed = sown[chosen[0]] if chosen else next(iter(sown.values()))
-        goes = (seed.send.value, seed.round, len(seed.customers))
-        found.append(Listed(key, seed.place, dict.fromkeys(chosen), None, *goes))
-    listed = [one for one in found if one.targets]
+        chosen = {
+            target: None
+            for target, own in fields.items()
+            if all(path in own and _is(own[path], text) for path, text in wanted)
+        }
+        if chosen:
+            seed = sown[next(iter(chosen))]
+            goes = (seed.send.value, seed.round, len(seed.customers))
+            listed.append(Listed(key, seed.place, chosen, None, *goes))
     console.result(listing_text(listed, paint=console.paint), listing_document(listed))
     return Exit.DONE
 
@@ -253,59 +253,38 @@ def _is(value: Json, text: str, normal: Callable[[Json], Json] = lambda value: v
     return any(value == one and type(value) is type(one) for one in map(normal, candidates(text)))
 
 
-class IdsWritten(Struct, frozen=True):
-    """Which ids stand in the files now, by their keys; an exit that is an error says that they do not."""
-
-    ids: Mapping[str, int]
-    exit: Exit = Exit.DONE
-
-
-NO_IDS = IdsWritten({})
-
-
-def write_ids(plan: Plan, outcomes: Sequence[Outcome], session: Session, console: Console) -> IdsWritten:
-    """Write the ids of a run into the blocks of its target; all of them, or none if one is not safe.
+def write_ids(applied: Applied, session: Session, console: Console) -> Applied:
+    """Write the ids of a run into the blocks of its target, all or none, and return how it ended then.
 
     What was applied stays applied: where the files cannot be edited, that is said, and the lines are printed.
     """
-    ids = dict(_new_ids(plan, outcomes))
-    if not ids:
-        return NO_IDS
-    try:
-        return IdsWritten(_written(ids, session))
-    except Exception as error:  # noqa: BLE001  # a file that cannot be edited must not hide what was applied
-        problems = error.problems if isinstance(error, FilesInvalid) else ()
-        if not console.quiet:
-            console.problems(problems)
-        console.say(f"Ids not written: {describe(error)}")
-        return IdsWritten({}, exit_of(error))
-
-
-def _new_ids(plan: Plan, outcomes: Sequence[Outcome]) -> Iterator[tuple[str, int]]:
-    """Yield every key with an id that the files do not know yet: created, or found by its name."""
-    yield from ((one.key, one.id) for one in plan.unchanged if one.adopted and one.id is not None)
-    adopted = {change.key for change in plan.changes if change.adopted}
-    for outcome in outcomes:
+    plan, target = applied.planned.plan, session.target.name
+    found = {change.key for change in plan.changes if change.adopted}
+    ids = {one.key: one.id for one in plan.unchanged if one.adopted and one.id is not None}
+    for outcome in applied.outcomes:
         is_created = outcome.action is Action.CREATE and outcome.result is Result.APPLIED
-        if outcome.id is not None and (outcome.key in adopted or is_created):
-            yield outcome.key, outcome.id
-
-
-def _written(ids: Mapping[str, int], session: Session) -> Mapping[str, int]:
-    # An earlier target of this run may have written into the same files.
-    workspace = open_workspace(Selection(session.workspace.folder), session.environment)
-    files = edits_of(workspace, session.environment)
-    resources = workspace.resources
-    there = {key: id for key, id in ids.items() if key in resources}
-    for key, id in there.items():
-        editor = ResourceEditor(files, SECTION, resources[key], workspace.targets)
-        editor.edit(("id",), Put(id), target=session.target.name)
-    edits, _ = edited(workspace, files, session.environment)
-    write(edits, workspace.folder)
-    return there
-
-
-def without_lines(outcomes: Sequence[Outcome], written: IdsWritten, target: str) -> Sequence[Outcome]:
-    """Return the outcomes without the lines that stand in the files now."""
-    done = {id_line(key, target, id) for key, id in written.ids.items()}
-    return [replace(one, lines=tuple(line for line in one.lines if line not in done)) for one in outcomes]
+        if outcome.id is not None and (outcome.key in found or is_created):
+            ids[outcome.key] = outcome.id
+    if not ids:
+        return applied
+    try:
+        # An earlier target of this run may have written into the same files.
+        workspace = open_workspace(Selection(session.workspace.folder), session.environment)
+        files, resources = edits_of(workspace, session.environment), workspace.resources
+        ids = {key: id for key, id in ids.items() if key in resources}
+        for key, id in ids.items():
+            editor = ResourceEditor(files, SECTION, resources[key], workspace.targets)
+            editor.edit(("id",), Put(id), target=target)
+        edits, _ = edited(workspace, files, session.environment)
+        write(edits, workspace.folder)
+    except Exception as error:  # noqa: BLE001  # a file that cannot be edited must not hide what was applied
+        if isinstance(error, FilesInvalid) and not console.quiet:
+            console.problems(error.problems)
+        console.say(f"Ids not written: {describe(error)}")
+        return replace(applied, exit=Exit.gravest([applied.exit, exit_of(error)]))
+    written = {id_line(key, target, id) for key, id in ids.items()}
+    outcomes = [
+        replace(one, lines=tuple(line for line in one.lines if line not in written))
+        for one in applied.outcomes
+    ]
+    return replace(applied, outcomes=outcomes, ids_written=ids)
