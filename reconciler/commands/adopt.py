@@ -20,8 +20,9 @@ from reconciler.commands.journal import remembered
 from reconciler.commands.plan import LiveSnapshot, read_live
 from reconciler.commands.session import Session, open_session
 from reconciler.commands.workspace import Selection
-from reconciler.config.adopting import Exporter, is_one_line, merge, new_resource
-from reconciler.config.discovery import is_workspace_file, shown
+from reconciler.config.adopting import Exporter, is_one_line, merge
+from reconciler.config.discovery import TARGETS, is_workspace_file, shown
+from reconciler.config.edits import Edits, Put
 from reconciler.config.file_edits import FileEdits, ResourceEditor
 from reconciler.config.names import keys_for, meant, visible
 from reconciler.config.resources import Named, Resource
@@ -57,24 +58,21 @@ class _Names(Struct):
     _unreadable: set[str] = field(default_factory=set)
 
     def name_of(self, named: Named, id: int) -> tuple[str | None, str]:
-        """Return the name of an id, if no other has it. That a list cannot be read is said once."""
+        """Return the name of an id, if no other has it, and a comment to write beside the id otherwise."""
         what = named.what
         if named.mapped:
             names = [name for name, one in self.session.target.ids[named.mapped].items() if one == id]
             return (names[0] if len(names) == 1 else None), ""
-        if what in self._unreadable:
-            return None, ""
-        try:
-            name = self.session.client.name(what, id)
-            if name is None:
-                return None, ""
-            if len(self.session.client.find(what, name)) > 1:
-                return None, f'"{name}", like another {what}'
-            return (name, "") if is_one_line(name) else (None, f'"{name}"')
-        except _NO_NAMES as error:
-            self._unreadable.add(what)
-            self.console.say(f"Names of {what}s cannot be read, so their ids are written: {error}")
-            return None, ""
+        if what not in self._unreadable:
+            try:
+                name = self.session.client.name(what, id)
+                if name is not None and len(self.session.client.find(what, name)) > 1:
+                    return None, f'"{name}", like another {what}'
+                return (name, "") if name is None or is_one_line(name) else (None, f'"{name}"')
+            except _NO_NAMES as error:
+                self._unreadable.add(what)
+                self.console.say(f"Names of {what}s cannot be read, so their ids are written: {error}")
+        return None, ""
 
     def id_of(self, named: Named, name: str) -> int | None:
         """Return the id of a name, `None` where it is not exactly one."""
@@ -144,13 +142,13 @@ def _chosen(wanted: Wanted, snapshot: LiveSnapshot, plan: Plan, managed: Mapping
 
     Errors: `UsageError` for an id or name that is asked for and cannot be adopted.
     """
-    session, inventory = snapshot.session, snapshot.inventory
-    hidden = {one.id for one in session.declared if one.hidden}
+    target, inventory = snapshot.session.target.name, snapshot.inventory
+    hidden = {one.id for one in snapshot.session.declared if one.hidden}
     free = {live.id: inventory.by_id[live.id] for live in plan.unmanaged if live.id not in hidden}
     for id in wanted.ids:
         live = inventory.by_id.get(id)
         if live is None:
-            raise UsageError(f"there is no id {id} on {session.target.name}")
+            raise UsageError(f"there is no id {id} on {target}")
         if not live.listed:
             raise UsageError(f"id {id} is hidden, for good: there is nothing to adopt")
         if id in managed:
@@ -159,14 +157,13 @@ def _chosen(wanted: Wanted, snapshot: LiveSnapshot, plan: Plan, managed: Mapping
             raise UsageError(f"id {id} has the name of something declared without an id; write the id there")
     for glob in wanted.names:
         if not any(fnmatchcase(live.name, glob) for live in inventory.listed):
-            raise UsageError(f"nothing live on {session.target.name} is named {visible(glob)}")
-    return [
-        live
-        for live in free.values()
-        if wanted.everything
-        or live.id in wanted.ids
-        or any(fnmatchcase(live.name, glob) for glob in wanted.names)
-    ]
+            raise UsageError(f"nothing live on {target} is named {visible(glob)}")
+
+    def is_wanted(live: Live) -> bool:
+        is_named = any(fnmatchcase(live.name, glob) for glob in wanted.names)
+        return wanted.everything or live.id in wanted.ids or is_named
+
+    return [live for live in free.values() if is_wanted(live)]
 
 
 def _check_others(session: Session, after: Mapping[str, Sequence[Declared]]) -> None:
@@ -197,12 +194,18 @@ class _Adoption(Struct, frozen=True):
         """Edit the files and return what was adopted, what comes to live on one more target first."""
         session = self.snapshot.session
         names = {name_of(one, session.kind) for one in session.declared if not one.hidden}
-        declared_elsewhere = self._declared_elsewhere()
         listed = Counter(live.name for live in self.snapshot.inventory.listed)
+        elsewhere: dict[str, list[Resource]] = {}
+        for resource in session.workspace.resources.values():
+            is_gone = resource.own.controls.absent or resource.own.controls.hidden
+            if session.target.name not in resource.blocks and not is_gone:
+                given = resource.shared.get(SECTION.kind.name_field)
+                name = str(given.value) if isinstance(given, Given) else ""
+                elsewhere.setdefault(name, []).append(resource)
         adopted: list[Adopted] = []
         new: list[Live] = []
         for live in chosen:
-            resources = declared_elsewhere.get(live.name, ())
+            resources = elsewhere.get(live.name, ())
             if len(resources) != 1 or listed[live.name] != 1 or live.name in names:
                 new.append(live)
                 continue
@@ -212,23 +215,10 @@ class _Adoption(Struct, frozen=True):
             adopted.append(Adopted(resources[0].key, live.id, live.name, file, merged=True))
         return [*adopted, *self._new_resources(new, names)]
 
-    def _declared_elsewhere(self) -> Mapping[str, list[Resource]]:
-        """Return the resources that are declared on other targets alone, by the name that they have there."""
-        by_name: dict[str, list[Resource]] = {}
-        session = self.snapshot.session
-        for resource in session.workspace.resources.values():
-            is_gone = resource.own.controls.absent or resource.own.controls.hidden
-            if session.target.name not in resource.blocks and not is_gone:
-                given = resource.shared.get(SECTION.kind.name_field)
-                name = str(given.value) if isinstance(given, Given) else ""
-                by_name.setdefault(name, []).append(resource)
-        return by_name
-
     def _new_resources(self, chosen: Sequence[Live], names: set[str | None]) -> Iterator[Adopted]:
         """Write what is declared nowhere; of several with one name, the first alone declares it."""
         workspace, target = self.snapshot.session.workspace, self.snapshot.session.target.name
-        section = SECTION.kind.name
-        preset = self.wanted.preset
+        section, preset, split = SECTION.kind.name, self.wanted.preset, self.wanted.split
         if preset and preset not in workspace.presets:
             raise UsageError(f"there is no preset {visible(preset)}; {meant(preset, workspace.presets)}")
         below = workspace.presets[preset].decisions if preset else {}
@@ -236,15 +226,13 @@ class _Adoption(Struct, frozen=True):
         otherwise = section.removesuffix("s").replace("_", "-")
         keys = keys_for([(live.id, live.name) for live in chosen], taken, otherwise)
         for live in sorted(chosen, key=lambda live: live.id):
-            exported, note = self.exporter.export(live.body, below), ""
-            if live.name in names:
-                exported = exported.without_name(SECTION.kind.name_field)
-                note = "another one has the same name"
+            key, is_twin = keys[live.id], live.name in names
             names.add(live.name)
-            key = keys[live.id]
-            path = self._into(section if self.wanted.split else f"{section}.yaml")
-            path = path / f"{key}.yaml" if self.wanted.split else path
-            self.files.put(path, new_resource(exported, target, live.id, preset, note), section, key)
+            start: Edits = {("preset",): Put(preset)} if preset else {}
+            said = self.exporter.export(live.body, below, is_twin=is_twin)
+            edits = {**start, **said, (TARGETS, target, "id"): Put(live.id)}
+            path = self._into(section) / f"{key}.yaml" if split else self._into(f"{section}.yaml")
+            self.files.put(path, edits, section, key)
             yield Adopted(f"{SECTION.kind.name}.{key}", live.id, live.name, shown(path, self.folder))
 
     def _into(self, otherwise: str) -> Path:

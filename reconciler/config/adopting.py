@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from reconciler.config.discovery import TARGETS
-from reconciler.config.edits import REMOVE, Edits, Path, Put
+from reconciler.config.edits import REMOVE, Edits, Put
+from reconciler.config.edits import Path as KeyPath
 from reconciler.config.file_edits import ResourceEditor, fits, with_meaning
 from reconciler.config.names import CONTROL, LINE_BREAK, visible
 from reconciler.config.resources import Decisions, Named, Section
@@ -15,27 +16,10 @@ from reconciler.engine.body import compared, value_at, written
 from reconciler.engine.classify import AccountProfile
 from reconciler.engine.kind import Body, Field, Given, Json, Live, Policy, Reference
 
-CANNOT_HOLD = "live values that these files cannot hold"
-
-
 NameOf = Callable[[Named, int], tuple[str | None, str]]
 """Turns an id into its name, if no other has that, and into a comment to write beside the id otherwise."""
 Find = Callable[[Named, str], "int | None"]
 """Turns a name into its id on the account, `None` where it is not exactly one."""
-
-
-class ExportedFields(Struct, frozen=True):
-    """What one level of the files has to say: values by the path under which they are written, and `keep`."""
-
-    values: Mapping[str, Put] = field(default_factory=dict)
-    keep: tuple[str, ...] = ()
-    fields: tuple[str, ...] = ()
-    """The paths of `Kind.fields` that any of this is about."""
-
-    def without_name(self, name_field: str) -> ExportedFields:
-        """Return the same, with a name that is kept as it is instead of declared."""
-        values = {path: put for path, put in self.values.items() if path != name_field}
-        return ExportedFields(values, tuple(dict.fromkeys((name_field, *self.keep))), self.fields)
 
 
 class Exporter(Struct, frozen=True):
@@ -46,26 +30,25 @@ class Exporter(Struct, frozen=True):
     name_of: NameOf
     find: Find
 
-    def export(self, body: Body, below: Decisions) -> ExportedFields:
+    def export(self, body: Body, below: Decisions, *, is_twin: bool = False) -> Edits:
         """Return what has to be said of a live resource over what weaker levels say of it already.
 
-        Every field that is not at its default is said, with its explicit false or 0; one that fills itself
-        and the flag of visibility are not. What the files cannot hold is kept.
+        What the files cannot hold is kept, and so is the name of a twin, which another resource declares.
         """
-        values: dict[str, Put] = {}
+        name_field = self.section.kind.name_field if is_twin else ""
+        values: dict[KeyPath, Put] = {}
         keep: list[str] = []
-        about: list[str] = []
         for one in self.section.kind.fields:
-            if not self._has_to_be_said(one, body, below):
+            if one.path != name_field and not self.has_to_be_said(one, body, below):
                 continue
-            about.append(one.path)
             value = self.value(one, body)
-            if one.fills_itself or not self.can_hold(one, value):
+            if one.path == name_field or one.fills_itself or not self.can_hold(one, value):
                 keep.append(one.path)
             else:
                 path, put = self.put(one, value)
-                values[path] = put
-        return ExportedFields(values, tuple(keep), tuple(about))
+                values[tuple(path.split("."))] = put
+        why = "another one has the same name" if is_twin else "live values that these files cannot hold"
+        return {**values, ("keep",): Put(list(keep), why)} if keep else values
 
     def value(self, one: Field, body: Body) -> Json:
         """Return the live value of a field as the files write it, with an explicit false or 0."""
@@ -89,8 +72,11 @@ class Exporter(Struct, frozen=True):
             return False
         return fits(self.section.model, one.path, value)
 
-    def _has_to_be_said(self, one: Field, body: Body, below: Decisions) -> bool:
-        """Tell whether the weaker levels, or the defaults, would make another value of a field."""
+    def has_to_be_said(self, one: Field, body: Body, below: Decisions) -> bool:
+        """Tell whether the weaker levels, or the defaults, would make another value of a field.
+
+        A field at its default does not have to be said, nor one that fills itself or the flag of visibility.
+        """
         if one.path == self.section.kind.visible_field:
             return False
         said = below.get(one.path)
@@ -122,15 +108,6 @@ def _is_writable(text: str) -> bool:
     return is_unicode and not CONTROL.search(text)
 
 
-def new_resource(exported: ExportedFields, target: str, id: int, preset: str = "", note: str = "") -> Edits:
-    """Return what a resource says that comes into the files; `note` is a comment on why something is kept."""
-    edits: dict[Path, Put] = {("preset",): Put(preset)} if preset else {}
-    edits |= {tuple(path.split(".")): put for path, put in exported.values.items()}
-    if exported.keep:
-        edits["keep",] = Put(list(exported.keep), note or CANNOT_HOLD)
-    return {**edits, (TARGETS, target, "id"): Put(id)}
-
-
 def merge(editor: ResourceEditor, exporter: Exporter, target: str, live: Live) -> None:
     """Edit a resource that is declared on other targets so that it lives on this one too, as it is live.
 
@@ -142,10 +119,11 @@ def merge(editor: ResourceEditor, exporter: Exporter, target: str, live: Live) -
     home = next(iter(resource.blocks), "")
     moved: dict[str, tuple[str, ...]] = {}
     if len(resource.blocks) == 1 and resource.own.controls.targets is not None:
-        for path in exporter.export(live.body, shared).fields:
-            place = _place_on_top(editor, path) if isinstance(shared.get(path), Given) else ()
-            if place and not on_top.find(TARGETS, home, *place) and editor.is_without_comment(place):
-                moved[path] = place
+        for one in editor.section.kind.fields:
+            if isinstance(shared.get(one.path), Given) and exporter.has_to_be_said(one, live.body, shared):
+                place = _place_on_top(editor, one.path)
+                if place and not on_top.find(TARGETS, home, *place) and editor.is_without_comment(place):
+                    moved[one.path] = place
     if resource.own.controls.id is not None:
         # An id on top counts for one target only.
         for other in resource.blocks:
@@ -159,11 +137,9 @@ def merge(editor: ResourceEditor, exporter: Exporter, target: str, live: Live) -
         names = {name for name, _ in on_top.at(*group).entries()}
         if names == {place[-1] for place in moved.values() if place[:-1] == group}:
             editor.edit(group, REMOVE)
-    exported = exporter.export(live.body, {path: one for path, one in shared.items() if path not in moved})
-    for path, put in exported.values.items():
-        editor.edit(path.split("."), put, target=target)
-    if exported.keep:
-        editor.edit(("keep",), Put(list(exported.keep), CANNOT_HOLD), target=target)
+    below = {path: one for path, one in shared.items() if path not in moved}
+    for path, put in exporter.export(live.body, below).items():
+        editor.edit(path, put, target=target)
 
 
 def _place_on_top(editor: ResourceEditor, path: str) -> tuple[str, ...]:
