@@ -127,7 +127,7 @@ def _set_seed(key: str, assignments: Sequence[str], workspace: Workspace[Seed], 
     from reconciler.expoints.model import PLAIN_FIELDS, SEEDS
 
     homes = {target: seed for target, seeds in workspace.seeds.items() for seed in seeds if seed.key == key}
-    file = files.path_of(next(iter(homes.values())).place.file)
+    file = files.paths[next(iter(homes.values())).place.file]
     for text in assignments:
         settable = PLAIN_FIELDS - {"notification_email_addresses"}
         target, field, value = seed_assignment(SEEDS, text, settable, workspace.targets)

@@ -7,6 +7,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,20 +43,18 @@ class FileEdit(Struct, frozen=True):
     after: bytes
 
 
-class FileEdits(Struct, frozen=True):
+class FileEdits(Struct, frozen=True, dict=True):
     """Gathers edits of the files below `folder`, which are named relative to `base`. Writes nothing."""
 
     folder: Path
     base: Path
     ranks: Ranks
     _edits: dict[Path, dict[KeyPath, Put]] = field(default_factory=dict)
-    _paths: dict[str, Path] = field(default_factory=dict)
 
-    def path_of(self, file: str) -> Path:
-        """Return the path of a file of the workspace by the name under which it is shown."""
-        if not self._paths:
-            self._paths.update((shown(path, self.base), path) for path in workspace_files(self.folder))
-        return self._paths[file]
+    @cached_property
+    def paths(self) -> dict[str, Path]:
+        """The path of each file of the workspace by the name under which it is shown."""
+        return {shown(path, self.base): path for path in workspace_files(self.folder)}
 
     def put(self, file: Path, edits: Edits, *above: str) -> None:
         """Add edits of a file, which may be a new one; of two at one path the later counts."""
@@ -134,7 +133,7 @@ class ResourceEditor(Struct, frozen=True):
 
     def edit(self, path: Sequence[str], put: Put, *, target: str = "") -> None:
         """Edit what stands at a path of the resource, or of its block for a target."""
-        file, here = self.files.path_of(self.resource.written.source.file), self.resource.key.split(".", 1)
+        file, here = self.files.paths[self.resource.written.source.file], self.resource.key.split(".", 1)
         if target and not self._added_targets and self.resource.own.controls.targets is None:
             # It lives on all targets without a word. With a block for one it has to name them all.
             self._added_targets.update(self.all_targets)

@@ -13,14 +13,17 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from reconciler.config import nodes
-from reconciler.config.nodes import LINE_BREAK, Entry, Node, Scalar, Source
+from reconciler.config.nodes import LINE_BREAK, Entry, Node, Scalar
 from reconciler.config.yaml import PERSONAL_KEYS, plain, read
 from reconciler.engine.kind import Json
 
 MASK = "•••"
 
-_SPACE = " \t"
 _BREAKS = "\r\n\x85\u2028\u2029"
+_SIGN = rf"(?<![^ \t{_BREAKS}])#"
+"""A # that begins a comment."""
+_COMMENT_AHEAD = re.compile(rf"[ \t,]*{_SIGN}")
+_BLANKS_AND_COMMENTS = re.compile(rf"(?:[ \t{_BREAKS}]|{_SIGN}[^{_BREAKS}]*)*")
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s+)+")
 _REST = re.compile(r"[ \t]*,?(?:[ \t]*|[ \t]+#.*)")
 _PLAIN = re.compile(r"\w(?:[^:#,\[\]{}]*[^:#,\[\]{}\s])?")
@@ -120,22 +123,13 @@ class Layout(Struct, frozen=True):
 
     def skip(self, offset: int) -> int:
         """Return the offset of the next character that is neither blank nor in a comment."""
-        while offset < len(self.text):
-            character = self.text[offset]
-            if character == "#" and self._begins_comment(offset):
-                offset = self.line_end(offset)
-            elif character in _SPACE or character in _BREAKS:
-                offset += 1
-            else:
-                break
-        return offset
+        found = _BLANKS_AND_COMMENTS.match(self.text, offset)
+        return found.end() if found else offset
 
     def comment_after(self, offset: int) -> int | None:
         """Return where the comment on the rest of a line begins, `None` where there is none."""
-        while offset < len(self.text) and (self.text[offset] in _SPACE or self.text[offset] == ","):
-            offset += 1
-        is_comment = offset < len(self.text) and self.text[offset] == "#" and self._begins_comment(offset)
-        return offset if is_comment else None
+        found = _COMMENT_AHEAD.match(self.text, offset)
+        return found.end() - 1 if found else None
 
     def behind_comments(self, end: int, indent: int) -> int:
         """Return the end of a line, or of the comments below it that are indented deeper than `indent`."""
@@ -149,9 +143,6 @@ class Layout(Struct, frozen=True):
                 break
             at = self.next_line(at)
         return end
-
-    def _begins_comment(self, offset: int) -> bool:
-        return offset == 0 or self.text[offset - 1] in _SPACE or self.text[offset - 1] in _BREAKS
 
 
 def is_flow(node: Node) -> bool:
@@ -198,15 +189,14 @@ def comment_at(node: Node, path: Sequence[str]) -> str | None:
         if entry is None:
             return None
         node = entry.value
-    if entry is None or not isinstance(node, Scalar) or node.anchor or not isinstance(node.source, Source):
+    if entry is None or not isinstance(node, Scalar) or node.anchor:
         return None
     layout, key = Layout(node.source.text), entry.key.start
-    if not layout.begins_its_line(key) or layout.line_end(key) < node.end:
+    if not layout.begins_its_line(key) or layout.is_broken(key, node.end):
         return None
-    start = layout.line_start(key)
+    start, behind = layout.line_start(key), layout.comment_after(node.end)
     above = layout.text[layout.line_above(start) : start].strip() if start else ""
-    behind = layout.comment_after(node.end)
-    comments = [above] if behind is None else [above, layout.text[behind : layout.line_end(behind)]]
+    comments = [above, "" if behind is None else layout.text[behind : layout.line_end(behind)]]
     return " ".join(comment.lstrip("#").strip() for comment in comments if comment.startswith("#"))
 
 
@@ -242,12 +232,13 @@ def scalar(value: Json, like: str = "") -> str:
     may_be_plain = _PLAIN.fullmatch(value) and value.isprintable() and plain(value) == (value, None)
     if may_be_plain and like != '"':
         return value
-    quoted = json.dumps(value, ensure_ascii=False)
-    return "".join(c if c.isprintable() or c in _JOINERS else _escaped(ord(c)) for c in quoted)
+    return "".join(map(_escaped, json.dumps(value, ensure_ascii=False)))
 
 
-def _escaped(code: int) -> str:
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+def _escaped(c: str) -> str:
+    if c.isprintable() or c in _JOINERS:
+        return c
+    return f"\\u{ord(c):04x}" if c < "\U00010000" else f"\\U{ord(c):08x}"
 
 
 def inline(value: Json, *, quote: str = "") -> str:
