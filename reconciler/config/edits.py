@@ -353,8 +353,7 @@ class _Cutter(Struct):
                 blank = [""]
         lines = self._entry_lines(here, value, layout.column(first))
         if above is None and layout.begins_its_line(first):
-            start, newline = layout.line_start(first), layout.break_after(first)
-            self.cuts.append((start, start, "".join(line + newline for line in [*lines, *blank])))
+            self._insert(layout.line_start(first), [*lines, *blank], first)
             return
         node = (above or mapping.written[0]).value
         if len(here) == 1 and layout.skip(node.end) == len(layout.text):
@@ -402,21 +401,19 @@ class _Cutter(Struct):
         return lines
 
     def _under(self, node: Node, lines: Sequence[str], indent: int) -> None:
-        end = self.layout.behind_comments(self.layout.code_end(node), indent)
-        newline = self.layout.break_after(node.end)
-        if end > node.end and self.layout.line_start(end) == end:
-            self.cuts.append((end, end, "".join(line + newline for line in lines)))
-        else:
-            self.cuts.append((end, end, "".join(newline + line for line in lines)))
+        self._insert(self.layout.behind_comments(self.layout.code_end(node), indent), lines, node.end)
 
     def _at_the_end(self, lines: Sequence[str]) -> None:
         text = self.layout.text
-        newline = self.layout.break_after(max(0, len(text.rstrip("\r\n"))))
         if not lines[0] and (not text or nodes.LINE_BREAK.split(text)[-2:] == ["", ""]):
             lines = lines[1:]
-        joined = newline.join(lines)
-        is_whole = not text or text[-1] in "\r\n"
-        self.cuts.append((len(text), len(text), joined + newline if is_whole else newline + joined))
+        self._insert(len(text), lines, len(text.rstrip("\r\n")))
+
+    def _insert(self, at: int, lines: Sequence[str], like: int) -> None:
+        """Insert lines where one begins or ends, with the line break that stands behind another offset."""
+        newline, begins = self.layout.break_after(like), self.layout.line_start(at) == at
+        new = [line + newline if begins else newline + line for line in lines]
+        self.cuts.append((at, at, "".join(new)))
 
     def _step(self) -> int:
         """Return by how much this file indents a mapping in another."""
@@ -471,14 +468,11 @@ class _Cutter(Struct):
 
     def _unfolded(self, entry: Entry, mapping: nodes.Mapping, wanted: Mapping[str, Json], here: Path) -> None:
         """Write a flow mapping as a block, what is not edited as it stood."""
-        layout = self.layout
         own = {name_of(one): one for one in mapping.written}
-        lines = self._entries(
-            self._in_order(wanted, here, own), here, layout.column(entry.key.start) + self._step(), own
-        )
-        end, newline = layout.line_end(mapping.end), layout.break_after(mapping.end)
-        self.cuts.append((layout.skip(entry.key.end) + 1, mapping.end, ""))
-        self.cuts.append((end, end, "".join(newline + line for line in lines)))
+        indent = self.layout.column(entry.key.start) + self._step()
+        self.cuts.append((self.layout.skip(entry.key.end) + 1, mapping.end, ""))
+        lines = self._entries(self._in_order(wanted, here, own), here, indent, own)
+        self._insert(self.layout.line_end(mapping.end), lines, mapping.end)
 
 
 def _items(value: Iterable[Json], indent: int) -> list[str]:

@@ -164,9 +164,7 @@ def write(edits: Sequence[FileEdit], folder: Path) -> None:
         for edit in edits:
             now = edit.path.read_bytes() if edit.path.exists() else None
             if now != edit.before:
-                raise UsageError(
-                    f"{edit.file} was changed by somebody else meanwhile; nothing was written. Run again"
-                )
+                raise UsageError(f"{edit.file} was changed meanwhile; nothing was written. Run again")
         for temporary, path in staged:
             temporary.replace(path)
 

@@ -70,7 +70,7 @@ def test_where_one_file_cannot_be_written_none_is(file: Path, tmp_path: Path) ->
     assert file.read_bytes() == b"old\n"
     edits = [edit_of(tmp_path / "b.yaml"), edit_of(file)]
     file.write_bytes(b"somebody else\n")
-    with pytest.raises(UsageError, match="changed by somebody else"):
+    with pytest.raises(UsageError, match="changed meanwhile"):
         write(edits, tmp_path)
     assert file.read_bytes() == b"somebody else\n"
     assert [path.name for path in tmp_path.iterdir()] == ["a.yaml"]
