@@ -10,7 +10,7 @@ import binascii
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from functools import cache, lru_cache
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 from zoneinfo import ZoneInfo
@@ -76,12 +76,6 @@ _ANY_TIME = datetime(2001, 1, 1, tzinfo=UTC)
 """What is not relative is the same whenever a run starts."""
 
 
-@lru_cache(maxsize=1_000)  # thousands of customers have the same few columns
-def column_of(name: str) -> str | int:
-    """Return the column that a key under `data` means: digits are its id, anything else is its name."""
-    return int(name) if re.fullmatch(r"[1-9][0-9]{0,9}", name) else name
-
-
 def _private(value: object) -> object:
     # Personal data, so a value of another type is not repeated to say how it is written.
     if isinstance(value, str):
@@ -95,12 +89,9 @@ def _private_id(value: object) -> object:
     return value
 
 
-def _moment(*, is_time: bool = False) -> AfterValidator:
-    def check(value: str) -> str:
-        is_relative(Moment(value, is_time))
-        return value
-
-    return AfterValidator(check)
+def _moment(value: str, *, is_time: bool = False) -> str:
+    is_relative(Moment(value, is_time))
+    return value
 
 
 def _answered(value: str, info: ValidationInfo) -> str:
@@ -166,10 +157,14 @@ Base64: TypeAlias = Annotated[
     passing(_is_base64, "invalid-value", "this is not base64", "write base64, or file: with a path"),
 ]
 Date: TypeAlias = Annotated[
-    Private, _moment(), shape(pattern=pattern_of(DATE_FORM), examples=["today", "+21d", "2026-12-01"])
+    Private,
+    AfterValidator(_moment),
+    shape(pattern=pattern_of(DATE_FORM), examples=["today", "+21d", "2026-12-01"]),
 ]
 TimeOfDay: TypeAlias = Annotated[
-    str, _moment(is_time=True), shape(pattern=pattern_of(TIME_FORM), examples=["11:30"])
+    str,
+    AfterValidator(partial(_moment, is_time=True)),
+    shape(pattern=pattern_of(TIME_FORM), examples=["11:30"]),
 ]
 Answered: TypeAlias = Annotated[Private, AfterValidator(_answered), shape(pattern=pattern_of(DATE_FORM))]
 Int: TypeAlias = Annotated[int, Field(ge=-INT32_MAX, le=INT32_MAX)]
@@ -328,7 +323,7 @@ class CustomerDefaults(_Written):
     phone_number: Private | None = Field(None, description="Must stand in allowed_phone_numbers.")
     send_date: Date | None = Field(None, description="The day of the mail; null is now.")
     transaction_date: Date | None = Field(None, description="For reporting; null is today.")
-    end_date: Date | None = Field(None, description="After it nobody can answer; null is that of the seed.")
+    end_date: Date | None = Field(None, description="It closes the questionnaire; null is that of the seed.")
     priority: Int | None = Field(
         None, description="Among waiting customers of one address; the highest is mailed."
     )
@@ -363,7 +358,7 @@ class CustomerSeed(_Written):
     nullable = frozenset({"end_date", "send_time", "customers_from"})
 
     approve_automatically: bool | None = Field(None, description="false waits for a person at Expoints.")
-    end_date: Date | None = Field(None, description="After it nobody can answer.")
+    end_date: Date | None = Field(None, description="It closes the questionnaire.")
     send_time: TimeOfDay | None = Field(None, description="Not before this local time of day.")
     is_test: bool | None = Field(None, description="Kept out of the results; mail is sent all the same.")
     type_batch: TypeOfBatch | None = Field(
@@ -385,7 +380,7 @@ class CustomerSeed(_Written):
     )
     shared_mailbox: bool = Field(False, description="Its mailboxes may stand in other seeds that say so too.")
     fault_statuses: list[StatusName] | None = Field(
-        None, description="Statuses of the tenant, by name or code, that mean that nobody was mailed."
+        None, description="Statuses of the tenant, by name or code, that mean that no mail was sent."
     )
     defaults: dict[str, Any] | None = Field(None, description="What counts for every customer.")
     customers: list[Any] | None = Field(None, description="To whom it goes: [{email: …, data: {…}}].")
@@ -428,17 +423,16 @@ _MEMBERS = set(Customer.model_fields) - {"email", "data"}
 
 
 def _customer(customer: DeclaredCustomer[Customer]) -> SeedCustomer:
-    fields, places = customer.fields, dict[str, Place]()
+    fields, places, data = customer.fields, dict[str, Place](), list[DataItem]()
     for layer in reversed(customer.written):
         below = layer.find("data")
         places |= {name: node.place for name, node in below.entries()} if below else {}
-    data = tuple(
-        DataItem(column_of(name), said, places[name])
-        if isinstance(said, str)
-        else DataItem(column_of(name), said.value, places[name], said.encryption)
-        for name, said in (fields.data or {}).items()
-    )
-    return SeedCustomer(customer.written[0].place, fields.email, _members(fields, _MEMBERS), data)
+    for name, said in (fields.data or {}).items():
+        column = int(name) if re.fullmatch(r"[1-9][0-9]{0,9}", name) else name  # digits are its id
+        value, how = (said, None) if isinstance(said, str) else (said.value, said.encryption)
+        data.append(DataItem(column, value, places[name], how))
+    members = _members(fields, _MEMBERS)
+    return SeedCustomer(customer.written[0].place, fields.email, members, tuple(data))
 
 
 def _members(fields: BaseModel, names: set[str]) -> dict[str, Value]:
@@ -461,7 +455,20 @@ def check_declared(seed: Seed, target: Target, zone: ZoneInfo) -> Iterator[Findi
         yield from check_seed(seed, target.guardrails, f"target {target.name}")
     yield from check_expiry(seed, zone)
     yield from _warnings(seed, zone)
-    yield from _sizes(seed)
+    files = texts = 0
+    for customer in seed.customers:
+        texts += sum(map(_size, customer.members.values())) + sum(len(item.value) for item in customer.data)
+        answers = customer.members.get("Answers")
+        for answer in answers if isinstance(answers, list) else ():
+            sent = answer.get("FileAnswers") if isinstance(answer, dict) else None
+            for file in sent if isinstance(sent, list) else ():
+                files += _size(file.get("Data")) if isinstance(file, dict) else 0
+    if files > MOST_BYTES:
+        message = f"its file answers are larger than {MOST_BYTES // 1_000_000} MB together"
+        yield Finding("answers-too-large", "", message, "send smaller files, or to fewer customers")
+    elif texts > MOST_BYTES:
+        message = f"all that its customers hold is larger than {MOST_BYTES // 1_000_000} MB together"
+        yield Finding("too-much", "", message, "write shorter values, or send to fewer customers")
 
 
 def check_seed(seed: Seed, allowed: Guardrails, target: str = "the target") -> Iterator[Finding]:
@@ -508,7 +515,7 @@ def _recipients(seed: Seed, allowed: Guardrails, target: str) -> Iterator[Findin
         for number, address in enumerate(str(notified).split(",")):
             addresses[f"notification_email_addresses.{number}"] = address
     if not notified:
-        message = "nobody is to be notified, so the vendor would notify the front office"
+        message = "no address is to be notified, so the vendor would notify the front office"
         hint = "add notification_email_addresses: [one of your own]"
         path = "notification_email_addresses" if notified is not None else ""
         yield Finding("no-notification-address", path, message, hint)
@@ -554,23 +561,6 @@ def check_mailboxes(seeds: Sequence[Seed]) -> Iterator[tuple[int, Finding]]:
                 yield at, Finding("shared-mailbox", f"customers.{number}.email", message, hint)
 
 
-def _sizes(seed: Seed) -> Iterator[Finding]:
-    files = texts = 0
-    for customer in seed.customers:
-        texts += sum(map(_size, customer.members.values())) + sum(len(item.value) for item in customer.data)
-        answers = customer.members.get("Answers")
-        for answer in answers if isinstance(answers, list) else ():
-            sent = answer.get("FileAnswers") if isinstance(answer, dict) else None
-            for file in sent if isinstance(sent, list) else ():
-                files += _size(file.get("Data")) if isinstance(file, dict) else 0
-    if files > MOST_BYTES:
-        message = f"its file answers are larger than {MOST_BYTES // 1_000_000} MB together"
-        yield Finding("answers-too-large", "", message, "send smaller files, or to fewer customers")
-    elif texts > MOST_BYTES:
-        message = f"all that its customers hold is larger than {MOST_BYTES // 1_000_000} MB together"
-        yield Finding("too-much", "", message, "write shorter values, or send to fewer customers")
-
-
 def _size(value: Value) -> int:
     """Return how many characters of text a value holds."""
     if isinstance(value, dict):
@@ -585,22 +575,17 @@ def check_expiry(seed: Seed, zone: ZoneInfo, now: datetime | None = None) -> Ite
 
     Without `now`, only those of which that holds whenever a run starts. Each `end_date` is reported once.
     """
-
-    @cache
-    def is_over(end: Moment, send: Moment) -> bool:
-        # A relative moment and an absolute one can be compared only when the run starts.
-        if now is None and is_relative(end) != is_relative(send):
-            return False
-        start = now or datetime(2001, 1, 1, tzinfo=zone)
-        return resolve(end, start, zone)[0] <= resolve(send, start, zone)[0]
-
-    reported: set[str] = set()
+    start, reported = now or datetime(2001, 1, 1, tzinfo=zone), set[str]()
     for number, customer in enumerate(seed.customers):
         own, send = customer.members.get("EndDate"), customer.members.get("SendDate")
         end, path = (own, f"customers.{number}.end_date") if own else (seed.batch.get("EndDate"), "end_date")
+        if path in reported or not isinstance(end, Moment):
+            continue
         if not isinstance(send, Moment):  # vendor: null is now
             send = Moment("now")
-        if path not in reported and isinstance(end, Moment) and is_over(end, send):
+        # A relative moment and an absolute one can be compared only when the run starts.
+        is_known = now is not None or is_relative(end) == is_relative(send)
+        if is_known and resolve(end, start, zone)[0] <= resolve(send, start, zone)[0]:
             reported.add(path)
             message = f"the questionnaire closes at {end.text}, and the customer is mailed at {send.text}"
             hint = "write a later end_date; a day without a time is its beginning"

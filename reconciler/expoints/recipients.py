@@ -191,7 +191,7 @@ class SendResult(Struct, frozen=True):
 def recipients_of(seed: Seed, hash: Hash) -> tuple[Recipient, ...]:
     """Return every customer of a seed under the hashes by which the ledger knows it, as pending."""
     numbers: Counter[str] = Counter()
-    batch = _contents("", as_written(seed.batch), hash)
+    batch, batch_digest = _contents("", as_written(seed.batch), hash), digest_of(as_written(seed.batch))
     recipients = []
     for customer in seed.customers:
         mailbox = customer.mailbox
@@ -201,7 +201,7 @@ def recipients_of(seed: Seed, hash: Hash) -> tuple[Recipient, ...]:
         for item in customer.data:
             path = f"customers.data.{item.column}"
             contents[path] = hash_at(path, [item.value, *(item.encryption or ())], hash)
-        name, digest = f"{mailbox}#{numbers[mailbox]}", digest_of([seed.batch_digest, customer.digest])
+        name, digest = f"{mailbox}#{numbers[mailbox]}", digest_of([batch_digest, customer.digest])
         recipients.append(Recipient(customer, hash(name), hash(mailbox), hash(digest), contents))
     return tuple(recipients)
 

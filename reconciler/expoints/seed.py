@@ -103,7 +103,7 @@ class SeedCustomer(Redacted, frozen=True, dict=True):
         return digest_of([self.email, as_written(self.members), data])
 
 
-class Seed(Redacted, frozen=True, dict=True):
+class Seed(Redacted, frozen=True):
     """A declared test batch on one target."""
 
     shown: ClassVar = ("key", "place")
@@ -124,19 +124,13 @@ class Seed(Redacted, frozen=True, dict=True):
     table: str = ""
     """A fingerprint of the bytes of the file that its customers come from, empty where none does."""
 
-    @cached_property
-    def batch_digest(self) -> str:
-        """A fingerprint of the declared batch members, as they were written."""
-        return digest_of(as_written(self.batch))
-
     def digest_on(self, target: str, account: str, zone: str) -> str:
         """Return a fingerprint that binds a review to what is declared, on one target and tenant.
 
         It covers the seed as a whole, so that it reveals nothing of a single customer, and what was written
-        (`+21d`), not what that means today. What was sent is not in it, so that it outlives a run; `zone`
-        is, where a time is written.
+        (`+21d`), not what that means today. `zone` counts where a time is written.
         """
-        declared = [self.send, self.round, sorted(self.after), self.batch_digest, self.table]
+        declared = [self.send, self.round, sorted(self.after), digest_of(as_written(self.batch)), self.table]
         everywhere = (self.batch, *(customer.members for customer in self.customers))
         if any(isinstance(value, Moment) for members in everywhere for value in members.values()):
             declared.append(zone)

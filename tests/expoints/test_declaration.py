@@ -16,7 +16,6 @@ from reconciler.expoints.model import (
     CustomerSeed,
     FileAnswer,
     check_seed,
-    column_of,
 )
 from reconciler.expoints.seed import Moment, Seed, Send
 from tests.config.conftest import Files, write_files
@@ -214,8 +213,9 @@ def test_data_stands_by_name_or_id_each_with_its_place(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "column"), [("15", 15), ("0", "0"), ("015", "015"), ("15a", "15a"), ("-1", "-1"), ("٣", "٣")]
 )
-def test_digits_are_the_id_of_a_column(name: str, column: str | int) -> None:
-    assert column_of(name) == column
+def test_digits_are_the_id_of_a_column(name: str, column: str | int, folder: Path) -> None:
+    seed = seed_of(folder, f'    customers: [{{email: a@example.com, data: {{"{name}": x}}}}]\n')
+    assert [item.column for item in seed.customers[0].data] == [column]
 
 
 TABLE = """\
