@@ -1,8 +1,7 @@
 """What GitHub reads and shows: commands in the output of a step, values in a file, links to lines of files.
 
 A command is a line that begins with `::`, or holds `##[` (GitHub's documentation "Workflow commands for
-GitHub Actions", and `ActionCommand` of actions/runner, which reads both forms). No value gets as far as that:
-see `values.harmless`, and the escapes here.
+GitHub Actions", and `ActionCommand` of actions/runner). No value gets as far as that: see `values.harmless`.
 """
 
 from __future__ import annotations
@@ -36,23 +35,20 @@ class Links(Struct, frozen=True):
     @classmethod
     def of(cls, environ: Mapping[str, str], folder: Path) -> Links:
         """Return what the variables of GitHub Actions tell; none where any is not of its form."""
-        top = environ.get("GITHUB_WORKSPACE", "")
-        if not top or not folder.resolve().is_relative_to(Path(top).resolve()):
+        top, folder = Path(environ.get("GITHUB_WORKSPACE", "")).resolve(), folder.resolve()
+        if not environ.get("GITHUB_WORKSPACE") or not folder.is_relative_to(top):
             return cls()
-        below = folder.resolve().relative_to(Path(top).resolve()).as_posix()
-        return cls(_tree(environ, environ.get("GITHUB_SHA", "")), below, str(Path(top).resolve()))
+        below = folder.relative_to(top).as_posix()
+        return cls(_tree(environ, environ.get("GITHUB_SHA", "")), below, str(top))
 
     @classmethod
     def in_checkout(cls, environ: Mapping[str, str], folder: Path, commit: str, below: str) -> Links:
         """Return what is known where git tells which commit is checked out, and where in it the folder lies.
 
-        That need not be what the variables say: GITHUB_SHA is the merge that is tried where a workflow checks
-        out the head of a pull request, and GITHUB_WORKSPACE may hold several checkouts.
+        GITHUB_SHA need not be that one, and GITHUB_WORKSPACE may hold several checkouts.
         """
-        top = folder.resolve()
-        for _ in PurePosixPath(below).parts:
-            top = top.parent
-        return cls(_tree(environ, commit), below, str(top))
+        places = (folder.resolve(), *folder.resolve().parents)
+        return cls(_tree(environ, commit), below, str(places[len(PurePosixPath(below).parts)]))
 
     def path(self, place: Place) -> str:
         """Return the path of a file from the top of the repository; as it is, where it lies elsewhere."""
@@ -78,8 +74,6 @@ def _tree(environ: Mapping[str, str], commit: str) -> str:
 MOST_ANNOTATIONS = 10
 """GitHub shows so many of a kind, of each step."""
 _LONGEST = 2000
-
-
 _SHORTEST_MASK = 6
 _COMMON = {
     *("account", "applied", "changes", "checkmarket", "configs", "create", "default", "delete", "example"),
@@ -95,16 +89,13 @@ def annotation_lines(problems: Sequence[Problem], links: Links) -> Iterator[str]
     for severity in Severity:
         some = [problem for problem in problems if problem.severity is severity]
         for problem in some[:MOST_ANNOTATIONS]:
-            place = problem.place
-            properties = {
-                "file": links.path(place),
-                "line": str(place.line),
-                "col": str(place.column),
-                "title": f"{problem.code}{f' {problem.key}' if problem.key else ''}",
-            }
+            place, title = problem.place, f"{problem.code}{f' {problem.key}' if problem.key else ''}"
             named = ",".join(
                 f"{name}={_data(value).replace(':', '%3A').replace(',', '%2C')}"
-                for name, value in properties.items()
+                for name, value in (
+                    *(("file", links.path(place)), ("line", str(place.line))),
+                    *(("col", str(place.column)), ("title", title)),
+                )
             )
             text = f"{problem.message} → {problem.hint}" if problem.hint else problem.message
             yield f"::{severity.value} {named}::{_data(shortened(text, _LONGEST))}"

@@ -53,13 +53,13 @@ def _end(run: Run, now: float) -> str:
     """Return what a run wrote, and how it ended."""
     counts = ", ".join(f"{number} {what}" for what, number in run.counts.items() if number and what != "sent")
     sent = f"{counted(run.counts['sent'], 'customer')} sent" if run.counts.get("sent") else ""
-    wrote = "; ".join(filter(None, (counts, sent)))
+    wrote = [part for part in (counts, sent) if part]
     if run.is_open:
-        heard = f"open, last heard of {max(0, round(now - run.latest))} s ago"
-        return "; ".join(filter(None, (heard, wrote)))
+        return "; ".join([f"open, last heard of {max(0, round(now - run.latest))} s ago", *wrote])
+    note = [harmless(run.note)] if run.note else []
     if run.exit is None:
-        return "; ".join(filter(None, (wrote, harmless(run.note))))
-    return f"{'; '.join(filter(None, (wrote or 'nothing written', harmless(run.note))))}, exit {run.exit}"
+        return "; ".join([*wrote, *note])
+    return f"{'; '.join([*(wrote or ['nothing written']), *note])}, exit {run.exit}"
 
 
 def run_text(
@@ -117,10 +117,9 @@ def _field_lines(operation: Operation, kinds: Mapping[str, Kind], paint: Paint) 
 def _written_fields(
     operation: Operation, kinds: Mapping[str, Kind]
 ) -> Sequence[tuple[Field, Json, Json, bool]]:
-    """Return every field to which a write did something, in the order of the kind's table.
+    """Return each field that a write changed, its compared values, and whether the body left it out.
 
-    That is the field, what stood there, what it became as far as it is known, both in compared form, and
-    whether the body left it out, so that the server reset it. Nothing of a kind that is not known.
+    The server resets what is left out. Nothing is returned of a kind that is not known.
     """
     intent, ending = operation.intent, operation.ending
     kind = kinds.get(intent.key.partition(".")[0].partition(":")[0])
@@ -131,10 +130,8 @@ def _written_fields(
         before = compared(field, value_at(intent.before or {}, field.member))
         sent = value_at(intent.body or {}, field.member)
         left_out = isinstance(sent, Absent)
-        if not left_out:
-            after = compared(field, sent)
-        else:
-            after = compared(field, value_at(ending.after or {}, field.member)) if ending else None
+        seen = value_at(ending.after or {}, field.member) if ending and left_out else sent
+        after = compared(field, seen) if ending or not left_out else None
         if before != after:
             rows.append((field, before, after, left_out))
     return rows
@@ -202,16 +199,15 @@ def defaults_text(kind: Kind, target: str, known: Defaults) -> str:
     """Return the default of every field that a PUT may reset, and how it is known."""
     found = _defaults(kind, known)
     width = max(len(field.path) for field, _ in found)
-    lines = [
+    lines = (
         f"  {field.path:<{width}}  {shown_field(field, default.value)}  {default.source.words}"
         for field, default in found
-    ]
-    title = f"What a reset of {kind.name} leaves behind on target {harmless(target)}:"
-    return "\n".join([title, *lines])
+    )
+    return "\n".join([f"What a reset of {kind.name} leaves behind on target {harmless(target)}:", *lines])
 
 
 def defaults_document(kind: Kind, target: str, known: Defaults) -> Document:
-    """Return the default of every field that a PUT may reset, and how it is known, as a document."""
+    """Return the same as a document."""
     defaults = [
         {"path": field.path, "value": written(field, default.value), "source": default.source.value}
         for field, default in _defaults(kind, known)
@@ -230,13 +226,12 @@ def _defaults(kind: Kind, known: Defaults) -> Sequence[tuple[Field, Default]]:
 def learned_text(kind: Kind, target: str, learned: LearnedDefaults) -> str:
     """Return what was found out, as the block to commit, and what may be left over."""
     ends = []
-    for outcome in (learned.created, learned.deleted):
-        if outcome is not None:
-            symbol = "✓" if outcome.result.value == "applied" else "✗"
-            action = outcome.action.value if outcome.action else ""
-            id = "" if outcome.id is None else f" id {outcome.id}"
-            reason = f"  {harmless(outcome.reason)}" if outcome.reason else ""
-            ends.append(f"{symbol} {action}{id} {outcome.result.value}{reason}")
+    for outcome in filter(None, (learned.created, learned.deleted)):
+        symbol = "✓" if outcome.result.value == "applied" else "✗"
+        action = outcome.action.value if outcome.action else ""
+        id = "" if outcome.id is None else f" id {outcome.id}"
+        reason = f"  {harmless(outcome.reason)}" if outcome.reason else ""
+        ends.append(f"{symbol} {action}{id} {outcome.result.value}{reason}")
     found = [
         harmless(f"{path}: {json.dumps(written(kind.by_path[path], value), ensure_ascii=False)}")
         for path, value in learned.values.items()
@@ -249,16 +244,16 @@ def learned_text(kind: Kind, target: str, learned: LearnedDefaults) -> str:
         block = "\n".join([title, "", "    defaults:", *(f"      {line}" for line in found)])
     else:
         block = "Every field that was seen is empty by default; there is nothing to commit."
-    unknown, leftover = "", ""
+    texts = ["\n".join(ends), block]
     if learned.unknown:
         # They are unknown because their whole group was not shown.
         groups = ", ".join(dict.fromkeys(path.partition(".")[0] for path in learned.unknown))
-        unknown = f"Not shown by an empty configuration, and so still unknown: everything in {groups}."
+        texts.append(f"Not shown by an empty configuration, and so still unknown: everything in {groups}.")
     if learned.is_left_over:
         name = learned.created.key.partition(":")[2]
         id = "" if learned.created.id is None else f" (id {learned.created.id})"
-        leftover = f'It may still be there: "{harmless(name)}"{id}. Look in the Tool, and delete it there.'
-    return "\n\n".join(text for text in ("\n".join(ends), block, unknown, leftover) if text)
+        texts.append(f'It may still be there: "{harmless(name)}"{id}. Look in the Tool, and delete it there.')
+    return "\n\n".join(filter(None, texts))
 
 
 def learned_document(kind: Kind, target: str, learned: LearnedDefaults) -> Document:

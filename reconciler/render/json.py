@@ -1,11 +1,11 @@
-"""Plans and reports as JSON documents, of one target or of several."""
+"""Plans, reports and seeds as JSON documents. `planfile.format` says what each member is."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from reconciler.engine.body import unknown_members, written
-from reconciler.engine.change import CHECKSUM, Action, Change, Plan, checksum_of
+from reconciler.engine.change import CHECKSUM, Action, Change, Plan, Share, checksum_of
 from reconciler.engine.classify import FieldClass, FieldView
 from reconciler.engine.kind import Declared, Kind
 from reconciler.engine.plan import Since
@@ -18,13 +18,10 @@ from reconciler.render.values import FORMAT_VERSION, Document, problem_document
 
 
 def plan_document(planned: Planned) -> Document:
-    """Return a plan as a document with its checksum, in the format of `planfile.format.PlanDocument`.
-
-    Fields are those that a change touches, keeps, resets or refuses.
-    """
+    """Return a plan with its checksum; of fields those that a change touches, keeps or refuses."""
     plan, seeds, since = planned.plan, planned.seeds, planned.since
     kind, limits = plan.account.kind, plan.scope.limits
-    updates = limits.updates
+    updates = str(limits.updates) if isinstance(limits.updates, Share) else limits.updates
     document: Document = {
         "format_version": FORMAT_VERSION,
         "target": plan.scope.target,
@@ -39,11 +36,7 @@ def plan_document(planned: Planned) -> Document:
         if since
         else None,
         "explicit_empties": plan.account.explicit_empties,
-        "limits": {
-            "resets": limits.resets,
-            "deletes": limits.deletes,
-            "updates": updates if updates is None or isinstance(updates, int) else str(updates),
-        },
+        "limits": {"resets": limits.resets, "deletes": limits.deletes, "updates": updates},
         "selection": [{"only": [*one.only], "exclude": [*one.exclude]} for one in plan.scope.parts],
         "fingerprint": planned.fingerprint,
         "summary": dict(planned.summary),
@@ -62,10 +55,7 @@ def plan_document(planned: Planned) -> Document:
         ],
         "unchanged": [
             {
-                "key": one.key,
-                "id": one.id,
-                "adopted": one.adopted,
-                "hidden": one.hidden,
+                **{name: getattr(one, name) for name in ("key", "id", "adopted", "hidden")},
                 "fields": [_field(kind, view) for view in one.remarkable],
             }
             for one in plan.unchanged
@@ -79,17 +69,15 @@ def plan_document(planned: Planned) -> Document:
 
 
 def _change(kind: Kind, change: Change, since: Since | None) -> Document:
-    """Return a change; of live members that the model does not know, an update shows the name alone.
-
-    What these hold is not touched, and may be anything, which a plan file must not hold.
-    """
-    matter = (
-        view for view in change.fields if view.differs or view.before is not None or view.after is not None
-    )
-    fields = [_field(kind, view) for view in matter]
+    """Return a change; of live members that the model does not know the name alone."""
+    fields = [
+        _field(kind, view)
+        for view in change.fields
+        if view.differs or view.before is not None or view.after is not None
+    ]
     if change.live is not None and change.action is Action.UPDATE:
         for member, _ in unknown_members(kind, change.live.body):
-            fields.append(_EMPTY | {"path": ".".join(member), "class": FieldClass.CARRIED.value})
+            fields.append(_CARRIED | {"path": ".".join(member)})
     return {
         "key": change.key,
         "action": change.action.value,
@@ -102,18 +90,13 @@ def _change(kind: Kind, change: Change, since: Since | None) -> Document:
     }
 
 
-_EMPTY: Document = {
+_CARRIED: Document = {
     "path": "",
-    "class": "",
+    "class": FieldClass.CARRIED.value,
     "before": None,
     "after": None,
     "differs": False,
-    "default_source": None,
-    "level": None,
-    "file": None,
-    "line": None,
-    "drift": None,
-    "accepted": None,
+    **dict.fromkeys(("default_source", "level", "file", "line", "drift", "accepted")),
 }
 
 
@@ -142,7 +125,7 @@ def _field(kind: Kind, view: FieldView) -> Document:
 
 
 def report_document(applied: Applied) -> Document:
-    """Return the plan and how each of its changes ended, as `planfile.format.ReportDocument` says."""
+    """Return the plan and how each of its changes ended."""
     return {
         "format_version": FORMAT_VERSION,
         "plan": plan_document(applied.planned),
@@ -169,10 +152,7 @@ def report_document(applied: Applied) -> Document:
 
 
 def across_document(ends: Sequence[TargetEnd], verb: str) -> Document:
-    """Return the ends of a `plan` or an `apply` over several targets.
-
-    In the format of `planfile.format.PlansDocument` or of `ReportsDocument`.
-    """
+    """Return the ends of a `plan` or an `apply` over several targets."""
     name = "plan" if verb == "plan" else "report"
     targets = []
     for end in ends:
@@ -242,11 +222,7 @@ def sent_documents(sent: Sequence[SendResult]) -> list[Document]:
     """Return how each sending ended, as documents."""
     return [
         {
-            "key": end.key,
-            "sent": end.sent,
-            "refused": end.refused,
-            "found": end.found,
-            "in_doubt": end.in_doubt,
+            **{name: getattr(end, name) for name in ("key", "sent", "refused", "found", "in_doubt")},
             "notes": list(end.notes),
             "status": seed_status_document(end.status) if end.status else None,
         }
@@ -257,10 +233,7 @@ def sent_documents(sent: Sequence[SendResult]) -> list[Document]:
 def seed_status_document(status: SeedStatus) -> Document:
     """Return what the tenant counts of a seed, as a document."""
     return {
-        "key": status.key,
-        "sent": status.sent,
-        "counted": status.counted,
-        "missing": status.missing,
+        **{name: getattr(status, name) for name in ("key", "sent", "counted", "missing")},
         "by_status": dict(status.by_status),
         "in_no_status": status.unplaced,
         "faults": status.faults,

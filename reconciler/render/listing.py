@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from reconciler.errors import Exit, ReconcilerError
-from reconciler.render.values import FORMAT_VERSION, PLAIN, Document, Paint, counted, harmless, shown
+from reconciler.render.values import FORMAT_VERSION, PLAIN, Document, Paint, columns, counted, harmless, shown
 
 if TYPE_CHECKING:
     from reconciler.engine.change import Plan
@@ -38,15 +38,18 @@ def listing_text(found: Sequence[Listed], *, paint: Paint = PLAIN) -> str:
     for one in found:
         what = f"{one.send}, round {harmless(one.round)}, {counted(one.customers, 'customer')}"
         ids = (target if id is None else f"{target} {id}" for target, id in one.targets.items())
-        rows.append((one.key, what if one.send else shown(one.name), ", ".join(ids), str(one.place)))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for row in rows:
-        key, what, targets = (f"{cell:<{width}}" for cell, width in zip(row[:3], widths, strict=False))
-        lines.append(f"{paint.strong(key)}  {what}  {targets}  {harmless(row[3])}")
+        rows.append(
+            (one.key, what if one.send else shown(one.name), ", ".join(ids), harmless(str(one.place)))
+        )
+    width = max((len(key) for key, *_ in rows), default=0)
+    lines = [f"{paint.strong(line[:width])}{line[width:]}" for line in columns(rows)]
     seeds = sum(bool(one.send) for one in found)
     total = counted(len(found) - seeds, "resource") + (f", {counted(seeds, 'seed')}" if seeds else "")
-    return "\n".join([*lines, *([""] if lines else []), f"{total}."])
+    return _summed(lines, f"{total}.")
+
+
+def _summed(lines: Sequence[str], summary: str) -> str:
+    return "\n".join([*lines, "", summary] if lines else [summary])
 
 
 def listing_document(found: Sequence[Listed]) -> Document:
@@ -94,11 +97,8 @@ def adopted_text(
         key = paint.strong(f"{one.key:<{width}}")
         lines.append(f"{symbol} {key}  id {one.id} {shown(one.name)}  {harmless(one.file)}")
     merged = sum(one.merged for one in adopted)
-    summary = (
-        f"{'Adopted' if writes else 'Would adopt'}: {len(adopted) - merged} new, {merged} merged, "
-        f"{managed} declared already; {counted(files, 'file')}."
-    )
-    return "\n".join([*lines, *([""] if lines else []), summary])
+    counts = f"{len(adopted) - merged} new, {merged} merged, {managed} declared already"
+    return _summed(lines, f"{'Adopted' if writes else 'Would adopt'}: {counts}; {counted(files, 'file')}.")
 
 
 def adopted_document(adopted: Sequence[Adopted]) -> Document:
@@ -117,17 +117,17 @@ def brought_text(brought: Sequence[Brought], files: int, *, writes: bool, paint:
     """Return one line a field, and the summary."""
     lines = []
     for one in brought:
-        symbol = paint.blocked("!") if one.reason else paint.update("~")
-        change = (
-            f"left: {harmless(one.reason)}" if one.reason else f"{shown(one.before)} → {shown(one.after)}"
-        )
+        symbol, change = paint.update("~"), f"{shown(one.before)} → {shown(one.after)}"
+        if one.reason:
+            symbol, change = paint.blocked("!"), f"left: {harmless(one.reason)}"
         lines.append(f"{symbol} {paint.strong(one.key)}  {one.path}  {change}")
     done = [one.key for one in brought if not one.reason]
-    summary = (
-        f"{'Updated' if writes else 'Would update'}: {counted(len(done), 'field')} of "
-        f"{counted(len(set(done)), 'resource')}, {len(brought) - len(done)} left; {counted(files, 'file')}."
+    counts = (
+        f"{counted(len(done), 'field')} of {counted(len(set(done)), 'resource')}, {len(brought) - len(done)}"
     )
-    return "\n".join([*lines, *([""] if lines else []), summary])
+    return _summed(
+        lines, f"{'Updated' if writes else 'Would update'}: {counts} left; {counted(files, 'file')}."
+    )
 
 
 def brought_document(brought: Sequence[Brought]) -> Document:
@@ -138,13 +138,12 @@ def brought_document(brought: Sequence[Brought]) -> Document:
 
 def sandbox_text(inventory: Mapping[str, Any]) -> str:
     """Return a sandbox's configurations, surveys, last requests and mails, a paragraph each."""
-    configs = []
+    configs, named = [], ("ImportConfigId", "Name", "hidden")
     for config in inventory["import_configs"]:
         hidden = "  hidden" if config["hidden"] else ""
         configs.append(f"  {config['ImportConfigId']} {shown(config.get('Name'))}{hidden}")
-        for name, value in config.items():
-            if name not in ("ImportConfigId", "Name", "hidden"):
-                configs.append(f"      {harmless(name)}: {shown(value, longest=90)}")
+        others = ((name, value) for name, value in config.items() if name not in named)
+        configs += [f"      {harmless(name)}: {shown(value, longest=90)}" for name, value in others]
     requests = []
     for request in inventory["requests"]:
         query = f"?{request['query']}" if request["query"] else ""

@@ -1,8 +1,7 @@
 """Plans, and how they ended, as Markdown for a comment on a pull request or a step's summary on GitHub.
 
-What needs a person's eye comes first. Every value stays text: it stands in a code span or a fenced block, in
-which Markdown knows no link, image, HTML, mention or reference to an issue; within HTML tags it is escaped.
-The size is bounded: what does not fit is left out, and how much that is stands in its place.
+Every value stays text: it stands in a code span or a fenced block, or is escaped within HTML tags. The size
+is bounded: what does not fit is left out and counted, what needs a person's eye last.
 """
 
 from __future__ import annotations
@@ -110,14 +109,11 @@ def _longest_run(text: str) -> int:
     return max(map(len, _TICKS.findall(text)), default=0)
 
 
-Measure: TypeAlias = Callable[[str], int]
-
-
 class Limit(Struct, frozen=True):
     """How large a page may be, as its receiver measures it."""
 
     most: int
-    size: Measure
+    size: Callable[[str], int]
 
 
 COMMENT = Limit(64_900, lambda text: len(text) + sum(char > "\uffff" for char in text))
@@ -238,43 +234,42 @@ def marker(verb: str, target: str) -> str:
 
 
 def _parts(reported: Reported) -> Iterator[Part]:
-    match reported:
-        case Planned():
-            yield from _head("plan", reported, reported.exit)
-            yield from _plan_parts(reported)
-            yield f"**{prose(summary_line([reported], 'plan'))}**"
-            yield f"Fingerprint {code(reported.fingerprint)}"
-        case Applied(planned=planned):
-            yield from _head("apply", planned, reported.exit)
-            yield from _end_parts(reported)
-            yield f"**{prose(summary_line([reported], 'apply'))}**"
-            yield f"Fingerprint {code(planned.fingerprint)}"
-        case Stopped(verb=verb, target=target):
-            where = f" {'of' if verb == 'plan' else 'to'} {_name(target)}" if target else ""
-            yield marker(verb, target)
-            if reported.is_underway:
-                yield f"### {verb.capitalize()}{where} has not ended"
-                yield _alert("CAUTION", [reported.error])
-            else:
-                yield f"### {verb.capitalize()}{where} was stopped"
-                yield _alert("CAUTION", [f"**Exit {int(reported.exit)}:** {_sentence(reported.error)}"])
-                yield _problems(reported.problems)
+    verb = (
+        reported.verb
+        if isinstance(reported, Stopped)
+        else "plan"
+        if isinstance(reported, Planned)
+        else "apply"
+    )
+    where = f" {'of' if verb == 'plan' else 'to'} {_name(reported.target)}" if reported.target else ""
+    yield marker(verb, reported.target)
+    if isinstance(reported, Stopped):
+        yield f"### {verb.capitalize()}{where} {'has not ended' if reported.is_underway else 'was stopped'}"
+        if reported.is_underway:
+            yield _alert("CAUTION", [reported.error])
+        else:
+            yield _alert("CAUTION", [f"**Exit {int(reported.exit)}:** {_sentence(reported.error)}"])
+            yield _problems(reported.problems)
+        return
+    planned = reported.planned if isinstance(reported, Applied) else reported
+    yield f"### {verb.capitalize()}{where}"
+    yield from _head(planned, reported.exit)
+    yield from _end_parts(reported) if isinstance(reported, Applied) else _plan_parts(planned)
+    yield f"**{prose(summary_line([reported], verb))}**"
+    yield f"Fingerprint {code(planned.fingerprint)}"
 
 
-def _head(verb: str, planned: Planned, exit: Exit) -> Iterator[str]:
+def _head(planned: Planned, exit: Exit) -> Iterator[str]:
     since, loosened = planned.since, planned.loosened
-    yield marker(verb, planned.target)
-    yield f"### {verb.capitalize()} {'of' if verb == 'plan' else 'to'} {_name(planned.target)}"
     if since and loosened:
-        lines = []
+        lines = [f"**Guardrails allow more than at** {_name(since.ref)}:"]
         for one in loosened[:_MOST_LOOSENED]:
             hint = f" ({_sentence(one.hint)})" if one.hint else ""
             message = code(shortened(one.message, _LONGEST_LOOSENED))
             lines.append(f"- {code(str(one.place))} {code(one.key)}: {message}{hint}")
-        left = len(loosened) - len(lines)
-        more = [f"- and {left} more"] if left else []
-        heading = f"**Guardrails allow more than at** {_name(since.ref)}:"
-        yield _alert("WARNING", [heading, *lines, *more])
+        if len(loosened) > _MOST_LOOSENED:
+            lines.append(f"- and {len(loosened) - _MOST_LOOSENED} more")
+        yield _alert("WARNING", lines)
     yield "  \n".join(_sentence(line) for line in header_text(planned.plan.scope).splitlines())
     if exit in MEANINGS:
         yield _alert("CAUTION", [f"**Exit {int(exit)}:** {MEANINGS[exit]}."])
@@ -314,9 +309,7 @@ def _plan_parts(planned: Planned) -> Iterator[Part]:
 
 def _resets(planned: Planned) -> Group:
     texts, short = [], []
-    for change in planned.plan.changes:
-        if not change.resets:
-            continue
+    for change in (one for one in planned.plan.changes if one.resets):
         before = "" if planned.is_caused(change) else " (pending before)"
         lines = [
             f"- ↺ {code(change.key)} {code(row.view.path)}: {code(row.before)} → {code(row.after)}, "
@@ -337,12 +330,8 @@ Fold: TypeAlias = tuple[str, str]
 
 
 def _fold(title: str, body: Sequence[str], line: str, *, is_open: bool = False) -> Fold:
-    return (_details(title, body, is_open=is_open) if body else f"- {line}"), f"- {line}"
-
-
-def _details(title: str, body: Sequence[str], *, is_open: bool) -> str:
     opening = f"<details{' open' if is_open else ''}><summary>{title}</summary>"
-    return "\n\n".join([opening, *body, "</details>"])
+    return ("\n\n".join([opening, *body, "</details>"]) if body else f"- {line}"), f"- {line}"
 
 
 def _group(heading: str, folds: Sequence[Fold], *, is_grave: bool = False) -> Group:
@@ -351,20 +340,19 @@ def _group(heading: str, folds: Sequence[Fold], *, is_grave: bool = False) -> Gr
 
 
 def _change(planned: Planned, change: Change) -> Fold:
-    symbol = sign_of(change)
+    symbol, (what, name) = sign_of(change), _what(change)
     resets = f"↺ {counted(len(change.resets), 'field')} reset" if change.resets else ""
     return _fold(
-        f"{symbol} {element(change.key)} {_what(change)}{f' <b>{resets}</b>' if resets else ''}",
+        f"{symbol} {element(change.key)} {what}{name}{f' <b>{resets}</b>' if resets else ''}",
         _change_body(planned, change),
-        f"{symbol} {code(change.key)} {_what(change, with_name=False)}{f', {resets}' if resets else ''}",
+        f"{symbol} {code(change.key)} {what}{f', {resets}' if resets else ''}",
     )
 
 
-def _what(change: Change, *, with_name: bool = True) -> str:
-    if change.live is None:
-        return change.action.value
-    name = f" {element(shortened(change.live.name))}" if with_name else ""
-    return f"{change.action.value} id {change.live.id}{name}"
+def _what(change: Change) -> tuple[str, str]:
+    """Return what a change does to which id, and the name of that."""
+    live, action = change.live, change.action.value
+    return (f"{action} id {live.id}", f" {element(shortened(live.name))}") if live else (action, "")
 
 
 def _change_body(planned: Planned, change: Change | None) -> list[str]:
@@ -378,7 +366,7 @@ def _change_body(planned: Planned, change: Change | None) -> list[str]:
 def _blocked(planned: Planned, blocked: Blocked) -> Fold:
     change, why, symbol = blocked.change, blocked.why, sign_of(blocked)
     before = "" if planned.is_caused(blocked) else " (so before)"
-    what = f"{_what(change)}, {why}" if change else why
+    what = f"{''.join(_what(change))}, {why}" if change else why
     reasons = [_sentence(block.message) for block in blocked.blocks]
     return _fold(
         f"{symbol} {element(blocked.key)} {what}{before}",
@@ -391,7 +379,6 @@ def _blocked(planned: Planned, blocked: Blocked) -> Fold:
 def _seed(planned: Planned, seed: SeedPlan) -> str:
     remark = " (pending before)" if seed.to_send and not planned.is_caused(seed) else ""
     symbol, what = seed_title(seed)
-    title = f"{symbol} {element(seed.seed.key)} {element(what)}{remark}"
     lines = [f"- {sign + ' ' if sign else ''}{_sentence(text)}" for sign, text in seed_lines(seed)]
     body = ["\n".join(lines)] if lines else []
     customers = [
@@ -401,7 +388,8 @@ def _seed(planned: Planned, seed: SeedPlan) -> str:
     if customers:
         left = len(seed.customers) - len(customers)
         body.append(fenced([*customers, *([f"and {left} more"] if left else [])]))
-    return _details(title, body, is_open=bool(seed.blocks))
+    title = f"{symbol} {element(seed.seed.key)} {element(what)}{remark}"
+    return _fold(title, body, title, is_open=bool(seed.blocks))[0]
 
 
 def _trouble(planned: Planned) -> str:

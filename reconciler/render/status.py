@@ -1,8 +1,7 @@
-"""The state of targets: the figures of `status`, as a table, as a document, and for monitoring systems.
+"""The figures of `status`, as a table, as a document, and for monitoring systems.
 
-A figure that is unknown is `None`, and is left out or shown as a dash; it is never zero. OpenMetrics 1.0 is
-what a scraper asks for. The older text format of Prometheus, version 0.0.4, is what the textfile collector of
-node_exporter reads: it knows no `info`, and refuses a whole file for it.
+A figure that is unknown is `None`, and is left out or shown as a dash; it is never zero. Scrapers ask for
+OpenMetrics 1.0; the textfile collector of node_exporter reads version 0.0.4 of Prometheus, without `info`.
 """
 
 from __future__ import annotations
@@ -70,21 +69,12 @@ class TargetStatus(Struct, frozen=True):
     resources: ResourceFigures | None = None
     seeds: SeedFigures | None = None
     changes_in_doubt: int | None = None
-    """Resources that are not as declared, and whose last write has an unknown outcome.
-
-    It takes the journal and the account to tell: a write in doubt of what is as declared now needs no action.
-    What a living run is just writing does not count.
-    """
+    """Resources that are not as declared, and whose last write, not of a living run, has no known outcome."""
     journal: JournalFigures | None = None
     error: str = ""
     """Why the target could not be asked, or not the whole of it."""
     journal_error: str = ""
     exit: Exit = Exit.DONE
-
-    @property
-    def is_up(self) -> bool:
-        """Whether everything that was asked of its APIs was answered."""
-        return not self.error
 
     @property
     def is_pending(self) -> bool:
@@ -120,12 +110,8 @@ def _row(status: TargetStatus) -> tuple[str, ...]:
         *(getattr(status.seeds, name, None) for name in ("pending", "customers_in_doubt")),
         status.changes_in_doubt,
     )
-    run = status.journal.last_apply if status.journal else None
-    if status.journal is None:
-        last = _UNKNOWN
-    elif run is None or run.ended is None:
-        last = "never"
-    else:
+    run, last = status.journal.last_apply if status.journal else None, "never" if status.journal else _UNKNOWN
+    if run and run.ended is not None:
         at = datetime.fromtimestamp(run.ended, UTC)
         last = f"{at:%Y-%m-%d %H:%M} UTC, run {run.number}: {outcome_of(run).replace('_', ' ')}"
     numbers = (_UNKNOWN if number is None else str(number) for number in figures)
@@ -152,7 +138,7 @@ def _remarks(statuses: Sequence[TargetStatus], now: float, paint: Paint) -> Iter
 def _summary(statuses: Sequence[TargetStatus]) -> str:
     found = [status.resources for status in statuses if status.resources]
     seeds = [status.seeds for status in statuses if status.seeds]
-    down = sum(not status.is_up for status in statuses)
+    down = sum(bool(status.error) for status in statuses)
     changes = sum(status.changes_in_doubt or 0 for status in statuses)
     return (
         f"Status of {counted(len(statuses), 'target')} ({down} in error): "
@@ -174,7 +160,7 @@ def status_document(statuses: Sequence[TargetStatus], now: float) -> Document:
                 "target": status.target,
                 "account": status.account or None,
                 "tenant": status.tenant or None,
-                "up": status.is_up,
+                "up": not status.error,
                 "exit_code": int(status.exit),
                 "error": status.error or None,
                 "resources": asdict(status.resources) if status.resources else None,
@@ -218,13 +204,9 @@ def openmetrics(statuses: Sequence[TargetStatus], now: float) -> str:
     """Return the figures in the text format of OpenMetrics 1.0, without the line break at its end."""
     lines = []
     for name, type, help, samples in _families(statuses, now):
-        lines.append(f"# TYPE {name} {type}")
-        if name.endswith("_seconds"):
-            lines.append(f"# UNIT {name} seconds")
-        lines += [
-            f"# HELP {name} {help}",
-            *_sample_lines(f"{name}_info" if type == "info" else name, samples),
-        ]
+        unit = [f"# UNIT {name} seconds"] if name.endswith("_seconds") else []
+        lines += [f"# TYPE {name} {type}", *unit, f"# HELP {name} {help}"]
+        lines += _sample_lines(f"{name}_info" if type == "info" else name, samples)
     return "\n".join([*lines, "# EOF"])
 
 
@@ -244,11 +226,9 @@ Samples = Sequence[tuple[Mapping[str, str], float]]
 def _sample_lines(name: str, samples: Samples) -> Iterator[str]:
     for labels, value in samples:
         texts = {
-            label: harmless(text).replace("\\", "\\\\").replace('"', '\\"')
-            for label, text in labels.items()
-            if text
+            label: harmless(text).replace("\\", "\\\\").replace('"', '\\"') for label, text in labels.items()
         }
-        written = ",".join(f'{label}="{text}"' for label, text in texts.items())
+        written = ",".join(f'{label}="{text}"' for label, text in texts.items() if text)
         number = str(value) if isinstance(value, int) else f"{value:.3f}"
         yield f"{name}{f'{{{written}}}' if written else ''} {number}"
 

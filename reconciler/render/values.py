@@ -1,7 +1,4 @@
-"""What every output is made of: harmless values, columns, color, log lines, problems.
-
-Every text from outside goes through `harmless` before a person or a CI runner sees it.
-"""
+"""What every output is made of. Texts from outside go through `harmless` before a person or CI sees them."""
 
 from __future__ import annotations
 
@@ -46,19 +43,18 @@ _IN_JSON = re.compile(f"[\u200c\u200d{_HIDDEN}]|#(?=#\\[)")
 
 
 def harmless(text: str) -> str:
-    """Return text that steers nothing: no terminal, no direction of writing, no CI runner.
+    """Return text in which what steers a terminal, the direction of writing or a CI runner is an escape.
 
-    What steers becomes an escape. GitHub's runner takes a line for a command that begins with `::`, or holds
-    `##[`.
+    GitHub's runner takes a line for a command that begins with `::`, or holds `##[`.
     """
-    text = _STEERING.sub(_escape, text).replace("##[", "\\u0023#[")
+
+    def escape(found: re.Match[str]) -> str:
+        code = ord(found[0])
+        return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+    text = _STEERING.sub(escape, text).replace("##[", "\\u0023#[")
     blanks = len(text) - len(text.lstrip())
     return f"{text[:blanks]}\\u003a{text[blanks + 1 :]}" if text.startswith("::", blanks) else text
-
-
-def _escape(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def json_text(document: object) -> str:
@@ -73,9 +69,7 @@ def json_text(document: object) -> str:
 
 def shown(value: Json, *, longest: int = LONGEST) -> str:
     """Return a value as text: strings quoted, nothing as `(empty)`."""
-    if value is None:
-        return "(empty)"
-    return shortened(harmless(json.dumps(value, ensure_ascii=False)), longest)
+    return "(empty)" if value is None else shortened(harmless(json.dumps(value, ensure_ascii=False)), longest)
 
 
 def shown_field(field: Field, value: Json, *, longest: int = LONGEST) -> str:
@@ -94,9 +88,7 @@ def row_text(row: Json) -> str:
 
 def shortened(text: str, longest: int = LONGEST) -> str:
     """Return text of at most `longest` characters, saying how many are left out."""
-    if len(text) <= longest:
-        return text
-    return f"{text[: longest - 1]}… (+{len(text) - longest + 1})"
+    return text if len(text) <= longest else f"{text[: longest - 1]}… (+{len(text) - longest + 1})"
 
 
 def counted(number: int, noun: str) -> str:
@@ -159,9 +151,10 @@ def problems_text(problems: Sequence[Problem], *, paint: Paint = PLAIN) -> str:
     lines = []
     for problem in problems:
         style = paint.blocked if problem.severity is Severity.ERROR else paint.doubt
-        place, message = harmless(str(problem.place)), harmless(problem.message)
-        key = f"{harmless(problem.key)}: " if problem.key else ""
-        lines.append(f"{place}: {style(problem.severity.value)}[{problem.code}] {key}{message}")
+        what = harmless(f"{problem.key}: {problem.message}" if problem.key else problem.message)
+        lines.append(
+            f"{harmless(str(problem.place))}: {style(problem.severity.value)}[{problem.code}] {what}"
+        )
         if problem.hint:
             lines.append(f"    → {harmless(problem.hint)}")
     return "\n".join(lines)
