@@ -18,6 +18,17 @@ targets:
   two: {contact_lists: {news: 22}}
 """
 
+NOTE = "{field: note, until: 2026-12-31, reason: an experiment}"
+
+
+def mailing(text: str) -> str:
+    return f"mailings: {{m: {{name: M, {text}}}}}\n"
+
+
+def target(text: str, more: str = "") -> str:
+    return f"version: 1\ntargets:\n  one: {{{text}}}\n{more}"
+
+
 Files: TypeAlias = Mapping[str, "str | bytes"]
 Write: TypeAlias = Callable[[Files], Path]
 Read: TypeAlias = Callable[[Files], Workspace[Posted]]

@@ -11,7 +11,7 @@ from reconciler.config.settings import CheckMarket, Guardrails, Secret
 from reconciler.engine.change import Limits, Share
 from reconciler.engine.kind import Policy
 from reconciler.errors import UsageError
-from tests.config.conftest import Complain, Read
+from tests.config.conftest import Complain, Read, target
 
 REAL = """\
 version: 1
@@ -46,10 +46,6 @@ targets:
     limits: {resets: 3, deletes: null, updates: 50%}
     undeclared: refuse
 """
-
-
-def target(text: str, more: str = "") -> str:
-    return f"version: 1\ntargets:\n  one: {{{text}}}\n{more}"
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import pytest
 from reconciler.config import yaml
 from reconciler.config.nodes import Document
 from reconciler.problems import Place
-from tests.config.conftest import Complain
 
 OTHER_NUMBERS = ["0o14", "0x1F", "0b11", "1_000", "+12", ".5", "5.", "1e5", "12e-3", ".inf", "-.INF", ".NaN"]
 
@@ -141,6 +140,8 @@ def test_a_key_in_quotes_is_text(key: str) -> None:
         ("a:\n  -\n", "empty-value", 2, 4),
         ("a:\nb: 1", "empty-value", 1, 3),
         ("{a}", "empty-value", 1, 3),
+        ("a:\n\tb: {}", "yaml-tab", 2, 1),
+        ("{}\n---\n{}", "yaml-documents", 2, 1),
     ],
 )
 def test_a_file_that_is_not_plain_is_refused_where_it_is_not(
@@ -246,21 +247,3 @@ def test_what_may_be_a_secret_is_not_repeated(secret: str) -> None:
     (problem,) = read(f"checkmarket:\n  master_key: {secret}").problems
     for part in ("0123456", "oN", "tag", "alias", "11:59", "e12"):
         assert part not in f"{problem.message} {problem.hint}"
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"\x00" * 1000,
-        b"\xff\xfe" + b"a\x00" * 100,
-        b"mailings: " + b"{a: " * 45 + b"1" + b"}" * 45,
-        b"mailings: {" + b",".join(b"k%d: {}" % n for n in range(3_000)) + b"}",
-        b"mailings: {m: {" + b",".join(b"k%d: 1" % n for n in range(20_000)) + b"}}",
-        b"moved: {" + b",".join(b"k%d: k%d" % (n, n + 1) for n in range(3_000)) + b"}",
-        b"mailings: {m: {name: M, keep: [" + b"note," * 20_000 + b"]}}",
-        b"a" * 1_000_000 + b": 1",
-    ],
-    ids=range(8),
-)
-def test_a_hostile_file_ends_in_problems(content: bytes, problems: Complain) -> None:
-    assert problems({"a.yaml": content})

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 from pydantic.alias_generators import to_pascal
 
 from reconciler.config.load import SeedsByName
-from reconciler.config.resources import Finding, Named, Section
+from reconciler.config.resources import ApiFields, Finding, Named, Section
 from reconciler.config.seeds import DeclaredSeed, SeedSection
 from reconciler.config.settings import Target
 from reconciler.engine import kind
@@ -25,25 +25,18 @@ def _hour(value: str) -> str:
     return value
 
 
-class _Toy(BaseModel):
-    model_config = ConfigDict(
-        strict=True, extra="forbid", frozen=True, alias_generator=to_pascal, validate_by_name=True,
-        validate_by_alias=False,
-    )  # fmt: skip
-
-
-class Schedule(_Toy):
+class Schedule(ApiFields):
     survey_id: Annotated[int, Field(ge=1)] | None = None
     at: Annotated[str, AfterValidator(_hour)] | None = None
     days: Annotated[int, Field(ge=0, le=99)] | None = None
 
 
-class Column(_Toy):
+class Column(ApiFields):
     number: int
     fills: Annotated[str, Field(min_length=1)]
 
 
-class Mailing(_Toy):
+class Mailing(ApiFields):
     name: Annotated[str, Field(max_length=50)] | None = None
     list_id: int | None = None
     schedule: Schedule | None = None
@@ -52,7 +45,7 @@ class Mailing(_Toy):
     note: Annotated[str, Field(max_length=10)] | None = None
 
 
-_LEAVES = (
+_LEAVES = [
     "name",
     "list_id",
     "schedule.survey_id",
@@ -61,7 +54,7 @@ _LEAVES = (
     "columns",
     "is_open",
     "note",
-)
+]
 
 
 def check(declared: Declared) -> Iterator[Finding]:
@@ -91,7 +84,7 @@ MAILINGS = Section(
 )
 
 
-class Reader(_Toy):
+class Reader(ApiFields):
     number: Annotated[int, Field(le=9)] | None = None
     is_kind: bool | None = None
     tags: list[str] | None = None
@@ -102,7 +95,7 @@ class Addressee(Reader):
     email: str
 
 
-class Letter(_Toy):
+class Letter(ApiFields):
     note: Annotated[str, Field(max_length=10)] | None = None
     pages: int | None = None
     after: list[str] | None = None
