@@ -12,7 +12,7 @@ from reconciler.commands.workspace import CUSTOMER_SEEDS
 from reconciler.config.load import Workspace, load
 from reconciler.errors import FilesInvalid, UsageError
 from reconciler.problems import Problem
-from tests.config.conftest import Complain, Files, Read, write_files
+from tests.config.conftest import SETTINGS, Complain, Files, Read, write_files
 from tests.config.toy import LETTERS, MAILINGS
 
 
@@ -21,33 +21,33 @@ def codes(problems: Complain, text: str, **files: str) -> list[str]:
     return [problem.code for problem in problems({"a.yaml": text, **others})]
 
 
-def test_the_files_of_a_workspace_are_counted_with_their_resources(loaded: Read, tmp_path: Path) -> None:
-    read = loaded(
-        {"a.yaml": "mailings: {b: {name: B}, a: {name: A}}", "sub/c.yml": "mailings: {c: {name: C}}"}
-    )
-    assert (read.folder, read.files, read.count) == (tmp_path, 3, 3)
-    assert [one.key for one in read.declared["two"]] == ["mailings.a", "mailings.b", "mailings.c"]
-    assert list(read.targets) == ["one", "two"]
-
-
 @pytest.mark.parametrize(
-    ("files", "keys"),
+    ("files", "one", "two"),
     [
-        ({"a.yaml": ""}, {"one": [], "two": []}),
-        (
-            {"reconciler.yaml": "version: 1\ntargets: {one: {}}\nmailings: {m: {name: M}}"},
-            {"one": ["mailings.m"]},
-        ),
+        ({"a.yaml": ""}, [], []),
+        ({"reconciler.yaml": f"{SETTINGS}mailings: {{m: {{name: M}}}}"}, ["m"], ["m"]),
         (
             {"a.yaml": "mailings: {a: {name: A, targets: [one]}, b: {name: B, targets: {two: {}}}}"},
-            {"one": ["mailings.a"], "two": ["mailings.b"]},
+            ["a"],
+            ["b"],
+        ),
+        (
+            {"a.yaml": "mailings: {b: {name: B}, a: {name: A}}", "sub/c.yml": "mailings: {c: {name: C}}"},
+            ["a", "b", "c"],
+            ["a", "b", "c"],
         ),
     ],
-    ids=["nothing but targets", "in the settings file", "on the targets that each names"],
+    ids=["nothing but targets", "in the settings file", "on the targets that each names", "in files"],
 )
-def test_resources_live_on_targets(files: Files, keys: dict[str, list[str]], loaded: Read) -> None:
+def test_resources_live_on_targets(
+    files: Files, one: list[str], two: list[str], loaded: Read, tmp_path: Path
+) -> None:
     read = loaded(files)
-    assert {name: [one.key for one in ones] for name, ones in read.declared.items()} == keys
+    keys = {name: [one.key.removeprefix("mailings.") for one in ones] for name, ones in read.declared.items()}
+    assert keys == {"one": one, "two": two}
+    assert (read.folder, read.files, read.count) == (
+        tmp_path, len({"reconciler.yaml", *files}), len({*one, *two}),
+    )  # fmt: skip
 
 
 def test_a_target_whose_name_is_none_is_a_problem_for_those_who_live_there_too(problems: Complain) -> None:
@@ -70,12 +70,6 @@ def test_what_is_beside_the_fields(
 ) -> None:
     (declared,) = loaded({"a.yaml": f"mailings: {{m: {{name: M, {text}}}}}"}).declared["one"]
     assert (declared.id, declared.absent, declared.hidden) == (id, absent, hidden)
-
-
-def test_one_key_in_two_files_names_both_places(problems: Complain) -> None:
-    (problem,) = problems({"a.yaml": "mailings: {m: {name: M}}", "b.yaml": "mailings: {m: {name: M}}"})
-    assert (problem.code, problem.place.file) == ("declared-twice", "b.yaml")
-    assert "a.yaml:1:12" in problem.message
 
 
 @pytest.mark.parametrize(
@@ -134,22 +128,19 @@ def test_an_unknown_field_names_the_one_that_was_meant(field: str, hint: str, pr
     assert any(p.code == "unknown-field" and p.hint.startswith(hint) for p in found), found
 
 
-def test_a_preset_may_stand_in_another_file(loaded: Read) -> None:
-    read = loaded({"a.yaml": "mailings: {m: {name: M, preset: p}}", "z/b.yaml": "presets: {p: {note: a}}"})
-    assert read.declared["one"][0].given["note"].origin.place.file == "z/b.yaml"
-
-
 def test_an_unused_preset_is_a_warning_and_read_all_the_same(problems: Complain, loaded: Read) -> None:
     assert codes(problems, "presets: {p: {notes: a}}") == ["unused-preset", "unknown-field"]
-    read = loaded({"a.yaml": "presets: {p: {note: a}}"})
-    assert [problem.code for problem in read.warnings] == ["unused-preset"]
+    assert [problem.code for problem in loaded({"a.yaml": "presets: {p: {note: a}}"}).warnings] == [
+        "unused-preset"
+    ]
 
 
-def test_a_merged_preset_within_a_file_keeps_its_place(loaded: Read) -> None:
-    text = "mailings:\n  a: &a\n    name: A\n    note: x\n  b:\n    <<: *a\n    name: B\n"
-    declared = loaded({"a.yaml": text}).declared["one"][1]
-    assert str(declared.given["note"].origin.place) == "a.yaml:4:5"
-    assert str(declared.given["name"].origin.place) == "a.yaml:7:5"
+def test_what_is_merged_or_stands_in_another_file_keeps_its_place(loaded: Read) -> None:
+    text = "mailings:\n  a: &a\n    name: A\n    note: x\n  b:\n    <<: *a\n    name: B\n    preset: p\n"
+    files = {"a.yaml": text, "z/b.yaml": "presets: {p: {is_open: true}}"}
+    given = loaded(files).declared["one"][1].given
+    places = {path: str(one.origin.place) for path, one in given.items()}
+    assert places == {"note": "a.yaml:4:5", "name": "a.yaml:7:5", "is_open": "z/b.yaml:1:15"}
 
 
 def test_a_folder_without_settings_is_no_workspace(tmp_path: Path) -> None:

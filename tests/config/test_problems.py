@@ -216,6 +216,12 @@ def test_every_mistake_of_a_file_is_a_problem_of_its_own(problems: Complain) -> 
     ]
 
 
+def test_one_key_in_two_files_names_both_places(problems: Complain) -> None:
+    (problem,) = problems({"a.yaml": "mailings: {m: {name: M}}", "b.yaml": "mailings: {m: {name: M}}"})
+    assert (problem.code, problem.place.file) == ("declared-twice", "b.yaml")
+    assert "a.yaml:1:12" in problem.message
+
+
 def test_a_finding_of_a_section_has_its_own_code(problems: Complain) -> None:
     (problem,) = problems({"a.yaml": "mailings: {m: {note: a}}"})
     assert (problem.code, problem.key, str(problem.place)) == ("toy-nameless", M, "a.yaml:1:12")

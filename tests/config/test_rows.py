@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,66 +31,40 @@ def told(content: str | bytes, name: str = "t.csv") -> list[tuple[str, int, int]
     return [(p.code, p.place.line, p.place.column) for p in report.problems()]
 
 
-def test_headers_are_fields_or_columns_of_data() -> None:
-    assert values("email,number,First name,is_kind\na@x,3,John,true\n") == [
-        {"email": "a@x", "number": 3, "is_kind": True, "data": {"First name": "John"}}
-    ]
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        "email,A\na,b\n",
-        "email;A\na;b\n",
-        "email,A\r\na,b\r\n",
-        "email,A\ra,b\r",
-        "\ufeffemail,A\na,b",
-        '"email","A"\n"a","b"\n',
-        "\n\nemail,A\n\na,b\n\n",
-        "A;email\nb;a\n",
-    ],
-)
-def test_each_form_of_a_table_is_the_same(content: str) -> None:
-    assert values(content) == [{"email": "a", "data": {"A": "b"}}]
-
-
-@pytest.mark.parametrize(
-    ("header", "data"),
-    [
-        ("email,A;B", {"A;B": "x"}),
-        ("email;A,B", {"A,B": "x"}),
-        ('email,"A,B"', {"A,B": "x"}),
-        ("email,data.email", {"email": "x"}),
-        ("email,data.Email", {"Email": "x"}),
-        ("email,data.tags", {"tags": "x"}),
-        ("email,data.data.x", {"data.x": "x"}),
-        ("email,15", {"15": "x"}),
-    ],
-)
-def test_the_header_called_email_tells_the_delimiter(header: str, data: Mapping[str, str]) -> None:
-    delimiter = ";" if header.startswith("email;") else ","
-    assert values(f"{header}\na{delimiter}x\n") == [{"email": "a", "data": data}]
+ONE: list[Json] = [{"email": "a", "data": {"A": "b"}}]
+FORMS = [
+    *("email,A\na,b\n", "email;A\na;b\n", "email,A\r\na,b\r\n", "email,A\ra,b\r", "\ufeffemail,A\na,b"),
+    *('"email","A"\n"a","b"\n', "\n\nemail,A\n\na,b\n\n", "A;email\nb;a\n"),
+]
+HEADERS = [
+    ("email,A;B", "A;B"),
+    ("email;A,B", "A,B"),
+    ('email,"A,B"', "A,B"),
+    ("email,data.email", "email"),
+    ("email,data.Email", "Email"),
+    ("email,data.tags", "tags"),
+    ("email,data.data.x", "data.x"),
+    ("email,15", "15"),
+]
+CELLS: list[tuple[str, dict[str, Json]]] = [
+    ("B,number,is_kind\na,x,3,true\n", {"number": 3, "is_kind": True, "data": {"B": "x"}}),
+    ('A,B,C\na, x ,,"say ""hi"";\nthere, ok"\n', {"data": {"A": " x ", "C": 'say "hi";\nthere, ok'}}),
+    ("number,is_kind\na,3.5,yes\n", {"number": "3.5", "is_kind": "yes"}),
+    ("number,is_kind\na,007,TRUE\n", {"number": "007", "is_kind": "TRUE"}),
+    ("number,is_kind\na,-2,false\n", {"number": -2, "is_kind": False}),
+]
 
 
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (
-            'email,A,B,C\na, x ,,"say ""hi"";\nthere, ok"\n',
-            [{"email": "a", "data": {"A": " x ", "C": 'say "hi";\nthere, ok'}}],
-        ),
-        (
-            "email,number,is_kind\na,3.5,yes\nb,007,TRUE\nc,-2,false\n",
-            [
-                {"email": "a", "number": "3.5", "is_kind": "yes"},
-                {"email": "b", "number": "007", "is_kind": "TRUE"},
-                {"email": "c", "number": -2, "is_kind": False},
-            ],
-        ),
+        *((content, ONE) for content in FORMS),
+        *((f"{header}\na{header[5]}x\n", [{"email": "a", "data": {name: "x"}}]) for header, name in HEADERS),
+        *((f"email,{content}", [{"email": "a", **row}]) for content, row in CELLS),
     ],
-    ids=["as it is", "text where it cannot be read"],
 )
-def test_a_cell_is_read_and_an_empty_one_says_nothing(content: str, expected: list[Json]) -> None:
+def test_a_table_is_read_by_its_headers_whatever_its_form(content: str, expected: list[Json]) -> None:
+    """The header called email tells the delimiter; an empty cell says nothing."""
     assert values(content) == expected
 
 
