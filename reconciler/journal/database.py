@@ -27,8 +27,7 @@ class DatabaseLog(ABC):
     """Keeps `reconciler.journal.entries.Log` in a table `entries` of one connection after another."""
 
     freshness = 0.0
-    mark = "?"
-    """What stands for a value in a statement."""
+    mark = "?"  # what stands for a value in a statement
 
     name: str
 

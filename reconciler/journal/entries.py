@@ -40,8 +40,7 @@ Number = Annotated[int, Meta(ge=1, le=_LARGEST)]
 Count = Annotated[int, Meta(ge=0, le=_LARGEST)]
 Id = Annotated[int, Meta(ge=-_LARGEST - 1, le=_LARGEST)]
 ExitCode = Annotated[int, Meta(ge=0, le=255)]
-Time = Annotated[float, Meta(ge=0.0, le=_LAST)]
-"""Seconds since 1970 UTC, by the clock of this program."""
+Time = Annotated[float, Meta(ge=0.0, le=_LAST)]  # seconds since 1970 UTC, by the clock of this program
 ServerTime = Annotated[float, Meta(ge=-_LAST, le=_LAST)]
 """The same by the clock of a server, which may be wrong."""
 Text = Annotated[str, Meta(max_length=1_000_000)]
@@ -53,8 +52,7 @@ Fingerprint = Annotated[str, Meta(pattern=r"^(?:[0-9a-f]{64})?\Z")]
 Action = Annotated[str, Meta(pattern=r"^(?:create|update|delete)\Z")]
 Result = Annotated[str, Meta(pattern=r"^(?:applied|failed|stale|skipped|in doubt)\Z")]
 Json: TypeAlias = bool | int | float | str | list[Any] | dict[str, Any] | None
-Body: TypeAlias = Mapping[str, Any]
-"""A whole object of an API, as JSON has it."""
+Body: TypeAlias = Mapping[str, Any]  # a whole object of an API, as JSON has it
 
 
 class _Model(Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,29 +62,23 @@ class _Model(Struct, frozen=True, forbid_unknown_fields=True):
 class Process(_Model, frozen=True):
     """The process that a run lives in, told apart from every other one on any machine."""
 
-    machine: Text
-    """The same for two processes only if each can see whether the other one lives."""
+    machine: Text  # the same for two processes only if each can see whether the other one lives
     host: Text
     pid: Count
-    started: Text
-    """Tells it from a later process with the same number; opaque."""
+    started: Text  # tells it from a later process with the same number; opaque
 
 
 class RunStart(_Model, frozen=True, omit_defaults=True):
     """What is written down of a run before it does anything."""
 
-    command: Text
-    """What was asked for: `apply`, `restore 12`, `seeds send KEY`."""
+    command: Text  # what was asked for: `apply`, `restore 12`, `seeds send KEY`
     target: Text
-    accounts: tuple[Text, ...]
-    """Every account that the run may write to; it holds all of them."""
+    accounts: tuple[Text, ...]  # every account that the run may write to; it holds all of them
     who: Text
     process: Process
     version: Text
-    commit: Text = ""
-    """Of the files, empty where they are in no repository."""
-    ci_run: Text = ""
-    """Where the run can be looked at, empty outside CI."""
+    commit: Text = ""  # of the files, empty where they are in no repository
+    ci_run: Text = ""  # where the run can be looked at, empty outside CI
     fingerprint: Fingerprint = ""
     """Of the plan that is executed, empty for none; `digests` are those of its changes and seeds."""
     digests: tuple[Digest, ...] = ()
@@ -98,15 +90,12 @@ class Run(_Model, frozen=True):
     number: Number
     start: RunStart
     began: Time
-    latest: Time
-    """When it last wrote anything down."""
+    latest: Time  # when it last wrote anything down
     ended: Time | None = None
-    exit: ExitCode | None = None
-    """`None` for one that is open, or was found dead."""
+    exit: ExitCode | None = None  # `None` for one that is open, or was found dead
     counts: Mapping[Word, Count] = field(default_factory=dict)
     """How its changes ended: `applied`, `failed`, … → number; `sent` counts customers."""
-    note: Text = ""
-    """Why it ended, where it did not end by itself."""
+    note: Text = ""  # why it ended, where it did not end by itself
 
     @property
     def is_open(self) -> bool:
@@ -121,12 +110,9 @@ class Intent(_Model, frozen=True, omit_defaults=True):
     key: Text
     action: Action
     id: Id | None
-    digest: Digest
-    """Of the planned change."""
-    before: Body | None = None
-    """The whole live body that is overwritten; `None` for a create."""
-    body: Body | None = None
-    """The whole body that is sent; `None` for a delete."""
+    digest: Digest  # of the planned change
+    before: Body | None = None  # the whole live body that is overwritten; `None` for a create
+    body: Body | None = None  # the whole body that is sent; `None` for a delete
 
 
 class Ending(_Model, frozen=True, omit_defaults=True):
@@ -134,10 +120,8 @@ class Ending(_Model, frozen=True, omit_defaults=True):
 
     result: Result
     reason: Text = ""
-    id: Id | None = None
-    """The id of the resource, that of a created one too, as far as it is known."""
-    after: Body | None = None
-    """The whole body as it was read back; `None` where it was not, or is gone."""
+    id: Id | None = None  # the id of the resource, that of a created one too, as far as it is known
+    after: Body | None = None  # the whole body as it was read back; `None` where it was not, or is gone
 
 
 class Operation(_Model, frozen=True):
@@ -153,14 +137,12 @@ class Operation(_Model, frozen=True):
 class DeliveryState(StrEnum):
     """What is known of a delivery."""
 
-    INTENDED = "intended"
-    """Written down before the first byte left; without a later standing it is in doubt."""
+    INTENDED = "intended"  # written down before the first byte left; without a later standing it is in doubt
     SENT = "sent"
     REFUSED = "refused"
     """Answered with a refusal, and no customer was counted right after it; late ones may still appear."""
     NOT_SENT = "not sent"
-    FOUND = "found"
-    """Not sent: the address had more customers than this journal explains."""
+    FOUND = "found"  # not sent: the address had more customers than this journal explains
     IN_DOUBT = "in doubt"
 
     @property
@@ -177,27 +159,21 @@ class DeliveryState(StrEnum):
 class Delivery(_Model, frozen=True, omit_defaults=True):
     """One customer in one batch. It holds no address and no value, only keyed hashes."""
 
-    customer: Hash
-    """Of the mailbox and its number among equal mailboxes of the seed."""
+    customer: Hash  # of the mailbox and its number among equal mailboxes of the seed
     mailbox: Hash
-    digest: Hash
-    """Of the declared content, the batch's members included."""
+    digest: Hash  # of the declared content, the batch's members included
     standing: DeliveryState
-    baseline: Count
-    """How many customers its address had right before."""
-    batch: Count
-    """The number of the batch in the journal; 0 before it is written."""
+    baseline: Count  # how many customers its address had right before
+    batch: Count  # the number of the batch in the journal; 0 before it is written
     at: Time
     round: Text
     note: Text = ""
     contents: Mapping[Text, Hash] = field(default_factory=dict)
     """The hash of each declared value, by its path: what tells later which of them changed."""
-    since: Time = 0.0
-    """When its standing was written down; 0 before it is."""
+    since: Time = 0.0  # when its standing was written down; 0 before it is
     server_at: ServerTime | None = None
     """What the server's own clock said right before it was written down; `None` if that is not known."""
-    server_since: ServerTime | None = None
-    """What that clock said when its request was over, likewise."""
+    server_since: ServerTime | None = None  # what that clock said when its request was over, likewise
     ids: tuple[Hash, ...] | None = None
     """The hash of the id of each customer of `baseline`; `None` where the server did not give them."""
     seed: Text = ""
@@ -212,18 +188,15 @@ class BatchIntent(_Model, frozen=True, omit_defaults=True):
     deliveries: Annotated[Sequence[Delivery], Meta(min_length=1)]
     resolved: Mapping[Text, Text]
     """The moments of the batch as they were resolved: member → ISO 8601 with offset."""
-    run: Number | None = None
-    """The run that sends it, and holds its account."""
-    server_at: ServerTime | None = None
-    """What the server's own clock says now."""
+    run: Number | None = None  # the run that sends it, and holds its account
+    server_at: ServerTime | None = None  # what the server's own clock says now
 
 
 class JournalBegan(_Model, frozen=True, tag_field="what", tag="journal"):
     """The first entry of every journal, of later formats too."""
 
     format: Number
-    hash_key: Digest
-    """The key of its hashes, in hexadecimal."""
+    hash_key: Digest  # the key of its hashes, in hexadecimal
 
 
 class RunBegan(_Model, frozen=True, tag_field="what", tag="run"):
@@ -317,16 +290,11 @@ class Line(Struct, frozen=True):
     """An entry as a backend keeps it."""
 
     n: int
-    run: int | None
-    """The run with which pruning removes it; `None` for what stays for ever."""
-    text: str
-    """The entry as JSON, all of it ASCII."""
-    bodies: str | None = None
-    """The list of the bodies that belong to it, likewise; not read with the entry."""
-    subject: str = ""
-    """One line for people, without names, which need not be kept."""
-    pruned: tuple[int, ...] = ()
-    """The runs whose lines go when this one comes."""
+    run: int | None  # the run with which pruning removes it; `None` for what stays for ever
+    text: str  # the entry as JSON, all of it ASCII
+    bodies: str | None = None  # the list of the bodies that belong to it, likewise; not read with the entry
+    subject: str = ""  # one line for people, without names, which need not be kept
+    pruned: tuple[int, ...] = ()  # the runs whose lines go when this one comes
 
 
 class Log(Protocol):

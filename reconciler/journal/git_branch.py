@@ -34,10 +34,8 @@ _WAY = (2.0, 5.0)
 """For how long: between these many times what a push took, so that a slower one is not shut out."""
 _PUSHES, _FETCHES = 5, 8
 """How often to try while nothing says what became of a push, or another process of the clone fetches."""
-_LARGEST = 16_000_000
-"""Characters of an entry, which anybody may have pushed."""
-_BODIES = 500
-"""How many bodies one process reads."""
+_LARGEST = 16_000_000  # characters of an entry, which anybody may have pushed
+_BODIES = 500  # how many bodies one process reads
 
 META = "reconciler-journal.json"
 README = """\

@@ -21,11 +21,9 @@ that took over.
 
 _ATTEMPT = re.compile(r"(.+/actions/runs/[0-9]{1,20})/attempts/([0-9]{1,9})")
 
-_UTC = "UTC"
-"""How a start begins that `ps` told: in one time zone and one language, whatever a shell has set."""
+_UTC = "UTC"  # how a start begins that `ps` told: in one time zone and one language, whatever a shell has set
 
-_GONE = ""
-"""What `started` returns for a process that is not there, or has ended and was not buried yet."""
+_GONE = ""  # what `started` returns for a process that is not there, or has ended and was not buried yet
 
 
 def this_process() -> Process:

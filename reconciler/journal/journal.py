@@ -52,8 +52,7 @@ from reconciler.journal.rules import Decision, JournalState
 
 _SERVERS = ("postgresql://", "postgres://")
 
-FORMS = ("sqlite:", *_SERVERS, "git+branch:")
-"""What the address of a journal begins with."""
+FORMS = ("sqlite:", *_SERVERS, "git+branch:")  # what the address of a journal begins with
 
 _BEFORE_AND_SENT: Any = tuple[Body | None, Body | None]
 _READ_BACK: Any = tuple[Body | None]
@@ -197,8 +196,7 @@ class Journal(ReadOnlyJournal):
     Opening one begins it where nothing is there. `around` is entered around each addition.
     """
 
-    races = 100
-    """How often an addition is tried while other processes are faster."""
+    races = 100  # how often an addition is tried while other processes are faster
 
     def __init__(self, log: Log, clock: Clock, around: Around = nullcontext) -> None:
         super().__init__(log, clock)

@@ -26,8 +26,7 @@ from reconciler.journal.entries import other_format
 
 SCHEMA = "reconciler"
 
-PATIENCE = 30.0
-"""Seconds to wait for another process that is writing."""
+PATIENCE = 30.0  # seconds to wait for another process that is writing
 
 # What libpq does unless the address says otherwise (PostgreSQL manual, "Parameter Key Words").
 _CONNECTED = {
@@ -38,8 +37,7 @@ _CONNECTED = {
     "keepalives_count": 3,
 }
 
-_LOCK = 0x7265636A_00000001
-"""The advisory lock of a transaction that writes to the journal of the database."""
+_LOCK = 0x7265636A_00000001  # the advisory lock of a transaction that writes to the journal of the database
 
 _READS = f"BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL search_path = {SCHEMA}, pg_temp"
 
@@ -64,8 +62,7 @@ _HARMLESS = {"user", "dbname", "client_encoding", "connect_timeout"} | {
     *("min_protocol_version", "max_protocol_version"),
 }
 """What the environment may say of an address all the same."""
-_NO_FILE = f"{os.devnull}/none"
-"""A path at which no file can be, so that none is read."""
+_NO_FILE = f"{os.devnull}/none"  # a path at which no file can be, so that none is read
 
 # A password can hold no @, / or ? here, so that no part of a broken address is taken for a host and shown.
 _ADDRESS = re.compile(
@@ -233,8 +230,7 @@ class PostgresqlLog(DatabaseLog):
     """
 
     mark = "%s"
-    slack = 15.0
-    """Seconds beyond `patience` for an answer, after which a server counts as gone."""
+    slack = 15.0  # seconds beyond `patience` for an answer, after which a server counts as gone
 
     def __init__(self, address: str, patience: float = PATIENCE) -> None:
         self.name, self._parameters = server_at(address)

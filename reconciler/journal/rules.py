@@ -55,20 +55,15 @@ Decision: TypeAlias = tuple[Answer, Sequence[Fact]]
 class JournalState(Struct):
     """Everything that the entries of a journal say. Its values never change, so a copy is cheap and apart."""
 
-    n: int = 0
-    """The number of the last entry."""
-    last: Line | None = None
-    """Its line, as the log has it, which the next one has to follow."""
+    n: int = 0  # the number of the last entry
+    last: Line | None = None  # its line, as the log has it, which the next one has to follow
     hash_key: bytes = b""
     runs: dict[int, Run] = field(default_factory=dict)
-    writes: dict[int, Operation] = field(default_factory=dict)
-    """Without their bodies."""
+    writes: dict[int, Operation] = field(default_factory=dict)  # without their bodies
     places: dict[int, tuple[int, int]] = field(default_factory=dict)
     """Write → the entries of its beginning and of its end, beside which its bodies are kept; 0 for none."""
-    batches: dict[int, BatchIntent] = field(default_factory=dict)
-    """With their deliveries as they stand now."""
-    defaults: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Account → what was learned there."""
+    batches: dict[int, BatchIntent] = field(default_factory=dict)  # with their deliveries as they stand now
+    defaults: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # account → what was learned there
     last_run: int = 0
     """The highest number that was ever given to a run; pruning takes none back, here and below."""
     last_write: int = 0
@@ -205,10 +200,7 @@ def _next(last: int, number: int) -> int:
 
 
 def begin_run(state: JournalState, start: RunStart, now: float) -> Decision[int]:
-    """Decide on a new run, and on the end of those that are provably dead and hold one of its accounts.
-
-    Raises `Held` while one does that may be alive.
-    """
+    """Decide on a new run, and on the end of those that are provably dead and hold one of its accounts."""
     dead = []
     for run in state.runs.values():
         if not run.is_open or not set(run.start.accounts) & set(start.accounts):
@@ -282,10 +274,7 @@ def _json(value: Any) -> str:
 
 
 def prune(state: JournalState, before: float) -> Decision[RunsPruned]:
-    """Decide on removing runs that ended before a time.
-
-    Those stay that sent something, or wrote a key last in a way that may have been carried out.
-    """
+    """Decide on removing runs that ended before a time, but for those that a later one needs."""
     needed = {one.run for one in state.latest().values()}
     needed |= {batch.run for batch in state.batches.values() if batch.run is not None}
     old = (run for run in state.runs.values() if run.ended is not None and run.ended < before)
@@ -296,10 +285,7 @@ def prune(state: JournalState, before: float) -> Decision[RunsPruned]:
 
 
 def intend(state: JournalState, batch: BatchIntent, again: Collection[int]) -> Decision[int]:
-    """Decide on a request that is about to be sent.
-
-    Raises `Refused` if a customer may not get another delivery, or the run does not hold the account.
-    """
+    """Decide on a request that is about to be sent."""
     if batch.run is not None:
         _check_holds(state, batch.run, batch.account)
     refuse_repeats(batch, _of_round(state, batch), again)

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from email.utils import formatdate
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from msgspec.structs import replace
 
-from reconciler.commands.environment import Environment
-from reconciler.sandbox import Fault, Request, Tokens, Variants, create_app, revoke_tokens
+from reconciler.sandbox import Request, Tokens, Variants, revoke_tokens
 from tests.clock import START, FakeClock
 from tests.faults.scenes import ADD, COLUMNS, COUNT, ONE, PUT, SENDING, SENDING_WITH_OAUTH, TOKEN, UPDATING
 from tests.faults.table import sections
 from tests.faults.world import FaultWorld, said
 from tests.seeds.world import JANE, JOHN, SETTINGS, SETTLE_AFTER
-
-if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 LATE_SETTING = f"customers_appear_after_seconds={SETTLE_AFTER - 1}"
 LATE = Variants.parse([LATE_SETTING])
@@ -36,47 +30,12 @@ class Jumping(FakeClock):
         return super().now() + self.offset
 
 
-@dataclass
-class Disturbed:
-    """A WSGI layer in which something happens around it when a request comes in."""
-
-    app: WSGIApplication
-    at: Fault
-    happens: Callable[[], object]
-    seen: int = 0
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if self.at.matches(environ["REQUEST_METHOD"], environ["PATH_INFO"]):
-            self.seen += 1
-            if self.seen == self.at.nth:
-                self.happens()
-        return self.app(environ, start_response)
-
-
-@dataclass
-class DisturbedWorld(FaultWorld):
-    """A world whose server has a clock of its own."""
-
-    at: str = ""
-    happens: Callable[[], object] = lambda: None
-
-    @property
-    def environment(self) -> Environment:
-        faults, clock = self.faults, self.clock.monotonic
-        app = create_app(
-            self.state, self.variants, faults, tokens=self.tokens, clock=clock, sleep=self.clock.sleep
-        )
-        if self.at:
-            app = Disturbed(app, Fault.parse(f"{self.at}:before:drop"), self.happens)
-        return replace(super().environment, sandboxes={"sandbox": app})
-
-
 @pytest.fixture
-def world(tmp_path: Path) -> DisturbedWorld:
-    return DisturbedWorld(tmp_path)
+def world(tmp_path: Path) -> FaultWorld:
+    return FaultWorld(tmp_path)
 
 
-def jumps(world: DisturbedWorld, at: str, seconds: float) -> Jumping:
+def jumps(world: FaultWorld, at: str, seconds: float) -> Jumping:
     """Let the wall clock jump when that request comes in."""
     clock = Jumping()
     world.clock, world.at = clock, at
@@ -86,9 +45,7 @@ def jumps(world: DisturbedWorld, at: str, seconds: float) -> Jumping:
 
 @pytest.mark.parametrize("jump", JUMPS)
 @pytest.mark.parametrize("at", [f"{ONE}:1", f"{ONE}:2", f"{PUT}:1", f"{ONE}:3"])
-def test_patience_with_the_servers_cache_is_as_long_as_it_is(
-    world: DisturbedWorld, at: str, jump: float
-) -> None:
+def test_patience_with_the_servers_cache_is_as_long_as_it_is(world: FaultWorld, at: str, jump: float) -> None:
     clock = jumps(world, at, jump)
     world.variants = Variants(read_cache_seconds=20)
     UPDATING.declare(world)
@@ -98,7 +55,7 @@ def test_patience_with_the_servers_cache_is_as_long_as_it_is(
 
 
 @pytest.mark.parametrize("jump", JUMPS)
-def test_the_pace_of_an_account_is_kept(world: DisturbedWorld, jump: float) -> None:
+def test_the_pace_of_an_account_is_kept(world: FaultWorld, jump: float) -> None:
     jumps(world, f"{ONE}:1", jump)
     world.write(
         "reconciler.yaml", SETTINGS.replace("checkmarket: {", "checkmarket: {requests_per_minute: 2, ")
@@ -110,7 +67,7 @@ def test_the_pace_of_an_account_is_kept(world: DisturbedWorld, jump: float) -> N
 
 
 @pytest.mark.parametrize("jump", JUMPS)
-def test_a_wait_for_the_allowance_is_as_long_as_it_is(world: DisturbedWorld, jump: float) -> None:
+def test_a_wait_for_the_allowance_is_as_long_as_it_is(world: FaultWorld, jump: float) -> None:
     clock = jumps(world, f"{PUT}:1", jump)
     UPDATING.declare(world)
     assert world.run(f"{PUT}:1:before:status=429,retry-after=30").exit == 0
@@ -119,9 +76,7 @@ def test_a_wait_for_the_allowance_is_as_long_as_it_is(world: DisturbedWorld, jum
 
 @pytest.mark.parametrize("form", ["7", formatdate(START + 7, usegmt=True)], ids=["seconds", "date"])
 @pytest.mark.parametrize(("status", "struck"), [(429, f"{PUT}:1"), (503, f"{ONE}:2")])
-def test_both_forms_of_retry_after_are_obeyed(
-    world: DisturbedWorld, struck: str, status: int, form: str
-) -> None:
+def test_both_forms_of_retry_after_are_obeyed(world: FaultWorld, struck: str, status: int, form: str) -> None:
     UPDATING.declare(world)
     assert world.run(f"{struck}:before:status={status},retry-after={form}").exit == 0
     assert UPDATING.is_done(world)
@@ -131,7 +86,7 @@ def test_both_forms_of_retry_after_are_obeyed(
 @pytest.mark.parametrize("form", ["40000", formatdate(START + 40_000, usegmt=True)], ids=["seconds", "date"])
 @pytest.mark.parametrize(("struck", "says", "exit"), [(PUT, "skipped", 7), (ADD, "refused", 7)])
 def test_nobody_sleeps_until_tomorrow(
-    world: DisturbedWorld, struck: str, says: str, exit: int, form: str
+    world: FaultWorld, struck: str, says: str, exit: int, form: str
 ) -> None:
     task = SENDING if struck == ADD else UPDATING
     task.declare(world)
@@ -142,7 +97,7 @@ def test_nobody_sleeps_until_tomorrow(
 @pytest.mark.parametrize("header", ["header", "none"])
 @pytest.mark.parametrize("allowed", range(6))
 def test_an_allowance_of_the_day_that_ends_in_the_middle_leaves_a_true_report(
-    world: DisturbedWorld, allowed: int, header: str
+    world: FaultWorld, allowed: int, header: str
 ) -> None:
     UPDATING.declare(world)
     world.variants = Variants.parse([f"requests_per_day={allowed + 1}", f"retry_after={header}"])
@@ -153,19 +108,19 @@ def test_an_allowance_of_the_day_that_ends_in_the_middle_leaves_a_true_report(
 
 
 @pytest.mark.parametrize("jump", JUMPS)
-def test_a_token_is_kept_as_long_as_it_is_good(world: DisturbedWorld, jump: float) -> None:
+def test_a_token_is_kept_as_long_as_it_is_good(world: FaultWorld, jump: float) -> None:
     jumps(world, f"{COUNT}:5", jump)
     SENDING_WITH_OAUTH.declare(world)
     assert world.run().exit == 0
     assert len(tokens_asked(world)) == 1
 
 
-def tokens_asked(world: DisturbedWorld) -> list[Request]:
+def tokens_asked(world: FaultWorld) -> list[Request]:
     """Return the requests for a token."""
     return [request for request in world.state.requests() if request.path == "/oauth2/token"]
 
 
-def test_one_token_is_enough_for_planning_and_sending_several_seeds(world: DisturbedWorld) -> None:
+def test_one_token_is_enough_for_planning_and_sending_several_seeds(world: FaultWorld) -> None:
     SENDING_WITH_OAUTH.declare(world)
     world.declare("smoke+other@example.com", key="other")
     end = world.run()
@@ -174,9 +129,7 @@ def test_one_token_is_enough_for_planning_and_sending_several_seeds(world: Distu
 
 
 @pytest.mark.parametrize("seconds", [60.0, 7200.0])
-def test_a_token_is_as_good_as_it_was_however_long_a_person_thinks(
-    world: DisturbedWorld, seconds: float
-) -> None:
+def test_a_token_is_as_good_as_it_was_however_long_a_person_thinks(world: FaultWorld, seconds: float) -> None:
     SENDING_WITH_OAUTH.declare(world)
     world.at, world.happens = f"{COLUMNS}:2", lambda: world.rest(seconds)
     assert world.run().exit == 0
@@ -184,7 +137,7 @@ def test_a_token_is_as_good_as_it_was_however_long_a_person_thinks(
 
 
 @pytest.mark.parametrize("at", [f"{COUNT}:1", f"{COUNT}:5", f"{COUNT}:7"])
-def test_a_token_that_expires_in_the_middle_is_replaced(world: DisturbedWorld, at: str) -> None:
+def test_a_token_that_expires_in_the_middle_is_replaced(world: FaultWorld, at: str) -> None:
     SENDING_WITH_OAUTH.declare(world)
     world.tokens = Tokens(accepted=frozenset())
     world.at, world.happens = at, lambda: revoke_tokens(world.state)
@@ -192,7 +145,7 @@ def test_a_token_that_expires_in_the_middle_is_replaced(world: DisturbedWorld, a
     assert (said(end), end.exit, SENDING.is_done(world)) == ("sent", 0, True)
 
 
-def test_a_token_that_expires_with_the_batch_leaves_it_to_a_later_run(world: DisturbedWorld) -> None:
+def test_a_token_that_expires_with_the_batch_leaves_it_to_a_later_run(world: FaultWorld) -> None:
     SENDING_WITH_OAUTH.declare(world)
     world.tokens = Tokens(accepted=frozenset())
     world.at, world.happens = f"{ADD}:1", lambda: revoke_tokens(world.state)
@@ -203,7 +156,7 @@ def test_a_token_that_expires_with_the_batch_leaves_it_to_a_later_run(world: Dis
 
 
 def test_a_token_that_expires_and_cannot_be_replaced_leaves_a_doubt_for_nothing_can_be_counted(
-    world: DisturbedWorld,
+    world: FaultWorld,
 ) -> None:
     SENDING_WITH_OAUTH.declare(world)
     world.tokens = Tokens(accepted=frozenset())
@@ -215,7 +168,7 @@ def test_a_token_that_expires_and_cannot_be_replaced_leaves_a_doubt_for_nothing_
 @pytest.mark.parametrize("jump", [jump for jump in JUMPS if jump < 0])
 @pytest.mark.parametrize("taken", ["before", "after"])
 def test_a_doubt_does_not_rest_less_because_the_clock_was_set_back(
-    world: DisturbedWorld, taken: str, jump: float
+    world: FaultWorld, taken: str, jump: float
 ) -> None:
     clock = jumps(world, f"{COUNT}:7", 0)
     SENDING.declare(world)
@@ -270,7 +223,7 @@ MEANWHILE = {
 
 
 @pytest.mark.parametrize(("name", "says", "exit"), sections()["A clock that is set"])
-def test_a_doubt_is_settled_as_the_table_says(world: DisturbedWorld, name: str, says: str, exit: str) -> None:
+def test_a_doubt_is_settled_as_the_table_says(world: FaultWorld, name: str, says: str, exit: str) -> None:
     meanwhile, clock = MEANWHILE[name], jumps(world, f"{COUNT}:8", 0)
     SENDING.declare(world)
     world.variants = meanwhile.before
@@ -294,26 +247,14 @@ class TestADoubtRestsByBothClocks:
     """The machine's may be set between two runs; the tenant's may be anything, or not be told at all."""
 
     @pytest.fixture(autouse=True)
-    def clock(self, world: DisturbedWorld) -> Jumping:
+    def clock(self, world: FaultWorld) -> Jumping:
         world.variants = LATE
         SENDING.declare(world)
         return jumps(world, f"{COUNT}:8", 0)
 
-    @pytest.mark.parametrize("jump", [jump for jump in JUMPS if jump > 0])
-    @pytest.mark.parametrize("taken", ["before", "after"])
-    def test_ours_was_set_forward(
-        self, world: DisturbedWorld, clock: Jumping, taken: str, jump: float
-    ) -> None:
-        assert world.run(f"{ADD}:1:{taken}:drop").exit == 6
-        clock.offset = jump
-        assert world.run().states == {"in_doubt": 2}
-        world.rest(SETTLE_AFTER)
-        assert world.run().exit == 0
-        assert SENDING.is_done(world)
-
     @pytest.mark.parametrize("jump", JUMPS)
     def test_ours_was_set_while_the_batch_was_under_way(
-        self, world: DisturbedWorld, clock: Jumping, jump: float
+        self, world: FaultWorld, clock: Jumping, jump: float
     ) -> None:
         world.at, world.happens = f"{ADD}:1", lambda: setattr(clock, "offset", jump)
         assert world.run(f"{ADD}:1:after:drop").exit == 6
@@ -324,17 +265,10 @@ class TestADoubtRestsByBothClocks:
         assert world.run().exit == 0
         assert SENDING.is_done(world)
 
-    @pytest.mark.parametrize("jump", JUMPS)
-    def test_the_tenants_was_set(self, world: DisturbedWorld, jump: float) -> None:
-        assert world.run(f"{ADD}:1:after:drop").exit == 6
-        world.variants = wrong_by(jump)
-        assert world.run().states == {"in_doubt": 2}
-        assert len(world.posts) == 1
-
     @pytest.mark.parametrize("ahead", JUMPS)
     @pytest.mark.parametrize("taken", ["before", "after"])
     def test_the_tenants_is_wrong_all_the_time(
-        self, world: DisturbedWorld, clock: Jumping, taken: str, ahead: float
+        self, world: FaultWorld, clock: Jumping, taken: str, ahead: float
     ) -> None:
         world.variants = wrong_by(ahead)
         assert world.run(f"{ADD}:1:{taken}:drop").exit == 6
@@ -345,26 +279,15 @@ class TestADoubtRestsByBothClocks:
         assert world.run().exit == 0
         assert SENDING.is_done(world)
 
-    @pytest.mark.parametrize("told", [("absent", "absent"), ("absent", "told"), ("told", "absent")])
-    def test_the_tenant_does_not_tell_the_time(self, world: DisturbedWorld, told: tuple[str, str]) -> None:
-        before, later = told
-        world.variants = Variants.parse([LATE_SETTING, f"date={before}"])
+    def test_the_tenant_tells_the_time_no_more(self, world: FaultWorld) -> None:
         assert world.run(f"{ADD}:1:before:drop").exit == 6
-        world.variants = Variants.parse([LATE_SETTING, f"date={later}"])
+        world.variants = replace(LATE, date="absent")
         world.rest(400 * 86_400)
         end = world.run()
         assert (end.exit, end.states) == (6, {"in_doubt": 2})
 
-    def test_what_is_there_is_sent_for_a_tenant_that_does_not_tell_the_time(
-        self, world: DisturbedWorld
-    ) -> None:
-        world.variants = replace(LATE, date="absent")
-        assert world.run(f"{ADD}:1:after:drop").exit == 6
-        world.rest(SETTLE_AFTER)
-        assert world.run().states == {"sent": 2}
-
     def test_a_cache_on_the_way_tells_the_time_of_an_earlier_question(
-        self, world: DisturbedWorld, clock: Jumping
+        self, world: FaultWorld, clock: Jumping
     ) -> None:
         world.variants = replace(LATE, proxy_cache_seconds=3600)
         assert world.planned() == 0  # the cache has the count of each address, and the columns
@@ -375,18 +298,9 @@ class TestADoubtRestsByBothClocks:
         assert world.run().states == {"in_doubt": 2}
         assert len(world.posts) == 1
 
-    def test_a_cache_on_the_way_tells_a_count_of_before_the_batch(self, world: DisturbedWorld) -> None:
-        world.variants = Variants(proxy_cache_seconds=3600)
-        assert world.run(f"{ADD}:1:after:drop").exit == 6
-        world.rest(3500)
-        assert world.run().states == {"in_doubt": 2}
-        world.rest(200)
-        assert world.run().states == {"sent": 2}
-        assert SENDING.is_done(world)
-
     @pytest.mark.parametrize("told", ["told", "absent"])
     def test_an_earlier_batch_is_not_in_a_count_because_ours_was_set_forward(
-        self, world: DisturbedWorld, clock: Jumping, told: str
+        self, world: FaultWorld, clock: Jumping, told: str
     ) -> None:
         world.variants = Variants.parse([LATE_SETTING, f"date={told}"])
         assert world.run().exit == 0
@@ -402,7 +316,7 @@ class TestADoubtRestsByBothClocks:
     [(f"{PUT}:1", "held: the run was stopped"), (f"{COLUMNS}:2", "nothing further was sent: ")],
 )
 def test_a_journal_that_fails_in_the_middle_does_not_hide_what_became_of_the_changes(
-    world: DisturbedWorld, at: str, note: str
+    world: FaultWorld, at: str, note: str
 ) -> None:
     UPDATING.declare(world)
     SENDING.declare(world)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import io
 import signal
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-from msgspec.structs import replace
 
 from reconciler.commands.apply import ApplyOptions, apply
-from reconciler.commands.environment import NOTICED_WITHIN, Environment
+from reconciler.commands.environment import NOTICED_WITHIN
 from reconciler.commands.seeds import seeds_send
-from reconciler.sandbox import Fault, Variants
+from reconciler.sandbox import Variants
 from tests.clock import FakeClock
 from tests.commands.world import Screen
 from tests.faults.scenes import (
@@ -35,9 +33,6 @@ from tests.faults.scenes import (
 from tests.faults.table import sections
 from tests.faults.world import LIMITS, FaultWorld, said
 from tests.seeds.world import SETTINGS, SETTLE_AFTER, End
-
-if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 SIGNALS = {
     "Ctrl-C": [signal.SIGINT],
@@ -78,38 +73,6 @@ class Interrupted(FakeClock):
     @property
     def since(self) -> float:
         return 0.0 if self.struck_at is None else self.now() - self.struck_at
-
-
-@dataclass
-class Striking:
-    """A WSGI layer in which the signals come while one request is under way."""
-
-    app: WSGIApplication
-    request: Fault
-    clock: Interrupted
-    seen: int = 0
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        self.seen += self.request.matches(environ["REQUEST_METHOD"], environ["PATH_INFO"])
-        if self.seen == self.request.nth and self.clock.struck_at is None:
-            self.clock.strike()
-        return self.app(environ, start_response)
-
-
-@dataclass
-class InterruptedWorld(FaultWorld):
-    request: str = ""
-
-    @property
-    def environment(self) -> Environment:
-        environment = super().environment
-        if not self.request:
-            return environment
-        assert isinstance(self.clock, Interrupted)
-        fault = Fault.parse(f"{self.request}:before:drop")
-        return replace(
-            environment, sandboxes={"sandbox": Striking(environment.sandboxes["sandbox"], fault, self.clock)}
-        )
 
 
 def _update_and_seed(world: FaultWorld) -> None:
@@ -168,17 +131,17 @@ MOMENTS: Mapping[str, Moment] = {
 ROWS = sections()["An interrupt"]
 
 
-def staged(folder: Path, moment: Moment, numbers: Sequence[signal.Signals]) -> InterruptedWorld:
+def staged(folder: Path, moment: Moment, numbers: Sequence[signal.Signals]) -> FaultWorld:
     """Return a world in which the signals will come at that moment."""
     clock = Interrupted(0 if moment.request else 1, numbers)
-    world = InterruptedWorld(folder, clock=clock, variants=moment.variants, request=moment.request)
+    world = FaultWorld(folder, clock=clock, variants=moment.variants, at=moment.request, happens=clock.strike)
     pace = f"requests_per_minute: {moment.pace}, " if moment.pace else ""
     world.write("reconciler.yaml", SETTINGS.replace("checkmarket: {", f"checkmarket: {{{pace}") + LIMITS)
     moment.task.declare(world)
     return world
 
 
-def interrupted(world: InterruptedWorld, moment: Moment) -> End:
+def interrupted(world: FaultWorld, moment: Moment) -> End:
     try:
         return world.run(*moment.faults)
     except KeyboardInterrupt:
@@ -208,7 +171,7 @@ def test_after_an_interrupt_the_next_apply_does_the_rest_and_nothing_twice(
     stage = MOMENTS[moment]
     world = staged(tmp_path, stage, SIGNALS["Ctrl-C"])
     interrupted(world, stage)
-    world.request = ""
+    world.at = ""
     world.variants = Variants()
     world.rest(SETTLE_AFTER + 1)  # a tenant tells whole seconds
     assert world.run().exit == 0
@@ -249,15 +212,12 @@ def test_every_moment_is_in_the_table() -> None:
     assert [row[0] for row in ROWS] == list(MOMENTS)
 
 
-def test_a_person_is_told_why_the_run_does_not_end_at_once(tmp_path: Path) -> None:
-    stage = MOMENTS["writes"]
-    end = interrupted(staged(tmp_path, stage, SIGNALS["Ctrl-C"]), stage)
-    assert "Interrupted: what is under way comes to its end, nothing further is begun." in end.told
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_after_an_apply_the_signals_mean_what_they_did_before(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_person_is_told_why_the_run_goes_on_and_afterwards_the_signals_mean_what_they_did(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     before: Callable[..., object] | int | None = signal.getsignal(number)
     stage = MOMENTS["writes"]
-    interrupted(staged(tmp_path, stage, [number]), stage)
+    end = interrupted(staged(tmp_path, stage, [number]), stage)
+    assert "Interrupted: what is under way comes to its end, nothing further is begun." in end.told
     assert signal.getsignal(number) is before

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -18,6 +18,9 @@ from reconciler.sandbox import Fault, Request, State, Tokens, create_app
 from reconciler.sandbox.seeding import CONFIGS, STARTING_POINT, stored_config
 from tests.commands.world import EVERYTHING, Members, Screen
 from tests.seeds.world import JANE, JOHN, SETTINGS, End, SeedWorld
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 BOTH = [JANE, JOHN]
 WELCOME: Mapping[str, Any] = {
@@ -43,11 +46,31 @@ OAUTH = f"oauth: {{{LOGIN}}}"
 
 
 @dataclass
+class Disturbed:
+    """A WSGI layer in which something happens when one request comes in, such as `PUT *:2`."""
+
+    app: WSGIApplication
+    request: str
+    happens: Callable[[], object]
+    seen: int = 0
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        at = Fault.parse(f"{self.request}:before:drop")
+        if at.matches(environ["REQUEST_METHOD"], environ["PATH_INFO"]):
+            self.seen += 1
+            if self.seen == at.nth:
+                self.happens()
+        return self.app(environ, start_response)
+
+
+@dataclass
 class FaultWorld(SeedWorld):
-    """One target with an account and a tenant. `done` and `untouched` ask the sandbox itself."""
+    """One target with an account and a tenant; something `happens` `at` a request, see `Disturbed`."""
 
     tokens: Tokens = field(default_factory=Tokens)
     selection: Selection = EVERYTHING
+    at: str = ""
+    happens: Callable[[], object] = lambda: None
 
     def __post_init__(self) -> None:
         self.write("reconciler.yaml", SETTINGS + LIMITS)
@@ -61,14 +84,9 @@ class FaultWorld(SeedWorld):
 
     @property
     def environment(self) -> Environment:
-        app = create_app(
-            self.state,
-            self.variants,
-            self.faults,
-            tokens=self.tokens,
-            clock=self.clock.now,
-            sleep=self.clock.sleep,
-        )
+        faults, clock, sleep = self.faults, self.clock.monotonic, self.clock.sleep
+        app = create_app(self.state, self.variants, faults, tokens=self.tokens, clock=clock, sleep=sleep)
+        app = Disturbed(app, self.at, self.happens) if self.at else app
         return replace(super().environment, sandboxes={"sandbox": app})
 
     def run(self, *faults: str, consent: Consent = Consent()) -> End:  # noqa: B008 - it is frozen

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -12,7 +13,7 @@ from msgspec.structs import replace
 from reconciler.commands.apply import ApplyOptions, apply
 from reconciler.commands.plan import PlanOptions, plan
 from reconciler.engine.plan import Consent
-from reconciler.errors import Exit, Refused, UsageError
+from reconciler.errors import Exit, ReconcilerError, Refused, UsageError
 from reconciler.journal.entries import BatchIntent, DeliveryState
 from reconciler.journal.journal import FORMS, open_journal, read_journal
 from reconciler.journal.rules import counting
@@ -21,10 +22,10 @@ from tests.clock import FakeClock
 from tests.commands.conftest import FILES, WELCOME
 from tests.commands.world import EVERYTHING, SETTINGS, Screen, World
 
-from .backends import GIT, branch_of, declared, open_at, path_of, read_at
+from .backends import GIT, branch_of, declared, inside, open_at, path_of, read_at
 from .programs import TOP, heard, started
 from .repositories import Repositories
-from .runs import ACCOUNT
+from .runs import ACCOUNT, run_start
 from .server import QUOTED, free_port
 from .shipments import ACCOUNT as TENANT
 from .shipments import SEED, delivery
@@ -71,6 +72,48 @@ def test_reading_a_journal_that_is_not_there_makes_nothing_and_tells_nothing(add
         assert blank.hash("ann") == blank.hash("ann") != blank.hash("bob")
     with open_at(address) as journal:
         assert journal.is_new
+
+
+DAMAGE = "is damaged.*without it nothing is sent|; without it nothing is sent. Restore a copy"
+
+
+@pytest.mark.parametrize(
+    ("harm", "error", "said"),
+    [
+        (
+            "DROP TABLE entries; CREATE TABLE versions (number INTEGER); INSERT INTO versions VALUES (4)",
+            UsageError,
+            "format 4, .* an earlier one .* not sent to again",
+        ),
+        ("DROP TABLE entries; CREATE TABLE versions (number INTEGER)", Refused, DAMAGE),
+        ("UPDATE entries SET entry = replace(entry, 'format\":5', 'format\":6')", UsageError, "Upgrade"),
+        ("DELETE FROM entries", Refused, DAMAGE),
+        ("ALTER TABLE entries DROP COLUMN entry", Refused, DAMAGE),
+        (
+            "UPDATE entries SET entry = 'x' WHERE n = 2",
+            Refused,
+            f"entry 2 is damaged: it is not JSON{DAMAGE}",
+        ),
+    ],
+)
+def test_a_database_that_holds_no_such_journal_is_refused_and_left_alone(
+    sql_address: str, clock: FakeClock, harm: str, error: type[ReconcilerError], said: str
+) -> None:
+    def content() -> list[Any]:
+        asked = "SELECT * FROM versions" if "versions" in harm else "SELECT * FROM entries"
+        with inside(sql_address) as connection:
+            return list(connection.execute(asked).fetchall())
+
+    with open_at(sql_address, clock) as journal:
+        journal.begin_run(run_start())
+    with inside(sql_address) as connection:
+        for statement in harm.split("; "):
+            connection.execute(statement)
+    before = content()
+    for door in (open_at, read_at):
+        with pytest.raises(error, match=said):
+            door(sql_address, clock)
+    assert content() == before
 
 
 def test_the_door_loads_no_database_and_says_which_library_is_not_there() -> None:

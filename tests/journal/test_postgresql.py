@@ -243,19 +243,6 @@ def test_a_journal_that_is_held_by_another_process_is_refused_in_the_end(
         journal.begin_run(run_start())
 
 
-def test_a_time_limit_of_the_server_is_told(server: Server, own: str, clock: FakeClock) -> None:
-    with open_at(server.address(own), clock):
-        pass
-    with server.admin() as admin:
-        admin.execute(f"ALTER DATABASE {own} SET statement_timeout = 50")
-    with (
-        open_at(server.address(own), clock) as journal,
-        writer(server, own),
-        pytest.raises(Refused, match="statement_timeout"),
-    ):
-        journal.begin_run(run_start())
-
-
 def test_a_connection_that_was_lost_between_two_transactions_is_made_anew(
     server: Server, database: str, journal: Journal
 ) -> None:
@@ -353,41 +340,15 @@ def test_other_tables_of_the_same_names_are_neither_met_nor_touched(
         assert admin.execute("SELECT count(*) FROM reconciler.entries").fetchone() == (2,)
 
 
-@pytest.mark.parametrize(
-    ("tables", "said"),
-    [
-        ({"invoices": "SELECT 1"}, "schema reconciler belongs to something else"),
-        ({"runs": "SELECT 1", "versions": "SELECT 4 AS number"}, "has format 4"),
-        ({"runs": "SELECT 1"}, "is damaged"),
-    ],
-)
-def test_a_schema_of_another_program_or_of_the_former_format_is_refused_and_left_alone(
-    server: Server, own: str, clock: FakeClock, tables: dict[str, str], said: str
+def test_a_schema_of_another_program_is_refused_and_left_alone(
+    server: Server, own: str, clock: FakeClock
 ) -> None:
     with server.admin(own) as admin:
         admin.execute("CREATE SCHEMA reconciler AUTHORIZATION tester")
-        for table, content in tables.items():
-            admin.execute(f"CREATE TABLE reconciler.{table} AS {content}")
-        admin.execute("GRANT SELECT ON ALL TABLES IN SCHEMA reconciler TO tester")
-        assert said in str(refusal(server.address(own), clock))
-        left = admin.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'reconciler' ORDER BY 1")
-        assert left.fetchall() == [(table,) for table in tables]
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        "DELETE FROM reconciler.entries",
-        "ALTER TABLE reconciler.entries DROP entry",
-        "UPDATE reconciler.entries SET entry = 'x' WHERE n = 2",
-    ],
-)
-def test_a_damaged_journal_is_refused(server: Server, own: str, clock: FakeClock, damage: str) -> None:
-    with open_at(server.address(own), clock) as journal:
-        journal.begin_run(run_start())
-    with server.admin(own) as admin:
-        admin.execute(damage)
-    assert "is damaged" in str(refusal(server.address(own), clock))
+        admin.execute("CREATE TABLE reconciler.invoices ()")
+        assert "schema reconciler belongs to something else" in str(refusal(server.address(own), clock))
+        left = admin.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'reconciler'").fetchall()
+        assert left == [("invoices",)]
 
 
 def test_settings_of_the_server_change_neither_what_is_kept_nor_how_surely(server: Server, own: str) -> None:
