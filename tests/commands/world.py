@@ -6,8 +6,11 @@ import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from jsonschema import Draft202012Validator
 
 from reconciler.commands.apply import ApplyOptions, apply
 from reconciler.commands.console import Console
@@ -16,6 +19,7 @@ from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit
+from reconciler.planfile.format import schema_of
 from reconciler.sandbox import Fault, Request, State, Variants, create_app
 from reconciler.sandbox.seeding import CONFIGS, STARTING_POINT, SURVEYS, stored_config
 from tests.clock import FakeClock
@@ -33,6 +37,23 @@ RESETS = Consent(resets=None)
 EVERYTHING = Selection()
 
 
+@cache
+def _validator(kind: str) -> Any:
+    return Draft202012Validator(schema_of(kind))
+
+
+def document_of(out: str) -> Any:
+    """Return the document that a command printed; a plan or a report is what its schema says."""
+    document = json.loads(out)
+    kinds = {"plan": "fingerprint", "report": "customers_in_doubt", "status": "at"}
+    kind = next((kind for kind, member in kinds.items() if member in document), "")
+    if "targets" in document and kind in ("report", ""):
+        kind = "reports" if kind else "plans"
+    if kind and "restored_run" not in document:  # a restore says more than an apply
+        assert [error.message for error in _validator(kind).iter_errors(document)] == []
+    return document
+
+
 @dataclass(frozen=True)
 class Run:
     """How a command ended, and what it printed."""
@@ -44,7 +65,7 @@ class Run:
 
     @property
     def document(self) -> Any:
-        return json.loads(self.out)
+        return document_of(self.out)
 
     @property
     def last(self) -> str:
@@ -169,7 +190,7 @@ class Screen:
 
     @property
     def document(self) -> Any:
-        return json.loads(self.out)
+        return document_of(self.out)
 
 
 def _fields_of(options: type[Any], asked: dict[str, Any]) -> dict[str, Any]:

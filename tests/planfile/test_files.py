@@ -17,72 +17,25 @@ from reconciler.errors import Refused, UsageError
 from reconciler.planfile.files import LARGEST_FILE, read_plan, write_document
 
 ONE, TWO = "1" * 64, "2" * 64
-FIELD = {
-    "path": "name",
-    "class": "set",
-    "before": None,
-    "after": "Welcome",
-    "differs": True,
-    "default_source": None,
-    "level": "resource",
-    "file": "configs/a.yaml",
-    "line": 3,
-    "drift": None,
-    "accepted": None,
-}
-CHANGE = {
-    "key": "import_configs.welcome",
-    "action": "create",
-    "id": None,
-    "name": None,
-    "adopted": False,
-    "digest": ONE,
-    "caused": None,
-    "fields": [FIELD],
-}
-SEED: dict[str, Any] = {
-    "key": "customer_seeds.smoke",
-    "digest": TWO,
-    "caused": None,
-    "round": "1",
-    "send": "once",
-    "states": {"pending": 1, "changed": 0, "sent": 0, "found": 0, "in_doubt": 0},
-    "to_send": 1,
-    "changes": [],
-    "file": "configs/a.yaml",
-    "line": 9,
-    "reasons": [],
-    "notes": [],
-}
-PLAN: dict[str, Any] = {
-    "format_version": 1,
-    "target": "production",
-    "account": "api.example#0a1b2c3d",
-    "tenant": "acme.example",
-    "explicit_empties": True,
-    "limits": {"resets": 0, "deletes": None, "updates": "30%"},
-    "selection": [{"only": ["welcome", "customer_seeds.*"], "exclude": []}],
-    "fingerprint": fingerprint_of([ONE, TWO]),
-    "summary": {
-        "create": 1,
-        "update": 0,
-        "reset_fields": 0,
-        "delete": 0,
-        "blocked": 0,
-        "unchanged": 0,
-        "unmanaged": 0,
-        "seeds_to_send": 1,
-        "customers_to_send": 1,
-    },
-    "since": None,
-    "changes": [CHANGE],
-    "blocked": [],
-    "unchanged": [],
-    "unmanaged": [],
-    "seeds": [SEED],
-    "seeds_trouble": None,
-    "problems": [],
-}
+PLAN: dict[str, Any] = json.loads(f"""{{
+"format_version": 1, "target": "production", "account": "api.example#0a1b2c3d", "tenant": "acme.example",
+"explicit_empties": true, "limits": {{"resets": 0, "deletes": null, "updates": "30%"}},
+"selection": [{{"only": ["welcome", "customer_seeds.*"], "exclude": []}}],
+"fingerprint": "{fingerprint_of([ONE, TWO])}",
+"summary": {{"create": 1, "update": 0, "reset_fields": 0, "delete": 0, "blocked": 0, "unchanged": 0,
+    "unmanaged": 0, "seeds_to_send": 1, "customers_to_send": 1}},
+"since": null,
+"changes": [{{"key": "import_configs.welcome", "action": "create", "id": null, "name": null,
+    "adopted": false, "digest": "{ONE}", "caused": null,
+    "fields": [{{"path": "name", "class": "set", "before": null, "after": "Welcome", "differs": true,
+        "default_source": null, "level": "resource", "file": "configs/a.yaml", "line": 3, "drift": null,
+        "accepted": null}}]}}],
+"blocked": [], "unchanged": [], "unmanaged": [],
+"seeds": [{{"key": "customer_seeds.smoke", "digest": "{TWO}", "caused": null, "round": "1", "send": "once",
+    "states": {{"pending": 1, "changed": 0, "sent": 0, "found": 0, "in_doubt": 0}}, "to_send": 1,
+    "changes": [], "file": "configs/a.yaml", "line": 9, "reasons": [], "notes": []}}],
+"seeds_trouble": null, "problems": []}}""")
+CHANGE, SEED = PLAN["changes"][0], PLAN["seeds"][0]
 
 
 def sealed(plan: dict[str, Any]) -> str:
