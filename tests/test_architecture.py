@@ -76,7 +76,7 @@ DOORS = {
     "pydantic": {"config/", "checkmarket/model.py", "expoints/", "planfile/"},
     "ruamel": {"config/"},
     "sqlite3": {"journal/sqlite.py", "sandbox/"},
-    "waitress": {"sandbox/server.py"},
+    "waitress": {"sandbox/app.py"},
     "werkzeug": {"sandbox/"},
 }
 VENDOR = re.compile(r"checkmarket|medallia|expoints", re.IGNORECASE)

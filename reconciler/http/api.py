@@ -113,8 +113,7 @@ class Connection(Struct, frozen=True):
     bounds: Bounds = USUAL_BOUNDS
     clock: Clock = field(default_factory=SystemClock)
     transport: Transport | None = None
-    """What carries requests; without it they go over the network, by the proxy and with the certificates that
-    the environment names, but never by a proxy to this machine."""
+    """What carries requests, instead of the network by the proxy and certificates of the environment."""
     access: Access | None = None
     """Which addresses the operator trusts beside those of the API."""
     on_request: Callable[[Attempt], None] = lambda _: None
@@ -132,13 +131,10 @@ class _Retryable(Exception):  # it never leaves this module
     """Another attempt may be made; `error` is what to raise if there is none."""
 
     error: ApiError
-    is_hopeless: bool
-    """Whether no other request would fare better."""
-    asked: float | None = None
-    """For how many seconds the API asks to be left alone, if it does."""
+    is_hopeless: bool  # no other request would fare better
+    asked: float | None = None  # for how many seconds the API asks to be left alone
     tries: int = _TRIES
-    note: str = ""
-    """What to say of the wait if it is too long."""
+    note: str = ""  # what to say of the wait if it is too long
 
 
 class _Call(Redacted, frozen=False):  # type: ignore[misc]  # mypy takes it for a dataclass
@@ -146,22 +142,17 @@ class _Call(Redacted, frozen=False):  # type: ignore[misc]  # mypy takes it for 
 
     shown: ClassVar = ("name", "reads")
 
-    name: str
-    """Its method and path, for errors."""
+    name: str  # its method and path, for errors
     request: httpx.Request
     params: Mapping[str, QueryValue]
     reads: bool
-    secrets: Sequence[Secret]
-    """Everything that is sent with it and must not be shown."""
+    secrets: Sequence[Secret]  # everything that is sent with it and must not be shown
     on_answer: Callable[[], None] | None
     id: str
     waits_since: float
-    attempts: int = 0
-    """How many have ended."""
-    began: float = 0.0
-    """When the first attempt began."""
+    attempts: int = 0  # how many have ended
+    began: float = 0.0  # when the first attempt began, and how many answers the account had given then
     answers: int = 0
-    """How many answers the account had given then."""
 
 
 class Api:
@@ -195,7 +186,7 @@ class Api:
         self._pace.at_most(bounds.requests_per_minute)
         self._under_way = threading.BoundedSemaphore(bounds.parallelism)
         self._share = share or (Budget(bounds.requests_per_run) if bounds.requests_per_run else None)
-        self._timeout = httpx.Timeout(bounds.silence, connect=bounds.connect).as_dict()
+        self._timeout: Any = httpx.Timeout(bounds.silence, connect=bounds.connect).as_dict()
         self._base = str(address).rstrip("/")
         self._headers = {
             "Host": address.netloc.decode("ascii"),
@@ -205,8 +196,7 @@ class Api:
             "Connection": "keep-alive",
             **_sendable(headers or {}),
         }
-        transport = connection.transport
-        if transport is None:
+        if (transport := connection.transport) is None:
             # Imported here: the embedded sandbox needs no network.
             from reconciler.http.connections import Connections
 
@@ -319,10 +309,7 @@ class Api:
             ends = min(ends, call.began + self._bounds.total_wait)
         else:
             call.began, call.answers = started, self._pace.answers
-        limits: dict[str, Any] = {
-            "timeout": self._timeout,
-            "time_left": lambda: ends - self._clock.monotonic(),
-        }
+        limits = {"timeout": self._timeout, "time_left": lambda: ends - self._clock.monotonic()}
         call.request.extensions = limits
         try:
             response = self._transport.handle_request(call.request)
@@ -427,21 +414,20 @@ def _retry_after(answer: Answer, now: float) -> float | None:
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?( *, *[0-9]+(\.[0-9]+)?)*", text):
         return min(max(map(float, text.split(","))), _LONGEST_ASKED)
     until, since = moment(text), moment(answer.headers.get("date", ""))
-    if until is None:
-        return None
-    return min(max(0.0, until - (now if since is None else since)), _LONGEST_ASKED)
+    since = now if since is None else since
+    return None if until is None else min(max(0.0, until - since), _LONGEST_ASKED)
 
 
 def _sendable(headers: Mapping[str, Secret]) -> dict[str, str]:
     """Return headers to send. Raises `UsageError`, without the value, for one that HTTP cannot carry."""
-    for name, secret in headers.items():
-        value = secret.value
+    sendable = {name: secret.value for name, secret in headers.items()}
+    for name, value in sendable.items():
         if not (value and value.isascii() and value.isprintable() and value == value.strip()):
             raise UsageError(
                 f"{name}: empty, or with a line break, a blank at an end or a sign that is not ASCII. "
                 "Check the environment variable or file that it comes from."
             )
-    return {name: secret.value for name, secret in headers.items()}
+    return sendable
 
 
 # To whom the credentials of each API may go: decided from the address alone, before anything is sent.

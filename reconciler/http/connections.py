@@ -25,8 +25,6 @@ from reconciler.errors import UsageError
 
 _IDLE_SECONDS = 20.0  # shorter than any server is known to keep an unused connection
 _PIECE = 2**16
-
-
 _attempt = threading.local()
 """The attempt of each thread: `left` returns the seconds until it has to be over."""
 
@@ -81,11 +79,8 @@ class _Stream(httpcore.NetworkStream):
         self._stream.close()
 
 
-class _Network(httpcore.NetworkBackend):
+class _Network(httpcore.SyncBackend):
     """Connects over TCP, to the first address of a name that answers."""
-
-    def __init__(self) -> None:
-        self._tcp = httpcore.SyncBackend()
 
     def connect_tcp(
         self,
@@ -105,7 +100,7 @@ class _Network(httpcore.NetworkBackend):
             if share is not None:
                 share /= len(addresses)
             try:
-                return _Stream(self._tcp.connect_tcp(address, port, share, local_address, socket_options))
+                return _Stream(super().connect_tcp(address, port, share, local_address, socket_options))
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 if number == len(addresses):
                     raise
@@ -115,12 +110,8 @@ class _Network(httpcore.NetworkBackend):
 class Connections(httpx.HTTPTransport):
     """Carries requests to one address over connections that are kept. For many threads.
 
-    By the proxy and with the certificates that the environment names, but never by a proxy to this machine. A
-    connection that failed carries nothing more. Their number has no limit, as that of requests under way has
-    one: a tunnel that came to nothing stays in httpcore's pool, and would take the place of one that works.
-    Redirects are not followed and cookies not kept.
-
-    Raises `UsageError` where the environment's settings cannot be used.
+    By the proxy and with the certificates that the environment names, but never by a proxy to this machine.
+    Redirects are not followed and cookies not kept. Raises `UsageError` for settings that cannot be used.
     """
 
     def __init__(self, address: httpx.URL) -> None:
@@ -130,6 +121,7 @@ class Connections(httpx.HTTPTransport):
             self._pool = httpcore.ConnectionPool(
                 ssl_context=trust,
                 proxy=_proxy_for(address),
+                # A tunnel that came to nothing stays in the pool, and would take the place of one that works.
                 max_connections=None,
                 keepalive_expiry=_IDLE_SECONDS,
                 network_backend=_Network(),
@@ -143,8 +135,7 @@ class Connections(httpx.HTTPTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Return an answer whose stream has to be read and closed in this thread, before its next request.
 
-        The request's extension `time_left` returns the seconds that are left for all of it. Raises an
-        `httpx.TransportError`.
+        Its extension `time_left` returns the seconds that are left. Raises an `httpx.TransportError`.
         """
         _attempt.left = request.extensions.get("time_left")
         return super().handle_request(request)

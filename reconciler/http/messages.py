@@ -30,8 +30,6 @@ DEEPEST = 100
 PACKED = "gzip"
 """The only way of packing that is asked for, so that any other one is a fault (RFC 9110, 12.5.3)."""
 
-_BYTES_A_VALUE = 120
-_BYTES_A_CHARACTER = 4
 _PIECE = 2**16
 _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 _TOO_DEEP = f"holds more than {DEEPEST} objects and lists inside each other"
@@ -105,7 +103,7 @@ class Answer(Redacted, frozen=True, dict=True):
     def weight(self) -> int:
         """About how many bytes of memory the document takes; rather too many than too few."""
         values = self.content.count(b",") + self.content.count(b"{") + self.content.count(b"[")
-        return len(self.content) * _BYTES_A_CHARACTER + values * _BYTES_A_VALUE
+        return len(self.content) * 4 + values * 120
 
     def take_from(self, memory: Budget) -> None:
         """Take the memory of this page of a list; `BadAnswer` where the list is more than can be held."""
@@ -201,7 +199,7 @@ def plain_complaint(answer: Answer) -> str:
 
 
 def moment(text: str) -> float | None:
-    """Return the wall time that an HTTP date means, None for what is none, or for one out of all reason."""
+    """Return the wall time that an HTTP date means, None for anything else."""
     if not _DATE.fullmatch(text):
         return None
     try:
@@ -212,14 +210,8 @@ def moment(text: str) -> float | None:
     return found if 0 <= found < _LATEST else None
 
 
-# The content of an answer, to its end or to the most that it may be.
-
-
 class Unfit(Exception):
-    """An answer that is not to be gone on with; the text says why, as the end of "the answer …".
-
-    `kind` names it in logs.
-    """
+    """An answer that is not to be gone on with; the text ends "the answer …", `kind` names it in logs."""
 
     def __init__(self, why: str, kind: str = "Unfit") -> None:
         super().__init__(why)
@@ -265,9 +257,6 @@ def received(response: httpx.Response, largest: int, seconds: float, time_left: 
         response.close()
 
 
-# What `json` makes of a document, unless that is not plain.
-
-
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
@@ -284,9 +273,6 @@ def _number(text: str) -> float:
 
 def _no_number(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
-
-
-# Requests to an application in this process instead of over a network.
 
 
 class WsgiTransport(httpx.WSGITransport):

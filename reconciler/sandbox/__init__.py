@@ -1,9 +1,8 @@
 """An emulator of the survey platforms' APIs, which shares no code with the rest of `reconciler`."""
 
-from .app import create_app
+from .app import Server, create_app, serve
 from .expoints import Tokens, approve, revoke_tokens
 from .faults import Fault
-from .server import Server, serve
 from .state import Request, State, StateError, check_state, take_inventory
 from .variants import Variants
 

@@ -1,13 +1,17 @@
-"""The sandbox as one WSGI application: the vendors' parts, and the layers around them."""
+"""The sandbox as a WSGI application, and behind a socket: of this machine only, as it takes any key."""
 
 from __future__ import annotations
 
+import contextlib
 import io
+import ipaddress
 import json
+import re
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
@@ -23,9 +27,10 @@ if TYPE_CHECKING:
 
 Clock = Callable[[], float]
 
-_KEPT = "proxy.answers"
 _ANY_TOKEN = Tokens()
 _DEFAULT_VARIANTS = Variants()
+# More than the 20 workers a client may use at most, so that a delayed answer holds up no other request.
+_THREADS = 32
 
 
 def create_app(
@@ -48,10 +53,10 @@ def create_app(
     flask.register_blueprint(expoints_part(state, variants, tokens, clock))
     for status in (404, 405):
         flask.register_error_handler(status, _no_route)
-    app = _dated(with_faults(_any_case(flask.wsgi_app), tuple(faults), sleep), variants, clock)
-    if variants.proxy_cache_seconds:
-        app = _behind_proxy(app, variants.proxy_cache_seconds, state, clock)
-    return _recorded(app, state, clock)
+    # DOC, caching page: some reads of CheckMarket are kept; UNK, whether those of configurations are.
+    app = _cached(flask.wsgi_app, variants.read_cache_seconds, "/3", state, clock)
+    app = _dated(with_faults(_any_case(app), tuple(faults), sleep), variants, clock)
+    return _recorded(_cached(app, variants.proxy_cache_seconds, "/", state, clock), state, clock)
 
 
 def _no_route(error: HTTPException) -> Response:
@@ -87,29 +92,29 @@ def _dated(app: WSGIApplication, variants: Variants, clock: Clock) -> WSGIApplic
     return dated
 
 
-def _behind_proxy(app: WSGIApplication, seconds: float, state: State, clock: Clock) -> WSGIApplication:
-    """Answer a GET as it was answered before, its `Date` included, for so many seconds.
+def _cached(app: WSGIApplication, seconds: float, under: str, state: State, clock: Clock) -> WSGIApplication:
+    """Answer a GET under a path as it was answered before, for so many seconds.
 
     It goes by the address alone, without regard to the token: the worst that a cache in between could do.
     """
 
     def cached(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["REQUEST_METHOD"] != "GET":
+        if environ["REQUEST_METHOD"] != "GET" or not environ["PATH_INFO"].startswith(under):
             return app(environ, start_response)
         address = f"{environ['PATH_INFO']}?{environ.get('QUERY_STRING', '')}"
         with state.transaction() as documents:
-            kept = documents.get(_KEPT, address)
+            kept = documents.get(f"cache:{under}", address)
         if kept is None or clock() >= kept["Until"]:
             answer = Response.from_app(app, environ, buffered=True)
             kept = {"Status": answer.status, "Headers": answer.headers.to_wsgi_list()}
             kept |= {"Body": answer.get_data(as_text=True), "Until": clock() + seconds}
             if answer.status_code == 200:
                 with state.transaction() as documents:
-                    documents.put(_KEPT, address, kept)
+                    documents.put(f"cache:{under}", address, kept)
         start_response(kept["Status"], [(name, value) for name, value in kept["Headers"]])
         return [kept["Body"].encode()]
 
-    return cached
+    return cached if seconds else app
 
 
 def _recorded(app: WSGIApplication, state: State, clock: Clock) -> WSGIApplication:
@@ -143,3 +148,82 @@ def _recorded(app: WSGIApplication, state: State, clock: Clock) -> WSGIApplicati
             )
 
     return recorded
+
+
+class Server:
+    """A sandbox that listens while its `with` block runs: `with Server(app) as server: ... server.url`.
+
+    Port 0 takes a free one. Raises `ValueError` for a host that is not this machine's loopback.
+    """
+
+    def __init__(self, app: WSGIApplication, *, host: str = "127.0.0.1", port: int = 0) -> None:
+        # Imported here: only a sandbox that listens needs a server.
+        from waitress.channel import HTTPChannel
+        from waitress.server import create_server
+        from waitress.task import WSGITask
+
+        address = "127.0.0.1" if host == "localhost" else host
+        try:
+            is_loopback = ipaddress.ip_address(address).is_loopback
+        except ValueError:
+            is_loopback = False
+        if not is_loopback:
+            raise ValueError(f"{host}: the sandbox listens on this machine only; use 127.0.0.1 or ::1")
+        self._sockets: dict[int, Any] = {}
+        # Without log_socket_errors a connection that a fault breaks is closed, not answered with 500.
+        options = {"threads": _THREADS, "log_socket_errors": False, "ident": None}
+        self._waitress: Any = create_server(app, map=self._sockets, host=address, port=port, **options)
+        task = type("Task", (WSGITask,), {"build_response_header": _header_of})
+        self._waitress.channel_class = type("Channel", (HTTPChannel,), {"task_class": task})
+        self._thread = threading.Thread(target=self._waitress.run, name="sandbox", daemon=True)
+
+    @property
+    def url(self) -> str:
+        """The address to call, without a slash at the end; known as soon as the server exists."""
+        host = self._waitress.effective_host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self._waitress.effective_port}"
+
+    def __enter__(self) -> Self:
+        """Begin to answer, in a thread of its own."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close every connection and return when the port is free again."""
+        # The thread that waits on the sockets closes them: it must not wait on a number that is reused.
+        with contextlib.suppress(OSError):  # a worker woke it in between, and the trigger itself is closed
+            self._waitress.trigger.pull_trigger(self._close_all)
+        self._thread.join()
+        self._waitress.task_dispatcher.shutdown()
+
+    def run(self) -> None:
+        """Answer until the process is interrupted."""
+        try:
+            self._waitress.run()
+        finally:
+            self._close_all()
+
+    def _close_all(self) -> None:
+        for connection in list(self._sockets.values()):
+            connection.close()
+
+
+def serve(
+    app: WSGIApplication, *, host: str = "127.0.0.1", port: int = 0, ready: Callable[[str], object] = print
+) -> None:
+    """Answer until the process is interrupted; `ready` is called with the address once it can be called.
+
+    Raises `ValueError` for a host that is not loopback, `OSError` where the port is taken.
+    """
+    server = Server(app, host=host, port=port)
+    ready(server.url)
+    server.run()
+
+
+def _header_of(task: Any) -> bytes:
+    """Return the header of an answer, without the `Date` that the server gives one that has none."""
+    from waitress.task import WSGITask
+
+    is_dated = any(name.lower() == "date" for name, _ in task.response_headers)
+    header: bytes = WSGITask.build_response_header(task)
+    return header if is_dated else re.sub(rb"\r\nDate: [^\r]*", b"", header)

@@ -21,17 +21,10 @@ class FailedError(Exception):
     """
 
     def __init__(
-        self,
-        status: int,
-        message: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        places: Mapping[str, str] | None = None,
+        self, status: int, message: str, headers: Mapping[str, str] = {}, places: Mapping[str, str] = {}
     ) -> None:
         super().__init__(message)
-        self.status = status
-        self.headers = dict(headers or {})
-        self.places = dict(places or {})
+        self.status, self.headers, self.places = status, headers, places
 
 
 class Call(Struct, frozen=True):
@@ -61,10 +54,7 @@ def texts_of(name: str) -> Sequence[str]:
 
 def sent_json() -> Any:
     """Return the body; `FailedError` with 415 or 400 for one that is not JSON."""
-    if (request.content_type or "").partition(";")[0].strip().lower() not in (
-        "application/json",
-        "text/json",
-    ):
+    if request.mimetype not in ("application/json", "text/json"):
         raise FailedError(415, "The sandbox reads JSON only: send Content-Type application/json.")
     try:
         return json.loads(request.get_data(), parse_constant=_no_constant)

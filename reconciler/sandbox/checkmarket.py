@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, NoReturn, TypeAlias
 
 from flask import Blueprint, Response, request
@@ -31,7 +32,7 @@ Reader: TypeAlias = Callable[[str, Any, Variants], Any]
 business refuses.
 """
 
-_ALLOWANCE, _READS = "checkmarket.allowance", "checkmarket.reads"
+_ALLOWANCE = "checkmarket.allowance"
 _DEFAULT_TOP = 25  # DOC, contact folders page
 _TIMES = ("InvitationTime", "ExpirationTime")
 _JSON = "application/json; charset=utf-8"
@@ -49,18 +50,19 @@ def checkmarket_part(state: State, variants: Variants, clock: Callable[[], float
         def view(**ids: int) -> Response:
             with state.transaction() as documents:
                 call = Call(documents, variants, clock())
-                status, headers = 200, dict[str, str]()
+                status, headers = 200, None
                 try:
                     if not all(request.headers.get(name, "").strip() for name in ("X-Master-Key", "X-Key")):
                         raise FailedError(401, "X-Master-Key or X-Key is missing or wrong.")
                     _spend_allowance(call)
-                    body = _read_again(answer, call, ids)
+                    body = _envelope(answer(call, **ids), 200, call)
                 except FailedError as error:
-                    # UNK: variant `error_body`.
-                    data: Any = str(error)
-                    if variants.error_body == "object":
-                        data = {"ErrorCode": error.status, "ErrorMessage": data, "ErrorType": "ApiError"}
                     status, headers = error.status, error.headers
+                    data: Any = str(error)
+                    if status == 200:
+                        data = {"Succeeded": False, "FailureMessage": data}
+                    elif variants.error_body == "object":  # UNK
+                        data = {"ErrorCode": status, "ErrorMessage": data, "ErrorType": "ApiError"}
                     body = _envelope((data, {}), status, call)
                 return Response(json.dumps(body), status, headers, content_type=_JSON)
 
@@ -87,36 +89,11 @@ def _spend_allowance(call: Call) -> None:
         if count >= allowed:
             wait = int(seconds - call.now % seconds) + 1
             headers = {"Retry-After": str(wait)} if variants.retry_after == "header" else {}
-            message = (
-                f"The allowance of {allowed} requests per {unit} is used up; retry after {wait} seconds."
-            )
-            raise FailedError(429, message, headers=headers)
+            used_up = f"The allowance of {allowed} requests per {unit} is used up"
+            raise FailedError(429, f"{used_up}; retry after {wait} seconds.", headers)
         spent[unit] = {"Window": window, "Count": count + 1}
     for unit, counted in spent.items():
         call.documents.put(_ALLOWANCE, unit, counted)
-
-
-def _read_again(answer: Callable[..., Answer], call: Call, ids: Mapping[str, int]) -> Mapping[str, Any]:
-    """Return the body of an answer; a read repeats what it said before for as long as the server keeps it.
-
-    DOC, caching page: some reads are kept, for a time that their pages state; for configurations UNK, variant
-    `read_cache_seconds`.
-    """
-    address = request.full_path.lower()
-    kept = call.documents.get(_READS, address)
-    if request.method == "GET" and kept and call.now < kept["Until"]:
-        return dict(kept["Body"])
-    try:
-        found = answer(call, **ids)
-    except FailedError as error:
-        if error.status != 200:
-            raise
-        found = {"Succeeded": False, "FailureMessage": str(error)}, {}
-    body = _envelope(found, 200, call)
-    if request.method == "GET" and call.variants.read_cache_seconds:
-        until = call.now + call.variants.read_cache_seconds
-        call.documents.put(_READS, address, {"Until": until, "Body": body})
-    return body
 
 
 def _envelope(answer: Answer, status: int, call: Call) -> dict[str, Any]:
@@ -153,11 +130,10 @@ def _timestamp(seconds: float) -> str:
 # Lists.
 
 
-def _answer_list(rows: Sequence[Row], show: Callable[[Row], Row], call: Call) -> Answer:
-    """Return the rows that a call asks for, each as `show` gives it (UNK: variants `listing`, `row_order`).
+def _page(rows: Sequence[Row], call: Call) -> tuple[Sequence[Row], Members]:
+    """Return the rows that a call asks for, and what Meta says of them (UNK: `listing`, `row_order`).
 
-    `top` and `skip` are as on sibling collections (DOC, contact folders page). `FailedError` with 400 for one
-    that cannot be read.
+    `top` and `skip` are as on sibling collections (DOC, contact folders page).
     """
     variants, total = call.variants, len(rows)
     limit, offset = total, 0
@@ -176,7 +152,7 @@ def _answer_list(rows: Sequence[Row], show: Callable[[Row], Row], call: Call) ->
         meta |= {"StartRec": min(offset + 1, stop), "StopRec": stop}
     if variants.listing != "unpaged":
         meta |= {"Limit": limit, "Offset": offset}
-    return [show(row) for row in page], meta
+    return page, meta
 
 
 def _number(name: str, default: int) -> int:
@@ -191,24 +167,21 @@ def _number(name: str, default: int) -> int:
 
 def _list_configs(call: Call) -> Answer:
     """Answer with the reusable configurations (DOC, PUT page: others are not available in the API)."""
-    every = call.documents.all(CONFIGS)
+    every, latest = call.documents.all(CONFIGS), call.now - call.variants.appears_after_seconds
     rows = [
         {"ImportConfigId": identity, "Name": stored["Config"]["Name"]}
         for identity, stored in every.items()
-        if _has_appeared(stored, call) and stored["Config"].get("IsReusable")
+        if stored["CreatedAt"] <= latest and stored["Config"].get("IsReusable")
     ]
-
-    def show(row: Row) -> Row:
-        """UNK: variant `rows`."""
-        identity = row["ImportConfigId"]
-        return row if call.variants.rows == "thin" else _shown_config(identity, every[identity], call)
-
-    return _answer_list(rows, show, call)
+    page, meta = _page(rows, call)
+    if call.variants.rows == "whole":  # UNK
+        page = [_shown_config(row["ImportConfigId"], every[row["ImportConfigId"]], call) for row in page]
+    return page, meta
 
 
 def _read_config(call: Call, identity: int) -> Answer:
     stored = _find_config(call, identity)
-    if not _has_appeared(stored, call):
+    if call.now < stored["CreatedAt"] + call.variants.appears_after_seconds:
         _reject_unknown(identity, call)
     return _shown_config(identity, stored, call), {}
 
@@ -264,10 +237,6 @@ def _reject_unknown(identity: int, call: Call) -> NoReturn:
     raise FailedError(200 if call.variants.unknown_id == "refused" else 404, message)
 
 
-def _has_appeared(stored: Document, call: Call) -> bool:
-    return bool(call.now >= stored["CreatedAt"] + call.variants.appears_after_seconds)
-
-
 def _shown_config(identity: int | str, stored: Document, call: Call) -> dict[str, Any]:
     """Return a configuration as the API shows it, with the server's own members and its forms of values.
 
@@ -307,7 +276,7 @@ def _server_extras(stored: Document, call: Call) -> dict[str, Any]:
 # the same is applied (INF).
 
 # What this account resets to under `defaults=account`; the real ones are not published.
-ACCOUNT_DEFAULTS: Mapping[str, Any] = {
+_ACCOUNT_DEFAULTS: Mapping[str, Any] = {
     "DateFormat": "dd-MM-yyyy",
     "DefaultLanguageCode": "nl",
     "FirstRow": 1,
@@ -316,9 +285,9 @@ ACCOUNT_DEFAULTS: Mapping[str, Any] = {
     "UpdateTypeId": 1,
 }
 
-# Members that no page documents but that a server could well have; those in VOLATILE it writes by itself.
-SERVER_EXTRAS = frozenset({"CreateDate", "LinkVersion"})
-VOLATILE = frozenset({"LastReadAt", "Revision"})
+# Members that no page documents but that a server could well have; the volatile ones it writes by itself.
+_SERVER_EXTRAS = frozenset({"CreateDate", "LinkVersion"})
+_VOLATILE = frozenset({"LastReadAt", "Revision"})
 
 # INF, from the numbering of the generated sample on the PUT page.
 _NEVER_NULL = frozenset({"SendNotificationMail", "IsReusable"})
@@ -356,8 +325,8 @@ def _sent_config(call: Call) -> tuple[Members, Members]:
         raise _refused(f"The survey {survey} does not exist.")
 
     def is_kept(name: str) -> bool:
-        is_own = name in SERVER_EXTRAS and variants.server_extras != "none"
-        return name not in VOLATILE | {"ImportConfigId"} and (is_own or variants.extra_members == "stored")
+        is_own = name in _SERVER_EXTRAS and variants.server_extras != "none"
+        return name not in _VOLATILE | {"ImportConfigId"} and (is_own or variants.extra_members == "stored")
 
     kept: Members = {name: value for name, value in extras.items() if is_kept(name)}
     if kept_nested := {name: value for name, value in nested.items() if is_kept(name)}:
@@ -369,7 +338,7 @@ def defaults_of(variants: Variants) -> Mapping[str, Any]:
     """Return what omitted members are reset to (UNK: variant `defaults`)."""
     if isinstance(variants.defaults, Mapping):
         return variants.defaults
-    return ACCOUNT_DEFAULTS if variants.defaults == "account" else {}
+    return _ACCOUNT_DEFAULTS if variants.defaults == "account" else {}
 
 
 def _complete(
@@ -404,37 +373,29 @@ def _mappings(name: str, value: Any, variants: Variants) -> list[Members]:
     return [_complete(_COLUMN_MAPPING, _object(f"An item of {name}", item), {}, variants) for item in value]
 
 
-def _text(longest: int | None = None) -> Reader:
-    """Return a reader of text up to a documented length."""
-
-    def read(name: str, value: Any, _variants: Variants) -> str:
-        if not isinstance(value, str):
-            raise FailedError(400, f"{name} has to be a string.")
-        if longest is not None and len(value) > longest:
-            raise _refused(f"{name} is too long: at most {longest} characters.")
-        return value
-
-    return read
+def _text(name: str, value: Any, _variants: Variants, longest: int | None = None) -> str:
+    if not isinstance(value, str):
+        raise FailedError(400, f"{name} has to be a string.")
+    if longest is not None and len(value) > longest:
+        raise _refused(f"{name} is too long: at most {longest} characters.")
+    return value
 
 
 def _delimiter(name: str, value: Any, variants: Variants) -> str:
     """Return a separator, up to 10 characters (DOC, PUT page); UNK, escaped or real: variant `delimiters`."""
-    delimiter: str = _text(longest=10)(name, value, variants)
+    delimiter = _text(name, value, variants, longest=10)
     if variants.delimiters == "unescaped":
         for escaped, character in _ESCAPES.items():
             delimiter = delimiter.replace(escaped, character)
     return delimiter
 
 
-def _integer(low: int = -(2**31), high: int = 2**31 - 1) -> Reader:
-    """Return a reader of whole numbers, limits included; the usual ones are those of 32 bits (INF)."""
-
-    def read(name: str, value: Any, _variants: Variants) -> int:
-        if type(value) is not int or not low <= value <= high:
-            raise FailedError(400, f"{name} has to be an integer from {low} to {high}.")
-        return value
-
-    return read
+def _integer(
+    name: str, value: Any, _variants: Variants, low: int = -(2**31), high: int = 2**31 - 1
+) -> int:  # INF: of 32 bits
+    if type(value) is not int or not low <= value <= high:
+        raise FailedError(400, f"{name} has to be an integer from {low} to {high}.")
+    return value
 
 
 def _flag(name: str, value: Any, _variants: Variants) -> bool:
@@ -455,40 +416,32 @@ def _time_of_day(name: str, value: Any, _variants: Variants) -> str:
 
 
 _SURVEY_LINK: Mapping[str, Reader] = {
-    "SurveyId": _integer(),
-    "InvitationDelayInDays": _integer(),
+    **dict.fromkeys(("SurveyId", "InvitationDelayInDays"), _integer),
     "InvitationTime": _time_of_day,
-    "ExpirationAfterDays": _integer(),
+    "ExpirationAfterDays": _integer,
     "ExpirationTime": _time_of_day,
     "ConsiderCooldownPeriod": _flag,
-    "SurveyCooldownAfterInvitation": _integer(),
-    "SurveyCooldownAfterResponse": _integer(),
-    "AccountCooldownAfterInvitation": _integer(),
-    "AccountCooldownAfterResponse": _integer(),
+    **dict.fromkeys(("SurveyCooldownAfterInvitation", "SurveyCooldownAfterResponse"), _integer),
+    **dict.fromkeys(("AccountCooldownAfterInvitation", "AccountCooldownAfterResponse"), _integer),
 }
 # A byte: INF, from the sample value on the PUT page, which a generator fills in by type.
 _COLUMN_MAPPING: Mapping[str, Reader] = {
-    "SourceColumnNumber": _integer(0, 255),
-    "TargetColumnName": _text(),
+    "SourceColumnNumber": partial(_integer, low=0, high=255),
+    "TargetColumnName": _text,
 }
+_UNIQUE = tuple(f"EmailMustBeUniqueWithin{place}" for place in ("Account", "Group", "File"))
 _IMPORT_CONFIG: Mapping[str, Reader] = {
-    "Name": _text(longest=50),
-    "ContactGroupId": _integer(),
-    "ContactListId": _integer(),
+    "Name": partial(_text, longest=50),
+    **dict.fromkeys(("ContactGroupId", "ContactListId"), _integer),
     "SurveySettings": _settings,
     "ColumnMappings": _mappings,
-    "EmailMustBeUniqueWithinAccount": _flag,
-    "EmailMustBeUniqueWithinGroup": _flag,
-    "EmailMustBeUniqueWithinFile": _flag,
-    "EmailIsRequired": _flag,
-    "DateFormat": _text(longest=10),
-    "FirstRow": _integer(),
-    "FieldDelimiter": _delimiter,
-    "RowDelimiter": _delimiter,
-    "SendNotificationMail": _flag,
-    "IsReusable": _flag,
-    "DefaultLanguageCode": _text(),
-    "UpdateTypeId": _integer(),
+    **dict.fromkeys((*_UNIQUE, "EmailIsRequired"), _flag),
+    "DateFormat": partial(_text, longest=10),
+    "FirstRow": _integer,
+    **dict.fromkeys(("FieldDelimiter", "RowDelimiter"), _delimiter),
+    **dict.fromkeys(("SendNotificationMail", "IsReusable"), _flag),
+    "DefaultLanguageCode": _text,
+    "UpdateTypeId": _integer,
 }
 
 
@@ -514,7 +467,7 @@ def _start_import(call: Call, identity: int) -> Answer:
 
 def _list_surveys(call: Call) -> Answer:
     member, surveys = call.variants.survey_id_member, call.documents.all(SURVEYS)
-    return _answer_list([{member: key, **survey} for key, survey in surveys.items()], lambda row: row, call)
+    return _page([{member: key, **survey} for key, survey in surveys.items()], call)
 
 
 def _root(_call: Call) -> Answer:

@@ -54,7 +54,6 @@ _ANY = Variants()
 _ADDRESS = re.compile(r"[^\s@,;<>()\"]+@[^\s@,;<>()\"]+\.[^\s@.,;<>()\"]+")
 # "0 / email is default" (D); that 1 is portal follows from the order (I).
 _TYPES = {"0": "email", "email": "email", "1": "portal", "portal": "portal"}
-# Passed through as they came: how values are encrypted is not documented.
 _ENCRYPTION = ("IsEncrypted", "CertificateThumbprint", "EncryptionKey")
 # The number that the vendor's example leaves out.
 _TWIN: dict[Key, Document] = {
@@ -78,13 +77,10 @@ class Tokens(Struct, frozen=True, kw_only=True):
 
         A token that the endpoint gave is good until it expires or is revoked (I).
         """
-        scheme, _, token = authorization.partition(" ")
-        token = token.strip()
-        given = call.documents.get(_TOKENS, token)
-        if given is not None:
+        scheme, _, token = (part.strip() for part in authorization.partition(" "))
+        is_good = bool(token) and (self.accepted is None or token in self.accepted)
+        if given := call.documents.get(_TOKENS, token):
             is_good = call.now < given["Until"]
-        else:
-            is_good = bool(token) and (self.accepted is None or token in self.accepted)
         if scheme.lower() != "bearer" or not is_good:
             raise FailedError(401, "Authorization has been denied for this request.")
 
@@ -93,18 +89,18 @@ class Tokens(Struct, frozen=True, kw_only=True):
 
         The members of the answer are those that the client requires (C: OAuthTokenResponse.cs).
         """
-        wrong = (400, "", "")
+        status, wrong, message = 400, "invalid_request", ""
         lacking = [name for name in ("client_id", "client_secret", "scope") if not form.get(name)]
-        if (request.content_type or "").partition(";")[0].strip().lower() != _FORM:
-            wrong = (400, "invalid_request", f"Send the request as {_FORM}.")
+        if request.mimetype != _FORM:
+            message = f"Send the request as {_FORM}."
         elif form.get("grant_type") != "client_credentials":
-            wrong = (400, "unsupported_grant_type", "The grant type has to be client_credentials.")
+            wrong, message = "unsupported_grant_type", "The grant type has to be client_credentials."
         elif lacking:
-            wrong = (400, "invalid_request", f"The request lacks {lacking[0]}.")
+            message = f"The request lacks {lacking[0]}."
         elif self.clients is not None and self.clients.get(form["client_id"]) != form["client_secret"]:
-            wrong = (401, "invalid_client", "The client id or secret is wrong.")
-        if wrong[1]:
-            return _json({"error": wrong[1], "error_description": wrong[2]}, wrong[0])
+            status, wrong, message = 401, "invalid_client", "The client id or secret is wrong."
+        if message:
+            return _json({"error": wrong, "error_description": message}, status)
         token, seconds = secrets.token_urlsafe(24), call.variants.token_seconds
         call.documents.put(_TOKENS, token, {"Until": call.now + seconds})
         lifetime = int(seconds) if call.variants.expires_in == "number" else str(int(seconds))
@@ -128,8 +124,7 @@ def expoints_part(state: State, variants: Variants, tokens: Tokens, clock: Calla
 
     def give_token(**_directory: str) -> Response:
         with state.transaction() as documents:
-            call = Call(documents, variants, clock())
-            return tokens.give(request.form, call)
+            return tokens.give(request.form, Call(documents, variants, clock()))
 
     def viewing(answer: Callable[[Call], Response]) -> Callable[[], Response]:
         def view() -> Response:
@@ -249,11 +244,10 @@ def _list_opt_outs(call: Call) -> Response:
     return _answer_page("OptOuts", rows, call)
 
 
-# Answers and refusals, the query, times, and the objects of a body.
+# Answers and refusals, the query, times, and bodies.
 
 
 def _json(value: Any, status: int = 200) -> Response:
-    """Return the answer that has a value as JSON."""
     return Response(json.dumps(value), status, content_type=_JSON)
 
 
@@ -343,102 +337,87 @@ def _written(seconds: float) -> str:
     return f"{text[:-2]}:{text[-2:]}"
 
 
-class Members(Struct, frozen=True):
-    """An object of a body: its members by lower-case name, and its path in the body.
+# Bodies: each member in its form. A client mixes `ApproveAutomatically` with `sendDate` (C: NotifyNL-OMC).
+# Null and absence say the same, and members that no page documents are never looked at (I: Json.NET). A wrong
+# type is a 400 (I), stricter than Json.NET, which turns the text "true" into true.
 
-    A client mixes `ApproveAutomatically` with `sendDate` (C: NotifyNL-OMC). Members that no page documents
-    are never looked at, as Json.NET ignores them (I). A wrong type is a `FailedError` with 400 (I), stricter
-    than Json.NET, which turns the text "true" into true.
+_EXPECTED: Mapping[Any, str] = {
+    str: "a string",
+    bool: "true or false",
+    int: "an integer",  # of 32 bits
+    bytes: "base64",  # D: the sample `QEA=`
+    datetime: "a date",
+}
+# Pre-filled answers, of which only the types are documented (D). No call lists questions or scale positions
+# (U), so nothing here can know whether they exist.
+_ANSWER: Mapping[str, Any] = {
+    **dict.fromkeys(("BaseQuestionId", "PageRepetition", "SectionRepetition"), int),
+    "Text": str,
+    "DateAnswered": datetime,
+    "SelectedScalePositions": [{**dict.fromkeys(("Id", "Value", "Ranking"), int), "Label": str}],
+    "FileAnswers": [
+        {
+            **dict.fromkeys(("Id", "AnswerId", "FileSize"), int),
+            **dict.fromkeys(("FileName", "FileType", "CertificateThumbprint", "EncryptionKey"), str),
+            "Data": bytes,
+        }
+    ],
+}
+_CUSTOMER: Mapping[str, Any] = {
+    **dict.fromkeys(("Email", "PhoneNumber"), str),
+    **dict.fromkeys(("SendDate", "TransactionDate", "EndDate"), datetime),
+    **dict.fromkeys(("Priority", "PreviousId"), int),
+    "Data": [
+        {"CustomerDataColumnId": int, **dict.fromkeys(("Name", "Value"), str)}
+        # Passed through as they came: how values are encrypted is not documented.
+        | dict.fromkeys(_ENCRYPTION)
+    ],
+    "Answers": [_ANSWER],
+}
+_BATCH: Mapping[str, Any] = {
+    **dict.fromkeys(("BatchName", "TypeBatch", "NotificationEmailAddresses"), str),
+    **dict.fromkeys(("SendTime", "EndDate"), datetime),
+    **dict.fromkeys(("IsTest", "IsConcept", "AllowDuplicateEmail", "ApproveAutomatically"), bool),
+    "Customers": [_CUSTOMER],
+}
+
+
+def _read(path: str, value: Any, form: Any, wrong: dict[str, str]) -> Any:
+    """Return a value of a body in its form; what is wrong is noted by its path.
+
+    An absent flag is false (I: .NET's default), an absent array empty, and any other absent member None.
     """
-
-    path: str
-    values: dict[str, Any]
-
-    @classmethod
-    def of(cls, path: str, value: Any) -> Members:
-        """Return the object that stands at a path."""
+    if isinstance(form, Mapping):
         if not isinstance(value, dict):
-            raise _wrong(path, "an object")
-        return cls(path, {name.lower(): member for name, member in value.items()})
-
-    def at(self, name: str) -> str:
-        """Return the path of a member."""
-        return f"{self.path}.{name}"
-
-    def raw(self, name: str) -> Any:
-        """Return a member as it is; None stands for null and for absence, which say the same here (I)."""
-        return self.values.get(name.lower())
-
-    def text(self, name: str) -> str | None:
-        """Return a member that is text."""
-        value = self.raw(name)
-        if value is not None and not isinstance(value, str):
-            raise _wrong(self.at(name), "a string")
-        return value
-
-    def flag(self, name: str) -> bool:
-        """Return a member that is true or false; one that is left out is false (I: .NET's default)."""
-        value = self.values.get(name.lower(), False)
-        if not isinstance(value, bool):
-            raise _wrong(self.at(name), "true or false")
-        return value
-
-    def number(self, name: str) -> int | None:
-        """Return a member that is a whole number of 32 bits."""
-        value = self.raw(name)
-        if value is not None and (type(value) is not int or not -(2**31) <= value < 2**31):
-            raise _wrong(self.at(name), "an integer")
-        return value
-
-    def base64(self, name: str) -> bytes | None:
-        """Return a member that is bytes, which JSON has as base64 (D: the sample `QEA=`)."""
-        text = self.text(name)
-        try:
-            return None if text is None else b64decode(text, validate=True)
-        except ValueError as error:
-            raise _wrong(self.at(name), "base64") from error
-
-    def moment(self, name: str) -> float | None:
-        """Return a member that is a date or a time, in seconds since 1970; without an offset it is local."""
-        text = self.text(name)
-        try:
-            moment = None if text is None else datetime.fromisoformat(text.strip())
-            if moment is None:
-                return None
-            local = moment if moment.tzinfo else moment.replace(tzinfo=_LOCAL)
-            return local.astimezone(_LOCAL).timestamp()
-        except (ValueError, OverflowError) as error:
-            raise _wrong(self.at(name), "a date") from error
-
-    def objects(self, name: str) -> tuple[Members, ...]:
-        """Return a member that is an array of objects; one that is left out has none."""
-        path, value = self.at(name), self.raw(name)
+            wrong[path] = f"{path} has to be an object."
+            return {}
+        given = {name.lower(): member for name, member in value.items()}
+        absent = {name: False for name, inner in form.items() if inner is bool}
+        members = {name: given.get(name.lower(), absent.get(name)) for name in form}
+        return {name: _read(f"{path}.{name}", members[name], inner, wrong) for name, inner in form.items()}
+    if isinstance(form, list):
         if value is not None and not isinstance(value, list):
-            raise _wrong(path, "an array")
-        return tuple(Members.of(f"{path}[{index}]", item) for index, item in enumerate(value or ()))
-
-
-def _wrong(path: str, expected: str) -> FailedError:
-    return _invalid(path, f"{path} has to be {expected}.")
+            wrong[path] = f"{path} has to be an array."
+            return []
+        return [_read(f"{path}[{index}]", item, form[0], wrong) for index, item in enumerate(value or ())]
+    if form is None or (value is None and form is not bool):
+        return value
+    try:
+        if form is bytes:
+            return b64decode(value, validate=True)
+        if form is datetime:
+            moment = datetime.fromisoformat(value.strip())
+            # Without an offset it is local.
+            return (moment if moment.tzinfo else moment.replace(tzinfo=_LOCAL)).astimezone(_LOCAL).timestamp()
+        if type(value) is form and (form is not int or -(2**31) <= value < 2**31):
+            return value
+    except (ValueError, OverflowError, TypeError, AttributeError):
+        pass
+    wrong[path] = f"{path} has to be {_EXPECTED[form]}."
+    return None
 
 
 # Batches: how one is read and stored, who is mailed, and when.
-
-_Readers = Mapping[str, Callable[[Members, str], object]]
-
-# Pre-filled answers, of which only the types are documented (D). No call lists questions or scale positions
-# (U), so nothing here can know whether they exist.
-_ANSWER: _Readers = {
-    **dict.fromkeys(("BaseQuestionId", "PageRepetition", "SectionRepetition"), Members.number),
-    "Text": Members.text,
-    "DateAnswered": Members.moment,
-}
-_POSITION: _Readers = {**dict.fromkeys(("Id", "Value", "Ranking"), Members.number), "Label": Members.text}
-_FILE: _Readers = {
-    **dict.fromkeys(("Id", "AnswerId", "FileSize"), Members.number),
-    **dict.fromkeys(("FileName", "FileType", "CertificateThumbprint", "EncryptionKey"), Members.text),
-    "Data": Members.base64,
-}
 
 
 def _add_customers(call: Call) -> Response:
@@ -447,27 +426,38 @@ def _add_customers(call: Call) -> Response:
     There is no key by which the server could know a request again (D), so the same one twice is two batches
     (I). `FailedError` with 400, and nothing stored or mailed, for a batch that is not valid (D).
     """
-    body = Members.of("request", sent_json())
-    batch, customers = _read_batch(body), _read_customers(body, call)
-    documents = call.documents
-    number = documents.next_number(BATCHES)
-    documents.put(BATCHES, number, {"Id": number, **batch})
+    wrong, documents = dict[str, str](), call.documents
+    body = _read("request", sent_json(), _BATCH, wrong)
+    if wrong:
+        raise FailedError(400, "The request is invalid.", places=wrong)
+    if (kind := (body["TypeBatch"] or "email").lower()) not in _TYPES:
+        raise _invalid("request.TypeBatch", f"TypeBatch has to be one of {', '.join(_TYPES)}.")
+    customers = _read_customers(body, call)
+    batch = {
+        "Id": documents.next_number(BATCHES),
+        "Name": body["BatchName"],
+        "Type": _TYPES[kind],
+        "SendTime": body["SendTime"],
+    }
+    # A concept batch is a test as well (D).
+    tests = {"IsTest": body["IsTest"] or body["IsConcept"], "IsConcept": body["IsConcept"]}
+    documents.put(BATCHES, batch["Id"], batch | tests)
     identities = []
     for customer in customers:
-        end = batch["EndDate"] if customer["EndDate"] is None else customer["EndDate"]
-        also = {"BatchId": number, "EndDate": end, "IsTest": batch["IsTest"], "IsConcept": batch["IsConcept"]}
+        end = body["EndDate"] if customer["EndDate"] is None else customer["EndDate"]
+        also = {"BatchId": batch["Id"], "EndDate": end, **tests}
         identities.append(documents.next_number(CUSTOMERS))
         documents.put(CUSTOMERS, identities[-1], stored_customer({**customer, **also}, call.now))
-    addresses = (body.text("NotificationEmailAddresses") or "").split(",")
+    addresses = (body["NotificationEmailAddresses"] or "").split(",")
     for address in [address.strip() for address in addresses if address.strip()] or [_FRONT_OFFICE]:
-        _mail("notification", address, call.now, number, None, call)
-    if body.flag("ApproveAutomatically"):
+        _mail("notification", address, call.now, batch["Id"], None, call)
+    if body["ApproveAutomatically"]:
         _invite(identities, call)
     # A 200 whose body is not documented (U: variant `add_answer`).
     answers: dict[str, Response] = {
         "empty": Response("", content_type=_JSON),
         "null": _json(None),
-        "batch-id": _json({"BatchId": number}),
+        "batch-id": _json({"BatchId": batch["Id"]}),
         "customer-ids": _json({"CustomerIds": identities}),
         "text": Response("The customers have been added.", content_type="text/plain; charset=utf-8"),
         "true": _json(True),
@@ -505,91 +495,59 @@ def _is_scheduled(customer: Document, call: Call) -> bool:
     return bool(customer["State"] == "approved" and customer["NotBefore"] > call.now)
 
 
-def _read_batch(body: Members) -> Document:
-    """Return what holds for every customer of a batch; a concept one is a test as well (D)."""
-    kind = (body.text("TypeBatch") or "email").lower()
-    if kind not in _TYPES:
-        raise _invalid(body.at("TypeBatch"), f"TypeBatch has to be one of {', '.join(_TYPES)}.")
-    return {
-        "Name": body.text("BatchName"),
-        "Type": _TYPES[kind],
-        "SendTime": body.moment("SendTime"),
-        "EndDate": body.moment("EndDate"),
-        "IsTest": body.flag("IsTest") or body.flag("IsConcept"),
-        "IsConcept": body.flag("IsConcept"),
-    }
-
-
-def _read_customers(body: Members, call: Call) -> list[Document]:
+def _read_customers(body: Mapping[str, Any], call: Call) -> list[Document]:
     """Return the customers of a batch; `FailedError` names all that are not valid (I: none is left out)."""
-    sent, at = body.objects("Customers"), body.at("Customers")
+    sent, at = body["Customers"], "request.Customers"
     if not sent:
         raise _invalid(at, "There are no customers to add.")
-    addresses = {_folded(customer.text("Email"), call) for customer in sent}
-    if len(addresses) < len(sent) and not body.flag("AllowDuplicateEmail"):
+    if len({_folded(one["Email"], call) for one in sent}) < len(sent) and not body["AllowDuplicateEmail"]:
         raise _invalid(at, "The batch has duplicate e-mail addresses.")
     customers, wrong = [], dict[str, str]()
-    for members in sent:
+    for index, one in enumerate(sent):
         try:
-            customers.append(_read_customer(members, call))
+            data = _read_data(f"{at}[{index}]", one, call)
         except FailedError as error:
             wrong |= error.places
+            continue
+        stored = {name: member for name, member in one.items() if name != "Answers"}
+        stored |= {"Data": data, "Priority": one["Priority"] or 0, "State": _first_state(one["Email"], call)}
+        if one["TransactionDate"] is None:
+            stored["TransactionDate"] = call.now
+        customers.append(stored)
     if wrong:
         raise FailedError(400, "The request is invalid.", places=wrong)
     return customers
 
 
-def _read_customer(members: Members, call: Call) -> Document:
-    for answer in members.objects("Answers"):
-        checked = [(answer, _ANSWER)]
-        checked += [(position, _POSITION) for position in answer.objects("SelectedScalePositions")]
-        checked += [(file, _FILE) for file in answer.objects("FileAnswers")]
-        for part, readers in checked:
-            for name, read in readers.items():
-                read(part, name)
-    email, transaction_date = members.text("Email"), members.moment("TransactionDate")
-    return {
-        "Email": email,
-        "PhoneNumber": members.text("PhoneNumber"),
-        "SendDate": members.moment("SendDate"),
-        "TransactionDate": call.now if transaction_date is None else transaction_date,
-        "EndDate": members.moment("EndDate"),
-        "Priority": members.number("Priority") or 0,
-        "PreviousId": members.number("PreviousId"),
-        "Data": _read_data(members, call),
-        "State": _first_state(email, call),
-    }
-
-
-def _read_data(customer: Members, call: Call) -> list[Document]:
+def _read_data(path: str, customer: Mapping[str, Any], call: Call) -> list[Document]:
     """Return the data of a customer, the previous one's where it gives none itself (D: PreviousId).
 
     `FailedError` where a column cannot be used (I), a required one that is not archived has no value (D:
     "This will result in a validation error"), or no customer has the previous id (U: variant
     `unknown_previous`). A column is named by its id or else by its name (I).
     """
-    columns, previous = _columns(call), customer.number("PreviousId")
+    columns, previous = _columns(call), customer["PreviousId"]
     source = None if previous is None else call.documents.get(CUSTOMERS, previous)
     if previous is not None and source is None and call.variants.unknown_previous == "refused":
-        raise _invalid(customer.at("PreviousId"), "The previous customer does not exist.")
+        raise _invalid(f"{path}.PreviousId", "The previous customer does not exist.")
     data = {item["CustomerDataColumnId"]: item for item in source["Data"]} if source else {}
-    for item in customer.objects("Data"):
-        key: Any = item.number("CustomerDataColumnId")
+    for index, item in enumerate(customer["Data"]):
+        key, place = item["CustomerDataColumnId"], f"{path}.Data[{index}]"
         if key is None:
-            found = [number for number, column in columns.items() if column["Name"] == item.text("Name")]
+            found = [number for number, column in columns.items() if column["Name"] == item["Name"]]
             if len(found) > 1:
-                raise _invalid(item.path, "The Name is of several customer data columns.")
+                raise _invalid(place, "The Name is of several customer data columns.")
             key = next(iter(found), None)
         if key not in columns:
-            raise _invalid(item.path, "The customer data column does not exist.")
+            raise _invalid(place, "The customer data column does not exist.")
         if columns[key]["Archived"]:
-            raise _invalid(item.path, f"The customer data column {columns[key]['Name']} is archived.")
-        encryption = {name: item.raw(name) for name in _ENCRYPTION if item.raw(name) is not None}
-        data[key] = {"CustomerDataColumnId": key, "Value": item.text("Value"), **encryption}
+            raise _invalid(place, f"The customer data column {columns[key]['Name']} is archived.")
+        encryption = {name: item[name] for name in _ENCRYPTION if item[name] is not None}
+        data[key] = {"CustomerDataColumnId": key, "Value": item["Value"], **encryption}
     given = {key for key, item in data.items() if item["Value"]}
     needed = {key: c["Name"] for key, c in columns.items() if c["Required"] and not c["Archived"]}
     if missing := [name for key, name in needed.items() if key not in given]:
-        raise _invalid(customer.at("Data"), f"Required customer data is missing: {', '.join(missing)}.")
+        raise _invalid(f"{path}.Data", f"Required customer data is missing: {', '.join(missing)}.")
     return list(data.values())
 
 

@@ -51,14 +51,12 @@ class Fault(Struct, frozen=True, kw_only=True):
 
     The `nth` request that matches is struck, counted from 1; with `onwards` every later one too. `path` is
     a pattern with `*`, without regard to case. `after` means: the request was executed, only its answer
-    suffers. What happens, by `effect`, whose `value` is a status code, seconds, a number of bytes, a content
-    type or an address:
+    suffers. By `effect`, with its `value`:
 
-    status: that code, with a JSON body, or an HTML page (`html`), and `retry_after` where given · delay:
-    that many seconds · refuse: inside one process, nothing listens; over a socket, as drop · silence: inside
-    one process, no answer in the time that the caller allows; over a socket, as drop · drop: the connection
-    closes without an answer · cut: the body breaks off after that many bytes, without a value in its middle ·
-    html: 200 with an HTML page · type: another content type · redirect: 302 to an address.
+    status: that code, with a JSON body or an HTML page (`html`), and `retry_after` · delay: so many seconds ·
+    refuse: nothing listens · silence: no answer in time (both inside one process; over a socket, as drop) ·
+    drop: the connection closes without an answer · cut: the body breaks off after so many bytes, or in its
+    middle · html: 200 with an HTML page · type: another content type · redirect: 302 to an address.
     """
 
     method: str

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import sqlite3
-import stat
 import threading
 import weakref
 from collections.abc import Iterator, Mapping
@@ -97,8 +96,8 @@ class Transaction:
 class State:
     """A sandbox's memory, in a file that other processes may use at the same time, or in this process only.
 
-    A new one starts with the documents of `seed`; a file that exists goes on where it was. The file is
-    readable for its owner only, for it holds what was sent.
+    A new one starts with the documents of `seed`; a file that exists goes on where it was. A new file is
+    readable for its owner only, for it holds what was sent. Raises `StateError` for a file of anything else.
     """
 
     def __init__(self, path: str | Path = _IN_MEMORY, seed: Seed = STARTING_POINT) -> None:
@@ -106,14 +105,18 @@ class State:
         self._lock = threading.RLock()
         self._is_file = str(path) != _IN_MEMORY
         with _translating(path):
-            self._connection = _connect(path)
+            if self._is_file:
+                Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                with contextlib.suppress(FileExistsError):
+                    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            self._connection = sqlite3.connect(
+                path, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
+            )
             # Without `close`, the connection is closed when the state is garbage-collected.
             self._finalizer = weakref.finalize(self, self._connection.close)
-            try:
-                self._begin_if_new()
-            except BaseException:
-                self._finalizer()
-                raise
+            # A sandbox need not survive a power cut, and not to wait for the disk is much faster.
+            self._connection.execute("PRAGMA synchronous = OFF")
+            self._begin_if_new()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -141,10 +144,9 @@ class State:
         """Return the requests seen, oldest first; with `last`, only that many of the newest."""
         limit = -1 if last is None else last
         with self._lock:
-            newest_first = self._connection.execute(
-                "SELECT * FROM requests ORDER BY number DESC LIMIT ?", (limit,)
-            )
-            return tuple(Request(*columns) for _number, *columns in reversed(newest_first.fetchall()))
+            query = "SELECT * FROM requests ORDER BY number DESC LIMIT ?"
+            newest_first = self._connection.execute(query, (limit,)).fetchall()
+        return tuple(Request(*columns) for _number, *columns in reversed(newest_first))
 
     def reset(self) -> None:
         """Go back to the seeded start: forget all changes, requests and numbers given out since."""
@@ -196,36 +198,6 @@ def _translating(path: str | Path) -> Iterator[None]:
         yield
     except (OSError, sqlite3.DatabaseError) as error:
         raise StateError(f"{path}: not a sandbox's state ({error}); move it away to start anew") from error
-
-
-def _connect(path: str | Path) -> sqlite3.Connection:
-    """Open the database; a file is made, or made again, its owner's alone."""
-    if str(path) != _IN_MEMORY:
-        _own(Path(path))
-    connection = sqlite3.connect(
-        path, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
-    )
-    try:
-        # A sandbox need not survive a power cut, and not to wait for the disk makes a request much faster.
-        connection.execute("PRAGMA synchronous = OFF")
-    except sqlite3.Error:  # the file is no database
-        connection.close()
-        raise
-    return connection
-
-
-def _own(path: Path) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    # No link and no device is followed or changed. The file is not opened here: closing it would drop the
-    # locks that another state in this process holds.
-    found = os.lstat(path)
-    if not stat.S_ISREG(found.st_mode):
-        raise OSError("not a regular file")
-    if hasattr(os, "geteuid") and (found.st_uid != os.geteuid() or found.st_nlink > 1):
-        raise OSError("it belongs to another user, or has a second name")
-    path.chmod(0o600)
 
 
 def _check_sound(connection: sqlite3.Connection) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import json
+import re
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 Listing = Literal["paged", "unpaged", "clamped", "ignores-skip"]
 Members = Mapping[str, Any]
@@ -19,8 +19,7 @@ class Variants(Struct, frozen=True, kw_only=True):
     """One answer to each question that the vendors' pages leave open and that the tool has to cope with.
 
     Where the pages do say something (reset by omission, 25 rows a page, 200 with `Succeeded: false`), there
-    is no variant: the emulator always does it. A value that is none of the plausible ones is a
-    `ValueError`.
+    is no variant: the emulator always does it.
     """
 
     # CheckMarket: lists.
@@ -117,83 +116,41 @@ class Variants(Struct, frozen=True, kw_only=True):
     refusal_body: Literal["model-state", "message", "text", "html"] = "model-state"
     """The form of what a 400 says."""
 
-    def __post_init__(self) -> None:
-        for name in _questions():
-            if not _is_plausible(name, getattr(self, name)):
-                raise ValueError(f"{name}={_text(getattr(self, name))}: expected {_choices(name)}")
-
     @classmethod
     def parse(cls, settings: Iterable[str]) -> Variants:
         """Return the variants that texts like `listing=unpaged` ask for; of two for one name, the later wins.
 
         Raises `ValueError`, naming what is valid, for an unknown name or a value that is not plausible.
         """
-        return replace(cls(), **dict(map(_setting, settings)))
-
-    def changed(self) -> tuple[str, ...]:
-        """Return the `name=value` texts, as `parse` reads them, of every answer that is not the default."""
-        default = Variants()
-        names = (name for name in _questions() if getattr(self, name) != getattr(default, name))
-        return tuple(f"{name}={_text(getattr(self, name))}" for name in names)
-
-
-@functools.cache
-def _questions() -> Mapping[str, tuple[Any, ...]]:
-    """Return the types that an answer to each question can have, by the name of its field."""
-    hints = get_type_hints(Variants).items()
-    return {
-        name: get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
-        for name, hint in hints
-    }
+        return cls(**dict(map(_setting, settings)))
 
 
 def _setting(text: str) -> tuple[str, Any]:
     """Return name and value of one `name=value` text."""
     name, separator, value = (part.strip() for part in text.partition("="))
-    kinds = _questions().get(name)
-    if kinds is None or not separator:
-        raise ValueError(
-            f"{text!r} is not a variant; write name=value with one of: {', '.join(_questions())}"
-        )
-    try:
-        if value == "none" and type(None) in kinds:
-            return name, None
-        if bool in kinds:
-            return name, {"true": True, "false": False}[value]
-        if value.startswith("{"):
-            return name, json.loads(value)
-        return name, kinds[0](value) if kinds[0] in (int, float) else value
-    except (ValueError, KeyError) as error:
-        raise ValueError(f"{text}: expected {_choices(name)}") from error
-
-
-def _is_plausible(name: str, answer: Any) -> bool:
-    """Tell whether an answer is of its question's types; a count is 1 or more, a duration finite."""
-    for kind in _questions()[name]:
+    hint = get_type_hints(Variants).get(name)
+    if hint is None or not separator:
+        known = ", ".join(get_type_hints(Variants))
+        raise ValueError(f"{text!r} is not a variant; write name=value with one of: {known}")
+    choices = list[str]()
+    for kind in get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,):
         if get_origin(kind) is Literal:
-            fits = isinstance(answer, str) and answer in get_args(kind)
-        elif kind is float:
-            fits = isinstance(answer, int | float) and 0 <= answer < float("inf")
-        elif kind is int:
-            fits = type(answer) is int and answer >= 1
+            shown = pattern = "|".join(get_args(kind))
+            read: Callable[[str], Any] = str
         else:
-            fits = isinstance(answer, get_origin(kind) or kind)
-        if fits:
-            return True
-    return False
+            shown, pattern, read = _READERS[get_origin(kind) or kind]
+        choices.append(shown)
+        if re.fullmatch(pattern, value):
+            with contextlib.suppress(ValueError):  # a JSON object that is none
+                return name, read(value)
+    raise ValueError(f"{text}: expected {'|'.join(choices)}")
 
 
-def _choices(name: str) -> str:
-    """Return the answers to choose from: `paged|unpaged`, `true|false`, `1, 2, …|none`."""
-    names = {bool: "true|false", int: "1, 2, …", float: "seconds", type(None): "none"}
-    return "|".join(
-        "|".join(get_args(kind)) if get_origin(kind) is Literal else names.get(kind, "a JSON object")
-        for kind in _questions()[name]
-    )
-
-
-def _text(answer: Any) -> str:
-    """Return an answer as `parse` reads it."""
-    if isinstance(answer, Mapping):
-        return json.dumps(answer, ensure_ascii=False)
-    return str(answer).lower() if isinstance(answer, bool) or answer is None else str(answer)
+# The type of an answer → how its values are shown, what they look like, and how one is read.
+_READERS: Mapping[Any, tuple[str, str, Callable[[str], Any]]] = {
+    bool: ("true|false", "true|false", "true".__eq__),
+    int: ("1, 2, …", "[1-9][0-9]*", int),
+    float: ("seconds", r"[0-9]+(\.[0-9]+)?", float),
+    type(None): ("none", "none", lambda _: None),
+    Mapping: ("a JSON object", r"\{.*\}", json.loads),
+}

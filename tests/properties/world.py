@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from hypothesis import note
 from msgspec import Struct, field
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from reconciler.checkmarket.client import ImportConfigs, open_checkmarket
 from reconciler.checkmarket.model import IMPORT_CONFIGS
@@ -61,7 +61,9 @@ class Situation(Struct, frozen=True):
 
     def __str__(self) -> str:
         """Return what a person needs to see of a counterexample."""
-        lines = [f"variants: {' '.join(self.variants.changed())}", *map(_summary, self.declared)]
+        usual = asdict(Variants())
+        changed = [f"{name}={value}" for name, value in asdict(self.variants).items() if value != usual[name]]
+        lines = [f"variants: {' '.join(changed)}", *map(_summary, self.declared)]
         lines += [f"stored {id}: {document}" for id, document in self.stored.items()]
         return "\n".join(["", *lines, f"defaults: {self.defaults}", ""])
 
