@@ -24,7 +24,7 @@ from http import HTTPStatus
 from typing import ClassVar
 from urllib.parse import quote, urlsplit
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from reconciler.access import Access, is_loopback
@@ -72,8 +72,7 @@ class Column(Struct, frozen=True):
 class Count(Struct, frozen=True):
     """How many customers were counted, and when by the tenant's clock, in seconds since 1970 UTC.
 
-    `at` is None where the answer does not say: a `Date` is not promised (U). A cache on the way keeps the
-    old time.
+    `at` is None where the answer does not say: a `Date` is not promised (U).
     """
 
     customers: int
@@ -106,10 +105,8 @@ class Customers(Struct, frozen=True):
     mapper: Mapper = map_serially
 
     def server_time(self) -> float | None:
-        """Return the time of the server in seconds since 1970 UTC, None where it does not say.
-
-        It asks for the columns, which proves that the token may read; the API has no call for that.
-        """
+        """Return the time of the server in seconds since 1970 UTC, None where it does not say."""
+        # The columns prove that the token may read; the API has no call for that.
         document, at = self._read(_COLUMNS)
         _rows(document, "CustomerDataColumns", _COLUMNS)
         return at
@@ -138,9 +135,8 @@ class Customers(Struct, frozen=True):
     def count(self, emails: Sequence[str], statuses: Sequence[int] = ()) -> Count:
         """Return how many customers have one of the addresses, and one of the statuses if any are given.
 
-        Many addresses take several requests; none take none. D: GET-api-v3-customer-count; I: repeated keys
-        stand for a list; U: whether addresses match exactly. Raises `ValueError` for a blank address, which
-        would be no filter.
+        D: GET-api-v3-customer-count; I: repeated keys stand for a list; U: whether addresses match exactly.
+        Raises `ValueError` for a blank address, which would be no filter.
         """
         also: Mapping[str, QueryValue] = {"Statuses": list(statuses)} if statuses else {}
         customers, at = 0, None
@@ -164,10 +160,7 @@ class Customers(Struct, frozen=True):
         return dict(zip(addresses, found, strict=True))
 
     def count_unknown(self) -> Count:
-        """Return how many customers a random address has: 0, where addresses are compared at all.
-
-        No cache on the way can have the answer, so its time is that of now.
-        """
+        """Return how many customers a random address has, as no cache knows: 0, if addresses are compared."""
         return self.count([f"nobody-{secrets.token_hex(8)}@{secrets.token_hex(8)}.example"])
 
     def ids(self, emails: Iterable[str]) -> Mapping[str, frozenset[str] | None]:
@@ -339,10 +332,8 @@ def taken(answer: Answer, personal: Iterable[str]) -> str:
 
 
 def _masked_error(error: ApiError, token: Secret) -> ApiError:
-    """Return an error of the HTTP layer without what that cannot know: addresses, and the token by itself.
-
-    Of a batch whose answer was lost only the kind of loss is told: the bytes that came may repeat the batch.
-    """
+    """Return an error of the HTTP layer without what that cannot know: addresses, and the token by itself."""
+    # Of a lost answer only the kind of loss is told: the bytes that came may repeat the batch.
     if isinstance(error, NoAnswer) and error.__cause__ is not None:
         request, _, _ = str(error).partition(": ")
         kind = type(error.__cause__).__name__.lstrip("_")
@@ -365,7 +356,7 @@ _PLAIN_MEMBERS = frozenset(
 def shown(answer: Answer, personal: Iterable[str] = ()) -> str:
     """Return the words of an answer of unknown form, with addresses and the `personal` values masked.
 
-    It is not yet shortened: that has to come after masking, or half a value would remain.
+    They are shortened only after that, or half a value would remain.
     """
     if len(answer.content) > _LARGEST_SHOWN:
         return f"{len(answer.content)} bytes"
@@ -440,32 +431,31 @@ _LONGEST_LIFETIME = 86_400.0
 _LONGEST_MARGIN = 60.0
 
 
-class Tokens:
+class Tokens(Struct):
     """The token of every call, for many threads: given by a person, or fetched for client credentials.
 
     How a token is got is not documented (U); this is OAuth2 (C, I). A fetched one is kept until shortly
     before it expires. Threads that wait for one share the request and its outcome, a failure too.
     """
 
-    def __init__(self, login: Secret | ClientLogin, clock: Clock, api: Api | None = None) -> None:
-        self._login = login
-        self._clock = clock
-        self._api = api
-        self._lock = threading.Lock()
-        self._token: Secret | None = None
-        self._good_until = 0.0
-        self._fetches = 0
-        self._failure: BaseException | None = None
+    login: Secret | ClientLogin
+    clock: Clock
+    api: Api | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _token: Secret | None = None
+    _good_until: float = 0.0
+    _fetches: int = 0
+    _failure: BaseException | None = None
 
     def current(self, refused: Secret | None = None) -> Secret:
         """Return a token that is believed to be good, and is not `refused`.
 
-        Raises `Unauthorised` where the credentials are refused, or a token that a person gave; `BadAnswer`
-        for an answer without a bearer token, `Unreachable` where there is no answer.
+        Raises `Unauthorised` where the credentials or a given token are refused; `BadAnswer` for an answer
+        without a bearer token, `Unreachable` where there is no answer.
         """
-        if isinstance(self._login, Secret):
+        if isinstance(self.login, Secret):
             if refused is None:
-                return self._login
+                return self.login
             raise Unauthorised(
                 "401 Unauthorized: the API does not accept the token, and a given token cannot be renewed "
                 f"here. Set a new one, without the word Bearer, in {_CREDENTIALS}, or declare `oauth`, with "
@@ -473,14 +463,14 @@ class Tokens:
             )
         fetches = self._fetches
         with self._lock:
-            started = self._clock.monotonic()
+            started = self.clock.monotonic()
             if self._token not in (None, refused) and started < self._good_until:
                 return self._token
             if self._fetches > fetches and self._failure is not None:
                 raise self._failure  # of the request that this thread waited for
             self._token, self._failure = None, None
             try:
-                self._token, lifetime = self._fetch(self._login)
+                self._token, lifetime = self._fetch(self.login)
             except BaseException as error:
                 self._failure = error
                 raise
@@ -491,12 +481,11 @@ class Tokens:
             return self._token
 
     def _fetch(self, login: ClientLogin) -> tuple[Secret, float]:
-        """Return a new token and its lifetime in seconds. It changes nothing, so asking again does no harm.
+        """Return a new token and its lifetime in seconds. Asking again does no harm. C: the answer's members.
 
-        C: the members of the answer. Raises `BadAnswer`, without any value of it, where it holds no bearer
-        token.
+        Raises `BadAnswer`, without any value of the answer, where it holds no bearer token.
         """
-        assert self._api is not None  # noqa: S101 - only a given token has none
+        assert self.api is not None  # noqa: S101 - only a given token has none
         form: dict[str, str | Secret] = {
             "grant_type": "client_credentials",
             "client_id": Secret(login.client_id),
@@ -505,7 +494,7 @@ class Tokens:
         if login.scope:
             form["scope"] = login.scope
         try:
-            answer = self._api.request("POST", urlsplit(login.token_url).path or "/", form=form, reads=True)
+            answer = self.api.request("POST", urlsplit(login.token_url).path or "/", form=form, reads=True)
         except (Declined, Forbidden, NotFound) as error:
             # Whatever the status: without a token no call is let in, and nothing was asked of the tenant.
             raise Unauthorised(str(error)) from error
@@ -524,10 +513,8 @@ class Tokens:
 
 
 def token_hosts(tenant: str, access: Access) -> tuple[tuple[str, ...], Access]:
-    """Return the hosts that may get the client secret of a tenant, by its address, and what else is trusted.
-
-    Any program may listen on this machine, so for a tenant elsewhere it is trusted only where it is named.
-    """
+    """Return the hosts that may get the client secret of a tenant by its address, and what is trusted."""
+    # Any program may listen on this machine, so for a tenant elsewhere it is trusted only where it is named.
     host = (urlsplit(tenant).hostname or "").lower().removesuffix(".")
     elsewhere = bool(host) and not is_loopback(host)
     hosts = (*TOKEN_HOSTS, host) if elsewhere else TOKEN_HOSTS
@@ -544,11 +531,9 @@ def open_expoints(
 ) -> Iterator[Customers]:
     """Open a tenant, such as https://acme.expoints.nl; its connections are closed at the end of the `with`.
 
-    `login` is a token, or client credentials that get one; these go to the host of their `token_url` only,
-    which must be that of the tenant, a known token host, or trusted by `access`. Reading and adding have one
-    pace, and the token host its own, without the tenant's allowance of a minute.
-
-    Raises `Refused` for an address that is not trusted, `UsageError` for one that is none.
+    `login` is a token, or client credentials that get one at their `token_url`. Reading and adding have one
+    pace, and the token host its own, without the tenant's allowance of a minute. Raises `Refused` for an
+    address that is not trusted, `UsageError` for one that is none.
     """
     connection = connection or Connection()
     bounds = connection.bounds

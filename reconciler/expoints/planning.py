@@ -209,8 +209,8 @@ def plan_seeds(scope: SeedScope, seeds: Sequence[Seed]) -> SeedsPlan:
         every = [delivery for key in keys for delivery in ledger.past(scope.account, key)]
         own[seed.key] = counting(sorted(every, key=attrgetter("batch")))
     settled = settle(scope, past, settle_after, [(seed, own[seed.key]) for seed in seeds])
-    past = _after(settled, past)
-    own = {key: _after(settled, some) for key, some in own.items()}
+    if settled:
+        past, own = _after(settled, past), {key: _after(settled, some) for key, some in own.items()}
     rests = _rests(scope, [one for some in own.values() for one in some], settle_after)
     recipients = {
         seed.key: with_states(seed, recipients_of(seed, hash), own[seed.key], rests) for seed in seeds
@@ -232,13 +232,13 @@ def plan_seeds(scope: SeedScope, seeds: Sequence[Seed]) -> SeedsPlan:
             else one
             for one in judgements
         )
-    left = {one.email for some in recipients.values() for one in some if one.is_due}
+    left = {one.customer.email for some in recipients.values() for one in some if one.is_due}
     opted_out = client.opted_out(sorted(left))
     plans = []
     for seed in seeds:
         some, blocks = recipients[seed.key], [*scope.check(seed), *blocks_of(seed, columns)]
         blocks += renamed[seed.key]
-        if gone := [one for one in some if one.email in opted_out]:
+        if gone := [one for one in some if one.customer.email in opted_out]:
             places = ", ".join(str(one.customer.place) for one in gone[:3])
             blocks.append(Block("opted-out", f"{len(gone)} of its mailboxes want no more mail ({places})"))
         plans.append(SeedPlan(seed, some, tuple(blocks)))

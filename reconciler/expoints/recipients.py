@@ -71,11 +71,6 @@ class Recipient(Redacted, frozen=True):
     """Whether a person agreed to send to it although others may have."""
 
     @property
-    def email(self) -> str:
-        """Its address as it is declared."""
-        return self.customer.email
-
-    @property
     def is_due(self) -> bool:
         """Whether it is to be sent as far as the journal knows."""
         return self.state in (RecipientState.PENDING, RecipientState.CHANGED)
@@ -97,10 +92,7 @@ class SeedPlan(Struct, frozen=True):
 
     @property
     def changes(self) -> Mapping[str, tuple[int, int]]:
-        """How many recipients differ at a path from what they were sent, and how many are sent again.
-
-        The empty path is of those of whom the journal does not say where they differ.
-        """
+        """Path, empty if the journal does not say which → how many differ there, how many are sent again."""
         found: dict[str, tuple[int, int]] = {}
         for one in self.customers:
             for path in one.changed:
@@ -135,10 +127,10 @@ class SeedPlan(Struct, frozen=True):
 
 
 class SeedStatus(Struct, frozen=True):
-    """What the tenant counts of the customers of one seed, by its own statuses.
+    """What the tenant counts of the customers of one seed, by its own statuses, of any round or sender.
 
-    A count is of all customers of the addresses, of whatever round or sender, so it can disprove an arrival
-    and never prove a mail. Source: vendor pages GET-api-v3-customer-getcustomerstatuses and …-count.
+    So it can disprove an arrival and never prove a mail. Source: vendor pages
+    GET-api-v3-customer-getcustomerstatuses and …-count.
     """
 
     key: str

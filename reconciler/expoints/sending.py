@@ -42,7 +42,7 @@ _HOPELESS = (Unauthorised, Forbidden, Unreachable, Abandoned)
 def statuses_of(client: Customers, plans: Sequence[SeedPlan]) -> list[SeedStatus]:
     """Return what the tenant counts of every seed of which something was sent. Errors: `ApiError`."""
     sent = [
-        (plan.seed, [one.email for one in plan.customers if one.state is RecipientState.SENT])
+        (plan.seed, [one.customer.email for one in plan.customers if one.state is RecipientState.SENT])
         for plan in plans
         if plan.count(RecipientState.SENT)
     ]
@@ -55,9 +55,8 @@ def _status_of(
 ) -> SeedStatus:
     """Return what the tenant counts of the customers of a seed that were sent. Errors: `ApiError`.
 
-    `expected` is how many customers their addresses should have, `names` are the tenant's statuses. It takes
-    one look for all and at most one for each status, and ends as soon as every counted customer has a
-    status.
+    `expected` is how many customers their addresses should have, `names` are the tenant's statuses, each
+    asked for once at most, until every counted customer has one.
     """
     faulty = [code for code, name in names.items() if {code, name} & set(seed.fault_statuses)]
     left = counted = client.count(emails).customers
@@ -142,10 +141,9 @@ class Sender(Struct, frozen=True):
     def _request(
         self, seed: Seed, recipients: Sequence[Recipient], sent: list[tuple[str, int]]
     ) -> Iterator[SendResult]:
-        """Send one request, but to no mailbox whose customers are not explained: the tenant knows better.
+        """Send one request, but to no mailbox whose customers are not explained; yield how it ended.
 
-        Yields how it ended for those that were found, and for the rest. Each address that was sent goes to
-        `sent`, with how many customers it had before.
+        Each address that was sent goes to `sent`, with how many customers it had before.
         """
         try:
             scope, past = self.scope, self.ledger.past(self.scope.account)
@@ -191,7 +189,7 @@ class Sender(Struct, frozen=True):
 
         result = self._post(seed, body, rest, conclude)
         if result.sent:
-            sent += [(one.email, one.count) for one in rest]
+            sent += [(one.customer.email, one.count) for one in rest]
         yield result
 
     def _post(
@@ -236,10 +234,10 @@ class Sender(Struct, frozen=True):
     def _doubt(self, recipients: Sequence[Recipient]) -> str:
         """Return why a refused batch may have been taken, empty where counting shows that it was not."""
         try:
-            counts = self.scope.client.counts(one.email for one in recipients)
+            counts = self.scope.client.counts(one.customer.email for one in recipients)
         except ApiError as error:
             return f"Whether it was taken cannot be counted: {error}"
-        if all(counts[one.email].customers == one.count for one in recipients):
+        if all(counts[one.customer.email].customers == one.count for one in recipients):
             return ""
         return "But its mailboxes have other customers than before, so it may have been taken."
 

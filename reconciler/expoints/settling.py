@@ -145,19 +145,20 @@ def look(
 
     The ids of these are asked for where the number proves too little; `thoroughly`, wherever there are any.
     """
-    counts = scope.client.counts(one.email for one in recipients)
-    ids = scope.client.ids(
-        one.email
-        for one in recipients
-        if (count := counts[one.email].customers)
-        and (thoroughly or count < explained.get(one.mailbox, NOTHING).least)
+    counts = scope.client.counts(one.customer.email for one in recipients)
+    counted = [replace(one, count=counts[one.customer.email].customers) for one in recipients]
+    asked = (
+        one.customer.email
+        for one in counted
+        if one.count and (thoroughly or one.count < explained.get(one.mailbox, NOTHING).least)
     )
+    ids = {email: _hashed_ids(found, scope.ledger.hash) for email, found in scope.client.ids(asked).items()}
     found = []
-    for one in recipients:
-        count, listed = counts[one.email].customers, _hashed_ids(ids.get(one.email), scope.ledger.hash)
+    for one in counted:
+        listed = ids.get(one.customer.email) if one.count else ()
         # Of rows that are not as many as were counted, it is unknown which are missing.
-        known = () if count == 0 else listed if listed and len(listed) == count else None
-        found.append(replace(one, count=count, ids=known))
+        is_whole = listed is not None and len(listed) == one.count
+        found.append(replace(one, ids=listed if is_whole else None))
     return found
 
 
@@ -228,7 +229,7 @@ def settle(
             is_same_address = one and delivery.contents.get(EMAIL) == one.contents[EMAIL]
             was_followed = delivery.batch < latest.get(delivery.mailbox, 0)
             if one and is_same_address and is_automatic(delivery) and not was_followed:
-                doubts.append((delivery, one.email))
+                doubts.append((delivery, one.customer.email))
     # U: whether `EmailAddresses` is obeyed. Where an unknown address has customers, no count means much.
     if not doubts or scope.client.count_unknown().customers > 0:
         return ()
