@@ -99,10 +99,7 @@ def read_workspace(folder: Path, base: Path, edited: Mapping[Path, bytes] = NOT_
 def workspace_files(
     folder: Path, refuse: Callable[[Path, Refusal], object] = lambda _path, _why: None
 ) -> Iterator[Path]:
-    """Yield the path of every file that `read_workspace` reads, in its order.
-
-    `refuse` is given the folders that are not looked into, and why.
-    """
+    """Yield the path of every file that `read_workspace` reads; `refuse` is given each folder left out."""
 
     def fail(error: OSError) -> None:
         refuse(Path(str(error.filename)), _unreadable(error))
@@ -154,10 +151,7 @@ def _refused(file: str, why: Refusal) -> Document:
 
 
 class WorkspaceFiles(Redacted, frozen=True, eq=False):
-    """The files beside the YAML, which its seeds name: tables of customers, files to send.
-
-    Each is read once, so that what was checked is what is sent.
-    """
+    """The files that seeds name, each read once, so that what was checked is what is sent."""
 
     shown: ClassVar = ("folder", "base")
 
@@ -294,10 +288,7 @@ def contents_of(
     declaring: Sequence[str],
     report: Report,
 ) -> Contents:
-    """Return the sections of `documents`, of which those called in `declaring` declare something.
-
-    `settings_file` is the one that may also hold what counts for the workspace, called in `settings`.
-    """
+    """Return the sections of the files: `settings` stand in `settings_file` alone, `declaring` in any."""
     sections: dict[str, list[tuple[str, Node]]] = {}
     top: Document | None = None
     of_settings = (*settings, TARGETS)

@@ -48,10 +48,9 @@ def _warning(place: Place, setting: str, before: str, after: str, was: Place | N
 
 
 def _counterpart(before: Workspace[Any], now: Workspace[Any], target: Target) -> Target | None:
-    """Return the target of before: that of the same name, else one with the same accounts.
+    """Return the target of before: that of the same name, else one with the same accounts, first one gone.
 
-    One that is gone since comes first. Two sandboxes are two accounts, so that one which is still there
-    says nothing of another.
+    Two sandboxes are two accounts, so that one which is still there says nothing of another.
     """
     if target.name in before.targets:
         return before.targets[target.name]

@@ -63,10 +63,7 @@ S = TypeVar("S")  # what the section of seeds makes of them
 
 
 class SeedsByName(Struct, Generic[S], frozen=True):
-    """A section of seeds of which the name is known, and the rest once it is opened.
-
-    Its models take a while to define, and most workspaces hold no seed.
-    """
+    """A section of seeds by its name; its models, which take a while to define, come once it is opened."""
 
     name: str  # `customer_seeds`
     account: str  # the section of a target that opens the account where they are sent: `expoints`

@@ -236,8 +236,7 @@ def blocks_of(
 ) -> Iterator[tuple[str, Node | None]]:
     """Yield every target that `targets` names once, in its order, with the block of what differs there.
 
-    `targets` is one of `Targets`; an empty block is none. A target that does not exist is reported, and
-    yielded all the same.
+    An empty block is none. A target that does not exist is reported, and yielded all the same.
     """
     if not targets.value:
         report.error("no-target", targets.place, key, "it lives on no target", "name at least one")
@@ -259,10 +258,7 @@ def blocks_of(
 def read_resources(
     section: Section, contents: Contents, targets: Mapping[str, Target | None], report: Report
 ) -> tuple[dict[str, Level], dict[str, Resource]]:
-    """Return the presets by name, and all resources by their full keys, both in order.
-
-    What is wrong goes to the report.
-    """
+    """Return the presets by name, and all resources by their full keys, both in order."""
     presets: dict[str, Level] = {}
     for name, node in contents.named("presets", report).items():
         reader = LevelReader(section, report, node, PRESET, f"preset {name}", f"presets.{name}")

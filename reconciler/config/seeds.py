@@ -54,10 +54,7 @@ Row = TypeVar("Row", bound=BaseModel)
 
 
 def decided(layers: Sequence[Node], *path: str | int) -> Node:
-    """Return what decides at `path`, of mappings over each other, the strongest first.
-
-    Where nothing stands there, it is the nearest above it in the first.
-    """
+    """Return what the first of these mappings that has `path` says there, else the nearest in the first."""
     found = (layer.find(*path) for layer in layers)
     return next(filter(None, found), None) or layers[0].at(*path)
 
@@ -368,7 +365,7 @@ _Refuse: TypeAlias = Callable[[Refusal, int, int], None]
 
 
 def read_rows(content: bytes, file: str, section: _Section, report: Report, key: str) -> Iterator[Node]:
-    """Yield the rows in `content`: of a table, unless the name of its `file` says JSON Lines.
+    """Yield the rows in `content`, a table or JSON Lines by the name of its `file`.
 
     What is wrong goes to the report, under `key`, and repeats no value.
     """

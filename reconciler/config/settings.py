@@ -283,10 +283,7 @@ def _at_most(value: object) -> int | Share | None:
 
 
 def _origin(value: str) -> tuple[SplitResult, str]:
-    """Return the parts of an address that credentials may be sent to, and scheme, host and port of it.
-
-    These are in their one spelling: the journal knows an account by them.
-    """
+    """Return the parts of an address for credentials, and its origin in the spelling of the journal."""
     try:
         parts = urlsplit(value)
         usable = bool(parts.hostname) and parts.port != 0 and value.isprintable() and " " not in value

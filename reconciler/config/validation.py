@@ -36,10 +36,7 @@ class Written(BaseModel):
 
 
 class Report(Struct, eq=False):
-    """Takes every problem once, and drops what only follows from the YAML problem at the same place.
-
-    Raises `FilesInvalid` with all of them where there are too many.
-    """
+    """Takes every problem once, but none that only follows from one of YAML; `FilesInvalid` if too many."""
 
     found: dict[Problem, None] = field(default_factory=dict)  # every problem by now
     doubtful: set[str] = field(default_factory=set)
@@ -47,7 +44,7 @@ class Report(Struct, eq=False):
     _unread: set[Place] = field(default_factory=set)
 
     def take(self, problems: Collection[Problem]) -> None:
-        """Take problems of YAML itself: whatever else is wrong at the same place follows from them."""
+        """Take problems of YAML itself, from which follows what else is wrong at the same place."""
         for problem in problems:
             self.add(problem)
         self._unread.update(problem.place for problem in problems)
@@ -92,10 +89,7 @@ class Report(Struct, eq=False):
 
 
 def refusal(code: str, message: str, hint: str = "") -> PydanticCustomError:
-    """Return the error with which a validator of a model says why, in its own words and with its own code.
-
-    The message is shown, so it repeats nothing that is secret or personal.
-    """
+    """Return the error of a validator; its message is shown, so it repeats nothing secret or personal."""
     return PydanticCustomError(code, "{message}", {"message": message, "hint": hint})
 
 
@@ -111,10 +105,9 @@ def passing(test: Callable[[Any], object], code: str, message: str, hint: str = 
 
 
 def shape(**keywords: Any) -> Any:
-    """Return the annotation that adds these keywords of JSON Schema to those of a type.
+    """Return the annotation that adds these keywords of JSON Schema, which an editor can see, to a type.
 
-    Where the rule of a value is a function, they are what an editor can see of it. They never refuse what
-    the rule accepts; the rule may be stricter.
+    They never refuse what the validators of the type accept; these may be stricter.
     """
     return Field(json_schema_extra=keywords)
 

@@ -395,10 +395,7 @@ _STARTS_A_NUMBER = frozenset("+-.0123456789")
 
 @lru_cache(maxsize=1_000)
 def plain(text: str) -> tuple[Json, Refusal | None]:
-    """Return what a scalar without quotes and without a tag means.
-
-    With a refusal it is the value that the right form would most likely have.
-    """
+    """Return what a scalar without quotes or tag means; with a refusal, what it most likely would mean."""
     if text in _WORDS:
         return _WORDS[text], None
     if text[:1] in _STARTS_A_NUMBER:
