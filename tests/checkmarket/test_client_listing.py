@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.checkmarket.client import ImportConfigs
-from reconciler.commands.console import PROGRESS_AFTER, Console, Pool, each
+from reconciler.commands.console import Console, Pool, each
 from reconciler.engine.kind import Json, Mapper, map_serially
 from reconciler.errors import ApiError, BadAnswer, Declined, Unreachable
 from reconciler.sandbox.app import create_app
@@ -24,8 +24,6 @@ from reconciler.sandbox.seeding import SURVEYS
 from reconciler.sandbox.state import Seed, State
 from reconciler.sandbox.variants import Listing, Variants
 from tests.checkmarket.test_client import account, opened
-from tests.clock import FakeClock
-from tests.commands.world import Terminal
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -135,14 +133,6 @@ def test_a_list_that_is_not_proven_to_be_whole_is_an_error(server: Collection) -
             configs.list(way)
 
 
-def test_a_count_that_is_far_too_high_makes_nobody_ask_on_and_on() -> None:
-    server = Collection(500, total=lambda _: 1_000_000)
-    with opened(server) as configs, pytest.raises(BadAnswer):
-        configs.list(SEVERAL)
-    # Twice the list, and each time no more behind its end than were under way then, and one that is empty.
-    assert len(server.asked) <= 2 * (5 + SEVERAL.workers + 1)
-
-
 def test_so_many_pages_are_under_way_at_once() -> None:
     together = threading.Barrier(SEVERAL.workers)
     pages = Collection(600)
@@ -154,19 +144,6 @@ def test_so_many_pages_are_under_way_at_once() -> None:
 
     with opened(waiting) as configs:
         assert ids(configs, SEVERAL) == list(range(1, 601))
-
-
-def test_how_many_pages_are_read_is_told_on_a_terminal() -> None:
-    clock, terminal = FakeClock(), Terminal()
-    pages = Collection(600)
-
-    def slow(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        clock.sleep(PROGRESS_AFTER)
-        return pages(environ, start_response)
-
-    with opened(slow) as configs:
-        configs.list(Pool(1, Console(stderr=terminal, clock=clock)))
-    assert "Reading pages of the list 1/4" in terminal.getvalue()
 
 
 def test_a_list_without_an_end_is_an_error() -> None:
@@ -203,35 +180,27 @@ STILL = {skip: page(skip + 1, skip + 2, total=10) for skip in range(0, 10, 2)}
 
 
 @pytest.mark.parametrize(
-    "moved",
+    ("pages", "moved", "reads"),
     [
-        {6: page(7, 8, total=11)},  # somebody made one meanwhile
-        {6: page(7, 8, total=9)},  # somebody deleted one meanwhile
-        {4: page(4, 5, total=10)},  # one went in front: 6 was never seen
-        {8: page(9, total=10)},  # the last one went, and the count is late
-        {6: page(total=10)},
+        (STILL, {6: page(7, 8, total=11)}, 2),  # one was made meanwhile
+        (STILL, {6: page(7, 8, total=9)}, 2),  # one was deleted meanwhile
+        (STILL, {4: page(4, 5, total=10)}, 2),  # one went in front: 6 was never seen
+        (STILL, {8: page(9, total=10)}, 2),  # the last one went, and the count is late
+        (STILL, {6: page(total=10)}, 2),
+        # Behind a page that is shorter the next one begins where it ended.
+        ({**STILL, 4: page(5, total=10), 5: page(6, 7, total=10), 7: page(8, 9, 10, total=10)}, {}, 1),
+        # A row that comes twice counts where it came first.
+        ({**STILL, 6: page(6, 7, total=10), 8: page(8, 9, 10, total=10)}, {}, 1),
     ],
 )
 @ways
-def test_a_list_that_moved_is_read_once_more(moved: Mapping[int, Json], way: Mapper) -> None:
-    server = Placed(STILL, moved)
+def test_a_list_is_read_once_more_only_where_it_moved(
+    pages: Mapping[int, Json], moved: Mapping[int, Json], reads: int, way: Mapper
+) -> None:
+    server = Placed(pages, moved)
     with opened(server) as configs:
         assert ids(configs, way) == list(range(1, 11))
-    assert server.asked.count(0) == 2
-
-
-@ways
-def test_behind_a_page_that_is_shorter_the_next_one_begins_where_it_ended(way: Mapper) -> None:
-    short = {4: page(5, total=10), 5: page(6, 7, total=10), 7: page(8, 9, total=10), 9: page(10, total=10)}
-    with opened(Placed({**STILL, **short})) as configs:
-        assert ids(configs, way) == list(range(1, 11))
-
-
-@ways
-def test_a_row_that_comes_twice_counts_where_it_came_first_however_pages_are_read(way: Mapper) -> None:
-    pages = {skip: page(skip + 1, skip + 2, total=9) for skip in (0, 2, 4)}
-    with opened(Placed({**pages, 6: page(6, 7, total=9), 8: page(8, 9, total=9)})) as configs:
-        assert ids(configs, way) == list(range(1, 10))
+    assert server.asked.count(0) == reads
 
 
 @ways
@@ -242,28 +211,26 @@ def test_a_page_that_fails_among_several_fails_the_list(way: Mapper) -> None:
 
 
 START = {skip: page(skip + 1, skip + 2, total=1000) for skip in (0, 2)}
+FAILED: Json = {"Meta": {"Status": 503}, "Data": "Later"}
+OFTEN = range(4, 1000, 2)
 
 
-def test_behind_a_page_that_fails_nobody_asks_on() -> None:
-    failed: Json = {"Meta": {"Status": 503}, "Data": "Later"}
-    server = Placed(dict.fromkeys(range(4, 1000, 2), failed) | START)
-    with opened(server) as configs, pytest.raises(Unreachable):
+@pytest.mark.parametrize(
+    ("pages", "error", "reads"),
+    [
+        (dict.fromkeys(OFTEN, FAILED), Unreachable, 1),
+        (dict.fromkeys(OFTEN, START[2]), BadAnswer, 2),  # the same page again and again
+        ({4: page(5, 6, total=1000)}, BadAnswer, 2),  # a count that is far too high
+    ],
+)
+def test_behind_the_end_of_a_list_no_further_pages_are_asked_for(
+    pages: Mapping[int, Json], error: type[ApiError], reads: int
+) -> None:
+    server = Placed({**pages, **START})
+    with opened(server) as configs, pytest.raises(error):
         configs.list(SEVERAL)
-    assert len(server.asked) <= 2 + SEVERAL.workers
-
-
-def test_behind_a_page_that_comes_again_nobody_asks_on() -> None:
-    server = Placed(dict.fromkeys(range(4, 1000, 2), START[2]) | START)
-    with opened(server) as configs, pytest.raises(BadAnswer, match="do not prove"):
-        configs.list(SEVERAL)
-    # Read twice, each time two pages, those that were under way, and all at once.
-    assert len(server.asked) <= 2 * (2 + SEVERAL.workers + 1)
-
-
-def test_a_list_that_never_stands_still_is_an_error() -> None:
-    once = [page(1, 2, total=4), page(total=4)]
-    with served(*once, *once) as configs, pytest.raises(BadAnswer):
-        configs.list()
+    # Two or three pages, those that were under way, and one more that is empty or everything.
+    assert len(server.asked) <= reads * (3 + SEVERAL.workers + 1)
 
 
 @pytest.mark.parametrize(

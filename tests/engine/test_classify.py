@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from reconciler.engine.body import ABSENT, compared, put, shows_zero, value_at
+from reconciler.engine.body import compared, shows_zero
 from reconciler.engine.classify import (
     DefaultSource,
     FieldClass,
@@ -54,12 +54,6 @@ class TestForm:
         rows: Json = [{"Number": 10, "Label": "leg", "Colour": "red"}, {"Label": "arm"}]
         # The API leaves out the number zero.
         assert compared(PARTS, rows) == [{"Number": 0, "Label": "arm"}, {"Number": 10, "Label": "leg"}]
-
-    @pytest.mark.parametrize("body", [{}, {"Battery": None}, {"Battery": []}, {"Battery": {"Count": 1}}])
-    def test_a_member_of_a_group_that_is_not_there_is_absent_until_it_is_put(self, body: Any) -> None:
-        assert value_at(body, ("Battery", "Kind")) is ABSENT
-        put(body, ("Battery", "Kind"), "AA")
-        assert value_at(body, ("Battery", "Kind")) == "AA"
 
 
 @pytest.mark.parametrize(
@@ -151,12 +145,6 @@ def test_a_default_that_is_only_stated_hides_no_reset(
 def test_an_empty_default_that_is_stated_claims_nothing(stated: Json) -> None:
     views = classify(account(defaults=claimed({"size": stated})), declared(values=A_CHANGE), BARE)
     assert not view_of("size", views).differs
-
-
-def test_only_the_resource_itself_consents_to_a_reset() -> None:
-    assert size_of(declared(reset=["size"], own=True)).consented
-    assert not size_of(declared(reset=["size"], own=False)).consented
-    assert not size_of(declared()).consented
 
 
 @pytest.mark.parametrize(
@@ -258,28 +246,6 @@ class TestAccepted:
         assert (view.cls, view.before, view.after, view.differs) == (FieldClass.KEPT, 5, 5, False)
         assert view.accepted
         assert view.wanted == wanted
-
-    @pytest.mark.parametrize(
-        ("values", "paths", "live", "member", "value"),
-        [
-            ({"name": "Robo", "size": 7}, ["size"], LIVE, "Size", 5),
-            ({"name": "Robo", "size": 7}, ["size"], BARE, "Size", None),
-            (
-                {"name": "Robot", "is_visible": False},
-                ["is_visible"],
-                {"ToyId": 1, "Name": "Robot"},
-                "IsVisible",
-                True,
-            ),
-            # A create has nothing to accept.
-            ({"name": "Robot", "size": 7}, ["name", "size"], None, "Size", 7),
-        ],
-    )
-    def test_its_live_value_is_in_the_body(
-        self, values: Any, paths: list[str], live: Body | None, member: str, value: Json
-    ) -> None:
-        body = sent(accepting(declared(values=values), *paths), live)
-        assert (body["Name"], body[member]) == (values["name"], value)
 
     def test_a_group_that_is_accepted_as_missing_does_not_come_with_its_defaults(self) -> None:
         resource = accepting(declared(values={"name": "Robot", "battery.count": 2}), "battery.count")

@@ -7,17 +7,13 @@ from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from reconciler.engine.change import Action, Block, Blocked, Change, Plan, Scope, Unchanged
 from reconciler.engine.classify import Drift, LastWrite, classify
-from reconciler.engine.drift import attribute_drift, rollback
+from reconciler.engine.drift import attribute_drift
 from reconciler.engine.kind import Accepted, Body, Declared, Json, Policy
-from tests.clock import FakeClock
-from tests.engine.test_apply import applied, shop
-from tests.engine.toys import RESOURCE, TOYS, account, declared, live, proved
+from tests.engine.toys import RESOURCE, account, declared, live, proved
 
 SCOPE = Scope("shop", "shop.example")
 KEY = "toys.robot"
@@ -157,26 +153,6 @@ def test_a_blocked_change_is_told_apart_too() -> None:
     assert {view.drift for view in blocked.change.differing} == {Drift.GIT}
 
 
-SIZES = st.sampled_from([None, 0, 3, 5])
-BODIES = st.fixed_dictionaries({}, optional={"Size": SIZES, "IsLoud": st.booleans()})
-WRITES = st.builds(
-    wrote, st.none() | BODIES, BODIES, st.none() | BODIES, is_sure=st.booleans(), restored=st.booleans()
-)
-
-
-@given(SIZES, BODIES, WRITES, st.booleans())
-def test_words_never_change_what_is_done(
-    size: Json, now: dict[str, Json], last: LastWrite, explicit: bool
-) -> None:
-    """Whatever is remembered: the digests, and every field but for its word, are the same."""
-    plan = plan_of(robot(size=size), now, explicit=explicit)
-    told = attribute_drift(plan, {KEY: last})
-    assert told.digests == plan.digests
-    assert [c.lenient_digest for c in told.changes] == [c.lenient_digest for c in plan.changes]
-    bare = [replace(view, drift=None) for change in told.changes for view in change.fields]
-    assert bare == [view for change in plan.changes for view in change.fields]
-
-
 ACCEPTED = {"size": Accepted("size", date(2026, 12, 31), "an experiment", RESOURCE)}
 
 
@@ -192,32 +168,3 @@ def test_a_stated_default_is_no_difference_and_has_no_word() -> None:
     views = classify(known, robot(), body(Size=5))
     plan = Plan(SCOPE, known, unchanged=(Unchanged(KEY, 1, fields=views),))
     assert size_drift(plan, SET_5) is None
-
-
-BEFORE: Body = {"ToyId": 1, "Name": "Robot", "Size": 5, "Parts": [{"Number": 1, "Label": "arm"}]}
-
-
-class TestRollback:
-    def back(self, before: Body) -> Declared:
-        return rollback(TOYS, "run 12", KEY, id=1, before=before, sent={"Name": "Robot"})
-
-    def test_an_updated_resource_gets_every_field_that_it_had_and_null_for_what_was_empty(self) -> None:
-        declared = self.back({**BEFORE, "IsVisible": False})
-        assert (declared.id, declared.absent) == (1, False)
-        assert {path: given.value for path, given in declared.given.items()} == {
-            "name": "Robot",
-            "size": 5,
-            "is_loud": None,
-            "battery.kind": None,
-            "battery.count": None,
-            "parts": [{"Number": 1, "Label": "arm"}],
-        }  # and whether it is visible is never touched
-        assert {given.origin.level for given in declared.given.values()} == {"run 12"}
-
-    def test_going_back_restores_every_field_and_carries_what_the_kind_does_not_know(
-        self, clock: FakeClock
-    ) -> None:
-        toys = shop(Size=7, IsLoud=True, Battery={"Kind": "AA"}, Serial="x-9")
-        applied(toys, self.back({**BEFORE, "Serial": "x-1"}), clock)
-        whole = {name: value for name, value in toys.bodies[1].items() if value is not None}
-        assert whole == {**BEFORE, "IsVisible": True, "Serial": "x-9"}

@@ -116,7 +116,7 @@ MISTAKES: Mapping[str, Mistake] = {
     "takes a preset's word for consent": Mistake(
         "engine.classify:_view",
         lambda right: lambda *args, **named: replace(right(*args, **named), consented=True),
-        f"{CLASSIFY}::test_only_the_resource_itself_consents_to_a_reset",
+        f"{CLASSIFY}::test_a_default_that_is_only_stated_hides_no_reset",
     ),
     "tells false from nothing on an account that shows no false": Mistake(
         "engine.body:shows_zero",

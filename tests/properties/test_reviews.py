@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
-from reconciler.engine.change import Action, Plan, fingerprint_of
+from reconciler.engine.change import Action, Plan
 from reconciler.engine.classify import FieldClass
 from reconciler.engine.outcome import Result
-from reconciler.engine.plan import Review, digests_meant, reviewed
+from reconciler.engine.plan import Review, reviewed
 from reconciler.sandbox import Fault
 from tests.properties.files import with_lines
 from tests.properties.situations import fault_lists, situations
@@ -44,21 +43,6 @@ def test_of_any_plan_exactly_the_reviewed_part_is_applied(situation: Situation, 
         if skipped and change.id is not None:
             assert before[change.id] == after[change.id]
     assert len(after) - len(before) <= sum(c.id is None for c in report.plan.changes)
-
-
-@given(situations(), st.data())
-def test_a_plan_made_again_is_reviewed_alike(situation: Situation, data: st.DataObject) -> None:
-    """The digests of a plan hold for the next one of the same files and live state, in any order."""
-    with World(situation) as world:
-        plan, again = world.plan(situation), world.plan(situation)
-    part = drawn_part(data, plan)
-    shuffled = replace(again, changes=tuple(data.draw(st.permutations(again.changes))))
-    left = {c.key for c in reviewed(shuffled, review_of(plan, part)).changes}
-    assert left == part
-    assert fingerprint_of(shuffled.digests) == fingerprint_of(plan.digests)
-    assert digests_meant([fingerprint_of(plan.digests)], shuffled.digests, lambda _: ()) == frozenset(
-        plan.digests
-    )
 
 
 @given(situations(), fault_lists())

@@ -208,19 +208,6 @@ def test_what_the_report_says_is_true(situation: Situation, faults: list[Fault])
                 assert is_untouched(change, before, after), outcome
 
 
-@given(situations())
-def test_what_a_report_warns_of_is_so(situation: Situation) -> None:
-    """A field of which a report says that the server stored something else is stored as something else."""
-    with World(situation) as world:
-        report, after = world.planned_and_applied(situation), world.configs()
-        for change, outcome in zip(report.plan.changes, report.outcomes, strict=False):
-            told, stored = paths_told_of(outcome.warnings), after.get(outcome.id or 0, {})
-            for view in change.fields:
-                if view.path in told and view.cls in (FieldClass.SET, FieldClass.RESET):
-                    value = shown_value(stored, world.kind.by_path[view.path], world.variants)
-                    assert value != view.after, view
-
-
 @given(situations(), fault_lists())
 def test_a_bad_day_creates_nothing_twice_and_the_next_runs_bring_everything_about(
     situation: Situation, faults: list[Fault]
