@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 SETTINGS_FILE = "reconciler.yaml"
 DEFAULT_FOLDER = "configs"
 DEEPEST_FOLDER = 30  # folders inside each other, below that of the workspace
-MOST_BYTES = 50_000_000
-"""In all other files of a workspace together, which its YAML names by their paths."""
+MOST_BYTES = 50_000_000  # in all other files of a workspace together, which its YAML names by their paths
 _SUFFIXES = (".yaml", ".yml")
 NOT_EDITED: Mapping[Path, bytes] = MappingProxyType({})
 
@@ -238,8 +237,7 @@ class Contents(Struct, frozen=True):
     """A section → every name in it and what stands behind it, file by file."""
     settings: Document  # `reconciler.yaml`
     files: int
-    whole: bool
-    """Whether every file was read: if not, a name that is missing may stand in one that was not."""
+    whole: bool  # whether every file was read: if not, a name that is missing may stand in one that was not
     targets: frozenset[str]  # the names of all targets
 
     def has_target(self, name: str, place: Place, key: str, report: Report) -> bool:

@@ -84,8 +84,7 @@ class Workspace(Struct, Generic[S], frozen=True):
     resources: Mapping[str, Resource]
     """All resources by their full keys, level by level, as they are written."""
     presets: Mapping[str, Level]
-    seeds: Mapping[str, tuple[S, ...]]
-    """For every target, the seeds on it, in the order of the keys."""
+    seeds: Mapping[str, tuple[S, ...]]  # for every target, the seeds on it, in the order of the keys
     moved: Mapping[str, str]  # full key of before → full key of today
     warnings: tuple[Problem, ...]
     contents: Contents  # the sections of the files, which tell where a setting stands

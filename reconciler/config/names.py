@@ -60,8 +60,7 @@ def meant(name: str, known: Iterable[str]) -> str:
     return f"write {visible(near)}" if near else f"known: {listed(names)}"
 
 
-LONGEST = 60
-"""Characters of a key that is made here; a number that tells it from another one comes on top."""
+LONGEST = 60  # characters of a key that is made here; a number that tells it from another one comes on top
 
 # Letters that no decomposition makes plain ones of.
 _LETTERS = str.maketrans(

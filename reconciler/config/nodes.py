@@ -51,16 +51,14 @@ class Node(Struct, frozen=True, gc=False, eq=False):
     """A value as it stands in a file, `text[start:end]`, its anchor included."""
 
     source: Source
-    value: Json
-    """The plain value: dicts with string keys, lists, strings, numbers, booleans and `None`."""
+    value: Json  # the plain value: dicts with string keys, lists, strings, numbers, booleans and `None`
     start: int
     end: int
     key: int  # where its key begins; the value itself for a list item and for the whole file
     anchor: str | None = None
     children: dict[str, Node] | list[Node] | tuple[()] = ()
     """What is in it: by name in a mapping, merged entries too; in order in a list."""
-    size: int = 1
-    """How many values it holds, itself included; what is shared counts wherever it stands."""
+    size: int = 1  # how many values it holds, itself included; what is shared counts wherever it stands
     height: int = 1  # how many values stand inside each other, itself included
 
     @property

@@ -177,8 +177,7 @@ class Role(Struct, frozen=True):
     """What kind of level speaks, and which controls it may use."""
 
     controls: frozenset[str]
-    own: bool
-    """Whether it speaks for one resource: it may name it, and consent to a reset of its fields."""
+    own: bool  # whether it speaks for one resource: it may name it, and consent to a reset of its fields
     elsewhere: Mapping[str, str]  # controls that mean nothing here → where they belong
     by_name: bool = True  # whether fields that hold an id may be given by name
 

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from reconciler.config.load import SeedsByName
     from reconciler.config.seeds import SeedSection
 
-SCHEMA_FILE = ".schema.json"
-"""Where the schema lies in a workspace; the dot keeps it out of what is read."""
+SCHEMA_FILE = ".schema.json"  # where the schema lies in a workspace; the dot keeps it out of what is read
 
 _SAID = {
     TARGETS: "The named environments: where resources live, and what a run may do there.",

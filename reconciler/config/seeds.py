@@ -118,8 +118,7 @@ class SeedSection(Struct, Generic[S, Fields, Row], frozen=True):
 
 
 MOST_CUSTOMERS = 10_000  # of one seed
-MOST_EVERYWHERE = 50_000
-"""Customers of all seeds, each counted on every target that its seed lives on."""
+MOST_EVERYWHERE = 50_000  # customers of all seeds, each counted on every target that its seed lives on
 MOST_VALUES = 250_000
 """Of all customers of all seeds together, each with its keys as many times as it is read."""
 _FEWER = "leave some out, or make several workspaces of it"
@@ -151,8 +150,7 @@ class SeedReader(Struct, Generic[S], frozen=True, eq=False, dict=True):
     contents: Contents
     files: WorkspaceFiles
     report: Report
-    seeds: Mapping[str, Node]
-    """All seeds as they are written, by their full keys, in the order of the keys."""
+    seeds: Mapping[str, Node]  # all seeds as they are written, by their full keys, in the order of the keys
     _customers: dict[tuple[object, ...], tuple[DeclaredCustomer[Any], ...]] = field(default_factory=dict)
     _counts: Counter[str] = field(default_factory=Counter)
 
@@ -356,8 +354,7 @@ FORMS = (".csv", LINES)  # how the names of files with rows end
 MOST_COLUMNS = 1_000  # of one table
 MOST_VALUES_IN_LINE = 10_000  # in one line of JSON, about
 DELIMITERS = (",", ";")  # what may stand between the cells of a CSV file
-ESCAPE = "data."
-"""A header that begins so is the name of a column of data, whatever follows: `data.email`."""
+ESCAPE = "data."  # a header that begins so is the name of a column of data, whatever follows: `data.email`
 
 _Section: TypeAlias = SeedSection[Any, Any, Any]
 _Refuse: TypeAlias = Callable[[Refusal, int, int], None]

@@ -55,8 +55,7 @@ class Secret(Written):
 
     env: str | None = Field(None, description="The name of the variable that holds it.")
     file: str | None = Field(None, description="The path of the file that holds it, from the workspace.")
-    of_journal: ClassVar[bool] = False
-    """Whether it may stand in the variables that are the journal's own."""
+    of_journal: ClassVar[bool] = False  # whether it may stand in the variables that are the journal's own
     _folder: Path = PrivateAttr(Path())
     """The workspace, which a relative path of a file counts from; the context of the validation."""
 
@@ -594,8 +593,7 @@ class Guardrails(Struct, frozen=True):
     allowed_recipients: tuple[str, ...] = ()
     """Patterns with `*` before the @; without any, no address is allowed."""
     allowed_phone_numbers: tuple[str, ...] = ()
-    allow_copies: bool = False
-    """Whether data and answers of earlier customers may be copied into a batch."""
+    allow_copies: bool = False  # whether data and answers of earlier customers may be copied into a batch
 
 
 class Target(Struct, frozen=True):

@@ -158,8 +158,7 @@ class _Open(Struct):
     merge_key: int | None = None
     key: Node | None = None
     """What the next value stands behind; `None` in a list, and where a key comes next."""
-    name: str | None = None
-    """The same as text; `None` for one that was refused, with what stands behind it."""
+    name: str | None = None  # the same as text; `None` for one that was refused, with what stands behind it
 
 
 class _Composer(Struct):
