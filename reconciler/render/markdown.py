@@ -37,7 +37,6 @@ from reconciler.render.text import (
 )
 from reconciler.render.values import counted, harmless, shortened
 
-ELSEWHERE = "the output of the run has them"
 _LONGEST_SENTENCE = 1000
 _LONGEST_NAME = 200
 _MOST_CUSTOMERS = 50
@@ -140,34 +139,33 @@ class Group(Struct, frozen=True):
 Part: TypeAlias = str | Group
 
 
-def fitted(pages: Sequence[Sequence[Part]], limit: Limit, elsewhere: str) -> str:
-    """Return pages one after the other as one; `elsewhere` says, as a part of a sentence, where the whole is.
+def fitted(pages: Sequence[Sequence[Part]], limit: Limit) -> str:
+    """Return pages one after the other as one. What is grave gets its room first, then small groups.
 
-    What is grave gets its room first, and small groups are whole before a large one is cut. A page is left
-    out only where its plain parts do not fit. Where not even one does, the text is empty.
+    A page is left out only where its plain parts do not fit. Where not even one does, the text is empty.
     """
     pages = [[part for part in page if part and (isinstance(part, str) or part.items)] for page in pages]
-    frames = [sum(_frame_size(part, limit, elsewhere) for part in page) for page in pages]
+    frames = [sum(_frame_size(part, limit) for part in page) for page in pages]
     kept, left = len(frames), ""
     while sum(frames[:kept]) + limit.size(left) > limit.most:
         if not kept:
             return ""
         kept -= 1
-        left = f"\n\n{_note(len(frames) - kept, 'more target', 'left out', elsewhere)}"
+        left = f"\n\n{_note(len(frames) - kept, 'more target', 'left out')}"
     parts = [part for page in pages[:kept] for part in page]
     room = limit.most - sum(frames[:kept]) - limit.size(left)
     rooms = {id(group): share for group, share in _rooms(parts, room, limit)}
-    texts = [one if isinstance(one, str) else _cut(one, rooms[id(one)], limit, elsewhere) for one in parts]
+    texts = [one if isinstance(one, str) else _cut(one, rooms[id(one)], limit) for one in parts]
     return "\n\n".join([*texts, *([left.strip()] if left else [])])
 
 
-def _frame_size(part: Part, limit: Limit, elsewhere: str) -> int:
+def _frame_size(part: Part, limit: Limit) -> int:
     """Return what a part takes without any item, but with all that may have to be said of those left out."""
     if isinstance(part, str):
         return limit.size(part) + _BREAK
     number = len(part.items)
-    left = _note(number, f"more {part.noun}", "left out", elsewhere)
-    short = _note(number, part.noun, "told in short", elsewhere)
+    left = _note(number, f"more {part.noun}", "left out")
+    short = _note(number, part.noun, "told in short")
     return sum(limit.size(text) + _BREAK for text in (part.heading, left, short))
 
 
@@ -186,7 +184,7 @@ def _rooms(parts: Sequence[Part], room: int, limit: Limit) -> Iterator[tuple[Gro
             yield groups[index], share
 
 
-def _cut(group: Group, room: int, limit: Limit, elsewhere: str) -> str:
+def _cut(group: Group, room: int, limit: Limit) -> str:
     """Return a group with the items that fit: each as it is or in short, and how many are left out.
 
     A large item is passed over, so that it hides no other. None is whole while any is left out.
@@ -206,24 +204,23 @@ def _cut(group: Group, room: int, limit: Limit, elsewhere: str) -> str:
     texts = (
         group.heading,
         group.apart.join(item for item in chosen if item),
-        _note(short, group.noun, "told in short", elsewhere) if short else "",
-        _note(left, f"more {group.noun}", "left out", elsewhere) if left else "",
+        _note(short, group.noun, "told in short") if short else "",
+        _note(left, f"more {group.noun}", "left out") if left else "",
     )
     return "\n\n".join(text for text in texts if text)
 
 
-def _note(number: int, noun: str, what: str, elsewhere: str) -> str:
-    return f"**{counted(number, noun)} {'is' if number == 1 else 'are'} {what} here:** {elsewhere}."
+def _note(number: int, noun: str, what: str) -> str:
+    is_so = f"{'is' if number == 1 else 'are'} {what} here"
+    return f"**{counted(number, noun)} {is_so}:** the output of the run has them."
 
 
-def markdown(reports: Sequence[Reported], limit: Limit = COMMENT, elsewhere: str = ELSEWHERE) -> str:
-    """Return a report over targets, of at most that size, those first of which there is no plan.
+def markdown(reports: Sequence[Reported], limit: Limit = COMMENT) -> str:
+    """Return a report over targets, of at most that size; those of which there is no plan come first.
 
-    What is cut is counted, and `elsewhere` says where it is; resets and what is blocked are cut last.
-    Empty where not even the head of a report has room.
+    What is cut is counted; resets and what is blocked are cut last. Empty where no head has room.
     """
-    pages = [list(_parts(one)) for one in in_order(reports)]
-    text = fitted(pages, replace(limit, most=limit.most - 1), elsewhere)
+    text = fitted([list(_parts(one)) for one in in_order(reports)], replace(limit, most=limit.most - 1))
     return f"{text}\n" if text else ""
 
 

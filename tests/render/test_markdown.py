@@ -215,8 +215,8 @@ def test_several_targets_stand_in_one_page_and_what_was_stopped_comes_first() ->
 
 
 sizes = st.lists(st.lists(st.integers(2, 300), max_size=30), max_size=5)
-LEFT = re.compile(r"\*\*(\d+) more things? (?:is|are) left out here:\*\* the log has them\.")
-SHORT = re.compile(r"\*\*(\d+) things? (?:is|are) told in short here:\*\* the log has them\.")
+LEFT = re.compile(r"\*\*(\d+) more things? (?:is|are) left out here:\*\* the output of the run has them\.")
+SHORT = re.compile(r"\*\*(\d+) things? (?:is|are) told in short here:\*\* the output of the run has them\.")
 
 
 def page(groups: list[list[int]], most: int, *, short: bool = False, grave: int | None = None) -> str:
@@ -226,7 +226,7 @@ def page(groups: list[list[int]], most: int, *, short: bool = False, grave: int 
         )
         for n, sizes in enumerate(groups)
     ]
-    return fitted([["head", *parts, "foot"]], Limit(most, len), "the log has them")
+    return fitted([["head", *parts, "foot"]], Limit(most, len))
 
 
 def told(pattern: re.Pattern[str], text: str) -> int:
@@ -263,7 +263,7 @@ def test_a_large_item_hides_no_other_and_a_small_group_is_whole_before_a_large_o
 
 
 def test_everything_is_named_in_short_before_anything_is_whole() -> None:
-    text = page([[100] * 50], 600, short=True)
+    text = page([[100] * 50], 628, short=True)
     assert text.count("y") == 47
     assert text.count("x" * 100) == 3
     assert "**47 things are told in short here:**" in text
@@ -278,11 +278,11 @@ def test_what_is_grave_is_whole_before_anything_else_has_room() -> None:
 
 
 def test_pages_that_do_not_fit_at_all_are_counted() -> None:
-    text = fitted([["x" * 50]] * 9, Limit(300, len), "the log has them")
+    text = fitted([["x" * 50]] * 9, Limit(300, len))
     assert len(text) <= 300
     assert text.count("x" * 50) == 4
-    assert text.endswith("**5 more targets are left out here:** the log has them.")
-    assert fitted([["x" * 50]], Limit(40, len), "the log has them") == ""
+    assert text.endswith("**5 more targets are left out here:** the output of the run has them.")
+    assert fitted([["x" * 50]], Limit(40, len)) == ""
 
 
 def test_github_counts_what_is_beyond_the_first_plane_twice() -> None:
