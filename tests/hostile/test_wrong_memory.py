@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,16 +33,31 @@ def world(tmp_path: Path) -> SeedWorld:
     return made
 
 
-def copy_of(world: SeedWorld) -> Path:
+Step = Callable[[SeedWorld], object]
+"""Something that happens to a world."""
+
+
+def declare(*emails: str, **fields: Any) -> Step:
+    """Declare these mailboxes, or both, with these fields."""
+    return lambda world: world.declare(*(emails or (JOHN, JANE)), **fields)
+
+
+def apply(*faults: str) -> Step:
+    return lambda world: world.apply(*faults)
+
+
+def set_to(variants: Variants) -> Step:
+    return lambda world: setattr(world, "variants", variants)
+
+
+def keep(world: SeedWorld) -> None:
     """Keep the journal as it is now."""
-    kept = world.folder / "kept.db"
-    shutil.copy(world.journal, kept)
-    return kept
+    shutil.copy(world.journal, world.folder / "kept.db")
 
 
-def restore(world: SeedWorld, kept: Path) -> None:
-    """Bring back a journal that was kept."""
-    shutil.copy(kept, world.journal)
+def restore(world: SeedWorld) -> None:
+    """Bring back the journal that was kept."""
+    shutil.copy(world.folder / "kept.db", world.journal)
 
 
 @contextmanager
@@ -56,170 +72,92 @@ def elsewhere(world: SeedWorld) -> Iterator[None]:
     away.rename(here)
 
 
-def refused(world: SeedWorld, status: int = 400) -> None:
-    """Be refused, by a tenant that takes nothing."""
-    world.apply(f"{ADD}:1+:before:status={status}")
-    world.rest()
+def away(*steps: Step) -> Step:
+    def there(world: SeedWorld) -> None:
+        with elsewhere(world):
+            happen(world, *steps)
+
+    return there
 
 
-def another_checkout_sent(world: SeedWorld) -> None:
-    refused(world)
-    with elsewhere(world):
-        world.apply()
+def rename(world: SeedWorld) -> None:
+    """Give the seed another key."""
+    (world.folder / "configs" / "smoke.yaml").unlink()
+    world.declare(JOHN, JANE, key="renamed")
 
 
-def another_checkout_sent_while_this_one_rested(world: SeedWorld) -> None:
-    world.apply(f"{ADD}:1:before:status=400")
-    with elsewhere(world):
-        world.apply()
-    world.rest()
-
-
-def another_checkout_sent_what_had_no_connection(world: SeedWorld) -> None:
-    world.apply(f"{ADD}:1+:before:refuse")
-    with elsewhere(world):
-        world.apply()
-
-
-def another_checkout_sent_to_one(world: SeedWorld) -> None:
-    refused(world)
-    with elsewhere(world):
-        world.declare(JANE)
-        world.apply()
-    world.declare(JOHN, JANE)
-
-
-def restored_from_before_everything(world: SeedWorld) -> None:
-    world.apply("GET *customerdatacolumn:2:before:status=400")
-    kept = copy_of(world)
-    world.apply()
-    restore(world, kept)
-
-
-def restored_from_before_a_refusal(world: SeedWorld) -> None:
-    refused(world)
-    kept = copy_of(world)
-    world.apply()
-    restore(world, kept)
-
-
-def restored_from_before_a_round(world: SeedWorld) -> None:
-    world.apply()
-    kept = copy_of(world)
-    world.declare(JOHN, JANE, round="2")
-    world.apply()
-    restore(world, kept)
-
-
-def restored_from_before_a_round_of_rested_ones(world: SeedWorld) -> None:
-    world.apply()
-    world.rest(86_400)
-    restored_from_before_a_round(world)
-
-
-def restored_from_before_a_change(world: SeedWorld) -> None:
-    world.declare(JOHN, JANE, send="on_change")
-    world.apply()
-    kept = copy_of(world)
-    world.declare(JOHN, JANE, send="on_change", batch_name="another")
-    world.apply()
-    restore(world, kept)
-
-
-def restored_and_one_customer_gone(world: SeedWorld) -> None:
-    world.apply()
-    world.declare(JOHN, JANE, round="2")
-    world.apply()
-    kept = copy_of(world)
-    world.declare(JOHN, JANE, round="3")
-    world.apply()
+def lose_both(world: SeedWorld) -> None:
     world.lose_oldest(JOHN, JANE)
-    restore(world, kept)
 
 
-def refused_after_taking(status: int, variants: Variants = Variants()) -> Callable[[SeedWorld], None]:  # noqa: B008
-    def refused_after_taking(world: SeedWorld) -> None:
-        world.variants = variants
-        world.apply(f"{ADD}:1:after:status={status}")
-        world.apply()
-        world.rest()
-
-    return refused_after_taking
+def add_a_target(world: SeedWorld) -> None:
+    another = SETTINGS.partition("targets:\n")[2].replace("sandbox:\n", "b:\n", 1)
+    world.write("reconciler.yaml", SETTINGS + another)
 
 
-def lost_and_the_key_renamed(world: SeedWorld) -> None:
-    world.apply()
-    world.lose_journal()
-    (world.folder / "configs" / "smoke.yaml").unlink()
-    world.declare(JOHN, JANE, key="renamed")
+def happen(world: SeedWorld, *steps: Step) -> None:
+    for step in steps:
+        step(world)
 
 
-def renamed(world: SeedWorld) -> None:
-    world.apply()
-    (world.folder / "configs" / "smoke.yaml").unlink()
-    world.declare(JOHN, JANE, key="renamed")
+def taken(status: int) -> tuple[Step, ...]:
+    """Be refused by a tenant that took everything."""
+    return (apply(f"{ADD}:1:after:status={status}"), apply(), SeedWorld.rest)
 
 
-def renamed_and_kept_on_another_tenant(world: SeedWorld) -> None:
-    world.write(
-        "reconciler.yaml", SETTINGS + SETTINGS.partition("targets:\n")[2].replace("sandbox:\n", "b:\n", 1)
-    )
-    world.apply()
-    world.declare(JOHN, JANE, targets=["b"])
-    world.declare(JOHN, JANE, key="renamed")
+REFUSED = (apply(f"{ADD}:1+:before:status=400"), SeedWorld.rest)
+"""The tenant takes nothing, and says so."""
+ROUND_2 = (declare(round="2"), apply())
+BEFORE_A_ROUND = (apply(), keep, *ROUND_2, restore)
+ON_CHANGE, CHANGED = declare(send="on_change"), declare(send="on_change", batch_name="another")
+MOVED = (declare(JANE), declare(JOHN, key="other"))
+"""One of both moves to another seed."""
+LOST = SeedWorld.lose_journal
+WRONG: dict[str, tuple[int, tuple[Step, ...]]] = {
+    "another checkout sent": (1, (*REFUSED, away(apply()))),
+    "another sent while this one rested": (
+        1,
+        (apply(f"{ADD}:1:before:status=400"), away(apply()), SeedWorld.rest),
+    ),
+    "another sent what had no connection": (1, (apply(f"{ADD}:1+:before:refuse"), away(apply()))),
+    "another checkout sent to one": (1, (*REFUSED, away(declare(JANE), apply()), declare())),
+    "restored from before everything": (
+        1,
+        (apply("GET *customerdatacolumn:2:before:status=400"), keep, apply(), restore),
+    ),
+    "restored from before a refusal": (1, (*REFUSED, keep, apply(), restore)),
+    "restored from before a round": (2, BEFORE_A_ROUND),
+    "restored from before a round of rested ones": (
+        2,
+        (apply(), lambda world: world.rest(86_400), *BEFORE_A_ROUND),
+    ),
+    "restored from before a change": (2, (ON_CHANGE, apply(), keep, CHANGED, apply(), restore)),
+    "restored and one customer gone": (
+        3,
+        (apply(), *ROUND_2, keep, declare(round="3"), apply(), lose_both, restore),
+    ),
+    "lost and the key renamed": (1, (apply(), LOST, rename)),
+    "lost between rounds": (2, (apply(), *ROUND_2, LOST, declare(), apply(), declare(round="2"))),
+    "renamed": (1, (apply(), rename)),
+    "renamed and kept on another tenant": (
+        1,
+        (add_a_target, apply(), declare(targets=["b"]), declare(key="renamed")),
+    ),
+    "moved to another seed": (1, (apply(), *MOVED)),
+    "moved to another seed in doubt": (1, (apply(f"{ADD}:1:after:drop"), *MOVED, SeedWorld.rest)),
+    **{f"refused late with {status}": (1, (set_to(LATE), *taken(status))) for status in (400, 401, 429)},
+}
+"""What happened, and how many rounds or versions were declared before; from then on every run keeps away."""
+RIGHT = {f"refused with {status}": (1, taken(status)) for status in (400, 401, 403, 404, 429)}
+"""What is seen to have arrived, so that every run is done."""
+ENDS = [(*case, Exit.REFUSED) for case in WRONG.values()] + [(*case, Exit.DONE) for case in RIGHT.values()]
 
 
-def moved_to_another_seed(world: SeedWorld) -> None:
-    world.apply()
-    world.declare(JANE)
-    world.declare(JOHN, key="other")
-
-
-def moved_to_another_seed_in_doubt(world: SeedWorld) -> None:
-    world.apply(f"{ADD}:1:after:drop")
-    world.declare(JANE)
-    world.declare(JOHN, key="other")
-    world.rest()
-
-
-def lost_between_rounds(world: SeedWorld) -> None:
-    world.apply()
-    world.declare(JOHN, JANE, round="2")
-    world.apply()
-    world.lose_journal()
-    world.declare(JOHN, JANE)
-    world.apply()
-    world.declare(JOHN, JANE, round="2")
-
-
-WRONG: list[tuple[Callable[[SeedWorld], None], int, Exit]] = [
-    (another_checkout_sent, 1, Exit.REFUSED),
-    (another_checkout_sent_while_this_one_rested, 1, Exit.REFUSED),
-    (another_checkout_sent_what_had_no_connection, 1, Exit.REFUSED),
-    (another_checkout_sent_to_one, 1, Exit.REFUSED),
-    (restored_from_before_everything, 1, Exit.REFUSED),
-    (restored_from_before_a_refusal, 1, Exit.REFUSED),
-    (restored_from_before_a_round, 2, Exit.REFUSED),
-    (restored_from_before_a_round_of_rested_ones, 2, Exit.REFUSED),
-    (restored_from_before_a_change, 2, Exit.REFUSED),
-    (restored_and_one_customer_gone, 3, Exit.REFUSED),
-    (lost_and_the_key_renamed, 1, Exit.REFUSED),
-    (lost_between_rounds, 2, Exit.REFUSED),
-    (renamed, 1, Exit.REFUSED),
-    (renamed_and_kept_on_another_tenant, 1, Exit.REFUSED),
-    (moved_to_another_seed, 1, Exit.REFUSED),
-    (moved_to_another_seed_in_doubt, 1, Exit.REFUSED),
-    *((refused_after_taking(status), 1, Exit.DONE) for status in (400, 401, 403, 404, 429)),
-    *((refused_after_taking(status, LATE), 1, Exit.REFUSED) for status in (400, 401, 429)),
-]
-"""What happened, how many rounds or versions were declared, and what every run says from then on."""
-
-
-@pytest.mark.parametrize(("happens", "most", "exit"), WRONG, ids=lambda value: getattr(value, "__name__", ""))
+@pytest.mark.parametrize(("most", "steps", "exit"), ENDS, ids=[*WRONG, *RIGHT])
 def test_a_wrong_memory_mails_nobody_twice(
-    world: SeedWorld, happens: Callable[[SeedWorld], None], most: int, exit: Exit
+    world: SeedWorld, most: int, steps: tuple[Step, ...], exit: Exit
 ) -> None:
-    happens(world)
+    happen(world, *steps)
     end = world.apply()
     assert end.exit == exit, end.notes
     world.rest()
@@ -228,7 +166,7 @@ def test_a_wrong_memory_mails_nobody_twice(
 
 
 def test_who_has_moved_to_another_seed_is_sent_once_a_person_says_so(world: SeedWorld) -> None:
-    moved_to_another_seed(world)
+    happen(world, apply(), *MOVED)
     exit, shown = world.plan()
     assert exit is Exit.REFUSED
     assert "sent to in customer_seeds.smoke, which has it no longer" in shown
@@ -319,7 +257,7 @@ class TestAPersonSays:
 
     @pytest.fixture(autouse=True)
     def _found(self, world: SeedWorld) -> None:
-        restored_from_before_a_round(world)
+        happen(world, *BEFORE_A_ROUND)
         assert world.apply().states == {"found": 2}
 
     def test_that_they_were_not_but_only_at_a_terminal_and_twice(self, world: SeedWorld) -> None:
@@ -369,7 +307,7 @@ def test_a_customer_who_is_gone_hides_nobody_who_came(world: SeedWorld) -> None:
 
 
 def test_a_seed_that_was_renamed_waits_for_the_line_that_says_so(world: SeedWorld) -> None:
-    renamed(world)
+    happen(world, apply(), rename)
     end = world.apply()
     line = "moved: {customer_seeds.smoke: customer_seeds.renamed}"
     assert line in end.seeds[0]["reasons"][0]["message"]
