@@ -31,7 +31,7 @@ targets:
     checkmarket: {url: "sandbox:"}
     journal: {env: RECONCILER_JOURNAL}
 """
-APPLY = ("apply", "--target", "sandbox", "--yes")
+APPLY = "apply --target sandbox --yes"
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 
 
@@ -59,11 +59,26 @@ class Checkout:
             str(path): (told[path], path.read_bytes() if path.is_file() else b"") for path in sorted(told)
         }
 
-    def run(self, *arguments: str) -> tuple[int, str]:
+    def run(self, command: str) -> tuple[int, str]:
         """Return exit code and all that a command says."""
-        exit = main([*arguments, "--workspace", str(self.folder / "configs")])
+        exit = main([*command.split(), "--workspace", str(self.folder / "configs")])
         captured = self._screen.readouterr()
         return exit, captured.out + captured.err
+
+    def applies(self) -> bool:
+        return self.run(APPLY)[0] == 0
+
+    def assert_refused(self, words: str, *commands: str) -> None:
+        """Each of these commands says so and refuses; `doctor` has found a problem."""
+        for command in commands:
+            exit, said = self.run(command)
+            assert (exit, words in said) == (1 if command == "doctor" else 3, True), said
+
+    def track(self, entry: str) -> None:
+        """Let git track a file that is not in the checkout, as mode and name."""
+        mode, name = entry.split()
+        object = self.git("hash-object", "-w", "--stdin", input=b"a journal")
+        self.git("update-index", "--add", "--cacheinfo", f"{mode},{object},{name}")
 
 
 @pytest.fixture
@@ -72,38 +87,14 @@ def checkout(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: py
     return Checkout(tmp_path, capsys)
 
 
-def link(path: Path, victim: Path) -> None:
-    path.symlink_to(victim)
-
-
-def dangling(path: Path, victim: Path) -> None:
-    path.symlink_to(victim.with_name("new"))
-
-
-def pipe(path: Path, _: Path) -> None:
-    os.mkfifo(path, 0o600)
-
-
-def file(path: Path, _: Path) -> None:
-    path.touch(0o600)
-
-
-def folder(path: Path, _: Path) -> None:
-    path.mkdir(0o700)
-
-
 def open_to_the_group(path: Path, _: Path) -> None:
     path.mkdir()
     path.chmod(0o770)
 
 
-def of_somebody_else(path: Path, victim: Path) -> None:
+def of_another_user(path: Path, victim: Path) -> None:
     path.mkdir(0o700) if victim.is_dir() else path.touch(0o600)
     os.chown(path, NOBODY, NOBODY)
-
-
-def second_name(path: Path, victim: Path) -> None:
-    path.hardlink_to(victim)
 
 
 def out_of_an_archive(path: Path, victim: Path) -> None:
@@ -111,41 +102,41 @@ def out_of_an_archive(path: Path, victim: Path) -> None:
     path.chmod(0o644)
 
 
-@pytest.mark.parametrize(
-    ("plant", "words"),
-    [
-        (link, "is a link"),
-        (dangling, "is a link"),
-        (pipe, "is a pipe"),
-        (file, "is a file"),
-        (open_to_the_group, "chmod 700 '"),
-        pytest.param(of_somebody_else, "belongs to user 65534", marks=as_root),
-    ],
-)
+LINK: Plant = Path.symlink_to
+PIPE: Plant = lambda path, _: os.mkfifo(path, 0o600)  # noqa: E731
+FOLDER: Plant = lambda path, _: path.mkdir(0o700)  # noqa: E731
+ANYWHERE = [
+    pytest.param(LINK, "is a link", id="link"),
+    pytest.param(lambda path, victim: path.symlink_to(victim.with_name("new")), "is a link", id="dangling"),
+    pytest.param(PIPE, "is a pipe", id="pipe"),
+    pytest.param(of_another_user, "belongs to user 65534", marks=as_root),
+]
+FOLDERS = [
+    *ANYWHERE,
+    pytest.param(lambda path, _: path.touch(0o600), "is a file", id="file"),
+    (open_to_the_group, "chmod 700 '"),
+]
+PLANTS = [
+    *ANYWHERE,
+    pytest.param(FOLDER, "is a folder", id="folder"),
+    pytest.param(Path.hardlink_to, "is one of 2 names", id="second name"),
+    (out_of_an_archive, "chmod 600 '"),
+]
+BESIDE = ["", "-journal", "-wal"]
+
+
+@pytest.mark.parametrize(("plant", "words"), FOLDERS)
 def test_a_folder_that_this_user_did_not_make_is_refused(
     checkout: Checkout, plant: Plant, words: str
 ) -> None:
     plant(checkout.state, checkout.victim)
-    for command in (("plan",), APPLY, ("sandbox", "show"), ("sandbox", "reset")):
-        exit, said = checkout.run(*command)
-        assert (exit, words in said, str(checkout.state) in said) == (3, True, True), said
-    exit, said = checkout.run("doctor")
-    assert (exit, words in said) == (1, True)
+    commands = ("plan", APPLY, "sandbox show", "sandbox reset")
+    checkout.assert_refused(words, *commands, "doctor")
+    checkout.assert_refused(str(checkout.state), *commands)
     assert checkout.seen() == checkout.before
 
 
-PLANTS = [
-    (link, "is a link"),
-    (dangling, "is a link"),
-    (pipe, "is a pipe"),
-    (folder, "is a folder"),
-    (second_name, "is one of 2 names"),
-    (out_of_an_archive, "chmod 600 '"),
-    pytest.param(of_somebody_else, "belongs to user 65534", marks=as_root),
-]
-
-
-@pytest.mark.parametrize("beside", ["", "-journal", "-wal"])
+@pytest.mark.parametrize("beside", BESIDE)
 @pytest.mark.parametrize(("plant", "words"), PLANTS)
 def test_the_file_of_a_sandbox_that_this_user_did_not_make_is_refused(
     checkout: Checkout, plant: Plant, words: str, beside: str
@@ -153,15 +144,11 @@ def test_the_file_of_a_sandbox_that_this_user_did_not_make_is_refused(
     checkout.state.mkdir(0o700)
     plant(checkout.state / f"sandbox-sandbox.db{beside}", checkout.victim / "sandbox-sandbox.db")
     before = checkout.seen()
-    for command in (("plan",), ("sandbox", "reset")):
-        exit, said = checkout.run(*command)
-        assert (exit, words in said) == (3, True), said
-    exit, said = checkout.run("doctor")
-    assert (exit, words in said) == (1, True)
+    checkout.assert_refused(words, "plan", "sandbox reset", "doctor")
     assert checkout.seen() == before
 
 
-@pytest.mark.parametrize("beside", ["", "-journal", "-wal"])
+@pytest.mark.parametrize("beside", BESIDE)
 @pytest.mark.parametrize(("plant", "words"), PLANTS)
 def test_the_file_of_a_journal_that_this_user_did_not_make_is_refused(
     checkout: Checkout, plant: Plant, words: str, beside: str
@@ -175,9 +162,7 @@ def test_the_file_of_a_journal_that_this_user_did_not_make_is_refused(
     _, said = checkout.run("plan")
     assert "made without the journal, and apply would refuse" in said
     assert words in said
-    for command in (APPLY, ("history",)):
-        exit, said = checkout.run(*command)
-        assert (exit, words in said) == (3, True), said
+    checkout.assert_refused(words, APPLY, "history")
     assert checkout.seen() == before
 
 
@@ -187,17 +172,15 @@ TRACKED = ["100644 .reconciler/journal.db", "100644 .reconciler/x", "100644 .Rec
 @pytest.mark.parametrize("entry", [*TRACKED, "160000 .reconciler"])
 def test_what_git_tracks_is_not_believed(checkout: Checkout, entry: str) -> None:
     """As a checkout with a umask of 077 leaves it: with the rights of a file that was made here."""
-    assert checkout.run(*APPLY)[0] == 0
+    assert checkout.applies()
     checkout.git("init", "--quiet")
-    assert checkout.run(*APPLY)[0] == 0
-    mode, name = entry.split()
-    object = checkout.git("hash-object", "-w", "--stdin", input=b"a journal")
-    checkout.git("update-index", "--add", "--cacheinfo", f"{mode},{object},{name}")
-    for command in (("plan",), APPLY, ("sandbox", "show"), ("history",)):
-        exit, said = checkout.run(*command)
-        assert (exit, f"git tracks {checkout.state}" in said, "git rm -r --cached" in said) == (3, True, True)
-    checkout.git("rm", "--quiet", "-r", "-f", "--cached", name)
-    assert checkout.run(*APPLY)[0] == 0
+    assert checkout.applies()
+    checkout.track(entry)
+    commands = ("plan", APPLY, "sandbox show", "history")
+    checkout.assert_refused(f"git tracks {checkout.state}", *commands)
+    checkout.assert_refused("git rm -r --cached", *commands)
+    checkout.git("rm", "--quiet", "-r", "-f", "--cached", entry.split()[1])
+    assert checkout.applies()
 
 
 class TestAJournalElsewhere:
@@ -213,8 +196,7 @@ class TestAJournalElsewhere:
     ) -> None:
         monkeypatch.setenv("RECONCILER_JOURNAL", "sqlite:../state/journal.db")
         (checkout.folder / "state").symlink_to(checkout.victim)
-        exit, said = checkout.run(*APPLY)
-        assert (exit, "goes over a link" in said) == (3, True), said
+        checkout.assert_refused("goes over a link", APPLY)
         assert checkout.seen() == checkout.before
 
     def test_a_folder_that_everybody_writes_to_is_refused(
@@ -222,11 +204,10 @@ class TestAJournalElsewhere:
     ) -> None:
         state = tmp_path / "state"
         monkeypatch.setenv("RECONCILER_JOURNAL", f"sqlite:{state}/journal.db")
-        assert checkout.run(*APPLY)[0] == 0
+        assert checkout.applies()
         state.chmod(0o777)
-        exit, said = checkout.run("history")
-        assert (exit, "every user may write into the folder" in said) == (3, True)
-        state.chmod(0o1777)  # where nobody can move what is another's, such as /tmp
+        checkout.assert_refused("every user may write into the folder", "history")
+        state.chmod(0o1777)  # where no user can move what is another's, such as /tmp
         assert checkout.run("history")[0] == 0
 
     @pytest.mark.parametrize("beside", ["", "-journal"])
@@ -234,15 +215,10 @@ class TestAJournalElsewhere:
         self, checkout: Checkout, monkeypatch: pytest.MonkeyPatch, beside: str
     ) -> None:
         monkeypatch.setenv("RECONCILER_JOURNAL", "sqlite:../journal.db")
-        assert checkout.run(*APPLY)[0] == 0
+        assert checkout.applies()
         checkout.git("init", "--quiet")
-        checkout.git("add", "journal.db")
-        if beside:
-            object = checkout.git("hash-object", "-w", "--stdin", input=b"a journal")
-            checkout.git("rm", "--quiet", "--cached", "journal.db")
-            checkout.git("update-index", "--add", "--cacheinfo", f"100644,{object},journal.db{beside}")
-        exit, said = checkout.run("history")
-        assert (exit, "git tracks" in said) == (3, True)
+        checkout.track(f"100644 journal.db{beside}")
+        checkout.assert_refused("git tracks", "history")
 
     def test_a_folder_behind_a_link_of_the_machine_will_do(
         self, checkout: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -250,7 +226,7 @@ class TestAJournalElsewhere:
         (tmp_path / "state").mkdir()
         (tmp_path / "var").symlink_to("state")
         monkeypatch.setenv("RECONCILER_JOURNAL", f"sqlite:{tmp_path}/var/journal.db")
-        assert checkout.run(*APPLY)[0] == 0
+        assert checkout.applies()
         assert (tmp_path / "state" / "journal.db").exists()
 
 
@@ -274,9 +250,7 @@ def test_files_name_a_journal_in_their_checkout_only(checkout: Checkout, path: s
     for written in (f"'sqlite:{named}'", "{file: address}"):
         settings = ELSEWHERE.replace("{env: RECONCILER_JOURNAL}", written)
         write(checkout.folder / "configs", {**CONFIG, "address": f"sqlite:{named}\n"}, settings)
-        for command in (APPLY, ("history",)):
-            exit, said = checkout.run(*command)
-            assert (exit, "is none that files may name" in said) == (3, True), said
+        checkout.assert_refused("is none that files may name", APPLY, "history")
     assert checkout.seen() == checkout.before
     assert not list(checkout.folder.rglob("x.*"))
 
@@ -284,12 +258,9 @@ def test_files_name_a_journal_in_their_checkout_only(checkout: Checkout, path: s
 @pytest.mark.parametrize("path", ["journal.db", "../state/journal.sqlite", "../.reconciler/ours.db"])
 def test_files_may_name_a_journal_in_their_checkout(checkout: Checkout, path: str) -> None:
     checkout.git("init", "--quiet")
-    write(
-        checkout.folder / "configs",
-        CONFIG,
-        ELSEWHERE.replace("{env: RECONCILER_JOURNAL}", f"'sqlite:{path}'"),
-    )
-    assert checkout.run(*APPLY)[0] == 0
+    settings = ELSEWHERE.replace("{env: RECONCILER_JOURNAL}", f"'sqlite:{path}'")
+    write(checkout.folder / "configs", CONFIG, settings)
+    assert checkout.applies()
     assert (checkout.folder / "configs" / path).exists()
 
 
@@ -297,7 +268,7 @@ def test_files_may_name_a_journal_in_their_checkout(checkout: Checkout, path: st
 def test_root_works_in_a_checkout_of_somebody_else(checkout: Checkout) -> None:
     for path in (checkout.folder, *checkout.folder.rglob("*")):
         os.chown(path, NOBODY, NOBODY)
-    assert checkout.run(*APPLY)[0] == 0
+    assert checkout.applies()
     assert {path.stat().st_uid for path in (checkout.state, *checkout.state.iterdir())} == {0}
     assert {S_IMODE(path.stat().st_mode) for path in checkout.state.iterdir()} == {0o600}
 
@@ -318,20 +289,19 @@ def test_what_root_left_behind_is_told_as_that(
 ) -> None:
     checkout = Checkout(ordinary_user, capsys)
     os.seteuid(0)
-    assert checkout.run(*APPLY)[0] == 0
+    assert checkout.applies()
     os.seteuid(NOBODY)
-    exit, said = checkout.run(*APPLY)
-    assert (exit, f"run this as user 0, or chown -R {NOBODY} '{checkout.state}'" in said) == (3, True), said
+    checkout.assert_refused(f"run this as user 0, or chown -R {NOBODY} '{checkout.state}'", APPLY)
 
 
 def test_a_folder_that_others_can_look_into_is_closed(checkout: Checkout) -> None:
     checkout.state.mkdir()
     checkout.state.chmod(0o755)
-    assert checkout.run(*APPLY)[0] == 0
+    assert checkout.applies()
     assert S_IMODE(checkout.state.stat().st_mode) == 0o700
 
 
-@pytest.mark.parametrize("plant", [link, pipe, folder])
+@pytest.mark.parametrize("plant", [LINK, PIPE, FOLDER])
 def test_what_git_ignores_is_added_to_no_other_file(
     checkout: Checkout, plant: Plant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -364,17 +334,17 @@ def test_the_first_sending_by_a_journal_that_others_do_not_see_is_told(
     """Two folders with a default journal each, on one account."""
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setenv("TENANT_TOKEN", "t-0123456789")
-    told = "and it is a file that others do not see: if anybody else sends there"
+    told = "and it is a file that others do not see: if anyone else sends there"
 
-    def said(name: str, *arguments: str) -> str:
-        main([*arguments, "--workspace", str(tmp_path / name / "configs")])
+    def said(name: str, command: str) -> str:
+        main([*command.split(), "--workspace", str(tmp_path / name / "configs")])
         return capsys.readouterr().out
 
     with closing(State()) as state, Server(create_app(state)) as server:
         for name in ("one", "other"):
             write(tmp_path / name / "configs", sends_to("new@example.com"), SENDS % server.url)
         assert said("one", "plan").count(told) == 1
-        assert told in said("one", "apply", "--target", "tenant", "--yes")
+        assert told in said("one", "apply --target tenant --yes")
         write(
             tmp_path / "one" / "configs", sends_to("new@example.com", "newer@example.com"), SENDS % server.url
         )
