@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,7 @@ def values(declared: Declared) -> Mapping[str, Any]:
     return {path: given.value for path, given in declared.given.items()}
 
 
-def policies(declared: Declared) -> Mapping[str, str]:
+def policies(declared: Declared) -> dict[str, Any]:
     return {path: ruling.policy.value for path, ruling in declared.rulings.items()}
 
 
@@ -107,103 +106,73 @@ def test_target_over_resource_over_preset_each_with_its_place(loaded: Read) -> N
 
 
 @pytest.mark.parametrize(
-    ("block", "own", "preset", "at_target", "anywhere", "policy"),
+    ("policies", "counts"),
     [
-        ("keep", "reset", "refuse", "reset", "reset", "keep"),
-        (None, "refuse", "keep", "reset", "reset", "refuse"),
-        (None, None, "keep", "refuse", "reset", "keep"),
-        (None, None, None, "refuse", "keep", "refuse"),
-        (None, None, None, None, "keep", "keep"),
-        (None, None, None, None, None, "reset"),
+        ("keep reset refuse reset reset", "keep"),
+        ("- refuse keep reset reset", "refuse"),
+        ("- - keep refuse reset", "keep"),
+        ("- - - refuse keep", "refuse"),
+        ("- - - - keep", "keep"),
+        ("- - - - -", "reset"),
     ],
 )
-def test_the_nearest_policy_for_undeclared_fields_counts(
-    block: str | None, own: str | None, preset: str | None, at_target: str | None, anywhere: str | None,
-    policy: str, loaded: Read,
-) -> None:  # fmt: skip
-    def policed(value: str | None, **mapping: Any) -> dict[str, Any]:
-        return mapping | ({"undeclared": value} if value else {})
-
-    resource = policed(own, name="M", preset="p", targets={"one": policed(block)})
-    settings = policed(anywhere, version=1, targets={"one": policed(at_target)})
-    files = {"presets": {"p": policed(preset)}, "mailings": {"m": resource}}
+def test_the_nearest_policy_for_undeclared_fields_counts(policies: str, counts: str, loaded: Read) -> None:
+    """Those of the block, the resource, its preset, the target and the workspace, the nearest first."""
+    block, own, preset, target, top = ({} if one == "-" else {"undeclared": one} for one in policies.split())
+    resource = {"name": "M", "preset": "p", "targets": {"one": block}, **own}
+    files = {"presets": {"p": preset}, "mailings": {"m": resource}}
+    settings = {"version": 1, "targets": {"one": target}, **top}
     read = loaded({"reconciler.yaml": json.dumps(settings), "a.yaml": json.dumps(files)})
-    assert read.declared["one"][0].undeclared is Policy(policy)
+    assert read.declared["one"][0].undeclared is Policy(counts)
 
 
-LEAVES = ("note", "is_open", "schedule.at", "schedule.days")
-VALUES: Mapping[str, list[Any]] = {
-    "note": ["a", "b", None],
-    "is_open": [True, False, None],
-    "schedule.at": ["1:2"],
-    "schedule.days": [1],
-}
+LEAVES: Mapping[str, list[Any]] = {
+    "note": ["a", "b", None], "is_open": [True, False, None], "schedule.at": ["1:2"], "schedule.days": [1],
+}  # fmt: skip
+GROUP = {"null": [None], "keep": "keep", "reset": "reset"}
+LEVEL = st.fixed_dictionaries(
+    {
+        **{
+            path: st.sampled_from([None, "keep", "reset", *([one] for one in LEAVES[path])])
+            for path in LEAVES
+        },
+        "schedule": st.sampled_from([None, None, *GROUP]),
+    }
+)
+"""One level, plainly: of each leaf a value in a list, `keep`, `reset` or nothing; and of the group."""
 
 
-@dataclass(frozen=True)
-class Said:
-    """One level, plainly: of each leaf a value in a list, `keep`, `reset` or nothing; and of the group."""
-
-    leaves: Mapping[str, Any]
-    group: str | None
-
-    def written(self) -> dict[str, Any]:
-        mapping: dict[str, Any] = {"schedule": None} if self.group == "null" else {}
-        for path, said in self.leaves.items():
-            if isinstance(said, list):
-                *groups, leaf = path.split(".")
-                (mapping.setdefault(groups[0], {}) if groups else mapping)[leaf] = said[0]
-        for policy in ("keep", "reset"):
-            named = [path for path, said in self.leaves.items() if said == policy]
-            mapping[policy] = named + (["schedule"] if self.group == policy else [])
-        return mapping
-
-    def of(self, path: str) -> object:
-        if self.leaves.get(path) is not None:
-            return self.leaves[path]
-        in_group = path.startswith("schedule.") and self.group is not None
-        return _GROUP[self.group or ""] if in_group else None
+def said(level: Mapping[str, Any], path: str) -> Any:
+    of_group = GROUP.get(level["schedule"]) if path.startswith("schedule.") else None
+    own = level.get(path)
+    return of_group if own is None or (of_group == [None] and isinstance(own, list)) else own
 
 
-_GROUP = {"null": [None], "keep": "keep", "reset": "reset"}
-
-
-@st.composite
-def levels(draw: st.DrawFn) -> Said:
-    group = draw(st.sampled_from([None, None, "null", "keep", "reset"]))
-    leaves = {}
+def written(level: Mapping[str, Any]) -> dict[str, Any]:
+    mapping: dict[str, Any] = {"schedule": None} if level["schedule"] == "null" else {}
     for path in LEAVES:
-        can_have_value = group != "null" or not path.startswith("schedule.")
-        said: list[Any] = [
-            None,
-            "keep",
-            "reset",
-            *([[value] for value in VALUES[path]] if can_have_value else []),
-        ]
-        leaves[path] = draw(st.sampled_from(said))
-    return Said(leaves, group)
+        group, _, leaf = path.rpartition(".")
+        if isinstance(level[path], list) and not (group and level["schedule"] == "null"):
+            (mapping.setdefault(group, {}) if group else mapping)[leaf] = level[path][0]
+    for policy in ("keep", "reset"):
+        mapping[policy] = [path for path, one in level.items() if one == policy]
+    return mapping
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(preset=levels(), own=levels(), block=levels())
-def test_the_first_level_that_names_a_field_decides(preset: Said, own: Said, block: Said) -> None:
-    resource = own.written() | {"name": "M", "preset": "p", "targets": {"one": block.written()}}
-    text = json.dumps({"presets": {"p": preset.written()}, "mailings": {"m": resource}})
+@given(preset=LEVEL, own=LEVEL, block=LEVEL)
+def test_the_first_level_that_names_a_field_decides(
+    preset: Mapping[str, Any], own: Mapping[str, Any], block: Mapping[str, Any]
+) -> None:
+    resource = written(own) | {"name": "M", "preset": "p", "targets": {"one": written(block)}}
+    text = json.dumps({"presets": {"p": written(preset)}, "mailings": {"m": resource}})
     with tempfile.TemporaryDirectory() as folder:
         write_files(Path(folder), {"a.yaml": text})
         (declared,) = load(Path(folder), MAILINGS, Path(folder), LETTERS).declared["one"]
+    found = {path: [one.value] for path, one in declared.given.items()} | policies(declared)
     for path in (*LEAVES, "schedule.survey_id"):
-        expected = next(
-            (said for level in (block, own, preset) if (said := level.of(path)) is not None), None
-        )
-        assert _heard(declared, path) == expected
-
-
-def _heard(declared: Declared, path: str) -> object:
-    said = declared.given.get(path) or declared.rulings.get(path)
-    if isinstance(said, Given):
-        return [said.value]
-    return said.policy.value if said else None
+        decided = (one for level in (block, own, preset) if (one := said(level, path)) is not None)
+        assert found.get(path) == next(decided, None)
 
 
 def fields(read: Read, text: str, target: str = "one") -> Mapping[str, str]:
