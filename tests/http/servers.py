@@ -6,8 +6,8 @@ import contextlib
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Self
 
 import httpx
 
@@ -17,7 +17,7 @@ from tests.clock import FakeClock
 
 
 class VirtualClock(FakeClock):
-    """Time passes when somebody sleeps; `sleeps` holds the seconds of every sleep, in order."""
+    """Sleeping moves the time; `sleeps` holds the seconds of every sleep, in order."""
 
     def __init__(self, now: float = 1_700_000_000.0) -> None:
         super().__init__(now)
@@ -55,8 +55,7 @@ class Server:
 
     def __init__(self, behaviour: Behaviour, *, speaks_first: bool = False) -> None:
         self.requests = 0
-        self._speaks_first = speaks_first
-        self._behaviour = behaviour
+        self._speaks_first, self._behaviour = speaks_first, behaviour
         self._socket = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._serve)
 
@@ -66,6 +65,13 @@ class Server:
 
     def start(self) -> None:
         self._thread.start()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def stop(self) -> None:
         with contextlib.suppress(OSError):
@@ -86,15 +92,9 @@ class Server:
             self._behaviour(connection)
 
 
-@contextlib.contextmanager
-def serving(behaviour: Behaviour, *, speaks_first: bool = False) -> Iterator[Server]:
+def serving(behaviour: Behaviour, *, speaks_first: bool = False) -> Server:
     """Serve connections, each in its turn; one that speaks first reads no request before it behaves."""
-    server = Server(behaviour, speaks_first=speaks_first)
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
+    return Server(behaviour, speaks_first=speaks_first)
 
 
 def read_head(connection: socket.socket) -> tuple[bytes, bytes]:
@@ -123,39 +123,33 @@ def read_request(connection: socket.socket) -> bytes:
     return head + read_body(connection, head, body)
 
 
+def close_without_answer(_: socket.socket) -> None:
+    """Let the connection end with nothing sent."""
+
+
 def reset(connection: socket.socket) -> None:
     """Close so hard that the other side sees a reset."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-def close_without_answer(connection: socket.socket) -> None:
-    """Let the connection end with nothing sent."""
+def sending(data: bytes, *, then_reset: bool = False) -> Behaviour:
+    """Send these bytes and close."""
+
+    def send(connection: socket.socket) -> None:
+        connection.sendall(data)
+        if then_reset:
+            reset(connection)
+
+    return send
 
 
-def reset_before_answer(connection: socket.socket) -> None:
-    reset(connection)
-
-
-def reset_in_body(connection: socket.socket) -> None:
-    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n{")
-    reset(connection)
-
-
-def cut_body(connection: socket.socket) -> None:
-    connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n{"Data": ')
-
-
-def cut_chunks(connection: socket.socket) -> None:
-    connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n")
-
-
-def no_http(connection: socket.socket) -> None:
-    connection.sendall(b"220 mail.example ESMTP\r\n")
-
-
-def broken_gzip(connection: socket.socket) -> None:
-    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello")
-
-
-def whole_then_close(connection: socket.socket) -> None:
-    connection.sendall(WHOLE)
+whole_then_close = sending(WHOLE)
+LOSSES: Mapping[str, Behaviour] = {
+    "close_without_answer": close_without_answer,
+    "reset_before_answer": sending(b"", then_reset=True),
+    "reset_in_body": sending(b"HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n{", then_reset=True),
+    "cut_body": sending(b'HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n{"Data": '),
+    "cut_chunks": sending(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"),
+    "no_http": sending(b"220 mail.example ESMTP\r\n"),
+    "broken_gzip": sending(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello"),
+}

@@ -57,8 +57,7 @@ class Failing:
     """A server that fails each request alike, and counts them."""
 
     def __init__(self, failure: Failure) -> None:
-        self.attempts = 0
-        self._failure = failure
+        self.attempts, self._failure = 0, failure
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.attempts += 1
@@ -161,31 +160,26 @@ def test_an_answer_that_drips_is_not_waited_for_for_ever(
             dripped[-1] += 1
             yield b" "
 
-    with (
-        door(lambda _: httpx.Response(200, content=drip()), clock) as api,
-        pytest.raises(error, match="the answer is not whole after"),
-    ):
+    server = door(lambda _: httpx.Response(200, content=drip()), clock)
+    with server as api, pytest.raises(error, match="the answer is not whole after"):
         api.request(method, "/x")
     assert dripped == times
 
 
 @pytest.mark.parametrize(("method", "error"), [("GET", BadAnswer), ("PUT", NoAnswer)])
 def test_an_answer_that_is_too_large_is_not_read_to_its_end(method: str, error: type[ApiError]) -> None:
-    sent = []
+    sent, seen = list[int](), list[Attempt]()
 
     def endless() -> Iterator[bytes]:
         while True:
             sent.append(1)
             yield b"x" * 1000
 
-    bounds, seen = Bounds(answer_bytes=10_000), list[Attempt]()
-    with (
-        door(lambda _: httpx.Response(200, content=endless()), bounds=bounds, on_request=seen.append) as api,
-        pytest.raises(error, match="larger than 10000 bytes"),
-    ):
+    bounds = Bounds(answer_bytes=10_000)
+    server = door(lambda _: httpx.Response(200, content=endless()), bounds=bounds, on_request=seen.append)
+    with server as api, pytest.raises(error, match="larger than 10000 bytes"):
         api.request(method, "/x")
-    assert len(sent) == 11
-    assert [attempt.failure for attempt in seen] == ["TooLarge"]
+    assert (len(sent), [attempt.failure for attempt in seen]) == (11, ["TooLarge"])
 
 
 # Waits.
@@ -292,16 +286,14 @@ def test_a_request_is_written_as_it_was_asked_for() -> None:
     assert "own-id" not in str(first.headers) + str(first.url)
 
 
-@pytest.mark.parametrize("path", ["x", "", "http://evil.example/x", "/x?name=y", "/x#y"])
-def test_a_path_is_only_a_path(path: str) -> None:
-    with door(Answering(200)) as api, pytest.raises(ValueError, match="a path starts with a slash"):
-        api.request("GET", path)
-
-
-def test_a_request_that_cannot_be_written_is_not_sent() -> None:
+def test_a_path_is_only_a_path_and_what_cannot_be_written_is_not_sent() -> None:
     server = Answering(200)
-    with door(server) as api, pytest.raises(UsageError, match="no address"):
-        api.request("GET", "/x", params={"q": "x" * 100_000})
+    with door(server) as api:
+        for path in ("x", "", "http://evil.example/x", "/x?name=y", "/x#y"):
+            with pytest.raises(ValueError, match="a path starts with a slash"):
+                api.request("GET", path)
+        with pytest.raises(UsageError, match="no address"):
+            api.request("GET", "/x", params={"q": "x" * 100_000})
     assert server.asked == []
 
 
@@ -315,47 +307,27 @@ def test_settings_of_the_environment_that_cannot_be_used_are_named(monkeypatch: 
 # What is recorded of it.
 
 
-def test_each_attempt_is_recorded_with_its_times() -> None:
+def test_each_attempt_is_recorded_with_its_times_and_its_query_without_texts() -> None:
     clock, seen, answers = VirtualClock(), list[Attempt](), Answering(503, 200)
 
     def slowly(request: httpx.Request) -> httpx.Response:
         clock.sleep(2)
-        return answers(request)
-
-    with door(slowly, clock, on_request=seen.append, new_id=iter(["one", "two"]).__next__) as api:
-        api.request("GET", "/x", params={"q": "someone@example.com"})
-    assert [(one.method, one.path, one.status, one.seconds) for one in seen] == [
-        ("GET", "/base/x", 503, 2),
-        ("GET", "/base/x", 200, 2),
-    ]
-    assert [(one.id, one.attempt) for one in seen] == [("one", 1), ("one", 2)]
-    assert [one.waited for one in seen] == [0, pytest.approx(clock.sleeps[1])]
-
-
-def test_an_attempt_without_an_answer_is_recorded_without_a_status() -> None:
-    seen: list[Attempt] = []
-
-    def server(request: httpx.Request) -> httpx.Response:
         if not seen:
             raise httpx.ConnectError("refused", request=request)
-        return httpx.Response(200)
+        return answers(request)
 
-    with door(server, on_request=seen.append) as api:
-        api.request("PUT", "/x")
-    assert [(attempt.status, attempt.failure) for attempt in seen] == [(None, "ConnectError"), (200, "")]
-
-
-def test_a_query_is_recorded_without_its_texts() -> None:
-    seen: list[Attempt] = []
-    params: dict[str, QueryValue] = {
-        "EmailAddresses": ["a@example.com", "b@example.com"],
-        "Statuses": [1, 2],
-        "Limit": 100,
-        "All": True,
-        "Cursor": "a@example.com",
-    }
-    with door(Answering(200), on_request=seen.append) as api:
+    params: dict[str, QueryValue] = {"EmailAddresses": ["a@example.com", "b@example.com"], "Statuses": [1, 2]}
+    params |= {"Limit": 100, "All": True, "Cursor": "a@example.com"}
+    with door(slowly, clock, on_request=seen.append, new_id=iter(["one", "two"]).__next__) as api:
         api.request("GET", "/x", params=params)
+    records = [(one.method, one.path, one.status, one.failure, one.seconds, one.attempt) for one in seen]
+    assert records == [
+        ("GET", "/base/x", None, "ConnectError", 2, 1),
+        ("GET", "/base/x", 503, "", 2, 2),
+        ("GET", "/base/x", 200, "", 2, 3),
+    ]
+    assert {one.id for one in seen} == {"one"}
+    assert [one.waited for one in seen] == [0, *map(pytest.approx, clock.sleeps[1:4:2])]
     masked = {"EmailAddresses": "*** (2)", "Cursor": "***"}
     assert seen[0].query == {**masked, "Statuses": "1,2", "Limit": "100", "All": "true"}
     assert "example.com" not in repr(seen)
@@ -386,21 +358,13 @@ def test_the_servers_id_is_recorded_where_it_is_one(name: str, said: str, told: 
 # What may be read of an answer, and what is shown of a secret.
 
 
-def answered(content: bytes, content_type: str = "application/json") -> Answer:
-    return Answer("GET", "/x", 200, {"content-type": content_type}, content)
-
-
-@pytest.mark.parametrize("content_type", ["application/json", "text/html", ""])
-def test_json_is_read_whatever_the_type_claims(content_type: str) -> None:
-    assert answered(b'\xef\xbb\xbf{"a": [1, null]}', content_type).document == {"a": [1, None]}
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"<html></html>", b'{"a": ', b'{"a": NaN}', b"\xff\xfe\xfd", b"[[[", b"9" * 5000]
-)
-def test_anything_else_is_a_bad_answer(content: bytes) -> None:
-    with pytest.raises(BadAnswer, match="GET /x: 200, but the body is not JSON"):
-        _ = answered(content).document
+def test_json_is_read_whatever_the_type_claims_and_anything_else_is_a_bad_answer() -> None:
+    for content_type in ("application/json", "text/html", ""):
+        answer = Answer("GET", "/x", 200, {"content-type": content_type}, b'\xef\xbb\xbf{"a": [1, null]}')
+        assert answer.document == {"a": [1, None]}
+    for content in (b"", b"<html></html>", b'{"a": ', b'{"a": NaN}', b"\xff\xfe\xfd", b"[[[", b"9" * 5000):
+        with pytest.raises(BadAnswer, match="GET /x: 200, but the body is not JSON"):
+            _ = Answer("GET", "/x", 200, {}, content).document
 
 
 def echo(request: httpx.Request) -> httpx.Response:

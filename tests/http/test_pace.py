@@ -21,59 +21,37 @@ from reconciler.http.messages import Attempt, Budget
 from tests.http.servers import VirtualClock, door
 
 
-def test_results_come_in_the_order_of_the_items() -> None:
-    gate = threading.Event()
-
-    def slow_first(item: int) -> int:
-        if item == 0:
-            gate.wait()
-        if item == 3:
-            gate.set()
-        return item * 10
-
-    assert each(slow_first, range(4), workers=2) == [0, 10, 20, 30]
-    assert each(str, [], workers=8) == []
-
-
-def test_the_first_error_starts_nothing_more_and_is_raised() -> None:
-    begun = []
-
-    def odd_only(item: int) -> int:
-        begun.append(item)
-        if item % 2 == 0:
-            raise Declined(f"no {item}")
-        return item
-
-    with pytest.raises(Declined, match="no 0"):
-        each(odd_only, range(5000), workers=1)
-    assert len(begun) < 5000
-
-
 @pytest.mark.parametrize("workers", [1, 3])
-def test_at_most_so_many_run_at_once(workers: int) -> None:
-    running, most, lock = 0, 0, threading.Lock()
+def test_results_come_in_the_order_of_the_items_and_progress_in_the_calling_thread(workers: int) -> None:
+    running, most, lock, told = 0, 0, threading.Lock(), list[tuple[int, int, int]]()
 
-    def count(_: int) -> None:
+    def work(item: int) -> int:
         nonlocal running, most
         with lock:
             running += 1
             most = max(most, running)
         with lock:
             running -= 1
+        return item * 10
 
-    each(count, range(50), workers)
-    assert most <= workers
-
-
-def test_progress_is_told_in_the_calling_thread() -> None:
-    told: list[tuple[int, int, int]] = []
-    each(str, range(3), 2, progress=lambda done, total: told.append((done, total, threading.get_ident())))
-    assert told == [(done, 3, threading.get_ident()) for done in (1, 2, 3)]
+    me = threading.get_ident()
+    done = each(work, range(50), workers, progress=lambda *at: told.append((*at, threading.get_ident())))
+    assert (done, most <= workers) == ([item * 10 for item in range(50)], True)
+    assert told == [(count, 50, me) for count in range(1, 51)]
+    assert each(str, [], workers) == []
 
 
-def test_an_interrupt_starts_nothing_more_and_lets_the_running_one_end() -> None:
-    running, interrupted = threading.Event(), threading.Event()
-    ended = []
+def test_the_first_error_or_an_interrupt_starts_nothing_more_and_lets_the_running_one_end() -> None:
+    running, interrupted, begun, ended = threading.Event(), threading.Event(), list[int](), list[int]()
+
+    def odd_only(item: int) -> None:
+        begun.append(item)
+        if item % 2 == 0:
+            raise Declined(f"no {item}")
+
+    with pytest.raises(Declined, match="no 0"):
+        each(odd_only, range(5000), workers=1)
+    assert len(begun) < 5000
 
     def work(item: int) -> None:
         if item:
@@ -88,13 +66,12 @@ def test_an_interrupt_starts_nothing_more_and_lets_the_running_one_end() -> None
 
     with pytest.raises(KeyboardInterrupt):
         each(work, range(5000), workers=1, progress=interrupt)
-    assert ended[:2] == [0, 1]
-    assert len(ended) < 5000
+    assert (ended[:2], len(ended) < 5000) == ([0, 1], True)
 
 
 @pytest.mark.parametrize("parallelism", [1, 4])
-def test_so_many_requests_are_under_way_and_never_more_whoever_makes_them(parallelism: int) -> None:
-    everybody, lock = threading.Barrier(parallelism), threading.Lock()
+def test_so_many_requests_are_under_way_and_never_more(parallelism: int) -> None:
+    together, lock = threading.Barrier(parallelism), threading.Lock()
     under_way, most, all_of_them = 0, 0, 0
 
     def answer(_: httpx.Request) -> httpx.Response:
@@ -102,29 +79,17 @@ def test_so_many_requests_are_under_way_and_never_more_whoever_makes_them(parall
         with lock:
             under_way += 1
             most, all_of_them = max(most, under_way), all_of_them + 1
-        everybody.wait(60)  # all of them are under way at once, or nobody goes on
+        together.wait(60)
         with lock:
             under_way -= 1
         return httpx.Response(200, content=b"{}")
 
-    bounds = Bounds(parallelism=parallelism)
-    with door(answer, bounds=bounds) as api:
+    with door(answer, bounds=Bounds(parallelism=parallelism)) as api:
         each(lambda _: api.request("GET", "/x"), range(3 * parallelism), workers=3 * parallelism)
     assert (most, all_of_them) == (parallelism, 3 * parallelism)
 
 
 Server = Callable[[httpx.Request], httpx.Response]
-
-
-class Planned(VirtualClock):
-    """A clock that stands still; it notes when each sleeper would go on."""
-
-    def __init__(self) -> None:
-        super().__init__(0.0)
-        self.moments: list[float] = []
-
-    def sleep(self, seconds: float) -> None:
-        self.moments.append(seconds)
 
 
 def start(pace: Pace, clock: VirtualClock) -> float:
@@ -134,8 +99,13 @@ def start(pace: Pace, clock: VirtualClock) -> float:
 
 
 def test_the_first_ones_start_at_once_and_the_next_a_minute_after_the_first() -> None:
-    clock, pace = VirtualClock(0), Pace(3)
+    clock, pace = VirtualClock(0), Pace(9)
+    for per_minute in (5, None, 3, 8):  # of several allowances for one account the least holds
+        pace.at_most(per_minute)
     assert [start(pace, clock) for _ in range(7)] == [0, 0, 0, 60, 60, 60, 120]
+    for per_minute in (0, -1):
+        with pytest.raises(ValueError, match="at least 1"):
+            pace.at_most(per_minute)
 
 
 @settings(deadline=None)
@@ -151,24 +121,15 @@ def test_no_minute_ever_holds_more_than_allowed(per_minute: int, gaps: list[int]
 
 
 def test_it_holds_however_many_threads_ask() -> None:
-    clock, pace = Planned(), Pace(10)
-    with ThreadPoolExecutor(8) as pool:
-        for future in [pool.submit(start, pace, clock) for _ in range(45)]:
-            future.result()
-    assert sorted(clock.moments) == [60] * 10 + [120] * 10 + [180] * 10 + [240] * 5
+    class Still(VirtualClock):
+        """A clock that stands still; it only notes when each sleeper would go on."""
 
+        def sleep(self, seconds: float) -> None:
+            self.sleeps.append(seconds)
 
-@pytest.mark.parametrize("per_minute", [0, -1])
-def test_less_than_one_request_a_minute_is_refused(per_minute: int) -> None:
-    with pytest.raises(ValueError, match="at least 1"):
-        Pace(per_minute)
-
-
-def test_of_several_allowances_for_one_account_the_least_holds() -> None:
-    clock, pace = VirtualClock(0), Pace()
-    for per_minute in (5, None, 2, 9):
-        pace.at_most(per_minute)
-    assert [start(pace, clock) for _ in range(3)] == [0, 0, 60]
+    clock, pace = Still(0), Pace(10)
+    each(lambda _: start(pace, clock), range(45), workers=8)
+    assert sorted(clock.sleeps) == [60] * 10 + [120] * 10 + [180] * 10 + [240] * 5
 
 
 class Metered:
@@ -208,29 +169,26 @@ def test_a_429_stops_all_that_ask_the_account_and_not_only_one_of_them() -> None
 
 def test_after_a_pause_they_start_one_by_one() -> None:
     clock, pace, lock = VirtualClock(0), Pace(), threading.Lock()
-    under_way, most, order = 0, 0, []
+    under_way, most, after = 0, 0, list[bool]()
 
-    def attempt(number: int) -> None:
+    def attempt(_: int) -> None:
         nonlocal under_way, most
         with pace.place(clock):
             with lock:
                 under_way += 1
                 most = max(most, under_way)
-                order.append((number, clock.now() >= 50))
+                after.append(clock.now() >= 50)
             with lock:
                 under_way -= 1
 
     pace.pause(50, clock)
     pace.pause(20, clock)
-    with ThreadPoolExecutor(8) as pool:
-        for future in [pool.submit(attempt, number) for number in range(40)]:
-            future.result()
-    assert most == 1
-    assert {is_after for _, is_after in order} == {True}
+    each(attempt, range(40), workers=8)
+    assert (most, set(after)) == (1, {True})
     assert clock.sleeps.count(50) == 1
 
 
-def test_whoever_waits_for_another_one_ends_when_the_run_does() -> None:
+def test_a_wait_for_another_attempt_ends_when_the_run_does() -> None:
     clock, pace = CuttableClock(VirtualClock(0)), Pace()
     pace.pause(1, clock)
     held, over = threading.Event(), threading.Event()
@@ -273,25 +231,22 @@ def asked(*failures: Server, calls: int = 5) -> tuple[int, list[str]]:
     return count, ends
 
 
-def _refused(request: httpx.Request) -> httpx.Response:
-    raise httpx.ConnectError("refused", request=request)
+def failing(error: type[httpx.TransportError]) -> Server:
+    def fail(request: httpx.Request) -> httpx.Response:
+        raise error("lost", request=request)
+
+    return fail
 
 
-def _lost(request: httpx.Request) -> httpx.Response:
-    raise httpx.ReadTimeout("silent", request=request)
-
-
-def answering(status: int, **headers: str) -> Server:
-    return lambda _: httpx.Response(
-        status, headers={name.replace("_", "-"): value for name, value in headers.items()}
-    )
+def answering(status: int, retry_after: str = "") -> Server:
+    return lambda _: httpx.Response(status, headers={"Retry-After": retry_after} if retry_after else {})
 
 
 @pytest.mark.parametrize(
     ("failure", "tries", "kind"),
     [
-        (_refused, 6, "Unreachable"),
-        (_lost, 6, "Unreachable"),
+        (failing(httpx.ConnectError), 6, "Unreachable"),
+        (failing(httpx.ReadTimeout), 6, "Unreachable"),
         (answering(429), 4, "AllowanceUsedUp"),
         (answering(429, retry_after="40000"), 1, "AllowanceUsedUp"),
         (answering(503, retry_after="3600"), 1, "Unreachable"),
@@ -302,12 +257,12 @@ def test_an_account_that_was_given_up_is_not_asked_again(failure: Server, tries:
 
 
 def test_a_server_that_fails_three_requests_in_a_row_is_given_up_and_one_that_answers_others_is_not() -> None:
-    failing, well = answering(503), answering(200)
-    assert asked(failing) == (18, [*["Unreachable: sent"] * 3, *["Unreachable: not sent"] * 2])
-    assert asked(failing, well, calls=8) == (4 * 6 + 4, ["Unreachable: sent"] * 4)
+    broken, well = answering(503), answering(200)
+    assert asked(broken) == (18, [*["Unreachable: sent"] * 3, *["Unreachable: not sent"] * 2])
+    assert asked(broken, well, calls=8) == (4 * 6 + 4, ["Unreachable: sent"] * 4)
 
 
-def test_an_account_that_answered_somebody_meanwhile_is_not_given_up() -> None:
+def test_an_account_that_answered_meanwhile_is_not_given_up() -> None:
     pace = Pace()
     pace.answered()
     began = pace.answers
@@ -344,11 +299,8 @@ def test_several_clients_of_one_account_share_its_pause_and_its_end() -> None:
 
 def test_a_share_is_given_out_to_its_last_and_some_of_it_can_be_kept_free() -> None:
     share, kept = Budget(30), Budget(3)
-    with ThreadPoolExecutor(8) as pool:
-        taken = [future.result() for future in [pool.submit(share.take) for _ in range(50)]]
-    assert taken.count(True) == 30
-    given = [kept.take(kept_free=free) for free in (2, 2, 0, 0, 0)]
-    assert given == [True, False, True, True, False]
+    assert each(lambda _: share.take(), range(50), workers=8).count(True) == 30
+    assert [kept.take(kept_free=free) for free in (2, 2, 0, 0, 0)] == [True, False, True, True, False]
 
 
 def test_repeated_attempts_are_paced_and_count_against_the_share_of_a_run() -> None:

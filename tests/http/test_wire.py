@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,28 +18,11 @@ from reconciler.errors import ApiError, NoAnswer, Unreachable
 from reconciler.http.api import Api, Bounds, Connection
 from reconciler.http.messages import WsgiTransport
 
-from .servers import (
-    WHOLE,
-    Behaviour,
-    VirtualClock,
-    broken_gzip,
-    close_without_answer,
-    cut_body,
-    cut_chunks,
-    no_http,
-    read_request,
-    reset_before_answer,
-    reset_in_body,
-    serving,
-    whole_then_close,
-)
+from .servers import LOSSES, WHOLE, Behaviour, VirtualClock, read_request, serving, whole_then_close
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-LOSSES = [
-    *(close_without_answer, reset_before_answer, reset_in_body, cut_body, cut_chunks, no_http, broken_gzip)
-]
 HOST = "api.acme.example"
 
 
@@ -52,7 +35,7 @@ def closed_port() -> int:
         return int(listening.getsockname()[1])
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 @pytest.mark.parametrize(("method", "error", "tries"), [("GET", Unreachable, 6), ("PUT", NoAnswer, 1)])
 def test_an_answer_that_does_not_arrive_whole_is_none(
     loss: Behaviour, method: str, error: type[ApiError], tries: int
@@ -74,77 +57,48 @@ def test_a_refused_connection_is_tried_again_for_every_method(method: str) -> No
 
 @pytest.mark.parametrize(("method", "error"), [("GET", Unreachable), ("POST", NoAnswer)])
 def test_a_server_that_says_nothing_times_out(method: str, error: type[ApiError]) -> None:
-    over = threading.Event()
+    over, bounds = threading.Event(), Bounds(silence=0.05, total_wait=0)
 
     def say_nothing(_: socket.socket) -> None:
         over.wait()
 
-    bounds = Bounds(silence=0.05, total_wait=0)
     with serving(say_nothing) as server, over_network(server.url, bounds) as api:
         with pytest.raises(error, match="ReadTimeout"):
             api.request(method, "/x")
         over.set()
 
 
-def test_a_connection_that_the_server_closed_is_replaced() -> None:
-    with serving(whole_then_close) as server, over_network(server.url) as api:
-        assert [api.request("GET", "/x").document for _ in range(3)] == [{}] * 3
-
-
-def test_a_write_on_a_kept_connection_that_breaks_is_in_doubt() -> None:
+def test_a_connection_that_was_closed_is_replaced_but_a_write_on_one_that_breaks_is_in_doubt() -> None:
     def answer_once(connection: socket.socket) -> None:
         connection.sendall(WHOLE)
         read_request(connection)
 
+    with serving(whole_then_close) as server, over_network(server.url) as api:
+        assert [api.request("GET", "/x").document for _ in range(3)] == [{}] * 3
     with serving(answer_once) as server, over_network(server.url) as api:
         api.request("GET", "/x")
         with pytest.raises(NoAnswer):
             api.request("PUT", "/x")
 
 
-class Keeping:
-    """A server that keeps its connections; it tells them apart, and counts what came over each."""
-
-    def __init__(self, at_once: int) -> None:
-        self.requests: Counter[int] = Counter()
-        self._everybody = threading.Barrier(at_once)
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self._pool = ThreadPoolExecutor()
-        self._pool.submit(self._accept)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
-        self._pool.shutdown()
-
-    def _accept(self) -> None:
-        number = 0
-        while True:
-            connection, _ = self._socket.accept()
-            self._pool.submit(self._answer, connection, number)
-            number += 1
-
-    def _answer(self, connection: socket.socket, number: int) -> None:
-        with connection:
-            while read_request(connection):
-                self.requests[number] += 1
-                self._everybody.wait(60)
-                connection.sendall(WHOLE)
-
-
 def test_there_are_as_many_connections_as_requests_at_once_and_they_are_kept() -> None:
     parallelism, rounds = 4, 5
-    with Keeping(parallelism) as server:
-        with over_network(server.url, Bounds(parallelism=parallelism)) as api:
+    together, counted = threading.Barrier(parallelism), list[int]()
+
+    def answer(connection: socket.socket) -> None:
+        with connection:
+            while read_request(connection):
+                counted.append(threading.get_ident())
+                together.wait(60)
+                connection.sendall(WHOLE)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor() as pool:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        taken = pool.submit(lambda: [pool.submit(answer, listening.accept()[0]) for _ in range(parallelism)])
+        with over_network(url, Bounds(parallelism=parallelism)) as api:
             each(lambda _: api.request("GET", "/x"), range(rounds * parallelism), workers=10)
-        assert server.requests == dict.fromkeys(range(parallelism), rounds)
+        taken.result()
+    assert sorted(Counter(counted).values()) == [rounds] * parallelism
 
 
 # Proxies.
