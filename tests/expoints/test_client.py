@@ -18,7 +18,6 @@ from reconciler.errors import (
     Declined,
     Forbidden,
     Refused,
-    Unreachable,
 )
 from reconciler.expoints.client import Column, Count, Customers, open_expoints, pages
 from reconciler.http.api import Bounds, Connection
@@ -260,11 +259,6 @@ class TestOptedOut:
         assert [query.pop("Cursor", None) for query in server.queries] == [None, ["x/1+="], ["7"]]
         assert server.queries == [{"IncludeTestRecords": ["true"], "Limit": ["100"]}] * 3
 
-    def test_a_list_that_breaks_off_is_an_error(self) -> None:
-        first: Json = {"OptOuts": [{"Email": "a@x.example"}], "NextCursor": "2"}
-        with tenant((200, first), (500, b"")) as (customers, _), pytest.raises(Unreachable):
-            customers.opted_out(["a@x.example"])
-
 
 class TestCustomers:
     @pytest.mark.parametrize("last", ["null", "absent", "empty", "empty-page"])
@@ -297,27 +291,22 @@ def test_without_addresses_nothing_is_asked() -> None:
 class TestWholeList:
     """No way to take half a list for a whole one, and no way to read for ever."""
 
-    def test_a_cursor_that_comes_again_is_an_error(self) -> None:
-        rows = iter([["a"], ["b"], ["c"]])
-        with pytest.raises(BadAnswer, match="do not come to an end"):
-            list(pages(lambda _: {"L": [{"r": next(rows)}], "NextCursor": "same"}, "L", "/x"))
-
-    @pytest.mark.parametrize("page", [[], [{"r": 1}]])
-    def test_a_page_that_comes_again_is_an_error_whatever_its_cursor(self, page: Json) -> None:
-        asked: list[str | None] = []
-
-        def read(cursor: str | None) -> object:
-            asked.append(cursor)
-            return {"L": page, "NextCursor": f"{len(asked)}"}
-
-        with pytest.raises(BadAnswer, match="GET /x"):
-            list(pages(read, "L", "/x"))
-        assert len(asked) == 2
-
-    def test_a_first_page_that_comes_again_as_the_last_one_is_an_error(self) -> None:
-        cursors = iter(["2", None])
-        with pytest.raises(BadAnswer):
-            list(pages(lambda _: {"L": [{"r": 1}], "NextCursor": next(cursors)}, "L", "/x"))
+    @pytest.mark.parametrize(
+        ("rows", "cursors"),
+        [
+            pytest.param("abc", ["same"] * 3, id="a cursor again"),
+            pytest.param("aa", ["1", "2"], id="a page again"),
+            pytest.param("aa", ["1", None], id="the first page again as the last one"),
+            pytest.param(["", ""], ["1", "2"], id="an empty page again"),
+        ],
+    )
+    def test_what_comes_again_is_an_error(self, rows: Sequence[str], cursors: Sequence[str | None]) -> None:
+        answers = iter(
+            {"L": [{"r": row}] if row else [], "NextCursor": cursor}
+            for row, cursor in zip(rows, cursors, strict=True)
+        )
+        with pytest.raises(BadAnswer, match=r"GET /x: .* do not come to an end"):
+            list(pages(lambda _: next(answers), "L", "/x"))
 
     def test_ever_new_pages_end_in_an_error(self) -> None:
         asked: list[str | None] = []
@@ -348,10 +337,6 @@ class TestErrors:
         body: Json = {"Message": "The request is invalid.", "ModelState": {"Statuses": ["Not a status."]}}
         with tenant((400, body)) as (customers, _), pytest.raises(Declined, match="Not a status"):
             customers.count(["a@x.example"], [999])
-
-    def test_a_read_that_fails_is_repeated(self) -> None:
-        with sandbox(faults=["GET */count:1:before:status=503", "GET */count:2:after:drop"]) as customers:
-            assert customers.count(["bram.jansen@example.com"]).customers == 1
 
     @pytest.mark.parametrize("url", ["https://evil.example", "https://acme.expoints.nl/external/Help/Api"])
     def test_a_token_goes_to_trusted_hosts_only(self, url: str) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 
 import pytest
 
@@ -17,10 +17,8 @@ from reconciler.errors import (
     NoAnswer,
     Unauthorised,
 )
-from reconciler.expoints.client import ClientLogin, Customers, open_expoints
+from reconciler.expoints.client import Customers, open_expoints
 from reconciler.http.api import USUAL_BOUNDS, Connection
-from reconciler.http.messages import Attempt, Secret
-from reconciler.sandbox import Fault, State, Variants, create_app, revoke_tokens, take_inventory
 from reconciler.sandbox import Server as Listening
 from tests.clock import FakeClock
 from tests.expoints.test_client import TOKEN, V3, Reply, Server, batch, tenant
@@ -89,79 +87,19 @@ def test_any_other_answer_is_a_refusal_or_a_doubt_after_one_attempt(
     assert server.asked == [f"POST {ADD}"]
 
 
-class ServedSandbox:
-    """A sandbox behind a real socket: its client, its state, and every attempt to add."""
-
-    def __init__(self, *faults: str, variants: Sequence[str] = ("add_answer=batch-id",)) -> None:
-        self.state = State()
-        self._app = create_app(self.state, Variants.parse(variants), [Fault.parse(text) for text in faults])
-        self.posts: list[int | None] = []
-
-    @contextmanager
-    def opened(self) -> Iterator[Customers]:
-        with Listening(self._app) as listening:
-            login = ClientLogin(f"{listening.url}/oauth2/token", "client", Secret("hunter33"), "scope")
-            with open_expoints(
-                listening.url, login, Connection(clock=FakeClock(), on_request=self._note)
-            ) as customers:
-                yield customers
-
-    def _note(self, exchange: Attempt) -> None:
-        if exchange.path == ADD:
-            self.posts.append(exchange.status)
-
-    @property
-    def mailed(self) -> Sequence[str]:
-        """The addresses of all invitations."""
-        return [m["to"] for m in take_inventory(self.state)["mails"] if m["kind"] == "invitation"]
-
-
-NOT_TAKEN = ("drop", "html", "redirect=https://login.example/", "status=503,html", "status=503,retry-after=1")
-TAKEN = ("drop", "cut", "cut=0", "status=500", "status=408", "status=302", "html")
-
-
 @pytest.mark.parametrize(
-    ("effect", "mails"),
-    [*((f"before:{one}", 0) for one in NOT_TAKEN), *((f"after:{one}", 1) for one in TAKEN)],
+    ("body", "words"),
+    [
+        ({"Message": "The request is invalid.", "ModelState": {"TypeBatch": ["No type."]}}, "No type"),
+        ("The batch is closed.", "The batch is closed"),
+        (b"The batch is closed.", "The batch is closed"),
+        (HTML, "an HTML page"),
+    ],
 )
-def test_a_fault_that_proves_nothing_is_a_doubt_and_never_a_second_batch(effect: str, mails: int) -> None:
-    place = ServedSandbox(f"POST {ADD}:1:{effect}")
-    with place.opened() as customers:
-        with pytest.raises(NoAnswer, match="may have been taken or not"):
-            customers.add(batch(EMAIL))
-        assert len(place.posts) == 1
-        assert customers.count([EMAIL]).customers == mails
-    assert place.mailed == [EMAIL] * mails
-
-
-@pytest.mark.parametrize("form", ["model-state", "message", "text", "html"])
-def test_a_refusal_says_what_the_api_says_in_any_form(form: str) -> None:
-    place = ServedSandbox(variants=[f"refusal_body={form}"])
-    words = "an HTML page" if form == "html" else "at"
-    with place.opened() as customers, pytest.raises(Declined, match=f"400: .*{words}") as caught:
-        customers.add({**batch(), "TypeBatch": "fax"})
-    assert "Nothing was taken" in str(caught.value)
-    assert place.mailed == []
-
-
-def test_after_a_401_the_batch_is_not_sent_again_and_what_comes_next_has_a_new_token() -> None:
-    place = ServedSandbox()
-    with place.opened() as customers:
-        customers.columns()
-        revoke_tokens(place.state)
-        with pytest.raises(Unauthorised, match="`oauth`"):
-            customers.add(batch(EMAIL))
-        assert customers.count([EMAIL]).customers == 0
-    assert (place.posts, place.mailed) == ([401], [])
-
-
-@pytest.mark.parametrize("fault", ["status=500", "status=400", "status=404", "html", "drop"])
-def test_without_a_token_nothing_is_sent_and_nothing_is_in_doubt(fault: str) -> None:
-    place = ServedSandbox(f"POST /oauth2/token:1+:before:{fault}")
-    with place.opened() as customers, pytest.raises(ApiError) as caught:
+def test_a_refusal_says_what_the_api_says_in_any_form(body: object, words: str) -> None:
+    with patient((400, body)) as (customers, _), pytest.raises(Declined, match=f"400: .*{words}") as caught:
         customers.add(batch(EMAIL))
-    assert not isinstance(caught.value, NoAnswer | Declined)
-    assert place.posts == []
+    assert "Nothing was taken" in str(caught.value)
 
 
 def test_every_attempt_has_a_connection_of_its_own_while_reading_keeps_one() -> None:

@@ -14,12 +14,10 @@ import pytest
 
 from reconciler.access import Access
 from reconciler.commands.console import each
-from reconciler.errors import ApiError, BadAnswer, Refused, Unauthorised, Unreachable, UsageError
+from reconciler.errors import ApiError, BadAnswer, Refused, Unauthorised, UsageError
 from reconciler.expoints.client import ClientLogin, Customers, open_expoints
 from reconciler.http.api import Bounds, Connection
 from reconciler.http.messages import Secret, WsgiTransport
-from reconciler.sandbox import State, Variants, create_app
-from reconciler.sandbox import Tokens as Accepted
 from tests.clock import FakeClock
 
 if TYPE_CHECKING:
@@ -89,25 +87,18 @@ def ask(customers: Customers) -> int:
 
 
 class TestTheRequest:
-    def test_it_is_a_form_of_client_credentials(self, clock: FakeClock) -> None:
+    @pytest.mark.parametrize(
+        ("scope", "more"), [("api://tenant/.default", {"scope": ["api://tenant/.default"]}), (None, {})]
+    )
+    def test_it_is_a_form_of_client_credentials(
+        self, clock: FakeClock, scope: str | None, more: dict[str, list[str]]
+    ) -> None:
         issuer = Issuer()
-        with tenant(issuer, clock) as customers:
+        with tenant(issuer, clock, ClientLogin(URL, ID, SECRET, scope)) as customers:
             ask(customers)
-        assert issuer.forms == [
-            {
-                "grant_type": ["client_credentials"],
-                "client_id": [ID],
-                "client_secret": [SECRET.value],
-                "scope": ["api://tenant/.default"],
-            }
-        ]
+        usual = {"grant_type": ["client_credentials"], "client_id": [ID], "client_secret": [SECRET.value]}
+        assert issuer.forms == [usual | more]
         assert issuer.headers == [("application/x-www-form-urlencoded", "application/json")]
-
-    def test_a_scope_can_be_left_out(self, clock: FakeClock) -> None:
-        issuer = Issuer()
-        with tenant(issuer, clock, ClientLogin(URL, ID, SECRET)) as customers:
-            ask(customers)
-        assert "scope" not in issuer.forms[0]
 
     @pytest.mark.parametrize(
         ("url", "error"),
@@ -167,17 +158,6 @@ class TestKeeping:
             ask(customers)
         assert issuer.used == ["t1", "t2"]
 
-    def test_the_sandbox_gives_its_lifetime_as_text_too(self, clock: FakeClock) -> None:
-        variants = Variants(expires_in="string", token_seconds=1000)
-        accepted = Accepted(accepted=frozenset(), clients={ID: SECRET.value})
-        transport = WsgiTransport(create_app(State(), variants, tokens=accepted, clock=clock.now))
-        with open_expoints(
-            "http://localhost", LOGIN, Connection(clock=clock, transport=transport)
-        ) as customers:
-            for _ in range(5):
-                assert customers.columns()
-                clock.sleep(900)
-
     def test_the_allowance_of_the_tenant_is_not_that_of_the_token_host(self, clock: FakeClock) -> None:
         issuer, started = Issuer(accepts=frozenset({"t2"})), clock.now()
         with tenant(issuer, clock, per_minute=2) as customers:
@@ -236,16 +216,12 @@ class TestAfterA401:
             assert ask(customers) == ask(customers) == 1
         assert issuer.used == ["t1", "t2", "t2"]
 
-    def test_a_second_one_is_final(self, clock: FakeClock) -> None:
-        issuer = Issuer(accepts=frozenset())
-        with tenant(issuer, clock) as customers, pytest.raises(Unauthorised, match="`oauth` of the target"):
-            ask(customers)
-        assert issuer.used == ["t1", "t2"]
-
-    def test_without_a_new_token_nothing_is_repeated(self, clock: FakeClock) -> None:
+    def test_a_second_one_is_final_and_without_a_new_token_nothing_is_repeated(
+        self, clock: FakeClock
+    ) -> None:
         issuer = Issuer(accepts=frozenset())
         with tenant(issuer, clock) as customers:
-            with pytest.raises(Unauthorised):
+            with pytest.raises(Unauthorised, match="`oauth` of the target"):
                 ask(customers)
             issuer.status = 400
             with pytest.raises(Unauthorised, match="No token was given"):
@@ -281,7 +257,6 @@ class TestNoToken:
                 (Issuer(status=400, body=body), Unauthorised, r"400 Bad Request\. No token was given")
                 for body in (b"", b"<html></html>", b"[]", b'{"error": 3}', b'"no"')
             ),
-            *((Issuer(status=status), Unreachable, "POST /directory") for status in (408, 429, 500, 503)),
             *(
                 (Issuer(body=body), BadAnswer, "POST /directory")
                 for body in (b"", b"t1", b"<html></html>", b'{"access_token": ', b"null", b"[]")

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from reconciler.commands.apply import ApplyOptions, apply
@@ -53,37 +54,13 @@ class Fatal(CrashSwitch):
         super().before(kind)
 
 
-def _apply(console: Console, environment: Environment) -> int:
-    return apply(EVERYTHING, ApplyOptions(Consent(resets=None), yes=True), console, environment)
-
-
-def _send(console: Console, environment: Environment) -> int:
-    return seeds_send("smoke", EVERYTHING, console, environment, again=False, yes=True)
-
-
-def _send_again(console: Console, environment: Environment) -> int:
-    return seeds_send("smoke", EVERYTHING, console, environment, again=True, yes=True)
-
-
-def _resolve_sent(console: Console, environment: Environment) -> int:
-    return seeds_resolve("smoke", EVERYTHING, console, environment, sent=True)
-
-
-def _resolve_not_sent(console: Console, environment: Environment) -> int:
-    return seeds_resolve("smoke", EVERYTHING, console, environment, sent=False)
-
-
-def _status(console: Console, environment: Environment) -> int:
-    return seeds_status(EVERYTHING, console, environment)
-
-
-VERBS: dict[str, Callable[[Console, Environment], int]] = {
-    "apply": _apply,
-    "send": _send,
-    "send --again": _send_again,
-    "resolve --sent": _resolve_sent,
-    "resolve --not-sent": _resolve_not_sent,
-    "status": _status,
+VERBS: dict[str, Callable[..., int]] = {
+    "apply": partial(apply, EVERYTHING, ApplyOptions(Consent(resets=None), yes=True)),
+    "send": partial(seeds_send, "smoke", EVERYTHING, again=False, yes=True),
+    "send --again": partial(seeds_send, "smoke", EVERYTHING, again=True, yes=True),
+    "resolve --sent": partial(seeds_resolve, "smoke", EVERYTHING, sent=True),
+    "resolve --not-sent": partial(seeds_resolve, "smoke", EVERYTHING, sent=False),
+    "status": partial(seeds_status, EVERYTHING),
 }
 
 

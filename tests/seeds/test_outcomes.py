@@ -39,19 +39,13 @@ def test_what_was_answered_is_not_sent_again_before_it_has_rested(world: SeedWor
 
 @pytest.mark.parametrize("fault", IN_DOUBT)
 def test_what_is_in_doubt_rests_before_it_is_counted(world: SeedWorld, fault: str) -> None:
+    """Then it is sent again only if it left no customers."""
     world.apply(fault)
     world.rest(SETTLE_AFTER - 1)
     end = world.apply()
     assert (end.exit, end.states, end.counts) == (Exit.IN_DOUBT, {"in_doubt": 2}, {})
     assert len(world.posts) == 1
-
-
-@pytest.mark.parametrize("fault", IN_DOUBT)
-def test_after_its_rest_a_batch_is_sent_again_only_if_it_left_no_customers(
-    world: SeedWorld, fault: str
-) -> None:
-    world.apply(fault)
-    world.rest()
+    world.rest(1)
     end = world.apply()
     states, counts = ({"pending": 2}, {"sent": 2}) if ":before:" in fault else ({"sent": 2}, {})
     assert (end.exit, end.states, end.counts) == (Exit.DONE, states, counts)

@@ -18,14 +18,6 @@ RESTED = SETTLE_AFTER + 2 * LONGEST_POST
 """After so long a batch is certainly in what is counted before the next one."""
 
 
-@pytest.mark.parametrize(("fault", "exit"), [(NOT_TAKEN, {"pending": 2}), (TAKEN, {"sent": 2})])
-def test_counting_settles_a_doubt_that_has_rested(world: SeedWorld, fault: str, exit: dict[str, int]) -> None:
-    world.apply(fault)
-    world.rest()
-    assert world.apply().states == exit
-    assert world.mailed == BOTH
-
-
 def test_what_was_edited_while_it_was_in_doubt_is_settled_all_the_same(world: SeedWorld) -> None:
     world.apply(NOT_TAKEN)
     world.declare(JOHN, JANE, batch_name="another")
