@@ -130,14 +130,13 @@ def _apply_target(
     """Plan, ask, execute, and print how it ended while interrupts are still deferred."""
     approval.check_files(session)
     with expoints_session(session, console) as expoints:
-        approved = _plan_target(session, options, approval, console, expoints)
-        planned = approved.planned
+        planned = _plan_target(session, options, approval, console, expoints)
         console.show_before_asking(plan_text(planned, paint=console.paint, verbose=console.verbose))
-        if approved.gone:
-            console.say(approved.gone)
+        if planned.gone:
+            console.say(planned.gone)
         if not options.yes and not approval.binds:
             confirm(planned.plan, planned.seeds, console)
-        with execute(session, approved, options.lock, console, expoints) as applied:
+        with execute(session, planned, "apply", options.lock, console, expoints) as applied:
             if options.write_ids:
                 applied = write_ids(applied, session, console)
             report.interim(applied)
@@ -151,14 +150,13 @@ def _apply_target(
 
 def _plan_target(
     session: Session, options: ApplyOptions, approval: Approval, console: Console, expoints: ExpointsSession
-) -> ApprovedPlan:
+) -> Planned:
     earlier = files_at(options.since, session) if options.since is not None else None
     with remembered(session, console) as memory:
         live = read_target(session, memory, options.consent, console)
         seeds = expoints.plan_with(memory) if options.with_seeds else SeedsPlan()
-        approved = approve(approval, live, seeds, options.consent)
-        since = earlier.since(live, options.consent) if earlier else None
-    return replace(approved, planned=replace(approved.planned, since=since))
+        planned = approve(approval, live, seeds, options.consent)
+        return replace(planned, since=earlier.since(live, options.consent)) if earlier else planned
 
 
 def confirm(plan: Plan, seeds: SeedsPlan, console: Console) -> None:
@@ -246,22 +244,7 @@ def _check_accounts(file: PlanFile, session: Session) -> None:
             )
 
 
-class ApprovedPlan(Struct, frozen=True):
-    """What is carried out, with all that was not reviewed marked; the review is `None` if all is meant."""
-
-    command: str
-    """What the journal calls the run."""
-    digests: Sequence[str]
-    """Of the changes and seeds that are carried out."""
-    planned: Planned
-    review: Review | None = None
-    gone: str = ""
-    """What was reviewed and is not to be done any more, as a sentence."""
-    trouble: ReconcilerError | None = None
-    """Why the journal cannot be read; without it nothing is carried out."""
-
-
-def approve(approval: Approval, live: LiveSnapshot, seeds: SeedsPlan, consent: Consent) -> ApprovedPlan:
+def approve(approval: Approval, live: LiveSnapshot, seeds: SeedsPlan, consent: Consent) -> Planned:
     """Return what of the plan that is made now is carried out, by what was reviewed."""
     session, memory = live.session, live.memory
     plan, zone = live.plan(consent), session.workspace.settings.time_zone
@@ -279,8 +262,16 @@ def approve(approval: Approval, live: LiveSnapshot, seeds: SeedsPlan, consent: C
             gone = f"Reviewed, and done already or no longer wanted: {', '.join(map(visible, keys))}{hint}."
         seeds = seeds.reviewed(review)
     warnings = (*session.workspace.warnings, *memory.untrue)
-    planned = Planned(plan, seeds, problems=warnings, places=session.places)
-    return ApprovedPlan("apply", now, planned, review, gone, memory.trouble)
+    return Planned(
+        plan,
+        seeds,
+        problems=warnings,
+        places=session.places,
+        digests=now,
+        review=review,
+        gone=gone,
+        trouble=memory.trouble,
+    )
 
 
 def past_plans(past: ReadOnlyJournal, session: Session) -> PastPlans:
@@ -302,26 +293,25 @@ def past_plans(past: ReadOnlyJournal, session: Session) -> PastPlans:
 
 @contextmanager
 def execute(
-    session: Session, approved: ApprovedPlan, lock: Lock, console: Console, expoints: ExpointsSession
+    session: Session, planned: Planned, command: str, lock: Lock, console: Console, expoints: ExpointsSession
 ) -> Iterator[Applied]:
-    """Carry out an approved plan; yield how it ended, to be printed inside the block.
+    """Carry out a plan, in a run that the journal calls `command`; yield how it ended, to be printed inside.
 
     With nothing to be done no run begins, unless one that died is still to be ended. Where the journal could
     not be read for the plan, nothing is carried out: the plan does not know what may be done. From the first
     change to the end of the block, an interrupt only keeps further changes from beginning: those under way
     end, and are reported.
     """
-    planned = approved.planned
     found = _found_creates(planned.plan)
     if not planned.plan.changes and planned.seeds.is_settled and not found and not _is_left_open(session):
         yield _applied(planned, apply_plan(planned.plan, engine_for(session, planned.plan)))
         return
-    if approved.trouble is not None:
-        raise approved.trouble
+    if planned.trouble is not None:
+        raise planned.trouble
     applied: Applied | None = None
     with ExitStack() as deferral:
         try:
-            with open_run(session, approved.command, lock, console, approved.digests) as run:
+            with open_run(session, command, lock, console, planned.digests) as run:
                 check_account(session)
                 plan = planned.plan
                 if plan.count(Action.CREATE):
@@ -335,7 +325,7 @@ def execute(
                 # Half as many threads again as requests may be under way: some always wait for the journal.
                 workers = session.checkmarket.workers
                 outcomes = apply_plan(plan, engine, mapper=Pool(workers + workers // 2, console))
-                seeds, sent = _send_seeds(approved, outcomes, run, engine, expoints)
+                seeds, sent = _send_seeds(planned, outcomes, run, engine, expoints)
                 applied = _applied(replace(planned, seeds=seeds), outcomes, engine.notes, sent)
                 ends = applied.summary
                 counts = {result.value: ends[result.name.lower()] for result in Result}
@@ -393,15 +383,15 @@ def _stop(engine: Run, console: Console) -> None:
 
 
 def _send_seeds(
-    approved: ApprovedPlan, outcomes: Sequence[Outcome], run: OpenRun, engine: Run, expoints: ExpointsSession
+    planned: Planned, outcomes: Sequence[Outcome], run: OpenRun, engine: Run, expoints: ExpointsSession
 ) -> tuple[SeedsPlan, tuple[SendResult, ...]]:
     """Send what is due after the changes; return the plan by which it was done, and how each seed ended."""
-    seeds = approved.planned.seeds
+    seeds = planned.seeds
     if not seeds.seeds:
         return seeds, ()
     if engine.stopped:
         return seeds, tuple(kept_waiting(seed, _STOPPED) for seed in seeds.sending)
-    ends = {unchanged.key: Result.APPLIED for unchanged in approved.planned.plan.unchanged}
+    ends = {unchanged.key: Result.APPLIED for unchanged in planned.plan.unchanged}
     ends |= {outcome.key: outcome.result for outcome in outcomes}
 
     def why_held(plan: SeedPlan) -> str:
@@ -413,4 +403,4 @@ def _send_seeds(
             f"{key} is {ends[key].value if key in ends else 'not part of this run'}" for key in waiting
         )
 
-    return expoints.send(run, seeds, approved.review, why_held, lambda: bool(engine.stopped))
+    return expoints.send(run, seeds, planned.review, why_held, lambda: bool(engine.stopped))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec.structs import replace
 
-from reconciler.commands.apply import ApprovedPlan, confirm, execute
+from reconciler.commands.apply import confirm, execute
 from reconciler.commands.console import Console
 from reconciler.commands.environment import Environment
 from reconciler.commands.expoints import expoints_session
@@ -47,15 +47,14 @@ def restore(
     with open_session(selection, environment) as session:
         with remembered(session, console) as memory:
             made, notes = _plan_back(number, session, memory, Consent(recreate=recreate), console)
-        planned = Planned(made)
+        planned = Planned(made, digests=made.digests)
         text = plan_text(planned, paint=console.paint, verbose=console.verbose)
         console.show_before_asking("\n\n".join([*notes, text]))
         if not yes:
             confirm(made, SeedsPlan(), console)
-        approved = ApprovedPlan(f"{RESTORE}{number}", made.digests, planned)
         with (
             expoints_session(session, console) as expoints,
-            execute(session, approved, lock, console, expoints) as applied,
+            execute(session, planned, f"{RESTORE}{number}", lock, console, expoints) as applied,
         ):
             document = report_document(applied) | {"restored_run": number, "remarks": notes}
             console.result(report_text(applied, paint=console.paint), document)

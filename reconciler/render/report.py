@@ -11,8 +11,8 @@ from msgspec import Struct, field
 from reconciler.engine.change import Action, Blocked, Change, Plan, Unchanged, fingerprint_of
 from reconciler.engine.classify import FieldView
 from reconciler.engine.outcome import Line, Outcome, Result
-from reconciler.engine.plan import Since
-from reconciler.errors import Exit
+from reconciler.engine.plan import Review, Since
+from reconciler.errors import Exit, ReconcilerError
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.recipients import RecipientState, SeedPlan, SendResult
 from reconciler.problems import Place, Problem, Severity
@@ -30,15 +30,21 @@ MEANINGS = {
 
 
 class Planned(Struct, frozen=True):
-    """A plan of one target, split by `since` if asked for, with the warnings about the files."""
+    """A plan of one target, split by `since` if asked for, with the warnings about the files.
+
+    For an apply, all that was not reviewed is marked in it, and `digests` are of what is carried out.
+    """
 
     plan: Plan
     seeds: SeedsPlan = SeedsPlan()
     since: Since | None = None
     problems: Sequence[Problem] = ()
     exit: Exit = Exit.DONE
-    places: Mapping[str, Place] = field(default_factory=dict)
-    """Key → where it is declared, of everything that is."""
+    places: Mapping[str, Place] = field(default_factory=dict)  # key → where it is declared
+    digests: Sequence[str] = ()
+    review: Review | None = None  # `None` where all of it is meant
+    gone: str = ""  # what was reviewed and is not to be done any more, as a sentence
+    trouble: ReconcilerError | None = None  # why the journal cannot be read: nothing is carried out
 
     @property
     def target(self) -> str:

@@ -489,9 +489,9 @@ class PlanFiles:
         approval = Approval.read(ApplyOptions(plan_files=(FILE,)), self.bench.environment)
         approval.selection(EVERYTHING)
         approval.check_files(self.session)
-        approved = approve(approval, self.live, SeedsPlan(), RESETS)
-        assert_harmless(plan_text(approved.planned))
-        assert_harmless(approved.gone)
+        planned = approve(approval, self.live, SeedsPlan(), RESETS)
+        assert_harmless(plan_text(planned))
+        assert_harmless(planned.gone)
 
 
 TARGETS: Mapping[str, tuple[Callable[[], Target], int]] = {
