@@ -96,12 +96,10 @@ class Bounds(Struct, frozen=True):
     total_wait: float = 180.0
     """The longest that one request may take, from its first attempt to the end of its last one."""
     connect: float = 10.0
-    silence: float = 60.0
-    """How long the server may send, or take, nothing at all."""
+    silence: float = 60.0  # how long the server may send, or take, nothing at all
     answer: float = 120.0
     """How long an attempt may take, from connecting to the last byte of its answer, however that drips."""
-    answer_bytes: int = 32 * 2**20
-    """How long one answer may be, packed and unpacked."""
+    answer_bytes: int = 32 * 2**20  # how long one answer may be, packed and unpacked
 
 
 USUAL_BOUNDS: Final = Bounds()
@@ -114,16 +112,12 @@ class Connection(Struct, frozen=True):
     clock: Clock = field(default_factory=SystemClock)
     transport: Transport | None = None
     """What carries requests, instead of the network by the proxy and certificates of the environment."""
-    access: Access | None = None
-    """Which addresses the operator trusts beside those of the API."""
+    access: Access | None = None  # which addresses the operator trusts beside those of the API
     on_request: Callable[[Attempt], None] = lambda _: None
     """Called with each attempt, in the thread that made it."""
-    before_request: Callable[[], None] = lambda: None
-    """Called right before an attempt leaves."""
-    new_id: Callable[[], str] = lambda: ""
-    """Names each request for the log; the name is not sent."""
-    pace: Pace = field(default_factory=Pace)
-    """The pace of the account, shared with all else that asks it."""
+    before_request: Callable[[], None] = lambda: None  # called right before an attempt leaves
+    new_id: Callable[[], str] = lambda: ""  # names each request for the log; the name is not sent
+    pace: Pace = field(default_factory=Pace)  # the pace of the account, shared with all else that asks it
 
 
 @dataclass(eq=False)

@@ -122,16 +122,12 @@ class Attempt(Redacted, frozen=True):
     path: str
     status: int | None
     seconds: float
-    id: str = ""
-    """What names the request in the log; each attempt of it has the same one."""
+    id: str = ""  # what names the request in the log; each attempt of it has the same one
     attempt: int = 1
-    waited: float = 0.0
-    """How long it waited to be sent, for its pace or since the attempt before, in seconds."""
-    failure: str = ""
-    """What went wrong where no whole answer came: the name of an error, without its words."""
+    waited: float = 0.0  # how long it waited to be sent, for its pace or since the attempt before, in seconds
+    failure: str = ""  # what went wrong where no whole answer came: the name of an error, without its words
     params: Mapping[str, QueryValue] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    """Those of the answer."""
+    headers: Mapping[str, str] = field(default_factory=dict)  # those of the answer
     secrets: Sequence[Secret] = ()
 
     @property

@@ -23,61 +23,44 @@ class Variants(Struct, frozen=True, kw_only=True):
     """
 
     # CheckMarket: lists.
-    listing: Listing = "paged"
-    """How lists page; `clamped` lowers `top` to `clamp_at`."""
+    listing: Listing = "paged"  # how lists page; `clamped` lowers `top` to `clamp_at`
     clamp_at: int = 50
-    row_order: Literal["oldest-first", "newest-first"] = "oldest-first"
-    """The order without `orderby`."""
-    rows: Literal["whole", "thin"] = "whole"
-    """Whether a listed configuration is whole, or only id and name."""
-    meta_counts: bool = True
-    """Whether `Meta` of a list has TotalRowCount and its like."""
-    survey_id_member: Literal["Id", "SurveyId"] = "Id"
-    """The name of a survey's id in answers."""
+    row_order: Literal["oldest-first", "newest-first"] = "oldest-first"  # the order without `orderby`
+    rows: Literal["whole", "thin"] = "whole"  # whether a listed configuration is whole, or only id and name
+    meta_counts: bool = True  # whether `Meta` of a list has TotalRowCount and its like
+    survey_id_member: Literal["Id", "SurveyId"] = "Id"  # the name of a survey's id in answers
 
     # CheckMarket: the form of values in answers.
-    false_and_zero: Literal["shown", "omitted"] = "shown"
-    """Whether false and 0 count as empty."""
-    times: Literal["long", "seconds", "short"] = "long"
-    """09:00:00.0000000, 09:00:00 or 09:00."""
+    false_and_zero: Literal["shown", "omitted"] = "shown"  # whether false and 0 count as empty
+    times: Literal["long", "seconds", "short"] = "long"  # 09:00:00.0000000, 09:00:00 or 09:00
     mappings_order: Literal["as-sent", "reversed"] = "as-sent"
 
     # CheckMarket: what a write stores.
-    null_in_put: Literal["like-omission", "stored-null"] = "like-omission"
-    """What an explicit null does."""
+    null_in_put: Literal["like-omission", "stored-null"] = "like-omission"  # what an explicit null does
     extra_members: Literal["ignored", "stored", "strict"] = "ignored"
     """What becomes of members that no page documents; `strict` refuses them, the server's own ones too."""
     server_extras: Literal["none", "stable", "volatile"] = "none"
     """Whether the server has members that no page documents; `volatile`: some change with every read."""
     defaults: Literal["empty", "account"] | Members = "empty"
     """What an omitted member is reset to: its type's empty value, account settings, or the members given."""
-    delimiters: Literal["as-sent", "unescaped"] = "as-sent"
-    """Whether the text \\n becomes a line feed."""
+    delimiters: Literal["as-sent", "unescaped"] = "as-sent"  # whether the text \n becomes a line feed
 
     # CheckMarket: other answers.
-    unknown_id: Literal["404", "refused"] = "404"
-    """404, or 200 with `Succeeded` false."""
+    unknown_id: Literal["404", "refused"] = "404"  # 404, or 200 with `Succeeded` false
     hidden: Literal["404-by-id", "readable-by-id"] = "404-by-id"
     """What a configuration that is not reusable is by its id."""
-    delete_answer: Literal["true", "object"] = "true"
-    """`Data: true`, or an object with `Succeeded`."""
-    error_body: Literal["object", "string"] = "object"
-    """The form of `Data` in an error."""
+    delete_answer: Literal["true", "object"] = "true"  # `Data: true`, or an object with `Succeeded`
+    error_body: Literal["object", "string"] = "object"  # the form of `Data` in an error
 
     # CheckMarket: time and allowance.
-    read_cache_seconds: float = 0.0
-    """For how long an address answers what it answered before."""
-    appears_after_seconds: float = 0.0
-    """For how long a new configuration cannot be read."""
+    read_cache_seconds: float = 0.0  # for how long an address answers what it answered before
+    appears_after_seconds: float = 0.0  # for how long a new configuration cannot be read
     requests_per_minute: int | None = None
-    requests_per_day: int | None = None
-    """The account's allowance in a calendar minute and day."""
-    retry_after: Literal["header", "none"] = "header"
-    """Whether a 429 has a Retry-After header."""
+    requests_per_day: int | None = None  # the account's allowance in a calendar minute and day
+    retry_after: Literal["header", "none"] = "header"  # whether a 429 has a Retry-After header
 
     # Both: what answers say of the time.
-    date: Literal["told", "absent"] = "told"
-    """Whether answers say when they were made."""
+    date: Literal["told", "absent"] = "told"  # whether answers say when they were made
     clock_ahead_seconds: float = 0.0
     clock_behind_seconds: float = 0.0
     """By how much the server's clock is ahead of the right time, or behind it."""
@@ -85,16 +68,12 @@ class Variants(Struct, frozen=True, kw_only=True):
     """For how long a proxy on the way answers a GET as before, with the Date of then."""
 
     # Expoints: tokens and lists.
-    token_seconds: float = 3600.0
-    """For how long a token is good."""
-    expires_in: Literal["number", "string"] = "number"
-    """The type of a token's lifetime."""
-    statuses: Literal["english", "dutch"] = "english"
-    """The tenant's own codes and names of customer statuses."""
+    token_seconds: float = 3600.0  # for how long a token is good
+    expires_in: Literal["number", "string"] = "number"  # the type of a token's lifetime
+    statuses: Literal["english", "dutch"] = "english"  # the tenant's own codes and names of customer statuses
     waiting_customers: Literal["listed", "hidden"] = "listed"
     """Whether customers that wait for approval are listed and counted."""
-    twin_columns: bool = False
-    """Whether two columns can have one name."""
+    twin_columns: bool = False  # whether two columns can have one name
     last_cursor: Literal["null", "absent", "empty", "empty-page"] = "null"
     """NextCursor of the last page: null, left out, an empty text, or one that leads to an empty page."""
     address_filter: Literal["exact", "contains", "ignored"] = "exact"
@@ -103,14 +82,12 @@ class Variants(Struct, frozen=True, kw_only=True):
     """What several EmailAddresses stand for: each of them, the first, no filter, or an error."""
     address_case: Literal["ignored", "sensitive"] = "ignored"
     """Whether addresses that differ in letter case are two."""
-    customers_appear_after_seconds: float = 0.0
-    """For how long a new customer is neither listed nor counted."""
+    customers_appear_after_seconds: float = 0.0  # for how long a new customer is neither listed nor counted
 
     # Expoints: batches.
     unknown_previous: Literal["refused", "ignored"] = "refused"
     """What becomes of a PreviousId that no customer has."""
-    plus_addresses: Literal["accepted", "fault"] = "accepted"
-    """Whether an address with + is valid."""
+    plus_addresses: Literal["accepted", "fault"] = "accepted"  # whether an address with + is valid
     add_answer: Literal["empty", "null", "batch-id", "customer-ids", "text", "true"] = "empty"
     """The body of the 200 that says customers were added."""
     refusal_body: Literal["model-state", "message", "text", "html"] = "model-state"

@@ -4,104 +4,74 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import urlsplit
 
-from reconciler.sandbox import Fault, Server, create_app
+from reconciler.sandbox import Fault, create_app
+from reconciler.sandbox import Server as Sandbox
 from tests.faults.world import FaultWorld
-from tests.http.servers import read_body, read_head, reset
+from tests.http.servers import Server, read_body, read_head, reset
 
 Break = Callable[[socket.socket, bytes], None]
 """Does to a connection, and to the answer that was to go over it, what a bad network does."""
 
 
-def unread(connection: socket.socket, answer: bytes) -> None:
+def unread(connection: socket.socket, _: bytes) -> None:
     """Reset before the body of the request was read: the server never sees it."""
     reset(connection)
 
 
-def reset_before_answer(connection: socket.socket, answer: bytes) -> None:
-    reset(connection)
+def _sent(part: Callable[[bytes], bytes], *, then_reset: bool = False) -> Break:
+    """Send a part of the answer, and close or reset."""
+
+    def break_off(connection: socket.socket, answer: bytes) -> None:
+        connection.sendall(part(answer))
+        if then_reset:
+            reset(connection)
+
+    return break_off
 
 
-def close_before_answer(connection: socket.socket, answer: bytes) -> None:
-    """Let the connection end with nothing sent."""
+AFTER: Mapping[str, Break] = {
+    "reset before answer": _sent(lambda _: b"", then_reset=True),
+    "closed before answer": _sent(lambda _: b""),
+    "reset in answer": _sent(lambda answer: answer[: len(answer) // 2], then_reset=True),
+    "closed in answer": _sent(lambda answer: answer[:-1]),
+    "garbled": _sent(lambda answer: b"220 mail.example ESMTP\r\n" + answer),
+    "said to go on, and ended": _sent(
+        lambda _: b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"
+    ),
+    "packed, and no gzip": _sent(
+        lambda _: b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello"
+    ),
+}
+"""What can break after the server has taken the request."""
 
 
-def reset_in_answer(connection: socket.socket, answer: bytes) -> None:
-    connection.sendall(answer[: len(answer) // 2])
-    reset(connection)
-
-
-def close_in_answer(connection: socket.socket, answer: bytes) -> None:
-    connection.sendall(answer[:-1])
-
-
-def garble(connection: socket.socket, answer: bytes) -> None:
-    connection.sendall(b"220 mail.example ESMTP\r\n" + answer)
-
-
-def stall_then_close(connection: socket.socket, answer: bytes) -> None:
-    """Send an answer that says it goes on, and end it."""
-    connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n")
-
-
-class Wire:
+class Wire(Server):
     """Carries requests to a server, one a connection; those that a fault strikes meet its break."""
 
     def __init__(self, url: str, fault: Fault, breaks: Break) -> None:
-        self._server = urlsplit(url)
-        self._fault = fault
-        self._breaks = breaks
-        self._seen = 0
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self._thread = threading.Thread(target=self._serve)
+        super().__init__(self._answer)
+        self._server, self._fault, self._breaks = urlsplit(url), fault, breaks
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._listening.getsockname()[1]}"
-
-    @contextlib.contextmanager
-    def open(self) -> Iterator[str]:
-        """Carry while the block runs; yield the address."""
-        self._thread.start()
-        try:
-            yield self.url
-        finally:
-            with contextlib.suppress(OSError):
-                self._listening.shutdown(socket.SHUT_RDWR)
-            self._listening.close()
-            self._thread.join()
-
-    def _serve(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self._listening.accept()
-                with connection, contextlib.suppress(OSError):
-                    self._carry(connection)
-
-    def _carry(self, connection: socket.socket) -> None:
+    def _answer(self, connection: socket.socket) -> None:
         head, body = read_head(connection)
         if not head:
             return
         method, path, _ = head.decode("ascii").split(" ", 2)
-        is_struck = self._strikes(method, path.partition("?")[0])
-        if is_struck and self._breaks is unread:
-            unread(connection, b"")
-            return
-        answer = self._answer(head, read_body(connection, head, body))
+        matches = self._fault.matches(method, path.partition("?")[0])
+        self.requests += matches
+        is_struck = matches and self._fault.strikes(self.requests)
+        answer = b""
+        if not (is_struck and self._breaks is unread):
+            answer = self._carried(head, read_body(connection, head, body))
         if is_struck:
             self._breaks(connection, answer)
         else:
             connection.sendall(answer)
 
-    def _strikes(self, method: str, path: str) -> bool:
-        matches = self._fault.matches(method, path)
-        self._seen += matches
-        return matches and self._fault.strikes(self._seen)
-
-    def _answer(self, head: bytes, body: bytes) -> bytes:
+    def _carried(self, head: bytes, body: bytes) -> bytes:
         lines = [line for line in head.split(b"\r\n") if not line.lower().startswith(b"connection:")]
         with socket.create_connection((self._server.hostname, self._server.port)) as server:
             server.sendall(b"\r\n".join([*lines, b"Connection: close"]) + b"\r\n\r\n" + body)
@@ -115,9 +85,9 @@ def wired(world: FaultWorld, request: str, breaks: Break, nth: int = 1) -> Itera
     before = settings.read_text("utf-8")
     fault = Fault.parse(f"{request}:{nth}+:before:drop")
     with (
-        Server(create_app(world.state, clock=world.clock.now)) as server,
-        Wire(server.url, fault, breaks).open() as url,
+        Sandbox(create_app(world.state, clock=world.clock.now)) as server,
+        Wire(server.url, fault, breaks) as wire,
     ):
-        settings.write_text(before.replace('"sandbox:"', f'"{url}"'), "utf-8")
+        settings.write_text(before.replace('"sandbox:"', f'"{wire.url}"'), "utf-8")
         yield
     settings.write_text(before, "utf-8")

@@ -123,33 +123,10 @@ def read_request(connection: socket.socket) -> bytes:
     return head + read_body(connection, head, body)
 
 
-def close_without_answer(_: socket.socket) -> None:
-    """Let the connection end with nothing sent."""
-
-
 def reset(connection: socket.socket) -> None:
     """Close so hard that the other side sees a reset."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-def sending(data: bytes, *, then_reset: bool = False) -> Behaviour:
-    """Send these bytes and close."""
-
-    def send(connection: socket.socket) -> None:
-        connection.sendall(data)
-        if then_reset:
-            reset(connection)
-
-    return send
-
-
-whole_then_close = sending(WHOLE)
-LOSSES: Mapping[str, Behaviour] = {
-    "close_without_answer": close_without_answer,
-    "reset_before_answer": sending(b"", then_reset=True),
-    "reset_in_body": sending(b"HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n{", then_reset=True),
-    "cut_body": sending(b'HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n{"Data": '),
-    "cut_chunks": sending(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"),
-    "no_http": sending(b"220 mail.example ESMTP\r\n"),
-    "broken_gzip": sending(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello"),
-}
+def whole_then_close(connection: socket.socket) -> None:
+    connection.sendall(WHOLE)

@@ -167,27 +167,6 @@ def test_a_429_stops_all_that_ask_the_account_and_not_only_one_of_them() -> None
     assert clock.now() - 60_000 <= (minutes + 1) * 60
 
 
-def test_after_a_pause_they_start_one_by_one() -> None:
-    clock, pace, lock = VirtualClock(0), Pace(), threading.Lock()
-    under_way, most, after = 0, 0, list[bool]()
-
-    def attempt(_: int) -> None:
-        nonlocal under_way, most
-        with pace.place(clock):
-            with lock:
-                under_way += 1
-                most = max(most, under_way)
-                after.append(clock.now() >= 50)
-            with lock:
-                under_way -= 1
-
-    pace.pause(50, clock)
-    pace.pause(20, clock)
-    each(attempt, range(40), workers=8)
-    assert (most, set(after)) == (1, {True})
-    assert clock.sleeps.count(50) == 1
-
-
 def test_a_wait_for_another_attempt_ends_when_the_run_does() -> None:
     clock, pace = CuttableClock(VirtualClock(0)), Pace()
     pace.pause(1, clock)

@@ -18,7 +18,7 @@ from reconciler.errors import ApiError, NoAnswer, Unreachable
 from reconciler.http.api import Api, Bounds, Connection
 from reconciler.http.messages import WsgiTransport
 
-from .servers import LOSSES, WHOLE, Behaviour, VirtualClock, read_request, serving, whole_then_close
+from .servers import WHOLE, VirtualClock, read_request, serving, whole_then_close
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -33,17 +33,6 @@ def over_network(url: str, bounds: Bounds | None = None, access: Access | None =
 def closed_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         return int(listening.getsockname()[1])
-
-
-@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
-@pytest.mark.parametrize(("method", "error", "tries"), [("GET", Unreachable, 6), ("PUT", NoAnswer, 1)])
-def test_an_answer_that_does_not_arrive_whole_is_none(
-    loss: Behaviour, method: str, error: type[ApiError], tries: int
-) -> None:
-    with serving(loss) as server, over_network(server.url) as api:
-        with pytest.raises(error):
-            api.request(method, "/x", json={"a": 1})
-        assert server.requests == tries
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "POST", "DELETE"])
