@@ -52,15 +52,15 @@ _FLAGS = (None, False, True)
 
 def config(chance: random.Random, name: str) -> Members:
     """Return any configuration that a person could have made in the Tool, as the server stores it."""
-    members: Members = {
+    return {
         "Name": name,
         "ContactGroupId": chance.choice([None, None, None, 7]),
         "ContactListId": chance.choice([None, 12, 13, 14]),
         "SurveySettings": chance.choice([None, settings(chance), settings(chance), settings(chance)]),
         "ColumnMappings": chance.choice([None, [], [{"SourceColumnNumber": 1, "TargetColumnName": "Email"}]]),
-        "EmailMustBeUniqueWithinAccount": chance.choice(_FLAGS),
-        "EmailMustBeUniqueWithinGroup": chance.choice(_FLAGS),
-        "EmailMustBeUniqueWithinFile": chance.choice(_FLAGS),
+        **{
+            f"EmailMustBeUniqueWithin{place}": chance.choice(_FLAGS) for place in ("Account", "Group", "File")
+        },
         "EmailIsRequired": chance.choice(_FLAGS),
         "DateFormat": chance.choice([None, "", "yyyy-MM-dd", "dd/MM/yyyy", "nonsense!"]),
         "FirstRow": chance.choice([None, 0, 1, 2]),
@@ -71,7 +71,6 @@ def config(chance: random.Random, name: str) -> Members:
         "DefaultLanguageCode": chance.choice([None, "nl", "no", "fr"]),
         "UpdateTypeId": chance.choice([None, 1, 2, 3]),
     }
-    return members
 
 
 def settings(chance: random.Random) -> Members:

@@ -40,18 +40,13 @@ values = st.recursive(
     ),
     max_leaves=5,
 )
-documents = st.dictionaries(
-    st.sampled_from(KEYS),
-    st.one_of(
-        values,
-        st.dictionaries(
-            st.sampled_from(KEYS),
-            st.one_of(values, st.dictionaries(st.sampled_from(KEYS), values, max_size=3)),
-            max_size=3,
-        ),
-    ),
-    max_size=4,
-)
+
+
+def within(inner: st.SearchStrategy[Any], most: int = 3) -> st.SearchStrategy[dict[str, Any]]:
+    return st.dictionaries(st.sampled_from(KEYS), inner, max_size=most)
+
+
+documents = within(st.one_of(values, within(st.one_of(values, within(values)))), 4)
 
 
 def quoted(text: str) -> str:

@@ -3,35 +3,27 @@
 from __future__ import annotations
 
 from textwrap import dedent
-from typing import Any
 
 import pytest
 
-from reconciler.config.edits import REMOVE, Edits, Put, edit, ordered
+from reconciler.config.edits import REMOVE, Put, edit, ordered
 from reconciler.errors import NotEdited
 
-Nested = dict[str, Any]
-"""What is put where, mapping in mapping."""
+Edits = dict[str, Put]
+"""What is put where, by the path with dots."""
 
 
-def flat(nested: Nested, *above: str) -> Edits:
-    edits: dict[tuple[str, ...], Put] = {}
-    for key, inner in nested.items():
-        edits |= flat(inner, *above, key) if isinstance(inner, dict) else {(*above, key): inner}
-    return edits
-
-
-def edited(text: str, edits: Nested, *names: str) -> str:
-    order = [*names]
-    return edit(text.encode(), "a.yaml", flat(edits), lambda _: order).decode()
+def edited(text: str, edits: Edits, *names: str) -> str:
+    order, paths = [*names], {tuple(path.split(".")): put for path, put in edits.items()}
+    return edit(text.encode(), "a.yaml", paths, lambda _: order).decode()
 
 
 def text(block: str) -> str:
     return dedent(block).removeprefix("\n")
 
 
-Case = tuple[str, str, Nested, str]
-B2: Nested = {"m": {"b": Put(2)}}
+Case = tuple[str, str, Edits, str]
+B2: Edits = {"m.b": Put(2)}
 
 
 REPLACED: list[Case] = [
@@ -52,75 +44,60 @@ REPLACED: list[Case] = [
     ("a list on lines", "a:\n- 1\n- 2  # c\nb: 1\n", {"a": Put(3)}, "a: 3\nb: 1\n"),
     ("a list by a list", "a:\n  - 1\n  - 2\nb: 1\n", {"a": Put([3])}, "a:\n  - 3\nb: 1\n"),
     ("a mapping on lines", "a:  # c\n  b: 1\nc: 1\n", {"a": Put({})}, "a: {}  # c\nc: 1\n"),
-    ("in a flow mapping", "a: {b: 1, c: 'x'}\n", {"a": {"c": Put("y")}}, "a: {b: 1, c: 'y'}\n"),
+    ("in a flow mapping", "a: {b: 1, c: 'x'}\n", {"a.c": Put("y")}, "a: {b: 1, c: 'y'}\n"),
     ("under another key", "a: 1\n", {"b": Put("x", instead_of="a")}, "b: x\n"),
     ("without a final line break", "a: 1", {"a": Put(2)}, "a: 2"),
     ("with a byte order mark", "\ufeffa: 1\n", {"a": Put(2)}, "\ufeffa: 2\n"),
-    ("in JSON", '{"a": {"b": 1}}', {"a": {"b": Put("x")}}, '{"a": {"b": "x"}}'),
+    ("in JSON", '{"a": {"b": 1}}', {"a.b": Put("x")}, '{"a": {"b": "x"}}'),
 ]
 
 ADDED: list[Case] = [
-    ("at the end", "m:\n  b: 1\n", {"m": {"x": Put(2)}}, "m:\n  b: 1\n  x: 2\n"),
+    ("at the end", "m:\n  b: 1\n", {"m.x": Put(2)}, "m:\n  b: 1\n  x: 2\n"),
     ("in its order", "m:\n  a: 1\n  c: 3\n", B2, "m:\n  a: 1\n  b: 2\n  c: 3\n"),
-    ("before all others", "m:\n  b: 1\n", {"m": {"a": Put(2)}}, "m:\n  a: 2\n  b: 1\n"),
+    ("before all others", "m:\n  b: 1\n", {"m.a": Put(2)}, "m:\n  a: 2\n  b: 1\n"),
     ("below comments", "m:\n  a: 1\n    # of a\n", B2, "m:\n  a: 1\n    # of a\n  b: 2\n"),
     ("above other comments", "m:\n  a: 1\n# of m\n", B2, "m:\n  a: 1\n  b: 2\n# of m\n"),
-    ("with its comment", "m:\n  a: 1\n", {"m": {"b": Put(2, "two")}}, "m:\n  a: 1\n  b: 2  # two\n"),
-    ("in a mapping that is new", "a: 1\n", {"m": {"b": {"c": Put(2)}}}, "a: 1\n\nm:\n  b:\n    c: 2\n"),
-    (
-        "with the file's step",
-        "a:\n    b: 1\n",
-        {"a": {"m": {"c": Put(2)}}},
-        "a:\n    b: 1\n\n    m:\n        c: 2\n",
-    ),
+    ("with its comment", "m:\n  a: 1\n", {"m.b": Put(2, "two")}, "m:\n  a: 1\n  b: 2  # two\n"),
+    ("in a mapping that is new", "a: 1\n", {"m.b.c": Put(2)}, "a: 1\n\nm:\n  b:\n    c: 2\n"),
+    ("with the file's step", "a:\n    b: 1\n", {"a.m.c": Put(2)}, "a:\n    b: 1\n\n    m:\n        c: 2\n"),
     ("with the line's break", "a: 1\r\nb: 2\n", {"a2": Put(1)}, "a: 1\r\nb: 2\na2: 1\n"),
     ("without a final line break", "m:\n  a: 1", B2, "m:\n  a: 1\n  b: 2"),
-    ("in flow style", "m: {a: 1}\n", {"m": {"b": Put([2])}}, "m: {a: 1, b: [2]}\n"),
-    ("first in flow style", "m: {b: 1}\n", {"m": {"a": Put(2)}}, "m: {a: 2, b: 1}\n"),
+    ("in flow style", "m: {a: 1}\n", {"m.b": Put([2])}, "m: {a: 1, b: [2]}\n"),
+    ("first in flow style", "m: {b: 1}\n", {"m.a": Put(2)}, "m: {a: 2, b: 1}\n"),
     ("behind a last comma", "m: {a: 1,}\n", B2, "m: {a: 1, b: 2,}\n"),
-    ("into nothing", "m: {}\n", {"m": {"r": {"t": Put({"id": 1})}}}, "m:\n  r:\n    t: {id: 1}\n"),
-    ("into an empty file", "# c\n", {"m": {"r": Put(1)}}, "# c\nm:\n  r: 1\n"),
-    ("into no file", "", {"m": {"r": Put(1)}}, "m:\n  r: 1\n"),
+    ("into nothing", "m: {}\n", {"m.r.t": Put({"id": 1})}, "m:\n  r:\n    t: {id: 1}\n"),
+    ("into an empty file", "# c\n", {"m.r": Put(1)}, "# c\nm:\n  r: 1\n"),
+    ("into no file", "", {"m.r": Put(1)}, "m:\n  r: 1\n"),
     ("in JSON", '{"a": 1}', {"b": Put("x")}, '{"a": 1, "b": "x"}'),
     ("beside a merge key", "a: &x {c: 1}\nm:\n  <<: *x\n", B2, "a: &x {c: 1}\nm:\n  <<: *x\n  b: 2\n"),
-    ("behind kept breaks", "m:\n  a: |+\n    x\n\n", {"m": {"b": Put(1)}}, "m:\n  a: |+\n    x\n\n  b: 1\n"),
+    ("behind kept breaks", "m:\n  a: |+\n    x\n\n", {"m.b": Put(1)}, "m:\n  a: |+\n    x\n\n  b: 1\n"),
 ]
 
 REMOVED: list[Case] = [
     ("with its line", "a: 1\nb: 2  # c\nd: 3\n", {"b": REMOVE}, "a: 1\nd: 3\n"),
     ("with all its lines", "a:\n  b: 1\n  # c\n  d: 2\ne: 3\n", {"a": REMOVE}, "e: 3\n"),
-    ("and leaves an empty mapping", "a:\n  b: 1\nc: 2\n", {"a": {"b": REMOVE}}, "a: {}\nc: 2\n"),
-    ("first of a flow mapping", "a: {b: 1, c: 2}\n", {"a": {"b": REMOVE}}, "a: {c: 2}\n"),
-    ("last of a flow mapping", "a: {b: 1, c: 2}\n", {"a": {"c": REMOVE}}, "a: {b: 1}\n"),
-    ("all of a flow mapping", "a: {b: 1, c: 2}\n", {"a": {"b": REMOVE, "c": REMOVE}}, "a: {}\n"),
+    ("and leaves an empty mapping", "a:\n  b: 1\nc: 2\n", {"a.b": REMOVE}, "a: {}\nc: 2\n"),
+    ("first of a flow mapping", "a: {b: 1, c: 2}\n", {"a.b": REMOVE}, "a: {c: 2}\n"),
+    ("last of a flow mapping", "a: {b: 1, c: 2}\n", {"a.c": REMOVE}, "a: {b: 1}\n"),
+    ("all of a flow mapping", "a: {b: 1, c: 2}\n", {"a.b": REMOVE, "a.c": REMOVE}, "a: {}\n"),
     (
         "a line of a flow mapping",
         "a: {\n  b: 1, # b\n  c: 2, # c\n}\n",
-        {"a": {"b": REMOVE}},
+        {"a.b": REMOVE},
         "a: {\n  c: 2, # c\n}\n",
     ),
-    ("what is not there", "a: 1\n", {"b": REMOVE, "c": {"d": REMOVE}}, "a: 1\n"),
-    ("for another", "m:\n  a: 1\n", {"m": {"a": REMOVE, "b": Put(2)}}, "m:\n  b: 2\n"),
+    ("what is not there", "a: 1\n", {"b": REMOVE, "c.d": REMOVE}, "a: 1\n"),
+    ("for another", "m:\n  a: 1\n", {"m.a": REMOVE, "m.b": Put(2)}, "m:\n  b: 2\n"),
 ]
 
 NAMES: list[Case] = [
-    (
-        "in flow style",
-        "t: [x, v]  # c\n",
-        {"t": {"v": {"id": Put(1)}}},
-        "t: {x: {}, v: {id: 1}}  # c\n",
-    ),
-    (
-        "on lines",
-        "t:\n- x  # c\n-  v\n",
-        {"t": {"z": {"id": Put(1)}}},
-        "t:\n  x: {}  # c\n  v: {}\n  z: {id: 1}\n",
-    ),
-    ("a mapping already", "t: {x: {}}\n", {"t": {"x": {"id": Put(1)}}}, "t: {x: {id: 1}}\n"),
+    ("in flow style", "t: [x, v]  # c\n", {"t.v.id": Put(1)}, "t: {x: {}, v: {id: 1}}  # c\n"),
+    ("on lines", "t:\n- x  # c\n-  v\n", {"t.z.id": Put(1)}, "t:\n  x: {}  # c\n  v: {}\n  z: {id: 1}\n"),
+    ("a mapping already", "t: {x: {}}\n", {"t.x.id": Put(1)}, "t: {x: {id: 1}}\n"),
     (
         "not there yet",
         "m:\n  r:\n    a: 1\n",
-        {"m": {"r": {"targets": {"x": {"id": Put(1)}}}}},
+        {"m.r.targets.x.id": Put(1)},
         "m:\n  r:\n    a: 1\n    targets:\n      x: {id: 1}\n",
     ),
 ]
@@ -132,13 +109,13 @@ CASES = [*REPLACED, *ADDED, *REMOVED, *NAMES]
 @pytest.mark.parametrize(
     ("before", "edits", "after"), [case[1:] for case in CASES], ids=[c[0] for c in CASES]
 )
-def test_an_edit_leaves_the_rest_as_it_stands(before: str, edits: Nested, after: str) -> None:
+def test_an_edit_leaves_the_rest_as_it_stands(before: str, edits: Edits, after: str) -> None:
     assert edited(before, edits, "a", "b", "c", "m") == after
 
 
 def test_a_flow_mapping_without_room_is_unfolded_as_it_stands() -> None:
-    long = {f"field_{number}": Put("x" * 20) for number in range(4)}
-    after = edited("t:\n  production: {id: 1, 'q': \"r\"}  # c\n", {"t": {"production": long}})
+    long = {f"t.production.field_{number}": Put("x" * 20) for number in range(4)}
+    after = edited("t:\n  production: {id: 1, 'q': \"r\"}  # c\n", long)
     assert after.splitlines()[:4] == ["t:", "  production:  # c", "    id: 1", "    'q': \"r\""]
     assert after.splitlines()[4] == "    field_0: " + "x" * 20
 
@@ -159,25 +136,25 @@ def test_a_resource_is_set_apart_as_the_others_are() -> None:
             a: 2
         """)
     close = apart.replace("\n\n", "\n")
-    three: Nested = {"s": {"three": {"a": Put(3)}}}
+    three: Edits = {"s.three.a": Put(3)}
     assert edited(apart, three).endswith("    a: 2\n\n  three:\n    a: 3\n")
     assert edited(close, three).endswith("    a: 2\n  three:\n    a: 3\n")
 
 
-Refused = tuple[str, str, Nested, int]
+Refused = tuple[str, str, Edits, int]
 
 
 REFUSED: list[Refused] = [
     ("edit-alias", "a: &x 1\nb: *x\n", {"b": Put(2)}, 2),
-    ("edit-alias", "a: &x {c: 1}\nb: *x\n", {"b": {"c": Put(2)}}, 2),
+    ("edit-alias", "a: &x {c: 1}\nb: *x\n", {"b.c": Put(2)}, 2),
     ("edit-anchor", "a: &x 1\nb: *x\n", {"a": Put(2)}, 1),
-    ("edit-anchor", "a: &x {c: 1}\nb: *x\n", {"a": {"c": Put(2)}}, 1),
+    ("edit-anchor", "a: &x {c: 1}\nb: *x\n", {"a.c": Put(2)}, 1),
     ("edit-anchor", "a: {c: &x 1}\nb: *x\n", {"a": REMOVE}, 1),
     ("edit-anchor", "a:\n  c: &x 1\nb: *x\n", {"a": Put(1)}, 2),
-    ("edit-merge", "a: &x {c: 1}\nb:\n  <<: *x\n", {"b": {"c": Put(2)}}, 3),
-    ("edit-merge", "a: &x {c: 1}\nb: {<<: *x}\n", {"b": {"c": REMOVE}}, 2),
-    ("edit-layout", "a: 1\n", {"a": {"b": Put(1)}}, 1),
-    ("edit-layout", "a: [1, {b: 1}]\n", {"a": {"b": Put({})}}, 1),
+    ("edit-merge", "a: &x {c: 1}\nb:\n  <<: *x\n", {"b.c": Put(2)}, 3),
+    ("edit-merge", "a: &x {c: 1}\nb: {<<: *x}\n", {"b.c": REMOVE}, 2),
+    ("edit-layout", "a: 1\n", {"a.b": Put(1)}, 1),
+    ("edit-layout", "a: [1, {b: 1}]\n", {"a.b": Put({})}, 1),
     ("edit-layout", "? a\n: 1\n", {"b": Put(2)}, 1),
     ("edit-layout", "{a: 1,\nb: 2, c: 3}\n", {"b": REMOVE}, 2),
     ("yaml-documents", "a: 1\n---\nb: 1\n", {"a": Put(2)}, 2),
@@ -187,7 +164,7 @@ REFUSED: list[Refused] = [
 
 
 @pytest.mark.parametrize(("code", "before", "edits", "line"), REFUSED)
-def test_what_is_not_safe_is_refused_with_its_place(code: str, before: str, edits: Nested, line: int) -> None:
+def test_what_is_not_safe_is_refused_with_its_place(code: str, before: str, edits: Edits, line: int) -> None:
     with pytest.raises(NotEdited) as refused:
         edited(before, edits)
     assert [(p.code, p.place.line, bool(p.hint)) for p in refused.value.problems] == [(code, line, True)]
