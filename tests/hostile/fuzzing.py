@@ -38,36 +38,32 @@ def share(percent: int) -> settings:
 
 HARMFUL = (
     *("\x1b[31m", "\x1b]0;owned\x07", "\x1b]8;;https://evil.example\x07", "\x9b2J", "\r", "\n"),
-    *("\x00", "\x7f"),
-    *("\u202e", "\u2066", "\u200f", "\u200b", "\ufeff", "\u2028", "\U000e0041"),
-    *("\U0001f4a9", "e\u0301\u0301"),
-    *("=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "|", "```", "</details>"),
-    *("<script>", "[x](https://evil.example)"),
-    *("' OR 1=1 --", "../../etc/passwd", "/etc/passwd", "{{7*7}}", "${HOME}"),
-    *("%s%n", "::set-output name=x::y"),
+    *("\x00", "\x7f", "\u202e", "\u2066", "\u200f", "\u200b", "\ufeff", "\u2028", "\U000e0041"),
+    *("\U0001f4a9", "e\u0301\u0301", "=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "|", "```"),
+    *("</details>", "<script>", "[x](https://evil.example)", "' OR 1=1 --", "../../etc/passwd"),
+    *("/etc/passwd", "{{7*7}}", "${HOME}", "%s%n", "::set-output name=x::y"),
 )
 """Texts that steer a terminal, turn writing around, or mean something to whoever reads them later."""
 
-FIELDS = (
-    *("version", "targets", "default_target", "undeclared", "time_zone", "import_configs", "customer_seeds"),
-    *("presets", "moved", "guardrails", "checkmarket", "expoints", "url", "master_key", "key"),
-    *("token", "oauth"),
-    *("env", "file", "limits", "resets", "updates", "allowed_recipients", "contact_lists"),
-    *("defaults", "journal"),
-    *("name", "contact_list", "contact_list_id", "survey_settings", "survey", "survey_id", "invitation_time"),
-    *("keep", "reset", "preset", "id", "absent", "hidden", "column_mappings", "source_column_number", "<<"),
-    *("sandbox", "production", "welcome", "is_test", "is_reusable", "customers", "customers_from", "email"),
-    *("data", "answers", "file_answers", "send", "round", "after", "end_date", "send_time", "shared_mailbox"),
-    *("notification_email_addresses", "defaults.date_format"),
-    *("survey_settings.survey_id", "base_question_id"),
+FIELDS = tuple(
+    """
+    version targets default_target undeclared time_zone import_configs customer_seeds presets moved guardrails
+    checkmarket expoints url master_key key token oauth env file limits resets updates allowed_recipients
+    contact_lists defaults journal name contact_list contact_list_id survey_settings survey survey_id
+    invitation_time keep reset preset id absent hidden column_mappings source_column_number << sandbox
+    production welcome is_test is_reusable customers customers_from email data answers file_answers send round
+    after end_date send_time shared_mailbox notification_email_addresses defaults.date_format
+    survey_settings.survey_id base_question_id
+    """.split()  # noqa: SIM905
 )
 """Names that mean something somewhere in the files."""
 
-VALUES = (
-    *("sandbox:", "https://api.checkmarket.com", "http://localhost:1", "https://evil.example"),
-    *("09:00", "+21d"),
-    *("today", "reset", "keep", "refuse", "once", "on_change", "Europe/Amsterdam", "../../etc/passwd", "30%"),
-    *("a@example.com", "*@example.com", "rows.csv", "rows.jsonl", ".", "..", "/dev/zero", "reconciler.yaml"),
+VALUES = tuple(
+    """
+    sandbox: https://api.checkmarket.com http://localhost:1 https://evil.example 09:00 +21d today reset keep
+    refuse once on_change Europe/Amsterdam ../../etc/passwd 30% a@example.com *@example.com rows.csv
+    rows.jsonl . .. /dev/zero reconciler.yaml
+    """.split()  # noqa: SIM905
 )
 """Values that mean something somewhere in the files."""
 

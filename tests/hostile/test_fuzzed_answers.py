@@ -24,15 +24,12 @@ _RAW = {
     "<<half>>": '"\\ud800"',
     "<<twice>>": '{"Id": 1, "Id": 2}',
 }
-_MEMBERS = (
-    *("ImportConfigId", "Name", "SurveySettings", "SurveyId", "InvitationTime"),
-    *("ColumnMappings", "IsReusable"),
-    *("SourceColumnNumber", "TargetColumnName", "DateFormat", "FirstRow", "Id", "Title", "Succeeded"),
-    *("FailureMessage", "Meta", "Data", "Status", "TotalRowCount", "ErrorMessage", "Links", "Unknown"),
-    *("CustomerDataColumns", "DisplayName", "Required", "Archived", "CustomerCount", "NextCursor"),
-    *("OptOuts", "Email"),
-    *("Statuses", "StatusCode", "StatusName", "Customers"),
-)
+_MEMBERS = """
+    ImportConfigId Name SurveySettings SurveyId InvitationTime ColumnMappings IsReusable SourceColumnNumber
+    TargetColumnName DateFormat FirstRow Id Title Succeeded FailureMessage Meta Data Status TotalRowCount
+    ErrorMessage Links Unknown CustomerDataColumns DisplayName Required Archived CustomerCount NextCursor
+    OptOuts Email Statuses StatusCode StatusName Customers
+""".split()  # noqa: SIM905
 leaves: st.SearchStrategy[Any] = st.one_of(
     st.none(),
     st.booleans(),

@@ -43,54 +43,49 @@ def told(folder: Path, journal: str, capsys: pytest.CaptureFixture[str]) -> str:
     return text
 
 
-@pytest.mark.parametrize(
-    ("address", "environ", "words"),
-    [
-        ("postgresql://u@127.0.0.1:{port}/d", {}, "no password supplied"),
-        ("postgres://u@localhost:{port}/d", {}, "no password supplied"),
-        ("postgresql://u@127.0.0.1:{port}/d", {"CI": "true"}, "TRUSTED_HOSTS=127.0.0.1:{port}"),
-        ("postgresql://u@{there}:{port}/d", {}, "TRUSTED_HOSTS={there}:{port}"),
-        ("postgresql://u@{there}:{port}/d", {"TRUSTED": "{there}"}, "TRUSTED_HOSTS={there},{there}:{port}"),
-        ("postgresql://u@{there}:{port}/d", {"TRUSTED": "{there}:{port}"}, "server does not support SSL"),
-        (
-            "postgresql://u@{there}:{port}/d?sslmode=require",
-            {"TRUSTED": "{there}:{port}"},
-            "Take sslmode out",
-        ),
-        ("postgresql://u@{there}:{port}/d?ssl=true", {"TRUSTED": "{there}:{port}"}, "verify-full"),
-        ("postgresql://u@db.acme.example/d", {"PGHOSTADDR": "127.0.0.1", "PGPORT": "{port}"}, "not trusted"),
-        (
-            "postgresql://u@db.acme.example:{port}/d",
-            {"TRUSTED": "db.acme.example:{port}", "PGHOSTADDR": "127.0.0.1"},
-            "db.acme.example",
-        ),
-        ("postgresql://u@127.0.0.1:{port},{there}:{port}/d", {}, "not trusted"),
-        ("postgresql://u@127.0.0.1:1/d?host={there}&port={port}", {}, "not trusted"),
-        ("postgresql://u@127.0.0.1:1/d?h%6Fst={there}&port={port}", {}, "not trusted"),
-        ("postgresql://u@127.0.0.1/d?hostaddr={there}", {}, "says hostaddr"),
-        ("postgresql://u@127.0.0.1/d?p%61ssfile=/etc/passwd", {}, "says passfile"),
-        ("postgresql://u@127.0.0.1/d?options=-c%20x", {}, "says options"),
-        ("postgresql://u@127.0.0.1/d?service=prod", {}, "says service. Take that out. Or let an operator"),
-        ("postgresql://u@127.0.0.1/d?sslkey=/k&sslcert=/c", {}, "says sslcert, sslkey"),
-        ("postgresql://u@127.0.0.1/d?krbsrvname=x", {}, "says krbsrvname"),
-        ("postgresql:///d", {}, "names no host, or a socket"),
-        ("postgresql:///d?host=/tmp", {}, "names no host, or a socket"),
-        ("postgresql://%2Ftmp/d", {}, "names no host, or a socket"),
-        ("postgresql://u@127.0.0.1:{port}/d", {"PGSERVICE": "prod"}, "unset it"),
-        ("postgresql://u@127.0.0.1/d?password=x", {}, "journal: a password does not belong in the files"),
-    ],
-)
+HERE, THERE = "postgresql://u@127.0.0.1:{port}/d", "postgresql://u@{there}:{port}/d"
+ACME = "postgresql://u@db.acme.example"
+TRUST = "TRUSTED={there}:{port}"
+ADDRESSES = [
+    (HERE, "", "no password supplied"),
+    ("postgres://u@localhost:{port}/d", "", "no password supplied"),
+    (HERE, "CI=true", "TRUSTED_HOSTS=127.0.0.1:{port}"),
+    (THERE, "", "TRUSTED_HOSTS={there}:{port}"),
+    (THERE, "TRUSTED={there}", "TRUSTED_HOSTS={there},{there}:{port}"),
+    (THERE, TRUST, "server does not support SSL"),
+    (f"{THERE}?sslmode=require", TRUST, "Take sslmode out"),
+    (f"{THERE}?ssl=true", TRUST, "verify-full"),
+    (f"{ACME}/d", "PGHOSTADDR=127.0.0.1 PGPORT={port}", "not trusted"),
+    (f"{ACME}:{{port}}/d", "TRUSTED=db.acme.example:{port} PGHOSTADDR=127.0.0.1", "db.acme.example"),
+    ("postgresql://u@127.0.0.1:{port},{there}:{port}/d", "", "not trusted"),
+    ("postgresql://u@127.0.0.1:1/d?host={there}&port={port}", "", "not trusted"),
+    ("postgresql://u@127.0.0.1:1/d?h%6Fst={there}&port={port}", "", "not trusted"),
+    ("postgresql://u@127.0.0.1/d?hostaddr={there}", "", "says hostaddr"),
+    ("postgresql://u@127.0.0.1/d?p%61ssfile=/etc/passwd", "", "says passfile"),
+    ("postgresql://u@127.0.0.1/d?options=-c%20x", "", "says options"),
+    ("postgresql://u@127.0.0.1/d?service=prod", "", "says service. Take that out. Or let an operator"),
+    ("postgresql://u@127.0.0.1/d?sslkey=/k&sslcert=/c", "", "says sslcert, sslkey"),
+    ("postgresql://u@127.0.0.1/d?krbsrvname=x", "", "says krbsrvname"),
+    ("postgresql:///d", "", "names no host, or a socket"),
+    ("postgresql:///d?host=/tmp", "", "names no host, or a socket"),
+    ("postgresql://%2Ftmp/d", "", "names no host, or a socket"),
+    (HERE, "PGSERVICE=prod", "unset it"),
+    ("postgresql://u@127.0.0.1/d?password=x", "", "journal: a password does not belong in the files"),
+]
+
+
+@pytest.mark.parametrize(("address", "environ", "words"), ADDRESSES)
 def test_an_address_in_the_files_gets_nothing_of_an_operator(
     operator: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     address: str,
-    environ: dict[str, str],
+    environ: str,
     words: str,
 ) -> None:
     with listening() as listener:
         here = {"port": listener.port, "there": ELSEWHERE}
-        for name, value in environ.items():
+        for name, value in (one.split("=") for one in environ.split()):
             monkeypatch.setenv(name.replace("TRUSTED", "RECONCILER_TRUSTED_HOSTS"), value.format(**here))
         text = told(operator, f'"{address.format(**here)}"', capsys)
     assert words.format(**here) in " ".join(text.split())

@@ -27,16 +27,8 @@ SEEN = [text for text in HARMFUL if not set(text) & set("\x00\x07\x1b\x7f\x9b\r\
 @pytest.mark.parametrize("text", HARMFUL)
 @pytest.mark.parametrize("verb", ["plan", "show", "apply"])
 def test_a_live_name_cannot_steer_what_shows_it(tmp_path: Path, text: str, verb: str) -> None:
-    rows = [
-        {
-            "ImportConfigId": 1,
-            "Name": f"Newsletter {text}",
-            text: text,
-            "DateFormat": text,
-            "IsReusable": True,
-        },
-        {"ImportConfigId": 2, "Name": text, "IsReusable": True},
-    ]
+    first = {"ImportConfigId": 1, "Name": f"Newsletter {text}", text: text, "DateFormat": text}
+    rows = [{**first, "IsReusable": True}, {"ImportConfigId": 2, "Name": text, "IsReusable": True}]
     said = {
         "GET /3/surveys": envelope([{"Id": 5, "Title": "Customer satisfaction"}], TotalRowCount=1),
         "GET /3/contacts/import/configs/1": envelope(rows[0]),
@@ -106,18 +98,13 @@ def test_a_declared_value_is_data_to_whoever_reads_it_next(tmp_path: Path, text:
     live = {"ImportConfigId": 1, "Name": "M", "IsReusable": True}
     said = {"configs/1": envelope(live), "GET ": envelope([live], TotalRowCount=1)}
     write(tmp_path, {"m.yaml": json.dumps(document, ensure_ascii=False)})
-    (line,) = [
-        line
-        for line in run(tmp_path, Hostile(said), "plan").out.splitlines()
-        if "→ " in line and " name " in line
-    ]
+    shown = run(tmp_path, Hostile(said), "plan").out.splitlines()
+    (line,) = [line for line in shown if "→ " in line and " name " in line]
     assert line.startswith("    ~ name")
     _, _, after = line.strip().partition(" → ")
     assert after.startswith('"')
-    assert (
-        run(tmp_path, Hostile(said), "plan", as_json=True).document["changes"][0]["fields"][0]["after"]
-        == text[:50]
-    )
+    document = run(tmp_path, Hostile(said), "plan", as_json=True).document
+    assert document["changes"][0]["fields"][0]["after"] == text[:50]
 
 
 @pytest.mark.parametrize("text", HARMFUL)
@@ -141,23 +128,19 @@ def test_names_of_files_cannot_steer_what_shows_them(tmp_path: Path) -> None:
     assert_harmless(ended.text)
 
 
-VARIABLES = (
-    *("WORKSPACE", "TARGET", "ONLY", "EXCLUDE", "FORMAT", "QUIET", "VERBOSE"),
-    *("LOG_FORMAT", "DETAILED_EXITCODE"),
-    *("LOG_FORMAT", "SANDBOX_VARIANTS", "SANDBOX_FAULTS"),
-)
+VARIABLES = """
+    WORKSPACE TARGET ONLY EXCLUDE FORMAT QUIET VERBOSE LOG_FORMAT DETAILED_EXITCODE SANDBOX_VARIANTS
+    SANDBOX_FAULTS
+""".split()  # noqa: SIM905
 ARGUMENTS = ("\x1b[31m", "--\x1b[31m", "--target=\x1b[31m\u202e", "--allow-resets=" + "9" * 5_000)
 TROUBLES = [
-    *(
-        pytest.param((), {f"RECONCILER_{name}": "\x1b]0;owned\x07\u202e\udcff"}, id=name)
-        for name in VARIABLES
-    ),
-    *(pytest.param((), {f"RECONCILER_{name}": "9" * 5_000}, id=f"long {name}") for name in VARIABLES),
-    *(pytest.param((text,), {}, id=ascii(text[:30])) for text in ARGUMENTS),
+    *(((), {f"RECONCILER_{name}": "\x1b]0;owned\x07\u202e\udcff"}) for name in VARIABLES),
+    *(((), {f"RECONCILER_{name}": "9" * 5_000}) for name in VARIABLES),
+    *(((text,), {}) for text in ARGUMENTS),
 ]
 
 
-@pytest.mark.parametrize(("arguments", "environ"), TROUBLES)
+@pytest.mark.parametrize(("arguments", "environ"), TROUBLES, ids=map(str, range(len(TROUBLES))))
 def test_what_is_typed_or_set_cannot_steer_what_shows_it(
     arguments: tuple[str, ...],
     environ: dict[str, str],
@@ -178,12 +161,7 @@ def test_what_is_typed_or_set_cannot_steer_what_shows_it(
 
 
 def test_a_request_to_the_sandbox_cannot_steer_what_shows_it() -> None:
-    request: dict[str, Any] = {
-        "method": "\x1b[2J",
-        "path": "/\x1b",
-        "query": "\u202e",
-        "status": 200,
-        "fault": None,
-    }
+    said = {"method": "\x1b[2J", "path": "/\x1b", "query": "\u202e"}
+    request: dict[str, Any] = {**said, "status": 200, "fault": None}
     inventory = {"import_configs": [], "surveys": [], "requests": [request], "mails": []}
     assert_harmless(sandbox_text(inventory))
