@@ -206,8 +206,8 @@ class Customers(Struct, frozen=True):
                 found += page
         return found
 
-    def add(self, batch: Mapping[str, Json], on_answer: Callable[[], None] = lambda: None) -> str:
-        """Add a batch, which mails its customers; return what the API says: opaque, short, masked.
+    def add(self, batch: Mapping[str, Json], on_answer: Callable[[], None] = lambda: None) -> None:
+        """Add a batch, which mails its customers.
 
         Not idempotent, and without a key by which the API could know a batch again (D:
         POST-api-v3-customer-add). Only an attempt without a connection is repeated: after any answer, a 429
@@ -225,7 +225,7 @@ class Customers(Struct, frozen=True):
             )
         except ApiError as error:
             raise _masked_error(error, token) from None
-        return taken(answer, personal_values(batch))
+        check_taken(answer, personal_values(batch))
 
     def _page(
         self, path: str, query: Mapping[str, QueryValue], memory: Budget | None, cursor: str | None
@@ -310,20 +310,20 @@ def pages(read: Callable[[str | None], object], name: str, path: str) -> Iterato
     raise BadAnswer(f"GET {path}: the pages of {name} do not come to an end. The list cannot be trusted.")
 
 
-def taken(answer: Answer, personal: Iterable[str]) -> str:
-    """Return what the API says of a batch that it took: opaque, short, without the `personal` values.
+def check_taken(answer: Answer, personal: Iterable[str]) -> None:
+    """Check that an answer says that a batch was taken; errors name no `personal` value of it.
 
     D: success is 200, with an undocumented body, so JSON of any form is believed, and an empty body. I: 201,
     202 and 204 are what ASP.NET answers to a write without a result. Raises `Declined` for 4xx, `Forbidden`
     for a 403: nothing was taken. Raises `NoAnswer` for anything else, such as 408, 5xx, a redirect, HTML or
     plain text, which a proxy or a login page may have sent.
     """
-    words = answer.quoted(shown(answer, personal))
-    text = ": ".join(filter(None, (f"{answer.method} {answer.path}: {answer.status}", words)))
     if answer.status in (200, 201, 202, 204):
         with suppress(BadAnswer):
             _ = answer.content.strip() and answer.document
-            return words
+            return
+    words = answer.quoted(shown(answer, personal))
+    text = ": ".join(filter(None, (f"{answer.method} {answer.path}: {answer.status}", words)))
     if answer.status == 403:
         raise Forbidden(f"{text}. Nothing was taken; give the credentials the right to add customers.")
     if 400 <= answer.status < 500 and answer.status != 408:
@@ -548,7 +548,7 @@ def open_expoints(
     with ExitStack() as stack:
         reading = stack.enter_context(closing(of_tenant(connection, complaint=shown)))
         # A 401 asks for another token, a 429 for patience (D, every page); both prove that nothing was taken.
-        # Any other answer to a batch arrives whole, for `taken` to judge, which knows what was in the batch.
+        # Any other answer arrives whole, for `check_taken` to judge, which knows what was in the batch.
         posting = of_tenant(
             one_at_a_time,
             headers=_NOT_KEPT_ALIVE,

@@ -34,23 +34,17 @@ def patient(*replies: Reply) -> AbstractContextManager[tuple[Customers, Server]]
 
 
 @pytest.mark.parametrize(
-    ("reply", "text"),
+    "reply",
     [
-        *(((200, body), "") for body in (b"", b" \r\n")),
-        ((200, b"", {"Content-Type": "text/html"}), ""),
-        ((200, None), "null"),
-        ((200, True), "true"),
-        ((200, "Added."), '"Added."'),
-        ((200, {"BatchId": 5}), '{"BatchId": 5}'),
-        ((200, {"CustomerIds": [1, 2]}, {"Content-Type": "text/plain"}), '{"CustomerIds": [1, 2]}'),
-        ((201, {"Id": 5}), '{"Id": 5}'),
-        ((202, b""), ""),
-        ((204, b""), ""),
+        *((200, body) for body in (b"", b" \r\n", None, True, "Added.", {"BatchId": 5})),
+        (200, b"", {"Content-Type": "text/html"}),
+        (200, {"CustomerIds": [1, 2]}, {"Content-Type": "text/plain"}),
+        *((status, b"") for status in (201, 202, 204)),
     ],
 )
-def test_a_success_that_is_empty_or_json_is_sent(reply: Reply, text: str) -> None:
+def test_a_success_that_is_empty_or_json_is_sent(reply: Reply) -> None:
     with patient(reply) as (customers, server):
-        assert customers.add(batch(EMAIL)) == text
+        customers.add(batch(EMAIL))
     assert server.asked == [f"POST {ADD}"]
 
 

@@ -18,10 +18,10 @@ from reconciler.errors import ApiError, Declined
 from reconciler.expoints.client import (
     ClientLogin,
     Customers,
+    check_taken,
     open_expoints,
     personal_values,
     shown,
-    taken,
 )
 from reconciler.http.api import Bounds, Connection
 from reconciler.http.messages import Answer, Attempt, Secret, WsgiTransport
@@ -101,7 +101,8 @@ def values_as_text(_: str) -> bytes:
 
 
 def add(customers: Customers) -> object:
-    return customers.add(BATCH)
+    customers.add(BATCH)
+    return None
 
 
 def count(customers: Customers) -> object:
@@ -248,12 +249,9 @@ class TestWhatIsShown:
     def test_it_is_shortened_after_masking(self) -> None:
         content = f"{'x' * 290} {EMAIL}".encode()
         with pytest.raises(Declined) as caught:
-            taken(answer(content), personal_values(BATCH))
+            check_taken(answer(content), personal_values(BATCH))
         assert "john" not in str(caught.value)
-
-    def test_a_long_answer_to_a_success_is_shortened(self) -> None:
-        text = taken(answer(json.dumps(["word"] * 500).encode(), 200), personal_values(BATCH))
-        assert (len(text), text[-1]) == (301, "…")
+        assert len(str(caught.value)) < 400
 
     def test_a_batch_without_the_usual_members_has_nothing_to_hide(self) -> None:
         assert list(personal_values({"Customers": None, "NotificationEmailAddresses": None})) == []

@@ -235,8 +235,8 @@ MISTAKES: Mapping[str, Mistake] = {
         f"{OUTCOMES}::test_what_is_in_doubt_rests_before_it_is_counted[POST *customer/add:1:before:drop]",
     ),
     "takes a page of HTML for a batch that was taken": Mistake(
-        "expoints.client:taken",
-        always(""),
+        "expoints.client:check_taken",
+        always(None),
         f"{OUTCOMES}::test_what_is_in_doubt_rests_before_it_is_counted[{ADD}:html]",
     ),
     "goes on after its rights are lost": Mistake(

@@ -149,18 +149,11 @@ AROUND = [(f"{INTENDED} after", []), (f"{CONCLUDED} before", BOTH)]
 
 
 @pytest.mark.parametrize(("point", "mailed"), AROUND)
-def test_killed_around_the_batch_the_next_apply_is_in_doubt(
+def test_killed_around_the_batch_it_is_in_doubt_and_rests_for_the_longest_request_too(
     world: ServedWorld, forks: Forks, point: str, mailed: list[str]
 ) -> None:
     world.run(forks, "send", point=point)
     assert (applied(world).exit, world.mailed) == (Exit.IN_DOUBT, mailed)
-
-
-@pytest.mark.parametrize(("point", "mailed"), AROUND)
-def test_killed_around_the_batch_it_rests_for_the_longest_request_too(
-    world: ServedWorld, forks: Forks, point: str, mailed: list[str]
-) -> None:
-    world.run(forks, "send", point=point)
     assert applied(world, RESTED - 1).states == {"in_doubt": 2}
     assert world.mailed == mailed
 

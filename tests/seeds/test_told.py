@@ -34,17 +34,13 @@ def reported(world: SeedWorld) -> list[str]:
     return [re.sub(r"<[^>]+>|\*", "", text) for text in texts]
 
 
-def test_the_summary_counts_customers_of_this_run(world: SeedWorld) -> None:
+def test_the_summary_counts_customers_of_this_run_and_of_a_run_before(world: SeedWorld) -> None:
     summary = told(world, f"{ADD}:1:before:drop")
     assert summary == f"{CHANGES}0 customers sent, 2 in doubt."
     markdown, page = reported(world)
     assert summary in markdown
     assert summary in page
     assert re.search(r"2\s*customers in doubt", page)
-
-
-def test_the_summary_counts_customers_of_a_run_before(world: SeedWorld) -> None:
-    told(world, f"{ADD}:1:before:drop")
     world.declare("smoke+new@example.com", key="other")
     assert told(world) == f"{CHANGES}1 customer sent, 2 in doubt."
 
