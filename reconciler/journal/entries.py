@@ -355,9 +355,8 @@ def line_of(n: int, at: float, run: int | None, fact: Fact) -> Line:
     return Line(n, run, text, bodies)
 
 
-def strict_json(value: object) -> str:
-    """Return JSON as every reader takes it: ASCII, without infinite numbers."""
-    return json.dumps(value, default=dict, separators=(",", ":"), allow_nan=False)
+strict_json = json.JSONEncoder(default=dict, separators=(",", ":"), allow_nan=False).encode
+"""Returns JSON as every reader takes it: ASCII, without infinite numbers."""
 
 
 def read_entry(line: Line) -> Entry:

@@ -264,13 +264,9 @@ def end_operation(state: JournalState, operation: int, ending: Ending) -> Decisi
 def learn(state: JournalState, run: int, account: str, values: Mapping[str, Any]) -> Decision[None]:
     """Decide on what was learned, as far as the same is not known already."""
     known = state.defaults.get(account, {})
-    # Unlike Python, JSON tells `false` from `0`.
-    new = {p: value for p, value in values.items() if p not in known or _json(known[p]) != _json(value)}
+    text = json.JSONEncoder(sort_keys=True, default=dict).encode  # unlike Python, JSON tells `false` from `0`
+    new = {p: value for p, value in values.items() if p not in known or text(known[p]) != text(value)}
     return None, [DefaultsLearned(run, account, new)] if new else ()
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, default=dict)
 
 
 def prune(state: JournalState, before: float) -> Decision[RunsPruned]:

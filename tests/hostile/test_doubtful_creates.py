@@ -21,7 +21,7 @@ from reconciler.sandbox import Fault, Server, Variants, create_app
 from reconciler.sandbox.seeding import CONFIGS
 from tests.clock import FakeClock
 from tests.commands.world import EVERYTHING, SETTINGS, Screen, Terminal, World
-from tests.killed.nursery import Nursery
+from tests.killed.nursery import Run, nursery
 
 KEY = "import_configs.newcomer"
 FILES = "import_configs: {newcomer: {name: Newcomer}}\n"
@@ -194,9 +194,9 @@ def test_what_a_restore_created_in_doubt_is_not_restored_twice(world: World) -> 
 
 
 @pytest.fixture
-def nursery() -> Iterator[Nursery]:
-    with Nursery() as nursery:
-        yield nursery
+def run() -> Iterator[Run]:
+    with nursery() as run:
+        yield run
 
 
 @pytest.mark.parametrize(
@@ -207,22 +207,22 @@ def nursery() -> Iterator[Nursery]:
     ],
 )
 def test_killed_on_a_create_the_next_runs_leave_it_until_it_is_seen_or_a_person_says(
-    world: World, nursery: Nursery, point: str, reached: int
+    world: World, run: Run, point: str, reached: int
 ) -> None:
     later = [0.0]
     app = create_app(world.state, HIDDEN, clock=lambda: time.time() + later[0])
     with Server(app) as server:
         world.write("reconciler.yaml", SETTINGS.replace('"sandbox:"', f'"{server.url}"'))
         environ = {"RECONCILER_WORKSPACE": str(world.folder / "configs"), "RECONCILER_CRASH_AT": point}
-        assert nursery.run("apply", "--yes", environ=environ) == -signal.SIGKILL
+        assert run("apply", "--yes", environ=environ) == -signal.SIGKILL
         assert posts(world) == reached
         del environ["RECONCILER_CRASH_AT"]
-        assert nursery.run("plan", environ=environ) == Exit.IN_DOUBT
-        assert nursery.run("apply", "--yes", environ=environ) == Exit.IN_DOUBT
+        assert run("plan", environ=environ) == Exit.IN_DOUBT
+        assert run("apply", "--yes", environ=environ) == Exit.IN_DOUBT
         assert posts(world) == reached
         if reached:
             later[0] = HIDDEN.appears_after_seconds
-            assert nursery.run("apply", "--yes", environ=environ) == Exit.DONE
+            assert run("apply", "--yes", environ=environ) == Exit.DONE
         else:
-            nursery.run("apply", "--yes", "--recreate", KEY, environ=environ)
+            run("apply", "--yes", "--recreate", KEY, environ=environ)
     assert posts(world) == 1

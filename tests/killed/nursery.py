@@ -10,39 +10,31 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 TOP = Path(__file__).parents[2]
 
 
-class Nursery:
-    """Runs `reconciler` in a child process, again and again, without importing it anew."""
+Run = Callable[..., int]
 
-    def __enter__(self) -> Self:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__],
-            cwd=TOP,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._process.kill()
-        self._process.communicate()
+@contextmanager
+def nursery() -> Iterator[Run]:
+    """Yield what runs a command, with `environ` alone, in a child process and returns its exit code."""
+    command = [sys.executable, "-m", __name__]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=TOP, stdin=pipe, stdout=pipe, text=True) as process:
 
-    def run(self, *arguments: str, environ: Mapping[str, str]) -> int:
-        """Run a command with this environment alone; return its exit code."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        print(json.dumps([arguments, dict(environ)]), file=self._process.stdin, flush=True)
-        return int(self._process.stdout.readline())
+        def run(*arguments: str, environ: dict[str, str]) -> int:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            print(json.dumps([arguments, environ]), file=process.stdin, flush=True)
+            return int(process.stdout.readline())
+
+        yield run
+        process.kill()
 
 
 def main() -> None:
@@ -51,25 +43,19 @@ def main() -> None:
 
     import reconciler.commands.apply
     import reconciler.journal.sqlite  # noqa: F401
+    from reconciler.cli import main as command
 
     for line in sys.stdin:
         arguments, environ = json.loads(line)
         child = os.fork()
         if child == 0:
-            _run(arguments, environ)
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            for stream in (0, 1, 2):
+                os.dup2(nowhere, stream)
+            os.environ.clear()
+            os.environ.update(environ)
+            os._exit(command(arguments))
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-
-
-def _run(arguments: list[str], environ: dict[str, str]) -> None:
-    """Be the command; never return."""
-    from reconciler.cli import main as command
-
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
-        os.dup2(nowhere, stream)
-    os.environ.clear()
-    os.environ.update(environ)
-    os._exit(command(arguments))
 
 
 if __name__ == "__main__":

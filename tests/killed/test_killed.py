@@ -25,7 +25,7 @@ from reconciler.sandbox import Server, State, create_app
 from reconciler.sandbox.seeding import CONFIGS, STARTING_POINT, stored_config
 from tests.clock import FakeClock
 from tests.commands.world import EVERYTHING, Screen
-from tests.killed.nursery import Nursery
+from tests.killed.nursery import Run, nursery
 from tests.seeds.world import JANE, JOHN, SETTLE_AFTER, End, SeedWorld
 
 UPDATED, DELETED, CREATED = range(1, 11), range(11, 14), range(20, 27)
@@ -59,9 +59,9 @@ class LaterWorld(SeedWorld):
 
 
 @pytest.fixture(scope="session")
-def nursery() -> Iterator[Nursery]:
-    with Nursery() as nursery:
-        yield nursery
+def run() -> Iterator[Run]:
+    with nursery() as run:
+        yield run
 
 
 @pytest.fixture
@@ -91,10 +91,10 @@ def declarations() -> dict[str, Any]:
     return {**updates, **deletions, **creations}
 
 
-def killed(world: LaterWorld, nursery: Nursery, point: str) -> int:
+def killed(world: LaterWorld, run: Run, point: str) -> int:
     """Apply in a process of its own that ends at a point."""
     environ = {"RECONCILER_WORKSPACE": str(world.folder / "configs"), "RECONCILER_CRASH_AT": point}
-    return nursery.run("apply", "--yes", environ=environ)
+    return run("apply", "--yes", environ=environ)
 
 
 def applied(world: LaterWorld, later: float = 0.0, recreate: Collection[str] = ()) -> End:
@@ -123,14 +123,14 @@ def check_nothing_is_lost_or_twice(world: LaterWorld) -> None:
     assert len(world.mailed) == len(set(world.mailed))
 
 
-def test_a_whole_apply_reaches_as_many_points_as_are_tried_here(world: LaterWorld, nursery: Nursery) -> None:
-    assert killed(world, nursery, f"request:{REQUESTS + 1}:before") == Exit.DONE
+def test_a_whole_apply_reaches_as_many_points_as_are_tried_here(world: LaterWorld, run: Run) -> None:
+    assert killed(world, run, f"request:{REQUESTS + 1}:before") == Exit.DONE
     assert len(world.state.requests()) == REQUESTS
     assert world.mailed == [JANE, JOHN]
 
 
-def test_a_whole_apply_writes_as_often_to_the_journal(world: LaterWorld, nursery: Nursery) -> None:
-    assert killed(world, nursery, f"journal:{WRITES + 1}:before") == Exit.DONE
+def test_a_whole_apply_writes_as_often_to_the_journal(world: LaterWorld, run: Run) -> None:
+    assert killed(world, run, f"journal:{WRITES + 1}:before") == Exit.DONE
 
 
 POINTS = [
@@ -141,9 +141,9 @@ POINTS = [
 
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_at_any_point_the_next_runs_do_exactly_the_rest(
-    world: LaterWorld, nursery: Nursery, point: str
+    world: LaterWorld, run: Run, point: str
 ) -> None:
-    assert killed(world, nursery, point) == -signal.SIGKILL
+    assert killed(world, run, point) == -signal.SIGKILL
     done, mailed = writes(world), world.mailed
     end = applied(world)
     assert sum(end.document["summary"].values()) == CHANGES - done.total()
@@ -166,8 +166,8 @@ def test_killed_at_any_point_the_next_runs_do_exactly_the_rest(
     assert set(mailed) <= {JANE, JOHN}
 
 
-def test_a_killed_run_is_told_as_that(world: LaterWorld, nursery: Nursery) -> None:
-    killed(world, nursery, "request:30:after")
+def test_a_killed_run_is_told_as_that(world: LaterWorld, run: Run) -> None:
+    killed(world, run, "request:30:after")
     applied(world)
     screen = Screen()
     history(EVERYTHING, Filter(), screen.console(world.clock, as_json=True), world.environment)
