@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 from typing import Any
 
 import pytest
@@ -12,8 +11,8 @@ from msgspec.structs import replace
 from reconciler.engine.change import Action, Block, Blocked, Change, Plan, Scope, Unchanged
 from reconciler.engine.classify import Drift, LastWrite, classify
 from reconciler.engine.drift import attribute_drift
-from reconciler.engine.kind import Accepted, Body, Declared, Json, Policy
-from tests.engine.toys import RESOURCE, account, declared, live, proved
+from reconciler.engine.kind import Body, Declared, Json, Policy
+from tests.engine.toys import account, declared, live
 
 SCOPE = Scope("shop", "shop.example")
 KEY = "toys.robot"
@@ -116,33 +115,39 @@ def test_what_the_last_write_set_and_is_kept_now_is_no_longer_declared(
     assert size_drift(plan_of(robot(policy=Policy.KEEP), {"Size": 5}), last) is drift
 
 
-def test_the_flag_that_every_create_sets_was_never_declared() -> None:
-    made = wrote(None, {}, {})
-    assert size_drift(plan_of(robot(policy=Policy.KEEP), {}), made, "is_visible") is None
+GROUP = declared(values={"name": "Robot", "battery.count": None})
+FALSE = {"IsLoud": False}
 
 
 @pytest.mark.parametrize(
-    ("shown_then", "wanted", "drift"),
+    ("wanted", "now", "last", "path", "drift"),
     [
-        ({"IsLoud": False}, True, Drift.GIT),
-        ({}, True, Drift.GIT),
-        ({"Size": 0, "IsLoud": None}, False, Drift.LIVE),
+        # The flag that every create sets was never declared.
+        (robot(policy=Policy.KEEP), {}, wrote(None, {}, {}), "is_visible", None),
+        # A group that was sent as null was sent.
+        (
+            GROUP,
+            {"Battery": {"Count": 4}},
+            wrote({"Battery": {"Count": 2}}, {"Battery": None}, {}),
+            "battery.count",
+            Drift.LIVE,
+        ),
+        # An account that shows its first explicit false has not changed; one that showed them then has.
+        (robot(is_loud=True), FALSE, wrote({"IsLoud": True}, FALSE, FALSE), "is_loud", Drift.GIT),
+        (robot(is_loud=True), FALSE, wrote({"IsLoud": True}, FALSE, {}), "is_loud", Drift.GIT),
+        (
+            robot(is_loud=False),
+            {"IsLoud": True},
+            wrote({"IsLoud": True}, FALSE, {"Size": 0, "IsLoud": None}),
+            "is_loud",
+            Drift.LIVE,
+        ),
     ],
 )
-def test_a_false_that_an_answer_left_out_is_nobodys_change(
-    shown_then: dict[str, Json], wanted: bool, drift: Drift
+def test_what_was_left_out_is_judged_by_what_it_means(
+    wanted: Declared, now: dict[str, Json], last: LastWrite, path: str, drift: Drift | None
 ) -> None:
-    """An account that shows its first explicit false has not changed; one that showed them then has."""
-    last = wrote({"IsLoud": True}, {"IsLoud": False}, shown_then)
-    now: dict[str, Json] = {"IsLoud": False} if wanted else {"IsLoud": True}
-    plan = plan_of(robot(is_loud=wanted), now, explicit=True)
-    assert size_drift(plan, last, "is_loud") is drift
-
-
-def test_a_group_that_was_sent_as_null_was_sent() -> None:
-    last = wrote({"Battery": {"Count": 2}}, {"Battery": None}, {})
-    wanted = declared(values={"name": "Robot", "battery.count": None})
-    assert size_drift(plan_of(wanted, {"Battery": {"Count": 4}}), last, "battery.count") is Drift.LIVE
+    assert size_drift(plan_of(wanted, now, explicit="IsLoud" in now), last, path) is drift
 
 
 def test_a_blocked_change_is_told_apart_too() -> None:
@@ -151,20 +156,3 @@ def test_a_blocked_change_is_told_apart_too() -> None:
     (blocked,) = attribute_drift(plan, {KEY: SET_5}).blocked
     assert blocked.change
     assert {view.drift for view in blocked.change.differing} == {Drift.GIT}
-
-
-ACCEPTED = {"size": Accepted("size", date(2026, 12, 31), "an experiment", RESOURCE)}
-
-
-@pytest.mark.parametrize("wanted", [robot(size=6), robot(), robot(policy=Policy.REFUSE)])
-def test_what_is_accepted_has_no_word_of_its_own(wanted: Declared) -> None:
-    plan = plan_of(replace(wanted, accepted=ACCEPTED), {"Size": 9})
-    assert plan.changes == ()
-    assert size_drift(plan, SET_5) is None
-
-
-def test_a_stated_default_is_no_difference_and_has_no_word() -> None:
-    known = account(defaults=proved({"size": 5}))
-    views = classify(known, robot(), body(Size=5))
-    plan = Plan(SCOPE, known, unchanged=(Unchanged(KEY, 1, fields=views),))
-    assert size_drift(plan, SET_5) is None

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from reconciler.engine.change import Limits, Plan, Scope, fingerprint_of
+from reconciler.engine.change import Limits, Plan, Scope
 from reconciler.engine.classify import Defaults
 from reconciler.engine.inventory import Inventory
 from reconciler.engine.kind import Declared, Live
@@ -69,10 +69,6 @@ def test_what_was_not_reviewed_does_not_keep_back_what_was() -> None:
     made = planned(robots(1, 2, 3), lives(1, 2, 3), review, updates=1)
     assert keys(made) == ["toys.robot-1"]
     assert codes(made) == {"toys.robot-2": "unreviewed", "toys.robot-3": "unreviewed"}
-
-
-NOW = ("a" * 64, "b" * 64)
-WHOLE, OLD = fingerprint_of(NOW), "f" * 64
 
 
 QUIET = [declared("toys.robot-1", {"name": "Robot 1", "size": 7, "is_loud": False}, id=1)]

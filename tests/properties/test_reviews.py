@@ -5,13 +5,11 @@ from __future__ import annotations
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from reconciler.engine.change import Action, Plan
+from reconciler.engine.change import Plan
 from reconciler.engine.classify import FieldClass
 from reconciler.engine.outcome import Result
 from reconciler.engine.plan import Review, reviewed
-from reconciler.sandbox import Fault
-from tests.properties.files import with_lines
-from tests.properties.situations import fault_lists, situations
+from tests.properties.situations import situations
 from tests.properties.world import Situation, World, edit, edits
 
 
@@ -43,22 +41,6 @@ def test_of_any_plan_exactly_the_reviewed_part_is_applied(situation: Situation, 
         if skipped and change.id is not None:
             assert before[change.id] == after[change.id]
     assert len(after) - len(before) <= sum(c.id is None for c in report.plan.changes)
-
-
-@given(situations(), fault_lists())
-def test_a_run_that_ended_half_way_is_finished_by_the_same_review(
-    situation: Situation, faults: list[Fault]
-) -> None:
-    """Nothing but what was reviewed is begun, and where the second run meets no fault it is all done."""
-    with World(situation) as world:
-        plan = world.plan(situation)
-        review = review_of(plan, frozenset(c.key for c in plan.changes))
-        world.apply(plan, faults)
-        second = world.apply(reviewed(world.plan(situation), review))
-        left = reviewed(world.plan(with_lines(situation, second)), review)
-    assert {c.digest for c in second.plan.changes} <= review.digests
-    # Deletes wait for as long as anything else has not ended as applied.
-    assert not [c for c in left.changes if c.action is not Action.DELETE]
 
 
 @given(situations(), st.data())
