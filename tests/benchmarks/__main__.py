@@ -33,7 +33,6 @@ BENCHMARKS: Mapping[str, Callable[[Bench], Iterator[Row]]] = {
     "only": rows.only,
     "seeds": rows.seeding,
     "page": rows.paging,
-    "profile": rows.profiling,
 }
 # Drawn in this order, with these words beside the lines.
 _DRAWN = {

@@ -286,7 +286,7 @@ class Bench:
     def watched(self, names: Sequence[str], *arguments: str, workspace: Path) -> Watched:
         """Run the tool, and tell how long it spent in these functions; see `watching`."""
         result = self.folder / "timed.json"
-        watching: list[str | Path] = ["-m", "tests.benchmarks.watching", "time", result, *names, "--"]
+        watching: list[str | Path] = ["-m", "tests.benchmarks.watching", result, *names, "--"]
         spent = self.script(*watching, *arguments, "--workspace", workspace)
         timed = json.loads(result.read_text("utf-8"))
         return Watched(spent, {name: (calls, seconds) for name, (calls, seconds) in timed.items()})

@@ -46,8 +46,6 @@ _INTENT, _OUTCOME = "reconciler.commands.runs:OpenRun.intent", "reconciler.comma
 _READ = "reconciler.commands.session:open_workspace"
 _WRITE = "reconciler.commands.reports:Reporting.write"
 _SMOOTH = Goal("no task > 200 ms", 0.2)
-_LEAST = 0.02
-"""The smallest part of a profile that is named; the rest is taken together."""
 
 
 def starting(bench: Bench) -> Iterator[Row]:
@@ -337,28 +335,3 @@ def paging(bench: Bench) -> Iterator[Row]:
     else:
         checks.append(Check("not opened: that needs Chromium", None, _SMOOTH))
     yield Row(f"HTML page with {changes:,} changes", f"{page.stat().st_size / 1000:,.0f} kB", "", checks)
-
-
-def profiling(bench: Bench) -> Iterator[Row]:
-    """Look where `validate`, `plan` and `apply` spend their time."""
-    many = bench.scale.objects
-    yield _profile(bench, "`validate`, 3 files", "validate", objects=3)
-    yield _profile(bench, f"`validate`, {many:,} files", "validate", objects=many)
-    bench.server.begin(Account(many, many // 10))
-    yield _profile(bench, f"`plan`, {many:,} configurations", "plan", objects=many)
-    bench.server.begin(Account(many, many, latency=LATENCY))
-    work = f"`apply`, {many:,} changes"
-    yield _profile(bench, work, "apply", "--yes", objects=many, parallelism=WORKERS)
-
-
-def _profile(bench: Bench, work: str, *arguments: str, objects: int, parallelism: int = 8) -> Row:
-    """Return the share that a run spent in each part of the tool."""
-    folder, result = bench.workspace(objects, parallelism), bench.folder / "sampled.json"
-    bench.script("-m", "tests.benchmarks.watching", "sample", result, "--", *arguments, "--workspace", folder)
-    parts: Mapping[str, float] = json.loads(result.read_text("utf-8"))
-    whole = sum(parts.values())
-    named = {part: spent / whole for part, spent in parts.items() if spent / whole >= _LEAST}
-    words = ", ".join(f"{part} {share:.0%}" for part, share in sorted(named.items(), key=lambda one: -one[1]))
-    rest = 1 - sum(named.values())
-    text = f"{words}, the rest {rest:.0%}" if rest >= 0.005 else words
-    return Row(f"where {work} is at work", seconds(whole), "looked at 500 times a second", [Check(text)])
