@@ -11,7 +11,6 @@ from reconciler.checkmarket.model import SECTION
 from reconciler.commands.workspace import CUSTOMER_SEEDS
 from reconciler.config.load import Workspace, load
 from reconciler.errors import FilesInvalid, UsageError
-from reconciler.problems import Problem
 from tests.config.conftest import SETTINGS, Complain, Files, Read, write_files
 from tests.config.toy import LETTERS, MAILINGS
 
@@ -161,45 +160,42 @@ def load_accounts(folder: Path, text: str, settings: str = ACCOUNTS) -> Workspac
     return load(folder, SECTION, folder, CUSTOMER_SEEDS)
 
 
-def problems_of_accounts(folder: Path, text: str, settings: str = ACCOUNTS) -> list[Problem]:
-    with pytest.raises(FilesInvalid) as raised:
-        load_accounts(folder, text, settings)
-    return list(raised.value.problems)
-
-
 def test_a_configuration_for_all_targets_lives_where_there_is_an_account(tmp_path: Path) -> None:
     read = load_accounts(tmp_path, "import_configs: {welcome: {name: Welcome}}")
     assert [len(read.declared[target]) for target in ("both", "seeds")] == [1, 0]
 
 
-@pytest.mark.parametrize("targets", ["[both, seeds]", "{both: {}, seeds: {id: 3}}"])
-def test_a_configuration_cannot_be_told_to_live_where_there_is_no_account(
-    tmp_path: Path, targets: str
-) -> None:
-    (problem,) = problems_of_accounts(
-        tmp_path, f"import_configs: {{welcome: {{name: Welcome, targets: {targets}}}}}"
-    )
-    assert (problem.code, problem.message) == ("no-account", "target seeds has no checkmarket:")
-    assert problem.key == "import_configs.welcome"
-
-
-def test_a_target_without_any_account_leads_nowhere(tmp_path: Path) -> None:
-    (problem,) = problems_of_accounts(tmp_path, "", "version: 1\ntargets:\n  one: {limits: {resets: 3}}\n")
-    assert (problem.code, problem.key, problem.place.line) == ("no-account", "targets.one", 3)
-    assert "no checkmarket: and no expoints:" in problem.message
+CONFIG = "import_configs: {w: {name: W, targets: %s}}"
+ONE = "version: 1\ntargets:\n  one: {%s}\n"
 
 
 @pytest.mark.parametrize(
-    ("account", "code"),
+    ("text", "settings", "code", "message"),
     [
-        ("{url: 'https://api.example.com', key: {env: GITHUB_TOKEN}}", "foreign-variable"),
-        ("{url: 'http://api.example.com'}", "insecure-url"),
-        ("{url: 'https://name:word@api.example.com'}", "url-with-credentials"),
+        (CONFIG % "[both, seeds]", ACCOUNTS, "no-account", "target seeds has no checkmarket:"),
+        (CONFIG % "{both: {}, seeds: {id: 3}}", ACCOUNTS, "no-account", "target seeds has no checkmarket:"),
+        (
+            "",
+            ONE % "limits: {resets: 3}",
+            "no-account",
+            "it leads nowhere: it has no checkmarket:",
+        ),
+        *(
+            (CONFIG % "[one]", ONE % f"checkmarket: {{{account}}}", code, "checkmarket")
+            for account, code in (
+                ("url: 'https://a.example', key: {env: GITHUB_TOKEN}", "foreign-variable"),
+                ("url: 'http://api.example.com'", "insecure-url"),
+                ("url: 'https://name:word@api.example.com'", "url-with-credentials"),
+            )
+        ),
     ],
 )
-def test_an_account_that_is_refused_is_not_said_to_be_missing(
-    tmp_path: Path, account: str, code: str
+def test_an_account_is_missing_or_refused_and_not_both(
+    text: str, settings: str, code: str, message: str, tmp_path: Path
 ) -> None:
-    settings = f"version: 1\ntargets:\n  one:\n    checkmarket: {account}\n"
-    (problem,) = problems_of_accounts(tmp_path, "import_configs: {w: {name: W, targets: [one]}}", settings)
-    assert (problem.code, problem.key, problem.place.line) == (code, "targets.one", 4)
+    with pytest.raises(FilesInvalid) as raised:
+        load_accounts(tmp_path, text, settings)
+    (problem,) = raised.value.problems
+    assert problem.code == code
+    assert problem.message.startswith(message)
+    assert problem.key == ("import_configs.w" if "seeds" in message else "targets.one")
