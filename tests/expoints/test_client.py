@@ -21,7 +21,7 @@ from reconciler.errors import (
 )
 from reconciler.expoints.client import Column, Count, Customers, open_expoints, pages
 from reconciler.http.api import Bounds, Connection
-from reconciler.http.messages import Attempt, Secret, WsgiTransport
+from reconciler.http.messages import Secret, WsgiTransport
 from reconciler.sandbox import Fault, State, Variants, create_app
 from tests.clock import FakeClock
 
@@ -349,12 +349,6 @@ class TestErrors:
             pytest.raises(Forbidden, match="`token` or `oauth`"),
         ):
             customers.columns()
-
-    def test_requests_can_be_watched(self) -> None:
-        seen: list[Attempt] = []
-        with tenant((200, {"CustomerCount": 1}), on_request=seen.append) as (customers, _):
-            customers.count(["a@x.example"])
-        assert [(e.method, e.path, e.status) for e in seen] == [("GET", f"{V3}/customer/count", 200)]
 
 
 def test_the_allowance_of_a_minute_is_kept() -> None:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,7 +19,21 @@ from reconciler.commands.seeds import seeds_resolve, seeds_send, seeds_status
 from reconciler.errors import Exit, Refused
 from reconciler.sandbox import Variants
 from tests.commands.world import EVERYTHING, Screen, Terminal
-from tests.seeds.world import ADD, DATA, JANE, JOHN, SETTINGS, SETTLE_AFTER, SeedWorld
+from tests.seeds.world import (
+    ADD,
+    DATA,
+    JANE,
+    JOHN,
+    SETTINGS,
+    SETTLE_AFTER,
+    SeedWorld,
+    Step,
+    apply,
+    declare,
+    happen,
+    rename,
+    set_to,
+)
 
 BOTH = [JANE, JOHN]
 LATE = Variants(customers_appear_after_seconds=50.0)
@@ -31,23 +44,6 @@ def world(tmp_path: Path) -> SeedWorld:
     made = SeedWorld(tmp_path)
     made.declare(JOHN, JANE)
     return made
-
-
-Step = Callable[[SeedWorld], object]
-"""Something that happens to a world."""
-
-
-def declare(*emails: str, **fields: Any) -> Step:
-    """Declare these mailboxes, or both, with these fields."""
-    return lambda world: world.declare(*(emails or (JOHN, JANE)), **fields)
-
-
-def apply(*faults: str) -> Step:
-    return lambda world: world.apply(*faults)
-
-
-def set_to(variants: Variants) -> Step:
-    return lambda world: setattr(world, "variants", variants)
 
 
 def keep(world: SeedWorld) -> None:
@@ -80,12 +76,6 @@ def away(*steps: Step) -> Step:
     return there
 
 
-def rename(world: SeedWorld) -> None:
-    """Give the seed another key."""
-    (world.folder / "configs" / "smoke.yaml").unlink()
-    world.declare(JOHN, JANE, key="renamed")
-
-
 def lose_both(world: SeedWorld) -> None:
     world.lose_oldest(JOHN, JANE)
 
@@ -93,11 +83,6 @@ def lose_both(world: SeedWorld) -> None:
 def add_a_target(world: SeedWorld) -> None:
     another = SETTINGS.partition("targets:\n")[2].replace("sandbox:\n", "b:\n", 1)
     world.write("reconciler.yaml", SETTINGS + another)
-
-
-def happen(world: SeedWorld, *steps: Step) -> None:
-    for step in steps:
-        step(world)
 
 
 def taken(status: int) -> tuple[Step, ...]:

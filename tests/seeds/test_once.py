@@ -126,13 +126,6 @@ def test_once_does_not_send_what_changed_and_says_so(world: SeedWorld) -> None:
     assert "changed since; send: once does not send it again" in end.seeds[0]["notes"]
 
 
-def test_apply_never_sends_what_is_sent_by_hand(world: SeedWorld) -> None:
-    world.declare(JOHN, JANE, send="by_hand")
-    end = world.apply()
-    assert (end.exit, end.states, end.counts) == (Exit.DONE, {"pending": 2}, {})
-    assert world.posts == []
-
-
 def test_without_seeds_the_tenant_is_not_asked_at_all(world: SeedWorld) -> None:
     world.apply(with_seeds=False)
     assert [request for request in world.state.requests() if "/external/" in request.path] == []

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reconciler.commands.apply import ApplyOptions, apply
+from reconciler.commands import apply as applying
+from reconciler.commands.apply import ApplyOptions
 from reconciler.commands.plan import PlanOptions, plan
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import Consent
 from reconciler.errors import Exit, ReconcilerError
 from reconciler.journal.journal import ReadOnlyJournal, read_journal
-from reconciler.sandbox import Fault, approve, take_inventory
+from reconciler.sandbox import Fault, Variants, approve, take_inventory
 from reconciler.sandbox.seeding import BATCHES, COLUMNS, CUSTOMERS
 from tests.commands.world import EVERYTHING, Screen, World
 
@@ -117,7 +118,7 @@ class SeedWorld(World):
         self.faults = [Fault.parse(fault) for fault in faults]
         screen = Screen()
         console = screen.console(self.clock, as_json=True)
-        exit = apply(
+        exit = applying.apply(
             selection, ApplyOptions(consent, yes=True, with_seeds=with_seeds), console, self.environment
         )
         self.faults = ()
@@ -229,3 +230,34 @@ class SeedWorld(World):
             for id, column in documents.all(COLUMNS).items():
                 if column["Name"] == name:
                     documents.put(COLUMNS, id, {**column, "Archived": archived, "Required": False})
+
+
+Step = Callable[[SeedWorld], object]
+"""Something that happens to a world."""
+
+
+def declare(*emails: str, **fields: Any) -> Step:
+    """Declare these mailboxes, or both, with these fields."""
+    return lambda world: world.declare(*(emails or (JOHN, JANE)), **fields)
+
+
+def apply(*faults: str) -> Step:
+    """Apply everything while these faults strike."""
+    return lambda world: world.apply(*faults)
+
+
+def set_to(variants: Variants) -> Step:
+    """Let the tenant be of another kind."""
+    return lambda world: setattr(world, "variants", variants)
+
+
+def rename(world: SeedWorld) -> None:
+    """Give the seed another key."""
+    (world.folder / "configs" / "smoke.yaml").unlink()
+    world.declare(JOHN, JANE, key="renamed")
+
+
+def happen(world: SeedWorld, *steps: Step) -> None:
+    """Let these steps happen one after the other."""
+    for step in steps:
+        step(world)
