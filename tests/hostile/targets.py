@@ -65,6 +65,7 @@ ODD: tuple[Any, ...] = (
     *({"Name": []}, {"IsReusable": "yes", "DateFormat": {}, "ColumnMappings": {}}),
     *HARMFUL,
 )
+CELLS: tuple[Any, ...] = (None, b"\xffA", b"", b"a\x00b", b"\xed\xa0\x80", 7, -1, 1.5)
 RAW = ("NaN", "Infinity", "-Infinity", "1e999", "-0", "9" * 5_000, "[" * 300 + "]" * 300, '"\\ud800"', "{")
 Places = list[tuple[Any, Any]]
 
@@ -173,6 +174,37 @@ def read(reading: Callable[[], object]) -> None:
         assert_harmless(str(error).replace("\n", ""))
 
 
+def altered(rng: Random, all_lines: list[Line]) -> list[Line]:
+    """Return the lines of a journal with others among them, and some gone."""
+    lines = [*all_lines]
+    for _ in range(rng.choice([1, 1, 1, 2, 3])):
+        at = rng.randrange(len(lines))
+        what = rng.random()
+        if what < 0.7:
+            lines[at] = altered_line(rng, lines[at])
+        elif what < 0.8:
+            del lines[at]
+        elif what < 0.9:
+            again, n = rng.choice(all_lines), lines[-1].n + rng.choice([0, 1, 1, 1, 7])
+            lines.append(replace(again, n=n, text=again.text.replace(f'"n":{again.n}', f'"n":{n}', 1)))
+        else:
+            lines.append(Line(lines[-1].n + 1, None, json.dumps(odd(rng))))
+    return lines
+
+
+def altered_line(rng: Random, line: Line) -> Line:
+    """Return a line with something else in its entry, or in its bodies."""
+    if line.bodies and rng.random() < 0.3:
+        return replace(line, bodies=altered_line(rng, Line(0, None, line.bodies)).text)
+    try:
+        told = json.loads(line.text)
+    except ValueError:  # it was scratched before
+        return line
+    mutate(rng, told)
+    text = json.dumps(told)
+    return replace(line, text=scratch(rng, text.encode()).decode("latin-1") if rng.random() < 0.1 else text)
+
+
 class Bench:
     """A workspace whose journal knows something of everything: each way in which writes and sendings end."""
 
@@ -192,6 +224,10 @@ class Bench:
         self.world.apply("PUT *:1+:before:drop", with_seeds=False, consent=RESETS)
         self.journal = self.world.folder / ".reconciler" / "journal.db"
         self.content = self.journal.read_bytes()
+        log = SqliteLog(self.journal)
+        kept = log.read(0)
+        texts = log.bodies([(line.run or 0, line.n) for line in kept])
+        self.lines = [replace(line, bodies=texts[line.n]) for line in kept]
 
     def renew(self) -> None:
         """Let the tenant and the account be as before everything."""
@@ -222,7 +258,7 @@ class Rows:
         for _ in range(rng.choice([1, 1, 20]) if rng.random() < 0.05 else 0):
             content[rng.randrange(len(content))] = rng.randrange(256)
         self._write(content)
-        self._alter_rows(rng)
+        self._fill(altered(rng, bench.lines), rng)
         screen, console = bench.screen(as_json=as_json)
         environment = bench.environment
         match rng.choice(["history", "show", "show", "plan", "plan", "status", "seeds", "seeds", "apply"]):
@@ -254,36 +290,19 @@ class Rows:
         with os.fdopen(os.open(journal, os.O_CREAT | os.O_WRONLY, 0o600), "wb") as file:
             file.write(content)
 
-    def _alter_rows(self, rng: Random) -> None:
-        """Change some rows; what cannot be written cannot be read either."""
+    def _fill(self, lines: list[Line], rng: Random) -> None:
+        """Write these entries with some odd cells; what cannot be written cannot be read either."""
+        rows = [[line.n, line.run, line.text, line.bodies] for line in lines]
+        for _ in range(rng.choice([0, 0, 1, 2]) if rows else 0):
+            rng.choice(rows)[rng.randrange(4)] = rng.choice([*CELLS, odd(rng)])
         bad = (sqlite3.Error, UnicodeError, OverflowError)
-        with suppress(*bad), closing(sqlite3.connect(self.bench.journal)) as connection:
+        with suppress(*bad), closing(sqlite3.connect(self.bench.journal)) as connection, connection:
             connection.execute("PRAGMA synchronous = OFF")
-            for _ in range(rng.choice([1, 1, 1, 2, 4])):
-                rows = connection.execute("SELECT * FROM entries").fetchall()
-                row, place, what = rng.choice(rows), rng.randrange(4), rng.random()
-                value = rng.choice(rows)[place] if what < 0.2 else self._value(rng, row[place])
-                changed = (*row[:place], value, *row[place + 1 :])
-                with suppress(*bad), connection:
-                    connection.execute("DELETE FROM entries WHERE n = ?", row[:1])
-                    if what < 0.9:
-                        cells = ["?"] * 4
-                        cells[place] = "CAST(? AS TEXT)" if isinstance(value, bytes) else "?"
-                        sql = f"INSERT INTO entries VALUES ({', '.join(cells)})"  # noqa: S608 - only marks
-                        connection.execute(sql, changed)
-
-    def _value(self, rng: Random, there: Any) -> Any:
-        """Return what to put into a cell: mostly what is there with something odd in it, if that is JSON."""
-        if rng.random() < 0.1:
-            return rng.choice([b"\xffA", b"", b"a\x00b", b"\xed\xa0\x80"])
-        if isinstance(there, str) and there[:1] in ("[", "{"):
-            document = json.loads(there)
-            mutate(rng, document)
-            text = json.dumps(document)
-            return scratch(rng, text.encode()) if rng.random() < 0.1 else text
-        value = odd(rng) if rng.random() < 0.5 else alike(rng, there)
-        is_too_long = isinstance(value, int) and abs(value) >= 2**63
-        return json.dumps(value) if is_too_long or isinstance(value, dict | list) else value
+            connection.execute("DELETE FROM entries")
+            for row in rows:
+                with suppress(*bad):
+                    sql = "INSERT INTO entries VALUES (?, ?, CAST(? AS TEXT), CAST(? AS TEXT))"
+                    connection.execute(sql, row)
 
 
 class Entries:
@@ -297,14 +316,11 @@ class Entries:
         _, console = self.bench.screen(as_json=False)
         self.console = console
         self.tenant = self.opened.enter_context(expoints_session(self.session, console))
-        log = SqliteLog(self.bench.journal)
-        kept = log.read(0)
-        texts = log.bodies([(line.run or 0, line.n) for line in kept])
-        self.lines = [replace(line, bodies=texts[line.n]) for line in kept]
+        self.lines = [*self.bench.lines]
         account, values = "sandbox:sandbox", {"date_format": None}
         learned = {"what": "learned", "run": 1, "account": account, "values": values}
         pruned = {"what": "pruned", "runs": [99], "operations": 0, "last_run": 1, "last_operation": 1}
-        for n, fact in enumerate((learned, pruned), len(kept) + 1):
+        for n, fact in enumerate((learned, pruned), len(self.lines) + 1):
             self.lines.append(Line(n, None, json.dumps({"n": n, "at": 2e9, "fact": fact})))
         past = ReadOnlyJournal(MemoryLog(self.lines), world.clock)
         self.live = read_target(self.session, memory_in(self.session, past), RESETS, console)
@@ -314,34 +330,8 @@ class Entries:
         self.bench.close()
 
     def feed(self, rng: Random) -> None:
-        lines = [*self.lines]
-        for _ in range(rng.choice([1, 1, 1, 2, 3])):
-            at = rng.randrange(len(lines))
-            what = rng.random()
-            if what < 0.7:
-                lines[at] = self._altered(rng, lines[at])
-            elif what < 0.8:
-                del lines[at]
-            elif what < 0.9:
-                again, n = rng.choice(self.lines), lines[-1].n + rng.choice([0, 1, 1, 1, 7])
-                lines.append(replace(again, n=n, text=again.text.replace(f'"n":{again.n}', f'"n":{n}', 1)))
-            else:
-                lines.append(Line(lines[-1].n + 1, None, json.dumps(odd(rng))))
+        lines = altered(rng, self.lines)
         read(lambda: self._look(rng, lines))
-
-    def _altered(self, rng: Random, line: Line) -> Line:
-        """Return a line with something else in its entry, or in its bodies."""
-        if line.bodies and rng.random() < 0.3:
-            return replace(line, bodies=self._altered(rng, Line(0, None, line.bodies)).text)
-        try:
-            told = json.loads(line.text)
-        except ValueError:  # it was scratched before
-            return line
-        mutate(rng, told)
-        text = json.dumps(told)
-        return replace(
-            line, text=scratch(rng, text.encode()).decode("latin-1") if rng.random() < 0.1 else text
-        )
 
     def _look(self, rng: Random, lines: list[Line]) -> None:
         with ReadOnlyJournal(MemoryLog(lines), self.bench.world.clock) as past:
