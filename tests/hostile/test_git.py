@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,17 +40,12 @@ class Attack:
         """Return settings of git that name the program wherever they can."""
         run = f"touch {self.witness} #"
         quoted = f'"{run}"'
+        core = "fsmonitor sshCommand askPass gitProxy pager editor alternateRefsCommand"
         return f"""
             [core]
                 repositoryformatversion = 1
                 bare = {"true" if bare else "false"}
-                fsmonitor = {quoted}
-                sshCommand = {quoted}
-                askPass = {quoted}
-                gitProxy = {quoted}
-                pager = {quoted}
-                editor = {quoted}
-                alternateRefsCommand = {quoted}
+                {chr(10).join(f"{name} = {quoted}" for name in core.split())}
             [extensions]
                 partialClone = evil
             [remote "evil"]
@@ -83,39 +78,32 @@ class Attack:
         (folder / "config").write_text(self.settings(bare=bare))
 
 
-def bare(attack: Attack) -> None:
-    attack.lay(attack.configs, bare=True)
-
-
-def bare_by_commondir(attack: Attack) -> None:
-    attack.lay(attack.configs / "data", bare=True)
-    (attack.configs / "HEAD").write_text("ref: refs/heads/main\n")
-    (attack.configs / "commondir").write_text("data\n")
-
-
-def folder_of_its_own(attack: Attack) -> None:
-    attack.lay(attack.configs / ".git", bare=False)
-
-
-def file_that_leads_to_data(attack: Attack) -> None:
-    attack.lay(attack.configs / "data", bare=False)
-    (attack.configs / ".git").write_text("gitdir: data\n")
-
-
-def link_that_leads_to_data(attack: Attack) -> None:
-    attack.lay(attack.configs / "data", bare=False)
-    (attack.configs / ".git").symlink_to("data")
-
-
 BARE = "looks like a bare repository of git"
 OWN = "makes a repository of its own of files that belong to the checkout around them"
-LAYOUTS: dict[Callable[[Attack], None], str] = {
-    bare: BARE,
-    bare_by_commondir: BARE,
-    folder_of_its_own: OWN,
-    file_that_leads_to_data: OWN,
-    link_that_leads_to_data: OWN,
+LAYOUTS = {
+    "bare": BARE,
+    "bare by commondir": BARE,
+    "a folder of its own": OWN,
+    "a file that leads to data": OWN,
+    "a link that leads to data": OWN,
 }
+
+
+def tamper(attack: Attack, layout: str) -> None:
+    """Make a repository of the workspace in one of these ways."""
+    configs, own = attack.configs, attack.configs / ".git"
+    place = {"bare": configs, "a folder of its own": own}.get(layout, configs / "data")
+    attack.lay(place, bare=LAYOUTS[layout] == BARE)
+    match layout:
+        case "bare by commondir":
+            (configs / "HEAD").write_text("ref: refs/heads/main\n")
+            (configs / "commondir").write_text("data\n")
+        case "a file that leads to data":
+            own.write_text("gitdir: data\n")
+        case "a link that leads to data":
+            own.symlink_to("data")
+
+
 VERBS = [
     (SETTINGS, "plan --since HEAD"),
     (SETTINGS, "apply --yes"),
@@ -164,16 +152,12 @@ def ran(attack: Attack, capsys: pytest.CaptureFixture[str], command: str, exits:
 
 @pytest.mark.usefixtures("older")
 @pytest.mark.parametrize(("settings", "command"), VERBS)
-@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.__name__)
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_workspace_that_brings_a_repository_runs_nothing(
-    attack: Attack,
-    layout: Callable[[Attack], None],
-    settings: str,
-    command: str,
-    capsys: pytest.CaptureFixture[str],
+    attack: Attack, layout: str, settings: str, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(attack.configs, FILES, settings)
-    layout(attack)
+    tamper(attack, layout)
     # A plan goes on without its journal, and an apply without a commit to name.
     without = LAYOUTS[layout] == OWN and (settings, command) in HARMLESS
     said = ran(attack, capsys, command, [0 if without else 1])
@@ -197,7 +181,7 @@ def test_nothing_above_a_folder_with_a_git_that_is_none_is_taken_instead(
 def test_what_asks_git_nothing_runs_nothing_either(
     attack: Attack, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bare(attack)
+    tamper(attack, "bare")
     ran(attack, capsys, command, [1])
 
 
@@ -290,7 +274,6 @@ def test_a_tree_with_a_name_that_is_a_link_and_a_folder_writes_nothing_outside(
     tree = git("hash-object", "-w", "-t", "tree", "--literally", "--stdin", input=b"".join(entries))
     top = git("mktree", input=f"040000 tree {tree}\tconfigs\n".encode())
     commit = git("commit-tree", top, "-m", "planted")
-    assert "stands there twice, as a folder and as something else" in ran(
-        attack, capsys, f"plan --since {commit}", [0]
-    )
+    said = ran(attack, capsys, f"plan --since {commit}", [0])
+    assert "stands there twice, as a folder and as something else" in said
     assert list(environment.iterdir()) == []

@@ -20,6 +20,7 @@ BOMB = "import_configs:\n" + "".join(
 ANSWERED = (
     "allow_duplicate_email: true, customers: ["
     + "{email: a@example.com, answers: [{base_question_id: 1, file_answers: [{file: f}]}]}," * 300
+    + "]"
 )
 
 
@@ -45,6 +46,14 @@ ANSWERED = (
             "jsonl-syntax",
             id="a line of many values",
         ),
+        pytest.param(
+            {f"f{n}.yaml": f"import_configs: {{m: {{keep: [{'x,' * 99_000}]}}}}" for n in range(30)},
+            "too-much",
+            id="many files together",
+        ),
+        pytest.param(
+            {"a.yaml": seeds(ANSWERED + "]"), "f": "x" * 4_900_000}, "answers-too-large", id="answers"
+        ),
     ],
 )
 def test_files_that_unfold_are_refused_before_they_do(
@@ -62,17 +71,6 @@ def test_a_file_of_100_mb_is_not_read_to_its_end(tmp_path: Path) -> None:
     ended = reconciler(tmp_path, "validate")
     assert_refused(ended, "a.yaml:1:1: error[file-too-large]")
     assert ended.text.count("file-too-large") == 2
-
-
-def test_many_files_together_are_not_more_than_a_workspace_may_hold(tmp_path: Path) -> None:
-    text = f"import_configs: {{m: {{keep: [{'x,' * 99_000}]}}}}"
-    write(tmp_path, {f"f{n}.yaml": text for n in range(30)})
-    assert_refused(reconciler(tmp_path, "validate"), "too-much")
-
-
-def test_a_file_that_answers_300_questions_is_held_once(tmp_path: Path) -> None:
-    write(tmp_path, {"a.yaml": seeds(ANSWERED + "]"), "f": b"x" * 4_900_000})
-    assert_refused(reconciler(tmp_path, "validate"), "answers-too-large")
 
 
 def test_10_000_files_are_read(tmp_path: Path) -> None:

@@ -20,20 +20,8 @@ from tests.hostile.workspaces import seeds, write
 Make = Callable[[Path], object]
 
 
-def pipe(path: Path) -> None:
-    os.mkfifo(path)
-
-
 def device(path: Path) -> None:
     path.symlink_to("/dev/zero")
-
-
-def loop(path: Path) -> None:
-    path.symlink_to(path.name)
-
-
-def nothing(path: Path) -> None:
-    path.symlink_to("nothing-there")
 
 
 def listening(path: Path) -> None:
@@ -46,8 +34,14 @@ def listening(path: Path) -> None:
         os.chdir(here)
 
 
-SPECIAL = [pipe, device, loop, nothing, listening, Path.mkdir]
-NO_FILES = [make for make in SPECIAL if make is not Path.mkdir]
+NO_FILES: list[Make] = [
+    os.mkfifo,
+    device,
+    lambda path: path.symlink_to(path.name),
+    lambda path: path.symlink_to("nothing-there"),
+    listening,
+]
+SPECIAL: list[Make] = [*NO_FILES, Path.mkdir]
 
 
 def codes(folder: Path) -> list[str]:
