@@ -39,10 +39,10 @@ def read_at(address: str, clock: Clock | None = None) -> ReadOnlyJournal:
     return read_journal(address, NO_FOLDER, clock or FakeClock())
 
 
-def in_branch(folder: Path, name: str, clock: Clock, *, freshness: float = 0) -> Journal:
+def in_branch(folder: Path, name: str, clock: Clock) -> Journal:
     """Open the journal in a branch of the repository in a folder."""
     log = open_branch(folder, name, clock)
-    log.freshness = freshness
+    log.freshness = 0
     return Journal(log, clock)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -16,7 +16,7 @@ from reconciler.clock import SystemClock
 from reconciler.errors import Held, Refused
 
 from .backends import inside, open_at
-from .runs import intent, run_start
+from .runs import ACCOUNT, intent, run_start
 from .shipments import shipment
 
 TOP = Path(__file__).parent.parent.parent
@@ -72,21 +72,14 @@ def begin_runs(address: str, account: str) -> None:
         sys.stdin.read()
 
 
-def write_till_the_end(address: str) -> None:
-    """Write bodies, one after another, and say the number of each that is written, until killed."""
-    with open_at(address) as journal:
-        run = journal.begin_run(run_start())
-        say(str(run))
-        while True:
-            say(str(journal.begin_operation(run, replace(intent(), body={"big": "x" * 20_000}))))
-
-
-def write_without_a_rest(address: str, account: str) -> None:
-    """Write operations one after another, by the real clock; say the number of each, until killed."""
+def write_till_the_end(address: str, account: str = ACCOUNT) -> None:
+    """Write bodies by the real clock, one after another, and say the number of each, until killed."""
     with open_at(address, SystemClock()) as journal:
         run = journal.begin_run(run_start(account))
+        say(str(run))
         while True:
-            say(str(journal.begin_operation(run, intent(account=account))))
+            one = replace(intent(account=account), body={"big": "x" * 20_000})
+            say(str(journal.begin_operation(run, one)))
 
 
 def fill_up(address: str) -> None:
@@ -133,15 +126,5 @@ def go(*processes: Popen[str]) -> None:
         process.stdin.flush()
 
 
-PROGRAMS: dict[str, Callable[..., None]] = {
-    "write_half": write_half,
-    "race": race,
-    "hold": hold,
-    "begin_runs": begin_runs,
-    "write_till_the_end": write_till_the_end,
-    "write_without_a_rest": write_without_a_rest,
-    "fill_up": fill_up,
-}
-
 if __name__ == "__main__":
-    PROGRAMS[sys.argv[1]](*sys.argv[2:])
+    globals()[sys.argv[1]](*sys.argv[2:])

@@ -23,16 +23,10 @@ PASSWORD = "p@ss:w/rd?#%"
 QUOTED = "p%40ss%3Aw%2Frd%3F%23%25"
 
 # Nothing has to survive a power cut here, and nothing may take long.
-SETTINGS = {
-    "listen_addresses": "127.0.0.1",
-    "unix_socket_directories": "",
-    "fsync": "off",
-    "full_page_writes": "off",
-    "shared_buffers": "16MB",
-    "max_wal_size": "128MB",
-    "max_connections": "40",
-    "autovacuum": "off",
-}
+SETTINGS = (
+    *("--listen_addresses=127.0.0.1", "--unix_socket_directories=", "--fsync=off", "--full_page_writes=off"),
+    *("--shared_buffers=16MB", "--max_wal_size=128MB", "--max_connections=40", "--autovacuum=off"),
+)
 
 
 def programs() -> Path | None:
@@ -65,15 +59,8 @@ class Server:
     def start(self) -> None:
         """Start the server, and return when it lets connections in."""
         self.port = self.port or free_port()
-        settings = [f"--{name}={value}" for name, value in SETTINGS.items()]
-        command = [
-            str(self._bin / "postgres"),
-            "-D",
-            str(self._folder / "data"),
-            "-p",
-            str(self.port),
-            *settings,
-        ]
+        data = str(self._folder / "data")
+        command = [str(self._bin / "postgres"), "-D", data, "-p", str(self.port), *SETTINGS]
         with (self._folder / "log").open("ab") as log:
             process = subprocess.Popen(
                 command, stdout=log, stderr=log, preexec_fn=end_with_parent, **ordinary_user()
@@ -95,19 +82,8 @@ class Server:
 
     def admin(self, database: str = "postgres") -> psycopg.Connection[tuple[Any, ...]]:
         """Return a connection of the superuser, on which each statement is a transaction."""
-        return psycopg.connect(
-            host="127.0.0.1",
-            port=self.port,
-            user="admin",
-            password=PASSWORD,
-            dbname=database,
-            autocommit=True,
-        )
-
-    def setup(self) -> None:
-        """Make the user of the tests."""
-        with self.admin() as admin:
-            admin.execute(f"CREATE ROLE tester LOGIN PASSWORD '{PASSWORD}'")
+        told = f"host=127.0.0.1 port={self.port} user=admin dbname={database}"
+        return psycopg.connect(told, password=PASSWORD, autocommit=True)
 
     def new_database(self, options: str = "") -> str:
         """Make a database that belongs to `tester`; return its name."""
@@ -169,7 +145,8 @@ def serving(bin: Path) -> Iterator[Server]:
         server.prepare()
         server.start()
         try:
-            server.setup()
+            with server.admin() as admin:
+                admin.execute(f"CREATE ROLE tester LOGIN PASSWORD '{PASSWORD}'")
             yield server
         finally:
             server.stop()

@@ -43,22 +43,17 @@ class Clones:
     """Opens the journal of one remote from one clone after another."""
 
     def __init__(self, repositories: Repositories, clock: FakeClock, opened: ExitStack) -> None:
-        self.repositories = repositories
+        self.repositories, self._clock, self.opened = repositories, clock, opened
         self.origin = repositories.remote()
-        self._clock = clock
-        self.opened = opened
         self._number = 0
 
     def folder(self) -> Path:
         self._number += 1
         return self.repositories.clone(f"clone-{self._number}")
 
-    def journal(self, freshness: float = 0) -> Journal:
-        """Open it in a clone of its own."""
-        return self.journal_in(self.folder(), freshness)
-
-    def journal_in(self, folder: Path, freshness: float = 0) -> Journal:
-        return self.opened.enter_context(in_branch(folder, "journal", self._clock, freshness=freshness))
+    def journal(self, folder: Path | None = None) -> Journal:
+        """Open it, in a clone of its own unless that is named."""
+        return self.opened.enter_context(in_branch(folder or self.folder(), "journal", self._clock))
 
     def hook(self, name: str, script: str) -> None:
         """Let the remote run a script at a point of each push; its folder is that of the remote."""
@@ -174,27 +169,27 @@ def test_a_branch_that_was_moved_back_between_two_runs_is_noticed_by_the_clone_t
     clones: Clones,
 ) -> None:
     folder = clones.folder()
-    clones.journal_in(folder)
+    clones.journal(folder)
     early = clones.tip()
-    a_run(clones.journal_in(folder), "one")
+    a_run(clones.journal(folder), "one")
     late = clones.tip()
     git(clones.origin, "update-ref", "refs/heads/journal", early)
     with pytest.raises(Refused, match=r"refs/reconciler/journal of this clone has it; .*`git update-ref -d"):
-        clones.journal_in(folder)
+        clones.journal(folder)
     assert git(folder, "rev-parse", "refs/reconciler/journal") == late
     git(folder, "update-ref", "-d", "refs/reconciler/journal")
-    assert clones.journal_in(folder).runs() == ()
+    assert clones.journal(folder).runs() == ()
 
 
 def test_a_branch_that_is_gone_is_not_made_anew_by_a_clone_that_knew_it(clones: Clones) -> None:
     folder = clones.folder()
-    clones.journal_in(folder).intend(shipment("ann"))
+    clones.journal(folder).intend(shipment("ann"))
     git(clones.origin, "update-ref", "-d", "refs/heads/journal")
     with pytest.raises(Refused, match=r"is gone from origin.*`git push origin ") as raised:
-        clones.journal_in(folder)
+        clones.journal(folder)
     _, mend, *_ = str(raised.value).split("`")
     git(folder, *mend.split()[1:])
-    assert standings(clones.journal_in(folder)) == {"ann": DeliveryState.INTENDED}
+    assert standings(clones.journal(folder)) == {"ann": DeliveryState.INTENDED}
 
 
 @pytest.mark.parametrize("to", ["an earlier commit", "nothing"])
@@ -202,7 +197,7 @@ def test_without_a_remote_a_branch_that_is_moved_back_is_noticed_too(
     repositories: Repositories, clock: FakeClock, to: str
 ) -> None:
     folder = repositories.alone()
-    with in_branch(folder, "journal", clock, freshness=0) as journal:
+    with in_branch(folder, "journal", clock) as journal:
         run = journal.begin_run(run_start())
         late = git(folder, "rev-parse", "journal")
         undo = ["-d", "refs/heads/journal"] if to == "nothing" else ["refs/heads/journal", "journal~1"]
@@ -213,7 +208,7 @@ def test_without_a_remote_a_branch_that_is_moved_back_is_noticed_too(
 
 def test_an_interrupt_ends_no_attempt_to_write_down_what_was_done(clones: Clones) -> None:
     clock = CuttableClock(FakeClock())
-    with in_branch(clones.folder(), "journal", clock, freshness=0) as journal:
+    with in_branch(clones.folder(), "journal", clock) as journal:
         run = journal.begin_run(run_start())
         clock.cut()
         clones.hook("pre-receive", f"{COUNTED} [ $count -ge 3 ] || kill -9 $PPID")
@@ -228,8 +223,8 @@ def test_an_interrupt_ends_no_attempt_to_write_down_what_was_done(clones: Clones
 
 
 def test_one_that_writes_all_the_time_shuts_nobody_out(clones: Clones) -> None:
-    journal = clones.opened.enter_context(in_branch(clones.folder(), "journal", SystemClock(), freshness=0))
-    with started("write_without_a_rest", f"{GIT}journal {clones.folder()}", OTHER) as process:
+    journal = clones.opened.enter_context(in_branch(clones.folder(), "journal", SystemClock()))
+    with started("write_till_the_end", f"{GIT}journal {clones.folder()}", OTHER) as process:
         for _ in range(3):
             heard(process)
         before = clones.count()

@@ -248,30 +248,21 @@ def test_pruning_removes_old_runs_with_their_writes_and_reuses_no_number(
     assert a_run(journal) > gone
 
 
-def test_pruning_keeps_whole_every_run_that_a_later_one_needs(journal: Journal, clock: FakeClock) -> None:
-    needed = a_run(journal, "a", "b")
-    failed = a_run(journal, "c", result="failed")
-    newer = a_run(journal, "a")
-    clock.sleep(100)
-    assert pruned(journal, clock.now()) == (1, 1)
-    assert numbers([*journal.runs()]) == [newer, needed] != [failed]
-    assert len(journal.operations(needed)) == 2
-    assert {key: told.run for key, told in journal.latest(ACCOUNT).items()} == {"a": newer, "b": needed}
-    assert [run.start.accounts for run in journal.runs()] == [(ACCOUNT,)] * 2
-
-
-def test_pruning_keeps_open_runs_what_was_learned_and_every_delivery_with_its_run(
+def test_pruning_keeps_whole_every_run_that_a_later_one_needs_and_every_delivery_with_its_run(
     journal: Journal, clock: FakeClock
 ) -> None:
-    gone = journal.begin_run(run_start(ACCOUNT))
-    journal.learn(gone, ACCOUNT, {"a": 1})
-    journal.end_run(gone, 0, {})
+    needed, gone, newer = a_run(journal, "a", "b"), a_run(journal, "c", result="failed"), a_run(journal, "a")
+    taught = journal.begin_run(run_start(ACCOUNT))
+    journal.learn(taught, ACCOUNT, {"a": 1})
+    journal.end_run(taught, 0, {})
     sent = journal.begin_run(run_start(ACCOUNT, TENANT))
     journal.intend(BatchIntent(TENANT, SEED, "1", [delivery("ann")], {}, sent))
     journal.end_run(sent, 0, {})
     at_work = journal.begin_run(run_start(ACCOUNT))
     clock.sleep(100)
-    assert pruned(journal, clock.now()) == (1, 0)
-    assert numbers([*journal.runs()]) == [at_work, sent]
+    assert pruned(journal, clock.now()) == (2, 1)
+    assert numbers([*journal.runs()]) == [at_work, sent, newer, needed] != [gone]
+    assert len(journal.operations(needed)) == 2
+    assert {key: told.run for key, told in journal.latest(ACCOUNT).items()} == {"a": newer, "b": needed}
     assert journal.learned(ACCOUNT) == {"a": 1}
     assert len(journal.past(TENANT, SEED)) == 1
