@@ -117,8 +117,8 @@ def adopt(
         declared = [one for one in session.declared if not one.hidden]
         asked = [Declared("", Place("", 1, 1), id=id) for id in wanted.ids]
         listing = Listing.EVERYTHING if wanted.everything or wanted.names else Listing.DECLARED
-        snapshot = read_live(session, [*declared, *asked], memory, listing, console)
-        plan = snapshot.plan_of(declared, _EVERYTHING)
+        snapshot = read_live(session, [*declared, *asked], memory, _EVERYTHING, listing, console)
+        plan = snapshot.plan_of(declared)
         known = [(one.id, one.key) for one in plan.unchanged]
         known += [(change.id, change.key) for change in _every_change(plan)]
         managed = {id: key for id, key in known if id is not None}
@@ -129,7 +129,7 @@ def adopt(
         _check_others(session, after.declared)
         keys = {one.key for one in adopted}
         now = [one for one in after.declared[session.target.name] if one.key in keys]
-        left = snapshot.plan_of(now, _EVERYTHING)
+        left = snapshot.plan_of(now)
     text = adopted_text(adopted, len(edits), len(managed), writes=not diff, paint=console.paint)
     finish(session.workspace, edits, console, text, adopted_document(adopted), diff=diff)
     if left.changes or left.blocked:
@@ -265,8 +265,8 @@ def adopt_update(
     """
     with open_session(selection, environment) as session, remembered(session, console) as memory:
         declared = [one for one in session.declared if not one.hidden]
-        snapshot = read_live(session, declared, memory, Listing.DECLARED, console)
-        exporter, plan = _exporter(snapshot, console), snapshot.plan_of(declared, _EVERYTHING)
+        snapshot = read_live(session, declared, memory, _EVERYTHING, Listing.DECLARED, console)
+        exporter, plan = _exporter(snapshot, console), snapshot.plan_of(declared)
         files = edits_of(session.workspace, environment)
         resources = session.workspace.resources
         brought: list[Brought] = []

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -18,8 +17,8 @@ from reconciler.commands.expoints import (
     digests_of,
     expoints_session,
 )
-from reconciler.commands.journal import memory_in, open_past, remembered
-from reconciler.commands.plan import LiveSnapshot, files_at, read_target, seeds_exits
+from reconciler.commands.journal import memory_in, open_past
+from reconciler.commands.plan import LiveSnapshot, seeds_exits, snapshot
 from reconciler.commands.reports import (
     ReportFile,
     Reporting,
@@ -46,7 +45,7 @@ from reconciler.engine.apply import apply as apply_plan
 from reconciler.engine.change import Action, Plan, fingerprint_of
 from reconciler.engine.classify import LastWrite
 from reconciler.engine.outcome import Outcome, Result, exit_of_all
-from reconciler.engine.plan import Consent, PastPlans, Review, digests_meant, joined, without_created
+from reconciler.engine.plan import Consent, Review, digests_meant, joined, without_created
 from reconciler.errors import Exit, ReconcilerError, Refused, describe
 from reconciler.expoints.planning import SeedsPlan
 from reconciler.expoints.recipients import SeedPlan, SendResult
@@ -55,13 +54,11 @@ from reconciler.expoints.sending import kept_waiting
 from reconciler.journal.entries import Ending
 from reconciler.journal.holding import is_dead, this_process
 from reconciler.journal.journal import ReadOnlyJournal
+from reconciler.planfile.files import PlanFile, read_plan
 from reconciler.render.json import across_document, report_document
 from reconciler.render.report import Applied, Planned, across_summary
 from reconciler.render.text import plan_text, report_text
 from reconciler.render.values import counted
-
-if TYPE_CHECKING:
-    from reconciler.planfile.files import PlanFile
 
 _STOPPED = "the run was stopped"
 
@@ -87,8 +84,7 @@ class ApplyOptions(Struct, frozen=True):
 
 def apply(selection: Selection, options: ApplyOptions, console: Console, environment: Environment) -> Exit:
     """Apply one target, of it what was reviewed; return the gravest end. Errors as in `read_plan`."""
-    approval = Approval.read(options, environment)
-    selection = approval.selection(selection)
+    approval, selection = read_approval(selection, options, environment)
     with reporting("apply", selection, options.reports, console, environment) as report:
         check_target_is_named(selection, environment)
         with open_session(selection, environment) as session:
@@ -105,7 +101,7 @@ def apply_across(
     environment: Environment,
 ) -> Exit:
     """Apply several targets one after the other, each asked about by itself; return the gravest end."""
-    approval = Approval.read(options, environment)
+    approval, selection = read_approval(selection, options, environment)
 
     def visit(workspace: Workspace[Seed], part: Selection) -> TargetResult:
         with open_target(workspace, part, environment) as session:
@@ -130,7 +126,7 @@ def _apply_target(
     """Plan, ask, execute, and print how it ended while interrupts are still deferred."""
     approval.check_files(session)
     with expoints_session(session, console) as expoints:
-        planned = _plan_target(session, options, approval, console, expoints)
+        planned = _plan_reviewed(session, options, approval, console, expoints)
         console.show_before_asking(plan_text(planned, paint=console.paint, verbose=console.verbose))
         if planned.gone:
             console.say(planned.gone)
@@ -146,17 +142,6 @@ def _apply_target(
             else:
                 console.interim(text)
     return applied.exit, applied
-
-
-def _plan_target(
-    session: Session, options: ApplyOptions, approval: Approval, console: Console, expoints: ExpointsSession
-) -> Planned:
-    earlier = files_at(options.since, session) if options.since is not None else None
-    with remembered(session, console) as memory:
-        live = read_target(session, memory, options.consent, console)
-        seeds = expoints.plan_with(memory) if options.with_seeds else SeedsPlan()
-        planned = approve(approval, live, seeds, options.consent)
-        return replace(planned, since=earlier.since(live, options.consent)) if earlier else planned
 
 
 def confirm(plan: Plan, seeds: SeedsPlan, console: Console) -> None:
@@ -179,42 +164,10 @@ class Approval(Struct, frozen=True):
     named: frozenset[str] = frozenset()
     files: tuple[PlanFile, ...] = ()
 
-    @classmethod
-    def read(cls, options: ApplyOptions, environment: Environment) -> Approval:
-        """Return what the options say was reviewed. Errors as in `read_plan`."""
-        if not options.plan_files:
-            return cls(options.reviewed)
-        # Imported here: most runs have no plan file.
-        from reconciler.planfile.files import read_plan
-
-        return cls(files=tuple(read_plan(environment.folder / path) for path in options.plan_files))
-
     @property
     def binds(self) -> bool:
         """Whether only what was reviewed may be carried out. It then counts as the answer of a person."""
         return bool(self.named or self.files)
-
-    def selection(self, selection: Selection) -> Selection:
-        """Return of the selection what the files are about, on their target: everything, where they differ.
-
-        Errors: `Refused` where another target is named, or a file leaves out what it would do itself.
-        """
-        for file in self.files:
-            whole = Selection(within=file.parts)
-            left = [visible(key) for key in file.review.names.values() if not whole.chooses(key)]
-            if left:
-                raise Refused(
-                    f"{file.name} was changed after it was made: its selection leaves out {', '.join(left)}, "
-                    "which it would change; make it with plan --out FILE"
-                )
-            if selection.target not in (None, file.target):
-                raise Refused(
-                    f"{file.name} is a plan for target {visible(file.target)}, and target "
-                    f"{selection.target} is named: plan for that one, or leave --target out"
-                )
-            selection = replace(selection, target=file.target)
-        about = {file.parts for file in self.files}
-        return replace(selection, within=about.pop() if len(about) == 1 else ())
 
     def check_files(self, session: Session) -> None:
         """Check that each plan file was made for the accounts of the open target, and shows what it means.
@@ -222,39 +175,82 @@ class Approval(Struct, frozen=True):
         Errors: `Refused`.
         """
         for file in self.files:
-            _check_accounts(file, session)
+            pairs = [("account", file.account, session.account_name)]
+            if file.tenant is not None and session.seeds:
+                pairs += [("tenant", file.tenant, name) for name in tenant_account(session.target)]
+            for what, planned, here in pairs:
+                if planned != here:
+                    raise Refused(
+                        f"{file.name} is a plan for {what} {visible(planned)}, and target "
+                        f"{session.target.name} is {here} now: plan again, and review that"
+                    )
             file.check_shown(session.kind)
 
-    def review(self, now: Collection[str], past: PastPlans) -> Review | None:
+    def review(self, now: Collection[str], past: ReadOnlyJournal, account: str) -> Review | None:
         """Return what it covers, where `now` are the digests of the plan that is made now; `None` for all."""
         if self.files:
             return joined([file.review for file in self.files])
-        return Review(digests_meant(self.named, now, past)) if self.named else None
+        if not self.named:
+            return None
+
+        def earlier(fingerprint: str) -> frozenset[str]:
+            runs = [run for run in past.runs(account) if run.start.fingerprint == fingerprint]
+            for run in runs:
+                if fingerprint_of(run.start.digests) != fingerprint:
+                    raise Refused(
+                        f"run {run.number} in the journal is damaged or was changed: its digests do not make "
+                        f"the fingerprint {fingerprint}, so they do not say what was reviewed. Review the "
+                        "plan file, or the plan that is made now"
+                    )
+            return frozenset(digest for run in runs for digest in run.start.digests)
+
+        return Review(digests_meant(self.named, now, earlier))
 
 
-def _check_accounts(file: PlanFile, session: Session) -> None:
-    pairs = [("account", file.account, session.account_name)]
-    if file.tenant is not None and session.seeds:
-        pairs += [("tenant", file.tenant, name) for name in tenant_account(session.target)]
-    for what, planned, here in pairs:
-        if planned != here:
+def read_approval(
+    selection: Selection, options: ApplyOptions, environment: Environment
+) -> tuple[Approval, Selection]:
+    """Return what was reviewed, and of the selection what that is about: all of it, where plan files differ.
+
+    Errors as in `read_plan`; `Refused` where another target is named, or a file leaves out what it would do.
+    """
+    files = tuple(read_plan(environment.folder / path) for path in options.plan_files)
+    for file in files:
+        whole = Selection(within=file.parts)
+        if left := [visible(key) for key in file.review.names.values() if not whole.chooses(key)]:
             raise Refused(
-                f"{file.name} is a plan for {what} {visible(planned)}, and target {session.target.name} is "
-                f"{here} now: plan again, and review that"
+                f"{file.name} was changed after it was made: its selection leaves out {', '.join(left)}, "
+                "which it would change; make it with plan --out FILE"
             )
+        if selection.target not in (None, file.target):
+            raise Refused(
+                f"{file.name} is a plan for target {visible(file.target)}, and target "
+                f"{selection.target} is named: plan for that one, or leave --target out"
+            )
+        selection = replace(selection, target=file.target)
+    about = {file.parts for file in files}
+    within = about.pop() if len(about) == 1 else ()
+    return Approval(options.reviewed, files), replace(selection, within=within)
 
 
-def approve(approval: Approval, live: LiveSnapshot, seeds: SeedsPlan, consent: Consent) -> Planned:
+def _plan_reviewed(
+    session: Session, options: ApplyOptions, approval: Approval, console: Console, expoints: ExpointsSession
+) -> Planned:
+    with snapshot(session, options.consent, options.since, console) as live:
+        seeds = expoints.plan_with(live.memory) if options.with_seeds else SeedsPlan()
+        return approve(approval, live, seeds)
+
+
+def approve(approval: Approval, live: LiveSnapshot, seeds: SeedsPlan) -> Planned:
     """Return what of the plan that is made now is carried out, by what was reviewed."""
     session, memory = live.session, live.memory
-    plan, zone = live.plan(consent), session.workspace.settings.time_zone
-    declared = digests_of(session.seeds, session, zone)
+    plan, declared = live.plan(), digests_of(session.seeds, session, session.workspace.settings.time_zone)
     # Seeds that are left out of a run are part of its plan all the same.
     now = [*plan.digests, *(seeds.digests if seeds.account else declared)]
-    review = approval.review(now, past_plans(memory.past, session))
+    review = approval.review(now, memory.past, session.account)
     gone = ""
     if review is not None:
-        plan = live.plan(consent, review)
+        plan = live.plan(review)
         now = sorted({*plan.digests, *(digest for digest in now if digest in review.digests)})
         if keys := review.gone(plan, declared):
             pruned = any(":" in key for key in keys) and not any(c.declared is None for c in plan.changes)
@@ -265,6 +261,7 @@ def approve(approval: Approval, live: LiveSnapshot, seeds: SeedsPlan, consent: C
     return Planned(
         plan,
         seeds,
+        live.since(),
         problems=warnings,
         places=session.places,
         digests=now,
@@ -272,23 +269,6 @@ def approve(approval: Approval, live: LiveSnapshot, seeds: SeedsPlan, consent: C
         gone=gone,
         trouble=memory.trouble,
     )
-
-
-def past_plans(past: ReadOnlyJournal, session: Session) -> PastPlans:
-    """Return what knows the plans of earlier runs on the account by their fingerprints."""
-
-    def digests(fingerprint: str) -> frozenset[str]:
-        runs = [run for run in past.runs(session.account) if run.start.fingerprint == fingerprint]
-        for run in runs:
-            if fingerprint_of(run.start.digests) != fingerprint:
-                raise Refused(
-                    f"run {run.number} in the journal is damaged, or somebody has changed it: its digests do "
-                    f"not make the fingerprint {fingerprint}, so they do not say what was reviewed. Review "
-                    "the plan file, or the plan that is made now"
-                )
-        return frozenset(digest for run in runs for digest in run.start.digests)
-
-    return digests
 
 
 @contextmanager

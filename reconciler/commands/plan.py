@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from msgspec import Struct
@@ -103,16 +104,15 @@ def plan_across(
 
 
 def _plan_target(session: Session, options: PlanOptions, console: Console) -> Planned:
-    consent = options.consent
-    earlier = files_at(options.since, session) if options.since is not None else None
-    with remembered(session, console) as memory, expoints_session(session, console) as expoints:
-        live = read_target(session, memory, consent, console)
-        made, seeds = live.plan(consent), expoints.plan_with(memory)
-        since = earlier.since(live, consent) if earlier else None
+    with (
+        snapshot(session, options.consent, options.since, console) as live,
+        expoints_session(session, console) as expoints,
+    ):
+        made, seeds, since = live.plan(), expoints.plan_with(live.memory), live.since()
     pending = options.detailed_exitcode and (made.changes or seeds.sending)
     exits = [*(blocked.exit for blocked in made.blocked), *seeds_exits(seeds)]
     exit = Exit.gravest([*exits, *([Exit.PENDING] if pending else [])])
-    problems = (*session.workspace.warnings, *memory.untrue)
+    problems = (*session.workspace.warnings, *live.memory.untrue)
     return Planned(made, seeds, since, problems, exit, session.places)
 
 
@@ -140,21 +140,47 @@ class LiveSnapshot(Struct, frozen=True):
     inventory: Inventory
     listing: Listing
     reader: CachingReader
+    consent: Consent
+    earlier: EarlierFiles | None = None
+    """The files that a plan is compared with."""
 
-    def plan(self, consent: Consent, review: Review | None = None) -> Plan:
+    def plan(self, review: Review | None = None) -> Plan:
         """Return the plan of the declared, with each difference attributed to git or to the live side."""
-        return attribute_drift(self.plan_as_is(consent, review), self.memory.last_writes)
+        return attribute_drift(self.plan_as_is(review), self.memory.last_writes)
 
-    def plan_as_is(self, consent: Consent, review: Review | None = None) -> Plan:
+    def plan_as_is(self, review: Review | None = None) -> Plan:
         """Return the same plan without attributing differences."""
         keys = {one.key for one in self.resolved}
         declared = self.session.workspace.declared[self.session.target.name]
         others = [one for one in declared if one.key not in keys]
-        return make_plan(self.scope, self.account, self.resolved, self.inventory, consent, review, others)
+        return make_plan(
+            self.scope, self.account, self.resolved, self.inventory, self.consent, review, others
+        )
 
-    def plan_of(
-        self, declared: Sequence[Declared], consent: Consent, defaults: Mapping[str, Json] | None = None
-    ) -> Plan:
+    def since(self) -> Since | None:
+        """Return what the earlier files would have done; `None` without any. Errors: `ApiError`.
+
+        Asks the API only for what they name and was not read before.
+        """
+        earlier = self.earlier
+        if earlier is None:
+            return None
+        ref, commit, before = earlier.ref, earlier.commit, earlier.workspace
+        all_caused = "so that everything counts as caused by the change since"
+        if before is None:
+            note = f"{earlier.note}, {all_caused}, and no guardrail can be compared"
+            return Since(ref, commit, note=note)
+        name, parts = self.session.target.name, self.session.parts
+        allowed = tuple(loosened(before, self.session.workspace, name))
+        if name not in before.targets:
+            note = f"{ref} has no target {name}, {all_caused}"
+            return Since(ref, commit, note=note, loosened=allowed)
+        plan = self.plan_of(chosen_keys(before.declared[name], parts), before.targets[name].defaults)
+        seeds, zone = chosen_keys(before.seeds[name], parts), before.settings.time_zone
+        since = Since.of(ref, commit, plan, digests_of(seeds, self.session, zone))
+        return replace(since, loosened=allowed)
+
+    def plan_of(self, declared: Sequence[Declared], defaults: Mapping[str, Json] | None = None) -> Plan:
         """Return what other files would do to the same live state, under the same guardrails.
 
         `defaults` are those that they state, if not those of today. Asks the API only for what they name and
@@ -164,7 +190,20 @@ class LiveSnapshot(Struct, frozen=True):
         stated = self.session.target.defaults if defaults is None else defaults
         known = known_defaults(self.account.kind, stated, self.memory.learned)
         account = replace(self.account, defaults=known)
-        return make_plan(self.scope, account, resolved, inventory, consent)
+        return make_plan(self.scope, account, resolved, inventory, self.consent)
+
+
+@contextmanager
+def snapshot(
+    session: Session, consent: Consent, since: str | None, console: Console
+) -> Iterator[LiveSnapshot]:
+    """Read what is live, as in `read_target`, and yield it while the journal is open.
+
+    `since` names the commit whose files a plan is compared with.
+    """
+    earlier = files_at(since, session) if since is not None else None
+    with remembered(session, console) as memory:
+        yield replace(read_target(session, memory, consent, console), earlier=earlier)
 
 
 def read_target(session: Session, memory: Memory, consent: Consent, console: Console) -> LiveSnapshot:
@@ -188,7 +227,7 @@ def read_target(session: Session, memory: Memory, consent: Consent, console: Con
         # A part of the files must not escape a limit that counts shares of the whole.
         counts_share = isinstance(limit, Share) and len(session.declared) > (limit.of(SHARE_COUNTS_FROM) or 0)
         listing = Listing.IF_NEEDED if session.is_partial and not counts_share else Listing.DECLARED
-    return read_live(session, session.declared, memory, listing, console)
+    return read_live(session, session.declared, memory, consent, listing, console)
 
 
 def _check_prune(session: Session) -> None:
@@ -201,7 +240,12 @@ def _check_prune(session: Session) -> None:
 
 
 def read_live(
-    session: Session, declared: Sequence[Declared], memory: Memory, listing: Listing, console: Console
+    session: Session,
+    declared: Sequence[Declared],
+    memory: Memory,
+    consent: Consent,
+    listing: Listing,
+    console: Console,
 ) -> LiveSnapshot:
     """Read what is live, as far as a plan for these resources needs it, and no more. Errors: `ApiError`."""
     reader = CachingReader(session.client)
@@ -212,7 +256,7 @@ def read_live(
     account = AccountProfile(session.kind, explicit, defaults, memory.last_writes)
     limits = session.target.guardrails.limits
     scope = Scope(session.target.name, session.account_name, limits, session.parts)
-    return LiveSnapshot(session, memory, scope, account, resolved, inventory, listing, reader)
+    return LiveSnapshot(session, memory, scope, account, resolved, inventory, listing, reader, consent)
 
 
 def _read(
@@ -234,31 +278,10 @@ def _read(
 class EarlierFiles(Struct, frozen=True):
     """The files of an open target as they stood at a commit; without a workspace the note says why not."""
 
-    session: Session
     ref: str
     commit: str
     workspace: Workspace[Seed] | None = None
     note: str = ""
-
-    def since(self, live: LiveSnapshot, consent: Consent) -> Since:
-        """Return what those files would have done to the live state. Errors: `ApiError`.
-
-        Asks the API only for what they name and was not read before.
-        """
-        all_caused = "so that everything counts as caused by the change since"
-        if self.workspace is None:
-            note = f"{self.note}, {all_caused}, and no guardrail can be compared"
-            return Since(self.ref, self.commit, note=note)
-        name, parts = self.session.target.name, self.session.parts
-        allowed = tuple(loosened(self.workspace, self.session.workspace, name))
-        if name not in self.workspace.targets:
-            note = f"{self.ref} has no target {name}, {all_caused}"
-            return Since(self.ref, self.commit, note=note, loosened=allowed)
-        declared = chosen_keys(self.workspace.declared[name], parts)
-        plan = live.plan_of(declared, consent, self.workspace.targets[name].defaults)
-        seeds, zone = chosen_keys(self.workspace.seeds[name], parts), self.workspace.settings.time_zone
-        since = Since.of(self.ref, self.commit, plan, digests_of(seeds, self.session, zone))
-        return replace(since, loosened=allowed)
 
 
 def files_at(ref: str, session: Session) -> EarlierFiles:
@@ -272,7 +295,7 @@ def files_at(ref: str, session: Session) -> EarlierFiles:
         try:
             with repository.folder_at(commit, LARGEST_FILE) as folder:
                 if folder is None:
-                    return EarlierFiles(session, ref, commit, note=f"the workspace is not there at {ref}")
+                    return EarlierFiles(ref, commit, note=f"the workspace is not there at {ref}")
                 read = load(folder, SECTION, folder.parent, CUSTOMER_SEEDS)
                 workspace = as_of(read, session.environment.clock.now())
         except FilesInvalid as error:
@@ -281,8 +304,8 @@ def files_at(ref: str, session: Session) -> EarlierFiles:
         except UsageError as error:
             why = f"the files of {ref} cannot be read ({error})"
         else:
-            return EarlierFiles(session, ref, commit, workspace)
-    return EarlierFiles(session, ref, commit, note=why)
+            return EarlierFiles(ref, commit, workspace)
+    return EarlierFiles(ref, commit, note=why)
 
 
 def show(key: str, selection: Selection, console: Console, environment: Environment) -> Exit:
@@ -298,7 +321,7 @@ def show(key: str, selection: Selection, console: Console, environment: Environm
         if len(session.declared) != 1:
             keys = ", ".join(d.key for d in session.declared)
             raise UsageError(f"{key} names more than one resource: {keys}")
-        made: Plan = read_target(session, memory, consent, console).plan(consent)
+        made = read_target(session, memory, consent, console).plan()
         declared = session.declared[0]
         console.result(show_text(made, declared, paint=console.paint), show_document(made, declared))
     return Exit.DONE

@@ -95,7 +95,7 @@ def _plan_back(
         for o in changed
         if o not in nameless
     ]
-    made = read_live(session, declared, memory, Listing.DECLARED, console).plan_as_is(consent)
+    made = read_live(session, declared, memory, consent, Listing.DECLARED, console).plan_as_is()
     latest = memory.past.latest(session.account)
     later = [o.intent.key for o in changed if (last := latest.get(o.intent.key)) and last.run > number]
     return replace(made, unmanaged=()), list(_notes(run, [o.intent.key for o in nameless], later))

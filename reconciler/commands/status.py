@@ -139,7 +139,7 @@ def _status_of(chosen: Chosen, selection: Selection, console: Console) -> Target
                 raise memory.trouble
             found["journal"] = _journal(memory.past, chosen, accounts)
         with _noted(errors):
-            plan = read_target(session, memory, Consent(), console).plan_as_is(Consent())
+            plan = read_target(session, memory, Consent(), console).plan_as_is()
             found["resources"] = ResourceFigures(
                 managed=sum(not declared.absent for declared in session.declared),
                 unmanaged=len(plan.unmanaged),

@@ -23,7 +23,7 @@ import httpx
 from msgspec.structs import replace
 
 from reconciler.checkmarket.model import SECTION
-from reconciler.commands.apply import ApplyOptions, Approval, apply, approve
+from reconciler.commands.apply import ApplyOptions, apply, approve, read_approval
 from reconciler.commands.expoints import expoints_session
 from reconciler.commands.history import Filter, history, history_show
 from reconciler.commands.journal import memory_in
@@ -347,7 +347,7 @@ class Entries:
             strict(json_text(told))
             if rng.random() < 0.3:
                 memory = memory_in(self.session, past)
-                made = read_target(self.session, memory, RESETS, self.console).plan(RESETS)
+                made = read_target(self.session, memory, RESETS, self.console).plan()
                 seeds = self.tenant.plan(past) if rng.random() < 0.2 else SeedsPlan()
                 assert_harmless(plan_text(Planned(made, seeds)))
 
@@ -461,10 +461,9 @@ class PlanFiles:
         read(self._look)
 
     def _look(self) -> None:
-        approval = Approval.read(ApplyOptions(plan_files=(FILE,)), self.bench.environment)
-        approval.selection(EVERYTHING)
+        approval = read_approval(EVERYTHING, ApplyOptions(plan_files=(FILE,)), self.bench.environment)[0]
         approval.check_files(self.session)
-        planned = approve(approval, self.live, SeedsPlan(), RESETS)
+        planned = approve(approval, self.live, SeedsPlan())
         assert_harmless(plan_text(planned))
         assert_harmless(planned.gone)
 

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from reconciler.commands.apply import ApplyOptions, Approval
 from reconciler.commands.history import Filter, history
 from reconciler.commands.restore import restore
 from reconciler.commands.workspace import Selection
 from reconciler.engine.plan import SETTLE_SECONDS, Consent
 from reconciler.errors import Exit
+from reconciler.planfile.files import read_plan
 from reconciler.sandbox import Fault, Server, Variants, create_app
 from reconciler.sandbox.seeding import CONFIGS
 from tests.clock import FakeClock
@@ -75,7 +75,7 @@ def test_while_it_is_not_to_be_seen_every_way_to_apply_leaves_it_and_says_what_t
     assert shown.exit is Exit.IN_DOUBT
     for text in (f"? {KEY}  in doubt", f"--recreate {KEY}", "Plan again after 20"):
         assert text in shown.out
-    reviewed = Approval.read(ApplyOptions(plan_files=(file,)), world.environment).files[0].review
+    reviewed = read_plan(world.environment.folder / file).review
     for how in (
         {},
         {"selection": Selection(only=("newcomer",))},

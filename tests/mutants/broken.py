@@ -225,7 +225,7 @@ MISTAKES: Mapping[str, Mistake] = {
         f"{REVIEW}::test_exactly_what_was_reviewed_is_left_to_do",
     ),
     "ignores the account of a plan file": Mistake(
-        "commands.apply:_check_accounts",
+        "commands.apply:Approval.check_files",
         always(None),
         f"{PLAN_FILES}::test_a_plan_for_another_account_is_refused_before_anything_is_asked",
     ),
